@@ -7,7 +7,7 @@ import { table } from '../test/platform/actions/table.ts';
 import { startKubernetes } from '../tools/platform/kubernetes/kubernetes-server.ts';
 import { missingForRealNodes } from '../tools/platform/nodes/parts.mjs';
 import { callsOfActions } from './parts/action-calls.ts';
-import { besideRows } from './parts/beside-rows.ts';
+import { ownPodRows } from './parts/own-pod-rows.ts';
 import { measureSmallArtefacts } from './parts/small-artefacts.ts';
 import { type BenchResult, writeResult } from './report.ts';
 import { measureSnapshot } from './snapshot.ts';
@@ -60,7 +60,7 @@ async function onRealNode(): Promise<Figures> {
   try {
     const { kubeconfig } = addresses;
     const inside = placeFor('inside');
-    const rows = [...containerTable(addresses), ...(await besideRows(addresses, 'beside'))];
+    const rows = [...containerTable(addresses), ...(await ownPodRows(addresses, 'beside'))];
     const calls = await callsOfActions({ rows, kubeconfig, stateDir: inside, times, ownNamespace: 'beside' });
     const { figures, goals } = await measureSnapshot({ stateDir: placeFor('snapshot'), megabytes, addresses, kubernetes });
     return { figures: { ...calls, ...figures }, goals };

@@ -9,7 +9,7 @@ import { serviceNodeFlags } from '../service/launcher/node-flags.mjs';
 import { startTemporal } from '../tools/platform/temporal-server.ts';
 import { alertAbout, timeOf } from './parts/alerts.ts';
 import { cpuMs } from './parts/clock.ts';
-import { type FarEnd, readFarEnd } from './parts/far-end.ts';
+import { type DeliveredLoad, readDeliveredLoad } from './parts/delivered-load.ts';
 import { type CpuCosts, type CriticalTimes, goals, type Measured, report } from './parts/intake/intake-report.ts';
 import { type LoadResult, OpenLoop } from './parts/open-loop.ts';
 import { distribution } from './report.ts';
@@ -145,18 +145,18 @@ async function measure(name: string, { workloads, count, goal, perRequest = 1 }:
 }
 
 /** The spool is empty when everything that was accepted is in Temporal. */
-async function drained(prefix: string, accepted: number): Promise<FarEnd> {
+async function drained(prefix: string, accepted: number): Promise<DeliveredLoad> {
   const until = Date.now() + 600_000;
   while (Date.now() < until) {
     const text = await (await fetch(`${url}/metrics`)).text();
     if (/^firebreak_intake_waiting_incidents 0$/m.test(text)) break;
     await sleep(250);
   }
-  let far = await readFarEnd(client, prefix);
+  let far = await readDeliveredLoad(client, prefix);
   // The list of incidents lags behind the incidents.
   for (let tries = 0; tries < 40 && far.counted < accepted; tries += 1) {
     await sleep(500);
-    far = await readFarEnd(client, prefix);
+    far = await readDeliveredLoad(client, prefix);
   }
   return far;
 }

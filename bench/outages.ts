@@ -3,7 +3,7 @@ import { AlertSender } from './parts/alerts.ts';
 import { settle } from './parts/clock.ts';
 import { patchedAt } from './parts/patched.ts';
 import { deployPods, openStage, type PodTarget, podsWhenRunning } from './parts/stage.ts';
-import { openDoor } from './parts/stuck-door.ts';
+import { openDoor } from './parts/stalling-proxy.ts';
 import { distribution, loadNow, round, writeResult } from './report.ts';
 
 const count = Number(process.env.BENCH_COUNT ?? 100);

@@ -59,8 +59,8 @@ export class GuardedConnections {
   ) {
     this.#limits = { ...usualLimits, ...limits };
     this.#now = now;
-    const keptMs = Math.min(server.keepAliveTimeout, this.#limits.strangerIdleMs);
-    this.#keepAlive = `timeout=${Math.max(1, Math.floor(keptMs / 1_000) - 1)}`;
+    const retentionMs = Math.min(server.keepAliveTimeout, this.#limits.strangerIdleMs);
+    this.#keepAlive = `timeout=${Math.max(1, Math.floor(retentionMs / 1_000) - 1)}`;
     // Over TLS this is the connection below it: it counts from the first byte of the handshake on.
     server.on('connection', (socket: Socket) => this.#open(socket));
     // First of all: whoever answers at once has sent its headers after that.

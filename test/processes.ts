@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isAlive } from '../tools/platform/cache.ts';
+import { processExists } from '../tools/platform/cache.ts';
 
 /** Which of the processes are still alive after `withinMs`; returns at once when none is. */
 export async function survivors(pids: readonly number[], withinMs: number): Promise<readonly number[]> {
   const deadline = Date.now() + withinMs;
-  while (pids.some(isAlive) && Date.now() < deadline) await sleep(50);
-  return pids.filter(isAlive);
+  while (pids.some(processExists) && Date.now() < deadline) await sleep(50);
+  return pids.filter(processExists);
 }
 
 /** The processes, but this one, that have `text` in their command line. */

@@ -1,14 +1,14 @@
 import type { StepContext, UndoResult } from '../../core/action/action.ts';
 import {
   type FieldChange,
-  givenBackBy,
   noteAnnotation,
   type ObjectNote,
   openNote,
+  releasedBy,
   sealNote,
 } from '../../core/cluster/object-note.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { type AllowGivingBack, takenNow } from '../../core/incident/hold.ts';
+import { type AllowRelease, holdTermsNow } from '../../core/incident/hold.ts';
 import type { CellKey } from '../../core/messages/sealed.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
 import type { Json } from '../../core/text/plain-json.ts';
@@ -67,7 +67,7 @@ export async function holdField(
             uid: seen.metadata.uid,
             change,
             ...(together && { together }),
-            taken: takenNow(context),
+            terms: holdTermsNow(context),
           };
     try {
       const annotations = { ...marks, [noteAnnotation(action)]: sealNote(note, cellKey) };
@@ -135,7 +135,7 @@ export function lookAtField(
 
 /** Gives the field exactly back and takes the note off; nothing is changed where somebody else has changed either. */
 export async function releaseField(
-  options: Parts & { readonly key: string; readonly context: StepContext; readonly allow?: AllowGivingBack | undefined },
+  options: Parts & { readonly key: string; readonly context: StepContext; readonly allow?: AllowRelease | undefined },
 ): Promise<UndoResult> {
   const { api, field, key, context, allow } = options;
   const { ref, action, marks = {} } = field;
@@ -148,10 +148,10 @@ export async function releaseField(
     if (state === 'none') return { state: 'already', detail: `${target} is not held` };
     if (state === 'drifted' || !change || !note)
       return { state: 'drifted', detail: `${target} is no longer as the step left it; nothing was changed`, difference };
-    await allow?.([givenBackBy(note)]);
+    await allow?.([releasedBy(note)]);
     try {
-      const taken = [...Object.keys(marks), noteAnnotation(action)];
-      const annotations = Object.fromEntries(taken.map((name) => [name, null]));
+      const terms = [...Object.keys(marks), noteAnnotation(action)];
+      const annotations = Object.fromEntries(terms.map((name) => [name, null]));
       await patchField({ api, ref, seen, path: change.path, value: change.before, annotations, signal: context.signal });
       return { state: 'undone', detail: `${target}: ${pathText(change.path)} is ${text(change.before)} again` };
     } catch (error) {

@@ -1,8 +1,8 @@
 import type { StepContext, UndoResult } from '../../core/action/action.ts';
 import { incidentHash, names } from '../../core/cluster/labels.ts';
-import { givenBackBy, noteAnnotation, type ObjectNote, openNote, sealNote } from '../../core/cluster/object-note.ts';
+import { noteAnnotation, type ObjectNote, openNote, releasedBy, sealNote } from '../../core/cluster/object-note.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { type AllowGivingBack, takenNow } from '../../core/incident/hold.ts';
+import { type AllowRelease, holdTermsNow } from '../../core/incident/hold.ts';
 import type { CellKey } from '../../core/messages/sealed.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
@@ -46,7 +46,7 @@ export async function makeObject(options: Parts<MadeObject> & { readonly context
     action,
     object: targetOf(ref),
     change: { kind: 'made', digest: digestOf(content) },
-    taken: takenNow(context),
+    terms: holdTermsNow(context),
   };
   const metadata = {
     labels: { [names.managedByLabel]: 'firebreak', [names.incidentLabel]: incidentHash(context.incident) },
@@ -88,7 +88,7 @@ export async function removeMade(
     readonly made: MadePlace | readonly MadePlace[];
     readonly key: string;
     readonly context: StepContext;
-    readonly allow?: AllowGivingBack | undefined;
+    readonly allow?: AllowRelease | undefined;
   },
 ): Promise<UndoResult> {
   const { api, made, context, allow } = options;
@@ -104,7 +104,7 @@ export async function removeMade(
     await allow?.(
       all.flatMap((one, at) => {
         const note = found[at] && madeNote({ ...options, made: one }, found[at]);
-        return note ? [givenBackBy(note)] : [];
+        return note ? [releasedBy(note)] : [];
       }),
     );
     try {

@@ -10,7 +10,7 @@ import { checkRemark } from '../../core/incident/remark.ts';
 import type { WorkloadLeft } from '../../core/incident/workload-left.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import { asFailure } from '../failures.ts';
-import { alive } from '../heartbeat.ts';
+import { withHeartbeat } from '../heartbeat.ts';
 import type { IncidentMemory } from '../memory/incident-memory.ts';
 import type { VoteMemory } from '../memory/vote-memory.ts';
 import type { Chokepoint } from './chokepoint.ts';
@@ -66,7 +66,7 @@ export function createCellActivities(parts: {
           log.info({ incident: call.incident.id, step: call.key, attempt: info.attempt }, `${what} ${call.action}: ${text}`);
         },
       };
-      const result = await alive(
+      const result = await withHeartbeat(
         () => work(step),
         () => at,
       );

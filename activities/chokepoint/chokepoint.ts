@@ -5,7 +5,7 @@ import type { AppliedStep, StepCall, UndoCall, UndoReason } from '../../core/act
 import type { Severity } from '../../core/alert/severity.ts';
 import { planIsCovered } from '../../core/decide/approval.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { Taken } from '../../core/incident/hold.ts';
+import type { HoldTerms } from '../../core/incident/hold.ts';
 import { defaultLeaseMs } from '../../core/incident/lease.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import { LandedSteps } from '../memory/landed-steps.ts';
@@ -136,7 +136,7 @@ interface StepRun {
   plan?: Plan;
   /** The pod for which this run has taken a place under the caps. */
   reserved?: string;
-  taking?: Omit<Taken, 'at'>;
+  taking?: Omit<HoldTerms, 'at'>;
   output?: unknown;
   verification?: Verification;
   undone?: UndoResult;
@@ -285,8 +285,8 @@ async function guard(run: StepRun, rules: Rules): Promise<void> {
   const { uid } = plan.target;
   const namespace = plan.target.name.split('/')[1] ?? '';
   const contained = reservations.contained(uid, namespace);
-  const taken = reservations.takenBy(call.incident.id, namespace);
-  const held = uid !== undefined && taken.has(uid);
+  const terms = reservations.containedBy(call.incident.id, namespace);
+  const held = uid !== undefined && terms.has(uid);
   const answer = checkGuardrails(parts.rules, {
     declaration,
     plan,
@@ -298,7 +298,7 @@ async function guard(run: StepRun, rules: Rules): Promise<void> {
     ownerReplicas: parts.census.ownerReplicas(call),
     held,
     // The incident counts what it knows of; the cell what it sees, and what it is about to do.
-    ownerContained: Math.max(call.ownerContained, taken.size - (held ? 1 : 0)),
+    ownerContained: Math.max(call.ownerContained, terms.size - (held ? 1 : 0)),
     namespaceContained: contained.namespace,
     clusterContained: contained.total,
   });
@@ -380,6 +380,6 @@ async function kept({ durable }: StepContext): Promise<void> {
 }
 
 /** For the note on what is changed: what gives it back is held to this. */
-function takingOf({ lease }: StepCall, { reach }: Plan, severity: Severity): Omit<Taken, 'at'> {
+function takingOf({ lease }: StepCall, { reach }: Plan, severity: Severity): Omit<HoldTerms, 'at'> {
   return { severity, reach, lease: lease ?? { durationMs: defaultLeaseMs, onExpiry: 'renew' } };
 }

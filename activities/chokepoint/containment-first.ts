@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CellActivities, DeskActivities, StepCall } from '../../core/action/step.ts';
 import { actions } from '../../core/actions/index.ts';
-import { alive } from '../heartbeat.ts';
+import { withHeartbeat } from '../heartbeat.ts';
 
 export interface ContainmentFirstOptions {
   /** Milliseconds without a containment on its way until other work goes on. */
@@ -96,9 +96,9 @@ export function cellContainsFirst(activities: CellActivities, first: Containment
   return {
     ...activities,
     applyStepNow: (call) => first.contain(call.incident.id, () => activities.applyStepNow(call)),
-    applyStep: (call) => (mayWait(call) ? turnAlive(first) : Promise.resolve()).then(() => activities.applyStep(call)),
-    planStep: (call) => turnAlive(first).then(() => activities.planStep(call)),
-    verifyStep: (step) => turnAlive(first).then(() => activities.verifyStep(step)),
+    applyStep: (call) => (mayWait(call) ? turnWithHeartbeat(first) : Promise.resolve()).then(() => activities.applyStep(call)),
+    planStep: (call) => turnWithHeartbeat(first).then(() => activities.planStep(call)),
+    verifyStep: (step) => turnWithHeartbeat(first).then(() => activities.verifyStep(step)),
   };
 }
 
@@ -113,8 +113,8 @@ export function deskContainsFirst(activities: DeskActivities, first: Containment
 }
 
 /** Who waits is alive: the server must not take the worker for lost. */
-function turnAlive(first: ContainmentFirst): Promise<void> {
-  return alive(() => first.turn());
+function turnWithHeartbeat(first: ContainmentFirst): Promise<void> {
+  return withHeartbeat(() => first.turn());
 }
 
 const containing: ReadonlySet<string> = new Set(actions.filter(({ contains }) => contains).map(({ name }) => name));

@@ -17,7 +17,7 @@ export type EvidenceRule = (call: StepCall, declaration: ActionDeclaration, plan
  * Nothing is destroyed before evidence of it is kept, people have waived that, or its time is over. Each is checked here: evidence is in the
  * store under a signed manifest, a waiver has its votes, and the time is over only where workflow and cell both say so, the cell by when it first heard of the incident.
  */
-export function createEvidenceRule(parts: Authority & Pick<ChokepointParts, 'evidenceKept' | 'evidenceWait'>): EvidenceRule {
+export function createEvidenceRule(parts: Authority & Pick<ChokepointParts, 'hasEvidence' | 'evidenceWait'>): EvidenceRule {
   const now = (): number => (parts.now ?? Date.now)() + clocksDifferMs;
 
   return async (call, declaration, plan) => {
@@ -27,7 +27,7 @@ export function createEvidenceRule(parts: Authority & Pick<ChokepointParts, 'evi
     const ends = parts.incidents.began(call.incident) + parts.evidenceWait.ms;
     if (isOverForIncident && ends <= now()) return;
     const subject = evidenceSubject(plan);
-    for (const ref of call.evidence) if (isEvidenceOf(ref, subject) && (await parts.evidenceKept(ref, call.incident.id))) return;
+    for (const ref of call.evidence) if (isEvidenceOf(ref, subject) && (await parts.hasEvidence(ref, call.incident.id))) return;
     const pending = `nothing is kept of ${subject.name} yet`;
     // It has heard of the incident later than that began: tried again, the step is done when the time is over here, too.
     if (!call.waiver && isOverForIncident)

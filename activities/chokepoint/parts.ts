@@ -34,7 +34,7 @@ export interface Census {
   /** Pods with the quarantine label: uid → namespace. */
   contained(): ReadonlyMap<string, string>;
   /** Pods of this namespace that this incident has taken, as their sealed before-states prove, with the label or robbed of it. */
-  takenBy(incident: string, namespace: string): ReadonlySet<string>;
+  containedBy(incident: string, namespace: string): ReadonlySet<string>;
 }
 
 /**
@@ -57,7 +57,7 @@ export interface ChokepointParts {
   readonly signIns?: SignInReader;
   readonly census: Census;
   /** Whether a signed manifest of this target is really in the evidence store. */
-  readonly evidenceKept: (ref: EvidenceRef, incident: string) => Promise<boolean>;
+  readonly hasEvidence: (ref: EvidenceRef, incident: string) => Promise<boolean>;
   readonly evidenceWait: EvidenceWait;
   /** Who may be asked, whatever a question says. */
   readonly asking: Asking;

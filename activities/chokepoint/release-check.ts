@@ -4,7 +4,7 @@ import type { StepCall, UndoReason } from '../../core/action/step.ts';
 import { worse } from '../../core/alert/severity.ts';
 import { type ApprovalProof, planIsCovered } from '../../core/decide/approval.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { GivenBack } from '../../core/incident/hold.ts';
+import type { ReleasedObject } from '../../core/incident/hold.ts';
 import { failedWithinMs, type LandedSteps } from '../memory/landed-steps.ts';
 import { type Authority, knownOf, mustBeApproved } from './approval-check.ts';
 
@@ -16,7 +16,7 @@ type LeaseEnded = Extract<UndoReason, { kind: 'lease-ended' }>;
 /** Whether something may be given back: asked before it is looked at, and again with what the cell has sealed on it. */
 export interface ReleaseRule {
   before(call: StepCall, reason: UndoReason): Promise<void>;
-  given(call: StepCall, reason: UndoReason, notes: readonly GivenBack[]): Promise<void>;
+  given(call: StepCall, reason: UndoReason, notes: readonly ReleasedObject[]): Promise<void>;
 }
 
 /**
@@ -58,29 +58,29 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
     return undefined;
   };
 
-  const hasEnded = (call: StepCall, { verdict, proof }: LeaseEnded, notes: readonly GivenBack[]): void => {
+  const hasEnded = (call: StepCall, { verdict, proof }: LeaseEnded, notes: readonly ReleasedObject[]): void => {
     const { leases } = parts.votes;
-    for (const { object, taken } of notes) {
-      const ends = leases.endOf(call, taken);
+    for (const { object, terms } of notes) {
+      const ends = leases.endOf(call, terms);
       if (ends === Number.POSITIVE_INFINITY) refuse(`people keep ${call.action} on ${object} for good`);
       if (!(ends <= now() + clocksDifferMs))
         refuse(`the lease of ${call.action} on ${object} lasts until ${new Date(ends).toISOString()}`);
       // Nobody has said that it is harmless: then only a playbook that said beforehand that silence frees is followed.
       if (verdict === 'benign' && proof) continue;
-      if (!leases.reachesBackTo(Date.parse(taken.at)))
+      if (!leases.reachesBackTo(Date.parse(terms.at)))
         refuse(`this cell does not know whether people have prolonged ${call.action} on ${object}`);
-      if (taken.lease.onExpiry !== 'release' || taken.severity === 'unknown')
+      if (terms.lease.onExpiry !== 'release' || terms.severity === 'unknown')
         refuse(`silence renews ${call.action} on ${object}, and never frees it`);
     }
   };
 
-  const hasFailed = ({ key }: StepCall, notes: readonly GivenBack[]): void => {
-    for (const { object, step, taken } of notes) {
-      const at = Date.parse(taken.at);
+  const hasFailed = ({ key }: StepCall, notes: readonly ReleasedObject[]): void => {
+    for (const { object, step, terms } of notes) {
+      const at = Date.parse(terms.at);
       if (step !== key) refuse(`${object} is held by another step, which came about`);
       if (parts.landed.mayHaveLanded(step, at)) refuse('the step came about: giving it back is for people to decide');
       if (!(now() - at <= failedWithinMs))
-        refuse(`${object} has been held since ${taken.at}: giving it back is for people to decide`);
+        refuse(`${object} has been held since ${terms.at}: giving it back is for people to decide`);
     }
   };
 
@@ -90,7 +90,7 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
     },
     given: async (call, reason, notes) => {
       if (notes.some(({ incident }) => incident !== call.incident.id)) refuse('it belongs to another incident');
-      const severity = notes.reduce((worst, { taken }) => worse(worst, taken.severity), call.severity);
+      const severity = notes.reduce((worst, { terms }) => worse(worst, terms.severity), call.severity);
       const release = await check({ ...call, severity }, reason);
       const problem = release && problemOfRelease(release, notes);
       if (problem !== undefined) refuse(problem);

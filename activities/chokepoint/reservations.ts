@@ -25,7 +25,7 @@ export interface Reservations {
    */
   contained(except: string | undefined, namespace: string): { readonly total: number; readonly namespace: number };
   /** The pods of the namespace that this incident has contained or is about to. */
-  takenBy(incident: string, namespace: string): ReadonlySet<string>;
+  containedBy(incident: string, namespace: string): ReadonlySet<string>;
   reserve(uid: string, plan: Plan, call: Pick<StepCall, 'key' | 'incident'>): void;
   drop(uid: string): void;
   dropStep(step: string): void;
@@ -40,15 +40,15 @@ export function createReservations({
   readonly rules: Pick<GuardrailRules, 'cells'>;
   readonly now?: () => number;
 }): Reservations {
-  const taken = new Map<string, Reservation>();
+  const terms = new Map<string, Reservation>();
   const settlesAfterMs = cells > 1 ? unseenByOthersMs : 0;
 
   const dropSettled = (contained: ReadonlyMap<string, string>) => {
-    for (const [uid, reservation] of taken) {
+    for (const [uid, reservation] of terms) {
       if (contained.has(uid)) {
         reservation.seenAt ??= now();
-        if (now() - reservation.seenAt >= settlesAfterMs) taken.delete(uid);
-      } else if (now() - reservation.at > unseenForMs) taken.delete(uid);
+        if (now() - reservation.seenAt >= settlesAfterMs) terms.delete(uid);
+      } else if (now() - reservation.at > unseenForMs) terms.delete(uid);
     }
   };
 
@@ -56,22 +56,22 @@ export function createReservations({
     contained: (except, namespace) => {
       const seen = census.contained();
       dropSettled(seen);
-      const reserved = [...taken].flatMap(([uid, held]) => (uid === except ? [] : [[uid, held.namespace] as const]));
+      const reserved = [...terms].flatMap(([uid, held]) => (uid === except ? [] : [[uid, held.namespace] as const]));
       const all = [...seen, ...reserved.filter(([uid]) => !seen.has(uid))].filter(([uid]) => uid !== except);
       // One more: what is about to be done here may be done there, too.
       const count = (places: typeof all, own: typeof reserved) => places.length + (own.length + 1) * (cells - 1);
       const isHere = ([, where]: readonly [string, string]) => where === namespace;
       return { total: count(all, reserved), namespace: count(all.filter(isHere), reserved.filter(isHere)) };
     },
-    takenBy: (incident, namespace) => {
-      const reserved = [...taken].filter(([, held]) => held.incident === incident && held.namespace === namespace);
-      return new Set([...census.takenBy(incident, namespace), ...reserved.map(([uid]) => uid)]);
+    containedBy: (incident, namespace) => {
+      const reserved = [...terms].filter(([, held]) => held.incident === incident && held.namespace === namespace);
+      return new Set([...census.containedBy(incident, namespace), ...reserved.map(([uid]) => uid)]);
     },
     reserve: (uid, plan, { key, incident }) =>
-      void taken.set(uid, { namespace: plan.target.name.split('/')[1] ?? '', step: key, incident: incident.id, at: now() }),
-    drop: (uid) => void taken.delete(uid),
+      void terms.set(uid, { namespace: plan.target.name.split('/')[1] ?? '', step: key, incident: incident.id, at: now() }),
+    drop: (uid) => void terms.delete(uid),
     dropStep: (step) => {
-      for (const [uid, reservation] of taken) if (reservation.step === step) taken.delete(uid);
+      for (const [uid, reservation] of terms) if (reservation.step === step) terms.delete(uid);
     },
   };
 }

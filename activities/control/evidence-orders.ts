@@ -1,7 +1,7 @@
 import type { EvidenceActivities, EvidenceOrderAnswer, EvidenceOrderDone } from '../../core/decide/control.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { expiresAt, type RetentionRules, whyKept } from '../../core/evidence/evidence-retention.ts';
-import { type EvidenceHold, type KeptKey, type KeyRegister, keyNameOf } from '../../core/evidence/incident-key.ts';
+import { expiresAt, type RetentionRules, whyRetained } from '../../core/evidence/evidence-retention.ts';
+import { type EvidenceHold, type KeyRegister, keyNameOf, type RegisteredKey } from '../../core/evidence/incident-key.ts';
 import { signedEvidenceOrderSchema } from '../../core/orders/order.schema.ts';
 import { type EvidenceOrder, isMeant, type SignedEvidenceOrder } from '../../core/orders/order.ts';
 import { type Beliefs, type Checked, checkOrder } from '../../core/orders/order-check.ts';
@@ -51,9 +51,9 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
   };
 
   /** Why a key must stay; undefined when nothing keeps it. `person`: who wants it gone. */
-  const keeps = async (key: KeptKey, person?: string): Promise<string | undefined> => {
+  const keeps = async (key: RegisteredKey, person?: string): Promise<string | undefined> => {
     // The store is only asked about a key that nothing else keeps.
-    const kept = whyKept(key, retention, nowOf()) ?? (await keys.find(key.id))?.locked;
+    const kept = whyRetained(key, retention, nowOf()) ?? (await keys.find(key.id))?.locked;
     if (kept !== undefined) return kept;
     const run = await runOf(key);
     if (run?.open) return 'the incident is still open';
@@ -61,7 +61,7 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
     return isActor ? 'an alert of this incident names you as the actor' : undefined;
   };
 
-  const meant = async (order: EvidenceOrder): Promise<readonly KeptKey[]> =>
+  const meant = async (order: EvidenceOrder): Promise<readonly RegisteredKey[]> =>
     (await keys.list(order.incident)).filter((key) => isMeant(order, key));
 
   /** By this very order, as far as can be told: of a destruction, by the same person, for the same reason. */
@@ -75,7 +75,7 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
     return gone.some(isOurs) && !gone.includes('there');
   };
 
-  const actorsOf = async (key: KeptKey): Promise<readonly string[]> => (await (await runOf(key))?.actors()) ?? [];
+  const actorsOf = async (key: RegisteredKey): Promise<readonly string[]> => (await (await runOf(key))?.actors()) ?? [];
 
   /** A hold ends by the word of two: else one person alone could have what somebody wants kept destroyed. */
   const endHold = async (order: EvidenceOrder, hold: EvidenceHold): Promise<Carried> => {
@@ -97,7 +97,7 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
   /** All or none: an order that is refused has destroyed nothing. */
   const looked = async (
     signed: SignedEvidenceOrder,
-  ): Promise<{ readonly keys: readonly KeptKey[] } | { readonly reason: string }> => {
+  ): Promise<{ readonly keys: readonly RegisteredKey[] } | { readonly reason: string }> => {
     const found = await meant(signed.order);
     const { kind, incident, person } = signed.order;
     if (kind === 'evidence.unhold') {
@@ -118,7 +118,7 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
     return there.length > 0 ? { keys: there } : { reason: `What was kept of ${incident} is destroyed already.` };
   };
 
-  const carryOut = async ({ order }: SignedEvidenceOrder, found: readonly KeptKey[]): Promise<Carried> => {
+  const carryOut = async ({ order }: SignedEvidenceOrder, found: readonly RegisteredKey[]): Promise<Carried> => {
     const { kind, incident, person, reason } = order;
     const by = `person/${person}`;
     if (kind === 'evidence.hold') {
@@ -164,7 +164,7 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
 
     async findExpiredEvidence({ except }) {
       const now = nowOf();
-      const due: KeptKey[] = [];
+      const due: RegisteredKey[] = [];
       for (const key of await keys.list()) {
         const end = key.destroyed || except.includes(key.id) ? undefined : expiresAt(key, retention);
         if (!end || end.getTime() > now) continue;

@@ -10,7 +10,7 @@ import { type RunningContainer, runningContainer, type WantedContainer } from '.
 import { type PodCommand, podCommand } from '../../integrations/kubernetes/pods/pod-command.ts';
 import { readSamePod } from '../../integrations/kubernetes/pods/pods.ts';
 import { startTools, type ToolsContainer, toolsContainersOf } from '../../integrations/kubernetes/pods/tools-container.ts';
-import type { Keeping } from './kept-evidence.ts';
+import type { EvidenceWriter } from './evidence-writer.ts';
 import { toolsImageOf } from './tools-image.ts';
 
 /** What working inside a suspect container needs. */
@@ -170,7 +170,11 @@ export async function outputOf(command: PodCommand, { mostBytes }: { readonly mo
 }
 
 /** Keeps which run of the container it was, and what was done there, beside the other artefacts. */
-export async function keepFacts({ keep }: Pick<Keeping, 'keep'>, kind: EvidenceClass, facts: ContainerFacts): Promise<void> {
+export async function keepFacts(
+  { keep }: Pick<EvidenceWriter, 'keep'>,
+  kind: EvidenceClass,
+  facts: ContainerFacts,
+): Promise<void> {
   const what = { name: 'container.json', mediaType: 'application/json', tool: 'kubernetes-api' };
   await keep(kind, what, JSON.stringify(facts, null, 2));
 }

@@ -40,13 +40,13 @@ export async function keepSealed(
     readonly what: Pick<Artefact, 'mediaType'>;
     readonly data: AsyncIterable<Uint8Array>;
     /** Looks at what came before anything counts as kept. @throws when it is not all. */
-    readonly whole?: (came: Came) => void;
+    readonly whole?: (came: StreamDigest) => void;
     readonly context: Pick<StepContext, 'incident' | 'run'>;
   },
 ): Promise<Pick<Artefact, 'sha256' | 'bytes' | 'sealed'>> {
   const { incident, run } = context;
   const { id, key } = await keys.keyFor({ incident, run, class: kind });
-  const plain = hashing(lettingGo(streams?.paced(data) ?? data), whole);
+  const plain = hashing(releasingBuffers(streams?.paced(data) ?? data), whole);
   const kept = await store.put(sealStream(plain.data, key), what.mediaType, kind);
   return { ...plain.result(), sealed: { keyId: id, ...kept } };
 }
@@ -80,7 +80,7 @@ export function inTurn<T>({ streams }: Pick<SealingParts, 'streams'>, context: S
 }
 
 /** Of a stream that has ended. */
-export interface Came {
+export interface StreamDigest {
   readonly sha256: string;
   readonly bytes: number;
 }
@@ -88,11 +88,11 @@ export interface Came {
 /** Passes bytes on, and knows their hash and number at the end. What `whole` throws is thrown to who reads. */
 export function hashing(
   data: AsyncIterable<Uint8Array>,
-  whole?: (came: Came) => void,
-): { readonly data: AsyncIterable<Uint8Array>; result(): Came } {
+  whole?: (came: StreamDigest) => void,
+): { readonly data: AsyncIterable<Uint8Array>; result(): StreamDigest } {
   const hash = createHash('sha256');
   let bytes = 0;
-  let came: Came | undefined;
+  let came: StreamDigest | undefined;
   return {
     data: (async function* () {
       for await (const part of data) {
@@ -142,7 +142,7 @@ export async function* compressed(data: AsyncIterable<Uint8Array>): AsyncGenerat
  * the bytes of buffers do not count, have come together; until then their bytes count as old, and for every few megabytes of them it marks the whole heap: half
  * of what a stream cost in a heap of 22 MB (see `bench/actions`). To collect the young takes a third of a millisecond.
  */
-export async function* lettingGo(data: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+export async function* releasingBuffers(data: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let bytes = 0;
   for await (const part of data) {
     bytes += part.byteLength;

@@ -2,16 +2,16 @@ import type { z } from 'zod';
 import { FirebreakError } from '../../core/errors.ts';
 import type { PodCommand } from '../../integrations/kubernetes/pods/pod-command.ts';
 import { mustHaveEnded } from './in-container.ts';
-import type { Came } from './sealed-evidence.ts';
+import type { StreamDigest } from './sealed-evidence.ts';
 
 /**
  * What a streaming command of the tools writes, as it comes. At its end `whole` looks whether they have ended well, and whether what came is
  * what they say they sent, in the last line on standard error.
  */
-export function wholeStream<Summary extends Came>(
+export function wholeStream<Summary extends StreamDigest>(
   command: PodCommand,
   schema: z.ZodType<Summary>,
-): { readonly data: AsyncIterable<Uint8Array>; whole(came: Came): void; summary(): Summary } {
+): { readonly data: AsyncIterable<Uint8Array>; whole(came: StreamDigest): void; summary(): Summary } {
   let summary: Summary | undefined;
   return {
     data: command.stdout,

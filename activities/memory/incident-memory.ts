@@ -44,8 +44,8 @@ export class IncidentMemory {
       readonly now?: () => number;
     } = {},
   ) {
-    this.#heard = new Memory({ most: 20_000, keptMs: 30 * dayMs, keeper: options.heard });
-    this.#runs = new Memory({ most: 20_000, keptMs: 30 * dayMs, keeper: options.runs });
+    this.#heard = new Memory({ most: 20_000, retentionMs: 30 * dayMs, keeper: options.heard });
+    this.#runs = new Memory({ most: 20_000, retentionMs: 30 * dayMs, keeper: options.runs });
     this.#now = options.now ?? Date.now;
   }
 

@@ -3,9 +3,9 @@ import { Memory, type MemoryKeeper } from './memory.ts';
 /** Longer ago nobody is believed who says that a step did not come about. */
 export const failedWithinMs = 15 * 60_000;
 /** As long as a note may pass for one of a step that failed, by two clocks that differ. */
-const keptMs = failedWithinMs + 5 * 60_000;
+const retentionMs = failedWithinMs + 5 * 60_000;
 /** As long as an incident that is set back in Temporal may reach back. */
-const givenBackKeptMs = 30 * 86_400_000;
+const releasedRetentionMs = 30 * 86_400_000;
 
 /** What became of steps here. What comes about is given back by people, or at the end of its lease; what does not, at once; and none is run again after that. */
 export class LandedSteps {
@@ -13,8 +13,8 @@ export class LandedSteps {
   readonly #givenBack: Memory<true>;
 
   constructor(keepers: { readonly landed?: MemoryKeeper<true>; readonly givenBack?: MemoryKeeper<true> } = {}) {
-    this.#steps = new Memory({ most: 10_000, keptMs, keeper: keepers.landed });
-    this.#givenBack = new Memory({ most: 20_000, keptMs: givenBackKeptMs, keeper: keepers.givenBack });
+    this.#steps = new Memory({ most: 10_000, retentionMs, keeper: keepers.landed });
+    this.#givenBack = new Memory({ most: 20_000, retentionMs: releasedRetentionMs, keeper: keepers.givenBack });
   }
 
   note(key: string, now: number): void {

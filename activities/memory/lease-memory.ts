@@ -3,10 +3,10 @@ import type { StepCall } from '../../core/action/step.ts';
 import type { Question } from '../../core/decide/approval.ts';
 import { isStandingQuestion } from '../../core/decide/standing-question.ts';
 import { type SeenVote, tallyOf } from '../../core/decide/vote-check.ts';
-import type { Taken } from '../../core/incident/hold.ts';
+import type { HoldTerms } from '../../core/incident/hold.ts';
 import { Memory, type MemoryKeeper } from './memory.ts';
 
-const keptMs = 30 * 86_400_000;
+const retentionMs = 30 * 86_400_000;
 const mostAnswers = 100;
 
 /** Digest of the asking that was answered so → when, in milliseconds since 1970. */
@@ -23,7 +23,7 @@ export class LeaseMemory {
   readonly #answered: Memory<AnsweredLease>;
 
   constructor(keeper?: MemoryKeeper<AnsweredLease>) {
-    this.#answered = new Memory({ most: 10_000, keptMs, keeper });
+    this.#answered = new Memory({ most: 10_000, retentionMs, keeper });
   }
 
   /** After each vote that was found good: what has become of the question by those that were seen. */
@@ -41,7 +41,7 @@ export class LeaseMemory {
   }
 
   /** Until when what a step has taken is in force by people's word, in milliseconds since 1970; infinite: for good. */
-  endOf(call: Pick<StepCall, 'action' | 'input' | 'key'>, { at, lease }: Taken): number {
+  endOf(call: Pick<StepCall, 'action' | 'input' | 'key'>, { at, lease }: HoldTerms): number {
     const { kept, extended = {} } = this.#answered.get(releaseIdOf(call)) ?? {};
     if (kept) return Number.POSITIVE_INFINITY;
     const ends = Date.parse(at) + lease.durationMs;

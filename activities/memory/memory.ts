@@ -17,7 +17,7 @@ export interface MemoryKeeper<Value> {
 }
 
 /** Values by name, read from the disk and not held in memory. Writes are begun in their order and not waited for. */
-export interface KeptValues<Value> {
+export interface DurableValues<Value> {
   keys(): readonly string[];
   get(key: string): Value | undefined;
   put(key: string, value: Value): void;
@@ -30,15 +30,19 @@ export interface KeptValues<Value> {
  */
 export class Memory<Value> {
   readonly #most: number;
-  readonly #keptMs: number;
+  readonly #retentionMs: number;
   readonly #keeper: MemoryKeeper<Value> | undefined;
   readonly #entries: Map<string, Remembered<Value>>;
   #since: number;
 
   /** Without a keeper it lasts as long as the process. */
-  constructor(options: { readonly most: number; readonly keptMs: number; readonly keeper?: MemoryKeeper<Value> | undefined }) {
+  constructor(options: {
+    readonly most: number;
+    readonly retentionMs: number;
+    readonly keeper?: MemoryKeeper<Value> | undefined;
+  }) {
     this.#most = options.most;
-    this.#keptMs = options.keptMs;
+    this.#retentionMs = options.retentionMs;
     this.#keeper = options.keeper;
     this.#entries = new Map(this.#keeper?.load() ?? []);
     this.#since = this.#keeper?.since() ?? 0;
@@ -72,7 +76,7 @@ export class Memory<Value> {
     this.#entries.set(key, entry);
     this.#keeper?.put(key, entry);
     for (const [oldest, { at }] of this.#entries) {
-      const isOld = now - at > this.#keptMs;
+      const isOld = now - at > this.#retentionMs;
       if (!isOld && this.#entries.size <= this.#most) break;
       this.#entries.delete(oldest);
       this.#keeper?.remove(oldest);

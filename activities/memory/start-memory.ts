@@ -15,7 +15,7 @@ export interface KnownStart {
 }
 
 const dayMs = 86_400_000;
-const keptMs = 30 * dayMs;
+const retentionMs = 30 * dayMs;
 /** Clocks of two cells may differ by this: a start that is as much older may be of another one. */
 const clocksApartMs = 60_000;
 const mostSpent = 20;
@@ -33,7 +33,7 @@ export class StartMemory {
   readonly #now: () => number;
 
   constructor(options: { readonly keeper?: MemoryKeeper<KnownStart>; readonly now?: () => number } = {}) {
-    this.#known = new Memory({ most: 20_000, keptMs, keeper: options.keeper });
+    this.#known = new Memory({ most: 20_000, retentionMs, keeper: options.keeper });
     this.#now = options.now ?? Date.now;
   }
 
@@ -54,7 +54,7 @@ export class StartMemory {
       if (now - (this.#known.at(workflow) ?? now) > dayMs) this.#known.set(workflow, known, now);
       return known.run === firstRun && known.ended === undefined;
     }
-    if (known?.spent.includes(id) || at < (known?.at ?? now - keptMs) - clocksApartMs) return false;
+    if (known?.spent.includes(id) || at < (known?.at ?? now - retentionMs) - clocksApartMs) return false;
     const spent = known ? [...known.spent, known.start].slice(-mostSpent) : [];
     this.#known.set(workflow, { start: id, at, run: firstRun, spent }, now);
     return true;

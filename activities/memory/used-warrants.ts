@@ -2,14 +2,14 @@ import type { Warrant } from '../../core/decide/warrant.ts';
 import { Memory, type MemoryKeeper } from './memory.ts';
 
 /** Much longer than a warrant lasts. */
-const keptMs = 3_600_000;
+const retentionMs = 3_600_000;
 
 /** Which warrants this pool has begun a step on, and for which call: each is good for one. */
 export class UsedWarrants {
   readonly #used: Memory<string>;
 
   constructor(keeper?: MemoryKeeper<string>) {
-    this.#used = new Memory({ most: 10_000, keptMs, keeper });
+    this.#used = new Memory({ most: 10_000, retentionMs, keeper });
   }
 
   by({ id }: Warrant): string | undefined {

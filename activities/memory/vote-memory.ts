@@ -3,7 +3,7 @@ import type { SeenVote } from '../../core/decide/vote-check.ts';
 import { type AnsweredLease, LeaseMemory } from './lease-memory.ts';
 import { Memory, type MemoryKeeper } from './memory.ts';
 
-const keptMs = 30 * 86_400_000;
+const retentionMs = 30 * 86_400_000;
 /** Nobody changes their mind so often; whoever could would push what others have said out of this memory. */
 const mostOfPerson = 20;
 
@@ -26,8 +26,8 @@ export class VoteMemory {
     } = {},
   ) {
     this.leases = new LeaseMemory(keepers.leases);
-    this.#votes = new Memory({ most: 10_000, keptMs, keeper: keepers.votes });
-    this.#newest = new Memory({ most: 10_000, keptMs, keeper: keepers.newest });
+    this.#votes = new Memory({ most: 10_000, retentionMs, keeper: keepers.votes });
+    this.#newest = new Memory({ most: 10_000, retentionMs, keeper: keepers.newest });
   }
 
   /** False for one more of a person who has answered this question too often. */
@@ -38,9 +38,9 @@ export class VoteMemory {
     if (known.filter(({ signed }) => signed.vote.person === vote.person).length >= mostOfPerson) return false;
     // An old asking that is answered once more does not become the newest.
     if (known.length === 0) this.#newest.set(keyOf(question), digest, seen.at);
-    const came = [...known, { signed: { vote, keyId, signature }, ...seen }];
-    this.#votes.set(digest, came, seen.at);
-    this.leases.note(question, digest, came);
+    const arrived = [...known, { signed: { vote, keyId, signature }, ...seen }];
+    this.#votes.set(digest, arrived, seen.at);
+    this.leases.note(question, digest, arrived);
     return true;
   }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentState } from '../../core/incident/incident-state.ts';
-import { type ArrivedBatch, batchesOf, type RunName } from './far-end.ts';
+import { type ArrivedBatch, batchesOf, type RunName } from './delivered-load.ts';
 import { numberIn } from './numbered-load.ts';
 
 const mostTries = 120;

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type EvidenceParts, keepEvidence } from '../../activities/evidence/kept-evidence.ts';
+import { createEvidenceWriter, type EvidenceParts } from '../../activities/evidence/evidence-writer.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceBytes, EvidenceStore } from '../../core/evidence/evidence-store.ts';
 import { createBucketShelf } from '../../integrations/evidence/bucket-shelf.ts';
@@ -59,7 +59,7 @@ async function timesIn(options: {
     // The first step loads and compiles what all others have.
     for (let step = -1; step < times / perStep; step += 1) {
       const context = { ...stepContext(), incident: `incident/bench/${where}-${size}` };
-      const { keep, close } = keepEvidence(parts, { target: { name: 'pod/bench/suspect', uid: 'u' }, context });
+      const { keep, close } = createEvidenceWriter(parts, { target: { name: 'pod/bench/suspect', uid: 'u' }, context });
       for (let n = 0; n < perStep; n += 1) {
         const data = randomBytes(size * 1024);
         const took = await ms(() => keep('state', { name: `${n}`, mediaType: 'text/plain', tool: 'bench' }, data));

@@ -1,4 +1,4 @@
-import type { AllowGivingBack, Taken } from '../incident/hold.ts';
+import type { AllowRelease, HoldTerms } from '../incident/hold.ts';
 import type { Effect, Plan, Reach } from './plan.ts';
 
 /** Which worker holds the rights for it. The desk holds no cluster rights; the cell holds nobody else's. */
@@ -113,7 +113,7 @@ export interface StepContext {
   readonly fast: boolean;
   readonly signal: AbortSignal;
   /** Under which circumstances it is done: the chokepoint fills it in, for the note on what is changed. */
-  readonly taking?: Omit<Taken, 'at'> | undefined;
+  readonly taking?: Omit<HoldTerms, 'at'> | undefined;
   /** Of which call over Temporal it is: the same on every attempt. Absent: the key. */
   readonly order?: string | undefined;
   /** Settles when what asks for the step is kept, or is not: it may be planned before, nothing is changed before. */
@@ -141,7 +141,7 @@ export interface ActionImplementation<Input, Output> {
       readonly output?: Output;
       readonly key: string;
       /** Awaited once the note has been read and before anything is changed. Absent only in tests. */
-      readonly allow?: AllowGivingBack;
+      readonly allow?: AllowRelease;
     },
     context: StepContext,
   ): Promise<UndoResult>;

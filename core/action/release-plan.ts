@@ -1,5 +1,5 @@
 import type { Question } from '../decide/approval.ts';
-import type { GivenBack } from '../incident/hold.ts';
+import type { ReleasedObject } from '../incident/hold.ts';
 import { digestOf } from '../text/digest.ts';
 import type { Plan } from './plan.ts';
 
@@ -50,12 +50,12 @@ function nameOf({ action, inputDigest }: Pick<Plan, 'action' | 'inputDigest'>): 
 }
 
 /** Why a plan is not of what is given back, by what the cell has sealed on it; undefined where it is. */
-export function problemOfRelease({ target, blastRadius, reach }: Plan, notes: readonly GivenBack[]): string | undefined {
-  for (const { object, uid, taken } of notes) {
+export function problemOfRelease({ target, blastRadius, reach }: Plan, notes: readonly ReleasedObject[]): string | undefined {
+  for (const { object, uid, terms } of notes) {
     if (object !== target.name && !blastRadius.includes(object)) return `${object} is not what people were shown`;
     if (object === target.name && target.uid !== undefined && uid !== undefined && uid !== target.uid)
       return `${object} is another one than people were shown`;
-    if (taken.reach !== reach) return `people were shown a release that reaches ${reach}, and it reaches ${taken.reach}`;
+    if (terms.reach !== reach) return `people were shown a release that reaches ${reach}, and it reaches ${terms.reach}`;
   }
   return undefined;
 }

@@ -1,8 +1,8 @@
-import type { Hidable } from '../alert/hidable.ts';
+import type { Suppressible } from '../alert/suppressible.ts';
 import type { ReplyStore } from '../incident/click-reply.ts';
 import type { IncidentRef } from '../incident/incident.ts';
 import type { UnansweredStore } from '../incident/unanswered.ts';
-import type { Wish } from '../orders/incident-order.ts';
+import type { StartMode } from '../orders/incident-order.ts';
 import type { RestraintMode } from '../orders/restraint.ts';
 import type { MessageRef, QuestionCard, ShownCard, StoredButton } from './card.ts';
 import type { GroupAsk, GroupStore } from './card-group.ts';
@@ -29,7 +29,7 @@ export interface OpenModal {
 }
 
 /** What a suppression may be proposed about, as it was known when the dialog was opened. */
-export interface SuppressionDraft extends Hidable {
+export interface SuppressionDraft extends Suppressible {
   readonly incident: IncidentRef & { readonly title: string; readonly cluster: string };
   /** The name of who proposes it, and answers for it. */
   readonly owner: string;
@@ -47,7 +47,7 @@ export interface RestraintDraft {
 
 /** An incident that may be started by whom the dialog was opened for. */
 export interface IncidentDraft {
-  readonly wish: Wish;
+  readonly wish: StartMode;
   readonly cluster: string;
   readonly owner: string;
   /** `namespace/name`, where it was said already. */

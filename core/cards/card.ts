@@ -126,7 +126,7 @@ export interface ShownCard {
   /** Milliseconds since 1970: when an edit last changed what is decided. 0: as it was first posted. */
   readonly changedAt: number;
   /** The summary in whose thread it stands. Absent: in the channel. */
-  readonly aside?: MessageRef;
+  readonly overflow?: MessageRef;
   /** The group whose card it is on. Absent: none. */
   readonly group?: string;
 }

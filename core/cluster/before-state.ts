@@ -1,4 +1,4 @@
-import { isTaken, type Taken } from '../incident/hold.ts';
+import { type HoldTerms, isHoldTerms } from '../incident/hold.ts';
 import { type CellKey, seal, unseal } from '../messages/sealed.ts';
 import { doNotDisrupt, incidentHash, names } from './labels.ts';
 
@@ -23,7 +23,7 @@ export interface BeforeState {
   readonly annotations?: Readonly<Record<string, string | null>>;
   /** Uids of all pods that the same step is about, where that is more than this one. */
   readonly together?: readonly string[];
-  readonly taken: Taken;
+  readonly terms: HoldTerms;
 }
 
 export interface NamedKind {
@@ -74,12 +74,12 @@ export function authenticState(of: {
  */
 export function laterState(found: BeforeState | undefined, known: BeforeState | undefined): BeforeState | undefined {
   if (!found || !known) return found ?? known;
-  return takenAt(found) >= takenAt(known) ? found : known;
+  return heldSince(found) >= heldSince(known) ? found : known;
 }
 
 /** Milliseconds since 1970. */
-export function takenAt({ taken }: BeforeState): number {
-  return Date.parse(taken.at);
+export function heldSince({ terms }: BeforeState): number {
+  return Date.parse(terms.at);
 }
 
 /** Everything that a quarantine has on its pod. */
@@ -116,7 +116,7 @@ function isBeforeState(value: object): value is BeforeState {
   if (version !== 1 || typeof incident !== 'string' || typeof step !== 'string' || typeof podUid !== 'string') return false;
   if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) return false;
   if (!Object.values(labels).every((label) => typeof label === 'string')) return false;
-  if (!('taken' in value && isTaken(value.taken))) return false;
+  if (!('terms' in value && isHoldTerms(value.terms))) return false;
   if ('annotations' in value && !isAnnotations(value.annotations)) return false;
   if ('together' in value && !(Array.isArray(value.together) && value.together.every((uid) => typeof uid === 'string')))
     return false;

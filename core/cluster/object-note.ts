@@ -1,5 +1,5 @@
 import type { TargetName } from '../action/plan.ts';
-import { type GivenBack, isTaken, type Taken } from '../incident/hold.ts';
+import { type HoldTerms, isHoldTerms, type ReleasedObject } from '../incident/hold.ts';
 import { type CellKey, seal, unseal } from '../messages/sealed.ts';
 import { sha256Hex } from '../text/digest.ts';
 import { isJson, type Json } from '../text/plain-json.ts';
@@ -21,7 +21,7 @@ export interface ObjectNote {
   readonly change: FieldChange | MadeObjectNote;
   /** Everything that the same step changes, where that is more than this object: a step that was cut short is finished on these only. */
   readonly together?: readonly TargetName[];
-  readonly taken: Taken;
+  readonly terms: HoldTerms;
 }
 
 export interface FieldChange {
@@ -75,8 +75,8 @@ export function openNote(options: {
 }
 
 /** What a note says, for whoever allows that it is given back. */
-export function givenBackBy({ object, uid, incident, step, taken }: ObjectNote): GivenBack {
-  return { object, ...(uid !== undefined && { uid }), incident, step, taken };
+export function releasedBy({ object, uid, incident, step, terms }: ObjectNote): ReleasedObject {
+  return { object, ...(uid !== undefined && { uid }), incident, step, terms };
 }
 
 /** Part of the names of objects that a step makes: the same for the same incident and input, so that it is made once. 12 hex digits. */
@@ -90,13 +90,13 @@ export function madeNameOf(options: {
 }
 
 function isObjectNote(value: object): value is ObjectNote {
-  const { version, incident, step, action, object, uid, change, together, taken }: Partial<Record<keyof ObjectNote, unknown>> =
+  const { version, incident, step, action, object, uid, change, together, terms }: Partial<Record<keyof ObjectNote, unknown>> =
     value;
   if (version !== 2) return false;
   if (![incident, step, action, object].every((text) => typeof text === 'string')) return false;
   if (uid !== undefined && typeof uid !== 'string') return false;
   if (together !== undefined && !isTexts(together)) return false;
-  if (!isTaken(taken)) return false;
+  if (!isHoldTerms(terms)) return false;
   return isChange(change);
 }
 

@@ -178,7 +178,7 @@ export function checkProof(
   const choice = question.choices.find((offered) => offered.id === proof.choice);
   if (!choice) return { ok: false, reason: 'the choice does not exist' };
   const people = new Set<string>();
-  const came: SeenVote[] = [...seen];
+  const seenVotes: SeenVote[] = [...seen];
   const last = question.levels.length - 1;
   for (const signed of proof.votes) {
     if (signed.vote.choice !== proof.choice) return { ok: false, reason: 'a vote is for another choice' };
@@ -188,10 +188,10 @@ export function checkProof(
     const result = checkVote({ ...check, signed, question, level: last, arrived });
     if (!result.ok) return { ok: false, reason: result.reason };
     people.add(result.person);
-    if (!known) came.push({ signed, at: arrived, level: result.level, asked: last, actors });
+    if (!known) seenVotes.push({ signed, at: arrived, level: result.level, asked: last, actors });
   }
   const severity = worse(question.severity, check.severity);
-  const { status, votes, withdrawn = [], veto } = tallyOf(question, came, severity);
+  const { status, votes, withdrawn = [], veto } = tallyOf(question, seenVotes, severity);
   if (status.state === 'decided' && status.choice !== proof.choice)
     return { ok: false, reason: `people have decided otherwise: ${status.choice}` };
   // Who agreed when it was decided already has agreed all the same.
@@ -208,9 +208,9 @@ export function checkProof(
 }
 
 /** What has become of a question by these votes: counted as the workflow counts them, in the order in which they came. */
-export function tallyOf(question: Question, came: readonly SeenVote[], severity: Severity): QuestionState {
+export function tallyOf(question: Question, arrived: readonly SeenVote[], severity: Severity): QuestionState {
   let state = openState(question, { at: 0 });
-  for (const { signed, at, level, asked, actors } of came) {
+  for (const { signed, at, level, asked, actors } of arrived) {
     const then = { ...state, level: Math.max(state.level, asked) };
     ({ state } = countVote(then, signed, { now: new Date(at).toISOString(), severity, level, actors }));
   }

@@ -46,7 +46,7 @@ export interface HoldEnding {
 }
 
 /** A key as it stands, there or destroyed. */
-export interface KeptKey extends KeyName {
+export interface RegisteredKey extends KeyName {
   readonly destroyed?: Pick<DestroyedKey, 'destroyedAt' | 'by' | 'reason'>;
   readonly hold?: EvidenceHold;
   /** Until when the store itself lets nobody remove it, in words; absent: it does not say so. */
@@ -70,8 +70,8 @@ export interface KeyWrap {
 /** What stands about keys beside the evidence: which there are, which are held, which were destroyed. Opens none. */
 export interface KeyRegister {
   /** All of them, or those of one incident, without what the store itself says of each. */
-  list(incident?: string): Promise<readonly KeptKey[]>;
-  find(id: string): Promise<KeptKey | undefined>;
+  list(incident?: string): Promise<readonly RegisteredKey[]>;
+  find(id: string): Promise<RegisteredKey | undefined>;
   /** Nothing that it sealed can be opened any more. @throws FB_ERR_REFUSED while the store itself keeps it. */
   destroy(key: KeyName, why: { readonly by: string; readonly reason: string }): Promise<void>;
   /** Of one that is held already the first hold stays. */

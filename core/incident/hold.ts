@@ -13,7 +13,7 @@ export interface LeaseTerms {
  * Under which circumstances something was taken, as the note on it says, sealed by the cell. What gives it back later is held to this, whatever
  * the workflow says by then.
  */
-export interface Taken {
+export interface HoldTerms {
   /** Of the incident, as the cell knew it. */
   readonly severity: Severity;
   /** Of the step, as the cell planned it. */
@@ -24,7 +24,7 @@ export interface Taken {
 }
 
 /** What a note says on an object that is about to be given back; only what the cell sealed. */
-export interface GivenBack {
+export interface ReleasedObject {
   /** `kind/namespace/name` */
   readonly object: TargetName;
   /** Absent where the step made the object. */
@@ -32,26 +32,26 @@ export interface GivenBack {
   readonly incident: string;
   /** The key of the step that took it. */
   readonly step: string;
-  readonly taken: Taken;
+  readonly terms: HoldTerms;
 }
 
 /** Asked with all notes of what an undo would change, before it changes anything. @throws FB_ERR_APPROVAL_INVALID */
-export type AllowGivingBack = (notes: readonly GivenBack[]) => Promise<void>;
+export type AllowRelease = (notes: readonly ReleasedObject[]) => Promise<void>;
 
 /** What nobody has said is held to the strictest: silence never gives it back, and on critical people are needed. */
-const strictest: Omit<Taken, 'at'> = {
+const strictest: Omit<HoldTerms, 'at'> = {
   severity: 'critical',
   reach: 'cluster',
   lease: { durationMs: defaultLeaseMs, onExpiry: 'renew' },
 };
 
-export function takenNow({ taking = strictest }: { readonly taking?: Omit<Taken, 'at'> | undefined }): Taken {
+export function holdTermsNow({ taking = strictest }: { readonly taking?: Omit<HoldTerms, 'at'> | undefined }): HoldTerms {
   return { ...taking, at: new Date().toISOString() };
 }
 
 const reaches: ReadonlySet<unknown> = new Set<Reach>(['pod', 'workload', 'namespace', 'node', 'cluster', 'outside']);
 
-export function isTaken(value: unknown): value is Taken {
+export function isHoldTerms(value: unknown): value is HoldTerms {
   if (!isObject(value) || !isObject(value.lease)) return false;
   const { severity, reach, lease, at } = value;
   return (

@@ -24,7 +24,7 @@ export interface SimilarIncident extends IncidentRef {
 }
 
 /** What an incident is compared by. */
-export interface Looks {
+export interface SimilarityKey {
   readonly incident: IncidentRef;
   readonly rule: string;
   readonly image?: string;
@@ -33,7 +33,7 @@ export interface Looks {
 /** The desk's index of incidents: beside the records, and made from them. */
 export interface SimilarIncidents {
   /** Undefined: none. */
-  similarTo(looks: Looks): Promise<Similar | undefined>;
+  similarTo(looks: SimilarityKey): Promise<Similar | undefined>;
   /** Idempotent. */
   note(records: readonly AuditRecord[]): Promise<void>;
 }

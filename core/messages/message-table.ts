@@ -88,7 +88,7 @@ export const activityTable: Readonly<Record<SigningRole, readonly string[]>> = {
 };
 
 /** What somebody who is none of us has. */
-export type Stranger = 'temporal' | 'payload-key' | 'person';
+export type Outsider = 'temporal' | 'payload-key' | 'person';
 
 /** What comes of it when a stranger sends something of that kind. */
 export type Outcome = 'fails-at-once' | 'ignored' | 'checked' | 'own-word-only' | 'refused' | 'unread' | 'answered';
@@ -104,7 +104,7 @@ export const outcomeTexts: Readonly<Record<Outcome, string>> = {
 };
 
 /** Of each thing that can be sent over Temporal, by what kind it is and whose word is needed for it. */
-export function outcomeOf(kind: 'start' | 'signal' | 'query' | 'activity', from: Senders, stranger: Stranger): Outcome {
+export function outcomeOf(kind: 'start' | 'signal' | 'query' | 'activity', from: Senders, stranger: Outsider): Outcome {
   if (kind === 'query') return stranger === 'temporal' ? 'unread' : 'answered';
   if (from !== 'anybody') return kind === 'start' ? 'fails-at-once' : kind === 'signal' ? 'ignored' : 'refused';
   if (stranger === 'temporal') return 'ignored';

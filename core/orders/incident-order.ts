@@ -5,15 +5,15 @@ import { digestOf } from '../text/digest.ts';
 import type { Order, SignedOrder } from './order.ts';
 
 /** What a person wants of the incident that they start: that people look, or that the pod is cut off at once. */
-export const wishes = ['look', 'quarantine'] as const;
-export type Wish = (typeof wishes)[number];
+export const startModes = ['look', 'quarantine'] as const;
+export type StartMode = (typeof startModes)[number];
 
 export interface IncidentTerms {
   readonly version: 1;
   /** 16 hex digits, drawn by who orders: the same order is one alert. */
   readonly id: string;
   readonly cluster: string;
-  readonly wish: Wish;
+  readonly wish: StartMode;
   readonly pod: { readonly namespace: string; readonly name: string };
   /** A quarantine is for what cannot wait: always critical. */
   readonly severity: Severity;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { severities } from '../alert/severity.ts';
 import { evidenceClasses } from '../evidence/evidence.ts';
 import { longestReason } from '../text/reason.ts';
-import { wishes } from './incident-order.ts';
+import { startModes } from './incident-order.ts';
 import { restraintModes } from './restraint.ts';
 
 // Whoever reaches Temporal can send anything: what an order has to look like, by its kind.
@@ -88,7 +88,7 @@ const startIncident = z.strictObject({
     version: z.literal(1),
     id,
     cluster,
-    wish: z.enum(wishes),
+    wish: z.enum(startModes),
     pod: z.strictObject({ namespace: text(63), name: text(253) }),
     severity: z.enum(severities),
     reason,

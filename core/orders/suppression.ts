@@ -108,26 +108,28 @@ export function suppressionKey({ rule, workload, digest }: SuppressionMatch): st
 }
 
 /** Why no suppression can hide an alert. */
-export type Unhidable = 'in doubt' | 'no workload' | 'guessed owner' | 'unknown pod' | 'unknown image';
+export type UnsuppressibleReason = 'in doubt' | 'no workload' | 'guessed owner' | 'unknown pod' | 'unknown image';
 
 /**
  * What would hide exactly alerts like this one. Only what the cluster itself has told for sure can be hidden: no guessed owner, no pod without
  * uid, nothing in doubt.
  */
-export function matchOf(alert: Alert): Required<Omit<SuppressionMatch, 'exe'>> | { readonly unhidable: Unhidable } {
+export function matchOf(
+  alert: Alert,
+): Required<Omit<SuppressionMatch, 'exe'>> | { readonly unsuppressible: UnsuppressibleReason } {
   const { rule, sensor, workload, container, pod, doubt } = alert;
-  if (doubt !== undefined) return { unhidable: 'in doubt' };
-  if (!workload) return { unhidable: 'no workload' };
-  if (workload.guessed) return { unhidable: 'guessed owner' };
-  if (pod?.uid === undefined) return { unhidable: 'unknown pod' };
-  if (!container?.digest) return { unhidable: 'unknown image' };
+  if (doubt !== undefined) return { unsuppressible: 'in doubt' };
+  if (!workload) return { unsuppressible: 'no workload' };
+  if (workload.guessed) return { unsuppressible: 'guessed owner' };
+  if (pod?.uid === undefined) return { unsuppressible: 'unknown pod' };
+  if (!container?.digest) return { unsuppressible: 'unknown image' };
   const { namespace, kind, name } = workload;
   return { rule, workload: { namespace, kind, name }, digest: container.digest, sensor };
 }
 
 export function suppressionKeyOf(alert: Alert): string | undefined {
   const match = matchOf(alert);
-  return 'unhidable' in match ? undefined : suppressionKey(match);
+  return 'unsuppressible' in match ? undefined : suppressionKey(match);
 }
 
 /** Whether the suppression hides this alert now. Its key is the alert's. */

@@ -3,13 +3,13 @@ import { redactSecrets } from '../text/redact.ts';
 import { oneLine } from '../text/visible-text.ts';
 
 /** What somebody did to a ticket, or to a page, in the system where it is. */
-export type TicketDeed = 'closed' | 'reopened' | 'commented' | 'acknowledged';
+export type TicketChange = 'closed' | 'reopened' | 'commented' | 'acknowledged';
 
 /** What a ticket system told us. Texts are whoever's who can write there. */
 export interface TicketEvent {
   /** The ticket’s id there, as its incident knows it. */
   readonly ticket: string;
-  readonly deed: TicketDeed;
+  readonly deed: TicketChange;
   /** Whom the system names. Nobody of the roster, whatever the name: it decides nothing. */
   readonly by: string;
   /** Of a comment. */
@@ -62,7 +62,7 @@ export function isOurComment(text: string): boolean {
   return ownMark.test(text);
 }
 
-const verbs: Readonly<Record<TicketDeed, string>> = {
+const verbs: Readonly<Record<TicketChange, string>> = {
   closed: 'was closed',
   reopened: 'was opened again',
   commented: 'has a comment',

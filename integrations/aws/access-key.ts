@@ -78,7 +78,7 @@ export function awsAccessKey({ aws, user, keys, settle }: AwsAccessKeyOptions): 
   };
 
   /** Made by a try of this step, and kept nowhere: so nobody can have used it. */
-  const endUnkept = async (found: readonly ListedKey[], signal: AbortSignal): Promise<void> => {
+  const deleteUnusedKeys = async (found: readonly ListedKey[], signal: AbortSignal): Promise<void> => {
     for (const { id } of found) {
       if (await aws.wasUsed(id, signal))
         throw new FirebreakError(
@@ -117,7 +117,7 @@ export function awsAccessKey({ aws, user, keys, settle }: AwsAccessKeyOptions): 
     signal: AbortSignal,
   ) => {
     if (mark?.state === 'making')
-      return endUnkept(
+      return deleteUnusedKeys(
         all.filter((key) => !mark.had.includes(key.id)),
         signal,
       );
@@ -166,7 +166,7 @@ export function awsAccessKey({ aws, user, keys, settle }: AwsAccessKeyOptions): 
       const { all, mark } = await seen(signal);
       const id = idOf(next);
       if (mark?.state === 'making' && mark.from === idOf(old) && !mark.had.includes(id)) {
-        await endUnkept(
+        await deleteUnusedKeys(
           all.filter((key) => key.id !== id && !mark.had.includes(key.id)),
           signal,
         );

@@ -3,12 +3,12 @@ import {
   incidentOfChain,
   indexLines,
   isVerdict,
-  type Looks,
   likenessByImage,
   likenessByKind,
   type Similar,
   type SimilarIncident,
   type SimilarIncidents,
+  type SimilarityKey,
 } from '../../core/incident/similar.ts';
 import type { Database, Row } from './queries.ts';
 import { placeholders, textOf } from './row.ts';
@@ -64,7 +64,7 @@ export function createIncidentIndex(database: Database, now: () => number = Date
   };
 }
 
-function likenessOf({ rule, image, incident }: Looks): string | undefined {
+function likenessOf({ rule, image, incident }: SimilarityKey): string | undefined {
   return image === undefined ? likenessByKind({ rule, incident: incident.id }) : likenessByImage({ rule, image });
 }
 

@@ -2,7 +2,7 @@ import type { ThreadPlace, ThreadPlaces } from '../../core/cards/thread-link.ts'
 import type { Database } from './queries.ts';
 import { textOf } from './row.ts';
 
-const keptMs = 90 * 86_400_000;
+const retentionMs = 90 * 86_400_000;
 
 /** What of each ticket carries the address of its incident's thread, of the last 90 days. */
 export function createThreadPlaces(database: Database, now: () => number = Date.now): ThreadPlaces {
@@ -14,7 +14,7 @@ export function createThreadPlaces(database: Database, now: () => number = Date.
   return {
     of,
     claim: async (ticketKey, { carrier, url }) => {
-      await database.all('DELETE FROM ticket_threads WHERE at < $1', [at(now() - keptMs)]);
+      await database.all('DELETE FROM ticket_threads WHERE at < $1', [at(now() - retentionMs)]);
       await database.all(
         `INSERT INTO ticket_threads (ticket_key, carrier, url, at) VALUES ($1, $2, $3, $4)
          ON CONFLICT (ticket_key) DO UPDATE SET carrier = excluded.carrier, url = excluded.url, at = excluded.at

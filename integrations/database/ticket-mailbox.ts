@@ -4,7 +4,7 @@ import { newsWords, type TicketMailbox } from '../../core/tickets/ticket-news.ts
 import type { Database, Queries, Row } from './queries.ts';
 import { numberOf, textOf } from './row.ts';
 
-const keptMs = 90 * 86_400_000;
+const retentionMs = 90 * 86_400_000;
 /** Of one incident: whoever may comment in the ticket system must not fill the database. */
 const mostOfIncident = 500;
 
@@ -13,7 +13,7 @@ export function createTicketMailbox(database: Database, now: () => number = Date
   const at = (ms: number): string => new Date(ms).toISOString();
   return {
     bind: async ({ system, id }, incident) => {
-      await database.all('DELETE FROM ticket_owners WHERE at < $1', [at(now() - keptMs)]);
+      await database.all('DELETE FROM ticket_owners WHERE at < $1', [at(now() - retentionMs)]);
       await database.all(
         `INSERT INTO ticket_owners (system, ticket, incident_id, incident_run, at) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (system, ticket) DO UPDATE SET
@@ -32,7 +32,7 @@ export function createTicketMailbox(database: Database, now: () => number = Date
 
     put: (system, delivery, event) =>
       database.transaction(async (queries) => {
-        await queries.all('DELETE FROM ticket_news WHERE at < $1', [at(now() - keptMs)]);
+        await queries.all('DELETE FROM ticket_news WHERE at < $1', [at(now() - retentionMs)]);
         const incident = await ownerOf(queries, system, event.ticket);
         if (!incident) return undefined;
         const last = await lastNumber(queries, incident);

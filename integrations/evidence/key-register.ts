@@ -3,10 +3,10 @@ import type { EvidenceShelf } from '../../core/evidence/evidence-shelf.ts';
 import {
   type EvidenceHold,
   incidentKeyPrefix,
-  type KeptKey,
   type KeyName,
   type KeyRegister,
   keyNameOf,
+  type RegisteredKey,
 } from '../../core/evidence/incident-key.ts';
 import { sha256Hex } from '../../core/text/digest.ts';
 import { parsed, placeOf, readDestroyedKey, readWrappedKey, textBytes } from './incident-keys.ts';
@@ -41,7 +41,7 @@ export function createKeyRegister({
 
   const holdOn = (incident: string) => heldBy(shelf, incident);
 
-  const destroyed = async (id: string): Promise<KeptKey | undefined> => {
+  const destroyed = async (id: string): Promise<RegisteredKey | undefined> => {
     const bytes = await shelf.get(placeOf.destroyed(id));
     const left = bytes && readDestroyedKey(bytes);
     if (left?.id !== id) return undefined;
@@ -49,7 +49,7 @@ export function createKeyRegister({
     return { ...keyNameOf(left), destroyed: { destroyedAt, by, reason } };
   };
 
-  const there = async (name: KeyName | undefined, heldAs: typeof holdOn = holdOn): Promise<KeptKey | undefined> => {
+  const there = async (name: KeyName | undefined, heldAs: typeof holdOn = holdOn): Promise<RegisteredKey | undefined> => {
     if (!name) return undefined;
     const hold = await heldAs(name.incident);
     return { ...name, ...(hold && { hold }) };

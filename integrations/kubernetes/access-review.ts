@@ -11,7 +11,7 @@ export interface AskedRight {
 }
 
 /** Whether our own account has a right. Everyone may ask that of himself. */
-export async function mayWe(options: {
+export async function hasRight(options: {
   readonly api: KubernetesApi;
   readonly right: AskedRight;
   readonly signal?: AbortSignal;

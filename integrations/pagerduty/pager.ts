@@ -26,7 +26,7 @@ const severities: Readonly<Record<Severity, 'critical' | 'error' | 'warning' | '
 };
 
 /** Taken is 202 with this; whatever else says 2xx, a proxy's page, say, has called nobody. https://developer.pagerduty.com/docs/events-api-v2-overview#response-codes--retry-logic */
-const isTaken = (answer: unknown): boolean => textAt(answer, 'status') === 'success';
+const isAccepted = (answer: unknown): boolean => textAt(answer, 'status') === 'success';
 
 /**
  * PagerDuty by Events API v2. The `dedup_key` is made of the page's key: whatever is sent twice is one alert, as long as it is open.
@@ -42,7 +42,7 @@ export function createPagerDuty(options: PagerDutyOptions): Pager {
   });
   const keyOf = (group: string): string => options.groupKeys?.[group] ?? options.routingKey;
   const send = (body: unknown, signal: AbortSignal) =>
-    api.call({ method: 'POST', path: '/v2/enqueue', body, expects: isTaken, signal });
+    api.call({ method: 'POST', path: '/v2/enqueue', body, expects: isAccepted, signal });
 
   const update = async (action: 'acknowledge' | 'resolve', { key, groups }: PageRef, signal: AbortSignal): Promise<void> => {
     // An event on an alert that does not exist is dropped by PagerDuty, so each key is told.

@@ -16,7 +16,7 @@ export interface KnownHost {
   readonly plainHttp?: boolean;
 }
 
-export interface Got {
+export interface RegistryAnswer {
   readonly status: number;
   readonly header: (name: string) => string | undefined;
   readonly body: Buffer;
@@ -40,12 +40,12 @@ const redirects = new Set([301, 302, 303, 307, 308]);
  * One GET. Where it is sent on, it goes to hosts of the configuration or of the public internet, over TLS, and without the credentials.
  * @throws FB_ERR_UNAVAILABLE: no answer, too large, or sent to where it may not go. No body and no credential is in it.
  */
-export async function get(options: GetOptions): Promise<Got> {
+export async function get(options: GetOptions): Promise<RegistryAnswer> {
   let { url, authorization } = options;
   for (let hop = 0; ; hop += 1) {
-    const got = await once({ ...options, url, authorization });
-    const location = got.header('location');
-    if (!redirects.has(got.status) || location === undefined) return got;
+    const answer = await once({ ...options, url, authorization });
+    const location = answer.header('location');
+    if (!redirects.has(answer.status) || location === undefined) return answer;
     if (hop === mostRedirects) throw unavailable(options.url.host, 'it sends us on again and again');
     const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
     if (!next) throw unavailable(options.url.host, 'it sends us on to what is no address');
@@ -54,7 +54,7 @@ export async function get(options: GetOptions): Promise<Got> {
   }
 }
 
-async function once({ known, url, accept, authorization, maxBytes, signal }: GetOptions): Promise<Got> {
+async function once({ known, url, accept, authorization, maxBytes, signal }: GetOptions): Promise<RegistryAnswer> {
   const host = known.find((one) => one.host === url.host);
   const mayGo = url.protocol === 'https:' || (url.protocol === 'http:' && host?.plainHttp === true);
   const address = url.hostname.replace(/^\[|\]$/g, '');

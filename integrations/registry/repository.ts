@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Descriptor, ImageManifest, ImageRepository } from '../../core/cluster/image-registry.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { basicOf, challengeIn, tokenIn } from './challenge.ts';
-import { type Got, get, type KnownHost, unavailable } from './get.ts';
+import { get, type KnownHost, type RegistryAnswer, unavailable } from './get.ts';
 import type { RegistryCredential } from './pull-secrets.ts';
 
 const manifestTypes = [
@@ -46,28 +46,28 @@ export function openRepository(options: RepositoryOptions): ImageRepository {
   const base = `${plain ? 'http' : 'https'}://${host}/v2/${path}`;
   let authorization: string | undefined;
 
-  const ask = (url: string, accept: string, maxBytes: number): Promise<Got> =>
+  const ask = (url: string, accept: string, maxBytes: number): Promise<RegistryAnswer> =>
     get({ known, url: new URL(url), accept, maxBytes, authorization, signal });
 
   /** Who is asked for a name says it, once; of several credentials the first that is taken. */
-  const read = async (url: string, accept: string, maxBytes: number): Promise<Got | undefined> => {
-    let got = await ask(url, accept, maxBytes);
-    const challenge = got.status === 401 ? challengeIn(got.header('www-authenticate')) : undefined;
+  const read = async (url: string, accept: string, maxBytes: number): Promise<RegistryAnswer | undefined> => {
+    let answer = await ask(url, accept, maxBytes);
+    const challenge = answer.status === 401 ? challengeIn(answer.header('www-authenticate')) : undefined;
     if (challenge) {
       const credentials = plain ? [] : options.credentials.slice(0, mostCredentials);
       for (const credential of credentials.length > 0 ? credentials : [undefined]) {
         authorization = challenge.scheme === 'basic' ? credential && basicOf(credential) : await tokenFor(challenge, credential);
         if (authorization === undefined) continue;
-        got = await ask(url, accept, maxBytes);
-        if (got.status !== 401 && got.status !== 403) break;
+        answer = await ask(url, accept, maxBytes);
+        if (answer.status !== 401 && answer.status !== 403) break;
       }
     }
-    if (got.status === 404) return undefined;
-    if (got.status === 200) return got;
-    const refused = got.status === 401 || got.status === 403;
+    if (answer.status === 404) return undefined;
+    if (answer.status === 200) return answer;
+    const refused = answer.status === 401 || answer.status === 403;
     throw refused
-      ? new FirebreakError('FB_ERR_REFUSED', `${host}: it does not let us read ${path} (HTTP ${got.status})`)
-      : unavailable(host, `it answered with HTTP ${got.status}`);
+      ? new FirebreakError('FB_ERR_REFUSED', `${host}: it does not let us read ${path} (HTTP ${answer.status})`)
+      : unavailable(host, `it answered with HTTP ${answer.status}`);
   };
 
   const tokenFor = async (
@@ -78,19 +78,19 @@ export function openRepository(options: RepositoryOptions): ImageRepository {
     if (service !== undefined) url.searchParams.set('service', service);
     url.searchParams.set('scope', scope ?? `repository:${path}:pull`);
     const basic = credential && basicOf(credential);
-    const got = await get({ known, url, accept: 'application/json', maxBytes: tokenBytes, authorization: basic, signal });
-    const token = got.status === 200 ? tokenIn(got.body) : undefined;
-    if (token === undefined && got.status >= 500) throw unavailable(realm.host, `it answered with HTTP ${got.status}`);
+    const answer = await get({ known, url, accept: 'application/json', maxBytes: tokenBytes, authorization: basic, signal });
+    const token = answer.status === 200 ? tokenIn(answer.body) : undefined;
+    if (token === undefined && answer.status >= 500) throw unavailable(realm.host, `it answered with HTTP ${answer.status}`);
     return token === undefined ? undefined : `Bearer ${token}`;
   };
 
   const manifest = async (reference: string): Promise<ImageManifest | undefined> => {
-    const got = await read(`${base}/manifests/${reference}`, manifestTypes, manifestBytes);
-    if (!got) return undefined;
-    const digest = digestOfBytes(got.body);
+    const answer = await read(`${base}/manifests/${reference}`, manifestTypes, manifestBytes);
+    if (!answer) return undefined;
+    const digest = digestOfBytes(answer.body);
     if (reference.includes(':') && digest !== reference)
       throw unavailable(host, `what it gives as ${reference} is something else`);
-    const found = manifestIn(got.body, digest);
+    const found = manifestIn(answer.body, digest);
     if (!found) throw unavailable(host, `what it gives as ${reference} is no manifest`);
     return found;
   };
@@ -98,18 +98,18 @@ export function openRepository(options: RepositoryOptions): ImageRepository {
   return {
     manifest,
     blob: async (descriptor: Descriptor) => {
-      const got = await read(`${base}/blobs/${descriptor.digest}`, '*/*', descriptor.size);
-      if (!got) throw new FirebreakError('FB_ERR_NOT_FOUND', `${host}: it does not have ${descriptor.digest}, which it names`);
-      if (digestOfBytes(got.body) !== descriptor.digest)
+      const answer = await read(`${base}/blobs/${descriptor.digest}`, '*/*', descriptor.size);
+      if (!answer) throw new FirebreakError('FB_ERR_NOT_FOUND', `${host}: it does not have ${descriptor.digest}, which it names`);
+      if (digestOfBytes(answer.body) !== descriptor.digest)
         throw unavailable(host, `what it gives as ${descriptor.digest} is something else`);
-      return got.body;
+      return answer.body;
     },
     referrers: async (digest) => {
-      const got = await read(`${base}/referrers/${digest}`, manifestTypes, manifestBytes);
+      const answer = await read(`${base}/referrers/${digest}`, manifestTypes, manifestBytes);
       // Registries that do not know the question: what refers to it is then listed under a tag.
-      const list = got ? manifestIn(got.body, digest) : await manifest(digest.replace(':', '-'));
+      const list = answer ? manifestIn(answer.body, digest) : await manifest(digest.replace(':', '-'));
       const found = list?.manifests ?? [];
-      const more = got?.header('link') !== undefined || found.length > mostReferrers;
+      const more = answer?.header('link') !== undefined || found.length > mostReferrers;
       return { found: found.slice(0, mostReferrers), all: !more };
     },
   };

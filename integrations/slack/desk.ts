@@ -4,11 +4,11 @@ import type { CardStore } from '../../core/cards/card-store.ts';
 import type { ClickAnswer } from '../../core/incident/click-reply.ts';
 import type { IncidentRef } from '../../core/incident/incident.ts';
 import { type AskedCard, Groups } from './cards/groups.ts';
-import { Aside } from './cards/overflow-thread.ts';
+import { OverflowThread } from './cards/overflow-thread.ts';
 import { QuestionCards } from './cards/question-cards.ts';
 import { ShownCards } from './cards/shown-cards.ts';
 import { callSlack, createSlackClient, type SlackEndpoint, silentLogger, slackClientOptions } from './client.ts';
-import { codeOf, type LinkAnswer, type Told } from './door/arrived.ts';
+import { codeOf, type EphemeralAnswer, type LinkAnswer } from './door/arrived.ts';
 import { type Click, ClickChecks } from './door/click.ts';
 import { ClickAnswers } from './door/click-answers.ts';
 import { CommandDoor, type CommandHandlers } from './door/command-door.ts';
@@ -98,7 +98,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   const shown = new ShownCards({ cards, now });
   const permalinks = new Permalinks(client);
   const threads = new IncidentThreads({ cards, posting, channel, permalinks });
-  const aside = new Aside({
+  const overflow = new OverflowThread({
     cards,
     shown,
     isTooMuch: options.isTooMuch,
@@ -106,8 +106,8 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     onFault: (error) => log('the summary of further questions was not brought up to date', { error: codeOf(error) }),
     now,
   });
-  const groups = new Groups({ cards, shown, aside, now });
-  const questions = new QuestionCards({ cards, shown, posting, threads, aside, groups, channel, now });
+  const groups = new Groups({ cards, shown, overflow, now });
+  const questions = new QuestionCards({ cards, shown, posting, threads, overflow, groups, channel, now });
   const answers = new ClickAnswers({ replies: cards, gathered: new GatheredAnswers(tellOne), log });
 
   function refused(refusal: ClickRefusal): void {
@@ -176,7 +176,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
   });
 
   /** Also when Slack is short of breath, or the person is not in the channel: then by the click's own `response_url`. */
-  async function answer(reply: Told, respond: RespondFn | undefined): Promise<void> {
+  async function answer(reply: EphemeralAnswer, respond: RespondFn | undefined): Promise<void> {
     try {
       await tellOne(reply);
     } catch (error) {
@@ -188,7 +188,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
     }
   }
 
-  async function tellOne({ channel: where, user, ...told }: Told): Promise<void> {
+  async function tellOne({ channel: where, user, ...told }: EphemeralAnswer): Promise<void> {
     const shown = { text: plain(told.text, 2_900), ...linkBlocks(told) };
     await callSlack('chat.postEphemeral', () =>
       client.chat.postEphemeral({ channel: where, user, ...shown, parse: 'none', link_names: false }),
@@ -202,7 +202,7 @@ export function createSlackDesk(options: SlackDeskOptions): SlackDesk {
       return receiver.start();
     },
     close: async () => {
-      aside.stop();
+      overflow.stop();
       unanswered.stop();
       await receiver.stop();
     },

@@ -3,7 +3,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { callSlack } from './client.ts';
 import type { ClickRefusal } from './refusal.ts';
 
-const keptMs = 3 * 60_000;
+const retentionMs = 3 * 60_000;
 const keptPeople = 5_000;
 
 type Standing = Pick<ClickRefusal, 'reason' | 'detail'> | 'member';
@@ -37,7 +37,7 @@ export class SlackPeople {
 
   #remember(user: string, standing: Standing): void {
     if (this.#known.size >= keptPeople) this.#known.clear();
-    this.#known.set(user, { standing, until: this.#now() + keptMs });
+    this.#known.set(user, { standing, until: this.#now() + retentionMs });
   }
 }
 

@@ -25,7 +25,7 @@ import { type Logger, reasonOf } from '../process/log.ts';
 import type { RightsWatch } from '../process/rights-watch.ts';
 import { askingOf, type RememberedNotes } from '../process/rules.ts';
 import { enabledActions } from '../rbac/enabled.ts';
-import { keepBuild, type WorkflowBuild } from '../temporal/bundle.ts';
+import { storeBuild, type WorkflowBuild } from '../temporal/bundle.ts';
 import type { TemporalConnected } from '../temporal/link.ts';
 import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
 import { deploymentName, makeCurrent } from '../temporal/versions.ts';
@@ -77,7 +77,7 @@ const currentWithinMs = 15_000;
 /** The cell. Its intake is open at once: what it takes before Temporal and the workers are there waits in the spool. */
 export async function startCell(parts: CellParts): Promise<RunningCell> {
   const { config, secrets, cluster, watch, knowledge, log } = parts;
-  const build = keepBuild(parts.build, config.stateDir);
+  const build = storeBuild(parts.build, config.stateDir);
   // Orders come by Temporal, which is asked only when the intake is open.
   let raise: Intake['raise'] | undefined;
   const control = await createCellControl({

@@ -37,7 +37,7 @@ export interface HeldPod {
   readonly told?: readonly string[];
 }
 
-const keptMs = 7 * 86_400_000;
+const retentionMs = 7 * 86_400_000;
 /** Pods whose alerts are remembered, and kinds of each: what is not known is not covered either. */
 const mostHeard = 5_000;
 const mostKinds = 20;
@@ -58,7 +58,7 @@ export class ContainedPods {
 
   /** @param heard keeps which serious alerts named a pod: what came before a restart was before people when they answered after it */
   constructor(directory: string, heard?: MemoryKeeper<readonly HeardKind[]>) {
-    this.#heard = new Memory({ most: mostHeard, keptMs, keeper: heard });
+    this.#heard = new Memory({ most: mostHeard, retentionMs, keeper: heard });
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     this.#root = open({ path: directory, maxDbs: 1 });
     this.#pods = this.#root.openDB({ name: 'pods' });
@@ -123,7 +123,7 @@ export class ContainedPods {
   }
 
   async forget(now = Date.now()): Promise<void> {
-    const old = [...this.#known].filter(([, { at, held, releasedAt = at }]) => !held && now - releasedAt > keptMs);
+    const old = [...this.#known].filter(([, { at, held, releasedAt = at }]) => !held && now - releasedAt > retentionMs);
     for (const [uid] of old) this.#known.delete(uid);
     await Promise.all(old.map(([uid]) => this.#pods.remove(uid)));
   }

@@ -30,7 +30,7 @@ export interface HeldObjectsParts {
 
 const withinMs = 5_000;
 /** Longer than any lease that people think of; one that is in force is seen again at each start. */
-const keptMs = 90 * 86_400_000;
+const retentionMs = 90 * 86_400_000;
 
 /**
  * Remembers which objects actions hold, and what their notes say, so that it is known although somebody took a note off; and says what is no longer
@@ -45,7 +45,7 @@ export class HeldObjects implements ObjectListener {
   constructor(parts: HeldObjectsParts) {
     const { api, actions, keeper, log } = parts;
     this.#parts = parts;
-    this.#known = new Memory({ most: 10_000, keptMs, keeper });
+    this.#known = new Memory({ most: 10_000, retentionMs, keeper });
     this.#watch = new ObjectWatch({ api, kinds: heldKinds(actions), listener: this, ...(log && { log }) });
   }
 
@@ -69,7 +69,7 @@ export class HeldObjects implements ObjectListener {
         const held: HeldObject = { ref, uid: metadata.uid, action, note: text, told: [] };
         const [found, before] = [this.#noteOf(held), known && this.#noteOf(known)];
         // One that was kept from before, and put back, says what was.
-        if (found && (!before || found.taken.at > before.taken.at)) this.#known.set(key, held);
+        if (found && (!before || found.terms.at > before.terms.at)) this.#known.set(key, held);
       }
       if (this.#known.get(key)) this.#changed(key);
     }

@@ -8,9 +8,9 @@ import {
   authenticState,
   type BeforeState,
   type CellKey,
+  heldSince,
   type QuarantineMarks,
   quarantineMarks,
-  takenAt,
 } from '../../core/cluster/before-state.ts';
 import type { DenyTier } from '../../core/cluster/deny-tier.ts';
 import { names } from '../../core/cluster/labels.ts';
@@ -203,10 +203,10 @@ export class HoldContainment {
       const state = this.#provenBy(uid, text)?.state;
       // One that was kept from before, and put back, says what was.
       const since = Math.max(known?.held?.takenAt ?? 0, known?.releasedAt ?? 0);
-      if (state && takenAt(state) >= since)
+      if (state && heldSince(state) >= since)
         this.#keep(
           uid,
-          pods.hold(uid, state.incident, { note: text, takenAt: takenAt(state), pod: `${pod.namespace}/${pod.name}` }),
+          pods.hold(uid, state.incident, { note: text, takenAt: heldSince(state), pod: `${pod.namespace}/${pod.name}` }),
         );
     }
     if (pods.get(uid)?.held) this.#lookSoon(uid);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { type Logger, reasonOf } from '../process/log.ts';
-import { keptBuild, type WorkflowBuild } from '../temporal/bundle.ts';
+import { storedBuild, type WorkflowBuild } from '../temporal/bundle.ts';
 import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
 import { openBuilds } from '../temporal/versions.ts';
 
@@ -27,7 +27,7 @@ export async function runOlderBuilds(options: {
     try {
       for (const id of await openBuilds({ client, deployment, except: current })) {
         if (known.has(id)) continue;
-        const build = keptBuild(id, stateDir);
+        const build = storedBuild(id, stateDir);
         if (build) await start(build);
         known.add(id);
         if (build) log.info({ build: id }, 'open incidents are finished by the older build that began them');

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { IncidentMemory } from '../../activities/memory/incident-memory.ts';
-import type { KeptValues } from '../../activities/memory/memory.ts';
+import type { DurableValues } from '../../activities/memory/memory.ts';
 import type { StartMemory } from '../../activities/memory/start-memory.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import { type Severity, worse } from '../../core/alert/severity.ts';
@@ -48,7 +48,7 @@ const firstPauseMs = 60_000;
 const mostRemembered = 10;
 
 export interface OpenIncidentsParts {
-  readonly kept: KeptValues<OpenIncident>;
+  readonly kept: DurableValues<OpenIncident>;
   readonly box: Box;
   readonly starts: StartMemory;
   /** What people have decided about its pod since. */

@@ -4,7 +4,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import type { OnProgress } from '../../tools/platform/cache.ts';
 import { missingForRealNodes } from '../../tools/platform/nodes/parts.mjs';
 import { forensicTools, makeProgramImage } from '../../tools/platform/nodes/program-image.ts';
-import { type KeptPart, keptParts, type Removal, removeParts } from '../../tools/platform/parts.ts';
+import { type CachedPart, listCachedParts, type Removal, removeParts } from '../../tools/platform/parts.ts';
 import { type Platform, startPlatform } from '../../tools/platform/platform.ts';
 import {
   endRecorded,
@@ -89,7 +89,7 @@ export function registerDevCommand(program: Command): void {
 function parts({ remove, removeUnused, removeAll, json }: PartsOptions): void {
   const removal: Removal | undefined = remove ? { names: remove } : removeAll ? 'all' : removeUnused ? 'unused' : undefined;
   const removed = removal === undefined ? [] : removeParts(removal);
-  const kept = keptParts();
+  const kept = listCachedParts();
   if (json) printJson({ folder: cacheFolder(), parts: kept, removed: removed.map(({ folder }) => folder) });
   else if (removal === undefined) printParts(kept);
   else {
@@ -98,7 +98,7 @@ function parts({ remove, removeUnused, removeAll, json }: PartsOptions): void {
   }
 }
 
-function printParts(kept: readonly KeptPart[]): void {
+function printParts(kept: readonly CachedPart[]): void {
   if (kept.length > 0)
     printTable(kept, [
       { title: 'PART', text: ({ name }) => name },
@@ -111,7 +111,7 @@ function printParts(kept: readonly KeptPart[]): void {
   print(kept.length === 0 ? `Nothing is kept in ${cacheFolder()}.` : `${sizeOf(kept)} in ${cacheFolder()}`);
 }
 
-function sizeOf(parts: readonly KeptPart[]): string {
+function sizeOf(parts: readonly CachedPart[]): string {
   return bytesText(parts.reduce((total, { bytes }) => total + bytes, 0));
 }
 

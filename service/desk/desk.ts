@@ -6,10 +6,10 @@ import { createCellActivities } from '../../activities/chokepoint/cell.ts';
 import { createChokepoint } from '../../activities/chokepoint/chokepoint.ts';
 import { cellContainsFirst, deskContainsFirst } from '../../activities/chokepoint/containment-first.ts';
 import { registeredActions } from '../../activities/chokepoint/registered.ts';
+import { deskCallOwners, followUpCallOwners, ownedByCaller, stepsSpeakFor } from '../../activities/desk/call-owners.ts';
 import { type CardDesk, createDeskActivities } from '../../activities/desk/desk.ts';
 import { createFollowUpActivities } from '../../activities/desk/follow-up.ts';
-import { deskSpeaksFor, followUpSpeaksFor, inOwnVoice, stepsSpeakFor } from '../../activities/desk/own-voice.ts';
-import { allAlive } from '../../activities/heartbeat.ts';
+import { withHeartbeats } from '../../activities/heartbeat.ts';
 import { IncidentMemory } from '../../activities/memory/incident-memory.ts';
 import { VoteMemory } from '../../activities/memory/vote-memory.ts';
 import type { QuestionCard } from '../../core/cards/card.ts';
@@ -132,7 +132,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     roster: config.roster,
     keys: createVoteKeys({ deskPublicKeys: [], roster: config.roster }),
     census: noCensus,
-    evidenceKept: async () => false,
+    hasEvidence: async () => false,
     evidenceWait: { ms: 0 },
     asking,
     incidents,
@@ -176,9 +176,9 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
         taskQueue,
         role: 'desk',
         activities: {
-          ...cellContainsFirst(inOwnVoice(cellActivities, stepsSpeakFor), parts.first),
-          ...allAlive(inOwnVoice(deskActivities, deskSpeaksFor)),
-          ...allAlive(inOwnVoice(followUpActivities, followUpSpeaksFor(mailbox))),
+          ...cellContainsFirst(ownedByCaller(cellActivities, stepsSpeakFor), parts.first),
+          ...withHeartbeats(ownedByCaller(deskActivities, deskCallOwners)),
+          ...withHeartbeats(ownedByCaller(followUpActivities, followUpCallOwners(mailbox))),
         },
         concurrency: 50,
       }),

@@ -94,7 +94,7 @@ export async function createSlack(options: {
     ...(config.slack.apiUrl === undefined ? {} : { apiUrl: config.slack.apiUrl }),
     ...secrets.slack,
     cards,
-    isTooMuch: createCrowd({ roster: config.roster, cards }),
+    isTooMuch: createCardLimit({ roster: config.roster, cards }),
     mayAnswer: votes.mayAnswer,
     onClick: votes.vote,
     onSignIn: (click, about) => signIns.open(click, about),
@@ -158,7 +158,7 @@ export const mostOpen = 5;
 const forgottenAfterMs = 3_600_000;
 
 /** Whether one of those who are asked has enough open questions in the channel. */
-export function createCrowd(options: {
+export function createCardLimit(options: {
   readonly roster: Roster;
   readonly cards: Pick<CardStore, 'openCards'>;
   readonly now?: () => number;
@@ -168,8 +168,8 @@ export function createCrowd(options: {
     const at = now();
     const askedIn = (group: string): readonly string[] => answerersOf(roster, group, at).map(({ person }) => person);
     const open = oneOfEach(await cards.openCards()).filter(
-      ({ aside, card }) =>
-        aside === undefined && card.questionId !== questionId && Date.parse(card.level.until) > at - forgottenAfterMs,
+      ({ overflow, card }) =>
+        overflow === undefined && card.questionId !== questionId && Date.parse(card.level.until) > at - forgottenAfterMs,
     );
     const counts = new Map<string, number>();
     for (const { card } of open)

@@ -2,13 +2,13 @@ import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { FirebreakError } from '../../core/errors.ts';
-import type { Dropped, KeptAlert, KeptAlerts, Replayed, ShownAlert } from './spool/rejected-alerts.ts';
+import type { Dropped, RejectedAlert, RejectedAlerts, Replayed, ShownAlert } from './spool/rejected-alerts.ts';
 import { socketPath } from './spool/spool-lock.ts';
 import type { StormView, StormWatch } from './watch/storm.ts';
 
 /** What can be asked about the alerts that are kept apart, of the running service or of its spool. */
-export interface KeptAlertsAccess {
-  list(): Promise<readonly KeptAlert[]>;
+export interface RejectedAlertsAccess {
+  list(): Promise<readonly RejectedAlert[]>;
   show(id: string): Promise<ShownAlert | undefined>;
   replay(id: string, raw: Uint8Array): Promise<Replayed>;
   drop(id: string, reason: string): Promise<Dropped>;
@@ -22,7 +22,7 @@ const largestAsked = 2 * 1024 * 1024;
  */
 export async function startControl(options: {
   readonly directory: string;
-  readonly kept: KeptAlerts;
+  readonly rejected: RejectedAlerts;
   readonly storm?: StormWatch | undefined;
 }): Promise<{ close(): Promise<void> }> {
   const path = socketPath(options.directory, 'control');
@@ -41,7 +41,7 @@ export async function startControl(options: {
 }
 
 async function respond(
-  { kept, storm }: { readonly kept: KeptAlerts; readonly storm?: StormWatch | undefined },
+  { rejected, storm }: { readonly rejected: RejectedAlerts; readonly storm?: StormWatch | undefined },
   asked: IncomingMessage,
   answer: ServerResponse,
 ): Promise<void> {
@@ -49,10 +49,10 @@ async function respond(
   const length = Number(asked.headers['content-length'] ?? 0);
   if (length > largestAsked) return void answer.writeHead(413).end();
   if (what === 'storm') return reply(answer, storm?.view());
-  if (id === '') return reply(answer, kept.list());
-  if (verb === 'replay') return reply(answer, await kept.replay(id, await buffer(asked)));
-  if (verb === 'drop') return reply(answer, await kept.drop(id, (await buffer(asked)).toString('utf8')));
-  reply(answer, kept.show(id));
+  if (id === '') return reply(answer, rejected.list());
+  if (verb === 'replay') return reply(answer, await rejected.replay(id, await buffer(asked)));
+  if (verb === 'drop') return reply(answer, await rejected.drop(id, (await buffer(asked)).toString('utf8')));
+  reply(answer, rejected.show(id));
 }
 
 function reply(answer: ServerResponse, value: unknown): void {
@@ -60,7 +60,7 @@ function reply(answer: ServerResponse, value: unknown): void {
 }
 
 /** Asks the service that runs on this directory. Undefined when none does. */
-export async function askRunningService(directory: string): Promise<KeptAlertsAccess | undefined> {
+export async function askRunningService(directory: string): Promise<RejectedAlertsAccess | undefined> {
   const socket = socketPath(directory, 'control');
   const ask = async <T>(path: string, body?: Uint8Array): Promise<T> => JSON.parse(await call(socket, path, body));
   try {

@@ -21,7 +21,7 @@ import type { SenderRule } from './read/sender.ts';
 import { Dispatcher } from './send/dispatcher.ts';
 import type { HeadStart } from './send/head-start.ts';
 import type { IncidentGateway } from './send/incident-gateway.ts';
-import { KeptAlerts } from './spool/rejected-alerts.ts';
+import { RejectedAlerts } from './spool/rejected-alerts.ts';
 import { Spool } from './spool/spool.ts';
 import { SensorHealth } from './watch/sensor-health.ts';
 import { type SilenceOptions, SilenceWatch } from './watch/silence.ts';
@@ -98,7 +98,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     spoolShare: () => spool.share(),
     oldestSeconds: () => dispatcher.waiting().oldestSeconds,
     openLines: () => dispatcher.waiting().incidents,
-    refusedForGood: () => spool.apart.refusedCount(),
+    refusedForGood: () => spool.rejectedItems.refusedCount(),
     ...(storm && { storm }),
     orphans: () => options.headStart?.orphans() ?? 0,
     missingRights,
@@ -152,7 +152,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     const url = tls === undefined ? address : address.replace(/^http:/, 'https:');
     const control = await startControl({
       directory: spoolDir,
-      kept: new KeptAlerts({ spool, dispatcher, receiver, senders: gate.senders, log }),
+      rejected: new RejectedAlerts({ spool, dispatcher, receiver, senders: gate.senders, log }),
       storm,
     });
     dispatcher.drain();

@@ -1,7 +1,7 @@
 import type { Census } from '../../activities/chokepoint/parts.ts';
 import type { GuardrailRules } from '../../core/action/guardrail.ts';
 import type { StepCall } from '../../core/action/step.ts';
-import { authenticState, type BeforeState, type CellKey, laterState, takenAt } from '../../core/cluster/before-state.ts';
+import { authenticState, type BeforeState, type CellKey, heldSince, laterState } from '../../core/cluster/before-state.ts';
 import { names } from '../../core/cluster/labels.ts';
 import type { PodRecord } from '../../core/cluster/pod-record.ts';
 import type { Asking } from '../../core/decide/asking.ts';
@@ -33,7 +33,7 @@ export function askingOf({ playbooks: { enabled }, incidents }: Config): Asking 
 export const noCensus: Census = {
   ownerReplicas: () => undefined,
   contained: () => new Map(),
-  takenBy: () => new Set(),
+  containedBy: () => new Set(),
 };
 
 /**
@@ -64,13 +64,13 @@ export function createCensus({
     if (known && known.found === found && known.remembered === remembered) return known;
     const proven = (text: string | undefined) => authenticState({ podUid, key: cellKey, text });
     const state = laterState(proven(found), found === remembered ? undefined : proven(remembered));
-    const anew = { found, remembered, state, at: state ? takenAt(state) : Number.NEGATIVE_INFINITY };
+    const anew = { found, remembered, state, at: state ? heldSince(state) : Number.NEGATIVE_INFINITY };
     opened.set(podUid, anew);
     return anew;
   };
-  const isTakenBy = (pod: PodRecord, incident: string): boolean => sealedOn(pod)?.state?.incident === incident;
+  const isContainedBy = (pod: PodRecord, incident: string): boolean => sealedOn(pod)?.state?.incident === incident;
   return {
-    ownerReplicas: (call) => ownerReplicas({ view, call, isTakenBy }),
+    ownerReplicas: (call) => ownerReplicas({ view, call, isContainedBy }),
     contained: () => {
       const contained = new Map<string, string>();
       const since = now() - windowMs;
@@ -86,9 +86,9 @@ export function createCensus({
       if (opened.size > 2 * contained.size + 1_000) for (const uid of opened.keys()) if (!view.podByUid(uid)) opened.delete(uid);
       return contained;
     },
-    takenBy: (incident, namespace) => {
+    containedBy: (incident, namespace) => {
       const taken = new Set<string>();
-      for (const pod of view.pods(namespace)) if (isTakenBy(pod, incident)) taken.add(pod.uid);
+      for (const pod of view.pods(namespace)) if (isContainedBy(pod, incident)) taken.add(pod.uid);
       return taken;
     },
   };
@@ -112,17 +112,17 @@ interface OpenedNotes {
 function ownerReplicas({
   view,
   call,
-  isTakenBy,
+  isContainedBy,
 }: {
   readonly view: Pick<ClusterView, 'pods' | 'ownersOf' | 'ready'>;
   readonly call: StepCall;
-  readonly isTakenBy: (pod: PodRecord, incident: string) => boolean;
+  readonly isContainedBy: (pod: PodRecord, incident: string) => boolean;
 }): number | undefined {
   const { workload } = call;
   if (!workload || workload.guessed || !view.ready()) return undefined;
   let count = 0;
   for (const pod of view.pods(workload.namespace)) {
-    if (pod.labels[names.quarantineLabel] === undefined ? isOwnedBy(pod, view, workload) : isTakenBy(pod, call.incident.id))
+    if (pod.labels[names.quarantineLabel] === undefined ? isOwnedBy(pod, view, workload) : isContainedBy(pod, call.incident.id))
       count += 1;
   }
   return count;

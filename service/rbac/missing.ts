@@ -1,5 +1,5 @@
 import type { ActionDeclaration, Pool, Right } from '../../core/action/action.ts';
-import { mayWe } from '../../integrations/kubernetes/access-review.ts';
+import { hasRight } from '../../integrations/kubernetes/access-review.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { denyTierRights } from '../../integrations/kubernetes/policies/deny-tier.ts';
 import { viewRights } from '../../integrations/kubernetes/watch/view-rights.ts';
@@ -62,7 +62,7 @@ export async function missingRights(options: {
         };
         const where = resource === 'secrets' && watched !== undefined ? watched : [undefined];
         return Promise.all(
-          where.map((one) => mayWe({ api, right: { ...asked, ...(one && { namespace: one }) }, ...(signal && { signal }) })),
+          where.map((one) => hasRight({ api, right: { ...asked, ...(one && { namespace: one }) }, ...(signal && { signal }) })),
         ).then((each) => each.every(Boolean));
       }),
     );

@@ -68,7 +68,7 @@ export function readBuild(path: string): WorkflowBuild {
 }
 
 /** Keeps the build in the state directory: an incident that it began is finished by it, however the playbooks change. */
-export function keepBuild(build: WorkflowBuild, stateDir: string): WorkflowBuild {
+export function storeBuild(build: WorkflowBuild, stateDir: string): WorkflowBuild {
   const folder = buildsFolder(stateDir);
   mkdirSync(folder, { recursive: true });
   const path = join(folder, `${build.id}.js`);
@@ -77,7 +77,7 @@ export function keepBuild(build: WorkflowBuild, stateDir: string): WorkflowBuild
   return { id: build.id, path };
 }
 
-export function keptBuild(id: string, stateDir: string): WorkflowBuild | undefined {
+export function storedBuild(id: string, stateDir: string): WorkflowBuild | undefined {
   try {
     const build = readBuild(join(buildsFolder(stateDir), `${id}.js`));
     return build.id === id ? build : undefined;

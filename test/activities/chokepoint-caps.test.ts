@@ -47,7 +47,7 @@ describe('caps, with a hundred calls at once', () => {
     const { contained } = world;
     setUp({
       rules: { ...rules, namespaceReserve: 2 },
-      census: { ownerReplicas: () => 1_000, contained: () => contained, takenBy: () => new Set() },
+      census: { ownerReplicas: () => 1_000, contained: () => contained, containedBy: () => new Set() },
     });
     for (let n = 0; n < 8; n += 1) contained.set(`decoy-${n}`, `attacker-${n % 2}`);
     const codes = await Promise.all(calls(() => ({})).map((call) => refusal(chokepoint.apply(call, context))));
@@ -83,7 +83,7 @@ describe('caps, with a hundred calls at once', () => {
         census: {
           ownerReplicas: () => replicas,
           contained: () => contained,
-          takenBy: () => new Set(),
+          containedBy: () => new Set(),
         },
       });
       // The incident workflow is the one writer: it counts its own leases into each call, in order.
@@ -104,7 +104,7 @@ describe('caps, with a hundred calls at once', () => {
       const codes: (string | undefined)[] = [];
       for (const call of calls(() => ({})).slice(0, 6)) {
         codes.push(await refusal(chokepoint.apply(call, context)));
-        if (!watchLags && codes.at(-1) === undefined) world.taken.add(String(podUidOf(call.input)));
+        if (!watchLags && codes.at(-1) === undefined) world.containedByIncident.add(String(podUidOf(call.input)));
       }
       expect(codes.filter((code) => code === undefined)).toHaveLength(most);
     }
@@ -112,7 +112,7 @@ describe('caps, with a hundred calls at once', () => {
 
   test('what the incident holds already takes no place, under another step’s key too', async () => {
     setUp({ replicas: 2 });
-    world.taken.add('uid-1');
+    world.containedByIncident.add('uid-1');
     for (let n = 0; n < 8; n += 1) world.contained.set(`other-${n}`, 'shop');
     expect(await refusal(chokepoint.apply(callOf('quarantine', { key: 'again' }), context))).toBeUndefined();
     expect(await refusal(chokepoint.apply(callOf('quarantine', { input: { pod: { ...pod, uid: 'uid-2' } } }), context))).toBe(

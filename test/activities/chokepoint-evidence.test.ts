@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { StepCall } from '../../core/action/step.ts';
 import { waiverOf } from '../../core/action/waiver.ts';
 import type { ApprovalProof } from '../../core/decide/approval.ts';
-import { strangerKey } from '../workflows/harness.ts';
+import { outsiderKey } from '../workflows/harness.ts';
 import {
   approvalOf,
   callOf,
@@ -81,7 +81,7 @@ describe('evidence before eradication', () => {
         waiver({ people: ['ana'], question: { severity: 'low' } }),
         'FB_ERR_APPROVAL_INVALID',
       ],
-      ['a stranger’s signatures', waiver({ key: strangerKey }), 'FB_ERR_APPROVAL_INVALID'],
+      ['a stranger’s signatures', waiver({ key: outsiderKey }), 'FB_ERR_APPROVAL_INVALID'],
       ['another run', waiver({ question: { incident: { ...incident, run: 'run-2' } } }), 'FB_ERR_APPROVAL_INVALID'],
       ['asked by a playbook', waiver({ question: { requester: 'playbook/p' } }), 'FB_ERR_APPROVAL_INVALID'],
       ['for another pod of that name', waiver({}, 'pod/shop/cart-1', 'uid-2'), 'FB_ERR_EVIDENCE_PENDING'],

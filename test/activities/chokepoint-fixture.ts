@@ -12,7 +12,7 @@ import { type ApprovalProof, type Question, questionDigest, quorumOf } from '../
 import type { Asking } from '../../core/decide/asking.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceRef } from '../../core/evidence/evidence.ts';
-import type { GivenBack } from '../../core/incident/hold.ts';
+import type { ReleasedObject } from '../../core/incident/hold.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import { deskKey, roster, signVote, voteKeys } from '../workflows/harness.ts';
@@ -34,8 +34,8 @@ interface World {
   readonly done: string[];
   readonly applied: { readonly action: string; readonly input: PodInput }[];
   readonly contained: Map<string, string>;
-  /** Those that the incident is proven to have taken. */
-  readonly taken: Set<string>;
+  /** Uids of pods that the incident is proven to contain. */
+  readonly containedByIncident: Set<string>;
   readonly kept: Set<string>;
   note: string;
   started: boolean;
@@ -43,7 +43,7 @@ interface World {
   /** Whose evidence the plan asks for, in place of its target's. */
   evidenceOf?: NonNullable<Plan['evidenceOf']>;
   /** What the note on the pod says. */
-  noted: readonly GivenBack[];
+  noted: readonly ReleasedObject[];
   /** Until the watch shows what was done. */
   watchLags: boolean;
 }
@@ -182,11 +182,14 @@ export function callOf(name: string, over: Partial<StepCall> = {}): StepCall {
 }
 
 /** What the note on the pod says when this step has taken it a minute ago. */
-export function noteOf({ key, incident, severity, input }: StepCall, over: Partial<GivenBack['taken']> = {}): GivenBack {
+export function noteOf(
+  { key, incident, severity, input }: StepCall,
+  over: Partial<ReleasedObject['terms']> = {},
+): ReleasedObject {
   const lease = { durationMs: 30_000, onExpiry: 'release' } as const;
-  const taken = { severity, reach: 'pod', lease, at: new Date(now - 150_000).toISOString(), ...over } as const;
+  const terms = { severity, reach: 'pod', lease, at: new Date(now - 150_000).toISOString(), ...over } as const;
   const { pod } = podInput.parse(input);
-  return { object: `pod/${pod.namespace}/${pod.name}`, uid: pod.uid, incident: incident.id, step: key, taken };
+  return { object: `pod/${pod.namespace}/${pod.name}`, uid: pod.uid, incident: incident.id, step: key, terms };
 }
 
 export const evidenceOf = (uid: string): EvidenceRef => ({
@@ -209,8 +212,8 @@ export const partsWithout: Omit<ChokepointParts, 'actions'> = {
   rules,
   roster,
   keys: voteKeys,
-  census: { ownerReplicas: () => 1_000, contained: () => new Map(), takenBy: () => new Set() },
-  evidenceKept: async () => false,
+  census: { ownerReplicas: () => 1_000, contained: () => new Map(), containedBy: () => new Set() },
+  hasEvidence: async () => false,
   evidenceWait: { ms: 1_800_000 },
   asking: { playbooks: [], groups: ['oncall'] },
   incidents: new IncidentMemory(),
@@ -244,7 +247,7 @@ export function setUp(over: Partial<ChokepointParts> & { replicas?: number } = {
     done: [],
     applied: [],
     contained: new Map(),
-    taken: new Set(),
+    containedByIncident: new Set(),
     kept: new Set(),
     note: '',
     started: false,
@@ -267,9 +270,9 @@ export function setUp(over: Partial<ChokepointParts> & { replicas?: number } = {
     census: {
       ownerReplicas: () => over.replicas ?? 1_000,
       contained: () => w.contained,
-      takenBy: () => w.taken,
+      containedBy: () => w.containedByIncident,
     },
-    evidenceKept: async (ref) => {
+    hasEvidence: async (ref) => {
       w.done.push('evidence');
       return w.kept.has(ref.manifestSha256);
     },

@@ -8,10 +8,10 @@ import type { Plan } from '../../core/action/plan.ts';
 import type { StepCall, UndoReason } from '../../core/action/step.ts';
 import type { Severity } from '../../core/alert/severity.ts';
 import { type ApprovalProof, type Question, questionDigest, type SignedVote } from '../../core/decide/approval.ts';
-import type { GivenBack } from '../../core/incident/hold.ts';
+import type { ReleasedObject } from '../../core/incident/hold.ts';
 import { digestOf } from '../../core/text/digest.ts';
-import { KeptMemory } from '../../service/cell/pools/durable-memory.ts';
-import { strangerKey } from '../workflows/harness.ts';
+import { DurableMemory } from '../../service/cell/pools/durable-memory.ts';
+import { outsiderKey } from '../workflows/harness.ts';
 import {
   approvalOf,
   callOf,
@@ -54,7 +54,7 @@ describe('a step that was cut short in the middle', () => {
     world.started = true;
     world.gone = true;
     expect(await refusal(chokepoint.apply(callOf('remove'), context))).toBe('FB_ERR_TARGET_REPLACED');
-    const forged = approvalOf([planOf('remove', 'destructive', { pod })], { key: strangerKey });
+    const forged = approvalOf([planOf('remove', 'destructive', { pod })], { key: outsiderKey });
     expect(await refusal(chokepoint.apply(callOf('remove', { approval: forged }), context))).toBe('FB_ERR_APPROVAL_INVALID');
   });
 });
@@ -70,7 +70,7 @@ describe('giving back', () => {
     ['a plan that nobody approved', approved(approvalOf([undoPlan(other)]))],
     ['one person only, on critical', approved(approvalOf([plan], { people: ['ana'] }))],
     ['the same person twice', approved(approvalOf([plan], { people: ['ana', 'ana'] }))],
-    ['a stranger’s signatures', approved(approvalOf([plan], { key: strangerKey }))],
+    ['a stranger’s signatures', approved(approvalOf([plan], { key: outsiderKey }))],
     ['the approval of another run', approved(approvalOf([plan], { question: { incident: { ...incident, run: 'run-2' } } }))],
     ['an approval of the step itself', approved(approvalOf([planOf('quarantine', 'reversible', { pod })]))],
     ['silence', { kind: 'lease-ended', verdict: 'unknown', severity: 'critical' }],
@@ -106,7 +106,7 @@ describe('giving back', () => {
   };
   const refused = 'FB_ERR_APPROVAL_INVALID';
 
-  test.each<[string, GivenBack, StepCall, UndoReason, string | undefined]>([
+  test.each<[string, ReleasedObject, StepCall, UndoReason, string | undefined]>([
     ['silence, which claims to be low, on what was critical', noteOf(call), low, silence, refused],
     ['one person, by a question that says low', noteOf(call), low, oneOfLow, refused],
     ['two people, whatever it says now', noteOf(call), low, approved(approvalOf([plan])), undefined],
@@ -226,21 +226,21 @@ describe('giving back', () => {
       setUp({ landed: use });
       return refusal(chokepoint.undo({ call, reason: failed }, context));
     };
-    const taken = Date.parse(noteOf(call).taken.at);
-    const first = new KeptMemory(join(folder, 'kept'), console);
+    const terms = Date.parse(noteOf(call).terms.at);
+    const first = new DurableMemory(join(folder, 'kept'), console);
     // It reaches back further than the note.
-    first.keeper<true>('landed').keepSince(taken - 1);
+    first.keeper<true>('landed').keepSince(terms - 1);
     setUp({ landed: new LandedSteps({ landed: first.keeper('landed') }) });
     await chokepoint.apply(call, context);
     await first.close();
-    const second = new KeptMemory(join(folder, 'kept'), console);
+    const second = new DurableMemory(join(folder, 'kept'), console);
     expect(await failedAfter(new LandedSteps({ landed: second.keeper('landed') }))).toBe(refused);
     await second.close();
-    const lost = new KeptMemory(join(folder, 'lost'), console);
+    const lost = new DurableMemory(join(folder, 'lost'), console);
     expect(await failedAfter(new LandedSteps({ landed: lost.keeper('landed') }))).toBe(refused);
     await lost.close();
     const flooded = new LandedSteps();
-    for (let n = 0; n <= 10_000; n += 1) flooded.note(`step ${n}`, taken + n);
+    for (let n = 0; n <= 10_000; n += 1) flooded.note(`step ${n}`, terms + n);
     expect(await failedAfter(flooded)).toBe(refused);
     rmSync(folder, { recursive: true });
   });
@@ -323,7 +323,7 @@ describe('giving back', () => {
     test('it is remembered after a restart, and a memory that was lost frees nothing by silence', async () => {
       const folder = mkdtempSync(join(tmpdir(), 'firebreak-leases-'));
       const open = (name: string) => {
-        const kept = new KeptMemory(join(folder, name), console);
+        const kept = new DurableMemory(join(folder, name), console);
         return { kept, votes: new VoteMemory({ leases: kept.keeper('leases') }) };
       };
       const first = open('kept');
@@ -342,13 +342,13 @@ describe('giving back', () => {
 
   test('is for good: the same step is not run again, as an incident that was set back would have it', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'firebreak-memory-'));
-    const first = new KeptMemory(join(folder, 'kept'), console);
+    const first = new DurableMemory(join(folder, 'kept'), console);
     setUp({ landed: new LandedSteps({ givenBack: first.keeper('given-back') }) });
     await chokepoint.apply(call, context);
     await chokepoint.undo({ call, reason: approved(approvalOf([plan])) }, context);
     expect(await refusal(chokepoint.apply(call, context))).toBe('FB_ERR_REFUSED');
     await first.close();
-    const second = new KeptMemory(join(folder, 'kept'), console);
+    const second = new DurableMemory(join(folder, 'kept'), console);
     setUp({ landed: new LandedSteps({ givenBack: second.keeper('given-back') }) });
     expect(await refusal(chokepoint.apply(call, context))).toBe('FB_ERR_REFUSED');
     await chokepoint.apply(callOf('quarantine', { key: 'a later step' }), context);

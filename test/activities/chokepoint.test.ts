@@ -9,7 +9,7 @@ import { severities } from '../../core/alert/severity.ts';
 import type { ApprovalProof } from '../../core/decide/approval.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
-import { deskKey, strangerKey } from '../workflows/harness.ts';
+import { deskKey, outsiderKey } from '../workflows/harness.ts';
 import {
   action,
   approvalOf,
@@ -69,7 +69,7 @@ describe('order', () => {
 
   test('an approval that is not valid is found before guardrails and evidence are asked', async () => {
     const call = callOf('remove', {
-      approval: approvalOf([planOf('remove', 'destructive', { pod })], { key: strangerKey }),
+      approval: approvalOf([planOf('remove', 'destructive', { pod })], { key: outsiderKey }),
       evidenceDeadline: deadlineAhead,
     });
     expect(await refusal(chokepoint.apply(call, context))).toBe('FB_ERR_APPROVAL_INVALID');
@@ -150,7 +150,7 @@ describe('whatever the call says', () => {
             );
             const proof = approvalOf([plan], {
               people: asked.people,
-              key: asked.stranger ? strangerKey : deskKey,
+              key: asked.stranger ? outsiderKey : deskKey,
               question: { requester: asked.requester, ...(asked.otherRun ? { incident: { ...incident, run: 'run-2' } } : {}) },
             });
             const choices = [

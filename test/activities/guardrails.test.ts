@@ -215,14 +215,14 @@ describe('no action gets past the guardrails', () => {
           keys: voteKeys,
           census: {
             ownerReplicas: () => 2 * ownerCap,
-            takenBy: () => new Set(world.held ? ['uid-1'] : []),
+            containedBy: () => new Set(world.held ? ['uid-1'] : []),
             contained: () =>
               new Map([
                 ...Array.from({ length: world.others }, (_, index) => [`other-${index}`, 'bank'] as const),
                 ...Array.from({ length: world.here }, (_, index) => [`here-${index}`, world.namespace] as const),
               ]),
           },
-          evidenceKept: async () => false,
+          hasEvidence: async () => false,
           evidenceWait: { ms: 0 },
           asking: askingWith(registered(applied), { levels }),
           // So long ago that no step waits for evidence.

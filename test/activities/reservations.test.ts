@@ -36,7 +36,7 @@ class Cluster {
         now: () => this.now,
         census: {
           ownerReplicas: () => 1_000,
-          takenBy: () => new Set(),
+          containedBy: () => new Set(),
           contained: () =>
             new Map(
               this.contained

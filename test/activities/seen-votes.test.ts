@@ -9,7 +9,7 @@ import type { Plan } from '../../core/action/plan.ts';
 import { type ApprovalProof, type Question, questionDigest, quorumOf, type SignedVote } from '../../core/decide/approval.ts';
 import { checkProof } from '../../core/decide/vote-check.ts';
 import type { Roster } from '../../core/people/roster.ts';
-import { KeptMemory } from '../../service/cell/pools/durable-memory.ts';
+import { DurableMemory } from '../../service/cell/pools/durable-memory.ts';
 import { roster, signVote, voteKeys } from '../workflows/harness.ts';
 import { askingWith, chokepoint, incident, planOf, pod, setUp } from './chokepoint-fixture.ts';
 
@@ -174,8 +174,8 @@ describe('before a step', () => {
 
   test('an earlier asking approves nothing once the newer one was answered; also after a restart', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'firebreak-votes-'));
-    const openMemory = (): { kept: KeptMemory; memory: VoteMemory } => {
-      const kept = new KeptMemory(folder, console);
+    const openMemory = (): { kept: DurableMemory; memory: VoteMemory } => {
+      const kept = new DurableMemory(folder, console);
       return { kept, memory: new VoteMemory({ votes: kept.keeper('votes'), newest: kept.keeper('askings') }) };
     };
     const [earlier, newer] = [questionOf(removal, { id: 'lease:1' }), questionOf(removal, { id: 'lease:1', text: 'renewed' })];

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { StartMemory } from '../../activities/memory/start-memory.ts';
-import { KeptMemory } from '../../service/cell/pools/durable-memory.ts';
+import { DurableMemory } from '../../service/cell/pools/durable-memory.ts';
 
 const id = 'incident/lab/shop/Deployment/cart';
 const dayMs = 86_400_000;
@@ -77,10 +77,10 @@ test('it knows after a restart what it knew before', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'firebreak-starts-'));
   const log = { error: () => undefined };
   try {
-    const first = new KeptMemory(directory, log);
+    const first = new DurableMemory(directory, log);
     expect(comes('one', 'a', clock, new StartMemory({ keeper: first.keeper('starts'), now: () => clock }))).toBe(true);
     await first.close();
-    const second = new KeptMemory(directory, log);
+    const second = new DurableMemory(directory, log);
     const again = new StartMemory({ keeper: second.keeper('starts'), now: () => clock });
     expect(comes('one', 'b', clock, again)).toBe(false);
     expect(comes('one', 'a', clock, again)).toBe(true);

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { lettingGo } from '../../activities/evidence/sealed-evidence.ts';
+import { releasingBuffers } from '../../activities/evidence/sealed-evidence.ts';
 
 const part = 64 * 1024;
 
@@ -17,7 +17,7 @@ describe('a long stream', () => {
     const count = 2_000;
     const before = process.memoryUsage().arrayBuffers;
     let [bytes, most] = [0, 0];
-    for await (const one of lettingGo(parts(count))) {
+    for await (const one of releasingBuffers(parts(count))) {
       bytes += one.byteLength;
       most = Math.max(most, process.memoryUsage().arrayBuffers - before);
     }

@@ -11,7 +11,7 @@ import type { StepCall } from '../../core/action/step.ts';
 import { type ApprovalProof, type Question, questionDigest, type SignedVote } from '../../core/decide/approval.ts';
 import { type SignedWarrant, type Warrant, warrantBytes } from '../../core/decide/warrant.ts';
 import type { Roster } from '../../core/people/roster.ts';
-import { KeptMemory } from '../../service/cell/pools/durable-memory.ts';
+import { DurableMemory } from '../../service/cell/pools/durable-memory.ts';
 import { roster, signVote } from '../workflows/harness.ts';
 import { member, trusting } from '../workflows/speakers.ts';
 import {
@@ -174,22 +174,22 @@ describe('a warrant', () => {
 
   test('serves one call: tried again after a crash that one goes on with it, also when its time is over; another call does not', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'firebreak-warrants-'));
-    const begun = new KeptMemory(join(folder, 'kept'), console);
+    const begun = new DurableMemory(join(folder, 'kept'), console);
     begun.keeper('warrants').keepSince(now - 1);
     await begun.close();
-    const first = new KeptMemory(join(folder, 'kept'), console);
+    const first = new DurableMemory(join(folder, 'kept'), console);
     startPool(new UsedWarrants(first.keeper('warrants')));
     const warrant = await cellWith()(call);
     expect(await applied({ ...call, warrant })).toBeUndefined();
     await first.close();
     clock = now + 30 * minute;
-    const second = new KeptMemory(join(folder, 'kept'), console);
+    const second = new DurableMemory(join(folder, 'kept'), console);
     startPool(new UsedWarrants(second.keeper('warrants')));
     expect(await applied({ ...call, warrant }, 'run/2')).toBe(outdated);
     expect(await applied({ ...call, warrant })).toBeUndefined();
     await second.close();
     clock = now;
-    const lost = new KeptMemory(join(folder, 'lost'), console);
+    const lost = new DurableMemory(join(folder, 'lost'), console);
     startPool(new UsedWarrants(lost.keeper('warrants')));
     expect(await applied({ ...call, warrant })).toBe(outdated);
     await lost.close();

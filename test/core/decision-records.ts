@@ -14,7 +14,7 @@ const plan: Plan = {
 };
 
 /** What one question leaves on the record. Seconds are counted from when it was asked. */
-export interface Told {
+export interface Announced {
   readonly id: string;
   readonly at: number;
   readonly playbook?: string;
@@ -25,7 +25,7 @@ export interface Told {
 }
 
 /** The records of questions, each in an incident of its own, as workflows write them. */
-export function recordsOf(told: readonly Told[]): readonly AuditRecord[] {
+export function recordsOf(told: readonly Announced[]): readonly AuditRecord[] {
   const records = told.flatMap(({ id, at, playbook = 'contain', escalatedAfter, votes = [], end, actors }) => {
     const chain = `incident/lab/shop/Deployment/${id}@run-1`;
     const question: Question = {

@@ -10,7 +10,7 @@ export function stopAfterEach(): void {
   });
 }
 
-export function kept<T extends RestFake>(fake: T): T {
+export function stopAfterTest<T extends RestFake>(fake: T): T {
   fakes.push(fake);
   return fake;
 }

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { type JiraFakeOptions, startJiraFake } from './jira/server.ts';
 import { basicAuth } from './rest/server.ts';
-import { kept, send, stopAfterEach } from './strict-calls.ts';
+import { send, stopAfterEach, stopAfterTest } from './strict-calls.ts';
 
 stopAfterEach();
 const auth = { authorization: basicAuth('a@b.c', 't') };
 const started = async (options: Partial<JiraFakeOptions> = {}) =>
-  kept(await startJiraFake({ project: 'SEC', email: 'a@b.c', token: 't', ...options }));
+  stopAfterTest(await startJiraFake({ project: 'SEC', email: 'a@b.c', token: 't', ...options }));
 
 const doc = (...content: unknown[]) => ({ version: 1, type: 'doc', content });
 const text = (words: string, ...marks: unknown[]) => ({ type: 'text', text: words, ...(marks.length > 0 && { marks }) });

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { startPagerDutyFake } from './pagerduty/server.ts';
-import { kept, send, stopAfterEach } from './strict-calls.ts';
+import { send, stopAfterEach, stopAfterTest } from './strict-calls.ts';
 
 stopAfterEach();
 const key = 'a'.repeat(32);
 const payload = { summary: 's', source: 's', severity: 'critical' };
 const good = { routing_key: key, event_action: 'trigger', dedup_key: 'k', payload };
-const started = async () => kept(await startPagerDutyFake({ routingKeys: [key] }));
+const started = async () => stopAfterTest(await startPagerDutyFake({ routingKeys: [key] }));
 
 /** https://developer.pagerduty.com/docs/send-alert-event (source: github.com/PagerDuty/developer-docs, docs/events-API-v2/02-Trigger-Events.md) */
 describe('the stand-in for PagerDuty refuses what the documentation calls errors', () => {

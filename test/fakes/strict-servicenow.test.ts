@@ -1,13 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { basicAuth } from './rest/server.ts';
 import { type ServiceNowFakeOptions, startServiceNowFake } from './servicenow/server.ts';
-import { kept, send, stopAfterEach } from './strict-calls.ts';
+import { send, stopAfterEach, stopAfterTest } from './strict-calls.ts';
 
 stopAfterEach();
 const auth = { authorization: basicAuth('u', 'p') };
 
 async function started(options: Partial<ServiceNowFakeOptions> = {}) {
-  const fake = kept(await startServiceNowFake({ user: 'u', password: 'p', ...options }));
+  const fake = stopAfterTest(await startServiceNowFake({ user: 'u', password: 'p', ...options }));
   const table = `${fake.url}/api/now/table/incident`;
   const made = async (fields: object = { short_description: 'x' }) => {
     const { result } = JSON.parse((await send(table, fields, auth)).text);

@@ -12,7 +12,7 @@ import { alertAbout } from '../platform/e2e/parts/alerts.ts';
 import { AuditFeed, type Fed } from '../platform/e2e/parts/audit-feed.ts';
 import { until, type Workload } from '../platform/e2e/parts/cluster.ts';
 import { makePoolAccounts, removeBinding } from '../platform/e2e/parts/pool-accounts.ts';
-import { ana, type Beside, labels, Service } from '../platform/e2e/parts/service.ts';
+import { ana, labels, type SecondProcess, Service } from '../platform/e2e/parts/service.ts';
 import { echoesOf, echoServer, talkTo } from './lab/echoes.ts';
 import { nodeLab } from './lab/lab.ts';
 
@@ -54,7 +54,7 @@ const playbookThatLooks = {
 let service: Service;
 let feed: AuditFeed;
 let cart: Workload;
-const beside: Beside[] = [];
+const processes: SecondProcess[] = [];
 
 /** A Deployment of one pod that keeps a connection to the server open, with a Secret of its own. */
 async function deployCart(server: PodJson): Promise<Workload> {
@@ -112,8 +112,8 @@ describe('a whole Firebreak on a real node', () => {
     service.keepTo('cell,desk');
     await service.start();
     for (const pool of ['secrets', 'forensics'] as const)
-      beside.push(
-        await service.startBeside({
+      processes.push(
+        await service.startProcess({
           name: `${pool}-pool`,
           roles: pool,
           change: (config) => {
@@ -130,7 +130,7 @@ describe('a whole Firebreak on a real node', () => {
 
   afterAll(async () => {
     await feed?.stop();
-    for (const one of beside) await one.end('SIGTERM');
+    for (const one of processes) await one.end('SIGTERM');
     await service?.stop();
     await removeBinding(admin, binding);
     admin.close();

@@ -50,10 +50,22 @@ test('a fragment belongs into the one file beside it that uses it', () => {
 
 test('no two exported types have one name', () => {
   const folder = treeOf({
-    'core/a/x.ts': 'export type Told = 1;\n',
-    'core/b/y.ts': 'export interface Told {\n  readonly a: 1;\n}\n',
+    'core/a/x.ts': 'export type Reply = 1;\n',
+    'core/b/y.ts': 'export interface Reply {\n  readonly a: 1;\n}\n',
   });
-  expect(houseFaults(folder)).toEqual(['the type Told is exported by core/a/x.ts and core/b/y.ts: give each its own name']);
+  expect(houseFaults(folder)).toEqual(['the type Reply is exported by core/a/x.ts and core/b/y.ts: give each its own name']);
+});
+
+test('no file and no exported name has a word of our own, those of tests as well', () => {
+  const folder = treeOf({
+    'core/a/kept-keys.ts': 'export type KeyRegister = 1;\nconst kept = 1;\n',
+    'core/b/mistaken.ts': 'export class Unmistaken {}\n',
+    'test/c.test.ts': 'export async function isTakenBy(): Promise<void> {}\n',
+  });
+  expect(houseFaults(folder)).toEqual([
+    'core/a/kept-keys.ts: ‘kept’ is a word of our own: say what the field says (stored, retained, durable, registered)',
+    'test/c.test.ts: isTakenBy: ‘Taken’ is a word of our own: say what the field says (accepted, contained, held)',
+  ]);
 });
 
 test('a folder has twenty files at most, those of tests as well; fixtures may have more', () => {

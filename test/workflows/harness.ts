@@ -31,7 +31,7 @@ import { boundPatterns } from '../../service/temporal/linear-patterns.ts';
 import { resultOf } from '../../service/temporal/speaker.ts';
 import { eventually } from '../eventually.ts';
 import { bundlePath } from './bundle.ts';
-import './quiet-temporal.ts';
+import './temporal-error-log.ts';
 import { clientOptions, testSpeaker, workerOptions } from './speakers.ts';
 import { startTimeSkipping } from './time-skipping.ts';
 
@@ -52,7 +52,7 @@ export function keyPair(id: string): { readonly id: string; readonly publicKey: 
 }
 
 export const deskKey = keyPair('desk');
-export const strangerKey = keyPair('stranger');
+export const outsiderKey = keyPair('stranger');
 
 /** Real signatures over real bytes: only where the keys come from is the test's. */
 export const voteKeys: VoteKeys = {

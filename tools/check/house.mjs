@@ -1,8 +1,8 @@
-/** Holds the house in order: no import circle, no crowded folder, no exported type's name twice, no fragment beside its one user. */
-import { readdirSync } from 'node:fs';
+/** Holds the house in order: no import circle, no full folder, no exported type's name twice, no fragment beside its one user, no word of our own in a name. */
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { root } from '../setup/setup.mjs';
-import { readTree } from './imports.mjs';
+import { programFiles, readTree, topRooms } from './imports.mjs';
 
 const mostFiles = 20;
 /** A file of fewer lines whose one user is its neighbour belongs into that file. Actions, playbooks and the lists of pools are found by their file. */
@@ -11,10 +11,34 @@ const standAlone = /^(core\/actions|activities\/actions|playbooks|service\/cell\
 /** Folders whose files are data, made by programs or one a kind. */
 const anyNumber = /^(test\/fixtures|bench\/results|docs|deploy)(\/|$)/;
 
+/** Words that nobody would search for, and what the field says instead. No file and no exported name has them; prose may. */
+const ownWords = {
+  alive: 'running, heartbeat',
+  apart: 'rejected, separate',
+  aside: 'overflow, deferred',
+  beside: 'before, second, parallel',
+  came: 'arrived, recurrence',
+  crowd: 'limit, congestion',
+  crowded: 'limited, congested',
+  deed: 'change, event',
+  got: 'answer, response',
+  hidable: 'suppressible',
+  kept: 'stored, retained, durable, registered',
+  knock: 'request',
+  lane: 'limiter, queue',
+  nursery: 'young generation',
+  parcel: 'package',
+  quiet: 'idle, silent',
+  stranger: 'outsider, unknown sender',
+  taken: 'accepted, contained, held',
+  told: 'reply, notice',
+  wish: 'mode, request',
+};
+
 /** What is out of order below `folder`, one sentence each. */
 export function houseFaults(folder) {
   const files = readTree(folder);
-  return [...circleFaults(files), ...fragmentFaults(files), ...nameFaults(files), ...crowdFaults(folder)];
+  return [...circleFaults(files), ...fragmentFaults(files), ...nameFaults(files), ...wordFaults(folder), ...folderFaults(folder)];
 }
 
 /** Circles of imports, types included: by Tarjan's strongly connected components. */
@@ -62,7 +86,26 @@ function nameFaults(files) {
     .map(([name, where]) => `the type ${name} is exported by ${where.join(' and ')}: give each its own name`);
 }
 
-function crowdFaults(folder) {
+const exported = /^export (?:default |declare |abstract |async )*(?:function\*?|const|class|interface|type) (\w+)/gm;
+
+function wordFaults(folder) {
+  const faultsOf = (name, where) =>
+    name
+      .split(/[^A-Za-z]+|(?<=[a-z])(?=[A-Z])/)
+      .filter((word) => Object.hasOwn(ownWords, word.toLowerCase()))
+      .map((word) => `${where}: ‘${word}’ is a word of our own: say what the field says (${ownWords[word.toLowerCase()]})`);
+  return [...topRooms, 'test', 'bench']
+    .flatMap((room) => programFiles(folder, room))
+    .filter((file) => !file.startsWith('test/fixtures/'))
+    .flatMap((file) => [
+      ...faultsOf(posix.basename(file), file),
+      ...[...readFileSync(join(folder, file), 'utf8').matchAll(exported)].flatMap(([, name]) =>
+        faultsOf(name, `${file}: ${name}`),
+      ),
+    ]);
+}
+
+function folderFaults(folder) {
   const count = (path) => {
     const entries = readdirSync(join(folder, path), { withFileTypes: true });
     const below = entries

@@ -7,10 +7,10 @@ import type { Senders } from '../../core/messages/message.ts';
 import {
   activitiesOrderedBy,
   activityTable,
+  type Outsider,
   outcomeOf,
   outcomeTexts,
   playedBack,
-  type Stranger,
   workflowTable,
 } from '../../core/messages/message-table.ts';
 import { usualNamespace } from '../../service/config/fields.ts';
@@ -22,7 +22,7 @@ import { architecturePage } from './architecture-page.ts';
 import { configurationPage } from './configuration-page.ts';
 import { coveragePage } from './coverage-page.ts';
 
-const strangers: readonly Stranger[] = ['temporal', 'payload-key', 'person'];
+const strangers: readonly Outsider[] = ['temporal', 'payload-key', 'person'];
 
 const pages: readonly { readonly name: string; readonly source: string; readonly make: () => string }[] = [
   { name: 'actions.md', source: 'core/actions', make: actionsPage },

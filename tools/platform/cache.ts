@@ -88,7 +88,7 @@ export function removeAbandonedDrafts(): void {
 }
 
 /** Says every 15 seconds that something long still runs, and for how long; `state` adds how far it is. */
-export async function withHeartbeat<T>(options: {
+export async function withProgress<T>(options: {
   readonly what: string;
   readonly onProgress: OnProgress;
   readonly state?: () => string;
@@ -149,7 +149,7 @@ function readOwner(path: string): number | undefined {
 }
 
 /** Whether a process still does something: one that has ended and waits for its parent to notice does not. */
-export function isAlive(pid: number): boolean {
+export function processExists(pid: number): boolean {
   if (!isRunning(pid)) return false;
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

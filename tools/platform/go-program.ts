@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { compileFlags, goEnvironment } from '../setup/go-build.mjs';
-import { cachedPart, type OnProgress, withHeartbeat } from './cache.ts';
+import { cachedPart, type OnProgress, withProgress } from './cache.ts';
 import { findOnPath, flags } from './command.ts';
 import type { RunForPart } from './part-draft.ts';
 
@@ -36,7 +36,7 @@ export async function goProgram(program: GoProgram, onProgress: OnProgress): Pro
   const build = async (draft: string, run: RunForPart): Promise<void> => {
     if (!go) throw new NoGo();
     const progress = new BuildProgress();
-    await withHeartbeat({
+    await withProgress({
       what: `building ${title} with Go, once`,
       onProgress,
       state: () => progress.text(),

@@ -6,7 +6,7 @@ import { isRunning, noteFile, type PartNote } from './cache.ts';
 import { readRecord, serverStates } from './platform-record.ts';
 
 /** Something that is kept in the cache. */
-export interface KeptPart {
+export interface CachedPart {
   /** Of its folder. */
   readonly folder: string;
   readonly name: string;
@@ -29,7 +29,7 @@ const others: Readonly<Record<string, string>> = {
 };
 
 /** Everything in the cache, the largest first. */
-export function keptParts(now = Date.now()): readonly KeptPart[] {
+export function listCachedParts(now = Date.now()): readonly CachedPart[] {
   if (!existsSync(cacheFolder())) return [];
   const entries = readdirSync(cacheFolder(), { withFileTypes: true }).filter((entry) => entry.isDirectory());
   const found = entries.map(({ name: folder }) => describeEntry(folder));
@@ -38,7 +38,7 @@ export function keptParts(now = Date.now()): readonly KeptPart[] {
     .sort((a, b) => b.bytes - a.bytes);
 }
 
-type Described = Omit<KeptPart, 'unused'> & { readonly abandoned: boolean };
+type Described = Omit<CachedPart, 'unused'> & { readonly abandoned: boolean };
 
 function describeEntry(folder: string): Described {
   const path = join(cacheFolder(), folder);
@@ -84,7 +84,7 @@ function isUnused(part: Omit<Described, 'abandoned'>, all: readonly Described[],
   return later || now - Date.parse(part.lastUsed) > unusedAfterMs;
 }
 
-function isDraft({ folder }: Pick<KeptPart, 'folder'>): boolean {
+function isDraft({ folder }: Pick<CachedPart, 'folder'>): boolean {
   return folder.endsWith('.draft');
 }
 
@@ -95,8 +95,8 @@ export type Removal = { readonly names: readonly string[] } | 'all' | 'unused';
  * Removes parts that are not in use, and returns them; whatever needs one installs it again.
  * @throws FB_ERR_NOT_FOUND for a name that is not there. FB_ERR_INCOMPLETE for one that is in use; nothing is removed then.
  */
-export function removeParts(removal: Removal): readonly KeptPart[] {
-  const parts = keptParts();
+export function removeParts(removal: Removal): readonly CachedPart[] {
+  const parts = listCachedParts();
   const chosen =
     removal === 'all'
       ? parts.filter(({ inUse }) => inUse === undefined)
@@ -115,14 +115,14 @@ export function removeParts(removal: Removal): readonly KeptPart[] {
   return chosen;
 }
 
-function named(parts: readonly KeptPart[], wanted: string): readonly KeptPart[] {
+function named(parts: readonly CachedPart[], wanted: string): readonly CachedPart[] {
   const found = parts.filter(({ folder, name }) => folder === wanted || name === wanted);
   if (found.length === 0)
     throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no part ${wanted} in ${cacheFolder()}. It holds: ${listed(parts)}`);
   return found;
 }
 
-function listed(parts: readonly KeptPart[]): string {
+function listed(parts: readonly CachedPart[]): string {
   return parts.length === 0 ? 'nothing' : [...new Set(parts.map(({ name }) => name))].sort().join(', ');
 }
 

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isAlive } from './cache.ts';
+import { processExists } from './cache.ts';
 import { deleteKindCluster } from './kubernetes/kind-cluster.ts';
 import { removeDeadCgroups } from './nodes/cgroups.ts';
 import type { Platform } from './platform.ts';
@@ -71,7 +71,7 @@ export async function endRecorded(record: PlatformRecord): Promise<number> {
   for (const { pid } of left()) kill(pid, 'SIGKILL');
   while (left().length > 0) await sleep(50);
   // A process that is just ending has no command line any more, but still its files and ports.
-  for (let turn = 0; turn < 40 && ended.some(({ pid }) => isAlive(pid)); turn += 1) await sleep(50);
+  for (let turn = 0; turn < 40 && ended.some(({ pid }) => processExists(pid)); turn += 1) await sleep(50);
   if (record.kindCluster) await deleteKindCluster(record.kindCluster);
   if (record.realNodes) {
     await removeDeadCgroups();

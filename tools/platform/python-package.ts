@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
-import { cachedPart, type OnProgress, withHeartbeat } from './cache.ts';
+import { cachedPart, type OnProgress, withProgress } from './cache.ts';
 import { findOnPath } from './command.ts';
 import type { RunForPart } from './part-draft.ts';
 
@@ -21,7 +21,7 @@ export async function pythonProgram(options: {
     source: `PyPI: ${name} ${version}`,
     onProgress,
     install: (draft, run) =>
-      withHeartbeat({
+      withProgress({
         what: `installing ${name} ${version} from PyPI`,
         onProgress,
         work: async () => {

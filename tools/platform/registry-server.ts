@@ -4,7 +4,7 @@ import { arch, platform } from 'node:os';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
-import { cachedPart, type OnProgress, withHeartbeat } from './cache.ts';
+import { cachedPart, type OnProgress, withProgress } from './cache.ts';
 import { findOnPath } from './command.ts';
 import type { RunForPart } from './part-draft.ts';
 import { freePorts } from './ports.ts';
@@ -54,7 +54,7 @@ async function registryBinary(onProgress: OnProgress): Promise<string> {
       throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'there is no go on PATH to build a container registry with');
     const args = ['build', '-trimpath', '-o', join(draft, 'registry'), '.'];
     const work = () => run({ command: go, args, cwd: sources, env: { ...process.env, CGO_ENABLED: '0' } });
-    const result = await withHeartbeat({ what: 'building a container registry with Go, once', onProgress, work });
+    const result = await withProgress({ what: 'building a container registry with Go, once', onProgress, work });
     if (result.code === 0) return;
     const reason = result.stderr.trim().split('\n').at(-1) ?? '';
     throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `a container registry could not be built with ${go}: ${reason}`);

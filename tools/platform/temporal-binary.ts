@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
-import { cachedPart, type OnProgress, withHeartbeat } from './cache.ts';
+import { cachedPart, type OnProgress, withProgress } from './cache.ts';
 import { findOnPath, isExecutable } from './command.ts';
 import { pythonProgram } from './python-package.ts';
 
@@ -47,7 +47,7 @@ async function fromSdk(onProgress: OnProgress): Promise<string> {
     source: 'downloaded by the Temporal SDK',
     onProgress,
     install: (draft) =>
-      withHeartbeat({
+      withProgress({
         what: "downloading Temporal's dev server with the SDK",
         onProgress,
         work: async () => {

@@ -2,7 +2,7 @@ import type { Alert } from '../../core/alert/alert.ts';
 import { asksAgainFrom } from '../../core/alert/coverage.ts';
 import { atLeast } from '../../core/alert/severity.ts';
 import type { AlertBatch, AlertCount } from '../../core/incident/incident.ts';
-import { matchOf, type SuppressionMatch, type Unhidable } from '../../core/orders/suppression.ts';
+import { matchOf, type SuppressionMatch, type UnsuppressibleReason } from '../../core/orders/suppression.ts';
 import { nowMs, showSeverity } from '../world.ts';
 import { countKey, type IncidentModel } from './model.ts';
 
@@ -77,9 +77,9 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
 }
 
 /** For whoever proposes to hide such alerts: of which workload for sure, or why none can be hidden. */
-function hidableBy(alert: Alert): Pick<SuppressionMatch, 'workload'> | { readonly unhidable: Unhidable } {
+function hidableBy(alert: Alert): Pick<SuppressionMatch, 'workload'> | { readonly unsuppressible: UnsuppressibleReason } {
   const match = matchOf(alert);
-  return 'unhidable' in match ? match : { workload: match.workload };
+  return 'unsuppressible' in match ? match : { workload: match.workload };
 }
 
 /** Who did it may not decide on it: also when the alert that says so is one of thousands, and only counted. */

@@ -8,9 +8,9 @@ import type { ListedPlaybook } from '../../playbooks/index.ts';
 import { stepFailure } from '../calls.ts';
 import { declarationOf } from '../declarations.ts';
 import { nowMs } from '../world.ts';
-import { CameAgain } from './came-again.ts';
 import { type ContextParts, contextFor } from './context.ts';
 import type { Body, IncidentModel } from './model.ts';
+import { Recurrences } from './recurrence.ts';
 
 /**
  * Runs the bodies of playbooks: once per playbook and subject, a bounded number at a time, the worst first. What people's answer does not cover
@@ -20,14 +20,14 @@ export class Bodies {
   readonly #model: IncidentModel;
   readonly #parts: ContextParts;
   readonly #enabled: readonly ListedPlaybook[];
-  readonly #cameAgain: CameAgain;
+  readonly #cameAgain: Recurrences;
 
   /** @param listed what there is; which of them are enabled, the incident's settings say. */
   constructor(parts: ContextParts, listed: readonly ListedPlaybook[]) {
     this.#model = parts.model;
     this.#parts = parts;
     this.#enabled = listed.filter((playbook) => parts.model.settings.playbooks.includes(playbook.id));
-    this.#cameAgain = new CameAgain(parts);
+    this.#cameAgain = new Recurrences(parts);
   }
 
   /** Evaluates every enabled playbook for an alert that the incident had not seen. */

@@ -67,9 +67,9 @@ export async function waitAtLevel(wait: {
     if (isOver()) break;
     // Whom an alert names since may not answer any more.
     await ask();
-    const came = model.actors.size > named ? [] : newAt(level, before, model.questions.get(id));
+    const arrived = model.actors.size > named ? [] : newAt(level, before, model.questions.get(id));
     const group = before?.question.levels[level]?.group;
-    if (group !== undefined && came.length > 0) handedOver(group, came);
+    if (group !== undefined && arrived.length > 0) handedOver(group, arrived);
   }
   return silence;
 }

@@ -44,7 +44,7 @@ export class StepEngine {
   readonly #evidence: EvidenceWait;
   /** What calls and leases are made of. */
   readonly #parts: { readonly model: IncidentModel; readonly leases: Leases; readonly evidence: EvidenceWait };
-  #fastPathTaken = false;
+  #usedFastPath = false;
 
   constructor(parts: {
     readonly model: IncidentModel;
@@ -119,9 +119,9 @@ export class StepEngine {
     const { declaration } = order;
     const cell = stepActivities(this.#model.settings, declaration, this.#model.priority);
     const fast =
-      !this.#fastPathTaken && declaration.effect === 'reversible' && declaration.reach === 'pod' && declaration.pool === 'cell';
+      !this.#usedFastPath && declaration.effect === 'reversible' && declaration.reach === 'pod' && declaration.pool === 'cell';
     if (fast) {
-      this.#fastPathTaken = true;
+      this.#usedFastPath = true;
       try {
         return await fastActivities().applyStepNow(call);
       } catch (error) {

@@ -16,7 +16,7 @@ import type { DenyTier } from '../../../core/cluster/deny-tier.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import { type PodRecord, type PolicyRecord, policyTarget } from '../../../core/cluster/pod-record.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import { takenNow } from '../../../core/incident/hold.ts';
+import { holdTermsNow } from '../../../core/incident/hold.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { listObjects } from '../../../integrations/kubernetes/objects.ts';
 import { readSamePod, replacePodLabels } from '../../../integrations/kubernetes/pods/pods.ts';
@@ -254,7 +254,7 @@ function beforeStateOf(options: {
     ...(owner && { owner }),
     ...(workload && { workload }),
     annotations: disruptionBefore(pod.annotations),
-    taken: takenNow(context),
+    terms: holdTermsNow(context),
   };
 }
 

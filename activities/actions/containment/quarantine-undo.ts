@@ -4,7 +4,7 @@ import { type BeforeState, type CellKey, openBeforeState, quarantineLabels } fro
 import { doNotDisrupt, names } from '../../../core/cluster/labels.ts';
 import type { PodRecord } from '../../../core/cluster/pod-record.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import type { AllowGivingBack, GivenBack } from '../../../core/incident/hold.ts';
+import type { AllowRelease, ReleasedObject } from '../../../core/incident/hold.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { readPod, replacePodLabels } from '../../../integrations/kubernetes/pods/pods.ts';
 import { type PodJson, podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
@@ -62,7 +62,7 @@ export async function undoQuarantine(options: {
   readonly holder?: (before: BeforeState) => boolean;
   /** A person has seen the difference and wants the labels back all the same. Needs a readable before-state of this pod. */
   readonly force?: boolean;
-  readonly allow?: AllowGivingBack;
+  readonly allow?: AllowRelease;
   readonly signal?: AbortSignal;
   readonly observe?: (pod: PodJson) => void;
 }): Promise<UndoResult> {
@@ -107,10 +107,10 @@ export async function undoQuarantine(options: {
 export function podGivenBack(
   { namespace, name, uid }: Pick<PodRecord, 'namespace' | 'name' | 'uid'>,
   before: BeforeState | undefined,
-): readonly GivenBack[] {
+): readonly ReleasedObject[] {
   if (!before) return [];
-  const { incident, step, taken } = before;
-  return [{ object: `pod/${namespace}/${name}`, uid, incident, step, taken }];
+  const { incident, step, terms } = before;
+  return [{ object: `pod/${namespace}/${name}`, uid, incident, step, terms }];
 }
 
 /** Annotations for autoscalers that somebody has changed since we set them. */

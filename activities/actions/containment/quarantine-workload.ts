@@ -19,7 +19,7 @@ import type { DenyTier } from '../../../core/cluster/deny-tier.ts';
 import { doNotDisrupt, incidentHash, names } from '../../../core/cluster/labels.ts';
 import { type PodRecord, policyTarget } from '../../../core/cluster/pod-record.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import { takenNow } from '../../../core/incident/hold.ts';
+import { holdTermsNow } from '../../../core/incident/hold.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { listObjects } from '../../../integrations/kubernetes/objects.ts';
 import { readPod, replacePodLabels } from '../../../integrations/kubernetes/pods/pods.ts';
@@ -110,7 +110,7 @@ export function quarantineWorkloadImplementation(parts: {
         ...(workload && { workload }),
         annotations: disruptionBefore(seen.annotations),
         together,
-        taken: takenNow(context),
+        terms: holdTermsNow(context),
       };
       try {
         const annotations = {

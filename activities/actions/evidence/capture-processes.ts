@@ -3,6 +3,7 @@ import type { ActionImplementation } from '../../../core/action/action.ts';
 import type { CaptureProcessesInput, CaptureProcessesOutput } from '../../../core/actions/evidence/capture-processes.schema.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { redactSecrets } from '../../../core/text/redact.ts';
+import { createEvidenceWriter, type EvidenceParts, verifyStoredEvidence } from '../../evidence/evidence-writer.ts';
 import {
   commandOf,
   hasToolsIn,
@@ -12,7 +13,6 @@ import {
   planLookInside,
   type ToolsParts,
 } from '../../evidence/in-container.ts';
-import { type EvidenceParts, keepEvidence, verifyKept } from '../../evidence/kept-evidence.ts';
 
 const mostBytes = 32 * 1024 * 1024;
 const mostInOutput = 200;
@@ -61,7 +61,7 @@ export function captureProcessesImplementation(
         context,
         work: async ({ tool }) => readListing(await outputOf(tool('processes'), { mostBytes })),
       });
-      const keeping = keepEvidence(parts, { pod, context });
+      const keeping = createEvidenceWriter(parts, { pod, context });
       const partial = missingIn(listing, facts.tools.rights);
       await keeping.keep(
         'state',
@@ -90,7 +90,7 @@ export function captureProcessesImplementation(
       };
     },
 
-    verify: ({ evidence }) => verifyKept(parts, { evidence, what: 'artefacts' }),
+    verify: ({ evidence }) => verifyStoredEvidence(parts, { evidence, what: 'artefacts' }),
   };
 }
 

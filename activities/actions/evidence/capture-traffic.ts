@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { ActionImplementation } from '../../../core/action/action.ts';
 import type { CaptureTrafficInput, CaptureTrafficOutput } from '../../../core/actions/evidence/capture-traffic.schema.ts';
 import { tools } from '../../../core/actions/in-container-rights.ts';
+import { createEvidenceWriter, type EvidenceParts, verifyStoredEvidence } from '../../evidence/evidence-writer.ts';
 import { commandOf, hasToolsIn, inContainer, keepFacts, planLookInside, type ToolsParts } from '../../evidence/in-container.ts';
-import { type EvidenceParts, keepEvidence, verifyKept } from '../../evidence/kept-evidence.ts';
 import { keepSealed, type SealingParts } from '../../evidence/sealed-evidence.ts';
 import { wholeStream } from '../../evidence/tool-stream.ts';
 
@@ -60,7 +60,7 @@ export function captureTrafficImplementation(
           return { kept, summary: stream.summary() };
         },
       });
-      const keeping = keepEvidence(parts, { pod, context });
+      const keeping = createEvidenceWriter(parts, { pod, context });
       keeping.add({ ...what, tool: summary.tool, ...commandOf(facts), ...kept, ...partialOf(summary) });
       await keepFacts(keeping, 'traffic', facts);
       const { packets } = summary;
@@ -68,7 +68,7 @@ export function captureTrafficImplementation(
       return { evidence: await keeping.close('firebreak/forensics', did), packets };
     },
 
-    verify: ({ evidence }) => verifyKept(parts, { evidence, what: 'artefacts' }),
+    verify: ({ evidence }) => verifyStoredEvidence(parts, { evidence, what: 'artefacts' }),
   };
 }
 

@@ -20,7 +20,7 @@ import { hasOwnPod, removeOwnPod, startOwnPod } from '../../../integrations/kube
 import type { OwnPod } from '../../../integrations/kubernetes/pods/own-pod-manifest.ts';
 import { readPod, readSamePod } from '../../../integrations/kubernetes/pods/pods.ts';
 import { fetchArchive, mountedAt, sweepArchives } from '../../evidence/checkpoint-archive.ts';
-import { type EvidenceParts, keepEvidence, verifyKept } from '../../evidence/kept-evidence.ts';
+import { createEvidenceWriter, type EvidenceParts, verifyStoredEvidence } from '../../evidence/evidence-writer.ts';
 import { inTurn, type SealingParts } from '../../evidence/sealed-evidence.ts';
 import { toolsImageOf } from '../../evidence/tools-image.ts';
 import type { UploadParts } from '../../evidence/uploads.ts';
@@ -140,7 +140,7 @@ export function checkpointContainerImplementation(
               'FB_ERR_CONTAINER_REPLACED',
               `container replaced: ${container.name} was started again meanwhile`,
             );
-          const { keep, add, close } = keepEvidence(parts, { pod, context });
+          const { keep, add, close } = createEvidenceWriter(parts, { pod, context });
           const what = { name: `checkpoint/${container.name}.tar.zst`, mediaType: 'application/zstd' };
           add({ ...what, tool: `kubelet checkpoint, ${tool}`, command, ...kept });
           const facts = { pod, node, container, seenBefore, seenAfter: new Date().toISOString(), archive, sent };
@@ -174,7 +174,7 @@ export function checkpointContainerImplementation(
       const [namespace = '', name = ''] = madeBy.split('/');
       if (await hasOwnPod({ api, pod: { namespace, name, step }, signal }))
         throw new FirebreakError('FB_ERR_UNAVAILABLE', `pod/${madeBy} is still there`);
-      return verifyKept(parts, { evidence, what: 'artefacts' });
+      return verifyStoredEvidence(parts, { evidence, what: 'artefacts' });
     },
   };
 }

@@ -3,7 +3,7 @@ import type { CollectLogsInput, CollectLogsOutput } from '../../../core/actions/
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { readSamePod } from '../../../integrations/kubernetes/pods/pods.ts';
 import { planToRead } from '../../chokepoint/pod-reading.ts';
-import { type EvidenceParts, keepEvidence, verifyKept } from '../../evidence/kept-evidence.ts';
+import { createEvidenceWriter, type EvidenceParts, verifyStoredEvidence } from '../../evidence/evidence-writer.ts';
 import { collectPodLogs } from './pod-logs.ts';
 
 const defaultLines = 100_000;
@@ -36,11 +36,11 @@ export function collectLogsImplementation(
       const { signal } = context;
       const pod = await readSamePod({ api, pod: target, signal });
       const logs = await collectPodLogs({ api, pod, target, maxLines, maxBytes: maxLogBytes, signal });
-      const { keep, close } = keepEvidence(options, { pod: target, context });
+      const { keep, close } = createEvidenceWriter(options, { pod: target, context });
       for (const { bytes, ...log } of logs) await keep('logs', log, bytes);
       return { evidence: await close('firebreak/cell', `collected ${logs.length} logs through the Kubernetes API`) };
     },
 
-    verify: ({ evidence }) => verifyKept(options, { evidence, what: 'logs' }),
+    verify: ({ evidence }) => verifyStoredEvidence(options, { evidence, what: 'logs' }),
   };
 }

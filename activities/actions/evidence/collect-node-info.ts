@@ -8,7 +8,7 @@ import { type NodeJson, redactedNodeYaml } from '../../../integrations/kubernete
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
 import { type PodJson, podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { topOwnerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
-import { type EvidenceParts, keepEvidence, verifyKept } from '../../evidence/kept-evidence.ts';
+import { createEvidenceWriter, type EvidenceParts, verifyStoredEvidence } from '../../evidence/evidence-writer.ts';
 
 /** The kubelet's `nodeStatusMaxImages`, where nobody has set another. */
 const mostImages = 50;
@@ -56,7 +56,7 @@ export function collectNodeInfoImplementation(
       if (still?.metadata.uid !== seen.metadata.uid)
         throw new FirebreakError('FB_ERR_TARGET_REPLACED', `${targetOf(ref)} is another one by now, or gone`);
       const target = { name: targetOf(ref), uid: seen.metadata.uid };
-      const { keep, close } = keepEvidence(options, { target, context });
+      const { keep, close } = createEvidenceWriter(options, { target, context });
       const json: NodeJson = seen;
       const cut = json.status?.images?.length === mostImages ? `the kubelet names ${mostImages} images at most` : undefined;
       const yaml = { name: 'node.yaml', mediaType: 'application/yaml', tool: 'kubernetes-api' };
@@ -70,7 +70,7 @@ export function collectNodeInfoImplementation(
       };
     },
 
-    verify: ({ evidence }) => verifyKept(options, { evidence, what: 'artefacts' }),
+    verify: ({ evidence }) => verifyStoredEvidence(options, { evidence, what: 'artefacts' }),
   };
 }
 

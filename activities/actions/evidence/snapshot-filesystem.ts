@@ -5,8 +5,8 @@ import type {
   SnapshotFilesystemOutput,
 } from '../../../core/actions/evidence/snapshot-filesystem.schema.ts';
 import type { RunningContainer } from '../../../integrations/kubernetes/pods/containers.ts';
+import { createEvidenceWriter, type EvidenceParts, verifyStoredEvidence } from '../../evidence/evidence-writer.ts';
 import { commandOf, hasToolsIn, inContainer, planLookInside, type ToolsParts } from '../../evidence/in-container.ts';
-import { type EvidenceParts, keepEvidence, verifyKept } from '../../evidence/kept-evidence.ts';
 import { inTurn, keepSealed, type SealingParts } from '../../evidence/sealed-evidence.ts';
 import { wholeStream } from '../../evidence/tool-stream.ts';
 import { byExec, type UploadParts } from '../../evidence/uploads.ts';
@@ -82,7 +82,7 @@ export function snapshotFilesystemImplementation(
             return { kept, summary: archive.summary(), way: stream.way() };
           },
         });
-        const { keep, add, close } = keepEvidence(parts, { pod, context });
+        const { keep, add, close } = createEvidenceWriter(parts, { pod, context });
         const partial = missingIn(summary, facts.tools.rights);
         add({ ...what, tool: summary.tool, ...commandOf(facts), ...kept, ...(partial !== undefined && { partial }) });
         const { files = 'changed', paths = ['/'], volumes = [] } = input;
@@ -99,7 +99,7 @@ export function snapshotFilesystemImplementation(
         };
       }),
 
-    verify: ({ evidence }) => verifyKept(parts, { evidence, what: 'artefacts' }),
+    verify: ({ evidence }) => verifyStoredEvidence(parts, { evidence, what: 'artefacts' }),
   };
 }
 

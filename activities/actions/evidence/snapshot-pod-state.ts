@@ -5,7 +5,7 @@ import { eventsAbout } from '../../../integrations/kubernetes/pods/events-about.
 import { redactedPodYaml } from '../../../integrations/kubernetes/pods/pod-yaml.ts';
 import { readSamePod } from '../../../integrations/kubernetes/pods/pods.ts';
 import { planToRead } from '../../chokepoint/pod-reading.ts';
-import { type EvidenceParts, keepEvidence, verifyKept } from '../../evidence/kept-evidence.ts';
+import { createEvidenceWriter, type EvidenceParts, verifyStoredEvidence } from '../../evidence/evidence-writer.ts';
 import { collectPodLogs } from './pod-logs.ts';
 
 export interface SnapshotPodStateOptions extends EvidenceParts {
@@ -32,7 +32,7 @@ export function snapshotPodStateImplementation(
     async apply({ pod: target }, context) {
       const { signal } = context;
       const pod = await readSamePod({ api, pod: target, signal });
-      const { keep, close } = keepEvidence(options, { pod: target, context });
+      const { keep, close } = createEvidenceWriter(options, { pod: target, context });
       await keep('state', { name: 'pod.yaml', mediaType: 'application/yaml', tool: 'kubernetes-api' }, redactedPodYaml(pod));
       const { text: events, ...cut } = await eventsAbout({ api, namespace: target.namespace, of: { uid: target.uid }, signal });
       await keep('state', { name: 'events.json', mediaType: 'application/json', tool: 'kubernetes-api', ...cut }, events);
@@ -41,6 +41,6 @@ export function snapshotPodStateImplementation(
       return { evidence: await close('firebreak/cell', `collected ${logs.length + 2} artefacts from the Kubernetes API`) };
     },
 
-    verify: ({ evidence }) => verifyKept(options, { evidence, what: 'artefacts' }),
+    verify: ({ evidence }) => verifyStoredEvidence(options, { evidence, what: 'artefacts' }),
   };
 }

@@ -8,7 +8,7 @@ import { redactSecrets } from '../../../core/text/redact.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { targetOf } from '../../../integrations/kubernetes/objects.ts';
 import { readSnapshot, type SnapshotState, snapshotRef } from '../../../integrations/kubernetes/workloads/volume-snapshots.ts';
-import { type EvidenceParts, keepEvidence } from '../../evidence/kept-evidence.ts';
+import { createEvidenceWriter, type EvidenceParts } from '../../evidence/evidence-writer.ts';
 import { isMadeBy, makeObject } from '../made-object.ts';
 import { type VolumeToTake, volumesToTake } from './volumes-to-take.ts';
 
@@ -68,7 +68,7 @@ export function snapshotVolumeImplementation(
       const left = [...missing, ...taken.flatMap(whatIsWrong)];
       if (snapshots.length === 0)
         throw new FirebreakError('FB_ERR_UNAVAILABLE', `no volume of ${pod.name} could be taken: ${left.join('; ')}`);
-      const { keep, close } = keepEvidence(options, { pod, context });
+      const { keep, close } = createEvidenceWriter(options, { pod, context });
       const partial = left.length > 0 ? { partial: left.join('; ') } : {};
       await keep(
         'state',

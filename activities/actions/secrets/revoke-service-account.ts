@@ -5,11 +5,11 @@ import type {
   RevokeServiceAccountOutput,
 } from '../../../core/actions/secrets/revoke-service-account.schema.ts';
 import { names } from '../../../core/cluster/labels.ts';
-import { givenBackBy, noteAnnotation } from '../../../core/cluster/object-note.ts';
+import { noteAnnotation, releasedBy } from '../../../core/cluster/object-note.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { CellKey } from '../../../core/messages/sealed.ts';
 import { isJson } from '../../../core/text/plain-json.ts';
-import { mayWe } from '../../../integrations/kubernetes/access-review.ts';
+import { hasRight } from '../../../integrations/kubernetes/access-review.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { KubernetesError } from '../../../integrations/kubernetes/client-error.ts';
 import {
@@ -157,7 +157,7 @@ export function revokeServiceAccountImplementation(options: {
       await allow?.(
         ours.flatMap(({ object, ref }) => {
           const note = noteOn({ object, cellKey, field: fieldOn(ref, serviceAccount) });
-          return note ? [givenBackBy(note)] : [];
+          return note ? [releasedBy(note)] : [];
         }),
       );
       for (const binding of ours) {
@@ -230,7 +230,7 @@ async function mayBind<T>(api: KubernetesApi, { role }: Binding, write: () => Pr
     const [kind, ...rest] = role.split('/');
     const [name = '', namespace] = rest.reverse();
     const right = { group, resource: `${kind}s`, verb: 'bind', name, ...(namespace !== undefined && { namespace }) };
-    if (await mayWe({ api, right })) throw error;
+    if (await hasRight({ api, right })) throw error;
     throw new FirebreakError('FB_ERR_REFUSED', `the API server does not allow us to bind ${kind}s: ${role}`, { cause: error });
   }
 }

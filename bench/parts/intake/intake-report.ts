@@ -1,5 +1,5 @@
 import { type BenchResult, distribution, loadNow, printGoals, round, writeResult } from '../../report.ts';
-import type { FarEnd } from '../far-end.ts';
+import type { DeliveredLoad } from '../delivered-load.ts';
 import type { LoadResult } from '../open-loop.ts';
 
 export const goals = { oneWorkload: 10_000, forwarded: 15_000, manyWorkloads: 3_000, p99Ms: 50, memoryMb: 600, idleShare: 0.01 };
@@ -16,7 +16,7 @@ export interface Measured extends CpuCosts {
   readonly fast: LoadResult;
   readonly steady: LoadResult;
   readonly perSecond: number;
-  readonly far: FarEnd;
+  readonly far: DeliveredLoad;
   readonly drainSeconds: number;
 }
 

@@ -1,5 +1,5 @@
 import { on } from 'node:events';
-import { mayWe } from '../access-review.ts';
+import { hasRight } from '../access-review.ts';
 import { type KubernetesApi, pathOf } from '../client.ts';
 import { errorOfConnection, errorOfStatus, KubernetesError } from '../client-error.ts';
 
@@ -55,7 +55,7 @@ export function podCommand(options: {
     if (!(error instanceof KubernetesError) || error.status !== 403) throw error;
     const { signal } = options;
     const right = { resource: 'pods', subresource: 'exec', namespace };
-    const verb = (await mayWe({ api, right: { ...right, verb: 'get' }, signal })) ? 'create' : 'get';
+    const verb = (await hasRight({ api, right: { ...right, verb: 'get' }, signal })) ? 'create' : 'get';
     throw errorOfStatus({ status: 403, text: '', what: `${verb} pods/exec in ${namespace}` });
   };
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { MessageRef, QuestionCard, ShownCard } from '../../../core/cards/card.ts';
 import { type CardGroup, joinableForMs, likenessOf, mostTargets } from '../../../core/cards/card-group.ts';
 import type { CardStore } from '../../../core/cards/card-store.ts';
-import type { Aside } from './overflow-thread.ts';
+import type { OverflowThread } from './overflow-thread.ts';
 import type { ShownCards } from './shown-cards.ts';
 
 export interface AskedCard {
@@ -15,19 +15,19 @@ export interface AskedCard {
 export class Groups {
   readonly #cards: CardStore;
   readonly #shown: ShownCards;
-  readonly #aside: Aside;
+  readonly #overflow: OverflowThread;
   readonly #now: () => number;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(parts: {
     readonly cards: CardStore;
     readonly shown: ShownCards;
-    readonly aside: Aside;
+    readonly overflow: OverflowThread;
     readonly now: () => number;
   }) {
     this.#cards = parts.cards;
     this.#shown = parts.shown;
-    this.#aside = parts.aside;
+    this.#overflow = parts.overflow;
     this.#now = parts.now;
   }
 
@@ -39,7 +39,7 @@ export class Groups {
       const likeness = likenessOf(asked);
       const open = likeness === undefined ? undefined : await this.#joinable(likeness);
       if (open) return this.#add(open, asked.card);
-      await this.#aside.place(asked.card);
+      await this.#overflow.place(asked.card);
       return likeness === undefined ? undefined : this.#begin(likeness, asked.card);
     });
   }
@@ -83,10 +83,10 @@ export class Groups {
   /** It stands where the first one stands. */
   async #add(group: CardGroup, card: QuestionCard): Promise<CardGroup> {
     const { groupId, head, questions } = group;
-    const aside: MessageRef | undefined = (await this.#shown.of(head))?.aside;
+    const overflow: MessageRef | undefined = (await this.#shown.of(head))?.overflow;
     const grown: CardGroup = { ...group, questions: [...new Set([...questions, card.questionId])] };
     await this.#cards.saveGroup(grown);
-    await this.#shown.posting(card, { ...(aside && { aside }), group: groupId });
+    await this.#shown.posting(card, { ...(overflow && { overflow }), group: groupId });
     return grown;
   }
 

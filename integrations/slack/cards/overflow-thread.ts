@@ -7,7 +7,7 @@ import type { ShownCards } from './shown-cards.ts';
 const gatherMs = 2_000;
 const dayLength = '2026-01-01'.length;
 
-export interface AsideParts {
+export interface OverflowThreadParts {
   readonly cards: CardStore;
   readonly shown: ShownCards;
   /** Whether those who are asked have enough questions in the channel already. */
@@ -21,12 +21,12 @@ export interface AsideParts {
  * Where questions go when people have enough of them before their eyes: each is a card like any other, in the thread of one summary a day. None is
  * held back, and every one of them can be answered. What wakes people is the pager, not the channel.
  */
-export class Aside {
-  readonly #parts: AsideParts;
+export class OverflowThread {
+  readonly #parts: OverflowThreadParts;
   #last: Promise<unknown> = Promise.resolve();
   #pending: NodeJS.Timeout | undefined;
 
-  constructor(parts: AsideParts) {
+  constructor(parts: OverflowThreadParts) {
     this.#parts = parts;
   }
 
@@ -38,8 +38,8 @@ export class Aside {
     const turn = this.#last.then(async () => {
       const { shown, isTooMuch } = this.#parts;
       const before = await shown.of(card.questionId);
-      const place = before ? before.aside : (await isTooMuch(card)) ? await this.#summary(card) : undefined;
-      await shown.posting(card, place && { aside: place });
+      const place = before ? before.overflow : (await isTooMuch(card)) ? await this.#summary(card) : undefined;
+      await shown.posting(card, place && { overflow: place });
       return place;
     });
     this.#last = turn.catch(() => undefined);
@@ -63,7 +63,7 @@ export class Aside {
   }
 
   async #refresh(): Promise<void> {
-    const waiting = (await this.#parts.cards.openCards()).filter(({ aside }) => aside !== undefined);
+    const waiting = (await this.#parts.cards.openCards()).filter(({ overflow }) => overflow !== undefined);
     await this.#show(oneOfEach(waiting).map(({ card }) => card));
   }
 

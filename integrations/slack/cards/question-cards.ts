@@ -11,7 +11,7 @@ import type { IncidentThreads } from '../post/threads.ts';
 import { type GroupTarget, groupBlocks } from '../views/group-card.ts';
 import { questionBlocks, type RenderedMessage } from '../views/render.ts';
 import type { AskedCard, Groups } from './groups.ts';
-import type { Aside } from './overflow-thread.ts';
+import type { OverflowThread } from './overflow-thread.ts';
 import type { ShownCards } from './shown-cards.ts';
 
 /** Further targets are single lines, with no room for a link. */
@@ -22,7 +22,7 @@ export interface QuestionCardsParts {
   readonly shown: ShownCards;
   readonly posting: Posting;
   readonly threads: IncidentThreads;
-  readonly aside: Aside;
+  readonly overflow: OverflowThread;
   readonly groups: Groups;
   /** The channel's id. */
   readonly channel: string;
@@ -39,36 +39,36 @@ export class QuestionCards {
   }
 
   async post(asked: AskedCard): Promise<MessageRef> {
-    const { cards, groups, shown, aside, threads } = this.#parts;
+    const { cards, groups, shown, overflow, threads } = this.#parts;
     const { card } = asked;
     await storedButtons(cards, asked);
     const group = await groups.join(asked);
     const head = group?.head ?? card.questionId;
     const message = await this.#posted(head);
-    const place = (await shown.of(card.questionId))?.aside;
-    if (head === card.questionId) await threads.begin(card.incident, { message, aside: place });
+    const place = (await shown.of(card.questionId))?.overflow;
+    if (head === card.questionId) await threads.begin(card.incident, { message, overflow: place });
     else await this.#joined(head, card, place ?? message);
-    if (place) aside.changed();
+    if (place) overflow.changed();
     return message;
   }
 
   async update(card: QuestionCard): Promise<void> {
-    const { cards, shown, groups, aside } = this.#parts;
+    const { cards, shown, groups, overflow } = this.#parts;
     if ((await cards.message(card.questionId)) === undefined && (await shown.of(card.questionId)) === undefined)
       throw new FirebreakError('FB_ERR_NOT_FOUND', 'the question has no card yet');
     refuseAnother(card, await cards.buttonsOf(card.questionId));
     const group = await groups.of(card.questionId);
     await shown.editing(card, () => this.#edit(group?.head ?? card.questionId));
     if (group && card.status.state !== 'open') await groups.settle(group.groupId);
-    if ((await shown.of(card.questionId))?.aside) aside.changed();
+    if ((await shown.of(card.questionId))?.overflow) overflow.changed();
   }
 
   /** Where the question's card is, though its posting was cut off before we heard of it. */
   async lookFor(question: string): Promise<MessageRef | 'unseen' | undefined> {
     const { cards, shown, groups, posting, channel } = this.#parts;
     const head = (await groups.of(question))?.head ?? question;
-    const aside = (await shown.of(head))?.aside;
-    const found = await posting.lookFor({ key: head, channel, ...(aside && { threadTs: aside.ts }) });
+    const overflow = (await shown.of(head))?.overflow;
+    const found = await posting.lookFor({ key: head, channel, ...(overflow && { threadTs: overflow.ts }) });
     if (typeof found === 'object' && head !== question) await cards.saveMessage(question, found);
     return found;
   }
@@ -80,15 +80,15 @@ export class QuestionCards {
       posting.postOnce(head, async () => {
         const known = await shown.of(head);
         if (!known) throw new FirebreakError('FB_ERR_NOT_FOUND', 'the question has no place yet');
-        const { card, aside } = known;
-        const thread = aside && { threadTs: aside.ts };
+        const { card, overflow } = known;
+        const thread = overflow && { threadTs: overflow.ts };
         return { key: head, channel, question: true, ...thread, ...(rendered ?? (await this.#alone(card))) };
       });
     try {
       return await post();
     } catch (error) {
       const known = await shown.of(head);
-      if (!(error instanceof MessageGone) || !known?.aside) throw error;
+      if (!(error instanceof MessageGone) || !known?.overflow) throw error;
       // Somebody has deleted the summary in whose thread it belongs: then it stands in the channel.
       await shown.posting(known.card, known.group === undefined ? {} : { group: known.group });
       return post();
@@ -101,7 +101,7 @@ export class QuestionCards {
     const first = await shown.of(head);
     const message = await this.#posted(head);
     await cards.saveMessage(card.questionId, message);
-    await threads.begin(card.incident, { message, aside: thread });
+    await threads.begin(card.incident, { message, overflow: thread });
     if (first) await threads.share(first.card.incident, thread);
     await this.#edit(head);
   }

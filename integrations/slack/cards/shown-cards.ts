@@ -15,9 +15,9 @@ export class ShownCards {
     this.#now = now;
   }
 
-  async posting(card: QuestionCard, place: Pick<ShownCard, 'aside' | 'group'> = {}): Promise<void> {
-    const { aside, group } = place;
-    await this.#cards.saveCard({ card, changedAt: 0, ...(aside && { aside }), ...(group !== undefined && { group }) });
+  async posting(card: QuestionCard, place: Pick<ShownCard, 'overflow' | 'group'> = {}): Promise<void> {
+    const { overflow, group } = place;
+    await this.#cards.saveCard({ card, changedAt: 0, ...(overflow && { overflow }), ...(group !== undefined && { group }) });
   }
 
   /** Around the edit itself: nobody may click on what they have not seen, neither before Slack shows it nor just after. */

@@ -11,7 +11,7 @@ export interface Arrived {
 }
 
 /** What a person is told, and nobody else. */
-export interface Told extends LinkAnswer {
+export interface EphemeralAnswer extends LinkAnswer {
   readonly channel: string;
   readonly user: string;
 }
@@ -33,6 +33,6 @@ export interface VoteDoor {
   readonly mayAnswer: (click: Click) => Promise<{ readonly refusal?: string }>;
   /** `taken`: it is on its way to the incident. */
   readonly onClick: (click: Click) => Promise<{ readonly text: string; readonly taken?: true }>;
-  readonly tell: (told: Told, respond: RespondFn | undefined) => Promise<void>;
+  readonly tell: (told: EphemeralAnswer, respond: RespondFn | undefined) => Promise<void>;
   readonly log: (message: string, facts: Readonly<Record<string, string>>) => void;
 }

@@ -10,7 +10,7 @@ import { type ClickRefusal, refusalAnswers } from '../refusal.ts';
 import { words } from '../views/blocks.ts';
 import { decisionView, filledIn, isGuarded, unseenCard } from '../views/decision-view.ts';
 import { commentBlock, commentView, detailsView } from '../views/menu-views.ts';
-import { type Arrived, codeOf, type LinkAnswer, type Told, type VoteDoor } from './arrived.ts';
+import { type Arrived, codeOf, type EphemeralAnswer, type LinkAnswer, type VoteDoor } from './arrived.ts';
 import type { Click, ClickChecks } from './click.ts';
 import { isCommand } from './command.ts';
 import type { CommandDoor } from './command-door.ts';
@@ -199,7 +199,7 @@ export class Door {
     );
   }
 
-  #tell(told: Told, respond: RespondFn | undefined): Promise<void> {
+  #tell(told: EphemeralAnswer, respond: RespondFn | undefined): Promise<void> {
     return this.#parts.tell(told, respond);
   }
 }

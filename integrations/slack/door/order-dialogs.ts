@@ -8,7 +8,7 @@ import { type FilledIncident, incidentIn, incidentView } from '../views/incident
 import type { FormResult } from '../views/order-inputs.ts';
 import { type FilledRestraint, restraintIn, restraintView } from '../views/restraint-view.ts';
 import { type FilledProposal, proposalIn, suppressionView } from '../views/suppression-view.ts';
-import { type Arrived, codeOf, type LinkAnswer, type Told } from './arrived.ts';
+import { type Arrived, codeOf, type EphemeralAnswer, type LinkAnswer } from './arrived.ts';
 import type { Dialogs, Opening } from './dialogs.ts';
 import type { DraftSubmission } from './submission.ts';
 
@@ -69,7 +69,7 @@ export class OrderDialogs {
   }
 
   /** What is wrong in it is told in the dialog, which stays; what is right is taken once. Says what to tell who sent it off. */
-  async take({ modal, draft, typed }: DraftSubmission, ack: Arrived['ack']): Promise<Told | undefined> {
+  async take({ modal, draft, typed }: DraftSubmission, ack: Arrived['ack']): Promise<EphemeralAnswer | undefined> {
     const { dialogs, log } = this.#parts;
     const { modalId: dialogId, slackUser, channel } = modal;
     const read =

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { Unanswered, UnansweredStore } from '../../../core/incident/unanswered.ts';
 import type { Permalinks } from '../post/permalinks.ts';
-import { codeOf, type Told } from './arrived.ts';
+import { codeOf, type EphemeralAnswer } from './arrived.ts';
 
 /** Longer than a desk at work takes to answer: before that, another one may be about to. */
 const abandonedAfterMs = 15_000;
@@ -17,7 +17,7 @@ const saveWithinMs = 300;
 export interface UnansweredParts {
   readonly store: UnansweredStore;
   readonly permalinks: Permalinks;
-  readonly tell: (told: Told) => Promise<void>;
+  readonly tell: (told: EphemeralAnswer) => Promise<void>;
   readonly log: (message: string, facts: Readonly<Record<string, string>>) => void;
   /** Milliseconds since 1970. */
   readonly now: () => number;

@@ -29,12 +29,12 @@ export class IncidentThreads {
   /** The first card of an incident begins its thread; a reply has none of its own. */
   async begin(
     incident: IncidentRef,
-    { message, aside }: { readonly message: MessageRef; readonly aside: MessageRef | undefined },
+    { message, overflow }: { readonly message: MessageRef; readonly overflow: MessageRef | undefined },
   ): Promise<void> {
     const key = threadKey(incident);
     if ((await this.#cards.message(key)) !== undefined) return;
-    if (aside) await this.#cards.saveMessage(sharedKey(incident), aside);
-    await this.#cards.saveMessage(key, aside ?? message);
+    if (overflow) await this.#cards.saveMessage(sharedKey(incident), overflow);
+    await this.#cards.saveMessage(key, overflow ?? message);
   }
 
   /** The card that began it is others' too from now on: its news are told by name. */

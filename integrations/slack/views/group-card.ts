@@ -4,7 +4,7 @@ import { type GroupButton, targetNameOf } from '../../../core/cards/card-group.t
 import { context, section, slackLimits, words } from './blocks.ts';
 import { isGuarded } from './decision-view.ts';
 import { safeUrl } from './link.ts';
-import { choiceTitle, lights, outcomeOf, type RenderedMessage } from './render.ts';
+import { choiceTitle, outcomeOf, type RenderedMessage, severityIcons } from './render.ts';
 import { code, inline, linesUpTo, localTime, plain, preformatted, utc } from './text.ts';
 
 /** Targets with a menu of their own; further ones are lines, and what fits no more is counted. */
@@ -58,7 +58,7 @@ function blocksWith(card: {
   const head = `${targets.length} targets, one question: ${text}`;
   return [
     context([
-      `${lights[incident.severity]} *${incident.severity.toUpperCase()}*`,
+      `${severityIcons[incident.severity]} *${incident.severity.toUpperCase()}*`,
       `${targets.length} targets, ${open.length} to be decided`,
       `cluster ${code(incident.cluster, 60)}`,
     ]),
@@ -202,5 +202,5 @@ function notification(targets: readonly GroupTarget[]): string {
   const { severity } = card.incident;
   const state = open.length === 0 ? 'all settled' : `${open.length} to decide, the first by ${utc(card.level.until)}`;
   const what = `${targets.length} targets, image ${plain(card.happened.image ?? '', 100)}`;
-  return `${lights[severity]} ${severity.toUpperCase()}: ${what}: ${state}. ${plain(card.text, 160)}`;
+  return `${severityIcons[severity]} ${severity.toUpperCase()}: ${what}: ${state}. ${plain(card.text, 160)}`;
 }

@@ -199,13 +199,13 @@ export function groupIn(
   if (picked.length === 0) errors[`${ticksBlock}0`] = 'Tick at least one of them.';
   if (id === undefined) errors[choiceBlock] = 'Choose an answer.';
   const chosen = picked.flatMap((place) => cards[place] ?? []);
-  const isKept = id !== undefined && chosen.some((card) => isGuardedIn(card, id));
+  const isGuardedCard = id !== undefined && chosen.some((card) => isGuardedIn(card, id));
   const wanted = id === undefined ? undefined : typedFor(chosen, id, chosen.length);
   const given = (typed[targetBlock] ?? '').toLowerCase().replaceAll(/\s+/g, ' ');
   if (wanted && given !== wanted.text)
     errors[targetBlock] = `Type the last four characters of ${plain(wanted.name, 120)}, a space, and how many: ${chosen.length}.`;
   const reason = typed[reasonBlock] ?? '';
-  const unreasoned = isKept || reason !== '' ? problemOfReason(reason) : undefined;
+  const unreasoned = isGuardedCard || reason !== '' ? problemOfReason(reason) : undefined;
   if (unreasoned !== undefined) errors[reasonBlock] = unreasoned;
   if (id === undefined || Object.keys(errors).length > 0) return { ok: false, errors };
   return { ok: true, filled: { choice: id, picked, ...(reason === '' ? {} : { reason }) } };

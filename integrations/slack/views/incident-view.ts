@@ -1,7 +1,7 @@
 import type { InputBlock, ModalView } from '@slack/types';
 import { type Severity, severities } from '../../../core/alert/severity.ts';
 import type { IncidentDraft } from '../../../core/cards/card-store.ts';
-import { podIn, type Wish } from '../../../core/orders/incident-order.ts';
+import { podIn, type StartMode } from '../../../core/orders/incident-order.ts';
 import { problemOfReason } from '../../../core/text/reason.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
 import { type FormResult, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
@@ -13,14 +13,14 @@ const severityBlock = 'fb_severity';
 const longestPod = 317;
 /** Below these nobody would be asked. */
 const offeredSeverities: readonly Severity[] = severities.slice(0, 4);
-const offeredWishes: readonly (readonly [Wish, string])[] = [
+const offeredWishes: readonly (readonly [StartMode, string])[] = [
   ['look', 'Keep evidence, and ask the others'],
   ['quarantine', 'Cut the pod off at once'],
 ];
 
 /** What somebody has filled in. */
 export interface FilledIncident {
-  readonly wish: Wish;
+  readonly wish: StartMode;
   readonly pod: { readonly namespace: string; readonly name: string };
   readonly severity: Severity;
   readonly reason: string;

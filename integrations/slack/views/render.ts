@@ -18,7 +18,7 @@ const namedObjects = 6;
 /** Choices that get a section of their own; more are listed together. Every choice gets its button. */
 const describedChoices = 20;
 
-export const lights: Readonly<Record<Severity, string>> = {
+export const severityIcons: Readonly<Record<Severity, string>> = {
   critical: '🔴',
   high: '🟠',
   medium: '🟡',
@@ -67,7 +67,7 @@ function blocksAt({
   const perChoice = size(Math.min(1_500, Math.floor(4_500 / Math.max(1, own.length))));
   return [
     context([
-      `${lights[card.incident.severity]} *${card.incident.severity.toUpperCase()}*`,
+      `${severityIcons[card.incident.severity]} *${card.incident.severity.toUpperCase()}*`,
       inline(card.incident.title, 120),
       `cluster ${code(card.incident.cluster, 60)}`,
       ...(threadUrl === undefined ? [] : [`<${safeUrl(threadUrl)}|Incident thread>`]),
@@ -272,7 +272,7 @@ function notification(card: QuestionCard): string {
         : status.state === 'expired'
           ? `no answer in time, ${utc(status.at)}`
           : `no longer to be decided, ${utc(status.at)}`;
-  const light = `${lights[card.incident.severity]} ${card.incident.severity.toUpperCase()}`;
+  const light = `${severityIcons[card.incident.severity]} ${card.incident.severity.toUpperCase()}`;
   return `${light}: ${plain(card.incident.title, 100)}: ${state}. ${plain(card.text, 160)}`;
 }
 

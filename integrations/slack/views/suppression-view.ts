@@ -1,6 +1,6 @@
 import type { InputBlock, KnownBlock, ModalView, PlainTextOption } from '@slack/types';
-import type { HidableKind } from '../../../core/alert/hidable.ts';
 import { atLeast, type Severity, severities } from '../../../core/alert/severity.ts';
+import type { SuppressibleKind } from '../../../core/alert/suppressible.ts';
 import type { SuppressionDraft } from '../../../core/cards/card-store.ts';
 import { longestSuppressionMs, workloadText } from '../../../core/orders/suppression.ts';
 import { problemOfReason } from '../../../core/text/reason.ts';
@@ -16,7 +16,7 @@ const proposedDays = 7;
 
 /** What somebody has filled in: it is proposed as it stands, and decided by others. */
 export interface FilledProposal {
-  readonly kind: HidableKind;
+  readonly kind: SuppressibleKind;
   readonly upTo: Severity;
   /** Milliseconds since 1970. */
   readonly until: number;
@@ -52,7 +52,7 @@ export function suppressionView({
         '⚠️ *This weakens the response.* Alerts are hidden only when somebody else agrees; critical ones when two people do.',
       ),
       section(linesUpTo(['*What would be hidden*', ...kinds.map(kindText)], 2_900)),
-      ...notHidable(draft),
+      ...notSuppressible(draft),
       ...(kinds.length < 2 ? [] : [kindInput(kinds, chosen)]),
       upToInput(kinds[chosen]?.severity ?? 'medium'),
       untilInput(now),
@@ -62,18 +62,18 @@ export function suppressionView({
   };
 }
 
-function kindText({ match, severity }: HidableKind, index: number): string {
+function kindText({ match, severity }: SuppressibleKind, index: number): string {
   const { rule, workload, digest, sensor } = match;
   const only = sensor === undefined ? '' : `, sensor ${code(sensor, 60)}`;
   return `${index + 1}.  ${code(rule, 200)} of ${code(workloadText(workload), 300)}, image ${code(digest, 80)}${only}, ${severity} at worst`;
 }
 
-function notHidable({ not }: SuppressionDraft): KnownBlock[] {
+function notSuppressible({ not }: SuppressionDraft): KnownBlock[] {
   const lines = not.map(({ rule, why }) => `•  ${code(rule, 200)}: ${inline(why, 200)}`);
   return lines.length === 0 ? [] : [section(linesUpTo(['*What cannot be hidden*', ...lines], 1_500))];
 }
 
-function kindInput(kinds: readonly HidableKind[], chosen: number): InputBlock {
+function kindInput(kinds: readonly SuppressibleKind[], chosen: number): InputBlock {
   const options = kinds.map(
     ({ match }, index): PlainTextOption => ({
       text: words(`${index + 1}. ${match.rule}`, slackLimits.button),

@@ -62,8 +62,8 @@ export async function createCellControl({
 }): Promise<CellControl> {
   const { stateDir } = config;
   const reader = createSignInReader(config);
-  const kept = { file: join(stateDir, 'control', 'sign-ins.json'), key: cellKey };
-  const signIns = reader && new SignInMemory({ reader, kept, log });
+  const stored = { file: join(stateDir, 'control', 'sign-ins.json'), key: cellKey };
+  const signIns = reader && new SignInMemory({ reader, stored, log });
   const { levels, beliefs } = await beliefsOf(config, signIns, votes);
   const book = new DecisionBook({ file: join(stateDir, 'control', 'decisions.json'), beliefs, log });
   const evidence = new EvidenceWindow((run) => incidents.of(run));

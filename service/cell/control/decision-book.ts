@@ -7,7 +7,7 @@ import type { SignedEnd } from '../../../core/orders/order.ts';
 import { type Beliefs, type Believed, type Checked, checkDecided, checkOrder } from '../../../core/orders/order-check.ts';
 import { type ActiveRestraint, type Restrainable, restraintOn } from '../../../core/orders/restraint.ts';
 import { type ActiveSuppression, hides, suppressionKey, suppressionKeyOf } from '../../../core/orders/suppression.ts';
-import { KeptFile } from './state-file.ts';
+import { StateFile } from './state-file.ts';
 
 export interface BookLog {
   info(fields: Readonly<Record<string, unknown>>, message: string): void;
@@ -22,7 +22,7 @@ export interface DecisionBookOptions {
 }
 
 /** What is in the file: nothing in it is believed without its proof. */
-interface Kept {
+interface Stored {
   readonly decided: readonly ProvenDecision[];
   /** Ended by a person, until it would have ended by itself: its old proof must not bring it back. */
   readonly ended: readonly { readonly end: SignedEnd; readonly until: string }[];
@@ -34,16 +34,16 @@ interface Kept {
  */
 export class DecisionBook {
   readonly #options: DecisionBookOptions;
-  readonly #file: KeptFile;
+  readonly #file: StateFile;
   readonly #refused = new Set<string>();
-  #kept: Kept = { decided: [], ended: [] };
+  #stored: Stored = { decided: [], ended: [] };
   #suppressions: ReadonlyMap<string, readonly ActiveSuppression[]> = new Map();
   #restraints: readonly ActiveRestraint[] = [];
 
   constructor(options: DecisionBookOptions) {
     this.#options = options;
-    this.#file = new KeptFile(options.file);
-    this.#believe(keptIn(this.#file.read()));
+    this.#file = new StateFile(options.file);
+    this.#believe(storedIn(this.#file.read()));
   }
 
   /** The suppression that hides this alert now. */
@@ -61,12 +61,12 @@ export class DecisionBook {
 
   /** What was decided under this id, where it is believed. */
   inForce(id: string): Propose | undefined {
-    return this.#kept.decided.find((one) => idOf(one) === id)?.proposal.order;
+    return this.#stored.decided.find((one) => idOf(one) === id)?.proposal.order;
   }
 
   /** For a control workflow that has lost everything. */
   decided(): readonly ProvenDecision[] {
-    return this.#kept.decided;
+    return this.#stored.decided;
   }
 
   /**
@@ -75,7 +75,7 @@ export class DecisionBook {
    */
   update(state: ControlState): void {
     const decided: ProvenDecision[] = [];
-    const ended = [...this.#kept.ended];
+    const ended = [...this.#stored.ended];
     for (const { proposal, question, status } of state.decisions) {
       const asked = state.questions.find((one) => one.question.id === question);
       const proof = asked && proofOf(asked);
@@ -83,17 +83,17 @@ export class DecisionBook {
       if (status.state === 'ended') ended.push({ end: status.by, until: proposal.order.terms.until });
     }
     const named = new Set(decided.map(idOf));
-    const lasting = this.#kept.decided.filter((one) => kindOf(one.proposal.order).outlivesForgetting && !named.has(idOf(one)));
+    const lasting = this.#stored.decided.filter((one) => kindOf(one.proposal.order).outlivesForgetting && !named.has(idOf(one)));
     this.#believe({ decided: [...decided, ...lasting], ended });
   }
 
   /** A person's order that this cell has found good: it holds although the control workflow may be ended before it says so. */
   end({ idToken: _, ...end }: SignedEnd): void {
     const known = this.inForce(end.order.decision);
-    if (known) this.#believe({ ...this.#kept, ended: [...this.#kept.ended, { end, until: known.terms.until }] });
+    if (known) this.#believe({ ...this.#stored, ended: [...this.#stored.ended, { end, until: known.terms.until }] });
   }
 
-  #believe({ decided, ended }: Kept): void {
+  #believe({ decided, ended }: Stored): void {
     const { beliefs: ask, log, file } = this.#options;
     const beliefs = ask();
     const ends = new Map(ended.filter((one) => isEnd(one, beliefs)).map((one) => [endedBy(one), one]));
@@ -121,8 +121,8 @@ export class DecisionBook {
     }
     this.#suppressions = suppressions;
     this.#restraints = restraints;
-    this.#kept = { decided: believed, ended: [...ends.values()] };
-    const written = this.#file.write(this.#kept);
+    this.#stored = { decided: believed, ended: [...ends.values()] };
+    const written = this.#file.write(this.#stored);
     if (written === 'written') log.info({ decisions: believed.map(idOf) }, 'what stands above all incidents has changed');
     if (written === 'failed')
       log.warn(
@@ -137,12 +137,12 @@ function idOf(one: ProvenDecision): string {
   return String(one?.proposal?.order?.terms?.id).slice(0, 32);
 }
 
-function endedBy({ end: { order } }: Kept['ended'][number]): string {
+function endedBy({ end: { order } }: Stored['ended'][number]): string {
   return `${nounOf(order)} ${order.decision}`;
 }
 
 /** The file and Temporal can hold anything: what cannot even be looked at is not believed. */
-function isEnd({ end, until }: Kept['ended'][number], beliefs: Beliefs): boolean {
+function isEnd({ end, until }: Stored['ended'][number], beliefs: Beliefs): boolean {
   return Date.parse(until) > beliefs.now && signedEndSchema.safeParse(end).success && checkOrder(end, beliefs).ok;
 }
 
@@ -155,7 +155,7 @@ function checkSafely(decided: ProvenDecision, beliefs: Beliefs): Checked<Believe
   return { ok: false, reason: 'It is not of the form that is known.' };
 }
 
-function keptIn(value: unknown): Kept {
-  const { decided, ended }: Partial<Kept> = typeof value === 'object' && value !== null ? value : {};
+function storedIn(value: unknown): Stored {
+  const { decided, ended }: Partial<Stored> = typeof value === 'object' && value !== null ? value : {};
   return { decided: Array.isArray(decided) ? decided : [], ended: Array.isArray(ended) ? ended : [] };
 }

@@ -6,7 +6,7 @@ import type { StepUp } from '../../../core/decide/vote-check.ts';
 import { type CellKey, seal, unseal } from '../../../core/messages/sealed.ts';
 import { digestOf } from '../../../core/text/digest.ts';
 import type { BookLog } from './decision-book.ts';
-import { KeptFile } from './state-file.ts';
+import { StateFile } from './state-file.ts';
 
 const domain = 'firebreak.sign-ins.v1\n';
 
@@ -16,7 +16,7 @@ const domain = 'firebreak.sign-ins.v1\n';
  */
 export class SignInMemory {
   readonly #reader: SignInReader;
-  readonly #kept: { readonly file: KeptFile; readonly key: CellKey } | undefined;
+  readonly #stored: { readonly file: StateFile; readonly key: CellKey } | undefined;
   readonly #log: BookLog;
   #known: ReadonlyMap<string, SignIn> = new Map();
   #down = false;
@@ -24,13 +24,13 @@ export class SignInMemory {
   constructor(options: {
     readonly reader: SignInReader;
     /** Absent: nothing is kept, and each token is read anew after a restart. */
-    readonly kept?: { readonly file: string; readonly key: CellKey };
+    readonly stored?: { readonly file: string; readonly key: CellKey };
     readonly log: BookLog;
   }) {
-    const { reader, kept, log } = options;
+    const { reader, stored, log } = options;
     this.#reader = reader;
     this.#log = log;
-    this.#kept = kept && { file: new KeptFile(kept.file), key: kept.key };
+    this.#stored = stored && { file: new StateFile(stored.file), key: stored.key };
     this.#known = this.#read();
   }
 
@@ -62,9 +62,9 @@ export class SignInMemory {
   }
 
   #read(): ReadonlyMap<string, SignIn> {
-    const text = this.#kept?.file.read();
-    if (!this.#kept || typeof text !== 'string') return new Map();
-    const opened = unseal(domain, text, this.#kept.key);
+    const text = this.#stored?.file.read();
+    if (!this.#stored || typeof text !== 'string') return new Map();
+    const opened = unseal(domain, text, this.#stored.key);
     if (opened.kind !== 'read' || opened.authentic !== 'yes') {
       this.#log.warn({}, 'the sign-ins that were kept are not this cell’s: they are asked for again');
       return new Map();
@@ -74,8 +74,8 @@ export class SignInMemory {
   }
 
   #write(): void {
-    if (!this.#kept || (this.#known.size === 0 && this.#kept.file.isEmpty)) return;
-    this.#kept.file.write(seal(domain, { signIns: Object.fromEntries(this.#known) }, this.#kept.key));
+    if (!this.#stored || (this.#known.size === 0 && this.#stored.file.isEmpty)) return;
+    this.#stored.file.write(seal(domain, { signIns: Object.fromEntries(this.#known) }, this.#stored.key));
   }
 }
 

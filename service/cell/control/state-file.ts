@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** A JSON file of the state directory, replaced whole or not at all, and only where its text changes. What is in it is proven by who reads it. */
-export class KeptFile {
+export class StateFile {
   readonly #file: string;
   #text = '';
 

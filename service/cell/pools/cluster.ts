@@ -133,7 +133,7 @@ export async function createCellPool({
     left: (incident) => workloadLeft({ view: watch.view, incident, at: new Date() }),
     actions: cellActions({ config, secrets, api: cluster.api, watch, evidence }),
     census: createCensus({ ...watch, windowMs: config.guardrails.capWindowMinutes * 60_000 }),
-    evidenceKept: evidence.kept,
+    hasEvidence: evidence.kept,
     steps,
     restraintOn,
     knowledge,
@@ -144,14 +144,14 @@ export async function createCellPool({
 /** The secrets pool's activities, under an account that may do nothing else. It contains nothing, so it counts nothing. */
 export async function createSecretsPool(parts: PoolParts): Promise<CellActivities> {
   const { config, secrets, cluster, steps, restraintOn, knowledge, log } = parts;
-  const evidenceKept = await openEvidenceCheck({ config, secrets });
+  const hasEvidence = await openEvidenceCheck({ config, secrets });
   const actions = secretsActions({
     config,
     api: cluster.api,
     rules: rotationRules(config, secrets.rotation ?? { entries: [] }),
     trust: readImageTrust(config.images),
   });
-  return (await poolOf({ config, log, actions, census: noCensus, evidenceKept, steps, restraintOn, knowledge, role: 'secrets' }))
+  return (await poolOf({ config, log, actions, census: noCensus, hasEvidence, steps, restraintOn, knowledge, role: 'secrets' }))
     .activities;
 }
 
@@ -162,21 +162,20 @@ export async function createForensicsPool(parts: PoolParts): Promise<CellActivit
   const door = await openDoor({ config, log });
   if (door) atEnd?.(() => door.close());
   const actions = forensicsActions({ config, api: cluster.api, access: cluster.access, evidence, door });
-  const evidenceKept = evidence.kept;
-  return (
-    await poolOf({ config, log, actions, census: noCensus, evidenceKept, steps, restraintOn, knowledge, role: 'forensics' })
-  ).activities;
+  const hasEvidence = evidence.kept;
+  return (await poolOf({ config, log, actions, census: noCensus, hasEvidence, steps, restraintOn, knowledge, role: 'forensics' }))
+    .activities;
 }
 
 async function poolOf(
-  parts: Pick<ChokepointParts, 'actions' | 'census' | 'evidenceKept'> &
+  parts: Pick<ChokepointParts, 'actions' | 'census' | 'hasEvidence'> &
     Pick<PoolParts, 'config' | 'log' | 'steps' | 'restraintOn' | 'knowledge'> & {
       /** What people are told of a workload that they are asked about. */
       readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
       readonly role: SigningRole;
     },
 ): Promise<PoolActivities> {
-  const { config, log, actions, census, evidenceKept, steps, restraintOn, knowledge, left, role } = parts;
+  const { config, log, actions, census, hasEvidence, steps, restraintOn, knowledge, left, role } = parts;
   const { roster } = config;
   const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
   const signIns = createSignInReader(config);
@@ -187,7 +186,7 @@ async function poolOf(
     ...authority,
     actions,
     census,
-    evidenceKept,
+    hasEvidence,
     evidenceWait: { ms: config.evidence.deadlineMinutes * 60_000 },
     landed,
     ...(steps && { steps }),

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
 import { LandedSteps } from '../../../activities/memory/landed-steps.ts';
-import type { KeptValues, MemoryKeeper, Remembered } from '../../../activities/memory/memory.ts';
+import type { DurableValues, MemoryKeeper, Remembered } from '../../../activities/memory/memory.ts';
 import { StartMemory } from '../../../activities/memory/start-memory.ts';
 import { UsedWarrants } from '../../../activities/memory/used-warrants.ts';
 import { VoteMemory } from '../../../activities/memory/vote-memory.ts';
@@ -12,12 +12,12 @@ import type { HeardKind } from '../contained-pods.ts';
 import type { HeldObject } from '../held-objects.ts';
 import type { OpenIncident } from '../open-incidents.ts';
 
-interface Kept<Value> extends Remembered<Value> {
+interface Stored<Value> extends Remembered<Value> {
   readonly key: string;
 }
 
 /** What a process remembers of its own, in its state directory. Lost, it begins anew, and its memories know from when on they reach back. */
-export class KeptMemory {
+export class DurableMemory {
   readonly #root: RootDatabase;
   readonly #since: Database<number, string>;
   readonly #log: Pick<Logger, 'error'>;
@@ -31,31 +31,31 @@ export class KeptMemory {
   }
 
   keeper<Value>(name: string): MemoryKeeper<Value> {
-    const kept = this.#root.openDB<Kept<Value>, string>({ name });
+    const stored = this.#root.openDB<Stored<Value>, string>({ name });
     const began = this.#since.get(name) ?? Date.now();
     const keepSince = (since: number): void => this.#watch(this.#since.put(name, since));
     if (this.#since.get(name) === undefined) keepSince(began);
     return {
       load: () =>
-        [...kept.getRange()]
+        [...stored.getRange()]
           .map(({ value: { key, value, at } }) => [key, { value, at }] as const)
           .sort(([, a], [, b]) => a.at - b.at),
       since: () => began,
       // Keys of steps and incidents may be longer than those of the database.
-      put: (key, entry) => this.#watch(kept.put(sha256Hex(key), { key, ...entry })),
-      remove: (key) => this.#watch(kept.remove(sha256Hex(key))),
+      put: (key, entry) => this.#watch(stored.put(sha256Hex(key), { key, ...entry })),
+      remove: (key) => this.#watch(stored.remove(sha256Hex(key))),
       keepSince,
     };
   }
 
-  values<Value>(name: string): KeptValues<Value> {
-    const kept = this.#root.openDB<{ readonly key: string; readonly value: Value }, string>({ name });
+  values<Value>(name: string): DurableValues<Value> {
+    const stored = this.#root.openDB<{ readonly key: string; readonly value: Value }, string>({ name });
     /** What is being written is not read back from the disk before it is there; null: removed. */
     const writing = new Map<string, { readonly value: Value } | null>();
     const write = (key: string, entry: { readonly value: Value } | null): void => {
       const name = sha256Hex(key);
       writing.set(key, entry);
-      const written = entry ? kept.put(name, { key, ...entry }) : kept.remove(name);
+      const written = entry ? stored.put(name, { key, ...entry }) : stored.remove(name);
       const done = (): void => {
         if (writing.get(key) === entry) writing.delete(key);
       };
@@ -64,14 +64,14 @@ export class KeptMemory {
     return {
       keys: () => [
         ...new Set(
-          [...[...kept.getRange()].map(({ value: { key } }) => key), ...writing.keys()].filter(
+          [...[...stored.getRange()].map(({ value: { key } }) => key), ...writing.keys()].filter(
             (key) => writing.get(key) !== null,
           ),
         ),
       ],
       get: (key) => {
         const entry = writing.get(key);
-        return entry === undefined ? kept.get(sha256Hex(key))?.value : entry?.value;
+        return entry === undefined ? stored.get(sha256Hex(key))?.value : entry?.value;
       },
       put: (key, value) => write(key, { value }),
       remove: (key) => write(key, null),
@@ -105,25 +105,25 @@ export interface OwnKnowledge {
   readonly alertKinds: MemoryKeeper<readonly HeardKind[]>;
   readonly starts: StartMemory;
   /** Incidents that are open, by what this cell knows. */
-  readonly open: KeptValues<OpenIncident>;
+  readonly open: DurableValues<OpenIncident>;
   close(): Promise<void>;
 }
 
 export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): OwnKnowledge {
-  const kept = new KeptMemory(directory, log);
+  const stored = new DurableMemory(directory, log);
   return {
-    landed: new LandedSteps({ landed: kept.keeper('landed'), givenBack: kept.keeper('given-back') }),
-    incidents: new IncidentMemory({ heard: kept.keeper('heard'), runs: kept.keeper('runs') }),
+    landed: new LandedSteps({ landed: stored.keeper('landed'), givenBack: stored.keeper('given-back') }),
+    incidents: new IncidentMemory({ heard: stored.keeper('heard'), runs: stored.keeper('runs') }),
     votes: new VoteMemory({
-      votes: kept.keeper('votes'),
-      newest: kept.keeper('askings'),
-      leases: kept.keeper('leases'),
+      votes: stored.keeper('votes'),
+      newest: stored.keeper('askings'),
+      leases: stored.keeper('leases'),
     }),
-    warrants: new UsedWarrants(kept.keeper('warrants')),
-    heldObjects: kept.keeper('held-objects'),
-    alertKinds: kept.keeper('alert-kinds'),
-    starts: new StartMemory({ keeper: kept.keeper('starts') }),
-    open: kept.values('open'),
-    close: () => kept.close(),
+    warrants: new UsedWarrants(stored.keeper('warrants')),
+    heldObjects: stored.keeper('held-objects'),
+    alertKinds: stored.keeper('alert-kinds'),
+    starts: new StartMemory({ keeper: stored.keeper('starts') }),
+    open: stored.values('open'),
+    close: () => stored.close(),
   };
 }

@@ -80,7 +80,7 @@ function endOfValues(bytes: Uint8Array): number {
 }
 
 /** Both halves of many lines; what has no line break in it stays whole. */
-export function halvesOf(bytes: Uint8Array): readonly Uint8Array[] {
+export function splitInHalf(bytes: Uint8Array): readonly Uint8Array[] {
   const middle = bytes.length >> 1;
   const before = bytes.lastIndexOf(newline, middle) + 1;
   const cut = before > 0 ? before : bytes.indexOf(newline, middle) + 1;

@@ -7,7 +7,7 @@ import { sensors } from '../../../integrations/sensors/index.ts';
 import { loadConfig } from '../../config/load.ts';
 import { type Parsed, type ParsedItem, parseAlerts } from '../../intake/read/parse.ts';
 import { Lines } from '../lines.ts';
-import { bytesOf, halvesOf, partsOf } from './alert-file.ts';
+import { bytesOf, partsOf, splitInHalf } from './alert-file.ts';
 import { registerRejectedCommands } from './rejected.ts';
 import { registerStormCommand } from './storm.ts';
 
@@ -118,7 +118,7 @@ async function printFile({ file, options, severities, lines }: Reading): Promise
   // Short lines may be more than any body has: then some at a time.
   const printPart = async (part: Uint8Array): Promise<void> => {
     const parsed = read(part);
-    const pieces = parsed.ok || parsed.status !== 413 ? [] : halvesOf(part);
+    const pieces = parsed.ok || parsed.status !== 413 ? [] : splitInHalf(part);
     if (pieces.length < 2) await printParsed(parsed);
     else for (const piece of pieces) await printPart(piece);
   };

@@ -5,9 +5,9 @@ import { FirebreakError } from '../../../core/errors.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { loadConfig } from '../../config/load.ts';
 import { resolveSecrets } from '../../config/secrets.ts';
-import { askRunningService, type KeptAlertsAccess } from '../../intake/control.ts';
+import { askRunningService, type RejectedAlertsAccess } from '../../intake/control.ts';
 import { sealedFor } from '../../intake/read/receive.ts';
-import { type KeptAlert, KeptAlerts, type ShownAlert } from '../../intake/spool/rejected-alerts.ts';
+import { type RejectedAlert, RejectedAlerts, type ShownAlert } from '../../intake/spool/rejected-alerts.ts';
 import { Spool } from '../../intake/spool/spool.ts';
 import { type ConfirmOptions, confirm, mustBeConfirmable, withConfirmation } from '../confirm.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
@@ -46,10 +46,12 @@ function registerKind(group: Command, kind: Kind): void {
   const { command, letter } = kind;
   withExamples(withConfig(group.command('list').description('list them, newest first')), [
     `firebreak alerts ${command} list`,
-  ]).action((options: ConfiguredOptions) => withKept(options, ({ kept }) => list(kept, kind, options)));
+  ]).action((options: ConfiguredOptions) => withRejected(options, ({ rejected }) => list(rejected, kind, options)));
   withExamples(withConfig(group.command('show').description('show one with its bytes as they came').argument('<id>')), [
     `firebreak alerts ${command} show ${letter}12`,
-  ]).action((id: string, options: ConfiguredOptions) => withKept(options, (session) => show(session, kind, { id, ...options })));
+  ]).action((id: string, options: ConfiguredOptions) =>
+    withRejected(options, (session) => show(session, kind, { id, ...options })),
+  );
   withExamples(
     withConfig(
       group
@@ -61,7 +63,7 @@ function registerKind(group: Command, kind: Kind): void {
     [`firebreak alerts ${command} replay ${letter}12 ${letter}13`, `firebreak alerts ${command} replay --all`],
   ).action((ids: readonly string[], options: SeveralOptions, own: Command) => {
     mustName(ids, options, own);
-    return withKept(options, (session) => replay(session, kind, { ids, ...options }));
+    return withRejected(options, (session) => replay(session, kind, { ids, ...options }));
   });
   withExamples(
     withConfirmation(
@@ -78,7 +80,7 @@ function registerKind(group: Command, kind: Kind): void {
   ).action((ids: readonly string[], options: DropOptions, own: Command) => {
     mustName(ids, options, own);
     mustBeConfirmable(options);
-    return withKept(options, (session) => drop(session, kind, { ids, ...options }));
+    return withRejected(options, (session) => drop(session, kind, { ids, ...options }));
   });
 }
 
@@ -95,15 +97,15 @@ interface DropOptions extends SeveralOptions, ConfirmOptions {
   readonly reason: string;
 }
 
-interface Kept {
+interface RejectedSession {
   /** Of the cell that keeps them. */
   readonly cluster: string;
-  readonly kept: KeptAlertsAccess;
+  readonly rejected: RejectedAlertsAccess;
   readonly open: (shown: ShownAlert) => Uint8Array;
 }
 
 /** Asks the running service; where none runs, reads its spool. */
-async function withKept(options: ConfiguredOptions, work: (session: Kept) => Promise<void>): Promise<void> {
+async function withRejected(options: ConfiguredOptions, work: (session: RejectedSession) => Promise<void>): Promise<void> {
   const config = loadConfig({ path: options.config, env: process.env });
   const { codecKeys } = resolveSecrets({ config, env: process.env, roles: [] });
   const box = createBox({ keys: codecKeys });
@@ -111,7 +113,7 @@ async function withKept(options: ConfiguredOptions, work: (session: Kept) => Pro
     sealed === '' ? new Uint8Array() : box.open(Buffer.from(sealed, 'base64'), sealedFor[what]);
   const { dir: directory, maxBytes } = config.intake.spool;
   const running = await askRunningService(directory);
-  if (running !== undefined) return work({ cluster: config.cluster, kept: running, open });
+  if (running !== undefined) return work({ cluster: config.cluster, rejected: running, open });
   // On another machine an empty spool would be made, and "nothing was rejected" would be no answer.
   if (!existsSync(join(directory, 'data.mdb')))
     throw new FirebreakError(
@@ -120,14 +122,14 @@ async function withKept(options: ConfiguredOptions, work: (session: Kept) => Pro
     );
   const spool = await Spool.open({ directory, maxBytes });
   try {
-    const kept = new KeptAlerts({ spool });
+    const rejected = new RejectedAlerts({ spool });
     await work({
       cluster: config.cluster,
-      kept: {
-        list: async () => kept.list(),
-        show: async (id) => kept.show(id),
-        replay: (id, raw) => kept.replay(id, raw),
-        drop: (id, reason) => kept.drop(id, reason),
+      rejected: {
+        list: async () => rejected.list(),
+        show: async (id) => rejected.show(id),
+        replay: (id, raw) => rejected.replay(id, raw),
+        drop: (id, reason) => rejected.drop(id, reason),
       },
       open,
     });
@@ -136,12 +138,12 @@ async function withKept(options: ConfiguredOptions, work: (session: Kept) => Pro
   }
 }
 
-async function listed(kept: KeptAlertsAccess, { letter }: Kind): Promise<readonly KeptAlert[]> {
-  return (await kept.list()).filter(({ id }) => id.startsWith(letter));
+async function listed(rejected: RejectedAlertsAccess, { letter }: Kind): Promise<readonly RejectedAlert[]> {
+  return (await rejected.list()).filter(({ id }) => id.startsWith(letter));
 }
 
-async function list(kept: KeptAlertsAccess, kind: Kind, { json }: ConfiguredOptions): Promise<void> {
-  const items = await listed(kept, kind);
+async function list(rejected: RejectedAlertsAccess, kind: Kind, { json }: ConfiguredOptions): Promise<void> {
+  const items = await listed(rejected, kind);
   if (json) return printJson(items);
   if (items.length === 0) print(kind.none);
   else if (kind.letter === 'r')
@@ -162,13 +164,17 @@ async function list(kept: KeptAlertsAccess, kind: Kind, { json }: ConfiguredOpti
       { title: 'WHY', text: ({ reason }) => reason },
     ]);
   for (const other of kinds.filter((one) => one !== kind)) {
-    const { length } = await listed(kept, other);
+    const { length } = await listed(rejected, other);
     if (length > 0) print(`\n${length} more are kept apart: firebreak alerts ${other.command} list`);
   }
 }
 
-async function show({ kept, open }: Kept, kind: Kind, { id, json }: ConfiguredOptions & { readonly id: string }): Promise<void> {
-  const shown = await known(kept, kind, id);
+async function show(
+  { rejected, open }: RejectedSession,
+  kind: Kind,
+  { id, json }: ConfiguredOptions & { readonly id: string },
+): Promise<void> {
+  const shown = await known(rejected, kind, id);
   const { sealed: _, sealedFor: __, ...facts } = shown;
   const text = new TextDecoder().decode(open(shown));
   if (json) return printJson({ ...facts, raw: text });
@@ -178,20 +184,24 @@ async function show({ kept, open }: Kept, kind: Kind, { id, json }: ConfiguredOp
 }
 
 /** The ids that were named, or all of the kind, oldest first. */
-async function chosen(kept: KeptAlertsAccess, kind: Kind, { ids, all }: SeveralOptions & { readonly ids: readonly string[] }) {
-  return all ? (await listed(kept, kind)).map(({ id }) => id).toReversed() : ids;
+async function chosen(
+  rejected: RejectedAlertsAccess,
+  kind: Kind,
+  { ids, all }: SeveralOptions & { readonly ids: readonly string[] },
+) {
+  return all ? (await listed(rejected, kind)).map(({ id }) => id).toReversed() : ids;
 }
 
 async function replay(
-  { kept, open }: Kept,
+  { rejected, open }: RejectedSession,
   kind: Kind,
   options: SeveralOptions & { readonly ids: readonly string[] },
 ): Promise<void> {
-  const wanted = await chosen(kept, kind, options);
+  const wanted = await chosen(rejected, kind, options);
   if (wanted.length === 0 && !options.json) print(kind.none);
   for (const id of wanted) {
-    const shown = await known(kept, kind, id);
-    const replayed = await kept.replay(id, kind.letter === 'r' ? open(shown) : new Uint8Array());
+    const shown = await known(rejected, kind, id);
+    const replayed = await rejected.replay(id, kind.letter === 'r' ? open(shown) : new Uint8Array());
     if (replayed.outcome === 'refused' || replayed.outcome === 'unknown') process.exitCode = 1;
     if (options.json) printJson(replayed);
     else print(`${id}  ${replayed.outcome}${replayed.reason === undefined ? '' : `: ${printable(replayed.reason)}`}`);
@@ -199,25 +209,25 @@ async function replay(
 }
 
 async function drop(
-  { cluster, kept }: Kept,
+  { cluster, rejected }: RejectedSession,
   kind: Kind,
   options: DropOptions & { readonly ids: readonly string[] },
 ): Promise<void> {
-  const wanted = await chosen(kept, kind, options);
+  const wanted = await chosen(rejected, kind, options);
   if (wanted.length > 0)
     await confirm({ lines: [`Drop for good, of the cluster ${cluster}: ${wanted.join(', ')}`], ends: cluster }, options);
   if (wanted.length === 0 && !options.json) print(kind.none);
   for (const id of wanted) {
-    await known(kept, kind, id);
-    const dropped = await kept.drop(id, options.reason);
+    await known(rejected, kind, id);
+    const dropped = await rejected.drop(id, options.reason);
     if (dropped.outcome === 'unknown') process.exitCode = 1;
     if (options.json) printJson(dropped);
     else print(`${id}  ${dropped.outcome}`);
   }
 }
 
-async function known(kept: KeptAlertsAccess, { command, letter }: Kind, id: string): Promise<ShownAlert> {
-  const shown = id.startsWith(letter) ? await kept.show(id) : undefined;
+async function known(rejected: RejectedAlertsAccess, { command, letter }: Kind, id: string): Promise<ShownAlert> {
+  const shown = id.startsWith(letter) ? await rejected.show(id) : undefined;
   if (shown !== undefined) return shown;
   const other = kinds.find((one) => one.letter !== letter && id.startsWith(one.letter));
   const hint = other && /^.\d+$/.test(id) ? ` (an id with ${other.letter} is for: firebreak alerts ${other.command})` : '';

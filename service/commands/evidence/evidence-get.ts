@@ -11,7 +11,7 @@ import { print, printable, printJson } from '../output.ts';
 import { withSession } from '../session.ts';
 import type { EvidenceGetOptions, Wanted } from './reader.ts';
 
-export interface Parcel {
+export interface EvidencePackage {
   readonly address: string;
   readonly manifest: EvidenceManifest;
   /** What is handed out of it. */
@@ -24,7 +24,7 @@ export async function getEvidence(
   only: string | undefined,
   options: EvidenceGetOptions,
 ): Promise<void> {
-  const parcels: Parcel[] = [];
+  const parcels: EvidencePackage[] = [];
   for (const address of addresses) {
     const manifest = await readManifest({ ...reader, sha256: address });
     const artefacts = manifest.artefacts.filter(({ name, sha256 }) => only === undefined || name === only || sha256 === only);
@@ -38,7 +38,7 @@ export async function getEvidence(
   await newFolder(out);
   for (const parcel of parcels) {
     const folder = parcels.length === 1 ? out : join(out, parcel.address.slice(0, 12));
-    await writeParcel(folder, parcel, (artefact) => opened(reader, artefact));
+    await writeEvidencePackage(folder, parcel, (artefact) => opened(reader, artefact));
   }
   const written = parcels.flatMap(({ address, artefacts }) =>
     artefacts.map(({ name, sha256 }) => ({ manifest: address, name, sha256 })),
@@ -48,7 +48,7 @@ export async function getEvidence(
   print(printable(`Wrote ${count} and the signed manifest to ${out}. It is on the record that ${options.as} has them.`));
 }
 
-async function putOnRecord(parcels: readonly Parcel[], incident: string, options: EvidenceGetOptions): Promise<void> {
+async function putOnRecord(parcels: readonly EvidencePackage[], incident: string, options: EvidenceGetOptions): Promise<void> {
   const addresses = parcels.flatMap(({ address, manifest, artefacts }) =>
     artefacts.length === manifest.artefacts.length ? [address] : artefacts.map(({ sha256 }) => sha256),
   );
@@ -114,9 +114,9 @@ async function writeStream(path: string, data: AsyncIterable<Uint8Array>): Promi
  * The artefacts, `SHA256SUMS` over them, the manifest as it is stored, the bytes of it that are signed, and the signature: `sha256sum` and the
  * public key are enough to check it all.
  */
-export async function writeParcel(
+export async function writeEvidencePackage(
   folder: string,
-  parcel: Parcel,
+  parcel: EvidencePackage,
   read: (artefact: Artefact) => AsyncIterable<Uint8Array>,
 ): Promise<void> {
   const { manifest, artefacts } = parcel;

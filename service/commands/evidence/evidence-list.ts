@@ -1,6 +1,6 @@
 import type { Artefact, EvidenceManifest } from '../../../core/evidence/evidence.ts';
 import { standingOf } from '../../../core/evidence/evidence-retention.ts';
-import type { KeptKey } from '../../../core/evidence/incident-key.ts';
+import type { RegisteredKey } from '../../../core/evidence/incident-key.ts';
 import { shortIncidentId } from '../../../core/incident/incident.ts';
 import { readManifest } from '../../../integrations/evidence/manifest.ts';
 import type { CommonOptions } from '../options.ts';
@@ -17,7 +17,7 @@ export async function listManifests({ reader, addresses }: Wanted, options: Comm
   const manifests: { readonly address: string; readonly manifest: EvidenceManifest }[] = [];
   for (const address of addresses) manifests.push({ address, manifest: await readManifest({ ...reader, sha256: address }) });
   const sealedBy = new Set(manifests.flatMap(({ manifest }) => manifest.artefacts.flatMap(({ sealed }) => sealed?.keyId ?? [])));
-  const keys = new Map<string, KeptKey>();
+  const keys = new Map<string, RegisteredKey>();
   for (const id of sealedBy) {
     const key = await reader.register.find(id);
     if (key) keys.set(id, key);
@@ -74,6 +74,6 @@ function placeOf({ config: { evidence } }: EvidenceReader): string {
   return `the bucket ${store.bucket}${store.prefix && `, under ${store.prefix}`}`;
 }
 
-function standing({ config }: EvidenceReader, key: KeptKey): string {
+function standing({ config }: EvidenceReader, key: RegisteredKey): string {
   return standingOf(key, config.evidence.retention);
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Client } from '@temporalio/client';
-import { hidableIn } from '../../../core/alert/hidable.ts';
+import { suppressibleIn } from '../../../core/alert/suppressible.ts';
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
 import type { StoredButton } from '../../../core/cards/card.ts';
 import type { IncidentDraft, RestraintDraft, SuppressionDraft } from '../../../core/cards/card-store.ts';
@@ -191,9 +191,9 @@ export function createSlackOrders(options: SlackOrdersOptions): SlackOrders {
       const refusal = maySuppress(person, state);
       if (refusal !== undefined) return { text: refusal };
       const { incident, title, subject } = state;
-      const hidable = hidableIn(await records.records(`${incident.id}@${incident.run}`));
-      if (hidable.kinds.length === 0) return { text: nothingToHide(hidable.not) };
-      return { opens: { ...hidable, incident: { ...incident, title, cluster: subject.cluster }, owner: person.name } };
+      const suppressible = suppressibleIn(await records.records(`${incident.id}@${incident.run}`));
+      if (suppressible.kinds.length === 0) return { text: nothingToHide(suppressible.not) };
+      return { opens: { ...suppressible, incident: { ...incident, title, cluster: subject.cluster }, owner: person.name } };
     },
 
     restraintDraft: ({ name }, mode, incident) => ({

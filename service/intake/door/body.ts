@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import { constants, gunzip, inflate, inflateRaw } from 'node:zlib';
 import { systemErrorCode } from '../../../core/system-error.ts';
 import { largestBody } from '../read/parse.ts';
-import { Lane } from '../send/lane.ts';
+import { ConcurrencyLimiter } from '../send/concurrency-limiter.ts';
 
 export type UnpackedBody =
   | { readonly ok: true; readonly bytes: Uint8Array }
@@ -19,7 +19,7 @@ const unpackers = {
 const largestRatio = 200;
 const alwaysAllowed = 1024 * 1024;
 /** Each may take the memory of the largest body. */
-const unpacking = new Lane(4);
+const unpacking = new ConcurrencyLimiter(4);
 
 /** Undoes the content encoding, never beyond the size that a body may have, nor beyond what honest packing gives. */
 export async function unpackBody(bytes: Uint8Array, encoding: string | undefined): Promise<UnpackedBody> {

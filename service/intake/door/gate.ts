@@ -16,7 +16,7 @@ export interface GateOptions {
   readonly rules?: readonly SenderRule[] | undefined;
 }
 
-export interface Knock {
+export interface AccessRequest {
   readonly socket: Socket;
   readonly headers: IncomingHttpHeaders;
   /** The last part of a secret path. */
@@ -53,7 +53,7 @@ export class Gate {
   }
 
   /** Before the body is read: a stranger costs nothing. */
-  admit({ socket, headers, pathToken }: Knock): Admission {
+  admit({ socket, headers, pathToken }: AccessRequest): Admission {
     const certified = socket instanceof TLSSocket ? this.#certificates.of(socket) : undefined;
     if (certified !== undefined) return { kind: 'sender', sender: this.senders.of(certified.name, certified.node) };
     if (this.#certificateRequired) return { kind: 'refused', reason: 'the client certificate is none of a known sender' };

@@ -1,13 +1,13 @@
 import type { Allowance } from './alert-bucket.ts';
+import { type FairScheduler, pieceMs } from './fair-scheduler.ts';
 import { type ParseContext, type ParsedItem, readItem, readPart } from './parse.ts';
 import type { AlertSender } from './sender.ts';
-import { pieceMs, type Turns } from './turns.ts';
 
 /** One body's alerts that are on their way at once. */
 const atOnce = 500;
 
 export interface InTurn<Answer> {
-  readonly turns: Turns;
+  readonly turns: FairScheduler;
   readonly sender: AlertSender;
   readonly context: ParseContext;
   /** What becomes of an item that its sender's limit lets pass so far; of one that was not read there is only the limit to tell. */

@@ -10,17 +10,17 @@ import type { Spool } from '../spool/spool.ts';
 import type { SensorHealth, SensorWord } from '../watch/sensor-health.ts';
 import type { StormWatch } from '../watch/storm.ts';
 import type { Allowance } from './alert-bucket.ts';
+import { FairScheduler } from './fair-scheduler.ts';
 import { readInTurn } from './in-turn.ts';
 import { type ParsedItem, type Unread, unreadItems } from './parse.ts';
 import type { Screen, ScreenedAnswer } from './screen.ts';
 import { type AlertSender, believed, foreignCluster, foreignNamespace } from './sender.ts';
-import { Turns } from './turns.ts';
 
 /** Seals bytes for the disk. `aad` says what they are for, and is needed to open them. */
 export type SealBytes = (bytes: Uint8Array, aad: string) => Uint8Array;
 
 /** What a raw alert or a rejected item is sealed for. */
-export const sealedFor = { alert: 'firebreak.spool.alert', rejected: 'firebreak.spool.rejected' } as const;
+export const sealedFor = { alert: 'firebreak.spool.alert', rejected: 'firebreak.spool.rejectedItems' } as const;
 
 /** What became of one item. */
 export type ItemAnswer =
@@ -84,7 +84,7 @@ export class Receiver {
   readonly #options: ReceiverOptions;
   /** Alerts on their way to being durable: the same one sent twice at once waits for the first. */
   readonly #underway = new Map<string, Promise<ItemAnswer>>();
-  readonly #turns = new Turns();
+  readonly #turns = new FairScheduler();
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
@@ -180,7 +180,7 @@ export class Receiver {
     log.warn({ from, reason, bytes: bytes.length }, 'an item was rejected');
     try {
       const raw = seal(bytes.subarray(0, keptOfRejected), sealedFor.rejected);
-      await spool.apart.reject({
+      await spool.rejectedItems.reject({
         at: new Date().toISOString(),
         reason,
         bytes: bytes.length,

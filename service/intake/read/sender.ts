@@ -1,7 +1,7 @@
 import type { Alert } from '../../../core/alert/alert.ts';
 import { ownSensor } from '../../../core/alert/own-alerts.ts';
 import type { ResolvedAlert, SubjectResolver } from '../../../core/alert/subject-resolver.ts';
-import { Lane } from '../send/lane.ts';
+import { ConcurrencyLimiter } from '../send/concurrency-limiter.ts';
 import { AlertBucket } from './alert-bucket.ts';
 
 /** What one sender may say, and how fast. What is absent is not restricted. */
@@ -25,7 +25,7 @@ export interface AlertSender {
   readonly node?: string;
   readonly bucket: AlertBucket;
   /** Packed bodies of its that are unpacked at once: others need the threads as well. */
-  readonly unpacking: Lane;
+  readonly unpacking: ConcurrencyLimiter;
 }
 
 /** More than a cluster's sensors send together: it is there for a sender gone mad. */
@@ -62,7 +62,7 @@ function senderOf(rule: SenderRule, node = rule.node): AlertSender {
     rule,
     name,
     bucket: new AlertBucket({ perSecond, burst }),
-    unpacking: new Lane(2),
+    unpacking: new ConcurrencyLimiter(2),
     ...(node !== undefined && { node }),
   };
 }

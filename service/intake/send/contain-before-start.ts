@@ -1,7 +1,7 @@
 import { type Severity, severities } from '../../../core/alert/severity.ts';
 import type { SpoolEntry } from '../spool/entry.ts';
+import { ConcurrencyLimiter } from './concurrency-limiter.ts';
 import type { HeadStart, HeadStartResult } from './head-start.ts';
-import { Lane } from './lane.ts';
 
 /**
  * Containments at once: the API server takes no more in a second from a hundred, and each has the processors to itself for a moment, so that
@@ -36,8 +36,8 @@ interface Waiting {
 export class ContainBeforeStart {
   readonly #headStart: HeadStart | undefined;
   readonly #began: ContainBeforeStartOptions['began'];
-  readonly #containments = new Lane(containmentsAtOnce);
-  readonly #starts = new Lane(startsAtOnce);
+  readonly #containments = new ConcurrencyLimiter(containmentsAtOnce);
+  readonly #starts = new ConcurrencyLimiter(startsAtOnce);
   readonly #waiting = new Set<Waiting>();
   #underway = 0;
   #progressAt = 0;

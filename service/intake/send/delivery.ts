@@ -7,10 +7,10 @@ import { RepeatedTrouble } from '../../temporal/repeated-trouble.ts';
 import type { IntakeLog } from '../log.ts';
 import type { SpoolEntry } from '../spool/entry.ts';
 import type { SpooledBatch } from './batch.ts';
+import { ConcurrencyLimiter } from './concurrency-limiter.ts';
 import { ContainBeforeStart, type ContainBeforeStartOptions } from './contain-before-start.ts';
 import type { IncidentGateway } from './incident-gateway.ts';
 import type { IncidentLine } from './incident-line.ts';
-import { Lane } from './lane.ts';
 import { Pressure } from './pressure.ts';
 import { startOptionsOf } from './start-options.ts';
 
@@ -18,8 +18,8 @@ const callsAtOnce = 32;
 /** The first calls of a storm, until it shows how many the service takes. */
 const callsAtFirst = 2;
 /** Signals a second at which windows begin to grow, and how far they do. */
-const callsWithoutCrowding = 20;
-const longestCrowding = 50;
+const callsWithoutCongestion = 20;
+const longestCongestion = 50;
 /** No call failed for so long: it is over. */
 const quietMs = 10_000;
 
@@ -43,8 +43,12 @@ export class Delivery {
   readonly #called: DeliveryOptions['called'];
   readonly #contain: ContainBeforeStart;
   readonly #pressure = new Pressure();
-  readonly #lane = new Lane(callsAtOnce, { adaptive: true, first: callsAtFirst, yields: () => this.#pressure.isHigh });
-  readonly #criticalLane = new Lane(callsAtOnce);
+  readonly #limiter = new ConcurrencyLimiter(callsAtOnce, {
+    adaptive: true,
+    first: callsAtFirst,
+    yields: () => this.#pressure.isHigh,
+  });
+  readonly #criticalLimiter = new ConcurrencyLimiter(callsAtOnce);
   readonly #pace = new Pace();
   readonly #trouble = new RepeatedTrouble();
 
@@ -68,11 +72,11 @@ export class Delivery {
 
   /** Whether a call would not have to wait for its turn. */
   isFree(severity: Severity): boolean {
-    return this.#laneOf(severity).isFree;
+    return this.#limiterOf(severity).isFree;
   }
 
   /** An alert that is being written to the spool meanwhile. */
-  async beside(
+  async sendBeforeWrite(
     line: IncidentLine,
     { spooled, entry, stored }: { readonly spooled: SpooledBatch; readonly entry: SpoolEntry; readonly stored: Promise<unknown> },
   ): Promise<Delivered> {
@@ -85,16 +89,16 @@ export class Delivery {
 
   /** Waits for a place in the lane, behind what is worse, and runs there. */
   inTurn<T>(incident: string, severity: Severity, work: () => Promise<T>): Promise<T> {
-    return this.#laneOf(severity).run(work, { key: incident, rank: severities.indexOf(severity) });
+    return this.#limiterOf(severity).run(work, { key: incident, rank: severities.indexOf(severity) });
   }
 
   /** Something worse has come to an incident: if it waits for its turn it waits no longer than that would. */
   raise(incident: string, severity: Severity): void {
-    this.#lane.raise(incident, severities.indexOf(severity), this.#laneOf(severity));
+    this.#limiter.raise(incident, severities.indexOf(severity), this.#limiterOf(severity));
   }
 
-  #laneOf(severity: Severity): Lane {
-    return severity === 'critical' ? this.#criticalLane : this.#lane;
+  #limiterOf(severity: Severity): ConcurrencyLimiter {
+    return severity === 'critical' ? this.#criticalLimiter : this.#limiter;
   }
 
   /** What waited in the spool; to be called in turn. */
@@ -108,8 +112,8 @@ export class Delivery {
 
   /** Repetitions are gathered for longer while many incidents have some: the calls of all together are what Temporal feels. */
   windowOf(line: IncidentLine): number {
-    const crowd = Math.min(longestCrowding, this.#pace.perSecond() / callsWithoutCrowding);
-    return line.windowMs * Math.max(1, crowd);
+    const congestion = Math.min(longestCongestion, this.#pace.perSecond() / callsWithoutCongestion);
+    return line.windowMs * Math.max(1, congestion);
   }
 
   async #call(line: IncidentLine, spooled: SpooledBatch): Promise<Delivered> {

@@ -59,11 +59,11 @@ export class Dispatcher {
   async accept(incident: string, entry: SpoolEntry, raw: () => Uint8Array): Promise<void> {
     const line = this.#lines.of(incident);
     const isNew = line.meets(kindOf(entry.alert));
-    const again = this.#spool.beside.has(entry.alert.id);
+    const again = this.#spool.sentBeforeWrite.has(entry.alert.id);
     const { severity } = entry.alert;
     // Whoever would have to wait for a turn waits on the disk, and not in memory.
     if (isNew && line.isIdle && !this.#stopping && !again && this.#delivery.isFree(severity))
-      return this.#sendBeside(line, { ...entry, raw: raw(), alone: true });
+      return this.#sendBeforeWrite(line, { ...entry, raw: raw(), alone: true });
     line.writing += 1;
     line.wait();
     line.gathered += 1;
@@ -111,21 +111,26 @@ export class Dispatcher {
     while (this.#working.size > 0) await Promise.allSettled([...this.#working]);
   }
 
-  async #sendBeside(line: IncidentLine, entry: SpoolEntry): Promise<void> {
+  async #sendBeforeWrite(line: IncidentLine, entry: SpoolEntry): Promise<void> {
     line.busy = true;
-    this.#spool.beside.note(entry.alert.id);
+    this.#spool.sentBeforeWrite.note(entry.alert.id);
     const stored = this.#store(line, entry);
     const spooled = batchOfOne({ place: 0, entry });
-    const sent = this.#delivery.beside(line, { spooled, entry, stored }).then((outcome) => {
+    const sent = this.#delivery.sendBeforeWrite(line, { spooled, entry, stored }).then((outcome) => {
       if (outcome !== 'sent') throw new FirebreakError('FB_ERR_UNAVAILABLE', 'Temporal did not take the alert yet');
     });
-    this.#track(this.#afterSendBeside(line, spooled, stored, sent));
+    this.#track(this.#afterSendBeforeWrite(line, spooled, stored, sent));
     await Promise.any([stored, sent]).catch(() => {
       throw new FirebreakError('FB_ERR_UNAVAILABLE', 'neither the spool nor Temporal took the alert');
     });
   }
 
-  async #afterSendBeside(line: IncidentLine, spooled: SpooledBatch, stored: Promise<number>, sent: Promise<void>): Promise<void> {
+  async #afterSendBeforeWrite(
+    line: IncidentLine,
+    spooled: SpooledBatch,
+    stored: Promise<number>,
+    sent: Promise<void>,
+  ): Promise<void> {
     const [place, delivery] = await Promise.allSettled([stored, sent]);
     try {
       if (delivery.status === 'rejected') {
@@ -146,7 +151,7 @@ export class Dispatcher {
     try {
       const place = await this.#spool.add(line.id, entry);
       this.#delivery.accepted(performance.now() - began);
-      this.#spool.beside.stored(id);
+      this.#spool.sentBeforeWrite.stored(id);
       return place;
     } catch {
       this.#log.error({ incident: line.id }, 'the spool cannot be written');

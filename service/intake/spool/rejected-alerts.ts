@@ -6,7 +6,7 @@ import type { Dispatcher } from '../send/dispatcher.ts';
 import type { Spool } from './spool.ts';
 
 /** Something that is kept apart, as it is listed. `r…`: rejected when it came; `t…`: accepted, and refused by Temporal for good. */
-export interface KeptAlert {
+export interface RejectedAlert {
   readonly id: string;
   /** ISO 8601, UTC. */
   readonly at: string;
@@ -20,7 +20,7 @@ export interface KeptAlert {
   readonly cut?: true;
 }
 
-export interface ShownAlert extends KeptAlert {
+export interface ShownAlert extends RejectedAlert {
   /** As it came, sealed, in base64; its owner has the key. */
   readonly sealed?: string;
   /** What it was sealed for. */
@@ -47,7 +47,7 @@ interface Running {
 }
 
 /** The alerts that are kept apart: to be looked at, and to be sent again. Without the running intake only looked at and returned. */
-export class KeptAlerts {
+export class RejectedAlerts {
   readonly #spool: Spool;
   readonly #running: Running | undefined;
 
@@ -58,10 +58,10 @@ export class KeptAlerts {
   }
 
   /** Newest first. */
-  list(): readonly KeptAlert[] {
-    const { apart } = this.#spool;
-    const rejected = apart.rejected().map(({ place }) => this.#shown(`r${place}`));
-    const refused = apart.refused().map(({ place }) => this.#shown(`t${place}`));
+  list(): readonly RejectedAlert[] {
+    const { rejectedItems } = this.#spool;
+    const rejected = rejectedItems.rejected().map(({ place }) => this.#shown(`r${place}`));
+    const refused = rejectedItems.refused().map(({ place }) => this.#shown(`t${place}`));
     return [...rejected, ...refused]
       .flatMap((shown) => {
         if (shown === undefined) return [];
@@ -85,7 +85,7 @@ export class KeptAlerts {
       this.#running?.dispatcher.wake(incident);
       return { id, outcome: 'returned' };
     }
-    const item = this.#spool.apart.rejectedAt(place);
+    const item = this.#spool.rejectedItems.rejectedAt(place);
     if (item === undefined) return { id, outcome: 'unknown' };
     if (item.cut === true) return { id, outcome: 'refused', reason: 'only its beginning was kept' };
     if (this.#running === undefined)
@@ -97,7 +97,7 @@ export class KeptAlerts {
     if (items.length === 0 || bad !== undefined) {
       return { id, outcome: 'refused', reason: reason ?? (bad !== undefined && 'reason' in bad ? bad.reason : 'nothing in it') };
     }
-    await this.#spool.apart.forgetRejected(place);
+    await this.#spool.rejectedItems.forgetRejected(place);
     const has = (wanted: string): boolean => items.some(({ status }) => status === wanted);
     return { id, outcome: has('accepted') ? 'accepted' : has('duplicate') ? 'duplicate' : 'ignored' };
   }
@@ -108,7 +108,7 @@ export class KeptAlerts {
     const place = placeIn(id);
     if (shown === undefined || place === undefined) return { id, outcome: 'unknown' };
     const { sealed: _, sealedFor: __, ...facts } = shown;
-    await (id.startsWith('t') ? this.#spool.apart.forgetRefused(place) : this.#spool.apart.forgetRejected(place));
+    await (id.startsWith('t') ? this.#spool.rejectedItems.forgetRefused(place) : this.#spool.rejectedItems.forgetRejected(place));
     this.#running?.log.warn(
       { ...facts, why: facts.reason, reason: reason.slice(0, 500) },
       'dropped by hand: an alert that was kept apart',
@@ -120,14 +120,14 @@ export class KeptAlerts {
     const place = placeIn(id);
     if (place === undefined) return undefined;
     if (id.startsWith('t')) {
-      const item = this.#spool.apart.refusedAt(place);
+      const item = this.#spool.rejectedItems.refusedAt(place);
       if (item === undefined) return undefined;
       const { at, reason, incident, entry } = item;
       const { alert, raw } = entry;
       const sealed = raw && { sealed: Buffer.from(raw).toString('base64'), sealedFor: 'alert' as const };
       return { id, at, reason, incident, sensor: alert.sensor, rule: alert.rule, ...sealed };
     }
-    const item = this.#spool.apart.rejectedAt(place);
+    const item = this.#spool.rejectedItems.rejectedAt(place);
     if (item === undefined) return undefined;
     const { at, reason, bytes, raw, from, sensor, cut } = item;
     return {

@@ -36,7 +36,7 @@ export interface Placed<Item> {
 const mostRejected = 1_000;
 
 /** What is not on its way to an incident: items that could not be read or were forbidden, and alerts that Temporal refused. */
-export class KeptApart {
+export class RejectedItems {
   readonly #root: RootDatabase;
   readonly #rejected: Database<RejectedItem, number>;
   readonly #refused: Database<RefusedAlert, number>;

@@ -10,7 +10,7 @@ const shortenAt = 256 * 1024;
  * alert in Temporal that the ledger does not know: sent again by its sender, it must make the same batch again, which the incident
  * counts once. One line a start in a file that is not flushed: that outlives the process, though not a power cut.
  */
-export class SentBeside {
+export class SentBeforeWrite {
   readonly #path: string;
   #file: number;
   /** Alert id → the day on which it was noted; all of them are in the file. */
@@ -20,7 +20,7 @@ export class SentBeside {
 
   constructor(directory: string, now: () => number = Date.now) {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    this.#path = join(directory, 'beside.log');
+    this.#path = join(directory, 'sent-before-write.log');
     this.#now = now;
     this.#open = existsSync(this.#path) ? read(this.#path, this.#today()) : new Map();
     this.#file = this.#rewrite();

@@ -6,8 +6,8 @@ import { FreshIds } from './fresh-ids.ts';
 import { HiddenAlerts } from './hidden-alerts.ts';
 import { Ledger } from './ledger.ts';
 import { Notes } from './notes.ts';
-import { KeptApart } from './rejected-items.ts';
-import { SentBeside } from './sent-before-write.ts';
+import { RejectedItems } from './rejected-items.ts';
+import { SentBeforeWrite } from './sent-before-write.ts';
 import { lockDirectory } from './spool-lock.ts';
 import { WaitingAlerts } from './waiting-alerts.ts';
 import { partOfBatch, WriteGroup } from './write-group.ts';
@@ -48,11 +48,11 @@ interface Opened extends SpoolOptions {
  */
 export class Spool {
   readonly ledger: Ledger;
-  readonly apart: KeptApart;
+  readonly rejectedItems: RejectedItems;
   readonly hidden: HiddenAlerts;
   readonly notes: Notes;
   /** Alerts whose start may be in Temporal without the ledger's knowledge. */
-  readonly beside: SentBeside;
+  readonly sentBeforeWrite: SentBeforeWrite;
   readonly #root: RootDatabase;
   readonly #waiting: WaitingAlerts;
   readonly #fresh: FreshIds;
@@ -73,10 +73,10 @@ export class Spool {
     this.#writes = new WriteGroup(root);
     this.ledger = new Ledger(root);
     this.#fresh = new FreshIds(root, this.ledger);
-    this.apart = new KeptApart(root);
+    this.rejectedItems = new RejectedItems(root);
     this.hidden = new HiddenAlerts(root, this.ledger);
     this.notes = new Notes(root);
-    this.beside = new SentBeside(directory);
+    this.sentBeforeWrite = new SentBeforeWrite(directory);
     this.#maxBytes = maxBytes;
     this.#directory = directory;
     this.#leftFree = leftFree;
@@ -100,7 +100,11 @@ export class Spool {
     root.readerCheck();
     const spool = new Spool({ root, maxBytes, directory, unlock, ...(leftFree !== undefined && { leftFree }) });
     await spool.#waiting.takeOver();
-    const places = [spool.#waiting.lastPlace, spool.#fresh.lastPlace, ...spool.apart.refused(1).map(({ place }) => place)];
+    const places = [
+      spool.#waiting.lastPlace,
+      spool.#fresh.lastPlace,
+      ...spool.rejectedItems.refused(1).map(({ place }) => place),
+    ];
     spool.#lastPlace = Math.max(...places);
     return spool;
   }
@@ -170,7 +174,7 @@ export class Spool {
         for (const place of places) {
           const entry = refused === undefined ? undefined : this.#waiting.get(place);
           this.#waiting.remove(place);
-          if (entry !== undefined) this.apart.putRefused(place, { at, reason: refused ?? '', incident, entry });
+          if (entry !== undefined) this.rejectedItems.putRefused(place, { at, reason: refused ?? '', incident, entry });
         }
         // A removal in parts must not look like a smaller batch after a crash.
         partOfBatch(
@@ -186,14 +190,14 @@ export class Spool {
 
   /** Puts an alert that was refused back in its incident's line, behind what waits. @returns the incident; undefined when it is not there */
   async takeBack(place: number): Promise<string | undefined> {
-    const refused = this.apart.refusedAt(place);
+    const refused = this.rejectedItems.refusedAt(place);
     if (refused === undefined) return undefined;
     this.#lastPlace += 1;
     const next = this.#lastPlace;
     // The way of all others: the places of a line ascend.
     await this.#writes.add(() => {
       this.#waiting.put(next, refused.incident, refused.entry);
-      this.apart.removeRefused(place);
+      this.rejectedItems.removeRefused(place);
     });
     this.#waiting.stored(next, refused.incident);
     return refused.incident;
@@ -201,7 +205,7 @@ export class Spool {
 
   /** Bytes that the waiting alerts take on disk, those that Temporal refused included. */
   bytes(): number {
-    return [...this.#waiting.stats(), this.apart.stats()].reduce<number>((sum, stats) => sum + bytesOf(stats), 0);
+    return [...this.#waiting.stats(), this.rejectedItems.stats()].reduce<number>((sum, stats) => sum + bytesOf(stats), 0);
   }
 
   /** 1 when it is full. */
@@ -225,7 +229,7 @@ export class Spool {
     await this.notes.stop();
     await Promise.all([this.#writes.settled(), this.#fresh.stop()]);
     this.#closed = true;
-    this.beside.close();
+    this.sentBeforeWrite.close();
     await this.#root.close();
     await this.#unlock();
   }

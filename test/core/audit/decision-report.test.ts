@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { decisionReport } from '../../../core/audit/decision-report.ts';
 import type { Roster } from '../../../core/people/roster.ts';
-import { recordsOf, type Told } from '../decision-records.ts';
+import { type Announced, recordsOf } from '../decision-records.ts';
 
 const monday = Date.parse('2026-06-01T09:00:00Z');
 const hour = 3_600_000;
@@ -24,7 +24,7 @@ const roster: Roster = {
     },
   },
 };
-const reported = (told: readonly Told[]) =>
+const reported = (told: readonly Announced[]) =>
   decisionReport({ records: recordsOf(told), roster, since: monday, until: monday + 48 * hour });
 
 describe('how people decide', () => {

@@ -35,7 +35,7 @@ async function untilDone<T>(rig: Rig, work: () => Promise<T>): Promise<T> {
 const heard = (rig: Rig): number => rig.slack.ephemerals('U0ADA').length;
 
 /** As a person does who is told that it did not work: they click again. Each click is answered, or opens its dialog. */
-async function clickUntilTaken(rig: Rig): Promise<void> {
+async function clickUntilAccepted(rig: Rig): Promise<void> {
   for (let attempt = 0; attempt < 5 && rig.clicks.length === 0; attempt += 1) {
     const before = heard(rig);
     await rig.slack.click({ user: 'U0ADA', actionId: 'fb_decide1' });
@@ -47,7 +47,7 @@ async function clickUntilTaken(rig: Rig): Promise<void> {
 async function live(rig: Rig): Promise<void> {
   await untilDone(rig, () => post(rig));
   await untilDone(rig, () => rig.desk.postInThread({ key: 'line', incident, text: 'Pod quarantined' }));
-  await clickUntilTaken(rig);
+  await clickUntilAccepted(rig);
   await untilDone(rig, () => answer(rig, 'It is decided.'));
   await untilDone(rig, () => rig.desk.updateQuestion({ card: questionCard({ status: decided }) }));
   await untilDone(rig, () => rig.desk.showNotice(notice));

@@ -75,7 +75,7 @@ describe('every action, on the real API server', () => {
     expect(asFailed?.changed).toEqual([]);
     expect(['FB_ERR_APPROVAL_INVALID', ...(holdsByItsKey.has(name) ? ['done'] : [])]).toContain(asFailed?.code);
     expect(unallowed?.changed).toEqual([]);
-    expect(unallowed?.asked.map(({ taken }) => taken.severity)).toContain('critical');
+    expect(unallowed?.asked.map(({ terms }) => terms.severity)).toContain('critical');
     expect(release).toBeUndefined();
     expect(drift).toMatchObject({ result: { state: 'drifted' }, changed: [] });
     expect(drift?.result.state === 'drifted' && drift.result.difference).not.toEqual([]);

@@ -3,13 +3,13 @@ import { cordonNodeImplementation } from '../../../activities/actions/nodes/cord
 import { comparable } from '../../../core/action/drift.ts';
 import { noteAnnotation } from '../../../core/cluster/object-note.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import type { AllowGivingBack, GivenBack } from '../../../core/incident/hold.ts';
+import type { AllowRelease, ReleasedObject } from '../../../core/incident/hold.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { createWebhookNodeIsolator } from '../../../integrations/webhook/node-isolator.ts';
 import { type NodeProviderFake, startNodeProviderFake } from '../../fakes/node-provider/server.ts';
 import { testPlatform } from '../../platform.ts';
 import { cellKey, openCluster, stepContext } from '../kubernetes/parts/cluster.ts';
-import { settledContents } from './kept.ts';
+import { settledContents } from './object-contents.ts';
 import { nodeNobodyUses } from './rows-cluster-wide.ts';
 
 const platform = await testPlatform();
@@ -121,8 +121,8 @@ describe('cordonNode with a provider’s hook', () => {
     await action.apply({ node }, context);
     const annotations = { [noteAnnotation('cordonNode')]: null };
     await cluster.api.json({ method: 'PATCH', patch: 'merge', path, body: { metadata: { annotations } }, what: 'take the note' });
-    const asked: (readonly GivenBack[])[] = [];
-    const allow: AllowGivingBack = async (notes) => {
+    const asked: (readonly ReleasedObject[])[] = [];
+    const allow: AllowRelease = async (notes) => {
       asked.push(notes);
       throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'not like this');
     };

@@ -3,13 +3,13 @@ import type { ActionImplementation, StepContext, UndoResult, Verification } from
 import type { Plan } from '../../../core/action/plan.ts';
 import { problemOfRelease, releasePlanOf } from '../../../core/action/release-plan.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import type { AllowGivingBack, GivenBack } from '../../../core/incident/hold.ts';
+import type { AllowRelease, ReleasedObject } from '../../../core/incident/hold.ts';
 import { digestOf } from '../../../core/text/digest.ts';
 import { targetOf } from '../../../integrations/kubernetes/objects.ts';
 import { callOf, partsWithout, refusal } from '../../activities/chokepoint-fixture.ts';
 import { cellKey, stepContext, until } from '../kubernetes/parts/cluster.ts';
 import { accountWith, without } from './accounts.ts';
-import { contents, keptOf, settledContents } from './kept.ts';
+import { contents, restorable, settledContents } from './object-contents.ts';
 import { Killed, recorded } from './recorder.ts';
 import type { AnyRow, ImplementationParts, Scene, TestCluster } from './row.ts';
 
@@ -30,7 +30,7 @@ export interface Observations {
   readonly drift?: { readonly result: UndoResult; readonly changed: readonly string[] };
   readonly undo?: { readonly result: UndoResult; readonly again: UndoResult };
   /** What was changed by an undo that is not allowed by what the note says, and what it was asked about. */
-  readonly unallowed?: { readonly changed: readonly string[]; readonly asked: readonly GivenBack[] };
+  readonly unallowed?: { readonly changed: readonly string[]; readonly asked: readonly ReleasedObject[] };
   /** Why what was asked about is not what the plan of its release shows; undefined where it is. */
   readonly release?: string | undefined;
   /** What the chokepoint says to a call under another key that the step did not come about, and what was changed by it. */
@@ -67,7 +67,7 @@ export async function observe(row: AnyRow, world: World): Promise<Observations> 
   const api = recorded(cluster.api);
   const action = row.implementation({ ...parts, api });
   const { input } = first.scene;
-  const kept = keptOf(first);
+  const kept = restorable(first);
 
   const runs = first.scene.running ?? (() => runningPods(cluster, first.namespace));
   const [running, before] = [await runs(), await contents(cluster, kept)];
@@ -174,8 +174,8 @@ async function undoBoth(options: {
   await repair?.();
   take();
   const asFailed = { code: (await undoAsFailed(options)) ?? 'done', changed: take() };
-  const asked: GivenBack[] = [];
-  const no: AllowGivingBack = async (notes) => {
+  const asked: ReleasedObject[] = [];
+  const no: AllowRelease = async (notes) => {
     asked.push(...notes);
     throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'not like this');
   };
@@ -204,7 +204,7 @@ async function killEverywhere(options: {
     for (const what of ['call', 'answer'] as const) {
       const placed = await sceneIn(row, world);
       const { namespace, scene } = placed;
-      const kept = keptOf(placed);
+      const kept = restorable(placed);
       const before = await contents(world.cluster, kept);
       const api = recorded(world.cluster.api);
       const action = row.implementation({ api, view: world.cluster.view, cellKey, evidence: world.evidence });

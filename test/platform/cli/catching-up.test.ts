@@ -13,7 +13,7 @@ import { incidentState, type Session, sessionOver } from '../../../service/incid
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { bundlePath } from '../../workflows/bundle.ts';
-import '../../workflows/quiet-temporal.ts';
+import '../../workflows/temporal-error-log.ts';
 import { clientOptions, member, testSpeaker, workerOptions, writePublicKey } from '../../workflows/speakers.ts';
 
 const platform = await testPlatform();

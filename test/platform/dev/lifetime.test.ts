@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
 import { searchAttributes } from '../../../core/incident/search-attributes.ts';
-import { isAlive } from '../../../tools/platform/cache.ts';
+import { processExists } from '../../../tools/platform/cache.ts';
 import { runCommand } from '../../../tools/platform/command.ts';
 import { startKubernetes } from '../../../tools/platform/kubernetes/kubernetes-server.ts';
 import { startTemporal } from '../../../tools/platform/temporal-server.ts';
@@ -44,7 +44,7 @@ describe('the servers of the local platform', () => {
     while (processesWith(folder).length < 3) await sleep(10);
     parent.kill('SIGKILL');
     expect(await survivors(processesWith(folder), 10_000)).toEqual([]);
-    expect(processesWith(folder).filter(isAlive)).toEqual([]);
+    expect(processesWith(folder).filter(processExists)).toEqual([]);
   });
 
   test('Temporal has its workflows, address and search attributes after a kill -9', async () => {

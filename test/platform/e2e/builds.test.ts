@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { testPlatform } from '../../platform.ts';
 import { podOf, until, type Workload } from './parts/cluster.ts';
-import { containedAt, ended, voteUntilTaken } from './parts/oracle.ts';
+import { containedAt, ended, voteUntilAccepted } from './parts/oracle.ts';
 import type { Changes } from './parts/program.ts';
 import { ana, ben, labels, Service } from './parts/service.ts';
 
@@ -59,7 +59,7 @@ describe('a lease, with Firebreak killed before its end', () => {
   test('below critical, where the playbook says so: given back exactly once, after the restart', async () => {
     const workload = await one('below');
     await service.alert(workload, 'shell');
-    await voteUntilTaken(service, workload, ana, shell);
+    await voteUntilAccepted(service, workload, ana, shell);
     await containedAt(service, [workload]);
     await service.kill();
     await sleep(leaseMs);
@@ -85,8 +85,8 @@ describe('a lease, with Firebreak killed before its end', () => {
   test('critical, and two people said that it was harmless: given back exactly once, after the restart', async () => {
     const workload = await one('harmless');
     await service.alert(workload);
-    await voteUntilTaken(service, workload, ana, labels.release);
-    await voteUntilTaken(service, workload, ben, labels.release);
+    await voteUntilAccepted(service, workload, ana, labels.release);
+    await voteUntilAccepted(service, workload, ben, labels.release);
     await service.stateWhen('the verdict', workload, 30_000, ({ verdict }) => verdict === 'benign');
     await service.kill();
     await sleep(leaseMs);
@@ -102,7 +102,7 @@ describe('the playbooks change while incidents are open', () => {
     const [leased, asked, fresh] = (await deployed('leased', 'asked', 'fresh')) as [Workload, Workload, Workload];
     await service.alert(leased, 'shell');
     await service.alert(asked);
-    await voteUntilTaken(service, leased, ana, shell);
+    await voteUntilAccepted(service, leased, ana, shell);
     await containedAt(service, [leased, asked]);
     await service.cardOf(asked);
     const kept = (): readonly string[] => readdirSync(join(service.settings.folder, 'state', 'builds'));
@@ -118,7 +118,7 @@ describe('the playbooks change while incidents are open', () => {
     expect(JSON.stringify((await service.cardOf(fresh)).blocks)).toContain('Do you know the new binary in');
     expect(JSON.stringify((await service.cardOf(asked)).blocks)).toContain('Is the new binary in');
     await until('the old lease’s end', 30_000, () => service.effects.of('give-back', podOf(leased)).length === 1);
-    await voteUntilTaken(service, asked, ana, labels.remove);
+    await voteUntilAccepted(service, asked, ana, labels.remove);
     await until('the deletion', 30_000, () => service.effects.of('delete', podOf(asked)).length === 1);
     await ended(service, [leased, asked]);
     // The lease of the old build's silent incident goes on too.

@@ -3,7 +3,7 @@ import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { testPlatform } from '../../platform.ts';
 import { alertAbout } from './parts/alerts.ts';
 import { podOf, until, type Workload } from './parts/cluster.ts';
-import { voteUntilTaken } from './parts/oracle.ts';
+import { voteUntilAccepted } from './parts/oracle.ts';
 import { ana, ben, labels, Service } from './parts/service.ts';
 
 jest.setTimeout(300_000);
@@ -70,7 +70,7 @@ describe('a head start', () => {
   });
 
   test('does not take again what people gave back: the same alert is asked about, and only another rule contains again', async () => {
-    for (const person of [ana, ben]) await voteUntilTaken(service, workload, person, labels.release);
+    for (const person of [ana, ben]) await voteUntilAccepted(service, workload, person, labels.release);
     await until('the release', 30_000, () => service.effects.of('give-back', podOf(workload)).length > 0);
     await service.stateWhen('what the answer covers', workload, 30_000, ({ bodies }) =>
       bodies.some(({ decided }) => decided !== undefined),

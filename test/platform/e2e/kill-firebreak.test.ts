@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { auditReport } from '../../../service/commands/records/audit.ts';
 import { podOf, until, type Workload } from './parts/cluster.ts';
-import { differences, voteUntilTaken } from './parts/oracle.ts';
+import { differences, voteUntilAccepted } from './parts/oracle.ts';
 import { Chance, seedOf } from './parts/random.ts';
 import { ownServers } from './parts/servers.ts';
 import { ana, ben, labels, Service, spread } from './parts/service.ts';
@@ -99,14 +99,14 @@ describe('kill -9 of Firebreak', () => {
 
   test('between two votes that both are needed: the first is not asked for again', async () => {
     const workloads = take(2);
-    for (const workload of workloads) await voteUntilTaken(service, workload, ana, labels.release);
+    for (const workload of workloads) await voteUntilAccepted(service, workload, ana, labels.release);
     for (const workload of workloads)
       await service.stateWhen('the first vote', workload, 30_000, ({ timeline }) =>
         timeline.some(({ kind }) => kind === 'vote.accepted'),
       );
     await service.kill();
     await service.start();
-    for (const workload of workloads) await voteUntilTaken(service, workload, ben, labels.release);
+    for (const workload of workloads) await voteUntilAccepted(service, workload, ben, labels.release);
     for (const workload of workloads)
       await until('the release', 30_000, () => service.effects.of('give-back', podOf(workload)).length > 0);
     released.push(...workloads);
@@ -120,7 +120,7 @@ describe('kill -9 of Firebreak', () => {
       await Promise.all(clicks);
       await service.killAfter(chance.upTo(1_200));
       const ready = await service.start();
-      for (const workload of workloads) await voteUntilTaken(service, workload, ana, labels.remove);
+      for (const workload of workloads) await voteUntilAccepted(service, workload, ana, labels.remove);
       for (const workload of workloads) {
         const [effect] = await until(`the deletion for ${workload.name}`, 60_000, () => {
           const effects = service.effects.of('delete', podOf(workload));

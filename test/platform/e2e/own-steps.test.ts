@@ -14,7 +14,7 @@ import { testPlatform } from '../../platform.ts';
 import { AuditFeed, type Fed } from './parts/audit-feed.ts';
 import { podOf, until, type Workload } from './parts/cluster.ts';
 import { makePoolAccounts, removeBinding } from './parts/pool-accounts.ts';
-import { ana, type Beside, ben, labels, Service } from './parts/service.ts';
+import { ana, ben, labels, type SecondProcess, Service } from './parts/service.ts';
 
 jest.setTimeout(300_000);
 
@@ -23,7 +23,7 @@ const pools = ['cell', 'secrets'] as const;
 const binding = `${prefix}-own-steps`;
 let namespace: string;
 let service: Service;
-let secretsPool: Beside;
+let secretsPool: SecondProcess;
 let admin: KubernetesApi;
 let feed: AuditFeed;
 let removed: Workload;
@@ -49,7 +49,7 @@ beforeAll(async () => {
   released = second;
   service.keepTo('cell,desk');
   await service.start();
-  secretsPool = await service.startBeside({
+  secretsPool = await service.startProcess({
     name: 'secrets-pool',
     roles: 'secrets',
     change: (changed) => {

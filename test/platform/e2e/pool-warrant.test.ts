@@ -1,14 +1,14 @@
 import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { testPlatform } from '../../platform.ts';
 import { podOf, until, type Workload } from './parts/cluster.ts';
-import { ana, type Beside, labels, Service } from './parts/service.ts';
+import { ana, labels, type SecondProcess, Service } from './parts/service.ts';
 
 jest.setTimeout(300_000);
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace, cleanUp } = await testPlatform();
 const minute = 60_000;
 let service: Service;
-let pool: Beside | undefined;
+let pool: SecondProcess | undefined;
 let workload: Workload | undefined;
 
 /** Who is on call hands over in a quarter of an hour. */
@@ -22,7 +22,8 @@ function handingOver(config: Record<string, unknown>): void {
 }
 
 /** Its memory is its own: a folder beside the cell's. */
-const startPool = (): Promise<Beside> => service.startBeside({ name: 'secrets-pool', roles: 'secrets', change: () => undefined });
+const startPool = (): Promise<SecondProcess> =>
+  service.startProcess({ name: 'secrets-pool', roles: 'secrets', change: () => undefined });
 
 const linesOf = async (cart: Workload): Promise<readonly string[]> =>
   ((await service.state(cart))?.timeline ?? []).map(({ kind, text }) => `${kind}: ${text}`);

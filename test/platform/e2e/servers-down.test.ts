@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { auditReport } from '../../../service/commands/records/audit.ts';
 import { podOf, until, type Workload } from './parts/cluster.ts';
-import { containedAt, differences, ended, votedAt, voteUntilTaken } from './parts/oracle.ts';
+import { containedAt, differences, ended, votedAt, voteUntilAccepted } from './parts/oracle.ts';
 import { Chance, seedOf } from './parts/random.ts';
 import { ownServers } from './parts/servers.ts';
 import { ana, labels, Service, spread } from './parts/service.ts';
@@ -100,7 +100,7 @@ describe('Temporal down', () => {
     }
     await own.platform.temporal.restart();
     const ready = Date.now();
-    await Promise.all(workloads.map((workload) => voteUntilTaken(service, workload, ana, labels.remove)));
+    await Promise.all(workloads.map((workload) => voteUntilAccepted(service, workload, ana, labels.remove)));
     const lates: number[] = [];
     for (const workload of workloads) lates.push((await votedAt(service, workload)) - ready);
     measured.push(`Temporal’s restart to vote counted, ms: ${spread(lates)}`);
@@ -117,7 +117,7 @@ describe('Temporal down', () => {
     await until('word of it', 60_000, () =>
       service.slack.ephemerals(ana).some(({ text }) => text.startsWith('Firebreak was restarted as you answered')),
     );
-    await voteUntilTaken(service, workload, ana, labels.remove);
+    await voteUntilAccepted(service, workload, ana, labels.remove);
     removed.push(workload);
   });
 
@@ -127,7 +127,7 @@ describe('Temporal down', () => {
       await Promise.all(workloads.map((workload) => service.click(workload, ana, labels.remove)));
       await sleep(chance.upTo(1_200));
       await own.platform.temporal.restart();
-      for (const workload of workloads) await voteUntilTaken(service, workload, ana, labels.remove);
+      for (const workload of workloads) await voteUntilAccepted(service, workload, ana, labels.remove);
       await ended(service, workloads);
       removed.push(...workloads);
     }

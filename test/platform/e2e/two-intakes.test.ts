@@ -4,7 +4,7 @@ import { freePorts } from '../../../tools/platform/ports.ts';
 import { testPlatform } from '../../platform.ts';
 import { alertAbout, postAlerts } from './parts/alerts.ts';
 import { podOf, until, type Workload } from './parts/cluster.ts';
-import { type Beside, Service, spread } from './parts/service.ts';
+import { type SecondProcess, Service, spread } from './parts/service.ts';
 
 jest.setTimeout(300_000);
 
@@ -15,7 +15,7 @@ const quietWorkloads = 40;
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 let namespace: string;
 let service: Service;
-let second: Beside;
+let second: SecondProcess;
 let secondUrl: string;
 
 beforeAll(async () => {
@@ -27,7 +27,7 @@ beforeAll(async () => {
   await service.start();
   const { intake } = await freePorts({ names: ['intake'] });
   secondUrl = `http://127.0.0.1:${intake}`;
-  second = await service.startBeside({ name: 'second-cell', roles: 'cell', change: (config) => changeToSecond(config, intake) });
+  second = await service.startProcess({ name: 'second-cell', roles: 'cell', change: (config) => changeToSecond(config, intake) });
 });
 
 afterAll(async () => {

@@ -81,7 +81,7 @@ describe('what the credentials of a pod reach, and their end', () => {
     expect(JSON.stringify(output)).not.toContain(canary);
   });
 
-  const isTaken = async (token: string): Promise<boolean> => {
+  const isAccepted = async (token: string): Promise<boolean> => {
     const review = await cluster.post<{ status: { authenticated?: boolean } }>(
       pathOf({ group: 'authentication.k8s.io', resource: 'tokenreviews' }),
       { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token } },
@@ -111,7 +111,7 @@ describe('what the credentials of a pod reach, and their end', () => {
     const { name, uid } = pod;
     const ofPod = await request({ boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name, uid } });
     const unbound = await request({});
-    const taken = () => Promise.all([ofSecret, ofPod, unbound].map(isTaken));
+    const taken = () => Promise.all([ofSecret, ofPod, unbound].map(isAccepted));
     expect(await taken()).toEqual([true, true, true]);
 
     const revoke = revokeTokensImplementation({ api: cluster.api, pollMs: 50 });
@@ -138,7 +138,7 @@ describe('what the credentials of a pod reach, and their end', () => {
     const tokenPath = pathOf({ resource: 'serviceaccounts', namespace, name: 'cart', subresource: 'token' });
     const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} };
     const { status } = await cluster.post<{ status: { token: string } }>(tokenPath, request);
-    expect(await isTaken(status.token)).toBe(true);
+    expect(await isAccepted(status.token)).toBe(true);
     const revoke = revokeTokensImplementation({ api: cluster.api, pollMs: 50 });
     const input = { pod, account: `system:serviceaccount:${namespace}:cart`, ways: ['account' as const] };
     const plan = await revoke.plan(input, context());
@@ -147,7 +147,7 @@ describe('what the credentials of a pod reach, and their end', () => {
     const step = context();
     expect(await revoke.verify(await revoke.apply(input, step), step)).toMatchObject({ state: 'verified' });
     // The API server keeps what it has found out about a token for some seconds.
-    await until(async () => ((await isTaken(status.token)) ? undefined : true), 30_000);
+    await until(async () => ((await isAccepted(status.token)) ? undefined : true), 30_000);
     const { items } = await cluster.get<{ items: { metadata: { name: string; labels?: object; annotations?: object } }[] }>(
       pathOf({ resource: 'serviceaccounts', namespace }),
     );

@@ -3,7 +3,7 @@ import { quarantinePodImplementation } from '../../../activities/actions/contain
 import { comparable } from '../../../core/action/drift.ts';
 import { openBeforeState, quarantineLabels, sealBeforeState } from '../../../core/cluster/before-state.ts';
 import { names } from '../../../core/cluster/labels.ts';
-import { takenNow } from '../../../core/incident/hold.ts';
+import { holdTermsNow } from '../../../core/incident/hold.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { readStandingPolicy } from '../../../integrations/kubernetes/policies/standing-policy.ts';
 import { testPlatform } from '../../platform.ts';
@@ -237,7 +237,7 @@ describe('quarantining a pod', () => {
 
   test('contains a pod that carries a forged mark', async () => {
     const forged = sealBeforeState(
-      { version: 1, incident: 'incident/other', step: 'x', podUid: 'x', labels: {}, taken: takenNow({}) },
+      { version: 1, incident: 'incident/other', step: 'x', podUid: 'x', labels: {}, terms: holdTermsNow({}) },
       new Uint8Array(32).fill(1),
     );
     const input = {

@@ -47,7 +47,8 @@ function onAws(server: AwsServer): void {
       const { AccessKeyMetadata: keys = [] } = await server.admin.send(new ListAccessKeysCommand({ UserName: user }));
       return keys.map(({ AccessKeyId: id }) => id);
     };
-    const isTaken = async (key: AccessKeyLogin): Promise<boolean> => (await new Aws(options()).whoIs(key, signal)) !== undefined;
+    const isAccepted = async (key: AccessKeyLogin): Promise<boolean> =>
+      (await new Aws(options()).whoIs(key, signal)) !== undefined;
 
     /** A suspect in quarantine, and its replacement. */
     const makeShop = async (user: string) => {
@@ -75,7 +76,7 @@ function onAws(server: AwsServer): void {
         const verification = await rotation.verify(output, context);
         expect(verification).toMatchObject({ state: 'verified', detail: expect.stringContaining('the old one ended') });
         const next = await valuesOf(namespace, output.rotated[0]?.newName ?? '');
-        expect([await isTaken(old), await isTaken(next)]).toEqual([false, true]);
+        expect([await isAccepted(old), await isAccepted(next)]).toEqual([false, true]);
         expect(await keysOf(user)).toEqual([next.accessKeyId]);
         const said = JSON.stringify([plan, output, verification]);
         for (const { secretAccessKey } of [old, next]) expect(said).not.toContain(secretAccessKey);
@@ -117,7 +118,7 @@ function onAws(server: AwsServer): void {
         expect(await rotation.verify(output, context)).toMatchObject({ state: 'verified' });
         const next = await valuesOf(namespace, output.rotated[0]?.newName ?? '');
         expect(await keysOf(user)).toEqual([next.accessKeyId]);
-        expect([await isTaken(old), await isTaken(next)]).toEqual([false, true]);
+        expect([await isAccepted(old), await isAccepted(next)]).toEqual([false, true]);
         expect((await cluster.deployment(namespace, 'cart')).metadata?.generation).toBe(2);
       },
     );

@@ -10,7 +10,7 @@ import type { Login } from '../../suites/vault-providers.ts';
 import { findPostgres } from '../../suites.mjs';
 import { documentedPolicy, startVault, type VaultServer } from '../../vault-server.ts';
 import { openCluster, resolved, stepContext } from '../kubernetes/parts/cluster.ts';
-import { isTaken, lend, lendFrom } from '../vault/lending.ts';
+import { isAccepted, lend, lendFrom } from '../vault/lending.ts';
 import { killedEverywhere } from './killed-rotation.ts';
 
 const platform = await testPlatform();
@@ -61,13 +61,13 @@ function lentBy(server: VaultServer): void {
 
   test.each([false, true])('the old login is refused and the new one taken; revoked first: %s', async (revokeFirst) => {
     const { namespace, old, input, rotation, context } = await scene();
-    expect(await isTaken(database, old)).toBe(true);
+    expect(await isAccepted(database, old)).toBe(true);
     const output = await rotation.apply({ ...input, revokeFirst }, context);
     expect(await rotation.verify(output, context)).toMatchObject({ state: 'verified' });
     const next = await loginIn(namespace, output.rotated[0]?.newName ?? '');
-    expect([await isTaken(database, old), await isTaken(database, next)]).toEqual([false, true]);
+    expect([await isAccepted(database, old), await isAccepted(database, next)]).toEqual([false, true]);
     expect(await rotation.apply({ ...input, revokeFirst }, context)).toEqual(output);
-    expect(await isTaken(database, next)).toBe(true);
+    expect(await isAccepted(database, next)).toBe(true);
   });
 
   test('has one effect when processes are killed between all the calls, and what was lent and lost ends', async () => {
@@ -86,7 +86,7 @@ function lentBy(server: VaultServer): void {
     const output = await rotation.apply(input, context);
     expect(await rotation.verify(output, context)).toMatchObject({ state: 'verified' });
     const next = await loginIn(namespace, output.rotated[0]?.newName ?? '');
-    expect(await Promise.all([old, mine, next].map((login) => isTaken(database, login)))).toEqual([false, false, true]);
+    expect(await Promise.all([old, mine, next].map((login) => isAccepted(database, login)))).toEqual([false, false, true]);
     expect((await cluster.deployment(namespace, 'cart')).metadata?.generation).toBe(2);
   });
 }

@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
-import { keepEvidence } from '../../../activities/evidence/kept-evidence.ts';
+import { createEvidenceWriter } from '../../../activities/evidence/evidence-writer.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { boxWrap } from '../../../integrations/crypto-box/key-wrap.ts';
 import { openBucket } from '../../../integrations/evidence/bucket.ts';
@@ -79,7 +79,7 @@ export function lockedBucketTests(server: S3Server): void {
     test('is what the configuration asks for: refused where there is none, believed where nobody answers', async () => {
       const whole = settings({ objectLock: 'governance' });
       const evidence = await openEvidence(whole);
-      const keeping = keepEvidence(evidence, { target: { name: 'pod/shop/cart' }, context: stepContext() });
+      const keeping = createEvidenceWriter(evidence, { target: { name: 'pod/shop/cart' }, context: stepContext() });
       const { sealed } = await keeping.keep('files', { name: 'a', mediaType: 'text/plain', tool: 'test' }, 'x');
       const { ObjectLockMode: mode } = await client.send(new HeadObjectCommand(at(sealed?.sha256 ?? '')));
       expect(mode).toBe('GOVERNANCE');

@@ -13,7 +13,7 @@ import type { Received, Unreadable } from '../../../core/messages/message.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { createPayloadCodec, dataConverter, failureConverterPath } from '../../../service/temporal/codec.ts';
 import { startTemporal, type TemporalServer } from '../../../tools/platform/temporal-server.ts';
-import '../../workflows/quiet-temporal.ts';
+import '../../workflows/temporal-error-log.ts';
 import { member, trusting } from '../../workflows/speakers.ts';
 import { carrySecret, heard, poke } from './codec-workflows.ts';
 

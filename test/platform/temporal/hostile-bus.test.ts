@@ -25,9 +25,9 @@ import {
   activitiesOrderedBy,
   activityTable,
   type Outcome,
+  type Outsider,
   outcomeOf,
   playedBack,
-  type Stranger,
   warmUpName,
   workflowTable,
 } from '../../../core/messages/message-table.ts';
@@ -79,7 +79,7 @@ const speakerOf = (role: SigningRole) =>
   });
 
 /** What a stranger makes of a payload. */
-const strangers: Readonly<Record<Stranger, PayloadCodec>> = {
+const strangers: Readonly<Record<Outsider, PayloadCodec>> = {
   temporal: { encode: async (payloads) => payloads, decode: async (payloads) => payloads },
   'payload-key': createPayloadCodec({ keys: testCodecKeys, namespace, trust }),
   person: createPayloadCodec({ keys: testCodecKeys, namespace, signer: testSigner('a person of the roster'), trust }),
@@ -274,7 +274,7 @@ describe('the table', () => {
   });
 });
 
-const codecs: readonly (readonly [Stranger, string, PayloadCodec])[] = [
+const codecs: readonly (readonly [Outsider, string, PayloadCodec])[] = [
   ['temporal', 'with access to Temporal alone, plain', strangers.temporal],
   ['temporal', 'with access to Temporal alone, with rubbish', rubbish],
   ['payload-key', 'with the payload key', strangers['payload-key']],

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Client, type WorkflowHandle } from '@temporalio/client';
 import { NativeConnection, type Worker } from '@temporalio/worker';
 import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
-import type { KeptValues } from '../../../activities/memory/memory.ts';
+import type { DurableValues } from '../../../activities/memory/memory.ts';
 import { StartMemory } from '../../../activities/memory/start-memory.ts';
 import { incidentIdOf, incidentNames } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
@@ -13,7 +13,7 @@ import { activityTable } from '../../../core/messages/message-table.ts';
 import type { SigningRole } from '../../../core/messages/sender.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { type OpenIncident, OpenIncidents, remembering } from '../../../service/cell/open-incidents.ts';
-import { KeptMemory } from '../../../service/cell/pools/durable-memory.ts';
+import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
 import type { IncidentGateway } from '../../../service/intake/send/incident-gateway.ts';
 import { temporalGateway } from '../../../service/intake/send/temporal-gateway.ts';
 import { createLog } from '../../../service/process/log.ts';
@@ -37,8 +37,8 @@ const stopping = new AbortController();
 const seen: Seen = { applied: [], undone: [], undoReasons: [], cards: [], threads: [], answers: [], records: [] };
 const workers: { readonly worker: Worker; readonly run: Promise<void> }[] = [];
 
-let memory: KeptMemory;
-let kept: KeptValues<OpenIncident>;
+let memory: DurableMemory;
+let kept: DurableValues<OpenIncident>;
 let open: OpenIncidents;
 let gateway: IncidentGateway;
 let client: Client;
@@ -79,7 +79,7 @@ beforeAll(async () => {
   ])
     workers.push({ worker, run: worker.run() });
   await makeCurrent({ client, deployment, buildId: build.id, withinMs: 30_000 });
-  memory = new KeptMemory(folder, log);
+  memory = new DurableMemory(folder, log);
   kept = memory.values('open');
   open = new OpenIncidents({
     kept,

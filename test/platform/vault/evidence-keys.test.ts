@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
-import { keepEvidence, verifyKept } from '../../../activities/evidence/kept-evidence.ts';
+import { createEvidenceWriter, verifyStoredEvidence } from '../../../activities/evidence/evidence-writer.ts';
 import { readManifest } from '../../../integrations/evidence/manifest.ts';
 import { Vault } from '../../../integrations/vault/client.ts';
 import { openTransitSigner, transitPublicKeys, transitWrap } from '../../../integrations/vault/transit.ts';
@@ -123,17 +123,17 @@ function inVault({ url: address, admin, tokenWith }: VaultServer): void {
       const evidence = await openEvidence({ config, secrets });
       const context = stepContext();
       const keep = async (text: string) => {
-        const keeping = keepEvidence(evidence, { target: { name: 'pod/shop/cart', uid: 'u1' }, context });
+        const keeping = createEvidenceWriter(evidence, { target: { name: 'pod/shop/cart', uid: 'u1' }, context });
         await keeping.keep('logs', { name: 'app.log', mediaType: 'text/plain', tool: 'test' }, text);
         return keeping.close('firebreak/cell', 'collected 1 log');
       };
       const first = await keep('before');
-      expect(await verifyKept(evidence, { evidence: first, what: 'artefacts' })).toMatchObject({ state: 'verified' });
+      expect(await verifyStoredEvidence(evidence, { evidence: first, what: 'artefacts' })).toMatchObject({ state: 'verified' });
       const [before] = await evidencePublicKeys({ config, secrets });
 
       await admin('PUT', `transit/keys/${names.sign}/rotate`, {});
       const restarted = await openEvidence({ config, secrets });
-      const keepAgain = keepEvidence(restarted, { target: { name: 'pod/shop/cart', uid: 'u1' }, context });
+      const keepAgain = createEvidenceWriter(restarted, { target: { name: 'pod/shop/cart', uid: 'u1' }, context });
       await keepAgain.keep('logs', { name: 'app.log', mediaType: 'text/plain', tool: 'test' }, 'after');
       const second = await keepAgain.close('firebreak/cell', 'collected 1 log');
       for (const kept of [first, second]) expect(await restarted.verifyManifest(kept.manifestSha256)).toEqual([]);
@@ -164,7 +164,7 @@ function inVault({ url: address, admin, tokenWith }: VaultServer): void {
     test('a Vault that is away at the start is waited for; a token that was renewed in its file is taken', async () => {
       const late = settings('late', { address: 'http://127.0.0.1:9' });
       const evidence = await openEvidence(late);
-      const keeping = keepEvidence(evidence, { target: { name: 'pod/shop/cart' }, context: stepContext() });
+      const keeping = createEvidenceWriter(evidence, { target: { name: 'pod/shop/cart' }, context: stepContext() });
       const kept = keeping.keep('logs', { name: 'a', mediaType: 'text/plain', tool: 'test' }, 'x');
       await expect(kept).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
 

@@ -23,7 +23,7 @@ export async function lendFrom({ admin }: VaultServer, database: PostgresServer)
 }
 
 /** A login at the database. */
-export async function isTaken(database: PostgresServer, { username, password }: Login): Promise<boolean> {
+export async function isAccepted(database: PostgresServer, { username, password }: Login): Promise<boolean> {
   const url = new URL(database.url);
   url.username = encodeURIComponent(username);
   url.password = encodeURIComponent(password);

@@ -5,7 +5,7 @@ import { startedOrWhyNot } from '../../started-or-why-not.ts';
 import { vaultKvSuite, vaultLeaseSuite } from '../../suites/vault-providers.ts';
 import { findPostgres } from '../../suites.mjs';
 import { documentedPolicy, fieldAt, startVault, type VaultServer } from '../../vault-server.ts';
-import { isTaken, lend, lendFrom } from './lending.ts';
+import { isAccepted, lend, lendFrom } from './lending.ts';
 
 const started = await startedOrWhyNot(startVault);
 
@@ -44,7 +44,7 @@ function onVault(server: VaultServer): void {
     vaultLeaseSuite(() => ({
       vault,
       lend: (role) => lend(server, role),
-      accepts: (login) => isTaken(database, login),
+      accepts: (login) => isAccepted(database, login),
     }));
   });
 }

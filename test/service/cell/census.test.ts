@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { type BeforeState, sealBeforeState } from '../../../core/cluster/before-state.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import type { PodRecord } from '../../../core/cluster/pod-record.ts';
-import { takenNow } from '../../../core/incident/hold.ts';
+import { holdTermsNow } from '../../../core/incident/hold.ts';
 import { PodIndex } from '../../../integrations/kubernetes/watch/pod-index.ts';
 import { createCensus, type RememberedNotes } from '../../../service/process/rules.ts';
 
@@ -17,7 +17,7 @@ function podOf(uid: string, more: Partial<BeforeState> = {}, key = cellKey, labe
     step: 's',
     podUid: uid,
     labels: {},
-    taken: takenNow({}),
+    terms: holdTermsNow({}),
     ...more,
   };
   return {
@@ -53,7 +53,7 @@ function censusOf(pods: readonly PodRecord[], notes?: RememberedNotes) {
 
 const counted = (pods: readonly PodRecord[]) => [...censusOf(pods).census.contained().keys()];
 const minutesAgo = (minutes: number) =>
-  ({ taken: { ...takenNow({}), at: new Date(now - minutes * minute).toISOString() } }) as const;
+  ({ terms: { ...holdTermsNow({}), at: new Date(now - minutes * minute).toISOString() } }) as const;
 
 test('what was contained within the window counts, and what was before does not, though it is contained', () => {
   expect(counted([podOf('new', minutesAgo(59)), podOf('old', minutesAgo(61))])).toEqual(['new']);
@@ -73,8 +73,8 @@ test('an incident has taken the pods whose notes are sealed for it, and no other
   const copied = { ...podOf('copied'), annotations: podOf('another').annotations };
   const elsewhere = { ...podOf('elsewhere'), namespace: 'till' };
   const { census } = censusOf([podOf('own'), other, forged, copied, elsewhere]);
-  expect([...census.takenBy('incident/lab/shop/Pod/a', 'shop')]).toEqual(['own']);
-  expect([...census.takenBy('incident/lab/shop/Pod/a', 'shop')]).toEqual(['own']);
+  expect([...census.containedBy('incident/lab/shop/Pod/a', 'shop')]).toEqual(['own']);
+  expect([...census.containedBy('incident/lab/shop/Pod/a', 'shop')]).toEqual(['own']);
 });
 
 test('a pod whose note was taken off or edited counts by what the cell remembers; one that was given back, or is gone, does not', () => {
@@ -89,11 +89,11 @@ test('a pod whose note was taken off or edited counts by what the cell remembers
   index.set({ ...robbed, annotations: {}, resourceVersion: '2' });
   index.set({ ...edited, annotations: { [names.beforeAnnotation]: '{}' }, resourceVersion: '2' });
   expect([...census.contained().keys()].sort()).toEqual(['edited', 'robbed']);
-  expect([...census.takenBy('incident/lab/shop/Pod/a', 'shop')].sort()).toEqual(['edited', 'robbed']);
+  expect([...census.containedBy('incident/lab/shop/Pod/a', 'shop')].sort()).toEqual(['edited', 'robbed']);
 
   remembered.delete('robbed');
   expect([...census.contained().keys()]).toEqual(['edited']);
   index.delete('edited');
   expect([...census.contained().keys()]).toEqual([]);
-  expect([...census.takenBy('incident/lab/shop/Pod/a', 'shop')]).toEqual([]);
+  expect([...census.containedBy('incident/lab/shop/Pod/a', 'shop')]).toEqual([]);
 });

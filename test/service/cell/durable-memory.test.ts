@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { KeptMemory } from '../../../service/cell/pools/durable-memory.ts';
+import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
 
 test('what was just written is read back at once, and after a restart', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'firebreak-kept-'));
   try {
-    const first = new KeptMemory(directory, { error: () => undefined });
+    const first = new DurableMemory(directory, { error: () => undefined });
     const values = first.values<{ n: number }>('some');
     values.put('a', { n: 1 });
     values.put('b', { n: 1 });
@@ -15,7 +15,7 @@ test('what was just written is read back at once, and after a restart', async ()
     values.remove('b');
     expect([values.get('a'), values.get('b'), values.keys()]).toEqual([{ n: 2 }, undefined, ['a']]);
     await first.close();
-    const second = new KeptMemory(directory, { error: () => undefined });
+    const second = new DurableMemory(directory, { error: () => undefined });
     expect(second.values('some').keys()).toEqual(['a']);
     expect(second.values('some').get('a')).toEqual({ n: 2 });
     await second.close();

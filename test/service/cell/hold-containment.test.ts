@@ -10,7 +10,7 @@ import { type BeforeState, quarantineMarks, sealBeforeState } from '../../../cor
 import { names } from '../../../core/cluster/labels.ts';
 import { noteAnnotation, sealNote } from '../../../core/cluster/object-note.ts';
 import type { PodRecord, PolicyRecord } from '../../../core/cluster/pod-record.ts';
-import { type Taken, takenNow } from '../../../core/incident/hold.ts';
+import { type HoldTerms, holdTermsNow } from '../../../core/incident/hold.ts';
 import type { IncidentNote } from '../../../core/incident/incident.ts';
 import { createKubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { specOf } from '../../../integrations/kubernetes/policies/standing-policy.ts';
@@ -40,14 +40,14 @@ const cellKey = new Uint8Array(32).fill(5);
 const incident = 'incident/lab/shop/Deployment/cart';
 const uid = 'uid-1';
 
-const takenAt = (at: string): Taken => ({ ...takenNow({}), at });
+const takenAt = (at: string): HoldTerms => ({ ...holdTermsNow({}), at });
 const stateBefore = (over: Partial<BeforeState> = {}): BeforeState => ({
   version: 1,
   incident,
   step: 'the-step',
   podUid: uid,
   labels: { app: 'cart' },
-  taken: takenAt('2026-06-01T10:00:00.000Z'),
+  terms: takenAt('2026-06-01T10:00:00.000Z'),
   ...over,
 });
 const quarantined = (state = stateBefore()): Pick<PodRecord, 'labels' | 'annotations'> => quarantineMarks(state, cellKey);
@@ -219,7 +219,7 @@ describe('a quarantine', () => {
     [
       'annotation firebreak.dev/before was changed',
       // The cell's own word of an earlier time, kept by somebody and put back.
-      quarantined(stateBefore({ labels: {}, taken: takenAt('2026-05-01T10:00:00.000Z') })),
+      quarantined(stateBefore({ labels: {}, terms: takenAt('2026-05-01T10:00:00.000Z') })),
     ],
     ['label app=cart was added', { labels: { app: 'cart' }, annotations: {} }],
   ])('is put back by its own step, and told: %s', async (what, marks) => {
@@ -346,7 +346,7 @@ describe('what was given back', () => {
     await world.stopCell();
     world.cell();
     expect(decidedOn({ rule: 'Known' })).toMatchObject({ covers: kinds });
-    world.change(quarantined(stateBefore({ taken: takenAt(new Date(Date.now() + 1_000).toISOString()) })));
+    world.change(quarantined(stateBefore({ terms: takenAt(new Date(Date.now() + 1_000).toISOString()) })));
     await eventually('the new quarantine', async () => decidedOn({ rule: 'Known' }) === undefined);
   });
 
@@ -394,7 +394,7 @@ describe('what was given back', () => {
 describe('a policy that a wider step made', () => {
   const object = 'networkpolicy/shop/firebreak-isolate-1';
   const change = { kind: 'made', digest: 'd' } as const;
-  const note = { version: 2, incident, step: 's', action: 'isolateNamespace', object, change, taken: takenNow({}) } as const;
+  const note = { version: 2, incident, step: 's', action: 'isolateNamespace', object, change, terms: holdTermsNow({}) } as const;
   const isolating = (spec: object, key = cellKey): PolicyRecord =>
     policyRecord({
       metadata: {

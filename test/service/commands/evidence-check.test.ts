@@ -3,10 +3,10 @@ import { copyFileSync, cpSync, mkdtempSync, readFileSync, renameSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { keepEvidence } from '../../../activities/evidence/kept-evidence.ts';
+import { createEvidenceWriter } from '../../../activities/evidence/evidence-writer.ts';
 import { createManifestVerifier, readManifest } from '../../../integrations/evidence/manifest.ts';
 import { openVerifier } from '../../../integrations/keys/ed25519.ts';
-import { opened, writeParcel } from '../../../service/commands/evidence/evidence-get.ts';
+import { opened, writeEvidencePackage } from '../../../service/commands/evidence/evidence-get.ts';
 import { stepContext } from '../../platform/kubernetes/parts/cluster.ts';
 import { folderEvidence } from '../../platform/kubernetes/parts/evidence.ts';
 
@@ -27,7 +27,7 @@ beforeAll(async () => {
   // Text that looks like the manifest's own, where somebody else has a say in it.
   const lures = { partial: '"signature":"x",},{', did: 'collected "signature":"y", 2 logs' };
   const clock = { against: 'kubernetes-api', aheadMs: 12, withinMs: 40 } as const;
-  const keeping = keepEvidence(
+  const keeping = createEvidenceWriter(
     { ...evidence, clock: () => clock },
     { target: { name: 'pod/shop/cart-1', uid: 'u' }, context: stepContext() },
   );
@@ -39,7 +39,7 @@ beforeAll(async () => {
   const verifier = await openVerifier({ files: [join(folder, 'evidence.pem.pub')] });
   const manifest = await readManifest({ store: evidence.store, verifier, sha256: address });
   expect(manifest).toMatchObject({ clock, artefacts: [{}, { command: ['tool', '},{'] }] });
-  await writeParcel(whole, { address, manifest, artefacts: manifest.artefacts }, (one) =>
+  await writeEvidencePackage(whole, { address, manifest, artefacts: manifest.artefacts }, (one) =>
     opened({ opensWith: '', store: evidence.store, keys: evidence.keys }, one),
   );
   copyFileSync(join(folder, 'evidence.pem.pub'), join(whole, 'evidence.pem.pub'));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
-import { keepEvidence } from '../../../activities/evidence/kept-evidence.ts';
+import { createEvidenceWriter } from '../../../activities/evidence/evidence-writer.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { openEvidence } from '../../../service/process/evidence.ts';
 import { ensureKeys } from '../../../service/process/keys.ts';
@@ -39,7 +39,7 @@ test('evidence of an incident that Temporal cannot tell of is found in the store
   });
   const keep = async (incident: string, run: string) => {
     const context = stepContext({ incident: `incident/lab/${incident}`, run });
-    const keeping = keepEvidence(evidence, { target: { name: 'pod/shop/cart' }, context });
+    const keeping = createEvidenceWriter(evidence, { target: { name: 'pod/shop/cart' }, context });
     await keeping.keep('logs', { name: `${run}.log`, mediaType: 'text/plain', tool: 'test' }, run);
     return keeping.close('firebreak/cell', 'collected 1 log');
   };

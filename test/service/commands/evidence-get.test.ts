@@ -9,7 +9,7 @@ import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.t
 import { createKeyRegister } from '../../../integrations/evidence/key-register.ts';
 import { createManifestVerifier, readManifest } from '../../../integrations/evidence/manifest.ts';
 import { openVerifier } from '../../../integrations/keys/ed25519.ts';
-import { opened, writeParcel } from '../../../service/commands/evidence/evidence-get.ts';
+import { opened, writeEvidencePackage } from '../../../service/commands/evidence/evidence-get.ts';
 import { folderEvidence } from '../../platform/kubernetes/parts/evidence.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-get-'));
@@ -40,17 +40,17 @@ test('what is sealed is handed out as it was taken, so that sha256sum agrees; wi
   const manifest = await readManifest({ store, verifier, sha256: ref.manifestSha256 });
   const parcel = { address: ref.manifestSha256, manifest, artefacts: manifest.artefacts };
   const out = join(folder, 'out');
-  await writeParcel(out, parcel, (one) => opened({ opensWith, store, keys }, one));
+  await writeEvidencePackage(out, parcel, (one) => opened({ opensWith, store, keys }, one));
   expect(readFileSync(join(out, 'artefacts', artefact.name)).equals(bytes)).toBe(true);
   expect(execFileSync('sha256sum', ['-c', 'SHA256SUMS'], { cwd: out, encoding: 'utf8' })).toContain(': OK');
-  const closed = writeParcel(join(folder, 'closed'), parcel, (one) => opened({ opensWith, store }, one));
+  const closed = writeEvidencePackage(join(folder, 'closed'), parcel, (one) => opened({ opensWith, store }, one));
   await expect(closed).rejects.toMatchObject({ code: 'FB_ERR_FILE_MISSING' });
 
   const register = createKeyRegister({ shelf: createFolderShelf({ dir: join(folder, 'evidence') }) });
   const [key] = await register.list();
   if (!key) throw new Error('there is no key');
   await register.destroy(key, { by: 'person/ada', reason: 'case closed' });
-  const gone = writeParcel(join(folder, 'gone'), parcel, (one) => opened({ opensWith, store, keys }, one));
+  const gone = writeEvidencePackage(join(folder, 'gone'), parcel, (one) => opened({ opensWith, store, keys }, one));
   await expect(gone).rejects.toMatchObject({ code: 'FB_ERR_NOT_FOUND', detail: expect.stringContaining('case closed') });
   // The proof of what it was stays: manifest, signature, and the bytes as they lie there.
   expect(await createManifestVerifier({ store, verifier })(ref.manifestSha256)).toEqual([]);

@@ -110,7 +110,7 @@ describe('signatures', () => {
 describe('a sender', () => {
   test('speaks of its namespaces only, item by item, and what it may not say is kept', async () => {
     const gateway = new FakeIncidentGateway();
-    const { post, kept } = await door(gateway, { access: { senders: [{ name: 'falco', namespaces: ['shop'] }] } });
+    const { post, rejected } = await door(gateway, { access: { senders: [{ name: 'falco', namespaces: ['shop'] }] } });
     const other = event({}, { 'k8s.ns.name': 'payments' });
     const host = event({}, { 'k8s.ns.name': null, 'k8s.pod.name': null });
     const answer = await post(`[${event()}, ${other}, ${host}]`);
@@ -121,7 +121,7 @@ describe('a sender', () => {
       { status: 'forbidden', code: 403 },
     ]);
     expect((await post(other)).status).toBe(403);
-    expect((await kept()).map(({ from }) => from)).toEqual(['falco', 'falco', 'falco']);
+    expect((await rejected()).map(({ from }) => from)).toEqual(['falco', 'falco', 'falco']);
     expect([...gateway.runs.keys()]).toEqual([incident]);
   });
 
@@ -255,12 +255,12 @@ describe('the limit of a sender', () => {
   const many = (count: number, one: () => string): readonly string[] => Array.from({ length: count }, one);
 
   test('counts what is rejected, and what is beyond it is neither read nor kept', async () => {
-    const { post, kept } = await door(new FakeIncidentGateway(), { access: slowly });
+    const { post, rejected } = await door(new FakeIncidentGateway(), { access: slowly });
     const answer = await post(bodyOf(many(60, () => '{"no":"alert"}')));
     expect(answer).toMatchObject({ status: 429, json: { rejected: 10, limited: 50 } });
-    expect(await kept()).toHaveLength(10);
+    expect(await rejected()).toHaveLength(10);
     expect((await post('no JSON at all {')).status).toBe(429);
-    expect(await kept()).toHaveLength(10);
+    expect(await rejected()).toHaveLength(10);
   });
 
   test('lets a batch that is sent again come further each time', async () => {

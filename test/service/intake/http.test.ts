@@ -274,11 +274,11 @@ test('keeps rejected items and raw alerts sealed, and no secret in plain text on
     expect(disk).toContain('Terminal shell in container');
     expect(disk).not.toContain('canary');
     const spool = await Spool.open({ directory: own.directory, maxBytes: 1e9 });
-    const [kept] = spool.apart.rejected();
+    const [kept] = spool.rejectedItems.rejected();
     const rejected = kept?.item;
     const [waiting] = spool.entriesOf('incident/lab/shop/Deployment/web', { limit: 1 });
     expect(rejected?.reason).toContain('`rule`');
-    expect(Buffer.from(box.open(rejected?.raw ?? new Uint8Array(), 'firebreak.spool.rejected')).toString()).toBe(
+    expect(Buffer.from(box.open(rejected?.raw ?? new Uint8Array(), 'firebreak.spool.rejectedItems')).toString()).toBe(
       '{"canary-rejected":1}',
     );
     expect(Buffer.from(box.open(waiting?.entry.raw ?? new Uint8Array(), 'firebreak.spool.alert')).toString()).toContain(

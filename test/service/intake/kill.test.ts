@@ -47,7 +47,7 @@ async function postTo(url: string, body: string): Promise<boolean> {
 }
 
 /** As the workflow counts: a batch once. */
-function countTaken(directory: string): { counted: number; ids: readonly string[] } {
+function countAccepted(directory: string): { counted: number; ids: readonly string[] } {
   const file = join(directory, 'taken');
   if (!existsSync(file)) return { counted: 0, ids: [] };
   const lines = readFileSync(file, 'utf8')
@@ -70,9 +70,9 @@ describe('kill -9 of the intake', () => {
     const posts = Array.from({ length: 40 }, () => JSON.stringify([falcoEvent(), falcoEvent(), falcoEvent()]));
     expect(await Promise.all(posts.map((body) => postTo(first.url, body)))).not.toContain(false);
     await first.kill();
-    expect(countTaken(directory).counted).toBe(0);
+    expect(countAccepted(directory).counted).toBe(0);
     await startProcess(directory, 'up');
-    await until(() => countTaken(directory).counted === 120);
+    await until(() => countAccepted(directory).counted === 120);
   });
 
   test('at any point of a storm loses nothing and counts nothing twice', async () => {
@@ -98,8 +98,8 @@ describe('kill -9 of the intake', () => {
     const { url } = await startProcess(directory, 'up');
     for (const body of accepted) expect(await postTo(url, body.join('\n'))).toBe(true);
     const total = accepted.length * 7;
-    await until(() => countTaken(directory).counted >= total, 20_000);
+    await until(() => countAccepted(directory).counted >= total, 20_000);
     await new Promise((done) => setTimeout(done, 500));
-    expect(countTaken(directory).counted).toBe(total);
+    expect(countAccepted(directory).counted).toBe(total);
   });
 });

@@ -132,7 +132,8 @@ async function choicesOf({ id }: { readonly id: string }): Promise<QuestionCard[
 }
 
 const lastText = async (): Promise<string | undefined> => (await control.state()).timeline.at(-1)?.text;
-const memoryWith = (of: SignInReader, file: string, key = cellKey) => new SignInMemory({ reader: of, kept: { file, key }, log });
+const memoryWith = (of: SignInReader, file: string, key = cellKey) =>
+  new SignInMemory({ reader: of, stored: { file, key }, log });
 let books = 0;
 const fileOf = () => join(folder, `book-${++books}.json`);
 
@@ -200,10 +201,10 @@ describe('a freeze of the whole cluster', () => {
     await restarted.learn(state);
     expect(restraintsBy(restarted, now, bookFile).on(anything)).toBeDefined();
 
-    const kept = readFileSync(signInsFile, 'utf8');
+    const stored = readFileSync(signInsFile, 'utf8');
     for (const [key, text] of [
-      [cellKey, kept.replaceAll('sub-ben', 'sub-lea')],
-      [new Uint8Array(32).fill(8), kept],
+      [cellKey, stored.replaceAll('sub-ben', 'sub-lea')],
+      [new Uint8Array(32).fill(8), stored],
       [cellKey, '{}'],
     ] as const) {
       const file = fileOf();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Context } from '@temporalio/activity';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { allAlive } from '../../../activities/heartbeat.ts';
+import { withHeartbeats } from '../../../activities/heartbeat.ts';
 import type { FollowUpActivities } from '../../../core/action/step.ts';
 import { alertOf, type Lab, startLab } from '../harness.ts';
 
@@ -49,7 +49,9 @@ test('a desk that waits says each second that it is there, until it has answered
   const beats: unknown[] = [];
   const environment = new MockActivityEnvironment();
   environment.on('heartbeat', (details: unknown) => beats.push(details));
-  const slow = allAlive({ post: (text: string) => new Promise<string>((resolve) => setTimeout(resolve, 1_200, `${text}!`)) });
+  const slow = withHeartbeats({
+    post: (text: string) => new Promise<string>((resolve) => setTimeout(resolve, 1_200, `${text}!`)),
+  });
   expect(await environment.run(slow.post, 'card')).toBe('card!');
   expect(beats).toHaveLength(1);
 });

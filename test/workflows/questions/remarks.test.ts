@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { incidentNames } from '../../../core/incident/incident.ts';
 import type { QuestionState } from '../../../core/incident/incident-state.ts';
 import { type Remark, remarkBytes, type SignedRemark } from '../../../core/incident/remark.ts';
-import { alertOf, deskKey, type Lab, type RunningIncident, startLab, strangerKey } from '../harness.ts';
+import { alertOf, deskKey, type Lab, outsiderKey, type RunningIncident, startLab } from '../harness.ts';
 import { mainQuestion, recordsIn } from '../voting.ts';
 
 let lab: Lab;
@@ -82,7 +82,7 @@ test('what is not signed by the desk, is old, of a stranger, or about something 
   const incident = await lab.start([alertOf()]);
   const asked = await incident.question();
   const wrong = [
-    await remarkOn(asked, 'next', {}, strangerKey),
+    await remarkOn(asked, 'next', {}, outsiderKey),
     { ...(await remarkOn(asked, 'next')), signature: '' },
     await remarkOn(asked, 'next', { at: '2026-01-01T00:00:00Z' }),
     await remarkOn(asked, 'next', { person: 'mallory' }),

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { questionDigest, type SignedVote } from '../../../core/decide/approval.ts';
 import type { QuestionState } from '../../../core/incident/incident-state.ts';
 import { eventually } from '../../eventually.ts';
-import { alertOf, type Lab, type RunningIncident, signVote, startLab, strangerKey } from '../harness.ts';
+import { alertOf, type Lab, outsiderKey, type RunningIncident, signVote, startLab } from '../harness.ts';
 import { mainQuestion, recordsIn, voteOn } from '../voting.ts';
 
 let lab: Lab;
@@ -46,8 +46,8 @@ describe('a signal that is no valid vote is refused, answered and recorded, and 
 
   const forged: readonly (readonly [string, (asked: QuestionState) => SignedVote])[] = [
     ['no signature', (asked) => ({ ...signVote(voteOn(asked)), signature: '' })],
-    ['a stranger’s key', (asked) => signVote(voteOn(asked), strangerKey)],
-    ['a stranger’s key under the desk’s name', (asked) => signVote(voteOn(asked), strangerKey, 'desk')],
+    ['a stranger’s key', (asked) => signVote(voteOn(asked), outsiderKey)],
+    ['a stranger’s key under the desk’s name', (asked) => signVote(voteOn(asked), outsiderKey, 'desk')],
     ['a person put in after signing', (asked) => ({ ...signVote(voteOn(asked)), vote: voteOn(asked, { person: 'ben' }) })],
     ['the desk’s key on a vote that says it came from the command line', (asked) => signVote(voteOn(asked, { via: 'cli' }))],
     ['a person outside the roster', (asked) => signVote(voteOn(asked, { person: 'mallory' }))],

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FirebreakError } from '../../../core/errors.ts';
-import { type OnProgress, withHeartbeat } from '../cache.ts';
+import { type OnProgress, withProgress } from '../cache.ts';
 import { findOnPath, runCommand } from '../command.ts';
 import type { ServerGroup } from '../server-group.ts';
 import type { AuditLevel } from './audit-policy.ts';
@@ -39,7 +39,7 @@ export async function startKindCluster(options: {
   writeFileSync(configFile, JSON.stringify(kindConfig({ policy: writeAuditPolicy({ folder, auditLevel }), logs, workers })));
   group.adoptKindCluster(name);
   const args = ['create', 'cluster', '--name', name, '--config', configFile, '--kubeconfig', kubeconfig, '--wait', '120s'];
-  const result = await withHeartbeat({
+  const result = await withProgress({
     what: 'starting Kubernetes with kind',
     onProgress,
     work: () => runCommand({ command: kind, args }),

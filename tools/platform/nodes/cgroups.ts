@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isAlive } from '../cache.ts';
+import { processExists } from '../cache.ts';
 import { cgroupHierarchies } from './parts.mjs';
 
 const prefix = 'firebreak-node-';
@@ -26,7 +26,7 @@ export function makeNodeCgroup(pid: number): string {
 export async function removeDeadCgroups(): Promise<void> {
   for (const hierarchy of everyHierarchy())
     for (const name of readdirSync(hierarchy).filter((entry) => entry.startsWith(prefix)))
-      if (!isAlive(Number(name.slice(prefix.length)))) await removeTree(join(hierarchy, name));
+      if (!processExists(Number(name.slice(prefix.length)))) await removeTree(join(hierarchy, name));
 }
 
 /** What there is of a node's, by the process that it ends with. */

@@ -3,7 +3,7 @@ import type { Alert } from '../../../../core/alert/alert.ts';
 import { type BeforeState, sealBeforeState } from '../../../../core/cluster/before-state.ts';
 import { names } from '../../../../core/cluster/labels.ts';
 import type { PodRecord } from '../../../../core/cluster/pod-record.ts';
-import { takenNow } from '../../../../core/incident/hold.ts';
+import { holdTermsNow } from '../../../../core/incident/hold.ts';
 import { PodIndex } from '../../../../integrations/kubernetes/watch/pod-index.ts';
 import { createSubjectResolver } from '../../../../integrations/kubernetes/watch/resolver.ts';
 
@@ -15,7 +15,7 @@ const state: BeforeState = {
   step: 'a-step',
   podUid: uid,
   labels: { app: 'cart' },
-  taken: takenNow({}),
+  terms: holdTermsNow({}),
 };
 const alert: Alert = {
   id: '00112233445566778899aabbccddeeff',

@@ -57,7 +57,7 @@ const takenWords = /^(Taken|Decided|Already|Counted|Your answer is already)/;
  * Clicks until the desk has said that it took the vote, or the card shows the decision: as a person would, again after a restart. The same person
  * answers other questions meanwhile, so an answer counts only where it names this pod.
  */
-export async function voteUntilTaken(
+export async function voteUntilAccepted(
   service: Service,
   workload: Workload,
   user: string,

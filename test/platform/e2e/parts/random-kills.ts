@@ -3,7 +3,7 @@ import { auditReport } from '../../../../service/commands/records/audit.ts';
 import { within } from '../../../eventually.ts';
 import { alertAbout } from './alerts.ts';
 import { until, type Workload } from './cluster.ts';
-import { containedAt, differences, ended, voteUntilTaken } from './oracle.ts';
+import { containedAt, differences, ended, voteUntilAccepted } from './oracle.ts';
 import { Chance, seedOf } from './random.ts';
 import { ownServers } from './servers.ts';
 import { ana, ben, labels, Service } from './service.ts';
@@ -89,8 +89,8 @@ async function live(life: {
   await service.cardOf(workload, 90_000);
   await sleep(thinks);
   if (fate === 'silence') return;
-  await voteUntilTaken(service, workload, ana, labels[fate], 120_000);
-  if (fate === 'release') await voteUntilTaken(service, workload, ben, labels[fate], 120_000);
+  await voteUntilAccepted(service, workload, ana, labels[fate], 120_000);
+  if (fate === 'release') await voteUntilAccepted(service, workload, ben, labels[fate], 120_000);
   await service.effect(fate === 'remove' ? 'delete' : 'give-back', workload, 120_000);
 }
 

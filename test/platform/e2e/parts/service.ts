@@ -30,7 +30,7 @@ export interface Servers {
 }
 
 /** A process beside the service. */
-export interface Beside {
+export interface SecondProcess {
   readonly configFile: string;
   log(): string;
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<unknown>;
@@ -147,11 +147,11 @@ export class Service {
   }
 
   /** Another process of the same program, with a configuration that differs; resolves when it is at work. */
-  async startBeside(options: {
+  async startProcess(options: {
     readonly name: string;
     readonly roles: string;
     readonly change: (config: Record<string, unknown>) => void;
-  }): Promise<Beside> {
+  }): Promise<SecondProcess> {
     const { name, roles, change } = options;
     const config: Record<string, unknown> = parse(readFileSync(this.settings.configFile, 'utf8'));
     change(config);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import type { IncidentState } from '../../../../core/incident/incident-state.ts';
 import { testPlatform } from '../../../platform.ts';
 import { podOf, until, type Workload } from '../parts/cluster.ts';
-import { voteUntilTaken } from '../parts/oracle.ts';
+import { voteUntilAccepted } from '../parts/oracle.ts';
 import { ana, ben, labels, Service } from '../parts/service.ts';
 
 jest.setTimeout(300_000);
@@ -78,7 +78,7 @@ describe('by Socket Mode', () => {
     await service.start();
     await connected();
     // A desk that is not yet connected to Temporal says so, and one clicks again.
-    await voteUntilTaken(service, workload, ana, labels.remove);
+    await voteUntilAccepted(service, workload, ana, labels.remove);
     const state = await service.stateWhen('the decision', workload, 60_000, decided);
     expect(votes(state).filter(({ actor }) => actor === 'person/ada')).toHaveLength(1);
   });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { testPlatform } from '../../../platform.ts';
 import { until, type Workload } from '../parts/cluster.ts';
-import { voteUntilTaken } from '../parts/oracle.ts';
+import { voteUntilAccepted } from '../parts/oracle.ts';
 import { ana, labels, Service } from '../parts/service.ts';
 
 jest.setTimeout(300_000);
@@ -38,7 +38,7 @@ test('the ticket and the thread name each other, once, also when the desk is kil
   await until('the link', 60_000, () => linksIn(ticket().texts).length > 0);
   await service.kill();
   await service.start();
-  await voteUntilTaken(service, workload, ana, labels.remove);
+  await voteUntilAccepted(service, workload, ana, labels.remove);
   await until('the closed ticket', 90_000, () => ticket().state === 'closed');
   const links = linksIn(ticket().texts);
   expect(links).toHaveLength(1);

@@ -8,7 +8,7 @@ import { askRunningService } from '../../../../service/intake/control.ts';
 import type { IntakeLog } from '../../../../service/intake/log.ts';
 import type { HeadStart } from '../../../../service/intake/send/head-start.ts';
 import type { IncidentGateway } from '../../../../service/intake/send/incident-gateway.ts';
-import type { KeptAlert } from '../../../../service/intake/spool/rejected-alerts.ts';
+import type { RejectedAlert } from '../../../../service/intake/spool/rejected-alerts.ts';
 import { type Intake, type IntakeOptions, startIntake } from '../../../../service/intake/start.ts';
 import { eventually } from '../../../eventually.ts';
 
@@ -21,7 +21,7 @@ export interface Door {
   readonly directory: string;
   post(body: string | Uint8Array, options?: PostOptions): Promise<Answered>;
   /** What is kept apart, asked of the running intake. */
-  kept(): Promise<readonly KeptAlert[]>;
+  rejected(): Promise<readonly RejectedAlert[]>;
 }
 
 export interface PostOptions {
@@ -75,7 +75,7 @@ export async function openDoor(gateway: IncidentGateway, options: DoorOptions = 
   return {
     intake,
     directory,
-    kept: async () => (await askRunningService(directory))?.list() ?? [],
+    rejected: async () => (await askRunningService(directory))?.list() ?? [],
     post: async (body, { path = '/v1/alerts/falco', method = 'POST', headers = {} } = {}) => {
       const response = await fetch(`${intake.url}${path}`, {
         method,

@@ -128,7 +128,7 @@ describe('alerts refused, while the service runs', () => {
       const body = JSON.stringify(falcoEvent({}, { 'k8s.pod.name': `${pod}-6d4cf56db6-xbcdf` }));
       await door?.post(body);
     }
-    await eventually('both alerts kept apart', async () => (await door?.kept())?.length === 2);
+    await eventually('both alerts kept apart', async () => (await door?.rejected())?.length === 2);
     const listed = linesOf(await firebreak('refused', 'list'));
     expect(listed[0]).toMatch(/^ID +WHEN +INCIDENT +RULE +WHY$/);
     expect(listed.slice(1).join('\n')).toMatch(

@@ -4,7 +4,7 @@ import { type AlertBatch, type IncidentStart, incidentNames } from '../../core/i
 import type { IncidentInput } from '../../core/incident/incident-input.ts';
 
 /** What arrived, counted from the histories: a batch once, however often it is there. */
-export interface FarEnd {
+export interface DeliveredLoad {
   readonly incidents: number;
   readonly runs: number;
   readonly counted: number;
@@ -13,7 +13,7 @@ export interface FarEnd {
 }
 
 /** Reads every history of the namespace that begins with the prefix. */
-export async function readFarEnd(client: Client, prefix: string): Promise<FarEnd> {
+export async function readDeliveredLoad(client: Client, prefix: string): Promise<DeliveredLoad> {
   const ids = new Set<string>();
   let runs = 0;
   let counted = 0;

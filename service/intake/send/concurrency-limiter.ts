@@ -12,7 +12,7 @@ const calmMs = 500;
 const widenedEveryMs = 100;
 const longestRestMs = 1_000;
 
-export interface LaneOptions {
+export interface ConcurrencyLimiterOptions {
   readonly adaptive?: boolean;
   /** Places of an adaptive one at first; all, if not said. */
   readonly first?: number;
@@ -31,14 +31,14 @@ export interface Turn {
 }
 
 /** Begins a call in a place of that lane. */
-type Begin = (lane: Lane) => void;
+type Begin = (limiter: ConcurrencyLimiter) => void;
 
 /**
  * Lets so many calls run at once; the others wait by rank, and then in the order in which they came. An adaptive one narrows while calls
  * are slow, down to one at a time with a rest after each, and widens again while they are quick: what waits here does not stand before a
  * critical call over there. To what matters more in this process it yields the same way.
  */
-export class Lane {
+export class ConcurrencyLimiter {
   readonly #most: number;
   readonly #adaptive: boolean;
   readonly #yields: () => boolean;
@@ -49,7 +49,7 @@ export class Lane {
   #narrowedAt = Number.NEGATIVE_INFINITY;
   #widenedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(places: number, options: LaneOptions = {}) {
+  constructor(places: number, options: ConcurrencyLimiterOptions = {}) {
     const { adaptive = false, first = places, yields = () => false, now = () => performance.now() } = options;
     this.#most = places;
     this.#places = first;
@@ -65,14 +65,14 @@ export class Lane {
 
   run<T>(call: () => Promise<T>, { key, rank = 0 }: Turn = {}): Promise<T> {
     return new Promise<T>((done, fail) => {
-      this.#admit(key ?? Symbol('turn'), rank, (lane) => {
-        lane.#work(call).then(done, fail);
+      this.#admit(key ?? Symbol('turn'), rank, (limiter) => {
+        limiter.#work(call).then(done, fail);
       });
     });
   }
 
   /** One that waits here with that key, behind that rank, goes on in another lane (or in this one) as if it had come with that rank. */
-  raise(key: string, rank: number, to: Lane): void {
+  raise(key: string, rank: number, to: ConcurrencyLimiter): void {
     const begin = this.#waiting.withdraw(key, rank);
     if (begin !== undefined) to.#admit(key, rank, begin);
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { deskSpeaksFor, followUpSpeaksFor, inOwnVoice, stepsSpeakFor } from '../../activities/desk/own-voice.ts';
+import { deskCallOwners, followUpCallOwners, ownedByCaller, stepsSpeakFor } from '../../activities/desk/call-owners.ts';
 import type { StepCall } from '../../core/action/step.ts';
 import type { Question } from '../../core/decide/approval.ts';
 
@@ -24,8 +24,8 @@ const owners = { ownerOf: async ({ id }: { readonly id: string }) => (id === 'SE
 
 /** Each activity of the desk's queue, with what it is called with by the incident's own workflow. */
 const table = {
-  ...deskSpeaksFor,
-  ...followUpSpeaksFor(owners),
+  ...deskCallOwners,
+  ...followUpCallOwners(owners),
   ...stepsSpeakFor,
 };
 const own: Readonly<Record<keyof typeof table, { readonly by: string; readonly with: unknown }>> = {
@@ -55,7 +55,7 @@ const names = Object.keys(own) as (keyof typeof table)[];
 async function called(name: keyof typeof table, by: string, input: unknown): Promise<string> {
   const done: string[] = [];
   const activities = Object.fromEntries(names.map((one) => [one, async () => void done.push(one)]));
-  const bound = inOwnVoice(activities, table as never);
+  const bound = ownedByCaller(activities, table as never);
   const environment = new MockActivityEnvironment({ workflowExecution: { workflowId: by, runId: 'r' } });
   const work = bound[name] as unknown as (given: unknown) => Promise<void>;
   return environment.run(work, input).then(

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Alert } from '../../../core/alert/alert.ts';
-import { hidableIn } from '../../../core/alert/hidable.ts';
+import { suppressibleIn } from '../../../core/alert/suppressible.ts';
 import type { AuditRecord } from '../../../core/audit/audit.ts';
 import { matchOf } from '../../../core/orders/suppression.ts';
 
@@ -17,7 +17,7 @@ const shell = { rule: 'Shell', severity: 'low', sensor: 'falco', digest: sha('d'
 
 describe('what an incident’s records say can be hidden', () => {
   test('each kind once, the newest first, with the worst severity of its own', () => {
-    const { kinds, not } = hidableIn([
+    const { kinds, not } = suppressibleIn([
       recordOf(shell, { ...shell, severity: 'high' }, { ...shell, rule: 'Read' }),
       recordOf({ ...shell, digest: sha('e') }, shell),
     ]);
@@ -30,9 +30,9 @@ describe('what an incident’s records say can be hidden', () => {
   });
 
   test.each([
-    ['what is in doubt', { ...shell, unhidable: 'in doubt' }, 'in doubt'],
-    ['a guessed owner', { rule: 'Shell', unhidable: 'guessed owner' }, 'guessed'],
-    ['an image without digest', { rule: 'Shell', unhidable: 'unknown image' }, 'digest'],
+    ['what is in doubt', { ...shell, unsuppressible: 'in doubt' }, 'in doubt'],
+    ['a guessed owner', { rule: 'Shell', unsuppressible: 'guessed owner' }, 'guessed'],
+    ['an image without digest', { rule: 'Shell', unsuppressible: 'unknown image' }, 'digest'],
     ['what is called a digest and is none', { ...shell, digest: 'latest' }, 'digest'],
     [
       'what an older version has recorded',
@@ -40,14 +40,14 @@ describe('what an incident’s records say can be hidden', () => {
       'older version',
     ],
   ])('not %s, and why not', (_what, alert, why) => {
-    const { kinds, not } = hidableIn([recordOf(alert)]);
+    const { kinds, not } = suppressibleIn([recordOf(alert)]);
     expect(kinds).toEqual([]);
     expect(not).toMatchObject([{ rule: 'Shell', why: expect.stringContaining(why) }]);
   });
 
   test('whatever else is in the records', () => {
     const odd = { ...recordOf(), body: { alerts: [null, 7, 'x', { rule: 3 }, { ...shell, workload: 'cart' }] } };
-    expect(hidableIn([odd, { ...recordOf(), body: { alerts: 'none' } }]).kinds).toEqual([]);
+    expect(suppressibleIn([odd, { ...recordOf(), body: { alerts: 'none' } }]).kinds).toEqual([]);
   });
 });
 
@@ -78,7 +78,7 @@ describe('what would hide alerts like this one', () => {
     ['guessed owner', { workload: { ...workload, guessed: true as const } }],
     ['unknown pod', { pod: { namespace: 'shop', name: 'debug-1' } }],
     ['unknown image', { container: {} }],
-  ])('is nothing: %s', (unhidable, over) => {
-    expect(matchOf({ ...known, ...over } as Alert)).toEqual({ unhidable });
+  ])('is nothing: %s', (unsuppressible, over) => {
+    expect(matchOf({ ...known, ...over } as Alert)).toEqual({ unsuppressible });
   });
 });

@@ -16,7 +16,7 @@ interface Account {
  * Whose turn it is to be worked for. Each sender has a share of the processor; whoever needs more gets what is left, a piece at a time, one
  * sender after another, and in between what others send is taken. So a large body holds up its own sender only.
  */
-export class Turns {
+export class FairScheduler {
   readonly #accounts = new WeakMap<object, Account>();
   /** The sender whose turn is next comes first. */
   readonly #waiting = new Map<object, (() => void)[]>();

@@ -16,7 +16,7 @@ interface Again {
   notBefore: number;
 }
 
-export interface CameAgainAlert {
+export interface RecurringAlert {
   readonly playbook: ListedPlaybook;
   readonly alert: Alert;
   readonly decided: HarmlessDecision;
@@ -31,7 +31,7 @@ const quietMs = 3_600_000;
  * What people have called harmless comes again, on a pod that they gave back: they are asked, at once and by one question however often it comes.
  * After their answer it is counted for an hour before it is asked about again, with how often it came.
  */
-export class CameAgain {
+export class Recurrences {
   readonly #parts: ContextParts;
   readonly #about = new Map<string, Again>();
 
@@ -39,7 +39,7 @@ export class CameAgain {
     this.#parts = parts;
   }
 
-  ask({ playbook, alert, decided, times = 1 }: CameAgainAlert): void {
+  ask({ playbook, alert, decided, times = 1 }: RecurringAlert): void {
     const { model, questions } = this.#parts;
     const about = alert.pod?.uid ?? alert.node ?? alert.cluster;
     const again = this.#about.get(about) ?? { times: 0, decided, isAsked: false, notBefore: 0 };

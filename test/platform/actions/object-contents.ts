@@ -4,19 +4,19 @@ import { listObjects, type ObjectRef, readObject } from '../../../integrations/k
 import type { Scene, TestCluster } from './row.ts';
 
 /** An object, or all objects of a kind in which the word `of` stands: what an undo has to give back as it was. */
-export type Kept = ObjectRef | (Omit<ObjectRef, 'name'> & { readonly of: string });
+export type Restorable = ObjectRef | (Omit<ObjectRef, 'name'> & { readonly of: string });
 
-export function keptOf({
+export function restorable({
   namespace,
   scene: { objects, makes = [] },
 }: {
   readonly namespace: string;
   readonly scene: Pick<Scene<unknown>, 'objects' | 'makes'>;
-}): readonly Kept[] {
+}): readonly Restorable[] {
   return [...objects, ...makes.map((place) => ({ ...place, of: namespace }))];
 }
 
-export async function contents(cluster: TestCluster, all: readonly Kept[]): Promise<readonly unknown[]> {
+export async function contents(cluster: TestCluster, all: readonly Restorable[]): Promise<readonly unknown[]> {
   const { api } = cluster;
   return Promise.all(
     all.map(async (kept) => {
@@ -33,7 +33,7 @@ export async function contents(cluster: TestCluster, all: readonly Kept[]): Prom
 /** Controllers follow an undo a moment later: a taint that they put on a cordoned node goes with it. */
 export async function settledContents(
   cluster: TestCluster,
-  all: readonly Kept[],
+  all: readonly Restorable[],
   expected: readonly unknown[] | undefined,
 ): Promise<readonly unknown[]> {
   const end = Date.now() + 30_000;

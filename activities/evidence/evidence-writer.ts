@@ -16,10 +16,10 @@ export interface EvidenceParts extends Pick<SealingParts, 'store' | 'keys'> {
 }
 
 /** What an action's output says of what it has kept. */
-export type KeptEvidence = SnapshotPodStateOutput['evidence'];
+export type StoredEvidence = SnapshotPodStateOutput['evidence'];
 
 /** What one step keeps of a target: artefact by artefact, then the signed list of them. */
-export interface Keeping {
+export interface EvidenceWriter {
   /** Sealed under the key that the incident has for this class. */
   keep(
     kind: EvidenceClass,
@@ -29,17 +29,17 @@ export interface Keeping {
   /** What lies in the store already. */
   add(artefact: Omit<Artefact, 'collectedAt'>): void;
   /** @param did what was done, for the custody list: `collected 3 logs through the Kubernetes API`. */
-  close(who: string, did: string): Promise<KeptEvidence>;
+  close(who: string, did: string): Promise<StoredEvidence>;
 }
 
 /** Whose evidence it is: a pod, or what else has a name and a uid. */
-type KeptOf = { readonly pod: ResolvedPod } | { readonly target: EvidenceManifest['target'] };
+type EvidenceOwner = { readonly pod: ResolvedPod } | { readonly target: EvidenceManifest['target'] };
 
 /** Begins to keep evidence of a target. Nothing counts as kept before it is closed. */
-export function keepEvidence(
+export function createEvidenceWriter(
   { store, keys, writeManifest, now = () => new Date(), clock: clockNow }: EvidenceParts,
-  { context, ...of }: KeptOf & { readonly context: StepContext },
-): Keeping {
+  { context, ...of }: EvidenceOwner & { readonly context: StepContext },
+): EvidenceWriter {
   const target = 'pod' in of ? { name: `pod/${of.pod.namespace}/${of.pod.name}`, uid: of.pod.uid } : of.target;
   const artefacts: Artefact[] = [];
   // One step has one key of each class: a key service is asked for it once.
@@ -82,9 +82,9 @@ export function keepEvidence(
 }
 
 /** Reads everything back. @throws FB_ERR_EVIDENCE_DAMAGED when it is not what the manifest says. */
-export async function verifyKept(
+export async function verifyStoredEvidence(
   { verifyManifest }: EvidenceParts,
-  { evidence, what }: { readonly evidence: KeptEvidence; readonly what: string },
+  { evidence, what }: { readonly evidence: StoredEvidence; readonly what: string },
 ): Promise<Verification> {
   const problems = await verifyManifest(evidence.manifestSha256);
   if (problems.length > 0) throw new FirebreakError('FB_ERR_EVIDENCE_DAMAGED', problems.join('; '));

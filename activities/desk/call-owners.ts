@@ -13,7 +13,7 @@ type SpeaksFor<Activities extends { readonly [Name in keyof Activities]: Work }>
   readonly [Name in keyof Activities]: (...args: Parameters<Activities[Name]>) => readonly string[] | Promise<readonly string[]>;
 };
 
-export const deskSpeaksFor: SpeaksFor<DeskActivities> = {
+export const deskCallOwners: SpeaksFor<DeskActivities> = {
   postQuestion: ({ question }) => [question.incident.id],
   updateQuestion: ({ question }) => [question.incident.id],
   postInThread: ({ incident }) => [incident.id],
@@ -27,7 +27,7 @@ export const deskSpeaksFor: SpeaksFor<DeskActivities> = {
 };
 
 /** @param ownerOf whose ticket it is, as the desk has remembered it since it was opened. */
-export function followUpSpeaksFor({ ownerOf }: Pick<TicketMailbox, 'ownerOf'>): SpeaksFor<FollowUpActivities> {
+export function followUpCallOwners({ ownerOf }: Pick<TicketMailbox, 'ownerOf'>): SpeaksFor<FollowUpActivities> {
   return {
     updateTicket: async ({ incident, ticket }) => {
       const owner = await ownerOf({ system: ticket.system, id: ticket.id });
@@ -55,7 +55,7 @@ export const stepsSpeakFor: SpeaksFor<CellActivities> = {
  * The same activities, each for the workflow alone that calls it: an incident asks, tells, pages and files for itself, and for no other. That it
  * is this workflow which calls, the message's signature says; here it is held to what it calls for.
  */
-export function inOwnVoice<Activities extends { readonly [Name in keyof Activities]: Work }>(
+export function ownedByCaller<Activities extends { readonly [Name in keyof Activities]: Work }>(
   activities: Activities,
   speaksFor: SpeaksFor<Activities>,
 ): Activities {

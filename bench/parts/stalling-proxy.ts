@@ -1,7 +1,7 @@
 import { connect, createServer, type Socket } from 'node:net';
 
 /** Between the service and one of its surroundings: lets everything through, or takes every connection and never says a word. */
-export interface StuckDoor {
+export interface StallingProxy {
   readonly port: number;
   /** From now on, for what is open too. */
   stuck: boolean;
@@ -9,7 +9,7 @@ export interface StuckDoor {
 }
 
 /** `target` is known only when the first connection comes. */
-export async function openDoor(target: () => number): Promise<StuckDoor> {
+export async function openDoor(target: () => number): Promise<StallingProxy> {
   const open = new Set<Socket>();
   const door = { stuck: false };
   const server = createServer((near) => {

@@ -34,7 +34,7 @@ afterAll(async () => {
 type Implementation = ActionImplementation<{ readonly pod: ResolvedPod }, unknown>;
 const { toolsImage } = lab;
 const clusterAccess = await accessFromKubeconfig({ file: lab.kubeconfig });
-interface Beside {
+interface OwnPodAction {
   readonly declaration: ActionDeclaration;
   /** What it says of this pod, which is in quarantine. */
   readonly state: 'unverified' | 'verified';
@@ -42,7 +42,7 @@ interface Beside {
 }
 
 /** What works beside a container, by pods of our own. */
-const actions: readonly Beside[] = [
+const actions: readonly OwnPodAction[] = [
   {
     declaration: cutConnections,
     state: 'unverified',

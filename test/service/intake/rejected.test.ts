@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import type { IncidentStart } from '../../../core/incident/incident.ts';
 import { askRunningService } from '../../../service/intake/control.ts';
 import type { StartOptions, StartResult } from '../../../service/intake/send/incident-gateway.ts';
-import { KeptAlerts } from '../../../service/intake/spool/rejected-alerts.ts';
+import { RejectedAlerts } from '../../../service/intake/spool/rejected-alerts.ts';
 import { Spool } from '../../../service/intake/spool/spool.ts';
 import { eventually } from '../../eventually.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
@@ -47,18 +47,18 @@ describe('what Temporal refuses for good', () => {
     expect((await opened.post(event())).status).toBe(200);
     await until(() => opened.intake.waitingBytes() > 0);
     const access = await running(opened);
-    const kept = await eventually('an alert kept apart', async () => {
+    const rejected = await eventually('an alert kept apart', async () => {
       const list = await access.list();
       return list.length > 0 && list;
     });
-    expect(kept).toMatchObject([{ incident, rule: 'Terminal shell in container', reason: 'invalid' }]);
-    const shown = await access.show(kept[0]?.id ?? '');
+    expect(rejected).toMatchObject([{ incident, rule: 'Terminal shell in container', reason: 'invalid' }]);
+    const shown = await access.show(rejected[0]?.id ?? '');
     const raw = box.open(Buffer.from(shown?.sealed ?? '', 'base64'), 'firebreak.spool.alert');
     expect(Buffer.from(raw).toString()).toContain('Terminal shell in container');
     gateway.refusing = false;
     expect((await opened.post(event())).status).toBe(200);
     await until(() => gateway.counted(incident) === 1);
-    expect(await access.replay(kept[0]?.id ?? '', new Uint8Array())).toMatchObject({ outcome: 'returned' });
+    expect(await access.replay(rejected[0]?.id ?? '', new Uint8Array())).toMatchObject({ outcome: 'returned' });
     await until(() => gateway.counted(incident) === 2);
     expect(await access.list()).toEqual([]);
   });
@@ -67,16 +67,16 @@ describe('what Temporal refuses for good', () => {
     const picky = new Picky();
     const first = await openDoor(picky);
     await first.post(event());
-    const kept = await eventually('an alert kept apart', async () => {
-      const list = await first.kept();
+    const rejected = await eventually('an alert kept apart', async () => {
+      const list = await first.rejected();
       return list.length > 0 && list;
     });
     await first.intake.stop(100);
     expect(await askRunningService(first.directory)).toBeUndefined();
     const spool = await Spool.open({ directory: first.directory, maxBytes: 1e9 });
-    const offline = new KeptAlerts({ spool });
+    const offline = new RejectedAlerts({ spool });
     expect(offline.list()).toHaveLength(1);
-    expect(await offline.replay(kept[0]?.id ?? '', new Uint8Array())).toMatchObject({ outcome: 'returned' });
+    expect(await offline.replay(rejected[0]?.id ?? '', new Uint8Array())).toMatchObject({ outcome: 'returned' });
     await spool.close();
     const gateway = new FakeIncidentGateway();
     await door(gateway, { directory: first.directory });

@@ -13,7 +13,7 @@ import { type AnyRow, row, type TestCluster } from '../../test/platform/actions/
 import { cellKey, resolved, stepContext } from '../../test/platform/kubernetes/parts/cluster.ts';
 
 /** The actions that make a pod of Firebreak's own on the suspect's node, each with its scene. `ownNamespace` is there. */
-export async function besideRows(
+export async function ownPodRows(
   { kubeconfig, image, toolsImage }: LabAddresses,
   ownNamespace: string,
 ): Promise<readonly AnyRow[]> {

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { Lane, type LaneOptions } from '../../../service/intake/send/lane.ts';
+import { ConcurrencyLimiter, type ConcurrencyLimiterOptions } from '../../../service/intake/send/concurrency-limiter.ts';
 
-async function mostAtOnce(lane: Lane, { calls, ms }: { calls: number; ms: number }): Promise<number> {
+async function mostAtOnce(limiter: ConcurrencyLimiter, { calls, ms }: { calls: number; ms: number }): Promise<number> {
   let now = 0;
   let most = 0;
   await Promise.all(
     Array.from({ length: calls }, () =>
-      lane.run(async () => {
+      limiter.run(async () => {
         now += 1;
         most = Math.max(most, now);
         await new Promise((done) => setTimeout(done, ms));
@@ -19,60 +19,61 @@ async function mostAtOnce(lane: Lane, { calls, ms }: { calls: number; ms: number
 
 describe('a lane', () => {
   test('lets so many run at once, all of them in the end, also when some fail', async () => {
-    const lane = new Lane(3);
-    expect(await mostAtOnce(lane, { calls: 20, ms: 2 })).toBe(3);
-    await expect(lane.run(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
-    expect(await mostAtOnce(lane, { calls: 5, ms: 2 })).toBe(3);
+    const limiter = new ConcurrencyLimiter(3);
+    expect(await mostAtOnce(limiter, { calls: 20, ms: 2 })).toBe(3);
+    await expect(limiter.run(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    expect(await mostAtOnce(limiter, { calls: 5, ms: 2 })).toBe(3);
   });
 
   test('rests between calls that stay slow, and loses none', async () => {
-    const lane = new Lane(4, { adaptive: true });
-    await mostAtOnce(lane, { calls: 10, ms: 260 });
+    const limiter = new ConcurrencyLimiter(4, { adaptive: true });
+    await mostAtOnce(limiter, { calls: 10, ms: 260 });
     const began = performance.now();
-    expect(await mostAtOnce(lane, { calls: 4, ms: 130 })).toBe(1);
+    expect(await mostAtOnce(limiter, { calls: 4, ms: 130 })).toBe(1);
     // Without a rest it would be 520.
     expect(performance.now() - began).toBeGreaterThan(900);
   });
 
   test('narrows while calls are slow, and widens again', async () => {
-    const { lane, pass } = clocked(16);
+    const { limiter, pass } = clocked(16);
     await pass({ calls: 4, ms: 300 });
-    expect(await mostAtOnce(lane, { calls: 12, ms: 1 })).toBeLessThanOrEqual(2);
+    expect(await mostAtOnce(limiter, { calls: 12, ms: 1 })).toBeLessThanOrEqual(2);
     await pass({ calls: 100, ms: 60 });
-    expect(await mostAtOnce(lane, { calls: 40, ms: 1 })).toBeGreaterThan(12);
+    expect(await mostAtOnce(limiter, { calls: 40, ms: 1 })).toBeGreaterThan(12);
   });
 
   test('yields to what matters more, down to a rest after each call and no further, and widens by and by', async () => {
     let waits = true;
-    const { lane, pass } = clocked(16, { first: 4, yields: () => waits });
-    expect(lane.isFree).toBe(true);
-    expect(await mostAtOnce(lane, { calls: 4, ms: 1 })).toBe(4);
+    const { limiter, pass } = clocked(16, { first: 4, yields: () => waits });
+    expect(limiter.isFree).toBe(true);
+    expect(await mostAtOnce(limiter, { calls: 4, ms: 1 })).toBe(4);
     await pass({ calls: 4, ms: 110 });
     const began = performance.now();
-    expect(await mostAtOnce(lane, { calls: 10, ms: 1 })).toBe(1);
+    expect(await mostAtOnce(limiter, { calls: 10, ms: 1 })).toBe(1);
     // It goes on, slowly: rests are no longer than calls.
     expect(performance.now() - began).toBeLessThan(1_000);
     waits = false;
     await pass({ calls: 12, ms: 60 });
-    expect(await mostAtOnce(lane, { calls: 20, ms: 1 })).toBeLessThan(8);
+    expect(await mostAtOnce(limiter, { calls: 20, ms: 1 })).toBeLessThan(8);
     await pass({ calls: 60, ms: 60 });
-    expect(await mostAtOnce(lane, { calls: 40, ms: 1 })).toBeGreaterThan(12);
+    expect(await mostAtOnce(limiter, { calls: 40, ms: 1 })).toBeGreaterThan(12);
   });
 
   test('lets the worse go first, and who came first of the same', async () => {
-    const lane = new Lane(1);
+    const limiter = new ConcurrencyLimiter(1);
     const order: string[] = [];
-    const come = (name: string, rank: number): Promise<void> => lane.run(async () => void order.push(name), { key: name, rank });
+    const come = (name: string, rank: number): Promise<void> =>
+      limiter.run(async () => void order.push(name), { key: name, rank });
     const all = [come('first', 3), come('low', 3), come('lower', 4), come('high', 1), come('later high', 1), come('medium', 2)];
     await Promise.all(all);
     expect(order).toEqual(['first', 'high', 'later high', 'medium', 'low', 'lower']);
   });
 
   test('lets one that waits go to a better place, here or in another lane, and loses none', async () => {
-    const [lane, express] = [new Lane(1), new Lane(1)];
+    const [limiter, express] = [new ConcurrencyLimiter(1), new ConcurrencyLimiter(1)];
     const order: string[] = [];
     const come = (name: string, rank: number): Promise<string> =>
-      lane.run(
+      limiter.run(
         async () => {
           order.push(name);
           return name;
@@ -80,26 +81,26 @@ describe('a lane', () => {
         { key: name, rank },
       );
     const all = [come('first', 3), come('a', 3), come('b', 3), come('c', 3), come('d', 1)];
-    lane.raise('c', 1, lane);
-    lane.raise('b', 0, express);
-    lane.raise('d', 1, lane);
-    lane.raise('nobody', 0, express);
+    limiter.raise('c', 1, limiter);
+    limiter.raise('b', 0, express);
+    limiter.raise('d', 1, limiter);
+    limiter.raise('nobody', 0, express);
     expect(await Promise.all(all)).toEqual(['first', 'a', 'b', 'c', 'd']);
     expect(order).toEqual(['first', 'b', 'd', 'c', 'a']);
-    expect([lane.isFree, express.isFree]).toEqual([true, true]);
+    expect([limiter.isFree, express.isFree]).toEqual([true, true]);
   });
 });
 
 /** An adaptive lane with a clock of its own: `pass` lets calls take so many milliseconds of it, one after another. */
-function clocked(places: number, options: LaneOptions = {}) {
+function clocked(places: number, options: ConcurrencyLimiterOptions = {}) {
   let now = 1_000;
-  const lane = new Lane(places, { adaptive: true, ...options, now: () => now });
+  const limiter = new ConcurrencyLimiter(places, { adaptive: true, ...options, now: () => now });
   const pass = async ({ calls, ms }: { calls: number; ms: number }): Promise<void> => {
     for (let at = 0; at < calls; at += 1) {
-      await lane.run(async () => {
+      await limiter.run(async () => {
         now += ms;
       });
     }
   };
-  return { lane, pass };
+  return { limiter, pass };
 }

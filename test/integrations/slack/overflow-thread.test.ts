@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { MessageRef, QuestionCard } from '../../../core/cards/card.ts';
 import { RetryLaterError } from '../../../core/errors.ts';
-import { createCrowd, mostOpen } from '../../../service/desk/slack.ts';
+import { createCardLimit, mostOpen } from '../../../service/desk/slack.ts';
 import { channel, MemoryCards, post as postOnce, questionCard, type Rig, startRig, until } from './fixture.ts';
 
 const person = (id: string) => ({ id, name: id, slackIds: [], keys: [] });
@@ -14,7 +14,7 @@ let rig: Rig;
 let cards: MemoryCards;
 beforeEach(async () => {
   cards = new MemoryCards();
-  rig = await startRig({ cards, isTooMuch: createCrowd({ roster, cards }) });
+  rig = await startRig({ cards, isTooMuch: createCardLimit({ roster, cards }) });
 });
 afterEach(() => rig.stop());
 

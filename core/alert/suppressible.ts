@@ -1,25 +1,25 @@
 import type { AuditRecord } from '../audit/audit.ts';
-import { type SuppressionMatch, suppressionKey, type Unhidable } from '../orders/suppression.ts';
+import { type SuppressionMatch, suppressionKey, type UnsuppressibleReason } from '../orders/suppression.ts';
 import { isObject } from '../text/plain-json.ts';
 import { type Severity, severities, worse } from './severity.ts';
 
 /** One kind of alert that an incident has seen, which a suppression could hide. */
-export interface HidableKind {
+export interface SuppressibleKind {
   readonly match: SuppressionMatch;
   /** The worst one of this kind. */
   readonly severity: Severity;
 }
 
-export interface Hidable {
+export interface Suppressible {
   /** The newest first. */
-  readonly kinds: readonly HidableKind[];
+  readonly kinds: readonly SuppressibleKind[];
   /** Rules of which some alert cannot be hidden, and why not. */
   readonly not: readonly { readonly rule: string; readonly why: string }[];
 }
 
 const mostKinds = 20;
 
-const reasons: Readonly<Record<Unhidable, string>> = {
+const reasons: Readonly<Record<UnsuppressibleReason, string>> = {
   'in doubt': 'the alert is in doubt',
   'no workload': 'it is about no workload',
   'guessed owner': 'the owner of its pod was only guessed',
@@ -28,8 +28,8 @@ const reasons: Readonly<Record<Unhidable, string>> = {
 };
 
 /** What an incident’s records say about which of its alerts could be hidden. Its workflow has asked `matchOf` about each of them. */
-export function hidableIn(records: readonly AuditRecord[]): Hidable {
-  const kinds = new Map<string, HidableKind>();
+export function suppressibleIn(records: readonly AuditRecord[]): Suppressible {
+  const kinds = new Map<string, SuppressibleKind>();
   const not = new Map<string, string>();
   for (const { kind, body } of records) {
     if (kind !== 'incident.opened' && kind !== 'alert.joined') continue;
@@ -53,9 +53,9 @@ export function hidableIn(records: readonly AuditRecord[]): Hidable {
 }
 
 /** The kind of one alert on record, or why it cannot be hidden. */
-function kindIn(entry: Readonly<Record<string, unknown>>): HidableKind | string {
-  const { rule, digest, sensor, workload, severity, unhidable } = entry;
-  const why = Object.entries(reasons).find(([name]) => name === unhidable);
+function kindIn(entry: Readonly<Record<string, unknown>>): SuppressibleKind | string {
+  const { rule, digest, sensor, workload, severity, unsuppressible } = entry;
+  const why = Object.entries(reasons).find(([name]) => name === unsuppressible);
   if (why) return why[1];
   if (typeof rule !== 'string' || typeof digest !== 'string' || typeof sensor !== 'string' || !isObject(workload))
     return 'an older version has recorded it, which did not say what is known of it';

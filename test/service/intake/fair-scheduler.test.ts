@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { Turns } from '../../../service/intake/read/turns.ts';
+import { FairScheduler } from '../../../service/intake/read/fair-scheduler.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { type Door, falcoEvent, openDoor, removeDirectory, token } from './parts/intake-fixture.ts';
 
@@ -8,7 +8,7 @@ describe('turns', () => {
   function clocked() {
     let now = 0;
     const done: string[] = [];
-    const turns = new Turns(() => now);
+    const turns = new FairScheduler(() => now);
     const piece = (name: string, takesMs: number) => (): string => {
       now += takesMs;
       done.push(name);
