@@ -13,12 +13,13 @@ export type { Severity } from '../core/alert/severity.ts';
 export type { Approval } from '../core/decide/approval.ts';
 export type { EvidenceRef } from '../core/evidence/evidence.ts';
 export type { Verdict } from '../core/incident/incident.ts';
+export type { Duration } from '../core/playbook/duration.ts';
+export { type Glob, glob, type Match, type OneOrMore, type Regex, regex, type TextPattern } from '../core/playbook/match.ts';
 export {
   type AlertWith,
   type Answer,
   type AskedGroup,
   type AskOptions,
-  type Duration,
   definePlaybook,
   type LeaseOptions,
   type Playbook,

@@ -1,2 +1,2 @@
 /** `firebreak/testing`: tries of playbooks without Temporal or a cluster. */
-export { durationMs } from '../core/playbook/playbook.ts';
+export { durationMs } from '../core/playbook/duration.ts';

@@ -6,7 +6,7 @@ export const askAboutShell = definePlaybook(
     id: 'ask-about-shell',
     title: 'Ask whether an interactive shell in a container is expected',
     on: {
-      rules: ['Terminal shell in container', 'Run shell untrusted'],
+      match: { rule: ['Terminal shell in container', 'Run shell untrusted'] },
       minSeverity: 'low',
       requires: ['pod'],
     },

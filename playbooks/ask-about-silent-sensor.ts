@@ -5,7 +5,7 @@ export const askAboutSilentSensor = definePlaybook(
   {
     id: 'ask-about-silent-sensor',
     title: 'Ask why a node’s sensor gives no sign of life',
-    on: { rules: ['Sensor silent'], minSeverity: 'high', requires: [] },
+    on: { match: { rule: 'Sensor silent' }, minSeverity: 'high', requires: [] },
     uses: { openTicket },
     levels: [
       // Alerts and then silence: somebody may be at it. Silence alone is mostly a node that is started anew, and waits a quarter of an hour.

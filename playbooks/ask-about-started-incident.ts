@@ -5,7 +5,7 @@ export const askAboutStartedIncident = definePlaybook(
   {
     id: 'ask-about-started-incident',
     title: 'Keep evidence of what a person reports, and ask the others whether to contain it',
-    on: { rules: ['Incident started by a person'], minSeverity: 'low', requires: ['pod'] },
+    on: { match: { rule: 'Incident started by a person' }, minSeverity: 'low', requires: ['pod'] },
     uses: { snapshotPodState, quarantinePod, openTicket },
     levels: [
       { group: 'oncall', within: '30m' },

@@ -5,7 +5,7 @@ export const askAboutUnanswered = definePlaybook(
   {
     id: 'ask-about-unanswered',
     title: 'Ask what becomes of a serious alert that no other playbook answers',
-    on: { rules: 'unanswered', minSeverity: 'high', requires: [] },
+    on: { match: 'unanswered', minSeverity: 'high', requires: [] },
     uses: { snapshotPodState, quarantinePod, openTicket },
   },
   async ({ alert, steps, ask, settle, verdict }) => {

@@ -6,11 +6,13 @@ export const askAboutUnsignedImage = definePlaybook(
     id: 'ask-about-unsigned-image',
     title: 'Ask about a pod of an unsigned image that does what is often harmless',
     on: {
-      rules: [
-        'Contact K8S API Server From Container',
-        'Packet socket created in container',
-        'Redirect STDOUT/STDIN to Network Connection in Container',
-      ],
+      match: {
+        rule: [
+          'Contact K8S API Server From Container',
+          'Packet socket created in container',
+          'Redirect STDOUT/STDIN to Network Connection in Container',
+        ],
+      },
       minSeverity: 'low',
       requires: ['pod'],
     },

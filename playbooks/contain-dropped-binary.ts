@@ -6,7 +6,7 @@ export const containDroppedBinary = definePlaybook(
     id: 'contain-dropped-binary',
     title: 'Contain a pod that ran a binary which its image does not have',
     on: {
-      rules: ['Drop and execute new binary in container', 'Fileless execution via memfd_create'],
+      match: { rule: ['Drop and execute new binary in container', 'Fileless execution via memfd_create'] },
       minSeverity: 'critical',
       requires: ['pod'],
     },

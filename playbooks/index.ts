@@ -41,6 +41,6 @@ export const playbooks: readonly ListedPlaybook[] = [
  * that somebody forgot.
  */
 export function enabledIds(enabled: 'all' | readonly string[]): readonly string[] {
-  const always = playbooks.filter(({ on }) => on.rules === 'unanswered').map(({ id }) => id);
+  const always = playbooks.filter(({ on }) => on.match === 'unanswered').map(({ id }) => id);
   return enabled === 'all' ? playbooks.map(({ id }) => id) : [...new Set([...enabled, ...always])];
 }

@@ -5,7 +5,7 @@ export const quarantineOnOrder = definePlaybook(
   {
     id: 'quarantine-on-order',
     title: 'Cut a pod off because somebody of the roster has ordered it',
-    on: { rules: ['Quarantine ordered by a person'], minSeverity: 'critical', requires: ['pod'] },
+    on: { match: { rule: 'Quarantine ordered by a person' }, minSeverity: 'critical', requires: ['pod'] },
     uses: { quarantinePod, snapshotPodState, deletePod, openTicket },
     levels: [
       { group: 'oncall', within: '30m' },

@@ -6,7 +6,9 @@ export const ticketSensitiveRead = definePlaybook(
     id: 'ticket-sensitive-read',
     title: 'File a ticket for a read of a sensitive file',
     on: {
-      rules: ['Read sensitive file untrusted', 'Read sensitive file trusted after startup', 'Search Private Keys or Passwords'],
+      match: {
+        rule: ['Read sensitive file untrusted', 'Read sensitive file trusted after startup', 'Search Private Keys or Passwords'],
+      },
       minSeverity: 'medium',
       requires: [],
     },

@@ -25,7 +25,7 @@ import {
 } from '../core/messages/message.ts';
 import { sendersOf, workflowTable } from '../core/messages/message-table.ts';
 import { type SigningRole, signingRoles } from '../core/messages/sender.ts';
-import { type Duration, durationMs } from '../core/playbook/playbook.ts';
+import { type Duration, durationMs } from '../core/playbook/duration.ts';
 
 /** Messages to this run that were not taken: what they wanted to be, why not, and how many there were by now. */
 export interface RefusedMessages {

@@ -1,6 +1,6 @@
 import type { Severity } from '../core/alert/severity.ts';
-import type { Duration } from '../core/playbook/playbook.ts';
-import { durationMs } from '../core/playbook/playbook.ts';
+import type { Duration } from '../core/playbook/duration.ts';
+import { durationMs } from '../core/playbook/duration.ts';
 import type { CallOptions } from './messages.ts';
 import type { StepFailure } from './step-failure.ts';
 

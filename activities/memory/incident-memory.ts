@@ -1,6 +1,7 @@
 import { type Severity, severities, worse } from '../../core/alert/severity.ts';
 import type { AlertBatch, IncidentRef } from '../../core/incident/incident.ts';
-import { type AnyPlaybook, answering } from '../../core/playbook/playbook.ts';
+import { answering } from '../../core/playbook/answering.ts';
+import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import { Memory, type MemoryKeeper } from './memory.ts';
 
 /** What the alerts of an incident have said, to the cell itself. */

@@ -59,6 +59,12 @@ export interface ApiRequest {
   readonly name?: string;
 }
 
+/** What the cell has found out about an alert, as far as an enabled playbook asks for it. Absent: not known. */
+export interface AlertFacts {
+  /** Labels of its pod; null for one that it does not have. */
+  readonly labels?: Readonly<Record<string, string | null>>;
+}
+
 /**
  * One detection, normalised and redacted. Every text in it is the attacker's: escape it wherever it is shown.
  * Absent is absent: never `"<NA>"`, `""` or `null`.
@@ -69,6 +75,8 @@ export interface Alert {
   readonly sensor: string;
   readonly rule: string;
   readonly severity: Severity;
+  /** How bad the sensor itself called it, in its own words. */
+  readonly priority?: string;
   /** RFC 3339 as the sensor wrote it, nanoseconds and all. */
   readonly time: string;
   /** When the intake took it, by the intake's clock: ISO 8601, UTC. */
@@ -94,6 +102,10 @@ export interface Alert {
   readonly requester?: string;
   /** That people gave its pod back as harmless, also in an earlier incident. Of the cell's making. */
   readonly decided?: HarmlessDecision;
+  /** Of the cell's making: no sensor says so. */
+  readonly facts?: AlertFacts;
+  /** Ids of the enabled playbooks that it calls for. Of the cell's making. */
+  readonly calls?: readonly string[];
   readonly observables: readonly Observable[];
   readonly tags: readonly string[];
   readonly mitre: readonly string[];

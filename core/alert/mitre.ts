@@ -27,6 +27,14 @@ const tactics: Readonly<Record<string, string>> = {
  */
 const impairsDefenses = /^T(?:1562|168[5-9]|1690)(?:\.|$)/;
 
+/** The id of a tactic by its id or its name (`Credential Access`, `credential-access`); undefined for what is none. */
+export function tacticId(written: string): string | undefined {
+  const id = written.toUpperCase();
+  if (Object.values(tactics).includes(id)) return id;
+  const name = written.toLowerCase().replaceAll(/[-\s]/g, '_');
+  return Object.hasOwn(tactics, name) ? tactics[name] : undefined;
+}
+
 /**
  * The ATT&CK ids (`T1555`, `T1059.004`, `TA0006`) that a sensor's tags name, each once, in the tags' order: alone, or within a longer
  * tag (`T1562-impair-defenses`, `MITRE_T1552_unsecured_credentials`, `attack.t1059`). They stay as they are written, also where

@@ -1,6 +1,7 @@
 import type { StepCall } from '../action/step.ts';
 import type { Alert } from '../alert/alert.ts';
-import { type AnyPlaybook, matches } from '../playbook/playbook.ts';
+import { answering } from '../playbook/answering.ts';
+import type { AnyPlaybook } from '../playbook/playbook.ts';
 import { incidentIdOf, type Subject, subjectTitle } from './incident.ts';
 
 /** An alert that waited for longer is about another time: what it asks for is left to its incident. */
@@ -26,7 +27,7 @@ export function headStartOf(
   const { pod, workload, severity, doubt } = alert;
   if (doubt !== undefined || pod?.uid === undefined || workload === undefined || workload.guessed === true) return undefined;
   if (now - Date.parse(receivedAt) > headStartWithinMs) return undefined;
-  const playbook = playbooks.find((one) => one.headStart !== undefined && matches(one, alert));
+  const playbook = answering(playbooks, alert).find(({ headStart }) => headStart !== undefined);
   if (playbook?.headStart === undefined) return undefined;
   const incident = incidentIdOf(subject);
   const { namespace, name, uid } = pod;

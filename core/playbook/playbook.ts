@@ -1,15 +1,13 @@
 import type { ActionDeclaration, Verification } from '../action/action.ts';
 import type { Effect, Plan } from '../action/plan.ts';
 import type { Alert, PodRef } from '../alert/alert.ts';
-import { mayCarryRule } from '../alert/own-alerts.ts';
-import { atLeast, type Severity } from '../alert/severity.ts';
+import type { Severity } from '../alert/severity.ts';
 import type { Approval, Level } from '../decide/approval.ts';
 import type { EvidenceRef } from '../evidence/evidence.ts';
 import type { Verdict } from '../incident/incident.ts';
-import { sha256Hex } from '../text/digest.ts';
-
-/** `30s`, `15m`, `4h`, `2d`. */
-export type Duration = `${number}${'s' | 'm' | 'h' | 'd'}`;
+import { type Duration, durationMs } from './duration.ts';
+import type { Match } from './match.ts';
+import { assertMatch } from './match-problems.ts';
 
 export type Requires = 'pod' | 'node' | 'workload';
 
@@ -128,13 +126,17 @@ export interface PlaybookEnvelope<U extends Uses, R extends Requires> {
   readonly id: string;
   readonly title: string;
   readonly on: {
-    /** Names of rules; or `unanswered`: every alert to which no other enabled playbook answers. */
-    readonly rules: readonly string[] | 'unanswered';
+    /** Which alerts it answers; or `unanswered`: every one to which no other enabled playbook answers. */
+    readonly match: Match | 'unanswered';
     readonly minSeverity: Severity;
     readonly requires: readonly R[];
   };
-  /** A body runs once per pod (default), or once per workload. */
-  readonly per?: 'pod' | 'workload';
+  /** A body runs once per pod (default), per workload or per node. */
+  readonly per?: 'pod' | 'workload' | 'node';
+  /** Among several that answer an alert, the one with more comes first. Absent: 0. */
+  readonly priority?: number;
+  /** Where it answers an alert, those of less priority do not. */
+  readonly exclusive?: true;
   readonly uses: U;
   /**
    * Whom all its questions are put to, one group after another. The cell believes an answer of nobody else, whatever a question says. Absent:
@@ -167,32 +169,15 @@ export function definePlaybook<const U extends Uses, const R extends Requires = 
 ): Playbook<U, R> {
   if (envelope.headStart !== undefined && envelope.evidenceFirst !== undefined)
     throw new TypeError(`playbook ${envelope.id}: with a head start the pod is contained before evidence can be kept first`);
-  if (envelope.headStart !== undefined && envelope.on.rules === 'unanswered')
+  if (envelope.headStart !== undefined && envelope.on.match === 'unanswered')
     throw new TypeError(`playbook ${envelope.id}: nothing is contained at once for a rule that nobody has thought of`);
   if (envelope.levels?.length === 0) throw new TypeError(`playbook ${envelope.id}: its questions are put to nobody`);
+  if (envelope.on.match !== 'unanswered') assertMatch(envelope.on.match, `playbook ${envelope.id}`);
   return { ...envelope, run };
 }
 
 /** What routing, docs and lists need of a playbook, whatever its actions. */
 export type AnyPlaybook = Omit<PlaybookEnvelope<Uses, Requires>, never>;
-
-/** Whether the envelope asks for this alert. A rule of Firebreak's own counts only from Firebreak: no sensor gives a person's order. */
-export function matches(playbook: AnyPlaybook, alert: Alert): boolean {
-  const { rules } = playbook.on;
-  return rules !== 'unanswered' && rules.includes(alert.rule) && mayCarryRule(alert) && concerns(playbook, alert);
-}
-
-/** Those of the enabled playbooks that answer this alert: where no other does, the ones for what is unanswered. */
-export function answering<P extends AnyPlaybook>(playbooks: readonly P[], alert: Alert): readonly P[] {
-  const named = playbooks.filter((playbook) => matches(playbook, alert));
-  if (named.length > 0) return named;
-  return playbooks.filter((playbook) => playbook.on.rules === 'unanswered' && concerns(playbook, alert));
-}
-
-function concerns(playbook: AnyPlaybook, alert: Alert): boolean {
-  if (!atLeast(alert.severity, playbook.on.minSeverity)) return false;
-  return playbook.on.requires.every((need) => (need === 'pod' ? alert.pod?.uid !== undefined : alert[need] !== undefined));
-}
 
 /**
  * Whom the questions of a playbook are put to, about an alert of this severity. Where its envelope does not say, those who decide on incidents: on
@@ -205,27 +190,4 @@ export function levelsOf({ levels }: AnyPlaybook, severity: Severity, ofIncident
     withinMs: durationMs(within),
     ...((page === true || (page === 'critical' && severity === 'critical')) && { page: true as const }),
   }));
-}
-
-/** What a body runs once for: the pod's uid, the workload or the node; where the playbook is for all rules, each rule of it. */
-export function subjectKeyOf(playbook: AnyPlaybook, alert: Alert): string {
-  const subject = keyOfSubject(playbook, alert);
-  return playbook.on.rules === 'unanswered' ? `${subject}/rule:${sha256Hex(alert.rule).slice(0, 16)}` : subject;
-}
-
-function keyOfSubject(playbook: AnyPlaybook, alert: Alert): string {
-  if (playbook.per !== 'workload' && alert.pod) return `pod:${alert.pod.uid ?? `${alert.pod.namespace}/${alert.pod.name}`}`;
-  if (alert.workload) return `workload:${alert.workload.kind}/${alert.workload.namespace}/${alert.workload.name}`;
-  return `node:${alert.node ?? 'unknown'}`;
-}
-
-const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-/** Milliseconds of `15m`. @throws RangeError when it is not a duration. */
-export function durationMs(duration: Duration): number {
-  const match = /^(\d+(?:\.\d+)?)([smhd])$/.exec(duration);
-  const [, amount, unit] = match ?? [];
-  if (amount === undefined || (unit !== 's' && unit !== 'm' && unit !== 'h' && unit !== 'd'))
-    throw new RangeError(`not a duration: ${duration}`);
-  return Number(amount) * unitMs[unit];
 }

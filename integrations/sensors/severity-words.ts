@@ -1,3 +1,5 @@
+import type { Alert } from '../../core/alert/alert.ts';
+import { sensorText } from '../../core/alert/sensor-text.ts';
 import type { Severity } from '../../core/alert/severity.ts';
 
 /** How severities are spelt in the world, in lower case. */
@@ -28,4 +30,10 @@ const severityOfWord: Readonly<Record<string, Severity>> = {
 export function severityOfText(value: unknown): Severity | undefined {
   const word = typeof value === 'string' ? value.trim().toLowerCase() : '';
   return Object.hasOwn(severityOfWord, word) ? severityOfWord[word] : undefined;
+}
+
+/** How bad the sensor itself calls it, as it wrote it. */
+export function priorityOf(written: unknown): Pick<Alert, 'priority'> {
+  const priority = sensorText(typeof written === 'number' ? String(written) : written, 64);
+  return priority === undefined ? {} : { priority };
 }

@@ -24,7 +24,7 @@ export function enabledPlaybooks(
   { playbooks: { enabled } }: Pick<FileConfig, 'playbooks'>,
   playbooks: readonly AnyPlaybook[] = shipped,
 ): readonly AnyPlaybook[] {
-  return enabled === 'all' ? playbooks : playbooks.filter(({ id, on }) => enabled.includes(id) || on.rules === 'unanswered');
+  return enabled === 'all' ? playbooks : playbooks.filter(({ id, on }) => enabled.includes(id) || on.match === 'unanswered');
 }
 
 function idProblems(

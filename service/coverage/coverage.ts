@@ -1,5 +1,6 @@
 import type { Severity } from '../../core/alert/severity.ts';
-import { type AnyPlaybook, answering } from '../../core/playbook/playbook.ts';
+import { answering } from '../../core/playbook/answering.ts';
+import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import type { KnownRule, RulePlace, RuleSet } from '../../core/rules/known-rules.ts';
 import { alertOfRule } from './payloads.ts';
 
@@ -30,7 +31,7 @@ function coveredRule(playbooks: readonly AnyPlaybook[], rule: KnownRule): Covere
   const alerts = rule.places.map((place) => ({ place, alert: alertOfRule(rule, place) }));
   const answers = alerts.map(({ place, alert }): PlaceAnswer => {
     const found = alert ? answering(playbooks, alert) : [];
-    const ids = (isRest: boolean) => found.filter(({ on }) => (on.rules === 'unanswered') === isRest).map(({ id }) => id);
+    const ids = (isRest: boolean) => found.filter(({ on }) => (on.match === 'unanswered') === isRest).map(({ id }) => id);
     return { place, playbooks: ids(false), rest: ids(true) };
   });
   const [first] = alerts.flatMap(({ alert }) => alert ?? []);

@@ -223,7 +223,7 @@ export const partsWithout: Omit<ChokepointParts, 'actions'> = {
 /** A playbook `p` that uses these actions and asks who is on call, as the incidents do. */
 export function askingWith(actions: readonly RegisteredAction[], over: Partial<AnyPlaybook> = {}): Asking {
   const uses = Object.fromEntries(actions.map(({ declaration }) => [declaration.name, declaration]));
-  const on = { rules: [], minSeverity: 'low', requires: [] } as const;
+  const on = { match: { rule: 'none' }, minSeverity: 'low', requires: [] } as const;
   return {
     playbooks: [{ id: 'p', title: 'p', on, uses, levels: [{ group: 'oncall', within: '15m' }], ...over }],
     groups: ['oncall'],

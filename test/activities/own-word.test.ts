@@ -36,7 +36,7 @@ import {
  */
 
 const refused = 'FB_ERR_APPROVAL_INVALID';
-const quick: AnyPlaybook = { id: 'q', title: 'q', on: { rules: ['quick'], minSeverity: 'low', requires: [] }, uses: {} };
+const quick: AnyPlaybook = { id: 'q', title: 'q', on: { match: { rule: 'quick' }, minSeverity: 'low', requires: [] }, uses: {} };
 
 function asking(over: Partial<AnyPlaybook> = {}): Asking {
   const registered = [action(world, 'quarantine', 'reversible', { contains: true }), action(world, 'remove', 'destructive')];
@@ -112,7 +112,7 @@ describe('what the cell has heard itself', () => {
 
   test('so does a playbook that answers nothing less than critical', async () => {
     setUp();
-    setUp({ asking: asking({ on: { rules: [], minSeverity: 'critical', requires: [] } }) });
+    setUp({ asking: asking({ on: { match: { rule: 'none' }, minSeverity: 'critical', requires: [] } }) });
     world.noted = [noteOf(low)];
     expect(await refusal(chokepoint.undo({ call: low, reason: release() }, context))).toBe(refused);
   });
@@ -128,7 +128,7 @@ describe('what the cell has heard itself', () => {
       const called = alertOf({ rule, severity: 'low' });
       const known = heard({ alerts: [called] }, [
         ...playbooks.slice(1),
-        { ...quick, id: 'o', uses: {}, on: { ...quick.on, rules: ['other'] } },
+        { ...quick, id: 'o', uses: {}, on: { ...quick.on, match: { rule: 'other' } } },
       ]);
       setUp({ asking: asking(), incidents: known });
       expect(await refusal(chokepoint.apply(callOf('remove', { approval, playbook: 'q' }), context))).toBe(code);

@@ -63,7 +63,7 @@ export const miner = definePlaybook(
   {
     id: 'miner',
     title: 'Cut off a pod that mines',
-    on: { rules: ['Detect crypto miners'], minSeverity: 'high', requires: ['pod'] },
+    on: { match: { rule: 'Detect crypto miners' }, minSeverity: 'high', requires: ['pod'] },
     uses: { quarantinePod, openTicket },
   },
   async ({ alert, steps }) => {

@@ -3,7 +3,7 @@ import { scaleToZero, suspendRollout } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { type ListedPlaybook, playbooks } from '../../playbooks/index.ts';
 
-const on = (rule: string) => ({ rules: [rule], minSeverity: 'high', requires: ['pod', 'workload'] }) as const;
+const on = (rule: string) => ({ match: { rule }, minSeverity: 'high', requires: ['pod', 'workload'] }) as const;
 const levels = [{ group: 'oncall', within: '15m', page: true }] as const;
 
 const stopsRollouts = definePlaybook(

@@ -3,7 +3,7 @@ import { openTicket, snapshotPodState } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { type ListedPlaybook, playbooks } from '../../playbooks/index.ts';
 
-const on = (rule: string) => ({ rules: [rule], minSeverity: 'low', requires: ['pod'] }) as const;
+const on = (rule: string) => ({ match: { rule }, minSeverity: 'low', requires: ['pod'] }) as const;
 let spun = 0;
 
 const forgotToCount = definePlaybook(

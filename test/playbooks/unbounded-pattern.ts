@@ -3,7 +3,7 @@ import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { type ListedPlaybook, playbooks } from '../../playbooks/index.ts';
 
 const readsNames = definePlaybook(
-  { id: 'reads-names', title: 'Reads a title', on: { rules: ['Read'], minSeverity: 'low', requires: [] }, uses: {} },
+  { id: 'reads-names', title: 'Reads a title', on: { match: { rule: 'Read' }, minSeverity: 'low', requires: [] }, uses: {} },
   async ({ alert, note }) => {
     note(/^(\w+\s?)+$/i.test(alert.title) ? 'words' : 'something else');
   },

@@ -4,7 +4,7 @@
 import { captureProcesses, deletePod, killProcess, openTicket, quarantinePod, rotateSecret } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 
-const on = { rules: ['r'], minSeverity: 'critical' } as const;
+const on = { match: { rule: 'r' }, minSeverity: 'critical' } as const;
 const question = { question: 'q', onSilence: 's' } as const;
 
 export const withPod = definePlaybook(

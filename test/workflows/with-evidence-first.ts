@@ -7,7 +7,7 @@ const evidenceBeforeCut = definePlaybook(
   {
     id: 'evidence-before-cut',
     title: 'Keep evidence, then cut the pod off',
-    on: { rules: ['Drop and execute new binary in container'], minSeverity: 'critical', requires: ['pod'] },
+    on: { match: { rule: 'Drop and execute new binary in container' }, minSeverity: 'critical', requires: ['pod'] },
     uses: { quarantinePod, snapshotPodState },
     evidenceFirst: '30s',
   },

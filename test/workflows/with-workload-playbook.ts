@@ -7,7 +7,7 @@ const quarantineTheWorkload = definePlaybook(
   {
     id: 'quarantine-the-workload',
     title: 'Cut all pods of a workload off',
-    on: { rules: ['Drop and execute new binary in container'], minSeverity: 'critical', requires: ['workload'] },
+    on: { match: { rule: 'Drop and execute new binary in container' }, minSeverity: 'critical', requires: ['workload'] },
     per: 'workload',
     uses: { quarantineWorkload },
   },

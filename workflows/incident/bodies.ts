@@ -3,7 +3,7 @@ import { asksAgainFrom, covers, withKind } from '../../core/alert/coverage.ts';
 import { atLeast, severities } from '../../core/alert/severity.ts';
 import type { AlertCount } from '../../core/incident/incident.ts';
 import type { BodyState } from '../../core/incident/incident-state.ts';
-import { answering, subjectKeyOf } from '../../core/playbook/playbook.ts';
+import { answering, isFor, subjectKeyOf } from '../../core/playbook/answering.ts';
 import type { ListedPlaybook } from '../../playbooks/index.ts';
 import { stepFailure } from '../calls.ts';
 import { declarationOf } from '../declarations.ts';
@@ -165,7 +165,7 @@ export class Bodies {
       alert: body.alert.id,
       rule: body.alert.rule,
       severity: body.alert.severity,
-      ...(playbook.on.rules === 'unanswered' && !isNamed(this.#enabled, body.alert) && { unanswered: true }),
+      ...(playbook.on.match === 'unanswered' && !this.#enabled.some((one) => isFor(one, body.alert)) && { unanswered: true }),
     });
     try {
       await playbook.run(contextFor(this.#parts, playbook, body));
@@ -196,11 +196,6 @@ export class Bodies {
     if (!uncovered || !atLeast(uncovered.severity, asksAgainFrom) || this.#isHeld(uncovered)) return;
     this.#anew(bodyKey(playbook.id, body.state.subjectKey), playbook, uncovered);
   }
-}
-
-/** By a playbook that is enabled, whether or not it can do anything about this alert. */
-function isNamed(enabled: readonly ListedPlaybook[], { rule }: Alert): boolean {
-  return enabled.some(({ on: { rules } }) => rules !== 'unanswered' && rules.includes(rule));
 }
 
 function isOpen({ state }: BodyState): boolean {

@@ -1,4 +1,5 @@
-import { type Duration, durationMs, type StepResult } from '../../core/playbook/playbook.ts';
+import { type Duration, durationMs } from '../../core/playbook/duration.ts';
+import type { StepResult } from '../../core/playbook/playbook.ts';
 import type { IncidentModel } from '../incident/model.ts';
 import { condition } from '../world.ts';
 import type { StepOrder } from './step-calls.ts';

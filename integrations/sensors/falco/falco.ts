@@ -5,6 +5,7 @@ import { type DecodeContext, type Decoded, rejected, type Sensor } from '../../.
 import { firstKnown, objectOf, sensorText, timeText, wholeNumber } from '../../../core/alert/sensor-text.ts';
 import type { Severity } from '../../../core/alert/severity.ts';
 import { execRequestOf } from '../exec-request.ts';
+import { priorityOf } from '../severity-words.ts';
 import { observablesOf } from './observables.ts';
 import { nodeOf, placeOf } from './place.ts';
 
@@ -80,6 +81,7 @@ function alertOf({ cluster, event, fields, rule, time, output, host }: Parts): A
     sensor: 'falco',
     rule,
     severity: severityOf(event.priority),
+    ...priorityOf(event.priority),
     time,
     title: headline(output) ?? rule,
     cluster,

@@ -7,7 +7,7 @@ import { timeFromNanoseconds } from '../../../core/alert/sensor-time.ts';
 import { distinct, domainOf, observablesIn, observablesInCommand, pathOf } from '../observables.ts';
 import { containerRef, nodeOfHost, podRef, workloadRef } from '../place.ts';
 import { present } from '../present.ts';
-import { severityOfText } from '../severity-words.ts';
+import { priorityOf, severityOfText } from '../severity-words.ts';
 import { tagsOf } from '../tags.ts';
 
 /** The mount namespace by which gadgets find containers, under all its names. */
@@ -85,6 +85,7 @@ function alertOf(parts: {
     sensor: 'inspektor-gadget',
     rule,
     severity: severityOfText(event.severity) ?? 'unknown',
+    ...priorityOf(event.severity),
     time,
     title: titleOf({ rule, event, process }),
     cluster,

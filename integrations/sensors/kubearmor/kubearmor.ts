@@ -8,6 +8,7 @@ import type { Severity } from '../../../core/alert/severity.ts';
 import { distinct, domainOf, hashOf, ipOf, observablesInCommand, pathOf, userOf } from '../observables.ts';
 import { containerRef, nodeOfHost, podRef, workloadRef } from '../place.ts';
 import { present } from '../present.ts';
+import { priorityOf } from '../severity-words.ts';
 import { tagsOf } from '../tags.ts';
 
 type Fields = ReadonlyMap<string, unknown>;
@@ -108,6 +109,7 @@ function alertOf(parts: {
     sensor: 'kubearmor',
     rule,
     severity: severityOf(fields.get('severity')),
+    ...priorityOf(fields.get('severity')),
     time,
     title: sensorText(fields.get('message'), 200) ?? headline({ action, operation, resource: resource ?? process?.exe }),
     cluster,

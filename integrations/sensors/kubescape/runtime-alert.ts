@@ -7,6 +7,7 @@ import type { Severity } from '../../../core/alert/severity.ts';
 import { distinct, domainOf, hashOf, ipOf, observablesIn, observablesInCommand, pathOf, userOf } from '../observables.ts';
 import { containerRef, nodeName, podRef, workloadRef } from '../place.ts';
 import { present } from '../present.ts';
+import { priorityOf } from '../severity-words.ts';
 import { tagsOf } from '../tags.ts';
 
 /** What malware is called differs from file to file: playbooks and the configuration need one rule for all. */
@@ -83,6 +84,7 @@ function alertOf(parts: {
     sensor: 'kubescape',
     rule,
     severity: severityOf(event.severity),
+    ...priorityOf(event.severity),
     time,
     title: sensorText(event.message, 200) ?? sensorText(event.ruleDescription, 200) ?? name,
     cluster,

@@ -7,6 +7,7 @@ import { timeFromNanoseconds } from '../../../core/alert/sensor-time.ts';
 import { distinct, observablesIn, pathOf } from '../observables.ts';
 import { containerRef, nodeOfHost, podRef } from '../place.ts';
 import { present } from '../present.ts';
+import { priorityOf } from '../severity-words.ts';
 import { tagsOf } from '../tags.ts';
 import { attackOf, tacticTag } from './attack.ts';
 import { traceeSeverity } from './severity.ts';
@@ -79,6 +80,7 @@ function alertOf(parts: {
     sensor: 'tracee',
     rule,
     severity: traceeSeverity(properties?.Severity),
+    ...priorityOf(properties?.Severity),
     time,
     title:
       sensorText(properties?.signatureName, 200) ??

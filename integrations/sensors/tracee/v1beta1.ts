@@ -7,6 +7,7 @@ import { timeFromNanoseconds } from '../../../core/alert/sensor-time.ts';
 import { distinct, observablesIn, pathOf } from '../observables.ts';
 import { containerRef, podRef } from '../place.ts';
 import { present } from '../present.ts';
+import { priorityOf } from '../severity-words.ts';
 import { tagsOf } from '../tags.ts';
 import { tacticTag } from './attack.ts';
 import { traceeSeverity } from './severity.ts';
@@ -74,6 +75,7 @@ function alertOf(parts: {
     rule,
     // protojson leaves out the zero value, which is INFO.
     severity: threat.severity === undefined ? 'info' : traceeSeverity(threat.severity),
+    ...priorityOf(threat.severity),
     time,
     title: sensorText(threat.name, 200) ?? sensorText(threat.description, 200) ?? rule,
     cluster,

@@ -1,17 +1,20 @@
 import type { Command } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
+import { matchText } from '../../../core/playbook/match-text.ts';
 import type { AnyPlaybook } from '../../../core/playbook/playbook.ts';
 import { playbooks as all } from '../../../playbooks/index.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printFacts, printJson, printTable, styled } from '../output.ts';
 import { registerCoverageCommand } from './coverage.ts';
 
-function described({ id, title, on, per, uses, levels, headStart, evidenceFirst }: AnyPlaybook) {
+function described({ id, title, on, per, priority, exclusive, uses, levels, headStart, evidenceFirst }: AnyPlaybook) {
   return {
     id,
     title,
     on,
     per: per ?? 'pod',
+    priority: priority ?? 0,
+    exclusive: exclusive ?? false,
     levels: levels ?? null,
     headStart: headStart ?? null,
     evidenceFirst: evidenceFirst ?? null,
@@ -62,10 +65,11 @@ function show(id: string, options: CommonOptions): void {
   print(styled('bold', shown.title));
   printFacts([
     ['playbook', shown.id],
-    ['rules', shown.on.rules === 'unanswered' ? 'all that no other playbook answers' : shown.on.rules.join('; ')],
+    ['answers', shown.on.match === 'unanswered' ? 'all that no other playbook answers' : matchText(shown.on.match)],
     ['from severity', shown.on.minSeverity],
     ['needs', shown.on.requires.join(', ') || 'nothing'],
     ['runs once per', shown.per],
+    ['priority', `${shown.priority}${shown.exclusive ? ', and none of less priority answers what it answers' : ''}`],
     ['asks', asksText(playbook)],
     ['head start', shown.headStart ?? 'none'],
     ['evidence first', shown.evidenceFirst === null ? 'no, beside containment' : `yes, at most ${shown.evidenceFirst}`],

@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import type { Alert } from '../../../core/alert/alert.ts';
 import { ownRules, ownSensor } from '../../../core/alert/own-alerts.ts';
 import { headStartOf } from '../../../core/incident/head-start.ts';
-import { matches } from '../../../core/playbook/playbook.ts';
+import { matches } from '../../../core/playbook/answering.ts';
+import { exactRules } from '../../../core/playbook/match-alert.ts';
 import { sensors } from '../../../integrations/sensors/index.ts';
 import { playbooks } from '../../../playbooks/index.ts';
 
@@ -25,7 +26,9 @@ const alert: Alert = {
 const subject = { kind: 'workload', cluster: 'lab', namespace: 'shop', ownerKind: 'Deployment', name: 'cart' } as const;
 const answering = (change: Partial<Alert>): readonly string[] =>
   playbooks.filter((playbook) => matches(playbook, { ...alert, ...change })).map(({ id }) => id);
-const everyRule = [...new Set(playbooks.flatMap(({ on }) => (on.rules === 'unanswered' ? [] : on.rules)))];
+const everyRule = [
+  ...new Set(playbooks.flatMap(({ on }) => (on.match === 'unanswered' ? [] : [...(exactRules(on.match) ?? [])]))),
+];
 const everySensor = [...sensors.map(({ name }) => name), 'house-made'];
 
 describe('a rule of Firebreak’s own', () => {

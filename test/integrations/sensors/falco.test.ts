@@ -36,6 +36,7 @@ describe('what a real Falco posted', () => {
       sensor: 'falco',
       rule: 'Read sensitive file untrusted',
       severity: 'medium',
+      priority: 'Warning',
       time: '2026-11-24T21:41:44.626143713Z',
       title: 'Sensitive file opened for reading by non-trusted program',
       cluster: 'lab',

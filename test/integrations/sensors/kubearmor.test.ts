@@ -10,6 +10,7 @@ describe('a matched policy', () => {
       sensor: 'kubearmor',
       rule: 'ksp-preset-block-fileless',
       severity: 'high',
+      priority: '8',
       time: '2026-06-01T10:00:01.450811Z',
       title: 'Fileless execution is blocked',
       cluster: 'lab',

@@ -11,6 +11,7 @@ describe('what the node agent posts itself', () => {
       sensor: 'kubescape',
       rule: 'Unexpected process launched',
       severity: 'critical',
+      priority: '10',
       time: '2026-06-01T10:00:00.123456789Z',
       title: 'Unexpected process launched: /usr/bin/curl in: app',
       cluster: 'lab',

@@ -21,7 +21,7 @@ function fileWith(sections: object) {
 }
 
 function playbook(id: string, more: Partial<AnyPlaybook> = {}): AnyPlaybook {
-  const on = { rules: ['A rule'], minSeverity: 'critical' as const, requires: [] };
+  const on = { match: { rule: 'A rule' }, minSeverity: 'critical' as const, requires: [] };
   return definePlaybook({ id, title: `The playbook ${id}`, on, uses: { quarantinePod }, ...more }, async () => undefined);
 }
 

@@ -48,7 +48,7 @@ test('has no head start, which would contain first', () => {
   const envelope = {
     id: 'both',
     title: 'Both',
-    on: { rules: ['x'], minSeverity: 'critical', requires: ['pod'] },
+    on: { match: { rule: 'x' }, minSeverity: 'critical', requires: ['pod'] },
     uses: { quarantinePod },
     headStart: 'quarantinePod',
     evidenceFirst: '30s',

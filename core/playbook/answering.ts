@@ -1,0 +1,92 @@
+import type { Alert } from '../alert/alert.ts';
+import { mayCarryRule, ownSensor } from '../alert/own-alerts.ts';
+import { atLeast } from '../alert/severity.ts';
+import { sha256Hex } from '../text/digest.ts';
+import type { Match } from './match.ts';
+import { exactRules, matchAlert } from './match-alert.ts';
+import type { AnyPlaybook } from './playbook.ts';
+
+/** Whether the envelope asks for this alert. A rule of Firebreak's own counts only from Firebreak: no sensor gives a person's order. */
+export function matches(playbook: AnyPlaybook, alert: Alert): boolean {
+  const { match } = playbook.on;
+  if (match === 'unanswered' || !mayCarryRule(alert) || !concerns(playbook, alert)) return false;
+  // What a person has ordered is for the playbook of that order, and not for whatever answers all of a severity or a namespace.
+  if (alert.sensor === ownSensor && exactRules(match)?.has(alert.rule) !== true) return false;
+  return matchAlert(match, alert) === true;
+}
+
+/** Places in a list of playbooks by the rules that these name, so that an alert is compared with few of them. */
+interface ByRule {
+  readonly named: ReadonlyMap<string, readonly number[]>;
+  /** Those that answer alerts of any rule. */
+  readonly others: readonly number[];
+}
+
+/** Made once for each list: whoever asks does so for every alert. */
+const known = new WeakMap<readonly AnyPlaybook[], ByRule>();
+
+function byRule(playbooks: readonly AnyPlaybook[]): ByRule {
+  const found = known.get(playbooks);
+  if (found) return found;
+  const others: number[] = [];
+  const named = new Map<string, number[]>();
+  for (const [place, { on }] of playbooks.entries()) {
+    if (on.match === 'unanswered') continue;
+    const rules = exactRules(on.match);
+    if (!rules) others.push(place);
+    for (const rule of rules ?? []) named.set(rule, [...(named.get(rule) ?? []), place]);
+  }
+  const made = { named, others };
+  known.set(playbooks, made);
+  return made;
+}
+
+/**
+ * Those of the enabled playbooks that answer this alert, the ones of most priority first: where no other does, the ones for what is unanswered.
+ * The list is looked through once: another one is asked about by another list.
+ */
+export function answering<P extends AnyPlaybook>(playbooks: readonly P[], alert: Alert): readonly P[] {
+  const { named, others } = byRule(playbooks);
+  const places = [...(named.get(alert.rule) ?? []), ...others].sort((a, b) => a - b);
+  const answers = places.flatMap((place) => {
+    const playbook = playbooks[place];
+    return playbook && matches(playbook, alert) ? [playbook] : [];
+  });
+  if (answers.length === 0) return playbooks.filter(({ on }) => on.match === 'unanswered').filter((one) => concerns(one, alert));
+  const ranked = answers.sort((a, b) => priorityOf(b) - priorityOf(a));
+  const alone = ranked.find(({ exclusive }) => exclusive === true);
+  return alone ? ranked.filter((one) => priorityOf(one) >= priorityOf(alone)) : ranked;
+}
+
+function priorityOf({ priority = 0 }: AnyPlaybook): number {
+  return priority;
+}
+
+/** Whether a playbook is made for alerts of this rule, whether or not it can do anything about this one. */
+export function isFor(playbook: AnyPlaybook, { rule, sensor }: Alert): boolean {
+  const { match } = playbook.on;
+  return match !== 'unanswered' && asksForRule(match) && matchAlert(match, { rule, sensor }) !== false;
+}
+
+/** One of all severities or namespaces is for no rule. */
+function asksForRule({ rule, all = [], any = [] }: Match): boolean {
+  return rule !== undefined || [...all, ...any].some(asksForRule);
+}
+
+function concerns(playbook: AnyPlaybook, alert: Alert): boolean {
+  if (!atLeast(alert.severity, playbook.on.minSeverity)) return false;
+  return playbook.on.requires.every((need) => (need === 'pod' ? alert.pod?.uid !== undefined : alert[need] !== undefined));
+}
+
+/** What a body runs once for: the pod's uid, the workload or the node; where the playbook is for all rules, each rule of it. */
+export function subjectKeyOf(playbook: AnyPlaybook, alert: Alert): string {
+  const subject = keyOfSubject(playbook, alert);
+  return playbook.on.match === 'unanswered' ? `${subject}/rule:${sha256Hex(alert.rule).slice(0, 16)}` : subject;
+}
+
+function keyOfSubject({ per = 'pod' }: AnyPlaybook, { pod, workload, node }: Alert): string {
+  if (per === 'node' && node !== undefined) return `node:${node}`;
+  if (per === 'pod' && pod) return `pod:${pod.uid ?? `${pod.namespace}/${pod.name}`}`;
+  if (workload) return `workload:${workload.kind}/${workload.namespace}/${workload.name}`;
+  return pod ? `pod:${pod.uid ?? `${pod.namespace}/${pod.name}`}` : `node:${node ?? 'unknown'}`;
+}

@@ -1,0 +1,222 @@
+import { isOpen } from '../action/change-window.ts';
+import type { Alert } from '../alert/alert.ts';
+import { tacticId } from '../alert/mitre.ts';
+import { parseReference, placeOf } from '../cluster/image-reference.ts';
+import { globPattern, linearPattern } from '../text/linear-pattern.ts';
+import type { Match, MatchFields, OneOrMore, TextPattern } from './match.ts';
+
+/** Whether something is so; undefined where it is not known. */
+export type Known = boolean | undefined;
+
+/** What a match is asked about: an alert, or the part of it that is known (the name of a rule). */
+export type MatchedAlert = Partial<Alert>;
+
+type Test = (alert: MatchedAlert) => Known;
+type TextTest = (text: string) => boolean;
+
+/** Compiled once for each match, when it is first asked: patterns and lists are the same for every alert. */
+const compiled = new WeakMap<Match, Test>();
+
+/**
+ * Whether an alert is one of those that a match means; undefined where something that it depends on is not known. What is not known matches nothing,
+ * and to say `not` of it matches nothing either: ask for `=== true`.
+ *
+ * @throws RangeError for a match that `problemsOfMatch` has something to say about
+ */
+export function matchAlert(match: Match, alert: MatchedAlert): Known {
+  const known = compiled.get(match);
+  if (known) return known(alert);
+  const test = testOf(match);
+  compiled.set(match, test);
+  return test(alert);
+}
+
+/** The rules that a match is bound to by their exact names; undefined where others may match too. */
+export function exactRules(match: Match): ReadonlySet<string> | undefined {
+  const { rule, all = [], any } = match;
+  const named = listOf(rule);
+  const own =
+    rule !== undefined && named.every((one) => typeof one === 'string') ? new Set(named.map((one) => String(one))) : undefined;
+  const others = any?.map(exactRules);
+  const ofAny = others?.every((one) => one !== undefined) ? new Set(others.flatMap((one) => [...(one ?? [])])) : undefined;
+  return [own, ofAny, ...all.map(exactRules)].reduce(inBoth);
+}
+
+function inBoth(left: ReadonlySet<string> | undefined, right: ReadonlySet<string> | undefined): ReadonlySet<string> | undefined {
+  return left && right ? new Set([...left].filter((one) => right.has(one))) : (left ?? right);
+}
+
+function listOf<T>(value: OneOrMore<T> | undefined): readonly T[] {
+  return value === undefined ? [] : Array.isArray(value) ? value : [value as T];
+}
+
+/** One that does not hold decides, whatever else is unknown. */
+function allOf(tests: readonly Test[]): Test {
+  return (alert) => {
+    let all: Known = true;
+    for (const test of tests) {
+      const one = test(alert);
+      if (one === false) return false;
+      if (one === undefined) all = undefined;
+    }
+    return all;
+  };
+}
+
+function anyOf(tests: readonly Test[]): Test {
+  return (alert) => {
+    let any: Known = false;
+    for (const test of tests) {
+      const one = test(alert);
+      if (one === true) return true;
+      if (one === undefined) any = undefined;
+    }
+    return any;
+  };
+}
+
+function notOf(test: Test): Test {
+  return (alert) => {
+    const one = test(alert);
+    return one === undefined ? undefined : !one;
+  };
+}
+
+/** Whether one text is as any of these patterns say. */
+function textTest(patterns: OneOrMore<TextPattern>): TextTest {
+  const list = listOf(patterns);
+  const exact = new Set(list.filter((one) => typeof one === 'string'));
+  const others = list.flatMap((one) => {
+    if (typeof one === 'string') return [];
+    return 'glob' in one ? globPattern(one.glob) : linearPattern(one.regex, { ignoreCase: one.ignoreCase === true });
+  });
+  return (text) => exact.has(text) || others.some((pattern) => pattern.matches(text));
+}
+
+/** Of one text that an alert may have. */
+function ofText(
+  patterns: OneOrMore<TextPattern> | undefined,
+  read: (alert: MatchedAlert) => string | undefined,
+): readonly Test[] {
+  if (patterns === undefined) return [];
+  const test = textTest(patterns);
+  return [
+    (alert) => {
+      const text = read(alert);
+      return text === undefined ? undefined : test(text);
+    },
+  ];
+}
+
+/** Of texts of which an alert may have several: one of them is enough. */
+function ofList(read: (alert: MatchedAlert) => readonly string[] | undefined, isOne: TextTest): Test {
+  return (alert) => read(alert)?.some(isOne);
+}
+
+function testOf(match: Match): Test {
+  const { any, all = [], not } = match;
+  const tests = [
+    ...fieldTests(match),
+    ...all.map(testOf),
+    ...(any ? [anyOf(any.map(testOf))] : []),
+    ...(not ? [notOf(testOf(not))] : []),
+  ];
+  return allOf(tests);
+}
+
+function fieldTests(fields: MatchFields): readonly Test[] {
+  const { workload = {}, process = {}, labels = {}, window } = fields;
+  return [
+    ...ofText(fields.rule, ({ rule }) => rule),
+    ...ofText(fields.sensor, ({ sensor }) => sensor),
+    ...severityTest(fields.severity),
+    ...ofText(fields.priority, ({ priority }) => priority),
+    ...ofText(fields.node, ({ node }) => node),
+    ...ofText(fields.namespace, namespaceOf),
+    ...(fields.tag === undefined ? [] : [ofList(({ tags }) => tags, textTest(fields.tag))]),
+    ...techniqueTest(fields.technique),
+    ...tacticTest(fields.tactic),
+    ...ofText(workload.kind, (alert) => sureWorkload(alert)?.kind),
+    ...ofText(workload.name, (alert) => sureWorkload(alert)?.name),
+    ...Object.entries(labels).map(([key, patterns]) => labelTest(key, patterns)),
+    ...imageTests(fields.image),
+    ...ofText(process.name, (alert) => alert.process?.name),
+    ...ofText(process.path, (alert) => alert.process?.exe),
+    ...ofText(process.arguments, (alert) => alert.process?.commandLine),
+    ...ofText(process.parent, (alert) => alert.process?.parent),
+    ...ofText(process.user, (alert) => alert.process?.user),
+    ...(window ? [windowTest(window)] : []),
+  ];
+}
+
+function severityTest(severities: MatchFields['severity']): readonly Test[] {
+  if (severities === undefined) return [];
+  const wanted = new Set(listOf(severities));
+  return [
+    ({ severity }) => {
+      if (severity === undefined) return undefined;
+      // Named, `unknown` is what is asked for; else it is what the word says.
+      return wanted.has(severity) || (severity === 'unknown' ? undefined : false);
+    },
+  ];
+}
+
+function techniqueTest(techniques: MatchFields['technique']): readonly Test[] {
+  if (techniques === undefined) return [];
+  const wanted = listOf(techniques).map((id) => id.toUpperCase());
+  return [
+    ofList(
+      ({ mitre }) => mitre,
+      (id) => wanted.some((one) => id === one || id.startsWith(`${one}.`)),
+    ),
+  ];
+}
+
+function tacticTest(tactics: MatchFields['tactic']): readonly Test[] {
+  if (tactics === undefined) return [];
+  const wanted = new Set(listOf(tactics).map((one) => tacticId(one) ?? one));
+  return [
+    ofList(
+      ({ mitre }) => mitre,
+      (id) => wanted.has(id),
+    ),
+  ];
+}
+
+function namespaceOf({ pod, workload, apiRequest }: MatchedAlert): string | undefined {
+  return pod?.namespace ?? workload?.namespace ?? apiRequest?.namespace;
+}
+
+/** A guess from a pod's name is no knowledge: whoever may name a pod would say which workload it is. */
+function sureWorkload({ workload }: MatchedAlert): MatchedAlert['workload'] {
+  return workload?.guessed === true ? undefined : workload;
+}
+
+function labelTest(key: string, patterns: OneOrMore<TextPattern>): Test {
+  const test = textTest(patterns);
+  return ({ facts }) => {
+    const value = facts?.labels?.[key];
+    if (value === undefined) return undefined;
+    return value !== null && test(value);
+  };
+}
+
+function imageTests(image: MatchFields['image'] = {}): readonly Test[] {
+  const reference = ({ container }: MatchedAlert) =>
+    container?.image === undefined ? undefined : parseReference(container.image);
+  const place = (alert: MatchedAlert) => {
+    const named = reference(alert);
+    return named && placeOf(named.repository);
+  };
+  return [
+    ...ofText(image.registry, (alert) => place(alert)?.host),
+    ...ofText(image.repository, (alert) => place(alert)?.path),
+    ...ofText(image.tag, (alert) => reference(alert)?.tag),
+    ...ofText(image.digest, ({ container }) => container?.digest),
+  ];
+}
+
+/** By the intake's clock: the sensor's is the node's, whom an attacker may own. */
+function windowTest(window: NonNullable<MatchFields['window']>): Test {
+  return ({ receivedAt }) => (receivedAt === undefined ? undefined : isOpen(window, Date.parse(receivedAt)));
+}

@@ -1,0 +1,129 @@
+import { weekdays } from '../action/change-window.ts';
+import { tacticId } from '../alert/mitre.ts';
+import { severities } from '../alert/severity.ts';
+import { isTimeZone } from '../people/local-time.ts';
+import { globPattern, linearPattern } from '../text/linear-pattern.ts';
+import { isObject } from '../text/plain-json.ts';
+import type { Match } from './match.ts';
+
+const textFields = ['rule', 'sensor', 'priority', 'tag', 'node', 'namespace'] as const;
+const groups = {
+  workload: ['kind', 'name'],
+  image: ['registry', 'repository', 'tag', 'digest'],
+  process: ['name', 'path', 'arguments', 'parent', 'user'],
+} as const;
+const otherFields = ['severity', 'technique', 'tactic', 'labels', 'window', 'any', 'all', 'not'] as const;
+const known: ReadonlySet<string> = new Set([...textFields, ...Object.keys(groups), ...otherFields]);
+const deepest = 10;
+
+/**
+ * What is wrong with a match, one sentence each, with the place of it. Whoever writes playbooks in JavaScript has no compiler to say so, and no compiler
+ * reads patterns.
+ */
+export function problemsOfMatch(match: unknown, place = 'on.match', depth = 0): readonly string[] {
+  if (!isObject(match)) return [`${place} has to be an object such as { rule: '…' }, or 'unanswered'`];
+  if (depth > deepest) return [`${place} is nested more than ${deepest} deep`];
+  const fields = Object.keys(match).filter((field) => match[field] !== undefined);
+  if (fields.length === 0) return [`${place} says nothing, and would match every alert: name a rule, a severity, a namespace …`];
+  return fields.flatMap((field) => fieldProblems(field, match[field], `${place}.${field}`, depth));
+}
+
+function fieldProblems(field: string, value: unknown, place: string, depth: number): readonly string[] {
+  if (!known.has(field)) return [`${place} is not known; there are ${[...known].join(', ')}`];
+  if (field === 'not') return problemsOfMatch(value, place, depth + 1);
+  if (field === 'any' || field === 'all') {
+    if (!Array.isArray(value) || value.length === 0) return [`${place} has to be a list of at least one match`];
+    return value.flatMap((one, at) => problemsOfMatch(one, `${place}[${at}]`, depth + 1));
+  }
+  if (field === 'severity')
+    return oneOf(value, place, (one) => severities.some((severity) => severity === one), severities.join(', '));
+  if (field === 'technique')
+    return oneOf(value, place, (one) => /^T\d{4}(\.\d{3})?$/i.test(one), 'ids such as T1059 or T1059.004');
+  if (field === 'tactic')
+    return oneOf(value, place, (one) => tacticId(one) !== undefined, 'ids such as TA0006, or names such as credential_access');
+  if (field === 'window') return windowProblems(value, place);
+  if (field === 'labels') return isObject(value) ? groupProblems(value, place) : [`${place} has to be an object of labels`];
+  if (field === 'workload' || field === 'image' || field === 'process') {
+    if (!isObject(value)) return [`${place} has to be an object`];
+    const allowed: readonly string[] = groups[field];
+    const unknown = Object.keys(value).filter((name) => !allowed.includes(name));
+    return [
+      ...unknown.map((name) => `${place}.${name} is not known; there are ${allowed.join(', ')}`),
+      ...groupProblems(value, place),
+    ];
+  }
+  return textProblems(value, place);
+}
+
+function groupProblems(group: Readonly<Record<string, unknown>>, place: string): readonly string[] {
+  const entries = Object.entries(group).filter(([, value]) => value !== undefined);
+  if (entries.length === 0) return [`${place} says nothing`];
+  return entries.flatMap(([name, value]) => textProblems(value, `${place}.${name}`));
+}
+
+function listed(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [value];
+}
+
+function oneOf(value: unknown, place: string, isOne: (text: string) => boolean, names: string): readonly string[] {
+  const list = listed(value);
+  if (list.length === 0) return [`${place} is an empty list, which matches nothing`];
+  return list.flatMap((one) =>
+    typeof one === 'string' && isOne(one) ? [] : [`${place}: ${JSON.stringify(one)} is none; there are ${names}`],
+  );
+}
+
+function textProblems(value: unknown, place: string): readonly string[] {
+  const list = listed(value);
+  if (list.length === 0) return [`${place} is an empty list, which matches nothing`];
+  return list.flatMap((one) => patternProblems(one, place));
+}
+
+function patternProblems(one: unknown, place: string): readonly string[] {
+  if (typeof one === 'string') return one === '' ? [`${place} is an empty text, which no alert has`] : [];
+  if (!isObject(one)) return [`${place} has to be a text, glob('…') or regex('…'), not ${JSON.stringify(one) ?? typeof one}`];
+  if (one instanceof RegExp) return [`${place}: write regex('…') and not /…/: patterns are data here, and take linear time`];
+  const { glob, regex, ignoreCase } = one;
+  try {
+    if (typeof glob === 'string' && regex === undefined) globPattern(glob);
+    else if (typeof regex === 'string' && glob === undefined) linearPattern(regex, { ignoreCase: ignoreCase === true });
+    else return [`${place} has to be a text, glob('…') or regex('…')`];
+    return [];
+  } catch (error) {
+    return [
+      `${place}: ${JSON.stringify(glob ?? regex)} cannot be run: ${error instanceof Error ? error.message : 'it is no pattern'}`,
+    ];
+  }
+}
+
+const timeOfDay = /^(?:[01]\d|2[0-3]):[0-5]\d$/;
+
+function windowProblems(value: unknown, place: string): readonly string[] {
+  if (!isObject(value)) return [`${place} has to be { timeZone, open: [{ days, from, until }] }`];
+  const { timeZone, open } = value;
+  const zone = typeof timeZone === 'string' && isTimeZone(timeZone);
+  return [
+    ...(zone ? [] : [`${place}.timeZone has to be a time zone of the IANA, such as Europe/Berlin`]),
+    ...(Array.isArray(open) && open.length > 0
+      ? open.flatMap((one, at) => openProblems(one, `${place}.open[${at}]`))
+      : [`${place}.open has to be a list of times`]),
+  ];
+}
+
+function openProblems(value: unknown, place: string): readonly string[] {
+  if (!isObject(value)) return [`${place} has to be { days, from, until }`];
+  const { days, from, until } = value;
+  const isTime = (text: unknown): boolean => typeof text === 'string' && timeOfDay.test(text);
+  const areDays = Array.isArray(days) && days.length > 0 && days.every((day) => weekdays.some((one) => one === day));
+  return [
+    ...(areDays ? [] : [`${place}.days has to be a list of ${weekdays.join(', ')}`]),
+    ...(isTime(from) && isTime(until) ? [] : [`${place}: from and until have to be times of day such as 22:00`]),
+    ...(from === until ? [`${place} ends when it begins: for whole days write two windows`] : []),
+  ];
+}
+
+/** @throws TypeError with everything that is wrong with it */
+export function assertMatch(match: Match, who: string): void {
+  const problems = problemsOfMatch(match);
+  if (problems.length > 0) throw new TypeError(`${who}: ${problems.join('; ')}`);
+}

@@ -1,0 +1,42 @@
+import type { Match, OneOrMore, TextPattern } from './match.ts';
+
+type Written = OneOrMore<TextPattern>;
+
+/** A match as people read it: `rule “A” or “B”, and severity critical`. */
+export function matchText(match: Match): string {
+  const { any, all = [], not, workload = {}, image = {}, process = {}, labels = {}, window, ...plain } = match;
+  const groups = { workload, image, process, label: labels } as const;
+  const parts = [
+    ...Object.entries(plain).flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${valueText(value)}`])),
+    ...Object.entries(groups).flatMap(([group, fields]) =>
+      Object.entries<Written | undefined>(fields).flatMap(([name, value]) =>
+        value === undefined ? [] : [`${group} ${name} ${valueText(value)}`],
+      ),
+    ),
+    ...(window ? [windowText(window)] : []),
+    ...all.map(inBrackets),
+    ...(any ? [`(${any.map(inBrackets).join(' or ')})`] : []),
+    ...(not ? [`not ${inBrackets(not)}`] : []),
+  ];
+  return parts.join(', and ');
+}
+
+function inBrackets(match: Match): string {
+  const text = matchText(match);
+  return text.includes(', and ') ? `(${text})` : text;
+}
+
+function valueText(value: Written): string {
+  const list: readonly TextPattern[] = typeof value === 'string' || !('length' in value) ? [value] : value;
+  return list.map(patternText).join(' or ');
+}
+
+function patternText(pattern: TextPattern): string {
+  if (typeof pattern === 'string') return `“${pattern}”`;
+  return 'glob' in pattern ? `like “${pattern.glob}”` : `as /${pattern.regex}/${pattern.ignoreCase ? 'i' : ''}`;
+}
+
+function windowText({ timeZone, open }: NonNullable<Match['window']>): string {
+  const times = open.map(({ days, from, until }) => `${days.join(' ')} ${from}–${until}`).join(', ');
+  return `at ${times} (${timeZone})`;
+}

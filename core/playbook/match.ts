@@ -1,0 +1,86 @@
+import type { OpenTimes } from '../action/change-window.ts';
+import type { Severity } from '../alert/severity.ts';
+
+/** A text with wildcards: see `glob`. */
+export interface Glob {
+  readonly glob: string;
+}
+
+/** A regular expression that takes linear time: see `regex`. */
+export interface Regex {
+  readonly regex: string;
+  readonly ignoreCase?: true;
+}
+
+/** A text that has to be exactly this, or a pattern of it. */
+export type TextPattern = string | Glob | Regex;
+
+export type OneOrMore<T> = T | readonly T[];
+
+/**
+ * A text with wildcards: `*` stands for any text, `/` and none among them, and `?` for one character. The whole text has to match, by its case.
+ *
+ * @example on: { match: { rule: glob('Run shell*') }, … }
+ */
+export function glob(pattern: string): Glob {
+  return { glob: pattern };
+}
+
+/**
+ * A regular expression, which may match anywhere in the text. It takes linear time, so a text of an attacker can keep nothing busy: it means what it
+ * means in JavaScript, without back references and without looking around. `definePlaybook` refuses what it cannot run.
+ *
+ * @example on: { match: { process: { arguments: regex('\\bxmrig\\b|--donate-level', { ignoreCase: true }) } }, … }
+ */
+export function regex(pattern: string, options: { readonly ignoreCase?: true } = {}): Regex {
+  return { regex: pattern, ...options };
+}
+
+/** Which alerts are meant. What is not known of an alert matches nothing, and its `not` matches nothing either. */
+export interface MatchFields {
+  readonly rule?: OneOrMore<TextPattern>;
+  /** `falco`, `tetragon` … */
+  readonly sensor?: OneOrMore<TextPattern>;
+  readonly severity?: OneOrMore<Severity>;
+  /** How bad the sensor itself called it, in its own words: `Warning` of Falco. */
+  readonly priority?: OneOrMore<TextPattern>;
+  readonly tag?: OneOrMore<TextPattern>;
+  /** ATT&CK id: `T1059` with all that is below it, `T1059.004` alone. */
+  readonly technique?: OneOrMore<string>;
+  /** ATT&CK tactic, by its id or its name: `TA0006`, `credential_access`. */
+  readonly tactic?: OneOrMore<string>;
+  readonly node?: OneOrMore<TextPattern>;
+  /** Of the pod, the workload, or what a request to the API server is about. */
+  readonly namespace?: OneOrMore<TextPattern>;
+  /** Only where the cluster itself has told which workload it is. */
+  readonly workload?: { readonly kind?: OneOrMore<TextPattern>; readonly name?: OneOrMore<TextPattern> };
+  /** Of the pod: those that its workload gives to all its pods. */
+  readonly labels?: Readonly<Record<string, OneOrMore<TextPattern>>>;
+  readonly image?: {
+    /** `docker.io` where the image names none. */
+    readonly registry?: OneOrMore<TextPattern>;
+    /** Without the registry: `library/redis`. */
+    readonly repository?: OneOrMore<TextPattern>;
+    readonly tag?: OneOrMore<TextPattern>;
+    /** `sha256:` and 64 hexadecimal digits. */
+    readonly digest?: OneOrMore<TextPattern>;
+  };
+  readonly process?: {
+    readonly name?: OneOrMore<TextPattern>;
+    /** Of the executable. */
+    readonly path?: OneOrMore<TextPattern>;
+    /** The command line. */
+    readonly arguments?: OneOrMore<TextPattern>;
+    readonly parent?: OneOrMore<TextPattern>;
+    readonly user?: OneOrMore<TextPattern>;
+  };
+  /** The intake took it at such a time, by the wall clock of a time zone. */
+  readonly window?: { readonly timeZone: string; readonly open: readonly OpenTimes[] };
+}
+
+/** All fields of it hold; in a list any of its entries. `any`, `all` and `not` combine others. */
+export interface Match extends MatchFields {
+  readonly any?: readonly Match[];
+  readonly all?: readonly Match[];
+  readonly not?: Match;
+}

@@ -1,0 +1,122 @@
+import { describe, expect, test } from '@jest/globals';
+import { quarantinePod } from '../../../core/actions/index.ts';
+import type { Alert } from '../../../core/alert/alert.ts';
+import { ownRules, ownSensor } from '../../../core/alert/own-alerts.ts';
+import { headStartOf } from '../../../core/incident/head-start.ts';
+import { answering, isFor, subjectKeyOf } from '../../../core/playbook/answering.ts';
+import { glob, type Match, regex } from '../../../core/playbook/match.ts';
+import { type AnyPlaybook, definePlaybook } from '../../../core/playbook/playbook.ts';
+
+const alert: Alert = {
+  id: '0123456789abcdef0123456789abcdef',
+  sensor: 'falco',
+  rule: 'Run shell untrusted',
+  severity: 'critical',
+  time: '2026-11-27T22:30:00Z',
+  title: 'A shell',
+  cluster: 'lab',
+  node: 'node-7',
+  pod: { namespace: 'shop', name: 'cart-1', uid: 'uid-1' },
+  workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' },
+  observables: [],
+  tags: [],
+  mitre: [],
+};
+function playbook(id: string, match: Match | 'unanswered', over: Partial<AnyPlaybook> = {}): AnyPlaybook {
+  return { id, title: id, on: { match, minSeverity: 'low', requires: [] }, uses: {}, ...over };
+}
+const idsOf = (playbooks: readonly AnyPlaybook[], given: Alert = alert): readonly string[] =>
+  answering(playbooks, given).map(({ id }) => id);
+
+describe('of several playbooks', () => {
+  const exact = playbook('exact', { rule: 'Run shell untrusted' });
+  const like = playbook('like', { rule: glob('Run *') });
+  const wide = playbook('wide', { severity: 'critical' });
+  const rest = playbook('rest', 'unanswered');
+
+  test('each that matches answers, in the order of the list', () => {
+    expect(idsOf([wide, exact, rest, like])).toEqual(['wide', 'exact', 'like']);
+    expect(idsOf([wide, exact, rest, like], { ...alert, rule: 'Another' })).toEqual(['wide']);
+    expect(idsOf([exact, rest, like], { ...alert, rule: 'Another' })).toEqual(['rest']);
+  });
+
+  test('the one of most priority comes first', () => {
+    expect(idsOf([wide, { ...exact, priority: 5 }, { ...like, priority: 10 }])).toEqual(['like', 'exact', 'wide']);
+  });
+
+  test('an exclusive one keeps those of less priority away, where it answers', () => {
+    const alone = { ...exact, priority: 5, exclusive: true } as const;
+    expect(idsOf([wide, alone, { ...like, priority: 5 }, { ...playbook('first', { sensor: 'falco' }), priority: 9 }])).toEqual([
+      'first',
+      'exact',
+      'like',
+    ]);
+    expect(idsOf([wide, alone, like], { ...alert, rule: 'Run *' })).toEqual(['wide', 'like']);
+    const needs = { ...alone, on: { ...alone.on, requires: ['workload'] } } as const;
+    const { workload: _, ...without } = alert;
+    expect(idsOf([wide, needs], without)).toEqual(['wide']);
+  });
+
+  test('one that an exclusive one keeps away has no head start either', () => {
+    const starts = { ...playbook('starts', { severity: 'critical' }), headStart: 'quarantinePod' } as const;
+    const subject = { kind: 'workload', cluster: 'lab', namespace: 'shop', ownerKind: 'Deployment', name: 'cart' } as const;
+    const stepFor = (playbooks: readonly AnyPlaybook[]) =>
+      headStartOf({ alert, subject, receivedAt: alert.time }, { playbooks, now: Date.parse(alert.time) })?.playbook;
+    expect(stepFor([starts, exact])).toBe('starts');
+    expect(stepFor([starts, { ...exact, priority: 1, exclusive: true }])).toBeUndefined();
+  });
+});
+
+describe('an alert of Firebreak’s own', () => {
+  const own = { ...alert, sensor: ownSensor, rule: ownRules.quarantine };
+
+  test('is answered by the playbook that names its rule, and by none for all of a severity', () => {
+    expect(idsOf([playbook('wide', { severity: 'critical' }), playbook('order', { rule: ownRules.quarantine })], own)).toEqual([
+      'order',
+    ]);
+    expect(idsOf([playbook('like', { rule: glob('Quarantine*') }), playbook('rest', 'unanswered')], own)).toEqual(['rest']);
+  });
+
+  test('is not answered when a sensor borrows its name, whatever the match says', () => {
+    const borrowed = { ...own, sensor: 'falco' };
+    const all = [
+      playbook('wide', { severity: 'critical' }),
+      playbook('like', { rule: regex('.') }),
+      playbook('rest', 'unanswered'),
+    ];
+    expect(idsOf(all, borrowed)).toEqual(['rest']);
+  });
+});
+
+test('a body runs once per pod, workload or node', () => {
+  const of = (per: AnyPlaybook['per'], given = alert) => subjectKeyOf(playbook('p', { rule: 'r' }, per ? { per } : {}), given);
+  expect([of(undefined), of('pod'), of('workload'), of('node')]).toEqual([
+    'pod:uid-1',
+    'pod:uid-1',
+    'workload:Deployment/shop/cart',
+    'node:node-7',
+  ]);
+  const { node: _, ...nowhere } = alert;
+  expect(of('node', nowhere)).toBe('workload:Deployment/shop/cart');
+  const { pod, workload, ...host } = alert;
+  expect([pod?.uid, workload?.name, of('pod', host)]).toEqual(['uid-1', 'cart', 'node:node-7']);
+});
+
+test('a playbook is for a rule that it names by whatever pattern, and not for one of all severities', () => {
+  const rule = (match: Match) => isFor(playbook('p', match), { ...alert, severity: 'low' });
+  expect(rule({ rule: 'Run shell untrusted', severity: 'critical' })).toBe(true);
+  expect(rule({ any: [{ rule: glob('Run*') }, { severity: 'high' }] })).toBe(true);
+  expect(rule({ rule: 'Another' })).toBe(false);
+  expect(rule({ severity: 'critical' })).toBe(false);
+});
+
+test('a playbook with a match that cannot be run does not come to be', () => {
+  const define = (match: Match) =>
+    definePlaybook(
+      { id: 'mine', title: 'Mine', on: { match, minSeverity: 'low', requires: [] }, uses: { quarantinePod } },
+      async () => undefined,
+    );
+  expect(() => define({ rule: regex('(a+)\\1') })).toThrow('playbook mine: on.match.rule: "(a+)\\\\1" cannot be run');
+  expect(() => define({})).toThrow(TypeError);
+  expect(define({ rule: regex('^(a+)+$') }).id).toBe('mine');
+});

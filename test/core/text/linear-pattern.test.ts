@@ -1,0 +1,122 @@
+import { describe, expect, test } from '@jest/globals';
+import { globPattern, linearPattern } from '../../../core/text/linear-pattern.ts';
+
+const texts = [
+  '',
+  'a',
+  'ab',
+  'aab',
+  'abab',
+  'curl http://x | sh',
+  'CURL -s',
+  '/bin/sh -c "echo $HOME"',
+  'xmrig --donate-level=1',
+  'axmrigb',
+  'a\nb',
+  'tab\there',
+  'naïve café',
+  '1234-5678',
+  '😀 smile',
+  '___',
+  'a.b.c',
+  'aaaaaaaaaaaaaaaaaaaa',
+];
+
+describe('a linear pattern', () => {
+  test.each([
+    'a',
+    '^a',
+    'a$',
+    '^$',
+    '^ab*$',
+    '(?:ab)+$',
+    'a{2}b',
+    '^a{2,}$',
+    '^a{1,3}b',
+    'a|b|^c',
+    '(curl|wget)\\b.*\\|\\s*(?:ba)?sh',
+    '\\bxmrig\\b',
+    '\\Bxmrig\\B',
+    '[^a-z]',
+    '[\\d-]+$',
+    '[]a]',
+    '[^]',
+    '\\w+\\W\\w+',
+    '\\.',
+    '\\x61\\u0062',
+    '.',
+    '^.*$',
+    'x??a',
+    '(?<name>a)b',
+    '(a*)*b',
+    'a{,2}',
+    '\\/bin\\/(?:sh|bash)(?:\\s|$)',
+    'é',
+    '\\s',
+    '[\\s\\S]x',
+    '',
+  ])('%s finds what JavaScript finds', (source) => {
+    const [ours, theirs] = [linearPattern(source), new RegExp(source)];
+    for (const text of texts) expect([text, ours.matches(text)]).toEqual([text, theirs.test(text)]);
+    // Once more: what was remembered of the first time says the same.
+    for (const text of texts) expect([text, ours.matches(text)]).toEqual([text, theirs.test(text)]);
+  });
+
+  test('may leave upper and lower case out of account', () => {
+    const ignoring = linearPattern('curl -[S]', { ignoreCase: true });
+    expect(['CURL -s', 'curl -S', 'cUrL -x'].map((text) => ignoring.matches(text))).toEqual([true, true, false]);
+    expect(linearPattern('curl').matches('CURL')).toBe(false);
+  });
+
+  test.each([
+    ['(a)\\1', 'refers back'],
+    ['\\k<name>', 'refers back'],
+    ['(?=a)', 'looks around'],
+    ['(?!a)', 'looks around'],
+    ['(?<=a)b', 'looks around'],
+    ['(?<!a)b', 'looks around'],
+    ['(a', 'not closed'],
+    ['a)', 'closes nothing'],
+    ['[a', 'ends in the middle'],
+    ['*a', 'repeats nothing'],
+    ['a**', 'a repetition is repeated'],
+    ['a{3,1}', 'ends before it begins'],
+    ['a{300}', 'more than 200 times'],
+    ['(?:a{100}){100}', 'too large'],
+    ['[z-a]', 'ends before it begins'],
+    ['\\pL', 'not known'],
+    [`${'('.repeat(60)}a${')'.repeat(60)}`, 'too deep'],
+    ['a'.repeat(1_001), 'longer than'],
+  ])('%s is refused: %s', (source, why) => {
+    expect(() => linearPattern(source)).toThrow(why);
+  });
+
+  test('goes over a text once, where JavaScript would go back for ever', () => {
+    const hostile = `${'a'.repeat(50_000)}!`;
+    for (const source of ['^(a+)+$', '(a|aa)+$', '(.*a){12}b', '(a*)*c'])
+      expect(linearPattern(source).matches(hostile)).toBe(false);
+  });
+});
+
+describe('a glob', () => {
+  test.each([
+    ['Run shell*', 'Run shell untrusted', true],
+    ['Run shell*', 'run shell untrusted', false],
+    ['Run shell*', 'A Run shell', false],
+    ['*/cart', 'registry.example/shop/cart', true],
+    ['cart-?', 'cart-1', true],
+    ['cart-?', 'cart-12', false],
+    ['a.c', 'abc', false],
+    ['what\\?', 'what?', true],
+    ['what\\?', 'whats', false],
+    ['*', 'two\nlines', true],
+    ['', '', true],
+    ['C:\\\\x', 'C:\\x', true],
+  ])('%s and %s: %s', (pattern, text, isIt) => {
+    expect(globPattern(pattern).matches(text)).toBe(isIt);
+  });
+
+  test('takes many wildcards in one way over the text', () => {
+    expect(globPattern(`${'*a'.repeat(200)}*b`).matches('a'.repeat(20_000))).toBe(false);
+  });
+});
