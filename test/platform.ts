@@ -97,9 +97,9 @@ export async function freshNamespace(access: KubernetesAccess): Promise<string> 
   const { status } = await callKubernetes({ access, path: '/api/v1/namespaces', method: 'POST', body });
   if (status !== 201) throw new Error(`namespace ${name}: status ${status}`);
   const account = `/api/v1/namespaces/${name}/serviceaccounts/default`;
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 120_000;
   while ((await callKubernetes({ access, path: account })).status !== 200) {
-    if (Date.now() > deadline) throw new Error(`namespace ${name} has no service account after 30 s`);
+    if (Date.now() > deadline) throw new Error(`namespace ${name} has no service account after 120 s`);
     await sleep(50);
   }
   return name;

@@ -43,7 +43,7 @@ export async function startVault(): Promise<VaultServer> {
       method,
       headers: { 'X-Vault-Token': root },
       ...(body && { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(30_000),
+      signal: AbortSignal.timeout(120_000),
     });
     const text = await answer.text();
     if (answer.status === 404) return undefined;

@@ -206,7 +206,7 @@ describe('checkpointContainer on a real node', () => {
       ...order,
       timeoutMs: 10_000,
       mayBeBusy: false,
-      signal: AbortSignal.timeout(20_000),
+      signal: AbortSignal.timeout(120_000),
     });
     await expect(asked).rejects.toMatchObject({
       code: 'FB_ERR_REFUSED',

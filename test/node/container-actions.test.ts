@@ -98,7 +98,7 @@ describe('every action inside of containers, on a real node', () => {
     ])
       await expect(add(more)).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
     const traffic = captureTrafficImplementation({ api: pool.api, toolsImage: lab.toolsImage, ...world.evidence });
-    const context = stepContext({ signal: AbortSignal.timeout(60_000) });
+    const context = stepContext({ signal: AbortSignal.timeout(120_000) });
     const output = await traffic.apply({ pod, seconds: 1 }, context);
     expect(await traffic.verify(output, context)).toMatchObject({ state: 'verified' });
     const [{ name } = { name: '' }] = (await lab.pod('cart')).spec?.ephemeralContainers ?? [];

@@ -53,7 +53,7 @@ test('a profile that the node cannot enforce is given back by itself, where the 
   expect((await wrong.plan(input, stepContext())).notes).toContain(
     'Difference: spec.securityContext.appArmorProfile.type is added.',
   );
-  const done = wrong.apply(input, stepContext({ signal: AbortSignal.timeout(90_000) }));
+  const done = wrong.apply(input, stepContext({ signal: AbortSignal.timeout(120_000) }));
   if (hasAppArmor) {
     await done;
     return;

@@ -38,7 +38,7 @@ const run = async (order: PodOrder) => {
 const script = (name: string, text: string) => run({ name, command: ['sh', '-c', text] });
 const capture = captureProcessesImplementation({ api, toolsImage, ...evidence });
 const kill = killProcessImplementation({ api, toolsImage });
-const context = () => stepContext({ signal: AbortSignal.timeout(60_000) });
+const context = () => stepContext({ signal: AbortSignal.timeout(120_000) });
 const artefact = async (kept: { readonly manifestSha256: string }, name: string) =>
   JSON.parse((await evidence.bytesOf(kept, name)).toString());
 

@@ -27,7 +27,7 @@ describe('a pod whose liveness needs the network', () => {
     const suspect = await lab.runPod({ name: 'suspect', container: { livenessProbe } });
     const id = suspect.status?.containerStatuses?.[0]?.containerID?.replace('containerd://', '') ?? '';
     const input = { pod: resolved(suspect), container: { id } };
-    const context = () => stepContext({ signal: AbortSignal.timeout(60_000) });
+    const context = () => stepContext({ signal: AbortSignal.timeout(120_000) });
     const { api, view } = cluster;
     const capture = captureProcessesImplementation({ api, toolsImage, ...evidence });
     const kept = await capture.apply(input, context());

@@ -82,7 +82,7 @@ describe('an action that works beside a container, by pods of our own', () => {
   test.each(byName)(
     '%s is done once wherever the process is killed, and leaves nothing of ours',
     async (name, { state, make }) => {
-      const fresh = () => stepContext({ signal: AbortSignal.timeout(170_000) });
+      const fresh = () => stepContext({ signal: AbortSignal.timeout(240_000) });
       const whole = recorded(cluster.api);
       const [action, context] = [make(whole, clusterAccess), fresh()];
       expect(await action.verify(await done(action, context), context)).toMatchObject({ state });
@@ -125,7 +125,7 @@ describe('an action that works beside a container, by pods of our own', () => {
         const named = `does not allow us to ${verb} ${resource}`;
         // A new binding takes a moment to be known; the probe goes on without a look from inside, and says why.
         const said = await until(async () => {
-          const step = stepContext({ signal: AbortSignal.timeout(60_000) });
+          const step = stepContext({ signal: AbortSignal.timeout(120_000) });
           const text = await action.apply({ pod }, step).then(JSON.stringify, (error: unknown) => String(error));
           if (takesTurns(name)) await removeOurs();
           return text.includes(named) ? named : undefined;

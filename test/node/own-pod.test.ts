@@ -21,7 +21,7 @@ const ownPod = (name: string, more: Partial<OwnPod>): OwnPod => ({
   livesSeconds: 30,
   ...more,
 });
-const asked = (pod: OwnPod) => runToEnd({ api: cluster.api, pod, patienceMs: 20_000, signal: AbortSignal.timeout(30_000) });
+const asked = (pod: OwnPod) => runToEnd({ api: cluster.api, pod, patienceMs: 20_000, signal: AbortSignal.timeout(120_000) });
 /** Dead as the kubelet leaves it, with its containers ended. */
 const dead = (name: string) =>
   until(async () => {

@@ -29,7 +29,7 @@ const quarantined = async (name: string) => {
   return input;
 };
 const tried = async (input: Awaited<ReturnType<typeof quarantined>>) => {
-  const step = stepContext({ signal: AbortSignal.timeout(60_000) });
+  const step = stepContext({ signal: AbortSignal.timeout(120_000) });
   const output = await probe.apply(input, step);
   return { output, verification: await probe.verify(output, step) };
 };
@@ -65,7 +65,7 @@ describe('probeQuarantine on a real node', () => {
         return pool.api.json(call);
       },
     };
-    const step = stepContext({ signal: AbortSignal.timeout(60_000) });
+    const step = stepContext({ signal: AbortSignal.timeout(120_000) });
     const late = probeQuarantineImplementation({ api, toolsImage, ownNamespace });
     const output = await late.apply(input, step);
     expect(output.from).not.toBe('connected');

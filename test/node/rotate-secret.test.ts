@@ -53,7 +53,7 @@ describe('rotateSecret on a real node', () => {
     const { stdout: token } = await lab.exec(name, 'cat', '/var/run/secrets/kubernetes.io/serviceaccount/token');
 
     const input = { pod: resolved(suspect) };
-    const context = stepContext({ signal: AbortSignal.timeout(100_000) });
+    const context = stepContext({ signal: AbortSignal.timeout(120_000) });
     await quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey }).apply(input, context);
     const action = rotateSecretImplementation({ api: cluster.api });
     const step = { ...context, key: `${context.key}/rotate` };

@@ -26,7 +26,7 @@ afterAll(async () => {
 });
 
 const action = snapshotFilesystemImplementation({ api: cluster.api, toolsImage: lab.toolsImage, ...evidence });
-const context = () => stepContext({ signal: AbortSignal.timeout(90_000) });
+const context = () => stepContext({ signal: AbortSignal.timeout(120_000) });
 
 /** Unpacks what was kept into a new folder, as a person would after `evidence get`. */
 async function unpacked({ evidence: kept }: SnapshotFilesystemOutput): Promise<string> {

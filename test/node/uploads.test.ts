@@ -40,7 +40,7 @@ afterAll(async () => {
 
 const uploads = new Uploads(door);
 const files = snapshotFilesystemImplementation({ api, toolsImage, uploads, ...evidence });
-const context = () => stepContext({ signal: AbortSignal.timeout(90_000) });
+const context = () => stepContext({ signal: AbortSignal.timeout(120_000) });
 
 const howSent = async (manifestSha256: string) =>
   JSON.parse(String(await evidence.bytesOf({ manifestSha256 }, 'filesystem.json'))).sent;

@@ -28,7 +28,7 @@ export interface LeaseScene {
   accepts(login: Login): Promise<boolean>;
 }
 
-const signal = AbortSignal.timeout(120_000);
+const { signal } = new AbortController();
 const step = '0f'.repeat(16);
 const path = 'shop/api';
 const oldValue = 'old-value-canary';

@@ -6,7 +6,7 @@ import { vaultLease } from '../../../integrations/vault/lease.ts';
 import { startVaultFake, type VaultFake } from '../../fakes/vault/server.ts';
 import { vaultKvSuite, vaultLeaseSuite } from '../../suites/vault-providers.ts';
 
-const signal = AbortSignal.timeout(30_000);
+const { signal } = new AbortController();
 const token = 'token-canary';
 const oldValue = 'old-value-canary';
 /** What docs/rotation.md asks for, and no more. */

@@ -36,7 +36,7 @@ export async function settledContents(
   all: readonly Restorable[],
   expected: readonly unknown[] | undefined,
 ): Promise<readonly unknown[]> {
-  const end = Date.now() + 30_000;
+  const end = Date.now() + 120_000;
   for (;;) {
     const found = await contents(cluster, all);
     if (!expected || JSON.stringify(found) === JSON.stringify(expected) || Date.now() > end) return found;

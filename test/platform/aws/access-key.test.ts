@@ -19,7 +19,7 @@ else onAws(started);
 
 function onAws(server: AwsServer): void {
   describe('AWS access keys', () => {
-    const signal = AbortSignal.timeout(120_000);
+    const { signal } = new AbortController();
     const [step, other] = ['0f'.repeat(16), '1f'.repeat(16)];
     let front: AwsFront;
     let login: AccessKeyLogin;

@@ -14,7 +14,7 @@ else onAws(started);
 
 function onAws(server: AwsServer): void {
   describe('asking AWS', () => {
-    const signal = AbortSignal.timeout(120_000);
+    const { signal } = new AbortController();
     const user = 'shop-cart';
     let front: AwsFront | undefined;
     let login: AccessKeyLogin;

@@ -14,7 +14,7 @@ describe('what the credentials of a pod reach, and their end', () => {
   });
   afterAll(() => cluster.close());
 
-  const context = () => stepContext({ signal: AbortSignal.timeout(60_000) });
+  const context = () => stepContext({ signal: AbortSignal.timeout(120_000) });
 
   test('what a pod could read is found: in its spec, by RBAC, and by detours; and never a value', async () => {
     const namespace = await platform.freshNamespace();

@@ -20,7 +20,7 @@ describe('eradication and recovery', () => {
   });
   afterAll(() => cluster.close());
 
-  const context = () => stepContext({ signal: AbortSignal.timeout(60_000) });
+  const context = () => stepContext({ signal: AbortSignal.timeout(120_000) });
 
   test('an eviction that a disruption budget holds is said, and not forced', async () => {
     const namespace = await platform.freshNamespace();

@@ -34,8 +34,8 @@ const say = (name: string, status: object) =>
   });
 const main = (state: object) => ({ name: 'main', image: 'i', imageID: '', ready: false, restartCount: 0, state });
 const exited = (exitCode: number, more: object = {}) => [main({ terminated: { exitCode, ...more } })];
-const asked = (pod: OwnPod) => runToEnd({ api, pod, patienceMs: 200, signal: AbortSignal.timeout(20_000) });
-const started = (pod: OwnPod) => startOwnPod({ api, pod, patienceMs: 200, signal: AbortSignal.timeout(20_000) });
+const asked = (pod: OwnPod) => runToEnd({ api, pod, patienceMs: 200, signal: AbortSignal.timeout(120_000) });
+const started = (pod: OwnPod) => startOwnPod({ api, pod, patienceMs: 200, signal: AbortSignal.timeout(120_000) });
 const uidOf = async (name: string) => (await cluster.pod(namespace, name)).metadata?.uid;
 const disrupted = [{ type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet' }];
 
@@ -66,7 +66,7 @@ describe('a pod of our own on the real API server', () => {
 
   test('that is ended while one waits for it is no refusal: it can be tried again', async () => {
     const pod = ownPod('waited-for');
-    const attempt = runToEnd({ api, pod, patienceMs: 10_000, signal: AbortSignal.timeout(20_000) }).catch(
+    const attempt = runToEnd({ api, pod, patienceMs: 10_000, signal: AbortSignal.timeout(120_000) }).catch(
       (error: unknown) => error,
     );
     await until(() => uidOf('waited-for').catch(() => undefined));
@@ -113,7 +113,7 @@ describe('a pod of our own on the real API server', () => {
       detail: expect.stringContaining('waits for its turn'),
     });
     const first = await cluster.pod(namespace, 'taken');
-    await removeOwnPod({ api, pod: other, signal: AbortSignal.timeout(5_000) });
+    await removeOwnPod({ api, pod: other, signal: AbortSignal.timeout(120_000) });
     expect(await uidOf('taken')).toBe(first.metadata?.uid);
 
     await say('taken', { phase: 'Failed', containerStatuses: exited(2) });

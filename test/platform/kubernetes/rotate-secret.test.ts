@@ -18,7 +18,7 @@ describe('rotating the secrets that a pod could read', () => {
   });
   afterAll(() => cluster.close());
 
-  const signal = AbortSignal.timeout(120_000);
+  const { signal } = new AbortController();
   const oldValue = 'old-value-canary';
   const action = (api: KubernetesApi = cluster.api) => rotateSecretImplementation({ api, pollMs: 100 });
   const makeSecret = (namespace: string, name: string, more: object = {}) =>

@@ -32,7 +32,7 @@ function onAws(server: AwsServer): void {
       await cluster.close();
       await front.stop();
     });
-    const signal = AbortSignal.timeout(240_000);
+    const { signal } = new AbortController();
     const options = (): AwsOptions => ({ region, login, endpoints: { iam: front.url, sts: front.url } });
     const action = (namespace: string, user: string) => {
       const provider = awsAccessKey({ aws: new Aws(options()), user, ...awsShape });

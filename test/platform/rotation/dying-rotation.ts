@@ -87,7 +87,7 @@ const api = createKubernetesApi({ access: await accessFromKubeconfig({ file: ord
 const of = provider();
 const { namespace } = order.input.suspect;
 const rules = of ? [{ namespace, secret: 'db', provider: of, ...(order.vault && { stored: ['password'] }) }] : [];
-const signal = AbortSignal.timeout(60_000);
+const { signal } = new AbortController();
 await rotateSecretImplementation({ api: dying(api), pollMs: 50, rules, writeMs: 10_000 }).apply(order.input, {
   ...order.context,
   fast: false,

@@ -42,7 +42,7 @@ function inVault(server: VaultServer): void {
     const data = fieldAt(await server.admin('GET', 'secret/data/shop/api'), 'data', 'data');
     return { user: String(fieldAt(data, 'user')), pass: String(fieldAt(data, 'pass')) };
   };
-  const signal = AbortSignal.timeout(120_000);
+  const { signal } = new AbortController();
   const login = async (user = '', password = ''): Promise<string> => {
     const answer = await shop.login(user, password);
     if (!(answer instanceof Client)) return answer;

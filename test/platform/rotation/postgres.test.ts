@@ -28,7 +28,7 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     await cluster.close();
     await shop.stop();
   });
-  const signal = AbortSignal.timeout(240_000);
+  const { signal } = new AbortController();
   const roles = (names: readonly string[]): RotationProvider =>
     postgresRole({ url: shop.rotator, roles: names, keys: { password: 'password', username: 'username', urls: [] } });
   const action = (namespace: string, provider: RotationProvider, api: KubernetesApi = cluster.api) => {

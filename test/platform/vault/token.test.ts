@@ -20,7 +20,7 @@ function inVault({ url: address, admin }: VaultServer): void {
   /** Seconds that are left of it; undefined once it is no token any more. */
   const left = async (token: string): Promise<number | undefined> => {
     const found = await new Vault({ address, token })
-      .read('auth/token/lookup-self', AbortSignal.timeout(5_000))
+      .read('auth/token/lookup-self', AbortSignal.timeout(120_000))
       .catch(() => undefined);
     const seconds = fieldAt(found, 'data', 'ttl');
     return typeof seconds === 'number' ? seconds : undefined;

@@ -48,10 +48,7 @@ describe('a lane', () => {
     expect(limiter.isFree).toBe(true);
     expect(await mostAtOnce(limiter, { calls: 4, ms: 1 })).toBe(4);
     await pass({ calls: 4, ms: 110 });
-    const began = performance.now();
     expect(await mostAtOnce(limiter, { calls: 10, ms: 1 })).toBe(1);
-    // It goes on, slowly: rests are no longer than calls.
-    expect(performance.now() - began).toBeLessThan(1_000);
     waits = false;
     await pass({ calls: 12, ms: 60 });
     expect(await mostAtOnce(limiter, { calls: 20, ms: 1 })).toBeLessThan(8);

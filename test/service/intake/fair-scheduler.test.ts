@@ -79,21 +79,29 @@ describe('a large body', () => {
   const slow = 'password=x -u a:b eyJa.'.repeat(700);
   const alerts = (count: number): readonly string[] =>
     Array.from({ length: count }, () => JSON.stringify(falcoEvent({}, { 'proc.cmdline': slow })));
+  /** Each is read as an alert: what is none costs too little to be read in pieces. */
   const audit = (count: number): string => {
     const one = {
       kind: 'Event',
-      level: 'Metadata',
+      apiVersion: 'audit.k8s.io/v1',
+      level: 'Request',
       auditID: 'x',
       stage: 'ResponseComplete',
-      verb: 'get',
-      requestURI: `/x?${slow}`,
+      verb: 'create',
+      user: { username: slow },
+      objectRef: { resource: 'pods', subresource: 'exec', namespace: 'shop', name: 'cart-1', apiVersion: 'v1' },
+      requestURI: `/api/v1/namespaces/shop/pods/cart-1/exec?command=${encodeURIComponent(slow)}`,
+      userAgent: slow,
+      responseStatus: { code: 101 },
+      requestReceivedTimestamp: '2026-06-01T10:00:00.000001Z',
+      stageTimestamp: '2026-06-01T10:00:00.000002Z',
     };
     return `{"kind":"EventList","items":[${Array.from({ length: count }, () => JSON.stringify(one)).join(',')}]}`;
   };
 
   test.each([
     ['of many alerts', '/v1/alerts/falco', () => `[${alerts(500).join(',')}]`],
-    ['that is one batch of the API audit', '/v1/alerts/kubernetes-audit', () => audit(900)],
+    ['that is one batch of the API audit', '/v1/alerts/kubernetes-audit', () => audit(300)],
   ])('%s is read in pieces: in between another sender’s critical alert is answered', async (_what, path, bodyOf) => {
     opened = await openDoor(new FakeIncidentGateway(), {
       access: {
@@ -116,7 +124,7 @@ describe('a large body', () => {
       if (!isAnswered) between += 1;
     }
     expect((await large).status).toBe(200);
-    // Where a body is read in one go it is one, which came before it.
-    expect(between).toBeGreaterThan(2);
+    // Where a body is read in one go it is two to four, which come while it is sent.
+    expect(between).toBeGreaterThan(4);
   });
 });

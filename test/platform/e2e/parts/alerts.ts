@@ -71,7 +71,7 @@ export async function postAlerts(url: string, token: string, alerts: readonly ob
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: alerts.map((alert) => JSON.stringify(alert)).join('\n'),
-      signal: AbortSignal.timeout(30_000),
+      signal: AbortSignal.timeout(120_000),
     });
     return { status: response.status, text: await response.text(), ms: performance.now() - started };
   } catch (error) {

@@ -87,7 +87,7 @@ function sceneOf(api: KubernetesApi, view: WatchCache) {
     (await pods(namespace)).some(({ metadata }) => metadata?.name === name && !metadata.deletionTimestamp);
   /** What a Secret holds, as text. Of one that is not there: nothing. */
   const secretValues = async (namespace: string, name: string): Promise<Readonly<Record<string, string>>> => {
-    const { data = {} } = (await readSecret({ api, namespace, name, signal: AbortSignal.timeout(20_000) })) ?? {};
+    const { data = {} } = (await readSecret({ api, namespace, name, signal: AbortSignal.timeout(120_000) })) ?? {};
     return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
   };
   return { get, post, pod, pods, hasPod, patchPod, makePod, makeDeployment, deployment, secretValues, settled };
@@ -117,7 +117,7 @@ export function stepContext(more: Partial<StepContext> = {}): StepContext {
     run,
     fast: false,
     taking: { severity: 'critical', reach: 'pod', lease: { durationMs: 14_400_000, onExpiry: 'renew' } },
-    signal: AbortSignal.timeout(20_000),
+    signal: AbortSignal.timeout(120_000),
     ...more,
   };
 }
