@@ -13,15 +13,18 @@ export type { Severity } from '../core/alert/severity.ts';
 export type { Approval } from '../core/decide/approval.ts';
 export type { EvidenceRef } from '../core/evidence/evidence.ts';
 export type { Verdict } from '../core/incident/incident.ts';
-export type { Duration } from '../core/playbook/duration.ts';
+export { type Duration, durationMs } from '../core/playbook/duration.ts';
 export { type Glob, glob, type Match, type OneOrMore, type Regex, regex, type TextPattern } from '../core/playbook/match.ts';
+export { type Param, type Params, type ParamValue, type ParamValues, param } from '../core/playbook/params.ts';
 export {
   type AlertWith,
   type Answer,
   type AskedGroup,
   type AskOptions,
+  type BodyIncident,
   definePlaybook,
   type LeaseOptions,
+  type LogFields,
   type Playbook,
   type PlaybookContext,
   type PlaybookEnvelope,

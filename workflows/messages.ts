@@ -244,12 +244,14 @@ export type CallOptions = Omit<ActivityOptions, 'scheduleToCloseTimeout' | 'acti
  * has spoken out of turn, or a key is not known yet. It is asked again for as long as the call may take; that delays, and decides nothing.
  */
 export function trustedActivities<Activities>(options: CallOptions): Activities {
-  const { scheduleToCloseTimeout, retry } = options;
+  const { scheduleToCloseTimeout, ...others } = options;
+  const { retry } = others;
   const untilMs =
     typeof scheduleToCloseTimeout === 'string'
       ? durationMs(scheduleToCloseTimeout)
       : (scheduleToCloseTimeout ?? Number.POSITIVE_INFINITY);
-  const once = proxyActivities<UntypedActivities>(options);
+  const limited = Number.isFinite(untilMs) && { scheduleToCloseTimeout: untilMs };
+  const once = proxyActivities<UntypedActivities>({ ...others, ...limited });
   const asking =
     (name: string) =>
     async (...args: unknown[]) => {

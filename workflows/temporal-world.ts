@@ -2,6 +2,7 @@ import {
   ActivityFailure,
   ApplicationFailure,
   condition,
+  log,
   sleep,
   upsertSearchAttributes,
   uuid4,
@@ -28,6 +29,7 @@ const world: World = {
     const reason = cause instanceof Error ? cause.message : 'the activity failed';
     return new StepFailure(error instanceof ActivityFailure ? 'FB_ERR_UNAVAILABLE' : 'FB_ERR_INTERNAL', reason);
   },
+  log: (text, fields) => log.info(text, fields),
   // Where the server does not know the attributes, incidents start without them, and an upsert would stop the incident for good.
   showSeverity: (severity) => {
     if (workflowInfo().searchAttributes.FirebreakSeverity !== undefined)

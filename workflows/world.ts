@@ -1,6 +1,5 @@
 import type { Severity } from '../core/alert/severity.ts';
-import type { Duration } from '../core/playbook/duration.ts';
-import { durationMs } from '../core/playbook/duration.ts';
+import { type Duration, durationMs } from '../core/playbook/duration.ts';
 import type { CallOptions } from './messages.ts';
 import type { StepFailure } from './step-failure.ts';
 
@@ -29,6 +28,8 @@ export interface World {
   readonly activities: <Activities>(options: CallOptions) => Activities;
   /** What an activity threw, as the catalogue knows it. */
   readonly failure: (error: unknown) => StepFailure;
+  /** One line in the log of the process, once: not when a history is played back. */
+  readonly log: (text: string, fields: Readonly<Record<string, unknown>>) => void;
   /** For lists of incidents, where the server keeps such. */
   readonly showSeverity: (severity: Severity) => void;
 }
@@ -79,6 +80,10 @@ export function activitiesWith<Activities>(options: CallOptions): Activities {
 
 export function failureOf(error: unknown): StepFailure {
   return here().failure(error);
+}
+
+export function logLine(text: string, fields: Readonly<Record<string, unknown>>): void {
+  here().log(text, fields);
 }
 
 export function showSeverity(severity: Severity): void {

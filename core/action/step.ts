@@ -13,6 +13,7 @@ import type { ClickAnswer } from '../incident/click-reply.ts';
 import type { LeaseTerms } from '../incident/hold.ts';
 import type { IncidentRef, Verdict } from '../incident/incident.ts';
 import type { SignedRemark } from '../incident/remark.ts';
+import type { ParamValue } from '../playbook/params.ts';
 import type { Page, PageRef } from '../tickets/paging.ts';
 import type { TicketUpdate } from '../tickets/ticket.ts';
 import type { TicketNews } from '../tickets/ticket-news.ts';
@@ -141,6 +142,8 @@ export interface IncidentSettings {
   readonly stepUp?: Pick<StepUpPolicy, 'reaches'>;
   /** Actions that follow each quarantine of a pod, in this order, beside the playbook. Absent: none. */
   readonly afterQuarantine?: readonly string[];
+  /** What configuration has set of the parameters of playbooks, by their ids. Absent: nothing, the defaults count. */
+  readonly params?: Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
   /** Bodies that may run at the same time. */
   readonly maxBodies: number;
 }

@@ -40,9 +40,12 @@ export interface StepState {
 export interface BodyState {
   readonly playbook: string;
   readonly subjectKey: string;
-  readonly state: 'waiting' | 'running' | 'done' | 'failed';
+  /** `skipped`: it has said that this alert is not for it, and has done nothing; the next one runs it anew. */
+  readonly state: 'waiting' | 'running' | 'done' | 'failed' | 'skipped';
   readonly alerts: number;
   readonly detail?: string;
+  /** How often it has been skipped, one time after another. */
+  readonly skips?: number;
   /** What it has heard of so far. */
   readonly kinds: readonly AlertKind[];
   /** People's answer, where they called it harmless. */

@@ -4,10 +4,11 @@ import type { Alert, PodRef } from '../alert/alert.ts';
 import type { Severity } from '../alert/severity.ts';
 import type { Approval, Level } from '../decide/approval.ts';
 import type { EvidenceRef } from '../evidence/evidence.ts';
-import type { Verdict } from '../incident/incident.ts';
+import type { Reached, Verdict } from '../incident/incident.ts';
 import { type Duration, durationMs } from './duration.ts';
 import type { Match } from './match.ts';
 import { assertMatch } from './match-problems.ts';
+import { type Params, type ParamValues, problemOfParam } from './params.ts';
 
 export type Requires = 'pod' | 'node' | 'workload';
 
@@ -97,9 +98,36 @@ export type Settled<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly code: string; readonly reason: string };
 
+/** What is known of the incident when the body looks: read-only, and never older than the last step or answer that it waited for. */
+export interface BodyIncident {
+  /** The same for as long as it is open; the next incident of this workload may have it again. */
+  readonly id: string;
+  readonly cluster: string;
+  readonly title: string;
+  /** Of the worst of its alerts so far. */
+  readonly severity: Severity;
+  readonly verdict: Verdict;
+  readonly reached: Reached;
+  /** ISO 8601, UTC. */
+  readonly openedAt: string;
+  /** Alerts so far, repetitions counted. */
+  readonly alerts: number;
+  /** The rules of them. */
+  readonly rules: readonly string[];
+  readonly evidence: readonly EvidenceRef[];
+  /** What is in force: name of the action and its target. */
+  readonly inForce: readonly { readonly action: string; readonly target: string }[];
+}
+
+/** What may stand beside a line of the log. */
+export type LogFields = Readonly<Record<string, string | number | boolean>>;
+
 /** Everything that a playbook's body can do. It imports nothing else. */
-export interface PlaybookContext<U extends Uses, R extends Requires> {
+export interface PlaybookContext<U extends Uses, R extends Requires, P extends Params = NoParams> {
   readonly alert: AlertWith<R>;
+  readonly incident: BodyIncident;
+  /** The envelope's parameters, as configuration has set them. */
+  readonly params: ParamValues<P>;
   readonly steps: Steps<U>;
   readonly ask: <
     const Choices extends Readonly<Record<string, string>>,
@@ -111,8 +139,15 @@ export interface PlaybookContext<U extends Uses, R extends Requires> {
   readonly settle: <T extends Readonly<Record<string, Promise<unknown>>>>(
     parts: T,
   ) => Promise<{ readonly [K in keyof T]: Settled<Awaited<T[K]>> }>;
-  /** One line in the incident's timeline. */
+  /** One line in the incident's timeline, and on the record. */
   readonly note: (text: string) => void;
+  /** One line in the log of the process, with the incident and the playbook: for whoever runs Firebreak, not for the record. */
+  readonly log: (text: string, fields?: LogFields) => void;
+  /**
+   * Ends the body here: this alert is not for it, for a reason that the envelope cannot say. On record, and it uses nothing up: the next alert
+   * runs the body anew. Only while the body has done nothing but look; whoever has acted or asked returns instead.
+   */
+  readonly skip: (reason: string) => never;
   /**
    * Says what it was. `benign` needs the answer that said so, to the body's last question: a choice that is named in `harmless`, or one that gives
    * containment back. Without it, it is refused and on record.
@@ -122,7 +157,10 @@ export interface PlaybookContext<U extends Uses, R extends Requires> {
   readonly evidence: () => readonly EvidenceRef[];
 }
 
-export interface PlaybookEnvelope<U extends Uses, R extends Requires> {
+/** Of an envelope that names none. */
+export type NoParams = Readonly<Record<never, never>>;
+
+export interface PlaybookEnvelope<U extends Uses, R extends Requires, P extends Params = Params> {
   readonly id: string;
   readonly title: string;
   readonly on: {
@@ -138,6 +176,8 @@ export interface PlaybookEnvelope<U extends Uses, R extends Requires> {
   /** Where it answers an alert, those of less priority do not. */
   readonly exclusive?: true;
   readonly uses: U;
+  /** What configuration may set of it, with defaults: `{ lease: param.duration('4h') }`. */
+  readonly params?: P;
   /**
    * Whom all its questions are put to, one group after another. The cell believes an answer of nobody else, whatever a question says. Absent:
    * those who decide on incidents (`incidents.levels` of the configuration), whose first group is called at once on a critical alert.
@@ -155,22 +195,27 @@ export interface PlaybookEnvelope<U extends Uses, R extends Requires> {
   readonly evidenceFirst?: Duration;
 }
 
-export interface Playbook<U extends Uses = Uses, R extends Requires = Requires> extends PlaybookEnvelope<U, R> {
-  readonly run: (context: PlaybookContext<U, R>) => Promise<void>;
+export interface Playbook<U extends Uses = Uses, R extends Requires = Requires, P extends Params = Params>
+  extends PlaybookEnvelope<U, R, P> {
+  readonly run: (context: PlaybookContext<U, R, P>) => Promise<void>;
 }
 
 /**
  * A reviewed procedure: an envelope of data, from which alerts are routed and docs are made, around a plain async function.
  * @throws TypeError for an envelope that contradicts itself.
  */
-export function definePlaybook<const U extends Uses, const R extends Requires = never>(
-  envelope: PlaybookEnvelope<U, R>,
-  run: (context: PlaybookContext<U, R>) => Promise<void>,
-): Playbook<U, R> {
+export function definePlaybook<const U extends Uses, const R extends Requires = never, const P extends Params = NoParams>(
+  envelope: PlaybookEnvelope<U, R, P>,
+  run: (context: PlaybookContext<U, R, P>) => Promise<void>,
+): Playbook<U, R, P> {
   if (envelope.headStart !== undefined && envelope.evidenceFirst !== undefined)
     throw new TypeError(`playbook ${envelope.id}: with a head start the pod is contained before evidence can be kept first`);
   if (envelope.headStart !== undefined && envelope.on.match === 'unanswered')
     throw new TypeError(`playbook ${envelope.id}: nothing is contained at once for a rule that nobody has thought of`);
+  for (const [name, of] of Object.entries(envelope.params ?? {})) {
+    const problem = problemOfParam(of, of.default);
+    if (problem !== undefined) throw new TypeError(`playbook ${envelope.id}: the default of parameter ${name}: ${problem}`);
+  }
   if (envelope.levels?.length === 0) throw new TypeError(`playbook ${envelope.id}: its questions are put to nobody`);
   if (envelope.on.match !== 'unanswered') assertMatch(envelope.on.match, `playbook ${envelope.id}`);
   return { ...envelope, run };

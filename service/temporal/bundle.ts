@@ -4,6 +4,7 @@ import { extname, join } from 'node:path';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { failureConverterPath } from './codec.ts';
 import { withLoopBudget } from './loop-budget.ts';
+import { mapOfPlaybooks } from './playbook-lines.ts';
 
 /** One build of the workflows: everything that an incident's history depends on, in one file. */
 export interface WorkflowBuild {
@@ -12,15 +13,11 @@ export interface WorkflowBuild {
   readonly path: string;
 }
 
-/**
- * The worker wants a source map in the bundle. An empty one keeps the id free of paths and saves the memory of the real one; frames then
- * name the bundle's own lines, which are the source's, unminified.
- */
-const emptySourceMap = Buffer.from(JSON.stringify({ version: 3, sources: [], names: [], mappings: '' })).toString('base64');
-
-function withEmptySourceMap(code: string): string {
+/** The worker wants a source map in the bundle. One of the playbooks alone keeps the id free of paths, and saves the memory of the real one. */
+function withSmallSourceMap(code: string, original: string): string {
   const bare = code.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '');
-  return `${bare}\n//# sourceMappingURL=data:application/json;base64,${emptySourceMap}\n`;
+  const map = Buffer.from(mapOfPlaybooks(original)).toString('base64');
+  return `${bare}\n//# sourceMappingURL=data:application/json;base64,${map}\n`;
 }
 
 /** What makes every payload of a workflow a message, and takes nothing else: where this file is run from. */
@@ -44,7 +41,7 @@ export async function bundleWorkflows(options: {
       optimization: { ...config.optimization, minimize: false, moduleIds: 'named', chunkIds: 'named' },
     }),
   });
-  const text = withEmptySourceMap(withLoopBudget(code));
+  const text = withSmallSourceMap(withLoopBudget(code), code);
   if (/node_modules\/zod\//.test(text)) {
     throw new Error(
       'zod is in the workflow bundle: a schema there is kept per cached workflow until the isolate is out of memory; import it as a type only',

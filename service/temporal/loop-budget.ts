@@ -4,7 +4,7 @@ import { turnFunction, turnsOfAwait } from '../../core/playbook/turn.ts';
 import { isBounded } from './linear-patterns.ts';
 
 /** The path of an author's source from its `playbooks` folder on; undefined for the engine's own code and packages. */
-function playbookFile(source: string): string | undefined {
+export function playbookFile(source: string): string | undefined {
   const at = source.lastIndexOf('/playbooks/');
   return at < 0 || source.includes('/node_modules/') || !/\.[jt]s$/.test(source) ? undefined : source.slice(at + 1);
 }
@@ -123,7 +123,8 @@ function placeOf(map: SourceMap, { loc }: Node): string | undefined {
 
 const mapComment = /\n\/\/# sourceMappingURL=data:application\/json;[^,]*base64,([A-Za-z0-9+/=]+)\s*$/;
 
-function sourceMapOf(code: string): SourceMap | undefined {
+/** Undefined where the code has none. */
+export function sourceMapOf(code: string): SourceMap | undefined {
   const [, text] = mapComment.exec(code) ?? [];
   return text === undefined ? undefined : new SourceMap(JSON.parse(Buffer.from(text, 'base64').toString('utf8')));
 }

@@ -1,4 +1,5 @@
 import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
+import { isObject } from '../../core/text/plain-json.ts';
 import { type PollLog, UnansweredPolls, type UnansweredPollsOptions } from './unanswered-polls.ts';
 
 export interface RuntimeOptions extends UnansweredPollsOptions {
@@ -13,13 +14,17 @@ const meantSo: ReadonlySet<string> = new Set(['No workflows registered, not poll
 
 let installed = false;
 
-/** One runtime a process; its lines join ours. */
+/** One runtime a process; its lines join ours, with what playbooks say: of the SDK's own only what it warns of. */
 export function installRuntime({ log, ...options }: RuntimeOptions): void {
   if (installed) return;
   installed = true;
   const polls = new UnansweredPolls({ log, ...options });
   Runtime.install({
-    logger: new DefaultLogger('WARN', ({ level, message, meta }: LogEntry) => {
+    logger: new DefaultLogger('INFO', ({ level, message, meta }: LogEntry) => {
+      const said = meta?.firebreakPlaybook;
+      if (isObject(said))
+        return log.info({ ...(typeof meta?.workflowId === 'string' && { incident: meta.workflowId }), ...said }, message);
+      if (level === 'INFO') return;
       if (polls.takes({ message, error: meta?.error }) || meantSo.has(message)) return;
       // Of single calls their caller knows more: whether it is sent again, and what for.
       if (level !== 'ERROR' && meta?.target === 'temporalio_client::retry') return;

@@ -78,6 +78,24 @@ const hearsWrong = definePlaybook(
   },
 );
 
+const throwsItself = definePlaybook({ id: 'throws-itself', title: 'Throws', on: on('Throw'), uses: {} }, async ({ alert }) => {
+  const { commandLine } = alert.process as { readonly commandLine: string };
+  if (commandLine.length > 3) return;
+});
+
+/** What it calls fails: of interest is the call. */
+const failsInAStep = definePlaybook(
+  { id: 'fails-in-a-step', title: 'Fails in a step', on: on('Fail'), uses: { snapshotPodState } },
+  async ({ alert, steps, settle }) => {
+    await settle({});
+    await keep();
+
+    async function keep(): Promise<void> {
+      await steps.snapshotPodState({ pod: alert.pod });
+    }
+  },
+);
+
 for (const playbook of [
   forgotToCount,
   catchesAll,
@@ -87,6 +105,8 @@ for (const playbook of [
   matchesForEver,
   knowsBetter,
   hearsWrong,
+  throwsItself,
+  failsInAStep,
 ])
   (playbooks as ListedPlaybook[]).push(playbook);
 

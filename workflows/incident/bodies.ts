@@ -8,6 +8,7 @@ import type { ListedPlaybook } from '../../playbooks/index.ts';
 import { stepFailure } from '../calls.ts';
 import { declarationOf } from '../declarations.ts';
 import { nowMs } from '../world.ts';
+import { BodyWork } from './body-work.ts';
 import { type ContextParts, contextFor } from './context.ts';
 import type { Body, IncidentModel } from './model.ts';
 import { Recurrences } from './recurrence.ts';
@@ -37,7 +38,7 @@ export class Bodies {
       const known = this.#model.bodies.get(key);
       const state = known?.state ?? this.#ended(key);
       if (known && isOpen(known.state)) this.#more(known, alert);
-      else if (state === undefined) this.#first(key, playbook, alert);
+      else if (state === undefined || state.state === 'skipped') this.#first(key, playbook, alert, state?.skips);
       else {
         if (known) known.state = { ...known.state, alerts: known.state.alerts + 1 };
         if (!atLeast(alert.severity, asksAgainFrom) || this.#isHeld(alert)) continue;
@@ -72,12 +73,12 @@ export class Bodies {
     for (const body of this.#model.bodies.values()) body.state = given(body.state);
   }
 
-  #first(key: string, playbook: ListedPlaybook, alert: Alert): void {
+  #first(key: string, playbook: ListedPlaybook, alert: Alert, skips = 0): void {
     const { decided } = alert;
     // Given back by an earlier incident.
     const asked = decided && atLeast(alert.severity, asksAgainFrom) && covers(decided.covers, alert);
     if (asked && !this.#isHeld(alert)) this.#cameAgain.ask({ playbook, alert, decided });
-    else this.#add(key, playbook, alert);
+    else this.#add(key, playbook, alert, skips);
   }
 
   /** One more alert of the same. While the body waits for its turn, it waits as the worst of them. */
@@ -95,8 +96,11 @@ export class Bodies {
     return this.#model.endedBodies.findLast((body) => bodyKey(body.playbook, body.subjectKey) === key);
   }
 
-  #add(key: string, playbook: ListedPlaybook, alert: Alert): void {
-    this.#model.lastNewsAt = nowMs();
+  #add(key: string, playbook: ListedPlaybook, alert: Alert, skips = 0): void {
+    // What is skipped again and again is no news, and keeps no incident open.
+    if (skips === 0) this.#model.lastNewsAt = nowMs();
+    if (skips > 0)
+      this.#model.endedBodies = this.#model.endedBodies.filter((body) => bodyKey(body.playbook, body.subjectKey) !== key);
     this.#model.bodies.set(key, {
       state: {
         playbook: playbook.id,
@@ -104,6 +108,7 @@ export class Bodies {
         state: 'waiting',
         alerts: 1,
         kinds: withKind([], alert),
+        ...(skips > 0 && { skips }),
       },
       alert,
       severity: alert.severity,
@@ -160,25 +165,74 @@ export class Bodies {
     const playbook = this.#playbookOf(body.state);
     if (!playbook) return;
     const actor = `playbook/${playbook.id}`;
-    this.#model.record('playbook.started', actor, playbook.title, {
-      subject: body.state.subjectKey,
-      alert: body.alert.id,
-      rule: body.alert.rule,
-      severity: body.alert.severity,
-      ...(playbook.on.match === 'unanswered' && !this.#enabled.some((one) => isFor(one, body.alert)) && { unanswered: true }),
-    });
+    const { skips = 0 } = body.state;
+    // After a skip it has begun only once it does something.
+    let begun = false;
+    const begin = (): void => {
+      if (!begun) this.#started(playbook, body);
+      begun = true;
+    };
+    if (skips === 0) begin();
+    const work = new BodyWork({ headStart: playbook.headStart !== undefined, onAct: begin });
+    let thrown: unknown;
     try {
-      await playbook.run(contextFor(this.#parts, playbook, body));
-      body.state = { ...body.state, state: 'done' };
-      this.#model.record('playbook.done', actor, 'done');
-      this.#settle(playbook, body);
+      await playbook.run(contextFor(this.#parts, playbook, body, work));
     } catch (error) {
-      const failure = stepFailure(error);
-      body.state = { ...body.state, state: 'failed', detail: failure.message };
-      this.#model.record('playbook.failed', actor, failure.message, { code: failure.code });
-      this.#parts.questions.page(`Playbook ${playbook.id} stopped: ${failure.message}`);
+      thrown = error;
+    }
+    if (work.unsettled.length > 0) {
+      const left = work.unsettled.join(', ');
+      this.#model.record('playbook.unsettled', actor, `not awaited, and waited for: ${left}. Write await before it, or settle`);
+      await work.settled();
+    }
+    if (work.skipped) this.#skipped(body, work.skipped.reason, skips + 1);
+    else {
+      begin();
+      const { skips: _, ...state } = body.state;
+      body.state = state;
+      if (thrown !== undefined) this.#failed(body, thrown, work);
+      else this.#done(playbook, body);
     }
     this.#startNext();
+  }
+
+  #started(playbook: ListedPlaybook, { state, alert }: Body): void {
+    this.#model.record('playbook.started', `playbook/${playbook.id}`, playbook.title, {
+      subject: state.subjectKey,
+      alert: alert.id,
+      rule: alert.rule,
+      severity: alert.severity,
+      ...(playbook.on.match === 'unanswered' && !this.#enabled.some((one) => isFor(one, alert)) && { unanswered: true }),
+    });
+  }
+
+  /** It uses nothing up. Of many in a row only the 1st, the 10th, the 100th and so on: a storm would fill the records. */
+  #skipped(body: Body, reason: string, skips: number): void {
+    body.state = { ...body.state, state: 'skipped', detail: reason, skips };
+    if (!/^10*$/.test(String(skips))) return;
+    const text = skips === 1 ? `skipped: ${reason}` : `skipped ${skips} times in a row, now for: ${reason}`;
+    this.#model.record('playbook.skipped', `playbook/${body.state.playbook}`, text, {
+      subject: body.state.subjectKey,
+      alert: body.alert.id,
+      times: skips,
+    });
+  }
+
+  #done(playbook: ListedPlaybook, body: Body): void {
+    body.state = { ...body.state, state: 'done' };
+    this.#model.record('playbook.done', `playbook/${playbook.id}`, 'done');
+    this.#settle(playbook, body);
+  }
+
+  /** Says where in its author's source, as far as that is known: of a loop it has been said. */
+  #failed(body: Body, thrown: unknown, work: BodyWork): void {
+    const { playbook } = body.state;
+    const { code, message } = stepFailure(thrown);
+    const at = code === 'FB_ERR_PLAYBOOK_LOOPS' ? undefined : work.placeOf(thrown);
+    const detail = at === undefined ? message : `${message}, at ${at}`;
+    body.state = { ...body.state, state: 'failed', detail };
+    this.#model.record('playbook.failed', `playbook/${playbook}`, detail, { code, ...(at !== undefined && { at }) });
+    this.#parts.questions.page(`Playbook ${playbook} stopped: ${detail}`);
   }
 
   /** People have called it harmless: what they had been shown is decided, and what came meanwhile is not. */

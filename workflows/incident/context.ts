@@ -4,7 +4,16 @@ import { releasePlanOf } from '../../core/action/release-plan.ts';
 import type { Approval, ApprovalProof } from '../../core/decide/approval.ts';
 import type { Verdict } from '../../core/incident/incident.ts';
 import { durationMs } from '../../core/playbook/duration.ts';
-import { type LeaseOptions, levelsOf, type Settled, type StepResult } from '../../core/playbook/playbook.ts';
+import { valuesOf } from '../../core/playbook/params.ts';
+import {
+  type BodyIncident,
+  type LeaseOptions,
+  type LogFields,
+  levelsOf,
+  type Settled,
+  type StepResult,
+} from '../../core/playbook/playbook.ts';
+import { redactSecrets } from '../../core/text/redact.ts';
 import type { ListedPlaybook } from '../../playbooks/index.ts';
 import { stepFailure } from '../calls.ts';
 import type { Questions } from '../questions/questions.ts';
@@ -13,7 +22,10 @@ import { EvidenceFirst } from '../steps/evidence-first.ts';
 import type { Leases } from '../steps/leases.ts';
 import { runOrAsk } from '../steps/run-or-ask.ts';
 import type { Caller, StepOrder } from '../steps/step-calls.ts';
+import { targetText } from '../steps/step-data.ts';
 import type { StepEngine } from '../steps/steps.ts';
+import { logLine } from '../world.ts';
+import { type BodyWork, onlyLooks } from './body-work.ts';
 import type { Body, IncidentModel } from './model.ts';
 import { giveVerdict } from './verdicts.ts';
 
@@ -41,7 +53,7 @@ function plansOf(plan: Plan | readonly Plan[] | undefined): readonly Plan[] {
  * What a body is called with. `PlaybookContext` is generic over the playbook's actions, which only the compiler knows: here they are
  * made from the envelope at run time, so the one cast from the dynamic to the typed side is the `never` in the return type.
  */
-export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: Body): never {
+export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: Body, work: BodyWork): never {
   const { model, questions } = parts;
   const { alert } = body;
   const { workload, doubt } = alert;
@@ -57,10 +69,10 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
     return result;
   };
   const steps = Object.fromEntries(
-    Object.entries(playbook.uses).map(([name, declaration]) => [name, stepFor({ parts, caller, declaration, run })]),
+    Object.entries(playbook.uses).map(([name, declaration]) => [name, stepFor({ parts, caller, declaration, run, work })]),
   );
 
-  const ask = async ({ question, choices, plan = {}, harmless = [], onSilence }: AskShape) => {
+  const askPeople = async ({ question, choices, plan = {}, harmless = [], onSilence }: AskShape) => {
     body.shown = body.state.kinds;
     delete body.uncovered;
     const decision = await questions.ask({
@@ -82,6 +94,8 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
       : { choice: 'silence' };
   };
 
+  const ask = (asked: AskShape) => work.begin(`the question “${asked.question}”`, true, () => askPeople(asked));
+
   const settle = async (waiting: Readonly<Record<string, Promise<unknown>>>) => {
     const settled = await Promise.all(Object.entries(waiting).map(async ([name, part]) => [name, await settled1(part)] as const));
     return Object.fromEntries(settled);
@@ -91,14 +105,59 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
 
   const context = {
     alert: body.alert,
+    incident: incidentSeenBy(model),
+    params: valuesOf(playbook.params ?? {}, model.settings.params?.[playbook.id]),
     steps,
     ask,
     settle,
     verdict,
     note: (text: string) => model.record('playbook.note', `playbook/${playbook.id}`, text),
+    log: (text: string, fields: LogFields = {}) => sayInLog(playbook, body, text, fields),
+    skip: (reason: string) => work.skip(reason),
     evidence: () => model.evidence,
   };
   return context as never;
+}
+
+/** As it is whenever the body looks. */
+function incidentSeenBy(model: IncidentModel): BodyIncident {
+  return {
+    id: model.ref.id,
+    cluster: model.subject.cluster,
+    title: model.title,
+    openedAt: model.openedAt,
+    get severity() {
+      return model.severity;
+    },
+    get verdict() {
+      return model.verdict;
+    },
+    get reached() {
+      return model.reached;
+    },
+    get alerts() {
+      return model.total;
+    },
+    get rules() {
+      return [...new Set([...model.counts.values()].map(({ rule }) => rule))];
+    },
+    get evidence() {
+      return model.evidence;
+    },
+    get inForce() {
+      return model.holdingLeases.map(({ action, target }) => ({ action, target: target.name }));
+    },
+  };
+}
+
+const longestLine = 1_000;
+
+/** Said once: a replay says it not again. The texts may be the attacker's, so they are held to a length, and known shapes of secrets are taken out. */
+function sayInLog(playbook: ListedPlaybook, { state }: Body, text: string, fields: LogFields): void {
+  const clean = (value: string): string => redactSecrets(value.slice(0, longestLine));
+  const shown = Object.entries(fields).map(([name, value]) => [name, typeof value === 'string' ? clean(value) : value]);
+  const said = { playbook: playbook.id, subject: state.subjectKey, fields: Object.fromEntries(shown) };
+  logLine(clean(text), { firebreakPlaybook: said });
 }
 
 async function settled1(part: Promise<unknown>): Promise<Settled<unknown>> {
@@ -115,16 +174,19 @@ function stepFor({
   caller,
   declaration,
   run,
+  work,
 }: {
   readonly parts: ContextParts;
   readonly caller: Caller;
   readonly declaration: ActionDeclaration;
   readonly run: (order: StepOrder) => Promise<StepResult>;
+  readonly work: BodyWork;
 }) {
   const { engine, leases } = parts;
+  const { name } = declaration;
   const call = (options: LeaseOptions, approval?: Approval) => {
     const { lease, onExpiry, ...input } = options;
-    return run({
+    const order: StepOrder = {
       caller,
       declaration,
       input: declaration.effect === 'reversible' ? input : options,
@@ -132,14 +194,17 @@ function stepFor({
         ? { lease: { ...(lease ? { durationMs: durationMs(lease) } : {}), ...(onExpiry ? { onExpiry } : {}) } }
         : {}),
       ...(approval ? { approval: approval.proof } : {}),
-    });
+    };
+    return work.begin(`${name} on ${targetText(order.input)}`, !onlyLooks(declaration), () => run(order));
   };
-  const undo = async (result: StepResult, approval: Approval) => {
+  const giveBack = async (result: StepResult, approval: Approval) => {
     const plan = releasePlanOf(result.plan, result.key);
     if (result.leaseId) await letGo({ leases, leaseId: result.leaseId, caller, proof: approval.proof, plan });
   };
+  const undo = (result: StepResult, approval: Approval) =>
+    work.begin(`the release of ${name}`, true, () => giveBack(result, approval));
   return Object.assign(call, {
-    plan: (input: unknown) => engine.plan({ caller, declaration, input }),
+    plan: (input: unknown) => work.begin(`the plan of ${name}`, false, () => engine.plan({ caller, declaration, input })),
     undo: Object.assign(undo, { plan: async (result: StepResult) => releasePlanOf(result.plan, result.key) }),
   });
 }

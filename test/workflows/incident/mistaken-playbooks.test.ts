@@ -1,11 +1,12 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { alertOf } from '../harness.ts';
+import { alertOf, refuse } from '../harness.ts';
 import { replayHistory } from '../replay-history.ts';
 import { useLab } from '../use-lab.ts';
 
 const workflowsPath = join(import.meta.dirname, '../../playbooks/mistaken-playbooks.ts');
-const { lab } = useLab(workflowsPath);
+const { lab, script } = useLab(workflowsPath);
 
 describe('a playbook that never waits', () => {
   test.each([
@@ -55,6 +56,29 @@ describe('a playbook that never waits', () => {
     const { bodies, timeline } = await incident.result();
     expect(bodies).toMatchObject([{ playbook: 'works-hard', state: 'done' }]);
     expect(timeline).toContainEqual(expect.objectContaining({ kind: 'playbook.note', text: 'worked through' }));
+  });
+});
+
+describe('a playbook that throws', () => {
+  test.each([
+    [
+      'throws-itself',
+      'Throw',
+      "Cannot destructure property 'commandLine' of 'alert.process' as it is undefined.",
+      'const { commandLine }',
+    ],
+    ['fails-in-a-step', 'Fail', 'no such pod', 'async function keep(): Promise<void> {\n'],
+  ])('%s is told with file and line of its source', async (id, rule, reason, written) => {
+    script.snapshotPodState = () => refuse('FB_ERR_REFUSED', 'no such pod');
+    const incident = await lab.start([alertOf({ rule })], { playbooks: [id] });
+    const { bodies } = await incident.result();
+    const source = readFileSync(workflowsPath, 'utf8');
+    const line = source.slice(0, source.indexOf(written) + written.length).split('\n').length;
+    const place = `playbooks/mistaken-playbooks.ts:${line}`;
+    expect(bodies).toMatchObject([{ playbook: id, state: 'failed', detail: `${reason}, at ${place}` }]);
+    const record = lab.seen.records.find(({ kind, actor }) => kind === 'playbook.failed' && actor === `playbook/${id}`);
+    expect(record?.body).toMatchObject({ at: place });
+    expect(lab.seen.threads).toContainEqual(`Playbook ${id} stopped: ${reason}, at ${place}`);
   });
 });
 

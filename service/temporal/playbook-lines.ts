@@ -1,0 +1,105 @@
+import { playbookFile, sourceMapOf } from './loop-budget.ts';
+
+/** Of a source map: where in the bundle a line of an author's source begins. Lines and columns from 0. */
+interface Segment {
+  readonly column: number;
+  readonly source: number;
+  readonly line: number;
+}
+
+const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+const digitValues = new Map([...digits].map((digit, value) => [digit, value]));
+
+/**
+ * The source map of a bundle, of the lines of playbooks alone: what a body throws names its author's file and line, and nothing else is looked up.
+ * A hundred playbooks take some ten kilobytes in each thread. Files are named from their `playbooks` folder on, so that the map, and with it the
+ * build's id, is the same wherever the bundle is made.
+ *
+ * @param code as the bundler writes it, with its own map; whatever is put into its lines later must add no line.
+ */
+export function mapOfPlaybooks(code: string): string {
+  const map = sourceMapOf(code);
+  const { sources = [], mappings = '' } = map ? map.payload : {};
+  const names: string[] = [];
+  const indexOf = new Map<number, number>();
+  for (const [at, source] of sources.entries()) {
+    const file = playbookFile(source);
+    if (file === undefined) continue;
+    indexOf.set(at, names.length);
+    names.push(file);
+  }
+  const lines = decoded(mappings).map((segments) =>
+    eachLineOnce(
+      segments.flatMap((segment) => {
+        const source = indexOf.get(segment.source);
+        return source === undefined ? [] : [{ ...segment, source }];
+      }),
+    ),
+  );
+  return JSON.stringify({ version: 3, sources: names, names: [], mappings: encoded(lines) });
+}
+
+/** What is put into a line moves its columns, so the first of a line begins at its start. */
+function eachLineOnce(segments: readonly Segment[]): readonly Segment[] {
+  const changes = segments.filter((segment, at) => {
+    const before = segments[at - 1];
+    return before?.line !== segment.line || before.source !== segment.source;
+  });
+  return changes.map((segment, at) => (at === 0 ? { ...segment, column: 0 } : segment));
+}
+
+/** https://tc39.es/ecma426/#sec-mappings: lines by `;`, segments by `,`, numbers relative to the one before. */
+function decoded(mappings: string): readonly (readonly Segment[])[] {
+  let [source, line] = [0, 0];
+  return mappings.split(';').map((text) => {
+    let column = 0;
+    return text.split(',').flatMap((segment) => {
+      const [columns = 0, sources, lines = 0] = numbersIn(segment);
+      column += columns;
+      if (sources === undefined) return [];
+      source += sources;
+      line += lines;
+      return [{ column, source, line }];
+    });
+  });
+}
+
+function encoded(all: readonly (readonly Segment[])[]): string {
+  let [source, line] = [0, 0];
+  const lines = all.map((segments) => {
+    let column = 0;
+    const texts = segments.map((segment) => {
+      const text = [segment.column - column, segment.source - source, segment.line - line, 0].map(digitsOf).join('');
+      ({ column, source, line } = segment);
+      return text;
+    });
+    return texts.join(',');
+  });
+  return lines.join(';').replace(/;+$/, '');
+}
+
+/** Base 64 with the sign in the lowest bit, five bits a digit, the sixth for “there is more”. */
+function numbersIn(segment: string): readonly number[] {
+  const numbers: number[] = [];
+  let [value, shift] = [0, 0];
+  for (const digit of segment) {
+    const bits = digitValues.get(digit) ?? 0;
+    value += (bits & 31) << shift;
+    shift += 5;
+    if ((bits & 32) !== 0) continue;
+    numbers.push((value & 1) === 1 ? -(value >>> 1) : value >>> 1);
+    [value, shift] = [0, 0];
+  }
+  return numbers;
+}
+
+function digitsOf(number: number): string {
+  let rest = number < 0 ? (-number << 1) | 1 : number << 1;
+  let text = '';
+  do {
+    const bits = rest & 31;
+    rest >>>= 5;
+    text += digits.charAt(rest > 0 ? bits | 32 : bits);
+  } while (rest > 0);
+  return text;
+}

@@ -1,0 +1,80 @@
+/** The workflows as they are, with playbooks that look first: at what is known, at their parameters, and whether the alert is for them at all. */
+import { quarantinePod, snapshotPodState } from '../../core/actions/index.ts';
+import { param } from '../../core/playbook/params.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { type ListedPlaybook, playbooks } from '../../playbooks/index.ts';
+
+const on = (rule: string) => ({ match: { rule }, minSeverity: 'low', requires: ['pod'] }) as const;
+
+const onlyForShells = definePlaybook(
+  { id: 'only-for-shells', title: 'Contains shells', on: on('Process'), uses: { quarantinePod, snapshotPodState } },
+  async ({ alert, steps, skip }) => {
+    await steps.snapshotPodState({ pod: alert.pod });
+    if (alert.process?.name !== 'sh') skip('it is no shell');
+    await steps.quarantinePod({ pod: alert.pod, lease: '1h', onExpiry: 'release' });
+  },
+);
+
+const skipsTooLate = definePlaybook(
+  { id: 'skips-too-late', title: 'Acts, and says that it did nothing', on: on('Late'), uses: { quarantinePod } },
+  async ({ alert, steps, skip }) => {
+    await steps.quarantinePod({ pod: alert.pod, lease: '1h', onExpiry: 'release' });
+    skip('never mind');
+  },
+);
+
+const goesOnAfterSkip = definePlaybook(
+  { id: 'goes-on-after-skip', title: 'Catches its own skip', on: on('Deaf'), uses: { quarantinePod } },
+  async ({ alert, steps, skip }) => {
+    try {
+      skip('not for me');
+    } catch {
+      await steps.quarantinePod({ pod: alert.pod });
+    }
+  },
+);
+
+const tellsWhatItKnows = definePlaybook(
+  {
+    id: 'tells-what-it-knows',
+    title: 'Tells what it knows',
+    on: on('Tell'),
+    uses: { quarantinePod },
+    params: { lease: param.duration('4h'), times: param.number(2, { min: 1, max: 5 }), who: param.group('oncall') },
+  },
+  async ({ alert, incident, params, steps, note, log }) => {
+    await steps.quarantinePod({ pod: alert.pod, lease: params.lease, onExpiry: 'release' });
+    const { cluster, severity, reached, rules, inForce } = incident;
+    note(JSON.stringify({ cluster, severity, reached, rules, inForce, params }));
+    log('looked', { rule: alert.rule, command: 'curl -u admin:hunter2hunter2 http://x', times: params.times });
+  },
+);
+
+const forgetsToWait = definePlaybook(
+  { id: 'forgets-to-wait', title: 'Forgets await', on: on('Forget'), uses: { quarantinePod, snapshotPodState } },
+  async ({ alert, steps }) => {
+    const both = async (): Promise<void> => {
+      await steps.snapshotPodState({ pod: alert.pod });
+      await steps.quarantinePod({ pod: alert.pod, lease: '1h', onExpiry: 'release' });
+    };
+    void both();
+  },
+);
+
+const forgetsWhatFails = definePlaybook(
+  { id: 'forgets-what-fails', title: 'Forgets await of what fails', on: on('Forget it'), uses: { snapshotPodState } },
+  async ({ alert, steps }) => {
+    void steps.snapshotPodState({ pod: alert.pod });
+  },
+);
+
+(playbooks as ListedPlaybook[]).push(
+  onlyForShells,
+  skipsTooLate,
+  goesOnAfterSkip,
+  tellsWhatItKnows,
+  forgetsToWait,
+  forgetsWhatFails,
+);
+
+export * from '../../workflows/index.ts';

@@ -1,0 +1,104 @@
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { alertOf, batchOf, type RunningIncident, refuse } from '../harness.ts';
+import { playbookLines } from '../temporal-error-log.ts';
+import { useLab } from '../use-lab.ts';
+
+const { lab, script } = useLab(join(import.meta.dirname, '../../playbooks/saying-playbooks.ts'));
+
+const process = (name: string, title: string) => alertOf({ rule: 'Process', severity: 'medium', process: { name }, title });
+
+/** Of one incident, in their order. */
+const recordsOf = ({ id }: RunningIncident) =>
+  lab.seen.records
+    .filter(({ chain }) => chain.startsWith(`${id}@`))
+    .map(({ kind, body }) => `${kind}: ${String(body.text)}`)
+    .filter((line) => line.startsWith('playbook.'));
+
+describe('a body that skips an alert', () => {
+  test('uses nothing up: a later alert of the same pod runs it anew', async () => {
+    const incident = await lab.start([process('ls', 'a')], { playbooks: ['only-for-shells'], lingerMs: 600_000 });
+    await incident.until(({ bodies }) => bodies[0]?.state === 'skipped', 'the skip');
+    await incident.alerts(batchOf([process('cat', 'b')]));
+    await incident.until(({ bodies }) => bodies[0]?.skips === 2, 'the second skip');
+    await incident.alerts(batchOf([process('sh', 'c')]));
+    const { bodies, leases } = await incident.until(({ bodies }) => bodies[0]?.state === 'done', 'the end of the body');
+    expect(bodies).toHaveLength(1);
+    expect(leases).toMatchObject([{ action: 'quarantinePod' }]);
+    await incident.result();
+    expect(recordsOf(incident)).toEqual([
+      'playbook.started: Contains shells',
+      'playbook.skipped: skipped: it is no shell',
+      'playbook.started: Contains shells',
+      'playbook.done: done',
+    ]);
+  });
+
+  test('is refused it once it has acted, and people are told what to write', async () => {
+    const incident = await lab.start([alertOf({ rule: 'Late' })], { playbooks: ['skips-too-late'] });
+    const { bodies } = await incident.until(({ bodies }) => bodies[0]?.state === 'failed', 'the end of the body');
+    expect(bodies[0]?.detail).toContain(
+      'a body that has acted (quarantinePod on pod/shop/cart-1) cannot be skipped: return instead',
+    );
+  });
+
+  test('does nothing afterwards, also where it catches its own end', async () => {
+    const incident = await lab.start([alertOf({ rule: 'Deaf' })], { playbooks: ['goes-on-after-skip'] });
+    const { bodies, steps } = await incident.result();
+    expect(bodies).toMatchObject([{ state: 'skipped', detail: 'not for me' }]);
+    expect(steps).toEqual([]);
+  });
+});
+
+describe('what a body is told', () => {
+  test('is the incident as it is when it looks, and its parameters as configuration has set them', async () => {
+    const params = { 'tells-what-it-knows': { lease: '30m', times: 99 } };
+    const incident = await lab.start([alertOf({ rule: 'Tell', severity: 'high' })], {
+      playbooks: ['tells-what-it-knows'],
+      params,
+    });
+    const { timeline, leases } = await incident.result();
+    const told = timeline.find(({ kind }) => kind === 'playbook.note')?.text ?? '{}';
+    expect(JSON.parse(told)).toEqual({
+      cluster: 'lab',
+      severity: 'high',
+      reached: 'contained',
+      rules: ['Tell'],
+      inForce: [{ action: 'quarantinePod', target: 'pod/shop/cart-1' }],
+      // 99 is out of bounds: nobody has checked that it came from the configuration, so it is not taken.
+      params: { lease: '30m', times: 2, who: 'oncall' },
+    });
+    expect(leases).toMatchObject([{ durationMs: 1_800_000 }]);
+    const line = playbookLines.find(({ meta }) => meta?.workflowId === incident.id);
+    expect(line).toMatchObject({
+      level: 'INFO',
+      message: 'looked',
+      meta: { firebreakPlaybook: { playbook: 'tells-what-it-knows', subject: 'pod:uid-1', fields: { rule: 'Tell', times: 2 } } },
+    });
+    expect(JSON.stringify(line?.meta?.firebreakPlaybook)).not.toContain('hunter2hunter2');
+  });
+});
+
+describe('a body that does not wait for what it has begun', () => {
+  test('is waited for, step after step, and it is said what it forgot', async () => {
+    const incident = await lab.start([alertOf({ rule: 'Forget', severity: 'high' })], { playbooks: ['forgets-to-wait'] });
+    const { bodies, steps } = await incident.result();
+    expect(bodies).toMatchObject([{ state: 'done' }]);
+    expect(steps.map(({ action }) => action)).toEqual(['snapshotPodState', 'quarantinePod']);
+    expect(recordsOf(incident)).toEqual([
+      'playbook.started: Forgets await',
+      expect.stringMatching(
+        /^playbook.unsettled: not awaited, and waited for: snapshotPodState on pod.shop.cart-1 .playbooks.saying-playbooks.ts:\d+.. Write await before it, or settle$/,
+      ),
+      'playbook.done: done',
+    ]);
+  });
+
+  test('goes on where that fails', async () => {
+    script.snapshotPodState = () => refuse('FB_ERR_REFUSED', 'no');
+    const incident = await lab.start([alertOf({ rule: 'Forget it' })], { playbooks: ['forgets-what-fails'] });
+    const { bodies, steps } = await incident.result();
+    expect(bodies).toMatchObject([{ state: 'done' }]);
+    expect(steps).toMatchObject([{ action: 'snapshotPodState', state: 'failed' }]);
+  });
+});

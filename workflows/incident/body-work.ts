@@ -1,0 +1,101 @@
+import type { ActionDeclaration } from '../../core/action/action.ts';
+import { StepFailure } from '../step-failure.ts';
+import { condition } from '../world.ts';
+
+/** Thrown through a body that has said that the alert is not for it. */
+export class BodySkipped extends Error {
+  readonly reason: string;
+
+  constructor(reason: string) {
+    super(`skipped: ${reason}`);
+    this.name = 'BodySkipped';
+    this.reason = reason;
+  }
+}
+
+/** Whether a step only looks: a body that has done nothing else has used nothing up. A ticket is read by nobody here, and is there all the same. */
+export function onlyLooks({ effect, pool }: ActionDeclaration): boolean {
+  return effect === 'read' && pool !== 'desk';
+}
+
+const longestReason = 500;
+
+interface BodyWorkOptions {
+  /** The cell may have begun the body's first step already. */
+  readonly headStart: boolean;
+  /** Once, before the first thing that does more than look. */
+  readonly onAct: () => void;
+}
+
+/** What a body has begun: whether it may still say that it did nothing, and what it has not waited for. */
+export class BodyWork {
+  readonly #options: BodyWorkOptions;
+  readonly #open = new Map<Promise<unknown>, { readonly what: string; readonly call: Error }>();
+  /** Where the author called for what has failed: by then the stack is the engine's alone. */
+  readonly #calls = new WeakMap<object, Error>();
+  #acted: string | undefined;
+  #skipped: BodySkipped | undefined;
+
+  constructor(options: BodyWorkOptions) {
+    this.#options = options;
+  }
+
+  /** Through here goes whatever a body waits for. Gives the very promise on: one more would order the body's commands anew. */
+  begin<T>(what: string, acts: boolean, go: () => Promise<T>): Promise<T> {
+    if (this.#skipped) throw this.#skipped;
+    if (acts && this.#acted === undefined) {
+      this.#acted = what;
+      this.#options.onAct();
+    }
+    const call = new Error(what);
+    const work = go();
+    this.#open.set(work, { what, call });
+    work.then(
+      () => void this.#open.delete(work),
+      (error: unknown) => {
+        this.#open.delete(work);
+        if (error instanceof Error) this.#calls.set(error, call);
+      },
+    );
+    return work;
+  }
+
+  /** @throws BodySkipped; StepFailure where the body has acted already. */
+  skip(reason: string): never {
+    if (this.#skipped) throw this.#skipped;
+    const acted = this.#acted ?? (this.#options.headStart ? 'its head start' : undefined);
+    if (acted !== undefined)
+      throw new StepFailure('FB_ERR_REFUSED', `a body that has acted (${acted}) cannot be skipped: return instead`);
+    this.#skipped = new BodySkipped(reason.slice(0, longestReason));
+    throw this.#skipped;
+  }
+
+  get skipped(): BodySkipped | undefined {
+    return this.#skipped;
+  }
+
+  /** What it has begun and not waited for, in words. */
+  get unsettled(): readonly string[] {
+    return [...this.#open.values()].map(({ what, call }) => {
+      const place = placeIn(call);
+      return place === undefined ? what : `${what} (${place})`;
+    });
+  }
+
+  /** File and line of the author's source in which something was thrown, or was called for that has failed; undefined where none is known. */
+  placeOf(thrown: unknown): string | undefined {
+    return thrown instanceof Error ? placeIn(this.#calls.get(thrown) ?? thrown) : undefined;
+  }
+
+  /** Until all of it is over, also what begins meanwhile: a part that nobody awaits may go on to its next step. */
+  async settled(): Promise<void> {
+    await condition(() => this.#open.size === 0);
+  }
+}
+
+/** A frame of an author's file, as the bundle's source map names it: from its `playbooks` folder on. The engine's own frames have no file. */
+const authorsFrame = /^ +at (?:.*\()?((?:[\w@.-]+\/)+[\w@.-]+\.[cm]?[jt]s:\d+):\d+\)?$/m;
+
+function placeIn({ stack = '' }: Error): string | undefined {
+  return authorsFrame.exec(stack)?.[1];
+}
