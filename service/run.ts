@@ -20,6 +20,7 @@ import { openEvidenceStore, sweepEvidence } from './process/evidence.ts';
 import { renewVaultToken } from './process/evidence-keys.ts';
 import { ensureKeys } from './process/keys.ts';
 import type { Logger } from './process/log.ts';
+import { repeat } from './process/repeat.ts';
 import { RightsWatch } from './process/rights-watch.ts';
 import { openSpeakers, RefusedCalls } from './process/speakers.ts';
 import { listenForStatus } from './process/status-server.ts';
@@ -46,6 +47,7 @@ export interface RunningFirebreak {
 }
 
 const maxCachedWorkflows = 200;
+const sweepJudgementsMs = 86_400_000;
 
 /** What has rights of its own besides the cell's. */
 const pools = [
@@ -60,12 +62,16 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   await ensureKeys({ config, roles });
   const secrets = resolveSecrets({ config, env, roles });
   // Before the first connection, which would make one.
-  installRuntime({ log, answers: () => link.answers() });
+  installRuntime({
+    log,
+    answers: () => link.answers(),
+    nameOf: (run) => knowledge.open.keys().find((id) => knowledge.open.get(id)?.run === run),
+  });
   const { address, namespace } = config.temporal;
   const refused = new RefusedCalls(log);
   const knowledge = openKnowledge(join(config.stateDir, memoryFolder(roles)), log);
-  const { starts } = knowledge;
-  const speakers = await openSpeakers({ config, secrets, roles, refused, starts, log });
+  const { starts, judgements } = knowledge;
+  const speakers = await openSpeakers({ config, secrets, roles, refused, starts, judgements, log });
   const asRole = (role: Role) => {
     const speaker = speakers.get(role);
     return speaker && link.as(speaker);
@@ -101,6 +107,8 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   const at = config.status?.listen;
   const told = { rights, refused, isAtWork: () => isAtWork, metrics: desk?.metrics };
   const status = at && (await listening('status.listen', at, () => listenForStatus({ ...at, ...told })));
+  if (has('cell'))
+    void repeat({ work: () => judgements.sweep(stopping.signal), everyMs: sweepJudgementsMs, signal: stopping.signal });
   if (has('cell') || has('forensics')) {
     void sweepEvidence({ store: await openEvidenceStore({ config, secrets }), log, signal: stopping.signal });
     void renewVaultToken({ config, secrets, log, signal: stopping.signal });

@@ -4,6 +4,8 @@ import {
   ApplicationFailure,
   CancelledFailure,
   proxyActivities,
+  proxySinks,
+  type Sinks,
   sleep,
   TimeoutFailure,
   Trigger,
@@ -16,15 +18,16 @@ import {
   digestOfAsked,
   type Expected,
   type Message,
+  type Read,
   type Received,
   type Refusal,
-  readMessage,
+  readInRun,
   refusalTexts,
   runBinding,
   type StartRef,
 } from '../core/messages/message.ts';
 import { sendersOf, workflowTable } from '../core/messages/message-table.ts';
-import { type SigningRole, signingRoles } from '../core/messages/sender.ts';
+import { type Judgement, type SigningRole, signingRoles } from '../core/messages/sender.ts';
 import { type Duration, durationMs } from '../core/playbook/duration.ts';
 
 /** Messages to this run that were not taken: what they wanted to be, why not, and how many there were by now. */
@@ -45,9 +48,38 @@ interface Run {
   over: Trigger<never> | undefined;
   readonly untold: RefusedMessages[];
   readonly refused: Map<string, number>;
+  /** Found while the history was read again, which may not come out the same. */
+  readonly unproven: Judgement[];
 }
 
-const run: Run = { start: undefined, queues: {}, listener: undefined, over: undefined, untold: [], refused: new Map() };
+const run: Run = {
+  start: undefined,
+  queues: {},
+  listener: undefined,
+  over: undefined,
+  untold: [],
+  refused: new Map(),
+  unproven: [],
+};
+
+/** How a run has the cell remember what its messages counted as: by `service/temporal/workers.ts`. */
+export interface JudgementSinks extends Sinks {
+  readonly judgements: { found(found: Judgement): void };
+}
+
+const { judgements } = proxySinks<JudgementSinks>();
+
+/**
+ * The message, if it counts here. Whose keys are trusted matters the first time that a run meets it and never again. Where the cell has lost its
+ * memory, what is found while a history is read again is kept only once that has come out the same: keys that are put back must help.
+ */
+function readMessage(received: unknown, expected: Expected): Read {
+  const info = workflowInfo();
+  const { read, found } = readInRun(received, expected, runBinding(info));
+  if (found) run.unproven.push(found);
+  if (!info.unsafe.isReplaying) for (const one of run.unproven.splice(0)) judgements.found(one);
+  return read;
+}
 
 /**
  * Tells of messages that are refused, also of those that came before. Of many of one kind only the 1st, the 10th, the 100th and so on:

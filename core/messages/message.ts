@@ -1,6 +1,6 @@
 import type { RecordSignature } from '../audit/audit.ts';
 import { sha256Hex } from '../text/digest.ts';
-import type { Sender, SigningRole } from './sender.ts';
+import type { JudgedAs, Judgement, Sender, SigningRole } from './sender.ts';
 
 /**
  * What stands in every payload that Firebreak gives to Temporal: a value, and what alone it is for. Whoever reaches Temporal can take a payload
@@ -42,6 +42,9 @@ export interface Received {
   readonly from: Sender | null;
   readonly unreadable?: Unreadable;
   readonly value: unknown;
+  /** For workflows: by what a payload is known again, and what it counted as when runs of this workflow first met it. */
+  readonly digest?: string;
+  readonly judgements?: Readonly<Record<string, JudgedAs>>;
 }
 
 /** Why a message is not taken. */
@@ -81,12 +84,33 @@ export function readMessage(received: unknown, expected: Expected): Read {
   const { from, unreadable, value } = received;
   if (unreadable) return { ok: false, why: unreadable };
   if (!isMessage(value)) return { ok: false, why: 'no-message' };
+  // Before the signature: what becomes of a message that is meant for something else depends on nobody's keys.
+  if (!boundBy.every((name) => value[name] === expected[name])) return { ok: false, why: 'misdirected' };
   if (expected.from !== 'anybody') {
     if (!from) return { ok: false, why: 'unsigned' };
     if (!expected.from.includes(from.role) || !speaksFor(from, expected.workflow)) return { ok: false, why: 'wrong-sender' };
   }
-  const isMeant = boundBy.every((name) => value[name] === expected[name]);
-  return isMeant ? { ok: true, message: value } : { ok: false, why: 'misdirected' };
+  return { ok: true, message: value };
+}
+
+/**
+ * The same within a run of a workflow, which may read it again years later: what it counted as the first time counts. `found` is there where
+ * that was now. What depends on no keys is not judged.
+ */
+export function readInRun(
+  received: unknown,
+  expected: Expected,
+  run: string,
+): { readonly read: Read; readonly found?: Judgement } {
+  if (!isReceived(received)) return { read: readMessage(received, expected) };
+  const { judgements = {}, digest, unreadable, from } = received;
+  const known = Object.hasOwn(judgements, run) ? judgements[run] : undefined;
+  if (known === 'unopenable') return { read: { ok: false, why: 'unopenable' } };
+  const read = readMessage(known === undefined ? received : { ...received, from: known === 'nobody' ? null : known }, expected);
+  if (known !== undefined || digest === undefined) return { read };
+  if (unreadable === 'unopenable') return { read, found: { run, digest, judged: 'unopenable' } };
+  const byKeys = expected.from !== 'anybody' && (read.ok || read.why === 'unsigned' || read.why === 'wrong-sender');
+  return byKeys ? { read, found: { run, digest, judged: from ?? 'nobody' } } : { read };
 }
 
 /** The arguments that a message of a start, a signal, a query or an activity carries. */

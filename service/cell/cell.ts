@@ -137,6 +137,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     kept: knowledge.open,
     box: createBox({ keys: secrets.codecKeys }),
     starts: knowledge.starts,
+    judgements: knowledge.judgements,
     asDecided: (alert) => withDecided(alert, pods),
     note: (incident, note) => intake.note(incident, note),
     log,

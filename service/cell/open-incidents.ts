@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { IncidentMemory } from '../../activities/memory/incident-memory.ts';
+import type { JudgementMemory } from '../../activities/memory/judgement-memory.ts';
 import type { DurableValues } from '../../activities/memory/memory.ts';
 import type { StartMemory } from '../../activities/memory/start-memory.ts';
 import type { Alert } from '../../core/alert/alert.ts';
@@ -51,6 +52,7 @@ export interface OpenIncidentsParts {
   readonly kept: DurableValues<OpenIncident>;
   readonly box: Box;
   readonly starts: StartMemory;
+  readonly judgements?: Pick<JudgementMemory, 'ended'>;
   /** What people have decided about its pod since. */
   readonly asDecided: (alert: Alert) => Alert;
   readonly note: (incident: string, note: IncidentNote) => Promise<void>;
@@ -153,9 +155,10 @@ export class OpenIncidents {
   }
 
   async #follow(id: string, known: OpenIncident, stand: Stand, gateway: IncidentGateway): Promise<void> {
-    const { kept, starts } = this.#parts;
+    const { kept, starts, judgements } = this.#parts;
     if (stand.kind === 'ended') {
       if (known.first !== undefined) starts.ended(id, known.first);
+      judgements?.ended(id);
       return kept.remove(id);
     }
     if (stand.kind === 'lost') return this.#beginAgain(id, known, stand.how, gateway);

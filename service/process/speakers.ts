@@ -1,3 +1,4 @@
+import type { JudgementMemory } from '../../activities/memory/judgement-memory.ts';
 import type { StartMemory } from '../../activities/memory/start-memory.ts';
 import type { Config } from '../config/load.ts';
 import { roles as allRoles, type Role, type Secrets } from '../config/secrets.ts';
@@ -37,16 +38,17 @@ export async function openSpeakers(parts: {
   readonly roles: readonly Role[];
   readonly refused: RefusedCalls;
   readonly starts: StartMemory;
+  readonly judgements: JudgementMemory;
   readonly log: Logger;
 }): Promise<ReadonlyMap<Role, Speaker>> {
-  const { config, secrets, roles, refused, starts, log } = parts;
+  const { config, secrets, roles, refused, starts, judgements, log } = parts;
   const { namespace } = config.temporal;
   const speakers = new Map<Role, Speaker>();
   for (const role of allRoles.filter((one) => roles.includes(one))) {
     const signer = await openRoleSigner(config, role);
     const trust = openTrust(config, role);
     const onRefused = (call: RefusedCall): void => refused.add(call);
-    speakers.set(role, createSpeaker({ keys: secrets.codecKeys, namespace, signer, trust, onRefused, starts }));
+    speakers.set(role, createSpeaker({ keys: secrets.codecKeys, namespace, signer, trust, onRefused, starts, judgements }));
   }
   const unread = unreadableTrust(config);
   if (unread.length > 0) log.info({ files: unread }, 'nobody is believed by these public keys until they are there');

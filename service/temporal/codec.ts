@@ -1,10 +1,11 @@
+import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { DataConverter, Payload, PayloadCodec, SerializationContext } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import type { DeskActivities } from '../../core/action/step.ts';
 import { type RecordSignature, signRecord } from '../../core/audit/audit.ts';
 import type { Message, Received, Unreadable } from '../../core/messages/message.ts';
-import type { Sender, Trust } from '../../core/messages/sender.ts';
+import type { Judgements, Sender, Trust } from '../../core/messages/sender.ts';
 import type { Signer } from '../../core/messages/signing.ts';
 import { type Box, type BoxKey, createBox } from '../../integrations/crypto-box/box.ts';
 
@@ -28,6 +29,8 @@ export interface CodecOptions {
   readonly signer?: Signer | undefined;
   /** Whom it believes. */
   readonly trust: Trust;
+  /** Of a worker with workflows: what runs have found of their payloads, which they are told when they read them again. */
+  readonly judgements?: Judgements | undefined;
 }
 
 /**
@@ -47,7 +50,7 @@ export function dataConverter(options: CodecOptions): DataConverter {
  * What comes out is no payload but what is known of it (`Received`): from whom it is, and its value or why there is none. Decoding never throws:
  * in a workflow's worker, an error would have the task done again for ever, and so one signal with rubbish in it would stop an incident.
  */
-export function createPayloadCodec({ keys, namespace, signer, trust }: CodecOptions): PayloadCodec {
+export function createPayloadCodec({ keys, namespace, signer, trust, judgements }: CodecOptions): PayloadCodec {
   const box = createBox({ keys });
   return {
     encode: (payloads, context) =>
@@ -57,7 +60,9 @@ export function createPayloadCodec({ keys, namespace, signer, trust }: CodecOpti
         ),
       ),
     decode: async (payloads, context) =>
-      payloads.map((payload) => asPayload(received({ payload, box, namespace, context, trust }))),
+      payloads.map((payload) =>
+        asPayload(received({ payload, box, namespace, context, trust }), judgements && foundBefore(payload, context, judgements)),
+      ),
   };
 }
 
@@ -133,6 +138,16 @@ function received({
   return from || isJson(text) ? { from, json: text } : { unreadable: 'no-json' };
 }
 
+type FoundBefore = Pick<Received, 'digest' | 'judgements'>;
+
+function foundBefore(payload: Payload, context: SerializationContext | undefined, judgements: Judgements): FoundBefore {
+  const workflow = context?.workflowId;
+  if (workflow === undefined || textOf(payload, 'encoding') !== encoding) return {};
+  const opensBy = JSON.stringify([textOf(payload, 'encryption-key-id'), textOf(payload, 'encryption-workflow')]);
+  const digest = createHash('sha256').update(`${opensBy}\n`).update(bytesOf(payload)).digest('hex');
+  return { digest, judgements: judgements.of(workflow, digest) };
+}
+
 function isJson(text: Uint8Array): boolean {
   try {
     JSON.parse(Buffer.from(text).toString());
@@ -143,14 +158,14 @@ function isJson(text: Uint8Array): boolean {
 }
 
 /** Put together from JSON and JSON: a value of megabytes is not parsed and written again. */
-function asPayload(opened: Opened): Payload {
+function asPayload(opened: Opened, before: FoundBefore = {}): Payload {
   const metadata = { encoding: Buffer.from(json) };
   if ('unreadable' in opened) {
     const { unreadable } = opened;
-    return { metadata, data: Buffer.from(JSON.stringify({ from: null, unreadable, value: null } satisfies Received)) };
+    return { metadata, data: Buffer.from(JSON.stringify({ from: null, unreadable, value: null, ...before } satisfies Received)) };
   }
   const { from, json: value = Buffer.from('null') } = opened;
-  const head = Buffer.from(`{"from":${JSON.stringify(from)},"value":`);
+  const head = Buffer.from(`${JSON.stringify({ from, ...before }).slice(0, -1)},"value":`);
   return { metadata, data: Buffer.concat([head, value, Buffer.from('}')]) };
 }
 

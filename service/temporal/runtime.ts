@@ -1,13 +1,17 @@
 import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
 import { isObject } from '../../core/text/plain-json.ts';
 import { type PollLog, UnansweredPolls, type UnansweredPollsOptions } from './unanswered-polls.ts';
+import { sayingUnreplayed, UnreplayedRuns, type UnreplayedRunsOptions } from './unreplayed-runs.ts';
 
-export interface RuntimeOptions extends UnansweredPollsOptions {
+export interface RuntimeOptions extends Omit<UnansweredPollsOptions, 'log'>, Omit<UnreplayedRunsOptions, 'log'> {
   readonly log: PollLog & { warn(fields: object, message: string): void };
 }
 
-/** Errors of the core, and from its sixth try on that a call is repeated: polls become errors only after a minute and a half. */
-const coreFilter = 'ERROR,temporalio_client::retry=WARN';
+/**
+ * Errors of the core, from its sixth try on that a call is repeated (polls become errors only after a minute and a half), and what becomes of
+ * the tasks of workflows.
+ */
+export const coreFilter = `ERROR,temporalio_client::retry=WARN,${sayingUnreplayed}=WARN`;
 
 /** What the SDK warns of and is meant so: the pools and the desk have activities alone. */
 const meantSo: ReadonlySet<string> = new Set(['No workflows registered, not polling for workflow tasks']);
@@ -19,6 +23,7 @@ export function installRuntime({ log, ...options }: RuntimeOptions): void {
   if (installed) return;
   installed = true;
   const polls = new UnansweredPolls({ log, ...options });
+  const unreplayed = new UnreplayedRuns({ log, ...options });
   Runtime.install({
     logger: new DefaultLogger('INFO', ({ level, message, meta }: LogEntry) => {
       const said = meta?.firebreakPlaybook;
@@ -26,8 +31,10 @@ export function installRuntime({ log, ...options }: RuntimeOptions): void {
         return log.info({ ...(typeof meta?.workflowId === 'string' && { incident: meta.workflowId }), ...said }, message);
       if (level === 'INFO') return;
       if (polls.takes({ message, error: meta?.error }) || meantSo.has(message)) return;
-      // Of single calls their caller knows more: whether it is sent again, and what for.
-      if (level !== 'ERROR' && meta?.target === 'temporalio_client::retry') return;
+      if (meta && unreplayed.takes(meta)) return;
+      // Of single calls their caller knows more: whether it is sent again, and what for. Tasks of workflows are done again by themselves.
+      const target: unknown = meta?.target;
+      if (level !== 'ERROR' && (target === 'temporalio_client::retry' || target === sayingUnreplayed)) return;
       const fields = { source: 'temporal', ...(typeof meta?.workflowId === 'string' ? { incident: meta.workflowId } : {}) };
       if (level === 'ERROR') log.error(fields, message);
       else log.warn(fields, message);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ApplicationFailure, CancelledFailure, CompleteAsyncError, type Context } from '@temporalio/activity';
 import type { WorkflowClientInterceptor, WorkflowHandle } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
-import type { ActivityExecuteInput, ActivityInterceptors } from '@temporalio/worker';
+import type { ActivityExecuteInput, ActivityInterceptors, InjectedSinks } from '@temporalio/worker';
 import { asFailure } from '../../activities/failures.ts';
 import type { StartMemory } from '../../activities/memory/start-memory.ts';
 import { FirebreakError } from '../../core/errors.ts';
@@ -17,11 +17,15 @@ import {
   refusalTexts,
 } from '../../core/messages/message.ts';
 import { activitiesOrderedBy, workflowsAnsweredBy } from '../../core/messages/message-table.ts';
+import type { Judgements } from '../../core/messages/sender.ts';
+import type { JudgementSinks } from '../../workflows/messages.ts';
 import { type CodecOptions, dataConverter } from './codec.ts';
 
 /** How one process, or one role of it, speaks over Temporal: give all of it to its clients and workers, or nobody listens. */
 export interface Speaker {
   readonly dataConverter: DataConverter;
+  /** Of workers with workflows: what their runs were told stays what it was, whoever is trusted by then. */
+  readonly workflows: { readonly dataConverter: DataConverter; readonly sinks: InjectedSinks<JudgementSinks> };
   /** Of clients: starts, signals and queries become messages, and answers are taken from cells only. */
   readonly client: WorkflowClientInterceptor;
   /** Of workers: only what a cell orders is done, and the answer is bound to the call. */
@@ -34,16 +38,27 @@ export interface RefusedCall {
   readonly why: Refusal;
 }
 
-export interface SpeakerOptions extends CodecOptions {
+export interface SpeakerOptions extends Omit<CodecOptions, 'judgements'> {
   readonly onRefused?: (refused: RefusedCall) => void;
   /** Of workers: which start of each workflow is the one that runs. Absent: whatever a cell has once started is heard. */
   readonly starts?: Pick<StartMemory, 'takes'> | undefined;
+  /** Of workers with workflows. */
+  readonly judgements?: Judgements | undefined;
   readonly now?: () => number;
 }
 
-export function createSpeaker({ onRefused = () => undefined, starts, now = Date.now, ...codec }: SpeakerOptions): Speaker {
+export function createSpeaker(options: SpeakerOptions): Speaker {
+  const { onRefused = () => undefined, starts, judgements, now = Date.now, ...codec } = options;
   return {
     dataConverter: dataConverter(codec),
+    workflows: {
+      dataConverter: dataConverter({ ...codec, judgements }),
+      sinks: {
+        judgements: {
+          found: { fn: ({ workflowId }, found) => judgements?.found({ ...found, workflow: workflowId }), callDuringReplay: true },
+        },
+      },
+    },
     client: clientInterceptor(now),
     activities: (context) => ({ inbound: { execute: (input, next) => answered({ context, input, next, starts, onRefused }) } }),
   };

@@ -56,7 +56,7 @@ export function createCellWorker(
   return Worker.create({
     connection,
     namespace,
-    dataConverter: speaker.dataConverter,
+    ...speaker.workflows,
     interceptors: { activity: [speaker.activities] },
     identity: `${identity}/cell/${build.id}`,
     taskQueue,

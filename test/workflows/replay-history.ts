@@ -6,7 +6,7 @@ import { testSpeaker } from './speakers.ts';
 /** What replaying a history on the workflows of today comes to: one entry, undefined when it comes out the same. */
 export async function replayHistory(workflowId: string, history: proto.temporal.api.history.v1.IHistory, workflowsPath?: string) {
   const results = Worker.runReplayHistories(
-    { workflowBundle: { codePath: await bundlePath(workflowsPath) }, dataConverter: testSpeaker().dataConverter },
+    { workflowBundle: { codePath: await bundlePath(workflowsPath) }, ...testSpeaker().workflows },
     [{ workflowId, history }],
   );
   const errors: (Error | undefined)[] = [];

@@ -59,6 +59,6 @@ export function clientOptions({ dataConverter, client }: Speaker) {
 }
 
 /** For `Worker.create`. */
-export function workerOptions({ dataConverter, activities }: Speaker) {
-  return { dataConverter, interceptors: { activity: [activities] } };
+export function workerOptions({ workflows, activities }: Speaker) {
+  return { ...workflows, interceptors: { activity: [activities] } };
 }

@@ -1,6 +1,13 @@
 import { mkdirSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
+import {
+  type CountedPayload,
+  type GroupedValues,
+  JudgementMemory,
+  type RefusedPayload,
+} from '../../../activities/memory/judgement-memory.ts';
 import { LandedSteps } from '../../../activities/memory/landed-steps.ts';
 import type { DurableValues, MemoryKeeper, Remembered } from '../../../activities/memory/memory.ts';
 import { StartMemory } from '../../../activities/memory/start-memory.ts';
@@ -11,6 +18,8 @@ import { type Logger, reasonOf } from '../../process/log.ts';
 import type { HeardKind } from '../contained-pods.ts';
 import type { HeldObject } from '../held-objects.ts';
 import type { OpenIncident } from '../open-incidents.ts';
+
+const sweptAtOnce = 1_000;
 
 interface Stored<Value> extends Remembered<Value> {
   readonly key: string;
@@ -50,37 +59,75 @@ export class DurableMemory {
 
   values<Value>(name: string): DurableValues<Value> {
     const stored = this.#root.openDB<{ readonly key: string; readonly value: Value }, string>({ name });
-    /** What is being written is not read back from the disk before it is there; null: removed. */
-    const writing = new Map<string, { readonly value: Value } | null>();
-    const write = (key: string, entry: { readonly value: Value } | null): void => {
-      const name = sha256Hex(key);
-      writing.set(key, entry);
-      const written = entry ? stored.put(name, { key, ...entry }) : stored.remove(name);
-      const done = (): void => {
-        if (writing.get(key) === entry) writing.delete(key);
-      };
-      this.#watch(written.finally(done));
-    };
+    const writes = this.#writes(stored);
     return {
-      keys: () => [
-        ...new Set(
-          [...[...stored.getRange()].map(({ value: { key } }) => key), ...writing.keys()].filter(
-            (key) => writing.get(key) !== null,
-          ),
-        ),
-      ],
-      get: (key) => {
-        const entry = writing.get(key);
-        return entry === undefined ? stored.get(sha256Hex(key))?.value : entry?.value;
+      keys: () => {
+        const keys = [...stored.getRange()].filter(({ key }) => writes.under(key) === undefined).map(({ value: { key } }) => key);
+        return [...keys, ...writes.all().map(({ key }) => key)];
       },
-      put: (key, value) => write(key, { value }),
-      remove: (key) => write(key, null),
+      get: (key) => writes.read(sha256Hex(key))?.value,
+      put: (key, value) => writes.write(sha256Hex(key), { key, value }),
+      remove: (key) => writes.write(sha256Hex(key), null),
     };
+  }
+
+  groups<Value>(name: string): GroupedValues<Value> {
+    const stored = this.#root.openDB<Value, string>({ name });
+    const writes = this.#writes(stored);
+    const keyOf = (group: string, name: string): string => `${sha256Hex(group)}/${name}`;
+    return {
+      get: (group, name) => writes.read(keyOf(group, name)),
+      put: (group, name, value) => writes.write(keyOf(group, name), value),
+      forget: (group) => {
+        // '0' comes after '/'.
+        const range = { start: `${sha256Hex(group)}/`, end: `${sha256Hex(group)}0` };
+        for (const key of stored.getKeys(range)) writes.write(key, null);
+      },
+      sweep: async (isOld, signal) => {
+        for (let start = '', found = sweptAtOnce; found === sweptAtOnce && !signal.aborted; await nextTurn()) {
+          const part = [...stored.getRange({ start, limit: sweptAtOnce })];
+          for (const { key } of part) {
+            // As it is by now: it may have been asked for since.
+            const value = writes.read(key);
+            if (value !== undefined && isOld(value)) writes.write(key, null);
+          }
+          found = part.length;
+          start = `${part.at(-1)?.key ?? ''}\u0000`;
+        }
+      },
+    };
+  }
+
+  /** What is being written is not read back from the disk before it is there. */
+  #writes<Entry>(stored: Database<Entry, string>) {
+    /** null: removed. */
+    const writing = new Map<string, Entry | null>();
+    return {
+      under: (key: string): Entry | null | undefined => writing.get(key),
+      all: (): readonly Entry[] => [...writing.values()].filter((value) => value !== null),
+      read: (key: string): Entry | undefined => {
+        const value = writing.get(key);
+        return value === undefined ? stored.get(key) : (value ?? undefined);
+      },
+      write: (key: string, value: Entry | null): void => {
+        writing.set(key, value);
+        const written = value === null ? stored.remove(key) : stored.put(key, value);
+        const done = (): void => {
+          if (writing.get(key) === value) writing.delete(key);
+        };
+        this.#watch(written.finally(done));
+      },
+    };
+  }
+
+  /** Resolves when what was begun is written. */
+  async written(): Promise<void> {
+    await Promise.allSettled(this.#writing);
   }
 
   /** What was begun is written first: a write into what is closed would end the process. */
   async close(): Promise<void> {
-    await Promise.allSettled(this.#writing);
+    await this.written();
     await this.#root.close();
   }
 
@@ -104,6 +151,7 @@ export interface OwnKnowledge {
   /** Where the cell keeps which serious alerts have named a pod. */
   readonly alertKinds: MemoryKeeper<readonly HeardKind[]>;
   readonly starts: StartMemory;
+  readonly judgements: JudgementMemory;
   /** Incidents that are open, by what this cell knows. */
   readonly open: DurableValues<OpenIncident>;
   close(): Promise<void>;
@@ -123,6 +171,10 @@ export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): Ow
     heldObjects: stored.keeper('held-objects'),
     alertKinds: stored.keeper('alert-kinds'),
     starts: new StartMemory({ keeper: stored.keeper('starts') }),
+    judgements: new JudgementMemory({
+      counted: stored.groups<CountedPayload>('counted-payloads'),
+      refused: stored.keeper<RefusedPayload>('refused-payloads'),
+    }),
     open: stored.values('open'),
     close: () => stored.close(),
   };

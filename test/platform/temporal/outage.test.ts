@@ -75,6 +75,7 @@ test('that Temporal is away is one line in the log, however many polls find it o
   // Temporal takes one a process: that of the files before this one makes way.
   await Runtime.instance().shutdown();
   installRuntime({
+    nameOf: () => undefined,
     log: { info: say('info'), warn: say('warn'), error: say('error') },
     answers: () => link.answers(),
     lookEveryMs: 200,

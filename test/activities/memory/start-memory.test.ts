@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { StartMemory } from '../../activities/memory/start-memory.ts';
-import { DurableMemory } from '../../service/cell/pools/durable-memory.ts';
+import { StartMemory } from '../../../activities/memory/start-memory.ts';
+import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
 
 const id = 'incident/lab/shop/Deployment/cart';
 const dayMs = 86_400_000;

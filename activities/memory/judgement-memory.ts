@@ -1,0 +1,81 @@
+import type { JudgedAs, Judgement, Judgements, Sender } from '../../core/messages/sender.ts';
+import { Memory, type MemoryKeeper } from './memory.ts';
+
+/** Values in groups that are forgotten together, read from the disk and not held in memory. Writes are begun in their order and not waited for. */
+export interface GroupedValues<Value> {
+  get(group: string, name: string): Value | undefined;
+  put(group: string, name: string, value: Value): void;
+  forget(group: string): void;
+  /** Forgets each that `isOld`, a few at a time. Ends with `signal`. Never rejects. */
+  sweep(isOld: (value: Value) => boolean, signal: AbortSignal): Promise<void>;
+}
+
+type ByRun<Value> = Readonly<Record<string, Value>>;
+
+/** Whose word a payload counted as, by run, and when it was last asked for, in milliseconds since 1970. */
+export interface CountedPayload {
+  readonly senders: ByRun<Sender>;
+  readonly at: number;
+}
+
+export type RefusedPayload = ByRun<'nobody' | 'unopenable'>;
+
+const dayMs = 86_400_000;
+/** Since it was last asked for. Each start of the process asks for all that is open. */
+const retentionMs = 90 * dayMs;
+/** Of one payload that is played back in run after run; none but the first takes it. */
+const mostRuns = 8;
+/** Whoever reaches Temporal can have any number refused. */
+const mostRefused = 20_000;
+
+/**
+ * What payloads counted as in each run, as long as the workflow is open. Of those that did not count only the newest are known. What is forgotten is
+ * judged again, by the keys that are trusted then.
+ */
+export class JudgementMemory implements Judgements {
+  readonly #counted: GroupedValues<CountedPayload>;
+  readonly #refused: Memory<RefusedPayload>;
+  readonly #now: () => number;
+
+  constructor(options: {
+    readonly counted: GroupedValues<CountedPayload>;
+    readonly refused?: MemoryKeeper<RefusedPayload>;
+    readonly now?: () => number;
+  }) {
+    this.#counted = options.counted;
+    this.#refused = new Memory({ most: mostRefused, retentionMs, keeper: options.refused });
+    this.#now = options.now ?? Date.now;
+  }
+
+  of(workflow: string, digest: string): ByRun<JudgedAs> {
+    const counted = this.#counted.get(workflow, digest);
+    const now = this.#now();
+    if (counted && now - counted.at > dayMs) this.#counted.put(workflow, digest, { ...counted, at: now });
+    return { ...this.#refused.get(digest), ...counted?.senders };
+  }
+
+  found({ workflow, run, digest, judged }: Judgement & { readonly workflow: string }): void {
+    const now = this.#now();
+    if (judged === 'nobody' || judged === 'unopenable') {
+      this.#refused.set(digest, newest({ ...this.#refused.get(digest), [run]: judged }), now);
+    } else {
+      const { senders } = this.#counted.get(workflow, digest) ?? { senders: {} };
+      this.#counted.put(workflow, digest, { senders: newest({ ...senders, [run]: judged }), at: now });
+    }
+  }
+
+  /** Nothing of it is read again. */
+  ended(workflow: string): void {
+    this.#counted.forget(workflow);
+  }
+
+  /** Of workflows that ended without this process hearing of it. */
+  sweep(signal: AbortSignal): Promise<void> {
+    const now = this.#now();
+    return this.#counted.sweep(({ at }) => now - at > retentionMs, signal);
+  }
+}
+
+function newest<Value>(byRun: ByRun<Value>): ByRun<Value> {
+  return Object.fromEntries(Object.entries(byRun).slice(-mostRuns));
+}
