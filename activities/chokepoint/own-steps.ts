@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { LRUCache } from 'lru-cache';
 import { OpenSteps, type OwnStep, requestText, stampToleranceMs, type UnderwayStep } from '../../core/action/own-steps.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import type { Box } from '../../integrations/crypto-box/box.ts';
@@ -17,7 +18,7 @@ export class OwnSteps {
   readonly #now: () => number;
   readonly #current = new AsyncLocalStorage<UnderwayStep>();
   /** Which event a stamp came with: seen with another one, somebody has copied it. */
-  readonly #seen = new Map<string, string>();
+  readonly #seen = new LRUCache<string, string>({ max: rememberedStamps });
   #account: string | undefined;
 
   constructor({ box, now = Date.now }: { readonly box: Box; readonly now?: () => number }) {
@@ -68,8 +69,6 @@ export class OwnSteps {
     const seenWith = this.#seen.get(stamp.sealed);
     if (seenWith !== undefined) return seenWith === id ? step : undefined;
     this.#seen.set(stamp.sealed, id);
-    const [oldest] = this.#seen.keys();
-    if (this.#seen.size > rememberedStamps && oldest !== undefined) this.#seen.delete(oldest);
     return step;
   }
 }

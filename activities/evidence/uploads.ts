@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { FirebreakError } from '../../core/errors.ts';
 import { KubernetesError } from '../../integrations/kubernetes/client-error.ts';
@@ -28,7 +29,7 @@ const mostRemembered = 10_000;
 /** Lets the tools bring what they have taken straight to us, where their pod can reach us. */
 export class Uploads {
   readonly #door: UploadDoor;
-  readonly #tried = new Set<string>();
+  readonly #tried = new LRUCache<string, true>({ max: mostRemembered });
 
   constructor(door: UploadDoor) {
     this.#door = door;
@@ -57,7 +58,7 @@ export class Uploads {
     readonly start: (more: readonly string[]) => PodCommand;
   }): Stream {
     if (this.#tried.has(step)) return byExec(start([]), 'an upload of this step did not succeed before');
-    this.#remember(step);
+    this.#tried.set(step, true);
     const address = this.#door.open({ mostBytes, lastsMs });
     let command = start(['-upload', address.url, '-pin', this.#door.certificateSha256]);
     let way: Way | undefined;
@@ -101,12 +102,6 @@ export class Uploads {
         return way;
       },
     };
-  }
-
-  #remember(step: string): void {
-    const [oldest] = this.#tried;
-    if (this.#tried.size >= mostRemembered && oldest !== undefined) this.#tried.delete(oldest);
-    this.#tried.add(step);
   }
 }
 

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { StartRef } from '../../core/messages/message.ts';
 import { Memory, type MemoryKeeper } from './memory.ts';
 
@@ -29,7 +30,7 @@ const mostRefused = 10_000;
 export class StartMemory {
   readonly #known: Memory<KnownStart>;
   /** Runs of which a call was refused: whoever is told something must not be one of them. */
-  readonly #refused = new Map<string, string>();
+  readonly #refused = new LRUCache<string, string>({ max: mostRefused });
   readonly #now: () => number;
 
   constructor(options: { readonly keeper?: MemoryKeeper<KnownStart>; readonly now?: () => number } = {}) {
@@ -40,7 +41,7 @@ export class StartMemory {
   /** Whether a call comes from the run that a cell has started. */
   takes(workflow: string, start: StartRef | undefined): boolean {
     const taken = this.#isTheOne(workflow, start);
-    if (!taken && start?.firstRun !== undefined) this.#refuse(workflow, start.firstRun);
+    if (!taken && start?.firstRun !== undefined) this.#refused.set(workflow, start.firstRun);
     return taken;
   }
 
@@ -70,12 +71,5 @@ export class StartMemory {
   mayRun(workflow: string, run: string): boolean {
     const known = this.#known.get(workflow);
     return this.#refused.get(workflow) !== run && !(known?.run === run && known.ended);
-  }
-
-  #refuse(workflow: string, run: string): void {
-    this.#refused.delete(workflow);
-    this.#refused.set(workflow, run);
-    const [oldest] = this.#refused.keys();
-    if (this.#refused.size > mostRefused && oldest !== undefined) this.#refused.delete(oldest);
   }
 }

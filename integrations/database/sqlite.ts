@@ -1,12 +1,13 @@
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Database, Parameter, Queries, Row } from './queries.ts';
 
 /** How long a writer waits for another one's transaction, milliseconds. */
 const patience = 5000;
-const keptStatements = 200;
+const rememberedStatements = 200;
 
 /**
  * One file, written by one process; a second one waits its turn and fails with FB_ERR_UNAVAILABLE after 5 s. WAL with
@@ -18,11 +19,10 @@ export async function openSqlite({ path }: { readonly path: string }): Promise<D
     return new DatabaseSync(path, { timeout: 0 });
   });
   await whenFree(() => file.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;'));
-  const statements = new Map<string, StatementSync>();
+  const statements = new LRUCache<string, StatementSync>({ max: rememberedStatements });
   const statement = (sql: string): StatementSync => {
     const known = statements.get(sql);
     if (known) return known;
-    if (statements.size >= keptStatements) statements.clear();
     const prepared = file.prepare(sql);
     statements.set(sql, prepared);
     return prepared;

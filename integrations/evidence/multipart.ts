@@ -1,15 +1,9 @@
-import { type FileHandle, open } from 'node:fs/promises';
-import {
-  AbortMultipartUploadCommand,
-  type CompletedPart,
-  CompleteMultipartUploadCommand,
-  CreateMultipartUploadCommand,
-  ListMultipartUploadsCommand,
-  UploadPartCommand,
-} from '@aws-sdk/client-s3';
+import { createReadStream } from 'node:fs';
+import { AbortMultipartUploadCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
+import { Upload } from '@aws-sdk/lib-storage';
 import { FirebreakError } from '../../core/errors.ts';
 import type { ObjectLock } from '../../core/evidence/object-bucket.ts';
-import { isSha256, sha256Of } from './drafted-file.ts';
+import { isSha256 } from './drafted-file.ts';
 import { lockOnly } from './object-lock.ts';
 import { answered, type S3Place } from './s3-client.ts';
 
@@ -24,7 +18,7 @@ export const partsFromBytes = 2 * leastPartBytes;
 
 /** A file of any size as one object. What was sent is taken back when it does not come to an end. @throws FB_ERR_UNAVAILABLE */
 export async function uploadInParts(
-  place: S3Place,
+  { client, at }: S3Place,
   file: {
     readonly key: string;
     readonly path: string;
@@ -34,79 +28,21 @@ export async function uploadInParts(
   },
 ): Promise<void> {
   const { key, path, bytes, mediaType, lock } = file;
-  const { client, at } = place;
-  const checked = lock && ({ ChecksumAlgorithm: 'SHA256' } as const);
-  const begun = await answered(key, () =>
-    client.send(
-      new CreateMultipartUploadCommand({ ...at(key), ContentType: mediaType, ...(lock && { ...lockOnly(lock), ...checked }) }),
-    ),
-  );
-  const UploadId = typeof begun === 'string' ? undefined : begun.UploadId;
-  if (UploadId === undefined) throw new FirebreakError('FB_ERR_UNAVAILABLE', `S3 did not begin an upload of ${key}`);
-  const partBytes = Math.max(leastPartBytes, Math.ceil(bytes / mostParts));
-  const source = await open(path, 'r');
-  try {
-    const send = async (number: number): Promise<CompletedPart> => {
-      const body = await partOf(source, {
-        from: (number - 1) * partBytes,
-        bytes: Math.min(partBytes, bytes - (number - 1) * partBytes),
-      });
-      const sum = checked && { ChecksumSHA256: Buffer.from(sha256Of(body), 'hex').toString('base64') };
-      const sent = await answered(key, () =>
-        client.send(
-          new UploadPartCommand({ ...at(key), UploadId, PartNumber: number, Body: body, ContentLength: body.length, ...sum }),
-        ),
-      );
-      if (typeof sent === 'string') throw new FirebreakError('FB_ERR_UNAVAILABLE', `S3 has given up the upload of ${key}`);
-      return { PartNumber: number, ...(sent.ETag !== undefined && { ETag: sent.ETag }), ...sum };
-    };
-    const Parts = await allOf(Math.ceil(bytes / partBytes), send);
-    const done = await answered(key, () =>
-      client.send(new CompleteMultipartUploadCommand({ ...at(key), UploadId, MultipartUpload: { Parts } })),
-    );
-    if (typeof done === 'string') throw new FirebreakError('FB_ERR_UNAVAILABLE', `S3 has given up the upload of ${key}`);
-  } catch (error) {
-    // Where that fails, too, the next look for what was left behind finds it.
-    await abort(place, key, UploadId).catch(() => undefined);
-    throw error;
-  } finally {
-    await source.close();
-  }
-}
-
-/** Some at a time, the first that fails ends all. */
-async function allOf(count: number, send: (number: number) => Promise<CompletedPart>): Promise<CompletedPart[]> {
-  const parts: CompletedPart[] = [];
-  let next = 1;
-  let failed = false;
-  const worker = async (): Promise<void> => {
-    while (next <= count && !failed) {
-      const number = next;
-      next += 1;
-      try {
-        parts[number - 1] = await send(number);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
+  const source = createReadStream(path);
+  const params = {
+    ...at(key),
+    Body: source,
+    ContentLength: bytes,
+    ContentType: mediaType,
+    ...(lock && { ...lockOnly(lock), ChecksumAlgorithm: 'SHA256' as const }),
   };
-  const settled = await Promise.allSettled(Array.from({ length: Math.min(atOnce, count) }, worker));
-  for (const one of settled) if (one.status === 'rejected') throw one.reason;
-  return parts;
-}
-
-async function partOf(
-  source: FileHandle,
-  { from, bytes }: { readonly from: number; readonly bytes: number },
-): Promise<Uint8Array> {
-  const body = Buffer.allocUnsafe(bytes);
-  for (let filled = 0; filled < bytes; ) {
-    const { bytesRead } = await source.read(body, filled, bytes - filled, from + filled);
-    if (bytesRead === 0) throw new FirebreakError('FB_ERR_INTERNAL', 'a file of evidence has become shorter on its way');
-    filled += bytesRead;
+  const partSize = Math.max(leastPartBytes, Math.ceil(bytes / mostParts));
+  try {
+    const done = await answered(key, () => new Upload({ client, params, partSize, queueSize: atOnce }).done());
+    if (typeof done === 'string') throw new FirebreakError('FB_ERR_UNAVAILABLE', `S3 has given up the upload of ${key}`);
+  } finally {
+    source.destroy();
   }
-  return body;
 }
 
 async function abort({ client, at }: S3Place, key: string, uploadId: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import { threadLine } from '../../core/cards/thread-link.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { visibleText } from '../../core/text/visible-text.ts';
@@ -61,7 +62,7 @@ class GithubTickets implements TicketSystem {
   /** Key → when its create was sent without an answer. */
   readonly #unanswered = new Map<string, number>();
   /** Key → number of its issue, of the last tickets: the list may lag, the issue itself does not. */
-  readonly #numbers = new Map<string, number>();
+  readonly #numbers = new LRUCache<string, number>({ max: rememberedTickets });
   #checkedAt = 0;
 
   constructor(options: GithubTicketsOptions) {
@@ -122,7 +123,7 @@ class GithubTickets implements TicketSystem {
       if (!(error instanceof OutcomeUnknown)) throw error;
     }
     if (!created) return this.#lookAgain(request.key, signal);
-    this.#remember(request.key, created.number);
+    this.#numbers.set(request.key, created.number);
     return this.#confirm({ key: request.key, number: created.number, state: 'created', signal });
   }
 
@@ -178,14 +179,8 @@ class GithubTickets implements TicketSystem {
 
   #known(key: string, issue: Issue, state: 'created' | 'existing'): Ticket {
     this.#unanswered.delete(key);
-    this.#remember(key, issue.number);
+    this.#numbers.set(key, issue.number);
     return { state, id: String(issue.number), url: issue.url };
-  }
-
-  #remember(key: string, number: number): void {
-    this.#numbers.set(key, number);
-    const [oldest] = this.#numbers.keys();
-    if (this.#numbers.size > rememberedTickets && oldest !== undefined) this.#numbers.delete(oldest);
   }
 
   async #checkRepository(signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 import { App, LogLevel, type RespondFn } from '@slack/bolt';
+import { LRUCache } from 'lru-cache';
 import type { MessageRef, Notice, QuestionCard, ThreadPost } from '../../core/cards/card.ts';
 import type { CardStore } from '../../core/cards/card-store.ts';
 import type { ClickAnswer } from '../../core/incident/click-reply.ts';
@@ -223,12 +224,11 @@ const mostRemembered = 100;
 /** What only a person can mend is said in the log with what to do about it: at once, and every five minutes for as long as it lasts. */
 class OperatorLines {
   readonly #log: (message: string, facts: Readonly<Record<string, string>>) => void;
-  readonly #now: () => number;
-  readonly #said = new Map<string, number>();
+  readonly #said: LRUCache<string, true>;
 
   constructor(log: (message: string, facts: Readonly<Record<string, string>>) => void, now: () => number = Date.now) {
     this.#log = log;
-    this.#now = now;
+    this.#said = new LRUCache({ max: mostRemembered, ttl: repeatedAfterMs, ttlResolution: 0, perf: { now } });
   }
 
   /** The same outcome, and a line where it needs one. */
@@ -244,9 +244,8 @@ class OperatorLines {
   tell(error: unknown): void {
     if (!(error instanceof NeedsOperator || error instanceof ContentRefused)) return;
     const { detail, code } = error;
-    if (this.#now() - (this.#said.get(detail) ?? Number.NEGATIVE_INFINITY) < repeatedAfterMs) return;
-    if (this.#said.size >= mostRemembered) this.#said.clear();
-    this.#said.set(detail, this.#now());
+    if (this.#said.has(detail)) return;
+    this.#said.set(detail, true);
     const what =
       error instanceof NeedsOperator
         ? 'Slack is not usable until somebody mends it; what was asked waits'

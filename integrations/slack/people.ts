@@ -1,10 +1,11 @@
 import type { WebClient } from '@slack/web-api';
+import { LRUCache } from 'lru-cache';
 import { FirebreakError } from '../../core/errors.ts';
 import { callSlack } from './client.ts';
 import type { ClickRefusal } from './refusal.ts';
 
 const retentionMs = 3 * 60_000;
-const keptPeople = 5_000;
+const mostPeople = 5_000;
 
 type Standing = Pick<ClickRefusal, 'reason' | 'detail'> | 'member';
 
@@ -12,32 +13,26 @@ type Standing = Pick<ClickRefusal, 'reason' | 'detail'> | 'member';
 export class SlackPeople {
   readonly #client: WebClient;
   readonly #teamId: string;
-  readonly #now: () => number;
-  readonly #known = new Map<string, { readonly standing: Standing; readonly until: number }>();
+  readonly #known: LRUCache<string, Standing>;
 
   constructor({ client, teamId, now }: { readonly client: WebClient; readonly teamId: string; readonly now: () => number }) {
     this.#client = client;
     this.#teamId = teamId;
-    this.#now = now;
+    this.#known = new LRUCache({ max: mostPeople, ttl: retentionMs, ttlResolution: 0, perf: { now } });
   }
 
   async standing(user: string): Promise<Standing> {
     const known = this.#known.get(user);
-    if (known !== undefined && known.until > this.#now()) return known.standing;
+    if (known !== undefined) return known;
     try {
       const { user: found } = await callSlack('users.info', () => this.#client.users.info({ user }));
       const standing: Standing = found?.id === user ? judged(found, this.#teamId) : unknownUser;
-      this.#remember(user, standing);
+      this.#known.set(user, standing);
       return standing;
     } catch (error) {
       if (error instanceof FirebreakError && error.code === 'FB_ERR_NOT_FOUND') return unknownUser;
       return { reason: 'not_checked', detail: error instanceof FirebreakError ? error.detail : 'users.info failed' };
     }
-  }
-
-  #remember(user: string, standing: Standing): void {
-    if (this.#known.size >= keptPeople) this.#known.clear();
-    this.#known.set(user, { standing, until: this.#now() + retentionMs });
   }
 }
 

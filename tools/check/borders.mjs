@@ -10,12 +10,12 @@ import { programFiles, readSource } from './imports.mjs';
  */
 const rooms = {
   authoring: { rooms: ['core', 'integrations', 'service'], packages: ['node:'] },
-  core: { rooms: [], packages: ['@noble/hashes', 'canonicalize'], schemaPackages: ['zod'] },
+  core: { rooms: [], packages: ['@noble/hashes', 'canonicalize', 'ipaddr.js'], schemaPackages: ['zod'] },
   playbooks: { rooms: ['core'], packages: [], schemaPackages: ['zod'] },
   workflows: { rooms: ['core', 'playbooks'], packages: ['@temporalio/workflow', '@temporalio/common'] },
   activities: {
     rooms: ['core', 'integrations'],
-    packages: ['@temporalio/activity', '@temporalio/common', 'zod', 'node:'],
+    packages: ['@temporalio/activity', '@temporalio/common', 'lru-cache', 'zod', 'node:'],
     typePackages: ['@kubernetes/client-node'],
   },
   integrations: { rooms: ['core'], forbidden: ['@temporalio'], eachFolderAlone: true },

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { type Fields, objectOf, sensorText } from '../../../core/alert/sensor-text.ts';
 import { has, objectsIn } from './dangerous.ts';
 import type { AuditRequest } from './request.ts';
@@ -73,7 +74,7 @@ const remembered = 2_000;
 
 /** What roles give that were seen being written: a binding says only a name. In memory, and bounded: a role that is not known is called so. */
 export class RoleMemory {
-  readonly #weights = new Map<string, RoleWeight>();
+  readonly #weights = new LRUCache<string, RoleWeight>({ max: remembered });
 
   /** Takes in what an answered request did to a role. */
   learn(cluster: string, request: AuditRequest): void {
@@ -85,10 +86,7 @@ export class RoleMemory {
     this.#weights.delete(key);
     // A patch may add to what the event does not hold.
     const weight = verb === 'delete' || (verb === 'patch' && !Array.isArray(answered?.rules)) ? undefined : weightOfRole(request);
-    if (weight === undefined) return;
-    this.#weights.set(key, weight);
-    const [oldest] = this.#weights.keys();
-    if (this.#weights.size > remembered && oldest !== undefined) this.#weights.delete(oldest);
+    if (weight !== undefined) this.#weights.set(key, weight);
   }
 
   /** Of the role that a binding names; undefined where it does not say, or the role was not seen. */

@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto';
 import type { RespondFn } from '@slack/bolt';
 import type { ModalView } from '@slack/types';
 import type { WebClient } from '@slack/web-api';
+import { LRUCache } from 'lru-cache';
 import type { CardStore, OpenModal } from '../../../core/cards/card-store.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { callSlack } from '../client.ts';
 
-const keptResponds = 1_000;
+const rememberedResponds = 1_000;
 
 /** What a dialog is opened with: a click on a card, or a typed command. */
 export interface Opening {
@@ -24,7 +25,7 @@ export class Dialogs {
   readonly #cards: CardStore;
   readonly #now: () => number;
   /** A dialog that is sent off brings no way to answer: this is the one of the click that opened it. Gone with the process, as is no harm. */
-  readonly #responds = new Map<string, RespondFn>();
+  readonly #responds = new LRUCache<string, RespondFn>({ max: rememberedResponds });
 
   constructor(options: { readonly client: WebClient; readonly cards: CardStore; readonly now: () => number }) {
     this.#client = options.client;
@@ -53,7 +54,7 @@ export class Dialogs {
       ...about,
     };
     await this.#cards.saveModal(modal);
-    if (respond) this.#keep(modal.modalId, respond);
+    if (respond) this.#responds.set(modal.modalId, respond);
     const { view } = await callSlack('views.open', () =>
       this.#client.views.open({ trigger_id: trigger, view: make(modal.modalId) }),
     );
@@ -67,11 +68,5 @@ export class Dialogs {
 
   respondOf(modalId: string): RespondFn | undefined {
     return this.#responds.get(modalId);
-  }
-
-  #keep(modalId: string, respond: RespondFn): void {
-    const [oldest] = this.#responds.keys();
-    if (this.#responds.size >= keptResponds && oldest !== undefined) this.#responds.delete(oldest);
-    this.#responds.set(modalId, respond);
   }
 }

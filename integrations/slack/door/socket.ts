@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { App, Receiver } from '@slack/bolt';
 import { SocketModeClient } from '@slack/socket-mode';
+import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { FirebreakError } from '../../../core/errors.ts';
 import { callSlack, type SlackEndpoint, silentLogger, slackClientOptions } from '../client.ts';
@@ -52,7 +53,7 @@ export class SocketReceiver implements Receiver {
   readonly #stopping = new AbortController();
   readonly #running = new Set<Promise<void>>();
   /** Envelope → its answer. What is sent again is answered again, and done once. */
-  readonly #answers = new Map<string, Promise<object | undefined>>();
+  readonly #answers = new LRUCache<string, Promise<object | undefined>>({ max: rememberedEnvelopes });
   #kept: readonly Promise<void>[] = [];
   #app: App | undefined;
 
@@ -140,8 +141,6 @@ export class SocketReceiver implements Receiver {
   #begin(id: string, body: Record<string, unknown>): Promise<object | undefined> {
     const { onRefused, onFault } = this.#options;
     const { promise, resolve } = Promise.withResolvers<object | undefined>();
-    const [oldest] = this.#answers.keys();
-    if (this.#answers.size >= rememberedEnvelopes && oldest !== undefined) this.#answers.delete(oldest);
     this.#answers.set(id, promise);
     const answer = (content?: unknown): void => resolve(typeof content === 'object' && content !== null ? content : undefined);
     const running = handOver({ app: this.#app, body, answer, onRefused, onFault });

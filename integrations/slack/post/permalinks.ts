@@ -1,13 +1,14 @@
 import type { WebClient } from '@slack/web-api';
+import { LRUCache } from 'lru-cache';
 import type { MessageRef } from '../../../core/cards/card.ts';
 import { callSlack } from '../client.ts';
 
-const kept = 1_000;
+const remembered = 1_000;
 
 /** Addresses of messages, asked of Slack once. */
 export class Permalinks {
   readonly #client: WebClient;
-  readonly #known = new Map<string, string>();
+  readonly #known = new LRUCache<string, string>({ max: remembered });
 
   constructor(client: WebClient) {
     this.#client = client;
@@ -21,7 +22,6 @@ export class Permalinks {
       const { permalink } = await callSlack('chat.getPermalink', () =>
         this.#client.chat.getPermalink({ channel: message.channel, message_ts: message.ts }),
       );
-      if (this.#known.size > kept) this.#known.clear();
       if (permalink !== undefined) this.#known.set(message.ts, permalink);
       return permalink;
     } catch {

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Alert } from '../../../core/alert/alert.ts';
 import { ownSensor } from '../../../core/alert/own-alerts.ts';
 import type { ResolvedAlert, SubjectResolver } from '../../../core/alert/subject-resolver.ts';
@@ -36,7 +37,7 @@ const mostSenders = 20_000;
 /** The senders by name, and by node where each node's is one of its own: their limits are counted apart. */
 export class Senders {
   readonly #rules: ReadonlyMap<string, SenderRule>;
-  readonly #known = new Map<string, AlertSender>();
+  readonly #known = new LRUCache<string, AlertSender>({ max: mostSenders });
   /** Firebreak itself: a limit and rules of its own, whatever name somebody else sends under. */
   readonly own: AlertSender = senderOf({ name: ownSensor });
 
@@ -50,7 +51,6 @@ export class Senders {
     if (known !== undefined) return known;
     const rule = this.#rules.get(name) ?? { name };
     const sender = senderOf(rule, boundNode);
-    if (this.#known.size >= mostSenders) this.#known.clear();
     this.#known.set(key, sender);
     return sender;
   }

@@ -8,6 +8,7 @@ import {
   WorkflowIdConflictPolicy,
   WorkflowIdReusePolicy,
 } from '@temporalio/common';
+import { LRUCache } from 'lru-cache';
 import { FirebreakError } from '../../../core/errors.ts';
 import { type AlertBatch, type IncidentNote, type IncidentStart, incidentNames } from '../../../core/incident/incident.ts';
 import { searchAttributes } from '../../../core/incident/search-attributes.ts';
@@ -47,7 +48,7 @@ export function temporalGateway(options: TemporalGatewayOptions): IncidentGatewa
 class TemporalGateway implements IncidentGateway {
   readonly #options: TemporalGatewayOptions;
   /** Of each incident the run that this gateway has started, or for which a cell has answered. Alerts go to that one. */
-  readonly #runs = new Map<string, string>();
+  readonly #runs = new LRUCache<string, string>({ max: mostRuns });
   #warnedOfAttributes = false;
 
   constructor(options: TemporalGatewayOptions) {
@@ -85,7 +86,7 @@ class TemporalGateway implements IncidentGateway {
           ...(versioningOverride && { versioningOverride }),
         }),
       );
-      this.#knows(id, handle.firstExecutionRunId);
+      this.#runs.set(id, handle.firstExecutionRunId);
       return { kind: 'started', run: handle.firstExecutionRunId };
     } catch (error) {
       const code = grpcCode(error);
@@ -146,19 +147,12 @@ class TemporalGateway implements IncidentGateway {
       if (isOurs) return unavailable(error);
     }
     if (isOurs) {
-      this.#knows(id, runId);
+      this.#runs.set(id, runId);
       return { kind: 'already-started' };
     }
     log.error({ incident: id, run: runId, type }, 'a workflow that no cell answers for has the id of an incident: it is ended');
     await client.withDeadline(Date.now() + answerWithinMs, () => handle.terminate('no cell answers for it'));
     return { kind: 'unavailable', detail: 'a workflow of somebody else had the id' };
-  }
-
-  #knows(id: string, run: string): void {
-    this.#runs.delete(id);
-    this.#runs.set(id, run);
-    const [oldest] = this.#runs.keys();
-    if (this.#runs.size > mostRuns && oldest !== undefined) this.#runs.delete(oldest);
   }
 }
 

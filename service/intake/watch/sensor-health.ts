@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { ownSensor } from '../../../core/alert/own-alerts.ts';
 
 /** What is known of one sensor: its alerts, and what it said about itself. */
@@ -34,9 +35,8 @@ const mostText = 1_000;
 
 /** Counts in memory what sensors sent and said about themselves, per sensor and host. */
 export class SensorHealth {
-  /** Longest silent first. */
-  readonly #known = new Map<string, Known>();
-  readonly #alertAt = new Map<string, number>();
+  readonly #known = new LRUCache<string, Known>({ max: mostSensors });
+  readonly #alertAt = new LRUCache<string, number>({ max: mostSensors });
   readonly #now: () => number;
 
   constructor(now: () => number = Date.now) {
@@ -48,7 +48,6 @@ export class SensorHealth {
     known.alerts += 1;
     // What Firebreak says about a silent sensor is no sign of life of its node.
     if (host !== undefined && sensor !== ownSensor) this.#alertAt.set(host, known.lastSeenAt);
-    if (this.#alertAt.size > mostSensors) this.#alertAt.clear();
   }
 
   /** True where it says that events were dropped: so many attacks may have gone unseen. */
@@ -63,7 +62,7 @@ export class SensorHealth {
 
   /** When it was heard of last, in milliseconds since 1970. */
   seenAt(sensor: string, host: string): number | undefined {
-    return this.#known.get(`${sensor}\n${host}`)?.lastSeenAt;
+    return this.#known.peek(`${sensor}\n${host}`)?.lastSeenAt;
   }
 
   /** When any sensor had an alert of this node last. */
@@ -73,7 +72,7 @@ export class SensorHealth {
 
   /** Longest silent first. */
   report(): readonly SensorReport[] {
-    return [...this.#known]
+    return [...this.#known.entries()]
       .sort(([, a], [, b]) => a.lastSeenAt - b.lastSeenAt)
       .map(([key, { alerts, messages, drops, lastSeenAt, last }]) => {
         const [sensor = '', host] = key.split('\n');
@@ -91,14 +90,8 @@ export class SensorHealth {
 
   #of(sensor: string, host: string | undefined): Known {
     const key = host === undefined ? sensor : `${sensor}\n${host}`;
-    const found = this.#known.get(key);
-    const known = found ?? { alerts: 0, messages: 0, drops: 0, lastSeenAt: 0 };
+    const known = this.#known.get(key) ?? { alerts: 0, messages: 0, drops: 0, lastSeenAt: 0 };
     known.lastSeenAt = this.#now();
-    if (found !== undefined) return known;
-    if (this.#known.size >= mostSensors) {
-      const [silent] = [...this.#known].sort(([, a], [, b]) => a.lastSeenAt - b.lastSeenAt);
-      if (silent !== undefined) this.#known.delete(silent[0]);
-    }
     this.#known.set(key, known);
     return known;
   }
