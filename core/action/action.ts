@@ -74,11 +74,11 @@ export interface ActionDeclaration<Name extends string = string, Input = unknown
   readonly types?: { readonly input: Input; readonly output: Output };
 }
 
-/** Declares an action. Two calls, so that the name, the effect and the pool are inferred while input and output are given. */
+/** Declares an action. Two calls, so that name, effect, pool and reach are inferred while input and output are given. */
 export function declareAction<Input, Output>() {
-  return <const Name extends string, const E extends Effect, const P extends Pool>(
-    declaration: ActionDeclaration<Name, Input, Output, E> & { readonly pool: P },
-  ): ActionDeclaration<Name, Input, Output, E> & { readonly pool: P } => declaration;
+  return <const Name extends string, const E extends Effect, const P extends Pool, const R extends Reach>(
+    declaration: ActionDeclaration<Name, Input, Output, E> & { readonly pool: P; readonly reach: R },
+  ): ActionDeclaration<Name, Input, Output, E> & { readonly pool: P; readonly reach: R } => declaration;
 }
 
 /** Every kind of object that these actions hold, once. */

@@ -12,11 +12,16 @@ import { type Params, type ParamValues, problemOfParam } from './params.ts';
 
 export type Requires = 'pod' | 'node' | 'workload';
 
+/** Of what is surely there only where `requires` names it: the compiler's message shows this name. */
+type NotInRequires<Need extends string, T> = T & { readonly [_ in `add '${Need}' to on.requires, or look`]?: never };
+
 /** The alert as a playbook sees it: what `requires` names is present, and a pod has its uid. */
-export type AlertWith<R extends Requires> = Alert &
-  ('pod' extends R ? { readonly pod: PodRef & { readonly uid: string } } : unknown) &
-  ('node' extends R ? { readonly node: string } : unknown) &
-  ('workload' extends R ? { readonly workload: NonNullable<Alert['workload']> } : unknown);
+export type AlertWith<R extends Requires> = Omit<Alert, Requires> &
+  ('pod' extends R ? { readonly pod: PodRef & { readonly uid: string } } : { readonly pod?: NotInRequires<'pod', PodRef> }) &
+  ('node' extends R ? { readonly node: string } : { readonly node?: string }) &
+  ('workload' extends R
+    ? { readonly workload: NonNullable<Alert['workload']> }
+    : { readonly workload?: NotInRequires<'workload', NonNullable<Alert['workload']>> });
 
 export type Uses = Readonly<Record<string, ActionDeclaration>>;
 
@@ -35,25 +40,56 @@ export interface StepResult<Name extends string = string, Output = unknown> {
   readonly leaseId?: string;
 }
 
-type Step<Name extends string, Input, Output, E extends Effect> = (E extends 'destructive'
-  ? (input: Input, approval: Approval<Name>) => Promise<StepResult<Name, Output>>
+/** Of an approval that covers this action. Else the compiler shows what to do instead. */
+type Covering<A, Name extends string> =
+  A extends Approval<Name> ? A : `not the approval of ${Name}: offer its plan as the plan of this choice in ask()`;
+
+/** What is not there, with the reason in its type. */
+interface Impossible<Why extends string> {
+  readonly why: Why;
+}
+
+/** Automatic is only what reaches no further than one workload; whatever is wider takes an approval. */
+type WideReach = 'namespace' | 'node' | 'cluster';
+
+/** The call without an approval, which nobody can make: what it takes instead is what the compiler shows. */
+type Approved<Name extends string, Input, Output> = {
+  <A extends Approval<never>>(input: Input, approval: Covering<A, Name>): Promise<StepResult<Name, Output>>;
+  (input: `${Name} takes an approval: offer its plan in ask(), and give it answer.approval`): never;
+};
+
+/** @typeParam Reaches as the action is declared; what does not say it is held to nothing here, and to all of it in the cell. */
+type Call<Name extends string, Input, Output, E extends Effect, Reaches> = E extends 'destructive'
+  ? Approved<Name, Input, Output>
   : E extends 'reversible'
-    ? (input: Input & LeaseOptions, approval?: Approval<Name>) => Promise<StepResult<Name, Output>>
-    : (input: Input) => Promise<StepResult<Name, Output>>) & {
+    ? Reaches extends WideReach
+      ? Approved<Name, Input & LeaseOptions, Output>
+      : <A extends Approval<never> = Approval<Name>>(
+          input: Input & LeaseOptions,
+          approval?: Covering<A, Name>,
+        ) => Promise<StepResult<Name, Output>>
+    : (input: Input) => Promise<StepResult<Name, Output>>;
+
+type Step<Name extends string, Input, Output, E extends Effect, Reaches> = Call<Name, Input, Output, E, Reaches> & {
   /** What it would change, without changing it. */
   readonly plan: (input: Input) => Promise<Plan<Name>>;
 } & (E extends 'reversible'
     ? {
         /** Gives it back. A release is a decision too: it takes an approval of the plan that `undo.plan` returns. */
-        readonly undo: ((result: StepResult<Name, Output>, approval: Approval<`undo:${Name}`>) => Promise<void>) & {
+        readonly undo: (<A extends Approval<never>>(
+          result: StepResult<Name, Output>,
+          approval: Covering<A, `undo:${Name}`>,
+        ) => Promise<void>) & {
           readonly plan: (result: StepResult<Name, Output>) => Promise<Plan<`undo:${Name}`>>;
         };
       }
-    : unknown);
+    : {
+        readonly undo: Impossible<`${Name} cannot be undone: ${E extends 'destructive' ? 'what it ends is gone' : 'it changes nothing'}`>;
+      });
 
 export type Steps<U extends Uses> = {
   readonly [K in keyof U]: U[K] extends ActionDeclaration<infer Name, infer Input, infer Output, infer E>
-    ? Step<Name, Input, Output, E>
+    ? Step<Name, Input, Output, E, U[K]['reach']>
     : never;
 };
 

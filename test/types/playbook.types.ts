@@ -1,7 +1,18 @@
 /**
  * What must not compile, checked by `tsc`: an `@ts-expect-error` that expects in vain is an error itself. Nothing here is run.
  */
-import { captureProcesses, deletePod, killProcess, openTicket, quarantinePod, rotateSecret } from '../../core/actions/index.ts';
+import {
+  captureProcesses,
+  cordonNode,
+  deletePod,
+  isolateNamespace,
+  killProcess,
+  openTicket,
+  quarantinePod,
+  rotateSecret,
+  suspendCronJob,
+} from '../../core/actions/index.ts';
+import { param } from '../../core/playbook/params.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 
 const on = { match: { rule: 'r' }, minSeverity: 'critical' } as const;
@@ -57,15 +68,18 @@ export const withPod = definePlaybook(
     // @ts-expect-error a destructive step takes an approval
     await steps.deletePod({ pod });
     // @ts-expect-error what is destroyed has no undo
-    steps.deletePod.undo;
+    await steps.deletePod.undo(quarantine);
     // @ts-expect-error a ticket has no undo
-    steps.openTicket.undo;
+    await steps.openTicket.undo(quarantine);
     // @ts-expect-error giving back takes an approval
     await steps.quarantinePod.undo(quarantine);
     // @ts-expect-error what only ends has no lease
     await steps.deletePod.plan({ pod, lease: '4h' });
     // @ts-expect-error four hours are written 4h
     await steps.quarantinePod({ pod, lease: '4 hours' });
+    // @ts-expect-error no time is negative
+    await steps.quarantinePod({ pod, lease: '-4h' });
+    await steps.quarantinePod({ pod, lease: '1.5h' });
     // @ts-expect-error a pod is never only a name
     await steps.quarantinePod({ pod: { namespace: 'a', name: 'b' } });
     await ask({
@@ -104,5 +118,45 @@ export const inside = definePlaybook(
     if (answer.choice === 'kill') await steps.killProcess(kill, answer.approval);
     // @ts-expect-error what is destructive needs people
     await steps.killProcess(kill);
+  },
+);
+
+export const wide = definePlaybook(
+  { id: 'd', title: 'd', on: { ...on, requires: ['node'] }, uses: { isolateNamespace, cordonNode, suspendCronJob } },
+  async ({ alert, steps, ask }) => {
+    const { node } = alert;
+    // @ts-expect-error what reaches a whole namespace takes an approval
+    await steps.isolateNamespace({ namespace: 'shop' });
+    // @ts-expect-error and so does what reaches a node, with a lease or without
+    await steps.cordonNode({ node, lease: '1h' });
+    // What reaches a workload may be called: where it is not automatic, people are asked about it.
+    await steps.suspendCronJob({ cronJob: { namespace: 'shop', name: 'nightly' } });
+    const plan = { isolate: await steps.isolateNamespace.plan({ namespace: 'shop' }) };
+    const answer = await ask({ ...question, choices: { no: 'No', isolate: 'Yes' }, plan });
+    if (answer.choice === 'isolate') await steps.isolateNamespace({ namespace: 'shop', lease: '1h' }, answer.approval);
+  },
+);
+
+export const withParams = definePlaybook(
+  {
+    id: 'e',
+    title: 'e',
+    on: { ...on, requires: ['pod'] },
+    uses: { quarantinePod },
+    params: { lease: param.duration('4h'), mode: param.choice(['soft', 'hard'], 'soft'), times: param.number(3) },
+  },
+  async ({ alert, steps, params, incident, skip, log }) => {
+    await steps.quarantinePod({ pod: alert.pod, lease: params.lease });
+    if (params.mode === 'hard' && params.times > 2) log('hard', { times: params.times });
+    // @ts-expect-error the choice is not among its words
+    if (params.mode === 'medium') return;
+    // @ts-expect-error a number is no duration
+    await steps.quarantinePod({ pod: alert.pod, lease: params.times });
+    // @ts-expect-error a parameter that the envelope does not have
+    params.group;
+    // @ts-expect-error what is known of the incident is read-only
+    incident.severity = 'low';
+    if (!alert.process) return skip('nobody knows what ran');
+    log(alert.process.name ?? '');
   },
 );
