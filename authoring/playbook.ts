@@ -15,6 +15,7 @@ export type { EvidenceRef } from '../core/evidence/evidence.ts';
 export type { Verdict } from '../core/incident/incident.ts';
 export { type Duration, durationMs } from '../core/playbook/duration.ts';
 export { type Glob, glob, type Match, type OneOrMore, type Regex, regex, type TextPattern } from '../core/playbook/match.ts';
+export { definePack, type ListedPlaybook, type Pack } from '../core/playbook/pack.ts';
 export { type Param, type Params, type ParamValue, type ParamValues, param } from '../core/playbook/params.ts';
 export {
   type AlertWith,

@@ -1,4 +1,4 @@
-import type { AnyPlaybook } from '../core/playbook/playbook.ts';
+import { definePack } from '../core/playbook/pack.ts';
 import { askAboutShell } from './ask-about-shell.ts';
 import { askAboutSilentSensor } from './ask-about-silent-sensor.ts';
 import { askAboutStartedIncident } from './ask-about-started-incident.ts';
@@ -19,28 +19,21 @@ export {
   ticketSensitiveRead,
 };
 
-/** A playbook in the list: its body is called by the engine only, which makes what it is called with. */
-export interface ListedPlaybook extends AnyPlaybook {
-  readonly run: (context: never) => Promise<void>;
-}
+/** What is shipped, as the pack `firebreak`: an explicit list. Which of its playbooks are enabled is configuration. */
+export const shippedPack = definePack({
+  name: 'firebreak',
+  version: '0.1.0',
+  playbooks: [
+    containDroppedBinary,
+    askAboutShell,
+    ticketSensitiveRead,
+    askAboutSilentSensor,
+    askAboutUnsignedImage,
+    quarantineOnOrder,
+    askAboutStartedIncident,
+    askAboutUnanswered,
+  ],
+});
 
-/** Every playbook there is, in an explicit list. Which of them are enabled is configuration. */
-export const playbooks: readonly ListedPlaybook[] = [
-  containDroppedBinary,
-  askAboutShell,
-  ticketSensitiveRead,
-  askAboutSilentSensor,
-  askAboutUnsignedImage,
-  quarantineOnOrder,
-  askAboutStartedIncident,
-  askAboutUnanswered,
-];
-
-/**
- * Ids of the playbooks that are enabled. Those for what no other answers are always among them: a list of playbooks must not make an alert silent
- * that somebody forgot.
- */
-export function enabledIds(enabled: 'all' | readonly string[]): readonly string[] {
-  const always = playbooks.filter(({ on }) => on.match === 'unanswered').map(({ id }) => id);
-  return enabled === 'all' ? playbooks.map(({ id }) => id) : [...new Set([...enabled, ...always])];
-}
+/** Every playbook that is shipped, under its full id. */
+export const { playbooks } = shippedPack;

@@ -44,7 +44,7 @@ export async function mustBeApproved(parts: Authority, call: StepCall, proof: Ap
   const warrant = parts.warrants?.read(call);
   const problem = problemOfApproval(proof, { ...call, as }, parts.asking);
   if (problem !== undefined) refuse(problem);
-  const [, asker = ''] = requester.split('/');
+  const asker = requester.replace(/^playbook\//, '');
   if (parts.votes.isAskedAnew(proof.question)) refuse('it was asked anew since, and answered');
   const stepUp = await parts.signIns?.read(proof.votes);
   const result = checkProof({

@@ -61,7 +61,7 @@ export function registerRbacCommand(program: Command): void {
     ),
     [
       'firebreak rbac manifests --config firebreak.yaml > rbac.yaml',
-      'firebreak rbac manifests --playbooks contain-dropped-binary --actions evictPod --pool cell',
+      'firebreak rbac manifests --playbooks firebreak/contain-dropped-binary --actions evictPod --pool cell',
     ],
   ).action((options: ManifestOptions) => {
     process.stdout.write([...made(options).values()].join('---\n'));

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { RetentionRules } from '../../core/evidence/evidence-retention.ts';
 import type { Roster } from '../../core/people/roster.ts';
+import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import { completeImages } from './complete/complete-images.ts';
 import { completeKubernetes, type KubernetesConfig } from './complete/complete-kubernetes.ts';
 import { completeOnCall, onCallProblems, userGroupProblems } from './complete/complete-roster.ts';
@@ -26,6 +27,8 @@ type Completed = 'stateDir' | 'temporal' | 'kubernetes' | 'evidence' | 'intake' 
 /** The effective configuration: every path absolute, every default filled in, no secret in it. */
 export interface Config extends Readonly<Omit<FileConfig, Completed>> {
   readonly stateDir: string;
+  /** Besides what is shipped. */
+  readonly packs: readonly { readonly playbooks: readonly AnyPlaybook[] }[];
   readonly temporal: {
     readonly address: string;
     readonly namespace: string;
@@ -171,6 +174,7 @@ export function completeConfig(options: {
   return {
     ...file,
     stateDir,
+    packs: [],
     temporal: {
       address: file.temporal.address ?? env.TEMPORAL_ADDRESS ?? '127.0.0.1:7233',
       namespace: file.temporal.namespace ?? env.TEMPORAL_NAMESPACE ?? 'default',

@@ -45,6 +45,11 @@ export const id = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, { error: 'only letters, digits, . _ and -, at most 63, no / or space' });
 
+/** Of a playbook: `PACK/PLAYBOOK`. Whether there is one, the packs say. */
+export const playbookId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(\/[A-Za-z0-9][A-Za-z0-9._-]{0,62})?$/, {
+  error: 'not the id of a playbook: PACK/PLAYBOOK',
+});
+
 export const httpUrl = z.url({ protocol: /^https?$/, error: 'not an http or https URL' });
 
 /** Host and port of one listener. */

@@ -1,6 +1,7 @@
 import type { ActionDeclaration } from '../../core/action/action.ts';
 import { actions as allActions } from '../../core/actions/index.ts';
 import type { Roster } from '../../core/people/roster.ts';
+import { enabledAmong } from '../../core/playbook/pack.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import { playbooks as shipped } from '../../playbooks/index.ts';
 import { nearestName } from './nearest.ts';
@@ -17,14 +18,6 @@ type Checked = Pick<
 /** Playbooks that are not what the configuration takes them for, whom they ask, and what they cannot do as it is configured. */
 export function playbookProblems(file: Checked, playbooks: readonly AnyPlaybook[] = shipped): readonly PlacedProblem[] {
   return [...idProblems(file, playbooks), ...groupProblems(file, playbooks), ...meansProblems(file, playbooks)];
-}
-
-/** What is in `playbooks.enabled`, each once, and what is always enabled. */
-export function enabledPlaybooks(
-  { playbooks: { enabled } }: Pick<FileConfig, 'playbooks'>,
-  playbooks: readonly AnyPlaybook[] = shipped,
-): readonly AnyPlaybook[] {
-  return enabled === 'all' ? playbooks : playbooks.filter(({ id, on }) => enabled.includes(id) || on.match === 'unanswered');
 }
 
 function idProblems(
@@ -58,15 +51,24 @@ function idProblems(
 }
 
 function meant(written: string, known: readonly string[]): string {
-  const near = nearestName(written, known);
+  const near = nearestName(written, known) ?? nearestId(written, known);
   return near === undefined ? `Name one of: ${known.join(', ')}.` : `Did you mean ${near}?`;
+}
+
+/** Where the pack was left out. */
+function nearestId(written: string, known: readonly string[]): string | undefined {
+  const bare = nearestName(
+    written,
+    known.flatMap((id) => id.split('/')[1] ?? []),
+  );
+  return bare === undefined ? undefined : known.find((id) => id.endsWith(`/${bare}`));
 }
 
 /** Groups of the roster that something asks, calls or trusts, and that are not there: nobody would ever answer. */
 function groupProblems(file: Checked, playbooks: readonly AnyPlaybook[]): readonly PlacedProblem[] {
   const { roster, incidents, evidence, paging } = file;
   const groups = Object.keys(roster.groups);
-  const asked = enabledPlaybooks(file, playbooks).flatMap(({ id, levels = [] }) =>
+  const asked = enabledAmong(playbooks, file.playbooks.enabled).flatMap(({ id, levels = [] }) =>
     levels.map(({ group }) => ({ group, at: ['roster', 'groups'], who: `the playbook ${id} asks`, playbook: true })),
   );
   const named = [
@@ -97,7 +99,7 @@ function meansProblems(file: Checked, playbooks: readonly AnyPlaybook[]): readon
   const { actions, forensics } = file;
   const optIn: readonly string[] = actions.optIn;
   const isOn = ({ name }: ActionDeclaration): boolean => optIn.includes(name);
-  const used = enabledPlaybooks(file, playbooks).flatMap(({ id, uses }) =>
+  const used = enabledAmong(playbooks, file.playbooks.enabled).flatMap(({ id, uses }) =>
     Object.values(uses).map((action) => ({
       action,
       at: ['playbooks', 'enabled'],
@@ -141,7 +143,7 @@ export function quorumProblems(
   const { roster, incidents } = config;
   const ladders = [
     { who: 'about leases', groups: incidents.levels.map(({ group }) => group) },
-    ...enabledPlaybooks(config, playbooks).flatMap(({ id, levels }) =>
+    ...enabledAmong(playbooks, config.playbooks.enabled).flatMap(({ id, levels }) =>
       levels ? [{ who: `by ${id}`, groups: levels.map(({ group }) => group) }] : [],
     ),
   ];

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { id, listen, namespaceName, path, secret } from './fields.ts';
+import { id, listen, namespaceName, path, playbookId, secret } from './fields.ts';
 
 const temporalTls = z
   .strictObject({
@@ -166,12 +166,12 @@ export const log = z
 export const playbooks = z
   .strictObject({
     enabled: z
-      .union([z.literal('all'), z.array(id)], { error: 'neither all nor a list of playbook ids' })
+      .union([z.literal('all'), z.array(playbookId)], { error: 'neither all nor a list of playbook ids' })
       .default('all')
       .meta({
         description:
-          '`all`, or a list of playbook ids. `ask-about-unanswered` is always among them: a serious alert that no playbook answers is asked about.',
-        examples: [['contain-dropped-binary']],
+          '`all`, or a list of playbook ids, `PACK/PLAYBOOK`; what is shipped is the pack `firebreak`. `firebreak/ask-about-unanswered` is always among them: a serious alert that no playbook answers is asked about.',
+        examples: [['firebreak/contain-dropped-binary']],
       }),
   })
   .prefault({});

@@ -7,8 +7,8 @@ import type { PodRecord } from '../../core/cluster/pod-record.ts';
 import type { Asking } from '../../core/decide/asking.ts';
 import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
 import { isOfWorkload, topOwnerOf } from '../../integrations/kubernetes/workloads/owners.ts';
-import { enabledIds, playbooks } from '../../playbooks/index.ts';
 import type { Config } from '../config/load.ts';
+import { enabledPlaybooks } from '../config/packs.ts';
 
 /** The guardrails as the configuration has them. Firebreak's own namespace is always among the protected. */
 export function rulesOf(config: Config): GuardrailRules {
@@ -22,11 +22,8 @@ export function isProtected(config: Config): (namespace: string) => boolean {
 }
 
 /** Who asks whom, by this configuration and this build's playbooks. */
-export function askingOf({ playbooks: { enabled }, incidents }: Config): Asking {
-  return {
-    playbooks: playbooks.filter(({ id }) => enabledIds(enabled).includes(id)),
-    groups: incidents.levels.map(({ group }) => group),
-  };
+export function askingOf(config: Config): Asking {
+  return { playbooks: enabledPlaybooks(config), groups: config.incidents.levels.map(({ group }) => group) };
 }
 
 /** Where no pod is ever touched (the desk), nothing is counted. */

@@ -1,32 +1,34 @@
 import type { ActionDeclaration } from '../../core/action/action.ts';
 import { actions } from '../../core/actions/index.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { enabledIds, playbooks } from '../../playbooks/index.ts';
+import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
+import { enabledPlaybooks, type Packed, playbooksOf } from '../config/packs.ts';
 
-/**
- * The actions that playbooks use, in the order of the list: what is not used needs no right. `playbooks` are ids; absent: all that are shipped.
- * @throws FB_ERR_UNKNOWN_ID for a playbook that does not exist.
- */
-export function actionsOfPlaybooks(ids: readonly string[] = playbooks.map(({ id }) => id)): readonly ActionDeclaration[] {
-  const used = new Set(
-    ids.flatMap((id) => {
-      const playbook = playbooks.find((one) => one.id === id);
-      if (!playbook) {
-        const known = playbooks.map((one) => one.id).join(', ');
-        throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no playbook ${id}, only: ${known}`);
-      }
-      return Object.values(playbook.uses).map(({ name }) => name);
-    }),
-  );
+/** The actions that playbooks use, in the order of the list: what is not used needs no right. */
+function actionsUsedBy(playbooks: readonly AnyPlaybook[]): readonly ActionDeclaration[] {
+  const used = new Set(playbooks.flatMap(({ uses }) => Object.values(uses).map(({ name }) => name)));
   return actions.filter(({ name }) => used.has(name));
 }
 
+/**
+ * The actions of playbooks by their ids; absent: of all that there are.
+ * @throws FB_ERR_UNKNOWN_ID for a playbook that does not exist.
+ */
+export function actionsOfPlaybooks(ids?: readonly string[], config?: Packed): readonly ActionDeclaration[] {
+  const all = playbooksOf(config);
+  const named = ids?.map((id) => {
+    const playbook = all.find((one) => one.id === id);
+    if (playbook) return playbook;
+    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no playbook ${id}, only: ${all.map((one) => one.id).join(', ')}`);
+  });
+  return actionsUsedBy(named ?? all);
+}
+
 /** What a configuration enables: the actions of its playbooks, and those that it turns on besides. */
-export function enabledActions(config: {
-  readonly playbooks: { readonly enabled: 'all' | readonly string[] };
-  readonly actions: { readonly optIn: readonly string[] };
-}): readonly ActionDeclaration[] {
-  const used = actionsOfPlaybooks(enabledIds(config.playbooks.enabled));
+export function enabledActions(
+  config: Parameters<typeof enabledPlaybooks>[0] & { readonly actions: { readonly optIn: readonly string[] } },
+): readonly ActionDeclaration[] {
+  const used = actionsUsedBy(enabledPlaybooks(config));
   return actions.filter((action) => used.includes(action) || config.actions.optIn.includes(action.name));
 }
 

@@ -194,7 +194,7 @@ const current: QuestionState = {
     text: asked.text,
     choices: [],
     levels: [{ group: level.group, withinMs: 900_000 }],
-    requester: 'playbook/contain-dropped-binary',
+    requester: 'playbook/firebreak/contain-dropped-binary',
     onSilence: 'It stays.',
   },
   digest: asked.questionDigest,

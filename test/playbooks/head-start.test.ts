@@ -4,7 +4,7 @@ import { playbooks } from '../../playbooks/index.ts';
 const headStarters = playbooks.filter(({ headStart }) => headStart !== undefined);
 
 test('there is a playbook that has a head start', () => {
-  expect(headStarters.map(({ id }) => id)).toContain('contain-dropped-binary');
+  expect(headStarters.map(({ id }) => id)).toContain('firebreak/contain-dropped-binary');
 });
 
 /** What the cell begins by itself must be what the body does first: else a pod is contained that no body knows of. */

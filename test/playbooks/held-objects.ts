@@ -1,7 +1,8 @@
 /** The workflows as they are, with playbooks that hold a field of a workload. */
 import { scaleToZero, suspendRollout } from '../../core/actions/index.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
-import { type ListedPlaybook, playbooks } from '../../playbooks/index.ts';
+import { playbooks } from '../../playbooks/index.ts';
 
 const on = (rule: string) => ({ match: { rule }, minSeverity: 'high', requires: ['pod', 'workload'] }) as const;
 const levels = [{ group: 'oncall', within: '15m', page: true }] as const;

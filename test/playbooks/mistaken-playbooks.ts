@@ -1,7 +1,8 @@
 /** The workflows as they are, with playbooks that an author has made a mistake in. */
 import { openTicket, snapshotPodState } from '../../core/actions/index.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
-import { type ListedPlaybook, playbooks } from '../../playbooks/index.ts';
+import { playbooks } from '../../playbooks/index.ts';
 
 const on = (rule: string) => ({ match: { rule }, minSeverity: 'low', requires: ['pod'] }) as const;
 let spun = 0;

@@ -1,8 +1,9 @@
 /** The workflows as they are, with playbooks that look first: at what is known, at their parameters, and whether the alert is for them at all. */
 import { quarantinePod, snapshotPodState } from '../../core/actions/index.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { param } from '../../core/playbook/params.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
-import { type ListedPlaybook, playbooks } from '../../playbooks/index.ts';
+import { playbooks } from '../../playbooks/index.ts';
 
 const on = (rule: string) => ({ match: { rule }, minSeverity: 'low', requires: ['pod'] }) as const;
 

@@ -1,6 +1,7 @@
 /** The workflows as they are, with a playbook whose regular expression may never come back. */
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
-import { type ListedPlaybook, playbooks } from '../../playbooks/index.ts';
+import { playbooks } from '../../playbooks/index.ts';
 
 const readsNames = definePlaybook(
   { id: 'reads-names', title: 'Reads a title', on: { match: { rule: 'Read' }, minSeverity: 'low', requires: [] }, uses: {} },

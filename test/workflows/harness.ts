@@ -294,7 +294,7 @@ async function startIncident(options: {
     start: { subject, batch: batchOf(alerts) },
     settings: {
       queues: { cell: taskQueue, desk: taskQueue, secrets: taskQueue, forensics: taskQueue },
-      playbooks: ['contain-dropped-binary', 'ask-about-shell', 'ticket-sensitive-read'],
+      playbooks: ['firebreak/contain-dropped-binary', 'firebreak/ask-about-shell', 'firebreak/ticket-sensitive-read'],
       levels: [{ group: 'oncall', withinMs: 900_000 }],
       evidenceDeadlineMs: 1_800_000,
       lingerMs: 1_000,

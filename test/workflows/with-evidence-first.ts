@@ -1,7 +1,8 @@
 /** The workflows as they are, with one playbook more: where a cut would make what runs destroy itself. */
 import { quarantinePod, snapshotPodState } from '../../core/actions/index.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
-import { type ListedPlaybook, playbooks } from '../../playbooks/index.ts';
+import { playbooks } from '../../playbooks/index.ts';
 
 const evidenceBeforeCut = definePlaybook(
   {

@@ -1,7 +1,8 @@
 /** The workflows as they are, with one playbook more: what a reviewed change of the list would add. */
 import { quarantineWorkload } from '../../core/actions/index.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
-import { type ListedPlaybook, playbooks } from '../../playbooks/index.ts';
+import { playbooks } from '../../playbooks/index.ts';
 
 const quarantineTheWorkload = definePlaybook(
   {

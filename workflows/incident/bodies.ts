@@ -4,7 +4,7 @@ import { atLeast, severities } from '../../core/alert/severity.ts';
 import type { AlertCount } from '../../core/incident/incident.ts';
 import type { BodyState } from '../../core/incident/incident-state.ts';
 import { answering, isFor, subjectKeyOf } from '../../core/playbook/answering.ts';
-import type { ListedPlaybook } from '../../playbooks/index.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { stepFailure } from '../calls.ts';
 import { declarationOf } from '../declarations.ts';
 import { nowMs } from '../world.ts';

@@ -4,6 +4,7 @@ import { releasePlanOf } from '../../core/action/release-plan.ts';
 import type { Approval, ApprovalProof } from '../../core/decide/approval.ts';
 import type { Verdict } from '../../core/incident/incident.ts';
 import { durationMs } from '../../core/playbook/duration.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { valuesOf } from '../../core/playbook/params.ts';
 import {
   type BodyIncident,
@@ -14,7 +15,6 @@ import {
   type StepResult,
 } from '../../core/playbook/playbook.ts';
 import { redactSecrets } from '../../core/text/redact.ts';
-import type { ListedPlaybook } from '../../playbooks/index.ts';
 import { stepFailure } from '../calls.ts';
 import type { Questions } from '../questions/questions.ts';
 import { afterQuarantine } from '../steps/after-quarantine.ts';

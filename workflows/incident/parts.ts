@@ -1,7 +1,7 @@
 import type { Plan } from '../../core/action/plan.ts';
 import type { AlertBatch } from '../../core/incident/incident.ts';
 import type { IncidentInput } from '../../core/incident/incident-input.ts';
-import type { ListedPlaybook } from '../../playbooks/index.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { deskActivities, followUpActivities, voteActivities } from '../calls.ts';
 import { FollowUp } from '../follow-up/follow-up.ts';
 import { Questions } from '../questions/questions.ts';

@@ -1,8 +1,8 @@
 import { quarantinePod } from '../../core/actions/index.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import type { HarmlessDecision } from '../../core/alert/coverage.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { levelsOf } from '../../core/playbook/playbook.ts';
-import type { ListedPlaybook } from '../../playbooks/index.ts';
 import type { StepOrder } from '../steps/step-calls.ts';
 import { nowMs, timeNow } from '../world.ts';
 import type { ContextParts } from './context.ts';

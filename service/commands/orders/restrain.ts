@@ -15,7 +15,7 @@ import {
   type RestraintTerms,
   scopeText,
 } from '../../../core/orders/restraint.ts';
-import { playbooks } from '../../../playbooks/index.ts';
+import { playbooksOf } from '../../config/packs.ts';
 import { namesWithIds } from '../../incidents/names.ts';
 import { controlState, type Session } from '../../incidents/session.ts';
 import { suggestion } from '../incidents/incident-name.ts';
@@ -146,8 +146,9 @@ async function scopeOf(
       'say for which --incident or --namespace: the glass is broken for nothing wider',
     );
   if (playbook === undefined) return { kind: 'cluster' };
-  if (!playbooks.some(({ id }) => id === playbook))
-    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no playbook ${playbook}`);
+  const ids = playbooksOf(session.config).map(({ id }) => id);
+  if (!ids.includes(playbook))
+    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no playbook ${playbook}, only: ${ids.join(', ')}`);
   return { kind: 'playbook', name: playbook };
 }
 

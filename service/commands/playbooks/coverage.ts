@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { ruleSets } from '../../../core/rules/known-rules.ts';
-import { enabledIds, playbooks } from '../../../playbooks/index.ts';
+import { enabledPlaybooks } from '../../config/packs.ts';
 import { coverageOf, navigatorLayer, percentCovered } from '../../coverage/coverage.ts';
 import { ruleSetInFolder } from '../../coverage/rule-files.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
@@ -31,9 +31,8 @@ export function registerCoverageCommand(group: Command): void {
 }
 
 function coverage({ rules: folder, enabled, layer, all, json }: CoverageOptions): void {
-  const ids = enabledIds(enabled ?? 'all');
   const sets = coverageOf(
-    playbooks.filter(({ id }) => ids.includes(id)),
+    enabledPlaybooks({ playbooks: { enabled: enabled ?? 'all' } }),
     folder === undefined ? ruleSets : [ruleSetInFolder(folder)],
   );
   if (layer !== undefined) writeFileSync(layer, `${JSON.stringify(navigatorLayer(sets), null, 2)}\n`);

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
 import { matchText } from '../../../core/playbook/match-text.ts';
 import type { AnyPlaybook } from '../../../core/playbook/playbook.ts';
-import { playbooks as all } from '../../../playbooks/index.ts';
+import { playbooksOf } from '../../config/packs.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printFacts, printJson, printTable, styled } from '../output.ts';
 import { registerCoverageCommand } from './coverage.ts';
@@ -35,12 +35,13 @@ export function registerPlaybooksCommand(program: Command): void {
         .description('show one playbook: its rules and its actions')
         .argument('<id>', 'id of the playbook'),
     ),
-    ['firebreak playbooks show contain-dropped-binary'],
+    ['firebreak playbooks show firebreak/contain-dropped-binary'],
   ).action(show);
   registerCoverageCommand(playbooks);
 }
 
 function list(options: CommonOptions): void {
+  const all = playbooksOf();
   if (options.json) {
     printJson(all.map(described));
     return;
@@ -54,6 +55,7 @@ function list(options: CommonOptions): void {
 }
 
 function show(id: string, options: CommonOptions): void {
+  const all = playbooksOf();
   const playbook = all.find((one) => one.id === id);
   if (!playbook)
     throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no playbook ${id}, only: ${all.map((one) => one.id).join(', ')}`);

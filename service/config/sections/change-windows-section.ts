@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { weekdays } from '../../../core/action/change-window.ts';
-import { id, namespaceName } from '../fields.ts';
+import { id, namespaceName, playbookId } from '../fields.ts';
 import { timeZone } from './schedule-section.ts';
 
 const wallTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, { error: 'not a time of day: HH:MM, from 00:00 to 23:59' });
@@ -30,7 +30,7 @@ export const changeWindows = z
         .min(1)
         .exactOptional()
         .meta({ description: 'For steps that touch one of these. Absent: all.', examples: [['payments']] }),
-      playbooks: z.array(id).min(1).exactOptional().meta({ description: 'For steps of these playbooks. Absent: all.' }),
+      playbooks: z.array(playbookId).min(1).exactOptional().meta({ description: 'For steps of these playbooks. Absent: all.' }),
       timeZone: timeZone.meta({ description: 'IANA time zone of its times.', examples: ['Europe/Berlin'] }),
       open: z
         .array(openTimes)

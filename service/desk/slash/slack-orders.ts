@@ -16,8 +16,8 @@ import { type Person, personBySlackId } from '../../../core/people/roster.ts';
 import type { SlackOrder } from '../../../integrations/slack/door/order-dialogs.ts';
 import { linkText } from '../../../integrations/slack/views/link.ts';
 import { code, inline, linesUpTo } from '../../../integrations/slack/views/text.ts';
-import { playbooks } from '../../../playbooks/index.ts';
 import type { Config } from '../../config/load.ts';
+import { playbooksOf } from '../../config/packs.ts';
 import {
   decisionIn,
   endDecision,
@@ -200,7 +200,7 @@ export function createSlackOrders(options: SlackOrdersOptions): SlackOrders {
       mode,
       cluster,
       owner: name,
-      playbooks: playbooks.map(({ id, title }) => ({ id, title })),
+      playbooks: playbooksOf(config).map(({ id, title }) => ({ id, title })),
       ...(incident === undefined ? {} : { incident }),
     }),
 

@@ -40,7 +40,7 @@ describe('a rule of Firebreak’s own', () => {
   test('gives no sensor a head start', () => {
     const startOf = (sensor: string) =>
       headStartOf({ alert: { ...alert, sensor }, subject, receivedAt }, { playbooks, now: Date.parse(receivedAt) });
-    expect(startOf(ownSensor)).toMatchObject({ action: 'quarantinePod', playbook: 'quarantine-on-order' });
+    expect(startOf(ownSensor)).toMatchObject({ action: 'quarantinePod', playbook: 'firebreak/quarantine-on-order' });
     for (const sensor of everySensor) expect(startOf(sensor)).toBeUndefined();
   });
 });

@@ -32,7 +32,7 @@ function asked(over: Partial<Standing['question']> = {}): Standing['question'] {
       { group: 'oncall', withinMs: 900_000 },
       { group: 'leads', withinMs: 3_600_000 },
     ],
-    requester: 'playbook/quarantine-on-order',
+    requester: 'playbook/firebreak/quarantine-on-order',
     requesters: ['ana'],
     ...over,
   };

@@ -29,7 +29,7 @@ describe('a head start', () => {
       action: 'quarantinePod',
       input: { pod: { namespace: 'shop', name: 'cart-1', uid: 'uid-1' } },
       incident: { id: 'incident/lab/shop/Deployment/cart' },
-      playbook: containDroppedBinary.id,
+      playbook: `firebreak/${containDroppedBinary.id}`,
       severity: 'critical',
       key: expect.stringContaining(`incident/lab/shop/Deployment/cart/head-start/${alert.id}/`),
     });

@@ -41,7 +41,7 @@ describe('a click', () => {
           choice: 'remove',
           question: 'question-1',
           questionDigest: 'sha256:aaaa',
-          requester: 'playbook:contain-dropped-binary',
+          requester: 'playbook:firebreak/contain-dropped-binary',
         },
       },
     ]);

@@ -240,7 +240,7 @@ export const freezeDraft: RestraintDraft = {
   mode: 'freeze',
   cluster: 'prod-1',
   owner: 'Ada Lovelace',
-  playbooks: [{ id: 'ask-about-shell', title: 'Ask whether a shell is expected' }],
+  playbooks: [{ id: 'firebreak/ask-about-shell', title: 'Ask whether a shell is expected' }],
 };
 
 export const brokenDraft: RestraintDraft = { ...freezeDraft, mode: 'break-glass', incident: 'shop/Deployment/cart' };
@@ -393,7 +393,7 @@ export async function startRig(
 
 /** The card posted with everybody's groups. */
 export function post(rig: Rig, card: QuestionCard = questionCard()): Promise<MessageRef> {
-  return rig.desk.postQuestion({ card, groups: ['oncall', 'leads'], requester: 'playbook:contain-dropped-binary' });
+  return rig.desk.postQuestion({ card, groups: ['oncall', 'leads'], requester: 'playbook:firebreak/contain-dropped-binary' });
 }
 
 /** Ada has clicked, and her incident says what became of it. */

@@ -149,7 +149,7 @@ async function startIncident(name: string): Promise<string> {
         start: { subject: own, batch: batchOf([alertOf()]) },
         settings: {
           queues,
-          playbooks: ['contain-dropped-binary'],
+          playbooks: ['firebreak/contain-dropped-binary'],
           levels: [{ group: 'oncall', withinMs: 3_600_000 }],
           evidenceDeadlineMs: 60_000,
           lingerMs: 0,

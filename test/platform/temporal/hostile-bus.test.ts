@@ -171,7 +171,7 @@ const runPool = (role: SigningRole) =>
 
 const settings = {
   queues,
-  playbooks: ['contain-dropped-binary'],
+  playbooks: ['firebreak/contain-dropped-binary'],
   levels: [{ group: 'oncall', withinMs: 900_000 }],
   evidenceDeadlineMs: 60_000,
   lingerMs: 60_000,

@@ -99,7 +99,7 @@ beforeAll(async () => {
         start,
         settings: {
           queues,
-          playbooks: ['contain-dropped-binary'],
+          playbooks: ['firebreak/contain-dropped-binary'],
           levels: [{ group: 'oncall', withinMs: 900_000 }],
           evidenceDeadlineMs: 60_000,
           lingerMs,

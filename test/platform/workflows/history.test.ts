@@ -49,7 +49,7 @@ test('100 000 alerts during an open question leave the history short, and the vo
 
 test('a long incident goes on as a new run with its leases, counts and unsent records, and forgets nothing', async () => {
   const incident = await lab.start([alertOf({ rule: 'Terminal shell in container', severity: 'low' })], {
-    playbooks: ['ask-about-shell'],
+    playbooks: ['firebreak/ask-about-shell'],
   });
   await incident.vote('quarantine', 'ana');
   await incident.until((state) => state.bodies[0]?.state === 'done' && state.leases[0]?.state === 'active', 'the lease');

@@ -200,7 +200,7 @@ describe('config check', () => {
       expect.stringMatching(/^line 8, guardrails\.automaticFrm: .*Did you mean automaticFrom\?/),
       expect.stringMatching(/^line 6, roster\.people\[0\]\.keys\[0\]: .*missing\.pem\.pub cannot be read/),
       expect.stringMatching(
-        /^line 9, playbooks\.enabled\[0\]: there is no playbook ask-about-shel\. Did you mean ask-about-shell\?/,
+        /^line 9, playbooks\.enabled\[0\]: there is no playbook ask-about-shel\. Did you mean firebreak\/ask-about-shell\?/,
       ),
       expect.stringMatching(/^intake\.tokens\[0\]\.token: the environment variable FALCO_TOKEN is not set/),
       `${path} is not valid: 5 problems, above.`,
@@ -215,7 +215,7 @@ describe('config check', () => {
     const path = written('alone.yaml', configText.replace('leads: [ada, grace]', 'leads: [ada]'));
     const { status, stderr } = firebreak(['config', 'check', '--config', path], { FALCO_TOKEN: 'f' });
     expect(stderr).toMatch(
-      /^line 7, roster\.groups: only ada can answer in leads and oncall, and it takes 2 people .*about leases, by contain-dropped-binary/,
+      /^line 7, roster\.groups: only ada can answer in leads and oncall, and it takes 2 people .*about leases, by firebreak\/contain-dropped-binary/,
     );
     expect([status, linesOf(stderr).at(-1)]).toEqual([1, `${path} is not valid: one problem, above.`]);
     expect(firebreak(['roster', 'show', '--config', path]).status).toBe(0);
@@ -312,7 +312,7 @@ describe('playbooks', () => {
     writeFileSync(join(rules, 'own.yaml'), falco('Drop and execute new binary in container') + falco('Our own rule'));
     const { status, stdout } = firebreak(['playbooks', 'coverage', '--rules', rules, '--layer', join(rules, 'layer.json')]);
     expect([status, stdout]).toEqual([0, expect.stringContaining('50 % of 2 rules')]);
-    expect(stdout).toMatch(/Our own rule +critical +rest +ask-about-unanswered/);
+    expect(stdout).toMatch(/Our own rule +critical +rest +firebreak\/ask-about-unanswered/);
     expect(stdout).not.toContain('Drop and execute');
     expect(JSON.parse(readFileSync(join(rules, 'layer.json'), 'utf8'))).toMatchObject({
       versions: { attack: '19' },
@@ -321,11 +321,11 @@ describe('playbooks', () => {
   });
 
   test('are listed and shown with their actions', () => {
-    expect(firebreak(['playbooks', 'list']).stdout).toContain('contain-dropped-binary');
-    const shown: unknown = JSON.parse(firebreak(['playbooks', 'show', 'contain-dropped-binary', '--json']).stdout);
-    expect(shown).toMatchObject({ id: 'contain-dropped-binary', on: { minSeverity: 'critical' }, per: 'pod' });
+    expect(firebreak(['playbooks', 'list']).stdout).toContain('firebreak/contain-dropped-binary');
+    const shown: unknown = JSON.parse(firebreak(['playbooks', 'show', 'firebreak/contain-dropped-binary', '--json']).stdout);
+    expect(shown).toMatchObject({ id: 'firebreak/contain-dropped-binary', on: { minSeverity: 'critical' }, per: 'pod' });
     expect(shown).toMatchObject({ levels: [{ group: 'oncall', within: '15m', page: true }, { group: 'leads' }] });
-    expect(firebreak(['playbooks', 'show', 'contain-dropped-binary']).stdout).toMatch(
+    expect(firebreak(['playbooks', 'show', 'firebreak/contain-dropped-binary']).stdout).toMatch(
       /asks +oncall \(15m, called\), then leads \(1h, called\)/,
     );
   });
@@ -339,7 +339,7 @@ describe('rbac', () => {
   test('says what there is where a name is wrong, and says it where a thief gains nothing', () => {
     expect(firebreak(['rbac', 'manifests', '--actions', 'evict']).stderr).toMatch(/there is no action evict, only: .*evictPod/);
     expect(firebreak(['rbac', 'risks', '--playbooks', 'none']).stderr).toMatch(
-      /there is no playbook none, only: .*contain-dropped-binary/,
+      /there is no playbook none, only: .*firebreak\/contain-dropped-binary/,
     );
     expect(firebreak(['rbac', 'risks', '--pool', 'desk']).stdout).toMatch(/^Nothing: /);
   });

@@ -11,8 +11,22 @@ test('the command line calls people by name and id; whom the roster has lost kee
   const { person, actor } = namesWithIds(known);
   expect(['ana', 'gone'].map(person)).toEqual(['Ana Lopez (ana)', 'gone']);
   expect(
-    ['person/ana,person/gone', 'slack/U0ANA', 'slack/U0STRANGER', 'playbook/ask-about-shell', 'engine', 'person/a/b'].map(actor),
-  ).toEqual(['Ana Lopez (ana), gone', 'Ana Lopez (ana)', 'slack/U0STRANGER', 'playbook/ask-about-shell', 'engine', 'a/b']);
+    [
+      'person/ana,person/gone',
+      'slack/U0ANA',
+      'slack/U0STRANGER',
+      'playbook/firebreak/ask-about-shell',
+      'engine',
+      'person/a/b',
+    ].map(actor),
+  ).toEqual([
+    'Ana Lopez (ana), gone',
+    'Ana Lopez (ana)',
+    'slack/U0STRANGER',
+    'playbook/firebreak/ask-about-shell',
+    'engine',
+    'a/b',
+  ]);
 });
 
 test('a name that two people have under one id is nobody’s', () => {

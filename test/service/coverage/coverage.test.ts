@@ -61,13 +61,13 @@ describe('coverage', () => {
   test('of a rule that a playbook names is yes, with its id', () => {
     expect(coveredOf(falco({ name: 'Drop and execute new binary in container', severity: 'CRITICAL' }))).toMatchObject({
       covered: 'yes',
-      answers: [{ place: 'pod', playbooks: expect.arrayContaining(['contain-dropped-binary']) }],
+      answers: [{ place: 'pod', playbooks: expect.arrayContaining(['firebreak/contain-dropped-binary']) }],
     });
   });
 
   test('of one below the severity that the playbook begins at is not its', () => {
     const found = coveredOf(falco({ name: 'Drop and execute new binary in container', severity: 'DEBUG' }));
-    expect(found?.answers[0]?.playbooks).not.toContain('contain-dropped-binary');
+    expect(found?.answers[0]?.playbooks).not.toContain('firebreak/contain-dropped-binary');
   });
 
   test('of one that only what takes the rest takes is not counted', () =>

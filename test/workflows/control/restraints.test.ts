@@ -60,7 +60,7 @@ function bookAt(clock: { now: number }, file = join(folder, `book-${++serial}.js
 
 const statusOf = (state: ControlState, { id }: RestraintTerms) =>
   state.decisions.find(({ proposal }) => proposal.order.terms.id === id)?.status.state;
-const inShop = { namespaces: ['shop'], playbook: 'contain-dropped-binary' };
+const inShop = { namespaces: ['shop'], playbook: 'firebreak/contain-dropped-binary' };
 
 async function proposed(over: Partial<RestraintTerms> = {}): Promise<RestraintTerms> {
   const made = terms(await lab.clock(), over);
@@ -318,9 +318,9 @@ describe('a wider freeze', () => {
   test('is of the whole cluster or of one playbook where it says so', async () => {
     const clock = { now: (await lab.clock()) + 60_000 };
     const book = bookAt(clock);
-    const one = await agreed({ scope: { kind: 'playbook', name: 'ask-about-shell' } });
+    const one = await agreed({ scope: { kind: 'playbook', name: 'firebreak/ask-about-shell' } });
     book.update(one.state);
-    expect(book.on({ namespaces: ['bank'], playbook: 'ask-about-shell' })).toBeDefined();
+    expect(book.on({ namespaces: ['bank'], playbook: 'firebreak/ask-about-shell' })).toBeDefined();
     expect(book.on({ namespaces: ['bank'], playbook: 'other' })).toBeUndefined();
     const all = await agreed({ scope: { kind: 'cluster' } });
     book.update(all.state);

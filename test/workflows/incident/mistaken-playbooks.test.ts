@@ -10,10 +10,10 @@ const { lab, script } = useLab(workflowsPath);
 
 describe('a playbook that never waits', () => {
   test.each([
-    ['forgot-to-count', 'Spin', 13],
-    ['catches-all', 'Catch', 18],
-    ['waits-for-nothing', 'Await', 30],
-    ['calls-itself', 'Recur', 35],
+    ['forgot-to-count', 'Spin', 14],
+    ['catches-all', 'Catch', 19],
+    ['waits-for-nothing', 'Await', 31],
+    ['calls-itself', 'Recur', 36],
   ])('%s is ended, with the line of its source, and people are told', async (id, rule, line) => {
     const incident = await lab.start([alertOf({ rule })], { playbooks: [id] });
     const { bodies } = await incident.until(
@@ -39,13 +39,13 @@ describe('a playbook that never waits', () => {
     const loops = ['forgot-to-count', 'catches-all', 'calls-itself'];
     const rules = ['Spin', 'Catch', 'Recur'];
     for (const rule of rules) await lab.start([alertOf({ rule })], { playbooks: loops });
-    const critical = await lab.start([alertOf()], { playbooks: ['contain-dropped-binary'] });
+    const critical = await lab.start([alertOf()], { playbooks: ['firebreak/contain-dropped-binary'] });
     await critical.until(({ leases }) => leases.some(({ state }) => state === 'active'), 'the quarantine');
   });
 
   test('keeps no other incident from its first step by a regular expression either, and goes on itself', async () => {
     const matching = await lab.start([alertOf({ rule: 'Match' })], { playbooks: ['matches-for-ever'] });
-    const critical = await lab.start([alertOf({ n: 2 })], { playbooks: ['contain-dropped-binary'] });
+    const critical = await lab.start([alertOf({ n: 2 })], { playbooks: ['firebreak/contain-dropped-binary'] });
     await critical.until(({ leases }) => leases.some(({ state }) => state === 'active'), 'the quarantine');
     const { timeline } = await matching.result();
     expect(timeline).toContainEqual(expect.objectContaining({ kind: 'playbook.note', text: 'something else' }));

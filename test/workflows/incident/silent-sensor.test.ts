@@ -4,7 +4,7 @@ import { alertOf, type Lab, type RunningIncident, startLab } from '../harness.ts
 import { mainQuestion } from '../voting.ts';
 
 const called: Omit<Page, 'key'>[] = [];
-const settings = { playbooks: ['ask-about-silent-sensor'], followUp: { tickets: true, pages: true } };
+const settings = { playbooks: ['firebreak/ask-about-silent-sensor'], followUp: { tickets: true, pages: true } };
 let lab: Lab;
 
 beforeAll(async () => {

@@ -7,7 +7,7 @@ import { mainQuestion } from '../voting.ts';
 const called: Omit<Page, 'key'>[] = [];
 const script: Script = {};
 const settings = {
-  playbooks: ['contain-dropped-binary', 'ask-about-shell', 'ask-about-unanswered'],
+  playbooks: ['firebreak/contain-dropped-binary', 'firebreak/ask-about-shell', 'firebreak/ask-about-unanswered'],
   followUp: { tickets: false, pages: true },
   levels: [
     { group: 'oncall', withinMs: 900_000 },
@@ -122,6 +122,6 @@ describe('an alert that no playbook answers', () => {
     const answered = await lab.start([alertOf()], settings);
     await answered.question();
     expect(mainQuestion(await answered.state())?.question.text).toContain('Is the new binary');
-    expect((await answered.state()).bodies.map(({ playbook }) => playbook)).toEqual(['contain-dropped-binary']);
+    expect((await answered.state()).bodies.map(({ playbook }) => playbook)).toEqual(['firebreak/contain-dropped-binary']);
   });
 });

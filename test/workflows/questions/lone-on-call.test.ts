@@ -7,7 +7,7 @@ import { alertOf, batchOf, type Lab, type RunningIncident, roster, startLab, vot
 import { mainQuestion, recordsIn } from '../voting.ts';
 
 const minuteMs = 60_000;
-const settings = { playbooks: ['quarantine-on-order', 'contain-dropped-binary'] };
+const settings = { playbooks: ['firebreak/quarantine-on-order', 'firebreak/contain-dropped-binary'] };
 const ordered = (requester: string) => alertOf({ sensor: 'firebreak', rule: 'Quarantine ordered by a person', requester });
 let people: Roster = roster;
 let lab: Lab;

@@ -15,7 +15,10 @@ test('a critical alert that follows a low one of the same pod runs its playbook 
   await incident.alerts(batchOf([alertOf()]));
   const state = await incident.until((now) => now.leases.length === 1, 'containment');
   expect(state.severity).toBe('critical');
-  expect(state.bodies.map((body) => body.playbook).sort()).toEqual(['ask-about-shell', 'contain-dropped-binary']);
+  expect(state.bodies.map((body) => body.playbook).sort()).toEqual([
+    'firebreak/ask-about-shell',
+    'firebreak/contain-dropped-binary',
+  ]);
 });
 
 test('nothing automatic happens on an unknown severity', async () => {

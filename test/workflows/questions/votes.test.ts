@@ -147,7 +147,7 @@ describe('people', () => {
 
   test('call it harmless for a reason, and two of them where it is critical', async () => {
     const shell = { rule: 'Terminal shell in container' } as const;
-    const incident = await lab.start([alertOf({ ...shell, severity: 'critical' })], { playbooks: ['ask-about-shell'] });
+    const incident = await lab.start([alertOf({ ...shell, severity: 'critical' })], { playbooks: ['firebreak/ask-about-shell'] });
     const asked = await incident.question();
     expect(asked.question.choices.map(({ id, harmless, quorum }) => [id, harmless === true, quorum])).toEqual([
       ['expected', true, 2],
@@ -167,7 +167,7 @@ describe('people', () => {
 
   test('call it harmless alone where it is not critical', async () => {
     const incident = await lab.start([alertOf({ rule: 'Terminal shell in container', severity: 'low' })], {
-      playbooks: ['ask-about-shell'],
+      playbooks: ['firebreak/ask-about-shell'],
     });
     await incident.vote('expected', 'ana');
     expect((await incident.result()).verdict).toBe('benign');
@@ -175,7 +175,7 @@ describe('people', () => {
 
   test('when the incident has become critical, a release that one person could give needs two', async () => {
     const incident = await lab.start([alertOf({ rule: 'Terminal shell in container', severity: 'low' })], {
-      playbooks: ['ask-about-shell'],
+      playbooks: ['firebreak/ask-about-shell'],
     });
     await incident.vote('quarantine', 'ana');
     const asked = await incident.question(true);

@@ -19,7 +19,7 @@ const checked = (over: Partial<ImageCheck>) => {
 };
 const start = () =>
   lab.start([alertOf({ rule: 'Packet socket created in container', severity: 'low', container: { name: 'main' } })], {
-    playbooks: ['ask-about-unsigned-image'],
+    playbooks: ['firebreak/ask-about-unsigned-image'],
   });
 
 test('people are asked about an image that is unsigned, and read on the card and in the incident that it is', async () => {

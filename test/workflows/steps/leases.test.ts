@@ -242,6 +242,6 @@ describe('a step that did not come about', () => {
     const end = await incident.result();
     expect(end.leases).toEqual([]);
     expect(undone(incident)).toEqual([]);
-    expect(lab.seen.threads.some((text) => text.startsWith('Playbook contain-dropped-binary stopped'))).toBe(true);
+    expect(lab.seen.threads.some((text) => text.startsWith('Playbook firebreak/contain-dropped-binary stopped'))).toBe(true);
   });
 });

@@ -33,7 +33,7 @@ describe('the dialog that proposes a freeze', () => {
   const scopes: readonly (readonly [string, Readonly<Record<string, string>>, object])[] = [
     ['of a namespace', {}, { kind: 'namespace', name: 'shop' }],
     ['of the cluster', { fb_scope: '1', fb_namespace: '' }, { kind: 'cluster' }],
-    ['of a playbook', { fb_scope: '2', fb_namespace: '' }, { kind: 'playbook', name: 'ask-about-shell' }],
+    ['of a playbook', { fb_scope: '2', fb_namespace: '' }, { kind: 'playbook', name: 'firebreak/ask-about-shell' }],
   ];
   test.each(scopes)('%s reaches the service, and its answer who sent it', async (_what, typed, scope) => {
     const before = Date.now();

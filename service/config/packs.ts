@@ -1,0 +1,20 @@
+import { enabledAmong } from '../../core/playbook/pack.ts';
+import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
+import { playbooks as shipped } from '../../playbooks/index.ts';
+
+/** What of a configuration says which playbooks there are. */
+export interface Packed {
+  readonly packs?: readonly { readonly playbooks: readonly AnyPlaybook[] }[];
+}
+
+/** Every playbook that there is: those that are shipped, and those of the configured packs. */
+export function playbooksOf({ packs = [] }: Packed = {}): readonly AnyPlaybook[] {
+  return [...shipped, ...packs.flatMap(({ playbooks }) => playbooks)];
+}
+
+/** Those of them that the configuration enables, and what is always enabled. */
+export function enabledPlaybooks(
+  config: Packed & { readonly playbooks: { readonly enabled: 'all' | readonly string[] } },
+): readonly AnyPlaybook[] {
+  return enabledAmong(playbooksOf(config), config.playbooks.enabled);
+}
