@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { eventually } from '../../eventually.ts';
 import { alertOf, batchOf, type RunningIncident, refuse } from '../harness.ts';
 import { playbookLines } from '../temporal-error-log.ts';
 import { useLab } from '../use-lab.ts';
@@ -69,7 +70,8 @@ describe('what a body is told', () => {
       params: { lease: '30m', times: 2, who: 'oncall' },
     });
     expect(leases).toMatchObject([{ durationMs: 1_800_000 }]);
-    const line = playbookLines.find(({ meta }) => meta?.workflowId === incident.id);
+    // The SDK hands lines of the log on a little later.
+    const line = await eventually('its line', () => playbookLines.find(({ meta }) => meta?.workflowId === incident.id));
     expect(line).toMatchObject({
       level: 'INFO',
       message: 'looked',
