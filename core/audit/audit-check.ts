@@ -49,9 +49,22 @@ export interface CheckedChain {
   readonly genuine: readonly SignedRecord[];
 }
 
-/** The records of a chain that its own cell or desk has signed: for what is decided by them. */
-export function genuineIn({ records }: StoredChain, trust: Trust): readonly AuditRecord[] {
-  return records.flatMap(({ signed }) => (signed && originProblem(signed, trust) === undefined ? signed.record : []));
+/** What may be counted or shown of rows that anybody with the database's password can have written. */
+export interface ProvenRecords {
+  readonly records: readonly AuditRecord[];
+  /** Rows that their chain's own cell or desk has not signed, and copies of others. */
+  readonly leftOut: number;
+}
+
+/** The records that their chain's own cell or desk has signed, each once. */
+export function provenOf(rows: readonly StoredRecord[], trust: Trust): ProvenRecords {
+  const proven = new Map<string, AuditRecord>();
+  for (const { signed } of rows)
+    if (signed && originProblem(signed, trust) === undefined) {
+      const { chain, number } = signed.record;
+      proven.set(canonicalJson([chain, number, signed.signature]), signed.record);
+    }
+  return { records: [...proven.values()], leftOut: rows.length - proven.size };
 }
 
 /** Whose records these are, and whether their makers' own numbers are all there, each once. */

@@ -1,4 +1,4 @@
-import type { AuditRecord, AuditWriter, ChainHead, SignedRecord } from './audit.ts';
+import type { AuditWriter, ChainHead, SignedRecord } from './audit.ts';
 import type { SignedCheckpoint } from './checkpoint.ts';
 
 /** A record's row as it lies in the store. */
@@ -27,10 +27,8 @@ export interface StoredCheckpoint {
 export interface AuditStore extends AuditWriter {
   /** Every chain that has records or a head. */
   chains(): Promise<readonly string[]>;
-  /** For showing. What cannot be read is left out: proof is `verifyAudit`'s business. */
-  records(chain: string): Promise<readonly AuditRecord[]>;
-  /** Of these kinds, in all chains, not older than `since` (ISO 8601, UTC); by time. What cannot be read is left out. */
-  recordsOf(asked: { readonly kinds: readonly string[]; readonly since: string }): Promise<readonly AuditRecord[]>;
+  /** Of these kinds, in all chains, not older than `since` (ISO 8601, UTC), as the rows say it; by time. Go by what is proven of them: `provenOf`. */
+  recordsOf(asked: { readonly kinds: readonly string[]; readonly since: string }): Promise<readonly StoredRecord[]>;
   heads(): Promise<readonly ChainHead[]>;
   storedChain(chain: string): Promise<StoredChain>;
   /**

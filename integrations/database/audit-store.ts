@@ -35,11 +35,10 @@ export function createAuditStore(database: Database): AuditStore {
       const rows = await database.all('SELECT chain FROM audit_records UNION SELECT chain FROM audit_heads');
       return rows.map((row) => textOf(row, 'chain')).sort();
     },
-    records: async (chain) => (await storedChain(chain)).records.flatMap(({ signed }) => signed?.record ?? []),
     recordsOf: async ({ kinds, since }) => {
       const places = kinds.map((_, index) => `$${index + 2}`).join(', ');
       const sql = `SELECT ${recordColumns} FROM audit_records WHERE kind IN (${places}) AND at >= $1 ORDER BY at, chain, place`;
-      return (await database.all(sql, [since, ...kinds])).flatMap((row) => recordFromRow(row).signed?.record ?? []);
+      return (await database.all(sql, [since, ...kinds])).map(recordFromRow);
     },
     heads: async () =>
       (await database.all('SELECT chain, number, hash FROM audit_heads')).flatMap((row) => headFromRow(row) ?? []),

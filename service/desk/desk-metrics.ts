@@ -1,8 +1,10 @@
 import { Counter, Gauge, Registry } from 'prom-client';
+import { provenOf } from '../../core/audit/audit-check.ts';
 import type { FindingKind } from '../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import { decisionKinds } from '../../core/audit/decision-events.ts';
 import { type DecisionReport, decisionReport } from '../../core/audit/decision-report.ts';
+import type { Trust } from '../../core/messages/sender.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import type { Metrics } from '../process/http-door.ts';
 
@@ -29,11 +31,12 @@ export interface DeskMetrics extends Metrics {
  * counters, but for what is wrong with the records themselves. Labels are ids of playbooks and people of the configuration.
  */
 export function createDeskMetrics(options: {
-  readonly store: AuditStore;
+  readonly store: Pick<AuditStore, 'recordsOf'>;
+  readonly trust: Trust;
   readonly roster: Roster;
   readonly now?: () => number;
 }): DeskMetrics {
-  const { store, roster, now = Date.now } = options;
+  const { store, trust, roster, now = Date.now } = options;
   const registry = new Registry();
   const registers = [registry];
   const gauge = <Label extends string>(name: string, help: string, labelNames: Label[]): Gauge<Label> =>
@@ -41,6 +44,11 @@ export function createDeskMetrics(options: {
   const questions = gauge('firebreak_questions', 'Questions to people by what became of them', ['playbook', 'outcome']);
   const seconds = gauge('firebreak_answer_seconds', 'From the question to the answer that decided it', ['playbook', 'quantile']);
   const quick = gauge('firebreak_quick_approvals', 'Approvals within 10 s of the question', ['playbook']);
+  const unproven = gauge(
+    'firebreak_records_left_out',
+    'Records of questions and answers that count in none of these numbers: their cell has not signed them, or its key is not known',
+    [],
+  );
   const load = gauge('firebreak_questions_in_a_shift', 'Most questions to one person in one shift', ['person']);
 
   // Of its own: the others are set anew each time.
@@ -70,8 +78,10 @@ export function createDeskMetrics(options: {
   let read: { readonly at: number; readonly done: Promise<void> } | undefined;
   const refresh = async (until: number): Promise<void> => {
     const since = until - windowMs;
-    const records = await store.recordsOf({ kinds: decisionKinds, since: new Date(since).toISOString() });
+    const rows = await store.recordsOf({ kinds: decisionKinds, since: new Date(since).toISOString() });
+    const { records, leftOut } = provenOf(rows, trust);
     show(decisionReport({ records, roster, since, until }));
+    unproven.set(leftOut);
   };
   return {
     found: (kind) => findings.inc({ kind }),

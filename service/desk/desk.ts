@@ -86,7 +86,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     signer: await openRoleSigner(config, 'desk'),
     log: (problem) => log.error(problem),
   });
-  const metrics = createDeskMetrics({ store, roster: config.roster });
+  const metrics = createDeskMetrics({ store, trust, roster: config.roster });
   const refusals = new RefusalCounts({
     tell: (refused) => {
       log.warn({ ...refused }, 'strangers were refused at the desk');

@@ -1,4 +1,4 @@
-import { genuineIn } from '../../core/audit/audit-check.ts';
+import { provenOf } from '../../core/audit/audit-check.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import type { QuestionCard } from '../../core/cards/card.ts';
 import { oneOfEach } from '../../core/cards/card-group.ts';
@@ -77,7 +77,7 @@ export async function createSlack(options: {
     config,
     signer,
     // Somebody who writes to the database must not choose what is proposed to be hidden.
-    records: { records: async (chain) => genuineIn(await store.storedChain(chain), trust) },
+    records: async (chain) => provenOf((await store.storedChain(chain)).records, trust).records,
     client,
     signIns,
     refused: ({ person, ...body }) =>

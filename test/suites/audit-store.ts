@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { type AuditRecord, genesisHash, recordHash, type SignedRecord } from '../../core/audit/audit.ts';
+import type { AuditStore } from '../../core/audit/audit-store.ts';
 import type { StoredButton } from '../../core/cards/card.ts';
 import { mostAnswers } from '../../core/incident/click-reply.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
@@ -31,6 +32,10 @@ export function run(chain: string, from: number, to: number): readonly SignedRec
 
 function signed(chain: string, number: number, changes: Partial<AuditRecord> = {}): SignedRecord {
   return makerOf(chain).sign({ ...record(chain, number), ...changes });
+}
+
+async function recordsIn(audit: AuditStore | undefined, chain: string): Promise<readonly AuditRecord[]> {
+  return ((await audit?.storedChain(chain))?.records ?? []).flatMap(({ signed: one }) => one?.record ?? []);
 }
 
 function told(records: readonly SignedRecord[]): readonly AuditRecord[] {
@@ -65,7 +70,7 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       expect(records.map(({ previous }) => previous)).toEqual([genesisHash, first]);
       expect(head).toEqual({ chain: 'a@1', number: 2, hash: records[1]?.hash });
       expect(stored).toEqual(head);
-      expect((await audit.records('a@1'))[1]?.body).toEqual({ ...odd.body, 'text\0': 'cut \ufffd' });
+      expect((await recordsIn(audit, 'a@1'))[1]?.body).toEqual({ ...odd.body, 'text\0': 'cut \ufffd' });
       expect(await audit.heads()).toEqual([head]);
       expect(await audit.chains()).toEqual(['a@1']);
     });
@@ -77,7 +82,7 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       const late = signed('c@1', 1, { kind: 'question.asked', at: '2026-02-28T23:59:59.999Z' });
       await audit.append([late]);
       const found = await audit.recordsOf({ kinds: ['question.asked', 'question.void'], since: '2026-03-01T00:00:00.000Z' });
-      expect(found.map(({ chain, number }) => [chain, number])).toEqual([
+      expect(found.map(({ signed: one }) => [one?.record.chain, one?.record.number])).toEqual([
         ['a@1', 2],
         ['b@1', 2],
       ]);
@@ -88,7 +93,7 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       const first = await audit.append(run('a@1', 1, 3));
       expect(await audit.append(run('a@1', 2, 3))).toEqual(first);
       expect(await audit.append(run('a@1', 2, 250))).toMatchObject({ head: { number: 250 }, found: [] });
-      expect(await audit.records('a@1')).toEqual(told(run('a@1', 1, 250)));
+      expect(await recordsIn(audit, 'a@1')).toEqual(told(run('a@1', 1, 250)));
     });
 
     test.each([
@@ -101,7 +106,7 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       const { head } = await audit.append(run('a@1', 1, 3));
       await expect(audit.append(batch)).rejects.toMatchObject({ code: 'FB_ERR_AUDIT_CONFLICT' });
       expect(await audit.heads()).toEqual([head]);
-      expect(await audit.records('a@1')).toHaveLength(3);
+      expect(await recordsIn(audit, 'a@1')).toHaveLength(3);
     });
 
     test('gives one order to writers that come at once, on two connections', async () => {
@@ -109,7 +114,7 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       const audits = [createAuditStore(await open(url)), createAuditStore(await open(url))];
       const attempts = Array.from({ length: 20 }, (_, index) => audits[index % 2]?.append(run('a@1', 1, 1 + (index % 7))));
       await Promise.all(attempts);
-      expect(await audits[0]?.records('a@1')).toEqual(told(run('a@1', 1, 7)));
+      expect(await recordsIn(audits[0], 'a@1')).toEqual(told(run('a@1', 1, 7)));
     });
 
     test('keeps a true record beside another one under its number, and tells of it', async () => {
@@ -141,7 +146,7 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       const audits = [createAuditStore(await open(url)), createAuditStore(await open(url))];
       const make = async (number: number) => signed('desk/main', number);
       await Promise.all(Array.from({ length: 20 }, (_, index) => audits[index % 2]?.appendNext('desk/main', make)));
-      expect(await audits[0]?.records('desk/main')).toEqual(told(run('desk/main', 1, 20)));
+      expect(await recordsIn(audits[0], 'desk/main')).toEqual(told(run('desk/main', 1, 20)));
     });
 
     const columns = 'chain, place, number, at, kind, actor, body, key_id, signature, previous, hash';

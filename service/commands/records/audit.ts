@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type AuditReport, describeReport } from '../../../core/audit/audit-report.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
@@ -13,10 +13,9 @@ import { type RememberedCheckpoint, verifyAudit } from '../../records/verify-aud
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';
 
-interface VerifyOptions extends ConfiguredOptions {
+interface VerifyOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly publicKey?: readonly string[];
   readonly anchor?: string;
-  readonly retiredKey?: readonly RetiredKey[];
   readonly asOf?: Date;
   readonly allowStale?: string;
   readonly atLeast?: RememberedCheckpoint;
@@ -35,11 +34,7 @@ export function registerAuditCommand(program: Command): void {
       'public keys (PEM) of notaries that are believed (default: the .pub beside audit.notaryKeyFile)',
     )
     .option('--anchor <file>', 'the anchor, where a copy is to be believed (default: audit.anchorFile)')
-    .option(
-      '--retired-key <who=file>',
-      'a public key (PEM) that signed records or votes and is no longer in the configuration: desk=FILE, cell/CLUSTER=FILE or person/ID=FILE; may be repeated',
-      retiredKeys,
-    )
+    .addOption(retiredKeyOption())
     .option('--at-least <number[:digest]>', 'a checkpoint that was seen before: nothing may have gone back behind it', remembered)
     .option(
       '--as-of <time>',
@@ -58,6 +53,23 @@ export function registerAuditCommand(program: Command): void {
     else for (const line of describeReport(report)) print(printable(line));
     if (!report.ok) process.exitCode = 1;
   });
+}
+
+export interface RetiredKeysOption {
+  readonly retiredKey?: readonly RetiredKey[];
+}
+
+export function retiredKeyOption(): Option {
+  const what =
+    'a public key (PEM) that signed records or votes and is no longer in the configuration: desk=FILE, cell/CLUSTER=FILE or person/ID=FILE; may be repeated';
+  return new Option('--retired-key <who=file>', what).argParser(retiredKeys);
+}
+
+/** What people are told where rows count for nothing. */
+export function leftOutText(leftOut: number): string | undefined {
+  if (leftOut === 0) return undefined;
+  const which = leftOut === 1 ? '1 record is' : `${leftOut} records are`;
+  return `${which} left out: no cell or desk that is known has signed what is there (\`firebreak audit verify\` says what it is; a key of before: --retired-key)`;
 }
 
 function retiredKeys(text: string, before: readonly RetiredKey[] = []): readonly RetiredKey[] {

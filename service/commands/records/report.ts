@@ -1,14 +1,16 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { provenOf } from '../../../core/audit/audit-check.ts';
 import { decisionKinds } from '../../../core/audit/decision-events.ts';
 import { type DecisionReport, decisionReport, type QuestionStats } from '../../../core/audit/decision-report.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { loadConfig } from '../../config/load.ts';
+import { openAuditTrust } from '../../records/audit-trust.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable, styled } from '../output.ts';
-import { existingAuditUrl } from './audit.ts';
+import { existingAuditUrl, leftOutText, type RetiredKeysOption, retiredKeyOption } from './audit.ts';
 
-interface DecisionsOptions extends ConfiguredOptions {
+interface DecisionsOptions extends ConfiguredOptions, RetiredKeysOption {
   /** Milliseconds. */
   readonly since: number;
 }
@@ -34,7 +36,8 @@ export function registerReportCommand(program: Command): void {
       new Option('--since <span>', 'questions of the last so many hours, days or weeks')
         .argParser(spanMs)
         .default(30 * units.d, '30d'),
-    );
+    )
+    .addOption(retiredKeyOption());
   withExamples(withConfig(decisions), ['firebreak report decisions', 'firebreak report decisions --since 12w --json']).action(
     async (options: DecisionsOptions) => {
       const found = await readReport(options);
@@ -44,15 +47,22 @@ export function registerReportCommand(program: Command): void {
   );
 }
 
+/** Only of records that are proven. */
+interface ProvenReport extends DecisionReport {
+  readonly leftOut: number;
+}
+
 /** @throws FB_ERR_CONFIG_INVALID, FB_ERR_FILE_MISSING, FB_ERR_UNAVAILABLE. */
-async function readReport({ config: path, since: span }: DecisionsOptions): Promise<DecisionReport> {
+async function readReport({ config: path, since: span, retiredKey }: DecisionsOptions): Promise<ProvenReport> {
   const config = loadConfig({ path, env: process.env });
+  const { trust } = await openAuditTrust(config, retiredKey ?? []);
   const database = await openDatabase({ url: existingAuditUrl(config) });
   try {
     const until = Date.now();
     const since = until - span;
-    const records = await createAuditStore(database).recordsOf({ kinds: decisionKinds, since: new Date(since).toISOString() });
-    return decisionReport({ records, roster: config.roster, since, until });
+    const rows = await createAuditStore(database).recordsOf({ kinds: decisionKinds, since: new Date(since).toISOString() });
+    const { records, leftOut } = provenOf(rows, trust);
+    return { ...decisionReport({ records, roster: config.roster, since, until }), leftOut };
   } finally {
     await database.close();
   }
@@ -74,8 +84,10 @@ const columns: readonly { readonly title: string; readonly text: (stats: Questio
   { title: 'UNDER 10 S', text: ({ quickApprovals }) => String(quickApprovals) },
 ];
 
-function printReport({ since, until, all, byPlaybook, people }: DecisionReport): void {
+function printReport({ since, until, all, byPlaybook, people, leftOut }: ProvenReport): void {
   print(styled('dim', `${since} to ${until}`));
+  const without = leftOutText(leftOut);
+  if (without !== undefined) print(styled('yellow', without));
   if (all.asked === 0) {
     print('Nobody was asked anything.');
     return;

@@ -1,15 +1,17 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { AuditRecord } from '../../../core/audit/audit.ts';
+import { type ProvenRecords, provenOf } from '../../../core/audit/audit-check.ts';
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
+import type { Trust } from '../../../core/messages/sender.ts';
 import { type Noise, type TuneProposal, type TuneReport, tune } from '../../../core/playbook/tune.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { loadConfig } from '../../config/load.ts';
+import { openAuditTrust } from '../../records/audit-trust.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
-import { print, printable, printJson, printTable } from '../output.ts';
-import { existingAuditUrl } from './audit.ts';
+import { print, printable, printJson, printTable, styled } from '../output.ts';
+import { existingAuditUrl, leftOutText, type RetiredKeysOption, retiredKeyOption } from './audit.ts';
 
-interface TuneOptions extends ConfiguredOptions {
+interface TuneOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly days: number;
   readonly minBenign: number;
   readonly top: number;
@@ -31,7 +33,8 @@ export function registerTuneCommand(program: Command): void {
       .description('the noisiest rules and workloads, how often they were harmless, and what could be done; changes nothing')
       .option('--days <number>', 'incidents of the last so many days', positive, 30)
       .option('--min-benign <number>', 'benign incidents before something is proposed', positive, 2)
-      .option('--top <number>', 'rules and workloads that are listed', positive, 10),
+      .option('--top <number>', 'rules and workloads that are listed', positive, 10)
+      .addOption(retiredKeyOption()),
   );
   withExamples(command, ['firebreak tune', 'firebreak tune --days 90 --json']).action(async (options: TuneOptions) => {
     const report = await tuneReport(options);
@@ -40,14 +43,22 @@ export function registerTuneCommand(program: Command): void {
   });
 }
 
+/** Only of records that are proven. */
+interface ProvenTuneReport extends TuneReport {
+  readonly leftOut: number;
+}
+
 /** @throws FB_ERR_CONFIG_INVALID, FB_ERR_FILE_MISSING, FB_ERR_UNAVAILABLE. */
-export async function tuneReport({ config: path, days, minBenign, top }: TuneOptions): Promise<TuneReport> {
+export async function tuneReport({ config: path, days, minBenign, top, retiredKey }: TuneOptions): Promise<ProvenTuneReport> {
   const config = loadConfig({ path, env: process.env });
+  const { trust } = await openAuditTrust(config, retiredKey ?? []);
   const database = await openDatabase({ url: existingAuditUrl(config) });
   try {
     const since = new Date(Date.now() - days * dayMs).toISOString();
-    const chains = await incidentChains(createAuditStore(database), config.cluster, since);
-    return tune({ chains, minBenign, top });
+    const { cluster } = config;
+    const found = await incidentChains({ store: createAuditStore(database), cluster, since, trust });
+    const leftOut = found.reduce((sum, one) => sum + one.leftOut, 0);
+    return { ...tune({ chains: found.map(({ records }) => records), minBenign, top }), leftOut };
   } finally {
     await database.close();
   }
@@ -55,12 +66,19 @@ export async function tuneReport({ config: path, days, minBenign, top }: TuneOpt
 
 const kinds: ReadonlySet<string> = new Set(['incident.opened', 'alert.joined', 'incident.verdict', 'playbook.started']);
 
-async function incidentChains(store: AuditStore, cluster: string, since: string): Promise<readonly (readonly AuditRecord[])[]> {
-  const found: (readonly AuditRecord[])[] = [];
+/** What is proven of each incident with something of these kinds since then; that of others is left out where somebody wrote there. */
+async function incidentChains(asked: {
+  readonly store: AuditStore;
+  readonly cluster: string;
+  readonly since: string;
+  readonly trust: Trust;
+}): Promise<readonly ProvenRecords[]> {
+  const { store, cluster, since, trust } = asked;
+  const found: ProvenRecords[] = [];
   for (const chain of await store.chains()) {
     if (!chain.startsWith(`incident/${cluster}/`)) continue;
-    const records = (await store.records(chain)).filter(({ kind }) => kinds.has(kind));
-    if (records.some(({ at }) => at >= since)) found.push(records);
+    const rows = (await store.storedChain(chain)).records.filter(({ signed }) => !signed || kinds.has(signed.record.kind));
+    if (rows.some(({ signed }) => signed && signed.record.at >= since)) found.push(provenOf(rows, trust));
   }
   return found;
 }
@@ -102,8 +120,10 @@ function proposalLines(proposal: TuneProposal): readonly string[] {
   ];
 }
 
-function printReport(report: TuneReport): void {
+function printReport(report: ProvenTuneReport): void {
   print(`${report.alerts} alerts in ${report.incidents} incidents.`);
+  const without = leftOutText(report.leftOut);
+  if (without !== undefined) print(styled('yellow', without));
   if (report.incidents === 0) return;
   print();
   printNoise('RULE', report.rules);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import { suppressibleIn } from '../../../core/alert/suppressible.ts';
-import type { AuditStore } from '../../../core/audit/audit-store.ts';
+import type { AuditRecord } from '../../../core/audit/audit.ts';
 import type { StoredButton } from '../../../core/cards/card.ts';
 import type { IncidentDraft, RestraintDraft, SuppressionDraft } from '../../../core/cards/card-store.ts';
 import { type DecisionState, kindOf, type Propose } from '../../../core/decide/decision.ts';
@@ -39,8 +39,8 @@ type Noun = DecisionKind['noun'];
 export interface SlackOrdersOptions {
   readonly config: Config;
   readonly signer: Signer;
-  /** The records say which alerts of an incident could be hidden. */
-  readonly records: Pick<AuditStore, 'records'>;
+  /** The proven records of a chain: they say which alerts of an incident could be hidden. */
+  readonly records: (chain: string) => Promise<readonly AuditRecord[]>;
   /** Undefined while Temporal has not answered yet. */
   readonly client: () => Client | undefined;
   readonly signIns: Pick<SignIns, 'open'>;
@@ -191,7 +191,7 @@ export function createSlackOrders(options: SlackOrdersOptions): SlackOrders {
       const refusal = maySuppress(person, state);
       if (refusal !== undefined) return { text: refusal };
       const { incident, title, subject } = state;
-      const suppressible = suppressibleIn(await records.records(`${incident.id}@${incident.run}`));
+      const suppressible = suppressibleIn(await records(`${incident.id}@${incident.run}`));
       if (suppressible.kinds.length === 0) return { text: nothingToHide(suppressible.not) };
       return { opens: { ...suppressible, incident: { ...incident, title, cluster: subject.cluster }, owner: person.name } };
     },

@@ -40,7 +40,7 @@ describe('on SQLite', () => {
     await once(child, 'close');
     const acknowledged = said.split('\n').slice(0, -1).length;
     const database = await openDatabase({ url: `sqlite:${path}` });
-    expect((await createAuditStore(database).records('a@1')).length).toBeGreaterThanOrEqual(acknowledged);
+    expect((await createAuditStore(database).storedChain('a@1')).records.length).toBeGreaterThanOrEqual(acknowledged);
     expect(acknowledged).toBeGreaterThanOrEqual(20);
     await database.close();
   });

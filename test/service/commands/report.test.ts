@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AuditRecord } from '../../../core/audit/audit.ts';
+import type { Trust } from '../../../core/messages/sender.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
 import { createDeskMetrics } from '../../../service/desk/desk-metrics.ts';
 import { recordsOf } from '../../core/decision-records.ts';
-import { maker } from '../../suites/signed-records.ts';
+import { deskMaker, maker, makersTrust, newMaker } from '../../suites/signed-records.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-report-'));
 const cli = join(import.meta.dirname, '../../../service/cli.ts');
@@ -22,6 +23,9 @@ const records = recordsOf([
   { id: 'b', at: now - 20 * dayMs, end: 'expired' },
   { id: 'c', at: now - 50 * dayMs, end: 'expired' },
 ]);
+/** By somebody with the database's password: nobody was ever asked these. */
+const madeUp = recordsOf([{ id: 'd', at: now - dayMs, votes: [{ person: 'ana', choice: 'remove', after: 1 }], end: 'decided' }]);
+const stranger = newMaker();
 let database: Database;
 
 const run = promisify(execFile);
@@ -33,12 +37,16 @@ const firebreak = async (...args: readonly string[]): Promise<string> => {
 beforeAll(async () => {
   const { publicKey } = generateKeyPairSync('ed25519');
   writeFileSync(join(folder, 'ana.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
+  writeFileSync(join(folder, 'cell.pem'), maker.publicKey);
+  writeFileSync(join(folder, 'desk.pem'), deskMaker.publicKey);
   writeFileSync(
     join(folder, 'firebreak.yaml'),
     `cluster: lab
 stateDir: .
 audit: { url: 'sqlite:audit.db' }
 intake: { tokens: [{ name: falco, token: { env: TOKEN } }] }
+trust: { cells: [{ cluster: lab, key: cell.pem }] }
+desk: { votePublicKeys: [desk.pem] }
 roster:
   people: [{ id: ana, name: Ana, keys: [ana.pem] }]
   groups: { oncall: [ana], leads: [ana] }
@@ -48,6 +56,8 @@ roster:
   const store = createAuditStore(database);
   const chains = Map.groupBy<string, AuditRecord>(records, ({ chain }) => chain);
   for (const chain of chains.values()) await store.append(chain.map(maker.sign));
+  for (const chain of Map.groupBy<string, AuditRecord>(madeUp, ({ chain }) => chain).values())
+    await store.append(chain.map(stranger.sign));
 });
 
 afterAll(async () => {
@@ -61,8 +71,17 @@ describe('firebreak report decisions', () => {
     expect(shown).toMatch(/ASKED +DECIDED +SILENCE/);
     expect(shown).toMatch(/2 +1 +1 +0 +0 +3 s +3 s +1 +all/);
     expect(shown).toMatch(/2 +1 +1 +2 +1 +1 +ana/);
+    expect(shown).toContain(`${madeUp.length} records are left out`);
     const report = JSON.parse(await firebreak('report', 'decisions', '--since', '8w', '--json'));
     expect(report).toMatchObject({ all: { asked: 3, expired: 2, quickApprovals: 1 }, people: [{ person: 'ana', shifts: 3 }] });
+    expect(report.leftOut).toBe(madeUp.length);
+  });
+
+  test('counts what a cell signed with a key of before, where that is given', async () => {
+    writeFileSync(join(folder, 'before.pem'), stranger.publicKey);
+    const retired = ['--retired-key', `cell/lab=${join(folder, 'before.pem')}`];
+    const report = JSON.parse(await firebreak('report', 'decisions', '--json', ...retired));
+    expect(report).toMatchObject({ all: { asked: 3 }, leftOut: 0 });
   });
 
   test('wants a span that it knows', async () => {
@@ -85,7 +104,10 @@ describe('the metrics of the desk', () => {
         return store.recordsOf(asked);
       },
     };
-    const metrics = createDeskMetrics({ store: counting, roster, now: () => at });
+    const trust: Trust = {
+      senderOf: (signed) => makersTrust.senderOf(signed) && { role: 'cell', keyId: signed.keyId, cluster: 'lab' },
+    };
+    const metrics = createDeskMetrics({ store: counting, trust, roster, now: () => at });
     const text = await metrics.text();
     await metrics.text();
     expect(reads).toBe(1);
@@ -94,6 +116,7 @@ describe('the metrics of the desk', () => {
     expect(text).toContain('firebreak_answer_seconds{playbook="contain",quantile="0.9"} 3');
     expect(text).toContain('firebreak_quick_approvals{playbook="contain"} 1');
     expect(text).toContain('firebreak_questions_in_a_shift{person="ana"} 1');
+    expect(text).toContain(`firebreak_records_left_out ${madeUp.length}`);
     expect(text).toContain('firebreak_audit_findings_total{kind="record-forged"} 0');
     metrics.found('record-forged');
     at = now + 8 * dayMs;

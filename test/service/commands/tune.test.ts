@@ -9,7 +9,7 @@ import type { AuditRecord } from '../../../core/audit/audit.ts';
 import type { TuneReport } from '../../../core/playbook/tune.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
-import { maker } from '../../suites/signed-records.ts';
+import { deskMaker, maker, newMaker } from '../../suites/signed-records.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-tune-'));
 const cli = join(import.meta.dirname, '../../../service/cli.ts');
@@ -88,12 +88,17 @@ const told: readonly Told[] = [
   { name: 'ancient', verdict: 'benign', counts: [['Old', 'low', 1_000_000]], digest: image('e'), at: old },
 ];
 
+const madeUp: readonly Told[] = [
+  { name: 'lie', verdict: 'benign', counts: [['Escape', 'critical', 50_000]], digest: image('9') },
+  { name: 'lie', verdict: 'benign', counts: [['Escape', 'critical', 50_000]], digest: image('9') },
+];
+
 async function firebreak(...args: readonly string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(process.execPath, [cli, ...args], { cwd: folder });
   return stdout;
 }
 
-let report: TuneReport;
+let report: TuneReport & { readonly leftOut: number };
 let before: number;
 
 async function recordsInStore(): Promise<number> {
@@ -106,12 +111,16 @@ async function recordsInStore(): Promise<number> {
 beforeAll(async () => {
   const { publicKey } = generateKeyPairSync('ed25519');
   writeFileSync(join(folder, 'ana.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
+  writeFileSync(join(folder, 'cell.pem'), maker.publicKey);
+  writeFileSync(join(folder, 'desk.pem'), deskMaker.publicKey);
   writeFileSync(
     join(folder, 'firebreak.yaml'),
     `cluster: lab
 stateDir: .
 audit: { url: 'sqlite:audit.db' }
 intake: { tokens: [{ name: falco, token: { env: TOKEN } }] }
+trust: { cells: [{ cluster: lab, key: cell.pem }] }
+desk: { votePublicKeys: [desk.pem] }
 roster:
   people: [{ id: ana, name: Ana, keys: [ana.pem] }]
   groups: { oncall: [ana], leads: [ana] }
@@ -122,6 +131,11 @@ roster:
   for (const one of told) await store.append(incidentOf(one).map(maker.sign));
   const refused = { chain: 'desk/lab', number: 1, at: old, kind: 'click.refused', actor: 'slack/U1', body: {} };
   await store.append([maker.sign(refused)]);
+  // By somebody with the database's password: incidents of their own, and that one of ours was harmless.
+  for (const one of madeUp) await store.append(incidentOf(one).map(newMaker().sign));
+  const chain = (await store.chains()).find((name) => name.includes('/loud@')) ?? '';
+  const lie = { chain, number: 9, at: new Date().toISOString(), kind: 'incident.verdict', actor: 'engine' };
+  await store.append([newMaker().sign({ ...lie, body: { text: '', verdict: 'benign', incident: 'benign', question: 'q-1' } })]);
   await database.close();
   before = await recordsInStore();
   report = JSON.parse(await firebreak('tune', '--json'));
@@ -130,6 +144,13 @@ roster:
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('firebreak tune', () => {
+  test('goes by what a cell has signed alone, and says how much it leaves out', async () => {
+    expect(report.rules.map(({ name }) => name)).not.toContain('Escape');
+    expect(report.rules.find(({ name }) => name === 'Noise')).toMatchObject({ benign: 0 });
+    expect(report.leftOut).toBe(2 * 3 + 1);
+    expect(await firebreak('tune')).toContain('7 records are left out');
+  });
+
   test('counts exactly, the noisiest first, and leaves out what is old', () => {
     expect(report).toMatchObject({ incidents: 12, alerts: 400 + 100 + 7 + 3 + 101 + 9_000 + 42 + 60 });
     expect(report.rules.map(({ name, alerts }) => [name, alerts])).toEqual([

@@ -76,7 +76,8 @@ function signed(body: string, at = Math.floor(Date.now() / 1_000)): Record<strin
 
 async function recorded(): Promise<readonly AuditRecord[]> {
   await journal.flush();
-  return store.recordsOf({ kinds: ['door.refused', 'click.refused'], since: '2000-01-01T00:00:00Z' });
+  const rows = await store.recordsOf({ kinds: ['door.refused', 'click.refused'], since: '2000-01-01T00:00:00Z' });
+  return rows.flatMap(({ signed }) => signed?.record ?? []);
 }
 
 describe('what strangers send to Slack’s address', () => {

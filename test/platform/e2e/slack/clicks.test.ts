@@ -54,7 +54,8 @@ afterAll(() => service?.stop());
 async function deskRecords(): Promise<readonly AuditRecord[]> {
   const database = await openDatabase({ url: `sqlite:${join(service.settings.folder, 'state', 'audit.db')}` });
   try {
-    return await createAuditStore(database).records(`desk/${service.cluster}`);
+    const { records } = await createAuditStore(database).storedChain(`desk/${service.cluster}`);
+    return records.flatMap(({ signed }) => signed?.record ?? []);
   } finally {
     await database.close();
   }
