@@ -26,6 +26,17 @@ export interface GuardrailRules {
   readonly changeWindows?: readonly ChangeWindow[];
 }
 
+/** Where the configuration says nothing. */
+export const defaultGuardrails = {
+  protectedNamespaces: ['kube-system', 'kube-public', 'kube-node-lease', 'firebreak'],
+  ownNamespace: 'firebreak',
+  automaticFrom: 'critical',
+  ownerShare: 0.5,
+  namespaceCap: 20,
+  namespaceReserve: 3,
+  clusterCap: 100,
+} as const satisfies GuardrailRules;
+
 export interface GuardrailFacts {
   readonly declaration: ActionDeclaration;
   readonly plan: Plan;

@@ -17,16 +17,16 @@ function treeWith(name: string, files: Readonly<Record<string, string>>): string
   return root;
 }
 const declaration = 'export const pauseJob = declareAction<PauseJobInput, PauseJobOutput>()({});\n';
-const schema = 'export const pauseJobInput = z.object({});\n';
+const schema = 'export const pauseJobInput = z.object({});\nexport const pauseJobOutput = z.object({});\n';
 
-test('an action is in both lists as soon as its two files are there', () => {
+test('an action is in all lists as soon as its two files are there', () => {
   const root = treeWith('whole', {
     'workloads/pause-job.ts': declaration,
     'workloads/pause-job.schema.ts': schema,
     'workload.schema.ts': 'export const workloadInput = z.object({});\n',
     'in-container-rights.ts': 'export const inContainerRights = [];\n',
   });
-  const [index, inputs] = actionLists(root);
+  const [index, inputs, outputs] = actionLists(root);
   expect(index).toMatchObject({
     path: 'core/actions/index.ts',
     text: expect.stringContaining("import { pauseJob } from './workloads/pause-job.ts';"),
@@ -35,6 +35,10 @@ test('an action is in both lists as soon as its two files are there', () => {
   expect(inputs).toMatchObject({
     path: 'core/actions/inputs.schema.ts',
     text: expect.stringContaining('const all = {\n  pauseJob: pauseJobInput,\n}'),
+  });
+  expect(outputs).toMatchObject({
+    path: 'core/actions/outputs.schema.ts',
+    text: expect.stringContaining('const all = {\n  pauseJob: pauseJobOutput,\n}'),
   });
 });
 

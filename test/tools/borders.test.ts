@@ -57,7 +57,17 @@ test.each([
   expect(faultsOf(file, line)).toEqual([reason]);
 });
 
-const allRooms = ['authoring', 'core', 'playbooks', 'workflows', 'activities', 'integrations', 'service', 'tools'] as const;
+const allRooms = [
+  'authoring',
+  'core',
+  'playbooks',
+  'workflows',
+  'activities',
+  'integrations',
+  'testing',
+  'service',
+  'tools',
+] as const;
 test.each(allRooms)('the stand-ins cannot be reached from %s: by no import, by no path, in no script', (room) => {
   const named = `${room} may not name the stand-ins’ folder`;
   expect(faultsOf(`${room}/a.ts`, "import { fake } from '../test/fakes/slack/index.ts';")).toEqual([

@@ -18,8 +18,8 @@ interface Found {
 }
 
 /**
- * The lists of all actions below `root`: the declarations, which playbooks and workflows import, the schemas of their inputs, which may not
- * come into the workflow bundle, and the package's door to the declarations.
+ * The lists of all actions below `root`: the declarations, which playbooks and workflows import, the schemas of what goes in and comes out, which
+ * may not come into the workflow bundle, and the package's door to the declarations.
  *
  * @throws Error for a declaration that lacks its schema, or is not named as its file
  */
@@ -32,7 +32,8 @@ export function actionLists(root: string): readonly ActionList[] {
     .flatMap((place) => actionIn(folder, place));
   return [
     { path: 'core/actions/index.ts', text: declarations(found) },
-    { path: 'core/actions/inputs.schema.ts', text: inputs(found) },
+    { path: 'core/actions/inputs.schema.ts', text: schemas(found, 'Input') },
+    { path: 'core/actions/outputs.schema.ts', text: schemas(found, 'Output') },
     { path: 'authoring/actions.ts', text: door(found) },
   ];
 }
@@ -42,7 +43,8 @@ function actionIn(folder: string, place: string): readonly Found[] {
   if (!text.includes(' = declareAction<')) return [];
   const name = place.replace(/^.*\//, '').replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
   requireIn(text, `export const ${name} = declareAction<`, `core/actions/${place}.ts`);
-  requireIn(readIfThere(join(folder, `${place}.schema.ts`)), `export const ${name}Input = `, `core/actions/${place}.schema.ts`);
+  const schema = readIfThere(join(folder, `${place}.schema.ts`));
+  for (const side of ['Input', 'Output']) requireIn(schema, `export const ${name}${side} = `, `core/actions/${place}.schema.ts`);
   return [{ name, place }];
 }
 
@@ -83,22 +85,28 @@ function declarations(found: readonly Found[]): string {
   ].join('\n')}\n`;
 }
 
-function inputs(found: readonly Found[]): string {
-  const names = found.map(({ name }) => `  ${name}: ${name}Input,`).sort();
+const schemaWords = {
+  Input: 'What each action is called with: by it the chokepoint checks a call, and the reference says what may be given.',
+  Output: 'What each action gives back: by it a simulation makes up what a playbook goes on with.',
+};
+
+function schemas(found: readonly Found[], side: 'Input' | 'Output'): string {
+  const names = found.map(({ name }) => `  ${name}: ${name}${side},`).sort();
+  const importOf = ({ name, place }: Found): string => `import { ${name}${side} } from './${place}.schema.ts';`;
   return `${[
     head,
     `import type { z } from 'zod';`,
-    `import type { InputOf } from '../action/action.ts';`,
-    ...found.filter(({ place }) => place < 'index').map(schemaImport),
+    `import type { ${side}Of } from '../action/action.ts';`,
+    ...found.filter(({ place }) => place < 'index').map(importOf),
     `import type { DeclaredAction } from './index.ts';`,
-    ...found.filter(({ place }) => place > 'index').map(schemaImport),
+    ...found.filter(({ place }) => place > 'index').map(importOf),
     '',
     'const all = {',
     ...names,
-    `} satisfies { readonly [A in DeclaredAction as A['name']]: z.ZodType<InputOf<A>> };`,
+    `} satisfies { readonly [A in DeclaredAction as A['name']]: z.ZodType<${side}Of<A>> };`,
     '',
-    '/** What each action is called with: by it the chokepoint checks a call, and the reference says what may be given. */',
-    'export const actionInputs: Readonly<Record<string, z.ZodObject>> = all;',
+    `/** ${schemaWords[side]} */`,
+    `export const action${side}s: Readonly<Record<string, z.ZodObject>> = all;`,
   ].join('\n')}\n`;
 }
 
@@ -110,10 +118,6 @@ function door(found: readonly Found[]): string {
     ...found.map(({ name }) => `  ${name},`).sort(),
     "} from '../core/actions/index.ts';",
   ].join('\n')}\n`;
-}
-
-function schemaImport({ name, place }: Found): string {
-  return `import { ${name}Input } from './${place}.schema.ts';`;
 }
 
 if (process.argv[1] === import.meta.filename) {

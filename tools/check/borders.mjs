@@ -9,7 +9,7 @@ import { programFiles, readSource } from './imports.mjs';
  * `schemaPackages` only in `*.schema.ts` and `*.params.ts`, whose types alone reach the workflow sandbox; of `typePackages` only types.
  */
 const rooms = {
-  authoring: { rooms: ['core', 'integrations', 'service'], packages: ['node:'] },
+  authoring: { rooms: ['core', 'integrations', 'service', 'testing'], packages: ['node:'] },
   core: { rooms: [], packages: ['@noble/hashes', 'canonicalize', 'ipaddr.js'], schemaPackages: ['zod'] },
   playbooks: { rooms: ['core'], packages: [], schemaPackages: ['zod'] },
   workflows: { rooms: ['core', 'playbooks'], packages: ['@temporalio/workflow', '@temporalio/common'] },
@@ -19,8 +19,9 @@ const rooms = {
     typePackages: ['@kubernetes/client-node'],
   },
   integrations: { rooms: ['core'], forbidden: ['@temporalio'], eachFolderAlone: true },
-  service: { rooms: ['core', 'playbooks', 'workflows', 'activities', 'integrations'] },
-  tools: { rooms: ['core', 'playbooks', 'activities', 'integrations', 'service'] },
+  testing: { rooms: ['core', 'workflows', 'activities'], packages: ['zod', 'node:'] },
+  service: { rooms: ['core', 'playbooks', 'workflows', 'activities', 'integrations', 'testing'] },
+  tools: { rooms: ['core', 'playbooks', 'activities', 'integrations', 'testing', 'service'] },
 };
 
 /**

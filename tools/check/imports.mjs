@@ -4,7 +4,17 @@ import { dirname, join, posix } from 'node:path';
 import { parseSync } from '@swc/core';
 
 /** The folders at the top that hold the product's code, and that of its tools. */
-export const topRooms = ['authoring', 'core', 'playbooks', 'workflows', 'activities', 'integrations', 'service', 'tools'];
+export const topRooms = [
+  'authoring',
+  'core',
+  'playbooks',
+  'workflows',
+  'activities',
+  'integrations',
+  'testing',
+  'service',
+  'tools',
+];
 
 /** Code files of a room, relative to `folder`, with `/`; none where there is no such room. */
 export function programFiles(folder, room) {

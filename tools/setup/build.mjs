@@ -5,7 +5,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, r
 import { dirname, join, sep } from 'node:path';
 import { ensureSetUp, root } from './setup.mjs';
 
-const rooms = ['authoring', 'core', 'playbooks', 'workflows', 'activities', 'integrations', 'service', 'tools'];
+const rooms = ['authoring', 'core', 'playbooks', 'workflows', 'activities', 'integrations', 'testing', 'service', 'tools'];
 const output = join(root, 'dist');
 /** What `cli.ts` leads to in the sources; in `dist` there is what the compiler makes of it. */
 const sourceLauncher = join('service', 'cli.mjs');

@@ -181,8 +181,9 @@ export class Bodies {
       thrown = error;
     }
     if (work.unsettled.length > 0) {
-      const left = work.unsettled.join(', ');
-      this.#model.record('playbook.unsettled', actor, `not awaited, and waited for: ${left}. Write await before it, or settle`);
+      const { unsettled } = work;
+      const text = `not awaited, and waited for: ${unsettled.join(', ')}. Write await before it, or settle`;
+      this.#model.record('playbook.unsettled', actor, text, { unsettled });
       await work.settled();
     }
     if (work.skipped) this.#skipped(body, work.skipped.reason, skips + 1);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { defaultGuardrails } from '../../../core/action/guardrail.ts';
 import { severities } from '../../../core/alert/severity.ts';
 import { namespaceName } from '../fields.ts';
 import { changeWindows } from './change-windows-section.ts';
@@ -7,7 +8,7 @@ export const guardrails = z
   .strictObject({
     protectedNamespaces: z
       .array(namespaceName)
-      .default(['kube-system', 'kube-public', 'kube-node-lease', 'firebreak'])
+      .default([...defaultGuardrails.protectedNamespaces])
       .meta({ description: 'Nothing automatic happens in these, whatever an alert or a playbook says.' }),
     protectedNodes: z
       .array(z.string().regex(/^[a-z0-9*]([a-z0-9.*-]*[a-z0-9*])?$/, { error: 'not the name of a node' }))
@@ -20,24 +21,28 @@ export const guardrails = z
     automaticFrom: z
       .enum(severities)
       .exclude(['unknown'])
-      .default('critical')
+      .default(defaultGuardrails.automaticFrom)
       .meta({ description: 'Least severity at which a reversible step on one pod runs without asking.' }),
     ownerShare: z
       .number()
       .min(0)
       .max(1)
-      .default(0.5)
+      .default(defaultGuardrails.ownerShare)
       .meta({ description: 'Largest share of one owner’s replicas that is contained automatically; at least one pod.' }),
     namespaceCap: z
       .int()
       .min(1)
-      .default(20)
+      .default(defaultGuardrails.namespaceCap)
       .meta({ description: 'Pods contained automatically in one namespace, in one window.' }),
-    namespaceReserve: z.int().min(0).default(3).meta({
+    namespaceReserve: z.int().min(0).default(defaultGuardrails.namespaceReserve).meta({
       description:
         'Pods of each namespace that are contained automatically also where the cluster’s cap is full: no other namespace can spend them.',
     }),
-    clusterCap: z.int().min(1).default(100).meta({ description: 'Pods contained automatically in the cluster, in one window.' }),
+    clusterCap: z
+      .int()
+      .min(1)
+      .default(defaultGuardrails.clusterCap)
+      .meta({ description: 'Pods contained automatically in the cluster, in one window.' }),
     capWindowMinutes: z.int().min(1).max(1_440).default(60).meta({
       description: 'Length of that window in minutes: what was contained before it no longer counts, though it is contained.',
     }),

@@ -1,0 +1,188 @@
+import { describe, expect, test } from '@jest/globals';
+import { deletePod, denyImage, openTicket, quarantinePod, snapshotPodState, verifyImage } from '../../core/actions/index.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { askAboutShell, containDroppedBinary, ticketSensitiveRead } from '../../playbooks/index.ts';
+import { everyAnswer } from '../../testing/every-answer.ts';
+import { alertOf } from './alert-of.ts';
+
+const on = { match: { rule: alertOf().rule }, minSeverity: 'critical', requires: ['pod'] } as const;
+const onSilence = 'Nothing.';
+const problemsOf = async (playbook: ListedPlaybook): Promise<readonly string[]> =>
+  (await everyAnswer(playbook, alertOf())).problems;
+
+describe('every answer of a shipped playbook', () => {
+  test('is one line each, which a test can hold fast', async () => {
+    const { answers, problems, isCut } = await everyAnswer(askAboutShell, alertOf({ rule: 'Terminal shell in container' }));
+    expect(answers).toEqual([
+      'expected: snapshotPodState; benign',
+      'quarantine: snapshotPodState, quarantinePod by oncall-1, openTicket; suspicious; quarantinePod in force',
+      'silence: snapshotPodState, openTicket',
+    ]);
+    expect(problems).toEqual([]);
+    expect(isCut).toBe(false);
+  });
+
+  test('counts what actions give back where the body looks at it, and nothing that it does not look at', async () => {
+    const { answers, paths } = await everyAnswer(containDroppedBinary, alertOf());
+    expect(answers).toContain(
+      'remove, rotateSecret gives no rotated, no refused: quarantinePod, snapshotPodState, openTicket, rotateSecret by oncall-1, deletePod by oncall-1; true_positive',
+    );
+    const outputs = paths.flatMap(({ turns }) =>
+      turns.flatMap((turn) => (turn.kind === 'output' && turn.variant > 0 ? [turn.action] : [])),
+    );
+    expect([...new Set(outputs)]).toEqual(['rotateSecret']);
+  });
+
+  test('is walked with each step failing, too', async () => {
+    const { notices } = await everyAnswer(
+      ticketSensitiveRead,
+      alertOf({ rule: 'Read sensitive file untrusted', severity: 'medium' }),
+    );
+    expect(notices).toEqual(['it stops where a step fails: people are told, and what follows is not done (openTicket fails)']);
+  });
+
+  test('is refused for an alert that the playbook does not answer', async () => {
+    await expect(everyAnswer(askAboutShell, alertOf())).rejects.toThrow(
+      'ask-about-shell does not answer “Drop and execute new binary in container” (critical): see its `on`',
+    );
+  });
+});
+
+describe('what a person should know is a problem', () => {
+  test('a pod that stays quarantined, with nobody asked about it', async () => {
+    const playbook = definePlaybook(
+      { id: 'cuts', title: 'Cuts', on, uses: { quarantinePod } },
+      async ({ alert, steps, note }) => {
+        await steps.quarantinePod({ pod: alert.pod });
+        note('cut off');
+      },
+    );
+    expect(await problemsOf(playbook)).toEqual(['quarantinePod on pod/shop/cart-1 stays in force, and nobody is asked about it']);
+  });
+
+  test('a question that is not asked any more where its plan cannot be made', async () => {
+    expect(await problemsOf(containDroppedBinary)).toEqual([
+      'quarantinePod on pod/shop/cart-1 stays in force, and nobody is asked about it (the plan of rotateSecret fails)',
+    ]);
+  });
+
+  test('a choice whose plan is not carried out, and two that come to the same', async () => {
+    const playbook = definePlaybook(
+      { id: 'asks', title: 'Asks', on, uses: { deletePod } },
+      async ({ alert, steps, ask, note }) => {
+        const answer = await ask({
+          question: 'Delete it?',
+          choices: { delete: 'Yes', keep: 'No' },
+          plan: { delete: await steps.deletePod.plan({ pod: alert.pod }) },
+          onSilence,
+        });
+        if (answer.choice !== 'silence') note('answered');
+      },
+    );
+    expect(await problemsOf(playbook)).toEqual([
+      '“delete” of “Delete it?” shows the plan of deletePod, which is not carried out (delete)',
+      'it ends without an answer, a ticket or a note: nobody hears of it (silence)',
+      '“delete” and “keep” of “Delete it?” come to the same (keep)',
+    ]);
+  });
+
+  test('something harmless that stays cut off', async () => {
+    const playbook = definePlaybook({ id: 'keeps', title: 'Keeps', on, uses: { quarantinePod, openTicket } }, async (context) => {
+      const { alert, steps, ask, verdict } = context;
+      await steps.quarantinePod({ pod: alert.pod });
+      const answer = await ask({ question: 'Yours?', choices: { yes: 'Yes', no: 'No' }, harmless: ['yes'], onSilence });
+      if (answer.choice === 'yes') verdict('benign', 'ours');
+      else await steps.openTicket({ title: `${answer.choice}`, body: '', labels: [] });
+    });
+    expect(await problemsOf(playbook)).toEqual([
+      'people call it harmless, and quarantinePod on pod/shop/cart-1 stays in force (yes)',
+    ]);
+  });
+
+  test('a verdict that nobody has given, and a body that throws only on one answer', async () => {
+    const playbook = definePlaybook(
+      { id: 'errs', title: 'Errs', on, uses: { verifyImage } },
+      async ({ alert, steps, verdict }) => {
+        const { output } = await steps.verifyImage({ pod: alert.pod });
+        if (output.signature === 'unknown') throw new RangeError('nobody thought of it');
+        verdict('benign', 'it is signed');
+      },
+    );
+    const problems = await problemsOf(playbook);
+    expect(problems).toContainEqual(expect.stringMatching(/^a verdict does not count: benign: it is signed/));
+    expect(problems).toContainEqual(
+      expect.stringMatching(
+        /^it stops: nobody thought of it, at .*every-answer\.test\.ts:\d+.* \(verifyImage gives signature unknown\)$/,
+      ),
+    );
+  });
+
+  test('a step that is refused where the alert is less severe than in the test', async () => {
+    const playbook = definePlaybook(
+      { id: 'hasty', title: 'Hasty', on: { ...on, minSeverity: 'high' }, uses: { quarantinePod, openTicket } },
+      async ({ alert, steps, ask }) => {
+        await steps.quarantinePod({ pod: alert.pod });
+        await ask({ question: 'Yours?', choices: { no: 'No' }, onSilence });
+        await steps.openTicket({ title: '', body: '', labels: [] });
+      },
+    );
+    expect(await problemsOf(playbook)).toContain(
+      'quarantinePod is refused: quarantinePod is automatic from critical on; this is high (least severity)',
+    );
+  });
+
+  test('what is destroyed without evidence, an await that is missing, and a body that never ends', async () => {
+    const destroys = definePlaybook(
+      { id: 'destroys', title: 'Destroys', on, uses: { deletePod } },
+      async ({ alert, steps, ask, note }) => {
+        const plan = { go: await steps.deletePod.plan({ pod: alert.pod }) };
+        const answer = await ask({ question: 'Go?', choices: { go: 'Yes' }, plan, onSilence });
+        if (answer.choice === 'go') await steps.deletePod({ pod: alert.pod }, answer.approval);
+        note('over');
+      },
+    );
+    expect(await problemsOf(destroys)).toContain(
+      'something is destroyed of which no evidence was kept: it waits half an hour for some (go, silence to the engine)',
+    );
+    const hurries = definePlaybook({ id: 'hurries', title: 'Hurries', on, uses: { openTicket } }, async ({ steps }) => {
+      void steps.openTicket({ title: '', body: '', labels: [] });
+    });
+    expect(await problemsOf(hurries)).toEqual([
+      expect.stringMatching(/^openTicket on outside.* is not waited for: an await is missing$/),
+    ]);
+    const waits = definePlaybook({ id: 'waits', title: 'Waits', on, uses: {} }, () => new Promise<void>(() => undefined));
+    expect(await problemsOf(waits)).toEqual(['it waits for something that never comes']);
+  });
+
+  test('of what lasts and does not contain, it is only noticed', async () => {
+    const playbook = definePlaybook(
+      { id: 'denies', title: 'Denies', on, uses: { denyImage, snapshotPodState } },
+      async (context) => {
+        const { steps, ask, note } = context;
+        const input = { images: ['shop/cart:1'] };
+        const answer = await ask({
+          question: 'Deny?',
+          choices: { deny: 'Yes' },
+          plan: { deny: await steps.denyImage.plan(input) },
+          onSilence,
+        });
+        if (answer.choice === 'deny') await steps.denyImage(input, answer.approval);
+        note('asked');
+      },
+    );
+    expect(await problemsOf(playbook)).toEqual([]);
+  });
+});
+
+test('it is bounded, and says so', async () => {
+  const playbook = definePlaybook({ id: 'long', title: 'Asks much', on, uses: {} }, async ({ ask, note }) => {
+    for (let nth = 0; nth < 6; nth += 1) {
+      const { choice } = await ask({ question: `${nth}?`, choices: { a: 'A', b: 'B' }, onSilence });
+      note(`${nth}: ${choice}`);
+    }
+  });
+  const { isCut, paths } = await everyAnswer(playbook, alertOf(), { mostRuns: 20 });
+  expect(isCut).toBe(true);
+  expect(paths).toHaveLength(20);
+});

@@ -1,0 +1,67 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, expect, test } from '@jest/globals';
+import { projectRoot } from '../../service/process/project-root.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-runners-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const room = (path: string): string => JSON.stringify(pathToFileURL(join(projectRoot(), path)).href);
+
+function run(name: string, text: string, ...flags: readonly string[]): { readonly status: number | null; readonly out: string } {
+  const file = join(folder, name);
+  writeFileSync(file, text);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, file], { encoding: 'utf8' });
+  return { status, out: `${stdout}${stderr}` };
+}
+
+const alert = JSON.stringify({
+  id: 'a'.repeat(32),
+  sensor: 'falco',
+  rule: 'Terminal shell in container',
+  severity: 'low',
+  time: '2026-11-24T21:41:44Z',
+  title: 'A shell',
+  cluster: 'lab',
+  pod: { namespace: 'shop', name: 'cart-1', uid: 'uid-1' },
+  observables: [],
+  tags: [],
+  mitre: [],
+});
+
+test('a playbook is tested under Node’s own runner as under any other: nothing global is needed', () => {
+  const { status, out } = run(
+    'shell.test.mjs',
+    `import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { everyAnswer } from ${room('authoring/testing.ts')};
+import { askAboutShell } from ${room('playbooks/index.ts')};
+test('it has no problems', async () => {
+  const { problems, answers } = await everyAnswer(askAboutShell, ${alert});
+  assert.deepEqual(problems, []);
+  assert.equal(answers.length, 3);
+});
+`,
+    '--test',
+  );
+  expect(out).toContain('pass 1');
+  expect(status).toBe(0);
+});
+
+test('a simulation loads nothing of Temporal, and no client of a cluster', () => {
+  const { out } = run(
+    'loads.mjs',
+    `import { registerHooks } from 'node:module';
+const loaded = [];
+registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) });
+const { simulate } = await import(${room('authoring/testing.ts')});
+const { askAboutShell } = await import(${room('playbooks/index.ts')});
+const { end } = await simulate(askAboutShell, { alert: ${alert} });
+console.log(JSON.stringify({ end, heavy: loaded.filter((url) => /@temporalio|kubernetes|aws-sdk|lmdb|slack/.test(url)) }));
+`,
+  );
+  expect(JSON.parse(out)).toEqual({ end: 'done', heavy: [] });
+});

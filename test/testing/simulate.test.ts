@@ -1,0 +1,213 @@
+import { describe, expect, test } from '@jest/globals';
+import { deletePod, openTicket, quarantinePod, snapshotPodState } from '../../core/actions/index.ts';
+import type { Alert } from '../../core/alert/alert.ts';
+import { param } from '../../core/playbook/params.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { askAboutShell, containDroppedBinary, quarantineOnOrder } from '../../playbooks/index.ts';
+import { simulate } from '../../testing/simulate.ts';
+import { type Story, tellStory } from '../../testing/story.ts';
+import { alertOf } from './alert-of.ts';
+
+const stepsOf = ({ steps }: Story): readonly string[] =>
+  steps.map(({ action, state, approvedBy }) => [action, state, ...approvedBy].join(' '));
+
+describe('a simulation', () => {
+  test('runs what people answer, as the engine would: in order, with their approval, and with as many of them as it takes', async () => {
+    const story = await simulate(containDroppedBinary, { alert: alertOf(), answer: 'release' });
+    expect(stepsOf(story)).toEqual([
+      'quarantinePod done',
+      'snapshotPodState done',
+      'openTicket done',
+      'quarantinePod undone oncall-1 oncall-2',
+    ]);
+    expect(story).toMatchObject({ playbooks: ['contain-dropped-binary'], verdict: 'benign', left: [], end: 'done' });
+    expect(story.questions).toMatchObject([{ answer: 'release', by: ['oncall-1', 'oncall-2'], groups: ['oncall', 'leads'] }]);
+  });
+
+  test('lets silence pass in a moment, and says what stays in force', async () => {
+    const story = await simulate(containDroppedBinary, { alert: alertOf() });
+    expect(story.questions).toMatchObject([{ answer: 'silence', by: [] }]);
+    expect(story.left).toMatchObject([
+      { action: 'quarantinePod', target: 'pod/shop/cart-1', contains: true, inSilence: 'renew' },
+    ]);
+    const escalated = story.events.find(({ kind }) => kind === 'question.escalated');
+    expect(escalated).toMatchObject({ at: 15 * 60_000 + 1_000, text: 'nobody answered in time: leads is asked' });
+    expect(tellStory(story)).toContain('In force: quarantinePod on pod/shop/cart-1 until +4h00m; in silence: renew.');
+  });
+
+  test('takes answers one after another, and of the group that is asked later', async () => {
+    const answers = await simulate(containDroppedBinary, { alert: alertOf(), answer: ['remove', 'rotate'] });
+    expect(stepsOf(answers).slice(-3)).toEqual([
+      'rotateSecret done oncall-1',
+      'deletePod done oncall-1',
+      'rotateSecret done oncall-1',
+    ]);
+    const late = await simulate(askAboutShell, {
+      alert: alertOf({ rule: 'Terminal shell in container' }),
+      answer: () => ({ choice: 'expected', level: 1 }),
+    });
+    expect(late.questions).toMatchObject([{ answer: 'expected', by: ['leads-1', 'leads-2'] }]);
+  });
+
+  test('refuses an answer that its question does not have', async () => {
+    await expect(simulate(containDroppedBinary, { alert: alertOf(), answer: ['delete'] })).rejects.toThrow(
+      '“delete” is no choice of “Is the new binary in cart-1 expected?”: release, remove, or silence',
+    );
+  });
+
+  test('waits for evidence before anything is destroyed, and asks whether to go on without', async () => {
+    const options = { alert: alertOf(), failures: { snapshotPodState: 'FB_ERR_REFUSED' } } as const;
+    const waited = await simulate(containDroppedBinary, { ...options, answer: 'remove' });
+    const deleted = waited.events.find(({ text }) => text === 'Delete the pod: pod/shop/cart-1');
+    expect(deleted?.at).toBeGreaterThanOrEqual(30 * 60_000);
+    expect(waited.questions.map(({ asker, answer }) => [asker, answer])).toContainEqual(['engine', 'void']);
+    const waived = await simulate(containDroppedBinary, {
+      ...options,
+      answer: ({ asker }) => (asker === 'engine' ? 'waive' : 'remove'),
+    }).catch((error: unknown) => error);
+    expect(waived).toMatchObject({ message: expect.stringContaining('rotate, keep, or silence') });
+    const gone = await simulate(containDroppedBinary, {
+      ...options,
+      answer: ({ asker, choices }) => (asker === 'engine' ? 'waive' : choices.find(({ id }) => id === 'remove')?.id),
+    });
+    expect(gone.events.find(({ text }) => text === 'Delete the pod: pod/shop/cart-1')?.at).toBeLessThan(10 * 60_000);
+  });
+
+  test('asks people where a cap is reached, and does it with their approval', async () => {
+    const story = await simulate(quarantineOnOrder, {
+      alert: alertOf({ sensor: 'firebreak', rule: 'Quarantine ordered by a person' }),
+      guardrails: { clusterCap: 0, namespaceReserve: 0 },
+      answer: ({ asker }) => (asker === 'engine' ? 'apply' : undefined),
+    });
+    expect(stepsOf(story).slice(0, 3)).toEqual(['quarantinePod failed', 'snapshotPodState done', 'quarantinePod done oncall-1']);
+  });
+
+  test('does not do at once what is not critical', async () => {
+    const story = await simulate(quarantines, { alert: alertOf({ severity: 'high' }) });
+    expect(story).toMatchObject({ end: 'failed', error: { code: 'FB_ERR_APPROVAL_INVALID' }, left: [] });
+  });
+
+  test('joins what is in force already, for a second alert of the same pod', async () => {
+    const story = await simulate([containDroppedBinary, quarantines], { alert: alertOf() });
+    expect(stepsOf(story).filter((step) => step.startsWith('quarantinePod'))).toEqual([
+      'quarantinePod done',
+      'quarantinePod joined',
+    ]);
+    expect(story.playbooks).toEqual(['contain-dropped-binary', 'quarantines']);
+  });
+
+  test('runs further alerts of the incident when they come', async () => {
+    const pod = { namespace: 'shop', name: 'cart-2', uid: 'uid-2' };
+    const story = await simulate(quarantines, {
+      alert: alertOf(),
+      more: [{ after: '5m', alert: alertOf({ id: 'b', pod }) }],
+      replicas: 10,
+    });
+    expect(story.steps.map(({ target }) => target)).toEqual(['pod/shop/cart-1', 'pod/shop/cart-2']);
+  });
+
+  test('says where nothing answers the alert', async () => {
+    const story = await simulate(containDroppedBinary, { alert: alertOf({ rule: 'Something else' }) });
+    expect(story).toMatchObject({ end: 'unmatched', playbooks: [] });
+    expect(tellStory(story)).toEqual(['No playbook answers this alert.']);
+  });
+
+  test('refuses a verdict that nobody has given, a step that nobody has approved, and the plan of something else', async () => {
+    const story = await simulate(cheats, { alert: alertOf(), answer: 'delete' });
+    expect(story.verdict).toBe('unknown');
+    expect(story.events).toContainEqual(expect.objectContaining({ kind: 'verdict.refused' }));
+    expect(story.steps).toMatchObject([
+      { action: 'snapshotPodState', state: 'done' },
+      { action: 'deletePod', state: 'failed', code: 'FB_ERR_APPROVAL_INVALID' },
+      { action: 'deletePod', state: 'failed', code: 'FB_ERR_PLAN_CHANGED' },
+    ]);
+  });
+
+  test('says where a body throws, and what it did not wait for', async () => {
+    const story = await simulate(throws, { alert: alertOf() });
+    expect(story).toMatchObject({ end: 'failed', error: { code: 'FB_ERR_INTERNAL', message: 'undefined is not a pod' } });
+    expect(story.error?.stack).toContain('simulate.test.ts');
+    expect((await simulate(forgets, { alert: alertOf() })).notAwaited).toEqual([expect.stringMatching(/^openTicket on outside/)]);
+    expect(await simulate(skips, { alert: alertOf(), params: { least: 3 } })).toMatchObject({
+      end: 'skipped',
+      steps: [],
+      notes: [],
+    });
+  });
+
+  test('ends a body that waits for what never comes', async () => {
+    expect(await simulate(waits, { alert: alertOf() })).toMatchObject({ end: 'endless' });
+  });
+
+  test('takes outputs and plans as the test gives them', async () => {
+    const story = await simulate(containDroppedBinary, {
+      alert: alertOf(),
+      answer: 'remove',
+      outputs: { rotateSecret: { rotated: [], refused: [] } },
+      plans: { deletePod: { blastRadius: ['pod/shop/cart-1', 'persistentvolumeclaim/shop/data'] } },
+    });
+    expect(story.questions).toHaveLength(1);
+    expect(story.plans.find(({ action }) => action === 'deletePod')).toMatchObject({
+      blastRadius: ['pod/shop/cart-1', 'persistentvolumeclaim/shop/data'],
+      notes: ['A sketch, made without a cluster: the real plan names all that it would touch.'],
+    });
+  });
+
+  test('is one of many: each has a clock and ids of its own', async () => {
+    const alone = await simulate(containDroppedBinary, { alert: alertOf(), answer: 'remove' });
+    const together = await Promise.all(
+      Array.from({ length: 5 }, () => simulate(containDroppedBinary, { alert: alertOf(), answer: 'remove' })),
+    );
+    for (const story of together) expect(story).toEqual(alone);
+  });
+});
+
+const on = { match: { rule: alertOf().rule }, minSeverity: 'low', requires: ['pod'] } as const;
+
+const quarantines = definePlaybook(
+  { id: 'quarantines', title: 'Quarantines', on, uses: { quarantinePod } },
+  async ({ alert, steps }) => {
+    await steps.quarantinePod({ pod: alert.pod });
+  },
+);
+
+const cheats = definePlaybook(
+  { id: 'cheats', title: 'Does what it may not', on, uses: { deletePod, snapshotPodState } },
+  async ({ alert, steps, ask, settle, verdict }) => {
+    verdict('benign', 'because I say so');
+    await steps.snapshotPodState({ pod: alert.pod });
+    const other: Alert['pod'] & { uid: string } = { namespace: 'shop', name: 'cart-9', uid: 'uid-9' };
+    const { delete: plan } = { delete: await steps.deletePod.plan({ pod: alert.pod }) };
+    const answer = await ask({
+      question: 'Delete it?',
+      choices: { delete: 'Yes', no: 'No' },
+      plan: { delete: plan },
+      onSilence: 'Nothing.',
+    });
+    if (answer.choice !== 'delete') return;
+    const nobody = { proof: { ...answer.approval.proof, votes: [] }, covers: answer.approval.covers };
+    await settle({
+      unapproved: steps.deletePod({ pod: alert.pod }, nobody),
+      another: steps.deletePod({ pod: other }, answer.approval),
+    });
+  },
+);
+
+const throws = definePlaybook({ id: 'throws', title: 'Throws', on, uses: {} }, async () => {
+  throw new TypeError('undefined is not a pod');
+});
+
+const skips = definePlaybook(
+  { id: 'skips', title: 'Skips', on, uses: {}, params: { least: param.number(1) } },
+  async ({ incident, params, skip, note, log }) => {
+    log('looks', { alerts: incident.alerts });
+    if (incident.alerts < params.least) skip(`fewer than ${params.least}`);
+    note('enough');
+  },
+);
+
+const forgets = definePlaybook({ id: 'forgets', title: 'Forgets', on, uses: { openTicket } }, async ({ steps }) => {
+  void steps.openTicket({ title: 'Nobody waits for it', body: '', labels: [] });
+});
+
+const waits = definePlaybook({ id: 'waits', title: 'Waits', on, uses: {} }, () => new Promise<void>(() => undefined));

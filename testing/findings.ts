@@ -1,0 +1,175 @@
+import { openTicket } from '../core/actions/index.ts';
+import { labelOf, outcomeOf } from './path-line.ts';
+import type { Story, StoryQuestion } from './story.ts';
+import { type Path, silence } from './walk.ts';
+
+/** Something that a person should know of a playbook. */
+export interface PlaybookFinding {
+  readonly level: 'problem' | 'notice';
+  /** In one sentence, with the first way on which it was found. */
+  readonly text: string;
+}
+
+interface Found {
+  readonly level: PlaybookFinding['level'];
+  readonly text: string;
+}
+
+/** What is found on all ways, each once: on the first way, which is the one with the fewest failures. */
+export function findingsIn(paths: readonly Path[]): readonly PlaybookFinding[] {
+  const byText = new Map<string, PlaybookFinding>();
+  const add = ({ level, text }: Found, path: Path): void => {
+    const label = labelOf(path);
+    if (!byText.has(text)) byText.set(text, { level, text: `${text}${label === '' ? '' : ` (${label})`}` });
+  };
+  for (const path of paths) for (const found of onPath(path)) add(found, path);
+  for (const [path, found] of betweenPaths(paths)) add(found, path);
+  return [...byText.values()];
+}
+
+function onPath(path: Path): readonly Found[] {
+  return [
+    ...ending(path),
+    ...refused(path),
+    ...leftInForce(path),
+    ...plansNotDone(path),
+    ...endedInSilence(path),
+    ...unheard(path),
+    ...withoutEvidence(path),
+  ];
+}
+
+/** Nothing goes wrong that the playbook could not know of. */
+function isClean({ turns, circumstance }: Path): boolean {
+  return circumstance !== 'caps reached' && turns.every((turn) => turn.kind !== 'failure' || !turn.fails);
+}
+
+function problem(text: string): Found {
+  return { level: 'problem', text };
+}
+
+function notice(text: string): Found {
+  return { level: 'notice', text };
+}
+
+function ending(path: Path): readonly Found[] {
+  const { end, error, notAwaited } = path.story;
+  return [
+    // What a body that throws has begun it could not wait for.
+    ...(end === 'failed' ? [] : notAwaited).map((step) => problem(`${step} is not waited for: an await is missing`)),
+    ...(end === 'endless' ? [problem('it waits for something that never comes')] : []),
+    ...(end === 'failed' && isClean(path) ? [problem(`it stops: ${error?.message ?? ''}${placeIn(error?.stack)}`)] : []),
+    ...(end === 'failed' && !isClean(path)
+      ? [notice('it stops where a step fails: people are told, and what follows is not done')]
+      : []),
+  ];
+}
+
+/** The first line of the author's own source. */
+function placeIn(stack: string | undefined): string {
+  const place = stack
+    ?.split('\n')
+    .find((line) => /^\s+at /.test(line) && !/node_modules|node:|\/firebreak\/(testing|workflows)\//.test(line));
+  return place === undefined ? '' : `, ${place.trim()}`;
+}
+
+/** What the engine or the cell does not do, whatever the playbook says. */
+function refused({ story }: Path): readonly Found[] {
+  const steps = story.steps.filter(({ state, isInjected }) => state === 'failed' && !isInjected);
+  return [
+    ...steps
+      .filter(({ code }) => code !== 'FB_ERR_CAP_REACHED' && code !== 'FB_ERR_ASK_FIRST')
+      .map(({ action, reason }) => {
+        const text = `${action} is refused: ${reason ?? ''}`;
+        return story.end === 'failed' ? problem(text) : notice(text);
+      }),
+    ...story.events
+      .filter(({ kind }) => kind === 'verdict.refused')
+      .map(({ text }) => problem(`a verdict does not count: ${text}`)),
+  ];
+}
+
+function leftInForce(path: Path): readonly Found[] {
+  const { left, verdict } = path.story;
+  const asked = asksOf(path.story);
+  return left.flatMap(({ action, target, contains }) => {
+    const what = `${action} on ${target}`;
+    if (verdict === 'benign') return [(isClean(path) ? problem : notice)(`people call it harmless, and ${what} stays in force`)];
+    if (asked.length === 0 && contains) return [problem(`${what} stays in force, and nobody is asked about it`)];
+    return asked.length === 0 ? [notice(`${what} stays in force, and nobody is asked about it`)] : [];
+  });
+}
+
+function asksOf({ questions }: Story): readonly StoryQuestion[] {
+  return questions.filter(({ asker }) => asker !== 'engine');
+}
+
+/** People were shown that something would be done, agreed, and it was not so much as tried. */
+function plansNotDone(path: Path): readonly Found[] {
+  const { questions, steps } = path.story;
+  if (!isClean(path)) return [];
+  const tried = new Set(steps.map(({ action, state }) => (state === 'undone' ? `undo:${action}` : action)));
+  return questions.flatMap(({ choices, answer, text }) => {
+    const chosen = choices.find(({ id }) => id === answer);
+    return (chosen?.plans ?? [])
+      .filter((action) => !tried.has(action) && action !== 'waive-evidence')
+      .map((action) => problem(`“${answer}” of “${text}” shows the plan of ${action}, which is not carried out`));
+  });
+}
+
+function endedInSilence({ story }: Path): readonly Found[] {
+  const asked = asksOf(story);
+  const isSilent = asked.length > 0 && asked.every(({ answer }) => answer === silence || answer === 'void');
+  if (!isSilent) return [];
+  return story.steps
+    .filter(({ effect, state }) => effect === 'destructive' && state === 'done')
+    .map(({ action, target }) => problem(`${action} ends ${target} in silence`));
+}
+
+/** Nobody has answered, and nothing is written down for those who come later. */
+function unheard(path: Path): readonly Found[] {
+  const { steps, notes, questions, verdict, end } = path.story;
+  if (!isClean(path) || end !== 'done') return [];
+  const said = verdict !== 'unknown' || notes.length > 0 || questions.some(({ by }) => by.length > 0);
+  const filed = steps.some(({ action }) => action === openTicket.name);
+  return said || filed ? [] : [problem('it ends without an answer, a ticket or a note: nobody hears of it')];
+}
+
+function withoutEvidence(path: Path): readonly Found[] {
+  const late = path.story.events.some(({ kind }) => kind === 'evidence.deadline');
+  if (!late) return [];
+  return isClean(path)
+    ? [problem('something is destroyed of which no evidence was kept: it waits half an hour for some')]
+    : [notice('where the evidence cannot be kept, what people approved waits for it: half an hour, or until they waive it')];
+}
+
+/** Choices that come to the same. */
+function betweenPaths(paths: readonly Path[]): readonly (readonly [Path, Found])[] {
+  const siblings = new Map<string, Path[]>();
+  for (const path of paths) {
+    const last = path.turns.findLastIndex((turn) => turn.kind === 'answer');
+    const turn = path.turns[last];
+    if (!isClean(path) || path.circumstance !== 'as given' || turn?.kind !== 'answer' || turn.asker === 'engine') continue;
+    const key = JSON.stringify([path.turns.slice(0, last), turn.question]);
+    siblings.set(key, [...(siblings.get(key) ?? []), path]);
+  }
+  return [...siblings.values()].flatMap(sameOutcomes);
+}
+
+function sameOutcomes(group: readonly Path[]): readonly (readonly [Path, Found])[] {
+  const answers = group.map((path) => {
+    const turn = path.turns.findLast(({ kind }) => kind === 'answer');
+    const answer = turn?.kind === 'answer' ? turn.answer : '';
+    const question = turn?.kind === 'answer' ? turn.question : '';
+    return { path, answer, question, outcome: `${outcomeOf(path.story)} ${path.story.notes.join(' ')}` };
+  });
+  return answers.flatMap(({ path, answer, question, outcome }, index) => {
+    const other = answers.slice(0, index).find((one) => one.outcome === outcome);
+    if (!other) return [];
+    const text =
+      answer === silence
+        ? `“${other.answer}” of “${question}” does no more than silence`
+        : `“${other.answer}” and “${answer}” of “${question}” come to the same`;
+    return [[path, answer === silence ? notice(text) : problem(text)] as const];
+  });
+}

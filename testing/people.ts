@@ -1,0 +1,118 @@
+import type { Plan } from '../core/action/plan.ts';
+import type { Severity } from '../core/alert/severity.ts';
+import type { Level, Question, SignedVote } from '../core/decide/approval.ts';
+import type { VoteKeys } from '../core/decide/vote-check.ts';
+import type { QuestionState } from '../core/incident/incident-state.ts';
+import type { Roster } from '../core/people/roster.ts';
+import type { AnyPlaybook } from '../core/playbook/playbook.ts';
+import type { IncidentParts } from '../workflows/incident/parts.ts';
+import type { SimulatedWorld } from './simulated-world.ts';
+
+/** A question as whoever answers in a test sees it. */
+export interface SimulatedQuestion {
+  readonly text: string;
+  /** Id of the playbook that asks; `engine` where a step may not run without people, or waits for evidence. */
+  readonly asker: string;
+  readonly severity: Severity;
+  readonly choices: readonly { readonly id: string; readonly label: string; readonly plans: readonly Plan[] }[];
+  /** Groups that are asked, one after another. */
+  readonly groups: readonly string[];
+}
+
+/** A choice; nothing, which is silence; or a choice that is made only by the group of that number (the first is 0), when it is asked. */
+export type Said = string | undefined | { readonly choice: string; readonly level: number };
+
+/** So many people are in each group: enough for every quorum. */
+const inEachGroup = 3;
+const desk = 'simulated-desk';
+
+/** Everybody whom these playbooks may ask: `oncall-1`, `oncall-2` … */
+export function rosterFor(playbooks: readonly AnyPlaybook[], levels: readonly Level[]): Roster {
+  const names = [...levels, ...playbooks.flatMap((playbook) => playbook.levels ?? [])].map(({ group }) => group);
+  const groups = Object.fromEntries(
+    [...new Set(names)].map((group) => [group, Array.from({ length: inEachGroup }, (_, index) => `${group}-${index + 1}`)]),
+  );
+  return {
+    people: Object.values(groups)
+      .flat()
+      .map((id) => ({ id, name: id, slackIds: [], keys: [] })),
+    groups,
+  };
+}
+
+/** Whoever answers in a simulation is who they say they are: everything else of a vote is checked as ever. */
+export const simulatedKeys: VoteKeys = { deskKeyIds: [desk], keyIdsOf: () => [], verify: () => true };
+
+const firstAnswerMs = 60_000;
+const nextAnswerMs = 10_000;
+
+/** Answers a question as people would: as many of them as it takes, one after another, of the groups that are asked by then. */
+export async function answerQuestion(options: {
+  readonly world: SimulatedWorld;
+  readonly parts: Pick<IncidentParts, 'model' | 'votes'>;
+  readonly roster: Roster;
+  readonly question: Question;
+  readonly digest: string;
+  readonly answer: (question: SimulatedQuestion) => Said;
+}): Promise<void> {
+  const { world, parts, roster, question, digest, answer } = options;
+  const { model, votes } = parts;
+  const said = answer(askedQuestion(question));
+  if (said === undefined || said === 'silence') return;
+  const { choice, level: from } = typeof said === 'string' ? { choice: said, level: 0 } : said;
+  if (!question.choices.some(({ id }) => id === choice))
+    throw new TypeError(
+      `“${choice}” is no choice of “${question.text}”: ${question.choices.map(({ id }) => id).join(', ')}, or silence`,
+    );
+  const state = (): QuestionState | undefined => model.questions.get(question.id);
+  const isOpen = (): boolean => state()?.status.state === 'open';
+  await world.sleep(firstAnswerMs);
+  for (const [level, { group }] of question.levels.entries()) {
+    if (level < from) continue;
+    await world.condition(() => !isOpen() || (state()?.level ?? 0) >= level);
+    for (const person of roster.groups[group] ?? []) {
+      if (!isOpen()) return;
+      votes.receive(voteOf({ world, question, digest, choice, person }));
+      await world.condition(() => !votes.unread);
+      // A no stands unless it is overruled.
+      if (state()?.veto?.choice === choice) return;
+      await world.sleep(nextAnswerMs);
+    }
+  }
+}
+
+function askedQuestion({ text, requester, severity, choices, levels }: Question): SimulatedQuestion {
+  return {
+    text,
+    asker: requester.replace(/^playbook\//, ''),
+    severity,
+    choices: choices.map(({ id, label, plans }) => ({ id, label, plans })),
+    groups: levels.map(({ group }) => group),
+  };
+}
+
+function voteOf(vote: {
+  readonly world: SimulatedWorld;
+  readonly question: Question;
+  readonly digest: string;
+  readonly choice: string;
+  readonly person: string;
+}): SignedVote {
+  const { world, question, digest, choice, person } = vote;
+  return {
+    vote: {
+      version: 1,
+      id: world.uuid4(),
+      incident: question.incident,
+      question: question.id,
+      questionDigest: digest,
+      choice,
+      person,
+      via: 'slack',
+      reason: 'simulated',
+      at: new Date(world.now()).toISOString(),
+    },
+    keyId: desk,
+    signature: `${question.id} ${person} ${choice}`,
+  };
+}

@@ -1,0 +1,212 @@
+import { type Chokepoint, createChokepoint } from '../activities/chokepoint/chokepoint.ts';
+import { IncidentMemory } from '../activities/memory/incident-memory.ts';
+import { VoteMemory } from '../activities/memory/vote-memory.ts';
+import type { ActionDeclaration, StepContext } from '../core/action/action.ts';
+import { defaultGuardrails, type GuardrailRules } from '../core/action/guardrail.ts';
+import type { Plan } from '../core/action/plan.ts';
+import type { AppliedStep, CellActivities, DeskActivities, StepCall, WarrantActivities } from '../core/action/step.ts';
+import { quarantinePod } from '../core/actions/index.ts';
+import type { Level } from '../core/decide/approval.ts';
+import { type Asking, groupsAskedBy } from '../core/decide/asking.ts';
+import { answerersTo } from '../core/decide/standing.ts';
+import { checkVote } from '../core/decide/vote-check.ts';
+import { FirebreakError } from '../core/errors.ts';
+import type { AlertBatch, IncidentRef } from '../core/incident/incident.ts';
+import type { Roster } from '../core/people/roster.ts';
+import type { AnyPlaybook } from '../core/playbook/playbook.ts';
+import type { IncidentParts } from '../workflows/incident/parts.ts';
+import { StepFailure } from '../workflows/step-failure.ts';
+import { targetText } from '../workflows/steps/step-data.ts';
+import { simulatedKeys } from './people.ts';
+import { type SimulatedCall, type SimulatedCluster, simulatedAction } from './simulated-actions.ts';
+import type { StoryStep } from './story.ts';
+
+/** What the cell was asked to do, in order. */
+export interface CellEvents {
+  readonly planned: (plan: Plan) => void;
+  readonly stepped: (step: StoryStep) => void;
+}
+
+/** How long evidence is waited for, as the shipped configuration has it. */
+export const evidenceDeadlineMs = 30 * 60_000;
+
+/** The activities of a cell and a desk that hold no cluster and nobody’s chat: with the real chokepoint, on actions that change nothing. */
+export class SimulatedCell {
+  readonly #chokepoint: Chokepoint;
+  readonly #declarations: ReadonlyMap<string, ActionDeclaration>;
+  readonly #incidents: IncidentMemory;
+  readonly #votes = new VoteMemory();
+  readonly #asking: Asking;
+  readonly #roster: Roster;
+  readonly #cluster: SimulatedCluster;
+  readonly #events: CellEvents;
+
+  constructor(options: {
+    readonly playbooks: readonly AnyPlaybook[];
+    readonly roster: Roster;
+    readonly levels: readonly Level[];
+    readonly cluster: SimulatedCluster;
+    readonly guardrails: Partial<GuardrailRules> | undefined;
+    /** Pods of the alert's workload. */
+    readonly replicas: number | undefined;
+    readonly events: CellEvents;
+  }) {
+    const { playbooks, roster, levels, cluster, guardrails, replicas, events } = options;
+    this.#cluster = cluster;
+    this.#events = events;
+    this.#roster = roster;
+    this.#asking = { playbooks, groups: levels.map(({ group }) => group) };
+    this.#incidents = new IncidentMemory({ now: cluster.now });
+    const used = [quarantinePod, ...playbooks.flatMap(({ uses }) => Object.values(uses))];
+    this.#declarations = new Map(used.map((declaration) => [declaration.name, declaration]));
+    this.#chokepoint = createChokepoint({
+      actions: [...this.#declarations.values()].map((declaration) => simulatedAction(declaration, cluster)),
+      rules: { ...defaultGuardrails, ...guardrails },
+      roster,
+      keys: simulatedKeys,
+      census: {
+        ownerReplicas: () => replicas,
+        contained: () => cluster.contained,
+        containedBy: (_, namespace) =>
+          new Set([...cluster.contained].flatMap(([uid, where]) => (where === namespace ? [uid] : []))),
+      },
+      hasEvidence: async () => true,
+      evidenceWait: { ms: evidenceDeadlineMs },
+      asking: this.#asking,
+      incidents: this.#incidents,
+      votes: this.#votes,
+      now: cluster.now,
+    });
+  }
+
+  /** Before the incident hears of it, as the intake does. */
+  hears({ id, run }: IncidentRef, batch: AlertBatch): void {
+    this.#incidents.hears(id, batch, this.#asking.playbooks);
+    this.#incidents.delivered(id, run);
+  }
+
+  /** Joined, which no call tells. */
+  joined(action: string, target: string): void {
+    this.#tell({ action, input: undefined }, { state: 'joined', target });
+  }
+
+  activities(parts: () => IncidentParts): CellActivities & DeskActivities & WarrantActivities {
+    const checks = {
+      verifyVote: async ({ vote, question, level, actors }) => {
+        const known = this.#ownWord(question, actors);
+        const now = this.#cluster.now();
+        const checked = checkVote({ signed: vote, question, level, roster: this.#roster, keys: simulatedKeys, now, ...known });
+        if (checked.ok) this.#votes.note(question, vote, { at: now, asked: level, actors: known.actors, level: checked.level });
+        return checked;
+      },
+      verifyRemark: async () => ({ ok: false, reason: 'nobody remarks in a simulation' }),
+      answerersTo: async ({ question, actors }) =>
+        answerersTo({ question, roster: this.#roster, ...this.#ownWord(question, actors) }, this.#cluster.now()),
+    } satisfies Partial<CellActivities>;
+    return {
+      ...checks,
+      planStep: (call) => this.#plan(call),
+      applyStep: (call) => this.#apply(call),
+      applyStepNow: (call) => this.#apply(call),
+      verifyStep: (step) => this.#chokepoint.verify(step, contextOf(step.call)),
+      undoStep: async (undo) => {
+        const approvedBy = undo.reason.kind === 'approved' ? peopleIn(undo.reason.proof) : [];
+        const result = await this.#orTell(undo.call, approvedBy, () => this.#chokepoint.undo(undo, contextOf(undo.call)));
+        this.#tell(undo.call, { state: 'undone', approvedBy });
+        return result;
+      },
+      // The pool of a simulation is its cell.
+      issueWarrant: async ({ key, action, incident, severity }) => ({
+        warrant: {
+          version: 1,
+          id: key,
+          incident,
+          step: key,
+          action,
+          inputDigest: '',
+          planDigest: '',
+          proofDigest: '',
+          severity,
+          deciders: [],
+          actors: [],
+          requesters: [],
+          at: 0,
+          until: 0,
+        },
+        keyId: 'simulated',
+        signature: '',
+      }),
+      postQuestion: async () => null,
+      updateQuestion: async () => undefined,
+      postInThread: async () => null,
+      showNotice: async () => null,
+      answerClick: async () => undefined,
+      recordAudit: async (records) => ({ chain: parts().model.ref.id, number: records.at(-1)?.number ?? 0, hash: '' }),
+    };
+  }
+
+  #ownWord(question: Parameters<CellActivities['verifyVote']>[0]['question'], actors: readonly string[] = []) {
+    const known = this.#incidents.of(question.incident);
+    return {
+      actors: [...new Set([...known.actors, ...actors])],
+      requesters: known.requesters,
+      groups: groupsAskedBy(question, this.#asking, known.playbooks),
+    };
+  }
+
+  async #plan(call: StepCall): Promise<Plan> {
+    return asStep(async () => {
+      const failure = this.#cluster.failureOf({ key: call.key, action: call.action, does: 'plan', input: call.input });
+      if (failure) throw new FirebreakError(failure.code, failure.reason);
+      const plan = await this.#chokepoint.plan(call, contextOf(call));
+      this.#events.planned(plan);
+      return plan;
+    });
+  }
+
+  async #apply(call: StepCall): Promise<AppliedStep> {
+    const approvedBy = peopleIn(call.approval);
+    const applied = await this.#orTell(call, approvedBy, () => this.#chokepoint.apply(call, contextOf(call)));
+    this.#tell(call, { state: 'done', approvedBy });
+    return applied;
+  }
+
+  async #orTell<T>(call: StepCall, approvedBy: readonly string[], work: () => Promise<T>): Promise<T> {
+    try {
+      return await asStep(work);
+    } catch (error) {
+      if (error instanceof StepFailure)
+        this.#tell(call, {
+          state: 'failed',
+          approvedBy,
+          code: error.code,
+          reason: error.message,
+          ...(this.#cluster.wasInjected(call.key) && { isInjected: true as const }),
+        });
+      throw error;
+    }
+  }
+
+  #tell(call: Pick<SimulatedCall, 'action' | 'input'>, what: Partial<StoryStep> & Pick<StoryStep, 'state'>): void {
+    const { effect = 'read', reach = 'pod' } = this.#declarations.get(call.action) ?? {};
+    this.#events.stepped({ action: call.action, target: targetText(call.input), effect, reach, approvedBy: [], ...what });
+  }
+}
+
+/** As the worker hands a failure on. */
+async function asStep<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof FirebreakError ? new StepFailure(error.code, error.detail) : error;
+  }
+}
+
+function peopleIn(proof: StepCall['approval']): readonly string[] {
+  return [...new Set(proof?.votes.map(({ vote }) => vote.person) ?? [])];
+}
+
+function contextOf({ key, incident }: StepCall): StepContext {
+  return { key, incident: incident.id, run: incident.run, fast: false, signal: neverAborted };
+}
+const neverAborted = new AbortController().signal;

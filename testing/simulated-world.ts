@@ -1,0 +1,111 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { setImmediate } from 'node:timers';
+import { FirebreakError } from '../core/errors.ts';
+import { StepFailure } from '../workflows/step-failure.ts';
+import { setWorld, type World } from '../workflows/world.ts';
+
+/** Each simulation has a world to itself, however many run side by side. */
+const worlds = new AsyncLocalStorage<World>();
+setWorld(() => {
+  const world = worlds.getStore();
+  if (!world) throw new Error('the engine has no world: no simulation has begun');
+  return world;
+});
+
+interface Waiting {
+  readonly holds: () => boolean;
+  readonly wake: (held: boolean) => void;
+  /** Milliseconds since 1970; infinite: for as long as it takes. */
+  readonly until: number;
+}
+
+/** What is waited for is looked at so often at most: beyond that something wakes itself for ever. */
+const mostRounds = 20_000;
+
+/** A world with a clock of its own: whenever nothing is left to do, it goes on to the next moment that somebody waits for. */
+export class SimulatedWorld implements World {
+  readonly #workflowId: string;
+  readonly #activities: () => unknown;
+  readonly #waiting = new Set<Waiting>();
+  #now: number;
+  #ids = 0;
+  /** What was thrown that is no failure of a step, in its order: a mistake in a playbook. */
+  readonly thrown: unknown[] = [];
+
+  constructor(options: { readonly startsAt: number; readonly workflowId: string; readonly activities: () => unknown }) {
+    this.#now = options.startsAt;
+    this.#workflowId = options.workflowId;
+    this.#activities = options.activities;
+  }
+
+  now = (): number => this.#now;
+
+  condition = ((holds: () => boolean, withinMs: number = Number.POSITIVE_INFINITY) =>
+    holds()
+      ? Promise.resolve(true)
+      : new Promise<boolean>((wake) => {
+          this.#waiting.add({ holds, wake, until: this.#now + withinMs });
+        })) as World['condition'];
+
+  sleep = async (ms: number): Promise<void> => {
+    await this.condition(() => false, ms);
+  };
+
+  uuid4 = (): string => {
+    this.#ids += 1;
+    return `${this.#ids.toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`;
+  };
+
+  info: World['info'] = () => ({ workflowId: this.#workflowId, firstExecutionRunId: 'simulation', historyLength: 0 });
+
+  // What the engine calls, the simulation made: both sides have the same types.
+  activities = (<Activities>() => this.#activities() as Activities) satisfies World['activities'];
+
+  failure = (error: unknown): StepFailure => {
+    if (error instanceof FirebreakError) return new StepFailure(error.code, error.detail);
+    this.thrown.push(error);
+    return new StepFailure('FB_ERR_INTERNAL', error instanceof Error ? error.message : String(error));
+  };
+
+  showSeverity = (): void => undefined;
+
+  /** What playbooks have said into the log. */
+  onLog: (text: string) => void = () => undefined;
+
+  log: World['log'] = (text) => this.onLog(text);
+
+  /** Runs until it is over, or until nothing is left that could happen before `endsAt`. Returns whether it is over. */
+  async run(begin: () => void, isOver: () => boolean, endsAt: number): Promise<boolean> {
+    return worlds.run(this, async () => {
+      begin();
+      for (let round = 0; round < mostRounds; round += 1) {
+        await allSaid();
+        if (isOver()) return true;
+        if (this.#wakeThoseWhoMay()) continue;
+        const next = Math.min(...Array.from(this.#waiting, ({ until }) => until));
+        if (!(next <= endsAt)) return false;
+        this.#now = Math.max(this.#now, next);
+        for (const one of [...this.#waiting]) if (one.until <= this.#now) this.#wake(one, false);
+      }
+      return false;
+    });
+  }
+
+  #wakeThoseWhoMay(): boolean {
+    const held = [...this.#waiting].filter(({ holds }) => holds());
+    for (const one of held) this.#wake(one, true);
+    return held.length > 0;
+  }
+
+  #wake(one: Waiting, held: boolean): void {
+    this.#waiting.delete(one);
+    one.wake(held);
+  }
+}
+
+/** Every promise that can go on has gone on. Node's own timers, which no test runner replaces. */
+function allSaid(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
