@@ -1,8 +1,6 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { FirebreakError } from '../../core/errors.ts';
-import { projectRoot } from '../process/project-root.ts';
 
 interface LazyCommand {
   readonly name: string;
@@ -14,6 +12,9 @@ interface LazyCommand {
   /** Starts servers on this machine with what only a checkout of the source has. */
   readonly needsCheckout?: true;
 }
+
+/** Beside the sources alone: what is built, packed or put into the image has no tools. */
+const tools = new URL('../../tools/commands/', import.meta.url);
 
 /** Every command there is, in the order of the help. */
 const commands: readonly LazyCommand[] = [
@@ -137,13 +138,13 @@ const commands: readonly LazyCommand[] = [
     name: 'demo',
     needsCheckout: true,
     description: 'all of it on this machine, and one incident from the alert to its end',
-    register: async (program) => (await import('./demo.ts')).registerDemoCommand(program),
+    register: (program) => registerTool(program, 'demo'),
   },
   {
     name: 'dev',
     needsCheckout: true,
     description: 'Temporal and Kubernetes on this machine, for development',
-    register: async (program) => (await import('./dev.ts')).registerDevCommand(program),
+    register: (program) => registerTool(program, 'dev'),
   },
 ];
 
@@ -183,12 +184,16 @@ async function programWith(version: string, isLoaded: (command: LazyCommand) => 
     .exitOverride();
   for (const command of commands) {
     if (program.commands.some((known) => known.name() === command.name)) continue;
-    if (isLoaded(command) && command.needsCheckout && !existsSync(join(projectRoot(), 'tools')))
-      withoutCheckout(program, command);
+    if (isLoaded(command) && command.needsCheckout && !existsSync(tools)) withoutCheckout(program, command);
     else if (isLoaded(command)) await command.register(program);
     else program.command(command.name).description(command.description);
   }
   return program;
+}
+
+async function registerTool(program: Command, name: string): Promise<void> {
+  const { register }: { readonly register: (program: Command) => void } = await import(new URL(`${name}.ts`, tools).href);
+  register(program);
 }
 
 function withoutCheckout(program: Command, { name, description }: LazyCommand): void {
@@ -198,6 +203,9 @@ function withoutCheckout(program: Command, { name, description }: LazyCommand): 
     .allowUnknownOption()
     .allowExcessArguments()
     .action(() => {
-      throw new FirebreakError('FB_ERR_NOT_FOUND', `firebreak ${name} is not in the package: run it in a checkout of the source`);
+      throw new FirebreakError(
+        'FB_ERR_PLATFORM_PART_MISSING',
+        `firebreak ${name} is not in what is built: run bin/firebreak.mjs ${name} in a checkout of the source`,
+      );
     });
 }

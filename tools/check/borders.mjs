@@ -55,9 +55,6 @@ const serviceRooms = {
   commands: ['config', 'process', 'temporal', 'incidents', 'records', 'rbac', 'offline', 'intake', 'coverage'],
 };
 
-/** `firebreak dev` and `firebreak demo`. */
-const usesTools = ['service/commands/dev.ts', 'service/commands/demo.ts'];
-
 /** All imports that cross a border, as `{ file, specifier, reason }`, files relative to `folder`. */
 export function borderFaults(folder) {
   return Object.keys(rooms).flatMap((room) => [
@@ -89,7 +86,6 @@ function relativeFault(room, file, specifier) {
   const target = posix.join(dirname(file), specifier);
   const [targetRoom, ...rest] = target.split('/');
   const rule = rooms[room];
-  if (usesTools.includes(file) && targetRoom === 'tools') return undefined;
   if (room === 'service' && targetRoom === 'service') return serviceFault(file, rest);
   if (targetRoom !== room) return rule.rooms.includes(targetRoom) ? undefined : `${room} may not import ${targetRoom}`;
   if (!rule.eachFolderAlone || rest.length < 2) return undefined;

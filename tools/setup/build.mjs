@@ -2,10 +2,11 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join, sep } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ensureSetUp, root } from './setup.mjs';
 
-const rooms = ['authoring', 'core', 'playbooks', 'workflows', 'activities', 'integrations', 'testing', 'service', 'tools'];
+/** The rooms that are shipped: no tools, no tests, no Go sources. */
+const rooms = () => JSON.parse(readFileSync(join(root, 'tsconfig.build.json'), 'utf8')).include;
 const output = join(root, 'dist');
 /** What `cli.ts` leads to in the sources; in `dist` there is what the compiler makes of it. */
 const sourceLauncher = join('service', 'cli.mjs');
@@ -55,13 +56,12 @@ function builtHash() {
   return existsSync(stamp) ? readFileSync(stamp, 'utf8') : '';
 }
 
-/** All files of the rooms but the Go sources: what is not TypeScript (pages, SQL) is copied as it stands. */
+/** All files of the rooms: what is not TypeScript (pages, SQL) is copied as it stands. */
 function sourceFiles() {
-  const goSources = join('tools', 'platform', 'kubelab') + sep;
-  return rooms
+  return rooms()
     .filter((room) => existsSync(join(root, room)))
     .flatMap((room) => readdirSync(join(root, room), { recursive: true, encoding: 'utf8' }).map((file) => join(room, file)))
-    .filter((file) => !file.startsWith(goSources) && statSync(join(root, file)).isFile())
+    .filter((file) => statSync(join(root, file)).isFile())
     .sort();
 }
 

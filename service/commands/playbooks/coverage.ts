@@ -1,9 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { ruleSets } from '../../../core/rules/known-rules.ts';
 import { enabledPlaybooks } from '../../config/packs.ts';
-import { coverageOf, navigatorLayer, percentCovered } from '../../coverage/coverage.ts';
-import { ruleSetInFolder } from '../../coverage/rule-files.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printJson, printTable, styled } from '../output.ts';
 
@@ -30,7 +27,11 @@ export function registerCoverageCommand(group: Command): void {
   ]).action(coverage);
 }
 
-function coverage({ rules: folder, enabled, layer, all, json }: CoverageOptions): void {
+async function coverage({ rules: folder, enabled, layer, all, json }: CoverageOptions): Promise<void> {
+  // Decoders and rule sets, which the other commands about playbooks do without.
+  const { ruleSets } = await import('../../../core/rules/known-rules.ts');
+  const { coverageOf, navigatorLayer, percentCovered } = await import('../../coverage/coverage.ts');
+  const { ruleSetInFolder } = await import('../../coverage/rule-files.ts');
   const sets = coverageOf(
     enabledPlaybooks({ playbooks: { enabled: enabled ?? 'all' } }),
     folder === undefined ? ruleSets : [ruleSetInFolder(folder)],

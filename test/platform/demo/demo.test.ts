@@ -94,7 +94,7 @@ describe('the demo', () => {
 });
 
 function start(state: string): ChildProcess {
-  const args = [join(root, 'dist', 'service', 'cli.js'), 'demo', '--state', state];
+  const args = [join(root, 'service', 'cli.ts'), 'demo', '--state', state];
   const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
   child.stderr?.resume();
   return child;

@@ -1,7 +1,7 @@
 /** The `dev` command alone, as the command line has it. */
 import { Command } from 'commander';
-import { registerDevCommand } from '../../../service/commands/dev.ts';
+import { register } from '../../../tools/commands/dev.ts';
 
 const program = new Command('firebreak');
-registerDevCommand(program);
+register(program);
 await program.parseAsync();

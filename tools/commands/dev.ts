@@ -1,11 +1,14 @@
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { FirebreakError } from '../../core/errors.ts';
-import type { OnProgress } from '../../tools/platform/cache.ts';
-import { missingForRealNodes } from '../../tools/platform/nodes/parts.mjs';
-import { forensicTools, makeProgramImage } from '../../tools/platform/nodes/program-image.ts';
-import { type CachedPart, listCachedParts, type Removal, removeParts } from '../../tools/platform/parts.ts';
-import { type Platform, startPlatform } from '../../tools/platform/platform.ts';
+import { withExamples, withJson } from '../../service/commands/options.ts';
+import { bytesText, print, printable, printJson, printTable } from '../../service/commands/output.ts';
+import { cacheFolder } from '../../service/process/cache-folder.ts';
+import type { OnProgress } from '../platform/cache.ts';
+import { missingForRealNodes } from '../platform/nodes/parts.mjs';
+import { forensicTools, makeProgramImage } from '../platform/nodes/program-image.ts';
+import { type CachedPart, listCachedParts, type Removal, removeParts } from '../platform/parts.ts';
+import { type Platform, startPlatform } from '../platform/platform.ts';
 import {
   endRecorded,
   type PlatformRecord,
@@ -14,10 +17,7 @@ import {
   type ServerState,
   serverStates,
   writeRecord,
-} from '../../tools/platform/platform-record.ts';
-import { cacheFolder } from '../process/cache-folder.ts';
-import { withExamples, withJson } from './options.ts';
-import { bytesText, print, printable, printJson, printTable } from './output.ts';
+} from '../platform/platform-record.ts';
 
 interface DevOptions {
   readonly state: string;
@@ -42,7 +42,7 @@ interface PartsOptions {
  * Adds `firebreak dev up|down|status`: a Temporal server and a Kubernetes control plane on this machine that stay up; and `parts`: what is kept
  * to start them.
  */
-export function registerDevCommand(program: Command): void {
+export function register(program: Command): void {
   const dev = program.command('dev').description('Temporal and Kubernetes on this machine, for development');
   const subcommand = (name: string, description: string) =>
     dev

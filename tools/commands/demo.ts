@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
-import { type DemoOptions, runDemo } from '../../tools/demo/demo.ts';
-import { Stage } from '../../tools/demo/stage.ts';
-import { withExamples, withJson } from './options.ts';
-import { printJson } from './output.ts';
+import { withExamples, withJson } from '../../service/commands/options.ts';
+import { printJson } from '../../service/commands/output.ts';
+import { type DemoOptions, runDemo } from '../demo/demo.ts';
+import { Stage } from '../demo/stage.ts';
 
 interface DemoCommandOptions {
   readonly yes?: true;
@@ -13,7 +13,7 @@ interface DemoCommandOptions {
 }
 
 /** Adds `firebreak demo`: everything at once on this machine, and one incident from the alert to its end. */
-export function registerDemoCommand(program: Command): void {
+export function register(program: Command): void {
   const command = program
     .command('demo')
     .description(
