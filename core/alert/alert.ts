@@ -63,7 +63,18 @@ export interface ApiRequest {
 export interface AlertFacts {
   /** Labels of its pod; null for one that it does not have. */
   readonly labels?: Readonly<Record<string, string | null>>;
+  /** Some container of its pod runs privileged. */
+  readonly privileged?: boolean;
+  /** By what its pod is reached; empty: by nothing. */
+  readonly exposure?: readonly Exposure[];
+  /** How often such alerts came, by the condition that counts them: this one included. */
+  readonly counts?: Readonly<Record<string, number>>;
+  /** Conditions of which the time is over, and what should have come has not. */
+  readonly missing?: readonly string[];
 }
+
+/** By what a pod is reached: a Service within the cluster, one that is open to the outside (a node's port, a load balancer), an Ingress. */
+export type Exposure = 'service' | 'external' | 'ingress';
 
 /**
  * One detection, normalised and redacted. Every text in it is the attacker's: escape it wherever it is shown.
@@ -106,6 +117,10 @@ export interface Alert {
   readonly facts?: AlertFacts;
   /** Ids of the enabled playbooks that it calls for. Of the cell's making. */
   readonly calls?: readonly string[];
+  /** Ids of those that it would call for, had it come often enough, or had nothing else come in time. Of the cell's making. */
+  readonly countedFor?: readonly string[];
+  /** Ids of those that it is told once more for, since a time is over: the others have had it. Of the cell's making. */
+  readonly againFor?: readonly string[];
   readonly observables: readonly Observable[];
   readonly tags: readonly string[];
   readonly mitre: readonly string[];

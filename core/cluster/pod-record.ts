@@ -16,6 +16,8 @@ export interface PodRecord {
   readonly node?: string;
   readonly hostNetwork: boolean;
   readonly serviceAccount?: string;
+  /** Some container of it runs privileged. */
+  readonly privileged?: true;
   /** Its spec names an AppArmor profile: where it runs, its node has AppArmor. */
   readonly appArmor?: true;
   /** Absent: `Always`. */

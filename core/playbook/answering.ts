@@ -2,7 +2,7 @@ import type { Alert } from '../alert/alert.ts';
 import { mayCarryRule, ownSensor } from '../alert/own-alerts.ts';
 import { atLeast } from '../alert/severity.ts';
 import { sha256Hex } from '../text/digest.ts';
-import type { Match } from './match.ts';
+import type { Match, MatchPer } from './match.ts';
 import { exactRules, matchAlert } from './match-alert.ts';
 import type { AnyPlaybook } from './playbook.ts';
 
@@ -42,7 +42,8 @@ function byRule(playbooks: readonly AnyPlaybook[]): ByRule {
 }
 
 /**
- * Those of the enabled playbooks that answer this alert, the ones of most priority first: where no other does, the ones for what is unanswered.
+ * Those of the enabled playbooks that answer this alert, the ones of most priority first: where no other does, the ones for what is unanswered, unless it
+ * only has not come often enough yet.
  * The list is looked through once: another one is asked about by another list.
  */
 export function answering<P extends AnyPlaybook>(playbooks: readonly P[], alert: Alert): readonly P[] {
@@ -52,10 +53,15 @@ export function answering<P extends AnyPlaybook>(playbooks: readonly P[], alert:
     const playbook = playbooks[place];
     return playbook && matches(playbook, alert) ? [playbook] : [];
   });
-  if (answers.length === 0) return playbooks.filter(({ on }) => on.match === 'unanswered').filter((one) => concerns(one, alert));
+  if (answers.length === 0)
+    return alert.countedFor || alert.againFor
+      ? []
+      : playbooks.filter(({ on }) => on.match === 'unanswered').filter((one) => concerns(one, alert));
   const ranked = answers.sort((a, b) => priorityOf(b) - priorityOf(a));
   const alone = ranked.find(({ exclusive }) => exclusive === true);
-  return alone ? ranked.filter((one) => priorityOf(one) >= priorityOf(alone)) : ranked;
+  const left = alone ? ranked.filter((one) => priorityOf(one) >= priorityOf(alone)) : ranked;
+  const { againFor } = alert;
+  return againFor ? left.filter(({ id }) => againFor.includes(id)) : left;
 }
 
 function priorityOf({ priority = 0 }: AnyPlaybook): number {
@@ -80,11 +86,13 @@ function concerns(playbook: AnyPlaybook, alert: Alert): boolean {
 
 /** What a body runs once for: the pod's uid, the workload or the node; where the playbook is for all rules, each rule of it. */
 export function subjectKeyOf(playbook: AnyPlaybook, alert: Alert): string {
-  const subject = keyOfSubject(playbook, alert);
+  const subject = keyOfSubject(playbook.per ?? 'pod', alert);
   return playbook.on.match === 'unanswered' ? `${subject}/rule:${sha256Hex(alert.rule).slice(0, 16)}` : subject;
 }
 
-function keyOfSubject({ per = 'pod' }: AnyPlaybook, { pod, workload, node }: Alert): string {
+/** What is counted, waited for or run once together. */
+export function keyOfSubject(per: MatchPer, { pod, workload, node }: Alert): string {
+  if (per === 'cluster') return 'cluster';
   if (per === 'node' && node !== undefined) return `node:${node}`;
   if (per === 'pod' && pod) return `pod:${pod.uid ?? `${pod.namespace}/${pod.name}`}`;
   if (workload) return `workload:${workload.kind}/${workload.namespace}/${workload.name}`;

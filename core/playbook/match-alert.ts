@@ -2,6 +2,7 @@ import { isOpen } from '../action/change-window.ts';
 import type { Alert } from '../alert/alert.ts';
 import { tacticId } from '../alert/mitre.ts';
 import { parseReference, placeOf } from '../cluster/image-reference.ts';
+import { digestOf } from '../text/digest.ts';
 import { globPattern, linearPattern } from '../text/linear-pattern.ts';
 import type { Match, MatchFields, OneOrMore, TextPattern } from './match.ts';
 
@@ -120,6 +121,8 @@ function testOf(match: Match): Test {
     ...all.map(testOf),
     ...(any ? [anyOf(any.map(testOf))] : []),
     ...(not ? [notOf(testOf(not))] : []),
+    ...countTest(match),
+    ...absentTest(match),
   ];
   return allOf(tests);
 }
@@ -146,6 +149,8 @@ function fieldTests(fields: MatchFields): readonly Test[] {
     ...ofText(process.parent, (alert) => alert.process?.parent),
     ...ofText(process.user, (alert) => alert.process?.user),
     ...(window ? [windowTest(window)] : []),
+    ...(fields.privileged === undefined ? [] : [privilegedTest(fields.privileged)]),
+    ...exposureTest(fields.exposure),
   ];
 }
 
@@ -214,6 +219,45 @@ function imageTests(image: MatchFields['image'] = {}): readonly Test[] {
     ...ofText(image.tag, (alert) => reference(alert)?.tag),
     ...ofText(image.digest, ({ container }) => container?.digest),
   ];
+}
+
+function privilegedTest(wanted: boolean): Test {
+  return ({ facts }) => (facts?.privileged === undefined ? undefined : facts.privileged === wanted);
+}
+
+function exposureTest(exposure: MatchFields['exposure']): readonly Test[] {
+  if (exposure === undefined) return [];
+  const wanted = new Set(listOf(exposure));
+  return [
+    ({ facts }) => {
+      const found = facts?.exposure;
+      return found && (found.length === 0 ? wanted.has('none') : found.some((one) => wanted.has(one)));
+    },
+  ];
+}
+
+/** What an alert's facts call a condition that counts, or waits: the same for the same match, whichever playbook has it. */
+export function conditionKey(match: Match): string {
+  return digestOf(match).slice(0, 16);
+}
+
+function countTest(match: Match): readonly Test[] {
+  const { count } = match;
+  if (!count) return [];
+  const key = conditionKey(match);
+  return [
+    ({ facts }) => {
+      const times = facts?.counts?.[key];
+      return times === undefined ? undefined : times >= count.times;
+    },
+  ];
+}
+
+/** Until its time is over nobody knows. */
+function absentTest(match: Match): readonly Test[] {
+  if (!match.absent) return [];
+  const key = conditionKey(match);
+  return [({ facts }) => (facts?.missing?.includes(key) ? true : undefined)];
 }
 
 /** By the intake's clock: the sensor's is the node's, whom an attacker may own. */

@@ -4,6 +4,7 @@ import { severities } from '../alert/severity.ts';
 import { isTimeZone } from '../people/local-time.ts';
 import { globPattern, linearPattern } from '../text/linear-pattern.ts';
 import { isObject } from '../text/plain-json.ts';
+import { durationMs, isDuration } from './duration.ts';
 import type { Match } from './match.ts';
 
 const textFields = ['rule', 'sensor', 'priority', 'tag', 'node', 'namespace'] as const;
@@ -12,9 +13,27 @@ const groups = {
   image: ['registry', 'repository', 'tag', 'digest'],
   process: ['name', 'path', 'arguments', 'parent', 'user'],
 } as const;
-const otherFields = ['severity', 'technique', 'tactic', 'labels', 'window', 'any', 'all', 'not'] as const;
+const otherFields = [
+  'severity',
+  'technique',
+  'tactic',
+  'labels',
+  'privileged',
+  'exposure',
+  'count',
+  'absent',
+  'window',
+  'any',
+  'all',
+  'not',
+] as const;
 const known: ReadonlySet<string> = new Set([...textFields, ...Object.keys(groups), ...otherFields]);
 const deepest = 10;
+const exposures = ['none', 'service', 'external', 'ingress'] as const;
+const pers = ['pod', 'workload', 'node', 'cluster'] as const;
+const mostTimes = 100;
+const longestCountMs = 7 * 86_400_000;
+const longestAbsenceMs = 86_400_000;
 
 /**
  * What is wrong with a match, one sentence each, with the place of it. Whoever writes playbooks in JavaScript has no compiler to say so, and no compiler
@@ -25,12 +44,21 @@ export function problemsOfMatch(match: unknown, place = 'on.match', depth = 0): 
   if (depth > deepest) return [`${place} is nested more than ${deepest} deep`];
   const fields = Object.keys(match).filter((field) => match[field] !== undefined);
   if (fields.length === 0) return [`${place} says nothing, and would match every alert: name a rule, a severity, a namespace …`];
+  const timed = fields.filter((field) => field === 'count' || field === 'absent');
+  if (timed.length === 2) return [`${place} counts and waits: put one of the two into a match of its own, in all`];
+  if (timed.length === fields.length)
+    return [`${place} says nothing besides ${timed.join()}: name what is counted or waited after`];
   return fields.flatMap((field) => fieldProblems(field, match[field], `${place}.${field}`, depth));
 }
 
 function fieldProblems(field: string, value: unknown, place: string, depth: number): readonly string[] {
   if (!known.has(field)) return [`${place} is not known; there are ${[...known].join(', ')}`];
-  if (field === 'not') return problemsOfMatch(value, place, depth + 1);
+  if (field === 'not') return [...timedProblems(value, place), ...problemsOfMatch(value, place, depth + 1)];
+  if (field === 'count') return countProblems(value, place);
+  if (field === 'absent') return absentProblems(value, place, depth);
+  if (field === 'privileged') return typeof value === 'boolean' ? [] : [`${place} has to be true or false`];
+  if (field === 'exposure')
+    return oneOf(value, place, (one) => exposures.some((exposure) => exposure === one), exposures.join(', '));
   if (field === 'any' || field === 'all') {
     if (!Array.isArray(value) || value.length === 0) return [`${place} has to be a list of at least one match`];
     return value.flatMap((one, at) => problemsOfMatch(one, `${place}[${at}]`, depth + 1));
@@ -94,6 +122,50 @@ function patternProblems(one: unknown, place: string): readonly string[] {
       `${place}: ${JSON.stringify(glob ?? regex)} cannot be run: ${error instanceof Error ? error.message : 'it is no pattern'}`,
     ];
   }
+}
+
+function timeProblems(value: Readonly<Record<string, unknown>>, place: string, longestMs: number): readonly string[] {
+  const { within, per } = value;
+  const ms = typeof within === 'string' && isDuration(within) ? durationMs(within) : undefined;
+  return [
+    ...(ms === undefined || ms < 1_000 || ms > longestMs
+      ? [`${place}.within has to be a duration such as '10m', up to ${longestMs / 86_400_000}d`]
+      : []),
+    ...(per === undefined || pers.some((one) => one === per) ? [] : [`${place}.per has to be one of ${pers.join(', ')}`]),
+  ];
+}
+
+function countProblems(value: unknown, place: string): readonly string[] {
+  if (!isObject(value)) return [`${place} has to be { times, within, per }`];
+  const { times } = value;
+  const isNumber = typeof times === 'number' && Number.isInteger(times) && times >= 2 && times <= mostTimes;
+  return [
+    ...(isNumber ? [] : [`${place}.times has to be a whole number from 2 to ${mostTimes}`]),
+    ...timeProblems(value, place, longestCountMs),
+  ];
+}
+
+function absentProblems(value: unknown, place: string, depth: number): readonly string[] {
+  if (!isObject(value)) return [`${place} has to be { of, within, per }`];
+  return [
+    ...timedProblems(value.of, `${place}.of`),
+    ...problemsOfMatch(value.of, `${place}.of`, depth + 1),
+    ...timeProblems(value, place, longestAbsenceMs),
+  ];
+}
+
+/** What is counted or waited for stands where it has to hold: of its contrary nobody would know what is meant. */
+function timedProblems(match: unknown, place: string): readonly string[] {
+  if (!isObject(match)) return [];
+  const { any, all, not, absent } = match;
+  const lists = [any, all].flatMap((list) => (Array.isArray(list) ? list : []));
+  const own = ['count', 'absent'].filter((field) => match[field] !== undefined);
+  return [
+    ...own.map((field) => `${place}.${field}: nothing is counted or waited for within not and absent`),
+    ...[...lists, ...(not === undefined ? [] : [not]), ...(isObject(absent) ? [absent.of] : [])].flatMap((one) =>
+      timedProblems(one, place),
+    ),
+  ];
 }
 
 const timeOfDay = /^(?:[01]\d|2[0-3]):[0-5]\d$/;

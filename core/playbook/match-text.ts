@@ -4,7 +4,20 @@ type Written = OneOrMore<TextPattern>;
 
 /** A match as people read it: `rule “A” or “B”, and severity critical`. */
 export function matchText(match: Match): string {
-  const { any, all = [], not, workload = {}, image = {}, process = {}, labels = {}, window, ...plain } = match;
+  const {
+    any,
+    all = [],
+    not,
+    workload = {},
+    image = {},
+    process = {},
+    labels = {},
+    window,
+    count,
+    absent,
+    privileged,
+    ...plain
+  } = match;
   const groups = { workload, image, process, label: labels } as const;
   const parts = [
     ...Object.entries(plain).flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${valueText(value)}`])),
@@ -17,6 +30,9 @@ export function matchText(match: Match): string {
     ...all.map(inBrackets),
     ...(any ? [`(${any.map(inBrackets).join(' or ')})`] : []),
     ...(not ? [`not ${inBrackets(not)}`] : []),
+    ...(privileged === undefined ? [] : [privileged ? 'privileged' : 'not privileged']),
+    ...(count ? [`${count.times} times within ${count.within} per ${count.per ?? 'workload'}`] : []),
+    ...(absent ? [`nothing of ${inBrackets(absent.of)} within ${absent.within} after it per ${absent.per ?? 'workload'}`] : []),
   ];
   return parts.join(', and ');
 }

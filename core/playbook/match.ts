@@ -1,5 +1,7 @@
 import type { OpenTimes } from '../action/change-window.ts';
+import type { Exposure } from '../alert/alert.ts';
 import type { Severity } from '../alert/severity.ts';
+import type { Duration } from './duration.ts';
 
 /** A text with wildcards: see `glob`. */
 export interface Glob {
@@ -35,6 +37,9 @@ export function glob(pattern: string): Glob {
 export function regex(pattern: string, options: { readonly ignoreCase?: true } = {}): Regex {
   return { regex: pattern, ...options };
 }
+
+/** What is counted together. */
+export type MatchPer = 'pod' | 'workload' | 'node' | 'cluster';
 
 /** Which alerts are meant. What is not known of an alert matches nothing, and its `not` matches nothing either. */
 export interface MatchFields {
@@ -74,6 +79,17 @@ export interface MatchFields {
     readonly parent?: OneOrMore<TextPattern>;
     readonly user?: OneOrMore<TextPattern>;
   };
+  /** Some container of the pod runs privileged. */
+  readonly privileged?: boolean;
+  /** By what the pod is reached; `none`: by nothing. */
+  readonly exposure?: OneOrMore<Exposure | 'none'>;
+  /** Alerts for which all else in this match holds came so often within this time, this one included. By the intake's clock; `per` is the workload if not said. */
+  readonly count?: { readonly times: number; readonly within: Duration; readonly per?: MatchPer };
+  /**
+   * After an alert for which all else in this match holds, no alert that `of` means has come within this time: then it is told, once more. By the intake's clock;
+   * `per` is the workload if not said.
+   */
+  readonly absent?: { readonly of: Match; readonly within: Duration; readonly per?: MatchPer };
   /** The intake took it at such a time, by the wall clock of a time zone. */
   readonly window?: { readonly timeZone: string; readonly open: readonly OpenTimes[] };
 }

@@ -12,6 +12,7 @@ import { incidentIdOf, incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentInput } from '../../core/incident/incident-input.ts';
 import type { IncidentState } from '../../core/incident/incident-state.ts';
 import type { ActiveRestraint, Restrainable } from '../../core/orders/restraint.ts';
+import { askedFacts } from '../../core/playbook/alert-stamps.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import { createSubjectResolver } from '../../integrations/kubernetes/watch/resolver.ts';
 import { followUpOf } from '../config/complete/complete-tickets.ts';
@@ -31,6 +32,7 @@ import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
 import { deploymentName, makeCurrent } from '../temporal/versions.ts';
 import { warmUp } from '../temporal/warm-up.ts';
 import { createCellWorker, type queuesOf, type WorkerBase } from '../temporal/workers.ts';
+import { CellStamps, tellingFacts } from './alert-stamps.ts';
 import { ContainedPods, tellingDecided, withDecided } from './contained-pods.ts';
 import { type CellControl, createCellControl, expectedSensors } from './control/control.ts';
 import { expireEvidence } from './control/evidence-window.ts';
@@ -102,6 +104,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   const knowing = { ...watch, notes };
   const pool = await createCellPool({ config, secrets, cluster, watch: knowing, steps, restraintOn, knowledge, log });
   const { playbooks: enabled } = askingOf(config);
+  const asked = askedFacts(enabled);
   const headStarts = new HeadStarts({
     chokepoint: pool.chokepoint,
     playbooks: enabled,
@@ -144,6 +147,14 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   });
   control.evidence.isOpen = (incident, run) => open.isOpen(incident, run);
   const heard = remembering(gateway, { incidents: knowledge.incidents, open, playbooks: enabled });
+  const stamps = new CellStamps({
+    playbooks: enabled,
+    counts: knowledge.alertCounts,
+    awaited: knowledge.awaited,
+    written: () => knowledge.written(),
+    box: createBox({ keys: secrets.codecKeys }),
+    log,
+  });
   const stopping = new AbortController();
   const intake = await startIntake({
     listen: config.intake.listen,
@@ -155,9 +166,10 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     maxBytes: config.intake.spool.maxBytes,
     cluster: config.cluster,
     severities: config.sensors,
-    resolver: tellingDecided(namingActors(createSubjectResolver(watch), config.roster), pods),
+    resolver: tellingFacts(tellingDecided(namingActors(createSubjectResolver(watch), config.roster), pods), watch.view, asked),
     gateway: heard,
     headStart: headStarts,
+    stamps,
     screen: { suppressions: book, steps: control.steps },
     silence: { expected: expectedSensors(config), view: watch.view },
     storm: { ...config.intake.storm, tell: (report) => control.storms.tell(report) },
@@ -166,6 +178,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     log,
   });
   raise = intake.raise;
+  stamps.watch(intake.tellAgain);
   hold.start();
   return {
     url: intake.url,
@@ -184,7 +197,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
       }),
     stop: async () => {
       stopping.abort();
-      await hold.stop();
+      await Promise.all([hold.stop(), stamps.stop()]);
       await intake.stop();
     },
     close: () => headStarts.stop(),

@@ -15,7 +15,7 @@ import { createIntakeServer } from './door/server.ts';
 import type { SigningSecret } from './door/signature.ts';
 import type { IntakeLog } from './log.ts';
 import { type IntakeGauges, IntakeMetrics } from './metrics.ts';
-import { Receiver, type SealBytes } from './read/receive.ts';
+import { Receiver, type SealBytes, type StampSource } from './read/receive.ts';
 import { Screen, type ScreenSources } from './read/screen.ts';
 import type { SenderRule } from './read/sender.ts';
 import { Dispatcher } from './send/dispatcher.ts';
@@ -48,6 +48,8 @@ export interface IntakeOptions {
   readonly headStart?: HeadStart | undefined;
   /** What makes an alert start nothing. */
   readonly screen?: ScreenSources | undefined;
+  /** What says of an alert what it alone does not tell. */
+  readonly stamps?: StampSource | undefined;
   /** Which sensors must be heard of from which nodes. */
   readonly silence?: Pick<SilenceOptions, 'expected' | 'view' | 'lookEveryMs'> | undefined;
   /** When many alerts are a storm, and who tells people. */
@@ -64,6 +66,8 @@ export interface Intake {
   waitingBytes(): number;
   /** Takes an alert of Firebreak's own. */
   raise(alert: Alert): Promise<{ readonly incident: string } | { readonly reason: string }>;
+  /** Tells an alert once more, for the playbooks that it names. Whether that is durable. */
+  tellAgain(alert: Alert): Promise<boolean>;
   /** A line for an incident's record; resolves when it is kept until the incident has it. */
   note(incident: string, note: IncidentNote): Promise<void>;
   /** Answers what it took, sends what waits (for `withinMs` at most, 10 s if not said), and keeps the rest for the next start. */
@@ -123,6 +127,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     spool,
     dispatcher,
     screen,
+    stamps: options.stamps,
     metrics,
     health,
     storm,
@@ -167,6 +172,10 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
         const answer = await receiver.receiveOwn(alert, gate.senders.own);
         if ('incident' in answer) return { incident: answer.incident };
         return { reason: 'reason' in answer ? answer.reason : `It was not taken: ${answer.status}.` };
+      },
+      tellAgain: async (alert) => {
+        const { status } = await receiver.receiveOwn(alert, gate.senders.own);
+        return ['accepted', 'duplicate', 'suppressed', 'own-step'].includes(status);
       },
       note: (incident, note) => spool.notes.add(incident, note),
       stop: async (withinMs = 10_000) => {

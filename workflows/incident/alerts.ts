@@ -62,6 +62,8 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
         ...(alert.doubt !== undefined && { doubt: alert.doubt }),
         ...(alert.container?.image && { image: alert.container.image }),
         ...(alert.container?.digest && { digest: alert.container.digest }),
+        // Of what came too seldom nothing begins: the record says what it was counted for.
+        ...(alert.countedFor && { countedFor: alert.countedFor }),
         ...hidableBy(alert),
       })),
     },

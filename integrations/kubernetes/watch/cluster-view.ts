@@ -2,7 +2,7 @@ import type { V1NetworkPolicy } from '@kubernetes/client-node';
 import type { RolloutRef } from '../../../core/alert/alert.ts';
 import type { OwnerRef, PodRecord, PolicyRecord } from '../../../core/cluster/pod-record.ts';
 import type { BudgetRecord, ScalerRecord } from '../workloads/disruption.ts';
-import type { Jsonify, PodJson, ServiceRecord } from './projection.ts';
+import type { IngressRecord, Jsonify, PodJson, ServiceRecord } from './projection.ts';
 
 export type OwnerKind = 'ReplicaSet' | 'Job';
 
@@ -35,6 +35,8 @@ export interface ClusterView {
   /** Those of network plugins, which allow beside the policies of Kubernetes. */
   otherPolicies(namespace: string): readonly PolicyRecord[];
   services(namespace: string): readonly ServiceRecord[];
+  /** Undefined while they are not known: nobody asks for them, or they may not be read. */
+  ingresses(namespace: string): readonly IngressRecord[] | undefined;
   namespaces(): readonly string[];
   /** PodDisruptionBudgets; undefined while they are not known: nothing waits for them. */
   budgets(namespace: string): readonly BudgetRecord[] | undefined;

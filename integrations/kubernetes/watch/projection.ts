@@ -1,5 +1,6 @@
 import type {
   V1Container,
+  V1Ingress,
   V1NetworkPolicy,
   V1ObjectMeta,
   V1Pod,
@@ -46,6 +47,7 @@ export function podRecord(pod: PodJson): PodRecord {
     ...(spec?.nodeName && { node: spec.nodeName }),
     hostNetwork: spec?.hostNetwork === true,
     ...(spec?.serviceAccountName && { serviceAccount: spec.serviceAccountName }),
+    ...(containers.some(({ securityContext }) => securityContext?.privileged === true) && { privileged: true }),
     ...(namesAppArmor(spec) && { appArmor: true }),
     ...((spec?.restartPolicy === 'Never' || spec?.restartPolicy === 'OnFailure') && { restartPolicy: spec.restartPolicy }),
     containers: containers.map((container): ContainerRecord => {
@@ -150,13 +152,31 @@ function fromOutside(rule: object): boolean {
   return peers.some((peer: unknown) => typeof peer === 'object' && peer !== null && 'ipBlock' in peer);
 }
 
-/** A Service's selector: who would lose a pod. */
+/** A Service's selector: who would lose a pod, and whether it is open to the outside. */
 export interface ServiceRecord {
   readonly namespace: string;
   readonly name: string;
   readonly selector: Readonly<Record<string, string>>;
+  /** By a port of the nodes, a load balancer or addresses of its own. */
+  readonly external?: true;
 }
 
 export function serviceRecord({ metadata = {}, spec }: Jsonify<V1Service>): ServiceRecord {
-  return { namespace: metadata.namespace ?? '', name: metadata.name ?? '', selector: spec?.selector ?? {} };
+  const { selector = {}, type, externalIPs = [] } = spec ?? {};
+  const external = type === 'NodePort' || type === 'LoadBalancer' || externalIPs.length > 0;
+  return { namespace: metadata.namespace ?? '', name: metadata.name ?? '', selector, ...(external && { external }) };
+}
+
+/** The Services of its namespace that an Ingress leads to. https://kubernetes.io/docs/concepts/services-networking/ingress/ */
+export interface IngressRecord {
+  readonly namespace: string;
+  readonly name: string;
+  readonly services: readonly string[];
+}
+
+export function ingressRecord({ metadata = {}, spec }: Jsonify<V1Ingress>): IngressRecord {
+  const paths = (spec?.rules ?? []).flatMap(({ http }) => http?.paths ?? []);
+  const backends = [spec?.defaultBackend, ...paths.map(({ backend }) => backend)];
+  const services = new Set(backends.flatMap((backend) => backend?.service?.name ?? []));
+  return { namespace: metadata.namespace ?? '', name: metadata.name ?? '', services: [...services] };
 }

@@ -10,6 +10,7 @@ export const viewRights: readonly Right[] = [
   { apiGroup: 'apps', resource: 'replicasets', verbs: ['list', 'watch'] },
   { apiGroup: 'batch', resource: 'jobs', verbs: ['list', 'watch'] },
   { apiGroup: 'networking.k8s.io', resource: 'networkpolicies', verbs: ['list', 'watch'] },
+  { apiGroup: 'networking.k8s.io', resource: 'ingresses', verbs: ['list', 'watch'] },
   ...otherPolicyKinds.map(({ group, resource }) => ({ apiGroup: group, resource, verbs: ['list', 'watch'] })),
   { apiGroup: 'policy', resource: 'poddisruptionbudgets', verbs: ['list', 'watch'] },
   { apiGroup: 'autoscaling', resource: 'horizontalpodautoscalers', verbs: ['list', 'watch'] },

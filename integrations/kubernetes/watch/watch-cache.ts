@@ -1,4 +1,4 @@
-import type { V1NetworkPolicy, V1ObjectMeta, V1Service } from '@kubernetes/client-node';
+import type { V1Ingress, V1NetworkPolicy, V1ObjectMeta, V1Service } from '@kubernetes/client-node';
 import type { RolloutRef } from '../../../core/alert/alert.ts';
 import type { OwnerRef, PodRecord, PolicyRecord } from '../../../core/cluster/pod-record.ts';
 import { type KubernetesApi, pathOf } from '../client.ts';
@@ -14,6 +14,8 @@ import {
 import type { ClusterView, NodeRecord, OwnerKind } from './cluster-view.ts';
 import { PodIndex } from './pod-index.ts';
 import {
+  type IngressRecord,
+  ingressRecord,
   type Jsonify,
   ownersOf,
   type PodJson,
@@ -36,6 +38,7 @@ export class WatchCache implements ClusterView {
   readonly #policies: ByNamespace<PolicyRecord> = new Map();
   readonly #otherPolicies = otherPolicyKinds.map((): ByNamespace<PolicyRecord> => new Map());
   readonly #services: ByNamespace<ServiceRecord> = new Map();
+  readonly #ingresses: ByNamespace<IngressRecord> = new Map();
   readonly #budgets: ByNamespace<BudgetRecord> = new Map();
   readonly #scalers: ByNamespace<ScalerRecord> = new Map();
   readonly #namespaces = new Set<string>();
@@ -46,12 +49,21 @@ export class WatchCache implements ClusterView {
   readonly #reflectors: readonly Reflector<never>[];
   /** What plans only mention: without these rights a containment is made all the same. */
   readonly #others: readonly Reflector<OtherPolicyJson>[];
+  readonly #ingressReflector: Reflector<Jsonify<V1Ingress>> | undefined;
   readonly #beside: { readonly budgets: Reflector<BudgetJson>; readonly scalers: Reflector<ScalerJson> };
   #ready = false;
   #stopped = false;
 
-  /** @param options.nodes follow the nodes too: only where sensors are expected on each */
-  constructor(options: { readonly api: KubernetesApi; readonly log?: WatchLog; readonly nodes?: boolean }) {
+  /**
+   * @param options.nodes follow the nodes too: only where sensors are expected on each
+   * @param options.ingresses follow the Ingresses too: only where a playbook asks how a pod is reached
+   */
+  constructor(options: {
+    readonly api: KubernetesApi;
+    readonly log?: WatchLog;
+    readonly nodes?: boolean;
+    readonly ingresses?: boolean;
+  }) {
     const { api, log = () => {} } = options;
     const pods = new Reflector<PodJson>({
       api,
@@ -137,6 +149,15 @@ export class WatchCache implements ClusterView {
         ...keptIn(kept, record, (namespace) => this.#changedPolicies(namespace)),
       });
     });
+    this.#ingressReflector = options.ingresses
+      ? new Reflector<Jsonify<V1Ingress>>({
+          api,
+          log,
+          resource: 'ingresses',
+          path: pathOf({ group: 'networking.k8s.io', resource: 'ingresses' }),
+          ...keptIn(this.#ingresses, ingressRecord),
+        })
+      : undefined;
     this.#beside = {
       budgets: new Reflector<BudgetJson>({
         api,
@@ -166,17 +187,19 @@ export class WatchCache implements ClusterView {
 
   /** Resolves when all first lists are in. It goes on trying until `stop`: do not wait for it where an alert must not wait. */
   async start(): Promise<void> {
-    for (const reflector of [...this.#others, ...Object.values(this.#beside)]) void reflector.start();
+    for (const reflector of this.#asides()) void reflector.start();
     await Promise.all(this.#reflectors.map((reflector) => reflector.start()));
     this.#ready = !this.#stopped;
+  }
+
+  #asides() {
+    return [...this.#others, ...Object.values(this.#beside), ...(this.#ingressReflector ? [this.#ingressReflector] : [])];
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#ready = false;
-    await Promise.all(
-      [...this.#reflectors, ...this.#others, ...Object.values(this.#beside)].map((reflector) => reflector.stop()),
-    );
+    await Promise.all([...this.#reflectors, ...this.#asides()].map((reflector) => reflector.stop()));
   }
 
   /** Is told of each namespace once it is there, those known already included. */
@@ -243,6 +266,11 @@ export class WatchCache implements ClusterView {
 
   services(namespace: string): readonly ServiceRecord[] {
     return [...(this.#services.get(namespace)?.values() ?? [])];
+  }
+
+  ingresses(namespace: string): readonly IngressRecord[] | undefined {
+    const reflector = this.#ingressReflector;
+    return reflector && known(reflector) ? [...(this.#ingresses.get(namespace)?.values() ?? [])] : undefined;
   }
 
   budgets(namespace: string): readonly BudgetRecord[] | undefined {

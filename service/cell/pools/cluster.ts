@@ -10,6 +10,7 @@ import type { CellActivities, WarrantActivities } from '../../../core/action/ste
 import type { IncidentRef } from '../../../core/incident/incident.ts';
 import type { WorkloadLeft } from '../../../core/incident/workload-left.ts';
 import type { SigningRole } from '../../../core/messages/sender.ts';
+import { askedFacts } from '../../../core/playbook/alert-stamps.ts';
 import { createKubernetesApi, type KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import type { ClusterAccess } from '../../../integrations/kubernetes/kubeconfig.ts';
 import { DenyTierWatch } from '../../../integrations/kubernetes/policies/deny-tier.ts';
@@ -60,7 +61,8 @@ export async function openCluster(options: {
   const api = createKubernetesApi({ access, stamp: (request) => steps.stamp(request) });
   if (!watches) return { api, access, stop: async () => api.close() };
   const nodes = Object.values(config.sensors).some(({ daemonSet }) => daemonSet !== undefined);
-  const view = new WatchCache({ api, nodes, log: (event) => log.debug({ ...event }, 'watch') });
+  const { exposure: ingresses } = askedFacts(askingOf(config).playbooks);
+  const view = new WatchCache({ api, nodes, ingresses, log: (event) => log.debug({ ...event }, 'watch') });
   // The intake opens without the cluster too: what cannot be resolved yet is kept, and asked about.
   await Promise.race([view.start(), sleep(firstListsMs, undefined, { ref: false })]);
   const policies = new StandingPolicies({

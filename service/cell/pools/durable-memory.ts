@@ -13,8 +13,10 @@ import type { DurableValues, MemoryKeeper, Remembered } from '../../../activitie
 import { StartMemory } from '../../../activities/memory/start-memory.ts';
 import { UsedWarrants } from '../../../activities/memory/used-warrants.ts';
 import { VoteMemory } from '../../../activities/memory/vote-memory.ts';
+import type { CountStore } from '../../../core/playbook/timed-conditions.ts';
 import { sha256Hex } from '../../../core/text/digest.ts';
 import { type Logger, reasonOf } from '../../process/log.ts';
+import type { StoredAwaited } from '../alert-stamps.ts';
 import type { HeardKind } from '../contained-pods.ts';
 import type { HeldObject } from '../held-objects.ts';
 import type { OpenIncident } from '../open-incidents.ts';
@@ -34,7 +36,7 @@ export class DurableMemory {
 
   constructor(directory: string, log: Pick<Logger, 'error'>) {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    this.#root = open({ path: directory, maxDbs: 16 });
+    this.#root = open({ path: directory, maxDbs: 32 });
     this.#since = this.#root.openDB({ name: 'since' });
     this.#log = log;
   }
@@ -120,7 +122,7 @@ export class DurableMemory {
     };
   }
 
-  /** Resolves when what was begun is written. */
+  /** Resolves when what was begun is written, or could not be. */
   async written(): Promise<void> {
     await Promise.allSettled(this.#writing);
   }
@@ -152,6 +154,12 @@ export interface OwnKnowledge {
   readonly alertKinds: MemoryKeeper<readonly HeardKind[]>;
   readonly starts: StartMemory;
   readonly judgements: JudgementMemory;
+  /** How often alerts came, for playbooks that ask for it. */
+  readonly alertCounts: CountStore;
+  /** Alerts after which something has to come. */
+  readonly awaited: DurableValues<StoredAwaited>;
+  /** Resolves when what was begun to be written is on the disk. */
+  written(): Promise<unknown>;
   /** Incidents that are open, by what this cell knows. */
   readonly open: DurableValues<OpenIncident>;
   close(): Promise<void>;
@@ -175,6 +183,9 @@ export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): Ow
       counted: stored.groups<CountedPayload>('counted-payloads'),
       refused: stored.keeper<RefusedPayload>('refused-payloads'),
     }),
+    alertCounts: stored.keeper('alert-counts'),
+    awaited: stored.values('awaited'),
+    written: () => stored.written(),
     open: stored.values('open'),
     close: () => stored.close(),
   };

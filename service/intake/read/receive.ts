@@ -53,10 +53,20 @@ export interface ReceiverOptions {
   readonly spool: Spool;
   readonly dispatcher: Dispatcher;
   readonly screen: Screen;
+  /** Absent: alerts go as they are. */
+  readonly stamps?: StampSource | undefined;
   readonly metrics: IntakeMetrics;
   readonly health: SensorHealth;
   readonly storm?: StormWatch | undefined;
   readonly log: IntakeLog;
+}
+
+/** Who says of an alert what it alone does not tell. From memory: it is asked for each alert. */
+export interface StampSource {
+  /** It has come, whatever becomes of it. */
+  heard(alert: Alert): void;
+  /** As incidents hear of it; it is counted by that. `kept`: once that is on the disk. */
+  stamp(alert: Alert, now: number): { readonly alert: Alert; readonly kept?: Promise<unknown> | undefined };
 }
 
 /** What is known of a body beside its bytes. */
@@ -223,7 +233,7 @@ export class Receiver {
   }
 
   async #take(item: AlertItem, delivery: Delivery): Promise<ItemAnswer> {
-    const { resolver, seal, spool, dispatcher, screen, log, metrics, health } = this.#options;
+    const { resolver, seal, spool, dispatcher, screen, stamps, log, metrics, health } = this.#options;
     const { raw } = item;
     if (spool.isFull()) {
       metrics.refused('spool_full');
@@ -233,22 +243,27 @@ export class Receiver {
     try {
       const now = new Date();
       const receivedAt = now.toISOString();
-      const resolved = believed(delivery.from, timed(item.alert, { receivedAt, now: now.getTime() }), resolver);
+      // One that is told once more has had its time.
+      const given = item.alert.againFor ? item.alert : timed(item.alert, { receivedAt, now: now.getTime() });
+      const resolved = believed(delivery.from, given, resolver);
       const foreign = foreignNamespace(delivery.from.rule, item.alert, resolved);
       if (foreign !== undefined) return await this.#forbid(raw, foreign, delivery);
-      const { alert, subject, ambiguous } = resolved;
+      const { subject, ambiguous } = resolved;
+      stamps?.heard(resolved.alert);
       const incident = incidentIdOf(subject);
       if (ambiguous !== undefined) log.warn({ incident, alert: id, ambiguous }, 'it cannot be told which pod an alert is about');
-      const screening = screen.take({ alert, incident, receivedAt });
+      const screening = screen.take({ alert: resolved.alert, incident, receivedAt });
       if (screening !== undefined) {
         const screened = await screening;
-        health.alert(sensor, hostOf(delivery.from, alert.node));
+        health.alert(sensor, hostOf(delivery.from, resolved.alert.node));
         return screened;
       }
+      const { alert, kept } = stamps?.stamp(resolved.alert, now.getTime()) ?? { alert: resolved.alert };
       // Not the alert itself: a storm's would all be in memory for as long as the disk takes.
       const { rule } = alert;
       const seen = { rule, sensor: alert.sensor, severity: alert.severity };
       await dispatcher.accept(incident, { alert, subject, receivedAt }, () => seal(raw, sealedFor.alert));
+      await kept;
       metrics.accepted(severity);
       this.#options.storm?.saw(incident, seen);
       health.alert(sensor, hostOf(delivery.from, alert.node));

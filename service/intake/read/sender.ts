@@ -134,7 +134,8 @@ export function believed(sender: AlertSender, alert: Alert, resolver: SubjectRes
 
 function doubted(resolved: ResolvedAlert, doubt: string): ResolvedAlert {
   const { alert, subject } = resolved;
-  const { pod, ...rest } = alert;
+  // What the cluster says of a pod is not known of one in doubt.
+  const { pod, facts: _facts, ...rest } = alert;
   const { uid: _, ...named } = pod ?? {};
   return {
     alert: { ...rest, ...(pod && { pod: { namespace: pod.namespace, name: pod.name, ...named } }), doubt },

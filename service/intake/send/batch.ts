@@ -33,9 +33,12 @@ const mostEntries = 50_000;
 /** Between these the event loop turns: a storm must not hold up a new alert. */
 const readAtOnce = 250;
 
-/** What makes an alert new to an incident: another rule, pod (by uid where it is known) or severity. */
-export function kindOf({ rule, severity, pod }: Alert): string {
-  return `${rule}\n${severity}\n${pod ? (pod.uid ?? `${pod.namespace}/${pod.name}`) : ''}`;
+/**
+ * What makes an alert new to an incident: another rule, pod (by uid where it is known) or severity; or that it calls for other playbooks than those before,
+ * by its process, its time, or how often it came.
+ */
+export function kindOf({ rule, severity, pod, calls = [] }: Alert): string {
+  return `${rule}\n${severity}\n${pod ? (pod.uid ?? `${pod.namespace}/${pod.name}`) : ''}\n${calls.join(' ')}`;
 }
 
 /** The batch of one alert that was just accepted. */

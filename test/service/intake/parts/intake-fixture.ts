@@ -49,6 +49,7 @@ export interface DoorOptions {
   readonly maxBytes?: number;
   readonly resolver?: SubjectResolver;
   readonly headStart?: HeadStart;
+  readonly stamps?: IntakeOptions['stamps'];
   readonly access?: Partial<Pick<IntakeOptions, 'tokens' | 'signatures' | 'senders' | 'tls'>>;
   readonly storm?: IntakeOptions['storm'];
   readonly log?: IntakeLog;
@@ -66,6 +67,7 @@ export async function openDoor(gateway: IncidentGateway, options: DoorOptions = 
     resolver: options.resolver ?? resolverFromNames,
     gateway,
     headStart: options.headStart,
+    stamps: options.stamps,
     seal: (bytes, aad) => box.seal(bytes, aad),
     storm: options.storm,
     missingRights: options.missingRights,

@@ -1,10 +1,16 @@
 import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { resolverFromNames } from '../../../../core/alert/subject.ts';
+import type { AnyPlaybook } from '../../../../core/playbook/playbook.ts';
+import { createBox } from '../../../../integrations/crypto-box/box.ts';
+import { CellStamps } from '../../../../service/cell/alert-stamps.ts';
+import { openKnowledge } from '../../../../service/cell/pools/durable-memory.ts';
 import type { IncidentGateway } from '../../../../service/intake/send/incident-gateway.ts';
 import { startIntake } from '../../../../service/intake/start.ts';
 
-/** An intake of its own, to be killed: `node intake-process.ts SPOOL_DIR TAKEN_FILE up|down`. Prints its address. */
-const [, , spoolDir = '', taken = '', temporal = 'up'] = process.argv;
+/** An intake of its own, to be killed: `node intake-process.ts SPOOL_DIR TAKEN_FILE up|down [PLAYBOOKS]`. Prints its address. */
+const [, , spoolDir = '', taken = '', temporal = 'up', enabled = '[]'] = process.argv;
+const playbooks: readonly AnyPlaybook[] = JSON.parse(enabled);
 const open = new Set<string>();
 
 /** What Temporal took goes to a file, one line a batch: it outlives the process. */
@@ -28,6 +34,20 @@ const gateway: IncidentGateway = {
   note: async () => ({ kind: 'signalled' }),
 };
 
+const log = {
+  info: () => {},
+  warn: () => {},
+  error: (fields: object, message?: string) => console.error(message, fields),
+};
+const knowledge = openKnowledge(join(spoolDir, '..', 'memory'), log);
+const stamps = new CellStamps({
+  playbooks,
+  counts: knowledge.alertCounts,
+  awaited: knowledge.awaited,
+  written: () => knowledge.written(),
+  box: createBox({ keys: [{ id: 'test', key: new Uint8Array(32).fill(7) }] }),
+  log,
+});
 const intake = await startIntake({
   listen: { host: '127.0.0.1', port: 0 },
   tokens: [{ name: 'falco', token: 'a-token-of-the-tests' }],
@@ -36,7 +56,8 @@ const intake = await startIntake({
   cluster: 'lab',
   resolver: resolverFromNames,
   gateway,
+  stamps,
   seal: (bytes) => bytes,
-  log: { info: () => {}, warn: () => {}, error: (fields, message) => console.error(message, fields) },
+  log,
 });
 console.log(intake.url);

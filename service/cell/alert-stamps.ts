@@ -1,0 +1,157 @@
+import type { DurableValues } from '../../activities/memory/memory.ts';
+import type { AlertFacts, Exposure } from '../../core/alert/alert.ts';
+import type { ResolvedAlert, SubjectResolver } from '../../core/alert/subject-resolver.ts';
+import type { PodRecord } from '../../core/cluster/pod-record.ts';
+import { AlertStamps, type AskedFacts } from '../../core/playbook/alert-stamps.ts';
+import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
+import type { AwaitedAlert, AwaitedStore, CountStore } from '../../core/playbook/timed-conditions.ts';
+import type { Box } from '../../integrations/crypto-box/box.ts';
+import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
+import type { StampSource } from '../intake/read/receive.ts';
+import type { Intake } from '../intake/start.ts';
+import { type Logger, reasonOf } from '../process/log.ts';
+
+type ViewOfPods = Pick<ClusterView, 'podByUid' | 'services' | 'ingresses'>;
+
+/** The same resolver, which also says of a pod what an enabled playbook asks for. From the watch cache: it asks nobody. */
+export function tellingFacts(resolver: SubjectResolver, view: ViewOfPods, asked: AskedFacts): SubjectResolver {
+  if (asked.labels.size === 0 && !asked.privileged && !asked.exposure) return resolver;
+  return {
+    resolve: (given): ResolvedAlert => {
+      const resolved = resolver.resolve(given);
+      const { alert } = resolved;
+      const pod = alert.pod?.uid === undefined ? undefined : view.podByUid(alert.pod.uid);
+      return pod ? { ...resolved, alert: { ...alert, facts: { ...alert.facts, ...factsOf(pod, view, asked) } } } : resolved;
+    },
+  };
+}
+
+function factsOf(pod: PodRecord, view: ViewOfPods, { labels, privileged, exposure }: AskedFacts): AlertFacts {
+  const found = exposure ? exposureOf(pod, view) : undefined;
+  return {
+    ...(labels.size > 0 && { labels: Object.fromEntries([...labels].map((key) => [key, pod.labels[key] ?? null])) }),
+    ...(privileged && { privileged: pod.privileged === true }),
+    ...(found && { exposure: found }),
+  };
+}
+
+/** Undefined where Ingresses are not known: that there is none would not be true. */
+function exposureOf({ namespace, labels }: PodRecord, view: ViewOfPods): readonly Exposure[] | undefined {
+  const ingresses = view.ingresses(namespace);
+  if (!ingresses) return undefined;
+  // A Service without a selector selects nothing by itself.
+  const services = view.services(namespace).filter(({ selector }) => {
+    const wanted = Object.entries(selector);
+    return wanted.length > 0 && wanted.every(([key, value]) => labels[key] === value);
+  });
+  const names = new Set(services.map(({ name }) => name));
+  return [
+    ...(services.length > 0 ? (['service'] as const) : []),
+    ...(services.some(({ external }) => external) ? (['external'] as const) : []),
+    ...(ingresses.some((ingress) => ingress.services.some((name) => names.has(name))) ? (['ingress'] as const) : []),
+  ];
+}
+
+/** What is stored of an alert after which something has to come: it holds what commands and attackers wrote. */
+export interface StoredAwaited {
+  readonly due: number;
+  readonly sealed: Uint8Array;
+}
+
+/** After a start it takes a while until sensors have sent what they kept. */
+const graceMs = 60_000;
+const lookEveryMs = 1_000;
+
+/** Stamps alerts from what this cell remembers, and tells those again after which nothing came in time. */
+export class CellStamps implements StampSource {
+  readonly #stamps: AlertStamps;
+  readonly #written: () => Promise<unknown>;
+  readonly #log: Pick<Logger, 'error'>;
+  #timer: NodeJS.Timeout | undefined;
+  #telling: Promise<void> | undefined;
+
+  constructor(parts: {
+    readonly playbooks: readonly AnyPlaybook[];
+    readonly counts: CountStore;
+    readonly awaited: DurableValues<StoredAwaited>;
+    /** Resolves when what was begun to be written is on the disk. */
+    readonly written: () => Promise<unknown>;
+    readonly box: Box;
+    readonly log: Pick<Logger, 'error'>;
+  }) {
+    const { playbooks, counts, awaited, written, box, log } = parts;
+    this.#written = written;
+    this.#log = log;
+    this.#stamps = new AlertStamps({
+      playbooks,
+      counts,
+      awaited: sealedIn(awaited, box, log),
+      notBefore: Date.now() + graceMs,
+      full: (condition) => log.error({ condition }, 'too many alerts are waited after: one more is not'),
+    });
+  }
+
+  heard(alert: Parameters<StampSource['heard']>[0]): void {
+    this.#stamps.heard(alert);
+  }
+
+  stamp(...[given, now]: Parameters<StampSource['stamp']>): ReturnType<StampSource['stamp']> {
+    const alert = this.#stamps.stamp(given, now);
+    const isKept = alert.facts?.counts !== undefined || alert.countedFor !== undefined;
+    return isKept ? { alert, kept: this.#written() } : { alert };
+  }
+
+  /** Looks for alerts after which nothing came in time. */
+  watch(tellAgain: Intake['tellAgain']): void {
+    this.#timer = setInterval(() => {
+      this.#telling ??= this.#tell(tellAgain).finally(() => {
+        this.#telling = undefined;
+      });
+    }, lookEveryMs).unref();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#telling;
+  }
+
+  async #tell(tellAgain: Intake['tellAgain']): Promise<void> {
+    try {
+      for (const { alert, condition, of } of this.#stamps.over(Date.now())) {
+        if (await tellAgain(alert)) this.#stamps.told(condition, of);
+      }
+    } catch (error) {
+      this.#log.error(
+        { reason: reasonOf(error) },
+        'an alert after which nothing came could not be told again: it is tried once more',
+      );
+    }
+  }
+}
+
+function sealedIn(kept: DurableValues<StoredAwaited>, box: Box, log: Pick<Logger, 'error'>): AwaitedStore {
+  return {
+    *entries() {
+      for (const key of kept.keys()) {
+        const entry = kept.get(key);
+        if (entry) yield [key, entry.due] as const;
+      }
+    },
+    get: (key): AwaitedAlert | undefined => {
+      const entry = kept.get(key);
+      if (!entry) return undefined;
+      try {
+        return { due: entry.due, alert: JSON.parse(Buffer.from(box.open(entry.sealed, aadOf(key))).toString()) };
+      } catch {
+        log.error({}, 'an alert after which something should have come does not open: its key is gone');
+        return undefined;
+      }
+    },
+    put: (key, { due, alert }) => kept.put(key, { due, sealed: box.seal(Buffer.from(JSON.stringify(alert)), aadOf(key)) }),
+    remove: (key) => kept.remove(key),
+  };
+}
+
+function aadOf(key: string): string {
+  return `awaited ${key}`;
+}
