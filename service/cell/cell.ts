@@ -11,6 +11,7 @@ import type { ControlActivities, EvidenceActivities } from '../../core/decide/co
 import { incidentIdOf, incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentInput } from '../../core/incident/incident-input.ts';
 import type { IncidentState } from '../../core/incident/incident-state.ts';
+import { controlIdOf } from '../../core/orders/order.ts';
 import type { ActiveRestraint, Restrainable } from '../../core/orders/restraint.ts';
 import { askedFacts } from '../../core/playbook/alert-stamps.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
@@ -36,7 +37,7 @@ import { CellStamps, tellingFacts } from './alert-stamps.ts';
 import { ContainedPods, tellingDecided, withDecided } from './contained-pods.ts';
 import { type CellControl, createCellControl, expectedSensors } from './control/control.ts';
 import { expireEvidence } from './control/evidence-window.ts';
-import { followControl } from './control/follow.ts';
+import { followControl, Pace } from './control/follow.ts';
 import { HeadStarts } from './head-starts.ts';
 import { HeldObjects } from './held-objects.ts';
 import { HoldContainment, type LeaseHeld, type LeaseOf } from './hold-containment.ts';
@@ -132,10 +133,12 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     note: (incident, note) => intake.note(incident, note),
     log,
   });
-  const activities = {
+  const pace = new Pace();
+  const own = {
     ...hold.givingBack(headStarts.adopting(cellContainsFirst(pool.activities, parts.first))),
     ...control.activities,
   };
+  const activities = pace.following(own, controlIdOf(config.cluster));
   const open = new OpenIncidents({
     kept: knowledge.open,
     box: createBox({ keys: secrets.codecKeys }),
@@ -188,6 +191,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
         parts: { ...parts, build },
         activities,
         control,
+        pace,
         gateway,
         headStarts,
         hold,
@@ -209,6 +213,7 @@ async function work(options: {
   readonly parts: CellParts;
   readonly activities: CellActivities & ControlActivities & EvidenceActivities;
   readonly control: CellControl;
+  readonly pace: Pace;
   readonly gateway: LateGateway;
   readonly headStarts: HeadStarts;
   readonly hold: HoldContainment;
@@ -217,7 +222,7 @@ async function work(options: {
   readonly temporal: TemporalConnected;
   readonly stopping: AbortSignal;
 }): Promise<void> {
-  const { parts, activities, control, gateway, headStarts, hold, follow, temporal, stopping } = options;
+  const { parts, activities, control, pace, gateway, headStarts, hold, follow, temporal, stopping } = options;
   const { config, queues, build, maxCachedWorkflows, runWorker, log } = parts;
   const { cluster } = config;
   const { base, client } = temporal;
@@ -259,6 +264,7 @@ async function work(options: {
     buildId: build.id,
     book: control.book,
     signIns: control.signIns,
+    pace,
     log,
     signal: stopping,
   });

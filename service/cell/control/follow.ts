@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/common';
-import { type ControlInput, type ControlState, controlNames } from '../../../core/decide/control.ts';
+import type { CellActivities } from '../../../core/action/step.ts';
+import { type ControlActivities, type ControlInput, type ControlState, controlNames } from '../../../core/decide/control.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
 import { currentBuild } from '../../temporal/versions.ts';
@@ -12,6 +13,48 @@ const callMs = 5_000;
 const askEveryMs = 5_000;
 /** An older build that has not handed over by then is not there any more. */
 const handOverWithinMs = 120_000;
+
+/** What is agreed to is counted by the workflow a moment after the cell has found the vote good. */
+const soonMs: readonly number[] = [50, 200, 500, 1_000, 2_000];
+
+/** The pauses between looks at the control workflow: short ones after a vote or an order, since whoever ends the workflow then must not undo it. */
+export class Pace {
+  readonly #everyMs: number;
+  #soon: readonly number[] = [];
+  #wake: () => void = () => undefined;
+
+  constructor(everyMs = askEveryMs) {
+    this.#everyMs = everyMs;
+  }
+
+  /** Something was said that may decide. */
+  hurry(): void {
+    this.#soon = soonMs;
+    this.#wake();
+  }
+
+  /** The activities by which the control workflow has votes and orders checked, with a look after each. */
+  following<Activities extends Pick<CellActivities & ControlActivities, 'verifyVote' | 'takeOrder'>>(
+    activities: Activities,
+    control: string,
+  ): Activities {
+    const { verifyVote, takeOrder } = activities;
+    return {
+      ...activities,
+      verifyVote: (check) => verifyVote(check).finally(() => check.question.incident.id === control && this.hurry()),
+      takeOrder: (order) => takeOrder(order).finally(() => this.hurry()),
+    };
+  }
+
+  async pause(signal: AbortSignal): Promise<void> {
+    const [ms = this.#everyMs, ...rest] = this.#soon;
+    this.#soon = rest;
+    const waking = new AbortController();
+    this.#wake = () => waking.abort();
+    const until = AbortSignal.any([signal, waking.signal]);
+    await sleep(ms, undefined, { signal: until, ref: false }).catch(() => undefined);
+  }
+}
 
 export interface FollowControlOptions {
   readonly client: Client;
@@ -24,7 +67,7 @@ export interface FollowControlOptions {
   readonly signIns?: SignInMemory | undefined;
   readonly log: BookLog;
   readonly signal: AbortSignal;
-  readonly askEveryMs?: number;
+  readonly pace: Pace;
   readonly handOverWithinMs?: number;
 }
 
@@ -33,7 +76,7 @@ export interface FollowControlOptions {
  * as it was. Ends with `signal`.
  */
 export async function followControl(options: FollowControlOptions): Promise<void> {
-  const { book, signIns, signal, log } = options;
+  const { book, signIns, signal, pace, log } = options;
   let asked = 0;
   let down = false;
   const since = Date.now();
@@ -52,13 +95,13 @@ export async function followControl(options: FollowControlOptions): Promise<void
         log.warn({}, 'the control workflow does not answer: what is hidden and frozen stays as it was');
       down = true;
     }
-    await sleep(options.askEveryMs ?? askEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
+    await pace.pause(signal);
   }
 }
 
 /** For a pool in a process of its own: it decides nothing about the control workflow, and holds itself to the same freezes. Ends with `signal`. */
 export async function followDecisions(
-  options: Pick<FollowControlOptions, 'client' | 'cluster' | 'book' | 'signIns' | 'signal' | 'askEveryMs'>,
+  options: Pick<FollowControlOptions, 'client' | 'cluster' | 'book' | 'signIns' | 'signal'>,
 ): Promise<void> {
   const { book, signIns, signal } = options;
   while (!signal.aborted) {
@@ -69,7 +112,7 @@ export async function followDecisions(
     } catch {
       // As it was: the cell says it, where it is the control workflow that does not answer.
     }
-    await sleep(options.askEveryMs ?? askEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
+    await sleep(askEveryMs, undefined, { signal, ref: false }).catch(() => undefined);
   }
 }
 

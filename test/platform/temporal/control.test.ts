@@ -12,7 +12,7 @@ import { questionOf } from '../../../core/decide/decision.ts';
 import { checkVote } from '../../../core/decide/vote-check.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
 import { DecisionBook } from '../../../service/cell/control/decision-book.ts';
-import { followControl } from '../../../service/cell/control/follow.ts';
+import { followControl, Pace } from '../../../service/cell/control/follow.ts';
 import { readBuild, type WorkflowBuild } from '../../../service/temporal/bundle.ts';
 import { makeCurrent } from '../../../service/temporal/versions.ts';
 import { createActivityWorker, createCellWorker } from '../../../service/temporal/workers.ts';
@@ -62,11 +62,11 @@ async function buildOf(name: string): Promise<WorkflowBuild> {
   return readBuild(path);
 }
 
-async function startWorker(build: WorkflowBuild): Promise<void> {
-  const activities = {
-    ...createControlActivities({ beliefs, levels, raise: async () => ({ reason: 'no intake here' }) }),
-    verifyVote,
-  } as unknown as CellActivities;
+async function startWorker(build: WorkflowBuild, pace = new Pace(50)): Promise<void> {
+  const activities = pace.following(
+    { ...createControlActivities({ beliefs, levels, raise: async () => ({ reason: 'no intake here' }) }), verifyVote },
+    controlIdOf(cluster),
+  ) as unknown as CellActivities;
   const base = { connection, namespace: temporalNamespace, speaker, identity: build.id };
   const worker = await createCellWorker({
     ...base,
@@ -86,10 +86,10 @@ async function stopWorker(): Promise<void> {
   await last?.run;
 }
 
-function follow(build: WorkflowBuild, book: DecisionBook): () => Promise<void> {
+function follow(build: WorkflowBuild, book: DecisionBook, pace = new Pace(50)): () => Promise<void> {
   const stopping = new AbortController();
   const options = { client, cluster, queues, deployment, buildId: build.id, book, log, signal: stopping.signal };
-  const following = followControl({ ...options, askEveryMs: 50, handOverWithinMs: 300 });
+  const following = followControl({ ...options, pace, handOverWithinMs: 300 });
   return async () => {
     stopping.abort();
     await following;
@@ -101,6 +101,33 @@ const state = () => handle().query<ControlState>(controlNames.stateQuery);
 
 const until = <T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> =>
   eventually(what, () => look().catch(() => undefined), { withinMs: 60_000 });
+
+/** Somebody proposes to hide an alert, and somebody else agrees. */
+async function agreeOn() {
+  const terms = termsOf(Date.now(), { cluster });
+  await handle().signal(controlNames.orderSignal, proposalOf(terms));
+  const { incident } = await until('the proposal', async () => {
+    const now = await state();
+    return now.decisions.length === 1 && now;
+  });
+  const question = questionOf({ proposal: proposalOf(terms), control: incident, levels });
+  const asked = (await state()).questions[0];
+  expect(asked?.question).toEqual(question);
+  const vote = {
+    version: 1,
+    id: 'v1',
+    incident,
+    question: question.id,
+    questionDigest: asked?.digest ?? '',
+    choice: 'approve',
+    person: 'ben',
+    via: 'slack',
+    reason: 'not ours',
+    at: new Date().toISOString(),
+  } as const;
+  await handle().signal(controlNames.voteSignal, { vote, keyId: 'desk', signature: signature(voteBytes(vote), 'desk') });
+  return { terms, incident };
+}
 
 beforeAll(async () => {
   connection = await NativeConnection.connect({ address: temporalAddress });
@@ -135,28 +162,7 @@ describe('the control workflow on a real server', () => {
     const stopFirst = follow(first, book);
     await until('the start', async () => (await state()).incident.id === controlIdOf(cluster));
 
-    const terms = termsOf(Date.now(), { cluster });
-    await handle().signal(controlNames.orderSignal, proposalOf(terms));
-    const { incident } = await until('the proposal', async () => {
-      const now = await state();
-      return now.decisions.length === 1 && now;
-    });
-    const question = questionOf({ proposal: proposalOf(terms), control: incident, levels });
-    const asked = (await state()).questions[0];
-    expect(asked?.question).toEqual(question);
-    const vote = {
-      version: 1,
-      id: 'v1',
-      incident,
-      question: question.id,
-      questionDigest: asked?.digest ?? '',
-      choice: 'approve',
-      person: 'ben',
-      via: 'slack',
-      reason: 'not ours',
-      at: new Date().toISOString(),
-    } as const;
-    await handle().signal(controlNames.voteSignal, { vote, keyId: 'desk', signature: signature(voteBytes(vote), 'desk') });
+    const { terms, incident } = await agreeOn();
     const alert = noisyAlert({ cluster });
     await until('the list', async () => book.hiding(alert) !== undefined);
     await stopFirst();
@@ -174,5 +180,26 @@ describe('the control workflow on a real server', () => {
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect(book.hiding(alert)).toMatchObject({ terms: { id: terms.id } });
     await stopSecond();
+  });
+
+  test('loses nothing that was agreed to when it is killed: the cell looks as soon as it has checked a vote', async () => {
+    const build = await buildOf('third');
+    const pace = new Pace(3_600_000);
+    const book = new DecisionBook({ file: join(folder, 'another-book.json'), beliefs, log });
+    await handle().terminate();
+    await startWorker(build, pace);
+    const stop = follow(build, book, pace);
+    await until('the control workflow', () => {
+      pace.hurry();
+      return state();
+    });
+    const { terms } = await agreeOn();
+    await until('the list', async () => book.inForce(terms.id) !== undefined);
+    await handle().terminate('by a stranger');
+    pace.hurry();
+    await until('its return', async () =>
+      (await state()).decisions.some(({ proposal, status }) => proposal.order.terms.id === terms.id && status.state === 'active'),
+    );
+    await stop();
   });
 });
