@@ -9,7 +9,7 @@ import {
   questionOf,
   type SignedProposal,
 } from '../../core/decide/decision.ts';
-import { needsStepUp } from '../../core/decide/step-up.ts';
+import { needsStepUp, type SignIn } from '../../core/decide/step-up.ts';
 import { alertOfOrder } from '../../core/orders/incident-order.ts';
 import { signedOrderSchema } from '../../core/orders/order.schema.ts';
 import type { SignedEnd } from '../../core/orders/order.ts';
@@ -36,17 +36,18 @@ export function createControlActivities(parts: {
   /** A decision that this cell believes, by the id of its terms. */
   readonly inForce?: (decision: string) => Propose | undefined;
   /** A person's order to end something was found good: it holds here from now on, whatever becomes of the workflow that asked. */
-  readonly ended?: (end: SignedEnd) => void;
+  readonly ended?: (end: SignedEnd, signIn: SignIn | undefined) => void;
 }): ControlActivities {
   const { beliefs, levels, raise, signIns, inForce, ended } = parts;
 
-  const signedIn = async (end: SignedEnd, person: Person): Promise<Checked<{ readonly person: Person }>> => {
-    if (!signIns) return { ok: true, person };
+  const signedIn = async (end: SignedEnd, person: Person): Promise<Checked<{ readonly signIn?: SignIn | undefined }>> => {
+    if (!signIns) return { ok: true };
     const { idToken, order } = end;
     // An order that was kept back, to be given when nobody expects it, must not lean on an old sign-in.
     const isOld = idToken !== undefined && !isFresh(order.at, beliefs().now);
     const signIn = idToken === undefined || isOld ? undefined : await signIns.readToken(idToken, Date.parse(order.at));
-    return checkEndSignIn(end, person, { ended: inForce?.(order.decision), policy: signIns.policy, signIn });
+    const checked = checkEndSignIn(end, person, { ended: inForce?.(order.decision), policy: signIns.policy, signIn });
+    return checked.ok ? { ok: true, signIn } : checked;
   };
 
   return {
@@ -66,7 +67,7 @@ export function createControlActivities(parts: {
       if (isEnd(order)) {
         const signed = await signedIn(order, person);
         if (!signed.ok) return signed;
-        ended?.(order);
+        ended?.(order, signed.signIn);
         return answer;
       }
       if (order.order.kind !== 'incident.start') return answer;

@@ -20,6 +20,8 @@ export interface Beliefs {
   readonly now: number;
   /** Absent: no decision needs a sign-in. */
   readonly stepUp?: StepUp;
+  /** What the identity provider has said of who gave an order to end something. Absent: nothing. */
+  readonly signInOfEnd?: (end: SignedEnd) => SignIn | undefined;
   /** Votes that were seen here when they arrived. Absent: none were. */
   readonly seen?: (question: Question) => readonly SeenVote[];
 }

@@ -91,7 +91,7 @@ export class Decisions {
   }
 
   #end(signed: SignedEnd, who: string): void {
-    // The token has done its work: neither record nor state keeps it.
+    // Each cell and pool reads the token itself; no record keeps it.
     const { idToken: _, ...end } = signed;
     const { order } = end;
     const noun = nounOf(order);
@@ -100,7 +100,7 @@ export class Decisions {
       this.#refuse(signed, `There is no such ${noun}, or it is over.`);
       return;
     }
-    this.#model.set(order.decision, { state: 'ended', at: new Date().toISOString(), by: end });
+    this.#model.set(order.decision, { state: 'ended', at: new Date().toISOString(), by: signed });
     this.#closeQuestion(known.question);
     this.#model.record(`${noun}.ended`, `person/${order.person}`, `${who}: ${order.reason}`, {
       [noun]: order.decision,

@@ -79,7 +79,10 @@ export async function createCellControl({
         raise,
         ...(reader && { signIns: reader }),
         inForce: (id) => book.inForce(id),
-        ended: (end) => book.end(end),
+        ended: (end, signIn) => {
+          if (signIn) signIns?.noteEnd(end, signIn);
+          book.end(end);
+        },
       }),
       ...createEvidenceActivities({ beliefs, retention, keys, runOf }),
     },
@@ -107,7 +110,7 @@ async function beliefsOf(
       groups,
       stewards: evidence.stewards,
       now: Date.now(),
-      ...(signIns && { stepUp: signIns.stepUp }),
+      ...(signIns && { stepUp: signIns.stepUp, signInOfEnd: (end) => signIns.ofEnd(end) }),
       ...(votes && { seen: (question) => votes.of(question) }),
     }),
   };

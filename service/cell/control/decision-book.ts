@@ -4,7 +4,14 @@ import { kindOf, nounOf, type Propose, type ProvenDecision } from '../../../core
 import { proofOf } from '../../../core/decide/question.ts';
 import { signedEndSchema, signedProposalSchema } from '../../../core/orders/order.schema.ts';
 import type { SignedEnd } from '../../../core/orders/order.ts';
-import { type Beliefs, type Believed, type Checked, checkDecided, checkOrder } from '../../../core/orders/order-check.ts';
+import {
+  type Beliefs,
+  type Believed,
+  type Checked,
+  checkDecided,
+  checkEndSignIn,
+  checkOrder,
+} from '../../../core/orders/order-check.ts';
 import { type ActiveRestraint, type Restrainable, restraintOn } from '../../../core/orders/restraint.ts';
 import { type ActiveSuppression, hides, suppressionKey, suppressionKeyOf } from '../../../core/orders/suppression.ts';
 import { StateFile } from './state-file.ts';
@@ -88,7 +95,7 @@ export class DecisionBook {
   }
 
   /** A person's order that this cell has found good: it holds although the control workflow may be ended before it says so. */
-  end({ idToken: _, ...end }: SignedEnd): void {
+  end(end: SignedEnd): void {
     const known = this.inForce(end.order.decision);
     if (known) this.#believe({ ...this.#stored, ended: [...this.#stored.ended, { end, until: known.terms.until }] });
   }
@@ -96,7 +103,12 @@ export class DecisionBook {
   #believe({ decided, ended }: Stored): void {
     const { beliefs: ask, log, file } = this.#options;
     const beliefs = ask();
-    const ends = new Map(ended.filter((one) => isEnd(one, beliefs)).map((one) => [endedBy(one), one]));
+    const known = new Map([...this.#stored.decided, ...decided].map((one) => [idOf(one), one?.proposal?.order]));
+    const ends = new Map(
+      ended
+        .filter((one) => isEnd(one, beliefs, known.get(one?.end?.order?.decision)))
+        .map(({ end: { idToken: _, ...end }, until }) => [endedBy(end), { end, until }]),
+    );
     const believed: ProvenDecision[] = [];
     const suppressions = new Map<string, readonly ActiveSuppression[]>();
     const restraints: ActiveRestraint[] = [];
@@ -137,13 +149,17 @@ function idOf(one: ProvenDecision): string {
   return String(one?.proposal?.order?.terms?.id).slice(0, 32);
 }
 
-function endedBy({ end: { order } }: Stored['ended'][number]): string {
+function endedBy({ order }: SignedEnd): string {
   return `${nounOf(order)} ${order.decision}`;
 }
 
-/** The file and Temporal can hold anything: what cannot even be looked at is not believed. */
-function isEnd({ end, until }: Stored['ended'][number], beliefs: Beliefs): boolean {
-  return Date.parse(until) > beliefs.now && signedEndSchema.safeParse(end).success && checkOrder(end, beliefs).ok;
+/** The file and Temporal can hold anything: what cannot even be looked at is not believed. `ended`: what is in force and would end. */
+function isEnd({ end, until }: Stored['ended'][number], beliefs: Beliefs, ended: Propose | undefined): boolean {
+  if (!(Date.parse(until) > beliefs.now) || !signedEndSchema.safeParse(end).success) return false;
+  const checked = checkOrder(end, beliefs);
+  if (!checked.ok || !beliefs.stepUp) return checked.ok;
+  const { policy } = beliefs.stepUp;
+  return checkEndSignIn(end, checked.person, { ended, policy, signIn: beliefs.signInOfEnd?.(end) }).ok;
 }
 
 function checkSafely(decided: ProvenDecision, beliefs: Beliefs): Checked<Believed> {

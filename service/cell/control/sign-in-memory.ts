@@ -4,11 +4,13 @@ import type { ControlState } from '../../../core/decide/control.ts';
 import type { SignIn } from '../../../core/decide/step-up.ts';
 import type { StepUp } from '../../../core/decide/vote-check.ts';
 import { type CellKey, seal, unseal } from '../../../core/messages/sealed.ts';
+import type { SignedEnd } from '../../../core/orders/order.ts';
 import { digestOf } from '../../../core/text/digest.ts';
 import type { BookLog } from './decision-book.ts';
 import { StateFile } from './state-file.ts';
 
 const domain = 'firebreak.sign-ins.v1\n';
+const mostEnds = 500;
 
 /**
  * What the identity provider has said of the votes on decisions that stand for days, each token checked once: providers change their keys sooner
@@ -19,6 +21,8 @@ export class SignInMemory {
   readonly #stored: { readonly file: StateFile; readonly key: CellKey } | undefined;
   readonly #log: BookLog;
   #known: ReadonlyMap<string, SignIn> = new Map();
+  /** Of orders to end something, the newest last: what was ended is remembered for longer than the workflow does. */
+  #ends: ReadonlyMap<string, SignIn> = new Map();
   #down = false;
 
   constructor(options: {
@@ -31,7 +35,9 @@ export class SignInMemory {
     this.#reader = reader;
     this.#log = log;
     this.#stored = stored && { file: new StateFile(stored.file), key: stored.key };
-    this.#known = this.#read();
+    const { signIns, ends } = this.#read();
+    this.#known = new Map(Object.entries(signIns));
+    this.#ends = new Map(Object.entries(ends));
   }
 
   /** For who proves a decision: at once, from memory. */
@@ -39,8 +45,19 @@ export class SignInMemory {
     return { policy: this.#reader.policy, signInOf: (signed) => this.#known.get(keyOf(signed) ?? '') };
   }
 
-  /** Reads the tokens of what is decided and not known yet. Never rejects: what cannot be read is not believed, and asked for again. */
-  async learn({ questions }: Pick<ControlState, 'questions'>): Promise<void> {
+  /** The same of an order to end something. */
+  ofEnd({ order }: SignedEnd): SignIn | undefined {
+    return this.#ends.get(digestOf(order));
+  }
+
+  /** Its token was read, when the order was given. */
+  noteEnd({ order }: SignedEnd, signIn: SignIn): void {
+    this.#ends = new Map([...this.#ends, [digestOf(order), signIn] as const].slice(-mostEnds));
+    this.#write();
+  }
+
+  /** Reads the tokens of what is decided or ended and not known yet. Never rejects: what cannot be read is not believed, and asked for again. */
+  async learn({ questions, decisions }: Pick<ControlState, 'questions' | 'decisions'>): Promise<void> {
     const votes = questions.flatMap((asked) => (asked.status.state === 'decided' ? asked.votes : []));
     const known = new Map<string, SignIn>();
     let down = false;
@@ -54,6 +71,15 @@ export class SignInMemory {
         down = true;
       }
     }
+    for (const { status } of decisions) {
+      if (status.state !== 'ended' || status.by.idToken === undefined || this.ofEnd(status.by)) continue;
+      try {
+        const signIn = await this.#reader.readToken(status.by.idToken, Date.parse(status.by.order.at));
+        if (signIn) this.noteEnd(status.by, signIn);
+      } catch {
+        down = true;
+      }
+    }
     if (down && !this.#down)
       this.#log.warn({}, 'the identity provider cannot be asked: what was decided with a sign-in is not believed until it can');
     this.#down = down;
@@ -61,23 +87,31 @@ export class SignInMemory {
     this.#write();
   }
 
-  #read(): ReadonlyMap<string, SignIn> {
+  #read(): StoredSignIns {
     const text = this.#stored?.file.read();
-    if (!this.#stored || typeof text !== 'string') return new Map();
+    if (!this.#stored || typeof text !== 'string') return none;
     const opened = unseal(domain, text, this.#stored.key);
     if (opened.kind !== 'read' || opened.authentic !== 'yes') {
       this.#log.warn({}, 'the sign-ins that were kept are not this cell’s: they are asked for again');
-      return new Map();
+      return none;
     }
     // The MAC says that it is what was written below.
-    return new Map(Object.entries((opened.value as { readonly signIns: Readonly<Record<string, SignIn>> }).signIns));
+    return opened.value as StoredSignIns;
   }
 
   #write(): void {
-    if (!this.#stored || (this.#known.size === 0 && this.#stored.file.isEmpty)) return;
-    this.#stored.file.write(seal(domain, { signIns: Object.fromEntries(this.#known) }, this.#stored.key));
+    if (!this.#stored || (this.#known.size + this.#ends.size === 0 && this.#stored.file.isEmpty)) return;
+    const stored: StoredSignIns = { signIns: Object.fromEntries(this.#known), ends: Object.fromEntries(this.#ends) };
+    this.#stored.file.write(seal(domain, stored, this.#stored.key));
   }
 }
+
+interface StoredSignIns {
+  readonly signIns: Readonly<Record<string, SignIn>>;
+  readonly ends: Readonly<Record<string, SignIn>>;
+}
+
+const none: StoredSignIns = { signIns: {}, ends: {} };
 
 /** The same token is another one at another time. Undefined where there is none. */
 function keyOf({ vote, idToken }: SignedVote): string | undefined {

@@ -8,7 +8,7 @@ import type { QuestionCard } from '../../../core/cards/card.ts';
 import type { Vote } from '../../../core/decide/approval.ts';
 import { type ControlState, controlNames } from '../../../core/decide/control.ts';
 import { type StepUpDecision, stepUpDecisions, stepUpNonce } from '../../../core/decide/step-up.ts';
-import type { EndDecision } from '../../../core/orders/order.ts';
+import type { EndDecision, SignedEnd } from '../../../core/orders/order.ts';
 import { endDigest, type RestraintTerms } from '../../../core/orders/restraint.ts';
 import type { SuppressionTerms } from '../../../core/orders/suppression.ts';
 import type { Roster } from '../../../core/people/roster.ts';
@@ -134,11 +134,13 @@ async function choicesOf({ id }: { readonly id: string }): Promise<QuestionCard[
 const lastText = async (): Promise<string | undefined> => (await control.state()).timeline.at(-1)?.text;
 const memoryWith = (of: SignInReader, file: string, key = cellKey) =>
   new SignInMemory({ reader: of, stored: { file, key }, log });
+const withoutToken = ({ idToken: _, ...end }: SignedEnd): SignedEnd => end;
 let books = 0;
 const fileOf = () => join(folder, `book-${++books}.json`);
 
 function restraintsBy(memory: SignInMemory, now: number, file = fileOf()): DecisionBook {
-  return new DecisionBook({ file, beliefs: () => ({ ...beliefsAt(now), roster, stepUp: memory.stepUp }), log });
+  const signInOfEnd = (end: SignedEnd) => memory.ofEnd(end);
+  return new DecisionBook({ file, beliefs: () => ({ ...beliefsAt(now), roster, stepUp: memory.stepUp, signInOfEnd }), log });
 }
 
 const anything = { namespaces: ['shop'], playbook: 'p' };
@@ -254,9 +256,39 @@ describe('a freeze of the whole cluster', () => {
     expect(statusOf(await control.state(), terms)).toBe('active');
     await end((order) => token('sub-lea', nonceOf(order), Date.parse(order.at)));
     const ended = await control.until((now) => statusOf(now, terms) === 'ended', 'the end');
-    expect(JSON.stringify(ended.decisions)).not.toContain('idToken');
+    expect(JSON.stringify(lab.records)).not.toContain('idToken');
+
+    // Whoever has lea’s key and Temporal brings the order, and no sign-in.
+    const without = ended.decisions.map((one) =>
+      one.status.state === 'ended' ? { ...one, status: { ...one.status, by: withoutToken(one.status.by) } } : one,
+    );
+    await memory.learn({ ...ended, decisions: without });
+    book.update({ ...ended, decisions: without });
+    expect(book.on(anything)).toMatchObject({ terms: { id: terms.id } });
+
+    await memory.learn(ended);
     book.update(ended);
     expect(book.on(anything)).toBeUndefined();
+  });
+
+  test('has ended after a restart too, when the provider has changed its keys', async () => {
+    const ended = await control.state();
+    const [signInsFile, bookFile] = [fileOf(), fileOf()];
+    const now = await lab.clock();
+    const first = memoryWith(reader, signInsFile);
+    await first.learn(state);
+    const restraints = restraintsBy(first, now, bookFile);
+    restraints.update(state);
+    expect(restraints.on(anything)).toBeDefined();
+    await first.learn(ended);
+    restraints.update(ended);
+    const { publicKey } = await generateKeyPair('ES256');
+    const restarted = memoryWith(readerOf(await keysFile('changed-again.json', publicKey), stepUpDecisions), signInsFile);
+    const again = restraintsBy(restarted, now, bookFile);
+    // Whoever reaches Temporal sets the workflow back to before it ended.
+    await restarted.learn(state);
+    again.update(state);
+    expect(again.on(anything)).toBeUndefined();
   });
 });
 
