@@ -73,7 +73,6 @@ function versions() {
     node: process.version,
     temporalSdk: of('@temporalio/worker'),
     lmdb: of('lmdb'),
-    fastify: of('fastify'),
     bolt: of('@slack/bolt'),
     commit: commit(),
   };

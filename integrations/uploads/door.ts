@@ -1,9 +1,9 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { FirebreakError } from '../../core/errors.ts';
 import { GuardedConnections } from '../guarded-connections.ts';
+import { bind } from '../http-door.ts';
 import { makeOwnCertificate } from './own-certificate.ts';
 
 /** Where senders without any credential of ours bring one stream each. */
@@ -103,15 +103,7 @@ export async function openUploadDoor(options: {
   const connections = new GuardedConnections(server, limits);
   server.on('request', serve);
   server.on('checkContinue', serve);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-  const at = (server.address() as AddressInfo).port;
-  const origin = options.address.replace(/:0$/, `:${at}`);
+  const origin = options.address.replace(/:0$/, `:${await bind(server, { host, port })}`);
   return {
     certificateSha256: own.sha256,
     origin,

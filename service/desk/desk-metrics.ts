@@ -6,7 +6,7 @@ import { decisionKinds } from '../../core/audit/decision-events.ts';
 import { type DecisionReport, decisionReport } from '../../core/audit/decision-report.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import type { Roster } from '../../core/people/roster.ts';
-import type { Metrics } from '../process/http-door.ts';
+import type { Metrics } from '../../integrations/http-door.ts';
 
 /** What a desk finds most likely as it writes and signs: shown from the beginning. */
 const toldKinds: readonly FindingKind[] = [

@@ -22,12 +22,12 @@ import { openDatabase } from '../../integrations/database/database.ts';
 import { createIncidentIndex } from '../../integrations/database/incident-index.ts';
 import { createThreadPlaces } from '../../integrations/database/thread-places.ts';
 import { createTicketMailbox } from '../../integrations/database/ticket-mailbox.ts';
+import { answer, listenAt, type Metrics, portOf } from '../../integrations/http-door.ts';
 import { openSigner } from '../../integrations/keys/ed25519.ts';
 import type { SlackDesk } from '../../integrations/slack/desk.ts';
 import { listening } from '../config/listening.ts';
 import type { Config } from '../config/load.ts';
 import { personNames } from '../incidents/names.ts';
-import { answerOf, listenAt, type Metrics } from '../process/http-door.ts';
 import { readPublicKeys } from '../process/keys.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 import { RefusalCounts } from '../process/refusal-counts.ts';
@@ -165,10 +165,8 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     }),
   );
   await slack?.desk.open();
-  const address = server.address();
-  const port = typeof address === 'object' && address ? address.port : config.desk.listen.port;
   return {
-    url: `http://${config.desk.listen.host}:${port}`,
+    url: `http://${config.desk.listen.host}:${portOf(server)}`,
     metrics,
     createWorker: (base) =>
       createActivityWorker({
@@ -237,7 +235,7 @@ export function listenAtDesk({
     if (slack?.listener && path.startsWith('/slack/')) return slack.listener(request, response, proven);
     if (signIn && path.startsWith('/sign-in/')) return signIn.handle(request, response);
     if (inbound && path.startsWith(inboundPrefix)) return inbound.handle(request, response, proven);
-    answerOf(response)(404, 'The desk answers at /slack/events, /sign-in and /inbound.\n');
+    answer(response, { status: 404, body: 'The desk answers at /slack/events, /sign-in and /inbound.\n' });
   });
 }
 

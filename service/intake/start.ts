@@ -153,8 +153,8 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     listener.stop();
   };
   try {
-    const address = await listening('intake.listen', listen, () => server.listen(listen));
-    const url = tls === undefined ? address : address.replace(/^http:/, 'https:');
+    const port = await listening('intake.listen', listen, () => server.listen(listen));
+    const url = `${tls === undefined ? 'http' : 'https'}://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${port}`;
     const control = await startControl({
       directory: spoolDir,
       rejected: new RejectedAlerts({ spool, dispatcher, receiver, senders: gate.senders, log }),

@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import { Gauge, Registry } from 'prom-client';
+import { answerByPath, listenAt, type Metrics, statusRoutes } from '../../integrations/http-door.ts';
 import { gaugeMissingRights, lacking } from '../rbac/missing-report.ts';
-import { answerMetrics, answerOf, listenAt, type Metrics } from './http-door.ts';
 import type { RightsWatch } from './rights-watch.ts';
 import type { RefusedCalls } from './speakers.ts';
 import { countUnhandled } from './unhandled-rejections.ts';
@@ -57,17 +57,10 @@ export function listenForStatus(options: {
     contentType: registry.contentType,
     text: async () => (await Promise.all([registry.metrics(), more?.text() ?? ''])).join(''),
   };
-  return listenAt({ host, port }, (request, response) => {
-    const path = (request.url ?? '').split('?')[0];
-    const answer = answerOf(response);
-    if (path === '/healthz') return answer(200, 'ok\n');
-    if (path === '/metrics') return void answerMetrics(answer, metrics, 'The numbers cannot be read now.\n');
-    if (path !== '/readyz') return answer(404, 'Here are /healthz, /readyz and /metrics.\n');
-    const reason = whyNotReady(rights, isAtWork());
-    const said = {
-      ...(reason === undefined ? { status: 'ready' } : { status: 'not ready', reason }),
-      ...(rights && lacking(rights.missing())),
-    };
-    answer(reason === undefined ? 200 : 503, `${JSON.stringify(said)}\n`, 'application/json; charset=utf-8');
+  const routes = statusRoutes({
+    notReady: () => whyNotReady(rights, isAtWork()),
+    facts: () => rights && lacking(rights.missing()),
+    metrics,
   });
+  return listenAt({ host, port }, answerByPath(routes));
 }

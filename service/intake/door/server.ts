@@ -1,10 +1,10 @@
-import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { systemErrorCode } from '../../../core/system-error.ts';
+import { answerByPath, bind, type HttpAnswer, type Route, statusRoutes } from '../../../integrations/http-door.ts';
 import type { IntakeLog } from '../log.ts';
 import type { IntakeMetrics } from '../metrics.ts';
 import type { Receiver } from '../read/receive.ts';
 import type { SensorHealth } from '../watch/sensor-health.ts';
-import { createAlertDoor, retryAfterSeconds } from './alert-door.ts';
+import { createAlertDoor } from './alert-door.ts';
 import type { Gate } from './gate.ts';
 import type { Listener } from './listener.ts';
 
@@ -21,75 +21,39 @@ export interface IntakeServerOptions {
   readonly log: IntakeLog;
 }
 
-/** Of a body that nobody asked for. */
-const largestIgnoredBody = 1024 * 1024;
+export interface IntakeServer {
+  /** Resolves with its port. */
+  listen(at: { readonly host: string; readonly port: number }): Promise<number>;
+  /** Answers what is underway, then closes. */
+  close(): Promise<void>;
+}
 
-/** The HTTP surface of the intake: alerts have a door of their own, all else is asked seldom. Nothing that was sent is ever logged. */
-export function createIntakeServer(options: IntakeServerOptions): FastifyInstance {
-  const { listener, log } = options;
+/**
+ * The HTTP surface of the intake: alerts have a door of their own, all else is asked seldom. What it says of itself is for anyone, but the
+ * sensors: for senders that are not restricted. Nothing that was sent is ever logged.
+ */
+export function createIntakeServer(options: IntakeServerOptions): IntakeServer {
+  const { listener, metrics, notReady, log } = options;
+  const { server } = listener;
   const takesAlerts = createAlertDoor(options);
-  const server = Fastify({
-    bodyLimit: largestIgnoredBody,
-    serverFactory: (handler) => {
-      listener.server.on('request', (request, response) => {
-        if (!takesAlerts(request, response)) handler(request, response);
-      });
-      return listener.server;
-    },
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
-    // Answers what is underway, then closes.
-    forceCloseConnections: 'idle',
-    logger: false,
+  const routes = { ...statusRoutes({ notReady, metrics }), '/v1/sensors': sensorsRoute(options) };
+  const answersStatus = answerByPath(routes, (error) =>
+    log.error({ code: systemErrorCode(error) ?? 'unknown' }, 'the intake failed'),
+  );
+  server.on('request', (request, response) => {
+    if (!takesAlerts(request, response)) answersStatus(request, response);
   });
-  // Nothing here reads a body: of whatever type it is, it is not looked at.
-  server.removeAllContentTypeParsers();
-  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null));
-  server.addHook('onRequest', async (request) => {
-    request.raw.headers['content-type'] = 'application/octet-stream';
-  });
-  server.setErrorHandler((error, _request, reply) => answerError(error, reply, log));
-  server.setNotFoundHandler((_request, reply) => reply.code(404).send({ reason: 'there is nothing at this address' }));
-  addStatusRoutes(server, options);
-  return server;
+  return { listen: (at) => bind(server, at), close: () => new Promise((resolve) => server.close(() => resolve())) };
 }
 
-/** Faults of the request keep their 4xx and say what is wrong in words of ours; the rest is ours to look at. */
-function answerError(error: unknown, reply: FastifyReply, log: IntakeLog): FastifyReply {
-  const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
-  const code = systemErrorCode(error) ?? 'unknown';
-  if (status >= 400 && status < 500) {
-    return reply.code(status).send({ reason: `the request cannot be read (${code})` });
-  }
-  log.error({ code }, 'the intake failed');
-  return reply.code(503).header('retry-after', retryAfterSeconds).send({ reason: 'the intake failed; send it again' });
-}
-
-interface StatusParts {
-  readonly gate: Gate;
-  readonly metrics: IntakeMetrics;
-  readonly health: SensorHealth;
-  /** Why no alert can be taken now; undefined when it can. */
-  readonly notReady: () => string | undefined;
-}
-
-/** What the intake says of itself: alive, ready and its numbers to anyone, the sensors to senders that are not restricted. */
-function addStatusRoutes(server: FastifyInstance, { gate, metrics, health, notReady }: StatusParts): void {
-  server.get('/healthz', async () => ({ status: 'ok' }));
-  server.get('/readyz', async (_request, reply) => {
-    const reason = notReady();
-    return reason === undefined ? { status: 'ready' } : reply.code(503).send({ status: 'not ready', reason });
-  });
-  server.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
-  server.get('/v1/sensors', async (request, reply) => {
-    const admission = gate.admit({ socket: request.raw.socket, headers: request.headers });
-    if (admission.kind !== 'sender') {
-      const reason =
-        admission.kind === 'refused' ? admission.reason : 'a signature covers a body, and this has none: use a token';
-      return reply.code(401).send({ reason });
-    }
+function sensorsRoute({ gate, health }: Pick<IntakeServerOptions, 'gate' | 'health'>): Route {
+  const refused = (status: number, reason: string): HttpAnswer => ({ status, body: { reason } });
+  return ({ socket, headers }) => {
+    const admission = gate.admit({ socket, headers });
+    if (admission.kind === 'refused') return refused(401, admission.reason);
+    if (admission.kind === 'signed') return refused(401, 'a signature covers a body, and this has none: use a token');
     const { rule, node } = admission.sender;
-    if (rule.namespaces !== undefined || node !== undefined)
-      return reply.code(403).send({ reason: 'this sender sees a part only' });
-    return { sensors: health.report() };
-  });
+    if (rule.namespaces !== undefined || node !== undefined) return refused(403, 'this sender sees a part only');
+    return { status: 200, body: { sensors: health.report() } };
+  };
 }

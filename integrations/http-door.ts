@@ -1,0 +1,104 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Server as AnyServer } from 'node:net';
+import { GuardedConnections, serverLimits } from './guarded-connections.ts';
+
+/** A process's numbers, as Prometheus reads them. */
+export interface Metrics {
+  readonly contentType: string;
+  text(): Promise<string>;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** A text as it is, or what becomes JSON. */
+  readonly body: string | object;
+  /** Of a text that is not plain. */
+  readonly type?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What answers at one path; a slash at its end and a query are left aside. */
+export type Route = (request: IncomingMessage) => HttpAnswer | Promise<HttpAnswer>;
+
+export function answer(response: ServerResponse, { status, body, type, headers = {} }: HttpAnswer): void {
+  const isText = typeof body === 'string';
+  const contentType = type ?? (isText ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8');
+  response.writeHead(status, { 'content-type': contentType, ...headers }).end(isText ? body : `${JSON.stringify(body)}\n`);
+}
+
+/**
+ * Answers questions, which have no body. Whatever else is sent is not waited for: its connection ends.
+ * @param failed hears of what a route could not answer
+ */
+export function answerByPath(routes: Readonly<Record<string, Route>>, failed: (error: unknown) => void = () => {}) {
+  const named = Object.keys(routes).join(', ');
+  const answerTo = async (request: IncomingMessage): Promise<HttpAnswer> => {
+    const path = (request.url ?? '').split('?')[0]?.replace(/(?<=.)\/$/, '') ?? '';
+    const isQuestion = request.method === 'GET' || request.method === 'HEAD';
+    const route = isQuestion && Object.hasOwn(routes, path) ? routes[path] : undefined;
+    if (route) return route(request);
+    return {
+      status: 404,
+      body: { reason: `there is nothing at this address: here are ${named}` },
+      headers: isQuestion ? {} : { connection: 'close' },
+    };
+  };
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    answerTo(request)
+      .catch((error: unknown): HttpAnswer => {
+        failed(error);
+        return { status: 503, body: { reason: 'it cannot be said now' } };
+      })
+      .then((said) => answer(response, said));
+  };
+}
+
+/** What every process says of itself, to anyone: that it lives, whether it is ready, and its numbers. */
+export function statusRoutes(options: {
+  /** Why it is not; undefined when it is. */
+  readonly notReady: () => string | undefined;
+  /** What its readiness says besides. */
+  readonly facts?: () => object | undefined;
+  readonly metrics: Metrics;
+}): Readonly<Record<string, Route>> {
+  const { notReady, facts, metrics } = options;
+  return {
+    '/healthz': () => ({ status: 200, body: { status: 'ok' } }),
+    '/readyz': () => {
+      const reason = notReady();
+      const said = reason === undefined ? { status: 'ready' } : { status: 'not ready', reason };
+      return { status: reason === undefined ? 200 : 503, body: { ...said, ...facts?.() } };
+    },
+    '/metrics': async () => ({ status: 200, body: await metrics.text(), type: metrics.contentType }),
+  };
+}
+
+/** @param proven is called when the request has shown whose it is: its connection is kept then */
+export type DoorListener = (request: IncomingMessage, response: ServerResponse, proven: () => void) => void;
+
+/** Resolves when it listens, with bounds on what strangers may hold of it; rejects where it cannot. */
+export async function listenAt(at: { readonly host: string; readonly port: number }, listener: DoorListener): Promise<Server> {
+  const server = createServer(serverLimits);
+  const connections = new GuardedConnections(server);
+  server.on('request', (request, response) => listener(request, response, () => connections.prove(request)));
+  await bind(server, at);
+  return server;
+}
+
+/** Resolves with the port when it listens; rejects where it cannot. */
+export async function bind(server: AnyServer, { host, port }: { readonly host: string; readonly port: number }): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  return portOf(server);
+}
+
+export function portOf(server: AnyServer): number {
+  const address = server.address();
+  if (typeof address !== 'object' || address === null) throw new TypeError('the server does not listen at a port');
+  return address.port;
+}
