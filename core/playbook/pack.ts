@@ -1,3 +1,4 @@
+import { type ParamValue, problemOfParam, withDefault } from './params.ts';
 import type { AnyPlaybook, Playbook } from './playbook.ts';
 
 /** A playbook in a list: its body is called by the engine only, which makes what it is called with. */
@@ -28,19 +29,36 @@ export function definePack(pack: {
   readonly name: string;
   readonly version: string;
   readonly playbooks: readonly ListedPlaybook[];
+  /** What parameters are worth here where no configuration sets them, by playbook: in place of the envelopes' own defaults. */
+  readonly params?: Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
 }): Pack {
-  const { name, version, playbooks } = pack;
+  const { name, version, playbooks, params = {} } = pack;
+  const stranger = Object.keys(params).find((id) => playbooks.every((playbook) => playbook.id !== id));
+  if (stranger !== undefined) throw new TypeError(`the pack ${name} sets parameters of ${stranger}, which it does not have`);
   mustBeName(name, 'a pack');
   for (const [index, { id }] of playbooks.entries()) {
     mustBeName(id, `a playbook of the pack ${name}`);
     if (playbooks.findIndex((other) => other.id === id) < index) throw new TypeError(`the pack ${name} has two playbooks ${id}`);
   }
-  return { name, version, playbooks: playbooks.map((playbook) => ({ ...playbook, id: fullId(name, playbook) })) };
+  return { name, version, playbooks: playbooks.map((playbook) => listed(name, playbook, params[playbook.id])) };
 }
 
 function mustBeName(name: string, what: string): void {
   if (!namePattern.test(name))
     throw new TypeError(`${what} cannot be called “${name}”: small letters, digits and -, at most 40, a letter first`);
+}
+
+function listed(pack: string, playbook: ListedPlaybook, given: Readonly<Record<string, ParamValue>> = {}): ListedPlaybook {
+  const id = fullId(pack, playbook);
+  const params = { ...playbook.params };
+  for (const [name, value] of Object.entries(given)) {
+    const of = Object.hasOwn(params, name) ? params[name] : undefined;
+    if (!of) throw new TypeError(`${id} has no parameter ${name}`);
+    const problem = problemOfParam(of, value);
+    if (problem !== undefined) throw new TypeError(`${id}: its parameter ${name} cannot be ${JSON.stringify(value)}: ${problem}`);
+    params[name] = withDefault(of, value);
+  }
+  return { ...playbook, id, ...(playbook.params && { params }) };
 }
 
 /** By which a playbook is known outside of its pack. */

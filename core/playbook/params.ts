@@ -109,3 +109,8 @@ export function valuesOf(params: Params, given: Readonly<Record<string, unknown>
   };
   return Object.fromEntries(Object.entries(params).map(([name, of]) => [name, value(name, of)]));
 }
+
+/** The parameter with another default, which has been looked at: see `problemOfParam`. */
+export function withDefault(of: Param, value: ParamValue): Param {
+  return { ...of, default: value };
+}

@@ -318,6 +318,7 @@ function settingsOf(config: Config, queues: CellParts['queues']): IncidentSettin
   return {
     queues,
     playbooks: askingOf(config).playbooks.map(({ id }) => id),
+    params: config.playbooks.params,
     levels: config.incidents.levels.map(({ group, withinMinutes, page }) => ({
       group,
       withinMs: withinMinutes * 60_000,

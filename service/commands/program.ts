@@ -105,6 +105,11 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./playbooks/playbooks.ts')).registerPlaybooksCommand(program),
   },
   {
+    name: 'pack',
+    description: 'playbooks of your own, in a folder of their own',
+    register: async (program) => (await import('./pack/pack.ts')).registerPackCommand(program),
+  },
+  {
     name: 'actions',
     description: 'what a playbook can do, and the rights that it needs',
     register: async (program) => (await import('./actions.ts')).registerActionsCommand(program),

@@ -1,21 +1,18 @@
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
+import { playbooksOf } from '../config/packs.ts';
 import { quorumProblems } from '../config/playbook-problems.ts';
 import { type Role, roles } from '../config/secrets.ts';
 import { createLog } from '../process/log.ts';
 import { installLastNet } from '../process/unhandled-rejections.ts';
 import { startFirebreak } from '../run.ts';
-import { readBuild } from '../temporal/bundle.ts';
+import { workflowBuild } from '../temporal/pack-build.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { roleList } from './role-list.ts';
 
 interface RunCommandOptions extends ConfiguredOptions {
   readonly role: readonly Role[];
 }
-
-/** `npm run build` puts it beside the rooms. */
-const bundlePath = join(import.meta.dirname, '..', '..', 'workflows.bundle.js');
 
 /** `firebreak run`: the service, until it is told to stop. */
 export function registerRunCommand(program: Command): void {
@@ -32,12 +29,13 @@ export function registerRunCommand(program: Command): void {
     const log = createLog(config);
     installLastNet(log);
     // Told, and no reason not to start: what contains needs nobody's answer.
-    for (const { problem, remedy } of quorumProblems(config))
+    for (const { problem, remedy } of quorumProblems(config, playbooksOf(config)))
       log.error({ problem, remedy }, 'some questions can never be answered');
     const stopping = new Promise<'signal'>((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('signal'));
     });
-    const firebreak = await startFirebreak({ config, env: process.env, roles: role, build: readBuild(bundlePath), log });
+    const build = await workflowBuild(config);
+    const firebreak = await startFirebreak({ config, env: process.env, roles: role, build, log });
     const end = await Promise.race([stopping, firebreak.failed]);
     if (end instanceof Error) log.error({ reason: end.name }, 'a worker has ended by itself');
     else log.info({}, 'stopping: what was taken is finished first');

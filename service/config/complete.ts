@@ -3,13 +3,14 @@ import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { RetentionRules } from '../../core/evidence/evidence-retention.ts';
 import type { Roster } from '../../core/people/roster.ts';
-import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import { completeImages } from './complete/complete-images.ts';
 import { completeKubernetes, type KubernetesConfig } from './complete/complete-kubernetes.ts';
+import { type ConfiguredPack, completePacks } from './complete/complete-packs.ts';
 import { completeOnCall, onCallProblems, userGroupProblems } from './complete/complete-roster.ts';
 import { completePaging, completeTickets } from './complete/complete-tickets.ts';
 import { completeRotation } from './complete/rotation-secrets.ts';
 import type { Environment, SecretRef } from './fields.ts';
+import { playbooksOf } from './packs.ts';
 import { type PlacedProblem, playbookProblems } from './playbook-problems.ts';
 import type { FileConfig } from './schema.ts';
 import { stepUpProblems } from './sections/step-up-section.ts';
@@ -22,13 +23,24 @@ interface CodecKeyRef {
 
 type S3Config = NonNullable<FileConfig['evidence']['s3']>;
 
-type Completed = 'stateDir' | 'temporal' | 'kubernetes' | 'evidence' | 'intake' | 'desk' | 'roster' | 'audit' | 'keys' | 'trust';
+type Completed =
+  | 'stateDir'
+  | 'packs'
+  | 'temporal'
+  | 'kubernetes'
+  | 'evidence'
+  | 'intake'
+  | 'desk'
+  | 'roster'
+  | 'audit'
+  | 'keys'
+  | 'trust';
 
 /** The effective configuration: every path absolute, every default filled in, no secret in it. */
 export interface Config extends Readonly<Omit<FileConfig, Completed>> {
   readonly stateDir: string;
   /** Besides what is shipped. */
-  readonly packs: readonly { readonly playbooks: readonly AnyPlaybook[] }[];
+  readonly packs: readonly ConfiguredPack[];
   readonly temporal: {
     readonly address: string;
     readonly namespace: string;
@@ -160,13 +172,14 @@ export function completeConfig(options: {
   const { kubernetes, problems: ofKubernetes } = completeKubernetes({ file, absolute, account: options.account });
   const { schedules, delegations } = file.roster;
   const timeZoneOf = (person: string) => people.find(({ id }) => id === person)?.timeZone;
+  const packs = completePacks(file, { absolute, stateDir, problems });
   problems.push(
     ...ofKubernetes,
     ...sharedKeys(people),
     ...onCallProblems(file),
     ...userGroupProblems(file),
     ...stepUpProblems(file.stepUp, people),
-    ...playbookProblems(file),
+    ...playbookProblems(file, playbooksOf({ packs })),
   );
 
   const { s3 } = file.evidence;
@@ -174,7 +187,7 @@ export function completeConfig(options: {
   return {
     ...file,
     stateDir,
-    packs: [],
+    packs,
     temporal: {
       address: file.temporal.address ?? env.TEMPORAL_ADDRESS ?? '127.0.0.1:7233',
       namespace: file.temporal.namespace ?? env.TEMPORAL_NAMESPACE ?? 'default',

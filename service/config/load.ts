@@ -6,6 +6,7 @@ import { systemErrorCode } from '../../core/system-error.ts';
 import { accountFolder } from '../../integrations/kubernetes/kubeconfig.ts';
 import { type Config, completeConfig } from './complete.ts';
 import type { Environment } from './fields.ts';
+import { playbooksOf } from './packs.ts';
 import { type PlacedProblem, quorumProblems } from './playbook-problems.ts';
 import { type ConfigProblem, describeProblem, Lines, pathText, problemsOf } from './problems.ts';
 import { configSchema, type FileConfig } from './schema.ts';
@@ -100,13 +101,13 @@ export function checkConfig({ path, env, account = accountFolder }: ConfigSource
     return {
       ok: false,
       problems: [...problems, ...placed(known)],
-      deadEnds: unsure.has('roster') ? [] : placed(quorumProblems(rest)),
+      deadEnds: unsure.has('roster') ? [] : placed(quorumProblems(rest, playbooksOf(rest))),
       rest: { config: rest, without },
     };
   }
   const problems: PlacedProblem[] = [];
   const config = completeConfig({ file: parsed.data, path, env, account, problems });
-  const deadEnds = placed(quorumProblems(config));
+  const deadEnds = placed(quorumProblems(config, playbooksOf(config)));
   if (problems.length === 0) return { ok: true, config, deadEnds };
   return { ok: false, problems: placed(problems), deadEnds, rest: { config, without: new Set() } };
 }
@@ -116,6 +117,7 @@ const goesBy: Readonly<Record<string, readonly string[]>> = {
   roster: ['incidents', 'evidence', 'paging', 'slack', 'stepUp', 'playbooks'],
   incidents: ['roster'],
   playbooks: ['roster', 'actions'],
+  packs: ['playbooks', 'roster', 'actions', 'guardrails'],
   actions: ['playbooks'],
   forensics: ['actions', 'playbooks'],
 };

@@ -2,6 +2,7 @@ import type { ActionDeclaration } from '../../core/action/action.ts';
 import { actions as allActions } from '../../core/actions/index.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import { enabledAmong } from '../../core/playbook/pack.ts';
+import { problemOfParam } from '../../core/playbook/params.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import { playbooks as shipped } from '../../playbooks/index.ts';
 import { nearestName } from './nearest.ts';
@@ -17,7 +18,12 @@ type Checked = Pick<
 
 /** Playbooks that are not what the configuration takes them for, whom they ask, and what they cannot do as it is configured. */
 export function playbookProblems(file: Checked, playbooks: readonly AnyPlaybook[] = shipped): readonly PlacedProblem[] {
-  return [...idProblems(file, playbooks), ...groupProblems(file, playbooks), ...meansProblems(file, playbooks)];
+  return [
+    ...idProblems(file, playbooks),
+    ...paramProblems(file, playbooks),
+    ...groupProblems(file, playbooks),
+    ...meansProblems(file, playbooks),
+  ];
 }
 
 function idProblems(
@@ -62,6 +68,54 @@ function nearestId(written: string, known: readonly string[]): string | undefine
     known.flatMap((id) => id.split('/')[1] ?? []),
   );
   return bare === undefined ? undefined : known.find((id) => id.endsWith(`/${bare}`));
+}
+
+/** What is set for playbooks and does not fit. A default that names a group of nobody counts as well, where the playbook is enabled. */
+function paramProblems(file: Checked, playbooks: readonly AnyPlaybook[]): readonly PlacedProblem[] {
+  const groups = Object.keys(file.roster.groups);
+  const set = Object.entries(file.playbooks.params).flatMap(([id, values]): readonly PlacedProblem[] => {
+    const at = ['playbooks', 'params', id];
+    const playbook = playbooks.find((one) => one.id === id);
+    if (!playbook)
+      return [
+        {
+          at,
+          problem: `there is no playbook ${id}`,
+          remedy: meant(
+            id,
+            playbooks.map((one) => one.id),
+          ),
+        },
+      ];
+    const params = playbook.params ?? {};
+    return Object.entries(values).flatMap(([name, value]): readonly PlacedProblem[] => {
+      const of = Object.hasOwn(params, name) ? params[name] : undefined;
+      const known = Object.keys(params);
+      if (!of) {
+        const remedy = known.length === 0 ? `${id} has no parameters: remove it.` : meant(name, known);
+        return [{ at: [...at, name], problem: `${id} has no parameter ${name}`, remedy }];
+      }
+      const problem = problemOfParam(of, value);
+      if (problem !== undefined)
+        return [{ at: [...at, name], problem: `${JSON.stringify(value)} is no ${of.kind}`, remedy: `${problem}.` }];
+      if (of.kind !== 'group' || groups.includes(String(value))) return [];
+      return [{ at: [...at, name], problem: `the roster has no group ${value}`, remedy: meant(String(value), groups) }];
+    });
+  });
+  const left = enabledAmong(playbooks, file.playbooks.enabled).flatMap(({ id, params = {} }) =>
+    Object.entries(params).flatMap(([name, of]): readonly PlacedProblem[] => {
+      if (of.kind !== 'group' || file.playbooks.params[id]?.[name] !== undefined || groups.includes(String(of.default)))
+        return [];
+      return [
+        {
+          at: ['playbooks', 'params'],
+          problem: `${id} asks the group ${of.default} (its parameter ${name}), which the roster does not have`,
+          remedy: `Set playbooks.params, ${id}, ${name} to one of: ${groups.join(', ')}.`,
+        },
+      ];
+    }),
+  );
+  return [...set, ...left];
 }
 
 /** Groups of the roster that something asks, calls or trusts, and that are not there: nobody would ever answer. */

@@ -6,6 +6,7 @@ import { forensics } from './sections/forensics-section.ts';
 import { guardrails } from './sections/guardrails-section.ts';
 import { images } from './sections/images-section.ts';
 import { intake } from './sections/intake-section.ts';
+import { packs } from './sections/packs-section.ts';
 import { roster } from './sections/roster-section.ts';
 import { rotation } from './sections/rotation-section.ts';
 import { sensors } from './sections/sensors-section.ts';
@@ -60,6 +61,10 @@ export const configSchema = z.strictObject({
     examples: [{ listen: { host: '0.0.0.0' } }],
   }),
   log: section.log.meta({ description: 'The log on standard error.' }),
+  packs: packs.meta({
+    description: 'Playbooks of your own, besides those that are shipped: see docs/packs.md.',
+    examples: [[{ folder: 'our-playbooks', integrity: 'sha512-…' }]],
+  }),
   playbooks: section.playbooks.meta({ description: 'Which playbooks run.' }),
   keys: section.keys.meta({ description: 'Keys of the cell and of the pools.' }),
   trust: section.trust.meta({

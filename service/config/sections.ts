@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { id, listen, namespaceName, path, playbookId, secret } from './fields.ts';
+import { playbookParams } from './sections/packs-section.ts';
 
 const temporalTls = z
   .strictObject({
@@ -173,6 +174,11 @@ export const playbooks = z
           '`all`, or a list of playbook ids, `PACK/PLAYBOOK`; what is shipped is the pack `firebreak`. `firebreak/ask-about-unanswered` is always among them: a serious alert that no playbook answers is asked about.',
         examples: [['firebreak/contain-dropped-binary']],
       }),
+    params: playbookParams.meta({
+      description:
+        'Values for what playbooks leave open, by playbook and parameter; `firebreak playbooks show ID` lists them with their defaults.',
+      examples: [{ 'our-playbooks/miner': { lease: '8h' } }],
+    }),
   })
   .prefault({});
 

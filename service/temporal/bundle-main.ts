@@ -1,12 +1,16 @@
-import { dirname, extname, join } from 'node:path';
+import { cpSync } from 'node:fs';
 import { bundleWorkflows } from './bundle.ts';
+import type { PackToBundle } from './bundle-stage.ts';
 
-const [workflowsPath, outFile] = process.argv.slice(2);
+const [workflowsPath, outFile, packs = '[]'] = process.argv.slice(2);
 if (workflowsPath === undefined || outFile === undefined) {
-  console.error('usage: bundle-main WORKFLOWS OUT');
+  console.error('usage: bundle-main WORKFLOWS OUT [PACKS]');
   process.exit(2);
 }
-// From beside the workflows, wherever this file is run from: else the bundle would have it twice.
-const messagesPath = join(dirname(workflowsPath), `messages${extname(workflowsPath)}`);
-const build = await bundleWorkflows({ workflowsPath, outFile, messagesPath });
+const listed: readonly PackToBundle[] = JSON.parse(packs);
+const build = await bundleWorkflows({
+  workflowsPath,
+  outFile,
+  packs: listed.map(({ name, folder, main }) => ({ name, main, write: (to) => cpSync(folder, to, { recursive: true }) })),
+});
 console.log(`workflow bundle ${build.id}`);

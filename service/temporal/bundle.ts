@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { bundleWorkflowCode } from '@temporalio/worker';
-import { failureConverterPath } from './codec.ts';
+import { BundleStage, packagesFolder, type StagedPack } from './bundle-stage.ts';
 import { withLoopBudget } from './loop-budget.ts';
 import { mapOfPlaybooks } from './playbook-lines.ts';
 
@@ -20,25 +20,54 @@ function withSmallSourceMap(code: string, original: string): string {
   return `${bare}\n//# sourceMappingURL=data:application/json;base64,${map}\n`;
 }
 
-/** What makes every payload of a workflow a message, and takes nothing else: where this file is run from. */
-const ownMessagesPath = join(import.meta.dirname, '..', '..', 'workflows', `messages${extname(import.meta.filename)}`);
+/** Where the rooms are that this file is run with. */
+const ownRoot = join(import.meta.dirname, '..', '..');
+const extension = import.meta.filename.endsWith('.ts') ? '.ts' : '.js';
 
-/** Bundles the workflows so that the result depends on their source only, not on where it lies. Takes some seconds. */
+/**
+ * Bundles the workflows so that the result depends on their source only, not on where it lies: the same packs give the same id in any folder. Takes
+ * some seconds.
+ */
 export async function bundleWorkflows(options: {
   readonly workflowsPath: string;
   readonly outFile: string;
-  /** `workflows/messages` by the path by which the workflows import it: it remembers for them what it refused. */
-  readonly messagesPath?: string;
+  /** The folder of the rooms: `workflowsPath` is in it. Absent: where this file is run from. */
+  readonly root?: string;
+  /** Besides what is shipped. */
+  readonly packs?: readonly StagedPack[];
 }): Promise<WorkflowBuild> {
+  const { workflowsPath, outFile, root = ownRoot, packs = [] } = options;
+  const stage = new BundleStage(root, extension);
+  try {
+    return await bundleOn(stage, { workflowsPath, outFile, root, packs });
+  } finally {
+    stage.remove();
+  }
+}
+
+async function bundleOn(
+  stage: BundleStage,
+  { workflowsPath, outFile, root, packs }: Required<Parameters<typeof bundleWorkflows>[0]>,
+): Promise<WorkflowBuild> {
+  const aliases = stage.aliases(packs);
   const { code } = await bundleWorkflowCode({
-    workflowsPath: options.workflowsPath,
-    workflowInterceptorModules: [options.messagesPath ?? ownMessagesPath],
-    failureConverterPath,
+    workflowsPath: stage.pathOf(workflowsPath),
+    // What makes every payload of a workflow a message, and takes nothing else.
+    workflowInterceptorModules: [stage.pathOf(join(root, 'workflows', `messages${extension}`))],
+    failureConverterPath: stage.pathOf(join(root, 'service', 'temporal', 'failure-converter.cjs')),
     logger: { log: noLog, trace: noLog, debug: noLog, info: noLog, warn: noLog, error: noLog },
     webpackConfigHook: (config) => ({
       ...config,
+      context: stage.folder,
       mode: 'production',
       optimization: { ...config.optimization, minimize: false, moduleIds: 'named', chunkIds: 'named' },
+      resolve: {
+        ...config.resolve,
+        // Else modules would be known by their real paths again.
+        symlinks: false,
+        modules: config.resolve?.modules?.map((path) => path.replace(packagesFolder(), join(stage.folder, 'node_modules'))) ?? [],
+        alias: { ...config.resolve?.alias, ...aliases },
+      },
     }),
   });
   const text = withSmallSourceMap(withLoopBudget(code), code);
@@ -54,8 +83,8 @@ export async function bundleWorkflows(options: {
       'workflows/messages is in the workflow bundle twice: what the one refuses the workflows do not hear of from the other',
     );
   }
-  writeFileSync(options.outFile, text);
-  return readBuild(options.outFile);
+  writeFileSync(outFile, text);
+  return readBuild(outFile);
 }
 
 function noLog(): void {}

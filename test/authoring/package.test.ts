@@ -43,7 +43,7 @@ describe('what npm pack makes', () => {
       const text = readFileSync(join(folder, file), 'utf8');
       for (const [, specifier = ''] of text.matchAll(/^(?:import|export)\b[^;]*?from '([^'.][^']*)'/gm)) {
         const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
-        if (!specifier.startsWith('node:') && !builtinModules.includes(name) && !(name in dependencies))
+        if (!/^(node:|firebreak\/)/.test(specifier) && !builtinModules.includes(name) && !(name in dependencies))
           missing.add(`${name} in ${file}`);
       }
     }

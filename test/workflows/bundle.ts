@@ -11,9 +11,10 @@ const dayMs = 24 * 3_600_000;
 
 /**
  * The product's workflows in one file, or those of another entry; of all processes and runs one bundles, until a source has changed. An entry of
- * the tests' own may import the product's and what lies in its own folder.
+ * the tests' own may import the product's and what lies in its own folder. What is bundled already is taken as it is.
  */
-export function bundlePath(workflowsPath = join(root, 'workflows/index.ts')): Promise<string> {
+export async function bundlePath(workflowsPath = join(root, 'workflows/index.ts')): Promise<string> {
+  if (workflowsPath.endsWith('.js')) return workflowsPath;
   const found = bundles.get(workflowsPath) ?? bundleOnce(workflowsPath);
   bundles.set(workflowsPath, found);
   return found;
@@ -36,7 +37,7 @@ async function bundleOnce(workflowsPath: string): Promise<string> {
 
 /** Of everything that may get into a bundle or shapes it. */
 function hashOf(workflowsPath: string): string {
-  const folders = ['core', 'playbooks', 'workflows', 'service/temporal'].map((folder) => join(root, folder));
+  const folders = ['core', 'playbooks', 'workflows', 'service/packs', 'service/temporal'].map((folder) => join(root, folder));
   const entry = dirname(workflowsPath);
   if (!folders.includes(entry)) folders.push(entry);
   const files = folders.flatMap((folder) =>

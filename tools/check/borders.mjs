@@ -41,9 +41,10 @@ const knowsStandIns = 'tools/demo/processes.ts';
  * The desk, the cell and the intake may be processes of their own; the command line reaches Temporal through `incidents` only.
  */
 const serviceRooms = {
-  config: [],
+  packs: [],
+  config: ['packs'],
   process: ['config', 'rbac', 'temporal'],
-  temporal: ['config', 'process'],
+  temporal: ['config', 'packs', 'process'],
   rbac: ['config', 'process'],
   records: ['config', 'process'],
   offline: [],
@@ -52,7 +53,7 @@ const serviceRooms = {
   coverage: ['intake'],
   cell: ['config', 'process', 'temporal', 'intake', 'rbac'],
   desk: ['config', 'process', 'temporal', 'incidents', 'records'],
-  commands: ['config', 'process', 'temporal', 'incidents', 'records', 'rbac', 'offline', 'intake', 'coverage'],
+  commands: ['config', 'packs', 'process', 'temporal', 'incidents', 'records', 'rbac', 'offline', 'intake', 'coverage'],
 };
 
 /** All imports that cross a border, as `{ file, specifier, reason }`, files relative to `folder`. */

@@ -25,6 +25,7 @@ const purposes: Readonly<Record<string, string>> = {
   'service/incidents': 'Reaches incidents through Temporal, for the command line and the desk alike',
   'service/commands': 'The command line',
   'service/config': 'Reads and checks the configuration and its secrets',
+  'service/packs': 'Reads packs of playbooks: what pins them, what no playbook may have, their envelopes',
   'service/process': 'What every process has: log, keys, rights, status, trust',
   'service/temporal': 'The connection to Temporal: signed and sealed messages, workers, builds',
   'service/rbac': 'The rights of each pool as Kubernetes manifests, made from what the actions declare',

@@ -10,8 +10,8 @@ import {
 import { type AlertBatch, type IncidentNote, incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentInput } from '../../core/incident/incident-input.ts';
 import type { IncidentState } from '../../core/incident/incident-state.ts';
-import { playbooks } from '../../playbooks/index.ts';
 import { onRefusedMessages, recordRefused } from '../messages.ts';
+import { packs } from '../packs.ts';
 import { noteOn } from './notes.ts';
 import { createParts, type IncidentParts, join, runParts } from './parts.ts';
 
@@ -27,7 +27,10 @@ const stateQuery = defineQuery<IncidentState>(incidentNames.stateQuery);
  * done about it: playbooks, steps, questions, leases and records all live here.
  */
 export async function incident(input: IncidentInput): Promise<IncidentState> {
-  const parts = createParts(input, playbooks);
+  const parts = createParts(
+    input,
+    packs.flatMap(({ playbooks }) => playbooks),
+  );
   const { model, votes, remarks, followUp } = parts;
 
   setHandler(alertsSignal, (batch) => join(parts, batch));

@@ -2,10 +2,26 @@ import type { Command } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
 import { matchText } from '../../../core/playbook/match-text.ts';
 import type { AnyPlaybook } from '../../../core/playbook/playbook.ts';
+import { loadConfig } from '../../config/load.ts';
 import { playbooksOf } from '../../config/packs.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printFacts, printJson, printTable, styled } from '../output.ts';
 import { registerCoverageCommand } from './coverage.ts';
+
+interface ListOptions extends CommonOptions {
+  readonly config?: string;
+}
+
+/** With a configuration those of its packs, too. */
+function playbooksIn({ config: path }: ListOptions): readonly AnyPlaybook[] {
+  return playbooksOf(path === undefined ? {} : loadConfig({ path, env: process.env }));
+}
+
+function withPacks(command: Command): Command {
+  return withJson(
+    command.option('--config <file>', 'configuration file, for the playbooks of its packs', process.env.FIREBREAK_CONFIG),
+  );
+}
 
 function described({ id, title, on, per, priority, exclusive, uses, levels, headStart, evidenceFirst }: AnyPlaybook) {
   return {
@@ -25,11 +41,11 @@ function described({ id, title, on, per, priority, exclusive, uses, levels, head
 /** Adds `firebreak playbooks list|show|coverage`: the envelopes, which say what runs on which alert. */
 export function registerPlaybooksCommand(program: Command): void {
   const playbooks = program.command('playbooks').description('the procedures, and the alerts that they answer');
-  withExamples(withJson(playbooks.command('list').description('list all playbooks')), ['firebreak playbooks list --json']).action(
-    list,
-  );
+  withExamples(withPacks(playbooks.command('list').description('list all playbooks')), [
+    'firebreak playbooks list --json',
+  ]).action(list);
   withExamples(
-    withJson(
+    withPacks(
       playbooks
         .command('show')
         .description('show one playbook: its rules and its actions')
@@ -40,8 +56,8 @@ export function registerPlaybooksCommand(program: Command): void {
   registerCoverageCommand(playbooks);
 }
 
-function list(options: CommonOptions): void {
-  const all = playbooksOf();
+function list(options: ListOptions): void {
+  const all = playbooksIn(options);
   if (options.json) {
     printJson(all.map(described));
     return;
@@ -54,8 +70,8 @@ function list(options: CommonOptions): void {
   ]);
 }
 
-function show(id: string, options: CommonOptions): void {
-  const all = playbooksOf();
+function show(id: string, options: ListOptions): void {
+  const all = playbooksIn(options);
   const playbook = all.find((one) => one.id === id);
   if (!playbook)
     throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no playbook ${id}, only: ${all.map((one) => one.id).join(', ')}`);

@@ -1,0 +1,200 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { FirebreakError } from '../../../core/errors.ts';
+import { projectRoot } from '../../process/project-root.ts';
+
+export const runners = ['node', 'jest', 'vitest'] as const;
+
+/** What runs the tests of a pack. */
+export type Runner = (typeof runners)[number];
+
+/**
+ * Writes a pack that works: one playbook, its test, an alert of its rule. Returns the names of the files.
+ * @throws FB_ERR_CONFLICT where the folder is there.
+ */
+export function newPack(options: { readonly name: string; readonly folder: string; readonly runner: Runner }): readonly string[] {
+  const { name, folder, runner } = options;
+  if (existsSync(folder)) throw new FirebreakError('FB_ERR_CONFLICT', `${folder} is there: choose another name`);
+  const files = filesOf(name, runner);
+  for (const [file, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    writeFileSync(join(folder, file), text);
+  }
+  return Object.keys(files);
+}
+
+function filesOf(name: string, runner: Runner): Readonly<Record<string, string>> {
+  return {
+    'package.json': `${JSON.stringify(manifest(name, runner), null, 2)}\n`,
+    'tsconfig.json': `${JSON.stringify(compilerOptions, null, 2)}\n`,
+    '.gitignore': 'node_modules/\n*.tgz\n',
+    'firebreak.pack.ts': packFile(name),
+    'playbooks/miner.ts': playbook,
+    'test/miner.test.ts': testFile(runner),
+    'alerts/miner.json': `${JSON.stringify(alert, null, 2)}\n`,
+    ...(runner === 'jest' && { 'jest.config.mjs': jestConfig }),
+  };
+}
+
+/** What each runner needs besides, and how it is started. Node strips the types itself, and so does what Jest loads by `import()`. */
+const byRunner: Readonly<Record<Runner, { readonly test: string; readonly packages: Readonly<Record<string, string>> }>> = {
+  node: { test: 'node --test "test/**/*.test.ts"', packages: {} },
+  jest: {
+    test: 'node --experimental-vm-modules node_modules/jest/bin/jest.js',
+    packages: { '@swc/core': '^1.16.22', '@swc/jest': '^0.2.39', jest: '^30.5.2' },
+  },
+  vitest: { test: 'vitest run', packages: { vitest: '^4.0.0' } },
+};
+
+function manifest(name: string, runner: Runner) {
+  const { test, packages } = byRunner[runner];
+  const own = ownPackage();
+  return {
+    name,
+    version: '0.1.0',
+    private: true,
+    type: 'module',
+    files: ['firebreak.pack.ts', 'playbooks'],
+    scripts: { test, check: 'tsc -p . && firebreak pack check' },
+    devDependencies: { '@types/node': own.types, ...packages, firebreak: own.version, typescript: own.typescript },
+  };
+}
+
+/** Versions that this Firebreak is made with. */
+function ownPackage(): { readonly version: string; readonly types: string; readonly typescript: string } {
+  const { version, devDependencies: { '@types/node': types = '*', typescript = '*' } = {} } = JSON.parse(
+    readFileSync(join(projectRoot(), 'package.json'), 'utf8'),
+  ) as { readonly version: string; readonly devDependencies?: Readonly<Record<string, string>> };
+  return { version, types, typescript };
+}
+
+const compilerOptions = {
+  compilerOptions: {
+    target: 'es2023',
+    module: 'nodenext',
+    types: ['node'],
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    exactOptionalPropertyTypes: true,
+    verbatimModuleSyntax: true,
+    erasableSyntaxOnly: true,
+    allowImportingTsExtensions: true,
+    skipLibCheck: true,
+    noEmit: true,
+  },
+  include: ['firebreak.pack.ts', 'playbooks', 'test'],
+};
+
+const jestConfig = `/** Modules stay modules, and types are taken off. */
+export default {
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '\\\\.ts$': '@swc/jest' },
+};
+`;
+
+function packFile(name: string): string {
+  return `import { definePack } from 'firebreak/playbook';
+import { miner } from './playbooks/miner.ts';
+
+export default definePack({ name: '${name}', version: '0.1.0', playbooks: [miner] });
+`;
+}
+
+const playbook = `import { openTicket, quarantinePod, snapshotPodState } from 'firebreak/actions';
+import { definePlaybook, param } from 'firebreak/playbook';
+
+export const miner = definePlaybook(
+  {
+    id: 'miner',
+    title: 'Cut off a pod that mines, and ask what it is',
+    on: {
+      match: { rule: 'Detect outbound connections to common miner pool ports' },
+      // What is automatic is so from critical on.
+      minSeverity: 'critical',
+      requires: ['pod'],
+    },
+    params: { lease: param.duration('4h', { about: 'How long the pod is cut off before people are asked again.' }) },
+    uses: { quarantinePod, snapshotPodState, openTicket },
+    levels: [{ group: 'oncall', within: '15m' }],
+  },
+  async ({ alert, steps, ask, settle, verdict, params }) => {
+    const { pod, title } = alert;
+    const contained = steps.quarantinePod({ pod, lease: params.lease });
+    // What may be gone in a minute is kept while the pod is cut off. What settles is waited for, and throws nothing.
+    const kept = settle({ evidence: steps.snapshotPodState({ pod }) });
+    const quarantine = await contained;
+    await kept;
+    await settle({ ticket: steps.openTicket({ title: \`\${pod.name} mines\`, body: title, labels: ['firebreak'] }) });
+    const answer = await ask({
+      question: \`Is \${pod.name} meant to mine?\`,
+      choices: { release: 'Yes', keep: 'No, leave it cut off' },
+      plan: { release: await steps.quarantinePod.undo.plan(quarantine) },
+      onSilence: 'The pod stays quarantined.',
+    });
+    if (answer.choice === 'release') {
+      verdict('benign', \`expected, said \${answer.by.join(' and ')}\`);
+      await steps.quarantinePod.undo(quarantine, answer.approval);
+    } else if (answer.choice === 'keep') {
+      verdict('true_positive', \`not expected, said \${answer.by.join(' and ')}\`);
+    }
+  },
+);
+`;
+
+const imports: Readonly<Record<Runner, string>> = {
+  node: "import { test } from 'node:test';",
+  jest: "import { test } from '@jest/globals';",
+  vitest: "import { test } from 'vitest';",
+};
+
+function testFile(runner: Runner): string {
+  return `import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+${imports[runner]}
+import { decodeAlerts, sampleAlert } from 'firebreak/alerts';
+import { everyAnswer, simulate } from 'firebreak/testing';
+import { miner } from '../playbooks/miner.ts';
+
+const alerts = decodeAlerts(readFileSync(new URL('../alerts/miner.json', import.meta.url), 'utf8'));
+
+test('a pod that mines is cut off, and whatever people answer, nothing is left open', async () => {
+  for (const alert of alerts) {
+    const { answers, problems } = await everyAnswer(miner, alert);
+    assert.deepEqual(problems, []);
+    assert.deepEqual(answers, [
+      'release: quarantinePod, snapshotPodState, openTicket, quarantinePod given back by oncall-1 and oncall-2; benign',
+      'keep: quarantinePod, snapshotPodState, openTicket; true_positive; quarantinePod in force',
+      'silence: quarantinePod, snapshotPodState, openTicket; quarantinePod in force',
+    ]);
+  }
+});
+
+test('a shell is for another playbook', async () => {
+  const { end } = await simulate(miner, { alert: sampleAlert('falco', 'Terminal shell in container', { severity: 'critical' }) });
+  assert.equal(end, 'unmatched');
+});
+`;
+}
+
+/** As Falco sends it. */
+const alert = {
+  hostname: 'node-1',
+  priority: 'Critical',
+  rule: 'Detect outbound connections to common miner pool ports',
+  source: 'syscall',
+  tags: ['maturity_sandbox', 'host', 'container', 'network', 'mitre_impact', 'T1496'],
+  time: '2026-06-01T10:00:00.000000001Z',
+  output: '10:00:00.000000001: Critical Outbound connection to IP/Port flagged by cryptoioc.ch | port=3333 ip=203.0.113.9',
+  output_fields: {
+    'container.id': '46b9ca37a04f',
+    'container.image.repository': 'registry.example.com/shop/cart',
+    'container.name': 'cart',
+    'fd.rip': '203.0.113.9',
+    'fd.rport': 3333,
+    'k8s.ns.name': 'shop',
+    'k8s.pod.name': 'cart-5d4c9b7f6-x2x7k',
+    'proc.cmdline': 'xmrig -o pool.example.net:3333',
+    'proc.name': 'xmrig',
+    'user.name': 'app',
+  },
+};

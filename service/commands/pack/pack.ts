@@ -1,0 +1,100 @@
+import { resolve } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { FirebreakError } from '../../../core/errors.ts';
+import { describePack } from '../../packs/describe.ts';
+import { type PackFiles, type PackSource, readPack } from '../../packs/pack-files.ts';
+import { packFaults } from '../../packs/pack-rules.ts';
+import { type CommonOptions, withExamples, withJson } from '../options.ts';
+import { print, printJson, printTable } from '../output.ts';
+import { newPack, type Runner, runners } from './new-pack.ts';
+
+/** Adds `firebreak pack new|check|integrity`. */
+export function registerPackCommand(program: Command): void {
+  const pack = program.command('pack').description('playbooks of your own, in a folder of their own');
+  withExamples(
+    pack
+      .command('new')
+      .description('make the folder of a pack: a playbook, its test and an alert to try it with')
+      .argument('<name>', 'of the pack, and of the folder', packName)
+      .addOption(new Option('--runner <name>', 'what runs its tests').choices(runners).default('node')),
+    ['firebreak pack new our-playbooks', 'firebreak pack new our-playbooks --runner vitest'],
+  ).action(create);
+  withExamples(
+    withJson(
+      pack
+        .command('check')
+        .description('say what is wrong with a pack, with file and line; exit code 1 where something is')
+        .argument('[where]', 'folder, or tarball of npm pack', '.'),
+    ),
+    ['firebreak pack check', 'firebreak pack check our-playbooks-1.0.0.tgz'],
+  ).action(check);
+  withExamples(
+    withJson(
+      pack
+        .command('integrity')
+        .description('print what pins a pack in the configuration')
+        .argument('[where]', 'folder, or tarball of npm pack', '.'),
+    ),
+    ['firebreak pack integrity our-playbooks'],
+  ).action((where: string, { json }: CommonOptions) => {
+    const { integrity } = read(where);
+    if (json) printJson({ integrity });
+    else print(integrity);
+  });
+}
+
+function packName(text: string): string {
+  if (!/^[a-z][a-z0-9-]{0,39}$/.test(text) || text === 'firebreak')
+    throw new InvalidArgumentError('Small letters, digits and -, at most 40, a letter first; firebreak is taken.');
+  return text;
+}
+
+function create(name: string, { runner }: { readonly runner: Runner }): void {
+  const files = newPack({ name, folder: resolve(name), runner });
+  print(`Made ${name} with ${files.length} files. Go on with:`);
+  print(`  cd ${name} && npm install && npm test && npm run check`);
+}
+
+function read(where: string): PackFiles {
+  const path = resolve(where);
+  const source: PackSource = /\.t(ar\.)?gz$/.test(path) ? { tarball: path } : { folder: path };
+  try {
+    return readPack(source);
+  } catch (error) {
+    throw new FirebreakError('FB_ERR_NOT_FOUND', error instanceof Error ? error.message : 'the pack cannot be read');
+  }
+}
+
+function check(where: string, { json }: CommonOptions): void {
+  const files = read(where);
+  const faults = packFaults(files);
+  if (faults.length > 0) {
+    process.exitCode = 1;
+    if (json) printJson({ ok: false, faults });
+    else for (const { file, line, problem, remedy } of faults) print(`${file}:${line}: ${problem}. ${remedy}`);
+    return;
+  }
+  let pack: ReturnType<typeof describePack>['pack'];
+  try {
+    ({ pack } = describePack(files));
+  } catch (error) {
+    process.exitCode = 1;
+    const problem = error instanceof Error ? error.message : 'it cannot be read';
+    if (json) printJson({ ok: false, faults: [{ file: files.main, problem }] });
+    else print(problem);
+    return;
+  }
+  const { name, version, playbooks } = pack;
+  if (json) {
+    printJson({ ok: true, name, version, integrity: files.integrity, playbooks });
+    return;
+  }
+  print(`${name} ${version}, integrity ${files.integrity}`);
+  printTable(playbooks, [
+    { title: 'PLAYBOOK', text: ({ id }) => id },
+    { title: 'FROM', text: ({ on }) => on.minSeverity },
+    { title: 'ACTIONS', text: ({ uses }) => Object.keys(uses).join(', ') },
+    { title: 'PARAMETERS', text: ({ params = {} }) => Object.keys(params).join(', ') },
+    { title: 'TITLE', text: ({ title }) => title },
+  ]);
+}

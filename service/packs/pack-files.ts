@@ -1,0 +1,89 @@
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, posix, relative, sep } from 'node:path';
+
+/** Where a pack is: one of the three. Paths are absolute. */
+export type PackSource =
+  | { readonly folder: string }
+  /** As `npm pack` makes it. */
+  | { readonly tarball: string }
+  /** A package that is installed in `node_modules` of a folder or of one above it. Nothing is downloaded. */
+  | { readonly npm: string; readonly from: string };
+
+/** A pack as it lies on the disk: what a build is made of, and nothing of it has run yet. */
+export interface PackFiles {
+  /** Path in the pack, with `/`, → content. */
+  readonly files: ReadonlyMap<string, Buffer>;
+  /**
+   * `sha512-…` in base64. Of a tarball that of its bytes, as npm writes it; else that of paths and contents of these files: the same on every machine,
+   * however the folder is called.
+   */
+  readonly integrity: string;
+  /** The module whose default export is the pack: `firebreak.pack.ts`. */
+  readonly main: string;
+}
+
+const mains = ['firebreak.pack.ts', 'firebreak.pack.js'];
+const mostFiles = 500;
+const mostBytes = 4 * 1024 * 1024;
+
+/** @throws Error in words for who configured it. */
+export function readPack(source: PackSource): PackFiles {
+  if ('tarball' in source) {
+    const folder = mkdtempSync(join(tmpdir(), 'firebreak-pack-'));
+    try {
+      const bytes = readFileSync(source.tarball);
+      const tar = spawnSync('tar', ['-xzf', '-', '-C', folder, '--strip-components=1', '--no-same-owner'], { input: bytes });
+      if (tar.status !== 0) throw new Error(`${source.tarball} is no tarball that npm pack has made`);
+      return packIn(folder, source.tarball, `sha512-${createHash('sha512').update(bytes).digest('base64')}`);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }
+  const folder = 'folder' in source ? source.folder : installed(source);
+  return packIn(folder, folder);
+}
+
+function installed({ npm, from }: Extract<PackSource, { readonly npm: string }>): string {
+  for (let folder = from; ; folder = dirname(folder)) {
+    const found = join(folder, 'node_modules', npm);
+    if (existsSync(found)) return found;
+    if (dirname(folder) === folder) throw new Error(`the package ${npm} is not installed: run npm install ${npm} in ${from}`);
+  }
+}
+
+function packIn(folder: string, name: string, integrity?: string): PackFiles {
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw new Error(`there is no folder ${folder}`);
+  const files = new Map(
+    codeFiles(folder).map((file) => [relative(folder, file).split(sep).join(posix.sep), readFileSync(file)] as const),
+  );
+  const main = mains.find((file) => files.has(file));
+  if (main === undefined) throw new Error(`${name} has no firebreak.pack.ts: firebreak pack new makes one`);
+  if (files.size > mostFiles) throw new Error(`${name} has more than ${mostFiles} files of code`);
+  const bytes = [...files.values()].reduce((sum, { length }) => sum + length, 0);
+  if (bytes > mostBytes) throw new Error(`${name} has more than ${mostBytes} bytes of code`);
+  return { files, main, integrity: integrity ?? integrityOf(files) };
+}
+
+/** Tests and samples are no part of a pack: a change of them changes no build. */
+const notCode = /^(node_modules|test|tests|alerts)$|^\./;
+
+function codeFiles(folder: string): readonly string[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .filter(({ name }) => !notCode.test(name))
+    .flatMap((entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return codeFiles(path);
+      return entry.isFile() && /(?<!\.test|\.d)\.[jt]s$/.test(entry.name) ? [path] : [];
+    })
+    .sort();
+}
+
+function integrityOf(files: PackFiles['files']): string {
+  const hash = createHash('sha512');
+  for (const [path, content] of [...files].sort(([a], [b]) => (a < b ? -1 : 1)))
+    hash.update(`${path.length}:${path}${content.length}:`).update(content);
+  return `sha512-${hash.digest('base64')}`;
+}

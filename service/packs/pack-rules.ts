@@ -1,0 +1,200 @@
+import { stripTypeScriptTypes } from 'node:module';
+import { posix } from 'node:path';
+import { type Node, parse } from 'acorn';
+import type { PackFiles } from './pack-files.ts';
+
+/** What an author has to change before the pack is built. */
+export interface PackFault {
+  /** In the pack. */
+  readonly file: string;
+  readonly line: number;
+  /** What is wrong. */
+  readonly problem: string;
+  /** What to do. */
+  readonly remedy: string;
+}
+
+/** What a pack imports: its own files besides. */
+export const packImports = ['firebreak/playbook', 'firebreak/actions'] as const;
+
+interface Refused {
+  readonly problem: string;
+  readonly remedy: string;
+}
+
+const throughActions = 'A playbook reaches nothing but what its actions do: use an action, or define one (defineAction).';
+
+/** Names that a playbook has no use for, or that would not be the same when Temporal replays its history. */
+const globals: Readonly<Record<string, Refused>> = {
+  fetch: { problem: 'fetch reaches the network', remedy: throughActions },
+  process: {
+    problem: 'process is what the machine is like',
+    remedy: 'What may differ from one installation to the next is a parameter: params: { limit: param.number(5) }.',
+  },
+  require: { problem: 'require loads code at run time', remedy: 'Write an import at the head of the file.' },
+  eval: { problem: 'eval runs what nobody has reviewed', remedy: 'Write the code out.' },
+  Function: { problem: 'Function makes code that nobody has reviewed', remedy: 'Write the code out.' },
+  globalThis: { problem: 'globalThis reaches what a playbook must not', remedy: 'Use what the body is called with.' },
+  setTimeout: { problem: 'setTimeout is lost when a worker restarts', remedy: 'Wait with what the body is called with.' },
+  setInterval: { problem: 'setInterval is lost when a worker restarts', remedy: 'Wait with what the body is called with.' },
+  WebAssembly: { problem: 'WebAssembly runs what nobody has reviewed', remedy: 'Write the code out.' },
+};
+
+/** Members of names, as `Date.now`. */
+const members: Readonly<Record<string, Refused>> = {
+  'Date.now': {
+    problem: 'Date.now reads the clock, and another one at each replay',
+    remedy: 'Go by alert.time, which is when it happened.',
+  },
+  'Math.random': {
+    problem: 'Math.random is another number at each replay',
+    remedy: 'Choose by what the alert says, for example by alert.id.',
+  },
+};
+
+/** Everything in the code of a pack that no playbook may have, with its place. */
+export function packFaults({ files }: PackFiles): readonly PackFault[] {
+  return [...files].flatMap(([file, content]) => faultsIn(file, content.toString('utf8'), files));
+}
+
+function faultsIn(file: string, source: string, files: PackFiles['files']): readonly PackFault[] {
+  const read = parsed(file, source);
+  if ('fault' in read) return [read.fault];
+  const faults: PackFault[] = [];
+  const own = new Set<string>();
+  const add = (node: Node, refused: Refused): void => {
+    faults.push({ file, line: node.loc?.start.line ?? 1, ...refused });
+  };
+  visit(read.program, (node) => {
+    for (const name of declaredBy(node)) own.add(name);
+  });
+  visit(read.program, (node, parent) => {
+    const specifier = specifierOf(node);
+    if (specifier !== undefined) {
+      const refused = refusedImport(specifier, file, files);
+      if (refused) add(node, refused);
+    }
+    const member = memberName(node);
+    if (member !== undefined && !own.has(member.split('.')[0] ?? '') && Object.hasOwn(members, member))
+      add(node, members[member] ?? none);
+    if (isClock(node) && !own.has('Date'))
+      add(node, { problem: 'new Date() reads the clock', remedy: 'Go by alert.time: new Date(alert.time).' });
+    const name = freeName(node, parent);
+    if (name !== undefined && !own.has(name) && Object.hasOwn(globals, name)) add(node, globals[name] ?? none);
+  });
+  return faults;
+}
+
+const none: Refused = { problem: '', remedy: '' };
+
+function parsed(file: string, source: string): { readonly program: Node } | { readonly fault: PackFault } {
+  try {
+    // Types become blanks: every place stays where its author wrote it.
+    const code = file.endsWith('.ts') ? stripTypeScriptTypes(source) : source;
+    return { program: parse(code, { ecmaVersion: 'latest', sourceType: 'module', locations: true }) };
+  } catch (error) {
+    const loc: unknown = error instanceof Error && 'loc' in error ? error.loc : undefined;
+    const line = typeof loc === 'object' && loc !== null && 'line' in loc && typeof loc.line === 'number' ? loc.line : 1;
+    const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : '';
+    return {
+      fault: {
+        file,
+        line,
+        problem: `it cannot be read: ${reason}`,
+        remedy: 'Only TypeScript whose types can be taken off is read: no enum, no namespace, no parameter property.',
+      },
+    };
+  }
+}
+
+function refusedImport(specifier: string, file: string, files: PackFiles['files']): Refused | undefined {
+  if (packImports.some((name) => name === specifier)) return undefined;
+  if (!specifier.startsWith('.')) {
+    const what = specifier === '' ? 'an import whose name is worked out at run time' : `'${specifier}'`;
+    return {
+      problem: `a playbook may not import ${what}`,
+      remedy: `Import ${packImports.join(', ')} and files of the pack alone. ${throughActions}`,
+    };
+  }
+  const path = posix.join(posix.dirname(file), specifier);
+  if (path.startsWith('..')) return { problem: `'${specifier}' is outside of the pack`, remedy: 'Move the file into the pack.' };
+  return files.has(path)
+    ? undefined
+    : {
+        problem: `there is no file ${path} in the pack`,
+        remedy: 'Write the name with its ending (.ts), outside of test and alerts.',
+      };
+}
+
+function specifierOf(node: Node): string | undefined {
+  if (!/^(ImportDeclaration|ImportExpression|Export(Named|All)Declaration)$/.test(node.type)) return undefined;
+  const source = 'source' in node ? node.source : undefined;
+  if (source === null || source === undefined) return undefined;
+  return isNode(source) && 'value' in source && typeof source.value === 'string' ? source.value : '';
+}
+
+function memberName(node: Node): string | undefined {
+  if (node.type !== 'MemberExpression' || !('object' in node) || !('property' in node)) return undefined;
+  const [object, property] = [nameOf(node.object), nameOf(node.property)];
+  return object === undefined || property === undefined ? undefined : `${object}.${property}`;
+}
+
+function nameOf(node: unknown): string | undefined {
+  if (!isNode(node)) return undefined;
+  if ('name' in node && typeof node.name === 'string') return node.name;
+  return 'value' in node && typeof node.value === 'string' ? node.value : undefined;
+}
+
+function isClock(node: Node): boolean {
+  if (node.type !== 'NewExpression' || !('callee' in node) || nameOf(node.callee) !== 'Date') return false;
+  return 'arguments' in node && Array.isArray(node.arguments) && node.arguments.length === 0;
+}
+
+/** A name that is used as a value, and is no property. */
+function freeName(node: Node, parent: Node | undefined): string | undefined {
+  if (node.type !== 'Identifier') return undefined;
+  if (
+    parent?.type === 'MemberExpression' &&
+    'property' in parent &&
+    parent.property === node &&
+    'computed' in parent &&
+    !parent.computed
+  )
+    return undefined;
+  const isKey = parent !== undefined && 'key' in parent && parent.key === node && 'computed' in parent && !parent.computed;
+  const isShorthand = parent !== undefined && 'shorthand' in parent && parent.shorthand === true;
+  return isKey && !isShorthand ? undefined : nameOf(node);
+}
+
+/** Names that the file itself gives something: what is meant by them is the author's own. */
+function declaredBy(node: Node): readonly string[] {
+  if (node.type === 'VariableDeclarator' && 'id' in node) return patternNames(node.id);
+  if (/^(Function|Class)(Declaration|Expression)$|^ArrowFunctionExpression$/.test(node.type)) {
+    const own = 'id' in node ? patternNames(node.id) : [];
+    return [...own, ...('params' in node && Array.isArray(node.params) ? node.params.flatMap(patternNames) : [])];
+  }
+  return /^Import(Default|Namespace)?Specifier$/.test(node.type) && 'local' in node ? patternNames(node.local) : [];
+}
+
+function patternNames(pattern: unknown): readonly string[] {
+  if (!isNode(pattern)) return [];
+  if (pattern.type === 'Identifier') return [nameOf(pattern) ?? ''];
+  if (pattern.type === 'Property' && 'value' in pattern) return patternNames(pattern.value);
+  if (pattern.type === 'AssignmentPattern' && 'left' in pattern) return patternNames(pattern.left);
+  return childrenOf(pattern).flatMap(patternNames);
+}
+
+function visit(node: Node, see: (node: Node, parent: Node | undefined) => void, parent?: Node): void {
+  see(node, parent);
+  for (const child of childrenOf(node)) visit(child, see, node);
+}
+
+function childrenOf(node: Node): readonly Node[] {
+  return Object.values(node).flatMap((value: unknown) =>
+    Array.isArray(value) ? value.filter(isNode) : isNode(value) ? [value] : [],
+  );
+}
+
+function isNode(value: unknown): value is Node {
+  return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string' && 'start' in value;
+}

@@ -1,0 +1,67 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { FirebreakError } from '../../core/errors.ts';
+import type { ConfiguredPack } from '../config/complete/complete-packs.ts';
+import { writePack } from '../packs/describe.ts';
+import { readPack } from '../packs/pack-files.ts';
+import { readBuild, type WorkflowBuild } from './bundle.ts';
+import type { PackToBundle } from './bundle-stage.ts';
+
+const rooms = join(import.meta.dirname, '..', '..');
+const extension = extname(import.meta.filename);
+/** `npm run build` puts it beside the rooms. */
+const shippedPath = join(rooms, 'workflows.bundle.js');
+const buildMs = 300_000;
+
+/**
+ * The build that new incidents begin with: what is shipped, and the configured packs. With packs it is made once, which takes some seconds, by a process
+ * of its own, since bundling would cost this one 100 MB for good; then it is in the state directory.
+ *
+ * @throws FB_ERR_CONFIG_INVALID where a pack has changed since it was read, or cannot be bundled.
+ */
+export async function workflowBuild({
+  packs,
+  stateDir,
+}: {
+  readonly packs: readonly Pick<ConfiguredPack, 'name' | 'source' | 'integrity'>[];
+  readonly stateDir: string;
+}): Promise<WorkflowBuild> {
+  if (packs.length === 0) return readBuild(shippedPath);
+  const key = createHash('sha256');
+  // Of a checkout that is run as it stands there is no bundle: then its packs are bundled each time.
+  if (existsSync(shippedPath)) key.update(readBuild(shippedPath).id);
+  for (const { name, integrity } of packs) key.update(`\0${name}\0${integrity}`);
+  const outFile = join(stateDir, 'packs', `${key.digest('hex').slice(0, 32)}.js`);
+  if (existsSync(outFile) && existsSync(shippedPath)) return readBuild(outFile);
+  mkdirSync(join(stateDir, 'packs'), { recursive: true });
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-packs-'));
+  try {
+    const listed = packs.map(({ name, source, integrity }): PackToBundle => {
+      const files = readPack(source);
+      if (files.integrity !== integrity)
+        throw new FirebreakError('FB_ERR_CONFIG_INVALID', `the pack ${name} has changed since the configuration was read`);
+      writePack(files, join(folder, name));
+      return { name, folder: join(folder, name), main: files.main };
+    });
+    const program = join(import.meta.dirname, `bundle-main${extension}`);
+    const draft = `${outFile}.${process.pid}`;
+    const args = [program, join(rooms, 'workflows', `index${extension}`), draft, JSON.stringify(listed)];
+    await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
+      env: { PATH: process.env.PATH },
+      timeout: buildMs,
+    });
+    renameSync(draft, outFile);
+    return readBuild(outFile);
+  } catch (error) {
+    if (error instanceof FirebreakError) throw error;
+    const said = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
+    const line = said.split('\n').find((one) => /^\w*Error: /.test(one)) ?? said.slice(0, 500);
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `the packs cannot be built: ${line}`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

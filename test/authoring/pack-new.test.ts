@@ -1,0 +1,62 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { emptyProject, firebreakIn, installFirebreak, packedFirebreak, runNode } from '../package.ts';
+
+let project: string;
+beforeAll(async () => {
+  project = await emptyProject();
+});
+afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+/** As after `npm install` in it. */
+async function newPack(name: string, ...flags: readonly string[]): Promise<string> {
+  const made = await firebreakIn(project, 'pack', 'new', name, ...flags);
+  expect(made).toMatchObject({ code: 0, stderr: '' });
+  const folder = join(project, name);
+  await installFirebreak(folder, (await packedFirebreak()).tarball);
+  return folder;
+}
+
+describe('firebreak pack new', () => {
+  test('makes a folder whose test passes, whose types are right, and that nothing is wrong with', async () => {
+    const folder = await newPack('our-playbooks');
+    for (const file of ['package.json', 'firebreak.pack.ts', 'playbooks/miner.ts', 'test/miner.test.ts', 'alerts/miner.json'])
+      expect(existsSync(join(folder, file))).toBe(true);
+    const { scripts } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    expect(scripts).toEqual({ test: 'node --test "test/**/*.test.ts"', check: 'tsc -p . && firebreak pack check' });
+    const tested = await runNode(folder, '--test', 'test/**/*.test.ts');
+    expect(tested.stdout).toContain('pass 2');
+    expect(tested).toMatchObject({ code: 0 });
+    expect(await runNode(folder, 'node_modules/typescript/bin/tsc', '-p', '.')).toMatchObject({ code: 0, stdout: '' });
+    const checked = await firebreakIn(folder, 'pack', 'check');
+    expect(checked.stdout).toMatch(/^our-playbooks 0\.1\.0, integrity sha512-/);
+    expect(checked.stdout).toContain('our-playbooks/miner');
+  });
+
+  test('with Jest in place of it', async () => {
+    const folder = await newPack('for-jest', '--runner', 'jest');
+    const { scripts, devDependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    expect(scripts.test).toContain('jest');
+    expect(Object.keys(devDependencies)).toContain('@swc/jest');
+    expect(readFileSync(join(folder, 'test/miner.test.ts'), 'utf8')).toContain("from '@jest/globals'");
+    expect(await runNode(folder, 'node_modules/typescript/bin/tsc', '-p', '.')).toMatchObject({ code: 0, stdout: '' });
+  });
+
+  test('overwrites nothing, and takes no name that is none', async () => {
+    expect((await firebreakIn(project, 'pack', 'new', 'for-jest')).stderr).toContain('for-jest is there');
+    expect((await firebreakIn(project, 'pack', 'new', 'Ours!')).stderr).toContain('Small letters');
+    expect((await firebreakIn(project, 'pack', 'new', 'firebreak')).stderr).toContain('is taken');
+  });
+});
+
+test('firebreak pack check names file, line and what to do', async () => {
+  const folder = await newPack('broken');
+  const file = join(folder, 'playbooks/miner.ts');
+  writeFileSync(file, `${readFileSync(file, 'utf8')}\nexport const now = () => Date.now();\n`);
+  const { code, stdout } = await firebreakIn(folder, 'pack', 'check');
+  expect(code).toBe(1);
+  expect(stdout).toMatch(
+    /^playbooks\/miner\.ts:\d+: Date\.now reads the clock, and another one at each replay\. Go by alert\.time/,
+  );
+});

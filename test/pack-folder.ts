@@ -1,0 +1,45 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** A pack of one playbook: it quarantines a miner for as long as its parameter says. */
+export const acmeFiles: Readonly<Record<string, string>> = {
+  'package.json': '{ "name": "acme-playbooks", "version": "1.0.0", "type": "module" }\n',
+  'firebreak.pack.ts': `import { definePack } from 'firebreak/playbook';
+import { miner } from './playbooks/miner.ts';
+
+export default definePack({ name: 'acme', version: '1.0.0', playbooks: [miner] });
+`,
+  'playbooks/miner.ts': `import { quarantinePod } from 'firebreak/actions';
+import { definePlaybook, param } from 'firebreak/playbook';
+import { saying } from '../saying.ts';
+
+export const miner = definePlaybook(
+  {
+    id: 'miner',
+    title: 'Cut off a pod that mines',
+    on: { match: { rule: 'Detect crypto miners' }, minSeverity: 'high', requires: ['pod'] },
+    params: { lease: param.duration('4h'), group: param.group('oncall') },
+    uses: { quarantinePod },
+  },
+  async ({ alert, steps, note, params }) => {
+    note(saying(params.lease));
+    await steps.quarantinePod({ pod: alert.pod, lease: params.lease });
+  },
+);
+`,
+  'saying.ts': `export function saying(lease: string): string {
+  return \`for \${lease}\`;
+}
+`,
+  'test/miner.test.ts': '// no part of what is built\n',
+};
+
+/** Writes the files of a pack; undefined ones are left out. */
+export function writePackFolder(folder: string, files: Readonly<Record<string, string | undefined>> = acmeFiles): string {
+  for (const [file, text] of Object.entries(files)) {
+    if (text === undefined) continue;
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    writeFileSync(join(folder, file), text);
+  }
+  return folder;
+}

@@ -1,0 +1,50 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { readPack } from '../../service/packs/pack-files.ts';
+import type { WorkflowBuild } from '../../service/temporal/bundle.ts';
+import { workflowBuild } from '../../service/temporal/pack-build.ts';
+import { acmeFiles, writePackFolder } from '../pack-folder.ts';
+import { alertOf, type Lab, startLab } from './harness.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-workflow-packs-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Built from a folder of its own, with a state directory of its own. */
+function build(name: string, files: Readonly<Record<string, string>> = acmeFiles): Promise<WorkflowBuild> {
+  const source = { folder: writePackFolder(join(folder, name, 'pack'), files) };
+  const { integrity } = readPack(source);
+  return workflowBuild({ packs: [{ name: 'acme', source, integrity }], stateDir: join(folder, name, 'state') });
+}
+
+let first: WorkflowBuild;
+let lab: Lab;
+beforeAll(async () => {
+  first = await build('one');
+  lab = await startLab({}, 100, undefined, undefined, undefined, first.path);
+});
+afterAll(() => lab?.stop());
+
+test('the same pack gives the same build in another folder, and another one with another line', async () => {
+  expect(first.id).toMatch(/^[0-9a-f]{16}$/);
+  expect((await build(join('deep', 'er', 'two'))).id).toBe(first.id);
+  const changed = { ...acmeFiles, 'saying.ts': 'export const saying = (lease: string): string => lease;\n' };
+  expect((await build('three', changed)).id).not.toBe(first.id);
+});
+
+test('a playbook of a pack answers its alerts, with what configuration has set', async () => {
+  const incident = await lab.start([alertOf({ rule: 'Detect crypto miners', severity: 'critical' })], {
+    playbooks: ['acme/miner', 'firebreak/contain-dropped-binary'],
+    params: { 'acme/miner': { lease: '8h' } },
+  });
+  const { bodies, leases, timeline } = await incident.until(
+    ({ bodies: all }) => all.some(({ state }) => state === 'done'),
+    'the end of the body',
+  );
+  expect(bodies).toMatchObject([{ playbook: 'acme/miner', state: 'done' }]);
+  expect(leases).toMatchObject([{ action: 'quarantinePod' }]);
+  expect(timeline).toContainEqual(
+    expect.objectContaining({ kind: 'playbook.note', actor: 'playbook/acme/miner', text: 'for 8h' }),
+  );
+});
