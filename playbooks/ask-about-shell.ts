@@ -6,8 +6,8 @@ export const askAboutShell = definePlaybook(
     id: 'ask-about-shell',
     title: 'Ask whether an interactive shell in a container is expected',
     on: {
-      match: { rule: ['Terminal shell in container', 'Run shell untrusted'] },
-      minSeverity: 'low',
+      match: { rule: ['Terminal shell in container', 'Run shell untrusted', 'System user interactive'] },
+      minSeverity: 'info',
       requires: ['pod'],
     },
     uses: { snapshotPodState, quarantinePod, openTicket },

@@ -7,11 +7,7 @@ export const askAboutUnsignedImage = definePlaybook(
     title: 'Ask about a pod of an unsigned image that does what is often harmless',
     on: {
       match: {
-        rule: [
-          'Contact K8S API Server From Container',
-          'Packet socket created in container',
-          'Redirect STDOUT/STDIN to Network Connection in Container',
-        ],
+        rule: ['Contact K8S API Server From Container', 'Packet socket created in container', 'k8s_api_connection'],
       },
       minSeverity: 'low',
       requires: ['pod'],

@@ -7,12 +7,22 @@ export const ticketSensitiveRead = definePlaybook(
     title: 'File a ticket for a read of a sensitive file',
     on: {
       match: {
-        rule: ['Read sensitive file untrusted', 'Read sensitive file trusted after startup', 'Search Private Keys or Passwords'],
+        rule: [
+          'Read sensitive file untrusted',
+          'Read sensitive file trusted after startup',
+          'Directory traversal monitored file read',
+          'Create Symlink Over Sensitive Files',
+          'Create Hardlink Over Sensitive Files',
+          'Read Shell Configuration File',
+        ],
       },
       minSeverity: 'medium',
       requires: [],
     },
     per: 'workload',
+    // Also on a node, where it is mostly an agent's work.
+    priority: 1,
+    exclusive: true,
     uses: { openTicket },
   },
   async ({ alert, steps }) => {

@@ -140,6 +140,8 @@ export interface IncidentSettings {
   readonly protectedNamespaces?: readonly string[];
   /** Choices for which people are told to sign in. Absent: none. */
   readonly stepUp?: Pick<StepUpPolicy, 'reaches'>;
+  /** Actions that look and keep, and are off or have no tools: bodies go on without them. Absent: none. */
+  readonly unavailable?: readonly string[];
   /** Actions that follow each quarantine of a pod, in this order, beside the playbook. Absent: none. */
   readonly afterQuarantine?: readonly string[];
   /** What configuration has set of the parameters of playbooks, by their ids. Absent: nothing, the defaults count. */

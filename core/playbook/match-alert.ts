@@ -4,7 +4,7 @@ import { tacticId } from '../alert/mitre.ts';
 import { parseReference, placeOf } from '../cluster/image-reference.ts';
 import { digestOf } from '../text/digest.ts';
 import { globPattern, linearPattern } from '../text/linear-pattern.ts';
-import type { Match, MatchFields, OneOrMore, TextPattern } from './match.ts';
+import type { AlertPlace, Match, MatchFields, OneOrMore, TextPattern } from './match.ts';
 
 /** Whether something is so; undefined where it is not known. */
 export type Known = boolean | undefined;
@@ -135,6 +135,7 @@ function fieldTests(fields: MatchFields): readonly Test[] {
     ...severityTest(fields.severity),
     ...ofText(fields.priority, ({ priority }) => priority),
     ...ofText(fields.node, ({ node }) => node),
+    ...ofText(fields.place, placeOfAlert),
     ...ofText(fields.namespace, namespaceOf),
     ...(fields.tag === undefined ? [] : [ofList(({ tags }) => tags, textTest(fields.tag))]),
     ...techniqueTest(fields.technique),
@@ -186,6 +187,14 @@ function tacticTest(tactics: MatchFields['tactic']): readonly Test[] {
       (id) => wanted.has(id),
     ),
   ];
+}
+
+/** What happened in a container whose pod nobody knows did not happen on its node. */
+function placeOfAlert({ pod, workload, container, node }: MatchedAlert): AlertPlace | undefined {
+  if (pod) return 'pod';
+  if (container) return undefined;
+  if (workload) return 'workload';
+  return node === undefined ? 'cluster' : 'node';
 }
 
 function namespaceOf({ pod, workload, apiRequest }: MatchedAlert): string | undefined {

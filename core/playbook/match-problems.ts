@@ -5,7 +5,7 @@ import { isTimeZone } from '../people/local-time.ts';
 import { globPattern, linearPattern } from '../text/linear-pattern.ts';
 import { isObject } from '../text/plain-json.ts';
 import { durationMs, isDuration } from './duration.ts';
-import type { Match } from './match.ts';
+import { alertPlaces, type Match } from './match.ts';
 
 const textFields = ['rule', 'sensor', 'priority', 'tag', 'node', 'namespace'] as const;
 const groups = {
@@ -15,6 +15,7 @@ const groups = {
 } as const;
 const otherFields = [
   'severity',
+  'place',
   'technique',
   'tactic',
   'labels',
@@ -65,6 +66,7 @@ function fieldProblems(field: string, value: unknown, place: string, depth: numb
   }
   if (field === 'severity')
     return oneOf(value, place, (one) => severities.some((severity) => severity === one), severities.join(', '));
+  if (field === 'place') return oneOf(value, place, (one) => alertPlaces.some((known) => known === one), alertPlaces.join(', '));
   if (field === 'technique')
     return oneOf(value, place, (one) => /^T\d{4}(\.\d{3})?$/i.test(one), 'ids such as T1059 or T1059.004');
   if (field === 'tactic')

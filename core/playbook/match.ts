@@ -38,6 +38,10 @@ export function regex(pattern: string, options: { readonly ignoreCase?: true } =
   return { regex: pattern, ...options };
 }
 
+/** What an alert is about. */
+export const alertPlaces = ['pod', 'workload', 'node', 'cluster'] as const;
+export type AlertPlace = (typeof alertPlaces)[number];
+
 /** What is counted together. */
 export type MatchPer = 'pod' | 'workload' | 'node' | 'cluster';
 
@@ -55,6 +59,8 @@ export interface MatchFields {
   /** ATT&CK tactic, by its id or its name: `TA0006`, `credential_access`. */
   readonly tactic?: OneOrMore<string>;
   readonly node?: OneOrMore<TextPattern>;
+  /** What it is about: a pod, a workload as a whole, a node outside of all pods, or nothing of these. Not known of a container whose pod nobody knows. */
+  readonly place?: OneOrMore<AlertPlace>;
   /** Of the pod, the workload, or what a request to the API server is about. */
   readonly namespace?: OneOrMore<TextPattern>;
   /** Only where the cluster itself has told which workload it is. */

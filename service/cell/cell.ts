@@ -19,6 +19,7 @@ import { createSubjectResolver } from '../../integrations/kubernetes/watch/resol
 import { followUpOf } from '../config/complete/complete-tickets.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
+import { unavailableActions } from '../config/unavailable.ts';
 import { createLateGateway, type LateGateway } from '../intake/send/late-gateway.ts';
 import { temporalGateway } from '../intake/send/temporal-gateway.ts';
 import { type Intake, startIntake } from '../intake/start.ts';
@@ -331,5 +332,6 @@ function settingsOf(config: Config, queues: CellParts['queues']): IncidentSettin
     lingerMs: config.incidents.lingerSeconds * 1_000,
     maxBodies: config.incidents.maxBodies,
     ...(afterQuarantine.length > 0 && { afterQuarantine }),
+    unavailable: unavailableActions(config),
   };
 }

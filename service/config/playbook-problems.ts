@@ -8,6 +8,7 @@ import { playbooks as shipped } from '../../playbooks/index.ts';
 import { nearestName } from './nearest.ts';
 import type { ConfigProblem } from './problems.ts';
 import type { FileConfig } from './schema.ts';
+import { isUnavailable } from './unavailable.ts';
 
 export type PlacedProblem = Omit<ConfigProblem, 'line' | 'path'> & { readonly at: readonly PropertyKey[] };
 
@@ -154,11 +155,13 @@ function meansProblems(file: Checked, playbooks: readonly AnyPlaybook[]): readon
   const optIn: readonly string[] = actions.optIn;
   const isOn = ({ name }: ActionDeclaration): boolean => optIn.includes(name);
   const used = enabledAmong(playbooks, file.playbooks.enabled).flatMap(({ id, uses }) =>
-    Object.values(uses).map((action) => ({
-      action,
-      at: ['playbooks', 'enabled'],
-      who: `the playbook ${id} uses ${action.name}`,
-    })),
+    Object.values(uses)
+      .filter((action) => !isUnavailable(action, file))
+      .map((action) => ({
+        action,
+        at: ['playbooks', 'enabled'],
+        who: `the playbook ${id} uses ${action.name}`,
+      })),
   );
   const turnedOn = allActions.flatMap((action) => {
     const index = optIn.indexOf(action.name);

@@ -3,6 +3,7 @@ import { actions } from '../../core/actions/index.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import { enabledPlaybooks, type Packed, playbooksOf } from '../config/packs.ts';
+import { isUnavailable } from '../config/unavailable.ts';
 
 /** The actions that playbooks use, in the order of the list: what is not used needs no right. */
 function actionsUsedBy(playbooks: readonly AnyPlaybook[]): readonly ActionDeclaration[] {
@@ -26,9 +27,9 @@ export function actionsOfPlaybooks(ids?: readonly string[], config?: Packed): re
 
 /** What a configuration enables: the actions of its playbooks, and those that it turns on besides. */
 export function enabledActions(
-  config: Parameters<typeof enabledPlaybooks>[0] & { readonly actions: { readonly optIn: readonly string[] } },
+  config: Parameters<typeof enabledPlaybooks>[0] & Parameters<typeof isUnavailable>[1],
 ): readonly ActionDeclaration[] {
-  const used = actionsUsedBy(enabledPlaybooks(config));
+  const used = actionsUsedBy(enabledPlaybooks(config)).filter((action) => !isUnavailable(action, config));
   return actions.filter((action) => used.includes(action) || config.actions.optIn.includes(action.name));
 }
 

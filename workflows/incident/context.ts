@@ -17,6 +17,7 @@ import {
 import { redactSecrets } from '../../core/text/redact.ts';
 import { stepFailure } from '../calls.ts';
 import type { Questions } from '../questions/questions.ts';
+import { StepFailure } from '../step-failure.ts';
 import { afterQuarantine } from '../steps/after-quarantine.ts';
 import { EvidenceFirst } from '../steps/evidence-first.ts';
 import type { Leases } from '../steps/leases.ts';
@@ -184,7 +185,16 @@ function stepFor({
 }) {
   const { engine, leases } = parts;
   const { name } = declaration;
+  const { model } = parts;
+  const isOff = onlyLooks(declaration) && model.settings.unavailable?.includes(name) === true;
+  /** Asked of nobody: the pool that would do it need not be there. */
+  const goWithout = async (): Promise<never> => {
+    const text = `${declaration.title}: not done, since ${name} is off or has no tools`;
+    model.record('step.unavailable', `playbook/${caller.playbook}`, text, { action: name });
+    throw new StepFailure('FB_ERR_REFUSED', text);
+  };
   const call = (options: LeaseOptions, approval?: Approval) => {
+    if (isOff) return goWithout();
     const { lease, onExpiry, ...input } = options;
     const order: StepOrder = {
       caller,

@@ -1,5 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { captureProcesses, cutConnections, quarantinePod } from '../../../core/actions/index.ts';
+import {
+  captureProcesses,
+  checkpointContainer,
+  cutConnections,
+  killProcess,
+  quarantinePod,
+} from '../../../core/actions/index.ts';
 import { type AnyPlaybook, definePlaybook } from '../../../core/playbook/playbook.ts';
 import { playbooks as shipped } from '../../../playbooks/index.ts';
 import { playbookProblems, quorumProblems } from '../../../service/config/playbook-problems.ts';
@@ -70,13 +76,7 @@ describe('is refused, with its place and what to do', () => {
       'evidence.stewards.0',
       'Name one of',
     ],
-    [
-      'an action without its tools',
-      {},
-      [playbook('a', { uses: { captureProcesses } })],
-      'playbooks.enabled',
-      'forensics.toolsImage',
-    ],
+    ['an action without its tools', {}, [playbook('a', { uses: { killProcess } })], 'playbooks.enabled', 'forensics.toolsImage'],
     [
       'an action that is turned on without its tools',
       { actions: { optIn: ['cutConnections'] } },
@@ -102,9 +102,9 @@ describe('is refused, with its place and what to do', () => {
 test('what is shipped is not refused, and nothing is asked of a playbook that does not run', () => {
   expect(playbookProblems(fileWith({}))).toEqual([]);
   expect(quorumProblemsOf(fileWith({}))).toEqual([]);
-  const off = playbook('off', { levels: [{ group: 'nobody', within: '15m' }], uses: { captureProcesses } });
+  const off = playbook('off', { levels: [{ group: 'nobody', within: '15m' }], uses: { killProcess } });
   expect(playbookProblems(fileWith({ playbooks: { enabled: ['on'] } }), [playbook('on'), off])).toEqual([]);
-  expect(playbookProblems(fileWith({ forensics: { toolsImage } }), [playbook('a', { uses: { captureProcesses } })])).toEqual([]);
+  expect(playbookProblems(fileWith({ forensics: { toolsImage } }), [playbook('a', { uses: { killProcess } })])).toEqual([]);
 });
 
 function quorumProblemsOf(file: ReturnType<typeof fileWith>, playbooks: readonly AnyPlaybook[] = shipped) {
@@ -137,4 +137,12 @@ describe('questions that can never be answered as they need it are told', () => 
       { problem: expect.stringMatching(/^only ada can answer in oncall, .*: asked by narrow$/) },
     ]);
   });
+});
+
+test('evidence that cannot be kept as it is configured stops no playbook', () => {
+  const keeps = playbook('keeps', { uses: { captureProcesses, checkpointContainer } });
+  expect(playbookProblems(fileWith({}), [keeps])).toEqual([]);
+  expect(playbookProblems(fileWith({ actions: { optIn: ['checkpointContainer'] } }), [keeps])).toMatchObject([
+    { problem: expect.stringContaining('checkpointContainer is turned on'), remedy: expect.stringContaining('toolsImage') },
+  ]);
 });

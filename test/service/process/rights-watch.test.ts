@@ -59,11 +59,11 @@ test('which right is missing for which action is said before an attacker is ther
   answers.now = noPatch;
   await rights.look();
   await rights.look();
-  expect(said()).toEqual([[warn, 'patch pods', ['quarantinePod']]]);
-  expect(rights.missing().get('cell')).toEqual([{ right: 'patch pods', neededBy: ['quarantinePod'] }]);
+  expect(said()).toEqual([[warn, 'patch pods', ['quarantinePod', 'quarantineWorkload']]]);
+  expect(rights.missing().get('cell')).toEqual([{ right: 'patch pods', neededBy: ['quarantinePod', 'quarantineWorkload'] }]);
   answers.now = all;
   await rights.look();
-  expect(said()).toEqual([[info, 'patch pods', ['quarantinePod']]]);
+  expect(said()).toEqual([[info, 'patch pods', ['quarantinePod', 'quarantineWorkload']]]);
   expect(rights.missing().get('cell')).toEqual([]);
 });
 
@@ -117,7 +117,7 @@ test('a probe is answered 503 with the reason until the pool is at work with all
     expect((await ask('/metrics'))[1]).not.toContain('firebreak_missing_rights{');
     answers.now = noPatch;
     await rights.look();
-    const missingRights = { cell: [{ right: 'patch pods', neededBy: ['quarantinePod'] }] };
+    const missingRights = { cell: [{ right: 'patch pods', neededBy: ['quarantinePod', 'quarantineWorkload'] }] };
     expect(await ready()).toEqual([503, { status: 'not ready', reason: 'rights are missing: cell', missingRights }]);
     expect((await ask('/metrics'))[1]).toMatch(/^firebreak_at_work 1[\s\S]*^firebreak_missing_rights{pool="cell"} 1$/m);
     answers.now = all;

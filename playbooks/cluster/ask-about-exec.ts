@@ -1,0 +1,41 @@
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { unhurried } from '../fragments/asked.ts';
+import { answering, askToQuarantine, keepVolatile } from '../fragments/pod.ts';
+
+export const askAboutExec = definePlaybook(
+  {
+    id: 'ask-about-exec',
+    title: 'Ask about somebody who runs commands in a pod by the Kubernetes API',
+    on: {
+      match: {
+        rule: [
+          'Exec into pod',
+          'Attach to pod',
+          'Ephemeral container added',
+          'Port forward to pod',
+          'Credentials read by exec',
+          'Attach/Exec Pod',
+          'EphemeralContainers Created',
+          'port-forward',
+        ],
+      },
+      minSeverity: 'low',
+      requires: ['pod'],
+    },
+    uses: answering,
+    levels: unhurried,
+  },
+  async (context) => {
+    const { alert, skip } = context;
+    const who = alert.apiRequest?.account ?? alert.process?.user ?? 'somebody';
+    if (alert.severity === 'low') skip(`On record, and nobody is asked: ${who} did what many do to find a fault.`);
+    await keepVolatile(context);
+    // Whoever the API server names as the one who did it may not decide on it: see `actors`.
+    await askToQuarantine(context, {
+      question: `Does somebody other than ${who} know why they were in ${alert.pod.name}? ${alert.title}`,
+      expected: 'Yes, I know of it',
+      ticket: 'Commands were run in a pod',
+      todo: `If it was not ${who} at the keyboard, their credentials are stolen: end them at the identity provider, since this pod is only where they were seen. Look in the audit log for all that this account did today.`,
+    });
+  },
+);

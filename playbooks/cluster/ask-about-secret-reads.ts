@@ -1,0 +1,49 @@
+import { openTicket } from '../../core/actions/index.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { unhurried } from '../fragments/asked.ts';
+import { fileTicket } from '../fragments/words.ts';
+
+export const askAboutSecretReads = definePlaybook(
+  {
+    id: 'ask-about-secret-reads',
+    title: 'Ask about an account that reads Secrets, all of them or many',
+    on: {
+      match: {
+        rule: [
+          'Secrets of all namespaces listed',
+          'Secrets listed',
+          'Credentials in a ConfigMap',
+          'K8s Secret Get Successfully',
+          'K8s Secret Get Unsuccessfully Tried',
+          'Create/Modify Configmap With Private Credentials',
+        ],
+      },
+      minSeverity: 'medium',
+      requires: [],
+    },
+    per: 'workload',
+    uses: { openTicket },
+    levels: unhurried,
+  },
+  async (context) => {
+    const { alert, ask, verdict } = context;
+    const who = alert.apiRequest?.account ?? alert.process?.user ?? 'an account';
+    const answer = await ask({
+      question: `Is ${who} meant to see these Secrets? ${alert.title}`,
+      choices: { expected: 'Yes, that is its work', stolen: 'No, take them for read' },
+      harmless: ['expected'],
+      onSilence: 'Nothing is done. A ticket is filed.',
+    });
+    if (answer.choice === 'expected') {
+      verdict('benign', `expected, said ${answer.by.join(' and ')}`);
+      return;
+    }
+    if (answer.choice === 'stolen') verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
+    await fileTicket(context, {
+      title: answer.choice === 'stolen' ? `Secrets were read by ${who}` : `Secrets were read by ${who}, and nobody has said why`,
+      lines: [
+        'Take the account’s right to list Secrets away (`kubectl auth can-i --list --as ACCOUNT` shows what it has), end its tokens, then rotate what it saw: `firebreak` rotates for one pod at a time, from that pod’s incident.',
+      ],
+    });
+  },
+);

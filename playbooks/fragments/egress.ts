@@ -1,0 +1,28 @@
+import type { blockEgress } from '../../core/actions/index.ts';
+import type { PlaybookContext } from '../../core/playbook/playbook.ts';
+import { addressesIn } from './words.ts';
+
+type Blocking = PlaybookContext<{ readonly blockEgress: typeof blockEgress }, never>;
+
+/** Asks whether the addresses that the alert names are closed to all pods of the workload: the next replica is as open to them as this one was. */
+export async function askToBlock({
+  alert,
+  steps,
+  ask,
+  settle,
+}: Pick<Blocking, 'alert' | 'steps' | 'ask' | 'settle'>): Promise<void> {
+  const { workload } = alert;
+  const to = addressesIn(alert);
+  if (workload === undefined || workload.guessed || to.length === 0) return;
+  const { kind, namespace, name } = workload;
+  const input = { workload: { kind, namespace, name }, to: [...to] };
+  const { planned } = await settle({ planned: steps.blockEgress.plan(input) });
+  if (!planned.ok) return;
+  const answer = await ask({
+    question: `Shall all pods of ${namespace}/${name} be kept from ${to.join(', ')}?`,
+    choices: { block: 'Yes', leave: 'No, they need it' },
+    plan: { block: planned.value },
+    onSilence: 'The other pods may go on to reach it.',
+  });
+  if (answer.choice === 'block') await steps.blockEgress({ ...input, lease: '24h' }, answer.approval);
+}

@@ -1,0 +1,28 @@
+import type { collectNodeInfo, cordonNode } from '../../core/actions/index.ts';
+import type { PlaybookContext } from '../../core/playbook/playbook.ts';
+
+type NodeSteps = PlaybookContext<
+  { readonly collectNodeInfo: typeof collectNodeInfo; readonly cordonNode: typeof cordonNode },
+  never
+>;
+
+/** After a pod that may have got out: keeps what is known of its node, and asks whether new pods are kept from it. Nothing where the node is not known. */
+export async function askAboutItsNode({
+  alert,
+  steps,
+  ask,
+  settle,
+}: Pick<NodeSteps, 'alert' | 'steps' | 'ask' | 'settle'>): Promise<void> {
+  const { node } = alert;
+  if (node === undefined) return;
+  await settle({ node: steps.collectNodeInfo({ node }) });
+  const { planned } = await settle({ planned: steps.cordonNode.plan({ node }) });
+  if (!planned.ok) return;
+  const answer = await ask({
+    question: `Shall new pods be kept from ${node}, where it may have got out?`,
+    choices: { cordon: 'Yes', leave: 'No, the node is sound' },
+    plan: { cordon: planned.value },
+    onSilence: 'The node goes on as it is.',
+  });
+  if (answer.choice === 'cordon') await steps.cordonNode({ node, lease: '24h' }, answer.approval);
+}

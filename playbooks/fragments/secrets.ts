@@ -1,0 +1,63 @@
+import type { listReachableSecrets } from '../../core/actions/index.ts';
+import type { PlaybookContext } from '../../core/playbook/playbook.ts';
+import type { PodQuestion, removing } from './pod.ts';
+import { fileTicket } from './words.ts';
+
+type Rotating = PlaybookContext<typeof removing & { readonly listReachableSecrets: typeof listReachableSecrets }, 'pod'>;
+
+/** What the pod could have read, in words; what is not known is said too. */
+export async function reachableText({ alert, steps, settle }: Pick<Rotating, 'alert' | 'steps' | 'settle'>): Promise<string> {
+  const { reach } = await settle({ reach: steps.listReachableSecrets({ pod: alert.pod }) });
+  if (!reach.ok) return `What it could read is not known: ${reach.reason}.`;
+  const { secrets, wide } = reach.value.output;
+  const named = [...secrets.map(({ secret }) => secret), ...wide];
+  return named.length > 0 ? `It could read: ${named.slice(0, 30).join(', ')}.` : 'It could read no Secret of the cluster.';
+}
+
+/**
+ * Asks whether it is expected; else quarantines the pod, and where people want it ends what it may have read. A quarantine alone ends no credential: what was
+ * read is used from elsewhere.
+ */
+export async function askToRotate(context: Rotating, { question, expected, ticket, todo }: PodQuestion): Promise<void> {
+  const { alert, steps, ask, settle, verdict } = context;
+  const { pod } = alert;
+  const reach = await reachableText(context);
+  const plans = await settle({
+    quarantine: steps.quarantinePod.plan({ pod }),
+    rotate: steps.rotateSecret.plan({ suspect: pod }),
+  });
+  const choices = { expected, look: 'Leave it as it is, and look into it' };
+  const shared = {
+    question: `${question} ${reach}`,
+    harmless: ['expected'],
+    onSilence: 'Nothing is done. A ticket is filed.',
+  } as const;
+  const quarantine = plans.quarantine.ok ? plans.quarantine.value : undefined;
+  const rotate = plans.rotate.ok && plans.rotate.value.changes.length > 0 ? plans.rotate.value : undefined;
+  const answer = !quarantine
+    ? await ask({ ...shared, choices })
+    : !rotate
+      ? await ask({ ...shared, choices: { ...choices, quarantine: 'No' }, plan: { quarantine } })
+      : await ask({
+          ...shared,
+          choices: { ...choices, quarantine: 'No', rotate: 'No, and it may have read them' },
+          plan: { quarantine, rotate: [quarantine, rotate] },
+        });
+  if (answer.choice === 'expected') {
+    verdict('benign', `expected, said ${answer.by.join(' and ')}`);
+    return;
+  }
+  if (answer.choice !== 'silence') verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
+  if (answer.choice === 'quarantine') await steps.quarantinePod({ pod, lease: '4h' }, answer.approval);
+  if (answer.choice === 'rotate') {
+    await steps.quarantinePod({ pod, lease: '4h' }, answer.approval);
+    await steps.rotateSecret({ suspect: pod }, answer.approval);
+  }
+  const done = {
+    silence: 'Nobody answered: nothing was done.',
+    look: 'It is to be looked into: nothing was done.',
+    quarantine: 'The pod was quarantined. Nothing was rotated: what it read stays valid.',
+    rotate: 'The pod was quarantined, and what could be rotated was.',
+  };
+  await fileTicket(context, { title: ticket, lines: [done[answer.choice], reach, todo] });
+}

@@ -1,0 +1,33 @@
+import type { openTicket } from '../../core/actions/index.ts';
+import type { Alert } from '../../core/alert/alert.ts';
+import type { PlaybookContext } from '../../core/playbook/playbook.ts';
+
+/** `shop/cart-1`, else the workload, the node or the cluster that it is about. */
+export function placeName({ pod, workload, node, cluster }: Alert): string {
+  if (pod) return `${pod.namespace}/${pod.name}`;
+  return workload ? `${workload.namespace}/${workload.name}` : (node ?? cluster);
+}
+
+/** What ran, as far as the sensor says: its name, else nothing that could be named. */
+export function programOf({ process }: Alert): string {
+  return process?.name ?? 'a process';
+}
+
+/** Addresses that the alert names. */
+export function addressesIn({ observables }: Alert): readonly string[] {
+  return [...new Set(observables.flatMap(({ type, value }) => (type === 'ip' ? [value] : [])))].slice(0, 16);
+}
+
+/** A ticket about the alert: where, what was seen and by which command, and the lines that the playbook adds. */
+export async function fileTicket(
+  { alert, steps }: Pick<PlaybookContext<{ openTicket: typeof openTicket }, never>, 'alert' | 'steps'>,
+  { title, lines }: { readonly title: string; readonly lines: readonly string[] },
+): Promise<void> {
+  const command = alert.process?.commandLine;
+  const seen = [alert.title, ...(command === undefined ? [] : [`Command line: ${command}`]), ...lines];
+  await steps.openTicket({
+    title: `${title}: ${placeName(alert)}`.slice(0, 256),
+    body: seen.join('\n\n'),
+    labels: ['firebreak', alert.severity],
+  });
+}

@@ -1,0 +1,49 @@
+import { listReachableSecrets } from '../../core/actions/index.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { urgent } from '../fragments/asked.ts';
+import { containAtOnce, keepVolatile, removing } from '../fragments/pod.ts';
+import { policiesAbout } from '../fragments/policies.ts';
+import { askToRotate } from '../fragments/secrets.ts';
+import { programOf } from '../fragments/words.ts';
+
+export const askAboutCredentialSearch = definePlaybook(
+  {
+    id: 'ask-about-credential-search',
+    title: 'Ask about a search for keys and credentials, and rotate what could be found',
+    on: {
+      match: {
+        any: [
+          {
+            rule: [
+              'Search Private Keys or Passwords',
+              'Find AWS Credentials',
+              'Read ssh information',
+              'Read environment variable from /proc files',
+              'k8s_cert_theft',
+              'proc_mem_access',
+            ],
+          },
+          policiesAbout('credentials'),
+        ],
+      },
+      minSeverity: 'medium',
+      requires: ['pod'],
+    },
+    uses: { ...removing, listReachableSecrets },
+    levels: urgent,
+  },
+  async (context) => {
+    const { alert } = context;
+    const words = {
+      question: `Is ${programOf(alert)} in ${alert.pod.name} meant to look for keys and credentials?`,
+      ticket: 'A search for credentials',
+      todo: 'Keys of clouds, registries and other systems are no Secrets of the cluster: whoever issued them has to end them. Look in their logs for a use from elsewhere.',
+    };
+    if (alert.severity === 'critical') {
+      await containAtOnce(context, words);
+      return;
+    }
+    await keepVolatile(context);
+    await askToRotate(context, { ...words, expected: 'Yes, a scanner or a backup of ours' });
+  },
+);

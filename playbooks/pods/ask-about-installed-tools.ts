@@ -1,0 +1,59 @@
+import { restartWorkload, snapshotFilesystem } from '../../core/actions/index.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { unhurried } from '../fragments/asked.ts';
+import { answering, askToQuarantine, keepVolatile } from '../fragments/pod.ts';
+import { policiesAbout } from '../fragments/policies.ts';
+import { programOf } from '../fragments/words.ts';
+
+export const askAboutInstalledTools = definePlaybook(
+  {
+    id: 'ask-about-installed-tools',
+    title: 'Ask about packages and tools that are brought into a running container',
+    on: {
+      match: {
+        any: [
+          {
+            rule: [
+              'Launch Package Management Process in Container',
+              'Launch Ingress Remote File Copy Tools in Container',
+              'Update Package Repository',
+              'Write below rpm database',
+              'Decoding Payload in Container',
+              'Network Tool Executed During NPM Package Install',
+            ],
+          },
+          policiesAbout('tools'),
+        ],
+      },
+      minSeverity: 'info',
+      requires: ['pod'],
+    },
+    uses: { ...answering, snapshotFilesystem, restartWorkload },
+    levels: unhurried,
+  },
+  async (context) => {
+    const { alert, steps, ask, settle, skip } = context;
+    const { pod, workload } = alert;
+    if (alert.severity === 'info') skip('On record, and nobody is asked: decoding alone is ordinary work.');
+    await settle({ files: steps.snapshotFilesystem({ pod }), volatile: keepVolatile(context) });
+    const answer = await askToQuarantine(context, {
+      question: `Does ${programOf(alert)} in ${pod.name} bring something in that is meant to be there?`,
+      expected: 'Yes, somebody debugs it or it installs what it needs',
+      ticket: 'Something was installed into a running container',
+      todo: 'What was installed is in the kept files. An image that has all it needs, a read-only root file system and no way out to package servers make this alert impossible.',
+    });
+    // Somebody of ours has changed it: it runs as its image has it again only after a restart.
+    if (answer !== 'look' || workload === undefined || workload.guessed) return;
+    const { kind, namespace, name } = workload;
+    const input = { workload: { kind, namespace, name }, suspect: pod };
+    const { planned } = await settle({ planned: steps.restartWorkload.plan(input) });
+    if (!planned.ok) return;
+    const more = await ask({
+      question: `Shall ${namespace}/${name} be restarted, so that it runs as its image has it?`,
+      choices: { restart: 'Yes', leave: 'No' },
+      plan: { restart: planned.value },
+      onSilence: 'It runs on with what was installed.',
+    });
+    if (more.choice === 'restart') await steps.restartWorkload(input, more.approval);
+  },
+);

@@ -1,0 +1,52 @@
+import { collectNodeInfo, cordonNode } from '../../core/actions/index.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { urgent } from '../fragments/asked.ts';
+import { askAboutItsNode } from '../fragments/node.ts';
+import { askToQuarantine, containAtOnce, keepVolatile, removing } from '../fragments/pod.ts';
+import { policiesAbout } from '../fragments/policies.ts';
+
+export const askAboutKernelChange = definePlaybook(
+  {
+    id: 'ask-about-kernel-change',
+    title: 'Ask about a kernel module, a BPF program or a hook that a container brings into the kernel',
+    on: {
+      match: {
+        any: [
+          {
+            rule: [
+              'Linux Kernel Module Injection Detected',
+              'BPF Program Not Profiled',
+              'kernel_module_loading',
+              'hooked_syscall_detector',
+              'hooked_seq_ops_detector',
+              'proc_fops_hooking',
+              'syscall_hooking',
+            ],
+          },
+          policiesAbout('kernel'),
+        ],
+      },
+      minSeverity: 'low',
+      requires: ['pod'],
+    },
+    uses: { ...removing, collectNodeInfo, cordonNode },
+    levels: urgent,
+  },
+  async (context) => {
+    const { alert } = context;
+    const words = {
+      question: `Is ${alert.pod.name} meant to change the kernel of ${alert.node ?? 'its node'}? ${alert.title}`,
+      ticket: 'A container changed the kernel',
+      todo: 'A kernel that somebody changed can hide whatever they like, from every sensor on the node too. Nothing that the node says of itself is proof: take its disk and replace it.',
+    };
+    const answer =
+      alert.severity === 'critical'
+        ? await containAtOnce(context, words)
+        : await keepVolatile(context).then(() =>
+            askToQuarantine(context, { ...words, expected: 'Yes, it is a driver or an agent of ours' }),
+          );
+    // The pod is the least of it.
+    if (answer === 'quarantine' || answer === 'remove' || (answer === 'silence' && alert.severity === 'critical'))
+      await askAboutItsNode(context);
+  },
+);

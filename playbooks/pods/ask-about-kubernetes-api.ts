@@ -1,0 +1,53 @@
+import { deletePod, listReachableSecrets } from '../../core/actions/index.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { unhurried } from '../fragments/asked.ts';
+import { answering, askToQuarantine, keepVolatile } from '../fragments/pod.ts';
+import { policiesAbout } from '../fragments/policies.ts';
+import { programOf } from '../fragments/words.ts';
+
+/** What most containers do all day is `ask-about-unsigned-image`'s, which asks only of images that nobody has signed. */
+export const askAboutKubernetesApi = definePlaybook(
+  {
+    id: 'ask-about-kubernetes-api',
+    title: 'Ask about a container that uses its account at the Kubernetes API, and end its token',
+    on: {
+      match: {
+        any: [
+          { rule: ['Kubernetes Client Tool Launched in Container', 'k8s_service_account_token'] },
+          { rule: ['Contact K8S API Server From Container', 'k8s_api_connection'], severity: ['critical', 'high', 'medium'] },
+          policiesAbout('kubernetes-api'),
+        ],
+      },
+      minSeverity: 'info',
+      requires: ['pod'],
+    },
+    uses: { ...answering, listReachableSecrets, deletePod },
+    levels: unhurried,
+  },
+  async (context) => {
+    const { alert, steps, ask, settle, skip } = context;
+    const { pod } = alert;
+    if (alert.severity === 'info') skip('On record, and nobody is asked: each client of the API reads its token.');
+    await keepVolatile(context);
+    const { reach } = await settle({ reach: steps.listReachableSecrets({ pod }) });
+    const account = reach.ok ? reach.value.output.account : undefined;
+    const wide = reach.ok ? [...reach.value.output.wide, ...reach.value.output.detours] : [];
+    const answer = await askToQuarantine(context, {
+      question: `Is ${programOf(alert)} in ${pod.name} meant to use the Kubernetes API${account ? ` as ${account}` : ''}?`,
+      expected: 'Yes, it works with the cluster',
+      ticket: 'A container uses the Kubernetes API',
+      todo: `What its account may do: ${wide.slice(0, 20).join('; ') || 'nothing wide that is known'}. Look in the API server’s audit log for what it did. An application that does not need the API gets automountServiceAccountToken: false.`,
+    });
+    if (answer !== 'quarantine' || account === undefined) return;
+    // A quarantined pod keeps a valid token, also outside of the cluster: it dies with the pod.
+    const { planned } = await settle({ planned: steps.deletePod.plan({ pod }) });
+    if (!planned.ok) return;
+    const more = await ask({
+      question: `Shall ${pod.name} be deleted, so that the token that it has of ${account} ends?`,
+      choices: { end: 'Yes', keep: 'No, the pod is still needed' },
+      plan: { end: planned.value },
+      onSilence: 'The token stays valid for as long as there is the pod.',
+    });
+    if (more.choice === 'end') await steps.deletePod({ pod }, more.approval);
+  },
+);

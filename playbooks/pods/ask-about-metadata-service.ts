@@ -1,0 +1,32 @@
+import { blockEgress } from '../../core/actions/index.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { unhurried } from '../fragments/asked.ts';
+import { askToBlock } from '../fragments/egress.ts';
+import { answering, askToQuarantine, keepVolatile } from '../fragments/pod.ts';
+import { programOf } from '../fragments/words.ts';
+
+export const askAboutMetadataService = definePlaybook(
+  {
+    id: 'ask-about-metadata-service',
+    title: 'Ask about a container that asks the cloud’s metadata service for the node’s credentials',
+    on: {
+      match: { rule: ['Contact EC2 Instance Metadata Service From Container', 'Contact cloud metadata service from container'] },
+      minSeverity: 'low',
+      requires: ['pod'],
+    },
+    uses: { ...answering, blockEgress },
+    levels: unhurried,
+  },
+  async (context) => {
+    const { alert } = context;
+    await keepVolatile(context);
+    const answer = await askToQuarantine(context, {
+      question: `Does ${alert.pod.name} need the cloud’s metadata service, which ${programOf(alert)} asked?`,
+      expected: 'Yes, it works with the node’s role',
+      ticket: 'A container asked the metadata service',
+      todo: 'It may have the credentials of the node’s role, which are valid for hours and from anywhere: end its sessions at the cloud, and look in the cloud’s log for what they did. Give the workload a role of its own, and set the hop limit of the metadata service to 1.',
+    });
+    // The other pods of the workload can ask it just as well.
+    if (answer === 'quarantine' || answer === 'look') await askToBlock(context);
+  },
+);

@@ -1,0 +1,53 @@
+import { captureTraffic } from '../../core/actions/index.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { unhurried } from '../fragments/asked.ts';
+import { answering, askToQuarantine, keepVolatile } from '../fragments/pod.ts';
+import { policiesAbout } from '../fragments/policies.ts';
+import { addressesIn, programOf } from '../fragments/words.ts';
+
+export const askAboutNetworkTools = definePlaybook(
+  {
+    id: 'ask-about-network-tools',
+    title: 'Ask about scanning, network tools and connections that a container does not usually have',
+    on: {
+      match: {
+        any: [
+          {
+            rule: [
+              'Launch Suspicious Network Tool in Container',
+              'Network Connection outside Local Subnet',
+              'Disallowed SSH Connection Non Standard Port',
+              'Program run with disallowed http proxy env',
+              'Unexpected inbound connection source',
+              'Unexpected UDP Traffic',
+              'Unexpected K8s NodePort Connection',
+              'Interpreted procs inbound network activity',
+              'Interpreted procs outbound network activity',
+              'Basic Interactive Reconnaissance',
+              'sched_debug_recon',
+            ],
+          },
+          policiesAbout('network'),
+        ],
+      },
+      minSeverity: 'low',
+      requires: ['pod'],
+    },
+    uses: { ...answering, captureTraffic },
+    levels: unhurried,
+  },
+  async (context) => {
+    const { alert, steps, settle } = context;
+    const to = addressesIn(alert);
+    // Who is looked for shows on the wire, for as long as it goes on.
+    const traffic = settle({ traffic: steps.captureTraffic({ pod: alert.pod, seconds: 60 }) });
+    await keepVolatile(context);
+    await askToQuarantine(context, {
+      question: `Does ${programOf(alert)} in ${alert.pod.name} belong there${to.length > 0 ? `, with ${to.join(', ')}` : ''}?`,
+      expected: 'Yes, it is part of its work',
+      ticket: 'Unexpected network tools or connections',
+      todo: 'Who looks around the network has usually got in before: look for what this pod did in the hour before. Then give its namespace a default policy that denies what it does not need.',
+    });
+    await traffic;
+  },
+);

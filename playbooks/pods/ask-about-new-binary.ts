@@ -1,0 +1,53 @@
+import { snapshotFilesystem } from '../../core/actions/index.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { unhurried } from '../fragments/asked.ts';
+import { answering, askToQuarantine, keepVolatile } from '../fragments/pod.ts';
+import { policiesAbout } from '../fragments/policies.ts';
+import { programOf } from '../fragments/words.ts';
+
+/** Below critical: `contain-dropped-binary` does not wait for people. */
+export const askAboutNewBinary = definePlaybook(
+  {
+    id: 'ask-about-new-binary',
+    title: 'Ask about a program that came into a container after its start, or hides',
+    on: {
+      match: {
+        severity: ['high', 'medium', 'low'],
+        any: [
+          {
+            rule: [
+              'Drop and execute new binary in container',
+              'Fileless execution via memfd_create',
+              'Execution from /dev/shm',
+              'Container Drift Detected (chmod)',
+              'Container Drift Detected (open+create)',
+              'Create Hidden Files or Directories',
+              'dropped_executable',
+              'dynamic_code_loading',
+              'fileless_execution',
+              'hidden_file_created',
+            ],
+          },
+          policiesAbout('binary'),
+        ],
+      },
+      minSeverity: 'low',
+      requires: ['pod'],
+    },
+    uses: { ...answering, snapshotFilesystem },
+    levels: unhurried,
+  },
+  async (context) => {
+    const { alert, steps, settle } = context;
+    // The file may be deleted as soon as it runs: what was written since the start is kept while people are asked.
+    const files = settle({ files: steps.snapshotFilesystem({ pod: alert.pod }) });
+    await keepVolatile(context);
+    await askToQuarantine(context, {
+      question: `Does ${programOf(alert)} belong into ${alert.pod.name}? It is not as its image has it.`,
+      expected: 'Yes, a tool or a build of ours',
+      ticket: 'A program that the image does not have',
+      todo: 'Look up the hash of the file in the kept files, and how it came: by which process, from which address. Build the image with what it needs, so that nothing has to come later.',
+    });
+    await files;
+  },
+);

@@ -1,0 +1,58 @@
+import { snapshotFilesystem } from '../../core/actions/index.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { unhurried } from '../fragments/asked.ts';
+import { askToQuarantine, containAtOnce, keepVolatile, removing } from '../fragments/pod.ts';
+import { policiesAbout } from '../fragments/policies.ts';
+import { programOf } from '../fragments/words.ts';
+
+export const askAboutPersistence = definePlaybook(
+  {
+    id: 'ask-about-persistence',
+    title: 'Ask about what would let somebody come back: cron, keys, start-up files, programs, libraries',
+    on: {
+      match: {
+        any: [
+          {
+            rule: [
+              'Modify Shell Configuration File',
+              'Schedule Cron Jobs',
+              'Adding ssh keys to authorized_keys',
+              'User mgmt binaries',
+              'Create files below dev',
+              'Backdoored library loaded into SSHD (CVE-2024-3094)',
+              'Write below binary dir',
+              'Write below monitored dir',
+              'Write below etc',
+              'Write below root',
+              'Modify binary dirs',
+              'Mkdir binary dirs',
+              'default_loader_mod',
+              'rcd_modification',
+              'scheduled_task_mod',
+            ],
+          },
+          policiesAbout('persistence'),
+        ],
+      },
+      minSeverity: 'low',
+      requires: ['pod'],
+    },
+    uses: { ...removing, snapshotFilesystem },
+    levels: unhurried,
+  },
+  async (context) => {
+    const { alert, steps, settle } = context;
+    const { pod } = alert;
+    const kept = settle({ files: steps.snapshotFilesystem({ pod }), volatile: keepVolatile(context) });
+    const words = {
+      question: `Is ${programOf(alert)} in ${pod.name} meant to change how it starts, or who gets in? ${alert.title}`,
+      ticket: 'Something that stays was put into a container',
+      todo: 'In the container’s own files it ends with the container. On a volume it comes back with the next pod: look there, and in the kept files, for what was written. Who wrote it was in before.',
+    };
+    if (alert.severity === 'critical') await containAtOnce(context, words, kept);
+    else {
+      await kept;
+      await askToQuarantine(context, { ...words, expected: 'Yes, its own start-up does that' });
+    }
+  },
+);

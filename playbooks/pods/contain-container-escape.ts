@@ -1,0 +1,62 @@
+import { checkpointContainer, collectNodeInfo, cordonNode } from '../../core/actions/index.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { urgent } from '../fragments/asked.ts';
+import { askAboutItsNode } from '../fragments/node.ts';
+import { askToQuarantine, containAtOnce, keepVolatile, removing } from '../fragments/pod.ts';
+import { policiesAbout } from '../fragments/policies.ts';
+
+export const containContainerEscape = definePlaybook(
+  {
+    id: 'contain-container-escape',
+    title: 'Contain a pod that tries to break out to its node, and ask about the node',
+    on: {
+      match: {
+        any: [
+          {
+            rule: [
+              'Detect release_agent File Container Escapes',
+              'Debugfs Launched in Privileged Container',
+              'Mount Launched in Privileged Container',
+              'Change thread namespace',
+              'Change namespace privileges via unshare',
+              'Modify Container Entrypoint',
+              'Privileged Container Device Access',
+              'Container Access to Host Sensitive Paths',
+              'cgroup_notify_on_release',
+              'cgroup_release_agent',
+              'core_pattern_modification',
+              'disk_mount',
+              'docker_abuse',
+              'proc_kcore_read',
+              'system_request_key_mod',
+            ],
+          },
+          policiesAbout('escape'),
+        ],
+      },
+      minSeverity: 'low',
+      requires: ['pod'],
+    },
+    uses: { ...removing, checkpointContainer, collectNodeInfo, cordonNode },
+    levels: urgent,
+  },
+  async (context) => {
+    const { alert, steps, settle } = context;
+    const words = {
+      question: `Is it expected that ${alert.pod.name} reaches for its node ${alert.node ?? ''}? ${alert.title}`,
+      ticket: 'A container reached for its node',
+      todo: 'Cutting the pod off does not end what already runs on the node. If it got out, every Secret of every pod there counts as read, and the kubelet’s certificate too: replace the node.',
+    };
+    if (alert.severity !== 'critical') {
+      await keepVolatile(context);
+      const answer = await askToQuarantine(context, { ...words, expected: 'Yes, it is meant to manage the node' });
+      if (answer === 'quarantine') await askAboutItsNode(context);
+      return;
+    }
+    // Whether it got out shows in memory, which a restart ends.
+    const memory = settle({ memory: steps.checkpointContainer({ pod: alert.pod }) });
+    const choice = await containAtOnce(context, words);
+    if (choice !== 'release') await askAboutItsNode(context);
+    await memory;
+  },
+);

@@ -1,0 +1,46 @@
+import { blockEgress } from '../../core/actions/index.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { urgent } from '../fragments/asked.ts';
+import { askToBlock } from '../fragments/egress.ts';
+import { askToQuarantine, containAtOnce, keepVolatile, removing } from '../fragments/pod.ts';
+import { policiesAbout } from '../fragments/policies.ts';
+
+export const containCryptominer = definePlaybook(
+  {
+    id: 'contain-cryptominer',
+    title: 'Contain a pod that mines, and close its pool to the whole workload',
+    on: {
+      match: {
+        any: [
+          {
+            rule: [
+              'Known Cryptominer Process Executed',
+              'Detect crypto miners using the Stratum protocol',
+              'Detect outbound connections to common miner pool ports',
+            ],
+          },
+          policiesAbout('miner'),
+        ],
+      },
+      minSeverity: 'low',
+      requires: ['pod'],
+    },
+    uses: { ...removing, blockEgress },
+    levels: urgent,
+  },
+  async (context) => {
+    const { alert } = context;
+    const words = {
+      question: `Is ${alert.pod.name} meant to mine? ${alert.title}`,
+      ticket: 'A cryptominer',
+      todo: 'The miner is what somebody did with a way in that is still open: an exposed dashboard, a hole in the application, a stolen token, an image. Find that first. All replicas of the image may mine.',
+    };
+    if (alert.severity === 'critical') {
+      if ((await containAtOnce(context, words)) === 'release') return;
+    } else {
+      await keepVolatile(context);
+      if ((await askToQuarantine(context, { ...words, expected: 'Yes, it is no miner' })) !== 'quarantine') return;
+    }
+    await askToBlock(context);
+  },
+);

@@ -1,0 +1,47 @@
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { urgent } from '../fragments/asked.ts';
+import { askToQuarantine, containAtOnce, keepVolatile, removing } from '../fragments/pod.ts';
+import { policiesAbout } from '../fragments/policies.ts';
+import { programOf } from '../fragments/words.ts';
+
+export const containPrivilegeEscalation = definePlaybook(
+  {
+    id: 'contain-privilege-escalation',
+    title: 'Contain a pod in which somebody makes themselves root: setuid, sudo, polkit, page faults',
+    on: {
+      match: {
+        any: [
+          {
+            rule: [
+              'Non sudo setuid',
+              'Set Setuid or Setgid bit',
+              'Potential Local Privilege Escalation via Environment Variables Misuse',
+              'Sudo Potential Privilege Escalation',
+              'Polkit Local Privilege Escalation Vulnerability (CVE-2021-4034)',
+              'Unprivileged Delegation of Page Faults Handling to a Userspace Process',
+              'sudoers_modification',
+            ],
+          },
+          policiesAbout('privilege'),
+        ],
+      },
+      minSeverity: 'low',
+      requires: ['pod'],
+    },
+    uses: removing,
+    levels: urgent,
+  },
+  async (context) => {
+    const { alert } = context;
+    const words = {
+      question: `Is ${programOf(alert)} in ${alert.pod.name}${alert.process?.user ? `, as ${alert.process.user},` : ''} meant to get more rights?`,
+      ticket: 'Somebody took more rights in a container',
+      todo: 'Root in a container is one hole away from the node: look what its security context leaves open. allowPrivilegeEscalation: false and no setuid programs in the image end this kind.',
+    };
+    if (alert.severity === 'critical') await containAtOnce(context, words);
+    else {
+      await keepVolatile(context);
+      await askToQuarantine(context, { ...words, expected: 'Yes, it starts as root and steps down' });
+    }
+  },
+);

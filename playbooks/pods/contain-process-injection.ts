@@ -1,0 +1,54 @@
+import { checkpointContainer } from '../../core/actions/index.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { urgent } from '../fragments/asked.ts';
+import { askToQuarantine, containAtOnce, keepVolatile, removing } from '../fragments/pod.ts';
+import { policiesAbout } from '../fragments/policies.ts';
+import { programOf } from '../fragments/words.ts';
+
+export const containProcessInjection = definePlaybook(
+  {
+    id: 'contain-process-injection',
+    title: 'Keep the memory of a container in which one process writes into another, and ask',
+    on: {
+      match: {
+        any: [
+          {
+            rule: [
+              'PTRACE attached to process',
+              'PTRACE anti-debug attempt',
+              'anti_debugging',
+              'aslr_inspection',
+              'ptrace_code_injection',
+              'proc_mem_code_injection',
+              'process_vm_write_inject',
+              'ld_preload',
+            ],
+          },
+          policiesAbout('injection'),
+        ],
+      },
+      minSeverity: 'info',
+      requires: ['pod'],
+    },
+    uses: { ...removing, checkpointContainer },
+    levels: urgent,
+  },
+  async (context) => {
+    const { alert, steps, settle, skip } = context;
+    if (alert.severity === 'info') skip('On record, and nobody is asked: many runtimes look at where they are loaded.');
+    const { pod } = alert;
+    const words = {
+      question: `Is ${programOf(alert)} in ${pod.name} meant to look into or change another process?`,
+      ticket: 'One process reached into another',
+      todo: 'What was written into a process is in no file: read it from the kept memory. The process that was changed speaks with the rights and connections that it had before.',
+    };
+    // Memory first: it is all that there is of it, and a restart ends it.
+    const memory = settle({ memory: steps.checkpointContainer({ pod }) });
+    if (alert.severity === 'critical') await containAtOnce(context, words);
+    else {
+      await keepVolatile(context);
+      await askToQuarantine(context, { ...words, expected: 'Yes, a debugger or profiler of ours' });
+    }
+    await memory;
+  },
+);

@@ -1,0 +1,54 @@
+import { blockEgress, captureTraffic } from '../../core/actions/index.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { urgent } from '../fragments/asked.ts';
+import { askToBlock } from '../fragments/egress.ts';
+import { askToQuarantine, containAtOnce, keepVolatile, removing } from '../fragments/pod.ts';
+import { policiesAbout } from '../fragments/policies.ts';
+import { addressesIn, programOf } from '../fragments/words.ts';
+
+export const containReverseShell = definePlaybook(
+  {
+    id: 'contain-reverse-shell',
+    title: 'Contain a shell or program whose input and output are a connection',
+    on: {
+      match: {
+        any: [
+          {
+            rule: [
+              'Netcat Remote Code Execution in Container',
+              'Redirect STDOUT/STDIN to Network Connection in Container',
+              'Reverse Shell from Web Server',
+              'System procs network activity',
+              'stdio_over_socket',
+            ],
+          },
+          policiesAbout('reverse-shell'),
+        ],
+      },
+      minSeverity: 'low',
+      requires: ['pod'],
+    },
+    uses: { ...removing, captureTraffic, blockEgress },
+    levels: urgent,
+  },
+  async (context) => {
+    const { alert, steps, settle } = context;
+    const [to] = addressesIn(alert);
+    const words = {
+      question: `Is it yours that ${programOf(alert)} in ${alert.pod.name} talks to ${to ?? 'a connection'}?`,
+      ticket: 'A shell over the network',
+      todo: 'Whoever is at the other end has typed into this pod: read the kept processes for what they ran, and look for the same address in other workloads.',
+    };
+    if (alert.severity === 'critical') {
+      const choice = await containAtOnce(context, words);
+      if (choice !== 'release') await askToBlock(context);
+      return;
+    }
+    // While it still talks: what is typed is seen on the wire, and ends with the quarantine.
+    const traffic = settle({ traffic: steps.captureTraffic({ pod: alert.pod, seconds: 30 }) });
+    await keepVolatile(context);
+    const answer = await askToQuarantine(context, { ...words, expected: 'Yes, it is meant to' });
+    if (answer === 'quarantine') await askToBlock(context);
+    await traffic;
+  },
+);

@@ -1,0 +1,81 @@
+import { collectLogs, snapshotFilesystem, snapshotVolume } from '../../core/actions/index.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { urgent } from '../fragments/asked.ts';
+import { containAtOnce, keepVolatile, removing } from '../fragments/pod.ts';
+import { policiesAbout } from '../fragments/policies.ts';
+import { fileTicket, programOf } from '../fragments/words.ts';
+
+export const stopDestruction = definePlaybook(
+  {
+    id: 'stop-destruction',
+    title: 'Save what a container deletes or overwrites, and ask whether to end it',
+    on: {
+      match: {
+        any: [
+          { rule: ['Clear Log Activities', 'Remove Bulk Data from Disk', 'Delete or rename shell history'] },
+          policiesAbout('destruction'),
+        ],
+      },
+      minSeverity: 'low',
+      requires: ['pod'],
+    },
+    uses: { ...removing, collectLogs, snapshotVolume, snapshotFilesystem },
+    levels: urgent,
+  },
+  async (context) => {
+    const { alert, steps, ask, settle, verdict } = context;
+    const { pod } = alert;
+    // What is being destroyed is the evidence, and perhaps the data: volumes first, each minute counts.
+    const kept = settle({
+      volumes: steps.snapshotVolume({ pod }),
+      logs: steps.collectLogs({ pod }),
+      volatile: keepVolatile(context),
+      files: steps.snapshotFilesystem({ pod }),
+    });
+    const question = `Is ${programOf(alert)} in ${pod.name} meant to delete that? ${alert.title}`;
+    const ticket = 'Something is deleted or its traces are';
+    const todo =
+      'A quarantine keeps the network away and stops no write to a volume: only the end of the pod does. Check backups and the kept snapshots before anything is restored.';
+    if (alert.severity === 'critical') {
+      await containAtOnce(context, { question, ticket, todo }, kept);
+      return;
+    }
+    await kept;
+    const plans = await settle({ quarantine: steps.quarantinePod.plan({ pod }), end: steps.deletePod.plan({ pod }) });
+    const [quarantine, end] = [plans.quarantine, plans.end].map((plan) => plan.ok);
+    const answer =
+      plans.quarantine.ok && plans.end.ok
+        ? await ask({
+            question,
+            choices: {
+              expected: 'Yes, it cleans up',
+              look: 'Leave it as it is, and look into it',
+              quarantine: 'No',
+              end: 'No, end it now',
+            },
+            plan: { quarantine: plans.quarantine.value, end: plans.end.value },
+            harmless: ['expected'],
+            onSilence: 'Nothing is done to the pod. A ticket is filed.',
+          })
+        : await ask({
+            question,
+            choices: { expected: 'Yes, it cleans up', look: 'Leave it as it is, and look into it' },
+            harmless: ['expected'],
+            onSilence: 'Nothing is done to the pod. A ticket is filed.',
+          });
+    if (answer.choice === 'expected') {
+      verdict('benign', `expected, said ${answer.by.join(' and ')}`);
+      return;
+    }
+    if (answer.choice !== 'silence') verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
+    if (answer.choice === 'quarantine') await steps.quarantinePod({ pod, lease: '4h' }, answer.approval);
+    if (answer.choice === 'end') await steps.deletePod({ pod }, answer.approval);
+    const done = {
+      silence: 'Nobody answered: nothing was done to the pod.',
+      look: `It is to be looked into: nothing was done to the pod${quarantine && end ? '' : ', which can neither be quarantined nor deleted'}.`,
+      quarantine: 'The pod was quarantined. It can still write to its volumes.',
+      end: 'The pod was deleted.',
+    };
+    await fileTicket(context, { title: ticket, lines: [done[answer.choice], todo] });
+  },
+);

@@ -1,0 +1,33 @@
+import { openTicket } from '../../core/actions/index.ts';
+import { atLeast } from '../../core/alert/severity.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { lesserPolicies } from '../fragments/policies.ts';
+import { fileTicket } from '../fragments/words.ts';
+
+export const ticketPolicyViolation = definePlaybook(
+  {
+    id: 'ticket-policy-violation',
+    title: 'File a ticket when a policy of Tetragon or KubeArmor that hardens or observes is hit',
+    on: {
+      match: { place: 'pod', any: lesserPolicies },
+      minSeverity: 'info',
+      requires: [],
+    },
+    // A policy that hardens hits again and again: one ticket for all pods.
+    per: 'workload',
+    uses: { openTicket },
+  },
+  async (context) => {
+    const { alert, skip } = context;
+    if (!atLeast(alert.severity, 'medium'))
+      skip(`On record, and nobody is asked: the policy ${alert.rule} is ${alert.severity}.`);
+    const isStopped = alert.tags.includes('enforced');
+    await fileTicket(context, {
+      title: `The policy ${alert.rule} was hit`,
+      lines: [
+        isStopped ? 'It was refused by the sensor.' : 'It was seen, and let through.',
+        'Either the application does it in ordinary work, and the policy is wrong; or it does not, and somebody else does.',
+      ],
+    });
+  },
+);

@@ -1,0 +1,24 @@
+import { openTicket } from '../core/actions/index.ts';
+import { definePlaybook } from '../core/playbook/playbook.ts';
+import { fileTicket } from './fragments/words.ts';
+
+/** Below high nobody is asked, and below medium nothing is done at all: what was seen is on record with its incident. */
+export const ticketUnanswered = definePlaybook(
+  {
+    id: 'ticket-unanswered',
+    title: 'File one ticket a workload for each rule of middling weight that no other playbook answers',
+    on: { match: 'unanswered', minSeverity: 'medium', requires: [] },
+    per: 'workload',
+    uses: { openTicket },
+  },
+  async (context) => {
+    const { alert, skip } = context;
+    if (alert.severity !== 'medium') skip('People are asked about it instead.');
+    await fileTicket(context, {
+      title: `“${alert.rule}”`,
+      lines: [
+        'No playbook answers this rule. Nothing was done: `firebreak playbooks coverage --rules FOLDER` lists all such rules.',
+      ],
+    });
+  },
+);
