@@ -44,15 +44,26 @@ export interface OwnerRef {
   readonly controller: boolean;
 }
 
+export type OtherPolicyName =
+  | 'CiliumNetworkPolicy'
+  | 'CiliumClusterwideNetworkPolicy'
+  | 'Calico NetworkPolicy'
+  | 'Calico GlobalNetworkPolicy'
+  | 'AdminNetworkPolicy'
+  | 'ClusterNetworkPolicy';
+
 /** A NetworkPolicy, or a policy of a network plugin, as far as it says whom it selects and whether it allows anything. */
 export interface PolicyRecord {
   /** Absent: a NetworkPolicy of Kubernetes. */
-  readonly kind?: 'CiliumNetworkPolicy' | 'Calico NetworkPolicy';
+  readonly kind?: OtherPolicyName;
+  /** Empty for a policy of the whole cluster. */
   readonly namespace: string;
   readonly name: string;
   readonly selector: LabelSelector;
   /** Of a policy that has several: of one that cannot be read the empty one stands here, which selects all. */
   readonly alsoSelects?: readonly LabelSelector[];
+  /** Of a policy of the whole cluster: the only namespaces whose pods it can select. Absent: any. */
+  readonly onlyIn?: readonly string[];
   /** At least one ingress or egress rule that counts. */
   readonly allows: boolean;
   /** Among them one that lets in who may be outside of the cluster: from an address, or from anywhere. */
@@ -65,9 +76,10 @@ export interface PolicyRecord {
   readonly made?: { readonly uid: string; readonly notes: Readonly<Record<string, string>> };
 }
 
-/** `networkpolicy/shop/open`, `ciliumnetworkpolicy/shop/open`, `calico-networkpolicy/shop/open`. */
+/** `networkpolicy/shop/open`, `ciliumnetworkpolicy/shop/open`, `calico-networkpolicy/shop/open`, `adminnetworkpolicy/open`. */
 export function policyTarget({ kind, namespace, name }: Pick<PolicyRecord, 'kind' | 'namespace' | 'name'>): string {
-  return `${(kind ?? 'NetworkPolicy').toLowerCase().replace(' ', '-')}/${namespace}/${name}`;
+  const sort = (kind ?? 'NetworkPolicy').toLowerCase().replace(' ', '-');
+  return namespace === '' ? `${sort}/${name}` : `${sort}/${namespace}/${name}`;
 }
 
 export interface LabelSelector {

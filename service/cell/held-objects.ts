@@ -1,6 +1,8 @@
 import { notedDifference } from '../../activities/actions/noted-object.ts';
+import { accountsRevokedBy, bindingsNaming } from '../../activities/actions/secrets/revoke-service-account.ts';
 import { Memory, type MemoryKeeper } from '../../activities/memory/memory.ts';
 import { type ActionDeclaration, heldKinds } from '../../core/action/action.ts';
+import { revokeServiceAccount } from '../../core/actions/index.ts';
 import { noteAnnotation, type ObjectNote, openNote } from '../../core/cluster/object-note.ts';
 import type { CellKey } from '../../core/messages/sealed.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
@@ -72,6 +74,8 @@ export class HeldObjects implements ObjectListener {
         if (found && (!before || found.terms.at > before.terms.at)) this.#known.set(key, held);
       }
       if (this.#known.get(key)) this.#changed(key);
+      // Any other may name an account again that was taken out of bindings.
+      else if (action === revokeServiceAccount.name) for (const one of this.#speakers()) this.#changed(one);
     }
   }
 
@@ -97,12 +101,39 @@ export class HeldObjects implements ObjectListener {
     if (!held) return { state: 'gone', difference: [] };
     const { ref, uid, note, action, says } = held;
     const object = await readObject({ api: this.#parts.api, ref, signal: AbortSignal.timeout(withinMs) });
-    if (!object || object.metadata.uid !== uid) return { state: 'gone', difference: ['it is gone'] };
+    const regained = await this.#regained(key, says);
+    if (!object || object.metadata.uid !== uid) return { state: 'gone', difference: ['it is gone', ...regained] };
     const annotation = noteAnnotation(action);
     const found = object.metadata.annotations?.[annotation];
-    const difference = notedDifference(says, object);
+    const difference = [...notedDifference(says, object), ...regained];
     if (found === undefined) return { state: 'not held', difference: [`annotation ${annotation} was removed`, ...difference] };
     return { state: 'there', difference: found === note ? difference : [`annotation ${annotation} was changed`, ...difference] };
+  }
+
+  /** Whether what it holds is more than the object: then that it is gone is not the end of it. */
+  outlivesObject(key: string): boolean {
+    return this.#known.get(key)?.action === revokeServiceAccount.name;
+  }
+
+  /** Of the bindings that a step has taken an account out of, the one by which people are told of new ones. */
+  #speakers(): readonly string[] {
+    const byStep = new Map<string, string>();
+    for (const [key, held] of this.#known.entries()) {
+      const step = held.action === revokeServiceAccount.name ? this.#noteOf(held)?.step : undefined;
+      if (step !== undefined && !((byStep.get(step) ?? key) < key)) byStep.set(step, key);
+    }
+    return [...byStep.values()];
+  }
+
+  /** Which other bindings give the account its rights again. */
+  async #regained(key: string, says: ObjectNote): Promise<readonly string[]> {
+    if (!this.#speakers().includes(key)) return [];
+    const accounts = accountsRevokedBy(says);
+    const signal = AbortSignal.timeout(withinMs);
+    const naming = await bindingsNaming({ api: this.#parts.api, accounts, signal });
+    return naming
+      .filter(({ target }) => !this.#known.get(`${revokeServiceAccount.name} ${target}`))
+      .map(({ target, account }) => `${target} gives rights to ${account.namespace}/${account.name} again`);
   }
 
   told(key: string, told: readonly string[]): void {

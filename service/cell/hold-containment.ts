@@ -99,6 +99,8 @@ export class HoldContainment {
   readonly #proven = new Map<string, ProvenNote>();
   /** By incident, how many undos of its containments are underway. */
   readonly #givingBack = new Map<string, number>();
+  /** How many undos have begun. */
+  #undos = 0;
   /** Held objects that something may have become of. */
   readonly #unjudged = new Set<string>();
   #leaseHeld: ((incident: string, of: LeaseOf) => Promise<LeaseHeld>) | undefined;
@@ -148,6 +150,7 @@ export class HoldContainment {
       undoStep: async (undo) => {
         if (!denying.has(undo.call.action)) return activities.undoStep(undo);
         const { id } = undo.call.incident;
+        this.#undos += 1;
         this.#givingBack.set(id, (this.#givingBack.get(id) ?? 0) + 1);
         try {
           const result = await activities.undoStep(undo);
@@ -243,8 +246,10 @@ export class HoldContainment {
     const { says, action, told } = held;
     const { incident, step, object: about } = says;
     if (this.#givingBack.has(incident)) return false;
+    const undos = this.#undos;
     const { state, difference } = await objects.look(key);
-    if (this.#stopped) return false;
+    // What was seen while something was given back may be half of it.
+    if (this.#stopped || this.#undos !== undos) return false;
     const lacksLease = withoutLease.has(action);
     if (difference.length > 0 && !lacksLease) {
       const lease = await this.#leaseHeld?.(incident, { step });
@@ -263,7 +268,7 @@ export class HoldContainment {
           : { kind: 'containment.changed', text: `${about} is no longer as ${action} left it: ${difference.join('; ')}` },
       );
     }
-    if (state === 'gone' || (state === 'not held' && lacksLease)) objects.forget(key);
+    if ((state === 'gone' && !objects.outlivesObject(key)) || (state === 'not held' && lacksLease)) objects.forget(key);
     return true;
   }
 

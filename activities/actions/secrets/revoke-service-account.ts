@@ -1,13 +1,15 @@
 import type { V1RoleBinding } from '@kubernetes/client-node';
 import type { ActionImplementation, StepContext, UndoResult } from '../../../core/action/action.ts';
+import type { TargetName } from '../../../core/action/plan.ts';
 import type {
   RevokeServiceAccountInput,
   RevokeServiceAccountOutput,
 } from '../../../core/actions/secrets/revoke-service-account.schema.ts';
 import { names } from '../../../core/cluster/labels.ts';
-import { noteAnnotation, releasedBy } from '../../../core/cluster/object-note.ts';
+import { noteAnnotation, type ObjectNote, releasedBy } from '../../../core/cluster/object-note.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { CellKey } from '../../../core/messages/sealed.ts';
+import { canonicalJson } from '../../../core/text/digest.ts';
 import { isJson } from '../../../core/text/plain-json.ts';
 import { hasRight } from '../../../integrations/kubernetes/access-review.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
@@ -48,15 +50,7 @@ export function revokeServiceAccountImplementation(options: {
 }): Implementation & Required<Pick<Implementation, 'undo'>> {
   const { api, cellKey } = options;
 
-  const allBindings = async (signal: AbortSignal): Promise<readonly Binding[]> => {
-    const lists = await Promise.all(
-      ['RoleBinding', 'ClusterRoleBinding'].map(async (kind) => {
-        const place = { kind, group, resource: `${kind.toLowerCase()}s` };
-        return (await listObjects({ api, ref: place, signal })).map((object) => bindingOf(place, object));
-      }),
-    );
-    return lists.flat().sort((a, b) => (a.target < b.target ? -1 : 1));
-  };
+  const allBindings = (signal: AbortSignal) => bindingsOf(api, signal);
 
   /** Bindings that name the account now, or that this incident has taken it from; only those that the step began with, if it has begun. */
   const meant = async (account: Account, { incident, key, signal }: StepContext): Promise<readonly Binding[]> => {
@@ -171,6 +165,37 @@ export function revokeServiceAccountImplementation(options: {
   };
 }
 
+/** Which accounts a step took out of a binding, as its note says. */
+export function accountsRevokedBy({ change }: ObjectNote): readonly Account[] {
+  if (change.kind !== 'field') return [];
+  const left = new Set(subjectsIn(change.set).map((one) => canonicalJson(one)));
+  return subjectsIn(change.before)
+    .filter((one) => !left.has(canonicalJson(one)))
+    .flatMap((one) => accountIn(one) ?? []);
+}
+
+/** Every binding that names one of these accounts now, with the account: whoever may write bindings can make another one. */
+export async function bindingsNaming(options: {
+  readonly api: KubernetesApi;
+  readonly accounts: readonly Account[];
+  readonly signal: AbortSignal;
+}): Promise<readonly { readonly target: TargetName; readonly account: Account }[]> {
+  const { api, accounts, signal } = options;
+  return (await bindingsOf(api, signal)).flatMap(({ target, subjects }) =>
+    accounts.filter((account) => subjects.some((one) => isAccount(one, account))).map((account) => ({ target, account })),
+  );
+}
+
+async function bindingsOf(api: KubernetesApi, signal: AbortSignal): Promise<readonly Binding[]> {
+  const lists = await Promise.all(
+    ['RoleBinding', 'ClusterRoleBinding'].map(async (kind) => {
+      const place = { kind, group, resource: `${kind.toLowerCase()}s` };
+      return (await listObjects({ api, ref: place, signal })).map((object) => bindingOf(place, object));
+    }),
+  );
+  return lists.flat().sort((a, b) => (a.target < b.target ? -1 : 1));
+}
+
 /** Which account was taken out of it. */
 function revokedFrom({ object }: Pick<Binding, 'object'>): string {
   return object.metadata.annotations?.[names.revokedAnnotation] ?? 'an account';
@@ -206,10 +231,16 @@ function bindingOf(place: Omit<ObjectRef, 'name'>, object: ObjectJson): Binding 
   return { ref, target: targetOf(ref), object, subjects: subjectsIn(subjects), role };
 }
 
+function isAccount(subject: Subject, { namespace, name }: Account): boolean {
+  const account = accountIn(subject);
+  return account?.name === name && account.namespace === namespace;
+}
+
 /** As a subject of its own kind, or by the name that the API server knows it under. */
-function isAccount({ kind, name, namespace }: Subject, account: Account): boolean {
-  if (kind === 'User') return name === `system:serviceaccount:${account.namespace}:${account.name}`;
-  return kind === 'ServiceAccount' && name === account.name && namespace === account.namespace;
+function accountIn({ kind, name, namespace }: Subject): Account | undefined {
+  if (kind === 'ServiceAccount') return namespace === undefined ? undefined : { namespace, name };
+  const [, of, own] = (kind === 'User' && /^system:serviceaccount:([^:]+):([^:]+)$/.exec(name)) || [];
+  return of === undefined || own === undefined ? undefined : { namespace: of, name: own };
 }
 
 /** Bindings to groups that every account is in, without those that the API server itself makes in each cluster. */

@@ -25,25 +25,37 @@ export const otherPolicyKinds: readonly OtherPolicyKind[] = [
   { group: 'cilium.io', version: 'v2', resource: 'ciliumnetworkpolicies', record: ciliumRecord },
   { group: 'crd.projectcalico.org', version: 'v1', resource: 'networkpolicies', record: calicoRecord },
   { group: 'projectcalico.org', version: 'v3', resource: 'networkpolicies', record: calicoRecord },
+  { group: 'cilium.io', version: 'v2', resource: 'ciliumclusterwidenetworkpolicies', record: ciliumRecord },
+  { group: 'crd.projectcalico.org', version: 'v1', resource: 'globalnetworkpolicies', record: calicoRecord },
+  { group: 'projectcalico.org', version: 'v3', resource: 'globalnetworkpolicies', record: calicoRecord },
+  { group: 'policy.networking.k8s.io', version: 'v1alpha1', resource: 'adminnetworkpolicies', record: adminRecord },
+  { group: 'policy.networking.k8s.io', version: 'v1alpha2', resource: 'clusternetworkpolicies', record: adminRecord },
 ];
 
 /**
  * https://docs.cilium.io/en/stable/security/policy/intro/: a rule without any peer allows nothing (`ingress: [{}]`), each other one adds to what
- * is allowed; a denial is stronger than any of them.
+ * is allowed; a denial is stronger than any of them. One that selects nodes says nothing of pods.
  */
 function ciliumRecord(policy: OtherPolicyJson): PolicyRecord {
   const rules = [policy.spec, ...listOf(policy.specs)].filter((rule) => rule !== undefined);
-  const allowing = rules.filter((rule) => [...listIn(rule, 'ingress'), ...listIn(rule, 'egress')].some(isNotEmpty));
+  const allowing = rules.filter(
+    (rule) =>
+      fieldIn(rule, 'nodeSelector') === undefined && [...listIn(rule, 'ingress'), ...listIn(rule, 'egress')].some(isNotEmpty),
+  );
+  const selectors = allowing.map((rule) => fieldIn(rule, 'endpointSelector'));
   return recordOf(policy, {
-    kind: 'CiliumNetworkPolicy',
-    selectors: allowing.map((rule) => ciliumSelector(fieldIn(rule, 'endpointSelector'))),
+    kind: policy.metadata?.namespace === undefined ? 'CiliumClusterwideNetworkPolicy' : 'CiliumNetworkPolicy',
+    selectors: selectors.map(ciliumSelector),
+    onlyIn: together(
+      selectors.map((selector) => namesIn(selector, (key) => /^(k8s:|any:)?io\.kubernetes\.pod\.namespace$/.test(key))),
+    ),
     deniedBy: ['CiliumClusterwideNetworkPolicy'],
   });
 }
 
 /**
- * https://docs.tigera.io/calico/latest/reference/resources/networkpolicy: whatever its order, it is asked before the end of its tier denies. Only one that
- * comes after the deny tier, in the same tier, is too late.
+ * https://docs.tigera.io/calico/latest/reference/resources/networkpolicy and …/globalnetworkpolicy: whatever its order, it is asked before the end of its
+ * tier denies. Only one that comes after the deny tier, in the same tier, is too late.
  */
 function calicoRecord(policy: OtherPolicyJson): PolicyRecord {
   const { spec } = policy;
@@ -53,30 +65,98 @@ function calicoRecord(policy: OtherPolicyJson): PolicyRecord {
   const allows = [...listIn(spec, 'ingress'), ...listIn(spec, 'egress')].some(
     (rule) => !['Deny', 'Log'].includes(String(fieldIn(rule, 'action'))),
   );
+  // Before the node's own routing: that is about what comes to nodes.
+  const isOfNodes = fieldIn(spec, 'doNotTrack') === true || fieldIn(spec, 'preDNAT') === true;
+  const selector = calicoSelector(fieldIn(spec, 'selector'));
+  const onlyIn = together(
+    [
+      namesIn(selector, (key) => key === 'projectcalico.org/namespace'),
+      namesIn(calicoSelector(fieldIn(spec, 'namespaceSelector')), isNamespaceName),
+    ].filter((names) => names !== undefined),
+  );
   return recordOf(policy, {
-    kind: 'Calico NetworkPolicy',
-    selectors: allows ? [calicoSelector(fieldIn(spec, 'selector'))] : [],
+    kind: policy.metadata?.namespace === undefined ? 'Calico GlobalNetworkPolicy' : 'Calico NetworkPolicy',
+    selectors: allows && !isOfNodes ? [ofPods(selector)] : [],
+    onlyIn,
     deniedBy: comesLater ? ['GlobalNetworkPolicy'] : [],
+  });
+}
+
+/**
+ * https://network-policy-api.sigs.k8s.io/reference/spec/: asked before the NetworkPolicies, the lowest priority first; what it allows nothing denies any more.
+ * Those of the baseline are asked after, when the standing policy has denied.
+ */
+function adminRecord(policy: OtherPolicyJson): PolicyRecord {
+  const { spec } = policy;
+  const [priority, tier, subject] = [fieldIn(spec, 'priority'), fieldIn(spec, 'tier'), fieldIn(spec, 'subject')];
+  const kind = tier === undefined ? 'AdminNetworkPolicy' : 'ClusterNetworkPolicy';
+  const allows = [...listIn(spec, 'ingress'), ...listIn(spec, 'egress')].some(
+    (rule) => !['Deny', 'Pass'].includes(String(fieldIn(rule, 'action'))),
+  );
+  const pods = fieldIn(subject, 'pods');
+  const namespaces = pods === undefined ? fieldIn(subject, 'namespaces') : fieldIn(pods, 'namespaceSelector');
+  return recordOf(policy, {
+    kind,
+    selectors: allows && tier !== 'Baseline' ? [plainSelector(fieldIn(pods, 'podSelector'))] : [],
+    onlyIn: namesIn(namespaces, isNamespaceName),
+    deniedBy: typeof priority === 'number' && priority > 0 ? [kind] : [],
   });
 }
 
 function recordOf(
   { metadata = {}, spec, specs }: OtherPolicyJson,
-  of: Required<Pick<PolicyRecord, 'kind' | 'deniedBy'>> & { readonly selectors: readonly LabelSelector[] },
+  of: Required<Pick<PolicyRecord, 'kind' | 'deniedBy'>> & {
+    readonly selectors: readonly LabelSelector[];
+    readonly onlyIn: readonly string[] | undefined;
+  },
 ): PolicyRecord {
-  const { kind, selectors, deniedBy } = of;
+  const { kind, selectors, onlyIn, deniedBy } = of;
   const [selector = {}, ...alsoSelects] = selectors;
+  const namespace = metadata.namespace ?? '';
   return {
     kind,
-    namespace: metadata.namespace ?? '',
+    namespace,
     name: metadata.name ?? '',
     selector,
     ...(alsoSelects.length > 0 && { alsoSelects }),
+    ...(namespace === '' && onlyIn && { onlyIn }),
     allows: selectors.length > 0,
     allowsFromOutside: selectors.length > 0,
     specDigest: digestOf({ spec: spec ?? null, specs: specs ?? null }),
     deniedBy,
   };
+}
+
+/** Kubernetes writes the first of these on each namespace, Calico knows it by the second. */
+function isNamespaceName(key: string): boolean {
+  return key === 'kubernetes.io/metadata.name' || key === 'projectcalico.org/name';
+}
+
+/** The only names that a selector of labels leaves for what has its name under such a label; undefined where it leaves any. */
+function namesIn(selector: unknown, isName: (key: string) => boolean): readonly string[] | undefined {
+  const named = Object.entries(Object(fieldIn(selector, 'matchLabels'))).find(([key]) => isName(key));
+  if (named) return [String(named[1])];
+  const among = listIn(selector, 'matchExpressions').find(
+    (one) => isName(String(fieldIn(one, 'key'))) && fieldIn(one, 'operator') === 'In',
+  );
+  return among === undefined ? undefined : listIn(among, 'values').map(String);
+}
+
+/** What several leave; undefined where one of them leaves any. */
+function together(names: readonly (readonly string[] | undefined)[]): readonly string[] | undefined {
+  const known = names.filter((one) => one !== undefined);
+  return names.length > 0 && known.length === names.length ? known.flat() : undefined;
+}
+
+/** Kubernetes' own form. An operator that is not known may select. */
+function plainSelector(selector: unknown): LabelSelector {
+  const labels = Object.entries(Object(fieldIn(selector, 'matchLabels'))).map(([key, value]) => [key, String(value)] as const);
+  const expressions = listIn(selector, 'matchExpressions').map((one) => ({
+    key: String(fieldIn(one, 'key')),
+    operator: String(fieldIn(one, 'operator')),
+    values: listIn(one, 'values').map(String),
+  }));
+  return { matchLabels: Object.fromEntries(labels), matchExpressions: expressions };
 }
 
 /** Cilium writes where a label comes from before its name (`k8s:app`). What it knows besides labels may select, as far as we know. */
@@ -107,18 +187,18 @@ type Expression = NonNullable<LabelSelector['matchExpressions']>[number];
 
 function calicoTerm(term: string): readonly Expression[] {
   const [, not, has] = /^(!?)\s*has\(\s*([\w./-]+)\s*\)$/.exec(term) ?? [];
-  if (has !== undefined) return plain({ key: has, operator: not ? 'DoesNotExist' : 'Exists' });
+  if (has !== undefined) return [{ key: has, operator: not ? 'DoesNotExist' : 'Exists' }];
   const [, key = '', operator, one] = /^([\w./-]+)\s*(==|!=)\s*['"]([^'"]*)['"]$/.exec(term) ?? [];
-  if (one !== undefined) return plain({ key, operator: operator === '==' ? 'In' : 'NotIn', values: [one] });
+  if (one !== undefined) return [{ key, operator: operator === '==' ? 'In' : 'NotIn', values: [one] }];
   const [, among = '', list, values] = /^([\w./-]+)\s+(in|not in)\s*\{([^{}]*)\}$/.exec(term) ?? [];
   if (values === undefined) return [];
   const named = Array.from(values.matchAll(/['"]([^'"]*)['"]/g), ([, value = '']) => value);
-  return plain({ key: among, operator: list === 'in' ? 'In' : 'NotIn', values: named });
+  return [{ key: among, operator: list === 'in' ? 'In' : 'NotIn', values: named }];
 }
 
 /** Calico gives each pod labels of its own besides: of these nothing is known here. */
-function plain(expression: Expression): readonly Expression[] {
-  return /^(projectcalico\.org\/|pcns\.|pcsa\.)/.test(expression.key) ? [] : [expression];
+function ofPods({ matchExpressions = [] }: LabelSelector): LabelSelector {
+  return { matchExpressions: matchExpressions.filter(({ key }) => !/^(projectcalico\.org\/|pcns\.|pcsa\.)/.test(key)) };
 }
 
 function isNotEmpty(rule: unknown): boolean {

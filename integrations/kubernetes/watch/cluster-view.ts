@@ -32,7 +32,7 @@ export interface ClusterView {
   /** Of a Deployment's ReplicaSet; undefined where nothing is known of it. */
   rolloutOf(namespace: string, replicaSet: string): RolloutRef | undefined;
   policies(namespace: string): readonly PolicyRecord[];
-  /** Those of network plugins, which allow beside the policies of Kubernetes. */
+  /** Those of network plugins and of the whole cluster that can select pods here: they allow beside the NetworkPolicies. */
   otherPolicies(namespace: string): readonly PolicyRecord[];
   services(namespace: string): readonly ServiceRecord[];
   /** Undefined while they are not known: nobody asks for them, or they may not be read. */

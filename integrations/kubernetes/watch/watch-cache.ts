@@ -261,7 +261,10 @@ export class WatchCache implements ClusterView {
   }
 
   otherPolicies(namespace: string): readonly PolicyRecord[] {
-    return this.#otherPolicies.flatMap((kept) => [...(kept.get(namespace)?.values() ?? [])]);
+    return this.#otherPolicies.flatMap((kept) => [
+      ...(kept.get(namespace)?.values() ?? []),
+      ...[...(kept.get('')?.values() ?? [])].filter(({ onlyIn }) => onlyIn?.includes(namespace) ?? true),
+    ]);
   }
 
   services(namespace: string): readonly ServiceRecord[] {
@@ -305,8 +308,10 @@ export class WatchCache implements ClusterView {
     for (const listener of this.#onPod) listener(record);
   }
 
+  /** Of the whole cluster: of each namespace. */
   #changedPolicies(namespace: string): void {
-    for (const listener of this.#onPolicies) listener(namespace);
+    const where = namespace === '' ? this.#namespaces : [namespace];
+    for (const listener of this.#onPolicies) for (const one of where) listener(one);
   }
 
   #seeOwner(kind: OwnerKind, metadata: Jsonify<V1ObjectMeta>): void {

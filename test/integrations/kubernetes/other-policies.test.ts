@@ -97,3 +97,85 @@ describe('a policy of Calico, at a quarantined pod', () => {
     expect([at({ order: -1 }), at({ tier: 'first' })].flat()).toHaveLength(2);
   });
 });
+
+describe('a policy of the whole cluster, at a quarantined pod in shop', () => {
+  type Case = readonly [resource: string, spec: object, tier?: string];
+  const at = ([resource, spec, tier]: Case): readonly string[] => {
+    const kind = otherPolicyKinds.find((one) => one.resource === resource);
+    if (!kind) throw new Error(`no kind of ${resource}`);
+    const record = kind.record({ metadata: { name: 'open' }, spec });
+    if (!(record.onlyIn?.includes('shop') ?? true)) return [];
+    const denyTier = denyTiers.find((one) => one.kind === tier);
+    return additivePolicies([record], { incident: 'incident/lab/shop/Deployment/cart', denyTier }).map(policyTarget);
+  };
+  const [cilium, calico, admin, cluster] = [
+    'ciliumclusterwidenetworkpolicies',
+    'globalnetworkpolicies',
+    'adminnetworkpolicies',
+    'clusternetworkpolicies',
+  ];
+  const world = { egress: [{ toEntities: ['world'] }] };
+  const allow = { egress: [{ action: 'Allow' }] };
+  const accept = { egress: [{ action: 'Accept', to: [{ networks: ['0.0.0.0/0'] }] }] };
+  const everywhere = { subject: { namespaces: {} } };
+  const inNamespaces = (...values: string[]) => ({
+    subject: { namespaces: { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'In', values }] } },
+  });
+
+  test.each<[string, string, Case]>([
+    ['of Cilium, for all pods', 'ciliumclusterwidenetworkpolicy/open', [cilium, { endpointSelector: {}, ...world }]],
+    [
+      'of Cilium, for its namespace',
+      'ciliumclusterwidenetworkpolicy/open',
+      [cilium, { endpointSelector: { matchLabels: { 'k8s:io.kubernetes.pod.namespace': 'shop' } }, ...world }],
+    ],
+    ['of Calico, for all pods', 'calico-globalnetworkpolicy/open', [calico, { selector: 'all()', ...allow }]],
+    [
+      'of Calico, by what is not known of a namespace',
+      'calico-globalnetworkpolicy/open',
+      [calico, { selector: 'all()', namespaceSelector: "team == 'shop'", ...allow }],
+    ],
+    [
+      'of Calico, as early as the deny tier',
+      'calico-globalnetworkpolicy/open',
+      [calico, { order: 0, ...allow }, 'GlobalNetworkPolicy'],
+    ],
+    ['of administrators, for all', 'adminnetworkpolicy/open', [admin, { priority: 5, ...everywhere, ...allow }]],
+    ['of administrators, for its namespace', 'adminnetworkpolicy/open', [admin, { ...inNamespaces('a', 'shop'), ...allow }]],
+    [
+      'of administrators, as early as the deny tier',
+      'adminnetworkpolicy/open',
+      [admin, { priority: 0, ...everywhere, ...allow }, 'AdminNetworkPolicy'],
+    ],
+    ['of the cluster', 'clusternetworkpolicy/open', [cluster, { tier: 'Admin', priority: 5, ...everywhere, ...accept }]],
+  ])('allows its traffic: %s', (_what, name, given) => {
+    expect(at(given)).toEqual([name]);
+  });
+
+  test.each<[string, Case]>([
+    [
+      'of Cilium, for another namespace',
+      [cilium, { endpointSelector: { matchLabels: { 'k8s:io.kubernetes.pod.namespace': 'kube-system' } }, ...world }],
+    ],
+    ['of Cilium, for nodes', [cilium, { nodeSelector: {}, ...world }]],
+    ['of Cilium, which the deny tier denies', [cilium, { endpointSelector: {}, ...world }, 'CiliumClusterwideNetworkPolicy']],
+    ['of Calico, for another namespace', [calico, { namespaceSelector: "projectcalico.org/name == 'ops'", ...allow }]],
+    [
+      'of Calico, for another namespace’s pods',
+      [calico, { selector: "projectcalico.org/namespace in {'ops', 'dev'}", ...allow }],
+    ],
+    ['of Calico, for nodes', [calico, { selector: 'all()', preDNAT: true, ...allow }]],
+    ['of Calico, after the deny tier', [calico, { selector: 'all()', order: 5, ...allow }, 'GlobalNetworkPolicy']],
+    ['of administrators, for another namespace', [admin, { ...inNamespaces('ops'), ...allow }]],
+    [
+      'of administrators, for other pods',
+      [admin, { subject: { pods: { podSelector: { matchLabels: { app: 'x' } } } }, ...allow }],
+    ],
+    ['of administrators, which passes on', [admin, { ...everywhere, egress: [{ action: 'Pass' }] }]],
+    ['of administrators, after the deny tier', [admin, { priority: 5, ...everywhere, ...allow }, 'AdminNetworkPolicy']],
+    ['of the baseline', [cluster, { tier: 'Baseline', ...everywhere, ...accept }]],
+    ...denyTiers.map(({ kind, resource, spec }): [string, Case] => [`our deny tier, a ${kind}`, [resource, spec]]),
+  ])('does not: %s', (_what, given) => {
+    expect(at(given)).toEqual([]);
+  });
+});

@@ -159,6 +159,33 @@ describe('an object that an action holds', () => {
     await cell.told('is no longer as suspendRollout left it: it is gone');
   });
 
+  test.each([
+    ['RoleBinding', 'rolebindings'],
+    ['ClusterRoleBinding', 'clusterrolebindings'],
+  ])('and an account that somebody gives rights by a new %s is told of, once the old one is gone too', async (kind, resource) => {
+    await begin();
+    const serviceAccount = { namespace, name: 'cart' };
+    await cluster.post(pathOf({ resource: 'serviceaccounts', namespace }), { metadata: { name: 'cart' } });
+    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' };
+    const subjects = [{ kind: 'ServiceAccount', ...serviceAccount }];
+    const bindings = at('rbac.authorization.k8s.io', 'rolebindings');
+    for (const name of ['reads', 'writes']) await cluster.post(bindings, { metadata: { name }, roleRef, subjects });
+    await revokeServiceAccountImplementation(parts()).apply({ serviceAccount }, context(0));
+    for (const name of ['reads', 'writes'])
+      await cluster.api.json({ method: 'DELETE', path: `${bindings}/${name}`, what: 'delete by hand' });
+    await cell.told(`rolebinding/${namespace}/reads is no longer as revokeServiceAccount left it: it is gone`);
+    const place = { group: 'rbac.authorization.k8s.io', resource, ...(kind === 'RoleBinding' && { namespace }) };
+    const name = `again-${namespace}`;
+    await cluster.post(pathOf(place), { metadata: { name }, roleRef, subjects });
+    const target = kind === 'RoleBinding' ? `rolebinding/${namespace}/${name}` : `clusterrolebinding/${name}`;
+    expect(await cell.told(`${target} gives rights to ${namespace}/cart again`)).toMatchObject({
+      kind: 'containment.changed',
+      incident: context(0).incident,
+    });
+    await cluster.api.json({ method: 'DELETE', path: pathOf({ ...place, name }), what: 'delete by hand' });
+    await eventually('that it is gone again', () => cell.own.at(-1)?.text.endsWith('left it: it is gone'));
+  });
+
   test('is nobody’s news while its incident gives it back', async () => {
     const hold = await begin();
     const action = revokeServiceAccountImplementation(parts());
