@@ -188,7 +188,7 @@ class Simulation {
             `${plan.action}: ${plan.changes.map(({ target, what }) => `${target}: ${what}`).join('; ')}`,
           );
         },
-        stepped: (step) => this.#steps.push(step),
+        stepped: (step) => this.#steps.push({ ...step, at: world.now() - this.#startsAt }),
       },
     });
     const activities = this.#cell.activities(() => this.#open);
@@ -306,7 +306,7 @@ class Simulation {
       events: this.#events,
       plans: this.#plans,
       steps: this.#steps,
-      questions: questions.map(toldQuestion),
+      questions: questions.map((asked) => this.#toldQuestion(asked)),
       notes: this.#notes,
       verdict: model.verdict,
       left: model.activeLeases.map((lease) => ({
@@ -325,6 +325,27 @@ class Simulation {
       end: this.#end(isOver),
       notAwaited: this.#notAwaited,
       ...(this.#failed && { error: this.#failed }),
+    };
+  }
+
+  #toldQuestion({ question, status }: QuestionState): StoryQuestion {
+    const { text, requester, choices, levels, onSilence } = question;
+    const answers = { open: 'silence', expired: 'silence', void: 'void', decided: '' };
+    return {
+      text,
+      asker: requester.replace(/^playbook\//, ''),
+      choices: choices.map(({ id, label, plans, quorum, harmless }) => ({
+        id,
+        label,
+        plans: plans.map(({ action }) => action),
+        people: quorum,
+        isHarmless: harmless === true,
+      })),
+      groups: levels.map(({ group }) => group),
+      onSilence,
+      endedAt: (status.state === 'open' ? this.#world.now() : Date.parse(status.at)) - this.#startsAt,
+      answer: status.state === 'decided' ? status.choice : answers[status.state],
+      by: status.state === 'decided' ? status.by : [],
     };
   }
 }
@@ -374,25 +395,5 @@ function batchOf(alert: Alert, index: number): AlertBatch {
         lastSeen: seen,
       },
     ],
-  };
-}
-
-function toldQuestion({ question, status }: QuestionState): StoryQuestion {
-  const { text, requester, choices, levels, onSilence } = question;
-  const answers = { open: 'silence', expired: 'silence', void: 'void', decided: '' };
-  return {
-    text,
-    asker: requester.replace(/^playbook\//, ''),
-    choices: choices.map(({ id, label, plans, quorum, harmless }) => ({
-      id,
-      label,
-      plans: plans.map(({ action }) => action),
-      people: quorum,
-      isHarmless: harmless === true,
-    })),
-    groups: levels.map(({ group }) => group),
-    onSilence,
-    answer: status.state === 'decided' ? status.choice : answers[status.state],
-    by: status.state === 'decided' ? status.by : [],
   };
 }

@@ -24,7 +24,7 @@ import type { StoryStep } from './story.ts';
 /** What the cell was asked to do, in order. */
 export interface CellEvents {
   readonly planned: (plan: Plan) => void;
-  readonly stepped: (step: StoryStep) => void;
+  readonly stepped: (step: Omit<StoryStep, 'at'>) => void;
 }
 
 /** How long evidence is waited for, as the shipped configuration has it. */

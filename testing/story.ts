@@ -13,6 +13,8 @@ export interface StoryEvent {
 
 /** A step that was begun. What waited for people first is there twice: refused, and done with their approval. */
 export interface StoryStep {
+  /** Milliseconds since the alert came: when it was over. */
+  readonly at: number;
   readonly action: string;
   readonly target: string;
   readonly effect: Effect;
@@ -44,6 +46,8 @@ export interface StoryQuestion {
   /** Groups that are asked, one after another. */
   readonly groups: readonly string[];
   readonly onSilence: string;
+  /** Milliseconds since the alert came: when it was decided, or over. */
+  readonly endedAt: number;
   /** The choice; `silence`; or `void` where it became pointless. */
   readonly answer: string;
   readonly by: readonly string[];

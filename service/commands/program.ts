@@ -110,6 +110,11 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./pack/pack.ts')).registerPackCommand(program),
   },
   {
+    name: 'simulate',
+    description: 'what playbooks would do about alerts, without a cluster',
+    register: async (program) => (await import('./playbooks/simulate.ts')).registerSimulateCommand(program),
+  },
+  {
     name: 'actions',
     description: 'what a playbook can do, and the rights that it needs',
     register: async (program) => (await import('./actions.ts')).registerActionsCommand(program),

@@ -49,11 +49,24 @@ const serviceRooms = {
   records: ['config', 'process'],
   offline: [],
   incidents: ['config', 'temporal'],
+  simulation: ['config', 'intake'],
   intake: ['config', 'process', 'rbac', 'temporal'],
   coverage: ['intake'],
   cell: ['config', 'process', 'temporal', 'intake', 'rbac'],
   desk: ['config', 'process', 'temporal', 'incidents', 'records'],
-  commands: ['config', 'packs', 'process', 'temporal', 'incidents', 'records', 'rbac', 'offline', 'intake', 'coverage'],
+  commands: [
+    'config',
+    'packs',
+    'process',
+    'temporal',
+    'incidents',
+    'records',
+    'rbac',
+    'offline',
+    'intake',
+    'coverage',
+    'simulation',
+  ],
 };
 
 /** All imports that cross a border, as `{ file, specifier, reason }`, files relative to `folder`. */

@@ -7,6 +7,7 @@ import { playbooksOf } from '../../config/packs.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printFacts, printJson, printTable, styled } from '../output.ts';
 import { registerCoverageCommand } from './coverage.ts';
+import { registerGraphCommand } from './graph.ts';
 
 interface ListOptions extends CommonOptions {
   readonly config?: string;
@@ -38,7 +39,7 @@ function described({ id, title, on, per, priority, exclusive, uses, levels, head
   };
 }
 
-/** Adds `firebreak playbooks list|show|coverage`: the envelopes, which say what runs on which alert. */
+/** Adds `firebreak playbooks list|show|coverage|graph`: the envelopes, which say what runs on which alert. */
 export function registerPlaybooksCommand(program: Command): void {
   const playbooks = program.command('playbooks').description('the procedures, and the alerts that they answer');
   withExamples(withPacks(playbooks.command('list').description('list all playbooks')), [
@@ -54,6 +55,7 @@ export function registerPlaybooksCommand(program: Command): void {
     ['firebreak playbooks show firebreak/contain-dropped-binary'],
   ).action(show);
   registerCoverageCommand(playbooks);
+  registerGraphCommand(playbooks);
 }
 
 function list(options: ListOptions): void {

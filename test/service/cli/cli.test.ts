@@ -77,6 +77,8 @@ describe('help', () => {
     'playbooks list',
     'playbooks show',
     'playbooks coverage',
+    'playbooks graph',
+    'simulate',
     'actions list',
     'actions show',
     'alerts parse',

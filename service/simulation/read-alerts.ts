@@ -1,0 +1,107 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Alert } from '../../core/alert/alert.ts';
+import { severities } from '../../core/alert/severity.ts';
+import { guessWorkload } from '../../core/alert/subject.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { systemErrorCode } from '../../core/system-error.ts';
+import { isObject } from '../../core/text/plain-json.ts';
+import { parseAlerts } from '../intake/read/parse.ts';
+
+const alertFile = /\.(?:json|jsonl|ndjson|log)$/i;
+
+/** What `firebreak alerts parse` prints, and `firebreak backtest` reads: an alert that is normalised already. */
+const normalised = z.looseObject({
+  id: z.string(),
+  sensor: z.string(),
+  rule: z.string(),
+  severity: z.enum(severities),
+  time: z.string(),
+  title: z.string(),
+  cluster: z.string(),
+  observables: z.array(z.unknown()),
+  tags: z.array(z.string()),
+  mitre: z.array(z.string()),
+});
+
+/** An alert of a file, or why there is none at this place. */
+export type ReadAlert = { readonly from: string } & (
+  | { readonly ok: true; readonly alert: Alert }
+  | { readonly ok: false; readonly reason: string }
+);
+
+/**
+ * The alerts in files, in the files of folders, or in standard input (`-`): as a sensor sends them, or normalised. What only a cluster knows is made
+ * up: the pod's uid, so that what needs one can be tried, and the workload by the pod's name.
+ *
+ * @throws FB_ERR_FILE_MISSING
+ */
+export function readAlerts(paths: readonly string[], cluster: string): readonly ReadAlert[] {
+  return paths.flatMap((path) => filesOf(path)).flatMap((file) => alertsIn(file, cluster));
+}
+
+function filesOf(path: string): readonly string[] {
+  if (path === '-') return [path];
+  try {
+    if (!statSync(path).isDirectory()) return [path];
+  } catch (error) {
+    throw new FirebreakError('FB_ERR_FILE_MISSING', `${path}: ${systemErrorCode(error) ?? 'cannot be read'}`);
+  }
+  return readdirSync(path, { recursive: true, encoding: 'utf8' })
+    .filter((file) => alertFile.test(file))
+    .map((file) => join(path, file))
+    .sort();
+}
+
+function alertsIn(file: string, cluster: string): readonly ReadAlert[] {
+  const from = file === '-' ? 'standard input' : file;
+  const bytes = readFileSync(file === '-' ? 0 : file);
+  const known = normalisedIn(bytes.toString('utf8'));
+  if (known) return known.map((alert) => ({ from, ok: true, alert: asFound(alert) }));
+  const parsed = parseAlerts(bytes, { cluster });
+  if (!parsed.ok) return [{ from, ok: false, reason: parsed.reason }];
+  return parsed.items.flatMap((item): readonly ReadAlert[] => {
+    if (item.kind === 'alert') return [{ from, ok: true, alert: asFound(item.alert) }];
+    return item.kind === 'rejected' ? [{ from, ok: false, reason: item.reason }] : [];
+  });
+}
+
+/** Of a file whose every line is a normalised alert. */
+function normalisedIn(text: string): readonly Alert[] | undefined {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const alerts = lines.flatMap((line) => readNormalised(line) ?? []);
+  return alerts.length > 0 && alerts.length === lines.length ? alerts : undefined;
+}
+
+/** One line with an alert that is normalised already; undefined for anything else. */
+export function readNormalised(line: string): Alert | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  if (!isObject(value)) return undefined;
+  const { raw: _, ...alert } = value;
+  // Its other fields are only shown, and compared as texts.
+  return normalised.safeParse(alert).success ? (alert as unknown as Alert) : undefined;
+}
+
+/** Said where a uid is shown: no cluster has given it. */
+export const assumedUid = 'assumed-by-the-simulation';
+
+/** As a cell would find it in its cluster. */
+export function asFound(alert: Alert): Alert {
+  const { pod, workload } = alert;
+  if (!pod) return alert;
+  return {
+    ...alert,
+    pod: { ...pod, uid: pod.uid ?? `${assumedUid}/${pod.namespace}/${pod.name}` },
+    workload: workload ?? withoutGuess(guessWorkload(pod)),
+  };
+}
+
+function withoutGuess({ kind, namespace, name }: NonNullable<Alert['workload']>): NonNullable<Alert['workload']> {
+  return { kind, namespace, name };
+}

@@ -1,0 +1,101 @@
+import type { Alert, ContainerRef, ProcessRef } from '../core/alert/alert.ts';
+import { mayCarryRule, ownSensor } from '../core/alert/own-alerts.ts';
+import { answering } from '../core/playbook/answering.ts';
+import type { Match, OneOrMore, TextPattern } from '../core/playbook/match.ts';
+import type { AnyPlaybook } from '../core/playbook/playbook.ts';
+
+/** The simulated cluster's only workload. */
+const pod = { namespace: 'shop', name: 'cart-1', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' };
+
+/**
+ * An alert that a playbook answers, made up from its envelope: critical where the envelope lets it be. Undefined where none could be made up, as
+ * where it asks for a regular expression.
+ */
+export function exampleAlert(playbook: AnyPlaybook, over: Partial<Alert> = {}): Alert | undefined {
+  const { match } = playbook.on;
+  const made = match === 'unanswered' ? { rule: 'A rule that no playbook answers' } : fieldsOf(match);
+  const severities = [...('severity' in made ? [made.severity] : []), 'critical', playbook.on.minSeverity] as const;
+  const sensors = ['falco', ownSensor];
+  const candidates = severities.flatMap((severity) =>
+    sensors.map((sensor): Alert => {
+      const alert = { ...base, sensor, ...made, severity: severity ?? 'critical', ...over };
+      return { ...alert, title: over.title ?? `${alert.rule} in ${pod.namespace}/${pod.name}` };
+    }),
+  );
+  return candidates.find((alert) => mayCarryRule(alert) && answering([playbook], alert).length > 0);
+}
+
+const base: Omit<Alert, 'severity' | 'sensor' | 'title'> = {
+  id: '0123456789abcdef0123456789abcdef',
+  rule: 'Any rule',
+  time: '2026-01-01T12:00:00Z',
+  cluster: 'example',
+  node: 'worker-1',
+  pod,
+  container: { name: 'cart', image: 'registry.example/shop/cart:1.4', digest: `sha256:${'1'.repeat(64)}` },
+  workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' },
+  process: { name: 'sh', exe: '/bin/sh', commandLine: 'sh -c id', user: 'app' },
+  observables: [],
+  tags: [],
+  mitre: [],
+};
+
+function fieldsOf({ any = [], all = [], ...match }: Match): Partial<Alert> {
+  const inner: Partial<Alert> = Object.assign({}, ...[...all, ...any.slice(0, 1)].map(fieldsOf));
+  const rule = textOf(match.rule);
+  const sensor = textOf(match.sensor);
+  const [severity] = listOf(match.severity);
+  const tag = textOf(match.tag);
+  const [technique] = listOf(match.technique);
+  const namespace = textOf(match.namespace);
+  const workload = { kind: textOf(match.workload?.kind), name: textOf(match.workload?.name) };
+  const labels = Object.entries(match.labels ?? {}).map(([name, value]) => [name, textOf(value) ?? ''] as const);
+  const { registry = 'registry.example', repository = 'shop/cart', tag: imageTag = '1.4', digest } = textsOf(match.image);
+  const { name, path, arguments: words, parent, user } = textsOf(match.process);
+  const process: ProcessRef = {
+    ...base.process,
+    ...(name !== undefined && { name }),
+    ...(path !== undefined && { exe: path }),
+    ...(words !== undefined && { commandLine: words }),
+    ...(parent !== undefined && { parent }),
+    ...(user !== undefined && { user }),
+  };
+  const container: ContainerRef = {
+    ...base.container,
+    image: `${registry}/${repository}:${imageTag}`,
+    ...(digest !== undefined && { digest }),
+  };
+  return {
+    ...inner,
+    ...(rule !== undefined && { rule }),
+    ...(sensor !== undefined && { sensor }),
+    ...(severity !== undefined && { severity }),
+    ...(tag !== undefined && { tags: [tag] }),
+    ...(technique !== undefined && { mitre: [technique] }),
+    ...(namespace !== undefined && { pod: { ...pod, namespace }, workload: { kind: 'Deployment', namespace, name: 'cart' } }),
+    ...((workload.kind !== undefined || workload.name !== undefined) && {
+      workload: { kind: workload.kind ?? 'Deployment', namespace: namespace ?? 'shop', name: workload.name ?? 'cart' },
+    }),
+    ...(labels.length > 0 && { labels: Object.fromEntries(labels) }),
+    ...(match.image && { container }),
+    ...(match.process && { process }),
+  };
+}
+
+function textsOf(fields: object = {}): Readonly<Record<string, string | undefined>> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, textOf(value)]));
+}
+
+/** A text that the pattern takes; undefined of a regular expression, and where nothing is asked for. */
+function textOf(wanted: OneOrMore<TextPattern> | undefined): string | undefined {
+  const texts = listOf(wanted).flatMap((pattern) => {
+    if (typeof pattern === 'string') return [pattern];
+    return 'glob' in pattern ? [pattern.glob.replaceAll('*', 'x').replaceAll('?', 'x')] : [];
+  });
+  return texts[0];
+}
+
+function listOf<T>(wanted: OneOrMore<T> | undefined): readonly T[] {
+  if (wanted === undefined) return [];
+  return Array.isArray(wanted) ? wanted : [wanted as T];
+}

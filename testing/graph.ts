@@ -1,0 +1,159 @@
+import type { Story } from './story.ts';
+import type { Path, PathTurn } from './walk.ts';
+
+export interface GraphNode {
+  readonly id: string;
+  readonly kind: 'alert' | 'step' | 'destructive' | 'question' | 'end';
+  readonly text: string;
+}
+
+export interface GraphEdge {
+  readonly from: string;
+  readonly to: string;
+  /** The answer, or what a step has found; empty where there is only one way. */
+  readonly label: string;
+}
+
+/** What a playbook does, with every question and every end: the ways by answers alone, those that go on alike drawn as one. */
+export interface PlaybookGraph {
+  readonly nodes: readonly GraphNode[];
+  readonly edges: readonly GraphEdge[];
+}
+
+/** One thing on a way, and how it goes on from there. */
+interface Beat {
+  readonly kind: GraphNode['kind'];
+  readonly text: string;
+  readonly label: string;
+}
+
+interface Tree {
+  readonly kind: GraphNode['kind'];
+  readonly text: string;
+  readonly ways: Map<string, Tree>;
+}
+
+/** The graph of the ways on which nothing goes wrong, as `everyAnswer` has walked them. */
+export function graphOf(paths: readonly Path[]): PlaybookGraph {
+  const root: Tree = { kind: 'alert', text: 'alert', ways: new Map() };
+  for (const path of paths) if (isPlain(path)) grow(root, beatsOf(path));
+  return drawn(root);
+}
+
+function isPlain({ circumstance, turns }: Path): boolean {
+  const engineAsks = turns.some((turn) => turn.kind === 'answer' && turn.asker === 'engine');
+  return circumstance === 'as given' && !engineAsks && turns.every((turn) => turn.kind !== 'failure' || !turn.fails);
+}
+
+/** Steps and questions in the order in which they were over, and the end. */
+function beatsOf({ story, turns }: Path): readonly Beat[] {
+  const found = foundIn(turns);
+  const steps = story.steps.map(({ at, action, effect, state }) => ({
+    at,
+    kind: effect === 'destructive' ? ('destructive' as const) : ('step' as const),
+    text: state === 'undone' ? `give back ${action}` : state === 'failed' ? `${action}: refused` : action,
+    label: state === 'done' ? (found.get(action)?.shift() ?? '') : '',
+  }));
+  const questions = story.questions.map(({ endedAt, text, answer }) => ({
+    at: endedAt,
+    kind: 'question' as const,
+    text,
+    label: answer,
+  }));
+  const order = [...questions, ...steps].map((beat, place) => ({ beat, place }));
+  order.sort((a, b) => a.beat.at - b.beat.at || a.place - b.place);
+  return [
+    ...order.map(({ beat: { kind, text, label } }) => ({ kind, text, label })),
+    { kind: 'end', text: endText(story), label: '' },
+  ];
+}
+
+/** What each action has given back, where that makes a difference, in the order of its calls. */
+function foundIn(turns: readonly PathTurn[]): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const turn of turns)
+    if (turn.kind === 'output')
+      found.set(turn.action, [...(found.get(turn.action) ?? []), turn.variant === 0 ? otherwise : turn.said]);
+  return found;
+}
+
+const otherwise = 'otherwise';
+
+function endText({ verdict, left, end, steps, questions }: Story): string {
+  const silent = questions.length > 0 && questions.every(({ by }) => by.length === 0);
+  return [
+    verdict === 'unknown' ? (silent ? 'nobody has answered' : 'done') : verdict.replace('_', ' '),
+    ...left.map(({ action }) => `${action} stays in force`),
+    ...(end === 'done' ? [] : [end]),
+    ...(steps.length === 0 && questions.length === 0 ? ['nothing is done'] : []),
+  ].join('; ');
+}
+
+function grow(root: Tree, beats: readonly Beat[]): void {
+  let at = root;
+  let label = '';
+  for (const beat of beats) {
+    const key = JSON.stringify([label, beat.kind, beat.text]);
+    const next = at.ways.get(key) ?? { kind: beat.kind, text: beat.text, ways: new Map<string, Tree>() };
+    at.ways.set(key, next);
+    at = next;
+    ({ label } = beat);
+  }
+}
+
+/** Parts that go on alike become one: as an automaton is made minimal, from its ends on. */
+function drawn(root: Tree): PlaybookGraph {
+  const nodes: GraphNode[] = [];
+  const edges: GraphEdge[] = [];
+  const known = new Map<string, string>();
+  const visit = (tree: Tree): string => {
+    const ways = new Map<string, string[]>();
+    for (const [key, next] of tree.ways) {
+      const [label = ''] = JSON.parse(key) as readonly string[];
+      const to = visit(next);
+      ways.set(to, [...(ways.get(to) ?? []), label]);
+    }
+    const signature = JSON.stringify([tree.kind, tree.text, [...ways]]);
+    const same = known.get(signature);
+    if (same !== undefined) return same;
+    const id = `n${nodes.length}`;
+    known.set(signature, id);
+    nodes.push({ id, kind: tree.kind, text: tree.text });
+    for (const [to, labels] of ways) {
+      const all = [...new Set(labels)];
+      const label = all.includes(otherwise) ? (ways.size === 1 ? '' : otherwise) : all.join(', ');
+      edges.push({ from: id, to, label });
+    }
+    return id;
+  };
+  visit(root);
+  // From the alert on, as people read it.
+  return { nodes: nodes.toReversed(), edges: edges.toReversed() };
+}
+
+const shapes: Readonly<Record<GraphNode['kind'], readonly [string, string]>> = {
+  alert: ['([', '])'],
+  step: ['[', ']'],
+  destructive: ['[', ']'],
+  question: ['{{', '}}'],
+  end: ['([', '])'],
+};
+
+/** As Mermaid draws it. */
+export function mermaidOf({ nodes, edges }: PlaybookGraph): string {
+  const shape = ({ id, kind, text }: GraphNode): string => `  ${id}${shapes[kind][0]}"${mermaidText(text)}"${shapes[kind][1]}`;
+  const destructive = nodes.filter(({ kind }) => kind === 'destructive').map(({ id }) => id);
+  return [
+    'flowchart TD',
+    ...nodes.map(shape),
+    ...edges.map(({ from, to, label }) => `  ${from} -->${label === '' ? '' : `|"${mermaidText(label)}"|`} ${to}`),
+    ...(destructive.length > 0
+      ? ['  classDef destructive stroke:#b00020,stroke-width:2px', `  class ${destructive.join(',')} destructive`]
+      : []),
+  ].join('\n');
+}
+
+/** An author's text must not end the label. */
+function mermaidText(text: string): string {
+  return text.replace(/[#"<>&\\`\n]/g, (character) => `#${character.codePointAt(0)};`);
+}
