@@ -104,7 +104,7 @@ function chosen(
       'FB_ERR_UNKNOWN_ID',
       `there is no action ${unknown}, only: ${all.map(({ name }) => name).join(', ')}`,
     );
-  const enabled = config && playbooks === undefined ? enabledActions(config) : actionsOfPlaybooks(playbooks);
+  const enabled = config && playbooks === undefined ? enabledActions(config) : actionsOfPlaybooks(playbooks, config);
   const used = new Set(enabled.map(({ name }) => name));
   return all.filter(({ name }) => used.has(name) || actions.includes(name));
 }

@@ -34,7 +34,8 @@ export function registerRunCommand(program: Command): void {
     const stopping = new Promise<'signal'>((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('signal'));
     });
-    const build = await workflowBuild(config);
+    // Only the cell runs workflows.
+    const build = await workflowBuild({ ...config, packs: role.includes('cell') ? config.packs : [] });
     const firebreak = await startFirebreak({ config, env: process.env, roles: role, build, log });
     const end = await Promise.race([stopping, firebreak.failed]);
     if (end instanceof Error) log.error({ reason: end.name }, 'a worker has ended by itself');

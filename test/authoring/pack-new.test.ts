@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { emptyProject, firebreakIn, installFirebreak, packedFirebreak, runNode } from '../package.ts';
@@ -59,4 +59,29 @@ test('firebreak pack check names file, line and what to do', async () => {
   expect(stdout).toMatch(
     /^playbooks\/miner\.ts:\d+: Date\.now reads the clock, and another one at each replay\. Go by alert\.time/,
   );
+});
+
+test('a pack is built by an installed Firebreak as it is: in two projects with one id', async () => {
+  const build = async (folder: string, name: string) => {
+    const script = `
+      import { readPack } from './node_modules/firebreak/dist/service/packs/pack-files.js';
+      import { workflowBuild } from './node_modules/firebreak/dist/service/temporal/pack-build.js';
+      const source = { folder: ${JSON.stringify(folder)} };
+      const { integrity } = readPack(source);
+      const packs = [{ name: ${JSON.stringify(name)}, source, integrity }];
+      const shipped = await workflowBuild({ packs: [], stateDir: './state' });
+      const first = await workflowBuild({ packs, stateDir: './state' });
+      const again = await workflowBuild({ packs, stateDir: './state' });
+      console.log(JSON.stringify({ id: first.id, isOther: first.id !== shipped.id, again: again.id === first.id }));
+    `;
+    const { code, stdout, stderr } = await runNode(folder, '--input-type=module', '-e', script);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    return JSON.parse(stdout);
+  };
+  const one = await build(await newPack('twin'), 'twin');
+  expect(one).toEqual({ id: expect.stringMatching(/^[0-9a-f]{16}$/), isOther: true, again: true });
+  const other = join(project, 'elsewhere', 'deep');
+  cpSync(join(project, 'twin'), other, { recursive: true, verbatimSymlinks: true });
+  rmSync(join(other, 'state'), { recursive: true });
+  expect(await build(other, 'twin')).toEqual(one);
 });
