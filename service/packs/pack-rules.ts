@@ -2,6 +2,7 @@ import { stripTypeScriptTypes } from 'node:module';
 import { posix } from 'node:path';
 import { type Node, parse } from 'acorn';
 import type { PackFiles } from './pack-files.ts';
+import { childrenOf, isNode } from './syntax.ts';
 
 /** What an author has to change before the pack is built. */
 export interface PackFault {
@@ -90,7 +91,7 @@ const none: Refused = { problem: '', remedy: '' };
 function parsed(file: string, source: string): { readonly program: Node } | { readonly fault: PackFault } {
   try {
     // Types become blanks: every place stays where its author wrote it.
-    const code = file.endsWith('.ts') ? stripTypeScriptTypes(source) : source;
+    const code = file.endsWith('.ts') ? withoutTypes(source) : source;
     return { program: parse(code, { ecmaVersion: 'latest', sourceType: 'module', locations: true }) };
   } catch (error) {
     const loc: unknown = error instanceof Error && 'loc' in error ? error.loc : undefined;
@@ -104,6 +105,17 @@ function parsed(file: string, source: string): { readonly program: Node } | { re
         remedy: 'Only TypeScript whose types can be taken off is read: no enum, no namespace, no parameter property.',
       },
     };
+  }
+}
+
+/** Node says once that it may change how it does this, which whoever checks a pack can do nothing about. */
+function withoutTypes(source: string): string {
+  const { emitWarning } = process;
+  process.emitWarning = () => undefined;
+  try {
+    return stripTypeScriptTypes(source);
+  } finally {
+    process.emitWarning = emitWarning;
   }
 }
 
@@ -187,14 +199,4 @@ function patternNames(pattern: unknown): readonly string[] {
 function visit(node: Node, see: (node: Node, parent: Node | undefined) => void, parent?: Node): void {
   see(node, parent);
   for (const child of childrenOf(node)) visit(child, see, node);
-}
-
-function childrenOf(node: Node): readonly Node[] {
-  return Object.values(node).flatMap((value: unknown) =>
-    Array.isArray(value) ? value.filter(isNode) : isNode(value) ? [value] : [],
-  );
-}
-
-function isNode(value: unknown): value is Node {
-  return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string' && 'start' in value;
 }

@@ -1,6 +1,7 @@
 import { SourceMap } from 'node:module';
 import { type Node, parse } from 'acorn';
 import { turnFunction, turnsOfAwait } from '../../core/playbook/turn.ts';
+import { childrenOf, isNode } from '../packs/syntax.ts';
 import { stagePrefix } from './bundle-stage.ts';
 import { isBounded } from './linear-patterns.ts';
 
@@ -108,16 +109,6 @@ function awaits(node: Node): boolean {
   const inside = (part: Node): boolean =>
     part.type === 'AwaitExpression' || (!functions.has(part.type) && childrenOf(part).some(inside));
   return inside(node);
-}
-
-function childrenOf(node: Node): readonly Node[] {
-  return Object.values(node).flatMap((value: unknown) =>
-    Array.isArray(value) ? value.filter(isNode) : isNode(value) ? [value] : [],
-  );
-}
-
-function isNode(value: unknown): value is Node {
-  return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string' && 'start' in value;
 }
 
 function placeOf(map: SourceMap, { loc }: Node): string | undefined {

@@ -32,6 +32,7 @@ describe('firebreak pack new', () => {
     const checked = await firebreakIn(folder, 'pack', 'check');
     expect(checked.stdout).toMatch(/^our-playbooks 0\.1\.0, integrity sha512-/);
     expect(checked.stdout).toContain('our-playbooks/miner');
+    expect(checked.stderr).toBe('');
   });
 
   test('with Jest in place of it', async () => {

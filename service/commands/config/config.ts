@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
-import { type ConfigProblem, checkConfig, type SecretRef } from '../../config/load.ts';
+import { type Config, type ConfigProblem, checkConfig, type SecretRef } from '../../config/load.ts';
 import { describeProblem } from '../../config/problems.ts';
 import { missingSecrets, type Role, roles } from '../../config/secrets.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
@@ -47,6 +47,18 @@ function shown(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, shown(inner)]));
 }
 
+/** Of a pack what the file says of it, and its playbooks by their ids. */
+function withPackNames(config: Config): object {
+  const packs = config.packs.map(({ name, version, source, integrity, playbooks }) => ({
+    name,
+    version,
+    ...source,
+    integrity,
+    playbooks: playbooks.map(({ id }) => id),
+  }));
+  return { ...config, packs };
+}
+
 /** Ends with one line that says whether it is valid, below every problem that there is. */
 async function checkFile(options: CheckOptions): Promise<void> {
   const { config: path, role, json } = options;
@@ -61,8 +73,13 @@ async function checkFile(options: CheckOptions): Promise<void> {
     ...tried.filter(isRead),
   ];
   if (problems.length > 0) process.exitCode = 1;
-  if (json) return printJson({ ok: problems.length === 0, problems, ...(checked.ok && { config: shown(checked.config) }) });
-  if (checked.ok) print(stringify(shown(checked.config), { lineWidth: 0 }).trimEnd());
+  if (json)
+    return printJson({
+      ok: problems.length === 0,
+      problems,
+      ...(checked.ok && { config: shown(withPackNames(checked.config)) }),
+    });
+  if (checked.ok) print(stringify(shown(withPackNames(checked.config)), { lineWidth: 0 }).trimEnd());
   // Beside what is printed for programs, and last.
   const say = (line: string): boolean => process.stderr.write(`${printable(line)}\n`);
   for (const problem of problems) say(describeProblem(problem));

@@ -24,7 +24,7 @@ function withPacks(command: Command): Command {
   );
 }
 
-function described({ id, title, on, per, priority, exclusive, uses, levels, headStart, evidenceFirst }: AnyPlaybook) {
+function described({ id, title, on, per, priority, exclusive, uses, params, levels, headStart, evidenceFirst }: AnyPlaybook) {
   return {
     id,
     title,
@@ -33,6 +33,7 @@ function described({ id, title, on, per, priority, exclusive, uses, levels, head
     priority: priority ?? 0,
     exclusive: exclusive ?? false,
     levels: levels ?? null,
+    params: params ?? {},
     headStart: headStart ?? null,
     evidenceFirst: evidenceFirst ?? null,
     uses: Object.values(uses).map(({ name, title: does, effect, reach, undo }) => ({ name, title: does, effect, reach, undo })),
@@ -91,6 +92,7 @@ function show(id: string, options: ListOptions): void {
     ['runs once per', shown.per],
     ['priority', `${shown.priority}${shown.exclusive ? ', and none of less priority answers what it answers' : ''}`],
     ['asks', asksText(playbook)],
+    ['parameters', paramsText(playbook)],
     ['head start', shown.headStart ?? 'none'],
     ['evidence first', shown.evidenceFirst === null ? 'no, beside containment' : `yes, at most ${shown.evidenceFirst}`],
   ]);
@@ -109,4 +111,12 @@ function asksText({ levels }: AnyPlaybook): string {
   const called = (page: true | 'critical' | undefined): string =>
     page === undefined ? '' : page === true ? ', called' : ', called on critical';
   return levels.map(({ group, within, page }) => `${group} (${within}${called(page)})`).join(', then ');
+}
+
+function paramsText({ params = {} }: AnyPlaybook): string {
+  const texts = Object.entries(params).map(([name, of]) => {
+    const about = of.about === undefined ? '' : `: ${of.about}`;
+    return `${name} (${of.kind}, ${JSON.stringify(of.default)} where nothing is set)${about}`;
+  });
+  return texts.join('; ') || 'none';
 }

@@ -6,6 +6,7 @@ import { checkConfig } from '../../../service/config/load.ts';
 import { playbooksOf } from '../../../service/config/packs.ts';
 import { readPack } from '../../../service/packs/pack-files.ts';
 import { packFaults } from '../../../service/packs/pack-rules.ts';
+import { projectRoot } from '../../../service/process/project-root.ts';
 import { runCommand } from '../../../tools/platform/command.ts';
 import { acmeFiles, writePackFolder } from '../../pack-folder.ts';
 
@@ -215,5 +216,34 @@ describe('a configuration with a pack', () => {
       params: { lease: { default: '30m' }, group: { default: 'oncall' } },
     });
     expect(readFileSync(join(own, 'firebreak.pack.ts'), 'utf8')).toContain('30m');
+  });
+});
+
+describe('the command line', () => {
+  const folder = acme();
+  const { integrity } = readPack({ folder });
+  const path = join(newFolder(), 'firebreak.yaml');
+  writeFileSync(path, `${minimal}packs: ${JSON.stringify([{ folder, integrity }])}\n`);
+  const cli = (...args: readonly string[]) =>
+    runCommand({ command: process.execPath, args: [join(projectRoot(), 'service', 'cli.ts'), ...args, '--config', path] });
+
+  test('lists and shows the playbooks of the configured packs, with their parameters', async () => {
+    expect((await cli('playbooks', 'list')).stdout).toMatch(/^acme\/miner +high +quarantinePod/m);
+    expect((await cli('playbooks', 'show', 'acme/miner')).stdout).toMatch(
+      /^parameters +lease \(duration, "4h" where nothing is set\); group \(group, "oncall" where nothing is set\)$/m,
+    );
+  });
+
+  test('shows a pack of the configuration by name, place and pin, not by its content', async () => {
+    const { stdout } = await cli('config', 'check', '--json');
+    expect(JSON.parse(stdout)).toMatchObject({
+      config: { packs: [{ name: 'acme', version: '1.0.0', folder, integrity, playbooks: ['acme/miner'] }] },
+    });
+  });
+
+  test('makes the manifests of its rights', async () => {
+    const { code, stdout } = await cli('rbac', 'manifests', '--playbooks', 'acme/miner');
+    expect(code).toBe(0);
+    expect(stdout).toContain('networkpolicies');
   });
 });
