@@ -5,6 +5,7 @@
  * Mocks of modules, coverage and watching are not supported.
  */
 import { createRequire, enableCompileCache, registerHooks } from 'node:module';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { cacheFolder } from '../../service/process/cache-folder.ts';
@@ -14,6 +15,8 @@ const globalsUrl = new URL('./globals.mjs', import.meta.url).href;
 const require = createRequire(import.meta.url);
 
 enableCompileCache(join(cacheFolder(), 'compiled'));
+// What tests start is compiled once a run: its folder may be a copy of the built product, which is never there again.
+process.env.NODE_COMPILE_CACHE = join(tmpdir(), 'fb-compiled');
 registerHooks({
   resolve: (specifier, context, next) =>
     specifier === '@jest/globals' ? { url: globalsUrl, shortCircuit: true } : next(specifier, context),

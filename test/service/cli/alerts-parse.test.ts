@@ -30,11 +30,11 @@ function ticksOf(pid: number): number {
 }
 
 function parse(args: readonly string[], input?: string | Uint8Array) {
-  const { PATH = '', HOME = '' } = process.env;
+  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env;
   const result = spawnSync(process.execPath, [join(root, 'service/cli.ts'), 'alerts', 'parse', ...args], {
     cwd: folder,
     encoding: 'utf8',
-    env: { PATH, HOME },
+    env: { PATH, HOME, NODE_COMPILE_CACHE },
     maxBuffer: 64 * 1024 ** 2,
     ...(input !== undefined && { input }),
   });

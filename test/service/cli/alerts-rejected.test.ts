@@ -52,8 +52,8 @@ interface Ran {
 
 /** The command as a process of its own, while the intake runs in this one. */
 function firebreak(...args: readonly string[]): Promise<Ran> {
-  const { PATH = '', HOME = '' } = process.env;
-  const env = { PATH, HOME, CODEC_KEY: Buffer.alloc(32, 7).toString('base64') };
+  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env;
+  const env = { PATH, HOME, NODE_COMPILE_CACHE, CODEC_KEY: Buffer.alloc(32, 7).toString('base64') };
   return new Promise((done) => {
     execFile(process.execPath, [cli, 'alerts', ...args], { cwd: folder, env }, (error, stdout, stderr) =>
       done({ status: error === null ? 0 : Number(error.code), stdout, stderr }),

@@ -30,11 +30,11 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function firebreak(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const { PATH = '', HOME = '' } = process.env;
+  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env;
   const result = spawnSync(process.execPath, [cli, ...args], {
     encoding: 'utf8',
     cwd: folder,
-    env: { PATH, HOME, CODEC_KEY: Buffer.alloc(32, 1).toString('base64'), ...env },
+    env: { PATH, HOME, NODE_COMPILE_CACHE, CODEC_KEY: Buffer.alloc(32, 1).toString('base64'), ...env },
   });
   return { status: result.status, stdout: result.stdout, stderr: result.stderr };
 }
