@@ -7,7 +7,6 @@ import { missingSecrets, type Role, roles } from '../../config/secrets.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';
 import { roleList } from '../role-list.ts';
-import { connectProblems } from './config-connect.ts';
 
 interface CheckOptions extends ConfiguredOptions {
   readonly role: readonly Role[];
@@ -65,7 +64,11 @@ async function checkFile(options: CheckOptions): Promise<void> {
   const checked = checkConfig({ path, env: process.env });
   const { config, without } = checked.ok ? { config: checked.config, without: new Set<string>() } : (checked.rest ?? {});
   const isRead = (problem: ConfigProblem): boolean => !without?.has(problem.path.split(/[.[]/)[0] ?? '');
-  const tried = config && options.connect ? await connectProblems({ config, env: process.env, roles: role }) : [];
+  // Loaded where it is asked for: with the clients it takes longer than all the rest.
+  const tried =
+    config && options.connect
+      ? await (await import('./config-connect.ts')).connectProblems({ config, env: process.env, roles: role })
+      : [];
   const problems = [
     ...(checked.ok ? [] : checked.problems),
     ...checked.deadEnds,

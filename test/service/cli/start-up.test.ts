@@ -8,6 +8,15 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 const cli = join(import.meta.dirname, '../../../service/cli.ts');
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-start-up-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const config = join(folder, 'firebreak.yaml');
+writeFileSync(
+  config,
+  `cluster: lab
+temporal: { address: '127.0.0.1:1', codecKeys: [{ id: k1, key: { env: CODEC_KEY } }] }
+intake: { tokens: [{ name: falco, token: { env: FALCO_TOKEN } }] }
+roster: { people: [{ id: ada, name: Ada, slack: [U01ADA] }], groups: { oncall: [ada], leads: [ada] } }
+`,
+);
 
 interface Loaded {
   readonly own: number;
@@ -43,16 +52,12 @@ describe('a command loads what it needs, and no other command', () => {
     expect(own).toBeLessThan(90);
   });
 
+  test('config check: what reads the configuration; no client of anything until it is to be tried', () => {
+    const { packages } = loadedBy('config', 'check', '--config', config);
+    expect(packages).toEqual(['@noble/hashes', 'canonicalize', 'commander', 'yaml', 'zod']);
+  });
+
   test('incidents list: a client of Temporal and the configuration; no worker, no Slack, no Kubernetes, no database', () => {
-    const config = join(folder, 'firebreak.yaml');
-    writeFileSync(
-      config,
-      `cluster: lab
-temporal: { address: '127.0.0.1:1', codecKeys: [{ id: k1, key: { env: CODEC_KEY } }] }
-intake: { tokens: [{ name: falco, token: { env: FALCO_TOKEN } }] }
-roster: { people: [{ id: ada, name: Ada, slack: [U01ADA] }], groups: { oncall: [ada], leads: [ada] } }
-`,
-    );
     const { packages } = loadedBy('incidents', 'list', '--config', config);
     expect(packages).toEqual(expect.arrayContaining(['@temporalio/client', 'commander', 'yaml', 'zod']));
     const costly = ['@temporalio/worker', '@temporalio/core-bridge', '@kubernetes/client-node', '@slack/bolt', 'pg', 'lmdb'];
