@@ -47,6 +47,7 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   release: 'as it turns out',
   'playbooks list': 'nothing',
   'playbooks show': 'nothing',
+  'playbooks coverage': 'nothing',
   'actions list': 'nothing',
   'actions show': 'nothing',
   'alerts parse': 'nothing',

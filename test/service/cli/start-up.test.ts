@@ -54,7 +54,8 @@ describe('a command loads what it needs, and no other command', () => {
 
   test('config check: what reads the configuration; no client of anything until it is to be tried', () => {
     const { packages } = loadedBy('config', 'check', '--config', config);
-    expect(packages).toEqual(['@noble/hashes', 'canonicalize', 'commander', 'yaml', 'zod']);
+    const reading = ['@noble/hashes', 'canonicalize', 'commander', 'fastest-levenshtein', 'ipaddr.js', 'yaml', 'zod'];
+    expect(packages.filter((name) => !reading.includes(name))).toEqual([]);
   });
 
   test('incidents list: a client of Temporal and the configuration; no worker, no Slack, no Kubernetes, no database', () => {
