@@ -1,6 +1,6 @@
 /**
  * `npm test`: sets up, checks, builds, starts a Temporal and a Kubernetes API for each worker that needs them, and adds
- * the suites up into the last line. `npm test -- unit`, `npm test -- platform lease` choose suites and files by part of their path.
+ * the suites up into the last line. `npm test -- unit`, `npm test -- platform lease` choose suites and files by part of their path, without the check.
  * It ends by itself after FIREBREAK_TEST_MINUTES (85), with an account of what did not run, which has failed.
  */
 import { spawn } from 'node:child_process';
@@ -54,8 +54,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     interruption.abort();
   });
 
-// Beside all the rest: what is tested does not depend on it.
-const checked = part('check', check);
+// Beside all the rest: what is tested does not depend on it. Who chooses wants to see those tests.
+const checked = words.length === 0 ? part('check', check) : undefined;
 await part('build', () => ensureBuilt({ node, log: say }));
 // Fetched here and not by the first tests that need it: the wait for it must not come out of a test's time.
 if (wanted.some(({ suite }) => ['workflows', 'platform'].includes(suite.name)))
@@ -92,9 +92,9 @@ if (platforms.length > 0) {
   }));
   writeFileSync(environment.FIREBREAK_TEST_PLATFORM, JSON.stringify(addresses));
 }
-// Two lanes side by side: what runs on real servers waits for them most of the time.
-const lanes = [true, false].map((shared) => wanted.filter(({ suite }) => (suite.platform === true) === shared));
-await Promise.all([checked, ...lanes.map(runLane)]);
+// Lanes side by side: what runs on real servers, or on a real node, waits for them most of the time.
+const laneOf = ({ suite }) => (suite.platform ? 'platform' : suite.lab ? 'lab' : 'neither');
+await Promise.all([checked, ...Object.values(Object.groupBy(wanted, laneOf)).map(runLane)]);
 await part('end', async () => {
   await Promise.all(platforms.map((platform) => platform.stop()));
   await endLeftovers();
@@ -152,7 +152,8 @@ async function run({ suite, files }) {
       lab = await startLab();
       env.FIREBREAK_TEST_LAB = lab.file;
     }
-    const { workers, name } = suite;
+    const { name } = suite;
+    const workers = wanted.length === 1 ? (suite.workersAlone ?? suite.workers) : suite.workers;
     const signal = interruption.signal;
     const result = await runSuite({
       root,

@@ -2,6 +2,7 @@ export interface Suite {
   readonly name: string;
   readonly folder?: string;
   readonly workers: number;
+  readonly workersAlone?: number;
   readonly platform?: boolean;
   readonly lab?: boolean;
   missing(): string | undefined;

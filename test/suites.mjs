@@ -5,11 +5,14 @@ import { missingForRealNodes } from '../tools/platform/nodes/parts.mjs';
 
 /**
  * A suite is the test files of one folder; `unit` is all that belong to no other. `missing` says why it cannot run here.
+ * `packs` has what is tried as its users have it: the package that `npm pack` makes, installed in a folder of its own.
  * A suite on real parts has a platform for each of its workers: a file has the servers to itself while it runs, though others ran on them before.
  * One with a lab gets a Kubernetes with a real node.
  */
 export const suites = [
-  { name: 'unit', workers: 2, missing: () => undefined },
+  // Half of their time they wait for what a product waits for, too: where no other suite fills it, more workers do.
+  { name: 'unit', workers: 2, workersAlone: 4, missing: () => undefined },
+  { name: 'packs', folder: 'packs', workers: 1, missing: () => undefined },
   { name: 'workflows', folder: 'workflows', workers: 2, missing: () => undefined },
   { name: 'platform', folder: 'platform', workers: 2, platform: true, missing: () => undefined },
   {

@@ -80,7 +80,10 @@ function firebreak(
   ...args: readonly string[]
 ): Promise<{ readonly status: number | null; readonly stdout: string; readonly stderr: string }> {
   const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env;
-  const child = spawn(process.execPath, [cli, ...args], { cwd: folder, env: { PATH, HOME, NODE_COMPILE_CACHE, CODEC_KEY: codecKey } });
+  const child = spawn(process.execPath, [cli, ...args], {
+    cwd: folder,
+    env: { PATH, HOME, NODE_COMPILE_CACHE, CODEC_KEY: codecKey },
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
