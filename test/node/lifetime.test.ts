@@ -51,7 +51,7 @@ describe('a real node', () => {
       expect(await hasAddress(held.address)).toBe(true);
 
       parent.kill(signal);
-      expect(await survivors([...Object.values(held.pids), ...processesWith(folder)], 15_000)).toEqual([]);
+      expect(await survivors([...Object.values(held.pids), ...processesWith(folder)], 120_000)).toEqual([]);
       await losesAddress(held.address);
       expect(mounts()).not.toContain(folder);
       await removeDeadCgroups();

@@ -58,6 +58,6 @@ describe('the launcher', () => {
     const pid = Number(String(output));
     expect(await survivors([pid], 0)).toEqual([pid]);
     parent.kill('SIGKILL');
-    expect(await survivors([pid], 3000)).toEqual([]);
+    expect(await survivors([pid], 120_000)).toEqual([]);
   });
 });

@@ -7,9 +7,9 @@ import type { Stage, StageTime } from './stage.ts';
 /** `release`, `remove`, or undefined when nobody decided. */
 export type DemoDecision = 'release' | 'remove' | undefined;
 
-const countedWithinMs = 30_000;
+const countedWithinMs = 120_000;
 const doneWithinMs = 300_000;
-const closedWithinMs = 30_000;
+const closedWithinMs = 120_000;
 
 export interface Answered {
   readonly outcome: DemoDecision;

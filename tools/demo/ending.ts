@@ -5,7 +5,7 @@ import { auditReport } from '../../service/commands/records/audit.ts';
 import type { Claim } from './facts.ts';
 import { durationText, type Stage, type StageTime } from './stage.ts';
 
-const coveredWithinMs = 15_000;
+const coveredWithinMs = 120_000;
 
 /** Says of each claim whether the API server agrees. */
 export function showClaims({

@@ -7,7 +7,7 @@ import { projectRoot } from '../../service/process/project-root.ts';
 import { type RunningServer, type ServerGroup, waitUntilReady } from '../platform/server-group.ts';
 import type { DemoSettings, StandIns } from './settings.ts';
 
-const readyWithinMs = 60_000;
+const readyWithinMs = 120_000;
 
 /** The stand-ins for Slack and GitHub. Throws FB_ERR_PLATFORM_PART_MISSING where Firebreak was installed without them. */
 export async function startStandIns({

@@ -11,8 +11,8 @@ import { shop } from './shop.ts';
 import { type DemoTicket, SlackChannel, tickets } from './slack-channel.ts';
 import type { Stage, StageTime } from './stage.ts';
 
-const containedWithinMs = 30_000;
-const askedWithinMs = 60_000;
+const containedWithinMs = 120_000;
+const askedWithinMs = 120_000;
 
 export interface Response {
   readonly sentAt: number;

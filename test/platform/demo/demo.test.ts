@@ -55,7 +55,7 @@ describe('the demo', () => {
     const exit = once(child, 'exit');
     expect(await clickOnPage({ page, user: 'U0GRACE', button })).toBe(true);
     // Another team's Deployment uses the Secret too: it takes two. A card that has just changed is to be read before it is clicked on.
-    for (let tries = 0; tries < 10 && child.exitCode === null; tries += 1) {
+    while (child.exitCode === null) {
       await Promise.race([exit, new Promise((resolve) => setTimeout(resolve, 2_500))]);
       await clickOnPage({ page, user: 'U0ADA', button }).catch(() => false);
     }
@@ -89,7 +89,7 @@ describe('the demo', () => {
     child.kill(signal);
     const [ended] = await exit;
     expect({ ended, complaints: ended === code ? '' : complaints }).toEqual({ ended: code, complaints: '' });
-    expect(await survivors(servers, 15_000)).toEqual([]);
+    expect(await survivors(servers, 120_000)).toEqual([]);
   });
 });
 
@@ -106,7 +106,7 @@ async function printed(child: ChildProcess, text: string): Promise<() => string>
   child.stdout?.setEncoding('utf8').on('data', (part: string) => {
     output += part;
   });
-  const deadline = Date.now() + 90_000;
+  const deadline = Date.now() + 240_000;
   while (!output.includes(text)) {
     if (child.exitCode !== null || Date.now() > deadline) throw new Error(`the demo did not say “${text}”: ${output}`);
     await sleep(50);

@@ -35,7 +35,7 @@ describe('the servers of the local platform', () => {
     expect(pids).toHaveLength(servers);
     expect(await survivors(pids, 0)).toEqual(pids);
     parent.kill(signal);
-    expect(await survivors(pids, 10_000)).toEqual([]);
+    expect(await survivors(pids, 120_000)).toEqual([]);
   });
 
   test('all end when the process that started them dies before they are ready', async () => {
@@ -43,7 +43,7 @@ describe('the servers of the local platform', () => {
     const parent = spawn(process.execPath, [join(import.meta.dirname, 'hold-platform.ts'), folder, 'both'], { stdio: 'ignore' });
     while (processesWith(folder).length < 3) await sleep(10);
     parent.kill('SIGKILL');
-    expect(await survivors(processesWith(folder), 10_000)).toEqual([]);
+    expect(await survivors(processesWith(folder), 120_000)).toEqual([]);
     expect(processesWith(folder).filter(processExists)).toEqual([]);
   });
 

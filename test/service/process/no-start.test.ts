@@ -31,7 +31,7 @@ ${more}
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
-  const killer = setTimeout(() => child.kill('SIGKILL'), 60_000);
+  const killer = setTimeout(() => child.kill('SIGKILL'), 240_000);
   const [code, signal] = await once(child, 'close');
   clearTimeout(killer);
   return { code, signal, stderr };
