@@ -8,6 +8,8 @@ import type { ReleasedObject } from '../../core/incident/hold.ts';
 import { failedWithinMs, type LandedSteps } from '../memory/landed-steps.ts';
 import { type Authority, knownOf, mustBeApproved } from './approval-check.ts';
 
+/** Longer ago a part of a playbook has not failed by itself: whatever came of it since, people have to look at. */
+const sagaWithinMs = 3_600_000;
 /** The cell's clock and Temporal's, by which the workflow waits, may differ so much. */
 const clocksDifferMs = 60_000;
 
@@ -21,7 +23,8 @@ export interface ReleaseRule {
 
 /**
  * Giving containment back: people approved exactly this release; or its lease has ended by the note on it, by what people have answered since, and
- * by the cell's clock, where silence may free; or the step did not come about. What the call says can only make it stricter.
+ * by the cell's clock, where silence may free; or the step did not come about; or a later part of its saga did not, by the note and by the envelope of
+ * its playbook. What the call says can only make it stricter.
  */
 export function createReleaseRule(parts: Authority & { readonly landed: LandedSteps }): ReleaseRule {
   const now = parts.now ?? Date.now;
@@ -38,10 +41,37 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
     switch (reason.kind) {
       case 'step-failed':
         return undefined;
+      case 'saga-failed':
+        return refuseSaga(call);
       case 'approved':
         return approvedRelease(call, reason.proof, [reason.plan]);
       case 'lease-ended':
         return atLeaseEnd(call, reason);
+    }
+  };
+
+  /** As the envelope says: so that who reviews a playbook sees what it may give back by itself. */
+  const refuseSaga = (call: StepCall): undefined => {
+    const playbook = parts.asking.playbooks.find(({ id }) => id === call.playbook);
+    if (playbook?.sagaUndo !== 'below-critical') refuse(`${call.playbook} gives nothing back by itself`);
+    const { severity } = knownOf(parts, call);
+    if (severity === 'critical' || severity === 'unknown')
+      refuse(`nothing is given back by itself on an incident that is ${severity}`);
+    return undefined;
+  };
+
+  const isOfSaga = (call: StepCall, notes: readonly ReleasedObject[]): void => {
+    const { leases } = parts.votes;
+    const forPeople = 'giving it back is for people to decide';
+    for (const { object, step, terms } of notes) {
+      const at = Date.parse(terms.at);
+      if (step !== call.key) refuse(`${object} is held by another step`);
+      if (terms.lease.saga !== true) refuse(`${call.action} on ${object} was no part of a saga: ${forPeople}`);
+      if (terms.severity === 'critical' || terms.severity === 'unknown')
+        refuse(`${object} was taken on an incident that is ${terms.severity}: ${forPeople}`);
+      if (!(now() - at <= sagaWithinMs)) refuse(`${object} has been held since ${terms.at}: ${forPeople}`);
+      if (!leases.reachesBackTo(at)) refuse(`this cell does not know what people have decided on ${object} since`);
+      if (leases.endOf(call, terms) > at + terms.lease.durationMs) refuse(`people have prolonged ${call.action} on ${object}`);
     }
   };
 
@@ -96,6 +126,7 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
       if (problem !== undefined) refuse(problem);
       if (!release && notes.length === 0) refuse('nothing is left that says who took it: giving it back is for people to decide');
       if (reason.kind === 'step-failed') hasFailed(call, notes);
+      if (reason.kind === 'saga-failed') isOfSaga(call, notes);
       if (reason.kind === 'lease-ended' && !release) hasEnded(call, reason, notes);
     },
   };

@@ -55,13 +55,15 @@ export interface AppliedStep {
 }
 
 /**
- * Why a containment is given back: people said so, its lease ended where silence may free, or its step did not come about. On a
- * critical incident a lease ends only with the answer of two people that said `benign`.
+ * Why a containment is given back: people said so, its lease ended where silence may free, its step did not come about, or the part of
+ * a playbook that it belongs to did not. On a critical incident a lease ends only with the answer of two people that said `benign`.
  */
 export type UndoReason =
   | { readonly kind: 'approved'; readonly proof: ApprovalProof; readonly plan: Plan }
   | { readonly kind: 'lease-ended'; readonly verdict: Verdict; readonly severity: Severity; readonly proof?: ApprovalProof }
-  | { readonly kind: 'step-failed' };
+  | { readonly kind: 'step-failed' }
+  /** It was part of a saga, of which a later part failed. */
+  | { readonly kind: 'saga-failed' };
 
 export interface UndoCall {
   readonly call: StepCall;

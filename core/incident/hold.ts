@@ -7,6 +7,8 @@ import { defaultLeaseMs } from './lease.ts';
 export interface LeaseTerms {
   readonly durationMs: number;
   readonly onExpiry: 'renew' | 'release';
+  /** It is part of a saga, whose failure gives it back: see `sagaUndo` of the envelope. */
+  readonly saga?: true;
 }
 
 /**
@@ -59,6 +61,7 @@ export function isHoldTerms(value: unknown): value is HoldTerms {
     reaches.has(reach) &&
     typeof lease.durationMs === 'number' &&
     (lease.onExpiry === 'renew' || lease.onExpiry === 'release') &&
+    (lease.saga === undefined || lease.saga === true) &&
     typeof at === 'string' &&
     !Number.isNaN(Date.parse(at))
   );

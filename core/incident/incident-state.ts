@@ -44,6 +44,8 @@ export interface BodyState {
   readonly state: 'waiting' | 'running' | 'done' | 'failed' | 'skipped';
   readonly alerts: number;
   readonly detail?: string;
+  /** ISO 8601, UTC: it sleeps until then, if nothing wakes it. */
+  readonly asleepUntil?: string;
   /** How often it has been skipped, one time after another. */
   readonly skips?: number;
   /** What it has heard of so far. */

@@ -155,6 +155,26 @@ export interface BodyIncident {
   readonly inForce: readonly { readonly action: string; readonly target: string }[];
 }
 
+/** Whether a body slept as long as it meant to. */
+export type Slept = 'whole' | 'woken';
+
+/** A playbook that needs of the alert nothing that the one which calls it does not. */
+export interface RunnablePlaybook<R extends Requires> {
+  readonly id: string;
+  readonly on: { readonly requires: readonly R[] };
+  /** By which it is known, whatever its pack calls it. Absent: by its id, in full or within the caller's pack. */
+  readonly run?: (context: never) => Promise<void>;
+}
+
+/** How the body of another playbook has ended. */
+export interface PlaybookEnd {
+  readonly state: 'done' | 'failed' | 'skipped';
+  /** Why it failed, or was skipped. */
+  readonly detail?: string;
+  /** What it said that it was. */
+  readonly verdict?: Verdict;
+}
+
 /** What may stand beside a line of the log. */
 export type LogFields = Readonly<Record<string, string | number | boolean>>;
 
@@ -191,6 +211,24 @@ export interface PlaybookContext<U extends Uses, R extends Requires, P extends P
   readonly verdict: (verdict: Verdict, why: string) => void;
   /** What has been kept so far. */
   readonly evidence: () => readonly EvidenceRef[];
+  /**
+   * A part that is done as a whole or given back: where it throws, what its `steps` have done is undone in reverse order, on record, and the body
+   * gets what was thrown. People are asked before anything is given back, except as the envelope's `sagaUndo` says. What ends something for good
+   * stays done.
+   */
+  readonly saga: <T>(part: (steps: Steps<U>) => Promise<T>) => Promise<T>;
+  /** Durable, and costs nothing meanwhile: 30 days at most. `woken`: before its time, since the incident's history has become too long. */
+  readonly sleep: (time: Duration) => Promise<Slept>;
+  /**
+   * Does it now and then after each pause, until it gives `'enough'` or has been done so many times, 1 000 at most.
+   * @returns how often it was done.
+   */
+  readonly every: (pause: Duration, times: number, turn: (n: number) => Promise<unknown>) => Promise<number>;
+  /**
+   * Runs another playbook on this alert, within this incident, and waits for its end. It has to be enabled; whether its `match` holds is not asked,
+   * what it `requires` is. Where it runs for this subject already, or has been done for such an alert, that is joined.
+   */
+  readonly runPlaybook: (other: RunnablePlaybook<R>) => Promise<PlaybookEnd>;
 }
 
 /** Of an envelope that names none. */
@@ -224,6 +262,11 @@ export interface PlaybookEnvelope<U extends Uses, R extends Requires, P extends 
    * durable, and the body finds it done. Only what is automatic anyway; guardrails and caps hold.
    */
   readonly headStart?: 'quarantinePod' & keyof U;
+  /**
+   * What a `saga` of it has done is given back without asking when a later part fails: within an hour, and only while the incident is known to be
+   * below critical. Absent: people are asked.
+   */
+  readonly sagaUndo?: 'below-critical';
   /**
    * What contains waits until the evidence that the body has begun is kept or has failed, and no longer than this: for where a cut would make what
    * runs destroy itself. Not beside `headStart`.

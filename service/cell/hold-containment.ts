@@ -168,7 +168,7 @@ export class HoldContainment {
 
   #given(incident: string, reason: UndoReason): void {
     const { pods, view } = this.#parts;
-    const votes = reason.kind === 'step-failed' ? [] : (reason.proof?.votes ?? []).map(({ vote }) => vote);
+    const votes = !('proof' in reason) ? [] : (reason.proof?.votes ?? []).map(({ vote }) => vote);
     const by = [...new Set(votes.map(({ person }) => person))];
     // What came after somebody's answer was not before them.
     const given = by.length === 0 ? {} : { by, askedUntil: Math.min(...votes.map(({ at }) => Date.parse(at))) };

@@ -14,6 +14,7 @@ import { DurableMemory } from '../../service/cell/pools/durable-memory.ts';
 import { outsiderKey } from '../workflows/harness.ts';
 import {
   approvalOf,
+  askingWith,
   callOf,
   chokepoint,
   context,
@@ -174,6 +175,50 @@ describe('giving back', () => {
     world.noted = [note];
     expect(await refusal(chokepoint.undo({ call: which, reason }, context))).toBe(code);
     expect(world.done).toEqual(code === undefined ? ['undo quarantine'] : []);
+  });
+
+  describe('because a later part of its saga failed', () => {
+    const high: StepCall = { ...call, severity: 'high' };
+    const saga: UndoReason = { kind: 'saga-failed' };
+    const lease = { durationMs: 14_400_000, onExpiry: 'renew', saga: true } as const;
+    const withSaga = { asking: askingWith([], { sagaUndo: 'below-critical' }) };
+    const at = minutesAgo(10);
+
+    test.each<[string, ReleasedObject, StepCall, string | undefined]>([
+      ['a part of a saga, below critical', noteOf(high, { lease, at }), high, undefined],
+      ['what was no part of one', noteOf(high, { at }), high, refused],
+      ['what was taken on critical, whatever is said now', noteOf(call, { lease, at }), high, refused],
+      ['what is critical now', noteOf(high, { lease, at }), call, refused],
+      [
+        'what nobody knows how bad it is',
+        noteOf({ ...call, severity: 'unknown' }, { lease, at }),
+        { ...call, severity: 'unknown' },
+        refused,
+      ],
+      ['what has been held for long', noteOf(high, { lease, at: minutesAgo(61) }), high, refused],
+      ['what another step holds', noteOf({ ...other, severity: 'high' }, { lease, at }), high, refused],
+      ['what another incident holds', { ...noteOf(high, { lease, at }), incident: 'incident/other' }, high, refused],
+    ])('%s: the note on it and the cell decide, and not the call', async (_what, note, which, code) => {
+      setUp(withSaga);
+      world.noted = [note];
+      expect(await refusal(chokepoint.undo({ call: which, reason: saga }, context))).toBe(code);
+      expect(world.done).toEqual(code === undefined ? ['undo quarantine'] : []);
+    });
+
+    test('is refused where its playbook’s envelope does not say so, and where the playbook is not known', async () => {
+      world.noted = [noteOf(high, { lease, at })];
+      expect(await refusal(chokepoint.undo({ call: high, reason: saga }, context))).toBe(refused);
+      setUp(withSaga);
+      world.noted = [noteOf(high, { lease, at })];
+      expect(await refusal(chokepoint.undo({ call: { ...high, playbook: 'q' }, reason: saga }, context))).toBe(refused);
+      expect(world.done).toEqual([]);
+    });
+
+    test('is refused where nothing is left that says who took it', async () => {
+      setUp(withSaga);
+      world.noted = [];
+      expect(await refusal(chokepoint.undo({ call: high, reason: saga }, context))).toBe(refused);
+    });
   });
 
   test.each<[string, (plan: Plan) => Plan]>([

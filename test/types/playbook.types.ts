@@ -160,3 +160,23 @@ export const withParams = definePlaybook(
     log(alert.process.name ?? '');
   },
 );
+
+export const calls = definePlaybook(
+  { id: 'f', title: 'f', on: { ...on, requires: ['pod'] }, uses: { quarantinePod, deletePod } },
+  async ({ alert, saga, sleep, every, runPlaybook }) => {
+    await saga(async (steps) => {
+      await steps.quarantinePod({ pod: alert.pod });
+      // @ts-expect-error in a saga, too, what is destroyed takes an approval
+      await steps.deletePod({ pod: alert.pod });
+    });
+    const end = await runPlaybook(withPod);
+    // @ts-expect-error an end is no state of a body that runs
+    if (end.state === 'running') return;
+    // @ts-expect-error it requires a node, and this alert need not have one
+    await runPlaybook(wide);
+    await sleep('3d');
+    // @ts-expect-error three days are written 3d
+    await sleep('3 days');
+    await every('10m', 6, async (turn) => (turn > 3 ? 'enough' : undefined));
+  },
+);

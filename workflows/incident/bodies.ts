@@ -5,11 +5,13 @@ import type { AlertCount } from '../../core/incident/incident.ts';
 import type { BodyState } from '../../core/incident/incident-state.ts';
 import { answering, isFor, subjectKeyOf } from '../../core/playbook/answering.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
+import type { PlaybookEnd } from '../../core/playbook/playbook.ts';
 import { stepFailure } from '../calls.ts';
 import { declarationOf } from '../declarations.ts';
-import { nowMs } from '../world.ts';
+import { StepFailure } from '../step-failure.ts';
+import { condition, nowMs } from '../world.ts';
 import { BodyWork } from './body-work.ts';
-import { type ContextParts, contextFor } from './context.ts';
+import { type BodyLife, type CalledPlaybook, type ContextParts, contextFor } from './context.ts';
 import type { Body, IncidentModel } from './model.ts';
 import { Recurrences } from './recurrence.ts';
 
@@ -112,6 +114,7 @@ export class Bodies {
       },
       alert,
       severity: alert.severity,
+      waitsFor: new Set(),
     });
   }
 
@@ -150,9 +153,13 @@ export class Bodies {
     while (this.#model.runningBodies < this.#model.settings.maxBodies) {
       const next = this.#worstWaiting();
       if (!next) return;
-      next.state = { ...next.state, state: 'running' };
-      void this.#run(next);
+      this.#start(next);
     }
+  }
+
+  #start(body: Body): void {
+    body.state = { ...body.state, state: 'running' };
+    void this.#run(body);
   }
 
   #worstWaiting(): Body | undefined {
@@ -176,7 +183,7 @@ export class Bodies {
     const work = new BodyWork({ headStart: playbook.headStart !== undefined, onAct: begin });
     let thrown: unknown;
     try {
-      await playbook.run(contextFor(this.#parts, playbook, body, work));
+      await playbook.run(contextFor(this.#parts, playbook, body, this.#lifeOf(body, work)));
     } catch (error) {
       thrown = error;
     }
@@ -195,6 +202,47 @@ export class Bodies {
       else this.#done(playbook, body);
     }
     this.#startNext();
+  }
+
+  #lifeOf(body: Body, work: BodyWork): BodyLife {
+    return {
+      work,
+      onWait: () => this.#startNext(),
+      runPlaybook: (other) => this.#runWithin(body, other),
+    };
+  }
+
+  /** Another playbook for a body: at once, since who waits for it holds no place. @throws StepFailure where it may not be run. */
+  async #runWithin(caller: Body, other: CalledPlaybook): Promise<PlaybookEnd> {
+    const { alert } = caller;
+    const [pack = ''] = caller.state.playbook.split('/');
+    const isMeant = ({ id, run }: ListedPlaybook) =>
+      other.run === undefined ? id === other.id || id === `${pack}/${other.id}` : run === other.run;
+    const playbook = this.#enabled.find(isMeant);
+    if (!playbook) throw new StepFailure('FB_ERR_REFUSED', `playbook ${other.id} is not enabled`);
+    const { id } = playbook;
+    const missing = playbook.on.requires.find((need) => (need === 'pod' ? alert.pod?.uid : alert[need]) === undefined);
+    if (missing !== undefined)
+      throw new StepFailure('FB_ERR_REFUSED', `playbook ${id} requires a ${missing}, and this alert has none`);
+    const key = bodyKey(id, subjectKeyOf(playbook, alert));
+    const known = this.#model.bodies.get(key);
+    const before = known?.state ?? this.#ended(key);
+    if (before?.state === 'done' && covers(before.kinds, alert)) return endOf(before);
+    if (known && isOpen(known.state) && waitsFor(known, caller))
+      throw new StepFailure('FB_ERR_REFUSED', `playbook ${id} waits for the one that calls it`);
+    if (before === undefined || before.state === 'skipped') this.#add(key, playbook, alert, before?.skips);
+    else if (!isOpen(before)) this.#anew(key, playbook, alert);
+    const called = this.#model.bodies.get(key);
+    if (!called) throw new Error('a body that was added is there');
+    caller.waitsFor.add(called);
+    try {
+      if (called.state.state === 'waiting') this.#start(called);
+      this.#startNext();
+      await condition(() => !isOpen(called.state));
+      return endOf(called.state);
+    } finally {
+      caller.waitsFor.delete(called);
+    }
   }
 
   #started(playbook: ListedPlaybook, { state, alert }: Body): void {
@@ -251,6 +299,19 @@ export class Bodies {
     if (!uncovered || !atLeast(uncovered.severity, asksAgainFrom) || this.#isHeld(uncovered)) return;
     this.#anew(bodyKey(playbook.id, body.state.subjectKey), playbook, uncovered);
   }
+}
+
+/** Whether a body waits for another, or for one that does. */
+function waitsFor(body: Body, other: Body): boolean {
+  return body === other || [...body.waitsFor].some((next) => waitsFor(next, other));
+}
+
+function endOf({ state, detail, verdict }: BodyState): PlaybookEnd {
+  return {
+    state: state === 'failed' || state === 'skipped' ? state : 'done',
+    ...(detail !== undefined && { detail }),
+    ...(verdict !== undefined && { verdict }),
+  };
 }
 
 function isOpen({ state }: BodyState): boolean {

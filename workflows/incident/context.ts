@@ -1,9 +1,9 @@
 import type { ActionDeclaration } from '../../core/action/action.ts';
 import type { Plan } from '../../core/action/plan.ts';
 import { releasePlanOf } from '../../core/action/release-plan.ts';
-import type { Approval, ApprovalProof } from '../../core/decide/approval.ts';
+import type { Approval } from '../../core/decide/approval.ts';
 import type { Verdict } from '../../core/incident/incident.ts';
-import { durationMs } from '../../core/playbook/duration.ts';
+import { type Duration, durationMs } from '../../core/playbook/duration.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { valuesOf } from '../../core/playbook/params.ts';
 import {
@@ -11,6 +11,7 @@ import {
   type LeaseOptions,
   type LogFields,
   levelsOf,
+  type PlaybookEnd,
   type Settled,
   type StepResult,
 } from '../../core/playbook/playbook.ts';
@@ -26,8 +27,10 @@ import type { Caller, StepOrder } from '../steps/step-calls.ts';
 import { targetText } from '../steps/step-data.ts';
 import type { StepEngine } from '../steps/steps.ts';
 import { logLine } from '../world.ts';
+import { BodyTime } from './body-time.ts';
 import { type BodyWork, onlyLooks } from './body-work.ts';
 import type { Body, IncidentModel } from './model.ts';
+import { Saga } from './saga.ts';
 import { giveVerdict } from './verdicts.ts';
 
 export interface ContextParts {
@@ -35,6 +38,17 @@ export interface ContextParts {
   readonly engine: StepEngine;
   readonly questions: Questions;
   readonly leases: Leases;
+}
+
+/** Another playbook, as its author names it. */
+export type CalledPlaybook = Pick<ListedPlaybook, 'id'> & Partial<Pick<ListedPlaybook, 'run'>>;
+
+/** Of one run of a body: what it has begun, and what it needs of the others. */
+export interface BodyLife {
+  readonly work: BodyWork;
+  /** It sleeps, or waits for another: others may run. */
+  readonly onWait: () => void;
+  readonly runPlaybook: (other: CalledPlaybook) => Promise<PlaybookEnd>;
 }
 
 interface AskShape {
@@ -54,8 +68,9 @@ function plansOf(plan: Plan | readonly Plan[] | undefined): readonly Plan[] {
  * What a body is called with. `PlaybookContext` is generic over the playbook's actions, which only the compiler knows: here they are
  * made from the envelope at run time, so the one cast from the dynamic to the typed side is the `never` in the return type.
  */
-export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: Body, work: BodyWork): never {
+export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: Body, life: BodyLife): never {
   const { model, questions } = parts;
+  const { work } = life;
   const { alert } = body;
   const { workload, doubt } = alert;
   const caller: Caller = { playbook: playbook.id, subjectKey: body.state.subjectKey, workload, alert, doubt };
@@ -69,9 +84,13 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
     );
     return result;
   };
-  const steps = Object.fromEntries(
-    Object.entries(playbook.uses).map(([name, declaration]) => [name, stepFor({ parts, caller, declaration, run, work })]),
-  );
+  const stepsOf = (saga?: Saga) =>
+    Object.fromEntries(
+      Object.entries(playbook.uses).map(([name, declaration]) => [
+        name,
+        stepFor({ parts, caller, declaration, run, work, saga, sagaUndo: playbook.sagaUndo !== undefined }),
+      ]),
+    );
 
   const askPeople = async ({ question, choices, plan = {}, harmless = [], onSilence }: AskShape) => {
     body.shown = body.state.kinds;
@@ -102,15 +121,32 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
     return Object.fromEntries(settled);
   };
 
+  const saga = async (part: (steps: unknown) => Promise<unknown>) => {
+    const whole = new Saga(parts, playbook, body);
+    try {
+      return await part(stepsOf(whole));
+    } catch (error) {
+      if (!work.skipped) await work.begin('the undo of a saga', true, () => whole.undo(error));
+      throw error;
+    }
+  };
+
+  const time = new BodyTime({ model, body, onSleep: life.onWait });
+
   const verdict = (value: Verdict, why: string) => giveVerdict(model, body, value, why);
 
   const context = {
     alert: body.alert,
     incident: incidentSeenBy(model),
     params: valuesOf(playbook.params ?? {}, model.settings.params?.[playbook.id]),
-    steps,
+    steps: stepsOf(),
     ask,
     settle,
+    saga,
+    sleep: (pause: Duration) => work.begin(`the sleep of ${pause}`, false, () => time.sleep(pause)),
+    every: (pause: Duration, times: number, turn: (n: number) => Promise<unknown>) =>
+      work.begin(`every(${pause})`, false, () => time.every(pause, times, turn)),
+    runPlaybook: (other: CalledPlaybook) => work.begin(`playbook ${other.id}`, true, () => life.runPlaybook(other)),
     verdict,
     note: (text: string) => model.record('playbook.note', `playbook/${playbook.id}`, text),
     log: (text: string, fields: LogFields = {}) => sayInLog(playbook, body, text, fields),
@@ -176,12 +212,17 @@ function stepFor({
   declaration,
   run,
   work,
+  saga,
+  sagaUndo,
 }: {
   readonly parts: ContextParts;
   readonly caller: Caller;
   readonly declaration: ActionDeclaration;
   readonly run: (order: StepOrder) => Promise<StepResult>;
   readonly work: BodyWork;
+  /** What the step is a part of. */
+  readonly saga: Saga | undefined;
+  readonly sagaUndo: boolean;
 }) {
   const { engine, leases } = parts;
   const { name } = declaration;
@@ -196,38 +237,32 @@ function stepFor({
   const call = (options: LeaseOptions, approval?: Approval) => {
     if (isOff) return goWithout();
     const { lease, onExpiry, ...input } = options;
+    const ofSaga = saga && sagaUndo ? { saga: true as const } : {};
     const order: StepOrder = {
       caller,
       declaration,
       input: declaration.effect === 'reversible' ? input : options,
       ...(declaration.effect === 'reversible'
-        ? { lease: { ...(lease ? { durationMs: durationMs(lease) } : {}), ...(onExpiry ? { onExpiry } : {}) } }
+        ? { lease: { ...(lease && { durationMs: durationMs(lease) }), ...(onExpiry && { onExpiry }), ...ofSaga } }
         : {}),
       ...(approval ? { approval: approval.proof } : {}),
     };
-    return work.begin(`${name} on ${targetText(order.input)}`, !onlyLooks(declaration), () => run(order));
+    return work.begin(
+      `${name} on ${targetText(order.input)}`,
+      !onlyLooks(declaration),
+      () => saga?.take(run(order)) ?? run(order),
+    );
   };
   const giveBack = async (result: StepResult, approval: Approval) => {
     const plan = releasePlanOf(result.plan, result.key);
-    if (result.leaseId) await letGo({ leases, leaseId: result.leaseId, caller, proof: approval.proof, plan });
+    if (result.leaseId === undefined) return;
+    const holder = `${caller.playbook}/${caller.subjectKey}`;
+    await leases.letGo(result.leaseId, holder, { kind: 'approved', proof: approval.proof, plan });
   };
   const undo = (result: StepResult, approval: Approval) =>
     work.begin(`the release of ${name}`, true, () => giveBack(result, approval));
   return Object.assign(call, {
     plan: (input: unknown) => work.begin(`the plan of ${name}`, false, () => engine.plan({ caller, declaration, input })),
     undo: Object.assign(undo, { plan: async (result: StepResult) => releasePlanOf(result.plan, result.key) }),
-  });
-}
-
-function letGo(call: {
-  readonly leases: Leases;
-  readonly leaseId: string;
-  readonly caller: Caller;
-  readonly proof: ApprovalProof;
-  readonly plan: Plan;
-}): Promise<void> {
-  return call.leases.letGo(call.leaseId, `${call.caller.playbook}/${call.caller.subjectKey}`, {
-    proof: call.proof,
-    plan: call.plan,
   });
 }

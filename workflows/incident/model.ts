@@ -39,6 +39,8 @@ export interface Body {
   uncovered?: Alert;
   /** The question that this body's last answer came from. */
   lastAnswered?: string;
+  /** Bodies of other playbooks whose end it waits for. */
+  readonly waitsFor: Set<Body>;
 }
 
 /** The incident's memory: plain data that one workflow writes. Everything else in this room reads and changes it. */
@@ -155,8 +157,11 @@ export class IncidentModel {
     return total;
   }
 
+  /** Those that neither sleep nor wait for another. */
   get runningBodies(): number {
-    return [...this.bodies.values()].filter((body) => body.state.state === 'running').length;
+    return [...this.bodies.values()].filter(
+      ({ state, waitsFor }) => state.state === 'running' && state.asleepUntil === undefined && waitsFor.size === 0,
+    ).length;
   }
 
   get openBodies(): boolean {

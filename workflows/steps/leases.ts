@@ -1,7 +1,5 @@
-import type { Plan } from '../../core/action/plan.ts';
 import type { UndoReason } from '../../core/action/step.ts';
 import { worse } from '../../core/alert/severity.ts';
-import type { ApprovalProof } from '../../core/decide/approval.ts';
 import type { Holding } from '../../core/incident/incident-input.ts';
 import { atLeaseEnd, type Lease } from '../../core/incident/lease.ts';
 import { digestOf } from '../../core/text/digest.ts';
@@ -83,7 +81,7 @@ export class Leases {
   }
 
   /** One holder lets go; the last one undoes it. */
-  async letGo(id: string, holder: string, approval: { readonly proof: ApprovalProof; readonly plan: Plan }): Promise<void> {
+  async letGo(id: string, holder: string, reason: UndoReason): Promise<void> {
     const lease = this.#model.leases.get(id);
     if (lease?.state !== 'active') return;
     const holders = lease.holders.filter((other) => other !== holder);
@@ -91,7 +89,7 @@ export class Leases {
       this.update({ ...lease, holders });
       return;
     }
-    await this.undo(id, { kind: 'approved', ...approval });
+    await this.undo(id, reason);
   }
 
   /** Gives back exactly what was taken. What has drifted is left as it is, and said. */

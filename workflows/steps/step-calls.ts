@@ -33,7 +33,8 @@ export function lasts({ effect, momentary }: ActionDeclaration): boolean {
 }
 
 export function leaseTerms({ lease = {} }: Pick<StepOrder, 'lease'>): LeaseTerms {
-  return { durationMs: lease.durationMs ?? defaultLeaseMs, onExpiry: lease.onExpiry ?? 'renew' };
+  const { durationMs = defaultLeaseMs, onExpiry = 'renew', saga } = lease;
+  return { durationMs, onExpiry, ...(saga && { saga }) };
 }
 
 /** The key: workflow id / first run id / playbook / subject / action / n-th call of that action in that body. */

@@ -1,0 +1,158 @@
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { alertOf, type RunningIncident, refuse } from '../harness.ts';
+import { replayHistory } from '../replay-history.ts';
+import { useLab } from '../use-lab.ts';
+
+const workflowsPath = join(import.meta.dirname, '../../playbooks/long-playbooks.ts');
+const { lab, script } = useLab(workflowsPath);
+
+const notes = async (incident: RunningIncident) =>
+  (await incident.state()).timeline.filter(({ kind }) => kind === 'playbook.note').map(({ text }) => text);
+const undone = ({ id }: RunningIncident) =>
+  lab.seen.undone.flatMap(({ action, incident }, at) =>
+    incident.id === id ? [`${action}: ${lab.seen.undoReasons[at]?.kind}`] : [],
+  );
+const historyOf = ({ id }: RunningIncident) => lab.env.client.workflow.getHandle(id).fetchHistory();
+
+describe('a saga of which a later part fails', () => {
+  const fails = () => {
+    script.snapshotPodState = () => refuse('FB_ERR_REFUSED', 'no such pod');
+  };
+
+  test('is given back in reverse order, on record, where its envelope and the severity allow it', async () => {
+    fails();
+    const incident = await lab.start([alertOf({ rule: 'Whole', severity: 'high' })], { playbooks: ['all-or-nothing'] });
+    const { leases, timeline } = await incident.result();
+    expect(leases.map(({ action, state }) => `${action}: ${state}`)).toEqual([
+      'quarantinePod: released',
+      'suspendCronJob: released',
+    ]);
+    expect(undone(incident)).toEqual(['suspendCronJob: saga-failed', 'quarantinePod: saga-failed']);
+    expect(timeline.find(({ kind }) => kind === 'saga.failed')?.text).toBe(
+      'no such pod: what was done before is given back: suspendCronJob on pod/shop/none, then quarantinePod on pod/shop/cart-1',
+    );
+    expect(await notes(incident)).toEqual(['given back: StepFailure: no such pod']);
+    // The cell finds on the object that it was taken so.
+    const [quarantine] = lab.seen.applied.filter((call) => call.incident.id === incident.id);
+    expect(quarantine?.lease).toEqual({ durationMs: 14_400_000, onExpiry: 'renew', saga: true });
+    expect(await replayHistory(incident.id, await historyOf(incident), workflowsPath)).toEqual([undefined]);
+  });
+
+  test('is asked about on critical, at once and by one question, and silence leaves it in force', async () => {
+    fails();
+    const incident = await lab.start([alertOf({ rule: 'Whole' })], { playbooks: ['all-or-nothing'] });
+    const { question } = await incident.question();
+    expect(question.choices.map(({ id, quorum, plans }) => [id, quorum, plans.map(({ action }) => action)])).toEqual([
+      ['undo', 2, ['undo:suspendCronJob', 'undo:quarantinePod']],
+      ['leave', 1, []],
+    ]);
+    await lab.env.sleep('2h');
+    await incident.until(({ bodies }) => bodies[0]?.state === 'done', 'the end of the body');
+    expect((await incident.state()).leases.map(({ state }) => state)).toEqual(['active', 'active']);
+    expect(undone(incident)).toEqual([]);
+  });
+
+  test('is asked about where its envelope does not say that nobody is', async () => {
+    fails();
+    const incident = await lab.start([alertOf({ rule: 'Ask back', severity: 'high' })], { playbooks: ['asks-to-give-back'] });
+    await incident.vote('undo', 'ana');
+    const { bodies, leases } = await incident.result();
+    expect(leases).toMatchObject([{ state: 'released' }]);
+    expect(undone(incident)).toEqual(['quarantinePod: approved']);
+    expect(bodies).toMatchObject([{ state: 'failed' }]);
+  });
+
+  test('is asked about where the cell refuses to give it back', async () => {
+    fails();
+    script['undo:quarantinePod'] = (_, attempt) =>
+      attempt === 1 ? refuse('FB_ERR_APPROVAL_INVALID', 'was no part of a saga') : undefined;
+    const incident = await lab.start([alertOf({ rule: 'Whole', severity: 'high' })], { playbooks: ['all-or-nothing'] });
+    const { question } = await incident.question();
+    expect(question.choices[0]?.plans.map(({ action }) => action)).toEqual(['undo:quarantinePod']);
+    await incident.vote('undo', 'ana');
+    await incident.result();
+    expect(undone(incident)).toEqual(['suspendCronJob: saga-failed', 'quarantinePod: approved']);
+  });
+
+  test('that does not fail is left as it is', async () => {
+    const incident = await lab.start([alertOf({ rule: 'Whole', severity: 'high' })], { playbooks: ['all-or-nothing'] });
+    await incident.until(({ bodies }) => bodies[0]?.state === 'done', 'the end of the body');
+    expect(await notes(incident)).toEqual(['whole']);
+    expect(undone(incident)).toEqual([]);
+  });
+});
+
+describe('a body that sleeps', () => {
+  test('sleeps for days, keeps its incident open, and adds one timer to its history', async () => {
+    const incident = await lab.start([alertOf({ rule: 'Sleep' })], { playbooks: ['sleeps-long'] });
+    const asleep = await incident.until(({ bodies }) => bodies[0]?.asleepUntil !== undefined, 'its sleep');
+    const events = (await historyOf(incident)).events?.length ?? 0;
+    await lab.env.sleep('2d');
+    expect(await incident.state()).toMatchObject({ open: true, bodies: [{ state: 'running' }] });
+    expect((await historyOf(incident)).events?.length).toBeLessThan(events + 15);
+    await lab.env.sleep('25h');
+    const end = await incident.result();
+    expect(end.bodies[0]).toMatchObject({ state: 'done' });
+    expect(end.bodies[0]?.asleepUntil).toBeUndefined();
+    expect(await notes(incident)).toEqual(['slept: whole']);
+    expect(Date.parse(asleep.bodies[0]?.asleepUntil ?? '') - Date.parse(end.openedAt)).toBeGreaterThanOrEqual(3 * 86_400_000);
+    expect(await replayHistory(incident.id, await historyOf(incident), workflowsPath)).toEqual([undefined]);
+  });
+
+  test('takes no place from others', async () => {
+    const sleepers = [1, 2].map((n) => alertOf({ rule: 'Sleep', n }));
+    const incident = await lab.start([...sleepers, alertOf({ rule: 'Often', n: 3 })], {
+      playbooks: ['sleeps-long', 'looks-often'],
+      maxBodies: 1,
+    });
+    await incident.until(
+      ({ bodies }) => bodies.filter(({ asleepUntil }) => asleepUntil !== undefined).length === 3,
+      'three bodies that sleep',
+    );
+  });
+
+  test('is told where it means to sleep for longer than a month', async () => {
+    const incident = await lab.start([alertOf({ rule: 'Too long' })], { playbooks: ['sleeps-too-long'] });
+    const { bodies } = await incident.result();
+    expect(bodies[0]?.detail).toContain('a body sleeps 30d at most, not 31d: use a schedule');
+  });
+
+  test('does something every ten minutes, until it is enough', async () => {
+    const incident = await lab.start([alertOf({ rule: 'Often' })], { playbooks: ['looks-often'] });
+    await lab.env.sleep('25m');
+    const { steps } = await incident.result();
+    expect(steps).toHaveLength(3);
+    expect(await notes(incident)).toEqual(['looked 3 times']);
+  });
+});
+
+describe('a body that calls another playbook', () => {
+  test('waits for its end, in a body of its own, and joins what has been done', async () => {
+    const incident = await lab.start([alertOf({ rule: 'Call' })], { playbooks: ['calls-another', 'looks-often'], maxBodies: 1 });
+    await lab.env.sleep('25m');
+    const { bodies, verdict } = await incident.result();
+    expect(bodies.map(({ playbook, state }) => [playbook, state])).toEqual([
+      ['calls-another', 'done'],
+      ['looks-often', 'done'],
+    ]);
+    expect(await notes(incident)).toEqual(['looked 3 times', 'done, done']);
+    expect(verdict).toBe('suspicious');
+  });
+
+  test('is refused one that is not enabled', async () => {
+    const incident = await lab.start([alertOf({ rule: 'Call' })], { playbooks: ['calls-another'] });
+    const { bodies } = await incident.result();
+    expect(bodies[0]?.detail).toContain('playbook looks-often is not enabled');
+  });
+
+  test('is refused one that waits for it', async () => {
+    const incident = await lab.start([alertOf({ rule: 'Circle' })], { playbooks: ['calls-its-caller', 'calls-back'] });
+    const { bodies } = await incident.result();
+    expect(bodies.map(({ playbook, state }) => [playbook, state])).toEqual([
+      ['calls-its-caller', 'done'],
+      ['calls-back', 'failed'],
+    ]);
+    expect(bodies[1]?.detail).toContain('playbook calls-its-caller waits for the one that calls it');
+  });
+});

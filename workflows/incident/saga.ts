@@ -1,0 +1,115 @@
+import { releasePlanOf } from '../../core/action/release-plan.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
+import { levelsOf, type StepResult } from '../../core/playbook/playbook.ts';
+import { stepFailure } from '../calls.ts';
+import type { Questions } from '../questions/questions.ts';
+import type { Leases } from '../steps/leases.ts';
+import type { Body, IncidentModel } from './model.ts';
+
+interface SagaParts {
+  readonly model: IncidentModel;
+  readonly questions: Questions;
+  readonly leases: Leases;
+}
+
+/** The effects of one part of a body that are in force, in the order in which they came about. */
+interface Undoable {
+  readonly action: string;
+  readonly target: string;
+  readonly leaseId: string;
+  readonly result: StepResult;
+}
+
+/**
+ * A part of a body that is done as a whole or given back. What it has done is undone in reverse order when a later step of it fails: at once where
+ * the envelope says so and the incident is below critical, and else as people answer, who are asked once about all of it. Silence leaves it in force.
+ */
+export class Saga {
+  readonly #parts: SagaParts;
+  readonly #playbook: ListedPlaybook;
+  readonly #body: Body;
+  readonly #done: Undoable[] = [];
+  readonly #running = new Set<Promise<unknown>>();
+
+  constructor(parts: SagaParts, playbook: ListedPlaybook, body: Body) {
+    this.#parts = parts;
+    this.#playbook = playbook;
+    this.#body = body;
+  }
+
+  /** A step of this part: gives its promise on. */
+  take(step: Promise<StepResult>): Promise<StepResult> {
+    this.#running.add(step);
+    const over = () => void this.#running.delete(step);
+    step.then((result) => {
+      over();
+      const { action, leaseId, plan } = result;
+      if (leaseId !== undefined) this.#done.push({ action, leaseId, target: plan.target.name, result });
+    }, over);
+    return step;
+  }
+
+  /** After a failure: waits for what is still being done, and gives all of it back. */
+  async undo(failure: unknown): Promise<void> {
+    // What fails first does not end what was begun beside it.
+    while (this.#running.size > 0) await Promise.allSettled([...this.#running]);
+    const left = this.#stillInForce();
+    if (left.length === 0) return;
+    const { model } = this.#parts;
+    const actor = `playbook/${this.#playbook.id}`;
+    const what = left.map(({ action, target }) => `${action} on ${target}`).join(', then ');
+    const why = stepFailure(failure).message;
+    model.record('saga.failed', actor, `${why}: what was done before is given back: ${what}`, {
+      leases: left.map(({ leaseId }) => leaseId),
+    });
+    if (this.#mayUndoItself) for (const one of left) await this.#giveBack(one);
+    const asked = this.#stillInForce();
+    if (asked.length > 0) await this.#ask(asked, why);
+  }
+
+  /** The last first. */
+  #stillInForce(): readonly Undoable[] {
+    return this.#done.filter(({ leaseId }) => this.#holds(leaseId)).reverse();
+  }
+
+  #holds(leaseId: string): boolean {
+    const lease = this.#parts.model.leases.get(leaseId);
+    return lease?.state === 'active' && lease.holders.includes(this.#holder);
+  }
+
+  get #holder(): string {
+    return `${this.#playbook.id}/${this.#body.state.subjectKey}`;
+  }
+
+  /** As the cell will look at it again: see `activities/chokepoint/release-check.ts`. */
+  get #mayUndoItself(): boolean {
+    const { severity } = this.#parts.model;
+    return this.#playbook.sagaUndo === 'below-critical' && severity !== 'critical' && severity !== 'unknown';
+  }
+
+  /** A refusal is on the record, and people are asked then. */
+  async #giveBack({ leaseId }: Undoable): Promise<void> {
+    await this.#parts.leases.letGo(leaseId, this.#holder, { kind: 'saga-failed' }).catch(() => undefined);
+  }
+
+  async #ask(left: readonly Undoable[], why: string): Promise<void> {
+    const { model, questions, leases } = this.#parts;
+    const plans = left.map(({ result }) => releasePlanOf(result.plan, result.key));
+    const decision = await questions.ask({
+      text: `${this.#playbook.title}: a later part failed (${why}). Give back what was done before it?`,
+      choices: [
+        { id: 'undo', label: 'Yes', plans },
+        { id: 'leave', label: 'No, leave it in force', plans: [] },
+      ],
+      levels: levelsOf(this.#playbook, this.#body.alert.severity, model.settings.levels),
+      requester: `playbook/${this.#playbook.id}`,
+      onSilence: 'It stays in force, and is renewed.',
+      alert: this.#body.alert,
+    });
+    if (decision?.choice !== 'undo') return;
+    for (const { leaseId, result } of left) {
+      const plan = releasePlanOf(result.plan, result.key);
+      await leases.letGo(leaseId, this.#holder, { kind: 'approved', proof: decision.proof, plan }).catch(() => undefined);
+    }
+  }
+}
