@@ -93,6 +93,8 @@ export function likenessOf({
   if (image === undefined || subjectOfIncident(incident.id) === undefined) return undefined;
   // Each such answer needs a sign-in of its own.
   if (choices.some(({ stepUp }) => stepUp === true)) return undefined;
+  // Each is filled in by itself.
+  if (choices.some(({ form }) => form !== undefined)) return undefined;
   const asked = choices.map(({ id, label, actions = [], destructive, weakens }) => ({
     id,
     label,

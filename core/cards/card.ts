@@ -1,5 +1,6 @@
 import type { RolloutRef } from '../alert/alert.ts';
 import type { Severity } from '../alert/severity.ts';
+import type { FormAnswers, ShownField } from '../decide/form.ts';
 import type { Answerers } from '../decide/standing.ts';
 import type { IncidentRef } from '../incident/incident.ts';
 import type { Similar } from '../incident/similar.ts';
@@ -46,6 +47,8 @@ export interface QuestionCard {
     readonly weakens: boolean;
     /** Each answer needs a sign-in at the identity provider. */
     readonly stepUp?: true;
+    /** What is filled in with it; of people, who may be named. */
+    readonly form?: Readonly<Record<string, ShownField>>;
     /** What a destructive choice ends: who decides it types the end of its name. */
     readonly target?: string;
     readonly changes: readonly string[];
@@ -57,6 +60,7 @@ export interface QuestionCard {
     readonly choice: string;
     readonly at: string;
     readonly reason?: string;
+    readonly answers?: FormAnswers;
   }[];
   /** What comes of it when nobody answers, as whoever answers signs it. */
   readonly onSilence: string;

@@ -1,6 +1,7 @@
 import { type Severity, worse } from '../alert/severity.ts';
 import { type Choice, isWeakening, type Question, questionDigest, type SignedVote, voteBytes } from '../decide/approval.ts';
 import { isQuestionOf, kindOf, type SignedProposal } from '../decide/decision.ts';
+import { type Form, type FormField, namable, type ShownField } from '../decide/form.ts';
 import { quorumNow } from '../decide/question.ts';
 import { keysThatSignFor, type VoteKeys } from '../decide/vote-check.ts';
 import { FirebreakError } from '../errors.ts';
@@ -55,8 +56,12 @@ function endedBy({ plans }: Pick<Choice, 'plans'>): { readonly target?: string }
 }
 
 /** A choice as people see it. All of it comes from the choice, which a vote's digest covers. */
-export function shownChoice(choice: Choice, quorum = choice.quorum): QuestionCard['choices'][number] {
-  const { id, plans, harmless, stepUp } = choice;
+export function shownChoice(
+  choice: Choice,
+  quorum = choice.quorum,
+  roster?: Pick<Roster, 'people' | 'groups'>,
+): QuestionCard['choices'][number] {
+  const { id, plans, harmless, stepUp, form } = choice;
   return {
     id,
     label: labelOf(choice),
@@ -65,6 +70,7 @@ export function shownChoice(choice: Choice, quorum = choice.quorum): QuestionCar
     destructive: plans.some(({ effect }) => effect === 'destructive'),
     weakens: isWeakening(choice),
     ...(stepUp && { stepUp }),
+    ...(form && { form: shownForm(form, roster) }),
     ...endedBy(choice),
     changes: [
       ...(harmless ? ['The incident is called harmless.'] : []),
@@ -73,6 +79,12 @@ export function shownChoice(choice: Choice, quorum = choice.quorum): QuestionCar
     blastRadius: [...new Set(plans.flatMap(({ blastRadius }) => blastRadius))],
     notes: [...new Set(plans.flatMap(({ notes }) => notes))],
   };
+}
+
+function shownForm(form: Form, roster: Pick<Roster, 'people' | 'groups'> | undefined): Readonly<Record<string, ShownField>> {
+  const shown = (of: FormField): ShownField =>
+    of.kind === 'people' && roster ? { ...of, people: namable(of, roster).map(({ id, name }) => ({ id, name })) } : of;
+  return Object.fromEntries(Object.entries(form).map(([name, of]) => [name, shown(of)]));
 }
 
 /** The groups that a question asks, sooner or later. */
@@ -164,9 +176,15 @@ export function questionCard(post: QuestionPost, beliefs: CardBeliefs): Question
     ...(question.until !== undefined && { deadline: question.until }),
     ...aboutOf(post, beliefs),
     choices: question.choices.map((choice) =>
-      shownChoice(choice, quorumNow({ question, ...(veto && { veto }) }, choice, severity)),
+      shownChoice(choice, quorumNow({ question, ...(veto && { veto }) }, choice, severity), beliefs.roster),
     ),
-    votes: votes.map(({ person, choice, at, reason }) => ({ person, choice, at, ...(reason !== undefined && { reason }) })),
+    votes: votes.map(({ person, choice, at, reason, answers }) => ({
+      person,
+      choice,
+      at,
+      ...(reason !== undefined && { reason }),
+      ...(answers && { answers }),
+    })),
     level: levelOf(post),
     status: status.state === 'decided' ? { ...status, by: status.by.filter((person) => saidSo(person, status.choice)) } : status,
   };

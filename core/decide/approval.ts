@@ -2,6 +2,7 @@ import { namespacesOf, type Plan, planDigest } from '../action/plan.ts';
 import type { Severity } from '../alert/severity.ts';
 import { type IncidentRef, subjectOfIncident } from '../incident/incident.ts';
 import { canonicalJson, digestOf } from '../text/digest.ts';
+import type { Form, FormAnswers } from './form.ts';
 
 export interface Choice {
   readonly id: string;
@@ -12,6 +13,8 @@ export interface Choice {
   readonly quorum: number;
   /** Calls the incident harmless: that weakens the response, whether something runs on it or not. */
   readonly harmless?: true;
+  /** What an answer says besides. Absent: nothing. */
+  readonly form?: Form;
   /** Each answer needs a fresh sign-in at the identity provider too. For people to see: the cell works it out again from the plans. */
   readonly stepUp?: true;
 }
@@ -132,6 +135,8 @@ export interface Vote {
   /** ISO 8601, UTC. */
   readonly at: string;
   readonly reason?: string;
+  /** What was filled in, where the choice has a form. */
+  readonly answers?: FormAnswers;
 }
 
 export interface SignedVote {

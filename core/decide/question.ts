@@ -9,6 +9,7 @@ import {
   type SignedVote,
   type Vote,
 } from './approval.ts';
+import { answersText, sayingOf } from './form.ts';
 
 /** What a verified vote did to its question. `reply` is what the clicker is told. */
 export interface VoteResult {
@@ -45,9 +46,10 @@ function wasCounted(state: QuestionState, { vote }: SignedVote): boolean {
   return known.some((other) => other.vote.id === vote.id && other.vote.person === vote.person);
 }
 
-/** A counted vote in one line: `Ada Byron: remove: not ours`. */
-export function saidBy(name: string, { choice, reason }: Vote): string {
-  return reason === undefined ? `${name}: ${choice}` : `${name}: ${choice}: ${reason}`;
+/** A counted vote in one line: `Ada Byron: remove: not ours`; with what was filled in: `Ada Byron: extend (hours 4): not done yet`. */
+export function saidBy(name: string, { choice, reason, answers }: Vote): string {
+  const what = answers === undefined ? choice : `${choice} (${answersText(answers)})`;
+  return reason === undefined ? `${name}: ${what}` : `${name}: ${what}: ${reason}`;
 }
 
 /** Distinct people that a choice needs now: more than when it was asked, if the incident has become worse since, or somebody said no. */
@@ -65,20 +67,22 @@ export function isVeto(question: Question, choice: Choice): boolean {
   return choice.plans.length === 0 && question.choices.some(({ plans }) => plans.some(({ effect }) => effect === 'destructive'));
 }
 
-/** Distinct people who chose this: quorum counts people, not clicks. */
-export function peopleFor(state: QuestionState, choice: string): readonly string[] {
-  return [...new Set(state.votes.filter((vote) => vote.vote.choice === choice).map((vote) => vote.vote.person))];
+/** Distinct people who said this, with the same filled in: quorum counts people, not clicks. */
+export function peopleFor(state: QuestionState, said: Pick<Vote, 'choice' | 'answers'>): readonly string[] {
+  const wanted = sayingOf(said);
+  return [...new Set(state.votes.filter(({ vote }) => sayingOf(vote) === wanted).map(({ vote }) => vote.person))];
 }
 
 /** What a decided question shows for its choice. Undefined while it is not decided. */
 export function proofOf(state: QuestionState): ApprovalProof | undefined {
   if (state.status.state !== 'decided') return undefined;
   const { choice } = state.status;
+  const said = sayingOf(state.status);
   return {
     question: state.question,
     choice,
     votes: state.votes
-      .filter((signed) => signed.vote.choice === choice)
+      .filter(({ vote }) => sayingOf(vote) === said)
       .map(({ vote, keyId, signature, idToken }) => ({ vote, keyId, signature, ...(idToken !== undefined && { idToken }) })),
   };
 }
@@ -140,18 +144,18 @@ export function countVote(
   const counted: QuestionState = { ...state, votes, withdrawn: [...(state.withdrawn ?? []), ...gone] };
   const next = state.question.levels[state.level + 1];
   if (veto === undefined && next && isVeto(state.question, choice)) return vetoed(counted, signed, { now, next });
-  const by = peopleFor(counted, choice.id);
+  const by = peopleFor(counted, vote);
   const quorum = quorumNow(state, choice, severity);
   const missing = quorum - by.length;
   if (missing > 0) {
     return {
       state: counted,
       outcome: 'counted',
-      reply: `Counted: ${by.length} of ${quorum} people for “${choice.label}”. ${missing === 1 ? 'One more person' : `${missing} more people`} must agree.`,
+      reply: `Counted: ${by.length} of ${quorum} people for “${choice.label}”${vote.answers === undefined ? '' : ` (${answersText(vote.answers)}; only the same counts together)`}. ${missing === 1 ? 'One more person' : `${missing} more people`} must agree.`,
     };
   }
   return {
-    state: { ...counted, status: { state: 'decided', choice: choice.id, by, at: now } },
+    state: { ...counted, status: { state: 'decided', choice: choice.id, by, at: now, ...answersIn(vote) } },
     outcome: 'counted',
     reply: `Decided: “${choice.label}”.`,
   };
@@ -191,8 +195,13 @@ export function silenceOn(
   { veto, votes }: QuestionState,
   { now, actors = [] }: { readonly now: string; readonly actors?: readonly string[] },
 ): QuestionState['status'] {
-  const stands = votes.some(
+  const standing = votes.find(
     ({ vote }) => vote.person === veto?.by && vote.choice === veto.choice && !actors.includes(vote.person),
   );
-  return veto && stands ? { state: 'decided', choice: veto.choice, by: [veto.by], at: now } : { state: 'expired', at: now };
+  if (!veto || !standing) return { state: 'expired', at: now };
+  return { state: 'decided', choice: veto.choice, by: [veto.by], at: now, ...answersIn(standing.vote) };
+}
+
+function answersIn({ answers }: Vote): Pick<Vote, 'answers'> {
+  return answers === undefined ? {} : { answers };
 }

@@ -1,4 +1,5 @@
 import type { QuestionCard, StoredButton } from '../cards/card.ts';
+import type { FormAnswers } from './form.ts';
 
 /** An answer that waits for its person to sign in: what was clicked, and what the page shows of it. */
 export interface PendingSignIn {
@@ -16,6 +17,7 @@ export interface PendingSignIn {
     readonly channel: string;
     readonly button: StoredButton;
     readonly reason?: string;
+    readonly answers?: FormAnswers;
     /** It is no vote: it ends this restraint. The button then stands for the order. */
     readonly ends?: string;
   };

@@ -2,6 +2,7 @@ import type { Plan, Reach } from '../action/plan.ts';
 import type { Severity } from '../alert/severity.ts';
 import type { Person } from '../people/roster.ts';
 import { digestOf } from '../text/digest.ts';
+import type { FormAnswers } from './form.ts';
 
 /**
  * Decisions above all incidents that can need a sign-in, too: to hide critical alerts; to freeze or only observe the whole cluster, or a playbook
@@ -71,22 +72,23 @@ export function endNeedsStepUp(plan: Plan, { decisions }: Pick<StepUpPolicy, 'de
 }
 
 /**
- * What the provider must sign: this answer of this person to exactly this question, whose digest binds the plans. A token for anything else is
+ * What the provider must sign: this answer of this person, with what is filled in, to exactly this question, whose digest binds the plans. A token for anything else is
  * worth nothing here, and one of an earlier sign-in neither.
  */
 export function stepUpNonce(answer: {
   readonly questionDigest: string;
   readonly choice: string;
   readonly person: string;
+  readonly answers?: FormAnswers;
 }): string {
-  const { questionDigest, choice, person } = answer;
-  return digestOf({ for: 'firebreak.step-up.v1', questionDigest, choice, person });
+  const { questionDigest, choice, person, answers } = answer;
+  return digestOf({ for: 'firebreak.step-up.v1', questionDigest, choice, person, ...(answers && { answers }) });
 }
 
 /** Why a sign-in does not carry this vote; undefined when it does. `at` is the vote's own time. */
 export function signInRefusal(check: {
   readonly policy: StepUpPolicy;
-  readonly vote: { readonly questionDigest: string; readonly choice: string; readonly person: string };
+  readonly vote: Parameters<typeof stepUpNonce>[0];
   readonly at: number;
   readonly person: Person;
   readonly signIn: SignIn | undefined;

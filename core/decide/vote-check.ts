@@ -13,6 +13,7 @@ import {
   voteBytes,
   waysIn,
 } from './approval.ts';
+import { problemsOfAnswers, sayingOf } from './form.ts';
 import { countVote, openState } from './question.ts';
 import { standingOf } from './standing.ts';
 import { needsStepUp, type SignIn, type StepUpPolicy, signInRefusal } from './step-up.ts';
@@ -95,6 +96,8 @@ function refusalOf(
   if (needsReason(choice) && reason.trim() === '') return 'This answer needs a reason.';
   const unreasoned = needsReason(choice) ? problemOfReason(reason) : tooLong(reason);
   if (unreasoned !== undefined) return unreasoned;
+  const [misfilled] = Object.entries(problemsOfAnswers(choice.form ?? {}, vote.answers, roster));
+  if (misfilled) return `This answer is not filled in as it was asked: ${misfilled[0]}: ${misfilled[1]}`;
   const at = timeOf(vote);
   if (at === undefined || at > now + clockToleranceMs) return 'This vote is dated in the future, or not at all.';
   const { until } = question;
@@ -180,8 +183,11 @@ export function checkProof(
   const people = new Set<string>();
   const seenVotes: SeenVote[] = [...seen];
   const last = question.levels.length - 1;
+  const [first] = proof.votes;
   for (const signed of proof.votes) {
     if (signed.vote.choice !== proof.choice) return { ok: false, reason: 'a vote is for another choice' };
+    if (first && sayingOf(first.vote) !== sayingOf(signed.vote))
+      return { ok: false, reason: 'the people have not filled in the same' };
     const known = seen.find((one) => one.signed.signature === signed.signature);
     // A shift that has ended since takes no vote back: the second of two people may answer after the hand-over.
     const arrived = known?.at ?? cameAt?.(signed) ?? now;
@@ -192,7 +198,7 @@ export function checkProof(
   }
   const severity = worse(question.severity, check.severity);
   const { status, votes, withdrawn = [], veto } = tallyOf(question, seenVotes, severity);
-  if (status.state === 'decided' && status.choice !== proof.choice)
+  if (status.state === 'decided' && sayingOf(status) !== (first ? sayingOf(first.vote) : proof.choice))
     return { ok: false, reason: `people have decided otherwise: ${status.choice}` };
   // Who agreed when it was decided already has agreed all the same.
   const counts = ({ signature }: SignedVote): boolean =>

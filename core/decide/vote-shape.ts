@@ -1,5 +1,6 @@
 import { isObject } from '../text/plain-json.ts';
 import type { SignedVote, Vote } from './approval.ts';
+import { areAnswers } from './form.ts';
 
 const longest = 16_000;
 const voteTexts = [
@@ -29,6 +30,7 @@ export function isVoteShaped(value: unknown): value is SignedVote {
     isObject(value.vote) &&
     hasTexts(value.vote.incident, ['id', 'run']) &&
     (value.vote.reason === undefined || typeof value.vote.reason === 'string') &&
+    (value.vote.answers === undefined || areAnswers(value.vote.answers)) &&
     (value.idToken === undefined || typeof value.idToken === 'string') &&
     JSON.stringify(value).length <= longest
   );

@@ -4,6 +4,7 @@ import type { Plan, TargetName } from '../action/plan.ts';
 import type { AlertKind, HarmlessDecision } from '../alert/coverage.ts';
 import type { Severity } from '../alert/severity.ts';
 import type { Question, SignedVote } from '../decide/approval.ts';
+import type { FormAnswers } from '../decide/form.ts';
 import type { Answerers } from '../decide/standing.ts';
 import type { EvidenceRef } from '../evidence/evidence.ts';
 import type { TicketLink } from '../tickets/ticket.ts';
@@ -60,7 +61,14 @@ export interface BodyState {
 
 export type QuestionStatus =
   | { readonly state: 'open' }
-  | { readonly state: 'decided'; readonly choice: string; readonly by: readonly string[]; readonly at: string }
+  | {
+      readonly state: 'decided';
+      readonly choice: string;
+      readonly by: readonly string[];
+      readonly at: string;
+      /** What all of them have filled in, where the choice has a form. */
+      readonly answers?: FormAnswers;
+    }
   | { readonly state: 'expired'; readonly at: string }
   | { readonly state: 'void'; readonly why: string; readonly at: string };
 

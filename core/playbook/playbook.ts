@@ -3,6 +3,7 @@ import type { Effect, Plan } from '../action/plan.ts';
 import type { Alert, PodRef } from '../alert/alert.ts';
 import type { Severity } from '../alert/severity.ts';
 import type { Approval, Level } from '../decide/approval.ts';
+import type { Form, TypedField } from '../decide/form.ts';
 import type { EvidenceRef } from '../evidence/evidence.ts';
 import type { Reached, Verdict } from '../incident/incident.ts';
 import { type Duration, durationMs } from './duration.ts';
@@ -108,6 +109,7 @@ export interface AskedGroup {
 export interface AskOptions<
   Choices extends Readonly<Record<string, string>>,
   Plans extends { readonly [K in keyof Choices]?: PlanOrPlans },
+  Forms extends { readonly [K in keyof Choices]?: Form } = NoForms,
 > {
   readonly question: string;
   /** Choice id → what the button says. Of a choice with a plan only a leading `Yes` or `No` is said: what it does, its plan says. */
@@ -116,16 +118,29 @@ export interface AskOptions<
   readonly plan?: Plans;
   /** Choices that call it harmless. That weakens the response: whoever chooses one says why, and on a critical alert two people must. */
   readonly harmless?: readonly (keyof Choices & string)[];
+  /**
+   * What people fill in with a choice, by its id: `{ extend: { hours: field.number('For how many hours?', { min: 1, max: 72 }) } }`. It is signed with
+   * the answer, and where two people are needed both must fill in the same. It approves nothing: what runs is the plan that was shown.
+   */
+  readonly forms?: Forms;
   /** What silence means, in words for the card. Silence is never yes. */
   readonly onSilence: string;
 }
 
-export type Answer<Choices extends Readonly<Record<string, string>>, Plans> =
+/** Of a question that is only answered by its buttons. */
+export type NoForms = Readonly<Record<never, never>>;
+
+type ValueOf<F> = F extends TypedField<infer Value> ? Value : never;
+type ValuesOf<F> = { readonly [Name in keyof F]: ValueOf<F[Name]> };
+
+export type Answer<Choices extends Readonly<Record<string, string>>, Plans, Forms = NoForms> =
   | {
       [K in keyof Choices & string]: {
         readonly choice: K;
         readonly by: readonly string[];
         readonly approval: Approval<K extends keyof Plans ? ActionOf<Plans[K]> : never>;
+        /** What was filled in with it. */
+        readonly form: K extends keyof Forms ? ValuesOf<Forms[K]> : NoForms;
       };
     }[keyof Choices & string]
   | { readonly choice: 'silence' };
@@ -188,9 +203,10 @@ export interface PlaybookContext<U extends Uses, R extends Requires, P extends P
   readonly ask: <
     const Choices extends Readonly<Record<string, string>>,
     const Plans extends { readonly [K in keyof Choices]?: PlanOrPlans },
+    const Forms extends { readonly [K in keyof Choices]?: Form } = NoForms,
   >(
-    options: AskOptions<Choices, Plans>,
-  ) => Promise<Answer<Choices, Plans>>;
+    options: AskOptions<Choices, Plans, Forms>,
+  ) => Promise<Answer<Choices, Plans, Forms>>;
   /** Runs side by side and never throws: each part says whether it went well. */
   readonly settle: <T extends Readonly<Record<string, Promise<unknown>>>>(
     parts: T,

@@ -2,9 +2,18 @@ import type { Command } from 'commander';
 import { labelOf } from '../../core/cards/choice-label.ts';
 import { shownChoice, titleOfQuestion } from '../../core/cards/question-card.ts';
 import { type Choice, isWeakening, needsReason } from '../../core/decide/approval.ts';
+import {
+  answersText,
+  answersToSign,
+  answersTyped,
+  askedFor,
+  type FormAnswers,
+  problemsOfAnswers,
+} from '../../core/decide/form.ts';
 import { isOfLease } from '../../core/decide/standing-question.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { IncidentState, QuestionState } from '../../core/incident/incident-state.ts';
+import type { Roster } from '../../core/people/roster.ts';
 import { type Ballot, castVote, idTokenOf, notOpen } from '../incidents/cast-vote.ts';
 import { type Names, namesWithIds } from '../incidents/names.ts';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
@@ -24,6 +33,7 @@ export interface VoterOptions extends ConfiguredOptions, ConfirmOptions {
 interface VoteOptions extends VoterOptions {
   readonly choice?: string;
   readonly question?: string;
+  readonly set?: readonly string[];
 }
 
 type Kind = 'approve' | 'deny';
@@ -67,7 +77,8 @@ function registerVote(program: Command, kind: Kind, description: string): Comman
         .description(description)
         .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
         .option('--choice <id>', 'which answer; needed where more than one is possible')
-        .option('--question <id>', 'which question; needed where more than one is open'),
+        .option('--question <id>', 'which question; needed where more than one is open')
+        .option('--set <field=value...>', 'what the answer’s form asks for; people by their ids, separated by commas'),
     ),
   ).action((written: string, options: VoteOptions) => answer(kind, written, options));
 }
@@ -148,7 +159,8 @@ export function ballotLines({
   question: { question },
   choice,
   person,
-}: Pick<Ballot, 'question' | 'choice' | 'person'>): readonly string[] {
+  answers,
+}: Pick<Ballot, 'question' | 'choice' | 'person' | 'answers'>): readonly string[] {
   const { title, cluster } = titleOfQuestion(question);
   const { label, quorum, destructive, weakens, changes, blastRadius, notes } = shownChoice(choice);
   const warning = destructive ? ['cannot be undone'] : weakens ? ['weakens the response'] : [];
@@ -158,6 +170,7 @@ export function ballotLines({
     `Question: ${question.text}`,
     `If nobody answers${question.until === undefined ? '' : ` until ${question.until}`}: ${question.onSilence}`,
     `Answer of ${person}: ${label} (${needs})`,
+    ...(answers ? [`  filled in: ${answersText(answers)}`] : []),
     ...(changes.length === 0 ? ['  changes nothing'] : changes.map((change) => `  ${change}`)),
     ...blastRadius.map((target) => `  touches: ${target}`),
     ...notes.map((note) => `  note: ${note}`),
@@ -180,16 +193,33 @@ export async function submit(
   else print(printable(counted.outcome));
 }
 
+/** What was set for the choice's form. @throws FB_ERR_INCOMPLETE, which says what the form asks for. */
+export function answersSet(choice: Choice, set: readonly string[], roster: Roster): FormAnswers | undefined {
+  const given = new Map(
+    set.map((one) => {
+      const at = one.indexOf('=');
+      if (at < 1) throw incomplete(`write --set FIELD=VALUE, not ${one}`);
+      return [one.slice(0, at), one.slice(at + 1)] as const;
+    }),
+  );
+  const { form = {} } = choice;
+  const unasked = [...given.keys()].find((name) => !Object.hasOwn(form, name));
+  if (unasked !== undefined) throw incomplete(`${choice.id} does not ask for ${unasked}`);
+  if (!choice.form) return undefined;
+  const answers = answersTyped(form, (name) => given.get(name));
+  const wrong = Object.keys(problemsOfAnswers(form, answers, roster));
+  if (wrong.length === 0) return answersToSign(form, answers);
+  const lacking = Object.entries(form).filter(([name]) => wrong.includes(name));
+  throw incomplete(lacking.map(([name, of]) => `${of.label} Set --set ${name}=…: ${askedFor(of)}`).join('; '));
+}
+
 function answer(kind: Kind, written: string, options: VoteOptions): Promise<void> {
   return withSession(options, async (session) => {
     const state = await incidentNamed(session, written);
     const question = openQuestion(state, options.question, namesWithIds(session.config.roster));
-    const ballot: Ballot = {
-      state,
-      question,
-      choice: chosen(kind, question, options.choice),
-      ...voterIn(options),
-    };
+    const choice = chosen(kind, question, options.choice);
+    const answers = answersSet(choice, options.set ?? [], session.config.roster);
+    const ballot: Ballot = { state, question, choice, ...voterIn(options), ...(answers && { answers }) };
     await submit(session, ballot, options);
   });
 }

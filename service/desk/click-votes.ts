@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { StoredButton } from '../../core/cards/card.ts';
 import { type SignedVote, type Vote, voteBytes } from '../../core/decide/approval.ts';
+import type { FormAnswers } from '../../core/decide/form.ts';
 import type { ReplyStore, ReplyTo } from '../../core/incident/click-reply.ts';
 import { incidentNames } from '../../core/incident/incident.ts';
 import type { Signer } from '../../core/messages/signing.ts';
@@ -20,6 +21,8 @@ export interface TrustedClick {
   readonly channel: string;
   /** From the dialog that asks for it. */
   readonly reason?: string;
+  /** What was filled in there, where the choice has a form. */
+  readonly answers?: FormAnswers;
   /** What the question is about, in a few words. */
   readonly about?: string;
   /** It is part of one answer to several questions. */
@@ -64,7 +67,7 @@ export function createClickVotes(options: ClickVotesOptions): ClickVotes {
       return 'refusal' in voter ? { refusal: voter.refusal } : {};
     },
     vote: async (click) => {
-      const { button, reason, idToken } = click;
+      const { button, reason, answers, idToken } = click;
       const via = viaOf(click);
       const at = now();
       const voter = voterOf(click, options, at);
@@ -80,6 +83,7 @@ export function createClickVotes(options: ClickVotesOptions): ClickVotes {
         via,
         at: at.toISOString(),
         ...(reason === undefined ? {} : { reason }),
+        ...(answers && { answers }),
       };
       const signed: SignedVote = {
         vote,

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { labelOf } from '../../core/cards/choice-label.ts';
 import { type Choice, questionDigest, type SignedVote, type Vote, voteBytes } from '../../core/decide/approval.ts';
+import type { FormAnswers } from '../../core/decide/form.ts';
+import { peopleFor } from '../../core/decide/question.ts';
 import { stepUpNonce } from '../../core/decide/step-up.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { incidentNames } from '../../core/incident/incident.ts';
@@ -26,6 +28,8 @@ export interface Ballot {
   /** PEM file of the person's own Ed25519 private key. */
   readonly keyFile: string;
   readonly reason?: string;
+  /** What was filled in, where the choice has a form. */
+  readonly answers?: FormAnswers;
   /** File with the identity provider's token, where the choice needs a sign-in. */
   readonly idTokenFile?: string;
 }
@@ -53,10 +57,15 @@ export function signInAdvice(nonce: string): string {
  * What the provider must have signed as the nonce. Made here from what was shown, as the cell will make it.
  * @throws FB_ERR_INCOMPLETE, which says the nonce, where a sign-in is needed and none is there; FB_ERR_FILE_MISSING.
  */
-export function idTokenOf({ question, choice, person, idTokenFile }: Ballot): { readonly idToken?: string } {
+export function idTokenOf({ question, choice, person, answers, idTokenFile }: Ballot): { readonly idToken?: string } {
   if (idTokenFile !== undefined) return { idToken: idTokenIn(idTokenFile) };
   if (!choice.stepUp) return {};
-  const nonce = stepUpNonce({ questionDigest: questionDigest(question.question), choice: choice.id, person });
+  const nonce = stepUpNonce({
+    questionDigest: questionDigest(question.question),
+    choice: choice.id,
+    person,
+    ...(answers && { answers }),
+  });
   throw new FirebreakError(
     'FB_ERR_INCOMPLETE',
     `“${labelOf(choice)}” needs a sign-in: answer it in Slack, or ${signInAdvice(nonce)}`,
@@ -64,7 +73,7 @@ export function idTokenOf({ question, choice, person, idTokenFile }: Ballot): { 
 }
 
 async function signedVote(ballot: Ballot): Promise<SignedVote> {
-  const { state, question, choice, person, keyFile, reason } = ballot;
+  const { state, question, choice, person, keyFile, reason, answers } = ballot;
   const { incident } = question.question;
   if (incident.id !== state.incident.id)
     throw new FirebreakError(
@@ -85,6 +94,7 @@ async function signedVote(ballot: Ballot): Promise<SignedVote> {
     via: 'cli',
     at: new Date().toISOString(),
     ...(reason !== undefined && { reason }),
+    ...(answers && { answers }),
   };
   return { vote, keyId: signer.keyId, signature: await signer.sign(voteBytes(vote)), ...idToken };
 }
@@ -123,11 +133,11 @@ export function receptionOf(before: Votable, now: Votable, { vote, signature }: 
   return ours.kind === 'vote.accepted' ? { accepted: true } : { accepted: false, reason: ours.text };
 }
 
-function outcomeOf(now: Votable, { question, choice }: Ballot): string {
+function outcomeOf(now: Votable, { question, choice, answers }: Ballot): string {
   const current = now.questions.find((one) => one.question.id === question.question.id);
   if (current?.digest !== question.digest || current.status.state !== 'open') return `Decided: “${labelOf(choice)}”.`;
-  const people = new Set(current.votes.filter(({ vote }) => vote.choice === choice.id).map(({ vote }) => vote.person));
-  return `Counted: ${people.size} of ${choice.quorum} people for “${labelOf(choice)}”.`;
+  const people = peopleFor(current, { choice: choice.id, ...(answers && { answers }) });
+  return `Counted: ${people.length} of ${choice.quorum} people for “${labelOf(choice)}”.`;
 }
 
 /**

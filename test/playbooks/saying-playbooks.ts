@@ -1,5 +1,6 @@
 /** The workflows as they are, with playbooks that look first: at what is known, at their parameters, and whether the alert is for them at all. */
 import { quarantinePod, snapshotPodState } from '../../core/actions/index.ts';
+import { field } from '../../core/decide/form.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { param } from '../../core/playbook/params.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
@@ -51,6 +52,33 @@ const tellsWhatItKnows = definePlaybook(
   },
 );
 
+const asksForHours = definePlaybook(
+  { id: 'asks-for-hours', title: 'Asks for hours', on: on('Hours'), uses: {} },
+  async ({ ask, note }) => {
+    const answer = await ask({
+      question: 'For how long?',
+      choices: { extend: 'Longer', end: 'No' },
+      forms: {
+        extend: {
+          hours: field.number('For how many hours?', { min: 1, max: 72 }),
+          who: field.people('Who looks after it?', { group: 'oncall' }),
+        },
+      },
+      onSilence: 'It ends.',
+    });
+    if (answer.choice === 'extend') note(`${answer.form.hours + 1} hours, ${answer.form.who.join()}`);
+    else note(answer.choice);
+  },
+);
+
+const asksTheImpossible = definePlaybook(
+  { id: 'asks-the-impossible', title: 'Asks for a number that is none', on: on('Impossible'), uses: {} },
+  async ({ ask }) => {
+    const forms = { yes: { hours: field.number('Hours?', { min: 2, max: 1 }) } };
+    await ask({ question: 'Well?', choices: { yes: 'Yes' }, forms, onSilence: 'Nothing.' });
+  },
+);
+
 const forgetsToWait = definePlaybook(
   { id: 'forgets-to-wait', title: 'Forgets await', on: on('Forget'), uses: { quarantinePod, snapshotPodState } },
   async ({ alert, steps }) => {
@@ -74,6 +102,8 @@ const forgetsWhatFails = definePlaybook(
   skipsTooLate,
   goesOnAfterSkip,
   tellsWhatItKnows,
+  asksForHours,
+  asksTheImpossible,
   forgetsToWait,
   forgetsWhatFails,
 );

@@ -12,6 +12,7 @@ import {
   rotateSecret,
   suspendCronJob,
 } from '../../core/actions/index.ts';
+import { field } from '../../core/decide/form.ts';
 import { param } from '../../core/playbook/params.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 
@@ -180,3 +181,32 @@ export const calls = definePlaybook(
     await every('10m', 6, async (turn) => (turn > 3 ? 'enough' : undefined));
   },
 );
+
+export const forms = definePlaybook({ id: 'g', title: 'g', on: { ...on, requires: [] }, uses: {} }, async ({ ask, note }) => {
+  const answer = await ask({
+    ...question,
+    choices: { extend: 'Yes', end: 'No' },
+    forms: {
+      extend: {
+        hours: field.number('Hours?', { min: 1, max: 72 }),
+        how: field.choice('How?', { soft: 'Softly', hard: 'At once' }),
+        who: field.people('Who?'),
+      },
+    },
+  });
+  if (answer.choice === 'extend') {
+    note(`${answer.form.hours.toFixed(1)} ${answer.form.who.join()}`);
+    // @ts-expect-error an option that is not offered
+    if (answer.form.how === 'later') return;
+    // @ts-expect-error a field that is not asked for
+    answer.form.why;
+  }
+  if (answer.choice === 'end') {
+    // @ts-expect-error this choice has no form
+    answer.form.hours;
+  }
+  // @ts-expect-error silence fills nothing in
+  if (answer.choice === 'silence') answer.form;
+  // @ts-expect-error a form for a choice that is not offered
+  await ask({ ...question, choices: { yes: 'Yes' }, forms: { other: { a: field.text('A') } } });
+});

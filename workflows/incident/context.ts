@@ -2,6 +2,7 @@ import type { ActionDeclaration } from '../../core/action/action.ts';
 import type { Plan } from '../../core/action/plan.ts';
 import { releasePlanOf } from '../../core/action/release-plan.ts';
 import type { Approval } from '../../core/decide/approval.ts';
+import { type Form, problemOfForm } from '../../core/decide/form.ts';
 import type { Verdict } from '../../core/incident/incident.ts';
 import { type Duration, durationMs } from '../../core/playbook/duration.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
@@ -56,6 +57,7 @@ interface AskShape {
   readonly choices: Readonly<Record<string, string>>;
   readonly plan?: Readonly<Record<string, Plan | readonly Plan[] | undefined>>;
   readonly harmless?: readonly string[];
+  readonly forms?: Readonly<Record<string, Form | undefined>>;
   readonly onSilence: string;
 }
 
@@ -92,7 +94,13 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
       ]),
     );
 
-  const askPeople = async ({ question, choices, plan = {}, harmless = [], onSilence }: AskShape) => {
+  const refuseForms = (forms: AskShape['forms'] = {}): void => {
+    const [problem] = Object.values(forms).flatMap((form) => (form && problemOfForm(form)) ?? []);
+    if (problem !== undefined) throw new StepFailure('FB_ERR_REFUSED', `nobody could answer: ${problem}`);
+  };
+
+  const askPeople = async ({ question, choices, plan = {}, harmless = [], forms = {}, onSilence }: AskShape) => {
+    refuseForms(forms);
     body.shown = body.state.kinds;
     delete body.uncovered;
     const decision = await questions.ask({
@@ -102,6 +110,7 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
         label,
         plans: plansOf(plan[id]),
         ...(harmless.includes(id) && { harmless: true as const }),
+        ...(forms[id] && { form: forms[id] }),
       })),
       levels: levelsOf(playbook, alert.severity, model.settings.levels),
       requester: `playbook/${playbook.id}`,
@@ -110,7 +119,12 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
     });
     if (decision) body.lastAnswered = decision.question;
     return decision
-      ? { choice: decision.choice, by: decision.by, approval: { proof: decision.proof, covers: {} } }
+      ? {
+          choice: decision.choice,
+          by: decision.by,
+          approval: { proof: decision.proof, covers: {} },
+          form: decision.answers ?? {},
+        }
       : { choice: 'silence' };
   };
 

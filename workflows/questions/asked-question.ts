@@ -2,6 +2,7 @@ import type { Plan } from '../../core/action/plan.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import { labelFor } from '../../core/cards/choice-label.ts';
 import { type Choice, type Level, type Question, quorumOf } from '../../core/decide/approval.ts';
+import type { Form } from '../../core/decide/form.ts';
 import { openState } from '../../core/decide/question.ts';
 import { needsStepUp } from '../../core/decide/step-up.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
@@ -14,6 +15,7 @@ interface AskedChoice {
   readonly label: string;
   readonly plans: readonly Plan[];
   readonly harmless?: true;
+  readonly form?: Form;
 }
 
 export interface AskedQuestion {

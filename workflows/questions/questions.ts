@@ -1,6 +1,7 @@
 import type { Plan } from '../../core/action/plan.ts';
 import type { DeskActivities } from '../../core/action/step.ts';
 import type { ApprovalProof } from '../../core/decide/approval.ts';
+import type { FormAnswers } from '../../core/decide/form.ts';
 import { proofOf, silenceOn } from '../../core/decide/question.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { type Lease, levelAtRenewal, silenceOnLease } from '../../core/incident/lease.ts';
@@ -13,7 +14,14 @@ import { askWho, type Escalation, silence, waitAtLevel } from './levels.ts';
 import type { CountedVote } from './votes.ts';
 
 export type Decision =
-  | { readonly question: string; readonly choice: string; readonly by: readonly string[]; readonly proof: ApprovalProof }
+  | {
+      readonly question: string;
+      readonly choice: string;
+      readonly by: readonly string[];
+      readonly proof: ApprovalProof;
+      /** What was filled in, where the choice has a form. */
+      readonly answers?: FormAnswers;
+    }
   | undefined;
 
 type LeaseDecided = (
@@ -232,7 +240,8 @@ export class Questions {
     const state = this.#get(id);
     const proof = proofOf(state);
     if (!proof || state.status.state !== 'decided') return undefined;
-    return { question: id, choice: proof.choice, by: state.status.by, proof };
+    const { by, answers } = state.status;
+    return { question: id, choice: proof.choice, by, proof, ...(answers && { answers }) };
   }
 
   #get(id: string): QuestionState {

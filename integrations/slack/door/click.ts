@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { MessageRef, StoredButton } from '../../../core/cards/card.ts';
 import type { GroupButton } from '../../../core/cards/card-group.ts';
 import type { CardStore } from '../../../core/cards/card-store.ts';
+import type { FormAnswers } from '../../../core/decide/form.ts';
 import type { ReplyTo } from '../../../core/incident/click-reply.ts';
 import type { ClickRefusal } from '../refusal.ts';
 import type { SenderChecks } from './sender.ts';
@@ -26,6 +27,8 @@ export interface Click {
   readonly trigger?: string;
   /** Why, in the person's words; only from the dialog that asks for it. */
   readonly reason?: string;
+  /** What was filled in there, where the choice has a form. */
+  readonly answers?: FormAnswers;
   /** What the question is about, in a few words. */
   readonly about?: string;
   /** It is part of one answer to several questions. */

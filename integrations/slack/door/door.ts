@@ -8,7 +8,7 @@ import { redactSecrets } from '../../../core/text/redact.ts';
 import type { ShownCards } from '../cards/shown-cards.ts';
 import { type ClickRefusal, refusalAnswers } from '../refusal.ts';
 import { words } from '../views/blocks.ts';
-import { decisionView, filledIn, isGuarded, unseenCard } from '../views/decision-view.ts';
+import { decisionView, filledIn, needsDialog, unseenCard } from '../views/decision-view.ts';
 import { commentBlock, commentView, detailsView } from '../views/menu-views.ts';
 import { type Arrived, codeOf, type EphemeralAnswer, type LinkAnswer, type VoteDoor } from './arrived.ts';
 import type { Click, ClickChecks } from './click.ts';
@@ -96,7 +96,7 @@ export class Door {
       return this.#answer(click, `${refusalAnswers.just_changed}\n${asItStands(known.card)}`, respond);
     }
     const { card, choice } = aboutOf(known?.card, click.button);
-    const answer = isGuarded(choice)
+    const answer = needsDialog(choice)
       ? await this.#asked({ click, card, choice, respond })
       : await this.#voted(click, { card, choice });
     if (answer !== undefined) await this.#answer(click, answer, respond);
@@ -188,7 +188,9 @@ export class Door {
       return;
     }
     await ack();
-    await this.#answer(click, await this.#voted({ ...click, reason: reasonToSign(filled.reason) }, filled.about), respond);
+    const { reason, answers, about } = filled;
+    const said = { ...(reason !== undefined && { reason: reasonToSign(reason) }), ...(answers && { answers }) };
+    await this.#answer(click, await this.#voted({ ...click, ...said }, about), respond);
   }
 
   #answer({ channel, slackUser, about }: Click, answer: LinkAnswer | string, respond: RespondFn | undefined): Promise<void> {

@@ -112,7 +112,7 @@ function leaseIn(
   typed: DraftSubmission['typed'],
 ): FormResult<SlackLeaseAnswer> {
   const filled = filledIn(typed, draft.card, draft.choice);
-  return filled.ok ? { ok: true, filled: { about: 'lease', ...from, draft, reason: filled.reason } } : filled;
+  return filled.ok ? { ok: true, filled: { about: 'lease', ...from, draft, reason: filled.reason ?? '' } } : filled;
 }
 
 /** What was filled in, of what the dialog offered when it was opened. */

@@ -1,7 +1,7 @@
 import type { ActionsBlock, Button, Overflow } from '@slack/types';
 import { cardMenu, type MenuEntry, type QuestionCard, type StoredButton } from '../../../core/cards/card.ts';
 import { slackLimits, words } from './blocks.ts';
-import { isGuarded } from './decision-view.ts';
+import { needsDialog } from './decision-view.ts';
 
 /** In the choices' own order, always: nobody may hit "delete" where "release" was a moment ago. */
 export function rows(card: QuestionCard, buttons: readonly StoredButton[]): ActionsBlock[] {
@@ -11,7 +11,7 @@ export function rows(card: QuestionCard, buttons: readonly StoredButton[]): Acti
     return [
       {
         type: 'button',
-        action_id: `${isGuarded(choice) ? 'fb_decide' : 'fb_vote'}${index}`,
+        action_id: `${needsDialog(choice) ? 'fb_decide' : 'fb_vote'}${index}`,
         value: button.buttonId,
         text: words(choice.label, slackLimits.button),
         ...(choice.destructive ? { style: 'danger' as const } : {}),

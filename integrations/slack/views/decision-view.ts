@@ -1,9 +1,17 @@
-import type { KnownBlock, ModalView } from '@slack/types';
+import type { InputBlock, KnownBlock, ModalView } from '@slack/types';
 import type { QuestionCard, StoredButton } from '../../../core/cards/card.ts';
 import { lastPart, typedEnd } from '../../../core/decide/approval.ts';
-import { problemOfReason } from '../../../core/text/reason.ts';
+import {
+  answersText,
+  answersToSign,
+  answersTyped,
+  askedFor,
+  type FormAnswers,
+  problemsOfAnswers,
+} from '../../../core/decide/form.ts';
+import { problemOfReason, tooLong } from '../../../core/text/reason.ts';
 import { context, section, words } from './blocks.ts';
-import { reasonBlock, reasonInput } from './order-inputs.ts';
+import { reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
 import { code, inline, linesUpTo, plain } from './text.ts';
 
 type Choice = QuestionCard['choices'][number];
@@ -17,6 +25,11 @@ const whyHint = 'Signed with your answer, shown on the card, and kept on the rec
 /** Nobody ends something, or gives protection up, with one tap. */
 export function isGuarded({ destructive, weakens }: Pick<Choice, 'destructive' | 'weakens'>): boolean {
   return destructive || weakens;
+}
+
+/** Whether its answer takes more than a tap: a reason, the name of what ends, or what is to be filled in. */
+export function needsDialog(choice: Pick<Choice, 'destructive' | 'weakens' | 'form'>): boolean {
+  return isGuarded(choice) || choice.form !== undefined;
 }
 
 /** What has to be typed: the end of the name of what would be ended. A card of an older version names no target. */
@@ -53,7 +66,8 @@ export function decisionView({
     blocks: [
       ...what(card, choice),
       ...(name === undefined ? [] : [targetInput(name, choice)]),
-      reasonInput('Why?', whyHint, reason),
+      ...formInputs(choice),
+      { ...reasonInput('Why?', whyHint, reason), ...(!isGuarded(choice) && { optional: true }) },
     ],
   };
 }
@@ -61,13 +75,16 @@ export function decisionView({
 function what(card: DecidedOn, choice: Choice): KnownBlock[] {
   const changes = choice.changes.map((change) => `•  ${inline(change, 300)}`);
   const touched = choice.blastRadius.map((target) => `•  ${code(target, 300)}`);
-  const warning = choice.destructive ? '⚠️ *This cannot be undone.*' : '⚠️ *This weakens the response.*';
+  const weakens = choice.weakens ? '⚠️ *This weakens the response.*' : '';
+  const warning = choice.destructive ? '⚠️ *This cannot be undone.*' : weakens;
   const people = choice.quorum > 1 ? ` It needs ${choice.quorum} people: yours is one answer.` : '';
-  const others = card.votes.filter((vote) => vote.choice === choice.id).map(({ person }) => inline(person, 60));
+  const others = card.votes
+    .filter((vote) => vote.choice === choice.id)
+    .map(({ person, answers }) => inline(answers ? `${person} (${answersText(answers)})` : person, 300));
   const agreed = others.length === 0 ? '' : ` So far: ${others.join(', ')}.`;
   return [
     section(`*${inline(choice.label, 200)}*\n${inline(card.text, 600)}`),
-    section(`${warning}${people}${agreed}`),
+    ...(warning + people + agreed === '' ? [] : [section(`${warning}${people}${agreed}`)]),
     section(linesUpTo(['*What it does*', ...(changes.length === 0 ? ['Changes nothing.'] : changes)], 2_900)),
     ...(touched.length === 0 ? [] : [section(linesUpTo([`*What it touches* (${touched.length})`, ...touched], 2_900))]),
     ...(choice.notes.length === 0
@@ -92,8 +109,46 @@ function targetInput(name: string, { target }: Choice): KnownBlock {
   };
 }
 
+/** A field's place in the dialog. */
+export function formBlock(name: string): string {
+  return `fb_form_${name}`;
+}
+
+/** So many people can be ticked; more are written. */
+const mostBoxes = 10;
+
+function formInputs({ form = {} }: Choice): InputBlock[] {
+  return Object.entries(form).map(([name, of]) => {
+    const { label, hint } = of;
+    const id = formBlock(name);
+    if (of.kind === 'choice') {
+      const options = Object.entries(of.options).map(([value, text]) => ({ text: words(text, 75), value }));
+      return selectInput({ id, label, options, chosen: -1, ...(hint !== undefined && { hint }) });
+    }
+    if (of.kind === 'people' && of.people && of.people.length > 0 && of.people.length <= mostBoxes)
+      return {
+        type: 'input',
+        block_id: id,
+        label: words(label, 100),
+        ...(hint !== undefined && { hint: words(hint, 150) }),
+        element: {
+          type: 'checkboxes',
+          action_id: 'fb_pick',
+          options: of.people.map((person) => ({ text: words(person.name, 75), value: person.id })),
+        },
+      };
+    return {
+      type: 'input',
+      block_id: id,
+      label: words(label, 100),
+      hint: words(hint ?? `Write ${askedFor(of)}.`, 150),
+      element: { type: 'plain_text_input', action_id: 'fb_text', multiline: of.kind === 'text', max_length: 3_000 },
+    };
+  });
+}
+
 export type Filled =
-  | { readonly ok: true; readonly reason: string }
+  | { readonly ok: true; readonly reason?: string; readonly answers?: FormAnswers }
   /** By block, what is wrong there: shown in the dialog, which stays open. */
   | { readonly ok: false; readonly errors: Readonly<Record<string, string>> };
 
@@ -105,15 +160,24 @@ export function filledIn(
 ): Filled {
   const name = nameToType(card, choice);
   const reason = typed[reasonBlock] ?? '';
-  const unreasoned = problemOfReason(reason);
+  const unreasoned = isGuarded(choice) ? problemOfReason(reason) : tooLong(reason);
+  const { form } = choice;
+  const answers = form && answersTyped(form, (field) => typed[formBlock(field)]);
+  const misfilled = Object.entries(form ? problemsOfAnswers(form, answers) : {});
   const wanted = name === undefined ? undefined : typedEnd(name);
   const errors = {
     ...(wanted === undefined || typed[targetBlock]?.toLowerCase() === wanted
       ? {}
       : { [targetBlock]: `These are not the last four characters of ${plain(name ?? '', 200)}.` }),
+    ...Object.fromEntries(misfilled.map(([field, problem]) => [formBlock(field), problem])),
     ...(unreasoned === undefined ? {} : { [reasonBlock]: unreasoned }),
   };
-  return Object.keys(errors).length > 0 ? { ok: false, errors } : { ok: true, reason };
+  if (Object.keys(errors).length > 0) return { ok: false, errors };
+  return {
+    ok: true,
+    ...(reason !== '' && { reason }),
+    ...(form && answers && { answers: answersToSign(form, answers) }),
+  };
 }
 
 /** For a button whose card this desk has not kept: it was posted by an older version. The dialog asks for everything. */

@@ -1,6 +1,7 @@
 import type { KnownBlock } from '@slack/types';
 import type { Severity } from '../../../core/alert/severity.ts';
 import type { QuestionCard, StoredButton } from '../../../core/cards/card.ts';
+import { answersText, type FormAnswers } from '../../../core/decide/form.ts';
 import { shortIncidentId, type Verdict } from '../../../core/incident/incident.ts';
 import type { Similar } from '../../../core/incident/similar.ts';
 import type { WorkloadLeft } from '../../../core/incident/workload-left.ts';
@@ -197,9 +198,13 @@ function saidFor({ votes, status }: QuestionCard, { id }: Choice): number {
 function votes(card: QuestionCard, max: number): string {
   const lines = card.votes.map(
     (vote) =>
-      `•  ${inline(vote.person, 60)}: ${inline(labelOf(card, vote.choice), 80)}, ${localTime(vote.at)}${because(vote.reason)}`,
+      `•  ${inline(vote.person, 60)}: ${inline(labelOf(card, vote.choice), 80)}, ${localTime(vote.at)}${filledIn(vote.answers)}${because(vote.reason)}`,
   );
   return linesUpTo([`*Votes so far* (${card.votes.length})`, ...lines], max);
+}
+
+function filledIn(answers: FormAnswers | undefined): string {
+  return answers === undefined ? '' : ` (${inline(answersText(answers), 300)})`;
 }
 
 function because(reason: string | undefined): string {

@@ -1,6 +1,7 @@
 import { signatureText } from '../../../core/action/image-signature.ts';
 import { labelOf } from '../../../core/cards/choice-label.ts';
 import { type Choice, needsReason } from '../../../core/decide/approval.ts';
+import { askedFor } from '../../../core/decide/form.ts';
 import type { IncidentState, QuestionState, TimelineEntry } from '../../../core/incident/incident-state.ts';
 import type { Lease } from '../../../core/incident/lease.ts';
 import { type RestraintTerms, restraintTitle } from '../../../core/orders/restraint.ts';
@@ -44,6 +45,7 @@ function choiceLine(choice: Choice): string {
     quorum === 1 ? '1 person' : `${quorum} people`,
     touches.length === 0 ? 'changes nothing' : touches.join(', '),
     ...(needsReason(choice) ? ['say why with --reason'] : []),
+    ...Object.entries(choice.form ?? {}).map(([name, of]) => `set --set ${name}=… (${of.label}: ${askedFor(of)})`),
   ];
   return `--choice ${id}: ${labelOf(choice)} (${facts.join('; ')})`;
 }

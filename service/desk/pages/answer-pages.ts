@@ -5,19 +5,29 @@ import type { StoredButton } from '../../../core/cards/card.ts';
 import type { CardStore } from '../../../core/cards/card-store.ts';
 import { type CardBeliefs, signedVotes } from '../../../core/cards/question-card.ts';
 import { type Question, questionDigest } from '../../../core/decide/approval.ts';
+import type { FormAnswers } from '../../../core/decide/form.ts';
 import { saidBy } from '../../../core/decide/question.ts';
 import { isOfLease, isStandingQuestion, standingText } from '../../../core/decide/standing-question.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { IncidentRef } from '../../../core/incident/incident.ts';
 import type { IncidentState, QuestionState } from '../../../core/incident/incident-state.ts';
 import type { Person, Roster } from '../../../core/people/roster.ts';
-import { reasonToSign, tooLong } from '../../../core/text/reason.ts';
-import { filledIn, isGuarded, targetBlock } from '../../../integrations/slack/views/decision-view.ts';
+import { reasonToSign } from '../../../core/text/reason.ts';
+import { filledIn, formBlock, targetBlock } from '../../../integrations/slack/views/decision-view.ts';
 import { reasonBlock } from '../../../integrations/slack/views/order-inputs.ts';
 import { personNames } from '../../incidents/names.ts';
 import { bodyWithin } from '../../process/request-body.ts';
 import { leaseStand, openOfLeases, shownOfLease, standingButton, stands } from '../slash/lease-answers.ts';
-import { answerView, nothingTyped, type PageLink, type ShownQuestion, shownOfCard, type TypedAnswer } from './answer-view.ts';
+import {
+  answerView,
+  nothingTyped,
+  type PageLink,
+  pageField,
+  pageFieldPrefix,
+  type ShownQuestion,
+  shownOfCard,
+  type TypedAnswer,
+} from './answer-view.ts';
 import { pageHeaders, sendFault, sendNotice, sendPage } from './page-html.ts';
 import type { SignInFlow } from './sign-in-flow.ts';
 import type { SignInPages } from './sign-in-pages.ts';
@@ -154,7 +164,7 @@ export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
     if (typed.asked !== asked.shown.digest) return show(response, asked, { ...typed, choice: '' }, [changedSince]);
     const read = readAnswer(asked.shown, typed, people);
     if (!read.ok) return show(response, asked, typed, read.problems);
-    const { choice, person, reason } = read;
+    const { choice, person, reason, answers } = read;
     const button = await buttonOf(asked, choice);
     const click = {
       clickId: `page-${randomBytes(18).toString('base64url')}`,
@@ -163,6 +173,7 @@ export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
       channel: '',
       button,
       ...(reason !== undefined && { reason: reasonToSign(reason) }),
+      ...(answers && { answers }),
     };
     const { text, link } = await flow.open(click, { text: asked.shown.text, incident: asked.shown.incident.title, choice });
     if (link === undefined) return sendNotice(response, 403, 'Not taken', text);
@@ -195,11 +206,32 @@ async function formIn(request: IncomingMessage): Promise<URLSearchParams> {
 
 function typedIn(form: URLSearchParams): TypedAnswer {
   const of = (name: string): string => (form.get(name) ?? '').trim();
-  return { choice: of('choice'), person: of('person'), reason: of('reason'), target: of('target'), asked: of('asked') };
+  // People are ticked one by one, so a field may come more than once.
+  const filled = [...new Set(form.keys())].filter((name) => name.startsWith(pageFieldPrefix));
+  return {
+    choice: of('choice'),
+    person: of('person'),
+    reason: of('reason'),
+    target: of('target'),
+    asked: of('asked'),
+    form: Object.fromEntries(filled.map((name) => [name, form.getAll(name).join(',').trim()])),
+  };
+}
+
+/** On a page the problems stand together: each says of which field it is. */
+function problemAt({ form = {} }: ShownQuestion['choices'][number], at: string, problem: string): string {
+  const of = Object.entries(form).find(([name]) => formBlock(name) === at)?.[1];
+  return of ? `${of.label}: ${problem}` : problem;
 }
 
 type ReadAnswer =
-  | { readonly ok: true; readonly choice: ShownQuestion['choices'][number]; readonly person: Person; readonly reason?: string }
+  | {
+      readonly ok: true;
+      readonly choice: ShownQuestion['choices'][number];
+      readonly person: Person;
+      readonly reason?: string;
+      readonly answers?: FormAnswers;
+    }
   | { readonly ok: false; readonly problems: readonly string[] };
 
 function readAnswer(card: ShownQuestion, typed: TypedAnswer, people: readonly Person[]): ReadAnswer {
@@ -207,11 +239,10 @@ function readAnswer(card: ShownQuestion, typed: TypedAnswer, people: readonly Pe
   const person = people.find(({ id }) => id === typed.person);
   if (!choice || !person) return { ok: false, problems: [choice ? 'Say who you are.' : 'Choose an answer.'] };
   const { reason } = typed;
-  if (!isGuarded(choice)) {
-    const long = tooLong(reason);
-    return long === undefined ? { ok: true, choice, person, ...(reason !== '' && { reason }) } : { ok: false, problems: [long] };
-  }
-  const filled = filledIn({ [reasonBlock]: reason, [targetBlock]: typed.target }, card, choice);
-  if (!filled.ok) return { ok: false, problems: Object.values(filled.errors) };
-  return { ok: true, choice, person, reason: filled.reason };
+  const fields = Object.keys(choice.form ?? {}).map((name) => [formBlock(name), typed.form[pageField(choice.id, name)] ?? '']);
+  const filled = filledIn({ [reasonBlock]: reason, [targetBlock]: typed.target, ...Object.fromEntries(fields) }, card, choice);
+  if (!filled.ok)
+    return { ok: false, problems: Object.entries(filled.errors).map(([at, problem]) => problemAt(choice, at, problem)) };
+  const { answers, reason: why } = filled;
+  return { ok: true, choice, person, ...(why !== undefined && { reason: why }), ...(answers && { answers }) };
 }

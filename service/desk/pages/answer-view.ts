@@ -1,4 +1,5 @@
 import type { QuestionCard } from '../../../core/cards/card.ts';
+import type { ShownField } from '../../../core/decide/form.ts';
 import type { QuestionState } from '../../../core/incident/incident-state.ts';
 import type { Person } from '../../../core/people/roster.ts';
 import { longestReason } from '../../../core/text/reason.ts';
@@ -15,9 +16,18 @@ export interface TypedAnswer {
   readonly target: string;
   /** Digest of the question that was on the page. */
   readonly asked: string;
+  /** By `pageField`. */
+  readonly form: Readonly<Record<string, string>>;
 }
 
-export const nothingTyped: TypedAnswer = { choice: '', person: '', reason: '', target: '', asked: '' };
+export const nothingTyped: TypedAnswer = { choice: '', person: '', reason: '', target: '', asked: '', form: {} };
+
+export const pageFieldPrefix = 'form:';
+
+/** The name of a field on the page, where every choice has its own. */
+export function pageField(choice: string, name: string): string {
+  return `${pageFieldPrefix}${choice}:${name}`;
+}
 
 type Choice = QuestionCard['choices'][number];
 
@@ -163,5 +173,32 @@ function radio(choice: Choice, typed: TypedAnswer, current: QuestionState | unde
   const said = (current?.votes ?? []).filter(({ vote }) => vote.choice === id).length;
   const people = quorum > 1 ? ` Needs ${quorum} people${said > 0 ? `, ${said} so far` : ''}.` : '';
   return `<div class="choice"><label><input type="radio" name="choice" required value="${html(id)}"${id === typed.choice ? ' checked' : ''}> <strong>${html(label)}</strong>${people}${warning}</label>
-${list('What it does', changes)}${list('What it touches', blastRadius)}${list('Note', notes)}</div>`;
+${list('What it does', changes)}${list('What it touches', blastRadius)}${list('Note', notes)}${fields(choice, typed)}</div>`;
+}
+
+function fields({ id, form = {} }: Choice, typed: TypedAnswer): string {
+  return Object.entries(form)
+    .map(([name, of]) => {
+      const field = pageField(id, name);
+      const value = typed.form[field] ?? '';
+      const hint = of.hint === undefined ? '' : ` <small>${html(of.hint)}</small>`;
+      return `<label>${html(of.label)}${hint} ${input(of, field, value)}</label>`;
+    })
+    .join('\n');
+}
+
+function input(of: ShownField, field: string, value: string): string {
+  const name = `name="${html(field)}"`;
+  if (of.kind === 'number')
+    return `<input type="number" ${name} min="${of.min}" max="${of.max}" step="any" value="${html(value)}">`;
+  if (of.kind === 'text') return `<textarea ${name} rows="2" maxlength="${of.longest}">${html(value)}</textarea>`;
+  const chosen = new Set(value.split(','));
+  const options: readonly (readonly [string, string])[] =
+    of.kind === 'choice' ? Object.entries(of.options) : (of.people ?? []).map((person) => [person.id, person.name] as const);
+  const items = options.map(
+    ([id, text]) => `<option value="${html(id)}"${chosen.has(id) ? ' selected' : ''}>${html(text)}</option>`,
+  );
+  return of.kind === 'choice'
+    ? `<select ${name}><option value="">…</option>${items.join('')}</select>`
+    : `<select ${name} multiple>${items.join('')}</select>`;
 }

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { answersText, type FormAnswers } from '../../../core/decide/form.ts';
 import type { PendingSignIn, SignInStore } from '../../../core/decide/sign-in.ts';
 import { stepUpNonce } from '../../../core/decide/step-up.ts';
 import { FirebreakError } from '../../../core/errors.ts';
@@ -65,14 +66,15 @@ export function createSignInFlow(options: SignInFlowOptions): SignInFlow {
           text: 'This answer needs a sign-in, and the roster does not say who you are to the identity provider. Nothing was decided.',
         };
       const id = randomBytes(18).toString('base64url');
-      const { clickId, slackUser, onPage, channel, button, reason, ends: restraint } = click;
+      const { clickId, slackUser, onPage, channel, button, reason, answers, ends: restraint } = click;
       const said = {
         ...(onPage !== undefined && { onPage }),
         ...(reason !== undefined && { reason }),
+        ...(answers && { answers }),
         ...(restraint !== undefined && { ends: restraint }),
       };
       const kept = { clickId, slackUser, channel, button, ...said };
-      await store.save({ id, openedAt: now(), person: person.id, click: kept, shown });
+      await store.save({ id, openedAt: now(), person: person.id, click: kept, shown: withAnswers(shown, answers) });
       return {
         text: `“${shown.choice.label}” needs your sign-in. Nothing is decided until then; the link is yours alone, for ten minutes.`,
         link: `${publicUrl}/sign-in/${id}`,
@@ -119,8 +121,15 @@ export function createSignInFlow(options: SignInFlowOptions): SignInFlow {
   };
 }
 
-function nonceOf({ click: { button }, person }: PendingSignIn): string {
-  return stepUpNonce({ questionDigest: button.questionDigest, choice: button.choice, person });
+/** Who signs in reads what they have filled in. */
+function withAnswers(shown: PendingSignIn['shown'], answers: FormAnswers | undefined): PendingSignIn['shown'] {
+  if (!answers) return shown;
+  const { choice } = shown;
+  return { ...shown, choice: { ...choice, notes: [...choice.notes, `Filled in: ${answersText(answers)}`] } };
+}
+
+function nonceOf({ click: { button, answers }, person }: PendingSignIn): string {
+  return stepUpNonce({ questionDigest: button.questionDigest, choice: button.choice, person, ...(answers && { answers }) });
 }
 
 function hashOf(text: string): string {

@@ -1,7 +1,8 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { type Question, questionDigest, type Vote } from '../../../core/decide/approval.ts';
+import { field } from '../../../core/decide/form.ts';
 import type { QuestionState, TimelineEntry } from '../../../core/incident/incident-state.ts';
-import { ballotLines } from '../../../service/commands/vote.ts';
+import { answersSet, ballotLines } from '../../../service/commands/vote.ts';
 import { castVote, receptionOf } from '../../../service/incidents/cast-vote.ts';
 
 const choice: Question['choices'][number] = {
@@ -96,5 +97,31 @@ test('what came of a vote is told by that very vote, whoever else is refused in 
   ).toEqual({
     accepted: false,
     reason: 'vote.refused',
+  });
+});
+
+describe('what a choice’s form asks for', () => {
+  const form = {
+    hours: field.number('For how many hours?', { min: 1, max: 72 }),
+    who: field.people('Who looks?', { group: 'oncall' }),
+  };
+  const asking = { ...choice, form };
+  const people = { people: [{ id: 'ada', name: 'Ada', slackIds: [], keys: [] }], groups: { oncall: ['ada'] } };
+
+  test('is set on the command line, and printed before it is signed', () => {
+    const answers = answersSet(asking, ['hours=4', 'who=ada'], people);
+    expect(answers).toEqual({ hours: 4, who: ['ada'] });
+    const lines = ballotLines({ question: asked, choice: asking, person: 'ada', ...(answers && { answers }) });
+    expect(lines).toContain('  filled in: hours 4, who ada');
+    expect(answersSet(choice, [], people)).toBeUndefined();
+  });
+
+  test.each<[readonly string[], string]>([
+    [['who=ada'], 'For how many hours? Set --set hours=…: a number from 1 to 72'],
+    [['hours=4', 'who=eve'], 'Who looks? Set --set who=…: at most 10 people of oncall, by their ids, separated by commas'],
+    [['hours'], 'write --set FIELD=VALUE, not hours'],
+    [['hours=4', 'who=ada', 'other=1'], 'release does not ask for other'],
+  ])('%j: what is wrong is said with what to write', (set, says) => {
+    expect(() => answersSet(asking, set, people)).toThrow(says);
   });
 });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import type { Client } from '@temporalio/client';
 import type { Plan } from '../../../core/action/plan.ts';
 import { type Question, questionDigest, type SignedVote } from '../../../core/decide/approval.ts';
+import { field } from '../../../core/decide/form.ts';
 import { checkVote } from '../../../core/decide/vote-check.ts';
 import type { IncidentState, QuestionState } from '../../../core/incident/incident-state.ts';
 import { digestOf } from '../../../core/text/digest.ts';
@@ -15,7 +16,7 @@ import { answerPrefix, createAnswerLinks, createAnswerPages } from '../../../ser
 import { Browser } from '../../fakes/oidc/browser.ts';
 import { startPagerDutyFake } from '../../fakes/pagerduty/server.ts';
 import { MemoryCards, questionCard } from '../../integrations/slack/fixture.ts';
-import { deskKey, voteKeys } from '../../workflows/harness.ts';
+import { deskKey, signVote, voteKeys } from '../../workflows/harness.ts';
 import { roster, type SignInDesk, startSignInDesk } from './sign-in-desk.ts';
 
 const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'run-1' };
@@ -30,6 +31,10 @@ const remove: Plan = {
   notes: [],
   inputDigest: digestOf({}),
 };
+const form = {
+  hours: field.number('In how many <hours>?', { min: 1, max: 72 }),
+  who: field.people('Who looks?', { group: 'oncall' }),
+};
 const question: Question = {
   id: 'q1',
   incident,
@@ -38,6 +43,7 @@ const question: Question = {
   choices: [
     { id: 'keep', label: 'Keep it', plans: [], quorum: 1 },
     { id: 'remove', label: 'No, delete it', plans: [remove], quorum: 1 },
+    { id: 'later', label: 'Later', plans: [], quorum: 1, form },
   ],
   levels: [{ group: 'oncall', withinMs: 900_000 }],
   requester: 'playbook/p',
@@ -59,6 +65,21 @@ const card = questionCard({
       target: pod,
       changes: ['ends its <containers>'],
       blastRadius: [pod],
+    },
+    {
+      ...plain,
+      id: 'later',
+      label: 'Later',
+      form: {
+        ...form,
+        who: {
+          ...form.who,
+          people: [
+            { id: 'ana', name: 'Ana' },
+            { id: 'ben', name: 'Ben' },
+          ],
+        },
+      },
     },
   ],
 });
@@ -203,6 +224,25 @@ describe('the page of a question', () => {
       expect(text).toContain(shown);
     expect(text).not.toContain('<containers>');
     expect(sent).toEqual([]);
+  });
+
+  test('asks for what a choice’s form asks for, and has it signed for, too', async () => {
+    expect(await (await fetch(link)).text()).toContain('In how many &lt;hours&gt;? <input type="number" name="form:later:hours"');
+    const later = { choice: 'later', person: 'ana', 'form:later:hours': '400', 'form:later:who': 'ben' };
+    const refused = await sendOff(later);
+    expect([refused.status, await refused.text()]).toEqual([
+      422,
+      expect.stringContaining('In how many &lt;hours&gt;?: Write a number from 1 to 72.'),
+    ]);
+    await answer({ ...later, 'form:later:hours': '4' }, 'sub-ana');
+    const [vote] = sent;
+    if (!vote) throw new Error('no vote');
+    expect(vote.vote).toMatchObject({ choice: 'later', answers: { hours: 4, who: ['ben'] } });
+    expect(await checked(vote)).toMatchObject({ ok: true });
+    // The provider's word is for these answers alone.
+    const other = { ...vote.vote, answers: { hours: 5, who: ['ben'] } };
+    const { idToken = '' } = vote;
+    expect(await checked({ ...signVote(other), idToken })).toMatchObject({ ok: false });
   });
 
   test('lets who signs in decide, by a vote that the cell believes for the provider’s word alone', async () => {

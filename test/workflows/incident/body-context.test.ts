@@ -81,6 +81,33 @@ describe('what a body is told', () => {
   });
 });
 
+describe('a question with a form', () => {
+  const answers = { hours: 4, who: ['ana'] };
+
+  test('gives the body what people have filled in, and nothing that they have not', async () => {
+    const incident = await lab.start([alertOf({ rule: 'Hours', severity: 'high' })], { playbooks: ['asks-for-hours'] });
+    await incident.vote('extend', 'ana', { answers: { hours: 400, who: ['ana'] } });
+    await incident.vote('extend', 'ana');
+    await incident.until(({ timeline }) => timeline.filter(({ kind }) => kind === 'vote.refused').length === 2, 'two refusals');
+    await incident.vote('extend', 'ana', { answers });
+    const { timeline, questions } = await incident.result();
+    expect(timeline.filter(({ kind }) => kind === 'playbook.note').map(({ text }) => text)).toEqual(['5 hours, ana']);
+    expect(questions[0]?.status).toMatchObject({ state: 'decided', answers });
+    const record = lab.seen.records.find(({ kind, chain }) => kind === 'vote.accepted' && chain.startsWith(incident.id));
+    expect(record?.body).toMatchObject({ vote: { answers }, text: 'Ana: extend (hours 4, who ana): not ours' });
+    const card = lab.seen.cards.findLast((one) => one.incident.id === incident.id);
+    expect(card?.choices[0]?.form?.who).toMatchObject({ people: [{ id: 'ana' }, { id: 'ben' }] });
+    expect(card?.votes).toMatchObject([{ person: 'ana', answers }]);
+  });
+
+  test('that nobody could fill in is not asked', async () => {
+    const incident = await lab.start([alertOf({ rule: 'Impossible' })], { playbooks: ['asks-the-impossible'] });
+    const { bodies, questions } = await incident.result();
+    expect(questions).toEqual([]);
+    expect(bodies[0]?.detail).toContain('nobody could answer: hours takes no number');
+  });
+});
+
 describe('a body that does not wait for what it has begun', () => {
   test('is waited for, step after step, and it is said what it forgot', async () => {
     const incident = await lab.start([alertOf({ rule: 'Forget', severity: 'high' })], { playbooks: ['forgets-to-wait'] });

@@ -99,6 +99,49 @@ test('a choice that weakens asks for the reason alone', async () => {
   expect(await until(() => rig.clicks[0])).toMatchObject({ button: { choice: 'release' }, reason: 'our own release' });
 });
 
+describe('a choice with a form', () => {
+  const form = {
+    hours: { kind: 'number', label: 'For how many hours?', min: 1, max: 72 },
+    how: { kind: 'choice', label: 'How?', options: { soft: 'Softly', hard: 'At once' } },
+    who: {
+      kind: 'people',
+      label: 'Who looks?',
+      most: 2,
+      people: [
+        { id: 'ada', name: 'Ada' },
+        { id: 'ben', name: 'Ben' },
+      ],
+    },
+  } as const;
+  const typed = { fb_form_hours: '4', fb_form_how: 'hard', fb_form_who: 'ada,ben' };
+  const postForm = async () => {
+    const card = questionCard();
+    const plain = { destructive: false, weakens: false, changes: [], blastRadius: [], notes: [] };
+    await post(rig, { ...card, choices: card.choices.map((one) => (one.id === 'remove' ? { ...one, ...plain, form } : one)) });
+    return opened();
+  };
+
+  test('asks for it in a dialog, and what is filled in goes with the answer; a reason may be left out', async () => {
+    const view = await postForm();
+    const shown = JSON.stringify(view.view.blocks);
+    for (const text of ['For how many hours?', 'Write a number from 1 to 72.', 'At once', 'Ben']) expect(shown).toContain(text);
+    expect(shown).not.toContain('weakens');
+    await submit(view, typed);
+    const click = await until(() => rig.clicks[0]);
+    expect(click).toMatchObject({ button: { choice: 'remove' }, answers: { hours: 4, how: 'hard', who: ['ada', 'ben'] } });
+    expect(click.reason).toBeUndefined();
+  });
+
+  test.each([
+    ['a number that is none', { ...typed, fb_form_hours: 'four' }, ['fb_form_hours']],
+    ['a number that is too large', { ...typed, fb_form_hours: '73' }, ['fb_form_hours']],
+  ])('does not count with %s: the dialog stays, and says what is wrong', async (_what, given, wrong) => {
+    const { result } = await submit(await postForm(), given);
+    expect(Object.keys('errors' in result ? result.errors : {})).toEqual(wrong);
+    expect(rig.clicks).toEqual([]);
+  });
+});
+
 test('a choice that needs a sign-in is answered with the way to it, and decides nothing', async () => {
   await rig.stop();
   const asked: unknown[] = [];

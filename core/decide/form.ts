@@ -1,0 +1,209 @@
+import { digestOf } from '../text/digest.ts';
+import { redactSecrets } from '../text/redact.ts';
+
+interface Labelled {
+  /** What stands above the field. */
+  readonly label: string;
+  readonly hint?: string;
+}
+
+/** One thing that an answer says besides its choice. Plain data: it is part of the question, whose digest each vote signs. */
+export type FormField = Labelled &
+  (
+    | { readonly kind: 'choice'; readonly options: Readonly<Record<string, string>> }
+    | { readonly kind: 'number'; readonly min: number; readonly max: number }
+    | { readonly kind: 'text'; readonly longest: number }
+    /** Of a group of the roster; or of all of it. */
+    | { readonly kind: 'people'; readonly group?: string; readonly most: number }
+  );
+
+/** A field as somebody fills it in: of people, who may be named. */
+export type ShownField = FormField & { readonly people?: PeopleOfForms['people'] };
+
+export type FormValue = string | number | readonly string[];
+
+/** By the fields' names. */
+export type Form = Readonly<Record<string, FormField>>;
+
+/** What somebody filled in, as their vote signs it: people by their ids of the roster. */
+export type FormAnswers = Readonly<Record<string, FormValue>>;
+
+/** A field whose value the body gets as this type. */
+export type TypedField<Value extends FormValue> = FormField & {
+  /** For the compiler only; never set. */
+  readonly type?: Value;
+};
+
+const longestText = 500;
+const mostPeople = 10;
+
+/**
+ * The fields of a form, for `ask({ forms: { extend: { hours: field.number('For how many hours?', { min: 1, max: 72 }) } } })`. What is filled in
+ * approves nothing: what a choice runs is its plan.
+ */
+export const field = {
+  /** Option id → what it says. */
+  choice: <const Options extends Readonly<Record<string, string>>>(
+    label: string,
+    options: Options,
+    more: { readonly hint?: string } = {},
+  ): TypedField<keyof Options & string> => ({ kind: 'choice', label, options, ...more }),
+  /** Bounds count as allowed. */
+  number: (
+    label: string,
+    { min, max, hint }: { readonly min: number; readonly max: number; readonly hint?: string },
+  ): TypedField<number> => ({ kind: 'number', label, min, max, ...(hint !== undefined && { hint }) }),
+  /** `longest` in characters. */
+  text: (
+    label: string,
+    { longest = longestText, hint }: { readonly longest?: number; readonly hint?: string } = {},
+  ): TypedField<string> => ({ kind: 'text', label, longest, ...(hint !== undefined && { hint }) }),
+  /** At least one of them, `most` at most. */
+  people: (
+    label: string,
+    { group, most = mostPeople, hint }: { readonly group?: string; readonly most?: number; readonly hint?: string } = {},
+  ): TypedField<readonly string[]> => ({
+    kind: 'people',
+    label,
+    most,
+    ...(group !== undefined && { group }),
+    ...(hint !== undefined && { hint }),
+  }),
+} as const;
+
+/** As far as forms need it. */
+interface PeopleOfForms {
+  readonly people: readonly { readonly id: string; readonly name: string }[];
+  readonly groups: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Who may be named in a field. */
+export function namable(of: FormField & { readonly kind: 'people' }, roster: PeopleOfForms): PeopleOfForms['people'] {
+  const { group } = of;
+  return group === undefined ? roster.people : roster.people.filter(({ id }) => roster.groups[group]?.includes(id) === true);
+}
+
+/**
+ * By field, what is wrong with what was filled in; empty where nothing is. Nothing may be left out, and nothing added. Without a roster people are
+ * those whom the field shows.
+ */
+export function problemsOfAnswers(
+  form: Readonly<Record<string, ShownField>>,
+  answers: Readonly<Record<string, unknown>> | undefined,
+  roster?: PeopleOfForms,
+): Readonly<Record<string, string>> {
+  const given = answers ?? {};
+  const wrong = Object.entries(form).flatMap(([name, of]) => {
+    const problem = problemOfValue(of, Object.hasOwn(given, name) ? given[name] : undefined, roster);
+    return problem === undefined ? [] : [[name, problem] as const];
+  });
+  const unasked = Object.keys(given).filter((name) => !Object.hasOwn(form, name));
+  return Object.fromEntries([...wrong, ...unasked.map((name) => [name, 'Nobody has asked for this.'] as const)]);
+}
+
+function problemOfValue(of: ShownField, value: unknown, roster: PeopleOfForms | undefined): string | undefined {
+  switch (of.kind) {
+    case 'choice':
+      return typeof value === 'string' && Object.hasOwn(of.options, value) ? undefined : 'Choose one.';
+    case 'number':
+      return typeof value === 'number' && value >= of.min && value <= of.max
+        ? undefined
+        : `Write a number from ${of.min} to ${of.max}.`;
+    case 'text': {
+      if (typeof value !== 'string' || value.trim() === '') return 'Write something.';
+      return value.length <= of.longest ? undefined : `Write ${of.longest} characters at most; these are ${value.length}.`;
+    }
+    case 'people': {
+      if (!Array.isArray(value) || value.length === 0 || new Set(value).size < value.length)
+        return 'Name at least one person, and each once.';
+      const known = new Set((roster ? namable(of, roster) : (of.people ?? [])).map(({ id }) => id));
+      if (!value.every((id) => typeof id === 'string' && known.has(id)))
+        return of.group === undefined ? 'Name people of the roster.' : `Name people of ${of.group}.`;
+      return value.length <= of.most ? undefined : `Name ${of.most} people at most.`;
+    }
+  }
+}
+
+/** What was typed into fields that know only texts, as an answer: people are separated by commas. Whether it fits is another question. */
+export function answersTyped(form: Form, typed: (name: string) => string | undefined): FormAnswers {
+  const read = (of: FormField, text: string): FormValue => {
+    if (of.kind === 'number') return text === '' ? Number.NaN : Number(text);
+    if (of.kind !== 'people') return text;
+    return text
+      .split(',')
+      .map((id) => id.trim())
+      .filter((id) => id !== '');
+  };
+  return Object.fromEntries(Object.entries(form).map(([name, of]) => [name, read(of, typed(name)?.trim() ?? '')]));
+}
+
+/** Without the secrets that people paste. */
+export function answersToSign(form: Form, answers: FormAnswers): FormAnswers {
+  const clean = (name: string, value: FormValue): FormValue => {
+    const of = form[name];
+    return of?.kind === 'text' && typeof value === 'string' ? redactSecrets(value).slice(0, of.longest) : value;
+  };
+  return Object.fromEntries(Object.entries(answers).map(([name, value]) => [name, clean(name, value)]));
+}
+
+/** What a field asks for, in a few words. */
+export function askedFor(of: ShownField): string {
+  switch (of.kind) {
+    case 'choice':
+      return `one of ${Object.keys(of.options).join(', ')}`;
+    case 'number':
+      return `a number from ${of.min} to ${of.max}`;
+    case 'text':
+      return `a text of at most ${of.longest} characters`;
+    case 'people':
+      return `at most ${of.most} people${of.group === undefined ? '' : ` of ${of.group}`}, by their ids, separated by commas`;
+  }
+}
+
+const fieldName = /^[a-z][A-Za-z0-9]{0,29}$/;
+const mostFields = 10;
+/** What Slack takes in one list. */
+const mostOptions = 100;
+const longestLabel = 100;
+
+/** Why nobody could fill a form in; undefined where everybody can, in every way in. */
+export function problemOfForm(form: Form): string | undefined {
+  const fields = Object.entries(form);
+  if (fields.length === 0 || fields.length > mostFields) return `a form has 1 to ${mostFields} fields`;
+  for (const [name, of] of fields) {
+    if (!fieldName.test(name)) return `a field cannot be called ${name}: letters and digits, a small letter first`;
+    if (of.label === '' || of.label.length > longestLabel) return `the label of ${name} has 1 to ${longestLabel} characters`;
+    if (of.kind === 'choice' && (Object.keys(of.options).length < 2 || Object.keys(of.options).length > mostOptions))
+      return `${name} has 2 to ${mostOptions} options`;
+    if (of.kind === 'number' && !(of.min <= of.max)) return `${name} takes no number`;
+  }
+  return undefined;
+}
+
+/** Of one choice with one form filled in: only who says the same agrees. */
+export function sayingOf({ choice, answers }: { readonly choice: string; readonly answers?: FormAnswers }): string {
+  return answers === undefined ? choice : `${choice} ${digestOf(answers)}`;
+}
+
+/** `hours 4, who ana and ben`. */
+export function answersText(answers: FormAnswers): string {
+  const text = (value: FormValue): string => (typeof value === 'object' ? value.join(' and ') : String(value));
+  return Object.entries(answers)
+    .map(([name, value]) => `${name} ${text(value)}`)
+    .join(', ');
+}
+
+/** Whether a value has the shape of answers, whatever they say. */
+export function areAnswers(value: unknown): value is FormAnswers {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every(
+      (one) =>
+        typeof one === 'string' ||
+        (typeof one === 'number' && Number.isFinite(one)) ||
+        (Array.isArray(one) && one.every((part) => typeof part === 'string')),
+    )
+  );
+}

@@ -1,0 +1,167 @@
+import { describe, expect, test } from '@jest/globals';
+import { type Question, questionDigest, type SignedVote, type Vote } from '../../../core/decide/approval.ts';
+import { answersToSign, answersTyped, type Form, field, problemOfForm, problemsOfAnswers } from '../../../core/decide/form.ts';
+import { countVote, openState, proofOf, saidBy } from '../../../core/decide/question.ts';
+import { stepUpNonce } from '../../../core/decide/step-up.ts';
+import { checkProof, checkVote } from '../../../core/decide/vote-check.ts';
+import { isVoteShaped } from '../../../core/decide/vote-shape.ts';
+import { digestOf } from '../../../core/text/digest.ts';
+import { roster, signVote, voteKeys } from '../../workflows/harness.ts';
+
+const form = {
+  hours: field.number('For how many hours?', { min: 1, max: 72 }),
+  how: field.choice('How?', { soft: 'Softly', hard: 'At once' }),
+  why: field.text('What for?', { longest: 20 }),
+  who: field.people('Who looks?', { group: 'oncall', most: 1 }),
+} satisfies Form;
+const right = { hours: 4, how: 'soft', why: 'a test', who: ['ana'] };
+
+describe('what is filled in', () => {
+  test.each<[string, Record<string, unknown>, Record<string, string>]>([
+    ['all of it', right, {}],
+    ['a number that is too large', { ...right, hours: 73 }, { hours: 'Write a number from 1 to 72.' }],
+    ['a number as a text', { ...right, hours: '4' }, { hours: 'Write a number from 1 to 72.' }],
+    ['no number', { ...right, hours: Number.NaN }, { hours: 'Write a number from 1 to 72.' }],
+    ['an option that is not there', { ...right, how: 'toString' }, { how: 'Choose one.' }],
+    ['blanks', { ...right, why: '  ' }, { why: 'Write something.' }],
+    ['too much', { ...right, why: 'x'.repeat(21) }, { why: 'Write 20 characters at most; these are 21.' }],
+    ['somebody of another group', { ...right, who: ['lea'] }, { who: 'Name people of oncall.' }],
+    ['nobody', { ...right, who: [] }, { who: 'Name at least one person, and each once.' }],
+    ['one person twice', { ...right, who: ['ana', 'ana'] }, { who: 'Name at least one person, and each once.' }],
+    ['too many people', { ...right, who: ['ana', 'ben'] }, { who: 'Name 1 people at most.' }],
+    ['what nobody has asked for', { ...right, other: 1 }, { other: 'Nobody has asked for this.' }],
+  ])('is looked at: %s', (_what, answers, problems) => {
+    expect(problemsOfAnswers(form, answers, roster)).toEqual(problems);
+  });
+
+  test('is read from fields that know only texts', () => {
+    const typed: Record<string, string> = { hours: ' 4 ', how: 'soft', why: 'a test', who: 'ana, ben' };
+    expect(answersTyped(form, (name) => typed[name])).toEqual({ ...right, who: ['ana', 'ben'] });
+    expect(
+      problemsOfAnswers(
+        form,
+        answersTyped(form, () => undefined),
+        roster,
+      ),
+    ).toMatchObject({ hours: expect.anything() });
+  });
+
+  test('has known secrets taken out before it is signed', () => {
+    const why = { note: field.text('Why?') };
+    expect(answersToSign(why, { note: 'password=hunter2hunter2' }).note).not.toContain('hunter2');
+  });
+
+  test.each<[Form, string]>([
+    [{}, 'a form has 1 to 10 fields'],
+    [{ 'a b': field.text('A') }, 'a field cannot be called a b'],
+    [{ a: field.choice('A', { one: 'One' }) }, 'a has 2 to 100 options'],
+    [{ a: field.number('A', { min: 2, max: 1 }) }, 'a takes no number'],
+    [{ a: field.text('') }, 'the label of a has 1 to 100 characters'],
+  ])('of a form that nobody could fill in: %j', (bad, problem) => {
+    expect(problemOfForm(bad)).toContain(problem);
+  });
+});
+
+const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'r' };
+const question: Question = {
+  id: 'q',
+  incident,
+  severity: 'critical',
+  text: 't',
+  choices: [
+    { id: 'go', label: 'Go', plans: [], quorum: 2, form, harmless: true },
+    { id: 'no', label: 'No', plans: [], quorum: 1 },
+  ],
+  levels: [{ group: 'oncall', withinMs: 1 }],
+  requester: 'playbook/p',
+  onSilence: 's',
+};
+const now = Date.parse('2026-11-24T22:00:00Z');
+
+function vote(person: string, over: Partial<Vote> = {}): SignedVote {
+  return signVote({
+    version: 1,
+    id: `${person}-${Math.random()}`,
+    incident,
+    question: 'q',
+    questionDigest: questionDigest(question),
+    choice: 'go',
+    person,
+    via: 'slack',
+    reason: 'not ours',
+    at: new Date(now).toISOString(),
+    answers: right,
+    ...over,
+  });
+}
+const check = (signed: SignedVote) => checkVote({ signed, question, level: 0, roster, keys: voteKeys, now });
+const count = (votes: readonly SignedVote[]) =>
+  votes.reduce(
+    (state, signed) => countVote(state, signed, { now: new Date(now).toISOString(), severity: 'critical' }).state,
+    openState(question, { at: now }),
+  );
+
+describe('a vote with a form', () => {
+  test('is taken as it is filled in, and says so on record', () => {
+    const signed = vote('ana');
+    expect(isVoteShaped(signed)).toBe(true);
+    expect(check(signed)).toMatchObject({ ok: true });
+    expect(saidBy('Ana', signed.vote)).toBe('Ana: go (hours 4, how soft, why a test, who ana): not ours');
+  });
+
+  test.each<[string, SignedVote]>([
+    ['nothing filled in', (({ vote: { answers: _, ...bare } }) => signVote(bare))(vote('ana'))],
+    ['something missing', vote('ana', { answers: { hours: 4 } })],
+    ['something wrong', vote('ana', { answers: { ...right, who: ['lea'] } })],
+    ['a form for a choice that has none', vote('ana', { choice: 'no' })],
+  ])('is refused with %s', (_what, signed) => {
+    expect(check(signed)).toMatchObject({ ok: false, reason: expect.stringContaining('not filled in as it was asked') });
+  });
+
+  test('is refused where somebody has changed on its way what was filled in', () => {
+    const signed = vote('ana');
+    expect(check({ ...signed, vote: { ...signed.vote, answers: { ...right, hours: 72 } } })).toMatchObject({ ok: false });
+  });
+
+  test('is no vote with anything else in it', () => {
+    const signed = vote('ana');
+    for (const answers of [null, 'x', [1], { a: {} }, { a: [1] }, { a: null }])
+      expect(isVoteShaped({ ...signed, vote: { ...signed.vote, answers } })).toBe(false);
+  });
+
+  test('needs a sign-in for exactly what is filled in', () => {
+    const { questionDigest: digest, choice, person } = vote('ana').vote;
+    const of = (hours: number) => stepUpNonce({ questionDigest: digest, choice, person, answers: { ...right, hours } });
+    expect(of(4)).not.toBe(of(5));
+  });
+});
+
+describe('people who fill in a form', () => {
+  test('agree only where they have filled in the same', () => {
+    const differing = count([vote('ana'), vote('ben', { answers: { ...right, hours: 5 } })]);
+    expect(differing.status).toEqual({ state: 'open' });
+    const agreeing = count([
+      vote('ana'),
+      vote('ben', { answers: { ...right, hours: 5 } }),
+      vote('ana', { answers: { ...right, hours: 5 } }),
+    ]);
+    expect(agreeing.status).toMatchObject({ state: 'decided', by: ['ben', 'ana'], answers: { hours: 5 } });
+    expect(proofOf(agreeing)?.votes.map(({ vote: { answers } }) => answers?.hours)).toEqual([5, 5]);
+  });
+
+  test('are held to it by the cell: votes that differ carry nothing, whoever puts them together', () => {
+    const votes = [vote('ana'), vote('ben', { answers: { ...right, hours: 5 } })];
+    const carry = (proof: readonly SignedVote[]) =>
+      checkProof({ proof: { question, choice: 'go', votes: proof }, severity: 'critical', roster, keys: voteKeys, now });
+    expect(carry(votes)).toEqual({ ok: false, reason: 'the people have not filled in the same' });
+    expect(carry([vote('ana'), vote('ben')])).toEqual({ ok: true });
+    expect(carry([vote('ana')])).toMatchObject({ ok: false });
+  });
+
+  test('the form is part of what is signed: another form is another question', () => {
+    const [go, no] = question.choices;
+    const wider = { ...go, form: { ...form, hours: field.number('For how many hours?', { min: 1, max: 720 }) } };
+    expect(questionDigest({ ...question, choices: [wider as never, no as never] })).not.toBe(questionDigest(question));
+    expect(digestOf(form)).toBe(digestOf({ ...form }));
+  });
+});
