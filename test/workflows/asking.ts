@@ -1,3 +1,4 @@
+import '../../workflows/temporal-world.ts';
 import { condition, defineSignal, setHandler } from '@temporalio/workflow';
 import type { Plan } from '../../core/action/plan.ts';
 import { incidentNames } from '../../core/incident/incident.ts';
