@@ -1,6 +1,6 @@
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { unhurried } from '../fragments/asked.ts';
-import { answering, askToQuarantine, keepVolatile } from '../fragments/pod.ts';
+import { answering, askToQuarantine } from '../fragments/pod.ts';
 
 export const askAboutExec = definePlaybook(
   {
@@ -29,7 +29,6 @@ export const askAboutExec = definePlaybook(
     const { alert, skip } = context;
     const who = alert.apiRequest?.account ?? alert.process?.user ?? 'somebody';
     if (alert.severity === 'low') skip(`On record, and nobody is asked: ${who} did what many do to find a fault.`);
-    await keepVolatile(context);
     // Whoever the API server names as the one who did it may not decide on it: see `actors`.
     await askToQuarantine(context, {
       question: `Does somebody other than ${who} know why they were in ${alert.pod.name}? ${alert.title}`,

@@ -6,7 +6,7 @@ import {
   rotateSecret,
   snapshotPodState,
 } from '../../core/actions/index.ts';
-import type { PlaybookContext, Settled } from '../../core/playbook/playbook.ts';
+import type { PlaybookContext } from '../../core/playbook/playbook.ts';
 import { fileTicket } from './words.ts';
 
 /** What nearly every answer to a pod's alert works with. */
@@ -16,13 +16,21 @@ export const removing = { ...answering, rotateSecret, deletePod };
 
 type Answering = PlaybookContext<typeof answering, 'pod'>;
 type Removing = PlaybookContext<typeof removing, 'pod'>;
+type Deciding = PlaybookContext<
+  {
+    readonly quarantinePod: typeof quarantinePod;
+    readonly rotateSecret: typeof rotateSecret;
+    readonly deletePod: typeof deletePod;
+  },
+  'pod'
+>;
 type Quarantine = Awaited<ReturnType<Answering['steps']['quarantinePod']>>;
 
 /**
  * Keeps what is gone first, first: what runs and what it is connected to, then what the API server knows of the pod. What a kind of alert needs besides
- * (memory, files, traffic) the playbook begins before it calls this. Nothing that fails holds anything up.
+ * (memory, files, traffic) its playbook keeps beside it. Nothing that fails holds anything up.
  */
-export function keepVolatile({ alert, steps, settle }: Answering): Promise<Readonly<Record<string, Settled<unknown>>>> {
+export function keepVolatile({ alert, steps, settle }: Answering): Promise<unknown> {
   const { pod } = alert;
   return settle({ processes: steps.captureProcesses({ pod }), state: steps.snapshotPodState({ pod }) });
 }
@@ -31,22 +39,40 @@ export interface PodQuestion {
   readonly question: string;
   /** What the button says that calls it harmless. */
   readonly expected: string;
-  /** Title of the ticket, after which pod it is follows. */
+  /** Title of the ticket, after which the pod follows. */
   readonly ticket: string;
   /** What whoever works on it should look at or do, which no step does. */
   readonly todo: string;
 }
 
-/** What people chose, and was done. */
-export type PodAnswer = 'expected' | 'quarantine' | 'look' | 'silence';
+/** What people chose, and was done. `expected` and `release` call it harmless. */
+export type PodAnswer = 'expected' | 'release' | 'quarantine' | 'remove' | 'look' | 'silence';
+
+export function isHarmless(answer: PodAnswer): boolean {
+  return answer === 'expected' || answer === 'release';
+}
+
+/** On critical contains at once and asks after it; below asks first. `keep` begins to keep evidence. */
+export function containOrAsk(
+  context: Removing,
+  words: PodQuestion,
+  keep: () => Promise<unknown> = () => keepVolatile(context),
+): Promise<PodAnswer> {
+  return context.alert.severity === 'critical' ? containAtOnce(context, words, keep) : askToQuarantine(context, words, keep);
+}
 
 /**
- * Asks whether it is expected, and quarantines the pod if people say it is not; files a ticket unless they called it harmless. A pod that cannot be
- * quarantined, or no longer, is asked about all the same.
+ * Asks whether it is expected, while evidence is kept, and quarantines the pod if people say it is not; files a ticket unless they called it harmless. A pod
+ * that cannot be quarantined, or no longer, is asked about all the same.
  */
-export async function askToQuarantine(context: Answering, { question, expected, ticket, todo }: PodQuestion): Promise<PodAnswer> {
+export async function askToQuarantine(
+  context: Answering,
+  { question, expected, ticket, todo }: PodQuestion,
+  keep: () => Promise<unknown> = () => keepVolatile(context),
+): Promise<PodAnswer> {
   const { alert, steps, ask, settle, verdict } = context;
   const { pod } = alert;
+  const kept = keep();
   const { planned } = await settle({ planned: steps.quarantinePod.plan({ pod }) });
   const harmless = ['expected'] as const;
   const onSilence = 'Nothing is done to the pod. A ticket is filed.';
@@ -60,32 +86,35 @@ export async function askToQuarantine(context: Answering, { question, expected, 
         onSilence,
       })
     : await ask({ question, choices: { expected, look }, harmless, onSilence });
-  if (answer.choice === 'expected') {
-    verdict('benign', `expected, said ${answer.by.join(' and ')}`);
-    return 'expected';
+  if (answer.choice === 'expected') verdict('benign', `expected, said ${answer.by.join(' and ')}`);
+  else {
+    if (answer.choice !== 'silence') verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
+    if (answer.choice === 'quarantine') await steps.quarantinePod({ pod, lease: '4h' }, answer.approval);
+    const done = {
+      silence: 'Nobody answered: nothing was done to the pod.',
+      look: 'It is to be looked into: nothing was done to the pod.',
+      quarantine: 'The pod was quarantined.',
+    };
+    await fileTicket(context, { title: ticket, lines: [done[answer.choice], todo] });
   }
-  if (answer.choice !== 'silence') verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
-  if (answer.choice === 'quarantine') await steps.quarantinePod({ pod, lease: '4h' }, answer.approval);
-  const done = {
-    silence: 'Nobody answered: nothing was done to the pod.',
-    look: 'It is to be looked into: nothing was done to the pod.',
-    quarantine: 'The pod was quarantined.',
-  };
-  await fileTicket(context, { title: ticket, lines: [done[answer.choice], todo] });
+  await kept;
   return answer.choice;
 }
 
 /**
  * Quarantines the pod at once, which takes nobody's word and can be given back; keeps evidence beside it; then asks whether the pod is released, or deleted
- * and what it knew rotated. For critical alerts. Silence leaves it quarantined.
+ * and what it knew rotated. For critical alerts. Silence leaves it quarantined, and what is to be deleted is kept first.
  */
 export async function containAtOnce(
   context: Removing,
   { question, ticket, todo }: Omit<PodQuestion, 'expected'>,
-  kept: Promise<unknown> = keepVolatile(context),
-): Promise<PodAnswer | 'release' | 'remove'> {
+  keep: () => Promise<unknown> = () => keepVolatile(context),
+): Promise<PodAnswer> {
   const { alert, steps, settle } = context;
-  const quarantine = await steps.quarantinePod({ pod: alert.pod, lease: '4h' });
+  const contained = steps.quarantinePod({ pod: alert.pod, lease: '4h' });
+  // Also where containment takes long or is refused.
+  const kept = keep();
+  const quarantine = await contained;
   // The ticket system may be down for hours: people are asked all the same.
   const filed = settle({
     ticket: fileTicket(context, {
@@ -93,46 +122,56 @@ export async function containAtOnce(
       lines: ['The pod is quarantined. People are asked whether it is released, or deleted and its secrets rotated.', todo],
     }),
   });
-  await kept;
-  const choice = await releaseOrRemove(context, question, quarantine);
-  await filed;
-  return choice;
+  const answer = await releaseOrRemove(context, question, quarantine, kept);
+  await settle({ filed, kept });
+  return answer;
 }
 
-/** The question after containment. */
+/** The question after containment. What cannot be planned is not offered: people are asked about the rest. */
 export async function releaseOrRemove(
-  context: Removing,
+  context: Deciding,
   question: string,
   quarantine: Quarantine,
-): Promise<'release' | 'remove' | 'silence'> {
-  const { alert, steps, ask, verdict } = context;
+  kept: Promise<unknown>,
+): Promise<PodAnswer> {
+  const { alert, steps, ask, settle, verdict } = context;
   const { pod } = alert;
-  const answer = await ask({
-    question,
-    choices: { release: 'Yes', remove: 'No' },
-    plan: {
-      release: await steps.quarantinePod.undo.plan(quarantine),
-      remove: [await steps.rotateSecret.plan({ suspect: pod }), await steps.deletePod.plan({ pod })],
-    },
-    onSilence: 'The pod stays quarantined.',
+  const plans = await settle({
+    release: steps.quarantinePod.undo.plan(quarantine),
+    rotate: steps.rotateSecret.plan({ suspect: pod }),
+    remove: steps.deletePod.plan({ pod }),
   });
+  const onSilence = 'The pod stays quarantined.';
+  const choices = { release: 'Yes', remove: 'No' };
+  const release = plans.release.ok ? plans.release.value : undefined;
+  const rotate = plans.rotate.ok ? plans.rotate.value : undefined;
+  const remove = plans.remove.ok ? plans.remove.value : undefined;
+  const answer =
+    release && rotate && remove
+      ? await ask({ question, choices, plan: { release, remove: [rotate, remove] }, onSilence })
+      : release
+        ? await ask({ question, choices: { release: 'Yes', keep: 'No, it stays quarantined' }, plan: { release }, onSilence })
+        : await ask({ question, choices: { keep: 'It stays quarantined' }, onSilence });
   if (answer.choice === 'release') {
     verdict('benign', `expected, said ${answer.by.join(' and ')}`);
     await steps.quarantinePod.undo(quarantine, answer.approval);
-  } else if (answer.choice === 'remove') {
-    verdict('true_positive', `not expected, said ${answer.by.join(' and ')}`);
-    const { output } = await steps.rotateSecret({ suspect: pod }, answer.approval);
-    await steps.deletePod({ pod }, answer.approval);
-    await rotateWhatIsLeft(
-      context,
-      output.refused.map(({ secret }) => secret),
-    );
+    return 'release';
   }
-  return answer.choice;
+  if (answer.choice === 'silence') return 'silence';
+  verdict('true_positive', `not expected, said ${answer.by.join(' and ')}`);
+  if (answer.choice === 'keep') return 'quarantine';
+  const { output } = await steps.rotateSecret({ suspect: pod }, answer.approval);
+  await kept;
+  await steps.deletePod({ pod }, answer.approval);
+  await rotateWhatIsLeft(
+    context,
+    output.refused.map(({ secret }) => secret),
+  );
+  return 'remove';
 }
 
 /** A Secret that keeps its name would have given the pod the new value: what that rotation does can only be planned when the pod is gone. */
-async function rotateWhatIsLeft({ alert, steps, ask }: Removing, secrets: readonly string[]): Promise<void> {
+async function rotateWhatIsLeft({ alert, steps, ask }: Deciding, secrets: readonly string[]): Promise<void> {
   const left = { suspect: alert.pod, secrets: [...secrets] };
   const plan = secrets.length > 0 ? await steps.rotateSecret.plan(left) : undefined;
   if (!plan || plan.changes.length === 0) return;

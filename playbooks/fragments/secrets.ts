@@ -1,6 +1,6 @@
 import type { listReachableSecrets } from '../../core/actions/index.ts';
 import type { PlaybookContext } from '../../core/playbook/playbook.ts';
-import type { PodQuestion, removing } from './pod.ts';
+import { keepVolatile, type PodAnswer, type PodQuestion, type removing } from './pod.ts';
 import { fileTicket } from './words.ts';
 
 type Rotating = PlaybookContext<typeof removing & { readonly listReachableSecrets: typeof listReachableSecrets }, 'pod'>;
@@ -18,9 +18,14 @@ export async function reachableText({ alert, steps, settle }: Pick<Rotating, 'al
  * Asks whether it is expected; else quarantines the pod, and where people want it ends what it may have read. A quarantine alone ends no credential: what was
  * read is used from elsewhere.
  */
-export async function askToRotate(context: Rotating, { question, expected, ticket, todo }: PodQuestion): Promise<void> {
+export async function askToRotate(
+  context: Rotating,
+  { question, expected, ticket, todo }: PodQuestion,
+  keep: () => Promise<unknown> = () => keepVolatile(context),
+): Promise<PodAnswer | 'rotate'> {
   const { alert, steps, ask, settle, verdict } = context;
   const { pod } = alert;
+  const kept = keep();
   const reach = await reachableText(context);
   const plans = await settle({
     quarantine: steps.quarantinePod.plan({ pod }),
@@ -45,7 +50,8 @@ export async function askToRotate(context: Rotating, { question, expected, ticke
         });
   if (answer.choice === 'expected') {
     verdict('benign', `expected, said ${answer.by.join(' and ')}`);
-    return;
+    await kept;
+    return 'expected';
   }
   if (answer.choice !== 'silence') verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
   if (answer.choice === 'quarantine') await steps.quarantinePod({ pod, lease: '4h' }, answer.approval);
@@ -60,4 +66,6 @@ export async function askToRotate(context: Rotating, { question, expected, ticke
     rotate: 'The pod was quarantined, and what could be rotated was.',
   };
   await fileTicket(context, { title: ticket, lines: [done[answer.choice], reach, todo] });
+  await kept;
+  return answer.choice;
 }

@@ -1,7 +1,7 @@
 import { listReachableSecrets } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { urgent } from '../fragments/asked.ts';
-import { containAtOnce, keepVolatile, removing } from '../fragments/pod.ts';
+import { containAtOnce, removing } from '../fragments/pod.ts';
 import { policiesAbout } from '../fragments/policies.ts';
 import { askToRotate } from '../fragments/secrets.ts';
 import { programOf } from '../fragments/words.ts';
@@ -36,14 +36,11 @@ export const askAboutCredentialSearch = definePlaybook(
     const { alert } = context;
     const words = {
       question: `Is ${programOf(alert)} in ${alert.pod.name} meant to look for keys and credentials?`,
+      expected: 'Yes, a scanner or a backup of ours',
       ticket: 'A search for credentials',
       todo: 'Keys of clouds, registries and other systems are no Secrets of the cluster: whoever issued them has to end them. Look in their logs for a use from elsewhere.',
     };
-    if (alert.severity === 'critical') {
-      await containAtOnce(context, words);
-      return;
-    }
-    await keepVolatile(context);
-    await askToRotate(context, { ...words, expected: 'Yes, a scanner or a backup of ours' });
+    if (alert.severity === 'critical') await containAtOnce(context, words);
+    else await askToRotate(context, words);
   },
 );

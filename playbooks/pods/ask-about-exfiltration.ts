@@ -31,16 +31,14 @@ export const askAboutExfiltration = definePlaybook(
     const to = addressesIn(alert).join(', ') || 'somewhere else';
     const words = {
       question: `Is ${programOf(alert)} in ${alert.pod.name} meant to copy data to ${to}?`,
+      expected: 'Yes, a backup or a copy of ours',
       ticket: 'Data leaves a container',
       todo: 'What went out is in the kept traffic, if it was not encrypted, and by its size in any case. Ask who owns the data whether somebody has to be told of it: for personal data the clock runs.',
     };
-    if (alert.severity === 'critical') await containAtOnce(context, words);
-    else {
-      const traffic = settle({ traffic: steps.captureTraffic({ pod: alert.pod, seconds: 60 }) });
-      await keepVolatile(context);
-      await askToRotate(context, { ...words, expected: 'Yes, a backup or a copy of ours' });
-      await traffic;
-    }
-    await askToBlock(context);
+    const keep = () =>
+      settle({ traffic: steps.captureTraffic({ pod: alert.pod, seconds: 60 }), volatile: keepVolatile(context) });
+    const answer =
+      alert.severity === 'critical' ? await containAtOnce(context, words, keep) : await askToRotate(context, words, keep);
+    if (answer !== 'expected' && answer !== 'release') await askToBlock(context);
   },
 );

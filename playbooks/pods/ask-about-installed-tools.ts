@@ -35,13 +35,17 @@ export const askAboutInstalledTools = definePlaybook(
     const { alert, steps, ask, settle, skip } = context;
     const { pod, workload } = alert;
     if (alert.severity === 'info') skip('On record, and nobody is asked: decoding alone is ordinary work.');
-    await settle({ files: steps.snapshotFilesystem({ pod }), volatile: keepVolatile(context) });
-    const answer = await askToQuarantine(context, {
-      question: `Does ${programOf(alert)} in ${pod.name} bring something in that is meant to be there?`,
-      expected: 'Yes, somebody debugs it or it installs what it needs',
-      ticket: 'Something was installed into a running container',
-      todo: 'What was installed is in the kept files. An image that has all it needs, a read-only root file system and no way out to package servers make this alert impossible.',
-    });
+    const keep = () => settle({ files: steps.snapshotFilesystem({ pod }), volatile: keepVolatile(context) });
+    const answer = await askToQuarantine(
+      context,
+      {
+        question: `Does ${programOf(alert)} in ${pod.name} bring something in that is meant to be there?`,
+        expected: 'Yes, somebody debugs it or it installs what it needs',
+        ticket: 'Something was installed into a running container',
+        todo: 'What was installed is in the kept files. An image that has all it needs, a read-only root file system and no way out to package servers make this alert impossible.',
+      },
+      keep,
+    );
     // Somebody of ours has changed it: it runs as its image has it again only after a restart.
     if (answer !== 'look' || workload === undefined || workload.guessed) return;
     const { kind, namespace, name } = workload;

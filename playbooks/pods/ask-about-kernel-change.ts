@@ -2,7 +2,7 @@ import { collectNodeInfo, cordonNode } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { urgent } from '../fragments/asked.ts';
 import { askAboutItsNode } from '../fragments/node.ts';
-import { askToQuarantine, containAtOnce, keepVolatile, removing } from '../fragments/pod.ts';
+import { containOrAsk, isHarmless, removing } from '../fragments/pod.ts';
 import { policiesAbout } from '../fragments/policies.ts';
 
 export const askAboutKernelChange = definePlaybook(
@@ -34,19 +34,13 @@ export const askAboutKernelChange = definePlaybook(
   },
   async (context) => {
     const { alert } = context;
-    const words = {
+    const answer = await containOrAsk(context, {
       question: `Is ${alert.pod.name} meant to change the kernel of ${alert.node ?? 'its node'}? ${alert.title}`,
+      expected: 'Yes, it is a driver or an agent of ours',
       ticket: 'A container changed the kernel',
       todo: 'A kernel that somebody changed can hide whatever they like, from every sensor on the node too. Nothing that the node says of itself is proof: take its disk and replace it.',
-    };
-    const answer =
-      alert.severity === 'critical'
-        ? await containAtOnce(context, words)
-        : await keepVolatile(context).then(() =>
-            askToQuarantine(context, { ...words, expected: 'Yes, it is a driver or an agent of ours' }),
-          );
+    });
     // The pod is the least of it.
-    if (answer === 'quarantine' || answer === 'remove' || (answer === 'silence' && alert.severity === 'critical'))
-      await askAboutItsNode(context);
+    if (!isHarmless(answer)) await askAboutItsNode(context);
   },
 );

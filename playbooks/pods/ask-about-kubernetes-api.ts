@@ -1,7 +1,7 @@
 import { deletePod, listReachableSecrets } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { unhurried } from '../fragments/asked.ts';
-import { answering, askToQuarantine, keepVolatile } from '../fragments/pod.ts';
+import { answering, askToQuarantine } from '../fragments/pod.ts';
 import { policiesAbout } from '../fragments/policies.ts';
 import { programOf } from '../fragments/words.ts';
 
@@ -28,7 +28,6 @@ export const askAboutKubernetesApi = definePlaybook(
     const { alert, steps, ask, settle, skip } = context;
     const { pod } = alert;
     if (alert.severity === 'info') skip('On record, and nobody is asked: each client of the API reads its token.');
-    await keepVolatile(context);
     const { reach } = await settle({ reach: steps.listReachableSecrets({ pod }) });
     const account = reach.ok ? reach.value.output.account : undefined;
     const wide = reach.ok ? [...reach.value.output.wide, ...reach.value.output.detours] : [];

@@ -2,7 +2,7 @@ import { blockEgress } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { unhurried } from '../fragments/asked.ts';
 import { askToBlock } from '../fragments/egress.ts';
-import { answering, askToQuarantine, keepVolatile } from '../fragments/pod.ts';
+import { answering, askToQuarantine } from '../fragments/pod.ts';
 import { programOf } from '../fragments/words.ts';
 
 export const askAboutMetadataService = definePlaybook(
@@ -19,7 +19,6 @@ export const askAboutMetadataService = definePlaybook(
   },
   async (context) => {
     const { alert } = context;
-    await keepVolatile(context);
     const answer = await askToQuarantine(context, {
       question: `Does ${alert.pod.name} need the cloud’s metadata service, which ${programOf(alert)} asked?`,
       expected: 'Yes, it works with the node’s role',

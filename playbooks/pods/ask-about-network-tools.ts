@@ -40,14 +40,17 @@ export const askAboutNetworkTools = definePlaybook(
     const { alert, steps, settle } = context;
     const to = addressesIn(alert);
     // Who is looked for shows on the wire, for as long as it goes on.
-    const traffic = settle({ traffic: steps.captureTraffic({ pod: alert.pod, seconds: 60 }) });
-    await keepVolatile(context);
-    await askToQuarantine(context, {
-      question: `Does ${programOf(alert)} in ${alert.pod.name} belong there${to.length > 0 ? `, with ${to.join(', ')}` : ''}?`,
-      expected: 'Yes, it is part of its work',
-      ticket: 'Unexpected network tools or connections',
-      todo: 'Who looks around the network has usually got in before: look for what this pod did in the hour before. Then give its namespace a default policy that denies what it does not need.',
-    });
-    await traffic;
+    const keep = () =>
+      settle({ traffic: steps.captureTraffic({ pod: alert.pod, seconds: 60 }), volatile: keepVolatile(context) });
+    await askToQuarantine(
+      context,
+      {
+        question: `Does ${programOf(alert)} in ${alert.pod.name} belong there${to.length > 0 ? `, with ${to.join(', ')}` : ''}?`,
+        expected: 'Yes, it is part of its work',
+        ticket: 'Unexpected network tools or connections',
+        todo: 'Who looks around the network has usually got in before: look for what this pod did in the hour before. Then give its namespace a default policy that denies what it does not need.',
+      },
+      keep,
+    );
   },
 );

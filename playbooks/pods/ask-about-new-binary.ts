@@ -40,14 +40,16 @@ export const askAboutNewBinary = definePlaybook(
   async (context) => {
     const { alert, steps, settle } = context;
     // The file may be deleted as soon as it runs: what was written since the start is kept while people are asked.
-    const files = settle({ files: steps.snapshotFilesystem({ pod: alert.pod }) });
-    await keepVolatile(context);
-    await askToQuarantine(context, {
-      question: `Does ${programOf(alert)} belong into ${alert.pod.name}? It is not as its image has it.`,
-      expected: 'Yes, a tool or a build of ours',
-      ticket: 'A program that the image does not have',
-      todo: 'Look up the hash of the file in the kept files, and how it came: by which process, from which address. Build the image with what it needs, so that nothing has to come later.',
-    });
-    await files;
+    const keep = () => settle({ files: steps.snapshotFilesystem({ pod: alert.pod }), volatile: keepVolatile(context) });
+    await askToQuarantine(
+      context,
+      {
+        question: `Does ${programOf(alert)} belong into ${alert.pod.name}? It is not as its image has it.`,
+        expected: 'Yes, a tool or a build of ours',
+        ticket: 'A program that the image does not have',
+        todo: 'Look up the hash of the file in the kept files, and how it came: by which process, from which address. Build the image with what it needs, so that nothing has to come later.',
+      },
+      keep,
+    );
   },
 );

@@ -1,7 +1,7 @@
 import { snapshotFilesystem } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { unhurried } from '../fragments/asked.ts';
-import { askToQuarantine, containAtOnce, keepVolatile, removing } from '../fragments/pod.ts';
+import { containOrAsk, keepVolatile, removing } from '../fragments/pod.ts';
 import { policiesAbout } from '../fragments/policies.ts';
 import { programOf } from '../fragments/words.ts';
 
@@ -42,17 +42,16 @@ export const askAboutPersistence = definePlaybook(
   },
   async (context) => {
     const { alert, steps, settle } = context;
-    const { pod } = alert;
-    const kept = settle({ files: steps.snapshotFilesystem({ pod }), volatile: keepVolatile(context) });
-    const words = {
-      question: `Is ${programOf(alert)} in ${pod.name} meant to change how it starts, or who gets in? ${alert.title}`,
-      ticket: 'Something that stays was put into a container',
-      todo: 'In the container’s own files it ends with the container. On a volume it comes back with the next pod: look there, and in the kept files, for what was written. Who wrote it was in before.',
-    };
-    if (alert.severity === 'critical') await containAtOnce(context, words, kept);
-    else {
-      await kept;
-      await askToQuarantine(context, { ...words, expected: 'Yes, its own start-up does that' });
-    }
+    const keep = () => settle({ files: steps.snapshotFilesystem({ pod: alert.pod }), volatile: keepVolatile(context) });
+    await containOrAsk(
+      context,
+      {
+        question: `Is ${programOf(alert)} in ${alert.pod.name} meant to change how it starts, or who gets in? ${alert.title}`,
+        expected: 'Yes, its own start-up does that',
+        ticket: 'Something that stays was put into a container',
+        todo: 'In the container’s own files it ends with the container. On a volume it comes back with the next pod: look there, and in the kept files, for what was written. Who wrote it was in before.',
+      },
+      keep,
+    );
   },
 );

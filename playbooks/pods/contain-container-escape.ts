@@ -2,7 +2,7 @@ import { checkpointContainer, collectNodeInfo, cordonNode } from '../../core/act
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { urgent } from '../fragments/asked.ts';
 import { askAboutItsNode } from '../fragments/node.ts';
-import { askToQuarantine, containAtOnce, keepVolatile, removing } from '../fragments/pod.ts';
+import { containOrAsk, isHarmless, keepVolatile, removing } from '../fragments/pod.ts';
 import { policiesAbout } from '../fragments/policies.ts';
 
 export const containContainerEscape = definePlaybook(
@@ -42,21 +42,18 @@ export const containContainerEscape = definePlaybook(
   },
   async (context) => {
     const { alert, steps, settle } = context;
-    const words = {
-      question: `Is it expected that ${alert.pod.name} reaches for its node ${alert.node ?? ''}? ${alert.title}`,
-      ticket: 'A container reached for its node',
-      todo: 'Cutting the pod off does not end what already runs on the node. If it got out, every Secret of every pod there counts as read, and the kubelet’s certificate too: replace the node.',
-    };
-    if (alert.severity !== 'critical') {
-      await keepVolatile(context);
-      const answer = await askToQuarantine(context, { ...words, expected: 'Yes, it is meant to manage the node' });
-      if (answer === 'quarantine') await askAboutItsNode(context);
-      return;
-    }
     // Whether it got out shows in memory, which a restart ends.
-    const memory = settle({ memory: steps.checkpointContainer({ pod: alert.pod }) });
-    const choice = await containAtOnce(context, words);
-    if (choice !== 'release') await askAboutItsNode(context);
-    await memory;
+    const keep = () => settle({ memory: steps.checkpointContainer({ pod: alert.pod }), volatile: keepVolatile(context) });
+    const answer = await containOrAsk(
+      context,
+      {
+        question: `Is it expected that ${alert.pod.name} reaches for its node ${alert.node ?? ''}? ${alert.title}`,
+        expected: 'Yes, it is meant to manage the node',
+        ticket: 'A container reached for its node',
+        todo: 'Cutting the pod off does not end what already runs on the node. If it got out, every Secret of every pod there counts as read, and the kubelet’s certificate too: replace the node.',
+      },
+      keep,
+    );
+    if (!isHarmless(answer)) await askAboutItsNode(context);
   },
 );

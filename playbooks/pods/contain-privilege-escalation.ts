@@ -1,6 +1,6 @@
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { urgent } from '../fragments/asked.ts';
-import { askToQuarantine, containAtOnce, keepVolatile, removing } from '../fragments/pod.ts';
+import { containOrAsk, removing } from '../fragments/pod.ts';
 import { policiesAbout } from '../fragments/policies.ts';
 import { programOf } from '../fragments/words.ts';
 
@@ -33,15 +33,11 @@ export const containPrivilegeEscalation = definePlaybook(
   },
   async (context) => {
     const { alert } = context;
-    const words = {
+    await containOrAsk(context, {
       question: `Is ${programOf(alert)} in ${alert.pod.name}${alert.process?.user ? `, as ${alert.process.user},` : ''} meant to get more rights?`,
+      expected: 'Yes, it starts as root and steps down',
       ticket: 'Somebody took more rights in a container',
       todo: 'Root in a container is one hole away from the node: look what its security context leaves open. allowPrivilegeEscalation: false and no setuid programs in the image end this kind.',
-    };
-    if (alert.severity === 'critical') await containAtOnce(context, words);
-    else {
-      await keepVolatile(context);
-      await askToQuarantine(context, { ...words, expected: 'Yes, it starts as root and steps down' });
-    }
+    });
   },
 );

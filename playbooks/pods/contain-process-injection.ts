@@ -1,7 +1,7 @@
 import { checkpointContainer } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { urgent } from '../fragments/asked.ts';
-import { askToQuarantine, containAtOnce, keepVolatile, removing } from '../fragments/pod.ts';
+import { containOrAsk, keepVolatile, removing } from '../fragments/pod.ts';
 import { policiesAbout } from '../fragments/policies.ts';
 import { programOf } from '../fragments/words.ts';
 
@@ -36,19 +36,17 @@ export const containProcessInjection = definePlaybook(
   async (context) => {
     const { alert, steps, settle, skip } = context;
     if (alert.severity === 'info') skip('On record, and nobody is asked: many runtimes look at where they are loaded.');
-    const { pod } = alert;
-    const words = {
-      question: `Is ${programOf(alert)} in ${pod.name} meant to look into or change another process?`,
-      ticket: 'One process reached into another',
-      todo: 'What was written into a process is in no file: read it from the kept memory. The process that was changed speaks with the rights and connections that it had before.',
-    };
     // Memory first: it is all that there is of it, and a restart ends it.
-    const memory = settle({ memory: steps.checkpointContainer({ pod }) });
-    if (alert.severity === 'critical') await containAtOnce(context, words);
-    else {
-      await keepVolatile(context);
-      await askToQuarantine(context, { ...words, expected: 'Yes, a debugger or profiler of ours' });
-    }
-    await memory;
+    const keep = () => settle({ memory: steps.checkpointContainer({ pod: alert.pod }), volatile: keepVolatile(context) });
+    await containOrAsk(
+      context,
+      {
+        question: `Is ${programOf(alert)} in ${alert.pod.name} meant to look into or change another process?`,
+        expected: 'Yes, a debugger or profiler of ours',
+        ticket: 'One process reached into another',
+        todo: 'What was written into a process is in no file: read it from the kept memory. The process that was changed speaks with the rights and connections that it had before.',
+      },
+      keep,
+    );
   },
 );

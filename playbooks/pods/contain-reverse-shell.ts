@@ -2,7 +2,7 @@ import { blockEgress, captureTraffic } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { urgent } from '../fragments/asked.ts';
 import { askToBlock } from '../fragments/egress.ts';
-import { askToQuarantine, containAtOnce, keepVolatile, removing } from '../fragments/pod.ts';
+import { containOrAsk, isHarmless, keepVolatile, removing } from '../fragments/pod.ts';
 import { policiesAbout } from '../fragments/policies.ts';
 import { addressesIn, programOf } from '../fragments/words.ts';
 
@@ -34,21 +34,19 @@ export const containReverseShell = definePlaybook(
   async (context) => {
     const { alert, steps, settle } = context;
     const [to] = addressesIn(alert);
-    const words = {
-      question: `Is it yours that ${programOf(alert)} in ${alert.pod.name} talks to ${to ?? 'a connection'}?`,
-      ticket: 'A shell over the network',
-      todo: 'Whoever is at the other end has typed into this pod: read the kept processes for what they ran, and look for the same address in other workloads.',
-    };
-    if (alert.severity === 'critical') {
-      const choice = await containAtOnce(context, words);
-      if (choice !== 'release') await askToBlock(context);
-      return;
-    }
     // While it still talks: what is typed is seen on the wire, and ends with the quarantine.
-    const traffic = settle({ traffic: steps.captureTraffic({ pod: alert.pod, seconds: 30 }) });
-    await keepVolatile(context);
-    const answer = await askToQuarantine(context, { ...words, expected: 'Yes, it is meant to' });
-    if (answer === 'quarantine') await askToBlock(context);
-    await traffic;
+    const keep = () =>
+      settle({ traffic: steps.captureTraffic({ pod: alert.pod, seconds: 30 }), volatile: keepVolatile(context) });
+    const answer = await containOrAsk(
+      context,
+      {
+        question: `Is it yours that ${programOf(alert)} in ${alert.pod.name} talks to ${to ?? 'a connection'}?`,
+        expected: 'Yes, it is meant to',
+        ticket: 'A shell over the network',
+        todo: 'Whoever is at the other end has typed into this pod: read the kept processes for what they ran, and look for the same address in other workloads.',
+      },
+      keep,
+    );
+    if (!isHarmless(answer)) await askToBlock(context);
   },
 );

@@ -26,21 +26,22 @@ export const stopDestruction = definePlaybook(
     const { alert, steps, ask, settle, verdict } = context;
     const { pod } = alert;
     // What is being destroyed is the evidence, and perhaps the data: volumes first, each minute counts.
-    const kept = settle({
-      volumes: steps.snapshotVolume({ pod }),
-      logs: steps.collectLogs({ pod }),
-      volatile: keepVolatile(context),
-      files: steps.snapshotFilesystem({ pod }),
-    });
+    const keep = () =>
+      settle({
+        volumes: steps.snapshotVolume({ pod }),
+        logs: steps.collectLogs({ pod }),
+        volatile: keepVolatile(context),
+        files: steps.snapshotFilesystem({ pod }),
+      });
     const question = `Is ${programOf(alert)} in ${pod.name} meant to delete that? ${alert.title}`;
     const ticket = 'Something is deleted or its traces are';
     const todo =
       'A quarantine keeps the network away and stops no write to a volume: only the end of the pod does. Check backups and the kept snapshots before anything is restored.';
     if (alert.severity === 'critical') {
-      await containAtOnce(context, { question, ticket, todo }, kept);
+      await containAtOnce(context, { question, ticket, todo }, keep);
       return;
     }
-    await kept;
+    const kept = keep();
     const plans = await settle({ quarantine: steps.quarantinePod.plan({ pod }), end: steps.deletePod.plan({ pod }) });
     const [quarantine, end] = [plans.quarantine, plans.end].map((plan) => plan.ok);
     const answer =
@@ -65,11 +66,15 @@ export const stopDestruction = definePlaybook(
           });
     if (answer.choice === 'expected') {
       verdict('benign', `expected, said ${answer.by.join(' and ')}`);
+      await kept;
       return;
     }
     if (answer.choice !== 'silence') verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
     if (answer.choice === 'quarantine') await steps.quarantinePod({ pod, lease: '4h' }, answer.approval);
-    if (answer.choice === 'end') await steps.deletePod({ pod }, answer.approval);
+    if (answer.choice === 'end') {
+      // It may end before all is saved: what goes on being destroyed is worth no more wait than the engine demands.
+      await steps.deletePod({ pod }, answer.approval);
+    }
     const done = {
       silence: 'Nobody answered: nothing was done to the pod.',
       look: `It is to be looked into: nothing was done to the pod${quarantine && end ? '' : ', which can neither be quarantined nor deleted'}.`,
@@ -77,5 +82,6 @@ export const stopDestruction = definePlaybook(
       end: 'The pod was deleted.',
     };
     await fileTicket(context, { title: ticket, lines: [done[answer.choice], todo] });
+    await kept;
   },
 );

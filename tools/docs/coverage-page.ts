@@ -1,6 +1,7 @@
 import { ruleSets } from '../../core/rules/known-rules.ts';
 import { playbooks } from '../../playbooks/index.ts';
 import { type CoveredRule, coverageOf, percentCovered, type SetCoverage } from '../../service/coverage/coverage.ts';
+import { pageName } from './playbook-pages.ts';
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
@@ -27,7 +28,7 @@ function answersText({ answers, covered }: CoveredRule): string {
   if (covered === 'no') return 'none';
   const texts = answers.map(({ place, playbooks: ids, rest }) => ({
     place,
-    text: [...ids, ...rest].join(', ') || 'none',
+    text: [...ids, ...rest].map((id) => `[${pageName({ id })}](playbooks/${pageName({ id })}.md)`).join(', ') || 'none',
   }));
   const [first] = texts;
   if (texts.every(({ text }) => text === first?.text)) return first?.text ?? 'none';

@@ -13,6 +13,7 @@ import {
   playedBack,
   workflowTable,
 } from '../../core/messages/message-table.ts';
+import { playbooks } from '../../playbooks/index.ts';
 import { usualNamespace } from '../../service/config/fields.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { rbacManifests } from '../../service/rbac/manifests.ts';
@@ -21,6 +22,7 @@ import { actionsPage } from './actions-page.ts';
 import { architecturePage } from './architecture-page.ts';
 import { configurationPage } from './configuration-page.ts';
 import { coveragePage } from './coverage-page.ts';
+import { pageName, playbookPage, playbooksPage } from './playbook-pages.ts';
 
 const strangers: readonly Outsider[] = ['temporal', 'payload-key', 'person'];
 
@@ -31,6 +33,12 @@ const pages: readonly { readonly name: string; readonly source: string; readonly
   { name: 'coverage.md', source: 'core/rules and playbooks', make: coveragePage },
   { name: 'errors.md', source: 'core/errors.ts', make: errorsPage },
   { name: 'hostile-bus.md', source: 'core/messages/message-table.ts', make: hostileBusPage },
+  { name: 'playbooks/README.md', source: 'playbooks', make: playbooksPage },
+  ...playbooks.map((playbook) => ({
+    name: `playbooks/${pageName(playbook)}.md`,
+    source: 'playbooks and what their tests hold fast',
+    make: () => playbookPage(playbook),
+  })),
   { name: 'rights.md', source: 'service/rbac', make: rightsPage },
 ];
 

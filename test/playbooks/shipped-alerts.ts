@@ -1,0 +1,99 @@
+import type { Alert } from '../../core/alert/alert.ts';
+import { ruleSets } from '../../core/rules/known-rules.ts';
+import { alertOfRule } from '../../service/coverage/payloads.ts';
+
+const all = ruleSets.flatMap(({ rules }) => rules);
+
+/** The alert that a rule of the public rule sets makes, with an address and a program, so that playbooks have something to name. */
+export function alertOf(rule: string, over: Partial<Alert> = {}, place?: 'pod' | 'node'): Alert {
+  const known = all.find(({ name }) => name === rule);
+  const alert = known && alertOfRule(known, place ?? known.places[0] ?? 'pod');
+  if (!alert) throw new Error(`no rule set has “${rule}”`);
+  return {
+    ...alert,
+    title: 'seen',
+    process: { name: 'sh', parent: 'nginx', user: 'www-data' },
+    observables: [{ type: 'ip', value: '203.0.113.7' }],
+    ...over,
+  };
+}
+
+/** One of the API server's audit: not in a rule set of others. */
+export function auditAlert(rule: string, over: Partial<Alert> = {}): Alert {
+  const { pod: _, workload: __, ...rest } = alertOf('Terminal shell in container');
+  return {
+    ...rest,
+    sensor: 'kubernetes-audit',
+    rule,
+    severity: 'high',
+    apiRequest: { account: 'mallory', verb: 'create' },
+    ...over,
+  };
+}
+
+const { pod, workload } = alertOf('Terminal shell in container');
+
+/** Playbook (without its pack) → alerts that go different ways through it. */
+export const waysInto: Readonly<Record<string, readonly Alert[]>> = {
+  'contain-dropped-binary': [alertOf('Drop and execute new binary in container')],
+  'ask-about-shell': [alertOf('Terminal shell in container')],
+  'ticket-sensitive-read': [alertOf('Read sensitive file untrusted')],
+  'ask-about-new-binary': [alertOf('Execution from /dev/shm')],
+  'contain-container-escape': [
+    alertOf('Detect release_agent File Container Escapes'),
+    alertOf('Mount Launched in Privileged Container'),
+  ],
+  'ask-about-kernel-change': [alertOf('hooked_syscall_detector'), alertOf('Linux Kernel Module Injection Detected')],
+  'contain-reverse-shell': [alertOf('Reverse Shell from Web Server'), alertOf('Netcat Remote Code Execution in Container')],
+  'contain-exploited-application': [alertOf('Web Server Spawned Shell'), alertOf('DB program spawned process')],
+  'ask-about-credential-search': [
+    alertOf('Find AWS Credentials', { severity: 'critical' }),
+    alertOf('Search Private Keys or Passwords'),
+  ],
+  'ask-about-metadata-service': [alertOf('Contact EC2 Instance Metadata Service From Container')],
+  'ask-about-kubernetes-api': [alertOf('Kubernetes Client Tool Launched in Container'), alertOf('k8s_service_account_token')],
+  'contain-process-injection': [
+    alertOf('PTRACE attached to process', { severity: 'critical' }),
+    alertOf('PTRACE attached to process'),
+    alertOf('aslr_inspection'),
+  ],
+  'stop-destruction': [alertOf('Remove Bulk Data from Disk', { severity: 'critical' }), alertOf('Remove Bulk Data from Disk')],
+  'ask-about-network-tools': [alertOf('Launch Suspicious Network Tool in Container')],
+  'ask-about-installed-tools': [
+    alertOf('Launch Package Management Process in Container'),
+    alertOf('Decoding Payload in Container'),
+  ],
+  'ask-about-exfiltration': [
+    alertOf('Launch Remote File Copy Tools in Container', { severity: 'critical' }),
+    alertOf('Launch Remote File Copy Tools in Container'),
+  ],
+  'ask-about-persistence': [alertOf('Write below etc', { severity: 'critical' }), alertOf('Schedule Cron Jobs')],
+  'contain-privilege-escalation': [alertOf('Sudo Potential Privilege Escalation'), alertOf('Non sudo setuid')],
+  'contain-cryptominer': [
+    alertOf('Known Cryptominer Process Executed'),
+    alertOf('Known Cryptominer Process Executed', { severity: 'high' }),
+  ],
+  'ticket-policy-violation': [alertOf('file-monitoring'), alertOf('file-monitoring', { tags: ['enforced'] }), alertOf('accept')],
+  'ask-about-risky-pod': [
+    auditAlert('Pod that opens the node', { ...(workload && { workload }) }),
+    auditAlert('Pod that opens the node', { ...(workload && { workload: { ...workload, guessed: true } }) }),
+    alertOf('Launch Privileged Container'),
+  ],
+  'ask-about-exec': [
+    auditAlert('Exec into pod', { severity: 'medium', ...(pod && { pod }), ...(workload && { workload }) }),
+    auditAlert('Port forward to pod', { severity: 'low', ...(pod && { pod }), ...(workload && { workload }) }),
+  ],
+  'ask-about-secret-reads': [auditAlert('Secrets of all namespaces listed')],
+  'ask-about-granted-rights': [auditAlert('Cluster administrator bound')],
+  'ask-about-deletion': [auditAlert('Namespace deleted', { severity: 'medium' })],
+  'answer-node-compromise': [
+    alertOf('Run shell untrusted', { severity: 'high' }, 'node'),
+    alertOf('Run shell untrusted', {}, 'node'),
+  ],
+  'ask-about-unsigned-image': [alertOf('Packet socket created in container')],
+  'ask-about-unanswered': [alertOf('Terminal shell in container', { rule: 'Nobody knows this', severity: 'high' })],
+  'ticket-unanswered': [
+    alertOf('Terminal shell in container', { rule: 'Nobody knows this', severity: 'medium' }),
+    alertOf('Terminal shell in container', { rule: 'Nobody knows this', severity: 'high' }),
+  ],
+};

@@ -1,0 +1,66 @@
+import type { Alert } from '../../core/alert/alert.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
+import { everyAnswer } from '../../testing/every-answer.ts';
+import type { Story, StoryQuestion } from '../../testing/story.ts';
+
+/** As the real actions say it: what is kept of a node is of what a drain ends. */
+const node = { name: 'node/node-1' };
+const nodeEvidence = {
+  evidence: {
+    manifestSha256: '0'.repeat(64),
+    target: node,
+    artefacts: [{ name: 'node.yaml', sha256: '0'.repeat(64), bytes: 1 }],
+  },
+};
+
+const reached = { pod: { namespace: 'shop', name: 'cart-1', uid: 'u1' }, detours: [], unknown: [] };
+/** Of a pod with an account and a Secret, and of one with neither. */
+const reachable = [
+  {
+    ...reached,
+    account: 'system:serviceaccount:shop:cart',
+    secrets: [{ secret: 'shop/db', ways: ['env'] }],
+    wide: ['list secrets in shop'],
+  },
+  { ...reached, secrets: [], wide: [] },
+];
+
+/**
+ * Everything that a playbook comes to on an alert: each way by answers alone, each question that is put on any way, also where something goes wrong, with what
+ * each choice would do, each ticket and each note.
+ */
+export async function answersOf(playbook: ListedPlaybook, alert: Alert) {
+  const filed = new Set<string>();
+  const { problems, answers, paths } = await everyAnswer(playbook, alert, {
+    outputs: {
+      collectNodeInfo: nodeEvidence,
+      listReachableSecrets: reachable,
+      openTicket: ({ title, body }: { readonly title: string; readonly body: string }) => {
+        filed.add(`ticket “${title}”: ${body.replaceAll('\n\n', ' / ')}`);
+        return { system: 'none', state: 'created' };
+      },
+    },
+    plans: { drainNode: { target: node } },
+  });
+  const stories = paths.map(({ story }) => story);
+  const told = new Set(
+    stories.flatMap((story) => [...story.questions.map(questionLine), ...stepLines(story), ...noteLines(story)]),
+  );
+
+  return { problems, lines: [...answers, ...[...told, ...filed].toSorted()] };
+}
+
+function questionLine({ text, asker, choices, groups, onSilence }: StoryQuestion): string {
+  const offered = choices.map(({ id, label, plans, people, isHarmless }) =>
+    [`${id} “${label}”`, plans.join('+'), people > 1 && `${people} people`, isHarmless && 'harmless'].filter(Boolean).join(', '),
+  );
+  return `${asker} asks ${groups.join(', ')}: ${text} ${offered.join(' | ')} | silence: ${onSilence}`;
+}
+
+function stepLines({ steps }: Story): readonly string[] {
+  return steps.map(({ action, target, reach }) => `${action} on ${target} (${reach})`);
+}
+
+function noteLines({ notes }: Story): readonly string[] {
+  return notes.map((note) => `note: ${note}`);
+}

@@ -1,0 +1,53 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import type { Alert } from '../../core/alert/alert.ts';
+import { answering } from '../../core/playbook/answering.ts';
+import { playbooks } from '../../playbooks/index.ts';
+import { waysInto } from './shipped-alerts.ts';
+import { answersOf } from './shipped-answers.ts';
+
+/** Only Firebreak itself gives these; they have tests of their own. */
+const own = ['ask-about-silent-sensor', 'quarantine-on-order', 'ask-about-started-incident'];
+
+const nameOf = (id: string): string => id.split('/').at(-1) ?? id;
+const ways = Object.entries(waysInto).flatMap(([name, alerts]) =>
+  alerts.map((alert, at) => [name, `“${alert.rule}” (${alert.severity})`, at, alert] as const),
+);
+
+/** What each answer comes to, as people have agreed to it: `node test/playbooks/record-answers.ts` writes it anew, to be read in the diff. */
+const agreed: Readonly<Record<string, readonly (readonly string[])[]>> = JSON.parse(
+  readFileSync(join(import.meta.dirname, '..', 'fixtures', 'shipped-answers.json'), 'utf8'),
+);
+
+describe('a shipped playbook', () => {
+  test('has alerts by which it is tried, every one of them', () => {
+    expect(playbooks.map(({ id }) => nameOf(id)).filter((name) => !own.includes(name))).toEqual(
+      expect.arrayContaining(Object.keys(waysInto)),
+    );
+    expect(Object.keys(waysInto).length + own.length).toBe(playbooks.length);
+  });
+
+  test.each(ways)('%s alone answers %s', (name, _what, _at, alert: Alert) => {
+    const named = answering(playbooks, alert).map(({ id }) => nameOf(id));
+    // Of what nobody is for, below and from high on, two look.
+    expect(named.filter((one) => one !== 'ticket-unanswered' || name === one)).toContain(name);
+    if (!['ask-about-unanswered', 'ticket-unanswered'].includes(name)) expect(named).toEqual([name]);
+  });
+
+  test.each(ways)(
+    '%s, on %s, comes with each answer to what is agreed, and leaves nothing that nobody is asked about',
+    async (name, _what, at, alert) => {
+      const playbook = playbooks.find(({ id }) => nameOf(id) === name);
+      if (!playbook) throw new Error(`there is no ${name}`);
+      const { problems, lines } = await answersOf(playbook, alert);
+      expect(problems).toEqual([]);
+      expect(lines).toEqual(agreed[name]?.[at]);
+    },
+  );
+
+  test('has a page', () => {
+    const docs = join(import.meta.dirname, '..', '..', 'docs', 'playbooks');
+    expect(playbooks.map(({ id }) => nameOf(id)).filter((name) => !existsSync(join(docs, `${name}.md`)))).toEqual([]);
+  });
+});
