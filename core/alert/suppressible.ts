@@ -63,7 +63,7 @@ function kindIn(entry: Readonly<Record<string, unknown>>): SuppressibleKind | st
   if (!/^sha256:[0-9a-f]{64}$/.test(digest)) return reasons['unknown image'];
   if (typeof namespace !== 'string' || typeof kind !== 'string' || typeof name !== 'string') return reasons['no workload'];
   return {
-    match: { rule, workload: { namespace, kind, name }, digest, sensor },
+    match: { rule, namespace, workload: { kind, name }, image: { digest }, sensor },
     severity: severities.find((one) => one === severity) ?? 'unknown',
   };
 }

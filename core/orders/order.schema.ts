@@ -1,11 +1,16 @@
 import { z } from 'zod';
 import { severities } from '../alert/severity.ts';
 import { evidenceClasses } from '../evidence/evidence.ts';
+import { problemsOfMatch } from '../playbook/match-problems.ts';
 import { longestReason } from '../text/reason.ts';
 import { startModes } from './incident-order.ts';
 import { restraintModes } from './restraint.ts';
+import { narrowing } from './suppression.ts';
 
 // Whoever reaches Temporal can send anything: what an order has to look like, by its kind.
+
+/** Characters. What it is about is at most half of them. */
+const longestMatch = 4_000;
 
 const text = (max: number) => z.string().min(1).max(max);
 const time = z.iso.datetime();
@@ -21,13 +26,17 @@ const suppressionPropose = z.strictObject({
   kind: z.literal('suppression.propose'),
   terms: z.strictObject({
     ...terms,
-    match: z.strictObject({
-      rule: text(300),
-      workload: z.strictObject({ namespace: text(63), kind: text(63), name: text(253) }),
-      digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
-      sensor: text(63).exactOptional(),
-      exe: text(1_000).exactOptional(),
-    }),
+    match: z
+      .strictObject({
+        rule: text(300),
+        namespace: text(63),
+        workload: z.strictObject({ kind: text(63), name: text(253) }),
+        image: z.strictObject({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/) }),
+        ...Object.fromEntries(narrowing.map((field) => [field, z.json().exactOptional()])),
+      })
+      .refine((match) => JSON.stringify(match).length <= longestMatch && problemsOfMatch(match).length === 0, {
+        error: 'it is no match that could be run',
+      }),
     upTo: z.enum(severities),
   }),
   via,

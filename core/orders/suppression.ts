@@ -1,18 +1,22 @@
 import type { Plan } from '../action/plan.ts';
-import { type Alert, actorsOf } from '../alert/alert.ts';
+import { type Alert, actorsOf, type WorkloadRef } from '../alert/alert.ts';
 import { atLeast, type Severity } from '../alert/severity.ts';
+import type { Match } from '../playbook/match.ts';
+import { matchAlert } from '../playbook/match-alert.ts';
+import { matchText } from '../playbook/match-text.ts';
 import { digestOf } from '../text/digest.ts';
 import type { DecisionKind, Order, Terms } from './order.ts';
 
-/** What a suppression hides: never less exact than one rule, one workload, one image. */
-export interface SuppressionMatch {
+/** By what a suppression may be narrower still: what the alert itself says, as playbooks ask it. What is not known of an alert hides nothing. */
+export const narrowing = ['sensor', 'process', 'tag', 'technique', 'tactic', 'priority', 'window', 'not'] as const;
+
+/** What a suppression hides: never less exact than one rule, one workload, one image, by their names. */
+export interface SuppressionMatch extends Pick<Match, (typeof narrowing)[number]> {
   readonly rule: string;
-  readonly workload: { readonly namespace: string; readonly kind: string; readonly name: string };
+  readonly namespace: string;
+  readonly workload: { readonly kind: string; readonly name: string };
   /** `sha256:` and 64 hex digits: a new image is a new question. */
-  readonly digest: string;
-  readonly sensor?: string;
-  /** Path of the executable, exactly. */
-  readonly exe?: string;
+  readonly image: { readonly digest: string };
 }
 
 export interface SuppressionTerms extends Terms {
@@ -31,30 +35,45 @@ export interface ProposeSuppression extends Order {
 
 export const longestSuppressionMs = 30 * 86_400_000;
 
-export function workloadText({ namespace, kind, name }: SuppressionMatch['workload']): string {
+export function workloadText({ namespace, kind, name }: Omit<WorkloadRef, 'guessed'>): string {
   return `${kind.toLowerCase()}/${namespace}/${name}`;
 }
 
+export function suppressedWorkload({ namespace, workload }: SuppressionMatch): string {
+  return workloadText({ namespace, ...workload });
+}
+
+/** What narrows it further, as people read it; undefined where nothing does. */
+export function narrowingText({
+  rule: _,
+  namespace: __,
+  workload: ___,
+  image: ____,
+  ...narrower
+}: SuppressionMatch): string | undefined {
+  return matchText(narrower) || undefined;
+}
+
 function suppressionTitle({ match, upTo }: SuppressionTerms): string {
-  return `alerts of “${match.rule}”, ${upTo} at worst, of ${workloadText(match.workload)}`;
+  return `alerts of “${match.rule}”, ${upTo} at worst, of ${suppressedWorkload(match)}`;
 }
 
 /** What a vote approves: its digest covers every word of the terms. */
 function suppressionPlan(terms: SuppressionTerms): Plan {
   const { match, owner, reason, from, until, id } = terms;
-  const workload = workloadText(match.workload);
+  const workload = suppressedWorkload(match);
+  const only = narrowingText(match);
   return {
     action: 'suppress',
     effect: 'reversible',
     reach: 'workload',
     weakens: true,
-    target: { name: `suppression/${match.workload.namespace}/${id}` },
+    target: { name: `suppression/${match.namespace}/${id}` },
     changes: [{ target: workload, what: `hides ${suppressionTitle(terms)}` }],
     blastRadius: [workload],
     notes: [
-      `only of the image ${match.digest}`,
-      ...(match.sensor === undefined ? [] : [`only from the sensor ${match.sensor}`]),
-      ...(match.exe === undefined ? [] : [`only of the executable ${match.exe}`]),
+      `only of the image ${match.image.digest}`,
+      ...(only === undefined ? [] : [`only where ${only}`]),
       `from ${from} until ${until}`,
       `${owner} answers for it`,
       `reason: ${reason}`,
@@ -84,11 +103,11 @@ export function suppressionKind({ terms, person, actors = [] }: ProposeSuppressi
     onSilence: 'Nothing is hidden.',
     happened: {
       rule: match.rule,
-      sensor: match.sensor ?? 'any sensor',
+      sensor: typeof match.sensor === 'string' ? match.sensor : 'any sensor',
       at: from,
       count: 0,
-      pod: workloadText(match.workload),
-      image: match.digest,
+      pod: suppressedWorkload(match),
+      image: match.image.digest,
     },
   };
 }
@@ -103,8 +122,8 @@ export interface ActiveSuppression {
 }
 
 /** Where to look for an alert's suppressions; undefined for an alert that none can hide. */
-export function suppressionKey({ rule, workload, digest }: SuppressionMatch): string {
-  return JSON.stringify([rule, workload.namespace, workload.kind, workload.name, digest]);
+export function suppressionKey({ rule, namespace, workload, image }: SuppressionMatch): string {
+  return JSON.stringify([rule, namespace, workload.kind, workload.name, image.digest]);
 }
 
 /** Why no suppression can hide an alert. */
@@ -116,7 +135,7 @@ export type UnsuppressibleReason = 'in doubt' | 'no workload' | 'guessed owner' 
  */
 export function matchOf(
   alert: Alert,
-): Required<Omit<SuppressionMatch, 'exe'>> | { readonly unsuppressible: UnsuppressibleReason } {
+): (SuppressionMatch & { readonly sensor: string }) | { readonly unsuppressible: UnsuppressibleReason } {
   const { rule, sensor, workload, container, pod, doubt } = alert;
   if (doubt !== undefined) return { unsuppressible: 'in doubt' };
   if (!workload) return { unsuppressible: 'no workload' };
@@ -124,7 +143,7 @@ export function matchOf(
   if (pod?.uid === undefined) return { unsuppressible: 'unknown pod' };
   if (!container?.digest) return { unsuppressible: 'unknown image' };
   const { namespace, kind, name } = workload;
-  return { rule, workload: { namespace, kind, name }, digest: container.digest, sensor };
+  return { rule, namespace, workload: { kind, name }, image: { digest: container.digest }, sensor };
 }
 
 export function suppressionKeyOf(alert: Alert): string | undefined {
@@ -138,7 +157,6 @@ export function hides(suppression: ActiveSuppression, alert: Alert, now: number)
   const { match, upTo, from, until } = terms;
   if (now < Date.parse(from) || now >= Date.parse(until)) return false;
   if (alert.cluster !== terms.cluster || !atLeast(upTo, alert.severity)) return false;
-  if (match.sensor !== undefined && match.sensor !== alert.sensor) return false;
-  if (match.exe !== undefined && match.exe !== alert.process?.exe) return false;
+  if (matchAlert(match, alert) !== true) return false;
   return !actorsOf(alert).some((actor) => accounts.includes(actor));
 }

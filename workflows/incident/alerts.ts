@@ -1,8 +1,8 @@
-import type { Alert } from '../../core/alert/alert.ts';
+import type { Alert, WorkloadRef } from '../../core/alert/alert.ts';
 import { asksAgainFrom } from '../../core/alert/coverage.ts';
 import { atLeast } from '../../core/alert/severity.ts';
 import type { AlertBatch, AlertCount } from '../../core/incident/incident.ts';
-import { matchOf, type SuppressionMatch, type UnsuppressibleReason } from '../../core/orders/suppression.ts';
+import { matchOf, type UnsuppressibleReason } from '../../core/orders/suppression.ts';
 import { nowMs, showSeverity } from '../world.ts';
 import { countKey, type IncidentModel } from './model.ts';
 
@@ -79,9 +79,11 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
 }
 
 /** For whoever proposes to hide such alerts: of which workload for sure, or why none can be hidden. */
-function hidableBy(alert: Alert): Pick<SuppressionMatch, 'workload'> | { readonly unsuppressible: UnsuppressibleReason } {
+function hidableBy(
+  alert: Alert,
+): { readonly workload: Omit<WorkloadRef, 'guessed'> } | { readonly unsuppressible: UnsuppressibleReason } {
   const match = matchOf(alert);
-  return 'unsuppressible' in match ? match : { workload: match.workload };
+  return 'unsuppressible' in match ? match : { workload: { namespace: match.namespace, ...match.workload } };
 }
 
 /** Who did it may not decide on it: also when the alert that says so is one of thousands, and only counted. */

@@ -2,7 +2,7 @@ import type { InputBlock, KnownBlock, ModalView, PlainTextOption } from '@slack/
 import { atLeast, type Severity, severities } from '../../../core/alert/severity.ts';
 import type { SuppressibleKind } from '../../../core/alert/suppressible.ts';
 import type { SuppressionDraft } from '../../../core/cards/card-store.ts';
-import { longestSuppressionMs, workloadText } from '../../../core/orders/suppression.ts';
+import { longestSuppressionMs, narrowingText, suppressedWorkload } from '../../../core/orders/suppression.ts';
 import { problemOfReason } from '../../../core/text/reason.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
 import { type FormResult, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
@@ -63,9 +63,9 @@ export function suppressionView({
 }
 
 function kindText({ match, severity }: SuppressibleKind, index: number): string {
-  const { rule, workload, digest, sensor } = match;
-  const only = sensor === undefined ? '' : `, sensor ${code(sensor, 60)}`;
-  return `${index + 1}.  ${code(rule, 200)} of ${code(workloadText(workload), 300)}, image ${code(digest, 80)}${only}, ${severity} at worst`;
+  const narrower = narrowingText(match);
+  const only = narrower === undefined ? '' : `, only where ${inline(narrower, 200)}`;
+  return `${index + 1}.  ${code(match.rule, 200)} of ${code(suppressedWorkload(match), 300)}, image ${code(match.image.digest, 80)}${only}, ${severity} at worst`;
 }
 
 function notSuppressible({ not }: SuppressionDraft): KnownBlock[] {

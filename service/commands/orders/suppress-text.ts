@@ -1,7 +1,7 @@
 import type { ControlState } from '../../../core/decide/control.ts';
 import { isSuppression, type SuppressionState } from '../../../core/decide/decision.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import { workloadText } from '../../../core/orders/suppression.ts';
+import { narrowingText, suppressedWorkload } from '../../../core/orders/suppression.ts';
 import { type Names, namesWithIds } from '../../incidents/names.ts';
 import { controlState, type Session } from '../../incidents/session.ts';
 import { type HiddenAlert, type HiddenCount, readHidden } from '../../intake/spool/hidden-alerts.ts';
@@ -48,7 +48,7 @@ export async function listSuppressions(session: Session, options: ListOptions): 
     { title: 'UP TO', text: ({ proposal }) => proposal.order.terms.upTo },
     { title: 'HIDDEN', text: (one) => countText(hidden, idOf(one)) },
     { title: 'OWNER', text: ({ proposal }) => person(proposal.order.terms.owner) },
-    { title: 'WORKLOAD', text: ({ proposal }) => workloadText(proposal.order.terms.match.workload) },
+    { title: 'WORKLOAD', text: ({ proposal }) => suppressedWorkload(proposal.order.terms.match) },
     { title: 'RULE', text: ({ proposal }) => proposal.order.terms.match.rule },
   ]);
 }
@@ -67,15 +67,15 @@ export async function showSuppression(session: Session, id: string, options: { r
   }
   const { terms, person, via } = found.proposal.order;
   const { match } = terms;
+  const only = narrowingText(match);
   const names = namesWithIds(session.config.roster);
   const facts: readonly (readonly [string, string])[] = [
     ['id', id],
     ['state', found.status.state],
     ['rule', match.rule],
-    ['workload', workloadText(match.workload)],
-    ['image', match.digest],
-    ...(match.sensor === undefined ? [] : [['sensor', match.sensor] as const]),
-    ...(match.exe === undefined ? [] : [['executable', match.exe] as const]),
+    ['workload', suppressedWorkload(match)],
+    ['image', match.image.digest],
+    ...(only === undefined ? [] : [['only where', only] as const]),
     ['hides', `${terms.upTo} at worst`],
     ['from', terms.from],
     ['until', terms.until],

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Severity, severities } from '../../../core/alert/severity.ts';
 import type { ProposeSuppression, SuppressionMatch } from '../../../core/orders/suppression.ts';
+import { glob } from '../../../core/playbook/match.ts';
 import { withConfig, withExamples } from '../options.ts';
 import { withSession } from '../session.ts';
 import { type ProposeOptions, propose, proposing, registerApproval, registerEnd, registerList } from './decide.ts';
@@ -9,15 +10,21 @@ import { listSuppressions, showSuppression } from './suppress-text.ts';
 
 const dayMs = 86_400_000;
 
-interface AddOptions extends ProposeOptions, SuppressionMatch {
+interface AddOptions extends ProposeOptions {
+  readonly rule: string;
+  readonly workload: Pick<SuppressionMatch, 'namespace' | 'workload'>;
+  readonly digest: string;
+  readonly sensor?: string;
+  readonly exe?: string;
+  readonly arguments?: string;
   readonly upTo: Severity;
   readonly days: number;
 }
 
-function workload(text: string): SuppressionMatch['workload'] {
+function workload(text: string): AddOptions['workload'] {
   const [namespace, kind, name, ...rest] = text.split('/');
   if (!namespace || !kind || !name || rest.length > 0) throw new InvalidArgumentError('Write NAMESPACE/Kind/NAME.');
-  return { namespace, kind, name };
+  return { namespace, workload: { kind, name } };
 }
 
 function digest(text: string): string {
@@ -49,13 +56,21 @@ export function registerSuppressCommand(program: Command): void {
     )
     .option('--days <number>', 'for how long, 30 at most', days, 7)
     .option('--sensor <name>', 'only from this sensor')
-    .option('--exe <path>', 'only of this executable');
+    .option('--exe <path>', 'only of this executable')
+    .option('--arguments <pattern>', 'only of command lines like this: * stands for any text, ? for one character');
   withExamples(add, [
     'firebreak suppress add --rule "Terminal shell in container" --workload shop/Deployment/debug --digest sha256:… --days 14 --reason "our own debug pod" --as ada --key ~/.firebreak/ada.pem',
   ]).action((options: AddOptions) =>
     propose(options, ({ config: { cluster } }, at): ProposeSuppression => {
-      const { rule, workload, digest, sensor, exe, upTo, days, reason, as: person, owner = person } = options;
-      const match = { rule, workload, digest, ...(sensor !== undefined && { sensor }), ...(exe !== undefined && { exe }) };
+      const { rule, workload, digest, sensor, exe, arguments: like, upTo, days, reason, as: person, owner = person } = options;
+      const process = { ...(exe !== undefined && { path: exe }), ...(like !== undefined && { arguments: glob(like) }) };
+      const match = {
+        rule,
+        ...workload,
+        image: { digest },
+        ...(sensor !== undefined && { sensor }),
+        ...((exe ?? like) !== undefined && { process }),
+      };
       const until = new Date(Date.parse(at) + days * dayMs).toISOString();
       const id = randomBytes(8).toString('hex');
       const terms = { version: 1, id, cluster, match, upTo, owner, reason, from: at, until } as const;

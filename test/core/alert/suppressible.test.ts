@@ -21,7 +21,7 @@ describe('what an incident’s records say can be hidden', () => {
       recordOf(shell, { ...shell, severity: 'high' }, { ...shell, rule: 'Read' }),
       recordOf({ ...shell, digest: sha('e') }, shell),
     ]);
-    expect(kinds.map(({ match, severity }) => [match.rule, match.digest, severity])).toEqual([
+    expect(kinds.map(({ match, severity }) => [match.rule, match.image.digest, severity])).toEqual([
       ['Shell', sha('d'), 'high'],
       ['Shell', sha('e'), 'low'],
       ['Read', sha('d'), 'low'],
@@ -69,7 +69,13 @@ const known: Alert = {
 
 describe('what would hide alerts like this one', () => {
   test('names rule, workload, image and sensor', () => {
-    expect(matchOf(known)).toEqual({ rule: 'Shell', sensor: 'falco', workload, digest: sha('d') });
+    expect(matchOf(known)).toEqual({
+      rule: 'Shell',
+      sensor: 'falco',
+      namespace: 'shop',
+      workload: { kind: 'Deployment', name: 'debug' },
+      image: { digest: sha('d') },
+    });
   });
 
   test.each([

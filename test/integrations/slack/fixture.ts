@@ -227,8 +227,9 @@ export const draft: SuppressionDraft = {
   kinds: ['Terminal shell in container', 'Drop and execute new binary in container'].map((rule, index) => ({
     match: {
       rule,
-      workload: { namespace: 'shop', kind: 'Deployment', name: 'cart' },
-      digest: `sha256:${'d'.repeat(64)}`,
+      namespace: 'shop',
+      workload: { kind: 'Deployment', name: 'cart' },
+      image: { digest: `sha256:${'d'.repeat(64)}` },
       sensor: 'falco',
     },
     severity: index === 0 ? 'medium' : 'high',

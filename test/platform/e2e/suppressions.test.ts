@@ -183,7 +183,12 @@ describe('a suppression, from a card’s menu to the intake', () => {
           via: 'slack',
           terms: {
             owner: 'ada',
-            match: { rule: 'Run shell untrusted', digest, sensor: 'falco', workload: { kind: 'Deployment', name: scanner.name } },
+            match: {
+              rule: 'Run shell untrusted',
+              image: { digest },
+              sensor: 'falco',
+              workload: { kind: 'Deployment', name: scanner.name },
+            },
           },
         },
       },

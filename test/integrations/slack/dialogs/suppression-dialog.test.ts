@@ -132,7 +132,7 @@ describe('the dialog that proposes a suppression', () => {
   test('is one that Slack takes, however long the texts are', () => {
     const long = '<!channel> &'.repeat(500);
     const kinds = Array.from({ length: 20 }, () => ({
-      match: { rule: long, workload: { namespace: long, kind: long, name: long }, digest: long, sensor: long },
+      match: { rule: long, namespace: long, workload: { kind: long, name: long }, image: { digest: long }, sensor: long },
       severity: 'unknown' as const,
     }));
     const not = Array.from({ length: 20 }, () => ({ rule: long, why: long }));

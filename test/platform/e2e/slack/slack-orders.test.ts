@@ -133,13 +133,13 @@ describe('a broken glass from Slack', () => {
 describe('a suppression in Slack', () => {
   test('is listed and ended by one person, by a command', async () => {
     const digest = `sha256:${'d'.repeat(64)}`;
-    const workload = { namespace, kind: 'Deployment', name: 'noisy' };
+    const workload = { kind: 'Deployment', name: 'noisy' };
     const at = new Date().toISOString();
     const terms: SuppressionTerms = {
       version: 1,
       id: '0123456789abcdef',
       cluster: service.cluster,
-      match: { rule: 'Terminal shell in container', workload, digest },
+      match: { rule: 'Terminal shell in container', namespace, workload, image: { digest } },
       upTo: 'medium',
       owner: 'ada',
       reason: 'our own debug pod',
