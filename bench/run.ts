@@ -16,6 +16,7 @@ const benchmarks = [
   'temporal-away',
   'spool-reopen',
   'alerts-parse',
+  'matcher',
 ] as const;
 
 const wanted = process.argv.slice(2);

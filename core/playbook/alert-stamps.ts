@@ -1,6 +1,6 @@
 import type { Alert } from '../alert/alert.ts';
 import { sha256Hex } from '../text/digest.ts';
-import { answering, matches } from './answering.ts';
+import { answering, candidates, matches } from './answering.ts';
 import type { AnyPlaybook } from './playbook.ts';
 import { AlertCounts, AwaitedAlerts, type AwaitedStore, type CountStore, matchesOf } from './timed-conditions.ts';
 
@@ -66,7 +66,9 @@ export class AlertStamps {
     const { facts } = counted;
     const often = Object.fromEntries(Object.keys(counts ?? {}).map((key) => [key, Number.MAX_SAFE_INTEGER]));
     const then = { ...counted, facts: { ...facts, counts: often, missing: waiting } };
-    const countedFor = this.#playbooks.filter((one) => matches(one, then) && !matches(one, counted)).map(({ id }) => id);
+    const countedFor = candidates(this.#playbooks, alert.rule)
+      .filter((one) => matches(one, then) && !matches(one, counted))
+      .map(({ id }) => id);
     return this.#calling(countedFor.length > 0 ? { ...counted, countedFor } : counted);
   }
 

@@ -3,7 +3,7 @@ import { mayCarryRule, ownSensor } from '../alert/own-alerts.ts';
 import { atLeast } from '../alert/severity.ts';
 import { sha256Hex } from '../text/digest.ts';
 import type { Match, MatchPer } from './match.ts';
-import { exactRules, matchAlert } from './match-alert.ts';
+import { ByRule, exactRules, matchAlert } from './match-alert.ts';
 import type { AnyPlaybook } from './playbook.ts';
 
 /** Whether the envelope asks for this alert. A rule of Firebreak's own counts only from Firebreak: no sensor gives a person's order. */
@@ -15,30 +15,22 @@ export function matches(playbook: AnyPlaybook, alert: Alert): boolean {
   return matchAlert(match, alert) === true;
 }
 
-/** Places in a list of playbooks by the rules that these name, so that an alert is compared with few of them. */
-interface ByRule {
-  readonly named: ReadonlyMap<string, readonly number[]>;
-  /** Those that answer alerts of any rule. */
-  readonly others: readonly number[];
+/** Places in a list of playbooks by rule, made once for each list: whoever asks does so for every alert. */
+const known = new WeakMap<readonly AnyPlaybook[], ByRule<number>>();
+
+/** Those that alerts of this rule may concern, in the order of the list. */
+export function candidates<P extends AnyPlaybook>(playbooks: readonly P[], rule: string): readonly P[] {
+  return placesFor(playbooks, rule).flatMap((place) => playbooks[place] ?? []);
 }
 
-/** Made once for each list: whoever asks does so for every alert. */
-const known = new WeakMap<readonly AnyPlaybook[], ByRule>();
-
-function byRule(playbooks: readonly AnyPlaybook[]): ByRule {
-  const found = known.get(playbooks);
-  if (found) return found;
-  const others: number[] = [];
-  const named = new Map<string, number[]>();
-  for (const [place, { on }] of playbooks.entries()) {
-    if (on.match === 'unanswered') continue;
-    const rules = exactRules(on.match);
-    if (!rules) others.push(place);
-    for (const rule of rules ?? []) named.set(rule, [...(named.get(rule) ?? []), place]);
+function placesFor(playbooks: readonly AnyPlaybook[], rule: string): readonly number[] {
+  let places = known.get(playbooks);
+  if (!places) {
+    places = new ByRule();
+    for (const [place, { on }] of playbooks.entries()) if (on.match !== 'unanswered') places.add(place, on.match);
+    known.set(playbooks, places);
   }
-  const made = { named, others };
-  known.set(playbooks, made);
-  return made;
+  return places.of(rule);
 }
 
 /**
@@ -47,12 +39,7 @@ function byRule(playbooks: readonly AnyPlaybook[]): ByRule {
  * The list is looked through once: another one is asked about by another list.
  */
 export function answering<P extends AnyPlaybook>(playbooks: readonly P[], alert: Alert): readonly P[] {
-  const { named, others } = byRule(playbooks);
-  const places = [...(named.get(alert.rule) ?? []), ...others].sort((a, b) => a - b);
-  const answers = places.flatMap((place) => {
-    const playbook = playbooks[place];
-    return playbook && matches(playbook, alert) ? [playbook] : [];
-  });
+  const answers = candidates(playbooks, alert.rule).filter((playbook) => matches(playbook, alert));
   if (answers.length === 0)
     return alert.countedFor || alert.againFor
       ? []

@@ -47,6 +47,30 @@ function inBoth(left: ReadonlySet<string> | undefined, right: ReadonlySet<string
   return left && right ? new Set([...left].filter((one) => right.has(one))) : (left ?? right);
 }
 
+const mostRules = 2_000;
+
+/** Matches, or what has one, by the rules that they may be about: an alert is compared with few of them. Patterns are run once for each rule's name. */
+export class ByRule<Item> {
+  readonly #items: { readonly item: Item; readonly match: Match }[] = [];
+  readonly #known = new Map<string, readonly Item[]>();
+
+  add(item: Item, match: Match): void {
+    this.#items.push({ item, match });
+    this.#known.clear();
+  }
+
+  /** In the order in which they were added. */
+  of(rule: string): readonly Item[] {
+    const known = this.#known.get(rule);
+    if (known) return known;
+    const found = this.#items.filter(({ match }) => matchAlert(match, { rule }) !== false).map(({ item }) => item);
+    // Whoever sends ever other names makes it begin anew, and no larger.
+    if (this.#known.size >= mostRules) this.#known.clear();
+    if (rule.length <= 1_024) this.#known.set(rule, found);
+    return found;
+  }
+}
+
 function listOf<T>(value: OneOrMore<T> | undefined): readonly T[] {
   return value === undefined ? [] : Array.isArray(value) ? value : [value as T];
 }
@@ -91,6 +115,9 @@ function textTest(patterns: OneOrMore<TextPattern>): TextTest {
     if (typeof one === 'string') return [];
     return 'glob' in one ? globPattern(one.glob) : linearPattern(one.regex, { ignoreCase: one.ignoreCase === true });
   });
+  const [only] = exact;
+  // Most name one text, and are asked for every alert.
+  if (others.length === 0) return exact.size === 1 ? (text) => text === only : (text) => exact.has(text);
   return (text) => exact.has(text) || others.some((pattern) => pattern.matches(text));
 }
 

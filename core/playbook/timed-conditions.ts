@@ -4,7 +4,7 @@ import { sha256Hex } from '../text/digest.ts';
 import { keyOfSubject } from './answering.ts';
 import { durationMs } from './duration.ts';
 import type { Match, MatchPer } from './match.ts';
-import { conditionKey, exactRules, matchAlert } from './match-alert.ts';
+import { ByRule, conditionKey, matchAlert } from './match-alert.ts';
 import type { AnyPlaybook } from './playbook.ts';
 
 /** A part of a match that one alert does not decide: it counts alerts, or waits for one. */
@@ -35,25 +35,20 @@ export function matchesOf(playbooks: readonly AnyPlaybook[]): readonly Match[] {
   return playbooks.flatMap(({ on }) => (on.match === 'unanswered' ? [] : matchesIn(on.match)));
 }
 
-/** Conditions by the rules that they are bound to: most alerts are compared with none. */
-class ByRules<Condition extends { readonly key: string }> {
-  readonly #named = new Map<string, Condition[]>();
-  readonly #others: Condition[] = [];
+/** Conditions by rule, each once. */
+class Conditions<Condition extends { readonly key: string }> {
+  readonly #byRule = new ByRule<Condition>();
   readonly keys = new Set<string>();
 
   add(condition: Condition, match: Match): void {
     if (this.keys.has(condition.key)) return;
     this.keys.add(condition.key);
-    const rules = exactRules(match);
-    if (!rules) this.#others.push(condition);
-    for (const rule of rules ?? []) this.#named.set(rule, [...(this.#named.get(rule) ?? []), condition]);
+    this.#byRule.add(condition, match);
   }
 
   /** Those that an alert of this rule may meet. */
   of(rule: string): readonly Condition[] {
-    const named = this.#named.get(rule);
-    if (!named) return this.#others;
-    return this.#others.length === 0 ? named : [...named, ...this.#others];
+    return this.keys.size === 0 ? [] : this.#byRule.of(rule);
   }
 }
 
@@ -80,7 +75,7 @@ interface Tally {
 
 /** Counts alerts over time for playbooks that ask how often they come. Bounded in memory, whatever comes. */
 export class AlertCounts {
-  readonly #conditions = new ByRules<CountCondition>();
+  readonly #conditions = new Conditions<CountCondition>();
   readonly #tallies = new Map<string, Map<string, Tally>>();
   readonly #kept: CountStore | undefined;
 
@@ -103,10 +98,14 @@ export class AlertCounts {
   /** How often such alerts have come, by condition, this one included; undefined where it is not counted. @param now milliseconds since 1970 */
   take(alert: Alert, now: number): Readonly<Record<string, number>> | undefined {
     let counts: Record<string, number> | undefined;
+    const subjects: Partial<Record<MatchPer, string>> = {};
     for (const condition of this.#conditions.of(alert.rule)) {
       if (!mayCarryRule(alert) || matchAlert(condition.rest, alert) !== true) continue;
       counts ??= {};
-      counts[condition.key] = this.#count(condition, alert, now);
+      const { per } = condition;
+      // As long as whoever names a pod wants it to be: its digest is not.
+      subjects[per] ??= sha256Hex(keyOfSubject(per, alert)).slice(0, 32);
+      counts[condition.key] = this.#count(condition, { subject: subjects[per], id: alert.id.slice(0, 12), now });
     }
     return counts;
   }
@@ -122,11 +121,11 @@ export class AlertCounts {
     return known;
   }
 
-  #count({ key, withinMs, per, times }: CountCondition, alert: Alert, now: number): number {
+  #count(
+    { key, withinMs, times }: CountCondition,
+    { subject, id, now }: { readonly subject: string; readonly id: string; readonly now: number },
+  ): number {
     const tallies = this.#of(key);
-    // As long as whoever names a pod wants it to be: its digest is not.
-    const subject = sha256Hex(keyOfSubject(per, alert)).slice(0, 32);
-    const id = alert.id.slice(0, 12);
     const known = tallies.get(subject);
     const young = (known?.counted ?? []).filter(([at]) => now - at < withinMs && at <= now);
     const counted: readonly Counted[] = young.some(([, one]) => one === id) ? young : [...young.slice(1 - times), [now, id]];
@@ -167,8 +166,8 @@ const mostAwaited = 1_000;
 
 /** Waits after alerts for what should follow them. Whatever comes keeps its bounds: what there is no room for is said, and not waited for. */
 export class AwaitedAlerts {
-  readonly #after = new ByRules<AbsenceCondition>();
-  readonly #ending = new ByRules<AbsenceCondition>();
+  readonly #after = new Conditions<AbsenceCondition>();
+  readonly #ending = new Conditions<AbsenceCondition>();
   readonly #due = new Map<string, number>();
   readonly #waiting = new Map<string, number>();
   readonly #kept: AwaitedStore;

@@ -373,8 +373,9 @@ function automatonOf(
       isWord(code),
     );
   };
+  const start = stateOf([0], true, false);
   const matches = (text: string): boolean => {
-    let state = stateOf([0], true, false);
+    let state = start;
     for (let at = 0; at < text.length; at += 1) {
       const code = text.charCodeAt(at);
       let next = state.next[code];

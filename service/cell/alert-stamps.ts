@@ -65,6 +65,8 @@ const lookEveryMs = 1_000;
 /** Stamps alerts from what this cell remembers, and tells those again after which nothing came in time. */
 export class CellStamps implements StampSource {
   readonly #stamps: AlertStamps;
+  /** Counts that were written. */
+  #writes = 0;
   readonly #written: () => Promise<unknown>;
   readonly #log: Pick<Logger, 'error'>;
   #timer: NodeJS.Timeout | undefined;
@@ -84,7 +86,13 @@ export class CellStamps implements StampSource {
     this.#log = log;
     this.#stamps = new AlertStamps({
       playbooks,
-      counts,
+      counts: {
+        ...counts,
+        put: (key, entry) => {
+          this.#writes += 1;
+          counts.put(key, entry);
+        },
+      },
       awaited: sealedIn(awaited, box, log),
       notBefore: Date.now() + graceMs,
       full: (condition) => log.error({ condition }, 'too many alerts are waited after: one more is not'),
@@ -96,9 +104,10 @@ export class CellStamps implements StampSource {
   }
 
   stamp(...[given, now]: Parameters<StampSource['stamp']>): ReturnType<StampSource['stamp']> {
+    const before = this.#writes;
     const alert = this.#stamps.stamp(given, now);
-    const isKept = alert.facts?.counts !== undefined || alert.countedFor !== undefined;
-    return isKept ? { alert, kept: this.#written() } : { alert };
+    // Of a storm most alerts change nothing that is remembered.
+    return this.#writes > before || alert.countedFor ? { alert, kept: this.#written() } : { alert };
   }
 
   /** Looks for alerts after which nothing came in time. */
