@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
+import { dirname, extname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { FirebreakError } from '../../core/errors.ts';
 import type { ConfiguredPack } from '../config/complete/complete-packs.ts';
@@ -55,6 +55,7 @@ export async function workflowBuild({
       timeout: buildMs,
     });
     renameSync(draft, outFile);
+    removeOthers(outFile);
     return readBuild(outFile);
   } catch (error) {
     if (error instanceof FirebreakError) throw error;
@@ -64,4 +65,11 @@ export async function workflowBuild({
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** What an open incident needs is in `builds`, too: here only the newest is of use. */
+function removeOthers(outFile: string): void {
+  const folder = dirname(outFile);
+  for (const file of readdirSync(folder))
+    if (/\.js(\.\d+)?$/.test(file) && join(folder, file) !== outFile) rmSync(join(folder, file), { force: true });
 }

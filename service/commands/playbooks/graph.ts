@@ -1,12 +1,6 @@
 import type { Command } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
 import { answering } from '../../../core/playbook/answering.ts';
-import { everyAnswer } from '../../../testing/every-answer.ts';
-import { exampleAlert } from '../../../testing/example-alert.ts';
-import { graphOf, mermaidOf } from '../../../testing/graph.ts';
-import { svgOf } from '../../../testing/graph-svg.ts';
-import { choosePlaybooks } from '../../simulation/chosen-playbooks.ts';
-import { readAlerts } from '../../simulation/read-alerts.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';
 
@@ -33,6 +27,13 @@ export function registerGraphCommand(playbooks: Command): void {
 }
 
 async function draw(id: string, { json, svg, pack, alert: file }: GraphOptions): Promise<void> {
+  // The engine that simulates is loaded only where it is asked for: `playbooks list` is in this command, too.
+  const { choosePlaybooks } = await import('../../simulation/chosen-playbooks.ts');
+  const { readAlerts } = await import('../../simulation/read-alerts.ts');
+  const { everyAnswer } = await import('../../../testing/every-answer.ts');
+  const { exampleAlert } = await import('../../../testing/example-alert.ts');
+  const { graphOf, mermaidOf } = await import('../../../testing/graph.ts');
+  const { svgOf } = await import('../../../testing/graph-svg.ts');
   const [playbook] = await choosePlaybooks({ playbook: [id], ...(pack !== undefined && { pack }) });
   if (!playbook) return;
   const given = file === undefined ? [] : readAlerts([file], 'local').flatMap((read) => (read.ok ? [read.alert] : []));

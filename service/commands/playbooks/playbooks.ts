@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
 import { matchText } from '../../../core/playbook/match-text.ts';
 import type { AnyPlaybook } from '../../../core/playbook/playbook.ts';
-import { loadConfig } from '../../config/load.ts';
 import { playbooksOf } from '../../config/packs.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printFacts, printJson, printTable, styled } from '../output.ts';
@@ -13,9 +12,11 @@ interface ListOptions extends CommonOptions {
   readonly config?: string;
 }
 
-/** With a configuration those of its packs, too. */
-function playbooksIn({ config: path }: ListOptions): readonly AnyPlaybook[] {
-  return playbooksOf(path === undefined ? {} : loadConfig({ path, env: process.env }));
+/** With a configuration those of its packs, too: only then is loaded what reads one. */
+async function playbooksIn({ config: path }: ListOptions): Promise<readonly AnyPlaybook[]> {
+  if (path === undefined) return playbooksOf();
+  const { loadConfig } = await import('../../config/load.ts');
+  return playbooksOf(loadConfig({ path, env: process.env }));
 }
 
 function withPacks(command: Command): Command {
@@ -59,8 +60,8 @@ export function registerPlaybooksCommand(program: Command): void {
   registerGraphCommand(playbooks);
 }
 
-function list(options: ListOptions): void {
-  const all = playbooksIn(options);
+async function list(options: ListOptions): Promise<void> {
+  const all = await playbooksIn(options);
   if (options.json) {
     printJson(all.map(described));
     return;
@@ -73,8 +74,8 @@ function list(options: ListOptions): void {
   ]);
 }
 
-function show(id: string, options: ListOptions): void {
-  const all = playbooksIn(options);
+async function show(id: string, options: ListOptions): Promise<void> {
+  const all = await playbooksIn(options);
   const playbook = all.find((one) => one.id === id);
   if (!playbook)
     throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no playbook ${id}, only: ${all.map((one) => one.id).join(', ')}`);
