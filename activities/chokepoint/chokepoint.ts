@@ -5,7 +5,7 @@ import type { AppliedStep, StepCall, UndoCall, UndoReason } from '../../core/act
 import type { Severity } from '../../core/alert/severity.ts';
 import { planIsCovered } from '../../core/decide/approval.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { HoldTerms } from '../../core/incident/hold.ts';
+import { boundedTerms, type HoldTerms } from '../../core/incident/hold.ts';
 import { defaultLeaseMs } from '../../core/incident/lease.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import { LandedSteps } from '../memory/landed-steps.ts';
@@ -327,7 +327,8 @@ async function requireEvidence(run: StepRun, { evidence }: Rules): Promise<void>
 async function prepareNote(run: StepRun, { parts }: Rules): Promise<void> {
   const { call, context } = run;
   await kept(context);
-  run.taking = takingOf(call, found(run.plan), knownOf(parts, call).severity);
+  const longestMs = (parts.rules.longestLeaseHours ?? Number.POSITIVE_INFINITY) * 3_600_000;
+  run.taking = takingOf(call, found(run.plan), { severity: knownOf(parts, call).severity, longestMs });
 }
 
 async function applyStep(run: StepRun, { parts }: Rules): Promise<void> {
@@ -380,6 +381,10 @@ async function kept({ durable }: StepContext): Promise<void> {
 }
 
 /** For the note on what is changed: what gives it back is held to this. */
-function takingOf({ lease }: StepCall, { reach }: Plan, severity: Severity): Omit<HoldTerms, 'at'> {
-  return { severity, reach, lease: lease ?? { durationMs: defaultLeaseMs, onExpiry: 'renew' } };
+function takingOf(
+  { lease = { durationMs: defaultLeaseMs, onExpiry: 'renew' } }: StepCall,
+  { reach }: Plan,
+  { severity, longestMs }: { readonly severity: Severity; readonly longestMs: number },
+): Omit<HoldTerms, 'at'> {
+  return { severity, reach, lease: boundedTerms(lease, { severity, longestMs }) };
 }

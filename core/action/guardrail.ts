@@ -22,6 +22,8 @@ export interface GuardrailRules {
   readonly clusterCap: number;
   /** Cells of this cluster that run side by side and share the caps. Absent: one. */
   readonly cells?: number;
+  /** No step takes anything for longer at once. Absent: as long as a call says. */
+  readonly longestLeaseHours?: number;
   /** When destructive and wide steps may run; absent: always. */
   readonly changeWindows?: readonly ChangeWindow[];
 }

@@ -12,6 +12,19 @@ export interface LeaseTerms {
 }
 
 /**
+ * The terms on which the cell takes something: a call says what a workflow claims. Nothing is taken for longer than the configuration lets it, and on
+ * critical silence never frees, whatever a playbook says.
+ */
+export function boundedTerms(
+  { durationMs, onExpiry }: LeaseTerms,
+  { severity, longestMs }: { readonly severity: Severity; readonly longestMs: number },
+): LeaseTerms {
+  const asked = Number.isFinite(durationMs) && durationMs > 0 ? durationMs : defaultLeaseMs;
+  const mayRelease = onExpiry === 'release' && severity !== 'critical' && severity !== 'unknown';
+  return { durationMs: Math.min(asked, longestMs), onExpiry: mayRelease ? 'release' : 'renew' };
+}
+
+/**
  * Under which circumstances something was taken, as the note on it says, sealed by the cell. What gives it back later is held to this, whatever
  * the workflow says by then.
  */

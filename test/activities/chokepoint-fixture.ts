@@ -46,6 +46,8 @@ interface World {
   noted: readonly ReleasedObject[];
   /** Until the watch shows what was done. */
   watchLags: boolean;
+  /** On which terms things were taken. */
+  readonly taken: StepContext['taking'][];
 }
 
 interface PodInput {
@@ -84,8 +86,9 @@ export function action(
         const plan = planOf(name, effect, input, { note: world.note, reach: over.reach ?? 'pod' });
         return { ...plan, ...(world.evidenceOf && { evidenceOf: world.evidenceOf }) };
       },
-      apply: async (input) => {
+      apply: async (input, { taking }) => {
         world.done.push(`apply ${name}`);
+        world.taken.push(taking);
         await new Promise((resolve) => setTimeout(resolve, 1));
         world.applied.push({ action: name, input });
         if (over.contains && !world.watchLags) world.contained.set(input.pod.uid, input.pod.namespace);
@@ -246,6 +249,7 @@ export function setUp(over: Partial<ChokepointParts> & { replicas?: number } = {
   world = {
     done: [],
     applied: [],
+    taken: [],
     contained: new Map(),
     containedByIncident: new Set(),
     kept: new Set(),

@@ -67,6 +67,13 @@ describe('order', () => {
     expect(world.done).toEqual(['plan quarantine']);
   });
 
+  test('what is taken is taken for as long as the configuration lets it, and on critical silence never frees it, whatever the call says', async () => {
+    setUp({ rules: { ...rules, longestLeaseHours: 2 } });
+    const lease = { durationMs: 30 * 86_400_000, onExpiry: 'release' } as const;
+    await chokepoint.apply(callOf('quarantine', { lease, severity: 'critical' }), context);
+    expect(world.taken).toMatchObject([{ severity: 'critical', lease: { durationMs: 2 * 3_600_000, onExpiry: 'renew' } }]);
+  });
+
   test('an approval that is not valid is found before guardrails and evidence are asked', async () => {
     const call = callOf('remove', {
       approval: approvalOf([planOf('remove', 'destructive', { pod })], { key: outsiderKey }),

@@ -50,6 +50,10 @@ export const guardrails = z
       description:
         'How many cells of this cluster run side by side. They share the caps: with two, each leaves the other as many places as it takes itself, and the last may stay free.',
     }),
+    longestLeaseHours: z.int().min(1).max(720).default(72).meta({
+      description:
+        'What a step takes it takes for at most so many hours at once, whatever a playbook says; people may prolong it.',
+    }),
     changeWindows,
   })
   .prefault({});

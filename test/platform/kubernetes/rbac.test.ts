@@ -4,12 +4,16 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
 import { snapshotPodStateImplementation } from '../../../activities/actions/evidence/snapshot-pod-state.ts';
+import { revokeServiceAccountImplementation } from '../../../activities/actions/secrets/revoke-service-account.ts';
 import { rotateSecretImplementation } from '../../../activities/actions/secrets/rotate-secret.ts';
 import { deletePodImplementation } from '../../../activities/actions/workloads/delete-pod.ts';
+import { heldKinds } from '../../../core/action/action.ts';
 import { actions as all, revokeTokens } from '../../../core/actions/index.ts';
 import { names } from '../../../core/cluster/labels.ts';
+import { hasRight } from '../../../integrations/kubernetes/access-review.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { KubernetesError } from '../../../integrations/kubernetes/client-error.ts';
+import { HeldObjects } from '../../../service/cell/held-objects.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
 import { shippedActions } from '../../../service/rbac/enabled.ts';
 import { rbacManifests } from '../../../service/rbac/manifests.ts';
@@ -39,6 +43,40 @@ describe('the rights that the declarations ask for', () => {
     rmSync(folder, { recursive: true });
   });
   const as = (pool: string): Cluster => accounts.as(pool);
+
+  test('are enough for the cell to watch all that actions hold, and to see an account get its rights again', async () => {
+    const namespace = await platform.freshNamespace();
+    const { api } = as('cell');
+    const cells = actions.filter(({ pool }) => pool === 'cell');
+    for (const { apiGroup: group, resource } of heldKinds(cells))
+      for (const verb of ['get', 'list', 'watch'])
+        expect([verb, resource, await hasRight({ api, right: { group, resource, verb } })]).toEqual([verb, resource, true]);
+    const changed = new Set<string>();
+    const objects = new HeldObjects({ api, cellKey, actions: cells });
+    objects.start((key) => changed.add(key));
+    try {
+      const serviceAccount = { namespace, name: 'cart' };
+      const group = 'rbac.authorization.k8s.io';
+      const bindings = pathOf({ group, resource: 'rolebindings', namespace });
+      const binding = {
+        roleRef: { apiGroup: group, kind: 'ClusterRole', name: 'view' },
+        subjects: [{ kind: 'ServiceAccount', ...serviceAccount }],
+      };
+      await admin.post(pathOf({ resource: 'serviceaccounts', namespace }), { metadata: { name: 'cart' } });
+      await admin.post(bindings, { metadata: { name: 'reads' }, ...binding });
+      await revokeServiceAccountImplementation({ api, cellKey }).apply({ serviceAccount }, stepContext());
+      const key = `revokeServiceAccount rolebinding/${namespace}/reads`;
+      await until(async () => changed.has(key));
+      expect(await objects.look(key)).toEqual({ state: 'there', difference: [] });
+      changed.clear();
+      await admin.post(bindings, { metadata: { name: 'again' }, ...binding });
+      await until(async () => changed.has(key));
+      const difference = [`rolebinding/${namespace}/again gives rights to ${namespace}/cart again`];
+      expect(await objects.look(key)).toEqual({ state: 'there', difference });
+    } finally {
+      await objects.stop();
+    }
+  });
 
   test('are narrowed by admission: the cell labels pods and writes the one policy, and changes no image and opens nothing', async () => {
     const namespace = await platform.freshNamespace();

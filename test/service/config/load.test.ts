@@ -48,6 +48,7 @@ describe('a minimal file', () => {
       clusterCap: 100,
       capWindowMinutes: 60,
       cells: 1,
+      longestLeaseHours: 72,
       changeWindows: [],
     });
     expect(config.evidence).toMatchObject({ store: { kind: 'folder' }, deadlineMinutes: 30 });
