@@ -18,7 +18,7 @@ const kinds = [
   { of: 'miner', kubearmor: 'crypto-?min|\\bminer|mining|kinsing|xmrig|xanthe|sysrv', tetragon: 'miner|xmrig' },
   {
     of: 'binary',
-    kubearmor: 'malware|virus|trojan|botinger|rename-utilities|deobfuscate|hidden-files',
+    kubearmor: 'malware|virus|trojan|fileless|botinger|rename-utilities|deobfuscate|hidden-files',
     tetragon: 'exec-elf|^lsm$|drop',
   },
   {
@@ -71,7 +71,7 @@ const kinds = [
   {
     of: 'network',
     kubearmor:
-      'network|discovery|scanning|icmp|tcp|udp|telnet|rsh|ftp|ssh|t1046|t1057|t1082|t1087|remote-access|iptable|system-information|user-discovery|krb5',
+      'network|discovery|scanning|\\bdns|icmp|tcp|udp|telnet|rsh|ftp|ssh|t1046|t1057|t1082|t1087|remote-access|iptable|system-information|user-discovery|krb5',
     tetragon: 'connect|egress|network|tcp|udp|dns|datagram|^accept$|listen|xmit|^url$|rawsock',
     hooks: 'tcp_connect|dev_queue_xmit|security_socket|ip_output|udp_sendmsg',
   },
@@ -79,7 +79,7 @@ const kinds = [
   { of: 'exfiltration', kubearmor: 'remote-copy|file-transfer|transfer|non-application|exfil', tetragon: 'exfil' },
   {
     of: 'application',
-    kubearmor: 'cve-|\\brce|remote-code|traversal|spring4shell|struts|laravel|virus|exploit|pickle|disclos|redos|xss|rce',
+    kubearmor: 'cve-|\\brce|remote-code|traversal|spring4shell|struts|laravel|virus|exploit|pickle|disclos|redos|\\bxss',
   },
   { of: 'shell', kubearmor: 'shell|bash-spawn|interactive', tetragon: '^tty' },
   {

@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { testPlatform } from '../../platform.ts';
+import { alertAbout } from './parts/alerts.ts';
+import { podOf, type Workload } from './parts/cluster.ts';
+import { Service } from './parts/service.ts';
+
+jest.setTimeout(300_000);
+
+const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
+
+/** A rule and its priority; the playbook that it is for; what is contained without anybody's word. */
+const kinds = [
+  ['Execution from /dev/shm', 'Warning', 'ask-about-new-binary', []],
+  ['Detect release_agent File Container Escapes', 'Critical', 'contain-container-escape', ['quarantinePod']],
+  ['Linux Kernel Module Injection Detected', 'Warning', 'ask-about-kernel-change', []],
+  ['Reverse Shell from Web Server', 'Critical', 'contain-reverse-shell', ['quarantinePod']],
+  ['DB program spawned process', 'Notice', 'contain-exploited-application', []],
+  ['Search Private Keys or Passwords', 'Warning', 'ask-about-credential-search', []],
+  ['Contact EC2 Instance Metadata Service From Container', 'Notice', 'ask-about-metadata-service', []],
+  ['Kubernetes Client Tool Launched in Container', 'Warning', 'ask-about-kubernetes-api', []],
+  ['PTRACE attached to process', 'Warning', 'contain-process-injection', []],
+  ['Remove Bulk Data from Disk', 'Warning', 'stop-destruction', []],
+  ['Launch Suspicious Network Tool in Container', 'Notice', 'ask-about-network-tools', []],
+  ['Launch Package Management Process in Container', 'Error', 'ask-about-installed-tools', []],
+  ['Launch Remote File Copy Tools in Container', 'Notice', 'ask-about-exfiltration', []],
+  ['Write below etc', 'Error', 'ask-about-persistence', []],
+  ['Sudo Potential Privilege Escalation', 'Critical', 'contain-privilege-escalation', ['quarantinePod']],
+  ['Known Cryptominer Process Executed', 'Critical', 'contain-cryptominer', ['quarantinePod']],
+] as const;
+
+let service: Service;
+let workloads: readonly Workload[];
+
+beforeAll(async () => {
+  const namespace = await freshNamespace();
+  service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
+    config.watch = { namespaces: [namespace] };
+  });
+  await service.start();
+  workloads = await service.workloads.deploy(
+    namespace,
+    kinds.map(([, , name]) => name),
+  );
+});
+afterAll(() => service?.stop());
+
+describe('a shipped playbook, with the real actions', () => {
+  test.each(kinds.map(([rule, priority, name, contains], at) => [name, rule, { at, priority, contains }] as const))(
+    '%s asks about “%s”, has kept what it can, and has contained no more than it may',
+    async (name, rule, { at, priority, contains }) => {
+      const workload = workloads[at];
+      if (!workload) throw new Error('no workload');
+      await service.post([{ ...alertAbout(workload), rule, priority }]);
+      const state = await service.stateWhen('its question', workload, 120_000, ({ questions }) =>
+        questions.some(({ question }) => question.requester === `playbook/firebreak/${name}`),
+      );
+      expect(state.bodies.map(({ playbook }) => playbook)).toEqual([`firebreak/${name}`]);
+      expect(state.leases.map(({ action }) => action)).toEqual(contains);
+      expect(service.effects.of('contain', podOf(workload))).toHaveLength(contains.length);
+      const kept = await service.stateWhen('evidence', workload, 120_000, ({ steps }) =>
+        steps.some(({ action, state: now }) => action === 'snapshotPodState' && (now === 'verified' || now === 'applied')),
+      );
+      // Where there are no tools, that is on record, and nothing waits for it.
+      expect(kept.timeline.map(({ kind }) => kind)).toContain('step.unavailable');
+      // A pod without volumes has none to be kept.
+      expect(kept.steps.filter(({ state: now, action }) => now === 'failed' && action !== 'snapshotVolume')).toEqual([]);
+    },
+  );
+});

@@ -1,0 +1,131 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { describe, expect, test } from '@jest/globals';
+import { resolverFromNames } from '../../core/alert/subject.ts';
+import { subjectTitle } from '../../core/incident/incident.ts';
+import { answering } from '../../core/playbook/answering.ts';
+import { playbooks } from '../../playbooks/index.ts';
+import { parseAlerts } from '../../service/intake/read/parse.ts';
+
+/** What a delivery comes to: rule, the playbooks that answer it, and whom its incident is about. The cell would know the uid of each pod. */
+function comesTo(bytes: Uint8Array): readonly string[] {
+  const parsed = parseAlerts(bytes, { cluster: 'lab' });
+  if (!parsed.ok) return [];
+  const lines = parsed.items.flatMap((item) => {
+    if (item.kind !== 'alert') return [];
+    const { alert: found, subject } = resolverFromNames.resolve(item.alert);
+    const alert = found.pod ? { ...found, pod: { ...found.pod, uid: 'uid-1' } } : found;
+    const ids = answering(playbooks, alert).map(({ id }) => id.replace(/^firebreak\//, ''));
+    return ids.length === 0 ? [] : [`${alert.rule} (${alert.severity}): ${ids.join(', ')} about ${subjectTitle(subject)}`];
+  });
+  return [...new Set(lines)];
+}
+
+function read(file: string): Uint8Array {
+  const bytes = readFileSync(file);
+  return file.endsWith('.gz') ? gunzipSync(bytes) : bytes;
+}
+
+/** Deliveries as sensors send them that a playbook is for, by the folder of the sensor and the file. All others are for none, or for what takes the rest. */
+const claimed: Readonly<Record<string, string>> = {
+  'alertmanager/rw-webhook-v4-firing-from-falcosidekick.json': 'ask-about-shell',
+  'cloudevents/rw-falcosidekick-binary-mode.json': 'ask-about-shell',
+  'falco/01-read_sensitive_file_untrusted.json': 'ticket-sensitive-read',
+  'falco/02-create_symlink_over_sensitive_files.json': 'ticket-sensitive-read',
+  'falco/rw-host-process.json': 'ticket-sensitive-read',
+  'falco/rw-huge-cmdline-200k.json': 'ask-about-shell',
+  'falco/rw-k8saudit-create-privileged-pod.json': 'ask-about-risky-pod',
+  'falco/rw-k8saudit-exec.json': 'ask-about-exec',
+  'falco/rw-k8saudit-port-forward.json': 'ask-about-exec',
+  'falco/rw-output-and-tags-absent.json': 'answer-node-compromise',
+  'falco/rw-output-fields-absent.json': 'answer-node-compromise',
+  'falco/rw-typed-values-and-arrays.json': 'ticket-sensitive-read',
+  'falco/rw-unicode-and-replacement-char.json': 'ask-about-persistence',
+  'falcosidekick/rw-webhook-truncated-fields.json': 'ask-about-shell',
+  'falcosidekick/rw-webhook-uuid-customfields.json': 'ask-about-shell',
+  'kubearmor/rw-agent-2021.json': 'ticket-policy-violation',
+  'kubearmor/rw-agent-stdout-camelcase.json': 'ticket-policy-violation',
+  'kubearmor/rw-dns-event-data.json': 'ticket-policy-violation',
+  'kubearmor/rw-preset-alert.json': 'ask-about-new-binary',
+  'kubearmor/rw-sidekick.json': 'ticket-policy-violation',
+  'kubernetes-audit/rw-eventlist-two-items-exec.json': 'ask-about-exec',
+  'tetragon/rw-aggregated.json': 'answer-node-compromise',
+  'tetragon/rw-kprobe-sigkill-policy.json': 'ask-about-network-tools',
+  'tetragon/rw-process-lsm.json': 'answer-node-compromise',
+  'tetragon/rw-process-tracepoint.json': 'answer-node-compromise',
+  'tetragon/rw-process-uprobe-without-path.json': 'answer-node-compromise',
+  'tetragon/rw-process-uprobe.json': 'answer-node-compromise',
+  'tracee/rw-legacy-signature-metadata-v0.12-0.2x.json': 'contain-process-injection',
+};
+
+const rest = /^(?:ask-about-unanswered|ticket-unanswered)$/;
+
+describe('payloads as sensors send them', () => {
+  const folder = join(import.meta.dirname, '..', 'fixtures', 'alerts');
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.json'));
+
+  test.each(files.toSorted())('%s is answered by the playbook that it is for, and by no other', (file) => {
+    const named = comesTo(readFileSync(join(folder, file))).flatMap((line) => {
+      const ids = (line.split('): ').at(-1) ?? '').split(' about ')[0]?.split(', ') ?? [];
+      return ids.filter((id) => !rest.test(id));
+    });
+    expect([...new Set(named)].join(', ')).toBe(claimed[file] ?? '');
+  });
+});
+
+/** Recorded from a real API server, and not ours to keep here: an event list a technique, and an ordinary day. */
+const recorded = process.env.FIREBREAK_ATTACK_SAMPLES;
+const whenRecorded = recorded !== undefined && existsSync(recorded) ? describe : describe.skip;
+
+whenRecorded('what was recorded at an API server', () => {
+  const lines = (file: string) => comesTo(read(join(recorded ?? '', file)));
+
+  test.each([
+    [
+      'event-generator/CreatePrivilegedPod.json',
+      'Pod that opens the node (high): ask-about-risky-pod',
+      'deployment/default/privileged-deployment',
+    ],
+    [
+      'event-generator/CreateSensitiveMountPod.json',
+      'Pod that opens the node (high): ask-about-risky-pod',
+      'deployment/default/sensitive-mount-deployment',
+    ],
+    [
+      'stratus/k8s.credential-access.steal-serviceaccount-token.json',
+      'Credentials read by exec (high): ask-about-exec',
+      'pod/stratus/victim',
+    ],
+    [
+      'stratus/k8s.persistence.create-admin-clusterrole.json',
+      'System account made (medium): ask-about-granted-rights',
+      'cluster/lab',
+    ],
+    [
+      'stratus/k8s.persistence.create-token.json',
+      'Token of a system account requested (high): ask-about-granted-rights',
+      'cluster/lab',
+    ],
+    [
+      'stratus/k8s.privilege-escalation.hostpath-volume.json',
+      'Pod that opens the node (high): ask-about-risky-pod',
+      'pod/stratus/k8s.privilege-escalation.hostpath-volume',
+    ],
+    [
+      'stratus/k8s.privilege-escalation.privileged-pod.json',
+      'Pod that opens the node (high): ask-about-risky-pod',
+      'pod/stratus/k8s.privilege-escalation.privileged-pod',
+    ],
+  ])('%s is %s about %s', (file, what, about) => {
+    expect(lines(file)).toContainEqual(
+      expect.stringMatching(new RegExp(`^${what.replaceAll(/[()]/g, '\\$&')} about .*${about}`)),
+    );
+  });
+
+  test.each([
+    'event-generator/K8SConfigMapCreated.json',
+    'event-generator/K8SDeploymentCreated.json',
+    'benign/platform-team-day.json.gz',
+  ])('%s starts nothing', (file) => expect(lines(file)).toEqual([]));
+});
