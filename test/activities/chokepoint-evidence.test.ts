@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { StepCall } from '../../core/action/step.ts';
 import { waiverOf } from '../../core/action/waiver.ts';
 import type { ApprovalProof } from '../../core/decide/approval.ts';
-import { outsiderKey } from '../workflows/harness.ts';
+import { outsiderKey } from '../workflows/people.ts';
 import {
   approvalOf,
   callOf,

@@ -15,7 +15,7 @@ import type { EvidenceRef } from '../../core/evidence/evidence.ts';
 import type { ReleasedObject } from '../../core/incident/hold.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import { digestOf } from '../../core/text/digest.ts';
-import { deskKey, roster, signVote, voteKeys } from '../workflows/harness.ts';
+import { deskKey, roster, signVote, voteKeys } from '../workflows/people.ts';
 
 export const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'run-1' };
 export const deadlinePassed = '2026-01-01T00:00:00Z';

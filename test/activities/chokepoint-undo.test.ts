@@ -11,7 +11,7 @@ import { type ApprovalProof, type Question, questionDigest, type SignedVote } fr
 import type { ReleasedObject } from '../../core/incident/hold.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import { DurableMemory } from '../../service/cell/pools/durable-memory.ts';
-import { outsiderKey } from '../workflows/harness.ts';
+import { outsiderKey } from '../workflows/people.ts';
 import {
   approvalOf,
   askingWith,

@@ -9,7 +9,7 @@ import { severities } from '../../core/alert/severity.ts';
 import type { ApprovalProof } from '../../core/decide/approval.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
-import { deskKey, outsiderKey } from '../workflows/harness.ts';
+import { deskKey, outsiderKey } from '../workflows/people.ts';
 import {
   action,
   approvalOf,

@@ -14,7 +14,7 @@ import { type ApprovalProof, type Question, questionDigest, quorumOf } from '../
 import { FirebreakError } from '../../core/errors.ts';
 import { type ActiveRestraint, isScopeOf, type RestraintMode, restraintOn } from '../../core/orders/restraint.ts';
 import { digestOf } from '../../core/text/digest.ts';
-import { deskKey, roster, signVote, voteKeys } from '../workflows/harness.ts';
+import { deskKey, roster, signVote, voteKeys } from '../workflows/people.ts';
 import { askingWith, heardSince, incident, now } from './chokepoint-fixture.ts';
 
 const ownerCap = 2;

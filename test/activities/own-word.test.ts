@@ -10,7 +10,7 @@ import type { Asking } from '../../core/decide/asking.ts';
 import type { AlertBatch } from '../../core/incident/incident.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
-import { alertOf, batchOf, roster, signVote, voteKeys } from '../workflows/harness.ts';
+import { alertOf, batchOf, roster, signVote, voteKeys } from '../workflows/people.ts';
 import {
   action,
   approvalOf,

@@ -10,7 +10,7 @@ import { type ApprovalProof, type Question, questionDigest, quorumOf, type Signe
 import { checkProof } from '../../core/decide/vote-check.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import { DurableMemory } from '../../service/cell/pools/durable-memory.ts';
-import { roster, signVote, voteKeys } from '../workflows/harness.ts';
+import { roster, signVote, voteKeys } from '../workflows/people.ts';
 import { askingWith, chokepoint, incident, planOf, pod, setUp } from './chokepoint-fixture.ts';
 
 /*

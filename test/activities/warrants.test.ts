@@ -12,7 +12,7 @@ import { type ApprovalProof, type Question, questionDigest, type SignedVote } fr
 import { type SignedWarrant, type Warrant, warrantBytes } from '../../core/decide/warrant.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import { DurableMemory } from '../../service/cell/pools/durable-memory.ts';
-import { roster, signVote } from '../workflows/harness.ts';
+import { roster, signVote } from '../workflows/people.ts';
 import { member, trusting } from '../workflows/speakers.ts';
 import {
   action,

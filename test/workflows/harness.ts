@@ -1,4 +1,4 @@
-import { createHash, generateKeyPairSync, type KeyObject, randomUUID, sign, verify } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/activity';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
@@ -17,12 +17,12 @@ import type { Alert } from '../../core/alert/alert.ts';
 import type { AuditRecord } from '../../core/audit/audit.ts';
 import type { QuestionCard } from '../../core/cards/card.ts';
 import { questionCard } from '../../core/cards/question-card.ts';
-import { type SignedVote, type Vote, voteBytes } from '../../core/decide/approval.ts';
+import type { SignedVote, Vote } from '../../core/decide/approval.ts';
 import { answerersTo } from '../../core/decide/standing.ts';
-import { checkVote, type VoteKeys } from '../../core/decide/vote-check.ts';
+import { checkVote } from '../../core/decide/vote-check.ts';
 import type { SignedWarrant, Warrant } from '../../core/decide/warrant.ts';
 import type { ErrorCode } from '../../core/errors.ts';
-import { type AlertBatch, type IncidentNote, incidentIdOf, incidentNames, type Subject } from '../../core/incident/incident.ts';
+import { type AlertBatch, type IncidentNote, incidentIdOf, incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentState, QuestionState } from '../../core/incident/incident-state.ts';
 import { checkRemark } from '../../core/incident/remark.ts';
 import type { Roster } from '../../core/people/roster.ts';
@@ -31,70 +31,10 @@ import { boundPatterns } from '../../service/temporal/linear-patterns.ts';
 import { resultOf } from '../../service/temporal/speaker.ts';
 import { eventually } from '../eventually.ts';
 import { bundlePath } from './bundle.ts';
+import { batchOf, roster, signVote, subject, voteKeys } from './people.ts';
 import './temporal-error-log.ts';
 import { clientOptions, testSpeaker, workerOptions } from './speakers.ts';
 import { startTimeSkipping } from './time-skipping.ts';
-
-export const subject: Subject = { kind: 'workload', cluster: 'lab', namespace: 'shop', ownerKind: 'Deployment', name: 'cart' };
-
-export const roster: Roster = {
-  people: [
-    { id: 'ana', name: 'Ana', slackIds: ['U1'], keys: ['ana-key'] },
-    { id: 'ben', name: 'Ben', slackIds: ['U2'], keys: [] },
-    { id: 'eve', name: 'Eve', slackIds: ['U3'], keys: [] },
-    { id: 'lea', name: 'Lea', slackIds: ['U4'], keys: [] },
-  ],
-  groups: { oncall: ['ana', 'ben'], leads: ['ben', 'lea'] },
-};
-
-export function keyPair(id: string): { readonly id: string; readonly publicKey: KeyObject; readonly privateKey: KeyObject } {
-  return { id, ...generateKeyPairSync('ed25519') };
-}
-
-export const deskKey = keyPair('desk');
-export const outsiderKey = keyPair('stranger');
-
-/** Real signatures over real bytes: only where the keys come from is the test's. */
-export const voteKeys: VoteKeys = {
-  deskKeyIds: ['desk'],
-  keyIdsOf: (person) => person.keys,
-  verify: (keyId, bytes, signature) =>
-    keyId === 'desk' && verify(null, bytes, deskKey.publicKey, Buffer.from(signature, 'base64')),
-};
-
-export function alertOf(over: Partial<Alert> & { readonly n?: number } = {}): Alert {
-  const { n = 1, ...rest } = over;
-  return {
-    id: createHash('sha256').update(JSON.stringify(over)).digest('hex').slice(0, 32),
-    sensor: 'falco',
-    rule: 'Drop and execute new binary in container',
-    severity: 'critical',
-    time: '2026-11-24T21:41:44.717016731Z',
-    title: 'Critical: dropped binary',
-    cluster: 'lab',
-    pod: { namespace: 'shop', name: `cart-${n}`, uid: `uid-${n}` },
-    workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' },
-    observables: [],
-    tags: [],
-    mitre: [],
-    ...rest,
-  };
-}
-
-export function batchOf(alerts: readonly Alert[], id = alerts.map((alert) => alert.id).join('+')): AlertBatch {
-  return {
-    id,
-    alerts,
-    counts: alerts.map((alert) => ({
-      rule: alert.rule,
-      severity: alert.severity,
-      ...(alert.pod ? { pod: `${alert.pod.namespace}/${alert.pod.name}` } : {}),
-      count: 1,
-      firstSeen: alert.time,
-      lastSeen: alert.time,
-    })),
-  };
-}
 
 export type Script = Partial<Record<string, (call: StepCall, attempt: number) => unknown>>;
 
@@ -351,8 +291,4 @@ async function startIncident(options: {
     },
     result: () => resultOf<IncidentState>(handle),
   };
-}
-
-export function signVote(vote: Vote, key = deskKey, keyId = key.id): SignedVote {
-  return { vote, keyId, signature: sign(null, voteBytes(vote), key.privateKey).toString('base64') };
 }

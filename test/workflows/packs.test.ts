@@ -6,7 +6,8 @@ import { readPack } from '../../service/packs/pack-files.ts';
 import type { WorkflowBuild } from '../../service/temporal/bundle.ts';
 import { workflowBuild } from '../../service/temporal/pack-build.ts';
 import { acmeFiles, writePackFolder } from '../pack-folder.ts';
-import { alertOf, type Lab, startLab } from './harness.ts';
+import { type Lab, startLab } from './harness.ts';
+import { alertOf } from './people.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-workflow-packs-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,4 +1,5 @@
-import { alertOf, batchOf, type Lab, type RunningIncident } from './harness.ts';
+import type { Lab, RunningIncident } from './harness.ts';
+import { alertOf, batchOf } from './people.ts';
 
 /** Whole lives of incidents, for golden histories and for the run without a workflow cache. */
 export const scenarios: Readonly<Record<string, (lab: Lab) => Promise<RunningIncident>>> = {

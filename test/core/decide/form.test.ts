@@ -6,7 +6,7 @@ import { stepUpNonce } from '../../../core/decide/step-up.ts';
 import { checkProof, checkVote } from '../../../core/decide/vote-check.ts';
 import { isVoteShaped } from '../../../core/decide/vote-shape.ts';
 import { digestOf } from '../../../core/text/digest.ts';
-import { roster, signVote, voteKeys } from '../../workflows/harness.ts';
+import { roster, signVote, voteKeys } from '../../workflows/people.ts';
 
 const form = {
   hours: field.number('For how many hours?', { min: 1, max: 72 }),

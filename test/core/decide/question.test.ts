@@ -6,7 +6,7 @@ import { countVote, proofOf } from '../../../core/decide/question.ts';
 import { checkProof, checkVote } from '../../../core/decide/vote-check.ts';
 import { isVoteShaped } from '../../../core/decide/vote-shape.ts';
 import type { QuestionState } from '../../../core/incident/incident-state.ts';
-import { roster, signVote, voteKeys } from '../../workflows/harness.ts';
+import { roster, signVote, voteKeys } from '../../workflows/people.ts';
 
 const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'r' };
 const release: Plan = {

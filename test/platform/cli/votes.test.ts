@@ -19,7 +19,8 @@ import { resultOf } from '../../../service/temporal/speaker.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { bundlePath } from '../../workflows/bundle.ts';
-import { alertOf, batchOf, subject, warrantOf } from '../../workflows/harness.ts';
+import { warrantOf } from '../../workflows/harness.ts';
+import { alertOf, batchOf, subject } from '../../workflows/people.ts';
 import { clientOptions, member, testSpeaker, workerOptions, writePublicKey } from '../../workflows/speakers.ts';
 
 const platform = await testPlatform();

@@ -24,7 +24,8 @@ import { createActivityWorker, createCellWorker, queuesOf } from '../../../servi
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { bundlePath } from '../../workflows/bundle.ts';
-import { alertOf, batchOf, roster, type Seen, scriptedActivities, subject } from '../../workflows/harness.ts';
+import { type Seen, scriptedActivities } from '../../workflows/harness.ts';
+import { alertOf, batchOf, roster, subject } from '../../workflows/people.ts';
 import { clientOptions, type Member, member, testCodecKeys, testSpeaker, trusting } from '../../workflows/speakers.ts';
 import { hearTemporal } from '../../workflows/temporal-error-log.ts';
 

@@ -23,7 +23,8 @@ import { createActivityWorker, createCellWorker, queuesOf } from '../../../servi
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { bundlePath } from '../../workflows/bundle.ts';
-import { alertOf, batchOf, roster, type Seen, scriptedActivities, subject } from '../../workflows/harness.ts';
+import { type Seen, scriptedActivities } from '../../workflows/harness.ts';
+import { alertOf, batchOf, roster, subject } from '../../workflows/people.ts';
 import { clientOptions, member, testCodecKeys, testSpeaker } from '../../workflows/speakers.ts';
 
 const { temporalAddress, temporalNamespace: namespace, prefix: cluster } = await testPlatform();

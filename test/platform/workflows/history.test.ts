@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { AlertBatch } from '../../../core/incident/incident.ts';
 import { testPlatform } from '../../platform.ts';
-import { alertOf, batchOf, type Lab, type RunningIncident, startLab } from '../../workflows/harness.ts';
+import { type Lab, type RunningIncident, startLab } from '../../workflows/harness.ts';
+import { alertOf, batchOf } from '../../workflows/people.ts';
 
 const platform = await testPlatform();
 let lab: Lab;

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { testPlatform } from '../../platform.ts';
-import { alertOf, startLab } from '../../workflows/harness.ts';
+import { startLab } from '../../workflows/harness.ts';
+import { alertOf } from '../../workflows/people.ts';
 import { replayHistory } from '../../workflows/replay-history.ts';
 
 const platform = await testPlatform();

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { testPlatform } from '../../platform.ts';
-import { alertOf, type Lab, type RunningIncident, signVote, startLab } from '../../workflows/harness.ts';
+import { type Lab, type RunningIncident, startLab } from '../../workflows/harness.ts';
+import { alertOf, signVote } from '../../workflows/people.ts';
 import { mainQuestion, recordsIn, voteOn } from '../../workflows/voting.ts';
 
 const platform = await testPlatform();

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { namesWithIds, personNames } from '../../../service/incidents/names.ts';
-import { roster } from '../../workflows/harness.ts';
+import { roster } from '../../workflows/people.ts';
 
 const known = {
   ...roster,

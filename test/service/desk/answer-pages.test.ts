@@ -16,7 +16,7 @@ import { answerPrefix, createAnswerLinks, createAnswerPages } from '../../../ser
 import { Browser } from '../../fakes/oidc/browser.ts';
 import { startPagerDutyFake } from '../../fakes/pagerduty/server.ts';
 import { MemoryCards, questionCard } from '../../integrations/slack/fixture.ts';
-import { deskKey, signVote, voteKeys } from '../../workflows/harness.ts';
+import { deskKey, signVote, voteKeys } from '../../workflows/people.ts';
 import { roster, type SignInDesk, startSignInDesk } from './sign-in-desk.ts';
 
 const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'run-1' };

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import type { QuestionCard } from '../../../core/cards/card.ts';
 import { withNames } from '../../../service/desk/desk.ts';
 import { questionCard } from '../../integrations/slack/fixture.ts';
-import { roster } from '../../workflows/harness.ts';
+import { roster } from '../../workflows/people.ts';
 
 test('a card names who has voted and who has decided, as it names those who may; whom the roster has lost keeps the id', async () => {
   const shown: QuestionCard[] = [];

@@ -11,7 +11,7 @@ import { createSignInFlow, type SignInFlow, type SignInFlowOptions } from '../..
 import { createSignInPages, type SignInPages } from '../../../service/desk/pages/sign-in-pages.ts';
 import { createSignInReader } from '../../../service/process/sign-ins.ts';
 import { type IdentityProvider, startIdentityProvider } from '../../fakes/oidc/provider.ts';
-import { roster as people } from '../../workflows/harness.ts';
+import { roster as people } from '../../workflows/people.ts';
 
 /** The provider knows all of them but eve. */
 export const roster = {

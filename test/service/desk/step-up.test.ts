@@ -13,7 +13,7 @@ import { digestOf } from '../../../core/text/digest.ts';
 import type { ClickVotes, TrustedClick } from '../../../service/desk/click-votes.ts';
 import { askingWith } from '../../activities/chokepoint-fixture.ts';
 import { Browser } from '../../fakes/oidc/browser.ts';
-import { signVote, voteKeys } from '../../workflows/harness.ts';
+import { signVote, voteKeys } from '../../workflows/people.ts';
 import { roster, type SignInDesk, startSignInDesk } from './sign-in-desk.ts';
 
 const incident = { id: 'incident/lab/node/node-a', run: 'run-1' };

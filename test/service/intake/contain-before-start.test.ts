@@ -5,7 +5,7 @@ import type { HeadStartRequest } from '../../../core/incident/head-start.ts';
 import { ContainBeforeStart } from '../../../service/intake/send/contain-before-start.ts';
 import type { HeadStartResult } from '../../../service/intake/send/head-start.ts';
 import { eventually } from '../../eventually.ts';
-import { alertOf } from '../../workflows/harness.ts';
+import { alertOf } from '../../workflows/people.ts';
 
 const subject = {
   kind: 'workload',

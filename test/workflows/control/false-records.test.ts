@@ -10,7 +10,8 @@ import { createAuditStore } from '../../../integrations/database/audit-store.ts'
 import { openDatabase } from '../../../integrations/database/database.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
 import { deskMaker } from '../../suites/signed-records.ts';
-import { alertOf, type Lab, startLab } from '../harness.ts';
+import { type Lab, startLab } from '../harness.ts';
+import { alertOf } from '../people.ts';
 import { member, trusting } from '../speakers.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-false-records-'));

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { eventually } from '../../eventually.ts';
-import { alertOf, batchOf, type RunningIncident, refuse } from '../harness.ts';
+import { type RunningIncident, refuse } from '../harness.ts';
+import { alertOf, batchOf } from '../people.ts';
 import { playbookLines } from '../temporal-error-log.ts';
 import { useLab } from '../use-lab.ts';
 

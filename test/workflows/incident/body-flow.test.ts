@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { alertOf, type RunningIncident, refuse } from '../harness.ts';
+import { type RunningIncident, refuse } from '../harness.ts';
+import { alertOf } from '../people.ts';
 import { replayHistory } from '../replay-history.ts';
 import { useLab } from '../use-lab.ts';
 

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Verification } from '../../../core/action/action.ts';
 import type { Page } from '../../../core/tickets/paging.ts';
 import { eventually } from '../../eventually.ts';
-import { alertOf, type Lab, type RunningIncident, refuse, type Script, startLab } from '../harness.ts';
+import { type Lab, type RunningIncident, refuse, type Script, startLab } from '../harness.ts';
+import { alertOf } from '../people.ts';
 
 const called: Omit<Page, 'key'>[] = [];
 const script: Script = {};

@@ -17,7 +17,8 @@ import { eventually } from '../../eventually.ts';
 import { adfText } from '../../fakes/jira/adf-check.ts';
 import { type JiraFake, startJiraFake } from '../../fakes/jira/server.ts';
 import { type PagerDutyFake, startPagerDutyFake } from '../../fakes/pagerduty/server.ts';
-import { alertOf, batchOf, type Lab, type RunningIncident, refuse, startLab } from '../harness.ts';
+import { type Lab, type RunningIncident, refuse, startLab } from '../harness.ts';
+import { alertOf, batchOf } from '../people.ts';
 import { clientOptions, member, testSpeaker } from '../speakers.ts';
 
 const account = { email: 'firebreak@acme.com', token: 'jira-token', project: 'SEC' };

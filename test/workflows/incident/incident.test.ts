@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { alertOf, batchOf, type Lab, refuse, type Script, startLab } from '../harness.ts';
+import { type Lab, refuse, type Script, startLab } from '../harness.ts';
+import { alertOf, batchOf } from '../people.ts';
 
 describe('an incident about a dropped binary', () => {
   let lab: Lab;

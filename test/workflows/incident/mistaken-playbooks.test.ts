@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { alertOf, refuse } from '../harness.ts';
+import { refuse } from '../harness.ts';
+import { alertOf } from '../people.ts';
 import { replayHistory } from '../replay-history.ts';
 import { useLab } from '../use-lab.ts';
 

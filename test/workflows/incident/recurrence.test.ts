@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Alert } from '../../../core/alert/alert.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
-import { alertOf, batchOf, type RunningIncident } from '../harness.ts';
+import type { RunningIncident } from '../harness.ts';
+import { alertOf, batchOf } from '../people.ts';
 import { useLab } from '../use-lab.ts';
 
 const { lab } = useLab();

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Page } from '../../../core/tickets/paging.ts';
-import { alertOf, type Lab, type RunningIncident, startLab } from '../harness.ts';
+import { type Lab, type RunningIncident, startLab } from '../harness.ts';
+import { alertOf } from '../people.ts';
 import { mainQuestion } from '../voting.ts';
 
 const called: Omit<Page, 'key'>[] = [];

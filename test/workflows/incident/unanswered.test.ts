@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Alert } from '../../../core/alert/alert.ts';
 import type { Page } from '../../../core/tickets/paging.ts';
-import { alertOf, type Lab, type RunningIncident, refuse, type Script, startLab } from '../harness.ts';
+import { type Lab, type RunningIncident, refuse, type Script, startLab } from '../harness.ts';
+import { alertOf } from '../people.ts';
 import { mainQuestion } from '../voting.ts';
 
 const called: Omit<Page, 'key'>[] = [];

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ApplicationFailure } from '@temporalio/common';
 import { createFollowUpActivities } from '../../../activities/desk/follow-up.ts';
 import type { QuestionPost } from '../../../core/cards/question-card.ts';
-import { alertOf, type Lab, startLab } from '../harness.ts';
+import { type Lab, startLab } from '../harness.ts';
+import { alertOf } from '../people.ts';
 
 /** Of the question that is voted on, in the order in which they were to be shown. */
 const edits: QuestionPost['stand'][] = [];

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { alertOf, planOf } from '../harness.ts';
+import { planOf } from '../harness.ts';
+import { alertOf } from '../people.ts';
 import { useLab } from '../use-lab.ts';
 
 const { lab, script } = useLab();

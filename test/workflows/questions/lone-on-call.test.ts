@@ -3,7 +3,8 @@ import type { QuestionCard } from '../../../core/cards/card.ts';
 import { checkProof } from '../../../core/decide/vote-check.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import type { Roster } from '../../../core/people/roster.ts';
-import { alertOf, batchOf, type Lab, type RunningIncident, roster, startLab, voteKeys } from '../harness.ts';
+import { type Lab, type RunningIncident, startLab } from '../harness.ts';
+import { alertOf, batchOf, roster, voteKeys } from '../people.ts';
 import { mainQuestion, recordsIn } from '../voting.ts';
 
 const minuteMs = 60_000;

@@ -3,7 +3,8 @@ import { Context } from '@temporalio/activity';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { withHeartbeats } from '../../../activities/heartbeat.ts';
 import type { FollowUpActivities } from '../../../core/action/step.ts';
-import { alertOf, type Lab, startLab } from '../harness.ts';
+import { type Lab, startLab } from '../harness.ts';
+import { alertOf } from '../people.ts';
 
 let letGo = () => {};
 const lost = new Promise<void>((resolve) => {

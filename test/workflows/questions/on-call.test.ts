@@ -3,7 +3,8 @@ import type { Vote } from '../../../core/decide/approval.ts';
 import { checkProof } from '../../../core/decide/vote-check.ts';
 import type { Roster } from '../../../core/people/roster.ts';
 import { eventually } from '../../eventually.ts';
-import { alertOf, batchOf, type Lab, type RunningIncident, roster, startLab, voteKeys } from '../harness.ts';
+import { type Lab, type RunningIncident, startLab } from '../harness.ts';
+import { alertOf, batchOf, roster, voteKeys } from '../people.ts';
 import { mainQuestion, recordsIn } from '../voting.ts';
 
 const dayMs = 86_400_000;

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { incidentNames } from '../../../core/incident/incident.ts';
 import type { QuestionState } from '../../../core/incident/incident-state.ts';
 import { type Remark, remarkBytes, type SignedRemark } from '../../../core/incident/remark.ts';
-import { alertOf, deskKey, type Lab, outsiderKey, type RunningIncident, startLab } from '../harness.ts';
+import { type Lab, type RunningIncident, startLab } from '../harness.ts';
+import { alertOf, deskKey, outsiderKey } from '../people.ts';
 import { mainQuestion, recordsIn } from '../voting.ts';
 
 let lab: Lab;

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { alertOf, batchOf, type RunningIncident } from '../harness.ts';
+import type { RunningIncident } from '../harness.ts';
+import { alertOf, batchOf } from '../people.ts';
 import { useLab } from '../use-lab.ts';
 
 const { lab, script } = useLab();

@@ -6,7 +6,7 @@ import { incidentNames } from '../../../core/incident/incident.ts';
 import { resultOf } from '../../../service/temporal/speaker.ts';
 import { eventually } from '../../eventually.ts';
 import type { incident as asking } from '../asking.ts';
-import { alertOf, batchOf, signVote, subject } from '../harness.ts';
+import { alertOf, batchOf, signVote, subject } from '../people.ts';
 import { useLab } from '../use-lab.ts';
 
 const plan: Plan = {

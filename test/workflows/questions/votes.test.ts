@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { questionDigest, type SignedVote } from '../../../core/decide/approval.ts';
 import type { QuestionState } from '../../../core/incident/incident-state.ts';
 import { eventually } from '../../eventually.ts';
-import { alertOf, type Lab, outsiderKey, type RunningIncident, signVote, startLab } from '../harness.ts';
+import { type Lab, type RunningIncident, startLab } from '../harness.ts';
+import { alertOf, outsiderKey, signVote } from '../people.ts';
 import { mainQuestion, recordsIn, voteOn } from '../voting.ts';
 
 let lab: Lab;

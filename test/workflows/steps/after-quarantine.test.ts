@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
-import { alertOf, type RunningIncident, refuse } from '../harness.ts';
+import { type RunningIncident, refuse } from '../harness.ts';
+import { alertOf } from '../people.ts';
 import { useLab } from '../use-lab.ts';
 
 const { lab, script } = useLab(join(import.meta.dirname, '../with-workload-playbook.ts'));

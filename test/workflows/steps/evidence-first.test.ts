@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { quarantinePod } from '../../../core/actions/index.ts';
 import { definePlaybook } from '../../../core/playbook/playbook.ts';
-import { alertOf, type RunningIncident, refuse } from '../harness.ts';
+import { type RunningIncident, refuse } from '../harness.ts';
+import { alertOf } from '../people.ts';
 import { useLab } from '../use-lab.ts';
 
 const { lab, script } = useLab(join(import.meta.dirname, '../with-evidence-first.ts'));

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { waiverOf } from '../../../core/action/waiver.ts';
-import { alertOf, type RunningIncident, refuse } from '../harness.ts';
+import { type RunningIncident, refuse } from '../harness.ts';
+import { alertOf } from '../people.ts';
 import { useLab } from '../use-lab.ts';
 
 const { lab, script } = useLab();

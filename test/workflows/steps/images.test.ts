@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
 import type { ImageCheck } from '../../../core/action/image-signature.ts';
 import { eventually } from '../../eventually.ts';
-import { alertOf, refuse } from '../harness.ts';
+import { refuse } from '../harness.ts';
+import { alertOf } from '../people.ts';
 import { useLab } from '../use-lab.ts';
 
 const { lab, script } = useLab();

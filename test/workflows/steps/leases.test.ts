@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { ApplicationFailure } from '@temporalio/common';
 import { eventually } from '../../eventually.ts';
-import { alertOf, type RunningIncident, refuse } from '../harness.ts';
+import { type RunningIncident, refuse } from '../harness.ts';
+import { alertOf } from '../people.ts';
 import { useLab } from '../use-lab.ts';
 
 const { lab, script } = useLab();

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { alertOf, type Lab, startLab } from '../harness.ts';
+import { type Lab, startLab } from '../harness.ts';
+import { alertOf } from '../people.ts';
 
 let letGo = () => {};
 const ticketSystemIsDown = new Promise<void>((resolve) => {

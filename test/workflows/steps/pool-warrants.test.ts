@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { StepCall } from '../../../core/action/step.ts';
-import { alertOf, refuse } from '../harness.ts';
+import { refuse } from '../harness.ts';
+import { alertOf } from '../people.ts';
 import { useLab } from '../use-lab.ts';
 
 const { lab, script } = useLab();

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { IncidentState, QuestionState } from '../../../core/incident/incident-state.ts';
-import { alertOf, type Lab, type RunningIncident, startLab } from '../harness.ts';
+import { type Lab, type RunningIncident, startLab } from '../harness.ts';
+import { alertOf } from '../people.ts';
 
 const tls = 'the suspect pod uses it, and Certificate tls would give it the new value under the same name: delete the pod first';
 
