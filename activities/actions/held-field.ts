@@ -1,4 +1,4 @@
-import type { StepContext, UndoResult } from '../../core/action/action.ts';
+import type { ActionDeclaration, StepContext, UndoResult } from '../../core/action/action.ts';
 import {
   type FieldChange,
   noteAnnotation,
@@ -25,7 +25,8 @@ import {
 
 /** One field of one object that an action holds at a value of its own for as long as its lease lasts. */
 export interface HeldField {
-  readonly action: string;
+  /** Whose note it is: what the way out finds, it finds by the declared name. */
+  readonly action: Pick<ActionDeclaration, 'name'>;
   readonly ref: ObjectRef;
   readonly path: readonly string[];
   /** What the field is held at, from what it was. */
@@ -62,7 +63,7 @@ export async function holdField(
             version: 2,
             incident: context.incident,
             step: context.key,
-            action,
+            action: action.name,
             object: targetOf(ref),
             uid: seen.metadata.uid,
             change,
@@ -70,7 +71,7 @@ export async function holdField(
             terms: holdTermsNow(context),
           };
     try {
-      const annotations = { ...marks, [noteAnnotation(action)]: sealNote(note, cellKey) };
+      const annotations = { ...marks, [noteAnnotation(action.name)]: sealNote(note, cellKey) };
       const object = await patchField({ api, ref, seen, path, value: change.set, annotations, signal: context.signal });
       return { object, change };
     } catch (error) {
@@ -118,7 +119,7 @@ export function lookAtField(
 ): FieldLook {
   const { object, field, holder } = options;
   const opened = openedNote(options);
-  const annotation = noteAnnotation(field.action);
+  const annotation = noteAnnotation(field.action.name);
   if (opened.kind === 'absent') return { state: 'none', difference: [] };
   if (opened.kind === 'unreadable') return drifted([`annotation ${annotation} cannot be read: somebody edited it`]);
   if (opened.authentic !== 'yes')
@@ -150,8 +151,8 @@ export async function releaseField(
       return { state: 'drifted', detail: `${target} is no longer as the step left it; nothing was changed`, difference };
     await allow?.([releasedBy(note)]);
     try {
-      const terms = [...Object.keys(marks), noteAnnotation(action)];
-      const annotations = Object.fromEntries(terms.map((name) => [name, null]));
+      const ours = [...Object.keys(marks), noteAnnotation(action.name)];
+      const annotations = Object.fromEntries(ours.map((name) => [name, null]));
       await patchField({ api, ref, seen, path: change.path, value: change.before, annotations, signal: context.signal });
       return { state: 'undone', detail: `${target}: ${pathText(change.path)} is ${text(change.before)} again` };
     } catch (error) {
@@ -181,8 +182,8 @@ function holderOf(options: Omit<Parts, 'api'> & { readonly object: ObjectJson; r
 
 function openedNote({ object, cellKey, field }: Omit<Parts, 'api'> & { readonly object: ObjectJson }) {
   const { uid, annotations } = object.metadata;
-  const text = annotations?.[noteAnnotation(field.action)];
-  return openNote({ text, action: field.action, object: targetOf(field.ref), uid, key: cellKey });
+  const text = annotations?.[noteAnnotation(field.action.name)];
+  return openNote({ text, action: field.action.name, object: targetOf(field.ref), uid, key: cellKey });
 }
 
 function changeOf({ path, value }: HeldField, before: Json | undefined): FieldChange {

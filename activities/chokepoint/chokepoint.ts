@@ -134,8 +134,8 @@ interface StepRun {
   action?: RegisteredAction;
   input?: unknown;
   plan?: Plan;
-  /** The pod for which this run has taken a place under the caps. */
-  reserved?: string;
+  /** This run has taken a place under the caps. */
+  hasPlace?: true;
   taking?: Omit<HoldTerms, 'at'>;
   output?: unknown;
   verification?: Verification;
@@ -175,8 +175,7 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
       return run;
     } catch (error) {
       // What may come again, or may have landed, keeps its place.
-      if (run.reserved !== undefined && error instanceof FirebreakError && !error.retryable)
-        rules.reservations.drop(run.reserved);
+      if (run.hasPlace && error instanceof FirebreakError && !error.retryable) rules.reservations.drop(run.call.key);
       throw error;
     }
   };
@@ -285,8 +284,8 @@ async function guard(run: StepRun, rules: Rules): Promise<void> {
   const { uid } = plan.target;
   const namespace = plan.target.name.split('/')[1] ?? '';
   const contained = reservations.contained(uid, namespace);
-  const terms = reservations.containedBy(call.incident.id, namespace);
-  const held = uid !== undefined && terms.has(uid);
+  const ours = reservations.containedBy(call.incident.id, namespace);
+  const held = uid !== undefined && ours.has(uid);
   const answer = checkGuardrails(parts.rules, {
     declaration,
     plan,
@@ -298,7 +297,7 @@ async function guard(run: StepRun, rules: Rules): Promise<void> {
     ownerReplicas: parts.census.ownerReplicas(call),
     held,
     // The incident counts what it knows of; the cell what it sees, and what it is about to do.
-    ownerContained: Math.max(call.ownerContained, terms.size - (held ? 1 : 0)),
+    ownerContained: Math.max(call.ownerContained, ours.size - (held ? 1 : 0)),
     namespaceContained: contained.namespace,
     clusterContained: contained.total,
   });
@@ -306,7 +305,7 @@ async function guard(run: StepRun, rules: Rules): Promise<void> {
   // In the same turn as the guardrails: between counting and reserving nobody else counts.
   if (declaration.contains !== true || uid === undefined) return;
   reservations.reserve(uid, plan, call);
-  run.reserved = uid;
+  run.hasPlace = true;
 }
 
 /** What no approval can allow is not put to people either. */
@@ -368,7 +367,7 @@ async function undoStep(run: StepRun, { parts, release, reservations, landed, no
       context,
     ),
   );
-  reservations.dropStep(call.key);
+  reservations.drop(call.key);
   landed.gaveBack(call.key, now());
 }
 

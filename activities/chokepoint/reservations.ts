@@ -9,8 +9,8 @@ const unseenForMs = 60_000;
 const unseenByOthersMs = 15_000;
 
 interface Reservation {
+  readonly uid: string;
   readonly namespace: string;
-  readonly step: string;
   readonly incident: string;
   readonly at: number;
   /** Since when the census shows it. */
@@ -27,8 +27,8 @@ export interface Reservations {
   /** The pods of the namespace that this incident has contained or is about to. */
   containedBy(incident: string, namespace: string): ReadonlySet<string>;
   reserve(uid: string, plan: Plan, call: Pick<StepCall, 'key' | 'incident'>): void;
-  drop(uid: string): void;
-  dropStep(step: string): void;
+  /** Only the step's own: another one may have a place for the same pod. */
+  drop(step: string): void;
 }
 
 export function createReservations({
@@ -40,15 +40,16 @@ export function createReservations({
   readonly rules: Pick<GuardrailRules, 'cells'>;
   readonly now?: () => number;
 }): Reservations {
-  const terms = new Map<string, Reservation>();
+  /** One a step: several may contain the same pod, which counts once. */
+  const places = new Map<string, Reservation>();
   const settlesAfterMs = cells > 1 ? unseenByOthersMs : 0;
 
   const dropSettled = (contained: ReadonlyMap<string, string>) => {
-    for (const [uid, reservation] of terms) {
-      if (contained.has(uid)) {
+    for (const [step, reservation] of places) {
+      if (contained.has(reservation.uid)) {
         reservation.seenAt ??= now();
-        if (now() - reservation.seenAt >= settlesAfterMs) terms.delete(uid);
-      } else if (now() - reservation.at > unseenForMs) terms.delete(uid);
+        if (now() - reservation.seenAt >= settlesAfterMs) places.delete(step);
+      } else if (now() - reservation.at > unseenForMs) places.delete(step);
     }
   };
 
@@ -56,22 +57,21 @@ export function createReservations({
     contained: (except, namespace) => {
       const seen = census.contained();
       dropSettled(seen);
-      const reserved = [...terms].flatMap(([uid, held]) => (uid === except ? [] : [[uid, held.namespace] as const]));
+      const reserved = [...new Map([...places.values()].map((place) => [place.uid, place.namespace]))].filter(
+        ([uid]) => uid !== except,
+      );
       const all = [...seen, ...reserved.filter(([uid]) => !seen.has(uid))].filter(([uid]) => uid !== except);
       // One more: what is about to be done here may be done there, too.
-      const count = (places: typeof all, own: typeof reserved) => places.length + (own.length + 1) * (cells - 1);
+      const count = (pods: typeof all, own: typeof reserved) => pods.length + (own.length + 1) * (cells - 1);
       const isHere = ([, where]: readonly [string, string]) => where === namespace;
       return { total: count(all, reserved), namespace: count(all.filter(isHere), reserved.filter(isHere)) };
     },
     containedBy: (incident, namespace) => {
-      const reserved = [...terms].filter(([, held]) => held.incident === incident && held.namespace === namespace);
-      return new Set([...census.containedBy(incident, namespace), ...reserved.map(([uid]) => uid)]);
+      const reserved = [...places.values()].filter((place) => place.incident === incident && place.namespace === namespace);
+      return new Set([...census.containedBy(incident, namespace), ...reserved.map(({ uid }) => uid)]);
     },
     reserve: (uid, plan, { key, incident }) =>
-      void terms.set(uid, { namespace: plan.target.name.split('/')[1] ?? '', step: key, incident: incident.id, at: now() }),
-    drop: (uid) => void terms.delete(uid),
-    dropStep: (step) => {
-      for (const [uid, reservation] of terms) if (reservation.step === step) terms.delete(uid);
-    },
+      void places.set(key, { uid, namespace: plan.target.name.split('/')[1] ?? '', incident: incident.id, at: now() }),
+    drop: (step) => void places.delete(step),
   };
 }

@@ -13,19 +13,6 @@ export interface RememberedTicket {
   readonly id?: string;
 }
 
-/** Of the last `limit` keys, for as long as the process lives. */
-export function memoryInProcess(limit = 1_000): TicketMemory {
-  const known = new Map<string, RememberedTicket>();
-  return {
-    recall: async (system, key) => known.get(`${system} ${key}`),
-    remember: async (system, key, what) => {
-      known.set(`${system} ${key}`, what);
-      const [oldest] = known.keys();
-      if (known.size > limit && oldest !== undefined) known.delete(oldest);
-    },
-  };
-}
-
 export interface FoundTicket {
   readonly id: string;
   readonly url: string;

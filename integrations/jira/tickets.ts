@@ -1,25 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { FirebreakError } from '../../core/errors.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { oneLine } from '../../core/text/visible-text.ts';
-import {
-  type FoundTicket,
-  memoryInProcess,
-  OneTicket,
-  type TicketCalls,
-  type TicketMemory,
-} from '../../core/tickets/one-ticket.ts';
+import type { FoundTicket, TicketMemory } from '../../core/tickets/one-ticket.ts';
 import { type FieldTemplate, fillField, fillTemplate } from '../../core/tickets/template.ts';
 import {
   referenceOf,
-  type Ticket,
-  type TicketClosing,
   type TicketComment,
   type TicketRequest,
   type TicketSystem,
   templateValues,
 } from '../../core/tickets/ticket.ts';
-import { hasListAt, JsonApi, listAt, OutcomeUnknown, objectAt, textAt } from '../json-api.ts';
+import { hasListAt, JsonApi, listAt, objectAt, textAt } from '../json-api.ts';
+import { type FinishReason, type ReferencedSystem, referencedTickets } from '../referenced-tickets.ts';
 import { adfOf, textOfAdf } from './adf.ts';
 
 export interface JiraTicketsOptions {
@@ -67,11 +59,10 @@ function labelOf(text: string): string {
 }
 
 /** Jira Cloud, REST API v3. One issue a key, which is one of its labels. https://developer.atlassian.com/cloud/jira/platform/rest/v3/ */
-class JiraTickets implements TicketSystem {
+class JiraTickets implements ReferencedSystem {
   readonly name = 'jira';
   readonly #options: JiraTicketsOptions;
   readonly #api: JsonApi;
-  readonly #once: OneTicket;
 
   constructor(options: JiraTicketsOptions) {
     this.#options = options;
@@ -83,23 +74,6 @@ class JiraTickets implements TicketSystem {
       reasons,
       fieldsIn,
     });
-    this.#once = new OneTicket({
-      system: this.name,
-      memory: options.memory ?? memoryInProcess(),
-      settleMs: options.settleMs ?? 300_000,
-      looks: { beforeCreate: [options.secondLookMs ?? 2_000], afterSilence: [500, 1_500, 3_000] },
-      wait: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => undefined),
-    });
-  }
-
-  open(request: TicketRequest, signal: AbortSignal): Promise<Ticket> {
-    const label = referenceOf(request.key);
-    const calls: TicketCalls = {
-      ...this.#sweeping(label, signal),
-      create: () => this.#create(request, label, signal),
-      confirm: (id) => this.#confirm(id, label, signal),
-    };
-    return this.#once.open(request.key, calls, signal);
   }
 
   async comment({ id, key, text, thread }: TicketComment, signal: AbortSignal): Promise<void> {
@@ -117,22 +91,7 @@ class JiraTickets implements TicketSystem {
     });
   }
 
-  async close({ id, reason, openedUnder }: TicketClosing, signal: AbortSignal): Promise<void> {
-    if (openedUnder !== undefined) await this.#once.sweep(this.#sweeping(referenceOf(openedUnder), signal));
-    await this.#finish(id, reason === 'completed' ? 'done' : 'declined', signal);
-  }
-
-  #sweeping(label: string, signal: AbortSignal): Pick<TicketCalls, 'find' | 'closeDouble'> {
-    return {
-      find: () => this.#find(label, signal),
-      closeDouble: async (double, first) => {
-        await this.comment({ id: double.id, key: `double/${double.id}`, text: `A duplicate of ${first.id}.` }, signal);
-        await this.#finish(double.id, 'duplicate', signal);
-      },
-    };
-  }
-
-  async #find(label: string, signal: AbortSignal): Promise<readonly FoundTicket[]> {
+  async find(label: string, signal: AbortSignal): Promise<readonly FoundTicket[]> {
     const body = {
       jql: `project = "${this.#options.project}" AND labels = "${label}" ORDER BY created ASC`,
       // Without it the answer holds nothing but ids.
@@ -152,16 +111,11 @@ class JiraTickets implements TicketSystem {
       .toSorted((a, b) => numberOfKey(a.id) - numberOfKey(b.id));
   }
 
-  async #create(request: TicketRequest, label: string, signal: AbortSignal): Promise<FoundTicket | undefined> {
-    try {
-      const body = { fields: this.#fieldsOf(request, label) };
-      const answer = await this.#api.call({ method: 'POST', path: '/rest/api/3/issue', body, expects: isIssue, signal });
-      const id = textAt(answer, 'key');
-      return { id, url: this.#urlOf(id), open: true };
-    } catch (error) {
-      if (error instanceof OutcomeUnknown) return undefined;
-      throw error;
-    }
+  async create(request: TicketRequest, label: string, signal: AbortSignal): Promise<FoundTicket> {
+    const body = { fields: this.#fieldsOf(request, label) };
+    const answer = await this.#api.call({ method: 'POST', path: '/rest/api/3/issue', body, expects: isIssue, signal });
+    const id = textAt(answer, 'key');
+    return { id, url: this.#urlOf(id), open: true };
   }
 
   #fieldsOf(request: TicketRequest, label: string): Readonly<Record<string, unknown>> {
@@ -184,14 +138,16 @@ class JiraTickets implements TicketSystem {
   }
 
   /** By its key nothing lags. A project whose screen drops labels would never find it again. */
-  async #confirm(id: string, label: string, signal: AbortSignal): Promise<FoundTicket> {
+  async confirm(id: string, label: string, signal: AbortSignal): Promise<FoundTicket> {
     const issue = await this.#issue(id, 'labels,status', signal);
     if (!listAt(objectAt(issue, 'fields'), 'labels').includes(label))
       throw new FirebreakError('FB_ERR_REFUSED', `${id} was not kept as written: its label ${label} is missing`);
     return this.#found(issue);
   }
 
-  async #finish(id: string, how: 'done' | 'declined' | 'duplicate', signal: AbortSignal): Promise<void> {
+  /** What it is a duplicate of is a comment; of the rest people read in the thread. */
+  async finish(id: string, how: FinishReason, notes: string, signal: AbortSignal): Promise<void> {
+    if (how === 'duplicate') await this.comment({ id, key: `double/${id}`, text: notes }, signal);
     const path = `${issuePath(id)}/transitions`;
     const issue = await this.#issue(id, 'status', signal);
     if (!this.#found(issue).open) return;
@@ -232,15 +188,19 @@ function numberOfKey(key: string): number {
  * @throws FB_ERR_REFUSED (from `open`) where the project's screen has no labels, or a field is not accepted.
  */
 export function createJiraTickets(options: JiraTicketsOptions): TicketSystem {
-  return new JiraTickets(options);
+  return referencedTickets(new JiraTickets(options), {
+    memory: options.memory,
+    settleMs: options.settleMs ?? 300_000,
+    looks: { beforeCreate: [options.secondLookMs ?? 2_000], afterSilence: [500, 1_500, 3_000] },
+  });
 }
 
 /** Names that sites give to the resolutions, in the order in which they are tried. */
 const resolutions = {
-  done: ['Done', 'Fixed', 'Resolved'],
-  declined: ["Won't Do", "Won't Fix", 'Declined', 'Done'],
+  completed: ['Done', 'Fixed', 'Resolved'],
+  notPlanned: ["Won't Do", "Won't Fix", 'Declined', 'Done'],
   duplicate: ['Duplicate', "Won't Do", 'Done'],
-} as const;
+} as const satisfies Readonly<Record<FinishReason, readonly string[]>>;
 
 /**
  * The body of the transition that closes an issue: to `status` where that is configured, else to any status whose category is done. The
@@ -248,7 +208,7 @@ const resolutions = {
  */
 function doneTransition(
   transitions: readonly unknown[],
-  { status, how }: { readonly status: string | undefined; readonly how: keyof typeof resolutions },
+  { status, how }: { readonly status: string | undefined; readonly how: FinishReason },
 ): unknown {
   const done = transitions.filter((transition) => textAt(objectAt(transition, 'to', 'statusCategory'), 'key') === 'done');
   const chosen =

@@ -1,26 +1,18 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { threadLine } from '../../core/cards/thread-link.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { cutText, oneLine, visibleText } from '../../core/text/visible-text.ts';
-import {
-  type FoundTicket,
-  memoryInProcess,
-  OneTicket,
-  type TicketCalls,
-  type TicketMemory,
-} from '../../core/tickets/one-ticket.ts';
+import type { FoundTicket, TicketMemory } from '../../core/tickets/one-ticket.ts';
 import { fillTemplate } from '../../core/tickets/template.ts';
 import {
   referenceOf,
-  type Ticket,
-  type TicketClosing,
   type TicketComment,
   type TicketRequest,
   type TicketSystem,
   templateValues,
 } from '../../core/tickets/ticket.ts';
-import { hasListAt, JsonApi, listAt, OutcomeUnknown, objectAt, textAt } from '../json-api.ts';
+import { hasListAt, JsonApi, listAt, objectAt, textAt } from '../json-api.ts';
+import { type FinishReason, type ReferencedSystem, referencedTickets } from '../referenced-tickets.ts';
 
 export interface ServiceNowTicketsOptions {
   /** `https://INSTANCE.service-now.com`. */
@@ -68,11 +60,10 @@ function threadLines(thread: string | undefined): readonly string[] {
  * ServiceNow, Table API. One record a key, which is its `correlation_id`.
  * https://www.servicenow.com/docs/bundle/zurich-api-reference/page/integrate/inbound-rest/concept/c_TableAPI.html
  */
-class ServiceNowTickets implements TicketSystem {
+class ServiceNowTickets implements ReferencedSystem {
   readonly name = 'servicenow';
   readonly #options: ServiceNowTicketsOptions;
   readonly #api: JsonApi;
-  readonly #once: OneTicket;
   readonly #path: string;
 
   constructor(options: ServiceNowTicketsOptions) {
@@ -85,23 +76,6 @@ class ServiceNowTickets implements TicketSystem {
       timeoutMs: options.timeoutMs ?? 5_000,
       reasons,
     });
-    this.#once = new OneTicket({
-      system: this.name,
-      memory: options.memory ?? memoryInProcess(),
-      settleMs: options.settleMs ?? 60_000,
-      looks: { beforeCreate: [], afterSilence: [0, 500, 1_500] },
-      wait: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => undefined),
-    });
-  }
-
-  open(request: TicketRequest, signal: AbortSignal): Promise<Ticket> {
-    const reference = referenceOf(request.key);
-    const calls: TicketCalls = {
-      ...this.#sweeping(reference, signal),
-      create: () => this.#create(request, reference, signal),
-      confirm: (id) => this.#confirm(id, reference, signal),
-    };
-    return this.#once.open(request.key, calls, signal);
   }
 
   /** As a work note: for the people who work on it, not for who is called the caller. */
@@ -126,19 +100,7 @@ class ServiceNowTickets implements TicketSystem {
     return textAt(objectAt(known, 'result'), 'work_notes').includes(mark);
   }
 
-  async close({ id, reason, text, openedUnder }: TicketClosing, signal: AbortSignal): Promise<void> {
-    if (openedUnder !== undefined) await this.#once.sweep(this.#sweeping(referenceOf(openedUnder), signal));
-    await this.#resolve(id, reason === 'completed' ? 'completed' : 'notPlanned', text ?? reason, signal);
-  }
-
-  #sweeping(reference: string, signal: AbortSignal): Pick<TicketCalls, 'find' | 'closeDouble'> {
-    return {
-      find: () => this.#find(reference, signal),
-      closeDouble: (double, first) => this.#resolve(double.id, 'duplicate', `A duplicate of ${first.id}.`, signal),
-    };
-  }
-
-  async #find(reference: string, signal: AbortSignal): Promise<readonly FoundTicket[]> {
+  async find(reference: string, signal: AbortSignal): Promise<readonly FoundTicket[]> {
     const answer = await this.#api.call({
       method: 'GET',
       path: this.#path,
@@ -157,21 +119,16 @@ class ServiceNowTickets implements TicketSystem {
       .map((record) => this.#found(record));
   }
 
-  async #create(request: TicketRequest, reference: string, signal: AbortSignal): Promise<FoundTicket | undefined> {
-    try {
-      const answer = await this.#api.call({
-        method: 'POST',
-        path: this.#path,
-        query: { sysparm_fields: columns, sysparm_exclude_reference_link: 'true' },
-        body: this.#fieldsOf(request, reference),
-        expects: hasRecord,
-        signal,
-      });
-      return this.#found(objectAt(answer, 'result'));
-    } catch (error) {
-      if (error instanceof OutcomeUnknown) return undefined;
-      throw error;
-    }
+  async create(request: TicketRequest, reference: string, signal: AbortSignal): Promise<FoundTicket> {
+    const answer = await this.#api.call({
+      method: 'POST',
+      path: this.#path,
+      query: { sysparm_fields: columns, sysparm_exclude_reference_link: 'true' },
+      body: this.#fieldsOf(request, reference),
+      expects: hasRecord,
+      signal,
+    });
+    return this.#found(objectAt(answer, 'result'));
   }
 
   #fieldsOf(request: TicketRequest, reference: string): Readonly<Record<string, string>> {
@@ -190,7 +147,7 @@ class ServiceNowTickets implements TicketSystem {
   }
 
   /** Columns that the account may not write are dropped without a word: without its correlation id it would never be found again. */
-  async #confirm(id: string, reference: string, signal: AbortSignal): Promise<FoundTicket> {
+  async confirm(id: string, reference: string, signal: AbortSignal): Promise<FoundTicket> {
     const answer = await this.#api.call({
       method: 'GET',
       path: this.#recordPath(id),
@@ -207,7 +164,7 @@ class ServiceNowTickets implements TicketSystem {
     return this.#found(record);
   }
 
-  async #resolve(id: string, how: 'completed' | 'notPlanned' | 'duplicate', notes: string, signal: AbortSignal): Promise<void> {
+  async finish(id: string, how: FinishReason, notes: string, signal: AbortSignal): Promise<void> {
     const path = this.#recordPath(id);
     const query = { sysparm_fields: columns };
     const answer = await this.#api.call({ method: 'GET', path, query, expects: hasRecord, signal });
@@ -253,5 +210,9 @@ class ServiceNowTickets implements TicketSystem {
  * @throws FB_ERR_REFUSED (from `open`) where the account may not set `correlation_id`, or a data policy says no.
  */
 export function createServiceNowTickets(options: ServiceNowTicketsOptions): TicketSystem {
-  return new ServiceNowTickets(options);
+  return referencedTickets(new ServiceNowTickets(options), {
+    memory: options.memory,
+    settleMs: options.settleMs ?? 60_000,
+    looks: { beforeCreate: [], afterSilence: [0, 500, 1_500] },
+  });
 }

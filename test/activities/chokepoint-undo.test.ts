@@ -271,10 +271,10 @@ describe('giving back', () => {
       setUp({ landed: use });
       return refusal(chokepoint.undo({ call, reason: failed }, context));
     };
-    const terms = Date.parse(noteOf(call).terms.at);
+    const heldAt = Date.parse(noteOf(call).terms.at);
     const first = new DurableMemory(join(folder, 'kept'), console);
     // It reaches back further than the note.
-    first.keeper<true>('landed').keepSince(terms - 1);
+    first.keeper<true>('landed').keepSince(heldAt - 1);
     setUp({ landed: new LandedSteps({ landed: first.keeper('landed') }) });
     await chokepoint.apply(call, context);
     await first.close();
@@ -285,7 +285,7 @@ describe('giving back', () => {
     expect(await failedAfter(new LandedSteps({ landed: lost.keeper('landed') }))).toBe(refused);
     await lost.close();
     const flooded = new LandedSteps();
-    for (let n = 0; n <= 10_000; n += 1) flooded.note(`step ${n}`, terms + n);
+    for (let n = 0; n <= 10_000; n += 1) flooded.note(`step ${n}`, heldAt + n);
     expect(await failedAfter(flooded)).toBe(refused);
     rmSync(folder, { recursive: true });
   });

@@ -68,6 +68,28 @@ const attempts = fc.array(
   { maxLength: 80 },
 );
 
+describe('places of several steps on one pod', () => {
+  const places = () => {
+    const census = {
+      ownerReplicas: () => 1_000,
+      containedBy: () => new Set<string>(),
+      contained: () => new Map<string, string>(),
+    };
+    return createReservations({ rules: {}, census });
+  };
+  const total = (all: ReturnType<typeof places>) => all.contained(undefined, 'shop').total;
+
+  test('count once, and stay as long as one of the steps has its own', () => {
+    const all = places();
+    for (const key of ['quarantine', 'isolate']) all.reserve('uid-1', planOf('shop', 'uid-1'), { key, incident });
+    expect(total(all)).toBe(1);
+    all.drop('isolate');
+    expect({ total: total(all), ours: [...all.containedBy(incident.id, 'shop')] }).toEqual({ total: 1, ours: ['uid-1'] });
+    all.drop('quarantine');
+    expect(total(all)).toBe(0);
+  });
+});
+
 describe('places under a cap that several cells share', () => {
   test.each([1, 2, 3, 4])('are never taken twice, however far behind their watches are (%i cells)', (size) => {
     fc.assert(

@@ -24,16 +24,17 @@ export function quarantineWorkloadPlan(situation: {
   const { kind, namespace, name } = workload;
   const policy = `networkpolicy/${namespace}/${names.standingPolicy}`;
   const nameOf = (pod: PodRecord): string => `pod/${namespace}/${pod.name}`;
-  const [left, terms] = [pods.filter((pod) => whyLeft(pod) !== undefined), pods.filter((pod) => whyLeft(pod) === undefined)];
+  const [left, isolated] = [pods.filter((pod) => whyLeft(pod) !== undefined), pods.filter((pod) => whyLeft(pod) === undefined)];
   const losing = services.filter(
-    ({ selector }) => Object.keys(selector).length > 0 && terms.some(({ labels }) => selects({ matchLabels: selector }, labels)),
+    ({ selector }) =>
+      Object.keys(selector).length > 0 && isolated.some(({ labels }) => selects({ matchLabels: selector }, labels)),
   );
-  const bypassed = budgets.filter(({ selector }) => terms.some(({ labels }) => selects(selector, labels)));
+  const bypassed = budgets.filter(({ selector }) => isolated.some(({ labels }) => selects(selector, labels)));
   const scaling = scalers.filter(({ scales }) => scales.kind === kind && scales.name === name);
   return {
     target: { name: workloadText(workload) },
     changes: [
-      ...terms.map((pod) => ({
+      ...isolated.map((pod) => ({
         target: nameOf(pod),
         what: `replaces the labels of the pod with uid ${pod.uid} by those of the quarantine`,
       })),
@@ -42,11 +43,11 @@ export function quarantineWorkloadPlan(situation: {
     blastRadius: [
       workloadText(workload),
       policy,
-      ...terms.map(nameOf),
+      ...isolated.map(nameOf),
       ...losing.map((service) => `service/${namespace}/${service.name}`),
     ].sort(),
     notes: [
-      `${kind} ${name} ${quarantineEffect(kind)}, for each of ${terms.length}: from the same image and configuration, and not quarantined.`,
+      `${kind} ${name} ${quarantineEffect(kind)}, for each of ${isolated.length}: from the same image and configuration, and not quarantined.`,
       'What is released later is one too many for its controller, which then ends one, not always the new one.',
       ...losing.map((service) => `Service ${service.name} loses all these endpoints at once.`),
       ...bypassed.map((budget) => `PodDisruptionBudget ${budget.name} is bypassed: it does not hold up the quarantine.`),

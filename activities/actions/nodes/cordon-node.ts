@@ -1,5 +1,6 @@
 import type { ActionImplementation } from '../../../core/action/action.ts';
 import type { CordonNodeInput, CordonNodeOutput } from '../../../core/actions/nodes/cordon-node.schema.ts';
+import { cordonNode } from '../../../core/actions/nodes/cordon-node.ts';
 import type { CellKey } from '../../../core/messages/sealed.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
@@ -94,7 +95,7 @@ export function cordonNodeImplementation(options: {
 
 function fieldOn(node: string): HeldField {
   return {
-    action: 'cordonNode',
+    action: cordonNode,
     ref: { kind: 'Node', resource: 'nodes', name: node },
     path: ['spec', 'unschedulable'],
     value: () => true,

@@ -5,6 +5,7 @@ import type {
   RevokeServiceAccountInput,
   RevokeServiceAccountOutput,
 } from '../../../core/actions/secrets/revoke-service-account.schema.ts';
+import { revokeServiceAccount } from '../../../core/actions/secrets/revoke-service-account.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import { noteAnnotation, type ObjectNote, releasedBy } from '../../../core/cluster/object-note.ts';
 import { FirebreakError } from '../../../core/errors.ts';
@@ -24,7 +25,6 @@ import {
 import { otherWriter } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { type HeldField, holdField, lookAtField, noteOn, releaseField } from '../held-field.ts';
 
-const action = 'revokeServiceAccount';
 const group = 'rbac.authorization.k8s.io';
 type Implementation = ActionImplementation<RevokeServiceAccountInput, RevokeServiceAccountOutput>;
 type Account = RevokeServiceAccountInput['serviceAccount'];
@@ -134,7 +134,9 @@ export function revokeServiceAccountImplementation(options: {
 
     async undo({ input: { serviceAccount }, key, allow }, context): Promise<UndoResult> {
       const all = await allBindings(context.signal);
-      const held = all.filter(({ object }) => object.metadata.annotations?.[noteAnnotation(action)] !== undefined);
+      const held = all.filter(
+        ({ object }) => object.metadata.annotations?.[noteAnnotation(revokeServiceAccount.name)] !== undefined,
+      );
       const ours = held.filter(({ object, ref }) => {
         const note = noteOn({ object, cellKey, field: fieldOn(ref, serviceAccount) });
         // A note that was edited is looked at, so that it is said.
@@ -207,7 +209,7 @@ function isFor(binding: Pick<Binding, 'object'> | undefined, { namespace, name }
 
 function fieldOn(ref: ObjectRef, account: Account): HeldField {
   return {
-    action,
+    action: revokeServiceAccount,
     ref,
     path: ['subjects'],
     // A list that becomes empty is stored as none.

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActionImplementation } from '../../../core/action/action.ts';
 import type { NamedWorkload } from '../../../core/actions/workload.schema.ts';
 import type { ScaleToZeroInput, ScaleToZeroOutput } from '../../../core/actions/workloads/scale-to-zero.schema.ts';
+import { scaleToZero } from '../../../core/actions/workloads/scale-to-zero.ts';
 import { selects } from '../../../core/cluster/pod-record.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { CellKey } from '../../../core/messages/sealed.ts';
@@ -118,7 +119,7 @@ export function scaleToZeroImplementation(options: {
 
 function fieldOn(workload: NamedWorkload): HeldField {
   return {
-    action: 'scaleToZero',
+    action: scaleToZero,
     ref: workloadRef(workload, ['Deployment', 'StatefulSet']),
     path: ['spec', 'replicas'],
     value: () => 0,

@@ -1,6 +1,7 @@
 import type { V1CronJob } from '@kubernetes/client-node';
 import type { ActionImplementation } from '../../../core/action/action.ts';
 import type { SuspendCronJobInput, SuspendCronJobOutput } from '../../../core/actions/workloads/suspend-cron-job.schema.ts';
+import { suspendCronJob } from '../../../core/actions/workloads/suspend-cron-job.ts';
 import type { CellKey } from '../../../core/messages/sealed.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { type ObjectJson, readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
@@ -75,7 +76,7 @@ export function suspendCronJobImplementation(options: {
 
 function fieldOn(cronJob: SuspendCronJobInput['cronJob']): HeldField {
   return {
-    action: 'suspendCronJob',
+    action: suspendCronJob,
     ref: workloadRef({ kind: 'CronJob', ...cronJob }),
     path: ['spec', 'suspend'],
     value: () => true,

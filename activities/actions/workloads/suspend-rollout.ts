@@ -1,5 +1,6 @@
 import type { ActionImplementation } from '../../../core/action/action.ts';
 import type { SuspendRolloutInput, SuspendRolloutOutput } from '../../../core/actions/workloads/suspend-rollout.schema.ts';
+import { suspendRollout } from '../../../core/actions/workloads/suspend-rollout.ts';
 import type { CellKey } from '../../../core/messages/sealed.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
@@ -59,7 +60,7 @@ export function suspendRolloutImplementation(options: {
 
 function fieldOn(deployment: SuspendRolloutInput['deployment']): HeldField {
   return {
-    action: 'suspendRollout',
+    action: suspendRollout,
     ref: workloadRef({ kind: 'Deployment', ...deployment }),
     path: ['spec', 'paused'],
     value: () => true,

@@ -1,7 +1,7 @@
 import type { ActionsBlock, Button, Overflow } from '@slack/types';
 import { cardMenu, type MenuEntry, type QuestionCard, type StoredButton } from '../../../core/cards/card.ts';
+import { needsDialog } from '../../../core/cards/guarded-choice.ts';
 import { slackLimits, words } from './blocks.ts';
-import { needsDialog } from './decision-view.ts';
 
 /** In the choices' own order, always: nobody may hit "delete" where "release" was a moment ago. */
 export function rows(card: QuestionCard, buttons: readonly StoredButton[]): ActionsBlock[] {

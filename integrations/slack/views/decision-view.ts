@@ -1,6 +1,7 @@
 import type { InputBlock, KnownBlock, ModalView } from '@slack/types';
 import type { QuestionCard, StoredButton } from '../../../core/cards/card.ts';
-import { lastPart, typedEnd } from '../../../core/decide/approval.ts';
+import { isGuarded, nameToType } from '../../../core/cards/guarded-choice.ts';
+import { typedEnd } from '../../../core/decide/approval.ts';
 import {
   answersText,
   answersToSign,
@@ -21,26 +22,6 @@ type DecidedOn = Pick<QuestionCard, 'text' | 'incident' | 'votes'>;
 
 export const targetBlock = 'fb_target';
 const whyHint = 'Signed with your answer, shown on the card, and kept on the record.';
-
-/** Nobody ends something, or gives protection up, with one tap. */
-export function isGuarded({ destructive, weakens }: Pick<Choice, 'destructive' | 'weakens'>): boolean {
-  return destructive || weakens;
-}
-
-/** Whether its answer takes more than a tap: a reason, the name of what ends, or what is to be filled in. */
-export function needsDialog(choice: Pick<Choice, 'destructive' | 'weakens' | 'form'>): boolean {
-  return isGuarded(choice) || choice.form !== undefined;
-}
-
-/** What has to be typed: the end of the name of what would be ended. A card of an older version names no target. */
-export function nameToType(
-  card: { readonly incident: Pick<QuestionCard['incident'], 'title'> },
-  { destructive, target, blastRadius }: Choice,
-): string | undefined {
-  if (!destructive) return undefined;
-  const full = target ?? blastRadius.at(-1) ?? card.incident.title;
-  return lastPart(full);
-}
 
 /** https://docs.slack.dev/reference/views/modal-views: title, submit and close 24 characters. */
 export function decisionView({

@@ -1,8 +1,8 @@
 import type { ActionsBlock, Button, KnownBlock, Overflow, PlainTextOption } from '@slack/types';
 import type { MenuEntry, QuestionCard, StoredButton } from '../../../core/cards/card.ts';
 import { type GroupButton, targetNameOf } from '../../../core/cards/card-group.ts';
+import { isGuarded } from '../../../core/cards/guarded-choice.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
-import { isGuarded } from './decision-view.ts';
 import { safeUrl } from './link.ts';
 import { choiceTitle, outcomeOf, type RenderedMessage, severityIcons } from './render.ts';
 import { code, inline, linesUpTo, localTime, plain, preformatted, utc } from './text.ts';

@@ -1,10 +1,11 @@
 import type { InputBlock, KnownBlock, ModalView, PlainTextOption } from '@slack/types';
 import type { QuestionCard } from '../../../core/cards/card.ts';
 import { targetNameOf } from '../../../core/cards/card-group.ts';
+import { isGuarded, nameToType } from '../../../core/cards/guarded-choice.ts';
 import { typedEnd } from '../../../core/decide/approval.ts';
 import { problemOfReason } from '../../../core/text/reason.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
-import { isGuarded, nameToType, targetBlock } from './decision-view.ts';
+import { targetBlock } from './decision-view.ts';
 import { type FormResult, reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
 import { chunks, code, inline, linesUpTo, plain } from './text.ts';
 

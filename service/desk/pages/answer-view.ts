@@ -1,9 +1,9 @@
 import type { QuestionCard } from '../../../core/cards/card.ts';
+import { nameToType } from '../../../core/cards/guarded-choice.ts';
 import type { ShownField } from '../../../core/decide/form.ts';
 import type { QuestionState } from '../../../core/incident/incident-state.ts';
 import type { Person } from '../../../core/people/roster.ts';
 import { longestReason } from '../../../core/text/reason.ts';
-import { nameToType } from '../../../integrations/slack/views/decision-view.ts';
 import { sizeText, utc } from '../../../integrations/slack/views/text.ts';
 import { type Names, statusText } from '../../incidents/names.ts';
 import { html, list, page } from './page-html.ts';

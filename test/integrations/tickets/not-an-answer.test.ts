@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { FirebreakError } from '../../../core/errors.ts';
-import { memoryInProcess } from '../../../core/tickets/one-ticket.ts';
 import type { Ticket, TicketSystem } from '../../../core/tickets/ticket.ts';
+import { memoryInProcess } from '../../../integrations/referenced-tickets.ts';
 import { cancelledAnswers } from '../../fakes/servicenow/server.ts';
 import { request, type Stage, stages } from './systems.ts';
 

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { FirebreakError } from '../../../core/errors.ts';
-import { memoryInProcess, type TicketMemory } from '../../../core/tickets/one-ticket.ts';
+import type { TicketMemory } from '../../../core/tickets/one-ticket.ts';
 import { redactedTickets, type Ticket, type TicketSystem } from '../../../core/tickets/ticket.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
 import { createTicketMemory } from '../../../integrations/database/ticket-memory.ts';
+import { memoryInProcess } from '../../../integrations/referenced-tickets.ts';
 import type { Injection } from '../../fakes/rest/server.ts';
 import { request, type Stage, stages } from './systems.ts';
 

@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
+import { type FoundTicket, OneTicket, type RememberedTicket, type TicketMemory } from '../core/tickets/one-ticket.ts';
+import { referenceOf, type TicketRequest, type TicketSystem } from '../core/tickets/ticket.ts';
+import { OutcomeUnknown } from './json-api.ts';
+
+export type FinishReason = 'completed' | 'notPlanned' | 'duplicate';
+
+/** A system that finds a ticket again by a reference which the ticket carries: a label, a column. What it has to be able to do. */
+export interface ReferencedSystem extends Pick<TicketSystem, 'name' | 'comment'> {
+  /** All that carry it, the oldest first. The answer may lag behind. */
+  find(reference: string, signal: AbortSignal): Promise<readonly FoundTicket[]>;
+  /** @throws OutcomeUnknown where it may have been made, or not */
+  create(request: TicketRequest, reference: string, signal: AbortSignal): Promise<FoundTicket>;
+  /** Reads it back by its id. @throws FB_ERR_REFUSED where the reference was not kept. */
+  confirm(id: string, reference: string, signal: AbortSignal): Promise<FoundTicket>;
+  /** Closes it, unless it is closed. */
+  finish(id: string, how: FinishReason, notes: string, signal: AbortSignal): Promise<void>;
+}
+
+export interface ReferenceOptions {
+  readonly memory: TicketMemory | undefined;
+  /** How long a create without an answer is only looked for. */
+  readonly settleMs: number;
+  /** Milliseconds before each further look: before a create where the search lags, and after one without an answer. */
+  readonly looks: { readonly beforeCreate: readonly number[]; readonly afterSilence: readonly number[] };
+}
+
+/** One ticket a key, whatever fails in between: what the systems that work by reference have in common. */
+export function referencedTickets(
+  system: ReferencedSystem,
+  { memory = memoryInProcess(), ...rest }: ReferenceOptions,
+): TicketSystem {
+  const wait = (ms: number, signal: AbortSignal) => sleep(ms, undefined, { signal }).catch(() => undefined);
+  const once = new OneTicket({ system: system.name, memory, wait, ...rest });
+  const sweeping = (reference: string, signal: AbortSignal) => ({
+    find: () => system.find(reference, signal),
+    closeDouble: (double: FoundTicket, first: FoundTicket) =>
+      system.finish(double.id, 'duplicate', `A duplicate of ${first.id}.`, signal),
+  });
+  return {
+    name: system.name,
+    open: (request, signal) => {
+      const reference = referenceOf(request.key);
+      const create = () =>
+        system.create(request, reference, signal).catch((error: unknown) => {
+          if (error instanceof OutcomeUnknown) return undefined;
+          throw error;
+        });
+      const confirm = (id: string) => system.confirm(id, reference, signal);
+      return once.open(request.key, { ...sweeping(reference, signal), create, confirm }, signal);
+    },
+    comment: (comment, signal) => system.comment(comment, signal),
+    close: async ({ id, reason, text, openedUnder }, signal) => {
+      if (openedUnder !== undefined) await once.sweep(sweeping(referenceOf(openedUnder), signal));
+      await system.finish(id, reason === 'completed' ? 'completed' : 'notPlanned', text ?? reason, signal);
+    },
+  };
+}
+
+/** Of the last `limit` keys, for as long as the process lives. */
+export function memoryInProcess(limit = 1_000): TicketMemory {
+  const known = new LRUCache<string, RememberedTicket>({ max: limit });
+  return {
+    recall: async (system, key) => known.get(`${system} ${key}`),
+    remember: async (system, key, what) => void known.set(`${system} ${key}`, what),
+  };
+}
