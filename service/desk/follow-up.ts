@@ -15,6 +15,7 @@ import { createServiceNowTickets } from '../../integrations/servicenow/tickets.t
 import { webhookInbound } from '../../integrations/webhook/inbound.ts';
 import { createWebhookPager } from '../../integrations/webhook/pager.ts';
 import { createWebhookTickets } from '../../integrations/webhook/tickets.ts';
+import type { OfEachSystem } from '../config/complete/complete-tickets.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
 import type { AnswerLink } from './pages/answer-pages.ts';
@@ -30,12 +31,14 @@ export function createTickets({ config, secrets, database }: Parts): TicketSyste
   const { github, jira, servicenow, webhook } = config.tickets;
   const { tickets = {} } = secrets;
   const memory = createTicketMemory(database);
-  if (github && tickets.github) return redactedTickets(createGithubTickets({ ...github, ...tickets.github }));
-  if (jira && tickets.jira) return redactedTickets(createJiraTickets({ ...jira, ...tickets.jira, memory }));
-  if (servicenow && tickets.servicenow)
-    return redactedTickets(createServiceNowTickets({ ...servicenow, ...tickets.servicenow, memory }));
-  if (webhook && tickets.webhook) return redactedTickets(createWebhookTickets({ ...webhook, ...tickets.webhook }));
-  return undefined;
+  const systems: OfEachSystem<TicketSystem | undefined> = {
+    github: github && tickets.github && createGithubTickets({ ...github, ...tickets.github }),
+    jira: jira && tickets.jira && createJiraTickets({ ...jira, ...tickets.jira, memory }),
+    servicenow: servicenow && tickets.servicenow && createServiceNowTickets({ ...servicenow, ...tickets.servicenow, memory }),
+    webhook: webhook && tickets.webhook && createWebhookTickets({ ...webhook, ...tickets.webhook }),
+  };
+  const configured = Object.values(systems).find((system) => system !== undefined);
+  return configured && redactedTickets(configured);
 }
 
 /** The configured pager; nothing leaves unredacted. */
@@ -53,13 +56,14 @@ export function createInboundSystems({ config, secrets }: Omit<Parts, 'database'
   const { github, jira, servicenow, webhook } = config.tickets;
   const ofTickets = secrets.tickets?.inbound;
   const ofPages = secrets.paging?.inbound;
-  return [
-    ...(github && ofTickets ? [githubInbound({ secrets: ofTickets, repository: github.repository })] : []),
-    ...(jira && ofTickets ? [jiraInbound({ secrets: ofTickets, project: jira.project })] : []),
-    ...(servicenow && ofTickets ? [serviceNowInbound({ secrets: ofTickets, user: servicenow.user })] : []),
-    ...(webhook && ofTickets ? [webhookInbound({ secrets: ofTickets })] : []),
-    ...(config.paging.pagerduty && ofPages ? [pagerDutyInbound({ secrets: ofPages })] : []),
-  ];
+  const systems: OfEachSystem<InboundSystem | undefined> | undefined = ofTickets && {
+    github: github && githubInbound({ secrets: ofTickets, repository: github.repository }),
+    jira: jira && jiraInbound({ secrets: ofTickets, project: jira.project }),
+    servicenow: servicenow && serviceNowInbound({ secrets: ofTickets, user: servicenow.user }),
+    webhook: webhook && webhookInbound({ secrets: ofTickets }),
+  };
+  const pager = config.paging.pagerduty && ofPages && pagerDutyInbound({ secrets: ofPages });
+  return [...Object.values(systems ?? {}), pager].filter((system) => system !== undefined);
 }
 
 /** The same system; whose ticket it is, is known from then on. */

@@ -8,17 +8,22 @@ function inboundOf({ inbound }: Inbound, at: Absolute): { readonly inbound?: { r
   return inbound ? { inbound: { secrets: inbound.secrets.map(at) } } : {};
 }
 
+/** A value for each system that the section knows: the compiler names the one that was forgotten. */
+export type OfEachSystem<Value> = { readonly [System in keyof Required<FileConfig['tickets']>]: Value };
+type Sections = { readonly [System in keyof FileConfig['tickets']]-?: FileConfig['tickets'][System] | undefined };
+
 /** The same section with the places of its secrets made absolute. */
 export function completeTickets(
   { github, jira, servicenow, webhook }: FileConfig['tickets'],
   at: Absolute,
 ): FileConfig['tickets'] {
-  return {
-    ...(github && { github: { ...github, token: at(github.token), ...inboundOf(github, at) } }),
-    ...(jira && { jira: { ...jira, token: at(jira.token), ...inboundOf(jira, at) } }),
-    ...(servicenow && { servicenow: { ...servicenow, password: at(servicenow.password), ...inboundOf(servicenow, at) } }),
-    ...(webhook && { webhook: { ...webhook, secret: at(webhook.secret), ...inboundOf(webhook, at) } }),
+  const sections: Sections = {
+    github: github && { ...github, token: at(github.token), ...inboundOf(github, at) },
+    jira: jira && { ...jira, token: at(jira.token), ...inboundOf(jira, at) },
+    servicenow: servicenow && { ...servicenow, password: at(servicenow.password), ...inboundOf(servicenow, at) },
+    webhook: webhook && { ...webhook, secret: at(webhook.secret), ...inboundOf(webhook, at) },
   };
+  return Object.fromEntries(Object.entries(sections).filter(([, section]) => section !== undefined));
 }
 
 /** The same section with the places of its secrets made absolute. */

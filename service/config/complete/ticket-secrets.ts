@@ -1,14 +1,18 @@
 import type { Config } from '../complete.ts';
 import type { SecretRef } from '../fields.ts';
+import type { OfEachSystem } from './complete-tickets.ts';
 
 /** Secrets of the configured ticket system. Of the desk only. */
-export interface TicketSecrets {
+export interface TicketSecrets extends OfSystems {
+  /** Of what the system sends to us. */
+  readonly inbound?: readonly string[];
+}
+
+interface OfSystems extends Partial<OfEachSystem<object>> {
   readonly github?: { readonly token: string };
   readonly jira?: { readonly token: string };
   readonly servicenow?: { readonly password: string };
   readonly webhook?: { readonly secret: string };
-  /** Of what the system sends to us. */
-  readonly inbound?: readonly string[];
 }
 
 /** Secrets of the configured pager. Of the desk only. */
@@ -34,17 +38,17 @@ function inboundSecrets(
   return { inbound: section.inbound.secrets.map((ref, index) => read(`${path}.inbound.secrets[${index}]`, ref)) };
 }
 
-export function ticketSecrets({ github, jira, servicenow, webhook }: Config['tickets'], read: Read): TicketSecrets {
-  return {
-    ...(github && { github: { token: read('tickets.github.token', github.token) } }),
-    ...(jira && { jira: { token: read('tickets.jira.token', jira.token) } }),
-    ...(servicenow && { servicenow: { password: read('tickets.servicenow.password', servicenow.password) } }),
-    ...(webhook && { webhook: { secret: read('tickets.webhook.secret', webhook.secret) } }),
-    ...inboundSecrets('tickets.github', github, read),
-    ...inboundSecrets('tickets.jira', jira, read),
-    ...inboundSecrets('tickets.servicenow', servicenow, read),
-    ...inboundSecrets('tickets.webhook', webhook, read),
+export function ticketSecrets(tickets: Config['tickets'], read: Read): TicketSecrets {
+  const { github, jira, servicenow, webhook } = tickets;
+  const systems: OfEachSystem<OfSystems | undefined> = {
+    github: github && { github: { token: read('tickets.github.token', github.token) } },
+    jira: jira && { jira: { token: read('tickets.jira.token', jira.token) } },
+    servicenow: servicenow && { servicenow: { password: read('tickets.servicenow.password', servicenow.password) } },
+    webhook: webhook && { webhook: { secret: read('tickets.webhook.secret', webhook.secret) } },
   };
+  const sections = Object.entries<Parameters<typeof inboundSecrets>[1]>(tickets);
+  const inbound = sections.map(([system, section]) => inboundSecrets(`tickets.${system}`, section, read));
+  return Object.assign({}, ...Object.values(systems), ...inbound);
 }
 
 export function pagingSecrets({ pagerduty, webhook }: Config['paging'], read: Read): PagingSecrets {
