@@ -1,8 +1,7 @@
 /** Holds the borders between the rooms: reads every import of the production code and says which are not allowed. */
 import { readFileSync } from 'node:fs';
-import { basename, dirname, join, posix, relative } from 'node:path';
-import { root } from '../setup/setup.mjs';
-import { programFiles, readSource } from './imports.mjs';
+import { basename, dirname, join, posix } from 'node:path';
+import { readTree } from './imports.mjs';
 
 /**
  * What each room may import besides itself: other rooms, and packages by name (`node:` stands for all of Node's own).
@@ -70,18 +69,18 @@ const serviceRooms = {
 };
 
 /** All imports that cross a border, as `{ file, specifier, reason }`, files relative to `folder`. */
-export function borderFaults(folder) {
-  return Object.keys(rooms).flatMap((room) => [
-    ...programFiles(folder, room).flatMap((file) => standInFault(folder, room, file)),
-    ...typeScriptFiles(folder, room).flatMap((file) =>
-      readSource(readFileSync(join(folder, file), 'utf8')).imports.flatMap(({ specifier, typeOnly }) => {
-        const reason = specifier.startsWith('.')
-          ? relativeFault(room, file, specifier)
-          : packageFault({ room, file, specifier, typeOnly });
-        return reason ? [{ file, specifier, reason }] : [];
-      }),
-    ),
-  ]);
+export function borderFaults(folder, tree = readTree(folder)) {
+  return [...tree].flatMap(([file, { imports }]) => {
+    const [room] = file.split('/');
+    const crossing = imports.flatMap(({ specifier, typeOnly }) => {
+      const reason = specifier.startsWith('.')
+        ? relativeFault(room, file, specifier)
+        : packageFault({ room, file, specifier, typeOnly });
+      return reason ? [{ file, specifier, reason }] : [];
+    });
+    // Plain JavaScript starts programs by their path, and imports what it likes.
+    return [...standInFault(folder, room, file), ...(/\.[mc]?tsx?$/.test(file) ? crossing : [])];
+  });
 }
 
 /** Also by a path that is put together at run time: a word of its own in quotes, or a part of a path. */
@@ -89,11 +88,6 @@ function standInFault(folder, room, file) {
   if (file === knowsStandIns || checks.test(file) || !/(['"`/\\])fakes(['"`/\\])/.test(readFileSync(join(folder, file), 'utf8')))
     return [];
   return [{ file, specifier: 'fakes', reason: `${room} may not name the stand-ins’ folder` }];
-}
-
-/** Declarations beside JavaScript import nothing, and are no programs that could be parsed as one. */
-function typeScriptFiles(folder, room) {
-  return programFiles(folder, room).filter((file) => /\.[mc]?tsx?$/.test(file));
 }
 
 function relativeFault(room, file, specifier) {
@@ -124,10 +118,4 @@ function packageFault({ room, file, specifier, typeOnly }) {
     return /\.(schema|params)\.ts$/.test(basename(file)) ? undefined : `only *.schema.ts and *.params.ts may import ${specifier}`;
   }
   return `${room} may not import ${specifier}`;
-}
-
-if (process.argv[1] === import.meta.filename) {
-  const faults = borderFaults(process.argv[2] ?? root);
-  for (const { file, specifier, reason } of faults) process.stdout.write(`${relative('.', file)}: '${specifier}': ${reason}\n`);
-  process.exitCode = faults.length === 0 ? 0 : 1;
 }

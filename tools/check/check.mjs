@@ -17,8 +17,7 @@ const steps = [
       '.',
     ],
   },
-  { name: 'borders between rooms', args: [join(root, 'tools', 'check', 'borders.mjs')] },
-  { name: 'order of the house', args: [join(root, 'tools', 'check', 'house.mjs')] },
+  { name: 'borders between rooms, order of the house', args: [join(root, 'tools', 'check', 'house.mjs')] },
   { name: 'packages by integrity, images by digest', args: [join(root, 'tools', 'check', 'pinned.mjs')] },
   {
     name: 'generated lists of actions',

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { root } from '../setup/setup.mjs';
+import { borderFaults } from './borders.mjs';
 import { programFiles, readTree, topRooms } from './imports.mjs';
 
 const mostFiles = 20;
@@ -36,8 +37,7 @@ const ownWords = {
 };
 
 /** What is out of order below `folder`, one sentence each. */
-export function houseFaults(folder) {
-  const files = readTree(folder);
+export function houseFaults(folder, files = readTree(folder)) {
   return [...circleFaults(files), ...fragmentFaults(files), ...nameFaults(files), ...wordFaults(folder), ...folderFaults(folder)];
 }
 
@@ -120,7 +120,11 @@ function folderFaults(folder) {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const faults = houseFaults(process.argv[2] ?? root);
+  const folder = process.argv[2] ?? root;
+  // Read once for both: parsing every file is most of what they cost.
+  const tree = readTree(folder);
+  const crossings = borderFaults(folder, tree).map(({ file, specifier, reason }) => `${file}: '${specifier}': ${reason}`);
+  const faults = [...crossings, ...houseFaults(folder, tree)];
   for (const fault of faults) process.stdout.write(`${fault}\n`);
   process.exitCode = faults.length === 0 ? 0 : 1;
 }
