@@ -14,7 +14,7 @@ import { type PodJson, podRecord } from '../../../integrations/kubernetes/watch/
 import { budgetsIn, scalersIn } from '../../../integrations/kubernetes/workloads/disruption.ts';
 import { otherWriter, topOwnerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { type WorkloadJson, workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
-import { type HeldField, holdField, noteOn, plannedChange, releaseField, requireHeld } from '../held-field.ts';
+import { type HeldField, heldFieldSteps, holdField, plannedChange, requireHeld } from '../held-field.ts';
 
 type Implementation = ActionImplementation<ScaleToZeroInput, ScaleToZeroOutput>;
 
@@ -53,10 +53,12 @@ export function scaleToZeroImplementation(options: {
   };
 
   return {
+    ...heldFieldSteps({ api, cellKey }, fieldOn),
+
     async plan(input, { incident, signal }) {
       const { workload, suspect } = input;
       const { namespace } = workload;
-      const field = fieldOn(workload);
+      const field = fieldOn({ workload });
       const [object, scalers, budgets] = await Promise.all([
         read(field, signal),
         scalersIn({ api, namespace, signal }),
@@ -86,17 +88,12 @@ export function scaleToZeroImplementation(options: {
     },
 
     async apply({ workload }, context) {
-      const { change } = await holdField({ api, cellKey, field: fieldOn(workload), context });
+      const { change } = await holdField({ api, cellKey, field: fieldOn({ workload }), context });
       return { workload, replicasBefore: typeof change.before === 'number' ? change.before : 1 };
     },
 
-    async started({ workload }, { key, signal }) {
-      const field = fieldOn(workload);
-      return noteOn({ object: await read(field, signal), cellKey, field })?.step === key;
-    },
-
     async verify({ workload }, { incident, signal }) {
-      const field = fieldOn(workload);
+      const field = fieldOn({ workload });
       const end = Date.now() + endsWithinMs;
       for (;;) {
         const object = await read(field, signal);
@@ -111,13 +108,10 @@ export function scaleToZeroImplementation(options: {
         await sleep(pollMs, undefined, { signal });
       }
     },
-
-    undo: ({ input: { workload }, key, allow }, context) =>
-      releaseField({ api, cellKey, field: fieldOn(workload), key, context, allow }),
   };
 }
 
-function fieldOn(workload: NamedWorkload): HeldField {
+function fieldOn({ workload }: { readonly workload: NamedWorkload }): HeldField {
   return {
     action: scaleToZero,
     ref: workloadRef(workload, ['Deployment', 'StatefulSet']),

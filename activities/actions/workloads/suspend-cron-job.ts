@@ -8,7 +8,7 @@ import { type ObjectJson, readKnownObject, targetOf } from '../../../integration
 import type { Jsonify } from '../../../integrations/kubernetes/watch/projection.ts';
 import { otherWriter } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
-import { type HeldField, holdField, noteOn, plannedChange, releaseField, requireHeld } from '../held-field.ts';
+import { type HeldField, heldFieldSteps, holdField, plannedChange, requireHeld } from '../held-field.ts';
 
 type Implementation = ActionImplementation<SuspendCronJobInput, SuspendCronJobOutput>;
 type CronJobJson = ObjectJson & Partial<Pick<Jsonify<V1CronJob>, 'spec' | 'status'>>;
@@ -23,8 +23,10 @@ export function suspendCronJobImplementation(options: {
     readKnownObject({ api, ref: field.ref, signal });
 
   return {
+    ...heldFieldSteps({ api, cellKey }, fieldOn),
+
     async plan({ cronJob }, { incident, signal }) {
-      const field = fieldOn(cronJob);
+      const field = fieldOn({ cronJob });
       const object = await read(field, signal);
       const { before } = plannedChange({ object, cellKey, field, incident });
       const target = targetOf(field.ref);
@@ -46,17 +48,12 @@ export function suspendCronJobImplementation(options: {
     },
 
     async apply({ cronJob }, context) {
-      const { change } = await holdField({ api, cellKey, field: fieldOn(cronJob), context });
+      const { change } = await holdField({ api, cellKey, field: fieldOn({ cronJob }), context });
       return { cronJob, wasSuspended: change.before === true };
     },
 
-    async started({ cronJob }, { key, signal }) {
-      const field = fieldOn(cronJob);
-      return noteOn({ object: await read(field, signal), cellKey, field })?.step === key;
-    },
-
     async verify({ cronJob }, { incident, signal }) {
-      const field = fieldOn(cronJob);
+      const field = fieldOn({ cronJob });
       const object = await read(field, signal);
       requireHeld({ object, cellKey, field, incident });
       const running = (object.status?.active ?? []).map(({ name }) => name ?? '').sort();
@@ -68,13 +65,10 @@ export function suspendCronJobImplementation(options: {
             : 'it starts no more Jobs, and none runs',
       };
     },
-
-    undo: ({ input: { cronJob }, key, allow }, context) =>
-      releaseField({ api, cellKey, field: fieldOn(cronJob), key, context, allow }),
   };
 }
 
-function fieldOn(cronJob: SuspendCronJobInput['cronJob']): HeldField {
+function fieldOn({ cronJob }: { readonly cronJob: SuspendCronJobInput['cronJob'] }): HeldField {
   return {
     action: suspendCronJob,
     ref: workloadRef({ kind: 'CronJob', ...cronJob }),

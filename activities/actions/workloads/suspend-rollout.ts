@@ -6,7 +6,7 @@ import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
 import { otherWriter } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
-import { type HeldField, holdField, noteOn, plannedChange, releaseField, requireHeld } from '../held-field.ts';
+import { type HeldField, heldFieldSteps, holdField, plannedChange, requireHeld } from '../held-field.ts';
 
 type Implementation = ActionImplementation<SuspendRolloutInput, SuspendRolloutOutput>;
 
@@ -18,8 +18,10 @@ export function suspendRolloutImplementation(options: {
   const { api, cellKey } = options;
 
   return {
+    ...heldFieldSteps({ api, cellKey }, fieldOn),
+
     async plan({ deployment }, { incident, signal }) {
-      const field = fieldOn(deployment);
+      const field = fieldOn({ deployment });
       const object = await readKnownObject({ api, ref: field.ref, signal });
       const { before } = plannedChange({ object, cellKey, field, incident });
       const target = targetOf(field.ref);
@@ -38,27 +40,19 @@ export function suspendRolloutImplementation(options: {
     },
 
     async apply({ deployment }, context) {
-      const { change } = await holdField({ api, cellKey, field: fieldOn(deployment), context });
+      const { change } = await holdField({ api, cellKey, field: fieldOn({ deployment }), context });
       return { deployment, wasPaused: change.before === true };
     },
 
-    async started({ deployment }, { key, signal }) {
-      const field = fieldOn(deployment);
-      return noteOn({ object: await readKnownObject({ api, ref: field.ref, signal }), cellKey, field })?.step === key;
-    },
-
     async verify({ deployment }, { incident, signal }) {
-      const field = fieldOn(deployment);
+      const field = fieldOn({ deployment });
       requireHeld({ object: await readKnownObject({ api, ref: field.ref, signal }), cellKey, field, incident });
       return { state: 'applied', detail: 'it is paused; its pods run on' };
     },
-
-    undo: ({ input: { deployment }, key, allow }, context) =>
-      releaseField({ api, cellKey, field: fieldOn(deployment), key, context, allow }),
   };
 }
 
-function fieldOn(deployment: SuspendRolloutInput['deployment']): HeldField {
+function fieldOn({ deployment }: { readonly deployment: SuspendRolloutInput['deployment'] }): HeldField {
   return {
     action: suspendRollout,
     ref: workloadRef({ kind: 'Deployment', ...deployment }),
