@@ -120,19 +120,15 @@ export function architecturePage(): string {
     '# How the house is laid out',
     'Folders are rooms by subject; each may use only what its purpose allows, and `npm run check` holds that (`tools/check`). To find something, begin with one of the two ways below.',
     '## The rooms',
-    ['| room | what it is for | files | lines |', '|---|---|---|---|', ...roomRows(tree)].join('\n'),
+    [
+      '| room | what it is for |',
+      '|---|---|',
+      ...Object.entries(purposes).map(([room, purpose]) => `| \`${room}\` | ${purpose} |`),
+    ].join('\n'),
     'Who uses whom, by the real imports; what everybody uses (`core`, `service/process`, `service/config`) has no arrows to it.',
     ['```mermaid', ...picture(tree), '```'].join('\n'),
     ...[alertWay, clickWay].flatMap(wayText),
   ].join('\n\n');
-}
-
-function roomRows(tree: ReadonlyMap<string, SourceFile>): readonly string[] {
-  return Object.entries(purposes).map(([room, purpose]) => {
-    const files = [...tree].filter(([file]) => roomOf(file) === room);
-    const lines = Math.round(files.reduce((sum, [, entry]) => sum + entry.lines, 0) / 1_000);
-    return `| \`${room}\` | ${purpose} | ${files.length} | ${lines === 0 ? '< 1' : lines} k |`;
-  });
 }
 
 const usedByAll = new Set(['core', 'service/process', 'service/config']);
