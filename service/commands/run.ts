@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
-import { playbooksOf } from '../config/packs.ts';
+import { enabledPlaybooks, playbooksOf } from '../config/packs.ts';
 import { quorumProblems } from '../config/playbook-problems.ts';
 import { type Role, roles } from '../config/secrets.ts';
+import { unknownRules, unknownRuleText } from '../config/unknown-rules.ts';
 import { createLog } from '../process/log.ts';
 import { installLastNet } from '../process/unhandled-rejections.ts';
 import { startFirebreak } from '../run.ts';
@@ -31,6 +32,9 @@ export function registerRunCommand(program: Command): void {
     // Told, and no reason not to start: what contains needs nobody's answer.
     for (const { problem, remedy } of quorumProblems(config, playbooksOf(config)))
       log.error({ problem, remedy }, 'some questions can never be answered');
+    const named = Object.values(config.sensors).flatMap(({ severities }) => Object.keys(severities));
+    for (const unknown of unknownRules(enabledPlaybooks(config), named))
+      log.warn({ playbook: unknown.playbook, problem: unknownRuleText(unknown) }, 'a playbook asks for a rule that nobody has');
     const stopping = new Promise<'signal'>((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('signal'));
     });
