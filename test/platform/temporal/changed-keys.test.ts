@@ -124,7 +124,7 @@ async function begin(client: Client, name: string): Promise<string> {
   const id = incidentIdOf(own);
   const settings = {
     queues,
-    playbooks: ['contain-dropped-binary'],
+    playbooks: ['firebreak/contain-dropped-binary'],
     levels: [{ group: 'oncall', withinMs: 900_000 }],
     evidenceDeadlineMs: 60_000,
     lingerMs: 600_000,
