@@ -16,12 +16,12 @@ export interface LeaseTerms {
  * critical silence never frees, whatever a playbook says.
  */
 export function boundedTerms(
-  { durationMs, onExpiry }: LeaseTerms,
+  { durationMs, onExpiry, ...rest }: LeaseTerms,
   { severity, longestMs }: { readonly severity: Severity; readonly longestMs: number },
 ): LeaseTerms {
   const asked = Number.isFinite(durationMs) && durationMs > 0 ? durationMs : defaultLeaseMs;
   const mayRelease = onExpiry === 'release' && severity !== 'critical' && severity !== 'unknown';
-  return { durationMs: Math.min(asked, longestMs), onExpiry: mayRelease ? 'release' : 'renew' };
+  return { ...rest, durationMs: Math.min(asked, longestMs), onExpiry: mayRelease ? 'release' : 'renew' };
 }
 
 /**

@@ -69,9 +69,10 @@ describe('order', () => {
 
   test('what is taken is taken for as long as the configuration lets it, and on critical silence never frees it, whatever the call says', async () => {
     setUp({ rules: { ...rules, longestLeaseHours: 2 } });
-    const lease = { durationMs: 30 * 86_400_000, onExpiry: 'release' } as const;
+    const lease = { durationMs: 30 * 86_400_000, onExpiry: 'release', saga: true } as const;
     await chokepoint.apply(callOf('quarantine', { lease, severity: 'critical' }), context);
-    expect(world.taken).toMatchObject([{ severity: 'critical', lease: { durationMs: 2 * 3_600_000, onExpiry: 'renew' } }]);
+    const taken = { durationMs: 2 * 3_600_000, onExpiry: 'renew', saga: true };
+    expect(world.taken).toMatchObject([{ severity: 'critical', lease: taken }]);
   });
 
   test('an approval that is not valid is found before guardrails and evidence are asked', async () => {
