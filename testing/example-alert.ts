@@ -1,7 +1,7 @@
 import type { Alert, ContainerRef, ProcessRef } from '../core/alert/alert.ts';
 import { mayCarryRule, ownSensor } from '../core/alert/own-alerts.ts';
 import { answering } from '../core/playbook/answering.ts';
-import type { Match, OneOrMore, TextPattern } from '../core/playbook/match.ts';
+import type { Match, OneOrMore, Regex, TextPattern } from '../core/playbook/match.ts';
 import type { AnyPlaybook } from '../core/playbook/playbook.ts';
 
 /** The simulated cluster's only workload. */
@@ -9,16 +9,18 @@ const pod = { namespace: 'shop', name: 'cart-1', uid: '1f0f6b0e-6c6f-4c39-9a5a-3
 
 /**
  * An alert that a playbook answers, made up from its envelope: critical where the envelope lets it be. Undefined where none could be made up, as
- * where it asks for a regular expression.
+ * where it asks for a regular expression that is no list of words.
  */
 export function exampleAlert(playbook: AnyPlaybook, over: Partial<Alert> = {}): Alert | undefined {
   const { match } = playbook.on;
+  const isOfNode = match !== 'unanswered' && listOf(match.place).includes('node');
+  const { pod: _, workload: __, container: ___, ...bare } = base;
   const made = match === 'unanswered' ? { rule: 'A rule that no playbook answers' } : fieldsOf(match);
   const severities = [...('severity' in made ? [made.severity] : []), 'critical', playbook.on.minSeverity] as const;
   const sensors = ['falco', ownSensor];
   const candidates = severities.flatMap((severity) =>
     sensors.map((sensor): Alert => {
-      const alert = { ...base, sensor, ...made, severity: severity ?? 'critical', ...over };
+      const alert = { ...(isOfNode ? bare : base), sensor, ...made, severity: severity ?? 'critical', ...over };
       return { ...alert, title: over.title ?? `${alert.rule} in ${pod.namespace}/${pod.name}` };
     }),
   );
@@ -90,9 +92,15 @@ function textsOf(fields: object = {}): Readonly<Record<string, string | undefine
 function textOf(wanted: OneOrMore<TextPattern> | undefined): string | undefined {
   const texts = listOf(wanted).flatMap((pattern) => {
     if (typeof pattern === 'string') return [pattern];
-    return 'glob' in pattern ? [pattern.glob.replaceAll('*', 'x').replaceAll('?', 'x')] : [];
+    return 'glob' in pattern ? [pattern.glob.replaceAll('*', 'x').replaceAll('?', 'x')] : wordIn(pattern);
   });
   return texts[0];
+}
+
+/** A regular expression that is a list of words is met by the first of them. */
+function wordIn({ regex }: Regex): readonly string[] {
+  const [word = ''] = regex.replaceAll(/\\b|[\^$]/g, '').split('|');
+  return /^[\w -]+$/.test(word) ? [word] : [];
 }
 
 function listOf<T>(wanted: OneOrMore<T> | undefined): readonly T[] {

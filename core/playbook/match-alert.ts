@@ -216,10 +216,10 @@ function tacticTest(tactics: MatchFields['tactic']): readonly Test[] {
   ];
 }
 
-/** What happened in a container whose pod nobody knows did not happen on its node. */
-function placeOfAlert({ pod, workload, container, node }: MatchedAlert): AlertPlace | undefined {
+/** What happened in a container whose pod nobody knows did not happen on its node; and of a part of an alert, such as its rule, it is not known. */
+function placeOfAlert({ cluster, pod, workload, container, node }: MatchedAlert): AlertPlace | undefined {
   if (pod) return 'pod';
-  if (container) return undefined;
+  if (container || cluster === undefined) return undefined;
   if (workload) return 'workload';
   return node === undefined ? 'cluster' : 'node';
 }

@@ -60,7 +60,7 @@ registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, conte
 const { simulate } = await import(${room('authoring/testing.ts')});
 const { askAboutShell } = await import(${room('playbooks/index.ts')});
 const { end } = await simulate(askAboutShell, { alert: ${alert} });
-console.log(JSON.stringify({ end, heavy: loaded.filter((url) => /@temporalio|kubernetes|aws-sdk|lmdb|slack/.test(url)) }));
+console.log(JSON.stringify({ end, heavy: loaded.filter((url) => /@temporalio|@kubernetes|integrations|aws-sdk|lmdb|slack/.test(url)) }));
 `,
   );
   expect(JSON.parse(out)).toEqual({ end: 'done', heavy: [] });

@@ -127,6 +127,14 @@ describe('what is not known', () => {
     expect(matchAlert({ not: { all: [unknown, { rule: 'x' }] } }, bare)).toBe(true);
   });
 
+  test('of what an alert is about, as long as only a part of it is known', () => {
+    const { pod: _, workload: __, container: ___, ...onNode } = alert;
+    expect(matchAlert({ place: 'pod' }, alert)).toBe(true);
+    expect(matchAlert({ place: 'node' }, { ...onNode, node: 'n1' })).toBe(true);
+    expect(matchAlert({ place: 'node' }, { ...onNode, node: 'n1', container: { id: '3f2a' } })).toBeUndefined();
+    expect(matchAlert({ place: 'node' }, { rule: alert.rule })).toBeUndefined();
+  });
+
   test('that there are no tags is known', () => {
     expect(matchAlert({ tag: 'x' }, bare)).toBe(false);
     expect(matchAlert({ rule: 'r', not: { tag: 'x', technique: 'T1059' } }, bare)).toBe(true);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { type KnownRule, ruleSets } from '../../../core/rules/known-rules.ts';
 import { playbooks } from '../../../playbooks/index.ts';
-import { coverageOf, navigatorLayer } from '../../../service/coverage/coverage.ts';
+import { coverageOf, navigatorLayer, percentCovered } from '../../../service/coverage/coverage.ts';
 import { alertOfRule } from '../../../service/coverage/payloads.ts';
 import { ruleSetInFolder } from '../../../service/coverage/rule-files.ts';
 
@@ -72,6 +72,23 @@ describe('coverage', () => {
 
   test('of one that only what takes the rest takes is not counted', () =>
     expect(coveredOf(falco({ severity: 'CRITICAL' }))).toMatchObject({ covered: 'rest', answers: [{ playbooks: [] }] }));
+
+  test('of the public rule sets is as wide as is said', () => {
+    const shares = new Map<string, number>();
+    for (const { set, rules } of coverageOf(playbooks, ruleSets)) {
+      shares.set(set.id, percentCovered(rules));
+      for (const [part, of = []] of Object.entries(Object.groupBy(rules, ({ rule }) => rule.part)))
+        shares.set(`${set.id}/${part}`, percentCovered(of));
+    }
+    expect([shares.get('falco/stable'), shares.get('falco/incubating')]).toEqual([100, 100]);
+    for (const [name, least] of [
+      ['falco/sandbox', 90],
+      ['tracee', 90],
+      ['tetragon', 80],
+      ['kubearmor', 80],
+    ] as const)
+      expect({ name, isEnough: (shares.get(name) ?? 0) >= least }).toEqual({ name, isEnough: true });
+  });
 
   test('as a layer has the version of ATT&CK, and each technique once with its share', () => {
     const layer = navigatorLayer(coverageOf(playbooks, ruleSets));
