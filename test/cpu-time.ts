@@ -1,8 +1,5 @@
-/**
- * Milliseconds of processor time that this thread has used since: not by the clock on the wall, since the machine may have other things to do,
- * and not of the threads that compile and collect beside it.
- */
+/** Milliseconds of processor time that this process has used since: not by the clock on the wall, the machine may have other things to do. */
 export function cpuMsSince(started: NodeJS.CpuUsage): number {
-  const { user, system } = process.threadCpuUsage(started);
+  const { user, system } = process.cpuUsage(started);
   return (user + system) / 1_000;
 }
