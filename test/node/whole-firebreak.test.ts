@@ -34,7 +34,7 @@ const statusPorts = await freePorts({ names: pools });
 /** Looks with every tool that works inside of a container, as a playbook of a user may. */
 const usesBefore =
   'uses: { quarantinePod: quarantinePod, snapshotPodState: snapshotPodState, rotateSecret: rotateSecret, deletePod: deletePod, openTicket: openTicket }';
-const lookBefore = 'await kept;\n    const answer = await ask({\n        question: `Is the new binary';
+const lookBefore = 'await kept;\n    await releaseOrRemove(context, `Is the new binary';
 const looks = {
   captureProcesses: '{ pod: alert.pod }',
   snapshotFilesystem: '{ pod: alert.pod }',
