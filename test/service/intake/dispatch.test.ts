@@ -193,6 +193,8 @@ describe('the dispatcher', () => {
     const first = await openDoor(slow, { directory });
     const alerts = Array.from({ length: 20 }, (_, n) => falcoEvent({}, { 'k8s.pod.name': `app${n}-6d4cf56db6-xbcdf` }));
     expect((await first.post(JSON.stringify(alerts))).status).toBe(200);
+    // On a machine that is busy with other things starts wait while senders do.
+    await until(() => slow.calls > 0);
     await first.intake.stop(20);
     await until(() => slow.starts.length > 0 && slow.starts.length === slow.calls);
     const gateway = new FakeIncidentGateway();
