@@ -17,6 +17,7 @@ const benchmarks = [
   'spool-reopen',
   'alerts-parse',
   'matcher',
+  'backtest',
 ] as const;
 
 const wanted = process.argv.slice(2);

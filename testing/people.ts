@@ -1,6 +1,7 @@
 import type { Plan } from '../core/action/plan.ts';
 import type { Severity } from '../core/alert/severity.ts';
 import type { Level, Question, SignedVote } from '../core/decide/approval.ts';
+import { type Form, type FormAnswers, type FormField, type FormValue, namable } from '../core/decide/form.ts';
 import type { VoteKeys } from '../core/decide/vote-check.ts';
 import type { QuestionState } from '../core/incident/incident-state.ts';
 import type { Roster } from '../core/people/roster.ts';
@@ -19,8 +20,11 @@ export interface SimulatedQuestion {
   readonly groups: readonly string[];
 }
 
-/** A choice; nothing, which is silence; or a choice that is made only by the group of that number (the first is 0), when it is asked. */
-export type Said = string | undefined | { readonly choice: string; readonly level: number };
+/**
+ * A choice; nothing, which is silence; or a choice with what is filled into its form, or which only the group of that number (the first is 0) makes,
+ * when it is asked. What is not filled in gets the plainest that there is.
+ */
+export type Said = string | undefined | { readonly choice: string; readonly level?: number; readonly form?: FormAnswers };
 
 /** So many people are in each group: enough for every quorum. */
 const inEachGroup = 3;
@@ -59,11 +63,13 @@ export async function answerQuestion(options: {
   const { model, votes } = parts;
   const said = answer(askedQuestion(question));
   if (said === undefined || said === 'silence') return;
-  const { choice, level: from } = typeof said === 'string' ? { choice: said, level: 0 } : said;
-  if (!question.choices.some(({ id }) => id === choice))
+  const { choice, level: from = 0, form } = typeof said === 'string' ? { choice: said } : said;
+  const chosen = question.choices.find(({ id }) => id === choice);
+  if (!chosen)
     throw new TypeError(
       `“${choice}” is no choice of “${question.text}”: ${question.choices.map(({ id }) => id).join(', ')}, or silence`,
     );
+  const answers = chosen.form && { ...plainest(chosen.form, roster), ...form };
   const state = (): QuestionState | undefined => model.questions.get(question.id);
   const isOpen = (): boolean => state()?.status.state === 'open';
   await world.sleep(firstAnswerMs);
@@ -72,12 +78,32 @@ export async function answerQuestion(options: {
     await world.condition(() => !isOpen() || (state()?.level ?? 0) >= level);
     for (const person of roster.groups[group] ?? []) {
       if (!isOpen()) return;
-      votes.receive(voteOf({ world, question, digest, choice, person }));
+      votes.receive(voteOf({ world, question, digest, choice, person, ...(answers && { answers }) }));
       await world.condition(() => !votes.unread);
       // A no stands unless it is overruled.
       if (state()?.veto?.choice === choice) return;
       await world.sleep(nextAnswerMs);
     }
+  }
+}
+
+/** What is filled in where the test does not say. */
+function plainest(form: Form, roster: Roster): FormAnswers {
+  return Object.fromEntries(Object.entries(form).map(([name, of]) => [name, plainestOf(of, roster)]));
+}
+
+function plainestOf(of: FormField, roster: Roster): FormValue {
+  switch (of.kind) {
+    case 'choice':
+      return Object.keys(of.options)[0] ?? '';
+    case 'number':
+      return of.min;
+    case 'text':
+      return 'simulated'.slice(0, of.longest);
+    case 'people':
+      return namable(of, roster)
+        .slice(0, 1)
+        .map(({ id }) => id);
   }
 }
 
@@ -97,8 +123,9 @@ function voteOf(vote: {
   readonly digest: string;
   readonly choice: string;
   readonly person: string;
+  readonly answers?: FormAnswers;
 }): SignedVote {
-  const { world, question, digest, choice, person } = vote;
+  const { world, question, digest, choice, person, answers } = vote;
   return {
     vote: {
       version: 1,
@@ -110,6 +137,7 @@ function voteOf(vote: {
       person,
       via: 'slack',
       reason: 'simulated',
+      ...(answers && { answers }),
       at: new Date(world.now()).toISOString(),
     },
     keyId: desk,

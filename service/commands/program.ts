@@ -115,6 +115,11 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./playbooks/simulate.ts')).registerSimulateCommand(program),
   },
   {
+    name: 'backtest',
+    description: 'what playbooks would have done about the alerts that came',
+    register: async (program) => (await import('./playbooks/backtest.ts')).registerBacktestCommand(program),
+  },
+  {
     name: 'actions',
     description: 'what a playbook can do, and the rights that it needs',
     register: async (program) => (await import('./actions.ts')).registerActionsCommand(program),

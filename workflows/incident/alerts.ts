@@ -25,6 +25,7 @@ const nothing: Joined = { fresh: [], repeated: [], showsOnCards: false };
 /** More kinds than this are counted by rule alone. */
 const mostCounts = 2_000;
 const mostCountsOnRecord = 50;
+const mostTagsOnRecord = 20;
 
 /** Takes a batch in: once, however often it is delivered. Says which alerts are new, so that playbooks can be evaluated for them. */
 export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
@@ -59,6 +60,11 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
         time: alert.time,
         title: alert.title,
         sensor: alert.sensor,
+        // What playbooks would do about it later is tried on it.
+        ...(alert.pod && { pod: alert.pod }),
+        ...(alert.node !== undefined && { node: alert.node }),
+        ...(alert.tags.length > 0 && { tags: alert.tags.slice(0, mostTagsOnRecord) }),
+        ...(alert.mitre.length > 0 && { mitre: alert.mitre.slice(0, mostTagsOnRecord) }),
         ...(alert.doubt !== undefined && { doubt: alert.doubt }),
         ...(alert.container?.image && { image: alert.container.image }),
         ...(alert.container?.digest && { digest: alert.container.digest }),

@@ -79,6 +79,7 @@ describe('help', () => {
     'playbooks coverage',
     'playbooks graph',
     'simulate',
+    'backtest',
     'actions list',
     'actions show',
     'alerts parse',

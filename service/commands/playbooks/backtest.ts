@@ -1,0 +1,162 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { type Duration, durationMs } from '../../../core/playbook/duration.ts';
+
+import { createAuditStore } from '../../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../../integrations/database/database.ts';
+import {
+  Backtest,
+  type BacktestCondition,
+  type BacktestReport,
+  backtestCondition,
+  type RecordedAlert,
+} from '../../../testing/backtest.ts';
+import { loadConfig } from '../../config/load.ts';
+import { openAuditTrust } from '../../records/audit-trust.ts';
+import { choosePlaybooks } from '../../simulation/chosen-playbooks.ts';
+import { alertsOfFiles, alertsOfRecords } from '../../simulation/recorded-alerts.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { print, printFacts, printJson, printTable, severityText, styled } from '../output.ts';
+import { existingAuditUrl } from '../records/audit.ts';
+
+interface BacktestOptions extends ConfiguredOptions {
+  readonly since: number;
+  readonly quiet: number;
+  readonly pack?: string;
+  readonly against?: string;
+  readonly playbook?: readonly string[];
+  readonly failOn: readonly BacktestCondition[];
+}
+
+/** Adds `firebreak backtest`: it reads, and changes nothing. */
+export function registerBacktestCommand(program: Command): void {
+  withExamples(
+    withConfig(
+      program
+        .command('backtest')
+        .description('say what playbooks would have done about the alerts that came; nothing is done anywhere')
+        .argument('[paths...]', 'files with alerts, - for standard input (default: what is on record of incidents)')
+        .option('--since <duration>', 'of the records, those of the last 30d', milliseconds, durationMs('30d'))
+        .option('--pack <path>', 'folder of a pack with its firebreak.pack.ts (default: what is shipped)')
+        .option('--against <path>', 'another version of the pack, to compare with')
+        .option('--playbook <id...>', 'only these playbooks')
+        .option('--quiet <duration>', 'without news for so long an incident is over', milliseconds, durationMs('1h'))
+        .option(
+          '--fail-on <condition>',
+          'exit code 1 where it holds, such as "touched benign > 0"; more than once for more',
+          condition,
+          [],
+        ),
+    ),
+    [
+      'firebreak backtest --since 30d',
+      "firebreak backtest --pack . --fail-on 'touched benign > 0' --fail-on 'questions a shift > 20'",
+      'firebreak alerts parse falco.log | firebreak backtest - --pack . --against ../published',
+    ],
+  ).action(run);
+}
+
+function milliseconds(text: string): number {
+  try {
+    return durationMs(text as Duration);
+  } catch {
+    throw new InvalidArgumentError('Not a duration, such as 30d, 12h or 15m.');
+  }
+}
+
+function condition(text: string, before: readonly BacktestCondition[]): readonly BacktestCondition[] {
+  try {
+    return [...before, backtestCondition(text)];
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : 'Not a condition.');
+  }
+}
+
+async function run(paths: readonly string[], options: BacktestOptions): Promise<void> {
+  const { pack, against, playbook, quiet: quietMs, failOn, json } = options;
+  const chosen = await choosePlaybooks({ ...(pack !== undefined && { pack }), ...(playbook && { playbook }) });
+  const other = against === undefined ? undefined : await choosePlaybooks({ pack: against, ...(playbook && { playbook }) });
+  const report = new Backtest({ playbooks: chosen, quietMs });
+  const before = other && new Backtest({ playbooks: other, quietMs });
+  await eachAlert(paths, options, async (alert) => {
+    await report.add(alert);
+    await before?.add(alert);
+  });
+  const now = report.report();
+  const then = before?.report();
+  const failed = failOn.filter(({ holds }) => holds(now)).map(({ text }) => text);
+  if (failed.length > 0) process.exitCode = 1;
+  if (json) printJson({ ...now, ...(then && { against: then }), failed });
+  else printReport(now, then, failed);
+}
+
+async function eachAlert(
+  paths: readonly string[],
+  { config: path, since: sinceMs }: BacktestOptions,
+  take: (alert: RecordedAlert) => Promise<void>,
+): Promise<void> {
+  if (paths.length > 0) {
+    for await (const alert of alertsOfFiles(paths, 'local')) await take(alert);
+    return;
+  }
+  const config = loadConfig({ path, env: process.env });
+  const { trust } = await openAuditTrust(config, []);
+  const database = await openDatabase({ url: existingAuditUrl(config) });
+  try {
+    const since = new Date(Date.now() - sinceMs).toISOString();
+    const asked = { store: createAuditStore(database), cluster: config.cluster, since, trust };
+    for await (const alert of alertsOfRecords(asked)) await take(alert);
+  } finally {
+    await database.close();
+  }
+}
+
+const mostShown = 15;
+
+function printReport(now: BacktestReport, then: BacktestReport | undefined, failed: readonly string[]): void {
+  const compared = (measure: (report: BacktestReport) => number): string => {
+    const value = measure(now);
+    const before = then && measure(then);
+    return before === undefined || before === value ? String(value) : `${value} (${before} before)`;
+  };
+  printFacts([
+    ['alerts', `${now.alerts}${now.from === undefined ? '' : `, from ${now.from} to ${now.to}`}`],
+    ['answered', compared(({ answered }) => answered)],
+    ['pods touched without asking', compared(({ touched }) => touched.all)],
+    ['  of harmless incidents', compared(({ touched }) => touched.benign)],
+    ['  of attacks', compared(({ touched }) => touched.true_positive + touched.suspicious)],
+    ['  not judged', compared(({ touched }) => touched.unknown)],
+    ...Object.entries(now.questions).map(
+      ([group, { all, worstShift }]) => [`questions to ${group}`, `${all}, ${worstShift} in the worst shift of 8 h`] as const,
+    ),
+  ]);
+  print();
+  printTable(
+    now.playbooks.filter(({ alerts }) => alerts > 0),
+    [
+      { title: 'ALERTS', text: ({ alerts }) => String(alerts) },
+      { title: 'RUNS', text: ({ runs }) => String(runs) },
+      { title: 'QUESTIONS', text: ({ questions }) => String(questions) },
+      { title: 'STOPPED', text: ({ stopped }) => String(stopped) },
+      { title: 'PLAYBOOK', text: ({ id }) => id },
+      { title: 'DONE WITHOUT ASKING', text: ({ automatic }) => timesText(automatic) },
+      { title: 'REFUSED', text: ({ refused }) => timesText(refused) },
+    ],
+  );
+  if (now.unanswered.length > 0) {
+    print();
+    printTable(now.unanswered.slice(0, mostShown), [
+      { title: 'ALERTS', text: ({ alerts }) => String(alerts) },
+      { title: 'SEVERITY', text: ({ severity }) => severity, style: ({ severity }, text) => severityText(severity, text.length) },
+      { title: 'ANSWERED BY NOTHING', text: ({ rule }) => rule },
+    ]);
+  }
+  for (const text of failed) print(styled('red', `fails: ${text}`));
+}
+
+function timesText(times: Readonly<Record<string, number>>): string {
+  return (
+    Object.entries(times)
+      .map(([what, number]) => `${what} ${number}`)
+      .join(', ') || '-'
+  );
+}

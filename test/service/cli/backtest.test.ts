@@ -1,0 +1,117 @@
+import { spawnSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { AuditRecord } from '../../../core/audit/audit.ts';
+import { createAuditStore } from '../../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../../integrations/database/database.ts';
+import { deskMaker, maker, newMaker } from '../../suites/signed-records.ts';
+import { alertOf } from '../../testing/alert-of.ts';
+
+const root = join(import.meta.dirname, '../../..');
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-backtest-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function firebreak(args: readonly string[], input?: string) {
+  const { PATH = '', HOME = '' } = process.env;
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'service/cli.ts'), 'backtest', ...args], {
+    encoding: 'utf8',
+    cwd: folder,
+    env: { PATH, HOME },
+    ...(input !== undefined && { input }),
+  });
+  return { status, stdout, stderr };
+}
+
+/** As an incident's workflow writes them. */
+function recordsOf(name: string, verdict: string, at: string): readonly AuditRecord[] {
+  const chain = `incident/lab/shop/Deployment/${name}@run`;
+  const { id, rule, severity, time, title, sensor } = alertOf();
+  const pod = { namespace: 'shop', name: `${name}-1`, uid: `uid-${name}` };
+  const workload = { kind: 'Deployment', namespace: 'shop', name };
+  const alerts = [{ id, rule, severity, time, title, sensor, pod, workload }];
+  const bodies = [
+    ['incident.opened', { text: '', counts: [], alerts }],
+    ['incident.verdict', { text: '', verdict, incident: verdict, question: 'q-1' }],
+  ] as const;
+  return bodies.map(([kind, body], index) => ({ chain, number: index + 1, at, kind, actor: 'engine', body }));
+}
+
+beforeAll(async () => {
+  const { publicKey } = generateKeyPairSync('ed25519');
+  writeFileSync(join(folder, 'ana.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
+  writeFileSync(join(folder, 'cell.pem'), maker.publicKey);
+  writeFileSync(join(folder, 'desk.pem'), deskMaker.publicKey);
+  writeFileSync(
+    join(folder, 'firebreak.yaml'),
+    `cluster: lab
+stateDir: .
+audit: { url: 'sqlite:audit.db' }
+intake: { tokens: [{ name: falco, token: { env: TOKEN } }] }
+trust: { cells: [{ cluster: lab, key: cell.pem }] }
+desk: { votePublicKeys: [desk.pem] }
+roster:
+  people: [{ id: ana, name: Ana, keys: [ana.pem] }]
+  groups: { oncall: [ana], leads: [ana] }
+`,
+  );
+  const database = await openDatabase({ url: `sqlite:${join(folder, 'audit.db')}` });
+  const store = createAuditStore(database);
+  const [now, old] = [new Date(), new Date(Date.now() - 90 * 86_400_000)].map((time) => time.toISOString());
+  await store.append(recordsOf('cart', 'benign', now ?? '').map(maker.sign));
+  await store.append(recordsOf('web', 'true_positive', now ?? '').map(maker.sign));
+  await store.append(recordsOf('ancient', 'benign', old ?? '').map(maker.sign));
+  // By somebody with the database's password.
+  await store.append(recordsOf('lie', 'benign', now ?? '').map(newMaker().sign));
+  await database.close();
+});
+
+describe('firebreak backtest', () => {
+  test('reads what is proven of incidents since then, and with what they were found to be', () => {
+    const { status, stdout } = firebreak(['--since', '30d', '--json']);
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      alerts: 2,
+      touched: { all: 2, benign: 1, true_positive: 1 },
+      questions: { oncall: { all: 2 } },
+      failed: [],
+    });
+    expect(JSON.parse(firebreak(['--since', '120d', '--json']).stdout)).toMatchObject({ alerts: 3 });
+  });
+
+  test('fails where a condition holds, and says which', () => {
+    const { status, stdout } = firebreak(['--fail-on', 'touched benign > 0', '--fail-on', 'questions > 100']);
+    expect(status).toBe(1);
+    expect(stdout).toContain('fails: touched benign > 0');
+    expect(stdout).not.toContain('fails: questions');
+    expect(firebreak(['--fail-on', 'nonsense']).status).toBe(2);
+    expect(firebreak(['--since', 'long']).status).toBe(2);
+  });
+
+  test('reads normalised alerts from standard input, line by line, and says where a line is none', () => {
+    const lines = [alertOf(), alertOf({ rule: 'Nobody knows it', severity: 'low' })].map((alert) => JSON.stringify(alert));
+    const { stdout } = firebreak(['-'], `${lines.join('\n')}\n`);
+    expect(stdout).toMatch(/^ *1 +1 +1 +0 +firebreak\/contain-dropped-binary +quarantinePod 1/m);
+    expect(stdout).toMatch(/^1 +low +Nobody knows it$/m);
+    const broken = firebreak(['-'], `${lines[0]}\n{}\n`);
+    expect(broken.status).toBe(1);
+    expect(broken.stderr).toContain('standard input, line 2: no normalised alert');
+  });
+
+  test('compares with another version of a pack', () => {
+    const file = join(folder, 'alerts.jsonl');
+    writeFileSync(file, JSON.stringify(alertOf()));
+    writeFileSync(
+      join(folder, 'firebreak.pack.mjs'),
+      `const run = async () => {};
+const on = { match: { rule: 'Other' }, minSeverity: 'low', requires: [] };
+export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/other', title: 'Other', on, uses: {}, run }] };
+`,
+    );
+    const { stdout } = firebreak([file, '--against', folder]);
+    expect(stdout).toMatch(/^answered +1 \(0 before\)$/m);
+    expect(stdout).toMatch(/^pods touched without asking +1 \(0 before\)$/m);
+  });
+});

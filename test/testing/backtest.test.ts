@@ -1,0 +1,92 @@
+import { describe, expect, test } from '@jest/globals';
+import { openTicket, quarantinePod } from '../../core/actions/index.ts';
+import type { Alert } from '../../core/alert/alert.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { playbooks } from '../../playbooks/index.ts';
+import { Backtest, type BacktestReport, backtestCondition } from '../../testing/backtest.ts';
+import { alertOf } from './alert-of.ts';
+
+const minute = 60_000;
+const at = (ms: number): string => new Date(Date.parse('2026-11-24T00:00:00Z') + ms).toISOString();
+const podAlert = (nth: number, ms: number, over: Partial<Alert> = {}): Alert =>
+  alertOf({
+    id: `${nth}-${ms}`,
+    receivedAt: at(ms),
+    pod: { namespace: 'shop', name: `cart-${nth}`, uid: `uid-${nth}` },
+    ...over,
+  });
+
+describe('a backtest', () => {
+  test('counts what would have run once per pod, been asked and been touched, by what the incidents were found to be', async () => {
+    const backtest = new Backtest({ playbooks, quietMs: 60 * minute });
+    for (let n = 0; n < 5; n += 1) await backtest.add({ alert: podAlert(1, n * minute), verdict: 'benign' });
+    await backtest.add({ alert: podAlert(2, 6 * minute), verdict: 'true_positive' });
+    await backtest.add({ alert: podAlert(1, 300 * minute) });
+    await backtest.add({ alert: podAlert(3, 301 * minute, { rule: 'Nobody knows it', severity: 'low' }) });
+    const report = backtest.report();
+    expect(report).toMatchObject({
+      alerts: 8,
+      answered: 7,
+      from: at(0),
+      to: at(301 * minute),
+      touched: { all: 3, benign: 1, true_positive: 1, suspicious: 0, unknown: 1 },
+      questions: { oncall: { all: 3, worstShift: 3 } },
+      unanswered: [{ rule: 'Nobody knows it', severity: 'low', alerts: 1 }],
+    });
+    expect(report.playbooks[0]).toMatchObject({
+      id: 'firebreak/contain-dropped-binary',
+      alerts: 7,
+      runs: 3,
+      questions: 3,
+      stopped: 0,
+      automatic: { quarantinePod: 3, snapshotPodState: 3, openTicket: 3 },
+    });
+  });
+
+  test('simulates once what a body cannot tell apart, and again what it looks at', async () => {
+    let runs = 0;
+    const looks = definePlaybook(
+      {
+        id: 'looks',
+        title: 'Looks',
+        on: { match: { severity: 'critical' }, minSeverity: 'low', requires: ['pod'] },
+        uses: { openTicket },
+      },
+      async ({ alert, steps, note }) => {
+        runs += 1;
+        if (alert.process?.name === 'xmrig') await steps.openTicket({ title: alert.pod.name, body: '', labels: [] });
+        else note('nothing');
+      },
+    );
+    const backtest = new Backtest({ playbooks: [looks], quietMs: minute });
+    for (let nth = 0; nth < 20; nth += 1)
+      await backtest.add({ alert: podAlert(nth, 0, { process: { name: nth % 2 === 0 ? 'xmrig' : 'sh' } }) });
+    expect(backtest.report().playbooks[0]).toMatchObject({ runs: 20, automatic: { openTicket: 10 } });
+    expect(runs).toBe(2);
+  });
+
+  test('says where steps would be refused and bodies stop', async () => {
+    const hasty = definePlaybook(
+      {
+        id: 'hasty',
+        title: 'Hasty',
+        on: { match: { rule: alertOf().rule }, minSeverity: 'low', requires: ['pod'] },
+        uses: { quarantinePod },
+      },
+      async ({ alert, steps }) => void (await steps.quarantinePod({ pod: alert.pod })),
+    );
+    const backtest = new Backtest({ playbooks: [hasty], quietMs: minute });
+    await backtest.add({ alert: podAlert(1, 0, { severity: 'high' }) });
+    expect(backtest.report().playbooks[0]).toMatchObject({ stopped: 1, refused: { FB_ERR_APPROVAL_INVALID: 1 } });
+    expect(backtestCondition('stopped > 0').holds(backtest.report())).toBe(true);
+  });
+});
+
+test('a condition compares one measure with a number, and what is none is refused with those that there are', () => {
+  const report = { touched: { all: 2, benign: 1 } } as BacktestReport;
+  expect(backtestCondition('touched benign > 0').holds(report)).toBe(true);
+  expect(backtestCondition('touched >= 3').holds(report)).toBe(false);
+  expect(backtestCondition('touched benign=1').holds(report)).toBe(true);
+  expect(() => backtestCondition('toString > 0')).toThrow('“toString > 0” is no condition');
+  expect(() => backtestCondition('noise > 0')).toThrow('MEASURE > NUMBER, of alerts, unanswered');
+});

@@ -1,0 +1,307 @@
+import type { Alert } from '../core/alert/alert.ts';
+import { subjectOf } from '../core/alert/subject.ts';
+import { incidentIdOf, type Verdict } from '../core/incident/incident.ts';
+import { answering, subjectKeyOf } from '../core/playbook/answering.ts';
+import type { ListedPlaybook } from '../core/playbook/pack.ts';
+import { type Chooser, runStory } from './simulate.ts';
+import type { Story } from './story.ts';
+
+/** An alert as it was, and what its incident was found to be, where that is known. */
+export interface RecordedAlert {
+  readonly alert: Alert;
+  readonly verdict?: Verdict;
+}
+
+export interface PlaybookBacktest {
+  readonly id: string;
+  /** Alerts that it answers, those that join what runs already included. */
+  readonly alerts: number;
+  /** Times that its body would have run. */
+  readonly runs: number;
+  /** Times that it would have put a question to people. */
+  readonly questions: number;
+  /** Action → times that it would have been done without asking. */
+  readonly automatic: Readonly<Record<string, number>>;
+  /** Code of the error → times that a step would have been refused. */
+  readonly refused: Readonly<Record<string, number>>;
+  /** Times that the body would have stopped or never ended. */
+  readonly stopped: number;
+}
+
+export interface BacktestReport {
+  readonly alerts: number;
+  readonly answered: number;
+  readonly from?: string;
+  readonly to?: string;
+  readonly playbooks: readonly PlaybookBacktest[];
+  /** Rule → alerts that nothing answers, the most first. */
+  readonly unanswered: readonly { readonly rule: string; readonly severity: string; readonly alerts: number }[];
+  /** Pods that something would have contained without asking, by what their incident was found to be. */
+  readonly touched: Readonly<Record<Verdict, number>> & { readonly all: number };
+  /** Group that is asked first → its questions: in all, and in its worst shift of eight hours. */
+  readonly questions: Readonly<Record<string, { readonly all: number; readonly worstShift: number }>>;
+}
+
+export interface BacktestOptions {
+  readonly playbooks: readonly ListedPlaybook[];
+  /** Without news for so long an incident is over, and the next alert begins another. */
+  readonly quietMs: number;
+}
+
+const shiftMs = 8 * 3_600_000;
+/** Bodies that are remembered as running: beyond them the oldest counts as over. */
+const mostOpen = 50_000;
+/** Kinds of alerts whose story is remembered, and rules that are counted. */
+const mostStories = 5_000;
+const mostRules = 2_000;
+
+/** What a story comes to, as far as it is counted. */
+interface Outcome {
+  readonly contained: number;
+  readonly automatic: readonly string[];
+  readonly refused: readonly string[];
+  readonly asked: readonly string[];
+  readonly stopped: boolean;
+}
+
+interface Counted {
+  alerts: number;
+  runs: number;
+  questions: number;
+  stopped: number;
+  readonly automatic: Map<string, number>;
+  readonly refused: Map<string, number>;
+}
+
+/**
+ * What playbooks would have done about alerts that came, one after another, in constant memory. Each body runs in the simulation with the real
+ * engine, in silence: what people would have answered nobody knows. Alerts that differ only in what their playbook does not look at, and in names,
+ * times and titles, come to the same, and are simulated once; and where ten of one rule and severity came to the same, whatever else they said, the
+ * others are taken to.
+ */
+export class Backtest {
+  readonly #options: BacktestOptions;
+  readonly #stories: StoryMemory;
+  /** Playbook and subject → when it heard of an alert last. */
+  readonly #open = new Map<string, number>();
+  readonly #counted = new Map<string, Counted>();
+  readonly #unanswered = new Map<string, { readonly rule: string; readonly severity: string; alerts: number }>();
+  readonly #touched = { all: 0, benign: 0, suspicious: 0, true_positive: 0, unknown: 0 };
+  readonly #shifts = new Map<string, Map<number, number>>();
+  #alerts = 0;
+  #answered = 0;
+  #from = Number.POSITIVE_INFINITY;
+  #to = Number.NEGATIVE_INFINITY;
+
+  constructor(options: BacktestOptions) {
+    this.#options = options;
+    this.#stories = new StoryMemory();
+    for (const { id } of options.playbooks)
+      this.#counted.set(id, { alerts: 0, runs: 0, questions: 0, stopped: 0, automatic: new Map(), refused: new Map() });
+  }
+
+  async add({ alert, verdict = 'unknown' }: RecordedAlert): Promise<void> {
+    const at = Date.parse(alert.receivedAt ?? alert.time) || 0;
+    this.#alerts += 1;
+    this.#from = Math.min(this.#from, at);
+    this.#to = Math.max(this.#to, at);
+    const answers = answering(this.#options.playbooks, alert);
+    if (answers.length === 0) {
+      countRule(this.#unanswered, alert);
+      return;
+    }
+    this.#answered += 1;
+    for (const playbook of answers) await this.#answer(playbook, alert, at, verdict);
+  }
+
+  async #answer(playbook: ListedPlaybook, alert: Alert, at: number, verdict: Verdict): Promise<void> {
+    const counted = this.#counted.get(playbook.id);
+    if (!counted) return;
+    counted.alerts += 1;
+    const key = `${playbook.id} ${incidentIdOf(subjectOf(alert))} ${subjectKeyOf(playbook, alert)}`;
+    const before = this.#open.get(key);
+    this.#open.delete(key);
+    this.#open.set(key, at);
+    if (this.#open.size > mostOpen) for (const oldest of this.#open.keys()) if (this.#open.delete(oldest)) break;
+    if (before !== undefined && Math.abs(at - before) < this.#options.quietMs) return;
+    counted.runs += 1;
+    const outcome = await this.#stories.outcomeOf(playbook, alert);
+    for (const action of outcome.automatic) count(counted.automatic, action);
+    for (const code of outcome.refused) count(counted.refused, code);
+    if (outcome.stopped) counted.stopped += 1;
+    this.#touched.all += outcome.contained;
+    this.#touched[verdict] += outcome.contained;
+    for (const group of outcome.asked) {
+      counted.questions += 1;
+      const shifts = this.#shifts.get(group) ?? new Map<number, number>();
+      this.#shifts.set(group, shifts);
+      count(shifts, Math.floor(at / shiftMs));
+    }
+  }
+
+  report(): BacktestReport {
+    const isEmpty = this.#alerts === 0;
+    return {
+      alerts: this.#alerts,
+      answered: this.#answered,
+      ...(!isEmpty && { from: new Date(this.#from).toISOString(), to: new Date(this.#to).toISOString() }),
+      playbooks: [...this.#counted]
+        .map(([id, { automatic, refused, ...numbers }]) => ({
+          id,
+          ...numbers,
+          automatic: Object.fromEntries(automatic),
+          refused: Object.fromEntries(refused),
+        }))
+        .sort((a, b) => b.alerts - a.alerts),
+      unanswered: [...this.#unanswered.values()].sort((a, b) => b.alerts - a.alerts),
+      touched: { ...this.#touched },
+      questions: Object.fromEntries(
+        [...this.#shifts].map(([group, shifts]) => [
+          group,
+          { all: [...shifts.values()].reduce((sum, one) => sum + one, 0), worstShift: Math.max(...shifts.values()) },
+        ]),
+      ),
+    };
+  }
+}
+
+function count<Key>(counts: Map<Key, number>, key: Key): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
+/** Beyond so many rules they are counted together: whoever sends alerts names them. */
+function countRule(
+  counts: Map<string, { readonly rule: string; readonly severity: string; alerts: number }>,
+  alert: Alert,
+): void {
+  const { rule, severity } = counts.size < mostRules ? alert : { rule: 'others', severity: 'unknown' };
+  const key = `${severity} ${rule}`;
+  const known = counts.get(key);
+  if (known) known.alerts += 1;
+  else counts.set(key, { rule, severity, alerts: 1 });
+}
+
+/** In silence, with nothing failing, and with the plainest that each action may give back. */
+const inSilence: Chooser = { answer: () => undefined, failure: () => undefined, output: (_, [plainest]) => plainest };
+
+/** Fields of an alert that say which one it is, and not of which kind. */
+const names: ReadonlySet<string> = new Set(['id', 'time', 'receivedAt', 'title', 'pod', 'node', 'cluster']);
+
+/** So many different alerts of one rule and severity that come to the same speak for the others. */
+const sureAfter = 10;
+
+/** The oldest is the first to be forgotten. */
+function remember<Value>(all: Map<string, Value>, key: string, value: Value): void {
+  all.set(key, value);
+  if (all.size > mostStories) for (const oldest of all.keys()) if (all.delete(oldest)) return;
+}
+
+/** What a playbook does about each kind of alert: the kind is all that its body looks at. */
+class StoryMemory {
+  readonly #outcomes = new Map<string, Outcome>();
+  /** Playbook, rule and severity → how often they came to the same, whatever else the alert said; never again, once they did not. */
+  readonly #alike = new Map<string, { readonly outcome: Outcome; readonly times: number }>();
+  /** Playbook → fields of alerts at which its body has looked so far. */
+  readonly #looked = new Map<string, Set<string>>();
+
+  async outcomeOf(playbook: ListedPlaybook, alert: Alert): Promise<Outcome> {
+    const { rule, severity, sensor, doubt, pod } = alert;
+    const kind = JSON.stringify([playbook.id, rule, severity, sensor, doubt, pod?.uid !== undefined]);
+    const alike = this.#alike.get(kind);
+    if (alike && alike.times >= sureAfter) return alike.outcome;
+    const known = this.#outcomes.get(this.#keyOf(playbook, alert));
+    if (known) return known;
+    const looked = this.#looked.get(playbook.id) ?? new Set<string>();
+    this.#looked.set(playbook.id, looked);
+    const story = await runStory([seen(playbook, looked)], { alert }, inSilence);
+    const outcome = outcomeOf(story);
+    const isSame = alike && JSON.stringify(alike.outcome) === JSON.stringify(outcome);
+    remember(this.#alike, kind, {
+      outcome,
+      times: alike === undefined ? 1 : isSame ? alike.times + 1 : Number.NEGATIVE_INFINITY,
+    });
+    // By all that it has looked at by now.
+    remember(this.#outcomes, this.#keyOf(playbook, alert), outcome);
+    return outcome;
+  }
+
+  #keyOf({ id }: ListedPlaybook, alert: Alert): string {
+    const { rule, severity, sensor, doubt, pod, workload } = alert;
+    const looked = [...(this.#looked.get(id) ?? [])].filter((field) => !names.has(field)).sort();
+    const values = looked.map((field) => [field, (alert as unknown as Readonly<Record<string, unknown>>)[field]]);
+    return JSON.stringify([id, rule, severity, sensor, doubt, pod?.namespace, pod?.uid !== undefined, workload?.kind, values]);
+  }
+}
+
+/** The same playbook, of whose alert it is seen at which fields its body looks. */
+function seen(playbook: ListedPlaybook, looked: Set<string>): ListedPlaybook {
+  const run = (context: { readonly alert: Alert }): Promise<void> => {
+    const alert = new Proxy(context.alert, {
+      get: (target, field) => {
+        if (typeof field === 'string') looked.add(field);
+        return Reflect.get(target, field);
+      },
+      has: (target, field) => {
+        if (typeof field === 'string') looked.add(field);
+        return Reflect.has(target, field);
+      },
+      ownKeys: (target) => {
+        for (const field of Object.keys(target)) looked.add(field);
+        return Reflect.ownKeys(target);
+      },
+    });
+    return playbook.run(Object.create(context, { alert: { value: alert, enumerable: true } }) as never);
+  };
+  return { ...playbook, run };
+}
+
+function outcomeOf({ steps, questions, end }: Story): Outcome {
+  const automatic = steps.filter(({ state, approvedBy }) => state === 'done' && approvedBy.length === 0);
+  return {
+    contained: automatic.filter(({ effect }) => effect !== 'read').length,
+    automatic: automatic.map(({ action }) => action),
+    refused: steps.flatMap(({ state, code }) => (state === 'failed' && code !== undefined ? [code] : [])),
+    asked: questions.map(({ groups }) => groups[0] ?? 'nobody'),
+    stopped: end === 'failed' || end === 'endless',
+  };
+}
+
+/** A condition on a report: `touched benign > 0`. */
+export interface BacktestCondition {
+  readonly text: string;
+  readonly holds: (report: BacktestReport) => boolean;
+}
+
+const measures: Readonly<Record<string, (report: BacktestReport) => number>> = {
+  alerts: ({ alerts }) => alerts,
+  unanswered: ({ alerts, answered }) => alerts - answered,
+  runs: ({ playbooks }) => playbooks.reduce((sum, { runs }) => sum + runs, 0),
+  stopped: ({ playbooks }) => playbooks.reduce((sum, { stopped }) => sum + stopped, 0),
+  refused: ({ playbooks }) => playbooks.reduce((sum, { refused }) => sum + Object.values(refused).reduce((a, b) => a + b, 0), 0),
+  questions: ({ questions }) => Object.values(questions).reduce((sum, { all }) => sum + all, 0),
+  'questions a shift': ({ questions }) => Math.max(0, ...Object.values(questions).map(({ worstShift }) => worstShift)),
+  touched: ({ touched }) => touched.all,
+  'touched benign': ({ touched }) => touched.benign,
+  'touched suspicious': ({ touched }) => touched.suspicious,
+  'touched true_positive': ({ touched }) => touched.true_positive,
+  'touched unknown': ({ touched }) => touched.unknown,
+};
+
+/** What can be asked for in a condition. */
+export const backtestMeasures: readonly string[] = Object.keys(measures);
+
+/** @throws RangeError for what is no condition */
+export function backtestCondition(text: string): BacktestCondition {
+  const [, measure = '', operator = '', number = ''] = /^\s*([a-z_ ]+?)\s*(>=|<=|>|<|=)\s*(\d+)\s*$/.exec(text) ?? [];
+  const measured = Object.hasOwn(measures, measure) ? measures[measure] : undefined;
+  if (!measured) throw new RangeError(`“${text}” is no condition: MEASURE > NUMBER, of ${backtestMeasures.join(', ')}`);
+  const limit = Number(number);
+  const compare: Readonly<Record<string, (value: number) => boolean>> = {
+    '>': (value) => value > limit,
+    '>=': (value) => value >= limit,
+    '<': (value) => value < limit,
+    '<=': (value) => value <= limit,
+    '=': (value) => value === limit,
+  };
+  return { text, holds: (report) => compare[operator]?.(measured(report)) === true };
+}
