@@ -78,7 +78,7 @@ describe('every action inside of containers, on a real node', () => {
     const shell = await until(async () => {
       const { code, stderr } = await as('exec', 'cart', '--container', 'main', '--', 'true');
       return code === 0 ? undefined : stderr;
-    }, 30_000);
+    }, 120_000);
     expect(shell).toContain('Firebreak may run only /firebreak-tools, in a container or a pod of its own');
     const add = (more: object) =>
       pool.api.json({

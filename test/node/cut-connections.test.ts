@@ -101,7 +101,7 @@ describe('cutConnections on a real node', () => {
       const { code, stderr } = await run(lab.imageByDigest, 'firebreak-cut-thief', '--privileged');
       await lab.kubectl('--namespace', ownNamespace, 'delete', 'pod', 'firebreak-cut-thief', '--ignore-not-found', '--now');
       return code === 0 ? undefined : stderr;
-    }, 30_000);
+    }, 120_000);
     expect(refusal).toContain('Firebreak may');
     await cluster.makePod(ownNamespace, 'not-ours', {
       spec: { containers: [{ name: 'main', image: lab.image, command: ['sleep', '600'] }] },

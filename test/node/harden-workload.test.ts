@@ -40,7 +40,7 @@ test('a profile that the node cannot enforce is given back by itself, where the 
     const found = await cluster.get<Template>(path);
     return found.status.availableReplicas === 1 ? found : undefined;
   };
-  const before = await until(available, 30_000);
+  const before = await until(available, 120_000);
   const [pod] = await cluster.pods(namespace);
   const others = hardenings.filter((one) => one !== 'appArmor');
   const input = { workload: { kind: 'Deployment', namespace, name: 'cart' }, suspect: resolved(pod ?? {}), leave: [...others] };
@@ -59,5 +59,5 @@ test('a profile that the node cannot enforce is given back by itself, where the 
     return;
   }
   await expect(done).rejects.toMatchObject({ detail: expect.stringContaining('has its old fields back') });
-  expect((await until(available, 30_000)).spec.template.spec).toEqual(before.spec.template.spec);
+  expect((await until(available, 120_000)).spec.template.spec).toEqual(before.spec.template.spec);
 });

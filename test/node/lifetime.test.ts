@@ -103,7 +103,7 @@ describe('firebreak dev up --real-nodes', () => {
       const ended = await until(async () => {
         const pod = await cluster.pod('default', 'once');
         return pod.status?.containerStatuses?.[0]?.state?.terminated;
-      }, 30_000);
+      }, 120_000);
       expect(ended).toMatchObject({ exitCode: 0 });
       await cluster.close();
     } finally {

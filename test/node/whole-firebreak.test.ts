@@ -78,7 +78,7 @@ async function deployCart(server: PodJson): Promise<Workload> {
     body: { metadata: { name: 'cart' }, spec: { selector: { matchLabels: { app: 'cart' } }, template } },
     what: 'set up',
   });
-  const pod = await until('a pod', 60_000, async () => {
+  const pod = await until('a pod', 120_000, async () => {
     const { stdout } = await lab.kubectl(
       'get',
       'pods',
@@ -144,7 +144,7 @@ describe('a whole Firebreak on a real node', () => {
       return response.text();
     };
     for (const pool of pools)
-      await until(`readiness of ${pool}`, 60_000, async () => (await readiness(pool).catch(String)) === '{"status":"ready"}\n');
+      await until(`readiness of ${pool}`, 120_000, async () => (await readiness(pool).catch(String)) === '{"status":"ready"}\n');
   });
 
   test('contains the pod of an alert, tries the quarantine and cuts what was open, all by itself', async () => {
@@ -192,7 +192,7 @@ describe('a whole Firebreak on a real node', () => {
     expect(stepIn(end, 'rotateSecret')?.state).toBe('verified');
     const events = (): readonly Fed[] =>
       feed.fed.filter(({ event }) => pools.some((pool) => event.user.username === accountOf(pool)));
-    await until('the audit of the deletion', 30_000, () => events().some((fed) => nameOf(fed) === 'delete pods'));
+    await until('the audit of the deletion', 120_000, () => events().some((fed) => nameOf(fed) === 'delete pods'));
 
     expect(events().filter(({ answer }) => !['own-step', 'ignored'].includes(answer.status))).toEqual([]);
     const joined = events().filter(({ answer }) => answer.status === 'own-step');
@@ -206,7 +206,7 @@ describe('a whole Firebreak on a real node', () => {
         'get secrets by secrets',
       ]),
     );
-    const { timeline, total } = await service.stateWhen('the lines', cart, 30_000, (now) =>
+    const { timeline, total } = await service.stateWhen('the lines', cart, 120_000, (now) =>
       [...Object.keys(looks), 'probeQuarantine', 'cutConnections', 'rotateSecret'].every((action) =>
         now.timeline.some(({ kind, text }) => kind === 'step.seen' && text.includes(action)),
       ),
@@ -235,7 +235,7 @@ describe('a whole Firebreak on a real node', () => {
         .filter(({ event, answer }) => answer.status === 'accepted' && !event.user.username.startsWith('system:'))
         .map((fed) => ({ what: nameOf(fed), incident: fed.answer.incident ?? '' }));
     const wanted = [/pods\/exec$/, /^patch pods\/ephemeralcontainers$/, /^create pods$/, /^get secrets$/];
-    const found = await until('the alerts', 60_000, () => {
+    const found = await until('the alerts', 120_000, () => {
       const matching = wanted.map((one) => accepted().find(({ what }) => one.test(what)));
       return matching.every((one) => one !== undefined) && matching;
     });

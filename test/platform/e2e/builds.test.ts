@@ -65,7 +65,7 @@ describe('a lease, with Firebreak killed before its end', () => {
     await sleep(leaseMs);
     expect(service.effects.of('give-back', podOf(workload))).toHaveLength(0);
     await service.start();
-    await until('the undo', 30_000, () => service.effects.of('give-back', podOf(workload)).length === 1);
+    await until('the undo', 120_000, () => service.effects.of('give-back', podOf(workload)).length === 1);
     await ended(service, [workload]);
     expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
   });
@@ -77,7 +77,7 @@ describe('a lease, with Firebreak killed before its end', () => {
     await service.kill();
     await sleep(leaseMs);
     await service.start();
-    await service.stateWhen('a renewal', workload, 30_000, ({ leases }) => (leases[0]?.renewals ?? 0) > 0);
+    await service.stateWhen('a renewal', workload, 120_000, ({ leases }) => (leases[0]?.renewals ?? 0) > 0);
     expect((await lease(workload))?.state).toBe('active');
     expect(service.effects.of('give-back', podOf(workload))).toHaveLength(0);
   });
@@ -87,11 +87,11 @@ describe('a lease, with Firebreak killed before its end', () => {
     await service.alert(workload);
     await voteUntilAccepted(service, workload, ana, labels.release);
     await voteUntilAccepted(service, workload, ben, labels.release);
-    await service.stateWhen('the verdict', workload, 30_000, ({ verdict }) => verdict === 'benign');
+    await service.stateWhen('the verdict', workload, 120_000, ({ verdict }) => verdict === 'benign');
     await service.kill();
     await sleep(leaseMs);
     await service.start();
-    await until('the undo', 30_000, () => service.effects.of('give-back', podOf(workload)).length === 1);
+    await until('the undo', 120_000, () => service.effects.of('give-back', podOf(workload)).length === 1);
     await ended(service, [workload]);
     expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
   });
@@ -117,9 +117,9 @@ describe('the playbooks change while incidents are open', () => {
     await containedAt(service, [fresh]);
     expect(JSON.stringify((await service.cardOf(fresh)).blocks)).toContain('Do you know the new binary in');
     expect(JSON.stringify((await service.cardOf(asked)).blocks)).toContain('Is the new binary in');
-    await until('the old lease’s end', 30_000, () => service.effects.of('give-back', podOf(leased)).length === 1);
+    await until('the old lease’s end', 120_000, () => service.effects.of('give-back', podOf(leased)).length === 1);
     await voteUntilAccepted(service, asked, ana, labels.remove);
-    await until('the deletion', 30_000, () => service.effects.of('delete', podOf(asked)).length === 1);
+    await until('the deletion', 120_000, () => service.effects.of('delete', podOf(asked)).length === 1);
     await ended(service, [leased, asked]);
     // The lease of the old build's silent incident goes on too.
     const { client } = await service.session();

@@ -43,7 +43,7 @@ beforeAll(async () => {
   await writeAccountKubeconfig({ kubeconfig, namespace, name: 'tenant', file });
   tenant = readAccess(file);
   await service.alert(workload);
-  await service.contained(workload, 30_000);
+  await service.contained(workload, 120_000);
   await service.cardOf(workload);
 });
 
@@ -75,7 +75,7 @@ describe('a tenant with the built-in role edit, at a quarantined pod', () => {
       metadata: { name: 'allow-all' },
       spec: { podSelector: {}, ingress: [{}], egress: [{}], policyTypes: ['Ingress', 'Egress'] },
     });
-    await until('labels and note as before', 45_000, async () => {
+    await until('labels and note as before', 120_000, async () => {
       const { labels, annotations } = await metadata();
       return JSON.stringify(labels) === JSON.stringify(before.labels) && annotations?.[names.beforeAnnotation] === note;
     });
@@ -98,26 +98,26 @@ describe('a tenant with the built-in role edit, at a quarantined pod', () => {
         .map(({ text }) => text)
         .join(),
     ).toContain(`networkpolicy/${namespace}/allow-all allows its traffic`);
-    const card = await until('the card', 45_000, async () => {
+    const card = await until('the card', 120_000, async () => {
       const shown = JSON.stringify((await service.cardOf(workload)).blocks);
       return shown.includes('partial') && shown;
     });
     expect(card).toContain('allow-all');
-    await until('the thread', 45_000, () =>
+    await until('the thread', 120_000, () =>
       service.slack.world.messages.some(({ text }) => text?.includes('allow-all allows its traffic')),
     );
   });
 
   test('who closes the hole again has it called whole', async () => {
     await call(tenant, 'DELETE', policies('allow-all'));
-    const state = await service.stateWhen('whole again', workload, 45_000, (now) => quarantine(now)?.state === 'unverified');
+    const state = await service.stateWhen('whole again', workload, 120_000, (now) => quarantine(now)?.state === 'unverified');
     expect(lines(state, 'containment.whole')).toHaveLength(1);
   });
 
   test('who deletes the policy that denies has it back at once', async () => {
     const began = Date.now();
     await call(tenant, 'DELETE', policies(names.standingPolicy));
-    await until('the policy', 45_000, async () => {
+    await until('the policy', 120_000, async () => {
       const { status } = await callKubernetes({ access: admin, path: policies(names.standingPolicy) });
       return status === 200;
     });
@@ -132,7 +132,7 @@ describe('a tenant with the built-in role edit, at a quarantined pod', () => {
         annotations: { [names.beforeAnnotation]: null, [names.stepAnnotation]: null, [names.incidentAnnotation]: null },
       },
     });
-    await until('all of it again', 45_000, async () => {
+    await until('all of it again', 120_000, async () => {
       const { labels, annotations } = await metadata();
       const { [names.beforeAnnotation]: note } = annotations ?? {};
       return JSON.stringify(labels) === JSON.stringify(before.labels) && note === before.annotations?.[names.beforeAnnotation];
@@ -141,7 +141,7 @@ describe('a tenant with the built-in role edit, at a quarantined pod', () => {
 
   test('who deletes it has that told', async () => {
     await call(tenant, 'DELETE', pod());
-    const state = await service.stateWhen('the line', workload, 45_000, (now) => lines(now, 'containment.gone').length > 0);
+    const state = await service.stateWhen('the line', workload, 120_000, (now) => lines(now, 'containment.gone').length > 0);
     expect(lines(state, 'containment.gone')).toHaveLength(1);
   });
 });

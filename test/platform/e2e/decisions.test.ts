@@ -29,7 +29,7 @@ beforeAll(async () => {
   await service.start();
   // Begun by the cell once it is at work: a moment later, on a busy machine.
   const session = await service.session();
-  await until('the decisions of the cluster', 60_000, () => controlState(session).then(Boolean, () => false));
+  await until('the decisions of the cluster', 120_000, () => controlState(session).then(Boolean, () => false));
   const [first, second, third, fourth] = await service.workloads.deploy(namespace, ['pay', 'till', 'seen', 'ordered']);
   if (!first || !second || !third || !fourth) throw new Error('not deployed');
   [pay, till, seen, ordered] = [first, second, third, fourth];
@@ -41,7 +41,7 @@ const idOf = ({ namespace, name }: Workload): string => `${namespace}/Deployment
 
 /** The cell looks every few seconds, and says so when it finds another state than before. */
 const cellKnows = (holds: (restraints: string) => boolean) =>
-  until('the cell to know it', 30_000, async () => {
+  until('the cell to know it', 120_000, async () => {
     const changes = service.log.split('\n').filter((line) => line.includes('what stands above all incidents has changed'));
     return changes.length > 0 && holds(changes.at(-1) ?? '');
   });
@@ -70,7 +70,7 @@ describe('a freeze at the command line', () => {
     await cellKnows((restraints) => restraints.includes(id));
 
     await service.post([alertAbout(pay, 'binary')]);
-    const asked = await service.stateWhen('a question', pay, 60_000, ({ questions }) =>
+    const asked = await service.stateWhen('a question', pay, 120_000, ({ questions }) =>
       questions.some(({ question }) => question.text.includes('It was not done at once')),
     );
     expect(asked.leases).toEqual([]);
@@ -78,7 +78,7 @@ describe('a freeze at the command line', () => {
     const shown = await firebreak(undefined, 'incidents', 'show', idOf(pay));
     expect(shown).toContain(`In force: freeze of the namespace ${pay.namespace} (${id})`);
     await firebreak('grace', 'approve', idOf(pay), '--choice', 'apply', '--reason', 'contain it all the same');
-    await service.stateWhen('the containment', pay, 60_000, ({ reached }) => reached === 'contained');
+    await service.stateWhen('the containment', pay, 120_000, ({ reached }) => reached === 'contained');
     expect(await firebreak('grace', 'unfreeze', id, '--reason', 'done', ...meant(pay.namespace))).toContain('Ended');
     expect(await firebreak(undefined, 'restraints', 'list')).toContain('Nothing is frozen');
     await cellKnows((restraints) => !restraints.includes(id));
@@ -100,8 +100,8 @@ describe('a broken glass at the command line', () => {
     await expect(firebreak('ada', ...nameless)).rejects.toThrow('say for which');
     const broken = await decide('break-glass', '--incident', idOf(till));
     await service.post([alertAbout(till, 'binary')]);
-    await service.stateWhen('the containment', till, 60_000, ({ reached }) => reached === 'contained');
-    const { questions } = await service.stateWhen('no question about it', till, 30_000, () => true);
+    await service.stateWhen('the containment', till, 120_000, ({ reached }) => reached === 'contained');
+    const { questions } = await service.stateWhen('no question about it', till, 120_000, () => true);
     expect(questions.some(({ question }) => question.text.includes('It was not done at once'))).toBe(false);
     expect(await firebreak(undefined, 'incidents', 'show', idOf(till))).toContain('In force: broken glass for the incident');
     for (const [id, name] of [[broken, idOf(till)] as const, [frozen, till.namespace] as const])
@@ -118,7 +118,7 @@ describe('an incident that is started at the command line', () => {
     const args = ['incidents', 'start', podText(seen), '--severity', 'medium', '--reason', 'grace saw it', '--link', link];
     const { incident, terms } = JSON.parse(await firebreak('ada', ...args, '--json'));
     expect([incident, terms.wish, terms.severity]).toEqual([service.incidentOf(seen), 'look', 'medium']);
-    const state = await service.stateWhen('the question', seen, 60_000, ({ questions }) => questions.length > 0);
+    const state = await service.stateWhen('the question', seen, 120_000, ({ questions }) => questions.length > 0);
     expect(state).toMatchObject({ severity: 'medium', requesters: ['ada'], leases: [] });
     expect(state.questions[0]?.question.requesters).toEqual(['ada']);
     const { timeline } = await controlState(await service.session());
@@ -131,14 +131,14 @@ describe('an incident that is started at the command line', () => {
       'You have ordered this: somebody else must answer',
     );
     expect(await firebreak('grace', 'approve', idOf(seen), ...choice)).toContain('Decided');
-    await service.contained(seen, 60_000);
+    await service.contained(seen, 120_000);
   });
 
   test('as a quarantine cuts the pod off by the chokepoint', async () => {
     const told = await firebreak('ada', 'quarantine', podText(ordered), '--reason', 'it talks to a miner');
     expect(told).toContain(`Incident ${idOf(ordered)}: the quarantine of ${podText(ordered)} is ordered.`);
-    await service.contained(ordered, 60_000);
-    const { severity, requesters } = await service.stateWhen('it', ordered, 30_000, ({ reached }) => reached === 'contained');
+    await service.contained(ordered, 120_000);
+    const { severity, requesters } = await service.stateWhen('it', ordered, 120_000, ({ reached }) => reached === 'contained');
     expect([severity, requesters]).toEqual(['critical', ['ada']]);
   });
 

@@ -81,7 +81,7 @@ describe('evidence at the command line', () => {
 
   test('is listed and verified', async () => {
     await service.post([alertAbout(cart, 'binary')]);
-    await service.stateWhen('evidence', cart, 60_000, ({ evidence }) => evidence.length > 0);
+    await service.stateWhen('evidence', cart, 120_000, ({ evidence }) => evidence.length > 0);
     expect(await firebreak(undefined, 'evidence', 'list', idOf(cart))).toContain('pod.yaml');
     expect(existsSync(leftBehind())).toBe(false);
     const [checked] = JSON.parse(await firebreak(undefined, 'evidence', 'verify', idOf(cart), '--json'));
@@ -114,7 +114,7 @@ describe('evidence at the command line', () => {
     const shell = (script: string) => execFileSync('sh', ['-ec', script], { cwd: out('case'), encoding: 'utf8' });
     expect(shell('sha256sum -c SHA256SUMS')).toContain('artefacts/pod.yaml: OK');
     const key = join(service.folder, 'evidence.pub');
-    const { evidence } = await service.stateWhen('evidence', cart, 30_000, () => true);
+    const { evidence } = await service.stateWhen('evidence', cart, 120_000, () => true);
     writeFileSync(key, readFileSync(findKey()));
     expect(shell(`openssl pkeyutl -verify -pubin -inkey ${key} -rawin -in manifest.signed -sigfile manifest.sig`)).toContain(
       'Verified Successfully',
@@ -144,7 +144,7 @@ describe('evidence that is to go', () => {
   const entries = async () => (await controlState(await service.session()).catch(() => undefined))?.timeline ?? [];
 
   test('goes by itself when its time is over, on the record, and the list says so', async () => {
-    const gone = await until('its end', 60_000, async () =>
+    const gone = await until('its end', 120_000, async () =>
       (await entries()).find(({ kind, actor }) => kind === 'evidence.destroyed' && actor === 'engine'),
     );
     expect(gone.text).toContain(`logs of incident/${service.cluster}/${old}`);

@@ -29,8 +29,8 @@ afterAll(() => service?.stop());
 describe('a head start', () => {
   test('contains the pod, and the incident finds it done and takes the lease', async () => {
     await service.alert(workload);
-    await service.contained(workload, 30_000);
-    const { steps, leases } = await service.stateWhen('a lease', workload, 30_000, (state) => state.leases.length > 0);
+    await service.contained(workload, 120_000);
+    const { steps, leases } = await service.stateWhen('a lease', workload, 120_000, (state) => state.leases.length > 0);
     await service.cardOf(workload);
     expect(service.log).toContain('head start: quarantinePod');
     expect(steps.filter(({ action }) => action === 'quarantinePod')).toHaveLength(1);
@@ -39,7 +39,7 @@ describe('a head start', () => {
   });
 
   test('is not given above the owner’s cap; people are asked, and their yes contains', async () => {
-    const [pod = ''] = await until('another pod', 30_000, async () => {
+    const [pod = ''] = await until('another pod', 120_000, async () => {
       const pods = await service.workloads.podsOf(workload);
       return pods.length >= 2 && pods;
     });
@@ -47,23 +47,23 @@ describe('a head start', () => {
     // Of another image: the same question about the same image would be a second line on the card of the first.
     await service.alert(other, 'binary', { image: 'registry.example/other:1' });
     // A card about the pod may come before: of the question what its binary was.
-    const { channel, ts } = await until('the card with its reason', 60_000, () =>
+    const { channel, ts } = await until('the card with its reason', 120_000, () =>
       service.cards(other).find(({ blocks }) => JSON.stringify(blocks).includes('It was not done at once')),
     );
     expect(service.effects.of('contain', podOf(other))).toEqual([]);
     await service.slack.click({ user: ana, channel, ts, buttonText: 'Yes: quarantine pod' });
-    await service.contained(other, 30_000);
+    await service.contained(other, 120_000);
   });
 
   test('holds: a quarantine that somebody takes off is put back, and people are told', async () => {
     await service.workloads.patchPod(workload, {
       metadata: { labels: { 'firebreak.dev/quarantine': null } },
     });
-    await until('the quarantine again', 30_000, async () => {
+    await until('the quarantine again', 120_000, async () => {
       const { labels } = await service.workloads.podMetadata(workload);
       return labels?.['firebreak.dev/quarantine'] === 'active';
     });
-    const { timeline } = await service.stateWhen('a line', workload, 30_000, (state) =>
+    const { timeline } = await service.stateWhen('a line', workload, 120_000, (state) =>
       state.timeline.some(({ kind }) => kind === 'containment.reasserted'),
     );
     expect(timeline.find(({ kind }) => kind === 'containment.reasserted')?.text).toContain('somebody changed the quarantine of');
@@ -71,18 +71,18 @@ describe('a head start', () => {
 
   test('does not take again what people gave back: the same alert is asked about, and only another rule contains again', async () => {
     for (const person of [ana, ben]) await voteUntilAccepted(service, workload, person, labels.release);
-    await until('the release', 30_000, () => service.effects.of('give-back', podOf(workload)).length > 0);
-    await service.stateWhen('what the answer covers', workload, 30_000, ({ bodies }) =>
+    await until('the release', 120_000, () => service.effects.of('give-back', podOf(workload)).length > 0);
+    await service.stateWhen('what the answer covers', workload, 120_000, ({ bodies }) =>
       bodies.some(({ decided }) => decided !== undefined),
     );
     for (let times = 0; times < 3; times += 1) await service.post([alertAbout(workload)]);
     const asked = ({ questions }: IncidentState) => questions.filter(({ question: { text } }) => text.includes('come again'));
-    const state = await service.stateWhen('the question', workload, 30_000, (now) => asked(now).length > 0);
+    const state = await service.stateWhen('the question', workload, 120_000, (now) => asked(now).length > 0);
     expect(asked(state)).toHaveLength(1);
     expect(asked(state)[0]?.question.text).toContain('found harmless or gave back at');
     // The first time, and when somebody had taken it off.
     expect(service.effects.of('contain', podOf(workload))).toHaveLength(2);
     await service.post([{ ...alertAbout(workload), rule: 'Drop and execute new binary in container' }]);
-    await until('containment again', 30_000, () => service.effects.of('contain', podOf(workload)).length === 3);
+    await until('containment again', 120_000, () => service.effects.of('contain', podOf(workload)).length === 3);
   });
 });

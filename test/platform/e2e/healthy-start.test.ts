@@ -20,8 +20,8 @@ test.each([
     const service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, change, appToken);
     try {
       await service.start();
-      await until('the service at work', 60_000, () => service.log.includes('at work: connected to Temporal'));
-      await until('the control workflow', 60_000, () => service.log.includes('the control workflow was started'));
+      await until('the service at work', 120_000, () => service.log.includes('at work: connected to Temporal'));
+      await until('the control workflow', 120_000, () => service.log.includes('the control workflow was started'));
       await service.end();
       const worrying = service.log
         .trimEnd()

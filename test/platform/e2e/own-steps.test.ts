@@ -98,11 +98,11 @@ describe('with the API server’s audit as a sensor', () => {
     await Promise.all([service.cardOf(removed), service.cardOf(released)]);
     await service.click(removed, ana, labels.remove);
     for (const person of [ana, ben]) await service.click(released, person, labels.release);
-    await until('the deletion', 60_000, () => service.effects.of('delete', podOf(removed)).length === 1);
-    await until('the release', 60_000, () => service.effects.of('give-back', podOf(released)).length === 1);
+    await until('the deletion', 120_000, () => service.effects.of('delete', podOf(removed)).length === 1);
+    await until('the release', 120_000, () => service.effects.of('give-back', podOf(released)).length === 1);
     const events = () => feed.fed.filter(byUs);
-    await until('the audit of the deletion', 30_000, () => events().some((fed) => nameOf(fed) === 'delete pods'));
-    await until('the audit of the release', 30_000, () => events().filter((fed) => nameOf(fed) === 'patch pods').length >= 3);
+    await until('the audit of the deletion', 120_000, () => events().some((fed) => nameOf(fed) === 'delete pods'));
+    await until('the audit of the release', 120_000, () => events().filter((fed) => nameOf(fed) === 'patch pods').length >= 3);
 
     const own = events().filter(({ answer }) => answer.status === 'own-step');
     const incidents = [removed, released].map((workload) => service.incidentOf(workload));
@@ -111,7 +111,7 @@ describe('with the API server’s audit as a sensor', () => {
     const seen = new Set(own.map((fed) => `${nameOf(fed)} by ${fed.event.user.username}`));
     expect(seen).toContain(`patch pods by ${accountOf('cell')}`);
     expect(seen).toContain(`get secrets by ${accountOf('secrets')}`);
-    const lines = await service.stateWhen('the lines', removed, 30_000, ({ timeline }) =>
+    const lines = await service.stateWhen('the lines', removed, 120_000, ({ timeline }) =>
       ['quarantinePod', 'rotateSecret'].every((action) =>
         timeline.some(({ kind, text }) => kind === 'step.seen' && text.includes(action)),
       ),
@@ -152,7 +152,7 @@ describe('with the API server’s audit as a sensor', () => {
     thief.close();
     const later = () => feed.fed.slice(since);
     const accepted = (name: string) => later().find((fed) => nameOf(fed) === name && fed.answer.status === 'accepted');
-    const [byHand, stolen] = await until('the alerts', 30_000, () => {
+    const [byHand, stolen] = await until('the alerts', 120_000, () => {
       const found = [accepted('patch pods'), accepted('get secrets')] as const;
       return found[0] && found[1] ? [found[0], found[1]] : undefined;
     });

@@ -33,8 +33,8 @@ afterAll(async () => {
 
 test('a playbook of a pack runs in the service, as the configuration has set it', async () => {
   await service.post([{ ...alertAbout(workload), rule: 'Detect crypto miners' }]);
-  await service.contained(workload, 60_000);
-  const done = await service.stateWhen('the end of the body', workload, 60_000, ({ bodies }) =>
+  await service.contained(workload, 120_000);
+  const done = await service.stateWhen('the end of the body', workload, 120_000, ({ bodies }) =>
     bodies.some(({ state }) => state === 'done'),
   );
   expect(done.bodies).toMatchObject([{ playbook: 'acme/miner' }]);

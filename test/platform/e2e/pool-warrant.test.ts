@@ -54,7 +54,7 @@ describe('a pool in a process of its own', () => {
     await service.cardOf(cart);
     await pool?.end('SIGKILL');
     await service.click(cart, ana, labels.remove);
-    await until('the decision', 60_000, async () => (await linesOf(cart)).some((line) => line.startsWith('question.decided')));
+    await until('the decision', 120_000, async () => (await linesOf(cart)).some((line) => line.startsWith('question.decided')));
     await service.kill();
     service.setClocksAhead(20 * minute);
     await service.start();

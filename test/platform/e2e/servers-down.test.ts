@@ -53,14 +53,14 @@ describe('Temporal down', () => {
     await service.start();
     const sent = Date.now();
     expect((await service.alert(workloads[0] as Workload)).status).toBe(200);
-    await until('a line in the log', 30_000, () => service.log.includes('waiting for Temporal'));
+    await until('a line in the log', 120_000, () => service.log.includes('waiting for Temporal'));
     expect((await service.alert(workloads[1] as Workload)).status).toBe(200);
     const times = await containedAt(service, workloads);
     measured.push(`contained while Temporal is away, after the first alert, ms: ${spread(times.map((at) => at - sent))}`);
     await sleep(chance.upTo(3_000));
     await own.platform.temporal.restart();
     for (const workload of workloads) {
-      const { leases, steps } = await service.stateWhen('a lease', workload, 30_000, (state) => state.leases.length > 0);
+      const { leases, steps } = await service.stateWhen('a lease', workload, 120_000, (state) => state.leases.length > 0);
       expect(leases).toMatchObject([{ action: 'quarantinePod', state: 'active' }]);
       expect(steps.filter(({ action }) => action === 'quarantinePod')).toHaveLength(1);
       expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
@@ -94,7 +94,7 @@ describe('Temporal down', () => {
       const before = service.slack.ephemerals(ana).length;
       const clicked = Date.now();
       expect((await service.click(workload, ana, labels.remove)).status).toBe(200);
-      const answer = await until('an answer', 30_000, () => service.slack.ephemerals(ana)[before]);
+      const answer = await until('an answer', 120_000, () => service.slack.ephemerals(ana)[before]);
       measured.push(`a click without Temporal is answered after ${Date.now() - clicked} ms: ${answer.text}`);
       expect(answer.text).toContain('click again');
     }
@@ -114,7 +114,7 @@ describe('Temporal down', () => {
     await service.kill();
     await own.platform.temporal.restart();
     await service.start();
-    await until('word of it', 60_000, () =>
+    await until('word of it', 120_000, () =>
       service.slack.ephemerals(ana).some(({ text }) => text.startsWith('Firebreak was restarted as you answered')),
     );
     await voteUntilAccepted(service, workload, ana, labels.remove);
@@ -149,14 +149,14 @@ describe('the API server hangs', () => {
         const before = service.slack.ephemerals(ana).length;
         const clicked = Date.now();
         expect((await service.click(workload, ana, labels.remove)).status).toBe(200);
-        await until('an answer', 30_000, () =>
+        await until('an answer', 120_000, () =>
           service.slack
             .ephemerals(ana)
             .slice(before)
             .some(({ text }) => text.startsWith('Decided')),
         );
         answered.push(Date.now() - clicked);
-        await until('the card’s edit', 30_000, () => service.cards(workload)[0]?.text.includes('decided: '));
+        await until('the card’s edit', 120_000, () => service.cards(workload)[0]?.text.includes('decided: '));
         shown.push(Date.now() - clicked);
         lates.push((await votedAt(service, workload)) - clicked);
       }
@@ -173,12 +173,12 @@ describe('the API server hangs', () => {
     measured.push(
       `API server hangs: vote recorded, ms: ${spread(lates)}; answered: ${spread(answered)}; card edited: ${spread(shown)}`,
     );
-    const times = await containedAt(service, fresh, 60_000);
+    const times = await containedAt(service, fresh, 120_000);
     measured.push(`API server goes on to containment, ms: ${spread(times.map((at) => Math.max(0, at - goes)))}`);
     await ended(service, voted);
     removed.push(...voted);
     waiting.push(...fresh);
-    for (const workload of fresh) await service.cardOf(workload, 60_000);
+    for (const workload of fresh) await service.cardOf(workload, 120_000);
   });
 
   test('nothing was lost and nothing done twice, says the API server', async () => {

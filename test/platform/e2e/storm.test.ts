@@ -61,7 +61,7 @@ describe('100 000 alerts while a question is open', () => {
     const voteStarted = Date.now();
     expect((await service.click(workload, ana, labels.remove)).status).toBe(200);
     const votedMs = (await votedAt(service, workload)) - voteStarted;
-    await until('the deletion', 60_000, () => service.effects.of('delete', podOf(workload)).length === 1);
+    await until('the deletion', 120_000, () => service.effects.of('delete', podOf(workload)).length === 1);
 
     const { client } = await service.session();
     const { historyLength } = await client.workflow.getHandle(service.incidentOf(workload)).describe();

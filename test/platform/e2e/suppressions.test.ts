@@ -46,7 +46,7 @@ async function answerTo(alert: object): Promise<string> {
   return JSON.parse(text).items[0].status;
 }
 
-async function untilAnswered(status: string, withinMs = 30_000): Promise<void> {
+async function untilAnswered(status: string, withinMs = 120_000): Promise<void> {
   await until(`the answer ${status}`, withinMs, async () => (await answerTo(shell())) === status);
 }
 
@@ -63,7 +63,7 @@ let id = '';
 describe('a suppression, from the command line to the intake', () => {
   test('one person proposes, another approves, and the alerts are hidden', async () => {
     const target = `${workload.namespace}/Deployment/${workload.name}`;
-    const added = await until('the control workflow', 30_000, async () =>
+    const added = await until('the control workflow', 120_000, async () =>
       firebreak(
         'ada',
         'suppress',
@@ -91,13 +91,13 @@ describe('a suppression, from the command line to the intake', () => {
     expect(shown.hidden.count.count).toBeGreaterThan(0);
     expect(shown.hidden.alerts[0].alert).toMatchObject({ rule: 'Run shell untrusted' });
     // The shell that came before the decision has opened an incident: it hears what is hidden.
-    await service.stateWhen('a line', workload, 30_000, ({ timeline }) =>
+    await service.stateWhen('a line', workload, 120_000, ({ timeline }) =>
       timeline.some(({ kind }) => kind === 'alert.suppressed'),
     );
   });
 
   test('the decisions are on their own chain of the audit, and people were told', async () => {
-    await until('the broadcast', 30_000, () => service.slack.world.messages.some(({ text }) => text?.includes(id)) || undefined);
+    await until('the broadcast', 120_000, () => service.slack.world.messages.some(({ text }) => text?.includes(id)) || undefined);
     expect((await control()).state.audit.made).toBeGreaterThan(2);
     expect(await firebreak(undefined, 'audit', 'verify')).not.toContain('missing');
   });
@@ -106,7 +106,7 @@ describe('a suppression, from the command line to the intake', () => {
     const target = `${workload.namespace}/Deployment/${workload.name}`;
     const args = ['--rule', 'Clicked', '--workload', target, '--digest', digest, '--reason', 'ours', '--json', ...meant(target)];
     const clicked = JSON.parse(await firebreak('ada', 'suppress', 'add', ...args)).id;
-    const card = await until('the card', 30_000, () =>
+    const card = await until('the card', 120_000, () =>
       service.slack.world.messages.find(({ blocks }) => JSON.stringify(blocks ?? []).includes('Clicked')),
     );
     const click = (user: string) =>
@@ -116,7 +116,7 @@ describe('a suppression, from the command line to the intake', () => {
     await click('U0ADA');
     expect(await status()).toBe('proposed');
     await click('U0GRACE');
-    await until('the approval', 30_000, async () => (await status()) === 'active');
+    await until('the approval', 120_000, async () => (await status()) === 'active');
   });
 
   test('after a restart under another build the list stands, and the control workflow goes on under that build', async () => {
@@ -126,7 +126,7 @@ describe('a suppression, from the command line to the intake', () => {
     await service.start();
     // From the disk, at once.
     expect(await answerTo(shell())).toBe('suppressed');
-    const after = await until('the hand-over', 60_000, async () => {
+    const after = await until('the hand-over', 120_000, async () => {
       const now = await control().catch(() => undefined);
       return now && now.build !== before.build ? now : undefined;
     });
@@ -138,7 +138,7 @@ describe('a suppression, from the command line to the intake', () => {
 
   test('one person ends it, and the alerts go their way again', async () => {
     expect(await firebreak('margaret', 'suppress', 'end', id, '--reason', 'not ours')).toContain('Ended');
-    await until('an alert that goes its way', 30_000, async () => (await answerTo(shell())) === 'accepted' || undefined);
+    await until('an alert that goes its way', 120_000, async () => (await answerTo(shell())) === 'accepted' || undefined);
     expect(readFileSync(join(service.settings.folder, 'state', 'control', 'decisions.json'), 'utf8')).toContain(id);
   });
 });
@@ -146,9 +146,9 @@ describe('a suppression, from the command line to the intake', () => {
 describe('a suppression, from a card’s menu to the intake', () => {
   const entry = 'False positive: suppress …';
   const told = (user: string, text: string) =>
-    until(text, 30_000, () => service.slack.ephemerals(user).find((message) => JSON.stringify(message).includes(text)));
+    until(text, 120_000, () => service.slack.ephemerals(user).find((message) => JSON.stringify(message).includes(text)));
   const cardWith = (...texts: readonly string[]) =>
-    until(`the card with ${texts.join(' and ')}`, 60_000, () =>
+    until(`the card with ${texts.join(' and ')}`, 120_000, () =>
       service.slack.world.messages.find(({ blocks }) => texts.every((text) => JSON.stringify(blocks ?? []).includes(text))),
     );
   const typed = (user: string) =>
@@ -163,7 +163,7 @@ describe('a suppression, from a card’s menu to the intake', () => {
     expect(await answerTo(shell(scanner))).toBe('accepted');
     const card = await cardWith(scanner.pod, entry);
     // The dialog knows what is on record.
-    const sent = await until('the dialog', 30_000, async () => {
+    const sent = await until('the dialog', 120_000, async () => {
       const click = await service.slack.click({
         user: 'U0ADA',
         ts: card.ts,
@@ -200,7 +200,7 @@ describe('a suppression, from a card’s menu to the intake', () => {
     await told('U0ADA', 'somebody else must answer');
     expect(await answerTo(shell(scanner))).toBe('accepted');
     await approve('U0GRACE');
-    await until('the answer suppressed', 30_000, async () => (await answerTo(shell(scanner))) === 'suppressed');
+    await until('the answer suppressed', 120_000, async () => (await answerTo(shell(scanner))) === 'suppressed');
     expect(await firebreak(undefined, 'suppress', 'show', proposed?.proposal.order.terms.id ?? '')).toContain(
       'Ada Byron (ada), in Slack',
     );
@@ -208,10 +208,10 @@ describe('a suppression, from a card’s menu to the intake', () => {
 
   test('who is named as the actor proposes nothing, neither from the card nor by a command', async () => {
     expect(await answerTo(shell(scanner, { user: 'margaret@example.com', priority: 'Warning' }))).not.toBe('suppressed');
-    await service.stateWhen('the actor', scanner, 30_000, ({ actors }) => actors?.includes('margaret') ?? false);
+    await service.stateWhen('the actor', scanner, 120_000, ({ actors }) => actors?.includes('margaret') ?? false);
     await typed('U0MARGARET');
     await told('U0MARGARET', 'names you as the actor');
-    const opened = await until('a dialog for somebody else', 30_000, async () => {
+    const opened = await until('a dialog for somebody else', 120_000, async () => {
       await typed('U0GRACE');
       return within(5_000, () => service.slack.world.openView('U0GRACE'));
     });

@@ -71,15 +71,16 @@ describe('two intakes of one cluster', () => {
     const [warm, workload] = await service.workloads.deploy(namespace, ['warm', 'urgent']);
     if (!warm || !workload) throw new Error('not deployed');
     await toSecond([alertAbout(warm)]);
-    await service.contained(warm, 30_000);
+    await service.contained(warm, 120_000);
     const bodies = Array.from({ length: lowAlerts / perBody }, () => noise(perBody));
     const posted = await Promise.all(bodies.map((body) => service.post(body)));
     expect(posted.filter(({ status }) => status !== 200)).toEqual([]);
     const sent = Date.now();
     expect((await toSecond([alertAbout(workload)])).status).toBe(200);
-    const { at } = await service.contained(workload, 30_000);
+    const { at } = await service.contained(workload, 120_000);
     process.stdout.write(`after ${lowAlerts} low alerts at the other intake: contained ${at - sent} ms after it was sent\n`);
-    expect(at - sent).toBeLessThan(5_000);
+    // In turn behind them it would be minutes on a machine that does other work, too.
+    expect(at - sent).toBeLessThan(20_000);
   });
 
   test('the same alert sent to both at once is one incident, counted once, with one effect', async () => {
@@ -93,13 +94,13 @@ describe('two intakes of one cluster', () => {
       }),
     );
     const took: number[] = [];
-    for (const workload of workloads) took.push((await service.contained(workload, 30_000)).at - sent);
+    for (const workload of workloads) took.push((await service.contained(workload, 120_000)).at - sent);
     await Promise.all(workloads.map((workload) => service.cardOf(workload)));
     process.stdout.write(`the same alert to both intakes: contained after ${spread(took)} ms\n`);
     for (const workload of workloads) {
       expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
       expect(service.cards(workload)).toHaveLength(1);
-      const state = await service.stateWhen('both have arrived', workload, 30_000, ({ total }) => total >= 1);
+      const state = await service.stateWhen('both have arrived', workload, 120_000, ({ total }) => total >= 1);
       expect(state.total).toBe(1);
     }
   });
@@ -109,12 +110,12 @@ describe('two intakes of one cluster', () => {
     if (!workload) throw new Error('not deployed');
     const alert = alertAbout(workload);
     expect((await toSecond([alert])).status).toBe(200);
-    await service.contained(workload, 30_000);
+    await service.contained(workload, 120_000);
     await second.end('SIGKILL');
     // The sensor has no answer, and sends to the other one.
     expect((await service.post([alert])).status).toBe(200);
     expect((await service.post([alertAbout(workload)])).status).toBe(200);
-    await service.stateWhen('the second alert', workload, 30_000, ({ total }) => total === 2);
+    await service.stateWhen('the second alert', workload, 120_000, ({ total }) => total === 2);
     expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
   });
 
@@ -122,7 +123,7 @@ describe('two intakes of one cluster', () => {
     // That it is over is said by a message of its own, sooner or later.
     const notices = () =>
       service.slack.world.messages.filter(({ metadata }) => /^storm\/.*(?<!\/over)$/.test(String(metadata?.event_payload.key)));
-    const [notice] = await until('the notice', 30_000, () => (notices().length > 0 ? notices() : undefined));
+    const [notice] = await until('the notice', 120_000, () => (notices().length > 0 ? notices() : undefined));
     const shown = JSON.stringify(notice?.blocks);
     expect(shown).toContain(`Alert storm in ${service.cluster}`);
     expect(shown).toContain(`Something to note (falco) on ${namespace}/`);

@@ -46,6 +46,7 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   'report decisions': 'nothing',
   release: 'as it turns out',
   simulate: 'nothing',
+  backtest: 'nothing',
   'pack check': 'nothing',
   'pack integrity': 'nothing',
   'pack new': 'nothing',

@@ -26,7 +26,7 @@ export class WorkloadMaker {
     const name = `${prefix}-${randomBytes(3).toString('hex')}`;
     await this.#create('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
     const account = `/api/v1/namespaces/${name}/serviceaccounts/default`;
-    await until('a service account', 30_000, async () => (await this.#get(account)).status === 200);
+    await until('a service account', 120_000, async () => (await this.#get(account)).status === 200);
     return name;
   }
 
@@ -41,7 +41,7 @@ export class WorkloadMaker {
         await this.#create(`/apis/apps/v1/namespaces/${namespace}/deployments`, deployment({ namespace, name }, options));
       }),
     );
-    return until('running pods', 60_000, async () => {
+    return until('running pods', 120_000, async () => {
       const { text } = await this.#get(`/api/v1/namespaces/${namespace}/pods`);
       const { items }: PodList = JSON.parse(text);
       const workloads = wanted.flatMap((name): readonly Workload[] => {

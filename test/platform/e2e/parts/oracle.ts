@@ -62,7 +62,7 @@ export async function voteUntilAccepted(
   workload: Workload,
   user: string,
   label: string,
-  withinMs = 30_000,
+  withinMs = 120_000,
 ): Promise<void> {
   await until(`the vote on ${workload.name}`, withinMs, async () => {
     const before = service.slack.ephemerals(user).length;
@@ -86,7 +86,7 @@ export async function voteUntilAccepted(
 export async function containedAt(
   service: Service,
   workloads: readonly Workload[],
-  withinMs = 30_000,
+  withinMs = 120_000,
 ): Promise<readonly number[]> {
   const times: number[] = [];
   for (const workload of workloads) {
@@ -96,7 +96,7 @@ export async function containedAt(
 }
 
 /** When the workload's vote was counted, waited for. */
-export async function votedAt(service: Service, workload: Workload, withinMs = 30_000): Promise<number> {
+export async function votedAt(service: Service, workload: Workload, withinMs = 120_000): Promise<number> {
   const state = await service.stateWhen('the vote', workload, withinMs, ({ timeline }) =>
     timeline.some(({ kind }) => kind === 'vote.accepted'),
   );

@@ -85,7 +85,7 @@ async function live(life: {
     await sleep(200);
     return false;
   });
-  await containedAt(service, [workload], 60_000);
+  await containedAt(service, [workload], 120_000);
   await service.cardOf(workload, 90_000);
   await sleep(thinks);
   if (fate === 'silence') return;

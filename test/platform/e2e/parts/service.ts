@@ -172,7 +172,7 @@ export class Service {
       ],
       logFile,
     });
-    await until(`${name} at work`, 60_000, () => readFileSync(logFile, 'utf8').includes('at work: connected to Temporal'));
+    await until(`${name} at work`, 120_000, () => readFileSync(logFile, 'utf8').includes('at work: connected to Temporal'));
     return { configFile, log: () => readFileSync(logFile, 'utf8'), end: (signal) => this.#group.end(server, signal) };
   }
 
@@ -313,7 +313,7 @@ export class Service {
   async dialogAfter(user: string, done: () => Promise<unknown>): Promise<FakeView> {
     const before = this.slack.world.openView(user)?.id;
     await done();
-    return until('the dialog', 30_000, () => {
+    return until('the dialog', 120_000, () => {
       const open = this.slack.world.openView(user);
       return open && open.id !== before ? open : undefined;
     });

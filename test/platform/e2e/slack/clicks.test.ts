@@ -73,7 +73,7 @@ const isAcceptedOnQuestion = ({ kind, text }: { readonly kind: string; readonly 
 const reasonOf = ({ body }: AuditRecord): string => String(body.reason);
 
 async function expectRecorded(reason: string, before: number): Promise<void> {
-  const records = await until('the record', 30_000, async () => {
+  const records = await until('the record', 120_000, async () => {
     const all = await refusals();
     return all.length > before && all;
   });
@@ -132,7 +132,7 @@ describe('a click that Slack vouches for is refused, answered and recorded when 
     const { channel, ts } = await service.cardOf(asked);
     const { status } = await service.slack.click({ user, channel, ts, buttonText: labels.remove, dialog: 'leave', forge });
     expect(status).toBe(200);
-    expect((await until('an answer', 30_000, () => service.slack.ephemerals(user)[heard])).text).toMatch(answer);
+    expect((await until('an answer', 120_000, () => service.slack.ephemerals(user)[heard])).text).toMatch(answer);
     await expectRecorded(reason, before);
     await expectNothingDecided();
   });
@@ -143,7 +143,7 @@ describe('/firebreak', () => {
     const heard = service.slack.ephemerals(user).length;
     const { channel } = await service.cardOf(asked);
     await service.slack.command({ user, channel, command: '/firebreak', text });
-    const message = await until(`an answer to ${text}`, 30_000, () => service.slack.ephemerals(user)[heard]);
+    const message = await until(`an answer to ${text}`, 120_000, () => service.slack.ephemerals(user)[heard]);
     return JSON.stringify(message.blocks);
   }
   const id = () => `${namespace}/Deployment/${asked.name}`;
@@ -201,7 +201,7 @@ describe('/firebreak', () => {
 
   test('lets a containment last longer by a vote like any other', async () => {
     expect(await answer(ana, `extend ${id()}`)).toMatch(/Taken: “Extend it”/);
-    await service.stateWhen('the extension', asked, 30_000, ({ leases }) => leases.some(({ renewals }) => renewals === 1));
+    await service.stateWhen('the extension', asked, 120_000, ({ leases }) => leases.some(({ renewals }) => renewals === 1));
   });
 });
 
@@ -219,8 +219,8 @@ describe('the menu of a card', () => {
   test('takes a comment to the thread and the record', async () => {
     await pick(ben, 'Comment', { fb_comment: 'Our scanner does that.' });
     const text = 'Grace Murray: Our scanner does that.';
-    await until('the thread', 30_000, () => service.slack.world.messages.some((one) => one.threadTs && one.text === text));
-    await service.stateWhen('the record', asked, 30_000, ({ timeline }) => timeline.some((one) => one.text === text));
+    await until('the thread', 120_000, () => service.slack.world.messages.some((one) => one.threadTs && one.text === text));
+    await service.stateWhen('the record', asked, 120_000, ({ timeline }) => timeline.some((one) => one.text === text));
     await expectNothingDecided();
   });
 
@@ -262,7 +262,7 @@ describe('the dialog of a destructive choice', () => {
     const heard = service.slack.ephemerals(ben).length;
     const dialog = await opened(ana);
     await service.slack.submitView({ ...dialog, user: ben });
-    expect((await until('an answer', 30_000, () => service.slack.ephemerals(ben)[heard])).text).toMatch(/Somebody else opened/);
+    expect((await until('an answer', 120_000, () => service.slack.ephemerals(ben)[heard])).text).toMatch(/Somebody else opened/);
     await expectRecorded('not_opener', before);
     await expectNothingDecided();
   });
@@ -280,10 +280,10 @@ describe('the dialog of a destructive choice', () => {
 
 test('a click from a group that is asked only later is refused by the cell, answered, and in the incident’s records', async () => {
   expect((await service.click(asked, margaret, labels.remove)).status).toBe(200);
-  await until('the answer', 30_000, () =>
+  await until('the answer', 120_000, () =>
     service.slack.ephemerals(margaret).some(({ text }) => text.startsWith('Only oncall may answer')),
   );
-  const { timeline } = await service.stateWhen('the refusal', asked, 30_000, (state) =>
+  const { timeline } = await service.stateWhen('the refusal', asked, 120_000, (state) =>
     state.timeline.some(({ kind }) => kind === 'vote.refused'),
   );
   expect(timeline.find(({ kind }) => kind === 'vote.refused')).toMatchObject({ actor: 'person/margaret' });
@@ -295,11 +295,11 @@ test('whom an alert names as the actor decides nothing on it, and somebody else 
   await service.alert(insider, 'shell', { user: 'ada@example.com' });
   await service.cardOf(insider);
   await service.click(insider, ana, 'No: quarantine pod');
-  await until('the answer', 30_000, () =>
+  await until('the answer', 120_000, () =>
     service.slack.ephemerals(ana).some(({ text }) => text.startsWith('An alert of this incident names you as the actor')),
   );
   await service.click(insider, ben, 'No: quarantine pod');
-  const { timeline, actors } = await service.stateWhen('the decision', insider, 30_000, (state) =>
+  const { timeline, actors } = await service.stateWhen('the decision', insider, 120_000, (state) =>
     state.questions.some(({ status }) => status.state === 'decided'),
   );
   expect(actors).toEqual(['ada']);
@@ -352,9 +352,9 @@ describe('a vote that did not come through the desk', () => {
     expect(decided.dialog?.result).toEqual({ outcome: 'closed' });
     // The same dialog again, and the same bytes again: one answer.
     expect(await service.slack.resend(decided.dialog?.request ?? decided.request)).toMatchObject({ status: 401 });
-    await until('the deletion', 30_000, () => service.effects.of('delete', podOf(asked)).length === 1);
+    await until('the deletion', 120_000, () => service.effects.of('delete', podOf(asked)).length === 1);
     await ended(service, [asked]);
-    const closed = await service.stateWhen('the reason', asked, 30_000, (now) => now.timeline.some(isAcceptedOnQuestion));
+    const closed = await service.stateWhen('the reason', asked, 120_000, (now) => now.timeline.some(isAcceptedOnQuestion));
     expect(closed.timeline.filter(isAcceptedOnQuestion)).toMatchObject([
       { actor: 'person/ada', text: expect.stringMatching(/: remove: As the card says\.$/) },
     ]);
@@ -384,7 +384,7 @@ describe('two people who click opposite answers at once', () => {
         const yesWithReason = await dialogOf(workload, yes);
         const pair = [() => service.slack.submitView(yesWithReason), () => service.click(workload, ben, no)];
         await Promise.all((index % 2 === 0 ? pair : pair.reverse()).map((click) => click()));
-        const state = await service.stateWhen('both votes', workload, 30_000, ({ timeline }) =>
+        const state = await service.stateWhen('both votes', workload, 120_000, ({ timeline }) =>
           timeline.some(({ kind, text }) => kind === 'vote.refused' && text.startsWith('Already decided')),
         );
         const question = state.questions.find(({ question: { id } }) => !id.startsWith('lease:'));
@@ -392,7 +392,7 @@ describe('two people who click opposite answers at once', () => {
         outcomes.push(choice);
         expect(state.timeline.filter(({ kind }) => kind === 'question.decided')).toHaveLength(1);
         const loser = choice === 'expected' ? ben : ana;
-        await until('an answer', 30_000, () =>
+        await until('an answer', 120_000, () =>
           service.slack.ephemerals(loser).some(({ text }) => text.startsWith('Already decided')),
         );
         if (choice === 'quarantine') await containedAt(service, [workload]);

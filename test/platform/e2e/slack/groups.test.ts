@@ -29,7 +29,7 @@ afterAll(() => service?.stop());
 
 const cardsOf = (some: readonly Workload[]) => [...new Set(some.flatMap((workload) => service.cards(workload)))];
 const wholeCard = () =>
-  until('the card of all', 60_000, () => {
+  until('the card of all', 120_000, () => {
     const [card] = cardsOf(workloads);
     const text = JSON.stringify(card?.blocks ?? []);
     return workloads.every(({ pod }) => text.includes(pod)) && card;
@@ -62,14 +62,14 @@ describe('five workloads of one image', () => {
     expect(sent.dialog?.result).toEqual({ outcome: 'closed' });
     // In one message where they come within a moment of each other.
     const decided = () => [...told(ana).matchAll(/(\d+) × Decided/g)].reduce((sum, [, count]) => sum + Number(count), 0);
-    await until('the answer', 30_000, () => told(ana).includes('names you as the actor') && decided() === 4).catch((error) => {
+    await until('the answer', 120_000, () => told(ana).includes('names you as the actor') && decided() === 4).catch((error) => {
       throw new Error(`${String(error)}: ${told(ana)}`);
     });
     const others = workloads.filter((_, place) => place !== 2);
-    await until('the deletions', 60_000, () => others.every((one) => service.effects.of('delete', podOf(one)).length === 1));
+    await until('the deletions', 120_000, () => others.every((one) => service.effects.of('delete', podOf(one)).length === 1));
     const digests = new Set<string>();
     for (const workload of others) {
-      const { timeline } = await service.stateWhen('the decision', workload, 30_000, (state) =>
+      const { timeline } = await service.stateWhen('the decision', workload, 120_000, (state) =>
         state.timeline.some(({ kind }) => kind === 'question.decided'),
       );
       expect(timeline.filter(({ kind }) => kind === 'question.decided')).toMatchObject([{ actor: 'person/ada' }]);
@@ -84,12 +84,12 @@ describe('five workloads of one image', () => {
   test('the last of them is decided by somebody else on the same card', async () => {
     const { channel, ts } = await wholeCard();
     const buttonText = `${labels.remove} (the last one)`;
-    await until('the edit', 30_000, () => JSON.stringify(cardsOf(workloads)[0]?.blocks).includes('(the last one)'));
+    await until('the edit', 120_000, () => JSON.stringify(cardsOf(workloads)[0]?.blocks).includes('(the last one)'));
     await service.slack.click({ user: ben, channel, ts, buttonText });
-    await until('the deletion', 60_000, () => workloads.every((one) => service.effects.of('delete', podOf(one)).length === 1));
+    await until('the deletion', 120_000, () => workloads.every((one) => service.effects.of('delete', podOf(one)).length === 1));
     await ended(service, workloads);
     const over = 'Nothing is left to be decided here';
-    await until('the last edit', 30_000, () => JSON.stringify(cardsOf(workloads)[0]?.blocks).includes(over));
+    await until('the last edit', 120_000, () => JSON.stringify(cardsOf(workloads)[0]?.blocks).includes(over));
     expect(cardsOf(workloads)).toHaveLength(1);
   });
 });

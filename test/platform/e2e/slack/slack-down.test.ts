@@ -77,21 +77,21 @@ test('while Slack is down the pod is contained, people are called, and one of th
     `What becomes of quarantinePod on pod/${workload.namespace}/${workload.pod}?`,
   );
   await answerOn(ofContainment, { choice: 'extend', person: 'grace' });
-  await service.stateWhen('the extension', workload, 30_000, ({ timeline }) =>
+  await service.stateWhen('the extension', workload, 120_000, ({ timeline }) =>
     timeline.some(({ kind, actor }) => kind === 'lease.extended' && actor === 'person/grace'),
   );
 
   await answerOn(link, { choice: 'remove', person: 'ada', reason: 'Nobody built this binary', target: workload.pod.slice(-4) });
 
-  await until('the end of the pod', 60_000, () => service.effects.of('delete', podOf(workload))[0]);
-  const state = await service.stateWhen('the decision', workload, 30_000, ({ questions }) =>
+  await until('the end of the pod', 120_000, () => service.effects.of('delete', podOf(workload))[0]);
+  const state = await service.stateWhen('the decision', workload, 120_000, ({ questions }) =>
     questions.some(({ question, status }) => !question.id.startsWith('lease:') && status.state === 'decided'),
   );
   expect(state.timeline).toContainEqual(expect.objectContaining({ kind: 'vote.accepted', actor: 'person/ada' }));
   expect(await (await fetch(link)).text()).toContain('Nothing is asked any more');
 
   service.slack.calm();
-  await until('one card that is decided', 60_000, () => {
+  await until('one card that is decided', 120_000, () => {
     const cards = service.slack.world.messages.filter(({ text }) => text.includes(workload.pod) && /decided:/.test(text));
     return cards.length === 1 || undefined;
   });

@@ -33,7 +33,7 @@ const channel = 'C0INCIDENTS';
 const type = (user: string, text: string) => service.slack.command({ user, channel, command: '/firebreak', text });
 
 async function told(user: string, text: string, since = 0): Promise<string> {
-  return until(`the answer “${text}”`, 30_000, () =>
+  return until(`the answer “${text}”`, 120_000, () =>
     service.slack
       .ephemerals(user)
       .slice(since)
@@ -52,7 +52,7 @@ const control = async (): Promise<ControlState> => controlState(await service.se
 
 describe('a freeze from Slack', () => {
   test('is proposed in a dialog, decided by somebody else, and ended by a command', async () => {
-    await until('the control workflow', 30_000, () => control().catch(() => undefined));
+    await until('the control workflow', 120_000, () => control().catch(() => undefined));
     const typed = { fb_scope: '0', fb_namespace: 'nowhere', fb_hours: '2', fb_reason: 'maintenance of nowhere' };
     expect((await order(ana, 'freeze', typed)).result).toEqual({ outcome: 'closed' });
     const proposed = await told(ana, 'Somebody else must agree');
@@ -60,7 +60,7 @@ describe('a freeze from Slack', () => {
     const status = async () =>
       (await control()).decisions.filter(isRestraint).find(({ proposal }) => proposal.order.terms.id === id)?.status.state;
     expect(await status()).toBe('proposed');
-    const card = await until('the card', 30_000, () =>
+    const card = await until('the card', 120_000, () =>
       service.slack
         .channelMessages(channel)
         .find(({ blocks }) => JSON.stringify(blocks ?? []).includes('maintenance of nowhere')),
@@ -71,7 +71,7 @@ describe('a freeze from Slack', () => {
     await told(ana, 'somebody else must answer');
     expect(await status()).toBe('proposed');
     await approve(ben);
-    await until('the freeze', 30_000, async () => (await status()) === 'active' || undefined);
+    await until('the freeze', 120_000, async () => (await status()) === 'active' || undefined);
     await type(ben, 'unfreeze');
     await told(ben, id);
     await type(ben, `unfreeze ${id}`);
@@ -90,7 +90,7 @@ describe('a freeze from Slack', () => {
 
 /** The card on which a decision above all incidents is asked. */
 const cardSaying = (reason: string) =>
-  until('the card', 30_000, () =>
+  until('the card', 120_000, () =>
     service.slack.channelMessages(channel).find(({ blocks }) => JSON.stringify(blocks ?? []).includes(reason)),
   );
 
@@ -118,8 +118,8 @@ describe('a broken glass from Slack', () => {
     await told(ana, 'You asked this yourself: somebody else must answer.', before);
     expect((await found())?.status.state).toBe('proposed');
     await approve(ben, ts, 'Yes: break glass');
-    await until('the broken glass', 30_000, async () => (await found())?.status.state === 'active' || undefined);
-    await until('the word to everybody', 30_000, () =>
+    await until('the broken glass', 120_000, async () => (await found())?.status.state === 'active' || undefined);
+    await until('the word to everybody', 120_000, () =>
       service.slack.world.messages.find(
         ({ text, ephemeralFor }) => ephemeralFor === undefined && text.includes(`Broken glass ${id}, approved by grace`),
       ),
@@ -153,7 +153,7 @@ describe('a suppression in Slack', () => {
     );
     const status = async () => (await control()).decisions.filter(isSuppression)[0]?.status;
     await approve(ben, (await cardSaying('our own debug pod')).ts, 'Yes: hide alerts');
-    await until('the suppression', 30_000, async () => (await status())?.state === 'active' || undefined);
+    await until('the suppression', 120_000, async () => (await status())?.state === 'active' || undefined);
     await type(ben, 'suppress list');
     await told(ben, 'our own debug pod');
     await type(ben, `suppress end ${terms.id}`);
@@ -167,7 +167,7 @@ describe('a suppression in Slack', () => {
       state: 'ended',
       by: { order: { person: 'grace', via: 'slack', reason: 'it is fixed' } },
     });
-    await until('the word to everybody', 30_000, () =>
+    await until('the word to everybody', 120_000, () =>
       service.slack.world.messages.find(
         ({ text, ephemeralFor }) => ephemeralFor === undefined && text.includes(`Suppression ${terms.id} was ended by Grace`),
       ),
@@ -195,11 +195,11 @@ describe('a quarantine that is ordered in Slack', () => {
     const workload = pod(0);
     await type(ana, `quarantine ${namespace}/${workload.pod} --reason it talks to a miner`);
     await told(ana, 'You started it, so you decide nothing on it while somebody else can');
-    await service.contained(workload, 30_000);
+    await service.contained(workload, 120_000);
     const { timeline, actors, requesters, severity } = await service.stateWhen(
       'the question',
       workload,
-      30_000,
+      120_000,
       ({ questions }) => questions.some(({ question: { id } }) => !id.startsWith('lease:')),
     );
     expect([severity, actors, requesters]).toEqual(['critical', undefined, ['ada']]);
@@ -207,7 +207,7 @@ describe('a quarantine that is ordered in Slack', () => {
     await service.click(workload, ana, 'Delete pod');
     await told(ana, 'as long as somebody else can be asked, they must answer');
     await service.click(workload, ben, 'Delete pod');
-    await until('the effect', 60_000, () => service.effects.of('delete', podOf(workload))[0]);
+    await until('the effect', 120_000, () => service.effects.of('delete', podOf(workload))[0]);
     const record = (await control()).timeline.find(({ kind }) => kind === 'incident.started');
     expect(record).toMatchObject({ actor: 'person/ada', text: expect.stringContaining('it talks to a miner') });
   });
@@ -229,10 +229,10 @@ describe('an incident that is started from a message', () => {
     const workload = pod(1);
     const { ts } = service.slack.world.add({ channel, ts: service.slack.world.nextTs(), user: ben, text: 'this pod is odd' });
     await service.slack.shortcut({ user: ana, channel, ts, callbackId: 'fb_start_incident' });
-    const view = await until('the dialog', 30_000, () => service.slack.world.openView(ana));
+    const view = await until('the dialog', 120_000, () => service.slack.world.openView(ana));
     const typed = { fb_pod: `${namespace}/${workload.pod}`, fb_wish: 'look', fb_severity: 'high', fb_reason: 'grace saw it' };
     expect((await service.slack.submitView({ viewId: view.id, user: ana, typed })).result).toEqual({ outcome: 'closed' });
-    await until('the word under the message', 30_000, () =>
+    await until('the word under the message', 120_000, () =>
       service.slack.replies(channel, ts).find(({ text }) => text.includes('started the incident')),
     );
     const card = await service.cardOf(workload);
@@ -241,7 +241,7 @@ describe('an incident that is started from a message', () => {
     const records = await control();
     expect(records.timeline.some(({ kind, text }) => kind === 'incident.started' && text.includes('grace saw it'))).toBe(true);
     await service.click(workload, ben, 'Yes: quarantine pod');
-    await service.contained(workload, 60_000);
+    await service.contained(workload, 120_000);
   });
 });
 

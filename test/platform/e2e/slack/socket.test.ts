@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 afterAll(() => service?.stop());
 
-const connected = (count = 2) => until('the sockets', 60_000, () => service.slack.socket?.connections === count || undefined);
+const connected = (count = 2) => until('the sockets', 120_000, () => service.slack.socket?.connections === count || undefined);
 
 async function asked(index: number): Promise<Workload> {
   const workload = workloads[index];
@@ -41,9 +41,9 @@ describe('by Socket Mode', () => {
   test('a click and its dialog become a vote, and the desk’s address takes nothing of Slack', async () => {
     const workload = await asked(0);
     await service.click(workload, ana, labels.remove);
-    const state = await service.stateWhen('the decision', workload, 30_000, decided);
+    const state = await service.stateWhen('the decision', workload, 120_000, decided);
     expect(votes(state)).toMatchObject([{ actor: 'person/ada' }]);
-    await until('the effect', 30_000, () => service.effects.of('delete', podOf(workload))[0]);
+    await until('the effect', 120_000, () => service.effects.of('delete', podOf(workload))[0]);
     const answer = await fetch(`${service.settings.deskUrl}/slack/events`, { method: 'POST', body: 'payload={}' });
     expect(answer.status).toBe(404);
   });
@@ -52,7 +52,7 @@ describe('by Socket Mode', () => {
     const workload = await asked(1);
     const { channel, ts } = await service.cardOf(workload);
     await service.slack.click({ user: ana, channel, ts, buttonText: labels.remove, dialog: 'leave' });
-    const view = await until('the dialog', 30_000, () => service.slack.world.openView(ana));
+    const view = await until('the dialog', 120_000, () => service.slack.world.openView(ana));
     // Taken, and its acknowledgement lost with the process: so it comes again to the next one.
     service.slack.socket?.loseAcks(1);
     const typed = { fb_target: workload.pod.slice(-4), fb_reason: 'Nobody built this binary' };
@@ -61,9 +61,9 @@ describe('by Socket Mode', () => {
     await sending;
     await service.start();
     await connected();
-    const state = await service.stateWhen('the decision', workload, 60_000, decided);
+    const state = await service.stateWhen('the decision', workload, 120_000, decided);
     expect(votes(state)).toMatchObject([{ actor: 'person/ada' }]);
-    await until('the effect', 30_000, () => service.effects.of('delete', podOf(workload))[0]);
+    await until('the effect', 120_000, () => service.effects.of('delete', podOf(workload))[0]);
     expect(service.effects.of('delete', podOf(workload))).toHaveLength(1);
     expect(service.slack.socket?.problems).toEqual([]);
   });
@@ -79,7 +79,7 @@ describe('by Socket Mode', () => {
     await connected();
     // A desk that is not yet connected to Temporal says so, and one clicks again.
     await voteUntilAccepted(service, workload, ana, labels.remove);
-    const state = await service.stateWhen('the decision', workload, 60_000, decided);
+    const state = await service.stateWhen('the decision', workload, 120_000, decided);
     expect(votes(state).filter(({ actor }) => actor === 'person/ada')).toHaveLength(1);
   });
 });

@@ -52,7 +52,7 @@ test('a click ends at the identity provider, and only its word, with the vote, d
   expect(JSON.stringify(card.blocks)).toContain('needs a sign-in');
   const heard = service.slack.ephemerals(ana).length;
   await service.slack.click({ user: ana, channel: card.channel, ts: card.ts, buttonText: labels.remove });
-  const told = await until('the link', 30_000, () => service.slack.ephemerals(ana)[heard]);
+  const told = await until('the link', 120_000, () => service.slack.ephemerals(ana)[heard]);
   const [, link = ''] = /<(http[^|>]+)\|/.exec(JSON.stringify(told.blocks)) ?? [];
   const open = await service.state(asked);
   expect(open?.questions.every(({ votes }) => votes.length === 0)).toBe(true);
@@ -62,7 +62,7 @@ test('a click ends at the identity provider, and only its word, with the vote, d
   provider.person = 'sub-ada';
   expect(await new Browser().go(link, 'POST')).toMatchObject({ status: 200, text: expect.stringContaining('Taken') });
 
-  await until('the end of the pod', 60_000, () => service.effects.of('delete', podOf(asked))[0]);
+  await until('the end of the pod', 120_000, () => service.effects.of('delete', podOf(asked))[0]);
   const state = await service.state(asked);
   const accepted = state?.timeline.find(({ kind }) => kind === 'vote.accepted');
   expect(accepted).toMatchObject({ actor: 'person/ada' });
@@ -72,7 +72,7 @@ const channel = 'C0INCIDENTS';
 
 /** The link that this person was given since. */
 async function linkOf(user: string, since: number): Promise<string> {
-  return until('the link', 30_000, () => {
+  return until('the link', 120_000, () => {
     const shown = service.slack
       .ephemerals(user)
       .slice(since)
@@ -85,10 +85,10 @@ test('a freeze of the whole cluster begins, and ends, only with the provider’s
   const type = (user: string, text: string) => service.slack.command({ user, channel, command: '/firebreak', text });
   const status = async () => (await controlState(await service.session())).decisions[0]?.status.state;
   await type(ana, 'freeze');
-  const view = await until('the dialog', 30_000, () => service.slack.world.openView(ana));
+  const view = await until('the dialog', 120_000, () => service.slack.world.openView(ana));
   const typed = { fb_scope: '1', fb_namespace: '', fb_hours: '2', fb_reason: 'maintenance of everything' };
   expect((await service.slack.submitView({ viewId: view.id, user: ana, typed })).result).toEqual({ outcome: 'closed' });
-  const card = await until('the card', 30_000, () =>
+  const card = await until('the card', 120_000, () =>
     service.slack
       .channelMessages(channel)
       .find(({ blocks }) => JSON.stringify(blocks ?? []).includes('maintenance of everything')),
@@ -101,7 +101,7 @@ test('a freeze of the whole cluster begins, and ends, only with the provider’s
   expect(await status()).toBe('proposed');
   provider.person = 'sub-grace';
   expect(await new Browser().go(link, 'POST')).toMatchObject({ status: 200, text: expect.stringContaining('Taken') });
-  await until('the freeze', 30_000, async () => (await status()) === 'active' || undefined);
+  await until('the freeze', 120_000, async () => (await status()) === 'active' || undefined);
   await until(
     'the cell to believe it',
     60_000,

@@ -35,7 +35,7 @@ function linksIn(texts: readonly string[]): readonly string[] {
 test('the ticket and the thread name each other, once, also when the desk is killed in between', async () => {
   await service.alert(workload);
   await service.cardOf(workload);
-  await until('the link', 60_000, () => linksIn(ticket().texts).length > 0);
+  await until('the link', 120_000, () => linksIn(ticket().texts).length > 0);
   await service.kill();
   await service.start();
   await voteUntilAccepted(service, workload, ana, labels.remove);
