@@ -296,6 +296,11 @@ export interface Playbook<U extends Uses = Uses, R extends Requires = Requires, 
 }
 
 /**
+ * Each workflow evaluates all playbooks anew, and compiles no pattern to see whether it may: whoever bundles them has them checked before.
+ */
+const isInWorkflow = '__TEMPORAL__' in globalThis;
+
+/**
  * A reviewed procedure: an envelope of data, from which alerts are routed and docs are made, around a plain async function.
  * @throws TypeError for an envelope that contradicts itself.
  */
@@ -303,6 +308,12 @@ export function definePlaybook<const U extends Uses, const R extends Requires = 
   envelope: PlaybookEnvelope<U, R, P>,
   run: (context: PlaybookContext<U, R, P>) => Promise<void>,
 ): Playbook<U, R, P> {
+  if (!isInWorkflow) assertEnvelope(envelope);
+  return { ...envelope, run };
+}
+
+/** @throws TypeError for an envelope that contradicts itself. */
+function assertEnvelope<U extends Uses, R extends Requires, P extends Params>(envelope: PlaybookEnvelope<U, R, P>): void {
   if (envelope.headStart !== undefined && envelope.evidenceFirst !== undefined)
     throw new TypeError(`playbook ${envelope.id}: with a head start the pod is contained before evidence can be kept first`);
   if (envelope.headStart !== undefined && envelope.on.match === 'unanswered')
@@ -313,7 +324,6 @@ export function definePlaybook<const U extends Uses, const R extends Requires = 
   }
   if (envelope.levels?.length === 0) throw new TypeError(`playbook ${envelope.id}: its questions are put to nobody`);
   if (envelope.on.match !== 'unanswered') assertMatch(envelope.on.match, `playbook ${envelope.id}`);
-  return { ...envelope, run };
 }
 
 /** What routing, docs and lists need of a playbook, whatever its actions. */
