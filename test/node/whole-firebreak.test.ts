@@ -240,7 +240,14 @@ describe('a whole Firebreak on a real node', () => {
       return matching.every((one) => one !== undefined) && matching;
     });
     const { client } = await service.session();
-    for (const one of found) await client.workflow.getHandle(one?.incident ?? '').describe();
+    // Accepted is what is on the disk: its incident begins in its turn.
+    for (const one of found)
+      await until(`the incident ${one?.incident}`, 120_000, () =>
+        client.workflow
+          .getHandle(one?.incident ?? '')
+          .describe()
+          .then(Boolean, () => false),
+      );
   });
 });
 
