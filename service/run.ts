@@ -46,8 +46,7 @@ export interface RunningFirebreak {
   stop(): Promise<void>;
 }
 
-/** Each takes about 15 MB of the workflow thread's heap of 1 GB with all shipped playbooks: with more, a burst of incidents ended the worker. */
-const maxCachedWorkflows = 30;
+const maxCachedWorkflows = 200;
 const sweepJudgementsMs = 86_400_000;
 
 /** What has rights of its own besides the cell's. */

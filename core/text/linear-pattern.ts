@@ -14,6 +14,8 @@ const longestSource = 1_000;
 /** States that are remembered for a pattern; where a text drives it into more, it begins anew. */
 const mostStates = 300;
 const remembered = 128;
+/** Patterns that are remembered: they are configuration and no alert's, and stand in several matches of several playbooks. */
+const mostPatterns = 2_000;
 
 type Ranges = readonly (readonly [number, number])[];
 
@@ -35,18 +37,35 @@ type Step =
  * @throws RangeError for what is no pattern, or none that takes linear time.
  */
 export function linearPattern(source: string, { ignoreCase = false }: { readonly ignoreCase?: boolean } = {}): LinearPattern {
-  return automatonOf(new Parser(source).read(), { ignoreCase, anywhere: true });
+  return madeOnce(`${ignoreCase ? 'i' : 'c'}/${source}`, () =>
+    automatonOf(new Parser(source).read(), { ignoreCase, anywhere: true }),
+  );
 }
 
 /** `*` stands for any text, `?` for one character, and `\` takes either as it is. The whole text has to match. @throws RangeError */
 export function globPattern(source: string): LinearPattern {
+  return madeOnce(`g/${source}`, () => automatonOf(globParts(source), { ignoreCase: false, anywhere: false }));
+}
+
+function globParts(source: string): Part {
   if (source.length > longestSource) throw new RangeError(`it is longer than ${longestSource} characters`);
   const parts = [...source.matchAll(/\\?[\s\S]/g)].map(([written]): Part => {
     if (written === '*') return { kind: 'repeat', part: anything, least: 0, most: Number.POSITIVE_INFINITY };
     return written === '?' ? anything : literal(written.charCodeAt(written.length - 1));
   });
-  const whole: Part = { kind: 'row', parts: [{ kind: 'at', where: 'start' }, ...parts, { kind: 'at', where: 'end' }] };
-  return automatonOf(whole, { ignoreCase: false, anywhere: false });
+  return { kind: 'row', parts: [{ kind: 'at', where: 'start' }, ...parts, { kind: 'at', where: 'end' }] };
+}
+
+const made = new Map<string, LinearPattern>();
+
+/** A pattern takes up to a megabyte, and the same text always makes the same: workflows share this module (see `service/temporal/bundle.ts`). */
+function madeOnce(key: string, make: () => LinearPattern): LinearPattern {
+  const known = made.get(key);
+  if (known) return known;
+  const pattern = make();
+  if (made.size >= mostPatterns) made.clear();
+  made.set(key, pattern);
+  return pattern;
 }
 
 function literal(code: number): Part {
@@ -327,11 +346,16 @@ function automatonOf(
 ): LinearPattern {
   const steps = stepsOf(part, ignoreCase);
   const states = new Map<string, State>();
+  let start: State | undefined;
   const stateOf = (at: readonly number[], first: boolean, afterWord: boolean): State => {
     const key = `${first ? 'f' : ''}${afterWord ? 'w' : ''}${at.join(',')}`;
     const known = states.get(key);
     if (known) return known;
-    if (states.size >= mostStates) states.clear();
+    if (states.size >= mostStates) {
+      states.clear();
+      // Those that it led to would all be held by it.
+      start = undefined;
+    }
     const state: State = { at, first, afterWord, next: [] };
     states.set(key, state);
     return state;
@@ -373,8 +397,8 @@ function automatonOf(
       isWord(code),
     );
   };
-  const start = stateOf([0], true, false);
   const matches = (text: string): boolean => {
+    start ??= stateOf([0], true, false);
     let state = start;
     for (let at = 0; at < text.length; at += 1) {
       const code = text.charCodeAt(at);

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from '@jest/globals';
 import { globPattern, linearPattern } from '../../../core/text/linear-pattern.ts';
 
@@ -95,6 +97,33 @@ describe('a linear pattern', () => {
     const hostile = `${'a'.repeat(50_000)}!`;
     for (const source of ['^(a+)+$', '(a|aa)+$', '(.*a){12}b', '(a*)*c'])
       expect(linearPattern(source).matches(hostile)).toBe(false);
+  });
+
+  test('keeps no more in memory than its states, whatever texts it is asked about', () => {
+    setFlagsFromString('--expose-gc');
+    const collect: () => void = runInNewContext('gc');
+    const usedMb = (): number => {
+      collect();
+      return process.memoryUsage().heapUsed / 1e6;
+    };
+    // What the last forty characters were makes a state of its own: there are more than anything could remember.
+    const pattern = linearPattern('a[ab]{40}c');
+    let drawn = 1;
+    const letter = (): string => {
+      drawn = (drawn * 1_103_515_245 + 12_345) % 2 ** 31;
+      return drawn > 2 ** 30 ? 'a' : 'b';
+    };
+    const before = usedMb();
+    for (let text = 0; text < 50; text += 1) expect(pattern.matches(Array.from({ length: 2_000 }, letter).join(''))).toBe(false);
+    // 160 MB where what led to them held them all.
+    expect(usedMb() - before).toBeLessThan(40);
+  });
+
+  test('is made once for a text, and anew for one with other flags', () => {
+    expect(linearPattern('x+y')).toBe(linearPattern('x+y'));
+    expect(linearPattern('x+y', { ignoreCase: true })).not.toBe(linearPattern('x+y'));
+    expect(globPattern('x+y').matches('xxy')).toBe(false);
+    expect(linearPattern('x+y').matches('xxy')).toBe(true);
   });
 });
 
