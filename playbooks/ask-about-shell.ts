@@ -1,5 +1,6 @@
 import { openTicket, quarantinePod, snapshotPodState } from '../core/actions/index.ts';
 import { definePlaybook } from '../core/playbook/playbook.ts';
+import { unhurried } from './fragments/asked.ts';
 
 export const askAboutShell = definePlaybook(
   {
@@ -11,10 +12,7 @@ export const askAboutShell = definePlaybook(
       requires: ['pod'],
     },
     uses: { snapshotPodState, quarantinePod, openTicket },
-    levels: [
-      { group: 'oncall', within: '30m' },
-      { group: 'leads', within: '2h' },
-    ],
+    levels: unhurried,
   },
   async ({ alert, steps, ask, settle, verdict }) => {
     // Its rule is only a notice: nothing automatic is done to the pod, but what may be gone in a minute is kept.

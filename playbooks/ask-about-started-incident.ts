@@ -1,5 +1,6 @@
 import { openTicket, quarantinePod, snapshotPodState } from '../core/actions/index.ts';
 import { definePlaybook } from '../core/playbook/playbook.ts';
+import { unhurried } from './fragments/asked.ts';
 
 export const askAboutStartedIncident = definePlaybook(
   {
@@ -7,10 +8,7 @@ export const askAboutStartedIncident = definePlaybook(
     title: 'Keep evidence of what a person reports, and ask the others whether to contain it',
     on: { match: { rule: 'Incident started by a person' }, minSeverity: 'low', requires: ['pod'] },
     uses: { snapshotPodState, quarantinePod, openTicket },
-    levels: [
-      { group: 'oncall', within: '30m' },
-      { group: 'leads', within: '2h' },
-    ],
+    levels: unhurried,
   },
   async ({ alert, steps, ask, settle, verdict }) => {
     await settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });

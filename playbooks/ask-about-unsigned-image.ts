@@ -1,5 +1,6 @@
 import { openTicket, quarantinePod, snapshotPodState, verifyImage } from '../core/actions/index.ts';
 import { definePlaybook } from '../core/playbook/playbook.ts';
+import { unhurried } from './fragments/asked.ts';
 
 export const askAboutUnsignedImage = definePlaybook(
   {
@@ -13,10 +14,7 @@ export const askAboutUnsignedImage = definePlaybook(
       requires: ['pod'],
     },
     uses: { verifyImage, snapshotPodState, quarantinePod, openTicket },
-    levels: [
-      { group: 'oncall', within: '30m' },
-      { group: 'leads', within: '2h' },
-    ],
+    levels: unhurried,
   },
   async ({ alert, steps, ask, settle, note, verdict }) => {
     const { image } = await settle({ image: steps.verifyImage({ pod: alert.pod }) });

@@ -1,7 +1,6 @@
 import { openTicket } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
-import { urgent } from '../fragments/asked.ts';
-import { fileTicket } from '../fragments/words.ts';
+import { askIfKnown, urgent } from '../fragments/asked.ts';
 
 export const askAboutDeletion = definePlaybook(
   {
@@ -17,25 +16,15 @@ export const askAboutDeletion = definePlaybook(
     levels: urgent,
   },
   async (context) => {
-    const { alert, ask, verdict } = context;
+    const { alert } = context;
     const who = alert.apiRequest?.account ?? 'somebody';
-    const answer = await ask({
+    await askIfKnown(context, {
       question: `Does somebody other than ${who} know that this is deleted? ${alert.title}`,
-      choices: { expected: 'Yes, I know of it', unexpected: 'No, stop them' },
-      harmless: ['expected'],
+      no: 'No, stop them',
       onSilence: 'Nothing is stopped. A ticket is filed.',
-    });
-    if (answer.choice === 'expected') {
-      verdict('benign', `expected, said ${answer.by.join(' and ')}`);
-      return;
-    }
-    if (answer.choice === 'unexpected') verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
-    await fileTicket(context, {
-      title: `${alert.rule}, by ${who}`,
-      lines: [
-        answer.choice === 'silence' ? 'Nobody answered.' : 'Nobody knows of it: it has to be stopped.',
-        `End the credentials of ${who} first. A namespace that waits for finalizers can still be looked into. Restore from the repository or a backup, not before they are out.`,
-      ],
+      ticket: `${alert.rule}, by ${who}`,
+      stands: { unexpected: 'Nobody knows of it: it has to be stopped.', silence: 'Nobody answered.' },
+      todo: `End the credentials of ${who} first. A namespace that waits for finalizers can still be looked into. Restore from the repository or a backup, not before they are out.`,
     });
   },
 );

@@ -1,7 +1,6 @@
 import { openTicket } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
-import { urgent } from '../fragments/asked.ts';
-import { fileTicket } from '../fragments/words.ts';
+import { askIfKnown, urgent } from '../fragments/asked.ts';
 
 export const askAboutGrantedRights = definePlaybook(
   {
@@ -46,25 +45,15 @@ export const askAboutGrantedRights = definePlaybook(
     levels: urgent,
   },
   async (context) => {
-    const { alert, ask, verdict } = context;
+    const { alert } = context;
     const who = alert.apiRequest?.account ?? alert.process?.user ?? 'somebody';
-    const answer = await ask({
+    await askIfKnown(context, {
       question: `Does somebody other than ${who} know of this? ${alert.title}`,
-      choices: { expected: 'Yes, I know of it', unexpected: 'No, take it back' },
-      harmless: ['expected'],
+      no: 'No, take it back',
       onSilence: 'Nothing is taken back. A ticket is filed.',
-    });
-    if (answer.choice === 'expected') {
-      verdict('benign', `expected, said ${answer.by.join(' and ')}`);
-      return;
-    }
-    if (answer.choice === 'unexpected') verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
-    await fileTicket(context, {
-      title: `${alert.rule}, by ${who}`,
-      lines: [
-        answer.choice === 'silence' ? 'Nobody answered: it is in force.' : 'It is to be taken back, by hand.',
-        `Order: first end the credentials of ${who}, or they give it again; then delete the binding, role, token Secret or webhook that the title names; then look for what was made with it meanwhile. A certificate cannot be revoked: its bindings can.`,
-      ],
+      ticket: `${alert.rule}, by ${who}`,
+      stands: { unexpected: 'It is to be taken back, by hand.', silence: 'Nobody answered: it is in force.' },
+      todo: `Order: first end the credentials of ${who}, or they give it again; then delete the binding, role, token Secret or webhook that the title names; then look for what was made with it meanwhile. A certificate cannot be revoked: its bindings can.`,
     });
   },
 );
