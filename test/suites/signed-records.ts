@@ -1,6 +1,6 @@
-import { createPrivateKey, sign } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type AuditRecord, originOf, recordBytes, type SignedRecord, storable } from '../../core/audit/audit.ts';
 import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
@@ -79,3 +79,24 @@ export async function signNow({
 
 /** Where no record tells of a vote. */
 export const noSigners: VoteSigners = { keyIds: [], keyIdsFor: () => [], verify: () => false };
+
+/** `firebreak.yaml` of the cluster `lab` in a folder, whose records are in `audit.db` beside it and believed where these two have signed them. */
+export function writeConfiguration(folder: string): void {
+  const { publicKey } = generateKeyPairSync('ed25519');
+  writeFileSync(join(folder, 'ana.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
+  writeFileSync(join(folder, 'cell.pem'), maker.publicKey);
+  writeFileSync(join(folder, 'desk.pem'), deskMaker.publicKey);
+  writeFileSync(
+    join(folder, 'firebreak.yaml'),
+    `cluster: lab
+stateDir: .
+audit: { url: 'sqlite:audit.db' }
+intake: { tokens: [{ name: falco, token: { env: TOKEN } }] }
+trust: { cells: [{ cluster: lab, key: cell.pem }] }
+desk: { votePublicKeys: [desk.pem] }
+roster:
+  people: [{ id: ana, name: Ana, keys: [ana.pem] }]
+  groups: { oncall: [ana], leads: [ana] }
+`,
+  );
+}

@@ -11,8 +11,6 @@ import type { StormReport } from '../../../core/alert/storm.ts';
 import { type ControlInput, type ControlState, controlNames } from '../../../core/decide/control.ts';
 import { incidentIdOf, incidentNames } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
-import { activityTable } from '../../../core/messages/message-table.ts';
-import type { SigningRole } from '../../../core/messages/sender.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
 import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
 import { createLog } from '../../../service/process/log.ts';
@@ -20,12 +18,13 @@ import { readBuild, type WorkflowBuild } from '../../../service/temporal/bundle.
 import { createPayloadCodec } from '../../../service/temporal/codec.ts';
 import { UnreplayedRuns } from '../../../service/temporal/unreplayed-runs.ts';
 import { deploymentName, makeCurrent } from '../../../service/temporal/versions.ts';
-import { createActivityWorker, createCellWorker, queuesOf } from '../../../service/temporal/workers.ts';
+import { queuesOf } from '../../../service/temporal/workers.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { bundlePath } from '../../workflows/bundle.ts';
-import { type Seen, scriptedActivities } from '../../workflows/harness.ts';
-import { alertOf, batchOf, roster, subject } from '../../workflows/people.ts';
+import type { Seen } from '../../workflows/harness.ts';
+import { alertOf, batchOf, subject } from '../../workflows/people.ts';
+import { startScriptedWorkers } from '../../workflows/scripted-workers.ts';
 import { clientOptions, type Member, member, testCodecKeys, testSpeaker, trusting } from '../../workflows/speakers.ts';
 import { hearTemporal } from '../../workflows/temporal-error-log.ts';
 
@@ -74,42 +73,22 @@ async function restart(options: {
     refused: kept.keeper<RefusedPayload>('refused-payloads'),
   });
   const speaker = testSpeaker(cluster, { namespace, trust, judgements, signer: keys.cell.signer });
-  const scripted = scriptedActivities(
+  const ofDesk = testSpeaker(cluster, { namespace, trust, signer: keys.desk.signer });
+  const workers = await startScriptedWorkers({
+    connection,
+    namespace,
+    cluster,
+    build,
+    speakers: { cell: speaker, desk: ofDesk },
     seen,
-    {},
-    async () => Date.now(),
-    () => roster,
-  );
-  const of = (role: SigningRole) =>
-    Object.fromEntries(Object.entries(scripted).filter(([name]) => activityTable[role].includes(name))) as typeof scripted;
-  const base = { connection, namespace, identity: 'test', speaker };
-  const deployment = deploymentName(cluster);
-  const workers = [
-    await createCellWorker({
-      ...base,
-      taskQueue: queues.cell,
-      build,
-      deployment,
-      activities: of('cell'),
-      maxCachedWorkflows: 50,
-    }),
-    await createActivityWorker({
-      ...base,
-      speaker: testSpeaker(cluster, { namespace, trust, signer: keys.desk.signer }),
-      role: 'desk',
-      taskQueue: queues.desk,
-      activities: of('desk'),
-      concurrency: 20,
-    }),
-  ].map((worker) => ({ worker, run: worker.run() }));
+  });
   const client = new Client({ connection, namespace, ...clientOptions(speaker) });
-  await makeCurrent({ client, deployment, buildId: build.id, withinMs: 30_000 });
+  await makeCurrent({ client, deployment: deploymentName(cluster), buildId: build.id, withinMs: 30_000 });
   running = {
     client,
     stop: async () => {
       running = undefined;
-      for (const { worker } of workers) worker.shutdown();
-      await Promise.all(workers.map(({ run }) => run));
+      await workers.stop();
       await kept.close();
     },
   };

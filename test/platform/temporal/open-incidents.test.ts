@@ -3,14 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Client, type WorkflowHandle } from '@temporalio/client';
-import { NativeConnection, type Worker } from '@temporalio/worker';
+import { NativeConnection } from '@temporalio/worker';
 import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
 import type { DurableValues } from '../../../activities/memory/memory.ts';
 import { StartMemory } from '../../../activities/memory/start-memory.ts';
 import { incidentIdOf, incidentNames } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
-import { activityTable } from '../../../core/messages/message-table.ts';
-import type { SigningRole } from '../../../core/messages/sender.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { type OpenIncident, OpenIncidents, remembering } from '../../../service/cell/open-incidents.ts';
 import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
@@ -19,12 +17,13 @@ import { temporalGateway } from '../../../service/intake/send/temporal-gateway.t
 import { createLog } from '../../../service/process/log.ts';
 import { readBuild } from '../../../service/temporal/bundle.ts';
 import { deploymentName, makeCurrent } from '../../../service/temporal/versions.ts';
-import { createActivityWorker, createCellWorker, queuesOf } from '../../../service/temporal/workers.ts';
+import { queuesOf } from '../../../service/temporal/workers.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { bundlePath } from '../../workflows/bundle.ts';
-import { type Seen, scriptedActivities } from '../../workflows/harness.ts';
-import { alertOf, batchOf, roster, subject } from '../../workflows/people.ts';
+import type { Seen } from '../../workflows/harness.ts';
+import { alertOf, batchOf, subject } from '../../workflows/people.ts';
+import { startScriptedWorkers } from '../../workflows/scripted-workers.ts';
 import { clientOptions, member, testCodecKeys, testSpeaker } from '../../workflows/speakers.ts';
 
 const { temporalAddress, temporalNamespace: namespace, prefix: cluster } = await testPlatform();
@@ -36,7 +35,7 @@ const speaker = testSpeaker(cluster, { namespace, starts });
 const ofDesk = testSpeaker(cluster, { namespace, starts, signer: member('desk').signer });
 const stopping = new AbortController();
 const seen: Seen = { applied: [], undone: [], undoReasons: [], cards: [], threads: [], answers: [], records: [] };
-const workers: { readonly worker: Worker; readonly run: Promise<void> }[] = [];
+let workers: Awaited<ReturnType<typeof startScriptedWorkers>> | undefined;
 
 let memory: DurableMemory;
 let kept: DurableValues<OpenIncident>;
@@ -51,34 +50,14 @@ beforeAll(async () => {
   client = new Client({ connection, namespace, ...clientOptions(speaker) });
   const build = readBuild(await bundlePath());
   const deployment = deploymentName(cluster);
-  const scripted = scriptedActivities(
+  workers = await startScriptedWorkers({
+    connection,
+    namespace,
+    cluster,
+    build,
+    speakers: { cell: speaker, desk: ofDesk },
     seen,
-    {},
-    async () => Date.now(),
-    () => roster,
-  );
-  const of = (role: SigningRole) =>
-    Object.fromEntries(Object.entries(scripted).filter(([name]) => activityTable[role].includes(name))) as typeof scripted;
-  const base = { connection, namespace, identity: 'test', speaker };
-  for (const worker of [
-    await createCellWorker({
-      ...base,
-      taskQueue: queues.cell,
-      build,
-      deployment,
-      activities: of('cell'),
-      maxCachedWorkflows: 50,
-    }),
-    await createActivityWorker({
-      ...base,
-      speaker: ofDesk,
-      role: 'desk',
-      taskQueue: queues.desk,
-      activities: of('desk'),
-      concurrency: 20,
-    }),
-  ])
-    workers.push({ worker, run: worker.run() });
+  });
   await makeCurrent({ client, deployment, buildId: build.id, withinMs: 30_000 });
   memory = new DurableMemory(folder, log);
   kept = memory.values('open');
@@ -122,8 +101,7 @@ afterAll(async () => {
       .getHandle(id)
       .terminate()
       .catch(() => undefined);
-  for (const { worker } of workers) worker.shutdown();
-  await Promise.all(workers.map(({ run }) => run));
+  await workers?.stop();
   await memory.close();
   await connection.close();
   rmSync(folder, { recursive: true, force: true });

@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AuditRecord } from '../../../core/audit/audit.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
-import { deskMaker, maker, newMaker } from '../../suites/signed-records.ts';
+import { maker, newMaker, writeConfiguration } from '../../suites/signed-records.ts';
 import { alertOf } from '../../testing/alert-of.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -40,23 +39,7 @@ function recordsOf(name: string, verdict: string, at: string): readonly AuditRec
 }
 
 beforeAll(async () => {
-  const { publicKey } = generateKeyPairSync('ed25519');
-  writeFileSync(join(folder, 'ana.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
-  writeFileSync(join(folder, 'cell.pem'), maker.publicKey);
-  writeFileSync(join(folder, 'desk.pem'), deskMaker.publicKey);
-  writeFileSync(
-    join(folder, 'firebreak.yaml'),
-    `cluster: lab
-stateDir: .
-audit: { url: 'sqlite:audit.db' }
-intake: { tokens: [{ name: falco, token: { env: TOKEN } }] }
-trust: { cells: [{ cluster: lab, key: cell.pem }] }
-desk: { votePublicKeys: [desk.pem] }
-roster:
-  people: [{ id: ana, name: Ana, keys: [ana.pem] }]
-  groups: { oncall: [ana], leads: [ana] }
-`,
-  );
+  writeConfiguration(folder);
   const database = await openDatabase({ url: `sqlite:${join(folder, 'audit.db')}` });
   const store = createAuditStore(database);
   const [now, old] = [new Date(), new Date(Date.now() - 90 * 86_400_000)].map((time) => time.toISOString());

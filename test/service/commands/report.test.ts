@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +11,7 @@ import { openDatabase } from '../../../integrations/database/database.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
 import { createDeskMetrics } from '../../../service/desk/desk-metrics.ts';
 import { recordsOf } from '../../core/decision-records.ts';
-import { deskMaker, maker, makersTrust, newMaker } from '../../suites/signed-records.ts';
+import { maker, makersTrust, newMaker, writeConfiguration } from '../../suites/signed-records.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-report-'));
 const cli = join(import.meta.dirname, '../../../service/cli.ts');
@@ -35,23 +34,7 @@ const firebreak = async (...args: readonly string[]): Promise<string> => {
 };
 
 beforeAll(async () => {
-  const { publicKey } = generateKeyPairSync('ed25519');
-  writeFileSync(join(folder, 'ana.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
-  writeFileSync(join(folder, 'cell.pem'), maker.publicKey);
-  writeFileSync(join(folder, 'desk.pem'), deskMaker.publicKey);
-  writeFileSync(
-    join(folder, 'firebreak.yaml'),
-    `cluster: lab
-stateDir: .
-audit: { url: 'sqlite:audit.db' }
-intake: { tokens: [{ name: falco, token: { env: TOKEN } }] }
-trust: { cells: [{ cluster: lab, key: cell.pem }] }
-desk: { votePublicKeys: [desk.pem] }
-roster:
-  people: [{ id: ana, name: Ana, keys: [ana.pem] }]
-  groups: { oncall: [ana], leads: [ana] }
-`,
-  );
+  writeConfiguration(folder);
   database = await openDatabase({ url: `sqlite:${join(folder, 'audit.db')}` });
   const store = createAuditStore(database);
   const chains = Map.groupBy<string, AuditRecord>(records, ({ chain }) => chain);

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,7 +8,7 @@ import type { AuditRecord } from '../../../core/audit/audit.ts';
 import type { TuneReport } from '../../../core/playbook/tune.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
-import { deskMaker, maker, newMaker } from '../../suites/signed-records.ts';
+import { maker, newMaker, writeConfiguration } from '../../suites/signed-records.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-tune-'));
 const cli = join(import.meta.dirname, '../../../service/cli.ts');
@@ -109,23 +108,7 @@ async function recordsInStore(): Promise<number> {
 }
 
 beforeAll(async () => {
-  const { publicKey } = generateKeyPairSync('ed25519');
-  writeFileSync(join(folder, 'ana.pem'), publicKey.export({ type: 'spki', format: 'pem' }));
-  writeFileSync(join(folder, 'cell.pem'), maker.publicKey);
-  writeFileSync(join(folder, 'desk.pem'), deskMaker.publicKey);
-  writeFileSync(
-    join(folder, 'firebreak.yaml'),
-    `cluster: lab
-stateDir: .
-audit: { url: 'sqlite:audit.db' }
-intake: { tokens: [{ name: falco, token: { env: TOKEN } }] }
-trust: { cells: [{ cluster: lab, key: cell.pem }] }
-desk: { votePublicKeys: [desk.pem] }
-roster:
-  people: [{ id: ana, name: Ana, keys: [ana.pem] }]
-  groups: { oncall: [ana], leads: [ana] }
-`,
-  );
+  writeConfiguration(folder);
   const database = await openDatabase({ url });
   const store = createAuditStore(database);
   for (const one of told) await store.append(incidentOf(one).map(maker.sign));

@@ -1,0 +1,58 @@
+import type { NativeConnection } from '@temporalio/worker';
+import { activityTable } from '../../core/messages/message-table.ts';
+import type { SigningRole } from '../../core/messages/sender.ts';
+import type { WorkflowBuild } from '../../service/temporal/bundle.ts';
+import { deploymentName } from '../../service/temporal/versions.ts';
+import { createActivityWorker, createCellWorker, queuesOf } from '../../service/temporal/workers.ts';
+import { type Seen, scriptedActivities } from './harness.ts';
+import { roster } from './people.ts';
+import type { testSpeaker } from './speakers.ts';
+
+type Speaker = ReturnType<typeof testSpeaker>;
+
+/** A cell and a desk of a cluster on a real Temporal, whose activities are scripted; they run until they are stopped. */
+export async function startScriptedWorkers(options: {
+  readonly connection: NativeConnection;
+  readonly namespace: string;
+  readonly cluster: string;
+  readonly build: WorkflowBuild;
+  readonly speakers: { readonly cell: Speaker; readonly desk: Speaker };
+  readonly seen: Seen;
+}): Promise<{ stop(): Promise<void> }> {
+  const { connection, namespace, cluster, build, speakers, seen } = options;
+  const queues = queuesOf(cluster, cluster);
+  const scripted = scriptedActivities(
+    seen,
+    {},
+    async () => Date.now(),
+    () => roster,
+  );
+  const of = (role: SigningRole) =>
+    Object.fromEntries(Object.entries(scripted).filter(([name]) => activityTable[role].includes(name))) as typeof scripted;
+  const base = { connection, namespace, identity: 'test' };
+  const workers = [
+    await createCellWorker({
+      ...base,
+      speaker: speakers.cell,
+      taskQueue: queues.cell,
+      build,
+      deployment: deploymentName(cluster),
+      activities: of('cell'),
+      maxCachedWorkflows: 50,
+    }),
+    await createActivityWorker({
+      ...base,
+      speaker: speakers.desk,
+      role: 'desk',
+      taskQueue: queues.desk,
+      activities: of('desk'),
+      concurrency: 20,
+    }),
+  ].map((worker) => ({ worker, run: worker.run() }));
+  return {
+    stop: async () => {
+      for (const { worker } of workers) worker.shutdown();
+      await Promise.all(workers.map(({ run }) => run));
+    },
+  };
+}
