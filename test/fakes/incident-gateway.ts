@@ -20,6 +20,9 @@ export class FakeIncidentGateway implements IncidentGateway {
   /** Set to make every call fail, after or before it took effect. */
   failing: 'no' | 'down' | 'answer-lost' | 'limit' = 'no';
   delayMs = 1;
+  /** Calls whose answer is not out yet. */
+  unanswered = 0;
+  #hanging: Promise<void> | undefined;
   #atOnce = new Map<string, number>();
 
   async start(id: string, { batch }: IncidentStart, options: StartOptions): Promise<StartResult> {
@@ -53,6 +56,13 @@ export class FakeIncidentGateway implements IncidentGateway {
     return { kind: 'signalled' };
   }
 
+  /** Answers nothing until the function that it gives is called. */
+  hang(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#hanging = promise;
+    return resolve;
+  }
+
   end(id: string): void {
     const run = this.#openRun(id);
     if (run) run.open = false;
@@ -73,7 +83,10 @@ export class FakeIncidentGateway implements IncidentGateway {
     const now = (this.#atOnce.get(id) ?? 0) + 1;
     this.#atOnce.set(id, now);
     this.mostAtOnce = Math.max(this.mostAtOnce, now);
+    this.unanswered += 1;
     await new Promise((done) => setTimeout(done, this.delayMs));
+    await this.#hanging;
+    this.unanswered -= 1;
     this.#atOnce.set(id, now - 1);
     return answer();
   }

@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createContext, Script } from 'node:vm';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { readPack } from '../../service/packs/pack-files.ts';
 import type { WorkflowBuild } from '../../service/temporal/bundle.ts';
@@ -32,6 +33,19 @@ test('the same pack gives the same build in another folder, and another one with
   expect((await build(join('deep', 'er', 'two'))).id).toBe(first.id);
   const changed = { ...acmeFiles, 'saying.ts': 'export const saying = (lease: string): string => lease;\n' };
   expect((await build('three', changed)).id).not.toBe(first.id);
+});
+
+test('workflows share what is shipped and what it matches by, and nothing of the engine or of a pack', () => {
+  const modules = new Map<string | symbol, unknown>();
+  const cache = new Proxy({}, { get: (_, id) => modules.get(id), set: (_, id, value) => modules.set(id, value) !== undefined });
+  const { AsyncLocalStorage, URL, TextEncoder, AbortController } = { ...globalThis, AsyncLocalStorage: class {} };
+  const context = createContext({ __webpack_module_cache__: cache, AsyncLocalStorage, URL, TextEncoder, AbortController });
+  // As the worker does it: what is loaded before the first workflow is every workflow's.
+  new Script(readFileSync(first.path, 'utf8')).runInContext(context);
+  new Script('__TEMPORAL__.preloadModules()').runInContext(context);
+  const shared = [...modules.keys()].map(String).filter((id) => !id.includes('node_modules'));
+  expect(shared).toEqual(expect.arrayContaining(['./engine/playbooks/index.ts', './engine/core/text/linear-pattern.ts']));
+  expect(shared.filter((id) => !/^\.\/engine\/(?:core|playbooks)\//.test(id))).toEqual([]);
 });
 
 test('a playbook of a pack answers its alerts, with what configuration has set', async () => {
