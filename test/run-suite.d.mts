@@ -5,6 +5,7 @@ export interface SuiteResult {
   /** How many in which file. */
   readonly skippedIn: readonly string[];
   readonly notes: readonly string[];
+  readonly failedIn: readonly { readonly file: string; readonly passed: number; readonly failed: number }[];
   readonly slowest: readonly { readonly file: string; readonly seconds: number }[];
 }
 export function runSuite(options: {
@@ -20,6 +21,10 @@ export function runSuite(options: {
   /** Where Jest tells as it goes. */
   stderr?: 'inherit' | 'ignore';
 }): Promise<SuiteResult>;
+export function afterAgain(
+  first: SuiteResult & { readonly why?: string },
+  again: SuiteResult,
+): Omit<SuiteResult, 'skipped' | 'skippedIn' | 'slowest'> & { readonly why?: string };
 export function processesWith(
   name: string,
   value: string,

@@ -11,20 +11,21 @@ import { stripVTControlCharacters } from 'node:util';
 const endWithinMs = 10_000;
 
 /**
- * Returns `{ passed, failed, skipped, skippedIn, notes, slowest }`. `until`: milliseconds since 1970, after which Jest is ended; `signal` ends it at once.
+ * Returns `{ passed, failed, skipped, skippedIn, notes, slowest, failedIn }`; `failedIn` has for each file that failed how many of its tests did and passed. `until`: milliseconds since 1970, after which Jest is ended; `signal` ends it at once.
  * `folder` is where the account is kept.
  */
 export async function runSuite({ root, node, name, files, workers, folder, env, until, signal, stderr = 'inherit' }) {
   const account = join(folder, `${name}.jsonl`);
   const { code, ended } = await runJest({ root, node, files, workers, account, env, until, signal, stderr });
   const { lines, complete } = readAccount(account);
-  const result = { passed: 0, failed: 0, skipped: 0, skippedIn: [], notes: [], slowest: [] };
+  const result = { passed: 0, failed: 0, skipped: 0, skippedIn: [], notes: [], slowest: [], failedIn: [] };
   const done = new Map(lines.filter(({ file }) => file !== undefined).map((line) => [relative(root, line.file), line]));
   const begun = new Set(lines.flatMap(({ begun: file }) => (file === undefined ? [] : [relative(root, file)])));
   for (const file of files) {
     const line = done.get(file);
     if (!line) {
       result.failed += 1;
+      result.failedIn.push({ file, passed: 0, failed: 1 });
       const why = ended ?? `jest ended with ${code}`;
       result.notes.push(`${name}: ${file} ${begun.has(file) ? 'did not end' : 'did not run'}: ${why}`);
       continue;
@@ -32,6 +33,8 @@ export async function runSuite({ root, node, name, files, workers, folder, env, 
     result.passed += line.passed;
     result.failed += line.failed;
     result.skipped += line.skipped;
+    const failed = line.failed + (line.broken === undefined ? 0 : 1);
+    if (failed > 0) result.failedIn.push({ file, passed: line.passed, failed });
     if (line.skipped > 0) result.skippedIn.push(`${line.skipped} in ${file}`);
     for (const failure of line.failures)
       result.notes.push(`${name}: ${file}: ${failure.name}: failed\n${beginning(failure.messages)}`);
@@ -46,6 +49,24 @@ export async function runSuite({ root, node, name, files, workers, folder, env, 
   }
   result.slowest = [...done].map(([file, { seconds }]) => ({ file, seconds })).sort((a, b) => b.seconds - a.seconds);
   return result;
+}
+
+/** The account of a suite whose failed files ran once more, alone. What failed twice has failed; a rest that failed once is named. */
+export function afterAgain(first, again) {
+  const files = first.failedIn.map(({ file }) => file);
+  const twice = new Set(again.failedIn.map(({ file }) => file));
+  const steady = first.failedIn.filter(({ file }) => twice.has(file));
+  const sum = (lines, key) => lines.reduce((total, line) => total + line[key], 0);
+  const unsteady = files.filter((file) => !twice.has(file));
+  const notes = unsteady.map((file) => `${file}: unsteady: failed beside the others, and passed alone: mend it`);
+  const before = sum(first.failedIn, 'passed');
+  return {
+    passed: first.passed - before + again.passed,
+    failed: first.failed - sum(first.failedIn, 'failed') + again.failed,
+    failedIn: steady,
+    notes: [...first.notes, ...notes, ...again.notes],
+    ...(unsteady.length > 0 && { why: [first.why, `unsteady: ${unsteady.join(', ')}`].filter(Boolean).join('; ') }),
+  };
 }
 
 async function runJest({ root, node, files, workers, account, env, until, signal, stderr }) {

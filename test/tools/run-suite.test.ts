@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { eventually } from '../eventually.ts';
-import { processesWith, runSuite } from '../run-suite.mjs';
+import { afterAgain, processesWith, runSuite } from '../run-suite.mjs';
 
 const root = mkdtempSync(join(tmpdir(), 'firebreak-runner-'));
 mkdirSync(join(root, 'test'));
@@ -19,6 +19,7 @@ const head = `import { expect, it } from '@jest/globals';\n`;
 const files = {
   passes: 'it("holds", () => expect(1).toBe(1)); it.skip("waits", () => {});',
   fails: 'it("does not hold", () => expect(1).toBe(2));',
+  unsteady: `import { existsSync, writeFileSync } from 'node:fs'; it('holds the second time', () => { const was = existsSync('once'); writeFileSync('once', ''); expect(was).toBe(true); });`,
   throws: 'throw new Error("cannot be loaded");',
   crashes: 'it("takes the process down", () => process.kill(process.pid, "SIGKILL"));',
   hangs:
@@ -50,6 +51,20 @@ describe('a suite', () => {
     const result = await run(['passes', 'fails']);
     expect(result).toMatchObject({ passed: 1, failed: 1, skipped: 1 });
     expect(result.notes).toEqual([expect.stringMatching(/^some: test\/fails\.test\.ts: does not hold: failed\n/)]);
+  });
+
+  it('counts what passes alone the second time as passed, and names it; what fails twice has failed', async () => {
+    const first = await run(['passes', 'unsteady', 'fails']);
+    expect(first).toMatchObject({
+      passed: 1,
+      failed: 2,
+      failedIn: [{ file: 'test/unsteady.test.ts' }, { file: 'test/fails.test.ts' }],
+    });
+    const again = await run(['unsteady', 'fails']);
+    const whole = afterAgain(first, again);
+    expect(whole).toMatchObject({ passed: 2, failed: 1, why: 'unsteady: test/unsteady.test.ts' });
+    expect(whole.notes).toContainEqual(expect.stringMatching(/^test\/unsteady\.test\.ts: unsteady/));
+    expect(whole.notes).toContainEqual(expect.stringMatching(/^some: test\/unsteady\.test\.ts: holds the second time: failed\n/));
   });
 
   it('counts a file that cannot be loaded as failed, and says why', async () => {
