@@ -12,13 +12,21 @@ export const askAboutStartedIncident = definePlaybook(
   },
   async ({ alert, steps, ask, settle, verdict }) => {
     await settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
-    const answer = await ask({
-      question: `Shall ${alert.pod.name} be cut off? ${alert.title}`,
-      choices: { leave: 'No, it is harmless', quarantine: 'Yes' },
-      plan: { quarantine: await steps.quarantinePod.plan({ pod: alert.pod }) },
-      harmless: ['leave'],
-      onSilence: 'Nothing is done to the pod. A ticket is filed.',
-    });
+    const { planned } = await settle({ planned: steps.quarantinePod.plan({ pod: alert.pod }) });
+    const shared = { harmless: ['leave'], onSilence: 'Nothing is done to the pod. A ticket is filed.' } as const;
+    // A pod that cannot be quarantined, or no longer, is asked about all the same.
+    const answer = planned.ok
+      ? await ask({
+          ...shared,
+          question: `Shall ${alert.pod.name} be cut off? ${alert.title}`,
+          choices: { leave: 'No, it is harmless', quarantine: 'Yes' },
+          plan: { quarantine: planned.value },
+        })
+      : await ask({
+          ...shared,
+          question: `Is ${alert.pod.name} harmless? It cannot be cut off: ${planned.reason}. ${alert.title}`,
+          choices: { leave: 'Yes, it is harmless', look: 'No, and it has to be looked into' },
+        });
     if (answer.choice === 'leave') {
       verdict('benign', `harmless, said ${answer.by.join(' and ')}`);
       return;
@@ -27,9 +35,15 @@ export const askAboutStartedIncident = definePlaybook(
       verdict('suspicious', `to be cut off, said ${answer.by.join(' and ')}`);
       await steps.quarantinePod({ pod: alert.pod, lease: '4h' }, answer.approval);
     }
+    if (answer.choice === 'look') verdict('suspicious', `not harmless, said ${answer.by.join(' and ')}`);
+    const done = {
+      silence: 'Nobody answered: nothing was done to the pod.',
+      look: 'It could not be cut off, and has to be looked into.',
+      quarantine: 'The pod was quarantined.',
+    };
     await steps.openTicket({
       title: `${alert.pod.namespace}/${alert.pod.name} was reported by a person`,
-      body: `${alert.title}\n\n${answer.choice === 'silence' ? 'Nobody answered: nothing was done to the pod.' : 'The pod was quarantined.'}`,
+      body: `${alert.title}\n\n${done[answer.choice]}`,
       labels: ['firebreak', alert.severity],
     });
   },

@@ -26,22 +26,31 @@ export const quarantineOnOrder = definePlaybook(
       }),
     });
     await kept;
-    const answer = await ask({
-      question: `What becomes of ${alert.pod.name}? ${alert.title}`,
-      choices: { release: '', remove: '' },
-      plan: {
-        release: await steps.quarantinePod.undo.plan(quarantine),
-        remove: await steps.deletePod.plan({ pod: alert.pod }),
-      },
-      onSilence: 'The pod stays quarantined.',
+    const plans = await settle({
+      release: steps.quarantinePod.undo.plan(quarantine),
+      remove: steps.deletePod.plan({ pod: alert.pod }),
     });
+    const question = `What becomes of ${alert.pod.name}? ${alert.title}`;
+    const onSilence = 'The pod stays quarantined.';
+    const release = plans.release.ok ? plans.release.value : undefined;
+    const remove = plans.remove.ok ? plans.remove.value : undefined;
+    const keep = 'It stays quarantined';
+    // What cannot be planned is not offered: people are asked about the rest.
+    const answer =
+      release && remove
+        ? await ask({ question, choices: { release: '', remove: '' }, plan: { release, remove }, onSilence })
+        : release
+          ? await ask({ question, choices: { release: '', keep }, plan: { release }, onSilence })
+          : remove
+            ? await ask({ question, choices: { remove: '', keep }, plan: { remove }, onSilence })
+            : await ask({ question, choices: { keep }, onSilence });
     if (answer.choice === 'release') {
       verdict('benign', `harmless, said ${answer.by.join(' and ')}`);
       await steps.quarantinePod.undo(quarantine, answer.approval);
     } else if (answer.choice === 'remove') {
       verdict('true_positive', `to be deleted, said ${answer.by.join(' and ')}`);
       await steps.deletePod({ pod: alert.pod }, answer.approval);
-    }
+    } else if (answer.choice === 'keep') verdict('suspicious', `to stay quarantined, said ${answer.by.join(' and ')}`);
     await filed;
   },
 );

@@ -22,7 +22,7 @@ export const answerNodeCompromise = definePlaybook(
     const { node } = alert;
     if (!atLeast(alert.severity, 'medium'))
       skip(`On record, and nobody is asked: “${alert.rule}” on ${node} is ${alert.severity}.`);
-    await settle({ node: steps.collectNodeInfo({ node }) });
+    const kept = await settle({ node: steps.collectNodeInfo({ node }) });
     const plans = await settle({
       cordon: steps.cordonNode.plan({ node }),
       drain: steps.drainNode.plan({ node: { name: node } }),
@@ -30,14 +30,19 @@ export const answerNodeCompromise = definePlaybook(
     const question = `Is ${programOf(alert)} on the node ${node} expected? ${alert.title}`;
     const choices = { expected: 'Yes, maintenance or an agent of ours', look: 'Leave it as it is, and look into it' };
     const shared = { question, harmless: ['expected'], onSilence: 'Nothing is done to the node. A ticket is filed.' } as const;
+    const cordon = plans.cordon.ok ? plans.cordon.value : undefined;
+    // A drain ends what runs there: where nothing of the node could be kept it is not offered.
+    const drain = kept.node.ok && plans.drain.ok ? plans.drain.value : undefined;
     const answer =
-      plans.cordon.ok && plans.drain.ok
+      cordon && drain
         ? await ask({
             ...shared,
             choices: { ...choices, cordon: 'No', drain: 'No, and the pods should go' },
-            plan: { cordon: plans.cordon.value, drain: [plans.cordon.value, plans.drain.value] },
+            plan: { cordon, drain: [cordon, drain] },
           })
-        : await ask({ ...shared, choices });
+        : cordon
+          ? await ask({ ...shared, choices: { ...choices, cordon: 'No' }, plan: { cordon } })
+          : await ask({ ...shared, choices });
     if (answer.choice === 'expected') {
       verdict('benign', `expected, said ${answer.by.join(' and ')}`);
       return;
@@ -58,6 +63,7 @@ export const answerNodeCompromise = definePlaybook(
       title: `“${alert.rule}” on a node`,
       lines: [
         done[answer.choice],
+        ...(kept.node.ok ? [] : [`Nothing of the node could be kept (${kept.node.reason}), so a drain was not offered.`]),
         'Who is root on a node has every Secret of every pod there, and its kubelet’s certificate. Take memory and disk at the provider before it is switched off; replace the node, do not clean it; then rotate what its pods could read.',
       ],
     });

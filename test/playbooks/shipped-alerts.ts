@@ -1,4 +1,5 @@
 import type { Alert } from '../../core/alert/alert.ts';
+import { ownRules, ownSensor } from '../../core/alert/own-alerts.ts';
 import { ruleSets } from '../../core/rules/known-rules.ts';
 import { alertOfRule } from '../../service/coverage/payloads.ts';
 
@@ -29,6 +30,11 @@ export function auditAlert(rule: string, over: Partial<Alert> = {}): Alert {
     apiRequest: { account: 'mallory', verb: 'create' },
     ...over,
   };
+}
+
+/** One that Firebreak itself gives. */
+function ownAlert(rule: string, over: Partial<Alert>): Alert {
+  return { ...alertOf('Terminal shell in container'), sensor: ownSensor, rule, title: 'Ada ordered it', ...over };
 }
 
 const { pod, workload } = alertOf('Terminal shell in container');
@@ -91,6 +97,9 @@ export const waysInto: Readonly<Record<string, readonly Alert[]>> = {
     alertOf('Run shell untrusted', {}, 'node'),
   ],
   'ask-about-unsigned-image': [alertOf('Packet socket created in container')],
+  'quarantine-on-order': [ownAlert(ownRules.quarantine, { severity: 'critical' })],
+  'ask-about-started-incident': [ownAlert(ownRules.look, { severity: 'low' })],
+  'ask-about-silent-sensor': [ownAlert(ownRules.silentSensor, { severity: 'critical' })],
   'ask-about-unanswered': [alertOf('Terminal shell in container', { rule: 'Nobody knows this', severity: 'high' })],
   'ticket-unanswered': [
     alertOf('Terminal shell in container', { rule: 'Nobody knows this', severity: 'medium' }),

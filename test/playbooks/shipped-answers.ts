@@ -3,16 +3,6 @@ import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { everyAnswer } from '../../testing/every-answer.ts';
 import type { Story, StoryQuestion } from '../../testing/story.ts';
 
-/** As the real actions say it: what is kept of a node is of what a drain ends. */
-const node = { name: 'node/node-1' };
-const nodeEvidence = {
-  evidence: {
-    manifestSha256: '0'.repeat(64),
-    target: node,
-    artefacts: [{ name: 'node.yaml', sha256: '0'.repeat(64), bytes: 1 }],
-  },
-};
-
 const reached = { pod: { namespace: 'shop', name: 'cart-1', uid: 'u1' }, detours: [], unknown: [] };
 /** Of a pod with an account and a Secret, and of one with neither. */
 const reachable = [
@@ -33,14 +23,12 @@ export async function answersOf(playbook: ListedPlaybook, alert: Alert) {
   const filed = new Set<string>();
   const { problems, answers, paths } = await everyAnswer(playbook, alert, {
     outputs: {
-      collectNodeInfo: nodeEvidence,
       listReachableSecrets: reachable,
       openTicket: ({ title, body }: { readonly title: string; readonly body: string }) => {
         filed.add(`ticket “${title}”: ${body.replaceAll('\n\n', ' / ')}`);
         return { system: 'none', state: 'created' };
       },
     },
-    plans: { drainNode: { target: node } },
   });
   const stories = paths.map(({ story }) => story);
   const told = new Set(

@@ -27,7 +27,9 @@ export function targetText(input: unknown): string {
   if (typeof input !== 'object' || input === null) return 'outside';
   for (const [field, value] of Object.entries(input)) {
     if (typeof value === 'string' && (field === 'namespace' || field === 'node')) return `${field}/${value}`;
-    if (typeof value !== 'object' || value === null || !('namespace' in value) || !('name' in value)) continue;
+    if (typeof value !== 'object' || value === null || !('name' in value)) continue;
+    if (field === 'node') return `node/${String(value.name)}`;
+    if (!('namespace' in value)) continue;
     const kind = 'kind' in value ? String(value.kind) : field === 'suspect' ? 'pod' : field;
     return `${kind.toLowerCase()}/${String(value.namespace)}/${String(value.name)}`;
   }
