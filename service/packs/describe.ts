@@ -30,7 +30,7 @@ const envelope = z.looseObject({
 const description = z.looseObject({ name, version: z.string().min(1).max(50), playbooks: z.array(envelope).min(1).max(500) });
 
 /** Puts the files of a pack into a folder, as a build sees them. */
-export function writePack({ files }: PackFiles, folder: string): void {
+export function writePack({ files }: Pick<PackFiles, 'files'>, folder: string): void {
   for (const [file, content] of files) {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
     writeFileSync(join(folder, file), content);

@@ -1,8 +1,7 @@
-import { stripTypeScriptTypes } from 'node:module';
 import { posix } from 'node:path';
 import { type Node, parse } from 'acorn';
 import type { PackFiles } from './pack-files.ts';
-import { childrenOf, isNode } from './syntax.ts';
+import { childrenOf, freeName, isNode, nameOf, visit, withoutTypes } from './syntax.ts';
 
 /** What an author has to change before the pack is built. */
 export interface PackFault {
@@ -108,17 +107,6 @@ function parsed(file: string, source: string): { readonly program: Node } | { re
   }
 }
 
-/** Node says once that it may change how it does this, which whoever checks a pack can do nothing about. */
-function withoutTypes(source: string): string {
-  const { emitWarning } = process;
-  process.emitWarning = () => undefined;
-  try {
-    return stripTypeScriptTypes(source);
-  } finally {
-    process.emitWarning = emitWarning;
-  }
-}
-
 function refusedImport(specifier: string, file: string, files: PackFiles['files']): Refused | undefined {
   if (packImports.some((name) => name === specifier)) return undefined;
   if (!specifier.startsWith('.')) {
@@ -151,31 +139,9 @@ function memberName(node: Node): string | undefined {
   return object === undefined || property === undefined ? undefined : `${object}.${property}`;
 }
 
-function nameOf(node: unknown): string | undefined {
-  if (!isNode(node)) return undefined;
-  if ('name' in node && typeof node.name === 'string') return node.name;
-  return 'value' in node && typeof node.value === 'string' ? node.value : undefined;
-}
-
 function isClock(node: Node): boolean {
   if (node.type !== 'NewExpression' || !('callee' in node) || nameOf(node.callee) !== 'Date') return false;
   return 'arguments' in node && Array.isArray(node.arguments) && node.arguments.length === 0;
-}
-
-/** A name that is used as a value, and is no property. */
-function freeName(node: Node, parent: Node | undefined): string | undefined {
-  if (node.type !== 'Identifier') return undefined;
-  if (
-    parent?.type === 'MemberExpression' &&
-    'property' in parent &&
-    parent.property === node &&
-    'computed' in parent &&
-    !parent.computed
-  )
-    return undefined;
-  const isKey = parent !== undefined && 'key' in parent && parent.key === node && 'computed' in parent && !parent.computed;
-  const isShorthand = parent !== undefined && 'shorthand' in parent && parent.shorthand === true;
-  return isKey && !isShorthand ? undefined : nameOf(node);
 }
 
 /** Names that the file itself gives something: what is meant by them is the author's own. */
@@ -194,9 +160,4 @@ function patternNames(pattern: unknown): readonly string[] {
   if (pattern.type === 'Property' && 'value' in pattern) return patternNames(pattern.value);
   if (pattern.type === 'AssignmentPattern' && 'left' in pattern) return patternNames(pattern.left);
   return childrenOf(pattern).flatMap(patternNames);
-}
-
-function visit(node: Node, see: (node: Node, parent: Node | undefined) => void, parent?: Node): void {
-  see(node, parent);
-  for (const child of childrenOf(node)) visit(child, see, node);
 }

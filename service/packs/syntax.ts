@@ -1,3 +1,4 @@
+import { stripTypeScriptTypes } from 'node:module';
 import type { Node } from 'acorn';
 
 /** The parts of a piece of code, as it is parsed. */
@@ -9,4 +10,44 @@ export function childrenOf(node: Node): readonly Node[] {
 
 export function isNode(value: unknown): value is Node {
   return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string' && 'start' in value;
+}
+
+/** The code with blanks for its types. Node says once that it may change how it does this, which whoever checks a pack can do nothing about. */
+export function withoutTypes(source: string): string {
+  const { emitWarning } = process;
+  process.emitWarning = () => undefined;
+  try {
+    return stripTypeScriptTypes(source);
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
+
+/** Each part with the one that it is in, from the outside in. */
+export function visit(node: Node, see: (node: Node, parent: Node | undefined) => void, parent?: Node): void {
+  see(node, parent);
+  for (const child of childrenOf(node)) visit(child, see, node);
+}
+
+/** What a name, or a text, says. */
+export function nameOf(node: unknown): string | undefined {
+  if (!isNode(node)) return undefined;
+  if ('name' in node && typeof node.name === 'string') return node.name;
+  return 'value' in node && typeof node.value === 'string' ? node.value : undefined;
+}
+
+/** A name that is used as a value, and is no property. */
+export function freeName(node: Node, parent: Node | undefined): string | undefined {
+  if (node.type !== 'Identifier') return undefined;
+  if (
+    parent?.type === 'MemberExpression' &&
+    'property' in parent &&
+    parent.property === node &&
+    'computed' in parent &&
+    !parent.computed
+  )
+    return undefined;
+  const isKey = parent !== undefined && 'key' in parent && parent.key === node && 'computed' in parent && !parent.computed;
+  const isShorthand = parent !== undefined && 'shorthand' in parent && parent.shorthand === true;
+  return isKey && !isShorthand ? undefined : nameOf(node);
 }

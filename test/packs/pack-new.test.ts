@@ -54,12 +54,17 @@ describe('firebreak pack new', () => {
 test('firebreak pack check names file, line and what to do', async () => {
   const folder = await newPack('broken');
   const file = join(folder, 'playbooks/miner.ts');
-  writeFileSync(file, `${readFileSync(file, 'utf8')}\nexport const now = () => Date.now();\n`);
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, `${text}\nexport const now = () => Date.now();\n`);
   const { code, stdout } = await firebreakIn(folder, 'pack', 'check');
   expect(code).toBe(1);
   expect(stdout).toMatch(
     /^playbooks\/miner\.ts:\d+: Date\.now reads the clock, and another one at each replay\. Go by alert\.time/,
   );
+  writeFileSync(file, text.replace('    await kept;\n', '    settle({ again: steps.snapshotPodState({ pod }) });\n'));
+  const forgotten = await firebreakIn(folder, 'pack', 'check');
+  expect(forgotten.stdout).toMatch(/^playbooks\/miner\.ts:\d+: nobody waits for “settle\(.*: an await is missing\. Write await/m);
+  expect(forgotten.code).toBe(1);
 });
 
 test('a pack is built by an installed Firebreak as it is: in two projects with one id', async () => {

@@ -4,6 +4,7 @@ import { FirebreakError } from '../../../core/errors.ts';
 import { describePack } from '../../packs/describe.ts';
 import { type PackFiles, type PackSource, readPack } from '../../packs/pack-files.ts';
 import { packFaults } from '../../packs/pack-rules.ts';
+import { checkTypes } from '../../packs/pack-types.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printJson, printTable } from '../output.ts';
 import { newPack, type Runner, runners } from './new-pack.ts';
@@ -55,11 +56,14 @@ function create(name: string, { runner }: { readonly runner: Runner }): void {
   print(`  cd ${name} && npm install && npm test && npm run check`);
 }
 
-function read(where: string): PackFiles {
+function sourceOf(where: string): PackSource {
   const path = resolve(where);
-  const source: PackSource = /\.t(ar\.)?gz$/.test(path) ? { tarball: path } : { folder: path };
+  return /\.t(ar\.)?gz$/.test(path) ? { tarball: path } : { folder: path };
+}
+
+function read(where: string): PackFiles {
   try {
-    return readPack(source);
+    return readPack(sourceOf(where));
   } catch (error) {
     throw new FirebreakError('FB_ERR_NOT_FOUND', error instanceof Error ? error.message : 'the pack cannot be read');
   }
@@ -67,7 +71,9 @@ function read(where: string): PackFiles {
 
 function check(where: string, { json }: CommonOptions): void {
   const files = read(where);
-  const faults = packFaults(files);
+  const broken = packFaults(files);
+  const types = broken.length > 0 ? undefined : checkTypes(files, 'folder' in sourceOf(where) ? resolve(where) : undefined);
+  const faults = [...broken, ...(types && 'faults' in types ? types.faults : [])];
   if (faults.length > 0) {
     process.exitCode = 1;
     if (json) printJson({ ok: false, faults });
@@ -85,11 +91,20 @@ function check(where: string, { json }: CommonOptions): void {
     return;
   }
   const { name, version, playbooks } = pack;
+  const notChecked = types && 'notChecked' in types ? types.notChecked : undefined;
   if (json) {
-    printJson({ ok: true, name, version, integrity: files.integrity, playbooks });
+    printJson({
+      ok: true,
+      name,
+      version,
+      integrity: files.integrity,
+      playbooks,
+      ...(notChecked !== undefined && { notChecked }),
+    });
     return;
   }
   print(`${name} ${version}, integrity ${files.integrity}`);
+  if (notChecked !== undefined) print(`its types, and whether each step is waited for, were not looked at: ${notChecked}`);
   printTable(playbooks, [
     { title: 'PLAYBOOK', text: ({ id }) => id },
     { title: 'FROM', text: ({ on }) => on.minSeverity },

@@ -1,0 +1,144 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { writePack } from './describe.ts';
+import type { PackFiles } from './pack-files.ts';
+import type { PackFault } from './pack-rules.ts';
+import { type MarkedCode, mark, promisePlaces, type Unwaited } from './promise-places.ts';
+
+/** What the compiler says of a pack. */
+export type CheckedTypes = { readonly faults: readonly PackFault[] } | { readonly notChecked: string };
+
+/** The pack is there twice: as it stands, and with each value that nobody waits for marked. */
+const [asWritten, marked] = ['pack', 'marked'];
+const compileMs = 60_000;
+
+/**
+ * What is wrong with the types of a pack, as the compiler sees it with this Firebreak: mistakes, and steps and questions that nobody waits for. Some
+ * tenths of a second. TypeScript is the pack's own, or that of the folder from which it is checked.
+ *
+ * @param folder where the pack is, for the types that it has installed; absent: of a tarball.
+ */
+export function checkTypes(pack: PackFiles, folder?: string): CheckedTypes {
+  const compiler = compilerOf([...(folder === undefined ? [] : [folder]), process.cwd(), import.meta.dirname]);
+  if (compiler === undefined)
+    return { notChecked: 'there is no TypeScript: npm install --save-dev typescript, in the folder of the pack' };
+  const stage = mkdtempSync(join(tmpdir(), 'firebreak-types-'));
+  try {
+    const places = new Map(
+      [...pack.files].map(([file, content]) => [file, promisePlaces(content.toString('utf8'), file.endsWith('.ts'))] as const),
+    );
+    const files = new Map([...places].map(([file, { code }]) => [file, Buffer.from(code)] as const));
+    writePack(pack, join(stage, asWritten));
+    writePack({ files }, join(stage, marked));
+    const modules = modulesOf(folder);
+    if (modules !== undefined) symlinkSync(modules, join(stage, 'node_modules'));
+    writeFileSync(join(stage, 'package.json'), '{ "type": "module" }');
+    writeFileSync(join(stage, 'marks.d.ts'), marks);
+    writeFileSync(join(stage, 'tsconfig.json'), JSON.stringify(settings(modules, pack)));
+    const compiled = spawnSync(process.execPath, [compiler, '-p', '.', '--pretty', 'false'], {
+      cwd: stage,
+      encoding: 'utf8',
+      timeout: compileMs,
+      maxBuffer: 16 * 1024 * 1024,
+    });
+    if (compiled.status === null) return { notChecked: 'the compiler did not end' };
+    return { faults: faultsIn(compiled.stdout, places) };
+  } finally {
+    rmSync(stage, { recursive: true, force: true });
+  }
+}
+
+function compilerOf(folders: readonly string[]): string | undefined {
+  for (const folder of folders)
+    try {
+      const compiler = join(dirname(createRequire(join(folder, 'of.js')).resolve('typescript/package.json')), 'bin', 'tsc');
+      if (existsSync(compiler)) return compiler;
+    } catch {
+      // The next one may have it.
+    }
+  return undefined;
+}
+
+/** What the pack has installed, as Node finds it from there. */
+function modulesOf(folder: string | undefined): string | undefined {
+  if (folder === undefined) return undefined;
+  const modules = join(folder, 'node_modules');
+  if (existsSync(modules)) return modules;
+  return dirname(folder) === folder ? undefined : modulesOf(dirname(folder));
+}
+
+/** A promise lacks an argument: the compiler then says so at the mark. */
+const marks = `declare function ${mark}<T>(
+  value: T,
+  ...more: 0 extends 1 & T ? [] : [Extract<T, PromiseLike<unknown> | readonly PromiseLike<unknown>[]>] extends [never] ? [] : [never]
+): T;
+`;
+
+function settings(modules: string | undefined, { main }: PackFiles): object {
+  const root = join(import.meta.dirname, '..', '..', 'authoring');
+  const declarations = import.meta.filename.endsWith('.ts') ? '*.ts' : '*.d.ts';
+  return {
+    compilerOptions: {
+      target: 'es2024',
+      lib: ['es2024'],
+      module: 'nodenext',
+      types: modules !== undefined && existsSync(join(modules, '@types', 'node')) ? ['node'] : [],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      allowImportingTsExtensions: true,
+      allowJs: true,
+      checkJs: true,
+      skipLibCheck: true,
+      noEmit: true,
+      // With the Firebreak that runs it: the pack may have installed another version.
+      paths: { 'firebreak/*': [join(root, declarations)] },
+    },
+    files: ['marks.d.ts', join(asWritten, main), join(marked, main)],
+  };
+}
+
+const tooFewArguments = 'TS2554';
+const errorLine = /^(?<copy>pack|marked)\/(?<file>.+)\((?<line>\d+),(?<column>\d+)\): error (?<code>TS\d+): (?<text>.*)$/;
+
+function faultsIn(output: string, places: ReadonlyMap<string, MarkedCode>): readonly PackFault[] {
+  const faults: PackFault[] = [];
+  const lines = output.split('\n');
+  for (const [at, text] of lines.entries()) {
+    const found = errorLine.exec(text)?.groups;
+    if (!found) continue;
+    const { copy, file = '', code } = found;
+    const line = Number(found.line);
+    if (copy === marked) {
+      const place = places.get(file)?.places.find((one) => one.line === line && one.column === Number(found.column));
+      if (place && code === tooFewArguments) faults.push(unwaited(file, place));
+    } else if (file.endsWith('.ts')) {
+      // What the compiler says first is of the whole; what it says last, of the part that does not fit.
+      const rest = lines.slice(at + 1);
+      const end = rest.findIndex((one) => !one.startsWith(' '));
+      const reason = [found.text ?? '', ...rest.slice(0, end === -1 ? rest.length : end).slice(-1)].map((one) => one.trim());
+      faults.push({
+        file,
+        line,
+        problem: `${[...new Set(reason)].map((one) => one.replace(/\.$/, '')).join(': ')} (${code})`,
+        remedy: 'Types say what would be refused, or missing, when it runs.',
+      });
+    }
+  }
+  for (const [file, { places: all }] of places) for (const place of all) if (place.isSurely) faults.push(unwaited(file, place));
+  return faults.toSorted((a, b) => (a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1));
+}
+
+function unwaited(file: string, { line, text, name }: Unwaited): PackFault {
+  return {
+    file,
+    line,
+    problem: name === undefined ? `nobody waits for “${text}”: an await is missing` : `nobody waits for ${name}, of “${text}”`,
+    remedy:
+      name === undefined
+        ? 'Write await before it, or for … of in place of forEach. Beside others: const part = …, and await part later. On purpose: void before it.'
+        : `Write await ${name} where it has to be over, or await settle({ ${name} }).`,
+  };
+}

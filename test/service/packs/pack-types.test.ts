@@ -1,0 +1,133 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import type { PackFiles } from '../../../service/packs/pack-files.ts';
+import { readPack } from '../../../service/packs/pack-files.ts';
+import type { PackFault } from '../../../service/packs/pack-rules.ts';
+import { checkTypes } from '../../../service/packs/pack-types.ts';
+import { projectRoot } from '../../../service/process/project-root.ts';
+import { acmeFiles, writePackFolder } from '../../pack-folder.ts';
+
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+function faultsOf(pack: PackFiles): readonly PackFault[] {
+  const checked = checkTypes(pack);
+  if ('notChecked' in checked) throw new Error(checked.notChecked);
+  return checked.faults;
+}
+
+/** Of a body that the rest of the playbook stands around, each line with what is said of it. */
+function saidOfBody(
+  lines: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+): readonly (readonly [string, string])[] {
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-types-test-'));
+  folders.push(folder);
+  const playbook = `import { openTicket, quarantinePod, snapshotPodState } from 'firebreak/actions';
+import { definePlaybook } from 'firebreak/playbook';
+export const miner = definePlaybook(
+  { id: 'miner', title: 'Mines', on: { match: {}, minSeverity: 'low', requires: ['pod'] }, uses: { openTicket, quarantinePod, snapshotPodState } },
+  async ({ alert, steps, ask, settle, note, sleep, every, saga, runPlaybook, evidence }) => {
+    const { pod } = alert;
+${lines.join('\n')}
+    note([ask, settle, sleep, every, saga, runPlaybook, evidence].join());
+  },
+);
+`;
+  const faults = faultsOf(
+    readPack({ folder: writePackFolder(folder, { ...acmeFiles, 'playbooks/miner.ts': playbook, ...more }) }),
+  );
+  return faults.map(({ file, line, problem }) => [
+    file === 'playbooks/miner.ts' ? (lines[line - 7]?.trim() ?? `line ${line}`) : `${file}:${line}`,
+    problem,
+  ]);
+}
+
+describe('what nobody waits for is named, on its line:', () => {
+  test('steps, questions, pauses and one’s own async functions, wherever they stand', () => {
+    const forgotten = [
+      'steps.quarantinePod({ pod });',
+      "if (alert.node) sleep('1h')",
+      'settle({ kept: steps.snapshotPodState({ pod }) });',
+      "every('1h', 3, async () => 'enough');",
+      '(async () => note("own"))();',
+      '[pod].map((one) => steps.snapshotPodState({ pod: one }));',
+      '[pod].forEach((one) => steps.snapshotPodState({ pod: one }));',
+      '[pod].forEach(async (one) => note(one.name));',
+      "alert.node && steps.openTicket({ title: 'a', body: 'b', labels: [] });",
+      'steps.quarantinePod({ pod }).then(() => note("cut off"));',
+      'steps.quarantinePod({ pod }).catch(() => note("not cut off"));',
+      'await saga(async (part) => { part.quarantinePod({ pod }); });',
+      'const kept = steps.snapshotPodState({ pod });',
+    ];
+    const said = saidOfBody(forgotten);
+    expect(said.map(([line]) => line)).toEqual(forgotten);
+    expect(said.at(0)?.[1]).toBe('nobody waits for “steps.quarantinePod({ pod })”: an await is missing');
+    expect(said.at(-1)?.[1]).toBe('nobody waits for kept, of “steps.snapshotPodState({ pod })”');
+  });
+
+  test('and nothing else: what is waited for, given on, kept for later, or dropped on purpose', () => {
+    expect(
+      saidOfBody([
+        'const contained = steps.quarantinePod({ pod });',
+        'const all = [pod].map((one) => steps.snapshotPodState({ pod: one }));',
+        'await settle({ evidence: steps.snapshotPodState({ pod }) });',
+        'let later = steps.snapshotPodState({ pod });',
+        'later = steps.snapshotPodState({ pod });',
+        'await contained;',
+        'await Promise.all([...all, later]);',
+        "void steps.openTicket({ title: 'a', body: 'b', labels: [] });",
+        '[pod].forEach((one) => note(one.name));',
+        'const loose = JSON.parse("{}");',
+        'loose.anything();',
+        'evidence().slice().sort();',
+        'note(',
+        '  (await contained).output.policy);',
+      ]),
+    ).toEqual([]);
+  });
+
+  test('also in plain JavaScript, whose types are no business of ours otherwise', () => {
+    expect(
+      saidOfBody([], {
+        'other.js':
+          "import { miner } from './playbooks/miner.ts';\nexport const untyped = (x) => x.y.z;\nexport async function late() {}\nlate();\nuntyped(miner);\n",
+        'saying.ts': "import './other.js';\nexport const saying = (lease: string): string => lease;\n",
+        'firebreak.pack.ts': `${acmeFiles['firebreak.pack.ts']}import './saying.ts';\n`,
+      }),
+    ).toEqual([['other.js:4', 'nobody waits for “late()”: an await is missing']]);
+  });
+});
+
+test('wrong types are named with the part that does not fit', () => {
+  expect(saidOfBody(["await steps.quarantinePod({ pod, lease: '4 hours' });"])).toEqual([
+    ["await steps.quarantinePod({ pod, lease: '4 hours' });", expect.stringMatching(/"4 hours".*Duration.*\(TS\d+\)$/)],
+  ]);
+});
+
+test('a pack is read with the types of the Firebreak that runs it, whatever its folder has installed', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-types-test-'));
+  folders.push(folder);
+  writePackFolder(folder, {
+    ...acmeFiles,
+    'node_modules/firebreak/package.json': '{ "name": "firebreak", "exports": { "./playbook": "./nothing.js" } }',
+    'node_modules/firebreak/nothing.js': '',
+  });
+  expect(checkTypes(readPack({ folder }), folder)).toEqual({ faults: [] });
+});
+
+test('what is shipped waits for all that it begins', () => {
+  const folder = join(projectRoot(), 'playbooks');
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => {
+      // In a pack there is no core beside the playbooks.
+      const text = readFileSync(join(folder, file), 'utf8').replaceAll(/'(?:\.\.\/)+core\//g, `'${projectRoot()}/core/`);
+      return [file, Buffer.from(text)] as const;
+    });
+  expect(faultsOf({ files: new Map(files), integrity: '', main: 'index.ts' })).toEqual([]);
+});
