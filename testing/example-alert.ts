@@ -78,7 +78,14 @@ function fieldsOf({ any = [], all = [], ...match }: Match): Partial<Alert> {
     ...((workload.kind !== undefined || workload.name !== undefined) && {
       workload: { kind: workload.kind ?? 'Deployment', namespace: namespace ?? 'shop', name: workload.name ?? 'cart' },
     }),
-    ...(labels.length > 0 && { labels: Object.fromEntries(labels) }),
+    ...((labels.length > 0 || match.novel !== undefined) && {
+      facts: {
+        ...(labels.length > 0 && { labels: Object.fromEntries(labels) }),
+        ...(match.novel !== undefined && {
+          novelty: { state: 'novel', amongPeers: true, text: 'First time in 30 days that sh runs id in shop/cart.' } as const,
+        }),
+      },
+    }),
     ...(match.image && { container }),
     ...(match.process && { process }),
   };

@@ -71,6 +71,18 @@ export interface AlertFacts {
   readonly counts?: Readonly<Record<string, number>>;
   /** Conditions of which the time is over, and what should have come has not. */
   readonly missing?: readonly string[];
+  /** What of it is new for whom it is about. Absent: nothing, or it cannot be told. */
+  readonly novelty?: AlertNovelty;
+}
+
+/** That an alert tells what was not seen before of its workload. It only ever raises how the alert is handled. */
+export interface AlertNovelty {
+  /** `learning`: what is new is expected for a time, after a rollout or since Firebreak has just begun to listen. */
+  readonly state: 'novel' | 'learning';
+  /** None of the workloads of its namespace, or with its image, is known to do it. */
+  readonly amongPeers?: true;
+  /** One sentence for people, with words that may be the attacker's. */
+  readonly text: string;
 }
 
 /** By what a pod is reached: a Service within the cluster, one that is open to the outside (a node's port, a load balancer), an Ingress. */

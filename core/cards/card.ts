@@ -23,6 +23,8 @@ export interface QuestionCard {
     readonly image?: string;
     /** `signed by …`, `unsigned: …`, `unknown: …`; absent where nobody has looked. */
     readonly signature?: string;
+    /** What of it was not seen before of its workload, in one sentence. */
+    readonly novelty?: string;
     /** When what runs there was rolled out last. */
     readonly rollout?: RolloutRef;
     readonly process?: string;

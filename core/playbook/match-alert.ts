@@ -179,6 +179,7 @@ function fieldTests(fields: MatchFields): readonly Test[] {
     ...(window ? [windowTest(window)] : []),
     ...(fields.privileged === undefined ? [] : [privilegedTest(fields.privileged)]),
     ...exposureTest(fields.exposure),
+    ...novelTest(fields.novel),
   ];
 }
 
@@ -268,6 +269,18 @@ function exposureTest(exposure: MatchFields['exposure']): readonly Test[] {
     ({ facts }) => {
       const found = facts?.exposure;
       return found && (found.length === 0 ? wanted.has('none') : found.some((one) => wanted.has(one)));
+    },
+  ];
+}
+
+/** What is learned is not known to be novel, and what is nothing new has no novelty at all. */
+function novelTest(novel: MatchFields['novel']): readonly Test[] {
+  if (novel === undefined) return [];
+  return [
+    ({ facts }) => {
+      const found = facts?.novelty;
+      if (found?.state !== 'novel') return undefined;
+      return novel === true || found.amongPeers === true;
     },
   ];
 }

@@ -21,6 +21,7 @@ const otherFields = [
   'labels',
   'privileged',
   'exposure',
+  'novel',
   'count',
   'absent',
   'window',
@@ -57,6 +58,7 @@ function fieldProblems(field: string, value: unknown, place: string, depth: numb
   if (field === 'not') return [...timedProblems(value, place), ...problemsOfMatch(value, place, depth + 1)];
   if (field === 'count') return countProblems(value, place);
   if (field === 'absent') return absentProblems(value, place, depth);
+  if (field === 'novel') return value === true || value === 'among-peers' ? [] : [`${place} has to be true or 'among-peers'`];
   if (field === 'privileged') return typeof value === 'boolean' ? [] : [`${place} has to be true or false`];
   if (field === 'exposure')
     return oneOf(value, place, (one) => exposures.some((exposure) => exposure === one), exposures.join(', '));
@@ -164,6 +166,9 @@ function timedProblems(match: unknown, place: string): readonly string[] {
   const own = ['count', 'absent'].filter((field) => match[field] !== undefined);
   return [
     ...own.map((field) => `${place}.${field}: nothing is counted or waited for within not and absent`),
+    ...(match.novel === undefined
+      ? []
+      : [`${place}.novel: novelty only raises how an alert is handled, so nothing is asked of it within not and absent`]),
     ...[...lists, ...(not === undefined ? [] : [not]), ...(isObject(absent) ? [absent.of] : [])].flatMap((one) =>
       timedProblems(one, place),
     ),

@@ -16,6 +16,7 @@ export function matchText(match: Match): string {
     count,
     absent,
     privileged,
+    novel,
     ...plain
   } = match;
   const groups = { workload, image, process, label: labels } as const;
@@ -31,6 +32,7 @@ export function matchText(match: Match): string {
     ...(any ? [`(${any.map(inBrackets).join(' or ')})`] : []),
     ...(not ? [`not ${inBrackets(not)}`] : []),
     ...(privileged === undefined ? [] : [privileged ? 'privileged' : 'not privileged']),
+    ...(novel === undefined ? [] : [novel === true ? 'novel' : 'novel among its peers']),
     ...(count ? [`${count.times} times within ${count.within} per ${count.per ?? 'workload'}`] : []),
     ...(absent ? [`nothing of ${inBrackets(absent.of)} within ${absent.within} after it per ${absent.per ?? 'workload'}`] : []),
   ];

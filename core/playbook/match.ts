@@ -89,6 +89,11 @@ export interface MatchFields {
   readonly privileged?: boolean;
   /** By what the pod is reached; `none`: by nothing. */
   readonly exposure?: OneOrMore<Exposure | 'none'>;
+  /**
+   * It tells what was not seen before of its workload; `among-peers`: nor of others of its namespace or image. That it is nothing new cannot be asked: novelty
+   * only ever raises how an alert is handled.
+   */
+  readonly novel?: true | 'among-peers';
   /** Alerts for which all else in this match holds came so often within this time, this one included. By the intake's clock; `per` is the workload if not said. */
   readonly count?: { readonly times: number; readonly within: Duration; readonly per?: MatchPer };
   /**

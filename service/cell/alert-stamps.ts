@@ -1,12 +1,16 @@
+import { LRUCache } from 'lru-cache';
 import type { DurableValues } from '../../activities/memory/memory.ts';
-import type { AlertFacts, Exposure } from '../../core/alert/alert.ts';
+import type { Alert, AlertFacts, Exposure } from '../../core/alert/alert.ts';
+import type { Severity } from '../../core/alert/severity.ts';
 import type { ResolvedAlert, SubjectResolver } from '../../core/alert/subject-resolver.ts';
 import type { PodRecord } from '../../core/cluster/pod-record.ts';
+import { NoveltyMemory, type NoveltyOptions, type NoveltyStore } from '../../core/novelty/novelty.ts';
 import { AlertStamps, type AskedFacts } from '../../core/playbook/alert-stamps.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import type { AwaitedAlert, AwaitedStore, CountStore } from '../../core/playbook/timed-conditions.ts';
 import type { Box } from '../../integrations/crypto-box/box.ts';
 import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
+import { isOfWorkload, topOwnerOf } from '../../integrations/kubernetes/workloads/owners.ts';
 import type { StampSource } from '../intake/read/receive.ts';
 import type { Intake } from '../intake/start.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
@@ -52,6 +56,50 @@ function exposureOf({ namespace, labels }: PodRecord, view: ViewOfPods): readonl
   ];
 }
 
+type ViewOfWorkloads = Pick<ClusterView, 'podByUid' | 'pods' | 'ownersOf'>;
+
+const countedForMs = 10_000;
+
+/** What the watch cache tells of what runs where an alert comes from: a sensor's word for its image would be believed by nobody. */
+export function runningIn(view: ViewOfWorkloads): Required<Pick<NoveltyOptions, 'imageOf' | 'podsOf'>> {
+  // Whoever sends ever new alerts does not have the pods of a namespace counted for each.
+  const counted = new LRUCache<string, number>({ max: 1_000, ttl: countedForMs });
+  return {
+    imageOf: ({ pod, container, rollout }) => {
+      const record = pod?.uid === undefined ? undefined : view.podByUid(pod.uid);
+      const { containers = [] } = record ?? {};
+      const runs =
+        containers.find(({ name }) => name === container?.name) ?? (containers.length === 1 ? containers[0] : undefined);
+      const digest = runs?.imageId?.match(/sha256:[0-9a-f]{64}/)?.[0];
+      // A pod that is made anew of what was rolled out long ago is no rollout.
+      const since = Date.parse((rollout ? rollout.at : record?.createdAt) ?? '');
+      return digest === undefined ? undefined : { digest, ...(!Number.isNaN(since) && { since }) };
+    },
+    podsOf: ({ workload }) => {
+      if (!workload) return undefined;
+      const { kind, namespace, name } = workload;
+      const key = `${kind}/${namespace}/${name}`;
+      const known = counted.get(key);
+      if (known !== undefined) return known;
+      const isOne = (pod: PodRecord): boolean =>
+        !pod.deleting && isOfWorkload(pod, topOwnerOf({ pod, view }).workload, { kind, name });
+      const count = [...view.pods(namespace)].filter(isOne).length;
+      counted.set(key, count);
+      return count;
+    },
+  };
+}
+
+/** One step, and never to critical: head starts are for what a sensor calls critical. */
+const raisedTo: Partial<Readonly<Record<Severity, Severity>>> = { info: 'low', low: 'medium', medium: 'high' };
+
+/** The alert with what is new of it. */
+function withNovelty(alert: Alert, novelty: NonNullable<AlertFacts['novelty']>, raises: boolean): Alert {
+  const to = raises && novelty.state === 'novel' ? raisedTo[alert.severity] : undefined;
+  const text = to ? `${novelty.text} So it is ${to}, and not ${alert.severity}.` : novelty.text;
+  return { ...alert, ...(to && { severity: to }), facts: { ...alert.facts, novelty: { ...novelty, text } } };
+}
+
 /** What is stored of an alert after which something has to come: it holds what commands and attackers wrote. */
 export interface StoredAwaited {
   readonly due: number;
@@ -69,6 +117,8 @@ export class CellStamps implements StampSource {
   #writes = 0;
   readonly #written: () => Promise<unknown>;
   readonly #log: Pick<Logger, 'error'>;
+  readonly #novelty: NoveltyMemory | undefined;
+  readonly #raises: boolean;
   #timer: NodeJS.Timeout | undefined;
   #telling: Promise<void> | undefined;
 
@@ -78,10 +128,16 @@ export class CellStamps implements StampSource {
     readonly awaited: DurableValues<StoredAwaited>;
     /** Resolves when what was begun to be written is on the disk. */
     readonly written: () => Promise<unknown>;
+    /** Absent: nothing is said to be new. */
+    readonly novelty?:
+      | (Omit<NoveltyOptions, 'kept'> & { readonly kept: NoveltyStore; readonly raisesSeverity: boolean })
+      | undefined;
     readonly box: Box;
     readonly log: Pick<Logger, 'error'>;
   }) {
-    const { playbooks, counts, awaited, written, box, log } = parts;
+    const { playbooks, counts, awaited, written, novelty, box, log } = parts;
+    this.#novelty = novelty && new NoveltyMemory(novelty);
+    this.#raises = novelty?.raisesSeverity === true;
     this.#written = written;
     this.#log = log;
     this.#stamps = new AlertStamps({
@@ -103,9 +159,10 @@ export class CellStamps implements StampSource {
     this.#stamps.heard(alert);
   }
 
-  stamp(...[given, now]: Parameters<StampSource['stamp']>): ReturnType<StampSource['stamp']> {
+  stamp(...[given, now, sender]: Parameters<StampSource['stamp']>): ReturnType<StampSource['stamp']> {
     const before = this.#writes;
-    const alert = this.#stamps.stamp(given, now);
+    const novelty = this.#novelty?.take(given, { sender, nowMs: now });
+    const alert = this.#stamps.stamp(novelty ? withNovelty(given, novelty, this.#raises) : given, now);
     // Of a storm most alerts change nothing that is remembered.
     return this.#writes > before || alert.countedFor ? { alert, kept: this.#written() } : { alert };
   }
@@ -113,6 +170,8 @@ export class CellStamps implements StampSource {
   /** Looks for alerts after which nothing came in time. */
   watch(tellAgain: Intake['tellAgain']): void {
     this.#timer = setInterval(() => {
+      // Not waited for: what a crash takes of it is new once more.
+      this.#novelty?.flush(Date.now());
       this.#telling ??= this.#tell(tellAgain).finally(() => {
         this.#telling = undefined;
       });
@@ -121,6 +180,7 @@ export class CellStamps implements StampSource {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    this.#novelty?.flush(Date.now());
     await this.#telling;
   }
 

@@ -11,10 +11,12 @@ import type { ControlActivities, EvidenceActivities } from '../../core/decide/co
 import { incidentIdOf, incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentInput } from '../../core/incident/incident-input.ts';
 import type { IncidentState } from '../../core/incident/incident-state.ts';
+import type { NoveltyStore } from '../../core/novelty/novelty.ts';
 import { controlIdOf } from '../../core/orders/order.ts';
 import type { ActiveRestraint, Restrainable } from '../../core/orders/restraint.ts';
 import { askedFacts } from '../../core/playbook/alert-stamps.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
+import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
 import { createSubjectResolver } from '../../integrations/kubernetes/watch/resolver.ts';
 import { followUpOf } from '../config/complete/complete-tickets.ts';
 import type { Config } from '../config/load.ts';
@@ -34,7 +36,7 @@ import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
 import { deploymentName, makeCurrent } from '../temporal/versions.ts';
 import { warmUp } from '../temporal/warm-up.ts';
 import { createCellWorker, type queuesOf, type WorkerBase } from '../temporal/workers.ts';
-import { CellStamps, tellingFacts } from './alert-stamps.ts';
+import { CellStamps, runningIn, tellingFacts } from './alert-stamps.ts';
 import { ContainedPods, tellingDecided, withDecided } from './contained-pods.ts';
 import { type CellControl, createCellControl, expectedSensors } from './control/control.ts';
 import { expireEvidence } from './control/evidence-window.ts';
@@ -155,6 +157,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     playbooks: enabled,
     counts: knowledge.alertCounts,
     awaited: knowledge.awaited,
+    novelty: noveltyOf(config, { kept: knowledge.novelty, view: watch.view }),
     written: () => knowledge.written(),
     box: createBox({ keys: secrets.codecKeys }),
     log,
@@ -207,6 +210,16 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     },
     close: () => headStarts.stop(),
   };
+}
+
+function noveltyOf(
+  { novelty }: Config,
+  { kept, view }: { readonly kept: NoveltyStore; readonly view: ClusterView },
+): ConstructorParameters<typeof CellStamps>[0]['novelty'] {
+  if (!novelty.enabled) return undefined;
+  const { learningHours, rolloutHours, raisesSeverity } = novelty;
+  const hour = 3_600_000;
+  return { kept, learningMs: learningHours * hour, rolloutMs: rolloutHours * hour, raisesSeverity, ...runningIn(view) };
 }
 
 /** The incidents' worker, one more for each older build with open incidents, and last, when all can answer, the way in. */

@@ -43,6 +43,7 @@ export const configSchema = z.strictObject({
     description:
       'What alerts are worth, in place of the sensor’s own word: sensor → `severities` → rule or policy, `*` for all others → severity. Example: `{ tetragon: { severities: { block-c2: critical, "*": info } } }`.',
   }),
+  novelty: section.novelty.meta({ description: 'What was not seen before of a workload: see docs/novelty.md.' }),
   desk: section.desk.meta({ description: 'The HTTP server for Slack, and the keys of its votes.' }),
   roster: roster.meta({
     description: 'Who may decide.',

@@ -71,6 +71,27 @@ export const kubernetes = z
   })
   .prefault({});
 
+export const novelty = z
+  .strictObject({
+    enabled: z.boolean().default(true).meta({
+      description:
+        'Alerts are told what of them is new for their workload. Without it nothing is remembered, and no playbook that asks for `novel` runs.',
+    }),
+    learningHours: z.number().min(1).max(720).default(48).meta({
+      description:
+        'How long something has to be seen until it is known, and how long a sender is listened to before anything counts as novel.',
+    }),
+    rolloutHours: z.number().min(0).max(168).default(4).meta({
+      description:
+        'How long after the rollout of a new image what comes with it is learned, and does not count as novel. 0: it counts.',
+    }),
+    raisesSeverity: z.boolean().default(false).meta({
+      description:
+        'Alerts that are novel are one step worse: `info` is `low`, `low` is `medium`, `medium` is `high`, and never `critical`.',
+    }),
+  })
+  .prefault({});
+
 export const status = z.strictObject({
   listen: listen(8767).meta({ description: 'Where it listens. Without authentication: keep it to the cluster.' }),
 });

@@ -1,6 +1,6 @@
 import { createReadStream, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import type { Alert } from '../../core/alert/alert.ts';
+import type { Alert, AlertNovelty } from '../../core/alert/alert.ts';
 import { severities } from '../../core/alert/severity.ts';
 import { provenOf } from '../../core/audit/audit-check.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
@@ -101,7 +101,7 @@ function listIn(value: unknown): readonly Readonly<Record<string, unknown>>[] {
 
 /** As `joinBatch` puts it on record. */
 function alertIn(entry: Readonly<Record<string, unknown>>, cluster: string, receivedAt: string): Alert | undefined {
-  const { id, rule, sensor, time, title, pod, node, workload, image, digest, doubt, tags, mitre } = entry;
+  const { id, rule, sensor, time, title, pod, node, workload, image, digest, doubt, novelty, tags, mitre } = entry;
   const severity = severities.find((one) => one === entry.severity);
   if (typeof id !== 'string' || typeof rule !== 'string' || typeof sensor !== 'string' || !severity) return undefined;
   const texts = (value: unknown): readonly string[] =>
@@ -120,6 +120,7 @@ function alertIn(entry: Readonly<Record<string, unknown>>, cluster: string, rece
     ...(isObject(workload) && { workload: workload as unknown as NonNullable<Alert['workload']> }),
     ...(typeof image === 'string' && { container: { image, ...(typeof digest === 'string' && { digest }) } }),
     ...(typeof doubt === 'string' && { doubt }),
+    ...(isObject(novelty) && { facts: { novelty: novelty as unknown as AlertNovelty } }),
     observables: [],
     tags: texts(tags),
     mitre: texts(mitre),

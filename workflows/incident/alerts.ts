@@ -45,11 +45,13 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
   const added = counts.reduce((sum, count) => sum + count.count, 0);
   const rules = [...new Set(counts.map((count) => count.rule))].join(', ');
   const first = before === 0;
+  const novelties = fresh.flatMap(({ facts }) => facts?.novelty ?? []);
+  const novelty = (novelties.find(({ state }) => state === 'novel') ?? novelties[0])?.text;
   const doubt = fresh.find((alert) => alert.doubt !== undefined)?.doubt;
   model.record(
     first ? 'incident.opened' : 'alert.joined',
     `sensor/${fresh[0]?.sensor ?? 'intake'}`,
-    `${added} × ${rules.slice(0, 300)}${doubt === undefined ? '' : `; in doubt: ${doubt.slice(0, 300)}`}`,
+    `${added} × ${rules.slice(0, 300)}${doubt === undefined ? '' : `; in doubt: ${doubt.slice(0, 300)}`}${novelty === undefined ? '' : `. ${novelty.slice(0, 500)}`}`,
     {
       counts: counts.slice(0, mostCountsOnRecord),
       ...(counts.length > mostCountsOnRecord ? { furtherCounts: counts.length - mostCountsOnRecord } : {}),
@@ -66,6 +68,7 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
         ...(alert.tags.length > 0 && { tags: alert.tags.slice(0, mostTagsOnRecord) }),
         ...(alert.mitre.length > 0 && { mitre: alert.mitre.slice(0, mostTagsOnRecord) }),
         ...(alert.doubt !== undefined && { doubt: alert.doubt }),
+        ...(alert.facts?.novelty && { novelty: alert.facts.novelty }),
         ...(alert.container?.image && { image: alert.container.image }),
         ...(alert.container?.digest && { digest: alert.container.digest }),
         // Of what came too seldom nothing begins: the record says what it was counted for.

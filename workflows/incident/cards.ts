@@ -50,6 +50,7 @@ export function postOf(model: IncidentModel, state: QuestionState, alert: Alert)
         ...(alert.pod ? { pod: `${alert.pod.namespace}/${alert.pod.name}` } : {}),
         ...(alert.container?.image ? { image: alert.container.image } : {}),
         ...(signature === undefined ? {} : { signature }),
+        ...(alert.facts?.novelty ? { novelty: alert.facts.novelty.text } : {}),
         ...(alert.rollout ? { rollout: alert.rollout } : {}),
         ...(alert.process?.exe || alert.process?.name ? { process: alert.process.exe ?? alert.process.name ?? '' } : {}),
         ...(alert.process?.commandLine ? { commandLine: alert.process.commandLine.slice(0, commandLineLimit) } : {}),

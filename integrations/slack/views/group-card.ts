@@ -78,6 +78,7 @@ function happened(targets: readonly GroupTarget[]): string {
   const [first] = cards;
   if (!first) return '–';
   const { rule, sensor, image = '', signature } = first.happened;
+  const novelty = cards.find((card) => card.happened.novelty !== undefined)?.happened.novelty;
   const alerts = cards.reduce((sum, card) => sum + card.happened.count, 0);
   const since = cards.map(({ happened: { at } }) => at).sort()[0] ?? first.happened.at;
   const kept = cards.filter(({ evidence }) => evidence.length > 0).length;
@@ -85,6 +86,7 @@ function happened(targets: readonly GroupTarget[]): string {
   const ran = [...new Set(cards.flatMap(({ happened: { commandLine } }) => commandLine ?? []))];
   return [
     `*What happened*\n${code(rule, 200)} (${inline(sensor, 40)}), ${alerts} times on ${cards.length} targets since ${localTime(since)}`,
+    ...(novelty === undefined ? [] : [inline(novelty, 300)]),
     `Image ${code(image, 250)}`,
     ...(signature === undefined ? [] : [`Image: ${inline(signature, 200)}`]),
     ...ran.slice(0, commandLines).map((line) => preformatted(line, 350)),

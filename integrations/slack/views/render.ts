@@ -106,6 +106,7 @@ function happened({ happened: what }: QuestionCard, size: (characters: number) =
   return [
     `*What happened*\n${code(what.rule, size(200))} (${inline(what.sensor, 40)}) ${localTime(what.at)}${times}`,
     ...(what.doubt === undefined ? [] : [`⚠️ *In doubt*: ${inline(what.doubt, size(300))}`]),
+    ...(what.novelty === undefined ? [] : [inline(what.novelty, size(400))]),
     ...line('Pod', what.pod),
     ...line('Image', what.image),
     ...(what.signature === undefined ? [] : [`Image: ${inline(what.signature, size(300))}`]),

@@ -13,6 +13,7 @@ import type { DurableValues, MemoryKeeper, Remembered } from '../../../activitie
 import { StartMemory } from '../../../activities/memory/start-memory.ts';
 import { UsedWarrants } from '../../../activities/memory/used-warrants.ts';
 import { VoteMemory } from '../../../activities/memory/vote-memory.ts';
+import type { NoveltyStore } from '../../../core/novelty/novelty.ts';
 import type { CountStore } from '../../../core/playbook/timed-conditions.ts';
 import { sha256Hex } from '../../../core/text/digest.ts';
 import { type Logger, reasonOf } from '../../process/log.ts';
@@ -156,6 +157,8 @@ export interface OwnKnowledge {
   readonly judgements: JudgementMemory;
   /** How often alerts came, for playbooks that ask for it. */
   readonly alertCounts: CountStore;
+  /** What was seen of each workload. */
+  readonly novelty: NoveltyStore;
   /** Alerts after which something has to come. */
   readonly awaited: DurableValues<StoredAwaited>;
   /** Resolves when what was begun to be written is on the disk. */
@@ -184,6 +187,7 @@ export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): Ow
       refused: stored.keeper<RefusedPayload>('refused-payloads'),
     }),
     alertCounts: stored.keeper('alert-counts'),
+    novelty: stored.keeper('novelty'),
     awaited: stored.values('awaited'),
     written: () => stored.written(),
     open: stored.values('open'),

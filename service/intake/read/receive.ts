@@ -65,8 +65,11 @@ export interface ReceiverOptions {
 export interface StampSource {
   /** It has come, whatever becomes of it. */
   heard(alert: Alert): void;
-  /** As incidents hear of it; it is counted by that. `kept`: once that is on the disk. */
-  stamp(alert: Alert, now: number): { readonly alert: Alert; readonly kept?: Promise<unknown> | undefined };
+  /**
+   * As incidents hear of it; it is counted by that. `kept`: once that is on the disk.
+   * @param sender the name of whoever sent it: what is remembered of one teaches nothing about another
+   */
+  stamp(alert: Alert, now: number, sender: string): { readonly alert: Alert; readonly kept?: Promise<unknown> | undefined };
 }
 
 /** What is known of a body beside its bytes. */
@@ -258,7 +261,7 @@ export class Receiver {
         health.alert(sensor, hostOf(delivery.from, resolved.alert.node));
         return screened;
       }
-      const { alert, kept } = stamps?.stamp(resolved.alert, now.getTime()) ?? { alert: resolved.alert };
+      const { alert, kept } = stamps?.stamp(resolved.alert, now.getTime(), delivery.from.name) ?? { alert: resolved.alert };
       // Not the alert itself: a storm's would all be in memory for as long as the disk takes.
       const { rule } = alert;
       const seen = { rule, sensor: alert.sensor, severity: alert.severity };

@@ -34,11 +34,12 @@ const mostEntries = 50_000;
 const readAtOnce = 250;
 
 /**
- * What makes an alert new to an incident: another rule, pod (by uid where it is known) or severity; or that it calls for other playbooks than those before,
- * by its process, its time, or how often it came.
+ * What makes an alert new to an incident: another rule, pod (by uid where it is known) or severity; that it calls for other playbooks than those before,
+ * by its process, its time, or how often it came; or that it is novel.
  */
-export function kindOf({ rule, severity, pod, calls = [] }: Alert): string {
-  return `${rule}\n${severity}\n${pod ? (pod.uid ?? `${pod.namespace}/${pod.name}`) : ''}\n${calls.join(' ')}`;
+export function kindOf({ rule, severity, pod, calls = [], facts }: Alert): string {
+  const where = pod ? (pod.uid ?? `${pod.namespace}/${pod.name}`) : '';
+  return `${rule}\n${severity}\n${where}\n${calls.join(' ')}${facts?.novelty?.state === 'novel' ? '\nnovel' : ''}`;
 }
 
 /** The batch of one alert that was just accepted. */

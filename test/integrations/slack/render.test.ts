@@ -102,6 +102,7 @@ const rubbishCard: fc.Arbitrary<QuestionCard> = fc
         ...base.happened,
         ...{
           rule: r.rule,
+          novelty: r.text,
           commandLine: r.commandLine,
           image: r.image,
           signature: r.image,
@@ -190,6 +191,14 @@ describe('the question card', () => {
       '⚠️ *In doubt*: the sender',
     );
     expect(JSON.stringify(rendered(card).blocks)).not.toContain('In doubt');
+  });
+
+  test('says in a sentence what was not seen before, and pings nobody with its words', () => {
+    const card = questionCard();
+    const novelty = 'First time in 30 days that sh runs <!channel> in shop/cart.';
+    const shown = JSON.stringify(rendered({ ...card, happened: { ...card.happened, novelty } }).blocks);
+    expect(shown).toContain('First time in 30 days that sh runs ');
+    expect(shown).not.toContain('<!channel>');
   });
 
   test('says what is left of the workload beside what is contained', () => {

@@ -37,16 +37,26 @@ const rest = playbook('rest', 'unanswered');
 async function doorWith(playbooks: readonly AnyPlaybook[], resolver?: SubjectResolver) {
   const gateway = new FakeIncidentGateway();
   const stamps = new AlertStamps({ playbooks });
+  const senders = new Set<string>();
   const source: StampSource = {
     heard: (alert) => stamps.heard(alert),
-    stamp: (alert, now) => ({ alert: stamps.stamp(alert, now) }),
+    stamp: (alert, now, sender) => {
+      senders.add(sender);
+      return { alert: stamps.stamp(alert, now) };
+    },
   };
   const door = await openDoor(gateway, { stamps: source, ...(resolver && { resolver }) });
   doors.push(door);
   directories.push(door.directory);
   const alerts = (): readonly Alert[] =>
     [...gateway.runs.values()].flat().flatMap(({ batches }) => batches.flatMap((batch) => batch.alerts));
-  return { door, stamps, alerts, post: (event: object, path = '/v1/alerts/falco') => door.post(JSON.stringify(event), { path }) };
+  return {
+    door,
+    stamps,
+    senders,
+    alerts,
+    post: (event: object, path = '/v1/alerts/falco') => door.post(JSON.stringify(event), { path }),
+  };
 }
 
 describe('an alert that makes it often enough', () => {
@@ -59,9 +69,9 @@ describe('an alert that makes it often enough', () => {
   });
 
   test('is so by what this process has counted and not by what a sensor says', async () => {
-    const { alerts, post } = await doorWith([often, rest]);
+    const { alerts, senders, post } = await doorWith([often, rest]);
     const facts = {
-      facts: { counts: { any: 9 }, missing: ['any'] },
+      facts: { counts: { any: 9 }, missing: ['any'], novelty: { state: 'novel', text: 'x' } },
       calls: ['often'],
       againFor: ['often'],
       countedFor: ['often'],
@@ -78,6 +88,8 @@ describe('an alert that makes it often enough', () => {
     await until(() => alerts().length >= 2);
     for (const { facts: told, againFor, countedFor, calls } of alerts())
       expect({ told, againFor, countedFor, calls }).toEqual({ calls: ['rest'] });
+    // By whose token it came, and not by what the alert calls its sensor.
+    expect([...senders]).toEqual(['falco']);
   });
 });
 

@@ -54,6 +54,16 @@ test('the doubt of an alert goes to the chokepoint with its steps, and is told t
   expect(quarantines(incident)).toMatchObject([{ doubt: 'nobody knows on which node the pod is' }]);
 });
 
+test('what is new of an alert is in the incident and on its card', async () => {
+  const text = 'First time in 30 days that sh runs curl in shop/cart.';
+  const incident = await lab.start([alertOf({ facts: { novelty: { state: 'novel', amongPeers: true, text } } })]);
+  const { timeline } = await incident.until((now) => now.timeline.length > 0, 'the opening');
+  expect(timeline[0]?.text).toContain(`. ${text}`);
+  await incident.question();
+  await incident.until(() => lab.seen.cards.some((card) => card.incident.id === incident.id), 'the card');
+  expect(lab.seen.cards.findLast((card) => card.incident.id === incident.id)?.happened.novelty).toBe(text);
+});
+
 test('what is refused for another reason is not asked about', async () => {
   script.quarantinePod = async () => refuse('FB_ERR_PROTECTED', 'kube-system is protected');
   const incident = await lab.start([alertOf()]);

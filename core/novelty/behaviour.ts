@@ -1,0 +1,147 @@
+import ipaddr from 'ipaddr.js';
+import type { Alert } from '../alert/alert.ts';
+
+/** What of an alert can be new. */
+export type FeatureKind = 'process' | 'request' | 'destination' | 'rule' | 'combination';
+
+/** One thing that an alert tells of its workload. */
+export interface BehaviourFeature {
+  readonly kind: FeatureKind;
+  /** What it is remembered by: without what is drawn anew each time. Two alerts with the same key tell the same. */
+  readonly key: string;
+  /** After “that …”, for people: `sh runs curl`. All of it may be the attacker's words. */
+  readonly text: string;
+}
+
+const longestText = 200;
+const longestShown = 80;
+/** An alert that names many addresses does not fill the memory by itself. */
+const mostDestinations = 4;
+
+/**
+ * The features of an alert, the one that says most first: what ran under what, what was asked of the API server, whom it spoke to, which rule saw it, and which
+ * rule saw it of what. Numbers, hashes and drawn names are taken out: a new pod, process or temporary file of the same kind is nothing new.
+ */
+export function featuresOf(alert: Alert): readonly BehaviourFeature[] {
+  const { sensor, rule } = alert;
+  const process = processFeature(alert);
+  const request = requestFeature(alert);
+  const ruleKey = `${sensor} ${normalised(rule)}`;
+  const does = process ?? request;
+  return [
+    ...(process ? [process] : []),
+    ...(request ? [request] : []),
+    // Of a request the addresses are those that it came from, which change with every laptop.
+    ...(request ? [] : destinationFeatures(alert)),
+    { kind: 'rule', key: `rule ${ruleKey}`, text: `“${shown(rule)}” is seen` },
+    ...(does
+      ? [{ kind: 'combination', key: `both ${ruleKey} ${does.key}`, text: `“${shown(rule)}” is seen when ${does.text}` } as const]
+      : []),
+  ];
+}
+
+function processFeature({ process = {} }: Alert): BehaviourFeature | undefined {
+  const { name, exe, parent, commandLine } = process;
+  const program = exe ?? name;
+  if (program === undefined) return undefined;
+  const script = scriptOf(baseName(program), commandLine);
+  const what = [normalised(program), ...(script === undefined ? [] : [normalised(script)])].join(' ');
+  const under = parent === undefined ? undefined : normalised(baseName(parent));
+  const told = shown([baseName(program), ...(script === undefined ? [] : [script])].join(' '));
+  return {
+    kind: 'process',
+    key: `process ${under ?? '?'} > ${what}`,
+    text: parent === undefined ? `${told} runs` : `${shown(baseName(parent))} runs ${told}`,
+  };
+}
+
+/** Programs that are whatever script they are given. */
+const interpreters = /^(?:ba|da|z|k|a)?sh$|^busybox$|^(?:python|perl|ruby|php|node|lua)[\d.]*$/;
+const scriptText = /^-\w*[ce]$/;
+
+/** The script of an interpreter: its file's name, or the first program of the text that it is given. Arguments are not looked at. */
+function scriptOf(program: string, commandLine: string | undefined): string | undefined {
+  if (commandLine === undefined || !interpreters.test(program)) return undefined;
+  const words = commandLine.slice(0, 2_000).split(/\s+/).slice(1, 20);
+  const at = words.findIndex((word) => scriptText.test(word) || !word.startsWith('-'));
+  const found = words[at];
+  if (found === undefined) return undefined;
+  if (!scriptText.test(found)) return baseName(found);
+  const first = words.slice(at + 1).find((word) => !/^["']?\w*=/.test(word));
+  return first === undefined ? found : `${found} ${baseName(first.replace(/^["'(]+|["');]+$/g, ''))}`;
+}
+
+function requestFeature({ apiRequest }: Alert): BehaviourFeature | undefined {
+  if (!apiRequest) return undefined;
+  const { account, impersonates, verb, resource, subresource } = apiRequest;
+  const who = impersonates ?? account;
+  const what = `${verb} ${[resource ?? 'something', ...(subresource === undefined ? [] : [subresource])].join('/')}`;
+  return {
+    kind: 'request',
+    key: `request ${normalised(who)} ${normalised(what)}`,
+    text: `${shown(who)} asks to ${shown(what)}`,
+  };
+}
+
+function destinationFeatures({ observables }: Alert): readonly BehaviourFeature[] {
+  const places = observables.flatMap(({ type, value }) => {
+    if (type === 'ip') return addressBlock(value) ?? [];
+    return type === 'domain' ? domainOf(value) : [];
+  });
+  return [...new Set(places)].slice(0, mostDestinations).map((place) => ({
+    kind: 'destination',
+    key: `destination ${place}`,
+    text: `${shown(place)} is spoken of`,
+  }));
+}
+
+const exactRanges: ReadonlySet<string> = new Set(['unspecified', 'loopback', 'linkLocal', 'broadcast', 'multicast']);
+const insideRanges: ReadonlySet<string> = new Set(['private', 'uniqueLocal', 'carrierGradeNat']);
+
+/** Addresses of one network count as one. Those that mean something by themselves, such as a cloud's metadata service, stay what they are. */
+function addressBlock(text: string): string | undefined {
+  if (!ipaddr.isValid(text)) return undefined;
+  const address = ipaddr.process(text);
+  const range = address.range();
+  if (exactRanges.has(range)) return address.toString();
+  const isOpen = !insideRanges.has(range);
+  const bits = address.kind() === 'ipv4' ? (isOpen ? 24 : 16) : isOpen ? 48 : 64;
+  const kind = address.kind() === 'ipv4' ? ipaddr.IPv4 : ipaddr.IPv6;
+  return `${kind.networkAddressFromCIDR(`${address.toString()}/${bits}`)}/${bits}`;
+}
+
+/** A cluster's own names whole; of others the last three labels: what stands before is often drawn. */
+function domainOf(text: string): string {
+  const name = text.toLowerCase().replace(/\.$/, '').slice(0, longestText);
+  return name.endsWith('.local') ? normalised(name) : normalised(name.split('.').slice(-3).join('.'));
+}
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1) || path;
+}
+
+function shown(text: string): string {
+  return text.length <= longestShown ? text : `${text.slice(0, longestShown)}…`;
+}
+
+/**
+ * A text without what is drawn anew each time: UUIDs, digests, words that mix letters and digits, as generated names and temporary files have them, and
+ * all numbers.
+ *
+ * @example normalised('/tmp/build-7f3a9c21/run.4711') // '/tmp/build-*\/run.#'
+ */
+export function normalised(text: string): string {
+  return text
+    .slice(0, longestText)
+    .replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi, '*')
+    .replace(/[A-Za-z0-9]{5,}/g, (word) => (isDrawn(word) ? '*' : word))
+    .replace(/(?<=(?:^|\/)tmp\.)[A-Za-z0-9]{6,}/g, '*')
+    .replace(/\d+/g, '#');
+}
+
+/** `7f3a9c21`, `x2k9q`, but not `python3`, `sha256sum` or `x86`: there a word is followed by its number, or the other way round. */
+function isDrawn(word: string): boolean {
+  if (/^[0-9a-f]{12,}$/i.test(word) && /[a-f]/i.test(word)) return true;
+  const changes = word.match(/[A-Za-z](?=\d)|\d(?=[A-Za-z])/g)?.length ?? 0;
+  return changes >= 3;
+}

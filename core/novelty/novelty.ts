@@ -1,0 +1,384 @@
+import type { Alert, AlertNovelty } from '../alert/alert.ts';
+import { ownSensor } from '../alert/own-alerts.ts';
+import { subjectOf } from '../alert/subject.ts';
+import { type Subject, subjectTitle } from '../incident/incident.ts';
+import { type BehaviourFeature, featuresOf } from './behaviour.ts';
+import { BehaviourTable, type ShortHash, shortHash } from './behaviour-table.ts';
+
+/** What the cluster tells of what runs where an alert comes from. No sensor's word. */
+export interface RunningImage {
+  /** `sha256:…` */
+  readonly digest: string;
+  /** When it was rolled out: milliseconds since 1970. Absent: nobody knows. */
+  readonly since?: number;
+}
+
+/** Where it outlives its process. Writes are begun in their order and not waited for. */
+export interface NoveltyStore {
+  load(): readonly (readonly [key: string, { readonly value: Uint8Array }])[];
+  put(key: string, entry: { readonly value: Uint8Array; readonly at: number }): void;
+  remove(key: string): void;
+}
+
+export interface NoveltyOptions {
+  readonly kept?: NoveltyStore | undefined;
+  /** How long something has to be seen until it is known, and how long a sender is listened to before anything counts as novel. */
+  readonly learningMs: number;
+  /** How long what is new with a new image is learned, from its rollout on. */
+  readonly rolloutMs: number;
+  readonly imageOf?: (alert: Alert) => RunningImage | undefined;
+  /** How many pods its workload has, where somebody knows. Asked only of what is new. */
+  readonly podsOf?: (alert: Alert) => number | undefined;
+}
+
+const day = 86_400;
+/** What was not seen for so long is new again. */
+export const rememberedDays = 30;
+const rememberedFor = rememberedDays * day;
+/** Of one sender: those that were heard of last. Whoever sends alerts fills the share of one sender, and no other's. */
+export const mostSubjects = 2_000;
+/** Their names are the configuration's: what there is no room for has one share together. */
+const mostSenders = 64;
+/** Peers that are asked about one feature. */
+const mostPeers = 50;
+/** That something was seen once more is worth a write so seldom. */
+const writtenEvery = 6 * 3_600;
+
+const layout = 1;
+
+interface NewFeature {
+  readonly feature: BehaviourFeature;
+  readonly hash: ShortHash;
+  /** When it was first seen: seconds since 1970; absent: just now. */
+  readonly first?: number;
+}
+
+/** All of one sender: so that whoever sends what it likes fills its own share, and teaches nothing about what others send. */
+class Share {
+  /** When it was first heard: seconds since 1970. */
+  readonly began: number;
+  /** Subjects that were last heard of before may have been forgotten. */
+  #forgotten: number;
+  /** Least lately heard of first. */
+  readonly #tables = new Map<string, BehaviourTable>();
+  /** Subjects by namespace and by image: each other's peers. */
+  readonly #groups = new Map<string, Set<string>>();
+
+  constructor(began: number, forgotten = began) {
+    this.began = began;
+    this.#forgotten = forgotten;
+  }
+
+  static read(bytes: Uint8Array): Share | undefined {
+    const [version, began, forgotten] = bytes.length === 12 ? new Uint32Array(bytes.slice().buffer) : [];
+    return version === layout && began !== undefined ? new Share(began, forgotten) : undefined;
+  }
+
+  write(): Uint8Array {
+    return new Uint8Array(new Uint32Array([layout, this.began, this.#forgotten]).buffer);
+  }
+
+  get size(): number {
+    return this.#tables.size;
+  }
+
+  get bytes(): number {
+    return [...this.#tables.values()].reduce((sum, table) => sum + table.write().length, 0);
+  }
+
+  /** Begun anew where it is not known: then nothing that was forgotten is counted on. */
+  tableOf(subject: string, namespace: ShortHash): BehaviourTable {
+    const table = this.#tables.get(subject) ?? BehaviourTable.begin(namespace, this.#forgotten);
+    this.add(subject, table);
+    return table;
+  }
+
+  add(subject: string, table: BehaviourTable): void {
+    const isKnown = this.#tables.delete(subject);
+    this.#tables.set(subject, table);
+    if (!isKnown) for (const group of groupsOf(table)) this.#join(group, subject);
+  }
+
+  addImage(subject: string, table: BehaviourTable, image: ShortHash, learnsUntil: number): void {
+    const before = groupsOf(table);
+    table.addImage(image, learnsUntil);
+    const groups = groupsOf(table);
+    for (const group of before) if (!groups.includes(group)) this.#leave(group, subject);
+    for (const group of groups) this.#join(group, subject);
+  }
+
+  /** The subject that was heard of least lately, when there are too many; it is forgotten. */
+  evict(): string | undefined {
+    if (this.#tables.size <= mostSubjects) return undefined;
+    for (const [subject, table] of this.#tables) {
+      this.#tables.delete(subject);
+      this.#forgotten = Math.max(this.#forgotten, table.last);
+      for (const group of groupsOf(table)) this.#leave(group, subject);
+      return subject;
+    }
+    return undefined;
+  }
+
+  /** Others of its namespace, or with one of its images, as far as they were heard of. */
+  peersOf(subject: string, table: BehaviourTable): readonly BehaviourTable[] {
+    const peers = new Set<string>();
+    for (const group of groupsOf(table))
+      for (const peer of this.#groups.get(group) ?? []) {
+        if (peers.size >= mostPeers) break;
+        if (peer !== subject) peers.add(peer);
+      }
+    return [...peers].flatMap((peer) => this.#tables.get(peer) ?? []);
+  }
+
+  #join(group: string, subject: string): void {
+    const members = this.#groups.get(group);
+    if (members) members.add(subject);
+    else this.#groups.set(group, new Set([subject]));
+  }
+
+  #leave(group: string, subject: string): void {
+    const members = this.#groups.get(group);
+    members?.delete(subject);
+    if (members?.size === 0) this.#groups.delete(group);
+  }
+}
+
+const nowhere: ShortHash = { high: 0, low: 0 };
+
+function groupsOf({ namespace, images }: BehaviourTable): readonly string[] {
+  const of = namespace.high === 0 && namespace.low === 0 ? [] : [namespace];
+  return [...of, ...images].map(({ high, low }) => `${high} ${low}`);
+}
+
+/**
+ * Remembers what alerts tell of each workload, and says of an alert what of it is new there. Bounded whatever comes: a table of 5 KB at most for a subject,
+ * two thousand subjects for a sender. It only ever finds something new: what it forgets is new again, and what is known goes on as it came.
+ */
+export class NoveltyMemory {
+  readonly #options: NoveltyOptions;
+  readonly #learning: number;
+  readonly #rollout: number;
+  readonly #shares = new Map<string, Share>();
+  /** By their keys: written with the next `flush`. */
+  readonly #changed = new Map<string, BehaviourTable | Share>();
+
+  constructor(options: NoveltyOptions) {
+    this.#options = options;
+    this.#learning = Math.round(options.learningMs / 1_000);
+    this.#rollout = Math.round(options.rolloutMs / 1_000);
+    const { kept } = options;
+    const stored = kept?.load() ?? [];
+    for (const [key, { value }] of stored) {
+      const share = key.includes('\n') ? undefined : Share.read(value);
+      if (share) this.#shares.set(key, share);
+    }
+    for (const [key, { value }] of stored) {
+      const [sender = '', subject] = key.split('\n');
+      const share = this.#shares.get(sender);
+      const table = subject === undefined ? undefined : BehaviourTable.read(value);
+      if (share && subject !== undefined && table) share.add(subject, table);
+      else if (!share || subject !== undefined) kept?.remove(key);
+    }
+  }
+
+  /**
+   * What of an alert is new for whom it is about; undefined for what is known, and for what cannot be told: an alert in doubt, or of a pod that the cluster does
+   * not know. It is remembered by that.
+   *
+   * @param sender the name by which the configuration knows it
+   * @param nowMs milliseconds since 1970
+   */
+  take(alert: Alert, { sender, nowMs }: { readonly sender: string; readonly nowMs: number }): AlertNovelty | undefined {
+    if (!isSure(alert)) return undefined;
+    const now = Math.floor(nowMs / 1_000);
+    const subject = subjectOf(alert);
+    const name = subjectTitle(subject);
+    const [shareName, share] = this.#shareOf(sender, now);
+    const table = share.tableOf(name, subject.kind === 'workload' ? shortHash(subject.namespace) : nowhere);
+    const change = (): void => void this.#changed.set(`${shareName}\n${name}`, table);
+    const evicted = share.evict();
+    if (evicted !== undefined) this.#forget(shareName, share, evicted);
+    const image = this.#options.imageOf?.(alert);
+    const rolledOut = image && this.#rolloutEnd({ share, name, table, image, now, change });
+    const learnsUntil = Math.max(share.began + this.#learning, rolledOut ?? 0);
+    const isLearning = now < learnsUntil;
+    const novel: NewFeature[] = [];
+    const learned: NewFeature[] = [];
+    const reach = Math.max(table.reach, now - rememberedFor);
+    for (const feature of featuresOf(alert)) {
+      const hash = shortHash(feature.key);
+      const found = table.get(hash);
+      const known = found && now - found.last <= rememberedFor ? found : undefined;
+      if (!known) {
+        (isLearning ? learned : novel).push({ feature, hash });
+        table.set(hash, { first: now, knownFrom: isLearning ? learnsUntil : now + this.#learning, last: now });
+        change();
+        continue;
+      }
+      if (now < known.knownFrom) {
+        const wasLearned = known.knownFrom - known.first < this.#learning || (isLearning && known.knownFrom === learnsUntil);
+        (wasLearned ? learned : novel).push({ feature, hash, first: known.first });
+      }
+      if (now - known.last >= writtenEvery) change();
+      table.set(hash, { ...known, last: now });
+    }
+    const told = { subject, table, reach, now };
+    const [first] = novel;
+    if (first) return this.#novel(alert, [first, ...novel.slice(1)], { ...told, peers: share.peersOf(name, table) });
+    if (learned.length === 0) return undefined;
+    const until = Math.max(learnsUntil, ...learned.map(({ hash }) => table.get(hash)?.knownFrom ?? 0));
+    return learning(learned, { ...told, until, rolledOut: rolledOut !== undefined && rolledOut > now });
+  }
+
+  /** Writes what has changed: of a subject once, however many alerts told of it. */
+  flush(nowMs: number): void {
+    for (const [key, changed] of this.#changed) this.#options.kept?.put(key, { value: changed.write(), at: nowMs });
+    this.#changed.clear();
+  }
+
+  /** For figures: how much is remembered. */
+  get size(): { readonly subjects: number; readonly bytes: number } {
+    const shares = [...this.#shares.values()];
+    return {
+      subjects: shares.reduce((sum, { size }) => sum + size, 0),
+      bytes: shares.reduce((sum, { bytes }) => sum + bytes, 0),
+    };
+  }
+
+  #shareOf(sender: string, now: number): readonly [string, Share] {
+    const name = this.#shares.has(sender) || this.#shares.size < mostSenders ? sender : 'others';
+    const known = this.#shares.get(name);
+    if (known) return [name, known];
+    const share = new Share(now);
+    this.#shares.set(name, share);
+    this.#changed.set(name, share);
+    return [name, share];
+  }
+
+  #forget(shareName: string, share: Share, subject: string): void {
+    const key = `${shareName}\n${subject}`;
+    this.#changed.delete(key);
+    this.#options.kept?.remove(key);
+    this.#changed.set(shareName, share);
+  }
+
+  /** Until when what is new comes with its image. What was first seen long after its rollout is no rollout. */
+  #rolloutEnd(at: {
+    readonly share: Share;
+    readonly name: string;
+    readonly table: BehaviourTable;
+    readonly image: RunningImage;
+    readonly now: number;
+    readonly change: () => void;
+  }): number {
+    const { share, name, table, image, now, change } = at;
+    const hash = shortHash(image.digest);
+    const known = table.learnsUntil(hash);
+    if (known !== undefined) return known;
+    const since = image.since === undefined ? undefined : Math.min(now, Math.floor(image.since / 1_000));
+    const until = since === undefined ? 0 : since + this.#rollout;
+    share.addImage(name, table, hash, until);
+    change();
+    return until;
+  }
+
+  #novel(
+    alert: Alert,
+    novel: readonly [NewFeature, ...NewFeature[]],
+    told: Told & { readonly peers: readonly BehaviourTable[] },
+  ): AlertNovelty {
+    const { peers, now } = told;
+    const knows = (peer: BehaviourTable, { hash }: NewFeature): boolean => {
+      const found = peer.get(hash);
+      return found !== undefined && now >= found.knownFrom && now - found.last <= rememberedFor;
+    };
+    const main = novel.find((one) => !peers.some((peer) => knows(peer, one))) ?? novel[0];
+    const knowing = peers.filter((peer) => knows(peer, main)).length;
+    return {
+      state: 'novel',
+      ...(knowing === 0 && { amongPeers: true }),
+      text: novelText(main, novel, { ...told, knowing, pods: this.#options.podsOf?.(alert) }),
+    };
+  }
+}
+
+/** Whether it is known whom it is about: by the cluster, where it is a pod. What is in doubt teaches nothing, and orders of people are no behaviour. */
+function isSure({ sensor, doubt, pod, workload, container, againFor }: Alert): boolean {
+  if (sensor === ownSensor || doubt !== undefined || againFor) return false;
+  if (pod) return pod.uid !== undefined && workload !== undefined && workload.guessed !== true;
+  return container === undefined;
+}
+
+interface Told {
+  readonly subject: Subject;
+  readonly table: BehaviourTable;
+  /** Nothing is remembered from before: seconds since 1970. */
+  readonly reach: number;
+  readonly now: number;
+}
+
+function placeText(subject: Subject): string {
+  if (subject.kind === 'cluster') return 'the cluster';
+  return subject.kind === 'node' ? `node ${subject.node}` : `${subject.namespace}/${subject.name}`;
+}
+
+function novelText(
+  main: NewFeature,
+  all: readonly NewFeature[],
+  told: Told & { readonly peers: readonly BehaviourTable[]; readonly knowing: number; readonly pods: number | undefined },
+): string {
+  const { subject, reach, now, peers, knowing, pods } = told;
+  const what = `${main.feature.text} in ${placeText(subject)}`;
+  const on = pods === undefined ? '' : pods === 1 ? ' on its one pod' : ` on any of ${pods} pods`;
+  const first =
+    main.first === undefined
+      ? `First time in ${spanText(now - reach)}${on} that ${what}`
+      : `New since ${timeText(main.first)}: ${what}`;
+  const among =
+    peers.length === 0
+      ? ''
+      : `; ${knowing === 0 ? 'none' : knowing} of ${peers.length} other workloads of its namespace or image does it`;
+  return `${first}${among}${alsoText(main, all)}.`;
+}
+
+function learning(
+  all: readonly NewFeature[],
+  told: Told & { readonly until: number; readonly rolledOut: boolean },
+): AlertNovelty {
+  const { subject, until, rolledOut } = told;
+  const [main] = all;
+  const why = rolledOut ? 'its image was rolled out a short time ago' : 'this sender has not been listened to for long';
+  return {
+    state: 'learning',
+    text: `Not known yet: ${main?.feature.text} in ${placeText(subject)}; ${why}, and what is new is learned until ${timeText(until)}.`,
+  };
+}
+
+const also: Readonly<Record<BehaviourFeature['kind'], string>> = {
+  process: 'the process',
+  request: 'the request',
+  destination: 'the destination',
+  rule: 'the rule',
+  combination: 'the two together',
+};
+
+function alsoText(main: NewFeature, all: readonly NewFeature[]): string {
+  const kinds = new Set(
+    all.filter((one) => one !== main && one.feature.kind !== main.feature.kind).map(({ feature }) => feature.kind),
+  );
+  // Where one of the two is new, they are new together.
+  kinds.delete('combination');
+  return kinds.size === 0 ? '' : `; also new: ${[...kinds].map((kind) => also[kind]).join(', ')}`;
+}
+
+function spanText(seconds: number): string {
+  const days = Math.floor(seconds / day);
+  if (days >= 2) return `${days} days`;
+  const hours = Math.max(1, Math.floor(seconds / 3_600));
+  return hours === 1 ? 'an hour' : `${hours} hours`;
+}
+
+/** `2026-11-27 10:20 UTC` */
+function timeText(seconds: number): string {
+  return `${new Date(seconds * 1_000).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
