@@ -41,6 +41,7 @@ import { ContainedPods, tellingDecided, withDecided } from './contained-pods.ts'
 import { type CellControl, createCellControl, expectedSensors } from './control/control.ts';
 import { expireEvidence } from './control/evidence-window.ts';
 import { followControl, Pace } from './control/follow.ts';
+import { DurableBuilds } from './durable-builds.ts';
 import { HeadStarts } from './head-starts.ts';
 import { HeldObjects } from './held-objects.ts';
 import { HoldContainment, type LeaseHeld, type LeaseOf } from './hold-containment.ts';
@@ -248,7 +249,10 @@ async function work(options: {
   await start(build, base);
   const startOlder = async (which: WorkflowBuild): Promise<void> => start(which, await temporal.apart());
   const { stateDir } = config;
-  void runOlderBuilds({ client, deployment, current: build.id, stateDir, start: startOlder, log, signal: stopping });
+  const builds = new DurableBuilds({ config, secrets: parts.secrets, log });
+  void builds.keep(build, stopping);
+  const fetch = (id: string) => builds.fetch(id);
+  void runOlderBuilds({ client, deployment, current: build.id, stateDir, fetch, start: startOlder, log, signal: stopping });
 
   let isCurrent = false;
   const notCurrent = new RepeatedTrouble();

@@ -15,28 +15,37 @@ export async function runOlderBuilds(options: {
   readonly deployment: string;
   readonly current: string;
   readonly stateDir: string;
+  /** From the store of releases, where the state directory does not have it. Undefined where the store has none that is trusted, either. */
+  readonly fetch: (id: string) => Promise<WorkflowBuild | undefined>;
   readonly start: (build: WorkflowBuild) => Promise<void>;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }): Promise<void> {
-  const { client, deployment, current, stateDir, start, log, signal } = options;
+  const { client, deployment, current, stateDir, fetch, start, log, signal } = options;
   const known = new Set<string>();
   const trouble = new RepeatedTrouble();
   while (!signal.aborted) {
     let wait = lookAgainMs;
+    let unanswered: unknown;
     try {
       for (const id of await openBuilds({ client, deployment, except: current })) {
         if (known.has(id)) continue;
-        const build = storedBuild(id, stateDir);
+        // A store that does not answer keeps no other build from its work.
+        const build = storedBuild(id, stateDir) ?? (await fetch(id).catch((error: unknown) => ({ unanswered: error })));
+        if (build && 'unanswered' in build) {
+          unanswered = build.unanswered;
+          continue;
+        }
         if (build) await start(build);
         known.add(id);
         if (build) log.info({ build: id }, 'open incidents are finished by the older build that began them');
         else
           log.error(
             { build: id },
-            'open incidents need an older build that is not in the state directory: run its version of Firebreak once more',
+            'open incidents need an older build that is neither in the state directory nor in the store: run its version of Firebreak once more',
           );
       }
+      if (unanswered !== undefined) throw unanswered;
       trouble.over();
     } catch (error) {
       wait = retryMs;

@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { cacheFolder } from '../process/cache-folder.ts';
-import { projectRoot } from '../process/project-root.ts';
+import { firebreakVersion } from '../process/project-root.ts';
 
 /** For what was written to leave. */
 const leftoverMs = 1_000;
@@ -20,7 +19,7 @@ export async function main(args: readonly string[]): Promise<void> {
     });
   }
   try {
-    const program = await createProgram({ version: version(), args });
+    const program = await createProgram({ version: firebreakVersion(), args });
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     const { faultOf } = await import('./output.ts');
@@ -30,10 +29,4 @@ export async function main(args: readonly string[]): Promise<void> {
     // What was begun before the fault must not keep the process: who watches it has to see that it is not at work.
     setTimeout(() => process.exit(), leftoverMs).unref();
   }
-}
-
-/** The version of package.json. */
-function version(): string {
-  const text: unknown = JSON.parse(readFileSync(join(projectRoot(), 'package.json'), 'utf8'));
-  return typeof text === 'object' && text !== null && 'version' in text ? String(text.version) : 'unknown';
 }

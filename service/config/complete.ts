@@ -5,7 +5,7 @@ import type { RetentionRules } from '../../core/evidence/evidence-retention.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import { completeImages } from './complete/complete-images.ts';
 import { completeKubernetes, type KubernetesConfig } from './complete/complete-kubernetes.ts';
-import { type ConfiguredPack, completePacks } from './complete/complete-packs.ts';
+import { type ConfiguredPack, completePacks, unpromoted } from './complete/complete-packs.ts';
 import { completeOnCall, onCallProblems, userGroupProblems } from './complete/complete-roster.ts';
 import { completePaging, completeTickets } from './complete/complete-tickets.ts';
 import { completeRotation } from './complete/rotation-secrets.ts';
@@ -21,11 +21,13 @@ interface CodecKeyRef {
   readonly key: SecretRef;
 }
 
-type S3Config = NonNullable<FileConfig['evidence']['s3']>;
+/** Where objects are kept. */
+type FolderOrBucket<Bucket> = { readonly kind: 'folder'; readonly folder: string } | ({ readonly kind: 's3' } & Bucket);
 
 type Completed =
   | 'stateDir'
   | 'packs'
+  | 'releases'
   | 'temporal'
   | 'kubernetes'
   | 'evidence'
@@ -41,6 +43,11 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
   readonly stateDir: string;
   /** Besides what is shipped. */
   readonly packs: readonly ConfiguredPack[];
+  readonly releases: {
+    readonly store: FolderOrBucket<NonNullable<FileConfig['releases']['s3']>>;
+    /** Files with their public keys. */
+    readonly publishers: FileConfig['releases']['publishers'];
+  };
   readonly temporal: {
     readonly address: string;
     readonly namespace: string;
@@ -51,7 +58,7 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
   };
   readonly kubernetes: KubernetesConfig;
   readonly evidence: {
-    readonly store: { readonly kind: 'folder'; readonly folder: string } | ({ readonly kind: 's3' } & S3Config);
+    readonly store: FolderOrBucket<NonNullable<FileConfig['evidence']['s3']>>;
     readonly keyFile: string;
     /** Wraps the keys of the incidents. */
     readonly wrapKeyFile: string;
@@ -131,12 +138,18 @@ function absoluteTls({ clientCaFile, ...tls }: TlsConfig, absolute: (path: strin
   return { ...tls, ...files, ...(clientCaFile !== undefined && { clientCaFile: absolute(clientCaFile) }) };
 }
 
+/** Where a process has the versions of packs that were promoted. */
+export function promotedFolder(stateDir: string): string {
+  return join(stateDir, 'packs', 'promoted');
+}
+
 /** Makes the file's content effective. Relative paths are meant from the folder of the file. Adds to `problems` what is wrong. */
 export function completeConfig(options: {
   readonly file: FileConfig;
   readonly path: string;
   readonly env: Environment;
   readonly account: string;
+  readonly promoted?: string | undefined;
   readonly problems: PlacedProblem[];
 }): Config {
   const { file, env, problems } = options;
@@ -172,22 +185,35 @@ export function completeConfig(options: {
   const { kubernetes, problems: ofKubernetes } = completeKubernetes({ file, absolute, account: options.account });
   const { schedules, delegations } = file.roster;
   const timeZoneOf = (person: string) => people.find(({ id }) => id === person)?.timeZone;
-  const packs = completePacks(file, { absolute, stateDir, problems });
+  const promoted = options.promoted ?? promotedFolder(stateDir);
+  const packs = completePacks(file, { absolute, stateDir, promoted, problems });
   problems.push(
     ...ofKubernetes,
     ...sharedKeys(people),
     ...onCallProblems(file),
     ...userGroupProblems(file),
     ...stepUpProblems(file.stepUp, people),
-    ...playbookProblems(file, playbooksOf({ packs })),
+    ...playbookProblems(file, playbooksOf({ packs }), unpromoted(file, packs)),
   );
 
   const { s3 } = file.evidence;
+  const { s3: releaseBucket } = file.releases;
   const url = file.audit.url ?? `sqlite:${join(stateDir, 'audit.db')}`;
   return {
     ...file,
     stateDir,
     packs,
+    releases: {
+      store: releaseBucket
+        ? {
+            kind: 's3',
+            ...releaseBucket,
+            accessKeyId: secretRef(releaseBucket.accessKeyId),
+            secretAccessKey: secretRef(releaseBucket.secretAccessKey),
+          }
+        : { kind: 'folder', folder: inState(file.releases.folder, 'releases') },
+      publishers: file.releases.publishers.map(({ name, key }) => ({ name, key: absolute(key) })),
+    },
     temporal: {
       address: file.temporal.address ?? env.TEMPORAL_ADDRESS ?? '127.0.0.1:7233',
       namespace: file.temporal.namespace ?? env.TEMPORAL_NAMESPACE ?? 'default',

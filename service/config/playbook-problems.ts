@@ -18,10 +18,16 @@ type Checked = Pick<
 >;
 
 /** Playbooks that are not what the configuration takes them for, whom they ask, and what they cannot do as it is configured. */
-export function playbookProblems(file: Checked, playbooks: readonly AnyPlaybook[] = shipped): readonly PlacedProblem[] {
+export function playbookProblems(
+  file: Checked,
+  playbooks: readonly AnyPlaybook[] = shipped,
+  /** Packs of which no version runs yet: what their playbooks are nobody knows. */
+  unpromoted: readonly string[] = [],
+): readonly PlacedProblem[] {
+  const mayCome = (id: string): boolean => unpromoted.some((pack) => id.startsWith(`${pack}/`));
   return [
-    ...idProblems(file, playbooks),
-    ...paramProblems(file, playbooks),
+    ...idProblems(file, playbooks, mayCome),
+    ...paramProblems(file, playbooks, mayCome),
     ...groupProblems(file, playbooks),
     ...meansProblems(file, playbooks),
   ];
@@ -30,6 +36,7 @@ export function playbookProblems(file: Checked, playbooks: readonly AnyPlaybook[
 function idProblems(
   { playbooks: { enabled }, guardrails }: Checked,
   playbooks: readonly AnyPlaybook[],
+  mayCome: (id: string) => boolean,
 ): readonly PlacedProblem[] {
   const ids = playbooks.map(({ id }) => id);
   const shared = playbooks.filter(({ id }, index) => ids.indexOf(id) < index);
@@ -48,6 +55,7 @@ function idProblems(
       remedy: 'Give one of them another id in its envelope, and build again.',
     })),
     ...named.flatMap(({ id, at }): readonly PlacedProblem[] => {
+      if (!ids.includes(id) && mayCome(id)) return [];
       if (!ids.includes(id)) return [{ at, problem: `there is no playbook ${id}`, remedy: meant(id, ids) }];
       const place = [...at.slice(0, -1), id].join('/');
       if (seen.has(place)) return [{ at, problem: `the playbook ${id} is named twice`, remedy: 'Remove one of the two.' }];
@@ -72,11 +80,16 @@ function nearestId(written: string, known: readonly string[]): string | undefine
 }
 
 /** What is set for playbooks and does not fit. A default that names a group of nobody counts as well, where the playbook is enabled. */
-function paramProblems(file: Checked, playbooks: readonly AnyPlaybook[]): readonly PlacedProblem[] {
+function paramProblems(
+  file: Checked,
+  playbooks: readonly AnyPlaybook[],
+  mayCome: (id: string) => boolean,
+): readonly PlacedProblem[] {
   const groups = Object.keys(file.roster.groups);
   const set = Object.entries(file.playbooks.params).flatMap(([id, values]): readonly PlacedProblem[] => {
     const at = ['playbooks', 'params', id];
     const playbook = playbooks.find((one) => one.id === id);
+    if (!playbook && mayCome(id)) return [];
     if (!playbook)
       return [
         {

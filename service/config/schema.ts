@@ -6,7 +6,7 @@ import { forensics } from './sections/forensics-section.ts';
 import { guardrails } from './sections/guardrails-section.ts';
 import { images } from './sections/images-section.ts';
 import { intake } from './sections/intake-section.ts';
-import { packs } from './sections/packs-section.ts';
+import { packs, releases } from './sections/packs-section.ts';
 import { roster } from './sections/roster-section.ts';
 import { rotation } from './sections/rotation-section.ts';
 import { sensors } from './sections/sensors-section.ts';
@@ -65,6 +65,10 @@ export const configSchema = z.strictObject({
   packs: packs.meta({
     description: 'Playbooks of your own, besides those that are shipped: see docs/packs.md.',
     examples: [[{ folder: 'our-playbooks', integrity: 'sha512-…' }]],
+  }),
+  releases: releases.meta({
+    description: 'Where published versions of packs are kept, and whose are believed.',
+    examples: [{ folder: '/srv/releases', publishers: [{ name: 'platform-team', key: 'platform-team.pem.pub' }] }],
   }),
   playbooks: section.playbooks.meta({ description: 'Which playbooks run.' }),
   keys: section.keys.meta({ description: 'Keys of the cell and of the pools.' }),

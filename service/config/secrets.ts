@@ -22,6 +22,8 @@ export interface Secrets {
   readonly intakeSignatures: readonly { readonly name: string; readonly secret: string }[];
   /** Where evidence is in S3, and the role keeps evidence. */
   readonly s3?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** Where releases of packs are in S3. */
+  readonly releases?: { readonly accessKeyId: string; readonly secretAccessKey: string };
   /** Where the keys of the evidence are in Vault, and the role keeps or checks evidence. Asked before each call: files are read anew. */
   readonly evidenceVault?: () => string;
   /** Of the desk. */
@@ -125,6 +127,7 @@ function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Sec
           secretAccessKey: read.text('evidence.s3.secretAccessKey', store.secretAccessKey),
         },
       }),
+    ...(wanted.length > 0 && releaseSecrets(read, config)),
     ...(config.evidence.vault &&
       keepsEvidence && {
         evidenceVault: read.current('evidence.vault.token', config.evidence.vault.token),
@@ -138,6 +141,30 @@ function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Sec
     }),
     ...(desk && { auditUrl: typeof url === 'string' ? url : read.text('audit.url', url) }),
   };
+}
+
+function releaseSecrets(read: Reader, { releases: { store } }: Pick<Config, 'releases'>): Pick<Secrets, 'releases'> {
+  if (store.kind !== 's3') return {};
+  return {
+    releases: {
+      accessKeyId: read.text('releases.s3.accessKeyId', store.accessKeyId),
+      secretAccessKey: read.text('releases.s3.secretAccessKey', store.secretAccessKey),
+    },
+  };
+}
+
+/** What opens the store of releases, and nothing else. @throws FB_ERR_CONFIG_INVALID when a part of it cannot be had. */
+export function resolveReleaseSecrets({
+  config,
+  env,
+}: {
+  readonly config: Pick<Config, 'releases'>;
+  readonly env: Environment;
+}): Pick<Secrets, 'releases'> {
+  const read = new Reader(env);
+  const secrets = releaseSecrets(read, config);
+  if (read.problems.length > 0) throw refused(read);
+  return secrets;
 }
 
 /** Those of its mode: what is not needed is not read. */

@@ -2,15 +2,18 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, posix, relative, sep } from 'node:path';
+import { dirname, join, posix, relative, resolve, sep } from 'node:path';
+import { FirebreakError } from '../../core/errors.ts';
 
-/** Where a pack is: one of the three. Paths are absolute. */
+/** Where a pack is: one of the four. Paths are absolute. */
 export type PackSource =
   | { readonly folder: string }
   /** As `npm pack` makes it. */
   | { readonly tarball: string }
   /** A package that is installed in `node_modules` of a folder or of one above it. Nothing is downloaded. */
-  | { readonly npm: string; readonly from: string };
+  | { readonly npm: string; readonly from: string }
+  /** The files themselves, of a release whose signature was looked at. */
+  | { readonly release: PackFiles };
 
 /** A pack as it lies on the disk: what a build is made of, and nothing of it has run yet. */
 export interface PackFiles {
@@ -31,6 +34,7 @@ const mostBytes = 4 * 1024 * 1024;
 
 /** @throws Error in words for who configured it. */
 export function readPack(source: PackSource): PackFiles {
+  if ('release' in source) return source.release;
   if ('tarball' in source) {
     const folder = mkdtempSync(join(tmpdir(), 'firebreak-pack-'));
     try {
@@ -46,6 +50,21 @@ export function readPack(source: PackSource): PackFiles {
   return packIn(folder, folder);
 }
 
+/** As it is named at the command line: a folder, or a tarball. */
+export function packSourceAt(where: string): PackSource {
+  const path = resolve(where);
+  return /\.t(ar\.)?gz$/.test(path) ? { tarball: path } : { folder: path };
+}
+
+/** @throws FB_ERR_NOT_FOUND where there is none. */
+export function readPackAt(where: string): PackFiles {
+  try {
+    return readPack(packSourceAt(where));
+  } catch (error) {
+    throw new FirebreakError('FB_ERR_NOT_FOUND', error instanceof Error ? error.message : 'the pack cannot be read');
+  }
+}
+
 function installed({ npm, from }: Extract<PackSource, { readonly npm: string }>): string {
   for (let folder = from; ; folder = dirname(folder)) {
     const found = join(folder, 'node_modules', npm);
@@ -59,6 +78,13 @@ function packIn(folder: string, name: string, integrity?: string): PackFiles {
   const files = new Map(
     codeFiles(folder).map((file) => [relative(folder, file).split(sep).join(posix.sep), readFileSync(file)] as const),
   );
+  return packOf(files, name, integrity);
+}
+
+/** @param name what an error calls it. @throws Error in words for who configured it. */
+export function packOf(files: PackFiles['files'], name: string, integrity?: string): PackFiles {
+  const stranger = [...files.keys()].find((path) => !codePath.test(path) || path.split('/').some((part) => notCode.test(part)));
+  if (stranger !== undefined) throw new Error(`${name} holds ${stranger}, which is no code of a pack`);
   const main = mains.find((file) => files.has(file));
   if (main === undefined) throw new Error(`${name} has no firebreak.pack.ts: firebreak pack new makes one`);
   if (files.size > mostFiles) throw new Error(`${name} has more than ${mostFiles} files of code`);
@@ -69,6 +95,8 @@ function packIn(folder: string, name: string, integrity?: string): PackFiles {
 
 /** Tests and samples are no part of a pack: a change of them changes no build. */
 const notCode = /^(node_modules|test|tests|alerts)$|^\./;
+/** A path of it, which leads nowhere but into the pack. */
+const codePath = /^(?!\/)[^\\\0]*(?<!\.test|\.d)\.[jt]s$/;
 
 function codeFiles(folder: string): readonly string[] {
   return readdirSync(folder, { withFileTypes: true })
@@ -76,7 +104,7 @@ function codeFiles(folder: string): readonly string[] {
     .flatMap((entry) => {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) return codeFiles(path);
-      return entry.isFile() && /(?<!\.test|\.d)\.[jt]s$/.test(entry.name) ? [path] : [];
+      return entry.isFile() && codePath.test(entry.name) ? [path] : [];
     })
     .sort();
 }

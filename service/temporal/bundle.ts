@@ -103,12 +103,17 @@ export function readBuild(path: string): WorkflowBuild {
 
 /** Keeps the build in the state directory: an incident that it began is finished by it, however the playbooks change. */
 export function storeBuild(build: WorkflowBuild, stateDir: string): WorkflowBuild {
+  return storeCode(build.id, readFileSync(build.path), stateDir);
+}
+
+/** The same for code that is in memory. */
+export function storeCode(id: string, code: Uint8Array, stateDir: string): WorkflowBuild {
   const folder = buildsFolder(stateDir);
   mkdirSync(folder, { recursive: true });
-  const path = join(folder, `${build.id}.js`);
-  writeFileSync(`${path}.new`, readFileSync(build.path));
+  const path = join(folder, `${id}.js`);
+  writeFileSync(`${path}.new`, code);
   renameSync(`${path}.new`, path);
-  return { id: build.id, path };
+  return { id, path };
 }
 
 export function storedBuild(id: string, stateDir: string): WorkflowBuild | undefined {

@@ -42,7 +42,7 @@ const knowsStandIns = 'tools/demo/processes.ts';
 const serviceRooms = {
   packs: [],
   config: ['packs'],
-  process: ['config', 'rbac', 'temporal'],
+  process: ['config', 'packs', 'rbac', 'temporal'],
   temporal: ['config', 'packs', 'process'],
   rbac: ['config', 'process'],
   records: ['config', 'process'],
@@ -51,7 +51,7 @@ const serviceRooms = {
   simulation: ['config', 'intake'],
   intake: ['config', 'process', 'rbac', 'temporal'],
   coverage: ['intake'],
-  cell: ['config', 'process', 'temporal', 'intake', 'rbac'],
+  cell: ['config', 'packs', 'process', 'temporal', 'intake', 'rbac'],
   desk: ['config', 'process', 'temporal', 'incidents', 'records'],
   commands: [
     'config',

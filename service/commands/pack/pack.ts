@@ -1,15 +1,15 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { FirebreakError } from '../../../core/errors.ts';
 import { describePack } from '../../packs/describe.ts';
-import { type PackFiles, type PackSource, readPack } from '../../packs/pack-files.ts';
+import { packSourceAt, readPackAt } from '../../packs/pack-files.ts';
 import { packFaults } from '../../packs/pack-rules.ts';
 import { checkTypes } from '../../packs/pack-types.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printJson, printTable } from '../output.ts';
 import { newPack, type Runner, runners } from './new-pack.ts';
+import { registerPublishing } from './publish.ts';
 
-/** Adds `firebreak pack new|check|integrity`. */
+/** Adds `firebreak pack new|check|integrity`, and what publishes one. */
 export function registerPackCommand(program: Command): void {
   const pack = program.command('pack').description('playbooks of your own, in a folder of their own');
   withExamples(
@@ -38,10 +38,11 @@ export function registerPackCommand(program: Command): void {
     ),
     ['firebreak pack integrity our-playbooks'],
   ).action((where: string, { json }: CommonOptions) => {
-    const { integrity } = read(where);
+    const { integrity } = readPackAt(where);
     if (json) printJson({ integrity });
     else print(integrity);
   });
+  registerPublishing(pack);
 }
 
 function packName(text: string): string {
@@ -56,23 +57,10 @@ function create(name: string, { runner }: { readonly runner: Runner }): void {
   print(`  cd ${name} && npm install && npm test && npm run check`);
 }
 
-function sourceOf(where: string): PackSource {
-  const path = resolve(where);
-  return /\.t(ar\.)?gz$/.test(path) ? { tarball: path } : { folder: path };
-}
-
-function read(where: string): PackFiles {
-  try {
-    return readPack(sourceOf(where));
-  } catch (error) {
-    throw new FirebreakError('FB_ERR_NOT_FOUND', error instanceof Error ? error.message : 'the pack cannot be read');
-  }
-}
-
 function check(where: string, { json }: CommonOptions): void {
-  const files = read(where);
+  const files = readPackAt(where);
   const broken = packFaults(files);
-  const types = broken.length > 0 ? undefined : checkTypes(files, 'folder' in sourceOf(where) ? resolve(where) : undefined);
+  const types = broken.length > 0 ? undefined : checkTypes(files, 'folder' in packSourceAt(where) ? resolve(where) : undefined);
   const faults = [...broken, ...(types && 'faults' in types ? types.faults : [])];
   if (faults.length > 0) {
     process.exitCode = 1;

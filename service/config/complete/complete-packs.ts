@@ -1,9 +1,14 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { SignatureVerifier } from '../../../core/messages/signing.ts';
+import type { ReleaseStatement } from '../../../core/playbook/release.ts';
+import { systemErrorCode } from '../../../core/system-error.ts';
+import { createVerifier } from '../../../integrations/keys/ed25519.ts';
 import { codeOfPacks, type DescribedPack, describePack, packFrom } from '../../packs/describe.ts';
 import { type PackFiles, type PackSource, readPack } from '../../packs/pack-files.ts';
 import { packFaults } from '../../packs/pack-rules.ts';
+import { provenRelease } from '../../packs/release-store.ts';
 import type { PlacedProblem } from '../playbook-problems.ts';
 import type { FileConfig } from '../schema.ts';
 
@@ -22,25 +27,26 @@ export function completePacks(
   {
     absolute,
     stateDir,
+    promoted,
     problems,
   }: {
     readonly absolute: (path: string) => string;
     readonly stateDir: string;
+    /** The folder of `promotedFile`. */
+    readonly promoted: string;
     readonly problems: PlacedProblem[];
   },
 ): readonly ConfiguredPack[] {
   const packs: ConfiguredPack[] = [];
-  for (const [index, { folder, tarball, npm, integrity }] of file.packs.entries()) {
+  const publishers = publishersOf(file, absolute);
+  for (const [index, entry] of file.packs.entries()) {
     const at = ['packs', index];
-    const source: PackSource =
-      folder !== undefined
-        ? { folder: absolute(folder) }
-        : tarball !== undefined
-          ? { tarball: absolute(tarball) }
-          : { npm: npm ?? '', from: absolute('.') };
     try {
+      const found = sourceOf(entry, { absolute, promoted, publishers });
+      if (!found) continue;
+      const { source, statement } = found;
       const files = readPack(source);
-      const unpinned = pinProblem(files, integrity);
+      const unpinned = statement ? undefined : pinProblem(files, entry.integrity);
       const faults = packFaults(files).map(({ file: where, line, problem, remedy }) => ({
         at,
         problem: `${where}:${line}: ${problem}`,
@@ -50,6 +56,9 @@ export function completePacks(
       problems.push(...faults);
       if (unpinned || faults.length > 0) continue;
       const described = descriptionOf(files, stateDir);
+      // What its publisher has signed of it is what people have read.
+      if (statement && (statement.pack !== described.name || statement.version !== described.version))
+        throw new Error(`${statement.pack}@${statement.version} calls itself ${described.name} ${described.version}`);
       const twin = described.name === ownName || packs.some(({ name }) => name === described.name);
       if (twin)
         problems.push({
@@ -67,6 +76,48 @@ export function completePacks(
     }
   }
   return packs;
+}
+
+/** Where the version lies that a pack of the store runs with, as the last order to promote one left it. */
+export function promotedFile(folder: string, pack: string): string {
+  return join(folder, `${pack}.json`);
+}
+
+/** Names of the packs of the store of which no version runs. */
+export function unpromoted({ packs: listed }: Pick<FileConfig, 'packs'>, packs: readonly ConfiguredPack[]): readonly string[] {
+  return listed.flatMap(({ release }) => (release === undefined || packs.some(({ name }) => name === release) ? [] : [release]));
+}
+
+/** Undefined for a pack of the store of which no version was promoted. */
+function sourceOf(
+  { folder, tarball, npm, release }: FileConfig['packs'][number],
+  known: {
+    readonly absolute: (path: string) => string;
+    readonly promoted: string;
+    readonly publishers: () => SignatureVerifier;
+  },
+): { readonly source: PackSource; readonly statement?: ReleaseStatement } | undefined {
+  const { absolute, promoted, publishers } = known;
+  if (folder !== undefined) return { source: { folder: absolute(folder) } };
+  if (tarball !== undefined) return { source: { tarball: absolute(tarball) } };
+  if (release === undefined) return { source: { npm: npm ?? '', from: absolute('.') } };
+  const stored = readIfThere(promotedFile(promoted, release));
+  if (!stored) return undefined;
+  const { files, statement } = provenRelease(stored, publishers(), { pack: release });
+  return { source: { release: files }, statement };
+}
+
+function readIfThere(path: string): Uint8Array | undefined {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function publishersOf({ releases }: FileConfig, absolute: (path: string) => string): () => SignatureVerifier {
+  return () => createVerifier({ publicKeys: releases.publishers.map(({ key }) => readFileSync(absolute(key), 'utf8')) });
 }
 
 function pinProblem({ integrity: is }: PackFiles, wanted: string | undefined): Omit<PlacedProblem, 'at'> | undefined {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { path, playbookId } from '../fields.ts';
+import { httpUrl, id, path, playbookId, secret } from '../fields.ts';
 
 /** `packs`: playbooks besides those that are shipped. */
 export const packs = z
@@ -16,21 +16,67 @@ export const packs = z
             description:
               'A package that is installed in `node_modules` beside this file, or in a folder above. Nothing is downloaded.',
           }),
+        release: z
+          .string()
+          .regex(/^[a-z][a-z0-9-]{0,39}$/, { error: 'not the name of a pack' })
+          .exactOptional()
+          .meta({
+            description:
+              'A pack whose versions are in the store of `releases`, by its name. Which version runs, people have decided: `firebreak pack promote`.',
+          }),
         integrity: z
           .string()
           .regex(/^sha512-[A-Za-z0-9+/]{86}==$/, { error: 'not sha512-… in base64, as firebreak pack integrity prints it' })
           .exactOptional()
           .meta({
             description:
-              'What its code has to be: of a tarball as npm writes it, else as `firebreak pack integrity` prints it. Has to be there; the message says what it would be now.',
+              'What its code has to be: of a tarball as npm writes it, else as `firebreak pack integrity` prints it. Has to be there but with `release`; the message says what it would be now.',
           }),
       })
-      .refine(({ folder, tarball, npm }) => [folder, tarball, npm].filter((one) => one !== undefined).length === 1, {
-        error: 'exactly one of folder, tarball and npm is needed',
+      .refine((pack) => [pack.folder, pack.tarball, pack.npm, pack.release].filter((one) => one !== undefined).length === 1, {
+        error: 'exactly one of folder, tarball, npm and release is needed',
+      })
+      .refine(({ release, integrity }) => release === undefined || integrity === undefined, {
+        path: ['integrity'],
+        error: 'what a release has to be is in the order that promotes it',
+        params: { remedy: 'Take integrity out.' },
       }),
   )
   .max(50)
   .default([]);
+
+/** `releases`: where published versions of packs and the builds of cells are kept, and whose packs are believed. */
+export const releases = z
+  .strictObject({
+    folder: path
+      .exactOptional()
+      .meta({ description: 'Folder that all cells share. Default, without `s3`: `releases` in the state directory.' }),
+    s3: z
+      .strictObject({
+        endpoint: httpUrl.exactOptional().meta({ description: 'URL of an S3-compatible server. Absent: AWS.' }),
+        region: z.string().min(1).default('us-east-1').meta({ description: 'Region.' }),
+        bucket: z
+          .string()
+          .min(3)
+          .meta({ description: 'Bucket; it must exist.', examples: ['firebreak-releases'] }),
+        prefix: z.string().default('').meta({ description: 'Put before each key.' }),
+        accessKeyId: secret.meta({ description: 'Access key id.' }),
+        secretAccessKey: secret.meta({ description: 'Secret access key.' }),
+      })
+      .exactOptional()
+      .meta({ description: 'An S3 bucket in place of the folder.' }),
+    publishers: z
+      .array(
+        z.strictObject({
+          name: id.meta({ description: 'Who it is, for people.', examples: ['platform-team'] }),
+          key: path.meta({ description: 'Public key (PEM): `firebreak pack publish` signs with its private half.' }),
+        }),
+      )
+      .default([])
+      .meta({ description: 'Whose packs may be promoted. Nobody’s while none is named.' }),
+  })
+  .refine(({ folder, s3 }) => folder === undefined || s3 === undefined, { error: 'only one of folder and s3 can hold releases' })
+  .prefault({});
 
 /** `playbooks.params`: values for what playbooks leave open. Whether they fit, the envelopes say. */
 export const playbookParams = z

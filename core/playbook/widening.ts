@@ -1,0 +1,81 @@
+import type { Right } from '../action/action.ts';
+import { severities } from '../alert/severity.ts';
+import { canonicalJson } from '../text/digest.ts';
+import { durationMs } from './duration.ts';
+import type { AnyPlaybook } from './playbook.ts';
+
+/** What the actions of playbooks need of the cluster, each once, in an order that is always the same. */
+export function rightsOf(playbooks: readonly AnyPlaybook[]): readonly Right[] {
+  const all = playbooks.flatMap(({ uses }) => Object.values(uses).flatMap(({ rights }) => rights));
+  const byText = new Map(all.map((right) => [canonicalJson(right), right]));
+  return [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, right]) => right);
+}
+
+/**
+ * What the playbooks of a version may do that those of the one before might not, or are held to less: in words, in an order that is always the same.
+ * Told by their envelopes alone; what a body does with what it may, its reviewers read. Whoever wants to know makes it anew, and believes nobody's list.
+ */
+export function wideningOf(before: readonly AnyPlaybook[], after: readonly AnyPlaybook[]): readonly string[] {
+  const known = new Map(before.map((playbook) => [playbook.id, playbook]));
+  const kept = new Set(after.map(({ id }) => id));
+  return [
+    ...newRights(before, after),
+    ...after.flatMap((playbook) => {
+      const old = known.get(playbook.id);
+      return old ? widerThan(old, playbook) : [`${playbook.id} is new, and may ${mayDo(playbook)}`];
+    }),
+    // What it answered is answered otherwise, or only asked about.
+    ...before.flatMap(({ id }) => (kept.has(id) ? [] : [`${id} is gone`])),
+  ];
+}
+
+function mayDo({ uses, headStart }: AnyPlaybook): string {
+  const names = Object.values(uses).map(({ name, effect, reach }) => `${name} (${effect}, ${reach})`);
+  const first = headStart === undefined ? '' : `, and contains before it is asked (${headStart})`;
+  return `${names.sort().join(', ') || 'do nothing'}${first}`;
+}
+
+function newRights(before: readonly AnyPlaybook[], after: readonly AnyPlaybook[]): readonly string[] {
+  const verbsOf = (playbooks: readonly AnyPlaybook[]) =>
+    new Set(
+      rightsOf(playbooks).flatMap(({ apiGroup, resource, verbs }) => verbs.map((verb) => `${verb} ${named(resource, apiGroup)}`)),
+    );
+  const had = verbsOf(before);
+  const more = [...verbsOf(after)].filter((right) => !had.has(right)).sort();
+  return before.length === 0 || more.length === 0 ? [] : [`the pack needs more rights: ${more.join(', ')}`];
+}
+
+function named(resource: string, apiGroup: string): string {
+  return apiGroup === '' ? resource : `${resource}.${apiGroup}`;
+}
+
+function widerThan(old: AnyPlaybook, now: AnyPlaybook): readonly string[] {
+  const has = new Set(Object.values(old.uses).map(({ name }) => name));
+  const more = Object.values(now.uses).filter(({ name }) => !has.has(name));
+  const said: string[] = more.map(({ name, effect, reach }) => `may do ${name} (${effect}, ${reach})`).sort();
+  if (now.headStart !== undefined && old.headStart === undefined) said.push(`contains before its body begins (${now.headStart})`);
+  if (now.sagaUndo !== undefined && old.sagaUndo === undefined) said.push('gives back without asking when a part fails');
+  if (lessEvidence(old, now)) said.push(`waits less for evidence before it contains (${now.evidenceFirst ?? 'not at all'})`);
+  if (severities.indexOf(now.on.minSeverity) > severities.indexOf(old.on.minSeverity))
+    said.push(`answers from ${now.on.minSeverity} on, and not from ${old.on.minSeverity}`);
+  if (canonicalJson(now.on.match) !== canonicalJson(old.on.match)) said.push('answers other alerts');
+  if ((now.per ?? 'pod') !== (old.per ?? 'pod')) said.push(`runs once per ${now.per ?? 'pod'}, and not per ${old.per ?? 'pod'}`);
+  if (now.exclusive && (!old.exclusive || (now.priority ?? 0) > (old.priority ?? 0)))
+    said.push('keeps others of less priority from answering what it answers');
+  if (old.on.requires.some((need) => !now.on.requires.includes(need)))
+    said.push(`needs less of an alert (${now.on.requires.join(', ') || 'nothing'})`);
+  if (canonicalJson(now.params ?? {}) !== canonicalJson(old.params ?? {}))
+    said.push('has other parameters, or other defaults of them');
+  if (canonicalJson(now.levels ?? null) !== canonicalJson(old.levels ?? null))
+    said.push(`asks ${asked(now)}, and not ${asked(old)}`);
+  return said.map((what) => `${now.id} ${what}`);
+}
+
+function lessEvidence({ evidenceFirst: old }: AnyPlaybook, { evidenceFirst: now }: AnyPlaybook): boolean {
+  if (old === undefined) return false;
+  return now === undefined || durationMs(now) < durationMs(old);
+}
+
+function asked({ levels }: AnyPlaybook): string {
+  return levels?.map(({ group, within }) => `${group} (${within})`).join(', then ') ?? 'those who decide on incidents';
+}

@@ -1,0 +1,160 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { FirebreakError } from '../../../core/errors.ts';
+import { type ReleaseStatement, releaseVersion } from '../../../core/playbook/release.ts';
+import { rightsOf } from '../../../core/playbook/widening.ts';
+import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
+import { describePack } from '../../packs/describe.ts';
+import { type PackFiles, packOf, packSourceAt, readPackAt } from '../../packs/pack-files.ts';
+import { packFaults } from '../../packs/pack-rules.ts';
+import { checkTypes } from '../../packs/pack-types.ts';
+import { provenRelease, ReleaseStore, signedRelease } from '../../packs/release-store.ts';
+import { firebreakVersion } from '../../process/project-root.ts';
+import { workflowBuild } from '../../temporal/pack-build.ts';
+import { type CommonOptions, withConfig, withExamples } from '../options.ts';
+import { print, printable, printJson, printTable } from '../output.ts';
+
+interface StoreOptions extends CommonOptions {
+  readonly config: string;
+  readonly store?: string;
+}
+
+interface PublishOptions extends StoreOptions {
+  readonly key: string;
+}
+
+function withStore(command: Command): Command {
+  return withConfig(command).option(
+    '--store <folder>',
+    'a folder as the store, in place of the one that the configuration names',
+  );
+}
+
+/** Adds `firebreak pack publish|releases`. */
+export function registerPublishing(pack: Command): void {
+  withExamples(
+    withStore(
+      pack
+        .command('publish')
+        .description(
+          'check, build and sign this version of a pack, and put it into the store of releases, where it is never changed',
+        )
+        .argument('[where]', 'folder, or tarball of npm pack', '.')
+        .requiredOption('--key <file>', 'the publisher’s Ed25519 private key (PEM); releases.publishers names its public half'),
+    ),
+    [
+      'firebreak pack publish --config firebreak.yaml --key ~/.firebreak/platform-team.pem',
+      'firebreak pack publish our-playbooks-1.1.0.tgz --store /srv/releases --key platform-team.pem',
+    ],
+  ).action(publish);
+  withExamples(
+    withStore(
+      pack.command('releases').description('list the versions of a pack in the store').argument('<pack>', 'name of the pack'),
+    ),
+    ['firebreak pack releases our-playbooks'],
+  ).action(list);
+}
+
+async function publish(where: string, options: PublishOptions): Promise<void> {
+  const { files } = readPackAt(where);
+  // Of a tarball too: what is signed is its code, and not how it was packed.
+  const pack = packOf(files, where);
+  const types = checkTypes(pack, 'folder' in packSourceAt(where) ? resolve(where) : undefined);
+  const [fault] = [...packFaults(pack), ...('faults' in types ? types.faults : [])];
+  if (fault)
+    throw new FirebreakError(
+      'FB_ERR_REFUSED',
+      `${fault.file}:${fault.line}: ${fault.problem}. firebreak pack check says all of it`,
+    );
+  const statement = await statementOf(pack);
+  // Only who publishes or lists needs it.
+  const { personalSigner } = await import('../../incidents/orders.ts');
+  const release = await signedRelease(statement, pack, await personalSigner(options.key));
+  const outcome = await (await storeIn(options)).publish(release);
+  const { pack: name, version, integrity, builtWith } = statement;
+  if (options.json) return printJson({ pack: name, version, integrity, build: builtWith.build, outcome, keyId: release.keyId });
+  print(`${outcome === 'known' ? 'Known already' : 'Published'}: ${name}@${version}, integrity ${integrity}`);
+  print('It runs nowhere yet.');
+}
+
+/** @throws FB_ERR_REFUSED for a pack that cannot be published. */
+async function statementOf(pack: PackFiles): Promise<ReleaseStatement> {
+  const described = saidBy(() => describePack(pack));
+  const { name, version, playbooks } = described.pack;
+  if (!releaseVersion.test(version))
+    throw new FirebreakError('FB_ERR_REFUSED', `the version ${version} cannot be published: write three numbers, such as 1.2.0`);
+  const stateDir = mkdtempSync(join(tmpdir(), 'firebreak-publish-'));
+  try {
+    const { integrity } = pack;
+    const { id } = await workflowBuild({ packs: [{ name, integrity, source: { release: pack } }], stateDir });
+    return {
+      format: 1,
+      pack: name,
+      version,
+      integrity,
+      main: pack.main,
+      builtWith: { firebreak: firebreakVersion(), build: id },
+      playbooks: envelopesIn(described.raw),
+      rights: rightsOf(playbooks),
+      at: new Date().toISOString(),
+    };
+  } finally {
+    rmSync(stateDir, { recursive: true, force: true });
+  }
+}
+
+function envelopesIn(raw: unknown): readonly unknown[] {
+  return typeof raw === 'object' && raw !== null && 'playbooks' in raw && Array.isArray(raw.playbooks) ? raw.playbooks : [];
+}
+
+function saidBy<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new FirebreakError('FB_ERR_REFUSED', error instanceof Error ? error.message : 'the pack cannot be read');
+  }
+}
+
+async function storeIn({ config: path, store }: StoreOptions): Promise<ReleaseStore> {
+  if (store !== undefined) return new ReleaseStore(createFolderShelf({ dir: resolve(store) }));
+  const { config, secrets } = await configured(path);
+  const { openReleases } = await import('../../process/releases.ts');
+  return openReleases({ config, secrets });
+}
+
+async function configured(path: string) {
+  const { loadConfig } = await import('../../config/load.ts');
+  const { resolveReleaseSecrets } = await import('../../config/secrets.ts');
+  const config = loadConfig({ path, env: process.env });
+  return { config, secrets: resolveReleaseSecrets({ config, env: process.env }) };
+}
+
+async function list(pack: string, options: StoreOptions): Promise<void> {
+  const store = await storeIn(options);
+  const verify = options.store === undefined ? await publishersIn(options.config) : () => true;
+  const rows: { readonly version: string; readonly at: string; readonly said: string }[] = [];
+  for (const version of await store.versions(pack)) {
+    try {
+      const { statement } = provenRelease(await store.release(pack, version), { verify }, { pack, version });
+      rows.push({ version, at: statement.at, said: statement.integrity });
+    } catch (error) {
+      rows.push({ version, at: '', said: error instanceof Error ? error.message : 'it cannot be read' });
+    }
+  }
+  if (options.json) return printJson(rows);
+  if (rows.length === 0) return print(printable(`No version of ${pack} is in the store.`));
+  printTable(rows, [
+    { title: 'VERSION', text: (row) => row.version },
+    { title: 'PUBLISHED', text: (row) => row.at },
+    { title: options.store === undefined ? 'INTEGRITY' : 'INTEGRITY (signature not looked at)', text: (row) => row.said },
+  ]);
+}
+
+async function publishersIn(path: string) {
+  const { config } = await configured(path);
+  const { openPublishers } = await import('../../process/releases.ts');
+  const { verify } = await openPublishers(config);
+  return verify;
+}

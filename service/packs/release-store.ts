@@ -1,0 +1,217 @@
+import { createHash } from 'node:crypto';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { z } from 'zod';
+import { FirebreakError } from '../../core/errors.ts';
+import type { EvidenceShelf } from '../../core/evidence/evidence-shelf.ts';
+import type { SignatureVerifier, Signer } from '../../core/messages/signing.ts';
+import {
+  type PackRelease,
+  packName,
+  type ReleaseStatement,
+  releaseBytes,
+  releaseVersion,
+  type StoredBuild,
+  storedBuildBytes,
+} from '../../core/playbook/release.ts';
+import { canonicalJson } from '../../core/text/digest.ts';
+import { type PackFiles, packOf } from './pack-files.ts';
+
+const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/);
+const signature = z.string().regex(/^[A-Za-z0-9+/]{86}==$/);
+const keyId = z.string().regex(/^[0-9a-f]{16}$/);
+const buildId = z.string().regex(/^[0-9a-f]{16}$/);
+
+const releaseSchema = z.strictObject({
+  statement: z.strictObject({
+    format: z.literal(1),
+    pack: z.string().regex(packName),
+    version: z.string().regex(releaseVersion),
+    integrity: z.string().regex(/^sha512-[A-Za-z0-9+/]{86}==$/),
+    main: z.string().max(100),
+    builtWith: z.strictObject({ firebreak: z.string().max(50), build: buildId }),
+    playbooks: z.array(z.json()).min(1).max(500),
+    rights: z.array(
+      z.strictObject({
+        apiGroup: z.string(),
+        resource: z.string(),
+        verbs: z.array(z.string()),
+        in: z.literal('own namespace').exactOptional(),
+      }),
+    ),
+    at: z.iso.datetime(),
+  }),
+  keyId,
+  signature,
+  files: z.record(z.string().max(300), base64),
+});
+
+const buildSchema = z.strictObject({
+  build: z.strictObject({
+    format: z.literal(1),
+    id: buildId,
+    cluster: z.string().min(1).max(100),
+    sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  }),
+  keyId,
+  signature,
+  code: base64,
+});
+
+/** What is in the store, or beside it, and has not been looked at: anybody who may write there has written it. */
+function releaseIn(bytes: Uint8Array): PackRelease | undefined {
+  return parsed(releaseSchema, bytes);
+}
+
+function parsed<Schema extends z.ZodType>(schema: Schema, bytes: Uint8Array): z.output<Schema> | undefined {
+  try {
+    return schema.safeParse(JSON.parse(Buffer.from(bytes).toString('utf8'))).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A release that a publisher has signed, and whose code is what was signed. What it says of itself, its code is still asked. */
+export interface ProvenRelease {
+  readonly statement: ReleaseStatement;
+  readonly files: PackFiles;
+}
+
+/**
+ * @param is what it has to be: of this pack, and this version where one is named.
+ * @throws Error in words for who wants to run it.
+ */
+export function provenRelease(
+  bytes: Uint8Array,
+  publishers: Pick<SignatureVerifier, 'verify'>,
+  is: { readonly pack: string; readonly version?: string },
+): ProvenRelease {
+  const name = is.version === undefined ? is.pack : `${is.pack}@${is.version}`;
+  const release = releaseIn(bytes);
+  if (!release) throw new Error(`what is stored as ${name} is no release`);
+  const { statement, keyId: by, signature: given, files: encoded } = release;
+  // First of all: before that nothing in it counts.
+  if (!publishers.verify({ keyId: by, bytes: releaseBytes(statement), signature: given }))
+    throw new Error(`${name} is signed by no publisher whom releases.publishers names`);
+  if (statement.pack !== is.pack || (is.version !== undefined && statement.version !== is.version))
+    throw new Error(`what is stored as ${name} is ${statement.pack}@${statement.version}`);
+  const files = packOf(new Map(Object.entries(encoded).map(([path, text]) => [path, Buffer.from(text, 'base64')])), name);
+  if (files.integrity !== statement.integrity) throw new Error(`the code of ${name} is not what its publisher has signed`);
+  if (files.main !== statement.main) throw new Error(`${name} begins with ${files.main}, and not as its publisher has signed`);
+  return { statement, files };
+}
+
+/** Signs a version of a pack. */
+export async function signedRelease(statement: ReleaseStatement, { files }: PackFiles, signer: Signer): Promise<PackRelease> {
+  return {
+    statement,
+    keyId: signer.keyId,
+    signature: await signer.sign(releaseBytes(statement)),
+    files: Object.fromEntries([...files].map(([path, content]) => [path, content.toString('base64')])),
+  };
+}
+
+const largestBuild = 64 * 1024 * 1024;
+
+/**
+ * Where versions of packs and builds are kept for all cells: a folder or a bucket. Nothing in it is ever written over; that it says the truth, whoever reads
+ * it finds out by hash and signature.
+ */
+export class ReleaseStore {
+  readonly #shelf: EvidenceShelf;
+
+  constructor(shelf: EvidenceShelf) {
+    this.#shelf = shelf;
+  }
+
+  /** @throws FB_ERR_CONFLICT where this version is there with other code; FB_ERR_UNAVAILABLE. */
+  async publish(release: PackRelease): Promise<'published' | 'known'> {
+    const { pack, version, integrity } = release.statement;
+    const name = releaseName(pack, version);
+    const known = await this.#shelf.get(name);
+    if (known === undefined) await this.#shelf.add(name, Buffer.from(canonicalJson(release)));
+    // Of two that publish at once, the first counts.
+    const kept = releaseIn(known ?? (await this.#shelf.get(name)) ?? Buffer.of());
+    if (kept?.statement.integrity !== integrity || kept.keyId !== release.keyId)
+      throw new FirebreakError(
+        'FB_ERR_CONFLICT',
+        `${pack}@${version} is published already, with other code or by another key: give it a new version`,
+      );
+    return known === undefined ? 'published' : 'known';
+  }
+
+  /** As it is stored: see `provenRelease`. @throws FB_ERR_NOT_FOUND, FB_ERR_UNAVAILABLE. */
+  async release(pack: string, version: string): Promise<Uint8Array> {
+    const found = await this.#shelf.get(releaseName(pack, version));
+    if (!found) throw new FirebreakError('FB_ERR_NOT_FOUND', `${pack}@${version} is not in the store of releases`);
+    return found;
+  }
+
+  /** Of a pack, by their names: whether one is what it says, its signature says. */
+  async versions(pack: string): Promise<readonly string[]> {
+    const found: string[] = [];
+    for await (const name of this.#shelf.names(`releases/${pack}`)) {
+      const version = name.endsWith('.json') ? name.slice(0, -'.json'.length) : '';
+      if (releaseVersion.test(version)) found.push(version);
+    }
+    return found;
+  }
+
+  /** Keeps the code of a build. One that is there stays. */
+  async keepBuild(made: { readonly id: string; readonly cluster: string; readonly code: Uint8Array; readonly signer: Signer }) {
+    const { id, cluster, code, signer } = made;
+    const name = buildName(cluster, id);
+    if (await this.#shelf.get(name)) return;
+    const build: StoredBuild = { format: 1, id, cluster, sha256: sha256(code) };
+    const kept = { build, keyId: signer.keyId, signature: await signer.sign(storedBuildBytes(build)) };
+    await this.#shelf.add(name, Buffer.from(JSON.stringify({ ...kept, code: gzipSync(code).toString('base64') })));
+  }
+
+  /**
+   * The code of a build that a cell of this cluster has made and signed.
+   * @throws FB_ERR_NOT_FOUND; FB_ERR_REFUSED where what is stored was signed by no cell that is trusted, or is not what was signed.
+   */
+  async build(wanted: {
+    readonly id: string;
+    readonly cluster: string;
+    readonly isCell: (signed: { readonly keyId: string; readonly bytes: Uint8Array; readonly signature: string }) => boolean;
+  }): Promise<Uint8Array> {
+    const { id, cluster, isCell } = wanted;
+    const stored = await this.#shelf.get(buildName(cluster, id));
+    if (!stored) throw new FirebreakError('FB_ERR_NOT_FOUND', `the build ${id} is not in the store of releases`);
+    const kept = parsed(buildSchema, stored);
+    if (!kept || kept.build.id !== id || kept.build.cluster !== cluster)
+      throw new FirebreakError('FB_ERR_REFUSED', `what is stored as the build ${id} is another thing`);
+    if (!isCell({ keyId: kept.keyId, bytes: storedBuildBytes(kept.build), signature: kept.signature }))
+      throw new FirebreakError(
+        'FB_ERR_REFUSED',
+        `the build ${id} in the store is signed by no cell of ${cluster} that is trusted`,
+      );
+    const code = unpacked(kept.code);
+    // The id is a part of the hash: a build is what its name says, whoever signed it.
+    if (!code || sha256(code) !== kept.build.sha256 || !kept.build.sha256.startsWith(id))
+      throw new FirebreakError('FB_ERR_REFUSED', `the code of the build ${id} in the store is not what was signed`);
+    return code;
+  }
+}
+
+function releaseName(pack: string, version: string): string {
+  if (!packName.test(pack) || !releaseVersion.test(version))
+    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `${pack}@${version} names no version of a pack: write PACK@1.2.3`);
+  return `releases/${pack}/${version}.json`;
+}
+
+function buildName(cluster: string, id: string): string {
+  return `builds/${cluster}/${id}.json`;
+}
+
+function sha256(code: Uint8Array): string {
+  return createHash('sha256').update(code).digest('hex');
+}
+
+function unpacked(code: string): Uint8Array | undefined {
+  try {
+    return gunzipSync(Buffer.from(code, 'base64'), { maxOutputLength: largestBuild });
+  } catch {
+    return undefined;
+  }
+}

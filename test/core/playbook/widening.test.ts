@@ -1,0 +1,59 @@
+import { expect, test } from '@jest/globals';
+import { deletePod, openTicket, quarantinePod } from '../../../core/actions/index.ts';
+import type { AnyPlaybook } from '../../../core/playbook/playbook.ts';
+import { rightsOf, wideningOf } from '../../../core/playbook/widening.ts';
+
+const before: AnyPlaybook = {
+  id: 'acme/miner',
+  title: 'Cut off a pod that mines',
+  on: { match: { rule: 'Detect crypto miners' }, minSeverity: 'high', requires: ['pod'] },
+  uses: { quarantinePod },
+  params: { lease: { kind: 'duration', default: '4h' } },
+  levels: [
+    { group: 'oncall', within: '15m' },
+    { group: 'leads', within: '1h' },
+  ],
+  evidenceFirst: '30s',
+};
+const becomes = (changed: Partial<AnyPlaybook>) => wideningOf([before], [{ ...before, ...changed }]);
+
+test('nothing is wider where only words change, or less may be done', () => {
+  expect(becomes({ title: 'Another title' })).toEqual([]);
+  expect(becomes({ uses: {} })).toEqual([]);
+  expect(becomes({ on: { ...before.on, minSeverity: 'critical' } })).toEqual([]);
+  expect(becomes({ evidenceFirst: '60s' })).toEqual([]);
+});
+
+test.each<[string, Partial<AnyPlaybook>, readonly (string | RegExp)[]]>([
+  [
+    'another action, with the rights that it needs',
+    { uses: { quarantinePod, deletePod } },
+    [/^the pack needs more rights: .*delete pods/, 'acme/miner may do deletePod (destructive, pod)'],
+  ],
+  ['containment before the body', { headStart: 'quarantinePod' }, ['acme/miner contains before its body begins (quarantinePod)']],
+  ['an undo that asks nobody', { sagaUndo: 'below-critical' }, ['acme/miner gives back without asking when a part fails']],
+  ['a shorter wait for evidence', { evidenceFirst: '5s' }, ['acme/miner waits less for evidence before it contains (5s)']],
+  ['a lower severity', { on: { ...before.on, minSeverity: 'info' } }, ['acme/miner answers from info on, and not from high']],
+  ['other alerts', { on: { ...before.on, match: { rule: 'Anything' } } }, ['acme/miner answers other alerts']],
+  ['a whole workload', { per: 'workload' }, ['acme/miner runs once per workload, and not per pod']],
+  ['the last word', { exclusive: true }, ['acme/miner keeps others of less priority from answering what it answers']],
+  ['less in an alert', { on: { ...before.on, requires: [] } }, ['acme/miner needs less of an alert (nothing)']],
+  ['other parameters', { params: {} }, ['acme/miner has other parameters, or other defaults of them']],
+  [
+    'fewer people',
+    { levels: [{ group: 'oncall', within: '15m' }] },
+    ['acme/miner asks oncall (15m), and not oncall (15m), then leads (1h)'],
+  ],
+])('%s is wider', (_, changed, said) => {
+  expect(becomes(changed)).toEqual(said.map((one) => (typeof one === 'string' ? one : expect.stringMatching(one))));
+});
+
+test('a playbook that comes or goes is named, with what it may', () => {
+  expect(wideningOf([], [before])).toEqual(['acme/miner is new, and may quarantinePod (reversible, pod)']);
+  expect(wideningOf([before], [])).toEqual(['acme/miner is gone']);
+});
+
+test('rights are told once each, in whatever order playbooks use actions', () => {
+  const other: AnyPlaybook = { ...before, id: 'acme/other', uses: { openTicket, deletePod } };
+  expect(rightsOf([before, other])).toEqual(rightsOf([other, before, other]));
+});
