@@ -77,7 +77,7 @@ export interface AlertFacts {
 
 /** That an alert tells what was not seen before of its workload. It only ever raises how the alert is handled. */
 export interface AlertNovelty {
-  /** `learning`: what is new is expected for a time, after a rollout or since Firebreak has just begun to listen. */
+  /** `learning`: what is new is expected for a time, after a rollout. */
   readonly state: 'novel' | 'learning';
   /** None of the workloads of its namespace, or with its image, is known to do it. */
   readonly amongPeers?: true;

@@ -225,9 +225,9 @@ export class NoveltyMemory {
     const told = { subject, table, reach, now };
     const [first] = novel;
     if (first) return this.#novel(alert, [first, ...novel.slice(1)], { ...told, peers: share.peersOf(name, table) });
-    if (learned.length === 0) return undefined;
-    const until = Math.max(learnsUntil, ...learned.map(({ hash }) => table.get(hash)?.knownFrom ?? 0));
-    return learning(learned, { ...told, until, rolledOut: rolledOut !== undefined && rolledOut > now });
+    // While a sender is new all is, which is not worth a sentence with each alert.
+    if (learned.length === 0 || now < share.began + this.#learning) return undefined;
+    return learning(learned, { ...told, until: Math.max(...learned.map(({ hash }) => table.get(hash)?.knownFrom ?? 0)) });
   }
 
   /** Writes what has changed: of a subject once, however many alerts told of it. */
@@ -341,16 +341,10 @@ function novelText(
   return `${first}${among}${alsoText(main, all)}.`;
 }
 
-function learning(
-  all: readonly NewFeature[],
-  told: Told & { readonly until: number; readonly rolledOut: boolean },
-): AlertNovelty {
-  const { subject, until, rolledOut } = told;
-  const [main] = all;
-  const why = rolledOut ? 'its image was rolled out a short time ago' : 'this sender has not been listened to for long';
+function learning([main]: readonly NewFeature[], { subject, until }: Told & { readonly until: number }): AlertNovelty {
   return {
     state: 'learning',
-    text: `Not known yet: ${main?.feature.text} in ${placeText(subject)}; ${why}, and what is new is learned until ${timeText(until)}.`,
+    text: `New with its image, which was rolled out a short time ago: ${main?.feature.text} in ${placeText(subject)}; what is new is learned until ${timeText(until)}.`,
   };
 }
 
