@@ -1,7 +1,8 @@
 import type { Alert } from '../core/alert/alert.ts';
 import { subjectOf } from '../core/alert/subject.ts';
 import { incidentIdOf, type Verdict } from '../core/incident/incident.ts';
-import { answering, subjectKeyOf } from '../core/playbook/answering.ts';
+import { AlertStamps, unstamped } from '../core/playbook/alert-stamps.ts';
+import { subjectKeyOf } from '../core/playbook/answering.ts';
 import type { ListedPlaybook } from '../core/playbook/pack.ts';
 import { type Chooser, runStory } from './simulate.ts';
 import type { Story } from './story.ts';
@@ -82,6 +83,8 @@ interface Counted {
 export class Backtest {
   readonly #options: BacktestOptions;
   readonly #stories: StoryMemory;
+  readonly #stamps: AlertStamps;
+  readonly #byId: ReadonlyMap<string, ListedPlaybook>;
   /** Playbook and subject → when it heard of an alert last. */
   readonly #open = new Map<string, number>();
   readonly #counted = new Map<string, Counted>();
@@ -96,22 +99,35 @@ export class Backtest {
   constructor(options: BacktestOptions) {
     this.#options = options;
     this.#stories = new StoryMemory();
+    this.#stamps = new AlertStamps({ playbooks: options.playbooks });
+    this.#byId = new Map(options.playbooks.map((playbook) => [playbook.id, playbook]));
     for (const { id } of options.playbooks)
       this.#counted.set(id, { alerts: 0, runs: 0, questions: 0, stopped: 0, automatic: new Map(), refused: new Map() });
   }
 
-  async add({ alert, verdict = 'unknown' }: RecordedAlert): Promise<void> {
-    const at = Date.parse(alert.receivedAt ?? alert.time) || 0;
+  /** In the order in which they came: what asks how often they come, or that nothing follows, goes by it. */
+  async add({ alert: given, verdict = 'unknown' }: RecordedAlert): Promise<void> {
+    // Told once more for playbooks of then: whether nothing followed is found out anew.
+    if (given.againFor) return;
+    const at = Date.parse(given.receivedAt ?? given.time) || 0;
+    for (const { alert, condition, of } of this.#stamps.over(at)) {
+      this.#stamps.told(condition, of);
+      await this.#answerAll(this.#stamps.stamp(alert, at), at, 'unknown');
+    }
     this.#alerts += 1;
     this.#from = Math.min(this.#from, at);
     this.#to = Math.max(this.#to, at);
-    const answers = answering(this.#options.playbooks, alert);
-    if (answers.length === 0) {
-      countRule(this.#unanswered, alert);
-      return;
-    }
-    this.#answered += 1;
+    const came = unstamped(given);
+    this.#stamps.heard(came);
+    const alert = this.#stamps.stamp(came, at);
+    if (await this.#answerAll(alert, at, verdict)) this.#answered += 1;
+    else countRule(this.#unanswered, alert);
+  }
+
+  async #answerAll(alert: Alert, at: number, verdict: Verdict): Promise<boolean> {
+    const answers = (alert.calls ?? []).flatMap((id) => this.#byId.get(id) ?? []);
     for (const playbook of answers) await this.#answer(playbook, alert, at, verdict);
+    return answers.length > 0;
   }
 
   async #answer(playbook: ListedPlaybook, alert: Alert, at: number, verdict: Verdict): Promise<void> {

@@ -1,5 +1,5 @@
 import type { DeskActivities } from '../core/action/step.ts';
-import type { AuditRecord } from '../core/audit/audit.ts';
+import type { OutgoingRecord } from '../core/audit/alert-archive.ts';
 import type { IncidentRef } from '../core/incident/incident.ts';
 import { condition, runInfo, sleep, timeNow } from './world.ts';
 
@@ -28,7 +28,7 @@ function patienceMs(): number {
 export class Outbox {
   readonly #chain: string;
   readonly #send: DeskActivities['recordAudit'];
-  #pending: AuditRecord[] = [];
+  #pending: OutgoingRecord[] = [];
   #made = 0;
   #acknowledged = 0;
 
@@ -37,19 +37,25 @@ export class Outbox {
     this.#send = send;
   }
 
-  add(kind: string, actor: string, body: Readonly<Record<string, unknown>>): void {
+  add(kind: string, actor: string, body: Readonly<Record<string, unknown>>, kept?: string): void {
     this.#made += 1;
-    this.#pending.push({ chain: this.#chain, number: this.#made, at: timeNow(), kind, actor, body });
+    const record = { chain: this.#chain, number: this.#made, at: timeNow(), kind, actor, body };
+    this.#pending.push(kept === undefined ? record : { ...record, kept });
   }
 
-  carryOn(from: { readonly pending: readonly AuditRecord[]; readonly made: number; readonly acknowledged: number }): void {
+  carryOn(from: { readonly pending: readonly OutgoingRecord[]; readonly made: number; readonly acknowledged: number }): void {
     this.#pending = [...from.pending];
     this.#made = from.made;
     this.#acknowledged = from.acknowledged;
   }
 
-  get pending(): readonly AuditRecord[] {
-    return this.#pending;
+  /** What the next run begins with. There is no room for the alerts that are kept beside many records: those of the last ones are lost then. */
+  get carried(): readonly OutgoingRecord[] {
+    let length = 0;
+    return this.#pending.map(({ kept, ...record }) => {
+      length += kept?.length ?? 0;
+      return kept !== undefined && length <= batchBytes ? { ...record, kept } : record;
+    });
   }
 
   get counts(): { readonly made: number; readonly acknowledged: number } {
@@ -90,7 +96,7 @@ export class Outbox {
   }
 
   /** A payload of Temporal has 2 MB. */
-  #next(): readonly AuditRecord[] {
+  #next(): readonly OutgoingRecord[] {
     let bytes = 0;
     const batch = this.#pending.slice(0, batchSize).filter((record) => {
       bytes += JSON.stringify(record).length;

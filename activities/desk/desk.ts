@@ -1,7 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeskActivities } from '../../core/action/step.ts';
 import {
-  type AuditRecord,
+  type AlertArchive,
+  type OutgoingRecord,
+  type SealedAlerts,
+  sealedAt,
+  vouchedFor,
+} from '../../core/audit/alert-archive.ts';
+import {
   type AuditWriter,
   type ChainHead,
   originProblem,
@@ -42,6 +48,18 @@ async function safely<T>(work: Promise<T>): Promise<T> {
   }
 }
 
+/** Keeps alerts as they were, and only sealed. */
+export interface AlertKeeper extends Pick<AlertArchive, 'keep'> {
+  readonly seal: (bytes: Uint8Array, aad: string) => Uint8Array;
+}
+
+/** What the record does not vouch for is nobody's: it is not kept. */
+function sealedAlertsOf(given: OutgoingRecord, seal: AlertKeeper['seal']): readonly SealedAlerts[] {
+  const { chain, number, at } = storable(given);
+  const text = given.kept === undefined ? undefined : vouchedFor(given.kept, given);
+  return text === undefined ? [] : [{ chain, number, at, sealed: seal(Buffer.from(text), sealedAt({ chain, number })) }];
+}
+
 const unsigned: RecordSignature = { keyId: '', signature: '' };
 
 /** A card goes out without what is not known by then: the next edit of it may bring it. */
@@ -53,6 +71,7 @@ export function createDeskActivities({
   beliefs,
   audit,
   trust,
+  archive,
   incidents,
   log = () => undefined,
   onFinding = () => undefined,
@@ -62,6 +81,8 @@ export function createDeskActivities({
   readonly audit: Pick<AuditWriter, 'append'>;
   /** Whose records are taken for which chain. */
   readonly trust: Trust;
+  /** Where alerts are kept as they were. Absent: they are not kept. */
+  readonly archive?: AlertKeeper | undefined;
   /** What is remembered of earlier incidents: it delays no card and stops no record. */
   readonly incidents?: SimilarIncidents;
   readonly log?: (message: string, error: unknown) => void;
@@ -86,7 +107,7 @@ export function createDeskActivities({
     return withSimilar({ card: questionCard(post, beliefs), groups: groupsOf(question), requester: question.requester });
   };
   const record = async (
-    given: readonly AuditRecord[],
+    given: readonly OutgoingRecord[],
     signatures: readonly RecordSignature[] | undefined,
   ): Promise<ChainHead> => {
     const records = given.map(storable);
@@ -104,6 +125,7 @@ export function createDeskActivities({
     }
     const { head, found } = await audit.append(signed);
     for (const finding of found) onFinding(finding);
+    if (archive) await archive.keep(given.flatMap((one) => sealedAlertsOf(one, archive.seal)));
     await incidents?.note(records).catch((error: unknown) => log('incidents could not be indexed', error));
     return head;
   };

@@ -1,6 +1,7 @@
 import type { WorkloadRef } from '../alert/alert.ts';
 import type { Severity } from '../alert/severity.ts';
-import type { AuditRecord, ChainHead, RecordSignature } from '../audit/audit.ts';
+import type { OutgoingRecord } from '../audit/alert-archive.ts';
+import type { ChainHead, RecordSignature } from '../audit/audit.ts';
 import type { MessageRef, Notice, ThreadPost } from '../cards/card.ts';
 import type { QuestionPost } from '../cards/question-card.ts';
 import type { ApprovalProof, Question, SignedVote } from '../decide/approval.ts';
@@ -109,7 +110,7 @@ export interface DeskActivities {
   showNotice(notice: Notice): Promise<MessageRef | null>;
   answerClick(answer: ClickAnswer): Promise<void>;
   /** The workflow, which has no key, gives the records; the cell adds a signature for each as they leave it. */
-  recordAudit(records: readonly AuditRecord[], signatures?: readonly RecordSignature[]): Promise<ChainHead>;
+  recordAudit(records: readonly OutgoingRecord[], signatures?: readonly RecordSignature[]): Promise<ChainHead>;
 }
 
 /** The most events that one answer of `ticketNews` holds. */

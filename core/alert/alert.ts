@@ -61,8 +61,10 @@ export interface ApiRequest {
 
 /** What the cell has found out about an alert, as far as an enabled playbook asks for it. Absent: not known. */
 export interface AlertFacts {
-  /** Labels of its pod; null for one that it does not have. */
+  /** Labels of its pod: all of them, or as many as are kept, and those that an enabled playbook asks for; null for one that it does not have. */
   readonly labels?: Readonly<Record<string, string | null>>;
+  /** Its pod has no other labels than these. */
+  readonly hasAllLabels?: true;
   /** Some container of its pod runs privileged. */
   readonly privileged?: boolean;
   /** By what its pod is reached; empty: by nothing. */

@@ -1,5 +1,5 @@
 import type { StormState } from '../alert/storm.ts';
-import type { AuditRecord } from '../audit/audit.ts';
+import type { OutgoingRecord } from '../audit/alert-archive.ts';
 import type { KeyName } from '../evidence/incident-key.ts';
 import type { IncidentRef } from '../incident/incident.ts';
 import type { QuestionState, TimelineEntry } from '../incident/incident-state.ts';
@@ -36,7 +36,7 @@ export interface ControlState {
 
 export interface CarriedControl {
   readonly state: ControlState;
-  readonly pendingRecords: readonly AuditRecord[];
+  readonly pendingRecords: readonly OutgoingRecord[];
 }
 
 /** The one argument of the control workflow. */

@@ -1,6 +1,6 @@
 import type { Plan } from '../action/plan.ts';
 import type { IncidentSettings, StepCall } from '../action/step.ts';
-import type { AuditRecord } from '../audit/audit.ts';
+import type { OutgoingRecord } from '../audit/alert-archive.ts';
 import type { TicketLink } from '../tickets/ticket.ts';
 import type { IncidentStart } from './incident.ts';
 import type { IncidentState } from './incident-state.ts';
@@ -35,7 +35,7 @@ export interface CarriedIncident {
   readonly state: IncidentState;
   readonly holdings: readonly Holding[];
   readonly seen: readonly string[];
-  readonly pendingRecords: readonly AuditRecord[];
+  readonly pendingRecords: readonly OutgoingRecord[];
   readonly callCounters: Readonly<Record<string, number>>;
   readonly followUp?: FollowUpState;
 }

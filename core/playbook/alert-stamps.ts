@@ -7,8 +7,15 @@ import { AlertCounts, AwaitedAlerts, type AwaitedStore, type CountStore, matches
 /** What the enabled playbooks ask of the cluster: only that is found out. */
 export interface AskedFacts {
   readonly labels: ReadonlySet<string>;
-  readonly privileged: boolean;
   readonly exposure: boolean;
+}
+
+/** The alert as it came: what was counted and awaited for the playbooks of then says nothing about others. */
+export function unstamped(alert: Alert): Alert {
+  const { calls: _calls, countedFor: _counted, againFor: _again, facts, ...rest } = alert;
+  if (!facts) return rest;
+  const { counts: _counts, missing: _missing, ...found } = facts;
+  return { ...rest, facts: found };
 }
 
 /** What a match within `absent` asks for is found out, too. */
@@ -16,7 +23,6 @@ export function askedFacts(playbooks: readonly AnyPlaybook[]): AskedFacts {
   const matches = matchesOf(playbooks).flatMap((match) => [match, ...(match.absent ? [match.absent.of] : [])]);
   return {
     labels: new Set(matches.flatMap(({ labels = {} }) => Object.keys(labels))),
-    privileged: matches.some(({ privileged }) => privileged !== undefined),
     exposure: matches.some(({ exposure }) => exposure !== undefined),
   };
 }

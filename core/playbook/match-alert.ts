@@ -237,7 +237,8 @@ function sureWorkload({ workload }: MatchedAlert): MatchedAlert['workload'] {
 function labelTest(key: string, patterns: OneOrMore<TextPattern>): Test {
   const test = textTest(patterns);
   return ({ facts }) => {
-    const value = facts?.labels?.[key];
+    const { labels = {}, hasAllLabels } = facts ?? {};
+    const value = Object.hasOwn(labels, key) ? labels[key] : hasAllLabels ? null : undefined;
     if (value === undefined) return undefined;
     return value !== null && test(value);
   };

@@ -208,6 +208,21 @@ export const migrations: readonly { readonly name: string; readonly statements: 
       'CREATE INDEX audit_records_by_number ON audit_records (chain, number)',
     ],
   },
+  {
+    name: 'alerts as they were, sealed',
+    statements: [
+      `CREATE TABLE stored_alerts (
+         chain TEXT NOT NULL,
+         number INTEGER NOT NULL,
+         at TEXT NOT NULL,
+         sealed TEXT NOT NULL,
+         PRIMARY KEY (chain, number)
+       )`,
+      'CREATE INDEX stored_alerts_age ON stored_alerts (at)',
+      `CREATE INDEX audit_records_of_alerts ON audit_records (at, chain, place) WHERE kind IN ('incident.opened', 'alert.joined')`,
+      `CREATE INDEX audit_records_of_verdicts ON audit_records (chain, place) WHERE kind = 'incident.verdict'`,
+    ],
+  },
 ];
 
 /** Brings the schema up to date. Each migration is one transaction; two processes that start at once do it one after the other. */

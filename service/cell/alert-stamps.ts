@@ -17,25 +17,38 @@ import { type Logger, reasonOf } from '../process/log.ts';
 
 type ViewOfPods = Pick<ClusterView, 'podByUid' | 'services' | 'ingresses'>;
 
-/** The same resolver, which also says of a pod what an enabled playbook asks for. From the watch cache: it asks nobody. */
+/** Whoever makes pods labels them: no alert becomes longer by more than these. */
+const mostLabels = 64;
+
+/**
+ * The same resolver, which also says what its pod is like: what playbooks that come later may ask for, and of what costs more to find out, what an
+ * enabled one asks for. From the watch cache: it asks nobody.
+ */
 export function tellingFacts(resolver: SubjectResolver, view: ViewOfPods, asked: AskedFacts): SubjectResolver {
-  if (asked.labels.size === 0 && !asked.privileged && !asked.exposure) return resolver;
+  const ofPods = new WeakMap<PodRecord, AlertFacts>();
+  const factsOf = (pod: PodRecord): AlertFacts => {
+    const known = ofPods.get(pod) ?? ownFacts(pod, asked.labels);
+    ofPods.set(pod, known);
+    const exposure = asked.exposure ? exposureOf(pod, view) : undefined;
+    return exposure ? { ...known, exposure } : known;
+  };
   return {
     resolve: (given): ResolvedAlert => {
       const resolved = resolver.resolve(given);
       const { alert } = resolved;
       const pod = alert.pod?.uid === undefined ? undefined : view.podByUid(alert.pod.uid);
-      return pod ? { ...resolved, alert: { ...alert, facts: { ...alert.facts, ...factsOf(pod, view, asked) } } } : resolved;
+      return pod ? { ...resolved, alert: { ...alert, facts: { ...alert.facts, ...factsOf(pod) } } } : resolved;
     },
   };
 }
 
-function factsOf(pod: PodRecord, view: ViewOfPods, { labels, privileged, exposure }: AskedFacts): AlertFacts {
-  const found = exposure ? exposureOf(pod, view) : undefined;
+function ownFacts(pod: PodRecord, asked: AskedFacts['labels']): AlertFacts {
+  const all = Object.entries(pod.labels);
+  const lacking = [...asked].map((key) => [key, pod.labels[key] ?? null] as const);
   return {
-    ...(labels.size > 0 && { labels: Object.fromEntries([...labels].map((key) => [key, pod.labels[key] ?? null])) }),
-    ...(privileged && { privileged: pod.privileged === true }),
-    ...(found && { exposure: found }),
+    labels: Object.fromEntries([...all.slice(0, mostLabels), ...lacking]),
+    ...(all.length <= mostLabels && { hasAllLabels: true as const }),
+    privileged: pod.privileged === true,
   };
 }
 

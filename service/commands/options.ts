@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { namespacePattern } from '../../core/cluster/namespace-name.ts';
+import { type Duration, durationMs } from '../../core/playbook/duration.ts';
 
 export interface CommonOptions {
   readonly json?: true;
@@ -7,6 +8,15 @@ export interface CommonOptions {
 
 export interface ConfiguredOptions extends CommonOptions {
   readonly config: string;
+}
+
+/** Of what is typed as a duration. @throws InvalidArgumentError */
+export function milliseconds(text: string): number {
+  try {
+    return durationMs(text as Duration);
+  } catch {
+    throw new InvalidArgumentError('Not a duration, such as 30d, 12h or 15m.');
+  }
 }
 
 export function withJson(command: Command): Command {

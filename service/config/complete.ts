@@ -84,6 +84,7 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
     readonly notaryKeyFile: string;
     readonly anchorFile: string;
     readonly everySeconds: number;
+    readonly alertDays: number;
   };
   readonly keys: {
     readonly cellKeyFile: string;
@@ -280,6 +281,7 @@ export function completeConfig(options: {
       notaryKeyFile: inState(file.audit.notaryKeyFile, 'keys', 'notary.pem'),
       anchorFile: inState(file.audit.anchorFile, 'anchor', 'checkpoints.jsonl'),
       everySeconds: file.audit.everySeconds,
+      alertDays: file.audit.alertDays,
     },
     keys: {
       cellKeyFile: inState(file.keys.cellKeyFile, 'keys', 'cell.key'),

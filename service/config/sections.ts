@@ -172,6 +172,10 @@ export const audit = z
         'File outside the database that gets each checkpoint; best on another volume. Default: `anchor/checkpoints.jsonl` in the state directory.',
     }),
     everySeconds: z.int().min(1).max(60).default(30).meta({ description: 'Longest time between two checkpoints.' }),
+    alertDays: z.int().min(0).max(3_650).default(30).meta({
+      description:
+        'Days for which the alerts of incidents are kept as they were, with labels and command lines, sealed with the codec’s key: `firebreak backtest` and `firebreak simulate --records` read them. The records themselves stay. 0: not kept.',
+    }),
   })
   .prefault({});
 

@@ -7,16 +7,19 @@ import { createChokepoint } from '../../activities/chokepoint/chokepoint.ts';
 import { cellContainsFirst, deskContainsFirst } from '../../activities/chokepoint/containment-first.ts';
 import { registeredActions } from '../../activities/chokepoint/registered.ts';
 import { deskCallOwners, followUpCallOwners, ownedByCaller, stepsSpeakFor } from '../../activities/desk/call-owners.ts';
-import { type CardDesk, createDeskActivities } from '../../activities/desk/desk.ts';
+import { type AlertKeeper, type CardDesk, createDeskActivities } from '../../activities/desk/desk.ts';
 import { createFollowUpActivities } from '../../activities/desk/follow-up.ts';
 import { withHeartbeats } from '../../activities/heartbeat.ts';
 import { IncidentMemory } from '../../activities/memory/incident-memory.ts';
 import { VoteMemory } from '../../activities/memory/vote-memory.ts';
+import type { AlertArchive } from '../../core/audit/alert-archive.ts';
 import type { QuestionCard } from '../../core/cards/card.ts';
 import type { CardBeliefs } from '../../core/cards/question-card.ts';
 import { isSlackMessage, type ThreadOf } from '../../core/cards/thread-link.ts';
 import type { IncidentRef } from '../../core/incident/incident.ts';
 import type { Roster } from '../../core/people/roster.ts';
+import { createBox } from '../../integrations/crypto-box/box.ts';
+import { createAlertArchive } from '../../integrations/database/alert-archive.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../integrations/database/database.ts';
 import { createIncidentIndex } from '../../integrations/database/incident-index.ts';
@@ -27,10 +30,12 @@ import { openSigner } from '../../integrations/keys/ed25519.ts';
 import type { SlackDesk } from '../../integrations/slack/desk.ts';
 import { listening } from '../config/listening.ts';
 import type { Config } from '../config/load.ts';
+import type { Secrets } from '../config/secrets.ts';
 import { personNames } from '../incidents/names.ts';
 import { readPublicKeys } from '../process/keys.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 import { RefusalCounts } from '../process/refusal-counts.ts';
+import { repeat } from '../process/repeat.ts';
 import { askingOf, noCensus, rulesOf } from '../process/rules.ts';
 import { openRoleSigner, openTrust } from '../process/trust.ts';
 import { createVoteKeys } from '../process/vote-keys.ts';
@@ -79,6 +84,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const { config, secrets, taskQueue, log } = parts;
   const database = await openDatabase({ url: secrets.auditUrl ?? '' });
   const store = createAuditStore(database);
+  const archive = createAlertArchive(database);
   const trust = openTrust(config, 'desk');
   const journal = new Journal({
     store,
@@ -100,6 +106,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     createDeskActivities({
       audit: store,
       trust,
+      archive: alertKeeper(config, secrets, archive),
       incidents: createIncidentIndex(database),
       beliefs,
       log: (message, error) => log.warn({ reason: reasonOf(error) }, message),
@@ -165,6 +172,8 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     }),
   );
   await slack?.desk.open();
+  const stopping = new AbortController();
+  void repeat({ work: () => expireAlerts(archive, config.audit.alertDays, log), everyMs: 3_600_000, signal: stopping.signal });
   return {
     url: `http://${config.desk.listen.host}:${portOf(server)}`,
     metrics,
@@ -186,11 +195,32 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await notary.stop();
+      stopping.abort();
       refusals.flush();
       await journal.flush();
       await database.close();
     },
   };
+}
+
+/** Alerts as they were hold what commands and attackers wrote: they are kept under the key under which the cell keeps its raw ones. */
+function alertKeeper(
+  { audit }: Pick<Config, 'audit'>,
+  { codecKeys }: Pick<Secrets, 'codecKeys'>,
+  archive: AlertArchive,
+): AlertKeeper | undefined {
+  if (audit.alertDays === 0) return undefined;
+  const { seal } = createBox({ keys: codecKeys });
+  return { keep: archive.keep, seal };
+}
+
+/** Also those of a configuration that kept them longer. */
+async function expireAlerts(archive: AlertArchive, days: number, log: Logger): Promise<void> {
+  try {
+    await archive.expire(new Date(Date.now() - days * 86_400_000).toISOString());
+  } catch (error) {
+    log.warn({ reason: reasonOf(error) }, 'alerts that are too old could not be destroyed: it is tried again in an hour');
+  }
 }
 
 /** Who has voted, by name, as the card names those who may: an incident knows people by their ids only. */

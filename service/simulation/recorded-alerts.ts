@@ -1,15 +1,24 @@
 import { createReadStream, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { LRUCache } from 'lru-cache';
 import type { Alert, AlertNovelty } from '../../core/alert/alert.ts';
 import { severities } from '../../core/alert/severity.ts';
+import { type AlertArchive, type ArchivedRecord, alertsIn, sealedAt, vouchedFor } from '../../core/audit/alert-archive.ts';
+import { type AuditRecord, originProblem } from '../../core/audit/audit.ts';
 import { provenOf } from '../../core/audit/audit-check.ts';
-import type { AuditStore } from '../../core/audit/audit-store.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Verdict } from '../../core/incident/incident.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
 import { isObject } from '../../core/text/plain-json.ts';
+import { type Box, createBox } from '../../integrations/crypto-box/box.ts';
+import { createAlertArchive } from '../../integrations/database/alert-archive.ts';
+import { openDatabase } from '../../integrations/database/database.ts';
 import type { RecordedAlert } from '../../testing/backtest.ts';
+import type { Environment } from '../config/fields.ts';
+import type { Config } from '../config/load.ts';
+import { resolveSecrets } from '../config/secrets.ts';
+import { openAuditTrust, type RetiredKey } from '../records/audit-trust.ts';
 import { asFound, readAlerts, readNormalised } from './read-alerts.ts';
 
 /** A file of lines is read line by line; what is smaller may be of any form, and is read whole. */
@@ -55,35 +64,146 @@ function isLong(path: string): boolean {
   }
 }
 
-const kinds: ReadonlySet<string> = new Set(['incident.opened', 'alert.joined', 'incident.verdict']);
+/** An alert of an incident's records, with where it stands. */
+export interface AlertOnRecord extends RecordedAlert {
+  /** `INCIDENT@RUN`. */
+  readonly chain: string;
+  /** It is as it was: command line, labels and all. */
+  readonly isWhole: boolean;
+}
+
+const rowsAtOnce = 500;
+/** Verdicts of chains, and records, that are remembered: beyond them they are looked up again. */
+const mostRemembered = 20_000;
 
 /**
- * The alerts that the records of incidents tell of, with what the incident was found to be: only what is proven. Records have an alert as it was, but
- * for its command line, its labels and what else may be a secret; and repetitions only counted.
+ * The alerts that the records of incidents tell of, by time, with what the incident was found to be: only what is proven. For as long as they are kept
+ * they are as they were; after that without command line, labels and what else may be a secret. Repetitions are only counted on record. In constant memory.
  */
-export async function* alertsOfRecords(asked: {
-  readonly store: AuditStore;
-  readonly cluster: string;
-  /** ISO 8601, UTC. */
-  readonly since: string;
-  readonly trust: Trust;
-}): AsyncGenerator<RecordedAlert> {
-  const { store, cluster, since, trust } = asked;
-  for (const chain of await store.chains()) {
-    if (!chain.startsWith(`incident/${cluster}/`)) continue;
-    const { records: rows } = await store.storedChain(chain);
-    const { records } = provenOf(
-      rows.filter(({ signed }) => !signed || kinds.has(signed.record.kind)),
-      trust,
+export class AlertsOnRecord {
+  readonly #archive: Pick<AlertArchive, 'read' | 'verdicts'>;
+  readonly #open: Box['open'];
+  readonly #trust: Trust;
+  readonly #cluster: string;
+  readonly #verdicts = new LRUCache<string, Verdict>({ max: mostRemembered });
+  readonly #seen = new LRUCache<string, true>({ max: mostRemembered });
+  #leftOut = 0;
+  #bare = 0;
+
+  constructor(options: {
+    readonly archive: Pick<AlertArchive, 'read' | 'verdicts'>;
+    readonly open: Box['open'];
+    readonly cluster: string;
+    readonly trust: Trust;
+  }) {
+    this.#archive = options.archive;
+    this.#open = options.open;
+    this.#trust = options.trust;
+    this.#cluster = options.cluster;
+  }
+
+  /** Rows that count for nothing: their chain's own cell has not signed them. */
+  get leftOut(): number {
+    return this.#leftOut;
+  }
+
+  /** Alerts that were given as far as the records tell. */
+  get bare(): number {
+    return this.#bare;
+  }
+
+  /** @param asked.since ISO 8601, UTC */
+  async *read(asked: { readonly since: string; readonly chain?: string }): AsyncGenerator<AlertOnRecord> {
+    for (let after: ArchivedRecord | undefined; ; ) {
+      const page = await this.#archive.read({ ...asked, ...(after && { after }), most: rowsAtOnce });
+      const proven = page
+        .filter(({ stored: { chain } }) => chain.startsWith(`incident/${this.#cluster}/`))
+        .flatMap((one) => this.#proven(one));
+      await this.#lookUpVerdicts([...new Set(proven.map(({ record }) => record.chain))]);
+      for (const { record, sealed } of proven)
+        for (const alert of this.#alertsOf(record, sealed))
+          yield { ...alert, chain: record.chain, verdict: this.#verdicts.get(record.chain) ?? 'unknown' };
+      after = page.at(-1);
+      if (!after || page.length < rowsAtOnce) return;
+    }
+  }
+
+  #proven({
+    stored: { signed },
+    sealed,
+  }: ArchivedRecord): readonly { readonly record: AuditRecord; readonly sealed?: Uint8Array }[] {
+    const key = signed && `${signed.record.chain}\n${signed.record.number}\n${signed.signature}`;
+    if (!signed || key === undefined || this.#seen.has(key) || originProblem(signed, this.#trust) !== undefined) {
+      this.#leftOut += 1;
+      return [];
+    }
+    this.#seen.set(key, true);
+    return [{ record: signed.record, ...(sealed && { sealed }) }];
+  }
+
+  #alertsOf(
+    record: AuditRecord,
+    sealed: Uint8Array | undefined,
+  ): readonly { readonly alert: Alert; readonly isWhole: boolean }[] {
+    const whole = new Map((sealed ? this.#opened(record, sealed) : []).map((alert) => [alert.id, alert]));
+    return listIn(record.body.alerts).flatMap((entry): readonly { readonly alert: Alert; readonly isWhole: boolean }[] => {
+      const alert = whole.get(String(entry.id));
+      if (alert) return [{ alert, isWhole: true }];
+      const told = alertIn(entry, this.#cluster, record.at);
+      if (!told) return [];
+      this.#bare += 1;
+      return [{ alert: told, isWhole: false }];
+    });
+  }
+
+  /** What somebody has put there, or what was sealed with a key that is gone, is as if it were not there. */
+  #opened(record: AuditRecord, sealed: Uint8Array): readonly Alert[] {
+    try {
+      const text = vouchedFor(Buffer.from(this.#open(sealed, sealedAt(record))).toString(), record);
+      return text === undefined ? [] : alertsIn(text);
+    } catch {
+      return [];
+    }
+  }
+
+  async #lookUpVerdicts(chains: readonly string[]): Promise<void> {
+    const unknown = chains.filter((chain) => !this.#verdicts.has(chain));
+    if (unknown.length === 0) return;
+    const { records } = provenOf(await this.#archive.verdicts(unknown), this.#trust);
+    for (const chain of unknown) this.#verdicts.set(chain, 'unknown');
+    for (const { chain, body } of records) this.#verdicts.set(chain, verdictIn(body) ?? this.#verdicts.get(chain) ?? 'unknown');
+  }
+}
+
+/** Opens the store of a configuration. @throws FB_ERR_CONFIG_INVALID, FB_ERR_FILE_MISSING, FB_ERR_UNAVAILABLE */
+export async function withAlertsOnRecord<Result>(
+  {
+    config,
+    url,
+    retired,
+    env,
+  }: { readonly config: Config; readonly url: string; readonly retired: readonly RetiredKey[]; readonly env: Environment },
+  work: (alerts: AlertsOnRecord) => Promise<Result>,
+): Promise<Result> {
+  const { trust } = await openAuditTrust(config, retired);
+  const database = await openDatabase({ url });
+  try {
+    return await work(
+      new AlertsOnRecord({ archive: createAlertArchive(database), open: openerOf(config, env), cluster: config.cluster, trust }),
     );
-    let verdict: Verdict = 'unknown';
-    for (const { kind, body } of records) if (kind === 'incident.verdict') verdict = verdictIn(body) ?? verdict;
-    for (const { at, body } of records)
-      if (at >= since)
-        for (const alert of listIn(body.alerts)) {
-          const read = alertIn(alert, cluster, at);
-          if (read) yield { alert: read, verdict };
-        }
+  } finally {
+    await database.close();
+  }
+}
+
+/** Who has the records and not the key has what the records tell. */
+function openerOf(config: Config, env: Environment): Box['open'] {
+  try {
+    return createBox({ keys: resolveSecrets({ config, env, roles: [] }).codecKeys }).open;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
   }
 }
 

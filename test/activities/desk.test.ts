@@ -1,11 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { type CardDesk, createDeskActivities } from '../../activities/desk/desk.ts';
+import { type SealedAlerts, sealedAt, storedAlerts } from '../../core/audit/alert-archive.ts';
 import type { AuditRecord, RecordSignature, SignedRecord } from '../../core/audit/audit.ts';
 import type { Finding } from '../../core/audit/audit-report.ts';
 import type { QuestionCard } from '../../core/cards/card.ts';
 import { type QuestionPost, questionCard } from '../../core/cards/question-card.ts';
 import type { Similar, SimilarIncidents } from '../../core/incident/similar.ts';
 import { deskMaker, maker, makersTrust, newMaker } from '../suites/signed-records.ts';
+import { alertOf } from '../testing/alert-of.ts';
 
 const similar: Similar = { by: 'image', days: 90, total: 1, verdicts: { benign: 1 }, latest: [] };
 
@@ -120,6 +122,35 @@ describe('records', () => {
     const batch = [record, odd];
     await desk.recordAudit(batch, batch.map(maker.sign));
     expect(kept).toEqual([maker.sign(record), maker.sign({ ...odd, body: { text: 'cut \ufffd' } })]);
+  });
+
+  test('have the alerts beside them kept sealed, where they vouch for them, and in no record', async () => {
+    const kept: SealedAlerts[] = [];
+    const records: SignedRecord[] = [];
+    const desk = createDeskActivities({
+      audit: {
+        append: async (given) => {
+          records.push(...given);
+          return { head: { chain: 'a', number: 1, hash: 'h' }, found: [] };
+        },
+      },
+      archive: { keep: async (alerts) => void kept.push(...alerts), seal: (bytes, aad) => Buffer.from(`${aad}|${bytes.length}`) },
+      beliefs,
+      trust: makersTrust,
+    });
+    const { text, digest } = storedAlerts([alertOf({ process: { commandLine: 'psql --password=hunter2' } })], 'salt');
+    const vouching = { ...record, body: { kept: digest } };
+    const other = { ...record, number: 2 };
+    await desk.recordAudit(
+      [
+        { ...vouching, kept: text },
+        { ...other, kept: text },
+      ],
+      [vouching, other].map(maker.sign),
+    );
+    const { chain, number, at } = record;
+    expect(kept).toEqual([{ chain, number, at, sealed: Buffer.from(`${sealedAt(record)}|${text.length}`) }]);
+    expect(records).toEqual([vouching, other].map(maker.sign));
   });
 
   const elsewhere = { ...record, chain: 'incident/other/node/n1@run-1' };

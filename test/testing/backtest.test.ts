@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { openTicket, quarantinePod } from '../../core/actions/index.ts';
 import type { Alert } from '../../core/alert/alert.ts';
+import type { Match } from '../../core/playbook/match.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { playbooks } from '../../playbooks/index.ts';
 import { Backtest, type BacktestReport, backtestCondition } from '../../testing/backtest.ts';
@@ -63,6 +64,28 @@ describe('a backtest', () => {
       await backtest.add({ alert: podAlert(nth, 0, { process: { name: nth % 2 === 0 ? 'xmrig' : 'sh' } }) });
     expect(backtest.report().playbooks[0]).toMatchObject({ runs: 20, automatic: { openTicket: 10 } });
     expect(runs).toBe(2);
+  });
+
+  test('counts how often they came and waits for what should follow, by its own playbooks and not by those of then', async () => {
+    const answers = (id: string, match: Match) =>
+      definePlaybook({ id, title: id, on: { match, minSeverity: 'low', requires: [] }, uses: {} }, async ({ note }) => note(id));
+    const often = answers('often', { rule: 'A', count: { times: 3, within: '10m' } });
+    const alone = answers('alone', { rule: 'B', absent: { of: { rule: 'C' }, within: '5m' } });
+    const backtest = new Backtest({ playbooks: [often, alone], quietMs: minute });
+    const come = (rule: string, ms: number, over: Partial<Alert> = {}) =>
+      backtest.add({ alert: podAlert(1, ms, { id: `${rule} ${ms}`, rule, ...over }) });
+    for (const at of [0, 1, 2, 30]) await come('A', at * minute, { calls: ['others'], facts: { counts: { others: 9 } } });
+    await come('B', 31 * minute);
+    await come('C', 33 * minute);
+    await come('B', 40 * minute);
+    await come('A', 60 * minute, { againFor: ['others'] });
+    await come('A', 60 * minute);
+    const { alerts, answered, playbooks: told } = backtest.report();
+    expect(told.map(({ id, runs }) => [id, runs]).sort()).toEqual([
+      ['alone', 1],
+      ['often', 1],
+    ]);
+    expect([alerts, answered]).toEqual([8, 1]);
   });
 
   test('says where steps would be refused and bodies stop', async () => {

@@ -14,7 +14,7 @@ import type {
   WarrantActivities,
 } from '../../core/action/step.ts';
 import type { Alert } from '../../core/alert/alert.ts';
-import type { AuditRecord } from '../../core/audit/audit.ts';
+import type { OutgoingRecord } from '../../core/audit/alert-archive.ts';
 import type { QuestionCard } from '../../core/cards/card.ts';
 import { questionCard } from '../../core/cards/question-card.ts';
 import type { SignedVote, Vote } from '../../core/decide/approval.ts';
@@ -46,7 +46,7 @@ export interface Seen {
   readonly cards: QuestionCard[];
   readonly threads: string[];
   readonly answers: string[];
-  readonly records: AuditRecord[];
+  readonly records: OutgoingRecord[];
 }
 
 export function planOf(call: StepCall): Plan {

@@ -48,7 +48,7 @@ const serviceRooms = {
   records: ['config', 'process'],
   offline: [],
   incidents: ['config', 'temporal'],
-  simulation: ['config', 'intake'],
+  simulation: ['config', 'intake', 'records'],
   intake: ['config', 'process', 'rbac', 'temporal'],
   coverage: ['intake'],
   cell: ['config', 'packs', 'process', 'temporal', 'intake', 'rbac'],

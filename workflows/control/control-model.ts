@@ -128,7 +128,7 @@ export class ControlModel {
   }
 
   carry(): CarriedControl {
-    return { state: this.snapshot(), pendingRecords: this.#outbox.pending };
+    return { state: this.snapshot(), pendingRecords: this.#outbox.carried };
   }
 
   #carryOn({ state, pendingRecords }: CarriedControl): void {

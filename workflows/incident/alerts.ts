@@ -1,9 +1,10 @@
 import type { Alert, WorkloadRef } from '../../core/alert/alert.ts';
 import { asksAgainFrom } from '../../core/alert/coverage.ts';
 import { atLeast } from '../../core/alert/severity.ts';
+import { storedAlerts } from '../../core/audit/alert-archive.ts';
 import type { AlertBatch, AlertCount } from '../../core/incident/incident.ts';
 import { matchOf, type UnsuppressibleReason } from '../../core/orders/suppression.ts';
-import { nowMs, showSeverity } from '../world.ts';
+import { nowMs, showSeverity, uuid4 } from '../world.ts';
 import { countKey, type IncidentModel } from './model.ts';
 
 /** A card is brought up to date when the count has grown tenfold, not with every alert. */
@@ -48,6 +49,7 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
   const novelties = fresh.flatMap(({ facts }) => facts?.novelty ?? []);
   const novelty = (novelties.find(({ state }) => state === 'novel') ?? novelties[0])?.text;
   const doubt = fresh.find((alert) => alert.doubt !== undefined)?.doubt;
+  const kept = fresh.length > 0 ? storedAlerts(fresh, uuid4()) : undefined;
   model.record(
     first ? 'incident.opened' : 'alert.joined',
     `sensor/${fresh[0]?.sensor ?? 'intake'}`,
@@ -75,7 +77,9 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
         ...(alert.countedFor && { countedFor: alert.countedFor }),
         ...hidableBy(alert),
       })),
+      ...(kept && { kept: kept.digest }),
     },
+    kept?.text,
   );
   // The start already carries the first alert's severity: only a change needs a write.
   if (raised && !first) showSeverity(model.severity);

@@ -112,10 +112,10 @@ export class IncidentModel {
     this.timeline = [...this.timeline.slice(-(timelineLimit - 1)), entry];
   }
 
-  /** In the timeline and on the record. */
-  record(kind: string, actor: string, text: string, body: Readonly<Record<string, unknown>> = {}): void {
+  /** In the timeline and on the record. @param kept what is kept beside the record, and no part of it */
+  record(kind: string, actor: string, text: string, body: Readonly<Record<string, unknown>> = {}, kept?: string): void {
     this.note(kind, actor, text, entryOf(body));
-    this.outbox.add(kind, actor, { text, ...body });
+    this.outbox.add(kind, actor, { text, ...body }, kept);
     this.onRecord(kind, text, body);
   }
 
@@ -225,7 +225,7 @@ export class IncidentModel {
       state: { ...this.snapshot(), questions: [...this.questions.values()] },
       holdings: [...this.holdings.values()],
       seen: [...this.#seen].slice(-1_000),
-      pendingRecords: this.outbox.pending,
+      pendingRecords: this.outbox.carried,
       callCounters: Object.fromEntries(this.callCounters),
       followUp: this.followUp,
     };

@@ -1,8 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { type Duration, durationMs } from '../../../core/playbook/duration.ts';
-
-import { createAuditStore } from '../../../integrations/database/audit-store.ts';
-import { openDatabase } from '../../../integrations/database/database.ts';
+import { durationMs } from '../../../core/playbook/duration.ts';
 import {
   Backtest,
   type BacktestCondition,
@@ -11,14 +8,13 @@ import {
   type RecordedAlert,
 } from '../../../testing/backtest.ts';
 import { loadConfig } from '../../config/load.ts';
-import { openAuditTrust } from '../../records/audit-trust.ts';
 import { choosePlaybooks } from '../../simulation/chosen-playbooks.ts';
-import { alertsOfFiles, alertsOfRecords } from '../../simulation/recorded-alerts.ts';
-import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { alertsOfFiles, withAlertsOnRecord } from '../../simulation/recorded-alerts.ts';
+import { type ConfiguredOptions, milliseconds, withConfig, withExamples } from '../options.ts';
 import { print, printFacts, printJson, printTable, severityText, styled } from '../output.ts';
-import { existingAuditUrl } from '../records/audit.ts';
+import { existingAuditUrl, lackingTexts, type RetiredKeysOption, retiredKeyOption } from '../records/audit.ts';
 
-interface BacktestOptions extends ConfiguredOptions {
+interface BacktestOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly since: number;
   readonly quiet: number;
   readonly pack?: string;
@@ -45,7 +41,8 @@ export function registerBacktestCommand(program: Command): void {
           'exit code 1 where it holds, such as "touched benign > 0"; more than once for more',
           condition,
           [],
-        ),
+        )
+        .addOption(retiredKeyOption()),
     ),
     [
       'firebreak backtest --since 30d',
@@ -53,14 +50,6 @@ export function registerBacktestCommand(program: Command): void {
       'firebreak alerts parse falco.log | firebreak backtest - --pack . --against ../published',
     ],
   ).action(run);
-}
-
-function milliseconds(text: string): number {
-  try {
-    return durationMs(text as Duration);
-  } catch {
-    throw new InvalidArgumentError('Not a duration, such as 30d, 12h or 15m.');
-  }
 }
 
 function condition(text: string, before: readonly BacktestCondition[]): readonly BacktestCondition[] {
@@ -77,7 +66,7 @@ async function run(paths: readonly string[], options: BacktestOptions): Promise<
   const other = against === undefined ? undefined : await choosePlaybooks({ pack: against, ...(playbook && { playbook }) });
   const report = new Backtest({ playbooks: chosen, quietMs });
   const before = other && new Backtest({ playbooks: other, quietMs });
-  await eachAlert(paths, options, async (alert) => {
+  const lacking = await eachAlert(paths, options, async (alert) => {
     await report.add(alert);
     await before?.add(alert);
   });
@@ -86,28 +75,28 @@ async function run(paths: readonly string[], options: BacktestOptions): Promise<
   const failed = failOn.filter(({ holds }) => holds(now)).map(({ text }) => text);
   if (failed.length > 0) process.exitCode = 1;
   if (json) printJson({ ...now, ...(then && { against: then }), failed });
-  else printReport(now, then, failed);
+  else {
+    for (const text of lacking) print(styled('yellow', text));
+    printReport(now, then, failed);
+  }
 }
 
+/** Returns what people are told of what could not be read whole. */
 async function eachAlert(
   paths: readonly string[],
-  { config: path, since: sinceMs }: BacktestOptions,
+  { config: path, since: sinceMs, retiredKey: retired = [] }: BacktestOptions,
   take: (alert: RecordedAlert) => Promise<void>,
-): Promise<void> {
+): Promise<readonly string[]> {
   if (paths.length > 0) {
     for await (const alert of alertsOfFiles(paths, 'local')) await take(alert);
-    return;
+    return [];
   }
   const config = loadConfig({ path, env: process.env });
-  const { trust } = await openAuditTrust(config, []);
-  const database = await openDatabase({ url: existingAuditUrl(config) });
-  try {
-    const since = new Date(Date.now() - sinceMs).toISOString();
-    const asked = { store: createAuditStore(database), cluster: config.cluster, since, trust };
-    for await (const alert of alertsOfRecords(asked)) await take(alert);
-  } finally {
-    await database.close();
-  }
+  const since = new Date(Date.now() - sinceMs).toISOString();
+  return withAlertsOnRecord({ config, url: existingAuditUrl(config), retired, env: process.env }, async (alerts) => {
+    for await (const alert of alerts.read({ since })) await take(alert);
+    return lackingTexts(alerts);
+  });
 }
 
 const mostShown = 15;

@@ -72,6 +72,13 @@ export function leftOutText(leftOut: number): string | undefined {
   return `${which} left out: no cell or desk that is known has signed what is there (\`firebreak audit verify\` says what it is; a key of before: --retired-key)`;
 }
 
+/** What people are told of alerts on record that do not count, or not whole. */
+export function lackingTexts({ leftOut, bare }: { readonly leftOut: number; readonly bare: number }): readonly string[] {
+  const one = bare === 1;
+  const without = `${bare} ${one ? 'alert is' : 'alerts are'} known without ${one ? 'its' : 'their'} command line and labels: older than audit.alertDays, or sealed with a key that is not here`;
+  return [leftOutText(leftOut), bare === 0 ? undefined : without].filter((text) => text !== undefined);
+}
+
 function retiredKeys(text: string, before: readonly RetiredKey[] = []): readonly RetiredKey[] {
   const key = retiredKeyFrom(text);
   if (!key) throw new InvalidArgumentError('Not desk=FILE, cell/CLUSTER=FILE or person/ID=FILE.');

@@ -186,12 +186,12 @@ describe('a match that waits for what should follow', () => {
 });
 
 test('only what an enabled playbook asks for is found out', () => {
-  expect(askedFacts([rest, playbook('p', { rule: 'A' })])).toEqual({ labels: new Set(), privileged: false, exposure: false });
+  expect(askedFacts([rest, playbook('p', { rule: 'A' })])).toEqual({ labels: new Set(), exposure: false });
   const asking = [
     playbook('p', { any: [{ labels: { team: 'a' } }, { not: { privileged: true } }] }),
     playbook('q', { rule: 'A', absent: { of: { rule: 'B', labels: { tier: 'x' }, exposure: 'ingress' }, within: '1m' } }),
   ];
-  expect(askedFacts(asking)).toEqual({ labels: new Set(['team', 'tier']), privileged: true, exposure: true });
+  expect(askedFacts(asking)).toEqual({ labels: new Set(['team', 'tier']), exposure: true });
 });
 
 test.each<[unknown, string]>([

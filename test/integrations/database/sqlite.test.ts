@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
+import { alertArchiveSuite } from '../../suites/alert-archive.ts';
 import { auditStoreSuite, run } from '../../suites/audit-store.ts';
 import { incidentIndexSuite } from '../../suites/incident-index.ts';
 
@@ -17,6 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 describe('on SQLite', () => {
   auditStoreSuite(async () => `sqlite:${newPath()}`);
   incidentIndexSuite(async () => `sqlite:${newPath()}`);
+  alertArchiveSuite(async () => `sqlite:${newPath()}`);
 
   test('what was acknowledged is there after kill -9', async () => {
     const path = newPath();

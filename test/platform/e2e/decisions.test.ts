@@ -1,7 +1,9 @@
 import { copyFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { auditReport } from '../../../service/commands/records/audit.ts';
+import { auditReport, existingAuditUrl } from '../../../service/commands/records/audit.ts';
+import { loadConfig } from '../../../service/config/load.ts';
 import { controlState } from '../../../service/incidents/session.ts';
+import { type AlertOnRecord, withAlertsOnRecord } from '../../../service/simulation/recorded-alerts.ts';
 import { testPlatform } from '../../platform.ts';
 import { alertAbout } from './parts/alerts.ts';
 import { until, type Workload } from './parts/cluster.ts';
@@ -155,4 +157,19 @@ describe('an incident that is started at the command line', () => {
 
 test('the records of all this are sound: each order, vote and decision is on record with its signature', async () => {
   expect((await auditReport({ config: service.settings.configFile })).findings).toEqual([]);
+});
+
+test('the alerts of all this are stored as they were: a backtest has the labels of their pods', async () => {
+  const { configFile } = service.settings;
+  const config = loadConfig({ path: configFile, env: process.env });
+  const url = existingAuditUrl(config);
+  const found = await withAlertsOnRecord({ config, url, retired: [], env: process.env }, async (alerts) => {
+    const all: AlertOnRecord[] = [];
+    for await (const one of alerts.read({ since: new Date(0).toISOString() })) all.push(one);
+    return all;
+  });
+  expect(found.length).toBeGreaterThan(0);
+  expect(found.filter(({ isWhole }) => !isWhole)).toEqual([]);
+  const { labels } = found.find(({ alert }) => alert.pod?.name === ordered.pod)?.alert.facts ?? {};
+  expect(labels).toMatchObject({ app: ordered.name });
 });

@@ -1,11 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { sealedAt, storedAlerts } from '../../../core/audit/alert-archive.ts';
 import type { AuditRecord } from '../../../core/audit/audit.ts';
+import { createBox } from '../../../integrations/crypto-box/box.ts';
+import { createAlertArchive } from '../../../integrations/database/alert-archive.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
+import { loadConfig } from '../../../service/config/load.ts';
 import { maker, newMaker, writeConfiguration } from '../../suites/signed-records.ts';
 import { alertOf } from '../../testing/alert-of.ts';
 
@@ -24,6 +29,9 @@ function firebreak(args: readonly string[], input?: string) {
   return { status, stdout, stderr };
 }
 
+/** What is kept of the alerts of each. */
+const kept: { readonly record: AuditRecord; readonly text: string }[] = [];
+
 /** As an incident's workflow writes them. */
 function recordsOf(name: string, verdict: string, at: string): readonly AuditRecord[] {
   const chain = `incident/lab/shop/Deployment/${name}@run`;
@@ -31,11 +39,17 @@ function recordsOf(name: string, verdict: string, at: string): readonly AuditRec
   const pod = { namespace: 'shop', name: `${name}-1`, uid: `uid-${name}` };
   const workload = { kind: 'Deployment', namespace: 'shop', name };
   const alerts = [{ id, rule, severity, time, title, sensor, pod, workload }];
+  const { text, digest } = storedAlerts(
+    [alertOf({ pod, workload, process: { name: 'xmrig' }, facts: { labels: { team: 'shop' }, hasAllLabels: true } })],
+    'salt',
+  );
   const bodies = [
-    ['incident.opened', { text: '', counts: [], alerts }],
+    ['incident.opened', { text: '', counts: [], alerts, kept: digest }],
     ['incident.verdict', { text: '', verdict, incident: verdict, question: 'q-1' }],
   ] as const;
-  return bodies.map(([kind, body], index) => ({ chain, number: index + 1, at, kind, actor: 'engine', body }));
+  const records = bodies.map(([kind, body], index) => ({ chain, number: index + 1, at, kind, actor: 'engine', body }));
+  kept.push(...records.slice(0, 1).map((record) => ({ record, text })));
+  return records;
 }
 
 beforeAll(async () => {
@@ -62,6 +76,36 @@ describe('firebreak backtest', () => {
       failed: [],
     });
     expect(JSON.parse(firebreak(['--since', '120d', '--json']).stdout)).toMatchObject({ alerts: 3 });
+  });
+
+  test('matches by labels and command lines as they were, for as long as they are kept', async () => {
+    const pack = join(folder, 'by-label');
+    mkdirSync(pack);
+    writeFileSync(
+      join(pack, 'firebreak.pack.mjs'),
+      `const run = async () => {};
+const match = { labels: { team: 'shop' }, process: { name: 'xmrig' } };
+const on = { match, minSeverity: 'low', requires: [] };
+export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/by-label', title: 'By label', on, uses: {}, run }] };
+`,
+    );
+    const readBy = () => JSON.parse(firebreak(['--pack', pack, '--json']).stdout);
+    expect(readBy()).toMatchObject({ alerts: 2, answered: 0 });
+    expect(firebreak([]).stdout).toContain('2 alerts are known without their command line and labels');
+    const keyFile = join(folder, 'keys/codec.key');
+    mkdirSync(join(folder, 'keys'), { recursive: true });
+    const key = randomBytes(32);
+    writeFileSync(keyFile, `${key.toString('base64')}\n`, { mode: 0o600 });
+    const { id: keyId } = loadConfig({ path: join(folder, 'firebreak.yaml'), env: {} }).temporal.codecKeys[0] ?? { id: '' };
+    const database = await openDatabase({ url: `sqlite:${join(folder, 'audit.db')}` });
+    const { seal } = createBox({ keys: [{ id: keyId, key }] });
+    const cart = kept.filter(({ record }) => record.chain.includes('/cart@'));
+    await createAlertArchive(database).keep(
+      cart.map(({ record, text }) => ({ ...record, sealed: seal(Buffer.from(text), sealedAt(record)) })),
+    );
+    await database.close();
+    expect(readBy()).toMatchObject({ alerts: 2, answered: 1, playbooks: [{ id: 'ours/by-label', alerts: 1 }] });
+    expect(firebreak([]).stdout).toContain('1 alert is known without its command line and labels');
   });
 
   test('fails where a condition holds, and says which', () => {

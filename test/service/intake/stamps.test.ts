@@ -3,12 +3,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { Alert } from '../../../core/alert/alert.ts';
+import type { Alert, AlertFacts } from '../../../core/alert/alert.ts';
 import { subjectOf } from '../../../core/alert/subject.ts';
 import type { SubjectResolver } from '../../../core/alert/subject-resolver.ts';
 import type { PodRecord } from '../../../core/cluster/pod-record.ts';
 import { AlertStamps, askedFacts } from '../../../core/playbook/alert-stamps.ts';
 import type { Match } from '../../../core/playbook/match.ts';
+import { matchAlert } from '../../../core/playbook/match-alert.ts';
 import type { AnyPlaybook } from '../../../core/playbook/playbook.ts';
 import { podRecord, serviceRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { tellingFacts } from '../../../service/cell/alert-stamps.ts';
@@ -154,7 +155,8 @@ describe('what a playbook asks of the cluster', () => {
 
   test('is read from the watch cache', () => {
     expect(factsOf(pod, ['web'])).toEqual({
-      labels: { team: 'shop', tier: null },
+      labels: { app: 'web', team: 'shop', tier: null },
+      hasAllLabels: true,
       privileged: true,
       exposure: ['service', 'external', 'ingress'],
     });
@@ -162,10 +164,22 @@ describe('what a playbook asks of the cluster', () => {
     expect(factsOf({ ...pod, labels: {} }, [])).toMatchObject({ labels: { team: null }, exposure: [] });
   });
 
-  test('is not known where nobody knows it, and not looked for where nobody asks', () => {
+  test('is not known where nobody knows it, and what costs more is not looked for where nobody asks', () => {
     expect(factsOf(undefined, ['web'])).toBeUndefined();
-    expect(factsOf(pod, undefined)).toEqual({ labels: { team: 'shop', tier: null }, privileged: true });
-    expect(factsOf(pod, ['web'], askedFacts([often]))).toBeUndefined();
+    const cheap = { labels: { app: 'web', team: 'shop', tier: null }, hasAllLabels: true, privileged: true };
+    expect(factsOf(pod, undefined)).toEqual(cheap);
+    expect(factsOf(pod, ['web'], askedFacts([often]))).toEqual({ ...cheap, labels: { app: 'web', team: 'shop' } });
+  });
+
+  test('has no room for the labels of whoever makes ever more of them: of those that are left out nothing is said', () => {
+    const many = Object.fromEntries(Array.from({ length: 500 }, (_, nth) => [`l${nth}`, 'x']));
+    const { labels = {}, hasAllLabels } = factsOf({ ...pod, labels: { ...many, team: 'shop' } }, []) ?? {};
+    expect(Object.keys(labels).length).toBe(66);
+    expect(labels).toMatchObject({ team: 'shop', tier: null });
+    expect(hasAllLabels).toBeUndefined();
+    const alertWith = (facts: AlertFacts) => matchAlert({ labels: { other: 'x' } }, { ...alert, facts });
+    expect(alertWith({ labels })).toBeUndefined();
+    expect(alertWith({ labels, hasAllLabels: true })).toBe(false);
   });
 });
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { alertsIn, vouchedFor } from '../../../core/audit/alert-archive.ts';
 import { type Lab, refuse, type Script, startLab } from '../harness.ts';
 import { alertOf, batchOf } from '../people.ts';
 
@@ -25,10 +26,13 @@ describe('an incident about a dropped binary', () => {
     expect(end).toMatchObject({ verdict: 'true_positive', reached: 'eradicated', open: false });
     expect(end.leases).toMatchObject([{ state: 'released', detail: 'the target is gone' }]);
     expect(end.audit.acknowledged).toBe(end.audit.made);
-    const numbers = lab.seen.records
-      .filter((record) => record.chain.startsWith(`${incident.id}@`))
-      .map((record) => record.number);
+    const records = lab.seen.records.filter((record) => record.chain.startsWith(`${incident.id}@`));
+    const numbers = records.map((record) => record.number);
     expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+    // The alert goes to the desk as it was, beside the first record, which vouches for it and does not hold it.
+    expect(records.flatMap((one) => (one.kept === undefined ? [] : [one.number]))).toEqual([1]);
+    const whole = records.flatMap(({ kept, body }) => (kept === undefined ? [] : (vouchedFor(kept, { body }) ?? [])));
+    expect(whole.flatMap(alertsIn)).toMatchObject([{ rule: alertOf().rule, pod: { uid: 'uid-1' } }]);
   });
 
   test('a release takes two people, and gives the pod back under their approval', async () => {
