@@ -29,6 +29,8 @@ import { containReverseShell } from './pods/contain-reverse-shell.ts';
 import { stopDestruction } from './pods/stop-destruction.ts';
 import { ticketPolicyViolation } from './pods/ticket-policy-violation.ts';
 import { quarantineOnOrder } from './quarantine-on-order.ts';
+import { drillQuarantine } from './scheduled/drill-quarantine.ts';
+import { remindOfRotation } from './scheduled/remind-of-rotation.ts';
 import { ticketSensitiveRead } from './ticket-sensitive-read.ts';
 import { ticketUnanswered } from './ticket-unanswered.ts';
 
@@ -78,6 +80,8 @@ export const shippedPack = definePack({
     askAboutUnsignedImage,
     quarantineOnOrder,
     askAboutStartedIncident,
+    remindOfRotation,
+    drillQuarantine,
     askAboutUnanswered,
     ticketUnanswered,
   ],

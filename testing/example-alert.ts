@@ -3,6 +3,8 @@ import { mayCarryRule, ownSensor } from '../core/alert/own-alerts.ts';
 import { answering } from '../core/playbook/answering.ts';
 import type { Match, OneOrMore, Regex, TextPattern } from '../core/playbook/match.ts';
 import type { AnyPlaybook } from '../core/playbook/playbook.ts';
+import type { ScheduledTarget } from '../core/playbook/schedule.ts';
+import { isScheduled, type ScheduledPlaybook, scheduledAlert, targetOf } from '../core/playbook/scheduled-runs.ts';
 
 /** The simulated cluster's only workload. */
 const pod = { namespace: 'shop', name: 'cart-1', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' };
@@ -12,6 +14,7 @@ const pod = { namespace: 'shop', name: 'cart-1', uid: '1f0f6b0e-6c6f-4c39-9a5a-3
  * where it asks for a regular expression that is no list of words.
  */
 export function exampleAlert(playbook: AnyPlaybook, over: Partial<Alert> = {}): Alert | undefined {
+  if (isScheduled(playbook)) return { ...ofSchedule(playbook), ...over };
   const { match } = playbook.on;
   const isOfNode = match !== 'unanswered' && listOf(match.place).includes('node');
   const { pod: _, workload: __, container: ___, ...bare } = base;
@@ -25,6 +28,21 @@ export function exampleAlert(playbook: AnyPlaybook, over: Partial<Alert> = {}): 
     }),
   );
   return candidates.find((alert) => mayCarryRule(alert) && answering([playbook], alert).length > 0);
+}
+
+/** As if its time had come, about the simulated cluster's workload where no target is set. */
+function ofSchedule(playbook: ScheduledPlaybook): Alert {
+  const { about } = playbook.on.schedule;
+  const made = about && !('pod' in about) ? workloadMade(about) : undefined;
+  const target = targetOf(playbook) ?? (made ? { kind: 'workload' as const, workload: made } : { kind: 'cluster' as const });
+  const alert = scheduledAlert({ playbook, cluster: base.cluster, target, due: Date.parse(base.time) });
+  const { workload } = base;
+  return about && 'pod' in about && workload ? { ...alert, pod, workload } : alert;
+}
+
+function workloadMade(about: Exclude<ScheduledTarget, { readonly pod: unknown }>): NonNullable<Alert['workload']> {
+  const { namespace } = pod;
+  return 'kind' in about ? { kind: about.kind, namespace, name: 'cart' } : { kind: 'Namespace', namespace, name: namespace };
 }
 
 const base: Omit<Alert, 'severity' | 'sensor' | 'title'> = {

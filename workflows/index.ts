@@ -1,9 +1,17 @@
 /** What the workflow bundle exports: the names here are the workflow types. */
 import './temporal-world.ts';
+import type { ScheduleActivities } from '../core/playbook/scheduled-runs.ts';
 import { fastActivities } from './calls.ts';
+import { trustedActivities } from './messages.ts';
 
 export { control } from './control/control.ts';
 export { incident } from './incident/incident.ts';
+
+/** What a schedule of Temporal's starts. It says nothing, and the cell believes nothing: it looks what is due by what it knows itself. */
+export async function scheduleBell(): Promise<readonly string[]> {
+  const options = { startToCloseTimeout: '1m', scheduleToCloseTimeout: '10m' } as const;
+  return trustedActivities<ScheduleActivities>(options).runDueSchedules();
+}
 
 /**
  * Does nothing, on the path that an incident's first containment takes: when the first alert comes, the bundle is loaded and compiled, and

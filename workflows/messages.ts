@@ -180,16 +180,16 @@ export const interceptors: WorkflowInterceptorsFactory = () => ({
       execute: async (input, next) => {
         const info = workflowInfo();
         const { workflowType, workflowId, continuedFromExecutionRunId } = info;
-        const read = readMessage(input.args[0], {
-          to: `start:${workflowType}`,
-          workflow: workflowId,
-          run: continuedFromExecutionRunId,
-          from: workflowTable[workflowType]?.startedBy ?? [],
-        });
-        if (!read.ok) throw refusal(`the start of ${workflowType}`, read.why);
-        const args = argumentsIn(read.message);
-        run.start = startOf(read.message);
-        run.queues = queuesIn(args);
+        const from = workflowTable[workflowType]?.startedBy ?? [];
+        let args: unknown[] = [];
+        if (from !== 'nobody') {
+          const bound = { to: `start:${workflowType}`, workflow: workflowId, run: continuedFromExecutionRunId };
+          const read = readMessage(input.args[0], { ...bound, from });
+          if (!read.ok) throw refusal(`the start of ${workflowType}`, read.why);
+          args = argumentsIn(read.message);
+          run.start = startOf(read.message);
+          run.queues = queuesIn(args);
+        }
         const over = new Trigger<never>();
         run.over = over;
         const value = await Promise.race([next({ ...input, args }), over]);

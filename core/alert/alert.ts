@@ -135,6 +135,8 @@ export interface Alert {
   readonly countedFor?: readonly string[];
   /** Ids of those that it is told once more for, since a time is over: the others have had it. Of the cell's making. */
   readonly againFor?: readonly string[];
+  /** Id of the scheduled playbook whose time has come. Of the cell's making. */
+  readonly scheduledFor?: string;
   readonly observables: readonly Observable[];
   readonly tags: readonly string[];
   readonly mitre: readonly string[];

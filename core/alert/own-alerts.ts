@@ -1,6 +1,6 @@
 import type { Alert } from './alert.ts';
 
-/** As what Firebreak's own alerts come: a person's order, a sensor that is silent. No sensor's decoder and no sender has this name. */
+/** As what Firebreak's own alerts come: a person's order, a sensor that is silent, a playbook whose time has come. No sensor's decoder and no sender has this name. */
 export const ownSensor = 'firebreak';
 
 /** The rules of Firebreak's own alerts. Playbooks follow them as a person's word or the cell's own finding, so nobody else may say them. */
@@ -8,6 +8,7 @@ export const ownRules = {
   look: 'Incident started by a person',
   quarantine: 'Quarantine ordered by a person',
   silentSensor: 'Sensor silent',
+  schedule: 'Scheduled playbook due',
 } as const;
 
 const names: ReadonlySet<string> = new Set(Object.values(ownRules));

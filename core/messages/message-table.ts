@@ -1,10 +1,17 @@
 import type { CellActivities, DeskActivities, FollowUpActivities, WarrantActivities } from '../action/step.ts';
 import { type ControlActivities, controlNames, type EvidenceActivities } from '../decide/control.ts';
 import { incidentNames } from '../incident/incident.ts';
+import type { ScheduleActivities } from '../playbook/scheduled-runs.ts';
 import type { Senders } from './message.ts';
 import type { SigningRole } from './sender.ts';
 
 const cell = ['cell'] as const;
+
+/** Started by the schedules that Temporal keeps, which can sign nothing: it has the cell look whether a scheduled playbook is due. */
+export const scheduleBellName = 'scheduleBell';
+
+/** `nobody`: its start says nothing, so nobody's word is needed for it. */
+export type StartedBy = Senders | 'nobody';
 
 /** Does nothing, on the way that an incident's first containment takes. */
 export const warmUpName = 'warmUp';
@@ -13,7 +20,7 @@ export const warmUpName = 'warmUp';
 export const workflowTable: Readonly<
   Record<
     string,
-    { readonly startedBy: Senders; readonly signals: Readonly<Record<string, Senders>>; readonly queries: readonly string[] }
+    { readonly startedBy: StartedBy; readonly signals: Readonly<Record<string, Senders>>; readonly queries: readonly string[] }
   >
 > = {
   [incidentNames.workflow]: {
@@ -39,10 +46,14 @@ export const workflowTable: Readonly<
     queries: [controlNames.stateQuery],
   },
   [warmUpName]: { startedBy: cell, signals: {}, queries: [] },
+  [scheduleBellName]: { startedBy: 'nobody', signals: {}, queries: [] },
 };
 
 /** Activities of all queues are ordered by a workflow, so by the cell that runs it; a cell and its pools answer to their own cluster's alone. */
 export const activitiesOrderedBy = cell;
+
+/** They are told nothing and tell nothing, so it is all the same by which start the run came that asks for them. */
+export const ofAnyStart: readonly (keyof ScheduleActivities)[] = ['runDueSchedules'];
 
 type Names<Activities> = Readonly<Record<keyof Activities, true>>;
 
@@ -57,13 +68,14 @@ const stepActivities: Names<CellActivities> = {
   answerersTo: true,
 };
 
-const ownActivities: Names<ControlActivities & EvidenceActivities & WarrantActivities> = {
+const ownActivities: Names<ControlActivities & EvidenceActivities & WarrantActivities & ScheduleActivities> = {
   issueWarrant: true,
   takeOrder: true,
   checkEvidenceOrder: true,
   carryOutEvidenceOrder: true,
   findExpiredEvidence: true,
   destroyExpiredEvidence: true,
+  runDueSchedules: true,
 };
 
 const deskActivities: Names<DeskActivities & FollowUpActivities> = {
@@ -91,10 +103,12 @@ export const activityTable: Readonly<Record<SigningRole, readonly string[]>> = {
 export type Outsider = 'temporal' | 'payload-key' | 'person';
 
 /** What comes of it when a stranger sends something of that kind. */
-export type Outcome = 'fails-at-once' | 'ignored' | 'checked' | 'own-word-only' | 'refused' | 'unread' | 'answered';
+export type Outcome = 'fails-at-once' | 'looked' | 'ignored' | 'checked' | 'own-word-only' | 'refused' | 'unread' | 'answered';
 
 export const outcomeTexts: Readonly<Record<Outcome, string>> = {
   'fails-at-once': 'it fails at once, and has done nothing',
+  looked:
+    'the cell looks whether anything is due, by its own configuration, memory and clock; nothing runs that would not have run anyway',
   ignored: 'ignored, on record once',
   checked: 'checked by the cell, and refused without a signature',
   'own-word-only': 'counts as the word of this person, where the roster lets them say that',
@@ -104,7 +118,8 @@ export const outcomeTexts: Readonly<Record<Outcome, string>> = {
 };
 
 /** Of each thing that can be sent over Temporal, by what kind it is and whose word is needed for it. */
-export function outcomeOf(kind: 'start' | 'signal' | 'query' | 'activity', from: Senders, stranger: Outsider): Outcome {
+export function outcomeOf(kind: 'start' | 'signal' | 'query' | 'activity', from: StartedBy, stranger: Outsider): Outcome {
+  if (from === 'nobody') return 'looked';
   if (kind === 'query') return stranger === 'temporal' ? 'unread' : 'answered';
   if (from !== 'anybody') return kind === 'start' ? 'fails-at-once' : kind === 'signal' ? 'ignored' : 'refused';
   if (stranger === 'temporal') return 'ignored';

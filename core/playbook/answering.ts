@@ -10,6 +10,9 @@ import type { AnyPlaybook } from './playbook.ts';
 export function matches(playbook: AnyPlaybook, alert: Alert): boolean {
   const { match } = playbook.on;
   if (match === 'unanswered' || !mayCarryRule(alert) || !concerns(playbook, alert)) return false;
+  // That the time of one has come is for that one alone.
+  if (playbook.on.schedule || alert.scheduledFor !== undefined)
+    return playbook.on.schedule !== undefined && alert.scheduledFor === playbook.id;
   // What a person has ordered is for the playbook of that order, and not for whatever answers all of a severity or a namespace.
   if (alert.sensor === ownSensor && exactRules(match)?.has(alert.rule) !== true) return false;
   return matchAlert(match, alert) === true;

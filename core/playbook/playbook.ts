@@ -1,6 +1,7 @@
 import type { ActionDeclaration, Verification } from '../action/action.ts';
 import type { Effect, Plan } from '../action/plan.ts';
 import type { Alert, PodRef } from '../alert/alert.ts';
+import { ownRules } from '../alert/own-alerts.ts';
 import type { Severity } from '../alert/severity.ts';
 import type { Approval, Level } from '../decide/approval.ts';
 import type { Form, TypedField } from '../decide/form.ts';
@@ -10,6 +11,7 @@ import { type Duration, durationMs } from './duration.ts';
 import type { Match } from './match.ts';
 import { assertMatch } from './match-problems.ts';
 import { type Params, type ParamValues, problemOfParam } from './params.ts';
+import { problemsOfSchedule, type RunSchedule } from './schedule.ts';
 
 export type Requires = 'pod' | 'node' | 'workload';
 
@@ -256,6 +258,9 @@ export interface PlaybookEnvelope<U extends Uses, R extends Requires, P extends 
   readonly on: {
     /** Which alerts it answers; or `unanswered`: every one to which no other enabled playbook answers. */
     readonly match: Match | 'unanswered';
+    /** It runs when its time has come, and for nothing else: `match` is then the rule of Firebreak's own alert that says so. */
+    readonly schedule?: RunSchedule;
+    /** Of a scheduled one the severity of its incident. */
     readonly minSeverity: Severity;
     readonly requires: readonly R[];
   };
@@ -290,6 +295,19 @@ export interface PlaybookEnvelope<U extends Uses, R extends Requires, P extends 
   readonly evidenceFirst?: Duration;
 }
 
+/** As an author writes it: it answers alerts, or it runs by a schedule. */
+export type WrittenEnvelope<U extends Uses, R extends Requires, P extends Params = Params> = Omit<
+  PlaybookEnvelope<U, R, P>,
+  'on'
+> & {
+  readonly on:
+    | PlaybookEnvelope<U, R, P>['on']
+    | (Omit<PlaybookEnvelope<U, R, P>['on'], 'match' | 'schedule'> & { readonly schedule: RunSchedule });
+};
+
+/** What a scheduled playbook answers: Firebreak's own alert that its time has come. */
+const scheduledMatch: Match = { rule: ownRules.schedule };
+
 export interface Playbook<U extends Uses = Uses, R extends Requires = Requires, P extends Params = Params>
   extends PlaybookEnvelope<U, R, P> {
   readonly run: (context: PlaybookContext<U, R, P>) => Promise<void>;
@@ -305,11 +323,13 @@ const isInWorkflow = '__TEMPORAL__' in globalThis;
  * @throws TypeError for an envelope that contradicts itself.
  */
 export function definePlaybook<const U extends Uses, const R extends Requires = never, const P extends Params = NoParams>(
-  envelope: PlaybookEnvelope<U, R, P>,
+  envelope: WrittenEnvelope<U, R, P>,
   run: (context: PlaybookContext<U, R, P>) => Promise<void>,
 ): Playbook<U, R, P> {
-  if (!isInWorkflow) assertEnvelope(envelope);
-  return { ...envelope, run };
+  const { on } = envelope;
+  const whole = { ...envelope, on: 'match' in on ? on : { ...on, match: scheduledMatch } };
+  if (!isInWorkflow) assertEnvelope(whole);
+  return { ...whole, run };
 }
 
 /** @throws TypeError for an envelope that contradicts itself. */
@@ -322,6 +342,13 @@ function assertEnvelope<U extends Uses, R extends Requires, P extends Params>(en
     const problem = problemOfParam(of, of.default);
     if (problem !== undefined) throw new TypeError(`playbook ${envelope.id}: the default of parameter ${name}: ${problem}`);
   }
+  const { schedule } = envelope.on;
+  for (const problem of schedule ? problemsOfSchedule(schedule, envelope.params) : [])
+    throw new TypeError(`playbook ${envelope.id}: its schedule: ${problem}`);
+  if (schedule && envelope.on.match !== scheduledMatch)
+    throw new TypeError(`playbook ${envelope.id}: what is scheduled runs for no other alert: leave match out`);
+  if (schedule && envelope.headStart !== undefined)
+    throw new TypeError(`playbook ${envelope.id}: what is scheduled is in no haste, and has no head start`);
   if (envelope.levels?.length === 0) throw new TypeError(`playbook ${envelope.id}: its questions are put to nobody`);
   if (envelope.on.match !== 'unanswered') assertMatch(envelope.on.match, `playbook ${envelope.id}`);
 }

@@ -181,7 +181,7 @@ export class CellStamps implements StampSource {
   }
 
   /** Looks for alerts after which nothing came in time. */
-  watch(tellAgain: Intake['tellAgain']): void {
+  watch(tellAgain: Intake['tell']): void {
     this.#timer = setInterval(() => {
       // Not waited for: what a crash takes of it is new once more.
       this.#novelty?.flush(Date.now());
@@ -197,7 +197,7 @@ export class CellStamps implements StampSource {
     await this.#telling;
   }
 
-  async #tell(tellAgain: Intake['tellAgain']): Promise<void> {
+  async #tell(tellAgain: Intake['tell']): Promise<void> {
     try {
       for (const { alert, condition, of } of this.#stamps.over(Date.now())) {
         if (await tellAgain(alert)) this.#stamps.told(condition, of);

@@ -15,6 +15,7 @@ import type { NoveltyStore } from '../../core/novelty/novelty.ts';
 import { controlIdOf } from '../../core/orders/order.ts';
 import type { ActiveRestraint, Restrainable } from '../../core/orders/restraint.ts';
 import { askedFacts } from '../../core/playbook/alert-stamps.ts';
+import type { ScheduleActivities } from '../../core/playbook/scheduled-runs.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
 import { createSubjectResolver } from '../../integrations/kubernetes/watch/resolver.ts';
@@ -50,6 +51,8 @@ import { OpenIncidents, remembering } from './open-incidents.ts';
 import { type Cluster, createCellPool } from './pools/cluster.ts';
 import type { ClusterWatch } from './pools/cluster-watch.ts';
 import type { OwnKnowledge } from './pools/durable-memory.ts';
+import { ScheduledRuns } from './scheduled-runs.ts';
+import { followSchedules } from './temporal-schedules.ts';
 
 export interface CellParts {
   readonly config: Config;
@@ -163,6 +166,15 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     box: createBox({ keys: secrets.codecKeys }),
     log,
   });
+  const scheduled = new ScheduledRuns({
+    cluster: config.cluster,
+    playbooks: enabled,
+    params: config.playbooks.params,
+    kept: knowledge.scheduledRuns,
+    written: () => knowledge.written(),
+    view: watch.view,
+    log,
+  });
   const stopping = new AbortController();
   const intake = await startIntake({
     listen: config.intake.listen,
@@ -186,7 +198,8 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     log,
   });
   raise = intake.raise;
-  stamps.watch(intake.tellAgain);
+  stamps.watch(intake.tell);
+  scheduled.open(intake.tell);
   hold.start();
   return {
     url: intake.url,
@@ -194,19 +207,24 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     work: (temporal) =>
       work({
         parts: { ...parts, build },
-        activities,
+        activities: { ...activities, runDueSchedules: () => scheduled.look() },
         control,
         pace,
         gateway,
         headStarts,
         hold,
-        follow: (client) => void open.watch({ client, gateway: heard, signal: stopping.signal }),
+        follow: (client) => {
+          void open.watch({ client, gateway: heard, signal: stopping.signal });
+          const { cluster } = config;
+          const { cell: taskQueue } = parts.queues;
+          void followSchedules({ client, cluster, taskQueue, playbooks: scheduled.playbooks, log, signal: stopping.signal });
+        },
         temporal,
         stopping: stopping.signal,
       }),
     stop: async () => {
       stopping.abort();
-      await Promise.all([hold.stop(), stamps.stop()]);
+      await Promise.all([hold.stop(), stamps.stop(), scheduled.stop()]);
       await intake.stop();
     },
     close: () => headStarts.stop(),
@@ -226,7 +244,7 @@ function noveltyOf(
 /** The incidents' worker, one more for each older build with open incidents, and last, when all can answer, the way in. */
 async function work(options: {
   readonly parts: CellParts;
-  readonly activities: CellActivities & ControlActivities & EvidenceActivities;
+  readonly activities: CellActivities & ControlActivities & EvidenceActivities & ScheduleActivities;
   readonly control: CellControl;
   readonly pace: Pace;
   readonly gateway: LateGateway;

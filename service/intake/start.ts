@@ -66,8 +66,8 @@ export interface Intake {
   waitingBytes(): number;
   /** Takes an alert of Firebreak's own. */
   raise(alert: Alert): Promise<{ readonly incident: string } | { readonly reason: string }>;
-  /** Tells an alert once more, for the playbooks that it names. Whether that is durable. */
-  tellAgain(alert: Alert): Promise<boolean>;
+  /** Takes an alert of Firebreak's own, or one once more for the playbooks that it names. Whether that is durable. */
+  tell(alert: Alert): Promise<boolean>;
   /** A line for an incident's record; resolves when it is kept until the incident has it. */
   note(incident: string, note: IncidentNote): Promise<void>;
   /** Answers what it took, sends what waits (for `withinMs` at most, 10 s if not said), and keeps the rest for the next start. */
@@ -173,7 +173,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
         if ('incident' in answer) return { incident: answer.incident };
         return { reason: 'reason' in answer ? answer.reason : `It was not taken: ${answer.status}.` };
       },
-      tellAgain: async (alert) => {
+      tell: async (alert) => {
         const { status } = await receiver.receiveOwn(alert, gate.senders.own);
         return ['accepted', 'duplicate', 'suppressed', 'own-step'].includes(status);
       },

@@ -16,7 +16,7 @@ import {
   readMessage,
   refusalTexts,
 } from '../../core/messages/message.ts';
-import { activitiesOrderedBy, workflowsAnsweredBy } from '../../core/messages/message-table.ts';
+import { activitiesOrderedBy, ofAnyStart, workflowsAnsweredBy } from '../../core/messages/message-table.ts';
 import type { Judgements } from '../../core/messages/sender.ts';
 import type { JudgementSinks } from '../../workflows/messages.ts';
 import { type CodecOptions, dataConverter } from './codec.ts';
@@ -128,7 +128,8 @@ async function answered({
   const args = argumentsIn(call.message);
   const bound = { workflow, ...(run !== undefined && { run }), call: activityId, asked: digestOfAsked(args) };
   try {
-    if (starts && !starts.takes(workflow, start)) {
+    const isOfAnyStart = ofAnyStart.some((name) => name === activityType);
+    if (starts && !isOfAnyStart && !starts.takes(workflow, start)) {
       onRefused({ activity: activityType, why: 'played-back' });
       throw new FirebreakError('FB_ERR_PLAYED_BACK', `a call of ${activityType}: ${refusalTexts['played-back']}`);
     }

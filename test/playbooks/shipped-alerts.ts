@@ -1,7 +1,9 @@
 import type { Alert } from '../../core/alert/alert.ts';
 import { ownRules, ownSensor } from '../../core/alert/own-alerts.ts';
 import { ruleSets } from '../../core/rules/known-rules.ts';
+import { playbooks } from '../../playbooks/index.ts';
 import { alertOfRule } from '../../service/coverage/payloads.ts';
+import { exampleAlert } from '../../testing/example-alert.ts';
 
 const all = ruleSets.flatMap(({ rules }) => rules);
 
@@ -35,6 +37,14 @@ export function auditAlert(rule: string, over: Partial<Alert> = {}): Alert {
 /** One that Firebreak itself gives. */
 function ownAlert(rule: string, over: Partial<Alert>): Alert {
   return { ...alertOf('Terminal shell in container'), sensor: ownSensor, rule, title: 'Ada ordered it', ...over };
+}
+
+/** That the time of a scheduled one has come. */
+function dueAlert(name: string): Alert {
+  const playbook = playbooks.find(({ id }) => id === `firebreak/${name}`);
+  const alert = playbook && exampleAlert(playbook);
+  if (!alert) throw new Error(`there is no ${name}`);
+  return alert;
 }
 
 const { pod, workload } = alertOf('Terminal shell in container');
@@ -100,6 +110,8 @@ export const waysInto: Readonly<Record<string, readonly Alert[]>> = {
   'quarantine-on-order': [ownAlert(ownRules.quarantine, { severity: 'critical' })],
   'ask-about-started-incident': [ownAlert(ownRules.look, { severity: 'low' })],
   'ask-about-silent-sensor': [ownAlert(ownRules.silentSensor, { severity: 'critical' })],
+  'remind-of-rotation': [dueAlert('remind-of-rotation')],
+  'drill-quarantine': [dueAlert('drill-quarantine')],
   'ask-about-unanswered': [alertOf('Terminal shell in container', { rule: 'Nobody knows this', severity: 'high' })],
   'ticket-unanswered': [
     alertOf('Terminal shell in container', { rule: 'Nobody knows this', severity: 'medium' }),

@@ -1,6 +1,7 @@
 import type { NativeConnection } from '@temporalio/worker';
 import { activityTable } from '../../core/messages/message-table.ts';
 import type { SigningRole } from '../../core/messages/sender.ts';
+import type { ScheduleActivities } from '../../core/playbook/scheduled-runs.ts';
 import type { WorkflowBuild } from '../../service/temporal/bundle.ts';
 import { deploymentName } from '../../service/temporal/versions.ts';
 import { createActivityWorker, createCellWorker, queuesOf } from '../../service/temporal/workers.ts';
@@ -18,8 +19,10 @@ export async function startScriptedWorkers(options: {
   readonly build: WorkflowBuild;
   readonly speakers: { readonly cell: Speaker; readonly desk: Speaker };
   readonly seen: Seen;
+  /** What a bell has the cell do. */
+  readonly schedules?: ScheduleActivities;
 }): Promise<{ stop(): Promise<void> }> {
-  const { connection, namespace, cluster, build, speakers, seen } = options;
+  const { connection, namespace, cluster, build, speakers, seen, schedules } = options;
   const queues = queuesOf(cluster, cluster);
   const scripted = scriptedActivities(
     seen,
@@ -37,7 +40,7 @@ export async function startScriptedWorkers(options: {
       taskQueue: queues.cell,
       build,
       deployment: deploymentName(cluster),
-      activities: of('cell'),
+      activities: { ...of('cell'), ...schedules },
       maxCachedWorkflows: 50,
     }),
     await createActivityWorker({

@@ -3,7 +3,6 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { actions } from '../../core/actions/index.ts';
 import { errorCatalogue } from '../../core/errors.ts';
-import type { Senders } from '../../core/messages/message.ts';
 import {
   activitiesOrderedBy,
   activityTable,
@@ -11,6 +10,7 @@ import {
   outcomeOf,
   outcomeTexts,
   playedBack,
+  type StartedBy,
   workflowTable,
 } from '../../core/messages/message-table.ts';
 import { playbooks } from '../../playbooks/index.ts';
@@ -92,9 +92,14 @@ function hostileBusPage(): string {
   ].join('\n\n');
 }
 
-function row(what: string, kind: Parameters<typeof outcomeOf>[0], from: Senders): string {
-  const whose = kind === 'query' ? '' : from === 'anybody' ? 'a person’s or a desk’s, signed' : from.join(', ');
+function row(what: string, kind: Parameters<typeof outcomeOf>[0], from: StartedBy): string {
+  const whose = kind === 'query' ? '' : whoseWord(from);
   return `| ${[what, whose, ...strangers.map((stranger) => outcomeTexts[outcomeOf(kind, from, stranger)])].join(' | ')} |`;
+}
+
+function whoseWord(from: StartedBy): string {
+  if (from === 'nobody') return 'nobody’s: it says nothing';
+  return from === 'anybody' ? 'a person’s or a desk’s, signed' : from.join(', ');
 }
 
 /** What a thief of each account could do, with every action there is. */

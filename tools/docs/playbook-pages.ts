@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
+import { timesText } from '../../core/playbook/schedule.ts';
 import { ruleSets } from '../../core/rules/known-rules.ts';
 import { playbooks } from '../../playbooks/index.ts';
 import { coverageOf } from '../../service/coverage/coverage.ts';
@@ -71,7 +72,8 @@ export function playbookPage(playbook: ListedPlaybook): string {
     table(
       ['', ''],
       [
-        ['from severity', on.minSeverity],
+        ...(on.schedule ? [['runs', `${timesText(on.schedule)}: [scheduled playbooks](../schedules.md)`]] : []),
+        [on.schedule ? 'severity of its incident' : 'from severity', on.minSeverity],
         ['needs of the alert', on.requires.join(', ') || 'nothing'],
         ['runs once per', per],
         [
@@ -115,9 +117,11 @@ export function playbookPage(playbook: ListedPlaybook): string {
     '## Which rules it answers',
     covered.length > 0
       ? table(['rule', 'rule set', 'severity', 'ATT&CK'], covered)
-      : on.match === 'unanswered'
-        ? 'Whatever no other enabled playbook answers.'
-        : 'None of the public rule sets: its alerts are Firebreak’s own or the API server’s audit ([sensor](../sensors/kubernetes-audit.md)).',
+      : on.schedule
+        ? 'None: it runs when its time has come.'
+        : on.match === 'unanswered'
+          ? 'Whatever no other enabled playbook answers.'
+          : 'None of the public rule sets: its alerts are Firebreak’s own or the API server’s audit ([sensor](../sensors/kubernetes-audit.md)).',
   ].join('\n\n');
 }
 

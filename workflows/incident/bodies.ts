@@ -39,7 +39,8 @@ export class Bodies {
       const key = bodyKey(playbook.id, subjectKeyOf(playbook, alert));
       const known = this.#model.bodies.get(key);
       const state = known?.state ?? this.#ended(key);
-      if (known && isOpen(known.state)) this.#more(known, alert);
+      if (alert.scheduledFor !== undefined) this.#due(key, playbook, alert, state);
+      else if (known && isOpen(known.state)) this.#more(known, alert);
       else if (state === undefined || state.state === 'skipped') this.#first(key, playbook, alert, state?.skips);
       else {
         if (known) known.state = { ...known.state, alerts: known.state.alerts + 1 };
@@ -73,6 +74,15 @@ export class Bodies {
         : state;
     this.#model.endedBodies = this.#model.endedBodies.map(given);
     for (const body of this.#model.bodies.values()) body.state = given(body.state);
+  }
+
+  /** The time of a scheduled playbook has come. While the run before is under way this one is left out. */
+  #due(key: string, playbook: ListedPlaybook, alert: Alert, before: BodyState | undefined): void {
+    const actor = `playbook/${playbook.id}`;
+    if (before && isOpen(before))
+      this.#model.record('playbook.skipped', actor, 'left out: the run before has not ended', { alert: alert.id });
+    else if (before === undefined) this.#add(key, playbook, alert);
+    else this.#anew(key, playbook, alert, 'its time has come again');
   }
 
   #first(key: string, playbook: ListedPlaybook, alert: Alert, skips = 0): void {
@@ -119,12 +129,15 @@ export class Bodies {
   }
 
   /** Something that was not decided upon: the answer to the other stands, and shields nobody. */
-  #anew(key: string, playbook: ListedPlaybook, alert: Alert): void {
+  #anew(
+    key: string,
+    playbook: ListedPlaybook,
+    alert: Alert,
+    why = `“${alert.rule}” (${alert.severity}) was not decided upon`,
+  ): void {
     const before = this.#model.bodies.get(key);
     if (before) this.#model.endedBodies = [...this.#model.endedBodies, before.state];
-    this.#model.record('playbook.again', `playbook/${playbook.id}`, `“${alert.rule}” (${alert.severity}) was not decided upon`, {
-      alert: alert.id,
-    });
+    this.#model.record('playbook.again', `playbook/${playbook.id}`, why, { alert: alert.id });
     this.#add(key, playbook, alert);
   }
 

@@ -14,6 +14,7 @@ import { StartMemory } from '../../../activities/memory/start-memory.ts';
 import { UsedWarrants } from '../../../activities/memory/used-warrants.ts';
 import { VoteMemory } from '../../../activities/memory/vote-memory.ts';
 import type { NoveltyStore } from '../../../core/novelty/novelty.ts';
+import type { LastRun } from '../../../core/playbook/scheduled-runs.ts';
 import type { CountStore } from '../../../core/playbook/timed-conditions.ts';
 import { sha256Hex } from '../../../core/text/digest.ts';
 import { type Logger, reasonOf } from '../../process/log.ts';
@@ -161,6 +162,8 @@ export interface OwnKnowledge {
   readonly novelty: NoveltyStore;
   /** Alerts after which something has to come. */
   readonly awaited: DurableValues<StoredAwaited>;
+  /** When scheduled playbooks have run last. */
+  readonly scheduledRuns: DurableValues<LastRun>;
   /** Resolves when what was begun to be written is on the disk. */
   written(): Promise<unknown>;
   /** Incidents that are open, by what this cell knows. */
@@ -189,6 +192,7 @@ export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): Ow
     alertCounts: stored.keeper('alert-counts'),
     novelty: stored.keeper('novelty'),
     awaited: stored.values('awaited'),
+    scheduledRuns: stored.values('scheduled-runs'),
     written: () => stored.written(),
     open: stored.values('open'),
     close: () => stored.close(),

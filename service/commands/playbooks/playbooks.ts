@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
 import { matchText } from '../../../core/playbook/match-text.ts';
+import { enabledAmong } from '../../../core/playbook/pack.ts';
 import type { AnyPlaybook } from '../../../core/playbook/playbook.ts';
+import { isScheduled, type NextRun, nextRunOf } from '../../../core/playbook/scheduled-runs.ts';
 import { playbooksOf } from '../../config/packs.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printFacts, printJson, printTable, styled } from '../output.ts';
@@ -12,11 +14,24 @@ interface ListOptions extends CommonOptions {
   readonly config?: string;
 }
 
+interface ListedPlaybooks {
+  readonly all: readonly AnyPlaybook[];
+  readonly nextOf: (playbook: AnyPlaybook) => NextRun | undefined;
+}
+
 /** With a configuration those of its packs, too: only then is loaded what reads one. */
-async function playbooksIn({ config: path }: ListOptions): Promise<readonly AnyPlaybook[]> {
-  if (path === undefined) return playbooksOf();
-  const { loadConfig } = await import('../../config/load.ts');
-  return playbooksOf(loadConfig({ path, env: process.env }));
+async function playbooksIn({ config: path }: ListOptions): Promise<ListedPlaybooks> {
+  const config = path === undefined ? undefined : (await import('../../config/load.ts')).loadConfig({ path, env: process.env });
+  const { enabled, params = {} } = config?.playbooks ?? { enabled: 'all' as const };
+  const all = playbooksOf(config);
+  const on = enabledAmong(all, enabled);
+  const now = Date.now();
+  const nextOf: ListedPlaybooks['nextOf'] = (playbook) => {
+    if (!isScheduled(playbook)) return undefined;
+    const next = nextRunOf(playbook, params[playbook.id], now);
+    return on.includes(playbook) ? next : { ...next, next: null };
+  };
+  return { all, nextOf };
 }
 
 function withPacks(command: Command): Command {
@@ -61,9 +76,9 @@ export function registerPlaybooksCommand(program: Command): void {
 }
 
 async function list(options: ListOptions): Promise<void> {
-  const all = await playbooksIn(options);
+  const { all, nextOf } = await playbooksIn(options);
   if (options.json) {
-    printJson(all.map(described));
+    printJson(all.map((playbook) => ({ ...described(playbook), next: nextOf(playbook)?.next ?? null })));
     return;
   }
   printTable(all, [
@@ -72,10 +87,22 @@ async function list(options: ListOptions): Promise<void> {
     { title: 'ACTIONS', text: (row) => Object.keys(row.uses).join(', ') },
     { title: 'TITLE', text: (row) => row.title },
   ]);
+  const scheduled = all.flatMap((playbook) => nextOf(playbook) ?? []);
+  if (scheduled.length === 0) return;
+  print();
+  printTable(scheduled, [
+    { title: 'SCHEDULED', text: ({ playbook }) => playbook },
+    { title: 'RUNS', text: ({ times }) => times },
+    { title: 'NEXT', text: nextText },
+  ]);
+}
+
+function nextText({ next }: NextRun): string {
+  return next === null ? 'never: not enabled, or playbooks.params names no target' : `${next.slice(0, 16).replace('T', ' ')} UTC`;
 }
 
 async function show(id: string, options: ListOptions): Promise<void> {
-  const all = await playbooksIn(options);
+  const { all, nextOf } = await playbooksIn(options);
   const playbook = all.find((one) => one.id === id);
   if (!playbook)
     throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no playbook ${id}, only: ${all.map((one) => one.id).join(', ')}`);
@@ -84,9 +111,16 @@ async function show(id: string, options: ListOptions): Promise<void> {
     printJson(shown);
     return;
   }
+  const run = nextOf(playbook);
   print(styled('bold', shown.title));
   printFacts([
     ['playbook', shown.id],
+    ...(run
+      ? ([
+          ['runs', run.times],
+          ['next', nextText(run)],
+        ] as const)
+      : []),
     ['answers', shown.on.match === 'unanswered' ? 'all that no other playbook answers' : matchText(shown.on.match)],
     ['from severity', shown.on.minSeverity],
     ['needs', shown.on.requires.join(', ') || 'nothing'],

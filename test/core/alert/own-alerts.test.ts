@@ -33,8 +33,9 @@ const everySensor = [...sensors.map(({ name }) => name), 'house-made'];
 
 describe('a rule of Firebreak’s own', () => {
   test.each(Object.values(ownRules))('“%s” is followed when Firebreak says it, and from no sensor', (rule) => {
-    expect(answering({ rule })).toHaveLength(1);
-    for (const sensor of everySensor) expect(answering({ rule, sensor })).toEqual([]);
+    const said = rule === ownRules.schedule ? { rule, scheduledFor: 'firebreak/drill-quarantine' } : { rule };
+    expect(answering(said)).toHaveLength(1);
+    for (const sensor of everySensor) expect(answering({ ...said, sensor })).toEqual([]);
   });
 
   test('gives no sensor a head start', () => {

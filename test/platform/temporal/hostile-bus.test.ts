@@ -28,6 +28,7 @@ import {
   type Outsider,
   outcomeOf,
   playedBack,
+  scheduleBellName,
   warmUpName,
   workflowTable,
 } from '../../../core/messages/message-table.ts';
@@ -38,7 +39,7 @@ import { playbooks } from '../../../playbooks/index.ts';
 import { temporalGateway } from '../../../service/intake/send/temporal-gateway.ts';
 import { readBuild } from '../../../service/temporal/bundle.ts';
 import { createPayloadCodec } from '../../../service/temporal/codec.ts';
-import { createSpeaker } from '../../../service/temporal/speaker.ts';
+import { createSpeaker, resultOf } from '../../../service/temporal/speaker.ts';
 import { deploymentName, makeCurrent } from '../../../service/temporal/versions.ts';
 import { createActivityWorker, createCellWorker, queuesOf } from '../../../service/temporal/workers.ts';
 import { partsWithout } from '../../activities/chokepoint-fixture.ts';
@@ -138,7 +139,7 @@ function activitiesOf(role: SigningRole): CellActivities {
     takeOrder: checks.takeOrder,
   };
   const noting = (name: string) => async (given: never) => {
-    called.push(name);
+    called.push(name === 'runDueSchedules' ? `${name} ${JSON.stringify(given === undefined ? [] : given)}` : name);
     const activity = scripted[name];
     return typeof activity === 'function' ? activity(given) : { ok: false, reason: 'not in this test' };
   };
@@ -273,9 +274,19 @@ const codecs: readonly (readonly [Outsider, string, PayloadCodec])[] = [
 ];
 
 describe.each(codecs)('somebody (%s) %s', (stranger, _words, codec) => {
-  const starts = Object.entries(workflowTable).map(
-    ([type, { startedBy }]) => [type, outcomeOf('start', startedBy, stranger)] as const,
+  const starts = Object.entries(workflowTable).flatMap(([type, { startedBy }]) =>
+    startedBy === 'nobody' ? [] : [[type, outcomeOf('start', startedBy, stranger)] as const],
   );
+
+  test('rings for the schedules: the cell looks what is due by what it knows itself, and hears nothing else', async () => {
+    expect(outcomeOf('start', workflowTable[scheduleBellName]?.startedBy ?? [], stranger)).toBe('looked' satisfies Outcome);
+    const before = called.length;
+    const args = [{ playbook: 'firebreak/remind-of-rotation', due: 0 }];
+    const workflowId = `bell/${cluster}/${randomUUID()}`;
+    await clientOf(codec).workflow.start(scheduleBellName, { workflowId, taskQueue: queues.cell, args });
+    expect(await resultOf(cell.workflow.getHandle(workflowId))).toEqual({ ok: false, reason: 'not in this test' });
+    expect(called.slice(before).filter((name) => name.startsWith('runDue'))).toEqual(['runDueSchedules []']);
+  });
 
   test.each(starts)('starts %s: %s', async (type, outcome) => {
     expect(outcome).toBe('fails-at-once' satisfies Outcome);

@@ -112,8 +112,8 @@ describe('an alert after which nothing came', () => {
     await post(falcoEvent({ rule: 'Backup begins' }));
     const [over] = stamps.over(Date.now() + 600_000);
     if (!over) throw new Error('nothing is over');
-    expect(await door.intake.tellAgain(over.alert)).toBe(true);
-    expect(await door.intake.tellAgain(over.alert)).toBe(true);
+    expect(await door.intake.tell(over.alert)).toBe(true);
+    expect(await door.intake.tell(over.alert)).toBe(true);
     await until(() => alerts().some(({ calls }) => calls?.includes('missing')));
     expect(alerts().filter(({ againFor }) => againFor)).toMatchObject([{ receivedAt: over.of.receivedAt, calls: ['missing'] }]);
   });

@@ -1,0 +1,199 @@
+import { instantOf, isTimeZone, wallClockAt } from '../people/local-time.ts';
+import { type Duration, durationMs, isDuration } from './duration.ts';
+import type { Params } from './params.ts';
+
+/**
+ * When a playbook is due: at equal distances, counted from 1970 in UTC, so that all who ask come to the same moments; or as a line of cron says, by the wall
+ * clock of a time zone. What Temporal keeps as a schedule only says when to look.
+ */
+export type Times =
+  | { readonly every: Duration; readonly cron?: never; readonly timeZone?: never }
+  /** Five fields: minute, hour, day of the month, month, day of the week. Of the two days one at most is said. */
+  | { readonly cron: string; readonly timeZone: string; readonly every?: never };
+
+/**
+ * What a run of it is about, by names of the envelope's parameters. While one of them is empty there is no run: a playbook is shipped without a target, and
+ * does nothing until somebody names one. Absent: the cluster.
+ */
+export type ScheduledTarget =
+  | { readonly namespace: string }
+  | { readonly kind: string; readonly namespace: string; readonly name: string }
+  /** The newest ready pod of the namespace that has this label: `{ label: 'app', value: 'drill' }`. */
+  | { readonly namespace: string; readonly pod: { readonly label: string; readonly value: string } };
+
+export type RunSchedule = Times & {
+  readonly about?: ScheduledTarget;
+  /** A run that was missed is made up for within this time, and left out after it. If not said, six hours, or as long as from one run to the next. */
+  readonly catchUp?: Duration;
+};
+
+const minuteMs = 60_000;
+const dayMs = 86_400_000;
+const shortestMs = minuteMs;
+const longestMs = 366 * dayMs;
+const usualCatchUpMs = 6 * 3_600_000;
+/** So far a line of cron is looked ahead: the 29th of February comes in eight years at most. */
+const farthestDays = 3_000;
+
+interface CronTimes {
+  /** Minutes of the day. */
+  readonly minutes: readonly number[];
+  readonly days: ReadonlySet<number> | undefined;
+  readonly months: ReadonlySet<number>;
+  readonly weekdays: ReadonlySet<number> | undefined;
+}
+
+const monthNames = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
+const weekdayNames = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
+
+interface Field {
+  readonly name: string;
+  readonly from: number;
+  readonly to: number;
+  readonly words?: readonly string[];
+}
+
+const fields: readonly [Field, Field, Field, Field, Field] = [
+  { name: 'minute', from: 0, to: 59 },
+  { name: 'hour', from: 0, to: 23 },
+  { name: 'day of the month', from: 1, to: 31 },
+  { name: 'month', from: 1, to: 12, words: monthNames },
+  { name: 'day of the week', from: 0, to: 7, words: weekdayNames },
+];
+
+/** Numbers that a field of cron means. @throws RangeError */
+function numbersIn(text: string, { name, from, to, words = [] }: Field): ReadonlySet<number> {
+  const bad = (): never => {
+    throw new RangeError(`“${text}” is no ${name}: write *, a number from ${from} to ${to}, 1-5, */2 or a list of these`);
+  };
+  const numberOf = (word: string): number => {
+    const named = words.indexOf(word.toLowerCase());
+    const value = named >= 0 ? named + from : /^\d{1,2}$/.test(word) ? Number(word) : Number.NaN;
+    return value >= from && value <= to ? value : bad();
+  };
+  const found = new Set<number>();
+  for (const part of text.split(',')) {
+    const [, whole, first, last, step] = /^(?:(\*)|(\w+)(?:-(\w+))?)(?:\/(\d{1,2}))?$/.exec(part) ?? [];
+    if (whole === undefined && first === undefined) bad();
+    const by = step === undefined ? 1 : Number(step);
+    const begin = first === undefined ? from : numberOf(first);
+    const end =
+      whole !== undefined || (first !== undefined && last === undefined && step !== undefined)
+        ? to
+        : numberOf(last ?? first ?? '');
+    if (by === 0 || end < begin) bad();
+    for (let value = begin; value <= end; value += by) found.add(value);
+  }
+  return found;
+}
+
+const parsed = new Map<string, CronTimes>();
+
+/** @throws RangeError with what to write instead */
+function cronOf(text: string): CronTimes {
+  const known = parsed.get(text);
+  if (known) return known;
+  const [minute, hour, day, month, weekday, ...more] = text.trim().split(/\s+/);
+  if (
+    minute === undefined ||
+    hour === undefined ||
+    day === undefined ||
+    month === undefined ||
+    weekday === undefined ||
+    more.length > 0
+  )
+    throw new RangeError(`“${text}” is no line of cron: write five fields, such as 0 9 * * mon`);
+  if (day !== '*' && weekday !== '*')
+    throw new RangeError(
+      `“${text}” says a day of the month and one of the week, of which programs make different things: write * for one`,
+    );
+  const [minutes, hours] = [numbersIn(minute, fields[0]), numbersIn(hour, fields[1])];
+  const weekdays = weekday === '*' ? undefined : numbersIn(weekday, fields[4]);
+  const times: CronTimes = {
+    minutes: [...hours].flatMap((of) => [...minutes].map((at) => of * 60 + at)).toSorted((a, b) => a - b),
+    days: day === '*' ? undefined : numbersIn(day, fields[2]),
+    months: numbersIn(month, fields[3]),
+    // 7 is Sunday too.
+    weekdays: weekdays && new Set([...weekdays].map((one) => one % 7)),
+  };
+  parsed.set(text, times);
+  return times;
+}
+
+/** Whether a line of cron runs on that day of the wall clock. */
+function runsOn({ days, months, weekdays }: CronTimes, midnight: number): boolean {
+  const date = new Date(midnight);
+  return (
+    months.has(date.getUTCMonth() + 1) && (days?.has(date.getUTCDate()) ?? true) && (weekdays?.has(date.getUTCDay()) ?? true)
+  );
+}
+
+/** The moments of a day, in their order. When the clock goes forward over one it is as much later. */
+function momentsOn(times: CronTimes, midnight: number, timeZone: string): readonly number[] {
+  if (!runsOn(times, midnight)) return [];
+  return times.minutes.map((minute) => instantOf(midnight + minute * minuteMs, timeZone)).toSorted((a, b) => a - b);
+}
+
+function midnightAt(instant: number, timeZone: string): number {
+  return Math.floor(wallClockAt(instant, timeZone) / dayMs) * dayMs;
+}
+
+/** When it was due last, in milliseconds since 1970; undefined where it never was, as far as is looked. */
+export function dueLast(times: Times, now: number): number | undefined {
+  if (times.every !== undefined) return Math.floor(now / durationMs(times.every)) * durationMs(times.every);
+  const [cron, today] = [cronOf(times.cron), midnightAt(now, times.timeZone)];
+  for (let day = 0; day < farthestDays; day += 1) {
+    const last = momentsOn(cron, today - day * dayMs, times.timeZone).findLast((moment) => moment <= now);
+    if (last !== undefined) return last;
+  }
+  return undefined;
+}
+
+/** When it is due next, after this moment; undefined where never, as far as is looked. */
+export function dueNext(times: Times, now: number): number | undefined {
+  if (times.every !== undefined) return (Math.floor(now / durationMs(times.every)) + 1) * durationMs(times.every);
+  const [cron, today] = [cronOf(times.cron), midnightAt(now, times.timeZone)];
+  for (let day = 0; day < farthestDays; day += 1) {
+    const next = momentsOn(cron, today + day * dayMs, times.timeZone).find((moment) => moment > now);
+    if (next !== undefined) return next;
+  }
+  return undefined;
+}
+
+/** How long after a missed moment it is made up for. */
+export function catchUpMs(schedule: RunSchedule, due: number): number {
+  if (schedule.catchUp !== undefined) return durationMs(schedule.catchUp);
+  return Math.min(usualCatchUpMs, (dueNext(schedule, due) ?? Number.POSITIVE_INFINITY) - due);
+}
+
+/** As people read it: `every 30d`, `at 0 9 * * mon (Europe/Berlin)`. */
+export function timesText(times: Times): string {
+  return times.every === undefined ? `at ${times.cron} (${times.timeZone})` : `every ${times.every}`;
+}
+
+/** What is wrong with it, each with what to write; nothing where it is well. */
+export function problemsOfSchedule(schedule: RunSchedule, params: Params = {}): readonly string[] {
+  const { every, cron, timeZone, about, catchUp } = schedule;
+  const problems: string[] = [];
+  if ((every === undefined) === (cron === undefined)) problems.push('say either every or cron');
+  if (every !== undefined && (!isDuration(every) || durationMs(every) < shortestMs || durationMs(every) > longestMs))
+    problems.push(`every cannot be ${JSON.stringify(every)}: write a duration from 1m to 366d`);
+  if (catchUp !== undefined && !isDuration(catchUp))
+    problems.push(`catchUp cannot be ${JSON.stringify(catchUp)}: write a duration such as 6h`);
+  if (cron !== undefined) {
+    if (timeZone === undefined || !isTimeZone(timeZone))
+      problems.push(`a line of cron needs a timeZone such as Europe/Berlin, and ${JSON.stringify(timeZone)} is none`);
+    try {
+      cronOf(cron);
+    } catch (error) {
+      problems.push(error instanceof Error ? error.message : 'it is no line of cron');
+    }
+  }
+  const wanted = about ? [about.namespace, ...('name' in about ? [about.name] : [])] : [];
+  for (const name of wanted) {
+    const of = Object.hasOwn(params, name) ? params[name] : undefined;
+    if (of?.kind !== 'text' && of?.kind !== 'namespace')
+      problems.push(`about names ${name}, which is no parameter of the kind text or namespace: add it to params`);
+  }
+  return problems;
+}

@@ -1,0 +1,79 @@
+import { openTicket, quarantinePod, snapshotPodState } from '../../core/actions/index.ts';
+import { param } from '../../core/playbook/params.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { unhurried } from '../fragments/asked.ts';
+
+export const drillQuarantine = definePlaybook(
+  {
+    id: 'drill-quarantine',
+    title: 'Drill: have people cut off a pod that is there for it, and give it back',
+    on: {
+      schedule: {
+        cron: '0 10 1 * *',
+        timeZone: 'UTC',
+        about: { namespace: 'namespace', pod: { label: 'firebreak.dev/drill', value: 'true' } },
+      },
+      minSeverity: 'low',
+      requires: ['pod'],
+    },
+    params: {
+      namespace: param.text('', {
+        about: 'Where the pod with the label firebreak.dev/drill=true is. While it is empty nothing runs.',
+        longest: 63,
+      }),
+    },
+    uses: { quarantinePod, snapshotPodState, openTicket },
+    levels: unhurried,
+  },
+  async ({ alert, steps, ask, settle, verdict }) => {
+    const { pod } = alert;
+    const where = `${pod.namespace}/${pod.name}`;
+    const file = (title: string, text: string) =>
+      steps.openTicket({ title: `Drill: ${title}`, body: `${where}: ${text}`, labels: ['firebreak', 'drill'] });
+    const { planned } = await settle({ planned: steps.quarantinePod.plan({ pod }) });
+    if (!planned.ok) {
+      await file('the quarantine could not be planned', planned.reason);
+      return;
+    }
+    const begin = await ask({
+      question: `This is a drill. May ${where} be cut off for a quarter of an hour?`,
+      choices: { begin: 'Yes', leave: 'No, not today' },
+      plan: { begin: planned.value },
+      onSilence: 'Nothing is done. A ticket says that nobody answered.',
+    });
+    if (begin.choice !== 'begin') {
+      const [title, text] =
+        begin.choice === 'silence'
+          ? ['nobody answered', 'Nobody answered the question of the drill. In an incident nobody would have either.']
+          : ['it was put off', `It was put off by ${begin.by.join(' and ')}.`];
+      await file(title, text);
+      return;
+    }
+    const quarantine = await steps.quarantinePod({ pod, lease: '15m', onExpiry: 'release' }, begin.approval);
+    const { kept } = await settle({ kept: steps.snapshotPodState({ pod }) });
+    const { release } = await settle({ release: steps.quarantinePod.undo.plan(quarantine) });
+    const question = `This is a drill. ${where} is cut off: ${quarantine.verification.state}. Is all as it should be?`;
+    const onSilence = 'The pod is given back after a quarter of an hour. A ticket says that nobody answered.';
+    const end = release.ok
+      ? await ask({
+          question,
+          choices: { release: 'Yes', wrong: 'No, something is wrong' },
+          plan: { release: release.value },
+          onSilence,
+        })
+      : await ask({ question, choices: { wrong: 'No, it cannot be given back' }, onSilence });
+    if (end.choice === 'release') {
+      verdict('benign', `a drill, said ${end.by.join(' and ')}`);
+      await steps.quarantinePod.undo(quarantine, end.approval);
+      await file(
+        'done',
+        kept.ok ? 'Cut off, kept, and given back.' : `Cut off and given back. Nothing was kept: ${kept.reason}.`,
+      );
+      return;
+    }
+    await file(
+      end.choice === 'silence' ? 'nobody ended it' : 'something is wrong',
+      `${end.choice === 'silence' ? 'Nobody answered' : `Something is wrong, said ${end.by.join(' and ')}`}. The quarantine ends by itself.`,
+    );
+  },
+);

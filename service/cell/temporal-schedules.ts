@@ -1,0 +1,110 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, ScheduleNotFoundError, type ScheduleOptions, ScheduleOverlapPolicy } from '@temporalio/client';
+import { scheduleBellName } from '../../core/messages/message-table.ts';
+import { durationMs } from '../../core/playbook/duration.ts';
+import { catchUpMs } from '../../core/playbook/schedule.ts';
+import type { ScheduledPlaybook } from '../../core/playbook/scheduled-runs.ts';
+import { type Logger, reasonOf } from '../process/log.ts';
+
+const lookEveryMs = 300_000;
+const callMs = 10_000;
+
+/** By which Temporal knows the schedule of a playbook. */
+export function scheduleIdOf(cluster: string, playbook: string): string {
+  return `schedule/${cluster}/${playbook}`;
+}
+
+/** What Temporal keeps: when to ring, and nothing of what it is about. */
+function scheduleOf(
+  playbook: ScheduledPlaybook,
+  { cluster, taskQueue }: { readonly cluster: string; readonly taskQueue: string },
+): ScheduleOptions {
+  const { schedule } = playbook.on;
+  return {
+    scheduleId: scheduleIdOf(cluster, playbook.id),
+    spec:
+      schedule.every !== undefined
+        ? { intervals: [{ every: durationMs(schedule.every) }] }
+        : { cronExpressions: [schedule.cron], timezone: schedule.timeZone },
+    action: {
+      type: 'startWorkflow',
+      workflowType: scheduleBellName,
+      workflowId: `bell/${cluster}/${playbook.id}`,
+      taskQueue,
+      args: [],
+      workflowExecutionTimeout: '15m',
+    },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: catchUpMs(schedule, Date.now()) },
+  };
+}
+
+export interface FollowSchedulesOptions {
+  readonly client: Client;
+  readonly cluster: string;
+  readonly taskQueue: string;
+  readonly playbooks: readonly ScheduledPlaybook[];
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+  readonly signal: AbortSignal;
+  readonly everyMs?: number;
+}
+
+/**
+ * Keeps a schedule of Temporal's for each scheduled playbook that has a target, as the configuration has it, and none for any other: those of playbooks that are
+ * no longer enabled go, and one that somebody has paused or deleted is put back. Ends with `signal`. Never rejects.
+ */
+export async function followSchedules(options: FollowSchedulesOptions): Promise<void> {
+  const { signal, log, everyMs = lookEveryMs } = options;
+  let said: string | undefined;
+  let isFirst = true;
+  while (!signal.aborted) {
+    try {
+      await putSchedules(options, isFirst);
+      isFirst = false;
+      said = undefined;
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (reason !== said && !signal.aborted)
+        log.warn({ reason }, 'schedules could not be looked after in Temporal: what is due is begun some minutes late meanwhile');
+      said = reason;
+    }
+    await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}
+
+async function putSchedules(
+  { client, cluster, taskQueue, playbooks, log }: FollowSchedulesOptions,
+  isFirst: boolean,
+): Promise<void> {
+  const wanted = playbooks.map((playbook) => scheduleOf(playbook, { cluster, taskQueue }));
+  await client.withDeadline(Date.now() + callMs, async () => {
+    for (const options of wanted) {
+      const state = await stateOf(client, options.scheduleId);
+      if (state === 'none') {
+        await client.schedule.create(options);
+        log.info({ schedule: options.scheduleId }, 'a schedule was made');
+      } else if (isFirst || state === 'paused') {
+        const { spec, action, policies } = options;
+        await client.schedule
+          .getHandle(options.scheduleId)
+          .update(() => ({ spec, action, ...(policies && { policies }), state: { paused: false } }));
+        if (state === 'paused') log.warn({ schedule: options.scheduleId }, 'a schedule was paused by somebody: it goes on');
+      }
+    }
+    const prefix = scheduleIdOf(cluster, '');
+    for await (const { scheduleId } of client.schedule.list()) {
+      if (!scheduleId.startsWith(prefix) || wanted.some((one) => one.scheduleId === scheduleId)) continue;
+      await client.schedule.getHandle(scheduleId).delete();
+      log.info({ schedule: scheduleId }, 'a schedule was removed: its playbook is not enabled, or has no target');
+    }
+  });
+}
+
+async function stateOf(client: Client, id: string): Promise<'none' | 'paused' | 'running'> {
+  try {
+    const { state } = await client.schedule.getHandle(id).describe();
+    return state.paused ? 'paused' : 'running';
+  } catch (error) {
+    if (error instanceof ScheduleNotFoundError) return 'none';
+    throw error;
+  }
+}
