@@ -18,6 +18,7 @@ const benchmarks = [
   'alerts-parse',
   'matcher',
   'backtest',
+  'novelty',
 ] as const;
 
 const wanted = process.argv.slice(2);

@@ -110,6 +110,16 @@ export class BehaviourTable {
     this.#last = Math.max(this.#last, last);
   }
 
+  /** How many features are known by now that match. */
+  count(isMeant: (hash: ShortHash, feature: RememberedFeature) => boolean): number {
+    let count = 0;
+    for (let at = 0; at < this.#size * featureFields; at += featureFields) {
+      const [high = 0, low = 0, first = 0, knownFrom = 0, last = 0] = this.#features.subarray(at, at + featureFields);
+      if (isMeant({ high, low }, { first, knownFrom, last })) count += 1;
+    }
+    return count;
+  }
+
   /** Until when what comes with an image is learned; undefined for one that was not seen. */
   learnsUntil({ high, low }: ShortHash): number | undefined {
     for (let at = 0; at < this.#images.length; at += imageFields)

@@ -124,24 +124,33 @@ function shown(text: string): string {
   return text.length <= longestShown ? text : `${text.slice(0, longestShown)}…`;
 }
 
+const mostNormal = 2_000;
+/** The same texts come again and again. Whoever sends ever others makes it begin anew, and no larger. */
+const normal = new Map<string, string>();
+
 /**
- * A text without what is drawn anew each time: UUIDs, digests, words that mix letters and digits, as generated names and temporary files have them, and
- * all numbers.
+ * A text without what is drawn anew each time: numbers, UUIDs, digests, and words that mix letters and digits, as generated names and temporary files have them.
  *
- * @example normalised('/tmp/build-7f3a9c21/run.4711') // '/tmp/build-*\/run.#'
+ * @example normalised('/tmp/build-7f3a9c21/run.4711') // '/tmp/build-#/run.#'
  */
 export function normalised(text: string): string {
-  return text
-    .slice(0, longestText)
-    .replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi, '*')
-    .replace(/[A-Za-z0-9]{5,}/g, (word) => (isDrawn(word) ? '*' : word))
-    .replace(/(?<=(?:^|\/)tmp\.)[A-Za-z0-9]{6,}/g, '*')
+  const start = text.slice(0, longestText);
+  const known = normal.get(start);
+  if (known !== undefined) return known;
+  const found = start
+    .replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi, '#')
+    .replace(/[A-Za-z0-9]{5,}/g, (word) => (isDrawn(word) ? '#' : word))
+    .replace(/(?<=(?:^|\/)tmp\.)[A-Za-z0-9]{6,}/g, '#')
     .replace(/\d+/g, '#');
+  if (normal.size >= mostNormal) normal.clear();
+  normal.set(start, found);
+  return found;
 }
 
-/** `7f3a9c21`, `x2k9q`, but not `python3`, `sha256sum` or `x86`: there a word is followed by its number, or the other way round. */
+/** `7f3a9c21`, `x2k9q`, but not `python3`, `sha256sum` or `ed25519`: there a word is followed by its number, or the other way round. */
 function isDrawn(word: string): boolean {
-  if (/^[0-9a-f]{12,}$/i.test(word) && /[a-f]/i.test(word)) return true;
+  const isHex = /^[0-9a-f]{8,}$/i.test(word);
+  if (isHex && /[a-f]/i.test(word) && (/\d/.test(word) || word.length >= 12)) return true;
   const changes = word.match(/[A-Za-z](?=\d)|\d(?=[A-Za-z])/g)?.length ?? 0;
   return changes >= 3;
 }

@@ -3,7 +3,7 @@ import { ownSensor } from '../alert/own-alerts.ts';
 import { subjectOf } from '../alert/subject.ts';
 import { type Subject, subjectTitle } from '../incident/incident.ts';
 import { type BehaviourFeature, featuresOf } from './behaviour.ts';
-import { BehaviourTable, type ShortHash, shortHash } from './behaviour-table.ts';
+import { BehaviourTable, type RememberedFeature, type ShortHash, shortHash } from './behaviour-table.ts';
 
 /** What the cluster tells of what runs where an alert comes from. No sensor's word. */
 export interface RunningImage {
@@ -41,6 +41,8 @@ export const mostSubjects = 2_000;
 const mostSenders = 64;
 /** Peers that are asked about one feature. */
 const mostPeers = 50;
+/** Whoever is known to speak to so many networks is told of no other one. */
+const manyDestinations = 16;
 /** That something was seen once more is worth a write so seldom. */
 const writtenEvery = 6 * 3_600;
 
@@ -206,16 +208,17 @@ export class NoveltyMemory {
     const learned: NewFeature[] = [];
     const reach = Math.max(table.reach, now - rememberedFor);
     for (const feature of featuresOf(alert)) {
-      const hash = shortHash(feature.key);
+      const hash = hashOf(feature);
       const found = table.get(hash);
       const known = found && now - found.last <= rememberedFor ? found : undefined;
+      const isOfMany = feature.kind === 'destination' && (!known || now < known.knownFrom) && speaksToMany(table, now);
       if (!known) {
-        (isLearning ? learned : novel).push({ feature, hash });
+        if (!isOfMany) (isLearning ? learned : novel).push({ feature, hash });
         table.set(hash, { first: now, knownFrom: isLearning ? learnsUntil : now + this.#learning, last: now });
         change();
         continue;
       }
-      if (now < known.knownFrom) {
+      if (now < known.knownFrom && !isOfMany) {
         const wasLearned = known.knownFrom - known.first < this.#learning || (isLearning && known.knownFrom === learnsUntil);
         (wasLearned ? learned : novel).push({ feature, hash, first: known.first });
       }
@@ -300,6 +303,21 @@ export class NoveltyMemory {
       text: novelText(main, novel, { ...told, knowing, pods: this.#options.podsOf?.(alert) }),
     };
   }
+}
+
+const destinationMark = 1;
+
+/** Its last bit says whether it is a destination. */
+function hashOf({ kind, key }: BehaviourFeature): ShortHash {
+  const { high, low } = shortHash(key);
+  return { high, low: ((low & ~1) | (kind === 'destination' ? destinationMark : 0)) >>> 0 };
+}
+
+/** As with a content network: one more network says nothing. */
+function speaksToMany(table: BehaviourTable, now: number): boolean {
+  const isKnown = ({ low }: ShortHash, { knownFrom, last }: RememberedFeature): boolean =>
+    (low & 1) === destinationMark && now >= knownFrom && now - last <= rememberedFor;
+  return table.count(isKnown) >= manyDestinations;
 }
 
 /** Whether it is known whom it is about: by the cluster, where it is a pod. What is in doubt teaches nothing, and orders of people are no behaviour. */

@@ -21,11 +21,13 @@ const textsOf = (change: Partial<Alert>): readonly string[] => featuresOf({ ...a
 describe('what is drawn anew each time', () => {
   test.each([
     ['/proc/4711/fd/3', '/proc/#/fd/#'],
-    ['/tmp/build-7f3a9c21/run.99', '/tmp/build-*/run.#'],
-    ['/tmp/tmp.aBcDeFgH/x.sh', '/tmp/tmp.*/x.sh'],
-    ['job-2f1b8a3c-1d2e-4f5a-9b8c-7d6e5f4a3b2c', 'job-*'],
-    ['cart-7d9c6b5f4-x2k9q', 'cart-*-*'],
-    ['deadbeefcafe', '*'],
+    ['/tmp/build-7f3a9c21/run.99', '/tmp/build-#/run.#'],
+    ['/tmp/tmp.aBcDeFgH/x.sh', '/tmp/tmp.#/x.sh'],
+    ['job-2f1b8a3c-1d2e-4f5a-9b8c-7d6e5f4a3b2c', 'job-#'],
+    ['cart-7d9c6b5f4-x2k9q', 'cart-#-#'],
+    ['deadbeefcafe', '#'],
+    ['build-abcdef12', 'build-#'],
+    ['build-12345678', 'build-#'],
     ['4711', '#'],
   ])('is taken out: %s is %s', (text, left) => {
     expect(normalised(text)).toBe(left);
@@ -34,6 +36,7 @@ describe('what is drawn anew each time', () => {
   test.each([
     ['sha256sum', 'sha#sum'],
     ['python3.11', 'python#.#'],
+    ['ed25519', 'ed#'],
     ['kube-controller-manager', 'kube-controller-manager'],
     ['/usr/lib/x86_64-linux-gnu/ld.so', '/usr/lib/x#_#-linux-gnu/ld.so'],
   ])('is not a word with its number: %s is %s', (text, left) => {
@@ -93,9 +96,9 @@ test('a request to the API server is who asks for what, and not from which addre
   const request = { account: 'system:node:worker-7f3a9c21', verb: 'create', resource: 'pods', subresource: 'exec' };
   const observables = [{ type: 'ip', value: '203.0.113.7' } as const];
   expect(keysOf({ apiRequest: request, observables })).toEqual([
-    'request system:node:worker-* create pods/exec',
+    'request system:node:worker-# create pods/exec',
     'rule falco Run shell untrusted',
-    'both falco Run shell untrusted request system:node:worker-* create pods/exec',
+    'both falco Run shell untrusted request system:node:worker-# create pods/exec',
   ]);
 });
 

@@ -115,6 +115,17 @@ describe('what a workload has not done before', () => {
     expect(take(alertOf('nginx', change), 10 * day)?.text).toContain(said);
   });
 
+  test('is no other network of a workload that is known to speak to many, as with a content network', () => {
+    const { take } = listening();
+    const to = (network: number): Partial<Alert> => ({ observables: [{ type: 'ip', value: `203.0.${network}.7` }] });
+    for (const at of [8, 11]) for (let network = 0; network < 15; network += 1) take(alertOf('nginx', to(network)), at * day);
+    expect(take(alertOf('nginx', to(15)), 12 * day)).toMatchObject({ state: 'novel' });
+    expect(take(alertOf('nginx', to(15)), 15 * day)).toBeUndefined();
+    expect(take(alertOf('nginx', to(16)), 15 * day)).toBeUndefined();
+    // What runs is new all the same.
+    expect(take(alertOf('curl', to(17)), 15 * day)?.text).toContain('sh runs curl');
+  });
+
   test('may be two known things that were never seen together', () => {
     const { take } = listening();
     const other = { rule: 'Read sensitive file' };

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { resolverFromNames } from '../../../core/alert/subject.ts';
+import type { SubjectResolver } from '../../../core/alert/subject-resolver.ts';
 import { glob, type Match, regex } from '../../../core/playbook/match.ts';
 import type { AnyPlaybook } from '../../../core/playbook/playbook.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
@@ -11,10 +12,11 @@ import type { IncidentGateway } from '../../../service/intake/send/incident-gate
 import { startIntake } from '../../../service/intake/start.ts';
 
 /**
- * Two intakes in one process, one that asks the shipped playbooks and a hundred more about each alert, and one that asks none: `node matcher-server.ts
- * FOLDER TOKEN`. Prints their addresses, the one without playbooks first. What they hand over is taken at once.
+ * Two intakes in one process: `node compared-intakes.ts FOLDER TOKEN matcher|novelty`. For `matcher`, one asks no playbook, and one the shipped ones and a hundred
+ * more about each alert. For `novelty`, both ask the shipped ones, and one remembers what is new. Prints their addresses, the one without first. What they
+ * hand over is taken at once.
  */
-const [, , folder = '', token = ''] = process.argv;
+const [, , folder = '', token = '', compared = 'matcher'] = process.argv;
 const log = { info: () => {}, warn: () => {}, error: (fields: object, message?: string) => console.error(message, fields) };
 const box = createBox({ keys: [{ id: 'bench', key: randomBytes(32) }] });
 
@@ -58,18 +60,44 @@ function gatewayThatTakesAll(): IncidentGateway {
 }
 
 const knowledge = openKnowledge(join(folder, 'memory'), log);
-const stamps = new CellStamps({
-  playbooks: [...shipped, ...more],
-  counts: knowledge.alertCounts,
-  awaited: knowledge.awaited,
-  written: () => knowledge.written(),
-  box,
-  log,
-});
+type Novelty = ConstructorParameters<typeof CellStamps>[0]['novelty'];
+
+function stampsOf(playbooks: readonly AnyPlaybook[], novelty?: Novelty): CellStamps {
+  const { alertCounts: counts, awaited } = knowledge;
+  const stamps = new CellStamps({ playbooks, counts, awaited, novelty, written: () => knowledge.written(), box, log });
+  stamps.watch(async () => true);
+  return stamps;
+}
+
+const hour = 3_600_000;
+const image = { digest: `sha256:${'a'.repeat(64)}`, since: 0 };
+const remembering: Novelty = {
+  kept: knowledge.novelty,
+  // So that all that comes is judged.
+  learningMs: 1_000,
+  rolloutMs: hour,
+  raisesSeverity: false,
+  imageOf: () => image,
+  podsOf: () => 1,
+};
+const stamps =
+  compared === 'novelty'
+    ? ([stampsOf(shipped), stampsOf(shipped, remembering)] as const)
+    : ([undefined, stampsOf([...shipped, ...more])] as const);
+/** As a cluster would tell it: of a guess from names nothing is remembered. */
+const resolver: SubjectResolver = {
+  resolve: (given) => {
+    const { alert, subject } = resolverFromNames.resolve(given);
+    const { pod, workload } = alert;
+    if (!pod || !workload) return { alert, subject };
+    const { guessed: _, ...sure } = workload;
+    return { alert: { ...alert, pod: { ...pod, uid: `uid-${pod.name}` }, workload: sure }, subject };
+  },
+};
 const urls: string[] = [];
 for (const [name, asked] of [
-  ['none', undefined],
-  ['many', stamps],
+  ['none', stamps[0]],
+  ['many', stamps[1]],
 ] as const) {
   const intake = await startIntake({
     listen: { host: '127.0.0.1', port: 0 },
@@ -78,7 +106,7 @@ for (const [name, asked] of [
     spoolDir: join(folder, name),
     maxBytes: 2_000_000_000,
     cluster: 'bench',
-    resolver: resolverFromNames,
+    resolver,
     gateway: gatewayThatTakesAll(),
     stamps: asked,
     seal: (bytes, aad) => box.seal(bytes, aad),
