@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { openTicket } from '../core/actions/index.ts';
 import { labelOf, outcomeOf } from './path-line.ts';
 import type { Story, StoryQuestion } from './story.ts';
@@ -65,11 +66,13 @@ function ending(path: Path): readonly Found[] {
   ];
 }
 
+const engineRooms = ['core', 'workflows', 'activities', 'testing'].map((room) => `${join(import.meta.dirname, '..', room)}/`);
+
 /** The first line of the author's own source. */
 function placeIn(stack: string | undefined): string {
   const place = stack
     ?.split('\n')
-    .find((line) => /^\s+at /.test(line) && !/node_modules|node:|\/firebreak\/(testing|workflows)\//.test(line));
+    .find((line) => /^\s+at /.test(line) && !/node_modules|node:/.test(line) && !engineRooms.some((room) => line.includes(room)));
   return place === undefined ? '' : `, ${place.trim()}`;
 }
 

@@ -12,10 +12,10 @@ import { isUnavailable } from './unavailable.ts';
 
 export type PlacedProblem = Omit<ConfigProblem, 'line' | 'path'> & { readonly at: readonly PropertyKey[] };
 
-type Checked = Pick<
-  FileConfig,
-  'playbooks' | 'actions' | 'forensics' | 'roster' | 'incidents' | 'evidence' | 'paging' | 'guardrails'
->;
+type Checked = Pick<FileConfig, 'playbooks' | 'actions' | 'forensics' | 'incidents' | 'paging' | 'guardrails'> & {
+  readonly roster: Pick<Roster, 'groups'>;
+  readonly evidence: { readonly stewards: readonly string[] };
+};
 
 /** Playbooks that are not what the configuration takes them for, whom they ask, and what they cannot do as it is configured. */
 export function playbookProblems(

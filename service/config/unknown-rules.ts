@@ -3,7 +3,7 @@ import type { Match } from '../../core/playbook/match.ts';
 import { matchAlert } from '../../core/playbook/match-alert.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import { matchesOf } from '../../core/playbook/timed-conditions.ts';
-import { ruleSets } from '../../core/rules/known-rules.ts';
+import { type KnownRule, ruleSets } from '../../core/rules/known-rules.ts';
 import { auditRules } from '../../integrations/sensors/kubernetes-audit/rules.ts';
 import { nearestName } from './nearest.ts';
 
@@ -16,13 +16,19 @@ export interface UnknownRule {
   readonly nearest?: string;
 }
 
-const sets = ruleSets.flatMap(({ rules }) => rules);
+const publicRules = ruleSets.flatMap(({ rules }) => rules);
 
 /**
  * Rules that these playbooks ask for and that nobody has: not the rule sets that Firebreak knows, not Firebreak itself, and not `own`, the rules that the
  * configuration names. What a match bounds to a sensor without such a set is left out: nobody knows its rules.
+ *
+ * @param sets in place of the public ones, where it is known which rules there are.
  */
-export function unknownRules(playbooks: readonly AnyPlaybook[], own: readonly string[] = []): readonly UnknownRule[] {
+export function unknownRules(
+  playbooks: readonly AnyPlaybook[],
+  own: readonly string[] = [],
+  sets: readonly Pick<KnownRule, 'name' | 'sensor'>[] = publicRules,
+): readonly UnknownRule[] {
   const names = [
     ...new Set([...auditRules.map(({ name }) => name), ...sets.map(({ name }) => name), ...Object.values(ownRules), ...own]),
   ];

@@ -1,7 +1,8 @@
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { z } from 'zod';
 import { actions } from '../../core/actions/index.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
@@ -37,7 +38,48 @@ export function writePack({ files }: Pick<PackFiles, 'files'>, folder: string): 
   }
 }
 
-const describeMs = 30_000;
+const programMs = 30_000;
+
+/**
+ * What a program prints that runs the modules of a pack: `PROGRAM FOLDER MAIN ARGS…`, without an environment, which may read the pack and Firebreak's code
+ * alone. Whoever runs it has looked at `packFaults` before.
+ *
+ * @param program path of it, as a source.
+ * @throws Error in words for its author.
+ */
+export async function runPackProgram(pack: PackFiles, program: string, ...args: readonly string[]): Promise<string> {
+  const prepared = prepareProgram(pack, program, args);
+  try {
+    const running = promisify(execFile)(process.execPath, prepared.args, { ...prepared.options, maxBuffer: mostBytes });
+    running.child.stdin?.end();
+    return (await running).stdout;
+  } catch (error) {
+    const killed = error instanceof Error && 'killed' in error && error.killed === true;
+    if (killed) throw new Error(`${pack.main}: it does not end: look for a loop`);
+    throw new Error(
+      reasonIn(error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error), prepared.folder),
+    );
+  } finally {
+    rmSync(prepared.folder, { recursive: true, force: true });
+  }
+}
+
+const mostBytes = 16 * 1024 * 1024;
+
+function prepareProgram(pack: PackFiles, program: string, more: readonly string[]) {
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-pack-'));
+  writePack(pack, folder);
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  const root = join(import.meta.dirname, '..', '..');
+  const readable = [folder, root, ...packageFolders(root)].map((path) => `--allow-fs-read=${path}`);
+  const flags = ['--permission', ...readable, '--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning'];
+  const file = `${join(root, program)}${extname(import.meta.filename)}`;
+  return {
+    folder,
+    args: [...flags, file, folder, pack.main, ...more],
+    options: { env: {}, cwd: folder, encoding: 'utf8', timeout: programMs } as const,
+  };
+}
 
 /**
  * The envelopes of a pack. Its modules are run for it once, by a process without an environment that may read the pack and Firebreak's code alone.
@@ -46,21 +88,9 @@ const describeMs = 30_000;
  * @throws Error in words for its author.
  */
 export function describePack(pack: PackFiles): { readonly pack: DescribedPack; readonly raw: unknown } {
-  const folder = mkdtempSync(join(tmpdir(), 'firebreak-pack-'));
+  const { folder, args, options } = prepareProgram(pack, 'service/packs/describe-main', []);
   try {
-    writePack(pack, folder);
-    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
-    const root = join(import.meta.dirname, '..', '..');
-    const program = join(import.meta.dirname, `describe-main${extname(import.meta.filename)}`);
-    const readable = [folder, root, ...packageFolders(root)].map((path) => `--allow-fs-read=${path}`);
-    const flags = ['--permission', ...readable, '--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning'];
-    const told = spawnSync(process.execPath, [...flags, program, folder, pack.main], {
-      env: {},
-      cwd: folder,
-      encoding: 'utf8',
-      timeout: describeMs,
-      maxBuffer: 16 * 1024 * 1024,
-    });
+    const told = spawnSync(process.execPath, args, { ...options, maxBuffer: mostBytes });
     if (told.status !== 0) throw new Error(reasonIn(told.stderr, folder));
     const raw: unknown = JSON.parse(told.stdout);
     return { pack: packFrom(raw, pack.main), raw };
@@ -79,7 +109,9 @@ function packageFolders(root: string): readonly string[] {
     for (const name of ['node_modules', 'package.json']) if (existsSync(join(folder, name))) found.push(join(folder, name));
     if (dirname(folder) === folder) break;
   }
-  const real = ['@noble/hashes/sha2.js', 'canonicalize'].map((name) => new URL(import.meta.resolve(name)).pathname);
+  const real = ['@noble/hashes/sha2.js', 'canonicalize', 'lru-cache', 'zod'].map(
+    (name) => new URL(import.meta.resolve(name)).pathname,
+  );
   return [...found, ...real.map((path) => `${path.split('/node_modules/')[0]}/node_modules`)];
 }
 
@@ -91,13 +123,16 @@ export function codeOfPacks(): string {
     .join('\0');
 }
 
-/** The last error that Node printed, with the place in the pack. */
+/** The last error that Node printed, with the place in the pack: where it was thrown, or what of the pack had called that. */
 function reasonIn(stderr: string, folder: string): string {
-  const lines = stderr.replaceAll(`file://${folder}/`, '').replaceAll(`${folder}/`, '').split('\n');
+  const lines = stderr.split('\n');
   const error =
     lines.find((line) => /^\w*Error\b.*: /.test(line)) ?? lines.find((line) => line.trim() !== '') ?? 'it ended without a word';
-  const place = lines.find((line) => /^\s+at .*?[\w./-]+\.[jt]s:\d+/.test(line))?.match(/([\w./-]+\.[jt]s:\d+)/)?.[1];
-  return place === undefined ? error : `${place}: ${error}`;
+  // A line of the stack; or the first of all, of what Node could not read.
+  const ours = lines.find((line, at) => line.includes(`${folder}/`) && (at === 0 || /^\s+at /.test(line)));
+  const place = ours?.split(`${folder}/`)[1]?.match(/^([\w./-]+\.[jt]s:\d+)/)?.[1];
+  const text = error.replaceAll(`file://${folder}/`, '').replaceAll(`${folder}/`, '');
+  return place === undefined ? text : `${place}: ${text}`;
 }
 
 /** What a pack has said of itself, checked. @throws Error in words for its author. */

@@ -57,9 +57,9 @@ export function packSourceAt(where: string): PackSource {
 }
 
 /** @throws FB_ERR_NOT_FOUND where there is none. */
-export function readPackAt(where: string): PackFiles {
+export function readPackAt(where: string | PackSource): PackFiles {
   try {
-    return readPack(packSourceAt(where));
+    return readPack(typeof where === 'string' ? packSourceAt(where) : where);
   } catch (error) {
     throw new FirebreakError('FB_ERR_NOT_FOUND', error instanceof Error ? error.message : 'the pack cannot be read');
   }

@@ -118,17 +118,26 @@ function faultsIn(output: string, places: ReadonlyMap<string, MarkedCode>): read
       // What the compiler says first is of the whole; what it says last, of the part that does not fit.
       const rest = lines.slice(at + 1);
       const end = rest.findIndex((one) => !one.startsWith(' '));
-      const reason = [found.text ?? '', ...rest.slice(0, end === -1 ? rest.length : end).slice(-1)].map((one) => one.trim());
+      const details = [found.text ?? '', ...rest.slice(0, end === -1 ? rest.length : end)];
+      const reason = [...details.slice(0, 1), ...details.slice(1).slice(-1)].map((one) => one.trim());
       faults.push({
         file,
         line,
         problem: `${[...new Set(reason)].map((one) => one.replace(/\.$/, '')).join(': ')} (${code})`,
-        remedy: 'Types say what would be refused, or missing, when it runs.',
+        remedy: remedyOf(details.join('\n')),
       });
     }
   }
   for (const [file, { places: all }] of places) for (const place of all) if (place.isSurely) faults.push(unwaited(file, place));
   return faults.toSorted((a, b) => (a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1));
+}
+
+/** What the envelope lacks, of what the compiler only says that it may be missing. */
+function remedyOf(text: string): string {
+  const [, needed] = /NotInRequires<"(\w+)"/.exec(text) ?? [];
+  return needed === undefined
+    ? 'Types say what would be refused, or missing, when it runs.'
+    : `Add '${needed}' to on.requires, or look whether it is there.`;
 }
 
 function unwaited(file: string, { line, text, name }: Unwaited): PackFault {

@@ -71,7 +71,8 @@ export async function missingRights(options: {
   return missing;
 }
 
-function rightText({ apiGroup, resource, in: where }: Right, verb: string): string {
+/** `patch pods`, `delete deployments.apps`. */
+export function rightText({ apiGroup, resource, in: where }: Right, verb: string): string {
   const [plural = '', subresource] = resource.split('/');
   return `${verb} ${plural}${apiGroup ? `.${apiGroup}` : ''}${subresource ? `/${subresource}` : ''}${where ? ` in its ${where}` : ''}`;
 }

@@ -35,13 +35,22 @@ const functions: ReadonlySet<string> = new Set(['FunctionDeclaration', 'Function
 export function withLoopBudget(code: string): string {
   const map = sourceMapOf(code);
   if (!map) return code;
+  const program = parse(code, { ecmaVersion: 'latest', sourceType: 'script', locations: true });
+  return withTurns(code, program, (node) => placeOf(map, node));
+}
+
+/**
+ * The same of code whose places its caller knows.
+ * @throws Error as `withLoopBudget` does.
+ */
+export function withTurns(code: string, program: Node, placeOf: (node: Node) => string | undefined): string {
   const insertions: { readonly at: number; readonly text: string }[] = [];
-  const visit = (node: Node): void => {
+  const see = (node: Node): void => {
     const refused = unboundedPattern(node);
-    const where = refused && placeOf(map, node);
+    const where = refused && placeOf(node);
     if (where !== undefined) throw new Error(`${where}: ${refused}`);
     const body = bodyOf(node);
-    const place = body && placeOf(map, node);
+    const place = body && placeOf(node);
     if (body && place !== undefined) {
       // Modules may run a loop before the engine is there.
       const call = `globalThis.${turnFunction}?.(${JSON.stringify(place)},${awaits(node) ? turnsOfAwait : 1})`;
@@ -49,9 +58,9 @@ export function withLoopBudget(code: string): string {
       else if (loops.has(node.type)) insertions.push({ at: body.start, text: `{${call};` }, { at: body.end, text: '}' });
       else insertions.push({ at: body.start, text: `(${call},` }, { at: body.end, text: ')' });
     }
-    for (const child of childrenOf(node)) visit(child);
+    for (const child of childrenOf(node)) see(child);
   };
-  visit(parse(code, { ecmaVersion: 'latest', sourceType: 'script', locations: true }));
+  see(program);
   return inserted(code, insertions);
 }
 

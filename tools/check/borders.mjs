@@ -51,6 +51,7 @@ const serviceRooms = {
   simulation: ['config', 'intake', 'records'],
   intake: ['config', 'process', 'rbac', 'temporal'],
   coverage: ['intake'],
+  check: ['config', 'packs', 'process', 'temporal', 'rbac', 'coverage', 'simulation'],
   cell: ['config', 'packs', 'process', 'temporal', 'intake', 'rbac'],
   desk: ['config', 'process', 'temporal', 'incidents', 'records'],
   commands: [
@@ -65,6 +66,7 @@ const serviceRooms = {
     'intake',
     'coverage',
     'simulation',
+    'check',
   ],
 };
 

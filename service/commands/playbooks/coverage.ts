@@ -1,10 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import { FirebreakError } from '../../../core/errors.ts';
 import { enabledPlaybooks } from '../../config/packs.ts';
+import type { DescribedPack } from '../../packs/describe.ts';
+import { readPackAt } from '../../packs/pack-files.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printJson, printTable, styled } from '../output.ts';
 
 interface CoverageOptions extends CommonOptions {
+  readonly pack?: string;
+  readonly config?: string;
   readonly rules?: string;
   readonly enabled?: readonly string[];
   readonly layer?: string;
@@ -16,6 +21,8 @@ export function registerCoverageCommand(group: Command): void {
   const command = group
     .command('coverage')
     .description('which rules the playbooks answer: of the public rule sets, or of your own rule files')
+    .option('--config <file>', 'with what this configuration enables, its packs too', process.env.FIREBREAK_CONFIG)
+    .option('--pack <path>', 'and with the playbooks of this pack: a folder, or a tarball of npm pack')
     .option('--rules <folder>', 'your rule files: Falco’s, TracingPolicies, KubeArmor’s policies')
     .option('--enabled <ids...>', 'only with these playbooks, and what takes the rest')
     .option('--layer <file>', 'write a layer for the ATT&CK Navigator (v19)')
@@ -23,17 +30,34 @@ export function registerCoverageCommand(group: Command): void {
   withExamples(withJson(command), [
     'firebreak playbooks coverage',
     'firebreak playbooks coverage --rules /etc/falco/rules.d',
+    'firebreak playbooks coverage --pack . --rules /etc/falco/rules.d',
     'firebreak playbooks coverage --layer firebreak.layer.json',
   ]).action(coverage);
 }
 
-async function coverage({ rules: folder, enabled, layer, all, json }: CoverageOptions): Promise<void> {
+async function packAt(path: string): Promise<DescribedPack> {
+  const { describePack } = await import('../../packs/describe.ts');
+  const { packFaults } = await import('../../packs/pack-rules.ts');
+  const files = readPackAt(path);
+  const [fault] = packFaults(files);
+  if (fault) throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${fault.file}:${fault.line}: ${fault.problem}. ${fault.remedy}`);
+  return describePack(files).pack;
+}
+
+async function coverage({ pack, config: path, rules: folder, enabled, layer, all, json }: CoverageOptions): Promise<void> {
   // Decoders and rule sets, which the other commands about playbooks do without.
   const { ruleSets } = await import('../../../core/rules/known-rules.ts');
   const { coverageOf, navigatorLayer, percentCovered } = await import('../../coverage/coverage.ts');
   const { ruleSetInFolder } = await import('../../coverage/rule-files.ts');
+  const config = path === undefined ? undefined : (await import('../../config/load.ts')).loadConfig({ path, env: process.env });
+  const own = pack === undefined ? [] : [await packAt(pack)];
+  const names = own.map(({ name }) => name);
+  const packs = [...(config?.packs ?? []).filter(({ name }) => !names.includes(name)), ...own];
+  const chosen = enabled ?? config?.playbooks.enabled ?? 'all';
+  const ofPack = own.flatMap(({ playbooks }) => playbooks.map(({ id }) => id));
   const sets = coverageOf(
-    enabledPlaybooks({ playbooks: { enabled: enabled ?? 'all' } }),
+    // A pack that is named is meant, whatever the configuration enables.
+    enabledPlaybooks({ packs, playbooks: { enabled: chosen === 'all' || enabled ? chosen : [...chosen, ...ofPack] } }),
     folder === undefined ? ruleSets : [ruleSetInFolder(folder)],
   );
   if (layer !== undefined) writeFileSync(layer, `${JSON.stringify(navigatorLayer(sets), null, 2)}\n`);

@@ -7,6 +7,7 @@ import { isScheduled, type NextRun, nextRunOf } from '../../../core/playbook/sch
 import { playbooksOf } from '../../config/packs.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printFacts, printJson, printTable, styled } from '../output.ts';
+import { registerCheckCommand } from './check.ts';
 import { registerCoverageCommand } from './coverage.ts';
 import { registerGraphCommand } from './graph.ts';
 
@@ -56,7 +57,7 @@ function described({ id, title, on, per, priority, exclusive, uses, params, leve
   };
 }
 
-/** Adds `firebreak playbooks list|show|coverage|graph`: the envelopes, which say what runs on which alert. */
+/** Adds `firebreak playbooks list|show|check|coverage|graph`: the envelopes, which say what runs on which alert. */
 export function registerPlaybooksCommand(program: Command): void {
   const playbooks = program.command('playbooks').description('the procedures, and the alerts that they answer');
   withExamples(withPacks(playbooks.command('list').description('list all playbooks')), [
@@ -71,6 +72,7 @@ export function registerPlaybooksCommand(program: Command): void {
     ),
     ['firebreak playbooks show firebreak/contain-dropped-binary'],
   ).action(show);
+  registerCheckCommand(playbooks);
   registerCoverageCommand(playbooks);
   registerGraphCommand(playbooks);
 }

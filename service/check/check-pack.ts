@@ -1,0 +1,199 @@
+import type { Alert } from '../../core/alert/alert.ts';
+import type { KnownRule } from '../../core/rules/known-rules.ts';
+import type { Config } from '../config/load.ts';
+import { unknownRules, unknownRuleText } from '../config/unknown-rules.ts';
+import { type DescribedPack, describePack, runPackProgram } from '../packs/describe.ts';
+import type { PackFiles } from '../packs/pack-files.ts';
+import { packFaults } from '../packs/pack-rules.ts';
+import { checkTypes } from '../packs/pack-types.ts';
+import { configurationFindings, groupFindings } from './configured.ts';
+import type { CheckFinding } from './finding.ts';
+import { PackPlaces } from './places.ts';
+import { rightsFindings } from './rights.ts';
+import type { Trial, TriedPlaybook } from './try-main.ts';
+
+export interface PackToCheck {
+  readonly files: PackFiles;
+  /** Where it is, for the types that it has installed; absent: of a tarball. */
+  readonly folder?: string;
+  /** The alerts that it is tried with. */
+  readonly alerts: readonly Alert[];
+}
+
+export interface CheckSettings {
+  /** What it will be run with. */
+  readonly config?: Config;
+  /** The rules that there are; absent: those of the public rule sets. */
+  readonly rules?: readonly KnownRule[];
+}
+
+export interface CheckedPack {
+  /** Absent where it cannot be read. */
+  readonly pack?: DescribedPack;
+  readonly findings: readonly CheckFinding[];
+}
+
+/** All that can be known of a pack before it is live, without a cluster. Some seconds at most. */
+export async function checkPack({ files, folder, alerts }: PackToCheck, { config, rules }: CheckSettings): Promise<CheckedPack> {
+  const code = packFaults(files);
+  if (code.length > 0) return { findings: code.map((fault) => ({ severity: 'error', check: 'code', ...fault })) };
+  let pack: DescribedPack;
+  try {
+    ({ pack } = describePack(files));
+  } catch (error) {
+    return { findings: [...typeFindings(files, folder), thrown(error, files, 'envelope')] };
+  }
+  const places = new PackPlaces(files);
+  // In a process of its own, while the compiler runs.
+  const trying = tryFindings(files, pack, places, { alerts, config });
+  const types = typeFindings(files, folder);
+  return {
+    pack,
+    findings: [
+      ...types,
+      ...ruleFindings(pack, places, rules, config),
+      ...(config ? configurationFindings(pack, places, config) : groupFindings(pack, places)),
+      ...rightsFindings(pack, places, config),
+      ...(await trying),
+    ],
+  };
+}
+
+function typeFindings(files: PackFiles, folder: string | undefined): readonly CheckFinding[] {
+  const types = checkTypes(files, folder);
+  if ('faults' in types) return types.faults.map((fault) => ({ severity: 'error', check: 'types', ...fault }));
+  return [
+    {
+      severity: 'warning',
+      check: 'types',
+      problem: `its types, and whether each step is waited for, were not looked at: ${types.notChecked}`,
+      remedy: 'Check it where TypeScript is installed.',
+    },
+  ];
+}
+
+/** As `runPackProgram` words it: `playbooks/miner.ts:12: TypeError: …`. */
+function thrown(error: unknown, { main }: PackFiles, check: CheckFinding['check']): CheckFinding {
+  const text = error instanceof Error ? error.message : 'it cannot be read';
+  const {
+    file = main,
+    line,
+    problem = text,
+  } = /^(?<file>[\w./-]+\.[jt]s):(?:(?<line>\d+): )?\s*(?<problem>.*)$/s.exec(text)?.groups ?? {};
+  return {
+    severity: 'error',
+    check,
+    file,
+    ...(line !== undefined && { line: Number(line) }),
+    problem,
+    remedy: 'Correct it there: nothing of the pack can be used before.',
+  };
+}
+
+async function tryFindings(
+  files: PackFiles,
+  pack: DescribedPack,
+  places: PackPlaces,
+  { alerts, config }: { readonly alerts: readonly Alert[]; readonly config: Config | undefined },
+): Promise<readonly CheckFinding[]> {
+  const trial: Trial = {
+    alerts,
+    params: config?.playbooks.params ?? {},
+    ...(config && { guardrails: { ...config.guardrails, ownNamespace: config.kubernetes.ownNamespace } }),
+  };
+  try {
+    const tried: readonly TriedPlaybook[] = JSON.parse(
+      await runPackProgram(files, 'service/check/try-main', JSON.stringify(trial)),
+    );
+    return tried.flatMap((one) => triedFindings(one, pack, places));
+  } catch (error) {
+    return [thrown(error, files, 'answers')];
+  }
+}
+
+function triedFindings(
+  { playbook, alert, problems, notices, unsteady, alwaysRefused }: TriedPlaybook,
+  pack: DescribedPack,
+  places: PackPlaces,
+): readonly CheckFinding[] {
+  const at = { playbook, ...places.of(playbook) };
+  if (alert === undefined)
+    return [
+      {
+        severity: 'warning',
+        check: 'answers',
+        ...at,
+        problem: 'it was not tried: no alert could be made up that it answers',
+        remedy: 'Put one as its sensor sends it into the folder alerts of the pack.',
+      },
+    ];
+  const refused = alwaysRefused.map(({ action, reason }): CheckFinding => {
+    const name = Object.entries(pack.playbooks.find(({ id }) => id === playbook)?.uses ?? {}).find(
+      ([, use]) => use.name === action,
+    )?.[0];
+    return {
+      severity: 'error',
+      check: 'guardrails',
+      ...at,
+      ...(name !== undefined && places.of(playbook, name)),
+      problem: `${action} would be refused each time: ${reason}`,
+      remedy:
+        'Have the envelope leave out the alerts about which nothing may be done, or call the action within what the guardrails allow.',
+    };
+  });
+  const isRefused = (text: string): boolean => alwaysRefused.some(({ action }) => text.startsWith(`${action} is refused: `));
+  const said = (severity: 'error' | 'notice', texts: readonly string[]): readonly CheckFinding[] =>
+    texts
+      .filter((text) => !isRefused(text))
+      .map((text) => ({
+        severity,
+        check: 'answers',
+        ...at,
+        ...placeIn(text),
+        problem: text.replace(stackPlace, ''),
+        remedy: `See the way that it takes: firebreak simulate --pack . --playbook ${playbook} --every.`,
+      }));
+  return [
+    ...(unsteady === undefined
+      ? []
+      : [
+          {
+            severity: 'error' as const,
+            check: 'replay' as const,
+            ...at,
+            problem: `it is not the same when it is replayed: ${unsteady}`,
+            remedy: 'Keep nothing outside of the body: go by alert, incident, params and what steps gave back.',
+          },
+        ]),
+    ...refused,
+    ...said('error', problems),
+    ...said('notice', notices),
+  ];
+}
+
+/** `, at run (file:///tmp/firebreak-pack-x/playbooks/miner.ts:12:5)`, as Node writes where something was thrown. */
+const stackPlace = /, at [^,()]*\(?(?:file:\/\/)?[^()\s]*\/firebreak-pack-\w+\/(?<file>[^\s:]+):(?<line>\d+):\d+\)?/;
+/** As the engine says it of a loop. */
+const turnPlace = / at (?<file>[\w./-]+\.[jt]s):(?<line>\d+)/;
+
+function placeIn(text: string): { readonly file?: string; readonly line?: number } {
+  const { file, line } = (stackPlace.exec(text) ?? turnPlace.exec(text))?.groups ?? {};
+  return file === undefined || line === undefined ? {} : { file, line: Number(line) };
+}
+
+function ruleFindings(
+  { playbooks }: DescribedPack,
+  places: PackPlaces,
+  rules: readonly KnownRule[] | undefined,
+  config: Config | undefined,
+): readonly CheckFinding[] {
+  const named = Object.values(config?.sensors ?? {}).flatMap(({ severities }) => Object.keys(severities));
+  return unknownRules(playbooks, named, rules).map((unknown) => ({
+    severity: 'warning',
+    check: 'rules',
+    playbook: unknown.playbook,
+    ...places.of(unknown.playbook, unknown.rule),
+    problem: rules === undefined ? unknownRuleText(unknown) : `the rule files have no “${unknown.rule}”: it never matches`,
+    remedy: unknown.nearest === undefined ? 'Write the name as its rule file has it.' : `Did you mean “${unknown.nearest}”?`,
+  }));
+}

@@ -1,0 +1,117 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RuleSet } from '../../core/rules/known-rules.ts';
+import type { Config } from '../config/load.ts';
+import { enabledPlaybooks } from '../config/packs.ts';
+import { coverageOf } from '../coverage/coverage.ts';
+import type { DescribedPack } from '../packs/describe.ts';
+import { type PackSource, readPackAt } from '../packs/pack-files.ts';
+import { openClusterApi } from '../process/cluster-api.ts';
+import { missingRights } from '../rbac/missing.ts';
+import { readAlerts } from '../simulation/read-alerts.ts';
+import { type CheckedPack, checkPack } from './check-pack.ts';
+import type { CheckFinding } from './finding.ts';
+import { actionsOfPack } from './rights.ts';
+
+export interface PacksToCheck {
+  readonly sources: readonly PackSource[];
+  /** What they will be run with. */
+  readonly config?: Config;
+  /** The rules that there are; absent: those of the public rule sets, and what nothing answers is not listed. */
+  readonly rules?: RuleSet;
+  /** Asks the API server that the configuration names. */
+  readonly live?: { readonly config: Config };
+}
+
+export interface CheckedPacks {
+  readonly packs: readonly DescribedPack[];
+  /** The worst first. */
+  readonly findings: readonly CheckFinding[];
+}
+
+/**
+ * What there is to know of packs before they are live.
+ * @throws FB_ERR_NOT_FOUND for a source that is no pack, FB_ERR_UNAVAILABLE where the API server is asked and does not answer.
+ */
+export async function checkPacks({ sources, config, rules, live }: PacksToCheck): Promise<CheckedPacks> {
+  const checked: CheckedPack[] = [];
+  for (const source of sources) checked.push(await checkSource(source, config, rules));
+  const packs = checked.flatMap(({ pack }) => pack ?? []);
+  const findings = [
+    ...checked.flatMap((one) => one.findings),
+    ...(rules && packs.length === sources.length ? uncovered(packs, config, rules) : []),
+    ...(live ? await missing(packs, live.config) : []),
+  ];
+  return { packs, findings: sorted(findings) };
+}
+
+function checkSource(source: PackSource, config: Config | undefined, rules: RuleSet | undefined): Promise<CheckedPack> {
+  const folder = 'folder' in source ? source.folder : undefined;
+  const samples = folder === undefined ? '' : join(folder, 'alerts');
+  const read = existsSync(samples) ? readAlerts([samples], config?.cluster ?? 'local') : [];
+  return checkPack(
+    {
+      files: readPackAt(source),
+      ...(folder !== undefined && { folder }),
+      alerts: read.flatMap((one) => (one.ok ? [one.alert] : [])),
+    },
+    { ...(config && { config }), ...(rules && { rules: rules.rules }) },
+  );
+}
+
+/** Rules about which nothing is done but what is done about every alert. */
+function uncovered(packs: readonly DescribedPack[], config: Config | undefined, rules: RuleSet): readonly CheckFinding[] {
+  const names = packs.map(({ name }) => name);
+  const others = enabledPlaybooks({
+    packs: (config?.packs ?? []).filter(({ name }) => !names.includes(name)),
+    playbooks: { enabled: config?.playbooks.enabled ?? 'all' },
+  });
+  const playbooks = [...others, ...packs.flatMap((pack) => pack.playbooks)];
+  return coverageOf(playbooks, [rules])
+    .flatMap((set) => set.rules)
+    .filter(({ covered }) => covered === 'no' || covered === 'rest')
+    .map(({ rule, severity, covered, answers }) => ({
+      severity: 'notice',
+      check: 'coverage',
+      file: rule.part,
+      problem: `no playbook is for “${rule.name}” (${severity})${
+        covered === 'rest'
+          ? `: only ${[...new Set(answers.flatMap(({ rest }) => rest))].join(', ')}, which take what is left`
+          : ''
+      }`,
+      remedy: 'Write a playbook for it, or leave it so.',
+    }));
+}
+
+async function missing(packs: readonly DescribedPack[], config: Config): Promise<readonly CheckFinding[]> {
+  const api = await openClusterApi({ config, env: process.env });
+  try {
+    const found = await missingRights({
+      api,
+      pool: 'cell',
+      actions: packs.flatMap((pack) => actionsOfPack(pack, config)),
+      namespace: config.kubernetes.ownNamespace,
+      watched: config.watch.namespaces,
+    });
+    return found.map(({ right, neededBy }) => ({
+      severity: 'error',
+      check: 'rights',
+      problem: `the account of the cell may not ${right}, which ${neededBy.join(', ')} needs`,
+      remedy: 'firebreak rbac manifests --config FILE, with the pack in it, prints what gives it.',
+    }));
+  } finally {
+    api.close();
+  }
+}
+
+const order: readonly CheckFinding['severity'][] = ['error', 'warning', 'notice'];
+
+/** The worst first, then by place. */
+function sorted(findings: readonly CheckFinding[]): readonly CheckFinding[] {
+  const placeOf = ({ severity, file = '', line = 0 }: CheckFinding): string =>
+    `${order.indexOf(severity)} ${file}:${String(line).padStart(6, '0')}`;
+  return findings
+    .map((finding) => ({ finding, place: placeOf(finding) }))
+    .toSorted((a, b) => (a.place < b.place ? -1 : a.place > b.place ? 1 : 0))
+    .map(({ finding }) => finding);
+}

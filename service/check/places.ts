@@ -1,0 +1,65 @@
+import { type Node, parse } from 'acorn';
+import type { PackFiles } from '../packs/pack-files.ts';
+import { nameOf, visit, withoutTypes } from '../packs/syntax.ts';
+
+/** Where in a pack something is said. */
+export interface PlaceInPack {
+  readonly file: string;
+  readonly line: number;
+}
+
+interface TextInCode {
+  readonly text: string;
+  readonly line: number;
+  /** It is what an `id` is said to be. */
+  readonly isId: boolean;
+}
+
+/** Finds where an envelope says something, by its texts: as data it no longer knows where it was written. */
+export class PackPlaces {
+  readonly #texts: ReadonlyMap<string, readonly TextInCode[]>;
+
+  constructor({ files }: PackFiles) {
+    this.#texts = new Map(
+      [...files].map(([file, content]) => [file, textsIn(content.toString('utf8'), file.endsWith('.ts'))] as const),
+    );
+  }
+
+  /** @param id of the playbook, in full. @param text what is said there, for the last time; absent: the id itself. */
+  of(id: string, text?: string): PlaceInPack | undefined {
+    const bare = id.slice(id.indexOf('/') + 1);
+    for (const [file, texts] of this.#texts) {
+      const own = texts.find((one) => one.isId && one.text === bare);
+      if (!own) continue;
+      const found = text === undefined ? own : texts.findLast((one) => one.text === text);
+      // A list that playbooks share may be in a file of its own.
+      const shared = found ? undefined : this.#anywhere(text);
+      return shared ?? { file, line: (found ?? own).line };
+    }
+    return undefined;
+  }
+
+  #anywhere(text: string | undefined): PlaceInPack | undefined {
+    for (const [file, texts] of this.#texts) {
+      const found = texts.find((one) => one.text === text);
+      if (found) return { file, line: found.line };
+    }
+    return undefined;
+  }
+}
+
+function textsIn(source: string, isTyped: boolean): readonly TextInCode[] {
+  const texts: TextInCode[] = [];
+  let program: Node;
+  try {
+    program = parse(isTyped ? withoutTypes(source) : source, { ecmaVersion: 'latest', sourceType: 'module', locations: true });
+  } catch {
+    return texts;
+  }
+  visit(program, (node, parent) => {
+    const text = node.type === 'Literal' || node.type === 'Identifier' ? nameOf(node) : undefined;
+    const isId = parent !== undefined && 'key' in parent && parent.key !== node && nameOf(parent.key) === 'id';
+    if (text !== undefined) texts.push({ text, line: node.loc?.start.line ?? 1, isId });
+  });
+  return texts;
+}

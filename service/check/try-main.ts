@@ -1,0 +1,148 @@
+/** Tries every playbook of a pack, and prints what was found as JSON: see `runPackProgram`. The third argument is a `Trial`, as JSON. */
+import { readFileSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { type Node, parse } from 'acorn';
+import type { GuardrailRules } from '../../core/action/guardrail.ts';
+import type { Alert } from '../../core/alert/alert.ts';
+import { answering } from '../../core/playbook/answering.ts';
+import type { Duration } from '../../core/playbook/duration.ts';
+import type { ListedPlaybook, Pack } from '../../core/playbook/pack.ts';
+import type { ParamValue } from '../../core/playbook/params.ts';
+import { turnFunction, turnsAtOnce } from '../../core/playbook/turn.ts';
+import { type EveryAnswer, everyAnswer } from '../../testing/every-answer.ts';
+import { exampleAlert } from '../../testing/example-alert.ts';
+import { simulate } from '../../testing/simulate.ts';
+import type { Story } from '../../testing/story.ts';
+import { StepFailure } from '../../workflows/step-failure.ts';
+import { loadedPack } from '../packs/loaded-pack.ts';
+import { withoutTypes } from '../packs/syntax.ts';
+import { withTurns } from '../temporal/loop-budget.ts';
+
+/** What the playbooks of a pack are tried with. */
+export interface Trial {
+  /** Those that the pack has to try with; for the others one is made up. */
+  readonly alerts: readonly Alert[];
+  readonly guardrails?: Partial<GuardrailRules>;
+  readonly levels?: readonly { readonly group: string; readonly within: Duration; readonly page?: true }[];
+  /** As the configuration sets them, by playbook. */
+  readonly params: Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
+}
+
+/** How a playbook stood it. */
+export interface TriedPlaybook {
+  readonly playbook: string;
+  /** Nothing of the rest, where no alert could be made up. */
+  readonly alert?: string;
+  readonly problems: readonly string[];
+  readonly notices: readonly string[];
+  /** What happens on a way, and does not when the same is gone again. */
+  readonly unsteady?: string;
+  /** Steps that were refused on every way on which they were tried, and why. */
+  readonly alwaysRefused: readonly { readonly action: string; readonly reason: string }[];
+}
+
+const [folder = '', main = '', trial = '{}'] = process.argv.slice(2);
+
+// As in the bundle that it will be: what never waits is ended, with its place.
+const inPack = pathToFileURL(`${folder}/`).href;
+registerHooks({
+  load: (url, context, next) => {
+    if (!url.startsWith(inPack)) return next(url, context);
+    const text = readFileSync(fileURLToPath(url), 'utf8');
+    const code = url.endsWith('.ts') ? withoutTypes(text) : text;
+    const program = parse(code, { ecmaVersion: 'latest', sourceType: 'module', locations: true });
+    const placeOf = ({ loc }: Node): string => `${url.slice(inPack.length)}:${loc?.start.line ?? 1}`;
+    return { format: 'module', source: withTurns(code, program, placeOf), shortCircuit: true };
+  },
+});
+let turns = 0;
+Object.assign(globalThis, {
+  [turnFunction]: (place: string, cost: number): void => {
+    if (turns === 0)
+      setImmediate(() => {
+        turns = 0;
+      });
+    turns += cost;
+    if (turns >= turnsAtOnce)
+      throw new StepFailure('FB_ERR_PLAYBOOK_LOOPS', `it goes on without waiting for anything, at ${place}`);
+  },
+});
+
+const pack = (await loadedPack(folder, main)) as Pack;
+// A promise of a playbook's own that fails, and for which nobody waits, would end this process.
+const dropped: unknown[] = [];
+process.on('unhandledRejection', (reason) => dropped.push(reason));
+const tried: TriedPlaybook[] = [];
+for (const playbook of pack.playbooks) tried.push(await tryPlaybook(playbook, JSON.parse(trial)));
+process.stdout.write(JSON.stringify(tried));
+
+async function tryPlaybook(playbook: ListedPlaybook, { alerts, params, ...settings }: Trial): Promise<TriedPlaybook> {
+  const alert = alerts.find((one) => answering([playbook], one).length > 0) ?? exampleAlert(playbook);
+  if (!alert) return { playbook: playbook.id, problems: [], notices: [], alwaysRefused: [] };
+  const own = params[playbook.id];
+  const options = { ...settings, ...(own && { params: own }) };
+  const every = await everyAnswer(playbook, alert, options);
+  const unsteady = await unsteadiness(every, (answer) => simulate(playbook, { ...options, alert, answer }));
+  // Node looks for them when nothing else is left to do.
+  await new Promise((resolve) => setImmediate(resolve));
+  const unheard = new Set(dropped.splice(0).map((reason) => (reason instanceof Error ? reason.message : String(reason))));
+  return {
+    playbook: playbook.id,
+    alert: alert.rule,
+    problems: [...every.problems, ...[...unheard].map((reason) => `a promise fails for which nothing waits: ${reason}`)],
+    notices: every.notices,
+    alwaysRefused: alwaysRefused(every),
+    ...(unsteady !== undefined && { unsteady }),
+  };
+}
+
+/**
+ * Goes each way by answers alone again, twice in a row: what an incident's history holds has to come of it, whatever ran before it. A worker that has
+ * restarted does the same to every open incident.
+ */
+async function unsteadiness(
+  { paths }: EveryAnswer,
+  again: (answers: readonly string[]) => Promise<Story>,
+): Promise<string | undefined> {
+  for (const { circumstance, turns, story } of paths) {
+    const answers = turns.flatMap((turn) => (turn.kind === 'answer' && turn.asker !== 'engine' ? [turn.answer] : []));
+    const isPlain = turns.every((turn) => {
+      if (turn.kind === 'answer') return turn.asker !== 'engine' || turn.answer === 'silence';
+      return turn.kind === 'failure' ? !turn.fails : turn.variant === 0;
+    });
+    if (circumstance !== 'as given' || !isPlain) continue;
+    for (const replayed of [await again(answers), await again(answers)]) {
+      const difference = differenceBetween(story, replayed);
+      if (difference !== undefined) return difference;
+    }
+  }
+  return undefined;
+}
+
+function differenceBetween(first: Story, second: Story): string | undefined {
+  const [before, after] = [linesOf(first), linesOf(second)];
+  const at = before.findIndex((line, index) => line !== after[index]);
+  if (at === -1 && after.length <= before.length) return undefined;
+  const place = at === -1 ? before.length : at;
+  return `${said(before[place])} the first time, ${said(after[place])} when it is replayed`;
+}
+
+function linesOf({ events, end }: Story): readonly string[] {
+  return [...events.map(({ kind, text }) => `${kind}: ${text}`), `end: ${end}`];
+}
+
+function said(line: string | undefined): string {
+  return line === undefined ? 'nothing' : `“${line}”`;
+}
+
+function alwaysRefused({ paths }: EveryAnswer): TriedPlaybook['alwaysRefused'] {
+  const steps = paths
+    .filter(({ circumstance }) => circumstance !== 'caps reached')
+    .flatMap(({ story }) => story.steps)
+    .filter(({ isInjected }) => !isInjected);
+  return [...Map.groupBy(steps, ({ action }) => action)].flatMap(([action, all]) => {
+    const [first] = all;
+    return first && all.every(({ state }) => state === 'failed') ? [{ action, reason: first.reason ?? first.code ?? '' }] : [];
+  });
+}

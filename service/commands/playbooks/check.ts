@@ -1,0 +1,73 @@
+import type { Command } from 'commander';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { CheckFinding } from '../../check/finding.ts';
+import { packSourceAt } from '../../packs/pack-files.ts';
+import { type CommonOptions, withExamples, withJson } from '../options.ts';
+import { print, printable, printJson, styled } from '../output.ts';
+
+interface CheckOptions extends CommonOptions {
+  readonly pack?: string;
+  readonly config?: string;
+  readonly rules?: string;
+  readonly live?: true;
+  readonly strict?: true;
+}
+
+/** Adds `firebreak playbooks check`: what there is to know of a pack before it is live. */
+export function registerCheckCommand(group: Command): void {
+  const command = group
+    .command('check')
+    .description('look at packs before they are live: code, types, every answer, replay, rights, groups, guardrails, rules')
+    .option('--pack <path>', 'folder of a pack, or a tarball of npm pack (default: the packs of the configuration)')
+    .option('--config <file>', 'the configuration that it will run with', process.env.FIREBREAK_CONFIG)
+    .option('--rules <folder>', 'your rule files: names are looked for there, and rules that nothing answers are listed')
+    .option('--live', 'ask the API server which rights are missing, as the configuration reaches it')
+    .option('--strict', 'exit code 1 also where there are only warnings');
+  withExamples(withJson(command), [
+    'firebreak playbooks check --pack .',
+    'firebreak playbooks check --pack . --config firebreak.yaml --rules /etc/falco/rules.d',
+    'firebreak playbooks check --config firebreak.yaml --live --json',
+  ])
+    .addHelpText('after', '\nExit code 1 where there is an error. It changes nothing, and asks no cluster but with --live.')
+    .action(run);
+}
+
+async function run({ pack, config: path, rules: folder, live, strict, json }: CheckOptions): Promise<void> {
+  // The compiler, the engine that simulates and decoders, which the other commands about playbooks do without.
+  const { checkPacks } = await import('../../check/check-packs.ts');
+  const { loadConfig } = await import('../../config/load.ts');
+  const { ruleSetInFolder } = await import('../../coverage/rule-files.ts');
+  const config = path === undefined ? undefined : loadConfig({ path, env: process.env });
+  if (live && !config)
+    throw new FirebreakError('FB_ERR_INCOMPLETE', '--live needs --config, which says how the cluster is reached');
+  const sources = pack === undefined ? (config?.packs.map(({ source }) => source) ?? []) : [packSourceAt(pack)];
+  if (sources.length === 0)
+    throw new FirebreakError(
+      'FB_ERR_INCOMPLETE',
+      'there is no pack to check: name one with --pack, or a configuration that has some',
+    );
+  const { packs, findings } = await checkPacks({
+    sources,
+    ...(config && { config }),
+    ...(folder !== undefined && { rules: ruleSetInFolder(folder) }),
+    ...(live && config && { live: { config } }),
+  });
+  const count = (severity: CheckFinding['severity']): number => findings.filter((one) => one.severity === severity).length;
+  if (count('error') > 0 || (strict && count('warning') > 0)) process.exitCode = 1;
+  if (json) {
+    printJson({ ok: process.exitCode !== 1, packs: packs.map(({ name, version }) => ({ name, version })), findings });
+    return;
+  }
+  for (const finding of findings) printFinding(finding);
+  const names = packs.map(({ name, version }) => `${name} ${version}`).join(', ') || 'the pack';
+  const counts = (['error', 'warning', 'notice'] as const).map((one) => `${count(one)} ${one}${count(one) === 1 ? '' : 's'}`);
+  print(`${names}: ${counts.join(', ')}`);
+}
+
+const styles = { error: 'red', warning: 'yellow', notice: 'dim' } as const;
+
+function printFinding({ severity, playbook, file, line, problem, remedy }: CheckFinding): void {
+  const place = file === undefined ? '' : `${file}${line === undefined ? '' : `:${line}`}: `;
+  const who = playbook === undefined ? '' : `${playbook}: `;
+  print(`${styled(styles[severity], severity.padEnd(7))}  ${printable(`${place}${who}${problem}. ${remedy}`)}`);
+}

@@ -1,0 +1,128 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { checkPacks, type PacksToCheck } from '../../../service/check/check-packs.ts';
+import type { CheckFinding } from '../../../service/check/finding.ts';
+import { type Config, loadConfig } from '../../../service/config/load.ts';
+import { ruleSetInFolder } from '../../../service/coverage/rule-files.ts';
+import { readPack } from '../../../service/packs/pack-files.ts';
+import { projectRoot } from '../../../service/process/project-root.ts';
+import { runCommand } from '../../../tools/platform/command.ts';
+import { acmeFiles, writePackFolder } from '../../pack-folder.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-check-test-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Asks before it changes anything, and uses an action that is off, and one that nothing shipped uses alone. */
+const miner = `import { cutConnections, openTicket, quarantinePod } from 'firebreak/actions';
+import { definePlaybook, param } from 'firebreak/playbook';
+
+export const miner = definePlaybook(
+  {
+    id: 'miner',
+    title: 'Cut off a pod that mines',
+    on: { match: { rule: ['Detect crypto miners', 'Detect a miner of ours'] }, minSeverity: 'high', requires: ['pod'] },
+    params: { lease: param.duration('96h') },
+    uses: { cutConnections, openTicket, quarantinePod },
+    levels: [{ group: 'oncall', within: '15m' }],
+  },
+  async ({ alert, steps, settle, params }) => {
+    await settle({ cut: steps.quarantinePod({ pod: alert.pod, lease: params.lease }) });
+    await steps.openTicket({ title: alert.title, body: 'It mines.', labels: [] });
+  },
+);
+`;
+const pack = writePackFolder(join(folder, 'acme'), { ...acmeFiles, 'playbooks/miner.ts': miner, 'saying.ts': undefined });
+
+function configured(more: object = {}): Config {
+  const path = join(folder, 'firebreak.yaml');
+  const sections = {
+    cluster: 'lab',
+    intake: { tokens: [{ name: 'falco', token: { env: 'FALCO_TOKEN' } }] },
+    roster: {
+      people: [
+        { id: 'ada', name: 'Ada', slack: ['U01'] },
+        { id: 'bob', name: 'Bob', slack: ['U02'] },
+      ],
+      groups: { oncall: ['ada', 'bob'], leads: ['ada', 'bob'] },
+    },
+    ...more,
+  };
+  writeFileSync(path, JSON.stringify(sections));
+  return loadConfig({ path, env: {} });
+}
+
+async function found(options: Omit<PacksToCheck, 'sources'>): Promise<(check: CheckFinding['check']) => readonly string[]> {
+  const { findings } = await checkPacks({ sources: [{ folder: pack }], ...options });
+  return (check) =>
+    findings
+      .filter((one) => one.check === check)
+      .map(({ severity, file, line, problem, remedy }) => `${severity} ${file}:${line} ${problem}. ${remedy}`);
+}
+
+describe('a pack by itself', () => {
+  test('is told whom it asks, and what is off unless somebody turns it on', async () => {
+    const of = await found({});
+    expect(of('groups')).toEqual([expect.stringMatching(/^notice playbooks\/miner\.ts:11 it asks oncall\. /)]);
+    expect(of('rights')).toEqual([
+      expect.stringMatching(/^warning playbooks\/miner\.ts:10 cutConnections is off until actions\.optIn .* names it/),
+    ]);
+    expect(of('types')).toEqual([]);
+    expect(of('code')).toEqual([]);
+  });
+});
+
+describe('a pack with a configuration', () => {
+  test('is told of an action that is off, and of rights that nothing else needs', async () => {
+    const of = await found({ config: configured({ playbooks: { enabled: [] } }) });
+    expect(of('configuration')).toEqual(
+      expect.arrayContaining([expect.stringMatching(/acme\/miner uses cutConnections, which is off.*actions\.optIn/)]),
+    );
+    expect(of('rights')).toEqual([
+      expect.stringMatching(
+        /^notice playbooks\/miner\.ts:10 cutConnections needs rights that nothing else needs: .*create pods in its own namespace \(forensics\)/,
+      ),
+    ]);
+    expect(of('groups')).toEqual([]);
+  });
+
+  test('that enables all that is shipped needs no rights but those, and one that has the pack already is looked at without it', async () => {
+    const { integrity } = readPack({ folder: pack });
+    const config = configured({
+      packs: [{ folder: pack, integrity }],
+      actions: { optIn: ['cutConnections'] },
+      forensics: { toolsImage: `registry.example.com/tools@sha256:${'1'.repeat(64)}` },
+    });
+    const of = await found({ config });
+    expect(of('configuration')).toEqual([]);
+    expect(of('rights')).toEqual([]);
+  });
+});
+
+test('rule names are looked for in the rule files that somebody has, and what nothing is for is listed', async () => {
+  const rules = join(folder, 'rules');
+  writePackFolder(rules, {
+    'ours.yaml': `- { rule: Detect crypto miner, condition: x, priority: CRITICAL, tags: [container] }
+- { rule: Detect a miner of ours, condition: x, priority: CRITICAL, tags: [container] }
+`,
+  });
+  const of = await found({ rules: ruleSetInFolder(rules) });
+  expect(of('rules')).toEqual([
+    'warning playbooks/miner.ts:8 the rule files have no “Detect crypto miners”: it never matches. Did you mean “Detect crypto miner”?',
+  ]);
+  expect(of('coverage')).toEqual([
+    expect.stringMatching(/^notice ours\.yaml:undefined no playbook is for “Detect crypto miner” \(critical\): only firebreak\//),
+  ]);
+});
+
+test('the command prints each finding with its place, and ends with 1 where there is one too many; so does the coverage of a pack', async () => {
+  const cli = (...args: readonly string[]) =>
+    runCommand({ command: process.execPath, args: [join(projectRoot(), 'service', 'cli.ts'), 'playbooks', ...args] });
+  const checked = await cli('check', '--pack', pack);
+  expect(checked.stdout).toMatch(/^warning {2}playbooks\/miner\.ts:10: acme\/miner: cutConnections is off/m);
+  expect(checked.stdout).toMatch(/^acme 1\.0\.0: 1 error, 3 warnings, 3 notices$/m);
+  expect(checked.code).toBe(1);
+  const covered = await cli('coverage', '--pack', pack, '--rules', join(folder, 'rules'), '--all');
+  expect(covered.stdout).toMatch(/^Detect a miner of ours .*yes .*acme\/miner$/m);
+});

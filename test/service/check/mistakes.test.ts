@@ -1,0 +1,280 @@
+/** A playbook that is broken in each of the ways that we know of, and the check that has to say so before it is live. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { checkPack } from '../../../service/check/check-pack.ts';
+import type { CheckFinding } from '../../../service/check/finding.ts';
+import { type Config, loadConfig } from '../../../service/config/load.ts';
+import { readPack } from '../../../service/packs/pack-files.ts';
+import { writePackFolder } from '../../pack-folder.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-mistakes-test-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Mistake {
+  readonly mistake: string;
+  /** Lines of the body; what is said is said of the line with `here`. */
+  readonly body: readonly string[];
+  readonly on?: string;
+  readonly more?: string;
+  /** Before the playbook, in its file. */
+  readonly before?: string;
+  readonly check: CheckFinding['check'];
+  readonly severity?: CheckFinding['severity'];
+  readonly says: RegExp;
+}
+
+const ask = (choices: string, plan: string) =>
+  `const answer = await ask({ question: 'What is it?', choices: { ${choices} }, plan: { ${plan} }, onSilence: 'Nothing is done.' });`;
+const done = "await steps.openTicket({ title: alert.title, body: 'Look.', labels: [] });";
+
+const mistakes: readonly Mistake[] = [
+  {
+    mistake: 'undo of what cannot be undone',
+    body: [
+      ask("no: 'No', end: 'Yes'", 'end: await steps.deletePod.plan({ pod: alert.pod })'),
+      "if (answer.choice === 'end') {",
+      '  const ended = await steps.deletePod({ pod: alert.pod }, answer.approval);',
+      '  await steps.deletePod.undo(ended, answer.approval); // here',
+      '}',
+    ],
+    check: 'types',
+    says: /deletePod cannot be undone: what it ends is gone/,
+  },
+  {
+    mistake: 'a destructive step without approval',
+    body: ['await steps.deletePod({ pod: alert.pod }); // here'],
+    check: 'types',
+    says: /deletePod takes an approval: offer its plan in ask\(\)/,
+  },
+  {
+    mistake: 'the approval of another plan',
+    body: [
+      ask("no: 'No', turn: 'Yes'", 'turn: await steps.rotateSecret.plan({ suspect: alert.pod })'),
+      "if (answer.choice === 'turn') await steps.deletePod({ pod: alert.pod }, answer.approval); // here",
+    ],
+    check: 'types',
+    says: /not the approval of deletePod: offer its plan as the plan of this choice/,
+  },
+  {
+    mistake: 'an unknown action',
+    body: ['await steps.deletePods({ pod: alert.pod }); // here'],
+    check: 'types',
+    says: /'deletePods' does not exist|Did you mean 'deletePod'/,
+  },
+  {
+    mistake: 'something of the alert that `requires` does not name',
+    on: "{ match: { tag: 'container' }, minSeverity: 'low', requires: [] }",
+    body: ['await steps.snapshotPodState({ pod: alert.pod }); // here'],
+    check: 'types',
+    says: /Add 'pod' to on\.requires/,
+  },
+  {
+    mistake: 'a step that reaches a namespace, without asking',
+    body: ['await steps.isolateNamespace({ namespace: alert.pod.namespace }); // here'],
+    check: 'types',
+    says: /isolateNamespace takes an approval/,
+  },
+  {
+    mistake: 'a forgotten await',
+    body: ['steps.snapshotPodState({ pod: alert.pod }); // here', done],
+    check: 'types',
+    says: /nobody waits for “steps\.snapshotPodState.*an await is missing/,
+  },
+  {
+    mistake: 'a length of time in words',
+    body: ["await steps.quarantinePod({ pod: alert.pod, lease: '4 hours' }); // here"],
+    check: 'types',
+    says: /"4 hours".*Duration/,
+  },
+  {
+    mistake: 'a length of time that is negative',
+    body: ["await steps.quarantinePod({ pod: alert.pod, lease: '-4h' }); // here"],
+    check: 'types',
+    says: /"-4h"|-4h/,
+  },
+  {
+    mistake: 'a throw',
+    body: [done, "throw new Error('nobody has thought of this'); // here"],
+    check: 'answers',
+    says: /it stops: nobody has thought of this/,
+  },
+  {
+    mistake: 'a loop that never ends',
+    body: [done, 'for (let index = 0; index < 10; ) alert.tags.at(index); // here'],
+    check: 'answers',
+    says: /goes on without waiting for anything/,
+  },
+  {
+    mistake: 'a loop that waits for nothing',
+    body: [done, 'for (;;) await settle({}); // here'],
+    check: 'answers',
+    says: /goes on without waiting for anything/,
+  },
+  {
+    mistake: 'something that is kept from one incident to the next',
+    before: 'let seen = 0;\n',
+    body: ['seen += 1;', "note('alert number '.concat(String(seen)));"],
+    check: 'replay',
+    says: /not the same when it is replayed: “playbook\.note: alert number \d+” the first time, “.*alert number \d+”/,
+  },
+  {
+    mistake: 'a pod that stays quarantined with nobody asked',
+    body: ['await steps.quarantinePod({ pod: alert.pod });', done],
+    check: 'answers',
+    says: /quarantinePod on pod\/shop\/.* stays in force, and nobody is asked/,
+  },
+  {
+    mistake: 'a choice whose plan is not carried out',
+    body: [ask("no: 'No', end: 'Yes'", 'end: await steps.deletePod.plan({ pod: alert.pod })'), 'note(answer.choice);'],
+    check: 'answers',
+    says: /“end” of “What is it\?” shows the plan of deletePod, which is not carried out/,
+  },
+  {
+    mistake: 'a step that the guardrails refuse each time',
+    on: "{ match: { namespace: 'kube-system' }, minSeverity: 'low', requires: ['pod'] }",
+    body: ['await settle({ cut: steps.quarantinePod({ pod: alert.pod }) }); // here', done],
+    check: 'guardrails',
+    says: /quarantinePod would be refused each time: .*kube-system/,
+  },
+  {
+    mistake: 'a rule that no rule set has',
+    on: "{ match: { rule: 'Terminal shell in contaner' }, minSeverity: 'low', requires: ['pod'] } /* here */",
+    body: [done],
+    check: 'rules',
+    severity: 'warning',
+    says: /no rule set .* has “Terminal shell in contaner”.*Did you mean “Terminal shell in container”\?/,
+  },
+  {
+    mistake: 'a group that the roster does not have',
+    more: "levels: [{ group: 'oncal', within: '15m' }], // here\n",
+    body: [done],
+    check: 'groups',
+    says: /asks the group oncal, which the roster does not have/,
+  },
+  {
+    mistake: 'a parameter whose default names such a group',
+    more: "params: { group: param.group('nobodies') },\n",
+    body: [done],
+    check: 'groups',
+    says: /asks the group nobodies \(its parameter group\)/,
+  },
+  {
+    mistake: 'an action that is off',
+    body: ['await settle({ cut: steps.cutConnections({ pod: alert.pod } as never) });', done],
+    check: 'configuration',
+    says: /uses cutConnections, which is off/,
+  },
+];
+
+const idOf = (index: number): string => `mistake-${index}`;
+
+function fileOf({ on, more = '', before = '', body }: Mistake, index: number): string {
+  return `import { cutConnections, deletePod, isolateNamespace, openTicket, quarantinePod, rotateSecret, snapshotPodState } from 'firebreak/actions';
+import { definePlaybook, param } from 'firebreak/playbook';
+${before}
+export const parameter = param;
+export const playbook = definePlaybook(
+  {
+    id: '${idOf(index)}',
+    title: 'Broken',
+    on: ${on ?? `{ match: { tag: 'container' }, minSeverity: 'low', requires: ['pod'] }`},
+    ${more}uses: { deletePod, isolateNamespace, openTicket, quarantinePod, rotateSecret, snapshotPodState${body.join().includes('cutConnections') ? ', cutConnections' : ''} },
+  },
+  async ({ alert, steps, ask, settle, note }) => {
+    note(\`\${typeof ask}\${typeof settle}\${typeof cutConnections}\`.slice(0, 0) || 'begins');
+${body.map((line) => `    ${line}`).join('\n')}
+  },
+);
+`;
+}
+
+let config: Config;
+let findings: readonly CheckFinding[];
+beforeAll(async () => {
+  const path = join(folder, 'firebreak.yaml');
+  writeFileSync(
+    path,
+    `cluster: lab
+intake: { tokens: [{ name: falco, token: { env: FALCO_TOKEN } }] }
+roster: { people: [{ id: ada, name: Ada, slack: [U01] }, { id: bob, name: Bob, slack: [U02] }], groups: { oncall: [ada, bob], leads: [ada, bob] } }
+`,
+  );
+  config = loadConfig({ path, env: {} });
+  const pack = writePackFolder(join(folder, 'broken'), {
+    'firebreak.pack.ts': `import { definePack } from 'firebreak/playbook';
+${mistakes.map((_, index) => `import { playbook as playbook${index} } from './playbooks/${index}.ts';`).join('\n')}
+export default definePack({ name: 'broken', version: '1.0.0', playbooks: [${mistakes.map((_, index) => `playbook${index}`).join(', ')}] });
+`,
+    ...Object.fromEntries(mistakes.map((one, index) => [`playbooks/${index}.ts`, fileOf(one, index)])),
+  });
+  ({ findings } = await checkPack({ files: readPack({ folder: pack }), folder: pack, alerts: [] }, { config }));
+});
+
+/** A whole file, or a whole envelope, that is refused before anything of the pack is run. */
+const refused: readonly (readonly [mistake: string, source: string, check: CheckFinding['check'], says: RegExp])[] = [
+  ['the clock', 'export const at = () => Date.now();', 'code', /Date\.now reads the clock.*Go by alert\.time/],
+  ['chance', 'export const dice = () => Math.random();', 'code', /Math\.random.*alert\.id/],
+  ['the network', "export const call = () => fetch('http://x');", 'code', /fetch reaches the network.*use an action/],
+  ['the environment', 'export const group = process.env.GROUP;', 'code', /process is what the machine is like.*is a parameter/],
+  ['a module of Node', "import 'node:fs';", 'code', /'node:fs'.*Import firebreak\/playbook/],
+  [
+    'a head start where evidence has to be first',
+    envelope("headStart: 'quarantinePod', evidenceFirst: '30s'"),
+    'envelope',
+    /the pod is contained before evidence can be kept first/,
+  ],
+  [
+    'a default of another kind',
+    envelope("params: { lease: param.duration('4 hours' as '4h') }"),
+    'envelope',
+    /the default of parameter lease/,
+  ],
+];
+
+function envelope(more: string): string {
+  return `import { quarantinePod } from 'firebreak/actions';
+import { definePlaybook, param } from 'firebreak/playbook';
+export const lease = param;
+export const playbook = definePlaybook({ id: 'a', title: 'A', on: { match: {}, minSeverity: 'low', requires: ['pod'] }, uses: { quarantinePod }, ${more} }, async () => {});
+`;
+}
+
+describe('playbooks check finds', () => {
+  test.each(mistakes.map((one, index) => [one.mistake, one, index] as const))('%s', (_, one, index) => {
+    const own = findings.filter(({ file, playbook }) => file === `playbooks/${index}.ts` || playbook === `broken/${idOf(index)}`);
+    const said = own.map(({ check, severity, line, problem, remedy }) => ({
+      check,
+      severity,
+      line,
+      text: `${problem}. ${remedy}`,
+    }));
+    const place = fileOf(one, index)
+      .split('\n')
+      .findIndex((line) => /\bhere\b/.test(line));
+    expect(said).toContainEqual({
+      check: one.check,
+      severity: one.severity ?? 'error',
+      line: place === -1 ? expect.any(Number) : place + 1,
+      text: expect.stringMatching(one.says),
+    });
+  });
+
+  test.each(refused)('%s', async (_, source, check, says) => {
+    const where = mkdtempSync(join(folder, 'refused-'));
+    writePackFolder(where, {
+      'firebreak.pack.ts': "import './playbooks/bad.ts';\n",
+      'playbooks/bad.ts': source,
+    });
+    const { findings: found, pack } = await checkPack({ files: readPack({ folder: where }), alerts: [] }, {});
+    expect(pack).toBeUndefined();
+    const said = found.map((one) => ({
+      check: one.check,
+      severity: one.severity,
+      file: one.file,
+      text: `${one.problem}. ${one.remedy}`,
+    }));
+    expect(said).toContainEqual({ check, severity: 'error', file: 'playbooks/bad.ts', text: expect.stringMatching(says) });
+  });
+});
