@@ -34,9 +34,19 @@ export interface ControlState {
   readonly storm?: StormState;
 }
 
+/** An order of a person that was taken, by the digest of what was signed. */
+export interface TakenOrder {
+  readonly digest: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** Whether it was sent again since. */
+  readonly copied: boolean;
+}
+
 export interface CarriedControl {
   readonly state: ControlState;
   readonly pendingRecords: readonly OutgoingRecord[];
+  readonly taken: readonly TakenOrder[];
 }
 
 /** The one argument of the control workflow. */

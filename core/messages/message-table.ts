@@ -150,6 +150,50 @@ export const playedBack = {
   },
 } as const;
 
+/** An order that a person has signed, and what comes of it when it is sent past the command line and Slack. */
+export const sentOrders = {
+  plain: {
+    what: 'a true order, sent with access to Temporal alone, plain',
+    outcome: 'ignored, on record once: nobody has sealed it',
+  },
+  copy: {
+    what: 'a true order as Temporal keeps it, sent again by who has no key at all',
+    outcome: 'nothing: an order is done once, and its first copy is on record',
+  },
+  'read-and-sent': {
+    what: 'a true order of somebody else, read with the payload key and sent on',
+    outcome: 'it is theirs: what they wanted, once, and within minutes of when they signed it',
+  },
+  'own-word': {
+    what: 'an order with the key of a person of the roster',
+    outcome: 'it is this person’s: a freeze or a suppression is asked of others and in force by their votes, an end ends',
+  },
+  unsigned: {
+    what: 'an order with the payload key, signed with a key that is nobody’s',
+    outcome: 'refused, on record',
+  },
+  'other-name': {
+    what: 'an order in somebody else’s name, or as if Slack had vouched for it, with the own key',
+    outcome: 'refused, on record',
+  },
+  'other-cluster': {
+    what: 'a true order about another cluster',
+    outcome: 'refused, on record',
+  },
+  'other-kind': {
+    what: 'a true order that was made one of another kind, or about something else, under the same signature; a vote as an order',
+    outcome: 'refused, on record: the kind and every word are signed',
+  },
+  'not-theirs': {
+    what: 'an order of a person who may not give it: to read, hold or destroy evidence',
+    outcome: 'refused, on record',
+  },
+  late: {
+    what: 'a true order that was held back for more than five minutes, or is dated ahead',
+    outcome: 'refused, on record; an end alone, which strengthens the response, ends what it names',
+  },
+} as const;
+
 /** Who answers questions about a workflow, and says how it ended. */
 export const workflowsAnsweredBy = cell;
 

@@ -10,6 +10,7 @@ import {
   outcomeOf,
   outcomeTexts,
   playedBack,
+  sentOrders,
   type StartedBy,
   workflowTable,
 } from '../../core/messages/message-table.ts';
@@ -82,14 +83,17 @@ function hostileBusPage(): string {
       ...activities,
     ].join('\n'),
     '**A person’s own vote**, sent by that person with the payload key: alone it decides nothing where two are needed. Played back it counts once, and it does not come back when its person has answered anew since. For another question or asking, another incident, a choice that is none, in another’s name, by another way in, dated into the future, or back into a time as a stand-in, or changed after it was signed, it is refused, and that is on record. Votes and orders are checked in this test as a cell checks them.',
+    'A person’s own **order** (to freeze, suppress, observe or break the glass, to end these, to start an incident, about evidence), sent to the control workflow by whoever reaches Temporal:',
+    whatComesOf(Object.values(sentOrders)),
     'What was true once, sent again or set back, by whoever reaches Temporal with whatever keys:',
-    [
-      '| what | what comes of it |',
-      '|---|---|',
-      ...Object.values(playedBack).map(({ what, outcome }) => `| ${what} | ${outcome} |`),
-    ].join('\n'),
+    whatComesOf(Object.values(playedBack)),
     'An **answer** (of an activity or a query) that the pool or cell that was asked has not signed, for exactly that call, is no answer: the workflow asks again, and the asker is told. What is left is delay: a workflow can be ended, reset or filled up, and what was sent can be held back.',
   ].join('\n\n');
+}
+
+function whatComesOf(rows: readonly { readonly what: string; readonly outcome: string }[]): string {
+  const lines = rows.map(({ what, outcome }) => `| ${what} | ${outcome} |`);
+  return ['| what | what comes of it |', '|---|---|', ...lines].join('\n');
 }
 
 function row(what: string, kind: Parameters<typeof outcomeOf>[0], from: StartedBy): string {

@@ -1,7 +1,7 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { Severity } from '../../core/alert/severity.ts';
 import type { Level } from '../../core/decide/approval.ts';
-import type { CarriedControl, ControlInput, ControlState } from '../../core/decide/control.ts';
+import type { CarriedControl, ControlInput, ControlState, TakenOrder } from '../../core/decide/control.ts';
 import {
   type DecisionState,
   type DecisionStatus,
@@ -13,6 +13,8 @@ import {
 import { openState } from '../../core/decide/question.ts';
 import type { IncidentRef } from '../../core/incident/incident.ts';
 import { entryOf, type QuestionState, type TimelineEntry } from '../../core/incident/incident-state.ts';
+import type { Order, SignedOrder } from '../../core/orders/order.ts';
+import { digestOf } from '../../core/text/digest.ts';
 import type { Outbox } from '../outbox.ts';
 
 const timelineLimit = 300;
@@ -20,6 +22,10 @@ const timelineLimit = 300;
 const mostOver = 50;
 /** A payload of Temporal has 2 MB, and a cell asks for all of it. */
 const mostLive = 100;
+/** Longer than an order counts as fresh: after that the cell refuses a copy by its time. */
+const copiesKnownForMs = 15 * 60_000;
+
+const copyText = 'An order that was taken already was sent again, by whoever reaches Temporal: it is done once.';
 
 export function isLive({ status }: Pick<DecisionState, 'status'>): boolean {
   return status.state === 'proposed' || status.state === 'active';
@@ -34,6 +40,7 @@ export class ControlModel {
   readonly questions = new Map<string, QuestionState>();
   readonly #outbox: Outbox;
   #timeline: readonly TimelineEntry[] = [];
+  #taken: readonly TakenOrder[] = [];
 
   constructor(input: ControlInput, outbox: (ref: IncidentRef) => Outbox) {
     const info = workflowInfo();
@@ -74,6 +81,21 @@ export class ControlModel {
   /** What a cut of the history loses is an answer to a click: nothing waits for it. */
   during<T>(work: Promise<T>): Promise<T> {
     return work;
+  }
+
+  /**
+   * Whether an order of a person, which the cell has proven, is no copy of one that was taken: whoever reaches Temporal can send again what they read
+   * there. The first copy is on record, without the signature by which whoever gave the order looks for the answer to it.
+   */
+  takesOnce({ order }: SignedOrder<Order>): boolean {
+    const now = Date.now();
+    const digest = digestOf(order);
+    const young = this.#taken.filter(({ at }) => now - at < copiesKnownForMs);
+    const taken = young.find((one) => one.digest === digest);
+    if (taken?.copied === false) this.record('order.repeated', 'engine', copyText, { digest });
+    const others = young.filter((one) => one !== taken);
+    this.#taken = [...others, { digest, at: taken?.at ?? now, copied: taken !== undefined }];
+    return taken === undefined;
   }
 
   get isFull(): boolean {
@@ -128,10 +150,11 @@ export class ControlModel {
   }
 
   carry(): CarriedControl {
-    return { state: this.snapshot(), pendingRecords: this.#outbox.carried };
+    return { state: this.snapshot(), pendingRecords: this.#outbox.carried, taken: this.#taken };
   }
 
-  #carryOn({ state, pendingRecords }: CarriedControl): void {
+  #carryOn({ state, pendingRecords, taken }: CarriedControl): void {
+    this.#taken = taken;
     for (const one of state.decisions) this.decisions.set(one.proposal.order.terms.id, one);
     for (const one of state.questions) this.questions.set(one.question.id, one);
     this.#timeline = state.timeline;

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID, verify } from 'node:crypto';
+import { randomBytes, randomUUID, sign, verify } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,12 +11,14 @@ import fc from 'fast-check';
 import { createCellActivities } from '../../../activities/chokepoint/cell.ts';
 import { createChokepoint } from '../../../activities/chokepoint/chokepoint.ts';
 import { createControlActivities } from '../../../activities/control/control.ts';
+import { createEvidenceActivities } from '../../../activities/control/evidence-orders.ts';
 import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
 import { StartMemory } from '../../../activities/memory/start-memory.ts';
 import { VoteMemory } from '../../../activities/memory/vote-memory.ts';
 import type { CellActivities } from '../../../core/action/step.ts';
 import type { SignedVote, Vote } from '../../../core/decide/approval.ts';
 import { type ControlState, controlNames } from '../../../core/decide/control.ts';
+import type { AnyOrder, Propose } from '../../../core/decide/decision.ts';
 import type { VoteKeys } from '../../../core/decide/vote-check.ts';
 import { incidentIdOf, incidentNames } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
@@ -29,12 +31,26 @@ import {
   outcomeOf,
   playedBack,
   scheduleBellName,
+  sentOrders,
   warmUpName,
   workflowTable,
 } from '../../../core/messages/message-table.ts';
 import type { SigningRole } from '../../../core/messages/sender.ts';
-import { controlIdOf } from '../../../core/orders/order.ts';
+import type { StartIncident } from '../../../core/orders/incident-order.ts';
+import {
+  controlIdOf,
+  type EndDecision,
+  type EvidenceOrder,
+  type Order,
+  orderBytes,
+  type ReadEvidence,
+  type SignedOrder,
+} from '../../../core/orders/order.ts';
+import type { Beliefs } from '../../../core/orders/order-check.ts';
+import type { ProposeRestraint } from '../../../core/orders/restraint.ts';
 import type { Roster } from '../../../core/people/roster.ts';
+import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
+import { createKeyRegister } from '../../../integrations/evidence/key-register.ts';
 import { playbooks } from '../../../playbooks/index.ts';
 import { temporalGateway } from '../../../service/intake/send/temporal-gateway.ts';
 import { readBuild } from '../../../service/temporal/bundle.ts';
@@ -69,6 +85,14 @@ const speakerOf = (role: SigningRole) =>
     onRefused: ({ activity }) => refusedCalls.push(activity),
     starts,
   });
+
+/** What an order of this test says otherwise. */
+interface Over {
+  readonly person?: string;
+  readonly at?: number;
+  /** Another cluster. */
+  readonly of?: string;
+}
 
 /** What a stranger makes of a payload. */
 const strangers: Readonly<Record<Outsider, PayloadCodec>> = {
@@ -110,6 +134,10 @@ const believed = {
   incidents: new IncidentMemory(),
   votes: new VoteMemory(),
 };
+const beliefs = (): Beliefs => ({ cluster, roster, keys, groups: ['oncall'], stewards: ['leads'], now: Date.now() });
+/** Alerts that orders have become. */
+const raised: string[] = [];
+const days = { atLeastDays: 1 };
 const checks = {
   ...createCellActivities({
     ...believed,
@@ -117,9 +145,18 @@ const checks = {
     log: { info: () => undefined, warn: () => undefined },
   }),
   ...createControlActivities({
-    beliefs: () => ({ cluster, roster, keys, groups: ['oncall'], now: Date.now() }),
+    beliefs,
     levels: [{ group: 'oncall', withinMs: 900_000 }],
-    raise: async () => ({ reason: 'no intake in this test' }),
+    raise: async (alert) => {
+      raised.push(alert.id);
+      return { incident: `incident/${cluster}/shop/Deployment/cart` };
+    },
+  }),
+  ...createEvidenceActivities({
+    beliefs,
+    retention: { state: days, logs: days, files: days, traffic: days, memory: days },
+    keys: createKeyRegister({ shelf: createFolderShelf({ dir: folder }) }),
+    runOf: async () => undefined,
   }),
 };
 
@@ -137,6 +174,7 @@ function activitiesOf(role: SigningRole): CellActivities {
     verifyRemark: checks.verifyRemark,
     answerersTo: checks.answerersTo,
     takeOrder: checks.takeOrder,
+    checkEvidenceOrder: checks.checkEvidenceOrder,
   };
   const noting = (name: string) => async (given: never) => {
     called.push(name === 'runDueSchedules' ? `${name} ${JSON.stringify(given === undefined ? [] : given)}` : name);
@@ -456,6 +494,197 @@ describe('a person of the roster, with their own key, the payload key and access
     });
     expect(status).toMatchObject({ choice: 'release', by: ['ana', 'ben'] });
     await handle.terminate();
+  });
+});
+
+describe('an order of a person', () => {
+  const minute = 60_000;
+  const drawn = (): string => randomBytes(8).toString('hex');
+  const state = async () => (await stateOf(control)) as ControlState;
+  const send = (order: unknown, who: Outsider = 'person') =>
+    clientOf(strangers[who]).workflow.getHandle(control.workflowId).signal(controlNames.orderSignal, order);
+  const signedBy = <Given extends Order>(order: Given, keyId = 'ana-key', key = ownKeys.get(keyId)): SignedOrder<Given> => {
+    if (!key) throw new Error('no such key');
+    return { order, keyId, signature: sign(null, orderBytes(order), key.privateKey).toString('base64') };
+  };
+  const given = (person: string, at: number) => ({ version: 1, person, at: new Date(at).toISOString() }) as const;
+  const freeze = ({ person = 'ana', at = Date.now(), of = cluster }: Over = {}): ProposeRestraint => ({
+    ...given(person, at),
+    kind: 'restraint.propose',
+    terms: {
+      ...{ version: 1, id: drawn(), cluster: of, owner: person, reason: 'a migration', mode: 'freeze' },
+      scope: { kind: 'namespace', name: 'shop' },
+      from: new Date(at).toISOString(),
+      until: new Date(at + hour).toISOString(),
+    },
+  });
+  const end = (decision: string, at = Date.now()): EndDecision => ({
+    ...given('ana', at),
+    ...{ kind: 'restraint.end', cluster, decision, reason: 'the migration is done' },
+  });
+  const reading = ({ person = 'ana', at = Date.now() }: Over = {}): ReadEvidence => ({
+    ...given(person, at),
+    ...{ kind: 'evidence.read', cluster, incident: incident.workflowId, addresses: ['a'.repeat(64)], reason: 'to look' },
+  });
+  const destruction = ({ person = 'ana', at = Date.now() }: Over = {}): EvidenceOrder => ({
+    ...given(person, at),
+    ...{ kind: 'evidence.destroy', cluster, incident: incident.workflowId, reason: 'it is over' },
+  });
+  const starting = ({ person = 'ana', at = Date.now() }: Over = {}): StartIncident => ({
+    ...given(person, at),
+    kind: 'incident.start',
+    terms: {
+      ...{ version: 1, id: drawn(), cluster, wish: 'quarantine', severity: 'critical', reason: 'it looks odd' },
+      pod: { namespace: 'shop', name: 'cart-1' },
+    },
+  });
+  /** What is on record of this very order: kinds and texts. */
+  const linesOf = async ({ signature }: SignedOrder<AnyOrder>) => (await state()).timeline.filter(({ of }) => of === signature);
+  const refusalOf = async (signed: SignedOrder<AnyOrder>, who?: Outsider): Promise<string> => {
+    await send(signed, who);
+    const [line] = await eventually('its refusal', async () => {
+      const lines = await linesOf(signed);
+      return lines.length > 0 && lines;
+    });
+    expect(line?.kind).toBe(`${signed.order.kind.replace(/\..*/, '')}.refused`);
+    return line?.text ?? '';
+  };
+  const proposed = async ({ order }: SignedOrder<Propose>) =>
+    eventually('the question', async () => {
+      const { decisions, questions } = await state();
+      const found = decisions.find(({ proposal }) => proposal.order.terms.id === order.terms.id);
+      return found && { ...found, asked: questions.find(({ question }) => question.id === found.question) };
+    });
+  const repeats = async () => (await state()).timeline.filter(({ kind }) => kind === 'order.repeated').length;
+  const payloadsOfOrders = async (): Promise<readonly (readonly Payload[])[]> => {
+    const { events } = await control.fetchHistory();
+    return (events ?? []).flatMap(({ workflowExecutionSignaledEventAttributes: signalled }) =>
+      signalled?.signalName === controlNames.orderSignal ? [signalled.input?.payloads ?? []] : [],
+    );
+  };
+
+  test(`${sentOrders.plain.what}: ${sentOrders.plain.outcome}`, async () => {
+    const signed = signedBy(freeze());
+    const before = called.filter((name) => name === 'takeOrder').length;
+    await send(signed, 'temporal');
+    // What comes after it is answered by then.
+    await refusalOf(signedBy(freeze({ of: 'elsewhere' })));
+    expect(called.filter((name) => name === 'takeOrder')).toHaveLength(before + 1);
+    const { decisions, timeline } = await state();
+    expect(decisions.some(({ proposal }) => proposal.order.terms.id === signed.order.terms.id)).toBe(false);
+    expect(timeline.some(({ kind, text }) => kind === 'message.refused' && text.includes('not encrypted'))).toBe(true);
+  });
+
+  test(`${sentOrders.copy.what}: ${sentOrders.copy.outcome}`, async () => {
+    const orders = [signedBy(reading()), signedBy(starting())];
+    const known = (await payloadsOfOrders()).length;
+    const [alerts, copied] = [raised.length, await repeats()];
+    for (const signed of orders) {
+      await send(signed);
+      await eventually('what came of it', async () => (await linesOf(signed)).length > 0);
+    }
+    const kept = await eventually('both in the history', async () => {
+      const payloads = (await payloadsOfOrders()).slice(known);
+      return payloads.length === 2 && payloads;
+    });
+    for (let n = 0; n < 2; n += 1)
+      for (const payloads of kept) {
+        const again: PayloadCodec = { encode: async () => [...payloads], decode: async (one) => one };
+        const raw = new Client({ connection, namespace, dataConverter: { payloadCodecs: [again] } });
+        await raw.workflow.getHandle(control.workflowId).signal(controlNames.orderSignal, 0);
+      }
+    await refusalOf(signedBy(freeze({ of: 'elsewhere' })));
+    for (const signed of orders) expect(await linesOf(signed)).toHaveLength(1);
+    expect(await repeats()).toBe(copied + 2);
+    // The intake knows the alert by its id, and starts nothing anew.
+    expect(new Set(raised.slice(alerts)).size).toBe(1);
+  });
+
+  test(`${sentOrders['read-and-sent'].what}: ${sentOrders['read-and-sent'].outcome}`, async () => {
+    const signed = signedBy(freeze());
+    await send(signed, 'payload-key');
+    expect(await proposed(signed)).toMatchObject({
+      status: { state: 'proposed' },
+      asked: { question: { requester: 'person/ana' } },
+    });
+    const copied = await repeats();
+    await send(signed);
+    await eventually('the copy', async () => (await repeats()) === copied + 1);
+  });
+
+  test(`${sentOrders['own-word'].what}: ${sentOrders['own-word'].outcome}`, async () => {
+    const signed = signedBy(freeze());
+    await send(signed);
+    const { asked } = await proposed(signed);
+    if (!asked) throw new Error('no question');
+    const { question, digest } = asked;
+    const about = { incident: question.incident, question: question.id, questionDigest: digest };
+    const own = signVote(
+      {
+        ...{ version: 1, id: `v-${randomUUID()}`, choice: 'approve', person: 'ana', via: 'cli', reason: 'my own' },
+        ...about,
+        at: new Date().toISOString(),
+      },
+      ownKeys.get('ana-key'),
+      'ana-key',
+    );
+    await clientOf(strangers.person).workflow.getHandle(control.workflowId).signal(controlNames.voteSignal, own);
+    await eventually('the refusal of the own vote', async () =>
+      (await state()).timeline.some(({ kind, of }) => kind === 'vote.refused' && of === own.signature),
+    );
+    expect((await proposed(signed)).status.state).toBe('proposed');
+    await send(signedBy(end(signed.order.terms.id)));
+    await eventually('its end', async () => (await proposed(signed)).status.state === 'ended');
+  });
+
+  test(`${sentOrders.unsigned.what}: ${sentOrders.unsigned.outcome}`, async () => {
+    const nobodys = keyPair('ana-key');
+    for (const order of [freeze(), end(drawn()), reading(), destruction(), starting()])
+      expect(await refusalOf(signedBy(order, 'ana-key', nobodys), 'payload-key')).toMatch(/signature is not valid/);
+  });
+
+  test(`${sentOrders['other-name'].what}: ${sentOrders['other-name'].outcome}`, async () => {
+    expect(await refusalOf(signedBy(freeze({ person: 'ben' })))).toMatch(/not ben’s/);
+    expect(await refusalOf(signedBy({ ...freeze(), via: 'slack' }))).toMatch(/no desk has/);
+    expect(await refusalOf(signedBy(reading({ person: 'nobody' })))).toMatch(/not on the roster/);
+  });
+
+  test(`${sentOrders['other-cluster'].what}: ${sentOrders['other-cluster'].outcome}`, async () => {
+    for (const order of [freeze({ of: 'elsewhere' }), { ...end(drawn()), cluster: 'elsewhere' }])
+      expect(await refusalOf(signedBy(order))).toMatch(/another cluster/);
+  });
+
+  test(`${sentOrders['other-kind'].what}: ${sentOrders['other-kind'].outcome}`, async () => {
+    const { signature, keyId, order } = signedBy(destruction());
+    const held = { order: { ...order, kind: 'evidence.hold' }, keyId, signature } as const;
+    expect(await refusalOf(held)).toMatch(/signature is not valid/);
+    const wider = signedBy(freeze());
+    const { terms } = wider.order;
+    const all = { ...wider, order: { ...wider.order, terms: { ...terms, scope: { kind: 'cluster' } } } } as const;
+    expect(await refusalOf(all)).toMatch(/signature is not valid/);
+    const vote = { choice: 'approve', person: 'ana', question: 'none' };
+    await send({ order: vote, keyId, signature: 'of a vote' });
+    await eventually('its refusal', async () =>
+      (await state()).timeline.some(({ of, text }) => of === 'of a vote' && text.includes('not of the form')),
+    );
+  });
+
+  test(`${sentOrders['not-theirs'].what}: ${sentOrders['not-theirs'].outcome}`, async () => {
+    expect(await refusalOf(signedBy(reading({ person: 'eve' }), 'eve-key'))).toMatch(/Only oncall may read/);
+    expect(await refusalOf(signedBy(destruction()))).toMatch(/Only leads may/);
+  });
+
+  test(`${sentOrders.late.what}: ${sentOrders.late.outcome}`, async () => {
+    for (const at of [Date.now() - 6 * minute, Date.now() + 30 * minute])
+      for (const order of [freeze({ at }), reading({ at }), starting({ at })])
+        expect(await refusalOf(signedBy(order))).toMatch(/at another time|begins in the future/);
+    const hold: EvidenceOrder = { ...destruction({ at: Date.now() - 6 * minute }), kind: 'evidence.hold' };
+    expect(await refusalOf(signedBy(hold))).toMatch(/at another time/);
+    const signed = signedBy(freeze());
+    await send(signed);
+    await proposed(signed);
+    await send(signedBy(end(signed.order.terms.id, Date.now() - 6 * minute)));
+    await eventually('its end', async () => (await proposed(signed)).status.state === 'ended');
   });
 });
 

@@ -162,8 +162,8 @@ describe('one that was proposed in Slack', () => {
     const { terms, proposal } = await proposedBySlack();
     const before = await control.state();
     await control.signal(controlNames.orderSignal, proposal);
-    const after = await control.until(({ timeline }) => timeline.length > before.timeline.length, 'the refusal');
-    expect(after.timeline.at(-1)).toMatchObject({ kind: 'suppression.refused', text: 'This proposal is known already.' });
+    const after = await control.until(({ timeline }) => timeline.length > before.timeline.length, 'the line about the copy');
+    expect(after.timeline.at(-1)).toMatchObject({ kind: 'order.repeated' });
     expect(after.decisions.filter(({ proposal: one }) => one.order.terms.id === terms.id)).toHaveLength(1);
   });
 });

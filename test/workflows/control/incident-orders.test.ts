@@ -38,7 +38,7 @@ async function signed(
 async function sent(order: unknown): Promise<string> {
   const seen = lab.records.length;
   await control.signal(controlNames.orderSignal, order);
-  const answer = () => lab.records.slice(seen).find(({ kind }) => /^\w+\.(started|refused)$/.test(kind))?.kind;
+  const answer = () => lab.records.slice(seen).find(({ kind }) => /^\w+\.(started|refused|repeated)$/.test(kind))?.kind;
   await control.until(() => answer() !== undefined, 'the answer');
   return answer() ?? '';
 }
@@ -64,8 +64,8 @@ describe('an incident that a person starts', () => {
   test('is one alert, however often the order is sent', async () => {
     const order = await signed(terms());
     const before = lab.raised.length;
-    await sent(order);
-    await sent(order);
+    expect(await sent(order)).toBe('incident.started');
+    expect(await sent(order)).toBe('order.repeated');
     expect(new Set(lab.raised.slice(before).map(({ id }) => id)).size).toBe(1);
   });
 
