@@ -12,6 +12,7 @@ import { followDecisions } from './cell/control/follow.ts';
 import { createForensicsPool, createSecretsPool, openCluster } from './cell/pools/cluster.ts';
 import { openKnowledge } from './cell/pools/durable-memory.ts';
 import { rotationVault } from './cell/pools/rotation.ts';
+import { originsKnownTo } from './cell/run-ends.ts';
 import { listening } from './config/listening.ts';
 import type { Config, Environment } from './config/load.ts';
 import { type Role, resolveSecrets } from './config/secrets.ts';
@@ -151,6 +152,9 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
 
   const atWork = (async () => {
     if (!(await link.connected)) return;
+    // Any role’s: each believes the cells whose incidents it hears.
+    const [client] = roles.flatMap((role) => asRole(role)?.client ?? []);
+    if (client) starts.asks(originsKnownTo(client));
     // The desk first: what an incident wants to say is heard from its first moment on.
     const temporalOfDesk = asRole('desk');
     if (desk && temporalOfDesk) runWorker(await desk.createWorker(temporalOfDesk.base));

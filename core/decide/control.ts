@@ -34,8 +34,8 @@ export interface ControlState {
   readonly storm?: StormState;
 }
 
-/** An order of a person that was taken, by the digest of what was signed. */
-export interface TakenOrder {
+/** An order of a person that was accepted, by the digest of what was signed. */
+export interface AcceptedOrder {
   readonly digest: string;
   /** Milliseconds since 1970. */
   readonly at: number;
@@ -46,7 +46,7 @@ export interface TakenOrder {
 export interface CarriedControl {
   readonly state: ControlState;
   readonly pendingRecords: readonly OutgoingRecord[];
-  readonly taken: readonly TakenOrder[];
+  readonly orders: readonly AcceptedOrder[];
 }
 
 /** The one argument of the control workflow. */

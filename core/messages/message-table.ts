@@ -142,7 +142,7 @@ export const playedBack = {
   },
   'reset-after-end': {
     what: 'a reset of a run that has come to its own end',
-    outcome: 'fails at its next call, which no pool takes, as soon as the cell has seen the end',
+    outcome: 'fails at its next call: whoever is called asks what it was set back from, and finds the end that a cell has signed',
   },
   'reset-while-open': {
     what: 'a reset of a run that is open',

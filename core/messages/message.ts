@@ -113,6 +113,9 @@ export function readInRun(
   return byKeys ? { read, found: { run, digest, judged: from ?? 'nobody' } } : { read };
 }
 
+/** In place of a run, for what a cell remembers of the ends that it has itself signed: whose keys are trusted later does not open again what is over. */
+export const endsRun = 'end';
+
 /** The arguments that a message of a start, a signal, a query or an activity carries. */
 export function argumentsIn({ value }: Message): unknown[] {
   return Array.isArray(value) ? value : [];

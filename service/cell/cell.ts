@@ -320,7 +320,7 @@ async function work(options: {
         return { start, settings: settingsOf(config, queues) };
       },
       mayStartEagerly: () => isCurrent,
-      mayRun: (id, run) => parts.knowledge.starts.mayRun(id, run),
+      mayRun: (id, first, run) => parts.knowledge.starts.mayRunOn(id, first, run),
       log,
     }),
   );

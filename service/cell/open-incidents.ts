@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { IncidentMemory } from '../../activities/memory/incident-memory.ts';
 import type { JudgementMemory } from '../../activities/memory/judgement-memory.ts';
@@ -19,7 +20,7 @@ import { kindOf } from '../intake/send/batch.ts';
 import type { IncidentGateway } from '../intake/send/incident-gateway.ts';
 import { startOptionsOf } from '../intake/send/start-options.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
-import { resultOfRun } from '../temporal/speaker.ts';
+import { hasSignedEnd } from './run-ends.ts';
 
 /** An incident that this cell has begun or told something, and that has not come to its own end. */
 export interface OpenIncident {
@@ -41,8 +42,6 @@ export interface OpenIncident {
 const mostKinds = 20;
 const lookEveryMs = 20_000;
 const callMs = 5_000;
-/** A result is there at once, or there is none. */
-const resultWithinMs = 3_000;
 const mostListed = 5_000;
 const longestPauseMs = 3_600_000;
 const firstPauseMs = 60_000;
@@ -104,10 +103,13 @@ export class OpenIncidents {
   }
 
   /** This cell has started that run. */
-  started(id: string, first: string, { alerts }: AlertBatch): void {
+  started(id: string, first: string, batch: AlertBatch): void {
     const { kept, box } = this.#parts;
+    // The end of the run before was seen after this one had heard of its alerts.
+    if (!kept.get(id)) this.hears(id, batch);
     const known = kept.get(id);
     if (!known) return;
+    const { alerts } = batch;
     const started = { ...known, first, run: first };
     if (known.first === undefined || known.first === first) {
       kept.put(id, started);
@@ -146,7 +148,7 @@ export class OpenIncidents {
       if (!known || (known.run !== undefined && listed.get(id) === known.run && !known.before)) continue;
       try {
         if (known.before) await this.#joinBefore(id, known, known.before, options);
-        await this.#follow(id, known, await standOf(client, id, known.first), gateway);
+        await this.#follow(id, kept.get(id) ?? known, await standOf(client, id, known.first), gateway);
       } catch (error) {
         // Temporal is away: it is looked again. What is kept stays.
         log.info({ incident: id, reason: reasonOf(error) }, 'whether an incident still runs could not be told');
@@ -155,20 +157,27 @@ export class OpenIncidents {
   }
 
   async #follow(id: string, known: OpenIncident, stand: Stand, gateway: IncidentGateway): Promise<void> {
-    const { kept, starts, judgements } = this.#parts;
-    if (stand.kind === 'ended') {
-      if (known.first !== undefined) starts.ended(id, known.first);
-      judgements?.ended(id);
-      return kept.remove(id);
-    }
+    const { kept, starts } = this.#parts;
+    if (stand.kind === 'ended') return this.#hasEnded(id, known);
     if (stand.kind === 'lost') return this.#beginAgain(id, known, stand.how, gateway);
-    // A start that was played back: it ends at its first call, or the intake ends it.
-    if (!starts.mayRun(id, stand.first)) return this.#beginAgain(id, known, 'a start was played back under its id', gateway);
     const { first, run } = stand;
+    // What was over and is set back stays over, and its run ends at its first call, or the intake ends it.
+    if (first === known.first && (await starts.comesFrom(id, run)) === 'ended') return this.#hasEnded(id, known);
+    // So does a start that was played back.
+    if (!starts.mayRun(id, first, run)) return this.#beginAgain(id, known, 'a start was played back under its id', gateway);
     // Gone on as new, or set back to before it heard of some: what it knows it does not count again.
     const told =
       known.run === undefined || known.run === run ? undefined : await gateway.signal(id, this.#batchOf(id, known, `run/${run}`));
     if (told === undefined || told.kind === 'signalled') kept.put(id, { ...(kept.get(id) ?? known), first, run });
+  }
+
+  #hasEnded(id: string, known: OpenIncident): void {
+    const { kept, starts, judgements } = this.#parts;
+    // It was told something meanwhile, or the next run of it was begun: it is looked again.
+    if (!isDeepStrictEqual(kept.get(id), known)) return;
+    if (known.first !== undefined) starts.ended(id, known.first);
+    judgements?.ended(id);
+    kept.remove(id);
   }
 
   /** The run before was ended from outside, and the next alert has started another: what the one knew the other is told. */
@@ -179,7 +188,7 @@ export class OpenIncidents {
     { client, gateway }: { readonly client: Client; readonly gateway: IncidentGateway },
   ): Promise<void> {
     const { kept, note } = this.#parts;
-    if (!(await hasSignedEnd(client, { id, run: first, first }))) {
+    if (!(await hasSignedEnd(client, incidentNames.workflow, { id, run: first, first }))) {
       const told = await gateway.signal(id, this.#batchOf(id, { ...known, alerts }, `before/${first}`));
       if (told.kind !== 'signalled') return;
       await note(id, restarted(first, 'the run before'));
@@ -298,25 +307,11 @@ async function standOf(client: Client, id: string, first: string | undefined): P
     const firstOfNewest = raw.workflowExecutionInfo?.firstRunId ?? runId;
     if (status.name === 'RUNNING') return { kind: 'running', first: firstOfNewest, run: runId };
     const last = first === undefined || first === firstOfNewest ? runId : first;
-    return (await hasSignedEnd(client, { id, run: last, first: first ?? firstOfNewest }))
+    return (await hasSignedEnd(client, incidentNames.workflow, { id, run: last, first: first ?? firstOfNewest }))
       ? { kind: 'ended' }
       : { kind: 'lost', how: status.name.toLowerCase().replaceAll('_', ' ') };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return { kind: 'lost', how: 'deleted' };
     throw error;
-  }
-}
-
-async function hasSignedEnd(
-  client: Client,
-  { id, run, first }: { readonly id: string; readonly run: string; readonly first: string },
-): Promise<boolean> {
-  try {
-    await client.withDeadline(Date.now() + resultWithinMs, () =>
-      resultOfRun(client.workflow.getHandle(id, run), incidentNames.workflow, first),
-    );
-    return true;
-  } catch {
-    return false;
   }
 }

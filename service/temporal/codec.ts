@@ -4,13 +4,15 @@ import type { DataConverter, Payload, PayloadCodec, SerializationContext } from 
 import proto from '@temporalio/proto';
 import type { DeskActivities } from '../../core/action/step.ts';
 import { type RecordSignature, signRecord } from '../../core/audit/audit.ts';
-import type { Message, Received, Unreadable } from '../../core/messages/message.ts';
+import { endsRun, type Message, type Received, type Unreadable } from '../../core/messages/message.ts';
 import type { Judgements, Sender, Trust } from '../../core/messages/sender.ts';
 import type { Signer } from '../../core/messages/signing.ts';
 import { type Box, type BoxKey, createBox } from '../../integrations/crypto-box/box.ts';
 
 /** How a message to the desk with records begins. The interceptors of workflows write it; no value from outside stands at the beginning of a payload. */
 const beginning = Buffer.from('{"to":"activity:recordAudit"');
+/** How the message begins by which a workflow ends. */
+const endBeginning = Buffer.from('{"to":"end:');
 
 const nobodys: RecordSignature = { keyId: '', signature: '' };
 
@@ -31,6 +33,8 @@ export interface CodecOptions {
   readonly trust: Trust;
   /** Of a worker with workflows: what runs have found of their payloads, which they are told when they read them again. */
   readonly judgements?: Judgements | undefined;
+  /** For everybody else these count of how a workflow has ended alone. */
+  readonly judgedAre?: 'all' | 'ends';
 }
 
 /**
@@ -50,19 +54,37 @@ export function dataConverter(options: CodecOptions): DataConverter {
  * What comes out is no payload but what is known of it (`Received`): from whom it is, and its value or why there is none. Decoding never throws:
  * in a workflow's worker, an error would have the task done again for ever, and so one signal with rubbish in it would stop an incident.
  */
-export function createPayloadCodec({ keys, namespace, signer, trust, judgements }: CodecOptions): PayloadCodec {
+export function createPayloadCodec({
+  keys,
+  namespace,
+  signer,
+  trust,
+  judgements,
+  judgedAre = 'all',
+}: CodecOptions): PayloadCodec {
   const box = createBox({ keys });
+  /** That it has ended this process knows of itself from now on, whoever's keys are trusted when it is asked. */
+  const remember = (whole: Payload, sealed: Payload, { workflowId }: SerializationContext, memory: Judgements): void => {
+    const judged = senderOf(whole, namespace, trust);
+    if (judged && workflowId !== undefined)
+      memory.found({ workflow: workflowId, run: endsRun, digest: digestIn(sealed), judged });
+  };
   return {
     encode: (payloads, context) =>
       Promise.all(
-        payloads.map(async (payload) =>
-          encrypted({ payload: await signed(payload, signer, namespace), box, namespace, workflow: context?.workflowId }),
-        ),
+        payloads.map(async (payload) => {
+          const whole = await signed(payload, signer, namespace);
+          const sealed = encrypted({ payload: whole, box, namespace, workflow: context?.workflowId });
+          if (judgements && context && isEnd(payload)) remember(whole, sealed, context, judgements);
+          return sealed;
+        }),
       ),
     decode: async (payloads, context) =>
-      payloads.map((payload) =>
-        asPayload(received({ payload, box, namespace, context, trust }), judgements && foundBefore(payload, context, judgements)),
-      ),
+      payloads.map((payload) => {
+        const opened = received({ payload, box, namespace, context, trust });
+        const isJudged = judgedAre === 'all' || ('json' in opened && isEnd({ data: opened.json }));
+        return asPayload(opened, judgements && isJudged ? foundBefore(payload, context, judgements) : {});
+      }),
   };
 }
 
@@ -127,8 +149,7 @@ function received({
     // Sealed without a workflow (the SDK named none): then the namespace is all that it is bound to.
     const workflow = sealedFor === '' ? '' : (context?.workflowId ?? sealedFor);
     inner = PayloadMessage.decode(box.open(bytesOf(payload), boundTo(namespace, workflow)));
-    const [keyId, signature] = [textOf(inner, 'signer-key-id'), textOf(inner, 'signature')];
-    from = trust.senderOf({ keyId, bytes: signedBytes(inner, namespace), signature }) ?? null;
+    from = senderOf(inner, namespace, trust) ?? null;
   } catch {
     return { unreadable: 'unopenable' };
   }
@@ -143,9 +164,23 @@ type FoundBefore = Pick<Received, 'digest' | 'judgements'>;
 function foundBefore(payload: Payload, context: SerializationContext | undefined, judgements: Judgements): FoundBefore {
   const workflow = context?.workflowId;
   if (workflow === undefined || textOf(payload, 'encoding') !== encoding) return {};
-  const opensBy = JSON.stringify([textOf(payload, 'encryption-key-id'), textOf(payload, 'encryption-workflow')]);
-  const digest = createHash('sha256').update(`${opensBy}\n`).update(bytesOf(payload)).digest('hex');
+  const digest = digestIn(payload);
   return { digest, judgements: judgements.of(workflow, digest) };
+}
+
+/** By what a payload is known again, as Temporal has it. */
+function digestIn(payload: Payload): string {
+  const opensBy = JSON.stringify([textOf(payload, 'encryption-key-id'), textOf(payload, 'encryption-workflow')]);
+  return createHash('sha256').update(`${opensBy}\n`).update(bytesOf(payload)).digest('hex');
+}
+
+function isEnd({ data }: Pick<Payload, 'data'>): boolean {
+  return data != null && endBeginning.equals(data.subarray(0, endBeginning.length));
+}
+
+function senderOf(inner: Payload, namespace: string, trust: Trust): Sender | undefined {
+  const [keyId, signature] = [textOf(inner, 'signer-key-id'), textOf(inner, 'signature')];
+  return trust.senderOf({ keyId, bytes: signedBytes(inner, namespace), signature });
 }
 
 function isJson(text: Uint8Array): boolean {

@@ -10,9 +10,12 @@ import {
   argumentsIn,
   digestOfAsked,
   type Expected,
+  endsRun,
   type Message,
+  type Read,
   type Received,
   type Refusal,
+  readInRun,
   readMessage,
   refusalTexts,
 } from '../../core/messages/message.ts';
@@ -38,11 +41,11 @@ export interface RefusedCall {
   readonly why: Refusal;
 }
 
-export interface SpeakerOptions extends Omit<CodecOptions, 'judgements'> {
+export interface SpeakerOptions extends Omit<CodecOptions, 'judgements' | 'judgedAre'> {
   readonly onRefused?: (refused: RefusedCall) => void;
   /** Of workers: which start of each workflow is the one that runs. Absent: whatever a cell has once started is heard. */
   readonly starts?: Pick<StartMemory, 'takes'> | undefined;
-  /** Of workers with workflows. */
+  /** Of a process with workflows. */
   readonly judgements?: Judgements | undefined;
   readonly now?: () => number;
 }
@@ -50,7 +53,7 @@ export interface SpeakerOptions extends Omit<CodecOptions, 'judgements'> {
 export function createSpeaker(options: SpeakerOptions): Speaker {
   const { onRefused = () => undefined, starts, judgements, now = Date.now, ...codec } = options;
   return {
-    dataConverter: dataConverter(codec),
+    dataConverter: dataConverter({ ...codec, judgements, judgedAre: 'ends' }),
     workflows: {
       dataConverter: dataConverter({ ...codec, judgements }),
       sinks: {
@@ -88,9 +91,12 @@ function clientInterceptor(now: () => number): WorkflowClientInterceptor {
 }
 
 function valueFor(received: unknown, bound: Omit<Expected, 'from'>): unknown {
-  const read = readMessage(received, { ...bound, from: workflowsAnsweredBy });
+  return valueIn(readMessage(received, { ...bound, from: workflowsAnsweredBy }), bound.workflow);
+}
+
+function valueIn(read: Read, workflow: string): unknown {
   if (read.ok) return read.message.value;
-  throw new FirebreakError('FB_ERR_MESSAGE_REFUSED', `what Temporal says of ${bound.workflow}: ${refusalTexts[read.why]}`);
+  throw new FirebreakError('FB_ERR_MESSAGE_REFUSED', `what Temporal says of ${workflow}: ${refusalTexts[read.why]}`);
 }
 
 /** How a workflow has ended, in the words of the cell. @throws FB_ERR_MESSAGE_REFUSED when no cell says so. */
@@ -101,7 +107,8 @@ export async function resultOf<T>(handle: WorkflowHandle): Promise<T> {
 
 /** The same of a run whose first one is known, whatever Temporal says of it. @throws FB_ERR_MESSAGE_REFUSED when no cell says so. */
 export async function resultOfRun<T>(handle: WorkflowHandle, type: string, first: string): Promise<T> {
-  return valueFor(await handle.result(), { to: `end:${type}`, workflow: handle.workflowId, run: first }) as T;
+  const bound = { to: `end:${type}`, workflow: handle.workflowId, run: first };
+  return valueIn(readInRun(await handle.result(), { ...bound, from: workflowsAnsweredBy }, endsRun).read, handle.workflowId) as T;
 }
 
 async function answered({
@@ -129,7 +136,7 @@ async function answered({
   const bound = { workflow, ...(run !== undefined && { run }), call: activityId, asked: digestOfAsked(args) };
   try {
     const isOfAnyStart = ofAnyStart.some((name) => name === activityType);
-    if (starts && !isOfAnyStart && !starts.takes(workflow, start)) {
+    if (starts && !isOfAnyStart && !(await starts.takes(workflow, start, workflowExecution?.runId ?? ''))) {
       onRefused({ activity: activityType, why: 'played-back' });
       throw new FirebreakError('FB_ERR_PLAYED_BACK', `a call of ${activityType}: ${refusalTexts['played-back']}`);
     }

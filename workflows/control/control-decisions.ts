@@ -27,7 +27,7 @@ export class Decisions {
     const taken = await this.#cell.takeOrder(value).catch((): OrderAnswer => notChecked);
     if (!taken.ok) return this.#refuse(value, taken.reason);
     const { order: signed, name } = taken;
-    if (!this.#model.takesOnce(signed)) return;
+    if (!this.#model.acceptsOnce(signed)) return;
     if (isProposal(signed)) return this.#propose(signed, taken);
     if (isEnd(signed)) return this.#end(signed, name);
     const { order } = signed;

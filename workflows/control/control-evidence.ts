@@ -52,7 +52,7 @@ export class EvidenceOrders {
   async #order(value: unknown): Promise<void> {
     const checked = await this.#cell.checkEvidenceOrder(value).catch((): EvidenceOrderAnswer => notChecked);
     if (!checked.ok) return this.#model.record('evidence.refused', claimedActor(value), checked.reason, signatureIn(value));
-    if (!this.#model.takesOnce(checked.order)) return;
+    if (!this.#model.acceptsOnce(checked.order)) return;
     const { kind, person, incident, reason } = checked.order.order;
     const actor = `person/${person}`;
     const about = { incident, ...signatureIn(checked.order) };

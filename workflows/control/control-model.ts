@@ -1,7 +1,7 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { Severity } from '../../core/alert/severity.ts';
 import type { Level } from '../../core/decide/approval.ts';
-import type { CarriedControl, ControlInput, ControlState, TakenOrder } from '../../core/decide/control.ts';
+import type { AcceptedOrder, CarriedControl, ControlInput, ControlState } from '../../core/decide/control.ts';
 import {
   type DecisionState,
   type DecisionStatus,
@@ -40,7 +40,7 @@ export class ControlModel {
   readonly questions = new Map<string, QuestionState>();
   readonly #outbox: Outbox;
   #timeline: readonly TimelineEntry[] = [];
-  #taken: readonly TakenOrder[] = [];
+  #accepted: readonly AcceptedOrder[] = [];
 
   constructor(input: ControlInput, outbox: (ref: IncidentRef) => Outbox) {
     const info = workflowInfo();
@@ -87,14 +87,14 @@ export class ControlModel {
    * Whether an order of a person, which the cell has proven, is no copy of one that was taken: whoever reaches Temporal can send again what they read
    * there. The first copy is on record, without the signature by which whoever gave the order looks for the answer to it.
    */
-  takesOnce({ order }: SignedOrder<Order>): boolean {
+  acceptsOnce({ order }: SignedOrder<Order>): boolean {
     const now = Date.now();
     const digest = digestOf(order);
-    const young = this.#taken.filter(({ at }) => now - at < copiesKnownForMs);
+    const young = this.#accepted.filter(({ at }) => now - at < copiesKnownForMs);
     const taken = young.find((one) => one.digest === digest);
     if (taken?.copied === false) this.record('order.repeated', 'engine', copyText, { digest });
     const others = young.filter((one) => one !== taken);
-    this.#taken = [...others, { digest, at: taken?.at ?? now, copied: taken !== undefined }];
+    this.#accepted = [...others, { digest, at: taken?.at ?? now, copied: taken !== undefined }];
     return taken === undefined;
   }
 
@@ -150,11 +150,11 @@ export class ControlModel {
   }
 
   carry(): CarriedControl {
-    return { state: this.snapshot(), pendingRecords: this.#outbox.carried, taken: this.#taken };
+    return { state: this.snapshot(), pendingRecords: this.#outbox.carried, orders: this.#accepted };
   }
 
-  #carryOn({ state, pendingRecords, taken }: CarriedControl): void {
-    this.#taken = taken;
+  #carryOn({ state, pendingRecords, orders }: CarriedControl): void {
+    this.#accepted = orders;
     for (const one of state.decisions) this.decisions.set(one.proposal.order.terms.id, one);
     for (const one of state.questions) this.questions.set(one.question.id, one);
     this.#timeline = state.timeline;

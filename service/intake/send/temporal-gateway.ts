@@ -35,8 +35,8 @@ export interface TemporalGatewayOptions {
   readonly versioningOverride?: VersioningOverride;
   /** False while this process's build is not the current one: an eager start would run on an old build. */
   readonly mayStartEagerly?: () => boolean;
-  /** By its first run: false for one that comes of a start that was played back. Absent: each may be. */
-  readonly mayRun?: (id: string, firstRun: string) => boolean;
+  /** False for a run that comes of a start that was played back, or was set back when it was over. `first`: its first run. Absent: each may be. */
+  readonly mayRun?: (id: string, first: string, run: string) => Promise<boolean>;
   readonly log: IntakeLog;
 }
 
@@ -137,7 +137,8 @@ class TemporalGateway implements IncidentGateway {
     );
     const handle = client.workflow.getHandle(id, runId);
     const first = raw.workflowExecutionInfo?.firstRunId ?? runId;
-    let isOurs = type === incidentNames.workflow && running.taskQueue === taskQueue && mayRun?.(id, first) !== false;
+    const isOfOurKind = type === incidentNames.workflow && running.taskQueue === taskQueue;
+    let isOurs = isOfOurKind && (await mayRun?.(id, first, runId)) !== false;
     try {
       if (isOurs) await client.withDeadline(Date.now() + answerWithinMs, () => handle.query(incidentNames.stateQuery));
     } catch (error) {

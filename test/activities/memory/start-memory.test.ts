@@ -17,59 +17,91 @@ beforeEach(() => {
   starts = new StartMemory({ now: () => clock });
 });
 
-const comes = (start: string, firstRun: string, at = clock, memory = starts): boolean =>
-  memory.takes(id, { id: start, at, firstRun });
+const comes = (start: string, firstRun: string, at = clock, memory = starts): Promise<boolean> =>
+  memory.takes(id, { id: start, at, firstRun }, firstRun);
 
 describe('of the calls over Temporal', () => {
-  test('those of the run that came of a start first are taken, again and again', () => {
-    expect(comes('one', 'a')).toBe(true);
+  test('those of the run that came of a start first are taken, again and again', async () => {
+    expect(await comes('one', 'a')).toBe(true);
     clock += dayMs * 20;
-    expect(comes('one', 'a', monday)).toBe(true);
+    expect(await comes('one', 'a', monday)).toBe(true);
     clock += dayMs * 20;
-    expect(comes('one', 'a', monday)).toBe(true);
+    expect(await comes('one', 'a', monday)).toBe(true);
   });
 
-  test('those of another run of the same start are not', () => {
-    comes('one', 'a');
+  test('those of another run of the same start are not', async () => {
+    await comes('one', 'a');
     expect(starts.mayRun(id, 'b')).toBe(true);
-    expect(comes('one', 'b', monday)).toBe(false);
+    expect(await comes('one', 'b', monday)).toBe(false);
     expect(starts.mayRun(id, 'b')).toBe(false);
-    expect(comes('one', 'a', monday)).toBe(true);
+    expect(await comes('one', 'a', monday)).toBe(true);
     expect(starts.mayRun(id, 'a')).toBe(true);
   });
 
-  test('those of an older start are not, once there was a newer one', () => {
-    comes('one', 'a');
+  test('those of an older start are not, once there was a newer one', async () => {
+    await comes('one', 'a');
     clock += 10_000;
-    expect(comes('two', 'b')).toBe(true);
-    expect(comes('one', 'a', monday)).toBe(false);
-    expect(comes('one', 'c', monday)).toBe(false);
+    expect(await comes('two', 'b')).toBe(true);
+    expect(await comes('one', 'a', monday)).toBe(false);
+    expect(await comes('one', 'c', monday)).toBe(false);
     clock += dayMs;
-    expect(comes('three', 'd')).toBe(true);
-    expect(comes('never sent', 'e', monday)).toBe(false);
+    expect(await comes('three', 'd')).toBe(true);
+    expect(await comes('never sent', 'e', monday)).toBe(false);
   });
 
-  test('those of a cell whose clock is a little behind are', () => {
-    comes('one', 'a');
-    expect(comes('two', 'b', monday - 30_000)).toBe(true);
+  test('those of a cell whose clock is a little behind are', async () => {
+    await comes('one', 'a');
+    expect(await comes('two', 'b', monday - 30_000)).toBe(true);
   });
 
-  test('those of a run that has come to its end are not, also where it was set back', () => {
-    comes('one', 'a');
+  test('those of a run that has come to its end are not, also where it was set back', async () => {
+    await comes('one', 'a');
     starts.ended(id, 'another');
-    expect(comes('one', 'a')).toBe(true);
+    expect(await comes('one', 'a')).toBe(true);
     starts.ended(id, 'a');
-    expect(comes('one', 'a', monday)).toBe(false);
+    expect(await comes('one', 'a', monday)).toBe(false);
     expect(starts.mayRun(id, 'a')).toBe(false);
   });
 
-  test('those of a start that nobody remembers are not when it is older than the memory', () => {
-    expect(comes('one', 'a', monday - 40 * dayMs)).toBe(false);
+  test('those of a later run are, where it went on as new or was set back while open: that is asked once', async () => {
+    const asked: string[] = [];
+    starts.asks(async ({ run, earlier }) => {
+      asked.push(run);
+      expect(earlier).toEqual(['a']);
+      return 'open';
+    });
+    const start = { id: 'one', at: clock, firstRun: 'a' };
+    expect(await comes('one', 'a')).toBe(true);
+    for (let n = 0; n < 2; n += 1) expect(await starts.takes(id, start, 'b')).toBe(true);
+    expect(asked).toEqual(['b']);
+    expect(await starts.mayRunOn(id, 'a', 'b')).toBe(true);
   });
 
-  test('those that name no start are not', () => {
-    expect(starts.takes(id, undefined)).toBe(false);
-    expect(starts.takes(id, { id: 'one', at: clock })).toBe(false);
+  test('those of a run that was set back when it was over are not, before anybody has seen the end', async () => {
+    starts.asks(async () => 'ended');
+    const start = { id: 'one', at: clock, firstRun: 'a' };
+    await comes('one', 'a');
+    expect(await starts.mayRunOn(id, 'a', 'b')).toBe(false);
+    expect(await starts.takes(id, start, 'b')).toBe(false);
+    expect(starts.mayRun(id, 'a')).toBe(false);
+    expect(await comes('one', 'a', monday)).toBe(false);
+  });
+
+  test('those of a run of which nobody can say where it comes from are not, and the run before goes on', async () => {
+    starts.asks(async () => 'unknown');
+    await comes('one', 'a');
+    expect(await starts.takes(id, { id: 'one', at: clock, firstRun: 'a' }, 'b')).toBe(false);
+    expect(starts.mayRun(id, 'a', 'b')).toBe(false);
+    expect(await comes('one', 'a', monday)).toBe(true);
+  });
+
+  test('those of a start that nobody remembers are not when it is older than the memory', async () => {
+    expect(await comes('one', 'a', monday - 40 * dayMs)).toBe(false);
+  });
+
+  test('those that name no start are not', async () => {
+    expect(await starts.takes(id, undefined, 'a')).toBe(false);
+    expect(await starts.takes(id, { id: 'one', at: clock }, 'a')).toBe(false);
   });
 });
 
@@ -78,12 +110,12 @@ test('it knows after a restart what it knew before', async () => {
   const log = { error: () => undefined };
   try {
     const first = new DurableMemory(directory, log);
-    expect(comes('one', 'a', clock, new StartMemory({ keeper: first.keeper('starts'), now: () => clock }))).toBe(true);
+    expect(await comes('one', 'a', clock, new StartMemory({ keeper: first.keeper('starts'), now: () => clock }))).toBe(true);
     await first.close();
     const second = new DurableMemory(directory, log);
     const again = new StartMemory({ keeper: second.keeper('starts'), now: () => clock });
-    expect(comes('one', 'b', clock, again)).toBe(false);
-    expect(comes('one', 'a', clock, again)).toBe(true);
+    expect(await comes('one', 'b', clock, again)).toBe(false);
+    expect(await comes('one', 'a', clock, again)).toBe(true);
     await second.close();
   } finally {
     rmSync(directory, { recursive: true, force: true });

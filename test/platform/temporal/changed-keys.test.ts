@@ -13,6 +13,7 @@ import { incidentIdOf, incidentNames } from '../../../core/incident/incident.ts'
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
 import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
+import { hasSignedEnd } from '../../../service/cell/run-ends.ts';
 import { createLog } from '../../../service/process/log.ts';
 import { readBuild, type WorkflowBuild } from '../../../service/temporal/bundle.ts';
 import { createPayloadCodec } from '../../../service/temporal/codec.ts';
@@ -98,7 +99,7 @@ async function restart(options: {
 const before = { keys: { cell, desk }, trusted: [cell, desk] };
 const after = { keys: { cell: newCell, desk: newDesk }, trusted: [newCell, newDesk] };
 
-async function begin(client: Client, name: string): Promise<string> {
+async function begin(client: Client, name: string, over: { readonly isBrief?: boolean } = {}): Promise<string> {
   const own = { ...subject, cluster, name };
   const id = incidentIdOf(own);
   const settings = {
@@ -106,14 +107,17 @@ async function begin(client: Client, name: string): Promise<string> {
     playbooks: ['firebreak/contain-dropped-binary'],
     levels: [{ group: 'oncall', withinMs: 900_000 }],
     evidenceDeadlineMs: 60_000,
-    lingerMs: 600_000,
+    lingerMs: over.isBrief ? 100 : 600_000,
     maxBodies: 4,
   };
   await client.workflow.start(incidentNames.workflow, {
     workflowId: id,
     taskQueue: queues.cell,
-    args: [{ start: { subject: own, batch: batchOf([alertOf({ cluster })]) }, settings }],
+    args: [
+      { start: { subject: own, batch: batchOf([alertOf({ cluster, ...(over.isBrief && { severity: 'low' }) })]) }, settings },
+    ],
   });
+  if (over.isBrief) return id;
   await eventually('its question', async () =>
     (await stateOf(client, id)).questions.some(({ status }) => status.state === 'open'),
   );
@@ -164,6 +168,17 @@ test('so does the control workflow', async () => {
   await handle(client).signal(controlNames.stormSignal, storm('two'));
   await eventually('both', async () => (await stateIn(client)).storm?.reports.length === 2);
   expect(await failedReplays(client, controlIdOf(cluster))).toBe(0);
+});
+
+test('what ended before the keys were changed is over, by what the cell remembers of the ends that it signed itself', async () => {
+  const old = await restart(before);
+  const id = await begin(old, 'over', { isBrief: true });
+  await old.workflow.getHandle(id).result();
+  const { runId: run } = await old.workflow.getHandle(id).describe();
+  const isOver = (client: Client) => hasSignedEnd(client, incidentNames.workflow, { id, run, first: run });
+  expect(await isOver(await restart(after))).toBe(true);
+  // A key that is trusted no more may have been stolen: without the memory its word is none.
+  expect(await isOver(await restart({ ...after, memory: 'lost' }))).toBe(false);
 });
 
 test('what was refused stays refused when its sender is trusted later, and what that one says from then on counts', async () => {

@@ -52,6 +52,7 @@ import type { Roster } from '../../../core/people/roster.ts';
 import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
 import { createKeyRegister } from '../../../integrations/evidence/key-register.ts';
 import { playbooks } from '../../../playbooks/index.ts';
+import { originsKnownTo } from '../../../service/cell/run-ends.ts';
 import { temporalGateway } from '../../../service/intake/send/temporal-gateway.ts';
 import { readBuild } from '../../../service/temporal/bundle.ts';
 import { createPayloadCodec } from '../../../service/temporal/codec.ts';
@@ -208,9 +209,9 @@ const settings = {
   maxBodies: 4,
 };
 
-async function startIncident(name: string): Promise<WorkflowHandle> {
+async function startIncident(name: string, alert = alertOf({ cluster }), lingerMs = settings.lingerMs): Promise<WorkflowHandle> {
   const own = { ...subject, cluster, name };
-  const args = [{ start: { subject: own, batch: batchOf([alertOf({ cluster })]) }, settings }];
+  const args = [{ start: { subject: own, batch: batchOf([alert]) }, settings: { ...settings, lingerMs } }];
   return cell.workflow.start(incidentNames.workflow, { workflowId: incidentIdOf(own), taskQueue: queues.cell, args });
 }
 
@@ -228,6 +229,7 @@ function clientOf(codec: PayloadCodec): Client {
 beforeAll(async () => {
   connection = await NativeConnection.connect({ address: temporalAddress });
   cell = new Client({ connection, namespace, ...clientOptions(speakerOf('cell')) });
+  starts.asks(originsKnownTo(cell));
   const build = readBuild(await bundlePath());
   const deployment = deploymentName(cluster);
   const activities = activitiesOf('cell');
@@ -820,12 +822,22 @@ describe('what was true once', () => {
   };
 
   test(playedBack['reset-after-end'].what, async () => {
-    const first = await startIncident('over');
-    await contained(first);
-    const { runId } = await first.describe();
-    await first.terminate();
-    starts.ended(first.workflowId, runId);
+    const first = await startIncident('over', alertOf({ cluster, severity: 'low' }), 100);
+    // Its own end, which no cell has looked for yet.
+    expect(await resultOf<IncidentState>(first)).toMatchObject({ open: false });
     expect(await failureOf(await setBack(first))).toBe('FB_ERR_PLAYED_BACK');
+    // Also from what was set back before.
+    expect(await failureOf(await setBack(first))).toBe('FB_ERR_PLAYED_BACK');
+  });
+
+  test(playedBack['reset-while-open'].what, async () => {
+    const first = await startIncident('set-back');
+    await contained(first);
+    const again = await setBack(first);
+    await contained(again);
+    await again.signal(incidentNames.alertsSignal, batchOf([alertOf({ cluster, n: 5, rule: 'Another rule' })]));
+    await eventually('what it is told since', async () => ((await stateOf(again)) as IncidentState).total === 2);
+    await again.terminate();
   });
 
   test('the start of a control workflow, sent again under the same id', async () => {

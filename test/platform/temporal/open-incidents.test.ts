@@ -86,7 +86,7 @@ beforeAll(async () => {
           maxBodies: 4,
         },
       }),
-      mayRun: (id, run) => starts.mayRun(id, run),
+      mayRun: (id, first, run) => starts.mayRunOn(id, first, run),
       log,
     }),
     { incidents: new IncidentMemory(), open, playbooks: [] },

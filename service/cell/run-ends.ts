@@ -1,0 +1,83 @@
+import { type Client, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
+import type { ComesFrom, OriginLookup } from '../../activities/memory/start-memory.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { resultOfRun } from '../temporal/speaker.ts';
+
+const callMs = 5_000;
+/** Each reset of a reset is one more; who makes more of them than that is refused. */
+const mostResets = 50;
+
+interface ClosedRun {
+  readonly id: string;
+  /** By its first run, where it may have gone on as new. */
+  readonly run: string;
+  readonly first: string;
+}
+
+/** Whether that run, through all in which it went on as new, has come to its own end: only a cell can say that. @throws when Temporal does not answer */
+export async function hasSignedEnd(client: Client, type: string, { id, run, first }: ClosedRun): Promise<boolean> {
+  try {
+    await client.withDeadline(Date.now() + callMs, () => resultOfRun(client.workflow.getHandle(id, run), type, first));
+    return true;
+  } catch (error) {
+    const noEnd = error instanceof WorkflowFailedError || error instanceof WorkflowNotFoundError;
+    if (noEnd || (error instanceof FirebreakError && error.code === 'FB_ERR_MESSAGE_REFUSED')) return false;
+    throw error;
+  }
+}
+
+/**
+ * Where a run comes from. One that Temporal was told to set back goes on under another run, whose history names the one that it was cut from; that one
+ * names what it was set back to last. Whoever reaches Temporal can set back what is over, in the moment before the cell has seen the end.
+ */
+export function originsKnownTo(client: Client): OriginLookup {
+  return async ({ workflow, run, earlier }) => {
+    const start = await startOf(client, workflow, run);
+    if (!start) return 'unknown';
+    if (start.original === run) return 'open';
+    const looked = new Set<string>();
+    const waiting = [start.original, ...earlier];
+    for (let before = waiting.shift(); before !== undefined && looked.size < mostResets; before = waiting.shift()) {
+      if (before === run || looked.has(before)) continue;
+      looked.add(before);
+      const stand = await standOf(client, workflow, { run: before, ...start });
+      if (stand.from !== 'open') return stand.from;
+      if (stand.setBackTo) waiting.push(stand.setBackTo);
+    }
+    return waiting.length > 0 ? 'unknown' : 'open';
+  };
+}
+
+interface Start {
+  readonly type: string;
+  readonly original: string;
+  readonly first: string;
+}
+
+async function startOf(client: Client, workflow: string, run: string): Promise<Start | undefined> {
+  const { namespace } = client.options;
+  const execution = { workflowId: workflow, runId: run };
+  const { history } = await client.withDeadline(Date.now() + callMs, () =>
+    client.workflowService.getWorkflowExecutionHistory({ namespace, execution, maximumPageSize: 1 }),
+  );
+  const attributes = history?.events?.[0]?.workflowExecutionStartedEventAttributes;
+  const { workflowType, originalExecutionRunId: original, firstExecutionRunId: first } = attributes ?? {};
+  return original && first ? { type: workflowType?.name ?? '', original, first } : undefined;
+}
+
+async function standOf(
+  client: Client,
+  workflow: string,
+  { run, type, first }: { readonly run: string; readonly type: string; readonly first: string },
+): Promise<{ readonly from: ComesFrom; readonly setBackTo?: string | null | undefined }> {
+  try {
+    const handle = client.workflow.getHandle(workflow, run);
+    const { status, raw } = await client.withDeadline(Date.now() + callMs, () => handle.describe());
+    const ended = status.name === 'COMPLETED' && (await hasSignedEnd(client, type, { id: workflow, run, first }));
+    return { from: ended ? 'ended' : 'open', setBackTo: raw.workflowExtendedInfo?.resetRunId };
+  } catch (error) {
+    // Without what it was cut from nobody can say that it was open.
+    if (error instanceof WorkflowNotFoundError) return { from: 'unknown' };
+    throw error;
+  }
+}
