@@ -17,6 +17,8 @@ import { createReleaseRule, type ReleaseRule } from './release-check.ts';
 import { createReservations, type Reservations } from './reservations.ts';
 import { underway } from './step-register.ts';
 
+const hourMs = 3_600_000;
+
 export interface Chokepoint {
   plan(call: StepCall, context: StepContext): Promise<Plan>;
   apply(call: StepCall, context: StepContext): Promise<AppliedStep>;
@@ -184,7 +186,10 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
     plan: async (call, context) => found((await through({ operation: 'plan', call, context })).plan),
     apply: async (call, context) => {
       const run = await through({ operation: 'apply', call, context });
-      return { plan: found(run.plan), output: run.output };
+      const { longestLeaseHours } = parts.rules;
+      const longest = longestLeaseHours !== undefined && { longestMs: longestLeaseHours * hourMs };
+      const lease = call.lease && run.taking && { lease: { ...run.taking.lease, ...longest } };
+      return { plan: found(run.plan), output: run.output, ...lease };
     },
     verify: async ({ call, output }, context) =>
       found((await through({ operation: 'verify', call, context, output })).verification),
@@ -326,7 +331,7 @@ async function requireEvidence(run: StepRun, { evidence }: Rules): Promise<void>
 async function prepareNote(run: StepRun, { parts }: Rules): Promise<void> {
   const { call, context } = run;
   await kept(context);
-  const longestMs = (parts.rules.longestLeaseHours ?? Number.POSITIVE_INFINITY) * 3_600_000;
+  const longestMs = (parts.rules.longestLeaseHours ?? Number.POSITIVE_INFINITY) * hourMs;
   run.taking = takingOf(call, found(run.plan), { severity: knownOf(parts, call).severity, longestMs });
 }
 

@@ -53,6 +53,8 @@ export interface StepCall {
 export interface AppliedStep {
   readonly plan: Plan;
   readonly output: unknown;
+  /** On which terms it was taken, as the note on it says: a call says no more than what is asked for. Absent: nothing was taken for a time. */
+  readonly lease?: LeaseTerms & { readonly longestMs?: number };
 }
 
 /**

@@ -14,6 +14,8 @@ export interface Lease {
   /** Milliseconds since 1970. */
   readonly until: number;
   readonly durationMs: number;
+  /** As the cell's configuration has it when the step was done. */
+  readonly longestMs?: number;
   readonly renewals: number;
   readonly state: 'active' | 'permanent' | 'releasing' | 'released' | 'drifted';
   readonly onExpiry: 'renew' | 'release';

@@ -70,9 +70,10 @@ describe('order', () => {
   test('what is taken is taken for as long as the configuration lets it, and on critical silence never frees it, whatever the call says', async () => {
     setUp({ rules: { ...rules, longestLeaseHours: 2 } });
     const lease = { durationMs: 30 * 86_400_000, onExpiry: 'release', saga: true } as const;
-    await chokepoint.apply(callOf('quarantine', { lease, severity: 'critical' }), context);
+    const applied = await chokepoint.apply(callOf('quarantine', { lease, severity: 'critical' }), context);
     const taken = { durationMs: 2 * 3_600_000, onExpiry: 'renew', saga: true };
     expect(world.taken).toMatchObject([{ severity: 'critical', lease: taken }]);
+    expect(applied.lease).toEqual({ ...taken, longestMs: 2 * 3_600_000 });
   });
 
   test('an approval that is not valid is found before guardrails and evidence are asked', async () => {

@@ -5,6 +5,7 @@ import { Worker } from '@temporalio/worker';
 import type { UndoResult, Verification } from '../../core/action/action.ts';
 import type { Plan } from '../../core/action/plan.ts';
 import type {
+  AppliedStep,
   CellActivities,
   DeskActivities,
   FollowUpActivities,
@@ -104,7 +105,8 @@ export function scriptedActivities(
     const scripted = await script[call.action]?.(call, attempt);
     seen.applied.push(call);
     const answers = ['openTicket', 'verifyImage', 'quarantineWorkload', 'rotateSecret'].includes(call.action);
-    return { plan: planOf(call), output: (answers && scripted) || outputOf(call) };
+    const lease = (await script[`lease:${call.action}`]?.(call, attempt)) as AppliedStep['lease'];
+    return { plan: planOf(call), output: (answers && scripted) || outputOf(call), ...(lease && { lease }) };
   };
   return {
     planStep: async (call) => ((await script[`plan:${call.action}`]?.(call, 1)) as Plan | undefined) ?? planOf(call),

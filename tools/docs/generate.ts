@@ -10,8 +10,8 @@ import {
   outcomeOf,
   outcomeTexts,
   playedBack,
-  sentOrders,
   type StartedBy,
+  sentOrders,
   workflowTable,
 } from '../../core/messages/message-table.ts';
 import { playbooks } from '../../playbooks/index.ts';

@@ -1,5 +1,5 @@
 import type { Plan } from '../../core/action/plan.ts';
-import { podUidOf, type StepCall } from '../../core/action/step.ts';
+import { type AppliedStep, podUidOf, type StepCall } from '../../core/action/step.ts';
 import type { Lease } from '../../core/incident/lease.ts';
 import type { StepResult } from '../../core/playbook/playbook.ts';
 import { digestOf } from '../../core/text/digest.ts';
@@ -36,6 +36,15 @@ export function registerLease({ model, leases }: Parts, order: StepOrder, call: 
   return lease;
 }
 
+/**
+ * From when it is in force, and on the terms on which the cell has taken it: it bounds what a playbook asks for, and gives nothing back before. What is
+ * shown to people is what they would find on the object.
+ */
+export function inForce(lease: Lease, { lease: terms }: Pick<AppliedStep, 'lease'>): Lease {
+  const { durationMs = lease.durationMs, onExpiry = lease.onExpiry, longestMs } = terms ?? {};
+  return { ...lease, durationMs, onExpiry, until: nowMs() + durationMs, ...(longestMs !== undefined && { longestMs }) };
+}
+
 /** An identical step joins what is in force already. */
 export function joinLease({ model, leases }: Parts, lease: Lease, order: StepOrder): StepResult {
   const holding = model.holdings.get(lease.id);
@@ -44,7 +53,7 @@ export function joinLease({ model, leases }: Parts, lease: Lease, order: StepOrd
   leases.update({
     ...lease,
     holders: [...new Set([...lease.holders, holder])],
-    until: Math.max(lease.until, nowMs() + leaseTerms(order).durationMs),
+    until: Math.max(lease.until, nowMs() + Math.min(leaseTerms(order).durationMs, lease.longestMs ?? Number.POSITIVE_INFINITY)),
   });
   model.record(
     'step.joined',

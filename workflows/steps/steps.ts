@@ -16,7 +16,7 @@ import { EvidenceWait } from './evidence-wait.ts';
 import type { Leases } from './leases.ts';
 import { lasts, type StepOrder, stepCall } from './step-calls.ts';
 import { evidenceIn, imagesAfter, outputForRecord, targetText } from './step-data.ts';
-import { joinLease, registerLease } from './step-leases.ts';
+import { inForce, joinLease, registerLease } from './step-leases.ts';
 
 /** Refused before anything was done: there is nothing to undo. */
 const refusedBefore: ReadonlySet<ErrorCode> = new Set([
@@ -185,10 +185,8 @@ export class StepEngine {
     this.#model.images = imagesAfter(this.#model.images, applied.plan, applied.output);
     if (lease) {
       const known = {
-        ...(this.#model.leases.get(lease.id) ?? lease),
+        ...inForce(this.#model.leases.get(lease.id) ?? lease, applied),
         target: { ...applied.plan.target },
-        // It lasts from when it is in force, as the note on the object says: the cell gives nothing back before.
-        until: Math.max(lease.until, nowMs() + lease.durationMs),
       };
       this.#leases.update(known);
       this.#model.holdings.set(lease.id, { leaseId: lease.id, call, plan: applied.plan, output: applied.output });

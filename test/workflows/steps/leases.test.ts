@@ -60,6 +60,25 @@ describe('silence', () => {
 });
 
 describe('the end of a lease', () => {
+  test('is the one that the cell has set, whatever the playbook asked for: the card and the timer have it', async () => {
+    const hourMs = 3_600_000;
+    script['lease:quarantinePod'] = async () => ({ durationMs: 2 * hourMs, onExpiry: 'renew', longestMs: 2 * hourMs });
+    const incident = await lab.start([alertOf({ n: 9 })]);
+    const { leases, questions } = await incident.until(
+      (state) => state.questions.some(({ question }) => question.id.startsWith('lease:')),
+      'the question about the lease',
+    );
+    expect(applied(incident, 'quarantinePod')).toMatchObject([{ lease: { durationMs: 4 * hourMs } }]);
+    const [lease] = leases;
+    expect(lease).toMatchObject({ durationMs: 2 * hourMs });
+    expect((lease?.until ?? 0) - (lease?.startedAt ?? 0)).toBeLessThan(3 * hourMs);
+    const about = questions.find(({ question }) => question.id.startsWith('lease:'));
+    expect(Date.parse(about?.levelUntil ?? '')).toBe(lease?.until);
+    expect(about?.question.text).toContain(new Date(lease?.until ?? 0).toISOString());
+    await lab.env.sleep('150m');
+    await incident.until((state) => state.leases[0]?.renewals === 1, 'the renewal after two hours');
+  });
+
   test('is not brought about by another playbook that found its own matter harmless', async () => {
     const incident = await lab.start([alertOf(), alertOf(shell)]);
     await contained(incident);
