@@ -386,7 +386,8 @@ function alsoText(main: NewFeature, all: readonly NewFeature[]): string {
 function spanText(seconds: number): string {
   const days = Math.floor(seconds / day);
   if (days >= 2) return `${days} days`;
-  const hours = Math.max(1, Math.floor(seconds / 3_600));
+  const hours = Math.floor(seconds / 3_600);
+  if (hours < 1) return 'the short time that is remembered';
   return hours === 1 ? 'an hour' : `${hours} hours`;
 }
 

@@ -77,7 +77,7 @@ export const novelty = z
       description:
         'Alerts are told what of them is new for their workload. Without it nothing is remembered, and no playbook that asks for `novel` runs.',
     }),
-    learningHours: z.number().min(1).max(720).default(48).meta({
+    learningHours: z.number().min(0).max(720).default(48).meta({
       description:
         'How long something has to be seen until it is known, and how long a sender is listened to before anything counts as novel.',
     }),

@@ -19,6 +19,7 @@ beforeAll(async () => {
   const folder = writePackFolder(packFolder);
   service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
     config.watch = { namespaces: [namespace] };
+    config.novelty = { learningHours: 0 };
     config.packs = [{ folder, integrity: readPack({ folder }).integrity }];
     config.playbooks = { params: { 'acme/miner': { lease: '90m' } } };
   });
@@ -31,12 +32,16 @@ afterAll(async () => {
   rmSync(packFolder, { recursive: true, force: true });
 });
 
-test('a playbook of a pack runs in the service, as the configuration has set it', async () => {
+test('a playbook of a pack runs in the service, as the configuration has set it; and what is new of its alert is told', async () => {
   await service.post([{ ...alertAbout(workload), rule: 'Detect crypto miners' }]);
   await service.contained(workload, 120_000);
   const done = await service.stateWhen('the end of the body', workload, 120_000, ({ bodies }) =>
     bodies.some(({ state }) => state === 'done'),
   );
   expect(done.bodies).toMatchObject([{ playbook: 'acme/miner' }]);
+  // The cell has said what is new of it, in how many pods by its own memory of the cluster.
+  expect(done.timeline[0]?.text).toMatch(
+    /First time in the short time that is remembered on (its one pod|any of \d+ pods) that /,
+  );
   expect(done.timeline).toContainEqual(expect.objectContaining({ actor: 'playbook/acme/miner', text: 'for 90m' }));
 });
