@@ -1,5 +1,18 @@
 // Generated from the files of core/actions by `npm run generate`. Do not edit.
-/** `firebreak/actions`: what a playbook can do, one declaration an action. Their reference: docs/actions.md. */
+/** `firebreak/actions`: what a playbook can do, one declaration an action (their reference: docs/actions.md), and what actions of one’s own are made with. */
+export type { Right } from '../core/action/action.ts';
+export { type DataField, type DataFields, type DataOf, data, type FieldOf } from '../core/action/data-fields.ts';
+export { defineAction, type OwnAction, type OwnReach } from '../core/action/own-action.ts';
+export {
+  type ImplementedAction,
+  implementAction,
+  type OwnCall,
+  type OwnImplementation,
+  type OwnPlan,
+  type OwnRequest,
+  type OwnResponse,
+  refuse,
+} from '../core/action/own-implementation.ts';
 export {
   blockEgress,
   captureProcesses,

@@ -8,6 +8,7 @@
  * const { steps, left } = await simulate(miner, { alert, answer: 'remove' });
  * ```
  */
+export { type TriedStep, tryAction } from '../service/packs/try-action.ts';
 export { type EveryAnswer, everyAnswer } from '../testing/every-answer.ts';
 export type { Said, SimulatedQuestion } from '../testing/people.ts';
 export { type SimulateOptions, simulate } from '../testing/simulate.ts';

@@ -3,6 +3,11 @@
  * `retryable`: trying the same call again later may succeed. `remedy`: what a person does about it.
  */
 export const errorCatalogue = {
+  FB_ERR_ACTION_FAILED: {
+    retryable: false,
+    summary: 'An action of a pack did not come about',
+    remedy: 'The reason is its author’s. What it had begun is given back where it can be; look at the target.',
+  },
   FB_ERR_ALERT_INVALID: {
     retryable: false,
     summary: 'The alert cannot be read',

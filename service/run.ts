@@ -4,17 +4,19 @@ import type { Client } from '@temporalio/client';
 import type { Worker } from '@temporalio/worker';
 import { ContainmentFirst } from '../activities/chokepoint/containment-first.ts';
 import { OwnSteps } from '../activities/chokepoint/own-steps.ts';
+import { FirebreakError } from '../core/errors.ts';
 import type { Restrainable } from '../core/orders/restraint.ts';
 import { createBox } from '../integrations/crypto-box/box.ts';
 import { startCell } from './cell/cell.ts';
 import { learnOwnAccount, openDecisions } from './cell/control/control.ts';
 import { followDecisions } from './cell/control/follow.ts';
-import { createForensicsPool, createSecretsPool, openCluster } from './cell/pools/cluster.ts';
+import { createForensicsPool, createPacksPool, createSecretsPool, openCluster } from './cell/pools/cluster.ts';
 import { openKnowledge } from './cell/pools/durable-memory.ts';
 import { rotationVault } from './cell/pools/rotation.ts';
 import { originsKnownTo } from './cell/run-ends.ts';
 import { listening } from './config/listening.ts';
 import type { Config, Environment } from './config/load.ts';
+import { ownActionsOf } from './config/packs.ts';
 import { type Role, resolveSecrets } from './config/secrets.ts';
 import { startDesk } from './desk/desk.ts';
 import { openEvidenceStore, sweepEvidence } from './process/evidence.ts';
@@ -58,7 +60,15 @@ const pools = [
 
 /** Starts the roles of this process. Intake and desk are open when it resolves; the workers begin as soon as Temporal answers, which may be later. */
 export async function startFirebreak(options: RunOptions): Promise<RunningFirebreak> {
-  const { config, env, roles, build, log } = options;
+  const { config, env, build, log } = options;
+  const own = ownActionsOf(config);
+  // Where no pack has actions of its own nobody speaks for their pool.
+  const roles = options.roles.filter((role) => role !== 'packs' || own.length > 0);
+  if (roles.length === 0)
+    throw new FirebreakError(
+      'FB_ERR_CONFIG_INVALID',
+      'no pack of the configuration has actions of its own: this process would do nothing',
+    );
   const has = (role: Role): boolean => roles.includes(role);
   await ensureKeys({ config, roles });
   const secrets = resolveSecrets({ config, env, roles });
@@ -97,7 +107,8 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     ? await startDesk({ config, secrets, client: () => asRole('desk')?.client, taskQueue: queues.desk, first, log })
     : undefined;
   if (desk) log.info({ url: desk.url }, 'the desk is open');
-  const needsCluster = has('cell') || has('secrets') || has('forensics');
+  const needsCluster =
+    has('cell') || has('secrets') || has('forensics') || (has('packs') && own.some(({ rights }) => rights.length > 0));
   const steps = new OwnSteps({ box: createBox({ keys: secrets.codecKeys }) });
   const cluster = needsCluster ? await openCluster({ config, env, watches: has('cell'), steps, log }) : undefined;
   const stopping = new AbortController();
@@ -165,6 +176,13 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
       const restraintOn = cell?.restraintOn ?? (await followOwnDecisions(client, role));
       const activities = await createPool({ config, secrets, cluster, steps, restraintOn, knowledge, log, atEnd });
       runWorker(await createActivityWorker({ ...base, taskQueue: queues[role], role, activities, concurrency: 10 }));
+    }
+    const temporalOfPacks = asRole('packs');
+    if (temporalOfPacks) {
+      const { base, client } = temporalOfPacks;
+      const restraintOn = cell?.restraintOn ?? (await followOwnDecisions(client, 'packs'));
+      const activities = await createPacksPool({ config, secrets, steps, restraintOn, knowledge, env, log, atEnd });
+      runWorker(await createActivityWorker({ ...base, taskQueue: queues.packs, role: 'packs', activities, concurrency: 10 }));
     }
     const temporalOfCell = asRole('cell');
     if (temporalOfCell) await cell?.work(temporalOfCell);

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { ActionDeclaration } from '../core/action/action.ts';
 import { podUidOf } from '../core/action/step.ts';
 import { actionOutputs } from '../core/actions/outputs.schema.ts';
 import type { EvidenceRef } from '../core/evidence/evidence.ts';
@@ -10,9 +11,10 @@ const mostKinds = 4;
 
 /**
  * What an action may give back, made up from its schema, the plainest first: about what it was called with, with one entry in each list; the same
- * with empty lists; and with each other word where its schema has a list of words. Never empty.
+ * with empty lists; and with each other word where its schema has a list of words. Of an action of a pack, the sample that it declares. Never empty.
  */
-export function sampleOutputs(action: string, input: unknown): readonly unknown[] {
+export function sampleOutputs(action: string, input: unknown, declaration?: ActionDeclaration): readonly unknown[] {
+  if (declaration?.own) return [declaration.own.sample];
   const schema = actionOutputs[action];
   if (!schema) return [{}];
   const known = isObject(input) ? input : {};

@@ -13,7 +13,6 @@ import { type Duration, durationMs } from '../core/playbook/duration.ts';
 import type { ListedPlaybook } from '../core/playbook/pack.ts';
 import type { ParamValue } from '../core/playbook/params.ts';
 import type { StepResult } from '../core/playbook/playbook.ts';
-import { declarationOf } from '../workflows/declarations.ts';
 import { createParts, type IncidentParts, join } from '../workflows/incident/parts.ts';
 import { verdictOn } from '../workflows/incident/verdicts.ts';
 import { answerQuestion, rosterFor, type Said, type SimulatedQuestion } from './people.ts';
@@ -162,6 +161,7 @@ class Simulation {
       startsAt: this.#startsAt,
       workflowId: incidentIdOf(subjectOf(alert)),
       activities: () => activities,
+      ownAction: (name) => this.#cell.declarationOf(name),
     });
     this.#world = world;
     world.onLog = (text) => this.#tell('playbook.log', text);
@@ -177,7 +177,12 @@ class Simulation {
         takes: (action) => world.sleep(takes[action] === undefined ? stepMs : durationMs(takes[action])),
         failureOf: (call) => this.#failureOf(call),
         wasInjected: (key) => this.#injected.has(key),
-        outputOf: (call) => chooser.output(call, sampleOutputs(call.action, call.input), this.#nth(call, 'output')),
+        outputOf: (call) =>
+          chooser.output(
+            call,
+            sampleOutputs(call.action, call.input, this.#cell.declarationOf(call.action)),
+            this.#nth(call, 'output'),
+          ),
         planOf: (action) => options.plans?.[action] ?? {},
       },
       events: {
@@ -240,7 +245,7 @@ class Simulation {
   #settings(): IncidentSettings {
     const queue = 'simulation';
     return {
-      queues: { cell: queue, desk: queue, secrets: queue, forensics: queue },
+      queues: { cell: queue, desk: queue, secrets: queue, forensics: queue, packs: queue },
       playbooks: this.#playbooks.map(({ id }) => id),
       levels: this.#levels,
       evidenceDeadlineMs,
@@ -312,7 +317,7 @@ class Simulation {
       left: model.activeLeases.map((lease) => ({
         action: lease.action,
         target: lease.target.name,
-        contains: declarationOf(lease.action).contains === true,
+        contains: this.#cell.declarationOf(lease.action)?.contains === true,
         until: lease.until - this.#startsAt,
         // Nothing is open any more: only what was said counts.
         inSilence: atLeaseEnd(lease, {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { dataSchema } from '../activities/actions/own-action.ts';
 import type { RegisteredAction } from '../activities/chokepoint/parts.ts';
 import type { ActionDeclaration } from '../core/action/action.ts';
 import type { Plan } from '../core/action/plan.ts';
@@ -67,6 +68,10 @@ function suspectIn(input: unknown): { readonly name: string; readonly uid: strin
   return uid === undefined ? undefined : { name: targetText({ suspect: input.suspect }), uid };
 }
 
+function inputOf({ name, own }: ActionDeclaration): z.ZodType {
+  return own ? dataSchema(own.input) : (actionInputs[name] ?? z.unknown());
+}
+
 /** An action that the chokepoint runs as any other, and that changes nothing anywhere. */
 export function simulatedAction(declaration: ActionDeclaration, cluster: SimulatedCluster): RegisteredAction {
   const { name } = declaration;
@@ -77,7 +82,7 @@ export function simulatedAction(declaration: ActionDeclaration, cluster: Simulat
   };
   return {
     declaration,
-    input: actionInputs[name] ?? z.unknown(),
+    input: inputOf(declaration),
     implementation: {
       plan: async (input) => ({ ...sketchPlan(declaration, input), ...cluster.planOf(name, input) }),
       apply: async (input, { key, taking }) => {

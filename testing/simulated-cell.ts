@@ -85,6 +85,10 @@ export class SimulatedCell {
     this.#incidents.delivered(id, run);
   }
 
+  declarationOf(action: string): ActionDeclaration | undefined {
+    return this.#declarations.get(action);
+  }
+
   /** Joined, which no call tells. */
   joined(action: string, target: string): void {
     this.#tell({ action, input: undefined }, { state: 'joined', target });

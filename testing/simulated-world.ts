@@ -26,16 +26,23 @@ const mostRounds = 20_000;
 export class SimulatedWorld implements World {
   readonly #workflowId: string;
   readonly #activities: () => unknown;
+  readonly ownAction: World['ownAction'];
   readonly #waiting = new Set<Waiting>();
   #now: number;
   #ids = 0;
   /** What was thrown that is no failure of a step, in its order: a mistake in a playbook. */
   readonly thrown: unknown[] = [];
 
-  constructor(options: { readonly startsAt: number; readonly workflowId: string; readonly activities: () => unknown }) {
+  constructor(options: {
+    readonly startsAt: number;
+    readonly workflowId: string;
+    readonly activities: () => unknown;
+    readonly ownAction: World['ownAction'];
+  }) {
     this.#now = options.startsAt;
     this.#workflowId = options.workflowId;
     this.#activities = options.activities;
+    this.ownAction = options.ownAction;
   }
 
   now = (): number => this.#now;

@@ -11,8 +11,11 @@ import {
 import { isErrorCode } from '../core/errors.ts';
 import { turnFunction, turnsAtOnce } from '../core/playbook/turn.ts';
 import { trustedActivities } from './messages.ts';
+import { packs } from './packs.ts';
 import { StepFailure } from './step-failure.ts';
 import { setWorld, type World } from './world.ts';
+
+const ownActions = new Map(packs.flatMap(({ actions }) => actions.map((action) => [action.name, action])));
 
 /** What the workflow's sandbox has: its clock and its ids are the history's, and what an activity answers is signed. */
 const world: World = {
@@ -22,6 +25,7 @@ const world: World = {
   uuid4,
   info: workflowInfo,
   activities: trustedActivities,
+  ownAction: (name) => ownActions.get(name),
   // The codes travel as the failure's type.
   failure: (error) => {
     const cause = error instanceof ActivityFailure ? error.cause : error;

@@ -1,3 +1,4 @@
+import type { ActionDeclaration } from '../core/action/action.ts';
 import type { Severity } from '../core/alert/severity.ts';
 import { type Duration, durationMs } from '../core/playbook/duration.ts';
 import type { CallOptions } from './messages.ts';
@@ -26,6 +27,8 @@ export interface World {
   readonly uuid4: () => string;
   readonly info: () => RunInfo;
   readonly activities: <Activities>(options: CallOptions) => Activities;
+  /** An action of a pack, by its full name. */
+  readonly ownAction: (name: string) => ActionDeclaration | undefined;
   /** What an activity threw, as the catalogue knows it. */
   readonly failure: (error: unknown) => StepFailure;
   /** One line in the log of the process, once: not when a history is played back. */
@@ -76,6 +79,10 @@ export function runInfo(): RunInfo {
 
 export function activitiesWith<Activities>(options: CallOptions): Activities {
   return here().activities(options);
+}
+
+export function ownActionOf(name: string): ActionDeclaration | undefined {
+  return here().ownAction(name);
 }
 
 export function failureOf(error: unknown): StepFailure {

@@ -24,6 +24,13 @@ export interface DurableValues<Value> {
   remove(key: string): void;
 }
 
+/** Values that have to be on the disk before something else is done. */
+export interface StoredValues<Value> {
+  get(key: string): Value | undefined;
+  /** Resolves when it is there. @throws FB_ERR_UNAVAILABLE where it cannot be written */
+  store(key: string, value: Value): Promise<void>;
+}
+
 /**
  * What a process remembers of its own, so that it need not believe a call: bounded in number and in time. It knows what it may have forgotten:
  * `since` says from when on it remembers everything that is young enough.

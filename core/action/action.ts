@@ -1,8 +1,10 @@
 import type { AllowRelease, HoldTerms } from '../incident/hold.ts';
+import type { DataFields } from './data-fields.ts';
 import type { Effect, Plan, Reach } from './plan.ts';
 
 /** Which worker holds the rights for it. The desk holds no cluster rights; the cell holds nobody else's. */
-export type Pool = 'cell' | 'secrets' | 'forensics' | 'desk';
+export const pools = ['cell', 'secrets', 'forensics', 'packs', 'desk'] as const;
+export type Pool = (typeof pools)[number];
 
 /** One RBAC rule that the action needs, as `PolicyRule` writes it. */
 export interface Right {
@@ -34,6 +36,21 @@ export interface ActionWords {
 
 /** What the alert must name for the action to make sense. */
 export type Requirement = 'pod' | 'node' | 'workload' | 'container';
+
+/** What only an action of a pack has. */
+export interface OwnParts {
+  readonly input: DataFields;
+  readonly output: DataFields;
+  /** File in the folder `implementations` of the pack whose default export is what it does: see `implementAction`. */
+  readonly implementation: string;
+  /** Names of secrets and settings that it gets, as the configuration of its pack has them. It gets no others. */
+  readonly secrets: readonly string[];
+  readonly settings: readonly string[];
+  /** What it may give back, for simulations. */
+  readonly sample: unknown;
+  /** Doing it weakens the response: whoever approves it says why, and on a critical alert two people must. */
+  readonly weakens?: true;
+}
 
 /**
  * One capability, as data: playbooks import it, the chokepoint reads it, the RBAC manifests, the reference and the card come from it.
@@ -70,6 +87,8 @@ export interface ActionDeclaration<Name extends string = string, Input = unknown
   readonly verifiedBy: string;
   readonly undo: string;
   readonly example: Input;
+  /** Of an action of a pack. */
+  readonly own?: OwnParts;
   /** For the compiler only; never set. */
   readonly types?: { readonly input: Input; readonly output: Output };
 }

@@ -69,6 +69,15 @@ function isProtectedNode({ protectedNodes = [] }: GuardrailRules, name: string):
   });
 }
 
+/** Who decides on an action, in words, by its declaration alone. */
+export function deciderOf({ effect, reach, own }: Pick<ActionDeclaration, 'effect' | 'reach' | 'own'>): string {
+  if (effect === 'read')
+    return own ? 'nobody: it only looks, says its author' : 'nobody: it ends nothing, and changes nothing of what runs';
+  return effect === 'reversible' && reach === 'pod' && !own
+    ? 'automatic within the guardrails, else people'
+    : 'people, each time';
+}
+
 /** How many pods of an owner may be contained automatically. Without a known number: one. */
 export function ownerCap(replicas: number | undefined, share: number): number {
   return Math.max(1, Math.floor((replicas ?? 1) * share));
@@ -99,7 +108,8 @@ export function checkGuardrails(rules: GuardrailRules, facts: GuardrailFacts): G
     return { ok: false, code: 'FB_ERR_OUTSIDE_WINDOW', reason: `nothing was done to ${plan.target.name}: ${facts.closed}` };
   // To look needs no people, also where it leaves a trace: what is protected, and an observed cell, are left without one.
   if (facts.approved || looks) return { ok: true };
-  if (plan.effect !== 'reversible' || plan.reach !== 'pod') {
+  // What a pack says of its own actions nobody has made sure of: none of them is automatic.
+  if (plan.effect !== 'reversible' || plan.reach !== 'pod' || declaration.own) {
     return {
       ok: false,
       code: 'FB_ERR_APPROVAL_INVALID',

@@ -18,7 +18,7 @@ import type { ParamValue } from '../playbook/params.ts';
 import type { Page, PageRef } from '../tickets/paging.ts';
 import type { TicketUpdate } from '../tickets/ticket.ts';
 import type { TicketNews } from '../tickets/ticket-news.ts';
-import type { UndoResult, Verification } from './action.ts';
+import type { Pool, UndoResult, Verification } from './action.ts';
 import type { Plan } from './plan.ts';
 
 /** One call of an action in a playbook, as the workflow hands it to the chokepoint. */
@@ -74,7 +74,7 @@ export interface UndoCall {
   readonly reason: UndoReason;
 }
 
-/** What runs where the cluster's rights are (and, for their actions, in the secrets and forensics pools). */
+/** What runs where the cluster's rights are (and, for their actions, in the other pools). */
 export interface CellActivities {
   planStep(call: StepCall): Promise<Plan>;
   applyStep(call: StepCall): Promise<AppliedStep>;
@@ -132,7 +132,7 @@ export interface FollowUpActivities {
 
 /** What an incident is started with besides its first alerts: the cell's settings at that time. */
 export interface IncidentSettings {
-  readonly queues: { readonly cell: string; readonly desk: string; readonly secrets: string; readonly forensics: string };
+  readonly queues: Readonly<Record<Pool, string>>;
   readonly playbooks: readonly string[];
   /** Who decides on leases, and is paged when one is renewed in silence. */
   readonly levels: readonly { readonly group: string; readonly withinMs: number; readonly page?: true }[];

@@ -19,6 +19,8 @@ const words: Readonly<Record<string, ActionWords>> = {
 
 /** `evictPod` reads `evict pod`, also of an action that only a pack knows. */
 function spelt(action: string): string {
+  const [pack, own] = action.split('/');
+  if (own !== undefined) return `${spelt(own)} (${pack})`;
   return action
     .replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2')
     .replaceAll(/[-_]/g, ' ')

@@ -96,6 +96,7 @@ export const activityTable: Readonly<Record<SigningRole, readonly string[]>> = {
   cell: Object.keys({ ...stepActivities, ...ownActivities }),
   secrets: Object.keys(stepActivities),
   forensics: Object.keys(stepActivities),
+  packs: Object.keys(stepActivities),
   desk: Object.keys({ ...stepActivities, ...deskActivities }),
 };
 

@@ -1,5 +1,5 @@
 /** What signs with a key of its own: the parts of Firebreak that speak to one another. */
-export const signingRoles = ['cell', 'secrets', 'forensics', 'desk'] as const;
+export const signingRoles = ['cell', 'secrets', 'forensics', 'packs', 'desk'] as const;
 export type SigningRole = (typeof signingRoles)[number];
 
 /** Whose signature it is, as whoever reads it has found by the keys that it trusts; never what a message says of itself. */

@@ -1,3 +1,4 @@
+import { type OwnAction, ofPack } from '../action/own-action.ts';
 import { type ParamValue, problemOfParam, withDefault } from './params.ts';
 import type { AnyPlaybook, Playbook } from './playbook.ts';
 
@@ -12,6 +13,8 @@ export interface Pack {
   readonly version: string;
   /** Under their full ids, `PACK/PLAYBOOK`. */
   readonly playbooks: readonly ListedPlaybook[];
+  /** Its own, under their full names, `PACK/ACTION`. */
+  readonly actions: readonly OwnAction[];
 }
 
 const namePattern = /^[a-z][a-z0-9-]{0,39}$/;
@@ -23,16 +26,18 @@ const namePattern = /^[a-z][a-z0-9-]{0,39}$/;
  * export default definePack({ name: 'our-playbooks', version: '1.0.0', playbooks: [miner] });
  * ```
  *
- * @throws TypeError for a name that is none, and for two playbooks of one id.
+ * @throws TypeError for a name that is none, for two playbooks of one id, and for an own action that is used and not listed.
  */
 export function definePack(pack: {
   readonly name: string;
   readonly version: string;
   readonly playbooks: readonly ListedPlaybook[];
+  /** What `defineAction` has made, and its playbooks use. */
+  readonly actions?: readonly OwnAction[];
   /** What parameters are worth here where no configuration sets them, by playbook: in place of the envelopes' own defaults. */
   readonly params?: Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
 }): Pack {
-  const { name, version, playbooks, params = {} } = pack;
+  const { name, version, playbooks, actions = [], params = {} } = pack;
   const stranger = Object.keys(params).find((id) => playbooks.every((playbook) => playbook.id !== id));
   if (stranger !== undefined) throw new TypeError(`the pack ${name} sets parameters of ${stranger}, which it does not have`);
   mustBeName(name, 'a pack');
@@ -40,12 +45,38 @@ export function definePack(pack: {
     mustBeName(id, `a playbook of the pack ${name}`);
     if (playbooks.findIndex((other) => other.id === id) < index) throw new TypeError(`the pack ${name} has two playbooks ${id}`);
   }
-  return { name, version, playbooks: playbooks.map((playbook) => listed(name, playbook, params[playbook.id])) };
+  for (const [index, action] of actions.entries())
+    if (actions.findIndex((other) => other.name === action.name) < index)
+      throw new TypeError(`the pack ${name} has two actions ${action.name}`);
+  return {
+    name,
+    version,
+    playbooks: playbooks.map((playbook) => ({
+      ...listed(name, playbook, params[playbook.id]),
+      ...(actions.length > 0 && { uses: usesOf(name, playbook, actions) }),
+    })),
+    actions: actions.map((action) => ofPack(name, action)),
+  };
 }
 
 function mustBeName(name: string, what: string): void {
   if (!namePattern.test(name))
     throw new TypeError(`${what} cannot be called “${name}”: small letters, digits and -, at most 40, a letter first`);
+}
+
+/** Own actions under the names that they have outside of the pack: by these they are called, approved and recorded. */
+function usesOf(pack: string, { id, uses }: ListedPlaybook, actions: readonly OwnAction[]): ListedPlaybook['uses'] {
+  return Object.fromEntries(
+    Object.entries(uses).map(([as, used]) => {
+      if (!used.own) return [as, used];
+      const action = actions.find(({ name }) => name === used.name);
+      if (!action)
+        throw new TypeError(
+          `${pack}/${id} uses ${used.name}, which the pack does not list: definePack({ actions: [${used.name}] })`,
+        );
+      return [as, ofPack(pack, action)];
+    }),
+  );
 }
 
 function listed(pack: string, playbook: ListedPlaybook, given: Readonly<Record<string, ParamValue>> = {}): ListedPlaybook {

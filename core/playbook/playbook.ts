@@ -92,7 +92,7 @@ type Step<Name extends string, Input, Output, E extends Effect, Reaches> = Call<
 
 export type Steps<U extends Uses> = {
   readonly [K in keyof U]: U[K] extends ActionDeclaration<infer Name, infer Input, infer Output, infer E>
-    ? Step<Name, Input, Output, E, U[K]['reach']>
+    ? Step<Name, Input, Output, E, U[K] extends { readonly pool: 'packs' } ? 'cluster' : U[K]['reach']>
     : never;
 };
 

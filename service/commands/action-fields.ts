@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ActionDeclaration } from '../../core/action/action.ts';
 import { actionInputs } from '../../core/actions/inputs.schema.ts';
 import { kindOf, unwrap } from '../config/schema-walk.ts';
 
@@ -12,8 +13,15 @@ export interface ActionField {
 }
 
 /** The fields of an action's input, from the schema by which the chokepoint checks it. Of an object in it, those that say something of themselves. */
-export function fieldsOf(action: string): readonly ActionField[] {
-  const input = actionInputs[action];
+export function fieldsOf({ name, own }: Pick<ActionDeclaration, 'name' | 'own'>): readonly ActionField[] {
+  if (own)
+    return Object.entries(own.input).map(([field, of]) => ({
+      field,
+      kind: of.kind === 'choice' ? of.choices.map((choice) => `"${choice}"`).join(' | ') : of.kind,
+      required: of.optional !== true,
+      description: of.about,
+    }));
+  const input = actionInputs[name];
   return input ? fieldsIn(input, '') : [];
 }
 

@@ -1,15 +1,17 @@
 import type { Command } from 'commander';
 import type { ActionDeclaration } from '../../core/action/action.ts';
-import { actions as all } from '../../core/actions/index.ts';
+import { deciderOf } from '../../core/action/guardrail.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import { loadConfig } from '../config/load.ts';
+import { actionsOf } from '../config/packs.ts';
 import { fieldsOf } from './action-fields.ts';
 import { type CommonOptions, withExamples, withJson } from './options.ts';
 import { print, printFacts, printJson, printTable, styled } from './output.ts';
 
 /** The declaration as JSON: everything that is in it, with what is absent said. */
 function described(action: ActionDeclaration) {
-  const { name, title, effect, reach, pool, contains, endsTarget, optIn, requires, timeouts, rights, verifiedBy, undo, example } =
-    action;
+  const { name, title, effect, reach, pool, contains, endsTarget, optIn, requires } = action;
+  const { timeouts, rights, verifiedBy, undo, example, own } = action;
   return {
     name,
     title,
@@ -20,21 +22,36 @@ function described(action: ActionDeclaration) {
     endsTarget: endsTarget === true,
     offByDefault: optIn === true,
     requires,
-    fields: fieldsOf(name),
+    fields: fieldsOf(action),
     timeouts,
     rights,
     verifiedBy,
     undo,
     example,
+    ...(own && { output: own.output, secrets: own.secrets, settings: own.settings, weakens: own.weakens === true }),
   };
 }
+
+interface ActionsOptions extends CommonOptions {
+  readonly config?: string;
+}
+
+/** Those of the packs of a configuration besides. */
+function known({ config }: ActionsOptions): readonly ActionDeclaration[] {
+  return actionsOf(config === undefined ? {} : loadConfig({ path: config, env: process.env }));
+}
+
+const withPacks = (command: Command): Command =>
+  withJson(command.option('--config <file>', 'with the actions of the packs of this configuration'));
 
 /** Adds `firebreak actions list|show`: what a playbook can do, from the declarations. */
 export function registerActionsCommand(program: Command): void {
   const actions = program.command('actions').description('what a playbook can do, and the rights that it needs');
-  withExamples(withJson(actions.command('list').description('list all actions')), ['firebreak actions list --json']).action(list);
+  withExamples(withPacks(actions.command('list').description('list all actions')), ['firebreak actions list --json']).action(
+    list,
+  );
   withExamples(
-    withJson(
+    withPacks(
       actions
         .command('show')
         .description('show one action: its fields, its rights, an example, its undo and what verifies it')
@@ -44,7 +61,8 @@ export function registerActionsCommand(program: Command): void {
   ).action(show);
 }
 
-function list(options: CommonOptions): void {
+function list(options: ActionsOptions): void {
+  const all = known(options);
   if (options.json) {
     printJson(all.map(described));
     return;
@@ -59,13 +77,8 @@ function list(options: CommonOptions): void {
   ]);
 }
 
-/** Automatic is only what is reversible and touches no more than a pod. */
-function whoDecides({ effect, reach }: ActionDeclaration): string {
-  if (effect === 'read') return 'nobody: it ends nothing, and changes nothing of what runs';
-  return effect === 'reversible' && reach === 'pod' ? 'automatic within the guardrails, else people' : 'people, each time';
-}
-
-function show(name: string, options: CommonOptions): void {
+function show(name: string, options: ActionsOptions): void {
+  const all = known(options);
   const action = all.find((one) => one.name === name);
   if (!action)
     throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no action ${name}, only: ${all.map((one) => one.name).join(', ')}`);
@@ -79,16 +92,17 @@ function show(name: string, options: CommonOptions): void {
     ['action', action.name],
     ['effect', action.effect],
     ['reach', action.reach],
-    ['decided by', whoDecides(action)],
+    ['decided by', deciderOf(action)],
     ['pool', action.pool],
     ...(action.optIn ? [['off by default', 'until actions.optIn of the configuration names it'] as const] : []),
+    ...(action.own ? ([['gets', gets(action.own)]] as const) : []),
     ['needs of the alert', action.requires.join(', ') || 'nothing'],
     ['verified by', action.verifiedBy],
     ['undo', action.undo],
     ['time for one attempt', `plan ${planMs / 1_000} s, apply ${applyMs / 1_000} s, verify ${verifyMs / 1_000} s`],
   ]);
   print();
-  printTable(fieldsOf(action.name), [
+  printTable(fieldsOf(action), [
     { title: 'FIELD', text: (row) => row.field },
     { title: 'WHAT IT IS', text: (row) => `${row.kind}${row.required ? '' : ', optional'}` },
     { title: 'MEANING', text: (row) => row.description },
@@ -103,5 +117,11 @@ function show(name: string, options: CommonOptions): void {
       { title: 'WHERE', text: (row) => (row.in ? `in Firebreak’s ${row.in} only` : 'in the cluster') },
     ]);
   print();
-  print(`steps.${action.name}(${JSON.stringify(action.example, null, 2)})`);
+  print(`steps.${action.name.split('/').at(-1)}(${JSON.stringify(action.example, null, 2)})`);
+}
+
+/** Of what its pack is given. */
+function gets({ secrets, settings }: NonNullable<ActionDeclaration['own']>): string {
+  const named = [...secrets.map((name) => `the secret ${name}`), ...settings.map((name) => `the setting ${name}`)];
+  return named.join(', ') || 'its input alone';
 }

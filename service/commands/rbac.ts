@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { ActionDeclaration, Pool } from '../../core/action/action.ts';
-import { actions as all } from '../../core/actions/index.ts';
+import { type ActionDeclaration, type Pool, pools } from '../../core/action/action.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { usualNamespace } from '../config/fields.ts';
 import { type Config, loadConfig } from '../config/load.ts';
+import { actionsOf } from '../config/packs.ts';
 import { openClusterApi } from '../process/cluster-api.ts';
 import { actionsOfPlaybooks, enabledActions } from '../rbac/enabled.ts';
 import { rbacManifests } from '../rbac/manifests.ts';
@@ -20,8 +20,6 @@ interface ManifestOptions extends CommonOptions {
   readonly pool?: Pool;
   readonly namespace?: string;
 }
-
-const pools: readonly Pool[] = ['cell', 'secrets', 'forensics', 'desk'];
 
 function list(text: string): readonly string[] {
   return text.split(',').map((part) => part.trim());
@@ -98,6 +96,7 @@ function chosen(
   { playbooks, actions = [] }: Pick<ManifestOptions, 'playbooks' | 'actions'>,
   config: Config | undefined,
 ): readonly ActionDeclaration[] {
+  const all = actionsOf(config);
   const unknown = actions.find((name) => !all.some((action) => action.name === name));
   if (unknown !== undefined)
     throw new FirebreakError(

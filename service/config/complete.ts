@@ -10,7 +10,7 @@ import { completeOnCall, onCallProblems, userGroupProblems } from './complete/co
 import { completePaging, completeTickets } from './complete/complete-tickets.ts';
 import { completeRotation } from './complete/rotation-secrets.ts';
 import type { Environment, SecretRef } from './fields.ts';
-import { playbooksOf } from './packs.ts';
+import { ownActionsOf, playbooksOf } from './packs.ts';
 import { type PlacedProblem, playbookProblems } from './playbook-problems.ts';
 import type { FileConfig } from './schema.ts';
 import { stepUpProblems } from './sections/step-up-section.ts';
@@ -89,13 +89,14 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
   readonly keys: {
     readonly cellKeyFile: string;
     /** Private keys, each only read by its role. The desk's is `desk.voteKeyFile`. */
-    readonly signing: { readonly cell: string; readonly secrets: string; readonly forensics: string };
+    readonly signing: Readonly<Record<'cell' | 'secrets' | 'forensics' | 'packs', string>>;
   };
   /** Files with the public keys of those who are believed. The desks' are `desk.votePublicKeys`. */
   readonly trust: {
     readonly cells: readonly { readonly cluster: string; readonly key: string }[];
     readonly secrets: readonly string[];
     readonly forensics: readonly string[];
+    readonly packs: readonly string[];
   };
 }
 
@@ -187,7 +188,7 @@ export function completeConfig(options: {
   const { schedules, delegations } = file.roster;
   const timeZoneOf = (person: string) => people.find(({ id }) => id === person)?.timeZone;
   const promoted = options.promoted ?? promotedFolder(stateDir);
-  const packs = completePacks(file, { absolute, stateDir, promoted, problems });
+  const packs = completePacks(file, { absolute, secretRef, stateDir, promoted, problems });
   problems.push(
     ...ofKubernetes,
     ...sharedKeys(people),
@@ -289,6 +290,7 @@ export function completeConfig(options: {
         cell: inState(file.keys.signing.cell, 'keys', 'cell.pem'),
         secrets: inState(file.keys.signing.secrets, 'keys', 'secrets.pem'),
         forensics: inState(file.keys.signing.forensics, 'keys', 'forensics.pem'),
+        packs: inState(file.keys.signing.packs, 'keys', 'packs.pem'),
       },
     },
     trust: {
@@ -298,6 +300,10 @@ export function completeConfig(options: {
       })),
       secrets: (file.trust.secrets ?? [join(stateDir, 'keys', 'secrets.pem.pub')]).map(absolute),
       forensics: (file.trust.forensics ?? [join(stateDir, 'keys', 'forensics.pem.pub')]).map(absolute),
+      // Without actions of packs there is no such pool.
+      packs: (file.trust.packs ?? (ownActionsOf({ packs }).length > 0 ? [join(stateDir, 'keys', 'packs.pem.pub')] : [])).map(
+        absolute,
+      ),
     },
   };
 }

@@ -7,7 +7,7 @@ import { type ConfigProblem, describeProblem } from './problems.ts';
 import { type RotationSecrets, rotationSecrets } from './rotation-secrets.ts';
 import { readTemporalAccess, type TemporalAccess } from './temporal-access.ts';
 
-export const roles = ['cell', 'desk', 'forensics', 'secrets'] as const;
+export const roles = ['cell', 'desk', 'forensics', 'packs', 'secrets'] as const;
 /** What one process does. Only the secrets of its roles are read. `cli` stands for a person at the command line. */
 export type Role = (typeof roles)[number];
 
@@ -38,6 +38,8 @@ export interface Secrets {
   readonly paging?: PagingSecrets;
   /** Of the secrets pool. */
   readonly rotation?: RotationSecrets;
+  /** Of the pool of the packs' actions, by pack and by name. Asked before each call: files are read anew. */
+  readonly packs?: ReadonlyMap<string, () => Readonly<Record<string, string>>>;
   /** Of the desk: `sqlite:PATH` or `postgres://…`. */
   readonly auditUrl?: string;
 }
@@ -139,6 +141,7 @@ function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Sec
     ...(wanted.includes('secrets') && {
       rotation: rotationSecrets(config.rotation, read, read.problems),
     }),
+    ...(wanted.includes('packs') && { packs: packSecrets(read, config) }),
     ...(desk && { auditUrl: typeof url === 'string' ? url : read.text('audit.url', url) }),
   };
 }
@@ -165,6 +168,18 @@ export function resolveReleaseSecrets({
   const secrets = releaseSecrets(read, config);
   if (read.problems.length > 0) throw refused(read);
   return secrets;
+}
+
+/** Each pack gets its own, and no other's. */
+function packSecrets(read: Reader, { packs }: Config): NonNullable<Secrets['packs']> {
+  return new Map(
+    packs.map(({ name, secrets }) => {
+      const current = Object.entries(secrets).map(
+        ([secret, ref]) => [secret, read.current(`packs.${name}.secrets.${secret}`, ref)] as const,
+      );
+      return [name, () => Object.fromEntries(current.map(([secret, now]) => [secret, now()]))];
+    }),
+  );
 }
 
 /** Those of its mode: what is not needed is not read. */

@@ -218,13 +218,14 @@ export const keys = z
         cell: signingKey('cell'),
         secrets: signingKey('secrets'),
         forensics: signingKey('forensics'),
+        packs: signingKey('packs'),
       })
       .prefault({})
       .meta({ description: 'With what each role signs what it says. The desk has `desk.voteKeyFile` for it.' }),
   })
   .prefault({});
 
-function signingKey(role: 'cell' | 'secrets' | 'forensics') {
+function signingKey(role: 'cell' | 'secrets' | 'forensics' | 'packs') {
   return path.exactOptional().meta({
     description: `Ed25519 private key (PEM) of the role \`${role}\`. Default: \`keys/${role}.pem\` in the state directory.`,
   });
@@ -248,10 +249,11 @@ export const trust = z
       }),
     secrets: trusted('secrets'),
     forensics: trusted('forensics'),
+    packs: trusted('packs'),
   })
   .prefault({});
 
-function trusted(role: 'secrets' | 'forensics') {
+function trusted(role: 'secrets' | 'forensics' | 'packs') {
   return z
     .array(path)
     .min(1)

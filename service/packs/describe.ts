@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { dirname, extname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
+import type { OwnAction } from '../../core/action/own-action.ts';
 import { actions } from '../../core/actions/index.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
-import type { PackFiles } from './pack-files.ts';
+import { ownActionsFrom } from './own-actions.ts';
+import { implementations, type PackFiles } from './pack-files.ts';
 
 /** What a pack says of itself: data, nothing of it runs. */
 export interface DescribedPack {
@@ -14,6 +16,8 @@ export interface DescribedPack {
   readonly version: string;
   /** Under their full ids. */
   readonly playbooks: readonly AnyPlaybook[];
+  /** Under their full names. */
+  readonly actions: readonly OwnAction[];
 }
 
 const name = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/);
@@ -28,11 +32,17 @@ const envelope = z.looseObject({
     .min(1)
     .optional(),
 });
-const description = z.looseObject({ name, version: z.string().min(1).max(50), playbooks: z.array(envelope).min(1).max(500) });
+const description = z.looseObject({
+  name,
+  version: z.string().min(1).max(50),
+  playbooks: z.array(envelope).min(1).max(500),
+  actions: z.array(z.unknown()).max(100).default([]),
+});
 
-/** Puts the files of a pack into a folder, as a build sees them. */
-export function writePack({ files }: Pick<PackFiles, 'files'>, folder: string): void {
+/** Puts the files of a pack into a folder, as a build sees them; `with implementations` as the process of its actions does. */
+export function writePack({ files }: Pick<PackFiles, 'files'>, folder: string, what?: 'with implementations'): void {
   for (const [file, content] of files) {
+    if (what === undefined && file.startsWith(`${implementations}/`)) continue;
     mkdirSync(dirname(join(folder, file)), { recursive: true });
     writeFileSync(join(folder, file), content);
   }
@@ -71,7 +81,7 @@ function prepareProgram(pack: PackFiles, program: string, more: readonly string[
   writePack(pack, folder);
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
   const root = join(import.meta.dirname, '..', '..');
-  const readable = [folder, root, ...packageFolders(root)].map((path) => `--allow-fs-read=${path}`);
+  const readable = [folder, ...codeFolders(root)].map((path) => `--allow-fs-read=${path}`);
   const flags = ['--permission', ...readable, '--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning'];
   const file = `${join(root, program)}${extname(import.meta.filename)}`;
   return {
@@ -93,10 +103,16 @@ export function describePack(pack: PackFiles): { readonly pack: DescribedPack; r
     const told = spawnSync(process.execPath, args, { ...options, maxBuffer: mostBytes });
     if (told.status !== 0) throw new Error(reasonIn(told.stderr, folder));
     const raw: unknown = JSON.parse(told.stdout);
-    return { pack: packFrom(raw, pack.main), raw };
+    return { pack: packFrom(raw, pack), raw };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** What the modules of a pack need of Firebreak: not all that lies beside it, of which a checkout has more. */
+export function codeFolders(root: string): readonly string[] {
+  const rooms = ['authoring', 'core', 'activities', 'integrations', 'playbooks', 'workflows', 'testing', 'service'];
+  return [...rooms.map((room) => join(root, room)), ...packageFolders(root)];
 }
 
 /**
@@ -109,7 +125,7 @@ function packageFolders(root: string): readonly string[] {
     for (const name of ['node_modules', 'package.json']) if (existsSync(join(folder, name))) found.push(join(folder, name));
     if (dirname(folder) === folder) break;
   }
-  const real = ['@noble/hashes/sha2.js', 'canonicalize', 'lru-cache', 'zod'].map(
+  const real = ['@noble/hashes/sha2.js', 'canonicalize', 'lru-cache', 'zod', 'axios'].map(
     (name) => new URL(import.meta.resolve(name)).pathname,
   );
   return [...found, ...real.map((path) => `${path.split('/node_modules/')[0]}/node_modules`)];
@@ -117,7 +133,13 @@ function packageFolders(root: string): readonly string[] {
 
 /** What changes when envelopes are judged otherwise. */
 export function codeOfPacks(): string {
-  const files = ['describe', '../../core/playbook/pack', '../../core/playbook/playbook'];
+  const files = [
+    'describe',
+    'own-actions',
+    '../../core/action/own-action',
+    '../../core/playbook/pack',
+    '../../core/playbook/playbook',
+  ];
   return files
     .map((file) => readFileSync(join(import.meta.dirname, `${file}${extname(import.meta.filename)}`), 'utf8'))
     .join('\0');
@@ -136,7 +158,8 @@ function reasonIn(stderr: string, folder: string): string {
 }
 
 /** What a pack has said of itself, checked. @throws Error in words for its author. */
-export function packFrom(value: unknown, main: string): DescribedPack {
+export function packFrom(value: unknown, files: PackFiles): DescribedPack {
+  const { main } = files;
   const parsed = description.safeParse(value);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -144,18 +167,20 @@ export function packFrom(value: unknown, main: string): DescribedPack {
     throw new Error(`${main}: export default definePack(…): ${at ? `${at}: ` : ''}${issue?.message ?? 'not a pack'}`);
   }
   const { name: pack, version, playbooks } = parsed.data;
+  const own = ownActionsFrom(parsed.data.actions, pack, files);
   return {
     name: pack,
     version,
+    actions: own,
     playbooks: playbooks.map((playbook) => {
       if (!playbook.id.startsWith(`${pack}/`))
         throw new Error(`${main}: ${playbook.id} is no playbook of the pack ${pack}: use definePack`);
       const uses = Object.fromEntries(
         Object.entries(playbook.uses).map(([as, used]) => {
-          // Its declaration is ours: what an action may do, no pack says.
-          const own = actions.find((action) => action.name === used.name);
-          if (!own) throw new Error(`${main}: ${playbook.id} uses ${used.name}, which is no action of this Firebreak`);
-          return [as, own];
+          // As it has been checked, or ours: what an action may do, no envelope says.
+          const declared = [...actions, ...own].find((action) => action.name === used.name);
+          if (!declared) throw new Error(`${main}: ${playbook.id} uses ${used.name}, which is no action of this Firebreak`);
+          return [as, declared];
         }),
       );
       // `definePlaybook` has made it, of this build.

@@ -3,11 +3,12 @@ import { extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { packImports } from './pack-rules.ts';
 
-/**
- * What a pack exports, in a process of its own that `runPackProgram` has started. The pack's own copy of the package may be another version: what counts is
- * what it will run with.
- */
-export async function loadedPack(folder: string, main: string): Promise<unknown> {
+let isRegistered = false;
+
+/** The pack's own copy of the package may be another version: what counts is what it will run with. */
+function registerDoors(): void {
+  if (isRegistered) return;
+  isRegistered = true;
   const doors = new Map<string, string>(
     packImports.map((name) => [
       name,
@@ -22,6 +23,11 @@ export async function loadedPack(folder: string, main: string): Promise<unknown>
       return url === undefined ? next(specifier, context) : { url, shortCircuit: true };
     },
   });
-  const loaded: { readonly default?: unknown } = await import(pathToFileURL(join(folder, main)).href);
+}
+
+/** What a module of a pack exports by default, in a process of its own that `runPackProgram` or `ActionHost` has started. */
+export async function loadedPack(folder: string, file: string): Promise<unknown> {
+  registerDoors();
+  const loaded: { readonly default?: unknown } = await import(pathToFileURL(join(folder, file)).href);
   return loaded.default;
 }

@@ -28,6 +28,9 @@ export interface PackFiles {
   readonly main: string;
 }
 
+/** The folder of what the pack's own actions do: neither the workflows nor whoever describes the pack ever sees it. */
+export const implementations = 'implementations';
+
 const mains = ['firebreak.pack.ts', 'firebreak.pack.js'];
 const mostFiles = 500;
 const mostBytes = 4 * 1024 * 1024;

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { type Node, parse } from 'acorn';
-import type { PackFiles } from './pack-files.ts';
+import { implementations, type PackFiles } from './pack-files.ts';
 import { childrenOf, freeName, isNode, nameOf, visit, withoutTypes } from './syntax.ts';
 
 /** What an author has to change before the pack is built. */
@@ -74,6 +74,8 @@ function faultsIn(file: string, source: string, files: PackFiles['files']): read
       const refused = refusedImport(specifier, file, files);
       if (refused) add(node, refused);
     }
+    // What an action does reaches what it likes, and runs where that harms no history.
+    if (isImplementation(file)) return;
     const member = memberName(node);
     if (member !== undefined && !own.has(member.split('.')[0] ?? '') && Object.hasOwn(members, member))
       add(node, members[member] ?? none);
@@ -107,8 +109,18 @@ function parsed(file: string, source: string): { readonly program: Node } | { re
   }
 }
 
+function isImplementation(file: string): boolean {
+  return file.startsWith(`${implementations}/`);
+}
+
 function refusedImport(specifier: string, file: string, files: PackFiles['files']): Refused | undefined {
   if (packImports.some((name) => name === specifier)) return undefined;
+  if (isImplementation(file) && specifier.startsWith('node:')) return undefined;
+  if (isImplementation(file) && !specifier.startsWith('.'))
+    return {
+      problem: `what an action does may not import '${specifier}', which no integrity pins`,
+      remedy: `Use http, which it is called with, modules of Node (node:…), or a copy of the package that is bundled into a file of ${implementations}.`,
+    };
   if (!specifier.startsWith('.')) {
     const what = specifier === '' ? 'an import whose name is worked out at run time' : `'${specifier}'`;
     return {
@@ -117,6 +129,11 @@ function refusedImport(specifier: string, file: string, files: PackFiles['files'
     };
   }
   const path = posix.join(posix.dirname(file), specifier);
+  if (isImplementation(path) && !isImplementation(file))
+    return {
+      problem: `'${specifier}' is what an action does, which only its own process loads`,
+      remedy: 'Import the declaration of the action (defineAction), which is in a file outside of that folder.',
+    };
   if (path.startsWith('..')) return { problem: `'${specifier}' is outside of the pack`, remedy: 'Move the file into the pack.' };
   return files.has(path)
     ? undefined

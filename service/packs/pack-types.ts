@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { writePack } from './describe.ts';
-import type { PackFiles } from './pack-files.ts';
+import { implementations, type PackFiles } from './pack-files.ts';
 import type { PackFault } from './pack-rules.ts';
 import { type MarkedCode, mark, promisePlaces, type Unwaited } from './promise-places.ts';
 
@@ -31,8 +31,8 @@ export function checkTypes(pack: PackFiles, folder?: string): CheckedTypes {
       [...pack.files].map(([file, content]) => [file, promisePlaces(content.toString('utf8'), file.endsWith('.ts'))] as const),
     );
     const files = new Map([...places].map(([file, { code }]) => [file, Buffer.from(code)] as const));
-    writePack(pack, join(stage, asWritten));
-    writePack({ files }, join(stage, marked));
+    writePack(pack, join(stage, asWritten), 'with implementations');
+    writePack({ files }, join(stage, marked), 'with implementations');
     const modules = modulesOf(folder);
     if (modules !== undefined) symlinkSync(modules, join(stage, 'node_modules'));
     writeFileSync(join(stage, 'package.json'), '{ "type": "module" }');
@@ -77,7 +77,9 @@ const marks = `declare function ${mark}<T>(
 ): T;
 `;
 
-function settings(modules: string | undefined, { main }: PackFiles): object {
+function settings(modules: string | undefined, { main, files }: PackFiles): object {
+  // No module of the pack imports what its actions do.
+  const heads = [main, ...[...files.keys()].filter((file) => file.startsWith(`${implementations}/`))];
   const root = join(import.meta.dirname, '..', '..', 'authoring');
   const declarations = import.meta.filename.endsWith('.ts') ? '*.ts' : '*.d.ts';
   return {
@@ -96,7 +98,7 @@ function settings(modules: string | undefined, { main }: PackFiles): object {
       // With the Firebreak that runs it: the pack may have installed another version.
       paths: { 'firebreak/*': [join(root, declarations)] },
     },
-    files: ['marks.d.ts', join(asWritten, main), join(marked, main)],
+    files: ['marks.d.ts', ...heads.flatMap((file) => [join(asWritten, file), join(marked, file)])],
   };
 }
 

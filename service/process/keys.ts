@@ -19,6 +19,7 @@ export async function ensureKeys({ config, roles }: { readonly config: Config; r
     ...(roles.includes('cell') ? [config.keys.signing.cell] : []),
     ...(roles.includes('secrets') ? [config.keys.signing.secrets] : []),
     ...(roles.includes('forensics') ? [config.keys.signing.forensics] : []),
+    ...(roles.includes('packs') ? [config.keys.signing.packs] : []),
     ...(keeps ? [config.evidence.keyFile] : []),
   ].filter(own);
   for (const file of signers) {

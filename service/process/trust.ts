@@ -56,6 +56,7 @@ function filesOf({ cluster, trust, desk }: TrustConfig): readonly TrustedFile[] 
     ...trust.cells.map((cell) => ({ role: 'cell' as const, cluster: cell.cluster, file: cell.key })),
     ...trust.secrets.map((file) => ({ role: 'secrets' as const, cluster, file })),
     ...trust.forensics.map((file) => ({ role: 'forensics' as const, cluster, file })),
+    ...trust.packs.map((file) => ({ role: 'packs' as const, cluster, file })),
     ...desk.votePublicKeys.map((file) => ({ role: 'desk' as const, file })),
   ];
 }

@@ -1,14 +1,13 @@
 import type { ActionDeclaration } from '../../core/action/action.ts';
-import { actions } from '../../core/actions/index.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
-import { enabledPlaybooks, type Packed, playbooksOf } from '../config/packs.ts';
+import { actionsOf, enabledPlaybooks, type Packed, playbooksOf } from '../config/packs.ts';
 import { isUnavailable } from '../config/unavailable.ts';
 
 /** The actions that playbooks use, in the order of the list: what is not used needs no right. */
-function actionsUsedBy(playbooks: readonly AnyPlaybook[]): readonly ActionDeclaration[] {
+function actionsUsedBy(playbooks: readonly AnyPlaybook[], config?: Packed): readonly ActionDeclaration[] {
   const used = new Set(playbooks.flatMap(({ uses }) => Object.values(uses).map(({ name }) => name)));
-  return actions.filter(({ name }) => used.has(name));
+  return actionsOf(config).filter(({ name }) => used.has(name));
 }
 
 /**
@@ -22,19 +21,19 @@ export function actionsOfPlaybooks(ids?: readonly string[], config?: Packed): re
     if (playbook) return playbook;
     throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no playbook ${id}, only: ${all.map((one) => one.id).join(', ')}`);
   });
-  return actionsUsedBy(named ?? all);
+  return actionsUsedBy(named ?? all, config);
 }
 
 /** What a configuration enables: the actions of its playbooks, and those that it turns on besides. */
 export function enabledActions(
   config: Parameters<typeof enabledPlaybooks>[0] & Parameters<typeof isUnavailable>[1],
 ): readonly ActionDeclaration[] {
-  const used = actionsUsedBy(enabledPlaybooks(config)).filter((action) => !isUnavailable(action, config));
-  return actions.filter((action) => used.includes(action) || config.actions.optIn.includes(action.name));
+  const used = actionsUsedBy(enabledPlaybooks(config), config).filter((action) => !isUnavailable(action, config));
+  return actionsOf(config).filter((action) => used.includes(action) || config.actions.optIn.includes(action.name));
 }
 
 /** What `deploy/rbac` is made for: the shipped playbooks, and a file of its own for each action that is off by default. */
 export function shippedActions(): readonly ActionDeclaration[] {
   const used = actionsOfPlaybooks();
-  return actions.filter((action) => action.optIn || used.includes(action));
+  return actionsOf().filter((action) => action.optIn || used.includes(action));
 }

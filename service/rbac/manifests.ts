@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import type { ActionDeclaration, Pool, Right } from '../../core/action/action.ts';
+import { type ActionDeclaration, type Pool, pools, type Right } from '../../core/action/action.ts';
 import { denyTierRights } from '../../integrations/kubernetes/policies/deny-tier.ts';
 import { viewRights } from '../../integrations/kubernetes/watch/view-rights.ts';
 import { bindingAdmission } from './binding-admission.ts';
@@ -78,7 +78,6 @@ export function rbacManifests(options: {
   readonly namespaces?: readonly string[] | undefined;
 }): ReadonlyMap<string, string> {
   const { actions, namespace, pinned = {}, namespaces } = options;
-  const pools: readonly Pool[] = ['cell', 'secrets', 'forensics', 'desk'];
   return new Map([
     ...pools.flatMap((pool): [string, string][] => {
       const own = actions.filter((action) => action.pool === pool && !action.optIn);

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import type { Pool } from '../../core/action/action.ts';
+import { type Pool, pools } from '../../core/action/action.ts';
 
 /** Where Firebreak's doors are, and what it talks to; the usual port where nothing is said. */
 export interface NetworkPorts {
@@ -50,6 +50,7 @@ export function networkPolicies({
     cell: { doors: [intake], out: [...apiServer, temporal, evidence, vault] },
     secrets: { doors: [], out: [...apiServer, temporal, postgres, vault] },
     forensics: { doors: uploads === undefined ? [] : [uploads], out: [...apiServer, temporal, evidence, vault] },
+    packs: { doors: [], out: [...apiServer, temporal, evidence, vault] },
     desk: { doors: [desk], out: [https, temporal, postgres] },
   };
   const tcp = (numbers: readonly number[]): readonly object[] =>
@@ -84,8 +85,7 @@ export function networkPolicies({
       ],
     },
   });
-  const all: readonly Pool[] = ['cell', 'secrets', 'forensics', 'desk'];
-  return new Map(all.map((role) => [role, policyOf(role)]));
+  return new Map(pools.map((role) => [role, policyOf(role)]));
 }
 
 export function networkManifest(policies: Iterable<object>): string {

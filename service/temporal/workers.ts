@@ -20,6 +20,7 @@ export function queuesOf(cluster: string, prefix = 'firebreak') {
     cell: `${prefix}-cell-${cluster}`,
     secrets: `${prefix}-secrets-${cluster}`,
     forensics: `${prefix}-forensics-${cluster}`,
+    packs: `${prefix}-packs-${cluster}`,
     desk: `${prefix}-desk`,
   } as const;
 }

@@ -11,8 +11,8 @@ function rightsOf({ rights }: ActionDeclaration): string {
   return ['| API group | resource | verbs |', '|---|---|---|', ...rows].join('\n');
 }
 
-function inputOf({ name }: ActionDeclaration): string {
-  const rows = fieldsOf(name).map(
+function inputOf(action: ActionDeclaration): string {
+  const rows = fieldsOf(action).map(
     ({ field, kind, required, description }) => `| \`${field}\` | ${kind}${required ? '' : ', optional'} | ${description} |`,
   );
   return ['| field | what it is | |', '|---|---|---|', ...rows].join('\n');

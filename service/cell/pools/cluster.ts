@@ -32,6 +32,7 @@ import type { ClusterWatch } from './cluster-watch.ts';
 import type { OwnKnowledge } from './durable-memory.ts';
 import { forensicsActions } from './forensics-actions.ts';
 import { readImageTrust } from './images.ts';
+import { packsActions } from './packs-actions.ts';
 import { rotationRules } from './rotation.ts';
 import { secretsActions } from './secrets-actions.ts';
 import { openDoor } from './upload-door.ts';
@@ -166,6 +167,17 @@ export async function createForensicsPool(parts: PoolParts): Promise<CellActivit
   const actions = forensicsActions({ config, api: cluster.api, access: cluster.access, evidence, door });
   const hasEvidence = evidence.kept;
   return (await poolOf({ config, log, actions, census: noCensus, hasEvidence, steps, restraintOn, knowledge, role: 'forensics' }))
+    .activities;
+}
+
+/** The activities of the packs' own actions. It contains nothing of the cluster's, so it counts nothing. */
+export async function createPacksPool(
+  parts: Omit<PoolParts, 'cluster'> & { readonly env: Environment; readonly atEnd: (close: () => Promise<void>) => void },
+): Promise<CellActivities> {
+  const { config, secrets, steps, restraintOn, knowledge, log } = parts;
+  const hasEvidence = await openEvidenceCheck({ config, secrets });
+  const actions = packsActions(parts);
+  return (await poolOf({ config, log, actions, census: noCensus, hasEvidence, steps, restraintOn, knowledge, role: 'packs' }))
     .activities;
 }
 

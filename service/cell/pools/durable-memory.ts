@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Database, open, type RootDatabase } from 'lmdb';
+import type { OwnStepRecord } from '../../../activities/actions/own-action.ts';
 import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
 import {
   type CountedPayload,
@@ -9,10 +10,11 @@ import {
   type RefusedPayload,
 } from '../../../activities/memory/judgement-memory.ts';
 import { LandedSteps } from '../../../activities/memory/landed-steps.ts';
-import type { DurableValues, MemoryKeeper, Remembered } from '../../../activities/memory/memory.ts';
+import type { DurableValues, MemoryKeeper, Remembered, StoredValues } from '../../../activities/memory/memory.ts';
 import { StartMemory } from '../../../activities/memory/start-memory.ts';
 import { UsedWarrants } from '../../../activities/memory/used-warrants.ts';
 import { VoteMemory } from '../../../activities/memory/vote-memory.ts';
+import { FirebreakError } from '../../../core/errors.ts';
 import type { NoveltyStore } from '../../../core/novelty/novelty.ts';
 import type { LastRun } from '../../../core/playbook/scheduled-runs.ts';
 import type { CountStore } from '../../../core/playbook/timed-conditions.ts';
@@ -72,6 +74,23 @@ export class DurableMemory {
       get: (key) => writes.read(sha256Hex(key))?.value,
       put: (key, value) => writes.write(sha256Hex(key), { key, value }),
       remove: (key) => writes.write(sha256Hex(key), null),
+    };
+  }
+
+  storedValues<Value>(name: string): StoredValues<Value> {
+    const stored = this.#root.openDB<{ readonly key: string; readonly value: Value }, string>({ name });
+    return {
+      get: (key) => stored.get(sha256Hex(key))?.value,
+      store: async (key, value) => {
+        const written = stored.put(sha256Hex(key), { key, value });
+        this.#watch(written);
+        try {
+          await written;
+          await stored.flushed;
+        } catch (error) {
+          throw new FirebreakError('FB_ERR_UNAVAILABLE', `what has to be kept before could not be: ${reasonOf(error)}`);
+        }
+      },
     };
   }
 
@@ -160,6 +179,8 @@ export interface OwnKnowledge {
   readonly alertCounts: CountStore;
   /** What was seen of each workload. */
   readonly novelty: NoveltyStore;
+  /** Steps of actions of packs, with how it was before them. */
+  readonly ownSteps: StoredValues<OwnStepRecord>;
   /** Alerts after which something has to come. */
   readonly awaited: DurableValues<StoredAwaited>;
   /** When scheduled playbooks have run last. */
@@ -191,6 +212,7 @@ export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): Ow
     }),
     alertCounts: stored.keeper('alert-counts'),
     novelty: stored.keeper('novelty'),
+    ownSteps: stored.storedValues('own-steps'),
     awaited: stored.values('awaited'),
     scheduledRuns: stored.values('scheduled-runs'),
     written: () => stored.written(),

@@ -46,14 +46,27 @@ function shown(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, shown(inner)]));
 }
 
-/** Of a pack what the file says of it, and its playbooks by their ids. */
+/** Of a pack what the file says of it, its playbooks by their ids, and what its own actions may do. */
 function withPackNames(config: Config): object {
-  const packs = config.packs.map(({ name, version, source, integrity, playbooks }) => ({
+  const packs = config.packs.map(({ name, version, source, integrity, playbooks, actions, secrets, settings }) => ({
     name,
     version,
     ...source,
     integrity,
     playbooks: playbooks.map(({ id }) => id),
+    ...(actions.length > 0 && {
+      actions: actions.map(({ name: action, effect, reach, rights, own }) => ({
+        name: action,
+        effect,
+        reach,
+        ...(own.weakens && { weakens: true }),
+        rights,
+        secrets: own.secrets,
+        settings: own.settings,
+      })),
+      secrets,
+      settings,
+    }),
   }));
   return { ...config, packs };
 }

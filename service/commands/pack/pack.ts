@@ -1,5 +1,7 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { deciderOf } from '../../../core/action/guardrail.ts';
+import type { OwnAction } from '../../../core/action/own-action.ts';
 import { describePack } from '../../packs/describe.ts';
 import { packSourceAt, readPackAt } from '../../packs/pack-files.ts';
 import { packFaults } from '../../packs/pack-rules.ts';
@@ -78,7 +80,7 @@ function check(where: string, { json }: CommonOptions): void {
     else print(problem);
     return;
   }
-  const { name, version, playbooks } = pack;
+  const { name, version, playbooks, actions } = pack;
   const notChecked = types && 'notChecked' in types ? types.notChecked : undefined;
   if (json) {
     printJson({
@@ -87,6 +89,7 @@ function check(where: string, { json }: CommonOptions): void {
       version,
       integrity: files.integrity,
       playbooks,
+      actions,
       ...(notChecked !== undefined && { notChecked }),
     });
     return;
@@ -100,4 +103,23 @@ function check(where: string, { json }: CommonOptions): void {
     { title: 'PARAMETERS', text: ({ params = {} }) => Object.keys(params).join(', ') },
     { title: 'TITLE', text: ({ title }) => title },
   ]);
+  if (actions.length === 0) return;
+  print();
+  printTable(actions, [
+    { title: 'OWN ACTION', text: (action) => action.name },
+    { title: 'EFFECT', text: ({ effect, own }) => (own.weakens ? `${effect}, weakens` : effect) },
+    { title: 'REACH', text: ({ reach }) => reach },
+    { title: 'DECIDED BY', text: deciderOf },
+    { title: 'RIGHTS', text: rightsOf },
+    { title: 'SECRETS', text: ({ own }) => own.secrets.join(', ') || 'none' },
+    { title: 'TITLE', text: ({ title }) => title },
+  ]);
+}
+
+/** `patch deployments.apps` */
+function rightsOf({ rights }: OwnAction): string {
+  const each = rights.flatMap(({ verbs, resource, apiGroup }) =>
+    verbs.map((verb) => `${verb} ${resource}${apiGroup === '' ? '' : `.${apiGroup}`}`),
+  );
+  return each.join(', ') || 'none';
 }

@@ -9,6 +9,7 @@ import { codeOfPacks, type DescribedPack, describePack, packFrom } from '../../p
 import { type PackFiles, type PackSource, readPack } from '../../packs/pack-files.ts';
 import { packFaults } from '../../packs/pack-rules.ts';
 import { provenRelease } from '../../packs/release-store.ts';
+import type { SecretRef } from '../fields.ts';
 import type { PlacedProblem } from '../playbook-problems.ts';
 import type { FileConfig } from '../schema.ts';
 
@@ -16,6 +17,9 @@ import type { FileConfig } from '../schema.ts';
 export interface ConfiguredPack extends DescribedPack {
   readonly source: PackSource;
   readonly integrity: string;
+  /** Where what its own actions get is. Only the pool `packs` reads it. */
+  readonly secrets: Readonly<Record<string, SecretRef>>;
+  readonly settings: Readonly<Record<string, string>>;
 }
 
 /** What is shipped is called so. */
@@ -26,11 +30,13 @@ export function completePacks(
   file: FileConfig,
   {
     absolute,
+    secretRef,
     stateDir,
     promoted,
     problems,
   }: {
     readonly absolute: (path: string) => string;
+    readonly secretRef: (ref: SecretRef) => SecretRef;
     readonly stateDir: string;
     /** The folder of `promotedFile`. */
     readonly promoted: string;
@@ -66,7 +72,11 @@ export function completePacks(
           problem: `there is another pack ${described.name}`,
           remedy: 'Give it another name in firebreak.pack.ts.',
         });
-      else packs.push({ ...described, source, integrity: files.integrity });
+      else {
+        problems.push(...givenProblems(described, entry, at));
+        const secrets = Object.fromEntries(Object.entries(entry.secrets).map(([name, ref]) => [name, secretRef(ref)]));
+        packs.push({ ...described, source, integrity: files.integrity, secrets, settings: entry.settings });
+      }
     } catch (error) {
       problems.push({
         at,
@@ -120,6 +130,27 @@ function publishersOf({ releases }: FileConfig, absolute: (path: string) => stri
   return () => createVerifier({ publicKeys: releases.publishers.map(({ key }) => readFileSync(absolute(key), 'utf8')) });
 }
 
+/** What actions of the pack want and nobody gives them, and what is given to none. */
+function givenProblems(
+  { name: pack, actions }: DescribedPack,
+  given: { readonly secrets: Readonly<Record<string, unknown>>; readonly settings: Readonly<Record<string, unknown>> },
+  at: PlacedProblem['at'],
+): readonly PlacedProblem[] {
+  return (['secrets', 'settings'] as const).flatMap((kind) => {
+    const wanted = new Map(actions.flatMap(({ name, own }) => own[kind].map((one) => [one, name] as const)));
+    const missing = [...wanted].filter(([one]) => !Object.hasOwn(given[kind], one));
+    const idle = Object.keys(given[kind]).filter((one) => !wanted.has(one));
+    return [
+      ...missing.map(([one, action]) => ({
+        at: [...at, kind],
+        problem: `${action} needs ${one}, which is not there`,
+        remedy: kind === 'secrets' ? `Add ${one}: { env: NAME } or { file: PATH }.` : `Add ${one} with its value.`,
+      })),
+      ...idle.map((one) => ({ at: [...at, kind, one], problem: `no action of ${pack} gets ${one}`, remedy: 'Remove it.' })),
+    ];
+  });
+}
+
 function pinProblem({ integrity: is }: PackFiles, wanted: string | undefined): Omit<PlacedProblem, 'at'> | undefined {
   if (wanted === is) return undefined;
   const remedy = `Look at what has changed; if that is meant, write integrity: ${is}`;
@@ -136,7 +167,7 @@ function descriptionOf(files: PackFiles, stateDir: string): DescribedPack {
   const key = createHash('sha256').update(`${codeOfPacks()}\0${files.integrity}`).digest('hex').slice(0, 32);
   const path = join(stateDir, 'packs', `${key}.json`);
   try {
-    return packFrom(JSON.parse(readFileSync(path, 'utf8')), files.main);
+    return packFrom(JSON.parse(readFileSync(path, 'utf8')), files);
   } catch {
     const told = describePack(files);
     try {

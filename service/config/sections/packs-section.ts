@@ -24,6 +24,21 @@ export const packs = z
             description:
               'A pack whose versions are in the store of `releases`, by its name. Which version runs, people have decided: `firebreak pack promote`.',
           }),
+        secrets: z
+          .record(z.string(), secret)
+          .default({})
+          .meta({
+            description:
+              'What its own actions get under these names, each only those that it declares. Only the pool `packs` reads them.',
+            examples: [{ cloudToken: { env: 'CLOUD_TOKEN' } }],
+          }),
+        settings: z
+          .record(z.string(), z.string().max(1_000))
+          .default({})
+          .meta({
+            description: 'What its own actions get besides, and that is no secret.',
+            examples: [{ endpoint: 'https://cloud.example' }],
+          }),
         integrity: z
           .string()
           .regex(/^sha512-[A-Za-z0-9+/]{86}==$/, { error: 'not sha512-… in base64, as firebreak pack integrity prints it' })

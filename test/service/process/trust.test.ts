@@ -25,6 +25,7 @@ const config = {
     ],
     secrets: [`${file('secrets')}.pub`],
     forensics: [`${file('forensics')}.pub`],
+    packs: [],
   },
   desk: { votePublicKeys: [`${file('desk')}.pub`], voteKeyFile: file('desk'), listen: { host: '127.0.0.1', port: 0 } },
 };

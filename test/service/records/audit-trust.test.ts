@@ -24,7 +24,7 @@ function signer(name: (typeof names)[number]): FileSigner {
 
 const config = () => ({
   cluster: 'lab',
-  trust: { cells: [{ cluster: 'lab', key: publicFile('cell') }], secrets: [], forensics: [] },
+  trust: { cells: [{ cluster: 'lab', key: publicFile('cell') }], secrets: [], forensics: [], packs: [] },
   desk: { votePublicKeys: [publicFile('desk')], voteKeyFile: '', listen: { host: '127.0.0.1', port: 0 } },
   roster: { people: [{ id: 'ada', name: 'Ada', slackIds: [], keys: [signer('ada').publicKey] }], groups: {} },
 });

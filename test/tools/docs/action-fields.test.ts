@@ -23,7 +23,7 @@ test('what may be left out, or is no object of the alert, is explained', () => {
     'process',
   ];
   const unexplained = actions.flatMap(({ name }) =>
-    fieldsOf(name).flatMap(({ field, required, description }) =>
+    fieldsOf({ name }).flatMap(({ field, required, description }) =>
       description === '' && !(required && plain.includes(field)) ? [`${name}.${field}`] : [],
     ),
   );
@@ -31,10 +31,10 @@ test('what may be left out, or is no object of the alert, is explained', () => {
 });
 
 test('a field says what it is', () => {
-  expect(fieldsOf('rotateSecret')).toEqual([
+  expect(fieldsOf({ name: 'rotateSecret' })).toEqual([
     expect.objectContaining({ field: 'suspect', kind: 'namespace, name, uid', required: true }),
     expect.objectContaining({ field: 'secrets', kind: 'list of texts', required: false }),
     expect.objectContaining({ field: 'revokeFirst', kind: 'yes or no', required: false }),
   ]);
-  expect(fieldsOf('isolateNamespace').map(({ field }) => field)).toContain('allow.dns');
+  expect(fieldsOf({ name: 'isolateNamespace' }).map(({ field }) => field)).toContain('allow.dns');
 });

@@ -32,7 +32,7 @@ async function outcomeOf(votes: readonly (readonly [person: string, choice: stri
       {
         start: { subject, batch: batchOf([alertOf()]) },
         settings: {
-          queues: { cell: 'lab', desk: 'lab', secrets: 'lab', forensics: 'lab' },
+          queues: { cell: 'lab', desk: 'lab', secrets: 'lab', forensics: 'lab', packs: 'lab' },
           playbooks: [],
           levels: [],
           evidenceDeadlineMs: 0,

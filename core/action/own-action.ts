@@ -1,0 +1,127 @@
+import type { ActionDeclaration, OwnParts, Requirement, Right } from './action.ts';
+import { type DataFields, type DataOf, problemsOfData } from './data-fields.ts';
+import type { Effect, Reach } from './plan.ts';
+
+/** How wide an action of a pack may act. Nothing of a pack is `outside` of the rules. */
+export type OwnReach = Exclude<Reach, 'outside'>;
+
+/** An action of a pack, as data. What does it is in a file of its own, which nothing but its pool's process loads. */
+export interface OwnAction<Name extends string = string, Input = unknown, Output = unknown, E extends Effect = Effect>
+  extends ActionDeclaration<Name, Input, Output, E> {
+  readonly pool: 'packs';
+  readonly reach: OwnReach;
+  readonly own: OwnParts;
+}
+
+const fieldName = /^[a-z][A-Za-z0-9]{0,39}$/;
+const longestMs = 600_000;
+/** An output with such a field would be taken for what Firebreak itself has kept, or has found out. */
+const reserved: readonly string[] = ['evidence', 'images'];
+const verbs: readonly string[] = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];
+
+/**
+ * An action that Firebreak does not have, for playbooks of the same pack. It is declared here, as data; what it does is in
+ * `implementations/`, and runs in a process of its own that gets nothing but what is declared. It is never automatic: unless it only looks, people
+ * approve its plan each time. List it in `definePack({ actions: [closePort] })`; outside of the pack it is called `PACK/closePort`.
+ *
+ * ```ts
+ * export const closePort = defineAction({
+ *   name: 'closePort',
+ *   title: 'Close a port of a security group',
+ *   effect: 'reversible',
+ *   reach: 'workload',
+ *   input: { group: data.text('Id of the security group'), port: data.number('Port', { min: 1, max: 65_535 }) },
+ *   output: { removed: data.number('Rules that were removed') },
+ *   implementation: 'close-port.ts',
+ *   secrets: ['cloudToken'],
+ *   verifiedBy: 'The group is read back.',
+ *   undo: 'Adds exactly the rules again that were removed.',
+ *   example: { group: 'sg-1', port: 8080 },
+ *   sample: { removed: 1 },
+ * });
+ * ```
+ *
+ * @throws TypeError for a declaration that contradicts itself.
+ */
+export function defineAction<
+  const Name extends string,
+  const E extends Effect,
+  const R extends OwnReach,
+  const I extends DataFields,
+  const O extends DataFields,
+>(action: {
+  /** As in a program: `closePort`. */
+  readonly name: Name;
+  /** What it does, in the imperative: `Close a port of a security group`. */
+  readonly title: string;
+  /** `read` changes nothing; `reversible` has an exact undo; else `destructive`. */
+  readonly effect: E;
+  readonly reach: R;
+  readonly weakens?: true;
+  readonly input: I;
+  readonly output: O;
+  /** In the folder `implementations` of the pack. */
+  readonly implementation: string;
+  readonly secrets?: readonly string[];
+  readonly settings?: readonly string[];
+  /** In the cluster, of the account of the pool `packs`. Absent: none. */
+  readonly rights?: readonly Right[];
+  /** What the alert has to name. Absent: nothing. */
+  readonly requires?: readonly Requirement[];
+  /** Milliseconds for one attempt. Absent: 10 s to plan, 30 s to apply and to verify. */
+  readonly timeouts?: Partial<ActionDeclaration['timeouts']>;
+  /** What is read back, or probed. */
+  readonly verifiedBy: string;
+  /** What giving it back does, or why that cannot be. */
+  readonly undo: string;
+  readonly example: DataOf<I>;
+  readonly sample: DataOf<O>;
+}): OwnAction<Name, DataOf<I>, DataOf<O>, E> & { readonly reach: R } {
+  const { weakens, input, output, implementation, secrets = [], settings = [], sample, ...rest } = action;
+  const { rights = [], requires = [], timeouts = {} } = action;
+  const declared: OwnAction<Name, DataOf<I>, DataOf<O>, E> & { readonly reach: R } = {
+    ...rest,
+    pool: 'packs',
+    rights,
+    requires,
+    timeouts: { planMs: 10_000, applyMs: 30_000, verifyMs: 30_000, ...timeouts },
+    own: { input, output, implementation, secrets, settings, sample, ...(weakens && { weakens }) },
+  };
+  const problem = problemOfOwnAction(declared);
+  if (problem !== undefined) throw new TypeError(`the action ${action.name} ${problem}`);
+  return declared;
+}
+
+/** What is wrong with a declaration, to be read after its name; undefined where nothing is. Of its shape the compiler or a schema has made sure. */
+export function problemOfOwnAction({ name, effect, reach, rights, timeouts, example, own }: OwnAction): string | undefined {
+  const { input, output, implementation, secrets, settings, sample } = own;
+  const bare = name.split('/').at(-1) ?? '';
+  if (!fieldName.test(bare)) return 'needs a name as in a program: letters and digits, at most 40, a small letter first';
+  if (!['read', 'reversible', 'destructive'].includes(effect)) return `cannot have the effect ${effect}`;
+  if (!['pod', 'workload', 'namespace', 'node', 'cluster'].includes(reach)) return `cannot reach ${reach}`;
+  if (!/^[a-z0-9][a-z0-9/-]*\.[jt]s$/.test(implementation))
+    return `has no file ${implementation}: name one of the folder implementations, as close-port.ts`;
+  const misnamed = [...Object.keys(input), ...Object.keys(output), ...secrets, ...settings].find((one) => !fieldName.test(one));
+  if (misnamed !== undefined) return `cannot call something “${misnamed}”: letters and digits, a small letter first`;
+  const taken = Object.keys(output).find((one) => reserved.includes(one));
+  if (taken !== undefined) return `cannot give back “${taken}”, which is what Firebreak itself has found: call it otherwise`;
+  const wide = rights.find((right) => [right.resource, right.apiGroup, ...right.verbs].some((text) => text.includes('*')));
+  if (wide) return 'asks for a right on everything: name resource and verbs';
+  const unknown = rights.flatMap((right) => right.verbs).find((verb) => !verbs.includes(verb));
+  if (unknown !== undefined) return `cannot have the right to ${unknown}, only: ${verbs.join(', ')}`;
+  if (Object.values(timeouts).some((ms) => !(ms > 0 && ms <= longestMs))) return `has 1 to ${longestMs} ms for each attempt`;
+  const wrongExample = problemsOfData(input, example)[0];
+  if (wrongExample) return `has an example whose ${wrongExample.field} is wrong: ${wrongExample.problem}`;
+  const wrongSample = problemsOfData(output, sample)[0];
+  return wrongSample && `has a sample whose ${wrongSample.field} is wrong: ${wrongSample.problem}`;
+}
+
+/** The same action under the name that it has outside of its pack. */
+export function ofPack<A extends OwnAction>(pack: string, action: A): A {
+  return { ...action, name: `${pack}/${action.name}` };
+}
+
+/** Whether an action is one of a pack. */
+export function isOwnAction(action: ActionDeclaration): action is OwnAction {
+  return action.own !== undefined && action.pool === 'packs';
+}

@@ -1,0 +1,171 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { OwnRun, OwnRunEnd, OwnRunner } from '../../activities/actions/own-action.ts';
+import type { StepContext } from '../../core/action/action.ts';
+import type { OwnAction } from '../../core/action/own-action.ts';
+import { codeFolders, writePack } from './describe.ts';
+import type { PackFiles } from './pack-files.ts';
+
+/** What the process of a pack's actions is told. */
+export type ToHost =
+  | {
+      readonly kind: 'run';
+      readonly id: number;
+      /** In `implementations`. */
+      readonly file: string;
+      readonly call: OwnRun;
+      readonly secrets: Readonly<Record<string, string>>;
+      readonly settings: Readonly<Record<string, string>>;
+    }
+  | { readonly kind: 'abort'; readonly id: number };
+
+/** What it says. */
+export type FromHost =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'log'; readonly id: number; readonly text: string }
+  | { readonly kind: 'end'; readonly id: number; readonly end: OwnRunEnd };
+
+export interface ActionHostOptions {
+  readonly files: PackFiles;
+  /** Of the pack, under their full names. */
+  readonly actions: readonly OwnAction[];
+  /** As they are now. */
+  readonly secrets: () => Readonly<Record<string, string>>;
+  readonly settings: Readonly<Record<string, string>>;
+  /** Where clients find the API server, of an action that has rights there. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly log: (text: string) => void;
+}
+
+/** An attempt that was given up gets so long to end, then the process ends. */
+const graceMs = 5_000;
+const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+/**
+ * The process in which the actions of one pack are done. It holds no key of Firebreak's: no environment, no file but the pack's own, and of secrets
+ * what each call brings along. Started when the first call comes, and again after it has ended.
+ */
+export class ActionHost implements OwnRunner {
+  readonly #options: ActionHostOptions;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'firebreak-actions-'));
+  readonly #waiting = new Map<number, { readonly end: (end: OwnRunEnd) => void; readonly progress: StepContext['progress'] }>();
+  /** What is under way for a step: another attempt of it waits. */
+  readonly #byKey = new Map<string, Promise<unknown>>();
+  #process: ChildProcess | undefined;
+  #ids = 0;
+
+  constructor(options: ActionHostOptions) {
+    this.#options = options;
+    writePack(options.files, this.#folder, 'with implementations');
+    writeFileSync(join(this.#folder, 'package.json'), '{ "type": "module" }');
+  }
+
+  async run(call: OwnRun, context: Pick<StepContext, 'signal' | 'progress'>): Promise<OwnRunEnd> {
+    const action = this.#options.actions.find(({ name }) => name.endsWith(`/${call.action}`));
+    if (!action) return { end: 'refused', reason: 'the pack has no such action' };
+    const before = this.#byKey.get(call.key);
+    const result = (before ?? Promise.resolve()).then(() => this.#run(action, call, context));
+    this.#byKey.set(call.key, result);
+    try {
+      return this.#withoutSecrets(await result);
+    } finally {
+      if (this.#byKey.get(call.key) === result) this.#byKey.delete(call.key);
+    }
+  }
+
+  close(): void {
+    this.#process?.kill('SIGKILL');
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #run(
+    action: OwnAction,
+    call: OwnRun,
+    { signal, progress }: Pick<StepContext, 'signal' | 'progress'>,
+  ): Promise<OwnRunEnd> {
+    const { planMs, applyMs, verifyMs } = action.timeouts;
+    const ms = { plan: planMs, apply: applyMs, undo: applyMs, verify: verifyMs }[call.does];
+    const given = AbortSignal.any([signal, AbortSignal.timeout(ms)]);
+    if (given.aborted) return { end: 'failed', reason: 'it was given up before it began' };
+    const child = this.#child();
+    this.#ids += 1;
+    const id = this.#ids;
+    const tell = (message: ToHost): void => {
+      // What cannot be told any more has ended, and its end is told by the process's.
+      if (child.connected) child.send(message, () => undefined);
+    };
+    const abort = (): void => {
+      tell({ kind: 'abort', id });
+      void sleep(graceMs, undefined, { ref: false }).then(() => this.#waiting.has(id) && child.kill('SIGKILL'));
+    };
+    given.addEventListener('abort', abort, { once: true });
+    try {
+      return await new Promise<OwnRunEnd>((end) => {
+        this.#waiting.set(id, { end, progress });
+        const all = this.#options.secrets();
+        const secrets = Object.fromEntries(action.own.secrets.map((name) => [name, all[name] ?? '']));
+        const settings = Object.fromEntries(action.own.settings.map((name) => [name, this.#options.settings[name] ?? '']));
+        tell({ kind: 'run', id, file: action.own.implementation, call, secrets, settings });
+      });
+    } finally {
+      this.#waiting.delete(id);
+      given.removeEventListener('abort', abort);
+    }
+  }
+
+  #child(): ChildProcess {
+    if (this.#process?.connected) return this.#process;
+    const root = join(import.meta.dirname, '..', '..');
+    const program = join(import.meta.dirname, `action-host-main${extname(import.meta.filename)}`);
+    const hasRights = this.#options.actions.some(({ rights }) => rights.length > 0);
+    const readable = [this.#folder, ...codeFolders(root), ...(hasRights ? [accountFolder] : [])];
+    const flags = process.allowedNodeEnvironmentFlags.has('--allow-net') ? ['--allow-net'] : [];
+    const child = fork(program, [this.#folder], {
+      execArgv: [
+        '--permission',
+        ...flags,
+        ...readable.map((path) => `--allow-fs-read=${path}`),
+        '--max-old-space-size=256',
+        '--disable-warning=ExperimentalWarning',
+        '--disable-warning=SecurityWarning',
+      ],
+      env: { ...this.#options.env },
+      cwd: this.#folder,
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
+    child.on('message', (message: FromHost) => this.#heard(message));
+    child.on('exit', () => this.#ended(child));
+    child.on('error', () => this.#ended(child));
+    this.#process = child;
+    return child;
+  }
+
+  #heard(message: FromHost): void {
+    if (message.kind === 'ready') return;
+    const waiting = this.#waiting.get(message.id);
+    if (message.kind === 'end') waiting?.end(message.end);
+    else waiting?.progress?.(this.#cut(message.text));
+  }
+
+  #ended(child: ChildProcess): void {
+    if (this.#process !== child) return;
+    this.#process = undefined;
+    this.#options.log('the process of the pack’s actions has ended: what it did is tried again');
+    for (const { end } of this.#waiting.values()) end({ end: 'failed', reason: 'the process of the pack’s actions has ended' });
+  }
+
+  #withoutSecrets(end: OwnRunEnd): OwnRunEnd {
+    return JSON.parse(this.#cut(JSON.stringify(end)));
+  }
+
+  /** Whatever an action says, no secret that it was given is in it. */
+  #cut(text: string): string {
+    return Object.entries(this.#options.secrets()).reduce((cut, [name, value]) => {
+      const written = JSON.stringify(value).slice(1, -1);
+      return written.length < 4 ? cut : cut.replaceAll(written, `[secret ${name}]`);
+    }, text);
+  }
+}
