@@ -53,7 +53,7 @@ export function definePack(pack: {
     version,
     playbooks: playbooks.map((playbook) => ({
       ...listed(name, playbook, params[playbook.id]),
-      ...(actions.length > 0 && { uses: usesOf(name, playbook, actions) }),
+      uses: usesOf(name, playbook, actions),
     })),
     actions: actions.map((action) => ofPack(name, action)),
   };

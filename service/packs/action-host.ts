@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { OwnRun, OwnRunEnd, OwnRunner } from '../../activities/actions/own-action.ts';
 import type { StepContext } from '../../core/action/action.ts';
 import type { OwnAction } from '../../core/action/own-action.ts';
+import { isObject } from '../../core/text/plain-json.ts';
 import { codeFolders, writePack } from './describe.ts';
 import type { PackFiles } from './pack-files.ts';
 
@@ -157,15 +158,24 @@ export class ActionHost implements OwnRunner {
     for (const { end } of this.#waiting.values()) end({ end: 'failed', reason: 'the process of the pack’s actions has ended' });
   }
 
+  /** What is not of this process's making. */
   #withoutSecrets(end: OwnRunEnd): OwnRunEnd {
-    return JSON.parse(this.#cut(JSON.stringify(end)));
+    return end.end === 'value' ? { ...end, value: this.#cutIn(end.value) } : { ...end, reason: this.#cut(end.reason) };
+  }
+
+  #cutIn(value: unknown): unknown {
+    if (typeof value === 'string') return this.#cut(value);
+    if (Array.isArray(value)) return value.map((one) => this.#cutIn(one));
+    if (!isObject(value)) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [this.#cut(name), this.#cutIn(inner)]));
   }
 
   /** Whatever an action says, no secret that it was given is in it. */
   #cut(text: string): string {
     return Object.entries(this.#options.secrets()).reduce((cut, [name, value]) => {
-      const written = JSON.stringify(value).slice(1, -1);
-      return written.length < 4 ? cut : cut.replaceAll(written, `[secret ${name}]`);
+      // As it is, and as JSON has it, which an error may quote.
+      const written = [value, JSON.stringify(value).slice(1, -1)];
+      return value === '' ? cut : written.reduce((text, one) => text.replaceAll(one, `[secret ${name}]`), cut);
     }, text);
   }
 }

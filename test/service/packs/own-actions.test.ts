@@ -1,0 +1,328 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { type OwnRunner, type OwnStepRecord, ownAction } from '../../../activities/actions/own-action.ts';
+import type { StepContext } from '../../../core/action/action.ts';
+import { deciderOf } from '../../../core/action/guardrail.ts';
+import type { OwnAction } from '../../../core/action/own-action.ts';
+import { sha256Hex } from '../../../core/text/digest.ts';
+import { Cloud, officeRule, openRule } from '../../../packs/cloud-security-group/test/cloud.ts';
+import { ActionHost } from '../../../service/packs/action-host.ts';
+import { describePack } from '../../../service/packs/describe.ts';
+import { readPack } from '../../../service/packs/pack-files.ts';
+import { packFaults } from '../../../service/packs/pack-rules.ts';
+import { projectRoot } from '../../../service/process/project-root.ts';
+import { eventually } from '../../eventually.ts';
+import { writePackFolder } from '../../pack-folder.ts';
+
+const example = readPack({ folder: join(projectRoot(), 'packs', 'cloud-security-group') });
+const { actions, playbooks } = describePack(example).pack;
+const [closePort] = actions as readonly [OwnAction];
+
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+const hosts: ActionHost[] = [];
+let cloud: Cloud;
+beforeEach(async () => {
+  cloud = await Cloud.start({ 'sg-1': [openRule, officeRule] });
+});
+afterEach(async () => {
+  for (const host of hosts.splice(0)) host.close();
+  await cloud.stop();
+});
+
+const pod = { namespace: 'shop', name: 'cart-1', uid: 'uid-1' };
+const input = { group: 'sg-1', port: 8080, pod };
+const lines: string[] = [];
+
+function contextOf(key = 'incident/run/step/0'): StepContext {
+  return {
+    key,
+    incident: 'incident',
+    run: 'run',
+    fast: false,
+    signal: new AbortController().signal,
+    taking: { severity: 'high', reach: 'workload', lease: { durationMs: 1_000, onExpiry: 'renew' } },
+    progress: (text) => lines.push(text),
+  };
+}
+
+/** The example's action, done in a process of its own, with what its pool would have on its disk. */
+function pool(stored = new Map<string, OwnStepRecord>(), token = cloud.token) {
+  const host = new ActionHost({
+    files: example,
+    actions,
+    secrets: () => ({ token, others: 'never given' }),
+    settings: { endpoint: cloud.endpoint },
+    log: () => undefined,
+  });
+  hosts.push(host);
+  return { host, ...ownAction(closePort, { runner: host, steps: memory(stored) }) };
+}
+
+const memory = (stored: Map<string, OwnStepRecord>) => ({
+  get: (key: string) => stored.get(key),
+  store: async (key: string, value: OwnStepRecord) => {
+    stored.set(key, value);
+  },
+});
+
+/** Writes a pack whose action is done by this code. */
+function packWith(implementation: string, changed: Readonly<Record<string, string>> = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-own-actions-'));
+  folders.push(folder);
+  writePackFolder(folder, {
+    'firebreak.pack.ts': `import { definePack } from 'firebreak/playbook';
+import { look } from './actions/look.ts';
+import { looks } from './playbooks/looks.ts';
+
+export default definePack({ name: 'own', version: '1.0.0', playbooks: [looks], actions: [look] });
+`,
+    'actions/look.ts': `import { data, defineAction } from 'firebreak/actions';
+
+export const look = defineAction({
+  name: 'look', title: 'Look', effect: 'read', reach: 'pod', input: {}, output: { seen: data.text('What was seen') },
+  implementation: 'look.ts', secrets: ['token'], verifiedBy: 'Nothing.', undo: 'It changes nothing.', example: {}, sample: { seen: 'it' },
+});
+`,
+    'playbooks/looks.ts': `import { definePlaybook } from 'firebreak/playbook';
+import { look } from '../actions/look.ts';
+
+export const looks = definePlaybook(
+  { id: 'looks', title: 'Look', on: { match: { rule: 'Any' }, minSeverity: 'low', requires: [] }, uses: { look } },
+  async ({ steps }) => {
+    await steps.look({});
+  },
+);
+`,
+    'implementations/look.ts': implementation,
+    ...changed,
+  });
+  return readPack({ folder });
+}
+
+/** Runs such an action once. */
+async function looking(body: string) {
+  const files = packWith(`import { implementAction } from 'firebreak/actions';
+import { look } from '../actions/look.ts';
+const nothing = { target: 'thing/one', changes: [], state: null };
+export default implementAction(look, {
+  plan: async () => nothing,
+  apply: async ({ secrets, log }) => { ${body} },
+  verify: async () => ({ state: 'applied', detail: 'seen' }),
+});
+`);
+  const described = describePack(files).pack;
+  const host = new ActionHost({
+    files,
+    actions: described.actions,
+    secrets: () => ({ token: 'tok-en-41"7' }),
+    settings: {},
+    log: () => undefined,
+  });
+  hosts.push(host);
+  return host.run({ action: 'look', does: 'apply', input: {}, key: 'k', state: null }, contextOf());
+}
+
+describe('the declaration of an action of a pack', () => {
+  test('has its full name, in the playbooks that use it too, and what it does is no part of it', () => {
+    expect(closePort).toMatchObject({ name: 'cloud-security-group/closePort', pool: 'packs', effect: 'reversible' });
+    expect(playbooks[0]?.uses).toMatchObject({
+      closePort: { name: 'cloud-security-group/closePort' },
+      openTicket: { pool: 'desk' },
+    });
+  });
+
+  test('makes nothing automatic, whatever it says of itself', () => {
+    expect(deciderOf({ ...closePort, reach: 'pod' })).toBe('people, each time');
+  });
+
+  test.each([
+    [
+      'a right on everything',
+      "secrets: ['token'],",
+      "rights: [{ apiGroup: '', resource: '*', verbs: ['get'] }],",
+      /a right on everything/,
+    ],
+    [
+      'a right to become somebody else',
+      "secrets: ['token'],",
+      "rights: [{ apiGroup: '', resource: 'users', verbs: ['impersonate'] }],",
+      /cannot have the right to impersonate/,
+    ],
+    [
+      'evidence of its own',
+      "seen: data.text('What was seen') }",
+      "evidence: data.text('What was seen') }",
+      /cannot give back “evidence”/,
+    ],
+    ['a file that is not there', "'look.ts'", "'other.ts'", /done by implementations\/other\.ts, which is not there/],
+    [
+      'an example that does not fit',
+      'example: {}',
+      "example: { a: 'b' } as never",
+      /an example whose a is wrong: there is no such field/,
+    ],
+    ['a reach outside of the rules', "reach: 'pod'", "reach: 'outside' as never", /cannot reach outside/],
+  ])('is refused with %s', (_, from, to, words) => {
+    const files = packWith('');
+    const changed = files.files.get('actions/look.ts')?.toString('utf8').replace(from, to) ?? '';
+    expect(() =>
+      describePack(
+        packWith('', {
+          'actions/look.ts': changed.replace('sample: { seen', to.includes('evidence') ? 'sample: { evidence' : 'sample: { seen'),
+        }),
+      ),
+    ).toThrow(words);
+  });
+
+  test('is refused where a playbook uses what its pack does not list', () => {
+    const files = packWith('', {
+      'firebreak.pack.ts': `import { definePack } from 'firebreak/playbook';
+import { looks } from './playbooks/looks.ts';
+export default definePack({ name: 'own', version: '1.0.0', playbooks: [looks], actions: [] });
+`,
+    });
+    expect(() => describePack(files)).toThrow(
+      'own/looks uses look, which the pack does not list: definePack({ actions: [look] })',
+    );
+  });
+});
+
+describe('what an action does', () => {
+  test('may import modules of Node and the pack’s own files, and no package that nobody has pinned', () => {
+    expect(packFaults(example)).toEqual([]);
+    expect(
+      packFaults(packWith("import { readFileSync } from 'node:fs';\nimport axios from 'axios';\nvoid [readFileSync, axios];\n")),
+    ).toEqual([
+      expect.objectContaining({
+        file: 'implementations/look.ts',
+        line: 2,
+        problem: expect.stringContaining("may not import 'axios'"),
+      }),
+    ]);
+  });
+
+  test('is imported by nothing that becomes a playbook', () => {
+    const faults = packFaults(
+      packWith('', { 'playbooks/sly.ts': "import look from '../implementations/look.ts';\nvoid look;\n" }),
+    );
+    expect(faults).toEqual([
+      expect.objectContaining({ file: 'playbooks/sly.ts', problem: expect.stringContaining('only its own process loads') }),
+    ]);
+  });
+
+  test('is done through its plan, read back, and given back exactly', async () => {
+    const { implementation } = pool();
+    const plan = await implementation.plan(input, contextOf());
+    expect(plan).toMatchObject({
+      target: { name: 'security-group/sg-1' },
+      evidenceOf: { name: 'pod/shop/cart-1', uid: 'uid-1' },
+      changes: [{ what: 'removes the rule r-1: port 8080 from 0.0.0.0/0' }],
+      blastRadius: ['security-group/sg-1'],
+    });
+    expect(await implementation.apply(input, contextOf())).toEqual({ removed: 1 });
+    expect(cloud.rules('sg-1')).toEqual([officeRule]);
+    expect(await implementation.verify({ removed: 1 }, contextOf())).toMatchObject({ state: 'applied' });
+    const seen: unknown[] = [];
+    const allow = async (notes: unknown) => void seen.push(notes);
+    expect(await implementation.undo?.({ input, key: contextOf().key, allow }, contextOf())).toMatchObject({ state: 'undone' });
+    expect(seen).toEqual([
+      [expect.objectContaining({ object: 'security-group/sg-1', step: contextOf().key, incident: 'incident' })],
+    ]);
+    expect(new Set(cloud.rules('sg-1'))).toEqual(new Set([openRule, officeRule]));
+    expect(await implementation.undo?.({ input, key: contextOf().key, allow }, contextOf())).toMatchObject({ state: 'already' });
+  });
+
+  test('goes on by the state from before its beginning when its pool was killed in the middle, and does nothing twice', async () => {
+    const stored = new Map<string, OwnStepRecord>();
+    const first = pool(stored);
+    await first.implementation.plan(input, contextOf());
+    cloud.next('hang');
+    const cut = first.implementation.apply(input, contextOf());
+    await eventually('the change that hangs', () => cloud.hanging === 1);
+    first.host.close();
+    await expect(cut).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
+    const second = pool(stored);
+    expect(await second.implementation.started(input, contextOf())).toBe(true);
+    expect(await second.implementation.apply(input, contextOf())).toEqual({ removed: 1 });
+    expect(cloud.changes).toBe(1);
+    await second.implementation.undo?.({ input, key: contextOf().key }, contextOf());
+    expect(new Set(cloud.rules('sg-1'))).toEqual(new Set([openRule, officeRule]));
+  });
+
+  test('gives nothing back of which its pool does not know how it was, or for another input', async () => {
+    const stored = new Map<string, OwnStepRecord>();
+    const { implementation } = pool(stored);
+    await implementation.plan(input, contextOf());
+    await implementation.apply(input, contextOf());
+    const other = { ...input, group: 'sg-2' };
+    await expect(implementation.undo?.({ input: other, key: contextOf().key }, contextOf())).rejects.toThrow('another step');
+    stored.clear();
+    expect(await implementation.undo?.({ input, key: contextOf().key }, contextOf())).toMatchObject({ state: 'drifted' });
+    expect(cloud.changes).toBe(1);
+  });
+
+  test('that only looks by its declaration cannot plan a change', async () => {
+    const runner: OwnRunner = {
+      run: async () => ({
+        end: 'value',
+        value: { target: 'thing/one', changes: [{ target: 'thing/one', what: 'breaks it' }], state: null },
+      }),
+    };
+    const looks = ownAction({ ...closePort, effect: 'read' }, { runner, steps: memory(new Map()) });
+    await expect(looks.implementation.plan(input, contextOf())).rejects.toThrow('only looks, by its declaration');
+  });
+
+  test('is tried again when a service says, and not when the action refuses', async () => {
+    const { implementation } = pool();
+    await implementation.plan(input, contextOf());
+    cloud.next('limit');
+    await expect(implementation.apply(input, contextOf())).rejects.toMatchObject({
+      code: 'FB_ERR_UNAVAILABLE',
+      retryAfterMs: 1_000,
+    });
+    cloud.next('somebody-was-first');
+    await expect(implementation.apply(input, contextOf())).rejects.toMatchObject({ code: 'FB_ERR_ACTION_FAILED' });
+    await expect(implementation.plan({ ...input, group: 'sg-9' }, contextOf('other'))).rejects.toMatchObject({
+      code: 'FB_ERR_REFUSED',
+    });
+  });
+});
+
+describe('the process in which an action is done', () => {
+  test('has no environment, no files but the pack’s own, and starts no other', async () => {
+    expect(await looking('return { seen: JSON.stringify(Object.keys(process.env)) };')).toMatchObject({ value: { seen: '[]' } });
+    const reading = "const { readFileSync } = await import('node:fs'); return { seen: readFileSync('/etc/hostname', 'utf8') };";
+    expect(await looking(reading)).toMatchObject({ end: 'failed', reason: expect.stringMatching(/restricted|permissions/) });
+    const starting = "const { execSync } = await import('node:child_process'); return { seen: String(execSync('id')) };";
+    expect(await looking(starting)).toMatchObject({ end: 'failed', reason: expect.stringMatching(/restricted|permissions/) });
+  });
+
+  test('says nothing with a secret in it', async () => {
+    lines.length = 0;
+    expect(await looking("log('with ' + secrets.token); return { seen: secrets.token };")).toEqual({
+      end: 'value',
+      value: { seen: '[secret token]' },
+    });
+    expect(lines).toEqual(['with [secret token]']);
+    expect(await looking("throw new Error('for ' + secrets.token);")).toMatchObject({
+      reason: expect.stringMatching(/for \[secret token\]$/),
+    });
+  });
+
+  test('is started again after it has ended, and a mistake in the code is told with its place', async () => {
+    expect(await looking('process.exit(1);')).toEqual({ end: 'failed', reason: 'the process of the pack’s actions has ended' });
+    expect(await looking('return undefined.seen;')).toEqual({
+      end: 'refused',
+      reason: expect.stringMatching(/^implementations\/look\.ts:6: TypeError: /),
+    });
+    const { host } = pool();
+    const call = { action: 'closePort', does: 'plan', input, key: sha256Hex('k') } as const;
+    expect(await host.run(call, contextOf())).toMatchObject({ end: 'value' });
+    expect(await host.run(call, contextOf())).toMatchObject({ end: 'value' });
+  });
+});
