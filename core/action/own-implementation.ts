@@ -60,7 +60,8 @@ export interface OwnImplementation<Input = unknown, Output = unknown, State exte
   readonly undo?: (call: OwnCall<Input> & { readonly state: State; readonly output?: Output }) => Promise<UndoResult>;
 }
 
-type Undoable<I extends { readonly undo?: unknown }> = I & Required<Pick<I, 'undo'>>;
+/** What is reversible has one. A condition around the whole would keep the compiler from seeing what the state is. */
+type UndoOf<E> = E extends 'reversible' ? { readonly undo: unknown } : unknown;
 
 /** What a file in `implementations` exports by default. */
 export interface ImplementedAction {
@@ -86,9 +87,7 @@ export interface ImplementedAction {
  */
 export function implementAction<A extends OwnAction, State extends Json>(
   action: A,
-  does: A['effect'] extends 'reversible'
-    ? Undoable<OwnImplementation<InputOf<A>, OutputOf<A>, State>>
-    : OwnImplementation<InputOf<A>, OutputOf<A>, State>,
+  does: OwnImplementation<InputOf<A>, OutputOf<A>, State> & UndoOf<A['effect']>,
 ): ImplementedAction {
   return { action: action.name, does };
 }
