@@ -27,6 +27,7 @@ import { repeat } from './process/repeat.ts';
 import { RightsWatch } from './process/rights-watch.ts';
 import { openSpeakers, RefusedCalls } from './process/speakers.ts';
 import { listenForStatus } from './process/status-server.ts';
+import { unreadableTrust } from './process/trust.ts';
 import { keepVaultToken } from './process/vault-token.ts';
 import type { WorkflowBuild } from './temporal/bundle.ts';
 import { openTemporalLink } from './temporal/link.ts';
@@ -117,7 +118,13 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   rights?.start(stopping.signal);
   let isAtWork = false;
   const at = config.status?.listen;
-  const told = { rights, refused, isAtWork: () => isAtWork, metrics: desk?.metrics };
+  const told = {
+    rights,
+    refused,
+    isAtWork: () => isAtWork,
+    unreadableKeys: () => unreadableTrust(config),
+    metrics: desk?.metrics,
+  };
   const status = at && (await listening('status.listen', at, () => listenForStatus({ ...at, ...told })));
   if (has('cell'))
     void repeat({ work: () => judgements.sweep(stopping.signal), everyMs: sweepJudgementsMs, signal: stopping.signal });

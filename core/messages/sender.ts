@@ -38,4 +38,6 @@ export interface Judgement {
 export interface Trust {
   /** Undefined for a key that nobody trusted has, and for a malformed or wrong signature. Never throws. */
   senderOf(signed: { readonly keyId: string; readonly bytes: Uint8Array; readonly signature: string }): Sender | undefined;
+  /** Whether the key may be one that is trusted, which cannot be told for the moment: what a run refuses it refuses for good. Absent: never. */
+  isUnsureOf?(keyId: string): boolean;
 }

@@ -44,9 +44,18 @@ export async function openSpeakers(parts: {
   const { config, secrets, roles, refused, starts, judgements, log } = parts;
   const { namespace } = config.temporal;
   const speakers = new Map<Role, Speaker>();
+  const trouble = new RepeatedTrouble();
+  const onUnreadable = (file: string): void => {
+    const soFar = trouble.met(file);
+    if (soFar)
+      log.error(
+        { file, ...soFar },
+        'a public key that is trusted cannot be read: what it was before counts on, and it is tried again',
+      );
+  };
   for (const role of allRoles.filter((one) => roles.includes(one))) {
     const signer = await openRoleSigner(config, role);
-    const trust = openTrust(config, role);
+    const trust = openTrust(config, role, { onUnreadable });
     const onRefused = (call: RefusedCall): void => refused.add(call);
     speakers.set(role, createSpeaker({ keys: secrets.codecKeys, namespace, signer, trust, onRefused, starts, judgements }));
   }

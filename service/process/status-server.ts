@@ -28,10 +28,12 @@ export function listenForStatus(options: {
   readonly rights: RightsWatch | undefined;
   readonly refused: RefusedCalls;
   readonly isAtWork: () => boolean;
+  /** Files of public keys that cannot be read now. */
+  readonly unreadableKeys?: () => readonly string[];
   /** What else this process has to say in numbers. */
   readonly metrics?: Metrics | undefined;
 }): Promise<Server> {
-  const { host, port, rights, refused, isAtWork, metrics: more } = options;
+  const { host, port, rights, refused, isAtWork, unreadableKeys = () => [], metrics: more } = options;
   const registry = new Registry();
   const registers = [registry];
   new Gauge({
@@ -49,6 +51,14 @@ export function listenForStatus(options: {
     registers,
     collect() {
       for (const { activity, why, times } of refused.all()) this.set({ activity, why }, times);
+    },
+  });
+  new Gauge({
+    name: 'firebreak_unreadable_keys',
+    help: 'Public keys that the configuration names and that cannot be read now: what was read before counts on',
+    registers,
+    collect() {
+      this.set(unreadableKeys().length);
     },
   });
   if (rights) gaugeMissingRights(() => rights.missing(), registers);

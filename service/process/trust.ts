@@ -13,6 +13,12 @@ interface TrustedFile {
   readonly cluster?: string;
 }
 
+export interface TrustOptions {
+  readonly now?: () => number;
+  /** Called each time that a file is found to be there no more, or not to be read. */
+  readonly onUnreadable?: (file: string) => void;
+}
+
 type TrustConfig = Pick<Config, 'cluster' | 'trust' | 'desk'>;
 
 /** The signer of a role. @throws FB_ERR_CONFIG_INVALID when its key is missing: `ensureKeys` makes those of the state directory. */
@@ -20,20 +26,41 @@ export function openRoleSigner(config: Pick<Config, 'keys' | 'desk'>, role: Sign
   return openSigner({ file: role === 'desk' ? config.desk.voteKeyFile : config.keys.signing[role] });
 }
 
+/** A file that is unreadable for no longer than this is being written, or its disk is away for a moment. */
+const momentMs = 60_000;
+
+interface Holder extends TrustedFile {
+  readonly verifier: SignatureVerifier;
+}
+
 /**
  * Whom a role believes: the desks, and the cells and pools of its own cluster; a desk the cells of all clusters that it serves. The files are read
- * when a key is met that is not known yet: another process may make its key later, and a new one needs no restart.
+ * when a key is met that is not known yet: another process may make its key later, and a new one needs no restart. What was read once counts on while
+ * its file cannot be read: whose key is to be believed no more is taken out of the configuration, or the file gets another.
  */
-export function openTrust(config: TrustConfig, reader: SigningRole | 'cli', now: () => number = Date.now): Trust {
+export function openTrust(config: TrustConfig, reader: SigningRole | 'cli', options: TrustOptions = {}): Trust {
+  const { now = Date.now, onUnreadable = () => undefined } = options;
   const files = filesOf(config).filter(({ cluster }) => reader === 'desk' || cluster === undefined || cluster === config.cluster);
-  let known: readonly (TrustedFile & { readonly verifier: SignatureVerifier })[] = [];
+  const known = new Map<string, Holder>();
+  const unreadableSince = new Map<string, number>();
   let readAt = Number.NEGATIVE_INFINITY;
-  const holderOf = (keyId: string) => known.find(({ verifier }) => verifier.keyIds.includes(keyId));
+  const holderOf = (keyId: string) => [...known.values()].find(({ verifier }) => verifier.keyIds.includes(keyId));
+  const readAgain = (entry: TrustedFile): void => {
+    const { file } = entry;
+    const verifier = verifierOf(file);
+    if (typeof verifier !== 'string') {
+      known.set(file, { ...entry, verifier });
+      unreadableSince.delete(file);
+    } else if (verifier === 'unreadable' || known.has(file)) {
+      unreadableSince.set(file, unreadableSince.get(file) ?? now());
+      onUnreadable(file);
+    }
+  };
   const find = (keyId: string) => {
     const holder = holderOf(keyId);
     if (holder || now() - readAt < againAfterMs) return holder;
     readAt = now();
-    known = files.flatMap((entry) => verifierOf(entry.file).map((verifier) => ({ ...entry, verifier })));
+    for (const entry of files) readAgain(entry);
     return holderOf(keyId);
   };
   return {
@@ -43,12 +70,13 @@ export function openTrust(config: TrustConfig, reader: SigningRole | 'cli', now:
       const { role, cluster } = holder;
       return { role, keyId, ...(cluster !== undefined && { cluster }) };
     },
+    isUnsureOf: (keyId) => !find(keyId) && [...unreadableSince.values()].some((since) => now() - since < momentMs),
   };
 }
 
-/** The files that are named and cannot be read, or hold no public key: nobody of theirs is believed until they do. */
+/** The files that are named and cannot be read, or hold no public key: nobody is believed by them until they do, or by what they held before. */
 export function unreadableTrust(config: TrustConfig): readonly string[] {
-  return filesOf(config).flatMap(({ file }) => (verifierOf(file).length > 0 ? [] : [file]));
+  return filesOf(config).flatMap(({ file }) => (typeof verifierOf(file) === 'string' ? [file] : []));
 }
 
 function filesOf({ cluster, trust, desk }: TrustConfig): readonly TrustedFile[] {
@@ -61,10 +89,11 @@ function filesOf({ cluster, trust, desk }: TrustConfig): readonly TrustedFile[] 
   ];
 }
 
-function verifierOf(file: string): readonly SignatureVerifier[] {
+/** `missing`: not made yet, as far as one can tell, which is no trouble. */
+function verifierOf(file: string): SignatureVerifier | 'missing' | 'unreadable' {
   try {
-    return [createVerifier({ publicKeys: [readFileSync(file, 'utf8')] })];
-  } catch {
-    return [];
+    return createVerifier({ publicKeys: [readFileSync(file, 'utf8')] });
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'missing' : 'unreadable';
   }
 }

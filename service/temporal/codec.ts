@@ -4,6 +4,7 @@ import type { DataConverter, Payload, PayloadCodec, SerializationContext } from 
 import proto from '@temporalio/proto';
 import type { DeskActivities } from '../../core/action/step.ts';
 import { type RecordSignature, signRecord } from '../../core/audit/audit.ts';
+import { FirebreakError } from '../../core/errors.ts';
 import { endsRun, type Message, type Received, type Unreadable } from '../../core/messages/message.ts';
 import type { Judgements, Sender, Trust } from '../../core/messages/sender.ts';
 import type { Signer } from '../../core/messages/signing.ts';
@@ -51,8 +52,8 @@ export function dataConverter(options: CodecOptions): DataConverter {
  * AES-256-GCM, bound to the namespace and, where the SDK says which, to the workflow; inside of it an Ed25519 signature of whoever sends. The
  * key of the encryption keeps things secret, and many hold it; who said something is known by the signature alone.
  *
- * What comes out is no payload but what is known of it (`Received`): from whom it is, and its value or why there is none. Decoding never throws:
- * in a workflow's worker, an error would have the task done again for ever, and so one signal with rubbish in it would stop an incident.
+ * What comes out is no payload but what is known of it (`Received`): from whom it is, and its value or why there is none. Decoding does not throw, but
+ * for a minute at most (`mustBeSure`): in a workflow's worker, an error has the task done again, and one signal with rubbish in it would stop an incident.
  */
 export function createPayloadCodec({
   keys,
@@ -82,6 +83,7 @@ export function createPayloadCodec({
     decode: async (payloads, context) =>
       payloads.map((payload) => {
         const opened = received({ payload, box, namespace, context, trust });
+        if (judgements && judgedAre === 'all') mustBeSure(payload, opened, { trust, context, judgements });
         const isJudged = judgedAre === 'all' || ('json' in opened && isEnd({ data: opened.json }));
         return asPayload(opened, judgements && isJudged ? foundBefore(payload, context, judgements) : {});
       }),
@@ -126,7 +128,9 @@ function encrypted({
 }
 
 /** The value as the JSON that it is, unparsed; absent for `undefined`. */
-type Opened = { readonly from: Sender | null; readonly json?: Uint8Array } | { readonly unreadable: Unreadable };
+type Opened =
+  | { readonly from: Sender | null; readonly keyId: string; readonly json?: Uint8Array }
+  | { readonly unreadable: Unreadable };
 
 function received({
   payload,
@@ -153,10 +157,27 @@ function received({
   } catch {
     return { unreadable: 'unopenable' };
   }
-  if (textOf(inner, 'encoding') !== json) return { from };
+  const keyId = textOf(inner, 'signer-key-id');
+  if (textOf(inner, 'encoding') !== json) return { from, keyId };
   const text = bytesOf(inner);
   // What a trusted process has signed its own converter has written.
-  return from || isJson(text) ? { from, json: text } : { unreadable: 'no-json' };
+  return from || isJson(text) ? { from, keyId, json: text } : { unreadable: 'no-json' };
+}
+
+/**
+ * The one error of this codec: the task is done again a moment later. A run would refuse for good, also when its history is read again, what is signed
+ * with a key whose file is just being written.
+ * @throws FB_ERR_UNAVAILABLE
+ */
+function mustBeSure(
+  payload: Payload,
+  opened: Opened,
+  known: { readonly trust: Trust; readonly context: SerializationContext | undefined; readonly judgements: Judgements },
+): void {
+  if (!('from' in opened) || opened.from !== null || opened.keyId === '' || !known.trust.isUnsureOf?.(opened.keyId)) return;
+  const { judgements: before = {} } = foundBefore(payload, known.context, known.judgements);
+  if (Object.keys(before).length === 0)
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', 'a public key that `trust` or `desk` names cannot be read for the moment');
 }
 
 type FoundBefore = Pick<Received, 'digest' | 'judgements'>;
