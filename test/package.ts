@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { projectRoot } from '../service/process/project-root.ts';
 import { cachedPart } from '../tools/platform/cache.ts';
 import { type CommandResult, runCommand } from '../tools/platform/command.ts';
@@ -45,6 +45,11 @@ export async function installFirebreak(folder: string, tarball: string): Promise
   mkdirSync(own);
   await succeed('tar', ['-xzf', tarball, '--strip-components=1', '-C', own], folder);
   symlinkSync('../firebreak/bin/firebreak.mjs', join(modules, '.bin', 'firebreak'));
+  symlinkSync('../typescript/bin/tsc', join(modules, '.bin', 'tsc'));
+  // As npm notes what it has installed.
+  const resolved = `file:${relative(folder, tarball)}`;
+  const packages = { 'node_modules/firebreak': { resolved } };
+  writeFileSync(join(modules, '.package-lock.json'), JSON.stringify({ lockfileVersion: 3, packages }));
   for (const name of packagesOf(join(root, 'node_modules'))) {
     const link = join(modules, name);
     if (existsSync(link)) continue;

@@ -1,5 +1,5 @@
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { emptyProject, firebreakIn, installFirebreak, packedFirebreak, runNode } from '../package.ts';
 
@@ -23,7 +23,10 @@ describe('firebreak pack new', () => {
     const folder = await newPack('our-playbooks');
     for (const file of ['package.json', 'firebreak.pack.ts', 'playbooks/miner.ts', 'test/miner.test.ts', 'alerts/miner.json'])
       expect(existsSync(join(folder, file))).toBe(true);
-    const { scripts } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const { scripts, devDependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    // No registry need have it: what the command was installed from is named.
+    const { tarball } = await packedFirebreak();
+    expect(devDependencies.firebreak).toBe(`file:${relative(folder, tarball)}`);
     expect(scripts).toEqual({ test: 'node --test "test/**/*.test.ts"', check: 'tsc -p . && firebreak pack check' });
     const tested = await runNode(folder, '--test', 'test/**/*.test.ts');
     expect(tested.stdout).toContain('pass 2');

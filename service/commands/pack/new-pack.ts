@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join, posix, relative, resolve, sep } from 'node:path';
 import { FirebreakError } from '../../../core/errors.ts';
 import { projectRoot } from '../../process/project-root.ts';
 
@@ -15,7 +15,7 @@ export type Runner = (typeof runners)[number];
 export function newPack(options: { readonly name: string; readonly folder: string; readonly runner: Runner }): readonly string[] {
   const { name, folder, runner } = options;
   if (existsSync(folder)) throw new FirebreakError('FB_ERR_CONFLICT', `${folder} is there: choose another name`);
-  const files = filesOf(name, runner);
+  const files = filesOf(name, runner, folder);
   for (const [file, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
     writeFileSync(join(folder, file), text);
@@ -23,9 +23,9 @@ export function newPack(options: { readonly name: string; readonly folder: strin
   return Object.keys(files);
 }
 
-function filesOf(name: string, runner: Runner): Readonly<Record<string, string>> {
+function filesOf(name: string, runner: Runner, folder: string): Readonly<Record<string, string>> {
   return {
-    'package.json': `${JSON.stringify(manifest(name, runner), null, 2)}\n`,
+    'package.json': `${JSON.stringify(manifest(name, runner, folder), null, 2)}\n`,
     'tsconfig.json': `${JSON.stringify(compilerOptions, null, 2)}\n`,
     '.gitignore': 'node_modules/\n*.tgz\n',
     'firebreak.pack.ts': packFile(name),
@@ -46,7 +46,7 @@ const byRunner: Readonly<Record<Runner, { readonly test: string; readonly packag
   vitest: { test: 'vitest run', packages: { vitest: '^4.0.0' } },
 };
 
-function manifest(name: string, runner: Runner) {
+function manifest(name: string, runner: Runner, folder: string) {
   const { test, packages } = byRunner[runner];
   const own = ownPackage();
   return {
@@ -56,7 +56,12 @@ function manifest(name: string, runner: Runner) {
     type: 'module',
     files: ['firebreak.pack.ts', 'playbooks'],
     scripts: { test, check: 'tsc -p . && firebreak pack check' },
-    devDependencies: { '@types/node': own.types, ...packages, firebreak: own.version, typescript: own.typescript },
+    devDependencies: {
+      '@types/node': own.types,
+      ...packages,
+      firebreak: sourceOfFirebreak(folder) ?? own.version,
+      typescript: own.typescript,
+    },
   };
 }
 
@@ -66,6 +71,34 @@ function ownPackage(): { readonly version: string; readonly types: string; reado
     readFileSync(join(projectRoot(), 'package.json'), 'utf8'),
   ) as { readonly version: string; readonly devDependencies?: Readonly<Record<string, string>> };
   return { version, types, typescript };
+}
+
+/**
+ * Where this Firebreak came from, as the pack's `package.json` names it: the tarball or the folder that it was installed from, or the folder that it runs in. Undefined
+ * where it came from a registry, which has its version, or where nobody knows.
+ */
+function sourceOfFirebreak(pack: string): string | undefined {
+  const root = projectRoot();
+  const modules = dirname(root);
+  // Of a checkout, and not of a package that somebody has installed.
+  if (basename(modules) !== 'node_modules') return existsSync(join(root, 'tsconfig.json')) ? fileFrom(pack, root) : undefined;
+  try {
+    // What npm has installed last, and from where: paths from the folder that has the `node_modules`.
+    const { packages }: InstalledPackages = JSON.parse(readFileSync(join(modules, '.package-lock.json'), 'utf8'));
+    const { resolved = '', link = false } = packages?.['node_modules/firebreak'] ?? {};
+    if (!link && !resolved.startsWith('file:')) return undefined;
+    return fileFrom(pack, resolve(dirname(modules), resolved.replace(/^file:/, '')));
+  } catch {
+    return undefined;
+  }
+}
+
+interface InstalledPackages {
+  readonly packages?: Readonly<Record<string, { readonly resolved?: string; readonly link?: boolean }>>;
+}
+
+function fileFrom(pack: string, path: string): string {
+  return `file:${relative(pack, path).split(sep).join(posix.sep)}`;
 }
 
 const compilerOptions = {
