@@ -34,6 +34,9 @@ export const names = {
   keptAccountAnnotation: 'firebreak.dev/kept-account',
   /** On a pod of ours that is in the place of a dead one: when the first of them was made, in seconds since 1970. */
   sinceAnnotation: 'firebreak.dev/since',
+  /** On the Lease of a scheduled playbook: the moment that its holder has the run of, in milliseconds since 1970. And which playbook it is. */
+  runDueAnnotation: 'firebreak.dev/run-due',
+  playbookAnnotation: 'firebreak.dev/playbook',
   standingPolicy: 'firebreak-quarantine',
   /** What the names of policies begin with that `isolateNamespace` and `blockEgress` make. */
   isolatingPolicies: 'firebreak-isolate-',

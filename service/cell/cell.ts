@@ -17,6 +17,7 @@ import type { ActiveRestraint, Restrainable } from '../../core/orders/restraint.
 import { askedFacts } from '../../core/playbook/alert-stamps.ts';
 import type { ScheduleActivities } from '../../core/playbook/scheduled-runs.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
+import { claimedByLease } from '../../integrations/kubernetes/run-claims.ts';
 import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
 import { createSubjectResolver } from '../../integrations/kubernetes/watch/resolver.ts';
 import { followUpOf } from '../config/complete/complete-tickets.ts';
@@ -25,7 +26,7 @@ import type { Secrets } from '../config/secrets.ts';
 import { unavailableActions } from '../config/unavailable.ts';
 import { createLateGateway, type LateGateway } from '../intake/send/late-gateway.ts';
 import { temporalGateway } from '../intake/send/temporal-gateway.ts';
-import { type Intake, startIntake } from '../intake/start.ts';
+import { type Intake, sourceOf, startIntake } from '../intake/start.ts';
 import { openKeyRegister } from '../process/evidence.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 import type { RightsWatch } from '../process/rights-watch.ts';
@@ -173,6 +174,15 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     kept: knowledge.scheduledRuns,
     written: () => knowledge.written(),
     view: watch.view,
+    claim:
+      config.guardrails.cells > 1
+        ? claimedByLease({
+            api: cluster.api,
+            namespace: config.kubernetes.ownNamespace,
+            cluster: config.cluster,
+            holder: sourceOf(config.intake.spool.dir),
+          })
+        : undefined,
     log,
   });
   const stopping = new AbortController();

@@ -118,7 +118,8 @@ function made(options: ManifestOptions): ReadonlyMap<string, string> {
     ...(config.forensics.uploads && { uploads: config.forensics.uploads.address }),
   };
   const namespace = options.namespace ?? config?.kubernetes.ownNamespace ?? usualNamespace;
-  const manifests = rbacManifests({ actions, namespace, namespaces: config?.watch.namespaces, ...(pinned && { pinned }) });
+  const { namespaces } = config?.watch ?? {};
+  const manifests = rbacManifests({ actions, namespace, namespaces, cells: config?.guardrails.cells, ...(pinned && { pinned }) });
   const isWanted = (file: string): boolean =>
     file === `${options.pool}.yaml` ||
     actions.some(({ name, pool: of }) => of === options.pool && file === `opt-in/${name}.yaml`);
@@ -176,6 +177,7 @@ async function check(options: ConfiguredOptions & CommonOptions & { readonly poo
       actions,
       namespace: config.kubernetes.ownNamespace,
       watched: config.watch.namespaces,
+      cells: config.guardrails.cells,
     });
     if (missing.length > 0) process.exitCode = 1;
     if (options.json) return printJson(missing);

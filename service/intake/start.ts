@@ -198,7 +198,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
 }
 
 /** Which intake this is, the same after a restart: replicas share a machine, or a folder's name, never both. */
-function sourceOf(spoolDir: string): string {
+export function sourceOf(spoolDir: string): string {
   return `${hostname()}/${createHash('sha256').update(resolve(spoolDir)).digest('hex').slice(0, 8)}`;
 }
 

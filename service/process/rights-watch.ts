@@ -54,6 +54,7 @@ export class RightsWatch {
           actions,
           namespace: config.kubernetes.ownNamespace,
           watched: config.watch.namespaces,
+          cells: config.guardrails.cells,
         });
         this.#say(pool, found);
         this.#missing.set(pool, found);

@@ -1,6 +1,7 @@
 import { stringify } from 'yaml';
 import { type ActionDeclaration, type Pool, pools, type Right } from '../../core/action/action.ts';
 import { denyTierRights } from '../../integrations/kubernetes/policies/deny-tier.ts';
+import { claimRight } from '../../integrations/kubernetes/run-claims.ts';
 import { viewRights } from '../../integrations/kubernetes/watch/view-rights.ts';
 import { bindingAdmission } from './binding-admission.ts';
 import { cellAdmission } from './cell-admission.ts';
@@ -76,8 +77,10 @@ export function rbacManifests(options: {
   readonly pinned?: Pinned;
   /** Where Secrets may be read, made and deleted; everywhere where not given. */
   readonly namespaces?: readonly string[] | undefined;
+  /** How many cells of the cluster there are; one where not given. */
+  readonly cells?: number | undefined;
 }): ReadonlyMap<string, string> {
-  const { actions, namespace, pinned = {}, namespaces } = options;
+  const { actions, namespace, pinned = {}, namespaces, cells = 1 } = options;
   return new Map([
     ...pools.flatMap((pool): [string, string][] => {
       const own = actions.filter((action) => action.pool === pool && !action.optIn);
@@ -110,6 +113,7 @@ export function rbacManifests(options: {
         );
       const account = { namespace, name };
       const does = (action: string): boolean => own.some((one) => one.name === action);
+      if (pool === 'cell' && cells > 1) documents.push(...claiming({ metadata, account }));
       if (pool === 'cell') documents.push(...cellAdmission({ account, hardens: does('hardenWorkload') }));
       if (pool === 'secrets')
         documents.push(
@@ -121,6 +125,28 @@ export function rbacManifests(options: {
     }),
     ...actions.filter(({ optIn }) => optIn).map((action) => optInManifest({ action, actions, namespace, pinned })),
   ]);
+}
+
+/** For several cells of one cluster to agree which of them begins a scheduled playbook. */
+function claiming({
+  metadata,
+  account,
+}: {
+  readonly metadata: object;
+  readonly account: { readonly name: string; readonly namespace: string };
+}): readonly object[] {
+  const apiVersion = 'rbac.authorization.k8s.io/v1';
+  const named = { name: `${account.name}-claims`, namespace: account.namespace, ...metadata };
+  return [
+    { apiVersion, kind: 'Role', metadata: named, rules: merge([claimRight]) },
+    {
+      apiVersion,
+      kind: 'RoleBinding',
+      metadata: named,
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: named.name },
+      subjects: [{ kind: 'ServiceAccount', ...account }],
+    },
+  ];
 }
 
 function serviceAccount({ pool, namespace }: { readonly pool: Pool; readonly namespace: string }): object {

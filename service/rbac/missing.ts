@@ -2,18 +2,20 @@ import type { ActionDeclaration, Pool, Right } from '../../core/action/action.ts
 import { hasRight } from '../../integrations/kubernetes/access-review.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { denyTierRights } from '../../integrations/kubernetes/policies/deny-tier.ts';
+import { claimRight } from '../../integrations/kubernetes/run-claims.ts';
 import { viewRights } from '../../integrations/kubernetes/watch/view-rights.ts';
 
 /** A right that our account does not have, and what cannot be done without it. */
 export interface MissingRight {
   /** `patch pods`, `delete deployments.apps`. */
   readonly right: string;
-  /** Names of actions, or `the watch cache`, or `the deny tier`. */
+  /** Names of actions, or `the watch cache`, `the deny tier` or what else the cell does. */
   readonly neededBy: readonly string[];
 }
 
 const watching = 'the watch cache';
 const denyTier = 'the deny tier';
+const claims = 'scheduled playbooks of several cells';
 const atOnce = 8;
 
 /**
@@ -28,9 +30,11 @@ export async function missingRights(options: {
   readonly namespace: string;
   /** Where Secrets are read, made and deleted; everywhere where not given. */
   readonly watched?: readonly string[] | undefined;
+  /** How many cells of the cluster there are; one where not given. */
+  readonly cells?: number | undefined;
   readonly signal?: AbortSignal;
 }): Promise<readonly MissingRight[]> {
-  const { api, pool, actions, namespace, watched, signal } = options;
+  const { api, pool, actions, namespace, watched, cells = 1, signal } = options;
   const needed = new Map<string, { readonly right: Right; readonly verb: string; readonly by: Set<string> }>();
   const need = (right: Right, by: string): void => {
     for (const verb of right.verbs) {
@@ -44,6 +48,7 @@ export async function missingRights(options: {
   if (pool === 'cell') {
     for (const right of viewRights) need(right, watching);
     for (const right of denyTierRights) need(right, denyTier);
+    if (cells > 1) need(claimRight, claims);
   }
 
   const missing: MissingRight[] = [];

@@ -58,6 +58,9 @@ const alone: Readonly<Record<string, string>> = {
   'patch externalsecrets.external-secrets.io': 'have External Secrets write anything that its stores hold into a Secret',
   'patch certificates.cert-manager.io': 'have certificates issued for other names, as far as the issuer allows',
   'patch certificates/status.cert-manager.io': 'have certificates issued anew',
+  'create leases.coordination.k8s.io': 'say that a cell has the run of a scheduled playbook: it is then not begun',
+  'patch leases.coordination.k8s.io':
+    'say that a cell has the run of a scheduled playbook, and hold up what elects its leader by a Lease there',
   'create subjectaccessreviews.authorization.k8s.io': 'ask what anybody may do',
   'create volumesnapshots.snapshot.storage.k8s.io': 'keep a copy of any volume; reading it needs other rights',
 };

@@ -13,6 +13,7 @@ import { names } from '../../../core/cluster/labels.ts';
 import { hasRight } from '../../../integrations/kubernetes/access-review.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { KubernetesError } from '../../../integrations/kubernetes/client-error.ts';
+import { claimedByLease } from '../../../integrations/kubernetes/run-claims.ts';
 import { HeldObjects } from '../../../service/cell/held-objects.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
 import { shippedActions } from '../../../service/rbac/enabled.ts';
@@ -34,7 +35,7 @@ describe('the rights that the declarations ask for', () => {
   let accounts: PoolAccounts;
   let admin: Cluster;
   beforeAll(async () => {
-    const manifests = rbacManifests({ actions, namespace: own }).values();
+    const manifests = rbacManifests({ actions, namespace: own, cells: 2 }).values();
     accounts = await poolAccounts({ kubeconfig: platform.kubeconfig, manifests, own, pools: ['cell', 'secrets'] });
     admin = accounts.admin;
   });
@@ -282,6 +283,22 @@ describe('the rights that the declarations ask for', () => {
     const asSecrets = await missingRights({ api: as('secrets').api, pool: 'cell', actions, namespace: own });
     expect(asSecrets).toContainEqual({ right: 'patch pods', neededBy: expect.arrayContaining(['quarantinePod']) });
     expect(asSecrets).toContainEqual({ right: 'get pods/log', neededBy: ['collectLogs', 'snapshotPodState'] });
+  });
+
+  test('let one of two cells have the claim to a scheduled run, also after a restart', async () => {
+    const { api } = as('cell');
+    expect(await missingRights({ api, pool: 'cell', actions: [], namespace: own, cells: 2 })).toEqual([]);
+    const claimAs = (holder: string) => claimedByLease({ api, namespace: own, cluster: 'lab', holder });
+    const both = await Promise.allSettled(['one', 'other'].map((holder) => claimAs(holder)('rotate', 1_000)));
+    const won = both.map((claim) => claim.status === 'fulfilled' && claim.value);
+    expect(won.filter(Boolean)).toHaveLength(1);
+    const [winner, loser] = won[0] ? (['one', 'other'] as const) : (['other', 'one'] as const);
+    expect(await claimAs(winner)('rotate', 1_000)).toBe(true);
+    expect(await claimAs(loser)('rotate', 1_000)).toBe(false);
+    expect(await claimAs(loser)('rotate', 2_000)).toBe(true);
+    expect(await claimAs(winner)('rotate', 2_000)).toBe(false);
+    expect(await claimAs(winner)('rotate', 1_000)).toBe(false);
+    expect(await claimAs(winner)('drill', 1_000)).toBe(true);
   });
 
   test('are what deploy/rbac holds', () => {
