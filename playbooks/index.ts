@@ -5,11 +5,13 @@ import { askAboutStartedIncident } from './ask-about-started-incident.ts';
 import { askAboutUnanswered } from './ask-about-unanswered.ts';
 import { askAboutUnsignedImage } from './ask-about-unsigned-image.ts';
 import { answerNodeCompromise } from './cluster/answer-node-compromise.ts';
+import { askAboutCloudChange } from './cluster/ask-about-cloud-change.ts';
 import { askAboutDeletion } from './cluster/ask-about-deletion.ts';
 import { askAboutExec } from './cluster/ask-about-exec.ts';
 import { askAboutGrantedRights } from './cluster/ask-about-granted-rights.ts';
 import { askAboutRiskyPod } from './cluster/ask-about-risky-pod.ts';
 import { askAboutSecretReads } from './cluster/ask-about-secret-reads.ts';
+import { ticketApiChange } from './cluster/ticket-api-change.ts';
 import { containDroppedBinary } from './contain-dropped-binary.ts';
 import { askAboutCredentialSearch } from './pods/ask-about-credential-search.ts';
 import { askAboutExfiltration } from './pods/ask-about-exfiltration.ts';
@@ -75,6 +77,8 @@ export const shippedPack = definePack({
     askAboutSecretReads,
     askAboutGrantedRights,
     askAboutDeletion,
+    ticketApiChange,
+    askAboutCloudChange,
     answerNodeCompromise,
     askAboutSilentSensor,
     askAboutUnsignedImage,

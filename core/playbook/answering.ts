@@ -81,8 +81,9 @@ export function subjectKeyOf(playbook: AnyPlaybook, alert: Alert): string {
 }
 
 /** What is counted, waited for or run once together. */
-export function keyOfSubject(per: MatchPer, { pod, workload, node }: Alert): string {
+export function keyOfSubject(per: MatchPer, { pod, workload, node, apiRequest }: Alert): string {
   if (per === 'cluster') return 'cluster';
+  if (per === 'account' && apiRequest) return `account:${apiRequest.account}`;
   if (per === 'node' && node !== undefined) return `node:${node}`;
   if (per === 'pod' && pod) return `pod:${pod.uid ?? `${pod.namespace}/${pod.name}`}`;
   if (workload) return `workload:${workload.kind}/${workload.namespace}/${workload.name}`;

@@ -42,8 +42,8 @@ export function regex(pattern: string, options: { readonly ignoreCase?: true } =
 export const alertPlaces = ['pod', 'workload', 'node', 'cluster'] as const;
 export type AlertPlace = (typeof alertPlaces)[number];
 
-/** What is counted together. */
-export type MatchPer = 'pod' | 'workload' | 'node' | 'cluster';
+/** What is counted together; `account`: who asked the API server, as its audit tells it. */
+export type MatchPer = 'pod' | 'workload' | 'node' | 'cluster' | 'account';
 
 /** Which alerts are meant. What is not known of an alert matches nothing, and its `not` matches nothing either. */
 export interface MatchFields {

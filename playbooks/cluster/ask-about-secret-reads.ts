@@ -3,22 +3,32 @@ import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { unhurried } from '../fragments/asked.ts';
 import { fileTicket } from '../fragments/words.ts';
 
+/** By one account, within ten minutes. */
+const manyReads = 30;
+
 export const askAboutSecretReads = definePlaybook(
   {
     id: 'ask-about-secret-reads',
     title: 'Ask about an account that reads Secrets, all of them or many',
     on: {
       match: {
-        rule: [
-          'Secrets of all namespaces listed',
-          'Secrets listed',
-          'Credentials in a ConfigMap',
-          'K8s Secret Get Successfully',
-          'K8s Secret Get Unsuccessfully Tried',
-          'Create/Modify Configmap With Private Credentials',
+        any: [
+          {
+            rule: [
+              'Secrets of all namespaces listed',
+              'Secrets listed',
+              'Credentials in a ConfigMap',
+              'K8s Secret Get Successfully',
+              'K8s Secret Get Unsuccessfully Tried',
+              'Create/Modify Configmap With Private Credentials',
+            ],
+            severity: ['critical', 'high', 'medium'],
+          },
+          // One Secret is read all day long. Who reads one after another looks for something.
+          { rule: 'Secret read', count: { times: manyReads, within: '10m', per: 'account' } },
         ],
       },
-      minSeverity: 'medium',
+      minSeverity: 'low',
       requires: [],
     },
     per: 'workload',
@@ -28,8 +38,9 @@ export const askAboutSecretReads = definePlaybook(
   async (context) => {
     const { alert, ask, verdict } = context;
     const who = alert.apiRequest?.account ?? alert.process?.user ?? 'an account';
+    const often = alert.rule === 'Secret read' ? ` It has read ${manyReads} within ten minutes.` : '';
     const answer = await ask({
-      question: `Is ${who} meant to see these Secrets? ${alert.title}`,
+      question: `Is ${who} meant to see these Secrets?${often} ${alert.title}`,
       choices: { expected: 'Yes, that is its work', stolen: 'No, take them for read' },
       harmless: ['expected'],
       onSilence: 'Nothing is done. A ticket is filed.',

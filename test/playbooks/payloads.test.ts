@@ -3,23 +3,29 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { resolverFromNames } from '../../core/alert/subject.ts';
+import type { ResolvedAlert } from '../../core/alert/subject-resolver.ts';
 import { subjectTitle } from '../../core/incident/incident.ts';
 import { answering } from '../../core/playbook/answering.ts';
 import { playbooks } from '../../playbooks/index.ts';
 import { parseAlerts } from '../../service/intake/read/parse.ts';
+import { simulate } from '../../testing/simulate.ts';
 
 /** What a delivery comes to: rule, the playbooks that answer it, and whom its incident is about. The cell would know the uid of each pod. */
 function comesTo(bytes: Uint8Array): readonly string[] {
-  const parsed = parseAlerts(bytes, { cluster: 'lab' });
-  if (!parsed.ok) return [];
-  const lines = parsed.items.flatMap((item) => {
-    if (item.kind !== 'alert') return [];
-    const { alert: found, subject } = resolverFromNames.resolve(item.alert);
-    const alert = found.pod ? { ...found, pod: { ...found.pod, uid: 'uid-1' } } : found;
+  const lines = resolvedIn(bytes).flatMap(({ alert, subject }) => {
     const ids = answering(playbooks, alert).map(({ id }) => id.replace(/^firebreak\//, ''));
     return ids.length === 0 ? [] : [`${alert.rule} (${alert.severity}): ${ids.join(', ')} about ${subjectTitle(subject)}`];
   });
   return [...new Set(lines)];
+}
+
+function resolvedIn(bytes: Uint8Array): readonly ResolvedAlert[] {
+  const parsed = parseAlerts(bytes, { cluster: 'lab' });
+  return (parsed.ok ? parsed.items : []).flatMap((item) => {
+    if (item.kind !== 'alert') return [];
+    const { alert: found, subject } = resolverFromNames.resolve(item.alert);
+    return { alert: found.pod ? { ...found, pod: { ...found.pod, uid: 'uid-1' } } : found, subject };
+  });
 }
 
 function read(file: string): Uint8Array {
@@ -92,6 +98,17 @@ whenRecorded('what was recorded at an API server', () => {
       'Pod that opens the node (high): ask-about-risky-pod',
       'deployment/default/sensitive-mount-deployment',
     ],
+    // At the level Metadata nobody can tell what a role gives.
+    [
+      'event-generator/ClusterRoleWithWildcardCreated.json',
+      'RBAC of a namespace changed (low): ticket-api-change',
+      'cluster/lab',
+    ],
+    [
+      'event-generator/ClusterRoleWithWritePrivilegesCreated.json',
+      'RBAC of a namespace changed (low): ticket-api-change',
+      'cluster/lab',
+    ],
     [
       'stratus/k8s.credential-access.steal-serviceaccount-token.json',
       'Credentials read by exec (high): ask-about-exec',
@@ -123,9 +140,14 @@ whenRecorded('what was recorded at an API server', () => {
     );
   });
 
-  test.each([
-    'event-generator/K8SConfigMapCreated.json',
-    'event-generator/K8SDeploymentCreated.json',
-    'benign/platform-team-day.json.gz',
-  ])('%s starts nothing', (file) => expect(lines(file)).toEqual([]));
+  test.each(['event-generator/K8SConfigMapCreated.json', 'event-generator/K8SDeploymentCreated.json'])(
+    '%s starts nothing',
+    (file) => expect(lines(file)).toEqual([]),
+  );
+
+  test('of an ordinary day nobody is asked, and nothing is done', async () => {
+    const alerts = resolvedIn(read(join(recorded ?? '', 'benign/platform-team-day.json.gz')));
+    const stories = await Promise.all(alerts.map(({ alert }) => simulate(playbooks, { alert })));
+    expect(stories.flatMap(({ questions, steps }) => [...questions, ...steps])).toEqual([]);
+  });
 });

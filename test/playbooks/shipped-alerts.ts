@@ -1,5 +1,7 @@
 import type { Alert } from '../../core/alert/alert.ts';
 import { ownRules, ownSensor } from '../../core/alert/own-alerts.ts';
+import { conditionKey } from '../../core/playbook/match-alert.ts';
+import { matchesOf } from '../../core/playbook/timed-conditions.ts';
 import { ruleSets } from '../../core/rules/known-rules.ts';
 import { playbooks } from '../../playbooks/index.ts';
 import { alertOfRule } from '../../service/coverage/payloads.ts';
@@ -38,6 +40,20 @@ export function auditAlert(rule: string, over: Partial<Alert> = {}): Alert {
 function ownAlert(rule: string, over: Partial<Alert>): Alert {
   return { ...alertOf('Terminal shell in container'), sensor: ownSensor, rule, title: 'Ada ordered it', ...over };
 }
+
+/** How often the cell has counted what the playbook counts. */
+function countsOf(name: string, times: number): Readonly<Record<string, number>> {
+  const counted = matchesOf(playbooks.filter(({ id }) => id === `firebreak/${name}`)).filter(({ count }) => count);
+  return Object.fromEntries(counted.map((match) => [conditionKey(match), times]));
+}
+
+/** Of a cloud's log: of whom, and from where. */
+const outside = {
+  observables: [
+    { type: 'user', value: 'mallory' },
+    { type: 'ip', value: '203.0.113.7' },
+  ],
+} as const;
 
 /** That the time of a scheduled one has come. */
 function dueAlert(name: string): Alert {
@@ -99,7 +115,23 @@ export const waysInto: Readonly<Record<string, readonly Alert[]>> = {
     auditAlert('Exec into pod', { severity: 'medium', ...(pod && { pod }), ...(workload && { workload }) }),
     auditAlert('Port forward to pod', { severity: 'low', ...(pod && { pod }), ...(workload && { workload }) }),
   ],
-  'ask-about-secret-reads': [auditAlert('Secrets of all namespaces listed')],
+  'ask-about-secret-reads': [
+    auditAlert('Secrets of all namespaces listed'),
+    auditAlert('Secret read', { severity: 'low', facts: { counts: countsOf('ask-about-secret-reads', 30) } }),
+  ],
+  'ticket-api-change': [
+    auditAlert('Service opened on every node', { severity: 'low' }),
+    auditAlert('RBAC of a namespace changed', { severity: 'low' }),
+    auditAlert('Create Disallowed Namespace', {
+      severity: 'medium',
+      apiRequest: { account: 'mallory', verb: 'create', resource: 'namespaces', name: 'odd' },
+    }),
+  ],
+  'ask-about-cloud-change': [
+    alertOf('Deactivate MFA for Root User', outside),
+    alertOf('CloudTrail Logging Disabled', { ...outside, observables: [] }),
+    alertOf('Create Deploy Key', outside),
+  ],
   'ask-about-granted-rights': [auditAlert('Cluster administrator bound')],
   'ask-about-deletion': [auditAlert('Namespace deleted', { severity: 'medium' })],
   'answer-node-compromise': [

@@ -65,7 +65,7 @@ interface Parts {
 }
 
 function alertOf({ cluster, event, fields, rule, time, output, host }: Parts): Alert {
-  const tags = tagsOf(event.tags);
+  const tags = [...tagsOf(event.tags), ...sourceTag(event.source)];
   const place = placeOf(fields);
   const node = nodeOf({ source: event.source, hostname: event.hostname, fields });
   const container = containerOf(fields);
@@ -93,6 +93,12 @@ function alertOf({ cluster, event, fields, rule, time, output, host }: Parts): A
     tags,
     mitre: mitreIds(tags),
   };
+}
+
+/** What a plugin of Falco's listens to, as `source:okta`: no other field tells it, and a rule's own tags need not. */
+function sourceTag(source: unknown): readonly string[] {
+  const name = sensorText(source, 64);
+  return name === undefined || name === 'syscall' || name === 'k8s_audit' ? [] : [`source:${name}`];
 }
 
 function severityOf(priority: unknown): Severity {

@@ -57,6 +57,17 @@ describe('a match that counts', () => {
     expect([other.calls, other.countedFor]).toEqual([['rest'], undefined]);
   });
 
+  test('counts what one account asks of the API server, whatever it is about', () => {
+    const counts = new AlertCounts({
+      playbooks: [playbook('p', { rule: 'Secret read', count: { times: 30, within: '10m', per: 'account' } })],
+    });
+    const got = ['eve', 'eve', 'ada', 'eve'].map((account, at) => {
+      const read = alertOf({ rule: 'Secret read', apiRequest: { account, verb: 'get', name: `secret-${at}` } }, `w${at}`);
+      return Object.values(counts.take(read, minute) ?? {});
+    });
+    expect(got).toEqual([[1], [2], [1], [3]]);
+  });
+
   test('runs beside others as before', () => {
     const stamps = new AlertStamps({ playbooks: [playbook('often', often), playbook('each', { rule: 'Read sensitive file' })] });
     expect(stamps.stamp(alertOf(), 0)).toMatchObject({ calls: ['each'], countedFor: ['often'] });
@@ -199,7 +210,10 @@ test.each<[unknown, string]>([
   [{ rule: 'A', count: { times: 1, within: '10m' } }, 'count.times has to be a whole number from 2 to 100'],
   [{ rule: 'A', count: { times: 3, within: '10 minutes' } }, "count.within has to be a duration such as '10m', up to 7d"],
   [{ rule: 'A', count: { times: 3, within: '8d' } }, 'up to 7d'],
-  [{ rule: 'A', count: { times: 3, within: '1h', per: 'cow' } }, 'count.per has to be one of pod, workload, node, cluster'],
+  [
+    { rule: 'A', count: { times: 3, within: '1h', per: 'cow' } },
+    'count.per has to be one of pod, workload, node, cluster, account',
+  ],
   [{ rule: 'A', not: { rule: 'B', count: { times: 3, within: '1h' } } }, 'nothing is counted or waited for within not'],
   [{ rule: 'A', absent: { of: {}, within: '1h' } }, 'on.match.absent.of says nothing'],
   [

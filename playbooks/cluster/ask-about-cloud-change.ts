@@ -1,0 +1,50 @@
+import { openTicket } from '../../core/actions/index.ts';
+import { atLeast } from '../../core/alert/severity.ts';
+import { definePlaybook } from '../../core/playbook/playbook.ts';
+import { askIfKnown, urgent } from '../fragments/asked.ts';
+import { addressesIn, fileTicket } from '../fragments/words.ts';
+
+/** What Falco's plugins hear of, by the source that their alerts name: what to do first, which no step here can. */
+const sources: Readonly<Record<string, string>> = {
+  'source:aws_cloudtrail':
+    'In AWS: deny the principal everything by an inline policy, deactivate its access keys and revoke the sessions of its role, then look in CloudTrail for all that it did, in every region.',
+  'source:gcp_auditlog':
+    'In Google Cloud: take the principal’s roles away, disable its keys, then look in the audit log for all that it did, in every project.',
+  'source:okta':
+    'In Okta: suspend the user, end all sessions and API tokens, reset the factors by another way than this account’s mail, then look in the system log for what it signed in to.',
+  'source:github':
+    'In GitHub: end the sessions, tokens and keys of the account, take the change back, then look in the audit log of the organisation; rotate what a workflow or a public repository could have shown.',
+};
+
+/** Outside of the cluster, where nothing of ours can act: what is bad is asked about, what is middling is filed. */
+export const askAboutCloudChange = definePlaybook(
+  {
+    id: 'ask-about-cloud-change',
+    title: 'Ask about what an account did at a cloud, a code host or an identity provider',
+    on: { match: { sensor: 'falco', tag: Object.keys(sources) }, minSeverity: 'info', requires: [] },
+    per: 'workload',
+    uses: { openTicket },
+    levels: urgent,
+  },
+  async (context) => {
+    const { alert, skip } = context;
+    if (!atLeast(alert.severity, 'medium'))
+      skip(`On record, and nobody is asked: “${alert.rule}” is ${alert.severity}, as what is done every day.`);
+    const who = alert.observables.find(({ type }) => type === 'user')?.value ?? 'an account';
+    const from = addressesIn(alert);
+    const todo = alert.tags.flatMap((tag) => sources[tag] ?? []).join(' ');
+    const place = from.length === 0 ? 'Where it came from the alert does not say.' : `It came from ${from.join(', ')}.`;
+    if (!atLeast(alert.severity, 'high')) {
+      await fileTicket(context, { title: `${alert.rule}, by ${who}`, lines: [place, 'Nobody was asked.', todo] });
+      return;
+    }
+    await askIfKnown(context, {
+      question: `Does somebody other than ${who} know of it? ${alert.title}`,
+      no: 'No, stop them',
+      onSilence: 'Nothing is stopped. A ticket is filed.',
+      ticket: `${alert.rule}, by ${who}`,
+      stands: { unexpected: 'Nobody knows of it: it has to be stopped.', silence: 'Nobody answered.' },
+      todo: `${place} ${todo}`,
+    });
+  },
+);
