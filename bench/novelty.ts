@@ -8,7 +8,7 @@ import { gunzipSync } from 'node:zlib';
 import type { Alert } from '../core/alert/alert.ts';
 import { featuresOf } from '../core/novelty/behaviour.ts';
 import { mostTableBytes } from '../core/novelty/behaviour-table.ts';
-import { mostSubjects, NoveltyMemory, type RunningImage } from '../core/novelty/novelty.ts';
+import { mostSubjects, NoveltyMemory, noveltyHours, type RunningImage } from '../core/novelty/novelty.ts';
 import { isObject } from '../core/text/plain-json.ts';
 import { readAlerts } from '../service/simulation/read-alerts.ts';
 import { compareIntakes } from './parts/intake/compare-intakes.ts';
@@ -17,7 +17,7 @@ import { loadNow, printGoals, round, writeResult } from './report.ts';
 
 const hour = 3_600_000;
 const day = 24 * hour;
-const shipped = { learningMs: 48 * hour, rolloutMs: 4 * hour };
+const shipped = { learningMs: noveltyHours.learning * hour, rolloutMs: noveltyHours.rollout * hour };
 const mostPercent = 10;
 
 interface Times {

@@ -1,6 +1,7 @@
 import type { Alert } from '../core/alert/alert.ts';
 import { subjectOf } from '../core/alert/subject.ts';
 import { incidentIdOf, type Verdict } from '../core/incident/incident.ts';
+import { NoveltyMemory, type NoveltyOptions, type RunningImage } from '../core/novelty/novelty.ts';
 import { AlertStamps, unstamped } from '../core/playbook/alert-stamps.ts';
 import { subjectKeyOf } from '../core/playbook/answering.ts';
 import type { ListedPlaybook } from '../core/playbook/pack.ts';
@@ -47,6 +48,8 @@ export interface BacktestOptions {
   readonly playbooks: readonly ListedPlaybook[];
   /** Without news for so long an incident is over, and the next alert begins another. */
   readonly quietMs: number;
+  /** The alerts are as sensors sent them, and no cell has said what was new: it is found out in their order, as a cell would. Absent: it is as they say. */
+  readonly judgesNovelty?: Pick<NoveltyOptions, 'learningMs' | 'rolloutMs'>;
 }
 
 const shiftMs = 8 * 3_600_000;
@@ -84,6 +87,7 @@ export class Backtest {
   readonly #options: BacktestOptions;
   readonly #stories: StoryMemory;
   readonly #stamps: AlertStamps;
+  readonly #novelty: NoveltyMemory | undefined;
   readonly #byId: ReadonlyMap<string, ListedPlaybook>;
   /** Playbook and subject → when it heard of an alert last. */
   readonly #open = new Map<string, number>();
@@ -100,6 +104,7 @@ export class Backtest {
     this.#options = options;
     this.#stories = new StoryMemory();
     this.#stamps = new AlertStamps({ playbooks: options.playbooks });
+    this.#novelty = options.judgesNovelty && new NoveltyMemory({ ...options.judgesNovelty, imageOf: imageInAlert });
     this.#byId = new Map(options.playbooks.map((playbook) => [playbook.id, playbook]));
     for (const { id } of options.playbooks)
       this.#counted.set(id, { alerts: 0, runs: 0, questions: 0, stopped: 0, automatic: new Map(), refused: new Map() });
@@ -117,11 +122,20 @@ export class Backtest {
     this.#alerts += 1;
     this.#from = Math.min(this.#from, at);
     this.#to = Math.max(this.#to, at);
-    const came = unstamped(given);
+    const came = this.#judged(unstamped(given), at);
     this.#stamps.heard(came);
     const alert = this.#stamps.stamp(came, at);
     if (await this.#answerAll(alert, at, verdict)) this.#answered += 1;
     else countRule(this.#unanswered, alert);
+  }
+
+  /** Whoever sent it is not in it: what sends for one sensor counts as one sender. */
+  #judged(alert: Alert, at: number): Alert {
+    if (!this.#novelty) return alert;
+    const novelty = this.#novelty.take(alert, { sender: alert.sensor, nowMs: at });
+    if (!novelty && !alert.facts) return alert;
+    const { novelty: _, ...facts } = alert.facts ?? {};
+    return { ...alert, facts: { ...facts, ...(novelty && { novelty }) } };
   }
 
   async #answerAll(alert: Alert, at: number, verdict: Verdict): Promise<boolean> {
@@ -179,6 +193,11 @@ export class Backtest {
       ),
     };
   }
+}
+
+function imageInAlert({ container, rollout }: Alert): RunningImage | undefined {
+  const since = Date.parse(rollout?.at ?? '');
+  return container?.digest === undefined ? undefined : { digest: container.digest, ...(!Number.isNaN(since) && { since }) };
 }
 
 function count<Key>(counts: Map<Key, number>, key: Key): void {

@@ -1,4 +1,5 @@
 import { sha256Hex } from '../text/digest.ts';
+import { ownCopy } from './behaviour.ts';
 
 /** What a feature or an image is remembered by: 64 bits of its SHA-256. */
 export interface ShortHash {
@@ -7,6 +8,7 @@ export interface ShortHash {
 }
 
 const mostHashes = 4_000;
+const longestCached = 1_000;
 const hashes = new Map<string, ShortHash>();
 
 /** The same texts come again and again: they are hashed once. Whoever sends ever others makes it begin anew, and no larger. */
@@ -16,7 +18,7 @@ export function shortHash(text: string): ShortHash {
   const hex = sha256Hex(text);
   const hash = { high: Number.parseInt(hex.slice(0, 8), 16), low: Number.parseInt(hex.slice(8, 16), 16) };
   if (hashes.size >= mostHashes) hashes.clear();
-  hashes.set(text, hash);
+  if (text.length <= longestCached) hashes.set(ownCopy(text), hash);
   return hash;
 }
 

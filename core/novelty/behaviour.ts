@@ -143,8 +143,14 @@ export function normalised(text: string): string {
     .replace(/(?<=(?:^|\/)tmp\.)[A-Za-z0-9]{6,}/g, '#')
     .replace(/\d+/g, '#');
   if (normal.size >= mostNormal) normal.clear();
-  normal.set(start, found);
+  normal.set(ownCopy(start), ownCopy(found));
   return found;
+}
+
+/** A part of a text keeps the whole of it in memory, and that may be a megabyte of an attacker's: what is remembered is a text of its own. */
+export function ownCopy(text: string): string {
+  const copy: unknown = JSON.parse(JSON.stringify(text));
+  return typeof copy === 'string' ? copy : text;
 }
 
 /** `7f3a9c21`, `x2k9q`, but not `python3`, `sha256sum` or `ed25519`: there a word is followed by its number, or the other way round. */

@@ -31,6 +31,9 @@ export interface NoveltyOptions {
   readonly podsOf?: (alert: Alert) => number | undefined;
 }
 
+/** As the configuration has them where it says nothing. */
+export const noveltyHours = { learning: 48, rollout: 4 } as const;
+
 const day = 86_400;
 /** What was not seen for so long is new again. */
 export const rememberedDays = 30;
@@ -194,7 +197,9 @@ export class NoveltyMemory {
     if (!isSure(alert)) return undefined;
     const now = Math.floor(nowMs / 1_000);
     const subject = subjectOf(alert);
-    const name = subjectTitle(subject);
+    // As long as whoever names a node wants it to be: its digest is not.
+    const { high, low } = shortHash(subjectTitle(subject));
+    const name = `${high.toString(36)}.${low.toString(36)}`;
     const [shareName, share] = this.#shareOf(sender, now);
     const table = share.tableOf(name, subject.kind === 'workload' ? shortHash(subject.namespace) : nowhere);
     const change = (): void => void this.#changed.set(`${shareName}\n${name}`, table);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { noveltyHours } from '../../core/novelty/novelty.ts';
 import { id, listen, namespaceName, path, playbookId, secret } from './fields.ts';
 import { playbookParams } from './sections/packs-section.ts';
 
@@ -77,11 +78,11 @@ export const novelty = z
       description:
         'Alerts are told what of them is new for their workload. Without it nothing is remembered, and no playbook that asks for `novel` runs.',
     }),
-    learningHours: z.number().min(0).max(720).default(48).meta({
+    learningHours: z.number().min(0).max(720).default(noveltyHours.learning).meta({
       description:
         'How long something has to be seen until it is known, and how long a sender is listened to before anything counts as novel.',
     }),
-    rolloutHours: z.number().min(0).max(168).default(4).meta({
+    rolloutHours: z.number().min(0).max(168).default(noveltyHours.rollout).meta({
       description:
         'How long after the rollout of a new image what comes with it is learned, and does not count as novel. 0: it counts.',
     }),

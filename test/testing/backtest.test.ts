@@ -44,6 +44,26 @@ describe('a backtest', () => {
     });
   });
 
+  test('takes what was new from the records, and finds it out where no cell has said so', async () => {
+    const isNew = definePlaybook(
+      { id: 'new', title: 'New', on: { match: { novel: true }, minSeverity: 'low', requires: [] }, uses: { openTicket } },
+      async ({ note }) => note('new'),
+    );
+    const day = 24 * 60 * minute;
+    const of = (name: string, days: number, over: Partial<Alert> = {}) => ({
+      alert: podAlert(1, days * day, { process: { name }, ...over }),
+    });
+    const said = { facts: { novelty: { state: 'novel', text: 'First time.' } } } as const;
+    const sent = [of('nginx', 0), of('nginx', 3), of('nginx', 4, said), of('curl', 5), of('curl', 5.1)];
+    const runs = async (options: Partial<ConstructorParameters<typeof Backtest>[0]>) => {
+      const backtest = new Backtest({ playbooks: [isNew], quietMs: minute, ...options });
+      for (const one of sent) await backtest.add(one);
+      return backtest.report().answered;
+    };
+    expect(await runs({})).toBe(1);
+    expect(await runs({ judgesNovelty: { learningMs: 2 * day, rolloutMs: 0 } })).toBe(2);
+  });
+
   test('simulates once what a body cannot tell apart, and again what it looks at', async () => {
     let runs = 0;
     const looks = definePlaybook(

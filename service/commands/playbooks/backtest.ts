@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { noveltyHours } from '../../../core/novelty/novelty.ts';
 import { durationMs } from '../../../core/playbook/duration.ts';
 import {
   Backtest,
@@ -60,12 +61,17 @@ function condition(text: string, before: readonly BacktestCondition[]): readonly
   }
 }
 
+const hourMs = 3_600_000;
+
 async function run(paths: readonly string[], options: BacktestOptions): Promise<void> {
   const { pack, against, playbook, quiet: quietMs, failOn, json } = options;
   const chosen = await choosePlaybooks({ ...(pack !== undefined && { pack }), ...(playbook && { playbook }) });
   const other = against === undefined ? undefined : await choosePlaybooks({ pack: against, ...(playbook && { playbook }) });
-  const report = new Backtest({ playbooks: chosen, quietMs });
-  const before = other && new Backtest({ playbooks: other, quietMs });
+  const judgesNovelty =
+    paths.length > 0 ? { learningMs: noveltyHours.learning * hourMs, rolloutMs: noveltyHours.rollout * hourMs } : undefined;
+  const backtestOf = (playbooks: typeof chosen) => new Backtest({ playbooks, quietMs, ...(judgesNovelty && { judgesNovelty }) });
+  const report = backtestOf(chosen);
+  const before = other && backtestOf(other);
   const lacking = await eachAlert(paths, options, async (alert) => {
     await report.add(alert);
     await before?.add(alert);
