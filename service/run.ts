@@ -9,13 +9,15 @@ import type { Restrainable } from '../core/orders/restraint.ts';
 import { createBox } from '../integrations/crypto-box/box.ts';
 import { startCell } from './cell/cell.ts';
 import { learnOwnAccount, openDecisions } from './cell/control/control.ts';
+import type { DecisionBook } from './cell/control/decision-book.ts';
 import { followDecisions } from './cell/control/follow.ts';
+import { PromotedPacks } from './cell/control/promoted-packs.ts';
 import { createForensicsPool, createPacksPool, createSecretsPool, openCluster } from './cell/pools/cluster.ts';
 import { openKnowledge } from './cell/pools/durable-memory.ts';
 import { rotationVault } from './cell/pools/rotation.ts';
 import { originsKnownTo } from './cell/run-ends.ts';
 import { listening } from './config/listening.ts';
-import type { Config, Environment } from './config/load.ts';
+import type { Config, ConfigSource, Environment } from './config/load.ts';
 import { ownActionsOf } from './config/packs.ts';
 import { type Role, resolveSecrets } from './config/secrets.ts';
 import { startDesk } from './desk/desk.ts';
@@ -39,6 +41,8 @@ export interface RunOptions {
   readonly env: Environment;
   readonly roles: readonly Role[];
   readonly build: WorkflowBuild;
+  /** Where the configuration is read anew when other versions of packs are promoted. Absent: what runs stays as it is. */
+  readonly source?: ConfigSource;
   readonly log: Logger;
 }
 
@@ -47,6 +51,8 @@ export interface RunningFirebreak {
   readonly deskUrl?: string;
   /** Resolves when a worker ends by itself, which is a fault. */
   readonly failed: Promise<Error>;
+  /** Resolves when other versions of packs were promoted than run: start anew with the configuration as it is read now. */
+  readonly promoted: Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -61,10 +67,10 @@ const pools = [
 
 /** Starts the roles of this process. Intake and desk are open when it resolves; the workers begin as soon as Temporal answers, which may be later. */
 export async function startFirebreak(options: RunOptions): Promise<RunningFirebreak> {
-  const { config, env, build, log } = options;
+  const { config, env, build, source, log } = options;
   const own = ownActionsOf(config);
-  // Where no pack has actions of its own nobody speaks for their pool.
-  const roles = options.roles.filter((role) => role !== 'packs' || own.length > 0);
+  // Where no pack has actions of its own, nor may have once a version is promoted, nobody speaks for their pool.
+  const roles = options.roles.filter((role) => role !== 'packs' || own.length > 0 || config.releases.packs.length > 0);
   if (roles.length === 0)
     throw new FirebreakError(
       'FB_ERR_CONFIG_INVALID',
@@ -162,17 +168,30 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
       : undefined;
   if (cell) log.info({ url: cell.url, build: build.id }, 'the intake is open');
 
-  const followOwnDecisions = async (client: Client, pool: Role) => {
-    const { book, signIns } = await openDecisions({ config, pool, log });
+  const followOwnDecisions = async (client: Client, reader: string): Promise<DecisionBook> => {
+    const { book, signIns } = await openDecisions({ config, reader, log });
     void followDecisions({ client, cluster: config.cluster, book, signIns, signal: stopping.signal });
+    return book;
+  };
+  const restraintsOf = async (client: Client, reader: string) => {
+    const book = await followOwnDecisions(client, reader);
     return (step: Restrainable) => book.on(step);
   };
+  const promoted = Promise.withResolvers<void>();
+  const followPromotions = async (packs: PromotedPacks): Promise<void> => {
+    if (source && (await packs.changed(source, has('cell'), stopping.signal))) promoted.resolve();
+  };
+  if (cell?.packs) void followPromotions(cell.packs);
 
   const atWork = (async () => {
     if (!(await link.connected)) return;
     // Any role’s: each believes the cells whose incidents it hears.
     const [client] = roles.flatMap((role) => asRole(role)?.client ?? []);
     if (client) starts.asks(originsKnownTo(client));
+    if (client && !cell && config.releases.packs.length > 0) {
+      const book = await followOwnDecisions(client, `packs-${roles.join('-')}`);
+      void followPromotions(new PromotedPacks({ config, secrets, promotions: () => book.promotions(), log }));
+    }
     // The desk first: what an incident wants to say is heard from its first moment on.
     const temporalOfDesk = asRole('desk');
     if (desk && temporalOfDesk) runWorker(await desk.createWorker(temporalOfDesk.base));
@@ -180,14 +199,14 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
       const temporal = asRole(role);
       if (!cluster || !temporal || !has(role)) continue;
       const { base, client } = temporal;
-      const restraintOn = cell?.restraintOn ?? (await followOwnDecisions(client, role));
+      const restraintOn = cell?.restraintOn ?? (await restraintsOf(client, role));
       const activities = await createPool({ config, secrets, cluster, steps, restraintOn, knowledge, log, atEnd });
       runWorker(await createActivityWorker({ ...base, taskQueue: queues[role], role, activities, concurrency: 10 }));
     }
     const temporalOfPacks = asRole('packs');
     if (temporalOfPacks) {
       const { base, client } = temporalOfPacks;
-      const restraintOn = cell?.restraintOn ?? (await followOwnDecisions(client, 'packs'));
+      const restraintOn = cell?.restraintOn ?? (await restraintsOf(client, 'packs'));
       const activities = await createPacksPool({ config, secrets, steps, restraintOn, knowledge, env, log, atEnd });
       runWorker(await createActivityWorker({ ...base, taskQueue: queues.packs, role: 'packs', activities, concurrency: 10 }));
     }
@@ -202,6 +221,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     ...(cell ? { intakeUrl: cell.url } : {}),
     ...(desk ? { deskUrl: desk.url } : {}),
     failed: workers.failed,
+    promoted: promoted.promise,
     stop: async () => {
       stopping.abort();
       isAtWork = false;

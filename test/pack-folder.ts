@@ -1,5 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { ReleaseStatement } from '../core/playbook/release.ts';
+import { declarationsIn, describePack } from '../service/packs/describe.ts';
+import type { PackFiles } from '../service/packs/pack-files.ts';
 
 /** A pack of one playbook: it quarantines a miner for as long as its parameter says. */
 export const acmeFiles: Readonly<Record<string, string>> = {
@@ -42,4 +45,24 @@ export function writePackFolder(folder: string, files: Readonly<Record<string, s
     writeFileSync(join(folder, file), text);
   }
   return folder;
+}
+
+/** What its publisher signs of a pack, but for the build, which nothing that is tested with it asks for. */
+export function statementOf(pack: PackFiles, changed: Partial<ReleaseStatement> = {}): ReleaseStatement {
+  const { integrity, main } = pack;
+  const described = describePack(pack);
+  const { name, version } = described.pack;
+  const builtWith = { firebreak: '0.1.0', build: '0123456789abcdef' };
+  return {
+    format: 1,
+    pack: name,
+    version,
+    integrity,
+    main,
+    builtWith,
+    ...declarationsIn(described.raw),
+    rights: [],
+    at: '2026-11-27T12:00:00.000Z',
+    ...changed,
+  };
 }

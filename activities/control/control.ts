@@ -14,6 +14,7 @@ import { alertOfOrder } from '../../core/orders/incident-order.ts';
 import { signedOrderSchema } from '../../core/orders/order.schema.ts';
 import type { SignedEnd } from '../../core/orders/order.ts';
 import { type Beliefs, type Checked, checkEndSignIn, checkOrder, isFresh } from '../../core/orders/order-check.ts';
+import type { PromotionTerms } from '../../core/orders/promotion.ts';
 import type { Person } from '../../core/people/roster.ts';
 import type { SignInReader } from '../chokepoint/parts.ts';
 
@@ -33,12 +34,14 @@ export function createControlActivities(parts: {
   readonly raise: (alert: Alert) => Promise<{ readonly incident: string } | { readonly reason: string }>;
   /** Absent: no order needs a sign-in. */
   readonly signIns?: Pick<SignInReader, 'policy' | 'readToken'>;
+  /** Why a version of a pack may not be promoted so. Absent: no version may. */
+  readonly problemOfPromotion?: (terms: PromotionTerms) => Promise<string | undefined>;
   /** A decision that this cell believes, by the id of its terms. */
   readonly inForce?: (decision: string) => Propose | undefined;
   /** A person's order to end something was found good: it holds here from now on, whatever becomes of the workflow that asked. */
   readonly ended?: (end: SignedEnd, signIn: SignIn | undefined) => void;
 }): ControlActivities {
-  const { beliefs, levels, raise, signIns, inForce, ended } = parts;
+  const { beliefs, levels, raise, signIns, inForce, ended, problemOfPromotion } = parts;
 
   const signedIn = async (end: SignedEnd, person: Person): Promise<Checked<{ readonly signIn?: SignIn | undefined }>> => {
     if (!signIns) return { ok: true };
@@ -62,6 +65,10 @@ export function createControlActivities(parts: {
       if (isProposal(order)) {
         if (!isFresh(order.order.terms.from, beliefs().now))
           return { ok: false, reason: 'It was signed at another time: propose it anew.' };
+        if (order.order.kind === 'promotion.propose') {
+          const problem = problemOfPromotion ? await problemOfPromotion(order.order.terms) : 'Here no packs are promoted.';
+          if (problem !== undefined) return { ok: false, reason: problem };
+        }
         return yesNeedsSignIn(order, beliefs()) ? { ...answer, stepUp: true } : answer;
       }
       if (isEnd(order)) {

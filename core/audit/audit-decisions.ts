@@ -69,6 +69,8 @@ const signedIn: Readonly<Record<string, 'order' | 'proposal' | 'remark'>> = {
   'suppression.ended': 'order',
   'restraint.proposed': 'proposal',
   'restraint.ended': 'order',
+  'promotion.proposed': 'proposal',
+  'promotion.ended': 'order',
   'evidence.ordered': 'order',
   'evidence.read': 'order',
   'incident.started': 'order',

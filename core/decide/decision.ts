@@ -5,6 +5,7 @@ import {
   approveChoice,
   controlIdOf,
   type DecisionKind,
+  type DecisionNoun,
   type EndDecision,
   type EvidenceOrder,
   proposedUntil,
@@ -13,13 +14,14 @@ import {
   type SignedEnd,
   type SignedOrder,
 } from '../orders/order.ts';
+import { type ProposePromotion, promotionKind } from '../orders/promotion.ts';
 import { type ProposeRestraint, restraintKind } from '../orders/restraint.ts';
 import { type ProposeSuppression, suppressionKind } from '../orders/suppression.ts';
 import { type ApprovalProof, type Level, type Question, questionDigest } from './approval.ts';
 
 /** What people decide on above all incidents: a kind of decision is one declaration, and one line here and in `order.schema.ts`. */
-export type Propose = ProposeSuppression | ProposeRestraint;
-export type SignedProposal = SignedOrder<ProposeSuppression> | SignedOrder<ProposeRestraint>;
+export type Propose = ProposeSuppression | ProposeRestraint | ProposePromotion;
+export type SignedProposal = SignedOrder<ProposeSuppression> | SignedOrder<ProposeRestraint> | SignedOrder<ProposePromotion>;
 
 /** What the control workflow of a cluster takes: each is proven by the cell first. */
 export type AnyOrder = Propose | EndDecision | ReadEvidence | EvidenceOrder | StartIncident;
@@ -49,26 +51,47 @@ export interface DecisionState<Proposal = SignedProposal> {
 
 export type SuppressionState = DecisionState<SignedOrder<ProposeSuppression>>;
 export type RestraintState = DecisionState<SignedOrder<ProposeRestraint>>;
+export type PromotionState = DecisionState<SignedOrder<ProposePromotion>>;
 
 /** Of an order about a decision: of which sort it is. An end of one sort ends none of the other. */
-export function nounOf({ kind }: Pick<Propose | EndDecision, 'kind'>): DecisionKind['noun'] {
-  return kind === 'suppression.propose' || kind === 'suppression.end' ? 'suppression' : 'restraint';
+export function nounOf({ kind }: Pick<Propose | EndDecision, 'kind'>): DecisionNoun {
+  return nouns[kind];
 }
 
+const nouns: Readonly<Record<(Propose | EndDecision)['kind'], DecisionNoun>> = {
+  'suppression.propose': 'suppression',
+  'suppression.end': 'suppression',
+  'restraint.propose': 'restraint',
+  'restraint.end': 'restraint',
+  'promotion.propose': 'promotion',
+  'promotion.end': 'promotion',
+};
+
 export function kindOf(order: Propose): DecisionKind {
-  return order.kind === 'suppression.propose' ? suppressionKind(order) : restraintKind(order);
+  switch (order.kind) {
+    case 'suppression.propose':
+      return suppressionKind(order);
+    case 'restraint.propose':
+      return restraintKind(order);
+    case 'promotion.propose':
+      return promotionKind(order);
+  }
 }
 
 export function isProposal(signed: PromptOrder): signed is SignedProposal {
-  return signed.order.kind === 'suppression.propose' || signed.order.kind === 'restraint.propose';
+  return signed.order.kind.endsWith('.propose');
 }
 
 export function isEnd(signed: PromptOrder): signed is SignedEnd {
-  return signed.order.kind === 'suppression.end' || signed.order.kind === 'restraint.end';
+  return signed.order.kind.endsWith('.end');
 }
 
 export function isSuppression(state: DecisionState): state is SuppressionState {
   return state.proposal.order.kind === 'suppression.propose';
+}
+
+export function isPromotion(state: DecisionState): state is PromotionState {
+  return state.proposal.order.kind === 'promotion.propose';
 }
 
 export function isRestraint(state: DecisionState): state is RestraintState {

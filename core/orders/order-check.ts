@@ -61,6 +61,8 @@ interface Rule {
   readonly groups?: (beliefs: Beliefs) => readonly string[];
   /** Told to who may not. */
   readonly may?: string;
+  /** Only with a person's own key: a desk signs for everybody, and whoever has its key would have every playbook run. */
+  readonly ownKey?: true;
   /** Told where it is not of today. Absent: its beginning, or what it ends, says whether it still counts. */
   readonly stale?: string;
 }
@@ -78,8 +80,10 @@ const stewards: Rule = {
 const rules: Readonly<Record<AnyOrder['kind'], Rule>> = {
   'suppression.propose': {},
   'restraint.propose': {},
+  'promotion.propose': { ownKey: true },
   'suppression.end': {},
   'restraint.end': {},
+  'promotion.end': { ownKey: true },
   'incident.start': { stale: 'It was signed at another time: order it anew.' },
   'evidence.read': {
     groups: ({ groups }) => groups,
@@ -97,7 +101,9 @@ export function checkOrder(signed: SignedOrder<AnyOrder>, beliefs: Beliefs): Che
   if (clusterOf(order) !== beliefs.cluster) return { ok: false, reason: 'It is about another cluster.' };
   const who = signedBy(signed, beliefs);
   if (!who.ok) return who;
-  const { groups: groupsOf, may, stale } = rules[order.kind];
+  const { groups: groupsOf, may, stale, ownKey } = rules[order.kind];
+  if (ownKey && order.via !== undefined)
+    return { ok: false, reason: 'That is ordered with a key of one’s own, at the command line.' };
   const groups = groupsOf?.(beliefs);
   if (groups?.length === 0)
     return { ok: false, reason: 'Nobody may do that: the configuration names no group in evidence.stewards.' };
@@ -115,9 +121,11 @@ function clusterOf(order: AnyOrder): string {
 /** What is wrong with what an order is about; undefined where nothing is. */
 function problemOf(order: AnyOrder, beliefs: Beliefs): string | undefined {
   if (order.kind === 'incident.start') return problemOfStart(order);
-  return order.kind === 'suppression.propose' || order.kind === 'restraint.propose'
-    ? problemOfProposal(order, beliefs)
-    : undefined;
+  return isPropose(order) ? problemOfProposal(order, beliefs) : undefined;
+}
+
+function isPropose(order: AnyOrder): order is Propose {
+  return order.kind.endsWith('.propose');
 }
 
 function problemOfStart({ terms: { wish, severity } }: StartIncident): string | undefined {

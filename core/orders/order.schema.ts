@@ -2,8 +2,10 @@ import { z } from 'zod';
 import { severities } from '../alert/severity.ts';
 import { evidenceClasses } from '../evidence/evidence.ts';
 import { problemsOfMatch } from '../playbook/match-problems.ts';
+import { packName, releaseVersion } from '../playbook/release.ts';
 import { longestReason } from '../text/reason.ts';
 import { startModes } from './incident-order.ts';
+import { promotionStages } from './promotion.ts';
 import { restraintModes } from './restraint.ts';
 import { narrowing } from './suppression.ts';
 
@@ -59,9 +61,23 @@ const restraintPropose = z.strictObject({
   via,
 });
 
+const promotionPropose = z.strictObject({
+  ...given,
+  kind: z.literal('promotion.propose'),
+  terms: z.strictObject({
+    ...terms,
+    pack: z.string().regex(packName),
+    release: z.string().regex(releaseVersion),
+    integrity: z.string().regex(/^sha512-[A-Za-z0-9+/]{86}==$/),
+    stage: z.enum(promotionStages),
+    widens: z.array(text(1_000)).max(200),
+  }),
+  via,
+});
+
 const end = z.strictObject({
   ...given,
-  kind: z.enum(['suppression.end', 'restraint.end']),
+  kind: z.enum(['suppression.end', 'restraint.end', 'promotion.end']),
   cluster,
   decision: id,
   reason,
@@ -111,7 +127,7 @@ const startIncident = z.strictObject({
 
 const signed = <Given extends z.ZodType>(order: Given) => z.strictObject({ order, keyId: text(100), signature: text(200) });
 
-export const signedProposalSchema = z.union([signed(suppressionPropose), signed(restraintPropose)]);
+export const signedProposalSchema = z.union([signed(suppressionPropose), signed(restraintPropose), signed(promotionPropose)]);
 export const signedEndSchema = signed(end).extend({ idToken: text(20_000).exactOptional() });
 export const signedEvidenceOrderSchema = signed(evidenceOrder);
 /** What is taken at once. What is kept is a matter of its own: its store may keep one waiting. */

@@ -45,7 +45,7 @@ export interface Terms {
 
 /** Ends what was decided, or withdraws what is proposed. Strengthening: one person is enough. */
 export interface EndDecision extends Order {
-  readonly kind: 'suppression.end' | 'restraint.end';
+  readonly kind: `${DecisionNoun}.end`;
   readonly cluster: string;
   /** Id of its terms. */
   readonly decision: string;
@@ -110,10 +110,13 @@ export function proposedUntil({ from, until }: Pick<Terms, 'from' | 'until'>): s
   return Number.isNaN(ends) ? until : new Date(ends).toISOString();
 }
 
+/** What people decide on above all incidents, as its records begin. */
+export type DecisionNoun = 'suppression' | 'restraint' | 'promotion';
+
 /** What one kind of decision says of its terms: who asks, checks, tells and keeps it needs to know nothing else. */
 export interface DecisionKind {
   /** Of its records: `suppression.begun`. */
-  readonly noun: 'suppression' | 'restraint';
+  readonly noun: DecisionNoun;
   readonly name: string;
   readonly title: string;
   /** How bad it is to be wrong about it, which says how many people it takes besides who proposes it. */

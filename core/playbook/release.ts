@@ -15,6 +15,8 @@ export interface ReleaseStatement {
   readonly builtWith: { readonly firebreak: string; readonly build: string };
   /** Its envelopes, as the pack says them. */
   readonly playbooks: readonly unknown[];
+  /** The declarations of its own actions, likewise. */
+  readonly actions: readonly unknown[];
   /** What its actions need of the cluster. */
   readonly rights: readonly Right[];
   /** ISO 8601, UTC. */

@@ -29,10 +29,16 @@ export function wideningOf(before: readonly AnyPlaybook[], after: readonly AnyPl
   ];
 }
 
-function mayDo({ uses, headStart }: AnyPlaybook): string {
-  const names = Object.values(uses).map(({ name, effect, reach }) => `${name} (${effect}, ${reach})`);
+function mayDo(playbook: AnyPlaybook): string {
+  const { headStart } = playbook;
   const first = headStart === undefined ? '' : `, and contains before it is asked (${headStart})`;
-  return `${names.sort().join(', ') || 'do nothing'}${first}`;
+  return `${actionsOf(playbook).join(', ') || 'do nothing'}${first}`;
+}
+
+function actionsOf({ uses }: AnyPlaybook): readonly string[] {
+  return Object.values(uses)
+    .map(({ name, effect, reach }) => `${name} (${effect}, ${reach})`)
+    .sort();
 }
 
 function newRights(before: readonly AnyPlaybook[], after: readonly AnyPlaybook[]): readonly string[] {
@@ -50,9 +56,9 @@ function named(resource: string, apiGroup: string): string {
 }
 
 function widerThan(old: AnyPlaybook, now: AnyPlaybook): readonly string[] {
-  const has = new Set(Object.values(old.uses).map(({ name }) => name));
-  const more = Object.values(now.uses).filter(({ name }) => !has.has(name));
-  const said: string[] = more.map(({ name, effect, reach }) => `may do ${name} (${effect}, ${reach})`).sort();
+  // An action of the pack's own may reach further under the name that it had.
+  const has = new Set(actionsOf(old));
+  const said: string[] = actionsOf(now).flatMap((action) => (has.has(action) ? [] : [`may do ${action}`]));
   if (now.headStart !== undefined && old.headStart === undefined) said.push(`contains before its body begins (${now.headStart})`);
   if (now.sagaUndo !== undefined && old.sagaUndo === undefined) said.push('gives back without asking when a part fails');
   if (lessEvidence(old, now)) said.push(`waits less for evidence before it contains (${now.evidenceFirst ?? 'not at all'})`);

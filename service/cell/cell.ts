@@ -43,6 +43,7 @@ import { ContainedPods, tellingDecided, withDecided } from './contained-pods.ts'
 import { type CellControl, createCellControl, expectedSensors } from './control/control.ts';
 import { expireEvidence } from './control/evidence-window.ts';
 import { followControl, Pace } from './control/follow.ts';
+import type { PromotedPacks } from './control/promoted-packs.ts';
 import { DurableBuilds } from './durable-builds.ts';
 import { HeadStarts } from './head-starts.ts';
 import { HeldObjects } from './held-objects.ts';
@@ -75,6 +76,8 @@ export interface RunningCell {
   readonly url: string;
   /** For the pools that share this process: which freeze or observe mode is on a step. */
   readonly restraintOn: (step: Restrainable) => ActiveRestraint | undefined;
+  /** Which versions of packs are to run. Absent: none comes from the store of releases. */
+  readonly packs?: PromotedPacks;
   /** Starts the incidents' workers; resolves when what the intake takes goes to Temporal. */
   work(temporal: TemporalConnected): Promise<void>;
   /** Closes the intake: what it took is handed over, or stays in the spool. */
@@ -104,6 +107,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
         return { reason: `The cluster has no pod ${pod.namespace}/${pod.name}.` };
       return (await raise?.(alert)) ?? { reason: 'The intake is not open yet: order it again in a moment.' };
     },
+    secrets,
     log,
   });
   const { steps, book } = control;
@@ -214,6 +218,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   return {
     url: intake.url,
     restraintOn,
+    ...(control.packs && { packs: control.packs }),
     work: (temporal) =>
       work({
         parts: { ...parts, build },

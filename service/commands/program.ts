@@ -110,6 +110,11 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./pack/pack.ts')).registerPackCommand(program),
   },
   {
+    name: 'builds',
+    description: 'what open incidents run on',
+    register: async (program) => (await import('./pack/builds.ts')).registerBuildsCommand(program),
+  },
+  {
     name: 'simulate',
     description: 'what playbooks would do about alerts, without a cluster',
     register: async (program) => (await import('./playbooks/simulate.ts')).registerSimulateCommand(program),

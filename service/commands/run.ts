@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { enabledAmong } from '../../core/playbook/pack.ts';
-import { loadConfig } from '../config/load.ts';
+import { type Config, loadConfig } from '../config/load.ts';
 import { playbooksOf } from '../config/packs.ts';
 import { quorumProblems } from '../config/playbook-problems.ts';
 import { type Role, roles } from '../config/secrets.ts';
 import { unknownRules, unknownRuleText } from '../config/unknown-rules.ts';
-import { createLog } from '../process/log.ts';
+import { createLog, type Logger } from '../process/log.ts';
 import { installLastNet } from '../process/unhandled-rejections.ts';
 import { startFirebreak } from '../run.ts';
 import { workflowBuild } from '../temporal/pack-build.ts';
@@ -27,30 +27,41 @@ export function registerRunCommand(program: Command): void {
     'firebreak run --role cell --config cell.yaml',
     'firebreak run --role desk --config desk.yaml',
   ]).action(async ({ config: path, role }: RunCommandOptions) => {
-    const config = loadConfig({ path, env: process.env });
-    const log = createLog(config);
-    installLastNet(log);
-    // Told, and no reason not to start: what contains needs nobody's answer.
-    for (const { problem, remedy } of quorumProblems(config, playbooksOf(config)))
-      log.error({ problem, remedy }, 'some questions can never be answered');
-    const named = Object.values(config.sensors).flatMap(({ severities }) => Object.keys(severities));
-    // Of the shipped ones a test says so.
-    const ofPacks = enabledAmong(
-      config.packs.flatMap(({ playbooks }) => playbooks),
-      config.playbooks.enabled,
-    );
-    for (const unknown of unknownRules(ofPacks, named))
-      log.warn({ playbook: unknown.playbook, problem: unknownRuleText(unknown) }, 'a playbook asks for a rule that nobody has');
     const stopping = new Promise<'signal'>((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('signal'));
     });
-    // Only the cell runs workflows.
-    const build = await workflowBuild({ ...config, packs: role.includes('cell') ? config.packs : [] });
-    const firebreak = await startFirebreak({ config, env: process.env, roles: role, build, log });
-    const end = await Promise.race([stopping, firebreak.failed]);
-    if (end instanceof Error) log.error({ reason: end.name }, 'a worker has ended by itself');
-    else log.info({}, 'stopping: what was taken is finished first');
-    await firebreak.stop();
-    process.exitCode = end instanceof Error ? 1 : 0;
+    const source = { path, env: process.env };
+    for (let isFirst = true; ; isFirst = false) {
+      const config = loadConfig(source);
+      const log = createLog(config);
+      if (isFirst) installLastNet(log);
+      warnOfPlaybooks(config, log);
+      // Only the cell runs workflows.
+      const build = await workflowBuild({ ...config, packs: role.includes('cell') ? config.packs : [] });
+      const firebreak = await startFirebreak({ config, env: process.env, roles: role, build, source, log });
+      const promoted = firebreak.promoted.then(() => 'promoted' as const);
+      const end = await Promise.race([stopping, firebreak.failed, promoted]);
+      if (end instanceof Error) log.error({ reason: end.name }, 'a worker has ended by itself');
+      else log.info({}, 'stopping: what was taken is finished first');
+      await firebreak.stop();
+      // In the same process: whoever watches it sees no end, and its intake is closed for a moment only.
+      if (end === 'promoted') continue;
+      process.exitCode = end instanceof Error ? 1 : 0;
+      return;
+    }
   });
+}
+
+/** Told, and no reason not to start: what contains needs nobody's answer. */
+function warnOfPlaybooks(config: Config, log: Logger): void {
+  for (const { problem, remedy } of quorumProblems(config, playbooksOf(config)))
+    log.error({ problem, remedy }, 'some questions can never be answered');
+  const named = Object.values(config.sensors).flatMap(({ severities }) => Object.keys(severities));
+  // Of the shipped ones a test says so.
+  const ofPacks = enabledAmong(
+    config.packs.flatMap(({ playbooks }) => playbooks),
+    config.playbooks.enabled,
+  );
+  for (const unknown of unknownRules(ofPacks, named))
+    log.warn({ playbook: unknown.playbook, problem: unknownRuleText(unknown) }, 'a playbook asks for a rule that nobody has');
 }

@@ -45,6 +45,8 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
   readonly packs: readonly ConfiguredPack[];
   readonly releases: {
     readonly store: FolderOrBucket<NonNullable<FileConfig['releases']['s3']>>;
+    /** Names of the packs that come from there, whether a version of one runs or not. */
+    readonly packs: readonly string[];
     /** Files with their public keys. */
     readonly publishers: FileConfig['releases']['publishers'];
   };
@@ -214,6 +216,7 @@ export function completeConfig(options: {
             secretAccessKey: secretRef(releaseBucket.secretAccessKey),
           }
         : { kind: 'folder', folder: inState(file.releases.folder, 'releases') },
+      packs: file.packs.flatMap(({ release }) => release ?? []),
       publishers: file.releases.publishers.map(({ name, key }) => ({ name, key: absolute(key) })),
     },
     temporal: {

@@ -42,6 +42,18 @@ export async function signedOrder<Given extends Order>(order: Given, file: strin
   return signedWith(order, await personalSigner(file));
 }
 
+/** Of a kind that is known at run time only. */
+export async function signedProposal(order: Propose, signer: Signer): Promise<SignedProposal> {
+  switch (order.kind) {
+    case 'suppression.propose':
+      return signedWith(order, signer);
+    case 'restraint.propose':
+      return signedWith(order, signer);
+    case 'promotion.propose':
+      return signedWith(order, signer);
+  }
+}
+
 export async function signedWith<Given extends Order>(order: Given, signer: Signer): Promise<SignedOrder<Given>> {
   return { order, keyId: signer.keyId, signature: await signer.sign(orderBytes(order)) };
 }
@@ -101,6 +113,7 @@ export async function endDecision(session: Session, signed: SignedEnd): Promise<
 export const calledBy: Readonly<Record<DecisionKind['noun'], string>> = {
   suppression: 'suppression',
   restraint: 'freeze, observe mode or broken glass',
+  promotion: 'promotion',
 };
 
 /** What has another form is the id of nothing: said before anything is sent. @throws FB_ERR_UNKNOWN_ID. */

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { OwnAction } from '../../core/action/own-action.ts';
 import { actions } from '../../core/actions/index.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
+import type { ReleaseStatement } from '../../core/playbook/release.ts';
 import { ownActionsFrom } from './own-actions.ts';
 import { implementations, type PackFiles } from './pack-files.ts';
 
@@ -155,6 +156,13 @@ function reasonIn(stderr: string, folder: string): string {
   const place = ours?.split(`${folder}/`)[1]?.match(/^([\w./-]+\.[jt]s:\d+)/)?.[1];
   const text = error.replaceAll(`file://${folder}/`, '').replaceAll(`${folder}/`, '');
   return place === undefined ? text : `${place}: ${text}`;
+}
+
+/** As a pack has said them: what its publisher signs. */
+export function declarationsIn(raw: unknown): Pick<ReleaseStatement, 'playbooks' | 'actions'> {
+  const { playbooks, actions: own }: { readonly playbooks?: unknown; readonly actions?: unknown } =
+    typeof raw === 'object' && raw !== null ? raw : {};
+  return { playbooks: Array.isArray(playbooks) ? playbooks : [], actions: Array.isArray(own) ? own : [] };
 }
 
 /** What a pack has said of itself, checked. @throws Error in words for its author. */

@@ -30,6 +30,7 @@ const releaseSchema = z.strictObject({
     main: z.string().max(100),
     builtWith: z.strictObject({ firebreak: z.string().max(50), build: buildId }),
     playbooks: z.array(z.json()).min(1).max(500),
+    actions: z.array(z.json()).max(100),
     rights: z.array(
       z.strictObject({
         apiGroup: z.string(),

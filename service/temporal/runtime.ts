@@ -16,16 +16,30 @@ export const coreFilter = `ERROR,temporalio_client::retry=WARN,${sayingUnreplaye
 /** What the SDK warns of and is meant so: the pools and the desk have activities alone. */
 const meantSo: ReadonlySet<string> = new Set(['No workflows registered, not polling for workflow tasks']);
 
-let installed = false;
+interface Listening {
+  readonly log: RuntimeOptions['log'];
+  readonly polls: UnansweredPolls;
+  readonly unreplayed: UnreplayedRuns;
+}
 
-/** One runtime a process; its lines join ours, with what playbooks say: of the SDK's own only what it warns of. */
-export function installRuntime({ log, ...options }: RuntimeOptions): void {
-  if (installed) return;
-  installed = true;
-  const polls = new UnansweredPolls({ log, ...options });
-  const unreplayed = new UnreplayedRuns({ log, ...options });
+let listening: Listening | undefined;
+
+/**
+ * One runtime a process; its lines join ours, with what playbooks say: of the SDK's own only what it warns of. A service that begins anew in the same
+ * process is who is told from then on.
+ */
+export function installRuntime({ log: to, ...options }: RuntimeOptions): void {
+  const isInstalled = listening !== undefined;
+  listening = {
+    log: to,
+    polls: new UnansweredPolls({ log: to, ...options }),
+    unreplayed: new UnreplayedRuns({ log: to, ...options }),
+  };
+  if (isInstalled) return;
   Runtime.install({
     logger: new DefaultLogger('INFO', ({ level, message, meta }: LogEntry) => {
+      if (!listening) return;
+      const { log, polls, unreplayed } = listening;
       const said = meta?.firebreakPlaybook;
       if (isObject(said))
         return log.info({ ...(typeof meta?.workflowId === 'string' && { incident: meta.workflowId }), ...said }, message);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from '@temporalio/client';
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { FirebreakError } from '../../core/errors.ts';
 
 export function deploymentName(cluster: string): string {
@@ -53,6 +53,27 @@ export async function currentBuild(options: {
   return workerDeploymentInfo?.routingConfig?.currentDeploymentVersion?.buildId ?? undefined;
 }
 
+/** Open incidents and control workflows, by the build that they are pinned to. */
+export async function pinnedTo(options: {
+  readonly client: Client;
+  readonly deployment: string;
+}): Promise<ReadonlyMap<string, number>> {
+  const { client, deployment } = options;
+  const counts = new Map<string, number>();
+  const query = `WorkflowType IN ('incident', 'control') AND ExecutionStatus = 'Running' AND TemporalWorkerDeployment = '${deployment}'`;
+  for await (const execution of client.workflow.list({ query })) {
+    const build = buildOf(execution);
+    if (build !== undefined) counts.set(build, (counts.get(build) ?? 0) + 1);
+  }
+  return counts;
+}
+
+function buildOf({ raw }: Pick<WorkflowExecutionInfo, 'raw'>): string | undefined {
+  const version = raw.searchAttributes?.indexedFields?.TemporalWorkerDeploymentVersion;
+  const text = version?.data ? Buffer.from(version.data).toString('utf8') : '';
+  return /:([0-9a-f]{16})"?$/.exec(text)?.[1];
+}
+
 /** Builds whose incidents are still open, this one not counted. Each needs a worker of its own until they end. */
 export async function openBuilds(options: {
   readonly client: Client;
@@ -63,9 +84,7 @@ export async function openBuilds(options: {
   const builds = new Set<string>();
   const query = `WorkflowType IN ('incident', 'control') AND ExecutionStatus = 'Running' AND TemporalWorkerDeployment = '${deployment}' AND TemporalWorkerDeploymentVersion != '${deployment}:${except}'`;
   for await (const execution of client.workflow.list({ query })) {
-    const version = execution.raw.searchAttributes?.indexedFields?.TemporalWorkerDeploymentVersion;
-    const text = version?.data ? Buffer.from(version.data).toString('utf8') : '';
-    const build = /:([0-9a-f]{16})"?$/.exec(text)?.[1];
+    const build = buildOf(execution);
     if (build !== undefined && build !== except) builds.add(build);
   }
   return [...builds];

@@ -180,7 +180,7 @@ export function claimedActor(value: unknown): string {
   return claimed(value).actor;
 }
 
-const nouns = ['suppression', 'restraint', 'evidence', 'incident'];
+const nouns = ['suppression', 'restraint', 'promotion', 'evidence', 'incident'];
 
 /** Who an order that was refused says that it is from, and what it is about: for the record, cut, and marked as what it is. */
 function claimed(value: unknown): { readonly actor: string; readonly id: string | null; readonly noun: string } {

@@ -15,6 +15,7 @@ import { controlIdOf } from '../../../core/orders/order.ts';
 import type { Beliefs } from '../../../core/orders/order-check.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import type { Config } from '../../config/load.ts';
+import type { Secrets } from '../../config/secrets.ts';
 import type { ExpectedSensor } from '../../intake/watch/silence.ts';
 import { readPublicKeys } from '../../process/keys.ts';
 import type { Logger } from '../../process/log.ts';
@@ -22,6 +23,7 @@ import { createSignInReader } from '../../process/sign-ins.ts';
 import { createVoteKeys } from '../../process/vote-keys.ts';
 import { DecisionBook } from './decision-book.ts';
 import { EvidenceWindow } from './evidence-window.ts';
+import { PromotedPacks } from './promoted-packs.ts';
 import { SignInMemory } from './sign-in-memory.ts';
 
 const callMs = 5_000;
@@ -34,6 +36,8 @@ export interface CellControl {
   readonly steps: OwnSteps;
   readonly activities: ControlActivities & EvidenceActivities;
   readonly storms: StormTeller;
+  /** Which versions of packs run. Absent: none comes from the store. */
+  readonly packs?: PromotedPacks;
   /** Of the evidence orders: what Temporal knows of incidents. */
   readonly evidence: EvidenceWindow;
   /** Absent: no decision needs a sign-in. */
@@ -48,6 +52,7 @@ export async function createCellControl({
   votes,
   incidents,
   raise,
+  secrets,
   log,
 }: {
   readonly config: Config;
@@ -58,6 +63,7 @@ export async function createCellControl({
   /** What the cell has itself heard of incidents. */
   readonly incidents: IncidentMemory;
   readonly raise: Parameters<typeof createControlActivities>[0]['raise'];
+  readonly secrets: Pick<Secrets, 'releases'>;
   readonly log: Logger;
 }): Promise<CellControl> {
   const { stateDir } = config;
@@ -66,6 +72,10 @@ export async function createCellControl({
   const signIns = reader && new SignInMemory({ reader, stored, log });
   const { levels, beliefs } = await beliefsOf(config, signIns, votes);
   const book = new DecisionBook({ file: join(stateDir, 'control', 'decisions.json'), beliefs, log });
+  const packs =
+    config.releases.packs.length > 0
+      ? new PromotedPacks({ config, secrets, promotions: () => book.promotions(), log })
+      : undefined;
   const evidence = new EvidenceWindow((run) => incidents.of(run));
   const { retention } = config.evidence;
   const { runOf } = evidence;
@@ -78,6 +88,7 @@ export async function createCellControl({
         levels,
         raise,
         ...(reader && { signIns: reader }),
+        ...(packs && { problemOfPromotion: (terms) => packs.problemOf(terms) }),
         inForce: (id) => book.inForce(id),
         ended: (end, signIn) => {
           if (signIn) signIns?.noteEnd(end, signIn);
@@ -88,6 +99,7 @@ export async function createCellControl({
     },
     storms: new StormTeller(config.cluster),
     evidence,
+    ...(packs && { packs }),
     ...(signIns && { signIns }),
   };
 }
@@ -116,17 +128,17 @@ async function beliefsOf(
   };
 }
 
-/** What stands above all incidents for a pool in a process of its own, in a file of its own. */
+/** What stands above all incidents for a process without a cell, or a pool in it: each in a file of its own. */
 export async function openDecisions(options: {
   readonly config: Config;
-  readonly pool: string;
+  readonly reader: string;
   readonly log: Logger;
 }): Promise<{ readonly book: DecisionBook; readonly signIns?: SignInMemory }> {
-  const { config, pool, log } = options;
+  const { config, reader: by, log } = options;
   const reader = createSignInReader(config);
   const signIns = reader && new SignInMemory({ reader, log });
   const { beliefs } = await beliefsOf(config, signIns);
-  const book = new DecisionBook({ file: join(config.stateDir, 'control', `decisions-${pool}.json`), beliefs, log });
+  const book = new DecisionBook({ file: join(config.stateDir, 'control', `decisions-${by}.json`), beliefs, log });
   return { book, ...(signIns && { signIns }) };
 }
 

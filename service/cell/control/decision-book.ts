@@ -12,6 +12,7 @@ import {
   checkEndSignIn,
   checkOrder,
 } from '../../../core/orders/order-check.ts';
+import type { ActivePromotion } from '../../../core/orders/promotion.ts';
 import { type ActiveRestraint, type Restrainable, restraintOn } from '../../../core/orders/restraint.ts';
 import { type ActiveSuppression, hides, suppressionKey, suppressionKeyOf } from '../../../core/orders/suppression.ts';
 import { StateFile } from './state-file.ts';
@@ -46,6 +47,7 @@ export class DecisionBook {
   #stored: Stored = { decided: [], ended: [] };
   #suppressions: ReadonlyMap<string, readonly ActiveSuppression[]> = new Map();
   #restraints: readonly ActiveRestraint[] = [];
+  #promotions: readonly ActivePromotion[] = [];
 
   constructor(options: DecisionBookOptions) {
     this.#options = options;
@@ -64,6 +66,11 @@ export class DecisionBook {
   /** The strictest restraint on a step now. */
   on(step: Restrainable): ActiveRestraint | undefined {
     return this.#restraints.length === 0 ? undefined : restraintOn(this.#restraints, step, this.#options.beliefs().now);
+  }
+
+  /** Of packs, those whose time has come and is not over. */
+  promotions(): readonly ActivePromotion[] {
+    return this.#promotions;
   }
 
   /** What was decided under this id, where it is believed. */
@@ -112,6 +119,7 @@ export class DecisionBook {
     const believed: ProvenDecision[] = [];
     const suppressions = new Map<string, readonly ActiveSuppression[]>();
     const restraints: ActiveRestraint[] = [];
+    const promotions: ActivePromotion[] = [];
     for (const one of decided) {
       const checked = checkSafely(one, beliefs);
       const id = idOf(one);
@@ -126,6 +134,7 @@ export class DecisionBook {
       believed.push(one);
       const { person: proposer } = order;
       if (order.kind === 'restraint.propose') restraints.push({ terms: order.terms, proposer, approvers });
+      else if (order.kind === 'promotion.propose') promotions.push({ terms: order.terms, proposer, approvers });
       else {
         const key = suppressionKey(order.terms.match);
         suppressions.set(key, [...(suppressions.get(key) ?? []), { terms: order.terms, proposer, approvers, accounts }]);
@@ -133,6 +142,7 @@ export class DecisionBook {
     }
     this.#suppressions = suppressions;
     this.#restraints = restraints;
+    this.#promotions = promotions;
     this.#stored = { decided: believed, ended: [...ends.values()] };
     const written = this.#file.write(this.#stored);
     if (written === 'written') log.info({ decisions: believed.map(idOf) }, 'what stands above all incidents has changed');

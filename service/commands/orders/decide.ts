@@ -13,8 +13,10 @@ import {
   endNeedsSignIn,
   mustBeId,
   noteOn,
+  personalSigner,
   proposeDecision,
   signedOrder,
+  signedProposal,
   whoMustAgree,
 } from '../../incidents/orders.ts';
 import { controlState, type Session } from '../../incidents/session.ts';
@@ -32,14 +34,18 @@ export interface ProposeOptions extends Omit<VoterOptions, 'reason'> {
 }
 
 /** How it is agreed to, as it is typed. */
-const agreeing: Readonly<Record<Noun, string>> = { suppression: 'suppress approve', restraint: 'restraints approve' };
+const agreeing: Readonly<Record<Noun, string>> = {
+  suppression: 'suppress approve',
+  restraint: 'restraints approve',
+  promotion: 'pack approve',
+};
 
 /** What it is about, by the name whose end is typed. */
 function endsOf({ plan: { blastRadius } }: DecisionKind): string {
   return blastRadius.join(' ');
 }
 
-function requireReason(command: Command): Command {
+export function requireReason(command: Command): Command {
   for (const option of command.options) if (option.long === '--reason') option.makeOptionMandatory();
   return command;
 }
@@ -64,8 +70,7 @@ export async function propose<Options extends ProposeOptions>(
     const { id, until } = order.terms;
     const what = `${kind.title}, until ${until}`;
     await confirm({ lines: [`Proposal of ${options.as}: ${what}`], ends: endsOf(kind) }, options);
-    const signed = order.kind === 'suppression.propose' ? signedOrder(order, options.key) : signedOrder(order, options.key);
-    await proposeDecision(session, await signed);
+    await proposeDecision(session, await signedProposal(order, await personalSigner(options.key)));
     if (options.json) return printJson(order.terms);
     print(printable(`Proposed as ${id}: ${what}. Nothing has changed yet.`));
     print(`${whoMustAgree(kind)}: firebreak ${agreeing[kind.noun]} ${id} --reason WHY`);
@@ -110,7 +115,8 @@ export function registerEnd(command: Command, noun: Noun): void {
   });
 }
 
-async function end(session: Session, noun: Noun, id: string, options: VoterOptions): Promise<void> {
+/** Ends what is in force or proposed, asked back where the response changes by it. @throws FB_ERR_UNKNOWN_ID, FB_ERR_VOTE_REFUSED. */
+export async function end(session: Session, noun: Noun, id: string, options: VoterOptions): Promise<void> {
   const { as: person, reason = '' } = options;
   const { cluster } = session.config;
   mustBeId(id, calledBy[noun]);
@@ -121,7 +127,7 @@ async function end(session: Session, noun: Noun, id: string, options: VoterOptio
   const order: EndDecision = { version: 1, kind: `${noun}.end`, person, at, cluster, decision: id, reason };
   const idToken = options.idToken === undefined ? undefined : idTokenIn(options.idToken);
   if (idToken === undefined) mustNeedNoSignIn(session, found, order);
-  if (noun === 'restraint')
+  if (noun !== 'suppression')
     await confirm(
       { lines: [`Order of ${person}: end the ${kind.title} (${found.proposal.order.terms.reason})`], ends: endsOf(kind) },
       options,

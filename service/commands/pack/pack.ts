@@ -9,9 +9,10 @@ import { checkTypes } from '../../packs/pack-types.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printJson, printTable } from '../output.ts';
 import { newPack, type Runner, runners } from './new-pack.ts';
+import { registerPromoting } from './promote.ts';
 import { registerPublishing } from './publish.ts';
 
-/** Adds `firebreak pack new|check|integrity`, and what publishes one. */
+/** Adds `firebreak pack new|check|integrity`, and what publishes and promotes one. */
 export function registerPackCommand(program: Command): void {
   const pack = program.command('pack').description('playbooks of your own, in a folder of their own');
   withExamples(
@@ -45,6 +46,7 @@ export function registerPackCommand(program: Command): void {
     else print(integrity);
   });
   registerPublishing(pack);
+  registerPromoting(pack);
 }
 
 function packName(text: string): string {

@@ -6,7 +6,7 @@ import { FirebreakError } from '../../../core/errors.ts';
 import { type ReleaseStatement, releaseVersion } from '../../../core/playbook/release.ts';
 import { rightsOf } from '../../../core/playbook/widening.ts';
 import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
-import { describePack } from '../../packs/describe.ts';
+import { declarationsIn, describePack } from '../../packs/describe.ts';
 import { type PackFiles, packOf, packSourceAt, readPackAt } from '../../packs/pack-files.ts';
 import { packFaults } from '../../packs/pack-rules.ts';
 import { checkTypes } from '../../packs/pack-types.ts';
@@ -76,7 +76,7 @@ async function publish(where: string, options: PublishOptions): Promise<void> {
   const { pack: name, version, integrity, builtWith } = statement;
   if (options.json) return printJson({ pack: name, version, integrity, build: builtWith.build, outcome, keyId: release.keyId });
   print(`${outcome === 'known' ? 'Known already' : 'Published'}: ${name}@${version}, integrity ${integrity}`);
-  print('It runs nowhere yet.');
+  print(`It runs nowhere yet: firebreak pack promote ${name}@${version} --reason WHY`);
 }
 
 /** @throws FB_ERR_REFUSED for a pack that cannot be published. */
@@ -96,17 +96,13 @@ async function statementOf(pack: PackFiles): Promise<ReleaseStatement> {
       integrity,
       main: pack.main,
       builtWith: { firebreak: firebreakVersion(), build: id },
-      playbooks: envelopesIn(described.raw),
+      ...declarationsIn(described.raw),
       rights: rightsOf(playbooks),
       at: new Date().toISOString(),
     };
   } finally {
     rmSync(stateDir, { recursive: true, force: true });
   }
-}
-
-function envelopesIn(raw: unknown): readonly unknown[] {
-  return typeof raw === 'object' && raw !== null && 'playbooks' in raw && Array.isArray(raw.playbooks) ? raw.playbooks : [];
 }
 
 function saidBy<T>(work: () => T): T {

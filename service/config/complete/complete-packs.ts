@@ -4,8 +4,9 @@ import { dirname, join } from 'node:path';
 import type { SignatureVerifier } from '../../../core/messages/signing.ts';
 import type { ReleaseStatement } from '../../../core/playbook/release.ts';
 import { systemErrorCode } from '../../../core/system-error.ts';
+import { canonicalJson } from '../../../core/text/digest.ts';
 import { createVerifier } from '../../../integrations/keys/ed25519.ts';
-import { codeOfPacks, type DescribedPack, describePack, packFrom } from '../../packs/describe.ts';
+import { codeOfPacks, type DescribedPack, declarationsIn, describePack, packFrom } from '../../packs/describe.ts';
 import { type PackFiles, type PackSource, readPack } from '../../packs/pack-files.ts';
 import { packFaults } from '../../packs/pack-rules.ts';
 import { provenRelease } from '../../packs/release-store.ts';
@@ -61,10 +62,12 @@ export function completePacks(
       if (unpinned) problems.push({ at: [...at, 'integrity'], ...unpinned });
       problems.push(...faults);
       if (unpinned || faults.length > 0) continue;
-      const described = descriptionOf(files, stateDir);
+      const { pack: described, raw } = descriptionOf(files, stateDir);
       // What its publisher has signed of it is what people have read.
       if (statement && (statement.pack !== described.name || statement.version !== described.version))
         throw new Error(`${statement.pack}@${statement.version} calls itself ${described.name} ${described.version}`);
+      if (statement && !isSaid(raw, statement))
+        throw new Error(`the envelopes of ${statement.pack}@${statement.version} are not those that its publisher has signed`);
       const twin = described.name === ownName || packs.some(({ name }) => name === described.name);
       if (twin)
         problems.push({
@@ -86,6 +89,10 @@ export function completePacks(
     }
   }
   return packs;
+}
+
+function isSaid(raw: unknown, { playbooks, actions }: ReleaseStatement): boolean {
+  return canonicalJson(declarationsIn(raw)) === canonicalJson({ playbooks, actions });
 }
 
 /** Where the version lies that a pack of the store runs with, as the last order to promote one left it. */
@@ -163,11 +170,12 @@ function pinProblem({ integrity: is }: PackFiles, wanted: string | undefined): O
 }
 
 /** To run a pack's modules takes half a second: what came of it is kept for as long as neither the pack nor Firebreak changes. */
-function descriptionOf(files: PackFiles, stateDir: string): DescribedPack {
+function descriptionOf(files: PackFiles, stateDir: string): { readonly pack: DescribedPack; readonly raw: unknown } {
   const key = createHash('sha256').update(`${codeOfPacks()}\0${files.integrity}`).digest('hex').slice(0, 32);
   const path = join(stateDir, 'packs', `${key}.json`);
   try {
-    return packFrom(JSON.parse(readFileSync(path, 'utf8')), files);
+    const raw: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    return { pack: packFrom(raw, files), raw };
   } catch {
     const told = describePack(files);
     try {
@@ -176,6 +184,6 @@ function descriptionOf(files: PackFiles, stateDir: string): DescribedPack {
     } catch {
       // Who may only read the state directory runs it again.
     }
-    return told.pack;
+    return told;
   }
 }

@@ -24,6 +24,7 @@ import {
   endNeedsSignIn,
   noteOn,
   proposeDecision,
+  signedProposal,
   signedWith,
   startedText,
   startIncident,
@@ -34,7 +35,8 @@ import type { TrustedClick } from '../click-votes.ts';
 import type { SignInFlowOptions } from '../pages/sign-in-flow.ts';
 import type { AnsweredChoice, SignIns } from '../pages/sign-ins-desk.ts';
 
-type Noun = DecisionKind['noun'];
+/** What can be ended in Slack. */
+type Noun = Exclude<DecisionKind['noun'], 'promotion'>;
 
 export interface SlackOrdersOptions {
   readonly config: Config;
@@ -123,8 +125,7 @@ export function createSlackOrders(options: SlackOrdersOptions): SlackOrders {
   const propose = async (session: Session, order: Propose): Promise<{ readonly text: string }> => {
     const kind = kindOf(order);
     const { id, until } = order.terms;
-    const signed = order.kind === 'suppression.propose' ? signedWith(order, signer) : signedWith(order, signer);
-    await proposeDecision(session, await signed);
+    await proposeDecision(session, await signedProposal(order, signer));
     const text = `Proposed as ${id}: ${kind.title}, until ${until}. Nothing has changed yet. ${whoMustAgree(kind)}: the card is in the channel.`;
     const note = await noteOn(session, order);
     return { text: note === undefined ? text : `${text} ${note}` };

@@ -134,6 +134,6 @@ describe('the playbooks change while incidents are open', () => {
   });
 
   test('a build that cannot be found is named in the log', () => {
-    expect(service.log).not.toContain('not in the state directory');
+    expect(service.log).not.toContain('neither in the state directory nor in the store');
   });
 });

@@ -1,30 +1,57 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
+import { openSigner } from '../../../integrations/keys/ed25519.ts';
 import { readPack } from '../../../service/packs/pack-files.ts';
-import { writePackFolder } from '../../pack-folder.ts';
+import { ReleaseStore, signedRelease } from '../../../service/packs/release-store.ts';
+import { acmeFiles, statementOf, writePackFolder } from '../../pack-folder.ts';
 import { testPlatform } from '../../platform.ts';
 import { alertAbout } from './parts/alerts.ts';
-import type { Workload } from './parts/cluster.ts';
+import { until, type Workload } from './parts/cluster.ts';
+import { type CommandLine, meant, peopleWithKeys } from './parts/command-line.ts';
 import { Service } from './parts/service.ts';
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 const packFolder = mkdtempSync(join(tmpdir(), 'firebreak-e2e-pack-'));
+jest.setTimeout(300_000);
+
+const people = peopleWithKeys();
 let service: Service;
+let firebreak: CommandLine;
 let workload: Workload;
+let other: Workload;
+
+/** A second pack, which is in the store. */
+async function publishBeta(): Promise<void> {
+  const folder = writePackFolder(join(packFolder, 'beta'), {
+    ...acmeFiles,
+    'firebreak.pack.ts': acmeFiles['firebreak.pack.ts']?.replace("'acme'", "'beta'"),
+    'playbooks/miner.ts': acmeFiles['playbooks/miner.ts']?.replace('Detect crypto miners', 'Detect beta miners'),
+  });
+  const publisher = await openSigner({ file: join(packFolder, 'publisher.pem'), create: true });
+  const pack = readPack({ folder });
+  const store = new ReleaseStore(createFolderShelf({ dir: join(packFolder, 'releases') }));
+  await store.publish(await signedRelease(statementOf(pack), pack, publisher));
+}
 
 beforeAll(async () => {
   const namespace = await freshNamespace();
-  const folder = writePackFolder(packFolder);
+  const folder = writePackFolder(join(packFolder, 'acme'));
+  await publishBeta();
   service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
     config.watch = { namespaces: [namespace] };
     config.novelty = { learningHours: 0 };
-    config.packs = [{ folder, integrity: readPack({ folder }).integrity }];
-    config.playbooks = { params: { 'acme/miner': { lease: '90m' } } };
+    config.packs = [{ folder, integrity: readPack({ folder }).integrity }, { release: 'beta' }];
+    const publishers = [{ name: 'us', key: join(packFolder, 'publisher.pem.pub') }];
+    config.releases = { folder: join(packFolder, 'releases'), publishers };
+    config.playbooks = { params: { 'acme/miner': { lease: '90m' }, 'beta/miner': { lease: '70m' } } };
+    people.giveKeys(config);
   });
+  firebreak = people.commandLine(service);
   await service.start();
-  [workload] = (await service.workloads.deploy(namespace, ['mined'])) as [Workload];
+  [workload, other] = (await service.workloads.deploy(namespace, ['mined', 'other'])) as [Workload, Workload];
 });
 
 afterAll(async () => {
@@ -44,4 +71,35 @@ test('a playbook of a pack runs in the service, as the configuration has set it;
     /First time in the short time that is remembered on (its one pod|any of \d+ pods) that /,
   );
   expect(done.timeline).toContainEqual(expect.objectContaining({ actor: 'playbook/acme/miner', text: 'for 90m' }));
+});
+
+test('a version from the store runs once somebody else has agreed, without a restart of the process, and is rolled back by one person', async () => {
+  const starts = () => service.log.split('\n').filter((line) => line.includes('at work: connected to Temporal')).length;
+  await until('the service at work', 120_000, () => starts() === 1);
+  const args = ['pack', 'promote', 'beta@1.0.0', '--all', '--reason', 'answers beta miners', '--json', ...meant('beta@1.0.0')];
+  const { id, widens } = JSON.parse(await firebreak('ada', ...args));
+  expect(widens).toEqual(['beta/miner is new, and may quarantinePod (reversible, pod)']);
+  const agreed = ['pack', 'approve', id, '--reason', 'read it', ...meant('beta@1.0.0')];
+  await expect(firebreak('ada', ...agreed)).rejects.toThrow('Who asks may not answer');
+  expect(await firebreak('grace', ...agreed)).toContain('Decided');
+  const { pid } = service;
+  await until('the service to begin anew with it', 120_000, () => starts() === 2);
+  expect([service.pid, service.isRunning]).toEqual([pid, true]);
+  expect(await firebreak(undefined, 'pack', 'promotions')).toMatch(/beta@1\.0\.0 +runs/);
+  await service.post([{ ...alertAbout(other), rule: 'Detect beta miners' }]);
+  await service.contained(other, 120_000);
+  const done = await service.stateWhen('the end of the body', other, 120_000, ({ bodies }) =>
+    bodies.some(({ state }) => state === 'done'),
+  );
+  expect(done.bodies).toMatchObject([{ playbook: 'beta/miner' }]);
+  expect(done.timeline).toContainEqual(expect.objectContaining({ actor: 'playbook/beta/miner', text: 'for 70m' }));
+
+  const rolledBack = await firebreak('grace', 'pack', 'rollback', 'beta', '--reason', 'not needed', ...meant('beta@1.0.0'));
+  expect(rolledBack).toContain('No version of beta runs now.');
+  await until('the service to begin anew without it', 120_000, () => starts() === 3);
+  const builds: readonly { current: boolean; open: number }[] = JSON.parse(
+    await firebreak(undefined, 'builds', 'list', '--json'),
+  );
+  expect(builds.filter(({ current }) => current)).toHaveLength(1);
+  expect(builds.some(({ current, open }) => !current && open > 0)).toBe(true);
 });

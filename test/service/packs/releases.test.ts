@@ -12,7 +12,7 @@ import { playbooksOf } from '../../../service/config/packs.ts';
 import { type PackFiles, readPack } from '../../../service/packs/pack-files.ts';
 import { provenRelease, ReleaseStore, signedRelease } from '../../../service/packs/release-store.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
-import { acmeFiles, writePackFolder } from '../../pack-folder.ts';
+import { acmeFiles, statementOf, writePackFolder } from '../../pack-folder.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-releases-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -29,12 +29,6 @@ beforeAll(async () => {
     folder: writePackFolder(join(folder, 'other'), { ...acmeFiles, 'saying.ts': 'export const saying = String;\n' }),
   });
 });
-
-function statementOf({ integrity, main }: PackFiles, changed: Partial<ReleaseStatement> = {}): ReleaseStatement {
-  const builtWith = { firebreak: '0.1.0', build: '0123456789abcdef' };
-  const said = { format: 1, pack: 'acme', version: '1.0.0', integrity, main, builtWith } as const;
-  return { ...said, playbooks: [{ id: 'acme/miner' }], rights: [], at: '2026-11-27T12:00:00.000Z', ...changed };
-}
 
 const bytesOf = (release: PackRelease): Uint8Array => Buffer.from(JSON.stringify(release));
 let shelves = 0;
@@ -185,6 +179,10 @@ describe('a configuration with a pack of the store', () => {
     expect(await checked(publisher, { version: '1.1.0' })).toMatchObject({
       ok: false,
       problems: [{ problem: 'acme@1.1.0 calls itself acme 1.0.0' }],
+    });
+    expect(await checked(publisher, { playbooks: [{ id: 'acme/miner', uses: {} }] })).toMatchObject({
+      ok: false,
+      problems: [{ problem: 'the envelopes of acme@1.0.0 are not those that its publisher has signed' }],
     });
   });
 });

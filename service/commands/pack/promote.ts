@@ -1,0 +1,194 @@
+import { randomBytes } from 'node:crypto';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { ControlState } from '../../../core/decide/control.ts';
+import { isPromotion } from '../../../core/decide/decision.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import {
+  longestObservedMs,
+  longestPromotedMs,
+  type PromotionTerms,
+  type ProposePromotion,
+  promotedOf,
+  releaseText,
+} from '../../../core/orders/promotion.ts';
+import { durationMs, isDuration } from '../../../core/playbook/duration.ts';
+import { packName, releaseVersion } from '../../../core/playbook/release.ts';
+import { resolveReleaseSecrets } from '../../config/secrets.ts';
+import { controlState, type Session } from '../../incidents/session.ts';
+import { type Releases, releaseOf, wideningOfRelease } from '../../packs/promotion.ts';
+import { openPublishers, openReleases } from '../../process/releases.ts';
+import { mustBeConfirmable, withConfirmation } from '../confirm.ts';
+import { withConfig, withExamples } from '../options.ts';
+import {
+  end,
+  isOver,
+  type ListOptions,
+  type ProposeOptions,
+  propose,
+  proposing,
+  registerApproval,
+  requireReason,
+} from '../orders/decide.ts';
+import { print, printJson, printTable } from '../output.ts';
+import { withSession } from '../session.ts';
+import { type VoterOptions, withVoter } from '../vote.ts';
+
+interface Named {
+  readonly pack: string;
+  readonly version: string;
+}
+
+interface PromoteOptions extends ProposeOptions {
+  readonly observe?: number;
+  readonly all?: true;
+}
+
+const usuallyObservedMs = 48 * 3_600_000;
+
+function namedVersion(text: string): Named {
+  const [, pack = '', version = ''] = /^([^@]*)@(.*)$/.exec(text) ?? [];
+  if (!packName.test(pack) || !releaseVersion.test(version)) throw new InvalidArgumentError('Write PACK@VERSION: acme@1.2.0.');
+  return { pack, version };
+}
+
+function observedFor(text: string): number {
+  const ms = isDuration(text) ? durationMs(text) : 0;
+  if (ms <= 0 || ms > longestObservedMs) throw new InvalidArgumentError('A duration such as 48h or 7d, 30 days at most.');
+  return ms;
+}
+
+/** Adds `firebreak pack promote|approve|rollback|promotions`. */
+export function registerPromoting(pack: Command): void {
+  withExamples(
+    proposing(
+      pack
+        .command('promote')
+        .description(
+          'propose that a version of a pack is observed, or runs in every incident from now on; one other person must agree',
+        )
+        .argument('<version>', 'PACK@VERSION', namedVersion),
+    )
+      .addOption(
+        new Option('--observe <time>', 'look for so long what it would do, and do nothing (default: 48h)')
+          .argParser(observedFor)
+          .conflicts('all'),
+      )
+      .option('--all', 'let it run in every incident that begins from now on'),
+    [
+      'firebreak pack promote acme@1.2.0 --reason "answers miners" --as ada --key ~/.firebreak/ada.pem',
+      'firebreak pack promote acme@1.2.0 --all --reason "two days without a surprise" --as ada --key ~/.firebreak/ada.pem',
+      'firebreak pack approve 0123456789abcdef --reason "read it" --as ben --key ~/.firebreak/ben.pem',
+    ],
+  ).action(promote);
+  registerApproval(pack, 'promotion');
+  withExamples(
+    withConfirmation(
+      requireReason(
+        withVoter(
+          pack
+            .command('rollback')
+            .description('end the newest promotion of a pack: the version before runs again; one person is enough')
+            .argument('<pack>', 'name of the pack'),
+        ),
+      ),
+    ),
+    ['firebreak pack rollback acme --reason "cuts off the wrong pods" --as ada --key ~/.firebreak/ada.pem'],
+  ).action((name: string, options: VoterOptions) => {
+    mustBeConfirmable(options);
+    return withSession(options, (session) => rollback(session, name, options));
+  });
+  withExamples(
+    withConfig(
+      pack
+        .command('promotions')
+        .description('list which versions run, are observed, and are proposed')
+        .option('--all', 'also what is over'),
+    ),
+    ['firebreak pack promotions'],
+  ).action((options: ListOptions) => withSession(options, (session) => list(session, options)));
+}
+
+function promote({ pack, version }: Named, options: PromoteOptions): Promise<void> {
+  return propose(options, async (session, at): Promise<ProposePromotion> => {
+    const { cluster } = session.config;
+    const { reason, as: person, owner = person, all, observe = usuallyObservedMs } = options;
+    const releases = await releasesOf(session);
+    const live = liveIn(await controlState(session), pack);
+    try {
+      const proven = await releaseOf(releases, pack, version);
+      const terms: PromotionTerms = {
+        version: 1,
+        id: randomBytes(8).toString('hex'),
+        cluster,
+        pack,
+        release: version,
+        integrity: proven.statement.integrity,
+        stage: all ? 'all' : 'observe',
+        widens: await wideningOfRelease(releases, proven, live),
+        owner,
+        reason,
+        from: at,
+        until: new Date(Date.parse(at) + (all ? longestPromotedMs : observe)).toISOString(),
+      };
+      for (const what of terms.widens) process.stderr.write(`  ${what}\n`);
+      return { version: 1, kind: 'promotion.propose', person, at, terms };
+    } catch (error) {
+      if (error instanceof FirebreakError || !(error instanceof Error)) throw error;
+      throw new FirebreakError('FB_ERR_REFUSED', error.message);
+    }
+  });
+}
+
+async function releasesOf({ config }: Session): Promise<Releases> {
+  const secrets = resolveReleaseSecrets({ config, env: process.env });
+  return { store: await openReleases({ config, secrets }), publishers: await openPublishers(config) };
+}
+
+function activeIn({ decisions }: ControlState): readonly PromotionTerms[] {
+  return decisions
+    .filter(isPromotion)
+    .flatMap(({ proposal, status }) => (status.state === 'active' ? [proposal.order.terms] : []));
+}
+
+function liveIn(state: ControlState, pack: string): PromotionTerms | undefined {
+  return promotedOf(pack, activeIn(state), Date.now()).live;
+}
+
+async function rollback(session: Session, pack: string, options: VoterOptions): Promise<void> {
+  const active = activeIn(await controlState(session));
+  const { live } = promotedOf(pack, active, Date.now());
+  if (!live) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `no version of ${pack} is promoted`);
+  const before = promotedOf(
+    pack,
+    active.filter(({ id }) => id !== live.id),
+    Date.now(),
+  ).live;
+  await end(session, 'promotion', live.id, options);
+  if (!options.json) print(before ? `${releaseText(before)} runs again.` : `No version of ${pack} runs now.`);
+}
+
+async function list(session: Session, options: ListOptions): Promise<void> {
+  const { decisions } = await controlState(session);
+  const rows = decisions.filter(isPromotion).filter((one) => options.all || !isOver(one));
+  if (options.json)
+    return printJson(rows.map(({ proposal, status }) => ({ ...proposal.order.terms, proposer: proposal.order.person, status })));
+  if (rows.length === 0) return print('No version of a pack is promoted, and none is proposed.');
+  const now = Date.now();
+  const active = rows.flatMap(({ proposal, status }) => (status.state === 'active' ? [proposal.order.terms] : []));
+  printTable(rows, [
+    { title: 'ID', text: ({ proposal }) => proposal.order.terms.id },
+    { title: 'VERSION', text: ({ proposal }) => releaseText(proposal.order.terms) },
+    {
+      title: 'STATE',
+      text: ({ proposal: { order }, status }) => {
+        if (status.state !== 'active') return status.state;
+        const { live, observed } = promotedOf(order.terms.pack, active, now);
+        if (order.terms.id === live?.id) return 'runs';
+        return order.terms.id === observed?.id ? 'observed' : 'ran before';
+      },
+    },
+    { title: 'SINCE', text: ({ proposal }) => proposal.order.terms.from },
+    { title: 'OWNER', text: ({ proposal }) => proposal.order.terms.owner },
+    { title: 'REASON', text: ({ proposal }) => proposal.order.terms.reason },
+  ]);
+}

@@ -1,0 +1,250 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { questionDigest, voteBytes } from '../../../core/decide/approval.ts';
+import type { ControlState } from '../../../core/decide/control.ts';
+import { type PromotionState, questionOf } from '../../../core/decide/decision.ts';
+import type { EndDecision, SignedOrder } from '../../../core/orders/order.ts';
+import { checkOrder } from '../../../core/orders/order-check.ts';
+import { type PromotionTerms, type ProposePromotion, promotedOf } from '../../../core/orders/promotion.ts';
+import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
+import { type FileSigner, openSigner } from '../../../integrations/keys/ed25519.ts';
+import { DecisionBook } from '../../../service/cell/control/decision-book.ts';
+import { PromotedPacks } from '../../../service/cell/control/promoted-packs.ts';
+import { loadConfig } from '../../../service/config/load.ts';
+import { type PackFiles, readPack } from '../../../service/packs/pack-files.ts';
+import { ReleaseStore, signedRelease } from '../../../service/packs/release-store.ts';
+import { createLog } from '../../../service/process/log.ts';
+import { acmeFiles, statementOf, writePackFolder } from '../../pack-folder.ts';
+import { beliefsAt, signature, signedOrder } from '../../workflows/control/control-harness.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-promoted-test-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const store = new ReleaseStore(createFolderShelf({ dir: join(folder, 'shared') }));
+const packs = new Map<string, PackFiles>();
+let publisher: FileSigner;
+
+/** A version of acme, with a line of its pack and one of its playbook changed. */
+async function publish(version: string, playbook: (text: string) => string = (text) => text): Promise<void> {
+  const files = {
+    ...acmeFiles,
+    'firebreak.pack.ts': acmeFiles['firebreak.pack.ts']?.replace('1.0.0', version),
+    'playbooks/miner.ts': playbook(acmeFiles['playbooks/miner.ts'] ?? ''),
+  };
+  const pack = readPack({ folder: writePackFolder(join(folder, version), files) });
+  packs.set(version, pack);
+  await store.publish(await signedRelease(statementOf(pack), pack, publisher));
+}
+
+beforeAll(async () => {
+  publisher = await openSigner({ file: join(folder, 'publisher.pem'), create: true });
+  await publish('1.0.0');
+  await publish('1.1.0', (text) =>
+    text.replaceAll('quarantinePod', 'deletePod').replace(', lease: params.lease', '').replace('await steps', '// await steps'),
+  );
+  await publish('1.2.0', (text) => text.replace("lease: param.duration('4h'), ", '').replaceAll('params.lease', "'4h'"));
+});
+
+const now = Date.parse('2026-11-27T12:00:00.000Z');
+let serial = 0;
+function termsOf(release: string, over: Partial<PromotionTerms> = {}): PromotionTerms {
+  serial += 1;
+  return {
+    version: 1,
+    id: serial.toString(16).padStart(16, '0'),
+    cluster: 'lab',
+    pack: 'acme',
+    release,
+    integrity: packs.get(release)?.integrity ?? '',
+    stage: 'all',
+    widens: [],
+    owner: 'ana',
+    reason: 'answers miners',
+    from: new Date(now + serial * 1_000).toISOString(),
+    until: new Date(now + 86_400_000_000).toISOString(),
+    ...over,
+  };
+}
+
+const firstWidens = ['acme/miner is new, and may quarantinePod (reversible, pod)'];
+
+/** A cell's configuration with the pack from the store, in a state directory of its own. */
+function cellWith(promotions: () => readonly PromotionTerms[], more = '') {
+  serial += 1;
+  const path = join(folder, `cell-${serial}.yaml`);
+  writeFileSync(
+    path,
+    `cluster: lab
+stateDir: state-${serial}
+intake: { tokens: [{ name: falco, token: { env: FALCO_TOKEN } }] }
+roster: { people: [{ id: ada, name: Ada, slack: [U01] }], groups: { oncall: [ada], leads: [ada] } }
+releases: { folder: shared, publishers: [{ name: us, key: publisher.pem.pub }] }
+packs: [{ release: acme }]
+log: { level: fatal }
+${more}`,
+  );
+  const source = { path, env: {} };
+  const asks = () => promotions().map((terms) => ({ terms, proposer: 'ana', approvers: ['ben'] }));
+  const started = () => {
+    const config = loadConfig(source);
+    return new PromotedPacks({ config, secrets: {}, promotions: asks, log: createLog(config), now: () => now + 3_600_000 });
+  };
+  const versions = () => loadConfig(source).packs.map(({ name, version }) => `${name}@${version}`);
+  return { source, started, versions };
+}
+
+describe('a proposal to promote', () => {
+  test('is taken where it says exactly what the version may do that the one before might not', async () => {
+    const fresh = cellWith(() => []).started();
+    expect(await fresh.problemOf(termsOf('1.0.0', { widens: firstWidens }))).toBeUndefined();
+    expect(await fresh.problemOf(termsOf('1.0.0'))).toContain('It may do otherwise than the order says: acme/miner is new');
+    const running = cellWith(() => [termsOf('1.0.0')]).started();
+    expect(
+      await running.problemOf(termsOf('1.2.0', { widens: ['acme/miner has other parameters, or other defaults of them'] })),
+    ).toBeUndefined();
+    expect(await running.problemOf(termsOf('1.1.0'))).toMatch(/acme\/miner may do deletePod \(destructive, pod\)/);
+  });
+
+  test('is refused of a version that is not there, is other code, or is of a pack that the configuration does not name', async () => {
+    const cell = cellWith(() => []).started();
+    expect(await cell.problemOf(termsOf('9.9.9'))).toContain('acme@9.9.9 is not in the store');
+    expect(await cell.problemOf(termsOf('1.0.0', { integrity: packs.get('1.1.0')?.integrity ?? '' }))).toContain(
+      'is other code than the order names',
+    );
+    expect(await cell.problemOf(termsOf('1.0.0', { pack: 'other' }))).toContain('names no pack other');
+  });
+});
+
+describe('what was promoted', () => {
+  const going = () => new AbortController();
+
+  test('is there at the next start, and gone after a rollback', async () => {
+    let active: readonly PromotionTerms[] = [termsOf('1.0.0')];
+    const cell = cellWith(() => active);
+    expect(cell.versions()).toEqual([]);
+    expect(await cell.started().changed(cell.source, false, going().signal)).toBe(true);
+    expect(cell.versions()).toEqual(['acme@1.0.0']);
+    active = [...active, termsOf('1.1.0')];
+    expect(await cell.started().changed(cell.source, false, going().signal)).toBe(true);
+    expect(cell.versions()).toEqual(['acme@1.1.0']);
+    active = active.slice(0, 1);
+    expect(await cell.started().changed(cell.source, false, going().signal)).toBe(true);
+    expect(cell.versions()).toEqual(['acme@1.0.0']);
+    active = [];
+    expect(await cell.started().changed(cell.source, false, going().signal)).toBe(true);
+    expect(cell.versions()).toEqual([]);
+  });
+
+  test('is not taken where the configuration does not fit it: what runs goes on', async () => {
+    let active: readonly PromotionTerms[] = [termsOf('1.0.0')];
+    const cell = cellWith(() => active, 'playbooks: { params: { acme/miner: { lease: 8h } } }\n');
+    await cell.started().changed(cell.source, false, going().signal);
+    const stopping = going();
+    let asked = 0;
+    // Told to look no more when it has come back for another look: the version without the parameter was tried by then.
+    const config = loadConfig(cell.source);
+    active = [termsOf('1.2.0')];
+    const promotions = () => {
+      asked += 1;
+      if (asked > config.releases.packs.length) stopping.abort();
+      return active.map((terms) => ({ terms, proposer: 'ana', approvers: ['ben'] }));
+    };
+    const packsOf = new PromotedPacks({ config, secrets: {}, promotions, log: createLog(config), now: () => now + 3_600_000 });
+    expect(await packsOf.changed(cell.source, false, stopping.signal)).toBe(false);
+    expect(cell.versions()).toEqual(['acme@1.0.0']);
+  });
+});
+
+describe('the decisions of a cell', () => {
+  const control = { id: 'control/lab', run: 'run-1' };
+  const levels = [{ group: 'oncall', withinMs: 900_000 }];
+
+  function decided(terms: PromotionTerms, by: 'ana' | 'ben'): Pick<ControlState, 'decisions' | 'questions'> {
+    const order: ProposePromotion = { version: 1, kind: 'promotion.propose', person: 'ana', at: terms.from, terms };
+    const proposal: SignedOrder<ProposePromotion> = signedOrder(order, 'ana');
+    const question = questionOf({ proposal, control, levels });
+    const at = terms.from;
+    const digest = questionDigest(question);
+    const vote = {
+      version: 1,
+      id: `v-${terms.id}`,
+      incident: control,
+      question: question.id,
+      questionDigest: digest,
+      choice: 'approve',
+      person: by,
+      via: 'cli',
+      reason: 'read it',
+      at,
+    } as const;
+    const votes = [{ vote, keyId: by, signature: signature(voteBytes(vote), by) }];
+    const decision: PromotionState = { proposal, question: question.id, status: { state: 'active', since: at } };
+    const status = { state: 'decided', choice: 'approve', by: [by], at } as const;
+    return {
+      decisions: [decision],
+      questions: [{ question, digest, votes, status, level: 0, levelUntil: terms.until, askedAt: at, plans: [] }],
+    };
+  }
+
+  test('hold a promotion that somebody else has agreed to, over a restart and a control workflow that forgets it, and none that its proposer has', () => {
+    const file = join(folder, 'decisions.json');
+    const open = () =>
+      new DecisionBook({ file, beliefs: () => beliefsAt(now + 3_600_000), log: { info: () => {}, warn: () => {} } });
+    const nothing = {
+      incident: control,
+      cluster: 'lab',
+      decisions: [],
+      questions: [],
+      timeline: [],
+      audit: { made: 0, acknowledged: 0 },
+    };
+    const terms = termsOf('1.0.0');
+    const book = open();
+    book.update({ ...nothing, ...decided(terms, 'ana') });
+    expect(book.promotions()).toEqual([]);
+    book.update({ ...nothing, ...decided(terms, 'ben') });
+    expect(book.promotions()).toEqual([{ terms, proposer: 'ana', approvers: ['ben'] }]);
+    book.update(nothing);
+    expect(open().promotions()).toMatchObject([{ terms: { release: '1.0.0' } }]);
+    // Whoever may write the file can have it forget, and cannot have it run another version.
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll('"release":"1.0.0"', '"release":"1.1.0"'));
+    expect(existsSync(file)).toBe(true);
+    expect(open().promotions()).toEqual([]);
+    const order: EndDecision = {
+      version: 1,
+      kind: 'promotion.end',
+      person: 'ben',
+      at: terms.from,
+      cluster: 'lab',
+      decision: terms.id,
+      reason: 'wrong pods',
+    };
+    book.end(signedOrder(order, 'ben'));
+    expect(book.promotions()).toEqual([]);
+  });
+});
+
+test('of several promotions the newest counts, and what was promoted since is observed no more', () => {
+  const [old, next] = [termsOf('1.0.0'), termsOf('1.1.0')];
+  const observed = termsOf('1.2.0', { stage: 'observe' });
+  const later = now + 3_600_000;
+  expect(promotedOf('acme', [next, old, observed], later)).toEqual({ live: next, observed });
+  expect(promotedOf('acme', [old, observed], later)).toEqual({ live: old, observed });
+  expect(promotedOf('acme', [old, observed, termsOf('1.2.0')], later).observed).toBeUndefined();
+  expect(promotedOf('other', [old, next], later)).toEqual({});
+  expect(promotedOf('acme', [old], Date.parse(old.from) - 1)).toEqual({});
+});
+
+test('a promotion and its end are signed with a person’s own key: a desk signs for everybody', () => {
+  const terms = termsOf('1.0.0');
+  const given = { version: 1, person: 'ana', at: terms.from, via: 'slack' } as const;
+  const beliefs = beliefsAt(Date.parse(terms.from));
+  const refused = { ok: false, reason: expect.stringContaining('a key of one’s own') };
+  expect(
+    checkOrder(signedOrder({ ...given, kind: 'promotion.propose', terms } satisfies ProposePromotion, 'desk'), beliefs),
+  ).toEqual(refused);
+  const end = { ...given, kind: 'promotion.end', cluster: 'lab', decision: terms.id, reason: 'no' } satisfies EndDecision;
+  expect(checkOrder(signedOrder<EndDecision>(end, 'desk'), beliefs)).toEqual(refused);
+});
