@@ -36,8 +36,8 @@ export interface SimulateOptions {
   readonly outputs?: Readonly<Record<string, object | ((input: never) => object)>>;
   /** What fails, by name: `deletePod`, only the first time as `deletePod#1`, or its plan or its release as `deletePod.plan`, `quarantinePod.undo`. */
   readonly failures?: Readonly<Record<string, ErrorCode | Failure>>;
-  /** What plans say, by name of the action. What is not said of it is sketched from its declaration and its input. */
-  readonly plans?: Readonly<Record<string, Partial<Plan>>>;
+  /** What plans say, by name of the action, or by its input too. What is not said of it is sketched from its declaration and its input. */
+  readonly plans?: Readonly<Record<string, Partial<Plan> | ((input: unknown) => Partial<Plan> | Promise<Partial<Plan>>)>>;
   /** How long steps take, by name; a second, where nothing is said. */
   readonly takes?: Readonly<Record<string, Duration>>;
   /** Parameters as a configuration sets them; their defaults, where nothing is said. */
@@ -183,7 +183,10 @@ class Simulation {
             sampleOutputs(call.action, call.input, this.#cell.declarationOf(call.action)),
             this.#nth(call, 'output'),
           ),
-        planOf: (action) => options.plans?.[action] ?? {},
+        planOf: (action, input) => {
+          const plan = options.plans?.[action] ?? {};
+          return typeof plan === 'function' ? world.outside(Promise.resolve(plan(input))) : plan;
+        },
       },
       events: {
         planned: (plan) => {

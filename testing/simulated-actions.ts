@@ -33,7 +33,7 @@ export interface SimulatedCluster {
   readonly wasInjected: (key: string) => boolean;
   readonly outputOf: (call: SimulatedCall) => unknown;
   /** What a plan says otherwise than the sketch. */
-  readonly planOf: (action: string, input: unknown) => Partial<Plan>;
+  readonly planOf: (action: string, input: unknown) => Partial<Plan> | Promise<Partial<Plan>>;
   readonly now: () => number;
   /** How long a step takes, in milliseconds. */
   readonly takes: (action: string) => Promise<void>;
@@ -84,7 +84,7 @@ export function simulatedAction(declaration: ActionDeclaration, cluster: Simulat
     declaration,
     input: inputOf(declaration),
     implementation: {
-      plan: async (input) => ({ ...sketchPlan(declaration, input), ...cluster.planOf(name, input) }),
+      plan: async (input) => ({ ...sketchPlan(declaration, input), ...(await cluster.planOf(name, input)) }),
       apply: async (input, { key, taking }) => {
         const call = { key, action: name, does: 'apply', input } as const;
         await cluster.takes(name);

@@ -28,6 +28,7 @@ export class SimulatedWorld implements World {
   readonly #activities: () => unknown;
   readonly ownAction: World['ownAction'];
   readonly #waiting = new Set<Waiting>();
+  readonly #outside = new Set<Promise<unknown>>();
   #now: number;
   #ids = 0;
   /** What was thrown that is no failure of a step, in its order: a mistake in a playbook. */
@@ -56,6 +57,16 @@ export class SimulatedWorld implements World {
 
   sleep = async (ms: number): Promise<void> => {
     await this.condition(() => false, ms);
+  };
+
+  /** What others do takes no time of the simulation's: its clock stands still meanwhile. */
+  outside = async <Result>(work: Promise<Result>): Promise<Result> => {
+    this.#outside.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#outside.delete(work);
+    }
   };
 
   uuid4 = (): string => {
@@ -87,6 +98,10 @@ export class SimulatedWorld implements World {
       begin();
       for (let round = 0; round < mostRounds; round += 1) {
         await allSaid();
+        while (this.#outside.size > 0) {
+          await Promise.allSettled(this.#outside);
+          await allSaid();
+        }
         if (isOver()) return true;
         if (this.#wakeThoseWhoMay()) continue;
         const next = Math.min(...Array.from(this.#waiting, ({ until }) => until));

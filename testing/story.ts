@@ -104,7 +104,8 @@ export function tellStory({ playbooks, events, left, end, verdict, error }: Stor
   ];
 }
 
-function timeText(ms: number): string {
+/** `+45s`, `+2m10s`, `+3h05m`. */
+export function timeText(ms: number): string {
   const seconds = Math.round(ms / 1_000);
   if (seconds < 60) return `+${seconds}s`;
   const minutes = Math.floor(seconds / 60);

@@ -6,6 +6,7 @@ import { severities } from '../../core/alert/severity.ts';
 import { type AlertArchive, type ArchivedRecord, alertsIn, sealedAt, vouchedFor } from '../../core/audit/alert-archive.ts';
 import { type AuditRecord, originProblem } from '../../core/audit/audit.ts';
 import { provenOf } from '../../core/audit/audit-check.ts';
+import type { AuditStore } from '../../core/audit/audit-store.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Verdict } from '../../core/incident/incident.ts';
 import type { Trust } from '../../core/messages/sender.ts';
@@ -13,6 +14,7 @@ import { systemErrorCode } from '../../core/system-error.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { type Box, createBox } from '../../integrations/crypto-box/box.ts';
 import { createAlertArchive } from '../../integrations/database/alert-archive.ts';
+import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../integrations/database/database.ts';
 import type { RecordedAlert } from '../../testing/backtest.ts';
 import type { Environment } from '../config/fields.ts';
@@ -68,6 +70,8 @@ function isLong(path: string): boolean {
 export interface AlertOnRecord extends RecordedAlert {
   /** `INCIDENT@RUN`. */
   readonly chain: string;
+  /** When it came on record: ISO 8601, UTC. */
+  readonly at: string;
   /** It is as it was: command line, labels and all. */
   readonly isWhole: boolean;
 }
@@ -122,7 +126,7 @@ export class AlertsOnRecord {
       await this.#lookUpVerdicts([...new Set(proven.map(({ record }) => record.chain))]);
       for (const { record, sealed } of proven)
         for (const alert of this.#alertsOf(record, sealed))
-          yield { ...alert, chain: record.chain, verdict: this.#verdicts.get(record.chain) ?? 'unknown' };
+          yield { ...alert, chain: record.chain, at: record.at, verdict: this.#verdicts.get(record.chain) ?? 'unknown' };
       after = page.at(-1);
       if (!after || page.length < rowsAtOnce) return;
     }
@@ -183,14 +187,14 @@ export async function withAlertsOnRecord<Result>(
     retired,
     env,
   }: { readonly config: Config; readonly url: string; readonly retired: readonly RetiredKey[]; readonly env: Environment },
-  work: (alerts: AlertsOnRecord) => Promise<Result>,
+  work: (alerts: AlertsOnRecord, records: { readonly store: AuditStore; readonly trust: Trust }) => Promise<Result>,
 ): Promise<Result> {
   const { trust } = await openAuditTrust(config, retired);
   const database = await openDatabase({ url });
   try {
-    return await work(
-      new AlertsOnRecord({ archive: createAlertArchive(database), open: openerOf(config, env), cluster: config.cluster, trust }),
-    );
+    const archive = createAlertArchive(database);
+    const alerts = new AlertsOnRecord({ archive, open: openerOf(config, env), cluster: config.cluster, trust });
+    return await work(alerts, { store: createAuditStore(database), trust });
   } finally {
     await database.close();
   }

@@ -153,6 +153,8 @@ export class StepEngine {
     this.#model.steps.set(step.key, { ...step, state: 'failed', detail: failure.message, endedAt: timeNow() });
     this.#model.record('step.failed', `playbook/${step.playbook}`, `${step.action} on ${step.target}: ${failure.message}`, {
       step: step.key,
+      action: step.action,
+      target: step.target,
       code: failure.code,
     });
     if (lease) {

@@ -10,6 +10,7 @@ import { type ConfiguredOptions, namespaceName, withConfig, withExamples } from 
 import { restraintsOn } from '../orders/restrain.ts';
 import { print, printJson, printTable, severityText } from '../output.ts';
 import { withSession } from '../session.ts';
+import { registerForkCommand } from './fork-incident.ts';
 import { incidentNamed } from './incident-name.ts';
 import { printIncident, timelineLine } from './incident-text.ts';
 import { registerStartCommand } from './start-incident.ts';
@@ -26,7 +27,7 @@ function positive(text: string): number {
   return number;
 }
 
-/** Adds `firebreak incidents list|show|watch|start`. */
+/** Adds `firebreak incidents list|show|watch|start|fork`. */
 export function registerIncidentsCommand(program: Command): void {
   const incidents = program.command('incidents').description('what happened, and what was done about it');
 
@@ -72,6 +73,7 @@ export function registerIncidentsCommand(program: Command): void {
     'firebreak incidents watch shop/Deployment/cart --json',
   ]).action((written: string, options: ShowOptions) => withSession(options, (session) => watch(session, written, options)));
   registerStartCommand(incidents);
+  registerForkCommand(incidents);
 }
 
 async function listIncidents(session: Session, options: ListOptions): Promise<void> {

@@ -1,7 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Alert } from '../../../core/alert/alert.ts';
 import { type ErrorCode, isErrorCode } from '../../../core/errors.ts';
+import { fullIncidentId } from '../../../core/incident/incident.ts';
+import { incidentOfChain } from '../../../core/incident/similar.ts';
 import { answering } from '../../../core/playbook/answering.ts';
+import { durationMs } from '../../../core/playbook/duration.ts';
 import type { ListedPlaybook } from '../../../core/playbook/pack.ts';
 import { everyAnswer } from '../../../testing/every-answer.ts';
 import { exampleAlert } from '../../../testing/example-alert.ts';
@@ -9,12 +12,15 @@ import { outcomeOf } from '../../../testing/path-line.ts';
 import type { Said, SimulatedQuestion } from '../../../testing/people.ts';
 import { simulate } from '../../../testing/simulate.ts';
 import { type Story, tellStory } from '../../../testing/story.ts';
+import { loadConfig } from '../../config/load.ts';
 import { choosePlaybooks } from '../../simulation/chosen-playbooks.ts';
 import { readAlerts } from '../../simulation/read-alerts.ts';
-import { type CommonOptions, withExamples, withJson } from '../options.ts';
+import { withAlertsOnRecord } from '../../simulation/recorded-alerts.ts';
+import { type CommonOptions, type ConfiguredOptions, milliseconds, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable, severityText, styled } from '../output.ts';
+import { existingAuditUrl, lackingTexts, type RetiredKeysOption, retiredKeyOption } from '../records/audit.ts';
 
-interface SimulateCommandOptions extends CommonOptions {
+interface SimulateCommandOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly pack?: string;
   readonly playbook?: readonly string[];
   readonly answer?: readonly string[];
@@ -22,12 +28,15 @@ interface SimulateCommandOptions extends CommonOptions {
   readonly story?: true;
   readonly every?: true;
   readonly cluster: string;
+  readonly records?: true;
+  readonly since: number;
+  readonly incident?: string;
 }
 
 /** Adds `firebreak simulate`: what would be done about alerts, without a cluster. */
 export function registerSimulateCommand(program: Command): void {
   withExamples(
-    withJson(
+    withConfig(
       program
         .command('simulate')
         .description('say what playbooks would do about alerts; nothing is done anywhere, plans are sketches')
@@ -38,12 +47,17 @@ export function registerSimulateCommand(program: Command): void {
         .option('--fail <action...>', 'actions that fail: deletePod, deletePod#2, deletePod.plan=FB_ERR_NOT_FOUND', readFailures)
         .option('--story', 'tell everything that happens, in its order')
         .option('--every', 'every answer, silence, and each step failing: what a person should know')
-        .option('--cluster <name>', 'the cluster that the alerts are about', 'local'),
+        .option('--cluster <name>', 'the cluster that the alerts are about', 'local')
+        .option('--records', 'about the alerts on record of incidents, as they were')
+        .option('--since <duration>', 'of the records, those of the last 30d', milliseconds, durationMs('30d'))
+        .option('--incident <incident>', 'of the records, those of this incident')
+        .addOption(retiredKeyOption()),
     ),
     [
       'firebreak simulate alerts/miner.json',
       'firebreak simulate --playbook contain-dropped-binary --answer remove rotate --story',
       'firebreak simulate --pack . --every',
+      'firebreak simulate --pack . --records --since 7d',
       'kubectl logs ds/falco | firebreak simulate - --json',
     ],
   )
@@ -62,23 +76,59 @@ function readFailures(text: string, before: Readonly<Record<string, ErrorCode>> 
 
 interface Simulated {
   readonly alert: Alert;
-  readonly playbooks: readonly string[];
   readonly story: Story;
+}
+
+/** All that stays in memory of a simulation. */
+interface TableRow extends Pick<Alert, 'severity' | 'rule'> {
+  readonly where: string;
+  readonly playbooks: string;
+  readonly outcome: string;
+}
+
+const rowsAtOnce = 500;
+
+function rowOf(alert: Alert, story: Story): TableRow {
+  const { severity, rule } = alert;
+  const outcome = story.end === 'unmatched' ? 'nothing answers it' : outcomeOf(story);
+  return { severity, rule, where: whereOf(alert), playbooks: story.playbooks.join(', ') || '-', outcome };
 }
 
 async function run(paths: readonly string[], options: SimulateCommandOptions): Promise<void> {
   const playbooks = await choosePlaybooks(options);
   if (options.every) return printEvery(playbooks, await alertsFor(playbooks, paths, options), options);
-  const { answer = [], fail } = options;
-  const simulated: Simulated[] = [];
-  for (const { alert, about } of await alertsFor(playbooks, paths, options)) {
-    const story = await simulate(about, { alert, answer: inTurn(answer), ...(fail && { failures: fail }) });
+  const table: TableRow[] = [];
+  const tell = async ({ alert, about }: Asked): Promise<void> => {
+    const story = await simulate(about, {
+      alert,
+      answer: inTurn(options.answer ?? []),
+      ...(options.fail && { failures: options.fail }),
+    });
     if (story.end === 'failed' || story.end === 'endless') process.exitCode = 1;
-    simulated.push({ alert, playbooks: story.playbooks, story });
-  }
-  if (options.json) for (const one of simulated) printJson(one);
-  else if (options.story) simulated.forEach(printStory);
-  else printSimulated(simulated);
+    if (options.json) printJson({ alert, playbooks: story.playbooks, story });
+    else if (options.story) printStory({ alert, story });
+    else table.push(rowOf(alert, story));
+    if (table.length >= rowsAtOnce) printSimulated(table.splice(0));
+  };
+  if (options.records || options.incident !== undefined)
+    await eachOnRecord(options, (alert) => tell({ alert, about: playbooks }));
+  else for (const asked of await alertsFor(playbooks, paths, options)) await tell(asked);
+  if (table.length > 0) printSimulated(table);
+}
+
+/** One after another: there may be more than memory has room for. */
+async function eachOnRecord(
+  { config: path, since: sinceMs, incident, retiredKey: retired = [] }: SimulateCommandOptions,
+  tell: (alert: Alert) => Promise<void>,
+): Promise<void> {
+  const config = loadConfig({ path, env: process.env });
+  const since = new Date(Date.now() - sinceMs).toISOString();
+  const id = incident === undefined ? undefined : fullIncidentId(incident, config.cluster);
+  await withAlertsOnRecord({ config, url: existingAuditUrl(config), retired, env: process.env }, async (alerts) => {
+    for await (const { alert, chain } of alerts.read({ since }))
+      if (id === undefined || incidentOfChain(chain)?.id === id) await tell(alert);
+    for (const text of lackingTexts(alerts)) process.stderr.write(`${text}\n`);
+  });
 }
 
 /** Each answer once, to the first question that has it. */
@@ -117,17 +167,13 @@ function complain(text: string): void {
   process.exitCode = 1;
 }
 
-function printSimulated(simulated: readonly Simulated[]): void {
-  printTable(simulated, [
-    {
-      title: 'SEVERITY',
-      text: ({ alert }) => alert.severity,
-      style: ({ alert }, text) => severityText(alert.severity, text.length),
-    },
-    { title: 'ALERT', text: ({ alert }) => alert.rule },
-    { title: 'WHERE', text: ({ alert }) => whereOf(alert) },
-    { title: 'PLAYBOOKS', text: ({ playbooks }) => playbooks.join(', ') || '-' },
-    { title: 'WHAT COMES OF IT', text: ({ story }) => (story.end === 'unmatched' ? 'nothing answers it' : outcomeOf(story)) },
+function printSimulated(rows: readonly TableRow[]): void {
+  printTable(rows, [
+    { title: 'SEVERITY', text: ({ severity }) => severity, style: ({ severity }, text) => severityText(severity, text.length) },
+    { title: 'ALERT', text: ({ rule }) => rule },
+    { title: 'WHERE', text: ({ where }) => where },
+    { title: 'PLAYBOOKS', text: ({ playbooks }) => playbooks },
+    { title: 'WHAT COMES OF IT', text: ({ outcome }) => outcome },
   ]);
 }
 

@@ -18,9 +18,11 @@ const root = join(import.meta.dirname, '../../..');
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-backtest-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function firebreak(args: readonly string[], input?: string) {
+const firebreak = (args: readonly string[], input?: string) => run(['backtest', ...args], input);
+
+function run(args: readonly string[], input?: string) {
   const { PATH = '', HOME = '' } = process.env;
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'service/cli.ts'), 'backtest', ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'service/cli.ts'), ...args], {
     encoding: 'utf8',
     cwd: folder,
     env: { PATH, HOME },
@@ -106,6 +108,30 @@ export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/by-label', 
     await database.close();
     expect(readBy()).toMatchObject({ alerts: 2, answered: 1, playbooks: [{ id: 'ours/by-label', alerts: 1 }] });
     expect(firebreak([]).stdout).toContain('1 alert is known without its command line and labels');
+  });
+
+  test('and so does a simulation of what is on record, one after another', () => {
+    const { stdout } = run(['simulate', '--pack', join(folder, 'by-label'), '--records']);
+    expect(stdout).toMatch(/^critical +Drop and execute new binary in container +shop\/cart-1 +ours\/by-label +/m);
+    expect(stdout).toMatch(/^critical +Drop and execute new binary in container +shop\/web-1 +- +nothing answers it$/m);
+    const one = run(['simulate', '--pack', join(folder, 'by-label'), '--incident', 'shop/Deployment/web', '--json']);
+    expect(
+      one.stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).alert.pod.name),
+    ).toEqual(['web-1']);
+  });
+
+  test('an incident is told otherwise side by side with what is on record, and what is not known of it is said', () => {
+    const { status, stdout } = run(['incidents', 'fork', 'shop/Deployment/cart', '--playbook', 'contain-dropped-binary']);
+    expect(status).toBe(0);
+    expect(stdout).toContain('It is not over: what comes is not known.');
+    expect(stdout).toMatch(/^- +\+0s +incident\.opened/m);
+    expect(stdout).toMatch(/^\+ +\+1s +step\.applied Quarantine the pod: pod\/shop\/cart-1$/m);
+    expect(stdout).toMatch(/^verdict +benign → unknown$/m);
+    expect(run(['incidents', 'fork', 'shop/Deployment/cart']).stderr).toContain('none ran');
+    expect(run(['incidents', 'fork', 'shop/Deployment/nobody']).stderr).toContain('nothing proven is on record of');
   });
 
   test('fails where a condition holds, and says which', () => {

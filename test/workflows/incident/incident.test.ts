@@ -1,5 +1,17 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { alertsIn, vouchedFor } from '../../../core/audit/alert-archive.ts';
+import { alertsIn, type OutgoingRecord, sealedAt, vouchedFor } from '../../../core/audit/alert-archive.ts';
+import type { Trust } from '../../../core/messages/sender.ts';
+import { createBox } from '../../../integrations/crypto-box/box.ts';
+import { createAlertArchive } from '../../../integrations/database/alert-archive.ts';
+import { createAuditStore } from '../../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../../integrations/database/database.ts';
+import { createVerifier } from '../../../integrations/keys/ed25519.ts';
+import { playbooks } from '../../../playbooks/index.ts';
+import { forkIncident } from '../../../service/simulation/fork.ts';
+import { type PastIncident, readPastIncident } from '../../../service/simulation/past-incident.ts';
+import { AlertsOnRecord } from '../../../service/simulation/recorded-alerts.ts';
+import { maker } from '../../suites/signed-records.ts';
 import { type Lab, refuse, type Script, startLab } from '../harness.ts';
 import { alertOf, batchOf } from '../people.ts';
 
@@ -68,7 +80,71 @@ describe('an incident about a dropped binary', () => {
     const state = await incident.until((now) => now.leases.length === 2, 'two leases');
     expect(state.bodies.map((body) => body.subjectKey).sort()).toEqual(['pod:uid-1', 'pod:uid-2']);
   });
+
+  test('is told otherwise from its records alone: another answer, another failure, another playbook', async () => {
+    const incident = await lab.start([alertOf({ process: { commandLine: 'xmrig -o pool' } })]);
+    await incident.vote('remove', 'ana');
+    await incident.result();
+    const past = await pastIncident(lab.seen.records, incident.id);
+    expect(past).toMatchObject({ playbooks: ['firebreak/contain-dropped-binary'], verdict: 'true_positive', missing: [] });
+    expect(past.alerts.map(({ alert }) => alert.process)).toEqual([{ commandLine: 'xmrig -o pool' }]);
+    expect(past.answers.map(({ choice, level }) => [choice, level])).toEqual([['remove', 0]]);
+
+    const same = await forkIncident(past, { playbooks });
+    expect(same.missing).toEqual([]);
+    expect(
+      same.story.steps
+        .filter(({ state }) => state === 'done')
+        .map(({ action }) => action)
+        .sort(),
+    ).toEqual(past.steps.map(({ action }) => action).sort());
+
+    const released = await forkIncident(past, {
+      playbooks,
+      at: 'deletePod',
+      answers: [{ step: 'deletePod', choice: 'release' }],
+    });
+    expect(released.story).toMatchObject({ verdict: 'benign', left: [] });
+    const only = (side: 'past' | 'fork') =>
+      released.rows.flatMap((row) => (Object.keys(row).length === 1 && row[side] ? [row[side].text] : []));
+    expect(only('past')).toContainEqual(expect.stringMatching(/^remove, by ana/));
+    expect(only('fork')).toContainEqual(expect.stringMatching(/^release, by /));
+    expect(released.rows.filter(({ past: was, fork }) => was && fork).map(({ past: was }) => was?.kind)).toContain(
+      'incident.opened',
+    );
+
+    const refused = await forkIncident(past, { playbooks, failures: { quarantinePod: 'FB_ERR_CAP_REACHED' } });
+    expect(refused.story.steps).toContainEqual(
+      expect.objectContaining({ action: 'quarantinePod', state: 'failed', code: 'FB_ERR_CAP_REACHED' }),
+    );
+
+    // Until then nobody had answered.
+    const silent = await forkIncident(past, { playbooks, at: 'quarantinePod' });
+    expect(silent.story.questions[0]?.answer).toBe('silence');
+    const instead = playbooks.filter(({ id }) => id === 'firebreak/quarantine-on-order');
+    expect((await forkIncident(past, { playbooks, instead })).story.end).toBe('unmatched');
+    await expect(forkIncident(past, { playbooks, at: 'drainNode' })).rejects.toThrow('it had no step drainNode, only: ');
+  });
 });
+
+/** What is on record of it, as the cell has signed it and the desk has sealed the alerts beside it. */
+async function pastIncident(given: readonly OutgoingRecord[], id: string): Promise<PastIncident> {
+  const database = await openDatabase({ url: 'sqlite::memory:' });
+  const [store, archive] = [createAuditStore(database), createAlertArchive(database)];
+  const box = createBox({ keys: [{ id: 'k', key: randomBytes(32) }] });
+  for (const { kept, ...record } of given.filter(({ chain }) => chain.startsWith(`${id}@`))) {
+    await store.append([maker.sign(record)]);
+    if (kept !== undefined) await archive.keep([{ ...record, sealed: box.seal(Buffer.from(kept), sealedAt(record)) }]);
+  }
+  const { verify, keyIds } = createVerifier({ publicKeys: [maker.publicKey] });
+  const trust: Trust = {
+    senderOf: (signed) => (verify(signed) ? { role: 'cell', keyId: keyIds[0] ?? '', cluster: 'lab' } : undefined),
+  };
+  const alerts = new AlertsOnRecord({ archive, open: box.open, cluster: 'lab', trust });
+  const past = await readPastIncident({ store, alerts, trust }, id);
+  await database.close();
+  return past;
+}
 
 describe('volatile evidence', () => {
   const script: Script = {};

@@ -1,0 +1,114 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { type ErrorCode, isErrorCode } from '../../../core/errors.ts';
+import { fullIncidentId } from '../../../core/incident/incident.ts';
+import { timeText } from '../../../testing/story.ts';
+import { loadConfig } from '../../config/load.ts';
+import { choosePlaybooks } from '../../simulation/chosen-playbooks.ts';
+import { type Fork, type ForkOptions, forkIncident } from '../../simulation/fork.ts';
+import { readPastIncident } from '../../simulation/past-incident.ts';
+import { withAlertsOnRecord } from '../../simulation/recorded-alerts.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { print, printable, printFacts, printJson, printTable, styled } from '../output.ts';
+import { existingAuditUrl, type RetiredKeysOption, retiredKeyOption } from '../records/audit.ts';
+
+interface ForkCommandOptions extends ConfiguredOptions, RetiredKeysOption {
+  readonly run?: string;
+  readonly at?: string;
+  readonly pack?: string;
+  readonly playbook?: readonly string[];
+  readonly answer: NonNullable<ForkOptions['answers']>;
+  readonly fail: Readonly<Record<string, ErrorCode>>;
+}
+
+/** Adds `firebreak incidents fork`: it reads the records, and changes nothing. */
+export function registerForkCommand(incidents: Command): void {
+  withExamples(
+    withConfig(
+      incidents
+        .command('fork')
+        .description(
+          'tell a past incident otherwise, from its records: another playbook, answer or failure; nothing is done anywhere',
+        )
+        .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
+        .option('--run <run>', 'an earlier run of this id')
+        .option('--at <step>', 'up to this step as it was: deletePod, deletePod#2 (default: to its end)')
+        .option('--pack <path>', 'folder of a pack with its firebreak.pack.ts (default: what is shipped)')
+        .option('--playbook <id...>', 'these in place of the playbooks that ran')
+        .option(
+          '--answer <choice>',
+          'STEP=CHOICE: to the question that shows the plan of this step; or CHOICE: to the next that has it; more than once for more',
+          answer,
+          [],
+        )
+        .option(
+          '--fail <step>',
+          'deletePod, deletePod#2, quarantinePod.plan, each with =CODE: it fails; more than once for more',
+          failure,
+          {},
+        )
+        .addOption(retiredKeyOption()),
+    ),
+    [
+      'firebreak incidents fork shop/Deployment/cart --at deletePod --answer deletePod=release',
+      'firebreak incidents fork shop/Deployment/cart --playbook our-playbooks/miner --pack .',
+      'firebreak incidents fork shop/Deployment/cart --fail quarantinePod --json',
+    ],
+  ).action(run);
+}
+
+function answer(text: string, before: ForkCommandOptions['answer']): ForkCommandOptions['answer'] {
+  const [first = '', choice] = text.split('=');
+  return [...before, choice === undefined ? { choice: first } : { step: first, choice }];
+}
+
+function failure(text: string, before: ForkCommandOptions['fail']): ForkCommandOptions['fail'] {
+  const [step = '', code = 'FB_ERR_REFUSED'] = text.split('=');
+  if (!isErrorCode(code)) throw new InvalidArgumentError(`${code} is no code of docs/errors.md.`);
+  return { ...before, [step]: code };
+}
+
+async function run(written: string, options: ForkCommandOptions): Promise<void> {
+  const fork = await forkFor(written, options);
+  if (options.json) printJson(fork);
+  else printFork(fork);
+}
+
+async function forkFor(written: string, options: ForkCommandOptions): Promise<Fork> {
+  const { config: path, run: wanted, at, pack, playbook, answer: answers, fail: failures, retiredKey = [] } = options;
+  const config = loadConfig({ path, env: process.env });
+  const playbooks = await choosePlaybooks({ ...(pack !== undefined && { pack }) });
+  const instead = playbook && (await choosePlaybooks({ ...(pack !== undefined && { pack }), playbook }));
+  const asked = { config, url: existingAuditUrl(config), retired: retiredKey, env: process.env };
+  return withAlertsOnRecord(asked, async (alerts, records) => {
+    const past = await readPastIncident({ ...records, alerts }, fullIncidentId(written, config.cluster), wanted);
+    return forkIncident(past, { playbooks, answers, failures, ...(instead && { instead }), ...(at !== undefined && { at }) });
+  });
+}
+
+const columnWidth = 60;
+
+function printFork({ chain, rows, past, story, missing }: Fork): void {
+  print(styled('bold', printable(chain)));
+  for (const text of missing) print(styled('yellow', printable(text)));
+  print();
+  printTable(rows, [
+    { title: '', text: ({ past: was, fork }) => (was && fork ? ' ' : was ? '-' : '+') },
+    { title: 'AT', text: ({ past: was }) => (was ? timeText(was.at) : '') },
+    { title: 'AS IT WAS', text: ({ past: was }) => eventText(was) },
+    { title: 'AT', text: ({ fork }) => (fork ? timeText(fork.at) : '') },
+    { title: 'OTHERWISE', text: ({ fork }) => eventText(fork) },
+  ]);
+  print();
+  printFacts([
+    ['playbooks', `${past.playbooks.join(', ') || 'none'} → ${story.playbooks.join(', ') || 'none'}`],
+    ['verdict', `${past.verdict} → ${story.verdict}`],
+    ['left in force', story.left.map(({ action, target }) => `${action} on ${target}`).join(', ') || 'nothing'],
+    ['it ended', story.end],
+  ]);
+}
+
+function eventText(event: Fork['rows'][number]['past']): string {
+  if (!event) return '';
+  const text = `${event.kind} ${event.text}`;
+  return text.length > columnWidth ? `${text.slice(0, columnWidth - 1)}…` : text;
+}

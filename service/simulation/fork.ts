@@ -1,0 +1,228 @@
+import { type ErrorCode, FirebreakError } from '../../core/errors.ts';
+import type { Duration } from '../../core/playbook/duration.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
+import type { Said, SimulatedQuestion } from '../../testing/people.ts';
+import { type SimulateOptions, simulate } from '../../testing/simulate.ts';
+import type { Story, StoryEvent } from '../../testing/story.ts';
+import { targetText } from '../../workflows/steps/step-data.ts';
+import { isStoryKind, type PastIncident, type PastStep } from './past-incident.ts';
+
+/** What is otherwise than it was. */
+export interface ForkOptions {
+  /** All that may run. */
+  readonly playbooks: readonly ListedPlaybook[];
+  /** They run in place of those that ran. */
+  readonly instead?: readonly ListedPlaybook[];
+  /** `deletePod`, `deletePod#2`: up to this step people answer and steps fail as they did. Absent: to the end. */
+  readonly at?: string;
+  /** With a step: to the question that shows its plan. Without one: to the next question from the fork on that has such a choice. */
+  readonly answers?: readonly { readonly step?: string; readonly choice: string }[];
+  /** By action, as `SimulateOptions.failures`. */
+  readonly failures?: Readonly<Record<string, ErrorCode>>;
+}
+
+/** Two stories side by side: what both have stands in one row. */
+export interface ForkRow {
+  readonly past?: StoryEvent;
+  readonly fork?: StoryEvent;
+}
+
+export interface Fork {
+  /** `INCIDENT@RUN`. */
+  readonly chain: string;
+  readonly rows: readonly ForkRow[];
+  readonly past: Pick<PastIncident, 'playbooks' | 'verdict'>;
+  readonly story: Story;
+  /** Why it may not be as it would have been, in sentences. */
+  readonly missing: readonly string[];
+}
+
+/**
+ * Tells a past incident otherwise: its alerts at their times, through the real engine, with the answers, the outputs, the plans and the failures that are on
+ * record, up to the fork; and from there on with what the options say, and silence.
+ *
+ * @throws FB_ERR_UNKNOWN_ID for a step or a playbook that is not there; TypeError for an answer that its question does not have
+ */
+export async function forkIncident(past: PastIncident, options: ForkOptions): Promise<Fork> {
+  const until = options.at === undefined ? Number.POSITIVE_INFINITY : momentOf(past.steps, options.at);
+  const ran = options.playbooks.filter(({ id }) => past.playbooks.includes(id));
+  const gone = past.playbooks.filter((id) => !ran.some((one) => one.id === id));
+  const about = options.instead ?? ran;
+  if (about.length === 0)
+    throw new FirebreakError(
+      'FB_ERR_UNKNOWN_ID',
+      `of the playbooks that ran none is here: ${past.playbooks.join(', ') || 'none ran'}`,
+    );
+  const story = await simulate(about, asItWas(past, until, options));
+  const again = gone.length === 0 ? await simulate(ran, asItWas(past, Number.POSITIVE_INFINITY, {})) : undefined;
+  return {
+    chain: past.chain,
+    rows: sideBySide(
+      past.events,
+      story.events.filter(({ kind }) => isStoryKind(kind)),
+    ),
+    past: { playbooks: past.playbooks, verdict: past.verdict },
+    story,
+    missing: [
+      ...past.missing,
+      ...(gone.length > 0 ? [`Playbooks that ran and are not here: ${gone.join(', ')}.`] : []),
+      ...(again ? departures(past.events, again.events) : []),
+    ],
+  };
+}
+
+function momentOf(steps: readonly PastStep[], wanted: string): number {
+  const [action = '', nth = '1'] = wanted.split('#');
+  const step = steps.find((one) => one.action === action && String(one.nth) === nth);
+  if (step) return step.at;
+  const known = steps.map((one) => (one.nth === 1 ? one.action : `${one.action}#${one.nth}`)).join(', ');
+  throw new FirebreakError('FB_ERR_UNKNOWN_ID', `it had no step ${wanted}, only: ${known || 'none at all'}`);
+}
+
+function asItWas(
+  past: PastIncident,
+  until: number,
+  { answers = [], failures = {} }: Pick<ForkOptions, 'answers' | 'failures'>,
+): SimulateOptions {
+  const [first, ...more] = past.alerts;
+  if (!first) throw new FirebreakError('FB_ERR_UNKNOWN_ID', 'no alert of it is on record');
+  return {
+    alert: first.alert,
+    more: more.map(({ alert, at }) => ({ alert, after: `${at / 1_000}s` as Duration })),
+    answer: answering(past, until, answers),
+    outputs: byAction(past.steps, (steps) => {
+      const left = [...steps];
+      return (input: unknown) => take(left, input)?.output ?? {};
+    }),
+    plans: byAction(past.steps, (steps) => (input: unknown) => planIn(steps, input)),
+    failures: { ...failuresOf(past.steps, until), ...failures },
+  };
+}
+
+function byAction<Value>(
+  steps: readonly PastStep[],
+  make: (steps: readonly PastStep[]) => Value,
+): Readonly<Record<string, Value>> {
+  const done = steps.filter(({ code }) => code === undefined);
+  return Object.fromEntries([...Map.groupBy(done, ({ action }) => action)].map(([action, own]) => [action, make(own)]));
+}
+
+/** Each once; the last one for those that come after it. */
+function take(left: PastStep[], input: unknown): PastStep | undefined {
+  const place = left.findIndex((one) => isAbout(one, input));
+  const found = left[place];
+  if (found && left.filter(({ target }) => target === found.target).length > 1) left.splice(place, 1);
+  return found;
+}
+
+/** What is done outside of the cluster has a name of its own in each plan. */
+function isAbout({ target }: PastStep, input: unknown): boolean {
+  const about = targetText(input);
+  return about === 'outside' || about === target;
+}
+
+function planIn(steps: readonly PastStep[], input: unknown): NonNullable<PastStep['plan']> {
+  const plan = steps.find((one) => isAbout(one, input))?.plan;
+  if (!plan) return {};
+  const { target, changes, blastRadius, notes } = plan;
+  return { ...(target && { target }), ...(changes && { changes }), ...(blastRadius && { blastRadius }), ...(notes && { notes }) };
+}
+
+/** What the engine refuses by itself it refuses again, if it is the same. */
+const ownRefusals: ReadonlySet<string> = new Set([
+  'FB_ERR_ASK_FIRST',
+  'FB_ERR_APPROVAL_INVALID',
+  'FB_ERR_EVIDENCE_PENDING',
+  'FB_ERR_APPROVAL_MISSING',
+]);
+
+function failuresOf(steps: readonly PastStep[], until: number): Readonly<Record<string, ErrorCode>> {
+  const times = new Map<string, number>();
+  return Object.fromEntries(
+    steps.flatMap(({ action, code, at }) => {
+      if (code !== undefined && ownRefusals.has(code)) return [];
+      const nth = (times.get(action) ?? 0) + 1;
+      times.set(action, nth);
+      return code !== undefined && at < until ? [[`${action}#${nth}`, code]] : [];
+    }),
+  );
+}
+
+/** What is said otherwise first; then as it was, where the same was asked; else silence. */
+function answering(
+  past: PastIncident,
+  until: number,
+  answers: NonNullable<ForkOptions['answers']>,
+): (question: SimulatedQuestion) => Said {
+  const given = [...answers];
+  const left = past.answers.filter(({ at }) => at < until);
+  return ({ text, choices }) => {
+    const has = (choice: string): boolean => choices.some(({ id }) => id === choice);
+    const shows = (step: string): boolean => choices.some(({ plans }) => plans.some(({ action }) => action === step));
+    const other = given.findIndex(({ step, choice }) => has(choice) && step !== undefined && shows(step));
+    if (other >= 0) return given.splice(other, 1)[0]?.choice;
+    const place = left.findIndex((one) => one.text === text && has(one.choice));
+    const [before] = place < 0 ? [] : left.splice(place, 1);
+    const next = given.findIndex(({ step, choice }) => step === undefined && has(choice));
+    // Where nothing says from which step on, an answer counts at once.
+    if (next >= 0 && (!before || until === Number.POSITIVE_INFINITY)) return given.splice(next, 1)[0]?.choice;
+    return before && { choice: before.choice, level: before.level, ...(before.form && { form: before.form }) };
+  };
+}
+
+/** By what two events are the same: times, and who answered, may differ. */
+function keyOf({ kind, text }: StoryEvent): string {
+  if (kind === 'question.decided') return `${kind} ${text.split(',')[0]}`;
+  if (kind === 'incident.verdict') return `${kind} ${text.split(':')[0]}`;
+  return `${kind} ${text}`;
+}
+
+const mostRows = 1_000;
+
+/** As two versions of a text are compared: the longest that both have in this order, and between it what only one has. */
+export function sideBySide(pastAll: readonly StoryEvent[], forkAll: readonly StoryEvent[]): readonly ForkRow[] {
+  const [past, fork] = [pastAll.slice(0, mostRows), forkAll.slice(0, mostRows)];
+  const [ours, theirs] = [past.map(keyOf), fork.map(keyOf)];
+  const common: number[][] = Array.from({ length: past.length + 1 }, () => new Array<number>(fork.length + 1).fill(0));
+  const at = (left: number, right: number): number => common[left]?.[right] ?? 0;
+  for (let left = past.length - 1; left >= 0; left -= 1)
+    for (let right = fork.length - 1; right >= 0; right -= 1) {
+      const row = common[left] ?? [];
+      row[right] =
+        ours[left] === theirs[right] ? at(left + 1, right + 1) + 1 : Math.max(at(left + 1, right), at(left, right + 1));
+    }
+  const rows: ForkRow[] = [];
+  for (let left = 0, right = 0; left < past.length || right < fork.length; ) {
+    const [mine, other] = [past[left], fork[right]];
+    if (mine && other && ours[left] === theirs[right]) {
+      rows.push({ past: mine, fork: other });
+      left += 1;
+      right += 1;
+    } else if (mine && (!other || at(left + 1, right) >= at(left, right + 1))) {
+      rows.push({ past: mine });
+      left += 1;
+    } else if (other) {
+      rows.push({ fork: other });
+      right += 1;
+    }
+  }
+  return rows;
+}
+
+/** What is done and asked: the rest is told in words that may differ. */
+const compared = /^(?:step\.(?:applied|failed)|question\.(?:asked|decided)|incident\.verdict)$/;
+
+/** Told again with nothing otherwise, it should come to what it came to. */
+function departures(past: readonly StoryEvent[], again: readonly StoryEvent[]): readonly string[] {
+  const [was, is] = [past, again].map((events) => events.filter(({ kind }) => compared.test(kind)).map(keyOf));
+  const lacking = was?.filter((one) => !is?.includes(one)) ?? [];
+  const more = is?.filter((one) => !was?.includes(one)) ?? [];
+  return [
+    ...(lacking.length > 0
+      ? [`Told again as it was, it lacks: ${lacking.slice(0, 3).join('; ')}${lacking.length > 3 ? '; …' : ''}.`]
+      : []),
+    ...(more.length > 0
+      ? [`Told again as it was, it has besides: ${more.slice(0, 3).join('; ')}${more.length > 3 ? '; …' : ''}.`]
+      : []),
+  ];
+}
