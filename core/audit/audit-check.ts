@@ -84,8 +84,12 @@ function checkOrigin(chain: string, rows: readonly StoredRecord[], trust: Trust)
       continue;
     }
     const known = seen.get(number);
-    if (known && canonicalJson(known.record) !== canonicalJson(signed.record)) {
-      const text = `${chain} has two records with the number ${number}, both signed by their maker: the second is row ${place}`;
+    if (known) {
+      // A copy is no record that its maker has made: it may stand where one was that no checkpoint names yet.
+      const isCopy = canonicalJson(known.record) === canonicalJson(signed.record);
+      const text = isCopy
+        ? `${chain} has the record ${number} twice: row ${place} is a copy, perhaps in place of one that is gone`
+        : `${chain} has two records with the number ${number}, both signed by their maker: the second is row ${place}`;
       findings.push({ kind: 'record-doubled', chain, number: place, text });
     }
     seen.set(number, known ?? signed);

@@ -52,6 +52,13 @@ export interface IndexedVerdict {
   readonly at: string;
 }
 
+/** Who made a line of the index: it lies where others can write. */
+export interface LineMarks {
+  of(content: string): string;
+  /** Never throws. */
+  isOf(content: string, mark: string): boolean;
+}
+
 /** By the image whatever its tag; and by the kind of the workload, for sensors that name no image. */
 export function likenessByImage({ rule, image }: { readonly rule: string; readonly image: string }): string {
   return digestOf({ rule, image: parseReference(image).repository });

@@ -80,6 +80,7 @@ export const migrations: readonly { readonly name: string; readonly statements: 
          likeness TEXT NOT NULL,
          chain TEXT NOT NULL,
          at TEXT NOT NULL,
+         mark TEXT NOT NULL,
          PRIMARY KEY (likeness, chain)
        )`,
       'CREATE INDEX incident_likeness_newest ON incident_likeness (likeness, at)',
@@ -88,8 +89,10 @@ export const migrations: readonly { readonly name: string; readonly statements: 
          chain TEXT NOT NULL PRIMARY KEY,
          number INTEGER NOT NULL,
          verdict TEXT NOT NULL,
-         at TEXT NOT NULL
+         at TEXT NOT NULL,
+         mark TEXT NOT NULL
        )`,
+      'CREATE INDEX incident_likeness_chain ON incident_likeness (chain)',
       'CREATE INDEX incident_verdicts_age ON incident_verdicts (at)',
     ],
   },

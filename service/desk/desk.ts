@@ -17,6 +17,7 @@ import type { QuestionCard } from '../../core/cards/card.ts';
 import type { CardBeliefs } from '../../core/cards/question-card.ts';
 import { isSlackMessage, type ThreadOf } from '../../core/cards/thread-link.ts';
 import type { IncidentRef } from '../../core/incident/incident.ts';
+import type { LineMarks } from '../../core/incident/similar.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import { createAlertArchive } from '../../integrations/database/alert-archive.ts';
@@ -107,7 +108,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
       audit: store,
       trust,
       archive: alertKeeper(config, secrets, archive),
-      incidents: createIncidentIndex(database),
+      incidents: createIncidentIndex(database, { marks: lineMarks(secrets) }),
       beliefs,
       log: (message, error) => log.warn({ reason: reasonOf(error) }, message),
       onFinding: (finding) => {
@@ -199,6 +200,23 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
       refusals.flush();
       await journal.flush();
       await database.close();
+    },
+  };
+}
+
+/** By the payload key, which who has the database's password has not. */
+function lineMarks({ codecKeys }: Pick<Secrets, 'codecKeys'>): LineMarks {
+  const { seal, open } = createBox({ keys: codecKeys });
+  const nothing = new Uint8Array();
+  return {
+    of: (content) => Buffer.from(seal(nothing, content)).toString('base64'),
+    isOf: (content, mark) => {
+      try {
+        open(Buffer.from(mark, 'base64'), content);
+        return true;
+      } catch {
+        return false;
+      }
     },
   };
 }

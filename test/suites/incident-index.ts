@@ -1,6 +1,7 @@
+import { createHmac } from 'node:crypto';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { AuditRecord } from '../../core/audit/audit.ts';
-import type { SimilarIncidents } from '../../core/incident/similar.ts';
+import type { LineMarks, SimilarIncidents } from '../../core/incident/similar.ts';
 import { openDatabase } from '../../integrations/database/database.ts';
 import { createIncidentIndex } from '../../integrations/database/incident-index.ts';
 import type { Database } from '../../integrations/database/queries.ts';
@@ -28,13 +29,19 @@ function recordsOf({ name, daysAgo, image, kind = 'Deployment', rule: own = rule
   ];
 }
 
+const key = Buffer.alloc(32, 7);
+const marks: LineMarks = {
+  of: (content) => createHmac('sha256', key).update(content).digest('base64'),
+  isOf: (content, mark) => createHmac('sha256', key).update(content).digest('base64') === mark,
+};
+
 /** What the index of incidents promises, on whichever database `newUrl` gives an empty one of. */
 export function incidentIndexSuite(newUrl: () => Promise<string>): void {
   const opened: Database[] = [];
   const filled = async (...incidents: readonly Told[]): Promise<SimilarIncidents> => {
     const database = await openDatabase({ url: await newUrl() });
     opened.push(database);
-    const index = createIncidentIndex(database, () => now);
+    const index = createIncidentIndex(database, { marks, now: () => now });
     for (const one of incidents) await index.note(recordsOf(one));
     return index;
   };
@@ -95,6 +102,25 @@ export function incidentIndexSuite(newUrl: () => Promise<string>): void {
       await index.note([{ ...base, number: 1, kind: 'incident.verdict', body: { verdict: 'benign', incident: 'benign' } }]);
       await index.note(recordsOf({ name: 'mail', daysAgo: 1, verdict: 'true_positive' }));
       expect(await index.similarTo({ incident, rule })).toMatchObject({ total: 1, verdicts: { true_positive: 1 } });
+    });
+
+    test('are none that somebody else wrote into the database, nor the verdict of one: what is noted takes their place', async () => {
+      const index = await filled(
+        { name: 'mail', daysAgo: 2, verdict: 'true_positive' },
+        { name: 'shop', daysAgo: 1, verdict: 'true_positive' },
+      );
+      const [database] = opened;
+      const chainOf = (name: string) => `incident/prod/shop/Deployment/${name}@run-1`;
+      await database?.all('UPDATE incident_verdicts SET verdict = $1, number = 99 WHERE chain = $2', ['benign', chainOf('mail')]);
+      await database?.all(
+        `INSERT INTO incident_likeness (chain, likeness, at, mark)
+         SELECT $1, likeness, at, mark FROM incident_likeness WHERE chain = $2`,
+        [chainOf('invented'), chainOf('mail')],
+      );
+      const told = { total: 2, verdicts: { unknown: 1, true_positive: 1 } };
+      expect(await index.similarTo({ incident, rule })).toMatchObject(told);
+      await index.note(recordsOf({ name: 'mail', daysAgo: 2, verdict: 'true_positive' }));
+      expect(await index.similarTo({ incident, rule })).toMatchObject({ total: 2, verdicts: { true_positive: 2 } });
     });
 
     test('are counted up to 200, and a record that is none of an incident, or says nonsense, is passed over', async () => {
