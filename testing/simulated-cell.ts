@@ -10,6 +10,7 @@ import type { Level } from '../core/decide/approval.ts';
 import { type Asking, groupsAskedBy } from '../core/decide/asking.ts';
 import { answerersTo } from '../core/decide/standing.ts';
 import { checkVote } from '../core/decide/vote-check.ts';
+import type { SignedWarrant } from '../core/decide/warrant.ts';
 import { FirebreakError } from '../core/errors.ts';
 import type { AlertBatch, IncidentRef } from '../core/incident/incident.ts';
 import type { Roster } from '../core/people/roster.ts';
@@ -119,27 +120,9 @@ export class SimulatedCell {
         this.#tell(undo.call, { state: 'undone', approvedBy });
         return result;
       },
-      // The pool of a simulation is its cell.
-      issueWarrant: async ({ key, action, incident, severity }) => ({
-        warrant: {
-          version: 1,
-          id: key,
-          incident,
-          step: key,
-          action,
-          inputDigest: '',
-          planDigest: '',
-          proofDigest: '',
-          severity,
-          deciders: [],
-          actors: [],
-          requesters: [],
-          at: 0,
-          until: 0,
-        },
-        keyId: 'simulated',
-        signature: '',
-      }),
+      // The pool of a simulation is its cell, which asks for no warrant.
+      issueWarrant: async (call) => simulatedWarrant(call),
+      issueReleaseWarrant: async ({ call }) => simulatedWarrant(call),
       postQuestion: async () => null,
       updateQuestion: async () => undefined,
       postInThread: async () => null,
@@ -195,6 +178,29 @@ export class SimulatedCell {
     const { effect = 'read', reach = 'pod' } = this.#declarations.get(call.action) ?? {};
     this.#events.stepped({ action: call.action, target: targetText(call.input), effect, reach, approvedBy: [], ...what });
   }
+}
+
+function simulatedWarrant({ key, action, incident, severity }: StepCall): SignedWarrant {
+  return {
+    warrant: {
+      version: 1,
+      id: key,
+      incident,
+      step: key,
+      action,
+      inputDigest: '',
+      planDigest: '',
+      proofDigest: '',
+      severity,
+      deciders: [],
+      actors: [],
+      requesters: [],
+      at: 0,
+      until: 0,
+    },
+    keyId: 'simulated',
+    signature: '',
+  };
 }
 
 /** As the worker hands a failure on. */

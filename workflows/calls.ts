@@ -6,8 +6,9 @@ import type {
   IncidentSettings,
   WarrantActivities,
 } from '../core/action/step.ts';
+import type { SignedWarrant } from '../core/decide/warrant.ts';
 import { StepFailure } from './step-failure.ts';
-import { activitiesWith, failureOf } from './world.ts';
+import { activitiesWith, failureOf, nowMs, sleep } from './world.ts';
 
 /** What an activity threw, as the catalogue knows it. */
 export function stepFailure(error: unknown): StepFailure {
@@ -19,7 +20,7 @@ const heartbeatTimeout = '3s';
 const patient = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '10s' } as const;
 
 /** An approved destructive step that cannot be done within the hour is no longer what people had in mind. */
-export const approvedForMs = 3_600_000;
+const approvedForMs = 3_600_000;
 
 function queueOf(settings: IncidentSettings, pool: Pool): string {
   return settings.queues[pool];
@@ -86,8 +87,8 @@ export function voteActivities(settings: IncidentSettings): Pick<CellActivities,
   });
 }
 
-/** What the cell says of an approved step to the pool that does it. The pool is asked at once, and takes it for some minutes only. */
-export function warrantActivities(settings: IncidentSettings, priorityKey: number): WarrantActivities {
+/** What the cell says of an approved step, or of its release, to the pool that does it. The pool is asked at once, and takes it for some minutes only. */
+function warrantActivities(settings: IncidentSettings, priorityKey: number): WarrantActivities {
   return activitiesWith<WarrantActivities>({
     taskQueue: settings.queues.cell,
     startToCloseTimeout: '10s',
@@ -95,6 +96,27 @@ export function warrantActivities(settings: IncidentSettings, priorityKey: numbe
     retry: patient,
     priority: { priorityKey },
   });
+}
+
+/** A warrant that was refused as too old is asked for again after this. */
+const warrantAgainMs = 5_000;
+
+/** A pool has heard no alerts and has seen no votes. Where it could not begin in time, or has lost its memory, the cell is asked again. */
+export async function onWarrant<T>(
+  { settings, priority }: { readonly settings: IncidentSettings; readonly priority: number },
+  ask: (cell: WarrantActivities) => Promise<SignedWarrant>,
+  work: (warrant: SignedWarrant) => Promise<T>,
+): Promise<T> {
+  const until = nowMs() + approvedForMs;
+  for (;;) {
+    const warrant = await ask(warrantActivities(settings, priority));
+    try {
+      return await work(warrant);
+    } catch (error) {
+      if (stepFailure(error).code !== 'FB_ERR_WARRANT_OUTDATED' || nowMs() >= until) throw error;
+      await sleep(warrantAgainMs);
+    }
+  }
 }
 
 /** Who may answer: a card waits for it for a moment, and does without where the cell is not there. */

@@ -41,7 +41,7 @@ export async function mustBeApproved(parts: Authority, call: StepCall, proof: Ap
   if (incident.id !== call.incident.id || incident.run !== call.incident.run) refuse('the approval is of another incident');
   const { actors, requesters, severity, playbooks } = knownOf(parts, call);
   // A pool has heard and seen nothing itself: it adds what the cell knows.
-  const warrant = parts.warrants?.read(call);
+  const warrant = as === 'release' ? parts.warrants?.readRelease(call, proof) : parts.warrants?.read(call);
   const problem = problemOfApproval(proof, { ...call, as }, parts.asking);
   if (problem !== undefined) refuse(problem);
   const asker = requester.replace(/^playbook\//, '');

@@ -2,7 +2,7 @@ import type { StepContext, UndoResult, Verification } from '../../core/action/ac
 import { checkGuardrails } from '../../core/action/guardrail.ts';
 import { type Plan, planDigest } from '../../core/action/plan.ts';
 import type { AppliedStep, StepCall, UndoCall, UndoReason } from '../../core/action/step.ts';
-import type { Severity } from '../../core/alert/severity.ts';
+import { type Severity, worse } from '../../core/alert/severity.ts';
 import { planIsCovered } from '../../core/decide/approval.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { boundedTerms, type HoldTerms } from '../../core/incident/hold.ts';
@@ -332,7 +332,10 @@ async function prepareNote(run: StepRun, { parts }: Rules): Promise<void> {
   const { call, context } = run;
   await kept(context);
   const longestMs = (parts.rules.longestLeaseHours ?? Number.POSITIVE_INFINITY) * hourMs;
-  run.taking = takingOf(call, found(run.plan), { severity: knownOf(parts, call).severity, longestMs });
+  // A pool has heard no alerts: how bad it is, the cell's warrant says.
+  const said = call.approval && call.warrant ? parts.warrants?.read(call).severity : undefined;
+  const severity = worse(knownOf(parts, call).severity, said ?? 'unknown');
+  run.taking = takingOf(call, found(run.plan), { severity, longestMs });
 }
 
 async function applyStep(run: StepRun, { parts }: Rules): Promise<void> {

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { ActionDeclaration, ActionImplementation } from '../../core/action/action.ts';
 import type { GuardrailRules } from '../../core/action/guardrail.ts';
 import type { StepCall } from '../../core/action/step.ts';
-import type { SignedVote } from '../../core/decide/approval.ts';
+import type { ApprovalProof, SignedVote } from '../../core/decide/approval.ts';
 import type { Asking } from '../../core/decide/asking.ts';
 import type { SignIn, StepUpPolicy } from '../../core/decide/step-up.ts';
 import type { StepUp, VoteKeys } from '../../core/decide/vote-check.ts';
@@ -79,6 +79,8 @@ export interface ChokepointParts {
 export interface WarrantRule {
   /** The warrant of this call, whose signature and binding hold. @throws FB_ERR_APPROVAL_INVALID */
   read(call: StepCall): Warrant;
+  /** The warrant of this call for the release that people have approved by this proof: it is of now, too. @throws FB_ERR_APPROVAL_INVALID, FB_ERR_WARRANT_OUTDATED */
+  readRelease(call: StepCall, proof: ApprovalProof): Warrant;
   /** Of a step that is about to begin: it is of now, and no other call has used it. @throws FB_ERR_APPROVAL_INVALID, FB_ERR_WARRANT_OUTDATED */
   take(call: StepCall, order: string): void;
 }

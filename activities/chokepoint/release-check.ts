@@ -38,6 +38,7 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
 
   /** The release that is approved; undefined where none is needed. */
   const check = async (call: StepCall, reason: UndoReason): Promise<Plan | undefined> => {
+    if (parts.warrants) return checkElsewhere(call, reason);
     switch (reason.kind) {
       case 'step-failed':
         return undefined;
@@ -48,6 +49,14 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
       case 'lease-ended':
         return atLeaseEnd(call, reason);
     }
+  };
+
+  /** A pool has seen no votes, and knows of no extension of a lease: it gives back what people have approved, or what did not come about. */
+  const checkElsewhere = async (call: StepCall, reason: UndoReason): Promise<Plan | undefined> => {
+    if (reason.kind === 'step-failed') return undefined;
+    const proof = releaseProofOf(call, reason);
+    if (!proof) return refuse(`nobody has approved the release: a pool gives nothing back by itself`);
+    return approvedRelease(call, proof.proof, proof.offered);
   };
 
   /** As the envelope says: so that who reviews a playbook sees what it may give back by itself. */
@@ -130,6 +139,18 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
       if (reason.kind === 'lease-ended' && !release) hasEnded(call, reason, notes);
     },
   };
+}
+
+/** What people have said of exactly the release of this step, and the plans that they were shown. */
+export function releaseProofOf(
+  call: StepCall,
+  reason: UndoReason,
+): { readonly proof: ApprovalProof; readonly offered: readonly Plan[] } | undefined {
+  if (reason.kind === 'approved') return { proof: reason.proof, offered: [reason.plan] };
+  if (reason.kind !== 'lease-ended' || !reason.proof) return undefined;
+  const { proof } = reason;
+  const offered = proof.question.choices.find(({ id }) => id === proof.choice)?.plans ?? [];
+  return offered.some((plan) => isReleaseOf(plan, call)) ? { proof, offered } : undefined;
 }
 
 function refuse(reason: string): never {

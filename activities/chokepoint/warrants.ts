@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { planDigest } from '../../core/action/plan.ts';
-import type { StepCall } from '../../core/action/step.ts';
+import { type Plan, planDigest } from '../../core/action/plan.ts';
+import { isReleaseOf } from '../../core/action/release-plan.ts';
+import type { StepCall, UndoCall } from '../../core/action/step.ts';
 import type { ApprovalProof } from '../../core/decide/approval.ts';
 import {
   isOutdated,
   problemOfWarrant,
   proofDigestOf,
+  releaseOfCall,
   type SignedWarrant,
   type Warrant,
+  type WarrantedCall,
   warrantBytes,
   warrantLastsMs,
 } from '../../core/decide/warrant.ts';
@@ -19,34 +22,38 @@ import { digestOf } from '../../core/text/digest.ts';
 import type { UsedWarrants } from '../memory/used-warrants.ts';
 import { type Authority, approvedPlan, knownOf, mustBeApproved } from './approval-check.ts';
 import type { WarrantRule } from './parts.ts';
+import { releaseProofOf } from './release-check.ts';
 
-/** The cell's part: it has heard the alerts and has seen the votes, so it says that a step is approved. It does nothing. */
-export function createWarrantIssuer(parts: Authority & { readonly signer: Signer }): (call: StepCall) => Promise<SignedWarrant> {
+/** What a cell says to its pools. */
+export interface WarrantIssuer {
+  issue(call: StepCall): Promise<SignedWarrant>;
+  issueRelease(undo: Pick<UndoCall, 'call' | 'reason'>): Promise<SignedWarrant>;
+}
+
+/** The cell's part: it has heard the alerts and has seen the votes, so it says that a step, or its release, is approved. It does nothing. */
+export function createWarrantIssuer(parts: Authority & { readonly signer: Signer }): WarrantIssuer {
   const { signer, votes, now = Date.now } = parts;
-  return async (call) => {
-    const { approval, waiver, incident } = call;
-    const plan = approvedPlan(call);
-    if (!approval || !plan) return refuse('nobody has approved this step');
-    await mustBeApproved(parts, call, approval, 'step');
-    if (waiver) await mustBeApproved(parts, call, waiver, 'waiver');
+
+  /** @param proofs what people have said that it goes by. */
+  const signed = async (call: StepCall, bound: WarrantedCall, plan: Plan, proofs: readonly ApprovalProof[]) => {
     const { actors, requesters, severity } = knownOf(parts, call);
     const at = now();
     const decidersOf = ({ question, votes: cast }: ApprovalProof) =>
       cast.map(({ vote, signature }) => {
-        const seen = votes.of(question).find(({ signed }) => signed.signature === signature);
+        const seen = votes.of(question).find(({ signed: one }) => one.signature === signature);
         return { person: vote.person, signature, at: seen?.at ?? at };
       });
     const warrant: Warrant = {
       version: 1,
       id: randomUUID(),
-      incident,
-      step: call.key,
-      action: call.action,
-      inputDigest: digestOf(call.input),
+      incident: bound.incident,
+      step: bound.key,
+      action: bound.action,
+      inputDigest: digestOf(bound.input),
       planDigest: planDigest(plan),
-      proofDigest: proofDigestOf(call),
+      proofDigest: proofDigestOf(bound),
       severity,
-      deciders: [...decidersOf(approval), ...(waiver ? decidersOf(waiver) : [])],
+      deciders: proofs.flatMap(decidersOf),
       actors,
       requesters,
       at,
@@ -54,6 +61,29 @@ export function createWarrantIssuer(parts: Authority & { readonly signer: Signer
     };
     return { warrant, keyId: signer.keyId, signature: await signer.sign(warrantBytes(warrant)) };
   };
+
+  return {
+    issue: async (call) => {
+      const { approval, waiver } = call;
+      const plan = approvedPlan(call);
+      if (!approval || !plan) return refuse('nobody has approved this step');
+      await mustBeApproved(parts, call, approval, 'step');
+      if (waiver) await mustBeApproved(parts, call, waiver, 'waiver');
+      return signed(call, call, plan, [approval, ...(waiver ? [waiver] : [])]);
+    },
+    issueRelease: async ({ call, reason }) => {
+      const said = releaseProofOf(call, reason);
+      const plan = said && releasePlanIn(call, said.proof);
+      if (!said || !plan) return refuse('nobody has approved this release');
+      await mustBeApproved(parts, call, said.proof, 'release');
+      return signed(call, releaseOfCall(call, said.proof), plan, [said.proof]);
+    },
+  };
+}
+
+/** The release of this step among what people have said yes to. */
+function releasePlanIn(call: StepCall, { question, choice }: ApprovalProof): Plan | undefined {
+  return question.choices.find(({ id }) => id === choice)?.plans.find((plan) => isReleaseOf(plan, call));
 }
 
 /** The pool's part. */
@@ -63,18 +93,24 @@ export function createWarrantRule(parts: {
   readonly now?: (() => number) | undefined;
 }): WarrantRule {
   const { trust, used, now = Date.now } = parts;
-  const read = (call: StepCall): Warrant => {
+  const readAs = (call: StepCall, bound: WarrantedCall, plan: Plan | undefined): Warrant => {
     if (!call.warrant) return refuse('it comes without the warrant of a cell');
     const { warrant, keyId, signature } = call.warrant;
     const sender = trust.senderOf({ keyId, bytes: warrantBytes(warrant), signature });
     if (sender?.role !== 'cell' || sender.cluster !== clusterOfWorkflow(call.incident.id))
       return refuse('no cell of this cluster has signed the warrant');
-    const plan = approvedPlan(call);
-    const problem = problemOfWarrant(warrant, call, plan && planDigest(plan));
+    const problem = problemOfWarrant(warrant, bound, plan && planDigest(plan));
     return problem === undefined ? warrant : refuse(problem);
   };
+  const read = (call: StepCall): Warrant => readAs(call, call, approvedPlan(call));
   return {
     read,
+    readRelease: (call, proof) => {
+      const warrant = readAs(call, releaseOfCall(call, proof), releasePlanIn(call, proof));
+      // People may have said something else since: then the cell gives no other one.
+      if (isOutdated(warrant, now())) throw new FirebreakError('FB_ERR_WARRANT_OUTDATED', 'its time is over, or has not begun');
+      return warrant;
+    },
     take: (call, order) => {
       const warrant = read(call);
       const at = now();

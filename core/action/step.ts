@@ -100,6 +100,8 @@ export interface CellActivities {
 export interface WarrantActivities {
   /** Of an approved step that another pool does. */
   issueWarrant(call: StepCall): Promise<SignedWarrant>;
+  /** Of the release of a step that another pool has done, which people have approved. */
+  issueReleaseWarrant(undo: UndoCall): Promise<SignedWarrant>;
 }
 
 /** What runs at the desk, which holds no cluster rights. */

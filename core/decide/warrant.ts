@@ -66,6 +66,12 @@ export function warrantBytes(warrant: Warrant): Uint8Array {
   return new TextEncoder().encode(`firebreak.warrant.v1\n${canonicalJson(warrant)}`);
 }
 
+/** What a warrant for the release of a step is bound to: the step, and what people have said of its release. */
+export function releaseOfCall(call: WarrantedCall, proof: ApprovalProof): WarrantedCall {
+  const { key, action, input, incident } = call;
+  return { key, action: `undo:${action}`, input, incident, approval: proof };
+}
+
 /** What the people of a call have said, in all. */
 export function proofDigestOf({ approval, waiver }: Pick<WarrantedCall, 'approval' | 'waiver'>): string {
   const bare = (proof: ApprovalProof | undefined) =>

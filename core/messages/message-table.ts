@@ -70,6 +70,7 @@ const stepActivities: Names<CellActivities> = {
 
 const ownActivities: Names<ControlActivities & EvidenceActivities & WarrantActivities & ScheduleActivities> = {
   issueWarrant: true,
+  issueReleaseWarrant: true,
   takeOrder: true,
   checkEvidenceOrder: true,
   carryOutEvidenceOrder: true,

@@ -7,7 +7,7 @@ import { createWarrantIssuer, createWarrantRule } from '../../activities/chokepo
 import { IncidentMemory } from '../../activities/memory/incident-memory.ts';
 import { UsedWarrants } from '../../activities/memory/used-warrants.ts';
 import { VoteMemory } from '../../activities/memory/vote-memory.ts';
-import type { StepCall } from '../../core/action/step.ts';
+import type { StepCall, UndoReason } from '../../core/action/step.ts';
 import { type ApprovalProof, type Question, questionDigest, type SignedVote } from '../../core/decide/approval.ts';
 import { type SignedWarrant, type Warrant, warrantBytes } from '../../core/decide/warrant.ts';
 import type { Roster } from '../../core/people/roster.ts';
@@ -23,12 +23,14 @@ import {
   context,
   heardSince,
   incident,
+  noteOf,
   now,
   partsWithout,
   planOf,
   pod,
   refusal,
   setUp,
+  undoPlan,
   world,
 } from './chokepoint-fixture.ts';
 
@@ -77,16 +79,18 @@ let used: UsedWarrants;
 
 const actions = () => [action(world, 'remove', 'destructive')];
 
-function cellWith(over: Partial<Authority> = {}, signer = cell.signer) {
+function issuerWith(over: Partial<Authority> = {}, signer = cell.signer) {
   const asking = askingWith(actions());
   return createWarrantIssuer({ ...partsWithout, roster: people, asking, votes, incidents, now: () => clock, signer, ...over });
 }
 
+const cellWith = (over: Partial<Authority> = {}, signer = cell.signer) => issuerWith(over, signer).issue;
+
 /** A pool that has just begun, or has begun anew. */
-function startPool(memory = used): void {
+function startPool(memory = used, who = people): void {
   const warrants = createWarrantRule({ trust, used: memory, now: () => clock });
   const began = heardSince(Date.parse('2026-05-01T00:00:00Z'));
-  setUp({ roster: people, votes: new VoteMemory(), incidents: began, warrants, now: () => clock });
+  setUp({ roster: who, votes: new VoteMemory(), incidents: began, warrants, now: () => clock });
 }
 
 const applied = (which: StepCall, order = 'run/1'): Promise<string | undefined> =>
@@ -209,5 +213,57 @@ describe('a warrant', () => {
     expect(await applied({ ...call, warrant: await signed({ actors: ['ana'] }) })).toBe(refused);
     world.note = 'something else now';
     expect(await applied({ ...call, warrant: await signed({}) })).toBe('FB_ERR_PLAN_CHANGED');
+  });
+});
+
+describe('what a pool has taken', () => {
+  const taken = callOf('quarantine');
+  const release = undoPlan(taken);
+  const said = approvalOf([release]);
+  const reason: UndoReason = { kind: 'approved', proof: said, plan: release };
+  const undone = (which: StepCall, why: UndoReason = reason): Promise<string | undefined> =>
+    refusal(chokepoint.undo({ call: which, reason: why }, context));
+  const heard = (): VoteMemory => {
+    const all = new VoteMemory();
+    for (const one of said.votes) all.note(said.question, one, { at: now, level: 0, asked: 0, actors: [] });
+    return all;
+  };
+  const issuer = () => issuerWith({ roster, votes: heard(), asking: askingWith([action(world, 'quarantine', 'reversible')]) });
+
+  beforeEach(() => {
+    startPool(used, roster);
+    world.noted = [noteOf(taken)];
+  });
+
+  test('is given back with the warrant of the cell that has seen the votes for exactly this release', async () => {
+    expect(await undone(taken)).toBe(refused);
+    const warrant = await issuer().issueRelease({ call: taken, reason });
+    expect(await undone({ ...taken, warrant })).toBeUndefined();
+    expect(world.done).toContain('undo quarantine');
+  });
+
+  test('is not given back with a warrant for the step itself, for another step, or of a while ago', async () => {
+    const { warrant, keyId } = await issuer().issueRelease({ call: taken, reason });
+    const forStep = { ...warrant, action: 'quarantine' };
+    expect(
+      await undone({ ...taken, warrant: { warrant: forStep, keyId, signature: await cell.signer.sign(warrantBytes(forStep)) } }),
+    ).toBe(refused);
+    const other = callOf('quarantine', { key: 'another step' });
+    const ofOther = approvalOf([undoPlan(other)]);
+    expect(
+      await refusal(issuer().issueRelease({ call: taken, reason: { kind: 'approved', proof: ofOther, plan: undoPlan(other) } })),
+    ).toBe(refused);
+    clock += 10 * minute;
+    expect(
+      await undone({ ...taken, warrant: { warrant, keyId, signature: await cell.signer.sign(warrantBytes(warrant)) } }),
+    ).toBe(outdated);
+    expect(world.done).not.toContain('undo quarantine');
+  });
+
+  test('is never given back by silence, or because a later part of a playbook failed', async () => {
+    const silence: UndoReason = { kind: 'lease-ended', verdict: 'benign', severity: 'low' };
+    expect(await undone(taken, silence)).toBe(refused);
+    expect(await undone(taken, { kind: 'saga-failed' })).toBe(refused);
+    expect(await refusal(issuer().issueRelease({ call: taken, reason: silence }))).toBe(refused);
   });
 });

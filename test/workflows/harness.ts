@@ -114,6 +114,10 @@ export function scriptedActivities(
       await script.issueWarrant?.(call, 1);
       return warrantOf(call);
     },
+    issueReleaseWarrant: async ({ call }) => {
+      await script.issueReleaseWarrant?.(call, 1);
+      return warrantOf(call);
+    },
     applyStep: apply,
     applyStepNow: apply,
     verifyStep: async ({ call }): Promise<Verification> => {

@@ -3,7 +3,7 @@ import { worse } from '../../core/alert/severity.ts';
 import type { Holding } from '../../core/incident/incident-input.ts';
 import { atLeaseEnd, type Lease } from '../../core/incident/lease.ts';
 import { digestOf } from '../../core/text/digest.ts';
-import { stepActivities, stepFailure } from '../calls.ts';
+import { onWarrant, stepActivities, stepFailure } from '../calls.ts';
 import { declarationOf } from '../declarations.ts';
 import type { IncidentModel } from '../incident/model.ts';
 import { verdictOn } from '../incident/verdicts.ts';
@@ -100,13 +100,19 @@ export class Leases {
     const declaration = declarationOf(holding.call.action);
     this.update({ ...lease, state: 'releasing' });
     try {
+      const pool = stepActivities(this.#model.settings, declaration, this.#model.priority);
+      // What has become worse since the step needs the people of today.
+      const call = { ...holding.call, severity: worse(holding.call.severity, this.#model.severity), ...this.#model.namedActors };
+      const undo = { call, output: holding.output, reason };
+      const needsWarrant = declaration.pool !== 'cell' && reason.kind !== 'step-failed';
       const result = await this.#model.during(
-        stepActivities(this.#model.settings, declaration, this.#model.priority).undoStep({
-          // What has become worse since the step needs the people of today.
-          call: { ...holding.call, severity: worse(holding.call.severity, this.#model.severity), ...this.#model.namedActors },
-          output: holding.output,
-          reason,
-        }),
+        needsWarrant
+          ? onWarrant(
+              this.#model,
+              (issuer) => issuer.issueReleaseWarrant(undo),
+              (warrant) => pool.undoStep({ ...undo, call: { ...call, warrant } }),
+            )
+          : pool.undoStep(undo),
       );
       const now = this.#model.leases.get(id);
       if (now?.state === 'releasing') this.#end(now, result.state === 'drifted' ? 'drifted' : 'released', result.detail);

@@ -7,11 +7,11 @@ import type { StepState } from '../../core/incident/incident-state.ts';
 import type { Lease } from '../../core/incident/lease.ts';
 import type { StepResult } from '../../core/playbook/playbook.ts';
 import { digestOf } from '../../core/text/digest.ts';
-import { approvedForMs, fastActivities, stepActivities, stepFailure, warrantActivities } from '../calls.ts';
+import { fastActivities, onWarrant, stepActivities, stepFailure } from '../calls.ts';
 import type { IncidentModel } from '../incident/model.ts';
 import type { TargetLocks } from '../incident/targets.ts';
 import type { Questions } from '../questions/questions.ts';
-import { nowMs, sleep, timeNow } from '../world.ts';
+import { timeNow } from '../world.ts';
 import { EvidenceWait } from './evidence-wait.ts';
 import type { Leases } from './leases.ts';
 import { lasts, type StepOrder, stepCall } from './step-calls.ts';
@@ -31,9 +31,6 @@ const refusedBefore: ReadonlySet<ErrorCode> = new Set([
   'FB_ERR_WARRANT_OUTDATED',
   'FB_ERR_REFUSED',
 ]);
-
-/** A warrant that was refused as too old is asked for again after this. */
-const warrantAgainMs = 5_000;
 
 /** Runs the steps of playbooks: in their order on one target, under their keys, with the undo registered before the apply. */
 export class StepEngine {
@@ -130,22 +127,12 @@ export class StepEngine {
         if (refusedBefore.has(code)) throw error;
       }
     }
-    return declaration.pool !== 'cell' && call.approval ? this.#applyElsewhere(order, call) : cell.applyStep(call);
-  }
-
-  /** A pool has heard no alerts and has seen no votes. Where it could not begin in time, or has lost its memory, the cell is asked again. */
-  async #applyElsewhere({ declaration }: StepOrder, call: StepCall): Promise<AppliedStep> {
-    const { settings, priority } = this.#model;
-    const until = nowMs() + approvedForMs;
-    for (;;) {
-      const warrant = await warrantActivities(settings, priority).issueWarrant(call);
-      try {
-        return await stepActivities(settings, declaration, priority).applyStep({ ...call, warrant });
-      } catch (error) {
-        if (stepFailure(error).code !== 'FB_ERR_WARRANT_OUTDATED' || nowMs() >= until) throw error;
-        await sleep(warrantAgainMs);
-      }
-    }
+    if (declaration.pool === 'cell' || !call.approval) return cell.applyStep(call);
+    return onWarrant(
+      this.#model,
+      (issuer) => issuer.issueWarrant(call),
+      (warrant) => cell.applyStep({ ...call, warrant }),
+    );
   }
 
   async #failed(step: StepState, lease: Lease | undefined, error: unknown): Promise<never> {

@@ -207,7 +207,7 @@ async function poolOf(
     ...(restraintOn && { restraintOn }),
     ...(role !== 'cell' && { warrants: createWarrantRule({ trust: openTrust(config, role), used: knowledge.warrants }) }),
   });
-  const issueWarrant = role === 'cell' && createWarrantIssuer({ ...authority, signer: await openRoleSigner(config, role) });
+  const issuer = role === 'cell' && createWarrantIssuer({ ...authority, signer: await openRoleSigner(config, role) });
   return {
     chokepoint,
     activities: {
@@ -222,8 +222,9 @@ async function poolOf(
         ...(left && { left }),
         ...(signIns && { signIns }),
       }),
-      ...(issueWarrant && {
-        issueWarrant: (call) => issueWarrant(call).catch((error: unknown) => Promise.reject(asFailure(error))),
+      ...(issuer && {
+        issueWarrant: (call) => issuer.issue(call).catch((error: unknown) => Promise.reject(asFailure(error))),
+        issueReleaseWarrant: (undo) => issuer.issueRelease(undo).catch((error: unknown) => Promise.reject(asFailure(error))),
       }),
     },
   };

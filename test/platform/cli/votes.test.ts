@@ -60,6 +60,7 @@ function activities(): CellActivities & DeskActivities & WarrantActivities {
   return {
     planStep: async (call) => planOf(call),
     issueWarrant: async (call) => warrantOf(call),
+    issueReleaseWarrant: async ({ call }) => warrantOf(call),
     applyStep: apply,
     applyStepNow: apply,
     verifyStep: async ({ call }) =>

@@ -35,7 +35,7 @@ import {
   warmUpName,
   workflowTable,
 } from '../../../core/messages/message-table.ts';
-import type { SigningRole } from '../../../core/messages/sender.ts';
+import { type SigningRole, signingRoles } from '../../../core/messages/sender.ts';
 import type { StartIncident } from '../../../core/orders/incident-order.ts';
 import {
   controlIdOf,
@@ -71,7 +71,7 @@ const { temporalAddress, temporalNamespace: namespace, prefix: cluster } = await
 const queues = queuesOf(cluster, cluster);
 const attackersQueue = `${cluster}-attacker`;
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-hostile-bus-'));
-const roles = ['cell', 'secrets', 'forensics', 'desk'] as const satisfies readonly SigningRole[];
+const roles = signingRoles;
 
 const members = roles.map((role) => member(role, role === 'desk' ? undefined : cluster));
 const trust = trusting(members);
@@ -236,7 +236,7 @@ beforeAll(async () => {
   await run(
     createCellWorker({ ...baseOf('cell'), taskQueue: queues.cell, build, deployment, activities, maxCachedWorkflows: 50 }),
   );
-  for (const role of ['secrets', 'forensics', 'desk'] as const) await runPool(role);
+  for (const role of signingRoles) if (role !== 'cell') await runPool(role);
   const workflowBundle = await bundleWorkflowCode({
     logger: new DefaultLogger('ERROR'),
     workflowsPath: fileURLToPath(new URL('./attacker-workflows.ts', import.meta.url)),
