@@ -120,7 +120,8 @@ function baseName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1) || path;
 }
 
-function shown(text: string): string {
+/** Cut where it is long. */
+export function shown(text: string): string {
   return text.length <= longestShown ? text : `${text.slice(0, longestShown)}…`;
 }
 

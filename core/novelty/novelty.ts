@@ -2,7 +2,7 @@ import type { Alert, AlertNovelty } from '../alert/alert.ts';
 import { ownSensor } from '../alert/own-alerts.ts';
 import { subjectOf } from '../alert/subject.ts';
 import { type Subject, subjectTitle } from '../incident/incident.ts';
-import { type BehaviourFeature, featuresOf } from './behaviour.ts';
+import { type BehaviourFeature, featuresOf, shown } from './behaviour.ts';
 import { BehaviourTable, type RememberedFeature, type ShortHash, shortHash } from './behaviour-table.ts';
 
 /** What the cluster tells of what runs where an alert comes from. No sensor's word. */
@@ -342,7 +342,7 @@ interface Told {
 
 function placeText(subject: Subject): string {
   if (subject.kind === 'cluster') return 'the cluster';
-  return subject.kind === 'node' ? `node ${subject.node}` : `${subject.namespace}/${subject.name}`;
+  return subject.kind === 'node' ? `node ${shown(subject.node)}` : `${subject.namespace}/${subject.name}`;
 }
 
 function novelText(
