@@ -104,6 +104,8 @@ export function scriptedActivities(
     attempts.set(call.key, attempt);
     const scripted = await script[call.action]?.(call, attempt);
     seen.applied.push(call);
+    const output = await script[`output:${call.action}`]?.(call, attempt);
+    if (output !== undefined) return { plan: planOf(call), output };
     const answers = ['openTicket', 'verifyImage', 'quarantineWorkload', 'rotateSecret'].includes(call.action);
     const lease = (await script[`lease:${call.action}`]?.(call, attempt)) as AppliedStep['lease'];
     return { plan: planOf(call), output: (answers && scripted) || outputOf(call), ...(lease && { lease }) };

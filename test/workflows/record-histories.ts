@@ -3,7 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import proto from '@temporalio/proto';
 import { startLab } from './harness.ts';
+import { live, lives, startLivesLab } from './playbook-lives.ts';
 import { scenarios } from './scenarios.ts';
+import { type StoredHistory, writeHistories } from './stored-histories.ts';
 
 const { History } = proto.temporal.api.history.v1;
 const folder = join(import.meta.dirname, '..', 'fixtures', 'histories');
@@ -21,4 +23,20 @@ try {
   }
 } finally {
   await lab.stop();
+}
+
+const ofPlaybooks = await startLivesLab();
+try {
+  const histories: StoredHistory[] = [];
+  for (const [name, alert] of lives) {
+    const { id: workflowId } = await live(ofPlaybooks, name, alert);
+    const handle = ofPlaybooks.env.client.workflow.getHandle(workflowId);
+    const history = await handle.fetchHistory();
+    histories.push({ name, workflowId, history });
+    await handle.terminate();
+    console.log(`${name}: ${history.events?.length} events`);
+  }
+  console.log(`${writeHistories(histories)} bytes for ${histories.length} playbooks`);
+} finally {
+  await ofPlaybooks.stop();
 }

@@ -2,9 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import proto from '@temporalio/proto';
+import { waysInto } from '../playbooks/shipped-alerts.ts';
 import { startLab } from './harness.ts';
-import { replayHistory } from './replay-history.ts';
+import { replayHistory, unreplayed } from './replay-history.ts';
 import { scenarios } from './scenarios.ts';
+import { readHistories, type StoredHistory } from './stored-histories.ts';
 
 const { History } = proto.temporal.api.history.v1;
 const folder = join(import.meta.dirname, '..', 'fixtures', 'histories');
@@ -40,6 +42,38 @@ describe('golden histories', () => {
     expect(error?.name).toBe('DeterminismViolationError');
   });
 });
+
+describe('golden histories of the shipped playbooks', () => {
+  const stored = readHistories();
+
+  test('there is one of each', () => {
+    expect(stored.map(({ name }) => name)).toEqual(Object.keys(waysInto));
+  });
+
+  test('all replay on the workflows of today: `node test/workflows/record-histories.ts` records them anew', async () => {
+    const errors = await unreplayed(stored);
+    expect(
+      stored.flatMap(({ name, workflowId }) => (errors.has(workflowId) ? [`${name}: ${errors.get(workflowId)}`] : [])),
+    ).toEqual([]);
+  });
+
+  test('one of a body that has changed since is found', async () => {
+    const changed = stored
+      .filter(({ name }) => name === 'ask-about-exec')
+      .map((one) => ({ ...one, history: withOtherStep(one.history) }));
+    expect([...(await unreplayed(changed)).values()].map(({ name }) => name)).toEqual(['DeterminismViolationError']);
+  });
+});
+
+/** As if the body had done something else. */
+function withOtherStep(history: StoredHistory['history']): StoredHistory['history'] {
+  const events = (history.events ?? []).map((event) => {
+    const scheduled = event.activityTaskScheduledEventAttributes;
+    if (scheduled?.activityType?.name !== 'applyStep') return event;
+    return { ...event, activityTaskScheduledEventAttributes: { ...scheduled, activityType: { name: 'undoStep' } } };
+  });
+  return { events };
+}
 
 test.each(Object.entries(scenarios))('%s comes out the same when nothing is kept in memory', async (_name, play) => {
   const lab = await startLab({}, 0);

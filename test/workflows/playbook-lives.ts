@@ -1,0 +1,56 @@
+import type { Plan } from '../../core/action/plan.ts';
+import type { StepCall } from '../../core/action/step.ts';
+import { actions } from '../../core/actions/index.ts';
+import type { Alert } from '../../core/alert/alert.ts';
+import type { QuestionState } from '../../core/incident/incident-state.ts';
+import { sampleOutputs } from '../../testing/sample-output.ts';
+import { targetText } from '../../workflows/steps/step-data.ts';
+import { waysInto } from '../playbooks/shipped-alerts.ts';
+import { type Lab, planOf, type RunningIncident, type Script, startLab } from './harness.ts';
+import { signVote } from './people.ts';
+import { voteOn } from './voting.ts';
+
+/** What each action plans and gives back, as its declaration and its schema have it: bodies of playbooks look at that. */
+const script: Script = Object.fromEntries(
+  actions.flatMap(({ name, effect, reach }) => [
+    [`plan:${name}`, (call: StepCall): Plan => planned(call, { effect, reach })],
+    [`output:${name}`, (call: StepCall) => sampleOutputs(call.action, call.input)[0]],
+  ]),
+);
+
+function planned(call: StepCall, declared: Pick<Plan, 'effect' | 'reach'>): Plan {
+  const plan = planOf(call);
+  if (plan.target.uid !== undefined) return { ...plan, ...declared };
+  const name = targetText(call.input);
+  return { ...plan, ...declared, target: { name }, changes: [{ target: name, what: call.action }], blastRadius: [name] };
+}
+
+/** A lab in which every shipped playbook can live. */
+export function startLivesLab(): Promise<Lab> {
+  return startLab(script);
+}
+
+/** Of each shipped playbook the first alert by which it is tried. */
+export const lives: readonly (readonly [name: string, alert: Alert])[] = Object.entries(waysInto).flatMap(([name, [alert]]) =>
+  alert ? [[name, alert] as const] : [],
+);
+
+const isOver = (state: string): boolean => state === 'done' || state === 'failed' || state === 'skipped';
+
+/** The playbook's life from its alert to the end of its body: each question gets the answer that it has last, from as many people as it takes. */
+export async function live(lab: Lab, name: string, alert: Alert): Promise<RunningIncident> {
+  const incident = await lab.start([{ ...alert, cluster: 'lab' }], { playbooks: [`firebreak/${name}`], lingerMs: 3_600_000 });
+  const ended = ({ bodies }: Awaited<ReturnType<RunningIncident['state']>>) =>
+    bodies.length > 0 && bodies.every(({ state }) => isOver(state));
+  const openIn = ({ questions }: Awaited<ReturnType<RunningIncident['state']>>): QuestionState | undefined =>
+    questions.find(({ status, question }) => status.state === 'open' && !question.id.startsWith('lease:'));
+  for (;;) {
+    const state = await incident.until((now) => ended(now) || openIn(now) !== undefined, `a question of ${name}, or its end`);
+    const asked = openIn(state);
+    if (!asked) return incident;
+    const choice = asked.question.choices.at(-1)?.id ?? '';
+    for (const person of ['ana', 'ben']) await incident.signal(signVote(voteOn(asked, { choice, person })));
+    const { id } = asked.question;
+    await incident.until((now) => openIn(now)?.question.id !== id, `an end of “${asked.question.text}” of ${name}`);
+  }
+}
