@@ -1,6 +1,7 @@
 import { openTicket, quarantinePod, snapshotPodState } from '../core/actions/index.ts';
 import { definePlaybook } from '../core/playbook/playbook.ts';
 import { unhurried } from './fragments/asked.ts';
+import { askIfExpected, standsAfter } from './fragments/pod.ts';
 
 export const askAboutShell = definePlaybook(
   {
@@ -14,27 +15,20 @@ export const askAboutShell = definePlaybook(
     uses: { snapshotPodState, quarantinePod, openTicket },
     levels: unhurried,
   },
-  async ({ alert, steps, ask, settle, verdict }) => {
+  async (context) => {
+    const { alert, steps, settle, verdict } = context;
     // Its rule is only a notice: nothing automatic is done to the pod, but what may be gone in a minute is kept.
     await settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
-    const answer = await ask({
-      question: `Is the shell in ${alert.pod.name} yours, or expected?`,
-      choices: { expected: 'Yes, expected', quarantine: 'No' },
-      plan: { quarantine: await steps.quarantinePod.plan({ pod: alert.pod }) },
-      harmless: ['expected'],
-      onSilence: 'Nothing is done to the pod. A ticket is filed.',
-    });
+    const answer = await askIfExpected(context, `Is the shell in ${alert.pod.name} yours, or expected?`);
     if (answer.choice === 'expected') {
       verdict('benign', `expected, said ${answer.by.join(' and ')}`);
       return;
     }
-    if (answer.choice === 'quarantine') {
-      verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
-      await steps.quarantinePod({ pod: alert.pod, lease: '4h' }, answer.approval);
-    }
+    if (answer.choice !== 'silence') verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
+    if (answer.choice === 'quarantine') await steps.quarantinePod({ pod: alert.pod, lease: '4h' }, answer.approval);
     await steps.openTicket({
       title: `A shell in ${alert.pod.namespace}/${alert.pod.name}`,
-      body: `${alert.title}\n\n${answer.choice === 'silence' ? 'Nobody answered: nothing was done to the pod.' : 'The pod was quarantined.'}`,
+      body: `${alert.title}\n\n${standsAfter[answer.choice]}`,
       labels: ['firebreak', alert.severity],
     });
   },

@@ -1,6 +1,7 @@
 import { openTicket, quarantinePod, snapshotPodState, verifyImage } from '../core/actions/index.ts';
 import { definePlaybook } from '../core/playbook/playbook.ts';
 import { unhurried } from './fragments/asked.ts';
+import { askIfExpected, standsAfter } from './fragments/pod.ts';
 
 export const askAboutUnsignedImage = definePlaybook(
   {
@@ -16,7 +17,8 @@ export const askAboutUnsignedImage = definePlaybook(
     uses: { verifyImage, snapshotPodState, quarantinePod, openTicket },
     levels: unhurried,
   },
-  async ({ alert, steps, ask, settle, note, verdict }) => {
+  async (context) => {
+    const { alert, steps, settle, note, verdict } = context;
     const { image } = await settle({ image: steps.verifyImage({ pod: alert.pod }) });
     const signature = image.ok ? image.value.output.signature : 'unknown';
     // Nothing follows from an image that nobody could look at: else a registry that is down would start all this.
@@ -25,24 +27,19 @@ export const askAboutUnsignedImage = definePlaybook(
       return;
     }
     await settle({ evidence: steps.snapshotPodState({ pod: alert.pod }) });
-    const answer = await ask({
-      question: `${alert.pod.name} runs an image that nobody who is trusted has signed. Is it yours?`,
-      choices: { expected: 'Yes, expected', quarantine: 'No' },
-      plan: { quarantine: await steps.quarantinePod.plan({ pod: alert.pod }) },
-      harmless: ['expected'],
-      onSilence: 'Nothing is done to the pod. A ticket is filed.',
-    });
+    const answer = await askIfExpected(
+      context,
+      `${alert.pod.name} runs an image that nobody who is trusted has signed. Is it yours?`,
+    );
     if (answer.choice === 'expected') {
       verdict('benign', `expected, said ${answer.by.join(' and ')}`);
       return;
     }
-    if (answer.choice === 'quarantine') {
-      verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
-      await steps.quarantinePod({ pod: alert.pod, lease: '4h' }, answer.approval);
-    }
+    if (answer.choice !== 'silence') verdict('suspicious', `not expected, said ${answer.by.join(' and ')}`);
+    if (answer.choice === 'quarantine') await steps.quarantinePod({ pod: alert.pod, lease: '4h' }, answer.approval);
     await steps.openTicket({
       title: `An unsigned image runs in ${alert.pod.namespace}/${alert.pod.name}`,
-      body: `${alert.title}\n\n${answer.choice === 'silence' ? 'Nobody answered: nothing was done to the pod.' : 'The pod was quarantined.'}`,
+      body: `${alert.title}\n\n${standsAfter[answer.choice]}`,
       labels: ['firebreak', alert.severity],
     });
   },

@@ -101,6 +101,31 @@ export async function askToQuarantine(
   return answer.choice;
 }
 
+/** Asks whether it is expected, or the pod is to be quarantined. One that cannot be, or no longer, is asked about all the same. */
+export async function askIfExpected(
+  {
+    alert,
+    steps,
+    ask,
+    settle,
+  }: Pick<PlaybookContext<{ readonly quarantinePod: typeof quarantinePod }, 'pod'>, 'alert' | 'steps' | 'ask' | 'settle'>,
+  question: string,
+) {
+  const { planned } = await settle({ planned: steps.quarantinePod.plan({ pod: alert.pod }) });
+  const shared = { question, harmless: ['expected'], onSilence: 'Nothing is done to the pod. A ticket is filed.' } as const;
+  const expected = 'Yes, expected';
+  return planned.ok
+    ? ask({ ...shared, choices: { expected, quarantine: 'No' }, plan: { quarantine: planned.value } })
+    : ask({ ...shared, choices: { expected, look: 'No, and it has to be looked into' } });
+}
+
+/** How it stands with a pod after that question, for the ticket. */
+export const standsAfter = {
+  silence: 'Nobody answered: nothing was done to the pod.',
+  look: 'It could not be quarantined, and has to be looked into.',
+  quarantine: 'The pod was quarantined.',
+} as const;
+
 /**
  * Quarantines the pod at once, which takes nobody's word and can be given back; keeps evidence beside it; then asks whether the pod is released, or deleted
  * and what it knew rotated. For critical alerts. Silence leaves it quarantined, and what is to be deleted is kept first.

@@ -3,6 +3,7 @@ import type { StepCall } from '../../core/action/step.ts';
 import { actions } from '../../core/actions/index.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
+import { isObject } from '../../core/text/plain-json.ts';
 import { sampleOutputs } from '../../testing/sample-output.ts';
 import { targetText } from '../../workflows/steps/step-data.ts';
 import { waysInto } from '../playbooks/shipped-alerts.ts';
@@ -14,9 +15,15 @@ import { voteOn } from './voting.ts';
 const script: Script = Object.fromEntries(
   actions.flatMap(({ name, effect, reach }) => [
     [`plan:${name}`, (call: StepCall): Plan => planned(call, { effect, reach })],
-    [`output:${name}`, (call: StepCall) => sampleOutputs(call.action, call.input)[0]],
+    [`output:${name}`, (call: StepCall) => outputOf(call)],
   ]),
 );
+
+/** An image that is signed would end a body at once. */
+function outputOf({ action, input }: StepCall): unknown {
+  const outputs = sampleOutputs(action, input);
+  return outputs.find((output) => isObject(output) && output.signature === 'unsigned') ?? outputs[0];
+}
 
 function planned(call: StepCall, declared: Pick<Plan, 'effect' | 'reach'>): Plan {
   const plan = planOf(call);
