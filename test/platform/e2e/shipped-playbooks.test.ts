@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { Client, Connection } from '@temporalio/client';
+import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { alertAbout } from './parts/alerts.ts';
 import { podOf, type Workload } from './parts/cluster.ts';
@@ -35,6 +37,7 @@ beforeAll(async () => {
   const namespace = await freshNamespace();
   service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
     config.watch = { namespaces: [namespace] };
+    config.playbooks = { params: { 'firebreak/remind-of-rotation': { namespace, secret: 'db' } } };
   });
   await service.start();
   workloads = await service.workloads.deploy(
@@ -43,6 +46,25 @@ beforeAll(async () => {
   );
 });
 afterAll(() => service?.stop());
+
+test('a scheduled playbook with a target has its schedule in Temporal, whose bell the cell answers, and begins nothing before its time', async () => {
+  const connection = await Connection.connect({ address: temporalAddress });
+  try {
+    const client = new Client({ connection, namespace: temporalNamespace });
+    const schedule = client.schedule.getHandle(`schedule/${service.cluster}/firebreak/remind-of-rotation`);
+    const isThere = () => schedule.describe().catch(() => undefined);
+    const { spec } = await eventually('the schedule', isThere);
+    expect(spec.intervals).toMatchObject([{ every: 90 * 86_400_000 }]);
+    await schedule.trigger();
+    const rung = await eventually('its bell', async () => (await schedule.describe()).info.recentActions[0]);
+    const bell = client.workflow.getHandle(rung.action.workflow.workflowId);
+    await eventually('the cell’s answer', async () => (await bell.describe()).status.name === 'COMPLETED');
+    expect(service.log).not.toContain('a scheduled playbook was begun');
+    await schedule.delete();
+  } finally {
+    await connection.close();
+  }
+});
 
 describe('a shipped playbook, with the real actions', () => {
   test.each(kinds.map(([rule, priority, name, contains], at) => [name, rule, { at, priority, contains }] as const))(
