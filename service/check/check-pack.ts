@@ -102,9 +102,7 @@ async function tryFindings(
     ...(config && { guardrails: { ...config.guardrails, ownNamespace: config.kubernetes.ownNamespace } }),
   };
   try {
-    const tried: readonly TriedPlaybook[] = JSON.parse(
-      await runPackProgram(files, 'service/check/try-main', JSON.stringify(trial)),
-    );
+    const tried: readonly TriedPlaybook[] = JSON.parse(await runPackProgram(files, 'service/check/try-main', trial));
     return tried.flatMap((one) => triedFindings(one, pack, places));
   } catch (error) {
     return [thrown(error, files, 'answers')];

@@ -1,4 +1,4 @@
-/** Tries every playbook of a pack, and prints what was found as JSON: see `runPackProgram`. The third argument is a `Trial`, as JSON. */
+/** Tries every playbook of a pack, and prints what was found as JSON: see `runPackProgram`. It reads a `Trial`. */
 import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -6,7 +6,6 @@ import { type Node, parse } from 'acorn';
 import type { GuardrailRules } from '../../core/action/guardrail.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import { answering } from '../../core/playbook/answering.ts';
-import type { Duration } from '../../core/playbook/duration.ts';
 import type { ListedPlaybook, Pack } from '../../core/playbook/pack.ts';
 import type { ParamValue } from '../../core/playbook/params.ts';
 import { turnFunction, turnsAtOnce } from '../../core/playbook/turn.ts';
@@ -24,7 +23,6 @@ export interface Trial {
   /** Those that the pack has to try with; for the others one is made up. */
   readonly alerts: readonly Alert[];
   readonly guardrails?: Partial<GuardrailRules>;
-  readonly levels?: readonly { readonly group: string; readonly within: Duration; readonly page?: true }[];
   /** As the configuration sets them, by playbook. */
   readonly params: Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
 }
@@ -42,7 +40,8 @@ export interface TriedPlaybook {
   readonly alwaysRefused: readonly { readonly action: string; readonly reason: string }[];
 }
 
-const [folder = '', main = '', trial = '{}'] = process.argv.slice(2);
+const [folder = '', main = ''] = process.argv.slice(2);
+const trial: Trial = JSON.parse(readFileSync(0, 'utf8'));
 
 // As in the bundle that it will be: what never waits is ended, with its place.
 const inPack = pathToFileURL(`${folder}/`).href;
@@ -74,7 +73,7 @@ const pack = (await loadedPack(folder, main)) as Pack;
 const dropped: unknown[] = [];
 process.on('unhandledRejection', (reason) => dropped.push(reason));
 const tried: TriedPlaybook[] = [];
-for (const playbook of pack.playbooks) tried.push(await tryPlaybook(playbook, JSON.parse(trial)));
+for (const playbook of pack.playbooks) tried.push(await tryPlaybook(playbook, trial));
 process.stdout.write(JSON.stringify(tried));
 
 async function tryPlaybook(playbook: ListedPlaybook, { alerts, params, ...settings }: Trial): Promise<TriedPlaybook> {

@@ -50,23 +50,29 @@ export function writePack({ files }: Pick<PackFiles, 'files'>, folder: string, w
 }
 
 const programMs = 30_000;
+/** To go through every answer of many playbooks, on a machine that has other work. */
+const longProgramMs = 300_000;
 
 /**
- * What a program prints that runs the modules of a pack: `PROGRAM FOLDER MAIN ARGS…`, without an environment, which may read the pack and Firebreak's code
+ * What a program prints that runs the modules of a pack: `PROGRAM FOLDER MAIN`, without an environment, which may read the pack and Firebreak's code
  * alone. Whoever runs it has looked at `packFaults` before.
  *
  * @param program path of it, as a source.
+ * @param input what it reads as JSON.
  * @throws Error in words for its author.
  */
-export async function runPackProgram(pack: PackFiles, program: string, ...args: readonly string[]): Promise<string> {
-  const prepared = prepareProgram(pack, program, args);
+export async function runPackProgram(pack: PackFiles, program: string, input: unknown): Promise<string> {
+  const prepared = prepareProgram(pack, program);
   try {
-    const running = promisify(execFile)(process.execPath, prepared.args, { ...prepared.options, maxBuffer: mostBytes });
-    running.child.stdin?.end();
+    const options = { ...prepared.options, timeout: longProgramMs, maxBuffer: mostBytes };
+    const running = promisify(execFile)(process.execPath, prepared.args, options);
+    // Where it has ended before it has read, its end says more.
+    running.child.stdin?.on('error', () => undefined);
+    running.child.stdin?.end(JSON.stringify(input));
     return (await running).stdout;
   } catch (error) {
     const killed = error instanceof Error && 'killed' in error && error.killed === true;
-    if (killed) throw new Error(`${pack.main}: it does not end: look for a loop`);
+    if (killed) throw new Error(`${pack.main}: it has not ended after ${longProgramMs / 60_000} minutes`);
     throw new Error(
       reasonIn(error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error), prepared.folder),
     );
@@ -77,7 +83,7 @@ export async function runPackProgram(pack: PackFiles, program: string, ...args: 
 
 const mostBytes = 16 * 1024 * 1024;
 
-function prepareProgram(pack: PackFiles, program: string, more: readonly string[]) {
+function prepareProgram(pack: PackFiles, program: string) {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-pack-'));
   writePack(pack, folder);
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
@@ -87,7 +93,7 @@ function prepareProgram(pack: PackFiles, program: string, more: readonly string[
   const file = `${join(root, program)}${extname(import.meta.filename)}`;
   return {
     folder,
-    args: [...flags, file, folder, pack.main, ...more],
+    args: [...flags, file, folder, pack.main],
     options: { env: {}, cwd: folder, encoding: 'utf8', timeout: programMs } as const,
   };
 }
@@ -99,7 +105,7 @@ function prepareProgram(pack: PackFiles, program: string, more: readonly string[
  * @throws Error in words for its author.
  */
 export function describePack(pack: PackFiles): { readonly pack: DescribedPack; readonly raw: unknown } {
-  const { folder, args, options } = prepareProgram(pack, 'service/packs/describe-main', []);
+  const { folder, args, options } = prepareProgram(pack, 'service/packs/describe-main');
   try {
     const told = spawnSync(process.execPath, args, { ...options, maxBuffer: mostBytes });
     if (told.status !== 0) throw new Error(reasonIn(told.stderr, folder));

@@ -73,6 +73,31 @@ describe('a pack by itself', () => {
   });
 });
 
+test('a pack is tried on its own alerts, however many there are', async () => {
+  const alert = (name: string) => ({
+    rule: 'Detect crypto miners',
+    priority: 'Critical',
+    source: 'syscall',
+    time: '2026-06-01T10:00:00.000000001Z',
+    output: 'Mines',
+    tags: ['container'],
+    output_fields: {
+      'container.id': '46b9ca37a04f',
+      'k8s.ns.name': 'bank',
+      'k8s.pod.name': name,
+      'proc.cmdline': 'x'.repeat(1_000),
+    },
+  });
+  const own = writePackFolder(join(folder, 'with-alerts'), {
+    ...acmeFiles,
+    'alerts/many.json': JSON.stringify(Array.from({ length: 300 }, (_, index) => alert(`ledger-${index}`))),
+  });
+  const { findings } = await checkPacks({ sources: [{ folder: own }] });
+  expect(findings.map(({ problem }) => problem)).toContainEqual(
+    expect.stringMatching(/^quarantinePod on pod\/bank\/ledger-0 stays in force, and nobody is asked about it/),
+  );
+});
+
 describe('a pack with a configuration', () => {
   test('is told of an action that is off, and of rights that nothing else needs', async () => {
     const of = await found({ config: configured({ playbooks: { enabled: [] } }) });

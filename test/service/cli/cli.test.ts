@@ -76,6 +76,7 @@ describe('help', () => {
     'lease keep',
     'playbooks list',
     'playbooks show',
+    'playbooks check',
     'playbooks coverage',
     'playbooks graph',
     'simulate',

@@ -60,6 +60,7 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   'playbooks graph': 'nothing',
   'playbooks list': 'nothing',
   'playbooks show': 'nothing',
+  'playbooks check': 'nothing',
   'playbooks coverage': 'nothing',
   'actions list': 'nothing',
   'actions show': 'nothing',
