@@ -1,3 +1,4 @@
+import { ApplicationFailure } from '@temporalio/common';
 import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
 import { isObject } from '../../core/text/plain-json.ts';
 import { type PollLog, UnansweredPolls, type UnansweredPollsOptions } from './unanswered-polls.ts';
@@ -49,11 +50,20 @@ export function installRuntime({ log: to, ...options }: RuntimeOptions): void {
       // Of single calls their caller knows more: whether it is sent again, and what for. Tasks of workflows are done again by themselves.
       const target: unknown = meta?.target;
       if (level !== 'ERROR' && (target === 'temporalio_client::retry' || target === sayingUnreplayed)) return;
-      const fields = { source: 'temporal', ...(typeof meta?.workflowId === 'string' ? { incident: meta.workflowId } : {}) };
+      const incident = typeof meta?.workflowId === 'string' && { incident: meta.workflowId };
+      const fields = { source: 'temporal', ...incident, ...failedCall(meta) };
       if (level === 'ERROR') log.error(fields, message);
       else log.warn(fields, message);
     }),
     telemetryOptions: { logging: { forward: {}, filter: coreFilter } },
     shutdownSignals: [],
   });
+}
+
+/** Of a call that failed: which one, and by the catalogue why. Its text is on the incident's record. */
+function failedCall(meta: LogEntry['meta']): object {
+  const { activityType: activity, attempt, error } = meta ?? {};
+  if (typeof activity !== 'string') return {};
+  const code = error instanceof ApplicationFailure ? error.type : undefined;
+  return { activity, ...(typeof attempt === 'number' && { attempt }), ...(typeof code === 'string' && { code }) };
 }
