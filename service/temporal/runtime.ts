@@ -1,6 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
 import { isObject } from '../../core/text/plain-json.ts';
+import { RepeatedTrouble } from './repeated-trouble.ts';
 import { type PollLog, UnansweredPolls, type UnansweredPollsOptions } from './unanswered-polls.ts';
 import { sayingUnreplayed, UnreplayedRuns, type UnreplayedRunsOptions } from './unreplayed-runs.ts';
 
@@ -21,6 +22,7 @@ interface Listening {
   readonly log: RuntimeOptions['log'];
   readonly polls: UnansweredPolls;
   readonly unreplayed: UnreplayedRuns;
+  readonly failed: FailedCalls;
 }
 
 let listening: Listening | undefined;
@@ -35,12 +37,13 @@ export function installRuntime({ log: to, ...options }: RuntimeOptions): void {
     log: to,
     polls: new UnansweredPolls({ log: to, ...options }),
     unreplayed: new UnreplayedRuns({ log: to, ...options }),
+    failed: new FailedCalls(),
   };
   if (isInstalled) return;
   Runtime.install({
     logger: new DefaultLogger('INFO', ({ level, message, meta }: LogEntry) => {
       if (!listening) return;
-      const { log, polls, unreplayed } = listening;
+      const { log, polls, unreplayed, failed } = listening;
       const said = meta?.firebreakPlaybook;
       if (isObject(said))
         return log.info({ ...(typeof meta?.workflowId === 'string' && { incident: meta.workflowId }), ...said }, message);
@@ -51,7 +54,9 @@ export function installRuntime({ log: to, ...options }: RuntimeOptions): void {
       const target: unknown = meta?.target;
       if (level !== 'ERROR' && (target === 'temporalio_client::retry' || target === sayingUnreplayed)) return;
       const incident = typeof meta?.workflowId === 'string' && { incident: meta.workflowId };
-      const fields = { source: 'temporal', ...incident, ...failedCall(meta) };
+      const about = failed.of(meta);
+      if (!about) return;
+      const fields = { source: 'temporal', ...incident, ...about };
       if (level === 'ERROR') log.error(fields, message);
       else log.warn(fields, message);
     }),
@@ -60,10 +65,32 @@ export function installRuntime({ log: to, ...options }: RuntimeOptions): void {
   });
 }
 
-/** Of a call that failed: which one, and by the catalogue why. Its text is on the incident's record. */
-function failedCall(meta: LogEntry['meta']): object {
-  const { activityType: activity, attempt, error } = meta ?? {};
-  if (typeof activity !== 'string') return {};
-  const code = error instanceof ApplicationFailure ? error.type : undefined;
-  return { activity, ...(typeof attempt === 'number' && { attempt }), ...(typeof code === 'string' && { code }) };
+const quietMs = 600_000;
+
+/**
+ * Activities that failed. Which one and by which code, since its text is on the incident's record. One that Temporal calls again by itself – Slack takes a
+ * message a second, and in a storm hundreds wait – is said once, and then at growing distances.
+ */
+export class FailedCalls {
+  readonly #troubles = new Map<string, RepeatedTrouble>();
+  readonly #now: () => number;
+
+  constructor(options: { readonly now?: () => number } = {}) {
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** What to say of a line of the SDK's: nothing more where it is about no activity, and undefined where it was said lately. */
+  of(meta: LogEntry['meta']): object | undefined {
+    const { activityType: activity, attempt, error } = meta ?? {};
+    if (typeof activity !== 'string') return {};
+    const failure = error instanceof ApplicationFailure ? error : undefined;
+    const told = { activity, ...(typeof attempt === 'number' && { attempt }), ...(failure?.type && { code: failure.type }) };
+    if (failure?.nonRetryable !== false) return told;
+    const kind = `${activity} ${failure.type}`;
+    const trouble = this.#troubles.get(kind) ?? new RepeatedTrouble({ now: this.#now });
+    this.#troubles.set(kind, trouble);
+    if ((trouble.quietForMs() ?? 0) > quietMs) trouble.over();
+    const soFar = trouble.met(kind);
+    return soFar && { ...told, ...soFar };
+  }
 }
