@@ -149,6 +149,15 @@ describe('what a workload has not done before', () => {
     expect(found?.text).toContain('1 of 2 other workloads of its namespace or image does it');
   });
 
+  test('has peers in other namespaces where they run the same image', () => {
+    const digest = `sha256:${'a'.repeat(64)}`;
+    const { take } = listening({ imageOf: () => ({ digest, since: began - day }) });
+    const pod = { namespace: 'other', name: 'pay-1', uid: 'uid-pay' };
+    const workload = { kind: 'Deployment', namespace: 'other', name: 'pay' };
+    for (const at of [10, 13]) take(alertOf('curl', { pod, workload }), at * day);
+    expect(take(alertOf('curl'), 14 * day)?.text).toContain('1 of 3 other workloads of its namespace or image does it');
+  });
+
   test('is new among its peers where they began with it a short time ago, as with an attack that spreads', () => {
     const { take } = listening();
     take(alertOf('curl', {}, 'orders'), 14 * day);
