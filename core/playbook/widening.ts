@@ -1,4 +1,4 @@
-import type { Right } from '../action/action.ts';
+import type { OwnParts, Right } from '../action/action.ts';
 import { severities } from '../alert/severity.ts';
 import { canonicalJson } from '../text/digest.ts';
 import { durationMs } from './duration.ts';
@@ -37,8 +37,18 @@ function mayDo(playbook: AnyPlaybook): string {
 
 function actionsOf({ uses }: AnyPlaybook): readonly string[] {
   return Object.values(uses)
-    .map(({ name, effect, reach }) => `${name} (${effect}, ${reach})`)
+    .map(({ name, effect, reach, own }) => `${name} (${[effect, reach, ...(own ? given(own) : [])].join(', ')})`)
     .sort();
+}
+
+/** What an action of the pack's own gets besides its input, and what of it is said to be harmless. */
+function given({ secrets, settings, weakens }: OwnParts): readonly string[] {
+  return [
+    'by the pack itself',
+    ...(weakens ? ['weakens'] : []),
+    ...[...secrets].sort().map((name) => `gets the secret ${name}`),
+    ...[...settings].sort().map((name) => `gets the setting ${name}`),
+  ];
 }
 
 function newRights(before: readonly AnyPlaybook[], after: readonly AnyPlaybook[]): readonly string[] {

@@ -66,6 +66,9 @@ function namedFiles({ config, roles }: Tried): readonly NamedFile[] {
         ]
       : []),
     ...(has('forensics') ? one('keys.signing.forensics', keys.signing.forensics, asSigner) : []),
+    ...(has('packs') && config.packs.some(({ actions }) => actions.length > 0)
+      ? one('keys.signing.packs', keys.signing.packs, asSigner)
+      : []),
     ...(has('cell', 'forensics') && !evidence.vault
       ? [
           ...one('evidence.keyFile', evidence.keyFile, asSigner),
@@ -83,6 +86,7 @@ function namedFiles({ config, roles }: Tried): readonly NamedFile[] {
     ...trust.cells.flatMap(({ key }, index) => one(`trust.cells[${index}].key`, key, asPublicKey)),
     ...each('trust.secrets', trust.secrets, asPublicKey),
     ...each('trust.forensics', trust.forensics, asPublicKey),
+    ...each('trust.packs', trust.packs, asPublicKey),
   ];
   return files.filter(({ file }) => !file.startsWith(`${config.stateDir}/`));
 }

@@ -1,8 +1,22 @@
 import { expect, test } from '@jest/globals';
+import { defineAction } from '../../../core/action/own-action.ts';
 import { deletePod, openTicket, quarantinePod } from '../../../core/actions/index.ts';
 import type { AnyPlaybook } from '../../../core/playbook/playbook.ts';
 import { rightsOf, wideningOf } from '../../../core/playbook/widening.ts';
 
+const close = defineAction({
+  name: 'close',
+  title: 'Close',
+  effect: 'reversible',
+  reach: 'pod',
+  input: {},
+  output: {},
+  implementation: 'close.ts',
+  verifiedBy: 'Read back.',
+  undo: 'Opens it.',
+  example: {},
+  sample: {},
+});
 const before: AnyPlaybook = {
   id: 'acme/miner',
   title: 'Cut off a pod that mines',
@@ -29,6 +43,11 @@ test.each<[string, Partial<AnyPlaybook>, readonly (string | RegExp)[]]>([
     'another action, with the rights that it needs',
     { uses: { quarantinePod, deletePod } },
     [/^the pack needs more rights: .*delete pods/, 'acme/miner may do deletePod (destructive, pod)'],
+  ],
+  [
+    'an action of its own that gets a secret',
+    { uses: { quarantinePod, close: { ...close, own: { ...close.own, secrets: ['token'] } } } },
+    ['acme/miner may do close (reversible, pod, by the pack itself, gets the secret token)'],
   ],
   ['containment before the body', { headStart: 'quarantinePod' }, ['acme/miner contains before its body begins (quarantinePod)']],
   ['an undo that asks nobody', { sagaUndo: 'below-critical' }, ['acme/miner gives back without asking when a part fails']],

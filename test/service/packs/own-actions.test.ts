@@ -1,18 +1,22 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type OwnRunner, type OwnStepRecord, ownAction } from '../../../activities/actions/own-action.ts';
 import type { StepContext } from '../../../core/action/action.ts';
 import { deciderOf } from '../../../core/action/guardrail.ts';
-import type { OwnAction } from '../../../core/action/own-action.ts';
+import { isOwnAction, type OwnAction } from '../../../core/action/own-action.ts';
 import { sha256Hex } from '../../../core/text/digest.ts';
 import { Cloud, officeRule, openRule } from '../../../packs/cloud-security-group/test/cloud.ts';
+import { checkConfig } from '../../../service/config/load.ts';
+import { resolveSecrets } from '../../../service/config/secrets.ts';
 import { ActionHost } from '../../../service/packs/action-host.ts';
 import { describePack } from '../../../service/packs/describe.ts';
 import { readPack } from '../../../service/packs/pack-files.ts';
 import { packFaults } from '../../../service/packs/pack-rules.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
+import { enabledActions } from '../../../service/rbac/enabled.ts';
+import { rbacManifests } from '../../../service/rbac/manifests.ts';
 import { eventually } from '../../eventually.ts';
 import { writePackFolder } from '../../pack-folder.ts';
 
@@ -324,5 +328,60 @@ describe('the process in which an action is done', () => {
     const call = { action: 'closePort', does: 'plan', input, key: sha256Hex('k') } as const;
     expect(await host.run(call, contextOf())).toMatchObject({ end: 'value' });
     expect(await host.run(call, contextOf())).toMatchObject({ end: 'value' });
+  });
+});
+
+describe('a configuration with a pack that has actions', () => {
+  const folder = join(projectRoot(), 'packs', 'cloud-security-group');
+  const given = { secrets: { token: { env: 'CLOUD_TOKEN' } }, settings: { endpoint: 'https://cloud.example' } };
+
+  /** Of a file with this pack. */
+  function checked(pack: object) {
+    const path = join(mkdtempSync(join(tmpdir(), 'firebreak-own-config-')), 'firebreak.yaml');
+    folders.push(dirname(path));
+    const roster = { people: [{ id: 'ada', name: 'Ada', slack: ['U1'] }], groups: { oncall: ['ada'], leads: ['ada'] } };
+    const intake = { tokens: [{ name: 'falco', token: { env: 'FALCO_TOKEN' } }] };
+    writeFileSync(
+      path,
+      JSON.stringify({ cluster: 'lab', intake, roster, packs: [{ folder, integrity: example.integrity, ...pack }] }),
+    );
+    return checkConfig({ path, env: {} });
+  }
+  function configOf(pack: object) {
+    const found = checked(pack);
+    if (!found.ok) throw new Error(JSON.stringify(found.problems));
+    return found.config;
+  }
+
+  test('names what they need and nobody gives them, and what is given to none', () => {
+    const found = checked({ secrets: { toked: { env: 'CLOUD_TOKEN' } } });
+    expect(found.ok ? [] : found.problems.map(({ path, problem }) => `${path}: ${problem}`)).toEqual([
+      'packs[0].secrets: cloud-security-group/closePort needs token, which is not there',
+      'packs[0].secrets.toked: no action of cloud-security-group gets toked',
+      'packs[0].settings: cloud-security-group/closePort needs endpoint, which is not there',
+    ]);
+  });
+
+  test('has its secrets read by their pool alone', () => {
+    const config = configOf(given);
+    const env = { CLOUD_TOKEN: 'of the cloud', FALCO_TOKEN: 'of falco' };
+    const codec = { ...config, temporal: { ...config.temporal, codecKeys: [] } };
+    const { packs } = resolveSecrets({ config: codec, env, roles: ['packs'] });
+    expect(packs?.get('cloud-security-group')?.()).toEqual({ token: 'of the cloud' });
+    expect(resolveSecrets({ config: codec, env, roles: ['cell', 'secrets', 'forensics'] }).packs).toBeUndefined();
+  });
+
+  test('trusts their pool, and gives its account what they declare and nothing else', () => {
+    const config = configOf(given);
+    expect(config.trust.packs).toEqual([expect.stringMatching(/keys\/packs\.pem\.pub$/)]);
+    const manifest = (declared: readonly OwnAction[]) =>
+      rbacManifests({ actions: declared, namespace: 'firebreak' }).get('packs.yaml') ?? '';
+    expect(manifest(enabledActions(config).filter(isOwnAction))).toContain(
+      'cloud-security-group/closePort: no rights in the cluster at all',
+    );
+    const withRights = { ...closePort, rights: [{ apiGroup: 'apps', resource: 'deployments', verbs: ['get', 'patch'] }] };
+    expect(manifest([withRights])).toMatch(
+      /kind: ClusterRole\n[\s\S]*- apiGroups:\n +- apps\n +resources:\n +- deployments\n +verbs:\n +- get\n +- patch\n---/,
+    );
   });
 });
