@@ -114,7 +114,7 @@ export type ContainmentChange = 'containment.reasserted' | 'containment.changed'
 export interface IncidentNote {
   /** The same when it is sent again. */
   readonly id: string;
-  readonly kind: 'alert.suppressed' | 'sensor.back' | 'step.seen' | 'incident.restarted' | ContainmentChange;
+  readonly kind: 'alert.suppressed' | 'sensor.back' | 'step.seen' | 'incident.restarted' | 'pack.observed' | ContainmentChange;
   readonly text: string;
   /** The suppression, step or sensor. */
   readonly about: string;

@@ -75,6 +75,7 @@ function widerThan(old: AnyPlaybook, now: AnyPlaybook): readonly string[] {
   if (severities.indexOf(now.on.minSeverity) > severities.indexOf(old.on.minSeverity))
     said.push(`answers from ${now.on.minSeverity} on, and not from ${old.on.minSeverity}`);
   if (canonicalJson(now.on.match) !== canonicalJson(old.on.match)) said.push('answers other alerts');
+  if (canonicalJson(now.on.schedule ?? null) !== canonicalJson(old.on.schedule ?? null)) said.push('runs at other times');
   if ((now.per ?? 'pod') !== (old.per ?? 'pod')) said.push(`runs once per ${now.per ?? 'pod'}, and not per ${old.per ?? 'pod'}`);
   if (now.exclusive && (!old.exclusive || (now.priority ?? 0) > (old.priority ?? 0)))
     said.push('keeps others of less priority from answering what it answers');

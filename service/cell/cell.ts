@@ -48,6 +48,7 @@ import { DurableBuilds } from './durable-builds.ts';
 import { HeadStarts } from './head-starts.ts';
 import { HeldObjects } from './held-objects.ts';
 import { HoldContainment, type LeaseHeld, type LeaseOf } from './hold-containment.ts';
+import { ObservedPacks } from './observed-packs.ts';
 import { runOlderBuilds } from './older-builds.ts';
 import { OpenIncidents, remembering } from './open-incidents.ts';
 import { type Cluster, createCellPool } from './pools/cluster.ts';
@@ -162,6 +163,19 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   });
   control.evidence.isOpen = (incident, run) => open.isOpen(incident, run);
   const heard = remembering(gateway, { incidents: knowledge.incidents, open, playbooks: enabled });
+  const packsOfStore = control.packs;
+  const observed =
+    packsOfStore &&
+    new ObservedPacks({
+      packs: config.releases.packs,
+      promotions: () => book.promotions(),
+      releases: () => packsOfStore.releases(),
+      running: enabled,
+      params: config.playbooks.params,
+      note: (incident, note) => intake.note(incident, note),
+      stateDir: config.stateDir,
+      log,
+    });
   const stamps = new CellStamps({
     playbooks: enabled,
     counts: knowledge.alertCounts,
@@ -201,7 +215,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     cluster: config.cluster,
     severities: config.sensors,
     resolver: tellingFacts(tellingDecided(namingActors(createSubjectResolver(watch), config.roster), pods), watch.view, asked),
-    gateway: heard,
+    gateway: observed?.watching(heard) ?? heard,
     headStart: headStarts,
     stamps,
     screen: { suppressions: book, steps: control.steps },

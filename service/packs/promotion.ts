@@ -42,7 +42,8 @@ export async function wideningOfRelease(
   return wideningOf(before, envelopesOf(next));
 }
 
-function envelopesOf({ statement, files }: ProvenRelease): readonly AnyPlaybook[] {
+/** Its envelopes, as its publisher has signed them. */
+export function envelopesOf({ statement, files }: ProvenRelease): readonly AnyPlaybook[] {
   const { pack: name, version, playbooks, actions } = statement;
   return packFrom({ name, version, playbooks, actions }, files).playbooks;
 }

@@ -11,6 +11,7 @@ const noteKinds: ReadonlySet<unknown> = new Set([
   'sensor.back',
   'step.seen',
   'incident.restarted',
+  'pack.observed',
   'containment.reasserted',
   'containment.changed',
   'containment.whole',

@@ -86,6 +86,11 @@ export class PromotedPacks {
     return changed;
   }
 
+  /** The store, and whose signature counts. */
+  releases(): Promise<Releases> {
+    return this.#open();
+  }
+
   #liveOf(pack: string): PromotionTerms | undefined {
     const terms = this.#options.promotions().map((one) => one.terms);
     return promotedOf(pack, terms, this.#now()).live;

@@ -13,12 +13,14 @@ import {
 } from '../../../core/orders/promotion.ts';
 import { durationMs, isDuration } from '../../../core/playbook/duration.ts';
 import { packName, releaseVersion } from '../../../core/playbook/release.ts';
+import { loadConfig } from '../../config/load.ts';
 import { resolveReleaseSecrets } from '../../config/secrets.ts';
 import { controlState, type Session } from '../../incidents/session.ts';
+import { observedOf } from '../../packs/observed.ts';
 import { type Releases, releaseOf, wideningOfRelease } from '../../packs/promotion.ts';
 import { openPublishers, openReleases } from '../../process/releases.ts';
 import { mustBeConfirmable, withConfirmation } from '../confirm.ts';
-import { withConfig, withExamples } from '../options.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import {
   end,
   isOver,
@@ -57,7 +59,7 @@ function observedFor(text: string): number {
   return ms;
 }
 
-/** Adds `firebreak pack promote|approve|rollback|promotions`. */
+/** Adds `firebreak pack promote|approve|observed|rollback|promotions`. */
 export function registerPromoting(pack: Command): void {
   withExamples(
     proposing(
@@ -81,6 +83,15 @@ export function registerPromoting(pack: Command): void {
     ],
   ).action(promote);
   registerApproval(pack, 'promotion');
+  withExamples(
+    withConfig(
+      pack
+        .command('observed')
+        .description('what a version that is observed would have done about the alerts that came')
+        .argument('<version>', 'PACK@VERSION', namedVersion),
+    ),
+    ['firebreak pack observed acme@1.2.0'],
+  ).action(observed);
   withExamples(
     withConfirmation(
       requireReason(
@@ -106,6 +117,21 @@ export function registerPromoting(pack: Command): void {
     ),
     ['firebreak pack promotions'],
   ).action((options: ListOptions) => withSession(options, (session) => list(session, options)));
+}
+
+/** What a cell with this state directory has seen. */
+async function observed({ pack, version }: Named, { config: path, json }: ConfiguredOptions): Promise<void> {
+  const { stateDir } = loadConfig({ path, env: process.env });
+  const rows = observedOf(stateDir, { pack, release: version });
+  if (json) return printJson(rows);
+  if (rows.length === 0) return print(`Nothing was observed of ${pack}@${version} by the cell whose state directory is here.`);
+  printTable(rows, [
+    { title: 'AT', text: ({ at }) => at },
+    { title: 'INCIDENT', text: ({ incident }) => incident },
+    { title: 'ALERT', text: ({ rule }) => rule },
+    { title: 'PLAYBOOK', text: ({ playbook }) => playbook },
+    { title: 'WITH NOBODY ANSWERING', text: ({ outcome }) => outcome },
+  ]);
 }
 
 function promote({ pack, version }: Named, options: PromoteOptions): Promise<void> {

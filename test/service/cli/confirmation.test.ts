@@ -52,6 +52,7 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   'pack check': 'nothing',
   'pack integrity': 'nothing',
   'pack new': 'nothing',
+  'pack observed': 'nothing',
   'pack promote': ['acme@1.0.0', ...who],
   'pack promotions': 'nothing',
   'pack publish': 'nothing',

@@ -1,0 +1,173 @@
+import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
+import type { Alert } from '../../core/alert/alert.ts';
+import type { IncidentNote } from '../../core/incident/incident.ts';
+import { type ActivePromotion, type PromotionTerms, promotedOf, releaseText } from '../../core/orders/promotion.ts';
+import { answering } from '../../core/playbook/answering.ts';
+import type { ParamValue } from '../../core/playbook/params.ts';
+import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
+import { sha256Hex } from '../../core/text/digest.ts';
+import type { IncidentGateway } from '../intake/send/incident-gateway.ts';
+import { runPackProgram } from '../packs/describe.ts';
+import type { Observation } from '../packs/observe-main.ts';
+import { rememberObserved } from '../packs/observed.ts';
+import type { PackFiles } from '../packs/pack-files.ts';
+import { packFaults } from '../packs/pack-rules.ts';
+import { envelopesOf, orderedRelease, type Releases } from '../packs/promotion.ts';
+import { type Logger, reasonOf } from '../process/log.ts';
+import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
+
+const seenSchema = z
+  .array(z.object({ playbook: z.string().max(100), outcome: z.string(), asks: z.array(z.string()).max(100) }))
+  .max(500);
+
+/** What waits is dropped beyond that: in a storm one alert is like another. */
+const mostWaiting = 50;
+const longestOutcome = 600;
+
+export interface ObservedPacksOptions {
+  readonly packs: readonly string[];
+  readonly promotions: () => readonly ActivePromotion[];
+  readonly releases: () => Promise<Releases>;
+  /** What runs: it says which alerts are left for a playbook of what nobody answers. */
+  readonly running: readonly AnyPlaybook[];
+  readonly params: Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
+  readonly note: (incident: string, note: IncidentNote) => Promise<void>;
+  readonly stateDir: string;
+  readonly log: Pick<Logger, 'warn'>;
+  readonly now?: () => number;
+}
+
+interface LoadedRelease {
+  readonly files: PackFiles;
+  readonly playbooks: readonly AnyPlaybook[];
+  /** With those that run beside them. */
+  readonly among: readonly AnyPlaybook[];
+}
+
+interface Waiting {
+  readonly incident: string;
+  readonly alert: Alert;
+  readonly terms: PromotionTerms;
+}
+
+/**
+ * Versions of packs that are observed: what they would do about the alerts that come is found out in a simulation, by a process that may read their code and Firebreak's, and nothing
+ * else; no build has them, and no step of theirs is ever asked for. One line in the incident for each playbook.
+ */
+export class ObservedPacks {
+  readonly #options: ObservedPacksOptions;
+  readonly #now: () => number;
+  readonly #loaded = new LRUCache<string, Promise<LoadedRelease>>({
+    max: 10,
+  });
+  readonly #done = new LRUCache<string, true>({ max: 10_000 });
+  readonly #trouble = new RepeatedTrouble();
+  #waiting: Waiting[] = [];
+  #work: Promise<void> = Promise.resolve();
+  #isAtWork = false;
+
+  constructor(options: ObservedPacksOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** The gateway, with each alert that went through it looked at afterwards: what is observed delays nothing. */
+  watching(gateway: IncidentGateway): IncidentGateway {
+    return {
+      start: async (id, start, options) => {
+        const result = await gateway.start(id, start, options);
+        if (result.kind === 'started') this.hears(id, start.batch.alerts);
+        return result;
+      },
+      signal: async (id, batch) => {
+        const result = await gateway.signal(id, batch);
+        if (result.kind === 'signalled') this.hears(id, batch.alerts);
+        return result;
+      },
+      note: (id, note) => gateway.note(id, note),
+    };
+  }
+
+  hears(incident: string, alerts: readonly Alert[]): void {
+    for (const terms of this.#observed())
+      for (const alert of alerts) if (this.#waiting.length < mostWaiting) this.#waiting.push({ incident, alert, terms });
+    if (this.#isAtWork || this.#waiting.length === 0) return;
+    this.#isAtWork = true;
+    this.#work = this.#run();
+  }
+
+  /** Resolves when nothing waits. */
+  idle(): Promise<void> {
+    return this.#work;
+  }
+
+  #observed(): readonly PromotionTerms[] {
+    const { packs, promotions } = this.#options;
+    const terms = packs.length === 0 ? [] : promotions().map((one) => one.terms);
+    return terms.length === 0 ? [] : packs.flatMap((pack) => promotedOf(pack, terms, this.#now()).observed ?? []);
+  }
+
+  async #run(): Promise<void> {
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      try {
+        await this.#observe(next);
+      } catch (error) {
+        const reason = error instanceof Error ? error.message.slice(0, 300) : reasonOf(error);
+        const said = this.#trouble.met(reason);
+        if (said)
+          this.#options.log.warn({ pack: releaseText(next.terms), reason, ...said }, 'what is observed could not be tried');
+      }
+    }
+    this.#isAtWork = false;
+  }
+
+  async #observe({ incident, alert, terms }: Waiting): Promise<void> {
+    const { params, note, stateDir } = this.#options;
+    const { files, playbooks, among } = await this.#load(terms);
+    const answer = answering(among, alert).filter((one) => playbooks.includes(one));
+    const ids = answer
+      .map(({ id }) => id)
+      .filter((id) => this.#isNew(`${incident} ${terms.integrity} ${alert.pod?.uid ?? ''} ${alert.rule} ${id}`));
+    if (ids.length === 0) return;
+    const observation: Observation = { alert, playbooks: ids, params };
+    const said = await runPackProgram(files, 'service/packs/observe-main', JSON.stringify(observation));
+    for (const { playbook, outcome, asks } of seenSchema.parse(JSON.parse(said))) {
+      if (!ids.includes(playbook)) continue;
+      const would = outcome.slice(0, longestOutcome);
+      const at = new Date(this.#now()).toISOString();
+      rememberObserved(stateDir, terms, { at, incident, rule: alert.rule, playbook, outcome: would, asks });
+      const questions = asks.length === 0 ? '' : `; it asks ${asks.length === 1 ? 'once' : `${asks.length} times`}`;
+      await note(incident, {
+        id: sha256Hex(`${incident} ${terms.integrity} ${alert.id} ${playbook}`).slice(0, 32),
+        kind: 'pack.observed',
+        text: `${releaseText(terms)} is observed, and has done nothing. With nobody answering ${playbook} would come to: ${would}${questions}`,
+        about: playbook,
+      });
+    }
+  }
+
+  #isNew(key: string): boolean {
+    if (this.#done.has(key)) return false;
+    this.#done.set(key, true);
+    return true;
+  }
+
+  #load(terms: PromotionTerms): Promise<LoadedRelease> {
+    const known = this.#loaded.get(terms.integrity);
+    if (known) return known;
+    const loading = (async (): Promise<LoadedRelease> => {
+      const release = await orderedRelease(await this.#options.releases(), terms);
+      const [fault] = packFaults(release.files);
+      if (fault) throw new Error(`${fault.file}:${fault.line}: ${fault.problem}`);
+      const playbooks = envelopesOf(release);
+      // As if it ran in place of the version that does.
+      const others = this.#options.running.filter(({ id }) => !id.startsWith(`${terms.pack}/`));
+      return { files: release.files, playbooks, among: [...playbooks, ...others] };
+    })();
+    this.#loaded.set(terms.integrity, loading);
+    // Tried anew with the next alert.
+    loading.catch(() => this.#loaded.delete(terms.integrity));
+    return loading;
+  }
+}

@@ -1,0 +1,36 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { PromotionTerms } from '../../core/orders/promotion.ts';
+
+/** What a version that is observed would have done about an alert. */
+export interface Observed {
+  readonly at: string;
+  readonly incident: string;
+  readonly rule: string;
+  readonly playbook: string;
+  readonly outcome: string;
+  readonly asks: readonly string[];
+}
+
+const mostListed = 200;
+
+function fileOf(stateDir: string, { pack, release }: Pick<PromotionTerms, 'pack' | 'release'>): string {
+  return join(stateDir, 'packs', 'observed', `${pack}@${release}.json`);
+}
+
+/** Adds one to what is remembered of a version. */
+export function rememberObserved(stateDir: string, terms: PromotionTerms, one: Observed): void {
+  const path = fileOf(stateDir, terms);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, JSON.stringify([...observedOf(stateDir, terms), one].slice(-mostListed)), { mode: 0o600 });
+}
+
+/** What a cell with this state directory has observed of a version, the newest last; 200 at most. */
+export function observedOf(stateDir: string, version: Pick<PromotionTerms, 'pack' | 'release'>): readonly Observed[] {
+  try {
+    const found: unknown = JSON.parse(readFileSync(fileOf(stateDir, version), 'utf8'));
+    return Array.isArray(found) ? found : [];
+  } catch {
+    return [];
+  }
+}
