@@ -80,6 +80,8 @@ describe('the tutorial', () => {
     let printed = '';
     for (const block of blocks) {
       const [language, mode] = block.kind.split(' ');
+      // It says itself that this needs a Firebreak that runs.
+      if (mode === 'elsewhere') continue;
       if (language === 'sh') {
         printed = '';
         for (const line of block.lines) {
