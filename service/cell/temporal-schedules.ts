@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, ScheduleNotFoundError, type ScheduleOptions, ScheduleOverlapPolicy } from '@temporalio/client';
 import { scheduleBellName } from '../../core/messages/message-table.ts';
 import { durationMs } from '../../core/playbook/duration.ts';
-import { catchUpMs } from '../../core/playbook/schedule.ts';
+import { catchUpMs, dueLast } from '../../core/playbook/schedule.ts';
 import type { ScheduledPlaybook } from '../../core/playbook/scheduled-runs.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 
@@ -34,7 +34,10 @@ function scheduleOf(
       args: [],
       workflowExecutionTimeout: '15m',
     },
-    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: catchUpMs(schedule, Date.now()) },
+    policies: {
+      overlap: ScheduleOverlapPolicy.SKIP,
+      catchupWindow: catchUpMs(schedule, dueLast(schedule, Date.now()) ?? Date.now()),
+    },
   };
 }
 

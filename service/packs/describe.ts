@@ -8,6 +8,7 @@ import type { OwnAction } from '../../core/action/own-action.ts';
 import { actions } from '../../core/actions/index.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import type { ReleaseStatement } from '../../core/playbook/release.ts';
+import { problemsOfSchedule } from '../../core/playbook/schedule.ts';
 import { ownActionsFrom } from './own-actions.ts';
 import { implementations, type PackFiles } from './pack-files.ts';
 
@@ -25,7 +26,19 @@ const name = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/);
 const envelope = z.looseObject({
   id: z.string().regex(/^[a-z][a-z0-9-]{0,39}\/[a-z][a-z0-9-]{0,39}$/),
   title: z.string().min(1).max(200),
-  on: z.looseObject({ minSeverity: z.string(), requires: z.array(z.enum(['pod', 'node', 'workload'])) }),
+  on: z.looseObject({
+    minSeverity: z.string(),
+    requires: z.array(z.enum(['pod', 'node', 'workload'])),
+    schedule: z
+      .looseObject({
+        every: z.string().optional(),
+        cron: z.string().optional(),
+        timeZone: z.string().optional(),
+        catchUp: z.string().optional(),
+        about: z.looseObject({ namespace: z.string() }).optional(),
+      })
+      .optional(),
+  }),
   uses: z.record(z.string(), z.looseObject({ name: z.string() })),
   params: z.record(z.string(), z.looseObject({ kind: z.string() })).optional(),
   levels: z
@@ -146,6 +159,7 @@ export function codeOfPacks(): string {
     '../../core/action/own-action',
     '../../core/playbook/pack',
     '../../core/playbook/playbook',
+    '../../core/playbook/schedule',
   ];
   return files
     .map((file) => readFileSync(join(import.meta.dirname, `${file}${extname(import.meta.filename)}`), 'utf8'))
@@ -197,8 +211,11 @@ export function packFrom(value: unknown, files: PackFiles): DescribedPack {
           return [as, declared];
         }),
       );
-      // `definePlaybook` has made it, of this build.
-      return { ...playbook, uses } as unknown as AnyPlaybook;
+      // `definePlaybook` has made it, of the copy of this package that the pack has.
+      const described = { ...playbook, uses } as unknown as AnyPlaybook;
+      const [problem] = described.on.schedule ? problemsOfSchedule(described.on.schedule, described.params) : [];
+      if (problem !== undefined) throw new Error(`${main}: ${playbook.id}: its schedule: ${problem}`);
+      return described;
     }),
   };
 }

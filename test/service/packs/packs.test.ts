@@ -187,6 +187,12 @@ describe('a configuration with a pack', () => {
       'playbooks: [miner], params: { miner: { limit: 5 } }',
       /has no parameter limit/,
     ],
+    [
+      'a schedule that nothing of ours has looked at',
+      'playbooks: [miner]',
+      "playbooks: [{ ...miner, on: { ...miner.on, schedule: { every: '1s' } } }]",
+      /acme\/miner: its schedule: every cannot be "1s"/,
+    ],
   ])('is refused with %s', (_, from, to, words) => {
     const bad = acme({ 'firebreak.pack.ts': acmeFiles['firebreak.pack.ts']?.replace(from, to) });
     expect(problemsOf({ packs: [{ folder: bad, integrity: readPack({ folder: bad }).integrity }] })).toEqual([
