@@ -197,8 +197,11 @@ async function run(making: Promise<Worker>): Promise<() => Promise<void>> {
 }
 
 const baseOf = (role: SigningRole) => ({ connection, namespace, identity: role, speaker: speakerOf(role) });
-const runPool = (role: SigningRole) =>
-  run(createActivityWorker({ ...baseOf(role), role, taskQueue: queues[role], activities: activitiesOf(role), concurrency: 20 }));
+const stopPool = new Map<SigningRole, () => Promise<void>>();
+const runPool = async (role: SigningRole): Promise<void> => {
+  const options = { ...baseOf(role), role, taskQueue: queues[role], activities: activitiesOf(role), concurrency: 20 };
+  stopPool.set(role, await run(createActivityWorker(options)));
+};
 
 const settings = {
   queues,
@@ -772,18 +775,21 @@ describe('what was true once', () => {
       return steps.some(({ action, state }) => action === 'quarantinePod' && state !== 'running');
     });
   };
-  /** How many steps were done for an incident of that name. */
-  const doneFor = (name: string) => seen.applied.filter(({ key }) => key.includes(name)).length;
+  /** What was done and asked in that run. Of the one before it something may be under way when it is ended. */
+  const doneIn = async (handle: WorkflowHandle): Promise<readonly unknown[]> => {
+    const { runId } = await handle.describe();
+    return [...seen.applied, ...seen.cards].filter(({ incident }) => incident.run === runId);
+  };
 
   test(playedBack['same-id'].what, async () => {
     const first = await startIncident('again');
     await contained(first);
     const payloads = await startOf(first);
     await first.terminate();
-    const [before, cards] = [doneFor('/again/'), seen.cards.length];
-    expect(await failureOf(await sendAgain(incidentNames.workflow, first.workflowId, payloads))).toBe('FB_ERR_PLAYED_BACK');
-    expect(doneFor('/again/')).toBe(before);
-    expect(seen.cards.slice(cards).filter((card) => JSON.stringify(card).includes(first.workflowId))).toEqual([]);
+    expect(await doneIn(first)).not.toEqual([]);
+    const again = await sendAgain(incidentNames.workflow, first.workflowId, payloads);
+    expect(await failureOf(again)).toBe('FB_ERR_PLAYED_BACK');
+    expect(await doneIn(again)).toEqual([]);
   });
 
   test(playedBack['other-id'].what, async () => {
@@ -802,9 +808,9 @@ describe('what was true once', () => {
     const second = await startIncident('newer');
     await contained(second);
     await second.terminate();
-    const before = doneFor('/newer/');
-    expect(await failureOf(await sendAgain(incidentNames.workflow, first.workflowId, payloads))).toBe('FB_ERR_PLAYED_BACK');
-    expect(doneFor('/newer/')).toBe(before);
+    const again = await sendAgain(incidentNames.workflow, first.workflowId, payloads);
+    expect(await failureOf(again)).toBe('FB_ERR_PLAYED_BACK');
+    expect(await doneIn(again)).toEqual([]);
   });
 
   const setBack = async ({ workflowId }: WorkflowHandle): Promise<WorkflowHandle> => {
@@ -896,7 +902,7 @@ test('what was said to an earlier run of an incident is not heard by a later one
 });
 
 test('an answer that no trusted pool has given is none: the workflow asks until one has', async () => {
-  for (const stop of stops.splice(3, 1)) await stop();
+  await stopPool.get('desk')?.();
   let told = 0;
   const rogue = await run(
     Worker.create({
