@@ -19,6 +19,7 @@ const benchmarks = [
   'matcher',
   'backtest',
   'novelty',
+  'every-answer',
 ] as const;
 
 const wanted = process.argv.slice(2);

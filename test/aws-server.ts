@@ -11,10 +11,10 @@ import {
   PutRolePolicyCommand,
 } from '@aws-sdk/client-iam';
 import type { AccessKeyLogin } from '../integrations/aws/client.ts';
-import { cachedPart } from '../tools/platform/cache.ts';
-import { runCommand } from '../tools/platform/command.ts';
+import { cachedPart } from '../service/parts/cache.ts';
+import { runCommand } from '../service/parts/command.ts';
+import { findPython, installWithPip } from '../service/parts/python-package.ts';
 import { freePorts } from '../tools/platform/ports.ts';
-import { findPython, installWithPip } from '../tools/platform/python-package.ts';
 import { ServerGroup, waitUntilReady } from '../tools/platform/server-group.ts';
 
 /** IAM and STS as Moto implements them, with signatures and policies checked: an implementation that is not ours. */

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
+import { cachedPart } from '../service/parts/cache.ts';
+import { type CommandResult, runCommand } from '../service/parts/command.ts';
 import { projectRoot } from '../service/process/project-root.ts';
-import { cachedPart } from '../tools/platform/cache.ts';
-import { type CommandResult, runCommand } from '../tools/platform/command.ts';
 import { ensureBuilt } from '../tools/setup/build.mjs';
 
 const root = projectRoot();

@@ -1,9 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findOnPath } from '../tools/platform/command.ts';
+import { findOnPath } from '../service/parts/command.ts';
+import { pythonProgram } from '../service/parts/python-package.ts';
 import { freePorts } from '../tools/platform/ports.ts';
-import { pythonProgram } from '../tools/platform/python-package.ts';
 import { ServerGroup, waitUntilReady } from '../tools/platform/server-group.ts';
 
 export interface VaultServer {

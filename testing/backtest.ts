@@ -5,7 +5,8 @@ import { NoveltyMemory, type NoveltyOptions, type RunningImage } from '../core/n
 import { AlertStamps, unstamped } from '../core/playbook/alert-stamps.ts';
 import { subjectKeyOf } from '../core/playbook/answering.ts';
 import type { ListedPlaybook } from '../core/playbook/pack.ts';
-import { type Chooser, runStory } from './simulate.ts';
+import type { Chooser } from './chooser.ts';
+import { runStory } from './simulate.ts';
 import type { Story } from './story.ts';
 
 /** An alert as it was, and what its incident was found to be, where that is known. */

@@ -6,8 +6,6 @@ import type { VoteKeys } from '../core/decide/vote-check.ts';
 import type { QuestionState } from '../core/incident/incident-state.ts';
 import type { Roster } from '../core/people/roster.ts';
 import type { AnyPlaybook } from '../core/playbook/playbook.ts';
-import type { IncidentParts } from '../workflows/incident/parts.ts';
-import type { SimulatedWorld } from './simulated-world.ts';
 
 /** A question as whoever answers in a test sees it. */
 export interface SimulatedQuestion {
@@ -50,17 +48,32 @@ export const simulatedKeys: VoteKeys = { deskKeyIds: [desk], keyIdsOf: () => [],
 const firstAnswerMs = 60_000;
 const nextAnswerMs = 10_000;
 
-/** Answers a question as people would: as many of them as it takes, one after another, of the groups that are asked by then. */
+/** Where people answer one question: how they see it, what time it is there, and what takes their votes. */
+export interface Booth {
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly newId: () => string;
+  readonly sleep: (ms: number) => Promise<void>;
+  readonly state: () => Promise<QuestionState | undefined>;
+  /** Until this level is asked, or the question is over. */
+  readonly untilAsked: (level: number) => Promise<void>;
+  /** Until it is counted, or refused. */
+  readonly vote: (vote: SignedVote) => Promise<void>;
+}
+
+/**
+ * Answers a question as people would: as many of them as it takes, one after another, of the groups that are asked by then.
+ *
+ * @throws TypeError for an answer that the question does not have
+ */
 export async function answerQuestion(options: {
-  readonly world: SimulatedWorld;
-  readonly parts: Pick<IncidentParts, 'model' | 'votes'>;
+  readonly booth: Booth;
   readonly roster: Roster;
   readonly question: Question;
   readonly digest: string;
   readonly answer: (question: SimulatedQuestion) => Said;
 }): Promise<void> {
-  const { world, parts, roster, question, digest, answer } = options;
-  const { model, votes } = parts;
+  const { booth, roster, question, digest, answer } = options;
   const said = answer(askedQuestion(question));
   if (said === undefined || said === 'silence') return;
   const { choice, level: from = 0, form } = typeof said === 'string' ? { choice: said } : said;
@@ -70,19 +83,16 @@ export async function answerQuestion(options: {
       `“${choice}” is no choice of “${question.text}”: ${question.choices.map(({ id }) => id).join(', ')}, or silence`,
     );
   const answers = chosen.form && { ...plainest(chosen.form, roster), ...form };
-  const state = (): QuestionState | undefined => model.questions.get(question.id);
-  const isOpen = (): boolean => state()?.status.state === 'open';
-  await world.sleep(firstAnswerMs);
+  await booth.sleep(firstAnswerMs);
   for (const [level, { group }] of question.levels.entries()) {
     if (level < from) continue;
-    await world.condition(() => !isOpen() || (state()?.level ?? 0) >= level);
+    await booth.untilAsked(level);
     for (const person of roster.groups[group] ?? []) {
-      if (!isOpen()) return;
-      votes.receive(voteOf({ world, question, digest, choice, person, ...(answers && { answers }) }));
-      await world.condition(() => !votes.unread);
+      if ((await booth.state())?.status.state !== 'open') return;
+      await booth.vote(voteOf({ booth, question, digest, choice, person, ...(answers && { answers }) }));
       // A no stands unless it is overruled.
-      if (state()?.veto?.choice === choice) return;
-      await world.sleep(nextAnswerMs);
+      if ((await booth.state())?.veto?.choice === choice) return;
+      await booth.sleep(nextAnswerMs);
     }
   }
 }
@@ -118,18 +128,18 @@ function askedQuestion({ text, requester, severity, choices, levels }: Question)
 }
 
 function voteOf(vote: {
-  readonly world: SimulatedWorld;
+  readonly booth: Booth;
   readonly question: Question;
   readonly digest: string;
   readonly choice: string;
   readonly person: string;
   readonly answers?: FormAnswers;
 }): SignedVote {
-  const { world, question, digest, choice, person, answers } = vote;
+  const { booth, question, digest, choice, person, answers } = vote;
   return {
     vote: {
       version: 1,
-      id: world.uuid4(),
+      id: booth.newId(),
       incident: question.incident,
       question: question.id,
       questionDigest: digest,
@@ -138,7 +148,7 @@ function voteOf(vote: {
       via: 'slack',
       reason: 'simulated',
       ...(answers && { answers }),
-      at: new Date(world.now()).toISOString(),
+      at: new Date(booth.now()).toISOString(),
     },
     keyId: desk,
     signature: `${question.id} ${person} ${choice}`,

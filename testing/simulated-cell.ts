@@ -8,14 +8,12 @@ import type { AppliedStep, CellActivities, DeskActivities, StepCall, WarrantActi
 import { quarantinePod } from '../core/actions/index.ts';
 import type { Level } from '../core/decide/approval.ts';
 import { type Asking, groupsAskedBy } from '../core/decide/asking.ts';
-import { answerersTo } from '../core/decide/standing.ts';
 import { checkVote } from '../core/decide/vote-check.ts';
 import type { SignedWarrant } from '../core/decide/warrant.ts';
 import { FirebreakError } from '../core/errors.ts';
 import type { AlertBatch, IncidentRef } from '../core/incident/incident.ts';
 import type { Roster } from '../core/people/roster.ts';
 import type { AnyPlaybook } from '../core/playbook/playbook.ts';
-import type { IncidentParts } from '../workflows/incident/parts.ts';
 import { StepFailure } from '../workflows/step-failure.ts';
 import { targetText } from '../workflows/steps/step-data.ts';
 import { simulatedKeys } from './people.ts';
@@ -95,7 +93,8 @@ export class SimulatedCell {
     this.#tell({ action, input: undefined }, { state: 'joined', target });
   }
 
-  activities(parts: () => IncidentParts): CellActivities & DeskActivities & WarrantActivities {
+  /** @param chain of the incident's records */
+  activities(chain: () => string): CellActivities & DeskActivities & WarrantActivities {
     const checks = {
       verifyVote: async ({ vote, question, level, actors }) => {
         const known = this.#ownWord(question, actors);
@@ -105,8 +104,8 @@ export class SimulatedCell {
         return checked;
       },
       verifyRemark: async () => ({ ok: false, reason: 'nobody remarks in a simulation' }),
-      answerersTo: async ({ question, actors }) =>
-        answerersTo({ question, roster: this.#roster, ...this.#ownWord(question, actors) }, this.#cluster.now()),
+      // For cards, which nobody reads here: whoever votes is checked.
+      answerersTo: async ({ question }) => ({ levels: question.levels.map(() => []), requesters: [] }),
     } satisfies Partial<CellActivities>;
     return {
       ...checks,
@@ -128,7 +127,7 @@ export class SimulatedCell {
       postInThread: async () => null,
       showNotice: async () => null,
       answerClick: async () => undefined,
-      recordAudit: async (records) => ({ chain: parts().model.ref.id, number: records.at(-1)?.number ?? 0, hash: '' }),
+      recordAudit: async (records) => ({ chain: chain(), number: records.at(-1)?.number ?? 0, hash: '' }),
     };
   }
 

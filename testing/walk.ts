@@ -1,8 +1,9 @@
 import type { GuardrailRules } from '../core/action/guardrail.ts';
 import type { Alert } from '../core/alert/alert.ts';
 import type { ListedPlaybook } from '../core/playbook/pack.ts';
+import { type Chooser, type SimulateOptions, withGiven } from './chooser.ts';
 import type { SimulatedQuestion } from './people.ts';
-import { type Chooser, runStory, type SimulateOptions, withGiven } from './simulate.ts';
+import { runStory } from './simulate.ts';
 import type { Failure, SimulatedCall } from './simulated-actions.ts';
 import type { Story } from './story.ts';
 

@@ -76,10 +76,15 @@ export class IncidentMemory {
   of({ id, run }: IncidentRef): KnownOfIncident {
     const { facts = {}, runs = {} } = this.#heard.get(id) ?? {};
     const since = runs[run] ?? 0;
-    const said = (kind: string): readonly string[] =>
-      Object.entries(facts).flatMap(([fact, at]) =>
-        at >= since && fact.startsWith(`${kind}:`) ? [fact.slice(kind.length + 1)] : [],
-      );
+    const byKind = new Map<string, string[]>();
+    for (const [fact, at] of Object.entries(facts)) {
+      if (at < since) continue;
+      const end = fact.indexOf(':');
+      const values = byKind.get(fact.slice(0, end));
+      if (values) values.push(fact.slice(end + 1));
+      else byKind.set(fact.slice(0, end), [fact.slice(end + 1)]);
+    }
+    const said = (kind: string): readonly string[] => byKind.get(kind) ?? [];
     const rated = severities.filter((severity) => said('severity').includes(severity));
     return {
       actors: said('actor'),

@@ -1,8 +1,9 @@
 import { type ErrorCode, FirebreakError } from '../../core/errors.ts';
 import type { Duration } from '../../core/playbook/duration.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
+import type { SimulateOptions } from '../../testing/chooser.ts';
 import type { Said, SimulatedQuestion } from '../../testing/people.ts';
-import { type SimulateOptions, simulate } from '../../testing/simulate.ts';
+import { simulate } from '../../testing/simulate.ts';
 import type { Story, StoryEvent } from '../../testing/story.ts';
 import { targetText } from '../../workflows/steps/step-data.ts';
 import { isStoryKind, type PastIncident, type PastStep } from './past-incident.ts';

@@ -10,7 +10,7 @@ import { asManifest } from '../../core/evidence/evidence-manifest.ts';
 import { createKubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
 import { askForCheckpoint, checkpointsFolder } from '../../integrations/kubernetes/pods/kubelet.ts';
-import { runCommand } from '../../tools/platform/command.ts';
+import { runCommand } from '../../service/parts/command.ts';
 import { asTemporal, openCluster, resolved, stepContext, until } from '../platform/kubernetes/parts/cluster.ts';
 import { folderEvidence } from '../platform/kubernetes/parts/evidence.ts';
 import { nodeLab } from './lab/lab.ts';

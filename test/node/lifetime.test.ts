@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { pathOf } from '../../integrations/kubernetes/client.ts';
-import { runCommand } from '../../tools/platform/command.ts';
+import { runCommand } from '../../service/parts/command.ts';
 import { startKubernetes } from '../../tools/platform/kubernetes/kubernetes-server.ts';
 import { cgroupsOfNode, removeDeadCgroups } from '../../tools/platform/nodes/cgroups.ts';
 import { openCluster, until } from '../platform/kubernetes/parts/cluster.ts';

@@ -11,7 +11,7 @@ import type {
   SnapshotFilesystemOutput,
 } from '../../core/actions/evidence/snapshot-filesystem.schema.ts';
 import { asManifest } from '../../core/evidence/evidence-manifest.ts';
-import { runCommand } from '../../tools/platform/command.ts';
+import { runCommand } from '../../service/parts/command.ts';
 import { openCluster, resolved, stepContext, until } from '../platform/kubernetes/parts/cluster.ts';
 import { folderEvidence } from '../platform/kubernetes/parts/evidence.ts';
 import { nodeLab } from './lab/lab.ts';

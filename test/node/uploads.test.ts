@@ -14,7 +14,7 @@ import type { ResolvedPod } from '../../core/actions/pod.schema.ts';
 import { names } from '../../core/cluster/labels.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
 import { openUploadDoor, type UploadRefusal } from '../../integrations/uploads/door.ts';
-import { runCommand } from '../../tools/platform/command.ts';
+import { runCommand } from '../../service/parts/command.ts';
 import { openCluster, resolved, stepContext, until } from '../platform/kubernetes/parts/cluster.ts';
 import { folderEvidence } from '../platform/kubernetes/parts/evidence.ts';
 import { nodeLab } from './lab/lab.ts';

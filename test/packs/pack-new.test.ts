@@ -70,6 +70,50 @@ test('firebreak pack check names file, line and what to do', async () => {
   expect(forgotten.code).toBe(1);
 });
 
+test('a pack runs on a real Temporal in its tests, and its histories are recorded and replayed', async () => {
+  const folder = await newPack('recorded');
+  const test = `
+    import assert from 'node:assert/strict';
+    import { test } from 'node:test';
+    import { readFileSync } from 'node:fs';
+    import { decodeAlerts } from 'firebreak/alerts';
+    import { runInTemporal, simulate, whyNoTemporal } from 'firebreak/testing';
+    import { miner } from '../playbooks/miner.ts';
+
+    test('the same on a real Temporal', { skip: await whyNoTemporal() }, async () => {
+      const [alert] = decodeAlerts(readFileSync('alerts/miner.json', 'utf8'));
+      const options = { alert, answer: 'keep' };
+      const { steps, left, playbooks } = await runInTemporal(miner, options);
+      const simulated = await simulate(miner, options);
+      assert.deepEqual(steps.map(({ action }) => action).sort(), simulated.steps.map(({ action }) => action).sort());
+      assert.deepEqual(left.map(({ action }) => action), ['quarantinePod']);
+      assert.deepEqual(playbooks, ['miner']);
+    });
+  `;
+  writeFileSync(join(folder, 'test/temporal.test.ts'), test);
+  const tested = await runNode(folder, '--test', 'test/temporal.test.ts');
+  expect(tested.stdout).toMatch(/pass 1\n[^]*skipped 0/);
+
+  const recorded = await firebreakIn(folder, 'pack', 'histories');
+  expect(recorded).toMatchObject({ code: 0, stderr: '' });
+  expect(recorded.stdout).toContain('histories/miner.silence.json');
+  expect(await firebreakIn(folder, 'pack', 'histories', '--check')).toMatchObject({
+    code: 0,
+    stdout: 'Every history replays.\n',
+  });
+
+  const file = join(folder, 'playbooks/miner.ts');
+  writeFileSync(
+    file,
+    readFileSync(file, 'utf8').replace('const contained =', 'await steps.snapshotPodState({ pod });\n    const contained ='),
+  );
+  const { code, stdout } = await firebreakIn(folder, 'pack', 'check');
+  expect(stdout).toMatch(
+    /^histories\/miner\.\w+\.json: recorded\/miner goes another way than it went \(\w+\): [^.]+\. If that is meant, record anew/,
+  );
+  expect(code).toBe(1);
+});
+
 test('a pack is built by an installed Firebreak as it is: in two projects with one id', async () => {
   const build = async (folder: string, name: string) => {
     const script = `

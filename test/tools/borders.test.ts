@@ -2,9 +2,9 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
+import { runCommand } from '../../service/parts/command.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { borderFaults } from '../../tools/check/borders.mjs';
-import { runCommand } from '../../tools/platform/command.ts';
 
 const folders: string[] = [];
 afterEach(() => {

@@ -4,9 +4,9 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { cachedPart } from '../../service/parts/cache.ts';
+import { runCommand } from '../../service/parts/command.ts';
 import { cacheFolder } from '../../service/process/cache-folder.ts';
-import { cachedPart } from '../../tools/platform/cache.ts';
-import { runCommand } from '../../tools/platform/command.ts';
 import { eventually } from '../eventually.ts';
 import { processesWith } from '../processes.ts';
 

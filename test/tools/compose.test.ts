@@ -5,8 +5,8 @@ import { parse } from 'yaml';
 import { searchAttributes } from '../../core/incident/search-attributes.ts';
 import { loadConfig } from '../../service/config/load.ts';
 import { serviceEnvironment, serviceNodeFlags } from '../../service/launcher/node-flags.mjs';
+import { runCommand } from '../../service/parts/command.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
-import { runCommand } from '../../tools/platform/command.ts';
 
 interface Compose {
   readonly services: Readonly<

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cachedPart } from '../../tools/platform/cache.ts';
+import { cachedPart } from '../../service/parts/cache.ts';
 
 const [, , milliseconds, writing] = process.argv;
 const folder = await cachedPart({

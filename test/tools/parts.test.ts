@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { cachedPart } from '../../tools/platform/cache.ts';
-import { runCommand } from '../../tools/platform/command.ts';
+import { cachedPart } from '../../service/parts/cache.ts';
+import { runCommand } from '../../service/parts/command.ts';
 
 let cache: string;
 beforeEach(() => {

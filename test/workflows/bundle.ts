@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { cachedPart, noteFile } from '../../service/parts/cache.ts';
 import { cacheFolder } from '../../service/process/cache-folder.ts';
 import { bundleWorkflows } from '../../service/temporal/bundle.ts';
-import { cachedPart, noteFile } from '../../tools/platform/cache.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const name = 'test-workflows';

@@ -1,5 +1,5 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { timeSkippingServerPath } from '../../tools/platform/temporal-binary.ts';
+import { timeSkippingServerPath } from '../../service/parts/time-skipping-server.ts';
 import { clientOptions, testSpeaker } from './speakers.ts';
 
 /** A Temporal server on which days pass in a moment. */

@@ -47,6 +47,8 @@ const serviceRooms = {
   rbac: ['config', 'process'],
   records: ['config', 'process'],
   offline: [],
+  parts: ['process'],
+  trial: ['packs', 'parts', 'process', 'simulation', 'temporal'],
   incidents: ['config', 'temporal'],
   simulation: ['config', 'intake', 'records'],
   intake: ['config', 'process', 'rbac', 'temporal'],
@@ -67,6 +69,7 @@ const serviceRooms = {
     'coverage',
     'simulation',
     'check',
+    'trial',
   ],
 };
 

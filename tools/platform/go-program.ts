@@ -3,11 +3,11 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { arch, platform } from 'node:os';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
+import { cachedPart, type OnProgress, withProgress } from '../../service/parts/cache.ts';
+import { findOnPath, flags } from '../../service/parts/command.ts';
+import type { RunForPart } from '../../service/parts/part-draft.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { compileFlags, goEnvironment } from '../setup/go-build.mjs';
-import { cachedPart, type OnProgress, withProgress } from './cache.ts';
-import { findOnPath, flags } from './command.ts';
-import type { RunForPart } from './part-draft.ts';
 
 /** What is built with Go from a module of this project. */
 export interface GoProgram {

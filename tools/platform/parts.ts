@@ -1,8 +1,8 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
+import { isRunning, noteFile, type PartNote } from '../../service/parts/cache.ts';
 import { cacheFolder } from '../../service/process/cache-folder.ts';
-import { isRunning, noteFile, type PartNote } from './cache.ts';
 import { readRecord, serverStates } from './platform-record.ts';
 
 /** Something that is kept in the cache. */

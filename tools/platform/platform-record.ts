@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { processExists } from './cache.ts';
+import { processExists } from '../../service/parts/cache.ts';
 import { deleteKindCluster } from './kubernetes/kind-cluster.ts';
 import { removeDeadCgroups } from './nodes/cgroups.ts';
 import type { Platform } from './platform.ts';

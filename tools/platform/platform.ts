@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import type { OnProgress } from './cache.ts';
+import type { OnProgress } from '../../service/parts/cache.ts';
 import type { KubernetesServer } from './kubernetes/kubernetes-api.ts';
 import { type KubernetesOptions, startKubernetes } from './kubernetes/kubernetes-server.ts';
 import { ServerGroup } from './server-group.ts';

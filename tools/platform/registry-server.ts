@@ -3,10 +3,10 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { arch, platform } from 'node:os';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
+import { cachedPart, type OnProgress, withProgress } from '../../service/parts/cache.ts';
+import { findOnPath } from '../../service/parts/command.ts';
+import type { RunForPart } from '../../service/parts/part-draft.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
-import { cachedPart, type OnProgress, withProgress } from './cache.ts';
-import { findOnPath } from './command.ts';
-import type { RunForPart } from './part-draft.ts';
 import { freePorts } from './ports.ts';
 import { ServerGroup, waitUntilReady } from './server-group.ts';
 

@@ -2,10 +2,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openBucket } from '../../integrations/evidence/bucket.ts';
 import type { S3Options } from '../../integrations/evidence/s3-client.ts';
-import type { OnProgress } from './cache.ts';
-import { findOnPath } from './command.ts';
+import type { OnProgress } from '../../service/parts/cache.ts';
+import { findOnPath } from '../../service/parts/command.ts';
+import { pythonProgram } from '../../service/parts/python-package.ts';
 import { freePorts } from './ports.ts';
-import { pythonProgram } from './python-package.ts';
 import { ServerGroup, waitUntilReady } from './server-group.ts';
 
 export interface S3Server {

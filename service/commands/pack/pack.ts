@@ -8,11 +8,12 @@ import { packFaults } from '../../packs/pack-rules.ts';
 import { checkTypes } from '../../packs/pack-types.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printJson, printTable } from '../output.ts';
+import { faultsOfHistories, printChanged, registerHistories } from './histories.ts';
 import { newPack, type Runner, runners } from './new-pack.ts';
 import { registerPromoting } from './promote.ts';
 import { registerPublishing } from './publish.ts';
 
-/** Adds `firebreak pack new|check|integrity`, and what publishes and promotes one. */
+/** Adds `firebreak pack new|check|histories|integrity`, and what publishes and promotes one. */
 export function registerPackCommand(program: Command): void {
   const pack = program.command('pack').description('playbooks of your own, in a folder of their own');
   withExamples(
@@ -27,11 +28,14 @@ export function registerPackCommand(program: Command): void {
     withJson(
       pack
         .command('check')
-        .description('say what is wrong with a pack, with file and line; exit code 1 where something is')
+        .description(
+          'say what is wrong with a pack, with file and line, and replay its histories; exit code 1 where something is wrong',
+        )
         .argument('[where]', 'folder, or tarball of npm pack', '.'),
     ),
     ['firebreak pack check', 'firebreak pack check our-playbooks-1.0.0.tgz'],
   ).action(check);
+  registerHistories(pack);
   withExamples(
     withJson(
       pack
@@ -61,7 +65,7 @@ function create(name: string, { runner }: { readonly runner: Runner }): void {
   print(`  cd ${name} && npm install && npm test && npm run check`);
 }
 
-function check(where: string, { json }: CommonOptions): void {
+async function check(where: string, { json }: CommonOptions): Promise<void> {
   const files = readPackAt(where);
   const broken = packFaults(files);
   const types = broken.length > 0 ? undefined : checkTypes(files, 'folder' in packSourceAt(where) ? resolve(where) : undefined);
@@ -84,6 +88,13 @@ function check(where: string, { json }: CommonOptions): void {
   }
   const { name, version, playbooks, actions } = pack;
   const notChecked = types && 'notChecked' in types ? types.notChecked : undefined;
+  const changed = await faultsOfHistories(where, files);
+  if (changed.length > 0) {
+    process.exitCode = 1;
+    if (json) printJson({ ok: false, faults: changed });
+    else printChanged(changed);
+    return;
+  }
   if (json) {
     printJson({
       ok: true,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from '@jest/globals';
 import type { PodJson } from '../../../integrations/kubernetes/watch/projection.ts';
-import { type CommandResult, runCommand } from '../../../tools/platform/command.ts';
+import { type CommandResult, runCommand } from '../../../service/parts/command.ts';
 import { kubectlBinary } from '../../../tools/platform/kubernetes/kubelab-binary.ts';
 import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
 import { until } from '../../platform/kubernetes/parts/cluster.ts';

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from '@jest/globals';
+import { runCommand } from '../../../service/parts/command.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
-import { runCommand } from '../../../tools/platform/command.ts';
 import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
 import { processesWith, survivors } from '../../processes.ts';
 

@@ -11,8 +11,8 @@ import { suspendRolloutImplementation } from '../../../activities/actions/worklo
 import { comparable } from '../../../core/action/drift.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
+import { findOnPath } from '../../../service/parts/command.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
-import { findOnPath } from '../../../tools/platform/command.ts';
 import { kubectlBinary } from '../../../tools/platform/kubernetes/kubelab-binary.ts';
 import { testPlatform } from '../../platform.ts';
 import { nodeNobodyUses } from '../actions/rows-cluster-wide.ts';

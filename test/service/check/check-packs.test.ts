@@ -7,8 +7,8 @@ import type { CheckFinding } from '../../../service/check/finding.ts';
 import { type Config, loadConfig } from '../../../service/config/load.ts';
 import { ruleSetInFolder } from '../../../service/coverage/rule-files.ts';
 import { readPack } from '../../../service/packs/pack-files.ts';
+import { runCommand } from '../../../service/parts/command.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
-import { runCommand } from '../../../tools/platform/command.ts';
 import { acmeFiles, writePackFolder } from '../../pack-folder.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-check-test-'));

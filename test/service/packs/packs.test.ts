@@ -6,8 +6,8 @@ import { checkConfig } from '../../../service/config/load.ts';
 import { playbooksOf } from '../../../service/config/packs.ts';
 import { readPack } from '../../../service/packs/pack-files.ts';
 import { packFaults } from '../../../service/packs/pack-rules.ts';
+import { runCommand } from '../../../service/parts/command.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
-import { runCommand } from '../../../tools/platform/command.ts';
 import { acmeFiles, writePackFolder } from '../../pack-folder.ts';
 
 const folders: string[] = [];

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { flags, isExecutable } from '../command.ts';
+import { flags, isExecutable } from '../../../service/parts/command.ts';
 import { freePorts } from '../ports.ts';
 import { type RunningServer, type ServerGroup, waitUntilReady } from '../server-group.ts';
 import type { AuditLevel } from './audit-policy.ts';

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { flags } from '../command.ts';
+import { flags } from '../../../service/parts/command.ts';
 import { type AuditLevel, auditPolicy } from './audit-policy.ts';
 
 export function etcdFlags(options: { readonly folder: string; readonly port: number; readonly peerPort: number }): string[] {

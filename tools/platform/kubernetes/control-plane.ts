@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FirebreakError } from '../../../core/errors.ts';
-import type { OnProgress } from '../cache.ts';
-import { flags, runCommand } from '../command.ts';
+import type { OnProgress } from '../../../service/parts/cache.ts';
+import { flags, runCommand } from '../../../service/parts/command.ts';
 import { startRealNodes } from '../nodes/real-nodes.ts';
 import { freePorts } from '../ports.ts';
 import { type RunningServer, type ServerGroup, waitUntilReady } from '../server-group.ts';

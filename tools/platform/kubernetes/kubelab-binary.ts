@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { OnProgress } from '../cache.ts';
+import type { OnProgress } from '../../../service/parts/cache.ts';
 import { goProgram } from '../go-program.ts';
 
 /** The Kubernetes that go.mod pins; it is linked in, since its programs report it as their version. */

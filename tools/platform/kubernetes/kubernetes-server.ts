@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { FirebreakError } from '../../../core/errors.ts';
-import type { OnProgress } from '../cache.ts';
+import type { OnProgress } from '../../../service/parts/cache.ts';
 import { ServerGroup } from '../server-group.ts';
 import { assetsFolder, startApiServerOnly } from './api-server-only.ts';
 import type { AuditLevel } from './audit-policy.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FirebreakError } from '../../../core/errors.ts';
-import { runCommand } from '../command.ts';
+import { runCommand } from '../../../service/parts/command.ts';
 import type { NodeAddresses } from './network.ts';
 
 export interface NodeSettings {

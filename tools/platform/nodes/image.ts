@@ -3,7 +3,7 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, 
 import { arch } from 'node:os';
 import { dirname, join } from 'node:path';
 import { FirebreakError } from '../../../core/errors.ts';
-import { runCommand } from '../command.ts';
+import { runCommand } from '../../../service/parts/command.ts';
 import { findBusybox } from './parts.mjs';
 
 export interface LabImage {

@@ -1,7 +1,7 @@
 import { readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FirebreakError } from '../../../core/errors.ts';
-import { runCommand } from '../command.ts';
+import { runCommand } from '../../../service/parts/command.ts';
 
 /** At most this many nodes are in one lab: each has a quarter of its pod addresses. */
 export const mostNodes = 4;

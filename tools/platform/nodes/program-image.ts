@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
 import { FirebreakError } from '../../../core/errors.ts';
-import type { OnProgress } from '../cache.ts';
+import type { OnProgress } from '../../../service/parts/cache.ts';
 import { goProgram } from '../go-program.ts';
 import { type LabImage, makeImage } from './image.ts';
 

@@ -1,9 +1,9 @@
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FirebreakError } from '../../../core/errors.ts';
+import { cachedPart, type OnProgress } from '../../../service/parts/cache.ts';
+import { findOnPath } from '../../../service/parts/command.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
-import { cachedPart, type OnProgress } from '../cache.ts';
-import { findOnPath } from '../command.ts';
 import { type GoProgram, goProgram } from '../go-program.ts';
 import { kubernetesVersion, linkedVersion } from '../kubernetes/kubelab-binary.ts';
 

@@ -1,9 +1,9 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FirebreakError } from '../../../core/errors.ts';
+import type { OnProgress } from '../../../service/parts/cache.ts';
+import { runCommand } from '../../../service/parts/command.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
-import type { OnProgress } from '../cache.ts';
-import { runCommand } from '../command.ts';
 import { type RunningServer, type ServerGroup, waitUntilReady } from '../server-group.ts';
 import { makeNodeCgroup, removeDeadCgroups } from './cgroups.ts';
 import { writeNodeFiles } from './config.ts';

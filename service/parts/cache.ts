@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemErrorCode } from '../../core/system-error.ts';
-import { cacheFolder } from '../../service/process/cache-folder.ts';
+import { cacheFolder } from '../process/cache-folder.ts';
 import { PartDraft, type RunForPart } from './part-draft.ts';
 
 /** What still goes on has `…` in it. */

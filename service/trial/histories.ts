@@ -1,0 +1,152 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import proto from '@temporalio/proto';
+import { Worker } from '@temporalio/worker';
+import { z } from 'zod';
+import type { Alert } from '../../core/alert/alert.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { answering } from '../../core/playbook/answering.ts';
+import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
+import { exampleAlert } from '../../testing/example-alert.ts';
+import { readAlerts } from '../simulation/read-alerts.ts';
+import { boundPatterns } from '../temporal/linear-patterns.ts';
+import { trialSpeaker } from './speaker.ts';
+import { hearErrorsAlone, runTrial, type Trial } from './trial.ts';
+import type { TrialBundle } from './trial-bundle.ts';
+
+const { History } = proto.temporal.api.history.v1;
+
+/** Within the folder of a pack. */
+const historiesFolder = 'histories';
+const cluster = 'trial';
+const silence = 'silence';
+
+/** A history that was recorded, as it lies in the pack. */
+const golden = z.strictObject({
+  playbook: z.string(),
+  answer: z.string(),
+  workflowId: z.string(),
+  history: z.looseObject({ events: z.array(z.looseObject({})).min(1) }),
+});
+
+export interface RecordedHistory {
+  readonly file: string;
+  readonly playbook: string;
+  readonly answer: string;
+  readonly events: number;
+}
+
+/** What no longer goes as it went. */
+export interface HistoryFault {
+  readonly file: string;
+  readonly problem: string;
+  readonly remedy: string;
+}
+
+/**
+ * Records what each playbook of a pack does on a real Temporal, in silence and for each answer to its first question, into the folder `histories` of the pack; what
+ * was there is replaced. The alert is the first one in the folder `alerts` that the playbook answers, or one that is made up.
+ *
+ * @throws FB_ERR_CONFIG_INVALID for a playbook of which no alert is known
+ */
+export async function recordHistories(folder: string, { bundle, playbooks }: TrialBundle): Promise<readonly RecordedHistory[]> {
+  const alerts = join(folder, 'alerts');
+  const read = existsSync(alerts) ? readAlerts([alerts], cluster).flatMap((one) => (one.ok ? [one.alert] : [])) : [];
+  const recorded: (RecordedHistory & { readonly text: string })[] = [];
+  for (const playbook of playbooks) {
+    const alert = alertFor(playbook, read);
+    const record = async (answer: string): Promise<Trial> => {
+      const options = { alert, ...(answer !== silence && { answer }) };
+      const trial = await runTrial({ playbooks: [{ ...playbook, run: nothing }], options, bundle });
+      if (!trial) throw new FirebreakError('FB_ERR_INTERNAL', `${playbook.id} does not answer its own alert`);
+      recorded.push(asFile(playbook.id, answer, trial));
+      return trial;
+    };
+    const { story } = await record(silence);
+    for (const { id } of story.questions.find(({ asker }) => asker === playbook.id)?.choices ?? []) await record(id);
+  }
+  rmSync(join(folder, historiesFolder), { recursive: true, force: true });
+  mkdirSync(join(folder, historiesFolder));
+  for (const { file, text } of recorded) writeFileSync(join(folder, file), text);
+  return recorded.map(({ text: _, ...said }) => said);
+}
+
+/** The body is the bundle's: here the envelope is enough. */
+async function nothing(): Promise<void> {}
+
+function alertFor(playbook: AnyPlaybook, known: readonly Alert[]): Alert {
+  const found = known.find((alert) => answering([playbook], alert).length > 0) ?? exampleAlert(playbook, { cluster });
+  if (found) return { ...found, cluster };
+  throw new FirebreakError(
+    'FB_ERR_CONFIG_INVALID',
+    `no alert could be made up for ${playbook.id}: put one that it answers into the folder alerts`,
+  );
+}
+
+function asFile(playbook: string, answer: string, { workflowId, history }: Trial): RecordedHistory & { readonly text: string } {
+  const plain = History.toObject(History.fromObject(history), { bytes: String, longs: String, enums: String });
+  return {
+    file: `${historiesFolder}/${playbook.split('/').at(-1)}.${answer}.json`,
+    playbook,
+    answer,
+    events: history.events?.length ?? 0,
+    text: `${JSON.stringify({ playbook, answer, workflowId, history: plain })}\n`,
+  };
+}
+
+/** Files of the histories that a pack has, relative to its folder. */
+function historiesIn(folder: string): readonly string[] {
+  const path = join(folder, historiesFolder);
+  if (!existsSync(path)) return [];
+  return readdirSync(path)
+    .filter((file) => file.endsWith('.json'))
+    .sort()
+    .map((file) => `${historiesFolder}/${file}`);
+}
+
+/** Replays each history of a pack on what it is now: incidents that are open would go on with another build so, too. */
+export async function replayHistories(folder: string, { bundle, playbooks }: TrialBundle): Promise<readonly HistoryFault[]> {
+  hearErrorsAlone();
+  boundPatterns();
+  const faults: HistoryFault[] = [];
+  for (const file of historiesIn(folder)) {
+    const fault = await faultOf(readGolden(folder, file), { bundle, playbooks });
+    if (fault) faults.push({ file, ...fault });
+  }
+  return faults;
+}
+
+type Golden = z.infer<typeof golden>;
+
+function readGolden(folder: string, file: string): Golden {
+  try {
+    return golden.parse(JSON.parse(readFileSync(join(folder, file), 'utf8')));
+  } catch {
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${file} is no history: firebreak pack histories records them anew`);
+  }
+}
+
+async function faultOf(
+  { playbook, answer, workflowId, history }: Golden,
+  { bundle, playbooks }: Pick<TrialBundle, 'bundle' | 'playbooks'>,
+): Promise<Omit<HistoryFault, 'file'> | undefined> {
+  if (!playbooks.some(({ id }) => id === playbook))
+    return { problem: `the pack has no playbook ${playbook} any more`, remedy: 'Record anew: firebreak pack histories' };
+  const replayed = Worker.runReplayHistories({ workflowBundle: { codePath: bundle }, ...trialSpeaker(cluster).workflows }, [
+    { workflowId, history: History.fromObject(history) },
+  ]);
+  for await (const { error } of replayed)
+    if (error)
+      return {
+        problem: `${playbook} goes another way than it went (${answer}): ${differenceIn(error)}`,
+        remedy:
+          'If that is meant, record anew: firebreak pack histories. Incidents that are open end with the build that they began with',
+      };
+  return undefined;
+}
+
+/** Which step was another one, as the core says it amid much else. */
+function differenceIn({ message }: Error): string {
+  const found = /Nondeterminism error: ([^"\n]*)/.exec(message)?.[1] ?? message.split('\n')[0] ?? '';
+  return found.replaceAll('\\', '').slice(0, 300);
+}

@@ -1,0 +1,281 @@
+import { randomUUID } from 'node:crypto';
+import type { WorkflowHandle } from '@temporalio/client';
+import type proto from '@temporalio/proto';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import type { DeskActivities } from '../../core/action/step.ts';
+import { subjectOf } from '../../core/alert/subject.ts';
+import type { AuditRecord } from '../../core/audit/audit.ts';
+import type { QuestionPost } from '../../core/cards/question-card.ts';
+import { questionDigest } from '../../core/decide/approval.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { incidentIdOf, incidentNames } from '../../core/incident/incident.ts';
+import type { IncidentState } from '../../core/incident/incident-state.ts';
+import { answering } from '../../core/playbook/answering.ts';
+import { durationMs } from '../../core/playbook/duration.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
+import { type Chooser, chooserFrom, type SimulateOptions } from '../../testing/chooser.ts';
+import { answerQuestion, type Booth } from '../../testing/people.ts';
+import { alertsOf, batchOf, createStage, mostMs, type Stage } from '../../testing/stage.ts';
+import type { Story } from '../../testing/story.ts';
+import { StoryTeller } from '../../testing/story-teller.ts';
+import { StepFailure } from '../../workflows/step-failure.ts';
+import { timeSkippingServerPath } from '../parts/time-skipping-server.ts';
+import { boundPatterns } from '../temporal/linear-patterns.ts';
+import { coreFilter } from '../temporal/runtime.ts';
+import { trialSpeaker } from './speaker.ts';
+import { TrialClock } from './trial-clock.ts';
+
+/** What came of one try on a real Temporal. */
+export interface Trial {
+  readonly story: Story;
+  readonly workflowId: string;
+  readonly history: proto.temporal.api.history.v1.IHistory;
+}
+
+export interface TrialOptions {
+  /** Under the ids that they have in the bundle. */
+  readonly playbooks: readonly ListedPlaybook[];
+  readonly options: SimulateOptions;
+  /** Path of the workflows' bundle. */
+  readonly bundle: string;
+}
+
+const queue = 'trial';
+
+/** Said once a process. What a test fails on purpose is no news: of the SDK only its errors are heard. */
+export function hearErrorsAlone(): void {
+  try {
+    Runtime.install({
+      logger: new DefaultLogger('ERROR'),
+      telemetryOptions: { logging: { forward: {}, filter: coreFilter } },
+      shutdownSignals: [],
+    });
+  } catch {
+    // Whoever runs the tests has one already.
+  }
+}
+
+/**
+ * Runs what answers an alert as an incident on a real Temporal, on which days pass in a moment. The cell, the people and the cluster are those of the
+ * simulation; the workflow, its sandbox, its bundle and its messages are the real ones. A server of its own for each try: clocks are not shared.
+ *
+ * @returns undefined where nothing answers the alert
+ * @throws TypeError for an answer that its question does not have; FB_ERR_PLATFORM_PART_MISSING
+ */
+export async function runTrial({ playbooks, options, bundle }: TrialOptions): Promise<Trial | undefined> {
+  if (!alertsOf(options).some(({ alert }) => answering(playbooks, alert).length > 0)) return undefined;
+  const speaker = trialSpeaker(options.alert.cluster);
+  const path = await timeSkippingServerPath();
+  hearErrorsAlone();
+  boundPatterns();
+  const server = await TestWorkflowEnvironment.createTimeSkipping({
+    server: { executable: { type: 'existing-path', path } },
+    client: { dataConverter: speaker.dataConverter, interceptors: { workflow: [speaker.client] } },
+  });
+  try {
+    const incident = new TrialIncident({ playbooks, options, server });
+    const worker = await Worker.create({
+      connection: server.nativeConnection,
+      taskQueue: queue,
+      workflowBundle: { codePath: bundle },
+      activities: incident.activities,
+      ...speaker.workflows,
+      interceptors: { activity: [speaker.activities] },
+    });
+    return await worker.runUntil(() => incident.run());
+  } finally {
+    await server.teardown();
+  }
+}
+
+/** One incident on the server, and all around it. */
+class TrialIncident {
+  readonly #options: SimulateOptions;
+  readonly #chooser: Chooser;
+  readonly #server: TestWorkflowEnvironment;
+  readonly #clock: TrialClock;
+  readonly #id: string;
+  readonly #asked = new Set<string>();
+  readonly #joined: string[] = [];
+  readonly #playbooks: readonly ListedPlaybook[];
+  /** Over, or it cannot go on. */
+  readonly #end = Promise.withResolvers<IncidentState | undefined>();
+  #toCome = 0;
+  #begun: { readonly stage: Stage; readonly teller: StoryTeller } | undefined;
+
+  constructor({ playbooks, options, server }: Omit<TrialOptions, 'bundle'> & { readonly server: TestWorkflowEnvironment }) {
+    this.#playbooks = playbooks;
+    this.#options = options;
+    this.#chooser = chooserFrom(options);
+    this.#server = server;
+    this.#clock = new TrialClock(server);
+    this.#id = incidentIdOf(subjectOf(options.alert));
+  }
+
+  get #parts() {
+    if (!this.#begun) throw new Error('the trial has not begun');
+    return this.#begun;
+  }
+
+  get #handle(): WorkflowHandle {
+    return this.#server.client.workflow.getHandle(this.#id);
+  }
+
+  /** Of all queues: they are made when the first of them is called, since the time of the server is known by then. */
+  get activities(): object {
+    const names = [
+      'planStep',
+      'applyStep',
+      'applyStepNow',
+      'verifyStep',
+      'undoStep',
+      'verifyVote',
+      'verifyRemark',
+      'answerersTo',
+    ];
+    const others = ['issueWarrant', 'updateQuestion', 'postInThread', 'showNotice', 'answerClick'];
+    const desk: Pick<DeskActivities, 'postQuestion' | 'recordAudit'> = {
+      postQuestion: (post) => this.#posted(post),
+      recordAudit: (records) => this.#recorded(records),
+    };
+    const called =
+      (name: string) =>
+      (of: object) =>
+      async (...args: unknown[]) => {
+        await this.#clock.look();
+        try {
+          return await Reflect.get(of, name)(...args);
+        } catch (error) {
+          throw error instanceof StepFailure ? new FirebreakError(error.code, error.message) : error;
+        }
+      };
+    const later =
+      (name: string) =>
+      (...args: unknown[]) =>
+        called(name)(this.#parts.stage.cell.activities(() => this.#id))(...args);
+    return { ...Object.fromEntries([...names, ...others].map((name) => [name, later(name)])), ...desk };
+  }
+
+  async run(): Promise<Trial> {
+    await this.#clock.look();
+    const startsAt = this.#clock.now();
+    const teller = new StoryTeller(startsAt);
+    const { takes = {}, alert } = this.#options;
+    const stage = createStage({
+      playbooks: this.#playbooks,
+      options: this.#options,
+      chooser: this.#chooser,
+      teller,
+      now: this.#clock.now,
+      // Else in no time: an action is called off after seconds of the real clock, too.
+      takes: async (action) => {
+        if (takes[action] !== undefined) await this.#clock.sleep(durationMs(takes[action]));
+      },
+      outside: (work) => work,
+      queue,
+    });
+    this.#begun = { stage, teller };
+    const [first, ...more] = alertsOf(this.#options);
+    this.#toCome = more.length;
+    const batch = batchOf(first?.alert ?? alert, 0);
+    stage.cell.hears({ id: this.#id, run: '' }, batch);
+    await this.#server.client.workflow.start(incidentNames.workflow, {
+      workflowId: this.#id,
+      taskQueue: queue,
+      // It stays open for whatever comes later.
+      args: [{ start: { subject: subjectOf(alert), batch }, settings: { ...stage.settings, lingerMs: 2 * mostMs } }],
+    });
+    for (const [index, one] of more.entries()) await this.#alongside(() => this.#arrive(one, index + 1));
+    // Time goes on for as long as somebody waits for it.
+    this.#clock.sleep(mostMs).then(() => this.#end.resolve(undefined), this.#end.reject);
+    const ended = await this.#end.promise;
+    this.#clock.end();
+    const state = ended ?? (await this.#state());
+    const history = await this.#handle.fetchHistory();
+    const contains = (action: string): boolean => stage.cell.declarationOf(action)?.contains === true;
+    const story = teller.story(state, { at: this.#clock.now(), isOver: ended !== undefined, contains });
+    return { story, workflowId: this.#id, history };
+  }
+
+  #state(): Promise<IncidentState> {
+    return this.#handle.query<IncidentState>(incidentNames.stateQuery);
+  }
+
+  /** Beside the incident: the clock is held before this returns, but for when it sleeps. */
+  async #alongside(work: () => Promise<void>): Promise<void> {
+    await this.#clock.hold();
+    void work()
+      .then(() => this.#clock.letGo())
+      .catch((error: unknown) => this.#end.reject(error));
+  }
+
+  async #arrive({ alert, after }: ReturnType<typeof alertsOf>[number], index: number): Promise<void> {
+    await this.#clock.sleep(after);
+    this.#parts.stage.cell.hears({ id: this.#id, run: '' }, batchOf(alert, index));
+    await this.#handle.signal(incidentNames.alertsSignal, batchOf(alert, index));
+    this.#toCome -= 1;
+  }
+
+  async #posted({ question }: QuestionPost): Promise<null> {
+    if (this.#asked.has(question.id) || question.id.startsWith('lease:')) return null;
+    this.#asked.add(question.id);
+    const { roster } = this.#parts.stage;
+    const { answer } = this.#chooser;
+    const digest = questionDigest(question);
+    const booth = this.#booth(question.id);
+    await this.#alongside(() => answerQuestion({ booth, roster, question, digest, answer }));
+    return null;
+  }
+
+  #booth(id: string): Booth {
+    const state = async () => (await this.#state()).questions.find(({ question }) => question.id === id);
+    return {
+      now: this.#clock.now,
+      newId: randomUUID,
+      sleep: (ms) => this.#clock.sleep(ms),
+      state,
+      untilAsked: async (level) => {
+        for (;;) {
+          const asked = await state();
+          if (asked?.status.state !== 'open' || asked.level >= level) return;
+          await this.#clock.sleep(Math.max(1_000, Date.parse(asked.levelUntil) - this.#clock.now()));
+        }
+      },
+      vote: async (vote) => {
+        await this.#handle.signal(incidentNames.voteSignal, vote);
+        // While it is checked and counted the clock does not go on.
+        await this.#clock.sleep(1_000);
+      },
+    };
+  }
+
+  async #recorded(records: readonly AuditRecord[]) {
+    const { teller, stage } = this.#parts;
+    for (const { kind, text, body, at } of records.map(({ body: { text = '', ...body }, ...record }) => ({
+      ...record,
+      text,
+      body,
+    }))) {
+      teller.hear(Date.parse(at), { kind, text: String(text), body });
+      if (kind === 'step.joined') this.#joined.push(String(body.lease));
+    }
+    await this.#clock.look();
+    if (records.some(({ kind }) => kind.startsWith('playbook.'))) await this.#endIfOver(stage);
+    return { chain: this.#id, number: records.at(-1)?.number ?? 0, hash: '' };
+  }
+
+  /** It is looked at as it is then: no time passes any more. */
+  async #endIfOver({ cell }: Stage): Promise<void> {
+    if (this.#toCome > 0) return;
+    await this.#clock.hold();
+    const state = await this.#state();
+    if (state.bodies.length === 0 || state.bodies.some((body) => body.state === 'waiting' || body.state === 'running'))
+      return this.#clock.letGo();
+    for (const id of this.#joined.splice(0)) {
+      const lease = state.leases.find((one) => one.id === id);
+      if (lease) cell.joined(lease.action, lease.target.name);
+    }
+    this.#end.resolve(state);
+  }
+}

@@ -1,0 +1,118 @@
+import type { IncidentSettings } from '../core/action/step.ts';
+import type { Alert } from '../core/alert/alert.ts';
+import type { Level } from '../core/decide/approval.ts';
+import type { AlertBatch } from '../core/incident/incident.ts';
+import type { Roster } from '../core/people/roster.ts';
+import { durationMs } from '../core/playbook/duration.ts';
+import type { ListedPlaybook } from '../core/playbook/pack.ts';
+import type { Chooser, SimulateOptions } from './chooser.ts';
+import { rosterFor } from './people.ts';
+import { sampleOutputs } from './sample-output.ts';
+import type { SimulatedCall } from './simulated-actions.ts';
+import { evidenceDeadlineMs, SimulatedCell } from './simulated-cell.ts';
+import type { StoryTeller } from './story-teller.ts';
+
+/** As long as anything is looked at. */
+export const mostMs = 30 * 86_400_000;
+
+const shippedLevels: readonly Level[] = [
+  { group: 'oncall', withinMs: 15 * 60_000, page: true },
+  { group: 'leads', withinMs: 60 * 60_000, page: true },
+];
+
+/** What is made up around the engine, wherever that runs: the cell with its cluster, the people, and what an incident is told at its start. */
+export interface Stage {
+  readonly cell: SimulatedCell;
+  readonly roster: Roster;
+  readonly settings: IncidentSettings;
+}
+
+export function createStage(parts: {
+  readonly playbooks: readonly ListedPlaybook[];
+  readonly options: SimulateOptions;
+  readonly chooser: Chooser;
+  readonly teller: StoryTeller;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly takes: (action: string) => Promise<void>;
+  /** Waits for what is not of the simulation. */
+  readonly outside: <T>(work: Promise<T>) => Promise<T>;
+  readonly queue: string;
+}): Stage {
+  const { playbooks, options, chooser, teller, now, takes, outside, queue } = parts;
+  const { levels: given, guardrails, replicas, params = {}, plans = {} } = options;
+  const levels = given?.map(({ within, ...level }) => ({ ...level, withinMs: durationMs(within) })) ?? shippedLevels;
+  const roster = rosterFor(playbooks, levels);
+  const injected = new Set<string>();
+  const times = new Map<string, number>();
+  const nth = ({ action }: SimulatedCall, what: string): number => {
+    const key = `${action} ${what}`;
+    const next = (times.get(key) ?? 0) + 1;
+    times.set(key, next);
+    return next;
+  };
+  const cell: SimulatedCell = new SimulatedCell({
+    playbooks,
+    roster,
+    levels,
+    guardrails,
+    replicas,
+    cluster: {
+      now,
+      contained: new Map(),
+      takes,
+      failureOf: (call) => {
+        const failure = chooser.failure(call, nth(call, call.does));
+        if (failure) injected.add(call.key);
+        return failure;
+      },
+      wasInjected: (key) => injected.has(key),
+      outputOf: (call) =>
+        chooser.output(call, sampleOutputs(call.action, call.input, cell.declarationOf(call.action)), nth(call, 'output')),
+      planOf: (action, input) => {
+        const plan = plans[action] ?? {};
+        return typeof plan === 'function' ? outside(Promise.resolve(plan(input))) : plan;
+      },
+    },
+    events: {
+      planned: (plan) => teller.planned(now(), plan),
+      stepped: (step) => teller.stepped(now(), step),
+    },
+  });
+  return {
+    cell,
+    roster,
+    settings: {
+      queues: { cell: queue, desk: queue, secrets: queue, forensics: queue, packs: queue },
+      playbooks: playbooks.map(({ id }) => id),
+      levels,
+      evidenceDeadlineMs,
+      lingerMs: 0,
+      maxBodies: 8,
+      params: Object.fromEntries(playbooks.map(({ id }) => [id, params])),
+    },
+  };
+}
+
+/** All alerts that come, each so many milliseconds after the first. */
+export function alertsOf({ alert, more = [] }: SimulateOptions): readonly { readonly alert: Alert; readonly after: number }[] {
+  return [{ alert, after: 0 }, ...more.map((one) => ({ alert: one.alert, after: durationMs(one.after) }))];
+}
+
+export function batchOf(alert: Alert, index: number): AlertBatch {
+  const seen = alert.receivedAt ?? alert.time;
+  return {
+    id: `simulated-${index}`,
+    alerts: [alert],
+    counts: [
+      {
+        rule: alert.rule,
+        severity: alert.severity,
+        ...(alert.pod && { pod: `${alert.pod.namespace}/${alert.pod.name}` }),
+        count: 1,
+        firstSeen: seen,
+        lastSeen: seen,
+      },
+    ],
+  };
+}
