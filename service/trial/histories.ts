@@ -11,7 +11,7 @@ import { exampleAlert } from '../../testing/example-alert.ts';
 import { readAlerts } from '../simulation/read-alerts.ts';
 import { boundPatterns } from '../temporal/linear-patterns.ts';
 import { trialSpeaker } from './speaker.ts';
-import { hearErrorsAlone, runTrial, type Trial } from './trial.ts';
+import { hearErrorsAlone, runTrial, type TemporalTrial } from './trial.ts';
 import type { TrialBundle } from './trial-bundle.ts';
 
 const { History } = proto.temporal.api.history.v1;
@@ -55,7 +55,7 @@ export async function recordHistories(folder: string, { bundle, playbooks }: Tri
   const recorded: (RecordedHistory & { readonly text: string })[] = [];
   for (const playbook of playbooks) {
     const alert = alertFor(playbook, read);
-    const record = async (answer: string): Promise<Trial> => {
+    const record = async (answer: string): Promise<TemporalTrial> => {
       const options = { alert, ...(answer !== silence && { answer }) };
       const trial = await runTrial({ playbooks: [{ ...playbook, run: nothing }], options, bundle });
       if (!trial) throw new FirebreakError('FB_ERR_INTERNAL', `${playbook.id} does not answer its own alert`);
@@ -83,7 +83,11 @@ function alertFor(playbook: AnyPlaybook, known: readonly Alert[]): Alert {
   );
 }
 
-function asFile(playbook: string, answer: string, { workflowId, history }: Trial): RecordedHistory & { readonly text: string } {
+function asFile(
+  playbook: string,
+  answer: string,
+  { workflowId, history }: TemporalTrial,
+): RecordedHistory & { readonly text: string } {
   const plain = History.toObject(History.fromObject(history), { bytes: String, longs: String, enums: String });
   return {
     file: `${historiesFolder}/${playbook.split('/').at(-1)}.${answer}.json`,

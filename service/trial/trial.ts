@@ -27,7 +27,7 @@ import { trialSpeaker } from './speaker.ts';
 import { TrialClock } from './trial-clock.ts';
 
 /** What came of one try on a real Temporal. */
-export interface Trial {
+export interface TemporalTrial {
   readonly story: Story;
   readonly workflowId: string;
   readonly history: proto.temporal.api.history.v1.IHistory;
@@ -63,7 +63,7 @@ export function hearErrorsAlone(): void {
  * @returns undefined where nothing answers the alert
  * @throws TypeError for an answer that its question does not have; FB_ERR_PLATFORM_PART_MISSING
  */
-export async function runTrial({ playbooks, options, bundle }: TrialOptions): Promise<Trial | undefined> {
+export async function runTrial({ playbooks, options, bundle }: TrialOptions): Promise<TemporalTrial | undefined> {
   if (!alertsOf(options).some(({ alert }) => answering(playbooks, alert).length > 0)) return undefined;
   const speaker = trialSpeaker(options.alert.cluster);
   const path = await timeSkippingServerPath();
@@ -157,7 +157,7 @@ class TrialIncident {
     return { ...Object.fromEntries([...names, ...others].map((name) => [name, later(name)])), ...desk };
   }
 
-  async run(): Promise<Trial> {
+  async run(): Promise<TemporalTrial> {
     await this.#clock.look();
     const startsAt = this.#clock.now();
     const teller = new StoryTeller(startsAt);
