@@ -289,12 +289,22 @@ async function work(options: {
   const { cluster } = config;
   const { base, client } = temporal;
   const deployment = deploymentName(config.cluster);
-  const start = async (which: WorkflowBuild, on: WorkerBase): Promise<void> =>
-    runWorker(
-      await createCellWorker({ ...on, taskQueue: queues.cell, build: which, deployment, activities, maxCachedWorkflows }),
-    );
+  const start = async (which: WorkflowBuild, on: WorkerBase): Promise<() => void> => {
+    const worker = await createCellWorker({
+      ...on,
+      taskQueue: queues.cell,
+      build: which,
+      deployment,
+      activities,
+      maxCachedWorkflows,
+    });
+    runWorker(worker);
+    return () => {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+    };
+  };
   await start(build, base);
-  const startOlder = async (which: WorkflowBuild): Promise<void> => start(which, await temporal.apart());
+  const startOlder = async (which: WorkflowBuild): Promise<() => void> => start(which, await temporal.apart());
   const { stateDir } = config;
   const builds = new DurableBuilds({ config, secrets: parts.secrets, log });
   void builds.keep(build, stopping);

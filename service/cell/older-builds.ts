@@ -17,18 +17,24 @@ export async function runOlderBuilds(options: {
   readonly stateDir: string;
   /** From the store of releases, where the state directory does not have it. Undefined where the store has none that is trusted, either. */
   readonly fetch: (id: string) => Promise<WorkflowBuild | undefined>;
-  readonly start: (build: WorkflowBuild) => Promise<void>;
+  /** Resolves with what ends its worker. */
+  readonly start: (build: WorkflowBuild) => Promise<() => void>;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  readonly everyMs?: number;
 }): Promise<void> {
-  const { client, deployment, current, stateDir, fetch, start, log, signal } = options;
+  const { client, deployment, current, stateDir, fetch, start, log, signal, everyMs = lookAgainMs } = options;
   const known = new Set<string>();
+  const running = new Map<string, () => void>();
+  /** Without an open incident when it was looked last: what Temporal lists lags behind, so once is not enough. */
+  let idle: ReadonlySet<string> = new Set();
   const trouble = new RepeatedTrouble();
   while (!signal.aborted) {
-    let wait = lookAgainMs;
+    let wait = everyMs;
     let unanswered: unknown;
     try {
-      for (const id of await openBuilds({ client, deployment, except: current })) {
+      const open = await openBuilds({ client, deployment, except: current });
+      for (const id of open) {
         if (known.has(id)) continue;
         // A store that does not answer keeps no other build from its work.
         const build = storedBuild(id, stateDir) ?? (await fetch(id).catch((error: unknown) => ({ unanswered: error })));
@@ -36,7 +42,7 @@ export async function runOlderBuilds(options: {
           unanswered = build.unanswered;
           continue;
         }
-        if (build) await start(build);
+        if (build) running.set(id, await start(build));
         known.add(id);
         if (build) log.info({ build: id }, 'open incidents are finished by the older build that began them');
         else
@@ -45,6 +51,14 @@ export async function runOlderBuilds(options: {
             'open incidents need an older build that is neither in the state directory nor in the store: run its version of Firebreak once more',
           );
       }
+      const drained = [...running.keys()].filter((id) => !open.includes(id));
+      for (const id of drained.filter((one) => idle.has(one))) {
+        running.get(id)?.();
+        running.delete(id);
+        known.delete(id);
+        log.info({ build: id }, 'an older build has no open incident any more: its worker ends');
+      }
+      idle = new Set(drained);
       if (unanswered !== undefined) throw unanswered;
       trouble.over();
     } catch (error) {

@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from '@jest/globals';
+import type { Client } from '@temporalio/client';
+import { runOlderBuilds } from '../../../service/cell/older-builds.ts';
+import { createLog } from '../../../service/process/log.ts';
+import { storeBuild } from '../../../service/temporal/bundle.ts';
+import { eventually } from '../../eventually.ts';
+
+const stateDir = mkdtempSync(join(tmpdir(), 'firebreak-older-test-'));
+afterAll(() => rmSync(stateDir, { recursive: true, force: true }));
+
+function madeBuild(text: string): string {
+  const id = createHash('sha256').update(text).digest('hex').slice(0, 16);
+  writeFileSync(join(stateDir, 'bundle.js'), text);
+  return storeBuild({ id, path: join(stateDir, 'bundle.js') }, stateDir).id;
+}
+
+/** Lists open incidents as Temporal does: which build each is pinned to. */
+function clientOf(open: { builds: readonly string[]; looks: number }): Client {
+  const list = async function* () {
+    open.looks += 1;
+    for (const build of open.builds) {
+      const data = Buffer.from(JSON.stringify(`lab:${build}`));
+      yield { raw: { searchAttributes: { indexedFields: { TemporalWorkerDeploymentVersion: { data } } } } };
+    }
+  };
+  return { workflow: { list } } as unknown as Client;
+}
+
+test('the worker of an older build ends when it has no open incident for two looks, and begins again for one that comes after', async () => {
+  const [first, second] = [madeBuild('// first\n'), madeBuild('// second\n')];
+  const open = { builds: [first, second] as readonly string[], looks: 0 };
+  const stopping = new AbortController();
+  const told: string[] = [];
+  const running = runOlderBuilds({
+    client: clientOf(open),
+    deployment: 'lab',
+    current: 'f'.repeat(16),
+    stateDir,
+    fetch: async () => undefined,
+    start: async ({ id }) => {
+      told.push(`starts ${id}`);
+      return () => told.push(`ends ${id}`);
+    },
+    log: createLog({ log: { level: 'fatal', format: 'json' } }),
+    signal: stopping.signal,
+    everyMs: 1,
+  });
+  const said = (line: string, times = 1) => eventually(line, () => told.filter((one) => one === line).length === times);
+  await said(`starts ${first}`);
+  await said(`starts ${second}`);
+  open.builds = [second];
+  await said(`ends ${first}`);
+  open.builds = [second, first];
+  await said(`starts ${first}`, 2);
+  expect(told).not.toContain(`ends ${second}`);
+  stopping.abort();
+  await running;
+});
