@@ -4,8 +4,6 @@ import type { Database, Parameter, Row } from './queries.ts';
 import { placeholders } from './row.ts';
 
 const recordColumns = ['chain', 'place', 'number', 'at', 'kind', 'actor', 'body', 'key_id', 'signature', 'previous', 'hash'];
-/** As the index says it: only so it is used. */
-const isOfAlerts = `kind IN (${alertKinds.map((kind) => `'${kind}'`).join(', ')})`;
 const rowsAtOnce = 100;
 
 /** Alerts as they were, sealed, beside the records of the same database. */
@@ -27,19 +25,21 @@ export function createAlertArchive(database: Database): AlertArchive {
     },
 
     read: async ({ since, chain, after, most }) => {
-      const parameters: Parameter[] = [since, most];
-      const conditions = [isOfAlerts, 'r.at >= $1'];
+      const parameters: Parameter[] = [after?.at ?? since, most];
+      const conditions = ['r.at >= $1'];
       if (chain !== undefined) conditions.push(`r.chain = $${parameters.push(chain)}`);
       if (after) {
         const place = [after.at, after.stored.chain, after.stored.place].map((value) => `$${parameters.push(value)}`);
         conditions.push(`(r.at, r.chain, r.place) > (${place.join(', ')})`);
       }
-      const rows = await database.all(
-        `SELECT ${recordColumns.map((name) => `r.${name} AS ${name}`).join(', ')}, k.sealed AS sealed
-         FROM audit_records AS r LEFT JOIN stored_alerts AS k ON k.chain = r.chain AND k.number = r.number
-         WHERE ${conditions.join(' AND ')} ORDER BY r.at, r.chain, r.place LIMIT $2`,
-        parameters,
+      // Of each kind by itself: so both databases go along their index by kind and time, and sort no more than a page.
+      const ofKind = alertKinds.map(
+        (kind) => `SELECT * FROM (
+           SELECT ${recordColumns.map((name) => `r.${name} AS ${name}`).join(', ')}, k.sealed AS sealed
+           FROM audit_records AS r LEFT JOIN stored_alerts AS k ON k.chain = r.chain AND k.number = r.number
+           WHERE r.kind = '${kind}' AND ${conditions.join(' AND ')} ORDER BY r.at, r.chain, r.place LIMIT $2) AS of_kind`,
       );
+      const rows = await database.all(`${ofKind.join(' UNION ALL ')} ORDER BY at, chain, place LIMIT $2`, parameters);
       return rows.map(archivedFrom);
     },
 

@@ -222,7 +222,6 @@ export const migrations: readonly { readonly name: string; readonly statements: 
          PRIMARY KEY (chain, number)
        )`,
       'CREATE INDEX stored_alerts_age ON stored_alerts (at)',
-      `CREATE INDEX audit_records_of_alerts ON audit_records (at, chain, place) WHERE kind IN ('incident.opened', 'alert.joined')`,
       `CREATE INDEX audit_records_of_verdicts ON audit_records (chain, place) WHERE kind = 'incident.verdict'`,
     ],
   },
