@@ -17,12 +17,14 @@ const compileMs = 60_000;
 
 /**
  * What is wrong with the types of a pack, as the compiler sees it with this Firebreak: mistakes, and steps and questions that nobody waits for. Some
- * tenths of a second. TypeScript is the pack's own, or that of the folder from which it is checked.
+ * tenths of a second. TypeScript is that beside this Firebreak, or of the
+ * folder in which the command runs.
  *
  * @param folder where the pack is, for the types that it has installed; absent: of a tarball.
  */
 export function checkTypes(pack: PackFiles, folder?: string): CheckedTypes {
-  const compiler = compilerOf([...(folder === undefined ? [] : [folder]), process.cwd(), import.meta.dirname]);
+  // Never that of a pack which lies elsewhere: a compiler runs with the rights of whoever looks at the pack.
+  const compiler = compilerOf([import.meta.dirname, process.cwd()]);
   if (compiler === undefined)
     return { notChecked: 'there is no TypeScript: npm install --save-dev typescript, in the folder of the pack' };
   const stage = mkdtempSync(join(tmpdir(), 'firebreak-types-'));

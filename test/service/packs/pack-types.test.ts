@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
@@ -118,6 +118,18 @@ test('a pack is read with the types of the Firebreak that runs it, whatever its 
     'node_modules/firebreak/nothing.js': '',
   });
   expect(checkTypes(readPack({ folder }), folder)).toEqual({ faults: [] });
+});
+
+test('and never with the compiler that a pack brings along, which would run with the rights of whoever looks at it', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-types-test-'));
+  folders.push(folder);
+  writePackFolder(folder, {
+    ...acmeFiles,
+    'node_modules/typescript/package.json': '{ "name": "typescript", "version": "7.0.0" }',
+    'node_modules/typescript/bin/tsc': `require('node:fs').writeFileSync(${JSON.stringify(join(folder, 'ran'))}, '');\n`,
+  });
+  expect(checkTypes(readPack({ folder }), folder)).toEqual({ faults: [] });
+  expect(existsSync(join(folder, 'ran'))).toBe(false);
 });
 
 test('what is shipped waits for all that it begins', () => {
