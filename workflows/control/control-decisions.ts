@@ -4,7 +4,7 @@ import type { QuestionPost } from '../../core/cards/question-card.ts';
 import type { ControlActivities, OrderAnswer } from '../../core/decide/control.ts';
 import { type DecisionState, isEnd, isProposal, kindOf, nounOf, type SignedProposal } from '../../core/decide/decision.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
-import { approveChoice, type SignedEnd } from '../../core/orders/order.ts';
+import { approveChoice, type DecisionNoun, type SignedEnd } from '../../core/orders/order.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { bareVotes } from '../incident/cards.ts';
 import type { CountedVote } from '../questions/votes.ts';
@@ -68,7 +68,7 @@ export class Decisions {
 
   #propose(proposal: SignedProposal, { name, levels, stepUp }: Extract<OrderAnswer, { readonly ok: true }>): void {
     const { terms, person } = proposal.order;
-    const problem = this.#problemOf(terms.id);
+    const problem = this.#problemOf(terms.id, nounOf(proposal.order));
     if (problem !== undefined) {
       this.#refuse(proposal, problem);
       return;
@@ -86,9 +86,9 @@ export class Decisions {
       .catch(() => this.#model.record('card.failed', 'engine', 'the card could not be posted', { [noun]: terms.id }));
   }
 
-  #problemOf(id: string): string | undefined {
+  #problemOf(id: string, noun: DecisionNoun): string | undefined {
     if (this.#model.decisions.has(id)) return 'This proposal is known already.';
-    return this.#model.isFull ? 'There are too many decisions: end some first.' : undefined;
+    return this.#model.isFull(noun) ? 'There are too many decisions: end some first.' : undefined;
   }
 
   #end(signed: SignedEnd, who: string): void {

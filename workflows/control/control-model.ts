@@ -6,6 +6,7 @@ import {
   type DecisionState,
   type DecisionStatus,
   kindOf,
+  nounOf,
   type ProvenDecision,
   questionOf,
   type SignedProposal,
@@ -13,7 +14,7 @@ import {
 import { openState } from '../../core/decide/question.ts';
 import type { IncidentRef } from '../../core/incident/incident.ts';
 import { entryOf, type QuestionState, type TimelineEntry } from '../../core/incident/incident-state.ts';
-import type { Order, SignedOrder } from '../../core/orders/order.ts';
+import type { DecisionNoun, Order, SignedOrder } from '../../core/orders/order.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import type { Outbox } from '../outbox.ts';
 
@@ -98,8 +99,10 @@ export class ControlModel {
     return taken === undefined;
   }
 
-  get isFull(): boolean {
-    return [...this.decisions.values()].filter(isLive).length >= mostLive;
+  /** By their sort: versions of packs stay promoted for years, and must keep nobody from a freeze. */
+  isFull(noun: DecisionNoun): boolean {
+    const live = [...this.decisions.values()].filter((one) => isLive(one) && nounOf(one.proposal.order) === noun);
+    return live.length >= mostLive;
   }
 
   /** `stepUp`: people are told that a yes needs a sign-in. */
