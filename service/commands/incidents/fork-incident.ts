@@ -3,13 +3,10 @@ import { type ErrorCode, isErrorCode } from '../../../core/errors.ts';
 import { fullIncidentId } from '../../../core/incident/incident.ts';
 import { timeText } from '../../../testing/story.ts';
 import { loadConfig } from '../../config/load.ts';
-import { choosePlaybooks } from '../../simulation/chosen-playbooks.ts';
-import { type Fork, type ForkOptions, forkIncident } from '../../simulation/fork.ts';
-import { readPastIncident } from '../../simulation/past-incident.ts';
-import { withAlertsOnRecord } from '../../simulation/recorded-alerts.ts';
+import type { Fork, ForkOptions } from '../../simulation/fork.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printFacts, printJson, printTable, styled } from '../output.ts';
-import { existingAuditUrl, type RetiredKeysOption, retiredKeyOption } from '../records/audit.ts';
+import { type RetiredKeysOption, retiredKeyOption } from '../records/retired-key.ts';
 
 interface ForkCommandOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly run?: string;
@@ -74,6 +71,12 @@ async function run(written: string, options: ForkCommandOptions): Promise<void> 
 }
 
 async function forkFor(written: string, options: ForkCommandOptions): Promise<Fork> {
+  // The other commands about incidents need neither the engine nor a database.
+  const { choosePlaybooks } = await import('../../simulation/chosen-playbooks.ts');
+  const { forkIncident } = await import('../../simulation/fork.ts');
+  const { readPastIncident } = await import('../../simulation/past-incident.ts');
+  const { withAlertsOnRecord } = await import('../../simulation/recorded-alerts.ts');
+  const { existingAuditUrl } = await import('../records/audit.ts');
   const { config: path, run: wanted, at, pack, playbook, answer: answers, fail: failures, retiredKey = [] } = options;
   const config = loadConfig({ path, env: process.env });
   const playbooks = await choosePlaybooks({ ...(pack !== undefined && { pack }) });

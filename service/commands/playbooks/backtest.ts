@@ -13,7 +13,8 @@ import { choosePlaybooks } from '../../simulation/chosen-playbooks.ts';
 import { alertsOfFiles, withAlertsOnRecord } from '../../simulation/recorded-alerts.ts';
 import { type ConfiguredOptions, milliseconds, withConfig, withExamples } from '../options.ts';
 import { print, printFacts, printJson, printTable, severityText, styled } from '../output.ts';
-import { existingAuditUrl, lackingTexts, type RetiredKeysOption, retiredKeyOption } from '../records/audit.ts';
+import { existingAuditUrl, lackingTexts } from '../records/audit.ts';
+import { type RetiredKeysOption, retiredKeyOption } from '../records/retired-key.ts';
 
 interface BacktestOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly since: number;

@@ -18,7 +18,8 @@ import { readAlerts } from '../../simulation/read-alerts.ts';
 import { withAlertsOnRecord } from '../../simulation/recorded-alerts.ts';
 import { type CommonOptions, type ConfiguredOptions, milliseconds, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable, severityText, styled } from '../output.ts';
-import { existingAuditUrl, lackingTexts, type RetiredKeysOption, retiredKeyOption } from '../records/audit.ts';
+import { existingAuditUrl, lackingTexts } from '../records/audit.ts';
+import { type RetiredKeysOption, retiredKeyOption } from '../records/retired-key.ts';
 
 interface SimulateCommandOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly pack?: string;

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { type AuditReport, describeReport } from '../../../core/audit/audit-report.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
@@ -8,10 +8,11 @@ import { openDatabase } from '../../../integrations/database/database.ts';
 import { openVerifier } from '../../../integrations/keys/ed25519.ts';
 import { type Config, loadConfig } from '../../config/load.ts';
 import { resolveAuditUrl } from '../../config/secrets.ts';
-import { openAuditTrust, type RetiredKey, retiredKeyFrom } from '../../records/audit-trust.ts';
+import { openAuditTrust } from '../../records/audit-trust.ts';
 import { type RememberedCheckpoint, verifyAudit } from '../../records/verify-audit.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';
+import { type RetiredKeysOption, retiredKeyOption } from './retired-key.ts';
 
 interface VerifyOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly publicKey?: readonly string[];
@@ -55,16 +56,6 @@ export function registerAuditCommand(program: Command): void {
   });
 }
 
-export interface RetiredKeysOption {
-  readonly retiredKey?: readonly RetiredKey[];
-}
-
-export function retiredKeyOption(): Option {
-  const what =
-    'a public key (PEM) that signed records or votes and is no longer in the configuration: desk=FILE, cell/CLUSTER=FILE or person/ID=FILE; may be repeated';
-  return new Option('--retired-key <who=file>', what).argParser(retiredKeys);
-}
-
 /** What people are told where rows count for nothing. */
 export function leftOutText(leftOut: number): string | undefined {
   if (leftOut === 0) return undefined;
@@ -77,12 +68,6 @@ export function lackingTexts({ leftOut, bare }: { readonly leftOut: number; read
   const one = bare === 1;
   const without = `${bare} ${one ? 'alert is' : 'alerts are'} known without ${one ? 'its' : 'their'} command line and labels: older than audit.alertDays, or sealed with a key that is not here`;
   return [leftOutText(leftOut), bare === 0 ? undefined : without].filter((text) => text !== undefined);
-}
-
-function retiredKeys(text: string, before: readonly RetiredKey[] = []): readonly RetiredKey[] {
-  const key = retiredKeyFrom(text);
-  if (!key) throw new InvalidArgumentError('Not desk=FILE, cell/CLUSTER=FILE or person/ID=FILE.');
-  return [...before, key];
 }
 
 function remembered(text: string): RememberedCheckpoint {

@@ -8,7 +8,8 @@ import { loadConfig } from '../../config/load.ts';
 import { openAuditTrust } from '../../records/audit-trust.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable, styled } from '../output.ts';
-import { existingAuditUrl, leftOutText, type RetiredKeysOption, retiredKeyOption } from './audit.ts';
+import { existingAuditUrl, leftOutText } from './audit.ts';
+import { type RetiredKeysOption, retiredKeyOption } from './retired-key.ts';
 
 interface DecisionsOptions extends ConfiguredOptions, RetiredKeysOption {
   /** Milliseconds. */

@@ -14,7 +14,8 @@ import { loadConfig } from '../../config/load.ts';
 import { withAlertsOnRecord } from '../../simulation/recorded-alerts.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable, styled } from '../output.ts';
-import { existingAuditUrl, leftOutText, type RetiredKeysOption, retiredKeyOption } from './audit.ts';
+import { existingAuditUrl, leftOutText } from './audit.ts';
+import { type RetiredKeysOption, retiredKeyOption } from './retired-key.ts';
 
 interface TuneOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly days: number;
