@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { arch } from 'node:os';
 import { dirname, join } from 'node:path';
 import { FirebreakError } from '../../../core/errors.ts';
 import { runCommand } from '../../../service/parts/command.ts';
+import { pack, writeLayout } from '../../image/oci.ts';
 import { findBusybox } from './parts.mjs';
 
 export interface LabImage {
@@ -31,37 +31,20 @@ export async function makeImage(options: {
     await fillRoot(root, files);
     const layer = join(work, 'layer.tar');
     await pack(root, layer);
-    const blobs = join(work, 'image', 'blobs', 'sha256');
-    mkdirSync(blobs, { recursive: true });
-    const store = (content: Buffer, mediaType: string) => {
-      const hash = createHash('sha256').update(content).digest('hex');
-      writeFileSync(join(blobs, hash), content);
-      return { mediaType, digest: `sha256:${hash}`, size: content.length };
-    };
-    const storeJson = (content: object, mediaType: string) => store(Buffer.from(JSON.stringify(content)), mediaType);
-    const packed = store(readFileSync(layer), 'application/vnd.oci.image.layer.v1.tar');
-    const architecture = arch() === 'x64' ? 'amd64' : arch();
-    const config = storeJson(
-      {
-        architecture,
-        os: 'linux',
-        config: { Cmd: ['/bin/sleep', '1000000'], Env: ['PATH=/bin'], WorkingDir: '/' },
-        rootfs: { type: 'layers', diff_ids: [packed.digest] },
-      },
-      'application/vnd.oci.image.config.v1+json',
-    );
-    const mediaType = 'application/vnd.oci.image.manifest.v1+json';
-    const manifest = storeJson({ schemaVersion: 2, mediaType, config, layers: [packed] }, mediaType);
-    const names = [`firebreak.local/${name}:lab`, `firebreak.local/${name}@${manifest.digest}`] as const;
-    const index = {
-      schemaVersion: 2,
-      manifests: names.map((one) => ({ ...manifest, annotations: { 'io.containerd.image.name': one } })),
-    };
-    writeFileSync(join(work, 'image', 'index.json'), JSON.stringify(index));
-    writeFileSync(join(work, 'image', 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
+    const { digest } = writeLayout({
+      folder: join(work, 'image'),
+      images: [
+        {
+          architecture: arch() === 'x64' ? 'amd64' : arch(),
+          layers: [layer],
+          config: { Cmd: ['/bin/sleep', '1000000'], Env: ['PATH=/bin'], WorkingDir: '/' },
+        },
+      ],
+      names: (of) => [`firebreak.local/${name}:lab`, `firebreak.local/${name}@${of}`],
+    });
     const file = join(folder, `${name}.tar`);
     await pack(join(work, 'image'), file);
-    return { name: names[0], byDigest: names[1], file };
+    return { name: `firebreak.local/${name}:lab`, byDigest: `firebreak.local/${name}@${digest}`, file };
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
@@ -82,11 +65,4 @@ async function fillRoot(root: string, files: Readonly<Record<string, string>>): 
     mkdirSync(dirname(join(root, path)), { recursive: true });
     copyFileSync(from, join(root, path));
   }
-}
-
-/** The same content is the same archive, so that an image keeps its digest. */
-async function pack(folder: string, file: string): Promise<void> {
-  const same = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner'];
-  const { code, stderr } = await runCommand({ command: 'tar', args: [...same, '-C', folder, '-cf', file, '.'] });
-  if (code !== 0) throw new FirebreakError('FB_ERR_PLATFORM_START', `tar: ${stderr.trim().slice(-300)}`);
 }

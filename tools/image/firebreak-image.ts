@@ -1,0 +1,109 @@
+import { chmodSync, copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { serviceEnvironment, serviceNodeFlags } from '../../service/launcher/node-flags.mjs';
+import type { OnProgress } from '../../service/parts/cache.ts';
+import { projectRoot } from '../../service/process/project-root.ts';
+import { type Architecture, account, fillBase } from './base.ts';
+import { nodeProgram, productionModules } from './modules.ts';
+import { type OneImage, pack, writeLayout } from './oci.ts';
+
+export interface FirebreakImage {
+  /** An OCI image layout as one archive, for `ctr images import` or `skopeo copy oci-archive:…`. */
+  readonly file: string;
+  /** `NAME:VERSION` */
+  readonly name: string;
+  readonly digest: string;
+  /** Bytes: of the blobs as a registry keeps them. */
+  readonly size: number;
+  /** Debian's packages that it has parts of, as their files are named. */
+  readonly debianPackages: readonly string[];
+}
+
+/** Where state is kept; the only place that it writes to, besides /tmp. */
+export const stateFolder = '/var/lib/firebreak';
+
+/**
+ * Makes the image of all roles, from what is built in `dist`: parts of Debian, Node, the packages of the lock, Firebreak. It runs without root, with a
+ * root that is read-only, and has no shell. Nothing asks a registry of images. The same sources and the same packages of Debian give the same digest.
+ * Throws FB_ERR_PLATFORM_PART_MISSING.
+ */
+export async function makeFirebreakImage(options: {
+  readonly folder: string;
+  readonly architectures: readonly Architecture[];
+  /** Without tag: `registry.example/firebreak`. */
+  readonly repository: string;
+  readonly onProgress: OnProgress;
+  /** The folder with the built program. */
+  readonly dist?: string;
+}): Promise<FirebreakImage> {
+  const { folder, architectures, repository, onProgress, dist = join(projectRoot(), 'dist') } = options;
+  const { version }: { version: string } = JSON.parse(readFileSync(join(projectRoot(), 'package.json'), 'utf8'));
+  mkdirSync(folder, { recursive: true });
+  const work = mkdtempSync(join(tmpdir(), 'firebreak-image-'));
+  try {
+    const images: OneImage[] = [];
+    const debianPackages: string[] = [];
+    for (const architecture of architectures) {
+      const own = join(work, architecture);
+      mkdirSync(own);
+      onProgress(`image for ${architecture}: Debian's libraries …`);
+      debianPackages.push(...(await fillBase({ root: join(own, 'base'), architecture, folder: own })));
+      put(await nodeProgram(architecture, onProgress), join(own, 'node'), 'usr/local/bin/node');
+      const modules = await productionModules(architecture, onProgress);
+      cpSync(join(modules, 'node_modules'), join(own, 'modules', 'app', 'node_modules'), {
+        recursive: true,
+        verbatimSymlinks: true,
+      });
+      program(join(own, 'program'), dist);
+      onProgress(`image for ${architecture}: packing …`);
+      const layers = ['base', 'node', 'modules', 'program'].map((layer) => ({
+        from: join(own, layer),
+        file: join(own, `${layer}.tar`),
+      }));
+      for (const { from, file } of layers) await pack(from, file);
+      images.push({ architecture, layers: layers.map(({ file }) => file), config: config(version) });
+    }
+    const name = `${repository}:${version}`;
+    const layout = join(work, 'layout');
+    const names = (digest: string) => [name, `${repository}@${digest}`];
+    const { digest, size } = writeLayout({ folder: layout, images, names, compress: true });
+    const file = join(folder, `firebreak-${version}.oci.tar`);
+    await pack(layout, file);
+    return { file, name, digest, size, debianPackages };
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function put(from: string, root: string, path: string): void {
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  copyFileSync(from, join(root, path));
+  chmodSync(join(root, path), 0o755);
+}
+
+/** What changes with each version, and the folders that volumes are mounted on. */
+function program(root: string, dist: string): void {
+  const app = join(root, 'app');
+  mkdirSync(app, { recursive: true });
+  cpSync(dist, join(app, 'dist'), { recursive: true, filter: (from) => !from.endsWith('.d.ts') });
+  for (const file of ['package.json', 'LICENSE']) copyFileSync(join(projectRoot(), file), join(app, file));
+  for (const folder of [stateFolder, '/tmp']) mkdirSync(join(root, folder), { recursive: true });
+  for (const folder of [stateFolder, '/tmp']) chmodSync(join(root, folder), 0o1777);
+}
+
+function config(version: string) {
+  const environment = { PATH: '/usr/local/bin', NODE_ENV: 'production', FIREBREAK_STATE_DIR: stateFolder, ...serviceEnvironment };
+  return {
+    Entrypoint: ['/usr/local/bin/node', ...serviceNodeFlags, '/app/dist/service/cli.js'],
+    Cmd: ['run'],
+    Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+    User: `${account}:${account}`,
+    WorkingDir: '/app',
+    Labels: {
+      'org.opencontainers.image.title': 'firebreak',
+      'org.opencontainers.image.version': version,
+      'org.opencontainers.image.licenses': 'Apache-2.0',
+    },
+  };
+}

@@ -1,0 +1,40 @@
+/** `npm run image [-- --arch amd64,arm64 --repository NAME --out FOLDER]`: the image of Firebreak as an OCI archive. */
+import { arch } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { bytesText } from '../../service/commands/output.ts';
+import { projectRoot } from '../../service/process/project-root.ts';
+import { type Architecture, missingForImages } from './base.ts';
+import { makeFirebreakImage } from './firebreak-image.ts';
+
+const here: Architecture = arch() === 'arm64' ? 'arm64' : 'amd64';
+const { values } = parseArgs({
+  options: {
+    arch: { type: 'string', default: here },
+    repository: { type: 'string', default: 'firebreak.local/firebreak' },
+    out: { type: 'string', default: join(projectRoot(), '.images') },
+    help: { type: 'boolean', default: false },
+  },
+});
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const architectures = values.arch.split(',').filter((one): one is Architecture => one === 'amd64' || one === 'arm64');
+const missing = missingForImages();
+if (values.help) {
+  say('npm run image [-- --arch amd64,arm64] [--repository registry.example/firebreak] [--out FOLDER]');
+} else if (architectures.length === 0 || missing !== undefined) {
+  say(
+    missing
+      ? `An image needs ${missing}: apt-get install mmdebstrap`
+      : `--arch ${values.arch}: amd64, arm64 or both, with a comma`,
+  );
+  process.exitCode = 2;
+} else {
+  const { file, name, digest, size } = await makeFirebreakImage({
+    folder: values.out,
+    architectures,
+    repository: values.repository,
+    onProgress: say,
+  });
+  process.stdout.write(`${file}\n${name}\n${digest}\n`);
+  say(`${bytesText(size)} compressed. Into a registry: skopeo copy oci-archive:${file} docker://${name}`);
+}

@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { FirebreakError } from '../../core/errors.ts';
+import { runCommand } from '../../service/parts/command.ts';
+
+/** What runs, and as whom: the `config` of an OCI image, https://github.com/opencontainers/image-spec/blob/main/config.md */
+export interface ImageConfig {
+  readonly Entrypoint?: readonly string[];
+  readonly Cmd?: readonly string[];
+  readonly Env?: readonly string[];
+  readonly User?: string;
+  readonly WorkingDir?: string;
+  readonly Labels?: Readonly<Record<string, string>>;
+}
+
+export interface OneImage {
+  readonly architecture: 'amd64' | 'arm64' | (string & {});
+  /** Archives (tar), the lowest first. */
+  readonly layers: readonly string[];
+  readonly config: ImageConfig;
+}
+
+interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+const manifestType = 'application/vnd.oci.image.manifest.v1+json';
+const indexType = 'application/vnd.oci.image.index.v1+json';
+
+/**
+ * Writes an OCI image layout into `folder`: one image, or an index of one for each architecture. Nothing in it depends on when or where it is
+ * made. Returns the digest that the image is known by, and the size of its blobs in bytes.
+ */
+export function writeLayout(options: {
+  readonly folder: string;
+  readonly images: readonly OneImage[];
+  /** Names that `ctr images import` gives it, of the digest. */
+  readonly names: (digest: string) => readonly string[];
+  readonly compress?: boolean;
+}): { readonly digest: string; readonly size: number } {
+  const { folder, images, names, compress = false } = options;
+  const blobs = join(folder, 'blobs', 'sha256');
+  mkdirSync(blobs, { recursive: true });
+  let size = 0;
+  const store = (content: Buffer, mediaType: string): Descriptor => {
+    const hash = sha256(content);
+    writeFileSync(join(blobs, hash), content);
+    size += content.length;
+    return { mediaType, digest: `sha256:${hash}`, size: content.length };
+  };
+  const storeJson = (content: object, mediaType: string) => store(Buffer.from(JSON.stringify(content)), mediaType);
+  const layerType = 'application/vnd.oci.image.layer.v1.tar';
+  const manifests = images.map(({ architecture, layers, config }) => {
+    const stored = layers.map((file) => {
+      const content = readFileSync(file);
+      const packed = compress ? store(gzipSync(content, { level: 6 }), `${layerType}+gzip`) : store(content, layerType);
+      return { packed, diffId: `sha256:${sha256(content)}` };
+    });
+    const rootfs = { type: 'layers', diff_ids: stored.map(({ diffId }) => diffId) };
+    const written = storeJson({ architecture, os: 'linux', config, rootfs }, 'application/vnd.oci.image.config.v1+json');
+    const layersOf = stored.map(({ packed }) => packed);
+    const manifest = storeJson({ schemaVersion: 2, mediaType: manifestType, config: written, layers: layersOf }, manifestType);
+    return { ...manifest, platform: { architecture, os: 'linux' } };
+  });
+  const [only] = manifests;
+  const top =
+    only !== undefined && manifests.length === 1
+      ? { mediaType: only.mediaType, digest: only.digest, size: only.size }
+      : storeJson({ schemaVersion: 2, mediaType: indexType, manifests }, indexType);
+  const index = {
+    schemaVersion: 2,
+    mediaType: indexType,
+    manifests: names(top.digest).map((name) => ({ ...top, annotations: namesOf(name) })),
+  };
+  writeFileSync(join(folder, 'index.json'), JSON.stringify(index));
+  writeFileSync(join(folder, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
+  return { digest: top.digest, size };
+}
+
+/** A folder as an archive; the same content is the same archive, so that an image keeps its digest. Throws FB_ERR_PLATFORM_START. */
+export async function pack(folder: string, file: string): Promise<void> {
+  const same = ['--format=gnu', '--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner'];
+  const { code, stderr } = await runCommand({ command: 'tar', args: [...same, '-C', folder, '-cf', file, '.'] });
+  if (code !== 0) throw new FirebreakError('FB_ERR_PLATFORM_START', `tar: ${stderr.trim().slice(-300)}`);
+}
+
+function namesOf(name: string): Readonly<Record<string, string>> {
+  const tag = /:([\w.-]+)$/.exec(name.replace(/@.*$/, ''))?.[1];
+  return { 'io.containerd.image.name': name, ...(tag !== undefined && { 'org.opencontainers.image.ref.name': tag }) };
+}
+
+function sha256(content: Buffer): string {
+  return createHash('sha256').update(content).digest('hex');
+}
