@@ -145,6 +145,11 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./evidence/evidence.ts')).registerEvidenceCommand(program),
   },
   {
+    name: 'keys',
+    description: 'the keys of an installation whose roles run apart',
+    register: async (program) => (await import('./keys.ts')).registerKeysCommand(program),
+  },
+  {
     name: 'rbac',
     description: 'the rights in the cluster: the least that is needed, and what is missing',
     register: async (program) => (await import('./rbac.ts')).registerRbacCommand(program),

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
@@ -34,7 +35,10 @@ export async function ensureKeys({ config, roles }: { readonly config: Config; r
   for (const file of randomKeys) await ensureRandomKey(file);
 }
 
-async function ensureRandomKey(file: string): Promise<void> {
+/** 32 random bytes in base64, in a file that is made whole or was there. */
+export async function ensureRandomKey(file: string): Promise<void> {
+  // It may be where nothing can be written: mounted from a Secret.
+  if (existsSync(file)) return;
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const draft = `${file}.${randomUUID()}.draft`;
   try {

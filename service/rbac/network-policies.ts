@@ -9,14 +9,14 @@ export interface NetworkPorts {
   /** Where pods bring evidence. Absent: nowhere. */
   readonly uploads?: number | undefined;
   readonly temporal?: number | undefined;
+  /** Of the API server's own pods or hosts. */
+  readonly apiServer?: number | undefined;
   /** Of an S3 server of one's own; HTTPS is open anyway. */
   readonly evidence?: number | undefined;
 }
 
 const https = 443;
 const dns = 53;
-/** The API server as its Service has it, and as its pods do: some networks look at one, some at the other. */
-const apiServer = [https, 6_443];
 const postgres = 5_432;
 const vault = 8_200;
 
@@ -46,6 +46,8 @@ export function networkPolicies({
   readonly ports?: NetworkPorts;
 }): ReadonlyMap<Pool, object> {
   const { intake = 8_765, desk = 8_766, status = 8_767, uploads, temporal = 7_233, evidence = https } = ports;
+  // As its Service has it, and as its pods do: some networks look at one, some at the other.
+  const apiServer = [https, ports.apiServer ?? 6_443];
   const roles: Readonly<Record<Pool, { readonly doors: readonly number[]; readonly out: readonly number[] }>> = {
     cell: { doors: [intake], out: [...apiServer, temporal, evidence, vault] },
     secrets: { doors: [], out: [...apiServer, temporal, postgres, vault] },

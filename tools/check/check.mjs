@@ -29,6 +29,10 @@ const steps = [
     args: ['--disable-warning=ExperimentalWarning', join(root, 'service', 'rbac', 'generate.ts'), '--check'],
   },
   {
+    name: 'generated parts of the chart',
+    args: ['--disable-warning=ExperimentalWarning', join(root, 'tools', 'chart', 'generate.ts'), '--check'],
+  },
+  {
     name: 'generated pages',
     args: ['--disable-warning=ExperimentalWarning', join(root, 'tools', 'docs', 'generate.ts'), '--check'],
   },

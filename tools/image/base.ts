@@ -1,7 +1,10 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
-import { findOnPath, runCommand } from '../../service/parts/command.ts';
+import { cachedPart, type OnProgress, withProgress } from '../../service/parts/cache.ts';
+import { findOnPath } from '../../service/parts/command.ts';
+import { pack } from './oci.ts';
 
 export type Architecture = 'amd64' | 'arm64';
 
@@ -34,36 +37,54 @@ export function missingForImages(): string | undefined {
   return undefined;
 }
 
+/** A layer of an image: an archive that is kept in the cache. */
+export interface BaseLayer {
+  readonly file: string;
+  /** Debian's packages that it has parts of, as their files are named: `libc6_2.36-9_amd64.deb`. */
+  readonly packages: readonly string[];
+}
+
 /**
- * Fills `root` with the parts of Debian that the program needs. The packages come by apt, which checks their signatures. Returns the packages
- * as their files are named, `libc6_2.36-9_amd64.deb`. Throws FB_ERR_PLATFORM_PART_MISSING.
+ * The parts of Debian that the program needs. The packages come by apt, which checks their signatures. They are of today with `fresh`, for a release;
+ * else of when they were first asked for on this machine. Throws FB_ERR_PLATFORM_PART_MISSING.
  */
-export async function fillBase(options: {
-  readonly root: string;
+export async function baseLayer(options: {
   readonly architecture: Architecture;
-  /** For what is thrown away. */
-  readonly folder: string;
-}): Promise<readonly string[]> {
-  const { root, architecture, folder } = options;
-  const work = mkdtempSync(join(folder, 'debian-'));
-  try {
-    const [all, list] = [join(work, 'all'), join(work, 'packages')];
-    const { code, stderr } = await runCommand({
-      command: 'mmdebstrap',
-      args: [
-        ...['--variant=extract', `--architectures=${architecture}`, '--format=directory', '--quiet'],
-        ...['--skip=output/dev,check/qemu', `--include=${packages.join(',')}`],
-        ...[`--extract-hook=ls "$1/var/cache/apt/archives" > '${list}'`, suite, all],
-      ],
-    });
-    if (code !== 0) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `mmdebstrap: ${stderr.trim().slice(-500)}`);
-    take(all, root);
-    accounts(root);
-    const fetched = readFileSync(list, 'utf8').split('\n');
-    return packages.map((name) => fetched.find((file) => file.startsWith(`${name}_`)) ?? name).sort();
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
+  readonly fresh: boolean;
+  readonly onProgress: OnProgress;
+}): Promise<BaseLayer> {
+  const { architecture, fresh, onProgress } = options;
+  const hash = createHash('sha256').update(JSON.stringify([suite, packages, taken, account]));
+  const folder = await cachedPart({
+    name: `image-base-${architecture}${fresh ? `-${new Date().toISOString().slice(0, 10)}` : ''}`,
+    version: hash.digest('hex').slice(0, 16),
+    source: `Debian ${suite}: ${packages.join(', ')}`,
+    onProgress,
+    install: (draft, run) =>
+      withProgress({
+        what: `taking Debian's libraries for an image for ${architecture}`,
+        onProgress,
+        work: async () => {
+          const [all, root, list] = [join(draft, 'all'), join(draft, 'root'), join(draft, 'list')];
+          const { code, stderr } = await run({
+            command: 'mmdebstrap',
+            args: [
+              ...['--variant=extract', `--architectures=${architecture}`, '--format=directory', '--quiet'],
+              ...['--skip=output/dev,check/qemu', `--include=${packages.join(',')}`],
+              ...[`--extract-hook=ls "$1/var/cache/apt/archives" > '${list}'`, suite, all],
+            ],
+          });
+          if (code !== 0) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `mmdebstrap: ${stderr.trim().slice(-500)}`);
+          take(all, root);
+          accounts(root);
+          await pack(root, join(draft, 'layer.tar'));
+          for (const path of [all, root]) rmSync(path, { recursive: true, force: true });
+        },
+      }),
+  });
+  const fetched = readFileSync(join(folder, 'list'), 'utf8').split('\n');
+  const named = packages.map((name) => fetched.find((file) => file.startsWith(`${name}_`)) ?? name);
+  return { file: join(folder, 'layer.tar'), packages: named.sort() };
 }
 
 function take(from: string, root: string): void {

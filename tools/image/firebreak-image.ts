@@ -1,11 +1,11 @@
 import { chmodSync, copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { serviceEnvironment, serviceNodeFlags } from '../../service/launcher/node-flags.mjs';
 import type { OnProgress } from '../../service/parts/cache.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
-import { type Architecture, account, fillBase } from './base.ts';
-import { nodeProgram, productionModules } from './modules.ts';
+import { type Architecture, account, baseLayer } from './base.ts';
+import { modulesLayer, nodeLayer } from './modules.ts';
 import { type OneImage, pack, writeLayout } from './oci.ts';
 
 export interface FirebreakImage {
@@ -34,52 +34,44 @@ export async function makeFirebreakImage(options: {
   /** Without tag: `registry.example/firebreak`. */
   readonly repository: string;
   readonly onProgress: OnProgress;
+  /** With Debian's packages of today, as a release has them. */
+  readonly fresh?: boolean;
+  readonly compress?: boolean;
   /** The folder with the built program. */
   readonly dist?: string;
 }): Promise<FirebreakImage> {
-  const { folder, architectures, repository, onProgress, dist = join(projectRoot(), 'dist') } = options;
+  const { folder, architectures, repository, onProgress, fresh = false, compress = false } = options;
+  const { dist = join(projectRoot(), 'dist') } = options;
   const { version }: { version: string } = JSON.parse(readFileSync(join(projectRoot(), 'package.json'), 'utf8'));
   mkdirSync(folder, { recursive: true });
   const work = mkdtempSync(join(tmpdir(), 'firebreak-image-'));
   try {
     const images: OneImage[] = [];
     const debianPackages: string[] = [];
+    const ofProgram = join(work, 'program.tar');
+    program(join(work, 'program'), dist);
+    await pack(join(work, 'program'), ofProgram);
     for (const architecture of architectures) {
-      const own = join(work, architecture);
-      mkdirSync(own);
-      onProgress(`image for ${architecture}: Debian's libraries …`);
-      debianPackages.push(...(await fillBase({ root: join(own, 'base'), architecture, folder: own })));
-      put(await nodeProgram(architecture, onProgress), join(own, 'node'), 'usr/local/bin/node');
-      const modules = await productionModules(architecture, onProgress);
-      cpSync(join(modules, 'node_modules'), join(own, 'modules', 'app', 'node_modules'), {
-        recursive: true,
-        verbatimSymlinks: true,
-      });
-      program(join(own, 'program'), dist);
-      onProgress(`image for ${architecture}: packing …`);
-      const layers = ['base', 'node', 'modules', 'program'].map((layer) => ({
-        from: join(own, layer),
-        file: join(own, `${layer}.tar`),
-      }));
-      for (const { from, file } of layers) await pack(from, file);
-      images.push({ architecture, layers: layers.map(({ file }) => file), config: config(version) });
+      const base = await baseLayer({ architecture, fresh, onProgress });
+      debianPackages.push(...base.packages);
+      const layers = [
+        base.file,
+        await nodeLayer(architecture, onProgress),
+        await modulesLayer(architecture, onProgress),
+        ofProgram,
+      ];
+      images.push({ architecture, layers, config: config(version) });
     }
     const name = `${repository}:${version}`;
     const layout = join(work, 'layout');
     const names = (digest: string) => [name, `${repository}@${digest}`];
-    const { digest, size } = writeLayout({ folder: layout, images, names, compress: true });
+    const { digest, size } = writeLayout({ folder: layout, images, names, compress });
     const file = join(folder, `firebreak-${version}.oci.tar`);
     await pack(layout, file);
     return { file, name, digest, size, debianPackages };
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
-}
-
-function put(from: string, root: string, path: string): void {
-  mkdirSync(dirname(join(root, path)), { recursive: true });
-  copyFileSync(from, join(root, path));
-  chmodSync(join(root, path), 0o755);
 }
 
 /** What changes with each version, and the folders that volumes are mounted on. */

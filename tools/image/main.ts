@@ -34,6 +34,8 @@ if (values.help) {
     architectures,
     repository: values.repository,
     onProgress: say,
+    fresh: true,
+    compress: true,
   });
   process.stdout.write(`${file}\n${name}\n${digest}\n`);
   say(`${bytesText(size)} compressed. Into a registry: skopeo copy oci-archive:${file} docker://${name}`);

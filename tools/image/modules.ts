@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import { cachedPart, type OnProgress, withProgress } from '../../service/parts/cache.ts';
 import type { RunForPart } from '../../service/parts/part-draft.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import type { Architecture } from './base.ts';
+import { pack } from './oci.ts';
 
 const ofNpm = { amd64: 'x64', arm64: 'arm64' } as const;
 const ofCore = { amd64: 'x86_64-unknown-linux-gnu', arm64: 'aarch64-unknown-linux-gnu' } as const;
@@ -22,15 +23,15 @@ const unread = /\.(d\.[cm]?ts|map|md|markdown|flow)$|\.tsbuildinfo$/;
 const coreSources = ['sdk-core', 'src', 'ts', 'bridge-macros', 'scripts', 'Cargo.lock', 'Cargo.toml'];
 
 /**
- * The folder with the `node_modules` that the lock says, without what is for development, for Linux with glibc on that architecture; made once and
+ * The layer with the `node_modules` that the lock says, without what is for development, for Linux with glibc on that architecture; made once and
  * kept. Throws FB_ERR_PLATFORM_PART_MISSING.
  */
-export async function productionModules(architecture: Architecture, onProgress: OnProgress): Promise<string> {
+export async function modulesLayer(architecture: Architecture, onProgress: OnProgress): Promise<string> {
   const files = ['package.json', 'package-lock.json', '.npmrc'].map((file) => join(projectRoot(), file));
   const hash = createHash('sha256').update(architecture).update(unread.source);
   // Not of package.json: npm refuses one that the lock does not fit.
   for (const file of files.slice(1)) hash.update(readFileSync(file));
-  return cachedPart({
+  const folder = await cachedPart({
     name: `image-modules-${architecture}`,
     version: hash.digest('hex').slice(0, 16),
     source: `npm: what package-lock.json says, for Linux on ${architecture}`,
@@ -51,19 +52,23 @@ export async function productionModules(architecture: Architecture, onProgress: 
             '--loglevel=error',
             ...target,
           ]);
-          prune(join(draft, 'node_modules'), architecture);
+          const modules = join(draft, 'node_modules');
+          prune(modules, architecture);
+          await pack(modules, join(draft, 'layer.tar'), 'app/node_modules/');
+          rmSync(modules, { recursive: true });
         },
       }),
   });
+  return join(folder, 'layer.tar');
 }
 
-/** Node's program for that architecture, of the version that the lock pins. Throws FB_ERR_PLATFORM_PART_MISSING. */
-export async function nodeProgram(architecture: Architecture, onProgress: OnProgress): Promise<string> {
+/** The layer with Node's program for that architecture, of the version that the lock pins. Throws FB_ERR_PLATFORM_PART_MISSING. */
+export async function nodeLayer(architecture: Architecture, onProgress: OnProgress): Promise<string> {
   const lock = JSON.parse(readFileSync(join(projectRoot(), 'package-lock.json'), 'utf8'));
   const version: string = lock.packages['node_modules/node'].version;
   const name = `node-linux-${ofNpm[architecture]}`;
   const folder = await cachedPart({
-    name,
+    name: `image-${name}`,
     version,
     source: `npm: ${name} ${version}`,
     onProgress,
@@ -79,9 +84,14 @@ export async function nodeProgram(architecture: Architecture, onProgress: OnProg
       const { code, stderr } = await run({ command: 'tar', args: ['-xzf', archive, '-C', draft, '--strip-components=1'] });
       if (code !== 0) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `${archive}: ${stderr.trim().slice(-200)}`);
       rmSync(archive);
+      const root = join(draft, 'root', 'usr', 'local', 'bin');
+      mkdirSync(root, { recursive: true });
+      renameSync(join(draft, 'bin', 'node'), join(root, 'node'));
+      await pack(join(draft, 'root'), join(draft, 'layer.tar'));
+      rmSync(join(draft, 'root'), { recursive: true });
     },
   });
-  return join(folder, 'bin', 'node');
+  return join(folder, 'layer.tar');
 }
 
 async function npm(run: RunForPart, cwd: string, args: readonly string[]): Promise<void> {

@@ -82,10 +82,15 @@ export function writeLayout(options: {
   return { digest: top.digest, size };
 }
 
-/** A folder as an archive; the same content is the same archive, so that an image keeps its digest. Throws FB_ERR_PLATFORM_START. */
-export async function pack(folder: string, file: string): Promise<void> {
+/**
+ * A folder as an archive, its content below `prefix` (`app/`) there; the same content is the same archive, so that an image keeps its digest.
+ * Throws FB_ERR_PLATFORM_START.
+ */
+export async function pack(folder: string, file: string, prefix = ''): Promise<void> {
   const same = ['--format=gnu', '--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner'];
-  const { code, stderr } = await runCommand({ command: 'tar', args: [...same, '-C', folder, '-cf', file, '.'] });
+  // Not what links lead to, which is a path in the archive as well.
+  const moved = prefix === '' ? [] : [`--transform=flags=rh;s,^\\./,./${prefix},`];
+  const { code, stderr } = await runCommand({ command: 'tar', args: [...same, ...moved, '-C', folder, '-cf', file, '.'] });
   if (code !== 0) throw new FirebreakError('FB_ERR_PLATFORM_START', `tar: ${stderr.trim().slice(-300)}`);
 }
 

@@ -6,6 +6,7 @@ import type { PodJson } from '../../../integrations/kubernetes/watch/projection.
 import { type CommandResult, runCommand } from '../../../service/parts/command.ts';
 import { kubectlBinary } from '../../../tools/platform/kubernetes/kubelab-binary.ts';
 import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
+import type { ServerGroup } from '../../../tools/platform/server-group.ts';
 import { until } from '../../platform/kubernetes/parts/cluster.ts';
 import { freshNamespace } from '../../platform.ts';
 import { type LabAddresses, startLab } from './start-lab.ts';
@@ -33,6 +34,15 @@ export interface NodeLab extends LabAddresses {
   exec(pod: string, ...command: readonly string[]): Promise<CommandResult>;
   /** Any kubectl command, in the namespace. */
   kubectl(...words: readonly string[]): Promise<CommandResult>;
+  /** Makes a port of a pod reachable at one of 127.0.0.1, until the group is stopped. */
+  forward(options: {
+    readonly group: ServerGroup;
+    readonly namespace: string;
+    readonly pod: string;
+    readonly here: number;
+    readonly there: number;
+    readonly logFile: string;
+  }): void;
 }
 
 /**
@@ -62,6 +72,10 @@ export async function nodeLab(): Promise<NodeLab> {
     namespace,
     kubectl,
     pod,
+    forward: ({ group, namespace: of, pod: name, here, there, logFile }) => {
+      const args = ['--kubeconfig', kubeconfig, '--namespace', of, 'port-forward', `pod/${name}`, `${here}:${there}`];
+      group.start({ name: `way to ${name}`, command: program, args, logFile });
+    },
     exec: (name, ...command) => kubectl('exec', name, '--container', 'main', '--', ...command),
     async runPod({ name, command, image = addresses.image, labels = {}, spec = {}, container = {} }) {
       const main = { name: 'main', image, imagePullPolicy: 'IfNotPresent', ...(command && { command }), ...container };

@@ -15,6 +15,8 @@ export interface LabAddresses {
   readonly toolsImage: string;
   /** That busybox, and a DNS server under `/dns-server`. */
   readonly dnsImage: string;
+  /** For `importImage`: a test that brings an image of its own. */
+  readonly node: { readonly pid: number; readonly programs: string };
 }
 
 /** A Kubernetes with one real node. Started once for a whole run, or by a test file that runs alone. */
@@ -44,6 +46,7 @@ export async function startLab(options: {
       imageByDigest: image.byDigest,
       toolsImage: tools.byDigest,
       dnsImage: dns.name,
+      node: { pid: realNodes.pids()['real-1'] ?? 0, programs: realNodes.programs },
     },
     kubernetes,
   };

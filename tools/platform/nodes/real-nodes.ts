@@ -21,6 +21,8 @@ export interface RealNodes {
   readonly image: LabImage;
   /** Of each node, the process that everything of it ends with. */
   pids(): Readonly<Record<string, number>>;
+  /** The folder of containerd's client, for `importImage` by another process. */
+  readonly programs: string;
   /** Puts an image, made with `makeImage`, on every node. */
   addImage(image: LabImage): Promise<void>;
   /** Ends the nodes and takes away what they leave in the kernel. */
@@ -84,20 +86,21 @@ export async function startRealNodes(options: {
     const { pki, apiPort } = options;
     await writeNodeFiles({ name, folder: own, pki, apiPort, addresses, cgroup, cniPlugins, sandboxImage: image.name });
     const ready = join(own, 'network-ready');
-    writeFileSync(`${ready}.draft`, `${addresses.node} ${addresses.labPodRange}\n`);
+    writeFileSync(`${ready}.draft`, `${addresses.node} ${addresses.labPodRange} ${addresses.host}:${apiPort}\n`);
     renameSync(`${ready}.draft`, ready);
     nodes.push({ name, folder: own, server, addresses });
   }
   const addImage = async (added: LabImage): Promise<void> => {
-    await Promise.all(nodes.map((node) => importImage({ node, programs, image: added })));
+    await Promise.all(nodes.map((node) => importImage({ pid: node.server.pid, programs, image: added })));
   };
   for (const node of nodes)
-    await waitUntilReady({ server: node.server, timeoutMs: 60_000, ready: () => containerdAnswers(node, programs) });
+    await waitUntilReady({ server: node.server, timeoutMs: 60_000, ready: () => containerdAnswers(node.server.pid, programs) });
   await addImage(image);
   return {
     hostAddress: nodes[0]?.addresses.host ?? '',
     folder,
     image,
+    programs,
     pids: () => Object.fromEntries(nodes.map(({ name, server }) => [name, server.pid])),
     addImage,
     async stop() {
@@ -108,23 +111,23 @@ export async function startRealNodes(options: {
   };
 }
 
-async function containerdAnswers(node: RealNode, programs: string): Promise<boolean> {
-  return (await ctr(node, programs, 'version')).code === 0;
+async function containerdAnswers(pid: number, programs: string): Promise<boolean> {
+  return (await ctr(pid, programs, 'version')).code === 0;
 }
 
-async function importImage(options: {
-  readonly node: RealNode;
+/** Puts an image on the node whose first process that is. Throws FB_ERR_PLATFORM_START. */
+export async function importImage(options: {
+  readonly pid: number;
   readonly programs: string;
-  readonly image: LabImage;
+  readonly image: Pick<LabImage, 'name' | 'file'>;
 }): Promise<void> {
-  const { node, programs, image } = options;
-  const { code, stderr } = await ctr(node, programs, '--namespace', 'k8s.io', 'images', 'import', image.file);
-  if (code !== 0)
-    throw new FirebreakError('FB_ERR_PLATFORM_START', `${image.name} on ${node.name}: ${stderr.trim().slice(-300)}`);
+  const { pid, programs, image } = options;
+  const { code, stderr } = await ctr(pid, programs, '--namespace', 'k8s.io', 'images', 'import', image.file);
+  if (code !== 0) throw new FirebreakError('FB_ERR_PLATFORM_START', `${image.name}: ${stderr.trim().slice(-300)}`);
 }
 
 /** containerd's own client, from outside: the socket is seen through the root of the node's first process. */
-function ctr(node: RealNode, programs: string, ...words: readonly string[]) {
-  const socket = `/proc/${node.server.pid}/root/run/containerd/containerd.sock`;
+function ctr(pid: number, programs: string, ...words: readonly string[]) {
+  const socket = `/proc/${pid}/root/run/containerd/containerd.sock`;
   return runCommand({ command: join(programs, 'ctr'), args: ['--address', socket, ...words] });
 }

@@ -22,7 +22,7 @@ done
 
 # Our end of the network is put here from outside, by this process' id, and what depends on its addresses is written.
 until [ -e "$folder/network-ready" ]; do sleep 0.05; done
-read -r address pods <"$folder/network-ready"
+read -r address pods api <"$folder/network-ready"
 # iptables, which criu runs, looks names up: without a resolver that refuses at once each checkpoint waits for 20 s.
 [ ! -e /etc/resolv.conf ] || mount --bind "$folder/resolv.conf" /etc/resolv.conf
 echo 1 >/proc/sys/net/ipv4/ip_forward
@@ -30,6 +30,9 @@ export PATH="$programs:$PATH" TMPDIR="$folder/tmp"
 
 containerd -c "$folder/containerd.toml" >"$folder/log/containerd.log" 2>&1 &
 until ctr version >/dev/null 2>&1; do sleep 0.1; done
+
+# The one Service that there is: the API server, at its usual address, for pods with an account.
+iptables -t nat -A PREROUTING -d 10.96.0.1/32 -p tcp --dport 443 -j DNAT --to-destination "$api"
 
 iptables -t mangle -N POLICY
 # What the node itself sends is the kubelet: its probes are not subject to policies.

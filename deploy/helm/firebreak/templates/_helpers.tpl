@@ -1,0 +1,221 @@
+{{- define "firebreak.image" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+
+{{- define "firebreak.labels" -}}
+app.kubernetes.io/name: firebreak
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
+{{/* The roles that run, with commas between. */}}
+{{- define "firebreak.roles" -}}
+{{- if eq .Values.profile "hub" -}}
+desk
+{{- else -}}
+{{- $roles := list -}}
+{{- range $role := list "cell" "desk" "secrets" "forensics" -}}
+{{- if (index $.Values $role).enabled }}{{ $roles = append $roles $role }}{{ end -}}
+{{- end -}}
+{{- join "," $roles -}}
+{{- end -}}
+{{- end -}}
+
+{{/* firebreak.yaml: what the values say, and what is the chart's to know. */}}
+{{- define "firebreak.config" -}}
+{{- $own := dict
+  "stateDir" "/var/lib/firebreak"
+  "kubernetes" (dict "ownNamespace" .Release.Namespace)
+  "intake" (dict "listen" (dict "host" "0.0.0.0" "port" 8765))
+  "desk" (dict "listen" (dict "host" "0.0.0.0" "port" 8766))
+  "status" (dict "listen" (dict "host" "0.0.0.0" "port" 8767))
+-}}
+{{- $protected := dict "guardrails" (dict "protectedNamespaces" (list "kube-system" "kube-public" "kube-node-lease" .Release.Namespace)) -}}
+{{- toYaml (mergeOverwrite $protected (deepCopy .Values.config) $own) -}}
+{{- end -}}
+
+{{/* What cannot work is said before anything is installed. */}}
+{{- define "firebreak.check" -}}
+{{- $roles := splitList "," (include "firebreak.roles" .) -}}
+{{- if not .Values.config.cluster }}{{ fail "config.cluster is missing: the name of this cluster, part of every incident's id" }}{{ end -}}
+{{- if not .Values.config.roster }}{{ fail "config.roster is missing: who may decide, see docs/configuration.md" }}{{ end -}}
+{{- $temporal := .Values.config.temporal | default dict -}}
+{{- $named := $temporal.address -}}
+{{- range .Values.env }}{{ if eq .name "TEMPORAL_ADDRESS" }}{{ $named = true }}{{ end }}{{ end -}}
+{{- if not $named }}{{ fail "config.temporal.address is missing: host and port of Temporal's frontend" }}{{ end -}}
+{{- $database := (.Values.config.audit | default dict).url -}}
+{{- if and (gt (int .Values.desk.replicas) 1) (not $database) }}{{ fail "desk.replicas over 1 needs config.audit.url: several desks share a PostgreSQL" }}{{ end -}}
+{{- $store := (.Values.config.evidence | default dict).s3 -}}
+{{- if and (ne .Values.profile "single") (has "cell" $roles) (not $store) (not .Values.evidence.existingClaim) }}{{ fail "evidence has no place: set config.evidence.s3, or evidence.existingClaim to a claim that several pods may write (profile: single needs neither)" }}{{ end -}}
+{{- end -}}
+
+{{- define "firebreak.securityContext" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+capabilities: { drop: [ALL] }
+seccompProfile: { type: RuntimeDefault }
+{{- end -}}
+
+{{/* A container of one role. Takes a dict: root, role. In one pod with others it has its account by a mounted token. */}}
+{{- define "firebreak.container" -}}
+{{- $root := .root -}}
+{{- $role := .role -}}
+{{- $values := index $root.Values $role -}}
+{{- $single := eq $root.Values.profile "single" -}}
+{{- $status := get (dict "cell" 8767 "desk" 8768 "secrets" 8769 "forensics" 8770) $role -}}
+{{- if not $single }}{{ $status = 8767 }}{{ end -}}
+- name: {{ $role }}
+  image: {{ include "firebreak.image" $root }}
+  imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+  args: [run, --role, {{ $role }}, --config, /etc/firebreak/config/{{ if $single }}{{ $role }}{{ else }}firebreak{{ end }}.yaml]
+  {{- with $root.Values.env }}
+  env: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  ports:
+    - { name: status-{{ $role | trunc 8 }}, containerPort: {{ $status }} }
+    {{- if eq $role "cell" }}
+    - { name: alerts, containerPort: 8765 }
+    {{- else if eq $role "desk" }}
+    - { name: desk, containerPort: 8766 }
+    {{- end }}
+  startupProbe:
+    httpGet: { path: /healthz, port: status-{{ $role | trunc 8 }} }
+    periodSeconds: 2
+    failureThreshold: 60
+  livenessProbe:
+    httpGet: { path: /healthz, port: status-{{ $role | trunc 8 }} }
+    periodSeconds: 10
+    timeoutSeconds: 5
+    failureThreshold: 6
+  readinessProbe:
+    httpGet: { path: /readyz, port: status-{{ $role | trunc 8 }} }
+    periodSeconds: 5
+    timeoutSeconds: 5
+  resources: {{- toYaml $values.resources | nindent 4 }}
+  securityContext: {{- include "firebreak.securityContext" $root | nindent 4 }}
+  volumeMounts:
+    - { name: config, mountPath: /etc/firebreak/config, readOnly: true }
+    - { name: state, mountPath: /var/lib/firebreak }
+    - { name: tmp, mountPath: /tmp }
+    {{- if $single }}
+    - { name: {{ $role }}-account, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true }
+    {{- else }}
+    - { name: keys, mountPath: /var/lib/firebreak/keys, readOnly: true }
+    {{- if and $root.Values.evidence.existingClaim (has $role (list "cell" "forensics")) }}
+    - { name: evidence, mountPath: /var/lib/firebreak/evidence }
+    {{- end }}
+    {{- end }}
+    {{- range $root.Values.secretFiles }}
+    {{- if has $role .roles }}
+    - { name: secret-{{ .name }}, mountPath: /etc/firebreak/secrets/{{ .name }}, readOnly: true }
+    {{- end }}
+    {{- end }}
+{{- end -}}
+
+{{/* The pod of these roles. Takes a dict: root, roles. */}}
+{{- define "firebreak.pod" -}}
+{{- $root := .root -}}
+{{- $roles := .roles -}}
+{{- $single := eq $root.Values.profile "single" -}}
+metadata:
+  labels:
+    app.kubernetes.io/name: firebreak
+    app.kubernetes.io/instance: {{ $root.Release.Name }}
+    app.kubernetes.io/component: {{ if $single }}all{{ else }}{{ first $roles }}{{ end }}
+    {{- range $roles }}
+    firebreak.dev/role-{{ . }}: "true"
+    {{- end }}
+    {{- with $root.Values.podLabels }}{{ toYaml . | nindent 4 }}{{ end }}
+  annotations:
+    # A new configuration is a new pod.
+    firebreak.dev/config: {{ include "firebreak.config" $root | sha256sum }}
+    {{- with $root.Values.podAnnotations }}{{ toYaml . | nindent 4 }}{{ end }}
+spec:
+  serviceAccountName: firebreak-{{ if $single }}cell{{ else }}{{ first $roles }}{{ end }}
+  automountServiceAccountToken: {{ and (not $single) (ne (first $roles) "desk") }}
+  {{- if $root.Values.priorityClass.create }}
+  priorityClassName: firebreak
+  {{- end }}
+  terminationGracePeriodSeconds: 60
+  securityContext: { runAsNonRoot: true, runAsUser: 65532, runAsGroup: 65532, fsGroup: 65532, fsGroupChangePolicy: OnRootMismatch }
+  {{- with $root.Values.imagePullSecrets }}
+  imagePullSecrets: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $root.Values.nodeSelector }}
+  nodeSelector: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $root.Values.tolerations }}
+  tolerations: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $root.Values.affinity }}
+  affinity: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  topologySpreadConstraints:
+    - maxSkew: 1
+      topologyKey: kubernetes.io/hostname
+      whenUnsatisfiable: ScheduleAnyway
+      labelSelector:
+        matchLabels: { app.kubernetes.io/name: firebreak, app.kubernetes.io/instance: {{ $root.Release.Name }} }
+  containers:
+    {{- range $roles }}
+    {{- include "firebreak.container" (dict "root" $root "role" .) | nindent 4 }}
+    {{- end }}
+  volumes:
+    - name: config
+      configMap: { name: firebreak }
+    - name: tmp
+      emptyDir: {}
+    {{- $secretFiles := list }}
+    {{- range $root.Values.secretFiles }}
+    {{- $wanted := false }}
+    {{- range .roles }}{{ if has . $roles }}{{ $wanted = true }}{{ end }}{{ end }}
+    {{- if $wanted }}
+    - name: secret-{{ .name }}
+      secret: { secretName: {{ .secret }}, defaultMode: 0440 }
+    {{- end }}
+    {{- end }}
+    {{- if $single }}
+    {{- range $roles }}
+    - name: {{ . }}-account
+      secret: { secretName: firebreak-{{ . }}-account, defaultMode: 0440 }
+    {{- end }}
+    {{- else }}
+    - name: keys
+      projected:
+        defaultMode: 0440
+        sources:
+          - configMap: { name: firebreak-keys-public }
+          - secret: { name: firebreak-keys-shared }
+          - secret: { name: firebreak-keys-{{ first $roles }} }
+          {{- if has (first $roles) (list "cell" "forensics") }}
+          - secret: { name: firebreak-keys-evidence }
+          {{- end }}
+    {{- if and $root.Values.evidence.existingClaim (has (first $roles) (list "cell" "forensics")) }}
+    - name: evidence
+      persistentVolumeClaim: { claimName: {{ $root.Values.evidence.existingClaim }} }
+    {{- end }}
+    {{- end }}
+{{- end -}}
+
+{{/* Where state is: a claim of the StatefulSet, or what ends with the pod. Takes a dict: root, persistence. */}}
+{{- define "firebreak.claim" -}}
+{{- if .persistence.enabled }}
+volumeClaimTemplates:
+  - metadata: { name: state }
+    spec:
+      accessModes: [ReadWriteOnce]
+      {{- with .persistence.storageClass }}
+      storageClassName: {{ . }}
+      {{- end }}
+      resources: { requests: { storage: {{ .persistence.size }} } }
+{{- end }}
+{{- end -}}

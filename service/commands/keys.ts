@@ -1,0 +1,85 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { stringify } from 'yaml';
+import { FirebreakError } from '../../core/errors.ts';
+import { createKubernetesApi } from '../../integrations/kubernetes/client.ts';
+import { accessFromKubeconfig, accessInCluster } from '../../integrations/kubernetes/kubeconfig.ts';
+import { usualNamespace } from '../config/fields.ts';
+import { installKeySet, keyManifests, makeKeySet } from '../process/key-set.ts';
+import { type CommonOptions, namespaceName, withExamples, withJson } from './options.ts';
+import { print, printJson } from './output.ts';
+
+interface MakeOptions extends CommonOptions {
+  readonly folder: string;
+}
+
+interface ManifestOptions {
+  readonly folder: string;
+  readonly namespace: string;
+}
+
+interface InstallOptions extends CommonOptions {
+  readonly namespace: string;
+  readonly kubeconfig?: string;
+}
+
+/** Adds `firebreak keys make|manifests|install`. */
+export function registerKeysCommand(program: Command): void {
+  const keys = program.command('keys').description('the keys of an installation whose roles run apart');
+  const make = keys
+    .command('make')
+    .description('make the keys that are not in a folder yet; what is there stays as it is')
+    .requiredOption('--folder <folder>', 'where they are kept: outside of every repository');
+  withExamples(withJson(make), ['firebreak keys make --folder ~/firebreak-keys']).action(makeKeys);
+  const manifests = keys
+    .command('manifests')
+    .description('print a folder’s keys as Secrets, one for each reader, and the public halves as a ConfigMap')
+    .requiredOption('--folder <folder>', 'what `firebreak keys make` has filled')
+    .option('--namespace <name>', 'where Firebreak runs', namespaceName, usualNamespace);
+  withExamples(manifests, ['firebreak keys manifests --folder ~/firebreak-keys | kubectl apply --filename -']).action(
+    printManifests,
+  );
+  const install = keys
+    .command('install')
+    .description(
+      'make the Secrets that are not in the namespace yet, with new keys; the chart does this before it starts anything',
+    )
+    .option('--namespace <name>', 'where Firebreak runs', namespaceName, usualNamespace)
+    .option('--kubeconfig <file>', 'how the cluster is reached (default: as the pod that this runs in)');
+  withExamples(withJson(install), ['firebreak keys install --namespace firebreak --kubeconfig ~/.kube/config']).action(
+    installKeys,
+  );
+}
+
+async function makeKeys({ folder, json }: MakeOptions): Promise<void> {
+  const made = await makeKeySet(resolve(folder));
+  if (json) return printJson({ folder: resolve(folder), made });
+  print(made.length > 0 ? `made in ${resolve(folder)}: ${made.join(', ')}` : `all keys are in ${resolve(folder)} already`);
+}
+
+async function printManifests({ folder, namespace }: ManifestOptions): Promise<void> {
+  const manifests = await keyManifests({ folder: resolve(folder), namespace }).catch(() => {
+    throw new FirebreakError(
+      'FB_ERR_FILE_MISSING',
+      `${resolve(folder)} does not have all keys: firebreak keys make --folder ${folder}`,
+    );
+  });
+  print(manifests.map((one) => stringify(one)).join('---\n'));
+}
+
+async function installKeys({ namespace, kubeconfig, json }: InstallOptions): Promise<void> {
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = process.env;
+  const access = kubeconfig === undefined ? accessInCluster({ host, port }) : await accessFromKubeconfig({ file: kubeconfig });
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-keys-'));
+  const api = createKubernetesApi({ access });
+  try {
+    const made = await installKeySet({ api, namespace, folder });
+    if (json) printJson({ namespace, made });
+    else print(made.length > 0 ? `made in ${namespace}: ${made.join(', ')}` : `all keys are in ${namespace} already`);
+  } finally {
+    api.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

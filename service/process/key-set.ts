@@ -1,0 +1,161 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FirebreakError } from '../../core/errors.ts';
+import { openSigner } from '../../integrations/keys/ed25519.ts';
+import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import { pathOf } from '../../integrations/kubernetes/client.ts';
+import { ensureRandomKey } from './keys.ts';
+
+/**
+ * All keys of an installation whose roles are apart, by who reads them: a Secret each. Names are those of the state directory, so that a role finds them
+ * there without configuration.
+ */
+const secretKeys = {
+  shared: ['codec.key'],
+  cell: ['cell.key', 'cell.pem'],
+  evidence: ['evidence.pem', 'evidence-wrap.key'],
+  desk: ['vote.pem', 'notary.pem'],
+  secrets: ['secrets.pem'],
+  forensics: ['forensics.pem'],
+} as const;
+
+type Part = keyof typeof secretKeys;
+const parts: readonly Part[] = ['shared', 'cell', 'evidence', 'desk', 'secrets', 'forensics'];
+
+interface Manifest {
+  readonly apiVersion: 'v1';
+  readonly kind: 'Secret' | 'ConfigMap';
+  readonly metadata: { readonly name: string; readonly namespace: string; readonly labels: Readonly<Record<string, string>> };
+  readonly type?: 'Opaque';
+  readonly stringData?: Readonly<Record<string, string>>;
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+/** Makes the keys that are not in the folder yet, private halves with mode 0600, public ones beside them. Returns the names of the new ones. */
+export async function makeKeySet(folder: string): Promise<readonly string[]> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const before = new Set(await readdir(folder));
+  const names = parts.flatMap((part) => [...secretKeys[part]]);
+  for (const name of names) {
+    const file = join(folder, name);
+    if (name.endsWith('.pem')) await openSigner({ file, create: true });
+    else await ensureRandomKey(file);
+  }
+  return names.filter((name) => !before.has(name));
+}
+
+/** The Secrets of the folder's keys, and the ConfigMap of the public halves, which every role reads. */
+export async function keyManifests({
+  folder,
+  namespace,
+}: {
+  readonly folder: string;
+  readonly namespace: string;
+}): Promise<readonly Manifest[]> {
+  const text = async (name: string) => [name, await readFile(join(folder, name), 'utf8')] as const;
+  const secrets = await Promise.all(
+    parts.map(async (part): Promise<Manifest> => {
+      const stringData = Object.fromEntries(await Promise.all(secretKeys[part].map(text)));
+      return { apiVersion: 'v1', kind: 'Secret', metadata: metadata(part, namespace), type: 'Opaque', stringData };
+    }),
+  );
+  const publicNames = (await readdir(folder)).filter((name) => name.endsWith('.pem.pub')).sort();
+  const data = Object.fromEntries(await Promise.all(publicNames.map(text)));
+  return [...secrets, { apiVersion: 'v1', kind: 'ConfigMap', metadata: metadata('public', namespace), data }];
+}
+
+/**
+ * Makes in the namespace what is not there of the Secrets and the ConfigMap. A key that is there stays as it is, whatever made it, so this may be done at every
+ * installation. Uses `folder` for what is new; it should be empty and in memory. Returns the names of what was made.
+ * @throws FB_ERR_CONFLICT where another process made one meanwhile: do it again.
+ */
+export async function installKeySet(options: {
+  readonly api: KubernetesApi;
+  readonly namespace: string;
+  readonly folder: string;
+}): Promise<readonly string[]> {
+  const { api, namespace, folder } = options;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const there = new Set<string>();
+  for (const part of parts) {
+    const data = await secretData(api, namespace, nameOf(part));
+    if (data === undefined) continue;
+    there.add(nameOf(part));
+    for (const name of secretKeys[part]) {
+      const value = data[name];
+      if (value === undefined)
+        throw new FirebreakError(
+          'FB_ERR_CONFLICT',
+          `the Secret ${nameOf(part)} is there, but has no ${name}: add it, or remove the Secret`,
+        );
+      await writeFile(join(folder, name), Buffer.from(value, 'base64'), { mode: 0o600 });
+    }
+  }
+  await makeKeySet(folder);
+  const made: string[] = [];
+  for (const manifest of await keyManifests({ folder, namespace })) {
+    const { name } = manifest.metadata;
+    const resource = manifest.kind === 'Secret' ? 'secrets' : 'configmaps';
+    if (there.has(name)) continue;
+    const path = pathOf({ resource, namespace });
+    // The public halves follow the private ones: what another installation left is replaced.
+    if (manifest.kind === 'ConfigMap' && (await hasPublicKeys(api, namespace))) {
+      await api.json({
+        method: 'PATCH',
+        path: `${path}/${name}`,
+        patch: 'merge',
+        body: { data: manifest.data },
+        what: 'write the public keys',
+      });
+      continue;
+    }
+    await api.json({ method: 'POST', path, body: manifest, what: `make ${name}` });
+    made.push(name);
+  }
+  return made;
+}
+
+async function secretData(
+  api: KubernetesApi,
+  namespace: string,
+  name: string,
+): Promise<Readonly<Record<string, string>> | undefined> {
+  try {
+    const path = pathOf({ resource: 'secrets', namespace, name });
+    const { data } = await api.json<{ readonly data?: Readonly<Record<string, string>> }>({
+      method: 'GET',
+      path,
+      what: `read ${name}`,
+    });
+    return data ?? {};
+  } catch (error) {
+    if (error instanceof FirebreakError && error.code === 'FB_ERR_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+async function hasPublicKeys(api: KubernetesApi, namespace: string): Promise<boolean> {
+  try {
+    await api.json({
+      method: 'GET',
+      path: pathOf({ resource: 'configmaps', namespace, name: nameOf('public') }),
+      what: 'read the public keys',
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof FirebreakError && error.code === 'FB_ERR_NOT_FOUND') return false;
+    throw error;
+  }
+}
+
+function nameOf(part: Part | 'public'): string {
+  return `firebreak-keys-${part}`;
+}
+
+function metadata(part: Part | 'public', namespace: string): Manifest['metadata'] {
+  return {
+    name: nameOf(part),
+    namespace,
+    labels: { 'app.kubernetes.io/name': 'firebreak', 'app.kubernetes.io/component': 'keys' },
+  };
+}

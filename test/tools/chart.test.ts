@@ -1,0 +1,136 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { parseAllDocuments, stringify } from 'yaml';
+import { loadConfig } from '../../service/config/load.ts';
+import { runCommand } from '../../service/parts/command.ts';
+import { projectRoot } from '../../service/process/project-root.ts';
+import { helmBinary } from '../../tools/platform/helm-binary.ts';
+
+interface Rendered {
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly data?: Readonly<Record<string, string>>;
+  readonly spec?: {
+    readonly template?: {
+      readonly spec: {
+        readonly serviceAccountName: string;
+        readonly automountServiceAccountToken: boolean;
+        readonly volumes: readonly { readonly name: string }[];
+        readonly containers: readonly {
+          readonly name: string;
+          readonly image: string;
+          readonly ports: readonly { readonly name: string }[];
+          readonly securityContext: object;
+          readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
+        }[];
+      };
+    };
+    readonly egress?: unknown;
+  };
+}
+
+const helm = await helmBinary(() => {});
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-chart-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const least = {
+  config: {
+    cluster: 'prod-eu',
+    temporal: { address: 'temporal:7233' },
+    intake: { tokens: [{ name: 'falco', token: { file: '/etc/firebreak/secrets/alerts/falco' } }] },
+    evidence: { s3: { bucket: 'evidence', accessKeyId: { env: 'ID' }, secretAccessKey: { env: 'SECRET' } } },
+    roster: { people: [{ id: 'ada', name: 'Ada' }], groups: { oncall: ['ada'], leads: ['ada'] } },
+  },
+  secretFiles: [{ name: 'alerts', secret: 'firebreak-alerts', roles: ['cell'] }],
+};
+
+async function render(values: object): Promise<{ readonly documents: readonly Rendered[]; readonly error: string }> {
+  const file = join(folder, 'values.yaml');
+  writeFileSync(file, stringify(values));
+  const chart = join(projectRoot(), 'deploy', 'helm', 'firebreak');
+  const args = ['template', 'firebreak', chart, '--namespace', 'guard', '--values', file];
+  const { stdout, stderr } = await runCommand({ command: helm ?? '', args });
+  const documents = parseAllDocuments(stdout).flatMap((one): readonly Rendered[] => one.toJS() ?? []);
+  return { documents, error: stderr };
+}
+
+const workloads = (documents: readonly Rendered[]): readonly Rendered[] =>
+  documents.filter(({ kind }) => kind === 'StatefulSet' || kind === 'Deployment');
+const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): string =>
+  documents.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'firebreak')?.data?.[file] ?? '';
+
+(helm === undefined ? describe.skip : describe)('the chart', () => {
+  test.each([
+    ['config.cluster is missing', {}],
+    ['config.roster is missing', { config: { ...least.config, roster: undefined } }],
+    ['config.temporal.address is missing', { config: { ...least.config, temporal: undefined } }],
+    ['several desks share a PostgreSQL', { ...least, desk: { replicas: 2 } }],
+    ['evidence has no place', { config: { ...least.config, evidence: undefined } }],
+    ["additional properties 'cells' not allowed", { ...least, cells: { replicas: 2 } }],
+  ] as const)('says before anything is installed: %s', async (words, values) => {
+    expect((await render(values)).error).toContain(words);
+  });
+
+  test('runs each role with an account and keys of its own, without root, on a root that is read-only', async () => {
+    const { documents, error } = await render(least);
+    expect(error).toBe('');
+    const pods = workloads(documents).map(({ metadata, spec }) => ({ name: metadata.name, pod: spec?.template?.spec }));
+    expect(pods.map(({ name, pod }) => [name, pod?.serviceAccountName, pod?.automountServiceAccountToken])).toEqual(
+      [
+        ['firebreak-forensics', 'firebreak-forensics', true],
+        ['firebreak-secrets', 'firebreak-secrets', true],
+        ['firebreak-cell', 'firebreak-cell', true],
+        ['firebreak-desk', 'firebreak-desk', false],
+      ].sort((a, b) => pods.findIndex(({ name }) => name === a[0]) - pods.findIndex(({ name }) => name === b[0])),
+    );
+    for (const { pod } of pods) {
+      const [container] = pod?.containers ?? [];
+      expect(container?.securityContext).toMatchObject({
+        readOnlyRootFilesystem: true,
+        runAsNonRoot: true,
+        allowPrivilegeEscalation: false,
+      });
+      for (const { name } of container?.ports ?? []) expect(name.length).toBeLessThanOrEqual(15);
+    }
+    const mounted = pods.find(({ name }) => name === 'firebreak-secrets')?.pod;
+    expect(JSON.stringify(mounted?.volumes)).not.toMatch(/firebreak-keys-(cell|desk|evidence|forensics)|firebreak-alerts/);
+    const names = documents.map(({ kind, metadata }) => `${kind}/${metadata.name}`);
+    expect(names).toEqual(
+      expect.arrayContaining(['NetworkPolicy/firebreak-cell', 'PriorityClass/firebreak', 'Job/firebreak-keys']),
+    );
+    expect(names.filter((name) => name.startsWith('ValidatingAdmissionPolicy/')).length).toBeGreaterThan(3);
+    expect(JSON.stringify(documents)).not.toContain('release-namespace');
+  });
+
+  test.each(['cluster', 'single', 'hub'])('gives profile %s a configuration that the service takes', async (profile) => {
+    const { documents, error } = await render({ ...least, profile });
+    expect(error).toBe('');
+    const file = join(folder, 'firebreak.yaml');
+    writeFileSync(file, configOf(documents, profile === 'single' ? 'cell.yaml' : 'firebreak.yaml'));
+    const config = loadConfig({ path: file, env: {} });
+    expect(config.stateDir).toBe('/var/lib/firebreak');
+    expect(config.guardrails.protectedNamespaces).toContain('guard');
+    expect(config.status?.listen.port).toBe(8767);
+  });
+
+  test('runs all roles in one pod where that is wanted, each with the token of its own account', async () => {
+    const { documents } = await render({ ...least, profile: 'single' });
+    const [only, ...others] = workloads(documents);
+    expect(others).toEqual([]);
+    const containers = only?.spec?.template?.spec.containers ?? [];
+    expect(containers.map(({ name }) => name)).toEqual(['cell', 'desk', 'secrets', 'forensics']);
+    for (const { name, volumeMounts } of containers)
+      expect(volumeMounts).toContainEqual(
+        expect.objectContaining({ name: `${name}-account`, mountPath: '/var/run/secrets/kubernetes.io/serviceaccount' }),
+      );
+  });
+
+  test('opens further ports, and no others', async () => {
+    const { documents } = await render({ ...least, networkPolicy: { morePorts: { desk: [8443] } } });
+    const more = documents.filter(({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name.endsWith('-more'));
+    expect(more).toEqual([expect.objectContaining({ metadata: expect.objectContaining({ name: 'firebreak-desk-more' }) })]);
+    expect(more[0]?.spec?.egress).toEqual([{ ports: [{ protocol: 'TCP', port: 8443 }] }]);
+  });
+});
