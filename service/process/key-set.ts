@@ -17,10 +17,11 @@ const secretKeys = {
   desk: ['vote.pem', 'notary.pem'],
   secrets: ['secrets.pem'],
   forensics: ['forensics.pem'],
+  packs: ['packs.pem'],
 } as const;
 
 type Part = keyof typeof secretKeys;
-const parts: readonly Part[] = ['shared', 'cell', 'evidence', 'desk', 'secrets', 'forensics'];
+const parts: readonly Part[] = ['shared', 'cell', 'evidence', 'desk', 'secrets', 'forensics', 'packs'];
 
 interface Manifest {
   readonly apiVersion: 'v1';

@@ -17,10 +17,12 @@ import { type S3Server, startS3Server } from '../../tools/platform/s3-server.ts'
 import { ServerGroup } from '../../tools/platform/server-group.ts';
 import { startTemporal, type TemporalServer } from '../../tools/platform/temporal-server.ts';
 import { ensureBuilt } from '../../tools/setup/build.mjs';
+import { within } from '../eventually.ts';
 import { type GithubFake, startGithubFake } from '../fakes/github/server.ts';
 import { type SlackEmulator, startSlackEmulator } from '../fakes/slack/index.ts';
 import { alertAbout, postAlerts } from '../platform/e2e/parts/alerts.ts';
 import { until } from '../platform/e2e/parts/cluster.ts';
+import { takenWords } from '../platform/e2e/parts/oracle.ts';
 import { ana, ben, labels } from '../platform/e2e/parts/service.ts';
 import { forwardFrom } from './lab/forwards.ts';
 import { nodeLab } from './lab/lab.ts';
@@ -199,7 +201,21 @@ async function writeValues(image: { readonly name: string }): Promise<string> {
       slack.world.messages.find((message) => JSON.stringify(message.blocks ?? []).includes(labels.release)),
     );
     // A critical containment is given back by two.
-    for (const user of [ana, ben]) await slack.click({ user, channel: card.channel, ts: card.ts, buttonText: labels.release });
+    for (const user of [ana, ben])
+      await until(`the vote of ${user}`, 120_000, async () => {
+        if ((await labelOf('cart')) === '') return true;
+        const before = slack.ephemerals(user).length;
+        const { status } = await slack.click({ user, channel: card.channel, ts: card.ts, buttonText: labels.release });
+        return (
+          status === 200 &&
+          within(4_000, () =>
+            slack
+              .ephemerals(user)
+              .slice(before)
+              .some(({ text }) => takenWords.test(text)),
+          )
+        );
+      });
     await until('the release', 120_000, async () => (await labelOf('cart')) === '');
   });
 

@@ -20,6 +20,7 @@ const digest = `sha256:${'0'.repeat(64)}`;
  */
 const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'nothing'>> = {
   run: 'nothing',
+  'incidents fork': 'nothing',
   'incidents list': 'nothing',
   'incidents show': 'nothing',
   'incidents watch': 'nothing',
@@ -64,6 +65,9 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   'playbooks list': 'nothing',
   'playbooks show': 'nothing',
   'playbooks check': 'nothing',
+  'keys make': 'nothing',
+  'keys manifests': 'nothing',
+  'keys install': 'nothing',
   'playbooks coverage': 'nothing',
   'actions list': 'nothing',
   'actions show': 'nothing',

@@ -20,7 +20,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 desk
 {{- else -}}
 {{- $roles := list -}}
-{{- range $role := list "cell" "desk" "secrets" "forensics" -}}
+{{- range $role := list "cell" "desk" "secrets" "forensics" "packs" -}}
 {{- if (index $.Values $role).enabled }}{{ $roles = append $roles $role }}{{ end -}}
 {{- end -}}
 {{- join "," $roles -}}
@@ -71,7 +71,7 @@ seccompProfile: { type: RuntimeDefault }
 {{- $role := .role -}}
 {{- $values := index $root.Values $role -}}
 {{- $single := eq $root.Values.profile "single" -}}
-{{- $status := get (dict "cell" 8767 "desk" 8768 "secrets" 8769 "forensics" 8770) $role -}}
+{{- $status := get (dict "cell" 8767 "desk" 8768 "secrets" 8769 "forensics" 8770 "packs" 8771) $role -}}
 {{- if not $single }}{{ $status = 8767 }}{{ end -}}
 - name: {{ $role }}
   image: {{ include "firebreak.image" $root }}
@@ -114,6 +114,7 @@ seccompProfile: { type: RuntimeDefault }
     - { name: evidence, mountPath: /var/lib/firebreak/evidence }
     {{- end }}
     {{- end }}
+    {{- with $root.Values.volumeMounts }}{{ toYaml . | nindent 4 }}{{ end }}
     {{- range $root.Values.secretFiles }}
     {{- if has $role .roles }}
     - { name: secret-{{ .name }}, mountPath: /etc/firebreak/secrets/{{ .name }}, readOnly: true }
@@ -174,7 +175,7 @@ spec:
       configMap: { name: firebreak }
     - name: tmp
       emptyDir: {}
-    {{- $secretFiles := list }}
+    {{- with $root.Values.volumes }}{{ toYaml . | nindent 4 }}{{ end }}
     {{- range $root.Values.secretFiles }}
     {{- $wanted := false }}
     {{- range .roles }}{{ if has . $roles }}{{ $wanted = true }}{{ end }}{{ end }}

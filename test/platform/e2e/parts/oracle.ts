@@ -51,7 +51,8 @@ function notOnce(what: string, wanted: readonly string[], counts: Readonly<Recor
   });
 }
 
-const takenWords = /^(Taken|Decided|Already|Counted|Your answer is already)/;
+/** What Slack says to somebody whose vote counts. */
+export const takenWords = /^(Taken|Decided|Already|Counted|Your answer is already)/;
 
 /**
  * Clicks until the desk has said that it took the vote, or the card shows the decision: as a person would, again after a restart. The same person

@@ -1,0 +1,44 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { createVerifier, openSigner } from '../../../integrations/keys/ed25519.ts';
+import { keyManifests, makeKeySet } from '../../../service/process/key-set.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-keys-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const textOf = (name: string): string => readFileSync(join(folder, name), 'utf8');
+
+describe('the keys of an installation', () => {
+  it('are made once, the private ones for nobody else to read', async () => {
+    const made = await makeKeySet(folder);
+    expect(made).toEqual(expect.arrayContaining(['codec.key', 'cell.pem', 'vote.pem', 'notary.pem', 'evidence-wrap.key']));
+    for (const name of made) expect(statSync(join(folder, name)).mode & 0o077).toBe(0);
+    const before = made.map(textOf);
+    expect(await makeKeySet(folder)).toEqual([]);
+    expect(made.map(textOf)).toEqual(before);
+  });
+
+  it('are a Secret for each reader, and the public halves are one for all, which vouch for what the private ones sign', async () => {
+    const manifests = await keyManifests({ folder, namespace: 'guard' });
+    const secrets = manifests.filter(({ kind }) => kind === 'Secret');
+    const readers = (name: string) =>
+      secrets.filter(({ stringData = {} }) => name in stringData).map(({ metadata }) => metadata.name);
+    expect(readers('cell.pem')).toEqual(['firebreak-keys-cell']);
+    expect(readers('vote.pem')).toEqual(['firebreak-keys-desk']);
+    expect(readers('evidence-wrap.key')).toEqual(['firebreak-keys-evidence']);
+    const [all, ...more] = manifests.filter(({ kind }) => kind === 'ConfigMap');
+    expect(more).toEqual([]);
+    expect(JSON.stringify(all)).not.toContain('PRIVATE');
+    const signer = await openSigner({ file: join(folder, 'cell.pem') });
+    const bytes = new Uint8Array([1, 2, 3]);
+    const signature = await signer.sign(bytes);
+    const verifier = createVerifier({ publicKeys: [all?.data?.['cell.pem.pub'] ?? ''] });
+    expect(verifier.verify({ keyId: signer.keyId, bytes, signature })).toBe(true);
+    expect(Object.keys(all?.data ?? {}).sort()).toEqual(
+      readdirSync(folder)
+        .filter((name) => name.endsWith('.pub'))
+        .sort(),
+    );
+  });
+});
