@@ -7,7 +7,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { createKubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig, accessInCluster } from '../../integrations/kubernetes/kubeconfig.ts';
 import { usualNamespace } from '../config/fields.ts';
-import { installKeySet, keyManifests, makeKeySet } from '../process/key-set.ts';
+import { installKeySet, keyManifests, makeKeySet } from '../process/keys/key-set.ts';
 import { type CommonOptions, namespaceName, withExamples, withJson } from './options.ts';
 import { print, printJson } from './output.ts';
 

@@ -5,7 +5,7 @@ import { createKubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
 import type { Containment } from '../offline/containment.ts';
 import { findContainments } from '../offline/containments.ts';
-import { readRandomKey } from '../process/keys.ts';
+import { readRandomKey } from '../process/keys/key-files.ts';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
 import { withJson } from './options.ts';
 import { print, printable, printJson, styled } from './output.ts';

@@ -33,13 +33,13 @@ import { listening } from '../config/listening.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
 import { personNames } from '../incidents/names.ts';
-import { readPublicKeys } from '../process/keys.ts';
+import { readPublicKeys } from '../process/keys/key-files.ts';
+import { createVoteKeys } from '../process/keys/vote-keys.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 import { RefusalCounts } from '../process/refusal-counts.ts';
 import { repeat } from '../process/repeat.ts';
 import { askingOf, noCensus, rulesOf } from '../process/rules.ts';
 import { openRoleSigner, openTrust } from '../process/trust.ts';
-import { createVoteKeys } from '../process/vote-keys.ts';
 import { createActivityWorker, type WorkerBase } from '../temporal/workers.ts';
 import { createDeskMetrics } from './desk-metrics.ts';
 import {

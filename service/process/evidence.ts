@@ -13,7 +13,7 @@ import type { S3Options } from '../../integrations/evidence/s3-client.ts';
 import type { LockRules } from '../../integrations/evidence/s3-store.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
-import { openEvidenceSigning, openEvidenceVerifier, openKeyWrap } from './evidence-keys.ts';
+import { openEvidenceSigning, openEvidenceVerifier, openKeyWrap } from './keys/evidence-keys.ts';
 import type { Logger } from './log.ts';
 import { repeat } from './repeat.ts';
 

@@ -22,7 +22,7 @@ import { type GithubFake, startGithubFake } from '../fakes/github/server.ts';
 import { type SlackEmulator, startSlackEmulator } from '../fakes/slack/index.ts';
 import { alertAbout, postAlerts } from '../platform/e2e/parts/alerts.ts';
 import { until } from '../platform/e2e/parts/cluster.ts';
-import { takenWords } from '../platform/e2e/parts/oracle.ts';
+import { acceptedWords } from '../platform/e2e/parts/oracle.ts';
 import { ana, ben, labels } from '../platform/e2e/parts/service.ts';
 import { forwardFrom } from './lab/forwards.ts';
 import { nodeLab } from './lab/lab.ts';
@@ -212,7 +212,7 @@ async function writeValues(image: { readonly name: string }): Promise<string> {
             slack
               .ephemerals(user)
               .slice(before)
-              .some(({ text }) => takenWords.test(text)),
+              .some(({ text }) => acceptedWords.test(text)),
           )
         );
       });

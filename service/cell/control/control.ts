@@ -17,10 +17,10 @@ import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/cli
 import type { Config } from '../../config/load.ts';
 import type { Secrets } from '../../config/secrets.ts';
 import type { ExpectedSensor } from '../../intake/watch/silence.ts';
-import { readPublicKeys } from '../../process/keys.ts';
+import { readPublicKeys } from '../../process/keys/key-files.ts';
+import { createVoteKeys } from '../../process/keys/vote-keys.ts';
 import type { Logger } from '../../process/log.ts';
 import { createSignInReader } from '../../process/sign-ins.ts';
-import { createVoteKeys } from '../../process/vote-keys.ts';
 import { DecisionBook } from './decision-book.ts';
 import { EvidenceWindow } from './evidence-window.ts';
 import { PromotedPacks } from './promoted-packs.ts';

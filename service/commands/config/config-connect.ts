@@ -8,7 +8,7 @@ import type { Config, Environment } from '../../config/load.ts';
 import type { ConfigProblem } from '../../config/problems.ts';
 import { missingSecrets, type Role } from '../../config/secrets.ts';
 import { openClusterApi } from '../../process/cluster-api.ts';
-import { readRandomKey } from '../../process/keys.ts';
+import { readRandomKey } from '../../process/keys/key-files.ts';
 import { openConnection } from '../session.ts';
 
 interface Tried {

@@ -10,7 +10,7 @@ import { openVerifier } from '../../../integrations/keys/ed25519.ts';
 import { loadConfig } from '../../config/load.ts';
 import { resolveStoreSecrets } from '../../config/secrets.ts';
 import { openEvidenceStore, openShelf } from '../../process/evidence.ts';
-import { evidencePublicKeys, lateEvidenceVerifier, openKeyWrap } from '../../process/evidence-keys.ts';
+import { evidencePublicKeys, lateEvidenceVerifier, openKeyWrap } from '../../process/keys/evidence-keys.ts';
 import { incidentNamed, suggestion } from '../incidents/incident-name.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';

@@ -14,7 +14,7 @@ import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { digestOf } from '../../../core/text/digest.ts';
 import { openSigner } from '../../../integrations/keys/ed25519.ts';
 import { loadConfig } from '../../../service/config/load.ts';
-import { createVoteKeys } from '../../../service/process/vote-keys.ts';
+import { createVoteKeys } from '../../../service/process/keys/vote-keys.ts';
 import { resultOf } from '../../../service/temporal/speaker.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';

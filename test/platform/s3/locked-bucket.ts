@@ -21,7 +21,7 @@ import { createKeyRegister } from '../../../integrations/evidence/key-register.t
 import { createS3Store, type LockRules, requireLock } from '../../../integrations/evidence/s3-store.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { openEvidence, openKeyRegister } from '../../../service/process/evidence.ts';
-import { ensureKeys } from '../../../service/process/keys.ts';
+import { ensureKeys } from '../../../service/process/keys/key-files.ts';
 import type { S3Server } from '../../../tools/platform/s3-server.ts';
 import { inParts } from '../../in-parts.ts';
 import { stepContext } from '../kubernetes/parts/cluster.ts';

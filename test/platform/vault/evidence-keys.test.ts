@@ -12,7 +12,7 @@ import { openTransitSigner, transitPublicKeys, transitWrap } from '../../../inte
 import { loadConfig } from '../../../service/config/load.ts';
 import { resolveSecrets } from '../../../service/config/secrets.ts';
 import { openEvidence } from '../../../service/process/evidence.ts';
-import { evidencePublicKeys, openEvidenceVerifier } from '../../../service/process/evidence-keys.ts';
+import { evidencePublicKeys, openEvidenceVerifier } from '../../../service/process/keys/evidence-keys.ts';
 import { startedOrWhyNot } from '../../started-or-why-not.ts';
 import { startVault, type VaultServer } from '../../vault-server.ts';
 import { stepContext } from '../kubernetes/parts/cluster.ts';

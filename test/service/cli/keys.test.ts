@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { createVerifier, openSigner } from '../../../integrations/keys/ed25519.ts';
-import { keyManifests, makeKeySet } from '../../../service/process/key-set.ts';
+import { keyManifests, makeKeySet } from '../../../service/process/keys/key-set.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-keys-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

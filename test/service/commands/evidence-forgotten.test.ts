@@ -8,7 +8,7 @@ import { stringify } from 'yaml';
 import { createEvidenceWriter } from '../../../activities/evidence/evidence-writer.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { openEvidence } from '../../../service/process/evidence.ts';
-import { ensureKeys } from '../../../service/process/keys.ts';
+import { ensureKeys } from '../../../service/process/keys/key-files.ts';
 import { stepContext } from '../../platform/kubernetes/parts/cluster.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-forgotten-'));

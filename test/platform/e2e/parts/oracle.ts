@@ -52,7 +52,7 @@ function notOnce(what: string, wanted: readonly string[], counts: Readonly<Recor
 }
 
 /** What Slack says to somebody whose vote counts. */
-export const takenWords = /^(Taken|Decided|Already|Counted|Your answer is already)/;
+export const acceptedWords = /^(Taken|Decided|Already|Counted|Your answer is already)/;
 
 /**
  * Clicks until the desk has said that it took the vote, or the card shows the decision: as a person would, again after a restart. The same person
@@ -78,7 +78,7 @@ export async function voteUntilAccepted(
       service.slack
         .ephemerals(user)
         .slice(before)
-        .some(({ text }) => takenWords.test(text) && text.includes(podOf(workload))),
+        .some(({ text }) => acceptedWords.test(text) && text.includes(podOf(workload))),
     );
   });
 }

@@ -1,16 +1,16 @@
-import { FirebreakError } from '../../core/errors.ts';
-import type { KeyWrap } from '../../core/evidence/incident-key.ts';
-import type { PublicKey, SignatureVerifier, Signer } from '../../core/messages/signing.ts';
-import { createBox } from '../../integrations/crypto-box/box.ts';
-import { boxWrap } from '../../integrations/crypto-box/key-wrap.ts';
-import { createVerifier, openSigner, openVerifier, publicKeyOf } from '../../integrations/keys/ed25519.ts';
-import { Vault } from '../../integrations/vault/client.ts';
-import { openTransitSigner, transitPublicKeys, transitWrap } from '../../integrations/vault/transit.ts';
-import type { Config } from '../config/load.ts';
-import type { Secrets } from '../config/secrets.ts';
-import { readPublicKeys, readRandomKey } from './keys.ts';
-import type { Logger } from './log.ts';
-import { keepVaultToken } from './vault-token.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { KeyWrap } from '../../../core/evidence/incident-key.ts';
+import type { PublicKey, SignatureVerifier, Signer } from '../../../core/messages/signing.ts';
+import { createBox } from '../../../integrations/crypto-box/box.ts';
+import { boxWrap } from '../../../integrations/crypto-box/key-wrap.ts';
+import { createVerifier, openSigner, openVerifier, publicKeyOf } from '../../../integrations/keys/ed25519.ts';
+import { Vault } from '../../../integrations/vault/client.ts';
+import { openTransitSigner, transitPublicKeys, transitWrap } from '../../../integrations/vault/transit.ts';
+import type { Config } from '../../config/load.ts';
+import type { Secrets } from '../../config/secrets.ts';
+import type { Logger } from '../log.ts';
+import { keepVaultToken } from '../vault-token.ts';
+import { readPublicKeys, readRandomKey } from './key-files.ts';
 
 export interface EvidenceKeyQuery {
   readonly config: Config;

@@ -2,11 +2,11 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { FirebreakError } from '../../core/errors.ts';
-import { systemErrorCode } from '../../core/system-error.ts';
-import { openSigner } from '../../integrations/keys/ed25519.ts';
-import type { Config } from '../config/load.ts';
-import type { Role } from '../config/secrets.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { systemErrorCode } from '../../../core/system-error.ts';
+import { openSigner } from '../../../integrations/keys/ed25519.ts';
+import type { Config } from '../../config/load.ts';
+import type { Role } from '../../config/secrets.ts';
 
 /**
  * Makes the keys that the roles need and that are not there: only below the state directory, where nobody else puts them. What the

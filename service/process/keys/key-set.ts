@@ -1,10 +1,10 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FirebreakError } from '../../core/errors.ts';
-import { openSigner } from '../../integrations/keys/ed25519.ts';
-import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
-import { pathOf } from '../../integrations/kubernetes/client.ts';
-import { ensureRandomKey } from './keys.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { openSigner } from '../../../integrations/keys/ed25519.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { pathOf } from '../../../integrations/kubernetes/client.ts';
+import { ensureRandomKey } from './key-files.ts';
 
 /**
  * All keys of an installation whose roles are apart, by who reads them: a Secret each. Names are those of the state directory, so that a role finds them
