@@ -24,7 +24,6 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   'incidents list': 'nothing',
   'incidents show': 'nothing',
   'incidents watch': 'nothing',
-  'incidents fork': 'nothing',
   'incidents start': 'nothing',
   quarantine: 'nothing',
   approve: 'as it turns out',
