@@ -126,12 +126,13 @@ export class ObservedPacks {
     const { params, note, stateDir } = this.#options;
     const { files, playbooks, among } = await this.#load(terms);
     const answer = answering(among, alert).filter((one) => playbooks.includes(one));
-    const ids = answer
-      .map(({ id }) => id)
-      .filter((id) => this.#isNew(`${incident} ${terms.integrity} ${alert.pod?.uid ?? ''} ${alert.rule} ${id}`));
+    const keyOf = (id: string): string => `${incident} ${terms.integrity} ${alert.pod?.uid ?? ''} ${alert.rule} ${id}`;
+    const ids = answer.map(({ id }) => id).filter((id) => !this.#done.has(keyOf(id)));
     if (ids.length === 0) return;
     const observation: Observation = { alert, playbooks: ids, params };
-    const said = await runPackProgram(files, 'service/packs/observe-main', JSON.stringify(observation));
+    const said = await runPackProgram(files, 'service/packs/observe-main', observation);
+    // What failed is tried again with the next alert like it.
+    for (const id of ids) this.#done.set(keyOf(id), true);
     for (const { playbook, outcome, asks } of seenSchema.parse(JSON.parse(said))) {
       if (!ids.includes(playbook)) continue;
       const would = outcome.slice(0, longestOutcome);
@@ -145,12 +146,6 @@ export class ObservedPacks {
         about: playbook,
       });
     }
-  }
-
-  #isNew(key: string): boolean {
-    if (this.#done.has(key)) return false;
-    this.#done.set(key, true);
-    return true;
   }
 
   #load(terms: PromotionTerms): Promise<LoadedRelease> {

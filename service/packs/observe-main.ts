@@ -1,6 +1,7 @@
 /**
- * Says what playbooks of a pack would do about an alert while nobody answers, as JSON: see `runPackProgram`. The third argument is an `Observation`, as JSON.
+ * Says what playbooks of a pack would do about an alert while nobody answers, as JSON: see `runPackProgram`. It reads an `Observation`.
  */
+import { readFileSync } from 'node:fs';
 import type { Alert } from '../../core/alert/alert.ts';
 import type { Pack } from '../../core/playbook/pack.ts';
 import type { ParamValue } from '../../core/playbook/params.ts';
@@ -16,8 +17,8 @@ export interface Observation {
   readonly params: Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
 }
 
-const [folder = '', main = '', given = '{}'] = process.argv.slice(2);
-const { alert, playbooks, params }: Observation = JSON.parse(given);
+const [folder = '', main = ''] = process.argv.slice(2);
+const { alert, playbooks, params }: Observation = JSON.parse(readFileSync(0, 'utf8'));
 const pack = (await loadedPack(folder, main)) as Pack;
 const seen: object[] = [];
 for (const playbook of pack.playbooks) {

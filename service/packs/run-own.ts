@@ -2,7 +2,6 @@ import type { OwnRun, OwnRunEnd } from '../../activities/actions/own-action.ts';
 import { type ImplementedAction, refusalIn } from '../../core/action/own-implementation.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { isObject } from '../../core/text/plain-json.ts';
-import { ownHttp } from '../../integrations/own-http.ts';
 
 /** What a call gets besides what it is about. */
 export interface OwnMeans {
@@ -19,6 +18,8 @@ export async function runOwn(implemented: unknown, { action, does, ...given }: O
   const act = implemented.does[does];
   if (!act) return { end: 'refused', reason: `it has no ${does}` };
   try {
+    // A test of a playbook loads this file, and no client.
+    const { ownHttp } = await import('../../integrations/own-http.ts');
     // What it is called with has been checked by the fields that the action declares.
     return { end: 'value', value: await act({ ...given, ...means, http: ownHttp(means.signal) } as never) };
   } catch (error) {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
@@ -6,8 +6,11 @@ import type { IncidentState } from '../../core/incident/incident-state.ts';
 import { createKubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
 import type { PodJson } from '../../integrations/kubernetes/watch/projection.ts';
+import { readPack } from '../../service/packs/pack-files.ts';
+import { projectRoot } from '../../service/process/project-root.ts';
 import { freePorts } from '../../tools/platform/ports.ts';
 import { startTemporal } from '../../tools/platform/temporal-server.ts';
+import { writePackFolder } from '../pack-folder.ts';
 import { alertAbout } from '../platform/e2e/parts/alerts.ts';
 import { AuditFeed, type Fed } from '../platform/e2e/parts/audit-feed.ts';
 import { until, type Workload } from '../platform/e2e/parts/cluster.ts';
@@ -31,25 +34,45 @@ const temporalFolder = mkdtempSync(join(tmpdir(), 'firebreak-temporal-'));
 const temporal = await startTemporal({ stateDir: temporalFolder });
 const statusPorts = await freePorts({ names: pools });
 
-/** Looks with every tool that works inside of a container, as a playbook of a user may. */
-const usesBefore =
-  'uses: { quarantinePod: quarantinePod, snapshotPodState: snapshotPodState, rotateSecret: rotateSecret, deletePod: deletePod, openTicket: openTicket }';
-const lookBefore = 'await kept;\n    await releaseOrRemove(context, `Is the new binary';
+/** What works inside of a container. */
 const looks = {
   captureProcesses: '{ pod: alert.pod }',
   snapshotFilesystem: '{ pod: alert.pod }',
   captureTraffic: '{ pod: alert.pod, seconds: 2 }',
   checkpointContainer: '{ pod: alert.pod }',
 } as const;
-const playbookThatLooks = {
-  [usesBefore]: usesBefore.replace(' }', `, ${Object.keys(looks).join(', ')} }`),
-  [lookBefore]: lookBefore.replace(
-    'await kept;',
-    `await kept;\n    await settle({ ${Object.entries(looks)
-      .map(([action, input]) => `${action}: steps.${action}(${input})`)
-      .join(', ')} });`,
-  ),
-};
+
+/** The shipped answer to a dropped binary that looks with every tool besides, as a user may have it: in a pack, before the shipped one. */
+function writePackThatLooks(folder: string): string {
+  const asPack = (file: string): string =>
+    readFileSync(join(projectRoot(), 'playbooks', file), 'utf8')
+      .replaceAll(/'(\.\.\/)+core\/actions\/index\.ts'/g, "'firebreak/actions'")
+      .replaceAll(/'(\.\.\/)+core\/(playbook\/playbook|alert\/alert)\.ts'/g, "'firebreak/playbook'");
+  const names = Object.keys(looks);
+  const looking = Object.entries(looks).map(([action, input]) => `${action}: steps.${action}(${input})`);
+  const changes = {
+    'import { deletePod': `import { ${names.join(', ')}, deletePod`,
+    'openTicket },': `openTicket, ${names.join(', ')} },`,
+    "headStart: 'quarantinePod',": "headStart: 'quarantinePod',\n    priority: 100,\n    exclusive: true,",
+    'await kept;': `await kept;\n    await settle({ ${looking.join(', ')} });`,
+  };
+  let playbook = asPack('contain-dropped-binary.ts');
+  for (const [before, after] of Object.entries(changes)) {
+    expect(playbook).toContain(before);
+    playbook = playbook.replace(before, after);
+  }
+  return writePackFolder(folder, {
+    'package.json': '{ "name": "looking", "version": "1.0.0", "type": "module" }\n',
+    'firebreak.pack.ts': `import { definePack } from 'firebreak/playbook';
+import { containDroppedBinary } from './playbooks/contain-dropped-binary.ts';
+
+export default definePack({ name: 'looking', version: '1.0.0', playbooks: [containDroppedBinary] });
+`,
+    'playbooks/contain-dropped-binary.ts': playbook,
+    'playbooks/fragments/pod.ts': asPack('fragments/pod.ts'),
+    'playbooks/fragments/words.ts': asPack('fragments/words.ts'),
+  });
+}
 
 let service: Service;
 let feed: AuditFeed;
@@ -101,14 +124,15 @@ describe('a whole Firebreak on a real node', () => {
     const servers = { temporalAddress: temporal.address, temporalNamespace: temporal.namespace, kubeconfig, auditLog };
     const kubeconfigOf = (pool: string): string => join(temporalFolder, `${pool}.kubeconfig`);
     await makePoolAccounts({ admin, kubeconfig, namespace, binding, pools, kubeconfigOf });
+    const pack = writePackThatLooks(join(temporalFolder, 'pack'));
     service = await Service.create(servers, (config) => {
       config.watch = { namespaces: [namespace] };
       config.kubernetes = { kubeconfig: kubeconfigOf('cell') };
       config.status = { listen: { port: statusPorts.cell } };
       config.forensics = { toolsImage };
+      config.packs = [{ folder: pack, integrity: readPack({ folder: pack }).integrity }];
       config.actions = { optIn: ['cutConnections', 'probeQuarantine', 'checkpointContainer'] };
     });
-    service.changeProgram(playbookThatLooks);
     service.keepTo('cell,desk');
     await service.start();
     for (const pool of ['secrets', 'forensics'] as const)

@@ -95,10 +95,13 @@ function alertOf({ cluster, event, fields, rule, time, output, host }: Parts): A
   };
 }
 
+/** What Falco itself, and its audit plugin, which is decoded apart, call their source. */
+const ownSources: ReadonlySet<string> = new Set(['syscall', 'internal', 'k8s_audit']);
+
 /** What a plugin of Falco's listens to, as `source:okta`: no other field tells it, and a rule's own tags need not. */
 function sourceTag(source: unknown): readonly string[] {
   const name = sensorText(source, 64);
-  return name === undefined || name === 'syscall' || name === 'k8s_audit' ? [] : [`source:${name}`];
+  return name === undefined || ownSources.has(name) ? [] : [`source:${name}`];
 }
 
 function severityOf(priority: unknown): Severity {
