@@ -1,8 +1,7 @@
 /** The workflows as they are, with playbooks that hold a field of a workload. */
 import { scaleToZero, suspendRollout } from '../../core/actions/index.ts';
-import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
-import { playbooks } from '../../playbooks/index.ts';
+import { addPlaybooks } from './added.ts';
 
 const on = (rule: string) => ({ match: { rule }, minSeverity: 'high', requires: ['pod', 'workload'] }) as const;
 const levels = [{ group: 'oncall', within: '15m', page: true }] as const;
@@ -30,6 +29,6 @@ const scalesDown = definePlaybook(
   },
 );
 
-(playbooks as ListedPlaybook[]).push(stopsRollouts, scalesDown);
+addPlaybooks(stopsRollouts, scalesDown);
 
 export * from '../../workflows/index.ts';

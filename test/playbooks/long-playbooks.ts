@@ -1,8 +1,7 @@
 /** The workflows as they are, with playbooks that take their time, call others, and give back what they could not finish. */
 import { isolateNamespace, quarantinePod, snapshotPodState, suspendCronJob } from '../../core/actions/index.ts';
-import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
-import { playbooks } from '../../playbooks/index.ts';
+import { addPlaybooks } from './added.ts';
 
 const on = (rule: string) => ({ match: { rule }, minSeverity: 'low', requires: ['pod'] }) as const;
 const uses = { quarantinePod, suspendCronJob, snapshotPodState, isolateNamespace };
@@ -85,15 +84,6 @@ const callsBack = definePlaybook(
   },
 );
 
-(playbooks as ListedPlaybook[]).push(
-  allOrNothing,
-  asksToGiveBack,
-  sleepsLong,
-  sleepsTooLong,
-  looksOften,
-  callsAnother,
-  callsItsCaller,
-  callsBack,
-);
+addPlaybooks(allOrNothing, asksToGiveBack, sleepsLong, sleepsTooLong, looksOften, callsAnother, callsItsCaller, callsBack);
 
 export * from '../../workflows/index.ts';

@@ -1,8 +1,7 @@
 /** The workflows as they are, with playbooks that an author has made a mistake in. */
 import { openTicket, snapshotPodState } from '../../core/actions/index.ts';
-import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
-import { playbooks } from '../../playbooks/index.ts';
+import { addPlaybooks } from './added.ts';
 
 const on = (rule: string) => ({ match: { rule }, minSeverity: 'low', requires: ['pod'] }) as const;
 let spun = 0;
@@ -97,7 +96,7 @@ const failsInAStep = definePlaybook(
   },
 );
 
-for (const playbook of [
+addPlaybooks(
   forgotToCount,
   catchesAll,
   waitsForNothing,
@@ -108,7 +107,6 @@ for (const playbook of [
   hearsWrong,
   throwsItself,
   failsInAStep,
-])
-  (playbooks as ListedPlaybook[]).push(playbook);
+);
 
 export * from '../../workflows/index.ts';

@@ -1,7 +1,6 @@
 /** The workflows as they are, with a playbook whose regular expression may never come back. */
-import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
-import { playbooks } from '../../playbooks/index.ts';
+import { addPlaybooks } from './added.ts';
 
 const readsNames = definePlaybook(
   { id: 'reads-names', title: 'Reads a title', on: { match: { rule: 'Read' }, minSeverity: 'low', requires: [] }, uses: {} },
@@ -10,6 +9,6 @@ const readsNames = definePlaybook(
   },
 );
 
-(playbooks as ListedPlaybook[]).push(readsNames);
+addPlaybooks(readsNames);
 
 export * from '../../workflows/index.ts';

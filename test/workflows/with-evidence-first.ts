@@ -1,8 +1,7 @@
 /** The workflows as they are, with one playbook more: where a cut would make what runs destroy itself. */
 import { quarantinePod, snapshotPodState } from '../../core/actions/index.ts';
-import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
-import { playbooks } from '../../playbooks/index.ts';
+import { addPlaybooks } from '../playbooks/added.ts';
 
 const evidenceBeforeCut = definePlaybook(
   {
@@ -18,6 +17,6 @@ const evidenceBeforeCut = definePlaybook(
     await contained;
   },
 );
-(playbooks as ListedPlaybook[]).push(evidenceBeforeCut);
+addPlaybooks(evidenceBeforeCut);
 
 export * from '../../workflows/index.ts';

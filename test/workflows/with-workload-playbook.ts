@@ -1,8 +1,7 @@
 /** The workflows as they are, with one playbook more: what a reviewed change of the list would add. */
 import { quarantineWorkload } from '../../core/actions/index.ts';
-import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
-import { playbooks } from '../../playbooks/index.ts';
+import { addPlaybooks } from '../playbooks/added.ts';
 
 const quarantineTheWorkload = definePlaybook(
   {
@@ -17,6 +16,6 @@ const quarantineTheWorkload = definePlaybook(
     await steps.quarantineWorkload({ workload: { kind, namespace, name }, lease: '4h' });
   },
 );
-(playbooks as ListedPlaybook[]).push(quarantineTheWorkload);
+addPlaybooks(quarantineTheWorkload);
 
 export * from '../../workflows/index.ts';
