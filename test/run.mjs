@@ -64,7 +64,7 @@ await part('build', () => ensureBuilt({ node, log: say }));
 // Fetched here and not by the first tests that need it: the wait for it must not come out of a test's time.
 if (wanted.some(({ suite }) => ['workflows', 'platform'].includes(suite.name)))
   await part('time-skipping server', async () => {
-    const { timeSkippingServerPath } = await import('../tools/platform/temporal-binary.ts');
+    const { timeSkippingServerPath } = await import('../service/parts/time-skipping-server.ts');
     await timeSkippingServerPath((message) => say(`time-skipping server: ${message}`));
   });
 

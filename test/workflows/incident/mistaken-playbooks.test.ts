@@ -11,10 +11,10 @@ const { lab, script } = useLab(workflowsPath);
 
 describe('a playbook that never waits', () => {
   test.each([
-    ['forgot-to-count', 'Spin', 14],
-    ['catches-all', 'Catch', 19],
-    ['waits-for-nothing', 'Await', 31],
-    ['calls-itself', 'Recur', 36],
+    ['forgot-to-count', 'Spin', 13],
+    ['catches-all', 'Catch', 18],
+    ['waits-for-nothing', 'Await', 30],
+    ['calls-itself', 'Recur', 35],
   ])('%s is ended, with the line of its source, and people are told', async (id, rule, line) => {
     const incident = await lab.start([alertOf({ rule })], { playbooks: [id] });
     const { bodies } = await incident.until(
