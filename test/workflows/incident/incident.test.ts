@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { alertsIn, type OutgoingRecord, sealedAt, vouchedFor } from '../../../core/audit/alert-archive.ts';
 import type { Trust } from '../../../core/messages/sender.ts';
@@ -129,7 +132,8 @@ describe('an incident about a dropped binary', () => {
 
 /** What is on record of it, as the cell has signed it and the desk has sealed the alerts beside it. */
 async function pastIncident(given: readonly OutgoingRecord[], id: string): Promise<PastIncident> {
-  const database = await openDatabase({ url: 'sqlite::memory:' });
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-past-'));
+  const database = await openDatabase({ url: `sqlite:${join(folder, 'desk.db')}` });
   const [store, archive] = [createAuditStore(database), createAlertArchive(database)];
   const box = createBox({ keys: [{ id: 'k', key: randomBytes(32) }] });
   for (const { kept, ...record } of given.filter(({ chain }) => chain.startsWith(`${id}@`))) {
@@ -143,6 +147,7 @@ async function pastIncident(given: readonly OutgoingRecord[], id: string): Promi
   const alerts = new AlertsOnRecord({ archive, open: box.open, cluster: 'lab', trust });
   const past = await readPastIncident({ store, alerts, trust }, id);
   await database.close();
+  rmSync(folder, { recursive: true, force: true });
   return past;
 }
 
