@@ -1,3 +1,4 @@
+import { namespacePattern } from '../cluster/namespace-name.ts';
 import { type Duration, isDuration } from './duration.ts';
 
 /** What a parameter may be worth: plain data, which configuration can say. */
@@ -63,9 +64,6 @@ export const param = {
 
 /** A text or a namespace's name is at most this long where nothing else is said. */
 const longestText = 1_000;
-/** RFC 1123, as Kubernetes names namespaces. */
-const namespaceName = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
-
 /** Why a value is not one for this parameter, in words that say what to write; undefined where it is. Whether a group exists only the roster knows. */
 export function problemOfParam(of: Param, value: unknown): string | undefined {
   switch (of.kind) {
@@ -95,7 +93,7 @@ export function problemOfParam(of: Param, value: unknown): string | undefined {
 }
 
 function isNamespace(value: unknown): boolean {
-  return typeof value === 'string' && namespaceName.test(value);
+  return typeof value === 'string' && namespacePattern.test(value);
 }
 
 /**

@@ -52,6 +52,19 @@ export const playbookId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(\/[
 
 export const httpUrl = z.url({ protocol: /^https?$/, error: 'not an http or https URL' });
 
+/** Where a bucket of S3 is, and what opens it. */
+export const bucketFields = (example: string) => ({
+  endpoint: httpUrl.exactOptional().meta({ description: 'URL of an S3-compatible server. Absent: AWS.' }),
+  region: z.string().min(1).default('us-east-1').meta({ description: 'Region.' }),
+  bucket: z
+    .string()
+    .min(3)
+    .meta({ description: 'Bucket; it must exist.', examples: [example] }),
+  prefix: z.string().default('').meta({ description: 'Put before each key.' }),
+  accessKeyId: secret.meta({ description: 'Access key id.' }),
+  secretAccessKey: secret.meta({ description: 'Secret access key.' }),
+});
+
 /** Host and port of one listener. */
 export function listen(port: number) {
   return z

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { type Pool, pools } from '../../core/action/action.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { type PagingSecrets, pagingSecrets, type TicketSecrets, ticketSecrets } from './complete/ticket-secrets.ts';
 import type { Config } from './complete.ts';
@@ -7,9 +8,9 @@ import { type ConfigProblem, describeProblem } from './problems.ts';
 import { type RotationSecrets, rotationSecrets } from './rotation-secrets.ts';
 import { readTemporalAccess, type TemporalAccess } from './temporal-access.ts';
 
-export const roles = ['cell', 'desk', 'forensics', 'packs', 'secrets'] as const;
 /** What one process does. Only the secrets of its roles are read. `cli` stands for a person at the command line. */
-export type Role = (typeof roles)[number];
+export type Role = Pool;
+export const roles: readonly Role[] = [...pools].sort();
 
 /** The secrets themselves. Keep them out of logs, errors, histories and `config check`. */
 export interface Secrets {

@@ -1,7 +1,8 @@
 /** Writes the lists of all actions; with `--check` only says which are not up to date, with exit code 1. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../service/process/project-root.ts';
+import { writeGenerated } from '../generated.ts';
 
 /** A file that is made from the folders of `core/actions`: a new action stands in it without anybody having to think of it. */
 export interface ActionList {
@@ -135,14 +136,6 @@ function door(found: readonly Found[]): string {
 
 if (process.argv[1] === import.meta.filename) {
   const root = projectRoot();
-  for (const { path, text } of actionLists(root)) {
-    if (readIfThere(join(root, path)) === text) continue;
-    if (process.argv.includes('--check')) {
-      process.stderr.write(`${path} does not list what is in core/actions: run \`npm run generate\`\n`);
-      process.exitCode = 1;
-    } else {
-      writeFileSync(join(root, path), text);
-      process.stdout.write(`wrote ${path}\n`);
-    }
-  }
+  for (const list of actionLists(root))
+    writeGenerated({ ...list, problem: ' does not list what is in core/actions: run `npm run generate`' });
 }

@@ -25,12 +25,8 @@ const steps = [
   },
   { name: 'types (tsc)', args: [module('typescript', 'bin', 'tsc'), '-p', '.'] },
   {
-    name: 'generated RBAC manifests',
-    args: ['--disable-warning=ExperimentalWarning', join(root, 'service', 'rbac', 'generate.ts'), '--check'],
-  },
-  {
-    name: 'generated parts of the chart',
-    args: ['--disable-warning=ExperimentalWarning', join(root, 'tools', 'chart', 'generate.ts'), '--check'],
+    name: 'generated manifests and parts of the chart',
+    args: ['--disable-warning=ExperimentalWarning', join(root, 'tools', 'deploy', 'generate.ts'), '--check'],
   },
   {
     name: 'generated pages',

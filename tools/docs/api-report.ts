@@ -3,11 +3,12 @@
  * With `--check` only says which are not up to date, with exit code 1.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, posix } from 'node:path';
 import { type Module, type ModuleItem, parseSync } from '@swc/core';
 import { projectRoot } from '../../service/process/project-root.ts';
+import { writeGenerated } from '../generated.ts';
 
 /** A name where it is declared; `file` is a package's name where it is not ours. */
 interface Place {
@@ -200,21 +201,11 @@ function withDeclarations<T>(use: (folder: string) => T): T {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const folder = join(projectRoot(), 'docs', 'api');
-  mkdirSync(folder, { recursive: true });
   const pages = withDeclarations((declarations) => apiReport(declarations, ['playbook', 'actions', 'alerts', 'testing']));
   for (const [door, page] of pages) {
-    const path = join(folder, `${door}.md`);
     const text = `<!-- Generated from authoring/${door}.ts by \`npm run generate\`. Do not edit. -->\n\n${page}\n`;
-    if (existsSync(path) && readFileSync(path, 'utf8') === text) continue;
-    if (process.argv.includes('--check')) {
-      process.stderr.write(
-        `docs/api/${door}.md: what the package gives has changed. If that is meant, run \`npm run generate\`, and say in CHANGELOG.md what authors have to do.\n`,
-      );
-      process.exitCode = 1;
-    } else {
-      writeFileSync(path, text);
-      process.stdout.write(`wrote docs/api/${door}.md\n`);
-    }
+    const problem =
+      ': what the package gives has changed. If that is meant, run `npm run generate`, and say in CHANGELOG.md what authors have to do.';
+    writeGenerated({ path: `docs/api/${door}.md`, text, problem });
   }
 }

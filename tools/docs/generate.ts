@@ -1,6 +1,4 @@
 /** Writes the generated pages of `docs/`; with `--check` only says which are not up to date, with exit code 1. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { actions } from '../../core/actions/index.ts';
 import { errorCatalogue } from '../../core/errors.ts';
 import {
@@ -16,9 +14,9 @@ import {
 } from '../../core/messages/message-table.ts';
 import { playbooks } from '../../playbooks/index.ts';
 import { usualNamespace } from '../../service/config/fields.ts';
-import { projectRoot } from '../../service/process/project-root.ts';
 import { rbacManifests } from '../../service/rbac/manifests.ts';
 import { risksOf } from '../../service/rbac/risks.ts';
+import { writeGenerated } from '../generated.ts';
 import { actionsPage } from './actions-page.ts';
 import { architecturePage } from './architecture-page.ts';
 import { configurationPage } from './configuration-page.ts';
@@ -45,10 +43,6 @@ const pages: readonly { readonly name: string; readonly source: string; readonly
 
 function textOf({ source, make }: (typeof pages)[number]): string {
   return `<!-- Generated from ${source} by \`node tools/docs/generate.ts\`. Do not edit. -->\n\n${make()}\n`;
-}
-
-function isUpToDate(page: (typeof pages)[number], path: string): boolean {
-  return existsSync(path) && readFileSync(path, 'utf8') === textOf(page);
 }
 
 /** `docs/errors.md`, from the catalogue. */
@@ -134,15 +128,7 @@ function rightsPage(): string {
   return lines.join('\n');
 }
 
-const checkOnly = process.argv.includes('--check');
 for (const page of pages) {
-  const path = join(projectRoot(), 'docs', page.name);
-  if (isUpToDate(page, path)) continue;
-  if (checkOnly) {
-    process.stderr.write(`docs/${page.name} is not up to date with ${page.source}: run \`node tools/docs/generate.ts\`\n`);
-    process.exitCode = 1;
-  } else {
-    writeFileSync(path, textOf(page));
-    process.stdout.write(`wrote docs/${page.name}\n`);
-  }
+  const problem = ` is not up to date with ${page.source}: run \`node tools/docs/generate.ts\``;
+  writeGenerated({ path: `docs/${page.name}`, text: textOf(page), problem });
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type EvidenceClass, evidenceClasses } from '../../../core/evidence/evidence.ts';
-import { httpUrl, id, path, secret, vaultPath } from '../fields.ts';
+import { bucketFields, httpUrl, id, path, secret, vaultPath } from '../fields.ts';
 
 const mostDays = 36_500;
 
@@ -54,15 +54,7 @@ export const evidence = z
       .meta({ description: 'Folder that holds the evidence. Default: `evidence` in the state directory.' }),
     s3: z
       .strictObject({
-        endpoint: httpUrl.exactOptional().meta({ description: 'URL of an S3-compatible server. Absent: AWS.' }),
-        region: z.string().min(1).default('us-east-1').meta({ description: 'Region.' }),
-        bucket: z
-          .string()
-          .min(3)
-          .meta({ description: 'Bucket; it must exist.', examples: ['firebreak-evidence'] }),
-        prefix: z.string().default('').meta({ description: 'Put before each key.' }),
-        accessKeyId: secret.meta({ description: 'Access key id.' }),
-        secretAccessKey: secret.meta({ description: 'Secret access key.' }),
+        ...bucketFields('firebreak-evidence'),
         objectLock: z.enum(['governance', 'compliance']).exactOptional().meta({
           description:
             'The bucket itself keeps all that is put there, keys too, for `retention.CLASS.atLeastDays`: from who has no right to bypass it (`governance`), or from everybody (`compliance`). The bucket must have been made with object lock.',

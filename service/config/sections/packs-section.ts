@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { httpUrl, id, path, playbookId, secret } from '../fields.ts';
+import { bucketFields, id, path, playbookId, secret } from '../fields.ts';
 
 /** `packs`: playbooks besides those that are shipped. */
 export const packs = z
@@ -68,15 +68,7 @@ export const releases = z
       .meta({ description: 'Folder that all cells share. Default, without `s3`: `releases` in the state directory.' }),
     s3: z
       .strictObject({
-        endpoint: httpUrl.exactOptional().meta({ description: 'URL of an S3-compatible server. Absent: AWS.' }),
-        region: z.string().min(1).default('us-east-1').meta({ description: 'Region.' }),
-        bucket: z
-          .string()
-          .min(3)
-          .meta({ description: 'Bucket; it must exist.', examples: ['firebreak-releases'] }),
-        prefix: z.string().default('').meta({ description: 'Put before each key.' }),
-        accessKeyId: secret.meta({ description: 'Access key id.' }),
-        secretAccessKey: secret.meta({ description: 'Secret access key.' }),
+        ...bucketFields('firebreak-releases'),
       })
       .exactOptional()
       .meta({ description: 'An S3 bucket in place of the folder.' }),

@@ -10,18 +10,17 @@ import { ensureRandomKey } from './key-files.ts';
  * All keys of an installation whose roles are apart, by who reads them: a Secret each. Names are those of the state directory, so that a role finds them
  * there without configuration.
  */
-const secretKeys = {
-  shared: ['codec.key'],
-  cell: ['cell.key', 'cell.pem'],
-  evidence: ['evidence.pem', 'evidence-wrap.key'],
-  desk: ['vote.pem', 'notary.pem'],
-  secrets: ['secrets.pem'],
-  forensics: ['forensics.pem'],
-  packs: ['packs.pem'],
-} as const;
+const parts = [
+  { part: 'shared', files: ['codec.key'] },
+  { part: 'cell', files: ['cell.key', 'cell.pem'] },
+  { part: 'evidence', files: ['evidence.pem', 'evidence-wrap.key'] },
+  { part: 'desk', files: ['vote.pem', 'notary.pem'] },
+  { part: 'secrets', files: ['secrets.pem'] },
+  { part: 'forensics', files: ['forensics.pem'] },
+  { part: 'packs', files: ['packs.pem'] },
+] as const;
 
-type Part = keyof typeof secretKeys;
-const parts: readonly Part[] = ['shared', 'cell', 'evidence', 'desk', 'secrets', 'forensics', 'packs'];
+type Part = (typeof parts)[number]['part'];
 
 interface Manifest {
   readonly apiVersion: 'v1';
@@ -36,7 +35,7 @@ interface Manifest {
 export async function makeKeySet(folder: string): Promise<readonly string[]> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const before = new Set(await readdir(folder));
-  const names = parts.flatMap((part) => [...secretKeys[part]]);
+  const names = parts.flatMap(({ files }) => [...files]);
   for (const name of names) {
     const file = join(folder, name);
     if (name.endsWith('.pem')) await openSigner({ file, create: true });
@@ -55,8 +54,8 @@ export async function keyManifests({
 }): Promise<readonly Manifest[]> {
   const text = async (name: string) => [name, await readFile(join(folder, name), 'utf8')] as const;
   const secrets = await Promise.all(
-    parts.map(async (part): Promise<Manifest> => {
-      const stringData = Object.fromEntries(await Promise.all(secretKeys[part].map(text)));
+    parts.map(async ({ part, files }): Promise<Manifest> => {
+      const stringData = Object.fromEntries(await Promise.all(files.map(text)));
       return { apiVersion: 'v1', kind: 'Secret', metadata: metadata(part, namespace), type: 'Opaque', stringData };
     }),
   );
@@ -78,11 +77,11 @@ export async function installKeySet(options: {
   const { api, namespace, folder } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const there = new Set<string>();
-  for (const part of parts) {
-    const data = await secretData(api, namespace, nameOf(part));
+  for (const { part, files } of parts) {
+    const data = await dataOf(api, pathOf({ resource: 'secrets', namespace, name: nameOf(part) }));
     if (data === undefined) continue;
     there.add(nameOf(part));
-    for (const name of secretKeys[part]) {
+    for (const name of files) {
       const value = data[name];
       if (value === undefined)
         throw new FirebreakError(
@@ -100,7 +99,7 @@ export async function installKeySet(options: {
     if (there.has(name)) continue;
     const path = pathOf({ resource, namespace });
     // The public halves follow the private ones: what another installation left is replaced.
-    if (manifest.kind === 'ConfigMap' && (await hasPublicKeys(api, namespace))) {
+    if (manifest.kind === 'ConfigMap' && (await dataOf(api, `${path}/${name}`)) !== undefined) {
       await api.json({
         method: 'PATCH',
         path: `${path}/${name}`,
@@ -116,35 +115,17 @@ export async function installKeySet(options: {
   return made;
 }
 
-async function secretData(
-  api: KubernetesApi,
-  namespace: string,
-  name: string,
-): Promise<Readonly<Record<string, string>> | undefined> {
+/** Of a Secret or a ConfigMap; undefined where there is none. */
+async function dataOf(api: KubernetesApi, path: string): Promise<Readonly<Record<string, string>> | undefined> {
   try {
-    const path = pathOf({ resource: 'secrets', namespace, name });
     const { data } = await api.json<{ readonly data?: Readonly<Record<string, string>> }>({
       method: 'GET',
       path,
-      what: `read ${name}`,
+      what: 'look for keys',
     });
     return data ?? {};
   } catch (error) {
     if (error instanceof FirebreakError && error.code === 'FB_ERR_NOT_FOUND') return undefined;
-    throw error;
-  }
-}
-
-async function hasPublicKeys(api: KubernetesApi, namespace: string): Promise<boolean> {
-  try {
-    await api.json({
-      method: 'GET',
-      path: pathOf({ resource: 'configmaps', namespace, name: nameOf('public') }),
-      what: 'read the public keys',
-    });
-    return true;
-  } catch (error) {
-    if (error instanceof FirebreakError && error.code === 'FB_ERR_NOT_FOUND') return false;
     throw error;
   }
 }

@@ -1,8 +1,10 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
+import { stringify } from 'yaml';
 import { createVerifier, openSigner } from '../../../integrations/keys/ed25519.ts';
+import { loadConfig } from '../../../service/config/load.ts';
 import { keyManifests, makeKeySet } from '../../../service/process/keys/key-set.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-keys-'));
@@ -10,6 +12,25 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const textOf = (name: string): string => readFileSync(join(folder, name), 'utf8');
 
 describe('the keys of an installation', () => {
+  it('are named as each role looks for them in its state directory', async () => {
+    const file = join(folder, 'firebreak.yaml');
+    const tokens = [{ name: 'falco', token: { env: 'FALCO_TOKEN' } }];
+    const people = { people: [{ id: 'ada', name: 'Ada' }], groups: { oncall: ['ada'], leads: ['ada'] } };
+    writeFileSync(file, stringify({ cluster: 'lab', stateDir: folder, intake: { tokens }, roster: people }));
+    const { keys, desk, audit, evidence, temporal, trust } = loadConfig({ path: file, env: {} });
+    const wanted = [
+      ...[keys.cellKeyFile, ...Object.values(keys.signing), desk.voteKeyFile, audit.notaryKeyFile],
+      ...[evidence.keyFile, evidence.wrapKeyFile],
+      ...temporal.codecKeys.flatMap(({ key }) => ('file' in key ? [key.file] : [])),
+      ...[...trust.cells.map(({ key }) => key), ...trust.secrets, ...trust.forensics, ...trust.packs, ...desk.votePublicKeys],
+    ];
+    const own = join(folder, 'keys');
+    await makeKeySet(own);
+    expect(wanted.filter((path) => !existsSync(path))).toEqual([]);
+    rmSync(own, { recursive: true });
+    rmSync(file);
+  });
+
   it('are made once, the private ones for nobody else to read', async () => {
     const made = await makeKeySet(folder);
     expect(made).toEqual(expect.arrayContaining(['codec.key', 'cell.pem', 'vote.pem', 'notary.pem', 'evidence-wrap.key']));
