@@ -1,8 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Alert, PodRef, WorkloadRef } from '../core/alert/alert.ts';
 import type { Severity } from '../core/alert/severity.ts';
 import { sensors } from '../integrations/sensors/index.ts';
+import { samplePayloads as allSamplePayloads, type SamplePayload } from '../integrations/sensors/samples.ts';
 import { parseAlerts } from '../service/intake/read/parse.ts';
 
 /** What the cell finds out about an alert in its cluster, before an incident hears of it. */
@@ -74,15 +73,8 @@ export function sampleAlerts(): readonly Alert[] {
 }
 
 /** Every sample, as its sensor sends it: to post it to an intake, or to change it first. */
-export function samplePayloads(): readonly { readonly sensor: string; readonly payload: unknown }[] {
-  const folder = join(import.meta.dirname, 'samples');
-  return readdirSync(folder)
-    .sort()
-    .flatMap((file) => {
-      const payloads: unknown = JSON.parse(readFileSync(join(folder, file), 'utf8'));
-      const sensor = file.replace(/\.json$/, '');
-      return Array.isArray(payloads) ? payloads.map((payload: unknown) => ({ sensor, payload })) : [];
-    });
+export function samplePayloads(): readonly SamplePayload[] {
+  return allSamplePayloads();
 }
 
 const sampleUid = '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11';

@@ -225,6 +225,22 @@ export function resolveAuditUrl({ config, env }: Omit<SecretsQuery, 'roles'>): s
   return text;
 }
 
+/** The first token of the intake, for who sends an alert to it. @throws FB_ERR_CONFIG_INVALID when there is none, or it cannot be had. */
+export function resolveIntakeToken({
+  config,
+  env,
+}: {
+  readonly config: Pick<Config, 'intake'>;
+  readonly env: Environment;
+}): string {
+  const [first] = config.intake.tokens;
+  if (!first) throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the intake has no token, only signatures or certificates');
+  const read = new Reader(env);
+  const token = read.text('intake.tokens[0].token', first.token);
+  if (read.problems.length > 0) throw refused(read);
+  return token;
+}
+
 /** What opens Temporal's door, and nothing else. @throws FB_ERR_CONFIG_INVALID when a part of it cannot be had. */
 export function resolveTemporalAccess({
   config,

@@ -6,16 +6,11 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { runCommand } from '../../service/parts/command.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { installFirebreak, packedFirebreak } from '../package.ts';
-
-interface Block {
-  /** `sh`, `ts`, `json`, `text`, with what stands after it. */
-  readonly kind: string;
-  readonly lines: readonly string[];
-}
+import { blocksOf, type PageBlock } from '../page-blocks.ts';
 
 interface Section {
   readonly title: string;
-  readonly blocks: readonly Block[];
+  readonly blocks: readonly PageBlock[];
 }
 
 const sections: readonly Section[] = readFileSync(join(projectRoot(), 'docs', 'tutorial.md'), 'utf8')
@@ -23,10 +18,7 @@ const sections: readonly Section[] = readFileSync(join(projectRoot(), 'docs', 't
   .slice(1)
   .map((text) => ({
     title: text.split('\n', 1)[0] ?? '',
-    blocks: [...text.matchAll(/^```(.+)\n([\s\S]*?)^```$/gm)].map(([, kind = '', body = '']) => ({
-      kind,
-      lines: body.trimEnd().split('\n'),
-    })),
+    blocks: blocksOf(text),
   }));
 
 let folder: string;
@@ -67,7 +59,7 @@ async function type(line: string): Promise<{ readonly code: number | null; reado
   return { code, text: stdout + stderr };
 }
 
-function write({ kind, lines }: Block): void {
+function write({ kind, lines }: PageBlock): void {
   const [head = '', ...rest] = lines;
   const file = /^\/\/ (\S+)$/.exec(head)?.[1];
   if (file === undefined) throw new Error(`a block of ${kind} does not say which file it is: ${head}`);

@@ -1,10 +1,13 @@
+import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { FirebreakError } from '../../core/errors.ts';
 import { withExamples, withJson } from '../../service/commands/options.ts';
 import { bytesText, print, printable, printJson, printTable } from '../../service/commands/output.ts';
 import type { OnProgress } from '../../service/parts/cache.ts';
 import { cacheFolder } from '../../service/process/cache-folder.ts';
+import { DemoCluster } from '../demo/cluster.ts';
+import { readAccess } from '../platform/kubernetes/kubernetes-api.ts';
 import { missingForRealNodes } from '../platform/nodes/parts.mjs';
 import { forensicTools, makeProgramImage } from '../platform/nodes/program-image.ts';
 import { type CachedPart, listCachedParts, type Removal, removeParts } from '../platform/parts.ts';
@@ -18,6 +21,7 @@ import {
   serverStates,
   writeRecord,
 } from '../platform/platform-record.ts';
+import { temporalPorts } from '../platform/temporal-server.ts';
 
 interface DevOptions {
   readonly state: string;
@@ -29,6 +33,8 @@ interface UpOptions extends DevOptions {
   readonly nodes?: number;
   readonly realNodes: number;
   readonly audit: 'Metadata' | 'RequestResponse';
+  readonly port?: number;
+  readonly shop?: true;
 }
 
 interface PartsOptions {
@@ -53,10 +59,16 @@ export function register(program: Command): void {
   subcommand('up', 'start them, and leave them running')
     .option('--nodes <number>', 'how many nodes to play (default: 2, or none beside real ones)', Number)
     .option('--real-nodes <number>', 'how many nodes to run containers on: 4 at most, on Linux and as root', Number, 0)
+    .option(
+      '--port <number>',
+      'the first of ten ports in a row: this one is Temporal’s (default: free ones, the same as the last time)',
+      portNumber,
+    )
+    .option('--shop', 'with a small shop on it, in the namespace shop, to try things on')
     .option('--audit <level>', "what the API server's audit log keeps: Metadata or RequestResponse", 'Metadata')
     .addHelpText(
       'after',
-      '\nExample:\n  $ firebreak dev up --nodes 3\n  $ firebreak dev up --real-nodes 1\n  $ firebreak dev status --json',
+      '\nExample:\n  $ firebreak dev up --port 7233 --shop\n  $ firebreak dev up --nodes 3\n  $ firebreak dev up --real-nodes 1\n  $ firebreak dev status --json',
     )
     .action((options: UpOptions) => up(options));
   subcommand('status', 'show addresses and processes; exit code 1 unless all run').action((options: DevOptions) =>
@@ -123,6 +135,9 @@ async function up(options: UpOptions): Promise<void> {
     if (states.every((state) => state.running)) {
       if (options.realNodes > 0 && !before.realNodes)
         throw new FirebreakError('FB_ERR_PLATFORM_START', 'it runs already, without real nodes: firebreak dev down first');
+      if (options.port !== undefined && !before.temporal.address.endsWith(`:${options.port}`))
+        throw new FirebreakError('FB_ERR_PLATFORM_START', 'it runs already, at other ports: firebreak dev down first');
+      if (options.shop) await makeShop(before);
       return printPlatform(options, before, states);
     }
     // Some have died: what is left would hold the ports and the data.
@@ -137,12 +152,35 @@ async function up(options: UpOptions): Promise<void> {
   const onProgress: OnProgress = (message) => process.stderr.write(`${message}\n`);
   const platform = await startPlatform({
     stateDir,
-    kubernetes: { nodes, realNodes, auditLevel: options.audit },
+    temporal: { port: options.port },
+    kubernetes: {
+      nodes,
+      realNodes,
+      auditLevel: options.audit,
+      port: options.port === undefined ? undefined : options.port + temporalPorts.length,
+    },
     onProgress,
   });
   const record = writeRecord(stateDir, platform, await equipped(platform, realNodes, onProgress));
   await platform.detach();
+  if (options.shop) await makeShop(record);
   printPlatform(options, record, serverStates(record));
+}
+
+/** Once: what is there is left as it is. */
+async function makeShop({ kubernetes, realNodes }: PlatformRecord): Promise<void> {
+  const cluster = new DemoCluster(readAccess(kubernetes.kubeconfig));
+  if (await cluster.hasShop()) return;
+  await cluster.deployShop({
+    password: randomBytes(16).toString('hex'),
+    ...(realNodes && { image: realNodes.image }),
+  });
+}
+
+function portNumber(text: string): number {
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 1_024 && port <= 65_500) return port;
+  throw new InvalidArgumentError('A port between 1024 and 65500.');
 }
 
 /** The real nodes, with the tools' image on each. */
@@ -200,4 +238,8 @@ function printPlatform(options: DevOptions, record: PlatformRecord | undefined, 
     ...states.map(({ name, pid, running }) => [name, running ? `pid ${pid}` : 'not running']),
   ];
   process.stdout.write(`${lines.map(([name = '', value = '']) => `${name.padEnd(24)}${value}`).join('\n')}\n`);
+  if (states.every(({ running }) => running))
+    process.stdout.write(
+      `\nInto firebreak.yaml:\n\ntemporal: { address: '${temporal.address}' }\nkubernetes: { kubeconfig: ${JSON.stringify(kubernetes.kubeconfig)} }\n`,
+    );
 }

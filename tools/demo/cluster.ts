@@ -80,6 +80,8 @@ export class DemoCluster {
       `/apis/discovery.k8s.io/v1/namespaces/${shop.namespace}/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3D${service}`,
     );
 
+  hasShop = async (): Promise<boolean> => (await this.#get(`/api/v1/namespaces/${shop.namespace}`)).status === 200;
+
   /** Makes the shop and waits until all its pods run. Throws FB_ERR_PLATFORM_START. */
   async deployShop(options: { readonly image?: string; readonly password: string }): Promise<void> {
     const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: shop.namespace } };

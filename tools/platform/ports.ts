@@ -1,23 +1,32 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
+import { FirebreakError } from '../../core/errors.ts';
 
 /**
  * Free ports on 127.0.0.1 by name. They are taken below the range that outgoing connections get theirs from, so that a
  * server which is killed can be started again on its port. With `file`, the ports of the last time are used again where
- * they are all still free.
+ * they are all still free. With `from`, they are those from this one on, in the order of the names.
+ * Throws FB_ERR_PLATFORM_START where one of these is taken.
  */
 export async function freePorts<Name extends string>(options: {
   readonly names: readonly Name[];
   readonly file?: string;
+  readonly from?: number | undefined;
 }): Promise<Record<Name, number>> {
-  const { names, file } = options;
+  const { names, file, from } = options;
   const held: Server[] = [];
   try {
-    const before: Partial<Record<string, number>> = file && existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+    const before: Partial<Record<string, number>> =
+      from !== undefined
+        ? Object.fromEntries(names.map((name, index) => [name, from + index]))
+        : file && existsSync(file)
+          ? JSON.parse(readFileSync(file, 'utf8'))
+          : {};
     const found = new Map<Name, number>();
     for (const name of names) {
       const port = before[name];
       const server = port === undefined ? undefined : await listen(port);
+      if (from !== undefined && !server) throw new FirebreakError('FB_ERR_PLATFORM_START', `port ${port} is taken`);
       if (port === undefined || !server) break;
       held.push(server);
       found.set(name, port);

@@ -13,7 +13,12 @@ export interface TemporalOptions {
   readonly namespace?: string;
   /** Made as well. */
   readonly extraNamespaces?: readonly string[];
+  /** The first of its four ports. Default: free ones, the same as the last time. */
+  readonly port?: number | undefined;
 }
+
+/** Its ports, in the order in which they follow each other from `port` on. */
+export const temporalPorts = ['grpc', 'http', 'metrics', 'ui'] as const;
 
 /** A Temporal server, ours or the one that TEMPORAL_ADDRESS names. */
 export interface TemporalServer {
@@ -47,7 +52,7 @@ export async function startTemporal(options: {
   const program = await temporalBinary(onProgress);
   const folder = join(stateDir, 'temporal');
   mkdirSync(folder, { recursive: true });
-  const ports = await freePorts({ names: ['grpc', 'http', 'metrics', 'ui'], file: join(folder, 'ports.json') });
+  const ports = await freePorts({ names: temporalPorts, from: temporal.port, file: join(folder, 'ports.json') });
   const address = `127.0.0.1:${ports.grpc}`;
   const group = options.group ?? new ServerGroup();
   const namespaces = [...new Set([namespace, ...(temporal.extraNamespaces ?? [])])];

@@ -9,6 +9,7 @@ import { type Parsed, type ParsedItem, parseAlerts } from '../../intake/read/par
 import { Lines } from '../lines.ts';
 import { bytesOf, partsOf, splitInHalf } from './alert-file.ts';
 import { registerRejectedCommands } from './rejected.ts';
+import { registerSendCommand } from './send.ts';
 import { registerStormCommand } from './storm.ts';
 
 interface ParseOptions {
@@ -23,7 +24,7 @@ const alertFile = /\.(?:json|jsonl|ndjson|log)(?:\.gz)?$/i;
 /** No text has a byte 0 so early. */
 const looksAt = 8_192;
 
-/** `firebreak alerts parse FILE…`: what the intake would make of a file, without sending it anywhere. */
+/** `firebreak alerts`: parse files, send a sample, look at what was rejected. */
 export function registerAlertsCommand(program: Command): void {
   const alerts = program.command('alerts').description('alerts as the sensors send them');
   alerts
@@ -46,6 +47,7 @@ export function registerAlertsCommand(program: Command): void {
         if (!(await printPath(path, options, severities))) process.exitCode = 1;
       }
     });
+  registerSendCommand(alerts);
   registerRejectedCommands(alerts);
   registerStormCommand(alerts);
 }

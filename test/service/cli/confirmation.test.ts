@@ -71,6 +71,7 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   'actions list': 'nothing',
   'actions show': 'nothing',
   'alerts parse': 'nothing',
+  'alerts send': 'nothing',
   'alerts rejected list': 'nothing',
   'alerts rejected show': 'nothing',
   'alerts rejected replay': 'nothing',

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 const root = join(import.meta.dirname, '../../..');
-const samples = join(root, 'authoring/samples');
+const samples = join(root, 'integrations/sensors/samples');
 let folder = '';
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'firebreak-simulate-'));

@@ -34,14 +34,16 @@ export async function startControlPlane(options: {
   readonly auditLevel: AuditLevel;
   readonly group: ServerGroup;
   readonly realNodes?: readonly string[];
+  readonly port?: number | undefined;
   readonly onProgress: OnProgress;
 }): Promise<KubernetesServer & { readonly access: KubernetesAccess }> {
-  const { kubelab, folder, auditLevel, group, realNodes = [], onProgress } = options;
+  const { kubelab, folder, auditLevel, group, realNodes = [], port, onProgress } = options;
   const pki = join(folder, 'pki');
   const logs = join(folder, 'log');
   mkdirSync(logs, { recursive: true });
   const ports = await freePorts({
     names: ['api', 'etcd', 'etcdPeer', 'controllerManager', 'scheduler', 'kwok'],
+    from: port,
     file: join(folder, 'ports.json'),
   });
   const auditLog = join(logs, 'audit.jsonl');

@@ -18,6 +18,8 @@ export interface KubernetesOptions {
   readonly realNodes?: readonly string[];
   /** Default `Metadata`. */
   readonly auditLevel?: AuditLevel;
+  /** The first of its six ports. Default: free ones, the same as the last time. */
+  readonly port?: number | undefined;
 }
 
 /**
@@ -42,7 +44,7 @@ export async function startKubernetes(options: {
     const assets = assetsFolder();
     const kubelab = assets && nodes.length + realNodes.length === 0 ? undefined : await kubelabBinary(onProgress);
     if (kubelab) {
-      const plane = await startControlPlane({ kubelab, folder, auditLevel, group, realNodes, onProgress });
+      const plane = await startControlPlane({ kubelab, folder, auditLevel, group, realNodes, port: kubernetes.port, onProgress });
       await addFakeNodes({ access: plane.access, names: nodes });
       await nodesAreReady({ access: plane.access, names: [...nodes, ...realNodes] });
       onProgress(`Kubernetes serves at ${plane.server}`);
