@@ -15,6 +15,7 @@ import type { Json } from '../../core/text/plain-json.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import {
   fieldOf,
+  lastManagerOf,
   type ObjectJson,
   type ObjectRef,
   patchField,
@@ -102,7 +103,10 @@ export function requireHeld(
   const holder = holderOf(options);
   const found = fieldOf(object, field.path);
   if (holder.kind === 'ours' && same(found, holder.change.set)) return holder.change;
-  const why = holder.kind === 'ours' ? `${pathText(field.path)} is ${text(found)}` : 'the note of this incident is gone';
+  const why =
+    holder.kind === 'ours'
+      ? `${pathText(field.path)} was changed to ${text(found)}${byManager(object, field.path)}`
+      : 'the note of this incident is gone';
   throw new FirebreakError('FB_ERR_DRIFTED', `${targetOf(field.ref)}: ${why}`);
 }
 
@@ -130,7 +134,7 @@ export function lookAtField(
   const found = fieldOf(object, note.change.path);
   const shown = { note, change: note.change };
   if (same(found, note.change.set)) return { state: 'clear', ...shown, difference: [] };
-  const what = `${pathText(note.change.path)} was changed from ${text(note.change.set)} to ${text(found)}`;
+  const what = `${pathText(note.change.path)} was changed from ${text(note.change.set)} to ${text(found)}${byManager(object, note.change.path)}`;
   return { state: 'drifted', ...shown, difference: [what] };
 }
 
@@ -174,6 +178,12 @@ export async function releaseField(
       if (!isConflict(error) || attempt > 3) throw error;
     }
   }
+}
+
+/** ` by argocd-controller`: who changed it, as they call themselves. */
+export function byManager(object: ObjectJson, path: readonly string[]): string {
+  const manager = lastManagerOf(object, path);
+  return manager === undefined ? '' : ` by ${manager}`;
 }
 
 /** `spec.replicas` */

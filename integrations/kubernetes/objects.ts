@@ -1,7 +1,8 @@
 import type { TargetName } from '../../core/action/plan.ts';
 import { names } from '../../core/cluster/labels.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { isJson, type Json } from '../../core/text/plain-json.ts';
+import { isJson, isObject, type Json } from '../../core/text/plain-json.ts';
+import { oneLine } from '../../core/text/visible-text.ts';
 import { type KubernetesApi, pathOf } from './client.ts';
 import { KubernetesError } from './client-error.ts';
 
@@ -27,8 +28,16 @@ export interface ObjectJson {
     readonly deletionTimestamp?: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
+    readonly managedFields?: ManagedFields[];
   };
   readonly [field: string]: unknown;
+}
+
+/** https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management */
+interface ManagedFields {
+  readonly manager?: string;
+  readonly time?: string;
+  readonly fieldsV1?: unknown;
 }
 
 interface Call {
@@ -173,6 +182,23 @@ export function fieldOf(object: ObjectJson, path: readonly string[]): Json | und
   for (const part of path)
     at = typeof at === 'object' && at !== null ? Object.entries(at).find(([key]) => key === part)?.[1] : undefined;
   return isJson(at) ? at : undefined;
+}
+
+/**
+ * Who but us has set the field at this path last, as they call themselves: a controller says what it is by its field manager, and nobody proves
+ * it. Undefined where the field is not there: what took it off is not remembered.
+ */
+export function lastManagerOf(
+  { metadata }: { readonly metadata?: { readonly managedFields?: ManagedFields[] } },
+  path: readonly string[],
+): string | undefined {
+  const others = (metadata?.managedFields ?? []).filter(({ manager, fieldsV1 }) => {
+    let at: unknown = fieldsV1;
+    for (const part of path) at = isObject(at) ? at[`f:${part}`] : undefined;
+    return manager !== undefined && manager !== names.fieldManager && at !== undefined;
+  });
+  const last = others.reduce<ManagedFields | undefined>((a, b) => (a && (a.time ?? '') > (b.time ?? '') ? a : b), undefined);
+  return last?.manager === undefined ? undefined : oneLine(last.manager, 128);
 }
 
 /** `patch deployments in shop`: the call with the right that it needs. */

@@ -17,6 +17,7 @@ import type { ActiveRestraint, Restrainable } from '../../core/orders/restraint.
 import { askedFacts } from '../../core/playbook/alert-stamps.ts';
 import type { ScheduleActivities } from '../../core/playbook/scheduled-runs.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
+import { lastManagerOfLabels } from '../../integrations/kubernetes/pods/pods.ts';
 import { claimedByLease } from '../../integrations/kubernetes/run-claims.ts';
 import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
 import { createSubjectResolver } from '../../integrations/kubernetes/watch/resolver.ts';
@@ -144,6 +145,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     denyTier: watch.denyTier,
     exceptions: config.actions.quarantine,
     note: (incident, note) => intake.note(incident, note),
+    lastManager: (pod) => lastManagerOfLabels(cluster.api, pod),
     log,
   });
   const pace = new Pace();

@@ -20,6 +20,7 @@ import { standingRecord } from '../../integrations/kubernetes/policies/standing-
 import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 import type { ContainedPods } from './contained-pods.ts';
+import { Fights } from './fights.ts';
 import type { HeldObjects } from './held-objects.ts';
 import { MadePolicies } from './made-policies.ts';
 
@@ -38,6 +39,8 @@ export interface HoldContainmentParts {
   readonly exceptions: QuarantineExceptions;
   /** A line for the incident's record, which is kept until the incident has it. Sent again under the same id. */
   readonly note: (incident: string, note: IncidentNote) => Promise<void>;
+  /** Who else than the cell has set a pod's labels last, as they call themselves. */
+  readonly lastManager?: (pod: { readonly namespace: string; readonly name: string }) => Promise<string | undefined>;
   readonly log: Logger;
   readonly everyMs?: number;
 }
@@ -59,21 +62,6 @@ const togetherMs = 50;
 /** Besides each change: for what no watch brings, and for what could not be put back. */
 const lookEveryMs = 2_000;
 const applyWithinMs = 5_000;
-/** Whoever changes it more often than that means it: people decide, nobody fights. */
-const mostTimes = 5;
-/** So long as it should be, and it is counted anew. */
-const calmMs = 3_600_000;
-/** Lines about one pod in an hour: a policy that comes and goes must not fill its incident's history. */
-const mostLines = 12;
-
-/** What was done about one pod since it was last calm. */
-interface Fight {
-  times: number;
-  lines: number;
-  linesSince: number;
-  /** Since when it is as it should be. */
-  calmSince: number | undefined;
-}
 
 /** A note that the cell has sealed, and what is on its pod with it. */
 interface ProvenNote {
@@ -90,7 +78,9 @@ interface ProvenNote {
 export class HoldContainment {
   readonly #parts: HoldContainmentParts;
   readonly #policies: MadePolicies;
-  readonly #fights = new Map<string, Fight>();
+  readonly #fights = new Fights();
+  /** By pod, of fights that were given up: it is asked for once, so that it is told once. */
+  readonly #changers = new Map<string, string>();
   readonly #waiting = new Set<string>();
   readonly #underway = new Set<string>();
   /** Pods that this process has seen with anything of a quarantine on them. */
@@ -313,11 +303,16 @@ export class HoldContainment {
     if (isBare(pod) && !(await this.#mustBeTakenAgain(pod, state))) return;
     const changed = [...markDifference(pod, marks), ...this.#standing(pod.namespace)];
     const open = this.#open(pod.namespace, state.incident);
-    const fight = this.#fightOn(uid, changed.length === 0);
-    if (changed.length > 0 && fight.times < mostTimes) {
+    if (changed.length === 0) {
+      this.#fights.calm(uid);
+      this.#changers.delete(uid);
+    }
+    const lost = changed.length === 0 ? undefined : this.#fights.whyNot(uid);
+    if (lost !== undefined) changed.push(`${lost}${await this.#whoChanges(pod)}`);
+    else if (changed.length > 0) {
       const failure = await this.#putBack(pod, state);
       if (failure === undefined) {
-        fight.times += 1;
+        this.#fights.putBack(uid);
         await this.#tell(toTell(pod, state), {
           kind: 'containment.reasserted',
           text: `somebody changed the quarantine of pod/${pod.namespace}/${pod.name}, and it is in force again: ${changed.join('; ')}`,
@@ -326,8 +321,18 @@ export class HoldContainment {
         return;
       }
       changed.push(failure);
-    } else if (changed.length > 0) changed.push(`it was put back ${mostTimes} times, and is not any more: somebody must decide`);
+    }
     await this.#judged(pod, state, [...changed, ...open]);
+  }
+
+  /** A controller that takes it off again says what it is, by its field manager. */
+  async #whoChanges({ uid, namespace, name }: PodRecord): Promise<string> {
+    const known = this.#changers.get(uid);
+    if (known !== undefined) return known;
+    const manager = await this.#parts.lastManager?.({ namespace, name }).catch(() => undefined);
+    const text = manager === undefined ? '' : ` (its labels were last set by ${manager})`;
+    this.#changers.set(uid, text);
+    return text;
   }
 
   #provenBy(uid: string, note: string): ProvenNote | undefined {
@@ -458,33 +463,14 @@ export class HoldContainment {
     { kind, text }: Pick<IncidentNote, 'kind' | 'text'>,
   ): Promise<void> {
     const { note, log } = this.#parts;
-    const fight = this.#fightOn(uid, false);
-    const now = Date.now();
-    if (now - fight.linesSince > calmMs) Object.assign(fight, { lines: 0, linesSince: now });
-    fight.lines += 1;
     log.warn({ incident, about }, text);
-    if (fight.lines > mostLines) return;
-    const last = fight.lines === mostLines ? '. It changes again and again: for an hour no more is said of it' : '';
-    await note(incident, {
-      id: `containment/${uid}/${now}-${fight.lines}`,
-      kind,
-      text: `${text}${last}`,
-      about,
-    });
-  }
-
-  #fightOn(uid: string, isWhole: boolean): Fight {
-    const fight = this.#fights.get(uid) ?? { times: 0, lines: 0, linesSince: Date.now(), calmSince: undefined };
-    if (isWhole) {
-      fight.calmSince ??= Date.now();
-      if (Date.now() - fight.calmSince > calmMs) fight.times = 0;
-    } else fight.calmSince = undefined;
-    this.#fights.set(uid, fight);
-    return fight;
+    const line = this.#fights.line(uid);
+    if (line) await note(incident, { id: line.id, kind, text: `${text}${line.end}`, about });
   }
 
   #forget(uid: string): void {
-    this.#fights.delete(uid);
+    this.#fights.forget(uid);
+    this.#changers.delete(uid);
     this.#seen.delete(uid);
     this.#proven.delete(uid);
     this.#keep(uid, this.#parts.pods.letGo(uid));

@@ -187,7 +187,12 @@ export class StepEngine {
 
     const verification = await stepActivities(this.#model.settings, declaration, this.#model.priority)
       .verifyStep({ call, output: applied.output })
-      .catch((error): Verification => ({ state: 'unverified', detail: stepFailure(error).message }));
+      .catch((error): Verification => {
+        const { code, message } = stepFailure(error);
+        // Somebody took it back at once: that is known, and not merely unproven.
+        if (code === 'FB_ERR_DRIFTED') return { state: 'partial', detail: message, missing: [message] };
+        return { state: 'unverified', detail: message };
+      });
     this.#model.steps.set(step.key, {
       ...step,
       target,

@@ -22,7 +22,7 @@ import {
   readKnownObject,
   targetOf,
 } from '../../../integrations/kubernetes/objects.ts';
-import { otherWriter } from '../../../integrations/kubernetes/workloads/owners.ts';
+import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
 import { type HeldField, holdField, lookAtField, noteOn, releaseField } from '../held-field.ts';
 
 const group = 'rbac.authorization.k8s.io';
@@ -96,7 +96,7 @@ export function revokeServiceAccountImplementation(options: {
           ...groupsOf(all, serviceAccount).map((binding) => `${binding} gives rights to a group that it is in: these stay.`),
           ...bindings.flatMap(({ target, object: { metadata } }) => {
             const writer = otherWriter(metadata);
-            return writer ? [`${target} is managed by ${writer}, which may take this back.`] : [];
+            return writer ? [`${target} is managed by ${writer.named}, which may take this back.`] : [];
           }),
         ],
       };

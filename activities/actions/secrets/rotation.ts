@@ -6,9 +6,9 @@ import { digestOf } from '../../../core/text/digest.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { readSamePod } from '../../../integrations/kubernetes/pods/pods.ts';
 import { isOfKubelet, type PodJson, secretUses } from '../../../integrations/kubernetes/watch/projection.ts';
-import { otherWriter } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { type SecretWriter, writerOf } from '../../../integrations/kubernetes/workloads/secret-writers.ts';
 import { readSecret, type SecretJson, whyNotRotate } from '../../../integrations/kubernetes/workloads/secrets.ts';
+import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
 import { credentialOf } from './provider-calls.ts';
 import { type Consumer, readUsers, usersOf } from './secret-consumers.ts';
 import { suspectAccess, type WhySuspectReads } from './suspect-access.ts';
@@ -135,7 +135,7 @@ function warningsOf(rotations: readonly SecretRotation[]): readonly string[] {
   const found = all.flatMap(({ ref, object }) => {
     const writer = otherWriter(object.metadata);
     return writer
-      ? [`${ref.kind} ${ref.name} is managed by ${writer}, which may put the old name back: change it there too.`]
+      ? [`${ref.kind} ${ref.name} is managed by ${writer.named}, which may put the old name back: change it there too.`]
       : [];
   });
   return [...new Set(found)];

@@ -8,8 +8,8 @@ import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/cli
 import { KubernetesError } from '../../../integrations/kubernetes/client-error.ts';
 import { listObjects, readKnownObject, readObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
 import { type PodJson, podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
-import { otherWriter } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
+import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
 import { evidenceOfSuspect } from './rolled-out.ts';
 
 const kinds = ['Deployment', 'StatefulSet', 'DaemonSet', 'Job', 'CronJob'];
@@ -45,7 +45,7 @@ export function deleteWorkloadImplementation(options: {
             ? 'It has no pods now.'
             : `Its ${pods.length === 1 ? 'pod ends' : `${pods.length} pods end`}, and what is only in their memory and file systems is gone for good.`,
           'Quarantined pods are no longer its own: they stay. Services, volume claims and autoscalers stay too.',
-          ...(writer ? [`It is managed by ${writer}, which will make it again: take it out there first.`] : []),
+          ...(writer ? [`It is managed by ${writer.named}, which will make it again: take it out there first.`] : []),
         ],
       };
     },

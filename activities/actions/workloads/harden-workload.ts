@@ -16,8 +16,8 @@ import { FirebreakError } from '../../../core/errors.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { type ObjectRef, targetOf } from '../../../integrations/kubernetes/objects.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
-import { otherWriter } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { type RollingObject, rolloutOf, whyNotRoll } from '../../../integrations/kubernetes/workloads/rollout.ts';
+import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
 import { whyNoAppArmor } from './app-armor.ts';
 import { despiteConflicts, evidenceOfSuspect, type RollingParts, readRolling } from './rolled-out.ts';
 
@@ -143,7 +143,7 @@ export function hardenWorkloadImplementation({
           'What is only in the memory and the file system of its pods is gone for good. Quarantined pods are no longer its own: they stay.',
           'Whether it works as well as it did, only its users see: a pod can be ready, and fail at what it is rarely asked for.',
           ...(noProfile === undefined ? [] : [`It is given no AppArmor profile: ${noProfile}.`]),
-          ...(writer ? [`It is managed by ${writer}, which may take this back: harden it there too.`] : []),
+          ...(writer ? [`It is managed by ${writer.named}, which may take this back: harden it there too.`] : []),
         ],
       };
     },

@@ -3,9 +3,9 @@ import type { RestartWorkloadInput, RestartWorkloadOutput } from '../../../core/
 import { names, stepHash } from '../../../core/cluster/labels.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { fieldOf, patchField, targetOf } from '../../../integrations/kubernetes/objects.ts';
-import { otherWriter } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { type RollingObject, whyNotRoll } from '../../../integrations/kubernetes/workloads/rollout.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
+import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
 import { despiteConflicts, evidenceOfSuspect, type RollingParts, readRolling, waitForRollout } from './rolled-out.ts';
 
 const kinds = ['Deployment', 'StatefulSet', 'DaemonSet'];
@@ -35,7 +35,7 @@ export function restartWorkloadImplementation(
           'What is only in the memory and the file system of its pods is gone for good. Quarantined pods are no longer its own: they stay.',
           ...(ref.kind === 'StatefulSet' ? ['A StatefulSet rolls one pod after another, and its volumes stay.'] : []),
           'It rolls as fast as its own strategy allows; the same image and configuration come back, with the same hole.',
-          ...(writer ? [`It is managed by ${writer}, which may take the mark off again: then it rolls once more.`] : []),
+          ...(writer ? [`It is managed by ${writer.named}, which may take the mark off again: then it rolls once more.`] : []),
         ],
       };
     },

@@ -7,9 +7,9 @@ import { canonicalJson } from '../../../core/text/digest.ts';
 import { plainJson } from '../../../core/text/plain-json.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { listObjects, type ObjectJson, targetOf } from '../../../integrations/kubernetes/objects.ts';
-import { otherWriter } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { type RollingObject, whyNotRoll } from '../../../integrations/kubernetes/workloads/rollout.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
+import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
 import { despiteConflicts, evidenceOfSuspect, type RollingParts, readRolling, waitForRollout } from './rolled-out.ts';
 
 const kinds = ['Deployment'];
@@ -86,7 +86,7 @@ export function rollbackWorkloadImplementation(
         notes: [
           ...templateDifference(templateOf(object), template).map((line) => `Difference: ${line}.`),
           'ConfigMaps and Secrets that it refers to stay as they are now.',
-          ...(writer ? [`It is managed by ${writer}, which will roll it forward again: roll back there too.`] : []),
+          ...(writer ? [`It is managed by ${writer.named}, which will roll it forward again: roll back there too.`] : []),
         ],
       };
     },

@@ -12,8 +12,9 @@ import { readPod } from '../../../integrations/kubernetes/pods/pods.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
 import { type PodJson, podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { budgetsIn, scalersIn } from '../../../integrations/kubernetes/workloads/disruption.ts';
-import { otherWriter, topOwnerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
+import { topOwnerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { type WorkloadJson, workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
+import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
 import { type HeldField, heldFieldSteps, holdField, plannedChange, requireHeld } from '../held-field.ts';
 
 type Implementation = ActionImplementation<ScaleToZeroInput, ScaleToZeroOutput>;
@@ -82,7 +83,7 @@ export function scaleToZeroImplementation(options: {
           'A quarantined pod is no longer the workload’s: it runs on.',
           ...bypassed.map(({ name }) => `PodDisruptionBudget ${name} is bypassed: it does not hold up scaling.`),
           ...scaling.map(({ name }) => `HorizontalPodAutoscaler ${name} does nothing while there are 0 replicas.`),
-          ...(writer ? [`It is managed by ${writer}, which may take this back.`] : []),
+          ...(writer ? [`It is managed by ${writer.named}, which may take this back.`] : []),
         ],
       };
     },

@@ -6,8 +6,8 @@ import type { CellKey } from '../../../core/messages/sealed.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { type ObjectJson, readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
 import type { Jsonify } from '../../../integrations/kubernetes/watch/projection.ts';
-import { otherWriter } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
+import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
 import { type HeldField, heldFieldSteps, holdField, plannedChange, requireHeld } from '../held-field.ts';
 
 type Implementation = ActionImplementation<SuspendCronJobInput, SuspendCronJobOutput>;
@@ -42,7 +42,7 @@ export function suspendCronJobImplementation(options: {
             ? 'When it is given back, a run that was missed meanwhile starts at once.'
             : `When it is given back, a run that was missed in the last ${deadline} s starts at once.`,
           ...(before === true ? ['Somebody has suspended it already: giving this back leaves it suspended.'] : []),
-          ...(writer ? [`It is managed by ${writer}, which may take this back.`] : []),
+          ...(writer ? [`It is managed by ${writer.named}, which may take this back.`] : []),
         ],
       };
     },

@@ -4,8 +4,8 @@ import { suspendRollout } from '../../../core/actions/workloads/suspend-rollout.
 import type { CellKey } from '../../../core/messages/sealed.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
-import { otherWriter } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
+import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
 import { type HeldField, heldFieldSteps, holdField, plannedChange, requireHeld } from '../held-field.ts';
 
 type Implementation = ActionImplementation<SuspendRolloutInput, SuspendRolloutOutput>;
@@ -34,7 +34,7 @@ export function suspendRolloutImplementation(options: {
           'Its pods run on, and it is still scaled and still replaces pods that end, from the template that it had.',
           'A rotation of its Secrets and a restart change the template too: they wait until it is given back.',
           ...(before === true ? ['Somebody has paused it already: giving this back leaves it paused.'] : []),
-          ...(writer ? [`It is managed by ${writer}, which may take this back.`] : []),
+          ...(writer ? [`It is managed by ${writer.named}, which may take this back.`] : []),
         ],
       };
     },

@@ -2,6 +2,7 @@ import { names } from '../../../core/cluster/labels.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { type KubernetesApi, pathOf } from '../client.ts';
 import { KubernetesError } from '../client-error.ts';
+import { lastManagerOf } from '../objects.ts';
 import type { PodJson } from '../watch/projection.ts';
 
 /** A pod by name, or undefined when there is none. */
@@ -23,6 +24,15 @@ export async function readPod(options: {
     if (error instanceof KubernetesError && error.status === 404) return undefined;
     throw error;
   }
+}
+
+/** Who but us has set the labels of a pod last, as they call themselves. */
+export async function lastManagerOfLabels(
+  api: KubernetesApi,
+  pod: { readonly namespace: string; readonly name: string },
+): Promise<string | undefined> {
+  const found = await readPod({ api, ...pod });
+  return found && lastManagerOf(found, ['metadata', 'labels']);
 }
 
 /** The pod with exactly this uid. @throws FB_ERR_NOT_FOUND; FB_ERR_TARGET_REPLACED when the name has a new owner. */

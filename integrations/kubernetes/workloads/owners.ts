@@ -38,23 +38,3 @@ const effects: Readonly<Record<string, string>> = {
 export function ownerEffect(kind: string): string {
   return effects[kind] ?? 'may start another pod in its place';
 }
-
-interface Marked {
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly annotations?: Readonly<Record<string, string>>;
-}
-
-/** Who else writes this object, and would undo or ignore a change by us; undefined when nobody is known. */
-export function otherWriter(metadata: Marked | undefined): string | undefined {
-  const marks = { ...metadata?.labels, ...metadata?.annotations };
-  const has = (...prefixes: readonly string[]): boolean =>
-    Object.keys(marks).some((key) => prefixes.some((prefix) => key.startsWith(prefix)));
-  if (has('meta.helm.sh/') || marks['app.kubernetes.io/managed-by'] === 'Helm' || marks.heritage === 'Helm') return 'Helm';
-  if (has('argocd.argoproj.io/')) return 'Argo CD';
-  if (has('kustomize.toolkit.fluxcd.io/', 'helm.toolkit.fluxcd.io/')) return 'Flux';
-  if (has('reconcile.external-secrets.io/')) return 'External Secrets';
-  if (has('cert-manager.io/')) return 'cert-manager';
-  if (has('sealedsecrets.bitnami.com/')) return 'Sealed Secrets';
-  if (has('vaultproject.io/', 'secrets.hashicorp.com/')) return 'Vault';
-  return undefined;
-}

@@ -2,7 +2,7 @@ import type { V1Secret } from '@kubernetes/client-node';
 import { type KubernetesApi, pathOf } from '../client.ts';
 import { KubernetesError } from '../client-error.ts';
 import { type Jsonify, ownersOf } from '../watch/projection.ts';
-import { otherWriter } from './owners.ts';
+import { otherWriter } from './writers.ts';
 
 export type SecretJson = Jsonify<V1Secret>;
 
@@ -55,9 +55,10 @@ const rotatedThere: Readonly<Record<string, string>> = {
  */
 export function whyNotRotate(secret: SecretJson, { known = false }: { readonly known?: boolean } = {}): string | undefined {
   const [owner] = ownersOf(secret.metadata ?? {});
-  const writer = otherWriter(secret.metadata) ?? (owner && writersByKind[owner.kind]);
+  const tool = owner && writersByKind[owner.kind];
+  const writer = otherWriter(secret.metadata) ?? (tool === undefined ? undefined : { tool, named: tool });
   const by = owner ? ` (${owner.kind} ${owner.name})` : '';
-  if (writer) return `it is managed by ${writer}${by}: ${rotatedThere[writer] ?? 'rotate it there'}`;
+  if (writer) return `it is managed by ${writer.named}${by}: ${rotatedThere[writer.tool] ?? 'rotate it there'}`;
   const type = secret.type ?? 'Opaque';
   if (type === 'kubernetes.io/service-account-token') return 'it is a ServiceAccount token: revokeTokens ends it';
   if (type !== 'Opaque' && !(known && type === 'kubernetes.io/basic-auth'))

@@ -129,6 +129,7 @@ class World {
         expect(of).toBe(incident);
         if (!this.notes.some(({ id }) => id === note.id)) this.notes.push(note);
       },
+      lastManager: async () => 'argocd-controller',
       log: pino({ level: 'silent' }),
       everyMs: 20,
     });
@@ -256,7 +257,7 @@ describe('a quarantine', () => {
     await world.judged();
     world.obeys = false;
     world.change({ labels: { ...labels, app: 'cart' }, annotations });
-    await world.told('somebody must decide');
+    await world.told('somebody must decide (its labels were last set by argocd-controller)');
     expect([world.applied.length, world.notes.length]).toEqual([5, 6]);
   });
 

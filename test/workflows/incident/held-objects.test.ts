@@ -36,6 +36,14 @@ describe('what holds a field of a workload', () => {
     await eventually('the page', () => isPaged(incident, text));
   });
 
+  test('is partial where somebody took it back before it was read', async () => {
+    const text = `${about}: spec.paused was changed to absent by argocd-controller`;
+    script['verify:suspendRollout'] = () => refuse('FB_ERR_DRIFTED', text);
+    const incident = await lab.start([alertOf({ rule: 'Rollout' })], settings);
+    const { steps } = await incident.until((now) => now.steps.some(({ endedAt }) => endedAt), 'the step');
+    expect(steps).toMatchObject([{ state: 'partial', detail: text, verification: { missing: [text] } }]);
+  });
+
   test('without a lease is drifted as the cell says, and people are called', async () => {
     const incident = await lab.start([alertOf({ rule: 'Scale' })], settings);
     await incident.question();

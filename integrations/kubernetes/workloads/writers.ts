@@ -1,0 +1,100 @@
+import { namespacePattern } from '../../../core/cluster/namespace-name.ts';
+
+/** What declares an object, and puts back what is changed on it, by its name in the cluster. */
+export interface Declarer {
+  readonly kind: 'Application' | 'Kustomization' | 'HelmRelease';
+  /** Absent where the object does not say it: then it is where Argo CD itself is. */
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+/** Who else writes an object, and would undo or ignore a change by us. */
+export interface OtherWriter {
+  /** `Argo CD` */
+  readonly tool: string;
+  /** With its name, where the object says it: `Argo CD application argocd/cart`. */
+  readonly named: string;
+  readonly declarer?: Declarer;
+}
+
+/** RFC 1123 subdomain. */
+const objectNamePattern = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
+const isObjectName = (text: string): boolean => objectNamePattern.test(text);
+const isNamespaceName = (text: string): boolean => namespacePattern.test(text);
+
+interface Marked {
+  readonly name?: string;
+  readonly namespace?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Who else writes this object, by its labels and annotations; undefined when nobody is known. Whoever may write the object may write these, too: they
+ * are shown and warned of, and nothing is done to what they name before that says the same (see `gitops/declarers.ts`).
+ */
+export function otherWriter(metadata: Marked | undefined): OtherWriter | undefined {
+  const { labels = {}, annotations = {} } = metadata ?? {};
+  const marks = { ...labels, ...annotations };
+  const has = (...prefixes: readonly string[]): boolean =>
+    Object.keys(marks).some((key) => prefixes.some((prefix) => key.startsWith(prefix)));
+  const by = (tool: string): OtherWriter => ({ tool, named: tool });
+  // What renders a chart leaves Helm's marks as well: it is asked about first.
+  if (has('argocd.argoproj.io/')) return argoCd(metadata);
+  if (has('kustomize.toolkit.fluxcd.io/')) return flux('Kustomization', labels);
+  if (has('helm.toolkit.fluxcd.io/')) return flux('HelmRelease', labels);
+  if (has('meta.helm.sh/') || marks['app.kubernetes.io/managed-by'] === 'Helm' || marks.heritage === 'Helm')
+    return helm(annotations);
+  if (has('reconcile.external-secrets.io/')) return by('External Secrets');
+  if (has('cert-manager.io/')) return by('cert-manager');
+  if (has('sealedsecrets.bitnami.com/')) return by('Sealed Secrets');
+  if (has('vaultproject.io/', 'secrets.hashicorp.com/')) return by('Vault');
+  return undefined;
+}
+
+/** Of which application a label speaks that charts set as well: only the application itself can say that it is so. */
+export function perhapsArgoCd({ labels = {} }: Marked): Declarer | undefined {
+  const name = labels['app.kubernetes.io/instance'];
+  return name !== undefined && isObjectName(name) ? { kind: 'Application', name } : undefined;
+}
+
+/** https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/: `APP:GROUP/KIND:NAMESPACE/NAME`; one that is of another object counts for nothing. */
+function argoCd({ name = '', namespace = '', labels = {}, annotations = {} }: Marked = {}): OtherWriter {
+  const tool = 'Argo CD';
+  const [tracked = '', , object] = (annotations['argocd.argoproj.io/tracking-id'] ?? '').split(':');
+  const app = object === `${namespace}/${name}` ? tracked : (labels['argocd.argoproj.io/instance'] ?? '');
+  // An application that is not where Argo CD is has its namespace before its name. Neither has an underscore.
+  const [first = '', second] = app.split('_');
+  const where = second === undefined ? undefined : first;
+  const called = second ?? first;
+  if (!isObjectName(called) || (where !== undefined && !isNamespaceName(where))) return { tool, named: tool };
+  const declarer: Declarer = { kind: 'Application', name: called, ...(where !== undefined && { namespace: where }) };
+  return { tool, named: namedDeclarer(declarer), declarer };
+}
+
+/** https://fluxcd.io/flux/components/kustomize/kustomizations/, and the same of HelmReleases. */
+function flux(kind: 'Kustomization' | 'HelmRelease', labels: Readonly<Record<string, string>>): OtherWriter {
+  const tool = 'Flux';
+  const group = kind === 'Kustomization' ? 'kustomize' : 'helm';
+  const [name = '', namespace = ''] = ['name', 'namespace'].map((part) => labels[`${group}.toolkit.fluxcd.io/${part}`]);
+  if (!isObjectName(name) || !isNamespaceName(namespace)) return { tool, named: tool };
+  const declarer: Declarer = { kind, namespace, name };
+  return { tool, named: namedDeclarer(declarer), declarer };
+}
+
+function helm(annotations: Readonly<Record<string, string>>): OtherWriter {
+  const [name = '', namespace = ''] = ['name', 'namespace'].map((part) => annotations[`meta.helm.sh/release-${part}`]);
+  const isNamed = isObjectName(name) && isNamespaceName(namespace);
+  return { tool: 'Helm', named: isNamed ? `Helm release ${namespace}/${name}` : 'Helm' };
+}
+
+const words: Readonly<Record<Declarer['kind'], string>> = {
+  Application: 'Argo CD application',
+  Kustomization: 'Flux kustomization',
+  HelmRelease: 'Flux Helm release',
+};
+
+/** `Argo CD application argocd/cart` */
+export function namedDeclarer({ kind, namespace, name }: Declarer): string {
+  return `${words[kind]} ${namespace === undefined ? name : `${namespace}/${name}`}`;
+}

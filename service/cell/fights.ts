@@ -1,0 +1,92 @@
+/** Whoever changes it more often than that means it: people decide, nobody fights. */
+const mostTimes = 5;
+/** What is taken back so soon after it was put back is the same fight; that lasts for so long at most. */
+const longestMs = 10_000;
+/** So long as it should be, and it is counted anew. */
+const calmMs = 3_600_000;
+/** Lines about one pod in an hour: a policy that comes and goes must not fill its incident's history. */
+const mostLines = 12;
+
+/** What was done about one pod since it was last calm. */
+interface Fight {
+  times: number;
+  /** When the fight that is on began, and when it was put back last. */
+  begunAt: number | undefined;
+  lastAt: number;
+  isLost: boolean;
+  lines: number;
+  linesSince: number;
+  /** Since when it is as it should be. */
+  calmSince: number | undefined;
+}
+
+/** How often what somebody changes was put back, and how much was said of it: nobody fights without end, and nobody is told without end. */
+export class Fights {
+  readonly #now: () => number;
+  readonly #fights = new Map<string, Fight>();
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
+
+  /** It is as it should be. */
+  calm(of: string): void {
+    const fight = this.#of(of);
+    const now = this.#now();
+    fight.calmSince ??= now;
+    if (now - fight.calmSince > calmMs) Object.assign(fight, { times: 0, begunAt: undefined, isLost: false });
+  }
+
+  /** It is not as it should be. Why it is not put back; undefined where it is, once more. */
+  whyNot(of: string): string | undefined {
+    const fight = this.#of(of);
+    fight.calmSince = undefined;
+    const now = this.#now();
+    const { times, begunAt, lastAt } = fight;
+    if (begunAt !== undefined && now - lastAt > longestMs) fight.begunAt = undefined;
+    else if (begunAt !== undefined && now - begunAt > longestMs) fight.isLost = true;
+    fight.isLost ||= times >= mostTimes;
+    if (!fight.isLost) return undefined;
+    return `it was put back ${times} ${times === 1 ? 'time' : 'times'}, and is not any more: somebody must decide`;
+  }
+
+  putBack(of: string): void {
+    const fight = this.#of(of);
+    fight.times += 1;
+    fight.lastAt = this.#now();
+    fight.begunAt ??= fight.lastAt;
+  }
+
+  /** The id of one more line about it, and how it ends; undefined where no more is said. */
+  line(of: string): { readonly id: string; readonly end: string } | undefined {
+    const fight = this.#of(of);
+    const now = this.#now();
+    fight.calmSince = undefined;
+    if (now - fight.linesSince > calmMs) Object.assign(fight, { lines: 0, linesSince: now });
+    fight.lines += 1;
+    if (fight.lines > mostLines) return undefined;
+    const end = fight.lines === mostLines ? '. It changes again and again: for an hour no more is said of it' : '';
+    return { id: `containment/${of}/${now}-${fight.lines}`, end };
+  }
+
+  forget(of: string): void {
+    this.#fights.delete(of);
+  }
+
+  #of(of: string): Fight {
+    const known = this.#fights.get(of);
+    if (known) return known;
+    const now = this.#now();
+    const fight: Fight = {
+      times: 0,
+      begunAt: undefined,
+      lastAt: now,
+      isLost: false,
+      lines: 0,
+      linesSince: now,
+      calmSince: undefined,
+    };
+    this.#fights.set(of, fight);
+    return fight;
+  }
+}

@@ -1,0 +1,45 @@
+import { describe, expect, test } from '@jest/globals';
+import { Fights } from '../../../service/cell/fights.ts';
+
+const pod = 'uid-1';
+const second = 1_000;
+
+/** Somebody takes it back every so often; how often it was put back, and for how long. */
+function fightFor(everyMs: number, lastsMs: number): { readonly times: number; readonly until: number } {
+  let now = 0;
+  const fights = new Fights(() => now);
+  let [times, until] = [0, 0];
+  for (; now <= lastsMs; now += everyMs) {
+    if (fights.whyNot(pod) !== undefined) continue;
+    fights.putBack(pod);
+    times += 1;
+    until = now;
+  }
+  return { times, until };
+}
+
+describe('what somebody changes again and again', () => {
+  test('is fought for no longer than ten seconds on end, by a controller that reverts every three seconds', () => {
+    expect(fightFor(3 * second, 300 * second)).toEqual({ times: 4, until: 9 * second });
+  });
+
+  test('is put back five times at most, however slowly it is changed', () => {
+    expect(fightFor(60 * second, 3_000 * second)).toEqual({ times: 5, until: 240 * second });
+    expect(fightFor(100, 300 * second)).toEqual({ times: 5, until: 400 });
+  });
+
+  test('is given up until it has been as it should be for an hour', () => {
+    let now = 0;
+    const fights = new Fights(() => now);
+    for (let times = 0; times < 5; times += 1) fights.putBack(pod);
+    expect(fights.whyNot(pod)).toContain('it was put back 5 times');
+    fights.calm(pod);
+    now += 3_000 * second;
+    fights.calm(pod);
+    expect(fights.whyNot(pod)).toBeDefined();
+    fights.calm(pod);
+    now += 3_601 * second;
+    fights.calm(pod);
+    expect(fights.whyNot(pod)).toBeUndefined();
+  });
+});
