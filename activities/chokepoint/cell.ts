@@ -1,7 +1,9 @@
 import { Context } from '@temporalio/activity';
 import type { StepContext } from '../../core/action/action.ts';
 import type { CellActivities, StepCall } from '../../core/action/step.ts';
-import type { Question } from '../../core/decide/approval.ts';
+import { actions } from '../../core/actions/index.ts';
+import type { StepOutcome } from '../../core/cluster/object-event.ts';
+import { type Question, questionDigest } from '../../core/decide/approval.ts';
 import { type Asking, groupsAskedBy } from '../../core/decide/asking.ts';
 import { answerersTo } from '../../core/decide/standing.ts';
 import { checkVote, type VoteKeys } from '../../core/decide/vote-check.ts';
@@ -12,6 +14,7 @@ import type { Roster } from '../../core/people/roster.ts';
 import { asFailure } from '../failures.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import type { IncidentMemory } from '../memory/incident-memory.ts';
+import type { LeaseAnswer } from '../memory/lease-memory.ts';
 import type { VoteMemory } from '../memory/vote-memory.ts';
 import type { Chokepoint } from './chokepoint.ts';
 import type { SignInReader } from './parts.ts';
@@ -35,9 +38,11 @@ export function createCellActivities(parts: {
   readonly signIns?: SignInReader;
   /** From memory: nobody waits for it. */
   readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
+  /** Who tells the owners of what is held that people have decided about it. */
+  readonly tell?: ((outcome: StepOutcome) => void) | undefined;
   readonly log: ActivityLog;
 }): CellActivities {
-  const { chokepoint, roster, keys, asking, incidents, votes, signIns, left: leftOf, log } = parts;
+  const { chokepoint, roster, keys, asking, incidents, votes, signIns, left: leftOf, tell, log } = parts;
 
   /** Who may answer, and who may not, by what the cell knows: a question can only make it stricter. */
   const ownWord = (question: Question, actors: readonly string[] = []) => {
@@ -47,6 +52,14 @@ export function createCellActivities(parts: {
       requesters: known.requesters,
       groups: groupsAskedBy(question, asking, known.playbooks),
     };
+  };
+
+  const tellOfLease = (question: Question, outcome: LeaseAnswer): void => {
+    const [release] = question.choices.flatMap(({ plans }) => plans);
+    const action = actions.find(({ name }) => `undo:${name}` === release?.action);
+    if (!release || !action) return;
+    const objects = [release.target, ...release.blastRadius.map((name) => ({ name }))];
+    tell?.({ action, outcome, incident: question.incident.id, key: questionDigest(question), objects });
   };
 
   const run = async <T>(what: string, call: StepCall, fast: boolean, work: (context: StepContext) => Promise<T>): Promise<T> => {
@@ -106,8 +119,10 @@ export function createCellActivities(parts: {
         ...(stepUp && { stepUp }),
       });
       const seen = { at: now, asked: level, actors: known.actors };
-      if (checked.ok && !votes.note(question, vote, { ...seen, level: checked.level }))
-        return { ok: false, reason: 'You have answered this question too often.' };
+      if (!checked.ok) return checked;
+      const { ok, lease } = votes.note(question, vote, { ...seen, level: checked.level });
+      if (!ok) return { ok: false, reason: 'You have answered this question too often.' };
+      if (lease) tellOfLease(question, lease);
       return checked;
     },
     verifyRemark: async ({ remark, question, level }) =>

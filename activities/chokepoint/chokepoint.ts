@@ -5,7 +5,7 @@ import type { AppliedStep, StepCall, UndoCall, UndoReason } from '../../core/act
 import { type Severity, worse } from '../../core/alert/severity.ts';
 import { planIsCovered } from '../../core/decide/approval.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { boundedTerms, type HoldTerms } from '../../core/incident/hold.ts';
+import { boundedTerms, type HoldTerms, type ReleasedObject } from '../../core/incident/hold.ts';
 import { defaultLeaseMs } from '../../core/incident/lease.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import { LandedSteps } from '../memory/landed-steps.ts';
@@ -123,6 +123,13 @@ export const order: readonly Stage[] = [
     on: ['undo'],
     run: undoStep,
   },
+  {
+    name: 'event',
+    does: 'Who looks at the object is told by an Event. Nobody waits for it.',
+    file: 'core/cluster/object-event.ts',
+    on: ['apply', 'undo'],
+    run: tellOwners,
+  },
 ];
 
 /** What a call is about, and what the stages have found so far. */
@@ -141,6 +148,8 @@ interface StepRun {
   taking?: Omit<HoldTerms, 'at'>;
   output?: unknown;
   verification?: Verification;
+  /** What the cell has sealed on what is given back. */
+  released?: readonly ReleasedObject[];
   undone?: UndoResult;
 }
 
@@ -370,13 +379,31 @@ async function undoStep(run: StepRun, { parts, release, reservations, landed, no
         input,
         key: call.key,
         ...(output === undefined ? {} : { output }),
-        allow: (notes) => release.given(call, reason, notes),
+        allow: async (notes) => {
+          await release.given(call, reason, notes);
+          run.released = notes;
+        },
       },
       context,
     ),
   );
   reservations.drop(call.key);
   landed.gaveBack(call.key, now());
+}
+
+function tellOwners(run: StepRun, { parts }: Rules): void {
+  const { call, operation, output, plan, reason, taking, undone, released = [] } = run;
+  const { declaration: action } = found(run.action);
+  const step = { action, incident: call.incident.id, key: call.key };
+  if (operation === 'apply') {
+    const { target, changes } = found(plan);
+    const objects = [target, ...changes.map((change) => ({ name: change.target }))];
+    parts.tell?.({ ...step, outcome: 'done', objects, output, playbook: call.playbook, ...(taking && { terms: taking }) });
+  } else if (undone?.state === 'undone') {
+    const objects = released.map(({ object: name, uid }) => ({ name, ...(uid !== undefined && { uid }) }));
+    const byPeople = reason !== undefined && 'proof' in reason && reason.proof !== undefined;
+    parts.tell?.({ ...step, outcome: 'undone', objects, byPeople });
+  }
 }
 
 async function kept({ durable }: StepContext): Promise<void> {

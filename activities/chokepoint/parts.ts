@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { ActionDeclaration, ActionImplementation } from '../../core/action/action.ts';
 import type { GuardrailRules } from '../../core/action/guardrail.ts';
 import type { StepCall } from '../../core/action/step.ts';
+import type { StepOutcome } from '../../core/cluster/object-event.ts';
 import type { ApprovalProof, SignedVote } from '../../core/decide/approval.ts';
 import type { Asking } from '../../core/decide/asking.ts';
 import type { SignIn, StepUpPolicy } from '../../core/decide/step-up.ts';
@@ -73,6 +74,8 @@ export interface ChokepointParts {
   readonly landed?: LandedSteps;
   /** The strictest freeze or observe mode on a step now. From memory: no call on the fast path. */
   readonly restraintOn?: (step: Restrainable) => ActiveRestraint | undefined;
+  /** Who tells the owners of what was touched. Returns at once, and never throws. Absent: nobody. */
+  readonly tell?: ((outcome: StepOutcome) => void) | undefined;
 }
 
 /** What a pool in a process of its own holds an approved step to. */

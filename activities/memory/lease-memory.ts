@@ -9,6 +9,9 @@ import { Memory, type MemoryKeeper } from './memory.ts';
 const retentionMs = 30 * 86_400_000;
 const mostAnswers = 100;
 
+/** What people have decided about the end of a lease, besides a release. */
+export type LeaseAnswer = 'extended' | 'permanent';
+
 /** Digest of the asking that was answered so → when, in milliseconds since 1970. */
 export interface AnsweredLease {
   readonly extended: Readonly<Record<string, number>>;
@@ -26,18 +29,26 @@ export class LeaseMemory {
     this.#answered = new Memory({ most: 10_000, retentionMs, keeper });
   }
 
-  /** After each vote that was found good: what has become of the question by those that were seen. */
-  note(question: Question, digest: string, seen: readonly SeenVote[]): void {
-    if (!isStandingQuestion(question, question.incident)) return;
+  /**
+   * After each vote that was found good: what has become of the question by those that were seen.
+   *
+   * @returns what this vote has decided; undefined where nothing, or where that was known
+   */
+  note(question: Question, digest: string, seen: readonly SeenVote[]): LeaseAnswer | undefined {
+    if (!isStandingQuestion(question, question.incident)) return undefined;
     const release = releaseOf(question);
     const { status } = tallyOf(question, seen, question.severity);
-    if (release === undefined || status.state !== 'decided') return;
+    if (release === undefined || status.state !== 'decided') return undefined;
     const known = this.#answered.get(release) ?? { extended: {} };
     const at = Date.parse(status.at);
-    if (status.choice === 'keep') this.#answered.set(release, { ...known, kept: true }, at);
-    if (status.choice !== 'extend' || digest in known.extended) return;
+    if (status.choice === 'keep') {
+      this.#answered.set(release, { ...known, kept: true }, at);
+      return known.kept ? undefined : 'permanent';
+    }
+    if (status.choice !== 'extend' || digest in known.extended) return undefined;
     const extended = Object.entries({ ...known.extended, [digest]: at }).slice(-mostAnswers);
     this.#answered.set(release, { ...known, extended: Object.fromEntries(extended) }, at);
+    return 'extended';
   }
 
   /** Until when what a step has taken is in force by people's word, in milliseconds since 1970; infinite: for good. */

@@ -1,6 +1,6 @@
 import { type Question, questionDigest, type SignedVote } from '../../core/decide/approval.ts';
 import type { SeenVote } from '../../core/decide/vote-check.ts';
-import { type AnsweredLease, LeaseMemory } from './lease-memory.ts';
+import { type AnsweredLease, type LeaseAnswer, LeaseMemory } from './lease-memory.ts';
 import { Memory, type MemoryKeeper } from './memory.ts';
 
 const retentionMs = 30 * 86_400_000;
@@ -30,18 +30,22 @@ export class VoteMemory {
     this.#newest = new Memory({ most: 10_000, retentionMs, keeper: keepers.newest });
   }
 
-  /** False for one more of a person who has answered this question too often. */
-  note(question: Question, { vote, keyId, signature }: SignedVote, seen: Omit<SeenVote, 'signed'>): boolean {
+  /** Not `ok` for one more of a person who has answered this question too often; `lease` where it has decided about one. */
+  note(
+    question: Question,
+    { vote, keyId, signature }: SignedVote,
+    seen: Omit<SeenVote, 'signed'>,
+  ): { readonly ok: boolean; readonly lease?: LeaseAnswer } {
     const digest = questionDigest(question);
     const known = this.#votes.get(digest) ?? [];
-    if (known.some(({ signed }) => signed.signature === signature)) return true;
-    if (known.filter(({ signed }) => signed.vote.person === vote.person).length >= mostOfPerson) return false;
+    if (known.some(({ signed }) => signed.signature === signature)) return { ok: true };
+    if (known.filter(({ signed }) => signed.vote.person === vote.person).length >= mostOfPerson) return { ok: false };
     // An old asking that is answered once more does not become the newest.
     if (known.length === 0) this.#newest.set(keyOf(question), digest, seen.at);
     const arrived = [...known, { signed: { vote, keyId, signature }, ...seen }];
     this.#votes.set(digest, arrived, seen.at);
-    this.leases.note(question, digest, arrived);
-    return true;
+    const lease = this.leases.note(question, digest, arrived);
+    return { ok: true, ...(lease && { lease }) };
   }
 
   of(question: Question): readonly SeenVote[] {

@@ -34,6 +34,13 @@ export interface ActionWords {
   readonly undo?: string;
 }
 
+/** Reasons of Events: one word each, in the past, as Kubernetes writes them (`Scheduled`, `Pulled`). */
+export interface Outcomes {
+  readonly done: string;
+  /** Absent: it cannot be given back. */
+  readonly undone?: string;
+}
+
 /** What the alert must name for the action to make sense. */
 export type Requirement = 'pod' | 'node' | 'workload' | 'container';
 
@@ -79,6 +86,8 @@ export interface ActionDeclaration<Name extends string = string, Input = unknown
   readonly outside?: string;
   /** How a button calls it. Absent: by its name, `evictPod` as `evict pod`. */
   readonly words?: ActionWords;
+  /** What Events on the objects that it touched are called. Absent: it changes nothing of what runs, and nobody is told. */
+  readonly outcomes?: Outcomes;
   readonly requires: readonly Requirement[];
   /** Milliseconds for one attempt. */
   readonly timeouts: { readonly planMs: number; readonly applyMs: number; readonly verifyMs: number };

@@ -92,6 +92,7 @@ async function missing(packs: readonly DescribedPack[], config: Config): Promise
       actions: packs.flatMap((pack) => actionsOfPack(pack, config)),
       namespace: config.kubernetes.ownNamespace,
       watched: config.watch.namespaces,
+      events: config.kubernetes.events,
     });
     return found.map(({ right, neededBy }) => ({
       severity: 'error',

@@ -119,9 +119,12 @@ function made(options: ManifestOptions): ReadonlyMap<string, string> {
   };
   const namespace = options.namespace ?? config?.kubernetes.ownNamespace ?? usualNamespace;
   const { namespaces } = config?.watch ?? {};
-  const manifests = rbacManifests({ actions, namespace, namespaces, cells: config?.guardrails.cells, ...(pinned && { pinned }) });
+  const events = config?.kubernetes.events;
+  const cells = config?.guardrails.cells;
+  const manifests = rbacManifests({ actions, namespace, namespaces, cells, events, ...(pinned && { pinned }) });
   const isWanted = (file: string): boolean =>
     file === `${options.pool}.yaml` ||
+    file === `events-${options.pool}.yaml` ||
     actions.some(({ name, pool: of }) => of === options.pool && file === `opt-in/${name}.yaml`);
   return new Map([...manifests].filter(([file]) => options.pool === undefined || isWanted(file)));
 }
@@ -178,6 +181,7 @@ async function check(options: ConfiguredOptions & CommonOptions & { readonly poo
       namespace: config.kubernetes.ownNamespace,
       watched: config.watch.namespaces,
       cells: config.guardrails.cells,
+      events: config.kubernetes.events,
     });
     if (missing.length > 0) process.exitCode = 1;
     if (options.json) return printJson(missing);

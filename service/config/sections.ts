@@ -69,6 +69,21 @@ export const kubernetes = z
       description:
         'Where Firebreak runs: nothing is ever done there, whoever approves it, and pods of its own are made there. Absent: the namespace of the pod that it runs in; outside of the cluster, `firebreak`.',
     }),
+    events: z.boolean().default(true).meta({
+      description:
+        'Events on the objects that were touched tell their owners what was done, why, until when and whom to ask: `kubectl describe pod` shows them.',
+    }),
+    contact: z
+      .string()
+      .min(1)
+      .max(200)
+      .regex(/^[^\p{C}]*$/u, { error: 'must be one line' })
+      .exactOptional()
+      .meta({
+        description:
+          'Where owners of applications find who decides. It stands in Events, for everybody who may look into a namespace.',
+        examples: ['#security on Slack'],
+      }),
   })
   .prefault({});
 

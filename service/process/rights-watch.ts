@@ -55,6 +55,7 @@ export class RightsWatch {
           namespace: config.kubernetes.ownNamespace,
           watched: config.watch.namespaces,
           cells: config.guardrails.cells,
+          events: config.kubernetes.events,
         });
         this.#say(pool, found);
         this.#missing.set(pool, found);

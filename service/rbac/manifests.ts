@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import { type ActionDeclaration, type Pool, pools, type Right } from '../../core/action/action.ts';
+import { eventRight, reporterPrefix } from '../../integrations/kubernetes/object-events.ts';
 import { denyTierRights } from '../../integrations/kubernetes/policies/deny-tier.ts';
 import { claimRight } from '../../integrations/kubernetes/run-claims.ts';
 import { viewRights } from '../../integrations/kubernetes/watch/view-rights.ts';
@@ -8,6 +9,7 @@ import { cellAdmission } from './cell-admission.ts';
 import { inContainerAdmission } from './in-container-admission.ts';
 import { ownPodAdmission } from './own-pod-admission.ts';
 import type { Pinned } from './pinned.ts';
+import { policy } from './policy.ts';
 import { secretsAdmission } from './secrets-admission.ts';
 
 const verbOrder = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'bind'];
@@ -79,8 +81,10 @@ export function rbacManifests(options: {
   readonly namespaces?: readonly string[] | undefined;
   /** How many cells of the cluster there are; one where not given. */
   readonly cells?: number | undefined;
+  /** Whether what was touched gets Events; true where not given. */
+  readonly events?: boolean | undefined;
 }): ReadonlyMap<string, string> {
-  const { actions, namespace, pinned = {}, namespaces, cells = 1 } = options;
+  const { actions, namespace, pinned = {}, namespaces, cells = 1, events = true } = options;
   return new Map([
     ...pools.flatMap((pool): [string, string][] => {
       const own = actions.filter((action) => action.pool === pool && !action.optIn);
@@ -123,8 +127,52 @@ export function rbacManifests(options: {
       const names = `${own.map((action) => action.name).join(', ')}${rules.length > 0 ? '' : ': no rights in the cluster at all'}`;
       return [[`${pool}.yaml`, manifest(names, documents)]];
     }),
+    ...(events ? eventManifests(actions, namespace) : []),
     ...actions.filter(({ optIn }) => optIn).map((action) => optInManifest({ action, actions, namespace, pinned })),
   ]);
+}
+
+/** For each pool that changes objects of the cluster: to tell the owners of these by Events, which name it. */
+function eventManifests(actions: readonly ActionDeclaration[], namespace: string): readonly (readonly [string, string])[] {
+  const telling = pools.filter((pool) => tellsOwners(pool, actions));
+  return telling.map((pool) => {
+    const account = { namespace, name: `firebreak-${pool}` };
+    const name = `${account.name}-events`;
+    const metadata = { name, labels: { 'app.kubernetes.io/name': 'firebreak', 'app.kubernetes.io/component': pool } };
+    const apiVersion = 'rbac.authorization.k8s.io/v1';
+    const documents = [
+      { apiVersion, kind: 'ClusterRole', metadata, rules: merge([eventRight]) },
+      {
+        apiVersion,
+        kind: 'ClusterRoleBinding',
+        metadata,
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
+        subjects: [{ kind: 'ServiceAccount', name: account.name, namespace }],
+      },
+      ...policy({
+        name,
+        pool,
+        account,
+        rule: { apiGroups: [eventRight.apiGroup], apiVersions: ['v1'], operations: ['CREATE'], resources: ['events'] },
+        variables: [],
+        validations: [
+          {
+            expression: `object.reportingController == '${reporterPrefix}${pool}'`,
+            message: 'Firebreak may write only Events that say whose they are: its own',
+          },
+        ],
+      }),
+    ];
+    return [
+      `events-${pool}.yaml`,
+      manifest(`Events on what was touched: \`kubernetes.events: false\` does without them`, documents),
+    ];
+  });
+}
+
+/** Whether a pool changes objects of the cluster, of which their owners are told. */
+export function tellsOwners(pool: Pool, actions: readonly ActionDeclaration[]): boolean {
+  return actions.some((action) => action.pool === pool && action.outcomes !== undefined);
 }
 
 /** For several cells of one cluster to agree which of them begins a scheduled playbook. */

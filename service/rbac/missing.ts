@@ -1,9 +1,11 @@
 import type { ActionDeclaration, Pool, Right } from '../../core/action/action.ts';
 import { hasRight } from '../../integrations/kubernetes/access-review.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import { eventRight } from '../../integrations/kubernetes/object-events.ts';
 import { denyTierRights } from '../../integrations/kubernetes/policies/deny-tier.ts';
 import { claimRight } from '../../integrations/kubernetes/run-claims.ts';
 import { viewRights } from '../../integrations/kubernetes/watch/view-rights.ts';
+import { tellsOwners } from './manifests.ts';
 
 /** A right that our account does not have, and what cannot be done without it. */
 export interface MissingRight {
@@ -16,6 +18,7 @@ export interface MissingRight {
 const watching = 'the watch cache';
 const denyTier = 'the deny tier';
 const claims = 'scheduled playbooks of several cells';
+const telling = 'Events on what was touched';
 const atOnce = 8;
 
 /**
@@ -32,9 +35,11 @@ export async function missingRights(options: {
   readonly watched?: readonly string[] | undefined;
   /** How many cells of the cluster there are; one where not given. */
   readonly cells?: number | undefined;
+  /** Whether what was touched gets Events; true where not given. */
+  readonly events?: boolean | undefined;
   readonly signal?: AbortSignal;
 }): Promise<readonly MissingRight[]> {
-  const { api, pool, actions, namespace, watched, cells = 1, signal } = options;
+  const { api, pool, actions, namespace, watched, cells = 1, events = true, signal } = options;
   const needed = new Map<string, { readonly right: Right; readonly verb: string; readonly by: Set<string> }>();
   const need = (right: Right, by: string): void => {
     for (const verb of right.verbs) {
@@ -50,6 +55,8 @@ export async function missingRights(options: {
     for (const right of denyTierRights) need(right, denyTier);
     if (cells > 1) need(claimRight, claims);
   }
+
+  if (events && tellsOwners(pool, actions)) need(eventRight, telling);
 
   const missing: MissingRight[] = [];
   const questions = [...needed].sort(([a], [b]) => (a < b ? -1 : 1));

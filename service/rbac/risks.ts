@@ -61,6 +61,7 @@ const alone: Readonly<Record<string, string>> = {
   'create leases.coordination.k8s.io': 'say that a cell has the run of a scheduled playbook: it is then not begun',
   'patch leases.coordination.k8s.io':
     'say that a cell has the run of a scheduled playbook, and hold up what elects its leader by a Lease there',
+  'create events.events.k8s.io': 'tell owners of applications what is not true, in anybody’s name',
   'create subjectaccessreviews.authorization.k8s.io': 'ask what anybody may do',
   'create volumesnapshots.snapshot.storage.k8s.io': 'keep a copy of any volume; reading it needs other rights',
 };

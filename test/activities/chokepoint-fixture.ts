@@ -130,7 +130,7 @@ export function undoPlan(call: StepCall): Plan {
 
 export function approvalOf(
   plans: readonly Plan[],
-  over: { people?: readonly string[]; question?: Partial<Question>; key?: typeof deskKey } = {},
+  over: { people?: readonly string[]; question?: Partial<Question>; choice?: string; key?: typeof deskKey } = {},
 ): ApprovalProof {
   const severity = over.question?.severity ?? 'critical';
   const question: Question = {
@@ -155,7 +155,7 @@ export function approvalOf(
         incident: question.incident,
         question: question.id,
         questionDigest: questionDigest(question),
-        choice: 'yes',
+        choice: over.choice ?? 'yes',
         person,
         via: 'slack',
         reason: 'not ours',

@@ -274,9 +274,10 @@ describe('the table of the order', () => {
       'before-state',
       'apply',
       'record',
+      'event',
     ]);
     expect(stagesOf('verify')).toEqual(['input', 'verify']);
-    expect(stagesOf('undo')).toEqual(['input', 'release', 'undo']);
+    expect(stagesOf('undo')).toEqual(['input', 'release', 'undo', 'event']);
     for (const { file } of order) expect([file, existsSync(join(projectRoot(), file))]).toEqual([file, true]);
   });
 

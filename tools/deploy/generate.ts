@@ -26,9 +26,11 @@ const ports = { temporal: 65_001, evidence: 65_002, apiServer: 65_003 };
 
 for (const [name, manifest] of rbacManifests({ actions, namespace })) {
   const action = /^opt-in\/(\w+)\.yaml$/.exec(name)?.[1];
-  const pool = name.replace('.yaml', '');
-  const condition =
-    action === undefined ? `has "${pool}" $roles` : `has "${action}" (dig "actions" "optIn" (list) .Values.config)`;
+  const pool = name.replace(/^events-|\.yaml$/g, '');
+  const ofRole = name.startsWith('events-')
+    ? `has "${pool}" $roles) (dig "kubernetes" "events" true .Values.config`
+    : `has "${pool}" $roles`;
+  const condition = action === undefined ? ofRole : `has "${action}" (dig "actions" "optIn" (list) .Values.config)`;
   const file = action === undefined ? name : `opt-in-${action}.yaml`;
   write(`${chart}/templates/generated/${file}`, template(manifest, `and .Values.rbac.create (${condition})`));
 }

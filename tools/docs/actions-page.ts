@@ -28,6 +28,13 @@ function section(action: ActionDeclaration): string {
     `- **Needs of the alert** ${action.requires.join(', ') || 'nothing'}`,
     `- **Verified by** ${action.verifiedBy}`,
     `- **Undo** ${action.undo}`,
+    ...(action.outcomes
+      ? [
+          `- **Events** ${Object.values(action.outcomes)
+            .map((word) => `\`${word}\``)
+            .join(', ')}`,
+        ]
+      : []),
     `- **Time for one attempt** plan ${planMs / 1_000} s, apply ${applyMs / 1_000} s, verify ${verifyMs / 1_000} s`,
   ].join('\n');
   const example = `\`\`\`ts\nsteps.${action.name}(${JSON.stringify(action.example, null, 2)})\n\`\`\``;

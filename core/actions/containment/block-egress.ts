@@ -10,6 +10,7 @@ export const blockEgress = declareAction<BlockEgressInput, BlockEgressOutput>()(
   reach: 'workload',
   pool: 'cell',
   contains: true,
+  outcomes: { done: 'EgressBlocked', undone: 'EgressReleased' },
   requires: ['workload'],
   timeouts: { planMs: 5_000, applyMs: 10_000, verifyMs: 10_000 },
   rights: [

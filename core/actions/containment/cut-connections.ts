@@ -16,6 +16,7 @@ export const cutConnections = declareAction<CutConnectionsInput, CutConnectionsO
   pool: 'forensics',
   momentary: true,
   optIn: true,
+  outcomes: { done: 'ConnectionsCut' },
   requires: ['pod'],
   timeouts: { planMs: 5_000, applyMs: 60_000, verifyMs: 20_000 },
   rights: [

@@ -25,6 +25,7 @@ export const denyImage = declareAction<DenyImageInput, DenyImageOutput>()({
       clusterWide: true,
     },
   ],
+  outcomes: { done: 'ImageDenied', undone: 'ImageAllowed' },
   requires: [],
   timeouts: { planMs: 5_000, applyMs: 10_000, verifyMs: 10_000 },
   rights: [

@@ -10,6 +10,7 @@ export const isolateNamespace = declareAction<IsolateNamespaceInput, IsolateName
   reach: 'namespace',
   pool: 'cell',
   contains: true,
+  outcomes: { done: 'NamespaceIsolated', undone: 'NamespaceReleased' },
   requires: [],
   timeouts: { planMs: 5_000, applyMs: 10_000, verifyMs: 10_000 },
   rights: [

@@ -9,6 +9,7 @@ export const killProcess = declareAction<KillProcessInput, KillProcessOutput>()(
   effect: 'destructive',
   reach: 'pod',
   pool: 'forensics',
+  outcomes: { done: 'ProcessKilled' },
   requires: ['pod'],
   timeouts: { planMs: 5_000, applyMs: 90_000, verifyMs: 90_000 },
   rights: inContainerRights,

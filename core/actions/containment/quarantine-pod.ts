@@ -10,6 +10,7 @@ export const quarantinePod = declareAction<QuarantinePodInput, QuarantinePodOutp
   reach: 'pod',
   pool: 'cell',
   contains: true,
+  outcomes: { done: 'Quarantined', undone: 'Released' },
   requires: ['pod'],
   timeouts: { planMs: 5_000, applyMs: 10_000, verifyMs: 10_000 },
   rights: [

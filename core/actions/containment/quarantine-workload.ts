@@ -10,6 +10,7 @@ export const quarantineWorkload = declareAction<QuarantineWorkloadInput, Quarant
   reach: 'workload',
   pool: 'cell',
   contains: true,
+  outcomes: { done: 'Quarantined', undone: 'Released' },
   requires: ['workload'],
   timeouts: { planMs: 10_000, applyMs: 60_000, verifyMs: 20_000 },
   rights: [

@@ -8,6 +8,7 @@ export const drainNode = declareAction<DrainNodeInput, DrainNodeOutput>()({
   effect: 'destructive',
   reach: 'node',
   pool: 'cell',
+  outcomes: { done: 'NodeDrained' },
   requires: ['node'],
   timeouts: { planMs: 10_000, applyMs: 600_000, verifyMs: 180_000 },
   rights: [

@@ -15,6 +15,7 @@ export const revokeServiceAccount = declareAction<RevokeServiceAccountInput, Rev
     { kind: 'RoleBinding', apiGroup: 'rbac.authorization.k8s.io', resource: 'rolebindings' },
     { kind: 'ClusterRoleBinding', apiGroup: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings', clusterWide: true },
   ],
+  outcomes: { done: 'AccountRevoked', undone: 'AccountRestored' },
   requires: [],
   timeouts: { planMs: 15_000, applyMs: 30_000, verifyMs: 15_000 },
   rights: [

@@ -8,6 +8,7 @@ export const revokeTokens = declareAction<RevokeTokensInput, RevokeTokensOutput>
   effect: 'destructive',
   reach: 'namespace',
   pool: 'secrets',
+  outcomes: { done: 'TokensRevoked' },
   requires: ['pod'],
   timeouts: { planMs: 10_000, applyMs: 60_000, verifyMs: 60_000 },
   rights: [

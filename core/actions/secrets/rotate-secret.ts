@@ -9,6 +9,7 @@ export const rotateSecret = declareAction<RotateSecretInput, RotateSecretOutput>
   effect: 'destructive',
   reach: 'workload',
   pool: 'secrets',
+  outcomes: { done: 'RotatedSecret' },
   requires: ['pod'],
   timeouts: { planMs: 10_000, applyMs: 180_000, verifyMs: 30_000 },
   rights: [

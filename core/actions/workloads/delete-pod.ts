@@ -9,6 +9,7 @@ export const deletePod = declareAction<DeletePodInput, DeletePodOutput>()({
   reach: 'pod',
   pool: 'cell',
   endsTarget: true,
+  outcomes: { done: 'Deleted' },
   requires: ['pod'],
   timeouts: { planMs: 5_000, applyMs: 15_000, verifyMs: 60_000 },
   rights: [{ apiGroup: '', resource: 'pods', verbs: ['get', 'delete'] }],

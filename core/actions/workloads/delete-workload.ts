@@ -8,6 +8,7 @@ export const deleteWorkload = declareAction<DeleteWorkloadInput, DeleteWorkloadO
   effect: 'destructive',
   reach: 'workload',
   pool: 'cell',
+  outcomes: { done: 'Deleted' },
   requires: ['workload'],
   timeouts: { planMs: 5_000, applyMs: 15_000, verifyMs: 180_000 },
   rights: [

@@ -9,6 +9,7 @@ export const evictPod = declareAction<EvictPodInput, EvictPodOutput>()({
   reach: 'pod',
   pool: 'cell',
   endsTarget: true,
+  outcomes: { done: 'Evicted' },
   requires: ['pod'],
   timeouts: { planMs: 5_000, applyMs: 60_000, verifyMs: 180_000 },
   rights: [

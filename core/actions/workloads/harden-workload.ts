@@ -8,6 +8,7 @@ export const hardenWorkload = declareAction<HardenWorkloadInput, HardenWorkloadO
   effect: 'destructive',
   reach: 'workload',
   pool: 'cell',
+  outcomes: { done: 'Hardened' },
   requires: ['workload'],
   timeouts: { planMs: 10_000, applyMs: 240_000, verifyMs: 30_000 },
   rights: [

@@ -8,6 +8,7 @@ export const restartWorkload = declareAction<RestartWorkloadInput, RestartWorklo
   effect: 'destructive',
   reach: 'workload',
   pool: 'cell',
+  outcomes: { done: 'Restarted' },
   requires: ['workload'],
   timeouts: { planMs: 5_000, applyMs: 15_000, verifyMs: 180_000 },
   rights: [

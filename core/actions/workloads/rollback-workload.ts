@@ -9,6 +9,7 @@ export const rollbackWorkload = declareAction<RollbackWorkloadInput, RollbackWor
   reach: 'workload',
   // Its account may write pod templates already; the cell's may not, and admission keeps it so.
   pool: 'secrets',
+  outcomes: { done: 'RolledBack' },
   requires: ['workload'],
   timeouts: { planMs: 5_000, applyMs: 15_000, verifyMs: 180_000 },
   rights: [

@@ -13,6 +13,7 @@ export const scaleToZero = declareAction<ScaleToZeroInput, ScaleToZeroOutput>()(
     { kind: 'Deployment', apiGroup: 'apps', resource: 'deployments' },
     { kind: 'StatefulSet', apiGroup: 'apps', resource: 'statefulsets' },
   ],
+  outcomes: { done: 'ScaledToZero', undone: 'ScaledBack' },
   requires: ['pod', 'workload'],
   timeouts: { planMs: 5_000, applyMs: 10_000, verifyMs: 60_000 },
   rights: [

@@ -10,6 +10,7 @@ export const suspendCronJob = declareAction<SuspendCronJobInput, SuspendCronJobO
   reach: 'workload',
   pool: 'cell',
   holds: [{ kind: 'CronJob', apiGroup: 'batch', resource: 'cronjobs' }],
+  outcomes: { done: 'CronJobSuspended', undone: 'CronJobResumed' },
   requires: [],
   timeouts: { planMs: 5_000, applyMs: 10_000, verifyMs: 10_000 },
   rights: [{ apiGroup: 'batch', resource: 'cronjobs', verbs: ['get', 'list', 'watch', 'patch'] }],

@@ -10,6 +10,7 @@ export const suspendRollout = declareAction<SuspendRolloutInput, SuspendRolloutO
   reach: 'workload',
   pool: 'cell',
   holds: [{ kind: 'Deployment', apiGroup: 'apps', resource: 'deployments' }],
+  outcomes: { done: 'RolloutSuspended', undone: 'RolloutResumed' },
   requires: [],
   timeouts: { planMs: 5_000, applyMs: 10_000, verifyMs: 10_000 },
   rights: [{ apiGroup: 'apps', resource: 'deployments', verbs: ['get', 'list', 'watch', 'patch'] }],

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCellActivities } from '../../../activities/chokepoint/cell.ts';
 import { type Chokepoint, createChokepoint } from '../../../activities/chokepoint/chokepoint.ts';
@@ -7,12 +8,14 @@ import type { StepRegister } from '../../../activities/chokepoint/step-register.
 import { createWarrantIssuer, createWarrantRule } from '../../../activities/chokepoint/warrants.ts';
 import { asFailure } from '../../../activities/failures.ts';
 import type { CellActivities, WarrantActivities } from '../../../core/action/step.ts';
+import { eventsOf, type StepOutcome } from '../../../core/cluster/object-event.ts';
 import type { IncidentRef } from '../../../core/incident/incident.ts';
 import type { WorkloadLeft } from '../../../core/incident/workload-left.ts';
 import type { SigningRole } from '../../../core/messages/sender.ts';
 import { askedFacts } from '../../../core/playbook/alert-stamps.ts';
 import { createKubernetesApi, type KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import type { ClusterAccess } from '../../../integrations/kubernetes/kubeconfig.ts';
+import { EventWriter } from '../../../integrations/kubernetes/object-events.ts';
 import { DenyTierWatch } from '../../../integrations/kubernetes/policies/deny-tier.ts';
 import { StandingPolicies } from '../../../integrations/kubernetes/policies/standing-policy.ts';
 import { WatchCache } from '../../../integrations/kubernetes/watch/watch-cache.ts';
@@ -141,6 +144,7 @@ export async function createCellPool({
     restraintOn,
     knowledge,
     role: 'cell',
+    api: cluster.api,
   });
 }
 
@@ -154,8 +158,8 @@ export async function createSecretsPool(parts: PoolParts): Promise<CellActivitie
     rules: rotationRules(config, secrets.rotation ?? { entries: [] }),
     trust: readImageTrust(config.images),
   });
-  return (await poolOf({ config, log, actions, census: noCensus, hasEvidence, steps, restraintOn, knowledge, role: 'secrets' }))
-    .activities;
+  const own = { actions, census: noCensus, hasEvidence, role: 'secrets', api: cluster.api } as const;
+  return (await poolOf({ config, log, steps, restraintOn, knowledge, ...own })).activities;
 }
 
 /** The forensics pool's activities: what works inside of containers, and signs what it keeps. It contains nothing, so it counts nothing. */
@@ -165,9 +169,8 @@ export async function createForensicsPool(parts: PoolParts): Promise<CellActivit
   const door = await openDoor({ config, log });
   if (door) atEnd?.(() => door.close());
   const actions = forensicsActions({ config, api: cluster.api, access: cluster.access, evidence, door });
-  const hasEvidence = evidence.kept;
-  return (await poolOf({ config, log, actions, census: noCensus, hasEvidence, steps, restraintOn, knowledge, role: 'forensics' }))
-    .activities;
+  const own = { actions, census: noCensus, hasEvidence: evidence.kept, role: 'forensics', api: cluster.api } as const;
+  return (await poolOf({ config, log, steps, restraintOn, knowledge, ...own })).activities;
 }
 
 /** The activities of the packs' own actions. It contains nothing of the cluster's, so it counts nothing. */
@@ -187,14 +190,17 @@ async function poolOf(
       /** What people are told of a workload that they are asked about. */
       readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
       readonly role: SigningRole;
+      /** Absent: it has no rights to tell anybody of what it did. */
+      readonly api?: KubernetesApi;
     },
 ): Promise<PoolActivities> {
-  const { config, log, actions, census, hasEvidence, steps, restraintOn, knowledge, left, role } = parts;
+  const { config, log, actions, census, hasEvidence, steps, restraintOn, knowledge, left, role, api } = parts;
   const { roster } = config;
   const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
   const signIns = createSignInReader(config);
   const { landed, incidents, votes } = knowledge;
   const asking = askingOf(config);
+  const tell = api && config.kubernetes.events ? tellOwners({ config, api, pool: role, log }) : undefined;
   const authority = { rules: rulesOf(config), roster, keys, asking, incidents, votes, ...(signIns && { signIns }) };
   const chokepoint = createChokepoint({
     ...authority,
@@ -203,6 +209,7 @@ async function poolOf(
     hasEvidence,
     evidenceWait: { ms: config.evidence.deadlineMinutes * 60_000 },
     landed,
+    tell,
     ...(steps && { steps }),
     ...(restraintOn && { restraintOn }),
     ...(role !== 'cell' && { warrants: createWarrantRule({ trust: openTrust(config, role), used: knowledge.warrants }) }),
@@ -218,6 +225,7 @@ async function poolOf(
         asking,
         incidents,
         votes,
+        tell,
         log,
         ...(left && { left }),
         ...(signIns && { signIns }),
@@ -228,4 +236,24 @@ async function poolOf(
       }),
     },
   };
+}
+
+/** Events on what a pool has touched, for the owners of it. */
+function tellOwners(parts: {
+  readonly config: Config;
+  readonly api: KubernetesApi;
+  readonly pool: SigningRole;
+  readonly log: Logger;
+}): (outcome: StepOutcome) => void {
+  const { config, api, pool, log } = parts;
+  const { playbooks, groups } = askingOf(config);
+  const titles = new Map(playbooks.map(({ id, title }) => [id, title]));
+  const words = { groups, contact: config.kubernetes.contact, titleOf: (id: string) => titles.get(id) };
+  const writer = new EventWriter({
+    api,
+    reporter: pool,
+    instance: hostname(),
+    dropped: (dropped) => log.warn({ pool, ...dropped }, 'Events on what was touched could not be written, and are left out'),
+  });
+  return (outcome) => writer.write(eventsOf(outcome, words, Date.now()));
 }

@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
 import { snapshotPodStateImplementation } from '../../../activities/actions/evidence/snapshot-pod-state.ts';
@@ -8,17 +10,21 @@ import { revokeServiceAccountImplementation } from '../../../activities/actions/
 import { rotateSecretImplementation } from '../../../activities/actions/secrets/rotate-secret.ts';
 import { deletePodImplementation } from '../../../activities/actions/workloads/delete-pod.ts';
 import { heldKinds } from '../../../core/action/action.ts';
-import { actions as all, revokeTokens } from '../../../core/actions/index.ts';
+import { actions as all, quarantinePod, revokeTokens } from '../../../core/actions/index.ts';
 import { names } from '../../../core/cluster/labels.ts';
+import { eventsOf } from '../../../core/cluster/object-event.ts';
 import { hasRight } from '../../../integrations/kubernetes/access-review.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { KubernetesError } from '../../../integrations/kubernetes/client-error.ts';
+import { EventWriter } from '../../../integrations/kubernetes/object-events.ts';
 import { claimedByLease } from '../../../integrations/kubernetes/run-claims.ts';
 import { HeldObjects } from '../../../service/cell/held-objects.ts';
+import { findOnPath } from '../../../service/parts/command.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
 import { shippedActions } from '../../../service/rbac/enabled.ts';
 import { rbacManifests } from '../../../service/rbac/manifests.ts';
 import { missingRights } from '../../../service/rbac/missing.ts';
+import { kubectlBinary } from '../../../tools/platform/kubernetes/kubelab-binary.ts';
 import { testPlatform } from '../../platform.ts';
 import { cellKey, resolved, stepContext, until } from './parts/cluster.ts';
 import { folderEvidence } from './parts/evidence.ts';
@@ -299,6 +305,73 @@ describe('the rights that the declarations ask for', () => {
     expect(await claimAs(winner)('rotate', 2_000)).toBe(false);
     expect(await claimAs(winner)('rotate', 1_000)).toBe(false);
     expect(await claimAs(winner)('drill', 1_000)).toBe(true);
+  });
+
+  test('are enough to tell the owner of a pod by an Event that kubectl describe shows, once, and as nobody else', async () => {
+    const namespace = await platform.freshNamespace();
+    const { name, uid } = resolved(await admin.makePod(namespace, 'cart'));
+    const { api } = as('cell');
+    const words = { groups: ['oncall'], contact: '#security', titleOf: () => 'Contain a pod that ran a binary' };
+    const [event] = eventsOf(
+      {
+        action: quarantinePod,
+        outcome: 'done',
+        incident: `incident/lab/${namespace}/Pod/cart`,
+        key: 'k',
+        objects: [{ name: `pod/${namespace}/${name}` }],
+        playbook: 'dropped',
+        terms: { severity: 'critical', reach: 'pod', lease: { durationMs: 60_000, onExpiry: 'renew' } },
+      },
+      words,
+      Date.now(),
+    );
+    if (!event) throw new Error('there is no Event');
+    const dropped: unknown[] = [];
+    const pauses = { firstMs: 0, againMs: [], reportMs: 60_000 };
+    const write = async (reporter: string) => {
+      const writer = new EventWriter({ api, reporter, instance: 'cell-0', dropped: (one) => dropped.push(one), pauses });
+      writer.write([event, event]);
+      await writer.idle();
+      writer.stop();
+    };
+    await write('cell');
+    expect(dropped).toEqual([]);
+    const program = (await kubectlBinary(() => {})) ?? findOnPath('kubectl');
+    if (program === undefined) throw new Error('there is no kubectl');
+    const kubectl = spawn(program, ['--kubeconfig', platform.kubeconfig, '-n', namespace, 'describe', 'pod', name]);
+    const described = await text(kubectl.stdout);
+    const lines = described.split('\n').filter((line) => line.includes('Quarantined'));
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(
+      /Warning +Quarantined +\S+ +firebreak\.dev\/cell +Firebreak did this: Quarantine the pod\. Why: Contain a pod/,
+    );
+    expect(lines[0]).toContain('Ask: oncall (#security).');
+    const path = pathOf({ group: 'events.k8s.io', resource: 'events', namespace });
+    const { items } = await admin.get<{ items: { metadata: { name: string }; regarding: { uid?: string } }[] }>(path);
+    expect(items.filter(({ metadata }) => metadata.name === event.name)).toMatchObject([{ regarding: { uid } }]);
+    // The API server takes a moment to put a new admission policy in force. One that got through is the Event that is there.
+    const forged = () =>
+      api
+        .json({
+          method: 'POST',
+          path,
+          body: {
+            metadata: { generateName: 'forged-' },
+            eventTime: new Date().toISOString().replace('Z', '000Z'),
+            reportingController: 'kubelet',
+            reportingInstance: 'node-1',
+            action: 'Killing',
+            reason: 'Killing',
+            type: 'Normal',
+            regarding: { apiVersion: 'v1', kind: 'Pod', namespace, name },
+          },
+          what: 'try',
+        })
+        .then(
+          () => undefined,
+          (error) => error.status,
+        );
+    await until(async () => ((await forged()) === 422 ? true : undefined), 45_000);
   });
 
   test('are what deploy/rbac holds', () => {

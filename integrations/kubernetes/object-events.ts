@@ -1,0 +1,156 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Right } from '../../core/action/action.ts';
+import type { ObjectEvent, Regarding } from '../../core/cluster/object-event.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import type { KubernetesApi } from './client.ts';
+import { createObject, type ObjectRef, readObject } from './objects.ts';
+
+/**
+ * The group of today's Events, which `kubectl describe` and `kubectl get events` read as well: its API demands who reports, the moment to the
+ * microsecond and what was done, and one right in one group is enough. https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
+ */
+export const eventRight: Right = { apiGroup: 'events.k8s.io', resource: 'events', verbs: ['create'] };
+
+/** What names of reporters of ours begin with: admission lets Firebreak write no others. */
+export const reporterPrefix = 'firebreak.dev/';
+
+export interface EventWriterParts {
+  readonly api: KubernetesApi;
+  /** Which pool reports. */
+  readonly reporter: string;
+  /** Which of its processes. */
+  readonly instance: string;
+  readonly dropped: (dropped: { readonly events: number; readonly reason: string }) => void;
+  /** Milliseconds between what waits and its first call, between attempts, and between two reports of what was dropped. */
+  readonly pauses?: Pauses;
+}
+
+interface Pauses {
+  readonly firstMs: number;
+  readonly againMs: readonly number[];
+  readonly reportMs: number;
+}
+
+const usual: Pauses = { firstMs: 500, againMs: [2_000, 10_000], reportMs: 60_000 };
+const mostWaiting = 500;
+const withinMs = 5_000;
+
+/** Kinds whose uid is read where it is not known. Not of Secrets: to read one is a right of its own, and comes with its value. */
+const readable: ReadonlyMap<string, Pick<ObjectRef, 'group' | 'resource'>> = new Map([
+  ['Pod', { resource: 'pods' }],
+  ['Deployment', { group: 'apps', resource: 'deployments' }],
+  ['StatefulSet', { group: 'apps', resource: 'statefulsets' }],
+  ['DaemonSet', { group: 'apps', resource: 'daemonsets' }],
+  ['CronJob', { group: 'batch', resource: 'cronjobs' }],
+]);
+
+/**
+ * Writes Events, one after another and behind what contains: nobody waits for one, and none fails anything. What waits is bounded; what has to be dropped
+ * is counted and told.
+ */
+export class EventWriter {
+  readonly #parts: EventWriterParts;
+  readonly #pauses: Pauses;
+  readonly #waiting: { readonly event: ObjectEvent; readonly at: Date }[] = [];
+  readonly #stopping = new AbortController();
+  readonly #dropped = new Map<string, number>();
+  #reporting: NodeJS.Timeout | undefined;
+  #work: Promise<void> | undefined;
+
+  constructor(parts: EventWriterParts) {
+    this.#parts = parts;
+    this.#pauses = parts.pauses ?? usual;
+  }
+
+  /** Takes them in, and returns at once. */
+  write(events: readonly ObjectEvent[], at = new Date()): void {
+    if (this.#stopping.signal.aborted) return;
+    for (const event of events) {
+      if (this.#waiting.length >= mostWaiting) this.#drop('too many wait');
+      else this.#waiting.push({ event, at });
+    }
+    if (this.#waiting.length > 0) this.#work ??= this.#writeAll();
+  }
+
+  /** Resolves when nothing waits any more. */
+  async idle(): Promise<void> {
+    await this.#work;
+  }
+
+  /** What waits is not written any more, and what was dropped is told. */
+  stop(): void {
+    this.#stopping.abort();
+    this.#report();
+  }
+
+  async #writeAll(): Promise<void> {
+    const { signal } = this.#stopping;
+    await this.#pause(this.#pauses.firstMs);
+    for (let next = this.#waiting.shift(); next && !signal.aborted; next = this.#waiting.shift())
+      await this.#writeOne(next.event, next.at);
+    this.#work = undefined;
+  }
+
+  async #writeOne(event: ObjectEvent, at: Date): Promise<void> {
+    const { againMs } = this.#pauses;
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await this.#create(event, at);
+      } catch (error) {
+        const pause = againMs[attempt];
+        const reason = error instanceof FirebreakError ? error.code : 'unknown';
+        if (pause === undefined || !(error instanceof FirebreakError && error.retryable) || this.#stopping.signal.aborted)
+          return this.#drop(reason);
+        await this.#pause(pause);
+      }
+    }
+  }
+
+  /** One of this name is this one, from an attempt before. */
+  async #create(event: ObjectEvent, at: Date): Promise<void> {
+    const { api, reporter, instance } = this.#parts;
+    const { regarding, type, reason, action, note, name } = event;
+    const namespace = regarding.namespace ?? 'default';
+    const uid = regarding.uid ?? (await this.#uidOf(regarding));
+    await createObject({
+      api,
+      ref: { kind: 'Event', group: eventRight.apiGroup, resource: eventRight.resource, namespace, name },
+      metadata: {},
+      content: {
+        eventTime: at.toISOString().replace('Z', '000Z'),
+        reportingController: `${reporterPrefix}${reporter}`,
+        reportingInstance: instance.slice(0, 128),
+        action,
+        reason,
+        type,
+        note,
+        regarding: { ...regarding, ...(uid !== undefined && { uid }) },
+      },
+      signal: AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(withinMs)]),
+    });
+  }
+
+  async #uidOf({ kind, namespace, name }: Regarding): Promise<string | undefined> {
+    const place = readable.get(kind);
+    if (!place || namespace === undefined) return undefined;
+    const ref = { kind, ...place, namespace, name };
+    const object = await readObject({ api: this.#parts.api, ref, signal: AbortSignal.timeout(withinMs) }).catch(() => undefined);
+    return object?.metadata.uid;
+  }
+
+  #drop(reason: string): void {
+    this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + 1);
+    this.#reporting ??= setTimeout(() => this.#report(), this.#pauses.reportMs).unref();
+  }
+
+  #report(): void {
+    clearTimeout(this.#reporting);
+    this.#reporting = undefined;
+    for (const [reason, events] of this.#dropped) this.#parts.dropped({ events, reason });
+    this.#dropped.clear();
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,94 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { createCellActivities } from '../../activities/chokepoint/cell.ts';
+import { IncidentMemory } from '../../activities/memory/incident-memory.ts';
+import { VoteMemory } from '../../activities/memory/vote-memory.ts';
+import { releasePlanOf } from '../../core/action/release-plan.ts';
+import { quarantinePod } from '../../core/actions/index.ts';
+import type { StepOutcome } from '../../core/cluster/object-event.ts';
+import type { Question } from '../../core/decide/approval.ts';
+import { roster, voteKeys } from '../workflows/people.ts';
+import {
+  approvalOf,
+  askingWith,
+  callOf,
+  chokepoint,
+  context,
+  incident,
+  planOf,
+  pod,
+  refusal,
+  setUp,
+} from './chokepoint-fixture.ts';
+
+describe('owners of what was touched are told', () => {
+  let told: StepOutcome[];
+  beforeEach(() => {
+    told = [];
+    setUp({ tell: (outcome) => told.push(outcome) });
+  });
+
+  test('when a step has come about, what it touched and on which terms; again under the same key where it is repeated', async () => {
+    const call = callOf('quarantine', { lease: { durationMs: 60_000, onExpiry: 'release' } });
+    await chokepoint.apply(call, context);
+    await chokepoint.apply(call, context);
+    expect(told).toHaveLength(2);
+    expect(told[0]).toMatchObject({
+      action: { name: 'quarantine' },
+      outcome: 'done',
+      incident: incident.id,
+      key: call.key,
+      objects: [{ name: 'pod/shop/cart-1', uid: 'uid-1' }, { name: 'pod/shop/cart-1' }],
+      playbook: 'p',
+      // Of a critical alert silence never frees, whatever the call says.
+      terms: { severity: 'critical', lease: { durationMs: 60_000, onExpiry: 'renew' } },
+    });
+    expect(told[1]?.key).toBe(told[0]?.key);
+  });
+
+  test('when it is given back, by what the cell has sealed on it', async () => {
+    const call = callOf('quarantine');
+    await chokepoint.undo({ call, reason: { kind: 'step-failed' } }, context);
+    expect(told).toEqual([
+      expect.objectContaining({ outcome: 'undone', objects: [{ name: 'pod/shop/cart-1', uid: 'uid-1' }], byPeople: false }),
+    ]);
+  });
+
+  test('not of a plan, and not of what was refused', async () => {
+    await chokepoint.plan(callOf('quarantine'), context);
+    expect(await refusal(chokepoint.apply(callOf('remove'), context))).toBeDefined();
+    expect(told).toEqual([]);
+  });
+
+  test('when people have extended a lease, once for their answer, and when they have made it permanent', async () => {
+    const release = { ...releasePlanOf({ ...planOf('quarantinePod', 'reversible', { pod }) }, 'k'), blastRadius: [] };
+    const question: Partial<Question> = {
+      id: 'lease:0123456789abcdef-l',
+      choices: [
+        { id: 'extend', label: 'Extend', plans: [], quorum: 1 },
+        { id: 'keep', label: 'Keep', plans: [], quorum: 1 },
+        { id: 'release', label: 'Release', plans: [release], quorum: 2 },
+      ],
+    };
+    const activities = createCellActivities({
+      chokepoint,
+      roster,
+      keys: voteKeys,
+      asking: askingWith([]),
+      incidents: new IncidentMemory(),
+      votes: new VoteMemory(),
+      tell: (outcome) => told.push(outcome),
+      log: { info: () => {}, warn: () => {} },
+    });
+    const answer = async (choice: string) => {
+      const { question: asked, votes } = approvalOf([], { question: { ...question, text: choice }, choice });
+      for (const vote of votes)
+        expect(await activities.verifyVote({ vote, question: asked, level: 0 })).toMatchObject({ ok: true });
+    };
+    await answer('extend');
+    expect(told).toMatchObject([
+      { action: quarantinePod, outcome: 'extended', objects: [{ name: 'pod/shop/cart-1', uid: 'uid-1' }] },
+    ]);
+    await answer('keep');
+    expect(told.map(({ outcome }) => outcome)).toEqual(['extended', 'permanent']);
+  });
+});

@@ -1,0 +1,74 @@
+import { expect, test } from '@jest/globals';
+import type { ObjectEvent } from '../../../core/cluster/object-event.ts';
+import type { KubernetesCall } from '../../../integrations/kubernetes/call.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { errorOfStatus } from '../../../integrations/kubernetes/client-error.ts';
+import { EventWriter } from '../../../integrations/kubernetes/object-events.ts';
+
+const pauses = { firstMs: 0, againMs: [0, 0], reportMs: 3_600_000 };
+const event = (name: string): ObjectEvent => ({
+  name,
+  regarding: { kind: 'Pod', apiVersion: 'v1', namespace: 'shop', name: 'cart', uid: 'u' },
+  type: 'Warning',
+  reason: 'Quarantined',
+  action: 'quarantinePod',
+  note: 'cut off',
+});
+
+/** Answers each call in turn with a status; the last one answers all that come after. */
+function writerOn(answers: readonly number[] | (() => Promise<number>)) {
+  const posted: string[] = [];
+  const dropped: object[] = [];
+  const json = async (call: KubernetesCall) => {
+    const { metadata } = call.body as { readonly metadata: { readonly name: string } };
+    posted.push(metadata.name);
+    const status = typeof answers === 'function' ? await answers() : (answers[posted.length - 1] ?? answers.at(-1) ?? 201);
+    if (status > 299) throw errorOfStatus({ status, text: '', what: call.what });
+    return {};
+  };
+  const api = { json } as unknown as KubernetesApi;
+  const writer = new EventWriter({ api, reporter: 'cell', instance: 'host', dropped: (one) => dropped.push(one), pauses });
+  return { writer, posted, dropped };
+}
+
+test('an Event that is there already is written, and one that the API server could not take is tried again', async () => {
+  const { writer, posted, dropped } = writerOn([409, 503, 201]);
+  writer.write([event('a'), event('b')]);
+  await writer.idle();
+  writer.stop();
+  expect(posted).toEqual(['a', 'b', 'b']);
+  expect(dropped).toEqual([]);
+});
+
+test('what is refused, or not taken in the end, is dropped, counted and told, and the next is written', async () => {
+  const { writer, posted, dropped } = writerOn([403, 503, 503, 503, 201]);
+  writer.write([event('a'), event('b'), event('c')]);
+  await writer.idle();
+  writer.stop();
+  expect(posted).toEqual(['a', 'b', 'b', 'b', 'c']);
+  expect(dropped).toEqual([
+    { events: 1, reason: 'FB_ERR_REFUSED' },
+    { events: 1, reason: 'FB_ERR_UNAVAILABLE' },
+  ]);
+});
+
+test('while the API server hangs nobody waits, and what waits is bounded', async () => {
+  const answer = Promise.withResolvers<number>();
+  const { writer, posted, dropped } = writerOn(() => answer.promise);
+  for (let at = 0; at < 700; at += 1) writer.write([event(`e${at}`)]);
+  answer.resolve(201);
+  await writer.idle();
+  writer.stop();
+  // One of them was under way already, or not.
+  expect(posted.length).toBeGreaterThanOrEqual(500);
+  expect(posted.length).toBeLessThanOrEqual(501);
+  expect(dropped).toEqual([{ events: 700 - posted.length, reason: 'too many wait' }]);
+});
+
+test('after its end it writes nothing more', async () => {
+  const { writer, posted } = writerOn([201]);
+  writer.stop();
+  writer.write([event('a')]);
+  await writer.idle();
+  expect(posted).toEqual([]);
+});
