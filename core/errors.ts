@@ -38,6 +38,11 @@ export const errorCatalogue = {
     summary: 'It is not done without people: what the alert says is in doubt, or the response is frozen',
     remedy: 'Answer the question that is asked about it.',
   },
+  FB_ERR_BACKUP_INVALID: {
+    retryable: false,
+    summary: 'The backup is not whole, or not what was signed',
+    remedy: 'Nothing was restored. Use another backup, and look who could write to the place where this one lies.',
+  },
   FB_ERR_CAP_REACHED: {
     retryable: false,
     summary: 'A cap on automatic containment is reached',
@@ -159,6 +164,16 @@ export const errorCatalogue = {
     retryable: false,
     summary: 'The action cannot be done on this target',
     remedy: 'The reason says why; choose another action.',
+  },
+  FB_ERR_RESTORE_TARGET: {
+    retryable: false,
+    summary: 'There is something already where the backup would go',
+    remedy: 'Nothing was restored. Restore where nothing is, or say --force: what is there is replaced.',
+  },
+  FB_ERR_RESTORE_UNFINISHED: {
+    retryable: false,
+    summary: 'A restore was begun here and did not end',
+    remedy: 'Run the same `firebreak restore` again, until it says that all is back.',
   },
   FB_ERR_TARGET_REPLACED: {
     retryable: false,

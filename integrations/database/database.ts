@@ -9,7 +9,7 @@ import { openSqlite } from './sqlite.ts';
  * @throws FB_ERR_CONFIG_INVALID for another url, FB_ERR_UNAVAILABLE when it cannot be opened or is newer than this program.
  */
 export async function openDatabase({ url }: { readonly url: string }): Promise<Database> {
-  const database = await connect(url);
+  const database = await openAsIs({ url });
   try {
     await migrate(database);
     return database;
@@ -19,7 +19,8 @@ export async function openDatabase({ url }: { readonly url: string }): Promise<D
   }
 }
 
-async function connect(url: string): Promise<Database> {
+/** The same without a change to its schema: for who looks at it, or goes back. */
+export async function openAsIs({ url }: { readonly url: string }): Promise<Database> {
   if (url.startsWith('sqlite:')) return openSqlite({ path: url.slice('sqlite:'.length) });
   if (/^postgres(ql)?:\/\//.test(url)) return openPostgres({ url });
   throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the database url begins with neither `sqlite:` nor `postgres://`');

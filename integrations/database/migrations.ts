@@ -1,9 +1,18 @@
 import { FirebreakError } from '../../core/errors.ts';
-import type { Database } from './queries.ts';
+import type { Database, Queries } from './queries.ts';
 import { numberOf } from './row.ts';
 
+interface Migration {
+  readonly name: string;
+  readonly statements: readonly string[];
+  /** What undoes it, with all that only this version knows: for who goes back to an older program. */
+  readonly back: readonly string[];
+  /** A program that does not know it cannot work on the database any more. Others go on beside it, as in a rolling upgrade. */
+  readonly isBreaking?: true;
+}
+
 /** In order, and never edited once released: a change is a new one. Column types that both databases know. */
-export const migrations: readonly { readonly name: string; readonly statements: readonly string[] }[] = [
+export const migrations: readonly Migration[] = [
   {
     name: 'audit chains, checkpoints, cards',
     statements: [
@@ -46,6 +55,13 @@ export const migrations: readonly { readonly name: string; readonly statements: 
          ts TEXT NOT NULL
        )`,
     ],
+    back: [
+      'DROP TABLE audit_records',
+      'DROP TABLE audit_heads',
+      'DROP TABLE audit_checkpoints',
+      'DROP TABLE card_buttons',
+      'DROP TABLE card_messages',
+    ],
   },
   {
     name: 'what is known of tickets',
@@ -58,6 +74,7 @@ export const migrations: readonly { readonly name: string; readonly statements: 
          PRIMARY KEY (system, ticket_key)
        )`,
     ],
+    back: ['DROP TABLE ticket_memory'],
   },
   {
     name: 'cards as they were shown, and open dialogs',
@@ -72,6 +89,7 @@ export const migrations: readonly { readonly name: string; readonly statements: 
          modal_json TEXT NOT NULL
        )`,
     ],
+    back: ['DROP TABLE card_shown', 'DROP TABLE card_modals'],
   },
   {
     name: 'which incidents look alike',
@@ -95,10 +113,12 @@ export const migrations: readonly { readonly name: string; readonly statements: 
       'CREATE INDEX incident_likeness_chain ON incident_likeness (chain)',
       'CREATE INDEX incident_verdicts_age ON incident_verdicts (at)',
     ],
+    back: ['DROP TABLE incident_likeness', 'DROP TABLE incident_verdicts'],
   },
   {
     name: 'records by their kind',
     statements: ['CREATE INDEX audit_records_by_kind ON audit_records (kind, at)'],
+    back: ['DROP INDEX audit_records_by_kind'],
   },
   {
     name: 'answers that wait for a sign-in',
@@ -111,6 +131,7 @@ export const migrations: readonly { readonly name: string; readonly statements: 
        )`,
       'CREATE INDEX sign_ins_by_state ON sign_ins (state)',
     ],
+    back: ['DROP TABLE sign_ins'],
   },
   {
     name: 'which cards are open',
@@ -118,6 +139,7 @@ export const migrations: readonly { readonly name: string; readonly statements: 
       'ALTER TABLE card_shown ADD COLUMN is_open INTEGER NOT NULL DEFAULT 0',
       'CREATE INDEX card_shown_open ON card_shown (is_open)',
     ],
+    back: ['DROP INDEX card_shown_open', 'ALTER TABLE card_shown DROP COLUMN is_open'],
   },
   {
     name: 'questions that are one card',
@@ -138,6 +160,7 @@ export const migrations: readonly { readonly name: string; readonly statements: 
        )`,
       'CREATE INDEX card_group_buttons_shown ON card_group_buttons (group_id, shown_at)',
     ],
+    back: ['DROP TABLE card_groups', 'DROP TABLE card_group_buttons'],
   },
   {
     name: 'what ticket systems tell',
@@ -165,6 +188,7 @@ export const migrations: readonly { readonly name: string; readonly statements: 
        )`,
       'CREATE INDEX ticket_news_age ON ticket_news (at)',
     ],
+    back: ['DROP TABLE ticket_owners', 'DROP TABLE ticket_news'],
   },
   {
     name: 'who waits for an answer',
@@ -175,6 +199,7 @@ export const migrations: readonly { readonly name: string; readonly statements: 
          unanswered_json TEXT NOT NULL
        )`,
     ],
+    back: ['DROP TABLE slack_unanswered'],
   },
   {
     name: 'what of a ticket carries the address of its thread',
@@ -187,6 +212,7 @@ export const migrations: readonly { readonly name: string; readonly statements: 
        )`,
       'CREATE INDEX ticket_threads_age ON ticket_threads (at)',
     ],
+    back: ['DROP TABLE ticket_threads'],
   },
   {
     name: 'where the answer to a click goes',
@@ -199,6 +225,7 @@ export const migrations: readonly { readonly name: string; readonly statements: 
        )`,
       'CREATE INDEX click_replies_age ON click_replies (at)',
     ],
+    back: ['DROP TABLE click_replies'],
   },
   {
     // What stood there before is nobody's: it has no signature.
@@ -210,6 +237,14 @@ export const migrations: readonly { readonly name: string; readonly statements: 
       `ALTER TABLE audit_records ADD COLUMN signature TEXT NOT NULL DEFAULT ''`,
       'CREATE INDEX audit_records_by_number ON audit_records (chain, number)',
     ],
+    back: [
+      'DROP INDEX audit_records_by_number',
+      'ALTER TABLE audit_records DROP COLUMN signature',
+      'ALTER TABLE audit_records DROP COLUMN key_id',
+      'ALTER TABLE audit_records DROP COLUMN number',
+      'ALTER TABLE audit_records RENAME COLUMN place TO number',
+    ],
+    isBreaking: true,
   },
   {
     name: 'alerts as they were, sealed',
@@ -224,29 +259,92 @@ export const migrations: readonly { readonly name: string; readonly statements: 
       'CREATE INDEX stored_alerts_age ON stored_alerts (at)',
       `CREATE INDEX audit_records_of_verdicts ON audit_records (chain, place) WHERE kind = 'incident.verdict'`,
     ],
+    back: ['DROP INDEX audit_records_of_verdicts', 'DROP TABLE stored_alerts'],
   },
 ];
+
+/** What a database was brought to. */
+export interface SchemaVersion {
+  readonly number: number;
+  /** Programs that know no schema of this number cannot work on it. */
+  readonly needs: number;
+}
+
+/** Of a database as it is; 0 for an empty one. */
+export async function schemaOf(queries: Queries): Promise<SchemaVersion> {
+  try {
+    const [row] = await queries.all(
+      'SELECT COALESCE(MAX(number), 0) AS number, COALESCE(MAX(number * is_breaking), 0) AS needs FROM schema_migrations',
+    );
+    return row ? { number: numberOf(row, 'number'), needs: numberOf(row, 'needs') } : { number: 0, needs: 0 };
+  } catch (error) {
+    // Without the table both databases call the statement wrong.
+    if (error instanceof FirebreakError && error.code === 'FB_ERR_INTERNAL') return { number: 0, needs: 0 };
+    throw error;
+  }
+}
 
 /** Brings the schema up to date. Each migration is one transaction; two processes that start at once do it one after the other. */
 export async function migrate(database: Database): Promise<void> {
   await database.transaction(async (queries) => {
     await database.lockForMigration(queries);
-    await queries.all(
-      `CREATE TABLE IF NOT EXISTS schema_migrations (number INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, done_at TEXT NOT NULL)`,
-    );
+    await makeRegister(queries);
   });
-  for (const [index, { name, statements }] of migrations.entries()) {
+  for (const index of migrations.keys()) {
     await database.transaction(async (queries) => {
       await database.lockForMigration(queries);
-      const [row] = await queries.all('SELECT COALESCE(MAX(number), 0) AS number FROM schema_migrations');
-      const done = row ? numberOf(row, 'number') : 0;
-      if (done > migrations.length) {
-        throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the database belongs to a newer version of Firebreak');
-      }
-      if (done > index) return;
-      for (const statement of statements) await queries.all(statement);
-      const values = [index + 1, name, new Date().toISOString()];
-      await queries.all('INSERT INTO schema_migrations (number, name, done_at) VALUES ($1, $2, $3)', values);
+      const done = await schemaOf(queries);
+      if (done.needs > migrations.length) throw newer(done);
+      if (done.number <= index) await forward(queries, index);
     });
   }
+}
+
+/**
+ * Takes back what is newer than `to`, with all that only newer versions know: for who goes back to an older program.
+ * @throws FB_ERR_UNAVAILABLE when the database is newer than this program, which then knows no way back.
+ */
+export async function migrateBack(database: Database, { to }: { readonly to: number }): Promise<void> {
+  for (;;) {
+    const isDone = await database.transaction(async (queries) => {
+      await database.lockForMigration(queries);
+      const done = await schemaOf(queries);
+      if (done.number <= to) return true;
+      const last = migrations[done.number - 1];
+      if (!last) throw newer(done);
+      for (const statement of last.back) await queries.all(statement);
+      await queries.all('DELETE FROM schema_migrations WHERE number = $1', [done.number]);
+      return false;
+    });
+    if (isDone) return;
+  }
+}
+
+/** Makes the tables of that version in a database without any; inside a transaction. */
+export async function makeSchema(queries: Queries, schema: number): Promise<void> {
+  await makeRegister(queries);
+  for (let index = 0; index < schema; index += 1) await forward(queries, index);
+}
+
+async function makeRegister(queries: Queries): Promise<void> {
+  await queries.all(
+    `CREATE TABLE IF NOT EXISTS schema_migrations
+     (number INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, done_at TEXT NOT NULL, is_breaking INTEGER NOT NULL)`,
+  );
+}
+
+async function forward(queries: Queries, index: number): Promise<void> {
+  const migration = migrations[index];
+  if (!migration) throw new FirebreakError('FB_ERR_INTERNAL', `there is no migration ${index + 1}`);
+  const { name, statements, isBreaking } = migration;
+  for (const statement of statements) await queries.all(statement);
+  const values = [index + 1, name, new Date().toISOString(), isBreaking ? 1 : 0];
+  await queries.all('INSERT INTO schema_migrations (number, name, done_at, is_breaking) VALUES ($1, $2, $3, $4)', values);
+}
+
+function newer({ number }: SchemaVersion): FirebreakError {
+  return new FirebreakError(
+    'FB_ERR_UNAVAILABLE',
+    `the database has schema ${number} of a newer version of Firebreak; this one knows ${migrations.length}`,
+  );
 }

@@ -140,6 +140,16 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./records/audit.ts')).registerAuditCommand(program),
   },
   {
+    name: 'backup',
+    description: 'copy all that cannot be made anew',
+    register: async (program) => (await import('./records/backup.ts')).registerBackupCommand(program),
+  },
+  {
+    name: 'restore',
+    description: 'put a backup back',
+    register: async (program) => (await import('./records/backup.ts')).registerRestoreCommand(program),
+  },
+  {
     name: 'evidence',
     description: 'what was kept of the targets, and the proof of it',
     register: async (program) => (await import('./evidence/evidence.ts')).registerEvidenceCommand(program),

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { enabledAmong } from '../../core/playbook/pack.ts';
+import { refuseUnfinishedRestore } from '../backup/unfinished.ts';
 import { type Config, loadConfig } from '../config/load.ts';
 import { playbooksOf } from '../config/packs.ts';
 import { quorumProblems } from '../config/playbook-problems.ts';
@@ -33,6 +34,7 @@ export function registerRunCommand(program: Command): void {
     const source = { path, env: process.env };
     for (let isFirst = true; ; isFirst = false) {
       const config = loadConfig(source);
+      refuseUnfinishedRestore(config);
       const log = createLog(config);
       if (isFirst) installLastNet(log);
       warnOfPlaybooks(config, log);

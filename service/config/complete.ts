@@ -287,6 +287,15 @@ export function completeConfig(options: {
       everySeconds: file.audit.everySeconds,
       alertDays: file.audit.alertDays,
     },
+    backup: {
+      ...(file.backup.s3 && {
+        s3: {
+          ...file.backup.s3,
+          accessKeyId: secretRef(file.backup.s3.accessKeyId),
+          secretAccessKey: secretRef(file.backup.s3.secretAccessKey),
+        },
+      }),
+    },
     keys: {
       cellKeyFile: inState(file.keys.cellKeyFile, 'keys', 'cell.key'),
       signing: {

@@ -56,6 +56,7 @@ export const configSchema = z.strictObject({
   tickets: tickets.meta({ description: 'Where tickets are filed: one system.' }),
   paging: paging.meta({ description: 'What wakes people. Absent: Slack only.' }),
   audit: section.audit.meta({ description: 'The records and their notary.' }),
+  backup: section.backup.meta({ description: 'Where backups go, besides folders.' }),
   status: section.status.exactOptional().meta({
     description:
       'An HTTP server of each process: `/healthz`, `/readyz`, which names the rights that are missing, and `/metrics`. Absent: none.',

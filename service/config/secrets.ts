@@ -171,6 +171,24 @@ export function resolveReleaseSecrets({
   return secrets;
 }
 
+/** What opens the bucket of backups; undefined where there is none. @throws FB_ERR_CONFIG_INVALID when a part of it cannot be had. */
+export function resolveBackupSecrets({
+  config: { backup },
+  env,
+}: {
+  readonly config: Pick<Config, 'backup'>;
+  readonly env: Environment;
+}): { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined {
+  if (!backup.s3) return undefined;
+  const read = new Reader(env);
+  const access = {
+    accessKeyId: read.text('backup.s3.accessKeyId', backup.s3.accessKeyId),
+    secretAccessKey: read.text('backup.s3.secretAccessKey', backup.s3.secretAccessKey),
+  };
+  if (read.problems.length > 0) throw refused(read);
+  return access;
+}
+
 /** Each pack gets its own, and no other's. */
 function packSecrets(read: Reader, { packs }: Config): NonNullable<Secrets['packs']> {
   return new Map(

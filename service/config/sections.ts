@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { noveltyHours } from '../../core/novelty/novelty.ts';
-import { id, listen, namespaceName, path, playbookId, secret } from './fields.ts';
+import { bucketFields, id, listen, namespaceName, path, playbookId, secret } from './fields.ts';
 import { playbookParams } from './sections/packs-section.ts';
 
 const temporalTls = z
@@ -192,6 +192,15 @@ export const audit = z
       description:
         'Days for which the alerts of incidents are kept as they were, with labels and command lines, sealed with the codec’s key: `firebreak backtest` and `firebreak simulate --records` read them. The records themselves stay. 0: not kept.',
     }),
+  })
+  .prefault({});
+
+export const backup = z
+  .strictObject({
+    s3: z
+      .strictObject(bucketFields('firebreak-backups'))
+      .exactOptional()
+      .meta({ description: 'An S3 bucket: `firebreak backup --to s3`. Whoever writes it need not be able to delete there.' }),
   })
   .prefault({});
 

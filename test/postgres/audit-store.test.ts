@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { openDatabase } from '../../integrations/database/database.ts';
 import { alertArchiveSuite } from '../suites/alert-archive.ts';
 import { auditStoreSuite } from '../suites/audit-store.ts';
+import { databaseSchemaSuite } from '../suites/database-schema.ts';
 import { incidentIndexSuite } from '../suites/incident-index.ts';
 import { findPostgres } from '../suites.mjs';
 import { type Databases, startDatabases } from './databases.ts';
@@ -21,6 +22,7 @@ onPostgres(isHere ? 'on PostgreSQL' : 'on PostgreSQL (skipped: initdb and postgr
   auditStoreSuite(async () => (await databases?.next()) ?? '');
   incidentIndexSuite(async () => (await databases?.next()) ?? '');
   alertArchiveSuite(async () => (await databases?.next()) ?? '');
+  databaseSchemaSuite(async () => (await databases?.next()) ?? '');
 
   test('a server that does not answer is an error that names neither host nor user', async () => {
     const failing = openDatabase({ url: 'postgres://admin:hunter2@127.0.0.1:1/firebreak' });

@@ -225,7 +225,7 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
     test('refuses a database of a newer version', async () => {
       const url = await newUrl();
       const database = await open(url);
-      await database.all(`INSERT INTO schema_migrations VALUES (99, 'later', '2030-01-01')`);
+      await database.all(`INSERT INTO schema_migrations VALUES (99, 'later', '2030-01-01', 1)`);
       await expect(openDatabase({ url })).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
     });
 

@@ -30,6 +30,7 @@ const purposes: Readonly<Record<string, string>> = {
   'service/temporal': 'The connection to Temporal: signed and sealed messages, workers, builds',
   'service/rbac': 'The rights of each pool as Kubernetes manifests, made from what the actions declare',
   'service/records': 'Checkpoints of the records, and their check',
+  'service/backup': 'Copies what cannot be made anew, and puts it back',
   'service/offline': 'Gives everything back with a kubeconfig alone',
   'service/launcher': 'Starts a program under the right Node, with its memory bounded',
   tools: 'For development: the local platform, the demo, checks, generated pages',

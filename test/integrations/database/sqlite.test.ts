@@ -8,6 +8,7 @@ import { createAuditStore } from '../../../integrations/database/audit-store.ts'
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { alertArchiveSuite } from '../../suites/alert-archive.ts';
 import { auditStoreSuite, run } from '../../suites/audit-store.ts';
+import { databaseSchemaSuite } from '../../suites/database-schema.ts';
 import { incidentIndexSuite } from '../../suites/incident-index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-sqlite-'));
@@ -19,6 +20,7 @@ describe('on SQLite', () => {
   auditStoreSuite(async () => `sqlite:${newPath()}`);
   incidentIndexSuite(async () => `sqlite:${newPath()}`);
   alertArchiveSuite(async () => `sqlite:${newPath()}`);
+  databaseSchemaSuite(async () => `sqlite:${newPath()}`);
 
   test('what was acknowledged is there after kill -9', async () => {
     const path = newPath();

@@ -26,6 +26,7 @@ import { evidenceStoreSuite } from '../../suites/evidence-store.ts';
 import { keyRegisterSuite } from '../../suites/key-register.ts';
 import { newPrivateKey } from '../../suites/private-key.ts';
 import { until } from '../e2e/parts/cluster.ts';
+import { backupInBucketTests } from './backup-in-bucket.ts';
 import { lockedBucketTests } from './locked-bucket.ts';
 import { stallingProxy } from './stalling-proxy.ts';
 
@@ -118,5 +119,6 @@ function inS3(server: S3Server): void {
       expect(read).toEqual([first, second]);
     });
     lockedBucketTests(server);
+    backupInBucketTests(server);
   });
 }

@@ -82,6 +82,8 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   'alerts refused drop': ['--all', '--reason', 'seen it'],
   'alerts storm': 'nothing',
   'audit verify': 'nothing',
+  backup: 'nothing',
+  restore: 'as it turns out',
   'evidence list': 'nothing',
   'evidence get': 'nothing',
   'evidence verify': 'nothing',

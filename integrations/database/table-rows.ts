@@ -1,0 +1,109 @@
+import { DatabaseSync } from 'node:sqlite';
+import { FirebreakError } from '../../core/errors.ts';
+import { makeSchema, migrations } from './migrations.ts';
+import type { Database, Parameter, Queries, Row } from './queries.ts';
+import { numberOf, placeholders, textOf } from './row.ts';
+
+/** A table as some version of the schema has it. */
+export interface TableShape {
+  readonly name: string;
+  readonly columns: readonly string[];
+  /** By which its rows are told apart, and in which order they are read. */
+  readonly key: readonly string[];
+}
+
+export type TableRow = readonly Parameter[];
+
+/** Both databases take some tens of thousands of parameters in one statement. */
+const rowsAtOnce = 500;
+
+/** The tables of a version of the schema, by name: looked up in an empty database of it. @throws FB_ERR_UNAVAILABLE for one that this program does not know. */
+export async function tablesAt(schema: number): Promise<readonly TableShape[]> {
+  if (!Number.isInteger(schema) || schema < 0 || schema > migrations.length)
+    throw new FirebreakError(
+      'FB_ERR_UNAVAILABLE',
+      `schema ${schema} is of another version of Firebreak; this one knows ${migrations.length}`,
+    );
+  const empty = new DatabaseSync(':memory:');
+  try {
+    const bound = (parameters: readonly Parameter[]) => Object.fromEntries(parameters.map((value, at) => [`$${at + 1}`, value]));
+    const queries: Queries = {
+      all: async (sql, parameters = []): Promise<readonly Row[]> => empty.prepare(sql).all(bound(parameters)),
+    };
+    await makeSchema(queries, schema);
+    const tables = await queries.all(
+      `SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'schema_migrations' ORDER BY name`,
+    );
+    return await Promise.all(
+      tables.map(async (row): Promise<TableShape> => {
+        const name = textOf(row, 'name');
+        const columns = await queries.all('SELECT name, pk FROM pragma_table_info($1) ORDER BY cid', [name]);
+        const inKey = columns.filter((column) => numberOf(column, 'pk') > 0);
+        const key = inKey.toSorted((a, b) => numberOf(a, 'pk') - numberOf(b, 'pk'));
+        return {
+          name,
+          columns: columns.map((column) => textOf(column, 'name')),
+          key: key.map((column) => textOf(column, 'name')),
+        };
+      }),
+    );
+  } finally {
+    empty.close();
+  }
+}
+
+/** All rows of a table, some hundred at a time. Of one moment when `queries` are those of a snapshot. */
+export async function* rowsOf(queries: Queries, { name, columns, key }: TableShape): AsyncGenerator<readonly TableRow[]> {
+  const order = key.join(', ');
+  const places = key.map((_, at) => `$${at + 1}`).join(', ');
+  let after: TableRow | undefined;
+  for (;;) {
+    const beyond = after ? `WHERE (${order}) > (${places}) ` : '';
+    const sql = `SELECT ${columns.join(', ')} FROM ${name} ${beyond}ORDER BY ${order} LIMIT ${rowsAtOnce}`;
+    const rows = await queries.all(sql, after ?? []);
+    const last = rows.at(-1);
+    if (!last) return;
+    yield rows.map((row) => columns.map((column) => parameterOf(row, column)));
+    after = key.map((column) => parameterOf(last, column));
+  }
+}
+
+/** Whether any table has a row. A database without tables has none. */
+export async function isEmptyDatabase(database: Queries, schema: number): Promise<boolean> {
+  for (const { name } of await tablesAt(schema))
+    if ((await database.all(`SELECT 1 AS one FROM ${name} LIMIT 1`)).length > 0) return false;
+  return true;
+}
+
+/** What is written in place of all that a database holds. */
+export interface TableContents {
+  /** Version of the schema that the rows are of. */
+  readonly schema: number;
+  rows(table: TableShape): AsyncIterable<readonly TableRow[]>;
+}
+
+/** All or nothing: after it the database has this schema and these rows, and none of its own. */
+export async function replaceTables(database: Database, { schema, rows }: TableContents): Promise<void> {
+  const tables = await tablesAt(schema);
+  await database.transaction(async (queries) => {
+    await database.lockForMigration(queries);
+    for (const { name } of [...(await tablesAt(migrations.length)), ...tables]) await queries.all(`DROP TABLE IF EXISTS ${name}`);
+    await queries.all('DROP TABLE IF EXISTS schema_migrations');
+    await makeSchema(queries, schema);
+    for (const table of tables) for await (const some of rows(table)) await insert(queries, table, some);
+  });
+}
+
+async function insert(queries: Queries, { name, columns }: TableShape, rows: readonly TableRow[]): Promise<void> {
+  for (let from = 0; from < rows.length; from += rowsAtOnce) {
+    const part = rows.slice(from, from + rowsAtOnce);
+    const values = placeholders({ rows: part.length, columns: columns.length });
+    await queries.all(`INSERT INTO ${name} (${columns.join(', ')}) VALUES ${values}`, part.flat());
+  }
+}
+
+function parameterOf(row: Row, column: string): Parameter {
+  const value = row[column];
+  if (typeof value === 'string' || typeof value === 'number' || value === null) return value;
+  throw new FirebreakError('FB_ERR_INTERNAL', `the database’s column ${column} holds neither text nor a number`);
+}

@@ -1,0 +1,121 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { parse } from 'yaml';
+import { systemErrorCode } from '../../core/system-error.ts';
+import { promotedFolder } from '../config/complete.ts';
+import type { Config } from '../config/load.ts';
+
+export const fileBases = ['configuration', 'config', 'state'] as const;
+
+/** Where a file of the installation belongs: it is the configuration, lies below the folder of that, or in the state directory. */
+export interface FilePlace {
+  readonly base: (typeof fileBases)[number];
+  /** With `/`, without a way out of the base. */
+  readonly path: string;
+}
+
+export interface FoundFile extends FilePlace {
+  readonly content: Uint8Array;
+}
+
+interface Found {
+  readonly files: readonly FoundFile[];
+  /** Lie in neither place: who put them there has them. */
+  readonly elsewhere: readonly string[];
+}
+
+/** The configuration and what it names that is no secret, and the versions of packs that run. What is not on this machine is not there. */
+export async function publicFiles(config: Config, configFile: string): Promise<Found> {
+  const { trust, desk, releases, images, audit, evidence } = config;
+  // Without these the configuration cannot be loaded.
+  const atLoad = [...(await rosterKeyFiles(configFile)), ...releases.publishers.map(({ key }) => key)];
+  const promoted = promotedFolder(config.stateDir);
+  const versions = (await readdir(promoted).catch(() => [])).filter((name) => name.endsWith('.json'));
+  const named = [
+    ...trust.cells.map(({ key }) => key),
+    ...[...trust.secrets, ...trust.forensics, ...trust.packs, ...desk.votePublicKeys],
+    ...images.trust.flatMap(({ keys, trustedRoot }) => [...keys, ...(trustedRoot === undefined ? [] : [trustedRoot])]),
+    ...[`${audit.notaryKeyFile}.pub`, `${evidence.keyFile}.pub`],
+    ...versions.map((name) => join(promoted, name)),
+  ].filter((path) => !atLoad.includes(path));
+  const bases = basesOf(config, configFile);
+  const first = await find(atLoad, [bases.config, bases.state]);
+  const then = await find(named, [bases.state, bases.config]);
+  const own: FoundFile = { base: 'configuration', path: 'firebreak.yaml', content: await readFile(configFile) };
+  return { files: [own, ...first.files, ...then.files], elsewhere: [...first.elsewhere, ...then.elsewhere] };
+}
+
+/** Private halves and keys of the payloads and the evidence. */
+export function keyFiles(config: Config, configFile: string): Promise<Found> {
+  const { keys, desk, audit, evidence, temporal } = config;
+  const named = [
+    ...[keys.cellKeyFile, ...Object.values(keys.signing), desk.voteKeyFile, audit.notaryKeyFile],
+    ...[evidence.keyFile, evidence.wrapKeyFile],
+    ...temporal.codecKeys.flatMap(({ key }) => ('file' in key ? [key.file] : [])),
+  ];
+  const bases = basesOf(config, configFile);
+  return find(named, [bases.state, bases.config]);
+}
+
+/** Where a file goes back to. */
+export function placed(
+  { base, path }: FilePlace,
+  { config, configFile }: { readonly config: Pick<Config, 'stateDir'> | undefined; readonly configFile: string },
+): string | undefined {
+  if (base === 'configuration') return configFile;
+  if (base === 'config') return join(dirname(resolve(configFile)), path);
+  return config && join(config.stateDir, path);
+}
+
+interface Base {
+  readonly base: FilePlace['base'];
+  readonly folder: string;
+}
+
+function basesOf({ stateDir }: Config, configFile: string) {
+  return {
+    state: { base: 'state', folder: stateDir },
+    config: { base: 'config', folder: dirname(resolve(configFile)) },
+  } as const satisfies Record<string, Base>;
+}
+
+/** Each by the first of the bases that it lies in: the state directory is often below the folder of the configuration. */
+async function find(paths: readonly string[], bases: readonly Base[]): Promise<Found> {
+  const files: FoundFile[] = [];
+  const elsewhere: string[] = [];
+  for (const file of new Set(paths)) {
+    const content = await readFile(file).catch((error: unknown) => {
+      if (systemErrorCode(error) === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (!content) continue;
+    const [at] = bases.flatMap(({ base, folder }) => {
+      const path = below(folder, file);
+      return path === undefined ? [] : [{ base, path }];
+    });
+    if (at) files.push({ ...at, content });
+    else elsewhere.push(file);
+  }
+  return { files, elsewhere };
+}
+
+function below(folder: string, path: string): string | undefined {
+  const way = relative(folder, path);
+  return way.startsWith('..') || isAbsolute(way) ? undefined : way.split(sep).join('/');
+}
+
+/** As they are written: of the effective configuration they are text already. */
+async function rosterKeyFiles(configFile: string): Promise<readonly string[]> {
+  const written: unknown = parse(await readFile(configFile, 'utf8'));
+  const people = property(property(written, 'roster'), 'people');
+  if (!Array.isArray(people)) return [];
+  return people.flatMap((person: unknown) => {
+    const keys = property(person, 'keys');
+    const texts = Array.isArray(keys) ? keys.filter((key: unknown) => typeof key === 'string') : [];
+    return texts.filter((key) => !key.includes('-----BEGIN')).map((key) => resolve(dirname(resolve(configFile)), key));
+  });
+}
+
+function property(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Object.entries(value).find(([key]) => key === name)?.[1] : undefined;
+}

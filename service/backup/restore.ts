@@ -1,0 +1,281 @@
+import { createWriteStream } from 'node:fs';
+import { access, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { z } from 'zod';
+import { FirebreakError } from '../../core/errors.ts';
+import type { SignatureVerifier } from '../../core/messages/signing.ts';
+import { createBox } from '../../integrations/crypto-box/box.ts';
+import { openAsIs } from '../../integrations/database/database.ts';
+import { migrate, schemaOf } from '../../integrations/database/migrations.ts';
+import { isEmptyDatabase, replaceTables, type TableRow } from '../../integrations/database/table-rows.ts';
+import { sha256Of } from '../../integrations/evidence/drafted-file.ts';
+import type { Config, Environment } from '../config/load.ts';
+import { resolveReleaseSecrets, resolveStoreSecrets } from '../config/secrets.ts';
+import { openEvidenceStore, openShelf } from '../process/evidence.ts';
+import { openReleaseShelf } from '../process/releases.ts';
+import { keySeal, partFolders } from './backup.ts';
+import { type FilePlace, type FoundFile, fileBases, placed } from './files.ts';
+import { type BackupManifest, type BackupPart, backupDigest, readManifest } from './manifest.ts';
+import type { BackupPlace } from './place.ts';
+import { beginRestore, endRestore, unfinishedRestore } from './unfinished.ts';
+
+const unpacked = promisify(gunzip);
+/** Far above what a backup writes into one part. */
+const largestPart = 256 * 1024 * 1024;
+
+/** A backup that was read once from end to end: whole, and what was signed. */
+export interface CheckedBackup {
+  readonly manifest: BackupManifest;
+  readonly place: BackupPlace;
+}
+
+/** @throws FB_ERR_BACKUP_INVALID naming the first part that is missing or was changed. */
+export async function checkBackup(place: BackupPlace, verifier: SignatureVerifier): Promise<CheckedBackup> {
+  const manifest = await readManifest(place.shelf, place.description, verifier);
+  const backup = { manifest, place };
+  for (const part of manifest.parts) await contentOf(backup, part);
+  for (const { sha256 } of manifest.objects)
+    try {
+      for await (const _ of place.objects.read(sha256));
+    } catch (error) {
+      if (error instanceof FirebreakError && error.code === 'FB_ERR_NOT_FOUND') throw invalid(`objects/${sha256} is not there`);
+      if (error instanceof FirebreakError && error.code === 'FB_ERR_EVIDENCE_DAMAGED')
+        throw invalid(`objects/${sha256} was changed`);
+      throw error;
+    }
+  return backup;
+}
+
+/**
+ * Puts back the configuration and what it names beside it, so that it can be loaded. What is there stays, in whatever version.
+ * @returns the files that are there already and are others than those of the backup
+ */
+export async function restoreConfig(backup: CheckedBackup, configFile: string): Promise<readonly string[]> {
+  const others: string[] = [];
+  for (const { at, part } of filesOf(backup.manifest)) {
+    const path = placed(at, { config: undefined, configFile });
+    if (path === undefined) continue;
+    const content = await contentOf(backup, part);
+    const there = await readFile(path).catch(() => undefined);
+    if (!there) await writeWhole(path, content);
+    else if (!there.equals(content)) others.push(path);
+  }
+  return others;
+}
+
+export interface RestoreOptions {
+  readonly backup: CheckedBackup;
+  readonly config: Config;
+  readonly configFile: string;
+  readonly env: Environment;
+  readonly databaseUrl: string;
+  /** What sealed the private keys; absent: they are not put back. */
+  readonly keysKey?: Uint8Array | undefined;
+  /** Replaces what is there. Files are kept beside, under another name. */
+  readonly force: boolean;
+}
+
+/** What stands where the backup would go, in words; nothing where its restore was begun here before. */
+export async function restoreObstacles({
+  backup,
+  config,
+  configFile,
+  databaseUrl,
+  keysKey,
+}: RestoreOptions): Promise<readonly string[]> {
+  const { manifest } = backup;
+  if (manifest.cluster !== config.cluster)
+    throw new FirebreakError(
+      'FB_ERR_CONFIG_INVALID',
+      `the backup is of the cluster ${manifest.cluster}, the configuration of ${config.cluster}`,
+    );
+  const begun = unfinishedRestore(config);
+  if (begun === backupDigest(manifest)) return [];
+  const obstacles = begun === undefined ? [] : [`${config.stateDir} has half of another backup`];
+  if (await hasRows(databaseUrl)) obstacles.push('the database holds records');
+  if (await exists(config.audit.anchorFile)) obstacles.push(`the anchor ${config.audit.anchorFile} is there`);
+  for (const file of [...(await stateFiles(backup)), ...(await openedKeys(backup, keysKey))]) {
+    const path = placed(file, { config, configFile });
+    const there = path === undefined ? undefined : await readFile(path).catch(() => undefined);
+    if (there && !there.equals(file.content)) obstacles.push(`${path} is there, and is another one`);
+  }
+  return obstacles;
+}
+
+/**
+ * Puts everything back, the database last and in one transaction. Killed in between, it leaves a mark with which nothing starts; begun again it ends.
+ * Evidence and releases are only added: what is there stays, and no key that was destroyed since comes back.
+ * @throws FB_ERR_RESTORE_TARGET, FB_ERR_BACKUP_INVALID, FB_ERR_SEAL_BROKEN, FB_ERR_UNAVAILABLE
+ */
+export async function restoreBackup(options: RestoreOptions): Promise<void> {
+  const { backup, config, configFile, env, databaseUrl, keysKey, force } = options;
+  const { manifest, place } = backup;
+  const obstacles = await restoreObstacles(options);
+  if (obstacles.length > 0 && !force) throw new FirebreakError('FB_ERR_RESTORE_TARGET', obstacles.join('; '));
+  const digest = backupDigest(manifest);
+  await beginRestore(config, digest);
+  const old = `before-${digest.slice(0, 8)}`;
+  for (const file of [...(await stateFiles(backup)), ...(await openedKeys(backup, keysKey))]) {
+    const path = placed(file, { config, configFile });
+    if (path !== undefined) await replaceFile(path, file.content, old);
+  }
+  await restoreAnchor(backup, config.audit.anchorFile, old);
+
+  const releases = await openReleaseShelf({ config, secrets: resolveReleaseSecrets({ config, env }) });
+  for (const { part, name } of below(manifest, partFolders.releases)) await releases.add(name, await contentOf(backup, part));
+
+  if (manifest.evidence !== 'none') {
+    const secrets = resolveStoreSecrets({ config, env });
+    const [store, shelf] = await Promise.all([openEvidenceStore({ config, secrets }), openShelf({ config, secrets })]);
+    for (const { sha256 } of manifest.objects)
+      if (!(await store.has(sha256))) await store.put(place.objects.read(sha256), 'application/octet-stream');
+    for (const { part, name } of below(manifest, partFolders.evidence)) {
+      const isDestroyed = name.startsWith('keys/') && (await shelf.get(name.replace('keys/', 'destroyed/'))) !== undefined;
+      if (!isDestroyed) await shelf.add(name, await contentOf(backup, part));
+    }
+  }
+  await restoreDatabase(backup, databaseUrl);
+  await endRestore(config);
+}
+
+async function restoreDatabase(backup: CheckedBackup, url: string): Promise<void> {
+  const { tables, schema } = backup.manifest.database;
+  if (url.startsWith('sqlite:')) await mkdir(dirname(url.slice('sqlite:'.length)), { recursive: true, mode: 0o700 });
+  const database = await openAsIs({ url });
+  try {
+    await replaceTables(database, {
+      schema,
+      rows: async function* ({ name }) {
+        let count = 0;
+        for (const { part } of below(backup.manifest, `${partFolders.database}/${name}`)) {
+          const rows = rowsIn(part, await unpackedContent(backup, part));
+          count += rows.length;
+          yield rows;
+        }
+        const said = tables.find((table) => table.name === name)?.rows ?? 0;
+        if (count !== said) throw invalid(`the table ${name} has ${count} rows in it, and ${said} were signed`);
+      },
+    });
+    await migrate(database);
+  } finally {
+    await database.close();
+  }
+}
+
+const rowsSchema = z.array(z.array(z.union([z.string(), z.number(), z.null()])));
+
+function rowsIn({ name }: BackupPart, content: Uint8Array): readonly TableRow[] {
+  const lines = new TextDecoder().decode(content).trimEnd().split('\n');
+  const rows = rowsSchema.safeParse(JSON.parse(`[${lines.join(',')}]`));
+  if (!rows.success) throw invalid(`${name} does not hold rows`);
+  return rows.data;
+}
+
+async function restoreAnchor(backup: CheckedBackup, file: string, old: string): Promise<void> {
+  const parts = below(backup.manifest, partFolders.anchor);
+  if (parts.length === 0) return;
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  const draft = `${file}.draft`;
+  const lines = Readable.from(
+    (async function* () {
+      for (const { part } of parts) yield await unpackedContent(backup, part);
+    })(),
+  );
+  await pipeline(lines, createWriteStream(draft, { mode: 0o600, flush: true }));
+  await keepOld(file, old);
+  await rename(draft, file);
+}
+
+async function hasRows(url: string): Promise<boolean> {
+  if (url.startsWith('sqlite:') && !(await exists(url.slice('sqlite:'.length)))) return false;
+  const database = await openAsIs({ url });
+  try {
+    return !(await isEmptyDatabase(database, (await schemaOf(database)).number));
+  } finally {
+    await database.close();
+  }
+}
+
+interface NamedPart {
+  readonly part: BackupPart;
+  /** Without the folder. */
+  readonly name: string;
+}
+
+function below({ parts }: BackupManifest, folder: string): readonly NamedPart[] {
+  return parts.flatMap((part) =>
+    part.name.startsWith(`${folder}/`) ? [{ part, name: part.name.slice(folder.length + 1) }] : [],
+  );
+}
+
+function filesOf(manifest: BackupManifest): readonly { readonly at: FilePlace; readonly part: BackupPart }[] {
+  return below(manifest, partFolders.files).flatMap(({ part, name }) => {
+    const [base, ...path] = name.split('/');
+    const known = fileBases.find((one) => one === base);
+    return known ? [{ at: { base: known, path: path.join('/') }, part }] : [];
+  });
+}
+
+async function stateFiles(backup: CheckedBackup): Promise<readonly FoundFile[]> {
+  const inState = filesOf(backup.manifest).filter(({ at }) => at.base === 'state');
+  return Promise.all(inState.map(async ({ at, part }) => ({ ...at, content: await contentOf(backup, part) })));
+}
+
+const keysSchema = z.array(
+  z.strictObject({ base: z.enum(fileBases), path: z.string().regex(/^(?!.*(^|\/)\.\.(\/|$))[^/]/), content: z.base64() }),
+);
+
+async function openedKeys(backup: CheckedBackup, key: Uint8Array | undefined): Promise<readonly FoundFile[]> {
+  const part = backup.manifest.parts.find(({ name }) => name === partFolders.keys);
+  if (!part || !key) return [];
+  const opened = createBox({ keys: [{ id: keySeal.id, key }] }).open(await contentOf(backup, part), keySeal.aad);
+  const files = keysSchema.safeParse(JSON.parse(new TextDecoder().decode(opened)));
+  if (!files.success) throw invalid(`${part.name} does not hold keys`);
+  return files.data.map(({ content, ...at }) => ({ ...at, content: Buffer.from(content, 'base64') }));
+}
+
+/** Compared each time that it is read: somebody could change it after the first. */
+async function contentOf({ place }: CheckedBackup, { name, sha256, bytes }: BackupPart): Promise<Uint8Array> {
+  const content = await place.shelf.get(name);
+  if (!content) throw invalid(`${name} is not there`);
+  if (content.byteLength !== bytes || sha256Of(content) !== sha256) throw invalid(`${name} was changed`);
+  return content;
+}
+
+async function unpackedContent(backup: CheckedBackup, part: BackupPart): Promise<Uint8Array> {
+  return unpacked(await contentOf(backup, part), { maxOutputLength: largestPart });
+}
+
+async function replaceFile(path: string, content: Uint8Array, old: string): Promise<void> {
+  const there = await readFile(path).catch(() => undefined);
+  if (there?.equals(content)) return;
+  if (there) await keepOld(path, old);
+  await writeWhole(path, content);
+}
+
+/** Under another name, once: what a second try finds there is the backup's own. */
+async function keepOld(path: string, old: string): Promise<void> {
+  if ((await exists(path)) && !(await exists(`${path}.${old}`))) await rename(path, `${path}.${old}`);
+}
+
+async function writeWhole(path: string, content: Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const draft = `${path}.draft`;
+  await writeFile(draft, content, { mode: 0o600, flush: true });
+  await rename(draft, path);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function invalid(what: string): FirebreakError {
+  return new FirebreakError('FB_ERR_BACKUP_INVALID', what);
+}

@@ -1,0 +1,187 @@
+import { existsSync } from 'node:fs';
+import { type Command, Option } from 'commander';
+import { describeReport } from '../../../core/audit/audit-report.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { openSigner, openVerifier } from '../../../integrations/keys/ed25519.ts';
+import { makeBackup } from '../../backup/backup.ts';
+import type { BackupManifest } from '../../backup/manifest.ts';
+import { backupFolder, oldPlace } from '../../backup/place.ts';
+import { checkBackup, type RestoreOptions, restoreBackup, restoreConfig, restoreObstacles } from '../../backup/restore.ts';
+import { type Config, loadConfig } from '../../config/load.ts';
+import { resolveAuditUrl } from '../../config/secrets.ts';
+import { readRandomKey } from '../../process/keys/key-files.ts';
+import { type ConfirmOptions, confirm, withConfirmation } from '../confirm.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { bytesText, print, printable, printFacts, printJson } from '../output.ts';
+import { auditReport, existingAuditUrl } from './audit.ts';
+import { type RetiredKeysOption, retiredKeyOption } from './retired-key.ts';
+
+interface BackupCommandOptions extends ConfiguredOptions {
+  readonly to: string;
+  readonly evidence: BackupManifest['evidence'];
+  readonly keys?: string;
+  readonly key?: string;
+}
+
+interface RestoreCommandOptions extends ConfiguredOptions, ConfirmOptions, RetiredKeysOption {
+  readonly from: string;
+  readonly publicKey?: readonly string[];
+  readonly keys?: string;
+  readonly force?: true;
+}
+
+/** Adds `firebreak backup`. */
+export function registerBackupCommand(program: Command): void {
+  const command = program
+    .command('backup')
+    .description('copy all that Firebreak cannot make anew, while it runs, into a folder or a bucket')
+    .requiredOption('--to <place>', 'a folder, below which the backup gets one of its own, or s3: the bucket of backup.s3')
+    .addOption(
+      new Option('--evidence <how>', 'of the evidence: its signed manifests, or its bytes and the keys of the incidents too')
+        .choices(['none', 'manifests', 'bytes'])
+        .default('manifests'),
+    )
+    .option(
+      '--keys <file>',
+      'the private keys too, sealed with the key in this file (openssl rand -base64 32); keep it elsewhere',
+    )
+    .option('--key <file>', 'private key (PEM) that signs the backup (default: audit.notaryKeyFile)');
+  withExamples(withConfig(command), [
+    'firebreak backup --to /mnt/backups',
+    'firebreak backup --to s3 --evidence bytes --keys /mnt/safe/backup.key',
+  ]).action(backup);
+}
+
+async function backup({ config: configFile, to, evidence, keys, key, json }: BackupCommandOptions): Promise<void> {
+  const config = loadConfig({ path: configFile, env: process.env });
+  const { from, manifest, elsewhere, missing } = await makeBackup({
+    config,
+    configFile,
+    env: process.env,
+    to,
+    databaseUrl: existingAuditUrl(config),
+    signer: await openSigner({ file: key ?? config.audit.notaryKeyFile }),
+    evidence,
+    keysKey: keys === undefined ? undefined : await readRandomKey(keys),
+  });
+  const records = rowsOf(manifest, 'audit_records');
+  const bytes = [...manifest.parts, ...manifest.objects].reduce((sum, one) => sum + one.bytes, 0);
+  if (json)
+    return printJson({
+      from,
+      at: manifest.at,
+      schema: manifest.database.schema,
+      records,
+      bytes,
+      elsewhere,
+      missing,
+      leftOut: leftOut(manifest),
+    });
+  print(`all of it is in ${printable(from)}`);
+  printFacts([
+    ['at', manifest.at],
+    ['database', `${manifest.database.kind}, schema ${manifest.database.schema}, ${records} records`],
+    ['evidence', evidenceText(manifest)],
+    ['size', bytesText(bytes)],
+  ]);
+  for (const line of [...leftOut(manifest), ...elsewhereLines(elsewhere), ...missingLines(missing)]) print(printable(line));
+  print(`→ firebreak restore --from ${printable(from)} --public-key the notary’s public half`);
+}
+
+function rowsOf({ database }: BackupManifest, table: string): number {
+  return database.tables.find(({ name }) => name === table)?.rows ?? 0;
+}
+
+function evidenceText({ evidence, objects }: BackupManifest): string {
+  if (evidence === 'none') return 'left out';
+  return evidence === 'manifests'
+    ? `${objects.length} manifests, without their bytes`
+    : `${objects.length} objects, with the keys of the incidents`;
+}
+
+/** What is not in it, and who has it. */
+function leftOut({ keys }: BackupManifest): readonly string[] {
+  return [
+    ...(keys === 'left out' ? ['not in it: the private keys (--keys FILE seals them into it)'] : []),
+    'not in it: what Temporal holds, which is how far open incidents are, and who decided on suppressions, freezes and promotions: back up Temporal’s own database',
+    'not in it: secrets that the configuration names (tokens, passwords), packs that come from folders, files and npm, and the cell’s spool and memory, which an older copy would only mislead',
+  ];
+}
+
+function elsewhereLines(elsewhere: readonly string[]): readonly string[] {
+  return elsewhere.map((path) => `not in it: ${path}, which lies neither beside the configuration nor in the state directory`);
+}
+
+function missingLines(missing: number): readonly string[] {
+  return missing === 0 ? [] : [`${missing} objects that manifests name are no longer in the evidence store`];
+}
+
+/** Adds `firebreak restore`. */
+export function registerRestoreCommand(program: Command): void {
+  const command = program
+    .command('restore')
+    .description('put a backup back where nothing is, and check the records afterwards; Firebreak must not run meanwhile')
+    .requiredOption('--from <place>', 'folder of the backup, or s3:NAME')
+    .option(
+      '--public-key <files...>',
+      'public keys (PEM) whose backups are believed (default: the .pub beside audit.notaryKeyFile)',
+    )
+    .option('--keys <file>', 'the key that sealed the private keys')
+    .option('--force', 'replace what is there; files are kept beside, under another name')
+    .addOption(retiredKeyOption());
+  withExamples(withConfig(withConfirmation(command)), [
+    'firebreak restore --from /mnt/backups/prod-eu-2026-03-01T10-00-00.000Z --public-key /mnt/safe/notary.pem.pub',
+    'firebreak restore --from s3:prod-eu-2026-03-01T10-00-00.000Z --public-key /mnt/safe/notary.pem.pub --keys /mnt/safe/backup.key',
+  ]).action(restore);
+}
+
+async function restore(options: RestoreCommandOptions): Promise<void> {
+  const { config: configFile, from, keys, json, force = false, retiredKey } = options;
+  // Of a backup in a folder, configuration and what it needs may be what has to be restored.
+  const isSelfContained = backupFolder(from) !== undefined && (options.publicKey !== undefined || !existsSync(configFile));
+  const before = isSelfContained ? undefined : loadConfig({ path: configFile, env: process.env });
+  const verifier = await openVerifier({ files: options.publicKey ?? ownPublicKey(before) });
+  const checked = await checkBackup(await oldPlace({ from, config: before, env: process.env }), verifier);
+  const kept = await restoreConfig(checked, configFile);
+  const config = loadConfig({ path: configFile, env: process.env });
+  const work: RestoreOptions = {
+    backup: checked,
+    config,
+    configFile,
+    env: process.env,
+    databaseUrl: resolveAuditUrl({ config, env: process.env }),
+    keysKey: keys === undefined ? undefined : await readRandomKey(keys),
+    force,
+  };
+  if (force) {
+    const obstacles = await restoreObstacles(work);
+    const lines = [`The backup of ${checked.manifest.at} replaces what is here:`, ...obstacles.map((one) => `  ${one}`)];
+    if (obstacles.length > 0) await confirm({ lines, ends: config.cluster }, options);
+  }
+  await restoreBackup(work);
+  const report = await auditReport({
+    config: configFile,
+    asOf: new Date(checked.manifest.at),
+    ...(options.publicKey && { publicKey: options.publicKey }),
+    ...(retiredKey && { retiredKey }),
+  });
+  if (!report.ok) process.exitCode = 1;
+  const { manifest } = checked;
+  const hints = [
+    ...kept.map((path) => `${path} is another one than in the backup: it stays as it is`),
+    ...(manifest.keys === 'sealed' && keys === undefined
+      ? ['the private keys of the backup stay sealed: say --keys FILE to put them back']
+      : []),
+    ...(manifest.evidence === 'bytes' ? [] : ['the bytes of the evidence are not in this backup']),
+    'Temporal is as it is: what was decided there since, and open incidents that it no longer has, no backup of Firebreak knows (docs/operations.md)',
+  ];
+  if (json) return printJson({ from, at: manifest.at, records: rowsOf(manifest, 'audit_records'), hints, audit: report });
+  print(`all of it is back as it was at ${manifest.at}: ${rowsOf(manifest, 'audit_records')} records`);
+  for (const line of [...hints, ...describeReport(report)]) print(printable(line));
+}
+
+function ownPublicKey(config: Config | undefined): readonly string[] {
+  const file = config && `${config.audit.notaryKeyFile}.pub`;
+  if (file !== undefined && existsSync(file)) return [file];
+  throw new FirebreakError('FB_ERR_INCOMPLETE', 'say whose backups are believed: --public-key FILE, the notary’s public half');
+}
