@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import proto from '@temporalio/proto';
 import { waysInto } from '../playbooks/shipped-alerts.ts';
 import { startLab } from './harness.ts';
+import { withIdleTasks } from './idle-tasks.ts';
 import { replayHistory, unreplayed } from './replay-history.ts';
 import { scenarios } from './scenarios.ts';
 import { readHistories, type StoredHistory } from './stored-histories.ts';
@@ -55,6 +56,15 @@ describe('golden histories of the shipped playbooks', () => {
     expect(
       stored.flatMap(({ name, workflowId }) => (errors.has(workflowId) ? [`${name}: ${errors.get(workflowId)}`] : [])),
     ).toEqual([]);
+  });
+
+  test('all replay where the server has put tasks between in which nothing happened', async () => {
+    const all = stored.map((one) => ({ ...one, ...withIdleTasks(one.history, 600_000) }));
+    expect(all.filter(({ added }) => added > 0).length).toBeGreaterThan(all.length / 2);
+    const errors = await unreplayed(all);
+    expect(all.flatMap(({ name, workflowId }) => (errors.has(workflowId) ? [`${name}: ${errors.get(workflowId)}`] : []))).toEqual(
+      [],
+    );
   });
 
   test('one of a body that has changed since is found', async () => {

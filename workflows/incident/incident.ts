@@ -12,6 +12,7 @@ import type { IncidentInput } from '../../core/incident/incident-input.ts';
 import type { IncidentState } from '../../core/incident/incident-state.ts';
 import { onRefusedMessages, recordRefused } from '../messages.ts';
 import { packs } from '../packs.ts';
+import type { IncidentModel } from './model.ts';
 import { noteOn } from './notes.ts';
 import { createParts, type IncidentParts, join, runParts } from './parts.ts';
 
@@ -65,15 +66,21 @@ async function carryOn(input: IncidentInput, { model }: IncidentParts): Promise<
 
 const mostNoiseMs = 3_600_000;
 
-/** True when nothing came for the lingering time: alerts that follow within it join this incident. */
+/** Noise alone does not keep an incident open: an attacker who makes some would choose which incident the next alert joins. */
+function lingersUntil({ settings: { lingerMs }, lastAlertAt, lastNewsAt }: IncidentModel): number {
+  return Math.min(lastAlertAt + lingerMs, lastNewsAt + Math.max(lingerMs, mostNoiseMs));
+}
+
+/**
+ * True when nothing came for the lingering time: alerts that follow within it join this incident. A timer ends it, never the clock alone:
+ * tasks in which nothing happened are taken together when a history is replayed, and what came in the first of them is then told with the time of the last.
+ */
 async function quietFor({ model, votes }: IncidentParts): Promise<boolean> {
   const loud = () => !model.quiet || votes.unread;
   for (;;) {
-    const { lingerMs } = model.settings;
-    // Noise alone does not keep it open: an attacker who makes some would choose which incident the next alert joins.
-    const left = Math.min(model.lastAlertAt + lingerMs, model.lastNewsAt + Math.max(lingerMs, mostNoiseMs)) - Date.now();
-    if (left <= 0) return !loud();
-    if (await condition(loud, left)) return false;
+    const until = lingersUntil(model);
+    if (await condition(loud, Math.max(until - Date.now(), 1))) return false;
+    if (lingersUntil(model) === until) return true;
   }
 }
 

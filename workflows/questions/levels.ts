@@ -63,7 +63,8 @@ export async function waitAtLevel(wait: {
     const changed = () => isOver() || model.actors.size > named;
     const before = model.questions.get(id);
     const handOver = handOverOf(before);
-    if (!(await condition(changed, Math.max(1, Math.min(until, handOver) - nowMs()))) && nowMs() >= until) return silence;
+    // The timer ends it, not the clock: a replay can tell a later time for the moment at which the question was asked.
+    if (!(await condition(changed, Math.max(1, Math.min(until, handOver) - nowMs()))) && until <= handOver) return silence;
     if (isOver()) break;
     // Whom an alert names since may not answer any more.
     await ask();
