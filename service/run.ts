@@ -31,7 +31,7 @@ import { openSpeakers, RefusedCalls } from './process/speakers.ts';
 import { listenForStatus } from './process/status-server.ts';
 import { unreadableTrust } from './process/trust.ts';
 import { keepVaultToken } from './process/vault-token.ts';
-import type { WorkflowBuild } from './temporal/bundle.ts';
+import type { WorkflowBuild } from './temporal/bundle/bundle.ts';
 import { openTemporalLink } from './temporal/link.ts';
 import { installRuntime } from './temporal/runtime.ts';
 import { createActivityWorker, queuesOf } from './temporal/workers.ts';

@@ -58,7 +58,7 @@ function globParts(source: string): Part {
 
 const made = new Map<string, LinearPattern>();
 
-/** A pattern takes up to a megabyte, and the same text always makes the same: workflows share this module (see `service/temporal/bundle.ts`). */
+/** A pattern takes up to a megabyte, and the same text always makes the same: workflows share this module (`service/temporal/bundle`). */
 function madeOnce(key: string, make: () => LinearPattern): LinearPattern {
   const known = made.get(key);
   if (known) return known;

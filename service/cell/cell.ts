@@ -33,7 +33,7 @@ import { type Logger, reasonOf } from '../process/log.ts';
 import type { RightsWatch } from '../process/rights-watch.ts';
 import { askingOf, type RememberedNotes } from '../process/rules.ts';
 import { enabledActions } from '../rbac/enabled.ts';
-import { storeBuild, type WorkflowBuild } from '../temporal/bundle.ts';
+import { storeBuild, type WorkflowBuild } from '../temporal/bundle/bundle.ts';
 import type { TemporalConnected } from '../temporal/link.ts';
 import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
 import { deploymentName, makeCurrent } from '../temporal/versions.ts';

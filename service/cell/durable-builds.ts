@@ -7,7 +7,7 @@ import { type Logger, reasonOf } from '../process/log.ts';
 import { openReleases } from '../process/releases.ts';
 import { repeatAsItSays } from '../process/repeat.ts';
 import { openRoleSigner, openTrust } from '../process/trust.ts';
-import { storeCode, type WorkflowBuild } from '../temporal/bundle.ts';
+import { storeCode, type WorkflowBuild } from '../temporal/bundle/bundle.ts';
 import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
 
 const againMs = 30_000;

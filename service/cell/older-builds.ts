@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { type Logger, reasonOf } from '../process/log.ts';
-import { storedBuild, type WorkflowBuild } from '../temporal/bundle.ts';
+import { storedBuild, type WorkflowBuild } from '../temporal/bundle/bundle.ts';
 import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
 import { openBuilds } from '../temporal/versions.ts';
 

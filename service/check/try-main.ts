@@ -16,7 +16,7 @@ import type { Story } from '../../testing/story.ts';
 import { StepFailure } from '../../workflows/step-failure.ts';
 import { loadedPack } from '../packs/loaded-pack.ts';
 import { withoutTypes } from '../packs/syntax.ts';
-import { withTurns } from '../temporal/loop-budget.ts';
+import { withTurns } from '../temporal/bundle/loop-budget.ts';
 
 /** What the playbooks of a pack are tried with. */
 export interface Trial {

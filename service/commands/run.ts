@@ -9,7 +9,7 @@ import { unknownRules, unknownRuleText } from '../config/unknown-rules.ts';
 import { createLog, type Logger } from '../process/log.ts';
 import { installLastNet } from '../process/unhandled-rejections.ts';
 import { startFirebreak } from '../run.ts';
-import { workflowBuild } from '../temporal/pack-build.ts';
+import { workflowBuild } from '../temporal/bundle/pack-build.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { roleList } from './role-list.ts';
 

@@ -9,7 +9,7 @@ import { answering } from '../../core/playbook/answering.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import { exampleAlert } from '../../testing/example-alert.ts';
 import { readAlerts } from '../simulation/read-alerts.ts';
-import { boundPatterns } from '../temporal/linear-patterns.ts';
+import { boundPatterns } from '../temporal/bundle/linear-patterns.ts';
 import { trialSpeaker } from './speaker.ts';
 import { hearErrorsAlone, runTrial, type TemporalTrial } from './trial.ts';
 import type { TrialBundle } from './trial-bundle.ts';

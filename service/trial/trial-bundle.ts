@@ -7,8 +7,8 @@ import { playbooks as shipped } from '../../playbooks/index.ts';
 import { describePack } from '../packs/describe.ts';
 import { type PackFiles, readPack } from '../packs/pack-files.ts';
 import { cacheFolder } from '../process/cache-folder.ts';
-import { bundleWorkflows } from '../temporal/bundle.ts';
-import { workflowBuild } from '../temporal/pack-build.ts';
+import { bundleWorkflows } from '../temporal/bundle/bundle.ts';
+import { workflowBuild } from '../temporal/bundle/pack-build.ts';
 
 /** The workflows that a trial runs, and the playbooks in them under their full ids. */
 export interface TrialBundle {

@@ -21,7 +21,7 @@ import type { Story } from '../../testing/story.ts';
 import { StoryTeller } from '../../testing/story-teller.ts';
 import { StepFailure } from '../../workflows/step-failure.ts';
 import { timeSkippingServerPath } from '../parts/time-skipping-server.ts';
-import { boundPatterns } from '../temporal/linear-patterns.ts';
+import { boundPatterns } from '../temporal/bundle/linear-patterns.ts';
 import { coreFilter } from '../temporal/runtime.ts';
 import { trialSpeaker } from './speaker.ts';
 import { TrialClock } from './trial-clock.ts';

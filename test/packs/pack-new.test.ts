@@ -118,7 +118,7 @@ test('a pack is built by an installed Firebreak as it is: in two projects with o
   const build = async (folder: string, name: string) => {
     const script = `
       import { readPack } from './node_modules/firebreak/dist/service/packs/pack-files.js';
-      import { workflowBuild } from './node_modules/firebreak/dist/service/temporal/pack-build.js';
+      import { workflowBuild } from './node_modules/firebreak/dist/service/temporal/bundle/pack-build.js';
       const source = { folder: ${JSON.stringify(folder)} };
       const { integrity } = readPack(source);
       const packs = [{ name: ${JSON.stringify(name)}, source, integrity }];

@@ -3,10 +3,11 @@ import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { cachedPart, noteFile } from '../../service/parts/cache.ts';
 import { cacheFolder } from '../../service/process/cache-folder.ts';
-import { bundleWorkflows } from '../../service/temporal/bundle.ts';
+import { bundleWorkflows } from '../../service/temporal/bundle/bundle.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const name = 'test-workflows';
+const bundleFile = 'workflows.bundle.js';
 const dayMs = 24 * 3_600_000;
 
 /**
@@ -27,12 +28,12 @@ async function bundleOnce(workflowsPath: string): Promise<string> {
     version: hashOf(workflowsPath).slice(0, 16),
     source: 'bundled for the tests: the workflows of a checkout',
     install: async (draft) => {
-      await bundleWorkflows({ workflowsPath, outFile: join(draft, 'workflows.js') });
+      await bundleWorkflows({ workflowsPath, outFile: join(draft, bundleFile) });
       removeUnused();
     },
     onProgress: () => {},
   });
-  return join(folder, 'workflows.js');
+  return join(folder, bundleFile);
 }
 
 /** Of everything that may get into a bundle or shapes it. */

@@ -28,7 +28,7 @@ import type { IncidentState, QuestionState } from '../../core/incident/incident-
 import { checkRemark } from '../../core/incident/remark.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import { digestOf } from '../../core/text/digest.ts';
-import { boundPatterns } from '../../service/temporal/linear-patterns.ts';
+import { boundPatterns } from '../../service/temporal/bundle/linear-patterns.ts';
 import { resultOf } from '../../service/temporal/speaker.ts';
 import { eventually } from '../eventually.ts';
 import { bundlePath } from './bundle.ts';

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { createContext, Script } from 'node:vm';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { readPack } from '../../service/packs/pack-files.ts';
-import type { WorkflowBuild } from '../../service/temporal/bundle.ts';
-import { workflowBuild } from '../../service/temporal/pack-build.ts';
+import type { WorkflowBuild } from '../../service/temporal/bundle/bundle.ts';
+import { workflowBuild } from '../../service/temporal/bundle/pack-build.ts';
 import { acmeFiles, writePackFolder } from '../pack-folder.ts';
+import { bundlePath } from './bundle.ts';
 import { type Lab, startLab } from './harness.ts';
 import { alertOf } from './people.ts';
 
@@ -14,10 +15,11 @@ const folder = mkdtempSync(join(tmpdir(), 'firebreak-workflow-packs-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Built from a folder of its own, with a state directory of its own. */
-function build(name: string, files: Readonly<Record<string, string>> = acmeFiles): Promise<WorkflowBuild> {
+async function build(name: string, files: Readonly<Record<string, string>> = acmeFiles): Promise<WorkflowBuild> {
   const source = { folder: writePackFolder(join(folder, name, 'pack'), files) };
   const { integrity } = readPack(source);
-  return workflowBuild({ packs: [{ name: 'acme', source, integrity }], stateDir: join(folder, name, 'state') });
+  const packs = [{ name: 'acme', source, integrity }];
+  return workflowBuild({ packs, stateDir: join(folder, name, 'state'), engine: await bundlePath() });
 }
 
 let first: WorkflowBuild;
@@ -35,7 +37,7 @@ test('the same pack gives the same build in another folder, and another one with
   expect((await build('three', changed)).id).not.toBe(first.id);
 });
 
-test('workflows share what is shipped and what it matches by, and nothing of the engine or of a pack', () => {
+test('workflows share what is shipped and what it matches by, and nothing of the engine or of a pack but what packs import', () => {
   const modules = new Map<string | symbol, unknown>();
   const cache = new Proxy({}, { get: (_, id) => modules.get(id), set: (_, id, value) => modules.set(id, value) !== undefined });
   const { AsyncLocalStorage, URL, TextEncoder, AbortController } = { ...globalThis, AsyncLocalStorage: class {} };
@@ -45,7 +47,7 @@ test('workflows share what is shipped and what it matches by, and nothing of the
   new Script('__TEMPORAL__.preloadModules()').runInContext(context);
   const shared = [...modules.keys()].map(String).filter((id) => !id.includes('node_modules'));
   expect(shared).toEqual(expect.arrayContaining(['./engine/playbooks/index.ts', './engine/core/text/linear-pattern.ts']));
-  expect(shared.filter((id) => !/^\.\/engine\/(?:core|playbooks)\//.test(id))).toEqual([]);
+  expect(shared.filter((id) => !/^\.\/engine\/(?:core|playbooks|authoring)\//.test(id))).toEqual([]);
 });
 
 test('a playbook of a pack answers its alerts, with what configuration has set', async () => {

@@ -2,7 +2,7 @@ import type { NativeConnection } from '@temporalio/worker';
 import { activityTable } from '../../core/messages/message-table.ts';
 import type { SigningRole } from '../../core/messages/sender.ts';
 import type { ScheduleActivities } from '../../core/playbook/scheduled-runs.ts';
-import type { WorkflowBuild } from '../../service/temporal/bundle.ts';
+import type { WorkflowBuild } from '../../service/temporal/bundle/bundle.ts';
 import { deploymentName } from '../../service/temporal/versions.ts';
 import { createActivityWorker, createCellWorker, queuesOf } from '../../service/temporal/workers.ts';
 import { type Seen, scriptedActivities } from './harness.ts';

@@ -44,7 +44,9 @@ export async function ensureBuilt({ node, log = (line) => process.stderr.write(`
 /** The worker runs a bundle made beforehand: bundling in its process would cost 100 MB for good. */
 function bundleWorkflows({ node, draft }) {
   // With the compiler's maps: places in playbooks are those that their authors know. Nothing else wants them.
-  const args = ['service/temporal/bundle-main.js', 'workflows/index.js', 'workflows.bundle.js'].map((file) => join(draft, file));
+  const args = ['service/temporal/bundle/bundle-main.js', 'workflows/index.js', 'workflows.bundle.js'].map((file) =>
+    join(draft, file),
+  );
   const result = spawnSync(node, args, { cwd: root, encoding: 'utf8' });
   if (result.status !== 0) throw new Error(`The workflows could not be bundled:\n${result.stdout}${result.stderr}`);
   for (const file of readdirSync(draft, { recursive: true, encoding: 'utf8' }))

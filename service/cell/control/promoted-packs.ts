@@ -10,7 +10,7 @@ import { orderedRelease, type Releases, wideningOfRelease } from '../../packs/pr
 import { type Logger, reasonOf } from '../../process/log.ts';
 import { openPublishers, openReleases } from '../../process/releases.ts';
 import { repeat } from '../../process/repeat.ts';
-import { workflowBuild } from '../../temporal/pack-build.ts';
+import { workflowBuild } from '../../temporal/bundle/pack-build.ts';
 import { RepeatedTrouble } from '../../temporal/repeated-trouble.ts';
 
 const lookEveryMs = 2_000;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Session } from '../../incidents/session.ts';
-import { storedBuild } from '../../temporal/bundle.ts';
+import { storedBuild } from '../../temporal/bundle/bundle.ts';
 import { currentBuild, deploymentName, pinnedTo } from '../../temporal/versions.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { printJson, printTable } from '../output.ts';

@@ -12,7 +12,7 @@ import { packFaults } from '../../packs/pack-rules.ts';
 import { checkTypes } from '../../packs/pack-types.ts';
 import { provenRelease, ReleaseStore, signedRelease } from '../../packs/release-store.ts';
 import { firebreakVersion } from '../../process/project-root.ts';
-import { workflowBuild } from '../../temporal/pack-build.ts';
+import { workflowBuild } from '../../temporal/bundle/pack-build.ts';
 import { type CommonOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable } from '../output.ts';
 

@@ -15,7 +15,7 @@ import { controlIdOf } from '../../../core/orders/order.ts';
 import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
 import { hasSignedEnd } from '../../../service/cell/run-ends.ts';
 import { createLog } from '../../../service/process/log.ts';
-import { readBuild, type WorkflowBuild } from '../../../service/temporal/bundle.ts';
+import { readBuild, type WorkflowBuild } from '../../../service/temporal/bundle/bundle.ts';
 import { createPayloadCodec } from '../../../service/temporal/codec.ts';
 import { UnreplayedRuns } from '../../../service/temporal/unreplayed-runs.ts';
 import { deploymentName, makeCurrent } from '../../../service/temporal/versions.ts';

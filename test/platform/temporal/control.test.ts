@@ -13,7 +13,7 @@ import { checkVote } from '../../../core/decide/vote-check.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
 import { DecisionBook } from '../../../service/cell/control/decision-book.ts';
 import { followControl, Pace } from '../../../service/cell/control/follow.ts';
-import { readBuild, type WorkflowBuild } from '../../../service/temporal/bundle.ts';
+import { readBuild, type WorkflowBuild } from '../../../service/temporal/bundle/bundle.ts';
 import { makeCurrent } from '../../../service/temporal/versions.ts';
 import { createActivityWorker, createCellWorker } from '../../../service/temporal/workers.ts';
 import { eventually } from '../../eventually.ts';

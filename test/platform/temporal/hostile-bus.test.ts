@@ -54,7 +54,7 @@ import { createKeyRegister } from '../../../integrations/evidence/key-register.t
 import { playbooks } from '../../../playbooks/index.ts';
 import { originsKnownTo } from '../../../service/cell/run-ends.ts';
 import { temporalGateway } from '../../../service/intake/send/temporal-gateway.ts';
-import { readBuild } from '../../../service/temporal/bundle.ts';
+import { readBuild } from '../../../service/temporal/bundle/bundle.ts';
 import { createPayloadCodec } from '../../../service/temporal/codec.ts';
 import { createSpeaker, resultOf } from '../../../service/temporal/speaker.ts';
 import { deploymentName, makeCurrent } from '../../../service/temporal/versions.ts';

@@ -15,7 +15,7 @@ import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
 import type { IncidentGateway } from '../../../service/intake/send/incident-gateway.ts';
 import { temporalGateway } from '../../../service/intake/send/temporal-gateway.ts';
 import { createLog } from '../../../service/process/log.ts';
-import { readBuild } from '../../../service/temporal/bundle.ts';
+import { readBuild } from '../../../service/temporal/bundle/bundle.ts';
 import { deploymentName, makeCurrent } from '../../../service/temporal/versions.ts';
 import { queuesOf } from '../../../service/temporal/workers.ts';
 import { eventually } from '../../eventually.ts';

@@ -14,7 +14,7 @@ import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
 import { ScheduledRuns } from '../../../service/cell/scheduled-runs.ts';
 import { followSchedules, scheduleIdOf } from '../../../service/cell/temporal-schedules.ts';
 import { createLog } from '../../../service/process/log.ts';
-import { readBuild } from '../../../service/temporal/bundle.ts';
+import { readBuild } from '../../../service/temporal/bundle/bundle.ts';
 import { resultOf } from '../../../service/temporal/speaker.ts';
 import { deploymentName, makeCurrent } from '../../../service/temporal/versions.ts';
 import { queuesOf } from '../../../service/temporal/workers.ts';

@@ -7,7 +7,7 @@ import { openSigner } from '../../../integrations/keys/ed25519.ts';
 import { DurableBuilds } from '../../../service/cell/durable-builds.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { createLog } from '../../../service/process/log.ts';
-import { storeBuild, storedBuild, type WorkflowBuild } from '../../../service/temporal/bundle.ts';
+import { storeBuild, storedBuild, type WorkflowBuild } from '../../../service/temporal/bundle/bundle.ts';
 import { eventually } from '../../eventually.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-builds-test-'));

@@ -6,7 +6,7 @@ import { afterAll, expect, test } from '@jest/globals';
 import type { Client } from '@temporalio/client';
 import { runOlderBuilds } from '../../../service/cell/older-builds.ts';
 import { createLog } from '../../../service/process/log.ts';
-import { storeBuild } from '../../../service/temporal/bundle.ts';
+import { storeBuild } from '../../../service/temporal/bundle/bundle.ts';
 import { eventually } from '../../eventually.ts';
 
 const stateDir = mkdtempSync(join(tmpdir(), 'firebreak-older-test-'));

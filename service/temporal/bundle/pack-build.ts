@@ -4,39 +4,49 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } f
 import { tmpdir } from 'node:os';
 import { dirname, extname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { FirebreakError } from '../../core/errors.ts';
-import type { ConfiguredPack } from '../config/complete/complete-packs.ts';
-import { writePack } from '../packs/describe.ts';
-import { readPack } from '../packs/pack-files.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { ConfiguredPack } from '../../config/complete/complete-packs.ts';
+import { writePack } from '../../packs/describe.ts';
+import { readPack } from '../../packs/pack-files.ts';
 import { readBuild, type WorkflowBuild } from './bundle.ts';
-import type { PackToBundle } from './bundle-stage.ts';
 
-const rooms = join(import.meta.dirname, '..', '..');
+const rooms = join(import.meta.dirname, '..', '..', '..');
 const extension = extname(import.meta.filename);
 /** `npm run build` puts it beside the rooms. */
 const shippedPath = join(rooms, 'workflows.bundle.js');
 const buildMs = 300_000;
 
+/** A pack as `bundle-main` is told of it: its code has been looked at, and is in a folder. */
+export interface PackToBundle {
+  readonly name: string;
+  readonly main: string;
+  readonly folder: string;
+}
+
 /**
- * The build that new incidents begin with: what is shipped, and the configured packs. With packs it is made once, which takes some seconds, by a process
- * of its own, since bundling would cost this one 100 MB for good; then it is in the state directory.
+ * The build that new incidents begin with: what is shipped, and the configured packs behind it. With packs it is made once, in some tenths of a second, by a
+ * process of its own, since what reads their code would cost this one its memory for good; then it is in the state directory.
  *
  * @throws FB_ERR_CONFIG_INVALID where a pack has changed since it was read, or cannot be bundled.
  */
 export async function workflowBuild({
   packs,
   stateDir,
+  engine = shippedPath,
 }: {
   readonly packs: readonly Pick<ConfiguredPack, 'name' | 'source' | 'integrity'>[];
   readonly stateDir: string;
+  /** What is shipped, bundled (`*.bundle.js`). */
+  readonly engine?: string;
 }): Promise<WorkflowBuild> {
-  if (packs.length === 0) return readBuild(shippedPath);
+  if (packs.length === 0) return readBuild(engine);
   const key = createHash('sha256');
-  // Of a checkout that is run as it stands there is no bundle: then its packs are bundled each time.
-  if (existsSync(shippedPath)) key.update(readBuild(shippedPath).id);
+  // Of a checkout that is run as it stands there is no bundle: then it is made each time.
+  const isBundled = existsSync(engine);
+  if (isBundled) key.update(readBuild(engine).id);
   for (const { name, integrity } of packs) key.update(`\0${name}\0${integrity}`);
   const outFile = join(stateDir, 'packs', `${key.digest('hex').slice(0, 32)}.js`);
-  if (existsSync(outFile) && existsSync(shippedPath)) return readBuild(outFile);
+  if (existsSync(outFile) && isBundled) return readBuild(outFile);
   mkdirSync(join(stateDir, 'packs'), { recursive: true });
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-packs-'));
   try {
@@ -49,7 +59,8 @@ export async function workflowBuild({
     });
     const program = join(import.meta.dirname, `bundle-main${extension}`);
     const draft = `${outFile}.${process.pid}`;
-    const args = [program, join(rooms, 'workflows', `index${extension}`), draft, JSON.stringify(listed)];
+    const from = isBundled ? engine : join(rooms, 'workflows', `index${extension}`);
+    const args = [program, from, draft, JSON.stringify(listed)];
     await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
       env: { PATH: process.env.PATH },
       timeout: buildMs,

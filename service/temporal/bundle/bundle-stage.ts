@@ -2,30 +2,17 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
-import { packImports } from '../packs/pack-rules.ts';
+import { packImports } from '../../packs/pack-rules.ts';
 
-/** A pack as it is to be built: its code in a folder. */
-export interface StagedPack {
-  readonly name: string;
-  readonly write: (folder: string) => void;
-  /** Path in it of the module whose default export is the pack. */
-  readonly main: string;
-}
-
-/** What `bundle-main` is told of one, as JSON: its code has been looked at, and is in a folder. */
-export interface PackToBundle extends Pick<StagedPack, 'name' | 'main'> {
-  readonly folder: string;
-}
-
-/** By the name of this folder a place in a pack is known, in what the bundler writes. */
-export const stagePrefix = 'firebreak-bundle-';
+/** How the engine calls what `withPacks` has put behind it: a name of the script, which nothing that runs can give another value. */
+export const packsPart = 'firebreakPacks';
 
 /**
  * A folder in which everything lies at the same place on every machine, whatever the real paths: the engine's rooms in `engine`, packages in
- * `node_modules`, each pack in `packs/NAME`. The bundler names and orders modules by where they lie in it, so that the same code gives the same bundle.
+ * `node_modules`. The bundler names and orders modules by where they lie in it, so that the same code gives the same bundle.
  */
 export class BundleStage {
-  readonly folder = mkdtempSync(join(tmpdir(), stagePrefix));
+  readonly folder = mkdtempSync(join(tmpdir(), 'firebreak-bundle-'));
   readonly #root: string;
   readonly #extension: string;
 
@@ -45,25 +32,26 @@ export class BundleStage {
     return join(this.folder, 'engine', relative(this.#root, file));
   }
 
-  /** What the bundler finds under other names than the code has: the packages' doors, and the list of packs. */
-  aliases(packs: readonly StagedPack[]): Readonly<Record<string, string>> {
-    const doors = packImports.map((name) => {
-      const door = `engine/authoring/${name.slice('firebreak/'.length)}${this.#extension}`;
-      return [`${name}$`, join(this.folder, door)];
-    });
-    if (packs.length === 0) return Object.fromEntries(doors);
-    for (const { name, write } of packs) write(join(this.folder, 'packs', name));
+  /** The modules that packs import, in order of `packImports`. */
+  doors(): readonly string[] {
+    return packImports.map((name) => join(this.folder, `engine/authoring/${name.slice('firebreak/'.length)}${this.#extension}`));
+  }
+
+  /** What the bundler finds under another name than the code has: the list of packs, which the part of a build that is made of them adds to. */
+  aliases(): Readonly<Record<string, string>> {
     const list = join(this.folder, `packs${this.#extension}`);
+    const doors = this.doors().map((door) => `./${relative(this.folder, door)}`);
     writeFileSync(
       list,
       [
         `import { shippedPack } from './engine/playbooks/index${this.#extension}';`,
-        ...packs.map(({ name, main }, index) => `import pack${index} from './packs/${name}/${main}';`),
-        `export const packs = [shippedPack, ${packs.map((_, index) => `pack${index}`).join(', ')}];`,
+        ...doors.map((door, index) => `import * as door${index} from '${door}';`),
+        `const doors = { ${packImports.map((name, index) => `'${name}': door${index}`).join(', ')} };`,
+        `export const packs = [shippedPack, ...(typeof ${packsPart} === 'undefined' ? [] : ${packsPart}(doors))];`,
         '',
       ].join('\n'),
     );
-    return Object.fromEntries([...doors, [join(this.folder, `engine/workflows/packs${this.#extension}`), list]]);
+    return { [join(this.folder, `engine/workflows/packs${this.#extension}`)]: list };
   }
 
   remove(): void {

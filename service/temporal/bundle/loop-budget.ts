@@ -1,18 +1,11 @@
 import { SourceMap } from 'node:module';
 import { type Node, parse } from 'acorn';
-import { turnFunction, turnsOfAwait } from '../../core/playbook/turn.ts';
-import { childrenOf, isNode } from '../packs/syntax.ts';
-import { stagePrefix } from './bundle-stage.ts';
+import { turnFunction, turnsOfAwait } from '../../../core/playbook/turn.ts';
+import { childrenOf, isNode } from '../../packs/syntax.ts';
 import { isBounded } from './linear-patterns.ts';
 
-const inPacks = new RegExp(`/${stagePrefix}[^/]+/packs/(.+\\.[jt]s)$`);
-
-/**
- * The path of an author's source from its pack or its `playbooks` folder on; undefined for the engine's own code and packages.
- */
+/** The path of a shipped playbook's source from its `playbooks` folder on; undefined for the engine's own code and packages. */
 export function playbookFile(source: string): string | undefined {
-  const [, inPack] = inPacks.exec(source) ?? [];
-  if (inPack !== undefined) return inPack;
   const at = source.lastIndexOf('/playbooks/');
   return at < 0 || source.includes('/node_modules/') || !/\.[jt]s$/.test(source) ? undefined : source.slice(at + 1);
 }

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundleWorkflowCode } from '@temporalio/worker';
-import { BundleStage, packagesFolder, type StagedPack } from './bundle-stage.ts';
+import { BundleStage, packagesFolder } from './bundle-stage.ts';
 import { withLoopBudget } from './loop-budget.ts';
-import { mapOfPlaybooks } from './playbook-lines.ts';
+import { linesOfPlaybooks, withLines } from './playbook-lines.ts';
 
 /** One build of the workflows: everything that an incident's history depends on, in one file. */
 export interface WorkflowBuild {
@@ -13,40 +13,31 @@ export interface WorkflowBuild {
   readonly path: string;
 }
 
-/** The worker wants a source map in the bundle. One of the playbooks alone keeps the id free of paths, and saves the memory of the real one. */
-function withSmallSourceMap(code: string, original: string): string {
-  const bare = code.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '');
-  const map = Buffer.from(mapOfPlaybooks(original)).toString('base64');
-  return `${bare}\n//# sourceMappingURL=data:application/json;base64,${map}\n`;
-}
-
 /** Where the rooms are that this file is run with. */
-const ownRoot = join(import.meta.dirname, '..', '..');
+const ownRoot = join(import.meta.dirname, '..', '..', '..');
 const extension = import.meta.filename.endsWith('.ts') ? '.ts' : '.js';
 
 /**
  * What all workflows of a worker share, with everything that it imports: evaluated once, and frozen. What it remembers may depend on its arguments alone,
- * else one incident would know of another, and no history would replay. A pack of somebody else is not among it. With an own copy each incident took 21 MB
- * and 87 ms of a processor to find out who answers its first alert.
+ * else one incident would know of another, and no history would replay. A pack of somebody else is not among it, but what it imports is. With an own
+ * copy each incident took 21 MB and 87 ms of a processor to find out who answers its first alert.
  */
 const sharedModules = ['core/playbook/answering', 'playbooks/index'];
 
 /**
- * Bundles the workflows so that the result depends on their source only, not on where it lies: the same packs give the same id in any folder. Takes
- * some seconds.
+ * Bundles the workflows and what is shipped, so that the result depends on their source only, not on where it lies. Takes some seconds. Packs of a
+ * configuration are put behind it: `withPacks`.
  */
 export async function bundleWorkflows(options: {
   readonly workflowsPath: string;
   readonly outFile: string;
   /** The folder of the rooms: `workflowsPath` is in it. Absent: where this file is run from. */
   readonly root?: string;
-  /** Besides what is shipped. */
-  readonly packs?: readonly StagedPack[];
 }): Promise<WorkflowBuild> {
-  const { workflowsPath, outFile, root = ownRoot, packs = [] } = options;
+  const { workflowsPath, outFile, root = ownRoot } = options;
   const stage = new BundleStage(root, extension);
   try {
-    return await bundleOn(stage, { workflowsPath, outFile, root, packs });
+    return await bundleOn(stage, { workflowsPath, outFile, root });
   } finally {
     stage.remove();
   }
@@ -54,15 +45,15 @@ export async function bundleWorkflows(options: {
 
 async function bundleOn(
   stage: BundleStage,
-  { workflowsPath, outFile, root, packs }: Required<Parameters<typeof bundleWorkflows>[0]>,
+  { workflowsPath, outFile, root }: Required<Parameters<typeof bundleWorkflows>[0]>,
 ): Promise<WorkflowBuild> {
-  const aliases = stage.aliases(packs);
+  const aliases = stage.aliases();
   const { code } = await bundleWorkflowCode({
     workflowsPath: stage.pathOf(workflowsPath),
     // What makes every payload of a workflow a message, and takes nothing else.
     workflowInterceptorModules: [stage.pathOf(join(root, 'workflows', `messages${extension}`))],
     failureConverterPath: stage.pathOf(join(root, 'service', 'temporal', 'failure-converter.cjs')),
-    preloadModules: sharedModules.map((path) => stage.pathOf(join(root, `${path}${extension}`))),
+    preloadModules: [...sharedModules.map((path) => stage.pathOf(join(root, `${path}${extension}`))), ...stage.doors()],
     logger: { log: noLog, trace: noLog, debug: noLog, info: noLog, warn: noLog, error: noLog },
     webpackConfigHook: (config) => ({
       ...config,
@@ -78,7 +69,8 @@ async function bundleOn(
       },
     }),
   });
-  const text = withSmallSourceMap(withLoopBudget(code), code);
+  // The worker wants a source map in the bundle. One of the playbooks alone keeps the id free of paths, and saves the memory of the real one.
+  const text = withLines(withLoopBudget(code), linesOfPlaybooks(code));
   if (/node_modules\/zod\//.test(text)) {
     throw new Error(
       'zod is in the workflow bundle: a schema there is kept per cached workflow until the isolate is out of memory; import it as a type only',

@@ -10,16 +10,21 @@ interface Segment {
 const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const digitValues = new Map([...digits].map((digit, value) => [digit, value]));
 
+/** Which lines of a piece of code its authors have written: by line of the code, and the sources by index. */
+export interface PlaybookLines {
+  readonly sources: readonly string[];
+  readonly lines: readonly (readonly Segment[])[];
+}
+
 /**
- * The source map of a bundle, of the lines of playbooks alone: what a body throws names its author's file and line, and nothing else is looked up.
+ * Of the source map of a bundle the lines of playbooks alone: what a body throws names its author's file and line, and nothing else is looked up.
  * A hundred playbooks take some ten kilobytes in each thread. Files are named from their `playbooks` folder on, so that the map, and with it the
  * build's id, is the same wherever the bundle is made.
  *
  * @param code as the bundler writes it, with its own map; whatever is put into its lines later must add no line.
  */
-export function mapOfPlaybooks(code: string): string {
-  const map = sourceMapOf(code);
-  const { sources = [], mappings = '' } = map ? map.payload : {};
+export function linesOfPlaybooks(code: string): PlaybookLines {
+  const { sources = [], mappings = '' } = sourceMapOf(code)?.payload ?? {};
   const names: string[] = [];
   const indexOf = new Map<number, number>();
   for (const [at, source] of sources.entries()) {
@@ -36,7 +41,41 @@ export function mapOfPlaybooks(code: string): string {
       }),
     ),
   );
-  return JSON.stringify({ version: 3, sources: names, names: [], mappings: encoded(lines) });
+  return { sources: names, lines };
+}
+
+/** Of code that is made of one source, by its map. */
+export function linesOfSource(file: string, mappings: string): PlaybookLines {
+  return { sources: [file], lines: decoded(mappings).map(eachLineOnce) };
+}
+
+/** Pieces of code one below the other; of what stands between them no author has a line. */
+export function joinedLines(pieces: readonly { readonly text: string; readonly own?: PlaybookLines }[]): PlaybookLines {
+  const sources: string[] = [];
+  const lines: (readonly Segment[])[] = [];
+  for (const { text, own } of pieces) {
+    const first = sources.length;
+    sources.push(...(own?.sources ?? []));
+    const ownLines = text.split('\n').map((_, at) => own?.lines[at] ?? []);
+    lines.push(...ownLines.map((segments) => segments.map((segment) => ({ ...segment, source: segment.source + first }))));
+  }
+  return { sources, lines };
+}
+
+/** The code with these lines as its map, in place of what it has. */
+export function withLines(code: string, { sources, lines }: PlaybookLines): string {
+  const map = JSON.stringify({ version: 3, sources, names: [], mappings: encoded(lines) });
+  return `${withoutMap(code)}\n//# sourceMappingURL=data:application/json;base64,${Buffer.from(map).toString('base64')}\n`;
+}
+
+/** Code that `withLines` has made, in its parts. */
+export function partsOf(code: string): { readonly text: string; readonly own: PlaybookLines } {
+  const { sources = [], mappings = '' } = sourceMapOf(code)?.payload ?? {};
+  return { text: withoutMap(code), own: { sources, lines: decoded(mappings) } };
+}
+
+function withoutMap(code: string): string {
+  return code.replace(/\n\/\/# sourceMappingURL=.*\s*$/, '');
 }
 
 /** What is put into a line moves its columns, so the first of a line begins at its start. */
@@ -66,7 +105,8 @@ function decoded(mappings: string): readonly (readonly Segment[])[] {
 
 function encoded(all: readonly (readonly Segment[])[]): string {
   let [source, line] = [0, 0];
-  const lines = all.map((segments) => {
+  // After the last one there is nothing to say.
+  const lines = all.slice(0, all.findLastIndex(({ length }) => length > 0) + 1).map((segments) => {
     let column = 0;
     const texts = segments.map((segment) => {
       const text = [segment.column - column, segment.source - source, segment.line - line, 0].map(digitsOf).join('');
@@ -75,7 +115,7 @@ function encoded(all: readonly (readonly Segment[])[]): string {
     });
     return texts.join(',');
   });
-  return lines.join(';').replace(/;+$/, '');
+  return lines.join(';');
 }
 
 /** Base 64 with the sign in the lowest bit, five bits a digit, the sixth for “there is more”. */
