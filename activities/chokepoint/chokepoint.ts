@@ -1,6 +1,7 @@
 import type { StepContext, UndoResult, Verification } from '../../core/action/action.ts';
 import { checkGuardrails } from '../../core/action/guardrail.ts';
 import { type Plan, planDigest } from '../../core/action/plan.ts';
+import { releaseIdOf } from '../../core/action/release-plan.ts';
 import type { AppliedStep, StepCall, UndoCall, UndoReason } from '../../core/action/step.ts';
 import { type Severity, worse } from '../../core/alert/severity.ts';
 import { planIsCovered } from '../../core/decide/approval.ts';
@@ -398,7 +399,8 @@ function tellOwners(run: StepRun, { parts }: Rules): void {
   if (operation === 'apply') {
     const { target, changes } = found(plan);
     const objects = [target, ...changes.map((change) => ({ name: change.target }))];
-    parts.tell?.({ ...step, outcome: 'done', objects, output, playbook: call.playbook, ...(taking && { terms: taking }) });
+    const done = { ...step, outcome: 'done', objects, output, playbook: call.playbook, release: releaseIdOf(call) } as const;
+    parts.tell?.({ ...done, ...(taking && { terms: taking }) });
   } else if (undone?.state === 'undone') {
     const objects = released.map(({ object: name, uid }) => ({ name, ...(uid !== undefined && { uid }) }));
     const byPeople = reason !== undefined && 'proof' in reason && reason.proof !== undefined;

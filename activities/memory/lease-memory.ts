@@ -52,8 +52,13 @@ export class LeaseMemory {
   }
 
   /** Until when what a step has taken is in force by people's word, in milliseconds since 1970; infinite: for good. */
-  endOf(call: Pick<StepCall, 'action' | 'input' | 'key'>, { at, lease }: HoldTerms): number {
-    const { kept, extended = {} } = this.#answered.get(releaseIdOf(call)) ?? {};
+  endOf(call: Pick<StepCall, 'action' | 'input' | 'key'>, terms: HoldTerms): number {
+    return this.endOfRelease(releaseIdOf(call), terms);
+  }
+
+  /** The same by the name of the release. Where that is not known, nobody has prolonged it. */
+  endOfRelease(release: string | undefined, { at, lease }: HoldTerms): number {
+    const { kept, extended = {} } = (release === undefined ? undefined : this.#answered.get(release)) ?? {};
     if (kept) return Number.POSITIVE_INFINITY;
     const ends = Date.parse(at) + lease.durationMs;
     return Object.values(extended)

@@ -44,6 +44,8 @@ export interface StepOutcome {
   /** Of what was done. */
   readonly playbook?: string;
   readonly terms?: Omit<HoldTerms, 'at'>;
+  /** Of what was done: the name of its release, by which people's word about it is remembered. */
+  readonly release?: string;
   /** Of what was given back: whether people said so. */
   readonly byPeople?: boolean;
 }

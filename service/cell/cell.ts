@@ -7,6 +7,7 @@ import type { CellActivities, IncidentSettings } from '../../core/action/step.ts
 import { quarantineWorkload } from '../../core/actions/index.ts';
 import { namingActors } from '../../core/alert/actors.ts';
 import { atLeast } from '../../core/alert/severity.ts';
+import type { StepOutcome } from '../../core/cluster/object-event.ts';
 import type { ControlActivities, EvidenceActivities } from '../../core/decide/control.ts';
 import { incidentIdOf, incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentInput } from '../../core/incident/incident-input.ts';
@@ -55,6 +56,7 @@ import { OpenIncidents, remembering } from './open-incidents.ts';
 import { type Cluster, createCellPool } from './pools/cluster.ts';
 import type { ClusterWatch } from './pools/cluster-watch.ts';
 import type { OwnKnowledge } from './pools/durable-memory.ts';
+import { type ResourceMirror, showInCluster } from './resources/resource-mirror.ts';
 import { ScheduledRuns } from './scheduled-runs.ts';
 import { followSchedules } from './temporal-schedules.ts';
 
@@ -117,7 +119,9 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   const pods = new ContainedPods(join(config.stateDir, 'contained'), knowledge.alertKinds);
   const notes: RememberedNotes = { of: (uid) => pods.get(uid)?.held?.note, uids: () => pods.held() };
   const knowing = { ...watch, notes };
-  const pool = await createCellPool({ config, secrets, cluster, watch: knowing, steps, restraintOn, knowledge, log });
+  let mirror: ResourceMirror | undefined;
+  const alsoTell = (outcome: StepOutcome): void => mirror?.tell(outcome);
+  const pool = await createCellPool({ config, secrets, cluster, watch: knowing, steps, restraintOn, knowledge, alsoTell, log });
   const { playbooks: enabled } = askingOf(config);
   const asked = askedFacts(enabled);
   const headStarts = new HeadStarts({
@@ -246,9 +250,18 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
         hold,
         follow: (client) => {
           void open.watch({ client, gateway: heard, signal: stopping.signal });
-          const { cluster } = config;
+          const containments = () => hold.containments();
+          const { signal } = stopping;
+          mirror = showInCluster({ config, api: cluster.api, client, knowledge, containments, log, signal });
           const { cell: taskQueue } = parts.queues;
-          void followSchedules({ client, cluster, taskQueue, playbooks: scheduled.playbooks, log, signal: stopping.signal });
+          void followSchedules({
+            client,
+            cluster: config.cluster,
+            taskQueue,
+            playbooks: scheduled.playbooks,
+            log,
+            signal: stopping.signal,
+          });
         },
         temporal,
         stopping: stopping.signal,

@@ -95,6 +95,14 @@ export class HeldObjects implements ObjectListener {
     return held && says && { ...held, says };
   }
 
+  /** All that are known, by their notes. */
+  *all(): Generator<HeldObject & { readonly says: ObjectNote }> {
+    for (const [, held] of this.#known.entries()) {
+      const says = this.#noteOf(held);
+      if (says) yield { ...held, says };
+    }
+  }
+
   /** What is not as it should be. @throws KubernetesError where the API server does not say. */
   async look(key: string): Promise<{ readonly state: 'there' | 'not held' | 'gone'; readonly difference: readonly string[] }> {
     const held = this.get(key);

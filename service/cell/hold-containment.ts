@@ -12,8 +12,10 @@ import {
   type QuarantineMarks,
   quarantineMarks,
 } from '../../core/cluster/before-state.ts';
+import type { HeldContainment } from '../../core/cluster/cluster-resources.ts';
 import type { DenyTier } from '../../core/cluster/deny-tier.ts';
 import { names } from '../../core/cluster/labels.ts';
+import type { ObjectNote } from '../../core/cluster/object-note.ts';
 import { type PodRecord, policyTarget } from '../../core/cluster/pod-record.ts';
 import type { IncidentNote } from '../../core/incident/incident.ts';
 import { standingRecord } from '../../integrations/kubernetes/policies/standing-policy.ts';
@@ -126,6 +128,28 @@ export class HoldContainment {
     clearInterval(this.#timer);
     clearTimeout(this.#soon);
     await this.#parts.objects.stop();
+  }
+
+  /** What is in force by the notes that the cell has sealed, and what of it is not as it should be. */
+  containments(): readonly HeldContainment[] {
+    const { pods, objects } = this.#parts;
+    const found: HeldContainment[] = [];
+    for (const uid of pods.held()) {
+      const { held } = pods.get(uid) ?? {};
+      const proven = held && this.#provenBy(uid, held.note);
+      if (!proven) continue;
+      const { incident, step, terms } = proven.state;
+      const problems = held.told ?? [];
+      found.push({ target: `pod/${held.pod}`, uid, action: actionOf(step), incident, step, terms, problems });
+    }
+    const noted = ({ object, uid, action, incident, step, terms }: ObjectNote, problems: readonly string[]): HeldContainment => ({
+      target: object,
+      ...(uid !== undefined && { uid }),
+      ...{ action, incident, step, terms, problems },
+    });
+    for (const { says, told } of objects.all()) found.push(noted(says, told));
+    for (const { note, problems } of this.#policies.current()) found.push(noted(note, problems));
+    return found;
   }
 
   /** From now on incidents can be asked. */
@@ -489,6 +513,11 @@ function isBare({ labels, annotations }: PodRecord): boolean {
 
 function toTell({ uid, namespace, name }: PodRecord, { incident }: BeforeState) {
   return { uid, about: `pod/${namespace}/${name}`, incident };
+}
+
+/** The action of a step, by its key: the last part but one. */
+function actionOf(step: string): string {
+  return step.split('/').at(-2) ?? '';
 }
 
 function isPolicyText(text: string): boolean {

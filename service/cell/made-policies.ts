@@ -1,11 +1,12 @@
 import { blockEgress, isolateNamespace } from '../../core/actions/index.ts';
-import { noteAnnotation, openNote } from '../../core/cluster/object-note.ts';
+import { noteAnnotation, type ObjectNote, openNote } from '../../core/cluster/object-note.ts';
 import type { PolicyRecord } from '../../core/cluster/pod-record.ts';
 import type { CellKey } from '../../core/messages/sealed.ts';
 
 interface MadePolicy {
   readonly incident: string;
   readonly specDigest: string;
+  readonly note: ObjectNote;
 }
 
 /** A policy that an action made, and that is no longer as it made it. */
@@ -36,9 +37,9 @@ export class MadePolicies {
   ): readonly ChangedPolicy[] {
     const found = new Map(policies.map((policy) => [`networkpolicy/${namespace}/${policy.name}`, policy]));
     for (const [object, policy] of found) {
-      const incident = this.#madeBy(object, policy);
-      if (incident !== undefined && !this.#known.has(object))
-        this.#known.set(object, { incident, specDigest: policy.specDigest });
+      const note = this.#madeBy(object, policy);
+      if (note && !this.#known.has(object))
+        this.#known.set(object, { incident: note.incident, specDigest: policy.specDigest, note });
     }
     return [...this.#known].flatMap(([object, { incident, specDigest }]): readonly ChangedPolicy[] => {
       if (!object.startsWith(`networkpolicy/${namespace}/`)) return [];
@@ -53,11 +54,17 @@ export class MadePolicies {
     });
   }
 
-  #madeBy(object: string, { made }: PolicyRecord): string | undefined {
+  /** Those that are there, with what is not as it should be. */
+  *current(): Generator<{ readonly note: ObjectNote; readonly problems: readonly string[] }> {
+    for (const [object, { note }] of this.#known)
+      yield { note, problems: this.#told.get(object) === 'was changed' ? [`${object} was changed`] : [] };
+  }
+
+  #madeBy(object: string, { made }: PolicyRecord): ObjectNote | undefined {
     for (const action of makers) {
       const text = made?.notes[noteAnnotation(action)];
       const opened = openNote({ text, action, object, uid: made?.uid ?? '', key: this.#cellKey });
-      if (opened.kind === 'read' && opened.authentic === 'yes') return opened.note.incident;
+      if (opened.kind === 'read' && opened.authentic === 'yes') return opened.note;
     }
     return undefined;
   }

@@ -93,6 +93,7 @@ async function missing(packs: readonly DescribedPack[], config: Config): Promise
       namespace: config.kubernetes.ownNamespace,
       watched: config.watch.namespaces,
       events: config.kubernetes.events,
+      resources: config.kubernetes.resources.enabled,
     });
     return found.map(({ right, neededBy }) => ({
       severity: 'error',

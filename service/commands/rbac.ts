@@ -120,11 +120,13 @@ function made(options: ManifestOptions): ReadonlyMap<string, string> {
   const namespace = options.namespace ?? config?.kubernetes.ownNamespace ?? usualNamespace;
   const { namespaces } = config?.watch ?? {};
   const events = config?.kubernetes.events;
+  const resources = config?.kubernetes.resources.enabled;
   const cells = config?.guardrails.cells;
-  const manifests = rbacManifests({ actions, namespace, namespaces, cells, events, ...(pinned && { pinned }) });
+  const manifests = rbacManifests({ actions, namespace, namespaces, cells, events, resources, ...(pinned && { pinned }) });
   const isWanted = (file: string): boolean =>
     file === `${options.pool}.yaml` ||
     file === `events-${options.pool}.yaml` ||
+    file === `resources-${options.pool}.yaml` ||
     actions.some(({ name, pool: of }) => of === options.pool && file === `opt-in/${name}.yaml`);
   return new Map([...manifests].filter(([file]) => options.pool === undefined || isWanted(file)));
 }
@@ -182,6 +184,7 @@ async function check(options: ConfiguredOptions & CommonOptions & { readonly poo
       watched: config.watch.namespaces,
       cells: config.guardrails.cells,
       events: config.kubernetes.events,
+      resources: config.kubernetes.resources.enabled,
     });
     if (missing.length > 0) process.exitCode = 1;
     if (options.json) return printJson(missing);

@@ -73,6 +73,15 @@ export const kubernetes = z
       description:
         'Events on the objects that were touched tell their owners what was done, why, until when and whom to ask: `kubectl describe pod` shows them.',
     }),
+    resources: z
+      .strictObject({
+        enabled: z.boolean().default(true).meta({
+          description:
+            'Shows each incident and each containment as a resource of the cluster: `kubectl get incidents,containments`. Needs their definitions (`deploy/crds`, which the chart installs); without them nothing is shown.',
+        }),
+        retentionDays: z.number().positive().max(365).default(7).meta({ description: 'How long ended incidents are shown.' }),
+      })
+      .prefault({}),
     contact: z
       .string()
       .min(1)

@@ -56,6 +56,7 @@ export class RightsWatch {
           watched: config.watch.namespaces,
           cells: config.guardrails.cells,
           events: config.kubernetes.events,
+          resources: config.kubernetes.resources.enabled,
         });
         this.#say(pool, found);
         this.#missing.set(pool, found);

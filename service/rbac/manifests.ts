@@ -3,6 +3,7 @@ import { type ActionDeclaration, type Pool, pools, type Right } from '../../core
 import { eventRight, reporterPrefix } from '../../integrations/kubernetes/object-events.ts';
 import { denyTierRights } from '../../integrations/kubernetes/policies/deny-tier.ts';
 import { claimRight } from '../../integrations/kubernetes/run-claims.ts';
+import { resourceRights } from '../../integrations/kubernetes/shown-resources.ts';
 import { viewRights } from '../../integrations/kubernetes/watch/view-rights.ts';
 import { bindingAdmission } from './binding-admission.ts';
 import { cellAdmission } from './cell-admission.ts';
@@ -83,8 +84,10 @@ export function rbacManifests(options: {
   readonly cells?: number | undefined;
   /** Whether what was touched gets Events; true where not given. */
   readonly events?: boolean | undefined;
+  /** Whether incidents and containments are shown as resources; true where not given. */
+  readonly resources?: boolean | undefined;
 }): ReadonlyMap<string, string> {
-  const { actions, namespace, pinned = {}, namespaces, cells = 1, events = true } = options;
+  const { actions, namespace, pinned = {}, namespaces, cells = 1, events = true, resources = true } = options;
   return new Map([
     ...pools.flatMap((pool): [string, string][] => {
       const own = actions.filter((action) => action.pool === pool && !action.optIn);
@@ -128,6 +131,7 @@ export function rbacManifests(options: {
       return [[`${pool}.yaml`, manifest(names, documents)]];
     }),
     ...(events ? eventManifests(actions, namespace) : []),
+    ...(resources && rulesOf('cell', actions).length > 0 ? [resourceManifest(namespace)] : []),
     ...actions.filter(({ optIn }) => optIn).map((action) => optInManifest({ action, actions, namespace, pinned })),
   ]);
 }
@@ -168,6 +172,41 @@ function eventManifests(actions: readonly ActionDeclaration[], namespace: string
       manifest(`Events on what was touched: \`kubernetes.events: false\` does without them`, documents),
     ];
   });
+}
+
+/** For the cell to show incidents and containments, and for all who may look into a namespace to see those of it. */
+function resourceManifest(namespace: string): readonly [string, string] {
+  const name = 'firebreak-cell-resources';
+  const labels = { 'app.kubernetes.io/name': 'firebreak', 'app.kubernetes.io/component': 'cell' };
+  const apiVersion = 'rbac.authorization.k8s.io/v1';
+  const view = resourceRights.filter(({ resource }) => !resource.includes('/'));
+  const documents = [
+    { apiVersion, kind: 'ClusterRole', metadata: { name, labels }, rules: merge(resourceRights) },
+    {
+      apiVersion,
+      kind: 'ClusterRoleBinding',
+      metadata: { name, labels },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
+      subjects: [{ kind: 'ServiceAccount', name: 'firebreak-cell', namespace }],
+    },
+    {
+      apiVersion,
+      kind: 'ClusterRole',
+      metadata: {
+        name: 'firebreak-resources-view',
+        labels: {
+          'app.kubernetes.io/name': 'firebreak',
+          // https://kubernetes.io/docs/reference/access-authn-authz/rbac/#aggregated-clusterroles: `edit` and `admin` have what `view` has.
+          'rbac.authorization.k8s.io/aggregate-to-view': 'true',
+        },
+      },
+      rules: merge(view.map((right) => ({ ...right, verbs: ['get', 'list', 'watch'] }))),
+    },
+  ];
+  return [
+    'resources-cell.yaml',
+    manifest('Incidents and containments as resources: `kubernetes.resources.enabled: false` does without them', documents),
+  ];
 }
 
 /** Whether a pool changes objects of the cluster, of which their owners are told. */

@@ -4,6 +4,7 @@ import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { eventRight } from '../../integrations/kubernetes/object-events.ts';
 import { denyTierRights } from '../../integrations/kubernetes/policies/deny-tier.ts';
 import { claimRight } from '../../integrations/kubernetes/run-claims.ts';
+import { resourceRights } from '../../integrations/kubernetes/shown-resources.ts';
 import { viewRights } from '../../integrations/kubernetes/watch/view-rights.ts';
 import { tellsOwners } from './manifests.ts';
 
@@ -18,6 +19,7 @@ export interface MissingRight {
 const watching = 'the watch cache';
 const denyTier = 'the deny tier';
 const claims = 'scheduled playbooks of several cells';
+const showing = 'resources that show incidents and containments';
 const telling = 'Events on what was touched';
 const atOnce = 8;
 
@@ -37,9 +39,11 @@ export async function missingRights(options: {
   readonly cells?: number | undefined;
   /** Whether what was touched gets Events; true where not given. */
   readonly events?: boolean | undefined;
+  /** Whether incidents and containments are shown as resources; true where not given. */
+  readonly resources?: boolean | undefined;
   readonly signal?: AbortSignal;
 }): Promise<readonly MissingRight[]> {
-  const { api, pool, actions, namespace, watched, cells = 1, events = true, signal } = options;
+  const { api, pool, actions, namespace, watched, cells = 1, events = true, resources = true, signal } = options;
   const needed = new Map<string, { readonly right: Right; readonly verb: string; readonly by: Set<string> }>();
   const need = (right: Right, by: string): void => {
     for (const verb of right.verbs) {
@@ -54,6 +58,7 @@ export async function missingRights(options: {
     for (const right of viewRights) need(right, watching);
     for (const right of denyTierRights) need(right, denyTier);
     if (cells > 1) need(claimRight, claims);
+    if (resources && actions.length > 0) for (const right of resourceRights) need(right, showing);
   }
 
   if (events && tellsOwners(pool, actions)) need(eventRight, telling);

@@ -10,6 +10,7 @@ import { shippedActions } from '../../service/rbac/enabled.ts';
 import { rbacManifests } from '../../service/rbac/manifests.ts';
 import { networkManifest, networkPolicies } from '../../service/rbac/network-policies.ts';
 import { writeGenerated } from '../generated.ts';
+import { resourceDefinitions } from './custom-resources.ts';
 
 const actions = shippedActions();
 const write = (path: string, text: string): void =>
@@ -26,13 +27,18 @@ const ports = { temporal: 65_001, evidence: 65_002, apiServer: 65_003 };
 
 for (const [name, manifest] of rbacManifests({ actions, namespace })) {
   const action = /^opt-in\/(\w+)\.yaml$/.exec(name)?.[1];
-  const pool = name.replace(/^events-|\.yaml$/g, '');
-  const ofRole = name.startsWith('events-')
-    ? `has "${pool}" $roles) (dig "kubernetes" "events" true .Values.config`
-    : `has "${pool}" $roles`;
+  const [, part, pool = ''] = /^(?:(events|resources)-)?(\w+)\.yaml$/.exec(name) ?? [];
+  const wanted = { events: '"events" true', resources: '"resources" "enabled" true' }[part ?? ''];
+  const ofRole =
+    wanted === undefined ? `has "${pool}" $roles` : `has "${pool}" $roles) (dig "kubernetes" ${wanted} .Values.config`;
   const condition = action === undefined ? ofRole : `has "${action}" (dig "actions" "optIn" (list) .Values.config)`;
   const file = action === undefined ? name : `opt-in-${action}.yaml`;
   write(`${chart}/templates/generated/${file}`, template(manifest, `and .Values.rbac.create (${condition})`));
+}
+for (const [name, manifest] of resourceDefinitions()) {
+  write(`deploy/crds/${name}`, manifest);
+  const condition = 'and .Values.crds.install (has "cell" $roles) (dig "kubernetes" "resources" "enabled" true .Values.config)';
+  write(`${chart}/templates/generated/crd-${name}`, template(manifest, condition));
 }
 const network = [...networkPolicies({ namespace, ports })].map(([role, policy]) =>
   template(networkManifest([policy]), `and .Values.networkPolicy.enabled (has "${role}" $roles)`),

@@ -110,6 +110,8 @@ export interface PoolParts {
   /** Freezes and observe modes, where they are known. */
   readonly restraintOn?: ChokepointParts['restraintOn'] | undefined;
   readonly knowledge: OwnKnowledge;
+  /** Who besides the owners of what was touched hears what became of steps. */
+  readonly alsoTell?: ((outcome: StepOutcome) => void) | undefined;
   readonly log: Logger;
   /** Is called when the workers have finished what they began. */
   readonly atEnd?: (close: () => Promise<void>) => void;
@@ -130,6 +132,7 @@ export async function createCellPool({
   steps,
   restraintOn,
   knowledge,
+  alsoTell,
   log,
 }: PoolParts & { readonly watch: ClusterWatch }): Promise<PoolActivities> {
   const evidence = { ...(await openEvidence({ config, secrets })), clock: () => cluster.api.clock() };
@@ -143,6 +146,7 @@ export async function createCellPool({
     steps,
     restraintOn,
     knowledge,
+    alsoTell,
     role: 'cell',
     api: cluster.api,
   });
@@ -186,7 +190,7 @@ export async function createPacksPool(
 
 async function poolOf(
   parts: Pick<ChokepointParts, 'actions' | 'census' | 'hasEvidence'> &
-    Pick<PoolParts, 'config' | 'log' | 'steps' | 'restraintOn' | 'knowledge'> & {
+    Pick<PoolParts, 'config' | 'log' | 'steps' | 'restraintOn' | 'knowledge' | 'alsoTell'> & {
       /** What people are told of a workload that they are asked about. */
       readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
       readonly role: SigningRole;
@@ -194,13 +198,17 @@ async function poolOf(
       readonly api?: KubernetesApi;
     },
 ): Promise<PoolActivities> {
-  const { config, log, actions, census, hasEvidence, steps, restraintOn, knowledge, left, role, api } = parts;
+  const { config, log, actions, census, hasEvidence, steps, restraintOn, knowledge, left, role, api, alsoTell } = parts;
   const { roster } = config;
   const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
   const signIns = createSignInReader(config);
   const { landed, incidents, votes } = knowledge;
   const asking = askingOf(config);
-  const tell = api && config.kubernetes.events ? tellOwners({ config, api, pool: role, log }) : undefined;
+  const tellsOwners = api && config.kubernetes.events ? tellOwners({ config, api, pool: role, log }) : undefined;
+  const tell = (outcome: StepOutcome): void => {
+    tellsOwners?.(outcome);
+    alsoTell?.(outcome);
+  };
   const authority = { rules: rulesOf(config), roster, keys, asking, incidents, votes, ...(signIns && { signIns }) };
   const chokepoint = createChokepoint({
     ...authority,

@@ -14,6 +14,7 @@ import type { DurableValues, MemoryKeeper, Remembered, StoredValues } from '../.
 import { StartMemory } from '../../../activities/memory/start-memory.ts';
 import { UsedWarrants } from '../../../activities/memory/used-warrants.ts';
 import { VoteMemory } from '../../../activities/memory/vote-memory.ts';
+import type { SeenIncident } from '../../../core/cluster/cluster-resources.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { NoveltyStore } from '../../../core/novelty/novelty.ts';
 import type { LastRun } from '../../../core/playbook/scheduled-runs.ts';
@@ -185,6 +186,9 @@ export interface OwnKnowledge {
   readonly awaited: DurableValues<StoredAwaited>;
   /** When scheduled playbooks have run last. */
   readonly scheduledRuns: DurableValues<LastRun>;
+  /** Incidents that are shown in the cluster, and which release a step has: only to show until when it holds. */
+  readonly seenIncidents: DurableValues<SeenIncident>;
+  readonly stepReleases: MemoryKeeper<string>;
   /** Resolves when what was begun to be written is on the disk. */
   written(): Promise<unknown>;
   /** Incidents that are open, by what this cell knows. */
@@ -215,6 +219,8 @@ export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): Ow
     ownSteps: stored.storedValues('own-steps'),
     awaited: stored.values('awaited'),
     scheduledRuns: stored.values('scheduled-runs'),
+    seenIncidents: stored.values('seen-incidents'),
+    stepReleases: stored.keeper('step-releases'),
     written: () => stored.written(),
     open: stored.values('open'),
     close: () => stored.close(),

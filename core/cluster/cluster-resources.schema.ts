@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { severities } from '../alert/severity.ts';
+
+/** What `kubectl get incidents` and `kubectl get containments` show. The definitions of the resources are made from this: `tools/deploy/generate.ts`. */
+
+const severity = z.enum(severities).meta({ description: 'Of the worst alert.' });
+const moment = (description: string) => z.string().meta({ description, format: 'date-time' });
+
+/** As everywhere in Kubernetes: https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md */
+const condition = z.strictObject({
+  type: z.string(),
+  status: z.enum(['True', 'False', 'Unknown']),
+  reason: z.string(),
+  message: z.string(),
+  lastTransitionTime: moment('Since when it is so.'),
+});
+
+const ask = z.string().meta({ description: 'Whom to ask: the groups of people who decide, and where they are found.' });
+
+export const incidentStatus = z.strictObject({
+  subject: z.strictObject({
+    kind: z.string().meta({ description: 'Kind of the workload; `Node` or `Cluster`.' }),
+    name: z.string(),
+  }),
+  state: z.enum(['Open', 'Ended']),
+  severity,
+  reached: z
+    .enum(['detected', 'contained', 'eradicated', 'recovered', 'unknown'])
+    .meta({ description: 'How far the response has come (NIST SP 800-61).' }),
+  verdict: z.enum(['true_positive', 'benign', 'suspicious', 'unknown']),
+  alerts: z.int().meta({ description: 'How many have come.' }),
+  rules: z.array(z.string()).meta({ description: 'Of the sensors, at most ten.' }),
+  openQuestions: z.int().meta({ description: 'That people have to answer.' }),
+  containments: z.int().meta({ description: 'What is in force because of it.' }),
+  openedAt: moment('When its first alert came.'),
+  endedAt: moment('When it ended.').exactOptional(),
+  ask,
+  conditions: z.array(condition),
+});
+
+export const containmentStatus = z.strictObject({
+  target: z.strictObject({
+    kind: z.string(),
+    name: z.string(),
+    uid: z.string().exactOptional(),
+  }),
+  action: z.string().meta({ description: 'The action that holds it.' }),
+  does: z.string().meta({ description: 'What that does, in words.' }),
+  incident: z.string().meta({ description: 'Because of which incident. One of another namespace is not named.' }),
+  severity,
+  since: moment('When it was taken.'),
+  until: moment('When its time is over. Absent: people have made it permanent.').exactOptional(),
+  onExpiry: z.enum(['ask', 'release']).meta({
+    description: 'What silence does then: `ask`, people are asked again and it holds on; `release`, it is given back.',
+  }),
+  problems: z.array(z.string()).meta({ description: 'What is not as it should be. Empty: nothing.' }),
+  ask,
+  undo: z.string().meta({ description: 'How those who may decide give it back.' }),
+  conditions: z.array(condition),
+});
+
+export type IncidentResourceStatus = z.infer<typeof incidentStatus>;
+export type ContainmentResourceStatus = z.infer<typeof containmentStatus>;
+export type ResourceCondition = z.infer<typeof condition>;

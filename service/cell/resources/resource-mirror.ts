@@ -1,0 +1,269 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Client } from '@temporalio/client';
+import type { LeaseMemory } from '../../../activities/memory/lease-memory.ts';
+import { type DurableValues, Memory, type MemoryKeeper } from '../../../activities/memory/memory.ts';
+import {
+  containmentResource,
+  type HeldContainment,
+  incidentResource,
+  type ResourceWords,
+  type SeenIncident,
+  type ShownResource,
+  saidOf,
+  shownUntil,
+} from '../../../core/cluster/cluster-resources.ts';
+import type { StepOutcome } from '../../../core/cluster/object-event.ts';
+import { incidentNames } from '../../../core/incident/incident.ts';
+import type { IncidentState } from '../../../core/incident/incident-state.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { placeOf, ShownResources } from '../../../integrations/kubernetes/shown-resources.ts';
+import type { Config } from '../../config/load.ts';
+import { type Logger, reasonOf } from '../../process/log.ts';
+import { repeatAsItSays } from '../../process/repeat.ts';
+import { askingOf } from '../../process/rules.ts';
+import type { OwnKnowledge } from '../pools/durable-memory.ts';
+
+/** An incident that is open, as far as the cell's own memory says. */
+export interface OpenRun {
+  readonly id: string;
+  readonly run: string;
+  /** Changes when it has heard of another kind of alert. */
+  readonly kinds: number;
+}
+
+export interface ResourceMirrorParts {
+  readonly resources: ShownResources;
+  /** Incidents that are open. */
+  readonly open: () => readonly OpenRun[];
+  readonly seen: DurableValues<SeenIncident>;
+  /** Step → name of its release. */
+  readonly releases: MemoryKeeper<string>;
+  readonly leases: Pick<LeaseMemory, 'endOfRelease'>;
+  readonly containments: () => readonly HeldContainment[];
+  /** What an incident says of itself. Only shown: that it is open, and what it holds, the cell knows itself. */
+  readonly ask: (incident: string) => Promise<IncidentState>;
+  readonly words: ResourceWords;
+  /** How long ended incidents are shown. */
+  readonly retentionMs: number;
+  /** Others show their own incidents, and no other's is removed. */
+  readonly isAlone: boolean;
+  readonly log: Logger;
+  readonly now?: () => number;
+  readonly everyMs?: number;
+}
+
+const usualEveryMs = 5_000;
+const absentMs = 60_000;
+/** Everything is read from the API server so often, to put right what somebody has changed. */
+const readEveryMs = 30_000;
+/** An open incident is asked anew so often, and so many at one look. */
+const askEveryMs = 60_000;
+const mostAsked = 20;
+const askMs = 2_000;
+const dayMs = 86_400_000;
+
+/**
+ * Shows in the cluster what the cell knows: a resource for each incident and for each containment that is in force. It only writes: what stands in a
+ * resource is read to put it right, and nothing is decided by it. Where the API server does not have the kinds, it does nothing.
+ */
+export class ResourceMirror {
+  readonly #parts: ResourceMirrorParts;
+  readonly #now: () => number;
+  readonly #releases: Memory<string>;
+  /** By place, what was written last. */
+  readonly #written = new Map<string, ShownResource>();
+  /** By containment, the problems that were seen last, and since when. */
+  readonly #problems = new Map<string, { readonly text: string; readonly at: number }>();
+  /** By incident and run, when it was asked last. */
+  readonly #asked = new Map<string, { readonly at: number; readonly kinds: number }>();
+  readonly #changed = new Set<string>();
+  #readAt = Number.NEGATIVE_INFINITY;
+  #underway: Promise<boolean> | undefined;
+
+  constructor(parts: ResourceMirrorParts) {
+    this.#parts = parts;
+    this.#now = parts.now ?? Date.now;
+    this.#releases = new Memory({ most: 10_000, retentionMs: 90 * dayMs, keeper: parts.releases });
+  }
+
+  /** A step has come about, or people have decided about it: its incident is asked again. */
+  tell({ outcome, incident, key, release }: StepOutcome): void {
+    this.#changed.add(incident);
+    if (outcome === 'done' && release !== undefined) this.#releases.set(key, release);
+  }
+
+  start(signal: AbortSignal): void {
+    const { everyMs = usualEveryMs } = this.#parts;
+    void repeatAsItSays({ work: async () => ((await this.look()) ? everyMs : absentMs), signal });
+  }
+
+  /** Looks once; false where the cluster does not have the kinds. Never rejects. */
+  look(): Promise<boolean> {
+    this.#underway ??= this.#look()
+      .catch((error: unknown) => {
+        this.#parts.log.info({ reason: reasonOf(error) }, 'what is open and in force could not be shown in the cluster');
+        return true;
+      })
+      .finally(() => {
+        this.#underway = undefined;
+      });
+    return this.#underway;
+  }
+
+  async #look(): Promise<boolean> {
+    const { resources, isAlone } = this.#parts;
+    const now = this.#now();
+    const reads = now - this.#readAt >= readEveryMs;
+    const found = reads ? await resources.list() : undefined;
+    if (reads && !found) return false;
+    this.#followOpen(now);
+    await this.#askIncidents(now);
+    const wanted = new Map(this.#wanted(now).map((resource) => [placeOf(resource), resource]));
+    for (const [place, resource] of wanted) {
+      const known = this.#written.get(place);
+      const there = found?.get(place)?.object;
+      const isRight = found ? there !== undefined && resources.isAsShown(resource, there) : isDeepStrictEqual(known, resource);
+      if (isRight) this.#written.set(place, resource);
+      else await this.#try(place, resource, async () => resources.write(resource));
+    }
+    const others = new Map([...(found ?? [])].map(([place, { kind, object }]) => [place, shownOf(kind, object.metadata)]));
+    for (const [place, resource] of this.#written) others.set(place, resource);
+    for (const [place, resource] of others)
+      if (!wanted.has(place) && (isAlone || resource.kind === 'Containment' || this.#written.has(place))) {
+        await this.#try(place, undefined, async () => resources.remove(resource));
+      }
+    if (found) this.#readAt = now;
+    return true;
+  }
+
+  async #try(place: string, resource: ShownResource | undefined, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+      if (resource) this.#written.set(place, resource);
+      else this.#written.delete(place);
+    } catch (error) {
+      this.#parts.log.debug({ resource: place, reason: reasonOf(error) }, 'a resource could not be written; it is tried again');
+    }
+  }
+
+  #followOpen(now: number): void {
+    const { open, seen, retentionMs } = this.#parts;
+    const runs = new Set(open().map(keyOf));
+    for (const run of open()) if (!seen.get(keyOf(run))) seen.put(keyOf(run), { id: run.id, run: run.run, openedAt: now });
+    for (const key of seen.keys()) {
+      const known = seen.get(key);
+      if (!known || runs.has(key)) continue;
+      if (known.endedAt === undefined) {
+        seen.put(key, { ...known, endedAt: now });
+        this.#changed.add(known.id);
+      } else if (now - known.endedAt > retentionMs) seen.remove(key);
+    }
+  }
+
+  /** What it was asked last stays where it cannot be asked. */
+  async #askIncidents(now: number): Promise<void> {
+    const { open, ask, seen } = this.#parts;
+    const due = open().filter((run) => {
+      const asked = this.#asked.get(keyOf(run));
+      return !asked || asked.kinds !== run.kinds || this.#changed.has(run.id) || now - asked.at >= askEveryMs;
+    });
+    for (const run of due.slice(0, mostAsked)) {
+      this.#changed.delete(run.id);
+      this.#asked.set(keyOf(run), { at: now, kinds: run.kinds });
+      await this.#askOne(keyOf(run), ask);
+    }
+    // At its end it is asked once more, for its verdict.
+    const openIds = new Set(open().map(({ id }) => id));
+    for (const id of [...this.#changed].filter((one) => !openIds.has(one))) {
+      this.#changed.delete(id);
+      for (const key of seen.keys()) if (seen.get(key)?.id === id && this.#asked.delete(key)) await this.#askOne(key, ask);
+    }
+  }
+
+  async #askOne(key: string, ask: ResourceMirrorParts['ask']): Promise<void> {
+    const { seen, log } = this.#parts;
+    const known = seen.get(key);
+    if (!known) return;
+    try {
+      const state = await ask(known.id);
+      if (state.incident.run !== known.run) return;
+      seen.put(key, { ...known, openedAt: Date.parse(state.openedAt) || known.openedAt, said: saidOf(state) });
+    } catch (error) {
+      log.debug({ incident: known.id, reason: reasonOf(error) }, 'an incident could not be asked what to show of it');
+    }
+  }
+
+  #wanted(now: number): readonly ShownResource[] {
+    const { seen, containments, words } = this.#parts;
+    const held = containments();
+    const incidents = seen.keys().flatMap((key) => {
+      const known = seen.get(key);
+      return (known && incidentResource(known, known.endedAt === undefined ? held : [], words)) ?? [];
+    });
+    const inForce = this.#inForce(held, now);
+    return [...incidents, ...inForce];
+  }
+
+  #inForce(held: readonly HeldContainment[], now: number): readonly ShownResource[] {
+    const { words, leases } = this.#parts;
+    const before = new Map(this.#problems);
+    this.#problems.clear();
+    return held.map((one) => {
+      const end = leases.endOfRelease(this.#releases.get(one.step), one.terms);
+      const until = shownUntil(end, one.terms, now);
+      const text = one.problems.join('\n');
+      const which = `${one.step} ${one.target} ${one.uid ?? ''}`;
+      const since = before.get(which);
+      const changedAt = since?.text === text ? since.at : since || text !== '' ? now : Date.parse(one.terms.at);
+      this.#problems.set(which, { text, at: changedAt });
+      return containmentResource(one, { until, changedAt, words });
+    });
+  }
+}
+
+/** The mirror of a cell, which looks from now on; undefined where the configuration does without. */
+export function showInCluster(options: {
+  readonly config: Config;
+  readonly api: KubernetesApi;
+  readonly client: Client;
+  readonly knowledge: Pick<OwnKnowledge, 'open' | 'votes' | 'seenIncidents' | 'stepReleases'>;
+  readonly containments: () => readonly HeldContainment[];
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}): ResourceMirror | undefined {
+  const { config, api, client, knowledge, containments, log, signal } = options;
+  const { resources, ownNamespace, contact } = config.kubernetes;
+  if (!resources.enabled) return undefined;
+  const { open, seenIncidents, stepReleases, votes } = knowledge;
+  const mirror = new ResourceMirror({
+    resources: new ShownResources(api, signal),
+    open: () =>
+      open.keys().flatMap((id) => {
+        const { first: run, kinds = [] } = open.get(id) ?? {};
+        return run === undefined ? [] : [{ id, run, kinds: kinds.length }];
+      }),
+    seen: seenIncidents,
+    releases: stepReleases,
+    leases: votes.leases,
+    containments,
+    ask: (id) =>
+      client.withDeadline(Date.now() + askMs, () => client.workflow.getHandle(id).query<IncidentState>(incidentNames.stateQuery)),
+    words: { ownNamespace, contact, groups: askingOf(config).groups },
+    retentionMs: resources.retentionDays * dayMs,
+    isAlone: config.guardrails.cells === 1,
+    log,
+  });
+  mirror.start(signal);
+  return mirror;
+}
+
+function keyOf({ id, run }: Pick<OpenRun, 'id' | 'run'>): string {
+  return `${id}\n${run}`;
+}
+
+function shownOf(
+  kind: ShownResource['kind'],
+  { name, namespace = '' }: { readonly name: string; readonly namespace?: string },
+): Pick<ShownResource, 'kind' | 'namespace' | 'name'> {
+  return { kind, namespace, name };
+}
