@@ -80,10 +80,17 @@ function linkFindings(checkpoint: Checkpoint, before: Checkpoint | undefined): r
     const which = number - 1 === expected ? `checkpoint ${expected} is` : `checkpoints ${expected} to ${number - 1} are`;
     return [{ kind: 'checkpoint-missing', checkpoint: expected, text: `${which} in neither the database nor the anchor` }];
   }
-  if (checkpoint.previous === (before ? checkpointDigest(before) : genesisHash)) return [];
+  if (follows(checkpoint, before)) return [];
   return [
     { kind: 'checkpoint-unlinked', checkpoint: number, text: `checkpoint ${number} does not follow from the one before it` },
   ];
+}
+
+/** Whether it is the next one. */
+export function follows(checkpoint: Checkpoint, before: Checkpoint | undefined): boolean {
+  return (
+    checkpoint.number === (before?.number ?? 0) + 1 && checkpoint.previous === (before ? checkpointDigest(before) : genesisHash)
+  );
 }
 
 export function isGenuine(signed: SignedCheckpoint, verifier: SignatureVerifier): boolean {

@@ -38,6 +38,8 @@ export async function startNotary({
       log.error({ ...finding }, 'the audit store was changed behind our back');
     },
     onError,
+    onCaughtUp: (checkpoints) =>
+      log.info({ checkpoints }, 'checkpoints that another desk signed meanwhile are in the anchor of this one now'),
   });
   // Not only with the first minute’s end: whoever verifies then wants to see a living notary.
   void notary.sign().catch(onError);

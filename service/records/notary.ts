@@ -10,7 +10,7 @@ import {
   nextCheckpoint,
   type SignedCheckpoint,
 } from '../../core/audit/checkpoint.ts';
-import { isGenuine } from '../../core/audit/checkpoint-chain.ts';
+import { follows, isGenuine } from '../../core/audit/checkpoint-chain.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { SignatureVerifier, Signer } from '../../core/messages/signing.ts';
 import { readCheckpoints } from './read-checkpoints.ts';
@@ -28,6 +28,8 @@ export interface NotaryOptions {
   readonly onAlarm: (finding: Finding) => void;
   /** A round failed and is tried again with the next one. */
   readonly onError: (error: unknown) => void;
+  /** The anchor did not have so many that are genuine in the database: other notaries signed them while this one was away. It has them now. */
+  readonly onCaughtUp?: (checkpoints: number) => void;
   readonly now?: () => Date;
 }
 
@@ -43,10 +45,13 @@ interface State {
   readonly heads: Heads;
 }
 
+/** Another notary may be ahead by one, and by one more when it signs at that moment. */
+const triesOfARound = 3;
+
 /**
  * Signs the heads of all chains into the chain of checkpoints, into the database and into the anchor. It begins where the
- * genuine checkpoints end, which it reads at its first round, so it may be killed at any time. One notary a store: a second
- * one finds its number taken and reads again.
+ * genuine checkpoints end, which it reads at its first round, so it may be killed at any time. Each desk has one, with an anchor of its own: what
+ * another has signed is followed and anchored here, too, and what that one has covered is not signed again.
  * @throws FB_ERR_CONFIG_INVALID when it would sign less than once a minute.
  */
 export function createNotary(options: NotaryOptions): Notary {
@@ -57,28 +62,52 @@ export function createNotary(options: NotaryOptions): Notary {
 
   const begin = async (): Promise<State> => {
     const { chain, findings, unanchored } = await readCheckpoints({ store, anchor, verifier });
-    for (const finding of findings) alarm(finding);
+    const behind = new Set(unanchored.map(({ checkpoint }) => checkpoint.number));
+    for (const finding of findings) if (!isBehind(finding, behind)) alarm(finding);
     for (const signed of unanchored) await anchor.append(signed);
+    if (unanchored.length > 0) options.onCaughtUp?.(unanchored.length);
     return { last: chain.last, heads: chain.heads };
   };
 
+  /** What follows genuinely upon what is known here; where something else stands there, the round finds out. */
+  const followOthers = async (from: State): Promise<State> => {
+    let { last } = from;
+    const heads = new Map(from.heads);
+    for (const { signed } of await store.checkpoints({ after: last?.checkpoint.number ?? 0 })) {
+      if (!signed || !follows(signed.checkpoint, last?.checkpoint) || !isGenuine(signed, verifier)) break;
+      await anchor.append(signed);
+      for (const head of signed.checkpoint.moved) heads.set(head.chain, head);
+      last = signed;
+    }
+    return last === from.last ? from : { last, heads };
+  };
+
   const round = async (): Promise<SignedCheckpoint | undefined> => {
-    const { last, heads: stated } = state ?? (await begin());
-    state = { last, heads: stated };
-    const at = now();
-    const shown = await store.heads();
-    const { checkpoint, heads, retracted } = nextCheckpoint({ last: last?.checkpoint, stated, shown, at: at.toISOString() });
-    for (const head of retracted) alarm(takenBack(head));
-    const idleMs = last ? at.getTime() - Date.parse(last.checkpoint.at) : Number.POSITIVE_INFINITY;
-    if (checkpoint.moved.length === 0 && idleMs < heartbeatMs) return undefined;
-    const signed = { checkpoint, keyId: signer.keyId, signature: await signer.sign(checkpointBytes(checkpoint)) };
-    // Until both have it, the next round reads again what there is: it anchors what only the database has.
-    state = undefined;
-    const isReplaced = await store.addCheckpoint(signed, (stored) => isGenuine(stored, verifier));
-    if (isReplaced) alarm(forged(checkpoint));
-    await anchor.append(signed);
-    state = { last: signed, heads };
-    return signed;
+    for (let tries = 1; ; tries += 1) {
+      state = await followOthers(state ?? (await begin()));
+      const { last, heads: stated } = state;
+      const at = now();
+      const shown = await store.heads();
+      const { checkpoint, heads, retracted } = nextCheckpoint({ last: last?.checkpoint, stated, shown, at: at.toISOString() });
+      for (const head of retracted) alarm(takenBack(head));
+      const idleMs = last ? at.getTime() - Date.parse(last.checkpoint.at) : Number.POSITIVE_INFINITY;
+      if (checkpoint.moved.length === 0 && idleMs < heartbeatMs) return undefined;
+      const signed = { checkpoint, keyId: signer.keyId, signature: await signer.sign(checkpointBytes(checkpoint)) };
+      // Until both have it, the next round reads again what there is: it anchors what only the database has.
+      const before = state;
+      state = undefined;
+      try {
+        const isReplaced = await store.addCheckpoint(signed, (stored) => isGenuine(stored, verifier));
+        if (isReplaced) alarm(forged(checkpoint));
+      } catch (error) {
+        if (!isTaken(error) || tries === triesOfARound) throw error;
+        state = before;
+        continue;
+      }
+      await anchor.append(signed);
+      state = { last: signed, heads };
+      return signed;
+    }
   };
 
   let running: Promise<unknown> = Promise.resolve();
@@ -102,6 +131,15 @@ export function createNotary(options: NotaryOptions): Notary {
       await sign().catch(onError);
     },
   };
+}
+
+/** It is genuine, and the anchor ends before it: this notary was away, or had a new volume. `audit verify` tells who asks for proof. */
+function isBehind({ kind, checkpoint }: Finding, unanchored: ReadonlySet<number>): boolean {
+  return kind === 'anchor-missing' && checkpoint !== undefined && unanchored.has(checkpoint);
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof FirebreakError && error.code === 'FB_ERR_CONFLICT';
 }
 
 function forged({ number }: Checkpoint): Finding {

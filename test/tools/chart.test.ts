@@ -115,6 +115,25 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     expect(config.status?.listen.port).toBe(8767);
   });
 
+  test('gives each of several cells and desks a volume of its own, and says how many cells share the caps', async () => {
+    const audit = { url: { file: '/etc/firebreak/secrets/records/url' } };
+    const several = { config: { ...least.config, audit }, cell: { replicas: 3 }, desk: { replicas: 2 } };
+    const { documents, error } = await render(several);
+    expect(error).toBe('');
+    const of = (name: string) => workloads(documents).find(({ metadata }) => metadata.name === name);
+    for (const [name, replicas] of [
+      ['firebreak-cell', 3],
+      ['firebreak-desk', 2],
+    ] as const)
+      expect(of(name)).toMatchObject({
+        kind: 'StatefulSet',
+        spec: { replicas, podManagementPolicy: 'Parallel', volumeClaimTemplates: [{ metadata: { name: 'state' } }] },
+      });
+    const file = join(folder, 'several.yaml');
+    writeFileSync(file, configOf(documents));
+    expect(loadConfig({ path: file, env: {} }).guardrails).toMatchObject({ cells: 3 });
+  });
+
   test('runs all roles in one pod where that is wanted, each with the token of its own account', async () => {
     const { documents } = await render({ ...least, profile: 'single' });
     const [only, ...others] = workloads(documents);

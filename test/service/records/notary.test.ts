@@ -55,6 +55,11 @@ describe('the notary', () => {
     notaries.push(notary);
     return notary;
   };
+  const numbersIn = async (where: Anchor): Promise<readonly unknown[]> => {
+    const numbers: unknown[] = [];
+    for await (const entry of where.read()) numbers.push(typeof entry === 'string' ? entry : entry.checkpoint.number);
+    return numbers;
+  };
   const verify = async () =>
     verifyAudit({
       store: audit,
@@ -135,17 +140,64 @@ describe('the notary', () => {
     ]);
   });
 
-  test('a second one on the same store gives way and loses nothing', async () => {
-    const [one, two] = [await start(), await start()];
+  test('two on the same store follow each other: each anchor has all of it, nothing is signed twice, and nothing is an error', async () => {
+    const other = createFileAnchor({ file: join(folder, `${files}-other.jsonl`) });
+    const reads: number[] = [];
+    const store: AuditStore = {
+      ...audit,
+      checkpoints: (options) => {
+        reads.push(options.after);
+        return audit.checkpoints(options);
+      },
+    };
+    const [one, two] = [await start(), await start({ store, anchor: other })];
+    for (const number of [1, 2, 3]) {
+      await audit.append(run('incident/c/a@1', number, number));
+      expect((await one.sign())?.checkpoint.number).toBe(2 * number - 1);
+      expect(await two.sign()).toBeUndefined();
+      await audit.append(run('incident/c/b@1', number, number));
+      expect((await two.sign())?.checkpoint.number).toBe(2 * number);
+    }
+    await one.sign();
+    // From the beginning once, and then from where it was.
+    expect(reads.filter((after) => after < 0)).toHaveLength(1);
+    for (const each of [anchor, other]) expect(await numbersIn(each)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(await verify()).toMatchObject({ ok: true, checkpoints: 6 });
+    expect(alarms).toEqual([]);
+  });
+
+  test('one that loses its number to another in the same moment signs what that one has left', async () => {
+    const raced: AuditStore = {
+      ...audit,
+      heads: async () => {
+        const shown = await audit.heads();
+        if (shown.length === 1) {
+          await other.sign();
+          await audit.append(run('incident/c/b@1', 1, 1));
+        }
+        return shown;
+      },
+    };
+    // Two that sign the same in the same millisecond have signed one checkpoint.
+    const other = await start({ now: () => new Date(time + 1) });
     await audit.append(run('incident/c/a@1', 1, 1));
-    await one.sign();
-    await two.sign();
-    await audit.append(run('incident/c/a@1', 2, 2));
-    await one.sign();
-    await audit.append(run('incident/c/a@1', 3, 3));
-    await expect(two.sign()).rejects.toMatchObject({ code: 'FB_ERR_CONFLICT' });
-    expect((await two.sign())?.checkpoint).toMatchObject({ number: 3, moved: [{ number: 3 }] });
-    expect(await verify()).toMatchObject({ ok: true, checkpoints: 3 });
+    const notary = await start({ store: raced, now: () => new Date(time) });
+    expect((await notary.sign())?.checkpoint).toMatchObject({ number: 2, moved: [{ chain: 'incident/c/b@1' }] });
+    expect(alarms).toEqual([]);
+  });
+
+  test('one that was away while another signed is no thief of the anchor: it is brought up to date, and nobody is alarmed', async () => {
+    const other = await start({ anchor: createFileAnchor({ file: join(folder, `${files}-other.jsonl`) }) });
+    for (const number of [1, 2, 3, 4, 5]) {
+      await audit.append(run('incident/c/a@1', number, number));
+      await other.sign();
+    }
+    const caughtUp: number[] = [];
+    const back = await start({ onCaughtUp: (checkpoints) => caughtUp.push(checkpoints) });
+    expect(await back.sign()).toBeUndefined();
+    expect(caughtUp).toEqual([5]);
+    expect(await numbersIn(anchor)).toEqual([1, 2, 3, 4, 5]);
+    expect(alarms).toEqual([]);
   });
 
   test('what was put under the numbers of later checkpoints keeps none out, and is told', async () => {

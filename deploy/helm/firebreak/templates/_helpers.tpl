@@ -35,6 +35,7 @@ desk
   "intake" (dict "listen" (dict "host" "0.0.0.0" "port" 8765))
   "desk" (dict "listen" (dict "host" "0.0.0.0" "port" 8766))
   "status" (dict "listen" (dict "host" "0.0.0.0" "port" 8767))
+  "guardrails" (dict "cells" (ternary 1 (int .Values.cell.replicas) (eq .Values.profile "single")))
 -}}
 {{- $protected := dict "guardrails" (dict "protectedNamespaces" (list "kube-system" "kube-public" "kube-node-lease" .Release.Namespace)) -}}
 {{- toYaml (mergeOverwrite $protected (deepCopy .Values.config) $own) -}}
