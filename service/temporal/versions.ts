@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { FirebreakError } from '../../core/errors.ts';
+import { grpc, grpcCode } from './grpc-status.ts';
 
 export function deploymentName(cluster: string): string {
   return `firebreak-${cluster}`;
@@ -12,7 +13,18 @@ export function deploymentName(cluster: string): string {
  * @throws FB_ERR_UNAVAILABLE when the server does not know the build's worker within `withinMs`.
  */
 export async function makeCurrent(options: {
-  readonly client: Client;
+  readonly client: {
+    readonly options: { readonly namespace: string };
+    readonly workflowService: {
+      setWorkerDeploymentCurrentVersion(request: {
+        readonly namespace: string;
+        readonly deploymentName: string;
+        readonly buildId: string;
+        readonly identity: string;
+        readonly ignoreMissingTaskQueues: boolean;
+      }): Promise<unknown>;
+    };
+  };
   readonly deployment: string;
   readonly buildId: string;
   readonly withinMs: number;
@@ -31,13 +43,18 @@ export async function makeCurrent(options: {
         ignoreMissingTaskQueues: true,
       });
       return;
-    } catch {
-      // The version exists only once its worker has polled.
-      if (signal?.aborted || Date.now() >= until)
-        throw new FirebreakError('FB_ERR_UNAVAILABLE', `Temporal does not know the worker build ${buildId} yet`);
+    } catch (error) {
+      if (signal?.aborted || Date.now() >= until) throw new FirebreakError('FB_ERR_UNAVAILABLE', notCurrent(buildId, error));
       await sleep(50);
     }
   }
+}
+
+/** The version exists only once its worker has polled. That Temporal's own parts are away is another thing, which nobody would look for then. */
+function notCurrent(buildId: string, error: unknown): string {
+  const code = grpcCode(error);
+  if (code === grpc.notFound || code === grpc.failedPrecondition) return `Temporal does not know the worker build ${buildId} yet`;
+  return `Temporal cannot make the worker build ${buildId} the current one: ${code === undefined ? 'no answer' : `gRPC status ${code}`}`;
 }
 
 /** The build that new incidents begin with. */
