@@ -33,6 +33,8 @@ export interface OpenIncident {
   readonly first?: string;
   /** The run in which it was seen last: another one has gone on as new, or was set back. */
   readonly run?: string;
+  /** It has taken what this cell has told it, whoever started it. */
+  readonly told?: true;
   /** Of a run before, of which no end is known yet: what it was told, and its first run. */
   readonly before?: { readonly first: string; readonly alerts: Uint8Array };
   /** When it was begun again, milliseconds since 1970, the newest last. */
@@ -120,6 +122,13 @@ export class OpenIncidents {
     kept.put(id, { ...started, ...own, before });
   }
 
+  /** It runs: it has taken what it was told. */
+  told(id: string): void {
+    const { kept } = this.#parts;
+    const known = kept.get(id);
+    if (known && !known.told && known.first === undefined) kept.put(id, { ...known, told: true });
+  }
+
   /** Looks from time to time, until `signal`. Never rejects. */
   async watch(options: {
     readonly client: Client;
@@ -159,7 +168,11 @@ export class OpenIncidents {
   async #follow(id: string, known: OpenIncident, stand: Stand, gateway: IncidentGateway): Promise<void> {
     const { kept, starts } = this.#parts;
     if (stand.kind === 'ended') return this.#hasEnded(id, known);
-    if (stand.kind === 'lost') return this.#beginAgain(id, known, stand.how, gateway);
+    if (stand.kind === 'lost') {
+      // Heard of, and on its way from the spool to a Temporal that was away or is slow: nobody can have ended it.
+      const neverRan = known.first === undefined && known.told !== true;
+      return neverRan ? undefined : this.#beginAgain(id, known, stand.how, gateway);
+    }
     const { first, run } = stand;
     // What was over and is set back stays over, and its run ends at its first call, or the intake ends it.
     if (first === known.first && (await starts.comesFrom(id, run)) === 'ended') return this.#hasEnded(id, known);
@@ -272,7 +285,10 @@ export function remembering(
       incidents.hears(id, batch, playbooks);
       open.hears(id, batch);
       const result = await gateway.signal(id, batch);
-      if (result.kind === 'signalled') incidents.delivered(id);
+      if (result.kind === 'signalled') {
+        incidents.delivered(id);
+        open.told(id);
+      }
       return result;
     },
     note: (id, note) => gateway.note(id, note),

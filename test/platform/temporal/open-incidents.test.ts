@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Client, type WorkflowHandle } from '@temporalio/client';
+import { Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
 import type { DurableValues } from '../../../activities/memory/memory.ts';
@@ -130,6 +130,22 @@ function begunAgain(id: string, run: string): Promise<IncidentState> {
 }
 
 const asks = ({ questions }: IncidentState): boolean => questions.some(({ status }) => status.state === 'open');
+
+test('an incident that is still on its way to Temporal is not taken for one that somebody has deleted', async () => {
+  const own = { ...subject, cluster, name: 'a-on-its-way' };
+  const id = incidentIdOf(own);
+  const batch = batchOf([alertOf({ cluster })]);
+  open.hears(id, batch);
+  // One that is looked at after it, and is begun again by then.
+  const other = await begun('b-looked-at-after-it');
+  await client.workflow.getHandle(other.id).terminate('by a stranger');
+  await begunAgain(other.id, other.run);
+  await expect(client.workflow.getHandle(id).describe()).rejects.toBeInstanceOf(WorkflowNotFoundError);
+  expect((await gateway.start(id, { subject: own, batch }, options)).kind).toBe('started');
+  const { timeline, total } = await eventually('its state', () => stateOf({ workflowId: id }).catch(() => undefined));
+  expect(total).toBe(1);
+  expect(timeline.map(({ kind }) => kind)).not.toContain('incident.restarted');
+});
 
 test('an incident that somebody ends is begun again with all its alerts, asks again, and says so', async () => {
   const { id, run } = await begun('ended');
