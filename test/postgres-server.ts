@@ -15,7 +15,9 @@ export interface PostgresServer {
   readonly url: string;
   /** What the server logs. */
   readonly logFile: string;
-  /** Kills the server as a crash would, if it still runs, and starts it again on the same port and data. */
+  /** Kills the server as a crash would. */
+  kill(): Promise<void>;
+  /** The same, if it still runs, and starts it again on the same port and data. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -48,7 +50,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   execFileSync(join(programs, 'initdb'), initialise, { ...owner, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
 
   const { postgres: port } = await freePorts({ names: ['postgres'] });
-  const settings = { listen_addresses: '127.0.0.1', unix_socket_directories: folder, max_connections: '50' };
+  const settings = { listen_addresses: '127.0.0.1', unix_socket_directories: folder, max_connections: '200' };
   const args = [
     '-D',
     data,
@@ -68,6 +70,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   return {
     url: `postgres://firebreak:${password}@127.0.0.1:${port}/postgres`,
     logFile,
+    kill: () => group.end(server, 'SIGKILL'),
     async restart() {
       await group.end(server, 'SIGKILL');
       server = await eventually('PostgreSQL after the last process of the killed one', () => start().catch(whileOldOnesEnd));

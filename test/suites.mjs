@@ -28,6 +28,13 @@ export const suites = [
     workers: 1,
     missing: () => (findPostgres() ? undefined : 'there are no PostgreSQL server programs (initdb, postgres)'),
   },
+  // All parts apart, as in production: a Temporal of four processes, two clusters, eight processes of Firebreak.
+  {
+    name: 'cluster',
+    folder: 'cluster',
+    workers: 1,
+    missing: () => (findPostgres() ? undefined : 'there are no PostgreSQL server programs (initdb, postgres)'),
+  },
   { name: 'node', folder: 'node', workers: 1, lab: true, missing: missingForRealNodes },
 ];
 

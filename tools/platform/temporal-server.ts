@@ -141,7 +141,8 @@ async function isServing(options: {
   return true;
 }
 
-function accepts(address: string): Promise<boolean> {
+/** Whether something listens there. */
+export function accepts(address: string): Promise<boolean> {
   const port = Number(address.split(':').at(-1));
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');

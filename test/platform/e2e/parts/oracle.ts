@@ -2,6 +2,9 @@ import { within } from '../../../eventually.ts';
 import { podOf, until, type Workload } from './cluster.ts';
 import type { Service } from './service.ts';
 
+/** What the API server, the ticket system and the channel have of one cluster. */
+export type SeenFromOutside = Pick<Service, 'effects' | 'ticketsOf' | 'cards'>;
+
 export interface Expected {
   /** Every workload with a critical alert: its pod is contained, a ticket filed, one card posted. */
   readonly all: readonly Workload[];
@@ -15,7 +18,7 @@ export interface Expected {
  * Compares what should have been done with what the API server, the ticket system and the channel have: what is missing and what was done more
  * than once, one line each. Empty when all is right.
  */
-export function differences(service: Service, { all, removed, released }: Expected): readonly string[] {
+export function differences(service: SeenFromOutside, { all, removed, released }: Expected): readonly string[] {
   const { effects } = service;
   const secrets = Object.fromEntries(
     Object.entries(effects.counts('secret')).map(([name, count]) => [name.replace(/-db-fb[0-9a-f]{10}$/, ''), count]),
@@ -59,7 +62,7 @@ export const acceptedWords = /^(Taken|Decided|Already|Counted|Your answer is alr
  * answers other questions meanwhile, so an answer counts only where it names this pod.
  */
 export async function voteUntilAccepted(
-  service: Service,
+  service: Pick<Service, 'slack' | 'click' | 'cards'>,
   workload: Workload,
   user: string,
   label: string,

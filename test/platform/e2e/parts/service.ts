@@ -341,7 +341,7 @@ async function endWorkflows({ temporalAddress, temporalNamespace }: Servers, clu
 }
 
 /** By the key in its metadata: a question's id, not the start of a thread or a line in one. */
-function isCard({ metadata }: FakeMessage): boolean {
+export function isCard({ metadata }: FakeMessage): boolean {
   return /^[0-9a-f]+-q$/.test(String(metadata?.event_payload.key));
 }
 
