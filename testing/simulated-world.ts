@@ -87,6 +87,8 @@ export class SimulatedWorld implements World {
 
   showSeverity = (): void => undefined;
 
+  within = <Result>(_owner: unknown, run: () => Result): Result => run();
+
   /** What playbooks have said into the log. */
   onLog: (text: string) => void = () => undefined;
 

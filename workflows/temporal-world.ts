@@ -13,6 +13,7 @@ import { turnFunction, turnsAtOnce } from '../core/playbook/turn.ts';
 import { trustedActivities } from './messages.ts';
 import { packs } from './packs.ts';
 import { StepFailure } from './step-failure.ts';
+import { hearDroppedPromises } from './temporal-promises.ts';
 import { setWorld, type World } from './world.ts';
 
 const ownActions = new Map(packs.flatMap(({ actions }) => actions.map((action) => [action.name, action])));
@@ -34,6 +35,7 @@ const world: World = {
     return new StepFailure(error instanceof ActivityFailure ? 'FB_ERR_UNAVAILABLE' : 'FB_ERR_INTERNAL', reason);
   },
   log: (text, fields) => log.info(text, fields),
+  ...hearDroppedPromises(),
   // Where the server does not know the attributes, incidents start without them, and an upsert would stop the incident for good.
   showSeverity: (severity) => {
     if (workflowInfo().searchAttributes.FirebreakSeverity !== undefined)

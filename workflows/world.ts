@@ -12,6 +12,20 @@ export interface RunInfo {
   readonly historyLength: number;
 }
 
+/** A promise that failed while nothing waited for it. */
+export interface FailedPromise {
+  readonly reason: unknown;
+  /** File and line of the author's source that has made it. */
+  readonly at: string;
+  /** Whether something waits for it by now. */
+  readonly isAwaited: () => boolean;
+}
+
+/** Who is told of promises that its own code makes, and that fail with nothing waiting for them. */
+export interface PromiseOwner {
+  onFailed(failed: FailedPromise): void;
+}
+
 /**
  * All that the engine has of the world. In a workflow it is Temporal's, which plays it back exactly; in a simulation a clock of its own, and steps
  * that nobody does. The engine is the same in both, and imports Temporal in neither.
@@ -33,6 +47,8 @@ export interface World {
   readonly failure: (error: unknown) => StepFailure;
   /** One line in the log of the process, once: not when a history is played back. */
   readonly log: (text: string, fields: Readonly<Record<string, unknown>>) => void;
+  /** Runs what makes promises of its own, so that `owner` hears of those that fail. A simulation leaves them to its process. */
+  readonly within: <Result>(owner: PromiseOwner, run: () => Result) => Result;
   /** For lists of incidents, where the server keeps such. */
   readonly showSeverity: (severity: Severity) => void;
 }
@@ -91,6 +107,10 @@ export function failureOf(error: unknown): StepFailure {
 
 export function logLine(text: string, fields: Readonly<Record<string, unknown>>): void {
   here().log(text, fields);
+}
+
+export function within<Result>(owner: PromiseOwner, run: () => Result): Result {
+  return here().within(owner, run);
 }
 
 export function showSeverity(severity: Severity): void {

@@ -96,6 +96,36 @@ const failsInAStep = definePlaybook(
   },
 );
 
+const dropsWork = definePlaybook(
+  { id: 'drops-work', title: 'Drops a promise that fails', on: on('Drop'), uses: { snapshotPodState } },
+  async ({ alert, steps, note, sleep }) => {
+    void aside();
+    const late = beside();
+    await sleep('1m');
+    await late.catch(() => note('heard of the other'));
+    note('went on');
+
+    async function aside(): Promise<void> {
+      await sleep('1s');
+      await steps.snapshotPodState({ pod: alert.pod });
+    }
+    async function beside(): Promise<void> {
+      await sleep('1s');
+      throw new TypeError('not this one');
+    }
+  },
+);
+
+const dropsLate = definePlaybook(
+  { id: 'drops-late', title: 'Has ended when its promise fails', on: on('Late'), uses: {} },
+  async ({ note, sleep }) => {
+    void sleep('1s').then(() => {
+      throw new TypeError('too late');
+    });
+    note('ended');
+  },
+);
+
 addPlaybooks(
   forgotToCount,
   catchesAll,
@@ -107,6 +137,8 @@ addPlaybooks(
   hearsWrong,
   throwsItself,
   failsInAStep,
+  dropsWork,
+  dropsLate,
 );
 
 export * from '../../workflows/index.ts';

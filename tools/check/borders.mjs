@@ -27,7 +27,7 @@ const rooms = {
  * Of the workflows, what alone may import Temporal's package: the workflows themselves, and what makes a world of it. The engine asks `world.ts`, and
  * so runs in a simulation, too.
  */
-const knowsTemporal = /^workflows\/(control\/|index\.ts|messages\.ts|temporal-world\.ts|incident\/incident\.ts)/;
+const knowsTemporal = /^workflows\/(control\/|index\.ts|messages\.ts|temporal-(world|promises)\.ts|incident\/incident\.ts)/;
 
 /** The checks themselves. */
 const checks = /^tools\/check\//;

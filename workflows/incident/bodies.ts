@@ -9,7 +9,7 @@ import type { PlaybookEnd } from '../../core/playbook/playbook.ts';
 import { stepFailure } from '../calls.ts';
 import { declarationOf } from '../declarations.ts';
 import { StepFailure } from '../step-failure.ts';
-import { condition, nowMs } from '../world.ts';
+import { condition, type FailedPromise, nowMs, within } from '../world.ts';
 import { BodyWork } from './body-work.ts';
 import { type BodyLife, type CalledPlaybook, type ContextParts, contextFor } from './context.ts';
 import type { Body, IncidentModel } from './model.ts';
@@ -193,10 +193,14 @@ export class Bodies {
       begun = true;
     };
     if (skips === 0) begin();
-    const work = new BodyWork({ headStart: playbook.headStart !== undefined, onAct: begin });
+    const work: BodyWork = new BodyWork({
+      headStart: playbook.headStart !== undefined,
+      onAct: begin,
+      onDropped: (failed) => this.#dropped(playbook.id, failed, work),
+    });
     let thrown: unknown;
     try {
-      await playbook.run(contextFor(this.#parts, playbook, body, this.#lifeOf(body, work)));
+      await within(work, () => playbook.run(contextFor(this.#parts, playbook, body, this.#lifeOf(body, work))));
     } catch (error) {
       thrown = error;
     }
@@ -206,6 +210,7 @@ export class Bodies {
       this.#model.record('playbook.unsettled', actor, text, { unsettled });
       await work.settled();
     }
+    work.end();
     if (work.skipped) this.#skipped(body, work.skipped.reason, skips + 1);
     else {
       begin();
@@ -295,6 +300,15 @@ export class Bodies {
     body.state = { ...body.state, state: 'failed', detail };
     this.#model.record('playbook.failed', `playbook/${playbook}`, detail, { code, ...(at !== undefined && { at }) });
     this.#parts.questions.page(`Playbook ${playbook} stopped: ${detail}`);
+  }
+
+  /** What it had begun beside its body has stopped: the body goes on, and people are told as of a body that stops. */
+  #dropped(playbook: string, { reason, at }: FailedPromise, work: BodyWork): void {
+    const { code, message } = stepFailure(reason);
+    const place = work.placeOf(reason) ?? at;
+    const text = `nobody waited for what failed: ${message}, at ${place}. Write await before it, or settle`;
+    this.#model.record('playbook.dropped', `playbook/${playbook}`, text, { code, at: place });
+    this.#parts.questions.page(`Playbook ${playbook}: ${text}`);
   }
 
   /** People have called it harmless: what they had been shown is decided, and what came meanwhile is not. */

@@ -1,6 +1,6 @@
 import type { ActionDeclaration } from '../../core/action/action.ts';
 import { StepFailure } from '../step-failure.ts';
-import { condition } from '../world.ts';
+import { condition, type FailedPromise, type PromiseOwner } from '../world.ts';
 
 /** Thrown through a body that has said that the alert is not for it. */
 export class BodySkipped extends Error {
@@ -25,14 +25,18 @@ interface BodyWorkOptions {
   readonly headStart: boolean;
   /** Once, before the first thing that does more than look. */
   readonly onAct: () => void;
+  /** A promise of the body's own failed, and nobody has waited for it until the body's end. */
+  readonly onDropped: (failed: FailedPromise) => void;
 }
 
 /** What a body has begun: whether it may still say that it did nothing, and what it has not waited for. */
-export class BodyWork {
+export class BodyWork implements PromiseOwner {
   readonly #options: BodyWorkOptions;
   readonly #open = new Map<Promise<unknown>, { readonly what: string; readonly call: Error }>();
   /** Where the author called for what has failed: by then the stack is the engine's alone. */
   readonly #calls = new WeakMap<object, Error>();
+  readonly #failed: FailedPromise[] = [];
+  #hasEnded = false;
   #acted: string | undefined;
   #skipped: BodySkipped | undefined;
 
@@ -85,6 +89,19 @@ export class BodyWork {
   /** File and line of the author's source in which something was thrown, or was called for that has failed; undefined where none is known. */
   placeOf(thrown: unknown): string | undefined {
     return thrown instanceof Error ? placeIn(this.#calls.get(thrown) ?? thrown) : undefined;
+  }
+
+  /** While the body runs it may still come to wait for it. */
+  onFailed(failed: FailedPromise): void {
+    if (failed.reason instanceof BodySkipped) return;
+    if (this.#hasEnded) this.#options.onDropped(failed);
+    else this.#failed.push(failed);
+  }
+
+  /** What failed and was not waited for until here is told; what fails later, as soon as it does. */
+  end(): void {
+    this.#hasEnded = true;
+    for (const failed of this.#failed) if (!failed.isAwaited()) this.#options.onDropped(failed);
   }
 
   /** Until all of it is over, also what begins meanwhile: a part that nobody awaits may go on to its next step. */

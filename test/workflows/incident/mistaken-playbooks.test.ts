@@ -83,6 +83,37 @@ describe('a playbook that throws', () => {
   });
 });
 
+describe('a promise that an author has made and dropped', () => {
+  const lineOf = (written: string): number => {
+    const source = readFileSync(workflowsPath, 'utf8');
+    return source.slice(0, source.indexOf(written) + written.length).split('\n').length;
+  };
+  test('is told with file and line where it fails, its body goes on, and its incident ends; one that is waited for later is not', async () => {
+    script.snapshotPodState = () => refuse('FB_ERR_REFUSED', 'no such pod');
+    const incident = await lab.start([alertOf({ rule: 'Drop' })], { playbooks: ['drops-work'] });
+    const { bodies, timeline } = await incident.result();
+    expect(bodies).toMatchObject([{ playbook: 'drops-work', state: 'done' }]);
+    expect(timeline.filter(({ kind }) => kind === 'playbook.note').map(({ text }) => text)).toEqual([
+      'heard of the other',
+      'went on',
+    ]);
+    const at = `playbooks/mistaken-playbooks.ts:${lineOf("await sleep('1s');\n      await steps.snapshot")}`;
+    const text = `nobody waited for what failed: no such pod, at ${at}. Write await before it, or settle`;
+    expect(timeline.filter(({ kind }) => kind === 'playbook.dropped')).toMatchObject([{ text }]);
+    expect(lab.seen.threads).toContainEqual(`Playbook drops-work: ${text}`);
+    const history = await lab.env.client.workflow.getHandle(incident.id).fetchHistory();
+    expect(await replayHistory(incident.id, history, workflowsPath)).toEqual([undefined]);
+  });
+
+  test('is told when it fails after the end of its body, too', async () => {
+    const incident = await lab.start([alertOf({ rule: 'Late' })], { playbooks: ['drops-late'] });
+    const { timeline } = await incident.result();
+    const at = `playbooks/mistaken-playbooks.ts:${lineOf("then(() => {\n      throw new TypeError('too")}`;
+    const text = `nobody waited for what failed: too late, at ${at}. Write await before it, or settle`;
+    expect(timeline.filter(({ kind }) => kind === 'playbook.dropped')).toMatchObject([{ text }]);
+  });
+});
+
 describe('a playbook that calls an incident harmless by itself', () => {
   test.each([
     ['knows-better', 'Guess'],

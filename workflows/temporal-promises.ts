@@ -1,0 +1,61 @@
+import { AsyncLocalStorage } from '@temporalio/workflow';
+import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
+import type { FailedPromise, PromiseOwner } from './world.ts';
+
+/**
+ * Promises that authors make and drop. One that fails, and for which nobody waits, would fail the workflow's task, again at each attempt: the worker
+ * takes it for a fault of the workflow, and its incident would stand still. Here it is heard, and told to the body that made it.
+ *
+ * The worker notes of each promise where it was made, and which others were made to wait for it, in two maps of the sandbox; it does so for traces of
+ * stacks. These stand in their place. A promise is listened to in the moment in which it settles, when nothing else waits for it: so nothing is ordered
+ * anew, and what is not settled costs nothing. All of it follows from what the bodies do, and is the same at each replay.
+ */
+export function hearDroppedPromises(): { readonly within: <T>(owner: PromiseOwner, run: () => T) => T } {
+  const owners = new AsyncLocalStorage<PromiseOwner>();
+  const made = new WeakMap<Promise<unknown>, { readonly owner: PromiseOwner; readonly at: string }>();
+  const handled = new WeakSet<Promise<unknown>>();
+  let isOurs = false;
+
+  const listen = (promise: Promise<unknown>): void => {
+    const known = made.get(promise);
+    if (!known || handled.has(promise)) return;
+    made.delete(promise);
+    isOurs = true;
+    try {
+      promise.then(undefined, (reason: unknown) => {
+        const failed: FailedPromise = { reason, at: known.at, isAwaited: () => handled.has(promise) };
+        known.owner.onFailed(failed);
+      });
+    } finally {
+      isOurs = false;
+    }
+  };
+
+  const store = getActivator().promiseStackStore;
+  store.promiseToStack = new (class extends Map<Promise<unknown>, { readonly formatted: string }> {
+    override set(promise: Promise<unknown>, stack: { readonly formatted: string }): this {
+      const owner = isOurs ? undefined : owners.getStore();
+      const at = owner && placeIn(stack.formatted);
+      if (owner && at !== undefined) made.set(promise, { owner, at });
+      return super.set(promise, stack);
+    }
+
+    override delete(promise: Promise<unknown>): boolean {
+      listen(promise);
+      return super.delete(promise);
+    }
+  })() as typeof store.promiseToStack;
+  store.childToParent = new (class extends Map<Promise<unknown>, Set<Promise<unknown>>> {
+    override set(child: Promise<unknown>, parents: Set<Promise<unknown>>): this {
+      if (!isOurs) for (const parent of parents) handled.add(parent);
+      return super.set(child, parents);
+    }
+  })();
+  return { within: (owner, run) => owners.run(owner, run) };
+}
+
+/** Of a promise that an author's own code has made, by an async function or a method of a promise: not of what the engine makes for it. */
+function placeIn(stack: string): string | undefined {
+  const [frame = ''] = stack.split('\n').filter((line) => !line.endsWith('(<anonymous>)'));
+  return /^ +at (?:.*\()?((?:[\w@.-]+\/)*[\w@.-]+\.[cm]?[jt]s:\d+):\d+\)?$/.exec(frame)?.[1];
+}
