@@ -1,11 +1,16 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Server as AnyServer } from 'node:net';
+import type { Registry } from 'prom-client';
 import { GuardedConnections, serverLimits } from './guarded-connections.ts';
 
-/** A process's numbers, as Prometheus reads them. */
+/** What instruments say at one moment. */
+export type MetricsRead = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
+
+/** A process's numbers: as Prometheus reads them, and for whoever else takes them. */
 export interface Metrics {
   readonly contentType: string;
   text(): Promise<string>;
+  read(): Promise<MetricsRead>;
 }
 
 export interface HttpAnswer {
@@ -59,7 +64,7 @@ export function statusRoutes(options: {
   readonly notReady: () => string | undefined;
   /** What its readiness says besides. */
   readonly facts?: () => object | undefined;
-  readonly metrics: Metrics;
+  readonly metrics: Pick<Metrics, 'contentType' | 'text'>;
 }): Readonly<Record<string, Route>> {
   const { notReady, facts, metrics } = options;
   return {

@@ -28,7 +28,8 @@ import type { Logger } from './process/log.ts';
 import { repeat } from './process/repeat.ts';
 import { RightsWatch } from './process/rights-watch.ts';
 import { openSpeakers, RefusedCalls } from './process/speakers.ts';
-import { listenForStatus } from './process/status-server.ts';
+import { createProcessMetrics, listenForStatus } from './process/status-server.ts';
+import { openTelemetry } from './process/telemetry/telemetry.ts';
 import { unreadableTrust } from './process/trust.ts';
 import { keepVaultToken } from './process/vault-token.ts';
 import type { WorkflowBuild } from './temporal/bundle/bundle.ts';
@@ -89,7 +90,9 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   const refused = new RefusedCalls(log);
   const knowledge = openKnowledge(join(config.stateDir, memoryFolder(roles)), log);
   const { starts, judgements } = knowledge;
-  const speakers = await openSpeakers({ config, secrets, roles, refused, starts, judgements, log });
+  const telemetry = openTelemetry({ config, secrets, roles, log });
+  const tracing = telemetry?.tracing;
+  const speakers = await openSpeakers({ config, secrets, roles, refused, starts, judgements, tracing, log });
   const asRole = (role: Role) => {
     const speaker = speakers.get(role);
     return speaker && link.as(speaker);
@@ -111,7 +114,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   const first = new ContainmentFirst();
 
   const desk = has('desk')
-    ? await startDesk({ config, secrets, client: () => asRole('desk')?.client, taskQueue: queues.desk, first, log })
+    ? await startDesk({ config, secrets, client: () => asRole('desk')?.client, taskQueue: queues.desk, first, tracing, log })
     : undefined;
   if (desk) log.info({ url: desk.url }, 'the desk is open');
   const needsCluster =
@@ -124,14 +127,16 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   rights?.start(stopping.signal);
   let isAtWork = false;
   const at = config.status?.listen;
-  const told = {
+  const others = [desk, telemetry].flatMap((one) => one?.metrics ?? []);
+  const metrics = createProcessMetrics({
     rights,
     refused,
     isAtWork: () => isAtWork,
     unreadableKeys: () => unreadableTrust(config),
-    metrics: desk?.metrics,
-  };
-  const status = at && (await listening('status.listen', at, () => listenForStatus({ ...at, ...told })));
+    others,
+  });
+  const status =
+    at && (await listening('status.listen', at, () => listenForStatus({ ...at, rights, isAtWork: () => isAtWork, metrics })));
   if (has('cell'))
     void repeat({ work: () => judgements.sweep(stopping.signal), everyMs: sweepJudgementsMs, signal: stopping.signal });
   if (has('cell') || has('forensics')) {
@@ -163,9 +168,12 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
           runWorker,
           first,
           rights,
+          tracing,
           log,
         })
       : undefined;
+  if (cell) others.push(cell.metrics);
+  telemetry?.follow(metrics);
   if (cell) log.info({ url: cell.url, build: build.id }, 'the intake is open');
 
   const followOwnDecisions = async (client: Client, reader: string): Promise<DecisionBook> => {
@@ -237,6 +245,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
       await desk?.stop();
       status?.close();
       await (closed ?? link.close());
+      await telemetry?.stop();
     },
   };
 }

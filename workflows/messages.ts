@@ -13,6 +13,7 @@ import {
   type WorkflowInterceptorsFactory,
   workflowInfo,
 } from '@temporalio/workflow';
+import { incidentNames } from '../core/incident/incident.ts';
 import {
   argumentsIn,
   digestOfAsked,
@@ -62,12 +63,32 @@ const run: Run = {
   unproven: [],
 };
 
-/** How a run has the cell remember what its messages counted as: by `service/temporal/workers.ts`. */
-export interface JudgementSinks extends Sinks {
-  readonly judgements: { found(found: Judgement): void };
+/** A run of an incident that has come to its end. */
+export interface EndedRun {
+  /** Its first run. */
+  readonly run: string;
+  /** Milliseconds since 1970, by the clock of whoever started it. */
+  readonly startedAt: number;
+  /** A code, where it failed. */
+  readonly error?: string;
 }
 
-const { judgements } = proxySinks<JudgementSinks>();
+/** What a run tells the process that it runs in: `service/temporal/speaker.ts`. */
+export interface WorkflowSinks extends Sinks {
+  /** How a run has the cell remember what its messages counted as. */
+  readonly judgements: { found(found: Judgement): void };
+  /** Of traces. */
+  readonly traces: { ended(ended: EndedRun): void };
+}
+
+const { judgements, traces } = proxySinks<WorkflowSinks>();
+
+/** Only incidents are traced: the control workflow never ends. */
+function tellEnd(error?: string): void {
+  const { workflowType, firstExecutionRunId } = workflowInfo();
+  if (workflowType !== incidentNames.workflow || !run.start) return;
+  traces.ended({ run: firstExecutionRunId, startedAt: run.start.at, ...(error !== undefined && { error }) });
+}
 
 /**
  * The message, if it counts here. Whose keys are trusted matters the first time that a run meets it and never again. Where the cell has lost its
@@ -192,7 +213,15 @@ export const interceptors: WorkflowInterceptorsFactory = () => ({
         }
         const over = new Trigger<never>();
         run.over = over;
-        const value = await Promise.race([next({ ...input, args }), over]);
+        let value: unknown;
+        try {
+          value = await Promise.race([next({ ...input, args }), over]);
+        } catch (error) {
+          // What goes on as new has not ended.
+          if (error instanceof ApplicationFailure) tellEnd(error.type ?? 'FB_ERR_INTERNAL');
+          throw error;
+        }
+        tellEnd();
         return { to: `end:${workflowType}`, workflow: workflowId, run: info.firstExecutionRunId, value } satisfies Message;
       },
       handleSignal: async (input, next) => {

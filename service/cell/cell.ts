@@ -18,6 +18,7 @@ import type { ActiveRestraint, Restrainable } from '../../core/orders/restraint.
 import { askedFacts } from '../../core/playbook/alert-stamps.ts';
 import type { ScheduleActivities } from '../../core/playbook/scheduled-runs.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
+import type { Metrics } from '../../integrations/http-door.ts';
 import { lastManagerOfLabels } from '../../integrations/kubernetes/pods/pods.ts';
 import { claimedByLease } from '../../integrations/kubernetes/run-claims.ts';
 import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
@@ -33,6 +34,7 @@ import { openKeyRegister } from '../process/evidence.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 import type { RightsWatch } from '../process/rights-watch.ts';
 import { askingOf, type RememberedNotes } from '../process/rules.ts';
+import type { Tracing } from '../process/telemetry/tracing.ts';
 import { enabledActions } from '../rbac/enabled.ts';
 import { storeBuild, type WorkflowBuild } from '../temporal/bundle/bundle.ts';
 import type { TemporalConnected } from '../temporal/link.ts';
@@ -73,11 +75,14 @@ export interface CellParts {
   readonly runWorker: (worker: Worker) => void;
   readonly first: ContainmentFirst;
   readonly rights: RightsWatch;
+  readonly tracing?: Tracing | undefined;
   readonly log: Logger;
 }
 
 export interface RunningCell {
   readonly url: string;
+  /** Of its intake. */
+  readonly metrics: Metrics;
   /** For the pools that share this process: which freeze or observe mode is on a step. */
   readonly restraintOn: (step: Restrainable) => ActiveRestraint | undefined;
   /** Which versions of packs are to run. Absent: none comes from the store of releases. */
@@ -229,6 +234,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     storm: { ...config.intake.storm, tell: (report) => control.storms.tell(report) },
     seal: sealRaw(secrets),
     missingRights: () => parts.rights.missing(),
+    tracing: parts.tracing,
     log,
   });
   raise = intake.raise;
@@ -237,6 +243,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   hold.start();
   return {
     url: intake.url,
+    metrics: intake.metrics,
     restraintOn,
     ...(control.packs && { packs: control.packs }),
     work: (temporal) =>

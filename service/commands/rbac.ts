@@ -140,16 +140,18 @@ function network({ config: file, pool: only, namespace }: Pick<ManifestOptions, 
   return networkManifest([...policies].filter(([role]) => only === undefined || role === only).map(([, one]) => one));
 }
 
-function portsOf({ intake, desk, status, forensics, temporal, evidence }: Config): NetworkPorts {
+function portsOf({ intake, desk, status, forensics, temporal, evidence, telemetry }: Config): NetworkPorts {
   const { store } = evidence;
   const s3 = store.kind === 's3' && store.endpoint !== undefined ? new URL(store.endpoint) : undefined;
+  const portOf = ({ port, protocol }: URL): number => Number(port || (protocol === 'http:' ? 80 : 443));
   return {
     intake: intake.listen.port,
     desk: desk.listen.port,
     status: status?.listen.port,
     uploads: forensics.uploads?.listen.port,
     temporal: Number(/:(\d+)$/.exec(temporal.address)?.[1] ?? 7_233),
-    evidence: s3 && Number(s3.port || (s3.protocol === 'http:' ? 80 : 443)),
+    evidence: s3 && portOf(s3),
+    collector: Object.values(telemetry.otlp?.signals ?? {}).map(({ url }) => portOf(new URL(url))),
   };
 }
 

@@ -7,6 +7,7 @@ import { completeImages } from './complete/complete-images.ts';
 import { completeKubernetes, type KubernetesConfig } from './complete/complete-kubernetes.ts';
 import { type ConfiguredPack, completePacks, unpromoted } from './complete/complete-packs.ts';
 import { completeOnCall, onCallProblems, userGroupProblems } from './complete/complete-roster.ts';
+import { completeTelemetry, type TelemetryConfig } from './complete/complete-telemetry.ts';
 import { completePaging, completeTickets } from './complete/complete-tickets.ts';
 import { completeRotation } from './complete/rotation-secrets.ts';
 import type { Environment, SecretRef } from './fields.ts';
@@ -36,6 +37,7 @@ type Completed =
   | 'roster'
   | 'audit'
   | 'keys'
+  | 'telemetry'
   | 'trust';
 
 /** The effective configuration: every path absolute, every default filled in, no secret in it. */
@@ -88,6 +90,7 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
     readonly everySeconds: number;
     readonly alertDays: number;
   };
+  readonly telemetry: TelemetryConfig;
   readonly keys: {
     readonly cellKeyFile: string;
     /** Private keys, each only read by its role. The desk's is `desk.voteKeyFile`. */
@@ -296,6 +299,7 @@ export function completeConfig(options: {
         },
       }),
     },
+    telemetry: completeTelemetry({ file: file.telemetry, env, absolute, secretRef, problems }),
     keys: {
       cellKeyFile: inState(file.keys.cellKeyFile, 'keys', 'cell.key'),
       signing: {

@@ -12,6 +12,7 @@ import { rotation } from './sections/rotation-section.ts';
 import { sensors } from './sections/sensors-section.ts';
 import { slack } from './sections/slack-section.ts';
 import { stepUp } from './sections/step-up-section.ts';
+import { telemetry } from './sections/telemetry-section.ts';
 import { paging, tickets } from './sections/ticket-sections.ts';
 import * as section from './sections.ts';
 
@@ -62,6 +63,7 @@ export const configSchema = z.strictObject({
       'An HTTP server of each process: `/healthz`, `/readyz`, which names the rights that are missing, and `/metrics`. Absent: none.',
     examples: [{ listen: { host: '0.0.0.0' } }],
   }),
+  telemetry: telemetry.meta({ description: 'What is told to OpenTelemetry: see docs/observability.md.' }),
   log: section.log.meta({ description: 'The log on standard error.' }),
   packs: packs.meta({
     description: 'Playbooks of your own, besides those that are shipped: see docs/packs.md.',

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { type Pool, pools } from '../../core/action/action.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import { type OtlpAccess, type OtlpSignal, readOtlpAccess } from './complete/complete-telemetry.ts';
 import { type PagingSecrets, pagingSecrets, type TicketSecrets, ticketSecrets } from './complete/ticket-secrets.ts';
 import type { Config } from './complete.ts';
 import type { Environment, SecretRef } from './fields.ts';
@@ -41,6 +42,8 @@ export interface Secrets {
   readonly rotation?: RotationSecrets;
   /** Of the pool of the packs' actions, by pack and by name. Asked before each call: files are read anew. */
   readonly packs?: ReadonlyMap<string, () => Readonly<Record<string, string>>>;
+  /** What opens the door of the collector, for each signal; files are read anew at each call. */
+  readonly telemetry?: ReadonlyMap<OtlpSignal, () => OtlpAccess>;
   /** Of the desk: `sqlite:PATH` or `postgres://…`. */
   readonly auditUrl?: string;
 }
@@ -143,6 +146,8 @@ function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Sec
       rotation: rotationSecrets(config.rotation, read, read.problems),
     }),
     ...(wanted.includes('packs') && { packs: packSecrets(read, config) }),
+    ...(wanted.length > 0 &&
+      config.telemetry.otlp && { telemetry: readOtlpAccess(config.telemetry.otlp, (path, ref) => read.current(path, ref)) }),
     ...(desk && { auditUrl: typeof url === 'string' ? url : read.text('audit.url', url) }),
   };
 }

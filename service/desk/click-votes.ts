@@ -8,6 +8,7 @@ import { incidentNames } from '../../core/incident/incident.ts';
 import type { Signer } from '../../core/messages/signing.ts';
 import { answersFor, type Person, personById, personBySlackId, type Roster } from '../../core/people/roster.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
+import type { Tracing } from '../process/telemetry/tracing.ts';
 
 import { narrowedBy, type OutsideDuty } from './on-call.ts';
 
@@ -42,6 +43,8 @@ export interface ClickVotesOptions {
   readonly client: () => Client | undefined;
   readonly replies: ClickReplies;
   readonly refused: (refusal: { readonly reason: string; readonly click: TrustedClick; readonly person?: string }) => void;
+  /** Absent: nothing is traced. */
+  readonly tracing?: Tracing | undefined;
   readonly now?: () => Date;
 }
 
@@ -60,7 +63,7 @@ export interface ClickVotes {
  * checks all of it again.
  */
 export function createClickVotes(options: ClickVotesOptions): ClickVotes {
-  const { signer, client, replies, now = () => new Date() } = options;
+  const { signer, client, replies, tracing, now = () => new Date() } = options;
   return {
     mayAnswer: async (click) => {
       const voter = voterOf(click, options, now());
@@ -92,7 +95,8 @@ export function createClickVotes(options: ClickVotesOptions): ClickVotes {
         ...(idToken === undefined ? {} : { idToken }),
       };
       if (via === 'slack') await replies.remember(click, signed.signature);
-      return send(client(), button, signed);
+      const sent = () => send(client(), button, signed);
+      return tracing ? tracing.within(button.incident, { name: 'vote', kind: 'server' }, sent) : sent();
     },
   };
 }

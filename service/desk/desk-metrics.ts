@@ -83,18 +83,25 @@ export function createDeskMetrics(options: {
     show(decisionReport({ records, roster, since, until }));
     unproven.set(leftOut);
   };
+  const refreshed = async (): Promise<void> => {
+    const at = now();
+    if (!read || at - read.at >= freshMs) read = { at, done: refresh(at) };
+    const { done } = read;
+    await done.catch((error: unknown) => {
+      read = undefined;
+      throw error;
+    });
+  };
   return {
     found: (kind) => findings.inc({ kind }),
     contentType: registry.contentType,
     text: async () => {
-      const at = now();
-      if (!read || at - read.at >= freshMs) read = { at, done: refresh(at) };
-      const { done } = read;
-      await done.catch((error: unknown) => {
-        read = undefined;
-        throw error;
-      });
+      await refreshed();
       return `${await counted.metrics()}\n${await registry.metrics()}`;
+    },
+    read: async () => {
+      await refreshed();
+      return [...(await counted.getMetricsAsJSON()), ...(await registry.getMetricsAsJSON())];
     },
   };
 }

@@ -3,6 +3,7 @@ import type { ContainmentFirst } from '../../activities/chokepoint/containment-f
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
 import type { Logger } from '../process/log.ts';
+import type { Tracing } from '../process/telemetry/tracing.ts';
 
 export interface DeskParts {
   readonly config: Config;
@@ -11,5 +12,7 @@ export interface DeskParts {
   readonly client: () => Client | undefined;
   readonly taskQueue: string;
   readonly first: ContainmentFirst;
+  /** Absent: nothing is traced. */
+  readonly tracing?: Tracing | undefined;
   readonly log: Logger;
 }

@@ -54,6 +54,7 @@ export async function createSlack(options: {
     signer,
     client,
     replies,
+    tracing: parts.tracing,
     refused: ({ reason, click, person }) =>
       void journal.record({
         kind: 'click.refused',

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Metrics, MetricsRead } from '../../integrations/http-door.ts';
 import { countUnhandled } from '../process/unhandled-rejections.ts';
 import { gaugeMissingRights, type MissingByPool } from '../rbac/missing-report.ts';
 import type { HeadStartResult } from './send/head-start.ts';
@@ -19,8 +20,10 @@ export interface IntakeGauges {
 }
 
 /** The intake in numbers, as Prometheus reads them. No label holds a text from an alert. */
-export class IntakeMetrics {
+export class IntakeMetrics implements Metrics {
   readonly #registry = new Registry();
+  /** What another door of this process says, too. */
+  readonly #ofProcess = new Registry();
   /** By severity, since somebody asked: a counter looks at its labels each time that it counts. */
   readonly #acceptedSince = new Map<string, number>();
   readonly #duplicates: Counter;
@@ -79,12 +82,12 @@ export class IntakeMetrics {
     gauge('firebreak_intake_refused_by_temporal', 'Alerts kept apart because Temporal refused them', gauges.refusedForGood);
     gauge('firebreak_contained_without_incident', 'Pods in quarantine that no incident holds', gauges.orphans);
     const { storm, missingRights } = gauges;
-    if (missingRights) gaugeMissingRights(missingRights, registers);
+    if (missingRights) gaugeMissingRights(missingRights, [this.#ofProcess]);
     if (storm) {
       gauge('firebreak_intake_storm', '1 while a storm across many workloads is on', () => (storm.isOn ? 1 : 0));
       gauge('firebreak_intake_accepted_per_second', 'Alerts accepted a second, over the last ten', () => storm.perSecond);
     }
-    countUnhandled(registers);
+    countUnhandled([this.#ofProcess]);
     gauge('process_resident_memory_bytes', 'Resident memory, the mapped spool included', () => process.memoryUsage.rss());
   }
 
@@ -127,5 +130,14 @@ export class IntakeMetrics {
 
   text(): Promise<string> {
     return this.#registry.metrics();
+  }
+
+  /** With what the door for status says of the process as well. */
+  async withProcess(): Promise<string> {
+    return `${await this.text()}\n${await this.#ofProcess.metrics()}`;
+  }
+
+  read(): Promise<MetricsRead> {
+    return this.#registry.getMetricsAsJSON();
   }
 }

@@ -5,7 +5,9 @@ import type { Alert } from '../../core/alert/alert.ts';
 import type { SeverityOverrides } from '../../core/alert/sensor.ts';
 import type { SubjectResolver } from '../../core/alert/subject-resolver.ts';
 import type { IncidentNote } from '../../core/incident/incident.ts';
+import type { Metrics } from '../../integrations/http-door.ts';
 import { listening } from '../config/listening.ts';
+import type { Tracing } from '../process/telemetry/tracing.ts';
 import { startControl } from './control.ts';
 import type { IntakeToken } from './door/auth.ts';
 import type { CertificateClient } from './door/certificates.ts';
@@ -57,11 +59,14 @@ export interface IntakeOptions {
   readonly seal: SealBytes;
   /** What the accounts of this process could not do, whatever alert comes: measured, and no reason to refuse one. */
   readonly missingRights?: IntakeGauges['missingRights'];
+  /** Absent: nothing is traced. */
+  readonly tracing?: Tracing | undefined;
   readonly log: IntakeLog;
 }
 
 export interface Intake {
   readonly url: string;
+  readonly metrics: Metrics;
   /** Bytes of alerts that Temporal does not have yet. */
   waitingBytes(): number;
   /** Takes an alert of Firebreak's own. */
@@ -112,6 +117,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     gateway,
     resolver,
     headStart: options.headStart,
+    tracing: options.tracing,
     log,
     called: (kind, result) => metrics.call(kind, result),
     began: (result) => metrics.headStart(result),
@@ -167,6 +173,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     log.info({ url, waitingBytes: spool.bytes() }, 'the intake takes alerts');
     return {
       url,
+      metrics,
       waitingBytes: () => spool.bytes(),
       raise: async (alert) => {
         const answer = await receiver.receiveOwn(alert, gate.senders.own);

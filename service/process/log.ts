@@ -2,6 +2,7 @@ import pino, { type Logger } from 'pino';
 import { FirebreakError } from '../../core/errors.ts';
 import { visibleJson, visibleLine } from '../../core/text/visible-text.ts';
 import type { Config } from '../config/load.ts';
+import { traceFields } from './telemetry/tracing.ts';
 
 export type { Logger } from 'pino';
 
@@ -12,6 +13,8 @@ export function createLog(config: Pick<Config, 'log'>): Logger {
     base: null,
     redact: { paths: ['*.token', '*.botToken', '*.password', '*.authorization', '*.headers'], censor: '[hidden]' },
     formatters: { level: (label: string) => ({ level: label }) },
+    // Of what belongs to the trace of an incident: so its lines are found by it.
+    mixin: traceFields,
     timestamp: pino.stdTimeFunctions.isoTime,
   };
   return pino(options, config.log.format === 'text' ? textStream() : jsonStream());

@@ -5,6 +5,7 @@ import { roles as allRoles, type Role, type Secrets } from '../config/secrets.ts
 import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
 import { createSpeaker, type RefusedCall, type Speaker } from '../temporal/speaker.ts';
 import type { Logger } from './log.ts';
+import type { Tracing } from './telemetry/tracing.ts';
 import { openRoleSigner, openTrust, unreadableTrust } from './trust.ts';
 
 /** How often calls over Temporal were refused, by activity and reason, since this process started. */
@@ -39,9 +40,11 @@ export async function openSpeakers(parts: {
   readonly refused: RefusedCalls;
   readonly starts: StartMemory;
   readonly judgements: JudgementMemory;
+  /** Absent: nothing is traced. */
+  readonly tracing?: Tracing | undefined;
   readonly log: Logger;
 }): Promise<ReadonlyMap<Role, Speaker>> {
-  const { config, secrets, roles, refused, starts, judgements, log } = parts;
+  const { config, secrets, roles, refused, starts, judgements, tracing, log } = parts;
   const { namespace } = config.temporal;
   const speakers = new Map<Role, Speaker>();
   const trouble = new RepeatedTrouble();
@@ -57,7 +60,8 @@ export async function openSpeakers(parts: {
     const signer = await openRoleSigner(config, role);
     const trust = openTrust(config, role, { onUnreadable });
     const onRefused = (call: RefusedCall): void => refused.add(call);
-    speakers.set(role, createSpeaker({ keys: secrets.codecKeys, namespace, signer, trust, onRefused, starts, judgements }));
+    const { codecKeys: keys } = secrets;
+    speakers.set(role, createSpeaker({ keys, namespace, signer, trust, onRefused, starts, judgements, tracing }));
   }
   const unread = unreadableTrust(config);
   if (unread.length > 0) log.info({ files: unread }, 'nobody is believed by these public keys until they are there');

@@ -17,23 +17,18 @@ function whyNotReady(rights: RightsWatch | undefined, isAtWork: boolean): string
   return pools.length > 0 ? `rights are missing: ${pools.join(', ')}` : undefined;
 }
 
-/**
- * Says of a process whether it can do its work, for probes and for Prometheus: pools have no other door, and the desk's other one is for whoever
- * comes from outside. Whether alerts are taken is the intake's to say, which takes them without rights, too.
- */
-export function listenForStatus(options: {
-  readonly host: string;
-  readonly port: number;
+/** What every process says of itself in numbers, whatever its role. */
+export function createProcessMetrics(options: {
   /** Of a process that reaches the cluster. */
-  readonly rights: RightsWatch | undefined;
+  readonly rights?: RightsWatch | undefined;
   readonly refused: RefusedCalls;
   readonly isAtWork: () => boolean;
   /** Files of public keys that cannot be read now. */
   readonly unreadableKeys?: () => readonly string[];
-  /** What else this process has to say in numbers. */
-  readonly metrics?: Metrics | undefined;
-}): Promise<Server> {
-  const { host, port, rights, refused, isAtWork, unreadableKeys = () => [], metrics: more } = options;
+  /** What else this process has to say in numbers: more may come. */
+  readonly others?: readonly Metrics[];
+}): Metrics {
+  const { rights, refused, isAtWork, unreadableKeys = () => [], others = [] } = options;
   const registry = new Registry();
   const registers = [registry];
   new Gauge({
@@ -63,10 +58,26 @@ export function listenForStatus(options: {
   });
   if (rights) gaugeMissingRights(() => rights.missing(), registers);
   countUnhandled(registers);
-  const metrics = {
+  return {
     contentType: registry.contentType,
-    text: async () => (await Promise.all([registry.metrics(), more?.text() ?? ''])).join(''),
+    text: async () => (await Promise.all([registry.metrics(), ...others.map((one) => one.text())])).join('\n'),
+    read: async () => (await Promise.all([registry.getMetricsAsJSON(), ...others.map((one) => one.read())])).flat(),
   };
+}
+
+/**
+ * Says of a process whether it can do its work, for probes and for Prometheus: pools have no other door, and the desk's other one is for whoever
+ * comes from outside. Whether alerts are taken is the intake's to say, which takes them without rights, too.
+ */
+export function listenForStatus(options: {
+  readonly host: string;
+  readonly port: number;
+  /** Of a process that reaches the cluster. */
+  readonly rights: RightsWatch | undefined;
+  readonly isAtWork: () => boolean;
+  readonly metrics: Metrics;
+}): Promise<Server> {
+  const { host, port, rights, isAtWork, metrics } = options;
   const routes = statusRoutes({
     notReady: () => whyNotReady(rights, isAtWork()),
     facts: () => rights && lacking(rights.missing()),

@@ -13,6 +13,8 @@ export interface NetworkPorts {
   readonly apiServer?: number | undefined;
   /** Of an S3 server of one's own; HTTPS is open anyway. */
   readonly evidence?: number | undefined;
+  /** Of the OpenTelemetry collector, which every role sends to. Absent: nowhere. */
+  readonly collector?: readonly number[];
 }
 
 const https = 443;
@@ -45,7 +47,7 @@ export function networkPolicies({
   readonly namespace: string;
   readonly ports?: NetworkPorts;
 }): ReadonlyMap<Pool, object> {
-  const { intake = 8_765, desk = 8_766, status = 8_767, uploads, temporal = 7_233, evidence = https } = ports;
+  const { intake = 8_765, desk = 8_766, status = 8_767, uploads, temporal = 7_233, evidence = https, collector = [] } = ports;
   // As its Service has it, and as its pods do: some networks look at one, some at the other.
   const apiServer = [https, ports.apiServer ?? 6_443];
   const roles: Readonly<Record<Pool, { readonly doors: readonly number[]; readonly out: readonly number[] }>> = {
@@ -83,7 +85,7 @@ export function networkPolicies({
             { protocol: 'TCP', port: dns },
           ],
         },
-        { to: anywhere, ports: tcp(roles[role].out) },
+        { to: anywhere, ports: tcp([...roles[role].out, ...collector]) },
       ],
     },
   });

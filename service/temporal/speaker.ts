@@ -6,6 +6,7 @@ import type { ActivityExecuteInput, ActivityInterceptors, InjectedSinks } from '
 import { asFailure } from '../../activities/failures.ts';
 import type { StartMemory } from '../../activities/memory/start-memory.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import { incidentNames } from '../../core/incident/incident.ts';
 import {
   argumentsIn,
   digestOfAsked,
@@ -21,14 +22,15 @@ import {
 } from '../../core/messages/message.ts';
 import { activitiesOrderedBy, ofAnyStart, workflowsAnsweredBy } from '../../core/messages/message-table.ts';
 import type { Judgements } from '../../core/messages/sender.ts';
-import type { JudgementSinks } from '../../workflows/messages.ts';
+import type { EndedRun, WorkflowSinks } from '../../workflows/messages.ts';
+import { type SpanOptions, type Tracing, traced } from '../process/telemetry/tracing.ts';
 import { type CodecOptions, dataConverter } from './codec.ts';
 
 /** How one process, or one role of it, speaks over Temporal: give all of it to its clients and workers, or nobody listens. */
 export interface Speaker {
   readonly dataConverter: DataConverter;
   /** Of workers with workflows: what their runs were told stays what it was, whoever is trusted by then. */
-  readonly workflows: { readonly dataConverter: DataConverter; readonly sinks: InjectedSinks<JudgementSinks> };
+  readonly workflows: { readonly dataConverter: DataConverter; readonly sinks: InjectedSinks<WorkflowSinks> };
   /** Of clients: starts, signals and queries become messages, and answers are taken from cells only. */
   readonly client: WorkflowClientInterceptor;
   /** Of workers: only what a cell orders is done, and the answer is bound to the call. */
@@ -47,11 +49,13 @@ export interface SpeakerOptions extends Omit<CodecOptions, 'judgements' | 'judge
   readonly starts?: Pick<StartMemory, 'takes'> | undefined;
   /** Of a process with workflows. */
   readonly judgements?: Judgements | undefined;
+  /** Absent: nothing is traced. */
+  readonly tracing?: Tracing | undefined;
   readonly now?: () => number;
 }
 
 export function createSpeaker(options: SpeakerOptions): Speaker {
-  const { onRefused = () => undefined, starts, judgements, now = Date.now, ...codec } = options;
+  const { onRefused = () => undefined, starts, judgements, tracing, now = Date.now, ...codec } = options;
   return {
     dataConverter: dataConverter({ ...codec, judgements, judgedAre: 'ends' }),
     workflows: {
@@ -60,25 +64,38 @@ export function createSpeaker(options: SpeakerOptions): Speaker {
         judgements: {
           found: { fn: ({ workflowId }, found) => judgements?.found({ ...found, workflow: workflowId }), callDuringReplay: true },
         },
+        traces: { ended: { fn: ({ workflowId }, ended) => recordWorkflow(tracing, workflowId, ended) } },
       },
     },
-    client: clientInterceptor(now),
-    activities: (context) => ({ inbound: { execute: (input, next) => answered({ context, input, next, starts, onRefused }) } }),
+    client: clientInterceptor(now, tracing),
+    activities: (context) => ({
+      inbound: { execute: (input, next) => answered({ context, input, next, starts, tracing, onRefused }) },
+    }),
   };
 }
 
-function clientInterceptor(now: () => number): WorkflowClientInterceptor {
+function clientInterceptor(now: () => number, tracing: Tracing | undefined): WorkflowClientInterceptor {
   const started = (workflow: string | undefined, type: string, args: readonly unknown[]): Message[] => {
     const at = now();
     return [{ to: `start:${type}`, workflow: workflow ?? '', at, start: { id: randomUUID(), at }, value: args }];
   };
   return {
-    startWithDetails: ({ options, ...input }, next) =>
-      next({ ...input, options: { ...options, args: started(options.workflowId, input.workflowType, options.args) } }),
+    startWithDetails: async ({ options, ...input }, next) => {
+      const startMs = Date.now();
+      const args = started(options.workflowId, input.workflowType, options.args);
+      const output = await next({ ...input, options: { ...options, args } });
+      if (input.workflowType === incidentNames.workflow)
+        tracing?.record(
+          { id: options.workflowId, run: output.runId },
+          ({ startSpan, alertSpan }) => ({ spanId: startSpan, parentId: alertSpan }),
+          { name: 'start', kind: 'producer', startMs, endMs: Date.now() },
+        );
+      return output;
+    },
     signal: (input, next) => {
       const workflow = input.workflowExecution.workflowId ?? '';
       const message: Message = { to: `signal:${input.signalName}`, workflow, at: now(), value: input.args };
-      return next({ ...input, args: [message] });
+      return traced({ name: `signal ${input.signalName}`, kind: 'producer' }, () => next({ ...input, args: [message] }));
     },
     query: async (input, next) => {
       const workflow = input.workflowExecution.workflowId ?? '';
@@ -116,15 +133,17 @@ async function answered({
   input,
   next,
   starts,
+  tracing,
   onRefused,
 }: {
   readonly context: Context;
   readonly input: ActivityExecuteInput;
   readonly next: (input: ActivityExecuteInput) => Promise<unknown>;
   readonly starts: SpeakerOptions['starts'];
+  readonly tracing: Tracing | undefined;
   readonly onRefused: (refused: RefusedCall) => void;
 }): Promise<Message> {
-  const { activityType, activityId, workflowExecution } = context.info;
+  const { activityType, activityId, workflowExecution, workflowType, attempt } = context.info;
   const [received] = input.args;
   const call = readCall(received, { activity: activityType, call: activityId, workflow: workflowExecution?.workflowId ?? '' });
   if (!call.ok) {
@@ -134,6 +153,11 @@ async function answered({
   const { workflow, run, start, signatures } = call.message;
   const args = argumentsIn(call.message);
   const bound = { workflow, ...(run !== undefined && { run }), call: activityId, asked: digestOfAsked(args) };
+  const first = workflowType === incidentNames.workflow ? start?.firstRun : undefined;
+  const traces = <T>(work: () => Promise<T>): Promise<T> =>
+    tracing && first !== undefined
+      ? tracing.within({ id: workflow, run: first }, activitySpan(activityType, { args, attempt }), work)
+      : work();
   try {
     const isOfAnyStart = ofAnyStart.some((name) => name === activityType);
     if (starts && !isOfAnyStart && !(await starts.takes(workflow, start, workflowExecution?.runId ?? ''))) {
@@ -143,7 +167,7 @@ async function answered({
     return {
       to: `result:${activityType}`,
       ...bound,
-      value: await next({ ...input, args: signatures ? [...args, signatures] : args }),
+      value: await traces(() => next({ ...input, args: signatures ? [...args, signatures] : args })),
     };
   } catch (error) {
     // What the SDK itself throws, and Temporal keeps as it is.
@@ -159,6 +183,32 @@ async function answered({
       details: [told],
     });
   }
+}
+
+/** By the activity and, of a step, its action: both are names of ours or of a pack's. */
+function activitySpan(
+  activity: string,
+  { args, attempt }: { readonly args: readonly unknown[]; readonly attempt: number },
+): SpanOptions {
+  const [asked] = args as readonly { readonly action?: unknown; readonly call?: { readonly action?: unknown } }[];
+  const action = asked?.action ?? asked?.call?.action;
+  const isStep = typeof action === 'string';
+  return {
+    name: isStep ? `${activity} ${action}` : activity,
+    attributes: { 'temporal.activity': activity, 'temporal.attempt': attempt, ...(isStep && { 'firebreak.action': action }) },
+  };
+}
+
+/** From its start, by the clock of who made it, to its end; said by the run itself, once it has come to its end. */
+function recordWorkflow(tracing: Tracing | undefined, id: string, { run, startedAt, error }: EndedRun): void {
+  tracing?.record({ id, run }, ({ workflowSpan, startSpan }) => ({ spanId: workflowSpan, parentId: startSpan }), {
+    name: 'incident',
+    kind: 'internal',
+    startMs: startedAt,
+    endMs: Math.max(startedAt, Date.now()),
+    attributes: { 'firebreak.incident': id },
+    ...(error !== undefined && { error }),
+  });
 }
 
 /** Which run it is bound to is what the cell says; a workflow that was reset goes on under another run of Temporal's. */

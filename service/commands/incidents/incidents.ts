@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { severities } from '../../../core/alert/severity.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
+import { traceOf } from '../../../core/incident/incident-trace.ts';
 import { namesWithIds } from '../../incidents/names.ts';
 import { type ListedIncidents, newEntries, rowsOf } from '../../incidents/rows.ts';
 import type { Session } from '../../incidents/session.ts';
@@ -57,7 +58,7 @@ export function registerIncidentsCommand(program: Command): void {
   ]).action((written: string, options: ShowOptions) =>
     withSession(options, async (session) => {
       const state = await incidentNamed(session, written, options.run);
-      if (options.json) return printJson(state);
+      if (options.json) return printJson({ ...state, traceId: traceOf(state.incident).traceId });
       const { subject, bodies } = state;
       const namespace = subject.kind === 'workload' ? subject.namespace : undefined;
       const held = await restraintsOn(session, {

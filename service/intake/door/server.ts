@@ -36,7 +36,8 @@ export function createIntakeServer(options: IntakeServerOptions): IntakeServer {
   const { listener, metrics, notReady, log } = options;
   const { server } = listener;
   const takesAlerts = createAlertDoor(options);
-  const routes = { ...statusRoutes({ notReady, metrics }), '/v1/sensors': sensorsRoute(options) };
+  const said = { contentType: metrics.contentType, text: () => metrics.withProcess() };
+  const routes = { ...statusRoutes({ notReady, metrics: said }), '/v1/sensors': sensorsRoute(options) };
   const answersStatus = answerByPath(routes, (error) =>
     log.error({ code: systemErrorCode(error) ?? 'unknown' }, 'the intake failed'),
   );

@@ -1,4 +1,5 @@
 import { type Severity, severities } from '../../../core/alert/severity.ts';
+import { traced } from '../../process/telemetry/tracing.ts';
 import type { SpoolEntry } from '../spool/entry.ts';
 import { ConcurrencyLimiter } from './concurrency-limiter.ts';
 import type { HeadStart, HeadStartResult } from './head-start.ts';
@@ -61,7 +62,7 @@ export class ContainBeforeStart {
     if (this.#underway === 0) this.#progressAt = performance.now();
     this.#underway += 1;
     const contain = async (entry: Entries[number]): Promise<void> => {
-      const result = await headStart.begin(entry, durable);
+      const result = await traced({ name: 'head start' }, () => headStart.begin(entry, durable));
       if (result !== 'failed') this.#progressAt = performance.now();
       this.#began?.(result);
     };

@@ -1,7 +1,9 @@
 import { FirebreakError } from '../../../core/errors.ts';
+import type { Tracing } from '../../process/telemetry/tracing.ts';
 import type { IntakeLog } from '../log.ts';
 import type { PlacedEntry, SpoolEntry } from '../spool/entry.ts';
 import type { Spool } from '../spool/spool.ts';
+import { tracedDelivery } from './alert-trace.ts';
 import { batchOfOne, kindOf, nextBatch, type SpooledBatch } from './batch.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
 import { type IncidentLine, worstFirst } from './incident-line.ts';
@@ -13,6 +15,8 @@ const peekedAtStart = 50;
 
 export interface DispatcherOptions extends DeliveryOptions {
   readonly spool: Spool;
+  /** Absent: nothing is traced. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /**
@@ -23,15 +27,17 @@ export class Dispatcher {
   readonly #spool: Spool;
   readonly #log: IntakeLog;
   readonly #delivery: Delivery;
+  readonly #tracing: Tracing | undefined;
   readonly #lines = new IncidentLines();
   readonly #failing = new Set<IncidentLine>();
   readonly #working = new Set<Promise<void>>();
   #stopping = false;
   #stopped = false;
 
-  constructor({ spool, log, ...delivery }: DispatcherOptions) {
+  constructor({ spool, log, tracing, ...delivery }: DispatcherOptions) {
     this.#spool = spool;
     this.#log = log;
+    this.#tracing = tracing;
     this.#delivery = new Delivery({ ...delivery, log });
   }
 
@@ -116,7 +122,8 @@ export class Dispatcher {
     this.#spool.sentBeforeWrite.note(entry.alert.id);
     const stored = this.#store(line, entry);
     const spooled = batchOfOne({ place: 0, entry });
-    const sent = this.#delivery.sendBeforeWrite(line, { spooled, entry, stored }).then((outcome) => {
+    const send = () => this.#delivery.sendBeforeWrite(line, { spooled, entry, stored });
+    const sent = tracedDelivery(this.#tracing, { line, spooled, written: stored }, send).then((outcome) => {
       if (outcome !== 'sent') throw new FirebreakError('FB_ERR_UNAVAILABLE', 'Temporal did not take the alert yet');
     });
     this.#track(this.#afterSendBeforeWrite(line, spooled, stored, sent));
@@ -211,7 +218,7 @@ export class Dispatcher {
     if (fixed === undefined && !spooled.alone) {
       await this.#spool.markSending(line.id, { upTo: spooled.upTo, samples: spooled.samples });
     }
-    const outcome = await this.#delivery.fromSpool(line, spooled);
+    const outcome = await tracedDelivery(this.#tracing, { line, spooled }, () => this.#delivery.fromSpool(line, spooled));
     if (outcome === 'again') return false;
     if (typeof outcome === 'object') {
       this.#log.error(

@@ -17,7 +17,7 @@ import { Journal } from '../../../service/desk/journal.ts';
 import { createLog } from '../../../service/process/log.ts';
 import { RefusalCounts, type RefusedAtDoor } from '../../../service/process/refusal-counts.ts';
 import { RefusedCalls } from '../../../service/process/speakers.ts';
-import { listenForStatus } from '../../../service/process/status-server.ts';
+import { createProcessMetrics, listenForStatus } from '../../../service/process/status-server.ts';
 
 const secret = 'a-signing-secret';
 const chain = 'desk/lab';
@@ -135,10 +135,11 @@ describe('what the desk says of itself', () => {
 
   test('is at the door for status, of a process without a cluster too', async () => {
     let isAtWork = false;
-    const metrics = { contentType: 'text/plain', text: async () => 'firebreak_questions 1\n' };
+    const desk = { contentType: 'text/plain', text: async () => 'firebreak_questions 1\n', read: async () => [] };
     const at = { host: '127.0.0.1', port: 0 };
     const refused = new RefusedCalls(createLog({ log: { level: 'error', format: 'json' } }));
-    const status = await listenForStatus({ ...at, rights: undefined, refused, isAtWork: () => isAtWork, metrics });
+    const metrics = createProcessMetrics({ refused, isAtWork: () => isAtWork, others: [desk] });
+    const status = await listenForStatus({ ...at, rights: undefined, isAtWork: () => isAtWork, metrics });
     try {
       const text = await (await fetch(`${urlOf(status)}/metrics`)).text();
       expect(text).toContain('firebreak_at_work 0');

@@ -11,7 +11,7 @@ import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { RightsWatch } from '../../../service/process/rights-watch.ts';
 import { RefusedCalls } from '../../../service/process/speakers.ts';
-import { listenForStatus } from '../../../service/process/status-server.ts';
+import { createProcessMetrics, listenForStatus } from '../../../service/process/status-server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-rights-watch-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -96,7 +96,9 @@ test('a probe is answered 503 with the reason until the pool is at work with all
   const { rights } = watched('cell', answers);
   let isAtWork = false;
   const refused = new RefusedCalls(pino({ level: 'silent' }));
-  const server = await listenForStatus({ host: '127.0.0.1', port: 0, rights, refused, isAtWork: () => isAtWork });
+  const parts = { rights, isAtWork: () => isAtWork };
+  const metrics = createProcessMetrics({ ...parts, refused });
+  const server = await listenForStatus({ host: '127.0.0.1', port: 0, ...parts, metrics });
   try {
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const ask = async (path: string) => {

@@ -1,0 +1,51 @@
+import { incidentIdOf } from '../../../core/incident/incident.ts';
+import type { Tracing } from '../../process/telemetry/tracing.ts';
+import type { SpooledBatch } from './batch.ts';
+import type { Delivered } from './delivery.ts';
+import type { IncidentLine } from './incident-line.ts';
+
+/**
+ * Puts alerts on their way to Temporal into the trace of their incident: from when the first of them was taken until Temporal has them, the time in
+ * the spool, and what is contained meanwhile. Which run it is, is known at the end only. Alerts for a run that another process has started have no
+ * place in it, since its first run is not known here.
+ *
+ * @param written when they are on the disk; absent where they were there already
+ */
+export function tracedDelivery(
+  tracing: Tracing | undefined,
+  {
+    line,
+    spooled,
+    written,
+  }: { readonly line: IncidentLine; readonly spooled: SpooledBatch; readonly written?: Promise<unknown> },
+  send: () => Promise<Delivered>,
+): Promise<Delivered> {
+  if (!tracing) return send();
+  const { subject, since, size, severity } = spooled;
+  const handedOverMs = Date.now();
+  const earlier = line.run;
+  const writtenMs = written?.then(
+    () => Date.now(),
+    () => undefined,
+  );
+  return tracing.ahead(async (join) => {
+    const outcome = await send();
+    const { run } = line;
+    if (outcome !== 'sent' || run === undefined) return outcome;
+    const ref = { id: incidentIdOf(subject), run };
+    const startMs = Math.min(Date.parse(since), handedOverMs);
+    const attributes = { 'firebreak.incident': ref.id, 'firebreak.alerts': size, 'firebreak.severity': severity };
+    const { traceId, spanId } = tracing.record(
+      ref,
+      ({ alertSpan }) => (run === earlier ? { parentId: alertSpan } : { spanId: alertSpan }),
+      { name: 'alert', kind: 'server', startMs, endMs: Date.now(), attributes },
+    );
+    join(traceId, spanId);
+    const spoolSpan = (begunMs: number, endMs: number): void => {
+      tracing.record(ref, () => ({ parentId: spanId }), { name: 'spool', kind: 'internal', startMs: begunMs, endMs });
+    };
+    if (writtenMs) void writtenMs.then((at) => at !== undefined && spoolSpan(handedOverMs, at));
+    else spoolSpan(startMs, handedOverMs);
+    return outcome;
+  });
+}

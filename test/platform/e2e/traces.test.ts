@@ -1,0 +1,113 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { traceOf } from '../../../core/incident/incident-trace.ts';
+import { type CollectorServer, startCollector } from '../../../tools/platform/collector-server.ts';
+import { testPlatform } from '../../platform.ts';
+import { until, type Workload } from './parts/cluster.ts';
+import { containedAt, ended, voteUntilAccepted } from './parts/oracle.ts';
+import { ana, ben, labels, Service } from './parts/service.ts';
+
+jest.setTimeout(600_000);
+
+interface ReceivedSpan {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  readonly name: string;
+  readonly startTimeUnixNano: string;
+  readonly endTimeUnixNano: string;
+}
+interface Batch {
+  readonly resourceSpans?: readonly { readonly scopeSpans: readonly { readonly spans: readonly ReceivedSpan[] }[] }[];
+  readonly resourceMetrics?: readonly {
+    readonly scopeMetrics: readonly { readonly metrics: readonly { readonly name: string }[] }[];
+  }[];
+}
+
+const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-collector-'));
+let collector: CollectorServer;
+let service: Service;
+let workload: Workload;
+
+const received = (): readonly Batch[] => collector.received() as readonly Batch[];
+const spans = (): readonly ReceivedSpan[] =>
+  received().flatMap(({ resourceSpans = [] }) =>
+    resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans)),
+  );
+
+beforeAll(async () => {
+  collector = await startCollector({ stateDir: folder });
+  const namespace = await freshNamespace();
+  service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
+    config.watch = { namespaces: [namespace] };
+    config.telemetry = { otlp: { endpoint: collector.url } };
+    config.incidents = { ...(config.incidents as object), lingerSeconds: 1 };
+  });
+  await service.start();
+  const [made] = await service.workloads.deploy(namespace, ['traced']);
+  if (!made) throw new Error('not deployed');
+  workload = made;
+});
+
+afterAll(async () => {
+  await service?.stop();
+  await collector?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('an incident is one trace at a real collector: alert, spool, start, workflow, its activities, their calls, and the votes of people', async () => {
+  await service.alert(workload);
+  await containedAt(service, [workload]);
+  const { incident } = await service.stateWhen('the incident', workload, 120_000, () => true);
+  await voteUntilAccepted(service, workload, ana, labels.release);
+  await voteUntilAccepted(service, workload, ben, labels.release);
+  await ended(service, [workload]);
+
+  const { traceId, alertSpan, startSpan, workflowSpan } = traceOf(incident);
+  const own = (): readonly ReceivedSpan[] => spans().filter((span) => span.traceId === traceId);
+  await until('the workflow’s span', 120_000, () => own().some(({ spanId }) => spanId === workflowSpan));
+
+  const all = own();
+  const named = (name: string): readonly ReceivedSpan[] => all.filter((span) => span.name === name);
+  const parentOf = ({ parentSpanId }: ReceivedSpan): ReceivedSpan | undefined =>
+    all.find(({ spanId }) => spanId === parentSpanId);
+  const pathOf = (span: ReceivedSpan | undefined): readonly string[] => (span ? [...pathOf(parentOf(span)), span.name] : []);
+
+  expect(named('alert').map(({ spanId }) => spanId)).toContain(alertSpan);
+  expect(all.filter(({ parentSpanId }) => !parentSpanId).map(({ spanId }) => spanId)).toEqual([alertSpan]);
+  expect(pathOf(named('spool')[0])).toEqual(['alert', 'spool']);
+  expect(pathOf(named('start')[0])).toEqual(['alert', 'start']);
+  expect(named('start')[0]?.spanId).toBe(startSpan);
+  expect(pathOf(named('incident')[0])).toEqual(['alert', 'start', 'incident']);
+  expect(pathOf(named('vote')[0])).toEqual(['alert', 'start', 'incident', 'vote']);
+  expect(pathOf(named('signal vote')[0])).toContain('vote');
+  const calls = all
+    .filter(({ name }) => /^(GET|POST|PUT|PATCH|DELETE) /.test(name))
+    .map((call) => pathOf(call).slice(3).join(' > '));
+  expect(calls).toContainEqual(expect.stringMatching(/^postQuestion > POST \/api\/chat\.postMessage$/));
+  const patches = all.filter(({ name }) => name === 'PATCH /api/v1/namespaces/{namespace}/pods/{name}');
+  expect(patches.map((call) => pathOf(call).at(-2))).toEqual(
+    expect.arrayContaining(['head start', expect.stringMatching(/^undoStep quarantinePod$/)]),
+  );
+
+  // Everything hangs together, nothing ends before it begins, and nothing of what the alert says is in it.
+  expect(all.map((span) => pathOf(span)[0])).toEqual(all.map(() => 'alert'));
+  for (const { startTimeUnixNano, endTimeUnixNano } of all)
+    expect(BigInt(endTimeUnixNano) >= BigInt(startTimeUnixNano)).toBe(true);
+  expect(JSON.stringify(received())).not.toMatch(/Drop and execute|xoxb|Bearer/);
+  expect(service.log).toContain(traceId);
+});
+
+test('the same collector has the numbers that Prometheus reads', async () => {
+  const names = () =>
+    new Set(
+      received().flatMap(({ resourceMetrics = [] }) =>
+        resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics.map(({ name }) => name))),
+      ),
+    );
+  await until('the numbers of the intake', 180_000, () => names().has('firebreak_intake_alerts_accepted_total'));
+  expect([...names()]).toEqual(expect.arrayContaining(['firebreak_at_work', 'firebreak_intake_durable_seconds']));
+});

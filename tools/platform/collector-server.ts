@@ -1,0 +1,70 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { FirebreakError } from '../../core/errors.ts';
+import type { OnProgress } from '../../service/parts/cache.ts';
+import { goProgram } from './go-program.ts';
+import { freePorts } from './ports.ts';
+import { ServerGroup, waitUntilReady } from './server-group.ts';
+
+export interface CollectorServer {
+  /** `http://127.0.0.1:23456`: takes OTLP over HTTP. */
+  readonly url: string;
+  /** What it has read so far, as OTLP in JSON: one object for each batch. */
+  received(): readonly unknown[];
+  /** Ends it; what it has read stays. */
+  stop(): Promise<void>;
+}
+
+/**
+ * A real OpenTelemetry collector on this machine: its receiver for OTLP, and what that has read in a file. Built with Go from
+ * `tools/platform/collector` on first use. Throws FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START.
+ */
+export async function startCollector(options: {
+  readonly stateDir: string;
+  readonly onProgress?: OnProgress;
+}): Promise<CollectorServer> {
+  const { stateDir, onProgress = () => {} } = options;
+  const program = { name: 'otel-collector', module: join('tools', 'platform', 'collector'), target: '.', linked: {}, pinned: 1 };
+  const folder = await goProgram({ ...program, title: 'the OpenTelemetry collector' }, onProgress);
+  if (!folder)
+    throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'there is no go on PATH to build the OpenTelemetry collector with');
+  mkdirSync(stateDir, { recursive: true });
+  const { otlp: port } = await freePorts({ names: ['otlp'] });
+  const file = join(stateDir, 'received.jsonl');
+  const configFile = join(stateDir, 'collector.json');
+  const pipeline = { receivers: ['otlp'], exporters: ['file'] };
+  const config = {
+    receivers: { otlp: { protocols: { http: { endpoint: `127.0.0.1:${port}` } } } },
+    exporters: { file: { path: file } },
+    service: { pipelines: { traces: pipeline, metrics: pipeline } },
+  };
+  writeFileSync(configFile, JSON.stringify(config));
+  const group = new ServerGroup();
+  const command = join(folder, 'collector');
+  const args = ['--config', `file:${configFile}`];
+  const server = group.start({ name: 'collector', command, args, logFile: join(stateDir, 'collector.log') });
+  await waitUntilReady({ server, timeoutMs: 60_000, ready: () => listens(port) });
+  return {
+    url: `http://127.0.0.1:${port}`,
+    received: () => (existsSync(file) ? wholeLines(readFileSync(file, 'utf8')).map((line): unknown => JSON.parse(line)) : []),
+    stop: () => group.stop(),
+  };
+}
+
+/** The last one may still be written. */
+function wholeLines(text: string): readonly string[] {
+  return text.split('\n').slice(0, -1);
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port });
+    const end = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.on('connect', () => end(true));
+    socket.on('error', () => end(false));
+  });
+}
