@@ -32,6 +32,8 @@ export interface ActionWords {
   readonly cannot?: string;
   /** Giving it back. */
   readonly undo?: string;
+  /** What a card says of it while it is in force, before or after the name of its target: `quarantined`. */
+  readonly held?: string;
 }
 
 /** Reasons of Events: one word each, in the past, as Kubernetes writes them (`Scheduled`, `Pulled`). */

@@ -1,10 +1,43 @@
-import type { RolloutRef } from '../alert/alert.ts';
+import type { TargetName } from '../action/plan.ts';
+import type { ApiRequest, RolloutRef } from '../alert/alert.ts';
 import type { Severity } from '../alert/severity.ts';
 import type { FormAnswers, ShownField } from '../decide/form.ts';
 import type { Answerers } from '../decide/standing.ts';
 import type { IncidentRef } from '../incident/incident.ts';
+import type { StepState } from '../incident/incident-state.ts';
+import type { Lease } from '../incident/lease.ts';
 import type { Similar } from '../incident/similar.ts';
 import type { WorkloadLeft } from '../incident/workload-left.ts';
+
+/** One reversible step that is in force, as a card tells it: see `heldText` for the words. */
+export interface HeldEffect {
+  /** Name of the action. */
+  readonly action: string;
+  /** As `kind/namespace/name`. */
+  readonly target: TargetName;
+  readonly state: StepState['state'];
+  /** What was read back or probed, and what was not. */
+  readonly detail?: string;
+  readonly since: string;
+  /** Absent: until somebody ends it. */
+  readonly until?: string;
+}
+
+/** What a lease holds, if it is in force; `step` is the one that it came from. */
+export function heldEffects(lease: Lease, step: Pick<StepState, 'state' | 'detail'> | undefined): readonly HeldEffect[] {
+  const { state, action, target, startedAt, until } = lease;
+  if (state !== 'active' && state !== 'permanent') return [];
+  return [
+    {
+      action,
+      target: target.name,
+      state: step?.state ?? 'running',
+      ...(step?.detail ? { detail: step.detail } : {}),
+      since: new Date(startedAt).toISOString(),
+      ...(state === 'active' ? { until: new Date(until).toISOString() } : {}),
+    },
+  ];
+}
 
 /** What the on-call sees of a question: all of it plain data, all texts unescaped (the renderer escapes). Times are ISO 8601, UTC. */
 export interface QuestionCard {
@@ -29,13 +62,17 @@ export interface QuestionCard {
     readonly rollout?: RolloutRef;
     readonly process?: string;
     readonly commandLine?: string;
+    /** Whose process it is, by the sensor's word. */
+    readonly user?: string;
+    /** Of an alert of the API server's audit: who asked it for what. */
+    readonly request?: Pick<ApiRequest, 'account' | 'verb' | 'resource' | 'subresource' | 'namespace' | 'name'>;
   };
   /** What is left of the workload; absent where the cell did not say. */
   readonly left?: WorkloadLeft;
   /** Of the desk's making, which remembers incidents; absent where it could not say in time, or knows none. */
   readonly similar?: Similar;
-  /** What was already done, and until when it lasts: `quarantined (applied, unverified: …)`. */
-  readonly contained: readonly { readonly what: string; readonly since: string; readonly until?: string }[];
+  /** What was already done, and until when it lasts. */
+  readonly contained: readonly HeldEffect[];
   /** What somebody did last to the ticket or the page, where it is. */
   readonly ticketNews?: string;
   readonly evidence: readonly { readonly name: string; readonly sha256: string; readonly bytes: number }[];

@@ -18,7 +18,7 @@ const words: Readonly<Record<string, ActionWords>> = {
 };
 
 /** `evictPod` reads `evict pod`, also of an action that only a pack knows. */
-function spelt(action: string): string {
+export function spelt(action: string): string {
   const [pack, own] = action.split('/');
   if (own !== undefined) return `${spelt(own)} (${pack})`;
   return action

@@ -9,9 +9,9 @@ export function isGuarded({ destructive, weakens }: Pick<ShownChoice, 'destructi
   return destructive || weakens;
 }
 
-/** Whether its answer takes more than a tap: a reason, the name of what ends, or what is to be filled in. */
-export function needsDialog(choice: Pick<ShownChoice, 'destructive' | 'weakens' | 'form'>): boolean {
-  return isGuarded(choice) || choice.form !== undefined;
+/** Whether its answer takes more than a tap: its whole plan is read first, and a reason, the name of what ends or a form filled in. */
+export function needsDialog(choice: Pick<ShownChoice, 'destructive' | 'weakens' | 'form' | 'changes'>): boolean {
+  return isGuarded(choice) || choice.form !== undefined || choice.changes.length > 0;
 }
 
 /** What has to be typed: the end of the name of what would be ended. A card that names no target is about the incident as a whole. */

@@ -57,7 +57,7 @@ inBrowser('the page of the emulated Slack', () => {
     await rig.desk.updateQuestion({
       card: questionCard({ status: { state: 'decided', choice: 'remove', by: ['Ada Lovelace'], at: '2026-03-01T14:05:00Z' } }),
     });
-    await page.getByText('Decided: No: rotate secrets').waitFor();
+    await page.getByText('decided by Ada Lovelace').waitFor();
     expect(await page.getByRole('button', { name: 'Yes: release pod' }).count()).toBe(0);
     await page.close();
     await rig.stop();
@@ -85,7 +85,7 @@ inBrowser('the page of the emulated Slack', () => {
     rig = await startRig();
     const page = await opened();
     for (const number of [1, 2, 3]) await post(rig, cardOf(number));
-    await page.getByText('3 targets, one question').waitFor();
+    await page.getByText('3 targets in shop, 3 undecided').waitFor();
     await page.getByRole('button', { name: 'Choose …' }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByLabel('Your answer').selectOption('1');
@@ -125,7 +125,7 @@ inBrowser('the page of the emulated Slack', () => {
     });
     rig.slack.world.add({ channel, ts: rig.slack.world.nextTs(), user: 'U0MALLORY', text: `${script} <javascript:owned=1|x>` });
     const page = await opened();
-    await page.getByText('What happened').waitFor();
+    await page.getByRole('button', { name: 'Details' }).waitFor();
     expect(await page.evaluate('window.owned')).toBeUndefined();
     expect(await page.locator('a[href^="javascript"], article img').count()).toBe(0);
     expect(faults).toEqual([]);

@@ -5,8 +5,8 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import type { QuestionCard } from '../../core/cards/card.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { answerView, nothingTyped, shownOfCard } from '../../service/desk/pages/answer-view.ts';
-import { draft, post, questionCard, type Rig, startRig, until } from '../integrations/slack/fixture.ts';
-import { cardOf } from '../integrations/slack/target-cards.ts';
+import { draft, incident as incidentNow, post, questionCard, type Rig, startRig, until } from '../integrations/slack/fixture.ts';
+import { cardOf, nameOf } from '../integrations/slack/target-cards.ts';
 
 const folder = join(import.meta.dirname, '../../docs/images');
 const executablePath = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-chrome'].find(
@@ -31,6 +31,55 @@ function cardNow(changes: Partial<QuestionCard> = {}): QuestionCard {
 const reason = 'Nobody built this binary';
 const vote = { person: 'Ada Byron', choice: 'release', at: at(0), reason: 'Our own migration job' };
 
+const shellChoices: QuestionCard['choices'] = [
+  {
+    id: 'expected',
+    label: 'Yes, expected',
+    quorum: 1,
+    destructive: false,
+    weakens: true,
+    changes: ['The incident is called harmless.'],
+    blastRadius: [],
+    notes: [],
+  },
+  {
+    id: 'quarantine',
+    label: 'No: quarantine pod',
+    actions: ['quarantinePod'],
+    quorum: 1,
+    destructive: false,
+    weakens: false,
+    changes: ['pod/shop/web-856c7d8f9-8qgc4: quarantine label added'],
+    blastRadius: ['pod/shop/web-856c7d8f9-8qgc4'],
+    notes: [],
+  },
+];
+const { similar: _, left: __, ...bare } = cardNow();
+
+/** Questions as they come. */
+const asked: Readonly<Record<string, QuestionCard>> = {
+  'slack-card-open': cardNow(),
+  'slack-card-shell': {
+    ...bare,
+    incident: { ...incidentNow, id: 'incident/prod-1/shop/Deployment/web', title: 'deployment/shop/web', severity: 'low' },
+    text: 'Is the shell in web-856c7d8f9-8qgc4 yours, or expected?',
+    happened: {
+      rule: 'Terminal shell in container',
+      sensor: 'falco',
+      at: at(-2),
+      count: 1,
+      pod: 'shop/web-856c7d8f9-8qgc4',
+      image: 'registry.example.com/shop/web:2.0.1',
+      process: '/bin/bash',
+      user: 'root',
+      commandLine: 'bash -i',
+    },
+    contained: [],
+    choices: shellChoices,
+    onSilence: 'Nothing is done to the pod. A ticket is filed.',
+  },
+};
+
 const states: Readonly<Record<string, Partial<QuestionCard>>> = {
   'slack-card-one-of-two': { votes: [vote] },
   'slack-card-decided': {
@@ -46,26 +95,25 @@ async function picture(page: Page, name: string, selector: string): Promise<void
   await page.locator(selector).screenshot({ path: join(folder, `${name}.png`), animations: 'disabled' });
 }
 
-/** Only the end differs between the states of a card. */
-async function endOfCard(page: Page, name: string): Promise<void> {
-  const card = page.locator('article.message');
-  await card.scrollIntoViewIfNeeded();
-  await page.mouse.move(0, 0);
-  const box = await card.boundingBox();
-  if (!box) throw new Error('the card is not to be seen');
-  const height = 220;
-  const clip = { x: box.x, y: box.y + box.height - height, width: box.width, height };
-  await page.screenshot({ path: join(folder, `${name}.png`), animations: 'disabled', clip });
-}
+/** A telephone's first screen, and a desk's. */
+const screens = {
+  telephone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 1.5 },
+  desk: { viewport: { width: 1120, height: 1200 } },
+} as const;
+type Screen = keyof typeof screens;
 
-async function opened(browser: Browser, rig: Rig): Promise<Page> {
-  const page = await browser.newPage({ viewport: { width: 1120, height: 1200 } });
+async function opened(browser: Browser, rig: Rig, screen: Screen = 'desk'): Promise<Page> {
+  const page = await browser.newPage(screens[screen]);
   await page.goto(`${rig.slack.pageUrl}?user=U0ADA`);
   return page;
 }
 
 /** One card after another, so that a message is always the first. */
-async function shown(browser: Browser, work: (page: Page, rig: Rig) => Promise<void>): Promise<void> {
+async function shown(
+  browser: Browser,
+  work: (page: Page, rig: Rig) => Promise<void>,
+  { screen = 'desk', card = cardNow() }: { readonly screen?: Screen; readonly card?: QuestionCard } = {},
+): Promise<void> {
   const rig = await startRig({
     onCommand: async () => ({
       mrkdwn:
@@ -89,9 +137,9 @@ async function shown(browser: Browser, work: (page: Page, rig: Rig) => Promise<v
             ].join('\n'),
           },
   });
-  const page = await opened(browser, rig);
-  await post(rig, cardNow());
-  await page.getByText('What happened').waitFor();
+  const page = await opened(browser, rig, screen);
+  await post(rig, card);
+  await page.getByRole('button', { name: 'Details' }).waitFor();
   await work(page, rig);
   await page.close();
   await rig.stop();
@@ -100,13 +148,26 @@ async function shown(browser: Browser, work: (page: Page, rig: Rig) => Promise<v
 mkdirSync(folder, { recursive: true });
 const browser = await chromium.launch({ executablePath: executablePath ?? '', args: ['--no-sandbox'] });
 
-await shown(browser, (page) => picture(page, 'slack-card-open', 'article.message'));
+await shown(browser, (page) => picture(page, 'slack-card-desk', 'article.message'));
+for (const [name, card] of Object.entries(asked)) {
+  await shown(
+    browser,
+    async (page) => {
+      await picture(page, name, 'article.message');
+    },
+    { screen: 'telephone', card },
+  );
+}
 for (const [name, changes] of Object.entries(states)) {
-  await shown(browser, async (page, rig) => {
-    await rig.desk.updateQuestion({ card: cardNow(changes) });
-    await page.getByText('(edited)').waitFor();
-    await endOfCard(page, name);
-  });
+  await shown(
+    browser,
+    async (page, rig) => {
+      await rig.desk.updateQuestion({ card: cardNow(changes) });
+      await page.getByText('(edited)').waitFor();
+      await picture(page, name, 'article.message');
+    },
+    { screen: 'telephone' },
+  );
 }
 await shown(browser, async (page) => {
   await page.getByRole('button', { name: 'No: rotate secrets and delete pod' }).click();
@@ -129,13 +190,14 @@ await shown(browser, async (page) => {
   const height = 380;
   const clip = { x: 320, y: menu.y + menu.height + 20 - height, width: 800, height };
   await page.screenshot({ path: join(folder, 'slack-menu.png'), clip });
-  await page.getByRole('menuitem', { name: 'Details and timeline' }).click();
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Details' }).first().click();
   await page.getByRole('dialog').getByText('Timeline').waitFor();
   await picture(page, 'slack-dialog-details', '#modal');
 });
 await shown(browser, async (page) => {
   await page.getByLabel('More actions').last().click();
-  await page.getByRole('menuitem', { name: 'False positive' }).click();
+  await page.getByRole('menuitem', { name: 'False alarm' }).click();
   await page.getByRole('dialog').getByLabel('Why').fill('Our own scanner runs a shell in each pod at night');
   await picture(page, 'slack-dialog-suppression', '#modal');
 });
@@ -159,15 +221,22 @@ await breaking.stop();
 function targetNow(number: number, changes: Partial<QuestionCard> = {}): QuestionCard {
   const card = cardOf(number, changes);
   const { happened, level } = cardNow();
-  const contained = cardNow().contained.map((one) => ({ ...one, what: 'quarantinePod: verified' }));
+  const contained = cardNow().contained.map((one) => ({
+    ...one,
+    state: 'verified' as const,
+    target: `pod/shop/${nameOf(number)}-x2x8k`,
+  }));
   return { ...card, contained, level, happened: { ...card.happened, at: happened.at } };
 }
 const rig = await startRig();
 const page = await opened(browser, rig);
 for (const number of [1, 2, 3, 4, 5]) await post(rig, targetNow(number, number === 3 ? { votes: [vote] } : {}));
 await rig.desk.updateQuestion({ card: targetNow(5, states['slack-card-decided']) });
-await page.getByText('4 to be decided').waitFor();
+await page.getByText('4 undecided').waitFor();
+await picture(page, 'slack-group-desk', 'article.message');
+await page.setViewportSize(screens.telephone.viewport);
 await picture(page, 'slack-group', 'article.message');
+await page.setViewportSize(screens.desk.viewport);
 await page.getByRole('button', { name: 'No: rotate secrets and delete pod (all 4)' }).click();
 await page.getByRole('dialog').getByLabel('Last four').fill('2x8k 5');
 await page.getByRole('dialog').getByLabel('Why?').fill(reason);
@@ -184,20 +253,20 @@ await rig.stop();
 const telephone = await browser.newPage({ viewport: { width: 420, height: 900 } });
 const people = ['Ada Byron', 'Grace Hopper'].map((name) => ({ id: name, name, slackIds: [], keys: [] }));
 const further = [{ path: '#', text: 'What becomes of quarantinePod on pod/shop/cart-7d9c5b6f4-x2x8k?' }];
-const asked = cardNow();
-const { incident, level } = asked;
+const onPage = cardNow();
+const { incident, level } = onPage;
 const current: QuestionState = {
   question: {
-    id: asked.questionId,
+    id: onPage.questionId,
     incident,
     severity: 'critical',
-    text: asked.text,
+    text: onPage.text,
     choices: [],
     levels: [{ group: level.group, withinMs: 900_000 }],
     requester: 'playbook/firebreak/contain-dropped-binary',
     onSilence: 'It stays.',
   },
-  digest: asked.questionDigest,
+  digest: onPage.questionDigest,
   status: { state: 'open' },
   votes: [],
   level: 0,
@@ -207,7 +276,7 @@ const current: QuestionState = {
   answerers: { levels: [['Ada Byron', 'Grace Hopper']], requesters: [] },
 };
 const names = { person: (id: string) => id };
-const shownAsPage = { asked: shownOfCard(asked), current, said: [], further, names, people, typed: nothingTyped, problems: [] };
+const shownAsPage = { asked: shownOfCard(onPage), current, said: [], further, names, people, typed: nothingTyped, problems: [] };
 await telephone.setContent(answerView(shownAsPage));
 await telephone.screenshot({ path: join(folder, 'answer-page.png'), fullPage: true });
 await telephone.close();

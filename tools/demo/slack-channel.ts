@@ -84,10 +84,9 @@ function buttonsIn({ blocks = [] }: ShownMessage): readonly string[] {
 }
 
 function onSilence({ blocks = [] }: ShownMessage): string | undefined {
-  const begin = /^If nobody answers(?: until .+?)?: /;
   const texts = blocks.flatMap(({ elements = [] }) => elements.map(({ text }) => text));
-  const found = texts.find((text) => typeof text === 'string' && begin.test(text));
-  return typeof found === 'string' ? found.replace(begin, '') : undefined;
+  const lines = texts.flatMap((text) => (typeof text === 'string' ? text.split('\n') : []));
+  return lines.map((line) => /^No answer(?: by .+?)?: (.+)$/.exec(line)?.[1]).find((found) => found !== undefined);
 }
 
 export interface DemoTicket {

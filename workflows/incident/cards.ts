@@ -1,7 +1,7 @@
 import { signatureOfAlert } from '../../core/action/image-signature.ts';
 import type { DeskActivities } from '../../core/action/step.ts';
-import type { Alert } from '../../core/alert/alert.ts';
-import type { QuestionCard } from '../../core/cards/card.ts';
+import type { Alert, ApiRequest } from '../../core/alert/alert.ts';
+import { heldEffects, type QuestionCard } from '../../core/cards/card.ts';
 import type { QuestionPost, QuestionStand } from '../../core/cards/question-card.ts';
 import type { SignedVote } from '../../core/decide/approval.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
@@ -10,20 +10,6 @@ import type { IncidentModel } from './model.ts';
 
 const commandLineLimit = 400;
 
-/** What is known of an incident that a card shows whatever it asks. */
-function contained(model: IncidentModel): QuestionCard['contained'] {
-  return [...model.leases.values()]
-    .filter((lease) => lease.state === 'active' || lease.state === 'permanent')
-    .map((lease) => {
-      const step = model.steps.get(lease.stepKey);
-      return {
-        what: `${lease.action} on ${lease.target.name}: ${step?.state ?? 'running'}${step?.detail ? ` (${step.detail})` : ''}`,
-        since: new Date(lease.startedAt).toISOString(),
-        ...(lease.state === 'active' ? { until: new Date(lease.until).toISOString() } : {}),
-      };
-    });
-}
-
 /** Those of the levels that are asked by now. */
 function whoMayAnswer({ answerers, level }: QuestionState): Pick<QuestionStand, 'people' | 'requesters'> {
   if (!answerers) return {};
@@ -31,6 +17,25 @@ function whoMayAnswer({ answerers, level }: QuestionState): Pick<QuestionStand, 
   return {
     people: [...new Set(levels.slice(0, level + 1).flat())],
     ...(requesters.length > 0 ? { requesters } : {}),
+  };
+}
+
+/** Named one by one: its stamp is nobody's to read. */
+function requestOf({
+  account,
+  verb,
+  resource,
+  subresource,
+  namespace,
+  name,
+}: ApiRequest): NonNullable<QuestionCard['happened']['request']> {
+  return {
+    account,
+    verb,
+    ...(resource === undefined ? {} : { resource }),
+    ...(subresource === undefined ? {} : { subresource }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(name === undefined ? {} : { name }),
   };
 }
 
@@ -53,9 +58,11 @@ export function postOf(model: IncidentModel, state: QuestionState, alert: Alert)
         ...(alert.facts?.novelty ? { novelty: alert.facts.novelty.text } : {}),
         ...(alert.rollout ? { rollout: alert.rollout } : {}),
         ...(alert.process?.exe || alert.process?.name ? { process: alert.process.exe ?? alert.process.name ?? '' } : {}),
+        ...(alert.process?.user ? { user: alert.process.user } : {}),
+        ...(alert.apiRequest ? { request: requestOf(alert.apiRequest) } : {}),
         ...(alert.process?.commandLine ? { commandLine: alert.process.commandLine.slice(0, commandLineLimit) } : {}),
       },
-      contained: contained(model),
+      contained: [...model.leases.values()].flatMap((lease) => heldEffects(lease, model.steps.get(lease.stepKey))),
       ...(state.answerers?.left ? { left: state.answerers.left } : {}),
       ...(model.followUp.news ? { ticketNews: model.followUp.news.words } : {}),
       evidence: model.evidence.flatMap((ref) => ref.artefacts.map(({ name, sha256, bytes }) => ({ name, sha256, bytes }))),

@@ -5,7 +5,7 @@ import type { DenyImageInput, DenyImageOutput } from './deny-image.schema.ts';
 export const denyImage = declareAction<DenyImageInput, DenyImageOutput>()({
   name: 'denyImage',
   title: 'Deny new pods of these images',
-  words: { undo: 'allow image again' },
+  words: { undo: 'allow image again', held: 'denied' },
   effect: 'reversible',
   reach: 'cluster',
   pool: 'cell',

@@ -5,7 +5,7 @@ import type { IsolateNamespaceInput, IsolateNamespaceOutput } from './isolate-na
 export const isolateNamespace = declareAction<IsolateNamespaceInput, IsolateNamespaceOutput>()({
   name: 'isolateNamespace',
   title: 'Isolate the namespace',
-  words: { undo: 'release namespace' },
+  words: { undo: 'release namespace', held: 'isolated' },
   effect: 'reversible',
   reach: 'namespace',
   pool: 'cell',

@@ -5,7 +5,7 @@ import type { QuarantinePodInput, QuarantinePodOutput } from './quarantine-pod.s
 export const quarantinePod = declareAction<QuarantinePodInput, QuarantinePodOutput>()({
   name: 'quarantinePod',
   title: 'Quarantine the pod',
-  words: { undo: 'release pod' },
+  words: { undo: 'release pod', held: 'quarantined' },
   effect: 'reversible',
   reach: 'pod',
   pool: 'cell',

@@ -5,7 +5,7 @@ import type { CordonNodeInput, CordonNodeOutput } from './cordon-node.schema.ts'
 export const cordonNode = declareAction<CordonNodeInput, CordonNodeOutput>()({
   name: 'cordonNode',
   title: 'Cordon the node',
-  words: { undo: 'uncordon node' },
+  words: { undo: 'uncordon node', held: 'cordoned' },
   effect: 'reversible',
   reach: 'node',
   pool: 'cell',

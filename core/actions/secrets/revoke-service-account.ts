@@ -5,7 +5,7 @@ import type { RevokeServiceAccountInput, RevokeServiceAccountOutput } from './re
 export const revokeServiceAccount = declareAction<RevokeServiceAccountInput, RevokeServiceAccountOutput>()({
   name: 'revokeServiceAccount',
   title: 'Revoke the rights of the ServiceAccount',
-  words: { does: 'revoke account', undo: 'give account its rights back' },
+  words: { does: 'revoke account', undo: 'give account its rights back', held: 'rights revoked' },
   effect: 'reversible',
   reach: 'cluster',
   pool: 'cell',

@@ -9,11 +9,11 @@ import type { ClickRefusal } from '../refusal.ts';
 import type { SenderChecks } from './sender.ts';
 
 /**
- * `fb_vote` answers at once, `fb_decide` opens the dialog first, `fb_more` and `fb_more1` are its menus; `_all` and `fb_choose` are of several questions.
+ * `fb_vote` answers at once, `fb_decide` opens the dialog first, `fb_more` is its menu, of which `fb_more2` and `fb_more3` are entries; `_all` and `fb_choose` are of several questions.
  * What a click does is looked up, never read from these.
  */
-const buttonAction = /^fb_((vote|decide)(_all)?\d{1,3}|choose)$/;
-const menuAction = /^fb_more1?$/;
+const buttonAction = /^fb_((vote|decide)(_all)?\d{1,3}|choose|more[23])$/;
+const menuAction = /^fb_more$/;
 
 /** One person's click on one of our buttons, checked as far as Slack can be asked; the roster is the service's to ask. */
 export interface Click {

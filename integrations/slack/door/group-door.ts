@@ -3,7 +3,7 @@ import type { RespondFn } from '@slack/bolt';
 import type { QuestionCard } from '../../../core/cards/card.ts';
 import { type GroupAsk, type SeenTarget, seenOf, targetNameOf } from '../../../core/cards/card-group.ts';
 import type { CardStore } from '../../../core/cards/card-store.ts';
-import { isGuarded } from '../../../core/cards/guarded-choice.ts';
+import { needsDialog } from '../../../core/cards/guarded-choice.ts';
 import { reasonToSign } from '../../../core/text/reason.ts';
 import type { ShownCards } from '../cards/shown-cards.ts';
 import { allView, chooseView, type FilledGroup, groupIn } from '../views/group-views.ts';
@@ -58,7 +58,8 @@ export class GroupDoor {
     const [first] = standing;
     if (!first) return nothingStands;
     const choice = first.choices.find((one) => one.id === id);
-    if (id !== undefined && !isGuarded(choice ?? { destructive: true, weakens: true }))
+    const offered = standing.map(({ choices }) => choices.find((one) => one.id === id));
+    if (id !== undefined && offered.every((one) => one !== undefined && !needsDialog(one)))
       return this.#vote(
         { ...click, of: targets.length },
         { standing, gone },

@@ -15,7 +15,8 @@ export const slackLimits = {
 /** `text` is mrkdwn, escaped already. */
 export function section(text: string): KnownBlock {
   // verbatim: Slack makes no link, mention or channel out of plain words.
-  return { type: 'section', text: { type: 'mrkdwn', text: text.slice(0, slackLimits.section), verbatim: true } };
+  // expand: nothing of it is behind “see more”.
+  return { type: 'section', expand: true, text: { type: 'mrkdwn', text: text.slice(0, slackLimits.section), verbatim: true } };
 }
 
 /** `parts` are mrkdwn, escaped already. */

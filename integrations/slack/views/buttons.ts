@@ -3,9 +3,23 @@ import { cardMenu, type MenuEntry, type QuestionCard, type StoredButton } from '
 import { needsDialog } from '../../../core/cards/guarded-choice.ts';
 import { slackLimits, words } from './blocks.ts';
 
-/** In the choices' own order, always: nobody may hit "delete" where "release" was a moment ago. */
+/** The answers in the choices' own order, always: nobody may hit "delete" where "release" was a moment ago. Then the details, and the menu. */
 export function rows(card: QuestionCard, buttons: readonly StoredButton[]): ActionsBlock[] {
-  const elements = card.choices.flatMap((choice, index): Button[] => {
+  const elements = [...answers(card, buttons), ...details(card, buttons), ...menusOf(card, buttons)];
+  const result: ActionsBlock[] = [];
+  for (let start = 0; start < elements.length; start += slackLimits.buttonsPerRow) {
+    result.push({
+      type: 'actions',
+      block_id: `fb_vote_row${start / slackLimits.buttonsPerRow}`,
+      elements: elements.slice(start, start + slackLimits.buttonsPerRow),
+    });
+  }
+  return result;
+}
+
+function answers(card: QuestionCard, buttons: readonly StoredButton[]): Button[] {
+  if (card.status.state !== 'open') return [];
+  return card.choices.flatMap((choice, index): Button[] => {
     const button = buttons.find((one) => one.choice === choice.id);
     if (button === undefined) return [];
     return [
@@ -18,48 +32,45 @@ export function rows(card: QuestionCard, buttons: readonly StoredButton[]): Acti
       },
     ];
   });
-  const result: ActionsBlock[] = [];
-  for (let start = 0; start < elements.length; start += slackLimits.buttonsPerRow) {
-    result.push({
-      type: 'actions',
-      block_id: `fb_vote_row${start / slackLimits.buttonsPerRow}`,
-      elements: elements.slice(start, start + slackLimits.buttonsPerRow),
-    });
-  }
-  const menus = menusOf(card, buttons);
-  if (menus.length === 0) return result;
-  const last = result.at(-1);
-  if (last && last.elements.length + menus.length <= slackLimits.buttonsPerRow) last.elements.push(...menus);
-  else result.push({ type: 'actions', block_id: 'fb_more_row', elements: [...menus] });
-  return result;
+}
+
+/** To be read as long as the card is there, and what is contained to be extended as long as it is. */
+function details({ status, contained }: QuestionCard, buttons: readonly StoredButton[]): Button[] {
+  const button = (entry: MenuEntry, title: string, id: string): Button[] => {
+    const value = buttons.find(({ choice }) => choice === entry)?.buttonId;
+    return value === undefined ? [] : [{ type: 'button', action_id: id, value, text: words(title, slackLimits.button) }];
+  };
+  const isHeld = contained.some(({ until }) => until !== undefined);
+  return [
+    ...(status.state === 'expired' && isHeld ? button(':extend', 'Extend containment', 'fb_more3') : []),
+    ...button(':details', 'Details', 'fb_more2'),
+  ];
 }
 
 function titleOf(entry: MenuEntry, { level, contained }: QuestionCard): string | undefined {
   switch (entry) {
     case ':details':
-      return 'Details and timeline';
+      return undefined;
     case ':extend':
-      return contained.some(({ until }) => until !== undefined) ? 'Extend the containment' : undefined;
+      return contained.some(({ until }) => until !== undefined) ? 'Extend containment' : undefined;
     case ':snooze':
-      return 'Ask me again in 15 minutes';
+      return 'Remind me in 15 minutes';
     case ':next':
       return level.next === undefined ? undefined : `Ask ${level.next} now`;
     case ':comment':
       return 'Comment';
     case ':suppress':
-      return 'False positive: suppress …';
+      return 'False alarm: suppress …';
   }
 }
 
-/** Behind the dots, so that no thumb hits it instead of an answer. Slack takes five entries a menu: what opens a dialog to write in goes apart. */
+/** Behind the dots, so that no thumb hits it instead of an answer. Slack takes five entries a menu. */
 function menusOf(card: QuestionCard, buttons: readonly StoredButton[]): readonly Overflow[] {
+  if (card.status.state !== 'open') return [];
   const options = cardMenu.flatMap((entry) => {
     const title = titleOf(entry, card);
     const value = buttons.find(({ choice }) => choice === entry)?.buttonId;
     return title === undefined || value === undefined ? [] : [{ text: words(title, slackLimits.button), value }];
   });
-  const parts = options.length > slackLimits.menu ? [options.slice(0, -2), options.slice(-2)] : [options];
-  return parts.flatMap((part, index) =>
-    part.length === 0 ? [] : [{ type: 'overflow', action_id: `fb_more${index === 0 ? '' : index}`, options: part }],
-  );
+  return options.length === 0 ? [] : [{ type: 'overflow', action_id: 'fb_more', options }];
 }

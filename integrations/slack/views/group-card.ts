@@ -1,23 +1,24 @@
 import type { ActionsBlock, Button, KnownBlock, Overflow, PlainTextOption } from '@slack/types';
 import type { MenuEntry, QuestionCard, StoredButton } from '../../../core/cards/card.ts';
 import { type GroupButton, targetNameOf } from '../../../core/cards/card-group.ts';
-import { isGuarded } from '../../../core/cards/guarded-choice.ts';
+import { alertsText, ruleText, signedText, sureness } from '../../../core/cards/card-words.ts';
+import { needsDialog } from '../../../core/cards/guarded-choice.ts';
+import { lastPart } from '../../../core/decide/approval.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
 import { safeUrl } from './link.ts';
-import { choiceTitle, outcomeOf, type RenderedMessage, severityIcons } from './render.ts';
-import { code, inline, linesUpTo, localTime, plain, preformatted, utc } from './text.ts';
+import { askedText, choiceText, labelOf, oneLine, outcomeOf, type RenderedMessage, sensorText, severityIcons } from './render.ts';
+import { clock, code, inline, linesUpTo, plain, utcClock } from './text.ts';
 
 /** Targets with a menu of their own; further ones are lines, and what fits no more is counted. */
 const withMenu = [10, 6, 3, 1, 0] as const;
 const commandLines = 2;
-const exampleChanges = 4;
 /** Slack takes five entries a menu. */
 const menuTitles: readonly (readonly [MenuEntry, string])[] = [
-  [':details', 'Details and timeline'],
-  [':extend', 'Extend the containment'],
-  [':snooze', 'Ask me again in 15 minutes'],
+  [':details', 'Details'],
+  [':extend', 'Extend containment'],
+  [':snooze', 'Remind me in 15 minutes'],
   [':comment', 'Comment'],
-  [':suppress', 'False positive: suppress …'],
+  [':suppress', 'False alarm: suppress …'],
 ];
 
 /** One of the questions on a group's card, with the buttons that are its own. */
@@ -55,78 +56,80 @@ function blocksWith(card: {
   const [first] = ordered;
   if (!first) return [];
   const { incident, text } = first.card;
-  const head = `${targets.length} targets, one question: ${text}`;
+  const state = open.length === 0 ? 'all settled' : `${open.length} undecided`;
+  const namespace = namespaceOf(targets);
+  const names = (card: QuestionCard): string => (namespace === undefined ? targetNameOf(card) : lastPart(targetNameOf(card)));
   return [
     context([
       `${severityIcons[incident.severity]} *${incident.severity.toUpperCase()}*`,
-      `${targets.length} targets, ${open.length} to be decided`,
-      `cluster ${code(incident.cluster, 60)}`,
+      inline(incident.cluster, 40),
+      `${targets.length} targets${namespace === undefined ? '' : ` in ${inline(namespace, 80)}`}, ${state}`,
     ]),
-    { type: 'header', text: words(head, slackLimits.header) },
     section(happened(targets)),
-    { type: 'divider' },
-    ...first.card.choices.slice(0, 20).map((choice, index) => section(choiceText(choice, index + 1, first.card, open.length))),
-    { type: 'divider' },
-    ...ordered.slice(0, menus).map((target, index) => withOwnMenu(target, index + 1)),
-    ...rest(ordered.slice(menus), menus),
-    ...(open.length === 0 ? [section('*Nothing is left to be decided here.*')] : asking(first.card, open, buttons)),
+    section(
+      [
+        `*${inline(text, 600)}* (asked for each)`,
+        ...(open.length === 0 ? [] : first.card.choices.slice(0, 20).map((choice) => choiceText(choice, []))),
+      ].join('\n'),
+    ),
+    ...ordered.slice(0, menus).map((target) => withOwnMenu(target, names)),
+    ...rest(ordered.slice(menus), names),
+    ...(open.length === 0 ? [] : asking(first.card, open, buttons)),
   ];
 }
 
+/** What happened to all of them, told once. */
 function happened(targets: readonly GroupTarget[]): string {
   const cards = targets.map(({ card }) => card);
   const [first] = cards;
   if (!first) return '–';
-  const { rule, sensor, image = '', signature } = first.happened;
+  const { rule, sensor, image, process } = first.happened;
   const novelty = cards.find((card) => card.happened.novelty !== undefined)?.happened.novelty;
   const alerts = cards.reduce((sum, card) => sum + card.happened.count, 0);
   const since = cards.map(({ happened: { at } }) => at).sort()[0] ?? first.happened.at;
-  const kept = cards.filter(({ evidence }) => evidence.length > 0).length;
   const contained = cards.filter((card) => card.contained.length > 0).length;
-  const ran = [...new Set(cards.flatMap(({ happened: { commandLine } }) => commandLine ?? []))];
+  const ran = [...new Set(cards.flatMap(({ happened: { commandLine } }) => commandLine?.trim() || []))];
+  const signed = signedText(first.happened);
+  const title = process === undefined ? ruleText(rule) : `${lastPart(process)} ran in ${cards.length} targets`;
   return [
-    `*What happened*\n${code(rule, 200)} (${inline(sensor, 40)}), ${alerts} times on ${cards.length} targets since ${localTime(since)}`,
-    ...(novelty === undefined ? [] : [inline(novelty, 300)]),
-    `Image ${code(image, 250)}`,
-    ...(signature === undefined ? [] : [`Image: ${inline(signature, 200)}`]),
-    ...ran.slice(0, commandLines).map((line) => preformatted(line, 350)),
+    `*${inline(title, 200)}*`,
+    ...ran.slice(0, commandLines).map((line) => code(line, oneLine)),
     ...(ran.length > commandLines ? [`… and ${ran.length - commandLines} other command lines`] : []),
-    `*Contained* ${contained} of ${cards.length}  ·  *Evidence kept* of ${kept} of ${cards.length}`,
+    ...(process === undefined ? [] : [inline(`${sensorText(sensor)}: ${ruleText(rule)}`, 100)]),
+    ...(novelty === undefined ? [] : [inline(novelty, 160)]),
+    [
+      ...(image === undefined ? [] : [`image ${inline(lastPart(image), 60)}`]),
+      ...(signed === undefined ? [] : [signed]),
+      `${alertsText({ count: alerts })} ${clock(since)}`,
+    ].join(' · '),
+    `${contained === 0 ? '' : '⛔ '}${contained} of ${cards.length} contained`,
   ].join('\n');
 }
 
-/** The plan of one, as an example: the dialogs show that of each. */
-function choiceText(choice: Choice, number: number, { happened: of, incident }: QuestionCard, open: number): string {
-  if (choice.changes.length === 0) return linesUpTo([choiceTitle(choice, number), 'Changes nothing.'], 400);
-  const name = code((of.pod ?? incident.title).split('/').at(-1) ?? '', 120);
-  const others = open > 1 ? `, and likewise for ${open - 1} more: “Choose …” shows the plan of each` : '';
-  const changes = choice.changes.slice(0, exampleChanges).map((change) => `•  ${inline(change, 200)}`);
-  const more = choice.changes.length > exampleChanges ? [`•  … and ${choice.changes.length - exampleChanges} more`] : [];
-  return linesUpTo([choiceTitle(choice, number), ...changes, ...more, `for ${name}${others}`], 1_200);
+/** The namespace, where all are in the same, as they mostly are: then it is told once. */
+function namespaceOf(targets: readonly GroupTarget[]): string | undefined {
+  const [first, ...others] = [...new Set(targets.map(({ card }) => targetNameOf(card).split('/').slice(0, -1).join('/')))];
+  return others.length === 0 && first !== '' ? first : undefined;
 }
 
-function targetText({ card, threadUrl }: GroupTarget, number: number): string {
-  const title = `*${number}.* ${code(targetNameOf(card), 160)}`;
-  const link = threadUrl === undefined ? '' : `  ·  <${safeUrl(threadUrl)}|its thread>`;
-  return linesUpTo([`${title}${link}`, stateText(card)], 700);
+function targetText({ card, threadUrl }: GroupTarget, names: (card: QuestionCard) => string): string {
+  const link = threadUrl === undefined ? '' : ` · <${safeUrl(threadUrl)}|thread>`;
+  return `• *${inline(names(card), 120)}*: ${stateText(card)}${link}`;
 }
 
+/** What differs between the targets: how each stands, and what of it is not as all are. */
 function stateText(card: QuestionCard): string {
-  if (card.status.state !== 'open') return outcomeOf(card, card.status).replaceAll('\n', ', ');
-  const { group, until } = card.level;
-  const held = card.contained[0] ? inline(card.contained[0].what, 140) : 'not contained';
-  const labels = card.votes.map(({ person, choice }) => {
-    const label = card.choices.find(({ id }) => id === choice)?.label ?? choice;
-    return `${inline(person, 40)}: ${inline(label, 40)}`;
-  });
-  const said = labels.length === 0 ? '' : `  ·  ${linesUpTo([labels.join(', ')], 200)}`;
-  return `${held}  ·  asked: ${inline(group, 40)} until ${localTime(until)}${said}`;
+  if (card.status.state !== 'open') return outcomeOf(card, card.status).replaceAll('\n', ' ');
+  const [held] = card.contained;
+  const said = card.votes.map(({ person, choice }) => inline(`${labelOf(card, choice)} (${person})`, 80));
+  const stands = said.length === 0 ? 'undecided' : linesUpTo([said.join(', ')], 200);
+  return `${stands}; ${held === undefined ? 'not contained' : sureness[held.state]}`;
 }
 
-function withOwnMenu(target: GroupTarget, number: number): KnownBlock {
-  const text = { type: 'mrkdwn' as const, text: targetText(target, number), verbatim: true };
+function withOwnMenu(target: GroupTarget, names: (card: QuestionCard) => string): KnownBlock {
+  const text = { type: 'mrkdwn' as const, text: targetText(target, names), verbatim: true };
   const accessory = menuOf(target);
-  return { type: 'section', text, ...(accessory && { accessory }) };
+  return { type: 'section', expand: true, text, ...(accessory && { accessory }) };
 }
 
 function menuOf({ card, buttons }: GroupTarget): Overflow | undefined {
@@ -141,28 +144,26 @@ function menuOf({ card, buttons }: GroupTarget): Overflow | undefined {
 }
 
 /** One line each, of which as many as fit. */
-function rest(targets: readonly GroupTarget[], before: number): KnownBlock[] {
+function rest(targets: readonly GroupTarget[], names: (card: QuestionCard) => string): KnownBlock[] {
   if (targets.length === 0) return [];
-  const lines = targets.map(({ card }, index) => {
-    const { status } = card;
-    const state = status.state === 'open' ? `open until ${utc(card.level.until)}` : plain(stateWord(card), 60);
-    return `${before + index + 1}. ${code(targetNameOf(card), 100)}: ${state}`;
-  });
+  const lines = targets.map(({ card }) => `• ${inline(names(card), 100)}: ${inline(stateWord(card), 60)}`);
   return [section(linesUpTo(lines, 2_000))];
 }
 
-function stateWord({ status, choices }: QuestionCard): string {
-  if (status.state !== 'decided') return status.state === 'expired' ? 'no answer in time' : 'no longer to be decided';
-  return `decided: ${choices.find(({ id }) => id === status.choice)?.label ?? status.choice}`;
+function stateWord(card: QuestionCard): string {
+  const { status } = card;
+  if (status.state === 'open') return `undecided until ${utcClock(card.level.until)}`;
+  if (status.state !== 'decided') return status.state === 'expired' ? 'no answer' : 'closed';
+  return labelOf(card, status.choice);
 }
 
 function asking(card: QuestionCard, open: readonly GroupTarget[], buttons: readonly GroupButton[]): KnownBlock[] {
-  const { level, onSilence } = soonest(open) ?? card;
-  const next = level.next === undefined ? 'Nobody is asked after that.' : `Next: ${inline(level.next, 60)}.`;
+  const { level, deadline, onSilence } = soonest(open) ?? card;
   return [
     ...row(card, open.length, buttons),
-    context([`Asked now: *${inline(level.group, 60)}*, the first until ${localTime(level.until)}. ${next}`]),
-    context([`Each target has its own question and its own votes. Where nobody answers: ${inline(onSilence, 300)}`]),
+    context([
+      `${askedText({ level, ...(deadline !== undefined && { deadline }), onSilence })}\nEach target has its own answers.`,
+    ]),
   ];
 }
 
@@ -172,11 +173,8 @@ function row(card: QuestionCard, open: number, buttons: readonly GroupButton[]):
   const elements = card.choices.flatMap((choice, index): Button[] => {
     const value = ofChoice(choice.id);
     if (value === undefined) return [];
-    const id = `${isGuarded(choice) ? 'fb_decide_all' : 'fb_vote_all'}${index}`;
-    const text = words(
-      open === 1 ? `${plainLabel(choice)} (the last one)` : `${plainLabel(choice)} (all ${open})`,
-      slackLimits.button,
-    );
+    const id = `${needsDialog(choice) ? 'fb_decide_all' : 'fb_vote_all'}${index}`;
+    const text = words(`${plainLabel(choice)} (${open === 1 ? 'the last one' : `all ${open}`})`, slackLimits.button);
     return [{ type: 'button', action_id: id, value, text, ...(choice.destructive ? { style: 'danger' as const } : {}) }];
   });
   const list = ofChoice(undefined);
@@ -201,8 +199,8 @@ function notification(targets: readonly GroupTarget[]): string {
   const open = openOf(targets);
   const card = soonest(open) ?? targets[0]?.card;
   if (!card) return '–';
-  const { severity } = card.incident;
-  const state = open.length === 0 ? 'all settled' : `${open.length} to decide, the first by ${utc(card.level.until)}`;
-  const what = `${targets.length} targets, image ${plain(card.happened.image ?? '', 100)}`;
-  return `${severityIcons[severity]} ${severity.toUpperCase()}: ${what}: ${state}. ${plain(card.text, 160)}`;
+  const { severity, cluster } = card.incident;
+  const state = open.length === 0 ? 'all settled' : `${open.length} undecided`;
+  const by = open.length === 0 ? '' : ` Answer by ${utcClock(card.level.until)}.`;
+  return `${severityIcons[severity]} ${plain(cluster, 40)} ${targets.length} targets, ${state}: ${plain(card.text, 160)}${by}`;
 }

@@ -1,40 +1,10 @@
-import type { KnownBlock, ModalView } from '@slack/types';
+import type { ModalView } from '@slack/types';
 import type { QuestionCard } from '../../../core/cards/card.ts';
-import { context, section, words } from './blocks.ts';
-import { chunks, code, inline, linesUpTo } from './text.ts';
+import { section, words } from './blocks.ts';
+import { inline } from './text.ts';
 
 export const commentBlock = 'fb_comment';
 const longestComment = 1_000;
-/** A modal holds 100 blocks. */
-const mostSections = 40;
-const mostChoices = 20;
-
-/** The whole of it, to be read: nothing is decided here. `mrkdwn` is escaped already. */
-export function detailsView(card: QuestionCard, mrkdwn: string): ModalView {
-  const { incident } = card;
-  return {
-    type: 'modal',
-    title: words('Incident', 24),
-    close: words('Close', 24),
-    blocks: [
-      context([inline(incident.title, 200), `cluster ${code(incident.cluster, 60)}`]),
-      ...chunks(mrkdwn).slice(0, mostSections).map(section),
-      { type: 'divider' },
-      ...card.choices.slice(0, mostChoices).map(planSection),
-    ],
-  };
-}
-
-/** What each choice would do, whole. */
-function planSection({ label, changes, blastRadius, notes }: QuestionCard['choices'][number]): KnownBlock {
-  const lines = [
-    `*If “${inline(label, 100)}”*`,
-    ...(changes.length === 0 ? ['Changes nothing.'] : changes.map((change) => `•  ${inline(change, 300)}`)),
-    ...blastRadius.map((target) => `Touches ${code(target, 300)}`),
-    ...notes.map((note) => `_Note:_ ${inline(note, 300)}`),
-  ];
-  return section(linesUpTo(lines, 2_900));
-}
 
 export function commentView(card: QuestionCard, modalId: string): ModalView {
   return {

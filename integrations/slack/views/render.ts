@@ -1,23 +1,36 @@
 import type { KnownBlock } from '@slack/types';
 import type { Severity } from '../../../core/alert/severity.ts';
 import type { QuestionCard, StoredButton } from '../../../core/cards/card.ts';
-import { answersText, type FormAnswers } from '../../../core/decide/form.ts';
-import { shortIncidentId, type Verdict } from '../../../core/incident/incident.ts';
-import type { Similar } from '../../../core/incident/similar.ts';
-import type { WorkloadLeft } from '../../../core/incident/workload-left.ts';
+import {
+  alertsText,
+  effectText,
+  ended,
+  happenedText,
+  hasOwnFacts,
+  heldText,
+  leftText,
+  needsText,
+  nextText,
+  notHeld,
+  placeOf,
+  ruleText,
+  signedText,
+  similarText,
+  sureness,
+} from '../../../core/cards/card-words.ts';
+import { answersText } from '../../../core/decide/form.ts';
+import { shortIncidentId, subjectOfIncident } from '../../../core/incident/incident.ts';
 import { context, section, slackLimits } from './blocks.ts';
 import { rows } from './buttons.ts';
 import { safeUrl } from './link.ts';
-import { code, inline, linesUpTo, localTime, plain, preformatted, sizeText, utc } from './text.ts';
+import { clock, code, inline, linesUpTo, plain, utcClock } from './text.ts';
 
-/** Of those who may answer: on a telephone, more are a number. */
-const namedPeople = 6;
-
-/** Of Services, budgets and Secrets each. */
-const namedObjects = 6;
-
-/** Choices that get a section of their own; more are listed together. Every choice gets its button. */
+/** Of these each gets a line; every choice gets its button. */
 const describedChoices = 20;
+/** Characters of a typewriter's letters that a telephone shows on one line; the details have all of it. */
+export const oneLine = 45;
+/** Effects in force that are told; the details tell all. */
+const shownEffects = 2;
 
 export const severityIcons: Readonly<Record<Severity, string>> = {
   critical: '🔴',
@@ -27,26 +40,29 @@ export const severityIcons: Readonly<Record<Severity, string>> = {
   info: '⚪',
   unknown: '⚪',
 };
+const endIcons = { decided: '✅', expired: '⌛', void: '🚫' } as const;
 
 type Choice = QuestionCard['choices'][number];
+type Ended = Exclude<QuestionCard['status'], { readonly state: 'open' }>;
 
 export interface RenderedMessage {
-  /** What the phone's notification shows: target, state and deadline are in it. */
+  /** What the phone's notification shows: target, question and deadline are in it. */
   readonly text: string;
   readonly blocks: KnownBlock[];
 }
 
 /**
- * The card that the on-call decides by. Pure. `buttons` are those stored for the question; one is shown for each choice, in the choices'
- * order, while the question is open. All texts of the card are taken for the attacker's.
+ * The card that the on-call decides by, on the first screen of a telephone. Pure. `buttons` are those stored for the question; one is shown for
+ * each choice, in the choices' order, while the question is open. All texts of the card are taken for the attacker's. What is not here is behind
+ * Details: see `detailsView`.
  */
 export function questionBlocks(
   card: QuestionCard,
   { buttons, threadUrl }: { readonly buttons: readonly StoredButton[]; readonly threadUrl?: string },
 ): RenderedMessage {
-  for (const scale of [1, 0.5, 0.2, 0.08]) {
+  for (const scale of [1, 0.5, 0.2]) {
     const blocks = blocksAt({ card, buttons, threadUrl, scale });
-    if (JSON.stringify(blocks).length <= slackLimits.message || scale === 0.08) return { text: notification(card), blocks };
+    if (JSON.stringify(blocks).length <= slackLimits.message || scale === 0.2) return { text: notification(card), blocks };
   }
   throw new TypeError('unreachable');
 }
@@ -62,243 +78,155 @@ function blocksAt({
   readonly threadUrl: string | undefined;
   readonly scale: number;
 }): KnownBlock[] {
-  const size = (characters: number) => Math.max(80, Math.floor(characters * scale));
-  const own = card.choices.slice(0, describedChoices);
-  const others = card.choices.slice(describedChoices);
-  const perChoice = size(Math.min(1_500, Math.floor(4_500 / Math.max(1, own.length))));
+  const { status, text } = card;
+  const size = (characters: number): number => Math.max(40, Math.floor(characters * scale));
+  if (status.state !== 'open')
+    return [
+      head(card, threadUrl),
+      section([`*${inline(text, size(300))}*`, outcomeOf(card, status), ...heldLines(card)].join('\n')),
+      ...afterSilence(card),
+      ...rows(card, buttons),
+    ];
   return [
-    context([
-      `${severityIcons[card.incident.severity]} *${card.incident.severity.toUpperCase()}*`,
-      inline(card.incident.title, 120),
-      `cluster ${code(card.incident.cluster, 60)}`,
-      ...(threadUrl === undefined ? [] : [`<${safeUrl(threadUrl)}|Incident thread>`]),
-    ]),
-    { type: 'header', text: { type: 'plain_text', text: plain(card.text, slackLimits.header), emoji: false } },
-    ...(card.text.length > slackLimits.header - 40 ? [section(inline(card.text, size(1_500)))] : []),
-    section(happened(card, size)),
-    section(contained(card, size(1_200))),
-    ...(card.left === undefined ? [] : [section(left(card.left, size(600)))]),
-    section(evidence(card, size(900))),
-    ...(card.ticketNews === undefined ? [] : [context([`Ticket: ${inline(card.ticketNews, size(400))}`])]),
-    ...(card.similar ? [section(similarText(card.similar, card.incident.cluster, size(700)))] : []),
-    { type: 'divider' },
-    ...own.map((choice, index) =>
-      section(choiceText({ choice, number: index + 1, said: saidFor(card, choice), max: perChoice })),
-    ),
-    ...(others.length === 0
-      ? []
-      : [
-          section(
-            linesUpTo(
-              others.map((choice, index) => choiceTitle(choice, describedChoices + index + 1)),
-              size(2_000),
-            ),
-          ),
-        ]),
-    ...(card.votes.length === 0 ? [] : [section(votes(card, size(900)))]),
-    ...ending(card, buttons),
+    head(card, threadUrl),
+    section(what(card, size)),
+    section([`*${inline(text, size(600))}*`, ...choiceLines(card)].join('\n')),
+    ...rows(card, buttons),
+    context([askedText(card)]),
+    ...warnings(card),
   ];
 }
 
-function happened({ happened: what }: QuestionCard, size: (characters: number) => number): string {
-  const times = what.count > 1 ? `, ${what.count} times` : '';
-  const line = (name: string, value: string | undefined) => (value === undefined ? [] : [`${name} ${code(value, size(250))}`]);
+function head({ incident, status }: QuestionCard, threadUrl: string | undefined): KnownBlock {
+  const { severity, cluster } = incident;
+  const word = status.state === 'open' ? severity.toUpperCase() : ended[status.state];
+  const icon = status.state === 'open' ? severityIcons[severity] : endIcons[status.state];
+  return context([
+    `${icon} *${word}*`,
+    inline(cluster, 40),
+    inline(placeOf(incident), 80),
+    ...(threadUrl === undefined ? [] : [`<${safeUrl(threadUrl)}|thread>`]),
+  ]);
+}
+
+/** Who ran what, where; why it matters; what is contained, and how sure that is. */
+function what(card: QuestionCard, size: (characters: number) => number): string {
+  const { happened, incident, left, similar, ticketNews } = card;
+  const isIncident = subjectOfIncident(incident.id) !== undefined;
+  const command = happened.commandLine?.trim();
+  const hasFacts = hasOwnFacts(happened);
+  const signed = signedText(happened);
+  const facts = [
+    ...(happened.count > 0 ? [`${alertsText(happened)} ${clock(happened.at)}`] : []),
+    ...(signed === undefined ? [] : [signed]),
+  ];
+  const around = [...(left ? [leftText(left)] : []), ...(similar ? [similarText(similar)] : [])];
   return [
-    `*What happened*\n${code(what.rule, size(200))} (${inline(what.sensor, 40)}) ${localTime(what.at)}${times}`,
-    ...(what.doubt === undefined ? [] : [`⚠️ *In doubt*: ${inline(what.doubt, size(300))}`]),
-    ...(what.novelty === undefined ? [] : [inline(what.novelty, size(400))]),
-    ...line('Pod', what.pod),
-    ...line('Image', what.image),
-    ...(what.signature === undefined ? [] : [`Image: ${inline(what.signature, size(300))}`]),
-    ...(what.rollout ? [rolloutText(what.rollout)] : []),
-    ...line('Process', what.process),
-    ...(what.commandLine === undefined ? [] : [preformatted(what.commandLine, size(700))]),
+    `*${inline(happenedText(card), size(200))}*`,
+    ...(command ? [code(command, oneLine)] : []),
+    ...(hasFacts ? [inline(`${sensorText(happened.sensor)}: ${ruleText(happened.rule)}`, size(100))] : []),
+    ...(happened.doubt === undefined ? [] : [`⚠️ *In doubt*: ${inline(happened.doubt, size(120))}`]),
+    ...(happened.novelty === undefined ? [] : [inline(happened.novelty, size(160))]),
+    ...(facts.length === 0 ? [] : [facts.join(' · ')]),
+    ...(isIncident ? heldLines(card) : []),
+    ...(around.length === 0 ? [] : [inline(around.join(' · '), 200)]),
+    ...(ticketNews === undefined ? [] : [`Ticket: ${inline(ticketNews, size(100))}`]),
   ].join('\n');
 }
 
-function rolloutText({ revision, at }: NonNullable<QuestionCard['happened']['rollout']>): string {
-  const when = at === undefined ? 'an older one, rolled out again' : localTime(at);
-  return `Last deploy: revision ${code(revision, 20)}, ${when}`;
+export function sensorText(sensor: string): string {
+  return `${sensor.charAt(0).toUpperCase()}${sensor.slice(1)}`;
 }
 
-function contained(card: QuestionCard, max: number): string {
-  if (card.contained.length === 0) return '*Contained*\nNothing yet: the workload runs as before.';
-  const lines = card.contained.map((one) => {
-    const until = one.until === undefined ? 'until somebody releases it' : `until ${localTime(one.until)}`;
-    return `•  ${inline(one.what, Math.floor(max / 2))}, since ${localTime(one.since)}, ${until}`;
+/** Only the last line of a list says how many more there are. */
+export function heldLines({ contained, happened, status }: QuestionCard): readonly string[] {
+  if (contained.length === 0) return status.state === 'open' ? [notHeld] : [];
+  const lines = contained.slice(0, shownEffects).map((held) => {
+    const until = held.until === undefined ? 'until somebody ends it' : `until ${clock(held.until, held.since)}`;
+    return `⛔ ${inline(heldText(held, happened.pod), 160)} ${until}: ${sureness[held.state]}`;
   });
-  return linesUpTo(['*Contained*', ...lines], max);
+  const more = contained.length - lines.length;
+  return more > 0 ? [...lines, `… and ${more} more in force`] : lines;
 }
 
-/** What a yes would cost. */
-function left({ workload, ready, pods, services, budgets, secrets, at }: WorkloadLeft, max: number): string {
-  const named = (names: readonly string[]): string => {
-    const shown = names
-      .slice(0, namedObjects)
-      .map((name) => code(name, 60))
-      .join(', ');
-    return names.length > namedObjects ? `${shown} and ${names.length - namedObjects} more` : shown;
-  };
-  const line = (what: string, names: readonly string[] | undefined) =>
-    names === undefined ? [] : [`${what}: ${names.length === 0 ? 'none' : named(names)}`];
-  const count = pods === 0 ? '⚠️ *no pod* is left' : `*${ready} of ${pods}* ${pods === 1 ? 'pod' : 'pods'} ready`;
-  return linesUpTo(
-    [
-      `*Left of ${inline(workload, 150)}*`,
-      `${count}, ${localTime(at)}`,
-      ...line('Services', services),
-      ...line('Disruption budgets', budgets),
-      ...line('Secrets', secrets),
-    ],
-    max,
-  );
+function choiceLines(card: QuestionCard): readonly string[] {
+  const lines = card.choices.slice(0, describedChoices).map((choice) => choiceText(choice, card.votes));
+  const more = card.choices.length - lines.length;
+  return [linesUpTo(more > 0 ? [...lines, `… and ${more} more answers`] : lines, 2_300)];
 }
 
-function evidence(card: QuestionCard, max: number): string {
-  if (card.evidence.length === 0) return '*Evidence*\nNone kept yet.';
-  const lines = card.evidence.map(
-    (one) => `•  ${inline(one.name, 100)}, ${sizeText(one.bytes)}, SHA-256 ${code(one.sha256.slice(0, 12), 16)}`,
-  );
-  return linesUpTo([`*Evidence kept* (${card.evidence.length})`, ...lines], max);
+/** What it does, how many people it takes, and what it comes to: on one line. */
+export function choiceText(choice: Choice, votes: QuestionCard['votes']): string {
+  const mark = choice.destructive ? '⚠️ ' : '';
+  return `• *${inline(choice.label, 100)}*: ${inline(needsText(choice, votes), 200)}, ${mark}${effectText(choice)}`;
 }
 
-/** `said`: how many people have chosen it by now. */
-export function choiceTitle(choice: Choice, number: number, said = 0): string {
-  const soFar = said > 0 ? `, ${said} so far` : '';
-  const needs = choice.quorum > 1 ? `needs ${choice.quorum} people${soFar}` : 'needs one person';
-  const signIn = choice.stepUp ? '  ·  needs a sign-in' : '';
-  const warning = choice.destructive ? '  ·  ⚠️ cannot be undone' : choice.weakens ? '  ·  ⚠️ weakens the response' : '';
-  return `*${number}. ${inline(choice.label, 100)}*  ·  ${needs}${signIn}${warning}`;
+/** Who is asked until when, and what silence means. */
+export function askedText({ level, deadline, onSilence }: Pick<QuestionCard, 'level' | 'deadline' | 'onSilence'>): string {
+  const by = deadline === undefined ? '' : ` by ${clock(deadline)}`;
+  return `*${inline(level.group, 60)}* until ${clock(level.until)}, ${inline(nextText(level), 80)}\nNo answer${by}: ${inline(onSilence, 300)}`;
 }
 
-function choiceText({
-  choice,
-  number,
-  said,
-  max,
-}: {
-  readonly choice: Choice;
-  readonly number: number;
-  readonly said: number;
-  readonly max: number;
-}): string {
-  const changes =
-    choice.changes.length === 0 ? ['Changes nothing.'] : choice.changes.map((change) => `•  ${inline(change, 200)}`);
-  const reach =
-    choice.blastRadius.length === 0 ? [] : [`Touches ${choice.blastRadius.map((target) => code(target, 120)).join(', ')}`];
-  const notes = choice.notes.map((note) => `_Note:_ ${inline(note, 200)}`);
-  const touched = reach.filter((line) => line.length <= max / 2);
-  const short = reach.length > touched.length ? [`Touches ${choice.blastRadius.length} objects; the thread lists them`] : [];
-  return linesUpTo([choiceTitle(choice, number, said), ...changes, ...touched, ...short, ...notes], Math.max(max, 250));
+/** What whoever is asked has to know of who may answer. Their names are behind Details. */
+function warnings({ level: { people, requesters = [], next } }: QuestionCard): KnownBlock[] {
+  const nobody =
+    people?.length === 0
+      ? [
+          `⚠️ *Nobody may answer now*${next === undefined ? '' : `, nor may anybody of ${inline(next, 60)}`}. It waits for the next shift or a stand-in.`,
+        ]
+      : [];
+  const lines = [...nobody, ...requesters.map(requesterText)];
+  return lines.length === 0 ? [] : [context([linesUpTo(lines, 900)])];
 }
 
-function saidFor({ votes, status }: QuestionCard, { id }: Choice): number {
-  return status.state === 'open' ? votes.filter(({ choice }) => choice === id).length : 0;
+function requesterText({ name, alone }: NonNullable<QuestionCard['level']['requesters']>[number]): string {
+  return alone
+    ? `${inline(name, 60)} ordered this, and nobody else can be asked. One answer of theirs counts, and all can see it.`
+    : `${inline(name, 60)} ordered this, so others must answer.`;
 }
 
-function votes(card: QuestionCard, max: number): string {
-  const lines = card.votes.map(
-    (vote) =>
-      `•  ${inline(vote.person, 60)}: ${inline(labelOf(card, vote.choice), 80)}, ${localTime(vote.at)}${filledIn(vote.answers)}${because(vote.reason)}`,
-  );
-  return linesUpTo([`*Votes so far* (${card.votes.length})`, ...lines], max);
-}
-
-function filledIn(answers: FormAnswers | undefined): string {
-  return answers === undefined ? '' : ` (${inline(answersText(answers), 300)})`;
-}
-
-function because(reason: string | undefined): string {
-  return reason === undefined ? '' : `: “${inline(reason, 200)}”`;
-}
-
-function labelOf(card: QuestionCard, choice: string): string {
+export function labelOf(card: QuestionCard, choice: string): string {
   return card.choices.find((one) => one.id === choice)?.label ?? choice;
-}
-
-function ending(card: QuestionCard, buttons: readonly StoredButton[]): KnownBlock[] {
-  const { status, level } = card;
-  if (status.state === 'open') {
-    const next = level.next === undefined ? 'Nobody is asked after that.' : `Next: ${inline(level.next, 60)}.`;
-    return [
-      ...rows(card, buttons),
-      context([`Asked now: *${inline(level.group, 60)}* until ${localTime(level.until)}. ${next}`]),
-      ...(level.people === undefined ? [] : [context([answerersText(level, level.people)])]),
-      context([
-        `If nobody answers${card.deadline === undefined ? '' : ` until ${localTime(card.deadline)}`}: ${inline(card.onSilence, 300)}`,
-      ]),
-    ];
-  }
-  return [section(outcomeOf(card, status)), ...afterSilence(card)];
 }
 
 /** What was contained outlasts the question: whoever comes too late for the card still decides on that. */
 function afterSilence({ status, contained: held, incident }: QuestionCard): KnownBlock[] {
   if (status.state !== 'expired' || held.length === 0) return [];
   const id = shortIncidentId(incident.id, incident.cluster);
-  const [extend, release] = [code(`/firebreak extend ${id}`, 200), code(`/firebreak release ${id} REASON`, 200)];
-  return [context([`What is contained can still be decided on: ${extend} or ${release}.`])];
-}
-
-/** Who may answer now, and who may not although they would be asked. */
-function answerersText({ requesters = [], next }: QuestionCard['level'], people: readonly string[]): string {
-  const shown = people.slice(0, namedPeople).map((name) => `*${inline(name, 60)}*`);
-  const more = people.length > namedPeople ? ` and ${people.length - namedPeople} more` : '';
-  const who =
-    people.length > 0
-      ? `May answer now: ${shown.join(', ')}${more}.`
-      : `⚠️ *Nobody may answer now*${next === undefined ? '' : `, and nobody of ${inline(next, 60)} either`}: it waits for a shift or a stand-in, until its time is over.`;
-  const ordered = requesters.map(({ name, alone }) =>
-    alone
-      ? `${inline(name, 60)} has ordered this, and nobody else can be asked: one answer of theirs counts, before everybody’s eyes.`
-      : `${inline(name, 60)} has ordered this, and lets the others answer.`,
-  );
-  return linesUpTo([who, ...ordered], 900);
+  return [context([`To end it: ${code(`/firebreak release ${id} REASON`, 200)}`])];
 }
 
 /** Who has decided is shown by what they have signed. */
 const notShown = 'people whose signatures this desk cannot check';
 
-export function outcomeOf(card: QuestionCard, status: Exclude<QuestionCard['status'], { readonly state: 'open' }>): string {
+export function outcomeOf(card: QuestionCard, status: Ended): string {
+  const at = clock(status.at);
   if (status.state === 'decided') {
     const by = status.by.length === 0 ? notShown : linesUpTo([status.by.map((person) => inline(person, 60)).join(', ')], 600);
-    return `✅ *Decided: ${inline(labelOf(card, status.choice), 100)}*\nby ${by}, ${localTime(status.at)}`;
+    const [vote] = card.votes.filter(({ choice, reason }) => choice === status.choice && reason !== undefined);
+    const why = vote?.reason === undefined ? '' : `\n“${inline(vote.reason, 200)}”`;
+    const filled = card.votes.find(({ choice, answers }) => choice === status.choice && answers !== undefined)?.answers;
+    const said = filled === undefined ? '' : ` (${inline(answersText(filled), 300)})`;
+    return `*${inline(labelOf(card, status.choice), 100)}*${said}: decided by ${by}, ${at}${why}`;
   }
-  if (status.state === 'expired') return `⌛ *No answer in time*, ${localTime(status.at)}\n${inline(card.onSilence, 300)}`;
-  return `🚫 *No longer to be decided*, ${localTime(status.at)}\n${inline(status.why, 300)}`;
+  if (status.state === 'expired') return `Nobody answered by ${at}. ${inline(card.onSilence, 300)}`;
+  return `Nothing is asked any more since ${at}: ${inline(status.why, 300)}`;
 }
 
+/** The first line on a locked telephone: it tells where, what and until when, in this order. */
 function notification(card: QuestionCard): string {
-  const { status } = card;
-  const state =
-    status.state === 'open'
-      ? `decide by ${utc(card.level.until)}`
-      : status.state === 'decided'
-        ? `decided: ${plain(labelOf(card, status.choice), 60)} (${plain(status.by.join(', ') || notShown, 80)}), ${utc(status.at)}`
-        : status.state === 'expired'
-          ? `no answer in time, ${utc(status.at)}`
-          : `no longer to be decided, ${utc(status.at)}`;
-  const light = `${severityIcons[card.incident.severity]} ${card.incident.severity.toUpperCase()}`;
-  return `${light}: ${plain(card.incident.title, 100)}: ${state}. ${plain(card.text, 160)}`;
-}
-
-const words: Readonly<Record<Verdict, string>> = {
-  true_positive: 'true positive',
-  suspicious: 'suspicious',
-  benign: 'benign',
-  unknown: 'not judged',
-};
-const order: readonly Verdict[] = ['true_positive', 'suspicious', 'benign', 'unknown'];
-
-/** What became of incidents that looked like this one. Ids of the same cluster are written as people type them. */
-function similarText({ by, days, total, more, verdicts, latest }: Similar, cluster: string, max: number): string {
-  const counts = order.flatMap((verdict) => (verdicts[verdict] ? [`${verdicts[verdict]} ${words[verdict]}`] : []));
-  const lines = latest.map(
-    ({ id, at, verdict }) => `•  ${code(shortIncidentId(id, cluster), 160)}, ${localTime(at)}: ${words[verdict]}`,
-  );
-  const number = more ? `more than ${total}` : String(total);
-  return linesUpTo(
-    [`*Similar incidents* (same rule and ${by}, ${days} days): ${number}, of which ${counts.join(', ')}`, ...lines],
-    max,
-  );
+  const { status, incident } = card;
+  const icon = status.state === 'open' ? severityIcons[incident.severity] : endIcons[status.state];
+  const where = `${icon} ${plain(incident.cluster, 40)} ${plain(placeOf(incident), 80)}`;
+  const text = plain(card.text, 160);
+  switch (status.state) {
+    case 'open':
+      return `${where}: ${text} Answer by ${utcClock(card.level.until)}.`;
+    case 'decided':
+      return `${where}: ${plain(labelOf(card, status.choice), 60)}, decided by ${plain(status.by.join(', ') || notShown, 80)}. ${text}`;
+    case 'expired':
+      return `${where}: nobody answered by ${utcClock(status.at)}. ${text}`;
+    case 'void':
+      return `${where}: nothing is asked any more. ${text}`;
+  }
 }

@@ -70,6 +70,22 @@ export function localTime(iso: string): string {
   return `<!date^${Math.floor(time / 1_000)}^{date_short_pretty} {time}|${utc(iso)}>`;
 }
 
+const sameDayMs = 20 * 3_600_000;
+
+/** The hour alone, in the reader's own zone; with the day where it is far from `near`, which people know the day of. */
+export function clock(iso: string, near = iso): string {
+  const time = Date.parse(iso);
+  if (Number.isNaN(time) || time < 0) return code(iso, 40);
+  if (Math.abs(time - Date.parse(near)) > sameDayMs) return localTime(iso);
+  return `<!date^${Math.floor(time / 1_000)}^{time}|${utcClock(iso)}>`;
+}
+
+/** `14:32 UTC`; what is no time is shown as it stands. */
+export function utcClock(iso: string): string {
+  const time = Date.parse(iso);
+  return Number.isNaN(time) ? plain(iso, 40) : `${new Date(time).toISOString().slice(11, 16)} UTC`;
+}
+
 /** Whole lines, as many in each part as a section holds. */
 export function chunks(text: string): readonly string[] {
   const parts = [''];

@@ -1,4 +1,5 @@
 import type { QuestionCard } from '../../../core/cards/card.ts';
+import { heldText, leftText, notHeld, sureness } from '../../../core/cards/card-words.ts';
 import { nameToType } from '../../../core/cards/guarded-choice.ts';
 import type { ShownField } from '../../../core/decide/form.ts';
 import type { QuestionState } from '../../../core/incident/incident-state.ts';
@@ -84,12 +85,13 @@ export function answerView(view: {
       list(
         'Contained',
         contained.length === 0
-          ? ['Nothing yet: the workload runs as before.']
+          ? [`${notHeld}.`]
           : contained.map(
-              ({ what, since, until }) => `${what}, since ${utc(since)}, until ${until ? utc(until) : 'somebody releases it'}`,
+              (held) =>
+                `${heldText(held)}: ${sureness[held.state]}, since ${utc(held.since)}, until ${held.until ? utc(held.until) : 'somebody ends it'}${held.detail === undefined ? '' : ` (${held.detail})`}`,
             ),
       ),
-      ...(left ? [list(`Left of ${left.workload}`, leftLines(left))] : []),
+      ...(left ? [list('Remaining capacity', leftLines(left))] : []),
       list(
         'Evidence kept',
         evidence.map(({ name, bytes, sha256 }) => `${name}, ${sizeText(bytes)}, SHA-256 ${sha256.slice(0, 12)}`),
@@ -115,10 +117,11 @@ function links(title: string, to: readonly PageLink[]): string {
   return `<h2>${html(title)}</h2><ul>${items.join('')}</ul>`;
 }
 
-function leftLines({ ready, pods, services, budgets = [], secrets, at }: NonNullable<QuestionCard['left']>): readonly string[] {
+function leftLines(left: NonNullable<QuestionCard['left']>): readonly string[] {
+  const { services, budgets = [], secrets } = left;
   const line = (what: string, names: readonly string[]) => (names.length === 0 ? [] : [`${what}: ${names.join(', ')}`]);
   return [
-    `${ready} of ${pods} pods ready, ${utc(at)}`,
+    `${leftText(left)}, ${utc(left.at)}`,
     ...line('Services', services),
     ...line('Disruption budgets', budgets),
     ...line('Secrets', secrets),

@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { worse } from '../../../core/alert/severity.ts';
-import type { StoredButton } from '../../../core/cards/card.ts';
+import { heldEffects, type StoredButton } from '../../../core/cards/card.ts';
 import type { CardStore } from '../../../core/cards/card-store.ts';
 import { shownChoice, titleOfQuestion } from '../../../core/cards/question-card.ts';
 import { type Question, questionDigest } from '../../../core/decide/approval.ts';
 import { isStandingQuestion, standingText } from '../../../core/decide/standing-question.ts';
 import type { IncidentRef } from '../../../core/incident/incident.ts';
 import type { IncidentState, QuestionState } from '../../../core/incident/incident-state.ts';
-import type { Lease } from '../../../core/incident/lease.ts';
 import type { ShownQuestion } from '../pages/answer-view.ts';
 
 /** The menu entry whose random id stands for a question where there are no buttons. No choice has this name. */
@@ -66,11 +65,6 @@ export function standingButton(question: Question, choice: { readonly id: string
 export function shownOfLease(state: IncidentState, asked: QuestionState): ShownQuestion {
   const { question, level } = asked;
   const { severity, counts, leases, steps, evidence } = state;
-  const inForce = leases.filter((lease) => lease.state === 'active' || lease.state === 'permanent');
-  const detail = (lease: Lease): string => {
-    const step = steps.find(({ key }) => key === lease.stepKey);
-    return `${lease.action} on ${lease.target.name}: ${step?.state ?? 'running'}${step?.detail ? ` (${step.detail})` : ''}`;
-  };
   return {
     incident: { ...titleOfQuestion(question), severity: worse(question.severity, severity) },
     digest: questionDigest(question),
@@ -79,11 +73,12 @@ export function shownOfLease(state: IncidentState, asked: QuestionState): ShownQ
       ({ rule, pod, count, firstSeen, lastSeen }) =>
         `${rule}${pod === undefined ? '' : `, ${pod}`}: ${count} ${count === 1 ? `time, ${lastSeen}` : `times, ${firstSeen} to ${lastSeen}`}`,
     ),
-    contained: inForce.map((lease) => ({
-      what: detail(lease),
-      since: new Date(lease.startedAt).toISOString(),
-      ...(lease.state === 'active' && { until: new Date(lease.until).toISOString() }),
-    })),
+    contained: leases.flatMap((lease) =>
+      heldEffects(
+        lease,
+        steps.find(({ key }) => key === lease.stepKey),
+      ),
+    ),
     evidence: evidence.flatMap((ref) => ref.artefacts.map(({ name, sha256, bytes }) => ({ name, sha256, bytes }))),
     choices: question.choices.map((choice) => shownChoice(choice)),
     onSilence: question.onSilence,

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { FirebreakError, RetryLaterError } from '../../../core/errors.ts';
 import type { Fault } from '../../fakes/slack/faults.ts';
-import { answer, channel, incident, post, questionCard, type Rig, startRig, until } from './fixture.ts';
+import { answer, canBeAnswered, channel, incident, post, questionCard, type Rig, startRig, until } from './fixture.ts';
 
 const rigs: Rig[] = [];
 afterEach(async () => {
@@ -57,8 +57,8 @@ async function live(rig: Rig): Promise<void> {
 function told(rig: Rig) {
   const [card, shown, ...others] = rig.slack.channelMessages(channel);
   return {
-    card: card?.text.includes('decided: No: rotate secrets'),
-    buttons: card?.blocks?.some(({ type }) => type === 'actions'),
+    card: card?.text.includes('No: rotate secrets and delete pod, decided by'),
+    buttons: card !== undefined && canBeAnswered(card),
     notice: shown?.text,
     others: others.length,
     thread: rig.slack.replies(channel, card?.ts ?? '').map(({ text }) => text),

@@ -9,6 +9,7 @@ import type { SlackLeaseAnswer, SlackOrder } from '../../../integrations/slack/d
 import type { ClickRefusal } from '../../../integrations/slack/refusal.ts';
 import { eventually } from '../../eventually.ts';
 import { type ClickOptions, type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';
+import type { FakeMessage } from '../../fakes/slack/world.ts';
 
 export const appId = 'A0FIREBREAK';
 export const teamId = 'T0ACME';
@@ -149,6 +150,7 @@ export function questionCard(changes: Partial<QuestionCard> = {}): QuestionCard 
       image: 'registry.example.com/shop/cart:1.4.2',
       rollout: { revision: '12', at: '2026-03-01T13:20:00Z' },
       process: '/tmp/.x/kdevtmpfsi',
+      user: 'root',
       commandLine: '/tmp/.x/kdevtmpfsi -o pool.example.net:3333 --tls && rm -f /tmp/.x/*',
     },
     similar: {
@@ -163,7 +165,10 @@ export function questionCard(changes: Partial<QuestionCard> = {}): QuestionCard 
     },
     contained: [
       {
-        what: 'Pod cart-7d9c5b6f4-x2x8k quarantined (applied, unverified: no policy controller)',
+        action: 'quarantinePod',
+        target: `pod/${target}`,
+        state: 'unverified',
+        detail: 'applied; labels and policy are read back, but no probe was made',
         since: '2026-03-01T14:02:11.200Z',
         until: '2026-03-01T18:02:11.200Z',
       },
@@ -185,6 +190,7 @@ export function questionCard(changes: Partial<QuestionCard> = {}): QuestionCard 
       {
         id: 'release',
         label: 'Yes: release pod',
+        actions: ['undo:quarantinePod'],
         quorum: 2,
         destructive: false,
         weakens: true,
@@ -195,6 +201,7 @@ export function questionCard(changes: Partial<QuestionCard> = {}): QuestionCard 
       {
         id: 'remove',
         label: 'No: rotate secrets and delete pod',
+        actions: ['rotateSecret', 'deletePod'],
         quorum: 1,
         destructive: true,
         weakens: false,
@@ -390,6 +397,13 @@ export async function startRig(
       });
     },
   };
+}
+
+/** Whether it has a button that answers; that of the details stays when all is decided. */
+export function canBeAnswered({ blocks = [] }: FakeMessage): boolean {
+  return blocks.some(
+    (block) => block.type === 'actions' && block.elements.some(({ action_id: id = '' }) => /^fb_(vote|decide|choose)/.test(id)),
+  );
 }
 
 /** The card posted with everybody's groups. */

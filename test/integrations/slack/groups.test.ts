@@ -60,8 +60,8 @@ describe('the same question about targets of one image', () => {
     const places = await postAll([1, 2, 3, 4, 5]);
     expect(posted()).toHaveLength(1);
     expect(new Set(places.map(({ ts }) => ts))).toEqual(new Set([theCard().ts]));
-    for (const number of [1, 2, 3, 4, 5]) expect(shownText()).toContain(`shop/${nameOf(number)}-x2x8k`);
-    expect(shownText()).toContain('5 targets, one question');
+    for (const number of [1, 2, 3, 4, 5]) expect(shownText()).toContain(`*${nameOf(number)}-x2x8k*: undecided; not proven yet`);
+    expect(shownText()).toContain('5 targets in shop, 5 undecided');
     expect(shownText()).toContain('No: rotate secrets and delete pod (all 5)');
   });
 
@@ -83,7 +83,7 @@ describe('the same question about targets of one image', () => {
   test('begins another card when all are decided, or half an hour later: an edit rings nobody', async () => {
     await postAll([1, 2]);
     for (const number of [1, 2]) await update(cardOf(number, decided));
-    expect(shownText()).toContain('Nothing is left to be decided here');
+    expect(shownText()).toContain('2 targets in shop, all settled');
     await post(cardOf(3));
     expect(posted()).toHaveLength(2);
     clock += joinableForMs;
@@ -207,7 +207,7 @@ test('each target has a menu of its own', async () => {
   const [, second] = (theCard().blocks ?? []).flatMap((block) =>
     block.type === 'section' && block.accessory?.type === 'overflow' ? [block.accessory] : [],
   );
-  const option = second?.options.find(({ text }) => text.text === 'Ask me again in 15 minutes')?.value ?? '';
+  const option = second?.options.find(({ text }) => text.text === 'Remind me in 15 minutes')?.value ?? '';
   await rig.slack.click({ user: 'U0ADA', channel, option });
   await until(() => (told('U0ADA').includes(':snooze') ? true : undefined));
 });

@@ -25,32 +25,48 @@ describe('the menu of a card', () => {
   test('stands after the answers, and offers what there is to do', async () => {
     await post(rig);
     expect(entries()).toEqual([
-      'Details and timeline',
-      'Extend the containment',
-      'Ask me again in 15 minutes',
+      'Extend containment',
+      'Remind me in 15 minutes',
       'Ask leads now',
       'Comment',
-      'False positive: suppress …',
+      'False alarm: suppress …',
     ]);
     const row = rig.slack.world.messages[0]?.blocks?.find(({ type }) => type === 'actions');
-    expect(row?.type === 'actions' && row.elements.map(({ type }) => type)).toEqual(['button', 'button', 'overflow', 'overflow']);
+    expect(row?.type === 'actions' && row.elements.map(({ type }) => type)).toEqual(['button', 'button', 'button', 'overflow']);
   });
 
   test('offers neither a level nor a lease that is not there, and nothing once it is decided', async () => {
     await post(rig, questionCard({ contained: [], level: { group: 'leads', until: '2026-03-01T15:17:11Z', number: 2 } }));
-    expect(entries()).toEqual(['Details and timeline', 'Ask me again in 15 minutes', 'Comment', 'False positive: suppress …']);
+    expect(entries()).toEqual(['Remind me in 15 minutes', 'Comment', 'False alarm: suppress …']);
     const status = { state: 'decided', choice: 'remove', by: ['Ada'], at: '2026-03-01T14:05:00Z' } as const;
     await rig.desk.updateQuestion({ card: questionCard({ status }) });
     expect(entries()).toEqual([]);
   });
 
-  test('shows the details in a dialog that decides nothing', async () => {
+  test('has the details one tap away, whole, in a dialog that decides nothing, also when it is decided', async () => {
     await post(rig);
-    await pick('Details and timeline', { dialog: 'leave' });
+    await rig.slack.click({ user: 'U0ADA', buttonText: 'Details', dialog: 'leave' });
     const { view } = await dialog();
-    for (const text of ['incident.opened', 'If “Yes: release pod”', 'Secret/shop/cart-db', 'deployment/shop/cart'])
+    for (const text of [
+      'incident.opened',
+      'Drop and execute new binary in container',
+      'registry.example.com/shop/cart:1.4.2',
+      'no probe was made',
+      '9f86d081884c',
+      'Disruption budgets: `cart`',
+      'same rule and image, 90 days',
+      '`incident/prod-2/shop/Deployment/cart`',
+      'Last deploy: revision `12`',
+      'Secret/shop/cart-db',
+      '2 of 3 replicas stay ready',
+      'oncall until',
+    ])
       expect(JSON.stringify(view.blocks)).toContain(text);
     expect(view.submit).toBeUndefined();
+    const status = { state: 'decided', choice: 'remove', by: ['Ada'], at: '2026-03-01T14:05:00Z' } as const;
+    await rig.desk.updateQuestion({ card: questionCard({ status }) });
+    await rig.slack.click({ user: 'U0GRACE', buttonText: 'Details', dialog: 'leave' });
+    expect(JSON.stringify((await dialog('U0GRACE')).view.blocks)).toContain('incident.opened');
     expect(rig.clicks).toEqual([]);
   });
 

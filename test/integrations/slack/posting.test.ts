@@ -5,6 +5,7 @@ import {
   answer,
   appId,
   botToken,
+  canBeAnswered,
   channel,
   incident,
   post,
@@ -31,8 +32,7 @@ function stoppedClock(): (ms: number) => void {
   return (ms) => jest.setSystemTime(Date.now() + ms);
 }
 
-const cardsInChannel = () =>
-  rig.slack.channelMessages(channel).filter((message) => message.blocks?.some((block) => block.type === 'actions'));
+const cardsInChannel = () => rig.slack.channelMessages(channel).filter(canBeAnswered);
 const decided = { state: 'decided', choice: 'release', by: ['Ada'], at: '2026-03-01T14:05:00Z' } as const;
 
 describe('the card', () => {
@@ -140,7 +140,7 @@ describe('the thread', () => {
     await post(rig);
     const [root, card] = rig.slack.channelMessages(channel);
     expect(rig.slack.replies(channel, root?.ts ?? '')).toHaveLength(2);
-    expect(JSON.stringify(card?.blocks)).toContain(`/archives/${channel}/p${root?.ts.replace('.', '')}|Incident thread`);
+    expect(JSON.stringify(card?.blocks)).toContain(`/archives/${channel}/p${root?.ts.replace('.', '')}|thread`);
     expect(rig.slack.channelMessages(channel)).toHaveLength(2);
   });
 

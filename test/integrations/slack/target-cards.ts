@@ -17,6 +17,7 @@ export function cardOf(number: number, changes: Partial<QuestionCard> = {}): Que
     text: of(base.text),
     incident: { ...base.incident, id: `incident/prod-1/shop/Deployment/${name}`, title: `deployment/shop/${name}` },
     happened: { ...base.happened, pod: `shop/${pod}` },
+    contained: base.contained.map((held) => ({ ...held, target: `pod/shop/${pod}` })),
     choices: base.choices.map((choice) => ({
       ...choice,
       ...(choice.target === undefined ? {} : { target: of(choice.target) }),

@@ -144,7 +144,7 @@ describe('a suppression, from the command line to the intake', () => {
 });
 
 describe('a suppression, from a card’s menu to the intake', () => {
-  const entry = 'False positive: suppress …';
+  const entry = 'False alarm: suppress …';
   const told = (user: string, text: string) =>
     until(text, 120_000, () => service.slack.ephemerals(user).find((message) => JSON.stringify(message).includes(text)));
   const cardWith = (...texts: readonly string[]) =>

@@ -361,7 +361,7 @@ describe('the page about what is in force', () => {
     for (const shown of [
       'What becomes of quarantinePod on pod/shop/cart-x2x8k?',
       'Drop &lt;x&gt;: 2 times, 14:01 to 14:02',
-      'quarantinePod on pod/shop/&lt;cart&gt;: unverified (applied; no probe), since 2026-03-01 14:02 UTC, until 2026-03-01 18:02 UTC',
+      '&lt;cart&gt; quarantined: not proven yet, since 2026-03-01 14:02 UTC, until 2026-03-01 18:02 UTC (applied; no probe)',
       '<strong>Release pod</strong> Needs 2 people. This weakens the response.',
       'ends its &lt;containers&gt;',
     ])

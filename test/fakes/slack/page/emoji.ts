@@ -8,6 +8,7 @@ export const emoji: Readonly<Record<string, string>> = {
   '✅': 'done',
   '⌛': 'over',
   '🚫': 'void',
+  '⛔': 'stop',
   '⚠️': 'warning',
 };
 

@@ -6,7 +6,7 @@ import type { FakeView } from '../../../fakes/slack/world.ts';
 import { channel, draft, post, type Rig, startRig, until } from '../fixture.ts';
 
 const dayMs = 86_400_000;
-const entry = 'False positive: suppress …';
+const entry = 'False alarm: suppress …';
 const dayIn = (days: number) => new Date(Date.now() + days * dayMs).toISOString().slice(0, 10);
 const right = { fb_kind: '0', fb_up_to: 'medium', fb_until: dayIn(7), fb_reason: 'our own debug pod' };
 

@@ -75,7 +75,7 @@ export async function voteUntilAccepted(
       () => 'no such button',
     );
     if (status === 'no such button')
-      return service.cards(workload).some(({ blocks }) => JSON.stringify(blocks).includes('*Decided: '));
+      return service.cards(workload).some(({ blocks }) => JSON.stringify(blocks).includes('decided by'));
     if (status !== 200) return false;
     return within(4_000, () =>
       service.slack

@@ -88,7 +88,7 @@ describe('five workloads of one image', () => {
     await service.slack.click({ user: ben, channel, ts, buttonText });
     await until('the deletion', 120_000, () => workloads.every((one) => service.effects.of('delete', podOf(one)).length === 1));
     await ended(service, workloads);
-    const over = 'Nothing is left to be decided here';
+    const over = 'all settled';
     await until('the last edit', 120_000, () => JSON.stringify(cardsOf(workloads)[0]?.blocks).includes(over));
     expect(cardsOf(workloads)).toHaveLength(1);
   });

@@ -70,7 +70,7 @@ test('while Slack is down the pod is contained, people are called, and one of th
   );
   const shown = await (await fetch(link)).text();
   expect(shown).toContain(workload.pod);
-  expect(shown).toMatch(/Left of deployment\/.*\d of \d pods ready/s);
+  expect(shown).toMatch(/Remaining capacity.*\d of \d pods ready/s);
 
   const ofContainment = new URL(/href="(\/sign-in\/answer\/[^"]+)"/.exec(shown)?.[1] ?? '', link).href;
   expect(await (await fetch(ofContainment)).text()).toContain(

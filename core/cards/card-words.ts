@@ -1,0 +1,166 @@
+import { actions } from '../actions/index.ts';
+import { lastPart } from '../decide/approval.ts';
+import { subjectOfIncident } from '../incident/incident.ts';
+import type { Similar } from '../incident/similar.ts';
+import type { WorkloadLeft } from '../incident/workload-left.ts';
+import type { HeldEffect, QuestionCard } from './card.ts';
+import { spelt } from './choice-label.ts';
+
+/**
+ * What people read of a question, on a card, a page or in a terminal: whole sentences and their parts, without markup, times and escaping, which
+ * are the surface's. How they are written: docs/writing.md, which a test holds.
+ */
+
+type Happened = QuestionCard['happened'];
+type Choice = QuestionCard['choices'][number];
+type About = Pick<QuestionCard, 'happened'> & { readonly incident: Pick<QuestionCard['incident'], 'id' | 'title'> };
+
+/** `shop/cart`, `node n1`, `the whole cluster`: what the incident is about, without the kind of its owner. */
+export function placeOf({ id, title }: Pick<QuestionCard['incident'], 'id' | 'title'>): string {
+  const subject = subjectOfIncident(id);
+  if (!subject) return title;
+  if (subject.kind === 'cluster') return 'the whole cluster';
+  return subject.kind === 'node' ? `node ${subject.node}` : `${subject.namespace}/${subject.name}`;
+}
+
+/** `cart-…x2x8k` for the pod `cart-7d9c5b6f4-x2x8k` of a Deployment: the whole name is in the question, the dialogs and the details. */
+export function shortName(name: string): string {
+  const [, workload, end] = /^(.+)-[a-z0-9]{6,10}-([a-z0-9]{5})$/.exec(name) ?? [];
+  return workload === undefined ? name : `${workload}-…${end}`;
+}
+
+/** Where it happened, as it stands in a sentence. */
+function whereOf({ happened, incident }: About): string {
+  const subject = subjectOfIncident(incident.id);
+  if (happened.pod !== undefined) return `in ${shortName(lastPart(happened.pod))}`;
+  if (subject?.kind === 'node') return `on node ${subject.node}`;
+  return subject?.kind === 'workload' ? `in ${subject.name}` : '';
+}
+
+/** Names of rules that are written for programs read as words: `k8s_service_account_token`. */
+export function ruleText(rule: string): string {
+  return /\s/.test(rule) ? rule : rule.replaceAll(/[_-]+/g, ' ');
+}
+
+/** Verbs of the Kubernetes API, in the past. https://kubernetes.io/docs/reference/access-authn-authz/authorization/#determine-the-request-verb */
+const did: Readonly<Record<string, string>> = {
+  get: 'read',
+  list: 'listed',
+  watch: 'watched',
+  create: 'created',
+  update: 'changed',
+  patch: 'changed',
+  delete: 'deleted',
+  deletecollection: 'deleted all',
+};
+const reached: Readonly<Record<string, string>> = {
+  exec: 'ran a command in',
+  attach: 'attached to',
+  portforward: 'opened a port to',
+  ephemeralcontainers: 'added a container to',
+};
+
+/** `system:serviceaccount:shop:cart` is `The service account shop/cart`; other names stay as they are. */
+function accountText(account: string): string {
+  const [, namespace, name] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(account) ?? [];
+  return namespace === undefined ? `User ${account}` : `The service account ${namespace}/${name}`;
+}
+
+function requestText({ account, verb, resource, subresource, namespace, name }: NonNullable<Happened['request']>): string {
+  const on = [namespace, name].filter((part) => part !== undefined).join('/');
+  const target = on === '' ? '' : ` ${on}`;
+  const way = subresource === undefined ? undefined : reached[subresource];
+  if (way !== undefined) return `${accountText(account)} ${way}${target === '' ? ' a pod' : target}`;
+  return `${accountText(account)} ${did[verb] ?? `did “${verb}” to`} ${resource ?? 'something'}${target}`;
+}
+
+/** Who did what, where: in one sentence, of what the alert names. */
+export function happenedText(about: About): string {
+  const { happened } = about;
+  const where = whereOf(about);
+  const at = where === '' ? '' : ` ${where}`;
+  if (happened.request !== undefined) return requestText(happened.request);
+  const program = happened.process === undefined ? undefined : lastPart(happened.process);
+  if (program === undefined) return `${ruleText(happened.rule)}${at}`;
+  return happened.user === undefined ? `${program} ran${at}` : `User ${happened.user} ran ${program}${at}`;
+}
+
+/** Whether the sentence is of the alert's own facts: then the name of its rule stands beside it. */
+export function hasOwnFacts({ request, process }: Happened): boolean {
+  return request !== undefined || process !== undefined;
+}
+
+/** The time follows. */
+export function alertsText({ count }: Pick<Happened, 'count'>): string {
+  return count === 1 ? '1 alert at' : `${count} alerts since`;
+}
+
+/** In two words; `signature` is what the cell says of it. Undefined where nobody knows. */
+export function signedText({ signature = '' }: Pick<Happened, 'signature'>): string | undefined {
+  if (signature.startsWith('signed')) return 'image signed';
+  return signature.startsWith('unsigned') ? 'image not signed' : undefined;
+}
+
+/** How sure a containment is, in three words. */
+export const sureness: Readonly<Record<HeldEffect['state'], string>> = {
+  planned: 'not yet applied',
+  running: 'being applied now',
+  applied: 'applied, not tested',
+  verified: 'proven by test',
+  unverified: 'not proven yet',
+  partial: 'only partly applied',
+  failed: 'could not apply',
+  undone: 'no longer applied',
+  drifted: 'changed by others',
+};
+
+/** What is in force: `cart-7d9c5b6f4-x2x8k quarantined`. The pod of the alert needs no name: `Quarantined`. */
+export function heldText({ action, target }: Pick<HeldEffect, 'action' | 'target'>, pod?: string): string {
+  const held = actions.find(({ name }) => name === action)?.words?.held ?? `“${spelt(action)}”`;
+  if (pod === undefined || target !== `pod/${pod}`) return `${lastPart(target)} ${held}`;
+  return `${held.charAt(0).toUpperCase()}${held.slice(1)}`;
+}
+
+/** What is said where nothing is in force. */
+export const notHeld = 'Not contained: it runs as before';
+
+/** What a yes would cost. */
+export function leftText({ ready, pods }: Pick<WorkloadLeft, 'ready' | 'pods'>): string {
+  if (pods === 0) return 'no pod is left';
+  return `${ready} of ${pods} ${pods === 1 ? 'pod' : 'pods'} ready`;
+}
+
+export function similarText({ total, more, verdicts }: Similar): string {
+  const harmless = verdicts.benign ?? 0;
+  const many = more ? `more than ${total}` : String(total);
+  return harmless === 0 ? `similar: ${many}, none harmless` : `similar: ${harmless} of ${many} harmless`;
+}
+
+/** How many people it takes, and who of them has said so by now. */
+export function needsText({ quorum, id }: Pick<Choice, 'quorum' | 'id'>, votes: QuestionCard['votes']): string {
+  const said = votes.filter(({ choice }) => choice === id).map(({ person }) => person);
+  const people = quorum === 1 ? '1 person' : `${quorum} people`;
+  return said.length === 0 ? people : `${said.length} of ${people} (${said.join(', ')})`;
+}
+
+/** What it comes to, in a few words. */
+export function effectText({ destructive, weakens, stepUp, actions: runs = [], changes, form }: Choice): string {
+  const endsOnly = runs.length > 0 && runs.every((action) => action.startsWith('undo:'));
+  const weaker =
+    runs.length === 0 && changes.length < 2 ? 'calls it harmless' : endsOnly ? 'ends containment' : 'weakens the response';
+  const milder = changes.length === 0 ? 'changes nothing' : 'can be undone';
+  const effect = destructive ? 'cannot be undone' : weakens ? weaker : milder;
+  return [effect, ...(stepUp ? ['needs a sign-in'] : []), ...(form ? ['has a form'] : [])].join(', ');
+}
+
+/** Who is asked after those who are asked now. */
+export function nextText({ next }: Pick<QuestionCard['level'], 'next'>): string {
+  return next === undefined ? 'then nobody' : `then ${next}`;
+}
+
+/** What became of a question, in capitals at the head of its card. */
+export const ended: Readonly<Record<Exclude<QuestionCard['status']['state'], 'open'>, string>> = {
+  decided: 'DECIDED',
+  expired: 'NO ANSWER',
+  void: 'CLOSED',
+};
