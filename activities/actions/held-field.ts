@@ -1,4 +1,4 @@
-import type { ActionDeclaration, ActionImplementation, StepContext, UndoResult } from '../../core/action/action.ts';
+import type { ActionDeclaration, StepContext, UndoResult } from '../../core/action/action.ts';
 import {
   type FieldChange,
   noteAnnotation,
@@ -136,21 +136,6 @@ export function lookAtField(
   if (same(found, note.change.set)) return { state: 'clear', ...shown, difference: [] };
   const what = `${pathText(note.change.path)} was changed from ${text(note.change.set)} to ${text(found)}${byManager(object, note.change.path)}`;
   return { state: 'drifted', ...shown, difference: [what] };
-}
-
-/** What the actions that hold one field have in common: how a step of theirs is known again, and how it is given back. */
-export function heldFieldSteps<Input>(
-  parts: Omit<Parts, 'field'>,
-  fieldOn: (input: Input) => HeldField,
-): Required<Pick<ActionImplementation<Input, unknown>, 'started' | 'undo'>> {
-  return {
-    started: async (input, { key, signal }) => {
-      const field = fieldOn(input);
-      const object = await readKnownObject({ api: parts.api, ref: field.ref, signal });
-      return noteOn({ ...parts, object, field })?.step === key;
-    },
-    undo: ({ input, key, allow }, context) => releaseField({ ...parts, field: fieldOn(input), key, context, allow }),
-  };
 }
 
 /** Gives the field exactly back and takes the note off; nothing is changed where somebody else has changed either. */

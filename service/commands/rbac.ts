@@ -9,6 +9,7 @@ import { actionsOfPlaybooks, enabledActions } from '../rbac/enabled.ts';
 import { rbacManifests } from '../rbac/manifests.ts';
 import { missingRights } from '../rbac/missing.ts';
 import { type NetworkPorts, networkManifest, networkPolicies } from '../rbac/network-policies.ts';
+import { pausersOf } from '../rbac/pausing-manifests.ts';
 import { risksOf } from '../rbac/risks.ts';
 import { type CommonOptions, type ConfiguredOptions, namespaceName, withConfig, withExamples, withJson } from './options.ts';
 import { print, printable, printJson, printTable } from './output.ts';
@@ -122,11 +123,14 @@ function made(options: ManifestOptions): ReadonlyMap<string, string> {
   const events = config?.kubernetes.events;
   const resources = config?.kubernetes.resources.enabled;
   const cells = config?.guardrails.cells;
-  const manifests = rbacManifests({ actions, namespace, namespaces, cells, events, resources, ...(pinned && { pinned }) });
+  const gitops = config && pausersOf(config.actions.gitops);
+  const parts = { events, resources, gitops };
+  const manifests = rbacManifests({ actions, namespace, namespaces, cells, ...parts, ...(pinned && { pinned }) });
   const isWanted = (file: string): boolean =>
     file === `${options.pool}.yaml` ||
     file === `events-${options.pool}.yaml` ||
     file === `resources-${options.pool}.yaml` ||
+    (options.pool === 'cell' && file.startsWith('gitops/')) ||
     actions.some(({ name, pool: of }) => of === options.pool && file === `opt-in/${name}.yaml`);
   return new Map([...manifests].filter(([file]) => options.pool === undefined || isWanted(file)));
 }
@@ -187,6 +191,7 @@ async function check(options: ConfiguredOptions & CommonOptions & { readonly poo
       cells: config.guardrails.cells,
       events: config.kubernetes.events,
       resources: config.kubernetes.resources.enabled,
+      gitops: config.actions.gitops,
     });
     if (missing.length > 0) process.exitCode = 1;
     if (options.json) return printJson(missing);

@@ -1,11 +1,14 @@
 import { pathText } from '../../activities/actions/held-field.ts';
 import { notedDifference } from '../../activities/actions/noted-object.ts';
+import { pauseNotes, resumeDeclarer } from '../../activities/actions/paused-declarer.ts';
 import { type HeldKind, heldKinds, type UndoResult } from '../../core/action/action.ts';
 import { actions } from '../../core/actions/index.ts';
 import { names } from '../../core/cluster/labels.ts';
 import { noteAnnotation, type ObjectNote, openNote } from '../../core/cluster/object-note.ts';
+import { FirebreakError } from '../../core/errors.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
 import type { Json } from '../../core/text/plain-json.ts';
+import { pausedKinds } from '../../integrations/kubernetes/gitops/declarers.ts';
 import {
   deleteObject,
   fieldOf,
@@ -18,10 +21,11 @@ import {
 import type { Containment, FindOptions } from './containment.ts';
 
 /** Where actions hold a field or make an object; a Deployment's note is copied onto its ReplicaSets. */
-const places: readonly HeldKind[] = [
+const places: readonly (HeldKind & Pick<ObjectRef, 'version'>)[] = [
   { kind: 'NetworkPolicy', apiGroup: 'networking.k8s.io', resource: 'networkpolicies' },
   { kind: 'ReplicaSet', apiGroup: 'apps', resource: 'replicasets' },
   ...heldKinds(actions),
+  ...pausedKinds.map(({ group = '', ...kind }) => ({ ...kind, apiGroup: group })),
 ];
 
 /** Objects other than pods on which an action has left its note. */
@@ -31,7 +35,7 @@ export async function findHeldObjects(options: FindOptions): Promise<readonly Co
   for (const { clusterWide, apiGroup: group, ...named } of places) {
     if (namespace !== undefined && clusterWide) continue;
     const place = { ...named, group };
-    const objects = await listObjects({ api, ref: { ...place, ...(namespace !== undefined && { namespace }) } });
+    const objects = await listInstalled({ api, ref: { ...place, ...(namespace !== undefined && { namespace }) } });
     for (const object of objects) {
       const { name, namespace: where } = object.metadata;
       const ref: ObjectRef = { ...place, name, ...(where !== undefined && { namespace: where }) };
@@ -39,9 +43,41 @@ export async function findHeldObjects(options: FindOptions): Promise<readonly Co
         const held = { ...options, ref, object, action, outside };
         if (object.metadata.annotations?.[noteAnnotation(action)] !== undefined && !isCopy(held)) found.push(containmentOf(held));
       }
+      found.push(...pausesOn(options, ref, object));
     }
   }
   return found;
+}
+
+/** Where Argo CD or Flux is not installed, there is nothing of theirs. */
+async function listInstalled(options: Parameters<typeof listObjects>[0]): Promise<readonly ObjectJson[]> {
+  try {
+    return await listObjects(options);
+  } catch (error) {
+    if (error instanceof FirebreakError && error.code === 'FB_ERR_NOT_FOUND') return [];
+    throw error;
+  }
+}
+
+/** What declares a workload, and a step has paused: after what the step holds, so that it is given back after it. */
+function pausesOn({ api, cellKey }: FindOptions, ref: ObjectRef, object: ObjectJson): readonly Containment[] {
+  const target = targetOf(ref);
+  const { uid } = object.metadata;
+  return [...pauseNotes(object, target, cellKey)].map(([annotation, note]) => ({
+    target,
+    uid,
+    action: 'pause',
+    incident: note.incident,
+    state: 'clear',
+    authentic: cellKey ? 'yes' : 'unknown',
+    difference: [],
+    changes: changesOf(note, object),
+    before: note.change.before ?? null,
+    release: async () => {
+      const detail = await resumeDeclarer({ api, cellKey, ref, annotation });
+      return detail === undefined ? { state: 'already', detail: `${target} is not paused` } : { state: 'undone', detail };
+    },
+  }));
 }
 
 interface Held extends FindOptions {

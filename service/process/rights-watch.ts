@@ -57,6 +57,7 @@ export class RightsWatch {
           cells: config.guardrails.cells,
           events: config.kubernetes.events,
           resources: config.kubernetes.resources.enabled,
+          gitops: config.actions.gitops,
         });
         this.#say(pool, found);
         this.#missing.set(pool, found);

@@ -1,4 +1,5 @@
 import { doNotDisrupt, names } from '../../core/cluster/labels.ts';
+import { fluxReconcile } from '../../integrations/kubernetes/gitops/declarers.ts';
 import { frozenTemplates, hardeningAdmission } from './hardening-admission.ts';
 import { type Account, annotations, onlyOwnAnnotations, policy, same, sameBut, templateUpdates } from './policy.ts';
 import { quarantineAdmission } from './quarantine-admission.ts';
@@ -48,7 +49,7 @@ export function cellAdmission(options: {
       name: `${account.name}-workloads`,
       account,
       rule: templateUpdates,
-      variables: [...annotations, ...templateAnnotations],
+      variables: [...annotations, ...templateAnnotations, mayPauseFlux],
       validations: [
         {
           expression: [
@@ -57,7 +58,7 @@ export function cellAdmission(options: {
           ].join(' && '),
           message: 'Firebreak may pause, suspend, scale and roll a workload, and change nothing else of it',
         },
-        onlyOwnAnnotations('a workload'),
+        onlyOwnAnnotations('a workload', { moreWhere: `variables.mayPauseFlux && k == '${fluxReconcile}'` }),
         onlyOwnAnnotations('a pod template', { from: 'templateBefore', to: 'templateAfter' }),
       ],
     }),
@@ -89,6 +90,12 @@ export function cellAdmission(options: {
     }),
   ];
 }
+
+/** Who may look at what Flux declares may have it leave a workload alone: see `pausing-manifests.ts`. Asked once, since it costs much. */
+const mayPauseFlux = {
+  name: 'mayPauseFlux',
+  expression: `authorizer.group('kustomize.toolkit.fluxcd.io').resource('kustomizations').check('get').allowed()`,
+};
 
 const templateAnnotations = [
   { name: 'templateBefore', expression: 'oldObject.spec.?template.?metadata.?annotations.orValue({})' },

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import { type ActionDeclaration, type Pool, pools, type Right } from '../../core/action/action.ts';
+import type { Pausing } from '../../core/action/pausing.ts';
 import { eventRight, reporterPrefix } from '../../integrations/kubernetes/object-events.ts';
 import { denyTierRights } from '../../integrations/kubernetes/policies/deny-tier.ts';
 import { claimRight } from '../../integrations/kubernetes/run-claims.ts';
@@ -9,6 +10,7 @@ import { bindingAdmission } from './binding-admission.ts';
 import { cellAdmission } from './cell-admission.ts';
 import { inContainerAdmission } from './in-container-admission.ts';
 import { ownPodAdmission } from './own-pod-admission.ts';
+import { pausingDocuments } from './pausing-manifests.ts';
 import type { Pinned } from './pinned.ts';
 import { policy } from './policy.ts';
 import { secretsAdmission } from './secrets-admission.ts';
@@ -86,8 +88,10 @@ export function rbacManifests(options: {
   readonly events?: boolean | undefined;
   /** Whether incidents and containments are shown as resources; true where not given. */
   readonly resources?: boolean | undefined;
+  /** What may be paused of what declares workloads elsewhere; nothing where not given. */
+  readonly gitops?: readonly (keyof Pausing)[] | undefined;
 }): ReadonlyMap<string, string> {
-  const { actions, namespace, pinned = {}, namespaces, cells = 1, events = true, resources = true } = options;
+  const { actions, namespace, pinned = {}, namespaces, cells = 1, events = true, resources = true, gitops = [] } = options;
   return new Map([
     ...pools.flatMap((pool): [string, string][] => {
       const own = actions.filter((action) => action.pool === pool && !action.optIn);
@@ -133,6 +137,13 @@ export function rbacManifests(options: {
     ...(events ? eventManifests(actions, namespace) : []),
     ...(resources && rulesOf('cell', actions).length > 0 ? [resourceManifest(namespace)] : []),
     ...actions.filter(({ optIn }) => optIn).map((action) => optInManifest({ action, actions, namespace, pinned })),
+    ...gitops.map((pauser): [string, string] => {
+      const documents = pausingDocuments(pauser, { namespace, name: 'firebreak-cell' }, merge);
+      return [
+        `gitops/${pauser}.yaml`,
+        manifest(`actions.gitops.${pauser}, which is off until the configuration names it`, documents),
+      ];
+    }),
   ]);
 }
 

@@ -1,12 +1,15 @@
 import type { ActionDeclaration, Pool, Right } from '../../core/action/action.ts';
+import type { Pausing } from '../../core/action/pausing.ts';
 import { hasRight } from '../../integrations/kubernetes/access-review.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import { pausingRights } from '../../integrations/kubernetes/gitops/declarers.ts';
 import { eventRight } from '../../integrations/kubernetes/object-events.ts';
 import { denyTierRights } from '../../integrations/kubernetes/policies/deny-tier.ts';
 import { claimRight } from '../../integrations/kubernetes/run-claims.ts';
 import { resourceRights } from '../../integrations/kubernetes/shown-resources.ts';
 import { viewRights } from '../../integrations/kubernetes/watch/view-rights.ts';
 import { tellsOwners } from './manifests.ts';
+import { pausersOf } from './pausing-manifests.ts';
 
 /** A right that our account does not have, and what cannot be done without it. */
 export interface MissingRight {
@@ -41,9 +44,11 @@ export async function missingRights(options: {
   readonly events?: boolean | undefined;
   /** Whether incidents and containments are shown as resources; true where not given. */
   readonly resources?: boolean | undefined;
+  /** What is paused of what declares workloads elsewhere; nothing where not given. */
+  readonly gitops?: Pausing | undefined;
   readonly signal?: AbortSignal;
 }): Promise<readonly MissingRight[]> {
-  const { api, pool, actions, namespace, watched, cells = 1, events = true, resources = true, signal } = options;
+  const { api, pool, actions, namespace, watched, cells = 1, events = true, resources = true, gitops = {}, signal } = options;
   const needed = new Map<string, { readonly right: Right; readonly verb: string; readonly by: Set<string> }>();
   const need = (right: Right, by: string): void => {
     for (const verb of right.verbs) {
@@ -59,6 +64,7 @@ export async function missingRights(options: {
     for (const right of denyTierRights) need(right, denyTier);
     if (cells > 1) need(claimRight, claims);
     if (resources && actions.length > 0) for (const right of resourceRights) need(right, showing);
+    for (const pauser of pausersOf(gitops)) for (const right of pausingRights(pauser)) need(right, `actions.gitops.${pauser}`);
   }
 
   if (events && tellsOwners(pool, actions)) need(eventRight, telling);

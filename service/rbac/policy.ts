@@ -59,24 +59,28 @@ export const annotations = [
   { name: 'after', expression: 'object.metadata.?annotations.orValue({})' },
 ];
 
-/** @param options.more annotations that may be changed besides our own; `unless` says where it does not hold */
+/** @param options.more annotations that may be changed besides our own, which `besides` names; `moreWhere` says of `k` in which case another may; `unless` says where it does not hold */
 export function onlyOwnAnnotations(
   what: string,
   options: {
     readonly from?: string;
     readonly to?: string;
     readonly more?: readonly string[];
+    readonly besides?: string;
+    readonly moreWhere?: string;
     readonly unless?: (expression: string) => string;
   } = {},
 ): object {
-  const { from = 'before', to = 'after', more = [], unless = (expression) => expression } = options;
-  const ours = [`k.startsWith('firebreak.dev/')`, ...more.map((name) => `k == '${name}'`)].join(' || ');
+  const { from = 'before', to = 'after', more = [], moreWhere, unless = (expression) => expression } = options;
+  const { besides = 'those that keep autoscalers from it' } = options;
+  const named = [...more.map((name) => `k == '${name}'`), ...(moreWhere === undefined ? [] : [`(${moreWhere})`])];
+  const ours = [`k.startsWith('firebreak.dev/')`, ...named].join(' || ');
   const [before, after] = [`variables.${from}`, `variables.${to}`];
   return {
     expression: unless(
       `${after}.all(k, ${ours} || (k in ${before} && ${before}[k] == ${after}[k])) && ${before}.all(k, ${ours} || k in ${after})`,
     ),
-    message: `Firebreak may change no annotations of ${what} but its own${more.length > 0 ? ' and those that keep autoscalers from it' : ''}`,
+    message: `Firebreak may change no annotations of ${what} but its own${more.length > 0 ? ` and ${besides}` : ''}`,
   };
 }
 

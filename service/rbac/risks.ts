@@ -58,6 +58,8 @@ const alone: Readonly<Record<string, string>> = {
   'patch externalsecrets.external-secrets.io': 'have External Secrets write anything that its stores hold into a Secret',
   'patch certificates.cert-manager.io': 'have certificates issued for other names, as far as the issuer allows',
   'patch certificates/status.cert-manager.io': 'have certificates issued anew',
+  'patch applications.argoproj.io': 'have Argo CD deploy anything wherever it may, and delete what it has deployed',
+  'patch helmreleases.helm.toolkit.fluxcd.io': 'have Flux install any chart with any values wherever it may',
   'create leases.coordination.k8s.io': 'say that a cell has the run of a scheduled playbook: it is then not begun',
   'patch leases.coordination.k8s.io':
     'say that a cell has the run of a scheduled playbook, and hold up what elects its leader by a Lease there',

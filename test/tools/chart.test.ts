@@ -73,6 +73,17 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     expect((await render(values)).error).toContain(words);
   });
 
+  test('gives the cell what it needs to pause what declares workloads only where the configuration says so', async () => {
+    const named = async (gitops?: object): Promise<readonly string[]> => {
+      const { documents } = await render({ ...least, config: { ...least.config, ...(gitops && { actions: { gitops } }) } });
+      return documents.filter(({ kind }) => kind === 'ClusterRole').map(({ metadata }) => metadata.name);
+    };
+    expect((await named()).filter((name) => /argocd|flux/.test(name))).toEqual([]);
+    expect((await named({ flux: false })).filter((name) => /argocd|flux/.test(name))).toEqual([]);
+    expect(await named({ argocd: {} })).toContain('firebreak-cell-argocd');
+    expect(await named({ argocd: { namespace: 'argocd' }, flux: true })).toContain('firebreak-cell-flux');
+  });
+
   test('runs each role with an account and keys of its own, without root, on a root that is read-only', async () => {
     const { documents, error } = await render(least);
     expect(error).toBe('');

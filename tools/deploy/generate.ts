@@ -9,6 +9,7 @@ import { projectRoot } from '../../service/process/project-root.ts';
 import { shippedActions } from '../../service/rbac/enabled.ts';
 import { rbacManifests } from '../../service/rbac/manifests.ts';
 import { networkManifest, networkPolicies } from '../../service/rbac/network-policies.ts';
+import { pausers } from '../../service/rbac/pausing-manifests.ts';
 import { writeGenerated } from '../generated.ts';
 import { resourceDefinitions } from './custom-resources.ts';
 
@@ -16,7 +17,8 @@ const actions = shippedActions();
 const write = (path: string, text: string): void =>
   writeGenerated({ path, text, problem: ' is not what the declarations make: run `npm run generate`' });
 
-for (const [name, manifest] of rbacManifests({ actions, namespace: usualNamespace })) write(`deploy/rbac/${name}`, manifest);
+for (const [name, manifest] of rbacManifests({ actions, namespace: usualNamespace, gitops: pausers }))
+  write(`deploy/rbac/${name}`, manifest);
 write('deploy/rbac/network.yaml', networkManifest(networkPolicies({ namespace: usualNamespace }).values()));
 
 const chart = 'deploy/helm/firebreak';
@@ -25,15 +27,19 @@ const namespace = 'release-namespace-of-the-chart';
 /** Ports that stand for what the values say. */
 const ports = { temporal: 65_001, evidence: 65_002, apiServer: 65_003 };
 
-for (const [name, manifest] of rbacManifests({ actions, namespace })) {
-  const action = /^opt-in\/(\w+)\.yaml$/.exec(name)?.[1];
-  const [, part, pool = ''] = /^(?:(events|resources)-)?(\w+)\.yaml$/.exec(name) ?? [];
-  const wanted = { events: '"events" true', resources: '"resources" "enabled" true' }[part ?? ''];
-  const ofRole =
-    wanted === undefined ? `has "${pool}" $roles` : `has "${pool}" $roles) (dig "kubernetes" ${wanted} .Values.config`;
-  const condition = action === undefined ? ofRole : `has "${action}" (dig "actions" "optIn" (list) .Values.config)`;
-  const file = action === undefined ? name : `opt-in-${action}.yaml`;
-  write(`${chart}/templates/generated/${file}`, template(manifest, `and .Values.rbac.create (${condition})`));
+for (const [name, manifest] of rbacManifests({ actions, namespace, gitops: pausers })) {
+  const [folder = '', of = ''] = name.replace('.yaml', '').split('/');
+  const [, part, role = ''] = /^(?:(events|resources)-)?(\w+)$/.exec(folder) ?? [];
+  const ofRole = `(has "${role}" $roles)`;
+  const conditions: Readonly<Record<string, string>> = {
+    'opt-in': `(has "${of}" (dig "actions" "optIn" (list) .Values.config))`,
+    // An empty section turns it on, too.
+    gitops: `(has "cell" $roles) (ne (toString (dig "actions" "gitops" "${of}" false .Values.config)) "false")`,
+    events: `${ofRole} (dig "kubernetes" "events" true .Values.config)`,
+    resources: `${ofRole} (dig "kubernetes" "resources" "enabled" true .Values.config)`,
+  };
+  const condition = conditions[part ?? folder] ?? ofRole;
+  write(`${chart}/templates/generated/${name.replace('/', '-')}`, template(manifest, `and .Values.rbac.create ${condition}`));
 }
 for (const [name, manifest] of resourceDefinitions()) {
   write(`deploy/crds/${name}`, manifest);

@@ -15,6 +15,7 @@ import {
 import { playbooks } from '../../playbooks/index.ts';
 import { usualNamespace } from '../../service/config/fields.ts';
 import { rbacManifests } from '../../service/rbac/manifests.ts';
+import { pausers } from '../../service/rbac/pausing-manifests.ts';
 import { risksOf } from '../../service/rbac/risks.ts';
 import { writeGenerated } from '../generated.ts';
 import { actionsPage } from './actions-page.ts';
@@ -102,7 +103,7 @@ function whoseWord(from: StartedBy): string {
 
 /** What a thief of each account could do, with every action there is. */
 function rightsPage(): string {
-  const risks = risksOf(rbacManifests({ actions, namespace: usualNamespace }));
+  const risks = risksOf(rbacManifests({ actions, namespace: usualNamespace, gitops: pausers }));
   const accounts = [...new Set(risks.map(({ account }) => account))];
   const lines = [
     '# What a thief of each account could do',

@@ -5,8 +5,6 @@ import type { ScaleToZeroInput, ScaleToZeroOutput } from '../../../core/actions/
 import { scaleToZero } from '../../../core/actions/workloads/scale-to-zero.ts';
 import { selects } from '../../../core/cluster/pod-record.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import type { CellKey } from '../../../core/messages/sealed.ts';
-import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { listObjects, readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
 import { readPod } from '../../../integrations/kubernetes/pods/pods.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
@@ -14,21 +12,20 @@ import { type PodJson, podRecord } from '../../../integrations/kubernetes/watch/
 import { budgetsIn, scalersIn } from '../../../integrations/kubernetes/workloads/disruption.ts';
 import { topOwnerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { type WorkloadJson, workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
-import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
-import { type HeldField, heldFieldSteps, holdField, plannedChange, requireHeld } from '../held-field.ts';
+import { type HeldField, plannedChange, requireHeld } from '../held-field.ts';
+import type { PauseParts } from '../paused-declarer.ts';
+import { heldWorkload } from './held-workload.ts';
 
 type Implementation = ActionImplementation<ScaleToZeroInput, ScaleToZeroOutput>;
 
 const endsWithinMs = 50_000;
 
 /** Ends every pod of a workload and keeps the count; see the declaration in `core/actions/workloads/scale-to-zero.ts`. */
-export function scaleToZeroImplementation(options: {
-  readonly api: KubernetesApi;
-  readonly view: ClusterView;
-  readonly cellKey: CellKey;
-  readonly pollMs?: number;
-}): Implementation & Required<Pick<Implementation, 'undo'>> {
+export function scaleToZeroImplementation(
+  options: PauseParts & { readonly view: ClusterView; readonly pollMs?: number },
+): Implementation & Required<Pick<Implementation, 'undo'>> {
   const { api, view, cellKey, pollMs = 500 } = options;
+  const { withDeclarer, hold, ...steps } = heldWorkload(options, fieldOn);
   const read = async (field: HeldField, signal: AbortSignal): Promise<WorkloadJson> =>
     readKnownObject({ api, ref: field.ref, signal });
 
@@ -54,7 +51,7 @@ export function scaleToZeroImplementation(options: {
   };
 
   return {
-    ...heldFieldSteps({ api, cellKey }, fieldOn),
+    ...steps,
 
     async plan(input, { incident, signal }) {
       const { workload, suspect } = input;
@@ -72,8 +69,7 @@ export function scaleToZeroImplementation(options: {
       const labels = object.spec?.template?.metadata?.labels ?? {};
       const scaling = scalers.filter(({ scales }) => scales.kind === workload.kind && scales.name === workload.name);
       const bypassed = budgets.filter(({ selector }) => selects(selector, labels));
-      const writer = otherWriter(object.metadata);
-      return {
+      const plan = {
         target: { name: target, uid: object.metadata.uid },
         evidenceOf: { name: `pod/${suspect.namespace}/${suspect.name}`, uid: suspect.uid },
         changes: [{ target, what: `goes from ${String(before)} replicas to 0: all its pods are ended` }],
@@ -83,14 +79,14 @@ export function scaleToZeroImplementation(options: {
           'A quarantined pod is no longer the workload’s: it runs on.',
           ...bypassed.map(({ name }) => `PodDisruptionBudget ${name} is bypassed: it does not hold up scaling.`),
           ...scaling.map(({ name }) => `HorizontalPodAutoscaler ${name} does nothing while there are 0 replicas.`),
-          ...(writer ? [`It is managed by ${writer.named}, which may take this back.`] : []),
         ],
       };
+      return withDeclarer(plan, { input, object, signal });
     },
 
-    async apply({ workload }, context) {
-      const { change } = await holdField({ api, cellKey, field: fieldOn({ workload }), context });
-      return { workload, replicasBefore: typeof change.before === 'number' ? change.before : 1 };
+    async apply(input, context) {
+      const { change, ...paused } = await hold(input, context);
+      return { workload: input.workload, replicasBefore: typeof change.before === 'number' ? change.before : 1, ...paused };
     },
 
     async verify({ workload }, { incident, signal }) {

@@ -2,37 +2,33 @@ import type { V1CronJob } from '@kubernetes/client-node';
 import type { ActionImplementation } from '../../../core/action/action.ts';
 import type { SuspendCronJobInput, SuspendCronJobOutput } from '../../../core/actions/workloads/suspend-cron-job.schema.ts';
 import { suspendCronJob } from '../../../core/actions/workloads/suspend-cron-job.ts';
-import type { CellKey } from '../../../core/messages/sealed.ts';
-import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { type ObjectJson, readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
 import type { Jsonify } from '../../../integrations/kubernetes/watch/projection.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
-import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
-import { type HeldField, heldFieldSteps, holdField, plannedChange, requireHeld } from '../held-field.ts';
+import { type HeldField, plannedChange, requireHeld } from '../held-field.ts';
+import type { PauseParts } from '../paused-declarer.ts';
+import { heldWorkload } from './held-workload.ts';
 
 type Implementation = ActionImplementation<SuspendCronJobInput, SuspendCronJobOutput>;
 type CronJobJson = ObjectJson & Partial<Pick<Jsonify<V1CronJob>, 'spec' | 'status'>>;
 
 /** Keeps a CronJob from starting Jobs; see the declaration in `core/actions/workloads/suspend-cron-job.ts`. */
-export function suspendCronJobImplementation(options: {
-  readonly api: KubernetesApi;
-  readonly cellKey: CellKey;
-}): Implementation & Required<Pick<Implementation, 'undo'>> {
-  const { api, cellKey } = options;
+export function suspendCronJobImplementation(parts: PauseParts): Implementation & Required<Pick<Implementation, 'undo'>> {
+  const { api, cellKey } = parts;
+  const { withDeclarer, hold, ...steps } = heldWorkload(parts, fieldOn);
   const read = async (field: HeldField, signal: AbortSignal): Promise<CronJobJson> =>
     readKnownObject({ api, ref: field.ref, signal });
 
   return {
-    ...heldFieldSteps({ api, cellKey }, fieldOn),
+    ...steps,
 
     async plan({ cronJob }, { incident, signal }) {
       const field = fieldOn({ cronJob });
       const object = await read(field, signal);
       const { before } = plannedChange({ object, cellKey, field, incident });
       const target = targetOf(field.ref);
-      const writer = otherWriter(object.metadata);
       const { startingDeadlineSeconds: deadline } = object.spec ?? {};
-      return {
+      const plan = {
         target: { name: target, uid: object.metadata.uid },
         changes: [{ target, what: 'is suspended: it starts no more Jobs' }],
         blastRadius: [target],
@@ -42,14 +38,14 @@ export function suspendCronJobImplementation(options: {
             ? 'When it is given back, a run that was missed meanwhile starts at once.'
             : `When it is given back, a run that was missed in the last ${deadline} s starts at once.`,
           ...(before === true ? ['Somebody has suspended it already: giving this back leaves it suspended.'] : []),
-          ...(writer ? [`It is managed by ${writer.named}, which may take this back.`] : []),
         ],
       };
+      return withDeclarer(plan, { input: { cronJob }, object, signal });
     },
 
     async apply({ cronJob }, context) {
-      const { change } = await holdField({ api, cellKey, field: fieldOn({ cronJob }), context });
-      return { cronJob, wasSuspended: change.before === true };
+      const { change, ...paused } = await hold({ cronJob }, context);
+      return { cronJob, wasSuspended: change.before === true, ...paused };
     },
 
     async verify({ cronJob }, { incident, signal }) {

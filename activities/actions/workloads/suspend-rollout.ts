@@ -1,32 +1,28 @@
 import type { ActionImplementation } from '../../../core/action/action.ts';
 import type { SuspendRolloutInput, SuspendRolloutOutput } from '../../../core/actions/workloads/suspend-rollout.schema.ts';
 import { suspendRollout } from '../../../core/actions/workloads/suspend-rollout.ts';
-import type { CellKey } from '../../../core/messages/sealed.ts';
-import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
-import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
-import { type HeldField, heldFieldSteps, holdField, plannedChange, requireHeld } from '../held-field.ts';
+import { type HeldField, plannedChange, requireHeld } from '../held-field.ts';
+import type { PauseParts } from '../paused-declarer.ts';
+import { heldWorkload } from './held-workload.ts';
 
 type Implementation = ActionImplementation<SuspendRolloutInput, SuspendRolloutOutput>;
 
 /** Pauses a Deployment; see the declaration in `core/actions/workloads/suspend-rollout.ts`. */
-export function suspendRolloutImplementation(options: {
-  readonly api: KubernetesApi;
-  readonly cellKey: CellKey;
-}): Implementation & Required<Pick<Implementation, 'undo'>> {
-  const { api, cellKey } = options;
+export function suspendRolloutImplementation(parts: PauseParts): Implementation & Required<Pick<Implementation, 'undo'>> {
+  const { api, cellKey } = parts;
+  const { withDeclarer, hold, ...steps } = heldWorkload(parts, fieldOn);
 
   return {
-    ...heldFieldSteps({ api, cellKey }, fieldOn),
+    ...steps,
 
     async plan({ deployment }, { incident, signal }) {
       const field = fieldOn({ deployment });
       const object = await readKnownObject({ api, ref: field.ref, signal });
       const { before } = plannedChange({ object, cellKey, field, incident });
       const target = targetOf(field.ref);
-      const writer = otherWriter(object.metadata);
-      return {
+      const plan = {
         target: { name: target, uid: object.metadata.uid },
         changes: [{ target, what: 'is paused: a changed template is not rolled out' }],
         blastRadius: [target],
@@ -34,14 +30,14 @@ export function suspendRolloutImplementation(options: {
           'Its pods run on, and it is still scaled and still replaces pods that end, from the template that it had.',
           'A rotation of its Secrets and a restart change the template too: they wait until it is given back.',
           ...(before === true ? ['Somebody has paused it already: giving this back leaves it paused.'] : []),
-          ...(writer ? [`It is managed by ${writer.named}, which may take this back.`] : []),
         ],
       };
+      return withDeclarer(plan, { input: { deployment }, object, signal });
     },
 
     async apply({ deployment }, context) {
-      const { change } = await holdField({ api, cellKey, field: fieldOn({ deployment }), context });
-      return { deployment, wasPaused: change.before === true };
+      const { change, ...paused } = await hold({ deployment }, context);
+      return { deployment, wasPaused: change.before === true, ...paused };
     },
 
     async verify({ deployment }, { incident, signal }) {

@@ -8,5 +8,10 @@ export const scaleToZeroInput = z.object({
 });
 export type ScaleToZeroInput = z.infer<typeof scaleToZeroInput>;
 
-export const scaleToZeroOutput = z.object({ workload: workloadSchema, replicasBefore: z.number() });
+export const scaleToZeroOutput = z.object({
+  workload: workloadSchema,
+  replicasBefore: z.number(),
+  /** What declares it and was paused with it: `application/argocd/cart`. */
+  paused: z.string().exactOptional(),
+});
 export type ScaleToZeroOutput = z.infer<typeof scaleToZeroOutput>;

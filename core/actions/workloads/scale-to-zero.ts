@@ -24,7 +24,7 @@ export const scaleToZero = declareAction<ScaleToZeroInput, ScaleToZeroOutput>()(
     { apiGroup: 'policy', resource: 'poddisruptionbudgets', verbs: ['list'] },
   ],
   verifiedBy: 'The workload is read back, and no pod that its selector selects is left.',
-  undo: 'Puts the number of replicas back, when nobody has changed it since. The pods that then start are new ones.',
+  undo: 'Puts the number of replicas back, when nobody has changed it since. The pods that then start are new ones. What `actions.gitops` has paused with it is no longer paused.',
   example: {
     workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' },
     suspect: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' },

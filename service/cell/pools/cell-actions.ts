@@ -44,12 +44,13 @@ export function cellActions({
   readonly watch: ClusterWatch;
   readonly evidence: EvidencePart;
 }): readonly RegisteredAction[] {
-  const { optIn, quarantine: exceptions, appArmorOnEveryNode } = config.actions;
+  const { optIn, quarantine: exceptions, appArmorOnEveryNode, gitops: pausing } = config.actions;
   const { protectedNamespaces, ownNamespace } = rulesOf(config);
   const exempt = [...new Set([...protectedNamespaces, ownNamespace])].sort();
   const isolation = nodeIsolationOf(config, secrets);
   const parts = { api, view, cellKey };
   const quarantine = { ...parts, denyTier, exceptions };
+  const holding = { ...parts, pausing, isProtected: isProtected(config) };
   const keeping = { ...parts, ...evidence };
   return registeredActions({
     pool: 'cell',
@@ -71,11 +72,11 @@ export function cellActions({
       quarantineWorkload: quarantineWorkloadImplementation(quarantine),
       restartWorkload: restartWorkloadImplementation(parts),
       revokeServiceAccount: revokeServiceAccountImplementation(parts),
-      scaleToZero: scaleToZeroImplementation(parts),
+      scaleToZero: scaleToZeroImplementation(holding),
       snapshotPodState: snapshotPodStateImplementation(keeping),
       snapshotVolume: snapshotVolumeImplementation(keeping),
-      suspendCronJob: suspendCronJobImplementation(parts),
-      suspendRollout: suspendRolloutImplementation(parts),
+      suspendCronJob: suspendCronJobImplementation(holding),
+      suspendRollout: suspendRolloutImplementation(holding),
     },
   });
 }

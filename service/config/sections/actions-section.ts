@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { actions as all } from '../../../core/actions/index.ts';
-import { httpUrl, secret } from '../fields.ts';
+import { httpUrl, namespaceName, secret } from '../fields.ts';
 import { quarantine } from './quarantine-section.ts';
 
 const offered = all.flatMap(({ name, optIn }) => (optIn ? [name] : []));
@@ -9,6 +9,24 @@ const webhook = z.strictObject({
   url: httpUrl.meta({ description: 'Where the signed events go.', examples: ['https://nodes.example.com/firebreak'] }),
   secret: secret.meta({ description: 'Secret that the events are signed with (HMAC-SHA256).' }),
   timeoutSeconds: z.number().min(1).max(10).default(5).meta({ description: 'For one call.' }),
+});
+
+const gitops = z.strictObject({
+  argocd: z
+    .strictObject({
+      namespace: namespaceName.default('argocd').meta({
+        description: 'Where the applications are whose tracking mark names no namespace: where Argo CD itself is.',
+      }),
+    })
+    .exactOptional()
+    .meta({
+      description: 'Applications of Argo CD. Needs `deploy/rbac/gitops/argocd.yaml`.',
+      examples: [{ namespace: 'argocd' }],
+    }),
+  flux: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Kustomizations and Helm releases of Flux. Needs `deploy/rbac/gitops/flux.yaml`.' }),
 });
 
 export const actions = z
@@ -26,6 +44,10 @@ export const actions = z
     appArmorOnEveryNode: z.boolean().default(false).meta({
       description:
         'Every node has AppArmor: `hardenWorkload` may name a profile. Else it does so only where a pod that runs under one shows it of each node.',
+    }),
+    gitops: gitops.prefault({}).meta({
+      description:
+        'What is looked up, and paused while `suspendRollout`, `suspendCronJob` or `scaleToZero` holds a workload that it declares. Absent: nothing. See `docs/gitops.md`.',
     }),
     nodeIsolation: z
       .strictObject({

@@ -12,6 +12,7 @@ import { actions, revokeServiceAccount, scaleToZero, suspendCronJob, suspendRoll
 import { noteAnnotation } from '../../../core/cluster/object-note.ts';
 import type { IncidentNote } from '../../../core/incident/incident.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
+import { fieldOf, type ObjectJson } from '../../../integrations/kubernetes/objects.ts';
 import { ContainedPods } from '../../../service/cell/contained-pods.ts';
 import { HeldObjects } from '../../../service/cell/held-objects.ts';
 import { HoldContainment, type LeaseHeld } from '../../../service/cell/hold-containment.ts';
@@ -19,6 +20,7 @@ import { openKnowledge } from '../../../service/cell/pools/durable-memory.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { cellKey, openCluster, stepContext } from './parts/cluster.ts';
+import { RevertingController } from './parts/reverting-controller.ts';
 
 const platform = await testPlatform();
 const log = pino({ level: 'silent' });
@@ -114,6 +116,29 @@ describe('an object that an action holds', () => {
       about: `deployment/${namespace}/cart`,
       incident: context(n).incident,
     });
+  });
+
+  test('is fought over with nobody: a controller that puts it back every three seconds is told by its field manager', async () => {
+    await begin();
+    const [pod] = await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
+    const { name = '', uid = '' } = pod?.metadata ?? {};
+    const workload = { kind: 'Deployment', namespace, name: 'cart' } as const;
+    const action = scaleToZeroImplementation(parts());
+    const output = await action.apply({ workload, suspect: { namespace, name, uid } }, context(0));
+    const replicasOf = (object: ObjectJson) => fieldOf(object, ['spec', 'replicas']);
+    const path = at('apps', 'deployments', 'cart');
+    const toPutBack = (object: ObjectJson) => (replicasOf(object) === 1 ? undefined : { spec: { replicas: 1 } });
+    const controller = new RevertingController({ api: cluster.api, path, toPutBack });
+    try {
+      const told = 'spec.replicas was changed from 0 to 1 by argocd-controller';
+      await cell.told(told);
+      const looks = controller.looks + 3;
+      await eventually('its next looks', async () => controller.looks >= looks);
+      expect([controller.times, replicasOf(await cluster.get(path)), cell.own.length]).toEqual([1, 1, 1]);
+      await expect(action.verify(output, context(0))).rejects.toMatchObject({ code: 'FB_ERR_DRIFTED' });
+    } finally {
+      await controller.stop();
+    }
   });
 
   test('is whole again when it is as it was left, and told once for each change', async () => {

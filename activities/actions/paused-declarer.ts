@@ -1,0 +1,203 @@
+import type { StepContext } from '../../core/action/action.ts';
+import type { Pausing } from '../../core/action/pausing.ts';
+import type { Plan, Reach } from '../../core/action/plan.ts';
+import { stepHash } from '../../core/cluster/labels.ts';
+import {
+  type FieldChange,
+  noteAnnotation,
+  type ObjectNote,
+  openNote,
+  releasedBy,
+  sealNote,
+} from '../../core/cluster/object-note.ts';
+import { type AllowRelease, holdTermsNow } from '../../core/incident/hold.ts';
+import type { CellKey } from '../../core/messages/sealed.ts';
+import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import { findDeclarer, isPausePath, type PausePlace, pausedKinds } from '../../integrations/kubernetes/gitops/declarers.ts';
+import {
+  fieldOf,
+  type ObjectJson,
+  type ObjectRef,
+  patchField,
+  readKnownObject,
+  readObject,
+  targetOf,
+} from '../../integrations/kubernetes/objects.ts';
+import { otherWriter } from '../../integrations/kubernetes/workloads/writers.ts';
+import { pathText, same } from './held-field.ts';
+import { despiteConflicts } from './workloads/rolled-out.ts';
+
+export interface PauseParts {
+  readonly api: KubernetesApi;
+  readonly cellKey: CellKey;
+  /** Absent: nothing is looked up and nothing is paused. */
+  readonly pausing?: Pausing | undefined;
+  readonly isProtected?: ((namespace: string) => boolean) | undefined;
+}
+
+interface Declared {
+  readonly ref: ObjectRef;
+  readonly object: ObjectJson;
+}
+
+const prefix = noteAnnotation('pause-');
+
+/** Each step has a note of its own there: an application is paused for as long as any of its workloads is held. */
+function pauseNoteName(step: string): string {
+  return `pause-${stepHash(step).slice(0, 16)}`;
+}
+
+/** The notes of pauses on an object, by their annotations. With a key only those that the cell has written there. */
+export function pauseNotes(
+  { metadata }: ObjectJson,
+  target: string,
+  key: CellKey | undefined,
+): ReadonlyMap<string, ObjectNote & { readonly change: FieldChange }> {
+  const notes = new Map<string, ObjectNote & { readonly change: FieldChange }>();
+  for (const [annotation, text] of Object.entries(metadata.annotations ?? {})) {
+    if (!annotation.startsWith(prefix)) continue;
+    const action = annotation.replace(noteAnnotation(''), '');
+    const opened = openNote({ text, action, object: target, uid: metadata.uid, key });
+    if (opened.kind !== 'read' || (key && opened.authentic !== 'yes')) continue;
+    const { change } = opened.note;
+    if (change.kind === 'field' && isPausePath(change.path)) notes.set(annotation, { ...opened.note, change });
+  }
+  return notes;
+}
+
+export interface DeclaredPlan extends Pick<Plan, 'changes' | 'blastRadius' | 'notes'> {
+  /** Where more is paused than the object of the step. */
+  readonly reach?: Reach;
+  readonly place?: PausePlace;
+}
+
+/** What a plan says of what declares the object elsewhere, and of pausing that. */
+export async function planOfDeclarer(options: PauseParts & Declared & { readonly signal: AbortSignal }): Promise<DeclaredPlan> {
+  const { api, cellKey, pausing = {}, isProtected = () => false, ref, object, signal } = options;
+  const isPausedByUs: Parameters<typeof findDeclarer>[0]['isPausedByUs'] = (paused) =>
+    pauseNotes(paused.object, targetOf(paused.ref), cellKey).size > 0;
+  const found = await findDeclarer({ api, pausing, isProtected, isPausedByUs, ref, object, signal });
+  if (!found) {
+    const writer = otherWriter(object.metadata);
+    return { changes: [], blastRadius: [], notes: writer ? [`It is managed by ${writer.named}, which may take this back.`] : [] };
+  }
+  const { says, place } = found;
+  if (!place) return { changes: [], blastRadius: [], notes: says };
+  const target = targetOf(place.ref);
+  const wider = target !== targetOf(ref) && { reach: 'namespace' as const };
+  return { changes: [{ target, what: place.what }], blastRadius: [target], notes: says, place, ...wider };
+}
+
+/** Pauses what declares the object, where the plan says so. The target that is paused; undefined where none is. */
+export async function pauseDeclarer(
+  options: PauseParts & { readonly ref: ObjectRef; readonly context: StepContext },
+): Promise<string | undefined> {
+  const { api, cellKey, pausing, ref, context } = options;
+  if (!pausing) return undefined;
+  const { signal, key, incident } = context;
+  const object = await readKnownObject({ api, ref, signal });
+  const { place } = await planOfDeclarer({ ...options, object, signal });
+  if (!place) return undefined;
+  const target = targetOf(place.ref);
+  await despiteConflicts(async () => {
+    const seen = await readKnownObject({ api, ref: place.ref, signal });
+    const notes = pauseNotes(seen, target, cellKey);
+    const action = pauseNoteName(key);
+    const annotation = noteAnnotation(action);
+    if (notes.has(annotation)) return;
+    const found = fieldOf(seen, place.path);
+    // What it was before all of us, and not what the first of us made it.
+    const [other] = notes.values();
+    const before = other && same(found, place.value) ? other.change.before : found;
+    const note: ObjectNote = {
+      version: 2,
+      incident,
+      step: key,
+      action,
+      object: target,
+      uid: seen.metadata.uid,
+      change: { kind: 'field', path: place.path, ...(before !== undefined && { before }), set: place.value },
+      terms: holdTermsNow(context),
+    };
+    const to = { value: place.value, annotations: { [annotation]: sealNote(note, cellKey) } };
+    await setField({ api, ref: place.ref, seen, path: place.path, signal, ...to });
+  });
+  return target;
+}
+
+/** What this step has paused, of what may have been: of the named ones, and of what declares the object now. */
+export async function findPaused(
+  options: PauseParts & {
+    readonly ref: ObjectRef;
+    readonly named: readonly (string | undefined)[];
+    readonly key: string;
+    readonly signal: AbortSignal;
+  },
+): Promise<readonly { readonly ref: ObjectRef; readonly note: ObjectNote }[]> {
+  const { api, cellKey, ref, named, key, signal } = options;
+  const refs = new Map([
+    [targetOf(ref), ref],
+    ...named.flatMap((target) => refOfPaused(target)).map((one) => [targetOf(one), one] as const),
+  ]);
+  const object = options.pausing && (await readObject({ api, ref, signal }));
+  const now = object && (await planOfDeclarer({ ...options, object, signal })).place?.ref;
+  if (now) refs.set(targetOf(now), now);
+  const found: { readonly ref: ObjectRef; readonly note: ObjectNote }[] = [];
+  for (const [target, one] of refs) {
+    const seen = await readObject({ api, ref: one, signal });
+    const note = seen && pauseNotes(seen, target, cellKey).get(noteAnnotation(pauseNoteName(key)));
+    if (note) found.push({ ref: one, note });
+  }
+  return found;
+}
+
+/** Gives what was paused exactly back, where no other step needs it and nobody has set it otherwise meanwhile. In words what became of it. */
+export async function resumeDeclarer(options: {
+  readonly api: KubernetesApi;
+  readonly cellKey: CellKey | undefined;
+  readonly ref: ObjectRef;
+  readonly annotation: string;
+  readonly signal?: AbortSignal;
+}): Promise<string | undefined> {
+  const { api, cellKey, ref, annotation, signal } = options;
+  const target = targetOf(ref);
+  return despiteConflicts(async () => {
+    const seen = await readObject({ api, ref, ...(signal && { signal }) });
+    const notes = seen && pauseNotes(seen, target, cellKey);
+    const note = notes?.get(annotation);
+    if (!seen || !note) return undefined;
+    const { path, before, set } = note.change;
+    const found = fieldOf(seen, path);
+    const isOurs = same(found, set);
+    const isNeeded = (notes?.size ?? 0) > 1;
+    const value = isOurs && !isNeeded ? before : found;
+    await setField({ api, ref, seen, path, value, annotations: { [annotation]: null }, ...(signal && { signal }) });
+    if (!isOurs) return `${target}: ${pathText(path)} stays as somebody has set it meanwhile`;
+    if (isNeeded) return `${target} stays paused for another step`;
+    return `${target} is no longer paused`;
+  });
+}
+
+export function releasedPauses(paused: readonly { readonly note: ObjectNote }[]): Parameters<AllowRelease>[0] {
+  return paused.map(({ note }) => releasedBy(note));
+}
+
+/** A field may be an annotation itself: then there is one patch of annotations. */
+function setField(
+  options: Omit<Parameters<typeof patchField>[0], 'annotations'> & {
+    readonly annotations: Readonly<Record<string, string | null>>;
+  },
+): Promise<ObjectJson> {
+  const { path, value, annotations } = options;
+  const [first, second, name] = path;
+  if (first !== 'metadata' || second !== 'annotations' || name === undefined) return patchField(options);
+  const own = { [name]: typeof value === 'string' ? value : null };
+  return patchField({ ...options, path: [], value: undefined, annotations: { ...annotations, ...own } });
+}
+
+/** `application/argocd/cart` */
+function refOfPaused(target: string | undefined): readonly ObjectRef[] {
+  const [kind, namespace, name] = (target ?? '').split('/');
+  if (namespace === undefined || name === undefined) return [];
+  return pausedKinds.filter((one) => one.kind.toLowerCase() === kind).map((one) => ({ ...one, namespace, name }));
+}

@@ -1,0 +1,200 @@
+import type { Right } from '../../../core/action/action.ts';
+import type { Pausing } from '../../../core/action/pausing.ts';
+import { isObject } from '../../../core/text/plain-json.ts';
+import type { KubernetesApi } from '../client.ts';
+import { KubernetesError } from '../client-error.ts';
+import { type ObjectJson, type ObjectRef, readObject } from '../objects.ts';
+import { type Declarer, namedDeclarer, otherWriter, perhapsArgoCd } from '../workloads/writers.ts';
+
+/** What is set where, so that what declares an object leaves it alone; giving it back is giving back this field. */
+export interface PausePlace {
+  readonly ref: ObjectRef;
+  readonly path: readonly string[];
+  readonly value: string | boolean;
+  /** In words, after its name: what it does no longer. */
+  readonly what: string;
+}
+
+/** What declares an object, as it says itself. */
+export interface FoundDeclarer {
+  /** What the plan says of it, in sentences. */
+  readonly says: readonly string[];
+  /** Absent where it is not paused; then `says` has why. */
+  readonly place?: PausePlace;
+}
+
+const places: Readonly<Record<Declarer['kind'], Pick<ObjectRef, 'group' | 'version' | 'resource'>>> = {
+  Application: { group: 'argoproj.io', version: 'v1alpha1', resource: 'applications' },
+  Kustomization: { group: 'kustomize.toolkit.fluxcd.io', version: 'v1', resource: 'kustomizations' },
+  HelmRelease: { group: 'helm.toolkit.fluxcd.io', version: 'v2', resource: 'helmreleases' },
+};
+
+/** Where a whole declarer is paused, rather than the one object. */
+export const pausedKinds: readonly Omit<ObjectRef, 'name' | 'namespace'>[] = [
+  { kind: 'Application', ...places.Application },
+  { kind: 'HelmRelease', ...places.HelmRelease },
+];
+
+/** https://argo-cd.readthedocs.io/en/stable/user-guide/skip_reconcile/ */
+export const skipReconcile = 'argocd.argoproj.io/skip-reconcile';
+/** https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources */
+export const fluxReconcile = 'kustomize.toolkit.fluxcd.io/reconcile';
+
+const pausePaths = {
+  application: ['metadata', 'annotations', skipReconcile],
+  helmRelease: ['spec', 'suspend'],
+  declared: ['metadata', 'annotations', fluxReconcile],
+} as const;
+
+/** Whether a pause sets this field: nothing else is given back as one, whatever a note says. */
+export function isPausePath(path: readonly string[]): boolean {
+  return Object.values(pausePaths).some((one) => one.join('\n') === path.join('\n'));
+}
+
+/** What the cell needs besides, to look declarers up and to pause them. */
+export function pausingRights(of: keyof Pausing): readonly Right[] {
+  const right = (kind: Declarer['kind'], verbs: readonly string[]): Right => ({
+    apiGroup: places[kind].group ?? '',
+    resource: places[kind].resource,
+    verbs,
+  });
+  return of === 'argocd'
+    ? [right('Application', ['get', 'patch'])]
+    : [right('Kustomization', ['get']), right('HelmRelease', ['get', 'patch'])];
+}
+
+/**
+ * Looks what declares an object up, where the configuration lets it. Marks on the object are no proof, since whoever may write it may write them: the
+ * declarer's own status has to list the object, else it is neither believed nor paused. Undefined where nothing can be looked up.
+ */
+export async function findDeclarer(options: {
+  readonly api: KubernetesApi;
+  readonly pausing: Pausing;
+  readonly isProtected: (namespace: string) => boolean;
+  /** What we have paused is as if it were not: a step plans the same before and after. */
+  readonly isPausedByUs: (paused: { readonly ref: ObjectRef; readonly object: ObjectJson }) => boolean;
+  readonly ref: ObjectRef;
+  readonly object: ObjectJson;
+  readonly signal: AbortSignal;
+}): Promise<FoundDeclarer | undefined> {
+  const { api, pausing, isProtected, isPausedByUs, ref, object, signal } = options;
+  const writer = otherWriter(object.metadata);
+  const isPerhaps = writer?.declarer === undefined && (writer === undefined || writer.tool === 'Helm');
+  const marked = writer?.declarer ?? (isPerhaps ? perhapsArgoCd(object.metadata) : undefined);
+  if (!marked || !(marked.kind === 'Application' ? pausing.argocd : pausing.flux)) return undefined;
+  const declarer = { ...marked, namespace: marked.namespace ?? pausing.argocd?.namespace ?? '' };
+  const { kind, namespace, name } = declarer;
+  const at: ObjectRef = { kind, ...places[kind], namespace, name };
+  const named = namedDeclarer(declarer);
+  let found: ObjectJson | undefined;
+  try {
+    found = await readObject({ api, ref: at, signal });
+  } catch (error) {
+    // Without its manifest nothing is paused: that holds up no containment. What may be otherwise in a moment is tried again.
+    if (!(error instanceof KubernetesError) || error.code !== 'FB_ERR_REFUSED') throw error;
+    if (isPerhaps) return undefined;
+    return { says: [`Its marks name the ${named}, which may take this back, and is not paused: ${error.message}.`] };
+  }
+  const lists = found !== undefined && listsObject(kind, found, ref);
+  if (isPerhaps && !lists) return undefined;
+  if (!found)
+    return { says: [`Its marks name the ${named}, which is not in this cluster: it may take this back, and is not paused.`] };
+  if (!lists)
+    return {
+      says: [`Its marks name the ${named}, which does not say that this is its own: it may take this back, and is not paused.`],
+    };
+  const isPaused = pausedIn(kind, { ref: at, object: found }, { ref, object }).some((one) => !isPausedByUs(one));
+  if (isPaused) return { says: [`The ${named} owns it, and is paused already: it puts nothing back now, and is left so.`] };
+  const owns = `The ${named} owns it, and ${whatItDoes(kind, found)}.`;
+  const makers = ownersOf(found).filter((owner) => owner.startsWith('ApplicationSet '));
+  if (makers.length > 0)
+    return { says: [owns, `It is not paused: ${makers.join(', ')} made it, and takes such a mark off again.`] };
+  if (kind !== 'Kustomization' && isProtected(namespace))
+    return { says: [owns, `It is not paused: the namespace ${namespace} is protected.`] };
+  return { says: [owns], place: placeOf(kind, at, ref, named) };
+}
+
+function placeOf(kind: Declarer['kind'], at: ObjectRef, ref: ObjectRef, named: string): PausePlace {
+  switch (kind) {
+    case 'Application':
+      return {
+        ref: at,
+        path: pausePaths.application,
+        value: 'true',
+        what: 'is not reconciled until this is given back: Argo CD deploys, corrects and reports nothing of the whole application',
+      };
+    case 'HelmRelease':
+      return {
+        ref: at,
+        path: pausePaths.helmRelease,
+        value: true,
+        what: 'is suspended until this is given back: Flux upgrades and corrects nothing of the whole release',
+      };
+    case 'Kustomization':
+      return {
+        ref,
+        path: pausePaths.declared,
+        value: 'disabled',
+        what: `is left alone by the ${named} until this is given back: it neither changes nor prunes it`,
+      };
+  }
+}
+
+/** Whether the declarer's status says that this object is its own, in this cluster. Pure. */
+export function listsObject(kind: Declarer['kind'], declarer: ObjectJson, ref: ObjectRef): boolean {
+  const { group = '', namespace = '', name } = ref;
+  if (kind === 'Application') {
+    const server = inside(declarer, 'spec', 'destination', 'server');
+    const cluster = inside(declarer, 'spec', 'destination', 'name');
+    if (server !== 'https://kubernetes.default.svc' && cluster !== 'in-cluster') return false;
+    return list(inside(declarer, 'status', 'resources')).some(
+      (one) => one.kind === ref.kind && (one.group ?? '') === group && (one.namespace ?? '') === namespace && one.name === name,
+    );
+  }
+  // Another cluster than this.
+  if (inside(declarer, 'spec', 'kubeConfig') !== undefined) return false;
+  // https://fluxcd.io/flux/components/kustomize/kustomizations/#inventory; HelmReleases have one since helm-controller 1.5.
+  return list(inside(declarer, 'status', 'inventory', 'entries')).some(
+    ({ id }) => id === `${namespace}_${name}_${group}_${ref.kind}`,
+  );
+}
+
+interface Found {
+  readonly ref: ObjectRef;
+  readonly object: ObjectJson;
+}
+
+/** On which objects it stands that it is paused. */
+function pausedIn(kind: Declarer['kind'], declarer: Found, declared: Found): readonly Found[] {
+  const isSkipped = declarer.object.metadata.annotations?.[skipReconcile] === 'true';
+  const isSuspended = inside(declarer.object, 'spec', 'suspend') === true;
+  const isLeftAlone = declared.object.metadata.annotations?.[fluxReconcile] === 'disabled';
+  return [
+    ...((kind === 'Application' ? isSkipped : isSuspended) ? [declarer] : []),
+    ...(kind === 'Kustomization' && isLeftAlone ? [declared] : []),
+  ];
+}
+
+function whatItDoes(kind: Declarer['kind'], declarer: ObjectJson): string {
+  if (kind === 'Kustomization') return 'will put it back';
+  if (kind === 'HelmRelease')
+    return inside(declarer, 'spec', 'driftDetection', 'mode') === 'enabled'
+      ? 'will put it back'
+      : 'puts it back when it is upgraded next';
+  const automated = inside(declarer, 'spec', 'syncPolicy', 'automated');
+  if (!isObject(automated) || automated.enabled === false) return 'puts it back when somebody syncs it';
+  return automated.selfHeal === true ? 'will put it back' : 'will put it back at its next sync';
+}
+
+function ownersOf({ metadata }: ObjectJson): readonly string[] {
+  const owners: unknown = Object.entries(metadata).find(([key]) => key === 'ownerReferences')?.[1];
+  return list(owners).map(({ kind, name }) => `${String(kind)} ${String(name)}`);
+}
+
+function inside(object: unknown, ...path: readonly string[]): unknown {
+  return path.reduce<unknown>((inner, part) => (isObject(inner) ? inner[part] : undefined), object);
+}
+
+function list(value: unknown): readonly Record<string, unknown>[] {
+  return Array.isArray(value) ? value.filter(isObject) : [];
+}

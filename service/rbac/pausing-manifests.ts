@@ -1,0 +1,62 @@
+import type { Right } from '../../core/action/action.ts';
+import type { Pausing } from '../../core/action/pausing.ts';
+import { pausingRights, skipReconcile } from '../../integrations/kubernetes/gitops/declarers.ts';
+import { type Account, annotations, onlyOwnAnnotations, policy, same, sameBut } from './policy.ts';
+
+/** What of `actions.pausing` has rights of its own. */
+export const pausers: readonly (keyof Pausing)[] = ['argocd', 'flux'];
+
+/** Which of them a configuration turns on. */
+export function pausersOf({ argocd, flux }: Pausing): readonly (keyof Pausing)[] {
+  return [...(argocd ? (['argocd'] as const) : []), ...(flux ? (['flux'] as const) : [])];
+}
+
+/**
+ * What the cell may do besides where it pauses what declares workloads. `patch applications` alone would have Argo CD deploy anything anywhere: with
+ * the policy it may set one annotation of theirs, and nothing else but its own.
+ */
+export function pausingDocuments(
+  pauser: keyof Pausing,
+  account: Account,
+  rulesOf: (rights: readonly Right[]) => readonly object[],
+): readonly object[] {
+  const name = `${account.name}-${pauser}`;
+  const metadata = { name, labels: { 'app.kubernetes.io/name': 'firebreak', 'app.kubernetes.io/component': 'cell' } };
+  const apiVersion = 'rbac.authorization.k8s.io/v1';
+  return [
+    { apiVersion, kind: 'ClusterRole', metadata, rules: rulesOf(pausingRights(pauser)) },
+    {
+      apiVersion,
+      kind: 'ClusterRoleBinding',
+      metadata,
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
+      subjects: [{ kind: 'ServiceAccount', name: account.name, namespace: account.namespace }],
+    },
+    ...policy({ name, account, variables: annotations, ...narrowed[pauser] }),
+  ];
+}
+
+const sameMetadata = same('object.metadata.?labels', 'object.metadata.?finalizers', 'object.metadata.?ownerReferences');
+
+const narrowed: Readonly<Record<keyof Pausing, { readonly rule: object; readonly validations: readonly object[] }>> = {
+  argocd: {
+    rule: { apiGroups: ['argoproj.io'], apiVersions: ['*'], operations: ['UPDATE'], resources: ['applications'] },
+    validations: [
+      {
+        expression: `${sameMetadata} && ${sameBut('object', 'oldObject', 'metadata')}`,
+        message: 'Firebreak may change annotations of an application, nothing else',
+      },
+      onlyOwnAnnotations('an application', { more: [skipReconcile], besides: 'the one that pauses it' }),
+    ],
+  },
+  flux: {
+    rule: { apiGroups: ['helm.toolkit.fluxcd.io'], apiVersions: ['*'], operations: ['UPDATE'], resources: ['helmreleases'] },
+    validations: [
+      {
+        expression: `${sameMetadata} && ${sameBut('object', 'oldObject', 'metadata', 'spec')} && ${sameBut('object.spec', 'oldObject.spec', 'suspend')}`,
+        message: 'Firebreak may suspend a Helm release and give that back, nothing else',
+      },
+      onlyOwnAnnotations('a Helm release'),
+    ],
+  },
+};
