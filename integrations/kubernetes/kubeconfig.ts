@@ -8,6 +8,8 @@ export interface ClusterAccess {
   /** `https://host:port`, without a slash at the end. */
   readonly server: string;
   readonly context: string;
+  /** Of the context, where it names one. */
+  readonly namespace?: string;
   readonly tls: {
     readonly ca?: string;
     readonly cert?: string;
@@ -44,7 +46,10 @@ interface Kubeconfig {
   readonly 'current-context'?: string;
   readonly clusters?: readonly (Named<'cluster', Cluster> & { readonly cluster?: Cluster })[];
   readonly users?: readonly (Named<'user', User> & { readonly user?: User })[];
-  readonly contexts?: readonly { readonly name: string; readonly context: { readonly cluster: string; readonly user: string } }[];
+  readonly contexts?: readonly {
+    readonly name: string;
+    readonly context: { readonly cluster: string; readonly user: string; readonly namespace?: string };
+  }[];
 }
 
 const invalid = (detail: string): FirebreakError => new FirebreakError('FB_ERR_CONFIG_INVALID', detail);
@@ -99,6 +104,7 @@ export async function accessFromKubeconfig(options: {
   return {
     server: server.replace(/\/+$/, ''),
     context: contextName,
+    ...(context.namespace && { namespace: context.namespace }),
     tls: {
       ...(ca && { ca }),
       ...(cert && { cert }),

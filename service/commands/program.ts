@@ -100,6 +100,16 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./release.ts')).registerReleaseCommand(program),
   },
   {
+    name: 'why',
+    description: 'why a pod is cut off, and whom to ask, with nothing but a kubeconfig',
+    register: async (program) => (await import('./why.ts')).registerWhyCommand(program),
+  },
+  {
+    name: 'get',
+    description: 'what is open and in force, as the cluster shows it, with nothing but a kubeconfig',
+    register: async (program) => (await import('./why.ts')).registerGetCommand(program),
+  },
+  {
     name: 'playbooks',
     description: 'the procedures, and the alerts that they answer',
     register: async (program) => (await import('./playbooks/playbooks.ts')).registerPlaybooksCommand(program),

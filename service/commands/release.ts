@@ -30,7 +30,7 @@ export function registerReleaseCommand(program: Command): void {
     .option('--kubeconfig <file>', 'an administrator’s kubeconfig')
     .option('--context <name>', 'the context in it, instead of the current one')
     .option('--cell-key <file>', 'the cell’s key: without it, what the pods carry cannot be authenticated')
-    .option('--namespace <name>', 'only this namespace')
+    .option('-n, --namespace <name>', 'only this namespace: its pods need only their name')
     .option('--dry-run', 'show what would change, and change nothing')
     .option('--force', 'give labels back also where the pod was changed since; look at the difference first')
     .addHelpText(
@@ -54,8 +54,10 @@ async function release(targets: readonly string[], options: ReleaseOptions): Pro
   const api = createKubernetesApi({ access: await accessFromKubeconfig({ file: kubeconfig, ...(context && { context }) }) });
   try {
     const all = await findContainments({ api, cellKey, ...(namespace && { namespace }) });
-    const chosen = all.filter(({ target }) => targets.length === 0 || targets.some((wanted) => isNamed(target, wanted)));
-    const unknown = targets.filter((wanted) => !chosen.some(({ target }) => isNamed(target, wanted)));
+    const chosen = all.filter(
+      ({ target }) => targets.length === 0 || targets.some((wanted) => isNamed(target, wanted, namespace)),
+    );
+    const unknown = targets.filter((wanted) => !chosen.some(({ target }) => isNamed(target, wanted, namespace)));
     if (unknown.length > 0) throw new FirebreakError('FB_ERR_NOT_FOUND', `not contained: ${unknown.join(', ')}`);
     if (!json) show(chosen, api.server, options);
     const go = !options.dryRun && chosen.length > 0;
@@ -68,8 +70,9 @@ async function release(targets: readonly string[], options: ReleaseOptions): Pro
   }
 }
 
-/** `shop/cart-1` is the pod. */
-function isNamed(target: string, wanted: string): boolean {
+/** `shop/cart-1` is the pod; so is `cart-1` where the namespace is said, as kubectl has it. */
+function isNamed(target: string, wanted: string, namespace: string | undefined): boolean {
+  if (namespace !== undefined && !wanted.includes('/')) return target === `pod/${namespace}/${wanted}`;
   return target === wanted || target === `pod/${wanted}`;
 }
 

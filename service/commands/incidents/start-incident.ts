@@ -1,21 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Severity, severities } from '../../../core/alert/severity.ts';
+import { FirebreakError } from '../../../core/errors.ts';
 import { shortIncidentId } from '../../../core/incident/incident.ts';
 import { type IncidentTerms, podIn, type StartIncident } from '../../../core/orders/incident-order.ts';
 import { signedOrder, startedText, startIncident } from '../../incidents/orders.ts';
 import type { Session } from '../../incidents/session.ts';
-import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { type ConfiguredOptions, namespaceName, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';
 import { reasonOption } from '../reason.ts';
 import { withSession } from '../session.ts';
 import { withPerson } from '../vote.ts';
 
 type Pod = IncidentTerms['pod'];
+type WrittenPod = Pick<Pod, 'name'> & Partial<Pod>;
 
 interface OrderOptions extends ConfiguredOptions {
   readonly as: string;
   readonly key: string;
+  readonly namespace?: string;
   readonly reason: string;
   readonly link?: string;
 }
@@ -28,10 +31,17 @@ const longestLink = 500;
 /** Below these nobody would be asked. */
 const startedAs: readonly Severity[] = severities.slice(0, 4);
 
-function podNamed(text: string): Pod {
-  const pod = podIn(text);
+function podNamed(text: string): WrittenPod {
+  const pod = podIn(text) ?? (podIn(`default/${text}`) && { name: text });
   if (!pod) throw new InvalidArgumentError('Write NAMESPACE/NAME, as kubectl prints them.');
   return pod;
+}
+
+/** @throws FB_ERR_INCOMPLETE where nothing says in which namespace it is: that is never guessed */
+function podMeant({ name, namespace: written }: WrittenPod, { namespace = written }: OrderOptions): Pod {
+  if (namespace === undefined || (written !== undefined && written !== namespace))
+    throw new FirebreakError('FB_ERR_INCOMPLETE', 'Write NAMESPACE/NAME, or say --namespace: it is not guessed');
+  return { namespace, name };
 }
 
 function linkGiven(text: string): string {
@@ -44,6 +54,7 @@ function withOrder(command: Command, reason: string): Command {
   return withConfig(
     withPerson(command.argument('<namespace/pod>', 'the pod that it is about', podNamed), 'who orders it')
       .addOption(reasonOption(reason).makeOptionMandatory())
+      .option('-n, --namespace <name>', 'its namespace, where the pod is written without', namespaceName)
       .option('--link <url>', 'of the message or page that it came from', linkGiven),
   );
 }
@@ -59,7 +70,9 @@ export function registerStartCommand(incidents: Command): void {
   withExamples(start, [
     'firebreak incidents start shop/cart-7d9f-x2x8k --reason "talks to an address that nobody knows" --as ada --key ~/.firebreak/ada.pem',
     'firebreak incidents start shop/cart-7d9f-x2x8k --severity medium --reason "odd cron job" --link https://wiki.example.com/42 --as ada --key ~/.firebreak/ada.pem --json',
-  ]).action((pod: Pod, options: StartOptions) => order(options, { wish: 'look', pod, severity: options.severity }));
+  ]).action(async (pod: WrittenPod, options: StartOptions) =>
+    order(options, { wish: 'look', pod: podMeant(pod, options), severity: options.severity }),
+  );
 }
 
 /** Adds `firebreak quarantine`. */
@@ -71,8 +84,11 @@ export function registerQuarantineCommand(program: Command): void {
     'why, for who decides and for the record',
   );
   withExamples(command, [
+    'kubectl firebreak quarantine cart-7d9f-x2x8k -n shop --reason "it talks to a miner" --as ada --key ~/.firebreak/ada.pem',
     'firebreak quarantine shop/cart-7d9f-x2x8k --reason "it talks to a miner" --as ada --key ~/.firebreak/ada.pem',
-  ]).action((pod: Pod, options: OrderOptions) => order(options, { wish: 'quarantine', pod, severity: 'critical' }));
+  ]).action(async (pod: WrittenPod, options: OrderOptions) =>
+    order(options, { wish: 'quarantine', pod: podMeant(pod, options), severity: 'critical' }),
+  );
 }
 
 function order(options: OrderOptions, wanted: Pick<IncidentTerms, 'wish' | 'pod' | 'severity'>): Promise<void> {

@@ -1,14 +1,16 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pino from 'pino';
 import { parse } from 'yaml';
+import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
 import { actions } from '../../../core/actions/index.ts';
 import type { ContainmentResourceStatus, IncidentResourceStatus } from '../../../core/cluster/cluster-resources.schema.ts';
 import {
+  containmentResource,
   type HeldContainment,
   resourceGroup,
   resourcePlurals,
@@ -25,7 +27,7 @@ import { projectRoot } from '../../../service/process/project-root.ts';
 import { rbacManifests } from '../../../service/rbac/manifests.ts';
 import { kubectlBinary } from '../../../tools/platform/kubernetes/kubelab-binary.ts';
 import { testPlatform } from '../../platform.ts';
-import { resolved, until } from './parts/cluster.ts';
+import { cellKey, resolved, stepContext, until } from './parts/cluster.ts';
 import { type PoolAccounts, poolAccounts } from './parts/pool-accounts.ts';
 
 const platform = await testPlatform();
@@ -93,6 +95,69 @@ describe('incidents and containments as resources of the cluster', () => {
     if (program === undefined) throw new Error('there is no kubectl');
     return text(spawn(program, ['--kubeconfig', platform.kubeconfig, ...args]).stdout);
   };
+
+  /** As kubectl starts it: what is first on the way of `kubectl firebreak …`. */
+  const plugin = async (...args: readonly string[]) => {
+    const cli = join(projectRoot(), 'service', 'cli.ts');
+    writeFileSync(
+      join(folder, 'kubectl-firebreak'),
+      `#!/bin/sh\nexec "${process.execPath}" --disable-warning=ExperimentalWarning "${cli}" "$@"\n`,
+    );
+    chmodSync(join(folder, 'kubectl-firebreak'), 0o755);
+    const program = (await kubectlBinary(() => {})) ?? findOnPath('kubectl');
+    if (program === undefined) throw new Error('there is no kubectl');
+    const env = {
+      ...process.env,
+      NO_COLOR: '1',
+      KUBECONFIG: platform.kubeconfig,
+      PATH: `${folder}${delimiter}${process.env.PATH}`,
+    };
+    const child = spawn(program, ['firebreak', ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+    return { stdout, stderr };
+  };
+
+  test('tell the owner of a pod why it is cut off, with nothing but a kubeconfig: by its marks, and whom to ask by its resource', async () => {
+    const namespace = await platform.freshNamespace();
+    const { admin } = accounts;
+    const pod = resolved(await admin.makePod(namespace, 'cart'));
+    const incident = `incident/lab/${namespace}/Pod/cart`;
+    expect((await plugin('why', 'cart', '-n', namespace)).stdout).toContain(`pod/${namespace}/cart is not held by Firebreak`);
+    const taking = { severity: 'critical', reach: 'pod', lease: { durationMs: 60_000, onExpiry: 'renew' } } as const;
+    const context = { ...stepContext({ incident }), taking };
+    await quarantinePodImplementation({ api: admin.api, view: admin.view, cellKey }).apply({ pod }, context);
+    const byMarks = (await plugin('why', 'pod/cart', '-n', namespace)).stdout;
+    expect(byMarks).toContain(`pod/${namespace}/cart is held by Firebreak`);
+    expect(byMarks).toMatch(new RegExp(`incident +${incident}\n`));
+    expect(byMarks).toMatch(/severity +critical/);
+    expect(byMarks).toContain(`firebreak release --offline --kubeconfig FILE ${namespace}/cart`);
+    expect(byMarks).toContain('whoever may change the pod may have changed it');
+    const resources = new ShownResources(admin.api, AbortSignal.timeout(60_000));
+    const terms = { ...taking, at: new Date().toISOString() };
+    const held = {
+      target: `pod/${namespace}/cart`,
+      uid: pod.uid,
+      action: 'quarantinePod',
+      incident,
+      step: 's',
+      terms,
+      problems: ['open: x'],
+    };
+    const words = { ownNamespace: own, groups: ['oncall'], contact: '#security' };
+    await resources.write(containmentResource(held, { until: Number.POSITIVE_INFINITY, changedAt: Date.now(), words }));
+    const byResource = (await plugin('why', `${namespace}/cart`)).stdout;
+    expect(byResource).toMatch(/what +Quarantine the pod \(quarantinePod\)/);
+    expect(byResource).toMatch(/until +people end it/);
+    expect(byResource).toMatch(/not as it should be +open: x/);
+    expect(byResource).toMatch(/ask +oncall \(#security\)/);
+    expect((await plugin('get', '--namespace', namespace)).stdout).toMatch(new RegExp(`Pod ${namespace}/cart +quarantinePod`));
+    expect((await plugin('why', 'nobody', '-n', namespace)).stderr).toContain(`there is no pod ${namespace}/nobody`);
+    const released = await plugin(
+      ...['release', 'cart', '-n', namespace, '--offline', '--kubeconfig', platform.kubeconfig],
+      ...['--yes', '--target', 'cart'],
+    );
+    expect(released.stdout).toContain('undone');
+  });
 
   test('are what kubectl shows; whoever changes, forges or deletes one changes nothing, and it is put right', async () => {
     const namespace = await platform.freshNamespace();

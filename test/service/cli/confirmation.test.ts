@@ -46,6 +46,8 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   tune: 'nothing',
   'report decisions': 'nothing',
   release: 'as it turns out',
+  why: 'nothing',
+  get: 'nothing',
   simulate: 'nothing',
   backtest: 'nothing',
   'builds list': 'nothing',

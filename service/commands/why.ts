@@ -1,0 +1,177 @@
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+import type { ContainmentResourceStatus, IncidentResourceStatus } from '../../core/cluster/cluster-resources.schema.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { createKubernetesApi, type KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import { KubernetesError } from '../../integrations/kubernetes/client-error.ts';
+import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
+import { type Explanation, explainPod, findResources } from '../offline/explain.ts';
+import { type CommonOptions, namespaceName, withExamples, withJson } from './options.ts';
+import { print, printable, printFacts, printJson, printTable, severityText, styled } from './output.ts';
+
+interface ClusterOptions extends CommonOptions {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly namespace?: string;
+}
+
+/** As kubectl has them: these commands look with the rights of whoever asks, and need nothing of Firebreak's. */
+function withCluster(command: Command): Command {
+  return withJson(command)
+    .option('--kubeconfig <file>', 'a kubeconfig; else `KUBECONFIG`, else ~/.kube/config')
+    .option('--context <name>', 'the context in it, instead of the current one')
+    .option('-n, --namespace <name>', 'the namespace; else that of the context', namespaceName);
+}
+
+/** `firebreak why`: for the owner of an application, with nothing but a kubeconfig. */
+export function registerWhyCommand(program: Command): void {
+  withExamples(
+    withCluster(
+      program
+        .command('why')
+        .description('why a pod is cut off, until when, whom to ask and how it is given back, with nothing but a kubeconfig')
+        .argument('<pod>', 'its name, also as pod/NAME or NAMESPACE/NAME', podWritten),
+    ),
+    [
+      'kubectl firebreak why cart-5d4c9b7f6-x2x7k --namespace shop',
+      'firebreak why shop/cart-5d4c9b7f6-x2x7k --context prod --json',
+    ],
+  ).action((pod: WrittenPod, options: ClusterOptions) => why(pod, options));
+}
+
+/** `firebreak get`: what is open and in force, as the cluster shows it. */
+export function registerGetCommand(program: Command): void {
+  withExamples(
+    withCluster(
+      program
+        .command('get')
+        .description('incidents and containments as the cluster shows them, with nothing but a kubeconfig')
+        .option('-A, --all-namespaces', 'in all namespaces'),
+    ),
+    ['kubectl firebreak get --namespace shop', 'firebreak get --all-namespaces --json'],
+  ).action((options: ClusterOptions & { readonly allNamespaces?: true }) => get(options));
+}
+
+interface WrittenPod {
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+function podWritten(text: string): WrittenPod {
+  const [name, namespace, ...rest] = text
+    .replace(/^pods?\//, '')
+    .split('/')
+    .reverse();
+  if (!name || rest.length > 0) throw new InvalidArgumentError('Write the name of a pod, or NAMESPACE/NAME.');
+  return { name, ...(namespace && { namespace: namespaceName(namespace) }) };
+}
+
+async function inCluster(options: ClusterOptions, work: (api: KubernetesApi, namespace: string) => Promise<void>): Promise<void> {
+  const access = await accessFromKubeconfig({
+    file: options.kubeconfig ?? usualKubeconfig(process.env),
+    ...(options.context !== undefined && { context: options.context }),
+  });
+  const api = createKubernetesApi({ access });
+  try {
+    await work(api, options.namespace ?? access.namespace ?? 'default');
+  } finally {
+    api.close();
+  }
+}
+
+/** https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/ Several files are not merged. */
+function usualKubeconfig({ KUBECONFIG = '' }: NodeJS.ProcessEnv): string {
+  const [file, ...others] = KUBECONFIG.split(delimiter).filter((one) => one !== '');
+  if (others.length > 0)
+    throw new FirebreakError('FB_ERR_INCOMPLETE', 'KUBECONFIG names several files: say which one with --kubeconfig');
+  return file ?? join(homedir(), '.kube', 'config');
+}
+
+function why(pod: WrittenPod, options: ClusterOptions): Promise<void> {
+  return inCluster(options, async (api, usual) => {
+    const namespace = pod.namespace ?? usual;
+    const found = await explainPod({ api, namespace, name: pod.name });
+    const { exists, events, containments } = found;
+    if (!exists && events.length === 0 && containments.length === 0)
+      throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no pod ${namespace}/${pod.name}, and nothing is told of one`);
+    if (options.json) printJson(found);
+    else show(found);
+  });
+}
+
+function show({ pod, exists, marks, containments, beside, events, unseen }: Explanation): void {
+  const isHeld = containments.length > 0 || marks !== undefined;
+  const state = isHeld ? styled('red', 'is held by Firebreak') : 'is not held by Firebreak';
+  print(`${styled('bold', `pod/${printable(pod)}`)} ${exists ? state : 'is gone'}`);
+  for (const { status } of containments) printFacts(factsOf(status));
+  if (containments.length === 0 && marks) {
+    const { incident, severity, since, until, silence } = marks;
+    printFacts([
+      ['incident', printable(incident ?? 'not named')],
+      ...(severity === undefined ? [] : [['severity', severityText(severity)] as const]),
+      ...(since === undefined ? [] : [['since', printable(since)] as const]),
+      ...(until === undefined ? [] : [['until', untilText(until, silence ?? 'ask')] as const]),
+      ['undo', 'People decide: on its card in Slack, or with firebreak lease release.'],
+    ]);
+  }
+  if (isHeld) print(`Without Firebreak: firebreak release --offline --kubeconfig FILE ${printable(pod)}`);
+  for (const { status } of beside)
+    print(`Also in force: ${printable(`${status.target.kind} ${status.target.name}, by ${status.action}`)}`);
+  if (events.length > 0) print();
+  for (const { at, reason, note } of events) print(`${printable(at)}  ${styled('bold', printable(reason))}  ${printable(note)}`);
+  for (const what of unseen) print(styled('yellow', `Not seen: ${printable(what)}`));
+  if (isHeld) print(styled('yellow', 'This is what stands in the cluster: whoever may change the pod may have changed it.'));
+}
+
+function factsOf(status: ContainmentResourceStatus): readonly (readonly [string, string])[] {
+  const { does, action, incident, severity, since, until, onExpiry, problems, ask, undo } = status;
+  return [
+    ['what', printable(`${does} (${action})`)],
+    ['why', printable(`incident ${incident}`)],
+    ['severity', severityText(severity)],
+    ['since', printable(since)],
+    ['until', until === undefined ? 'people end it' : untilText(until, onExpiry)],
+    ...(problems.length === 0 ? [] : [['not as it should be', printable(problems.join('; '))] as const]),
+    ['ask', printable(ask)],
+    ['undo', printable(undo)],
+  ];
+}
+
+function untilText(until: string, silence: 'ask' | 'release'): string {
+  return printable(`${until}${silence === 'release' ? '' : ', and on for as long as nobody decides otherwise'}`);
+}
+
+function get(options: ClusterOptions & { readonly allNamespaces?: true }): Promise<void> {
+  return inCluster(options, async (api, usual) => {
+    const place = options.allNamespaces ? {} : { namespace: usual };
+    try {
+      const incidents = await findResources<IncidentResourceStatus>({ api, kind: 'Incident', ...place });
+      const containments = await findResources<ContainmentResourceStatus>({ api, kind: 'Containment', ...place });
+      if (options.json) return printJson({ incidents, containments });
+      if (incidents.length + containments.length === 0) return print('Nothing is open, and nothing is in force.');
+      printTable(incidents, [
+        {
+          title: 'incident',
+          text: ({ namespace, status: { subject } }) => printable(`${namespace}/${subject.kind}/${subject.name}`),
+        },
+        { title: 'state', text: ({ status }) => printable(status.state) },
+        { title: 'severity', text: ({ status }) => severityText(status.severity) },
+        { title: 'reached', text: ({ status }) => printable(status.reached) },
+        { title: 'verdict', text: ({ status }) => printable(status.verdict) },
+        { title: 'opened', text: ({ status }) => printable(status.openedAt) },
+      ]);
+      if (incidents.length > 0 && containments.length > 0) print();
+      printTable(containments, [
+        { title: 'held', text: ({ namespace, status: { target } }) => printable(`${target.kind} ${namespace}/${target.name}`) },
+        { title: 'by', text: ({ status }) => printable(status.action) },
+        { title: 'until', text: ({ status }) => printable(status.until ?? 'people end it') },
+        { title: 'ask', text: ({ status }) => printable(status.ask) },
+      ]);
+    } catch (error) {
+      if (error instanceof KubernetesError && error.status === 404)
+        throw new FirebreakError('FB_ERR_NOT_FOUND', 'this cluster does not show incidents: deploy/crds are not installed');
+      throw error;
+    }
+  });
+}
