@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { enabledAmong } from '../../core/playbook/pack.ts';
 import { refuseUnfinishedRestore } from '../backup/unfinished.ts';
@@ -12,9 +13,11 @@ import { startFirebreak } from '../run.ts';
 import { workflowBuild } from '../temporal/bundle/pack-build.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { roleList } from './role-list.ts';
+import { requireLocal, savedPacks } from './watched-packs.ts';
 
 interface RunCommandOptions extends ConfiguredOptions {
   readonly role: readonly Role[];
+  readonly watch?: readonly string[];
 }
 
 /** `firebreak run`: the service, until it is told to stop. */
@@ -22,19 +25,25 @@ export function registerRunCommand(program: Command): void {
   const command = program
     .command('run')
     .description('the service: one or more of its roles')
-    .option('--role <roles>', `what this process does: ${roles.join(', ')}, separated by commas`, roleList, [...roles]);
+    .option('--role <roles>', `what this process does: ${roles.join(', ')}, separated by commas`, roleList, [...roles])
+    .option(
+      '--watch <folders...>',
+      'packs that are being written: taken without a pin, and again at each save; only where Temporal and the cluster are on this machine',
+    );
   withExamples(withConfig(command), [
     'firebreak run --config firebreak.yaml',
     'firebreak run --role cell --config cell.yaml',
     'firebreak run --role desk --config desk.yaml',
-  ]).action(async ({ config: path, role }: RunCommandOptions) => {
+    'firebreak run --watch our-playbooks --config firebreak.yaml',
+  ]).action(async ({ config: path, role, watch = [] }: RunCommandOptions) => {
     const stopping = new Promise<'signal'>((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('signal'));
     });
-    const source = { path, env: process.env };
+    const source = { path, env: process.env, watched: watch.map((folder) => resolve(folder)) };
     for (let isFirst = true; ; isFirst = false) {
       const config = loadConfig(source);
       refuseUnfinishedRestore(config);
+      if (watch.length > 0) await requireLocal(config);
       const log = createLog(config);
       if (isFirst) installLastNet(log);
       warnOfPlaybooks(config, log);
@@ -42,12 +51,20 @@ export function registerRunCommand(program: Command): void {
       const build = await workflowBuild({ ...config, packs: role.includes('cell') ? config.packs : [] });
       const firebreak = await startFirebreak({ config, env: process.env, roles: role, build, source, log });
       const promoted = firebreak.promoted.then(() => 'promoted' as const);
-      const end = await Promise.race([stopping, firebreak.failed, promoted]);
+      const ended = new AbortController();
+      const saved = watch.length > 0 ? savedPacks({ source, running: config, log, signal: ended.signal }) : undefined;
+      const end = await Promise.race([
+        stopping,
+        firebreak.failed,
+        promoted,
+        ...(saved ? [saved.then(() => 'saved' as const)] : []),
+      ]);
+      ended.abort();
       if (end instanceof Error) log.error({ reason: end.name }, 'a worker has ended by itself');
       else log.info({}, 'stopping: what was taken is finished first');
       await firebreak.stop();
       // In the same process: whoever watches it sees no end, and its intake is closed for a moment only.
-      if (end === 'promoted') continue;
+      if (end === 'promoted' || end === 'saved') continue;
       process.exitCode = end instanceof Error ? 1 : 0;
       return;
     }

@@ -157,6 +157,7 @@ export function completeConfig(options: {
   readonly env: Environment;
   readonly account: string;
   readonly promoted?: string | undefined;
+  readonly watched: readonly string[];
   readonly problems: PlacedProblem[];
 }): Config {
   const { file, env, problems } = options;
@@ -193,7 +194,7 @@ export function completeConfig(options: {
   const { schedules, delegations } = file.roster;
   const timeZoneOf = (person: string) => people.find(({ id }) => id === person)?.timeZone;
   const promoted = options.promoted ?? promotedFolder(stateDir);
-  const packs = completePacks(file, { absolute, secretRef, stateDir, promoted, problems });
+  const packs = completePacks(file, { absolute, secretRef, stateDir, promoted, watched: options.watched, problems });
   problems.push(
     ...ofKubernetes,
     ...sharedKeys(people),

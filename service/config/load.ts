@@ -58,10 +58,12 @@ export interface ConfigSource {
   readonly account?: string;
   /** Folder with the versions of packs that run. Absent: the one in the state directory. */
   readonly promoted?: string;
+  /** Folders of packs that are being written, absolute: taken as they are, without a pin. Nothing that is written in a file may ask for it. */
+  readonly watched?: readonly string[];
 }
 
 /** Reads and checks a configuration file, and gives all problems at once. Secrets are not looked at: see `resolveSecrets`. */
-export function checkConfig({ path, env, account = accountFolder, promoted }: ConfigSource): CheckedConfig {
+export function checkConfig({ path, env, account = accountFolder, promoted, watched = [] }: ConfigSource): CheckedConfig {
   const text = readText(path);
   if (typeof text !== 'string') return { ok: false, deadEnds: [], problems: [text] };
   const counter = new LineCounter();
@@ -96,7 +98,7 @@ export function checkConfig({ path, env, account = accountFolder, promoted }: Co
     const { file, without } = parsedParts(plain.value, parsed.error.issues);
     if (!file) return { ok: false, problems, deadEnds: [] };
     const more: PlacedProblem[] = [];
-    const rest = completeConfig({ file, path, env, account, promoted, problems: more });
+    const rest = completeConfig({ file, path, env, account, promoted, watched, problems: more });
     // What is said of a part that is not there, or of what goes by it, would not be so.
     const unsure = new Set([...without].flatMap((section) => [section, ...(goesBy[section] ?? [])]));
     const known = more.filter(({ at }) => !unsure.has(String(at[0])));
@@ -108,7 +110,7 @@ export function checkConfig({ path, env, account = accountFolder, promoted }: Co
     };
   }
   const problems: PlacedProblem[] = [];
-  const config = completeConfig({ file: parsed.data, path, env, account, promoted, problems });
+  const config = completeConfig({ file: parsed.data, path, env, account, promoted, watched, problems });
   const deadEnds = placed(quorumProblems(config, playbooksOf(config)));
   if (problems.length === 0) return { ok: true, config, deadEnds };
   return { ok: false, problems: placed(problems), deadEnds, rest: { config, without: new Set() } };

@@ -22,6 +22,7 @@ import {
   writeRecord,
 } from '../platform/platform-record.ts';
 import { temporalPorts } from '../platform/temporal-server.ts';
+import { runPack } from './dev-pack.ts';
 
 interface DevOptions {
   readonly state: string;
@@ -45,11 +46,16 @@ interface PartsOptions {
 }
 
 /**
- * Adds `firebreak dev up|down|status`: a Temporal server and a Kubernetes control plane on this machine that stay up; and `parts`: what is kept
- * to start them.
+ * Adds `firebreak dev up|down|status`: a Temporal server and a Kubernetes control plane on this machine that stay up; `dev --pack`, which runs Firebreak on
+ * them with a pack that is being written; and `parts`: what is kept to start them.
  */
 export function register(program: Command): void {
-  const dev = program.command('dev').description('Temporal and Kubernetes on this machine, for development');
+  const dev = program
+    .command('dev')
+    .description('Temporal and Kubernetes on this machine, for development')
+    .option('--pack <folder>', 'Firebreak on them, with a pack that is being written: what is saved is live')
+    .addHelpText('after', '\nExample:\n  $ firebreak dev up --shop\n  $ firebreak dev --pack our-playbooks')
+    .action(({ pack }: { readonly pack?: string }) => (pack === undefined ? dev.help({ error: true }) : withPack(pack)));
   const subcommand = (name: string, description: string) =>
     dev
       .command(name)
@@ -96,6 +102,13 @@ export function register(program: Command): void {
       '\nGo keeps what it has compiled in a cache of its own, npm too: go clean -cache, npm cache clean --force.',
     )
     .action((options: PartsOptions) => parts(options));
+}
+
+async function withPack(folder: string): Promise<void> {
+  const state = `${cacheFolder()}/dev`;
+  await up({ state, realNodes: 0, audit: 'Metadata' });
+  const record = readRecord(state);
+  if (record) await runPack(folder, record);
 }
 
 function parts({ remove, removeUnused, removeAll, json }: PartsOptions): void {

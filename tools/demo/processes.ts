@@ -44,12 +44,15 @@ export async function startService({
   settings,
   program = projectRoot(),
   roles = 'cell,desk,forensics,secrets',
+  watch,
 }: {
   readonly group: ServerGroup;
   readonly settings: DemoSettings;
   /** The folder of the package that runs. */
   readonly program?: string;
   readonly roles?: string;
+  /** Folder of a pack that is being written. */
+  readonly watch?: string;
 }): Promise<RunningServer> {
   const cli = join(program, 'dist', 'service', 'cli.js');
   if (!existsSync(cli))
@@ -57,7 +60,16 @@ export async function startService({
   const server = group.start({
     name: 'firebreak',
     command: process.execPath,
-    args: [...serviceNodeFlags, cli, 'run', '--role', roles, '--config', settings.configFile],
+    args: [
+      ...serviceNodeFlags,
+      cli,
+      'run',
+      '--role',
+      roles,
+      '--config',
+      settings.configFile,
+      ...(watch === undefined ? [] : ['--watch', watch]),
+    ],
     env: serviceEnvironment,
     logFile: join(settings.folder, 'firebreak.log'),
   });

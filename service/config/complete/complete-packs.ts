@@ -34,6 +34,7 @@ export function completePacks(
     secretRef,
     stateDir,
     promoted,
+    watched,
     problems,
   }: {
     readonly absolute: (path: string) => string;
@@ -41,19 +42,25 @@ export function completePacks(
     readonly stateDir: string;
     /** The folder of `promotedFile`. */
     readonly promoted: string;
+    /** Folders of packs that nothing pins. */
+    readonly watched: readonly string[];
     readonly problems: PlacedProblem[];
   },
 ): readonly ConfiguredPack[] {
   const packs: ConfiguredPack[] = [];
   const publishers = publishersOf(file, absolute);
-  for (const [index, entry] of file.packs.entries()) {
-    const at = ['packs', index];
+  const folderOf = ({ folder }: FileConfig['packs'][number]) => (folder === undefined ? undefined : absolute(folder));
+  const more = watched.filter((folder) => !file.packs.some((entry) => folderOf(entry) === folder));
+  const entries: FileConfig['packs'] = [...file.packs, ...more.map((folder) => ({ folder, secrets: {}, settings: {} }))];
+  for (const [index, entry] of entries.entries()) {
+    const isWatched = watched.includes(folderOf(entry) ?? '');
+    const at = index < file.packs.length ? ['packs', index] : ['packs'];
     try {
       const found = sourceOf(entry, { absolute, promoted, publishers });
       if (!found) continue;
       const { source, statement } = found;
       const files = readPack(source);
-      const unpinned = statement ? undefined : pinProblem(files, entry.integrity);
+      const unpinned = statement || isWatched ? undefined : pinProblem(files, entry.integrity);
       const faults = packFaults(files).map(({ file: where, line, problem, remedy }) => ({
         at,
         problem: `${where}:${line}: ${problem}`,

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
@@ -22,6 +22,7 @@ let service: Service;
 let firebreak: CommandLine;
 let workload: Workload;
 let other: Workload;
+let third: Workload;
 
 /** A second pack, which is in the store. */
 async function publishBeta(): Promise<void> {
@@ -50,8 +51,13 @@ beforeAll(async () => {
     people.giveKeys(config);
   });
   firebreak = people.commandLine(service);
+  service.watched = folder;
   await service.start();
-  [workload, other] = (await service.workloads.deploy(namespace, ['mined', 'other'])) as [Workload, Workload];
+  [workload, other, third] = (await service.workloads.deploy(namespace, ['mined', 'other', 'third'])) as [
+    Workload,
+    Workload,
+    Workload,
+  ];
 });
 
 afterAll(async () => {
@@ -102,4 +108,28 @@ test('a version from the store runs once somebody else has agreed, without a res
   );
   expect(builds.filter(({ current }) => current)).toHaveLength(1);
   expect(builds.some(({ current, open }) => !current && open > 0)).toBe(true);
+});
+
+test('a pack that is being written is live when it is saved; a mistake is told with its place and leaves what runs', async () => {
+  const starts = () => service.log.split('\n').filter((line) => line.includes('at work: connected to Temporal')).length;
+  await until('the service at work', 120_000, () => starts() === 3);
+  const file = join(packFolder, 'acme', 'playbooks', 'miner.ts');
+  const before = readFileSync(file, 'utf8');
+  writeFileSync(file, `${before}\nexport const now = Date.now();\n`);
+  const line = before.split('\n').length + 1;
+  await until('the mistake to be told', 120_000, () =>
+    service.log
+      .split('\n')
+      .some((one) => one.includes('what ran goes on') && one.includes(`playbooks/miner.ts:${line}: Date.now`)),
+  );
+  expect(starts()).toBe(3);
+
+  writeFileSync(file, before.replace('Detect crypto miners', 'Detect watched miners'));
+  await until('the service to begin anew with it', 120_000, () => starts() === 4);
+  await service.post([{ ...alertAbout(third), rule: 'Detect watched miners' }]);
+  await service.contained(third, 120_000);
+  const done = await service.stateWhen('the end of the body', third, 120_000, ({ bodies }) =>
+    bodies.some(({ state }) => state === 'done'),
+  );
+  expect(done.bodies).toMatchObject([{ playbook: 'acme/miner' }]);
 });

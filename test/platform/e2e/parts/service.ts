@@ -57,6 +57,8 @@ export class Service {
   readonly workloads: WorkloadMaker;
   readonly cluster: string;
   readonly folder: string;
+  /** Folder of a pack that it watches from its next start on. */
+  watched: string | undefined;
   readonly #group = new ServerGroup();
   readonly #servers: Servers;
   #program: string;
@@ -183,6 +185,7 @@ export class Service {
       settings: this.settings,
       program: this.#program,
       ...(this.#roles !== undefined && { roles: this.#roles }),
+      ...(this.watched !== undefined && { watch: this.watched }),
     });
     return Date.now();
   }

@@ -1,0 +1,99 @@
+import { FirebreakError } from '../../core/errors.ts';
+import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
+import { type Config, type ConfigSource, checkConfig } from '../config/load.ts';
+import { readPack } from '../packs/pack-files.ts';
+import { reasonOf } from '../process/log.ts';
+import { repeat } from '../process/repeat.ts';
+import { workflowBuild } from '../temporal/bundle/pack-build.ts';
+
+/** What is saved is tried when it has not changed from one look to the next: an editor may be half way through. */
+const lookEveryMs = 100;
+
+/**
+ * Code that nothing pins, and that is run as soon as it is saved, has no place where something is at stake.
+ * @throws FB_ERR_REFUSED unless Temporal and the cluster are on this machine.
+ */
+export async function requireLocal({ temporal, kubernetes }: Pick<Config, 'temporal' | 'kubernetes'>): Promise<void> {
+  const { kubeconfig: file, context } = kubernetes;
+  const server =
+    file === undefined ? undefined : new URL((await accessFromKubeconfig({ file, ...(context && { context }) })).server);
+  const far = [
+    ...(isHere(new URL(`tcp://${temporal.address}`).hostname) ? [] : [`Temporal is at ${temporal.address}`]),
+    ...(server === undefined
+      ? ['the cluster is the one that this runs in']
+      : isHere(server.hostname)
+        ? []
+        : [`the cluster is at ${server.host}`]),
+  ];
+  if (far.length === 0) return;
+  throw new FirebreakError(
+    'FB_ERR_REFUSED',
+    `--watch runs code that nothing pins, so Temporal and the cluster have to be on this machine: ${far.join(', and ')}. Pin the pack in the configuration instead`,
+  );
+}
+
+function isHere(host: string): boolean {
+  return host === 'localhost' || host === '[::1]' || /^127(\.\d+){3}$/.test(host);
+}
+
+/**
+ * Looks until the watched packs are others than those that run, and what was saved can be run: then its build is made. A mistake is told, with file and
+ * line, and what runs goes on. False where `signal` has ended it.
+ */
+export async function savedPacks({
+  source,
+  running,
+  build = workflowBuild,
+  log,
+  signal,
+}: {
+  readonly source: ConfigSource & { readonly watched: readonly string[] };
+  readonly running: Pick<Config, 'packs'>;
+  readonly build?: (config: Config) => Promise<unknown>;
+  readonly log: {
+    error(fields: { readonly problem: string; readonly remedy?: string }, message: string): void;
+    info(fields: object, message: string): void;
+  };
+  readonly signal: AbortSignal;
+}): Promise<boolean> {
+  const stop = new AbortController();
+  const live = source.watched.map((folder) => {
+    const pack = running.packs.find((one) => 'folder' in one.source && one.source.folder === folder);
+    return pack?.integrity ?? '';
+  });
+  let [before, tried] = [live.join(), live.join()];
+  let isSaved = false;
+  const work = async (): Promise<void> => {
+    const now = source.watched.map(codeIn).join();
+    const isSteady = now === before;
+    before = now;
+    if (!isSteady || now === tried) return;
+    tried = now;
+    if (now === live.join()) return log.info({}, 'the pack is again what runs');
+    const checked = checkConfig(source);
+    if (!checked.ok) {
+      for (const { problem, remedy } of checked.problems)
+        log.error({ problem, remedy }, 'what was saved does not run: what ran goes on');
+      return;
+    }
+    try {
+      await build(checked.config);
+    } catch (error) {
+      return log.error({ problem: reasonOf(error) }, 'what was saved does not run: what ran goes on');
+    }
+    isSaved = true;
+    log.info({}, 'what was saved runs from now on: the service begins anew with it');
+    stop.abort();
+  };
+  await repeat({ work, everyMs: lookEveryMs, signal: AbortSignal.any([signal, stop.signal]) });
+  return isSaved;
+}
+
+/** What its code is; of what is no pack at the moment, why not. */
+function codeIn(folder: string): string {
+  try {
+    return readPack({ folder }).integrity;
+  } catch (error) {
+    return error instanceof Error ? error.message : 'it cannot be read';
+  }
+}

@@ -1,0 +1,89 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from '@jest/globals';
+import { stringify } from 'yaml';
+import { requireLocal, savedPacks } from '../../../service/commands/watched-packs.ts';
+import { loadConfig } from '../../../service/config/load.ts';
+import { eventually } from '../../eventually.ts';
+import { acmeFiles, writePackFolder } from '../../pack-folder.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-watched-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const path = join(folder, 'firebreak.yaml');
+function configWith(server: string, address = '127.0.0.1:7233') {
+  const kubeconfig = join(folder, 'kubeconfig');
+  writeFileSync(
+    kubeconfig,
+    stringify({
+      'current-context': 'one',
+      contexts: [{ name: 'one', context: { cluster: 'one', user: 'one' } }],
+      clusters: [{ name: 'one', cluster: { server } }],
+      users: [{ name: 'one', user: { token: 'none' } }],
+    }),
+  );
+  writeFileSync(
+    path,
+    stringify({
+      cluster: 'dev',
+      stateDir: 'state',
+      temporal: { address },
+      kubernetes: { kubeconfig },
+      intake: { tokens: [{ name: 'falco', token: { env: 'TOKEN' } }] },
+      roster: { people: [{ id: 'ada', name: 'Ada' }], groups: { oncall: ['ada'], leads: ['ada'] } },
+    }),
+  );
+  return { path, env: {}, watched: [] as readonly string[] };
+}
+
+test.each([
+  ['https://127.0.0.1:6443', '127.0.0.1:7233', undefined],
+  ['https://[::1]:6443', 'localhost:7233', undefined],
+  ['https://10.0.0.1:6443', '127.0.0.1:7233', /the cluster is at 10\.0\.0\.1:6443/],
+  ['https://127.0.0.1:6443', 'temporal.example:7233', /Temporal is at temporal\.example:7233/],
+  ['https://localhost.example', '127.0.0.1.example:7233', /Temporal is at .*, and the cluster is at/],
+])('packs without a pin are run with %s and %s only on this machine', async (server, address, refused) => {
+  const looked = requireLocal(loadConfig(configWith(server, address)));
+  if (refused) await expect(looked).rejects.toThrow(refused);
+  else await looked;
+});
+
+test('what is saved is tried once, a mistake is told with its place, and what can run is built', async () => {
+  const pack = writePackFolder(join(folder, 'acme'));
+  const source = { ...configWith('https://127.0.0.1:6443'), watched: [pack] };
+  const running = loadConfig(source);
+  expect(running.packs.map(({ name }) => name)).toEqual(['acme']);
+  expect(() => loadConfig({ ...source, watched: [join(folder, 'other')] })).toThrow('there is no folder');
+  const said: string[] = [];
+  const log = {
+    error: ({ problem }: { readonly problem: string }) => void said.push(problem),
+    info: (_fields: object, message: string) => void said.push(message),
+  };
+  const built: string[] = [];
+  const stop = new AbortController();
+  const saved = savedPacks({
+    source,
+    running,
+    build: async ({ packs }) => built.push(...packs.map(({ integrity }) => integrity)),
+    log,
+    signal: stop.signal,
+  });
+  writePackFolder(pack, { 'saying.ts': 'export const saying = (): number => Date.now();\n' });
+  const mistake = 'saying.ts:1: Date.now reads the clock, and another one at each replay';
+  await eventually('the mistake', () => said.includes(mistake));
+  writePackFolder(pack, { 'saying.ts': acmeFiles['saying.ts'] });
+  await eventually('what runs', () => said.at(-1) === 'the pack is again what runs');
+  expect(said).toHaveLength(2);
+  writePackFolder(pack, {
+    'test/other.test.ts': '// no part of it\n',
+    'saying.ts': 'export const saying = (): string => "x";\n',
+  });
+  expect(await saved).toBe(true);
+  expect(built).toEqual([loadConfig(source).packs[0]?.integrity]);
+  expect(built).not.toEqual([running.packs[0]?.integrity]);
+
+  const ended = savedPacks({ source, running: loadConfig(source), log, signal: stop.signal });
+  stop.abort();
+  expect(await ended).toBe(false);
+});

@@ -1,0 +1,53 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { stringify } from 'yaml';
+import { runUnder } from '../../service/launcher/launcher.mjs';
+import { serviceEnvironment, serviceNodeFlags } from '../../service/launcher/node-flags.mjs';
+import type { PlatformRecord } from '../platform/platform-record.ts';
+import { freePorts } from '../platform/ports.ts';
+import { ensureBuilt } from '../setup/build.mjs';
+
+/** The one person of a platform on which a pack is tried. */
+const person = 'you';
+
+/**
+ * Firebreak on the local platform with a pack that is being written: what is saved is live, until it is interrupted. Configuration, keys and records stay
+ * in a folder beside the platform's, and the next time is the same.
+ */
+export async function runPack(folder: string, { stateDir, temporal, kubernetes }: PlatformRecord): Promise<void> {
+  const home = join(stateDir, 'firebreak');
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  const key = join(home, `${person}.pem`);
+  if (!existsSync(key)) {
+    const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+    writeFileSync(key, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+    writeFileSync(`${key}.pub`, publicKey.export({ type: 'spki', format: 'pem' }));
+  }
+  const token = join(home, 'token');
+  if (!existsSync(token)) writeFileSync(token, randomBytes(20).toString('hex'), { mode: 0o600 });
+  const ports = await freePorts({ names: ['intake', 'desk'], file: join(home, 'ports.json') });
+  const configFile = join(home, 'firebreak.yaml');
+  const config = {
+    cluster: 'dev',
+    stateDir: 'state',
+    temporal: { address: temporal.address, namespace: temporal.namespace },
+    kubernetes: { kubeconfig: kubernetes.kubeconfig },
+    intake: { listen: { port: ports.intake }, tokens: [{ name: 'dev', token: { file: 'token' } }] },
+    desk: { listen: { port: ports.desk } },
+    roster: {
+      people: [{ id: person, name: 'You', keys: [`${person}.pem.pub`] }],
+      groups: { oncall: [person], leads: [person] },
+    },
+    log: { format: 'text' },
+  };
+  writeFileSync(configFile, `# Written by \`firebreak dev --pack\`, anew each time.\n${stringify(config)}`, { mode: 0o600 });
+  process.stdout.write(`configuration           ${configFile}\nkey of ${person}, to answer      ${key}\n\n`);
+  const built = await ensureBuilt({ node: process.execPath });
+  const cli = join(built, 'service', 'cli.js');
+  process.exitCode = await runUnder({
+    node: process.execPath,
+    args: [...serviceNodeFlags, cli, 'run', '--config', configFile, '--watch', resolve(folder)],
+    env: { ...serviceEnvironment, ...process.env },
+  });
+}
