@@ -1,6 +1,6 @@
 import { type EvidenceSubject, evidenceSubject, isEvidenceOf, waiverOf } from '../../core/action/waiver.ts';
 import type { Alert } from '../../core/alert/alert.ts';
-import type { ApprovalProof } from '../../core/decide/approval.ts';
+import { type ApprovalProof, lastPart } from '../../core/decide/approval.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import type { IncidentModel } from '../incident/model.ts';
 import type { Questions } from '../questions/questions.ts';
@@ -75,7 +75,7 @@ export class EvidenceWait {
     this.#asked.add(key);
     const until = new Date(this.deadline).toISOString().slice(0, 16).replace('T', ' ');
     const decision = await this.#questions.ask({
-      text: `Nothing is kept of ${subject.name} yet, and what you approved waits for it until ${until} UTC. Go on without?`,
+      text: `Nothing is kept of ${lastPart(subject.name)} yet, and what you approved waits for it until ${until} UTC. Go on without?`,
       choices: [
         { id: 'waive', label: 'Yes', plans: [waiverOf(subject)] },
         { id: 'wait', label: 'No, wait for it', plans: [] },

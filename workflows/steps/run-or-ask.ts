@@ -1,5 +1,6 @@
 import type { Plan } from '../../core/action/plan.ts';
 import type { Alert } from '../../core/alert/alert.ts';
+import { lastPart } from '../../core/decide/approval.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import type { StepResult } from '../../core/playbook/playbook.ts';
 import { stepFailure } from '../calls.ts';
@@ -65,7 +66,7 @@ function askInstead(call: {
   const { model, questions, alert, order, plan, refusal } = call;
   const [first, ...later] = model.settings.levels;
   return questions.ask({
-    text: `${order.declaration.title} (${plan.target.name})? It was not done at once: ${refusal.message}`,
+    text: `${order.declaration.title} (${lastPart(plan.target.name)})? It was not done at once: ${refusal.message}`,
     choices: [
       { id: 'apply', label: 'Yes', plans: [plan] },
       { id: 'leave', label: 'No, leave it as it is', plans: [] },

@@ -23,12 +23,14 @@ import { shortIncidentId, subjectOfIncident } from '../../../core/incident/incid
 import { context, section, slackLimits } from './blocks.ts';
 import { rows } from './buttons.ts';
 import { safeUrl } from './link.ts';
-import { clock, code, inline, linesUpTo, plain, utcClock } from './text.ts';
+import { clock, code, inline, linesUpTo, phoneLines, plain, utcClock } from './text.ts';
 
 /** Of these each gets a line; every choice gets its button. */
 const describedChoices = 20;
 /** Characters of a typewriter's letters that a telephone shows on one line; the details have all of it. */
 export const oneLine = 45;
+/** Of a card, at 390 px: the first screen of a telephone. What does not fit is behind Details. */
+const mostLines = 18;
 /** Effects in force that are told; the details tell all. */
 const shownEffects = 2;
 
@@ -87,14 +89,11 @@ function blocksAt({
       ...afterSilence(card),
       ...rows(card, buttons),
     ];
-  return [
-    head(card, threadUrl),
-    section(what(card, size)),
-    section([`*${inline(text, size(600))}*`, ...choiceLines(card)].join('\n')),
-    ...rows(card, buttons),
-    context([askedText(card)]),
-    ...warnings(card),
-  ];
+  const question = [`*${inline(text, size(600))}*`, ...choiceLines(card)].join('\n');
+  const who = [context([askedText(card)]), ...warnings(card)];
+  // Its head and the row of buttons are a line each.
+  const room = mostLines - 2 - phoneLines(question) - phoneLines(askedText(card));
+  return [head(card, threadUrl), section(what(card, size, room)), section(question), ...rows(card, buttons), ...who];
 }
 
 function head({ incident, status }: QuestionCard, threadUrl: string | undefined): KnownBlock {
@@ -110,7 +109,7 @@ function head({ incident, status }: QuestionCard, threadUrl: string | undefined)
 }
 
 /** Who ran what, where; why it matters; what is contained, and how sure that is. */
-function what(card: QuestionCard, size: (characters: number) => number): string {
+function what(card: QuestionCard, size: (characters: number) => number, room: number): string {
   const { happened, incident, left, similar, ticketNews } = card;
   const isIncident = subjectOfIncident(incident.id) !== undefined;
   const command = happened.commandLine?.trim();
@@ -121,17 +120,28 @@ function what(card: QuestionCard, size: (characters: number) => number): string 
     ...(signed === undefined ? [] : [signed]),
   ];
   const around = [...(left ? [leftText(left)] : []), ...(similar ? [similarText(similar)] : [])];
-  return [
+  const line = (isThere: unknown, text: () => string): readonly string[] => (isThere ? [text()] : []);
+  const always = [
     `*${inline(happenedText(card), size(200))}*`,
-    ...(command ? [code(command, oneLine)] : []),
-    ...(hasFacts ? [inline(`${sensorText(happened.sensor)}: ${ruleText(happened.rule)}`, size(100))] : []),
-    ...(happened.doubt === undefined ? [] : [`⚠️ *In doubt*: ${inline(happened.doubt, size(120))}`]),
-    ...(happened.novelty === undefined ? [] : [inline(happened.novelty, size(160))]),
-    ...(facts.length === 0 ? [] : [facts.join(' · ')]),
+    ...line(happened.doubt, () => `⚠️ *In doubt*: ${inline(happened.doubt ?? '', size(120))}`),
     ...(isIncident ? heldLines(card) : []),
-    ...(around.length === 0 ? [] : [inline(around.join(' · '), 200)]),
-    ...(ticketNews === undefined ? [] : [`Ticket: ${inline(ticketNews, size(100))}`]),
-  ].join('\n');
+  ];
+  // The first are the first to go where there is no room.
+  const ifRoom = [
+    ...line(ticketNews, () => `Ticket: ${inline(ticketNews ?? '', size(100))}`),
+    ...line(around.length > 0, () => inline(around.join(' · '), 200)),
+    ...line(facts.length > 0, () => facts.join(' · ')),
+    ...line(happened.novelty, () => inline(happened.novelty ?? '', size(160))),
+    ...line(hasFacts, () => inline(`${sensorText(happened.sensor)}: ${ruleText(happened.rule)}`, size(100))),
+    ...line(command, () => code(command ?? '', oneLine)),
+  ];
+  let spare = room - phoneLines(always.join('\n'));
+  const fits = ifRoom.toReversed().filter((one) => {
+    spare -= phoneLines(one);
+    return spare >= 0;
+  });
+  const [title = '', ...rest] = always;
+  return [title, ...fits, ...rest].join('\n');
 }
 
 export function sensorText(sensor: string): string {

@@ -86,6 +86,25 @@ export function utcClock(iso: string): string {
   return Number.isNaN(time) ? plain(iso, 40) : `${new Date(time).toISOString().slice(11, 16)} UTC`;
 }
 
+/** Characters that a telephone of 390 px shows on one line of a message. */
+const onPhoneLine = 46;
+
+/** How many lines a telephone makes of mrkdwn: marks are not seen, a time is an hour, and lines break between words. */
+export function phoneLines(mrkdwn: string): number {
+  const seen = mrkdwn
+    .replaceAll(/<!date\^[^|]*\|[^>]*>/g, '10:00 PM')
+    .replaceAll(/<[^|>]*\|([^>]*)>/g, '$1')
+    .replaceAll(/[*`]/g, '');
+  return seen.split('\n').reduce((sum, line) => {
+    let [lines, used] = [1, 0];
+    for (const { length } of line.split(' ')) {
+      if (used > 0 && used + 1 + length > onPhoneLine) [lines, used] = [lines + 1, 0];
+      used += (used > 0 ? 1 : 0) + length;
+    }
+    return sum + lines;
+  }, 0);
+}
+
 /** Whole lines, as many in each part as a section holds. */
 export function chunks(text: string): readonly string[] {
   const parts = [''];

@@ -7,7 +7,7 @@ import { useLab } from '../use-lab.ts';
 const { lab, script } = useLab();
 
 /** What people are asked when what they approved waits. */
-const isWaiver = (text: string) => text.startsWith('Nothing is kept of pod/shop/cart-1 yet');
+const isWaiver = (text: string) => text.startsWith('Nothing is kept of cart-1 yet');
 
 async function waiting(): Promise<RunningIncident> {
   script.snapshotPodState = async () => refuse('FB_ERR_UNAVAILABLE', 'the store is away');

@@ -15,7 +15,7 @@ test('what a cap refuses is put to people, and done with their approval', async 
   const incident = await lab.start([alertOf()]);
   const asked = await incident.question();
   expect(asked.question.text).toBe(
-    'Quarantine the pod (pod/shop/cart-1)? It was not done at once: 2 pods of its owner are contained already',
+    'Quarantine the pod (cart-1)? It was not done at once: 2 pods of its owner are contained already',
   );
   expect(asked.question.levels[0]).toMatchObject({ page: true });
   expect(quarantines(incident)).toEqual([]);
