@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { runUnder } from '../../service/launcher/launcher.mjs';
 import { serviceEnvironment, serviceNodeFlags } from '../../service/launcher/node-flags.mjs';
 import type { PlatformRecord } from '../platform/platform-record.ts';
@@ -13,7 +13,7 @@ const person = 'you';
 
 /**
  * Firebreak on the local platform with a pack that is being written: what is saved is live, until it is interrupted. Configuration, keys and records stay
- * in a folder beside the platform's, and the next time is the same.
+ * in a folder beside the platform's: what is changed there is so the next time, too.
  */
 export async function runPack(folder: string, { stateDir, temporal, kubernetes }: PlatformRecord): Promise<void> {
   const home = join(stateDir, 'firebreak');
@@ -28,11 +28,27 @@ export async function runPack(folder: string, { stateDir, temporal, kubernetes }
   if (!existsSync(token)) writeFileSync(token, randomBytes(20).toString('hex'), { mode: 0o600 });
   const ports = await freePorts({ names: ['intake', 'desk'], file: join(home, 'ports.json') });
   const configFile = join(home, 'firebreak.yaml');
-  const config = {
-    cluster: 'dev',
-    stateDir: 'state',
+  const written: object = existsSync(configFile) ? parse(readFileSync(configFile, 'utf8')) : firstConfig(ports);
+  const servers = {
     temporal: { address: temporal.address, namespace: temporal.namespace },
     kubernetes: { kubeconfig: kubernetes.kubeconfig },
+  };
+  writeFileSync(configFile, stringify({ ...written, ...servers }), { mode: 0o600 });
+  process.stdout.write(`configuration           ${configFile}\nkey of ${person}, to answer  ${key}\n\n`);
+  const built = await ensureBuilt({ node: process.execPath });
+  const cli = join(built, 'service', 'cli.js');
+  process.exitCode = await runUnder({
+    node: process.execPath,
+    args: [...serviceNodeFlags, cli, 'run', '--config', configFile, '--watch', resolve(folder)],
+    env: { ...serviceEnvironment, ...process.env },
+  });
+}
+
+/** Yours to change from then on, but for where the servers are. */
+function firstConfig(ports: { readonly intake: number; readonly desk: number }): object {
+  return {
+    cluster: 'dev',
+    stateDir: 'state',
     intake: { listen: { port: ports.intake }, tokens: [{ name: 'dev', token: { file: 'token' } }] },
     desk: { listen: { port: ports.desk } },
     roster: {
@@ -41,13 +57,4 @@ export async function runPack(folder: string, { stateDir, temporal, kubernetes }
     },
     log: { format: 'text' },
   };
-  writeFileSync(configFile, `# Written by \`firebreak dev --pack\`, anew each time.\n${stringify(config)}`, { mode: 0o600 });
-  process.stdout.write(`configuration           ${configFile}\nkey of ${person}, to answer      ${key}\n\n`);
-  const built = await ensureBuilt({ node: process.execPath });
-  const cli = join(built, 'service', 'cli.js');
-  process.exitCode = await runUnder({
-    node: process.execPath,
-    args: [...serviceNodeFlags, cli, 'run', '--config', configFile, '--watch', resolve(folder)],
-    env: { ...serviceEnvironment, ...process.env },
-  });
 }
