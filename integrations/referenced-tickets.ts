@@ -40,6 +40,9 @@ export function referencedTickets(
   });
   return {
     name: system.name,
+    look: async (signal) => {
+      await system.find(referenceOf('nobody has this one'), signal);
+    },
     open: (request, signal) => {
       const reference = referenceOf(request.key);
       const create = () =>

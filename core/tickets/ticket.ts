@@ -44,6 +44,8 @@ export interface TicketClosing {
 /** One ticket system. `open` is find → create → confirm, idempotent by `request.key`. All throw FB_ERR_UNAVAILABLE (retry), FB_ERR_REFUSED (do not). */
 export interface TicketSystem {
   readonly name: string;
+  /** Asks it something that files nothing: whether address, credentials and place are right. Absent where there is no such question. */
+  look?(signal: AbortSignal): Promise<void>;
   open(request: TicketRequest, signal: AbortSignal): Promise<Ticket>;
   comment(call: TicketComment, signal: AbortSignal): Promise<void>;
   /** Idempotent: what is closed stays closed. */
@@ -101,6 +103,7 @@ export function templateValues(request: Pick<TicketRequest, 'incident' | 'title'
 export function redactedTickets(system: TicketSystem): TicketSystem {
   return {
     name: system.name,
+    ...(system.look && { look: system.look.bind(system) }),
     open: (request, signal) =>
       system.open({ ...request, title: redactSecrets(request.title), body: redactSecrets(request.body) }, signal),
     comment: (call, signal) => system.comment({ ...call, text: redactSecrets(call.text) }, signal),

@@ -84,6 +84,10 @@ class GithubTickets implements TicketSystem {
     return opening;
   }
 
+  look(signal: AbortSignal): Promise<void> {
+    return this.#checkRepository(signal);
+  }
+
   async comment({ id, key, text, thread }: TicketComment, signal: AbortSignal): Promise<void> {
     const path = this.#issuePath(id);
     await this.#checkRepository(signal);

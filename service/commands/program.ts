@@ -167,7 +167,7 @@ const commands: readonly LazyCommand[] = [
   {
     name: 'keys',
     description: 'the keys of an installation whose roles run apart',
-    register: async (program) => (await import('./keys.ts')).registerKeysCommand(program),
+    register: async (program) => (await import('./installation/keys.ts')).registerKeysCommand(program),
   },
   {
     name: 'rbac',
@@ -178,6 +178,16 @@ const commands: readonly LazyCommand[] = [
     name: 'config',
     description: 'the configuration file',
     register: async (program) => (await import('./config/config.ts')).registerConfigCommand(program),
+  },
+  {
+    name: 'init',
+    description: 'what a new installation begins with: configuration, token, values, Secrets, the Slack app',
+    register: async (program) => (await import('./installation/init.ts')).registerInitCommand(program),
+  },
+  {
+    name: 'doctor',
+    description: 'all that an installation needs: what is wrong, and what to do',
+    register: async (program) => (await import('./installation/doctor.ts')).registerDoctorCommand(program),
   },
   {
     name: 'demo',

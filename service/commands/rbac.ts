@@ -6,10 +6,9 @@ import { type Config, loadConfig } from '../config/load.ts';
 import { actionsOf } from '../config/packs.ts';
 import { openClusterApi } from '../process/cluster-api.ts';
 import { actionsOfPlaybooks, enabledActions } from '../rbac/enabled.ts';
-import { rbacManifests } from '../rbac/manifests.ts';
-import { missingRights } from '../rbac/missing.ts';
+import { configuredManifests, rbacManifests } from '../rbac/manifests.ts';
+import { missingRightsOf } from '../rbac/missing.ts';
 import { type NetworkPorts, networkManifest, networkPolicies } from '../rbac/network-policies.ts';
-import { pausersOf } from '../rbac/pausing-manifests.ts';
 import { risksOf } from '../rbac/risks.ts';
 import { type CommonOptions, type ConfiguredOptions, namespaceName, withConfig, withExamples, withJson } from './options.ts';
 import { print, printable, printJson, printTable } from './output.ts';
@@ -113,19 +112,8 @@ function chosen(
 function made(options: ManifestOptions): ReadonlyMap<string, string> {
   const config = options.config === undefined ? undefined : loadConfig({ path: options.config, env: process.env });
   const actions = chosen(options, config);
-  const pinned = config && {
-    closedNamespaces: config.guardrails.protectedNamespaces,
-    ...(config.forensics.toolsImage !== undefined && { toolsImage: config.forensics.toolsImage }),
-    ...(config.forensics.uploads && { uploads: config.forensics.uploads.address }),
-  };
   const namespace = options.namespace ?? config?.kubernetes.ownNamespace ?? usualNamespace;
-  const { namespaces } = config?.watch ?? {};
-  const events = config?.kubernetes.events;
-  const resources = config?.kubernetes.resources.enabled;
-  const cells = config?.guardrails.cells;
-  const gitops = config && pausersOf(config.actions.gitops);
-  const parts = { events, resources, gitops };
-  const manifests = rbacManifests({ actions, namespace, namespaces, cells, ...parts, ...(pinned && { pinned }) });
+  const manifests = config ? configuredManifests(config, { actions, namespace }) : rbacManifests({ actions, namespace });
   const isWanted = (file: string): boolean =>
     file === `${options.pool}.yaml` ||
     file === `events-${options.pool}.yaml` ||
@@ -182,17 +170,7 @@ async function check(options: ConfiguredOptions & CommonOptions & { readonly poo
   const api = await openClusterApi({ config, env: process.env });
   try {
     const actions = enabledActions(config);
-    const missing = await missingRights({
-      api,
-      pool: options.pool,
-      actions,
-      namespace: config.kubernetes.ownNamespace,
-      watched: config.watch.namespaces,
-      cells: config.guardrails.cells,
-      events: config.kubernetes.events,
-      resources: config.kubernetes.resources.enabled,
-      gitops: config.actions.gitops,
-    });
+    const missing = await missingRightsOf(config, { api, pool: options.pool });
     if (missing.length > 0) process.exitCode = 1;
     if (options.json) return printJson(missing);
     const count = actions.filter((action) => action.pool === options.pool).length;

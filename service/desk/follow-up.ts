@@ -23,18 +23,22 @@ import type { AnswerLink } from './pages/answer-pages.ts';
 interface Parts {
   readonly config: Config;
   readonly secrets: Secrets;
-  readonly database: Database;
+  /** Remembers what was filed. Absent: for who files nothing. */
+  readonly database?: Database;
 }
 
 /** The configured ticket system; nothing leaves unredacted. */
 export function createTickets({ config, secrets, database }: Parts): TicketSystem | undefined {
   const { github, jira, servicenow, webhook } = config.tickets;
   const { tickets = {} } = secrets;
-  const memory = createTicketMemory(database);
+  const memory = database && createTicketMemory(database);
   const systems: OfEachSystem<TicketSystem | undefined> = {
     github: github && tickets.github && createGithubTickets({ ...github, ...tickets.github }),
-    jira: jira && tickets.jira && createJiraTickets({ ...jira, ...tickets.jira, memory }),
-    servicenow: servicenow && tickets.servicenow && createServiceNowTickets({ ...servicenow, ...tickets.servicenow, memory }),
+    jira: jira && tickets.jira && createJiraTickets({ ...jira, ...tickets.jira, ...(memory && { memory }) }),
+    servicenow:
+      servicenow &&
+      tickets.servicenow &&
+      createServiceNowTickets({ ...servicenow, ...tickets.servicenow, ...(memory && { memory }) }),
     webhook: webhook && tickets.webhook && createWebhookTickets({ ...webhook, ...tickets.webhook }),
   };
   const configured = Object.values(systems).find((system) => system !== undefined);

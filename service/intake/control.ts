@@ -4,6 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Dropped, RejectedAlert, RejectedAlerts, Replayed, ShownAlert } from './spool/rejected-alerts.ts';
 import { socketPath } from './spool/spool-lock.ts';
+import type { SensorHealth, SensorReport } from './watch/sensor-health.ts';
 import type { StormView, StormWatch } from './watch/storm.ts';
 
 /** What can be asked about the alerts that are kept apart, of the running service or of its spool. */
@@ -22,14 +23,16 @@ const largestAsked = 2 * 1024 * 1024;
  */
 export async function startControl(options: {
   readonly directory: string;
-  readonly rejected: RejectedAlerts;
+  readonly rejected?: RejectedAlerts | undefined;
   readonly storm?: StormWatch | undefined;
+  readonly health?: SensorHealth | undefined;
 }): Promise<{ close(): Promise<void> }> {
   const path = socketPath(options.directory, 'control');
   // The lock of the directory is held: whoever left this is gone.
   rmSync(path, { force: true });
+  const since = new Date().toISOString();
   const server = createServer((asked, answer) => {
-    void respond(options, asked, answer).catch(() => answer.writeHead(500).end());
+    void respond({ ...options, since }, asked, answer).catch(() => answer.writeHead(500).end());
   });
   await new Promise<void>((done, fail) => {
     server.once('error', fail);
@@ -41,14 +44,26 @@ export async function startControl(options: {
 }
 
 async function respond(
-  { rejected, storm }: { readonly rejected: RejectedAlerts; readonly storm?: StormWatch | undefined },
+  {
+    rejected,
+    storm,
+    health,
+    since,
+  }: {
+    readonly rejected?: RejectedAlerts | undefined;
+    readonly storm?: StormWatch | undefined;
+    readonly health?: SensorHealth | undefined;
+    readonly since: string;
+  },
   asked: IncomingMessage,
   answer: ServerResponse,
 ): Promise<void> {
   const [, what, id = '', verb] = (asked.url ?? '').split('/');
   const length = Number(asked.headers['content-length'] ?? 0);
   if (length > largestAsked) return void answer.writeHead(413).end();
+  if (what === 'sensors') return reply(answer, health && ({ since, sensors: health.report() } satisfies HeardSensors));
   if (what === 'storm') return reply(answer, storm?.view());
+  if (!rejected) return void answer.writeHead(404).end();
   if (id === '') return reply(answer, rejected.list());
   if (verb === 'replay') return reply(answer, await rejected.replay(id, await buffer(asked)));
   if (verb === 'drop') return reply(answer, await rejected.drop(id, (await buffer(asked)).toString('utf8')));
@@ -77,9 +92,25 @@ export async function askRunningService(directory: string): Promise<RejectedAler
 }
 
 /** How many alerts come to the running service, and whether it is a storm. Undefined when none runs on this directory. */
-export async function askRunningStorm(directory: string): Promise<StormView | undefined> {
+export function askRunningStorm(directory: string): Promise<StormView | undefined> {
+  return askRunning(directory, '/storm');
+}
+
+/** What was heard of each sensor. */
+export interface HeardSensors {
+  /** ISO 8601, UTC: when the service began to listen. */
+  readonly since: string;
+  readonly sensors: readonly SensorReport[];
+}
+
+/** What the running service has heard of its sensors. Undefined when none runs on this directory. */
+export function askRunningSensors(directory: string): Promise<HeardSensors | undefined> {
+  return askRunning(directory, '/sensors');
+}
+
+async function askRunning<View>(directory: string, path: string): Promise<View | undefined> {
   try {
-    const view: StormView | null = JSON.parse(await call(socketPath(directory, 'control'), '/storm'));
+    const view: View | null = JSON.parse(await call(socketPath(directory, 'control'), path));
     return view ?? undefined;
   } catch {
     return undefined;

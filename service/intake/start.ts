@@ -165,6 +165,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
       directory: spoolDir,
       rejected: new RejectedAlerts({ spool, dispatcher, receiver, senders: gate.senders, log }),
       storm,
+      health,
     });
     dispatcher.drain();
     spool.notes.open(gateway, log);

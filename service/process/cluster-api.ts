@@ -3,7 +3,7 @@ import { accessFromKubeconfig, accessInCluster, type ClusterAccess } from '../..
 import type { Config, Environment } from '../config/load.ts';
 
 interface Where {
-  readonly config: Config;
+  readonly config: { readonly kubernetes: Pick<Config['kubernetes'], 'kubeconfig' | 'context'> };
   readonly env: Environment;
 }
 

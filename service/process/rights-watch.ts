@@ -1,8 +1,7 @@
 import type { Pool } from '../../core/action/action.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import type { Config } from '../config/load.ts';
-import { enabledActions } from '../rbac/enabled.ts';
-import { type MissingRight, missingRights } from '../rbac/missing.ts';
+import { type MissingRight, missingRightsOf } from '../rbac/missing.ts';
 import type { MissingByPool } from '../rbac/missing-report.ts';
 import { type Logger, reasonOf } from './log.ts';
 import { repeatAsItSays } from './repeat.ts';
@@ -45,20 +44,9 @@ export class RightsWatch {
   /** Asks once; false where nobody answered, and what was known before stays. Never rejects. */
   async look(): Promise<boolean> {
     const { api, pools, config, log } = this.#options;
-    const actions = enabledActions(config);
     try {
       for (const pool of pools) {
-        const found = await missingRights({
-          api,
-          pool,
-          actions,
-          namespace: config.kubernetes.ownNamespace,
-          watched: config.watch.namespaces,
-          cells: config.guardrails.cells,
-          events: config.kubernetes.events,
-          resources: config.kubernetes.resources.enabled,
-          gitops: config.actions.gitops,
-        });
+        const found = await missingRightsOf(config, { api, pool });
         this.#say(pool, found);
         this.#missing.set(pool, found);
       }

@@ -6,11 +6,13 @@ import { denyTierRights } from '../../integrations/kubernetes/policies/deny-tier
 import { claimRight } from '../../integrations/kubernetes/run-claims.ts';
 import { resourceRights } from '../../integrations/kubernetes/shown-resources.ts';
 import { viewRights } from '../../integrations/kubernetes/watch/view-rights.ts';
+import type { Config } from '../config/load.ts';
 import { bindingAdmission } from './binding-admission.ts';
 import { cellAdmission } from './cell-admission.ts';
+import { enabledActions } from './enabled.ts';
 import { inContainerAdmission } from './in-container-admission.ts';
 import { ownPodAdmission } from './own-pod-admission.ts';
-import { pausingDocuments } from './pausing-manifests.ts';
+import { pausersOf, pausingDocuments } from './pausing-manifests.ts';
 import type { Pinned } from './pinned.ts';
 import { policy } from './policy.ts';
 import { secretsAdmission } from './secrets-admission.ts';
@@ -73,6 +75,35 @@ function boundTo(
       subjects: [{ kind: 'ServiceAccount', ...account }],
     })),
   ];
+}
+
+/** Those of what a configuration enables, pinned to its images and closed to its protected namespaces. File name → text. */
+export function configuredManifests(
+  config: Config,
+  {
+    actions = enabledActions(config),
+    namespace = config.kubernetes.ownNamespace,
+  }: Partial<{
+    readonly actions: readonly ActionDeclaration[];
+    readonly namespace: string;
+  }> = {},
+): ReadonlyMap<string, string> {
+  const { guardrails, forensics, kubernetes, watch } = config;
+  const pinned = {
+    closedNamespaces: guardrails.protectedNamespaces,
+    ...(forensics.toolsImage !== undefined && { toolsImage: forensics.toolsImage }),
+    ...(forensics.uploads && { uploads: forensics.uploads.address }),
+  };
+  return rbacManifests({
+    actions,
+    namespace,
+    namespaces: watch.namespaces,
+    cells: guardrails.cells,
+    events: kubernetes.events,
+    resources: kubernetes.resources.enabled,
+    gitops: pausersOf(config.actions.gitops),
+    pinned,
+  });
 }
 
 /** One manifest a pool: its ServiceAccount and, where its actions touch the cluster, exactly their rights. File name → text. */

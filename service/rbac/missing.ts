@@ -8,6 +8,8 @@ import { denyTierRights } from '../../integrations/kubernetes/policies/deny-tier
 import { claimRight } from '../../integrations/kubernetes/run-claims.ts';
 import { resourceRights } from '../../integrations/kubernetes/shown-resources.ts';
 import { viewRights } from '../../integrations/kubernetes/watch/view-rights.ts';
+import type { Config } from '../config/load.ts';
+import { enabledActions } from './enabled.ts';
 import { tellsOwners } from './manifests.ts';
 import { pausersOf } from './pausing-manifests.ts';
 
@@ -92,6 +94,25 @@ export async function missingRights(options: {
     for (const [index, [right, { by }]] of some.entries()) if (!answers[index]) missing.push({ right, neededBy: [...by].sort() });
   }
   return missing;
+}
+
+/** The same of what a configuration enables. @throws as `missingRights` */
+export function missingRightsOf(
+  config: Config,
+  { api, pool, signal }: { readonly api: KubernetesApi; readonly pool: Pool; readonly signal?: AbortSignal },
+): Promise<readonly MissingRight[]> {
+  return missingRights({
+    api,
+    pool,
+    actions: enabledActions(config),
+    namespace: config.kubernetes.ownNamespace,
+    watched: config.watch.namespaces,
+    cells: config.guardrails.cells,
+    events: config.kubernetes.events,
+    resources: config.kubernetes.resources.enabled,
+    gitops: config.actions.gitops,
+    ...(signal && { signal }),
+  });
 }
 
 /** `patch pods`, `delete deployments.apps`. */

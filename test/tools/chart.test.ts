@@ -2,31 +2,33 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { parseAllDocuments, stringify } from 'yaml';
+import { parse, parseAllDocuments, stringify } from 'yaml';
 import { loadConfig } from '../../service/config/load.ts';
 import { runCommand } from '../../service/parts/command.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
+import { newFiles } from '../../service/setup/new-installation.ts';
 import { helmBinary } from '../../tools/platform/helm-binary.ts';
+
+interface RenderedPod {
+  readonly serviceAccountName: string;
+  readonly automountServiceAccountToken: boolean;
+  readonly volumes: readonly { readonly name: string }[];
+  readonly containers: readonly {
+    readonly name: string;
+    readonly image: string;
+    readonly ports?: readonly { readonly name: string }[];
+    readonly securityContext: object;
+    readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
+  }[];
+}
 
 interface Rendered {
   readonly kind: string;
   readonly metadata: { readonly name: string };
   readonly data?: Readonly<Record<string, string>>;
   readonly spec?: {
-    readonly template?: {
-      readonly spec: {
-        readonly serviceAccountName: string;
-        readonly automountServiceAccountToken: boolean;
-        readonly volumes: readonly { readonly name: string }[];
-        readonly containers: readonly {
-          readonly name: string;
-          readonly image: string;
-          readonly ports: readonly { readonly name: string }[];
-          readonly securityContext: object;
-          readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
-        }[];
-      };
-    };
+    readonly template?: { readonly spec: RenderedPod };
+    readonly jobTemplate?: { readonly spec: { readonly template: { readonly spec: RenderedPod } } };
     readonly egress?: unknown;
   };
 }
@@ -68,6 +70,7 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     ['config.temporal.address is missing', { config: { ...least.config, temporal: undefined } }],
     ['several desks share a PostgreSQL', { ...least, desk: { replicas: 2 } }],
     ['evidence has no place', { config: { ...least.config, evidence: undefined } }],
+    ['doctor.schedule needs profile cluster or hub', { ...least, profile: 'single', doctor: { schedule: '0 5 * * *' } }],
     ["additional properties 'cells' not allowed", { ...least, cells: { replicas: 2 } }],
   ] as const)('says before anything is installed: %s', async (words, values) => {
     expect((await render(values)).error).toContain(words);
@@ -113,6 +116,44 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     );
     expect(names.filter((name) => name.startsWith('ValidatingAdmissionPolicy/')).length).toBeGreaterThan(3);
     expect(JSON.stringify(documents)).not.toContain('release-namespace');
+  });
+
+  test('has the doctor look at each role with its own account and secrets, where it is asked for', async () => {
+    const jobs = (documents: readonly Rendered[]) => documents.filter(({ kind }) => kind === 'CronJob');
+    expect(jobs((await render(least)).documents)).toEqual([]);
+    const { documents, error } = await render({ ...least, doctor: { schedule: '17 5 * * *' } });
+    expect(error).toBe('');
+    const pods = jobs(documents).map(({ metadata, spec }) => ({
+      name: metadata.name,
+      pod: spec?.jobTemplate?.spec.template.spec,
+    }));
+    expect(pods.map(({ name }) => name).sort()).toEqual(
+      ['cell', 'desk', 'forensics', 'secrets'].map((role) => `firebreak-doctor-${role}`),
+    );
+    for (const { name, pod } of pods) {
+      const role = name.replace('firebreak-doctor-', '');
+      expect(pod).toMatchObject({ serviceAccountName: `firebreak-${role}`, automountServiceAccountToken: role !== 'desk' });
+      const [container] = pod?.containers ?? [];
+      expect(container).toMatchObject({ args: expect.arrayContaining(['doctor', '--role', role]) });
+      expect(container).not.toHaveProperty('ports');
+      const mounted = container?.volumeMounts.map((one) => one.name) ?? [];
+      expect(pod?.volumes.map((one) => one.name)).toEqual(expect.arrayContaining(mounted));
+      expect(JSON.stringify(pod?.volumes).includes('firebreak-alerts')).toBe(role === 'cell');
+    }
+  });
+
+  test('takes the values that firebreak init writes', async () => {
+    const people = [{ id: 'ada', name: 'Ada', slack: 'U0ADA' }];
+    const sensors = [{ sensor: 'falco', namespace: 'falco', name: 'falco' }];
+    const slack = { appId: 'A0FIREBREAK', teamId: 'T0ACME', channel: 'C0SECURITY' };
+    const wanted = { cluster: 'prod-eu', temporal: 'temporal:7233', people, sensors, slack, url: 'https://firebreak.example' };
+    const made = newFiles(wanted, { token: 'token', schema: '{}', slackManifest: '' });
+    const values = parse(made.find(({ name }) => name === 'values.yaml')?.text ?? '');
+    const { documents, error } = await render(values);
+    expect(error).toBe('');
+    const file = join(folder, 'firebreak.yaml');
+    writeFileSync(file, configOf(documents, 'cell.yaml'));
+    expect(loadConfig({ path: file, env: {} })).toMatchObject({ cluster: 'prod-eu', slack: { channel: 'C0SECURITY' } });
   });
 
   test.each(['cluster', 'single', 'hub'])('gives profile %s a configuration that the service takes', async (profile) => {

@@ -55,6 +55,8 @@ const serviceRooms = {
   intake: ['config', 'process', 'rbac', 'temporal'],
   coverage: ['intake'],
   check: ['config', 'packs', 'process', 'temporal', 'rbac', 'coverage', 'simulation'],
+  setup: ['config'],
+  doctor: ['config', 'process', 'temporal', 'rbac', 'intake', 'desk', 'setup'],
   cell: ['config', 'packs', 'process', 'temporal', 'intake', 'rbac'],
   desk: ['config', 'process', 'temporal', 'incidents', 'records'],
   commands: [
@@ -71,6 +73,8 @@ const serviceRooms = {
     'coverage',
     'simulation',
     'check',
+    'doctor',
+    'setup',
     'trial',
   ],
 };

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { slackManifest } from '../../integrations/slack/manifest.ts';
 import { usualNamespace } from '../../service/config/fields.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { shippedActions } from '../../service/rbac/enabled.ts';
@@ -20,6 +21,9 @@ const write = (path: string, text: string): void =>
 for (const [name, manifest] of rbacManifests({ actions, namespace: usualNamespace, gitops: pausers }))
   write(`deploy/rbac/${name}`, manifest);
 write('deploy/rbac/network.yaml', networkManifest(networkPolicies({ namespace: usualNamespace }).values()));
+
+// The app is shipped with the program, which writes it for a new installation.
+write('deploy/slack/manifest.yaml', slackManifest());
 
 const chart = 'deploy/helm/firebreak';
 /** Stands for the namespace until the chart knows it. */

@@ -29,6 +29,8 @@ const purposes: Readonly<Record<string, string>> = {
   'service/process': 'What every process has: log, keys, rights, status, trust',
   'service/temporal': 'The connection to Temporal: signed and sealed messages, workers, builds',
   'service/rbac': 'The rights of each pool as Kubernetes manifests, made from what the actions declare',
+  'service/doctor': 'Looks at all that an installation needs, and says what to do',
+  'service/setup': 'What a new installation begins with, and what is to be seen in its cluster',
   'service/records': 'Checkpoints of the records, and their check',
   'service/backup': 'Copies what cannot be made anew, and puts it back',
   'service/offline': 'Gives everything back with a kubeconfig alone',

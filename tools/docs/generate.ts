@@ -14,6 +14,7 @@ import {
 } from '../../core/messages/message-table.ts';
 import { playbooks } from '../../playbooks/index.ts';
 import { usualNamespace } from '../../service/config/fields.ts';
+import { configJsonSchema } from '../../service/config/json-schema.ts';
 import { rbacManifests } from '../../service/rbac/manifests.ts';
 import { pausers } from '../../service/rbac/pausing-manifests.ts';
 import { risksOf } from '../../service/rbac/risks.ts';
@@ -133,3 +134,8 @@ for (const page of pages) {
   const problem = ` is not up to date with ${page.source}: run \`node tools/docs/generate.ts\``;
   writeGenerated({ path: `docs/${page.name}`, text: textOf(page), problem });
 }
+writeGenerated({
+  path: 'docs/firebreak.schema.json',
+  text: configJsonSchema(),
+  problem: ' is not up to date with service/config: run `node tools/docs/generate.ts`',
+});

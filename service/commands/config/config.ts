@@ -80,7 +80,7 @@ async function checkFile(options: CheckOptions): Promise<void> {
   // Loaded where it is asked for: with the clients it takes longer than all the rest.
   const tried =
     config && options.connect
-      ? await (await import('./config-connect.ts')).connectProblems({ config, env: process.env, roles: role })
+      ? await (await import('../../doctor/reach.ts')).connectProblems({ config, env: process.env, roles: role })
       : [];
   const problems = [
     ...(checked.ok ? [] : checked.problems),

@@ -87,7 +87,7 @@ export interface SlackEmulator {
   stop(): Promise<void>;
 }
 
-const allScopes = ['chat:write', 'channels:history', 'channels:read', 'users:read', 'usergroups:read'];
+const allScopes = ['chat:write', 'commands', 'channels:history', 'channels:read', 'users:read', 'usergroups:read'];
 
 /** A strict Slack on this machine: refuses what Slack refuses, and shows a page on which one can click. */
 export async function startSlackEmulator(options: SlackEmulatorOptions): Promise<SlackEmulator> {

@@ -98,6 +98,8 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   'rbac risks': 'nothing',
   'rbac check': 'nothing',
   'config check': 'nothing',
+  doctor: 'nothing',
+  init: 'nothing',
   demo: 'nothing',
   'dev up': 'nothing',
   'dev status': 'nothing',

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { expect, test } from '@jest/globals';
-import { openConnection } from '../../../service/commands/session.ts';
+import { openConnection } from '../../../service/temporal/access.ts';
 import { grpc, grpcCode } from '../../../service/temporal/grpc-status.ts';
 import { eventually } from '../../eventually.ts';
 
@@ -37,7 +37,10 @@ async function silentTemporal() {
 // The client tries a call again that failed for want of a server: out of a timer, where nobody can catch what is thrown.
 test('a call that is under way when the connection is closed fails where it was made, and not in the midst of the process', async () => {
   const temporal = await silentTemporal();
-  const connection = await openConnection({ temporal: { address: temporal.address, namespace: 'default', codecKeys: [] } });
+  const connection = await openConnection({
+    config: { temporal: { address: temporal.address, namespace: 'default', codecKeys: [] } },
+    env: {},
+  });
   const call = connection.workflowService.describeNamespace({ namespace: 'default' }).then(() => 'answered', grpcCode);
   await eventually('the call', () => temporal.held.length > 0);
   await connection.close();
@@ -47,7 +50,10 @@ test('a call that is under way when the connection is closed fails where it was 
 
 test('a call on a closed connection fails as one that was called off', async () => {
   const temporal = await silentTemporal();
-  const connection = await openConnection({ temporal: { address: temporal.address, namespace: 'default', codecKeys: [] } });
+  const connection = await openConnection({
+    config: { temporal: { address: temporal.address, namespace: 'default', codecKeys: [] } },
+    env: {},
+  });
   await connection.close();
   const call = connection.workflowService.describeNamespace({ namespace: 'default' }).then(() => 'answered', grpcCode);
   expect(await call).toBe(grpc.cancelled);

@@ -52,6 +52,7 @@ desk
 {{- if not $named }}{{ fail "config.temporal.address is missing: host and port of Temporal's frontend" }}{{ end -}}
 {{- $database := (.Values.config.audit | default dict).url -}}
 {{- if and (gt (int .Values.desk.replicas) 1) (not $database) }}{{ fail "desk.replicas over 1 needs config.audit.url: several desks share a PostgreSQL" }}{{ end -}}
+{{- if and .Values.doctor.schedule (eq .Values.profile "single") }}{{ fail "doctor.schedule needs profile cluster or hub: with single the state is the pod's own" }}{{ end -}}
 {{- $store := (.Values.config.evidence | default dict).s3 -}}
 {{- if and (ne .Values.profile "single") (has "cell" $roles) (not $store) (not .Values.evidence.existingClaim) }}{{ fail "evidence has no place: set config.evidence.s3, or evidence.existingClaim to a claim that several pods may write (profile: single needs neither)" }}{{ end -}}
 {{- end -}}
@@ -103,24 +104,7 @@ seccompProfile: { type: RuntimeDefault }
     timeoutSeconds: 5
   resources: {{- toYaml $values.resources | nindent 4 }}
   securityContext: {{- include "firebreak.securityContext" $root | nindent 4 }}
-  volumeMounts:
-    - { name: config, mountPath: /etc/firebreak/config, readOnly: true }
-    - { name: state, mountPath: /var/lib/firebreak }
-    - { name: tmp, mountPath: /tmp }
-    {{- if $single }}
-    - { name: {{ $role }}-account, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true }
-    {{- else }}
-    - { name: keys, mountPath: /var/lib/firebreak/keys, readOnly: true }
-    {{- if and $root.Values.evidence.existingClaim (has $role (list "cell" "forensics")) }}
-    - { name: evidence, mountPath: /var/lib/firebreak/evidence }
-    {{- end }}
-    {{- end }}
-    {{- with $root.Values.volumeMounts }}{{ toYaml . | nindent 4 }}{{ end }}
-    {{- range $root.Values.secretFiles }}
-    {{- if has $role .roles }}
-    - { name: secret-{{ .name }}, mountPath: /etc/firebreak/secrets/{{ .name }}, readOnly: true }
-    {{- end }}
-    {{- end }}
+  volumeMounts: {{- include "firebreak.mounts" . | nindent 4 }}
 {{- end -}}
 
 {{/* The pod of these roles. Takes a dict: root, roles. */}}
@@ -171,41 +155,7 @@ spec:
     {{- range $roles }}
     {{- include "firebreak.container" (dict "root" $root "role" .) | nindent 4 }}
     {{- end }}
-  volumes:
-    - name: config
-      configMap: { name: firebreak }
-    - name: tmp
-      emptyDir: {}
-    {{- with $root.Values.volumes }}{{ toYaml . | nindent 4 }}{{ end }}
-    {{- range $root.Values.secretFiles }}
-    {{- $wanted := false }}
-    {{- range .roles }}{{ if has . $roles }}{{ $wanted = true }}{{ end }}{{ end }}
-    {{- if $wanted }}
-    - name: secret-{{ .name }}
-      secret: { secretName: {{ .secret }}, defaultMode: 0440 }
-    {{- end }}
-    {{- end }}
-    {{- if $single }}
-    {{- range $roles }}
-    - name: {{ . }}-account
-      secret: { secretName: firebreak-{{ . }}-account, defaultMode: 0440 }
-    {{- end }}
-    {{- else }}
-    - name: keys
-      projected:
-        defaultMode: 0440
-        sources:
-          - configMap: { name: firebreak-keys-public }
-          - secret: { name: firebreak-keys-shared }
-          - secret: { name: firebreak-keys-{{ first $roles }} }
-          {{- if has (first $roles) (list "cell" "forensics") }}
-          - secret: { name: firebreak-keys-evidence }
-          {{- end }}
-    {{- if and $root.Values.evidence.existingClaim (has (first $roles) (list "cell" "forensics")) }}
-    - name: evidence
-      persistentVolumeClaim: { claimName: {{ $root.Values.evidence.existingClaim }} }
-    {{- end }}
-    {{- end }}
+  volumes: {{- include "firebreak.volumes" . | nindent 4 }}
 {{- end -}}
 
 {{/* Where state is: a claim of the StatefulSet, or what ends with the pod. Takes a dict: root, persistence. */}}
@@ -219,5 +169,70 @@ volumeClaimTemplates:
       storageClassName: {{ . }}
       {{- end }}
       resources: { requests: { storage: {{ .persistence.size }} } }
+{{- end }}
+{{- end -}}
+
+{{/* What a container of one role sees of its pod's volumes. Takes a dict: root, role. */}}
+{{- define "firebreak.mounts" -}}
+{{- $root := .root -}}
+{{- $role := .role -}}
+{{- $single := eq $root.Values.profile "single" -}}
+- { name: config, mountPath: /etc/firebreak/config, readOnly: true }
+- { name: state, mountPath: /var/lib/firebreak }
+- { name: tmp, mountPath: /tmp }
+{{- if $single }}
+- { name: {{ $role }}-account, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true }
+{{- else }}
+- { name: keys, mountPath: /var/lib/firebreak/keys, readOnly: true }
+{{- if and $root.Values.evidence.existingClaim (has $role (list "cell" "forensics")) }}
+- { name: evidence, mountPath: /var/lib/firebreak/evidence }
+{{- end }}
+{{- end }}
+{{- with $root.Values.volumeMounts }}{{ toYaml . | nindent 0 }}{{ end }}
+{{- range $root.Values.secretFiles }}
+{{- if has $role .roles }}
+- { name: secret-{{ .name }}, mountPath: /etc/firebreak/secrets/{{ .name }}, readOnly: true }
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Configuration, secrets and keys of these roles; their state is the workload's own. Takes a dict: root, roles. */}}
+{{- define "firebreak.volumes" -}}
+{{- $root := .root -}}
+{{- $roles := .roles -}}
+{{- $single := eq $root.Values.profile "single" -}}
+- name: config
+  configMap: { name: firebreak }
+- name: tmp
+  emptyDir: {}
+{{- with $root.Values.volumes }}{{ toYaml . | nindent 0 }}{{ end }}
+{{- range $root.Values.secretFiles }}
+{{- $wanted := false }}
+{{- range .roles }}{{ if has . $roles }}{{ $wanted = true }}{{ end }}{{ end }}
+{{- if $wanted }}
+- name: secret-{{ .name }}
+  secret: { secretName: {{ .secret }}, defaultMode: 0440 }
+{{- end }}
+{{- end }}
+{{- if $single }}
+{{- range $roles }}
+- name: {{ . }}-account
+  secret: { secretName: firebreak-{{ . }}-account, defaultMode: 0440 }
+{{- end }}
+{{- else }}
+- name: keys
+  projected:
+    defaultMode: 0440
+    sources:
+      - configMap: { name: firebreak-keys-public }
+      - secret: { name: firebreak-keys-shared }
+      - secret: { name: firebreak-keys-{{ first $roles }} }
+      {{- if has (first $roles) (list "cell" "forensics") }}
+      - secret: { name: firebreak-keys-evidence }
+      {{- end }}
+{{- if and $root.Values.evidence.existingClaim (has (first $roles) (list "cell" "forensics")) }}
+- name: evidence
+  persistentVolumeClaim: { claimName: {{ $root.Values.evidence.existingClaim }} }
+{{- end }}
 {{- end }}
 {{- end -}}

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
-import { FirebreakError } from '../../core/errors.ts';
-import { createKubernetesApi } from '../../integrations/kubernetes/client.ts';
-import { accessFromKubeconfig, accessInCluster } from '../../integrations/kubernetes/kubeconfig.ts';
-import { usualNamespace } from '../config/fields.ts';
-import { installKeySet, keyManifests, makeKeySet } from '../process/keys/key-set.ts';
-import { type CommonOptions, namespaceName, withExamples, withJson } from './options.ts';
-import { print, printJson } from './output.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { createKubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { accessFromKubeconfig, accessInCluster } from '../../../integrations/kubernetes/kubeconfig.ts';
+import { usualNamespace } from '../../config/fields.ts';
+import { installKeySet, keyManifests, makeKeySet } from '../../process/keys/key-set.ts';
+import { type CommonOptions, namespaceName, withExamples, withJson } from '../options.ts';
+import { print, printJson } from '../output.ts';
 
 interface MakeOptions extends CommonOptions {
   readonly folder: string;

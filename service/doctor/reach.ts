@@ -1,31 +1,42 @@
 import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { FirebreakError } from '../../../core/errors.ts';
-import { systemErrorCode } from '../../../core/system-error.ts';
-import { openSigner, openVerifier } from '../../../integrations/keys/ed25519.ts';
-import type { Config, Environment } from '../../config/load.ts';
-import type { ConfigProblem } from '../../config/problems.ts';
-import { missingSecrets, type Role } from '../../config/secrets.ts';
-import { openClusterApi } from '../../process/cluster-api.ts';
-import { readRandomKey } from '../../process/keys/key-files.ts';
-import { openConnection } from '../session.ts';
-
-interface Tried {
-  readonly config: Config;
-  readonly env: Environment;
-  readonly roles: readonly Role[];
-}
+import { systemErrorCode } from '../../core/system-error.ts';
+import { openSigner, openVerifier } from '../../integrations/keys/ed25519.ts';
+import type { ConfigProblem } from '../config/problems.ts';
+import { missingSecrets, type Role } from '../config/secrets.ts';
+import { openClusterApi } from '../process/cluster-api.ts';
+import { readRandomKey } from '../process/keys/key-files.ts';
+import { openConnection } from '../temporal/access.ts';
+import { type DoctorCheck, type Examined, ofProblem, ok, reasonWhy } from './diagnosis.ts';
 
 const answerWithinMs = 5_000;
 
+/** What has to be there before anything else can be. */
+export const reachChecks: readonly DoctorCheck[] = [
+  {
+    name: 'secrets',
+    run: async (examined) => {
+      const missing = missingSecrets(examined);
+      return missing.length > 0 ? missing.map(ofProblem) : [ok('all that these roles need are there')];
+    },
+  },
+  {
+    name: 'files',
+    run: async (examined) => {
+      const problems = await fileProblems(examined);
+      return problems.length > 0 ? problems.map(ofProblem) : [ok('all that the configuration names can be read')];
+    },
+  },
+];
+
 /** What a start of these roles would find wanting: it is tried, and changes nothing. Databases, stores and the services of others are not asked. */
-export async function connectProblems(tried: Tried): Promise<readonly ConfigProblem[]> {
-  const found = await Promise.all([fileProblems(tried), temporalProblems(tried), clusterProblems(tried)]);
+export async function connectProblems(examined: Examined): Promise<readonly ConfigProblem[]> {
+  const found = await Promise.all([fileProblems(examined), temporalProblems(examined), clusterProblems(examined)]);
   return found.flat();
 }
 
-interface NamedFile {
+export interface NamedFile {
   readonly path: string;
   readonly file: string;
   /** Reads it as what it should be. */
@@ -36,15 +47,20 @@ const asSigner = (file: string) => openSigner({ file });
 const asPublicKey = (file: string) => openVerifier({ files: [file] });
 const asText = (file: string) => readFile(file);
 
-/** What the configuration names for these roles, and no first start makes. */
-function namedFiles({ config, roles }: Tried): readonly NamedFile[] {
+/** Whether it is a key that stays secret. */
+export function isPrivateKey({ open }: NamedFile): boolean {
+  return open === asSigner || open === readRandomKey;
+}
+
+/** What the configuration names for these roles, or the first start makes in the state directory. */
+export function namedFiles({ config, roles }: Examined): readonly NamedFile[] {
   const { desk, evidence, intake, keys, trust, audit, rotation, images, stepUp } = config;
   const has = (...some: readonly Role[]): boolean => some.some((role) => roles.includes(role));
   const one = (path: string, file: string | undefined, open: NamedFile['open']): readonly NamedFile[] =>
     file === undefined ? [] : [{ path, file, open }];
   const each = (path: string, files: readonly string[], open: NamedFile['open']): readonly NamedFile[] =>
     files.map((file, index) => ({ path: `${path}[${index}]`, file, open }));
-  const files = [
+  return [
     ...(has('cell')
       ? [
           ...one('keys.cellKeyFile', keys.cellKeyFile, readRandomKey),
@@ -88,19 +104,20 @@ function namedFiles({ config, roles }: Tried): readonly NamedFile[] {
     ...each('trust.forensics', trust.forensics, asPublicKey),
     ...each('trust.packs', trust.packs, asPublicKey),
   ];
-  return files.filter(({ file }) => !file.startsWith(`${config.stateDir}/`));
 }
 
-async function fileProblems(tried: Tried): Promise<readonly ConfigProblem[]> {
+async function fileProblems(examined: Examined): Promise<readonly ConfigProblem[]> {
+  const { stateDir } = examined.config;
+  const named = namedFiles(examined).filter(({ file }) => !file.startsWith(`${stateDir}/`));
   const found = await Promise.all(
-    namedFiles(tried).map(async ({ path, file, open }): Promise<ConfigProblem | undefined> => {
+    named.map(async ({ path, file, open }): Promise<ConfigProblem | undefined> => {
       const problem = await whyNot(() => open(file), `the file ${file} cannot be read`);
       return problem === undefined
         ? undefined
         : { path, problem, remedy: 'Put it there, readable by who runs Firebreak, or name another.' };
     }),
   );
-  return [...found.flatMap((problem) => problem ?? []), ...(await stateProblems(tried.config.stateDir))];
+  return [...found.flatMap((problem) => problem ?? []), ...(await stateProblems(stateDir))];
 }
 
 /** The state directory, or what it would be made in. */
@@ -114,13 +131,13 @@ async function stateProblems(stateDir: string): Promise<readonly ConfigProblem[]
   }
 }
 
-async function temporalProblems({ config, env, roles }: Tried): Promise<readonly ConfigProblem[]> {
+export async function temporalProblems({ config, env, roles }: Examined): Promise<readonly ConfigProblem[]> {
   const { address, namespace } = config.temporal;
   // What it is reached with is told with the other secrets; without it there is nothing to try.
   if (missingSecrets({ config, env, roles }).some(({ path }) => path.startsWith('temporal.tls.') || path === 'temporal.apiKey'))
     return [];
   const problem = await whyNot(async () => {
-    const connection = await openConnection(config);
+    const connection = await openConnection({ config, env });
     try {
       await connection.withDeadline(Date.now() + answerWithinMs, () =>
         connection.workflowService.describeNamespace({ namespace }),
@@ -135,7 +152,7 @@ async function temporalProblems({ config, env, roles }: Tried): Promise<readonly
   ];
 }
 
-async function clusterProblems({ config, env, roles }: Tried): Promise<readonly ConfigProblem[]> {
+export async function clusterProblems({ config, env, roles }: Examined): Promise<readonly ConfigProblem[]> {
   if (roles.every((role) => role === 'desk')) return [];
   const problem = await whyNot(async () => {
     const api = await openClusterApi({ config, env });
@@ -157,9 +174,6 @@ async function whyNot(attempt: () => Promise<unknown>, otherwise: string): Promi
     await attempt();
     return undefined;
   } catch (error) {
-    if (error instanceof FirebreakError) return error.detail;
-    // Of the system's own, such as ENOENT.
-    const code = systemErrorCode(error);
-    return code !== undefined && /^E[A-Z]+$/.test(code) ? `${otherwise} (${code})` : otherwise;
+    return reasonWhy(error, otherwise);
   }
 }

@@ -1,0 +1,84 @@
+import type { WebAPICallResult } from '@slack/web-api';
+import { FirebreakError } from '../../core/errors.ts';
+import { callSlack, createSlackClient, type SlackEndpoint } from './client.ts';
+
+/** What is not as the desk needs it. */
+export interface SlackProblem {
+  readonly problem: string;
+  readonly remedy: string;
+}
+
+/** As in deploy/slack/manifest.yaml; of a channel’s history either is enough, by its kind. */
+const scopes = ['chat:write', 'users:read', 'commands'] as const;
+const histories = ['channels:history', 'groups:history'] as const;
+const ofGroups = 'usergroups:read';
+
+/**
+ * Asks Slack for all that the desk needs and that changes nothing: the token, the workspace, the scopes, and the channel by a look at its last
+ * message, which needs no scope that the app has not anyway. Empty where all is well.
+ */
+export async function examineSlack(
+  options: SlackEndpoint & {
+    readonly botToken: string;
+    readonly appToken?: string;
+    readonly teamId: string;
+    readonly channel: string;
+    readonly followsGroups: boolean;
+  },
+): Promise<readonly SlackProblem[]> {
+  const { botToken, appToken, teamId, channel, followsGroups, apiUrl, timeoutMs } = options;
+  const endpoint = { apiUrl, timeoutMs };
+  const client = createSlackClient({ ...endpoint, botToken });
+  const asked: { readonly team_id?: string; readonly granted: readonly string[] } | SlackProblem = await callSlack(
+    'auth.test',
+    () => client.auth.test(),
+  ).then((answer) => ({ ...answer, granted: grantedBy(answer) }), problemOf);
+  if ('problem' in asked) return [asked];
+  const { team_id: team, granted } = asked;
+  const problems: SlackProblem[] = [];
+  if (team !== teamId)
+    problems.push({
+      problem: `the bot token is of the workspace ${team ?? 'unknown'}, and slack.teamId is ${teamId}`,
+      remedy: 'Correct slack.teamId, or write the token of that workspace.',
+    });
+  const lacking = [
+    ...[...scopes, ...(followsGroups ? [ofGroups] : [])].filter((scope) => !granted.includes(scope)),
+    ...(histories.some((scope) => granted.includes(scope)) ? [] : [histories.join(' or ')]),
+  ];
+  if (lacking.length > 0)
+    problems.push({
+      problem: `the app lacks the scopes ${lacking.join(', ')}`,
+      remedy: 'Give it those of deploy/slack/manifest.yaml, and install it again.',
+    });
+  if (histories.some((scope) => granted.includes(scope)))
+    await callSlack('conversations.history', () => client.conversations.history({ channel, limit: 1 })).catch((error: unknown) =>
+      problems.push(problemOf(error)),
+    );
+  if (appToken !== undefined) {
+    const app = createSlackClient({ ...endpoint, botToken: appToken });
+    // An address that nobody goes to: it ends by itself.
+    await callSlack('apps.connections.open', () => app.apps.connections.open({})).catch((error: unknown) =>
+      problems.push(problemOf(error)),
+    );
+  }
+  return problems;
+}
+
+/** https://docs.slack.dev/authentication/installing-with-oauth: each answer names the token’s scopes in `x-oauth-scopes`. */
+function grantedBy({ response_metadata: metadata }: WebAPICallResult): readonly string[] {
+  return metadata?.scopes ?? [];
+}
+
+/** The fault says what to do behind its colon, where anybody can do something. */
+function problemOf(error: unknown): SlackProblem {
+  const detail = error instanceof FirebreakError ? error.detail : 'Slack did not answer';
+  const [problem = detail, ...remedy] = detail.split(': ');
+  const known = remedy.join(': ');
+  return {
+    problem,
+    remedy:
+      known === ''
+        ? 'See status.slack.com, and whether HTTPS to slack.com is open.'
+        : `${known[0]?.toUpperCase()}${known.slice(1)}.`,
+  };
+}

@@ -1,0 +1,62 @@
+import type { Command } from 'commander';
+import { checkConfig } from '../../config/load.ts';
+import { type Role, roles } from '../../config/secrets.ts';
+import type { Diagnosis, DiagnosisState } from '../../doctor/diagnosis.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { print, printable, printJson, styled } from '../output.ts';
+import { roleList } from '../role-list.ts';
+
+interface DoctorOptions extends ConfiguredOptions {
+  readonly role: readonly Role[];
+}
+
+/** What hangs at the end, such as a connection that nobody answers, must not keep the command. */
+const leftoverMs = 1_000;
+
+/** Adds `firebreak doctor`. */
+export function registerDoctorCommand(program: Command): void {
+  const doctor = program
+    .command('doctor')
+    .description(
+      'look at all that an installation needs, at once, and say what is wrong and what to do; exit code 1 where something is',
+    )
+    .option('--role <roles>', 'whose secrets, files and rights are here', roleList, roles);
+  withExamples(withConfig(doctor), [
+    'firebreak doctor',
+    'firebreak doctor --role desk --json',
+    'firebreak doctor --config cell.yaml --role cell',
+  ]).action(look);
+}
+
+async function look({ config: path, role, json }: DoctorOptions): Promise<void> {
+  const checked = checkConfig({ path, env: process.env });
+  const config = checked.ok ? checked.config : undefined;
+  const { examine, ofConfiguration, worstOf } = await import('../../doctor/doctor.ts');
+  const found = [...ofConfiguration(checked), ...(config ? await examine({ config, env: process.env, roles: role }) : [])];
+  const worst = worstOf(found);
+  if (worst === 'error') process.exitCode = 1;
+  if (json) printJson({ ok: worst !== 'error', worst, findings: found });
+  else show(found);
+  setTimeout(() => process.exit(), leftoverMs).unref();
+}
+
+const marks: Readonly<Record<DiagnosisState, { readonly mark: string; readonly style: Parameters<typeof styled>[0] }>> = {
+  ok: { mark: '✔', style: 'green' },
+  warning: { mark: '!', style: 'yellow' },
+  error: { mark: '✘', style: 'red' },
+  'not tried': { mark: '–', style: 'dim' },
+};
+
+/** A line each, and what to do below it. */
+function show(found: readonly Diagnosis[]): void {
+  const width = Math.max(...found.map(({ check }) => check.length));
+  for (const { check, state, text, remedy } of found) {
+    const { mark, style } = marks[state];
+    const said = state === 'not tried' ? `not tried: ${text}` : text;
+    print(`${styled(style, mark)} ${check.padEnd(width)}  ${printable(said)}`);
+    if (remedy !== undefined) print(`  ${' '.repeat(width)}  → ${printable(remedy)}`);
+  }
+  const count = (state: DiagnosisState): number => found.filter((one) => one.state === state).length;
+  print();
+  print(`${count('error')} wrong, ${count('warning')} to look at, ${count('ok')} in order, ${count('not tried')} not tried.`);
+}

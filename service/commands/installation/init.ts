@@ -1,0 +1,240 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { createInterface, type Interface } from 'node:readline/promises';
+import { type Command, InvalidArgumentError } from 'commander';
+import { FirebreakError } from '../../../core/errors.ts';
+import { slackManifest } from '../../../integrations/slack/manifest.ts';
+import { configJsonSchema } from '../../config/json-schema.ts';
+import { checkConfig } from '../../config/load.ts';
+import { describeProblem } from '../../config/problems.ts';
+import { openClusterApi } from '../../process/cluster-api.ts';
+import { type ClusterSight, lookAtCluster } from '../../setup/cluster-sight.ts';
+import {
+  type NewFile,
+  type NewInstallation,
+  type NewPerson,
+  newFiles,
+  newToken,
+  tokenFile,
+} from '../../setup/new-installation.ts';
+import { type CommonOptions, withExamples, withJson } from '../options.ts';
+import { print, printable, printFacts, printJson } from '../output.ts';
+
+interface InitOptions extends CommonOptions {
+  readonly out: string;
+  readonly yes?: true;
+  readonly force?: true;
+  readonly cluster?: string;
+  readonly temporal?: string;
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly person: readonly NewPerson[];
+  readonly slack?: NonNullable<NewInstallation['slack']>;
+  readonly url?: string;
+}
+
+const lookForMs = 10_000;
+
+/** Adds `firebreak init`. */
+export function registerInitCommand(program: Command): void {
+  const init = program
+    .command('init')
+    .description('write what a new installation begins with: configuration, token, values of the charts, Secrets, the Slack app')
+    .option('--out <dir>', 'folder to write into', 'firebreak')
+    .option('--yes', 'ask nothing: what no option says is found in the cluster, or the usual')
+    .option('--force', 'write over what is there; a token and keys that are there stay')
+    .option('--cluster <name>', 'name of the cluster (default: lab)')
+    .option('--temporal <address>', 'Temporal’s frontend (default: its service in the cluster, else 127.0.0.1:7233)')
+    .option('--kubeconfig <file>', 'how the cluster is reached (default: KUBECONFIG; without one nothing is looked at)')
+    .option('--context <name>', 'which of its contexts (default: the current one)')
+    .option('--person <id=name[:slack]>', 'who decides, several times: two at least for what is critical', person, [])
+    .option('--slack <app,team,channel>', 'ids of the app, the workspace and the channel (default: no Slack)', slack)
+    .option('--url <url>', 'where Slack and sensors from outside reach it');
+  withExamples(withJson(init), [
+    'firebreak init',
+    'firebreak init --yes --out try --person ada=Ada --person grace=Grace --kubeconfig ~/.kube/config',
+    'firebreak init --yes --person ada=Ada:U0123456789 --person grace=Grace:U1234567890 --slack A0123456789,T0123456789,C0123456789',
+  ]).action(make);
+}
+
+function person(text: string, before: readonly NewPerson[] = []): readonly NewPerson[] {
+  const [, id, name, account] = /^([A-Za-z0-9][A-Za-z0-9._-]{0,62})=([^:]+?)(?::([UW][A-Z0-9]+))?$/.exec(text.trim()) ?? [];
+  if (id === undefined || name === undefined)
+    throw new InvalidArgumentError(
+      'A person is ID=NAME, or ID=NAME:SLACK with the id of their account, such as ada=Ada:U0123456789.',
+    );
+  return [...before, { id, name, ...(account !== undefined && { slack: account }) }];
+}
+
+function slack(text: string): NonNullable<NewInstallation['slack']> {
+  const [, appId, teamId, channel] = /^(A[A-Z0-9]+),(T[A-Z0-9]+),([CG][A-Z0-9]+)$/.exec(text.replaceAll(' ', '')) ?? [];
+  if (appId === undefined || teamId === undefined || channel === undefined)
+    throw new InvalidArgumentError('Three ids with commas between, such as A0123456789,T0123456789,C0123456789.');
+  return { appId, teamId, channel };
+}
+
+async function make(options: InitOptions): Promise<void> {
+  const out = resolve(options.out);
+  const asks = !options.yes && process.stdin.isTTY === true;
+  const kubeconfig = options.kubeconfig ?? process.env.KUBECONFIG;
+  const sight = kubeconfig === undefined ? undefined : await look(kubeconfig, options.context);
+  if (!options.json) tell(sight, kubeconfig);
+  const wanted = asks ? await ask(options, kubeconfig, sight) : chosen(options, kubeconfig, sight);
+  const kept = join(out, tokenFile);
+  const token = existsSync(kept) ? readFileSync(kept, 'utf8').trim() : newToken();
+  const files = [
+    ...newFiles(wanted, { token, schema: configJsonSchema(), slackManifest: slackManifest() }),
+    ...keysOf(wanted, out),
+  ];
+  const there = files.filter(({ name }) => name !== tokenFile && existsSync(join(out, name)));
+  if (there.length > 0 && !options.force)
+    throw new FirebreakError(
+      'FB_ERR_INCOMPLETE',
+      `${out} has ${there.map(({ name }) => name).join(', ')} already: --force writes over them`,
+    );
+  write(out, files);
+  const config = join(out, 'firebreak.yaml');
+  const checked = checkConfig({ path: config, env: process.env });
+  const problems = [...(checked.ok ? [] : checked.problems), ...checked.deadEnds];
+  if (!checked.ok) process.exitCode = 1;
+  const next = commandsFor(wanted, out, config);
+  if (options.json) return printJson({ folder: out, files: files.map(({ name }) => name), sight: sight ?? null, problems, next });
+  print(`Written to ${printable(out)}: ${files.map(({ name }) => name).join(', ')}`);
+  for (const problem of problems) print(printable(describeProblem(problem)));
+  print('\nNext:');
+  for (const line of next) print(printable(`  ${line}`));
+}
+
+/** What is to be seen in the cluster; undefined where it does not answer. */
+async function look(kubeconfig: string, context: string | undefined): Promise<ClusterSight | undefined> {
+  const kubernetes = { kubeconfig: resolve(kubeconfig), ...(context !== undefined && { context }) };
+  try {
+    const api = await openClusterApi({ config: { kubernetes }, env: process.env });
+    try {
+      return await lookAtCluster(api, AbortSignal.timeout(lookForMs));
+    } finally {
+      api.close();
+    }
+  } catch {
+    return undefined;
+  }
+}
+
+function tell(sight: ClusterSight | undefined, kubeconfig: string | undefined): void {
+  if (!sight) {
+    print(`${kubeconfig === undefined ? 'No kubeconfig' : 'The cluster does not answer'}: nothing was looked at.\n`);
+    return;
+  }
+  const { network, sensors, gitops, temporal, version } = sight;
+  printFacts([
+    ['Kubernetes', version],
+    ['NetworkPolicies', 'by' in network ? `${network.by}: ${network.kind}` : network.kind],
+    ['sensors', sensors.map(({ sensor, namespace, name }) => `${sensor} (${namespace}/${name})`).join(', ') || 'none found'],
+    ['GitOps', gitops.join(', ') || 'none found'],
+    ['Temporal', temporal ?? 'none found'],
+  ]);
+  print();
+}
+
+function chosen(options: InitOptions, kubeconfig: string | undefined, sight: ClusterSight | undefined): NewInstallation {
+  const { cluster = 'lab', temporal = sight?.temporal ?? '127.0.0.1:7233', context, person: people, slack: app, url } = options;
+  if (people.length === 0)
+    throw new FirebreakError('FB_ERR_INCOMPLETE', 'who decides? --person ID=NAME, two of them at least for what is critical');
+  return {
+    cluster,
+    temporal,
+    ...(kubeconfig !== undefined && { kubeconfig: resolve(kubeconfig) }),
+    ...(context !== undefined && { context }),
+    people,
+    sensors: sight?.sensors ?? [],
+    ...(app && { slack: app }),
+    url: url ?? 'https://firebreak.example.com',
+  };
+}
+
+/** Only what no option has said. */
+async function ask(
+  options: InitOptions,
+  kubeconfig: string | undefined,
+  sight: ClusterSight | undefined,
+): Promise<NewInstallation> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const cluster = options.cluster ?? (await answer(lines, 'Name of the cluster', 'lab'));
+    const temporal = options.temporal ?? (await answer(lines, 'Address of Temporal', sight?.temporal ?? '127.0.0.1:7233'));
+    const people =
+      options.person.length > 0 ? options.person : await valid(lines, 'Who decides (ada=Ada:U0123456789, …)', '', peopleOf);
+    const app =
+      options.slack ??
+      (await valid(lines, 'Slack: ids of app, workspace, channel (empty: none)', '', (text) =>
+        text === '' ? undefined : slack(text),
+      ));
+    return chosen({ ...options, cluster, temporal, person: people, ...(app && { slack: app }) }, kubeconfig, sight);
+  } finally {
+    lines.close();
+  }
+}
+
+function peopleOf(text: string): readonly NewPerson[] {
+  return text.split(',').reduce<readonly NewPerson[]>((before, one) => person(one, before), []);
+}
+
+async function answer(lines: Interface, question: string, usual: string): Promise<string> {
+  const text = (await lines.question(usual === '' ? `${question}: ` : `${question} [${usual}]: `)).trim();
+  return text === '' ? usual : text;
+}
+
+/** Asks again until it can be read. */
+async function valid<Read>(lines: Interface, question: string, usual: string, read: (text: string) => Read): Promise<Read> {
+  for (;;) {
+    const text = await answer(lines, question, usual);
+    try {
+      return read(text);
+    } catch (error) {
+      if (!(error instanceof InvalidArgumentError)) throw error;
+      process.stderr.write(`${error.message}\n`);
+    }
+  }
+}
+
+/** For who has no account in Slack, and no key here yet. */
+function keysOf({ people }: NewInstallation, out: string): readonly NewFile[] {
+  return people
+    .filter(({ id, slack: account }) => account === undefined && !existsSync(join(out, `${id}.pem.pub`)))
+    .flatMap(({ id }) => {
+      const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+      return [
+        { name: `${id}.pem`, text: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(), isSecret: true as const },
+        { name: `${id}.pem.pub`, text: publicKey.export({ format: 'pem', type: 'spki' }).toString() },
+      ];
+    });
+}
+
+function write(out: string, files: readonly NewFile[]): void {
+  mkdirSync(out, { recursive: true, mode: 0o700 });
+  for (const { name, text, isSecret } of files) {
+    writeFileSync(join(out, name), text, isSecret ? { mode: 0o600 } : {});
+  }
+}
+
+function commandsFor({ temporal, slack: app }: NewInstallation, out: string, config: string): readonly string[] {
+  const folder = basename(out);
+  const isHere = /^(localhost|127\.)/.test(temporal);
+  if (isHere)
+    return [
+      `firebreak config check --connect --config ${config}`,
+      `firebreak run --config ${config}`,
+      `firebreak alerts send --sample falco --pod NAMESPACE/POD --config ${config}`,
+    ];
+  return [
+    `kubectl create namespace firebreak; kubectl apply --filename ${folder}/secrets.yaml`,
+    ...(app
+      ? [
+          'kubectl --namespace firebreak create secret generic firebreak-slack --from-literal=bot-token=xoxb-… --from-literal=app-token=xapp-…',
+        ]
+      : []),
+    `helm install firebreak deploy/helm/firebreak --namespace firebreak --values ${folder}/values.yaml --wait`,
+    `firebreak doctor --config ${config}`,
+  ];
+}

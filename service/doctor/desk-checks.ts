@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto';
+import { createSignInClient } from '../../integrations/oidc/sign-in-client.ts';
+import { examineSlack } from '../../integrations/slack/examine.ts';
+import type { Config } from '../config/load.ts';
+import { resolveSecrets, type Secrets } from '../config/secrets.ts';
+import { createTickets } from '../desk/follow-up.ts';
+import { type DoctorCheck, type Examined, failure, type LookResult, notTried, ok } from './diagnosis.ts';
+
+export const deskChecks: readonly DoctorCheck[] = [
+  { name: 'slack', roles: ['desk'], run: slack },
+  { name: 'tickets', roles: ['desk'], run: tickets },
+  { name: 'paging', roles: ['desk'], run: paging },
+  { name: 'identity provider', roles: ['desk'], run: identityProvider },
+];
+
+/** Those of one system alone: what another one lacks, and the key that the first start makes, is no reason not to ask this one. */
+function secretsOf(system: Partial<Pick<Config, 'slack' | 'stepUp' | 'tickets'>>, { config, env }: Examined): Secrets {
+  const { slack: _, stepUp: __, ...rest } = config;
+  const temporal = { ...config.temporal, codecKeys: [] };
+  const audit = { ...config.audit, url: 'sqlite:' };
+  return resolveSecrets({ config: { ...rest, temporal, audit, tickets: {}, paging: {}, ...system }, env, roles: ['desk'] });
+}
+
+async function slack(examined: Examined): Promise<readonly LookResult[]> {
+  const { slack: configured } = examined.config;
+  const secrets = configured && secretsOf({ slack: configured }, examined).slack;
+  if (!configured || !secrets) return [notTried('it is not configured: people answer at the command line')];
+  const problems = await examineSlack({
+    ...secrets,
+    teamId: configured.teamId,
+    channel: configured.channel,
+    apiUrl: configured.apiUrl,
+    followsGroups: configured.userGroups !== undefined,
+  });
+  if (problems.length > 0) return problems.map(({ problem, remedy }) => failure(problem, remedy));
+  return [ok(`the app is in the workspace ${configured.teamId}, reads ${configured.channel}, and has its scopes`)];
+}
+
+/** By a search for a ticket that nobody has: address, credentials and project are right, and nothing is filed. */
+async function tickets(examined: Examined, signal: AbortSignal): Promise<readonly LookResult[]> {
+  const { config } = examined;
+  const [name] = Object.entries(config.tickets).flatMap(([key, value]) => (value === undefined ? [] : [key]));
+  if (name === undefined) return [notTried('no ticket system is configured')];
+  const system = createTickets({ config, secrets: secretsOf({ tickets: config.tickets }, examined) });
+  if (!system?.look) return [notTried(`${name} has no question that files nothing`)];
+  await system.look(signal);
+  return [ok(`${name} answers, and its credentials are valid`)];
+}
+
+async function paging({ config }: Examined): Promise<readonly LookResult[]> {
+  const [name] = Object.entries(config.paging).flatMap(([key, value]) => (value === undefined ? [] : [key]));
+  return [notTried(name === undefined ? 'no pager is configured' : `${name} has no question that calls nobody`)];
+}
+
+async function identityProvider(examined: Examined): Promise<readonly LookResult[]> {
+  const { stepUp } = examined.config;
+  if (!stepUp) return [notTried('it is not configured: no step asks for a sign-in')];
+  const { stepUpClient } = secretsOf({ stepUp }, examined);
+  const { url } = await createSignInClient({
+    issuer: stepUp.issuer,
+    clientId: stepUp.clientId,
+    ...(stepUpClient !== undefined && { clientSecret: stepUpClient }),
+    redirectUri: 'https://firebreak.invalid/sign-in',
+    maxAgeMs: 60_000,
+  }).begin(randomUUID());
+  return [ok(`${stepUp.issuer} answers; people sign in at ${new URL(url).host}`)];
+}

@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CheckedConfig } from '../config/load.ts';
+import { clusterChecks } from './cluster-checks.ts';
+import { deskChecks } from './desk-checks.ts';
+import {
+  type Diagnosis,
+  type DoctorCheck,
+  type Examined,
+  failure,
+  type LookResult,
+  ofProblem,
+  ok,
+  reasonWhy,
+  warning,
+} from './diagnosis.ts';
+import { keyChecks } from './key-checks.ts';
+import { reachChecks } from './reach.ts';
+import { sensorChecks } from './sensor-checks.ts';
+import { storeChecks } from './store-checks.ts';
+import { temporalChecks } from './temporal-checks.ts';
+
+const usualMs = 15_000;
+
+/** In the order in which they are told. */
+const checks: readonly DoctorCheck[] = [
+  ...reachChecks,
+  ...temporalChecks,
+  ...clusterChecks,
+  ...storeChecks,
+  ...deskChecks,
+  ...sensorChecks,
+  ...keyChecks,
+];
+
+/** Looks at all that these roles need, at once. Never rejects; changes nothing but one small object in the evidence store. */
+export async function examine(
+  examined: Examined,
+  { chosen = checks, withinMs = usualMs }: { readonly chosen?: readonly DoctorCheck[]; readonly withinMs?: number } = {},
+): Promise<readonly Diagnosis[]> {
+  const wanted = chosen.filter(({ roles }) => roles === undefined || roles.some((role) => examined.roles.includes(role)));
+  const found = await Promise.all(
+    wanted.map(async (check) =>
+      (await outcomes(check, examined, check.withinMs ?? withinMs)).map((outcome) => ({ check: check.name, ...outcome })),
+    ),
+  );
+  return found.flat();
+}
+
+/** What of a check is known when its time is over: it cannot hold up another one, whatever it waits for. */
+async function outcomes(check: DoctorCheck, examined: Examined, withinMs: number): Promise<readonly LookResult[]> {
+  const over = new AbortController();
+  const late = sleep(withinMs, undefined, { signal: over.signal }).then(
+    () => [
+      failure(`no answer within ${withinMs / 1_000} s`, 'See whether it is overloaded, or a firewall drops what is sent there.'),
+    ],
+    () => [],
+  );
+  const looked = check
+    .run(examined, over.signal)
+    .catch((error: unknown) => [
+      failure(reasonWhy(error, 'it could not be looked at'), 'Look at its log, and at the network between.'),
+    ]);
+  const first = await Promise.race([looked, late]);
+  over.abort();
+  return first;
+}
+
+/** What is known of the file itself; without one that is valid nothing else is looked at. */
+export function ofConfiguration(checked: CheckedConfig): readonly Diagnosis[] {
+  const check = 'configuration';
+  const problems = checked.ok ? [] : checked.problems;
+  const dead = checked.deadEnds.map(({ problem, remedy }) => ({ check, ...warning(problem, remedy) }));
+  if (problems.length > 0) return [...problems.map((problem) => ({ check, ...ofProblem(problem) })), ...dead];
+  return dead.length > 0 ? dead : [{ check, ...ok('valid') }];
+}
+
+export function worstOf(diagnoses: readonly Diagnosis[]): 'error' | 'warning' | 'ok' {
+  if (diagnoses.some(({ state }) => state === 'error')) return 'error';
+  return diagnoses.some(({ state }) => state === 'warning') ? 'warning' : 'ok';
+}

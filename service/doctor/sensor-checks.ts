@@ -1,0 +1,43 @@
+import { existsSync } from 'node:fs';
+import { askRunningSensors } from '../intake/control.ts';
+import { type DoctorCheck, type Examined, failure, type LookResult, notTried, ok, warning } from './diagnosis.ts';
+
+/** Most clusters have some alert a day; a sensor of which nothing was heard for so long may have been switched off. */
+const silentMs = 24 * 3_600_000;
+
+export const sensorChecks: readonly DoctorCheck[] = [{ name: 'sensors', roles: ['cell'], run: sensors }];
+
+/** What the intake that runs here has heard since its start; each sensor by its freshest node. */
+async function sensors({ config }: Examined): Promise<readonly LookResult[]> {
+  const { dir } = config.intake.spool;
+  const known = existsSync(dir) ? await askRunningSensors(dir) : undefined;
+  if (!known) return [notTried('no intake of this configuration runs where this looks: ask on its machine, or in its pod')];
+  const { since, sensors: reports } = known;
+  const names = [...new Set([...reports.map(({ sensor }) => sensor), ...config.intake.tokens.map(({ name }) => name)])].sort();
+  return names.map((name) => {
+    const own = reports.filter(({ sensor }) => sensor === name);
+    if (own.length === 0) {
+      const text = `${name}: may send, and nothing came since ${since}`;
+      return warning(
+        text,
+        `firebreak alerts send --sample ${name} tries the way; docs/sensors/${name}.md says how it is set up.`,
+      );
+    }
+    const last =
+      own
+        .map(({ lastSeenAt }) => lastSeenAt)
+        .sort()
+        .at(-1) ?? '';
+    const drops = own.reduce((sum, one) => sum + one.drops, 0);
+    const alerts = own.reduce((sum, one) => sum + one.alerts, 0);
+    const text = `${name}: ${alerts} alerts, heard of last at ${last}`;
+    if (drops > 0)
+      return warning(
+        `${text}; it says ${drops} times that it dropped events`,
+        'Give the sensor a larger buffer, or fewer rules.',
+      );
+    if (Date.now() - Date.parse(last) > silentMs)
+      return failure(text, 'See whether it runs, and whether it still has the address and the token.');
+    return ok(text);
+  });
+}

@@ -1,0 +1,120 @@
+import { existsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { evidenceClasses } from '../../core/evidence/evidence.ts';
+import { openAsIs } from '../../integrations/database/database.ts';
+import { migrations, schemaOf } from '../../integrations/database/migrations.ts';
+import { resolveAuditUrl, resolveStoreSecrets } from '../config/secrets.ts';
+import { checkBucket, openEvidenceStore } from '../process/evidence.ts';
+import { evidencePublicKeys, openKeyWrap } from '../process/keys/evidence-keys.ts';
+import {
+  clockResult,
+  type DoctorCheck,
+  type Examined,
+  failure,
+  type LookResult,
+  notTried,
+  ok,
+  reasonWhy,
+  warning,
+} from './diagnosis.ts';
+
+const mebibyte = 1_048_576;
+
+export const storeChecks: readonly DoctorCheck[] = [
+  { name: 'database', roles: ['desk'], run: database },
+  { name: 'evidence store', roles: ['cell', 'forensics'], run: evidence },
+  { name: 'evidence keys', roles: ['cell', 'forensics'], run: evidenceKeys },
+  { name: 'disk', run: disk },
+];
+
+/** Opened as it is: an older schema is the start's to change. */
+async function database({ config, env }: Examined): Promise<readonly LookResult[]> {
+  const url = resolveAuditUrl({ config, env });
+  const remedy = 'Start it, or correct audit.url; the desk keeps what it cannot write, and incidents stay open meanwhile.';
+  const file = /^sqlite:(.*)$/.exec(url)?.[1];
+  if (file !== undefined && !existsSync(file)) return [notTried(`${file} is made by the first start of the desk`)];
+  const opened = await openAsIs({ url }).catch((error: unknown) => reasonWhy(error, 'it cannot be opened'));
+  if (typeof opened === 'string') return [failure(opened, remedy)];
+  try {
+    const { number: known, needs } = await schemaOf(opened);
+    const newest = migrations.length;
+    const schema =
+      needs > newest
+        ? failure(
+            `its schema is newer (${needs}) than this program (${newest})`,
+            'Run the newer program, or restore the older database.',
+          )
+        : known < newest
+          ? warning(`its schema is ${known} of ${newest}`, 'The next start of the desk brings it up to date.')
+          : ok(`${opened.kind === 'sqlite' ? 'SQLite' : 'PostgreSQL'} answers; its schema is up to date (${known})`);
+    if (opened.kind === 'sqlite') return [schema];
+    const before = Date.now();
+    const [row] = await opened.all('SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS TEXT) AS now');
+    const after = Date.now();
+    return [schema, clockResult('PostgreSQL’s', (before + after) / 2 - Number(row?.now), (after - before) / 2)];
+  } catch (error) {
+    return [failure(reasonWhy(error, 'it does not answer'), remedy)];
+  } finally {
+    await opened.close();
+  }
+}
+
+/** The same bytes each time: one object, under its own hash. */
+const sample = new TextEncoder().encode('firebreak doctor\n');
+
+async function evidence({ config, env }: Examined): Promise<readonly LookResult[]> {
+  const secrets = resolveStoreSecrets({ config, env });
+  const { store: where, retention } = config.evidence;
+  const place = where.kind === 's3' ? `the bucket ${where.bucket}` : where.folder;
+  const remedy =
+    where.kind === 's3' ? 'Correct evidence.s3, its keys or its policy.' : 'Correct evidence.folder, or who owns it.';
+  try {
+    await checkBucket({ config, secrets });
+    const store = await openEvidenceStore({ config, secrets });
+    const kinds = evidenceClasses.toSorted((a, b) => retention[a].atLeastDays - retention[b].atLeastDays);
+    const { sha256 } = await store.put(sample, 'text/plain', kinds[0]);
+    await store.get(sha256);
+  } catch (error) {
+    return [failure(`${place}: ${reasonWhy(error, 'it takes nothing')}`, remedy)];
+  }
+  if (where.kind === 'folder') return [ok(`${place} was written to and read`)];
+  if (where.objectLock) return [ok(`${place} was written to and read, and locks what it keeps (${where.objectLock})`)];
+  return [
+    ok(`${place} was written to and read`),
+    warning(
+      'nothing keeps whoever has its keys from removing evidence',
+      'Make the bucket with object lock, and set evidence.s3.objectLock.',
+    ),
+  ];
+}
+
+async function evidenceKeys({ config, env }: Examined): Promise<readonly LookResult[]> {
+  const secrets = resolveStoreSecrets({ config, env });
+  const inVault = config.evidence.vault !== undefined;
+  if (!inVault && !existsSync(config.evidence.keyFile) && config.evidence.keyFile.startsWith(`${config.stateDir}/`))
+    return [notTried('they are made by the first start')];
+  try {
+    const keys = await evidencePublicKeys({ config, secrets });
+    await openKeyWrap({ config, secrets });
+    return [ok(`${keys.length === 1 ? 'one key signs' : `${keys.length} versions of a key sign`}${inVault ? ', in Vault' : ''}`)];
+  } catch (error) {
+    return [
+      failure(reasonWhy(error, 'they cannot be read'), inVault ? 'See evidence.vault and its token.' : 'See evidence.keyFile.'),
+    ];
+  }
+}
+
+async function disk({ config }: Examined): Promise<readonly LookResult[]> {
+  let folder = config.stateDir;
+  while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
+  const { bavail, blocks, bsize } = await statfs(folder);
+  const free = bavail * bsize;
+  const text = `${folder}: ${Math.round(free / mebibyte)} MiB free`;
+  const needed = config.intake.spool.maxBytes;
+  const remedy = 'Make room: an intake without any refuses alerts, and records wait.';
+  if (free < 256 * mebibyte) return [failure(text, remedy)];
+  if (free < needed || bavail / blocks < 0.05)
+    return [warning(`${text}, and the spool may take ${Math.round(needed / mebibyte)} MiB`, remedy)];
+  return [ok(text)];
+}

@@ -1,0 +1,132 @@
+import { Client } from '@temporalio/client';
+import proto from '@temporalio/proto';
+import { searchAttributes } from '../../core/incident/search-attributes.ts';
+import type { Role } from '../config/secrets.ts';
+import { openConnection } from '../temporal/access.ts';
+import { currentBuild, deploymentName, pinnedTo } from '../temporal/versions.ts';
+import { queuesOf } from '../temporal/workers.ts';
+import { type DoctorCheck, type Examined, failure, type LookResult, notTried, ok, warning } from './diagnosis.ts';
+import { temporalProblems } from './reach.ts';
+
+type Connection = Awaited<ReturnType<typeof openConnection>>;
+
+const answerWithinMs = 10_000;
+const calls = 5;
+/** Containment does not wait for Temporal, but everything after it does. */
+const slowMs = 200;
+const testedMinor = 32;
+const ownMachine = /^(localhost|127\.[\d.]+|\[::1\]|unix:.*)(:\d+)?$/;
+
+export const temporalChecks: readonly DoctorCheck[] = [
+  { name: 'temporal', run: withTemporal(reachability) },
+  { name: 'temporal search attributes', run: withTemporal(attributes) },
+  { name: 'temporal version', run: withTemporal(version) },
+  { name: 'roles at work', run: withTemporal(atWork) },
+  { name: 'builds', roles: ['cell'], run: withTemporal(builds) },
+];
+
+/** A connection of its own each, so that one that hangs keeps no other. Where none comes about, the first of them says so. */
+function withTemporal(look: (connection: Connection, examined: Examined) => Promise<readonly LookResult[]>): DoctorCheck['run'] {
+  return async (examined) => {
+    const [problem] = await temporalProblems(examined);
+    if (problem) {
+      if (look === reachability) return [failure(problem.problem, problem.remedy)];
+      return [notTried('Temporal is not reached')];
+    }
+    const connection = await openConnection(examined);
+    try {
+      return await connection.withDeadline(Date.now() + answerWithinMs, () => look(connection, examined));
+    } finally {
+      await connection.close();
+    }
+  };
+}
+
+async function reachability(connection: Connection, { config }: Examined): Promise<readonly LookResult[]> {
+  const { address, namespace, tls } = config.temporal;
+  const took: number[] = [];
+  for (let call = 0; call < calls; call += 1) {
+    const began = performance.now();
+    await connection.workflowService.describeNamespace({ namespace });
+    took.push(performance.now() - began);
+  }
+  const median = Math.round(took.sort((a, b) => a - b)[Math.floor(calls / 2)] ?? 0);
+  const text = `${address} serves the namespace ${namespace}; a call takes ${median} ms`;
+  const speed = median > slowMs ? warning(text, 'Run Firebreak nearer to Temporal, or see what slows its database.') : ok(text);
+  if (tls || ownMachine.test(address)) return [speed];
+  return [
+    speed,
+    warning(
+      'the connection has no TLS: who is on the network reads names, and may delay a response',
+      'Set temporal.tls, or see that a mesh encrypts it.',
+    ),
+  ];
+}
+
+async function attributes(connection: Connection, { config }: Examined): Promise<readonly LookResult[]> {
+  const { namespace } = config.temporal;
+  const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+  const types = proto.temporal.api.enums.v1.IndexedValueType;
+  const typeOf = (name: string): string | undefined => {
+    const found = customAttributes?.[name];
+    return found === undefined || found === null ? undefined : nameOfType(types[found]);
+  };
+  const wrong = searchAttributes.flatMap(({ name, type }) => {
+    const there = typeOf(name);
+    if (there === type) return [];
+    const remedy =
+      there === undefined
+        ? `temporal operator search-attribute create --namespace ${namespace} --name ${name} --type ${type}`
+        : `Remove it, and make it with the type ${type}.`;
+    return [failure(there === undefined ? `${name} is not registered` : `${name} is ${there} and not ${type}`, remedy)];
+  });
+  return wrong.length > 0 ? wrong : [ok(`all ${searchAttributes.length} are registered`)];
+}
+
+/** `INDEXED_VALUE_TYPE_KEYWORD_LIST` as the `temporal` command takes it: `KeywordList`. */
+function nameOfType(written: string | undefined): string {
+  return (written ?? 'unknown')
+    .replace(/^INDEXED_VALUE_TYPE_/, '')
+    .toLowerCase()
+    .replaceAll(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+async function version(connection: Connection): Promise<readonly LookResult[]> {
+  const { serverVersion } = await connection.workflowService.getSystemInfo({});
+  const minor = Number(/^v?1\.(\d+)/.exec(serverVersion ?? '')?.[1] ?? Number.NaN);
+  if (Number.isNaN(minor)) return [notTried(`the server calls itself ${serverVersion || 'nothing'}: no version that is known`)];
+  if (minor >= testedMinor) return [ok(`server ${serverVersion}`)];
+  return [warning(`server ${serverVersion}; tested with 1.${testedMinor}`, 'Upgrade Temporal, and try the upgrade of it first.')];
+}
+
+/** Whether anybody takes the work of each role; a process that does not run says nothing itself. */
+async function atWork(connection: Connection, { config, roles }: Examined): Promise<readonly LookResult[]> {
+  const { namespace } = config.temporal;
+  const queues = queuesOf(config.cluster);
+  const hasOwnActions = config.packs.some(({ actions }) => actions.length > 0);
+  const wanted = roles.filter((role) => role !== 'packs' || hasOwnActions);
+  return Promise.all(
+    wanted.map(async (role: Role) => {
+      const { pollers } = await connection.workflowService.describeTaskQueue({
+        namespace,
+        taskQueue: { name: queues[role] },
+        taskQueueType: proto.temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+      });
+      const processes = new Set(pollers?.map(({ identity }) => identity));
+      if (processes.size > 0) return ok(`${role}: ${processes.size === 1 ? 'one process' : `${processes.size} processes`}`);
+      return failure(`${role}: nobody takes its work`, `Start it: firebreak run --role ${role}, or look at its log.`);
+    }),
+  );
+}
+
+async function builds(connection: Connection, { config }: Examined): Promise<readonly LookResult[]> {
+  const client = new Client({ connection, namespace: config.temporal.namespace });
+  const deployment = deploymentName(config.cluster);
+  const current = await currentBuild({ client, deployment }).catch(() => undefined);
+  if (current === undefined) return [notTried('no cell has run here yet: there is no build')];
+  const pinned = await pinnedTo({ client, deployment });
+  const older = [...pinned].filter(([id]) => id !== current);
+  const open = older.reduce((sum, [, count]) => sum + count, 0);
+  const drains = older.length === 0 ? '' : `; ${open} open on ${older.length} older, which the cell finishes`;
+  return [ok(`new incidents begin with ${current}${drains}`)];
+}

@@ -1,0 +1,100 @@
+import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
+import { KubernetesError } from '../../integrations/kubernetes/client-error.ts';
+
+/** What runs in a cluster, as far as a look at its names tells. What the account may not see is not in here. */
+export interface ClusterSight {
+  readonly version: string;
+  /** What enforces NetworkPolicies, by the DaemonSet that does it. */
+  readonly network: NetworkSight;
+  readonly sensors: readonly SightedSensor[];
+  /** What puts objects back to what a repository says. */
+  readonly gitops: readonly ('Argo CD' | 'Flux')[];
+  /** Address of Temporal's frontend. */
+  readonly temporal?: string;
+}
+
+export type NetworkSight =
+  | { readonly kind: 'enforces' | 'does not enforce'; readonly by: string }
+  | { readonly kind: 'not seen' | 'not allowed to look' };
+
+export interface SightedSensor {
+  /** As in the address of its alerts. */
+  readonly sensor: string;
+  readonly namespace: string;
+  /** Of its DaemonSet. */
+  readonly name: string;
+}
+
+interface Listed {
+  readonly metadata: { readonly name: string; readonly namespace: string };
+}
+
+const enforcing =
+  /^(calico-node|cilium|antrea-agent|kube-router|weave-net|ovnkube-node|kube-ovn-cni|kube-network-policies|netd-policy|azure-npm|canal)$/;
+const notEnforcing = /^(kube-flannel|kube-flannel-ds)$/;
+
+/** By the usual names of their charts. */
+const sensorSets: readonly (readonly [RegExp, string])[] = [
+  [/^falco(-|$)/, 'falco'],
+  [/^tetragon$/, 'tetragon'],
+  [/^tracee$/, 'tracee'],
+  [/^kubearmor(-|$)/, 'kubearmor'],
+  [/^(kubescape-)?node-agent$/, 'kubescape'],
+  [/^(inspektor-)?gadget$/, 'inspektor-gadget'],
+];
+
+/** @throws FB_ERR_UNAVAILABLE when the API server does not answer. */
+export async function lookAtCluster(api: KubernetesApi, signal?: AbortSignal): Promise<ClusterSight> {
+  const get = <T>(path: string): Promise<T> =>
+    api.json<T>({ method: 'GET', path, what: `get ${path}`, ...(signal && { signal }) });
+  const { gitVersion = 'unknown' } = await get<{ readonly gitVersion?: string }>('/version');
+  const [sets, services, groups] = await Promise.all([
+    daemonSets(api, signal),
+    get<{ readonly items?: readonly Listed[] }>(pathOf({ resource: 'services' })).catch(() => ({ items: [] })),
+    get<{ readonly groups?: readonly { readonly name: string }[] }>('/apis').catch(() => ({ groups: [] })),
+  ]);
+  const has = (group: string): boolean => groups.groups?.some(({ name }) => name === group) ?? false;
+  const frontend = services.items?.find(({ metadata: { name } }) =>
+    /^(.*-)?temporal-frontend$|^temporal-server-frontend$/.test(name),
+  );
+  return {
+    version: gitVersion,
+    network: networkOf(sets),
+    sensors: (sets ?? []).flatMap(({ metadata: { name, namespace } }) => {
+      const [, sensor] = sensorSets.find(([pattern]) => pattern.test(name)) ?? [];
+      return sensor === undefined ? [] : [{ sensor, namespace, name }];
+    }),
+    gitops: [
+      ...(has('argoproj.io') ? (['Argo CD'] as const) : []),
+      ...(has('kustomize.toolkit.fluxcd.io') ? (['Flux'] as const) : []),
+    ],
+    ...(frontend && { temporal: `${frontend.metadata.name}.${frontend.metadata.namespace}.svc:7233` }),
+  };
+}
+
+/** Undefined where the account may not list them. */
+export async function daemonSets(api: KubernetesApi, signal?: AbortSignal): Promise<readonly Listed[] | undefined> {
+  const path = pathOf({ group: 'apps', resource: 'daemonsets' });
+  try {
+    const { items = [] } = await api.json<{ readonly items?: readonly Listed[] }>({
+      method: 'GET',
+      path,
+      what: 'list daemonsets',
+      ...(signal && { signal }),
+    });
+    return items;
+  } catch (error) {
+    if (error instanceof KubernetesError && error.status === 403) return undefined;
+    throw error;
+  }
+}
+
+/** A sign and no proof: a probe of a contained pod is one. */
+export function networkOf(sets: readonly Listed[] | undefined): NetworkSight {
+  if (sets === undefined) return { kind: 'not allowed to look' };
+  const named = (pattern: RegExp): string | undefined => sets.find(({ metadata: { name } }) => pattern.test(name))?.metadata.name;
+  const does = named(enforcing);
+  if (does !== undefined) return { kind: 'enforces', by: does };
+  const doesNot = named(notEnforcing);
+  return doesNot === undefined ? { kind: 'not seen' } : { kind: 'does not enforce', by: doesNot };
+}

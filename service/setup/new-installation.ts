@@ -1,0 +1,163 @@
+import { randomBytes } from 'node:crypto';
+import { stringify } from 'yaml';
+import { usualNamespace } from '../config/fields.ts';
+import type { SightedSensor } from './cluster-sight.ts';
+
+export interface NewPerson {
+  readonly id: string;
+  readonly name: string;
+  /** Absent: they sign at the command line, with a key. */
+  readonly slack?: string;
+}
+
+export interface NewInstallation {
+  readonly cluster: string;
+  readonly temporal: string;
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly people: readonly NewPerson[];
+  readonly sensors: readonly SightedSensor[];
+  readonly slack?: { readonly appId: string; readonly teamId: string; readonly channel: string };
+  /** Where sensors outside of the cluster, and Slack, reach it. */
+  readonly url: string;
+}
+
+export interface NewFile {
+  readonly name: string;
+  readonly text: string;
+  /** Readable by its owner only. */
+  readonly isSecret?: true;
+}
+
+/** What sensors send with. It stays when all else is written anew: others have it by now. */
+export const tokenFile = 'alerts-token';
+const schemaFile = 'firebreak.schema.json';
+const inCluster = `http://firebreak-intake.${usualNamespace}.svc:8765`;
+
+/** Everything that a new installation begins with. `token` is what sensors send with; `schema` and `slackManifest` are texts of this version. */
+export function newFiles(
+  wanted: NewInstallation,
+  { token, schema, slackManifest }: { readonly token: string; readonly schema: string; readonly slackManifest: string },
+): readonly NewFile[] {
+  return [
+    { name: 'firebreak.yaml', text: firebreakYaml(wanted) },
+    { name: schemaFile, text: schema },
+    { name: tokenFile, text: `${token}\n`, isSecret: true },
+    { name: 'values.yaml', text: chartValues(wanted) },
+    { name: 'secrets.yaml', text: secretManifest(token), isSecret: true },
+    { name: 'falco-values.yaml', text: falcoValues(token), isSecret: true },
+    { name: 'falcosidekick-values.yaml', text: falcosidekickValues(token), isSecret: true },
+    {
+      name: 'slack-manifest.yaml',
+      text: slackManifest.replaceAll('https://firebreak.example.com', wanted.url.replace(/\/$/, '')),
+    },
+  ];
+}
+
+/** As Falco takes it in a path: letters and digits only. */
+export function newToken(): string {
+  return randomBytes(24).toString('hex');
+}
+
+function yaml(value: unknown, comment: string): string {
+  const lines = comment.split('\n').map((line) => (line === '' ? '#' : `# ${line}`));
+  return `${lines.join('\n')}\n${stringify(value, { lineWidth: 0 })}`;
+}
+
+function rosterOf(people: readonly NewPerson[], withKeys: boolean): object {
+  return {
+    people: people.map(({ id, name, slack }) => ({
+      id,
+      name,
+      ...(slack !== undefined && { slack: [slack] }),
+      ...(slack === undefined && withKeys && { keys: [`${id}.pem.pub`] }),
+    })),
+    groups: { oncall: people.map(({ id }) => id), leads: people.map(({ id }) => id) },
+  };
+}
+
+/** A node on which a sensor is silent raises an alert: where its DaemonSet is known it is watched. */
+function sensorsOf(sensors: readonly SightedSensor[]): object {
+  return Object.fromEntries(sensors.map(({ sensor, namespace, name }) => [sensor, { daemonSet: { namespace, name } }]));
+}
+
+function firebreakYaml({ cluster, temporal, kubeconfig, context, people, sensors, slack }: NewInstallation): string {
+  const config = {
+    cluster,
+    temporal: { address: temporal },
+    ...(kubeconfig !== undefined && { kubernetes: { kubeconfig, ...(context !== undefined && { context }) } }),
+    intake: { tokens: [{ name: 'sensors', token: { file: tokenFile } }] },
+    ...(sensors.length > 0 && { sensors: sensorsOf(sensors) }),
+    roster: rosterOf(people, true),
+    ...(slack && {
+      slack: { mode: 'socket', ...slack, botToken: { file: 'slack-bot-token' }, appToken: { file: 'slack-app-token' } },
+    }),
+    status: { listen: { host: '127.0.0.1' } },
+  };
+  return yaml(
+    config,
+    `yaml-language-server: $schema=./${schemaFile}\nTo run Firebreak outside of the cluster, and for its command line. docs/configuration.md has every key.`,
+  );
+}
+
+function chartValues({ cluster, temporal, people, sensors, slack }: NewInstallation): string {
+  const values = {
+    profile: 'single',
+    config: {
+      cluster,
+      temporal: { address: temporal },
+      intake: { tokens: [{ name: 'sensors', token: { file: '/etc/firebreak/secrets/alerts/token' } }] },
+      ...(sensors.length > 0 && { sensors: sensorsOf(sensors) }),
+      roster: rosterOf(people, false),
+      ...(slack && {
+        slack: {
+          mode: 'socket',
+          ...slack,
+          botToken: { file: '/etc/firebreak/secrets/slack/bot-token' },
+          appToken: { file: '/etc/firebreak/secrets/slack/app-token' },
+        },
+      }),
+    },
+    secretFiles: [
+      { name: 'alerts', secret: 'firebreak-alerts', roles: ['cell'] },
+      ...(slack ? [{ name: 'slack', secret: 'firebreak-slack', roles: ['desk'] }] : []),
+    ],
+  };
+  return yaml(
+    values,
+    'Values of the chart deploy/helm/firebreak: all roles in one pod. `profile: cluster` needs a bucket as well, see docs/install.md.\nThe image is yours: image.repository and image.digest.',
+  );
+}
+
+function secretManifest(token: string): string {
+  const metadata = { name: 'firebreak-alerts', namespace: usualNamespace };
+  return stringify({ apiVersion: 'v1', kind: 'Secret', metadata, type: 'Opaque', stringData: { token } });
+}
+
+function falcoValues(token: string): string {
+  const falco = {
+    json_output: true,
+    json_include_output_property: true,
+    json_include_output_fields_property: true,
+    json_include_tags_property: true,
+    http_output: { enabled: true, url: `${inCluster}/v1/alerts/falco/${token}`, keep_alive: true },
+    append_output: [{ match: { source: 'syscall' }, extra_fields: ['k8s.pod.uid'] }],
+  };
+  return yaml(
+    { falco },
+    'Values of the chart falcosecurity/falco, where Falco sends itself. docs/sensors/falco.md says what is lost when.',
+  );
+}
+
+function falcosidekickValues(token: string): string {
+  const webhook = {
+    address: `${inCluster}/v1/alerts/falcosidekick`,
+    method: 'POST',
+    customHeaders: `Authorization:Bearer ${token}`,
+    minimumpriority: 'notice',
+  };
+  return yaml(
+    { config: { webhook } },
+    'Values of the chart falcosecurity/falcosidekick (below `falcosidekick.` in falcosecurity/falco). Use this or falco-values.yaml, not both.',
+  );
+}

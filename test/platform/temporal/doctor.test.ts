@@ -1,0 +1,183 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { Connection } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time.js';
+import { parse } from 'yaml';
+import { searchAttributes } from '../../../core/incident/search-attributes.ts';
+import { runCommand } from '../../../service/parts/command.ts';
+import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
+import { writeAccountKubeconfig } from '../../account-kubeconfig.ts';
+import { eventually } from '../../eventually.ts';
+import { testPlatform } from '../../platform.ts';
+
+const platform = await testPlatform();
+const cli = join(import.meta.dirname, '../../../service/cli.ts');
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-doctor-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Told {
+  readonly code: number | null;
+  readonly findings: readonly {
+    readonly check: string;
+    readonly state: string;
+    readonly text: string;
+    readonly remedy?: string;
+  }[];
+  readonly stdout: string;
+}
+
+interface Place {
+  readonly address?: string;
+  readonly namespace?: string;
+  readonly kubeconfig?: string;
+}
+
+/** What the command says, with the roles `cell` and `secrets`. */
+async function doctor(place: Place = {}, ...more: readonly string[]): Promise<Told> {
+  const { address = platform.temporalAddress, namespace = platform.temporalNamespace, kubeconfig = platform.kubeconfig } = place;
+  const file = join(folder, 'firebreak.yaml');
+  writeFileSync(
+    file,
+    JSON.stringify({
+      cluster: platform.prefix,
+      temporal: { address, namespace },
+      intake: { tokens: [{ name: 'falco', token: { env: 'FALCO_TOKEN' } }] },
+      roster: {
+        people: [
+          { id: 'ada', name: 'Ada', slack: ['U0ADA'] },
+          { id: 'grace', name: 'Grace', slack: ['U0GRACE'] },
+        ],
+        groups: { oncall: ['ada', 'grace'], leads: ['ada', 'grace'] },
+      },
+      kubernetes: { kubeconfig },
+    }),
+  );
+  const { code, stdout } = await runCommand({
+    command: process.execPath,
+    args: [cli, 'doctor', '--config', file, '--role', 'cell,secrets', ...more],
+    env: { ...process.env, FALCO_TOKEN: 'token', NO_COLOR: '1' },
+  });
+  const { findings = [] }: Partial<Told> = more.includes('--json') ? JSON.parse(stdout) : {};
+  return { code, findings, stdout };
+}
+
+const of = ({ findings }: Told, check: string) => findings.filter((one) => one.check === check);
+
+async function create(path: string, body: { readonly kind?: string }): Promise<void> {
+  const { status, text } = await callKubernetes({ access: readAccess(platform.kubeconfig), path, method: 'POST', body });
+  if (status !== 201 && status !== 409) throw new Error(`${body.kind}: ${status} ${text}`);
+}
+
+describe('firebreak doctor', () => {
+  test('finds a Temporal and a cluster in order, says that nobody is at work, and prints a table for people', async () => {
+    const told = await doctor({}, '--json');
+    // How fast it answers is the machine’s.
+    expect(of(told, 'temporal')).toMatchObject([{ text: expect.stringContaining('serves the namespace') }]);
+    for (const check of ['temporal search attributes', 'temporal version', 'kubernetes', 'kubernetes clock'])
+      expect(of(told, check)).toMatchObject([{ state: 'ok' }]);
+    expect(of(told, 'rights')).toMatchObject([{ state: 'ok' }, { state: 'ok' }]);
+    expect(of(told, 'roles at work')).toMatchObject([
+      { state: 'error', text: 'cell: nobody takes its work' },
+      { state: 'error' },
+    ]);
+    expect(told.code).toBe(1);
+    const shown = await doctor();
+    expect(shown.stdout).toMatch(/^✔ temporal +127\.0\.0\.1:\d+ serves the namespace/m);
+    expect(shown.stdout).toMatch(/^ +→ Start it: firebreak run --role cell/m);
+    expect(shown.stdout).toMatch(/^\d+ wrong, \d+ to look at, \d+ in order, \d+ not tried\.$/m);
+  });
+
+  test('names the search attributes that a namespace lacks, with the command that makes each', async () => {
+    const namespace = `${platform.prefix}-bare`;
+    const connection = await Connection.connect({ address: platform.temporalAddress });
+    await connection.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: msToTs('24h') });
+    await connection.close();
+    // The server’s own memory of its namespaces is some seconds old.
+    const told = await eventually('the namespace', async () => {
+      const now = await doctor({ namespace }, '--json');
+      return of(now, 'temporal')[0]?.text.includes('serves the namespace') && now;
+    });
+    const lacking = of(told, 'temporal search attributes');
+    expect(lacking).toHaveLength(searchAttributes.length);
+    expect(lacking[0]).toMatchObject({
+      state: 'error',
+      text: 'FirebreakCluster is not registered',
+      remedy: `temporal operator search-attribute create --namespace ${namespace} --name FirebreakCluster --type Keyword`,
+    });
+  });
+
+  test('looks at everything else when Temporal and the API server are away, and claims nothing of what needs them', async () => {
+    const kubeconfig = join(folder, 'away.kubeconfig');
+    const away = parse(readFileSync(platform.kubeconfig, 'utf8'));
+    away.clusters[0].cluster.server = 'https://127.0.0.1:1';
+    writeFileSync(kubeconfig, JSON.stringify(away));
+    const told = await doctor({ address: '127.0.0.1:1', kubeconfig }, '--json');
+    expect(told.code).toBe(1);
+    expect(of(told, 'temporal')).toMatchObject([{ state: 'error', text: expect.stringContaining('127.0.0.1:1') }]);
+    expect(of(told, 'kubernetes')).toMatchObject([{ state: 'error' }]);
+    for (const check of ['temporal search attributes', 'builds', 'rights', 'admission policies'])
+      expect(of(told, check)).toMatchObject([{ state: 'not tried', text: expect.stringContaining('is not reached') }]);
+    expect(of(told, 'evidence store')).toMatchObject([{ state: 'ok' }]);
+  });
+
+  test('names the rights that an account lacks, and what it may not look at', async () => {
+    const namespace = await platform.freshNamespace();
+    await create(`/api/v1/namespaces/${namespace}/serviceaccounts`, {
+      kind: 'ServiceAccount',
+      ...{ apiVersion: 'v1', metadata: { name: 'narrow' } },
+    });
+    const kubeconfig = join(folder, 'narrow.kubeconfig');
+    await writeAccountKubeconfig({ kubeconfig: platform.kubeconfig, namespace, name: 'narrow', file: kubeconfig });
+    const told = await doctor({ kubeconfig }, '--json');
+    expect(of(told, 'rights')).toContainEqual(
+      expect.objectContaining({
+        state: 'error',
+        text: expect.stringMatching(/^cell: may not patch pods, which .*quarantinePod.* needs$/),
+        remedy: 'firebreak rbac manifests --pool cell prints what gives it.',
+      }),
+    );
+    expect(of(told, 'admission policies')).toMatchObject([{ state: 'not tried' }]);
+    expect(of(told, 'network policies')).toMatchObject([{ state: 'not tried' }]);
+  });
+});
+
+describe('firebreak init', () => {
+  test('finds what runs in the cluster: the version, a sensor’s DaemonSet, and Temporal', async () => {
+    const namespace = await platform.freshNamespace();
+    const labels = { app: 'sensor' };
+    const container = { name: 'sensor', image: 'registry.example/sensor:1' };
+    await create(`/apis/apps/v1/namespaces/${namespace}/daemonsets`, {
+      kind: 'DaemonSet',
+      ...{ apiVersion: 'apps/v1', metadata: { name: 'tetragon' } },
+      // On no node: it is looked at, and not run.
+      ...{
+        spec: {
+          selector: { matchLabels: labels },
+          template: { metadata: { labels }, spec: { nodeSelector: { 'no.such/label': 'true' }, containers: [container] } },
+        },
+      },
+    });
+    await create(`/api/v1/namespaces/${namespace}/services`, {
+      kind: 'Service',
+      ...{ apiVersion: 'v1', metadata: { name: 'temporal-frontend' }, spec: { ports: [{ port: 7233 }] } },
+    });
+    const out = join(folder, 'new');
+    const people = ['--person', 'ada=Ada', '--person', 'grace=Grace'];
+    const { code, stdout, stderr } = await runCommand({
+      command: process.execPath,
+      args: [cli, 'init', '--yes', '--json', '--out', out, ...people, '--kubeconfig', platform.kubeconfig],
+    });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const { sight, next } = JSON.parse(stdout);
+    expect(sight.version).toMatch(/^v1\.\d+/);
+    expect(sight.sensors).toContainEqual({ sensor: 'tetragon', namespace, name: 'tetragon' });
+    expect(sight.temporal).toBe(`temporal-frontend.${namespace}.svc:7233`);
+    expect(parse(readFileSync(join(out, 'firebreak.yaml'), 'utf8'))).toMatchObject({
+      temporal: { address: sight.temporal },
+      sensors: { tetragon: { daemonSet: { namespace, name: 'tetragon' } } },
+    });
+    expect(next).toContainEqual(expect.stringMatching(/^helm install /));
+  });
+});

@@ -1,0 +1,303 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { openDatabase } from '../../../integrations/database/database.ts';
+import { makeOwnCertificate } from '../../../integrations/uploads/own-certificate.ts';
+import { type Config, loadConfig } from '../../../service/config/load.ts';
+import type { Role } from '../../../service/config/secrets.ts';
+import { deskChecks } from '../../../service/doctor/desk-checks.ts';
+import { clockResult, type Diagnosis, type DoctorCheck, ok } from '../../../service/doctor/diagnosis.ts';
+import { examine, worstOf } from '../../../service/doctor/doctor.ts';
+import { keyChecks } from '../../../service/doctor/key-checks.ts';
+import { reachChecks } from '../../../service/doctor/reach.ts';
+import { sensorChecks } from '../../../service/doctor/sensor-checks.ts';
+import { storeChecks } from '../../../service/doctor/store-checks.ts';
+import { startControl } from '../../../service/intake/control.ts';
+import { SensorHealth } from '../../../service/intake/watch/sensor-health.ts';
+import { ensureKeys } from '../../../service/process/keys/key-files.ts';
+import { startJiraFake } from '../../fakes/jira/server.ts';
+import { type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';
+import { appId, appToken, botToken, channel, channels, signingSecret, teamId, users } from '../../integrations/slack/fixture.ts';
+
+const dayMs = 86_400_000;
+const all: readonly Role[] = ['cell', 'desk', 'forensics', 'secrets'];
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'firebreak-doctor-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A configuration with some lines more. */
+function configured(lines = '', intake = '', ada = ''): Config {
+  const file = join(folder, 'firebreak.yaml');
+  writeFileSync(
+    file,
+    `cluster: lab
+intake:
+  tokens: [{ name: falco, token: { env: FALCO_TOKEN } }]
+${intake}
+roster:
+  people: [{ id: ada, name: Ada, slack: [U0ADA]${ada} }, { id: grace, name: Grace, slack: [U0GRACE] }]
+  groups: { oncall: [ada, grace], leads: [ada, grace] }
+${lines}
+`,
+  );
+  return loadConfig({ path: file, env: {} });
+}
+
+interface Asked {
+  readonly chosen: readonly DoctorCheck[];
+  readonly config?: Config;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly roles?: readonly Role[];
+  readonly name?: string;
+}
+
+async function found({ chosen, config = configured(), env = {}, roles = all, name }: Asked): Promise<readonly Diagnosis[]> {
+  const diagnoses = await examine({ config, env: { FALCO_TOKEN: 't', ...env }, roles }, { chosen });
+  return name === undefined ? diagnoses : diagnoses.filter(({ check }) => check === name);
+}
+
+describe('the doctor', () => {
+  test('gives up on a check that hangs, which holds up no other', async () => {
+    const order: string[] = [];
+    const chosen: readonly DoctorCheck[] = [
+      { name: 'hangs', withinMs: 20, run: () => new Promise(() => {}) },
+      {
+        name: 'answers',
+        run: async () => {
+          order.push('answered');
+          return [ok('well')];
+        },
+      },
+    ];
+    const diagnoses = await found({ chosen });
+    expect(order).toEqual(['answered']);
+    expect(diagnoses).toMatchObject([
+      { check: 'hangs', state: 'error', text: 'no answer within 0.02 s' },
+      { check: 'answers', state: 'ok', text: 'well' },
+    ]);
+    expect(worstOf(diagnoses)).toBe('error');
+  });
+
+  test('takes what a check throws for what is wrong, without the words of a stranger', async () => {
+    const fault = new Error('password=hunter2');
+    const chosen: readonly DoctorCheck[] = [{ name: 'throws', run: () => Promise.reject(fault) }];
+    const diagnoses = await found({ chosen });
+    expect(diagnoses).toMatchObject([{ state: 'error', text: 'it could not be looked at' }]);
+    expect(JSON.stringify(diagnoses)).not.toContain('hunter2');
+  });
+
+  test('asks of nothing that the roles do not need', async () => {
+    expect(await found({ chosen: [...deskChecks, ...sensorChecks], roles: ['secrets'] })).toEqual([]);
+  });
+
+  test.each([
+    [{ aheadMs: 300, withinMs: 400 }, 'ok'],
+    [{ aheadMs: -5_000, withinMs: 500 }, 'warning'],
+    [{ aheadMs: 60_000, withinMs: 500 }, 'error'],
+  ])('judges a clock by what is sure: %j is %s', ({ aheadMs, withinMs }, state) => {
+    expect(clockResult('theirs', aheadMs, withinMs).state).toBe(state);
+  });
+});
+
+describe('of what has to be there it says', () => {
+  test('which secret is not set, and which file cannot be read', async () => {
+    const config = configured('trust: { secrets: [nowhere.pem.pub] }');
+    const diagnoses = await found({ chosen: reachChecks, config, env: { FALCO_TOKEN: '' } });
+    expect(diagnoses).toEqual([
+      expect.objectContaining({ check: 'secrets', state: 'error', text: expect.stringContaining('FALCO_TOKEN is not set') }),
+      expect.objectContaining({ check: 'files', state: 'error', text: expect.stringContaining('nowhere.pem.pub') }),
+    ]);
+  });
+
+  test('that all is in order', async () => {
+    expect((await found({ chosen: reachChecks })).map(({ state }) => state)).toEqual(['ok', 'ok']);
+  });
+});
+
+describe('of the stores it says', () => {
+  test('that they answer, and what the first start makes', async () => {
+    mkdirSync(join(folder, 'firebreak-state'));
+    const fresh = await found({ chosen: storeChecks, name: 'database' });
+    expect(fresh).toMatchObject([{ state: 'not tried', text: expect.stringContaining('first start') }]);
+    await (await openDatabase({ url: `sqlite:${join(folder, 'firebreak-state', 'audit.db')}` })).close();
+    await ensureKeys({ config: configured(), roles: all });
+    const diagnoses = await found({ chosen: storeChecks });
+    expect(diagnoses.filter(({ check }) => check !== 'disk').map(({ check, state }) => [check, state])).toEqual([
+      ['database', 'ok'],
+      ['evidence store', 'ok'],
+      ['evidence keys', 'ok'],
+    ]);
+  });
+
+  test('that the database is newer than the program', async () => {
+    mkdirSync(join(folder, 'firebreak-state'));
+    const database = await openDatabase({ url: `sqlite:${join(folder, 'firebreak-state', 'audit.db')}` });
+    await database.all(
+      `INSERT INTO schema_migrations (number, name, done_at, is_breaking) VALUES (999, 'tomorrow', '2999-01-01', 1)`,
+    );
+    await database.close();
+    expect(await found({ chosen: storeChecks, name: 'database' })).toMatchObject([
+      { state: 'error', text: expect.stringContaining('newer (999)') },
+    ]);
+  });
+
+  test('that PostgreSQL is away, without its password', async () => {
+    const config = configured('audit: { url: { env: AUDIT_URL } }');
+    const env = { AUDIT_URL: 'postgres://firebreak:hunter2@127.0.0.1:1/audit' };
+    const diagnoses = await found({ chosen: storeChecks, config, env, name: 'database' });
+    expect(diagnoses).toMatchObject([{ state: 'error' }]);
+    expect(JSON.stringify(diagnoses)).not.toContain('hunter2');
+  });
+
+  test('that evidence cannot be written', async () => {
+    writeFileSync(join(folder, 'file'), 'in its place');
+    const config = configured('evidence: { folder: file }');
+    expect(await found({ chosen: storeChecks, config, name: 'evidence store' })).toMatchObject([
+      { state: 'error', remedy: expect.stringContaining('evidence.folder') },
+    ]);
+  });
+
+  test('that a key of the evidence is damaged', async () => {
+    await ensureKeys({ config: configured(), roles: all });
+    const wrap = join(folder, 'firebreak-state', 'keys', 'evidence-wrap.key');
+    chmodSync(wrap, 0o600);
+    writeFileSync(wrap, 'short\n');
+    expect(await found({ chosen: storeChecks, name: 'evidence keys' })).toMatchObject([
+      { state: 'error', text: expect.stringContaining('32 bytes') },
+    ]);
+  });
+});
+
+describe('of Slack it says', () => {
+  let slack: SlackEmulator;
+  let narrow: SlackEmulator;
+  beforeAll(async () => {
+    const options = { signingSecret, botToken, appToken, appId, teamId, users, channels };
+    slack = await startSlackEmulator(options);
+    narrow = await startSlackEmulator({ ...options, scopes: ['chat:write', 'channels:history'] });
+  });
+  afterAll(async () => {
+    await slack.stop();
+    await narrow.stop();
+  });
+
+  const env = { BOT: botToken, APP: appToken };
+  const withSlack = (changes: object = {}): Config => {
+    const section = {
+      mode: 'socket',
+      appId,
+      teamId,
+      channel,
+      botToken: { env: 'BOT' },
+      appToken: { env: 'APP' },
+      apiUrl: slack.apiUrl,
+      ...changes,
+    };
+    return configured(`slack: ${JSON.stringify(section)}`);
+  };
+  const said = (config: Config, more: Readonly<Record<string, string>> = {}) =>
+    found({ chosen: deskChecks, config, env: { ...env, ...more }, name: 'slack' });
+
+  test('that all is in order', async () => {
+    expect(await said(withSlack())).toMatchObject([{ state: 'ok', text: expect.stringContaining(channel) }]);
+  });
+
+  test.each([
+    ['the token', {}, { BOT: 'xoxb-wrong' }, /invalid_auth/],
+    ['the app-level token', {}, { APP: 'xapp-wrong' }, /apps.connections.open/],
+    ['the workspace', { teamId: 'T0OTHER' }, {}, /T0ACME, and slack.teamId is T0OTHER/],
+    ['the channel', { channel: 'C0NOWHERE' }, {}, /channel_not_found/],
+  ])('that %s is wrong', async (_, changes, more, text) => {
+    const diagnoses = await said(withSlack(changes), more);
+    expect(diagnoses).toMatchObject([
+      { state: 'error', text: expect.stringMatching(text), remedy: expect.stringMatching(/^[A-Z].+\.$/) },
+    ]);
+  });
+
+  test('which scopes are lacking', async () => {
+    expect(await said(withSlack({ apiUrl: narrow.apiUrl }))).toMatchObject([
+      { state: 'error', text: 'the app lacks the scopes users:read, commands' },
+    ]);
+  });
+});
+
+describe('of the other services it says', () => {
+  test('whether the credentials of the ticket system are valid, and files nothing', async () => {
+    const jira = await startJiraFake({ project: 'SEC', email: 'firebreak@acme.com', token: 'right' });
+    try {
+      const section = { url: jira.url, email: 'firebreak@acme.com', token: { env: 'JIRA' }, project: 'SEC' };
+      const config = configured(`tickets: { jira: ${JSON.stringify(section)} }`);
+      const ask = (JIRA: string) => found({ chosen: deskChecks, config, env: { JIRA }, name: 'tickets' });
+      expect(await ask('right')).toMatchObject([{ state: 'ok' }]);
+      expect(await ask('wrong')).toMatchObject([{ state: 'error', text: expect.stringContaining('401') }]);
+      expect(jira.issues).toEqual([]);
+    } finally {
+      await jira.stop();
+    }
+  });
+
+  test('that the identity provider does not answer', async () => {
+    const section = { issuer: 'http://127.0.0.1:1', clientId: 'firebreak', publicUrl: 'https://firebreak.example' };
+    const config = configured(`stepUp: ${JSON.stringify(section)}`, '', ', subject: s-ada');
+    expect(await found({ chosen: deskChecks, config, name: 'identity provider' })).toMatchObject([
+      { state: 'error', text: 'the identity provider does not answer' },
+    ]);
+  });
+});
+
+describe('of sensors it says', () => {
+  test('who is silent, who drops events, and from whom nothing came', async () => {
+    const dir = join(folder, 'firebreak-state', 'spool');
+    mkdirSync(dir, { recursive: true });
+    let now = Date.now() - 2 * dayMs;
+    const health = new SensorHealth(() => now);
+    health.alert('tracee', 'node-1');
+    now = Date.now();
+    health.alert('tetragon', 'node-1');
+    health.message({ sensor: 'kubearmor', text: 'dropped 3 events' });
+    const control = await startControl({ directory: dir, health });
+    try {
+      expect((await found({ chosen: sensorChecks })).map(({ state, text }) => [state, text.split(':')[0]])).toEqual([
+        ['warning', 'falco'],
+        ['warning', 'kubearmor'],
+        ['ok', 'tetragon'],
+        ['error', 'tracee'],
+      ]);
+    } finally {
+      await control.close();
+    }
+  });
+
+  test('that it cannot say anything where no intake runs', async () => {
+    expect(await found({ chosen: sensorChecks })).toMatchObject([{ state: 'not tried' }]);
+  });
+});
+
+describe('of keys and certificates it says', () => {
+  test.each([
+    ['ok', 0],
+    ['warning', 355],
+    ['error', 400],
+  ])('%s of a certificate for a year that was made %i days ago', async (state, ago) => {
+    const { certificate, key } = makeOwnCertificate({ now: new Date(Date.now() - ago * dayMs) });
+    writeFileSync(join(folder, 'cert.pem'), certificate);
+    writeFileSync(join(folder, 'key.pem'), key);
+    const config = configured('', '  tls: { certFile: cert.pem, keyFile: key.pem }');
+    expect(await found({ chosen: keyChecks, config, name: 'certificates' })).toMatchObject([{ state }]);
+  });
+
+  test('which keys are older than a year', async () => {
+    const config = configured();
+    await ensureKeys({ config, roles: all });
+    expect(await found({ chosen: keyChecks, config, name: 'keys' })).toMatchObject([{ state: 'ok' }]);
+    const past = new Date(Date.now() - 500 * dayMs);
+    utimesSync(config.keys.signing.cell, past, past);
+    expect(await found({ chosen: keyChecks, config, name: 'keys' })).toMatchObject([
+      { state: 'warning', text: expect.stringMatching(/keys\.signing\.cell is (499|500) days old/) },
+    ]);
+  });
+});
