@@ -27,6 +27,8 @@ export interface BenchResult {
   readonly goals: readonly Goal[];
   /** What holds the figures where they are, in words. */
   readonly limitedBy: readonly string[];
+  /** What a model is made from, as it was measured. */
+  readonly points?: unknown;
 }
 
 /** Nearest-rank percentiles: with 100 values p99 is the 99th, not an invention between two. */

@@ -11,6 +11,7 @@ const benchmarks = [
   'storm',
   'intake',
   'memory',
+  'scale',
   'actions',
   'outages',
   'temporal-away',

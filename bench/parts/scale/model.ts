@@ -1,0 +1,120 @@
+/** What was measured where so many incidents were open. */
+export interface IncidentPoint {
+  readonly open: number;
+  /** Resident memory of the Firebreak process (all roles) and of Temporal, MB of 10^6 bytes. */
+  readonly firebreakMb: number;
+  readonly temporalMb: number;
+  /** On the disk. */
+  readonly temporalDiskMb: number;
+  readonly recordsDiskMb: number;
+  /** Processor time since the start of the first incident, seconds. */
+  readonly firebreakCpuSeconds: number;
+  readonly temporalCpuSeconds: number;
+}
+
+/** What was measured with so many cells, each a worker on a queue of its own. */
+export interface CellPoint {
+  readonly cells: number;
+  /** Share of one processor that Temporal takes while nothing happens. */
+  readonly idleShare: number;
+  /** Processor time of Temporal for one workflow that begins and waits, milliseconds. */
+  readonly cpuMsPerStart: number;
+}
+
+/** A straight line. */
+interface Line {
+  readonly base: number;
+  readonly each: number;
+}
+
+/** The few constants that all of it is worked out from. */
+export interface CapacityModel {
+  readonly temporalDiskMb: Line;
+  readonly recordsDiskMb: Line;
+  readonly firebreakCpuSeconds: Line;
+  readonly temporalCpuSeconds: Line;
+  /** Memory grows with open incidents until the heaps are collected: from there on it stays. */
+  readonly firebreakMb: Line & { readonly most: number };
+}
+
+/** Least squares of what is off relative to what was measured: small figures count as much as large ones. */
+function lineThrough(points: readonly (readonly [x: number, y: number])[]): Line {
+  let [w, wx, wy, wxx, wxy] = [0, 0, 0, 0, 0];
+  for (const [x, y] of points) {
+    const weight = 1 / Math.max(y, 1e-9) ** 2;
+    w += weight;
+    wx += weight * x;
+    wy += weight * y;
+    wxx += weight * x * x;
+    wxy += weight * x * y;
+  }
+  const spread = w * wxx - wx * wx;
+  const each = spread === 0 ? 0 : (w * wxy - wx * wy) / spread;
+  return { base: (wy - each * wx) / w, each };
+}
+
+/** The constants, from what was measured. Memory is from bench/memory, which opens a thousand and lets the process come to rest. */
+export function modelOf(
+  incidents: readonly IncidentPoint[],
+  memory: readonly (readonly [open: number, mb: number])[],
+): CapacityModel {
+  const by = (of: (point: IncidentPoint) => number) => lineThrough(incidents.map((point) => [point.open, of(point)]));
+  const most = Math.max(...memory.map(([, mb]) => mb));
+  const full = memory.findIndex(([, mb]) => mb > 0.95 * most);
+  return {
+    temporalDiskMb: by(({ temporalDiskMb }) => temporalDiskMb),
+    recordsDiskMb: by(({ recordsDiskMb }) => recordsDiskMb),
+    firebreakCpuSeconds: by(({ firebreakCpuSeconds }) => firebreakCpuSeconds),
+    temporalCpuSeconds: by(({ temporalCpuSeconds }) => temporalCpuSeconds),
+    firebreakMb: { ...lineThrough(memory.slice(0, full + 1)), most },
+  };
+}
+
+const at = ({ base, each }: Line, x: number): number => base + each * x;
+
+/** What the model says of so many open incidents. */
+export function predicted(model: CapacityModel, open: number): Omit<IncidentPoint, 'open' | 'temporalMb'> {
+  return {
+    firebreakMb: Math.min(model.firebreakMb.most, at(model.firebreakMb, open)),
+    temporalDiskMb: at(model.temporalDiskMb, open),
+    recordsDiskMb: at(model.recordsDiskMb, open),
+    firebreakCpuSeconds: at(model.firebreakCpuSeconds, open),
+    temporalCpuSeconds: at(model.temporalCpuSeconds, open),
+  };
+}
+
+/** What the sizing tables take for granted of a node; docs/scaling.md says so. */
+export const assumed = {
+  incidentsADay: 0.2,
+  /** At the worst: so many are open at once, and began within an hour. */
+  openAtWorst: 0.5,
+  alertsASecondAtWorst: 1,
+} as const;
+
+/** The rows of docs/scaling.md for clusters of so many nodes. */
+export function sizingRows(model: CapacityModel, intakeCpuMsPerThousand: number, sizes: readonly number[]): readonly string[] {
+  return sizes.map((nodes) => {
+    const open = Math.ceil(nodes * assumed.openAtWorst);
+    const alerts = nodes * assumed.alertsASecondAtWorst;
+    const aDay = nodes * assumed.incidentsADay;
+    const { firebreakMb } = predicted(model, open);
+    const busy = (line: Line): number => (line.each * open) / 3_600;
+    const processors = (alerts * intakeCpuMsPerThousand) / 1_000_000 + busy(model.firebreakCpuSeconds);
+    const cells = [
+      nodes,
+      round(aDay),
+      open,
+      alerts,
+      `${Math.round(firebreakMb / 10) * 10} MB`,
+      processors.toFixed(2),
+      busy(model.temporalCpuSeconds).toFixed(2),
+      `${round(model.temporalDiskMb.base + model.temporalDiskMb.each * aDay * 30)} MB`,
+      `${round(model.recordsDiskMb.base + model.recordsDiskMb.each * aDay * 365)} MB`,
+    ];
+    return `| ${cells.join(' | ')} |`;
+  });
+}
+
+function round(value: number): number {
+  return value < 10 ? Math.round(value * 10) / 10 : Math.round(value);
+}

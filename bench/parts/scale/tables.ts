@@ -1,0 +1,75 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type CellPoint, type IncidentPoint, modelOf, sizingRows } from './model.ts';
+
+/** What the last run of bench/scale has left. */
+export interface ScalePoints {
+  readonly incidents: readonly IncidentPoint[];
+  readonly cells: readonly CellPoint[];
+}
+
+const results = join(import.meta.dirname, '..', '..', 'results');
+const page = join(import.meta.dirname, '..', '..', '..', 'docs', 'scaling.md');
+const marks = ['<!-- written by bench/scale: begin -->', '<!-- written by bench/scale: end -->'] as const;
+
+export function readScalePoints(): ScalePoints {
+  const { points }: { readonly points: ScalePoints } = JSON.parse(readFileSync(join(results, 'scale.json'), 'utf8'));
+  return points;
+}
+
+/** How much memory so many open incidents took, as bench/memory has left it. */
+export function readMemoryPoints(): readonly (readonly [open: number, mb: number])[] {
+  const { figures }: { readonly figures: Readonly<Record<string, number>> } = JSON.parse(
+    readFileSync(join(results, 'memory.json'), 'utf8'),
+  );
+  return Object.entries(figures).flatMap(([name, mb]): (readonly [number, number])[] => {
+    const open = /^after (\d+|one) incidents?$/.exec(name)?.[1];
+    return open === undefined ? [] : [[open === 'one' ? 1 : Number(open), mb]];
+  });
+}
+
+/** The page with what the model says, from the results that are stored. */
+export function withScalingTables(text: string): string {
+  const { incidents, cells } = readScalePoints();
+  const model = modelOf(incidents, readMemoryPoints());
+  const line = ({ base, each }: { readonly base: number; readonly each: number }, unit: string): string =>
+    `${figure(base)} + ${figure(each)} × N ${unit}`;
+  const { figures }: { readonly figures: Readonly<Record<string, number>> } = JSON.parse(
+    readFileSync(join(results, 'intake.json'), 'utf8'),
+  );
+  const intake = figures['thousand: CPU of the process for 1 000 alerts, ms'] ?? 0;
+  const lines = [
+    '| N incidents open | model |',
+    '|---|---|',
+    `| memory of Firebreak | ${line(model.firebreakMb, 'MB')}, ${figure(model.firebreakMb.most)} MB at most |`,
+    `| processor time of Firebreak until all wait for an answer | ${line(model.firebreakCpuSeconds, 's')} |`,
+    `| the same of Temporal | ${line(model.temporalCpuSeconds, 's')} |`,
+    `| Temporal's database | ${line(model.temporalDiskMb, 'MB')} |`,
+    `| records | ${line(model.recordsDiskMb, 'MB')} |`,
+    '',
+    '| nodes | incidents a day | open at worst | alerts/s at worst | memory | processors, Firebreak | processors, Temporal | Temporal, 30 days | records, a year |',
+    '|---|---|---|---|---|---|---|---|---|',
+    ...sizingRows(model, intake, [10, 100, 1_000]),
+    '',
+    '| simulated cells on one Temporal | its processor time idle | for each incident that begins and waits |',
+    '|---|---|---|',
+    ...cells.map(simulatedRow),
+  ];
+  const [begin, end] = marks;
+  const from = text.indexOf(begin);
+  const to = text.indexOf(end);
+  if (from < 0 || to < from) throw new Error('docs/scaling.md has no place for what bench/scale writes');
+  return `${text.slice(0, from)}${begin}\n${lines.join('\n')}\n${text.slice(to)}`;
+}
+
+function simulatedRow({ cells, idleShare, cpuMsPerStart }: CellPoint): string {
+  return `| ${cells} | ${Math.round(idleShare * 1_000) / 10} % | ${figure(cpuMsPerStart)} ms |`;
+}
+
+export function writeScalingTables(): void {
+  writeFileSync(page, withScalingTables(readFileSync(page, 'utf8')));
+}
+
+function figure(value: number): string {
+  return value.toPrecision(2).includes('e') ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
+}

@@ -1,0 +1,6 @@
+import { condition } from '@temporalio/workflow';
+
+/** Stands for an incident of a simulated cell: it begins, and waits. */
+export async function waiting(): Promise<void> {
+  await condition(() => false);
+}

@@ -1,0 +1,129 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { residentBytes } from '../tools/demo/processes.ts';
+import { AlertSender } from './parts/alerts.ts';
+import { cpuMs, idle } from './parts/clock.ts';
+import type { CellPoint, IncidentPoint } from './parts/scale/model.ts';
+import { simulateCells } from './parts/scale/simulated-cells.ts';
+import { writeScalingTables } from './parts/scale/tables.ts';
+import { deployPods, inParallel, openStage, podsWhenRunning } from './parts/stage.ts';
+import { loadNow, round, writeResult } from './report.ts';
+
+/** Stops at the level at which so many minutes are over: this machine is not to be held for an hour. */
+const minutes = Number(process.env.BENCH_MINUTES ?? 10);
+const levels = [1, 10, 30, 100, 300, 1_000, 3_000, 10_000];
+const most = Number(process.env.BENCH_COUNT ?? 10_000);
+const namespace = 'bench-scale';
+/** Begun together, and waited for until each has asked: what is measured are open incidents, not a burst. */
+const together = 20;
+const atOnce = 5;
+
+const stage = await openStage({
+  nodes: ['node-a', 'node-b', 'node-c', 'node-d'],
+  prepare: (api) => deployPods(api, { [namespace]: 1 }),
+  // Slack takes a card a second: that is its limit, and not what is measured.
+  configure: ({ slack: _, ...config }) => config,
+});
+try {
+  await measure();
+} finally {
+  await stage.stop();
+}
+process.exit(0);
+
+async function measure(): Promise<void> {
+  const temporalPid = stage.platform.temporal.pid ?? 0;
+  const sender = new AlertSender(stage.settings, atOnce);
+  const until = Date.now() + minutes * 60_000;
+  const cpu = { firebreak: cpuMs(stage.servicePid), temporal: cpuMs(temporalPid) };
+  const points: (IncidentPoint & { readonly seconds: number })[] = [];
+  const began = Date.now();
+  let open = 0;
+  for (const level of levels.filter((one) => one <= most)) {
+    for (let batch = 0; open < level && Date.now() < until; batch += 1) {
+      const size = Math.min(together, level - open);
+      const own = `${namespace}-${level}-${batch}`;
+      await deployPods(stage.api, { [own]: size });
+      const pods = await podsWhenRunning(stage.api, own, size);
+      await inParallel(pods, atOnce, (pod) => sender.alert(pod));
+      open += size;
+      while (asked() < open && Date.now() < until) await sleep(500);
+    }
+    if (open < level || asked() < open) break;
+    await idle({ pids: [stage.servicePid, temporalPid], share: 0.3, withinMs: 30_000 });
+    points.push({
+      open,
+      firebreakMb: megabytes(residentBytes(stage.servicePid) ?? 0),
+      temporalMb: megabytes(residentBytes(temporalPid) ?? 0),
+      temporalDiskMb: megabytes(bytesOf(join(stage.settings.folder, 'platform', 'temporal'), 'temporal.db')),
+      recordsDiskMb: megabytes(recordBytes()),
+      firebreakCpuSeconds: round((cpuMs(stage.servicePid) - cpu.firebreak) / 1_000),
+      temporalCpuSeconds: round((cpuMs(temporalPid) - cpu.temporal) / 1_000),
+      seconds: Math.round((Date.now() - began) / 1_000),
+    });
+    console.log(JSON.stringify(points.at(-1)));
+  }
+  sender.close();
+  const { address, namespace: temporalNamespace } = stage.platform.temporal;
+  const cells = await simulateCells({ address, namespace: temporalNamespace, temporalPid, counts: [1, 5, 10, 20] });
+  const stopped = open < most ? `stopped at ${open} open incidents after ${minutes} minutes` : `all ${most} incidents`;
+  writeResult({
+    name: 'scale',
+    what: 'Open incidents (all roles in one process, no Slack, records in SQLite, Temporal’s dev server), and simulated cells on the same Temporal',
+    figures: { ...figuresOf(points), ...cellFigures(cells), stopped },
+    goals: [],
+    limitedBy: ['Firebreak, Temporal, the control plane and the sender share this machine.', loadNow()],
+    points: { incidents: points, cells },
+  });
+  writeScalingTables();
+}
+
+/** How many incidents have a question on record. */
+function asked(): number {
+  return fromRecords("SELECT COUNT(DISTINCT chain) AS value FROM audit_records WHERE kind = 'question.asked'");
+}
+
+/** Of its pages: its log beside it grows and is emptied whatever is kept. */
+function recordBytes(): number {
+  return fromRecords('SELECT page_count * page_size AS value FROM pragma_page_count(), pragma_page_size()');
+}
+
+function fromRecords(sql: string): number {
+  const database = new DatabaseSync(join(stage.settings.folder, 'state', 'audit.db'), { readOnly: true });
+  try {
+    return Number(database.prepare(sql).get()?.value ?? 0);
+  } finally {
+    database.close();
+  }
+}
+
+function figuresOf(points: readonly (IncidentPoint & { readonly seconds: number })[]): Record<string, string> {
+  return Object.fromEntries(
+    points.map(({ open, ...point }) => [
+      `${open} open`,
+      `${point.firebreakMb} MB, ${point.firebreakCpuSeconds} s of CPU; Temporal ${point.temporalMb} MB, ${point.temporalCpuSeconds} s, ${point.temporalDiskMb} MB on disk; records ${point.recordsDiskMb} MB; after ${point.seconds} s`,
+    ]),
+  );
+}
+
+function cellFigures(points: readonly CellPoint[]): Record<string, string> {
+  return Object.fromEntries(
+    points.map(({ cells, idleShare, cpuMsPerStart }) => [
+      `${cells} cells`,
+      `Temporal idle ${round(idleShare * 100)} % of a processor, ${round(cpuMsPerStart)} ms for a start`,
+    ]),
+  );
+}
+
+function megabytes(bytes: number): number {
+  return round(bytes / 1e6);
+}
+
+/** Of a database file and what lies beside it. */
+function bytesOf(folder: string, name: string): number {
+  return readdirSync(folder)
+    .filter((file) => file.startsWith(name))
+    .reduce((sum, file) => sum + statSync(join(folder, file)).size, 0);
+}
