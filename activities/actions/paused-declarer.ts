@@ -59,6 +59,8 @@ export function pauseNotes(
     const action = annotation.replace(noteAnnotation(''), '');
     const opened = openNote({ text, action, object: target, uid: metadata.uid, key });
     if (opened.kind !== 'read' || (key && opened.authentic !== 'yes')) continue;
+    // A Deployment's annotations are copied onto its ReplicaSets.
+    if (opened.note.object !== target) continue;
     const { change } = opened.note;
     if (change.kind === 'field' && isPausePath(change.path)) notes.set(annotation, { ...opened.note, change });
   }

@@ -54,8 +54,11 @@ export function heldWorkload<Input>(parts: PauseParts, fieldOn: (input: Input) =
       } catch (error) {
         // What is not held is put back by nobody: nothing stays paused for it. The next try pauses it again.
         const { key, signal } = context;
+        // That it could not be resumed must not hide why it is not held.
         if (paused !== undefined)
-          await resume(await findPaused({ ...parts, ref: field.ref, named: [paused], key, signal }), signal);
+          await findPaused({ ...parts, ref: field.ref, named: [paused], key, signal })
+            .then((found) => resume(found, signal))
+            .catch(() => undefined);
         throw error;
       }
     },

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { whyNoAppArmor } from '../../activities/actions/workloads/app-armor.ts';
-import { podRecord } from '../../integrations/kubernetes/watch/projection.ts';
+import { whyNoAppArmor } from '../../../activities/actions/workloads/app-armor.ts';
+import { podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 
 const running = (node: string, securityContext?: object, phase = 'Running') =>
   podRecord({
