@@ -1,4 +1,6 @@
-import { Counter, Gauge, Registry } from 'prom-client';
+import { LRUCache } from 'lru-cache';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { AuditRecord } from '../../core/audit/audit.ts';
 import { provenOf } from '../../core/audit/audit-check.ts';
 import type { FindingKind } from '../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
@@ -6,6 +8,7 @@ import { decisionKinds } from '../../core/audit/decision-events.ts';
 import { type DecisionReport, decisionReport } from '../../core/audit/decision-report.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import type { Roster } from '../../core/people/roster.ts';
+import { isObject } from '../../core/text/plain-json.ts';
 import type { Metrics } from '../../integrations/http-door.ts';
 
 /** What a desk finds most likely as it writes and signs: shown from the beginning. */
@@ -17,6 +20,11 @@ const toldKinds: readonly FindingKind[] = [
   'records-cut',
 ];
 
+const ends = { 'question.decided': 'decided', 'question.expired': 'expired', 'question.void': 'void' } as const;
+const isEnd = (kind: string): kind is keyof typeof ends => Object.hasOwn(ends, kind);
+/** Questions whose beginning is remembered. */
+const mostOpen = 20_000;
+
 const windowMs = 7 * 86_400_000;
 /** Whoever scrapes more often gets the same numbers: the records are not read for each. */
 const freshMs = 60_000;
@@ -24,6 +32,8 @@ const freshMs = 60_000;
 export interface DeskMetrics extends Metrics {
   /** Something was wrong with records that came, or with what stood in their place. */
   found(kind: FindingKind): void;
+  /** Records that are written now. */
+  recorded(records: readonly Pick<AuditRecord, 'kind' | 'chain' | 'at' | 'body'>[]): void;
 }
 
 /**
@@ -61,6 +71,34 @@ export function createDeskMetrics(options: {
   });
   for (const kind of toldKinds) findings.inc({ kind }, 0);
 
+  const ended = new Counter({
+    name: 'firebreak_questions_ended_total',
+    help: 'Questions to people that have ended, by how; since the start of this desk',
+    labelNames: ['outcome'],
+    registers: [counted],
+  });
+  for (const outcome of Object.values(ends)) ended.inc({ outcome }, 0);
+  const decided = new Histogram({
+    name: 'firebreak_decide_seconds',
+    help: 'From the question to the answer that decided it, of questions that this desk has seen from their beginning',
+    buckets: [10, 60, 300, 900, 1_800, 3_600, 14_400],
+    registers: [counted],
+  });
+  const askedAt = new LRUCache<string, number>({ max: mostOpen });
+  const recorded: DeskMetrics['recorded'] = (records) => {
+    for (const { kind, chain, at, body } of records) {
+      if (kind === 'question.asked' && isObject(body.question)) askedAt.set(`${chain} ${body.question.id}`, Date.parse(at));
+      if (!isEnd(kind)) continue;
+      const key = `${chain} ${body.question}`;
+      const since = askedAt.get(key);
+      // Standing questions of leases are asked of nobody; what was asked before this desk began has no beginning here.
+      if (since === undefined) continue;
+      askedAt.delete(key);
+      ended.inc({ outcome: ends[kind] });
+      if (kind === 'question.decided') decided.observe(Math.max(0, (Date.parse(at) - since) / 1_000));
+    }
+  };
+
   const show = ({ byPlaybook, people }: DecisionReport): void => {
     registry.resetMetrics();
     for (const { playbook, secondsToAnswer, quickApprovals, ...counts } of byPlaybook) {
@@ -94,6 +132,7 @@ export function createDeskMetrics(options: {
   };
   return {
     found: (kind) => findings.inc({ kind }),
+    recorded,
     contentType: registry.contentType,
     text: async () => {
       await refreshed();

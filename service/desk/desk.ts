@@ -13,6 +13,7 @@ import { withHeartbeats } from '../../activities/heartbeat.ts';
 import { IncidentMemory } from '../../activities/memory/incident-memory.ts';
 import { VoteMemory } from '../../activities/memory/vote-memory.ts';
 import type { AlertArchive } from '../../core/audit/alert-archive.ts';
+import type { AuditStore } from '../../core/audit/audit-store.ts';
 import type { QuestionCard } from '../../core/cards/card.ts';
 import type { CardBeliefs } from '../../core/cards/question-card.ts';
 import { isSlackMessage, type ThreadOf } from '../../core/cards/thread-link.ts';
@@ -41,7 +42,7 @@ import { repeat } from '../process/repeat.ts';
 import { askingOf, noCensus, rulesOf } from '../process/rules.ts';
 import { openRoleSigner, openTrust } from '../process/trust.ts';
 import { createActivityWorker, type WorkerBase } from '../temporal/workers.ts';
-import { createDeskMetrics } from './desk-metrics.ts';
+import { createDeskMetrics, type DeskMetrics } from './desk-metrics.ts';
 import {
   boundPager,
   boundTickets,
@@ -80,6 +81,17 @@ async function beliefsOf(config: Config, log: Logger): Promise<CardBeliefs> {
   return { roster, keys: createVoteKeys({ deskPublicKeys: [publicKey, ...others], roster }) };
 }
 
+/** Counts what is written, once it is. */
+function counting(store: AuditStore, metrics: DeskMetrics): Pick<AuditStore, 'append'> {
+  return {
+    append: async (signed) => {
+      const appended = await store.append(signed);
+      metrics.recorded(signed.map(({ record }) => record));
+      return appended;
+    },
+  };
+}
+
 /** The desk: Slack, tickets and the records. It holds no cluster rights, and hears clicks before Temporal is there. */
 export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const { config, secrets, taskQueue, log } = parts;
@@ -105,7 +117,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const slack = await createSlack({ parts, database, store, journal, trust, refusals, duty, beliefs });
   const deskActivities = deskContainsFirst(
     createDeskActivities({
-      audit: store,
+      audit: counting(store, metrics),
       trust,
       archive: alertKeeper(config, secrets, archive),
       incidents: createIncidentIndex(database, { marks: lineMarks(secrets) }),

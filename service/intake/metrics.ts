@@ -34,6 +34,7 @@ export class IntakeMetrics implements Metrics {
   readonly #calls: Counter<'kind' | 'result'>;
   readonly #headStarts: Counter<'result'>;
   readonly #durable: Histogram;
+  readonly #contained: Histogram;
 
   constructor(gauges: IntakeGauges) {
     const registers = [this.#registry];
@@ -63,6 +64,12 @@ export class IntakeMetrics implements Metrics {
       name: 'firebreak_intake_durable_seconds',
       help: 'From a body that is read to all its alerts durable',
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
+      registers,
+    });
+    this.#contained = new Histogram({
+      name: 'firebreak_contain_seconds',
+      help: 'From an alert that is taken to its pod contained, of those that are contained at once',
+      buckets: [0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300],
       registers,
     });
     const gauge = (name: string, help: string, read: () => number): void => {
@@ -120,8 +127,9 @@ export class IntakeMetrics implements Metrics {
     this.#calls.inc({ kind, result });
   }
 
-  headStart(result: HeadStartResult): void {
+  headStart(result: HeadStartResult, seconds: number): void {
     this.#headStarts.inc({ result });
+    if (result === 'contained') this.#contained.observe(seconds);
   }
 
   durable(seconds: number): void {

@@ -120,7 +120,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     tracing: options.tracing,
     log,
     called: (kind, result) => metrics.call(kind, result),
-    began: (result) => metrics.headStart(result),
+    began: (result, seconds) => metrics.headStart(result, seconds),
   });
   const health = new SensorHealth();
   const screen = new Screen({ ...options.screen, hidden: spool.hidden, notes: spool.notes, hid: (by) => metrics.hid(by) });

@@ -87,6 +87,23 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     expect(await named({ argocd: { namespace: 'argocd' }, flux: true })).toContain('firebreak-cell-flux');
   });
 
+  test('has rules, dashboards and monitors where the values want them, and not otherwise', async () => {
+    const kinds = ({ documents }: Awaited<ReturnType<typeof render>>) => documents.map(({ kind }) => kind);
+    const none = kinds(await render(least));
+    for (const kind of ['PrometheusRule', 'ServiceMonitor', 'PodMonitor']) expect(none).not.toContain(kind);
+    const runbookUrl = 'https://runbooks.example.com/';
+    const rules = { enabled: true, labels: { release: 'prometheus' }, runbookUrl };
+    const all = await render({ ...least, monitoring: { serviceMonitor: true, rules, dashboards: { enabled: true } } });
+    expect(all.error).toBe('');
+    expect(kinds(all)).toEqual(expect.arrayContaining(['PrometheusRule', 'ServiceMonitor']));
+    expect(JSON.stringify(all.documents)).toContain('"runbook_url":"https://runbooks.example.com/FirebreakDown.md"');
+    // What is written for Prometheus stays as it is written.
+    expect(JSON.stringify(all.documents)).toContain('{{ $labels.pod }} does not reach Temporal');
+    const boards = all.documents.find(({ metadata }) => metadata.name === 'firebreak-dashboards')?.data ?? {};
+    expect(Object.keys(boards).sort()).toEqual(['firebreak-engine.json', 'firebreak-overview.json', 'firebreak-people.json']);
+    for (const board of Object.values(boards)) expect(JSON.parse(board)).toMatchObject({ tags: ['firebreak'] });
+  });
+
   test('runs each role with an account and keys of its own, without root, on a root that is read-only', async () => {
     const { documents, error } = await render(least);
     expect(error).toBe('');

@@ -13,6 +13,7 @@ import { networkManifest, networkPolicies } from '../../service/rbac/network-pol
 import { pausers } from '../../service/rbac/pausing-manifests.ts';
 import { writeGenerated } from '../generated.ts';
 import { resourceDefinitions } from './custom-resources.ts';
+import { dashboards, grafanaModel } from './dashboards.ts';
 
 const actions = shippedActions();
 const write = (path: string, text: string): void =>
@@ -54,6 +55,14 @@ const network = [...networkPolicies({ namespace, ports })].map(([role, policy]) 
   template(networkManifest([policy]), `and .Values.networkPolicy.enabled (has "${role}" $roles)`),
 );
 write(`${chart}/templates/generated/network.yaml`, network.join('---\n'));
+
+const rules = readFileSync(join(projectRoot(), 'deploy/prometheus/firebreak.rules.yaml'), 'utf8');
+write(`${chart}/files/firebreak.rules.yaml`, rules);
+for (const dashboard of dashboards) {
+  const model = `${JSON.stringify(grafanaModel(dashboard), undefined, 2)}\n`;
+  write(`deploy/grafana/${dashboard.name}.json`, model);
+  write(`${chart}/files/dashboards/${dashboard.name}.json`, model);
+}
 
 const { version }: { version: string } = JSON.parse(readFileSync(join(projectRoot(), 'package.json'), 'utf8'));
 const about = readFileSync(join(projectRoot(), chart, 'Chart.yaml'), 'utf8');

@@ -19,6 +19,8 @@ export interface GoProgram {
   readonly target: string;
   /** Values that are linked in, by the name of their variable. */
   readonly linked: Readonly<Record<string, string>>;
+  /** Build tags: what is left out, for example. */
+  readonly tags?: readonly string[];
   /** Goes into the hash that the part is kept under, besides the sources. */
   readonly pinned: unknown;
   /** In words: `Kubernetes v1.36.3`. */
@@ -41,7 +43,8 @@ export async function goProgram(program: GoProgram, onProgress: OnProgress): Pro
       onProgress,
       state: () => progress.text(),
       work: async () => {
-        const flags = [...compileFlags, ...linkFlags(program.linked), '-o', `${draft}/`, target];
+        const tags = program.tags ? ['-tags', program.tags.join(',')] : [];
+        const flags = [...compileFlags, ...tags, ...linkFlags(program.linked), '-o', `${draft}/`, target];
         const common = { command: go, cwd: sources, env: goEnvironment() };
         // What Go would do: only what its cache does not have. It fetches the modules, too.
         await run({ ...common, args: ['build', '-n', ...flags], onStderrLine: (line) => progress.willRun(line) });
@@ -118,8 +121,8 @@ function linkFlags(values: Readonly<Record<string, string>>): string[] {
 }
 
 /** Of the module's own files and, where it builds one command, of no other command's. */
-function sourceHash(folder: string, { target, pinned }: GoProgram): string {
-  const hash = createHash('sha256').update(`${platform()} ${arch()} ${JSON.stringify(pinned)}`);
+function sourceHash(folder: string, { target, pinned, tags }: GoProgram): string {
+  const hash = createHash('sha256').update(`${platform()} ${arch()} ${JSON.stringify(pinned)}${tags?.join() ?? ''}`);
   const own = target.replace(/^\.\/?/, '');
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
     (file) =>

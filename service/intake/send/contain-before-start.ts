@@ -19,8 +19,8 @@ const startsAtOnce = 4;
 
 export interface ContainBeforeStartOptions {
   readonly headStart?: HeadStart | undefined;
-  /** Told of every head start. */
-  readonly began?: ((result: HeadStartResult) => void) | undefined;
+  /** Told of every head start, and how long after its alert was taken it was over. */
+  readonly began?: ((result: HeadStartResult, seconds: number) => void) | undefined;
 }
 
 type Entries = readonly Pick<SpoolEntry, 'alert' | 'subject' | 'receivedAt'>[];
@@ -64,7 +64,7 @@ export class ContainBeforeStart {
     const contain = async (entry: Entries[number]): Promise<void> => {
       const result = await traced({ name: 'head start' }, () => headStart.begin(entry, durable));
       if (result !== 'failed') this.#progressAt = performance.now();
-      this.#began?.(result);
+      this.#began?.(result, Math.max(0, (Date.now() - Date.parse(entry.receivedAt)) / 1_000));
     };
     const begun = wanted.map((entry) =>
       this.#containments.run(() => contain(entry), { rank: severities.indexOf(entry.alert.severity) }),

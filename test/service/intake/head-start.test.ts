@@ -79,6 +79,7 @@ describe('the head start', () => {
     expect(headStart.begun).toMatchObject([{ request: { alert: { severity: 'critical' } }, startsBefore: 0 }]);
     const metrics = await (await fetch(`${intake.url}/metrics`)).text();
     expect(metrics).toContain('firebreak_head_starts_total{result="contained"} 1');
+    expect(metrics).toContain('firebreak_contain_seconds_count 1');
   });
 
   test('that hangs holds neither the answer nor the start', async () => {
