@@ -33,7 +33,10 @@ export class OtlpSender {
     const text = JSON.stringify(body);
     const bytes = this.#to.compression === 'gzip' ? await compress(text) : Buffer.from(text);
     for (const pause of [...pausesMs, undefined]) {
-      const sent = await untraced(() => this.#once(bytes));
+      // Headers or certificates that are none are refused by Node itself, at once.
+      const sent = await untraced(() => this.#once(bytes)).catch(
+        (): OtlpOutcome => ({ ok: false, reason: 'its headers or certificates cannot be used', again: false }),
+      );
       if (sent.ok || !sent.again || pause === undefined || this.#signal.aborted) return sent;
       await sleep(pause, undefined, { signal: this.#signal, ref: false }).catch(() => undefined);
     }

@@ -127,6 +127,20 @@ describe('spans', () => {
     expect(received).toHaveLength(1);
   });
 
+  test('are dropped where a header is none, and sent again once the file is mended', async () => {
+    const { url, received } = await collector((response) => response.end('{}'));
+    const folder = mkdtempSync(join(tmpdir(), 'firebreak-telemetry-'));
+    ends.push(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'headers');
+    writeFileSync(file, 'authorization=one%0Atwo');
+    const telemetry = opened({ otlp: { endpoint: url, metrics: false, headers: { file } } });
+    await work(telemetry);
+    await eventually('it is dropped', async () => (await droppedOf(telemetry)) === 1);
+    writeFileSync(file, 'authorization=one');
+    await work(telemetry);
+    await eventually('the next arrives', () => received.length === 1);
+  });
+
   test('are dropped where nobody listens', async () => {
     const telemetry = opened({ otlp: { endpoint: 'http://127.0.0.1:9', metrics: false } });
     await work(telemetry);
