@@ -31,6 +31,8 @@ const describedChoices = 20;
 export const oneLine = 45;
 /** Of a card, at 390 px: the first screen of a telephone. What does not fit is behind Details. */
 const mostLines = 18;
+/** Terms of a proposal that are told; its dialog has all of them. */
+const shownTerms = 8;
 /** Effects in force that are told; the details tell all. */
 const shownEffects = 2;
 
@@ -124,7 +126,8 @@ function what(card: QuestionCard, size: (characters: number) => number, room: nu
   const always = [
     `*${inline(happenedText(card), size(200))}*`,
     ...line(happened.doubt, () => `⚠️ *In doubt*: ${inline(happened.doubt ?? '', size(120))}`),
-    ...(isIncident ? heldLines(card) : []),
+    // What somebody proposes has no details beside it: its terms and its reason stand here.
+    ...(isIncident ? heldLines(card) : termLines(card, size)),
   ];
   // The first are the first to go where there is no room.
   const ifRoom = [
@@ -142,6 +145,11 @@ function what(card: QuestionCard, size: (characters: number) => number, room: nu
   });
   const [title = '', ...rest] = always;
   return [title, ...fits, ...rest].join('\n');
+}
+
+function termLines({ choices }: QuestionCard, size: (characters: number) => number): readonly string[] {
+  const notes = [...new Set(choices.flatMap((choice) => choice.notes))];
+  return notes.slice(0, shownTerms).map((note) => inline(`${note.charAt(0).toUpperCase()}${note.slice(1)}`, size(300)));
 }
 
 export function sensorText(sensor: string): string {

@@ -233,6 +233,16 @@ describe('the question card', () => {
     );
   });
 
+  test('of what somebody proposes tells the terms and the reason', () => {
+    const base = questionCard();
+    const choices = base.choices.map((one) => ({ ...one, notes: ['reason: maintenance of everything', 'proposed by Ada'] }));
+    const proposal = { ...base, incident: { ...base.incident, id: 'control/prod-1', title: 'decisions of prod-1' }, choices };
+    const shown = JSON.stringify(rendered({ ...proposal, contained: [] }).blocks);
+    expect(shown).toContain('Reason: maintenance of everything\\nProposed by Ada');
+    expect(shown).not.toContain('Not contained');
+    expect(JSON.stringify(rendered({ ...base, choices }).blocks)).not.toContain('maintenance of everything');
+  });
+
   test('says which choice needs a sign-in', () => {
     const card = questionCard();
     expect(JSON.stringify(rendered(card).blocks)).not.toContain('sign-in');
