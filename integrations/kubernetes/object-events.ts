@@ -33,6 +33,8 @@ interface Pauses {
 
 const usual: Pauses = { firstMs: 500, againMs: [2_000, 10_000], reportMs: 60_000 };
 const mostWaiting = 500;
+/** The same reason on the same object is told once in so long. */
+const sameWithinMs = 60_000;
 const withinMs = 5_000;
 
 /** Kinds whose uid is read where it is not known. Not of Secrets: to read one is a right of its own, and comes with its value. */
@@ -53,6 +55,8 @@ export class EventWriter {
   readonly #pauses: Pauses;
   readonly #waiting: { readonly event: ObjectEvent; readonly at: Date }[] = [];
   readonly #stopping = new AbortController();
+  /** By object, the last reason that was told of it. */
+  readonly #last = new Map<string, { readonly reason: string; readonly at: number }>();
   readonly #dropped = new Map<string, number>();
   #reporting: NodeJS.Timeout | undefined;
   #work: Promise<void> | undefined;
@@ -66,10 +70,21 @@ export class EventWriter {
   write(events: readonly ObjectEvent[], at = new Date()): void {
     if (this.#stopping.signal.aborted) return;
     for (const event of events) {
+      if (this.#isSaid(event, at.getTime())) continue;
       if (this.#waiting.length >= mostWaiting) this.#drop('too many wait');
       else this.#waiting.push({ event, at });
     }
     if (this.#waiting.length > 0) this.#work ??= this.#writeAll();
+  }
+
+  /** A head start and the step of the incident that adopts it do the same under two keys, one after the other. */
+  #isSaid({ regarding: { kind, namespace = '', name, uid = '' }, reason }: ObjectEvent, at: number): boolean {
+    const which = `${kind}/${namespace}/${name}/${uid}`;
+    const last = this.#last.get(which);
+    this.#last.delete(which);
+    this.#last.set(which, { reason, at: last?.reason === reason && at - last.at < sameWithinMs ? last.at : at });
+    for (const oldest of this.#last.keys()) if (this.#last.size > mostWaiting) this.#last.delete(oldest);
+    return last?.reason === reason && at - last.at < sameWithinMs;
   }
 
   /** Resolves when nothing waits any more. */

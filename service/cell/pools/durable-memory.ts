@@ -186,7 +186,7 @@ export interface OwnKnowledge {
   readonly awaited: DurableValues<StoredAwaited>;
   /** When scheduled playbooks have run last. */
   readonly scheduledRuns: DurableValues<LastRun>;
-  /** Incidents that are shown in the cluster, and which release a step has: only to show until when it holds. */
+  /** Incidents that are shown in the cluster, and which release people are asked about: only to show until when it holds. */
   readonly seenIncidents: DurableValues<SeenIncident>;
   readonly stepReleases: MemoryKeeper<string>;
   /** Resolves when what was begun to be written is on the disk. */

@@ -36,7 +36,7 @@ export interface ResourceMirrorParts {
   /** Incidents that are open. */
   readonly open: () => readonly OpenRun[];
   readonly seen: DurableValues<SeenIncident>;
-  /** Step → name of its release. */
+  /** Incident and what it holds → name of the release that people are asked about. */
   readonly releases: MemoryKeeper<string>;
   readonly leases: Pick<LeaseMemory, 'endOfRelease'>;
   readonly containments: () => readonly HeldContainment[];
@@ -87,9 +87,11 @@ export class ResourceMirror {
   }
 
   /** A step has come about, or people have decided about it: its incident is asked again. */
-  tell({ outcome, incident, key, release }: StepOutcome): void {
+  tell({ outcome, incident, objects, release }: StepOutcome): void {
     this.#changed.add(incident);
-    if (outcome === 'done' && release !== undefined) this.#releases.set(key, release);
+    if (outcome !== 'done' || release === undefined) return;
+    // Not by the step that the note names: where that was a head start, people are asked about the incident's own.
+    for (const { name } of objects) this.#releases.set(`${incident}\n${name}`, release);
   }
 
   start(signal: AbortSignal): void {
@@ -209,7 +211,7 @@ export class ResourceMirror {
     const before = new Map(this.#problems);
     this.#problems.clear();
     return held.map((one) => {
-      const end = leases.endOfRelease(this.#releases.get(one.step), one.terms);
+      const end = leases.endOfRelease(this.#releases.get(`${one.incident}\n${one.target}`), one.terms);
       const until = shownUntil(end, one.terms, now);
       const text = one.problems.join('\n');
       const which = `${one.step} ${one.target} ${one.uid ?? ''}`;

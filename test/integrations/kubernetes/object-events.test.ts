@@ -8,7 +8,7 @@ import { EventWriter } from '../../../integrations/kubernetes/object-events.ts';
 const pauses = { firstMs: 0, againMs: [0, 0], reportMs: 3_600_000 };
 const event = (name: string): ObjectEvent => ({
   name,
-  regarding: { kind: 'Pod', apiVersion: 'v1', namespace: 'shop', name: 'cart', uid: 'u' },
+  regarding: { kind: 'Pod', apiVersion: 'v1', namespace: 'shop', name: `cart-${name}`, uid: 'u' },
   type: 'Warning',
   reason: 'Quarantined',
   action: 'quarantinePod',
@@ -71,4 +71,18 @@ test('after its end it writes nothing more', async () => {
   writer.write([event('a')]);
   await writer.idle();
   expect(posted).toEqual([]);
+});
+
+test('the same reason on the same object is told once in a minute, whatever the step: a head start and its incident do it under two keys', async () => {
+  const { writer, posted } = writerOn([201]);
+  const at = (second: number) => new Date(Date.parse('2026-11-27T16:00:00Z') + second * 1_000);
+  const held = (name: string): ObjectEvent => ({ ...event('cart'), name });
+  writer.write([held('head-start')], at(0));
+  writer.write([held('incident')], at(2));
+  writer.write([{ ...held('given-back'), reason: 'Released' }], at(10));
+  writer.write([held('anew')], at(20));
+  writer.write([held('later')], at(90));
+  await writer.idle();
+  writer.stop();
+  expect(posted).toEqual(['head-start', 'given-back', 'anew', 'later']);
 });

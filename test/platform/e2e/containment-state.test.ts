@@ -1,9 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { resourcePlurals } from '../../../core/cluster/cluster-resources.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
+import { projectRoot } from '../../../service/process/project-root.ts';
 import { callKubernetes, type KubernetesAccess, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
 import { writeAccountKubeconfig } from '../../account-kubeconfig.ts';
 import { testPlatform } from '../../platform.ts';
@@ -15,6 +18,8 @@ jest.setTimeout(300_000);
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 const admin = readAccess(kubeconfig);
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-tenant-'));
+const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+const plurals = Object.values(resourcePlurals);
 let namespace: string;
 let service: Service;
 let workload: Workload;
@@ -28,6 +33,13 @@ async function call(access: KubernetesAccess, method: 'POST' | 'PATCH' | 'DELETE
 /** Admission is not applied here: what stands is what the watch brings. */
 beforeAll(async () => {
   namespace = await freshNamespace();
+  for (const plural of plurals)
+    await call(
+      admin,
+      'POST',
+      crds,
+      parse(readFileSync(join(projectRoot(), 'deploy', 'crds', `firebreak.dev_${plural}.yaml`), 'utf8')),
+    );
   service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
     config.watch = { namespaces: [namespace] };
   });
@@ -49,14 +61,53 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await service?.stop();
+  for (const plural of plurals) await call(admin, 'DELETE', `${crds}/${plural}.firebreak.dev`);
   rmSync(folder, { recursive: true });
 });
+
+/** Items of a list, as JSON; none where the API server does not have the kind yet. */
+async function list(path: string): Promise<readonly { readonly [field: string]: unknown }[]> {
+  const { status, text } = await callKubernetes({ access: admin, method: 'GET', path });
+  return status === 200 ? JSON.parse(text).items : [];
+}
 
 const pod = (): string => `/api/v1/namespaces/${namespace}/pods/${workload.pod}`;
 const policies = (name = ''): string => `/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies${name && `/${name}`}`;
 const metadata = () => service.workloads.podMetadata(workload);
 const lines = ({ timeline }: IncidentState, kind: string) => timeline.filter((entry) => entry.kind === kind);
 const quarantine = ({ steps }: IncidentState) => steps.find(({ action }) => action === 'quarantinePod');
+
+test('what was done is told on the pod by one Event, and is shown as an incident and a containment that kubectl lists', async () => {
+  const { uid } = JSON.parse((await callKubernetes({ access: admin, method: 'GET', path: pod() })).text).metadata;
+  const regarding = { kind: 'Pod', namespace, name: workload.pod, uid };
+  const events = await until('the Event', 120_000, async () => {
+    const found = await list(`/apis/events.k8s.io/v1/namespaces/${namespace}/events`);
+    const own = found.filter(
+      ({ reportingController, regarding }) =>
+        reportingController === 'firebreak.dev/cell' && JSON.stringify(regarding).includes('"kind":"Pod"'),
+    );
+    return own.length > 0 && own;
+  });
+  expect(events).toMatchObject([{ reason: 'Quarantined', type: 'Warning', regarding }]);
+  const resources = `/apis/firebreak.dev/v1alpha1/namespaces/${namespace}`;
+  await until('the containment', 120_000, async () => {
+    const [found, ...others] = await list(`${resources}/containments`);
+    if (!found) return false;
+    expect(others).toEqual([]);
+    expect(found).toMatchObject({ status: { target: { kind: 'Pod', name: workload.pod, uid }, action: 'quarantinePod' } });
+    return true;
+  });
+  await until('the incident, as it says itself', 120_000, async () => {
+    const [found] = await list(`${resources}/incidents`);
+    const status = { state: 'Open', severity: 'critical', reached: 'contained', containments: 1, openQuestions: 1 };
+    try {
+      expect(found).toMatchObject({ status });
+      return true;
+    } catch {
+      return false;
+    }
+  });
+});
 
 describe('a tenant with the built-in role edit, at a quarantined pod', () => {
   test('who gives it its old labels beside, edits its former state and opens its network, is undone and told of within seconds', async () => {
