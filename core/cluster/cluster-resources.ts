@@ -1,5 +1,6 @@
 import type { TargetName } from '../action/plan.ts';
 import { actions } from '../actions/index.ts';
+import { isOfLease } from '../decide/standing-question.ts';
 import type { HoldTerms } from '../incident/hold.ts';
 import { type Subject, subjectOfIncident, subjectTitle } from '../incident/incident.ts';
 import type { IncidentState } from '../incident/incident-state.ts';
@@ -66,7 +67,8 @@ const longestText = 300;
 export function saidOf(state: IncidentState): NonNullable<SeenIncident['said']> {
   const { severity, verdict, reached, total, counts, questions } = state;
   const rules = [...new Set(counts.map(({ rule }) => shown(rule)))].slice(0, mostRules);
-  const openQuestions = questions.filter(({ status }) => status.state === 'open').length;
+  // What becomes of a lease may be answered at any time, and need not be.
+  const openQuestions = questions.filter(({ question, status }) => status.state === 'open' && !isOfLease(question.id)).length;
   return { severity, verdict, reached, alerts: total, rules, openQuestions };
 }
 

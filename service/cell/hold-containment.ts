@@ -515,9 +515,9 @@ function toTell({ uid, namespace, name }: PodRecord, { incident }: BeforeState) 
   return { uid, about: `pod/${namespace}/${name}`, incident };
 }
 
-/** The action of a step, by its key: the last part but one. */
+/** Of the two actions that quarantine pods the one that took it: keys of steps name their action. */
 function actionOf(step: string): string {
-  return step.split('/').at(-2) ?? '';
+  return step.split('/').includes(quarantineWorkload.name) ? quarantineWorkload.name : quarantinePod.name;
 }
 
 function isPolicyText(text: string): boolean {
