@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 import type { Pool } from '../../core/action/action.ts';
+import { FirebreakError } from '../../core/errors.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
 import { KubernetesError } from '../../integrations/kubernetes/client-error.ts';
@@ -10,7 +11,6 @@ import { configuredManifests } from '../rbac/manifests.ts';
 import { missingRightsOf } from '../rbac/missing.ts';
 import { daemonSets, networkOf } from '../setup/cluster-sight.ts';
 import { clockResult, type DoctorCheck, type Examined, failure, type LookResult, notTried, ok, warning } from './diagnosis.ts';
-import { clusterProblems } from './reach.ts';
 
 const inCluster: readonly Role[] = ['cell', 'secrets', 'forensics', 'packs'];
 /** Older ones have no admission policies that hold an account to what it is for. */
@@ -31,14 +31,13 @@ function withApi(
   look: (api: KubernetesApi, examined: Examined, signal: AbortSignal) => Promise<readonly LookResult[]>,
 ): DoctorCheck['run'] {
   return async (examined, signal) => {
-    const [problem] = await clusterProblems(examined);
-    if (problem) {
-      if (look === version) return [failure(problem.problem, problem.remedy)];
-      return [notTried('the API server is not reached')];
-    }
     const api = await openClusterApi(examined);
     try {
       return await look(api, examined, signal);
+    } catch (error) {
+      const isAway = error instanceof FirebreakError && error.code === 'FB_ERR_UNAVAILABLE';
+      if (isAway && look !== version) return [notTried('the API server is not reached')];
+      throw error;
     } finally {
       api.close();
     }

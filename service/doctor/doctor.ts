@@ -19,7 +19,7 @@ import { sensorChecks } from './sensor-checks.ts';
 import { storeChecks } from './store-checks.ts';
 import { temporalChecks } from './temporal-checks.ts';
 
-const usualMs = 15_000;
+const usualMs = 30_000;
 
 /** In the order in which they are told. */
 const checks: readonly DoctorCheck[] = [

@@ -131,7 +131,7 @@ async function stateProblems(stateDir: string): Promise<readonly ConfigProblem[]
   }
 }
 
-export async function temporalProblems({ config, env, roles }: Examined): Promise<readonly ConfigProblem[]> {
+async function temporalProblems({ config, env, roles }: Examined): Promise<readonly ConfigProblem[]> {
   const { address, namespace } = config.temporal;
   // What it is reached with is told with the other secrets; without it there is nothing to try.
   if (missingSecrets({ config, env, roles }).some(({ path }) => path.startsWith('temporal.tls.') || path === 'temporal.apiKey'))
@@ -152,7 +152,7 @@ export async function temporalProblems({ config, env, roles }: Examined): Promis
   ];
 }
 
-export async function clusterProblems({ config, env, roles }: Examined): Promise<readonly ConfigProblem[]> {
+async function clusterProblems({ config, env, roles }: Examined): Promise<readonly ConfigProblem[]> {
   if (roles.every((role) => role === 'desk')) return [];
   const problem = await whyNot(async () => {
     const api = await openClusterApi({ config, env });

@@ -6,10 +6,10 @@ import { openConnection } from '../temporal/access.ts';
 import { currentBuild, deploymentName, pinnedTo } from '../temporal/versions.ts';
 import { queuesOf } from '../temporal/workers.ts';
 import { type DoctorCheck, type Examined, failure, type LookResult, notTried, ok, warning } from './diagnosis.ts';
-import { temporalProblems } from './reach.ts';
 
 type Connection = Awaited<ReturnType<typeof openConnection>>;
 
+const connectWithinMs = 15_000;
 const answerWithinMs = 10_000;
 const calls = 5;
 /** Containment does not wait for Temporal, but everything after it does. */
@@ -28,12 +28,10 @@ export const temporalChecks: readonly DoctorCheck[] = [
 /** A connection of its own each, so that one that hangs keeps no other. Where none comes about, the first of them says so. */
 function withTemporal(look: (connection: Connection, examined: Examined) => Promise<readonly LookResult[]>): DoctorCheck['run'] {
   return async (examined) => {
-    const [problem] = await temporalProblems(examined);
-    if (problem) {
-      if (look === reachability) return [failure(problem.problem, problem.remedy)];
-      return [notTried('Temporal is not reached')];
-    }
-    const connection = await openConnection(examined);
+    const connection = await openConnection({ ...examined, withinMs: connectWithinMs }).catch((error: unknown) => {
+      if (look === reachability) throw error;
+    });
+    if (!connection) return [notTried('Temporal is not reached')];
     try {
       return await connection.withDeadline(Date.now() + answerWithinMs, () => look(connection, examined));
     } finally {
@@ -47,7 +45,14 @@ async function reachability(connection: Connection, { config }: Examined): Promi
   const took: number[] = [];
   for (let call = 0; call < calls; call += 1) {
     const began = performance.now();
-    await connection.workflowService.describeNamespace({ namespace });
+    const answered = await connection.workflowService.describeNamespace({ namespace }).catch(() => undefined);
+    if (!answered)
+      return [
+        failure(
+          `Temporal at ${address} does not serve the namespace ${namespace}`,
+          'Make the namespace, or correct temporal.namespace.',
+        ),
+      ];
     took.push(performance.now() - began);
   }
   const median = Math.round(took.sort((a, b) => a - b)[Math.floor(calls / 2)] ?? 0);

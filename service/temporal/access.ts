@@ -21,11 +21,13 @@ export function connectionOptions(address: string, { tls, apiKey }: TemporalAcce
   };
 }
 
-/** A connection for a command, that is closed again. @throws FB_ERR_UNAVAILABLE when Temporal does not answer within 5 s. */
+/** A connection for a command, that is closed again. @throws FB_ERR_UNAVAILABLE when Temporal does not answer within so long, 5 s where not given. */
 export async function openConnection({
   config,
   env,
+  withinMs = 5_000,
 }: {
+  readonly withinMs?: number;
   readonly config: Pick<Config, 'temporal'>;
   readonly env: Environment;
 }): Promise<Connection> {
@@ -35,7 +37,7 @@ export async function openConnection({
     return await Connection.connect({
       ...connectionOptions(address, access()),
       interceptors: [unlessClosed],
-      connectTimeout: 5_000,
+      connectTimeout: withinMs,
     });
   } catch {
     throw new FirebreakError('FB_ERR_UNAVAILABLE', `Temporal does not answer at ${address}`);

@@ -72,11 +72,13 @@ async function create(path: string, body: { readonly kind?: string }): Promise<v
 
 describe('firebreak doctor', () => {
   test('finds a Temporal and a cluster in order, says that nobody is at work, and prints a table for people', async () => {
-    const told = await doctor({}, '--json');
-    // How fast it answers is the machine’s.
+    const inOrder = ['temporal search attributes', 'temporal version', 'kubernetes', 'kubernetes clock'];
+    // A machine with too much to do may not answer in time: then that is said, and it is asked again.
+    const told = await eventually('Temporal and the cluster in order', async () => {
+      const now = await doctor({}, '--json');
+      return inOrder.every((check) => of(now, check)[0]?.state === 'ok') && now;
+    });
     expect(of(told, 'temporal')).toMatchObject([{ text: expect.stringContaining('serves the namespace') }]);
-    for (const check of ['temporal search attributes', 'temporal version', 'kubernetes', 'kubernetes clock'])
-      expect(of(told, check)).toMatchObject([{ state: 'ok' }]);
     expect(of(told, 'rights')).toMatchObject([{ state: 'ok' }, { state: 'ok' }]);
     expect(of(told, 'roles at work')).toMatchObject([
       { state: 'error', text: 'cell: nobody takes its work' },
@@ -93,12 +95,15 @@ describe('firebreak doctor', () => {
     const namespace = `${platform.prefix}-bare`;
     const connection = await Connection.connect({ address: platform.temporalAddress });
     await connection.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: msToTs('24h') });
-    await connection.close();
     // The server’s own memory of its namespaces is some seconds old.
-    const told = await eventually('the namespace', async () => {
-      const now = await doctor({ namespace }, '--json');
-      return of(now, 'temporal')[0]?.text.includes('serves the namespace') && now;
-    });
+    const isServed = () =>
+      connection.operatorService.listSearchAttributes({ namespace }).then(
+        () => true,
+        () => false,
+      );
+    await eventually('the namespace', isServed);
+    await connection.close();
+    const told = await doctor({ namespace }, '--json');
     const lacking = of(told, 'temporal search attributes');
     expect(lacking).toHaveLength(searchAttributes.length);
     expect(lacking[0]).toMatchObject({
