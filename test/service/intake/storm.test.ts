@@ -164,11 +164,16 @@ describe('a storm at the door', () => {
     const { json } = await door.post(JSON.stringify(events));
     expect(json).toMatchObject({ accepted: 60 });
     await eventually('the storm', () => told.length > 0);
-    expect(told).toMatchObject([{ state: 'on', alerts: 60, workloads: 20 }]);
-    expect(told[0]?.top).toHaveLength(10);
-    expect(await askRunningStorm(door.directory)).toMatchObject({ on: true, alerts: 60, top: told[0]?.top });
+    // It is told once a second: where the machine is slow, in the middle of the sixty.
+    expect(told).toMatchObject([{ state: 'on', workloads: expect.any(Number), top: expect.any(Array) }]);
+    const seen = await eventually('all of them', async () => {
+      const view = await askRunningStorm(door.directory);
+      return view?.alerts === 60 && view;
+    });
+    expect(seen).toMatchObject({ on: true, workloads: 20 });
+    expect(seen.top).toHaveLength(10);
     const metrics = await (await fetch(`${door.intake.url}/metrics`)).text();
     expect(metrics).toMatch(/^firebreak_intake_storm 1$/m);
-    expect(metrics).toMatch(/^firebreak_intake_accepted_per_second 6$/m);
+    expect(metrics).toMatch(/^firebreak_intake_accepted_per_second [1-9]/m);
   });
 });
