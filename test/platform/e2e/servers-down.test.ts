@@ -156,7 +156,7 @@ describe('the API server hangs', () => {
             .some(({ text }) => text.startsWith('Decided')),
         );
         answered.push(Date.now() - clicked);
-        await until('the card’s edit', 120_000, () => service.cards(workload)[0]?.text.includes('decided: '));
+        await until('the card’s edit', 120_000, () => service.cards(workload)[0]?.text.includes('decided by'));
         shown.push(Date.now() - clicked);
         lates.push((await votedAt(service, workload)) - clicked);
       }

@@ -92,7 +92,7 @@ test('while Slack is down the pod is contained, people are called, and one of th
 
   service.slack.calm();
   await until('one card that is decided', 120_000, () => {
-    const cards = service.slack.world.messages.filter(({ text }) => text.includes(workload.pod) && /decided:/.test(text));
+    const cards = service.slack.world.messages.filter(({ text }) => text.includes(workload.pod) && /decided by/.test(text));
     return cards.length === 1 || undefined;
   });
   expect(pagerDuty.alerts).toHaveLength(1);
