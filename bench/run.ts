@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { serviceNodeFlags } from '../service/launcher/node-flags.mjs';
+import { writeScalingTables } from './parts/scale/tables.ts';
 import { type BenchResult, printTable } from './report.ts';
 
 /** Every benchmark there is. Each runs in a process of its own, so that none leaves its memory to the next. */
@@ -37,6 +38,8 @@ for (const name of chosen) {
   });
   failed ||= status !== 0;
 }
+// They are made from several results.
+writeScalingTables();
 console.log('');
 printTable(chosen.flatMap((name) => read(name)));
 process.exit(failed ? 1 : 0);

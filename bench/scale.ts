@@ -7,7 +7,6 @@ import { AlertSender } from './parts/alerts.ts';
 import { cpuMs, idle } from './parts/clock.ts';
 import type { CellPoint, IncidentPoint } from './parts/scale/model.ts';
 import { simulateCells } from './parts/scale/simulated-cells.ts';
-import { writeScalingTables } from './parts/scale/tables.ts';
 import { deployPods, inParallel, openStage, podsWhenRunning } from './parts/stage.ts';
 import { loadNow, round, writeResult } from './report.ts';
 
@@ -77,7 +76,6 @@ async function measure(): Promise<void> {
     limitedBy: ['Firebreak, Temporal, the control plane and the sender share this machine.', loadNow()],
     points: { incidents: points, cells },
   });
-  writeScalingTables();
 }
 
 /** How many incidents have a question on record. */
