@@ -100,7 +100,7 @@ here(typeof started === 'string' ? `a cluster of all parts (skipped: ${started})
   }
 
   test.each(rounds)(
-    '$victim is killed while alerts come: $goesOn contain what comes, and the rest when it is back',
+    '$victim is killed while alerts come: pods are contained all the same, and what it did goes on',
     async (round) => {
       const victim = estate.victims.get(round.victim);
       if (!victim) throw new Error(`there is no ${round.victim}`);
