@@ -16,6 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
@@ -186,6 +187,8 @@ describe('a backup', () => {
     const writing = (async () => {
       for (let number = 41; goesOn; number += 1) {
         await store.append(run(chain, number, number));
+        // SQLite answers at once: without a pause nothing else of this process would ever run.
+        await setImmediate();
         // Two may be on their way between the anchor and the database.
         if (number === 45 || number === 50)
           await signNow({ store, signer: notary, anchorFile: join(busy, 'anchor/checkpoints.jsonl') });
