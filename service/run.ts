@@ -25,6 +25,7 @@ import { openEvidenceStore, sweepEvidence } from './process/evidence.ts';
 import { renewVaultToken } from './process/keys/evidence-keys.ts';
 import { ensureKeys } from './process/keys/key-files.ts';
 import type { Logger } from './process/log.ts';
+import { firebreakVersion } from './process/project-root.ts';
 import { repeat } from './process/repeat.ts';
 import { RightsWatch } from './process/rights-watch.ts';
 import { openSpeakers, RefusedCalls } from './process/speakers.ts';
@@ -35,6 +36,7 @@ import { keepVaultToken } from './process/vault-token.ts';
 import type { WorkflowBuild } from './temporal/bundle/bundle.ts';
 import { openTemporalLink } from './temporal/link.ts';
 import { installRuntime } from './temporal/runtime.ts';
+import { identityOf } from './temporal/versions.ts';
 import { createActivityWorker, queuesOf } from './temporal/workers.ts';
 
 export interface RunOptions {
@@ -100,7 +102,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   const link = openTemporalLink({
     address,
     namespace,
-    identity: `firebreak@${hostname()}/${process.pid}`,
+    identity: identityOf({ version: firebreakVersion(), host: hostname(), pid: process.pid }),
     access: secrets.temporalAccess,
     onRenewed: (outcome) =>
       outcome === 'renewed'

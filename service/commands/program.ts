@@ -150,6 +150,16 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./records/audit.ts')).registerAuditCommand(program),
   },
   {
+    name: 'database',
+    description: 'the schema of the records’ database',
+    register: async (program) => (await import('./records/database.ts')).registerDatabaseCommand(program),
+  },
+  {
+    name: 'version',
+    description: 'the version of this program, and whether all that runs goes together',
+    register: async (program) => (await import('./version.ts')).registerVersionCommand(program),
+  },
+  {
     name: 'backup',
     description: 'copy all that cannot be made anew',
     register: async (program) => (await import('./records/backup.ts')).registerBackupCommand(program),

@@ -7,6 +7,25 @@ export function deploymentName(cluster: string): string {
   return `firebreak-${cluster}`;
 }
 
+/** What a process calls itself at Temporal. */
+export function identityOf({
+  version,
+  host,
+  pid,
+}: {
+  readonly version: string;
+  readonly host: string;
+  readonly pid: number;
+}): string {
+  return `firebreak-${version}@${host}/${pid}`;
+}
+
+/** The same read back: a word of who polls, which nobody has signed. */
+export function fromIdentity(said: string): { readonly version: string; readonly process: string } {
+  const [, version = 'unknown', process = said] = /^firebreak-([\w.+-]+)@(.+)$/.exec(said) ?? [];
+  return { version, process };
+}
+
 /**
  * Makes this build the one that new incidents begin with. It must be so before the intake opens: without a current version a plain
  * start would wait for ever.

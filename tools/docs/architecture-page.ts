@@ -33,6 +33,7 @@ const purposes: Readonly<Record<string, string>> = {
   'service/setup': 'What a new installation begins with, and what is to be seen in its cluster',
   'service/records': 'Checkpoints of the records, and their check',
   'service/backup': 'Copies what cannot be made anew, and puts it back',
+  'service/skew': 'Which versions run and are stored, and whether they go together',
   'service/offline': 'Gives everything back with a kubeconfig alone',
   'service/launcher': 'Starts a program under the right Node, with its memory bounded',
   tools: 'For development: the local platform, the demo, checks, generated pages',

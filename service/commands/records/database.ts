@@ -1,0 +1,88 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { FirebreakError } from '../../../core/errors.ts';
+import { openAsIs } from '../../../integrations/database/database.ts';
+import { migrateBack, migrations, schemaOf } from '../../../integrations/database/migrations.ts';
+import { loadConfig } from '../../config/load.ts';
+import { type ConfirmOptions, confirm, mustBeConfirmable, withConfirmation } from '../confirm.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { print, printable, printJson, printTable } from '../output.ts';
+import { existingAuditUrl } from './audit.ts';
+
+interface BackOptions extends ConfiguredOptions, ConfirmOptions {
+  readonly to: number;
+}
+
+/** Adds `firebreak database show|back`. */
+export function registerDatabaseCommand(program: Command): void {
+  const database = program.command('database').description('the schema of the records’ database');
+  const show = database
+    .command('show')
+    .description('list the versions of the schema, which are done, and which older programs cannot work with');
+  withExamples(withConfig(show), ['firebreak database show']).action(showSchema);
+  const back = database
+    .command('back')
+    .description(
+      'take newer versions of the schema back, with all that only they have, before an older program is put in; Firebreak must not run meanwhile',
+    )
+    .requiredOption(
+      '--to <number>',
+      'the version of the schema that the older program knows (`firebreak version` of it)',
+      schemaNumber,
+    );
+  withExamples(withConfirmation(withConfig(back)), ['firebreak database back --to 14']).action(goBack);
+}
+
+function schemaNumber(text: string): number {
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Not the number of a version of the schema.');
+}
+
+async function showSchema(options: ConfiguredOptions): Promise<void> {
+  const config = loadConfig({ path: options.config, env: process.env });
+  const database = await openAsIs({ url: existingAuditUrl(config) });
+  try {
+    const done = await schemaOf(database);
+    if (options.json) return printJson({ ...done, known: migrations.length });
+    const rows = migrations.map(({ name, isBreaking }, index) => ({
+      number: index + 1,
+      name,
+      isBreaking,
+      isDone: index < done.number,
+    }));
+    printTable(rows, [
+      { title: 'SCHEMA', text: ({ number }) => String(number) },
+      { title: 'STATE', text: ({ isDone }) => (isDone ? 'done' : 'to come') },
+      { title: 'OLDER PROGRAMS', text: ({ isBreaking }) => (isBreaking ? 'cannot work with it' : 'go on') },
+      { title: 'WHAT', text: ({ name }) => name },
+    ]);
+    if (done.number > migrations.length) print(`The database has schema ${done.number}, of a newer version of Firebreak.`);
+  } finally {
+    await database.close();
+  }
+}
+
+async function goBack(options: BackOptions): Promise<void> {
+  mustBeConfirmable(options);
+  const config = loadConfig({ path: options.config, env: process.env });
+  const database = await openAsIs({ url: existingAuditUrl(config) });
+  try {
+    const { number } = await schemaOf(database);
+    const gone = migrations.slice(options.to, number).toReversed();
+    if (number > migrations.length)
+      throw new FirebreakError(
+        'FB_ERR_UNAVAILABLE',
+        `the database has schema ${number} of a newer version of Firebreak, which alone knows the way back`,
+      );
+    if (gone.length === 0) return print(`The database has schema ${number}: there is nothing to take back.`);
+    const lines = [
+      `The database goes back from schema ${number} to ${options.to}. With it goes what is in:`,
+      ...gone.map(({ name }) => `  ${name}`),
+    ];
+    await confirm({ lines, ends: config.cluster }, options);
+    await migrateBack(database, { to: options.to });
+    if (options.json) printJson({ schema: options.to });
+    else print(printable(`The database has schema ${options.to}.`));
+  } finally {
+    await database.close();
+  }
+}

@@ -1,0 +1,91 @@
+import type { Command } from 'commander';
+import { FirebreakError } from '../../core/errors.ts';
+import { loadConfig } from '../config/load.ts';
+import { resolveAuditUrl } from '../config/secrets.ts';
+import { openClusterApi } from '../process/cluster-api.ts';
+import { firebreakVersion } from '../process/project-root.ts';
+import { type Installed, installedIn, knownSchema, rolesAtTemporal, schemaAt, skewFindings } from '../skew/skew.ts';
+import { workflowBuild } from '../temporal/pack-build.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
+import { print, printable, printFacts, printJson, printTable, styled } from './output.ts';
+import { withSession } from './session.ts';
+
+interface VersionOptions extends ConfiguredOptions {
+  readonly skew?: true;
+}
+
+/** Adds `firebreak version`. */
+export function registerVersionCommand(program: Command): void {
+  const command = program
+    .command('version')
+    .description('the version of this program; with --skew of all that runs and is stored, and whether it goes together')
+    .option('--skew', 'look at the database, at Temporal and at the cluster; exit code 1 where something cannot work so');
+  withExamples(withConfig(command), ['firebreak version', 'firebreak version --skew --json']).action(version);
+}
+
+async function version(options: VersionOptions): Promise<void> {
+  const build = await workflowBuild({ packs: [], stateDir: '' }).catch(() => undefined);
+  const own = { version: firebreakVersion(), schema: knownSchema, ...(build && { build: build.id }) };
+  const installed = options.skew ? await look(options, own) : undefined;
+  if (!installed) {
+    if (options.json) return printJson({ ...own, node: process.version });
+    return printFacts([
+      ['firebreak', own.version],
+      ['build', own.build ?? 'none: these are the sources'],
+      ['schema', String(own.schema)],
+      ['node', process.version],
+    ]);
+  }
+  const findings = skewFindings(installed);
+  if (findings.some(({ kind }) => kind === 'broken')) process.exitCode = 1;
+  const { database, temporal, cluster, unasked } = installed;
+  if (options.json)
+    return printJson({
+      ...installed,
+      ...(temporal && { temporal: { ...temporal, open: Object.fromEntries(temporal.open) } }),
+      findings,
+    });
+  printFacts([
+    ['this program', `${own.version}, schema ${own.schema}, build ${own.build ?? 'none'}`],
+    ['database', database ? `schema ${database.schema}, for programs that know ${database.needs}` : 'not asked'],
+    ['current build', temporal?.current ?? 'unknown'],
+  ]);
+  if (temporal && temporal.roles.length > 0)
+    printTable(temporal.roles, [
+      { title: 'ROLE', text: ({ role }) => role },
+      { title: 'VERSION', text: (row) => row.version },
+      { title: 'BUILD', text: (row) => row.build ?? '' },
+      { title: 'PROCESS', text: (row) => row.process },
+    ]);
+  for (const { name, image, chart } of cluster?.workloads ?? []) print(printable(`${name}  ${image}  ${chart ?? ''}`));
+  for (const line of [...(cluster?.resources ?? []), ...unasked]) print(printable(line));
+  for (const { kind, text } of findings) print(`${styled(kind === 'broken' ? 'red' : 'yellow', kind)}  ${printable(text)}`);
+  if (findings.length === 0 && unasked.length === 0) print('it all goes together');
+}
+
+/** Each part by itself: what does not answer hides nothing of the others. */
+async function look(options: ConfiguredOptions, program: Installed['program']): Promise<Installed> {
+  const config = loadConfig({ path: options.config, env: process.env });
+  const unasked: string[] = [];
+  const ask = async <Part>(what: string, work: () => Promise<Part>): Promise<Part | undefined> => {
+    try {
+      return await work();
+    } catch (error) {
+      unasked.push(`${what} could not be asked: ${error instanceof FirebreakError ? error.detail : 'it did not answer'}`);
+      return undefined;
+    }
+  };
+  const database = await ask('the database', () => schemaAt(resolveAuditUrl({ config, env: process.env })));
+  const temporal = await ask('Temporal', () =>
+    withSession(options, ({ client }) => rolesAtTemporal({ client, cluster: config.cluster })),
+  );
+  const cluster = await ask('the cluster', async () => {
+    const api = await openClusterApi({ config, env: process.env });
+    try {
+      return await installedIn({ api, namespace: config.kubernetes.ownNamespace });
+    } finally {
+      api.close();
+    }
+  });
+  return { program, ...(database && { database }), ...(temporal && { temporal }), ...(cluster && { cluster }), unasked };
+}
