@@ -1,3 +1,4 @@
+import { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import { FirebreakError } from '../../core/errors.ts';
 import { loadConfig } from '../config/load.ts';
@@ -8,7 +9,7 @@ import { type Installed, installedIn, knownSchema, rolesAtTemporal, schemaAt, sk
 import { workflowBuild } from '../temporal/pack-build.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { print, printable, printFacts, printJson, printTable, styled } from './output.ts';
-import { withSession } from './session.ts';
+import { openConnection } from './session.ts';
 
 interface VersionOptions extends ConfiguredOptions {
   readonly skew?: true;
@@ -76,9 +77,16 @@ async function look(options: ConfiguredOptions, program: Installed['program']): 
     }
   };
   const database = await ask('the database', () => schemaAt(resolveAuditUrl({ config, env: process.env })));
-  const temporal = await ask('Temporal', () =>
-    withSession(options, ({ client }) => rolesAtTemporal({ client, cluster: config.cluster })),
-  );
+  const temporal = await ask('Temporal', async () => {
+    // No payload is read, so no key is needed.
+    const connection = await openConnection(config);
+    try {
+      const client = new Client({ connection, namespace: config.temporal.namespace });
+      return await rolesAtTemporal({ client, cluster: config.cluster });
+    } finally {
+      await connection.close();
+    }
+  });
   const cluster = await ask('the cluster', async () => {
     const api = await openClusterApi({ config, env: process.env });
     try {

@@ -2,6 +2,10 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { Client, Connection } from '@temporalio/client';
+import { firebreakVersion } from '../../../service/process/project-root.ts';
+import { rolesAtTemporal } from '../../../service/skew/skew.ts';
+import { lastBundle, readLastRelease } from '../../../tools/release/last-release.ts';
 import { testPlatform } from '../../platform.ts';
 import { podOf, until, type Workload } from './parts/cluster.ts';
 import { containedAt, ended, voteUntilAccepted } from './parts/oracle.ts';
@@ -131,6 +135,55 @@ describe('the playbooks change while incidents are open', () => {
     expect(builds.get('asked')).not.toBe(builds.get('fresh'));
     for (const build of builds.values()) expect(kept()).toContain(`${build}.js`);
     for (const workload of [leased, asked, fresh]) expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
+  });
+
+  test('what the last release began is ended by this version, and what comes is begun by it', async () => {
+    const last = readLastRelease();
+    await service.kill();
+    service.changeProgram({}, lastBundle());
+    await service.start();
+    const [removed, released] = (await deployed('last-removed', 'last-released')) as [Workload, Workload];
+    await service.alert(removed);
+    await service.alert(released);
+    await containedAt(service, [removed, released]);
+    for (const workload of [removed, released]) await service.cardOf(workload);
+    await voteUntilAccepted(service, released, ana, labels.release);
+
+    await service.kill();
+    // While this version's workflows are still the kept ones, it is another build all the same.
+    service.changeProgram(otherPlaybook);
+    await service.start();
+    const [fresh] = (await deployed('first-of-this')) as [Workload];
+    await service.alert(fresh);
+    await containedAt(service, [fresh]);
+    await voteUntilAccepted(service, removed, ana, labels.remove);
+    await voteUntilAccepted(service, released, ben, labels.release);
+    await until('the deletion', 120_000, () => service.effects.of('delete', podOf(removed)).length === 1);
+    await until('the release', 120_000, () => service.effects.of('give-back', podOf(released)).length === 1);
+    await ended(service, [removed, released]);
+    const { client } = await service.session();
+    const buildOf = async (workload: Workload) =>
+      (await client.workflow.getHandle(service.incidentOf(workload)).describe()).raw.workflowExecutionInfo?.versioningInfo
+        ?.deploymentVersion?.buildId;
+    for (const workload of [removed, released]) expect(await buildOf(workload)).toBe(last.build);
+    expect(await buildOf(fresh)).not.toBe(last.build);
+    for (const workload of [removed, released, fresh]) expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
+
+    // What anybody can see of it.
+    const connection = await Connection.connect({ address: temporalAddress });
+    try {
+      const seen = await rolesAtTemporal({
+        client: new Client({ connection, namespace: temporalNamespace }),
+        cluster: service.cluster,
+      });
+      expect(seen.current).toBe(await buildOf(fresh));
+      expect(seen.roles).toContainEqual(
+        expect.objectContaining({ role: 'cell', version: firebreakVersion(), build: seen.current }),
+      );
+      expect(seen.roles).toContainEqual(expect.objectContaining({ role: 'desk', version: firebreakVersion() }));
+    } finally {
+      await connection.close();
+    }
   });
 
   test('a build that cannot be found is named in the log', () => {

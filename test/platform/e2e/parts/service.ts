@@ -129,9 +129,9 @@ export class Service {
   }
 
   /** From now on another build runs: one whose workflows differ. */
-  changeProgram(changes: Changes): void {
+  changeProgram(changes: Changes, workflows?: Uint8Array): void {
     this.#programs += 1;
-    this.#program = copyProgram(join(this.folder, `program-${this.#programs}`), changes);
+    this.#program = copyProgram(join(this.folder, `program-${this.#programs}`), changes, workflows);
   }
 
   /** From the next start on the clocks of its processes are so much ahead: nobody waits for a shift to end. */

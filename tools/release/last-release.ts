@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { migrations } from '../../integrations/database/migrations.ts';
+import { firebreakVersion, projectRoot } from '../../service/process/project-root.ts';
+import { readBuild } from '../../service/temporal/bundle.ts';
+
+/** What is kept of the last release: its workflows, which its open incidents go on with under this version, and what it did to the database. */
+export interface LastRelease {
+  readonly version: string;
+  /** Id of its workflows. */
+  readonly build: string;
+  /** SHA-256 of each migration that it had, in order: what is released is never edited. */
+  readonly migrations: readonly string[];
+}
+
+const folder = join(projectRoot(), 'test', 'fixtures', 'releases');
+const [aboutFile, bundleFile] = [join(folder, 'last.json'), join(folder, 'last.bundle.js.gz')];
+
+export function readLastRelease(): LastRelease {
+  return JSON.parse(readFileSync(aboutFile, 'utf8'));
+}
+
+/** The code of its workflows. */
+export function lastBundle(): Uint8Array {
+  return gunzipSync(readFileSync(bundleFile));
+}
+
+export function migrationDigest({ statements, back, isBreaking }: (typeof migrations)[number]): string {
+  const text = JSON.stringify([statements, back, isBreaking ?? false]);
+  return createHash('sha256').update(text.replace(/\s+/g, ' ')).digest('hex');
+}
+
+/** Puts what is built now in its place. */
+function keep(): LastRelease {
+  const bundle = join(projectRoot(), 'dist', 'workflows.bundle.js');
+  const kept = { version: firebreakVersion(), build: readBuild(bundle).id, migrations: migrations.map(migrationDigest) };
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(bundleFile, gzipSync(readFileSync(bundle), { level: 9 }));
+  writeFileSync(aboutFile, `${JSON.stringify(kept, undefined, 2)}\n`);
+  return kept;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { version, build } = keep();
+  process.stdout.write(`kept the workflows of ${version}, build ${build}\n`);
+}
