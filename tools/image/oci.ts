@@ -83,14 +83,15 @@ export function writeLayout(options: {
 }
 
 /**
- * A folder as an archive, its content below `prefix` (`app/`) there; the same content is the same archive, so that an image keeps its digest.
+ * A folder as an archive, its content below `prefix` (`app/`) there, or `only` one entry of it; the same content is the same archive, so that an image
+ * keeps its digest.
  * Throws FB_ERR_PLATFORM_START.
  */
-export async function pack(folder: string, file: string, prefix = ''): Promise<void> {
+export async function pack(folder: string, file: string, prefix = '', only = '.'): Promise<void> {
   const same = ['--format=gnu', '--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner'];
   // Not what links lead to, which is a path in the archive as well.
   const moved = prefix === '' ? [] : [`--transform=flags=rh;s,^\\./,./${prefix},`];
-  const { code, stderr } = await runCommand({ command: 'tar', args: [...same, ...moved, '-C', folder, '-cf', file, '.'] });
+  const { code, stderr } = await runCommand({ command: 'tar', args: [...same, ...moved, '-C', folder, '-cf', file, only] });
   if (code !== 0) throw new FirebreakError('FB_ERR_PLATFORM_START', `tar: ${stderr.trim().slice(-300)}`);
 }
 

@@ -1,0 +1,77 @@
+/** `npm run release [-- --dry-run] [--skip-image] [--key FILE] …`: all that a release consists of, in one folder. */
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { FirebreakError } from '../../core/errors.ts';
+import { bytesText } from '../../service/commands/output.ts';
+import { projectRoot } from '../../service/process/project-root.ts';
+import { type Architecture, missingForImages } from '../image/base.ts';
+import { makeRelease, prepareRelease, releasePlan, releaseProblems } from './release.ts';
+
+const usage = `npm run release [-- OPTION …]
+  --dry-run            say what would be made, and what is in the way
+  --prepare VERSION    write the version into package.json, the lock, the chart and the changelog, and end
+  --out FOLDER         where it goes (default: .release)
+  --skip-image         all but the image, and without Debian's packages in the list of parts
+  --arch LIST          of the image: amd64, arm64 or both (default: both)
+  --repository NAME    of the image, without tag
+  --key FILE           EC P-256 private key (PKCS#8, PEM) that signs, as cosign does; without it nothing is signed
+  --builder URI        who builds, for the provenance
+  --allow-dirty        also from a tree that is not as it was committed`;
+
+const { values } = parseArgs({
+  options: {
+    'dry-run': { type: 'boolean', default: false },
+    prepare: { type: 'string' },
+    out: { type: 'string', default: join(projectRoot(), '.release') },
+    'skip-image': { type: 'boolean', default: false },
+    arch: { type: 'string', default: 'amd64,arm64' },
+    repository: { type: 'string', default: 'firebreak.local/firebreak' },
+    key: { type: 'string' },
+    builder: { type: 'string', default: 'https://firebreak.dev/builders/by-hand' },
+    'allow-dirty': { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+async function main(): Promise<number> {
+  if (values.help) {
+    say(usage);
+    return 0;
+  }
+  if (values.prepare !== undefined) {
+    for (const file of prepareRelease(projectRoot(), values.prepare)) say(`wrote ${file}`);
+    return 0;
+  }
+  const architectures = values.arch.split(',').filter((one): one is Architecture => one === 'amd64' || one === 'arm64');
+  const problems = [
+    ...releaseProblems(projectRoot(), { allowDirty: values['allow-dirty'] }),
+    ...(architectures.length === 0 ? [`--arch ${values.arch}: amd64, arm64 or both, with a comma`] : []),
+    ...(values['skip-image'] ? [] : [missingForImages()].flatMap((one) => (one ? [`an image needs ${one}`] : []))),
+  ];
+  const image = values['skip-image'] ? undefined : { architectures, repository: values.repository };
+  if (values['dry-run'])
+    for (const line of releasePlan({ image, isSigned: values.key !== undefined })) process.stdout.write(`${line}\n`);
+  for (const problem of problems) say(problem);
+  if (problems.length > 0) return 2;
+  if (values['dry-run']) return 0;
+  const { key, builder } = values;
+  const files = await makeRelease({
+    folder: resolve(values.out),
+    image,
+    builder,
+    onProgress: say,
+    ...(key !== undefined && { key }),
+  });
+  for (const { name, bytes, sha256 } of files) process.stdout.write(`${sha256}  ${name}  ${bytesText(bytes)}\n`);
+  if (key === undefined) say('nothing is signed: --key FILE signs it, or cosign sign-blob');
+  return 0;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof FirebreakError)) throw error;
+  say(`${error.message}\n→ ${error.remedy}`);
+  process.exitCode = 1;
+}

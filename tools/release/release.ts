@@ -1,0 +1,250 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { FirebreakError } from '../../core/errors.ts';
+import type { OnProgress } from '../../service/parts/cache.ts';
+import { runCommand } from '../../service/parts/command.ts';
+import { firebreakVersion, projectRoot } from '../../service/process/project-root.ts';
+import type { Architecture } from '../image/base.ts';
+import { makeFirebreakImage } from '../image/firebreak-image.ts';
+import { pack } from '../image/oci.ts';
+import { helmBinary } from '../platform/helm-binary.ts';
+import { billOfMaterials } from './bill-of-materials.ts';
+import { provenance, signBytes, signStatement } from './signatures.ts';
+
+export interface ReleaseFile {
+  readonly name: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+export interface ImageOrder {
+  readonly architectures: readonly Architecture[];
+  /** Without tag. */
+  readonly repository: string;
+}
+
+export interface ReleaseOptions {
+  readonly folder: string;
+  /** Absent: without an image. */
+  readonly image: ImageOrder | undefined;
+  /** File with the private key that signs. Absent: nothing is signed. */
+  readonly key?: string;
+  /** URI of who builds, for the provenance. */
+  readonly builder: string;
+  readonly onProgress: OnProgress;
+  /** The tree that is released; absent: this one. */
+  readonly root?: string;
+}
+
+const semver = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/;
+const chartFolder = join('deploy', 'helm', 'firebreak');
+
+/** Names of what is made, in order; the checksums name all that comes before them. */
+function namesOf(version: string) {
+  return {
+    package: `firebreak-${version}.tgz`,
+    image: `firebreak-${version}.oci.tar`,
+    chart: `firebreak-chart-${version}.tgz`,
+    manifests: 'install.yaml',
+    materials: `firebreak-${version}.cdx.json`,
+    notes: 'CHANGES.md',
+    checksums: 'checksums.txt',
+    provenance: 'provenance.intoto.json',
+  } as const;
+}
+
+/** What would be made, one line each. */
+export function releasePlan({
+  image,
+  isSigned,
+}: {
+  readonly image: ImageOrder | undefined;
+  readonly isSigned: boolean;
+}): readonly string[] {
+  const version = firebreakVersion();
+  const names = namesOf(version);
+  return [
+    `${names.package}  the npm package`,
+    ...(image ? [`${names.image}  ${image.repository}:${version} for ${image.architectures.join(' and ')}, an OCI archive`] : []),
+    `${names.chart}  the chart`,
+    `${names.manifests}  the chart rendered, for who has no Helm`,
+    `${names.materials}  what is in it: packages of the lock${image ? ' and of Debian' : ''} (CycloneDX)`,
+    `${names.notes}  what has changed`,
+    `${names.checksums}  SHA-256 of all these`,
+    `${names.provenance}  from which commit, and how (in-toto, SLSA)`,
+    ...(isSigned ? [`${names.checksums}.sigstore.json, ${names.provenance}.sigstore.json  signatures, as cosign’s bundles`] : []),
+  ];
+}
+
+/** Why this tree cannot be released as it is. */
+export function releaseProblems(root: string, { allowDirty }: { readonly allowDirty: boolean }): readonly string[] {
+  const version = versionIn(root);
+  const chart = readFileSync(join(root, chartFolder, 'Chart.yaml'), 'utf8');
+  const inChart = [...chart.matchAll(/^(?:version|appVersion): (.+)$/gm)].map(([, value]) => value);
+  const problems: string[] = [];
+  if (!semver.test(version)) problems.push(`package.json has the version ${version}, which is none`);
+  if (inChart.some((one) => one !== version))
+    problems.push(`the chart has ${inChart.join(' and ')}, package.json ${version}: --prepare ${version}`);
+  if (changesOf(root, version) === undefined) problems.push(`CHANGELOG.md has no section ${version}: --prepare ${version}`);
+  if (!allowDirty && git(root, 'status', '--porcelain') !== '')
+    problems.push('the tree is not as it was committed: commit, or --allow-dirty');
+  return problems;
+}
+
+/** Writes a version wherever it stands. Returns the files that changed. */
+export function prepareRelease(root: string, version: string): readonly string[] {
+  if (!semver.test(version)) throw new FirebreakError('FB_ERR_INCOMPLETE', `${version} is no version: 1.2.3 or 1.2.3-rc.1`);
+  const written: string[] = [];
+  const replace = (file: string, change: (text: string) => string): void => {
+    const path = join(root, file);
+    const before = readFileSync(path, 'utf8');
+    const after = change(before);
+    if (after === before) return;
+    writeFileSync(path, after);
+    written.push(file);
+  };
+  const first = (text: string): string => text.replace(/"version": "[^"]+"/, `"version": "${version}"`);
+  replace('package.json', first);
+  // Of the lock’s own two lines, which come before those of any package.
+  replace('package-lock.json', (text) =>
+    first(text).replace(/("": \{\s+"name": "firebreak",\s+"version": )"[^"]+"/, `$1"${version}"`),
+  );
+  replace(join(chartFolder, 'Chart.yaml'), (text) => text.replace(/^(version|appVersion): .+$/gm, `$1: ${version}`));
+  const day = new Date().toISOString().slice(0, 10);
+  replace('CHANGELOG.md', (text) =>
+    changesIn(text, version) === undefined ? text.replace('## Unreleased\n', `## Unreleased\n\n## ${version} – ${day}\n`) : text,
+  );
+  return written;
+}
+
+/** Makes all of it in a folder of its own, which is there whole or as it was. Two runs of one commit give the same bytes, but for signatures. */
+export async function makeRelease(options: ReleaseOptions): Promise<readonly ReleaseFile[]> {
+  const { folder, image, key, builder, onProgress, root = projectRoot() } = options;
+  const version = versionIn(root);
+  const names = namesOf(version);
+  const commit = git(root, 'rev-parse', 'HEAD');
+  const at = new Date(Number(git(root, 'show', '--no-patch', '--format=%ct', 'HEAD')) * 1_000).toISOString();
+  const draft = mkdtempSync(join(tmpdir(), 'firebreak-release-'));
+  const put = (name: string, content: string | Uint8Array): void => writeFileSync(join(draft, name), content);
+  try {
+    await npmPackage(root, draft, names.package);
+    const made = image && (await makeFirebreakImage({ folder: draft, ...image, onProgress, fresh: true, compress: true }));
+    put(names.chart, await chartArchive(root));
+    put(names.manifests, await manifests(join(draft, names.chart), onProgress));
+    const lock: unknown = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+    const bill = billOfMaterials({
+      version,
+      at,
+      lock,
+      debian: made?.debianPackages ?? [],
+      ...(made && { imageDigest: made.digest }),
+    });
+    put(names.materials, `${JSON.stringify(bill, undefined, 2)}\n`);
+    put(names.notes, changesOf(root, version) ?? changesOf(root, 'Unreleased') ?? '');
+    const files = readdirSync(draft)
+      .sort()
+      .map((name) => described(draft, name));
+    put(names.checksums, files.map(({ name, sha256 }) => `${sha256}  ${name}\n`).join(''));
+    const statement = provenance({
+      files,
+      commit,
+      at,
+      builder,
+      ...(made && { image: { name: made.name, digest: made.digest } }),
+    });
+    put(names.provenance, `${JSON.stringify(statement)}\n`);
+    if (key !== undefined) {
+      const pem = readFileSync(key, 'utf8');
+      put(`${names.checksums}.sigstore.json`, signBytes(readFileSync(join(draft, names.checksums)), pem));
+      put(`${names.provenance}.sigstore.json`, signStatement(statement, pem));
+    }
+    const done = readdirSync(draft)
+      .sort()
+      .map((name) => described(draft, name));
+    replaceFolder(draft, folder);
+    return done;
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+function versionIn(root: string): string {
+  const { version }: { readonly version: string } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  return version;
+}
+
+function changesOf(root: string, version: string): string | undefined {
+  return changesIn(readFileSync(join(root, 'CHANGELOG.md'), 'utf8'), version);
+}
+
+/** The section of a version. */
+function changesIn(changelog: string, version: string): string | undefined {
+  const section = changelog.split(/^(?=## )/m).find((one) => /^## \[?([^\s\]]+)/.exec(one)?.[1] === version);
+  return section && `${section.trim()}\n`;
+}
+
+function described(folder: string, name: string): ReleaseFile {
+  const content = readFileSync(join(folder, name));
+  return { name, bytes: content.byteLength, sha256: createHash('sha256').update(content).digest('hex') };
+}
+
+function git(root: string, ...args: readonly string[]): string {
+  return execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
+}
+
+/** What `npm publish` would send: npm dates all files alike. */
+async function npmPackage(root: string, folder: string, name: string): Promise<void> {
+  const args = ['pack', '--ignore-scripts', '--loglevel=error', '--pack-destination', folder, root];
+  const { code, stderr } = await runCommand({ command: 'npm', args });
+  if (code !== 0 || !existsSync(join(folder, name)))
+    throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `npm pack: ${stderr.trim().slice(-300)}`);
+}
+
+/** As Helm reads it. `helm package` would date its files. */
+async function chartArchive(root: string): Promise<Uint8Array> {
+  const work = mkdtempSync(join(tmpdir(), 'firebreak-chart-'));
+  try {
+    cpSync(join(root, chartFolder), join(work, 'firebreak'), { recursive: true });
+    await pack(work, join(work, 'chart.tar'), '', 'firebreak');
+    return gzipSync(readFileSync(join(work, 'chart.tar')), { level: 9 });
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+const head = `# Firebreak in one pod (profile: single), made from the chart with deploy/install/values.yaml: kubectl apply --filename install.yaml
+# Before: kubectl create namespace firebreak, and the Secret firebreak-alerts. Edit the ConfigMap firebreak-config: cluster, temporal, roster.
+`;
+
+async function manifests(chart: string, onProgress: OnProgress): Promise<string> {
+  const helm = await helmBinary(onProgress);
+  if (!helm) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'the manifests are rendered by Helm: install it, or Go');
+  const values = join(projectRoot(), 'deploy', 'install', 'values.yaml');
+  const args = ['template', 'firebreak', chart, '--namespace', 'firebreak', '--values', values];
+  const { code, stdout, stderr } = await runCommand({ command: helm, args });
+  if (code !== 0) throw new FirebreakError('FB_ERR_INTERNAL', `helm template: ${stderr.trim().slice(-500)}`);
+  return `${head}${stdout}`;
+}
+
+function replaceFolder(draft: string, folder: string): void {
+  const beside = `${folder}.new`;
+  rmSync(beside, { recursive: true, force: true });
+  cpSync(draft, beside, { recursive: true });
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(join(folder, '..'), { recursive: true });
+  renameSync(beside, folder);
+}
