@@ -6,7 +6,7 @@ import { resolveAuditUrl } from '../config/secrets.ts';
 import { openClusterApi } from '../process/cluster-api.ts';
 import { firebreakVersion } from '../process/project-root.ts';
 import { type Installed, installedIn, knownSchema, rolesAtTemporal, schemaAt, skewFindings } from '../skew/skew.ts';
-import { workflowBuild } from '../temporal/pack-build.ts';
+import { workflowBuild } from '../temporal/bundle/pack-build.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { print, printable, printFacts, printJson, printTable, styled } from './output.ts';
 import { openConnection } from './session.ts';

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { migrations } from '../../integrations/database/migrations.ts';
 import { firebreakVersion, projectRoot } from '../../service/process/project-root.ts';
-import { readBuild } from '../../service/temporal/bundle.ts';
+import { readBuild } from '../../service/temporal/bundle/bundle.ts';
 
 /** What is kept of the last release: its workflows, which its open incidents go on with under this version, and what it did to the database. */
 export interface LastRelease {
