@@ -52,7 +52,8 @@ async function orAbsent<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work();
   } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return undefined;
+    // What is below an object is not there, either.
+    if (['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) return undefined;
     throw unavailable(error);
   }
 }

@@ -77,6 +77,9 @@ beforeAll(async () => {
   ({ manifestSha256: manifest } = await write(draft));
   await shelf.add(`keys/${'a'.repeat(32)}`, new TextEncoder().encode('a wrapped key'));
   await shelf.add(`keys/${'b'.repeat(32)}`, new TextEncoder().encode('another one'));
+  // Somebody’s own: it is left alone.
+  mkdirSync(join(home, 'releases/releases'), { recursive: true });
+  writeFileSync(join(home, 'releases/releases/README'), 'what this is');
   await createFolderShelf({ dir: join(home, 'releases') }).add('releases/acme/1.0.0.json', new TextEncoder().encode('{}'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -148,7 +151,7 @@ describe('a backup', () => {
     });
     expect(await recordsIn(to)).toBe(40);
     const [before, after] = [filesIn(home), filesIn(to)];
-    const kept = [...before.keys()].filter((path) => !path.startsWith('audit.db'));
+    const kept = [...before.keys()].filter((path) => !path.startsWith('audit.db') && !path.endsWith('README'));
     for (const path of kept) expect([path, after.get(path)]).toEqual([path, before.get(path)]);
     for (const path of ['keys/notary.pem', 'keys/codec.key']) expect(statSync(join(to, path)).mode & 0o077).toBe(0);
     expect(existsSync(join(to, 'restore-unfinished'))).toBe(false);
