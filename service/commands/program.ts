@@ -157,7 +157,7 @@ const commands: readonly LazyCommand[] = [
   {
     name: 'version',
     description: 'the version of this program, and whether all that runs goes together',
-    register: async (program) => (await import('./version.ts')).registerVersionCommand(program),
+    register: async (program) => (await import('./config/version.ts')).registerVersionCommand(program),
   },
   {
     name: 'backup',

@@ -1,15 +1,15 @@
 import { Client } from '@temporalio/client';
 import type { Command } from 'commander';
-import { FirebreakError } from '../../core/errors.ts';
-import { loadConfig } from '../config/load.ts';
-import { resolveAuditUrl } from '../config/secrets.ts';
-import { openClusterApi } from '../process/cluster-api.ts';
-import { firebreakVersion } from '../process/project-root.ts';
-import { type Installed, installedIn, knownSchema, rolesAtTemporal, schemaAt, skewFindings } from '../skew/skew.ts';
-import { workflowBuild } from '../temporal/bundle/pack-build.ts';
-import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
-import { print, printable, printFacts, printJson, printTable, styled } from './output.ts';
-import { openConnection } from './session.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { loadConfig } from '../../config/load.ts';
+import { resolveAuditUrl } from '../../config/secrets.ts';
+import { openClusterApi } from '../../process/cluster-api.ts';
+import { firebreakVersion } from '../../process/project-root.ts';
+import { type Installed, installedIn, knownSchema, rolesAtTemporal, schemaAt, skewFindings } from '../../skew/skew.ts';
+import { workflowBuild } from '../../temporal/bundle/pack-build.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { print, printable, printFacts, printJson, printTable, styled } from '../output.ts';
+import { openConnection } from '../session.ts';
 
 interface VersionOptions extends ConfiguredOptions {
   readonly skew?: true;
