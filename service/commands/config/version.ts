@@ -6,10 +6,10 @@ import { resolveAuditUrl } from '../../config/secrets.ts';
 import { openClusterApi } from '../../process/cluster-api.ts';
 import { firebreakVersion } from '../../process/project-root.ts';
 import { type Installed, installedIn, knownSchema, rolesAtTemporal, schemaAt, skewFindings } from '../../skew/skew.ts';
+import { openConnection } from '../../temporal/access.ts';
 import { workflowBuild } from '../../temporal/bundle/pack-build.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printFacts, printJson, printTable, styled } from '../output.ts';
-import { openConnection } from '../session.ts';
 
 interface VersionOptions extends ConfiguredOptions {
   readonly skew?: true;
@@ -79,7 +79,7 @@ async function look(options: ConfiguredOptions, program: Installed['program']): 
   const database = await ask('the database', () => schemaAt(resolveAuditUrl({ config, env: process.env })));
   const temporal = await ask('Temporal', async () => {
     // No payload is read, so no key is needed.
-    const connection = await openConnection(config);
+    const connection = await openConnection({ config, env: process.env });
     try {
       const client = new Client({ connection, namespace: config.temporal.namespace });
       return await rolesAtTemporal({ client, cluster: config.cluster });
