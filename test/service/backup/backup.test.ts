@@ -188,7 +188,7 @@ describe('a backup', () => {
     const store = createAuditStore(database);
     let goesOn = true;
     const writing = (async () => {
-      for (let number = 41; goesOn; number += 1) {
+      for (let number = 41; goesOn && number < 500; number += 1) {
         await store.append(run(chain, number, number));
         // SQLite answers at once: without a pause nothing else of this process would ever run.
         await setImmediate();
