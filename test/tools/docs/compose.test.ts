@@ -1,0 +1,24 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+
+const root = join(import.meta.dirname, '../../..');
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-compose-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test('what docker compose starts lacks nothing but the keys of people and the secrets of the environment', () => {
+  const text = readFileSync(join(root, 'deploy/compose/firebreak.yaml'), 'utf8');
+  expect(parse(text)).toBeTruthy();
+  writeFileSync(join(folder, 'compose.yaml'), text);
+  const checked = spawnSync(
+    process.execPath,
+    [join(root, 'service/cli.ts'), 'config', 'check', '--config', 'compose.yaml', '--json'],
+    { encoding: 'utf8', cwd: folder, env: { ...process.env, FALCO_TOKEN: 'f'.repeat(40) } },
+  );
+  const { problems } = JSON.parse(checked.stdout);
+  const left = problems.filter(({ problem }: { problem: string }) => !/^the environment variable \w+ is not set$/.test(problem));
+  expect(left).toMatchObject([{ path: 'roster.groups', problem: expect.stringContaining('nobody can answer') }]);
+});
