@@ -40,7 +40,7 @@ describe('what holds a field of a workload', () => {
     const text = `${about}: spec.paused was changed to absent by argocd-controller`;
     script['verify:suspendRollout'] = () => refuse('FB_ERR_DRIFTED', text);
     const incident = await lab.start([alertOf({ rule: 'Rollout' })], settings);
-    const { steps } = await incident.until((now) => now.steps.some(({ endedAt }) => endedAt), 'the step');
+    const { steps } = await incident.until((now) => now.steps.some(({ verification }) => verification), 'the step');
     expect(steps).toMatchObject([{ state: 'partial', detail: text, verification: { missing: [text] } }]);
   });
 
