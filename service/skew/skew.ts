@@ -1,5 +1,6 @@
 import { access } from 'node:fs/promises';
 import type { Client } from '@temporalio/client';
+import { resourceGroup } from '../../core/cluster/cluster-resources.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { openAsIs } from '../../integrations/database/database.ts';
 import { migrations, schemaOf } from '../../integrations/database/migrations.ts';
@@ -173,7 +174,7 @@ export async function installedIn({
       what: 'list resources',
     })
     .catch(() => ({ items: [] }));
-  const own = items.filter(({ spec }) => spec.group === 'firebreak.dev' || spec.group.endsWith('.firebreak.dev'));
+  const own = items.filter(({ spec }) => spec.group === resourceGroup || spec.group.endsWith(`.${resourceGroup}`));
   const resources = own.map(
     ({ metadata, spec }) =>
       `${metadata.name} ${spec.versions.map(({ name, served, storage }) => `${name}${storage ? ' (stored)' : served ? '' : ' (not served)'}`).join(', ')}`,

@@ -70,6 +70,10 @@ export class ResourceMirror {
   readonly #parts: ResourceMirrorParts;
   readonly #now: () => number;
   readonly #releases: Memory<string>;
+  /** As the disk has it. Each look needs all of them, and nobody else writes them. */
+  readonly #seen: Map<string, SeenIncident>;
+  /** What has ended is shown the same until it is forgotten or has said something else. */
+  readonly #ended = new WeakMap<SeenIncident, readonly ShownResource[]>();
   /** By place, what was written last. */
   readonly #written = new Map<string, ShownResource>();
   /** By containment, the problems that were seen last, and since when. */
@@ -83,6 +87,13 @@ export class ResourceMirror {
   constructor(parts: ResourceMirrorParts) {
     this.#parts = parts;
     this.#now = parts.now ?? Date.now;
+    const { seen } = parts;
+    this.#seen = new Map(
+      seen.keys().flatMap((key) => {
+        const known = seen.get(key);
+        return known ? [[key, known] as const] : [];
+      }),
+    );
     this.#releases = new Memory({ most: 10_000, retentionMs: 90 * dayMs, keeper: parts.releases });
   }
 
@@ -118,8 +129,9 @@ export class ResourceMirror {
     const reads = now - this.#readAt >= readEveryMs;
     const found = reads ? await resources.list() : undefined;
     if (reads && !found) return false;
-    this.#followOpen(now);
-    await this.#askIncidents(now);
+    const open = this.#parts.open();
+    this.#followOpen(open, now);
+    await this.#askIncidents(open, now);
     const wanted = new Map(this.#wanted(now).map((resource) => [placeOf(resource), resource]));
     for (const [place, resource] of wanted) {
       const known = this.#written.get(place);
@@ -148,62 +160,74 @@ export class ResourceMirror {
     }
   }
 
-  #followOpen(now: number): void {
-    const { open, seen, retentionMs } = this.#parts;
-    const runs = new Set(open().map(keyOf));
-    for (const run of open()) if (!seen.get(keyOf(run))) seen.put(keyOf(run), { id: run.id, run: run.run, openedAt: now });
-    for (const key of seen.keys()) {
-      const known = seen.get(key);
-      if (!known || runs.has(key)) continue;
+  #followOpen(open: readonly OpenRun[], now: number): void {
+    const runs = new Set(open.map(keyOf));
+    for (const run of open) {
+      const key = keyOf(run);
+      if (!this.#seen.has(key)) this.#remember(key, { id: run.id, run: run.run, openedAt: now });
+    }
+    for (const [key, known] of this.#seen) {
+      if (runs.has(key)) continue;
       if (known.endedAt === undefined) {
-        seen.put(key, { ...known, endedAt: now });
+        this.#remember(key, { ...known, endedAt: now });
         this.#changed.add(known.id);
-      } else if (now - known.endedAt > retentionMs) seen.remove(key);
+      } else if (now - known.endedAt > this.#parts.retentionMs) {
+        this.#seen.delete(key);
+        this.#parts.seen.remove(key);
+      }
     }
   }
 
+  #remember(key: string, seen: SeenIncident): void {
+    this.#seen.set(key, seen);
+    this.#parts.seen.put(key, seen);
+  }
+
   /** What it was asked last stays where it cannot be asked. */
-  async #askIncidents(now: number): Promise<void> {
-    const { open, ask, seen } = this.#parts;
-    const due = open().filter((run) => {
+  async #askIncidents(open: readonly OpenRun[], now: number): Promise<void> {
+    const due = open.filter((run) => {
       const asked = this.#asked.get(keyOf(run));
       return !asked || asked.kinds !== run.kinds || this.#changed.has(run.id) || now - asked.at >= askEveryMs;
     });
     for (const run of due.slice(0, mostAsked)) {
       this.#changed.delete(run.id);
       this.#asked.set(keyOf(run), { at: now, kinds: run.kinds });
-      await this.#askOne(keyOf(run), ask);
+      await this.#askOne(keyOf(run));
     }
     // At its end it is asked once more, for its verdict.
-    const openIds = new Set(open().map(({ id }) => id));
-    for (const id of [...this.#changed].filter((one) => !openIds.has(one))) {
-      this.#changed.delete(id);
-      for (const key of seen.keys()) if (seen.get(key)?.id === id && this.#asked.delete(key)) await this.#askOne(key, ask);
-    }
+    const openIds = new Set(open.map(({ id }) => id));
+    const over = new Set([...this.#changed].filter((id) => !openIds.has(id)));
+    if (over.size === 0) return;
+    for (const id of over) this.#changed.delete(id);
+    for (const [key, { id }] of [...this.#seen]) if (over.has(id) && this.#asked.delete(key)) await this.#askOne(key);
   }
 
-  async #askOne(key: string, ask: ResourceMirrorParts['ask']): Promise<void> {
-    const { seen, log } = this.#parts;
-    const known = seen.get(key);
+  async #askOne(key: string): Promise<void> {
+    const { ask, log } = this.#parts;
+    const known = this.#seen.get(key);
     if (!known) return;
     try {
       const state = await ask(known.id);
       if (state.incident.run !== known.run) return;
-      seen.put(key, { ...known, openedAt: Date.parse(state.openedAt) || known.openedAt, said: saidOf(state) });
+      this.#remember(key, { ...known, openedAt: Date.parse(state.openedAt) || known.openedAt, said: saidOf(state) });
     } catch (error) {
       log.debug({ incident: known.id, reason: reasonOf(error) }, 'an incident could not be asked what to show of it');
     }
   }
 
   #wanted(now: number): readonly ShownResource[] {
-    const { seen, containments, words } = this.#parts;
-    const held = containments();
-    const incidents = seen.keys().flatMap((key) => {
-      const known = seen.get(key);
-      return (known && incidentResource(known, known.endedAt === undefined ? held : [], words)) ?? [];
-    });
+    const held = this.#parts.containments();
+    const incidents = [...this.#seen.values()].flatMap((known) => this.#incidentOf(known, held));
     const inForce = this.#inForce(held, now);
     return [...incidents, ...inForce];
+  }
+
+  #incidentOf(known: SeenIncident, held: readonly HeldContainment[]): readonly ShownResource[] {
+    const { words } = this.#parts;
+    if (known.endedAt === undefined) return [incidentResource(known, held, words) ?? []].flat();
+    const shown = this.#ended.get(known) ?? [incidentResource(known, [], words) ?? []].flat();
+    this.#ended.set(known, shown);
+    return shown;
   }
 
   #inForce(held: readonly HeldContainment[], now: number): readonly ShownResource[] {
