@@ -121,9 +121,15 @@ export function argumentsIn({ value }: Message): unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** What an answer is bound to besides its call. */
+/** Times as ISO 8601 and as milliseconds since 1970, in JSON. */
+const timesInJson = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z|(?<=[[,:])\d{13}(?=[\],}])/g;
+
+/**
+ * What an answer is bound to besides its call. Times are left out: a workflow's clock may tell a later one when its history is read again
+ * (docs/decisions/timers-decide.md), and the true answer to the same call has to count then too.
+ */
 export function digestOfAsked(args: readonly unknown[]): string {
-  return sha256Hex(JSON.stringify(args));
+  return sha256Hex(JSON.stringify(args).replace(timesInJson, ''));
 }
 
 /** A workflow's id names the cluster in its second part, whatever kind it is. */

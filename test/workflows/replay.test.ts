@@ -36,6 +36,13 @@ describe('golden histories', () => {
     expect(await replay(readGolden(file))).toEqual([undefined]);
   });
 
+  test.each(files)('%s replays where the server has put tasks between in which nothing happened', async (file) => {
+    const { workflowId, history } = readGolden(file);
+    const idle = withIdleTasks(History.fromObject(history), 600_000);
+    expect(idle.added).toBeGreaterThan(0);
+    expect(await replayHistory(workflowId, idle.history)).toEqual([undefined]);
+  });
+
   test('a history that the workflows would not make is found', async () => {
     const golden = readGolden('dropped-binary-removed.json');
     const text = JSON.stringify(golden).replaceAll('"snapshotPodState"', '"other"').replaceAll('"verifyStep"', '"otherStep"');

@@ -1,6 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type Expected, type Message, type Received, readMessage, runBinding } from '../../../core/messages/message.ts';
+import {
+  digestOfAsked,
+  type Expected,
+  type Message,
+  type Received,
+  readMessage,
+  runBinding,
+} from '../../../core/messages/message.ts';
 import type { Sender } from '../../../core/messages/sender.ts';
 
 const workflow = 'incident/lab/shop/Deployment/cart';
@@ -52,4 +59,28 @@ describe('a message', () => {
 test('a run that was reset is known by the same name, and the one after it by another', () => {
   expect(runBinding({ firstExecutionRunId: 'a' })).toBe('a');
   expect(runBinding({ firstExecutionRunId: 'a', continuedFromExecutionRunId: 'a' })).not.toBe('a');
+});
+
+describe('what was asked', () => {
+  const record = {
+    seq: 4,
+    kind: 'step.applied',
+    at: '2026-11-27T05:02:10.394Z',
+    text: 'quarantined until 2026-11-27T09:02:10Z',
+    until: 1_795_827_730_394,
+  };
+
+  test('is the same at another time: a workflow’s clock may tell a later one when its history is read again', () => {
+    const later = {
+      ...record,
+      at: '2026-11-27T05:12:11.000Z',
+      text: 'quarantined until 2026-11-27T09:12:11Z',
+      until: 1_795_828_331_000,
+    };
+    expect(digestOfAsked([[later]])).toBe(digestOfAsked([[record]]));
+  });
+
+  test.each([{ seq: 5 }, { kind: 'step.failed' }, { text: 'released' }, { until: 40 }])('is another one with %j', (other) => {
+    expect(digestOfAsked([[{ ...record, ...other }]])).not.toBe(digestOfAsked([[record]]));
+  });
 });

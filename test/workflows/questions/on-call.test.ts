@@ -42,8 +42,7 @@ async function vote(incident: RunningIncident, choice: string, person: string, a
   const cast: Partial<Vote> = { at: new Date(at ?? (await lab.env.currentTimeMs())).toISOString() };
   const before = refusals(incident).length + accepted(incident).length;
   await incident.vote(choice, person, cast, true);
-  // By the records: the last vote ends the incident, and one that has just ended cannot always be asked (docs/decisions/timers-decide.md).
-  await eventually(`what becomes of ${person}’s vote`, () => refusals(incident).length + accepted(incident).length > before);
+  await incident.until(() => refusals(incident).length + accepted(incident).length > before, `what becomes of ${person}’s vote`);
 }
 
 describe('over days', () => {
