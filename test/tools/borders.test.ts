@@ -53,6 +53,17 @@ test.each([
   ['service/desk/a.ts', "import { x } from '../commands/x.ts';", 'service/desk may not import service/commands'],
   ['service/desk/slash/a.ts', "import { x } from '../../cell/x.ts';", 'service/desk may not import service/cell'],
   ['service/incidents/a.ts', "import { x } from '../commands/x.ts';", 'service/incidents may not import service/commands'],
+  ['console/a.ts', "import { readFileSync } from 'node:fs';", 'console may not import node:fs'],
+  [
+    'console/a.ts',
+    "import type { Vote } from '../core/decide/approval.ts';",
+    'the browser may not import core/decide/approval.ts, only core/console',
+  ],
+  [
+    'console/pages/a.ts',
+    "import { session } from '../../core/console/console.schema.ts';",
+    'the browser takes types from schemas, and checks nothing with them',
+  ],
 ])('in %s, %s is refused', (file, line, reason) => {
   expect(faultsOf(file, line)).toEqual([reason]);
 });

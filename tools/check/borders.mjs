@@ -19,6 +19,7 @@ const rooms = {
   },
   integrations: { rooms: ['core'], forbidden: ['@temporalio'], eachFolderAlone: true },
   testing: { rooms: ['core', 'workflows', 'activities'], packages: ['zod', 'node:'] },
+  console: { rooms: ['core'], forbidden: ['node:', '@temporalio', 'zod'] },
   service: { rooms: ['core', 'playbooks', 'workflows', 'activities', 'integrations', 'testing'] },
   tools: { rooms: ['core', 'playbooks', 'activities', 'integrations', 'testing', 'service'] },
 };
@@ -28,6 +29,9 @@ const rooms = {
  * so runs in a simulation, too.
  */
 const knowsTemporal = /^workflows\/(control\/|index\.ts|messages\.ts|temporal-(world|promises)\.ts|incident\/incident\.ts)/;
+
+/** What runs in a browser shares with the server how the two speak, and no more: nothing of the rest is made to be downloaded. */
+const sharedWithBrowser = /^core\/(console\/|alert\/severity\.ts$)/;
 
 /** The checks themselves. */
 const checks = /^tools\/check\//;
@@ -87,7 +91,7 @@ export function borderFaults(folder, tree = readTree(folder)) {
     const [room] = file.split('/');
     const crossing = imports.flatMap(({ specifier, typeOnly }) => {
       const reason = specifier.startsWith('.')
-        ? relativeFault(room, file, specifier)
+        ? (relativeFault(room, file, specifier) ?? browserFault({ room, file, specifier, typeOnly }))
         : packageFault({ room, file, specifier, typeOnly });
       return reason ? [{ file, specifier, reason }] : [];
     });
@@ -112,6 +116,15 @@ function relativeFault(room, file, specifier) {
   if (!rule.eachFolderAlone || rest.length < 2) return undefined;
   const own = file.split('/')[1];
   return rest[0] === own ? undefined : `${room}/${own} may not import another integration, ${rest[0]}`;
+}
+
+function browserFault({ room, file, specifier, typeOnly }) {
+  const target = posix.join(dirname(file), specifier);
+  if (room !== 'console' || target.startsWith('console/')) return undefined;
+  if (!sharedWithBrowser.test(target)) return `the browser may not import ${target}, only core/console`;
+  return target.endsWith('.schema.ts') && !typeOnly
+    ? 'the browser takes types from schemas, and checks nothing with them'
+    : undefined;
 }
 
 function serviceFault(file, [subRoom]) {

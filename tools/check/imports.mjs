@@ -13,6 +13,7 @@ export const topRooms = [
   'integrations',
   'testing',
   'service',
+  'console',
   'tools',
 ];
 

@@ -1,0 +1,432 @@
+import { z } from 'zod';
+import { severities } from '../alert/severity.ts';
+import { consoleRoles } from './routes.ts';
+
+// What the console's server and the browser say to each other. Texts are as they were recorded, unescaped: whoever shows them escapes them. Times are ISO 8601,
+// UTC. `null` is what is not known, or not there; a list is never null.
+
+const text = z.string();
+const time = z.iso.datetime();
+const count = z.int().min(0);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const severity = z.enum(severities);
+const verdict = z.enum(['true_positive', 'benign', 'suspicious', 'unknown']);
+const reached = z.enum(['detected', 'contained', 'eradicated', 'recovered']);
+/** `kind/namespace/name`. */
+const target = text;
+
+export const incidentKey = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{22}$/)
+  .meta({ description: 'An incident’s address: short, and the same for ever.' });
+export const questionId = z
+  .string()
+  .regex(/^b_[A-Za-z0-9_-]{24}$/)
+  .meta({ description: 'A question’s address.' });
+
+/** `error.code` is one of docs/errors.md; `error.help` says what to do. */
+export const errorBody = z.object({
+  error: z.object({
+    code: text,
+    message: text,
+    help: text,
+    /** Of an answer: what is wrong with which field (`reason`, `target`, `choice`, `form.NAME`). */
+    fields: z.record(z.string(), text).exactOptional(),
+  }),
+});
+export type ConsoleError = z.output<typeof errorBody>;
+
+export const session = z.object({
+  person: z.object({
+    /** Of the roster; null for who is not on it, and so decides nothing. */
+    id: text.nullable(),
+    name: text,
+  }),
+  roles: z.array(z.enum(consoleRoles)),
+  /** Null: all. */
+  namespaces: z.array(text).nullable(),
+  /** To be sent with whatever changes something. */
+  csrf: text,
+  /** However busy. */
+  endsAt: time,
+  idleMinutes: count,
+  cluster: text,
+  version: text,
+});
+export type ConsoleSession = z.output<typeof session>;
+
+export const listedIncident = z.object({
+  key: incidentKey,
+  /** Goes up with each change. */
+  revision: count,
+  id: text,
+  run: text,
+  title: text,
+  cluster: text,
+  /** Null for those of a node or the cluster. */
+  namespace: text.nullable(),
+  kind: z.enum(['workload', 'node', 'cluster']),
+  severity,
+  state: z.enum(['open', 'closed']),
+  reached,
+  verdict,
+  openedAt: time,
+  changedAt: time,
+  closedAt: time.nullable(),
+  /** How many came. */
+  alerts: count,
+  rules: z.array(text),
+  pods: z.array(text),
+  playbooks: z.array(text),
+  openQuestions: count,
+  /** Containments that are in force. */
+  contained: count,
+});
+export type ListedIncident = z.output<typeof listedIncident>;
+
+const oneOrMore = <Item extends z.ZodType>(item: Item) => z.union([item.transform((one) => [one]), z.array(item).max(20)]);
+
+/** Filters that the address of the page can hold; of several values of one filter any fits. */
+export const incidentQuery = z.strictObject({
+  state: z.enum(['open', 'closed']).exactOptional(),
+  severity: oneOrMore(severity).exactOptional(),
+  verdict: oneOrMore(verdict).exactOptional(),
+  cluster: text.max(100).exactOptional(),
+  namespace: oneOrMore(text.max(100)).exactOptional(),
+  playbook: text.max(100).exactOptional(),
+  /** In title, rules, pods and playbooks, whatever the case. */
+  text: text.max(100).exactOptional(),
+  /** Opened at or after, and before. */
+  from: time.exactOptional(),
+  until: time.exactOptional(),
+  /** `next` of the page before. */
+  cursor: text.max(200).exactOptional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+});
+export type IncidentQuery = z.input<typeof incidentQuery>;
+
+export const incidentPage = z.object({ items: z.array(listedIncident), next: text.nullable() });
+export type IncidentPage = z.output<typeof incidentPage>;
+
+const shownActor = z.object({
+  kind: z.enum(['person', 'playbook', 'sensor', 'engine', 'other']),
+  name: text,
+});
+
+/** One record as people read it. `kind` is the record's own; `text` what the engine wrote. */
+export const timelineRecord = z.object({
+  number: count,
+  at: time,
+  kind: text,
+  actor: shownActor,
+  text,
+  /** The action and its object, where it is about a step. */
+  action: text.nullable(),
+  target: target.nullable(),
+});
+export type TimelineRecord = z.output<typeof timelineRecord>;
+
+export const shownStep = z.object({
+  key: text,
+  playbook: text,
+  action: text,
+  title: text,
+  target,
+  effect: z.enum(['read', 'reversible', 'destructive']).nullable(),
+  state: z.enum(['planned', 'running', 'applied', 'verified', 'unverified', 'partial', 'failed', 'undone', 'drifted']),
+  detail: text,
+  startedAt: time,
+  endedAt: time.nullable(),
+  /** How it was looked at, newest last. */
+  proof: z.array(z.object({ at: time, state: text, detail: text })),
+  changes: z.array(z.object({ target, what: text })),
+});
+export type ShownStep = z.output<typeof shownStep>;
+
+export const shownLease = z.object({
+  id: text,
+  action: text,
+  title: text,
+  target,
+  state: z.enum(['active', 'permanent', 'releasing', 'released', 'drifted']),
+  startedAt: time,
+  /** Null: until somebody ends it. */
+  until: time.nullable(),
+  renewals: count,
+  onSilence: text,
+  /** Where it can be extended, kept or released; null where that is not asked, or not for the reader. */
+  question: questionId.nullable(),
+});
+export type ShownLease = z.output<typeof shownLease>;
+
+export const shownAlerts = z.object({
+  rule: text,
+  severity,
+  pod: text.nullable(),
+  count,
+  firstSeen: time,
+  lastSeen: time,
+});
+export type ShownAlerts = z.output<typeof shownAlerts>;
+
+/** An alert as it came, while it is kept; every word of it may be the attacker's. */
+export const alertSample = z.object({
+  id: text,
+  at: text,
+  rule: text,
+  severity,
+  title: text,
+  sensor: text,
+  node: text.nullable(),
+  pod: text.nullable(),
+  container: text.nullable(),
+  image: text.nullable(),
+  /** From the first ancestor that is known down to the process itself. */
+  processes: z.array(
+    z.object({
+      name: text.nullable(),
+      exe: text.nullable(),
+      commandLine: text.nullable(),
+      user: text.nullable(),
+      pid: count.nullable(),
+    }),
+  ),
+  request: z
+    .object({ account: text, verb: text, resource: text.nullable(), namespace: text.nullable(), name: text.nullable() })
+    .nullable(),
+  doubt: text.nullable(),
+  novelty: text.nullable(),
+  mitre: z.array(text),
+});
+export type AlertSample = z.output<typeof alertSample>;
+
+/** What an incident touches, as a picture is made of it. */
+export const blastRadius = z.object({
+  workload: target.nullable(),
+  /** Of the pods that are not contained; null while nobody has said. */
+  ready: count.nullable(),
+  pods: count.nullable(),
+  /** As of when `ready`, `pods` and what has `reaches` are said. */
+  at: time.nullable(),
+  objects: z.array(
+    z.object({
+      name: target,
+      kind: text,
+      /** `cut`: a containment holds it. `changed`: a step changed it. `planned`: an open question would change it. `reaches`: it is reached by what is left. */
+      state: z.enum(['cut', 'changed', 'planned', 'reaches']),
+      /** Actions, by their titles. */
+      by: z.array(text),
+    }),
+  ),
+});
+export type ShownBlastRadius = z.output<typeof blastRadius>;
+
+export const shownEvidence = z.object({
+  manifest: sha256,
+  target,
+  artefacts: z.array(z.object({ name: text, sha256, bytes: count, partial: text.nullable() })),
+  /** What is typed to get it: the desk cannot open what is kept. */
+  command: text,
+});
+export type ShownEvidence = z.output<typeof shownEvidence>;
+
+const formField = z.object({
+  label: text,
+  hint: text.nullable(),
+  kind: z.enum(['choice', 'number', 'text', 'people']),
+  options: z.array(z.object({ id: text, name: text })),
+  min: z.number().nullable(),
+  max: z.number().nullable(),
+  longest: count.nullable(),
+  most: count.nullable(),
+});
+
+export const shownChoice = z.object({
+  id: text,
+  label: text,
+  quorum: count,
+  /** People who have chosen it. */
+  votes: count,
+  destructive: z.boolean(),
+  weakens: z.boolean(),
+  needsReason: z.boolean(),
+  /** Of whose name the last characters are typed; null: of nothing. */
+  target: text.nullable(),
+  form: z.record(z.string(), formField),
+  changes: z.array(text),
+  blastRadius: z.array(text),
+  notes: z.array(text),
+});
+export type ShownChoice = z.output<typeof shownChoice>;
+
+export const shownQuestionBody = z.object({
+  id: questionId,
+  kind: z.enum(['question', 'lease']),
+  incident: z.object({
+    key: incidentKey,
+    title: text,
+    severity,
+    cluster: text,
+    namespace: text.nullable(),
+  }),
+  text,
+  /** What an answer is bound to: sent with it. */
+  digest: sha256,
+  state: z.enum(['open', 'decided', 'expired', 'void']),
+  /** What came of it, once it is over. */
+  outcome: text.nullable(),
+  happened: z.array(text),
+  contained: z.array(z.object({ text, sure: text, since: time, until: time.nullable(), detail: text.nullable() })),
+  evidence: z.array(z.object({ name: text, sha256, bytes: count })),
+  left: text.nullable(),
+  choices: z.array(shownChoice),
+  votes: z.array(z.object({ person: text, choice: text, at: time, reason: text.nullable() })),
+  /** Who is asked, and until when the next are. */
+  level: z.object({ group: text, until: time, next: text.nullable(), people: z.array(text).nullable() }),
+  deadline: time.nullable(),
+  onSilence: text,
+  /** Whether the incident itself has said so just now; otherwise it is as it was shown last. */
+  live: z.boolean(),
+  mine: z.object({
+    may: z.boolean(),
+    /** Why not, in one sentence. */
+    why: text.nullable(),
+    /** What the reader has said already. */
+    said: text.nullable(),
+  }),
+});
+export type ConsoleQuestion = z.output<typeof shownQuestionBody>;
+
+export const questionList = z.object({ items: z.array(shownQuestionBody) });
+export type QuestionList = z.output<typeof questionList>;
+
+export const answerBody = z.strictObject({
+  choice: text.min(1).max(100),
+  digest: sha256,
+  reason: text.max(2_000).exactOptional(),
+  /** The last characters of the target's name. */
+  target: text.max(40).exactOptional(),
+  form: z.record(z.string().max(100), z.union([text.max(2_000), z.number(), z.array(text.max(100)).max(20)])).exactOptional(),
+});
+export type AnswerBody = z.output<typeof answerBody>;
+
+/** Nothing is decided yet: the browser goes there, signs in for exactly this answer, and comes back to the question. */
+export const answerAccepted = z.object({ signIn: z.url(), text });
+export type AnswerAccepted = z.output<typeof answerAccepted>;
+
+export const recordsProof = z.object({
+  /** Whether every record is there once, in order, signed by its maker, and linked to the one before. */
+  whole: z.boolean(),
+  findings: z.array(text),
+  stored: count,
+  /** Rows that are nobody's: shown nowhere. */
+  leftOut: count,
+  head: sha256.nullable(),
+});
+
+export const recordsBody = z.object({
+  proof: recordsProof,
+  records: z.array(
+    z.object({
+      number: count,
+      at: time,
+      kind: text,
+      actor: text,
+      body: z.record(z.string(), z.unknown()),
+      keyId: text,
+      signature: text,
+      previous: text,
+      hash: text,
+    }),
+  ),
+});
+export type ShownRecords = z.output<typeof recordsBody>;
+
+export const shownIncident = z.object({
+  incident: listedIncident,
+  /** Whether the incident has answered just now; if not, all is from the records. */
+  live: z.boolean(),
+  verdictWhy: text.nullable(),
+  timeline: z.array(timelineRecord),
+  steps: z.array(shownStep),
+  leases: z.array(shownLease),
+  alerts: z.array(shownAlerts),
+  samples: z.array(alertSample),
+  blastRadius,
+  evidence: z.array(shownEvidence),
+  questions: z.array(shownQuestionBody),
+  tickets: z.array(z.object({ id: text.nullable(), url: z.url().nullable() })),
+  thread: z.url().nullable(),
+  temporal: z.url().nullable(),
+  proof: recordsProof,
+});
+export type ShownIncident = z.output<typeof shownIncident>;
+
+export const exportBody = z.object({ exportedAt: time, by: text, incident: shownIncident, records: recordsBody });
+export type IncidentExport = z.output<typeof exportBody>;
+
+const range = z.object({ p50: z.number(), p90: z.number() }).nullable();
+
+export const overview = z.object({
+  at: time,
+  /** Of the last so many days, where a number is of a time. */
+  days: count,
+  clusters: z.array(z.object({ name: text, open: count, critical: count, contained: count, lastAlertAt: time.nullable() })),
+  sensors: z.array(z.object({ cluster: text, name: text, alerts: count, lastAlertAt: time })),
+  containments: z.array(
+    z.object({ incident: incidentKey, title: text, namespace: text.nullable(), severity, contained: count, since: time }),
+  ),
+  guardrails: z.object({
+    protectedNamespaces: z.array(text),
+    /** Freezes, observe modes and broken glass. Null while the cell does not say. */
+    restraints: z
+      .array(
+        z.object({
+          id: text,
+          mode: z.enum(['freeze', 'observe', 'break-glass']),
+          title: text,
+          owner: text,
+          reason: text,
+          until: time,
+        }),
+      )
+      .nullable(),
+  }),
+  suppressions: z
+    .array(z.object({ id: text, title: text, owner: text, reason: text, upTo: severity, until: time, hidden: count.nullable() }))
+    .nullable(),
+  playbooks: z.array(
+    z.object({
+      id: text,
+      title: text,
+      enabled: z.boolean(),
+      rules: z.array(text),
+      runs: count,
+      verdicts: z.record(verdict, count),
+    }),
+  ),
+  /** Seconds. */
+  times: z.object({ toContain: range, toDecide: range }),
+  questions: z.object({ asked: count, decided: count, expired: count, open: count, quickApprovals: count }),
+});
+export type ConsoleOverview = z.output<typeof overview>;
+
+export const peopleBody = z.object({
+  since: time,
+  people: z.array(
+    z.object({
+      person: text,
+      name: text,
+      questions: count,
+      answers: count,
+      quickApprovals: count,
+      shifts: count,
+      perShift: z.number(),
+      mostInAShift: count,
+    }),
+  ),
+});
+export type ConsolePeople = z.output<typeof peopleBody>;
+
+/** Event `incident`: how it is listed now. Event `questions`: what is asked has changed, and is asked for anew. Event `end`: the session is over. */
+export const consoleEvents = { incident: listedIncident, questions: z.object({ open: count }), end: z.object({}) } as const;

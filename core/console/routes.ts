@@ -1,0 +1,101 @@
+/**
+ * What somebody may do in the console, from the groups of the identity provider. A role opens a page; who may decide on a question the roster says, in the
+ * console as in Slack.
+ */
+export const consoleRoles = ['viewer', 'responder', 'approver', 'admin', 'auditor'] as const;
+export type ConsoleRole = (typeof consoleRoles)[number];
+
+/** Whose incidents somebody sees: those of these namespaces, or all, those of nodes and of the cluster itself included. */
+export type VisibleNamespaces = readonly string[] | 'all';
+
+export function sees(visible: VisibleNamespaces, namespace: string | null): boolean {
+  return visible === 'all' || (namespace !== null && visible.includes(namespace));
+}
+
+export interface ConsoleRoute {
+  readonly method: 'GET' | 'POST';
+  /** With `{name}` for what is taken from it. */
+  readonly path: string;
+  /** Who may ask: one of these roles is enough. `anybody`: nobody has signed in yet. */
+  readonly roles: readonly ConsoleRole[] | 'anybody';
+  readonly summary: string;
+}
+
+const everybody = consoleRoles;
+
+/** Everything that the console's server answers, but for its files and the sign-in itself. Whatever has no line here does not exist. */
+export const consoleRoutes = {
+  openapi: { method: 'GET', path: '/api/v1/openapi.json', roles: 'anybody', summary: 'This description.' },
+  session: { method: 'GET', path: '/api/v1/session', roles: everybody, summary: 'Who is signed in, and what they may do.' },
+  signOut: {
+    method: 'POST',
+    path: '/api/v1/session/sign-out',
+    roles: everybody,
+    summary: 'Ends the session, here and on the server.',
+  },
+  incidents: { method: 'GET', path: '/api/v1/incidents', roles: everybody, summary: 'Incidents, newest first, page by page.' },
+  incident: {
+    method: 'GET',
+    path: '/api/v1/incidents/{key}',
+    roles: everybody,
+    summary: 'One incident with all that is known of it.',
+  },
+  records: {
+    method: 'GET',
+    path: '/api/v1/incidents/{key}/records',
+    roles: ['auditor', 'admin', 'responder'],
+    summary: 'Its records with their signatures, and whether they are whole.',
+  },
+  incidentExport: {
+    method: 'GET',
+    path: '/api/v1/incidents/{key}/export',
+    roles: ['auditor', 'admin'],
+    summary: 'The incident and its signed records as one file.',
+  },
+  questions: {
+    method: 'GET',
+    path: '/api/v1/questions',
+    roles: ['responder', 'approver', 'admin'],
+    summary: 'Open questions; first those that the reader may answer.',
+  },
+  question: {
+    method: 'GET',
+    path: '/api/v1/questions/{question}',
+    roles: ['responder', 'approver', 'admin'],
+    summary: 'One question with its plans.',
+  },
+  answer: {
+    method: 'POST',
+    path: '/api/v1/questions/{question}/answer',
+    roles: ['approver', 'admin'],
+    summary: 'Takes an answer, and says where to sign in for it: nothing is decided before.',
+  },
+  overview: { method: 'GET', path: '/api/v1/overview', roles: everybody, summary: 'How the response stands.' },
+  people: {
+    method: 'GET',
+    path: '/api/v1/overview/people',
+    roles: ['admin', 'auditor'],
+    summary: 'How often each person is asked, and how fast they answer.',
+  },
+  events: {
+    method: 'GET',
+    path: '/api/v1/events',
+    roles: everybody,
+    summary: 'Server-sent events: each change of an incident. `Last-Event-ID` resumes.',
+  },
+} as const satisfies Readonly<Record<string, ConsoleRoute>>;
+
+export type ConsoleRouteName = keyof typeof consoleRoutes;
+
+/** Where the browser signs in: a page, not a route. `to` is where it comes back to, a path of the console. */
+export const signInPath = '/console/sign-in';
+/** Where the identity provider sends it back. */
+export const signInCallbackPath = '/console/sign-in/callback';
+/** The console's own files are below this. */
+export const consolePath = '/console/';
+/** Has to have the session's `csrf` in whatever changes something. */
+export const csrfHeader = 'x-firebreak-csrf';
+/** How often an event stream says that it is there where nothing happens. */
+export const eventsHeartbeatMs = 15_000;
+/** After the sign-in for an answer the browser comes back to the question's page: `PATH` and the question's id. */
+export const questionPagePath = '/console/questions/';
