@@ -1,7 +1,8 @@
-import type { CellActivities, DeskActivities, FollowUpActivities, WarrantActivities } from '../action/step.ts';
-import { type ControlActivities, controlNames, type EvidenceActivities } from '../decide/control.ts';
+import type { CellActivities } from '../action/step.ts';
+import { controlNames } from '../decide/control.ts';
 import { incidentNames } from '../incident/incident.ts';
 import type { ScheduleActivities } from '../playbook/scheduled-runs.ts';
+import type { ActivitiesByRole, SignalsByWorkflow } from './contract.ts';
 import type { Senders } from './message.ts';
 import type { SigningRole } from './sender.ts';
 
@@ -15,6 +16,8 @@ export type StartedBy = Senders | 'nobody';
 
 /** Does nothing, on the way that an incident's first containment takes. */
 export const warmUpName = 'warmUp';
+
+type SendersOf<Workflow extends keyof SignalsByWorkflow> = Readonly<Record<keyof SignalsByWorkflow[Workflow], Senders>>;
 
 /** Which workflows there are, who may start each, and who may send it which signal. What is not in here is refused. */
 export const workflowTable: Readonly<
@@ -31,7 +34,7 @@ export const workflowTable: Readonly<
       [incidentNames.voteSignal]: 'anybody',
       [incidentNames.remarkSignal]: 'anybody',
       [incidentNames.ticketNewsSignal]: ['desk'],
-    },
+    } satisfies SendersOf<'incident'>,
     queries: [incidentNames.stateQuery],
   },
   [controlNames.workflow]: {
@@ -42,7 +45,7 @@ export const workflowTable: Readonly<
       [controlNames.stormSignal]: cell,
       [controlNames.expireEvidenceSignal]: cell,
       [controlNames.handOverSignal]: cell,
-    },
+    } satisfies SendersOf<'control'>,
     queries: [controlNames.stateQuery],
   },
   [warmUpName]: { startedBy: cell, signals: {}, queries: [] },
@@ -68,7 +71,7 @@ const stepActivities: Names<CellActivities> = {
   answerersTo: true,
 };
 
-const ownActivities: Names<ControlActivities & EvidenceActivities & WarrantActivities & ScheduleActivities> = {
+const ownActivities: Names<Omit<ActivitiesByRole['cell'], keyof CellActivities>> = {
   issueWarrant: true,
   issueReleaseWarrant: true,
   takeOrder: true,
@@ -79,7 +82,7 @@ const ownActivities: Names<ControlActivities & EvidenceActivities & WarrantActiv
   runDueSchedules: true,
 };
 
-const deskActivities: Names<DeskActivities & FollowUpActivities> = {
+const deskActivities: Names<Omit<ActivitiesByRole['desk'], keyof CellActivities>> = {
   postQuestion: true,
   updateQuestion: true,
   postInThread: true,

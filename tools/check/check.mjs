@@ -33,7 +33,7 @@ const steps = [
     args: ['--disable-warning=ExperimentalWarning', join(root, 'tools', 'docs', 'generate.ts'), '--check'],
   },
   {
-    name: 'what the package gives (docs/api)',
+    name: 'what the package gives (docs/api), what workflows of the last release need',
     args: ['--disable-warning=ExperimentalWarning', join(root, 'tools', 'docs', 'api-report.ts'), '--check'],
   },
 ];

@@ -1,55 +1,25 @@
 /**
- * Writes `docs/api`: what the package's doors give, type by type. A change of one of these pages is a change that whoever imports them may notice.
- * With `--check` only says which are not up to date, with exit code 1.
+ * Writes `docs/api`, and holds what workflows and program say to each other against the last release (`contract.ts`). The pages: what the package's doors give, type by type. A change of one of these pages is a change that whoever imports them may notice.
+ * With `--check` only says which pages are not up to date, with exit code 1.
  */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join, posix } from 'node:path';
-import { type Module, type ModuleItem, parseSync } from '@swc/core';
-import { projectRoot } from '../../service/process/project-root.ts';
 import { writeGenerated } from '../generated.ts';
+import { contractOf, contractProblems } from './contract.ts';
+import { exportsOf, type FileOf, keyOf, madeOf, type Place, textOf, withDeclarations } from './declarations.ts';
 
-/** A name where it is declared; `file` is a package's name where it is not ours. */
-interface Place {
-  readonly file: string;
-  readonly name: string;
-}
-
-interface DeclarationFile {
-  /** Name → its text, and the names in it. */
-  readonly declared: ReadonlyMap<string, { readonly text: string; readonly uses: readonly Place[] }>;
-  readonly exported: ReadonlyMap<string, Place>;
-  /** Files all of whose exports it exports. */
-  readonly all: readonly string[];
-}
-
-/** The files of the room `authoring` as pages of Markdown, by name. `folder` holds the `.d.ts` of the tree, without comments. */
-export function apiReport(folder: string, doors: readonly string[]): ReadonlyMap<string, string> {
-  const files = new Map<string, DeclarationFile>();
-  const fileOf = (path: string): DeclarationFile => {
-    const known = files.get(path) ?? readDeclarations(folder, path);
-    files.set(path, known);
-    return known;
-  };
+/** The files of the room `authoring` as pages of Markdown, by name. `fileOf` has the declarations of the tree. */
+export function apiReport(fileOf: FileOf, doors: readonly string[]): ReadonlyMap<string, string> {
   return new Map(doors.map((door) => [door, pageOf(door, fileOf)]));
 }
 
-type FileOf = (path: string) => DeclarationFile;
-
 function pageOf(door: string, fileOf: FileOf): string {
   const exported = [...exportsOf(`authoring/${door}.ts`, fileOf)].sort(([a], [b]) => (a < b ? -1 : 1));
-  const seen = new Map(exported.map(([, place]) => [keyOf(place), place]));
-  const open = [...seen.values()];
-  for (let next = open.pop(); next; next = open.pop())
-    for (const use of textOf(next, fileOf)?.uses ?? []) {
-      const place = declaredAt(use, fileOf);
-      if (!place || seen.has(keyOf(place))) continue;
-      seen.set(keyOf(place), place);
-      open.push(place);
-    }
   const own = new Set(exported.map(([, place]) => keyOf(place)));
-  const others = [...seen.values()].filter((place) => !own.has(keyOf(place))).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const others = madeOf(
+    exported.map(([, place]) => place),
+    fileOf,
+  )
+    .filter((place) => !own.has(keyOf(place)))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
   const block = (text: string): string => `\`\`\`ts\n${text}\n\`\`\``;
   return [
     `# \`firebreak/${door}\``,
@@ -65,147 +35,19 @@ function renamed(name: string, place: Place, fileOf: FileOf): string {
   return name === place.name ? text : `${text}\n// as ${name}`;
 }
 
-function textOf({ file, name }: Place, fileOf: FileOf) {
-  return isOurs(file) ? fileOf(file).declared.get(name) : undefined;
-}
-
-function keyOf({ file, name }: Place): string {
-  return `${file} ${name}`;
-}
-
-function isOurs(file: string): boolean {
-  return file.endsWith('.ts');
-}
-
-/** Where a name is declared, through files that only pass it on; undefined for what is a package's. */
-function declaredAt({ file, name }: Place, fileOf: FileOf): Place | undefined {
-  if (!isOurs(file)) return undefined;
-  const { declared, exported, all } = fileOf(file);
-  if (declared.has(name)) return { file, name };
-  const further = exported.get(name);
-  if (further) return declaredAt(further, fileOf);
-  return all.map((other) => declaredAt({ file: other, name }, fileOf)).find((place) => place !== undefined);
-}
-
-function exportsOf(file: string, fileOf: FileOf): ReadonlyMap<string, Place> {
-  const { exported, all } = fileOf(file);
-  return new Map([
-    ...all.flatMap((other) => [...exportsOf(other, fileOf)]),
-    ...[...exported].map(([name, place]): [string, Place] => [name, declaredAt(place, fileOf) ?? place]),
-  ]);
-}
-
-function readDeclarations(folder: string, file: string): DeclarationFile {
-  const source = readFileSync(join(folder, file.replace(/\.ts$/, '.d.ts')), 'utf8').trimStart();
-  const { body, span } = parseSync(source, { syntax: 'typescript', target: 'es2024' });
-  const bytes = Buffer.from(source);
-  // Places are counted on from what was parsed before.
-  const text = ({ span: { start, end } }: Pick<Module, 'span'>): string =>
-    bytes
-      .subarray(start - span.start, end - span.start)
-      .toString('utf8')
-      .replace(/^export /, '')
-      .replace(/^declare /, '')
-      // From here a type is named by itself: where its file lies is nobody's matter.
-      .replaceAll(/import\("[^"]*"\)\./g, '');
-  const targetOf = (specifier: string): string => (specifier.startsWith('.') ? posix.join(dirname(file), specifier) : specifier);
-  const imported = new Map<string, Place>();
-  const exported = new Map<string, Place>();
-  const all: string[] = [];
-  const items = new Map<string, ModuleItem>();
-  for (const item of body) {
-    if (item.type === 'ImportDeclaration')
-      for (const one of item.specifiers)
-        imported.set(one.local.value, {
-          file: targetOf(item.source.value),
-          name: one.type === 'ImportSpecifier' ? (one.imported?.value ?? one.local.value) : '*',
-        });
-    else if (item.type === 'ExportAllDeclaration') all.push(targetOf(item.source.value));
-    else if (item.type === 'ExportNamedDeclaration') {
-      for (const one of item.specifiers) {
-        if (one.type !== 'ExportSpecifier') continue;
-        const name = one.orig.value;
-        const from = item.source ? { file: targetOf(item.source.value), name } : (imported.get(name) ?? { file, name });
-        exported.set(one.exported?.value ?? name, from);
-      }
-    } else {
-      const declaration = item.type === 'ExportDeclaration' ? item.declaration : item;
-      for (const name of namesOf(declaration)) {
-        items.set(name, item);
-        if (item.type === 'ExportDeclaration') exported.set(name, { file, name });
-      }
-    }
-  }
-  const declared = new Map(
-    [...items].map(([name, item]) => {
-      const uses = [...usedIn(item, targetOf)].map((use) =>
-        use.file === '' ? (imported.get(use.name) ?? { ...use, file }) : use,
-      );
-      return [name, { text: text(item), uses }];
-    }),
-  );
-  return { declared, exported, all };
-}
-
-function namesOf(node: object): readonly string[] {
-  if ('declarations' in node && Array.isArray(node.declarations))
-    return node.declarations.flatMap((one: unknown) => nameIn(one, 'id'));
-  const named = nameIn(node, 'id');
-  return named.length > 0 ? named : nameIn(node, 'identifier');
-}
-
-function nameIn(node: unknown, field: string): readonly string[] {
-  if (!isRecord(node)) return [];
-  const at = node[field];
-  return isRecord(at) && typeof at.value === 'string' ? [at.value] : [];
-}
-
-/** Every name in it; `file` is empty for one of its own file. */
-function* usedIn(node: unknown, targetOf: (specifier: string) => string): Generator<Place> {
-  if (Array.isArray(node)) {
-    for (const one of node) yield* usedIn(one, targetOf);
-    return;
-  }
-  if (!isRecord(node)) return;
-  if (node.type === 'TsImportType') {
-    const [specifier] = nameIn(node, 'argument');
-    const [name] = nameIn(node, 'qualifier');
-    if (specifier !== undefined && name !== undefined) yield { file: targetOf(specifier), name };
-  }
-  if (node.type === 'Identifier' && typeof node.value === 'string') yield { file: '', name: node.value };
-  // What a property is called is no name of a type.
-  const isProperty = node.type === 'TsPropertySignature' && node.computed === false;
-  for (const [field, value] of Object.entries(node)) if (!(isProperty && field === 'key')) yield* usedIn(value, targetOf);
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
-}
-
-/** The declarations of the tree as the compiler writes them, in a folder that is removed afterwards. */
-function withDeclarations<T>(use: (folder: string) => T): T {
-  const root = projectRoot();
-  const folder = mkdtempSync(join(tmpdir(), 'firebreak-api-'));
-  try {
-    const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-    const flags = ['--emitDeclarationOnly', '--sourceMap', 'false', '--removeComments', '--outDir', folder];
-    const result = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', ...flags], {
-      cwd: root,
-      encoding: 'utf8',
-    });
-    if (result.status !== 0) throw new Error(`The declarations could not be made:\n${result.stdout}${result.stderr}`);
-    return use(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
 if (process.argv[1] === import.meta.filename) {
-  const pages = withDeclarations((declarations) => apiReport(declarations, ['playbook', 'actions', 'alerts', 'testing']));
+  const { pages, contract } = withDeclarations((fileOf) => ({
+    pages: apiReport(fileOf, ['playbook', 'actions', 'alerts', 'testing']),
+    contract: contractOf(fileOf),
+  }));
   for (const [door, page] of pages) {
     const text = `<!-- Generated from authoring/${door}.ts by \`npm run generate\`. Do not edit. -->\n\n${page}\n`;
     const problem =
       ': what the package gives has changed. If that is meant, run `npm run generate`, and say in CHANGELOG.md what authors have to do.';
     writeGenerated({ path: `docs/api/${door}.md`, text, problem });
+  }
+  for (const problem of contractProblems(contract)) {
+    process.stderr.write(`${problem}\n`);
+    process.exitCode = 1;
   }
 }

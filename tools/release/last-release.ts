@@ -6,6 +6,8 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { migrations } from '../../integrations/database/migrations.ts';
 import { firebreakVersion, projectRoot } from '../../service/process/project-root.ts';
 import { readBuild } from '../../service/temporal/bundle/bundle.ts';
+import { contractOf, keepContract } from '../docs/contract.ts';
+import { withDeclarations } from '../docs/declarations.ts';
 
 /** What is kept of the last release: its workflows, which its open incidents go on with under this version, and what it did to the database. */
 export interface LastRelease {
@@ -39,6 +41,7 @@ function keep(): LastRelease {
   const kept = { version: firebreakVersion(), build: readBuild(bundle).id, migrations: migrations.map(migrationDigest) };
   mkdirSync(folder, { recursive: true });
   writeFileSync(bundleFile, gzipSync(readFileSync(bundle), { level: 9 }));
+  keepContract(withDeclarations(contractOf));
   writeFileSync(aboutFile, `${JSON.stringify(kept, undefined, 2)}\n`);
   return kept;
 }

@@ -15,6 +15,7 @@ import {
   controlNames,
   type EvidenceActivities,
 } from '../../core/decide/control.ts';
+import type { SignalsByWorkflow } from '../../core/messages/contract.ts';
 import { doneBy } from '../../core/orders/order.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { deskActivities } from '../calls.ts';
@@ -29,8 +30,8 @@ import { StormNotices } from './storm-notices.ts';
 const orderSignal = defineSignal<[unknown]>(controlNames.orderSignal);
 const voteSignal = defineSignal<[unknown]>(controlNames.voteSignal);
 const stormSignal = defineSignal<[unknown]>(controlNames.stormSignal);
-const expireEvidenceSignal = defineSignal(controlNames.expireEvidenceSignal);
-const handOverSignal = defineSignal<[string]>(controlNames.handOverSignal);
+const expireEvidenceSignal = defineSignal<SignalsByWorkflow['control']['expireEvidence']>(controlNames.expireEvidenceSignal);
+const handOverSignal = defineSignal<SignalsByWorkflow['control']['handOver']>(controlNames.handOverSignal);
 const stateQuery = defineQuery<ControlState>(controlNames.stateQuery);
 
 const mostWaiting = 500;

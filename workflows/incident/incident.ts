@@ -7,19 +7,20 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { type AlertBatch, type IncidentNote, incidentNames } from '../../core/incident/incident.ts';
+import { incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentInput } from '../../core/incident/incident-input.ts';
 import type { IncidentState } from '../../core/incident/incident-state.ts';
+import type { SignalsByWorkflow } from '../../core/messages/contract.ts';
 import { onRefusedMessages, recordRefused } from '../messages.ts';
 import { packs } from '../packs.ts';
 import type { IncidentModel } from './model.ts';
 import { noteOn } from './notes.ts';
 import { createParts, type IncidentParts, join, runParts } from './parts.ts';
 
-const alertsSignal = defineSignal<[AlertBatch]>(incidentNames.alertsSignal);
-const noteSignal = defineSignal<[IncidentNote]>(incidentNames.noteSignal);
+const alertsSignal = defineSignal<SignalsByWorkflow['incident']['alerts']>(incidentNames.alertsSignal);
+const noteSignal = defineSignal<SignalsByWorkflow['incident']['note']>(incidentNames.noteSignal);
 const remarkSignal = defineSignal<[unknown]>(incidentNames.remarkSignal);
-const ticketNewsSignal = defineSignal(incidentNames.ticketNewsSignal);
+const ticketNewsSignal = defineSignal<SignalsByWorkflow['incident']['ticketNews']>(incidentNames.ticketNewsSignal);
 const voteSignal = defineSignal<[unknown]>(incidentNames.voteSignal);
 const stateQuery = defineQuery<IncidentState>(incidentNames.stateQuery);
 

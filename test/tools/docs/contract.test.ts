@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { projectRoot } from '../../../service/process/project-root.ts';
+import { contractFaults, problemsOf } from '../../../tools/docs/contract.ts';
+
+const before = readFileSync(join(projectRoot(), 'test', 'fixtures', 'releases', 'last.contract.d.ts'), 'utf8');
+
+/** The contract with one type changed; it has to be there. */
+function changed(contract: string, from: string, to: string): string {
+  expect(contract).toContain(from);
+  return contract.replace(from, to);
+}
+
+const step = 'interface StepCall {\n';
+const head = 'interface ChainHead {\n    readonly chain: string;\n';
+const batch = 'interface AlertBatch {\n';
+const note = "interface IncidentNote {\n    readonly id: string;\n    readonly kind: 'alert.suppressed'";
+
+describe('workflows of the last release meet a program that', () => {
+  test('takes and gives more, and expects nothing more: they go on', () => {
+    let now = changed(before, step, `${step}    readonly more?: string;\n`);
+    now = changed(now, head, `${head}    readonly more: string;\n`);
+    now = changed(now, batch, `${batch}    readonly more: string;\n`);
+    now = changed(now, '    answerClick(', '    showMore(of: string): Promise<void>;\n    answerClick(');
+    now = changed(
+      now,
+      "    'arguments of answerClick",
+      "    'arguments of showMore (desk)': [string];\n    'arguments of answerClick",
+    );
+    expect(contractFaults({ before, now })).toEqual([]);
+  });
+
+  test('has changed what they cannot live with: each is named, with the field', () => {
+    // A field that becomes required in arguments.
+    let now = changed(before, 'interface ClickAnswer {\n', 'interface ClickAnswer {\n    readonly needed: string;\n');
+    // A field of a result that is gone.
+    now = changed(now, head, 'interface ChainHead {\n');
+    // A result that may be what they do not know.
+    now = changed(now, 'type VoteCheck = {\n', "type VoteCheck = {\n    readonly ok: 'later';\n} | {\n");
+    // A field of a signal that is gone, and another that may be what they do not know.
+    now = changed(now, `${batch}    readonly id: string;\n`, batch);
+    now = changed(now, note, note.replace("'alert.suppressed'", "'alert.unheard' | 'alert.suppressed'"));
+    // What the next run is handed, and needs.
+    now = changed(now, 'interface ControlInput {\n', 'interface ControlInput {\n    readonly region: string;\n');
+    // An activity that is gone.
+    now = changed(now, '    endPage(', '    closePage(');
+    now = changed(now, /.*'arguments of endPage.*\n/.exec(now)?.[0] ?? '-', '');
+    now = changed(now, /.*'result of endPage.*\n/.exec(now)?.[0] ?? '-', '');
+    const faults = contractFaults({ before, now });
+    const of = (what: string): string | undefined => faults.find((fault) => fault.what === what)?.why;
+    expect(faults.map(({ what }) => what).sort()).toEqual(
+      [
+        'arguments of answerClick (desk)',
+        'arguments of endPage (desk)',
+        'input of control',
+        'result of recordAudit (desk)',
+        'result of verifyRemark',
+        'result of verifyVote',
+        'signal alerts to incident',
+        'signal note to incident',
+      ].sort(),
+    );
+    expect(of('arguments of answerClick (desk)')).toMatch(/'needed' is missing/);
+    expect(of('arguments of endPage (desk)')).toBe('it is gone');
+    expect(of('input of control')).toMatch(/'region' is missing/);
+    expect(of('result of recordAudit (desk)')).toMatch(/'chain' is missing/);
+    expect(of('result of verifyVote')).toMatch(/later/);
+    expect(of('signal alerts to incident')).toMatch(/'id' is missing/);
+    expect(of('signal note to incident')).toMatch(/alert\.unheard/);
+  });
+});
+
+describe('a change that they cannot live with', () => {
+  const fault = { what: 'result of recordAudit (desk)', why: "Property 'chain' is missing" };
+
+  test('is refused in one sentence, which says what to do', () => {
+    expect(problemsOf([fault], [])).toEqual([
+      expect.stringMatching(
+        /^result of recordAudit \(desk\): .* Go on giving what they expect, or, .*accepted\.json: \{ "change": /,
+      ),
+    ]);
+  });
+
+  test('may be accepted on purpose, by its name and with a reason', () => {
+    expect(problemsOf([fault], [{ change: fault.what, because: 'no such incident was ever begun' }])).toEqual([]);
+  });
+
+  test('is not accepted once it is none: the list says no more than is so', () => {
+    expect(problemsOf([], [{ change: fault.what, because: 'no such incident was ever begun' }])).toEqual([
+      'test/fixtures/releases/accepted.json: result of recordAudit (desk) is accepted, and is no fault (any more): remove it',
+    ]);
+  });
+});
