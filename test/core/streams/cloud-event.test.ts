@@ -1,0 +1,46 @@
+import { describe, expect, test } from '@jest/globals';
+import { originProblem, recordHash } from '../../../core/audit/audit.ts';
+import { cloudEventOf } from '../../../core/streams/cloud-event.ts';
+import { makersTrust } from '../../suites/signed-records.ts';
+import { eventMaker, streamed } from './events.ts';
+
+const chain = 'incident/c/shop/Deployment/cart@r1';
+const at = '2026-11-27T10:00:00.000Z';
+const record = { chain, number: 3, at, kind: 'lease.released', actor: 'engine', body: { text: 'given back', lease: 'l' } };
+
+describe('a record as a CloudEvent', () => {
+  test('has what the specification requires, each as it has to be', () => {
+    const { json, id } = cloudEventOf({ record: streamed(record, 4) }, { ...eventMaker, cluster: 'prod eu' });
+    const event = JSON.parse(json);
+    expect(event).toMatchObject({
+      specversion: '1.0',
+      id,
+      source: '/firebreak/prod%20eu',
+      type: 'firebreak.lease.released',
+      subject: chain,
+      time: at,
+      datacontenttype: 'application/json',
+      partitionkey: chain,
+      sequence: '0000000004',
+    });
+    // Names of attributes: lower-case letters and digits, twenty at most.
+    for (const name of Object.keys(event)) expect(name).toMatch(/^[a-z0-9]{1,20}$/);
+  });
+
+  test('carries its maker’s signature, and the link to the record before it, so that whoever gets it can check both', () => {
+    const given = streamed(record, 4);
+    const { data } = JSON.parse(cloudEventOf({ record: given }, eventMaker).json);
+    const { record: told, keyId, signature, previous, hash } = data;
+    expect(originProblem({ record: told, keyId, signature }, makersTrust)).toBeUndefined();
+    expect(recordHash({ record: told, keyId, signature }, previous)).toBe(hash);
+    expect(originProblem({ record: { ...told, actor: 'person/ada' }, keyId, signature }, makersTrust)).toBeDefined();
+  });
+
+  test('of a row that nobody of ours has signed it says where it is, and none of its words', () => {
+    const event = cloudEventOf({ unproven: { chain, place: 7, problem: 'is not signed', foundAt: at } }, eventMaker);
+    expect(JSON.parse(event.json)).toMatchObject({
+      type: 'firebreak.record.unproven',
+      data: { chain, place: 7, problem: 'is not signed' },
+    });
+  });
+});
