@@ -6,7 +6,9 @@ export interface SuiteResult {
   readonly skippedIn: readonly string[];
   readonly notes: readonly string[];
   readonly failedIn: readonly { readonly file: string; readonly passed: number; readonly failed: number }[];
-  readonly slowest: readonly { readonly file: string; readonly seconds: number }[];
+  /** What each file took, by the clock and of the processor: of its own and of what it started, not of the servers that it shares. */
+  readonly costs: readonly { readonly file: string; readonly seconds: number; readonly cpuSeconds: number }[];
+  readonly cpuSeconds: number;
 }
 export function runSuite(options: {
   root: string;
@@ -24,7 +26,7 @@ export function runSuite(options: {
 export function afterAgain(
   first: SuiteResult & { readonly why?: string },
   again: SuiteResult,
-): Omit<SuiteResult, 'skipped' | 'skippedIn' | 'slowest'> & { readonly why?: string };
+): Omit<SuiteResult, 'skipped' | 'skippedIn' | 'costs' | 'cpuSeconds'> & { readonly why?: string };
 export function processesWith(
   name: string,
   value: string,

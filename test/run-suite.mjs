@@ -11,15 +11,16 @@ import { stripVTControlCharacters } from 'node:util';
 const endWithinMs = 10_000;
 
 /**
- * Returns `{ passed, failed, skipped, skippedIn, notes, slowest, failedIn }`; `failedIn` has for each file that failed how many of its tests did and passed. `until`: milliseconds since 1970, after which Jest is ended; `signal` ends it at once.
+ * Returns `{ passed, failed, skipped, skippedIn, notes, costs, cpuSeconds, failedIn }`; `failedIn` has for each file that failed how many of its tests did and passed. `until`: milliseconds since 1970, after which Jest is ended; `signal` ends it at once.
  * `folder` is where the account is kept.
  */
 export async function runSuite({ root, node, name, files, workers, folder, env, until, signal, stderr = 'inherit' }) {
   const account = join(folder, `${name}.jsonl`);
   const { code, ended } = await runJest({ root, node, files, workers, account, env, until, signal, stderr });
   const { lines, complete } = readAccount(account);
-  const result = { passed: 0, failed: 0, skipped: 0, skippedIn: [], notes: [], slowest: [], failedIn: [] };
+  const result = { passed: 0, failed: 0, skipped: 0, skippedIn: [], notes: [], costs: [], cpuSeconds: 0, failedIn: [] };
   const done = new Map(lines.filter(({ file }) => file !== undefined).map((line) => [relative(root, line.file), line]));
+  const cpuMs = new Map(lines.flatMap((line) => (line.used === undefined ? [] : [[relative(root, line.used), line.cpuMs]])));
   const begun = new Set(lines.flatMap(({ begun: file }) => (file === undefined ? [] : [relative(root, file)])));
   for (const file of files) {
     const line = done.get(file);
@@ -47,7 +48,8 @@ export async function runSuite({ root, node, name, files, workers, folder, env, 
     result.failed += 1;
     result.notes.push(`${name}: ${ended ?? `jest ended with ${code} though all tests passed`}`);
   }
-  result.slowest = [...done].map(([file, { seconds }]) => ({ file, seconds })).sort((a, b) => b.seconds - a.seconds);
+  result.costs = [...done].map(([file, { seconds }]) => ({ file, seconds, cpuSeconds: inSeconds(cpuMs.get(file) ?? 0) }));
+  result.cpuSeconds = inSeconds([...cpuMs.values()].reduce((sum, ms) => sum + ms, 0));
   return result;
 }
 
@@ -73,7 +75,12 @@ async function runJest({ root, node, files, workers, account, env, until, signal
   const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
   const reporter = new URL('./jest/account.mjs', import.meta.url).pathname;
   const { default: settings } = await import(join(root, 'jest.config.mjs'));
-  const config = { ...settings, rootDir: root, reporters: ['default', [reporter, { file: account }]] };
+  const config = {
+    ...settings,
+    rootDir: root,
+    reporters: ['default', [reporter, { file: account }]],
+    testEnvironmentOptions: { account },
+  };
   const preload = new URL('../service/launcher/with-parent.mjs', import.meta.url).href;
   // A group of its own, so that it is ended with all its workers; the pipe ends it when this process is killed.
   const child = spawn(
@@ -108,6 +115,10 @@ async function runJest({ root, node, files, workers, account, env, until, signal
   signal.removeEventListener('abort', onAbort);
   endGroup(child.pid, 'SIGKILL');
   return { code, ended };
+}
+
+function inSeconds(ms) {
+  return Math.round(ms / 100) / 10;
 }
 
 function endGroup(pid, signal) {

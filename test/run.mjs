@@ -9,11 +9,12 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runUnder } from '../service/launcher/launcher.mjs';
 import { ensureBuilt } from '../tools/setup/build.mjs';
 import { ensureSetUp, root } from '../tools/setup/setup.mjs';
+import { cpuMsUsed } from './jest/cpu-used.mjs';
 import { afterAgain, processesWith, runSuite } from './run-suite.mjs';
 import { suites, testFiles } from './suites.mjs';
 
@@ -50,7 +51,7 @@ process.env.FIREBREAK_TEST_RUN = mark;
 
 const rows = [];
 const notes = [];
-const slow = [];
+const costs = [];
 if (wanted.length === 0) fail('run', `there is no test file with ${filters.join(' and ')} in its path`);
 const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
@@ -121,9 +122,11 @@ say('');
 for (const note of [...notes, ...rows.flatMap(({ notes: of = [] }) => of)]) say(note);
 say('');
 for (const line of table()) say(line);
-for (const { file, seconds } of slow.sort((a, b) => b.seconds - a.seconds).slice(0, 5))
-  if (seconds >= 30) say(`slow: ${file}: ${seconds} s`);
-say(`took ${Math.round((Date.now() - startedAt) / 1000)} s`);
+for (const { file, seconds } of sortedBy('seconds').slice(0, 5)) if (seconds >= 30) say(`slow: ${file}: ${seconds} s`);
+for (const { file, cpuSeconds } of sortedBy('cpuSeconds').slice(0, 10))
+  if (cpuSeconds >= 10) say(`costly: ${file}: ${cpuSeconds} s of the processor`);
+say(`what each file took: ${relative(root, keepCosts())}`);
+say(`took ${secondsSince(startedAt)} s, and ${Math.round(cpuMsUsed() / 1_000)} s of the processor`);
 say(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`);
 process.exit(total.failed === 0 ? 0 : 1);
 
@@ -153,7 +156,7 @@ async function run({ suite, files }) {
     const result = await runFiles({ suite, files });
     const why = result.skippedIn.length > 0 ? `skipped: ${result.skippedIn.join(', ')}` : undefined;
     rows.push({ ...result, suite, name: suite.name, seconds: secondsSince(begunAt), why });
-    slow.push(...result.slowest.slice(0, 5));
+    costs.push(...result.costs);
   } catch (error) {
     didNotRun({ suite, files, why: error.message });
   }
@@ -257,12 +260,24 @@ async function endLeftovers() {
 function table() {
   const line = (name, ...cells) => `${name.padEnd(20)}${cells.map((cell) => String(cell).padStart(9)).join('')}`;
   return [
-    line('suite', 'passed', 'failed', 'skipped', 'seconds'),
+    line('suite', 'passed', 'failed', 'skipped', 'seconds', 'cpu'),
     ...rows.map(
-      ({ name, passed, failed, skipped, seconds, why }) =>
-        `${line(name, passed, failed, skipped, seconds)}${why === undefined ? '' : `  ${why}`}`,
+      ({ name, passed, failed, skipped, seconds, cpuSeconds = 0, why }) =>
+        `${line(name, passed, failed, skipped, seconds, Math.round(cpuSeconds))}${why === undefined ? '' : `  ${why}`}`,
     ),
   ];
+}
+
+function sortedBy(key) {
+  return costs.toSorted((a, b) => b[key] - a[key]);
+}
+
+/** For whoever wants to make the run shorter. */
+function keepCosts() {
+  const file = join(root, 'node_modules', '.cache', 'firebreak', 'test-costs.json');
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, JSON.stringify(sortedBy('cpuSeconds'), null, 1));
+  return file;
 }
 
 function secondsSince(time) {

@@ -1,3 +1,9 @@
+import { appendFileSync } from 'node:fs';
+import { cpuMsUsed } from './cpu-used.mjs';
+
+/** The processor time of this worker that is told already: also what a file leaves to be done after it is its own. */
+let told = 0;
+
 /**
  * The environment of a test file: Node as it is, in which the product runs, too. What Jest or a test changes of the process is put back after
  * the file, so that the next one in the same worker finds it as the first did.
@@ -11,6 +17,14 @@ export default class NodeItself {
     environment: { ...process.env },
     folder: process.cwd(),
   };
+
+  #account;
+  #file;
+
+  constructor({ projectConfig }, { testPath }) {
+    this.#account = projectConfig.testEnvironmentOptions.account;
+    this.#file = testPath;
+  }
 
   /** Node has loaded the modules: there is no other context to run a script in. */
   getVmContext() {
@@ -26,5 +40,12 @@ export default class NodeItself {
     for (const name of Object.keys(process.env)) if (!(name in environment)) delete process.env[name];
     Object.assign(process.env, environment);
     process.chdir(folder);
+    if (this.#account !== undefined) this.#tellCpu();
+  }
+
+  #tellCpu() {
+    const used = cpuMsUsed();
+    appendFileSync(this.#account, `${JSON.stringify({ used: this.#file, cpuMs: used - told })}\n`);
+    told = used;
   }
 }

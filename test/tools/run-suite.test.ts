@@ -1,10 +1,12 @@
+import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { eventually } from '../eventually.ts';
+import { cpuMsUsed } from '../jest/cpu-used.mjs';
 import { afterAgain, processesWith, runSuite } from '../run-suite.mjs';
 
 const root = mkdtempSync(join(tmpdir(), 'firebreak-runner-'));
@@ -67,6 +69,12 @@ describe('a suite', () => {
     expect(whole.notes).toContainEqual(expect.stringMatching(/^some: test\/unsteady\.test\.ts: holds the second time: failed\n/));
   });
 
+  it('says of each file what it used of the processor', async () => {
+    const { costs, cpuSeconds } = await run(['passes', 'fails']);
+    expect(costs.map(({ file }) => file).sort()).toEqual(['test/fails.test.ts', 'test/passes.test.ts']);
+    expect(cpuSeconds).toBeGreaterThan(0);
+  });
+
   it('counts a file that cannot be loaded as failed, and says why', async () => {
     const result = await run(['passes', 'throws']);
     expect(result).toMatchObject({ passed: 1, failed: 1 });
@@ -102,4 +110,11 @@ describe('a suite', () => {
       notes: ['some: test/passes.test.ts did not run: the time for the whole run was over'],
     });
   });
+});
+
+(existsSync('/proc/self/stat') ? it : it.skip)('processor time has that of the processes that have ended', () => {
+  const before = cpuMsUsed();
+  const work = 'while (process.cpuUsage().user < 300_000) for (let i = 0; i < 1e6; i += 1);';
+  expect(spawnSync(process.execPath, ['-e', work]).status).toBe(0);
+  expect(cpuMsUsed() - before).toBeGreaterThanOrEqual(300);
 });
