@@ -1,10 +1,9 @@
 import { actions } from '../actions/index.ts';
-import { lastPart } from '../decide/approval.ts';
 import { subjectOfIncident } from '../incident/incident.ts';
 import type { Similar } from '../incident/similar.ts';
 import type { WorkloadLeft } from '../incident/workload-left.ts';
+import { lastPart, shortName, spelt } from '../text/object-name.ts';
 import type { HeldEffect, QuestionCard } from './card.ts';
-import { spelt } from './choice-label.ts';
 
 /**
  * What people read of a question, on a card, a page or in a terminal: whole sentences and their parts, without markup, times and escaping, which
@@ -21,12 +20,6 @@ export function placeOf({ id, title }: Pick<QuestionCard['incident'], 'id' | 'ti
   if (!subject) return title;
   if (subject.kind === 'cluster') return 'the whole cluster';
   return subject.kind === 'node' ? `node ${subject.node}` : `${subject.namespace}/${subject.name}`;
-}
-
-/** `cart-…x2x8k` for the pod `cart-7d9c5b6f4-x2x8k` of a Deployment: the whole name is in the question, the dialogs and the details. */
-export function shortName(name: string): string {
-  const [, workload, end] = /^(.+)-[a-z0-9]{6,10}-([a-z0-9]{5})$/.exec(name) ?? [];
-  return workload === undefined ? name : `${workload}-…${end}`;
 }
 
 /** Where it happened, as it stands in a sentence. */

@@ -1,6 +1,7 @@
 import type { ActionWords } from '../action/action.ts';
 import type { Plan } from '../action/plan.ts';
 import { actions } from '../actions/index.ts';
+import { spelt } from '../text/object-name.ts';
 
 /** What may stand before what a choice does: it answers the question, and promises nothing. */
 export const leads = ['', 'Yes', 'No'] as const;
@@ -16,16 +17,6 @@ const words: Readonly<Record<string, ActionWords>> = {
   ...others,
   ...Object.fromEntries(actions.map(({ name, words: own = {} }) => [name, own])),
 };
-
-/** `evictPod` reads `evict pod`, also of an action that only a pack knows. */
-export function spelt(action: string): string {
-  const [pack, own] = action.split('/');
-  if (own !== undefined) return `${spelt(own)} (${pack})`;
-  return action
-    .replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2')
-    .replaceAll(/[-_]/g, ' ')
-    .toLowerCase();
-}
 
 function deedOf({ action }: Plan): string {
   const undone = /^undo:(.+)$/.exec(action)?.[1];

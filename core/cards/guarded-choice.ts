@@ -1,4 +1,4 @@
-import { lastPart } from '../decide/approval.ts';
+import { lastPart } from '../text/object-name.ts';
 import type { QuestionCard } from './card.ts';
 
 /** A choice as people see it, in Slack, on a page or in a terminal. */

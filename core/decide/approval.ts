@@ -2,6 +2,7 @@ import { namespacesOf, type Plan, planDigest } from '../action/plan.ts';
 import type { Severity } from '../alert/severity.ts';
 import { type IncidentRef, subjectOfIncident } from '../incident/incident.ts';
 import { canonicalJson, digestOf } from '../text/digest.ts';
+import { lastPart } from '../text/object-name.ts';
 import type { Form, FormAnswers } from './form.ts';
 
 export interface Choice {
@@ -105,11 +106,6 @@ export function needsReason(choice: Pick<Choice, 'plans' | 'harmless'>): boolean
 
 /** Of the name of what ends: whoever decides it types so many of its last characters, wherever it is decided. */
 export const typedCharacters = 4;
-
-/** The part of a full name (`pod/shop/cart-1`) whose end is typed. */
-export function lastPart(full: string): string {
-  return full.split('/').findLast((part) => part !== '') ?? full;
-}
 
 /** What has to be typed of a name. Case is let pass: telephones begin with a capital. */
 export function typedEnd(name: string): string {

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
-import { lastPart, typedCharacters, typedEnd } from '../../core/decide/approval.ts';
+import { typedCharacters, typedEnd } from '../../core/decide/approval.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import { lastPart } from '../../core/text/object-name.ts';
 import { problemOfReason, reasonToSign } from '../../core/text/reason.ts';
 import { printable } from './output.ts';
 

@@ -77,6 +77,7 @@ const allRooms = [
   'integrations',
   'testing',
   'service',
+  'console',
   'tools',
 ] as const;
 test.each(allRooms)('the stand-ins cannot be reached from %s: by no import, by no path, in no script', (room) => {
@@ -95,7 +96,7 @@ test('but from the demo, as a process of its own; what is built and what is in t
   const copied = textOf('deploy/Dockerfile').matchAll(/^COPY --from=build (\S+)/gm);
   expect([...copied].map(([, from]) => from)).toEqual(['/app/package.json', '/app/node_modules', '/app/dist']);
   const { include }: { include: string[] } = JSON.parse(textOf('tsconfig.build.json'));
-  expect(include).toEqual(allRooms.filter((room) => room !== 'tools'));
+  expect(include).toEqual(allRooms.filter((room) => room !== 'tools' && room !== 'console'));
 });
 
 test.each([

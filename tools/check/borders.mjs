@@ -19,7 +19,7 @@ const rooms = {
   },
   integrations: { rooms: ['core'], forbidden: ['@temporalio'], eachFolderAlone: true },
   testing: { rooms: ['core', 'workflows', 'activities'], packages: ['zod', 'node:'] },
-  console: { rooms: ['core'], forbidden: ['node:', '@temporalio', 'zod'] },
+  console: { rooms: ['core'], packages: ['preact'] },
   service: { rooms: ['core', 'playbooks', 'workflows', 'activities', 'integrations', 'testing'] },
   tools: { rooms: ['core', 'playbooks', 'activities', 'integrations', 'testing', 'service'] },
 };
@@ -30,8 +30,8 @@ const rooms = {
  */
 const knowsTemporal = /^workflows\/(control\/|index\.ts|messages\.ts|temporal-(world|promises)\.ts|incident\/incident\.ts)/;
 
-/** What runs in a browser shares with the server how the two speak, and no more: nothing of the rest is made to be downloaded. */
-const sharedWithBrowser = /^core\/(console\/|alert\/severity\.ts$)/;
+/** What runs in a browser shares with the server how the two speak and how names are read, and no more: nothing of the rest is made to be downloaded. */
+const sharedWithBrowser = /^core\/(console\/|alert\/severity\.ts$|text\/(object-name|visible-text)\.ts$)/;
 
 /** The checks themselves. */
 const checks = /^tools\/check\//;

@@ -24,6 +24,7 @@ const steps = [
     args: ['--disable-warning=ExperimentalWarning', join(root, 'tools', 'actions', 'lists.ts'), '--check'],
   },
   { name: 'types (tsc)', args: [module('typescript', 'bin', 'tsc'), '-p', '.'] },
+  { name: 'types of the console (tsc)', args: [module('typescript', 'bin', 'tsc'), '-p', 'console'] },
   {
     name: 'generated manifests and parts of the chart',
     args: ['--disable-warning=ExperimentalWarning', join(root, 'tools', 'deploy', 'generate.ts'), '--check'],

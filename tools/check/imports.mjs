@@ -31,8 +31,8 @@ export function programFiles(folder, room) {
 }
 
 /** What a source file imports and exports by name: `{ imports: { specifier, typeOnly }[], exports: { name, isType }[] }`. */
-export function readSource(source) {
-  const { body } = parseSync(source, { syntax: 'typescript', target: 'es2024' });
+export function readSource(source, { tsx = false } = {}) {
+  const { body } = parseSync(source, { syntax: 'typescript', tsx, target: 'es2024' });
   const imports = [];
   const visit = (node) => {
     if (Array.isArray(node)) return node.forEach(visit);
@@ -66,7 +66,9 @@ export function readTree(folder, rooms = topRooms) {
       .flatMap((room) => programFiles(folder, room))
       .map((file) => {
         const source = readFileSync(join(folder, file), 'utf8');
-        const parts = /\.[mc]?tsx?$/.test(file) ? readSource(source) : { imports: plainImports(source), exports: [] };
+        const parts = /\.[mc]?tsx?$/.test(file)
+          ? readSource(source, { tsx: file.endsWith('.tsx') })
+          : { imports: plainImports(source), exports: [] };
         return [file, { ...parts, lines: source.split('\n').length - 1 }];
       }),
   );

@@ -36,6 +36,7 @@ const purposes: Readonly<Record<string, string>> = {
   'service/skew': 'Which versions run and are stored, and whether they go together',
   'service/offline': 'Gives everything back with a kubeconfig alone',
   'service/launcher': 'Starts a program under the right Node, with its memory bounded',
+  console: 'The web console, as it runs in a browser; the desk serves it',
   tools: 'For development: the local platform, the demo, checks, generated pages',
 };
 

@@ -5,7 +5,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, r
 import { dirname, join } from 'node:path';
 import { ensureSetUp, root } from './setup.mjs';
 
-/** The rooms that are shipped: no tools, no tests, no Go sources. */
+/** The rooms that the compiler makes JavaScript of: no tools, no tests, no Go sources. The console is made for browsers, see console.mjs. */
 const rooms = () => JSON.parse(readFileSync(join(root, 'tsconfig.build.json'), 'utf8')).include;
 const output = join(root, 'dist');
 /** What `cli.ts` leads to in the sources; in `dist` there is what the compiler makes of it. */
@@ -17,7 +17,7 @@ const workFolder = join(root, '.build');
 export async function ensureBuilt({ node, log = (line) => process.stderr.write(`${line}\n`) }) {
   if (!existsSync(join(root, 'tsconfig.build.json'))) return output;
   const sources = sourceFiles();
-  const wanted = hashOf(sources);
+  const wanted = hashOf([...sources, ...consoleFiles()]);
   if (builtHash() === wanted) return output;
   const unlock = await lock(workFolder);
   try {
@@ -31,6 +31,11 @@ export async function ensureBuilt({ node, log = (line) => process.stderr.write(`
       cpSync(join(root, file), join(draft, file));
     }
     if (existsSync(join(draft, 'workflows', 'index.js'))) bundleWorkflows({ node, draft });
+    if (existsSync(join(root, 'console'))) {
+      // Loaded here: every start of a checkout loads this file, and few of them build.
+      const { buildConsole } = await import('./console.mjs');
+      await buildConsole({ folder: join(draft, 'console') });
+    }
     writeFileSync(join(draft, '.sources'), wanted);
     if (existsSync(output)) renameSync(output, join(workFolder, 'old'));
     renameSync(draft, output);
@@ -60,9 +65,19 @@ function builtHash() {
 
 /** All files of the rooms: what is not TypeScript (pages, SQL) is copied as it stands. */
 function sourceFiles() {
-  return rooms()
-    .filter((room) => existsSync(join(root, room)))
-    .flatMap((room) => readdirSync(join(root, room), { recursive: true, encoding: 'utf8' }).map((file) => join(room, file)))
+  return rooms().flatMap(filesOf);
+}
+
+/** What the console is made of, with the versions of its packages. */
+function consoleFiles() {
+  const files = filesOf('console');
+  return files.length === 0 ? [] : [...files, join('tools', 'setup', 'console.mjs'), 'package-lock.json'];
+}
+
+function filesOf(room) {
+  if (!existsSync(join(root, room))) return [];
+  return readdirSync(join(root, room), { recursive: true, encoding: 'utf8' })
+    .map((file) => join(room, file))
     .filter((file) => statSync(join(root, file)).isFile())
     .sort();
 }

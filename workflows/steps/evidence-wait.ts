@@ -1,7 +1,8 @@
 import { type EvidenceSubject, evidenceSubject, isEvidenceOf, waiverOf } from '../../core/action/waiver.ts';
 import type { Alert } from '../../core/alert/alert.ts';
-import { type ApprovalProof, lastPart } from '../../core/decide/approval.ts';
+import type { ApprovalProof } from '../../core/decide/approval.ts';
 import { digestOf } from '../../core/text/digest.ts';
+import { lastPart } from '../../core/text/object-name.ts';
 import type { IncidentModel } from '../incident/model.ts';
 import type { Questions } from '../questions/questions.ts';
 import { condition, nowMs } from '../world.ts';

@@ -1,8 +1,8 @@
 import type { Plan } from '../../core/action/plan.ts';
 import type { Alert } from '../../core/alert/alert.ts';
-import { lastPart } from '../../core/decide/approval.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import type { StepResult } from '../../core/playbook/playbook.ts';
+import { lastPart } from '../../core/text/object-name.ts';
 import { stepFailure } from '../calls.ts';
 import type { IncidentModel } from '../incident/model.ts';
 import type { Questions } from '../questions/questions.ts';

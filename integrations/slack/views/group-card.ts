@@ -3,7 +3,7 @@ import type { MenuEntry, QuestionCard, StoredButton } from '../../../core/cards/
 import { type GroupButton, targetNameOf } from '../../../core/cards/card-group.ts';
 import { alertsText, ruleText, signedText, sureness } from '../../../core/cards/card-words.ts';
 import { needsDialog } from '../../../core/cards/guarded-choice.ts';
-import { lastPart } from '../../../core/decide/approval.ts';
+import { lastPart } from '../../../core/text/object-name.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
 import { safeUrl } from './link.ts';
 import { askedText, choiceText, labelOf, oneLine, outcomeOf, type RenderedMessage, sensorText, severityIcons } from './render.ts';

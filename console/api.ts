@@ -1,0 +1,195 @@
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import type { ConsoleError, ListedIncident } from '../core/console/console.schema.ts';
+import type { ConsoleApi } from '../core/console/routes.schema.ts';
+import { type ConsoleRouteName, consoleRoutes, csrfHeader } from '../core/console/routes.ts';
+import { visibleText } from '../core/text/visible-text.ts';
+
+/** Why the desk did not answer as asked. `offline`: it was not reached at all. */
+export class RequestFault extends Error {
+  readonly code: string;
+  readonly help: string;
+  readonly fields: Readonly<Record<string, string>>;
+  constructor(code: string, message: string, help: string, fields: Readonly<Record<string, string>> = {}) {
+    super(message);
+    this.code = code;
+    this.help = help;
+    this.fields = fields;
+  }
+}
+
+export interface RequestOf<Name extends ConsoleRouteName> {
+  /** For what stands in braces in the path. */
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query?: ConsoleApi[Name]['request'] & object;
+  readonly body?: ConsoleApi[Name]['body'];
+  readonly csrf?: string;
+}
+
+/** The address of a route, for what is fetched by a link, too. */
+export function addressOf(name: ConsoleRouteName, params: Readonly<Record<string, string>> = {}, query: object = {}): string {
+  const path = consoleRoutes[name].path.replaceAll(/\{(\w+)\}/g, (_, key: string) => encodeURIComponent(params[key] ?? ''));
+  const pairs = Object.entries(query).flatMap(([key, value]: [string, unknown]) =>
+    (Array.isArray(value) ? value : [value]).filter((one) => one !== undefined && one !== '').map((one) => [key, String(one)]),
+  );
+  return pairs.length === 0 ? path : `${path}?${new URLSearchParams(pairs)}`;
+}
+
+const notReached = (): RequestFault =>
+  new RequestFault('offline', 'Firebreak could not be reached.', 'Check your network. This page tries again by itself.');
+
+/** @throws RequestFault */
+export async function ask<Name extends ConsoleRouteName>(
+  name: Name,
+  { params, query, body, csrf }: RequestOf<Name> = {},
+): Promise<ConsoleApi[Name]['response']> {
+  const { method } = consoleRoutes[name];
+  const response = await fetch(addressOf(name, params, query), {
+    method,
+    headers: {
+      accept: 'application/json',
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(csrf !== undefined && { [csrfHeader]: csrf }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  }).catch(() => {
+    throw notReached();
+  });
+  const answer: unknown = await response.json().catch(() => undefined);
+  if (response.ok && answer !== undefined) return visible(answer) as ConsoleApi[Name]['response'];
+  if (isFault(answer)) throw new RequestFault(answer.error.code, answer.error.message, answer.error.help, answer.error.fields);
+  throw notReached();
+}
+
+/** Texts of an attacker as they really are, wherever a page shows them: what hides, or turns text round, is written out. */
+function visible(value: unknown): unknown {
+  if (typeof value === 'string') return visibleText(value);
+  if (Array.isArray(value)) return value.map(visible);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, visible(one)]));
+}
+
+function isFault(answer: unknown): answer is ConsoleError {
+  return typeof answer === 'object' && answer !== null && 'error' in answer;
+}
+
+export interface RouteState<Answer> {
+  readonly data: Answer | undefined;
+  /** With `data` beside it: what is shown is the last that was heard. */
+  readonly fault: RequestFault | undefined;
+  readonly isLoading: boolean;
+  readonly again: () => void;
+}
+
+/** What changed, as the desk says it while it happens. */
+export type LiveNews =
+  | { readonly kind: 'incident'; readonly incident: ListedIncident }
+  | { readonly kind: 'questions' }
+  | { readonly kind: 'back' };
+
+type Hearer = (news: LiveNews) => void;
+const hearers = new Set<Hearer>();
+
+function tell(news: LiveNews): void {
+  for (const hear of hearers) hear(news);
+}
+
+export function useNews(hear: Hearer): void {
+  const latest = useRef(hear);
+  latest.current = hear;
+  useEffect(() => {
+    const one: Hearer = (news) => latest.current(news);
+    hearers.add(one);
+    return () => {
+      hearers.delete(one);
+    };
+  }, []);
+}
+
+/** Hears the desk for as long as somebody is signed in. The browser connects again by itself, and says what it heard last. */
+export function useLive({ onEnd }: { readonly onEnd: () => void }): 'live' | 'lost' {
+  const [state, setState] = useState<'live' | 'lost'>('live');
+  const ended = useRef(onEnd);
+  ended.current = onEnd;
+  useEffect(() => {
+    let source: EventSource | undefined;
+    let wasLost = false;
+    let retry: ReturnType<typeof setTimeout> | undefined;
+    const connect = (): void => {
+      source = new EventSource(consoleRoutes.events.path);
+      source.addEventListener('open', () => {
+        setState('live');
+        // What happened meanwhile is sent again as far as the desk remembers; a page asks anew all the same.
+        if (wasLost) tell({ kind: 'back' });
+        wasLost = false;
+      });
+      source.addEventListener('error', () => {
+        wasLost = true;
+        setState('lost');
+        // After an answer that is no stream, such as a 401, the browser gives up.
+        if (source?.readyState === EventSource.CLOSED) retry = setTimeout(connect, 5000);
+      });
+      source.addEventListener('incident', ({ data }) =>
+        tell({ kind: 'incident', incident: visible(JSON.parse(data)) as ListedIncident }),
+      );
+      source.addEventListener('questions', () => tell({ kind: 'questions' }));
+      source.addEventListener('end', () => {
+        source?.close();
+        ended.current();
+      });
+    };
+    connect();
+    return () => {
+      clearTimeout(retry);
+      source?.close();
+    };
+  }, []);
+  return state;
+}
+
+/** Many changes at once are one question to the desk. */
+const togetherMs = 250;
+
+/** Asks a route, shows what it said last while it asks anew, and does so for each news that `renewsOn` names. */
+export function useAsked<Name extends ConsoleRouteName>(
+  name: Name,
+  request: RequestOf<Name>,
+  renewsOn: (news: LiveNews) => boolean,
+): RouteState<ConsoleApi[Name]['response']> {
+  type Answer = ConsoleApi[Name]['response'];
+  const address = addressOf(name, request.params, request.query);
+  const [shown, setShown] = useState<{ address: string; data?: Answer; fault?: RequestFault }>({ address });
+  const [round, setRound] = useState(0);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const again = useCallback(() => setRound((before) => before + 1), []);
+  // The address stands for the request.
+  useEffect(() => {
+    let isOver = false;
+    ask(name, request).then(
+      (data) => !isOver && setShown({ address, data }),
+      (fault: RequestFault) =>
+        !isOver && setShown((before) => (before.address === address ? { ...before, fault } : { address, fault })),
+    );
+    return () => {
+      isOver = true;
+    };
+  }, [address, round]);
+  useNews((news) => {
+    if (news.kind !== 'back' && !renewsOn(news)) return;
+    clearTimeout(timer.current);
+    timer.current = setTimeout(again, togetherMs);
+  });
+  useEffect(() => () => clearTimeout(timer.current), []);
+  // A desk that was not reached is tried until it is: an event may be lost with it.
+  useEffect(() => {
+    if (shown.fault?.code !== 'offline') return;
+    const retry = setTimeout(again, 5000);
+    return () => clearTimeout(retry);
+  }, [shown, again]);
+  const isOf = shown.address === address;
+  return {
+    data: isOf ? shown.data : undefined,
+    fault: isOf ? shown.fault : undefined,
+    isLoading: !isOf || (shown.data === undefined && shown.fault === undefined),
+    again,
+  };
+}

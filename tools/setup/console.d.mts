@@ -1,0 +1,1 @@
+export function buildConsole(options: { readonly folder: string }): Promise<void>;
