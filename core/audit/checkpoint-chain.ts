@@ -7,7 +7,7 @@ import {
   checkpointBytes,
   checkpointDigest,
   type Heads,
-  headsDigest,
+  headsRoot,
   type SignedCheckpoint,
 } from './checkpoint.ts';
 
@@ -67,7 +67,7 @@ export class CheckpointChain {
   /** Whether the heads that the checkpoints name one by one are all the heads that the last one vouches for. */
   finish(): readonly Finding[] {
     const last = this.#last?.checkpoint;
-    if (!last || (last.chains === this.#heads.size && last.allHeads === headsDigest(this.#heads))) return [];
+    if (!last || (last.chains === this.#heads.size && last.allHeads === headsRoot(this.#heads))) return [];
     const text = `checkpoint ${last.number} vouches for ${last.chains} chains, the checkpoints at hand name ${this.#heads.size}, or other heads`;
     return [{ kind: 'checkpoint-inconsistent', checkpoint: last.number, text }];
   }

@@ -1,6 +1,7 @@
-import { canonicalJson, digestOf, sha256Hex } from '../text/digest.ts';
+import { canonicalJson, digestOf } from '../text/digest.ts';
 import { isObject } from '../text/plain-json.ts';
 import { type ChainHead, genesisHash } from './audit.ts';
+import { type InclusionProof, inclusionProof, type LeafHash, leafHash, merkleRoot } from './merkle.ts';
 
 /**
  * What the notary states at a time about all chains. Checkpoints are a chain of their own. A later one names every chain that
@@ -16,9 +17,16 @@ export interface Checkpoint {
   readonly previous: string;
   /** Heads that have moved since the one before, by chain. */
   readonly moved: readonly ChainHead[];
-  /** How many chains there are, and the digest over the heads of all of them, moved or not. */
+  /** How many chains there are, and the root of the tree over the heads of all of them, moved or not. */
   readonly chains: number;
   readonly allHeads: string;
+}
+
+/** What is signed of a checkpoint: of the heads only the roots of their trees, so that one incident can be proven to somebody who may know of no other. */
+export interface CheckpointHeader extends Omit<Checkpoint, 'moved'> {
+  /** The root of the tree over the heads that have moved, and how many these are. */
+  readonly moved: string;
+  readonly movedCount: number;
 }
 
 export interface SignedCheckpoint {
@@ -34,24 +42,37 @@ export const heartbeatMs = 15 * 60_000;
 /** A newest checkpoint that is older shows that the notary does not run, or that database and anchor were both rolled back. */
 export const staleAfterMs = heartbeatMs + 5 * 60_000;
 
+export function headerOf(checkpoint: Checkpoint): CheckpointHeader {
+  const { version, number, at, previous, moved, chains, allHeads } = checkpoint;
+  return { version, number, at, previous, moved: merkleRoot(moved.map(headLeaf)), movedCount: moved.length, chains, allHeads };
+}
+
 /** The bytes that are signed. */
 export function checkpointBytes(checkpoint: Checkpoint): Uint8Array {
-  return new TextEncoder().encode(`firebreak.checkpoint.v1\n${canonicalJson(checkpoint)}`);
+  return new TextEncoder().encode(`firebreak.checkpoint.v1\n${canonicalJson(headerOf(checkpoint))}`);
 }
 
 export function checkpointDigest(checkpoint: Checkpoint): string {
-  return digestOf(checkpoint);
+  return digestOf(headerOf(checkpoint));
 }
 
+/** By chain, in the order in which checkpoints have named these first. */
 export type Heads = ReadonlyMap<string, ChainHead>;
 
-/** SHA-256 over one line `["CHAIN",NUMBER,"HASH"]` a chain, sorted by chain. Not `digestOf`: that takes seconds for 100 000 chains. */
-export function headsDigest(heads: Heads): string {
-  return sha256Hex(
-    sorted([...heads.values()])
-      .map(({ chain, number, hash }) => `${JSON.stringify([chain, number, hash])}\n`)
-      .join(''),
-  );
+/** The root of the tree over these heads, in the order in which checkpoints have named their chains first. */
+export function headsRoot(heads: Heads): string {
+  return merkleRoot([...heads.values()].map(headLeaf));
+}
+
+/** That a chain's head is among these, which are the leaves of a tree in this order; undefined where it is not. */
+export function headProof(heads: readonly ChainHead[], chain: string): InclusionProof | undefined {
+  const index = heads.findIndex((head) => head.chain === chain);
+  return index === -1 ? undefined : inclusionProof(heads.map(headLeaf), index);
+}
+
+/** Of its canonical JSON, written by hand: `canonicalJson` takes seconds for 100 000. */
+function headLeaf({ chain, number, hash }: ChainHead): LeafHash {
+  return leafHash(`{"chain":${JSON.stringify(chain)},"hash":${JSON.stringify(hash)},"number":${number}}`);
 }
 
 /**
@@ -69,7 +90,6 @@ export function nextCheckpoint({
   readonly shown: readonly ChainHead[];
   readonly at: string;
 }): { readonly checkpoint: Checkpoint; readonly heads: Heads; readonly retracted: readonly ChainHead[] } {
-  const heads = new Map(stated);
   const moved: ChainHead[] = [];
   const retracted: ChainHead[] = [];
   const present = new Set<string>();
@@ -78,25 +98,27 @@ export function nextCheckpoint({
     const before = stated.get(chain);
     if (!before || number > before.number) {
       moved.push({ chain, number, hash });
-      heads.set(chain, { chain, number, hash });
     } else if (number < before.number || hash !== before.hash) {
       retracted.push(before);
     }
   }
   for (const before of stated.values()) if (!present.has(before.chain)) retracted.push(before);
+  const named = byChain(moved);
+  const heads = new Map(stated);
+  for (const head of named) heads.set(head.chain, head);
   const checkpoint: Checkpoint = {
     version: 1,
     number: (last?.number ?? 0) + 1,
     at,
     previous: last ? checkpointDigest(last) : genesisHash,
-    moved: sorted(moved),
+    moved: named,
     chains: heads.size,
-    allHeads: moved.length === 0 && last ? last.allHeads : headsDigest(heads),
+    allHeads: moved.length === 0 && last ? last.allHeads : headsRoot(heads),
   };
   return { checkpoint, heads, retracted };
 }
 
-function sorted(heads: readonly ChainHead[]): readonly ChainHead[] {
+function byChain(heads: readonly ChainHead[]): readonly ChainHead[] {
   return [...heads].sort((a, b) => (a.chain < b.chain ? -1 : a.chain > b.chain ? 1 : 0));
 }
 

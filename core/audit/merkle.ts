@@ -1,0 +1,62 @@
+import { sha256 } from '../text/digest.ts';
+
+/**
+ * The tree of RFC 9162 (2.1): whoever has its root can be shown that one leaf is in it by a few hashes, and learns nothing of the others. Leaves and
+ * inner nodes are hashed behind another byte each, so that none is ever taken for the other.
+ */
+export type LeafHash = Uint8Array;
+
+export function leafHash(text: string): LeafHash {
+  return sha256(`\0${text}`);
+}
+
+/** The hashes beside and above one leaf, from below: what `rootAlong` needs besides the leaf itself. */
+export interface InclusionProof {
+  /** Of the leaf, from 0. */
+  readonly index: number;
+  /** Lower-case hex. */
+  readonly path: readonly string[];
+}
+
+/** In lower-case hex. */
+export function merkleRoot(leaves: readonly LeafHash[]): string {
+  let level = leaves;
+  while (level.length > 1) level = nextLevel(level);
+  return hex(level[0] ?? sha256(new Uint8Array()));
+}
+
+export function inclusionProof(leaves: readonly LeafHash[], index: number): InclusionProof {
+  const path: string[] = [];
+  let level = leaves;
+  for (let at = index; level.length > 1; at = Math.floor(at / 2)) {
+    const beside = level[at % 2 === 0 ? at + 1 : at - 1];
+    // The last of an odd number goes up as it is.
+    if (beside) path.push(hex(beside));
+    level = nextLevel(level);
+  }
+  return { index, path };
+}
+
+function nextLevel(level: readonly LeafHash[]): readonly LeafHash[] {
+  const next: LeafHash[] = [];
+  for (let index = 0; index < level.length; index += 2) {
+    const left = level[index];
+    const right = level[index + 1];
+    if (left) next.push(right ? parent(left, right) : left);
+  }
+  return next;
+}
+
+const pair = new Uint8Array(65).fill(1, 0, 1);
+
+function parent(left: LeafHash, right: LeafHash): LeafHash {
+  pair.set(left, 1);
+  pair.set(right, 33);
+  return sha256(pair);
+}
+
+function hex(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  return text;
+}
