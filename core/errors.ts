@@ -28,6 +28,12 @@ export const errorCatalogue = {
     summary: 'Records that are not one run of numbers of one chain',
     remedy: 'Nothing was written. Whoever sends such a batch is no cell of this version: see who reaches Temporal.',
   },
+  FB_ERR_AUDIT_DAMAGED: {
+    retryable: false,
+    summary: 'The records are not as they were made',
+    remedy:
+      'Run `firebreak audit verify`: it names each record and checkpoint that is wrong. Look who could write to the database.',
+  },
   FB_ERR_AUDIT_ORIGIN: {
     retryable: false,
     summary: 'A record that the cell or desk whose chain it is for did not sign',

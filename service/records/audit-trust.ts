@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
+import type { BundleKey } from '../../core/bundle/bundle.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Trust } from '../../core/messages/sender.ts';
-import { createVerifier } from '../../integrations/keys/ed25519.ts';
+import type { PublicKey } from '../../core/messages/signing.ts';
+import { createVerifier, publicKeyOf } from '../../integrations/keys/ed25519.ts';
 import type { Config } from '../config/load.ts';
 import { openTrust } from '../process/trust.ts';
 
@@ -54,6 +56,34 @@ export async function openAuditTrust(
       keyIdsFor: (person, via) => (via === 'cli' ? (byPerson.get(person) ?? []) : desk.keyIds),
     },
   };
+}
+
+/** The public keys of everybody who signs what is on record, as a bundle lists them. @throws FB_ERR_CONFIG_INVALID for what is no public key. */
+export async function recordKeys(
+  config: Pick<Config, 'trust' | 'desk' | 'roster' | 'audit'>,
+  retired: readonly RetiredKey[],
+  evidence: readonly PublicKey[],
+): Promise<readonly BundleKey[]> {
+  const files: readonly { readonly of: string; readonly file: string }[] = [
+    ...config.trust.cells.map(({ cluster, key }) => ({ of: `cell/${cluster}`, file: key })),
+    ...config.desk.votePublicKeys.map((file) => ({ of: 'desk', file })),
+    { of: 'notary', file: `${config.audit.notaryKeyFile}.pub` },
+    ...retired.map(({ of, file }) => ({ of: ownerOf(of), file })),
+  ];
+  const read = await Promise.all(files.map(async ({ of, file }) => bundleKey(of, await readKey(file))));
+  const people = config.roster.people.flatMap(({ id, keys }) => keys.map((pem) => bundleKey(`person/${id}`, pem)));
+  const all = [...read, ...people, ...evidence.map(({ pem }) => bundleKey('evidence', pem))];
+  return [...new Map(all.map((key) => [`${key.of} ${key.spki}`, key])).values()];
+}
+
+function ownerOf(of: RetiredKey['of']): string {
+  if ('cell' in of) return `cell/${of.cell}`;
+  return 'person' in of ? `person/${of.person}` : 'desk';
+}
+
+/** @throws FB_ERR_CONFIG_INVALID when it is no public key. */
+function bundleKey(of: string, pem: string): BundleKey {
+  return { of, spki: publicKeyOf(pem).pem.replaceAll(/-----[A-Z ]+-----|\s/g, '') };
 }
 
 async function readKey(file: string): Promise<string> {

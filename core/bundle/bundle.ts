@@ -1,0 +1,106 @@
+/** The file that an incident leaves the house in, as `docs/spec/bundle.md` specifies it. */
+export interface Bundle {
+  readonly format: 'firebreak.bundle.v1';
+  readonly content: BundleContent;
+  readonly export: BundleExport;
+}
+
+export interface BundleContent {
+  /** `incident/CLUSTER/…@RUN`. */
+  readonly chain: string;
+  /** The program that made it. */
+  readonly madeBy: string;
+  /** By place, from 1. */
+  readonly records: readonly BundleRow[];
+  readonly checkpoints: readonly BundleCheckpoint[];
+  readonly evidence: readonly BundleManifest[];
+  readonly artefacts: readonly BundleArtefact[];
+  readonly keys: readonly BundleKey[];
+  /** Of people, by their ids: for who reads. Nothing is proven of it. */
+  readonly names: Readonly<Record<string, string>>;
+}
+
+export interface BundleRow {
+  readonly record: {
+    readonly chain: string;
+    readonly number: number;
+    readonly at: string;
+    readonly kind: string;
+    readonly actor: string;
+    readonly body: Readonly<Record<string, unknown>>;
+  };
+  readonly keyId: string;
+  readonly signature: string;
+  readonly hash: string;
+}
+
+/** A checkpoint without the heads of other chains, and the proof that it vouches for one of this chain. */
+export interface BundleCheckpoint {
+  readonly header: {
+    readonly version: 1;
+    readonly number: number;
+    readonly at: string;
+    readonly previous: string;
+    readonly moved: string;
+    readonly movedCount: number;
+    readonly chains: number;
+    readonly allHeads: string;
+  };
+  readonly keyId: string;
+  readonly signature: string;
+  readonly proof: {
+    readonly tree: 'moved' | 'all';
+    readonly head: { readonly chain: string; readonly number: number; readonly hash: string };
+    readonly index: number;
+    readonly path: readonly string[];
+  };
+}
+
+export interface BundleManifest {
+  /** Its address. */
+  readonly sha256: string;
+  readonly manifest: Readonly<Record<string, unknown>>;
+}
+
+export interface BundleArtefact {
+  readonly sha256: string;
+  /** Base64, of the bytes as they were taken. */
+  readonly data: string;
+}
+
+export interface BundleKey {
+  /** `cell/CLUSTER`, `desk`, `notary`, `evidence` or `person/ID`. */
+  readonly of: string;
+  /** The public key, base64 of its SPKI in DER. */
+  readonly spki: string;
+}
+
+/** The order of the person who exports: it holds the digest of the content, so its signature is that of the bundle. */
+export interface BundleExport {
+  readonly order: ExportOrder;
+  readonly keyId: string;
+  readonly signature: string;
+}
+
+/** A person's order to hand an incident out. It is on record before the file is written. */
+export interface ExportOrder {
+  readonly version: 1;
+  readonly kind: 'incident.export';
+  readonly person: string;
+  readonly at: string;
+  readonly cluster: string;
+  readonly incident: string;
+  readonly run: string;
+  /** SHA-256 over the canonical JSON of the content. */
+  readonly bundle: string;
+  /** Artefacts that are in it, by SHA-256. */
+  readonly artefacts: readonly string[];
+  readonly reason: string;
+}
+
+/** A key that was handed over at another time, by another way than the bundle. */
+export interface KeyFingerprint {
+  readonly of: string;
+  /** SHA-256 of the SPKI, lower-case hex. */
+  readonly fingerprint: string;
+}

@@ -1,0 +1,299 @@
+#!/usr/bin/env python3
+"""Checks a Firebreak incident bundle, as bundle.md specifies it (version 1). Needs Python 3.9 and the package `cryptography`.
+
+    python3 verify.py case.json                    # or case.html
+    python3 verify.py case.json --trust keys.txt   # lines `OF FINGERPRINT`, as you were given them by another way
+    python3 verify.py - < bundles.ndjson           # many: one bundle a line, one JSON answer a line
+
+Exit code 0: intact. 1: refused.
+"""
+import argparse, base64, hashlib, json, re, sys
+from decimal import Decimal
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+TEXTS = {
+    "form": "The file is no bundle of this version, or its text was changed.",
+    "key-form": "Key {at} is no Ed25519 key, or stands there twice.",
+    "key-not-trusted": "Key {at} ({what}) is not among the keys that you trust.",
+    "content-changed": "The content is not what {what} has signed.", "order-mismatch": "The order is about something else.",
+    "export-forged": "{what} has not signed this bundle.", "no-records": "There is no record.",
+    "record-foreign": "Record {at} belongs to another incident.",
+    "record-order": "Record {at} is missing, doubled, or in another place.",
+    "record-changed": "Record {at} is not what its hash says.",
+    "record-forged": "Record {at} is not signed by the cell of {what}.",
+    "no-checkpoint": "No checkpoint vouches for the records.",
+    "checkpoint-order": "Checkpoint {at} is doubled, or in another place.",
+    "checkpoint-forged": "Checkpoint {at} is not signed by the notary.",
+    "checkpoint-unlinked": "Checkpoint {at} does not follow from the one before it.",
+    "checkpoint-proof": "Checkpoint {at} does not vouch for what it is shown for.",
+    "checkpoint-head": "Checkpoint {at} is about other records.",
+    "records-cut": "Records are missing at the end: checkpoint {at} vouches for {what}.",
+    "records-rewritten": "Record {what} is not the one that checkpoint {at} vouches for.",
+    "vote-forged": "The vote of record {at} is not signed by its person or a desk, or is about something else.",
+    "remark-forged": "The comment of record {at} is not signed by a desk.",
+    "decision-unproven": "The decision of record {at} does not follow from the votes before it.",
+    "manifest-unnamed": "Manifest {at} is not one that the records name.",
+    "manifest-foreign": "Manifest {at} belongs to another incident.",
+    "manifest-forged": "Manifest {at} is not signed by the evidence key.",
+    "custody-broken": "The custody list of manifest {at} has a gap.",
+    "artefact-changed": "Artefact {at} is not one that a manifest lists.",
+}
+ZEROS = "0" * 64
+
+class Refused(Exception):
+    def __init__(self, code, at=None, what=""):
+        super().__init__(TEXTS[code].replace("{at}", str(at)).replace("{what}", str(what)))
+        self.code, self.at = code, at
+
+def must(right, code, at=None, what=""):
+    if not right: raise Refused(code, at, what)
+
+# --- canonical JSON (RFC 8785): all numbers are read as IEEE doubles, as JavaScript does ---
+def number_text(x):
+    if x != x or x in (float("inf"), float("-inf")):
+        raise ValueError("no number")
+    if x == 0: return "0"
+    digits = Decimal(repr(abs(x))).normalize().as_tuple()
+    s, n = "".join(map(str, digits.digits)), len(digits.digits) + digits.exponent
+    sign, k = "-" if x < 0 else "", len(s)
+    if 0 < n <= 21:
+        return sign + (s + "0" * (n - k) if k <= n else s[:n] + "." + s[n:])
+    if -6 < n <= 0:
+        return sign + "0." + "0" * -n + s
+    e = ("+" if n > 0 else "-") + str(abs(n - 1))
+    return sign + s[0] + ("." + s[1:] if k > 1 else "") + "e" + e
+
+def text_of(value, level=1):
+    if value is None or isinstance(value, (str, bool)):
+        return json.dumps(value, ensure_ascii=False)  # a lone surrogate has no UTF-8: found below
+    if isinstance(value, (int, float)):
+        return number_text(float(value))
+    if level > 100: raise ValueError("nested too deep")
+    if isinstance(value, list):
+        return "[" + ",".join(text_of(one, level + 1) for one in value) + "]"
+    names = sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
+    return "{" + ",".join(text_of(name) + ":" + text_of(value[name], level + 1) for name in names) + "}"
+
+canonical = lambda value: text_of(value).encode("utf-8")
+sha256 = lambda data: hashlib.sha256(data).hexdigest()
+digest = lambda value: sha256(canonical(value))
+unpack = lambda text: base64.b64decode(text.encode("ascii"))
+
+# --- section 2: the form ---
+is_text, is_object, is_list = (lambda v, t=t: isinstance(v, t) for t in (str, dict, list))
+is_count = lambda v: isinstance(v, float) and v.is_integer() and 0 <= v <= 9007199254740991
+like = lambda pattern: lambda v: is_text(v) and re.fullmatch(pattern, v) is not None
+each = lambda right: lambda v: is_list(v) and all(map(right, v))
+one_of = lambda *wanted: lambda v: any(type(v) is type(one) and v == one for one in wanted)
+
+def fields(**wanted):
+    return lambda v: is_object(v) and v.keys() == wanted.keys() and all(wanted[n](v[n]) for n in wanted)
+
+HASH, KEY_ID = like("[0-9a-f]{64}"), like("[0-9a-f]{16}")
+SIGNATURE = like("[A-Za-z0-9+/]{85}[AQgw]==")
+TIME = like("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z")
+ROW = fields(hash=HASH, keyId=KEY_ID, signature=SIGNATURE, record=fields(
+    actor=is_text, at=TIME, body=is_object, chain=is_text, kind=is_text, number=is_count))
+CHECKPOINT = fields(
+    header=fields(allHeads=HASH, at=TIME, chains=is_count, moved=HASH, movedCount=is_count, number=is_count,
+                  previous=HASH, version=one_of(1.0)),
+    keyId=KEY_ID, signature=SIGNATURE,
+    proof=fields(head=fields(chain=is_text, hash=HASH, number=is_count), index=is_count, path=each(HASH),
+                 tree=one_of("moved", "all")))
+BUNDLE = fields(
+    format=one_of("firebreak.bundle.v1"),
+    content=fields(
+        artefacts=each(fields(data=like("(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"), sha256=HASH)),
+        chain=like("incident/[^/]+/(?s:.)+@[^@]+"), checkpoints=each(CHECKPOINT),
+        evidence=each(fields(manifest=is_object, sha256=HASH)),
+        keys=each(fields(of=like("desk|notary|evidence|(?:cell|person)/(?s:.)+"), spki=like("[A-Za-z0-9+/]{59}="))),
+        madeBy=is_text, names=lambda v: is_object(v) and all(map(is_text, v.values())), records=each(ROW)),
+    export=fields(keyId=KEY_ID, signature=SIGNATURE, order=fields(
+        artefacts=each(HASH), at=TIME, bundle=HASH, cluster=is_text, incident=is_text, kind=one_of("incident.export"),
+        person=is_text, reason=is_text, run=is_text, version=one_of(1.0))))
+
+def read(data):
+    try:
+        text = data.decode("utf-8")
+        page = text[:15].lower() == "<!doctype html>"
+        if page:
+            _, inside = text.split('<script id="bundle" type="application/json">', 2)[:2]
+            text = inside[:inside.index("</script>")]
+        value = json.loads(text, parse_int=float, parse_float=float, parse_constant=lambda name: float("inf"))
+        same = canonical(value).decode("utf-8")
+        must(page or text in (same, same + "\n"), "form")
+        must(BUNDLE(value), "form")
+        return value
+    except (ValueError, RecursionError):
+        raise Refused("form") from None
+
+# --- section 4: the checks, in their order ---
+class Keys:
+    def __init__(self, given, trusted):
+        self.known, self.shown = [], []
+        for i, key in enumerate(given):
+            raw, of = unpack(key["spki"]), key["of"]
+            must(len(raw) == 44 and raw[:12].hex() == "302a300506032b6570032100" and key not in given[:i], "key-form", i)
+            must(trusted is None or (of, sha256(raw)) in trusted, "key-not-trusted", i, of)
+            self.known.append((of, sha256(raw)[:16], Ed25519PublicKey.from_public_bytes(raw[12:])))
+            self.shown.append({"of": of, "fingerprint": sha256(raw)})
+
+    def signed(self, of, prefix, value, key_id, signature):
+        if not SIGNATURE(signature): return False
+        data = prefix.encode("ascii") + b"\n" + canonical(value)
+        for key in [known for owner, known_id, known in self.known if owner == of and known_id == key_id]:
+            try:
+                key.verify(unpack(signature), data)
+                return True
+            except InvalidSignature:
+                pass
+        return False
+
+def included(header, proof):
+    root, size = (header["moved"], header["movedCount"]) if proof["tree"] == "moved" else (header["allHeads"], header["chains"])
+    fn, sn = int(proof["index"]), int(size) - 1
+    if fn > sn: return False
+    r = hashlib.sha256(b"\0" + canonical(proof["head"])).digest()
+    for p in map(bytes.fromhex, proof["path"]):
+        if sn == 0: return False
+        if fn & 1 or fn == sn:
+            r = hashlib.sha256(b"\1" + p + r).digest()
+            while not fn & 1 and fn:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            r = hashlib.sha256(b"\1" + r + p).digest()
+        fn, sn = fn >> 1, sn >> 1
+    return sn == 0 and r.hex() == root
+
+def is_question(q):
+    return (is_object(q) and is_text(q.get("id")) and is_text(q.get("requester")) and is_object(q.get("incident"))
+            and is_list(q.get("levels")) and is_list(q.get("choices")))
+
+def is_vote(v):
+    return (is_object(v) and all(is_text(v.get(n)) for n in ("id", "question", "questionDigest", "choice", "person", "via", "at"))
+            and is_object(v.get("incident")) and is_text(v["incident"].get("id")) and is_text(v["incident"].get("run")))
+
+def proven(body, asked, votes):
+    question = asked.get(body.get("question")) if is_text(body.get("question")) else None
+    if question is None: return False
+    named = (c for c in question["choices"] if is_object(c) and is_text(c.get("id")) and c["id"] == body.get("choice"))
+    choice = next(named, None)
+    by = body.get("by")
+    if choice is None or not is_count(choice.get("quorum")) or not each(is_text)(by) or len(set(by)) < choice["quorum"]:
+        return False
+    wanted, actors = digest(question), question.get("actors")
+    last = {v["person"]: v["choice"] for v in votes if v["question"] == question["id"] and v["questionDigest"] == wanted}
+    return all(last.get(one) == choice["id"] and question["requester"] != "person/" + one
+               and not (is_list(actors) and one in actors) for one in by)
+
+def decisions(content, keys):
+    asked, votes = {}, []
+    for place, row in enumerate(content["records"], 1):
+        record = row["record"]
+        body, kind, actor = record["body"], record["kind"], record["actor"]
+        for q in (body.get("question"), body.get("asked")):
+            if is_question(q): asked[q["id"]] = q
+        if kind == "vote.accepted":
+            v = body.get("vote")
+            must(is_vote(v) and actor == "person/" + v["person"], "vote-forged", place)
+            must(v["incident"]["id"] + "@" + v["incident"]["run"] == content["chain"], "vote-forged", place)
+            of = "person/" + v["person"] if v["via"] == "cli" else "desk"
+            must(keys.signed(of, "firebreak.vote.v1", v, body.get("keyId"), body.get("signature")), "vote-forged", place)
+            votes.append(v)
+        if kind == "question.comment":
+            said = body.get("remark") if is_object(body.get("remark")) else {}
+            r = said.get("remark")
+            must(is_object(r) and is_text(r.get("person")) and actor == "person/" + r["person"], "remark-forged", place)
+            good = keys.signed("desk", "firebreak.remark.v1", r, said.get("keyId"), said.get("signature"))
+            must(good, "remark-forged", place)
+        if kind == "question.decided":
+            must(proven(body, asked, votes), "decision-unproven", place)
+
+def verify(data, trusted=None):
+    bundle = read(data)
+    content, order = bundle["content"], bundle["export"]["order"]
+    chain, records, person = content["chain"], content["records"], order["person"]
+    (incident, run), cluster, keys = chain.rsplit("@", 1), chain.split("/")[1], Keys(content["keys"], trusted)
+    # 3: who exported it
+    must(order["bundle"] == digest(content), "content-changed", None, person)
+    must((order["incident"], order["run"], order["cluster"]) == (incident, run, cluster)
+         and order["artefacts"] == [one["sha256"] for one in content["artefacts"]], "order-mismatch")
+    must(keys.signed("person/" + person, "firebreak.order.v1", order, bundle["export"]["keyId"], bundle["export"]["signature"]),
+         "export-forged", None, person)
+    # 4: records
+    must(records, "no-records")
+    previous = ZEROS
+    for place, row in enumerate(records, 1):
+        record, rest = row["record"], {"keyId": row["keyId"], "signature": row["signature"], "previous": previous}
+        must(record["chain"] == chain, "record-foreign", place)
+        must(record["number"] == place, "record-order", place)
+        must(row["hash"] == digest({"record": record, **rest}), "record-changed", place)
+        good = keys.signed("cell/" + cluster, "firebreak.record.v1", record, row["keyId"], row["signature"])
+        must(good, "record-forged", place, cluster)
+        previous = row["hash"]
+    # 5: checkpoints
+    must(content["checkpoints"], "no-checkpoint")
+    before, head = None, {"number": 1}
+    for i, one in enumerate(content["checkpoints"]):
+        header, proof = one["header"], one["proof"]
+        n = int(header["number"])
+        must(before is None or (n > before["number"] and header["at"] >= before["at"]), "checkpoint-order", n)
+        must(keys.signed("notary", "firebreak.checkpoint.v1", header, one["keyId"], one["signature"]), "checkpoint-forged", n)
+        if before is not None and n == before["number"] + 1:
+            must(header["previous"] == digest(before), "checkpoint-unlinked", n)
+        last = i == len(content["checkpoints"]) - 1
+        must(proof["tree"] == ("all" if last else "moved") and included(header, proof), "checkpoint-proof", n)
+        must(proof["head"]["chain"] == chain and proof["head"]["number"] >= max(1, head["number"]), "checkpoint-head", n)
+        before, head = header, proof["head"]
+        m = int(head["number"])
+        must(m <= len(records), "records-cut", n, m)
+        must(records[m - 1]["hash"] == head["hash"], "records-rewritten", n, m)
+    decisions(content, keys)
+    # 7 and 8: evidence
+    bodies, listed = [text_of(row["record"]["body"]) for row in records], set()
+    for i, one in enumerate(content["evidence"]):
+        m = one["manifest"]
+        must(one["sha256"] == digest(m) and any('"%s"' % one["sha256"] in body for body in bodies), "manifest-unnamed", i)
+        must(m.get("incident") == incident and m.get("run") == run, "manifest-foreign", i)
+        unsigned = {name: m[name] for name in m if name != "signature"}
+        good = keys.signed("evidence", "firebreak.evidence-manifest.v1", unsigned, m.get("keyId"), m.get("signature"))
+        must(good, "manifest-forged", i)
+        previous = ZEROS
+        must(is_list(m.get("custody")), "custody-broken", i)
+        for entry in m["custody"]:
+            must(is_object(entry) and entry.get("previous") == previous, "custody-broken", i)
+            previous = digest(entry)
+        for a in m["artefacts"] if is_list(m.get("artefacts")) else []:
+            if is_object(a) and is_text(a.get("sha256")) and is_count(a.get("bytes")):
+                listed.add((a["sha256"], int(a["bytes"])))
+    for i, one in enumerate(content["artefacts"]):
+        raw = unpack(one["data"])
+        must(one["sha256"] == sha256(raw) and (one["sha256"], len(raw)) in listed, "artefact-changed", i)
+    named = [a for body in bodies for a in re.findall('"manifestSha256":"([0-9a-f]{64})"', body)]
+    there = {one["sha256"] for one in content["evidence"]}
+    return {"ok": True, "chain": chain, "records": len(records), "covered": int(head["number"]),
+            "lastCheckpoint": {"number": int(before["number"]), "at": before["at"], "digest": digest(before)},
+            "closed": records[-1]["record"]["kind"] == "incident.closed", "exported": {"person": person, "at": order["at"]},
+            "keys": keys.shown, "compared": trusted is not None,
+            "missingManifests": [a for a in dict.fromkeys(named) if a not in there]}
+
+def answer(data, trusted=None):
+    try:
+        return verify(data, trusted)
+    except Refused as no:
+        return {"ok": False, "code": no.code, **({} if no.at is None else {"at": no.at}), "text": str(no)}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Checks a Firebreak incident bundle without Firebreak.")
+    parser.add_argument("file", help="the bundle; - for many from standard input, one a line", type=argparse.FileType("rb"))
+    parser.add_argument("--trust", help="file with lines `OF FINGERPRINT`", type=argparse.FileType(encoding="utf-8"))
+    args = parser.parse_args()
+    trust = args.trust and {tuple(line.strip().rsplit(" ", 1)) for line in args.trust if line.strip() and line[0] != "#"}
+    if args.file is sys.stdin.buffer:
+        for one in args.file:
+            print(json.dumps(answer(one.rstrip(b"\n"), trust)))
+        sys.exit(0)
+    found = answer(args.file.read(), trust)
+    print(json.dumps(found, indent=2, ensure_ascii=False))
+    sys.exit(0 if found["ok"] else 1)

@@ -1,0 +1,151 @@
+import { genesisHash } from '../../core/audit/audit.ts';
+import type { AuditStore } from '../../core/audit/audit-store.ts';
+import { headerOf, headProof, type SignedCheckpoint } from '../../core/audit/checkpoint.ts';
+import { CheckpointChain, isGenuine } from '../../core/audit/checkpoint-chain.ts';
+import type {
+  BundleArtefact,
+  BundleCheckpoint,
+  BundleContent,
+  BundleKey,
+  BundleManifest,
+  BundleRow,
+  ExportOrder,
+} from '../../core/bundle/bundle.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import type { EvidenceManifest } from '../../core/evidence/evidence.ts';
+import type { SignatureVerifier } from '../../core/messages/signing.ts';
+import { canonicalJson, digestOf, sha256Hex } from '../../core/text/digest.ts';
+import { isObject } from '../../core/text/plain-json.ts';
+
+export interface BundleSources {
+  readonly store: Pick<AuditStore, 'storedChain' | 'checkpoints'>;
+  /** The notary's keys. */
+  readonly verifier: SignatureVerifier;
+  /** Of everybody who may have signed something of it; those that did are in the bundle. */
+  readonly keys: readonly BundleKey[];
+  /** A manifest by its address; undefined where it is not to be had. */
+  readonly manifestAt: (sha256: string) => Promise<EvidenceManifest | undefined>;
+  /** Of the manifests, what goes along whole. */
+  readonly artefactsOf: (manifests: readonly EvidenceManifest[]) => Promise<readonly BundleArtefact[]>;
+  /** Of people, by id. */
+  readonly names: Readonly<Record<string, string>>;
+  readonly madeBy: string;
+  /** Key of the person who exports. */
+  readonly exporterKeyId: string;
+}
+
+/**
+ * What a bundle of one chain holds, from the records and checkpoints as they are now.
+ * @throws FB_ERR_AUDIT_DAMAGED where the chain is not as its makers made it, FB_ERR_UNKNOWN_ID where there is none
+ */
+export async function bundleContent(chain: string, sources: BundleSources): Promise<BundleContent> {
+  // Checkpoints first: whatever they name must be in the records that are read after them.
+  const checkpoints = await checkpointsAbout(chain, sources);
+  const records = rowsOf(chain, (await sources.store.storedChain(chain)).records);
+  for (const { header, proof } of checkpoints)
+    if (records[proof.head.number - 1]?.hash !== proof.head.hash)
+      throw new FirebreakError(
+        'FB_ERR_AUDIT_DAMAGED',
+        `${chain} record ${proof.head.number} is not the one of checkpoint ${header.number}`,
+      );
+  const evidence: { readonly sha256: string; readonly manifest: EvidenceManifest }[] = [];
+  for (const sha256 of manifestsNamed(records)) {
+    const manifest = await sources.manifestAt(sha256);
+    if (manifest) evidence.push({ sha256, manifest });
+  }
+  const artefacts = await sources.artefactsOf(evidence.map(({ manifest }) => manifest));
+  // As the file has them: without what is undefined.
+  const manifests: readonly BundleManifest[] = evidence.map(({ sha256, manifest }) => ({ sha256, manifest: { ...manifest } }));
+  const content = { chain, madeBy: sources.madeBy, records, checkpoints, evidence: manifests, artefacts };
+  const used = keyIdsIn([...records, ...checkpoints, ...manifests]).add(sources.exporterKeyId);
+  const keys = sources.keys.filter(({ spki }) => used.has(sha256Hex(Buffer.from(spki, 'base64')).slice(0, 16)));
+  const said = canonicalJson(records);
+  const names = Object.entries(sources.names).filter(([id]) => said.includes(`person/${id}`));
+  return { ...content, keys, names: Object.fromEntries(names) };
+}
+
+/** What the person signs who exports: the digest is over all of the content. */
+export function exportOrder(
+  content: BundleContent,
+  given: Pick<ExportOrder, 'person' | 'at' | 'reason' | 'cluster'>,
+): ExportOrder {
+  const cut = content.chain.lastIndexOf('@');
+  return {
+    ...{ version: 1, kind: 'incident.export', ...given },
+    ...{ incident: content.chain.slice(0, cut), run: content.chain.slice(cut + 1), bundle: digestOf(content) },
+    artefacts: content.artefacts.map(({ sha256 }) => sha256),
+  };
+}
+
+function rowsOf(chain: string, stored: Awaited<ReturnType<AuditStore['storedChain']>>['records']): readonly BundleRow[] {
+  if (stored.length === 0) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there are no records of ${chain}`);
+  let previous = genesisHash;
+  return stored.map(({ place, signed, hash, previous: before }, index) => {
+    if (!signed || place !== index + 1 || signed.record.number !== place || before !== previous)
+      throw new FirebreakError(
+        'FB_ERR_AUDIT_DAMAGED',
+        `${chain}: what stands at place ${index + 1} is not the record of that number`,
+      );
+    previous = hash;
+    return { ...signed, hash };
+  });
+}
+
+/** Those that name the chain, and the newest: each with the proof for its head. */
+async function checkpointsAbout(
+  chain: string,
+  { store, verifier }: Pick<BundleSources, 'store' | 'verifier'>,
+): Promise<readonly BundleCheckpoint[]> {
+  const known = new CheckpointChain();
+  const found: BundleCheckpoint[] = [];
+  for (;;) {
+    const rows = await store.checkpoints({ after: known.last?.checkpoint.number ?? 0 });
+    if (rows.length === 0) break;
+    for (const { number, signed } of rows) {
+      if (!signed || !isGenuine(signed, verifier) || known.follow(signed).length > 0)
+        throw new FirebreakError(
+          'FB_ERR_AUDIT_DAMAGED',
+          `checkpoint ${number} is not signed by the notary, or one before it is missing`,
+        );
+      const proven = provenBy(chain, signed);
+      if (proven) found.push(proven);
+    }
+  }
+  const { last } = known;
+  const head = known.heads.get(chain);
+  const proof = headProof([...known.heads.values()], chain);
+  if (!last || !head || !proof)
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', `the notary has signed nothing of ${chain} yet: try again in a minute`);
+  const { number, hash } = head;
+  const newest: BundleCheckpoint = { ...signedHeader(last), proof: { tree: 'all', head: { chain, number, hash }, ...proof } };
+  return [...found.filter(({ header }) => header.number !== newest.header.number), newest];
+}
+
+function provenBy(chain: string, signed: SignedCheckpoint): BundleCheckpoint | undefined {
+  const { moved } = signed.checkpoint;
+  const head = moved.find((one) => one.chain === chain);
+  const proof = headProof(moved, chain);
+  return head && proof && { ...signedHeader(signed), proof: { tree: 'moved', head, ...proof } };
+}
+
+function signedHeader({ checkpoint, keyId, signature }: SignedCheckpoint): Omit<BundleCheckpoint, 'proof'> {
+  return { header: headerOf(checkpoint), keyId, signature };
+}
+
+function manifestsNamed(records: readonly BundleRow[]): ReadonlySet<string> {
+  const bodies = records.map(({ record }) => canonicalJson(record.body));
+  return new Set(
+    bodies.flatMap((body) => Array.from(body.matchAll(/"manifestSha256":"([0-9a-f]{64})"/g), ([, sha256 = '']) => sha256)),
+  );
+}
+
+/** The value of every field of that name, wherever it stands. */
+function keyIdsIn(value: unknown, found = new Set<string>()): Set<string> {
+  if (Array.isArray(value)) for (const one of value) keyIdsIn(one, found);
+  else if (isObject(value))
+    for (const [name, field] of Object.entries(value)) {
+      if (name === 'keyId' && typeof field === 'string') found.add(field);
+      else keyIdsIn(field, found);
+    }
+  return found;
+}

@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import type { Bundle } from '../../../core/bundle/bundle.ts';
+import { type IntactBundle, verifyBundle } from '../../../core/bundle/verify-bundle.ts';
+import { canonicalJson } from '../../../core/text/digest.ts';
+import { draftOf, mutatedFile, namedMutations, pythonVerdicts, withoutPython } from '../../suites/bundle-mutations.ts';
+import { sampleBundle } from '../../suites/incident-bundle.ts';
+import { bundleVectors } from './record-vectors.ts';
+
+let bundle: Bundle;
+const fileOf = (value: unknown): Uint8Array => Buffer.from(canonicalJson(value));
+beforeAll(async () => {
+  bundle = await sampleBundle();
+});
+
+describe('a bundle', () => {
+  test('is intact as it was exported, and says what is covered until when, and by whose keys', async () => {
+    const verdict = await verifyBundle(fileOf(bundle));
+    expect(verdict).toMatchObject({
+      ...{ ok: true, records: 12, covered: 12, closed: true, compared: false, missingManifests: [] },
+      lastCheckpoint: { number: 4, at: '2026-03-01T10:13:00.000Z' },
+      exported: { person: 'ada' },
+    });
+    // Whoever has signed nothing of it is not in it, and neither are other incidents.
+    expect((verdict as IntactBundle).keys.map(({ of }) => of)).toEqual([
+      'cell/prod-eu',
+      'desk',
+      'notary',
+      'evidence',
+      'person/ada',
+    ]);
+    expect(canonicalJson(bundle)).not.toContain('Deployment/web');
+    expect(canonicalJson(bundle)).not.toContain('Otto');
+  });
+
+  test('is believed only with keys that the reader trusts, where they say which', async () => {
+    const { keys } = (await verifyBundle(fileOf(bundle))) as IntactBundle;
+    expect(await verifyBundle(fileOf(bundle), keys)).toMatchObject({ ok: true, compared: true });
+    expect(await verifyBundle(fileOf(bundle), keys.slice(0, 2))).toMatchObject({ ok: false, code: 'key-not-trusted', at: 2 });
+  });
+
+  test.each(namedMutations)('with $name is refused ($code)', async ({ code, at, change }) => {
+    const draft = draftOf(bundle);
+    change(draft);
+    const verdict = await verifyBundle(fileOf(draft));
+    expect(verdict).toMatchObject({ ok: false, code, ...(at !== undefined && { at }) });
+  });
+
+  test('in a page is read as it stands there', async () => {
+    const inPage = canonicalJson(bundle).replaceAll('<', '\\u003c');
+    const page = `<!DOCTYPE html>\n<title>x</title><script id="bundle" type="application/json">${inPage}</script>`;
+    expect(await verifyBundle(Buffer.from(page))).toMatchObject({ ok: true });
+    expect(await verifyBundle(Buffer.from('<!doctype html>'))).toMatchObject({ code: 'form' });
+    expect(await verifyBundle(Buffer.from(page.slice(0, -10)))).toMatchObject({ code: 'form' });
+  });
+
+  test('has test vectors that are those of the specification', async () => {
+    const stored = readFileSync(join(import.meta.dirname, '../../../docs/spec/vectors.json'), 'utf8');
+    expect(stored).toBe(await bundleVectors());
+  });
+});
+
+const why = withoutPython();
+if (why !== undefined) console.warn(`skipped: ${why}`);
+const withPython = why === undefined ? describe : describe.skip;
+
+withPython('the verifier in Python', () => {
+  test('says the same of every named change, and of 150 random ones', async () => {
+    const named = namedMutations.map(({ change }) => {
+      const draft = draftOf(bundle);
+      change(draft);
+      return fileOf(draft);
+    });
+    const files = [fileOf(bundle), ...named, ...Array.from({ length: 150 }, (_, seed) => mutatedFile(bundle, seed))];
+    const ours = await Promise.all(files.map((file) => verifyBundle(file)));
+    expect(pythonVerdicts(files)).toEqual(ours);
+  });
+});
