@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import { pathText } from '../../activities/actions/held-field.ts';
 import { notedDifference } from '../../activities/actions/noted-object.ts';
 import { pauseNotes, resumeDeclarer } from '../../activities/actions/paused-declarer.ts';
+import { despiteConflicts } from '../../activities/actions/workloads/rolled-out.ts';
 import { type HeldKind, heldKinds, type UndoResult } from '../../core/action/action.ts';
 import { actions } from '../../core/actions/index.ts';
 import { names } from '../../core/cluster/labels.ts';
@@ -16,6 +18,7 @@ import {
   type ObjectJson,
   type ObjectRef,
   patchField,
+  readObject,
   targetOf,
 } from '../../integrations/kubernetes/objects.ts';
 import type { Containment, FindOptions } from './containment.ts';
@@ -123,9 +126,28 @@ function containmentOf(held: Held): Containment {
     before: note.change.kind === 'field' ? (note.change.before ?? null) : null,
     release: async (force) => {
       if (forged.length > 0 || (difference.length > 0 && !force)) return refused(target, difference);
-      return release(held, note);
+      return despiteConflicts(() => releaseAsShown(held, note));
     },
   };
+}
+
+/**
+ * Controllers write into objects all the time. Only what a person has been shown, and judged by, must not have changed since: the note, and what would
+ * be given back. With --force, too: it was said of another difference.
+ */
+async function releaseAsShown(held: Held, note: ObjectNote): Promise<UndoResult> {
+  const { api, ref, object, action } = held;
+  const target = targetOf(ref);
+  const now = await readObject({ api, ref });
+  if (now?.metadata.uid !== object.metadata.uid) return { state: 'gone', detail: `${target} with this uid no longer exists` };
+  const annotation = noteAnnotation(action);
+  const text = now.metadata.annotations?.[annotation];
+  if (text === undefined) return { state: 'already', detail: `${target} is no longer held` };
+  if (text !== object.metadata.annotations?.[annotation])
+    return refused(target, [`annotation ${annotation} was changed since it was shown: look again`]);
+  if (!isDeepStrictEqual(notedDifference(note, now), notedDifference(note, object)))
+    return refused(target, [...notedDifference(note, now), 'that is not what was shown: look again']);
+  return release({ ...held, object: now }, note);
 }
 
 async function release({ api, ref, object, action }: Held, { change }: ObjectNote): Promise<UndoResult> {

@@ -10,7 +10,9 @@ import { cordonNodeImplementation } from '../../../activities/actions/nodes/cord
 import { suspendRolloutImplementation } from '../../../activities/actions/workloads/suspend-rollout.ts';
 import { comparable } from '../../../core/action/drift.ts';
 import { names } from '../../../core/cluster/labels.ts';
+import { noteAnnotation } from '../../../core/cluster/object-note.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
+import { findContainments } from '../../../service/offline/containments.ts';
 import { findOnPath } from '../../../service/parts/command.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
 import { kubectlBinary } from '../../../tools/platform/kubernetes/kubelab-binary.ts';
@@ -148,6 +150,36 @@ describe('the way out, with nothing but a kubeconfig', () => {
       pathOf({ group: 'networking.k8s.io', resource: 'networkpolicies', namespace }),
     );
     expect(policies.items.map(({ metadata }) => metadata.name)).not.toContain(policy);
+  });
+
+  test('gives back what others have written beside since it was shown, and nothing that is no longer as it was shown', async () => {
+    const namespace = await platform.freshNamespace();
+    const deployments = ['beside', 'paused', 'noted'] as const;
+    for (const name of deployments) {
+      await cluster.makeDeployment(namespace, name, { replicas: 1 });
+      await suspendRolloutImplementation({ api: cluster.api, cellKey }).apply({ deployment: { namespace, name } }, stepContext());
+    }
+    const shown = await findContainments({ api: cluster.api, namespace, cellKey });
+    const patch = (name: string, body: object, part = '') =>
+      cluster.api.json({
+        method: 'PATCH',
+        patch: 'merge',
+        path: `${pathOf({ group: 'apps', resource: 'deployments', namespace, name })}${part}`,
+        body,
+        what: 'change for a test',
+      });
+    await patch('beside', { status: { observedGeneration: 7 } }, '/status');
+    await patch('paused', { spec: { paused: false } });
+    await patch('noted', { metadata: { annotations: { [noteAnnotation('suspendRollout')]: 'another' } } });
+    const released = async (name: string, force: boolean) =>
+      shown.find(({ target }) => target === `deployment/${namespace}/${name}`)?.release(force);
+    expect(await released('beside', false)).toMatchObject({ state: 'undone' });
+    expect(await released('beside', false)).toMatchObject({ state: 'already' });
+    for (const name of ['paused', 'noted'])
+      expect(await released(name, true)).toMatchObject({
+        state: 'drifted',
+        difference: expect.arrayContaining([expect.stringContaining('look again')]),
+      });
   });
 
   test('uncordons a node, and says what it does not give back at a provider', async () => {
