@@ -238,6 +238,22 @@ export function resolveStoreSecrets({ config, env }: Omit<SecretsQuery, 'roles'>
   return { ...(s3 && { s3 }), ...(token && read.problems.length === 0 && { evidenceVault: token }) };
 }
 
+/** What opens the OpenTelemetry collector. @throws FB_ERR_CONFIG_INVALID when a part of it cannot be had. */
+export function resolveTelemetrySecrets({
+  config,
+  env,
+}: {
+  readonly config: Pick<Config, 'telemetry'>;
+  readonly env: Environment;
+}): Pick<Secrets, 'telemetry'> {
+  const { otlp } = config.telemetry;
+  if (!otlp) return {};
+  const read = new Reader(env);
+  const telemetry = readOtlpAccess(otlp, (path, ref) => read.current(path, ref));
+  if (read.problems.length > 0) throw refused(read);
+  return { telemetry };
+}
+
 /** Where the records are, for who only reads them. @throws FB_ERR_CONFIG_INVALID when the secret cannot be had. */
 export function resolveAuditUrl({ config, env }: Omit<SecretsQuery, 'roles'>): string {
   const { url } = config.audit;

@@ -27,6 +27,17 @@ export const clusterChecks: readonly DoctorCheck[] = [
   { name: 'network policies', roles: ['cell'], run: withApi(enforcement) },
 ];
 
+/** Makes pods and a NetworkPolicy for a moment: only where it is asked for. */
+export const networkProbe: DoctorCheck = {
+  name: 'network probe',
+  withinMs: 120_000,
+  run: withApi(async (api, { config }, signal) => {
+    const { probeNetwork } = await import('./network-probe.ts');
+    const { ownNamespace } = config.kubernetes;
+    return probeNetwork({ api, toolsImage: config.forensics.toolsImage, ownNamespace, signal });
+  }),
+};
+
 function withApi(
   look: (api: KubernetesApi, examined: Examined, signal: AbortSignal) => Promise<readonly LookResult[]>,
 ): DoctorCheck['run'] {

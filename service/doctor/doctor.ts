@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CheckedConfig } from '../config/load.ts';
-import { clusterChecks } from './cluster-checks.ts';
+import { clusterChecks, networkProbe } from './cluster-checks.ts';
 import { deskChecks } from './desk-checks.ts';
 import {
   type Diagnosis,
@@ -22,7 +22,7 @@ import { temporalChecks } from './temporal-checks.ts';
 const usualMs = 30_000;
 
 /** In the order in which they are told. */
-const checks: readonly DoctorCheck[] = [
+const usualChecks: readonly DoctorCheck[] = [
   ...reachChecks,
   ...temporalChecks,
   ...clusterChecks,
@@ -32,12 +32,21 @@ const checks: readonly DoctorCheck[] = [
   ...keyChecks,
 ];
 
-/** Looks at all that these roles need, at once. Never rejects; changes nothing but one small object in the evidence store. */
+export interface ExamineOptions {
+  readonly chosen?: readonly DoctorCheck[];
+  readonly withinMs?: number;
+  /** Tries with pods of ours whether NetworkPolicies are enforced. */
+  readonly probe?: boolean;
+}
+
+/** Looks at all that these roles need, at once. Never rejects; but for the probe it changes nothing but one small object in the evidence store. */
 export async function examine(
   examined: Examined,
-  { chosen = checks, withinMs = usualMs }: { readonly chosen?: readonly DoctorCheck[]; readonly withinMs?: number } = {},
+  { chosen = usualChecks, withinMs = usualMs, probe = false }: ExamineOptions = {},
 ): Promise<readonly Diagnosis[]> {
-  const wanted = chosen.filter(({ roles }) => roles === undefined || roles.some((role) => examined.roles.includes(role)));
+  const wanted = [...chosen, ...(probe ? [networkProbe] : [])].filter(
+    ({ roles }) => roles === undefined || roles.some((role) => examined.roles.includes(role)),
+  );
   const found = await Promise.all(
     wanted.map(async (check) =>
       (await outcomes(check, examined, check.withinMs ?? withinMs)).map((outcome) => ({ check: check.name, ...outcome })),

@@ -1,6 +1,9 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { searchAttributes } from '../../core/incident/search-attributes.ts';
+import { systemErrorCode } from '../../core/system-error.ts';
 import type { Role } from '../config/secrets.ts';
 import { openConnection } from '../temporal/access.ts';
 import { currentBuild, deploymentName, pinnedTo } from '../temporal/versions.ts';
@@ -9,6 +12,8 @@ import { type DoctorCheck, type Examined, failure, type LookResult, notTried, ok
 
 type Connection = Awaited<ReturnType<typeof openConnection>>;
 
+/** Whether anybody listens there at all is known soon; who does may have too much to do to answer at once. */
+const knockWithinMs = 4_000;
 const connectWithinMs = 15_000;
 const answerWithinMs = 10_000;
 const calls = 5;
@@ -28,9 +33,14 @@ export const temporalChecks: readonly DoctorCheck[] = [
 /** A connection of its own each, so that one that hangs keeps no other. Where none comes about, the first of them says so. */
 function withTemporal(look: (connection: Connection, examined: Examined) => Promise<readonly LookResult[]>): DoctorCheck['run'] {
   return async (examined) => {
-    const connection = await openConnection({ ...examined, withinMs: connectWithinMs }).catch((error: unknown) => {
-      if (look === reachability) throw error;
-    });
+    const closed = await whyClosed(examined);
+    if (closed !== undefined && look === reachability) return [closed];
+    const connection =
+      closed === undefined
+        ? await openConnection({ ...examined, withinMs: connectWithinMs }).catch((error: unknown) => {
+            if (look === reachability) throw error;
+          })
+        : undefined;
     if (!connection) return [notTried('Temporal is not reached')];
     try {
       return await connection.withDeadline(Date.now() + answerWithinMs, () => look(connection, examined));
@@ -38,6 +48,28 @@ function withTemporal(look: (connection: Connection, examined: Examined) => Prom
       await connection.close();
     }
   };
+}
+
+/** Why no connection comes about, before anything is said over one. Behind a proxy of the environment only that is reached: then it is not asked. */
+async function whyClosed({ config, env }: Examined): Promise<LookResult | undefined> {
+  const { address } = config.temporal;
+  const [, host, port] = /^\[?([^\]]+?)\]?:(\d+)$/.exec(address) ?? [];
+  const isBehindProxy = ['grpc_proxy', 'https_proxy', 'http_proxy'].some((name) => env[name]);
+  if (host === undefined || isBehindProxy) return undefined;
+  const socket = connect({ host, port: Number(port), signal: AbortSignal.timeout(knockWithinMs) });
+  try {
+    await once(socket, 'connect');
+    return undefined;
+  } catch (error) {
+    const code = systemErrorCode(error);
+    const why = code !== undefined && /^E[A-Z_]+$/.test(code) ? code : `nobody answers within ${knockWithinMs / 1_000} s`;
+    return failure(
+      `no connection to Temporal at ${address}: ${why}`,
+      'Correct temporal.address, start Temporal, or let the connection through (firewall, NetworkPolicy).',
+    );
+  } finally {
+    socket.destroy();
+  }
 }
 
 async function reachability(connection: Connection, { config }: Examined): Promise<readonly LookResult[]> {

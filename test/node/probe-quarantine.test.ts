@@ -6,6 +6,7 @@ import { names } from '../../core/cluster/labels.ts';
 import type { KubernetesCall } from '../../integrations/kubernetes/call.ts';
 import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
 import { networkPolicyRef } from '../../integrations/kubernetes/policies/network-policies.ts';
+import { probeNetwork } from '../../service/doctor/network-probe.ts';
 import { cellKey, openCluster, resolved, stepContext } from '../platform/kubernetes/parts/cluster.ts';
 import { nodeLab } from './lab/lab.ts';
 import { poolAccount } from './lab/pool-account.ts';
@@ -33,6 +34,32 @@ const tried = async (input: Awaited<ReturnType<typeof quarantined>>) => {
   const output = await probe.apply(input, step);
   return { output, verification: await probe.verify(output, step) };
 };
+
+describe('the probe of firebreak doctor on a real node', () => {
+  const probed = (api: KubernetesApi) =>
+    probeNetwork({ api, toolsImage, ownNamespace: lab.namespace, signal: AbortSignal.timeout(120_000) });
+
+  test('proves that NetworkPolicies are enforced, and leaves nothing of its own', async () => {
+    expect(await probed(cluster.api)).toMatchObject([{ state: 'ok', text: expect.stringContaining('by trying') }]);
+    const left = await lab.kubectl('get', 'pods,networkpolicies', '--output', 'name');
+    expect(left.stdout).not.toContain('firebreak-doctor-');
+  });
+
+  test('finds that nothing enforces them: here no policy is made', async () => {
+    const unenforced: KubernetesApi = {
+      ...cluster.api,
+      json: async <T>(call: KubernetesCall): Promise<T> =>
+        cluster.api.json(call.path.includes('networkpolicies') ? { ...call, method: 'GET', path: '/version' } : call),
+    };
+    expect(await probed(unenforced)).toMatchObject([
+      { state: 'error', text: expect.stringContaining('into and out of a pod that a policy closes') },
+    ]);
+  });
+
+  test('says what its account may not do, and claims nothing', async () => {
+    expect(await probed(pool.api)).toMatchObject([{ state: 'not tried' }]);
+  });
+});
 
 describe('probeQuarantine on a real node', () => {
   test('verifies a quarantine that is enforced, in both directions, and leaves no pod of its own', async () => {

@@ -69,7 +69,7 @@ export function probeQuarantineImplementation(options: {
         wanted: {},
         context,
         work: async ({ tool }) =>
-          read(await outputOf(tool('dial', { arguments: ['-rounds', String(rounds), address] }), { mostBytes: 10_000 })),
+          readAttempts(await outputOf(tool('dial', { arguments: ['-rounds', String(rounds), address] }), { mostBytes: 10_000 })),
       });
       return { from: result[0]?.outcome ?? 'failed' } as const;
     } catch (error) {
@@ -112,7 +112,7 @@ export function probeQuarantineImplementation(options: {
         const dialer = ownPod('dial', node, key, words);
         // The control comes last: then who should have answered from inside was there to the end.
         const inside = await fromInside(pod, reachable, context);
-        const [control, ...into] = read(await runToEnd({ api, pod: dialer, patienceMs, signal }));
+        const [control, ...into] = readAttempts(await runToEnd({ api, pod: dialer, patienceMs, signal }));
         return { pod, control: control?.outcome ?? 'failed', into, ...inside };
       } finally {
         await Promise.all([remove('listen'), remove('dial')]);
@@ -167,7 +167,8 @@ function joined(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-function read(told: string | Buffer): z.infer<typeof attempts> {
+/** What `dial` of our tools has written. @throws FB_ERR_REFUSED. */
+export function readAttempts(told: string | Buffer): z.infer<typeof attempts> {
   const parsed = attempts.safeParse(JSON.parse(String(told)));
   if (!parsed.success) throw new FirebreakError('FB_ERR_REFUSED', 'the tools wrote what is no list of attempts');
   return parsed.data;

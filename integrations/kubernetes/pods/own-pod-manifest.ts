@@ -17,11 +17,13 @@ export interface OwnPod {
   readonly livesSeconds: number;
   /** Its name is of what it works on: whoever comes while it works for another step waits. Else a pod of another step is in the way for good. */
   readonly takesTurns?: true;
+  /** Beside those that all of ours have. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /** What admission holds the account to: see `service/rbac/own-pod-admission.ts`. */
 export function manifestOf(pod: OwnPod, since: number | undefined): object {
-  const { namespace, name, node, network, image, command, step, livesSeconds, folder } = pod;
+  const { namespace, name, node, network, image, command, step, livesSeconds, folder, labels } = pod;
   const onNode = network === 'node';
   const asRoot = onNode || folder !== undefined;
   return {
@@ -30,7 +32,7 @@ export function manifestOf(pod: OwnPod, since: number | undefined): object {
     metadata: {
       name,
       namespace,
-      labels: { 'app.kubernetes.io/name': 'firebreak', 'app.kubernetes.io/component': 'forensics' },
+      labels: { ...labels, 'app.kubernetes.io/name': 'firebreak', 'app.kubernetes.io/component': 'forensics' },
       annotations: { [names.stepAnnotation]: step, ...(since !== undefined && { [names.sinceAnnotation]: String(since) }) },
     },
     spec: {

@@ -8,6 +8,8 @@ import { roleList } from '../role-list.ts';
 
 interface DoctorOptions extends ConfiguredOptions {
   readonly role: readonly Role[];
+  readonly probe?: boolean;
+  readonly metrics?: string;
 }
 
 /** What hangs at the end, such as a connection that nobody answers, must not keep the command. */
@@ -20,23 +22,38 @@ export function registerDoctorCommand(program: Command): void {
     .description(
       'look at all that an installation needs, at once, and say what is wrong and what to do; exit code 1 where something is',
     )
-    .option('--role <roles>', 'whose secrets, files and rights are here', roleList, roles);
+    .option('--role <roles>', 'whose secrets, files and rights are here', roleList, roles)
+    .option(
+      '--probe',
+      'try whether NetworkPolicies are enforced: four pods and a policy for some seconds, as an account that may make them',
+    )
+    .option('--metrics <file>', 'write what was found for Prometheus too, for the textfile collector of its node exporter');
   withExamples(withConfig(doctor), [
     'firebreak doctor',
     'firebreak doctor --role desk --json',
     'firebreak doctor --config cell.yaml --role cell',
+    'firebreak doctor --probe --metrics /var/lib/node_exporter/firebreak.prom',
   ]).action(look);
 }
 
-async function look({ config: path, role, json }: DoctorOptions): Promise<void> {
+async function look({ config: path, role, json, probe = false, metrics }: DoctorOptions): Promise<void> {
   const checked = checkConfig({ path, env: process.env });
   const config = checked.ok ? checked.config : undefined;
   const { examine, ofConfiguration, worstOf } = await import('../../doctor/doctor.ts');
-  const found = [...ofConfiguration(checked), ...(config ? await examine({ config, env: process.env, roles: role }) : [])];
+  const found = [
+    ...ofConfiguration(checked),
+    ...(config ? await examine({ config, env: process.env, roles: role }, { probe }) : []),
+  ];
   const worst = worstOf(found);
   if (worst === 'error') process.exitCode = 1;
   if (json) printJson({ ok: worst !== 'error', worst, findings: found });
   else show(found);
+  if (metrics !== undefined || config?.telemetry.otlp) {
+    const { doctorMetrics, pushOnce, writeMetrics } = await import('../../doctor/doctor-metrics.ts');
+    const numbers = doctorMetrics({ found, roles: role, ...(config && { cluster: config.cluster }) });
+    if (metrics !== undefined) await writeMetrics(metrics, numbers);
+    if (config) await pushOnce({ config, env: process.env, roles: role, numbers });
+  }
   setTimeout(() => process.exit(), leftoverMs).unref();
 }
 

@@ -21,6 +21,8 @@ export interface Telemetry {
   readonly metrics: Metrics;
   /** Sends these numbers from now on. */
   follow(metrics: Metrics): void;
+  /** Sends these numbers now, for a process that ends. */
+  sendOnce(metrics: Metrics): Promise<void>;
   /** Sends what is there, for a moment at most. */
   stop(): Promise<void>;
 }
@@ -104,6 +106,9 @@ export function openTelemetry(options: {
     follow: (source) => {
       const { metricsEveryMs: everyMs } = otlp;
       if (metricSender) void repeat({ work: () => sendMetrics(metricSender, source), everyMs, signal: stopping.signal });
+    },
+    sendOnce: async (source) => {
+      if (metricSender) await sendMetrics(metricSender, source);
     },
     stop: async () => {
       requests?.stop();

@@ -1,18 +1,25 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { makeOwnCertificate } from '../../../integrations/uploads/own-certificate.ts';
 import { type Config, loadConfig } from '../../../service/config/load.ts';
 import type { Role } from '../../../service/config/secrets.ts';
 import { deskChecks } from '../../../service/doctor/desk-checks.ts';
-import { clockResult, type Diagnosis, type DoctorCheck, ok } from '../../../service/doctor/diagnosis.ts';
+import { clockResult, type Diagnosis, type DoctorCheck, failure, ok } from '../../../service/doctor/diagnosis.ts';
 import { examine, worstOf } from '../../../service/doctor/doctor.ts';
+import { doctorMetrics, pushOnce, writeMetrics } from '../../../service/doctor/doctor-metrics.ts';
 import { keyChecks } from '../../../service/doctor/key-checks.ts';
+import { probeVerdict } from '../../../service/doctor/network-probe.ts';
 import { reachChecks } from '../../../service/doctor/reach.ts';
 import { sensorChecks } from '../../../service/doctor/sensor-checks.ts';
 import { storeChecks } from '../../../service/doctor/store-checks.ts';
+import { temporalChecks } from '../../../service/doctor/temporal-checks.ts';
 import { startControl } from '../../../service/intake/control.ts';
 import { SensorHealth } from '../../../service/intake/watch/sensor-health.ts';
 import { ensureKeys } from '../../../service/process/keys/key-files.ts';
@@ -115,6 +122,83 @@ describe('of what has to be there it says', () => {
 
   test('that all is in order', async () => {
     expect((await found({ chosen: reachChecks })).map(({ state }) => state)).toEqual(['ok', 'ok']);
+  });
+});
+
+describe('of Temporal it says', () => {
+  test('why no connection comes about, as soon as that is known, and claims nothing of the rest', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' && address ? address.port : 0;
+    server.close();
+    await once(server, 'close');
+    const diagnoses = await found({
+      chosen: temporalChecks,
+      config: configured(`temporal: { address: '127.0.0.1:${port}' }`),
+    });
+    expect(diagnoses[0]).toMatchObject({
+      check: 'temporal',
+      state: 'error',
+      text: `no connection to Temporal at 127.0.0.1:${port}: ECONNREFUSED`,
+    });
+    expect(new Set(diagnoses.slice(1).map(({ state }) => state))).toEqual(new Set(['not tried']));
+  });
+});
+
+describe('of the network the probe says', () => {
+  const seen = { node: 'node-1', control: 'connected', into: 'silent', out: 'silent' } as const;
+  test.each([
+    ['ok', {}, 'are enforced on node-1'],
+    ['error', { into: 'connected' }, 'into a pod that a policy closes'],
+    ['error', { into: 'connected', out: 'connected' }, 'into and out of a pod'],
+    // What got through is proof, whatever the control says.
+    ['error', { control: 'failed', out: 'connected' }, 'out of a pod'],
+    ['warning', { control: 'silent' }, 'nothing is proven'],
+    ['warning', { into: 'refused' }, 'nothing is proven'],
+    ['warning', { out: undefined }, 'nothing is proven'],
+  ] as const)('%s of %j', (state, changes, words) => {
+    expect(probeVerdict({ ...seen, ...changes })).toMatchObject({ state, text: expect.stringContaining(words) });
+  });
+});
+
+describe('what was found, in numbers', () => {
+  const diagnoses: readonly Diagnosis[] = [
+    { check: 'rights', ...failure('may not', 'Let it.') },
+    { check: 'rights', ...failure('may not either', 'Let it.') },
+    { check: 'disk', ...ok('free') },
+  ];
+  const numbers = (cluster: string) =>
+    doctorMetrics({ found: diagnoses, roles: ['cell'], cluster, now: () => 1_800_000_000_000 });
+
+  test('is a file that Prometheus reads, with a nought for what is in order, and takes the place of the last', async () => {
+    const file = join(folder, 'firebreak.prom');
+    for (const cluster of ['old', 'prod-eu']) await writeMetrics(file, numbers(cluster));
+    const text = readFileSync(file, 'utf8');
+    expect(text).toContain('firebreak_doctor_findings{cluster="prod-eu",roles="cell",check="rights",state="error"} 2\n');
+    expect(text).toContain('firebreak_doctor_findings{cluster="prod-eu",roles="cell",check="disk",state="error"} 0\n');
+    expect(text).toContain('firebreak_doctor_last_run_timestamp_seconds{cluster="prod-eu",roles="cell"} 1800000000\n');
+    expect(readdirSync(folder)).toEqual(['firebreak.prom']);
+    await expect(writeMetrics(join(folder, 'nowhere', 'a.prom'), numbers('x'))).rejects.toThrow(/ENOENT/);
+  });
+
+  test('is sent once to the OpenTelemetry collector of the configuration', async () => {
+    const bodies: string[] = [];
+    const collector = createHttpServer((request, response) => {
+      void text(request).then((body) => {
+        bodies.push(`${request.url} ${body}`);
+        response.end();
+      });
+    }).listen(0, '127.0.0.1');
+    await once(collector, 'listening');
+    const address = collector.address();
+    const endpoint = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`;
+    const config = configured(`telemetry: { otlp: { endpoint: '${endpoint}' } }\nlog: { level: fatal }`);
+    const asked = { config, env: { OTEL_EXPORTER_OTLP_COMPRESSION: 'none' }, roles: ['cell'] as const };
+    await pushOnce({ ...asked, numbers: numbers('prod-eu') });
+    collector.close();
+    expect(bodies).toHaveLength(1);
+    expect(bodies[0]).toMatch(/^\/v1\/metrics .*firebreak_doctor_findings/);
   });
 });
 
