@@ -41,7 +41,7 @@ const signedSchema = z.strictObject({
 export type BackupManifest = z.infer<typeof manifestSchema>;
 export type BackupPart = BackupManifest['parts'][number];
 
-const manifestName = 'backup.json';
+export const manifestName = 'backup.json';
 
 function signedBytes(manifest: BackupManifest): Uint8Array {
   return new TextEncoder().encode(`firebreak.backup.v1\n${canonicalJson(manifest)}`);

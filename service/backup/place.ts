@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceShelf } from '../../core/evidence/evidence-shelf.ts';
@@ -6,6 +8,7 @@ import { createFolderShelf } from '../../integrations/evidence/folder-shelf.ts';
 import { createFolderStore } from '../../integrations/evidence/folder-store.ts';
 import type { Config, Environment } from '../config/load.ts';
 import { resolveBackupSecrets } from '../config/secrets.ts';
+import { manifestName } from './manifest.ts';
 
 /** Where one backup is: its parts by name, and evidence by hash. */
 export interface BackupPlace {
@@ -50,6 +53,38 @@ export function oldPlace(options: {
       'the configuration has to be there to reach the bucket (`backup.s3`): put it where --config says',
     );
   return bucketPlace(name, config, env);
+}
+
+/** What `newPlace` calls a backup: its cluster and when it was begun. */
+const backupTime = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z$/;
+/** What is unfinished for so long belongs to no backup that still runs. */
+const abandonedMs = 86_400_000;
+
+/**
+ * Removes from a folder the backups of this cluster but for the newest, and what others left that were cut off. A bucket has rules of its own for that.
+ * @returns the names of those that are gone
+ */
+export async function removeOlder(options: {
+  readonly to: string;
+  readonly cluster: string;
+  readonly keep: number;
+  readonly now?: () => number;
+}): Promise<readonly string[]> {
+  const { to, cluster, keep, now = Date.now } = options;
+  const dir = resolve(to);
+  const own = (await readdir(dir))
+    .filter((name) => name.startsWith(`${cluster}-`) && backupTime.test(name.slice(cluster.length + 1)))
+    .sort()
+    .reverse();
+  const whole = own.filter((name) => existsSync(join(dir, name, manifestName)));
+  const abandoned = `${cluster}-${new Date(now() - abandonedMs).toISOString().replaceAll(':', '-')}`;
+  const gone = [...whole.slice(keep), ...own.filter((name) => !whole.includes(name) && name < abandoned)];
+  for (const name of gone) {
+    // First what makes it a backup: half of one is none.
+    await rm(join(dir, name, manifestName), { force: true });
+    await rm(join(dir, name), { recursive: true, force: true });
+  }
+  return gone;
 }
 
 async function folderPlace(dir: string): Promise<BackupPlace> {

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { describeReport } from '../../../core/audit/audit-report.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { openSigner, openVerifier } from '../../../integrations/keys/ed25519.ts';
 import { makeBackup } from '../../backup/backup.ts';
 import type { BackupManifest } from '../../backup/manifest.ts';
-import { backupFolder, oldPlace } from '../../backup/place.ts';
+import { backupFolder, oldPlace, removeOlder } from '../../backup/place.ts';
 import { checkBackup, type RestoreOptions, restoreBackup, restoreConfig, restoreObstacles } from '../../backup/restore.ts';
 import { type Config, loadConfig } from '../../config/load.ts';
 import { resolveAuditUrl } from '../../config/secrets.ts';
@@ -21,6 +21,8 @@ interface BackupCommandOptions extends ConfiguredOptions {
   readonly evidence: BackupManifest['evidence'];
   readonly keys?: string;
   readonly key?: string;
+  readonly verify?: true;
+  readonly keep?: number;
 }
 
 interface RestoreCommandOptions extends ConfiguredOptions, ConfirmOptions, RetiredKeysOption {
@@ -45,25 +47,50 @@ export function registerBackupCommand(program: Command): void {
       '--keys <file>',
       'the private keys too, sealed with the key in this file (openssl rand -base64 32); keep it elsewhere',
     )
-    .option('--key <file>', 'private key (PEM) that signs the backup (default: audit.notaryKeyFile)');
+    .option('--key <file>', 'private key (PEM) that signs the backup (default: audit.notaryKeyFile)')
+    .option('--verify', 'read all of it back, and check its signature and each part')
+    .addOption(
+      new Option(
+        '--keep <count>',
+        'of a folder: remove all but so many of this cluster’s backups, once the new one is verified',
+      ).argParser(atLeastOne),
+    );
   withExamples(withConfig(command), [
     'firebreak backup --to /mnt/backups',
     'firebreak backup --to s3 --evidence bytes --keys /mnt/safe/backup.key',
+    'firebreak backup --to /mnt/backups --verify --keep 14',
   ]).action(backup);
 }
 
-async function backup({ config: configFile, to, evidence, keys, key, json }: BackupCommandOptions): Promise<void> {
+function atLeastOne(text: string): number {
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count >= 1) return count;
+  throw new InvalidArgumentError('say a whole number, 1 or more.');
+}
+
+async function backup(options: BackupCommandOptions): Promise<void> {
+  const { config: configFile, to, evidence, keys, keep, json } = options;
   const config = loadConfig({ path: configFile, env: process.env });
+  const key = options.key ?? config.audit.notaryKeyFile;
+  if (keep !== undefined && backupFolder(to) === undefined)
+    throw new FirebreakError(
+      'FB_ERR_INCOMPLETE',
+      '--keep is for a folder: how long a bucket keeps them is its own rule (lifecycle)',
+    );
   const { from, manifest, elsewhere, missing } = await makeBackup({
     config,
     configFile,
     env: process.env,
     to,
     databaseUrl: existingAuditUrl(config),
-    signer: await openSigner({ file: key ?? config.audit.notaryKeyFile }),
+    signer: await openSigner({ file: key }),
     evidence,
     keysKey: keys === undefined ? undefined : await readRandomKey(keys),
   });
+  // What goes makes room for what is surely there.
+  if (options.verify || keep !== undefined)
+    await checkBackup(await oldPlace({ from, config, env: process.env }), await openVerifier({ files: [`${key}.pub`] }));
+  const removed = keep === undefined ? [] : await removeOlder({ to, cluster: config.cluster, keep });
   const records = rowsOf(manifest, 'audit_records');
   const bytes = [...manifest.parts, ...manifest.objects].reduce((sum, one) => sum + one.bytes, 0);
   if (json)
@@ -75,6 +102,8 @@ async function backup({ config: configFile, to, evidence, keys, key, json }: Bac
       bytes,
       elsewhere,
       missing,
+      verified: options.verify === true || keep !== undefined,
+      removed,
       leftOut: leftOut(manifest),
     });
   print(`all of it is in ${printable(from)}`);
@@ -85,6 +114,8 @@ async function backup({ config: configFile, to, evidence, keys, key, json }: Bac
     ['size', bytesText(bytes)],
   ]);
   for (const line of [...leftOut(manifest), ...elsewhereLines(elsewhere), ...missingLines(missing)]) print(printable(line));
+  if (options.verify || keep !== undefined) print('it was read back: all of it is as it was signed');
+  for (const name of removed) print(`removed: ${printable(name)}`);
   print(`→ firebreak restore --from ${printable(from)} --public-key the notary’s public half`);
 }
 

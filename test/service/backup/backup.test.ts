@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -137,6 +137,37 @@ function filesIn(at: string): ReadonlyMap<string, string> {
   const paths = readdirSync(at, { recursive: true, encoding: 'utf8' }).filter((path) => statSync(join(at, path)).isFile());
   return new Map(paths.sort().map((path) => [path, readFileSync(join(at, path), 'base64')]));
 }
+
+describe('backups in a folder, one after another', () => {
+  test('are read back, and make room: the newest of this cluster stay, and nothing that is somebody else’s goes', () => {
+    const to = newFolder();
+    const put = (name: string, isWhole = true): void => {
+      mkdirSync(join(to, name), { recursive: true });
+      if (isWhole) writeFileSync(join(to, name, 'backup.json'), '{}');
+    };
+    const old = ['lab-2026-01-01T02-00-00.000Z', 'lab-2026-01-02T02-00-00.000Z'];
+    for (const name of old) put(name);
+    // Cut off, and long ago.
+    put('lab-2026-01-02T03-00-00.000Z', false);
+    // Of a minute ago: it may still be written.
+    const running = `lab-${new Date(Date.now() - 60_000).toISOString().replaceAll(':', '-')}`;
+    put(running, false);
+    const others = ['lab-eu-2026-01-01T02-00-00.000Z', 'lab-notes', 'prod-2026-01-01T02-00-00.000Z'];
+    for (const name of others) put(name);
+    const { status, stdout, said } = firebreak('backup', '--to', to, ...configOf(home), '--verify', '--keep', '2', '--json');
+    expect({ status, said }).toMatchObject({ status: 0 });
+    const told = JSON.parse(stdout);
+    expect(told).toMatchObject({ verified: true });
+    expect([...told.removed].sort()).toEqual(['lab-2026-01-01T02-00-00.000Z', 'lab-2026-01-02T03-00-00.000Z']);
+    expect(readdirSync(to).sort()).toEqual([...others, 'lab-2026-01-02T02-00-00.000Z', running, basename(told.from)].sort());
+  });
+
+  test('are not kept by number in a bucket, which has rules of its own', () => {
+    const { status, said } = firebreak('backup', '--to', 's3', ...configOf(home), '--keep', '2');
+    expect(status).toBe(2);
+    expect(said).toContain('lifecycle');
+  });
+});
 
 describe('a backup', () => {
   test('is put back where nothing is, with its configuration, and the records are proven afterwards', async () => {
