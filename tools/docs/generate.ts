@@ -1,4 +1,6 @@
 /** Writes the generated pages of `docs/`; with `--check` only says which are not up to date, with exit code 1. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { actions } from '../../core/actions/index.ts';
 import { errorCatalogue } from '../../core/errors.ts';
 import {
@@ -15,6 +17,7 @@ import {
 import { playbooks } from '../../playbooks/index.ts';
 import { usualNamespace } from '../../service/config/fields.ts';
 import { configJsonSchema } from '../../service/config/json-schema.ts';
+import { projectRoot } from '../../service/process/project-root.ts';
 import { rbacManifests } from '../../service/rbac/manifests.ts';
 import { pausers } from '../../service/rbac/pausing-manifests.ts';
 import { risksOf } from '../../service/rbac/risks.ts';
@@ -24,6 +27,7 @@ import { architecturePage } from './architecture-page.ts';
 import { configurationPage } from './configuration-page.ts';
 import { coveragePage } from './coverage-page.ts';
 import { pageName, playbookPage, playbooksPage } from './playbook-pages.ts';
+import { valuesPage } from './values-page.ts';
 
 const strangers: readonly Outsider[] = ['temporal', 'payload-key', 'person'];
 
@@ -33,6 +37,11 @@ const pages: readonly { readonly name: string; readonly source: string; readonly
   { name: 'configuration.md', source: 'service/config', make: configurationPage },
   { name: 'coverage.md', source: 'core/rules and playbooks', make: coveragePage },
   { name: 'errors.md', source: 'core/errors.ts', make: errorsPage },
+  {
+    name: 'helm-values.md',
+    source: 'deploy/helm/firebreak',
+    make: () => valuesPage({ schema: chartFile('values.schema.json'), values: chartFile('values.yaml') }),
+  },
   { name: 'hostile-bus.md', source: 'core/messages/message-table.ts', make: hostileBusPage },
   { name: 'playbooks/README.md', source: 'playbooks', make: playbooksPage },
   ...playbooks.map((playbook) => ({
@@ -45,6 +54,10 @@ const pages: readonly { readonly name: string; readonly source: string; readonly
 
 function textOf({ source, make }: (typeof pages)[number]): string {
   return `<!-- Generated from ${source} by \`node tools/docs/generate.ts\`. Do not edit. -->\n\n${make()}\n`;
+}
+
+function chartFile(name: string): string {
+  return readFileSync(join(projectRoot(), 'deploy', 'helm', 'firebreak', name), 'utf8');
 }
 
 /** `docs/errors.md`, from the catalogue. */

@@ -144,7 +144,7 @@ export async function makeRelease(options: ReleaseOptions): Promise<readonly Rel
     await npmPackage(root, draft, names.package);
     const made = image && (await makeFirebreakImage({ folder: draft, ...image, onProgress, fresh: true, compress: true }));
     put(names.chart, await chartArchive(root));
-    put(names.manifests, await manifests(join(draft, names.chart), onProgress));
+    put(names.manifests, await installManifests(join(draft, names.chart), onProgress));
     const lock: unknown = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
     const bill = billOfMaterials({
       version,
@@ -227,10 +227,11 @@ async function chartArchive(root: string): Promise<Uint8Array> {
 }
 
 const head = `# Firebreak in one pod (profile: single), made from the chart with deploy/install/values.yaml: kubectl apply --filename install.yaml
-# Before: kubectl create namespace firebreak, and the Secret firebreak-alerts. Edit the ConfigMap firebreak-config: cluster, temporal, roster.
+# Before: kubectl create namespace firebreak, and the Secret firebreak-alerts. Edit cluster, temporal and roster in each file of the ConfigMap firebreak.
 `;
 
-async function manifests(chart: string, onProgress: OnProgress): Promise<string> {
+/** `install.yaml`: the chart, as a folder or an archive, rendered. */
+export async function installManifests(chart: string, onProgress: OnProgress): Promise<string> {
   const helm = await helmBinary(onProgress);
   if (!helm) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'the manifests are rendered by Helm: install it, or Go');
   const values = join(projectRoot(), 'deploy', 'install', 'values.yaml');
