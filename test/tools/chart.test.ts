@@ -48,6 +48,8 @@ const least = {
   secretFiles: [{ name: 'alerts', secret: 'firebreak-alerts', roles: ['cell'] }],
 };
 
+const backedUp = { backup: { schedule: '40 2 * * *', existingClaim: 'backups', sealKeysWith: 'seal' } };
+
 async function render(values: object): Promise<{ readonly documents: readonly Rendered[]; readonly error: string }> {
   const file = join(folder, 'values.yaml');
   writeFileSync(file, stringify(values));
@@ -69,6 +71,11 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     ['config.roster is missing', { config: { ...least.config, roster: undefined } }],
     ['config.temporal.address is missing', { config: { ...least.config, temporal: undefined } }],
     ['several desks share a PostgreSQL', { ...least, desk: { replicas: 2 } }],
+    ['backup.schedule has no place', { ...least, backup: { schedule: '40 2 * * *' } }],
+    ['backup.schedule needs persistence', { ...least, ...backedUp, desk: { persistence: { enabled: false } } }],
+    ['trust.clusters is missing', { ...least, profile: 'hub' }],
+    ['trust.hub is for a cluster without a desk', { ...least, trust: { hub: 'keys-of-hub' } }],
+    ['trust.hub does not say whose desk decides', { ...least, desk: { enabled: false } }],
     ['evidence has no place', { config: { ...least.config, evidence: undefined } }],
     ['doctor.schedule needs profile cluster or hub', { ...least, profile: 'single', doctor: { schedule: '0 5 * * *' } }],
     ["additional properties 'cells' not allowed", { ...least, cells: { replicas: 2 } }],
@@ -159,6 +166,32 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     }
   });
 
+  test.each([
+    ['cluster', 'state-firebreak-desk-0', 'firebreak.yaml'],
+    ['single', 'state-firebreak-0', 'desk.yaml'],
+  ])(
+    'backs up beside the desk of profile %s, without rights in the cluster, and reads it back',
+    async (profile, claim, config) => {
+      const cronJobs = (documents: readonly Rendered[]) => documents.filter(({ kind }) => kind === 'CronJob');
+      expect(cronJobs((await render({ ...least, profile })).documents)).toEqual([]);
+      const secretFiles = [...least.secretFiles, { name: 's3', secret: 'firebreak-s3', roles: ['cell', 'backup'] }];
+      const { documents, error } = await render({ ...least, ...backedUp, profile, secretFiles });
+      expect(error).toBe('');
+      const [job] = cronJobs(documents);
+      const pod = job?.spec?.jobTemplate?.spec.template.spec;
+      expect(pod).toMatchObject({ serviceAccountName: 'firebreak-desk', automountServiceAccountToken: false });
+      const [container] = pod?.containers ?? [];
+      const args = ['--to=/var/lib/firebreak-backups', '--verify', '--keep=14', `--config=/etc/firebreak/config/${config}`];
+      expect(container).toMatchObject({ args: expect.arrayContaining(args) });
+      const volumes = pod?.volumes.map(({ name }) => name) ?? [];
+      expect(new Set(volumes).size).toBe(volumes.length);
+      expect([...volumes].sort()).toEqual([...new Set(container?.volumeMounts.map(({ name }) => name))].sort());
+      const text = JSON.stringify(pod?.volumes);
+      for (const part of [claim, 'backups', 'seal', 'firebreak-s3']) expect(text).toContain(`"${part}"`);
+      expect(text).not.toMatch(/firebreak-alerts|account/);
+    },
+  );
+
   test('takes the values that firebreak init writes', async () => {
     const people = [{ id: 'ada', name: 'Ada', slack: 'U0ADA' }];
     const sensors = [{ sensor: 'falco', namespace: 'falco', name: 'falco' }];
@@ -174,7 +207,8 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
   });
 
   test.each(['cluster', 'single', 'hub'])('gives profile %s a configuration that the service takes', async (profile) => {
-    const { documents, error } = await render({ ...least, profile });
+    const trust = { clusters: [{ cluster: 'prod-eu', keys: 'keys-of-prod-eu' }] };
+    const { documents, error } = await render({ ...least, profile, ...(profile === 'hub' && { trust }) });
     expect(error).toBe('');
     const file = join(folder, 'firebreak.yaml');
     writeFileSync(file, configOf(documents, profile === 'single' ? 'cell.yaml' : 'firebreak.yaml'));
@@ -213,6 +247,28 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
       expect(volumeMounts).toContainEqual(
         expect.objectContaining({ name: `${name}-account`, mountPath: '/var/run/secrets/kubernetes.io/serviceaccount' }),
       );
+  });
+
+  test('has a hub believe the clusters that are named, and a cluster the desk of its hub', async () => {
+    const clusters = ['prod-eu', 'prod-us'].map((cluster) => ({ cluster, keys: `keys-of-${cluster}` }));
+    const loaded = async (values: object) => {
+      const { documents, error } = await render({ ...least, ...values });
+      expect(error).toBe('');
+      const file = join(folder, 'trusting.yaml');
+      writeFileSync(file, configOf(documents));
+      const pods = workloads(documents).flatMap(({ spec }) => spec?.template?.spec ?? []);
+      const mounts = pods.flatMap(({ containers }) => containers.flatMap(({ volumeMounts }) => volumeMounts));
+      return { config: loadConfig({ path: file, env: {} }), places: new Set(mounts.map(({ mountPath }) => mountPath)) };
+    };
+    const hub = await loaded({ profile: 'hub', trust: { clusters } });
+    expect(hub.config.trust.cells).toEqual(
+      clusters.map(({ cluster, keys }) => ({ cluster, key: `/etc/firebreak/trust/${keys}/cell.pem.pub` })),
+    );
+    expect(hub.config.trust.forensics).toHaveLength(2);
+    for (const { keys } of clusters) expect(hub.places).toContain(`/etc/firebreak/trust/${keys}`);
+    const cell = await loaded({ desk: { enabled: false }, trust: { hub: 'keys-of-hub' } });
+    expect(cell.config.desk.votePublicKeys).toEqual(['/etc/firebreak/trust/hub/vote.pem.pub']);
+    expect(cell.places).toContain('/etc/firebreak/trust/hub');
   });
 
   test('opens further ports, and no others', async () => {

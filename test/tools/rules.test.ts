@@ -7,6 +7,7 @@ import { parse, stringify } from 'yaml';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import { createWholeProgram } from '../../service/commands/program.ts';
 import { createDeskMetrics } from '../../service/desk/desk-metrics.ts';
+import { doctorMetrics } from '../../service/doctor/doctor-metrics.ts';
 import { IntakeMetrics } from '../../service/intake/metrics.ts';
 import { runCommand } from '../../service/parts/command.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
@@ -53,7 +54,8 @@ async function metricNames(): Promise<ReadonlySet<string>> {
   const telemetry = openTelemetry({ config: { cluster: 'prod', telemetry: { otlp } }, secrets: {}, roles: [], log });
   const others = [desk, ...(telemetry ? [telemetry.metrics] : [])];
   const process = createProcessMetrics({ refused: new RefusedCalls(log), isAtWork: () => true, others });
-  const texts = await Promise.all([process.text(), intake.withProcess()]);
+  const doctor = doctorMetrics({ found: [{ check: 'disk', state: 'ok', text: '' }], roles: [] });
+  const texts = await Promise.all([process.text(), intake.withProcess(), doctor.text()]);
   await telemetry?.stop();
   return new Set(texts.flatMap((text) => [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name)));
 }

@@ -29,16 +29,39 @@ desk
 
 {{/* firebreak.yaml: what the values say, and what is the chart's to know. */}}
 {{- define "firebreak.config" -}}
+{{- $desk := dict "listen" (dict "host" "0.0.0.0" "port" 8766) -}}
+{{- if .Values.trust.hub }}{{ $_ := set $desk "votePublicKeys" (list "/etc/firebreak/trust/hub/vote.pem.pub") }}{{ end -}}
 {{- $own := dict
   "stateDir" "/var/lib/firebreak"
   "kubernetes" (dict "ownNamespace" .Release.Namespace)
   "intake" (dict "listen" (dict "host" "0.0.0.0" "port" 8765))
-  "desk" (dict "listen" (dict "host" "0.0.0.0" "port" 8766))
+  "desk" $desk
   "status" (dict "listen" (dict "host" "0.0.0.0" "port" 8767))
   "guardrails" (dict "cells" (ternary 1 (int .Values.cell.replicas) (eq .Values.profile "single")))
 -}}
+{{- if .Values.trust.clusters -}}
+{{- $trust := dict "cells" list "secrets" list "forensics" list "packs" list -}}
+{{- range .Values.trust.clusters -}}
+{{- $folder := printf "/etc/firebreak/trust/%s" .keys -}}
+{{- $_ := set $trust "cells" (append $trust.cells (dict "cluster" .cluster "key" (printf "%s/cell.pem.pub" $folder))) -}}
+{{- range $pool := list "secrets" "forensics" "packs" -}}
+{{- $_ := set $trust $pool (append (index $trust $pool) (printf "%s/%s.pem.pub" $folder $pool)) -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set $own "trust" $trust -}}
+{{- end -}}
 {{- $protected := dict "guardrails" (dict "protectedNamespaces" (list "kube-system" "kube-public" "kube-node-lease" .Release.Namespace)) -}}
 {{- toYaml (mergeOverwrite $protected (deepCopy .Values.config) $own) -}}
+{{- end -}}
+
+{{/* ConfigMaps with public keys of others, and the folders that they are mounted in. */}}
+{{- define "firebreak.trusted" -}}
+{{- range .Values.trust.clusters }}
+- { name: {{ .keys }}, keys: {{ .keys }} }
+{{- end }}
+{{- with .Values.trust.hub }}
+- { name: hub, keys: {{ . }} }
+{{- end }}
 {{- end -}}
 
 {{/* What cannot work is said before anything is installed. */}}
@@ -53,6 +76,15 @@ desk
 {{- $database := (.Values.config.audit | default dict).url -}}
 {{- if and (gt (int .Values.desk.replicas) 1) (not $database) }}{{ fail "desk.replicas over 1 needs config.audit.url: several desks share a PostgreSQL" }}{{ end -}}
 {{- if and .Values.doctor.schedule (eq .Values.profile "single") }}{{ fail "doctor.schedule needs profile cluster or hub: with single the state is the pod's own" }}{{ end -}}
+{{- if .Values.backup.schedule -}}
+{{- if not (has "desk" $roles) }}{{ fail "backup.schedule is for where the desk is: its records are what is backed up" }}{{ end -}}
+{{- $held := ternary .Values.cell.persistence .Values.desk.persistence (eq .Values.profile "single") -}}
+{{- if not $held.enabled }}{{ fail "backup.schedule needs persistence: the anchor of the records is on the desk's volume" }}{{ end -}}
+{{- if and (not .Values.backup.existingClaim) (not (dig "backup" "s3" "" .Values.config)) }}{{ fail "backup.schedule has no place to write to: set backup.existingClaim, or config.backup.s3" }}{{ end -}}
+{{- end -}}
+{{- if and (eq .Values.profile "hub") (not .Values.trust.clusters) }}{{ fail "trust.clusters is missing: a hub believes the clusters that are listed there" }}{{ end -}}
+{{- if and .Values.trust.hub (has "desk" $roles) }}{{ fail "trust.hub is for a cluster without a desk of its own: set desk.enabled to false" }}{{ end -}}
+{{- if and (ne .Values.profile "hub") (not (has "desk" $roles)) (not .Values.trust.hub) (not (dig "desk" "votePublicKeys" "" .Values.config)) }}{{ fail "desk.enabled is false, and trust.hub does not say whose desk decides" }}{{ end -}}
 {{- $store := (.Values.config.evidence | default dict).s3 -}}
 {{- if and (ne .Values.profile "single") (has "cell" $roles) (not $store) (not .Values.evidence.existingClaim) }}{{ fail "evidence has no place: set config.evidence.s3, or evidence.existingClaim to a claim that several pods may write (profile: single needs neither)" }}{{ end -}}
 {{- end -}}
@@ -188,6 +220,9 @@ volumeClaimTemplates:
 - { name: evidence, mountPath: /var/lib/firebreak/evidence }
 {{- end }}
 {{- end }}
+{{- range (include "firebreak.trusted" $root | fromYamlArray) }}
+- { name: trust-{{ .name }}, mountPath: /etc/firebreak/trust/{{ .name }}, readOnly: true }
+{{- end }}
 {{- with $root.Values.volumeMounts }}{{ toYaml . | nindent 0 }}{{ end }}
 {{- range $root.Values.secretFiles }}
 {{- if has $role .roles }}
@@ -205,6 +240,10 @@ volumeClaimTemplates:
   configMap: { name: firebreak }
 - name: tmp
   emptyDir: {}
+{{- range (include "firebreak.trusted" $root | fromYamlArray) }}
+- name: trust-{{ .name }}
+  configMap: { name: {{ .keys }} }
+{{- end }}
 {{- with $root.Values.volumes }}{{ toYaml . | nindent 0 }}{{ end }}
 {{- range $root.Values.secretFiles }}
 {{- $wanted := false }}
