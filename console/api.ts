@@ -47,7 +47,8 @@ export async function ask<Name extends ConsoleRouteName>(
     method,
     headers: {
       accept: 'application/json',
-      ...(body !== undefined && { 'content-type': 'application/json' }),
+      // Also where there is no body: a form of another page cannot send it so.
+      ...(method === 'POST' && { 'content-type': 'application/json' }),
       ...(csrf !== undefined && { [csrfHeader]: csrf }),
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -56,8 +57,12 @@ export async function ask<Name extends ConsoleRouteName>(
   });
   const answer: unknown = await response.json().catch(() => undefined);
   if (response.ok && answer !== undefined) return visible(answer) as ConsoleApi[Name]['response'];
-  if (isFault(answer)) throw new RequestFault(answer.error.code, answer.error.message, answer.error.help, answer.error.fields);
-  throw notReached();
+  if (!isFault(answer)) throw notReached();
+  const { code, message, help, fields } = answer.error;
+  const fault = new RequestFault(code, message, help, fields);
+  // Whatever was asked: nobody is signed in any more.
+  if (response.status === 401) tell({ kind: 'signed-out', fault });
+  throw fault;
 }
 
 /** Texts of an attacker as they really are, wherever a page shows them: what hides, or turns text round, is written out. */
@@ -83,8 +88,8 @@ export interface RouteState<Answer> {
 /** What changed, as the desk says it while it happens. */
 export type LiveNews =
   | { readonly kind: 'incident'; readonly incident: ListedIncident }
-  | { readonly kind: 'questions' }
-  | { readonly kind: 'back' };
+  | { readonly kind: 'back' }
+  | { readonly kind: 'signed-out'; readonly fault: RequestFault };
 
 type Hearer = (news: LiveNews) => void;
 const hearers = new Set<Hearer>();
@@ -106,8 +111,8 @@ export function useNews(hear: Hearer): void {
 }
 
 /** Hears the desk for as long as somebody is signed in. The browser connects again by itself, and says what it heard last. */
-export function useLive({ onEnd }: { readonly onEnd: () => void }): 'live' | 'lost' {
-  const [state, setState] = useState<'live' | 'lost'>('live');
+export function useLive({ onEnd }: { readonly onEnd: () => void }): 'joining' | 'live' | 'lost' {
+  const [state, setState] = useState<'joining' | 'live' | 'lost'>('joining');
   const ended = useRef(onEnd);
   ended.current = onEnd;
   useEffect(() => {
@@ -126,12 +131,15 @@ export function useLive({ onEnd }: { readonly onEnd: () => void }): 'live' | 'lo
         wasLost = true;
         setState('lost');
         // After an answer that is no stream, such as a 401, the browser gives up.
-        if (source?.readyState === EventSource.CLOSED) retry = setTimeout(connect, 5000);
+        if (source?.readyState !== EventSource.CLOSED) return;
+        retry = setTimeout(connect, 5000);
+        // Perhaps since nobody is signed in any more, which is heard by asking.
+        ask('session').catch(() => undefined);
       });
       source.addEventListener('incident', ({ data }) =>
         tell({ kind: 'incident', incident: visible(JSON.parse(data)) as ListedIncident }),
       );
-      source.addEventListener('questions', () => tell({ kind: 'questions' }));
+      source.addEventListener('reload', () => tell({ kind: 'back' }));
       source.addEventListener('end', () => {
         source?.close();
         ended.current();
@@ -146,8 +154,8 @@ export function useLive({ onEnd }: { readonly onEnd: () => void }): 'live' | 'lo
   return state;
 }
 
-/** Many changes at once are one question to the desk. */
-const togetherMs = 250;
+/** Many changes at once are one question to the desk, and no more of them than this. */
+const togetherMs = 400;
 
 /** Asks a route, shows what it said last while it asks anew, and does so for each news that `renewsOn` names. */
 export function useAsked<Name extends ConsoleRouteName>(
@@ -159,7 +167,7 @@ export function useAsked<Name extends ConsoleRouteName>(
   const address = addressOf(name, request.params, request.query);
   const [shown, setShown] = useState<{ address: string; data?: Answer; fault?: RequestFault }>({ address });
   const [round, setRound] = useState(0);
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const again = useCallback(() => setRound((before) => before + 1), []);
   // The address stands for the request.
   useEffect(() => {
@@ -174,9 +182,11 @@ export function useAsked<Name extends ConsoleRouteName>(
     };
   }, [address, round]);
   useNews((news) => {
-    if (news.kind !== 'back' && !renewsOn(news)) return;
-    clearTimeout(timer.current);
-    timer.current = setTimeout(again, togetherMs);
+    if (news.kind === 'signed-out' || (news.kind !== 'back' && !renewsOn(news))) return;
+    timer.current ??= setTimeout(() => {
+      timer.current = undefined;
+      again();
+    }, togetherMs);
   });
   useEffect(() => () => clearTimeout(timer.current), []);
   // A desk that was not reached is tried until it is: an event may be lost with it.

@@ -28,7 +28,21 @@ function Console() {
     const retry = setTimeout(look, 5000);
     return () => clearTimeout(retry);
   });
-  if (session) return <Frame session={session} onEnd={() => setSession(undefined)} />;
+  useNews((news) => {
+    if (news.kind !== 'signed-out') return;
+    setSession(undefined);
+    setFault(news.fault);
+  });
+  if (session)
+    return (
+      <Frame
+        session={session}
+        onEnd={() => {
+          setSession(undefined);
+          look();
+        }}
+      />
+    );
   if (fault?.code === 'offline')
     return (
       <main>
@@ -74,6 +88,8 @@ function Mark() {
   );
 }
 
+const liveTexts = { joining: 'Connecting', live: 'Live', lost: 'Not live' } as const;
+
 function Frame({ session, onEnd }: { readonly session: ConsoleSession; readonly onEnd: () => void }) {
   const { path } = useAddress();
   const live = useLive({ onEnd });
@@ -108,7 +124,7 @@ function Frame({ session, onEnd }: { readonly session: ConsoleSession; readonly 
           </PageLink>
         </nav>
         <div class="who">
-          <span class={live === 'live' ? 'live' : 'live lost'}>{live === 'live' ? 'Live' : 'Not live'}</span>
+          <span class={`live ${live}`}>{liveTexts[live]}</span>
           <span class="name">{session.person.name}</span>
           <button type="button" class="plain" onClick={signOut}>
             Sign out
@@ -165,7 +181,7 @@ function PageLink({
 
 /** How many questions wait for the reader. */
 function Waits() {
-  const { data } = useAsked('questions', {}, ({ kind }) => kind === 'questions');
+  const { data } = useAsked('questions', {}, ({ kind }) => kind === 'incident');
   const mine = (data?.items ?? []).filter((one) => one.mine.may).length;
   if (mine === 0) return null;
   return (

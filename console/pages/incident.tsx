@@ -27,9 +27,7 @@ export function mayAsk(session: ConsoleSession, name: ConsoleRouteName): boolean
 }
 
 export function Incident({ incidentKey: key, session }: { readonly incidentKey: string; readonly session: ConsoleSession }) {
-  const asked = useAsked('incident', { params: { key } }, (news) =>
-    news.kind === 'incident' ? news.incident.key === key : news.kind === 'questions',
-  );
+  const asked = useAsked('incident', { params: { key } }, (news) => news.kind === 'incident' && news.incident.key === key);
   const { data, fault, again } = asked;
   usePage(data ? placeText(data.incident) : 'Incident');
   if (!data) {
@@ -152,7 +150,7 @@ function Steps({ shown: { steps } }: { readonly shown: ShownIncident }) {
             </div>
             <p class="soft small">
               <Time at={startedAt} />
-              {detail !== '' && `, ${plainText(detail, now)}`}
+              {detail !== '' && !detail.startsWith(title) && `, ${plainText(detail, now)}`}
             </p>
             <details>
               <summary>Proof and changes</summary>

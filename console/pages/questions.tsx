@@ -41,6 +41,13 @@ export function OneQuestion({ id, session }: { readonly id: string; readonly ses
       <h1 class="unseen">Question</h1>
       {fault && <Problem fault={fault} again={again} />}
       {isLoading && <Waiting what="Fetching the question" />}
+      {data && !data.live && (
+        <div class="notice">
+          <p>
+            <strong>The incident does not answer now.</strong> This is how it stood last. You can answer all the same.
+          </p>
+        </div>
+      )}
       {data && <Question question={data} session={session} />}
     </>
   );

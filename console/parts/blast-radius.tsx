@@ -66,7 +66,7 @@ function Branch({ object, top }: { readonly object: ShownBlastRadius['objects'][
         {cutTo(targetText(name), mostLetters)}
       </text>
       <text class="kind" x={left + 12} y={top + 35}>
-        {cutTo([`${kind}, ${states[state]}`, ...by].join(' · '), 54)}
+        {cutTo([`${kind.charAt(0).toUpperCase()}${kind.slice(1)}, ${states[state]}`, ...by].join(' · '), 54)}
       </text>
       <title>{wholeTargetText(name)}</title>
     </g>

@@ -44,7 +44,6 @@ export function Question({
           <Severity is={incident.severity} />
         </p>
       )}
-      {!question.live && <p class="soft">The incident does not answer now. This is how it stood last.</p>}
       {question.outcome !== null && <p>{plainText(question.outcome, now)}</p>}
       {happened.length > 0 && (
         <ul class="small">
@@ -249,7 +248,9 @@ function AnswerDialog({
           />
           {wrong('reason')}
         </label>
-        {fault && <Problem fault={fault} />}
+        {fault && (
+          <Refusal fault={fault} shownFields={['target', 'reason', ...Object.keys(choice.form).map((name) => `form.${name}`)]} />
+        )}
         <div class="actions">
           <button type="button" onClick={() => dialog.current?.close()}>
             Go back
@@ -261,6 +262,18 @@ function AnswerDialog({
         <p class="soft small">Nothing is decided until you have signed in for this answer.</p>
       </form>
     </dialog>
+  );
+}
+
+/** What is wrong with a field stands with it; here is the rest. */
+function Refusal({ fault, shownFields }: { readonly fault: RequestFault; readonly shownFields: readonly string[] }) {
+  const fields = Object.entries(fault.fields);
+  if (fields.length === 0) return <Problem fault={fault} />;
+  const others = fields.filter(([name]) => !shownFields.includes(name)).map(([, text]) => text);
+  return (
+    <p class="fault" role="alert">
+      Nothing was sent: {others.length > 0 ? others.join(' ') : 'see what is marked above.'}
+    </p>
   );
 }
 

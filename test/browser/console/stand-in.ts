@@ -1,17 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
-import { join } from 'node:path';
 import type { z } from 'zod';
 import { consoleEvents } from '../../../core/console/console.schema.ts';
 import { type ConsoleApi, routeShapes } from '../../../core/console/routes.schema.ts';
 import { type ConsoleRouteName, consoleRoutes } from '../../../core/console/routes.ts';
-
-/** As the desk sends the console's files. */
-const fileHeaders = {
-  'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-  'cache-control': 'no-store',
-};
+import { createConsoleFiles } from '../../../service/desk/console/console-files.ts';
 
 /** What a route answers; an error of the API where it is not found or refused. */
 export type Answers = { [Name in ConsoleRouteName]?: ConsoleApi[Name]['response'] | Fault };
@@ -39,9 +31,7 @@ export interface ConsoleStandIn {
   readonly stop: () => Promise<void>;
 }
 
-const types: Readonly<Record<string, string>> = { js: 'text/javascript', css: 'text/css', html: 'text/html; charset=utf-8' };
-
-/** The console's files, with the desk's headers, before an API that answers what a test says. Every answer is held against the shapes that the desk is held against. */
+/** The console's files, as the desk sends them, before an API that answers what a test says. Every answer is held against the shapes that the desk is held against. */
 export async function startConsoleStandIn({
   folder,
   answers,
@@ -51,6 +41,7 @@ export async function startConsoleStandIn({
   readonly answers: Answers;
 }): Promise<ConsoleStandIn> {
   const asked: ConsoleStandIn['asked'] = [];
+  const files = createConsoleFiles({ folder, log: (message, error) => console.error(message, error) });
   const streams = new Set<ServerResponse>();
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://desk');
@@ -73,9 +64,7 @@ export async function startConsoleStandIn({
       response.end(JSON.stringify(isFault ? { error: answer.error } : routeShapes[name].response.parse(answer)));
       return;
     }
-    const file = pathname.startsWith('/console/assets/') ? pathname.slice('/console/'.length) : 'index.html';
-    response.writeHead(200, { ...fileHeaders, 'content-type': types[file.split('.').at(-1) ?? ''] ?? '' });
-    response.end(await readFile(join(folder, file)));
+    files.handle(request, response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();

@@ -1,0 +1,92 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, request, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { createConsoleFiles } from '../../../../service/desk/console/console-files.ts';
+
+let folder: string;
+let server: Server;
+let logged: string[];
+const script = 'assets/console-0123456789ab.js';
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'firebreak-console-files-'));
+  mkdirSync(join(folder, 'assets'));
+  for (const [file, text] of Object.entries({ 'index.html': '<!doctype html>', [script]: 'render();', secret: 'secret' })) {
+    writeFileSync(join(folder, file), text);
+    writeFileSync(join(folder, `${file}.gz`), gzipSync(text));
+  }
+  logged = [];
+  const files = createConsoleFiles({ folder, headers: { 'x-also': 'yes' }, log: (message) => logged.push(message) });
+  server = createServer((asked, response) => files.handle(asked, response));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+});
+afterEach(async () => {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** By the path as it stands: `fetch` would take `..` out of it. */
+function answerTo(path: string, { method = 'GET', headers = {} } = {}) {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return new Promise<{ status: number; headers: Record<string, unknown>; bytes: Buffer }>((resolve, reject) => {
+    request({ port: address.port, host: '127.0.0.1', path, method, headers }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk) => chunks.push(chunk));
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, bytes: Buffer.concat(chunks) }),
+      );
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
+test('every address of the console is its one page, which loads nothing from elsewhere and is asked for anew', async () => {
+  for (const path of ['/console/', '/console/incidents?state=all', '/console/questions/b_x']) {
+    const { status, headers, bytes } = await answerTo(path);
+    expect([status, String(bytes)]).toEqual([200, '<!doctype html>']);
+    expect(headers).toMatchObject({ 'cache-control': 'no-cache', 'x-also': 'yes', 'x-content-type-options': 'nosniff' });
+    const policy = String(headers['content-security-policy']);
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("script-src 'self';");
+    expect(policy).not.toMatch(/unsafe|https?:|\*/);
+  }
+});
+
+test('a script is kept for good under its name, and sent as it was compressed by the build', async () => {
+  const plain = await answerTo(`/console/${script}`);
+  expect(plain.headers).toMatchObject({ 'cache-control': 'public, max-age=31536000, immutable' });
+  expect(String(plain.headers['content-type'])).toContain('text/javascript');
+  const packed = await answerTo(`/console/${script}`, { headers: { 'accept-encoding': 'br, gzip' } });
+  expect(packed.headers).toMatchObject({ 'content-encoding': 'gzip', vary: 'accept-encoding' });
+  expect(String(gunzipSync(packed.bytes))).toBe(String(plain.bytes));
+});
+
+test.each([
+  '/console/assets/../secret',
+  '/console/assets/%2e%2e/secret',
+  '/console/assets/console-ffffffffffff.js',
+  '/console/assets/',
+])('%s is not there', async (path) => {
+  expect((await answerTo(path)).status).toBe(404);
+});
+
+test('nothing is sent to it', async () => {
+  expect((await answerTo('/console/', { method: 'POST' })).status).toBe(405);
+  const head = await answerTo('/console/', { method: 'HEAD' });
+  expect([head.status, head.bytes.length]).toEqual([200, 0]);
+});
+
+test('a desk that was built without it says so, and has it once it is there', async () => {
+  rmSync(join(folder, 'index.html'));
+  const { status, bytes } = await answerTo('/console/');
+  expect([status, logged.length]).toEqual([503, 1]);
+  expect(String(bytes)).toContain('npm run build');
+  writeFileSync(join(folder, 'index.html'), '<!doctype html>');
+  expect((await answerTo('/console/')).status).toBe(200);
+});
