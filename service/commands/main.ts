@@ -10,7 +10,6 @@ const leftoverMs = 1_000;
 export async function main(args: readonly string[]): Promise<void> {
   // Compiling takes a quarter of what a short command takes, and of the sources 30 MB more: what was compiled is kept. The service begins once.
   if (args[0] !== 'run') enableCompileCache(join(cacheFolder(), 'compiled'));
-  const { createProgram } = await import('./program.ts');
   // A reader that has seen enough (`| head`) is no fault.
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -18,15 +17,22 @@ export async function main(args: readonly string[]): Promise<void> {
       throw error;
     });
   }
+  // What was begun before a fault must not keep the process: who watches it has to see that it is not at work.
+  if (!(await runCommandLine(args))) setTimeout(() => process.exit(), leftoverMs).unref();
+}
+
+/** Runs one command. What it fails with is said on standard error. Leaves its exit code to the process; false after a fault. */
+export async function runCommandLine(args: readonly string[]): Promise<boolean> {
+  const { createProgram } = await import('./program.ts');
   try {
     const program = await createProgram({ version: firebreakVersion(), args });
     await program.parseAsync(args, { from: 'user' });
+    return true;
   } catch (error) {
     const { faultOf } = await import('./output.ts');
     const { lines, exitCode } = faultOf(error, { json: args.includes('--json'), debug: Boolean(process.env.FIREBREAK_DEBUG) });
     for (const line of lines) process.stderr.write(`${line}\n`);
     process.exitCode = exitCode;
-    // What was begun before the fault must not keep the process: who watches it has to see that it is not at work.
-    setTimeout(() => process.exit(), leftoverMs).unref();
+    return false;
   }
 }

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,9 +7,9 @@ import { signRecord } from '../../../core/audit/audit.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { openSigner } from '../../../integrations/keys/ed25519.ts';
+import { firebreakHere, firebreakProcess } from '../../command-line.ts';
 import { signNow } from '../../suites/signed-records.ts';
 
-const cli = join(import.meta.dirname, '../../../service/cli.ts');
 const configText = `cluster: lab
 temporal: { address: '127.0.0.1:1', codecKeys: [{ id: k1, key: { env: CODEC_KEY } }] }
 intake:
@@ -29,19 +28,16 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function firebreak(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env;
-  const result = spawnSync(process.execPath, [cli, ...args], {
-    encoding: 'utf8',
-    cwd: folder,
-    env: { PATH, HOME, NODE_COMPILE_CACHE, CODEC_KEY: Buffer.alloc(32, 1).toString('base64'), ...env },
-  });
-  return { status: result.status, stdout: result.stdout, stderr: result.stderr };
-}
+const around = (env: Readonly<Record<string, string>> = {}) => ({
+  folder,
+  env: { CODEC_KEY: Buffer.alloc(32, 1).toString('base64'), ...env },
+});
+const firebreak = (args: readonly string[], env?: Readonly<Record<string, string>>) => firebreakHere(args, around(env));
+const asProcess = (args: readonly string[], env?: Readonly<Record<string, string>>) => firebreakProcess(args, around(env));
 
 describe('help', () => {
-  test('of the program names every command', () => {
-    const { status, stdout } = firebreak(['--help']);
+  test('of the program names every command', async () => {
+    const { status, stdout } = asProcess(['--help']);
     expect(status).toBe(0);
     for (const name of [
       'incidents',
@@ -96,8 +92,8 @@ describe('help', () => {
     'run',
     'demo',
     'release',
-  ])('of %s has a usage line, --json and an example that begins with the command', (command) => {
-    const { status, stdout } = firebreak([...command.split(' '), '--help']);
+  ])('of %s has a usage line, --json and an example that begins with the command', async (command) => {
+    const { status, stdout } = await firebreak([...command.split(' '), '--help']);
     expect(status).toBe(0);
     expect(stdout).toContain(`Usage: firebreak ${command} `);
     expect(stdout).toContain('--json');
@@ -135,8 +131,8 @@ describe('wrong usage ends with code 2 and says what is wrong', () => {
     [['deny', 'x', '--key', 'k'], "required option '--as <person>'"],
     [['lease', 'extend', 'x'], 'required option'],
     [['config', 'check', '--role', 'king'], 'Roles are cell, desk'],
-  ])('%j', (args, message) => {
-    const { status, stdout, stderr } = firebreak(args);
+  ])('%j', async (args, message) => {
+    const { status, stdout, stderr } = await firebreak(args);
     expect(stderr).toContain(message);
     expect([status, stdout]).toEqual([2, '']);
     expect(stderr).not.toMatch(/\n {4}at /);
@@ -145,25 +141,25 @@ describe('wrong usage ends with code 2 and says what is wrong', () => {
 
 describe('errors', () => {
   test('say code, what and remedy, end with 1, and show no stack', () => {
-    const { status, stderr } = firebreak(['incidents', 'list', '--config', 'none.yaml']);
+    const { status, stderr } = asProcess(['incidents', 'list', '--config', 'none.yaml']);
     expect(status).toBe(1);
     expect(stderr).toMatch(/^FB_ERR_CONFIG_INVALID: .*\n.*ENOENT[\s\S]*\n→ /);
     expect(stderr).not.toMatch(/\n {4}at /);
   });
 
   test('show the stack with FIREBREAK_DEBUG', () => {
-    expect(firebreak(['incidents', 'list', '--config', 'none.yaml'], { FIREBREAK_DEBUG: '1' }).stderr).toMatch(/\n {4}at /);
+    expect(asProcess(['incidents', 'list', '--config', 'none.yaml'], { FIREBREAK_DEBUG: '1' }).stderr).toMatch(/\n {4}at /);
   });
 
   test('are one JSON object with --json', () => {
-    const { stderr } = firebreak(['playbooks', 'show', 'none', '--json']);
+    const { stderr } = asProcess(['playbooks', 'show', 'none', '--json']);
     expect(JSON.parse(stderr)).toMatchObject({
       error: { code: 'FB_ERR_UNKNOWN_ID', remedy: expect.stringContaining('list') },
     });
   });
 
   test('of a Temporal that does not answer name its address', () => {
-    const { status, stderr } = firebreak(['incidents', 'list', '--config', config]);
+    const { status, stderr } = asProcess(['incidents', 'list', '--config', config]);
     expect([status, stderr]).toEqual([1, expect.stringContaining('Temporal does not answer at 127.0.0.1:1')]);
   });
 });
@@ -177,7 +173,7 @@ describe('config check', () => {
   };
 
   test('prints the effective configuration, never a secret, and last that it is valid', () => {
-    const { status, stdout, stderr } = firebreak(['config', 'check'], { FALCO_TOKEN: 'hunter2-token' });
+    const { status, stdout, stderr } = asProcess(['config', 'check'], { FALCO_TOKEN: 'hunter2-token' });
     expect([status, stderr]).toEqual([0, 'firebreak.yaml is valid.\n']);
     expect(stdout).toContain('automaticFrom: critical');
     expect(stdout).toContain('hidden (environment FALCO_TOKEN: set)');
@@ -185,19 +181,19 @@ describe('config check', () => {
     expect(stdout).not.toContain(Buffer.alloc(32, 1).toString('base64'));
   });
 
-  test('looks only for the secrets of the roles that are asked for', () => {
-    expect(firebreak(['config', 'check']).stderr).toContain('FALCO_TOKEN is not set');
-    expect(firebreak(['config', 'check', '--role', 'desk']).status).toBe(0);
+  test('looks only for the secrets of the roles that are asked for', async () => {
+    expect((await firebreak(['config', 'check'])).stderr).toContain('FALCO_TOKEN is not set');
+    expect((await firebreak(['config', 'check', '--role', 'desk'])).status).toBe(0);
   });
 
-  test('tells all problems at once, whatever part they are in, and last that it is not valid', () => {
+  test('tells all problems at once, whatever part they are in, and last that it is not valid', async () => {
     const path = written(
       'bad.yaml',
       configText
         .replace('slack: [U01ADA]', 'slack: [U01ADA], keys: [missing.pem.pub]')
         .replace(/$/, 'guardrails: { clusterCap: 0, automaticFrm: high }\nplaybooks: { enabled: [ask-about-shel] }\n'),
     );
-    const { status, stdout, stderr } = firebreak(['config', 'check', '--config', path]);
+    const { status, stdout, stderr } = await firebreak(['config', 'check', '--config', path]);
     const lines = linesOf(stderr);
     expect(lines).toEqual([
       expect.stringMatching(/^line 8, guardrails\.clusterCap: /),
@@ -210,25 +206,25 @@ describe('config check', () => {
       `${path} is not valid: 5 problems, above.`,
     ]);
     expect([status, stdout]).toEqual([1, '']);
-    const json = JSON.parse(firebreak(['config', 'check', '--config', path, '--json']).stdout);
+    const json = JSON.parse((await firebreak(['config', 'check', '--config', path, '--json'])).stdout);
     expect(json).toMatchObject({ ok: false, problems: { length: 5 } });
     expect(json.problems[0]).toMatchObject({ path: 'guardrails.clusterCap', line: 8, remedy: expect.stringContaining('from 1') });
   });
 
-  test('a roster with which a question can never be answered as it needs it is an error; the response would start with it', () => {
+  test('a roster with which a question can never be answered as it needs it is an error; the response would start with it', async () => {
     const path = written('alone.yaml', configText.replace('leads: [ada, grace]', 'leads: [ada]'));
-    const { status, stderr } = firebreak(['config', 'check', '--config', path], { FALCO_TOKEN: 'f' });
+    const { status, stderr } = await firebreak(['config', 'check', '--config', path], { FALCO_TOKEN: 'f' });
     expect(stderr).toMatch(
       /^line 7, roster\.groups: only ada can answer in leads and oncall, and it takes 2 people .*about leases, by firebreak\/contain-dropped-binary/,
     );
     expect([status, linesOf(stderr).at(-1)]).toEqual([1, `${path} is not valid: one problem, above.`]);
-    expect(firebreak(['roster', 'show', '--config', path]).status).toBe(0);
+    expect((await firebreak(['roster', 'show', '--config', path])).status).toBe(0);
   });
 
-  test('tries with --connect what the file names: files, Temporal, the API server', () => {
+  test('tries with --connect what the file names: files, Temporal, the API server', async () => {
     const path = written('away.yaml', `${configText}kubernetes: { kubeconfig: none }\nkeys: { cellKeyFile: /none/cell.key }\n`);
-    expect(firebreak(['config', 'check', '--config', path], { FALCO_TOKEN: 'f' }).status).toBe(0);
-    const { status, stderr } = firebreak(['config', 'check', '--config', path, '--connect'], { FALCO_TOKEN: 'f' });
+    expect((await firebreak(['config', 'check', '--config', path], { FALCO_TOKEN: 'f' })).status).toBe(0);
+    const { status, stderr } = await firebreak(['config', 'check', '--config', path, '--connect'], { FALCO_TOKEN: 'f' });
     expect(linesOf(stderr)).toEqual([
       expect.stringMatching(/^keys\.cellKeyFile: .*\/none\/cell\.key cannot be read/),
       expect.stringMatching(/^temporal: Temporal does not answer at 127\.0\.0\.1:1/),
@@ -236,11 +232,11 @@ describe('config check', () => {
       `${path} is not valid: 3 problems, above.`,
     ]);
     expect(status).toBe(1);
-    const desk = firebreak(['config', 'check', '--config', path, '--connect', '--role', 'desk'], { FALCO_TOKEN: 'f' });
+    const desk = await firebreak(['config', 'check', '--config', path, '--connect', '--role', 'desk'], { FALCO_TOKEN: 'f' });
     expect(linesOf(desk.stderr)).toHaveLength(2);
     // What Temporal is reached with is not there: that is told once, and nothing is tried without it.
     const tls = written('tls.yaml', configText.replace('temporal: {', 'temporal: { tls: { caFile: none.pem },'));
-    const untried = firebreak(['config', 'check', '--config', tls, '--connect', '--role', 'desk']);
+    const untried = await firebreak(['config', 'check', '--config', tls, '--connect', '--role', 'desk']);
     expect(linesOf(untried.stderr)).toEqual([
       expect.stringMatching(/^temporal\.tls\.caFile: .*none\.pem cannot be read/),
       `${tls} is not valid: one problem, above.`,
@@ -267,27 +263,27 @@ describe('audit verify', () => {
       body: { a: 1 },
     };
     const store = createAuditStore(opened);
-    const unsigned = firebreak(['audit', 'verify']);
+    const unsigned = await firebreak(['audit', 'verify']);
     expect([unsigned.status, unsigned.stdout]).toEqual([1, expect.stringContaining('checkpoint-stale: no checkpoint is there')]);
     await signNow({ store, signer: notary, anchorFile: join(state, 'anchor', 'checkpoints.jsonl') });
     await store.append([await signRecord(record, cell)]);
     await opened.close();
-    const intact = firebreak(['audit', 'verify']);
+    const intact = await firebreak(['audit', 'verify']);
     expect([intact.status, intact.stdout]).toEqual([0, expect.stringMatching(/intact[\s\S]*n1@1 record 1/)]);
     const [, seen = ''] = /the last one (1:[0-9a-f]{64}) of/.exec(intact.stdout) ?? [];
-    expect(firebreak(['audit', 'verify', '--at-least', seen]).status).toBe(0);
-    const rolledBack = firebreak(['audit', 'verify', '--at-least', '7']);
+    expect((await firebreak(['audit', 'verify', '--at-least', seen])).status).toBe(0);
+    const rolledBack = await firebreak(['audit', 'verify', '--at-least', '7']);
     expect([rolledBack.status, rolledBack.stdout]).toEqual([1, expect.stringContaining('the newest checkpoint is 1, but 7 was')]);
     for (const args of [
       ['--at-least', 'x'],
       ['--as-of', 'yesterday'],
       ['--retired-key', 'ada'],
     ])
-      expect(firebreak(['audit', 'verify', ...args]).status).not.toBe(0);
+      expect((await firebreak(['audit', 'verify', ...args])).status).not.toBe(0);
     const raw = new DatabaseSync(database);
     raw.exec(`UPDATE audit_records SET body = '{"a":2}'`);
     raw.close();
-    const changed = firebreak(['audit', 'verify', '--json']);
+    const changed = await firebreak(['audit', 'verify', '--json']);
     expect([changed.status, JSON.parse(changed.stdout)]).toMatchObject([
       1,
       {
@@ -300,21 +296,21 @@ describe('audit verify', () => {
     ]);
   });
 
-  test('does not make the store that it is to check', () => {
+  test('does not make the store that it is to check', async () => {
     const other = join(folder, 'other.yaml');
     writeFileSync(other, `${configText}stateDir: nowhere\n`);
-    const { status, stderr } = firebreak(['audit', 'verify', '--config', other]);
+    const { status, stderr } = await firebreak(['audit', 'verify', '--config', other]);
     expect([status, stderr]).toEqual([1, expect.stringMatching(/^FB_ERR_FILE_MISSING: .*nowhere[\s\S]*\n→ Check the path/)]);
   });
 });
 
 describe('playbooks', () => {
-  test('say which rules of one’s own nobody answers, and write a layer', () => {
+  test('say which rules of one’s own nobody answers, and write a layer', async () => {
     const rules = mkdtempSync(join(folder, 'rules-'));
     const falco = (name: string) =>
       `- rule: ${name}\n  condition: x\n  output: x\n  priority: CRITICAL\n  tags: [container, T1611]\n`;
     writeFileSync(join(rules, 'own.yaml'), falco('Drop and execute new binary in container') + falco('Our own rule'));
-    const { status, stdout } = firebreak(['playbooks', 'coverage', '--rules', rules, '--layer', join(rules, 'layer.json')]);
+    const { status, stdout } = await firebreak(['playbooks', 'coverage', '--rules', rules, '--layer', join(rules, 'layer.json')]);
     expect([status, stdout]).toEqual([0, expect.stringContaining('50 % of 2 rules')]);
     expect(stdout).toMatch(/Our own rule +critical +rest +firebreak\/ask-about-unanswered/);
     expect(stdout).not.toContain('Drop and execute');
@@ -324,66 +320,72 @@ describe('playbooks', () => {
     });
   });
 
-  test('are listed and shown with their actions', () => {
-    expect(firebreak(['playbooks', 'list']).stdout).toContain('firebreak/contain-dropped-binary');
-    const shown: unknown = JSON.parse(firebreak(['playbooks', 'show', 'firebreak/contain-dropped-binary', '--json']).stdout);
+  test('are listed and shown with their actions', async () => {
+    expect((await firebreak(['playbooks', 'list'])).stdout).toContain('firebreak/contain-dropped-binary');
+    const shown: unknown = JSON.parse(
+      (await firebreak(['playbooks', 'show', 'firebreak/contain-dropped-binary', '--json'])).stdout,
+    );
     expect(shown).toMatchObject({ id: 'firebreak/contain-dropped-binary', on: { minSeverity: 'critical' }, per: 'pod' });
     expect(shown).toMatchObject({ levels: [{ group: 'oncall', within: '15m', page: true }, { group: 'leads' }] });
-    expect(firebreak(['playbooks', 'show', 'firebreak/contain-dropped-binary']).stdout).toMatch(
+    expect((await firebreak(['playbooks', 'show', 'firebreak/contain-dropped-binary'])).stdout).toMatch(
       /asks +oncall \(15m, called\), then leads \(1h, called\)/,
     );
   });
 
   test('nothing is coloured into a pipe', () => {
-    expect(firebreak(['playbooks', 'list']).stdout).not.toContain(String.fromCharCode(27));
+    expect(asProcess(['playbooks', 'list']).stdout).not.toContain(String.fromCharCode(27));
   });
 });
 
 describe('rbac', () => {
-  test('says what there is where a name is wrong, and says it where a thief gains nothing', () => {
-    expect(firebreak(['rbac', 'manifests', '--actions', 'evict']).stderr).toMatch(/there is no action evict, only: .*evictPod/);
-    expect(firebreak(['rbac', 'risks', '--playbooks', 'none']).stderr).toMatch(
+  test('says what there is where a name is wrong, and says it where a thief gains nothing', async () => {
+    expect((await firebreak(['rbac', 'manifests', '--actions', 'evict'])).stderr).toMatch(
+      /there is no action evict, only: .*evictPod/,
+    );
+    expect((await firebreak(['rbac', 'risks', '--playbooks', 'none'])).stderr).toMatch(
       /there is no playbook none, only: .*firebreak\/contain-dropped-binary/,
     );
-    expect(firebreak(['rbac', 'risks', '--pool', 'desk']).stdout).toMatch(/^Nothing: /);
+    expect((await firebreak(['rbac', 'risks', '--pool', 'desk'])).stdout).toMatch(/^Nothing: /);
   });
 
-  test('is for the namespace of the configuration, or the one that is named', () => {
+  test('is for the namespace of the configuration, or the one that is named', async () => {
     const file = join(folder, 'elsewhere.yaml');
     writeFileSync(file, `${configText}kubernetes: { ownNamespace: security }\n`);
-    const namespaces = (...more: readonly string[]) => {
-      const { stdout } = firebreak(['rbac', 'manifests', '--pool', 'cell', ...more]);
+    const namespaces = async (...more: readonly string[]) => {
+      const { stdout } = await firebreak(['rbac', 'manifests', '--pool', 'cell', ...more]);
       return new Set([...stdout.matchAll(/^ +(?:- )?namespace: (\S+)$/gm)].map(([, name]) => name));
     };
-    expect(namespaces('--config', file)).toEqual(new Set(['security']));
-    expect(namespaces('--config', file, '--namespace', 'other')).toEqual(new Set(['other']));
-    expect(namespaces()).toEqual(new Set(['firebreak']));
+    expect(await namespaces('--config', file)).toEqual(new Set(['security']));
+    expect(await namespaces('--config', file, '--namespace', 'other')).toEqual(new Set(['other']));
+    expect(await namespaces()).toEqual(new Set(['firebreak']));
   });
 });
 
 describe('actions', () => {
-  test('are listed and shown from their declarations', () => {
-    expect(firebreak(['actions', 'list']).stdout).toMatch(/^quarantinePod +reversible +pod +cell +on +Quarantine the pod$/m);
-    const shown: unknown = JSON.parse(firebreak(['actions', 'show', 'deletePod', '--json']).stdout);
+  test('are listed and shown from their declarations', async () => {
+    expect((await firebreak(['actions', 'list'])).stdout).toMatch(
+      /^quarantinePod +reversible +pod +cell +on +Quarantine the pod$/m,
+    );
+    const shown: unknown = JSON.parse((await firebreak(['actions', 'show', 'deletePod', '--json'])).stdout);
     expect(shown).toMatchObject({ effect: 'destructive', rights: [{ resource: 'pods', verbs: ['get', 'delete'] }] });
-    expect(firebreak(['actions', 'show', 'deletePod']).stdout).toMatch(/^decided by +people, each time$/m);
-    expect(firebreak(['actions', 'show', 'none']).stderr).toContain('FB_ERR_UNKNOWN_ID');
+    expect((await firebreak(['actions', 'show', 'deletePod'])).stdout).toMatch(/^decided by +people, each time$/m);
+    expect((await firebreak(['actions', 'show', 'none'])).stderr).toContain('FB_ERR_UNKNOWN_ID');
   });
 });
 
 describe('roster show', () => {
-  test('says who is on call and why, as a table and as JSON', () => {
+  test('says who is on call and why, as a table and as JSON', async () => {
     const scheduled = join(folder, 'scheduled.yaml');
     const schedules = `  schedules: { oncall: { timeZone: Europe/Berlin, rotations: [{ people: [ada], from: 2026-01-05T09:00 }] } }\n`;
     writeFileSync(scheduled, configText + schedules);
-    const table = firebreak(['roster', 'show', '--config', scheduled, '--at', '2026-01-06T12:00']);
+    const table = await firebreak(['roster', 'show', '--config', scheduled, '--at', '2026-01-06T12:00']);
     expect(table.stdout).toMatch(/oncall +ada +Ada +turn until 2026-01-12 09:00 Europe\/Berlin/);
     expect(table.stdout).toMatch(/leads +ada +Ada +member of the group/);
-    const json = firebreak(['roster', 'show', '--config', scheduled, '--at', '2026-01-05T08:59+01:00', '--json']);
+    const json = await firebreak(['roster', 'show', '--config', scheduled, '--at', '2026-01-05T08:59+01:00', '--json']);
     expect(JSON.parse(json.stdout)).toMatchObject({
       at: '2026-01-05T07:59:00.000Z',
       groups: [{ group: 'oncall', onCall: [] }, {}],
     });
-    expect(firebreak(['roster', 'show', '--config', scheduled, '--at', 'now']).status).not.toBe(0);
+    expect((await firebreak(['roster', 'show', '--config', scheduled, '--at', 'now'])).status).not.toBe(0);
   });
 });

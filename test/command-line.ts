@@ -1,0 +1,84 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { jest } from '@jest/globals';
+import { runCommandLine } from '../service/commands/main.ts';
+import { projectRoot } from '../service/process/project-root.ts';
+
+export interface CommandRun {
+  /** Its exit code. */
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface Around {
+  readonly folder: string;
+  /** Beside PATH and HOME; nothing else of this process's environment is there. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** On its standard input, which is no terminal. */
+  readonly input?: string;
+}
+
+/**
+ * What the command line makes of these arguments, in this process: all of it but the start of a Node, which takes a third of a second of the
+ * processor for each. What only a process has – that it ends, a pipe that closes, a signal, what it loads – is tested with `firebreakProcess`.
+ * One after the other.
+ */
+export function firebreakHere(args: readonly string[], around: Around): Promise<CommandRun> {
+  const run = before.then(() => runHere(args, around));
+  before = run.then(
+    () => undefined,
+    () => undefined,
+  );
+  return run;
+}
+let before = Promise.resolve<undefined>(undefined);
+
+async function runHere(args: readonly string[], { folder, env = {}, input }: Around): Promise<CommandRun> {
+  const { exitCode, env: environment } = process;
+  const from = process.cwd();
+  const stdin = Object.getOwnPropertyDescriptor(process, 'stdin') ?? {};
+  const said = { stdout: '', stderr: '' };
+  const spies = (['stdout', 'stderr'] as const).map((name) =>
+    jest.spyOn(process[name], 'write').mockImplementation((piece, ...more: readonly unknown[]) => {
+      said[name] += typeof piece === 'string' ? piece : Buffer.from(piece).toString('utf8');
+      for (const done of more) if (typeof done === 'function') done();
+      return true;
+    }),
+  );
+  try {
+    process.chdir(folder);
+    process.env = { ...ofThisProcess(), ...env };
+    process.exitCode = undefined;
+    Object.defineProperty(process, 'stdin', {
+      ...stdin,
+      get: () => Readable.from(input === undefined ? [] : [Buffer.from(input)]),
+    });
+    await runCommandLine(args);
+    return { status: Number(process.exitCode ?? 0), ...said };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+    Object.defineProperty(process, 'stdin', stdin);
+    process.exitCode = exitCode;
+    process.env = environment;
+    process.chdir(from);
+  }
+}
+
+/** The command line as a process of its own. */
+export function firebreakProcess(args: readonly string[], { folder, env = {}, input }: Around): CommandRun {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(projectRoot(), 'service/cli.ts'), ...args], {
+    encoding: 'utf8',
+    cwd: folder,
+    env: { ...ofThisProcess(), ...env },
+    maxBuffer: 64 * 1024 ** 2,
+    ...(input === undefined ? { stdio: ['ignore', 'pipe', 'pipe'] } : { input }),
+  });
+  return { status, stdout, stderr };
+}
+
+function ofThisProcess(): Readonly<Record<string, string>> {
+  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env;
+  return { PATH, HOME, NODE_COMPILE_CACHE };
+}
