@@ -1,8 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { jest } from '@jest/globals';
 import { runCommandLine } from '../service/commands/main.ts';
+import { runCommand } from '../service/parts/command.ts';
 import { projectRoot } from '../service/process/project-root.ts';
 
 export interface CommandRun {
@@ -16,13 +16,11 @@ interface Around {
   readonly folder: string;
   /** Beside PATH and HOME; nothing else of this process's environment is there. */
   readonly env?: Readonly<Record<string, string>>;
-  /** On its standard input, which is no terminal. */
-  readonly input?: string;
 }
 
 /**
  * What the command line makes of these arguments, in this process: all of it but the start of a Node, which takes a third of a second of the
- * processor for each. What only a process has – that it ends, a pipe that closes, a signal, what it loads – is tested with `firebreakProcess`.
+ * processor for each. What only a process has – that it ends, its standard input, a pipe that closes, a signal, what it loads – is tested with `firebreakProcess`.
  * One after the other.
  */
 export function firebreakHere(args: readonly string[], around: Around): Promise<CommandRun> {
@@ -35,10 +33,12 @@ export function firebreakHere(args: readonly string[], around: Around): Promise<
 }
 let before = Promise.resolve<undefined>(undefined);
 
-async function runHere(args: readonly string[], { folder, env = {}, input }: Around): Promise<CommandRun> {
+async function runHere(args: readonly string[], { folder, env = {} }: Around): Promise<CommandRun> {
   const { exitCode, env: environment } = process;
   const from = process.cwd();
   const stdin = Object.getOwnPropertyDescriptor(process, 'stdin') ?? {};
+  // No terminal, also where the tests have one.
+  const nothing = Readable.from([]);
   const said = { stdout: '', stderr: '' };
   const spies = (['stdout', 'stderr'] as const).map((name) =>
     jest.spyOn(process[name], 'write').mockImplementation((piece, ...more: readonly unknown[]) => {
@@ -51,10 +51,7 @@ async function runHere(args: readonly string[], { folder, env = {}, input }: Aro
     process.chdir(folder);
     process.env = { ...ofThisProcess(), ...env };
     process.exitCode = undefined;
-    Object.defineProperty(process, 'stdin', {
-      ...stdin,
-      get: () => Readable.from(input === undefined ? [] : [Buffer.from(input)]),
-    });
+    Object.defineProperty(process, 'stdin', { ...stdin, get: () => nothing });
     await runCommandLine(args);
     return { status: Number(process.exitCode ?? 0), ...said };
   } finally {
@@ -66,16 +63,19 @@ async function runHere(args: readonly string[], { folder, env = {}, input }: Aro
   }
 }
 
-/** The command line as a process of its own. */
-export function firebreakProcess(args: readonly string[], { folder, env = {}, input }: Around): CommandRun {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(projectRoot(), 'service/cli.ts'), ...args], {
-    encoding: 'utf8',
+/** The command line as a process of its own. What this process offers it meanwhile it finds. */
+export async function firebreakProcess(
+  args: readonly string[],
+  { folder, env = {}, input }: Around & { readonly input?: string },
+): Promise<CommandRun> {
+  const { code, stdout, stderr } = await runCommand({
+    command: process.execPath,
+    args: [join(projectRoot(), 'service/cli.ts'), ...args],
     cwd: folder,
     env: { ...ofThisProcess(), ...env },
-    maxBuffer: 64 * 1024 ** 2,
-    ...(input === undefined ? { stdio: ['ignore', 'pipe', 'pipe'] } : { input }),
+    ...(input !== undefined && { input }),
   });
-  return { status, stdout, stderr };
+  return { status: code, stdout, stderr };
 }
 
 function ofThisProcess(): Readonly<Record<string, string>> {

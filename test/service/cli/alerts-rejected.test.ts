@@ -1,15 +1,13 @@
-import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { IncidentStart } from '../../../core/incident/incident.ts';
 import type { StartOptions, StartResult } from '../../../service/intake/send/incident-gateway.ts';
+import { type CommandRun, firebreakHere, firebreakProcess } from '../../command-line.ts';
 import { eventually } from '../../eventually.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { type Door, falcoEvent, openDoor, until } from '../intake/parts/intake-fixture.ts';
-
-const cli = join(import.meta.dirname, '../../../service/cli.ts');
 
 /** Temporal that refuses every start for good while it is told to. */
 class Picky extends FakeIncidentGateway {
@@ -44,24 +42,12 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-interface Ran {
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+const around = () => ({ folder, env: { CODEC_KEY: Buffer.alloc(32, 7).toString('base64') } });
+const firebreak = (...args: readonly string[]) => firebreakHere(['alerts', ...args], around());
+/** As a process of its own, while the intake runs in this one. */
+const asProcess = (...args: readonly string[]) => firebreakProcess(['alerts', ...args], around());
 
-/** The command as a process of its own, while the intake runs in this one. */
-function firebreak(...args: readonly string[]): Promise<Ran> {
-  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env;
-  const env = { PATH, HOME, NODE_COMPILE_CACHE, CODEC_KEY: Buffer.alloc(32, 7).toString('base64') };
-  return new Promise((done) => {
-    execFile(process.execPath, [cli, 'alerts', ...args], { cwd: folder, env }, (error, stdout, stderr) =>
-      done({ status: error === null ? 0 : Number(error.code), stdout, stderr }),
-    );
-  });
-}
-
-const linesOf = ({ stdout }: Ran): readonly string[] => stdout.trimEnd().split('\n');
+const linesOf = ({ stdout }: CommandRun): readonly string[] => stdout.trimEnd().split('\n');
 
 async function reject(...bodies: readonly string[]): Promise<void> {
   for (const body of bodies) await door?.post(body);
@@ -80,17 +66,17 @@ describe('alerts rejected, where no cell of this configuration is', () => {
 
 describe('alerts rejected, while the service runs', () => {
   test('list and show say what came, from whom and why; what would steer the terminal is written out', async () => {
-    expect(linesOf(await firebreak('rejected', 'list'))).toEqual(['Nothing was rejected.']);
+    expect(linesOf(await asProcess('rejected', 'list'))).toEqual(['Nothing was rejected.']);
     await reject('{broken \u001b[31m', '{"nonsense": true}');
-    const [head, newest, oldest, ...rest] = linesOf(await firebreak('rejected', 'list'));
+    const [head, newest, oldest, ...rest] = linesOf(await asProcess('rejected', 'list'));
     expect(head).toMatch(/^ID +WHEN +FROM +SENSOR +BYTES +WHY$/);
     expect(newest).toMatch(/^r2 .* falco +falco +18 +`rule` is missing/);
     expect(oldest).toMatch(/^r1 .* falco +falco +13 +/);
     expect(rest).toEqual([]);
-    const shown = await firebreak('rejected', 'show', 'r1');
+    const shown = await asProcess('rejected', 'show', 'r1');
     expect(shown.stdout).toContain('{broken \\u{1b}[31m');
     expect(shown.stdout).not.toContain('\u001b');
-    const json = JSON.parse((await firebreak('rejected', 'show', 'r2', '--json')).stdout);
+    const json = JSON.parse((await asProcess('rejected', 'show', 'r2', '--json')).stdout);
     expect(json).toMatchObject({ id: 'r2', raw: '{"nonsense": true}', from: 'falco', bytes: 18 });
   });
 
@@ -141,7 +127,7 @@ describe('alerts refused, while the service runs', () => {
     expect((await firebreak('refused', 'show', first)).stdout).toContain('"rule":"Terminal shell in container"');
     expect((await firebreak('rejected', 'show', first)).stderr).toContain('firebreak alerts refused');
     gateway.refusing = false;
-    expect((await firebreak('refused', 'replay', first)).stdout).toBe(`${first}  returned\n`);
+    expect((await asProcess('refused', 'replay', first)).stdout).toBe(`${first}  returned\n`);
     await until(() => [...gateway.runs.keys()].some((id) => id.endsWith('/web1')));
     expect((await firebreak('refused', 'drop', second, '--reason', 'ours', '--yes', '--target', 'lab')).stdout).toBe(
       `${second}  dropped\n`,
@@ -156,13 +142,13 @@ describe('when no service runs', () => {
     await reject('{"nonsense": 2}');
     await door?.intake.stop(100);
     door = undefined;
-    const [, line] = linesOf(await firebreak('rejected', 'list'));
+    const [, line] = linesOf(await asProcess('rejected', 'list'));
     const id = line?.split(' ')[0] ?? '';
-    expect((await firebreak('rejected', 'show', id)).stdout).toContain('{"nonsense": 2}');
-    expect((await firebreak('rejected', 'replay', id)).stdout).toContain('the running service only');
-    expect((await firebreak('rejected', 'drop', id, '--reason', 'ours', '--yes', '--target', 'lab')).stdout).toBe(
+    expect((await asProcess('rejected', 'show', id)).stdout).toContain('{"nonsense": 2}');
+    expect((await asProcess('rejected', 'replay', id)).stdout).toContain('the running service only');
+    expect((await asProcess('rejected', 'drop', id, '--reason', 'ours', '--yes', '--target', 'lab')).stdout).toBe(
       `${id}  dropped\n`,
     );
-    expect(await firebreak('storm')).toMatchObject({ status: 1, stderr: expect.stringContaining('no intake') });
+    expect(await asProcess('storm')).toMatchObject({ status: 1, stderr: expect.stringContaining('no intake') });
   });
 });

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,24 +10,17 @@ import { createAlertArchive } from '../../../integrations/database/alert-archive
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { loadConfig } from '../../../service/config/load.ts';
+import { firebreakHere, firebreakProcess } from '../../command-line.ts';
 import { maker, newMaker, writeConfiguration } from '../../suites/signed-records.ts';
 import { alertOf } from '../../testing/alert-of.ts';
 
-const root = join(import.meta.dirname, '../../..');
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-backtest-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const firebreak = (args: readonly string[], input?: string) => run(['backtest', ...args], input);
 
 function run(args: readonly string[], input?: string) {
-  const { PATH = '', HOME = '' } = process.env;
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'service/cli.ts'), ...args], {
-    encoding: 'utf8',
-    cwd: folder,
-    env: { PATH, HOME },
-    ...(input !== undefined && { input }),
-  });
-  return { status, stdout, stderr };
+  return input === undefined ? firebreakHere(args, { folder }) : firebreakProcess(args, { folder, input });
 }
 
 /** What is kept of the alerts of each. */
@@ -68,8 +60,8 @@ beforeAll(async () => {
 });
 
 describe('firebreak backtest', () => {
-  test('reads what is proven of incidents since then, and with what they were found to be', () => {
-    const { status, stdout } = firebreak(['--since', '30d', '--json']);
+  test('reads what is proven of incidents since then, and with what they were found to be', async () => {
+    const { status, stdout } = await firebreak(['--since', '30d', '--json']);
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
       alerts: 2,
@@ -77,7 +69,7 @@ describe('firebreak backtest', () => {
       questions: { oncall: { all: 2 } },
       failed: [],
     });
-    expect(JSON.parse(firebreak(['--since', '120d', '--json']).stdout)).toMatchObject({ alerts: 3 });
+    expect(JSON.parse((await firebreak(['--since', '120d', '--json'])).stdout)).toMatchObject({ alerts: 3 });
   });
 
   test('matches by labels and command lines as they were, for as long as they are kept', async () => {
@@ -91,9 +83,9 @@ const on = { match, minSeverity: 'low', requires: [] };
 export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/by-label', title: 'By label', on, uses: {}, run }] };
 `,
     );
-    const readBy = () => JSON.parse(firebreak(['--pack', pack, '--json']).stdout);
-    expect(readBy()).toMatchObject({ alerts: 2, answered: 0 });
-    expect(firebreak([]).stdout).toContain('2 alerts are known without their command line and labels');
+    const readBy = async () => JSON.parse((await firebreak(['--pack', pack, '--json'])).stdout);
+    expect(await readBy()).toMatchObject({ alerts: 2, answered: 0 });
+    expect((await firebreak([])).stdout).toContain('2 alerts are known without their command line and labels');
     const keyFile = join(folder, 'keys/codec.key');
     mkdirSync(join(folder, 'keys'), { recursive: true });
     const key = randomBytes(32);
@@ -106,15 +98,15 @@ export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/by-label', 
       cart.map(({ record, text }) => ({ ...record, sealed: seal(Buffer.from(text), sealedAt(record)) })),
     );
     await database.close();
-    expect(readBy()).toMatchObject({ alerts: 2, answered: 1, playbooks: [{ id: 'ours/by-label', alerts: 1 }] });
-    expect(firebreak([]).stdout).toContain('1 alert is known without its command line and labels');
+    expect(await readBy()).toMatchObject({ alerts: 2, answered: 1, playbooks: [{ id: 'ours/by-label', alerts: 1 }] });
+    expect((await firebreak([])).stdout).toContain('1 alert is known without its command line and labels');
   });
 
-  test('and so does a simulation of what is on record, one after another', () => {
-    const { stdout } = run(['simulate', '--pack', join(folder, 'by-label'), '--records']);
+  test('and so does a simulation of what is on record, one after another', async () => {
+    const { stdout } = await run(['simulate', '--pack', join(folder, 'by-label'), '--records']);
     expect(stdout).toMatch(/^critical +Drop and execute new binary in container +shop\/cart-1 +ours\/by-label +/m);
     expect(stdout).toMatch(/^critical +Drop and execute new binary in container +shop\/web-1 +- +nothing answers it$/m);
-    const one = run(['simulate', '--pack', join(folder, 'by-label'), '--incident', 'shop/Deployment/web', '--json']);
+    const one = await run(['simulate', '--pack', join(folder, 'by-label'), '--incident', 'shop/Deployment/web', '--json']);
     expect(
       one.stdout
         .trim()
@@ -123,37 +115,37 @@ export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/by-label', 
     ).toEqual(['web-1']);
   });
 
-  test('an incident is told otherwise side by side with what is on record, and what is not known of it is said', () => {
-    const { status, stdout } = run(['incidents', 'fork', 'shop/Deployment/cart', '--playbook', 'contain-dropped-binary']);
+  test('an incident is told otherwise side by side with what is on record, and what is not known of it is said', async () => {
+    const { status, stdout } = await run(['incidents', 'fork', 'shop/Deployment/cart', '--playbook', 'contain-dropped-binary']);
     expect(status).toBe(0);
     expect(stdout).toContain('It is not over: what comes is not known.');
     expect(stdout).toMatch(/^- +\+0s +incident\.opened/m);
     expect(stdout).toMatch(/^\+ +\+1s +step\.applied Quarantine the pod: pod\/shop\/cart-1$/m);
     expect(stdout).toMatch(/^verdict +benign → unknown$/m);
-    expect(run(['incidents', 'fork', 'shop/Deployment/cart']).stderr).toContain('none ran');
-    expect(run(['incidents', 'fork', 'shop/Deployment/nobody']).stderr).toContain('nothing proven is on record of');
+    expect((await run(['incidents', 'fork', 'shop/Deployment/cart'])).stderr).toContain('none ran');
+    expect((await run(['incidents', 'fork', 'shop/Deployment/nobody'])).stderr).toContain('nothing proven is on record of');
   });
 
-  test('fails where a condition holds, and says which', () => {
-    const { status, stdout } = firebreak(['--fail-on', 'touched benign > 0', '--fail-on', 'questions > 100']);
+  test('fails where a condition holds, and says which', async () => {
+    const { status, stdout } = await firebreak(['--fail-on', 'touched benign > 0', '--fail-on', 'questions > 100']);
     expect(status).toBe(1);
     expect(stdout).toContain('fails: touched benign > 0');
     expect(stdout).not.toContain('fails: questions');
-    expect(firebreak(['--fail-on', 'nonsense']).status).toBe(2);
-    expect(firebreak(['--since', 'long']).status).toBe(2);
+    expect((await firebreak(['--fail-on', 'nonsense'])).status).toBe(2);
+    expect((await firebreak(['--since', 'long'])).status).toBe(2);
   });
 
-  test('reads normalised alerts from standard input, line by line, and says where a line is none', () => {
+  test('reads normalised alerts from standard input, line by line, and says where a line is none', async () => {
     const lines = [alertOf(), alertOf({ rule: 'Nobody knows it', severity: 'low' })].map((alert) => JSON.stringify(alert));
-    const { stdout } = firebreak(['-'], `${lines.join('\n')}\n`);
+    const { stdout } = await firebreak(['-'], `${lines.join('\n')}\n`);
     expect(stdout).toMatch(/^ *1 +1 +1 +0 +firebreak\/contain-dropped-binary +quarantinePod 1/m);
     expect(stdout).toMatch(/^1 +low +Nobody knows it$/m);
-    const broken = firebreak(['-'], `${lines[0]}\n{}\n`);
+    const broken = await firebreak(['-'], `${lines[0]}\n{}\n`);
     expect(broken.status).toBe(1);
     expect(broken.stderr).toContain('standard input, line 2: no normalised alert');
   });
 
-  test('compares with another version of a pack', () => {
+  test('compares with another version of a pack', async () => {
     const file = join(folder, 'alerts.jsonl');
     writeFileSync(file, JSON.stringify(alertOf()));
     writeFileSync(
@@ -163,7 +155,7 @@ const on = { match: { rule: 'Other' }, minSeverity: 'low', requires: [] };
 export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/other', title: 'Other', on, uses: {}, run }] };
 `,
     );
-    const { stdout } = firebreak([file, '--against', folder]);
+    const { stdout } = await firebreak([file, '--against', folder]);
     expect(stdout).toMatch(/^answered +1 \(0 before\)$/m);
     expect(stdout).toMatch(/^pods touched without asking +1 \(0 before\)$/m);
   });

@@ -37,7 +37,7 @@ const asProcess = (args: readonly string[], env?: Readonly<Record<string, string
 
 describe('help', () => {
   test('of the program names every command', async () => {
-    const { status, stdout } = asProcess(['--help']);
+    const { status, stdout } = await asProcess(['--help']);
     expect(status).toBe(0);
     for (const name of [
       'incidents',
@@ -140,26 +140,28 @@ describe('wrong usage ends with code 2 and says what is wrong', () => {
 });
 
 describe('errors', () => {
-  test('say code, what and remedy, end with 1, and show no stack', () => {
-    const { status, stderr } = asProcess(['incidents', 'list', '--config', 'none.yaml']);
+  test('say code, what and remedy, end with 1, and show no stack', async () => {
+    const { status, stderr } = await asProcess(['incidents', 'list', '--config', 'none.yaml']);
     expect(status).toBe(1);
     expect(stderr).toMatch(/^FB_ERR_CONFIG_INVALID: .*\n.*ENOENT[\s\S]*\n→ /);
     expect(stderr).not.toMatch(/\n {4}at /);
   });
 
-  test('show the stack with FIREBREAK_DEBUG', () => {
-    expect(asProcess(['incidents', 'list', '--config', 'none.yaml'], { FIREBREAK_DEBUG: '1' }).stderr).toMatch(/\n {4}at /);
+  test('show the stack with FIREBREAK_DEBUG', async () => {
+    expect((await asProcess(['incidents', 'list', '--config', 'none.yaml'], { FIREBREAK_DEBUG: '1' })).stderr).toMatch(
+      /\n {4}at /,
+    );
   });
 
-  test('are one JSON object with --json', () => {
-    const { stderr } = asProcess(['playbooks', 'show', 'none', '--json']);
+  test('are one JSON object with --json', async () => {
+    const { stderr } = await asProcess(['playbooks', 'show', 'none', '--json']);
     expect(JSON.parse(stderr)).toMatchObject({
       error: { code: 'FB_ERR_UNKNOWN_ID', remedy: expect.stringContaining('list') },
     });
   });
 
-  test('of a Temporal that does not answer name its address', () => {
-    const { status, stderr } = asProcess(['incidents', 'list', '--config', config]);
+  test('of a Temporal that does not answer name its address', async () => {
+    const { status, stderr } = await asProcess(['incidents', 'list', '--config', config]);
     expect([status, stderr]).toEqual([1, expect.stringContaining('Temporal does not answer at 127.0.0.1:1')]);
   });
 });
@@ -172,8 +174,8 @@ describe('config check', () => {
     return path;
   };
 
-  test('prints the effective configuration, never a secret, and last that it is valid', () => {
-    const { status, stdout, stderr } = asProcess(['config', 'check'], { FALCO_TOKEN: 'hunter2-token' });
+  test('prints the effective configuration, never a secret, and last that it is valid', async () => {
+    const { status, stdout, stderr } = await asProcess(['config', 'check'], { FALCO_TOKEN: 'hunter2-token' });
     expect([status, stderr]).toEqual([0, 'firebreak.yaml is valid.\n']);
     expect(stdout).toContain('automaticFrom: critical');
     expect(stdout).toContain('hidden (environment FALCO_TOKEN: set)');
@@ -332,8 +334,8 @@ describe('playbooks', () => {
     );
   });
 
-  test('nothing is coloured into a pipe', () => {
-    expect(asProcess(['playbooks', 'list']).stdout).not.toContain(String.fromCharCode(27));
+  test('nothing is coloured into a pipe', async () => {
+    expect((await asProcess(['playbooks', 'list'])).stdout).not.toContain(String.fromCharCode(27));
   });
 });
 

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Command } from 'commander';
 import { createWholeProgram } from '../../../service/commands/program.ts';
+import { firebreakHere } from '../../command-line.ts';
 
-const cli = join(import.meta.dirname, '../../../service/cli.ts');
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-confirmation-'));
 const who = ['--as', 'ada', '--key', 'ada.pem', '--reason', 'seen it'];
 const id = '0123456789abcdef';
@@ -125,11 +125,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function withoutTerminal(name: string, args: readonly string[]) {
-  return spawnSync(process.execPath, [cli, ...name.split(' '), ...args], {
-    encoding: 'utf8',
-    cwd: folder,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  return firebreakHere([...name.split(' '), ...args], { folder });
 }
 
 describe('what destroys something or weakens the response', () => {
@@ -146,20 +142,20 @@ describe('what destroys something or weakens the response', () => {
   });
 
   const always = Object.entries(table).flatMap(([name, args]) => (typeof args === 'string' ? [] : [{ name, args }]));
-  test.each(always)('without a terminal is not begun without both: $name', ({ name, args }) => {
+  test.each(always)('without a terminal is not begun without both: $name', async ({ name, args }) => {
     // Before the configuration is read, and before anything is connected to: neither is there.
-    const { status, stdout, stderr } = withoutTerminal(name, args);
+    const { status, stdout, stderr } = await withoutTerminal(name, args);
     expect(stderr).toMatch(
       /^FB_ERR_INCOMPLETE: .*there is no terminal to ask on: say --yes and --target with the last 4 characters/,
     );
     expect([status, stdout]).toEqual([2, '']);
-    expect(withoutTerminal(name, [...args, '--yes', '--target', 'cart']).stderr).not.toContain('FB_ERR_INCOMPLETE');
+    expect((await withoutTerminal(name, [...args, '--yes', '--target', 'cart'])).stderr).not.toContain('FB_ERR_INCOMPLETE');
   });
 
-  test('without a terminal is told which of both is missing', () => {
+  test('without a terminal is told which of both is missing', async () => {
     const args = ['shop/Deployment/cart', ...who];
-    expect(withoutTerminal('lease release', [...args, '--yes']).stderr).toMatch(/to ask on: say --target with/);
-    expect(withoutTerminal('lease release', [...args, '--target', 'cart']).stderr).toMatch(/to ask on: say --yes\n/);
+    expect((await withoutTerminal('lease release', [...args, '--yes'])).stderr).toMatch(/to ask on: say --target with/);
+    expect((await withoutTerminal('lease release', [...args, '--target', 'cart'])).stderr).toMatch(/to ask on: say --yes\n/);
   });
 });
 

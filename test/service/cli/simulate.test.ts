@@ -1,9 +1,9 @@
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { firebreakHere, firebreakProcess } from '../../command-line.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const samples = join(root, 'integrations/sensors/samples');
@@ -13,36 +13,28 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function firebreak(args: readonly string[], input?: string) {
-  const { PATH = '', HOME = '' } = process.env;
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'service/cli.ts'), ...args], {
-    encoding: 'utf8',
-    cwd: folder,
-    env: { PATH, HOME },
-    ...(input !== undefined && { input }),
-  });
-  return { status, stdout, stderr };
-}
+const firebreak = (args: readonly string[], input?: string) =>
+  input === undefined ? firebreakHere(args, { folder }) : firebreakProcess(args, { folder, input });
 
 describe('firebreak simulate', () => {
-  test('says of each alert of a folder what would be done, and what nothing answers', () => {
-    const { status, stdout } = firebreak(['simulate', samples]);
+  test('says of each alert of a folder what would be done, and what nothing answers', async () => {
+    const { status, stdout } = await firebreak(['simulate', samples]);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^critical +Drop and execute new binary in container .*quarantinePod.*quarantinePod in force$/m);
     expect(stdout).toMatch(/^low +Terminal shell in container /m);
   });
 
-  test('tells the story of one playbook with these answers, without any file', () => {
+  test('tells the story of one playbook with these answers, without any file', async () => {
     const args = ['simulate', '--playbook', 'contain-dropped-binary', '--answer', 'remove', 'rotate', '--story'];
-    const { status, stdout } = firebreak(args);
+    const { status, stdout } = await firebreak(args);
     expect(status).toBe(0);
     expect(stdout).toMatch(/question\.decided +rotate, by oncall-1$/m);
     expect(stdout).toContain('It was true_positive.');
   });
 
-  test('reads alerts from standard input, as a sensor sends them and as alerts parse prints them', () => {
-    const parsed = firebreak(['alerts', 'parse', join(samples, 'falco.json')]).stdout;
-    const { stdout } = firebreak(['simulate', '-', '--json', '--playbook', 'ask-about-shell'], parsed);
+  test('reads alerts from standard input, as a sensor sends them and as alerts parse prints them', async () => {
+    const parsed = (await firebreak(['alerts', 'parse', join(samples, 'falco.json')])).stdout;
+    const { stdout } = await firebreak(['simulate', '-', '--json', '--playbook', 'ask-about-shell'], parsed);
     const stories: readonly { alert: { rule: string }; story: { end: string } }[] = stdout
       .trim()
       .split('\n')
@@ -53,8 +45,8 @@ describe('firebreak simulate', () => {
     ]);
   });
 
-  test('fails where a step that is told to fail stops a playbook, and where there is nothing to read', () => {
-    const { status, stdout } = firebreak([
+  test('fails where a step that is told to fail stops a playbook, and where there is nothing to read', async () => {
+    const { status, stdout } = await firebreak([
       'simulate',
       '--playbook',
       'ticket-sensitive-read',
@@ -62,19 +54,19 @@ describe('firebreak simulate', () => {
       'openTicket=FB_ERR_REFUSED',
     ]);
     expect({ status, stdout }).toMatchObject({ status: 1, stdout: expect.stringContaining('stops (FB_ERR_REFUSED)') });
-    const broken = firebreak(['simulate', '-'], '{"no": "alert"}');
+    const broken = await firebreak(['simulate', '-'], '{"no": "alert"}');
     expect(broken.status).toBe(1);
     expect(broken.stderr).toContain('standard input: ');
-    expect(firebreak(['simulate', 'none.json'])).toMatchObject({
+    expect(await firebreak(['simulate', 'none.json'])).toMatchObject({
       status: 1,
       stderr: expect.stringContaining('FB_ERR_FILE_MISSING'),
     });
-    expect(firebreak(['simulate', '--fail', 'openTicket=FB_ERR_NONE']).status).toBe(2);
-    const unknown = firebreak(['simulate', '--playbook', 'none']);
+    expect((await firebreak(['simulate', '--fail', 'openTicket=FB_ERR_NONE'])).status).toBe(2);
+    const unknown = await firebreak(['simulate', '--playbook', 'none']);
     expect(unknown.stderr).toContain('FB_ERR_UNKNOWN_ID');
   });
 
-  test('walks every answer of the playbooks of a pack, and fails where it finds a problem', () => {
+  test('walks every answer of the playbooks of a pack, and fails where it finds a problem', async () => {
     const pack = join(folder, 'pack');
     mkdirSync(pack);
     const from = (path: string): string => JSON.stringify(pathToFileURL(join(root, path)).href);
@@ -92,22 +84,22 @@ const cuts = definePlaybook(
 export default definePack({ name: 'ours', version: '1.0.0', playbooks: [cuts] });
 `,
     );
-    const { status, stdout } = firebreak(['simulate', '--pack', pack, '--every']);
+    const { status, stdout } = await firebreak(['simulate', '--pack', pack, '--every']);
     expect(status).toBe(1);
     expect(stdout).toContain('ours/cuts');
     expect(stdout).toContain('problem  quarantinePod on pod/shop/cart-1 stays in force, and nobody is asked about it');
-    expect(firebreak(['simulate', '--pack', folder]).stderr).toContain('FB_ERR_');
+    expect((await firebreak(['simulate', '--pack', folder])).stderr).toContain('FB_ERR_');
   });
 });
 
 describe('firebreak playbooks graph', () => {
-  test('draws steps, questions and ends, as Mermaid, as a picture and as data', () => {
-    const { stdout } = firebreak(['playbooks', 'graph', 'ask-about-shell']);
+  test('draws steps, questions and ends, as Mermaid, as a picture and as data', async () => {
+    const { stdout } = await firebreak(['playbooks', 'graph', 'ask-about-shell']);
     expect(stdout).toMatch(/^flowchart TD\n/);
     expect(stdout).toMatch(/-->\|"expected"\| n\d+$/m);
-    const svg = firebreak(['playbooks', 'graph', 'ask-about-shell', '--svg']).stdout;
+    const svg = (await firebreak(['playbooks', 'graph', 'ask-about-shell', '--svg'])).stdout;
     expect(svg).toMatch(/^<svg [^>]*>\n<title>Ask whether an interactive shell in a container is expected<\/title>/);
-    const { nodes } = JSON.parse(firebreak(['playbooks', 'graph', 'ask-about-shell', '--json']).stdout) as {
+    const { nodes } = JSON.parse((await firebreak(['playbooks', 'graph', 'ask-about-shell', '--json'])).stdout) as {
       readonly nodes: readonly { readonly kind: string }[];
     };
     expect(nodes.filter(({ kind }) => kind === 'end')).toHaveLength(3);

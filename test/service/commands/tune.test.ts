@@ -1,18 +1,16 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AuditRecord } from '../../../core/audit/audit.ts';
 import type { TuneReport } from '../../../core/playbook/tune.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import type { tuneReport } from '../../../service/commands/records/tune.ts';
+import { firebreakHere } from '../../command-line.ts';
 import { maker, newMaker, writeConfiguration } from '../../suites/signed-records.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-tune-'));
-const cli = join(import.meta.dirname, '../../../service/cli.ts');
 const url = `sqlite:${join(folder, 'audit.db')}`;
 const image = (letter: string) => `sha256:${letter.repeat(64)}`;
 let runs = 0;
@@ -96,7 +94,8 @@ const madeUp: readonly Told[] = [
 ];
 
 async function firebreak(...args: readonly string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, [cli, ...args], { cwd: folder });
+  const { status, stdout, stderr } = await firebreakHere(args, { folder });
+  if (status !== 0) throw new Error(stderr);
   return stdout;
 }
 
