@@ -6,6 +6,8 @@ import { isObject } from '../../core/text/plain-json.ts';
 import type { Row } from './queries.ts';
 import { numberOf, textOf } from './row.ts';
 
+export const recordColumns = 'chain, place, number, at, kind, actor, body, key_id, signature, previous, hash';
+
 /** Undefined for a row that no program of ours writes: SQLite takes a text where a number should be. */
 export function headFromRow({ chain, number, hash }: Row): ChainHead | undefined {
   if (typeof chain !== 'string' || typeof hash !== 'string' || !Number.isSafeInteger(number)) return undefined;

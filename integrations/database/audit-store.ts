@@ -10,7 +10,7 @@ import type { Finding } from '../../core/audit/audit-report.ts';
 import type { AuditStore, StoredChain } from '../../core/audit/audit-store.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
-import { checkpointFromRow, headFromRow, recordFromRow } from './audit-rows.ts';
+import { checkpointFromRow, headFromRow, recordColumns, recordFromRow } from './audit-rows.ts';
 import type { Database, Queries } from './queries.ts';
 import { numberOf, placeholders, textOf } from './row.ts';
 
@@ -18,7 +18,6 @@ const rowsAtOnce = 100;
 const checkpointsAtOnce = 500;
 /** What is looked at under the numbers of a batch: somebody may have put any number of rows there. A record beyond is written once more. */
 const mostUnderNumbers = 1_000;
-const recordColumns = 'chain, place, number, at, kind, actor, body, key_id, signature, previous, hash';
 
 export function createAuditStore(database: Database): AuditStore {
   const storedChain = (chain: string): Promise<StoredChain> =>
@@ -169,7 +168,13 @@ async function insert(queries: Queries, added: readonly SignedRecord[], stated: 
   if (head) head = await insertAfter(queries, added, head);
   else for (const one of added) head = await insertAfter(queries, [one], await lastInRow(queries, chain));
   if (!head) return stated;
-  await queries.all('UPDATE audit_heads SET number = $2, hash = $3 WHERE chain = $1', [chain, head.number, head.hash]);
+  const grownAt = new Date().toISOString();
+  await queries.all('UPDATE audit_heads SET number = $2, hash = $3, grown_at = $4 WHERE chain = $1', [
+    chain,
+    head.number,
+    head.hash,
+    grownAt,
+  ]);
   return head;
 }
 

@@ -261,6 +261,34 @@ export const migrations: readonly Migration[] = [
     ],
     back: ['DROP INDEX audit_records_of_verdicts', 'DROP TABLE stored_alerts'],
   },
+  {
+    name: 'streams',
+    statements: [
+      `ALTER TABLE audit_heads ADD COLUMN grown_at TEXT NOT NULL DEFAULT ''`,
+      'CREATE INDEX audit_heads_grown ON audit_heads (grown_at)',
+      `CREATE TABLE streams (
+         name TEXT NOT NULL PRIMARY KEY,
+         begun_at TEXT NOT NULL,
+         holder TEXT NOT NULL,
+         held_until TEXT NOT NULL,
+         delivered_at TEXT NOT NULL,
+         failing_since TEXT NOT NULL,
+         reason TEXT NOT NULL
+       )`,
+      `CREATE TABLE stream_cursors (
+         stream TEXT NOT NULL,
+         chain TEXT NOT NULL,
+         place INTEGER NOT NULL,
+         PRIMARY KEY (stream, chain)
+       )`,
+    ],
+    back: [
+      'DROP TABLE stream_cursors',
+      'DROP TABLE streams',
+      'DROP INDEX audit_heads_grown',
+      'ALTER TABLE audit_heads DROP COLUMN grown_at',
+    ],
+  },
 ];
 
 /** What a database was brought to. */

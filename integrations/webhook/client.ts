@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { signedHeaders } from '../http-post.ts';
 import { JsonApi } from '../json-api.ts';
 
 export interface WebhookOptions {
@@ -14,11 +14,6 @@ export interface WebhookEvent {
   /** The same for the same event, however often it is sent: whoever takes it acts on it once. */
   readonly idempotencyKey: string;
   readonly content: Readonly<Record<string, unknown>>;
-}
-
-/** `v1=` and the HMAC-SHA256, in hex, of timestamp, a dot and the body's bytes. The timestamp is signed too: an old event cannot be sent again. */
-export function webhookSignature(secret: string, timestamp: string, body: string): string {
-  return `v1=${createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex')}`;
 }
 
 /** Sends events one by one. It never retries by itself: who calls it does. */
@@ -37,15 +32,13 @@ export class WebhookClient {
   /** What the receiver answers. @throws as `JsonApi.call` does; the URL's path may be a secret, and is in no error. */
   async send({ type, idempotencyKey, content }: WebhookEvent, signal: AbortSignal): Promise<unknown> {
     const body = JSON.stringify({ version: 1, type, idempotencyKey, ...content });
-    const timestamp = String(Math.floor(Date.now() / 1_000));
     return this.#api.call({
       method: 'POST',
       path: this.#path,
       shownAs: type,
       body,
       headers: {
-        'X-Firebreak-Timestamp': timestamp,
-        'X-Firebreak-Signature': webhookSignature(this.#secret, timestamp, body),
+        ...signedHeaders(this.#secret, body),
         'Idempotency-Key': idempotencyKey,
       },
       signal,

@@ -150,6 +150,11 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./records/audit.ts')).registerAuditCommand(program),
   },
   {
+    name: 'stream',
+    description: 'records on their way to a SIEM or a store of events',
+    register: async (program) => (await import('./records/stream.ts')).registerStreamCommand(program),
+  },
+  {
     name: 'database',
     description: 'the schema of the records’ database',
     register: async (program) => (await import('./records/database.ts')).registerDatabaseCommand(program),

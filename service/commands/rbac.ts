@@ -132,7 +132,7 @@ function network({ config: file, pool: only, namespace }: Pick<ManifestOptions, 
   return networkManifest([...policies].filter(([role]) => only === undefined || role === only).map(([, one]) => one));
 }
 
-function portsOf({ intake, desk, status, forensics, temporal, evidence, telemetry }: Config): NetworkPorts {
+function portsOf({ intake, desk, status, forensics, temporal, evidence, telemetry, streams }: Config): NetworkPorts {
   const { store } = evidence;
   const s3 = store.kind === 's3' && store.endpoint !== undefined ? new URL(store.endpoint) : undefined;
   const portOf = ({ port, protocol }: URL): number => Number(port || (protocol === 'http:' ? 80 : 443));
@@ -143,6 +143,15 @@ function portsOf({ intake, desk, status, forensics, temporal, evidence, telemetr
     uploads: forensics.uploads?.listen.port,
     temporal: Number(/:(\d+)$/.exec(temporal.address)?.[1] ?? 7_233),
     evidence: s3 && portOf(s3),
+    streams: streams.flatMap(({ to }) =>
+      to.kind === 'http'
+        ? portOf(new URL(to.url))
+        : to.kind === 'syslog'
+          ? to.port
+          : to.endpoint
+            ? portOf(new URL(to.endpoint))
+            : [],
+    ),
     collector: Object.values(telemetry.otlp?.signals ?? {}).map(({ url }) => portOf(new URL(url))),
   };
 }

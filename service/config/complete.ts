@@ -7,6 +7,7 @@ import { completeImages } from './complete/complete-images.ts';
 import { completeKubernetes, type KubernetesConfig } from './complete/complete-kubernetes.ts';
 import { type ConfiguredPack, completePacks, unpromoted } from './complete/complete-packs.ts';
 import { completeOnCall, onCallProblems, userGroupProblems } from './complete/complete-roster.ts';
+import { completeStreams, type StreamConfig } from './complete/complete-streams.ts';
 import { completeTelemetry, type TelemetryConfig } from './complete/complete-telemetry.ts';
 import { completePaging, completeTickets } from './complete/complete-tickets.ts';
 import { completeRotation } from './complete/rotation-secrets.ts';
@@ -36,6 +37,7 @@ type Completed =
   | 'desk'
   | 'roster'
   | 'audit'
+  | 'streams'
   | 'keys'
   | 'telemetry'
   | 'trust';
@@ -90,6 +92,7 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
     readonly everySeconds: number;
     readonly alertDays: number;
   };
+  readonly streams: readonly StreamConfig[];
   readonly telemetry: TelemetryConfig;
   readonly keys: {
     readonly cellKeyFile: string;
@@ -300,6 +303,7 @@ export function completeConfig(options: {
         },
       }),
     },
+    streams: completeStreams(file.streams, { secretRef, absolute }),
     telemetry: completeTelemetry({ file: file.telemetry, env, absolute, secretRef, problems }),
     keys: {
       cellKeyFile: inState(file.keys.cellKeyFile, 'keys', 'cell.key'),

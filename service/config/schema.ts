@@ -12,6 +12,7 @@ import { rotation } from './sections/rotation-section.ts';
 import { sensors } from './sections/sensors-section.ts';
 import { slack } from './sections/slack-section.ts';
 import { stepUp } from './sections/step-up-section.ts';
+import { streams } from './sections/streams-section.ts';
 import { telemetry } from './sections/telemetry-section.ts';
 import { paging, tickets } from './sections/ticket-sections.ts';
 import * as section from './sections.ts';
@@ -57,6 +58,10 @@ export const configSchema = z.strictObject({
   tickets: tickets.meta({ description: 'Where tickets are filed: one system.' }),
   paging: paging.meta({ description: 'What wakes people. Absent: Slack only.' }),
   audit: section.audit.meta({ description: 'The records and their notary.' }),
+  streams: streams.meta({
+    description: 'Where the records go besides: to a SIEM, or a store of events. See docs/streams.md.',
+    examples: [[{ name: 'siem', to: { http: { url: 'https://siem.example.com/events', bearer: { env: 'SIEM_TOKEN' } } } }]],
+  }),
   backup: section.backup.meta({ description: 'Where backups go, besides folders.' }),
   status: section.status.exactOptional().meta({
     description:

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { type Pool, pools } from '../../core/action/action.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import { readStreamAccess, type StreamAccess, type StreamConfig } from './complete/complete-streams.ts';
 import { type OtlpAccess, type OtlpSignal, readOtlpAccess } from './complete/complete-telemetry.ts';
 import { type PagingSecrets, pagingSecrets, type TicketSecrets, ticketSecrets } from './complete/ticket-secrets.ts';
 import type { Config } from './complete.ts';
@@ -44,6 +45,8 @@ export interface Secrets {
   readonly packs?: ReadonlyMap<string, () => Readonly<Record<string, string>>>;
   /** What opens the door of the collector, for each signal; files are read anew at each call. */
   readonly telemetry?: ReadonlyMap<OtlpSignal, () => OtlpAccess>;
+  /** Of the desk: what opens the receivers of streams, by their names; files are read anew at each call. */
+  readonly streams?: ReadonlyMap<string, () => StreamAccess>;
   /** Of the desk: `sqlite:PATH` or `postgres://…`. */
   readonly auditUrl?: string;
 }
@@ -148,6 +151,8 @@ function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Sec
     ...(wanted.includes('packs') && { packs: packSecrets(read, config) }),
     ...(wanted.length > 0 &&
       config.telemetry.otlp && { telemetry: readOtlpAccess(config.telemetry.otlp, (path, ref) => read.current(path, ref)) }),
+    ...(desk &&
+      config.streams.length > 0 && { streams: readStreamAccess(config.streams, (path, ref) => read.current(path, ref)) }),
     ...(desk && { auditUrl: typeof url === 'string' ? url : read.text('audit.url', url) }),
   };
 }
@@ -190,6 +195,20 @@ export function resolveBackupSecrets({
     accessKeyId: read.text('backup.s3.accessKeyId', backup.s3.accessKeyId),
     secretAccessKey: read.text('backup.s3.secretAccessKey', backup.s3.secretAccessKey),
   };
+  if (read.problems.length > 0) throw refused(read);
+  return access;
+}
+
+/** What opens the receivers of these streams, and nothing else. @throws FB_ERR_CONFIG_INVALID when a part of it cannot be had. */
+export function resolveStreamAccess({
+  streams,
+  env,
+}: {
+  readonly streams: readonly StreamConfig[];
+  readonly env: Environment;
+}): ReadonlyMap<string, () => StreamAccess> {
+  const read = new Reader(env);
+  const access = readStreamAccess(streams, (path, ref) => read.current(path, ref));
   if (read.problems.length > 0) throw refused(read);
   return access;
 }

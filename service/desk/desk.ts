@@ -41,6 +41,7 @@ import { RefusalCounts } from '../process/refusal-counts.ts';
 import { repeat } from '../process/repeat.ts';
 import { askingOf, noCensus, rulesOf } from '../process/rules.ts';
 import { openRoleSigner, openTrust } from '../process/trust.ts';
+import { startStreams } from '../streams/streams.ts';
 import { createActivityWorker, type WorkerBase } from '../temporal/workers.ts';
 import { createDeskMetrics, type DeskMetrics } from './desk-metrics.ts';
 import {
@@ -63,8 +64,8 @@ import { createUserGroupDuty } from './user-groups.ts';
 
 export interface RunningDesk {
   readonly url: string;
-  /** How people decide, in numbers. */
-  readonly metrics: Metrics;
+  /** How people decide, and how streams stand, in numbers. */
+  readonly metrics: readonly Metrics[];
   /** What incidents ask of the desk. */
   createWorker(base: WorkerBase): Promise<Worker>;
   stop(): Promise<void>;
@@ -167,6 +168,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     votes,
     log,
   });
+  const streams = config.streams.length > 0 ? await startStreams({ config, secrets, database, trust, log }) : undefined;
   const notary = await startNotary({ config, store, log, found: metrics.found });
   const server = await listening('desk.listen', config.desk.listen, () =>
     listenAtDesk({
@@ -189,7 +191,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   void repeat({ work: () => expireAlerts(archive, config.audit.alertDays, log), everyMs: 3_600_000, signal: stopping.signal });
   return {
     url: `http://${config.desk.listen.host}:${portOf(server)}`,
-    metrics,
+    metrics: [metrics, ...(streams ? [streams.metrics] : [])],
     createWorker: (base) =>
       createActivityWorker({
         ...base,
@@ -208,6 +210,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await notary.stop();
+      await streams?.stop();
       stopping.abort();
       refusals.flush();
       await journal.flush();

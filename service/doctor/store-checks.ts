@@ -4,9 +4,11 @@ import { dirname } from 'node:path';
 import { evidenceClasses } from '../../core/evidence/evidence.ts';
 import { openAsIs } from '../../integrations/database/database.ts';
 import { migrations, schemaOf } from '../../integrations/database/migrations.ts';
+import { createStreamFeed } from '../../integrations/database/stream-feed.ts';
 import { resolveAuditUrl, resolveStoreSecrets } from '../config/secrets.ts';
 import { checkBucket, openEvidenceStore } from '../process/evidence.ts';
 import { evidencePublicKeys, openKeyWrap } from '../process/keys/evidence-keys.ts';
+import { lagSeconds, lateSeconds } from '../streams/streams.ts';
 import {
   clockResult,
   type DoctorCheck,
@@ -23,6 +25,7 @@ const mebibyte = 1_048_576;
 
 export const storeChecks: readonly DoctorCheck[] = [
   { name: 'database', roles: ['desk'], run: database },
+  { name: 'streams', roles: ['desk'], run: streams },
   { name: 'evidence store', roles: ['cell', 'forensics'], run: evidence },
   { name: 'evidence keys', roles: ['cell', 'forensics'], run: evidenceKeys },
   { name: 'disk', run: disk },
@@ -55,6 +58,34 @@ async function database({ config, env }: Examined): Promise<readonly LookResult[
     return [schema, clockResult('PostgreSQL’s', (before + after) / 2 - Number(row?.now), (after - before) / 2)];
   } catch (error) {
     return [failure(reasonWhy(error, 'it does not answer'), remedy)];
+  } finally {
+    await opened.close();
+  }
+}
+
+/** How far each has come; whether its receiver would take an event, `firebreak stream test` says. */
+async function streams({ config, env }: Examined): Promise<readonly LookResult[]> {
+  if (config.streams.length === 0) return [];
+  const url = resolveAuditUrl({ config, env });
+  const file = /^sqlite:(.*)$/.exec(url)?.[1];
+  if (file !== undefined && !existsSync(file)) return [notTried('they begin with the first start of the desk')];
+  const opened = await openAsIs({ url });
+  try {
+    // Of an older schema the check of the database tells.
+    if ((await schemaOf(opened)).number < migrations.length) return [notTried('the next start of the desk makes their tables')];
+    const feed = createStreamFeed(opened);
+    return await Promise.all(
+      config.streams.map(async ({ name }) => {
+        const state = await feed.state(name);
+        if (!state) return notTried(`${name} begins with the next start of the desk`);
+        const lag = await feed.lag(name);
+        const late = Math.round(lagSeconds(lag));
+        const remedy = `Look at its receiver: \`firebreak stream test ${name}\` says what it answers. Nothing is lost meanwhile.`;
+        const waiting = `${name}: ${lag.records} records wait, the oldest for ${late} s`;
+        if (state.failing) return warning(`${waiting}: ${state.failing.reason}, since ${state.failing.since}`, remedy);
+        return late > lateSeconds ? warning(waiting, remedy) : ok(lag.records === 0 ? `${name}: all is delivered` : waiting);
+      }),
+    );
   } finally {
     await opened.close();
   }

@@ -15,6 +15,8 @@ export interface NetworkPorts {
   readonly evidence?: number | undefined;
   /** Of the OpenTelemetry collector, which every role sends to. Absent: nowhere. */
   readonly collector?: readonly number[];
+  /** Of the receivers of streams, which the desk sends to. Absent: nowhere. */
+  readonly streams?: readonly number[];
 }
 
 const https = 443;
@@ -47,7 +49,16 @@ export function networkPolicies({
   readonly namespace: string;
   readonly ports?: NetworkPorts;
 }): ReadonlyMap<Pool, object> {
-  const { intake = 8_765, desk = 8_766, status = 8_767, uploads, temporal = 7_233, evidence = https, collector = [] } = ports;
+  const {
+    intake = 8_765,
+    desk = 8_766,
+    status = 8_767,
+    uploads,
+    temporal = 7_233,
+    evidence = https,
+    collector = [],
+    streams = [],
+  } = ports;
   // As its Service has it, and as its pods do: some networks look at one, some at the other.
   const apiServer = [https, ports.apiServer ?? 6_443];
   const roles: Readonly<Record<Pool, { readonly doors: readonly number[]; readonly out: readonly number[] }>> = {
@@ -55,7 +66,7 @@ export function networkPolicies({
     secrets: { doors: [], out: [...apiServer, temporal, postgres, vault] },
     forensics: { doors: uploads === undefined ? [] : [uploads], out: [...apiServer, temporal, evidence, vault] },
     packs: { doors: [], out: [...apiServer, temporal, evidence, vault] },
-    desk: { doors: [desk], out: [https, temporal, postgres] },
+    desk: { doors: [desk], out: [https, temporal, postgres, ...streams] },
   };
   const tcp = (numbers: readonly number[]): readonly object[] =>
     [...new Set(numbers)].sort((a, b) => a - b).map((port) => ({ protocol: 'TCP', port }));

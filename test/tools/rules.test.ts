@@ -14,6 +14,7 @@ import { projectRoot } from '../../service/process/project-root.ts';
 import { RefusedCalls } from '../../service/process/speakers.ts';
 import { createProcessMetrics } from '../../service/process/status-server.ts';
 import { openTelemetry } from '../../service/process/telemetry/telemetry.ts';
+import { createStreamMetrics } from '../../service/streams/streams.ts';
 import { dashboards } from '../../tools/deploy/dashboards.ts';
 import { promtoolBinary } from '../../tools/platform/promtool-binary.ts';
 
@@ -52,7 +53,8 @@ async function metricNames(): Promise<ReadonlySet<string>> {
   const desk = createDeskMetrics({ store, trust: { senderOf: () => undefined }, roster: { people: [], groups: {} } });
   const otlp = { signals: {}, metricsEveryMs: 1, spansEveryMs: 1, serviceName: 'firebreak', resource: {} };
   const telemetry = openTelemetry({ config: { cluster: 'prod', telemetry: { otlp } }, secrets: {}, roles: [], log });
-  const others = [desk, ...(telemetry ? [telemetry.metrics] : [])];
+  const streams = createStreamMetrics({ lag: async () => ({ records: 0, chains: 0 }) }, ['siem']);
+  const others = [desk, streams, ...(telemetry ? [telemetry.metrics] : [])];
   const process = createProcessMetrics({ refused: new RefusedCalls(log), isAtWork: () => true, others });
   const doctor = doctorMetrics({ found: [{ check: 'disk', state: 'ok', text: '' }], roles: [] });
   const texts = await Promise.all([process.text(), intake.withProcess(), doctor.text()]);

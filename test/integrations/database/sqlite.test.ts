@@ -10,6 +10,7 @@ import { alertArchiveSuite } from '../../suites/alert-archive.ts';
 import { auditStoreSuite, run } from '../../suites/audit-store.ts';
 import { databaseSchemaSuite } from '../../suites/database-schema.ts';
 import { incidentIndexSuite } from '../../suites/incident-index.ts';
+import { streamFeedSuite } from '../../suites/stream-feed.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-sqlite-'));
 let files = 0;
@@ -18,6 +19,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('on SQLite', () => {
   auditStoreSuite(async () => `sqlite:${newPath()}`);
+  streamFeedSuite(async () => `sqlite:${newPath()}`);
   incidentIndexSuite(async () => `sqlite:${newPath()}`);
   alertArchiveSuite(async () => `sqlite:${newPath()}`);
   databaseSchemaSuite(async () => `sqlite:${newPath()}`);

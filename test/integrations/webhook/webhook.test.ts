@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { type Page, pageKeyOf } from '../../../core/tickets/paging.ts';
-import { webhookSignature } from '../../../integrations/webhook/client.ts';
+import { webhookSignature } from '../../../integrations/http-post.ts';
 import { createWebhookPager } from '../../../integrations/webhook/pager.ts';
 import { createWebhookTickets } from '../../../integrations/webhook/tickets.ts';
 import { startWebhookFake, type WebhookFake } from '../../fakes/webhook/server.ts';

@@ -84,6 +84,8 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   'alerts refused drop': ['--all', '--reason', 'seen it'],
   'alerts storm': 'nothing',
   'audit verify': 'nothing',
+  'stream list': 'nothing',
+  'stream test': 'nothing',
   backup: 'nothing',
   'database show': 'nothing',
   'database back': ['--to', '13'],

@@ -124,7 +124,9 @@ describe('the notary', () => {
     await notary.sign();
     await database.all(`DELETE FROM audit_records WHERE place = 3 OR chain = 'incident/c/b@1'`);
     await database.all(`DELETE FROM audit_heads`);
-    await database.all(`INSERT INTO audit_heads SELECT chain, place, hash FROM audit_records WHERE place = 2`);
+    await database.all(
+      `INSERT INTO audit_heads (chain, number, hash) SELECT chain, place, hash FROM audit_records WHERE place = 2`,
+    );
     await audit.append(run('incident/c/c@1', 1, 1));
     await notary.sign();
     await notary.sign();

@@ -1,0 +1,72 @@
+import { isIP } from 'node:net';
+import { connect } from 'node:tls';
+import type { Receiver, StreamEvent, StreamOutcome } from '../../core/streams/stream.ts';
+import type { PostTls } from '../http-post.ts';
+
+export interface SyslogReceiverOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Name that the server's certificate must bear. Absent: the host. */
+  readonly serverName?: string;
+  /** What the header names as the sender. */
+  readonly hostname: string;
+  readonly timeoutMs: number;
+  /** Asked before each delivery. */
+  readonly access: () => PostTls;
+}
+
+/** Log audit (13), Informational (6). https://www.rfc-editor.org/rfc/rfc5424#section-6.2.1 */
+const priority = 13 * 8 + 6;
+const nothing = '-';
+
+/**
+ * Syslog over TLS. The protocol knows no receipt: each delivery is a connection of its own, and counts when the receiver has read it to its end and
+ * closed its side, too. https://www.rfc-editor.org/rfc/rfc5425
+ */
+export function createSyslogReceiver(options: SyslogReceiverOptions): Receiver {
+  return { deliver: (events, signal) => deliver(events, options, signal), close: async () => undefined };
+}
+
+function deliver(events: readonly StreamEvent[], options: SyslogReceiverOptions, signal: AbortSignal): Promise<StreamOutcome> {
+  const { host, port, serverName = isIP(host) ? '' : host, timeoutMs, access } = options;
+  return new Promise((resolve) => {
+    const over = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    const failed = (reason: string): void => resolve({ state: 'later', reason });
+    let socket: ReturnType<typeof connect>;
+    try {
+      socket = connect({ host, port, servername: serverName, minVersion: 'TLSv1.2', ...access() });
+    } catch {
+      return failed('its certificates cannot be used');
+    }
+    let isWritten = false;
+    over.addEventListener('abort', () => {
+      failed('no answer in time');
+      socket.destroy();
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => failed(error.code ?? 'no connection'));
+    socket.on('secureConnect', () => {
+      // Whoever refuses a client's certificate says so after the handshake: an end that comes of itself is no receipt.
+      socket.end(Buffer.concat(events.map((event) => frame(event, options.hostname))), () => {
+        isWritten = true;
+      });
+    });
+    socket.on('end', () => {
+      if (isWritten) resolve({ state: 'delivered', answer: 'read to the end' });
+      else failed('the connection was closed before all was sent');
+    });
+    socket.on('close', () => failed('the connection was cut off'));
+    socket.resume();
+  });
+}
+
+/** With its length before it, so that a line break in it ends nothing (RFC 5425, 4.3). */
+function frame({ json, at, kind }: StreamEvent, hostname: string): Buffer {
+  const header = `<${priority}>1 ${at} ${printable(hostname, 255)} firebreak ${nothing} ${printable(kind, 32)} ${nothing}`;
+  const message = Buffer.from(`${header} \ufeff${json}`);
+  return Buffer.concat([Buffer.from(`${message.length} `), message]);
+}
+
+/** Printable ASCII without a space; `-` for nothing. */
+function printable(text: string, most: number): string {
+  return text.replaceAll(/[^\x21-\x7e]/g, '_').slice(0, most) || nothing;
+}

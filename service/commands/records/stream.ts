@@ -1,0 +1,82 @@
+import type { Command } from 'commander';
+import { FirebreakError } from '../../../core/errors.ts';
+import { openAsIs } from '../../../integrations/database/database.ts';
+import { createStreamFeed } from '../../../integrations/database/stream-feed.ts';
+import type { StreamConfig } from '../../config/complete/complete-streams.ts';
+import { loadConfig } from '../../config/load.ts';
+import { resolveStreamAccess } from '../../config/secrets.ts';
+import { openReceiver, targetText } from '../../streams/receivers.ts';
+import { lagSeconds, makerOf, testEvent } from '../../streams/streams.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { print, printable, printJson, printTable } from '../output.ts';
+import { existingAuditUrl } from './audit.ts';
+
+/** Adds `firebreak stream list|test`. */
+export function registerStreamCommand(program: Command): void {
+  const stream = program.command('stream').description('records on their way to a SIEM or a store of events');
+  const list = stream.command('list').description('how far each stream has come, and what holds it up');
+  withExamples(withConfig(list), ['firebreak stream list', 'firebreak stream list --json']).action(listStreams);
+  const test = stream
+    .command('test')
+    .description('send one event that says that it is a test, and show what the receiver answers; exit code 1 unless it is taken')
+    .argument('<name>', 'of the stream');
+  withExamples(withConfig(test), ['firebreak stream test siem']).action(testStream);
+}
+
+async function listStreams(options: ConfiguredOptions): Promise<void> {
+  const config = loadConfig({ path: options.config, env: process.env });
+  if (config.streams.length === 0)
+    return options.json ? printJson([]) : print('No stream is configured: see `streams` in the configuration.');
+  const database = await openAsIs({ url: existingAuditUrl(config) });
+  try {
+    const feed = createStreamFeed(database);
+    const rows = await Promise.all(
+      config.streams.map(async (stream) => ({
+        name: stream.name,
+        to: targetText(stream),
+        format: stream.format,
+        ...(await feed.state(stream.name)),
+        lag: await feed.lag(stream.name),
+      })),
+    );
+    if (options.json) return printJson(rows);
+    printTable(rows, [
+      { title: 'STREAM', text: ({ name }) => name },
+      { title: 'TO', text: ({ to }) => to },
+      { title: 'FORMAT', text: ({ format }) => format },
+      { title: 'TO COME', text: ({ lag }) => String(lag.records) },
+      { title: 'OLDEST', text: ({ lag }) => (lag.oldestAt === undefined ? '-' : `${Math.round(lagSeconds(lag))} s`) },
+      { title: 'DELIVERED', text: ({ deliveredAt = 'never' }) => deliveredAt },
+      { title: 'PROBLEM', text: ({ failing }) => (failing ? `${failing.reason}, since ${failing.since}` : '-') },
+    ]);
+  } finally {
+    await database.close();
+  }
+}
+
+async function testStream(name: string, options: ConfiguredOptions): Promise<void> {
+  const config = loadConfig({ path: options.config, env: process.env });
+  const stream = streamNamed(config.streams, name);
+  const access = resolveStreamAccess({ streams: [stream], env: process.env }).get(name) ?? (() => ({}));
+  const receiver = await openReceiver(stream, access);
+  const event = testEvent(stream.format, makerOf(config), name);
+  const sent = await receiver.deliver([event], new AbortController().signal);
+  await receiver.close();
+  if (sent.state !== 'delivered') process.exitCode = 1;
+  if (options.json) return printJson({ stream: name, id: event.id, ...sent });
+  const to = targetText(stream);
+  print(
+    printable(
+      sent.state === 'delivered'
+        ? `${to} has taken the event ${event.id}: ${sent.answer}`
+        : `${to} has not taken the event: ${sent.reason}`,
+    ),
+  );
+}
+
+function streamNamed(streams: readonly StreamConfig[], name: string): StreamConfig {
+  const found = streams.find((one) => one.name === name);
+  if (found) return found;
+  const known = streams.map((one) => one.name).join(', ') || 'none';
+  throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no stream ${name} in the configuration (${known})`);
+}

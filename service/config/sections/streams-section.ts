@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { streamFormats } from '../../../core/streams/stream.ts';
+import { bucketFields, httpUrl, id, path, secret } from '../fields.ts';
+
+const tls = {
+  caFile: path.exactOptional().meta({
+    description: 'Authorities (PEM) whose server certificates are believed. Absent: those of the system.',
+  }),
+  certFile: path.exactOptional().meta({ description: 'Client certificate (PEM).' }),
+  keyFile: path.exactOptional().meta({ description: 'Its private key (PEM).' }),
+};
+
+function isPair({ certFile, keyFile }: { readonly certFile?: string; readonly keyFile?: string }): boolean {
+  return (certFile === undefined) === (keyFile === undefined);
+}
+
+const pair = { error: 'certFile and keyFile are needed together', path: ['certFile'] };
+
+const http = z.strictObject({
+  url: httpUrl.meta({ description: 'Where events are posted to.', examples: ['https://siem.example.com/events'] }),
+  body: z.enum(['lines', 'list']).default('lines').meta({
+    description: '`lines`: one event a line (NDJSON); `list`: a list of JSON, which for CloudEvents is their batch format.',
+  }),
+  gzip: z.boolean().default(true).meta({ description: 'Whether bodies are compressed.' }),
+  bearer: secret
+    .exactOptional()
+    .meta({ description: 'Sent as `Authorization: Bearer`. A file is read again for each delivery.' }),
+  hmac: secret.exactOptional().meta({
+    description:
+      'Signs each delivery: `X-Firebreak-Signature` is `v1=` and the HMAC-SHA256 of `X-Firebreak-Timestamp`, a dot and the body before it is compressed.',
+  }),
+  tls: z.strictObject(tls).refine(isPair, pair).exactOptional().meta({
+    description: 'For a URL with `https`. The files are read again for each delivery.',
+  }),
+});
+
+const syslog = z.strictObject({
+  host: z
+    .string()
+    .min(1)
+    .meta({ description: 'Server that takes syslog over TLS (RFC 5424, RFC 5425).', examples: ['syslog.example.com'] }),
+  port: z.int().min(1).max(65_535).default(6_514).meta({ description: 'Its port.' }),
+  tls: z
+    .strictObject({
+      ...tls,
+      serverName: z.string().min(1).exactOptional().meta({
+        description: 'Name that the server’s certificate must bear. Absent: `host`.',
+      }),
+    })
+    .refine(isPair, pair)
+    .prefault({})
+    .meta({ description: 'Whom to believe, and who we are. The files are read again for each delivery.' }),
+});
+
+const s3 = z.strictObject(bucketFields('firebreak-events'));
+
+export const streams = z
+  .array(
+    z.strictObject({
+      name: id.meta({ description: 'Its name, by which it is known where it has come to.', examples: ['siem'] }),
+      format: z.enum(streamFormats).default('ocsf').meta({
+        description: '`ocsf`: events of OCSF 1.8; `cloudevents`: CloudEvents 1.0 whose data is the signed record.',
+      }),
+      from: z.enum(['beginning', 'now']).default('beginning').meta({
+        description: 'With which records it begins when it is first seen: with all that there are, or with those that come.',
+      }),
+      batch: z.int().min(1).max(5_000).default(500).meta({ description: 'Records in one delivery at most.' }),
+      timeoutSeconds: z.int().min(1).max(20).default(10).meta({ description: 'How long a delivery may take.' }),
+      to: z
+        .strictObject({
+          http: http.exactOptional().meta({ description: 'HTTP.' }),
+          syslog: syslog.exactOptional().meta({ description: 'Syslog over TLS.' }),
+          s3: s3.exactOptional().meta({ description: 'An S3 bucket: zipped lines of JSON, an object a delivery.' }),
+        })
+        .refine((to) => Object.values(to).filter((one) => one !== undefined).length === 1, {
+          error: 'exactly one of http, syslog and s3 is needed',
+        })
+        .meta({ description: 'Where it goes: one of `http`, `syslog` and `s3`.' }),
+    }),
+  )
+  .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, { error: 'two streams have the same name' })
+  .default([]);

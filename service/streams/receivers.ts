@@ -1,0 +1,35 @@
+import { hostname } from 'node:os';
+import type { Receiver } from '../../core/streams/stream.ts';
+import { createBucketReceiver } from '../../integrations/streams/bucket-receiver.ts';
+import { createHttpReceiver } from '../../integrations/streams/http-receiver.ts';
+import { createSyslogReceiver } from '../../integrations/streams/syslog-receiver.ts';
+import type { StreamAccess, StreamConfig } from '../config/complete/complete-streams.ts';
+
+/** Where a stream goes. What opens the door is read anew for each delivery, but for the keys of a bucket. */
+export async function openReceiver(
+  { to, format, timeoutMs }: Pick<StreamConfig, 'to' | 'format' | 'timeoutMs'>,
+  access: () => StreamAccess,
+): Promise<Receiver> {
+  if (to.kind === 'http') {
+    return createHttpReceiver({
+      ...to,
+      format,
+      timeoutMs,
+      access: () => {
+        const { bearer, hmac, ...tls } = access();
+        return { ...(bearer !== undefined && { bearer }), ...(hmac !== undefined && { hmac }), tls };
+      },
+    });
+  }
+  if (to.kind === 'syslog') return createSyslogReceiver({ ...to, hostname: hostname(), timeoutMs, access });
+  // The client of S3 is large: who has no such stream does not load it.
+  const { openBucket } = await import('../../integrations/evidence/bucket.ts');
+  const { accessKeyId = '', secretAccessKey = '' } = access();
+  return createBucketReceiver({ bucket: openBucket({ ...to, accessKeyId, secretAccessKey, silentMs: timeoutMs }), timeoutMs });
+}
+
+/** In a few words, without what may be a secret. */
+export function targetText({ to }: Pick<StreamConfig, 'to'>): string {
+  if (to.kind === 'http') return new URL(to.url).origin;
+  return to.kind === 'syslog' ? `${to.host}:${to.port} (syslog)` : `the bucket ${to.bucket}`;
+}

@@ -1,0 +1,81 @@
+import { execFile } from 'node:child_process';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { createAuditStore } from '../../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../../integrations/database/database.ts';
+import { createStreamFeed } from '../../../integrations/database/stream-feed.ts';
+import { loadConfig } from '../../../service/config/load.ts';
+import { examine } from '../../../service/doctor/doctor.ts';
+import { storeChecks } from '../../../service/doctor/store-checks.ts';
+import { ocsfProblems } from '../../core/streams/events.ts';
+import { run } from '../../suites/audit-store.ts';
+import { writeConfiguration } from '../../suites/signed-records.ts';
+import { ReceivingServer } from '../streams/receiving-server.ts';
+
+const cli = join(import.meta.dirname, '../../../service/cli.ts');
+const home = mkdtempSync(join(tmpdir(), 'firebreak-stream-'));
+const config = join(home, 'firebreak.yaml');
+let server: ReceivingServer;
+
+beforeEach(async () => {
+  server = await ReceivingServer.open();
+  mkdirSync(join(home, 'keys'), { recursive: true });
+  writeConfiguration(home);
+  appendFileSync(config, `streams: [{ name: siem, to: { http: { url: '${server.url}', bearer: { env: TOKEN } } } }]\n`);
+});
+afterEach(() => server.close());
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+async function firebreak(...args: readonly string[]): Promise<{ readonly code: number; readonly stdout: string }> {
+  const env = { ...process.env, TOKEN: 't-1' };
+  const done = promisify(execFile)(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', cli, ...args, '--config', config],
+    { env },
+  );
+  return done.then(
+    ({ stdout }) => ({ code: 0, stdout }),
+    (error: { readonly code: number; readonly stdout: string }) => ({ code: error.code, stdout: error.stdout }),
+  );
+}
+
+describe('firebreak stream', () => {
+  test('test sends one event that says that it is a test, and shows what the receiver answers', async () => {
+    const taken = await firebreak('stream', 'test', 'siem');
+    expect(taken.stdout).toMatch(/has taken the event test-.*: HTTP status 200/);
+    expect(taken.code).toBe(0);
+    expect(server.taken[0]?.headers.authorization).toBe('Bearer t-1');
+    const [event] = server.events;
+    expect(event).toMatchObject({
+      class_uid: 6003,
+      api: { operation: 'stream.test' },
+      message: expect.stringContaining('nothing has happened'),
+    });
+    const json = JSON.stringify(event);
+    expect(ocsfProblems({ id: '', chain: '', at: '', kind: '', json })).toEqual([]);
+    server.script = [401];
+    const refused = await firebreak('stream', 'test', 'siem');
+    expect(refused).toMatchObject({ code: 1, stdout: expect.stringContaining('has not taken the event: HTTP status 401') });
+  });
+
+  test('list and doctor tell how far it has come, and what holds it up', async () => {
+    const database = await openDatabase({ url: `sqlite:${join(home, 'audit.db')}` });
+    await createAuditStore(database).append(run('incident/c/shop/Deployment/cart@r1', 1, 4));
+    const feed = createStreamFeed(database);
+    await feed.begin('siem', 'beginning');
+    await feed.failed('siem', 'HTTP status 503');
+    await database.close();
+    const { stdout } = await firebreak('stream', 'list', '--json');
+    expect(JSON.parse(stdout)).toMatchObject([
+      { name: 'siem', format: 'ocsf', lag: { records: 4, chains: 1 }, failing: { reason: 'HTTP status 503' } },
+    ]);
+    const checks = storeChecks.filter(({ name }) => name === 'streams');
+    const examined = { config: loadConfig({ path: config, env: {} }), env: { TOKEN: 't-1' }, roles: ['desk'] as const };
+    expect(await examine(examined, { chosen: checks })).toMatchObject([
+      { check: 'streams', state: 'warning', text: expect.stringMatching(/^siem: 4 records wait, .*HTTP status 503/) },
+    ]);
+  });
+});
