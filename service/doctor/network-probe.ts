@@ -29,12 +29,20 @@ export interface ProbeOptions {
  * It needs an account that may make pods and NetworkPolicies in our namespace, and takes away all that it made.
  */
 export async function probeNetwork(options: ProbeOptions): Promise<readonly LookResult[]> {
+  try {
+    return [await tryConnections(options)];
+  } catch (error) {
+    if (error instanceof FirebreakError && error.code === 'FB_ERR_REFUSED') return [notTried(error.detail)];
+    throw error;
+  }
+}
+
+async function tryConnections(options: ProbeOptions): Promise<LookResult> {
   const { api, ownNamespace: namespace, signal } = options;
-  if (options.toolsImage === undefined)
-    return [notTried('forensics.toolsImage is not configured: its pods make the connections')];
+  if (options.toolsImage === undefined) return notTried('forensics.toolsImage is not configured: its pods make the connections');
   const image = toolsImageOf(options.toolsImage);
   const node = await anyNode(api, signal);
-  if (node === undefined) return [notTried('no node is ready')];
+  if (node === undefined) return notTried('no node is ready');
   const id = randomBytes(4).toString('hex');
   const step = `doctor/${id}`;
   const pod = (name: string, isClosed: boolean, command: readonly string[]): OwnPod => ({
@@ -80,10 +88,7 @@ export async function probeNetwork(options: ProbeOptions): Promise<readonly Look
       dialFrom('from-closed', true, open),
     ]);
     const [control, into] = fromOpen;
-    return [probeVerdict({ node, control: control?.outcome, into: into?.outcome, out: fromClosed[0]?.outcome })];
-  } catch (error) {
-    if (error instanceof FirebreakError && error.code === 'FB_ERR_REFUSED') return [notTried(error.detail)];
-    throw error;
+    return probeVerdict({ node, control: control?.outcome, into: into?.outcome, out: fromClosed[0]?.outcome });
   } finally {
     // The time limit of the check may be over: what was made goes in any case.
     const cleanUp = AbortSignal.timeout(20_000);
