@@ -62,6 +62,7 @@ export function statementOf(pack: PackFiles, changed: Partial<ReleaseStatement> 
     builtWith,
     ...declarationsIn(described.raw),
     rights: [],
+    replayed: { golden: 0, incidents: 0 },
     at: '2026-11-27T12:00:00.000Z',
     ...changed,
   };

@@ -19,6 +19,10 @@ export interface ReleaseStatement {
   readonly actions: readonly unknown[];
   /** What its actions need of the cluster. */
   readonly rights: readonly Right[];
+  /** How many histories were replayed on it before: those of the pack, and those of incidents. */
+  readonly replayed: { readonly golden: number; readonly incidents: number };
+  /** Those of them that go another way on it, and why its publisher wants it so. Absent: none. */
+  readonly changed?: { readonly histories: readonly string[]; readonly because: string };
   /** ISO 8601, UTC. */
   readonly at: string;
 }

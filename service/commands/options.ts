@@ -19,6 +19,13 @@ export function milliseconds(text: string): number {
   }
 }
 
+/** How many of something. */
+export function positive(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('A whole number from 1 is needed.');
+  return number;
+}
+
 export function withJson(command: Command): Command {
   return command.option('--json', 'print JSON');
 }

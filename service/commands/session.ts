@@ -1,10 +1,10 @@
 import { Client } from '@temporalio/client';
-import { loadConfig } from '../config/load.ts';
+import { type Config, loadConfig } from '../config/load.ts';
 import { resolveSecrets } from '../config/secrets.ts';
 import type { Session } from '../incidents/session.ts';
 import { openTrust } from '../process/trust.ts';
 import { openConnection } from '../temporal/access.ts';
-import { createSpeaker } from '../temporal/speaker.ts';
+import { createSpeaker, type Speaker } from '../temporal/speaker.ts';
 import { printable } from './output.ts';
 
 /**
@@ -12,13 +12,17 @@ import { printable } from './output.ts';
  */
 export async function connect({ config: path }: { readonly config: string }): Promise<Session> {
   const config = loadConfig({ path, env: process.env });
-  const { codecKeys } = resolveSecrets({ config, env: process.env, roles: [] });
+  const { dataConverter, client: interceptor } = cliSpeaker(config);
   const { namespace } = config.temporal;
   const connection = await openConnection({ config, env: process.env });
-  // Nobody's key: what people say at the command line they sign with their own.
-  const { dataConverter, client: interceptor } = createSpeaker({ keys: codecKeys, namespace, trust: openTrust(config, 'cli') });
   const client = new Client({ connection, namespace, dataConverter, interceptors: { workflow: [interceptor] } });
   return { config, client, onCatchingUp: sayCatchingUp, close: () => connection.close() };
+}
+
+/** Signs with nobody's key: what people say at the command line they sign with their own. @throws FB_ERR_CONFIG_INVALID */
+export function cliSpeaker(config: Config): Speaker {
+  const { codecKeys: keys } = resolveSecrets({ config, env: process.env, roles: [] });
+  return createSpeaker({ keys, namespace: config.temporal.namespace, trust: openTrust(config, 'cli') });
 }
 
 export function sayCatchingUp(about: string): void {

@@ -21,6 +21,9 @@ const signature = z.string().regex(/^[A-Za-z0-9+/]{86}==$/);
 const keyId = z.string().regex(/^[0-9a-f]{16}$/);
 const buildId = z.string().regex(/^[0-9a-f]{16}$/);
 
+/** So many histories are named that go another way; the others are among the number. */
+export const mostChanged = 50;
+
 const releaseSchema = z.strictObject({
   statement: z.strictObject({
     format: z.literal(1),
@@ -39,6 +42,10 @@ const releaseSchema = z.strictObject({
         in: z.literal('own namespace').exactOptional(),
       }),
     ),
+    replayed: z.strictObject({ golden: z.int().min(0), incidents: z.int().min(0) }),
+    changed: z
+      .strictObject({ histories: z.array(z.string().max(1_000)).min(1).max(mostChanged), because: z.string().min(1).max(500) })
+      .exactOptional(),
     at: z.iso.datetime(),
   }),
   keyId,

@@ -10,6 +10,7 @@ import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import { exampleAlert } from '../../testing/example-alert.ts';
 import { readAlerts } from '../simulation/read-alerts.ts';
 import { boundPatterns } from '../temporal/bundle/linear-patterns.ts';
+import type { Speaker } from '../temporal/speaker.ts';
 import { trialSpeaker } from './speaker.ts';
 import { hearErrorsAlone, runTrial, type TemporalTrial } from './trial.ts';
 import type { TrialBundle } from './trial-bundle.ts';
@@ -99,7 +100,7 @@ function asFile(
 }
 
 /** Files of the histories that a pack has, relative to its folder. */
-function historiesIn(folder: string): readonly string[] {
+export function historiesIn(folder: string): readonly string[] {
   const path = join(folder, historiesFolder);
   if (!existsSync(path)) return [];
   return readdirSync(path)
@@ -109,9 +110,10 @@ function historiesIn(folder: string): readonly string[] {
 }
 
 /** Replays each history of a pack on what it is now: incidents that are open would go on with another build so, too. */
-export async function replayHistories(folder: string, { bundle, playbooks }: TrialBundle): Promise<readonly HistoryFault[]> {
-  hearErrorsAlone();
-  boundPatterns();
+export async function replayHistories(
+  folder: string,
+  { bundle, playbooks }: Pick<TrialBundle, 'bundle' | 'playbooks'>,
+): Promise<readonly HistoryFault[]> {
   const faults: HistoryFault[] = [];
   for (const file of historiesIn(folder)) {
     const fault = await faultOf(readGolden(folder, file), { bundle, playbooks });
@@ -136,16 +138,32 @@ async function faultOf(
 ): Promise<Omit<HistoryFault, 'file'> | undefined> {
   if (!playbooks.some(({ id }) => id === playbook))
     return { problem: `the pack has no playbook ${playbook} any more`, remedy: 'Record anew: firebreak pack histories' };
-  const replayed = Worker.runReplayHistories({ workflowBundle: { codePath: bundle }, ...trialSpeaker(cluster).workflows }, [
-    { workflowId, history: History.fromObject(history) },
+  const difference = await differenceOnReplay({ bundle, workflows: trialSpeaker(cluster).workflows, workflowId, history });
+  if (difference === undefined) return undefined;
+  return {
+    problem: `${playbook} goes another way than it went (${answer}): ${difference}`,
+    remedy:
+      'If that is meant, record anew: firebreak pack histories. Incidents that are open end with the build that they began with',
+  };
+}
+
+export interface Replay {
+  /** Path of the workflows' bundle. */
+  readonly bundle: string;
+  /** Of whoever can read the history. */
+  readonly workflows: Speaker['workflows'];
+  readonly workflowId: string;
+  readonly history: unknown;
+}
+
+/** Which step is another one when a history is replayed on a bundle; undefined: none. */
+export async function differenceOnReplay({ bundle, workflows, workflowId, history }: Replay): Promise<string | undefined> {
+  hearErrorsAlone();
+  boundPatterns();
+  const replayed = Worker.runReplayHistories({ workflowBundle: { codePath: bundle }, ...workflows }, [
+    { workflowId, history: History.fromObject(Object(history)) },
   ]);
-  for await (const { error } of replayed)
-    if (error)
-      return {
-        problem: `${playbook} goes another way than it went (${answer}): ${differenceIn(error)}`,
-        remedy:
-          'If that is meant, record anew: firebreak pack histories. Incidents that are open end with the build that they began with',
-      };
+  for await (const { error } of replayed) if (error) return differenceIn(error);
   return undefined;
 }
 

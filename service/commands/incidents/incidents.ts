@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { severities } from '../../../core/alert/severity.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
@@ -7,7 +7,7 @@ import { traceOf } from '../../../core/incident/incident-trace.ts';
 import { namesWithIds } from '../../incidents/names.ts';
 import { type ListedIncidents, newEntries, rowsOf } from '../../incidents/rows.ts';
 import type { Session } from '../../incidents/session.ts';
-import { type ConfiguredOptions, namespaceName, withConfig, withExamples } from '../options.ts';
+import { type ConfiguredOptions, namespaceName, positive, withConfig, withExamples } from '../options.ts';
 import { restraintsOn } from '../orders/restrain.ts';
 import { print, printJson, printTable, severityText } from '../output.ts';
 import { withSession } from '../session.ts';
@@ -20,12 +20,6 @@ interface ListOptions extends ConfiguredOptions, ListedIncidents {}
 
 interface ShowOptions extends ConfiguredOptions {
   readonly run?: string;
-}
-
-function positive(text: string): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('A whole number from 1 is needed.');
-  return number;
 }
 
 /** Adds `firebreak incidents list|show|watch|start|fork`. */

@@ -13,15 +13,16 @@ import { checkTypes } from '../../packs/pack-types.ts';
 import { provenRelease, ReleaseStore, signedRelease } from '../../packs/release-store.ts';
 import { firebreakVersion } from '../../process/project-root.ts';
 import { workflowBuild } from '../../temporal/bundle/pack-build.ts';
-import { type CommonOptions, withConfig, withExamples } from '../options.ts';
+import { type CommonOptions, milliseconds, positive, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable } from '../output.ts';
+import { type ReplayOptions, replayAll } from './replay.ts';
 
 interface StoreOptions extends CommonOptions {
   readonly config: string;
   readonly store?: string;
 }
 
-interface PublishOptions extends StoreOptions {
+interface PublishOptions extends StoreOptions, ReplayOptions {
   readonly key: string;
 }
 
@@ -39,16 +40,31 @@ export function registerPublishing(pack: Command): void {
       pack
         .command('publish')
         .description(
-          'check, build and sign this version of a pack, and put it into the store of releases, where it is never changed',
+          'check, build and sign this version of a pack, replay its histories and recent incidents on it, and put it into the store of releases, where it is never changed',
         )
         .argument('[where]', 'folder, or tarball of npm pack', '.')
-        .requiredOption('--key <file>', 'the publisher’s Ed25519 private key (PEM); releases.publishers names its public half'),
+        .requiredOption('--key <file>', 'the publisher’s Ed25519 private key (PEM); releases.publishers names its public half')
+        .option(
+          '--incidents <number>',
+          'how many of the newest incidents are looked at, of those that Temporal still has',
+          positive,
+          50,
+        )
+        .option('--within <duration>', 'how long that may take', milliseconds, 60_000)
+        .option('--allow-changed <reason>', 'publish it although histories go another way on it; the reason is signed with it'),
     ),
     [
       'firebreak pack publish --config firebreak.yaml --key ~/.firebreak/platform-team.pem',
+      'firebreak pack publish --key platform-team.pem --allow-changed "asks before it deletes"',
       'firebreak pack publish our-playbooks-1.1.0.tgz --store /srv/releases --key platform-team.pem',
     ],
-  ).action(publish);
+  )
+    .addHelpText(
+      'after',
+      '\nIncidents are those of the configuration’s Temporal in which a playbook of this pack ran, sealed and proven as everywhere; with --store none are looked at.' +
+        '\nThose that are open end with the build that they began with, whatever is published: a change is told, so that nobody makes one without knowing.',
+    )
+    .action(publish);
   withExamples(
     withStore(
       pack.command('releases').description('list the versions of a pack in the store').argument('<pack>', 'name of the pack'),
@@ -68,19 +84,32 @@ async function publish(where: string, options: PublishOptions): Promise<void> {
       'FB_ERR_REFUSED',
       `${fault.file}:${fault.line}: ${fault.problem}. firebreak pack check says all of it`,
     );
-  const statement = await statementOf(pack);
+  const statement = await statementOf(pack, where, options);
   // Only who publishes or lists needs it.
   const { personalSigner } = await import('../../incidents/orders.ts');
   const release = await signedRelease(statement, pack, await personalSigner(options.key));
   const outcome = await (await storeIn(options)).publish(release);
-  const { pack: name, version, integrity, builtWith } = statement;
-  if (options.json) return printJson({ pack: name, version, integrity, build: builtWith.build, outcome, keyId: release.keyId });
+  const { pack: name, version, integrity, builtWith, replayed, changed } = statement;
+  if (options.json)
+    return printJson({
+      pack: name,
+      version,
+      integrity,
+      build: builtWith.build,
+      outcome,
+      keyId: release.keyId,
+      replayed,
+      ...(changed && { changed }),
+    });
   print(`${outcome === 'known' ? 'Known already' : 'Published'}: ${name}@${version}, integrity ${integrity}`);
+  print(
+    `Replayed: ${replayed.golden} of its own histories, ${replayed.incidents} of incidents; ${changed?.histories.length ?? 0} go another way.`,
+  );
   print(`It runs nowhere yet: firebreak pack promote ${name}@${version} --reason WHY`);
 }
 
 /** @throws FB_ERR_REFUSED for a pack that cannot be published. */
-async function statementOf(pack: PackFiles): Promise<ReleaseStatement> {
+async function statementOf(pack: PackFiles, where: string, options: PublishOptions): Promise<ReleaseStatement> {
   const described = saidBy(() => describePack(pack));
   const { name, version, playbooks } = described.pack;
   if (!releaseVersion.test(version))
@@ -88,7 +117,8 @@ async function statementOf(pack: PackFiles): Promise<ReleaseStatement> {
   const stateDir = mkdtempSync(join(tmpdir(), 'firebreak-publish-'));
   try {
     const { integrity } = pack;
-    const { id } = await workflowBuild({ packs: [{ name, integrity, source: { release: pack } }], stateDir });
+    const { id, path: bundle } = await workflowBuild({ packs: [{ name, integrity, source: { release: pack } }], stateDir });
+    const replayed = await replayAll({ name, where, bundle, playbooks }, options);
     return {
       format: 1,
       pack: name,
@@ -98,6 +128,7 @@ async function statementOf(pack: PackFiles): Promise<ReleaseStatement> {
       builtWith: { firebreak: firebreakVersion(), build: id },
       ...declarationsIn(described.raw),
       rights: rightsOf(playbooks),
+      ...replayed,
       at: new Date().toISOString(),
     };
   } finally {
@@ -130,11 +161,12 @@ async function configured(path: string) {
 async function list(pack: string, options: StoreOptions): Promise<void> {
   const store = await storeIn(options);
   const verify = options.store === undefined ? await publishersIn(options.config) : () => true;
-  const rows: { readonly version: string; readonly at: string; readonly said: string }[] = [];
+  const rows: { readonly version: string; readonly at: string; readonly said: string; readonly changed?: string }[] = [];
   for (const version of await store.versions(pack)) {
     try {
       const { statement } = provenRelease(await store.release(pack, version), { verify }, { pack, version });
-      rows.push({ version, at: statement.at, said: statement.integrity });
+      const { at, integrity: said, changed } = statement;
+      rows.push({ version, at, said, ...(changed && { changed: changed.because }) });
     } catch (error) {
       rows.push({ version, at: '', said: error instanceof Error ? error.message : 'it cannot be read' });
     }
@@ -145,6 +177,7 @@ async function list(pack: string, options: StoreOptions): Promise<void> {
     { title: 'VERSION', text: (row) => row.version },
     { title: 'PUBLISHED', text: (row) => row.at },
     { title: options.store === undefined ? 'INTEGRITY' : 'INTEGRITY (signature not looked at)', text: (row) => row.said },
+    { title: 'GOES ANOTHER WAY', text: ({ changed }) => changed ?? '-' },
   ]);
 }
 

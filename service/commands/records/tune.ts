@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { type ProvenRecords, provenOf } from '../../../core/audit/audit-check.ts';
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
 import type { Trust } from '../../../core/messages/sender.ts';
@@ -12,7 +12,7 @@ import {
 } from '../../../core/playbook/tune.ts';
 import { loadConfig } from '../../config/load.ts';
 import { withAlertsOnRecord } from '../../simulation/recorded-alerts.ts';
-import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { type ConfiguredOptions, positive, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable, styled } from '../output.ts';
 import { existingAuditUrl, leftOutText } from './audit.ts';
 import { type RetiredKeysOption, retiredKeyOption } from './retired-key.ts';
@@ -24,12 +24,6 @@ interface TuneOptions extends ConfiguredOptions, RetiredKeysOption {
 }
 
 const dayMs = 86_400_000;
-
-function positive(text: string): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('A whole number from 1 is needed.');
-  return number;
-}
 
 /** Adds `firebreak tune`: it reads the records, and changes nothing. */
 export function registerTuneCommand(program: Command): void {

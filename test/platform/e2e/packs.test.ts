@@ -24,13 +24,17 @@ let workload: Workload;
 let other: Workload;
 let third: Workload;
 
-/** A second pack, which is in the store. */
-async function publishBeta(): Promise<void> {
-  const folder = writePackFolder(join(packFolder, 'beta'), {
+/** A second pack, which is in the store; its body, as it is changed. */
+function writeBeta(version: string, changed: (body: string) => string = (body) => body): string {
+  return writePackFolder(join(packFolder, `beta-${version}`), {
     ...acmeFiles,
-    'firebreak.pack.ts': acmeFiles['firebreak.pack.ts']?.replace("'acme'", "'beta'"),
-    'playbooks/miner.ts': acmeFiles['playbooks/miner.ts']?.replace('Detect crypto miners', 'Detect beta miners'),
+    'firebreak.pack.ts': acmeFiles['firebreak.pack.ts']?.replace("'acme', version: '1.0.0'", `'beta', version: '${version}'`),
+    'playbooks/miner.ts': changed(acmeFiles['playbooks/miner.ts']?.replace('Detect crypto miners', 'Detect beta miners') ?? ''),
   });
+}
+
+async function publishBeta(): Promise<void> {
+  const folder = writeBeta('1.0.0');
   const publisher = await openSigner({ file: join(packFolder, 'publisher.pem'), create: true });
   const pack = readPack({ folder });
   const store = new ReleaseStore(createFolderShelf({ dir: join(packFolder, 'releases') }));
@@ -108,6 +112,25 @@ test('a version from the store runs once somebody else has agreed, without a res
   );
   expect(builds.filter(({ current }) => current)).toHaveLength(1);
   expect(builds.some(({ current, open }) => !current && open > 0)).toBe(true);
+});
+
+test('what is published is tried on the incidents that there were: another way is refused, or wanted for a reason that is signed', async () => {
+  const key = ['--key', join(packFolder, 'publisher.pem')];
+  const publish = (folder: string, ...more: readonly string[]) =>
+    firebreak(undefined, 'pack', 'publish', folder, ...key, '--json', ...more);
+  expect(JSON.parse(await publish(writeBeta('1.0.1')))).toMatchObject({
+    outcome: 'published',
+    replayed: { golden: 0, incidents: 1 },
+  });
+
+  const changed = writeBeta('1.2.0', (text) => text.replace(/ {4}await steps.quarantinePod.*\n/, ''));
+  const refused = publish(changed);
+  await expect(refused).rejects.toThrow('1 of 1 histories go another way on it: incident ');
+  await expect(refused).rejects.toThrow(other.name);
+  const published = JSON.parse(await publish(changed, '--allow-changed', 'people cut off by hand now'));
+  expect(published).toMatchObject({ outcome: 'published', changed: { because: 'people cut off by hand now' } });
+  expect(published.changed.histories).toHaveLength(1);
+  expect(await firebreak(undefined, 'pack', 'releases', 'beta')).toContain('people cut off by hand now');
 });
 
 test('a pack that is being written is live when it is saved; a mistake is told with its place and leaves what runs', async () => {

@@ -1,0 +1,92 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { AnyPlaybook } from '../../../core/playbook/playbook.ts';
+import type { ReleaseStatement } from '../../../core/playbook/release.ts';
+import { packSourceAt } from '../../packs/pack-files.ts';
+import { mostChanged } from '../../packs/release-store.ts';
+import { printable } from '../output.ts';
+
+export interface ReplayOptions {
+  readonly config: string;
+  /** The folder that is published to, where no configuration says so: then no incident is looked at. */
+  readonly store?: string;
+  readonly allowChanged?: string;
+  /** How many runs of incidents are looked at, and for how many milliseconds. */
+  readonly incidents: number;
+  readonly within: number;
+}
+
+interface Built {
+  readonly name: string;
+  readonly where: string;
+  readonly bundle: string;
+  readonly playbooks: readonly AnyPlaybook[];
+}
+
+/** @throws FB_ERR_REFUSED where a history goes another way, and nobody has said that it may. */
+export async function replayAll(built: Built, options: ReplayOptions): Promise<Pick<ReleaseStatement, 'replayed' | 'changed'>> {
+  const own = await replayOwn(built);
+  const real = options.store === undefined ? await replayIncidents(built, options) : { count: 0, faults: [] };
+  const faults = [...own.faults, ...real.faults];
+  const replayed = { golden: own.count, incidents: real.count };
+  if (faults.length === 0) return { replayed };
+  for (const fault of faults) process.stderr.write(`${printable(fault)}\n`);
+  const { allowChanged: because } = options;
+  if (because === undefined)
+    throw new FirebreakError(
+      'FB_ERR_REFUSED',
+      `${faults.length} of ${own.count + real.count} histories go another way on it: ${faults[0]}. If that is meant, say why: --allow-changed "…"`,
+    );
+  return { replayed, changed: { histories: faults.slice(0, mostChanged).map((fault) => fault.slice(0, 1_000)), because } };
+}
+
+interface ReplayedHistories {
+  readonly count: number;
+  /** Which, and where. */
+  readonly faults: readonly string[];
+}
+
+/** Those in its folder. A tarball has none. */
+async function replayOwn({ where, bundle, playbooks }: Built): Promise<ReplayedHistories> {
+  const source = packSourceAt(where);
+  if (!('folder' in source) || !existsSync(join(source.folder, 'histories'))) return { count: 0, faults: [] };
+  const { historiesIn, replayHistories } = await import('../../trial/histories.ts');
+  const faults = await replayHistories(source.folder, { bundle, playbooks });
+  return { count: historiesIn(source.folder).length, faults: faults.map(({ file, problem }) => `${file}: ${problem}`) };
+}
+
+/** Those of the newest incidents that Temporal still has. Where it does not answer, that is said, and the publisher’s statement has none. */
+async function replayIncidents(
+  { name, bundle }: Built,
+  { config: path, incidents: limit, within }: ReplayOptions,
+): Promise<ReplayedHistories> {
+  const { cliSpeaker, withSession } = await import('../session.ts');
+  const { differenceOnReplay } = await import('../../trial/histories.ts');
+  const { recentRunsOf } = await import('../../incidents/recent-runs.ts');
+  try {
+    return await withSession({ config: path }, async (session) => {
+      const { runs, looked, unread, isCut } = await recentRunsOf(session, { pack: name, limit, untilMs: Date.now() + within });
+      tell(
+        `${looked} of the newest incidents were looked at: ${name} was at work in ${runs.length}, ${unread} could not be read.`,
+      );
+      if (isCut) tell('The time for it was over before the others were looked at: --within gives more.');
+      const { workflows } = cliSpeaker(session.config);
+      const faults: string[] = [];
+      for (const { incident, run, history } of runs) {
+        const difference = await differenceOnReplay({ bundle, workflows, workflowId: incident, history });
+        if (difference !== undefined)
+          faults.push(`incident ${incident} (run ${run}) goes another way than it went: ${difference}`);
+      }
+      return { count: runs.length, faults };
+    });
+  } catch (error) {
+    if (!(error instanceof FirebreakError) || error.code !== 'FB_ERR_UNAVAILABLE') throw error;
+    tell(`No incident was replayed: ${error.message}`);
+    return { count: 0, faults: [] };
+  }
+}
+
+function tell(text: string): void {
+  process.stderr.write(`${printable(text)}\n`);
+}

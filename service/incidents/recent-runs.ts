@@ -1,0 +1,50 @@
+import type proto from '@temporalio/proto';
+import { rowsOf } from './rows.ts';
+import { incidentState, type Session } from './session.ts';
+
+/** A run of an incident, as Temporal keeps it: still sealed. */
+export interface StoredRun {
+  readonly incident: string;
+  readonly run: string;
+  readonly history: proto.temporal.api.history.v1.IHistory;
+}
+
+export interface RecentRuns {
+  readonly runs: readonly StoredRun[];
+  /** How many runs of this cluster were looked at, and how many of them could not be read. */
+  readonly looked: number;
+  readonly unread: number;
+  /** Time was over before all were looked at. */
+  readonly isCut: boolean;
+}
+
+/**
+ * The newest runs of incidents in which a playbook of a pack ran, and none of another one that is not shipped.
+ *
+ * @param limit the most runs that are looked at.
+ * @throws FB_ERR_UNAVAILABLE where Temporal does not list them
+ */
+export async function recentRunsOf(
+  session: Session,
+  { pack, limit, untilMs }: { readonly pack: string; readonly limit: number; readonly untilMs: number },
+): Promise<RecentRuns> {
+  const rows = await rowsOf(session, { all: true, limit });
+  const runs: StoredRun[] = [];
+  let [looked, unread] = [0, 0];
+  for (const { incident, run } of rows) {
+    if (Date.now() >= untilMs) break;
+    looked += 1;
+    try {
+      const { bodies } = await incidentState(session, { id: incident, run });
+      const packs = new Set(bodies.map(({ playbook }) => playbook.split('/')[0]));
+      // What is shipped is in every build.
+      packs.delete('firebreak');
+      if (!packs.delete(pack) || packs.size > 0) continue;
+      const handle = session.client.workflow.getHandle(incident, run);
+      runs.push({ incident, run, history: await session.client.withDeadline(untilMs, () => handle.fetchHistory()) });
+    } catch {
+      unread += 1;
+    }
+  }
+  return { runs, looked, unread, isCut: looked < rows.length };
+}
