@@ -7,8 +7,8 @@ import type { OwnRun, OwnRunEnd, OwnRunner } from '../../activities/actions/own-
 import type { StepContext } from '../../core/action/action.ts';
 import type { OwnAction } from '../../core/action/own-action.ts';
 import { isObject } from '../../core/text/plain-json.ts';
-import { codeFolders, writePack } from './describe.ts';
 import type { PackFiles } from './pack-files.ts';
+import { codeFolders, writePack } from './pack-program.ts';
 
 /** What the process of a pack's actions is told. */
 export type ToHost =

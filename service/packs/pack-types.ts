@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { writePack } from './describe.ts';
 import { implementations, type PackFiles } from './pack-files.ts';
+import { writePack } from './pack-program.ts';
 import type { PackFault } from './pack-rules.ts';
 import { type MarkedCode, mark, promisePlaces, type Unwaited } from './promise-places.ts';
 

@@ -72,20 +72,18 @@ async function run(written: string, options: ForkCommandOptions): Promise<void> 
 
 async function forkFor(written: string, options: ForkCommandOptions): Promise<Fork> {
   // The other commands about incidents need neither the engine nor a database.
-  const { choosePlaybooks } = await import('../../simulation/chosen-playbooks.ts');
-  const { forkIncident } = await import('../../simulation/fork.ts');
+  const { withSimulations } = await import('../../simulation/sandboxed.ts');
   const { readPastIncident } = await import('../../simulation/past-incident.ts');
   const { withAlertsOnRecord } = await import('../../simulation/recorded-alerts.ts');
   const { existingAuditUrl } = await import('../records/audit.ts');
-  const { config: path, run: wanted, at, pack, playbook, answer: answers, fail: failures, retiredKey = [] } = options;
+  const { config: path, run: wanted, at, pack, playbook: only, answer: answers, fail: failures, retiredKey = [] } = options;
   const config = loadConfig({ path, env: process.env });
-  const playbooks = await choosePlaybooks({ ...(pack !== undefined && { pack }) });
-  const instead = playbook && (await choosePlaybooks({ ...(pack !== undefined && { pack }), playbook }));
   const asked = { config, url: existingAuditUrl(config), retired: retiredKey, env: process.env };
-  return withAlertsOnRecord(asked, async (alerts, records) => {
-    const past = await readPastIncident({ ...records, alerts }, fullIncidentId(written, config.cluster), wanted);
-    return forkIncident(past, { playbooks, answers, failures, ...(instead && { instead }), ...(at !== undefined && { at }) });
-  });
+  const past = await withAlertsOnRecord(asked, (alerts, records) =>
+    readPastIncident({ ...records, alerts }, fullIncidentId(written, config.cluster), wanted),
+  );
+  const forkOptions = { answers, failures, ...(at !== undefined && { at }) };
+  return withSimulations(pack, (simulations) => simulations.fork({ past, only, options: forkOptions }));
 }
 
 const columnWidth = 60;
@@ -103,10 +101,10 @@ function printFork({ chain, rows, past, story, missing }: Fork): void {
   ]);
   print();
   printFacts([
-    ['playbooks', `${past.playbooks.join(', ') || 'none'} → ${story.playbooks.join(', ') || 'none'}`],
-    ['verdict', `${past.verdict} → ${story.verdict}`],
-    ['left in force', story.left.map(({ action, target }) => `${action} on ${target}`).join(', ') || 'nothing'],
-    ['it ended', story.end],
+    ['playbooks', printable(`${past.playbooks.join(', ') || 'none'} → ${story.playbooks.join(', ') || 'none'}`)],
+    ['verdict', printable(`${past.verdict} → ${story.verdict}`)],
+    ['left in force', printable(story.left.map(({ action, target }) => `${action} on ${target}`).join(', ') || 'nothing')],
+    ['it ended', printable(story.end)],
   ]);
 }
 

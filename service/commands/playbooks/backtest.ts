@@ -1,18 +1,13 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { noveltyHours } from '../../../core/novelty/novelty.ts';
 import { durationMs } from '../../../core/playbook/duration.ts';
-import {
-  Backtest,
-  type BacktestCondition,
-  type BacktestReport,
-  backtestCondition,
-  type RecordedAlert,
-} from '../../../testing/backtest.ts';
+import { type BacktestCondition, type BacktestReport, backtestCondition, type RecordedAlert } from '../../../testing/backtest.ts';
 import { loadConfig } from '../../config/load.ts';
-import { choosePlaybooks } from '../../simulation/chosen-playbooks.ts';
 import { alertsOfFiles, withAlertsOnRecord } from '../../simulation/recorded-alerts.ts';
+import { withSimulations } from '../../simulation/sandboxed.ts';
+import type { Simulations } from '../../simulation/simulations.ts';
 import { type ConfiguredOptions, milliseconds, withConfig, withExamples } from '../options.ts';
-import { print, printFacts, printJson, printTable, severityText, styled } from '../output.ts';
+import { print, printable, printFacts, printJson, printTable, severityText, styled } from '../output.ts';
 import { existingAuditUrl, lackingTexts } from '../records/audit.ts';
 import { type RetiredKeysOption, retiredKeyOption } from '../records/retired-key.ts';
 
@@ -65,20 +60,30 @@ function condition(text: string, before: readonly BacktestCondition[]): readonly
 const hourMs = 3_600_000;
 
 async function run(paths: readonly string[], options: BacktestOptions): Promise<void> {
-  const { pack, against, playbook, quiet: quietMs, failOn, json } = options;
-  const chosen = await choosePlaybooks({ ...(pack !== undefined && { pack }), ...(playbook && { playbook }) });
-  const other = against === undefined ? undefined : await choosePlaybooks({ pack: against, ...(playbook && { playbook }) });
+  await withSimulations(options.pack, (chosen) =>
+    options.against === undefined
+      ? runOn(chosen, undefined, paths, options)
+      : withSimulations(options.against, (against) => runOn(chosen, against, paths, options)),
+  );
+}
+
+async function runOn(
+  chosen: Simulations,
+  against: Simulations | undefined,
+  paths: readonly string[],
+  options: BacktestOptions,
+): Promise<void> {
+  const { playbook: only, quiet: quietMs, failOn, json } = options;
   const judgesNovelty =
     paths.length > 0 ? { learningMs: noveltyHours.learning * hourMs, rolloutMs: noveltyHours.rollout * hourMs } : undefined;
-  const backtestOf = (playbooks: typeof chosen) => new Backtest({ playbooks, quietMs, ...(judgesNovelty && { judgesNovelty }) });
-  const report = backtestOf(chosen);
-  const before = other && backtestOf(other);
+  for (const one of [chosen, against])
+    await one?.beginBacktest({ only, options: { quietMs, ...(judgesNovelty && { judgesNovelty }) } });
   const lacking = await eachAlert(paths, options, async (alert) => {
-    await report.add(alert);
-    await before?.add(alert);
+    await chosen.backtestOn({ alerts: [alert] });
+    await against?.backtestOn({ alerts: [alert] });
   });
-  const now = report.report();
-  const then = before?.report();
+  const now = await chosen.backtestReport();
+  const then = await against?.backtestReport();
   const failed = failOn.filter(({ holds }) => holds(now)).map(({ text }) => text);
   if (failed.length > 0) process.exitCode = 1;
   if (json) printJson({ ...now, ...(then && { against: then }), failed });
@@ -122,7 +127,8 @@ function printReport(now: BacktestReport, then: BacktestReport | undefined, fail
     ['  of attacks', compared(({ touched }) => touched.true_positive + touched.suspicious)],
     ['  not judged', compared(({ touched }) => touched.unknown)],
     ...Object.entries(now.questions).map(
-      ([group, { all, worstShift }]) => [`questions to ${group}`, `${all}, ${worstShift} in the worst shift of 8 h`] as const,
+      ([group, { all, worstShift }]) =>
+        [printable(`questions to ${group}`), `${all}, ${worstShift} in the worst shift of 8 h`] as const,
     ),
   ]);
   print();

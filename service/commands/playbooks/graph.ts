@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
-import { answering } from '../../../core/playbook/answering.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';
 
@@ -28,26 +27,20 @@ export function registerGraphCommand(playbooks: Command): void {
 
 async function draw(id: string, { json, svg, pack, alert: file }: GraphOptions): Promise<void> {
   // The engine that simulates is loaded only where it is asked for: `playbooks list` is in this command, too.
-  const { choosePlaybooks } = await import('../../simulation/chosen-playbooks.ts');
+  const { withSimulations } = await import('../../simulation/sandboxed.ts');
   const { readAlerts } = await import('../../simulation/read-alerts.ts');
-  const { everyAnswer } = await import('../../../testing/every-answer.ts');
-  const { exampleAlert } = await import('../../../testing/example-alert.ts');
-  const { graphOf, mermaidOf } = await import('../../../testing/graph.ts');
+  const { mermaidOf } = await import('../../../testing/graph.ts');
   const { svgOf } = await import('../../../testing/graph-svg.ts');
-  const [playbook] = await choosePlaybooks({ playbook: [id], ...(pack !== undefined && { pack }) });
-  if (!playbook) return;
-  const given = file === undefined ? [] : readAlerts([file], 'local').flatMap((read) => (read.ok ? [read.alert] : []));
-  const alert = file === undefined ? exampleAlert(playbook) : given.find((one) => answering([playbook], one).length > 0);
-  if (!alert)
+  const alerts = file === undefined ? undefined : readAlerts([file], 'local').flatMap((read) => (read.ok ? [read.alert] : []));
+  const { playbook, title, graph } = await withSimulations(pack, (simulations) => simulations.graph({ id, alerts }));
+  if (!graph)
     throw new FirebreakError(
       file === undefined ? 'FB_ERR_INCOMPLETE' : 'FB_ERR_ALERT_INVALID',
       file === undefined
-        ? `no alert could be made up for ${playbook.id}: give one with --alert`
-        : `${playbook.id} answers no alert in ${file}`,
+        ? `no alert could be made up for ${playbook}: give one with --alert`
+        : `${playbook} answers no alert in ${file}`,
     );
-  const { paths } = await everyAnswer(playbook, alert);
-  const graph = graphOf(paths);
   if (json) printJson(graph);
-  else if (svg) print(svgOf(graph, playbook.title));
+  else if (svg) for (const line of svgOf(graph, title).split('\n')) print(printable(line));
   else for (const line of mermaidOf(graph).split('\n')) print(printable(line));
 }

@@ -3,19 +3,14 @@ import type { Alert } from '../../../core/alert/alert.ts';
 import { type ErrorCode, isErrorCode } from '../../../core/errors.ts';
 import { fullIncidentId } from '../../../core/incident/incident.ts';
 import { incidentOfChain } from '../../../core/incident/similar.ts';
-import { answering } from '../../../core/playbook/answering.ts';
 import { durationMs } from '../../../core/playbook/duration.ts';
-import type { ListedPlaybook } from '../../../core/playbook/pack.ts';
-import { everyAnswer } from '../../../testing/every-answer.ts';
-import { exampleAlert } from '../../../testing/example-alert.ts';
 import { outcomeOf } from '../../../testing/path-line.ts';
-import type { Said, SimulatedQuestion } from '../../../testing/people.ts';
-import { simulate } from '../../../testing/simulate.ts';
 import { type Story, tellStory } from '../../../testing/story.ts';
 import { loadConfig } from '../../config/load.ts';
-import { choosePlaybooks } from '../../simulation/chosen-playbooks.ts';
 import { readAlerts } from '../../simulation/read-alerts.ts';
 import { withAlertsOnRecord } from '../../simulation/recorded-alerts.ts';
+import { withSimulations } from '../../simulation/sandboxed.ts';
+import type { EveryAnswerOf, Simulations } from '../../simulation/simulations.ts';
 import { type CommonOptions, type ConfiguredOptions, milliseconds, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable, severityText, styled } from '../output.ts';
 import { existingAuditUrl, lackingTexts } from '../records/audit.ts';
@@ -96,15 +91,17 @@ function rowOf(alert: Alert, story: Story): TableRow {
 }
 
 async function run(paths: readonly string[], options: SimulateCommandOptions): Promise<void> {
-  const playbooks = await choosePlaybooks(options);
-  if (options.every) return printEvery(playbooks, await alertsFor(playbooks, paths, options), options);
+  await withSimulations(options.pack, (simulations) => runOn(simulations, paths, options));
+}
+
+async function runOn(simulations: Simulations, paths: readonly string[], options: SimulateCommandOptions): Promise<void> {
+  if (options.every) {
+    const alerts = (await alertsFor(simulations, paths, options)).map(({ alert }) => alert);
+    return printEvery(await simulations.every({ alerts, only: options.playbook }), options);
+  }
   const table: TableRow[] = [];
-  const tell = async ({ alert, about }: Asked): Promise<void> => {
-    const story = await simulate(about, {
-      alert,
-      answer: inTurn(options.answer ?? []),
-      ...(options.fail && { failures: options.fail }),
-    });
+  const tell = async ({ alert, only }: Asked): Promise<void> => {
+    const story = await simulations.story({ alert, only, answers: options.answer ?? [], failures: options.fail });
     if (story.end === 'failed' || story.end === 'endless') process.exitCode = 1;
     if (options.json) printJson({ alert, playbooks: story.playbooks, story });
     else if (options.story) printStory({ alert, story });
@@ -112,8 +109,8 @@ async function run(paths: readonly string[], options: SimulateCommandOptions): P
     if (table.length >= rowsAtOnce) printSimulated(table.splice(0));
   };
   if (options.records || options.incident !== undefined)
-    await eachOnRecord(options, (alert) => tell({ alert, about: playbooks }));
-  else for (const asked of await alertsFor(playbooks, paths, options)) await tell(asked);
+    await eachOnRecord(options, (alert) => tell({ alert, only: options.playbook }));
+  else for (const asked of await alertsFor(simulations, paths, options)) await tell(asked);
   if (table.length > 0) printSimulated(table);
 }
 
@@ -132,32 +129,25 @@ async function eachOnRecord(
   });
 }
 
-/** Each answer once, to the first question that has it. */
-function inTurn(answers: readonly string[]): (question: SimulatedQuestion) => Said {
-  const left = [...answers];
-  return ({ choices }) => (choices.some(({ id }) => id === left[0]) ? left.shift() : undefined);
-}
-
 interface Asked {
   readonly alert: Alert;
-  /** What it is tried on. */
-  readonly about: readonly ListedPlaybook[];
+  /** Ids of what it is tried on; absent: all. */
+  readonly only: readonly string[] | undefined;
 }
 
 async function alertsFor(
-  playbooks: readonly ListedPlaybook[],
+  simulations: Simulations,
   paths: readonly string[],
-  { cluster }: SimulateCommandOptions,
+  { cluster, playbook: only }: SimulateCommandOptions,
 ): Promise<readonly Asked[]> {
   if (paths.length === 0)
-    return playbooks.flatMap((playbook): readonly Asked[] => {
-      const alert = exampleAlert(playbook);
-      if (alert) return [{ alert, about: [playbook] }];
-      complain(`${playbook.id}: no alert could be made up for it: name a file`);
+    return (await simulations.examples({ only })).flatMap(({ playbook, alert }): readonly Asked[] => {
+      if (alert) return [{ alert, only: [playbook] }];
+      complain(`${playbook}: no alert could be made up for it: name a file`);
       return [];
     });
   return readAlerts(paths, cluster).flatMap((read): readonly Asked[] => {
-    if (read.ok) return [{ alert: read.alert, about: playbooks }];
+    if (read.ok) return [{ alert: read.alert, only }];
     complain(`${read.from}: ${read.reason}`);
     return [];
   });
@@ -188,21 +178,18 @@ function printStory({ alert, story }: Simulated): void {
   print();
 }
 
-async function printEvery(playbooks: readonly ListedPlaybook[], asked: readonly Asked[], { json }: CommonOptions): Promise<void> {
-  for (const playbook of playbooks) {
-    const alert = asked.map((one) => one.alert).find((one) => answering([playbook], one).length > 0);
-    if (!alert) continue;
-    const { problems, notices, answers, paths, isCut } = await everyAnswer(playbook, alert);
+function printEvery(every: readonly EveryAnswerOf[], { json }: CommonOptions): void {
+  for (const { playbook, rule, problems, notices, answers, runs, isCut } of every) {
     if (problems.length > 0) process.exitCode = 1;
     if (json) {
-      printJson({ playbook: playbook.id, alert: alert.rule, problems, notices, answers, runs: paths.length, isCut });
+      printJson({ playbook, alert: rule, problems, notices, answers, runs, isCut });
       continue;
     }
-    print(styled('bold', playbook.id));
+    print(styled('bold', printable(playbook)));
     for (const line of answers) print(`  ${printable(line)}`);
     for (const line of problems) print(`  ${styled('red', 'problem')}  ${printable(line)}`);
     for (const line of notices) print(`  ${styled('dim', 'notice')}   ${printable(line)}`);
-    if (isCut) print(`  ${styled('dim', `only ${paths.length} of its ways were gone`)}`);
+    if (isCut) print(`  ${styled('dim', `only ${runs} of its ways were gone`)}`);
     print();
   }
 }

@@ -6,8 +6,8 @@ import { dirname, extname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { ConfiguredPack } from '../../config/complete/complete-packs.ts';
-import { writePack } from '../../packs/describe.ts';
 import { readPack } from '../../packs/pack-files.ts';
+import { writePack } from '../../packs/pack-program.ts';
 import { readBuild, type WorkflowBuild } from './bundle.ts';
 
 const rooms = join(import.meta.dirname, '..', '..', '..');

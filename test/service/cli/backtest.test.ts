@@ -76,7 +76,7 @@ describe('firebreak backtest', () => {
     const pack = join(folder, 'by-label');
     mkdirSync(pack);
     writeFileSync(
-      join(pack, 'firebreak.pack.mjs'),
+      join(pack, 'firebreak.pack.js'),
       `const run = async () => {};
 const match = { labels: { team: 'shop' }, process: { name: 'xmrig' } };
 const on = { match, minSeverity: 'low', requires: [] };
@@ -149,7 +149,7 @@ export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/by-label', 
     const file = join(folder, 'alerts.jsonl');
     writeFileSync(file, JSON.stringify(alertOf()));
     writeFileSync(
-      join(folder, 'firebreak.pack.mjs'),
+      join(folder, 'firebreak.pack.js'),
       `const run = async () => {};
 const on = { match: { rule: 'Other' }, minSeverity: 'low', requires: [] };
 export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/other', title: 'Other', on, uses: {}, run }] };

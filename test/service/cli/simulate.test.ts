@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { packOf } from '../../../service/packs/pack-files.ts';
+import { startPackProgram } from '../../../service/packs/pack-program.ts';
 import { firebreakHere, firebreakProcess } from '../../command-line.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -69,11 +71,10 @@ describe('firebreak simulate', () => {
   test('walks every answer of the playbooks of a pack, and fails where it finds a problem', async () => {
     const pack = join(folder, 'pack');
     mkdirSync(pack);
-    const from = (path: string): string => JSON.stringify(pathToFileURL(join(root, path)).href);
     writeFileSync(
       join(pack, 'firebreak.pack.ts'),
-      `import { quarantinePod } from ${from('authoring/actions.ts')};
-import { definePack, definePlaybook } from ${from('authoring/playbook.ts')};
+      `import { quarantinePod } from 'firebreak/actions';
+import { definePack, definePlaybook } from 'firebreak/playbook';
 const cuts = definePlaybook(
   { id: 'cuts', title: 'Cuts', on: { match: { rule: 'Miner' }, minSeverity: 'critical', requires: ['pod'] }, uses: { quarantinePod } },
   async ({ alert, steps, note }) => {
@@ -89,6 +90,76 @@ export default definePack({ name: 'ours', version: '1.0.0', playbooks: [cuts] })
     expect(stdout).toContain('ours/cuts');
     expect(stdout).toContain('problem  quarantinePod on pod/shop/cart-1 stays in force, and nobody is asked about it');
     expect((await firebreak(['simulate', '--pack', folder])).stderr).toContain('FB_ERR_');
+  });
+
+  describe('of a pack that somebody else has written', () => {
+    const greedy = (body: string, head = ''): string => {
+      const pack = mkdtempSync(join(folder, 'greedy-'));
+      writeFileSync(
+        join(pack, 'firebreak.pack.ts'),
+        `import { openTicket } from 'firebreak/actions';
+import { definePack, definePlaybook } from 'firebreak/playbook';
+${head}
+const greedy = definePlaybook(
+  { id: 'greedy', title: 'Greedy', on: { match: { rule: 'Miner' }, minSeverity: 'low', requires: [] }, uses: { openTicket } },
+  async ({ steps, note }) => {
+    ${body}
+    await steps.openTicket({ title: 'a', body: 'b', labels: [] });
+  },
+);
+export default definePack({ name: 'greedy', version: '1.0.0', playbooks: [greedy] });
+`,
+      );
+      return pack;
+    };
+
+    test('is told what it asks for in its code, and nothing of it runs', async () => {
+      const { status, stderr } = await firebreak(['simulate', '--pack', greedy('', "import { readFileSync } from 'node:fs';")]);
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/FB_ERR_CONFIG_INVALID.*firebreak\.pack\.ts:3: .*node:fs/s);
+    });
+
+    test('makes no code of texts, by which it would reach what its code may not name', async () => {
+      const { status, stdout } = await firebreak([
+        'simulate',
+        '--pack',
+        greedy("note.constructor.constructor('return this')();"),
+        '--story',
+      ]);
+      expect(status).toBe(1);
+      expect(stdout).toContain('Code generation from strings disallowed');
+    });
+
+    test('finds neither the environment nor a file of whoever tries it, whatever its code says', async () => {
+      const key = join(folder, 'desk.pem');
+      writeFileSync(key, 'the key of the desk');
+      // What nobody has looked at before.
+      const code = `import { readFileSync } from 'node:fs';
+let found = Object.keys(process.env).join();
+try { found += readFileSync(${JSON.stringify(key)}, 'utf8'); } catch (error) { found += error.code; }
+const on = { match: { rule: found }, minSeverity: 'low', requires: [] };
+export default { name: 'ours', version: '1.0.0', playbooks: [{ id: 'ours/one', title: found, on, uses: {}, run: async () => {} }] };
+`;
+      const files = new Map([['firebreak.pack.js', Buffer.from(code)]]);
+      const program = startPackProgram(packOf(files, 'ours'), 'service/simulation/sandbox-main');
+      program.input.end(`${JSON.stringify({ call: 'graph', asked: { id: 'one' } })}\n`);
+      const [said] = await once(program.output, 'data');
+      expect(JSON.parse(String(said))).toMatchObject({ value: { title: 'ERR_ACCESS_DENIED' } });
+      await program.ended;
+    });
+
+    test('prints for people beside the story; what it throws and drops is told', async () => {
+      const printing = await firebreak(['simulate', '--pack', greedy("console.log('seen \\u001b[2J');"), '--json']);
+      expect(printing.stderr).toMatch(/^seen .+$/m);
+      expect(printing.stderr).not.toContain('\u001b');
+      expect(JSON.parse(printing.stdout)).toMatchObject({ playbooks: ['greedy/greedy'], story: { end: 'done' } });
+      const ended = await firebreak(['simulate', '--pack', greedy('', "throw new Error('not today');")]);
+      expect(ended.status).toBe(1);
+      expect(ended.stderr).toContain('the pack cannot be tried: firebreak.pack.ts:3: Error: not today');
+      const dropped = await firebreak(['simulate', '--pack', greedy("void Promise.reject(new Error('lost'));"), '--json']);
+      expect(dropped.stderr).toMatch(/^a promise fails for which nothing waits: lost$/m);
+      expect(JSON.parse(dropped.stdout)).toMatchObject({ story: { end: 'done' } });
+    });
   });
 });
 

@@ -1,0 +1,143 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, extname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { promisify } from 'node:util';
+import { implementations, type PackFiles } from './pack-files.ts';
+
+/** Puts the files of a pack into a folder, as a build sees them; `with implementations` as the process of its actions does. */
+export function writePack({ files }: Pick<PackFiles, 'files'>, folder: string, what?: 'with implementations'): void {
+  for (const [file, content] of files) {
+    if (what === undefined && file.startsWith(`${implementations}/`)) continue;
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    writeFileSync(join(folder, file), content);
+  }
+}
+
+const programMs = 30_000;
+
+/** To go through every answer of many playbooks, on a machine that has other work. */
+const longProgramMs = 300_000;
+
+/**
+ * What a program prints that runs the modules of a pack: `PROGRAM FOLDER MAIN`, without an environment, which may read the pack and Firebreak's code
+ * alone. Whoever runs it has looked at `packFaults` before.
+ *
+ * @param program path of it, as a source.
+ * @param input what it reads as JSON.
+ * @throws Error in words for its author.
+ */
+export async function runPackProgram(pack: PackFiles, program: string, input: unknown): Promise<string> {
+  const prepared = prepareProgram(pack, program);
+  try {
+    const options = { ...prepared.options, timeout: longProgramMs, maxBuffer: mostBytes };
+    const running = promisify(execFile)(process.execPath, prepared.args, options);
+    // Where it has ended before it has read, its end says more.
+    running.child.stdin?.on('error', () => undefined);
+    running.child.stdin?.end(JSON.stringify(input));
+    return (await running).stdout;
+  } catch (error) {
+    const killed = error instanceof Error && 'killed' in error && error.killed === true;
+    if (killed) throw new Error(`${pack.main}: it has not ended after ${longProgramMs / 60_000} minutes`);
+    throw new Error(
+      reasonIn(error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error), prepared.folder),
+    );
+  } finally {
+    rmSync(prepared.folder, { recursive: true, force: true });
+  }
+}
+
+export const mostBytes = 16 * 1024 * 1024;
+
+export function prepareProgram(pack: PackFiles, program: string) {
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-pack-'));
+  writePack(pack, folder);
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  const root = join(import.meta.dirname, '..', '..');
+  const readable = [folder, ...codeFolders(root)].map((path) => `--allow-fs-read=${path}`);
+  // Code made of a text would be code that nobody has looked at: it would reach what `packFaults` refuses.
+  const flags = [
+    '--permission',
+    ...readable,
+    '--disallow-code-generation-from-strings',
+    '--disable-warning=ExperimentalWarning',
+    '--disable-warning=SecurityWarning',
+  ];
+  const file = `${join(root, program)}${extname(import.meta.filename)}`;
+  return {
+    folder,
+    args: [...flags, file, folder, pack.main],
+    options: { env: {}, cwd: folder, encoding: 'utf8', timeout: programMs } as const,
+  };
+}
+
+/** What the modules of a pack need of Firebreak: not all that lies beside it, of which a checkout has more. */
+export function codeFolders(root: string): readonly string[] {
+  const rooms = ['authoring', 'core', 'activities', 'integrations', 'playbooks', 'workflows', 'testing', 'service'];
+  return [...rooms.map((room) => join(root, room)), ...packageFolders(root)];
+}
+
+/**
+ * Where the packages lie that Firebreak's doors import, and its own `package.json`: as they are found from its folder, and where they really are, since
+ * some installers link them.
+ */
+function packageFolders(root: string): readonly string[] {
+  const found: string[] = [];
+  for (let folder = root; ; folder = dirname(folder)) {
+    for (const name of ['node_modules', 'package.json']) if (existsSync(join(folder, name))) found.push(join(folder, name));
+    if (dirname(folder) === folder) break;
+  }
+  const real = ['@noble/hashes/sha2.js', 'canonicalize', 'lru-cache', 'zod', 'axios'].map(
+    (name) => new URL(import.meta.resolve(name)).pathname,
+  );
+  return [...found, ...real.map((path) => `${path.split('/node_modules/')[0]}/node_modules`)];
+}
+
+/** The last error that Node printed, with the place in the pack: where it was thrown, or what of the pack had called that. */
+export function reasonIn(stderr: string, folder: string): string {
+  const lines = stderr.split('\n');
+  const error =
+    lines.find((line) => /^\w*Error\b.*: /.test(line)) ?? lines.find((line) => line.trim() !== '') ?? 'it ended without a word';
+  // A line of the stack; or the first of all, of what Node could not read.
+  const ours = lines.find((line, at) => line.includes(`${folder}/`) && (at === 0 || /^\s+at /.test(line)));
+  const place = ours?.split(`${folder}/`)[1]?.match(/^([\w./-]+\.[jt]s:\d+)/)?.[1];
+  const text = error.replaceAll(`file://${folder}/`, '').replaceAll(`${folder}/`, '');
+  return place === undefined ? text : `${place}: ${text}`;
+}
+
+/** A program that runs the modules of a pack for as long as it is asked. */
+export interface PackProgram {
+  readonly input: Writable;
+  readonly output: Readable;
+  /** It is over: what was wrong, for its author. */
+  readonly ended: Promise<string>;
+  close(): void;
+}
+
+/**
+ * Starts a program as `runPackProgram` does, and leaves it running: it ends with its input.
+ *
+ * @param program path of it, as a source.
+ */
+export function startPackProgram(pack: PackFiles, program: string): PackProgram {
+  const { folder, args, options } = prepareProgram(pack, program);
+  const running = spawn(process.execPath, args, { env: options.env, cwd: options.cwd, stdio: 'pipe' });
+  const said: string[] = [];
+  // What it said last tells why it ended.
+  createInterface({ input: running.stderr }).on('line', (line) => {
+    said.push(line);
+    if (said.length > mostLines) said.shift();
+  });
+  // Where it has ended before it has read, its end says more.
+  running.stdin.on('error', () => undefined);
+  const ended = once(running, 'close').then(() => {
+    rmSync(folder, { recursive: true, force: true });
+    return reasonIn(said.join('\n'), folder);
+  });
+  return { input: running.stdin, output: running.stdout, ended, close: () => running.kill('SIGKILL') };
+}
+
+const mostLines = 200;

@@ -1,0 +1,140 @@
+import type { Alert } from '../../core/alert/alert.ts';
+import { type ErrorCode, FirebreakError } from '../../core/errors.ts';
+import { answering } from '../../core/playbook/answering.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
+import { Backtest, type BacktestOptions, type BacktestReport, type RecordedAlert } from '../../testing/backtest.ts';
+import { type EveryAnswer, everyAnswer } from '../../testing/every-answer.ts';
+import { exampleAlert } from '../../testing/example-alert.ts';
+import { graphOf, type PlaybookGraph } from '../../testing/graph.ts';
+import type { Said, SimulatedQuestion } from '../../testing/people.ts';
+import { simulate } from '../../testing/simulate.ts';
+import type { Story } from '../../testing/story.ts';
+import { type Fork, type ForkOptions, forkIncident } from './fork.ts';
+import type { PastIncident } from './past-incident.ts';
+
+/** Ids with or without the pack; absent: all. */
+type Ids = readonly string[] | undefined;
+
+/** What a playbook is tried on. */
+export interface ExampleOf {
+  readonly playbook: string;
+  /** Absent: none could be made up. */
+  readonly alert?: Alert;
+}
+
+/** What there is to print of every answer. */
+export type EveryAnswerOf = Pick<EveryAnswer, 'problems' | 'notices' | 'answers' | 'isCut'> & {
+  readonly playbook: string;
+  readonly rule: string;
+  readonly runs: number;
+};
+
+/**
+ * What the commands that try playbooks ask of them: data in, data out, so that a pack's code can be in another process (`sandboxed.ts`).
+ *
+ * All throw FB_ERR_UNKNOWN_ID for a playbook that is not there, and TypeError for an answer that its question does not have.
+ */
+export interface Simulations {
+  /** An alert that is made up, for each. */
+  examples(asked: { readonly only: Ids }): Promise<readonly ExampleOf[]>;
+  story(asked: {
+    readonly alert: Alert;
+    readonly only: Ids;
+    /** One after another, each to the first question that has it. */
+    readonly answers: readonly string[];
+    readonly failures?: Readonly<Record<string, ErrorCode>> | undefined;
+  }): Promise<Story>;
+  /** Of each that answers one of the alerts. */
+  every(asked: { readonly alerts: readonly Alert[]; readonly only: Ids }): Promise<readonly EveryAnswerOf[]>;
+  /** `answers`: none, where it answers none of the alerts. */
+  graph(asked: {
+    readonly id: string;
+    /** Absent: one is made up. */
+    readonly alerts?: readonly Alert[] | undefined;
+  }): Promise<{ readonly playbook: string; readonly title: string; readonly graph?: PlaybookGraph }>;
+  fork(asked: {
+    readonly past: PastIncident;
+    readonly only: Ids;
+    readonly options: Omit<ForkOptions, 'playbooks' | 'instead'>;
+  }): Promise<Fork>;
+  /** Begins one: the one before is forgotten. */
+  beginBacktest(asked: { readonly only: Ids; readonly options: Omit<BacktestOptions, 'playbooks'> }): Promise<void>;
+  backtestOn(asked: { readonly alerts: readonly RecordedAlert[] }): Promise<void>;
+  backtestReport(): Promise<BacktestReport>;
+}
+
+/** In this process: of what is shipped, or within the sandbox of a pack. */
+export class LocalSimulations implements Simulations {
+  readonly #all: readonly ListedPlaybook[];
+  #backtest: Backtest | undefined;
+
+  constructor(playbooks: readonly ListedPlaybook[]) {
+    this.#all = playbooks;
+  }
+
+  async examples({ only }: { readonly only: Ids }): Promise<readonly ExampleOf[]> {
+    return this.#chosen(only).map((playbook) => {
+      const alert = exampleAlert(playbook);
+      return { playbook: playbook.id, ...(alert && { alert }) };
+    });
+  }
+
+  story({ alert, only, answers, failures }: Parameters<Simulations['story']>[0]): Promise<Story> {
+    return simulate(this.#chosen(only), { alert, answer: inTurn(answers), ...(failures && { failures }) });
+  }
+
+  async every({ alerts, only }: Parameters<Simulations['every']>[0]): Promise<readonly EveryAnswerOf[]> {
+    const all: EveryAnswerOf[] = [];
+    for (const playbook of this.#chosen(only)) {
+      const alert = alerts.find((one) => answering([playbook], one).length > 0);
+      if (!alert) continue;
+      const { problems, notices, answers, paths, isCut } = await everyAnswer(playbook, alert);
+      all.push({ playbook: playbook.id, rule: alert.rule, problems, notices, answers, runs: paths.length, isCut });
+    }
+    return all;
+  }
+
+  async graph({ id, alerts }: Parameters<Simulations['graph']>[0]): ReturnType<Simulations['graph']> {
+    const [playbook] = this.#chosen([id]);
+    if (!playbook) throw new FirebreakError('FB_ERR_INTERNAL', `${id} was found, and is not there`);
+    const alert = alerts ? alerts.find((one) => answering([playbook], one).length > 0) : exampleAlert(playbook);
+    const said = { playbook: playbook.id, title: playbook.title };
+    return alert ? { ...said, graph: graphOf((await everyAnswer(playbook, alert)).paths) } : said;
+  }
+
+  async fork({ past, only, options }: Parameters<Simulations['fork']>[0]): Promise<Fork> {
+    return forkIncident(past, { ...options, playbooks: this.#all, ...(only && { instead: this.#chosen(only) }) });
+  }
+
+  async beginBacktest({ only, options }: Parameters<Simulations['beginBacktest']>[0]): Promise<void> {
+    this.#backtest = new Backtest({ ...options, playbooks: this.#chosen(only) });
+  }
+
+  async backtestOn({ alerts }: { readonly alerts: readonly RecordedAlert[] }): Promise<void> {
+    for (const alert of alerts) await this.#begun.add(alert);
+  }
+
+  async backtestReport(): Promise<BacktestReport> {
+    return this.#begun.report();
+  }
+
+  get #begun(): Backtest {
+    if (!this.#backtest) throw new FirebreakError('FB_ERR_INTERNAL', 'no backtest has begun');
+    return this.#backtest;
+  }
+
+  #chosen(ids: Ids): readonly ListedPlaybook[] {
+    if (ids === undefined || ids.length === 0) return this.#all;
+    return ids.map((wanted) => {
+      const found = this.#all.find(({ id }) => id === wanted || id.endsWith(`/${wanted}`));
+      if (found) return found;
+      const known = this.#all.map(({ id }) => id).join(', ');
+      throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no playbook ${wanted}, only: ${known}`);
+    });
+  }
+}
+
+function inTurn(answers: readonly string[]): (question: SimulatedQuestion) => Said {
+  const left = [...answers];
+  return ({ choices }) => (choices.some(({ id }) => id === left[0]) ? left.shift() : undefined);
+}
