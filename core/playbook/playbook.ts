@@ -34,6 +34,12 @@ export interface LeaseOptions {
   readonly onExpiry?: 'renew' | 'release';
 }
 
+/** An action of a pack is given back by people alone, or where its step did not come about: its pool has heard neither votes nor what a lease was prolonged by. */
+export interface OwnLeaseOptions {
+  readonly lease?: Duration;
+  readonly onExpiry?: 'renew';
+}
+
 export interface StepResult<Name extends string = string, Output = unknown> {
   readonly action: Name;
   readonly key: string;
@@ -61,16 +67,18 @@ type Approved<Name extends string, Input, Output> = {
   (input: `${Name} takes an approval: offer its plan in ask(), and give it answer.approval`): never;
 };
 
-/** @typeParam Reaches as the action is declared; what does not say it is held to nothing here, and to all of it in the cell. */
+/** @typeParam Reaches as the action is declared, but for those of packs; what does not say it is held to nothing here, and to all of it in the cell. */
 type Call<Name extends string, Input, Output, E extends Effect, Reaches> = E extends 'destructive'
   ? Approved<Name, Input, Output>
   : E extends 'reversible'
-    ? Reaches extends WideReach
-      ? Approved<Name, Input & LeaseOptions, Output>
-      : <A extends Approval<never> = Approval<Name>>(
-          input: Input & LeaseOptions,
-          approval?: Covering<A, Name>,
-        ) => Promise<StepResult<Name, Output>>
+    ? Reaches extends 'of a pack'
+      ? Approved<Name, Input & OwnLeaseOptions, Output>
+      : Reaches extends WideReach
+        ? Approved<Name, Input & LeaseOptions, Output>
+        : <A extends Approval<never> = Approval<Name>>(
+            input: Input & LeaseOptions,
+            approval?: Covering<A, Name>,
+          ) => Promise<StepResult<Name, Output>>
     : (input: Input) => Promise<StepResult<Name, Output>>;
 
 type Step<Name extends string, Input, Output, E extends Effect, Reaches> = Call<Name, Input, Output, E, Reaches> & {
@@ -92,7 +100,7 @@ type Step<Name extends string, Input, Output, E extends Effect, Reaches> = Call<
 
 export type Steps<U extends Uses> = {
   readonly [K in keyof U]: U[K] extends ActionDeclaration<infer Name, infer Input, infer Output, infer E>
-    ? Step<Name, Input, Output, E, U[K] extends { readonly pool: 'packs' } ? 'cluster' : U[K]['reach']>
+    ? Step<Name, Input, Output, E, U[K] extends { readonly pool: 'packs' } ? 'of a pack' : U[K]['reach']>
     : never;
 };
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { data, defineAction } from '../../authoring/actions.ts';
 import { deletePod, openTicket, quarantinePod, snapshotPodState } from '../../core/actions/index.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import { param } from '../../core/playbook/params.ts';
@@ -7,6 +8,20 @@ import { askAboutShell, containDroppedBinary, quarantineOnOrder } from '../../pl
 import { simulate } from '../../testing/simulate.ts';
 import { type Story, tellStory } from '../../testing/story.ts';
 import { alertOf } from './alert-of.ts';
+
+const close = defineAction({
+  name: 'close',
+  title: 'Close',
+  effect: 'reversible',
+  reach: 'workload',
+  input: { port: data.number('Port') },
+  output: {},
+  implementation: 'close.ts',
+  verifiedBy: 'Read back.',
+  undo: 'Opens it again.',
+  example: { port: 1 },
+  sample: {},
+});
 
 const stepsOf = ({ steps }: Story): readonly string[] =>
   steps.map(({ action, state, approvedBy }) => [action, state, ...approvedBy].join(' '));
@@ -33,6 +48,20 @@ describe('a simulation', () => {
     const escalated = story.events.find(({ kind }) => kind === 'question.escalated');
     expect(escalated).toMatchObject({ at: 15 * 60_000 + 1_000, text: 'nobody answered in time: leads is asked' });
     expect(tellStory(story)).toContain('In force: quarantinePod on pod/shop/cart-1 until +4h00m; in silence: renew.');
+  });
+
+  test('tells that silence renews what an action of a pack has taken, also where a playbook without types has it released', async () => {
+    const wish: object = { onExpiry: 'release' };
+    const playbook = definePlaybook(
+      { id: 'close', title: 'Close', on: { match: { rule: alertOf().rule }, minSeverity: 'low', requires: [] }, uses: { close } },
+      async ({ steps, ask }) => {
+        const plan = { yes: await steps.close.plan({ port: 1 }) };
+        const answer = await ask({ question: 'Close it?', choices: { yes: 'Yes', no: 'No' }, plan, onSilence: 'It stays open.' });
+        if (answer.choice === 'yes') await steps.close({ port: 1, lease: '1h', ...wish }, answer.approval);
+      },
+    );
+    const { left } = await simulate(playbook, { alert: alertOf({ severity: 'medium' }), answer: 'yes' });
+    expect(left).toMatchObject([{ action: 'close', inSilence: 'renew' }]);
   });
 
   test('takes answers one after another, and of the group that is asked later', async () => {

@@ -48,6 +48,10 @@ export const playbook = definePlaybook(
       const removed: number = output.removed;
       void removed;
     }
+    if (answer.choice === 'yes') {
+      // @ts-expect-error: silence gives back nothing that an action of a pack took
+      await steps.close({ port: 1, lease: '4h', onExpiry: 'release' }, answer.approval);
+    }
     // @ts-expect-error: a port is a number
     await steps.close.plan({ port: '1' });
     // @ts-expect-error: there is no such field

@@ -32,9 +32,10 @@ export function lasts({ effect, momentary }: ActionDeclaration): boolean {
   return effect === 'reversible' && momentary !== true;
 }
 
-export function leaseTerms({ lease = {} }: Pick<StepOrder, 'lease'>): LeaseTerms {
+/** Where another pool than the cell's has taken it, silence gives nothing back, whatever a playbook says: that pool has heard no votes. People are told so beforehand. */
+export function leaseTerms({ declaration, lease = {} }: Pick<StepOrder, 'declaration' | 'lease'>): LeaseTerms {
   const { durationMs = defaultLeaseMs, onExpiry = 'renew', saga } = lease;
-  return { durationMs, onExpiry, ...(saga && { saga }) };
+  return { durationMs, onExpiry: declaration.pool === 'cell' ? onExpiry : 'renew', ...(saga && { saga }) };
 }
 
 /** The key: workflow id / first run id / playbook / subject / action / n-th call of that action in that body. */
