@@ -6,7 +6,9 @@ import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.t
 import { openSigner } from '../../../integrations/keys/ed25519.ts';
 import { readPack } from '../../../service/packs/pack-files.ts';
 import { ReleaseStore, signedRelease } from '../../../service/packs/release-store.ts';
+import { projectRoot } from '../../../service/process/project-root.ts';
 import { acmeFiles, statementOf, writePackFolder } from '../../pack-folder.ts';
+import { blocksOf } from '../../page-blocks.ts';
 import { testPlatform } from '../../platform.ts';
 import { alertAbout } from './parts/alerts.ts';
 import { until, type Workload } from './parts/cluster.ts';
@@ -23,6 +25,23 @@ let firebreak: CommandLine;
 let workload: Workload;
 let other: Workload;
 let third: Workload;
+
+/**
+ * The lines of the last section of the tutorial, which need a Firebreak that runs: with another name of the pack, with the id that was printed, and said as
+ * without a terminal. `--key` names a file in the folder of the service.
+ */
+const tutorial: readonly string[] = blocksOf(
+  readFileSync(join(projectRoot(), 'docs', 'tutorial.md'), 'utf8').split(/^## 9\. /m)[1] ?? '',
+).flatMap(({ kind, lines }) => (kind === 'sh elsewhere' ? lines : []));
+
+function typed(line: string | undefined, id = ''): readonly string[] {
+  const words = [...(line ?? '').replaceAll('our-playbooks', 'beta').matchAll(/"([^"]*)"|(\S+)/g)].map(
+    (word) => word[1] ?? word[2] ?? '',
+  );
+  const [npx, program, ...args] = words;
+  expect([npx, program]).toEqual(['npx', 'firebreak']);
+  return args.map((word, at) => (word === 'ID' ? id : args[at - 1] === '--key' ? join(service.folder, word) : word));
+}
 
 /** A second pack, which is in the store; its body, as it is changed. */
 function writeBeta(version: string, changed: (body: string) => string = (body) => body): string {
@@ -52,6 +71,8 @@ beforeAll(async () => {
     const publishers = [{ name: 'us', key: join(packFolder, 'publisher.pem.pub') }];
     config.releases = { folder: join(packFolder, 'releases'), publishers };
     config.playbooks = { params: { 'acme/miner': { lease: '90m' }, 'beta/miner': { lease: '70m' } } };
+    // As the tutorial calls them.
+    config.roster = JSON.parse(JSON.stringify(config.roster).replaceAll('"grace"', '"ben"'));
     people.giveKeys(config);
   });
   firebreak = people.commandLine(service);
@@ -86,16 +107,16 @@ test('a playbook of a pack runs in the service, as the configuration has set it;
 test('a version from the store runs once somebody else has agreed, without a restart of the process, and is rolled back by one person', async () => {
   const starts = () => service.log.split('\n').filter((line) => line.includes('at work: connected to Temporal')).length;
   await until('the service at work', 120_000, () => starts() === 1);
-  const args = ['pack', 'promote', 'beta@1.0.0', '--all', '--reason', 'answers beta miners', '--json', ...meant('beta@1.0.0')];
-  const { id, widens } = JSON.parse(await firebreak('ada', ...args));
+  const [promote, approve, promotions, rollback] = tutorial;
+  const { id, widens } = JSON.parse(await firebreak(undefined, ...typed(promote), '--json', ...meant('beta@1.0.0')));
   expect(widens).toEqual(['beta/miner is new, and may quarantinePod (reversible, pod)']);
   const agreed = ['pack', 'approve', id, '--reason', 'read it', ...meant('beta@1.0.0')];
   await expect(firebreak('ada', ...agreed)).rejects.toThrow('Who asks may not answer');
-  expect(await firebreak('grace', ...agreed)).toContain('Decided');
+  expect(await firebreak(undefined, ...typed(approve, id), ...meant('beta@1.0.0'))).toContain('Decided');
   const { pid } = service;
   await until('the service to begin anew with it', 120_000, () => starts() === 2);
   expect([service.pid, service.isRunning]).toEqual([pid, true]);
-  expect(await firebreak(undefined, 'pack', 'promotions')).toMatch(/beta@1\.0\.0 +runs/);
+  expect(await firebreak(undefined, ...typed(promotions))).toMatch(/beta@1\.0\.0 +runs/);
   await service.post([{ ...alertAbout(other), rule: 'Detect beta miners' }]);
   await service.contained(other, 120_000);
   const done = await service.stateWhen('the end of the body', other, 120_000, ({ bodies }) =>
@@ -104,7 +125,7 @@ test('a version from the store runs once somebody else has agreed, without a res
   expect(done.bodies).toMatchObject([{ playbook: 'beta/miner' }]);
   expect(done.timeline).toContainEqual(expect.objectContaining({ actor: 'playbook/beta/miner', text: 'for 70m' }));
 
-  const rolledBack = await firebreak('grace', 'pack', 'rollback', 'beta', '--reason', 'not needed', ...meant('beta@1.0.0'));
+  const rolledBack = await firebreak(undefined, ...typed(rollback), ...meant('beta@1.0.0'));
   expect(rolledBack).toContain('No version of beta runs now.');
   await until('the service to begin anew without it', 120_000, () => starts() === 3);
   const builds: readonly { current: boolean; open: number }[] = JSON.parse(
