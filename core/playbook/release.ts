@@ -21,8 +21,8 @@ export interface ReleaseStatement {
   readonly rights: readonly Right[];
   /** How many histories were replayed on it before: those of the pack, and those of incidents. */
   readonly replayed: { readonly golden: number; readonly incidents: number };
-  /** Those of them that go another way on it, and why its publisher wants it so. Absent: none. */
-  readonly changed?: { readonly histories: readonly string[]; readonly because: string };
+  /** How many of them go another way on it, some of them by name and step, and why its publisher wants it so. Absent: none. */
+  readonly changed?: { readonly count: number; readonly histories: readonly string[]; readonly because: string };
   /** ISO 8601, UTC. */
   readonly at: string;
 }

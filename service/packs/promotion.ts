@@ -1,6 +1,7 @@
 import type { SignatureVerifier } from '../../core/messages/signing.ts';
 import type { PromotionTerms } from '../../core/orders/promotion.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
+import type { ReleaseStatement } from '../../core/playbook/release.ts';
 import { wideningOf } from '../../core/playbook/widening.ts';
 import { packFrom } from './describe.ts';
 import { type ProvenRelease, provenRelease, type ReleaseStore } from './release-store.ts';
@@ -28,7 +29,7 @@ export async function orderedRelease(
 }
 
 /**
- * What a version may do that the one which runs now might not: of the envelopes that publishers have signed. That a pack's code says the same is looked at before
+ * What a version may do that the one which runs now might not, of the envelopes that publishers have signed; and whether it does otherwise what that did. That a pack's code says the same is looked at before
  * it runs.
  *
  * @throws as `releaseOf`
@@ -39,7 +40,15 @@ export async function wideningOfRelease(
   live: PromotionTerms | undefined,
 ): Promise<readonly string[]> {
   const before = live ? envelopesOf(await orderedRelease(releases, live)) : [];
-  return wideningOf(before, envelopesOf(next));
+  return [...wideningOf(before, envelopesOf(next)), ...changedBy(next.statement)];
+}
+
+/** Its body does what the one before did otherwise: of that its envelope says nothing. */
+function changedBy({ replayed: { golden, incidents }, changed }: ReleaseStatement): readonly string[] {
+  if (!changed) return [];
+  const { count, because } = changed;
+  const some = `${count} of ${golden + incidents} histories ${count === 1 ? 'goes' : 'go'}`;
+  return [`${some} another way on it, which its publisher wants: ${because}`];
 }
 
 /** Its envelopes, as its publisher has signed them. */

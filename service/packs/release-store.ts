@@ -21,8 +21,9 @@ const signature = z.string().regex(/^[A-Za-z0-9+/]{86}==$/);
 const keyId = z.string().regex(/^[0-9a-f]{16}$/);
 const buildId = z.string().regex(/^[0-9a-f]{16}$/);
 
-/** So many histories are named that go another way; the others are among the number. */
+/** So many histories that go another way are named. */
 export const mostChanged = 50;
+export const longestReason = 500;
 
 const releaseSchema = z.strictObject({
   statement: z.strictObject({
@@ -44,7 +45,11 @@ const releaseSchema = z.strictObject({
     ),
     replayed: z.strictObject({ golden: z.int().min(0), incidents: z.int().min(0) }),
     changed: z
-      .strictObject({ histories: z.array(z.string().max(1_000)).min(1).max(mostChanged), because: z.string().min(1).max(500) })
+      .strictObject({
+        count: z.int().min(1),
+        histories: z.array(z.string().max(1_000)).min(1).max(mostChanged),
+        because: z.string().min(1).max(longestReason),
+      })
       .exactOptional(),
     at: z.iso.datetime(),
   }),

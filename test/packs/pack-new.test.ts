@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -112,6 +113,23 @@ test('a pack runs on a real Temporal in its tests, and its histories are recorde
     /^histories\/miner\.\w+\.json: recorded\/miner goes another way than it went \(\w+\): [^.]+\. If that is meant, record anew/,
   );
   expect(code).toBe(1);
+
+  // Published it is only where somebody says why.
+  const { privateKey } = generateKeyPairSync('ed25519');
+  const key = join(folder, 'publisher.pem');
+  writeFileSync(key, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+  const publish = ['pack', 'publish', '--store', join(folder, 'releases'), '--key', key];
+  const refused = await firebreakIn(folder, ...publish);
+  expect(refused.stderr).toMatch(
+    /FB_ERR_REFUSED.*histories\/miner\.\w+\.json: recorded\/miner goes another way.*--allow-changed/s,
+  );
+  expect(refused.code).toBe(1);
+  const published = await firebreakIn(folder, ...publish, '--allow-changed', 'keeps the state first', '--json');
+  expect(JSON.parse(published.stdout)).toMatchObject({
+    outcome: 'published',
+    replayed: { golden: 3, incidents: 0 },
+    changed: { because: 'keeps the state first' },
+  });
 });
 
 test('a pack is built by an installed Firebreak as it is: in two projects with one id', async () => {

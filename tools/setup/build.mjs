@@ -54,8 +54,13 @@ function bundleWorkflows({ node, draft }) {
   );
   const result = spawnSync(node, args, { cwd: root, encoding: 'utf8' });
   if (result.status !== 0) throw new Error(`The workflows could not be bundled:\n${result.stdout}${result.stderr}`);
-  for (const file of readdirSync(draft, { recursive: true, encoding: 'utf8' }))
-    if (file.endsWith('.js.map')) rmSync(join(draft, file));
+  for (const file of readdirSync(draft, { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.js.map')) continue;
+    rmSync(join(draft, file));
+    // Whoever loads the file would look for it, and some say that it is missing (Vite).
+    const code = join(draft, file.slice(0, -'.map'.length));
+    writeFileSync(code, readFileSync(code, 'utf8').replace(/\n\/\/# sourceMappingURL=\S+\s*$/, '\n'));
+  }
 }
 
 function builtHash() {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
 import { type ReleaseStatement, releaseVersion } from '../../../core/playbook/release.ts';
 import { rightsOf } from '../../../core/playbook/widening.ts';
@@ -10,7 +10,7 @@ import { declarationsIn, describePack } from '../../packs/describe.ts';
 import { type PackFiles, packOf, packSourceAt, readPackAt } from '../../packs/pack-files.ts';
 import { packFaults } from '../../packs/pack-rules.ts';
 import { checkTypes } from '../../packs/pack-types.ts';
-import { provenRelease, ReleaseStore, signedRelease } from '../../packs/release-store.ts';
+import { longestReason, provenRelease, ReleaseStore, signedRelease } from '../../packs/release-store.ts';
 import { firebreakVersion } from '../../process/project-root.ts';
 import { workflowBuild } from '../../temporal/bundle/pack-build.ts';
 import { type CommonOptions, milliseconds, positive, withConfig, withExamples } from '../options.ts';
@@ -51,7 +51,11 @@ export function registerPublishing(pack: Command): void {
           50,
         )
         .option('--within <duration>', 'how long that may take', milliseconds, 60_000)
-        .option('--allow-changed <reason>', 'publish it although histories go another way on it; the reason is signed with it'),
+        .option(
+          '--allow-changed <reason>',
+          'publish it although histories go another way on it; the reason is signed with it',
+          whyChanged,
+        ),
     ),
     [
       'firebreak pack publish --config firebreak.yaml --key ~/.firebreak/platform-team.pem',
@@ -71,6 +75,13 @@ export function registerPublishing(pack: Command): void {
     ),
     ['firebreak pack releases our-playbooks'],
   ).action(list);
+}
+
+function whyChanged(text: string): string {
+  const reason = text.trim();
+  if (reason === '' || reason.length > longestReason)
+    throw new InvalidArgumentError(`A reason for those who read it later, of ${longestReason} characters at most.`);
+  return reason;
 }
 
 async function publish(where: string, options: PublishOptions): Promise<void> {
@@ -103,7 +114,7 @@ async function publish(where: string, options: PublishOptions): Promise<void> {
     });
   print(`${outcome === 'known' ? 'Known already' : 'Published'}: ${name}@${version}, integrity ${integrity}`);
   print(
-    `Replayed: ${replayed.golden} of its own histories, ${replayed.incidents} of incidents; ${changed?.histories.length ?? 0} go another way.`,
+    `Replayed: ${replayed.golden} of its own histories, ${replayed.incidents} of incidents; ${changed?.count ?? 0} go another way.`,
   );
   print(`It runs nowhere yet: firebreak pack promote ${name}@${version} --reason WHY`);
 }

@@ -38,7 +38,10 @@ export async function replayAll(built: Built, options: ReplayOptions): Promise<P
       'FB_ERR_REFUSED',
       `${faults.length} of ${own.count + real.count} histories go another way on it: ${faults[0]}. If that is meant, say why: --allow-changed "…"`,
     );
-  return { replayed, changed: { histories: faults.slice(0, mostChanged).map((fault) => fault.slice(0, 1_000)), because } };
+  return {
+    replayed,
+    changed: { count: faults.length, histories: faults.slice(0, mostChanged).map((fault) => fault.slice(0, 1_000)), because },
+  };
 }
 
 interface ReplayedHistories {

@@ -8,6 +8,7 @@ import { type PromotionState, questionOf } from '../../../core/decide/decision.t
 import type { EndDecision, SignedOrder } from '../../../core/orders/order.ts';
 import { checkOrder } from '../../../core/orders/order-check.ts';
 import { type PromotionTerms, type ProposePromotion, promotedOf } from '../../../core/orders/promotion.ts';
+import type { ReleaseStatement } from '../../../core/playbook/release.ts';
 import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
 import { type FileSigner, openSigner } from '../../../integrations/keys/ed25519.ts';
 import { DecisionBook } from '../../../service/cell/control/decision-book.ts';
@@ -27,7 +28,11 @@ const packs = new Map<string, PackFiles>();
 let publisher: FileSigner;
 
 /** A version of acme, with a line of its pack and one of its playbook changed. */
-async function publish(version: string, playbook: (text: string) => string = (text) => text): Promise<void> {
+async function publish(
+  version: string,
+  playbook: (text: string) => string = (text) => text,
+  statement: Partial<ReleaseStatement> = {},
+): Promise<void> {
   const files = {
     ...acmeFiles,
     'firebreak.pack.ts': acmeFiles['firebreak.pack.ts']?.replace('1.0.0', version),
@@ -35,7 +40,7 @@ async function publish(version: string, playbook: (text: string) => string = (te
   };
   const pack = readPack({ folder: writePackFolder(join(folder, version), files) });
   packs.set(version, pack);
-  await store.publish(await signedRelease(statementOf(pack), pack, publisher));
+  await store.publish(await signedRelease(statementOf(pack, statement), pack, publisher));
 }
 
 beforeAll(async () => {
@@ -45,6 +50,8 @@ beforeAll(async () => {
     text.replaceAll('quarantinePod', 'deletePod').replace(', lease: params.lease', '').replace('await steps', '// await steps'),
   );
   await publish('1.2.0', (text) => text.replace("lease: param.duration('4h'), ", '').replaceAll('params.lease', "'4h'"));
+  const changed = { count: 1, histories: ['incident incident/lab/shop (run 1) goes another way'], because: 'asks first' };
+  await publish('1.3.0', undefined, { replayed: { golden: 2, incidents: 1 }, changed });
 });
 
 const now = Date.parse('2026-11-27T12:00:00.000Z');
@@ -104,6 +111,9 @@ describe('a proposal to promote', () => {
     expect(
       await running.problemOf(termsOf('1.2.0', { widens: ['acme/miner has other parameters, or other defaults of them'] })),
     ).toBeUndefined();
+    const otherWay = ['1 of 3 histories goes another way on it, which its publisher wants: asks first'];
+    expect(await running.problemOf(termsOf('1.3.0', { widens: otherWay }))).toBeUndefined();
+    expect(await running.problemOf(termsOf('1.3.0'))).toContain(otherWay[0]);
     expect(await running.problemOf(termsOf('1.1.0'))).toMatch(/acme\/miner may do deletePod \(destructive, pod\)/);
   });
 
