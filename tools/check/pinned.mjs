@@ -3,6 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** The tree's own, and that of the documentation's site. */
+const lockFiles = ['package-lock.json', 'tools/site/package-lock.json'];
+
 /** Files that say from which images something is built or run. */
 const imageFiles = ['deploy/Dockerfile', 'deploy/forensics/Dockerfile', 'docker-compose.yml'];
 
@@ -42,7 +45,7 @@ export function imageFaults(text, toCome = digestsToCome) {
 /** @param {string} root */
 export function pinnedFaults(root) {
   const read = (path) => readFileSync(join(root, path), 'utf8');
-  const packages = packageFaults(JSON.parse(read('package-lock.json'))).map((fault) => `package-lock.json: ${fault}`);
+  const packages = lockFiles.flatMap((file) => packageFaults(JSON.parse(read(file))).map((fault) => `${file}: ${fault}`));
   const images = imageFiles.flatMap((file) => imageFaults(read(file)).map((fault) => `${file}: ${fault}`));
   const all = imageFiles.map(read).join('\n');
   const gone = digestsToCome.filter((image) => !all.includes(image)).map((image) => `${image} is used nowhere: its line can go`);

@@ -122,8 +122,8 @@ const clickWay: Way = {
 export function architecturePage(): string {
   const tree = readTree(projectRoot());
   return [
-    '# How the house is laid out',
-    'Folders are rooms by subject; each may use only what its purpose allows, and `npm run check` holds that (`tools/check`). To find something, begin with one of the two ways below.',
+    '# Architecture of the code',
+    'Each top-level folder is a room with one subject. It may import only what its purpose allows, and `npm run check` enforces that (`tools/check`). To find something, follow the way of an alert or the way of a click below.',
     '## The rooms',
     [
       '| room | what it is for |',

@@ -40,7 +40,7 @@ export function coveragePage(): string {
   const coverage = coverageOf(playbooks, ruleSets);
   return [
     '# Which rules are answered',
-    'Which of the shipped playbooks answers which rule of the public rule sets. Each rule’s alert is made as its sensor sends it, in a pod and outside of all pods as far as the rule looks there, read by the intake, and routed as an incident routes it: so this page says what happens to what arrives. *Answered* counts the rules that a playbook is for, wherever they may happen; *the rest* are those that only a playbook for all that is left takes. `firebreak playbooks coverage` prints the same, `--rules FOLDER` for your own rule files, `--layer FILE` as a layer for the ATT&CK Navigator.',
+    'Which of the shipped playbooks answers which rule of the public rule sets. For each rule an alert is made as its sensor sends it: in a pod, and outside of all pods as far as the rule looks there. The intake reads it, and it is routed as in an incident. So this page shows what happens to real alerts. *Answered* counts the rules that a playbook is written for, wherever they may happen. *The rest* are those that only a catch-all playbook answers. `firebreak playbooks coverage` prints the same, `--rules FOLDER` for your own rule files, `--layer FILE` as a layer for the ATT&CK Navigator.',
     table(['rule set', 'rules', 'answered', 'at some places only', 'the rest', 'by nothing'], coverage.flatMap(shares)),
     table(
       ['rule set', 'read from', 'version'],

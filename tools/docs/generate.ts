@@ -84,25 +84,25 @@ function hostileBusPage(): string {
   );
   return [
     '# What somebody with access to Temporal can do',
-    'Everything that can be sent to Firebreak over Temporal, and what comes of it when somebody sends it who is none of us: with access to Temporal alone; with the payload key besides; with the payload key and the key of a person of the roster. Of each row there is a test on a real server (`test/platform/temporal/hostile-bus.test.ts`), which fails as well when something is registered that is not in here. Why it is so: [decisions/hostile-bus.md](decisions/hostile-bus.md).',
+    'Everything that can be sent to Firebreak over Temporal, and what happens if an outsider sends it: with access to Temporal alone; with the payload key too; with the payload key and the key of a person of the roster. Each row has a test on a real server (`test/platform/temporal/hostile-bus.test.ts`). The test also fails if something is registered that is missing here. The reasons are in [decisions/hostile-bus.md](decisions/hostile-bus.md).',
     [
-      '| what | whose word it takes | Temporal alone | with the payload key | with a person’s key besides |',
+      '| what | whose word it takes | Temporal alone | with the payload key | with a person’s key too |',
       '|---|---|---|---|---|',
       ...workflows,
       ...activities,
     ].join('\n'),
-    '**A person’s own vote**, sent by that person with the payload key: alone it decides nothing where two are needed. Played back it counts once, and it does not come back when its person has answered anew since. For another question or asking, another incident, a choice that is none, in another’s name, by another way in, dated into the future, or back into a time as a stand-in, or changed after it was signed, it is refused, and that is on record. Votes and orders are checked in this test as a cell checks them.',
-    'A person’s own **order** (to freeze, suppress, observe or break the glass, to end these, to start an incident, about evidence), sent to the control workflow by whoever reaches Temporal:',
+    '**A person’s own vote**, sent by that person with the payload key: alone it decides nothing if two are needed. Replayed it counts once, and not at all once its person has answered again. It is refused, on record, if it is for another question or asking, for another incident or for a choice that does not exist; if it is in another’s name or came another way; if it is dated into the future, or back into a time as a stand-in; or if it was changed after it was signed. This test checks votes and orders as a cell does.',
+    'A person’s own **order** (a freeze, suppression, observe mode or break-glass session, the end of one, the start of an incident, or about evidence), sent to the control workflow by whoever reaches Temporal:',
     whatComesOf(Object.values(sentOrders)),
-    'What was true once, sent again or set back, by whoever reaches Temporal with whatever keys:',
+    'Old messages that were true once, replayed or reset by whoever reaches Temporal, with whatever keys:',
     whatComesOf(Object.values(playedBack)),
-    'An **answer** (of an activity or a query) that the pool or cell that was asked has not signed, for exactly that call, is no answer: the workflow asks again, and the asker is told. What is left is delay: a workflow can be ended, reset or filled up, and what was sent can be held back.',
+    'An **answer** (of an activity or a query) counts only if the pool or cell that was asked has signed it for exactly that call. Otherwise the workflow asks again, and the asker is told. What remains is delay: a workflow can be ended, reset or filled up, and messages can be withheld.',
   ].join('\n\n');
 }
 
 function whatComesOf(rows: readonly { readonly what: string; readonly outcome: string }[]): string {
   const lines = rows.map(({ what, outcome }) => `| ${what} | ${outcome} |`);
-  return ['| what | what comes of it |', '|---|---|', ...lines].join('\n');
+  return ['| what | what happens |', '|---|---|', ...lines].join('\n');
 }
 
 function row(what: string, kind: Parameters<typeof outcomeOf>[0], from: StartedBy): string {
@@ -115,25 +115,25 @@ function whoseWord(from: StartedBy): string {
   return from === 'anybody' ? 'a person’s or a desk’s, signed' : from.join(', ');
 }
 
-/** What a thief of each account could do, with every action there is. */
+/** What an attacker could do with each account, with every action there is. */
 function rightsPage(): string {
   const risks = risksOf(rbacManifests({ actions, namespace: usualNamespace, gitops: pausers }));
   const accounts = [...new Set(risks.map(({ account }) => account))];
   const lines = [
-    '# What a thief of each account could do',
+    '# Impact of a compromised account',
     '',
-    'Each pool has a ServiceAccount of its own. This is what whoever has its token could do when **every** action is turned on: what the right alone would let them do,',
-    'and what the admission policies of the same manifest hold them to. `firebreak rbac risks --config firebreak.yaml` prints the same for what you have turned on.',
+    'Each pool has a ServiceAccount of its own. This page lists what an attacker with its token could do if **every** action were turned on: what the right alone would allow, and what the admission policies',
+    'of the same manifest restrict it to. `firebreak rbac risks --config firebreak.yaml` prints the same for what you have turned on.',
     '',
-    '- The policies are in the manifests of `firebreak rbac manifests` and [deploy/rbac](../deploy/rbac), and are in force only when you apply these.',
-    '- With `--config firebreak.yaml` both commands pin the image of the tools to `forensics.toolsImage`, and keep the forensics pool out of `guardrails.protectedNamespaces`. Print',
-    '  and apply the manifests again before you change either. Without it any image by digest will do.',
-    '- With `watch.namespaces` the secrets pool gets its rights to Secrets by a RoleBinding in each of these, and none elsewhere: apply the manifests again when the list changes.',
-    '  Without it it can read every Secret of the cluster, Firebreak’s own and those of kube-system too: admission looks at what is written, never at what is read, and RBAC can name',
-    '  where something may be read, and not where it may not. It makes and deletes Secrets in neither of the two, and nowhere any of another type than those that it rotates.',
-    '- Admission cannot tell a right step from a wrong one: within what it lets through, a thief can contain, roll and end what they like.',
-    '- A quarantined pod keeps its labels and what Firebreak has noted on it, and the policies of a quarantine stay as they are, whoever else may patch pods or write policies: only the',
-    '  cell changes them, and who may `release` `quarantines.firebreak.dev` (a right that a ClusterRole can name; administrators have it). Status, deletion and owners are not kept.',
+    '- The policies are in the manifests of `firebreak rbac manifests` and [deploy/rbac](../deploy/rbac). They are in force only once you apply them.',
+    '- With `--config firebreak.yaml` both commands pin the image of the tools to `forensics.toolsImage`, and keep the forensics pool out of `guardrails.protectedNamespaces`. Print and apply the manifests again',
+    '  before you change either. Without it, any image by digest is allowed.',
+    '- With `watch.namespaces` the secrets pool gets its rights to Secrets by a RoleBinding in each of these namespaces, and in no other. Apply the manifests again when the list changes. Without it, the pool can read',
+    '  every Secret of the cluster, including Firebreak’s own and those of kube-system: admission judges writes and never reads, and RBAC cannot exclude a namespace. It can create and delete Secrets in neither of',
+    '  the two, and nowhere a Secret of another type than those that it rotates.',
+    '- Admission cannot tell a right step from a wrong one. Within what it allows, an attacker can contain, roll and end what they like.',
+    '- A quarantined pod keeps its labels and Firebreak’s notes, and the policies of a quarantine stay as they are, whoever else may patch pods or write policies. Only the cell changes them, and whoever may `release`',
+    '  `quarantines.firebreak.dev` (a right that a ClusterRole can name; administrators have it). Status, deletion and owners are not protected.',
   ];
   for (const account of accounts) {
     lines.push('', `## ${account}`, '', '| right | alone, they could | admission says |', '|---|---|---|');

@@ -5,6 +5,7 @@ import type { KnownBlock } from '@slack/types';
 import { actions } from '../../../core/actions/index.ts';
 import type { QuestionCard, StoredButton } from '../../../core/cards/card.ts';
 import { questionBlocks } from '../../../integrations/slack/views/render.ts';
+import { grade } from '../../reading.ts';
 import { questionCard } from './fixture.ts';
 
 /** What each shipped playbook comes to, as it is agreed: of it every question that is put on any way. See test/playbooks/record-answers.ts. */
@@ -135,24 +136,6 @@ const codeNames = [
   /\b[a-z]+_[a-z_]+\b/,
   /sha256|undo:/,
 ];
-
-/** Flesch and Kincaid’s grade. Names count as one short word: people do not read them letter by letter. */
-function grade(text: string): number {
-  const sentences = text.split(/[.?!:\n]+(?:\s|$)/).filter((one) => /[a-z]/i.test(one));
-  const words = sentences.flatMap((one) => one.split(/\s+/).filter((word) => /[a-z]/i.test(word)));
-  const syllables = words.reduce((sum, word) => sum + syllablesOf(word), 0);
-  return 0.39 * (words.length / sentences.length) + 11.8 * (syllables / words.length) - 15.59;
-}
-
-function syllablesOf(word: string): number {
-  if (/[\d/…-]|\w\.\w/.test(word)) return 1;
-  const found = word
-    .toLowerCase()
-    .replaceAll(/[^a-z]/g, '')
-    .replace(/(?:[^laeiouy]es|[^laeiouytd]ed|[^laeiouy]e)$/, '')
-    .match(/[aeiouy]+/g);
-  return Math.max(1, found?.length ?? 1);
-}
 
 /** What only a program could have put into the agreed answers. */
 const simulated = /in this simulation|has it and|:serviceaccount:/;

@@ -1,4 +1,4 @@
-/** The README's quickstart, block by block, as somebody who has just cloned the tree. */
+/** The quickstart, block by block, as somebody who has just cloned the tree. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,8 +11,7 @@ import { freePorts } from '../../../tools/platform/ports.ts';
 import { eventually } from '../../eventually.ts';
 import { blocksOf } from '../../page-blocks.ts';
 
-const readme = readFileSync(join(projectRoot(), 'README.md'), 'utf8');
-const blocks = blocksOf(readme.slice(readme.indexOf('## Quickstart'), readme.indexOf('## Compared')));
+const blocks = blocksOf(readFileSync(join(projectRoot(), 'docs/quickstart.md'), 'utf8'));
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-quickstart-'));
 const state = join(folder, 'servers');
@@ -68,7 +67,7 @@ async function typeAndConfirm(line: string): Promise<{ readonly code: number | n
   return first.code === 2 && ends !== undefined ? type(`${line} --yes --target ${ends.slice(-4)}`) : first;
 }
 
-describe('the quickstart of the README', () => {
+describe('the quickstart', () => {
   test('contains a pod of an alert, and destroys it when two people say so', async () => {
     let paste = '';
     for (const { kind, lines } of blocks) {

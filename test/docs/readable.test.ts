@@ -1,0 +1,73 @@
+/** How hard the pages are to read, measured as docs/writing.md says. Generated pages have their words from the code; decisions and the changelog say why, and a specification has to be exact. */
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { readPages } from '../../tools/site/pages.ts';
+import { grade, proseOf, sentencesOf, wordsOf } from '../reading.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+const readme = { name: 'README.md', file: 'README.md', text: readFileSync(join(root, 'README.md'), 'utf8') };
+const pages = [...readPages(), readme].filter(
+  ({ name, text }) => !text.startsWith('<!-- Generated') && !/^(decisions|api|spec)\/|^CHANGELOG/.test(name),
+);
+
+/** Limits of a page. */
+const most = { wordsInASentence: 36, onAverage: 17, grade: 9 };
+
+/** Pages with sentences that are longer still. None may be added. */
+const longer: Readonly<Record<string, number>> = { 'install.md': 52, 'packs.md': 61, 'playbook-tests.md': 61 };
+
+/** Words of our own and turns that are no English, each with what is written in its place. */
+const refused: readonly (readonly [RegExp, string])[] = [
+  [/silence never frees/i, 'a containment is never lifted because nobody answered'],
+  [/\b(?:tells|tell|told) of\b/i, 'names, reports, shows'],
+  [/\bbroken glass\b/i, 'break-glass session'],
+  [/\bthie(?:f|ves)\b/i, 'an attacker who has …, a compromised …'],
+  [/\bone more door\b/i, 'endpoint'],
+  [/\bof old\b/i, 'former, outdated'],
+  [/, for one(?=[,;).])/i, 'for example'],
+  [/\bfor who\b/i, 'for users who, for whoever'],
+  [/\bbut for\b/i, 'except'],
+  [/\bby and by\b/i, 'gradually'],
+  [/\bsigns? of life\b/i, 'heartbeat'],
+  [/\bin the clear\b/i, 'unencrypted'],
+  [/\bmend(?:s|ed|ing)?\b/i, 'repair, correct'],
+  [/\bbring(?:s|ing)? along\b/i, 'bring, include'],
+  [/\bbears? with\b/i, 'bounded, limited'],
+  [/\bopens once\b/i, 'single use'],
+  [/\bgood for .{1,20} both ways\b/i, 'valid for ±…'],
+  [/\bhold(?:s|ing)? up\b/i, 'delay'],
+  [/\banew\b/i, 'again'],
+  [/\b(?:gives?|given|gave) back\b|\bgives? (?:it|them) back\b/i, 'release, restore, undo'],
+  [/\bbeside\b/i, 'next to, in addition to'],
+];
+
+describe('the pages', () => {
+  test.each(pages)('$file has short sentences of plain words', ({ name, text }) => {
+    const sentences = sentencesOf(proseOf(text));
+    const long = sentences.filter((sentence) => wordsOf(sentence).length > (longer[name] ?? most.wordsInASentence));
+    expect(long).toEqual([]);
+    // A page of a few sentences has no average.
+    if (sentences.length < 10) return;
+    const words = sentences.reduce((sum, sentence) => sum + wordsOf(sentence).length, 0);
+    expect(words / sentences.length).toBeLessThanOrEqual(most.onAverage);
+    expect(grade(proseOf(text))).toBeLessThanOrEqual(most.grade);
+  });
+
+  test.each(pages.filter(({ name }) => !/^(packs|playbook-tests|install|tutorial)\.md$/.test(name)))(
+    '$file says it in words of the field',
+    ({ text }) => {
+      // What stands in backticks is quoted.
+      const words = text.replaceAll(/^( *)(```+)[^\n]*\n[\s\S]*?^ *\2 *$/gm, '').replaceAll(/`[^`]*`/g, '');
+      expect(
+        refused.flatMap(([pattern, instead]) =>
+          [...words.matchAll(new RegExp(pattern, 'gi'))].map(([word]) => `${word}: ${instead}`),
+        ),
+      ).toEqual([]);
+    },
+  );
+
+  test('the README is one screen of a browser: under 120 lines', () => {
+    expect(readme.text.split('\n').length).toBeLessThan(120);
+  });
+});

@@ -1,0 +1,44 @@
+/** How hard a text is to read, measured. */
+
+/** Flesch and Kincaid’s grade. Names count as one short word: people do not read them letter by letter. */
+export function grade(text: string): number {
+  const sentences = sentencesOf(text);
+  const words = sentences.flatMap(wordsOf);
+  const syllables = words.reduce((sum, word) => sum + syllablesOf(word), 0);
+  return 0.39 * (words.length / sentences.length) + 11.8 * (syllables / words.length) - 15.59;
+}
+
+function syllablesOf(word: string): number {
+  if (/[\d/…-]|\w\.\w/.test(word)) return 1;
+  const found = word
+    .toLowerCase()
+    .replaceAll(/[^a-z]/g, '')
+    .replace(/(?:[^laeiouy]es|[^laeiouytd]ed|[^laeiouy]e)$/, '')
+    .match(/[aeiouy]+/g);
+  return Math.max(1, found?.length ?? 1);
+}
+
+export function sentencesOf(text: string): readonly string[] {
+  return text.split(/[.?!:\n]+(?:\s|$)/).filter((one) => /[a-z]/i.test(one));
+}
+
+export function wordsOf(sentence: string): readonly string[] {
+  return sentence.split(/\s+/).filter((word) => /[a-z]/i.test(word));
+}
+
+/** The paragraphs and lists of a page: no code, tables, headings or pictures. Code within a sentence counts as one short word. */
+export function proseOf(markdown: string): string {
+  return withoutCode(markdown)
+    .replaceAll(/<!--[\s\S]*?-->|^\|.*$|^#.*$|!\[[^\]]*\]\([^)]*\)/gm, '')
+    .replaceAll(/\[((?:[^[\]]|\[[^\]]*\])*)\]\([^)]*\)/g, '$1')
+    .replaceAll(/[*_]/g, '')
+    .replaceAll(/^ *(?:[-*]|\d+\.) /gm, '\n')
+    .split(/\n\s*\n/)
+    .map((paragraph) => paragraph.replaceAll(/\s+/g, ' ').trim())
+    .filter((paragraph) => paragraph !== '')
+    .join('\n\n');
+}
+
+function withoutCode(markdown: string): string {
+  return markdown.replaceAll(/^( *)(```+)[^\n]*\n[\s\S]*?^ *\2 *$/gm, '').replaceAll(/`[^`]*`/g, 'it');
+}

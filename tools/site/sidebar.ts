@@ -1,0 +1,96 @@
+/** The order of the pages: by what a reader looks for. A page without a place here stands under More. */
+
+export interface Section {
+  readonly title: string;
+  /** Pages as `install.md`, or a folder of pages as `runbooks/`, in the order of their names. */
+  readonly pages: readonly string[];
+  readonly collapsed?: boolean;
+}
+
+export interface Kind {
+  readonly title: string;
+  readonly sections: readonly Section[];
+}
+
+export const kinds: readonly Kind[] = [
+  {
+    title: 'Start here',
+    sections: [{ title: 'Start here', pages: ['index.md', 'quickstart.md', 'tutorial.md'] }],
+  },
+  {
+    title: 'How to',
+    sections: [
+      { title: 'Install and connect', pages: ['install.md', 'slack.md', 'on-call.md', 'tickets.md', 'kubernetes.md'] },
+      { title: 'Connect a sensor', pages: ['sensors/'], collapsed: true },
+      {
+        title: 'Respond',
+        pages: ['suppressions.md', 'freeze.md', 'rotation.md', 'gitops.md', 'way-out.md'],
+      },
+      { title: 'Write playbooks', pages: ['packs.md', 'playbook-body.md', 'playbook-tests.md', 'schedules.md', 'stand-ins.md'] },
+      {
+        title: 'Operate',
+        pages: ['operations.md', 'troubleshooting.md', 'observability.md', 'streams.md', 'scaling.md', 'upgrade.md'],
+      },
+      { title: 'Runbooks', pages: ['runbooks/'], collapsed: true },
+    ],
+  },
+  {
+    title: 'Reference',
+    sections: [
+      {
+        title: 'Reference',
+        pages: [
+          'configuration.md',
+          'helm-values.md',
+          'actions.md',
+          'matching.md',
+          'errors.md',
+          'rights.md',
+          'nouns.md',
+          'writing.md',
+          'dependencies.md',
+        ],
+      },
+      { title: 'Specifications', pages: ['spec/'], collapsed: true },
+      { title: 'Shipped playbooks', pages: ['coverage.md', 'playbooks/'], collapsed: true },
+      { title: 'Interfaces for authors', pages: ['api/'], collapsed: true },
+      { title: 'Project', pages: ['SECURITY.md', 'CONTRIBUTING.md', 'CHANGELOG.md'], collapsed: true },
+    ],
+  },
+  {
+    title: 'How it works',
+    sections: [
+      {
+        title: 'How it works',
+        pages: [
+          'how-it-works.md',
+          'intake.md',
+          'containment.md',
+          'evidence.md',
+          'novelty.md',
+          'image-signatures.md',
+          'hostile-bus.md',
+          'architecture.md',
+        ],
+      },
+      { title: 'Decisions', pages: ['decisions/'], collapsed: true },
+    ],
+  },
+];
+
+/** The sections in their order, each with its pages of all that there are. */
+export function sectionsOf(all: readonly string[]): readonly Section[] {
+  const placed = kinds.flatMap(({ sections }) => sections.map((section) => ({ ...section, pages: pagesOf(section, all) })));
+  const known = new Set(placed.flatMap(({ pages }) => pages));
+  const more = all.filter((page) => !known.has(page)).toSorted();
+  return more.length === 0 ? placed : [...placed, { title: 'More', pages: more }];
+}
+
+/** A folder's own README comes first. */
+export function pagesOf({ pages }: Section, all: readonly string[]): readonly string[] {
+  return pages.flatMap((page) => {
+    if (!page.endsWith('/')) return all.includes(page) ? [page] : [];
+    const inside = all.filter((one) => one.startsWith(page)).toSorted();
+    return [...inside.filter((one) => one === `${page}README.md`), ...inside.filter((one) => one !== `${page}README.md`)];
+  });
+}
