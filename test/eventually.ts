@@ -3,6 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** A machine with three times as much to do as it can takes this long for what takes some seconds. */
 const leastMs = 120_000;
 
+/** Looks cost processor time, most of it that of the servers that are asked: who has waited for long looks at every twentieth part of that. */
+const seldomestMs = 200;
+
 /**
  * Looks again until there is something: neither `undefined` nor `false`. Throws after `withinMs`, which is generous, since
  * only a failure waits for it: a loaded machine may take many times what a quiet one does.
@@ -13,11 +16,12 @@ export async function eventually<T>(
   { withinMs = leastMs, everyMs = 25 }: { readonly withinMs?: number; readonly everyMs?: number } = {},
 ): Promise<T> {
   const patienceMs = Math.max(leastMs, withinMs);
-  for (const deadline = Date.now() + patienceMs; ; ) {
+  for (const begunAt = Date.now(); ; ) {
     const found = await look();
     if (found !== false && found !== undefined) return found;
-    if (Date.now() > deadline) throw new Error(`${what}: not there after ${patienceMs / 1_000} s`);
-    await sleep(everyMs);
+    const waitedMs = Date.now() - begunAt;
+    if (waitedMs > patienceMs) throw new Error(`${what}: not there after ${patienceMs / 1_000} s`);
+    await sleep(Math.max(everyMs, Math.min(waitedMs / 20, seldomestMs)));
   }
 }
 

@@ -45,6 +45,7 @@ export async function startService({
   program = projectRoot(),
   roles = 'cell,desk,forensics,secrets',
   watch,
+  env = {},
 }: {
   readonly group: ServerGroup;
   readonly settings: DemoSettings;
@@ -53,6 +54,8 @@ export async function startService({
   readonly roles?: string;
   /** Folder of a pack that is being written. */
   readonly watch?: string;
+  /** Beside what every service has. */
+  readonly env?: Readonly<Record<string, string>>;
 }): Promise<RunningServer> {
   const cli = join(program, 'dist', 'service', 'cli.js');
   if (!existsSync(cli))
@@ -70,7 +73,7 @@ export async function startService({
       settings.configFile,
       ...(watch === undefined ? [] : ['--watch', watch]),
     ],
-    env: serviceEnvironment,
+    env: { ...serviceEnvironment, ...env },
     logFile: join(settings.folder, 'firebreak.log'),
   });
   const ready = async (): Promise<boolean> =>

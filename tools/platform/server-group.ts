@@ -36,7 +36,7 @@ export interface ServerSpec {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
-  /** Beside PATH, HOME and TMPDIR of this process. */
+  /** Beside PATH, HOME, TMPDIR and GOGC of this process. */
   readonly env?: Readonly<Record<string, string>>;
   /** Its output is appended here. */
   readonly logFile: string;
@@ -73,8 +73,8 @@ export class ServerGroup {
 
   start(spec: ServerSpec): RunningServer {
     const log = openSync(spec.logFile, 'a', 0o600);
-    const { PATH, HOME, TMPDIR } = process.env;
-    const env = { ...(PATH && { PATH }), ...(HOME && { HOME }), ...(TMPDIR && { TMPDIR }), ...spec.env };
+    const { PATH, HOME, TMPDIR, GOGC } = process.env;
+    const env = { ...(PATH && { PATH }), ...(HOME && { HOME }), ...(TMPDIR && { TMPDIR }), ...(GOGC && { GOGC }), ...spec.env };
     const options: SpawnOptions = { detached: true, env, stdio: ['ignore', log, log, this.#pipe], ...spec.owner };
     const child = spawn('/bin/sh', ['-c', announced, 'sh', spec.command, ...spec.args], options);
     closeSync(log);

@@ -13,7 +13,7 @@ import { startTemporalCluster, temporalServices } from '../../../tools/platform/
 import { ensureBuilt } from '../../../tools/setup/build.mjs';
 import { startGithubFake } from '../../fakes/github/server.ts';
 import { type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';
-import { copyProgram } from '../../platform/e2e/parts/program.ts';
+import { builtProgram } from '../../platform/e2e/parts/program.ts';
 import { startPostgres } from '../../postgres-server.ts';
 import { Member } from './member.ts';
 import { Site } from './site.ts';
@@ -122,7 +122,7 @@ async function build(options: {
   ends.push(() => github.stop());
 
   const keySets = await makeKeySets(folder);
-  const program = copyProgram(join(folder, 'program'));
+  const program = builtProgram(join(folder, 'program'));
   const status = await freePorts({ names: processes.map(({ name }) => name) });
   const doors = await freePorts({ names: ['east-cell-1', 'east-cell-2', 'west-cell', 'desk-1', 'desk-2'] });
   const falcoToken = randomBytes(20).toString('hex');

@@ -4,6 +4,7 @@ import { stringify } from 'yaml';
 import { serviceEnvironment, serviceNodeFlags } from '../../../service/launcher/node-flags.mjs';
 import { residentBytes } from '../../../tools/demo/processes.ts';
 import { type RunningServer, type ServerGroup, waitUntilReady } from '../../../tools/platform/server-group.ts';
+import { compiled } from '../../platform/e2e/parts/program.ts';
 
 export interface MemberOptions {
   readonly name: string;
@@ -62,7 +63,7 @@ export class Member {
       name,
       command: process.execPath,
       args: [...serviceNodeFlags, cli, 'run', '--role', roles, '--config', this.configFile],
-      env: serviceEnvironment,
+      env: { ...serviceEnvironment, ...compiled() },
       logFile: this.#logFile,
     });
     const ready = async (): Promise<boolean> => {

@@ -20,7 +20,7 @@ import type { FakeView } from '../../../fakes/slack/world.ts';
 import { type AlertOptions, alertAbout, type Posted, postAlerts, type Sample } from './alerts.ts';
 import { podOf, until, type Workload, WorkloadMaker } from './cluster.ts';
 import { type Effect, type EffectKind, Effects } from './effects.ts';
-import { type Changes, copyProgram } from './program.ts';
+import { builtProgram, type Changes, compiled, copyProgram } from './program.ts';
 
 export interface Servers {
   readonly temporalAddress: string;
@@ -83,7 +83,7 @@ export class Service {
     this.#servers = parts.servers;
     this.effects = new Effects(parts.servers);
     this.workloads = new WorkloadMaker(parts.servers.kubeconfig);
-    this.#program = copyProgram(join(parts.folder, 'program-0'));
+    this.#program = builtProgram(join(parts.folder, 'program-0'));
   }
 
   /** Writes its configuration and plays its surroundings; `start` runs it. */
@@ -136,6 +136,7 @@ export class Service {
 
   /** From the next start on the clocks of its processes are so much ahead: nobody waits for a shift to end. */
   setClocksAhead(ms: number): void {
+    this.changeProgram({}, readFileSync(join(this.#program, 'dist', 'workflows.bundle.js')));
     const cli = join(this.#program, 'dist', 'service', 'cli.js');
     const [shebang = '', ...lines] = readFileSync(cli, 'utf8').split('\n');
     const now = `Clock.now() + ${ms}`;
@@ -172,6 +173,7 @@ export class Service {
         '--config',
         configFile,
       ],
+      env: compiled(),
       logFile,
     });
     await until(`${name} at work`, 120_000, () => readFileSync(logFile, 'utf8').includes('at work: connected to Temporal'));
@@ -184,6 +186,7 @@ export class Service {
       group: this.#group,
       settings: this.settings,
       program: this.#program,
+      env: compiled(),
       ...(this.#roles !== undefined && { roles: this.#roles }),
       ...(this.watched !== undefined && { watch: this.watched }),
     });
