@@ -5,6 +5,7 @@ import { cachedPart } from '../service/parts/cache.ts';
 import { type CommandResult, runCommand } from '../service/parts/command.ts';
 import { projectRoot } from '../service/process/project-root.ts';
 import { ensureBuilt } from '../tools/setup/build.mjs';
+import { removeUnusedParts } from './unused-parts.ts';
 
 const root = projectRoot();
 
@@ -19,6 +20,7 @@ export async function packedFirebreak(): Promise<{ readonly tarball: string; rea
       await succeed('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', draft], root);
       const [tarball = ''] = readdirSync(draft).filter((file) => file.endsWith('.tgz'));
       await succeed('tar', ['-xzf', tarball], draft);
+      removeUnusedParts();
     },
     onProgress: () => {},
   });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { cachedPart } from '../../service/parts/cache.ts';
 import { runCommand } from '../../service/parts/command.ts';
+import { removeOldCompiled, removeUnusedParts } from '../unused-parts.ts';
 
 let cache: string;
 beforeEach(() => {
@@ -118,5 +119,38 @@ describe('firebreak dev parts', () => {
     rmSync(cache, { recursive: true });
     expect(await parts()).toMatchObject({ code: 0, stdout: `Nothing is kept in ${cache}.\n` });
     mkdirSync(cache);
+  });
+});
+
+describe('before a run', () => {
+  test('what tests made of sources of days ago goes, and older versions of parts that nothing uses; nothing that a run may use now', async () => {
+    await keep({ name: 'test-workflows', version: 'yesterday', usedDaysAgo: 1 });
+    await keep({ name: 'test-workflows', version: 'old', usedDaysAgo: 3 });
+    await keep({ name: 'tool', version: '1.0', usedDaysAgo: 8 });
+    await keep({ name: 'tool', version: '1.1', usedDaysAgo: 6 });
+    await keep({ name: 'tool', version: '1.2', usedDaysAgo: 5 });
+    await keep({ name: 'single', version: '1.0', usedDaysAgo: 60 });
+    mkdirSync(join(cache, 'compiled'));
+    expect(removeUnusedParts()).toEqual(['test-workflows-old', 'tool-1.0']);
+    expect(readdirSync(cache).sort()).toEqual(['compiled', 'single-1.0', 'test-workflows-yesterday', 'tool-1.1', 'tool-1.2']);
+  });
+
+  test('of what each change of a source leaves behind the newest stay', async () => {
+    for (let number = 10; number < 42; number += 1)
+      await keep({ name: 'test-package', version: String(number), usedDaysAgo: 1 - number / 100 });
+    await keep({ name: 'test-package', version: 'now' });
+    expect(removeUnusedParts().toSorted()).toEqual(['test-package-10', 'test-package-11', 'test-package-12']);
+  });
+
+  test('compiled code goes when it is much and old', () => {
+    const folder = join(cache, 'compiled', 'v24');
+    mkdirSync(folder, { recursive: true });
+    const old = new Date(Date.now() - 3 * day);
+    for (const name of ['a', 'b', 'new']) writeFileSync(join(folder, name), '');
+    for (const name of ['a', 'b']) utimesSync(join(folder, name), old, old);
+    removeOldCompiled({ most: 3 });
+    expect(readdirSync(folder)).toHaveLength(3);
+    removeOldCompiled({ most: 2 });
+    expect(readdirSync(folder)).toEqual(['new']);
   });
 });

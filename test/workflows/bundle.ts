@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import { cachedPart, noteFile } from '../../service/parts/cache.ts';
-import { cacheFolder } from '../../service/process/cache-folder.ts';
+import { cachedPart } from '../../service/parts/cache.ts';
 import { bundleWorkflows } from '../../service/temporal/bundle/bundle.ts';
+import { removeUnusedParts } from '../unused-parts.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const name = 'test-workflows';
 const bundleFile = 'workflows.bundle.js';
-const dayMs = 24 * 3_600_000;
 
 /**
  * The product's workflows in one file, or those of another entry; of all processes and runs one bundles, until a source has changed. An entry of
@@ -29,7 +28,7 @@ async function bundleOnce(workflowsPath: string): Promise<string> {
     source: 'bundled for the tests: the workflows of a checkout',
     install: async (draft) => {
       await bundleWorkflows({ workflowsPath, outFile: join(draft, bundleFile) });
-      removeUnused();
+      removeUnusedParts();
     },
     onProgress: () => {},
   });
@@ -50,12 +49,4 @@ function hashOf(workflowsPath: string): string {
   for (const file of [join(root, 'package-lock.json'), ...files.sort()])
     hash.update(`\0${relative(root, file)}\0`).update(readFileSync(file));
   return hash.digest('hex');
-}
-
-/** Each change of a source leaves a bundle behind. */
-function removeUnused(): void {
-  for (const entry of readdirSync(cacheFolder()).filter((entry) => entry.startsWith(`${name}-`))) {
-    const usedAt = statSync(join(cacheFolder(), entry, noteFile), { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
-    if (Date.now() - usedAt > dayMs) rmSync(join(cacheFolder(), entry), { recursive: true, force: true });
-  }
 }

@@ -1,6 +1,7 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
+import { systemErrorCode } from '../../core/system-error.ts';
 import { isRunning, noteFile, type PartNote } from '../../service/parts/cache.ts';
 import { cacheFolder } from '../../service/process/cache-folder.ts';
 import { readRecord, serverStates } from './platform-record.ts';
@@ -105,14 +106,20 @@ export function removeParts(removal: Removal): readonly CachedPart[] {
         : removal.names.flatMap((name) => named(parts, name));
   for (const { name, inUse } of chosen)
     if (inUse !== undefined) throw new FirebreakError('FB_ERR_INCOMPLETE', `${name} cannot be removed now: ${inUse}.`);
-  for (const { folder } of chosen) {
-    const path = join(cacheFolder(), folder);
-    // Nobody finds half of it.
-    const going = `${path.replace(/\.\d+\.draft$/, '')}.${process.pid}.draft`;
-    renameSync(path, going);
-    rmSync(going, { recursive: true, force: true, maxRetries: 3 });
-  }
+  for (const { folder } of chosen) removeFromCache(folder);
   return chosen;
+}
+
+/** Nobody finds half of it. What another process removes at the same time is as good as removed. */
+export function removeFromCache(folder: string): void {
+  const path = join(cacheFolder(), folder);
+  const going = `${path.replace(/\.\d+\.draft$/, '')}.${process.pid}.draft`;
+  try {
+    renameSync(path, going);
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOENT') throw error;
+  }
+  rmSync(going, { recursive: true, force: true, maxRetries: 3 });
 }
 
 function named(parts: readonly CachedPart[], wanted: string): readonly CachedPart[] {
