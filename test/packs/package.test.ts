@@ -50,6 +50,13 @@ describe('what npm pack makes', () => {
     expect([...missing]).toEqual([]);
   });
 
+  test('names no map that it does not hold', () => {
+    const naming = filesIn(folder).filter(
+      (file) => file.endsWith('.js') && /^\/\/# sourceMappingURL=(?!data:)/m.test(readFileSync(join(folder, file), 'utf8')),
+    );
+    expect(naming).toEqual([]);
+  });
+
   test('has a file behind every door', () => {
     for (const path of Object.values(manifest().exports)) expect(filesIn(folder)).toContain(path.slice(2));
   });
