@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { UndoResult } from '../../../core/action/action.ts';
 import { labelDifference } from '../../../core/action/drift.ts';
 import { type BeforeState, type CellKey, openBeforeState, quarantineLabels } from '../../../core/cluster/before-state.ts';
@@ -60,13 +61,13 @@ export async function undoQuarantine(options: {
   readonly cellKey: CellKey | undefined;
   /** Whose quarantine is undone; absent: whoever's. */
   readonly holder?: (before: BeforeState) => boolean;
-  /** A person has seen the difference and wants the labels back all the same. Needs a readable before-state of this pod. */
-  readonly force?: boolean;
+  /** What a person has seen to be different, and wants the labels back all the same. Needs a readable before-state of this pod; another difference is refused. */
+  readonly despite?: readonly string[];
   readonly allow?: AllowRelease;
   readonly signal?: AbortSignal;
   readonly observe?: (pod: PodJson) => void;
 }): Promise<UndoResult> {
-  const { api, cellKey, holder, force = false, allow, signal, observe } = options;
+  const { api, cellKey, holder, despite, allow, signal, observe } = options;
   const { namespace, name, uid } = options.pod;
   const target = `pod/${namespace}/${name}`;
   for (let attempt = 1; ; attempt += 1) {
@@ -79,7 +80,8 @@ export async function undoQuarantine(options: {
     const { before } = look;
     if (before && look.authentic === 'yes' && holder && !holder(before))
       return drifted(target, [`the quarantine now belongs to another step, of ${before.incident}`]);
-    if (!before || before.podUid !== uid || (look.state === 'drifted' && !force)) return drifted(target, look.difference);
+    const isAccepted = look.state === 'clear' || (despite !== undefined && isDeepStrictEqual(look.difference, despite));
+    if (!before || before.podUid !== uid || !isAccepted) return drifted(target, look.difference);
     await allow?.(podGivenBack(pod, before));
     try {
       const undone = await replacePodLabels({

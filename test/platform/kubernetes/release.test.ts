@@ -159,7 +159,9 @@ describe('the way out, with nothing but a kubeconfig', () => {
       await cluster.makeDeployment(namespace, name, { replicas: 1 });
       await suspendRolloutImplementation({ api: cluster.api, cellKey }).apply({ deployment: { namespace, name } }, stepContext());
     }
+    await contain(namespace, 'relabelled');
     const shown = await findContainments({ api: cluster.api, namespace, cellKey });
+    await cluster.patchPod(namespace, 'relabelled', { labels: { sneaky: 'yes' } });
     const patch = (name: string, body: object, part = '') =>
       cluster.api.json({
         method: 'PATCH',
@@ -172,7 +174,7 @@ describe('the way out, with nothing but a kubeconfig', () => {
     await patch('paused', { spec: { paused: false } });
     await patch('noted', { metadata: { annotations: { [noteAnnotation('suspendRollout')]: 'another' } } });
     const released = async (name: string, force: boolean) =>
-      shown.find(({ target }) => target === `deployment/${namespace}/${name}`)?.release(force);
+      shown.find(({ target }) => target.endsWith(`/${namespace}/${name}`))?.release(force);
     expect(await released('beside', false)).toMatchObject({ state: 'undone' });
     expect(await released('beside', false)).toMatchObject({ state: 'already' });
     for (const name of ['paused', 'noted'])
@@ -180,6 +182,7 @@ describe('the way out, with nothing but a kubeconfig', () => {
         state: 'drifted',
         difference: expect.arrayContaining([expect.stringContaining('look again')]),
       });
+    expect(await released('relabelled', true)).toMatchObject({ state: 'drifted', difference: ['label sneaky=yes was added'] });
   });
 
   test('uncordons a node, and says what it does not give back at a provider', async () => {
