@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { namespacePattern } from '../../core/cluster/namespace-name.ts';
 import { type Duration, durationMs } from '../../core/playbook/duration.ts';
 
@@ -39,6 +39,14 @@ export function namespaceName(text: string): string {
 /** `--config` and `--json`, as every command that needs the configuration has them. */
 export function withConfig(command: Command): Command {
   return withJson(command.option('--config <file>', 'configuration file', process.env.FIREBREAK_CONFIG ?? 'firebreak.yaml'));
+}
+
+/** `--as` and `--key`: who it is that orders or answers. Whoever does so often sets `FIREBREAK_AS` and `FIREBREAK_KEY`. */
+export function withPerson(command: Command, role = 'who answers'): Command {
+  const key = 'this person’s own Ed25519 private key (PEM); the roster lists its public half';
+  return command
+    .addOption(new Option('--as <person>', `${role}: an id of the roster`).env('FIREBREAK_AS').makeOptionMandatory())
+    .addOption(new Option('--key <file>', key).env('FIREBREAK_KEY').makeOptionMandatory());
 }
 
 /** Examples below the help, in the one form that all commands have. */

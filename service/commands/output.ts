@@ -50,9 +50,15 @@ export interface Column<Row> {
   readonly style?: (row: Row, text: string) => string;
 }
 
-/** Rows in aligned columns, the titles above them. */
-export function printTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): void {
-  const cells = rows.map((row) => columns.map((column) => printable(column.text(row))));
+/** Below that a text says nothing any more: it goes on in the next line. */
+const leastTextWidth = 20;
+
+/** Rows in aligned columns, the titles above them. On a terminal the last column is cut where a line would not fit; into a pipe all is written. */
+export function printTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], within = terminalWidth()): void {
+  const cells = fitted(
+    rows.map((row) => columns.map((column) => printable(column.text(row)))),
+    { titles: columns.map(({ title }) => title), within },
+  );
   const widths = columns.map((column, index) => Math.max(column.title.length, ...cells.map((row) => row[index]?.length ?? 0)));
   const pad = (text: string, index: number) => (index === columns.length - 1 ? text : text.padEnd(widths[index] ?? 0));
   print(styled('dim', columns.map((column, index) => pad(column.title, index)).join('  ')));
@@ -63,6 +69,25 @@ export function printTable<Row>(rows: readonly Row[], columns: readonly Column<R
     });
     print(line.join('  ').trimEnd());
   });
+}
+
+function terminalWidth(): number {
+  return process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY;
+}
+
+function fitted(
+  cells: readonly string[][],
+  { titles, within }: { readonly titles: readonly string[]; readonly within: number },
+): readonly string[][] {
+  const last = titles.length - 1;
+  const before = titles
+    .slice(0, last)
+    .map((title, index) => Math.max(title.length, ...cells.map((row) => row[index]?.length ?? 0)));
+  const left = within - before.reduce((sum, width) => sum + width + 2, 0);
+  if (left < leastTextWidth) return cells;
+  return cells.map((row) =>
+    row.map((text, index) => (index === last && text.length > left ? `${text.slice(0, left - 1)}…` : text)),
+  );
 }
 
 /** `name  value` lines, aligned. */

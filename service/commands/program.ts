@@ -216,6 +216,13 @@ const commands: readonly LazyCommand[] = [
     description: 'Temporal and Kubernetes on this machine, for development',
     register: (program) => registerTool(program, 'dev'),
   },
+  // The last one: it looks at all the others.
+  {
+    name: 'completion',
+    alias: 'complete',
+    description: 'completion of commands and options for bash, zsh and fish',
+    register: async (program) => (await import('./installation/completion.ts')).registerCompletionCommand(program),
+  },
 ];
 
 /** The name of the command that these arguments ask for; undefined where they ask for none, or only for help. */
@@ -230,9 +237,10 @@ interface ProgramOptions {
 
 /** The program with the one command that `args` ask for; of the others only name and description. */
 export function createProgram({ version, args }: ProgramOptions): Promise<Command> {
-  const name = wanted(args);
-  // Without a name none is meant: what has no alias has no name in common with it.
-  return programWith(version, (command) => name !== undefined && (command.name === name || command.alias === name));
+  // What a shell asks to complete, as `complete -- incidents sh`, is looked at too.
+  const completed = args[0] === 'complete' ? [wanted(args.slice(1))] : [];
+  const names = [wanted(args), ...completed].filter((name) => name !== undefined);
+  return programWith(version, ({ name, alias }) => names.includes(name) || (alias !== undefined && names.includes(alias)));
 }
 
 /** The program with all its commands, to look at them: it loads everything there is. */

@@ -18,7 +18,7 @@ import { type Ballot, castVote, idTokenOf, notOpen } from '../incidents/cast-vot
 import { type Names, namesWithIds } from '../incidents/names.ts';
 import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
 import { incidentNamed } from './incidents/incident-name.ts';
-import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
+import { type ConfiguredOptions, withConfig, withExamples, withPerson } from './options.ts';
 import { print, printable, printJson } from './output.ts';
 import { reasonOption } from './reason.ts';
 import { withSession } from './session.ts';
@@ -37,13 +37,6 @@ interface VoteOptions extends VoterOptions {
 }
 
 type Kind = 'approve' | 'deny';
-
-/** `--as` and `--key`: who it is that orders or answers. */
-export function withPerson(command: Command, role = 'who answers'): Command {
-  return command
-    .requiredOption('--as <person>', `${role}: an id of the roster`)
-    .requiredOption('--key <file>', 'this person’s own Ed25519 private key (PEM); the roster lists its public half');
-}
 
 /** `--as`, `--key` and what else every signed answer has. */
 export function withVoter(command: Command): Command {

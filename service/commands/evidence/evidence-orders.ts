@@ -4,11 +4,10 @@ import { fullIncidentId } from '../../../core/incident/incident.ts';
 import { doneBy, type EvidenceOrder, unholdAsked } from '../../../core/orders/order.ts';
 import { giveOrder, signedOrder } from '../../incidents/orders.ts';
 import { type ConfirmOptions, confirm, mustBeConfirmable, withConfirmation } from '../confirm.ts';
-import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { type ConfiguredOptions, withConfig, withExamples, withPerson } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';
 import { reasonOption } from '../reason.ts';
 import { withSession } from '../session.ts';
-import { withPerson } from '../vote.ts';
 
 interface OrderOptions extends ConfiguredOptions, ConfirmOptions {
   readonly as: string;

@@ -12,7 +12,7 @@ import { resolveStoreSecrets } from '../../config/secrets.ts';
 import { openEvidenceStore, openShelf } from '../../process/evidence.ts';
 import { evidencePublicKeys, lateEvidenceVerifier, openKeyWrap } from '../../process/keys/evidence-keys.ts';
 import { incidentNamed, suggestion } from '../incidents/incident-name.ts';
-import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { type ConfiguredOptions, withConfig, withExamples, withPerson } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';
 import { reasonOption } from '../reason.ts';
 import { withSession } from '../session.ts';
@@ -49,10 +49,14 @@ export function registerEvidenceCommand(program: Command): void {
   );
 
   withExamples(
-    about('get', 'write what is kept into a new folder, with all that a check of it needs; asked for by a person, on the record')
+    withPerson(
+      about(
+        'get',
+        'write what is kept into a new folder, with all that a check of it needs; asked for by a person, on the record',
+      ),
+      'who reads it',
+    )
       .argument('[artefact]', 'only this artefact')
-      .requiredOption('--as <person>', 'who reads it: an id of the roster')
-      .requiredOption('--key <file>', 'this person’s own Ed25519 private key (PEM); the roster lists its public half')
       .addOption(reasonOption('why, for the record').makeOptionMandatory())
       .requiredOption('--out <folder>', 'the folder; it must not exist'),
     [

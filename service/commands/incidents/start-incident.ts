@@ -6,11 +6,10 @@ import { shortIncidentId } from '../../../core/incident/incident.ts';
 import { type IncidentTerms, podIn, type StartIncident } from '../../../core/orders/incident-order.ts';
 import { signedOrder, startedText, startIncident } from '../../incidents/orders.ts';
 import type { Session } from '../../incidents/session.ts';
-import { type ConfiguredOptions, namespaceName, withConfig, withExamples } from '../options.ts';
+import { type ConfiguredOptions, namespaceName, withConfig, withExamples, withPerson } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';
 import { reasonOption } from '../reason.ts';
 import { withSession } from '../session.ts';
-import { withPerson } from '../vote.ts';
 
 type Pod = IncidentTerms['pod'];
 type WrittenPod = Pick<Pod, 'name'> & Partial<Pod>;

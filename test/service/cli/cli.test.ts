@@ -139,6 +139,40 @@ describe('wrong usage ends with code 2 and says what is wrong', () => {
   });
 });
 
+describe('completion', () => {
+  /** What a shell's script asks for, and gets: a name a line. */
+  const offered = (...words: readonly string[]): readonly string[] =>
+    firebreak(['complete', '--', ...words])
+      .stdout.split('\n')
+      .flatMap((line) => (line === '' || line.startsWith(':') ? [] : [line.split('\t')[0] ?? '']));
+
+  test('offers commands, their subcommands and their options', () => {
+    expect(offered('inc')).toEqual(['incidents']);
+    expect(offered('lease', '')).toEqual(expect.arrayContaining(['extend', 'release', 'keep']));
+    expect(offered('incidents', 'list', '--n')).toEqual(['--namespace']);
+  });
+
+  test.each(['bash', 'zsh', 'fish'])('has a script for %s that asks for them', (shell) => {
+    const { status, stdout } = firebreak(['completion', shell]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/firebreak complete --/);
+    if (shell === 'bash')
+      expect(spawnSync('bash', ['-n'], { input: stdout, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
+  });
+});
+
+describe('who decides', () => {
+  test('can be said once for all commands by FIREBREAK_AS and FIREBREAK_KEY', () => {
+    const call = ['lease', 'extend', 'shop/Deployment/cart'];
+    const nobody = firebreak(call);
+    expect(nobody).toMatchObject({ status: 2, stderr: expect.stringContaining('--as <person>') });
+    expect(firebreak([...call, '--help']).stdout).toMatch(/--as <person>.*FIREBREAK_AS.*--key <file>.*FIREBREAK_KEY/s);
+    // Further than what is missing: to Temporal, which is not there.
+    const { stderr } = firebreak(call, { FIREBREAK_AS: 'ada', FIREBREAK_KEY: 'ada.pem' });
+    expect(stderr).toContain('127.0.0.1:1');
+  });
+});
+
 describe('errors', () => {
   test('say code, what and remedy, end with 1, and show no stack', async () => {
     const { status, stderr } = await asProcess(['incidents', 'list', '--config', 'none.yaml']);

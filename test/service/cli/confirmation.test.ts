@@ -47,6 +47,8 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   'report decisions': 'nothing',
   release: 'as it turns out',
   why: 'nothing',
+  complete: 'nothing',
+  completion: 'nothing',
   get: 'nothing',
   simulate: 'nothing',
   backtest: 'nothing',
