@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -141,19 +142,19 @@ describe('wrong usage ends with code 2 and says what is wrong', () => {
 
 describe('completion', () => {
   /** What a shell's script asks for, and gets: a name a line. */
-  const offered = (...words: readonly string[]): readonly string[] =>
-    firebreak(['complete', '--', ...words])
-      .stdout.split('\n')
+  const offered = async (...words: readonly string[]): Promise<readonly string[]> =>
+    (await asProcess(['complete', '--', ...words])).stdout
+      .split('\n')
       .flatMap((line) => (line === '' || line.startsWith(':') ? [] : [line.split('\t')[0] ?? '']));
 
-  test('offers commands, their subcommands and their options', () => {
-    expect(offered('inc')).toEqual(['incidents']);
-    expect(offered('lease', '')).toEqual(expect.arrayContaining(['extend', 'release', 'keep']));
-    expect(offered('incidents', 'list', '--n')).toEqual(['--namespace']);
+  test('offers commands, their subcommands and their options', async () => {
+    expect(await offered('inc')).toEqual(['incidents']);
+    expect(await offered('lease', '')).toEqual(expect.arrayContaining(['extend', 'release', 'keep']));
+    expect(await offered('incidents', 'list', '--n')).toEqual(['--namespace']);
   });
 
-  test.each(['bash', 'zsh', 'fish'])('has a script for %s that asks for them', (shell) => {
-    const { status, stdout } = firebreak(['completion', shell]);
+  test.each(['bash', 'zsh', 'fish'])('has a script for %s that asks for them', async (shell) => {
+    const { status, stdout } = await asProcess(['completion', shell]);
     expect(status).toBe(0);
     expect(stdout).toMatch(/firebreak complete --/);
     if (shell === 'bash')
@@ -162,13 +163,13 @@ describe('completion', () => {
 });
 
 describe('who decides', () => {
-  test('can be said once for all commands by FIREBREAK_AS and FIREBREAK_KEY', () => {
+  test('can be said once for all commands by FIREBREAK_AS and FIREBREAK_KEY', async () => {
     const call = ['lease', 'extend', 'shop/Deployment/cart'];
-    const nobody = firebreak(call);
+    const nobody = await firebreak(call);
     expect(nobody).toMatchObject({ status: 2, stderr: expect.stringContaining('--as <person>') });
-    expect(firebreak([...call, '--help']).stdout).toMatch(/--as <person>.*FIREBREAK_AS.*--key <file>.*FIREBREAK_KEY/s);
+    expect((await firebreak([...call, '--help'])).stdout).toMatch(/--as <person>.*FIREBREAK_AS.*--key <file>.*FIREBREAK_KEY/s);
     // Further than what is missing: to Temporal, which is not there.
-    const { stderr } = firebreak(call, { FIREBREAK_AS: 'ada', FIREBREAK_KEY: 'ada.pem' });
+    const { stderr } = await firebreak(call, { FIREBREAK_AS: 'ada', FIREBREAK_KEY: 'ada.pem' });
     expect(stderr).toContain('127.0.0.1:1');
   });
 });
