@@ -23,7 +23,18 @@ const steps = [
     name: 'generated lists of actions',
     args: ['--disable-warning=ExperimentalWarning', join(root, 'tools', 'actions', 'lists.ts'), '--check'],
   },
-  { name: 'types (tsc)', args: [module('typescript', 'bin', 'tsc'), '-p', '.'] },
+  {
+    // Of what has not changed since the last check the compiler knows the outcome: a fifth of the processor's time.
+    name: 'types (tsc)',
+    args: [
+      module('typescript', 'bin', 'tsc'),
+      '-p',
+      '.',
+      '--incremental',
+      '--tsBuildInfoFile',
+      module('.cache', 'firebreak', 'types.tsbuildinfo'),
+    ],
+  },
   { name: 'types of the console (tsc)', args: [module('typescript', 'bin', 'tsc'), '-p', 'console'] },
   {
     name: 'generated manifests and parts of the chart',
