@@ -181,6 +181,11 @@ export const errorCatalogue = {
     summary: 'A restore was begun here and did not end',
     remedy: 'Run the same `firebreak restore` again, until it says that all is back.',
   },
+  FB_ERR_SIGN_IN: {
+    retryable: false,
+    summary: 'Nobody is signed in at the console, or not any more',
+    remedy: 'Sign in. A session ends when nothing was asked for a while, and after some hours however busy it is.',
+  },
   FB_ERR_TARGET_REPLACED: {
     retryable: false,
     summary: 'The name now belongs to another object',
@@ -190,6 +195,11 @@ export const errorCatalogue = {
     retryable: false,
     summary: 'Encrypted bytes cannot be opened',
     remedy: 'Check that the key which the message names is in the key ring, and that nobody moved or edited the bytes.',
+  },
+  FB_ERR_TOO_MANY: {
+    retryable: true,
+    summary: 'Too many requests in a short time',
+    remedy: 'Wait for some seconds. The console itself never asks so often.',
   },
   FB_ERR_UNAVAILABLE: {
     retryable: true,

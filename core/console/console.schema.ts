@@ -17,7 +17,7 @@ const target = text;
 
 export const incidentKey = z
   .string()
-  .regex(/^[A-Za-z0-9_-]{22}$/)
+  .regex(/^[0-9a-f]{32}$/)
   .meta({ description: 'An incident’s address: short, and the same for ever.' });
 export const questionId = z
   .string()
@@ -428,5 +428,8 @@ export const peopleBody = z.object({
 });
 export type ConsolePeople = z.output<typeof peopleBody>;
 
-/** Event `incident`: how it is listed now. Event `questions`: what is asked has changed, and is asked for anew. Event `end`: the session is over. */
-export const consoleEvents = { incident: listedIncident, questions: z.object({ open: count }), end: z.object({}) } as const;
+/**
+ * Event `incident`: how it is listed now; with another number of `openQuestions` than before, questions are asked for anew. Event `reload`: too much was missed, and all is asked
+ * for anew. Event `end`: the session is over.
+ */
+export const consoleEvents = { incident: listedIncident, reload: z.object({}), end: z.object({}) } as const;

@@ -89,8 +89,6 @@ export type ConsoleRouteName = keyof typeof consoleRoutes;
 
 /** Where the browser signs in: a page, not a route. `to` is where it comes back to, a path of the console. */
 export const signInPath = '/console/sign-in';
-/** Where the identity provider sends it back. */
-export const signInCallbackPath = '/console/sign-in/callback';
 /** The console's own files are below this. */
 export const consolePath = '/console/';
 /** Has to have the session's `csrf` in whatever changes something. */

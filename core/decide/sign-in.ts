@@ -14,6 +14,8 @@ export interface PendingSignIn {
     readonly slackUser: string;
     /** It was answered on the desk's page, by this person of the roster as they say; not in Slack. */
     readonly onPage?: string;
+    /** The path of this desk that the browser comes back to once the answer is given. */
+    readonly back?: string;
     readonly channel: string;
     readonly button: StoredButton;
     readonly reason?: string;

@@ -289,6 +289,41 @@ export const migrations: readonly Migration[] = [
       'ALTER TABLE audit_heads DROP COLUMN grown_at',
     ],
   },
+  {
+    name: 'what the console lists, and who is signed in',
+    statements: [
+      `CREATE TABLE incident_summaries (
+         chain TEXT NOT NULL PRIMARY KEY,
+         incident_key TEXT NOT NULL,
+         seen INTEGER NOT NULL,
+         cluster TEXT NOT NULL,
+         namespace TEXT NOT NULL,
+         state TEXT NOT NULL,
+         severity TEXT NOT NULL,
+         verdict TEXT NOT NULL,
+         opened_at TEXT NOT NULL,
+         changed_at TEXT NOT NULL,
+         is_contained INTEGER NOT NULL,
+         words TEXT NOT NULL,
+         summary_json TEXT NOT NULL,
+         mark TEXT NOT NULL
+       )`,
+      'CREATE INDEX incident_summaries_newest ON incident_summaries (opened_at, incident_key)',
+      'CREATE INDEX incident_summaries_by_state ON incident_summaries (state, opened_at, incident_key)',
+      'CREATE INDEX incident_summaries_by_namespace ON incident_summaries (namespace, opened_at, incident_key)',
+      'CREATE INDEX incident_summaries_by_severity ON incident_summaries (severity, opened_at, incident_key)',
+      'CREATE INDEX incident_summaries_contained ON incident_summaries (is_contained, opened_at)',
+      'CREATE INDEX incident_summaries_key ON incident_summaries (incident_key)',
+      'CREATE INDEX incident_summaries_changed ON incident_summaries (changed_at)',
+      `CREATE TABLE console_sessions (
+         session_id TEXT NOT NULL PRIMARY KEY,
+         began_at TEXT NOT NULL,
+         seen_at TEXT NOT NULL
+       )`,
+      'CREATE INDEX console_sessions_age ON console_sessions (began_at)',
+    ],
+    back: ['DROP TABLE incident_summaries', 'DROP TABLE console_sessions'],
+  },
 ];
 
 /** What a database was brought to. */

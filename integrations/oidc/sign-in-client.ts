@@ -10,14 +10,19 @@ export interface SignInSecrets {
 }
 
 export interface SignInClient {
-  /** Where the browser goes. The provider has to ask the person anew. @throws FB_ERR_UNAVAILABLE */
+  /** Where the browser goes. @throws FB_ERR_UNAVAILABLE */
   begin(nonce: string): Promise<{ readonly url: string; readonly secrets: SignInSecrets }>;
   /** The provider's token, for the address that the browser came back to. @throws FB_ERR_UNAVAILABLE, FB_ERR_REFUSED */
   finish(back: {
     readonly url: URL;
     readonly secrets: SignInSecrets;
     readonly nonce: string;
-  }): Promise<{ readonly idToken: string; readonly subject: string }>;
+  }): Promise<{ readonly idToken: string; readonly subject: string; readonly claims: Readonly<Record<string, unknown>> }>;
+}
+
+/** Of one sign-in, by which its token is known again. */
+export function freshNonce(): string {
+  return oidc.randomNonce();
 }
 
 /** Authorization code with PKCE at one identity provider. https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowAuth */
@@ -27,10 +32,13 @@ export function createSignInClient(options: {
   /** Absent: a public client. */
   readonly clientSecret?: string;
   readonly redirectUri: string;
-  readonly maxAgeMs: number;
+  /** The person is asked anew, and was at most so long ago. Absent: who is signed in at the provider is not asked again. */
+  readonly maxAgeMs?: number;
+  /** Asked for besides `openid`. */
+  readonly scopes?: readonly string[];
 }): SignInClient {
-  const { issuer, clientId, clientSecret, redirectUri, maxAgeMs } = options;
-  const maxAge = Math.floor(maxAgeMs / 1_000);
+  const { issuer, clientId, clientSecret, redirectUri, maxAgeMs, scopes = [] } = options;
+  const maxAge = maxAgeMs === undefined ? undefined : Math.floor(maxAgeMs / 1_000);
   let found: Promise<oidc.Configuration> | undefined;
   const look = async (): Promise<oidc.Configuration> => {
     const server = new URL(issuer);
@@ -50,14 +58,13 @@ export function createSignInClient(options: {
       const secrets = { state: oidc.randomState(), verifier: oidc.randomPKCECodeVerifier() };
       const url = oidc.buildAuthorizationUrl(await provider(), {
         redirect_uri: redirectUri,
-        scope: 'openid',
+        scope: ['openid', ...scopes].join(' '),
         response_type: 'code',
         state: secrets.state,
         nonce,
         code_challenge: await oidc.calculatePKCECodeChallenge(secrets.verifier),
         code_challenge_method: 'S256',
-        prompt: 'login',
-        max_age: String(maxAge),
+        ...(maxAge !== undefined && { prompt: 'login', max_age: String(maxAge) }),
       });
       return { url: url.href, secrets };
     },
@@ -69,11 +76,11 @@ export function createSignInClient(options: {
           expectedNonce: nonce,
           pkceCodeVerifier: secrets.verifier,
           idTokenExpected: true,
-          maxAge,
+          ...(maxAge !== undefined && { maxAge }),
         });
-        const subject = tokens.claims()?.sub;
-        if (tokens.id_token === undefined || subject === undefined) throw new FirebreakError('FB_ERR_REFUSED', 'no ID token');
-        return { idToken: tokens.id_token, subject };
+        const claims = tokens.claims();
+        if (tokens.id_token === undefined || claims === undefined) throw new FirebreakError('FB_ERR_REFUSED', 'no ID token');
+        return { idToken: tokens.id_token, subject: claims.sub, claims };
       } catch {
         throw new FirebreakError('FB_ERR_REFUSED', 'the identity provider did not vouch for this sign-in');
       }

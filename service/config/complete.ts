@@ -15,6 +15,7 @@ import type { Environment, SecretRef } from './fields.ts';
 import { ownActionsOf, playbooksOf } from './packs.ts';
 import { type PlacedProblem, playbookProblems } from './playbook-problems.ts';
 import type { FileConfig } from './schema.ts';
+import { consoleProblems } from './sections/console-section.ts';
 import { stepUpProblems } from './sections/step-up-section.ts';
 import { completeTemporalAccess, type TemporalTls } from './temporal-access.ts';
 
@@ -204,6 +205,7 @@ export function completeConfig(options: {
     ...onCallProblems(file),
     ...userGroupProblems(file),
     ...stepUpProblems(file.stepUp, people),
+    ...consoleProblems(file.console, file.stepUp),
     ...playbookProblems(file, playbooksOf({ packs }), unpromoted(file, packs)),
   );
 
@@ -265,6 +267,12 @@ export function completeConfig(options: {
         publicUrl: file.stepUp.publicUrl.replace(/\/$/, ''),
         ...(file.stepUp.clientSecret && { clientSecret: secretRef(file.stepUp.clientSecret) }),
         ...(file.stepUp.jwksFile !== undefined && { jwksFile: absolute(file.stepUp.jwksFile) }),
+      },
+    }),
+    ...(file.console && {
+      console: {
+        ...file.console,
+        ...(file.console.temporalUrl !== undefined && { temporalUrl: file.console.temporalUrl.replace(/\/$/, '') }),
       },
     }),
     ...(file.slack && {

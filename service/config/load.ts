@@ -120,6 +120,7 @@ export function checkConfig({ path, env, account = accountFolder, promoted, watc
 const goesBy: Readonly<Record<string, readonly string[]>> = {
   roster: ['incidents', 'evidence', 'paging', 'slack', 'stepUp', 'playbooks'],
   incidents: ['roster'],
+  stepUp: ['console'],
   playbooks: ['roster', 'actions'],
   packs: ['playbooks', 'roster', 'actions', 'guardrails'],
   actions: ['playbooks'],

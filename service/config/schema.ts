@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { id, path } from './fields.ts';
 import { actions } from './sections/actions-section.ts';
+import { consoleSection } from './sections/console-section.ts';
 import { evidence } from './sections/evidence-section.ts';
 import { forensics } from './sections/forensics-section.ts';
 import { guardrails } from './sections/guardrails-section.ts';
@@ -53,6 +54,9 @@ export const configSchema = z.strictObject({
   }),
   stepUp: stepUp.exactOptional().meta({
     description: 'A sign-in at your identity provider besides the vote, for the widest steps. Absent: votes are enough.',
+  }),
+  console: consoleSection.exactOptional().meta({
+    description: 'The web console, served by the desk. People sign in at the provider of `stepUp`. Absent: no console.',
   }),
   slack: slack.exactOptional().meta({ description: 'Cards and votes in Slack. Absent: no Slack.' }),
   tickets: tickets.meta({ description: 'Where tickets are filed: one system.' }),

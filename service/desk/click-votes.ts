@@ -18,6 +18,8 @@ export interface TrustedClick {
   readonly slackUser: string;
   /** On the desk's page: the roster's id of who says that they answer. The sign-in proves it. */
   readonly onPage?: string;
+  /** Where that page is, by its path, if the browser has to come back to it. */
+  readonly back?: string;
   readonly button: StoredButton;
   readonly channel: string;
   /** From the dialog that asks for it. */

@@ -13,6 +13,7 @@ import { withHeartbeats } from '../../activities/heartbeat.ts';
 import { IncidentMemory } from '../../activities/memory/incident-memory.ts';
 import { VoteMemory } from '../../activities/memory/vote-memory.ts';
 import type { AlertArchive } from '../../core/audit/alert-archive.ts';
+import type { AuditRecord } from '../../core/audit/audit.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import type { QuestionCard } from '../../core/cards/card.ts';
 import type { CardBeliefs } from '../../core/cards/question-card.ts';
@@ -43,7 +44,8 @@ import { askingOf, noCensus, rulesOf } from '../process/rules.ts';
 import { openRoleSigner, openTrust } from '../process/trust.ts';
 import { startStreams } from '../streams/streams.ts';
 import { createActivityWorker, type WorkerBase } from '../temporal/workers.ts';
-import { createDeskMetrics, type DeskMetrics } from './desk-metrics.ts';
+import { createDeskConsole, type DeskConsole } from './console/console.ts';
+import { createDeskMetrics } from './desk-metrics.ts';
 import {
   boundPager,
   boundTickets,
@@ -82,12 +84,16 @@ async function beliefsOf(config: Config, log: Logger): Promise<CardBeliefs> {
   return { roster, keys: createVoteKeys({ deskPublicKeys: [publicKey, ...others], roster }) };
 }
 
-/** Counts what is written, once it is. */
-function counting(store: AuditStore, metrics: DeskMetrics): Pick<AuditStore, 'append'> {
+/** Tells what is written, once it is. */
+function telling(
+  store: AuditStore,
+  ...hearers: readonly ((records: readonly AuditRecord[]) => void)[]
+): Pick<AuditStore, 'append'> {
   return {
     append: async (signed) => {
       const appended = await store.append(signed);
-      metrics.recorded(signed.map(({ record }) => record));
+      const records = signed.map(({ record }) => record);
+      for (const hear of hearers) hear(records);
       return appended;
     },
   };
@@ -116,12 +122,19 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const duty = bothDuties(createDuty({ config, secrets, log }), createUserGroupDuty({ config, secrets, log }));
   const beliefs = await beliefsOf(config, log);
   const slack = await createSlack({ parts, database, store, journal, trust, refusals, duty, beliefs });
+  const threadOf = slack && createThreadOf(slack.desk.threadUrl);
+  const marks = lineMarks(secrets);
+  const console = createDeskConsole({
+    ...{ config, secrets, database, store, archive, trust, marks, journal, refusals, duty, threadOf, log },
+    client: parts.client,
+    slack: slack?.shown,
+  });
   const deskActivities = deskContainsFirst(
     createDeskActivities({
-      audit: counting(store, metrics),
+      audit: telling(store, metrics.recorded, (records) => console?.note(records)),
       trust,
       archive: alertKeeper(config, secrets, archive),
-      incidents: createIncidentIndex(database, { marks: lineMarks(secrets) }),
+      incidents: createIncidentIndex(database, { marks }),
       beliefs,
       log: (message, error) => log.warn({ reason: reasonOf(error) }, message),
       onFinding: (finding) => {
@@ -134,7 +147,6 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   );
 
   const mailbox = createTicketMailbox(database);
-  const threadOf = slack && createThreadOf(slack.desk.threadUrl);
   const places = createThreadPlaces(database);
   const tickets = threaded(boundTickets(createTickets({ config, secrets, database }), mailbox), { mailbox, places, threadOf });
   const pager = linkingPager(boundPager(createPager({ config, secrets }), mailbox), { answerLink: slack?.answerLink, threadOf });
@@ -175,6 +187,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
       ...config.desk.listen,
       slack: slack?.desk,
       signIn: slack?.signIn,
+      console,
       inbound:
         inboundSystems.length === 0
           ? undefined
@@ -213,6 +226,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
       await streams?.stop();
       stopping.abort();
       refusals.flush();
+      await console?.stop();
       await journal.flush();
       await database.close();
     },
@@ -284,6 +298,7 @@ export function listenAtDesk({
   slack,
   signIn,
   inbound,
+  console,
 }: {
   readonly host: string;
   readonly port: number;
@@ -292,10 +307,12 @@ export function listenAtDesk({
   readonly signIn: SignInPages | undefined;
   /** Where a ticket system may tell us something. */
   readonly inbound: InboundTickets | undefined;
+  readonly console: Pick<DeskConsole, 'handle'> | undefined;
 }): Promise<Server> {
   return listenAt({ host, port }, (request, response, proven) => {
     const path = (request.url ?? '').split('?')[0] ?? '';
     if (slack?.listener && path.startsWith('/slack/')) return slack.listener(request, response, proven);
+    if (console?.handle(request, response, proven)) return;
     if (signIn && path.startsWith('/sign-in/')) return signIn.handle(request, response);
     if (inbound && path.startsWith(inboundPrefix)) return inbound.handle(request, response, proven);
     answer(response, { status: 404, body: 'The desk answers at /slack/events, /sign-in and /inbound.\n' });

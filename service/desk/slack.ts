@@ -29,6 +29,8 @@ export interface DeskSlack {
   readonly signIn?: SignInPages;
   /** Where a question can be answered while Slack is down. */
   readonly answerLink?: SignIns['answerLink'];
+  /** The questions that it has shown, for another surface that they are answered on. */
+  readonly shown: { readonly cards: CardStore; readonly signIns: SignIns };
 }
 
 /** Undefined where none is configured. */
@@ -147,6 +149,7 @@ export async function createSlack(options: {
   });
   return {
     desk,
+    shown: { cards, signIns },
     ...(signIns.pages && { signIn: signIns.pages }),
     ...(signIns.answerLink && { answerLink: signIns.answerLink }),
   };

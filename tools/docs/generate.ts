@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { actions } from '../../core/actions/index.ts';
+import { openApiDescription } from '../../core/console/open-api.schema.ts';
 import { errorCatalogue } from '../../core/errors.ts';
 import {
   activitiesOrderedBy,
@@ -147,6 +148,12 @@ for (const page of pages) {
   const problem = ` is not up to date with ${page.source}: run \`node tools/docs/generate.ts\``;
   writeGenerated({ path: `docs/${page.name}`, text: textOf(page), problem });
 }
+writeGenerated({
+  path: 'docs/console-api.json',
+  // The version is that of the build that answers.
+  text: `${JSON.stringify(openApiDescription('1'), null, 2)}\n`,
+  problem: ' is not up to date with core/console: run `node tools/docs/generate.ts`',
+});
 writeGenerated({
   path: 'docs/firebreak.schema.json',
   text: configJsonSchema(),

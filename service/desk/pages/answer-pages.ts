@@ -1,33 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { StoredButton } from '../../../core/cards/card.ts';
-import type { CardStore } from '../../../core/cards/card-store.ts';
-import { type CardBeliefs, signedVotes } from '../../../core/cards/question-card.ts';
-import { type Question, questionDigest } from '../../../core/decide/approval.ts';
-import type { FormAnswers } from '../../../core/decide/form.ts';
 import { saidBy } from '../../../core/decide/question.ts';
-import { isOfLease, isStandingQuestion, standingText } from '../../../core/decide/standing-question.ts';
+import { isOfLease, standingText } from '../../../core/decide/standing-question.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { IncidentRef } from '../../../core/incident/incident.ts';
-import type { IncidentState, QuestionState } from '../../../core/incident/incident-state.ts';
-import type { Person, Roster } from '../../../core/people/roster.ts';
+import type { Roster } from '../../../core/people/roster.ts';
 import { reasonToSign } from '../../../core/text/reason.ts';
-import { filledIn, formBlock, targetBlock } from '../../../integrations/slack/views/decision-view.ts';
-import { reasonBlock } from '../../../integrations/slack/views/order-inputs.ts';
 import { personNames } from '../../incidents/names.ts';
 import { bodyWithin } from '../../process/request-body.ts';
-import { leaseStand, openOfLeases, shownOfLease, standingButton, stands } from '../slash/lease-answers.ts';
-import {
-  answerView,
-  nothingTyped,
-  type PageLink,
-  pageField,
-  pageFieldPrefix,
-  type ShownQuestion,
-  shownOfCard,
-  type TypedAnswer,
-} from './answer-view.ts';
+import { leaseStand, openOfLeases, stands } from '../slash/lease-answers.ts';
+import { answerView, nothingTyped, type PageLink, pageFieldPrefix, type TypedAnswer } from './answer-view.ts';
+import { type AnswerStore, type AskedOnPage, type AskedQuestions, readAnswer } from './asked-question.ts';
 import { pageHeaders, sendFault, sendNotice, sendPage } from './page-html.ts';
 import type { SignInFlow } from './sign-in-flow.ts';
 import type { SignInPages } from './sign-in-pages.ts';
@@ -41,8 +25,6 @@ const leasesShown = 20;
 /** How long a call of people waits for its link: the card may be stored only now. */
 const linkTries = 4;
 const linkEveryMs = 250;
-
-type AnswerStore = Pick<CardStore, 'button' | 'buttonsOf' | 'card' | 'saveButtons'>;
 
 /** Where a question can be answered without Slack; undefined for one that has no page. For who is called, and for nobody else. */
 export type AnswerLink = (asked: { readonly question: string; readonly incident: IncidentRef }) => Promise<string | undefined>;
@@ -67,21 +49,9 @@ export interface AnswerPagesOptions {
   readonly cards: AnswerStore;
   readonly flow: Pick<SignInFlow, 'open'>;
   readonly roster: Roster;
-  /** Whose answers are shown as theirs. */
-  readonly beliefs: CardBeliefs;
-  /** What the incident says of itself. @throws FB_ERR_UNAVAILABLE, FB_ERR_UNKNOWN_ID */
-  readonly state: (incident: IncidentRef) => Promise<IncidentState>;
+  readonly asked: AskedQuestions;
   readonly publicUrl: string;
   readonly log: (message: string, error: unknown) => void;
-}
-
-interface Asked {
-  /** What stands for the question. */
-  readonly stand: StoredButton;
-  readonly shown: ShownQuestion;
-  /** What the incident says; absent while it cannot be asked. */
-  readonly known: IncidentState | undefined;
-  readonly current: QuestionState | undefined;
 }
 
 /**
@@ -89,35 +59,12 @@ interface Asked {
  * provider for exactly this answer. What is demanded of a click and its dialog is demanded here.
  */
 export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
-  const { cards, flow, roster, beliefs, state, publicUrl, log } = options;
+  const { cards, flow, roster, asked: questions, publicUrl, log } = options;
   const person = personNames(roster);
   const people = roster.people.filter(({ subject }) => subject !== undefined);
 
-  const nowhere = (): FirebreakError => new FirebreakError('FB_ERR_NOT_FOUND', 'There is no such page.');
-
-  async function askedBy(id: string): Promise<Asked> {
-    const stand = /^b_[A-Za-z0-9_-]{24}$/.test(id) ? await cards.button(id) : undefined;
-    if (!stand || !stands(stand)) throw nowhere();
-    const ofLease = isOfLease(stand.question);
-    const card = ofLease ? undefined : (await cards.card(stand.question))?.card;
-    if (!ofLease && !card) throw nowhere();
-    // Of a card the desk remembers enough to be answered. What is asked about a lease only its incident knows.
-    const known = await state(stand.incident).catch((error: unknown) => {
-      if (ofLease) throw error;
-      return undefined;
-    });
-    // Temporal may answer with another question under the same id: that is not the one that was asked.
-    const isAsked = (question: Question): boolean =>
-      card ? questionDigest(question) === card.questionDigest : isStandingQuestion(question, stand.incident);
-    const found = known?.questions.find(({ question }) => question.id === stand.question && isAsked(question));
-    const current = found && { ...found, votes: signedVotes(found.votes, found.question, beliefs) };
-    const shown = card ? shownOfCard(card) : known && current ? shownOfLease(known, current) : undefined;
-    if (!shown) throw nowhere();
-    return { stand, shown, known, current };
-  }
-
   /** The standing questions about what is in force, so that whoever was called for one thing can extend or release the other. */
-  async function further({ stand, known }: Asked): Promise<readonly PageLink[]> {
+  async function further({ stand, known }: AskedOnPage): Promise<readonly PageLink[]> {
     if (!known) return [];
     const open = openOfLeases(known, stand.incident).filter(({ question }) => question.id !== stand.question);
     const links: PageLink[] = [];
@@ -128,7 +75,12 @@ export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
     return links;
   }
 
-  async function show(response: ServerResponse, asked: Asked, typed: TypedAnswer, problems: readonly string[]): Promise<void> {
+  async function show(
+    response: ServerResponse,
+    asked: AskedOnPage,
+    typed: TypedAnswer,
+    problems: readonly string[],
+  ): Promise<void> {
     const { shown, known, current } = asked;
     const counted = (current?.votes ?? []).map(({ vote }) => ({ at: vote.at, line: saidBy(person(vote.person), vote) }));
     const refused = (known?.timeline ?? [])
@@ -143,19 +95,9 @@ export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
     sendPage(response, problems.length === 0 ? 200 : 422, view);
   }
 
-  /** The answer as a button: that of the card, or of the standing question as it is asked now. */
-  async function buttonOf({ stand, current }: Asked, choice: ShownQuestion['choices'][number]): Promise<StoredButton> {
-    const isLeases = isOfLease(stand.question) && current?.status.state === 'open';
-    const button = isLeases
-      ? standingButton(current.question, choice)
-      : (await cards.buttonsOf(stand.question)).find((one) => one.choice === choice.id);
-    if (!button) throw new FirebreakError('FB_ERR_NOT_FOUND', 'There is no such answer any more.');
-    return button;
-  }
-
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname } = new URL(request.url ?? '/', publicUrl);
-    const asked = await askedBy(pathname.slice(answerPrefix.length));
+    const asked = await questions.find(pathname.slice(answerPrefix.length));
     if (request.method === 'GET') return show(response, asked, nothingTyped, []);
     if (request.method !== 'POST' || !isOwn(request, publicUrl))
       throw new FirebreakError('FB_ERR_REFUSED', 'That cannot be done here.');
@@ -163,9 +105,15 @@ export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
     // What is signed is what was on the page when it was sent off.
     if (typed.asked !== asked.shown.digest) return show(response, asked, { ...typed, choice: '' }, [changedSince]);
     const read = readAnswer(asked.shown, typed, people);
-    if (!read.ok) return show(response, asked, typed, read.problems);
+    if (!read.ok)
+      return show(
+        response,
+        asked,
+        typed,
+        read.problems.map(({ text }) => text),
+      );
     const { choice, person, reason, answers } = read;
-    const button = await buttonOf(asked, choice);
+    const button = await questions.buttonOf(asked, choice);
     const click = {
       clickId: `page-${randomBytes(18).toString('base64url')}`,
       slackUser: '',
@@ -216,33 +164,4 @@ function typedIn(form: URLSearchParams): TypedAnswer {
     asked: of('asked'),
     form: Object.fromEntries(filled.map((name) => [name, form.getAll(name).join(',').trim()])),
   };
-}
-
-/** On a page the problems stand together: each says of which field it is. */
-function problemAt({ form = {} }: ShownQuestion['choices'][number], at: string, problem: string): string {
-  const of = Object.entries(form).find(([name]) => formBlock(name) === at)?.[1];
-  return of ? `${of.label}: ${problem}` : problem;
-}
-
-type ReadAnswer =
-  | {
-      readonly ok: true;
-      readonly choice: ShownQuestion['choices'][number];
-      readonly person: Person;
-      readonly reason?: string;
-      readonly answers?: FormAnswers;
-    }
-  | { readonly ok: false; readonly problems: readonly string[] };
-
-function readAnswer(card: ShownQuestion, typed: TypedAnswer, people: readonly Person[]): ReadAnswer {
-  const choice = card.choices.find(({ id }) => id === typed.choice);
-  const person = people.find(({ id }) => id === typed.person);
-  if (!choice || !person) return { ok: false, problems: [choice ? 'Say who you are.' : 'Choose an answer.'] };
-  const { reason } = typed;
-  const fields = Object.keys(choice.form ?? {}).map((name) => [formBlock(name), typed.form[pageField(choice.id, name)] ?? '']);
-  const filled = filledIn({ [reasonBlock]: reason, [targetBlock]: typed.target, ...Object.fromEntries(fields) }, card, choice);
-  if (!filled.ok)
-    return { ok: false, problems: Object.entries(filled.errors).map(([at, problem]) => problemAt(choice, at, problem)) };
-  const { answers, reason: why } = filled;
-  return { ok: true, choice, person, ...(why !== undefined && { reason: why }), ...(answers && { answers }) };
 }

@@ -36,7 +36,10 @@ export interface SignInFlow {
   /** Where the browser goes, and the cookie by which it is known again. @throws FB_ERR_NOT_FOUND, FB_ERR_UNAVAILABLE */
   begin(id: string): Promise<{ readonly url: string; readonly cookie: string }>;
   /** The browser is back: the vote is cast. @throws FB_ERR_NOT_FOUND, FB_ERR_REFUSED, FB_ERR_UNAVAILABLE */
-  finish(back: { readonly search: string; readonly cookie: string | undefined }): Promise<{ readonly text: string }>;
+  finish(back: { readonly search: string; readonly cookie: string | undefined }): Promise<{
+    readonly text: string /** The path that the browser came from. Absent where there is more to say than that page shows. */;
+    readonly to?: string;
+  }>;
 }
 
 /**
@@ -66,9 +69,10 @@ export function createSignInFlow(options: SignInFlowOptions): SignInFlow {
           text: 'This answer needs a sign-in, and the roster does not say who you are to the identity provider. Nothing was decided.',
         };
       const id = randomBytes(18).toString('base64url');
-      const { clickId, slackUser, onPage, channel, button, reason, answers, ends: restraint } = click;
+      const { clickId, slackUser, onPage, back, channel, button, reason, answers, ends: restraint } = click;
       const said = {
         ...(onPage !== undefined && { onPage }),
+        ...(back !== undefined && { back }),
         ...(reason !== undefined && { reason }),
         ...(answers && { answers }),
         ...(restraint !== undefined && { ends: restraint }),
@@ -114,8 +118,10 @@ export function createSignInFlow(options: SignInFlowOptions): SignInFlow {
           : await ends({ restraint, person, reason, idToken });
       // A vote that was not delivered is given again with the same link, and has the same id.
       if (taken) await store.save({ ...pending, spentAt: now() });
+      const { onPage, back } = pending.click;
       return {
-        text: pending.click.onPage === undefined ? text : `${text} What became of it stands on the page that you came from.`,
+        ...(taken && back !== undefined && { to: back }),
+        text: onPage === undefined ? text : `${text} What became of it stands on the page that you came from.`,
       };
     },
   };

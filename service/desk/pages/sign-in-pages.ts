@@ -35,8 +35,12 @@ export function createSignInPages(options: {
     const { pathname, search } = new URL(request.url ?? '/', publicUrl);
     const id = pathname.slice('/sign-in/'.length);
     if (id === 'callback' && request.method === 'GET') {
-      const { text } = await flow.finish({ search, cookie: cookieOf(request) });
+      const { text, to } = await flow.finish({ search, cookie: cookieOf(request) });
       response.setHeader('set-cookie', `${cookieName}=; Path=/sign-in; Max-Age=0; HttpOnly; SameSite=Lax${secure}`);
+      if (to !== undefined) {
+        response.writeHead(303, { ...pageHeaders, location: `${publicUrl}${to}` }).end();
+        return;
+      }
       return sendNotice(response, 200, 'Signed in', `${text} You can close this page.`);
     }
     if (!/^[A-Za-z0-9_-]{24}$/.test(id)) throw new FirebreakError('FB_ERR_NOT_FOUND', 'There is no such page.');

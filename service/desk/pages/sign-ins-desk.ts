@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { QuestionCard } from '../../../core/cards/card.ts';
+import type { CardBeliefs } from '../../../core/cards/question-card.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { IncidentRef } from '../../../core/incident/incident.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
@@ -13,6 +14,7 @@ import { stepUpPolicyOf } from '../../process/sign-ins.ts';
 import type { ClickVotes, TrustedClick } from '../click-votes.ts';
 import type { Journal } from '../journal.ts';
 import { type AnswerLink, type AnswerPagesOptions, answerPrefix, createAnswerLinks, createAnswerPages } from './answer-pages.ts';
+import { type AskedQuestions, createAskedQuestions } from './asked-question.ts';
 import { createSignInFlow, type SignInFlowOptions } from './sign-in-flow.ts';
 import { createSignInPages, type SignInPages } from './sign-in-pages.ts';
 
@@ -28,6 +30,8 @@ export interface SignIns {
   readonly pages?: SignInPages;
   /** Where a question can be answered without Slack; undefined for one that has no card. */
   readonly answerLink?: AnswerLink;
+  /** What is asked, for another page that it is answered on. */
+  readonly asked?: AskedQuestions;
 }
 
 /** Somebody waits for a page. */
@@ -41,7 +45,7 @@ export function createSignIns(parts: {
   readonly votes: ClickVotes;
   readonly ends: SignInFlowOptions['ends'];
   readonly cards: AnswerPagesOptions['cards'];
-  readonly beliefs: AnswerPagesOptions['beliefs'];
+  readonly beliefs: CardBeliefs;
   /** Undefined while Temporal has not answered yet. */
   readonly client: () => Client | undefined;
   readonly journal: Journal;
@@ -87,7 +91,8 @@ export function createSignIns(parts: {
     if (!connected) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'Temporal has not answered yet');
     return incidentState(sessionOver(config, connected, stateWithinMs), incident);
   };
-  const answers = createAnswerPages({ cards, flow, roster, beliefs, state, publicUrl, log: warn });
+  const asked = createAskedQuestions({ cards, beliefs, state });
+  const answers = createAnswerPages({ cards, flow, roster, asked, publicUrl, log: warn });
   return {
     open: (click, { card, choice }) => {
       const { label, changes, blastRadius, notes } = choice;
@@ -97,5 +102,6 @@ export function createSignIns(parts: {
       handle: (request, response) => (request.url?.startsWith(answerPrefix) ? answers : pages).handle(request, response),
     },
     answerLink: createAnswerLinks({ cards, publicUrl }),
+    asked,
   };
 }

@@ -14,6 +14,8 @@ export async function startIdentityProvider(client: {
   readonly clientId: string;
   /** Asked for with the first request: whoever it names may have started later. */
   readonly redirectUri: () => string;
+  /** What the tokens say of somebody besides `sub`, such as their groups. */
+  readonly claimsOf?: (sub: string) => Readonly<Record<string, unknown>>;
 }): Promise<IdentityProvider> {
   let listener: RequestListener | undefined;
   const server = createServer((request, response) => {
@@ -47,7 +49,10 @@ export async function startIdentityProvider(client: {
       ],
       cookies: { keys: ['a key of this test'] },
       features: { devInteractions: { enabled: false } },
-      findAccount: async (_context, sub) => ({ accountId: sub, claims: async () => ({ sub }) }),
+      findAccount: async (_context, sub) => ({ accountId: sub, claims: async () => ({ sub, ...client.claimsOf?.(sub) }) }),
+      claims: { openid: ['sub', 'name', 'groups'] },
+      // As Keycloak, Okta, Entra and Dex do it when they are told to: the ID token itself names the groups.
+      conformIdTokenClaims: false,
       interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },
       loadExistingGrant: async (context) => {
         const { client: asking, session } = context.oidc;

@@ -13,6 +13,7 @@ import { storedButtons } from '../../../integrations/slack/cards/question-cards.
 import { createClickVotes } from '../../../service/desk/click-votes.ts';
 import { linkingPager } from '../../../service/desk/follow-up.ts';
 import { answerPrefix, createAnswerLinks, createAnswerPages } from '../../../service/desk/pages/answer-pages.ts';
+import { createAskedQuestions } from '../../../service/desk/pages/asked-question.ts';
 import { Browser } from '../../fakes/oidc/browser.ts';
 import { startPagerDutyFake } from '../../fakes/pagerduty/server.ts';
 import { MemoryCards, questionCard } from '../../integrations/slack/fixture.ts';
@@ -164,12 +165,15 @@ beforeAll(async () => {
     cards,
     flow,
     roster,
-    beliefs: { roster, keys: voteKeys },
+    asked: createAskedQuestions({
+      cards,
+      beliefs: { roster, keys: voteKeys },
+      state: async () => {
+        if (!current) throw new Error('away');
+        return { ...rest, questions: [current, lease], timeline } as unknown as IncidentState;
+      },
+    }),
     publicUrl,
-    state: async () => {
-      if (!current) throw new Error('away');
-      return { ...rest, questions: [current, lease], timeline } as unknown as IncidentState;
-    },
     log: () => undefined,
   });
   desk.serve((path) => (path.startsWith(answerPrefix) ? answers : undefined));

@@ -43,7 +43,14 @@ beforeEach(async () => {
     onRefused: ({ reason }) => void journal.record({ kind: 'click.refused', actor: 'slack/unknown', body: { reason } }),
     onFault: () => {},
   });
-  server = await listenAtDesk({ host: '127.0.0.1', port: 0, slack: receiver, signIn: undefined, inbound: undefined });
+  server = await listenAtDesk({
+    host: '127.0.0.1',
+    port: 0,
+    slack: receiver,
+    signIn: undefined,
+    inbound: undefined,
+    console: undefined,
+  });
 });
 afterEach(async () => {
   await stop(server);

@@ -1,0 +1,209 @@
+import { type Severity, severities, worse } from '../alert/severity.ts';
+import type { AuditRecord } from '../audit/audit.ts';
+import { type IncidentRef, type Reached, subjectOfIncident, subjectTitle, type Verdict } from '../incident/incident.ts';
+import { incidentOfChain, isVerdict } from '../incident/similar.ts';
+import { sha256Hex } from '../text/digest.ts';
+import { isObject } from '../text/plain-json.ts';
+import type { ListedIncident } from './console.schema.ts';
+
+/** More of a sort are only counted. */
+const mostNames = 20;
+const mostSteps = 500;
+
+/** What of an incident is listed, as its records tell it. Made record by record: the same records make the same summary. */
+export interface IncidentSummary {
+  readonly incident: IncidentRef;
+  readonly cluster: string;
+  readonly namespace: string | null;
+  readonly kind: ListedIncident['kind'];
+  readonly title: string;
+  /** Number of the last record that is in it. */
+  readonly seen: number;
+  readonly severity: Severity;
+  readonly state: 'open' | 'closed';
+  readonly reached: Reached;
+  readonly verdict: Verdict;
+  readonly openedAt: string;
+  readonly changedAt: string;
+  readonly closedAt: string | null;
+  readonly alerts: number;
+  readonly lastAlertAt: string | null;
+  readonly rules: readonly string[];
+  readonly pods: readonly string[];
+  readonly playbooks: readonly string[];
+  readonly sensors: Readonly<Record<string, number>>;
+  /** Ids of questions that are open. */
+  readonly questions: readonly string[];
+  /** Keys of steps that began a containment, and ids of the leases that are over: what is in force is the difference. */
+  readonly begun: readonly string[];
+  readonly ended: readonly string[];
+  readonly containedAt: string | null;
+}
+
+/** The address of an incident's run: 128 bits of its chain's SHA-256. */
+export function incidentKeyOf(chain: string): string {
+  return sha256Hex(chain).slice(0, 32);
+}
+
+export function chainOf({ id, run }: IncidentRef): string {
+  return `${id}@${run}`;
+}
+
+export function listedOf(summary: IncidentSummary): ListedIncident {
+  const { incident, seen, cluster, namespace, kind, title, severity, state, reached, verdict } = summary;
+  const { openedAt, changedAt, closedAt, alerts, rules, pods, playbooks, questions } = summary;
+  return {
+    key: incidentKeyOf(chainOf(incident)),
+    revision: seen,
+    ...incident,
+    title,
+    cluster,
+    namespace,
+    kind,
+    severity,
+    state,
+    reached,
+    verdict,
+    openedAt,
+    changedAt,
+    closedAt,
+    alerts,
+    rules: [...rules],
+    pods: [...pods],
+    playbooks: [...playbooks],
+    openQuestions: questions.length,
+    contained: containedIn(summary),
+  };
+}
+
+export function containedIn({ begun, ended }: Pick<IncidentSummary, 'begun' | 'ended'>): number {
+  return Math.max(0, begun.length - ended.length);
+}
+
+/** @param records of one chain, proven, from the first on. Undefined where they are of no incident. */
+export function summaryOf(records: readonly AuditRecord[]): IncidentSummary | undefined {
+  const [first] = records;
+  const begun = first && emptySummary(first);
+  return begun && withRecords(begun, records);
+}
+
+/** Records that are in it already change nothing. */
+export function withRecords(summary: IncidentSummary, records: readonly AuditRecord[]): IncidentSummary {
+  return records.reduce((now, record) => (record.number <= now.seen ? now : withRecord(now, record)), summary);
+}
+
+function emptySummary({ chain, at }: AuditRecord): IncidentSummary | undefined {
+  const incident = incidentOfChain(chain);
+  const subject = incident && subjectOfIncident(incident.id);
+  if (!subject) return undefined;
+  return {
+    incident,
+    cluster: subject.cluster,
+    namespace: subject.kind === 'workload' ? subject.namespace : null,
+    kind: subject.kind,
+    title: subjectTitle(subject),
+    seen: 0,
+    severity: 'unknown',
+    state: 'open',
+    reached: 'detected',
+    verdict: 'unknown',
+    openedAt: at,
+    changedAt: at,
+    closedAt: null,
+    alerts: 0,
+    lastAlertAt: null,
+    rules: [],
+    pods: [],
+    playbooks: [],
+    sensors: {},
+    questions: [],
+    begun: [],
+    ended: [],
+    containedAt: null,
+  };
+}
+
+/** Bodies are read with care: a record is proven to be its cell's, and may be of another version. */
+function withRecord(summary: IncidentSummary, record: AuditRecord): IncidentSummary {
+  const { number, at, kind, actor, body } = record;
+  const now = { ...summary, seen: number, changedAt: at };
+  switch (kind) {
+    case 'incident.opened':
+    case 'alert.joined':
+      return withAlerts(now, record);
+    case 'incident.verdict':
+      return isVerdict(body.incident) ? { ...now, verdict: body.incident } : now;
+    case 'incident.closed':
+      return {
+        ...now,
+        state: 'closed',
+        closedAt: at,
+        questions: [],
+        ...(isVerdict(body.verdict) && { verdict: body.verdict }),
+        ...(isReached(body.reached) && { reached: body.reached }),
+      };
+    case 'incident.reopened':
+      return { ...now, state: 'open', closedAt: null };
+    case 'playbook.started':
+      return { ...now, playbooks: withName(now.playbooks, actor.replace(/^playbook\//, '')) };
+    case 'step.applied':
+      return withStep(now, record);
+    case 'lease.released':
+    case 'lease.drifted':
+      return typeof body.lease === 'string' ? { ...now, ended: withName(now.ended, body.lease, mostSteps) } : now;
+    case 'question.asked':
+      return isObject(body.question) && typeof body.question.id === 'string'
+        ? { ...now, questions: withName(now.questions, body.question.id, mostSteps) }
+        : now;
+    case 'question.decided':
+    case 'question.expired':
+    case 'question.void':
+      return { ...now, questions: now.questions.filter((id) => id !== body.question) };
+    default:
+      return now;
+  }
+}
+
+function withAlerts(summary: IncidentSummary, { at, actor, body }: AuditRecord): IncidentSummary {
+  let { severity, alerts, rules, pods } = summary;
+  let added = 0;
+  for (const count of Array.isArray(body.counts) ? body.counts : []) {
+    if (!isObject(count) || typeof count.rule !== 'string') continue;
+    rules = withName(rules, count.rule);
+    if (typeof count.pod === 'string') pods = withName(pods, count.pod);
+    if (isSeverity(count.severity)) severity = worse(severity, count.severity);
+    if (typeof count.count === 'number') added += count.count;
+  }
+  alerts += added;
+  const sensor = actor.replace(/^sensor\//, '');
+  const sensors = { ...summary.sensors, [sensor]: (summary.sensors[sensor] ?? 0) + added };
+  return { ...summary, severity, alerts, rules, pods, sensors, lastAlertAt: at };
+}
+
+function withStep(summary: IncidentSummary, { at, body }: AuditRecord): IncidentSummary {
+  const effect = isObject(body.plan) ? body.plan.effect : undefined;
+  if (effect === 'destructive') return { ...summary, reached: 'eradicated' };
+  if (effect !== 'reversible' || typeof body.step !== 'string') return summary;
+  return {
+    ...summary,
+    reached: summary.reached === 'detected' ? 'contained' : summary.reached,
+    begun: withName(summary.begun, body.step, mostSteps),
+    containedAt: summary.containedAt ?? at,
+  };
+}
+
+function withName(names: readonly string[], name: string, most = mostNames): readonly string[] {
+  return names.includes(name) || names.length >= most ? names : [...names, name];
+}
+
+const knownSeverities: ReadonlySet<unknown> = new Set(severities);
+
+export function isSeverity(value: unknown): value is Severity {
+  return knownSeverities.has(value);
+}
+
+const knownReached: ReadonlySet<unknown> = new Set<Reached>(['detected', 'contained', 'eradicated', 'recovered']);
+
+function isReached(value: unknown): value is Reached {
+  return knownReached.has(value);
+}

@@ -1,0 +1,272 @@
+import type { AuditRecord } from '../../core/audit/audit.ts';
+import type { IncidentQuery } from '../../core/console/console.schema.ts';
+import {
+  chainOf,
+  containedIn,
+  type IncidentSummary,
+  incidentKeyOf,
+  summaryOf,
+  withRecords,
+} from '../../core/console/incident-summary.ts';
+import { sees, type VisibleNamespaces } from '../../core/console/routes.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import type { LineMarks } from '../../core/incident/similar.ts';
+import type { Database, Parameter, Queries, Row } from './queries.ts';
+import { placeholders, textOf } from './row.ts';
+
+const columns =
+  'chain, incident_key, seen, cluster, namespace, state, severity, verdict, opened_at, changed_at, is_contained, words, summary_json, mark';
+const columnCount = 14;
+const rowsAtOnce = 50;
+/** Chains that are brought up to date at once when a desk starts. */
+const staleAtOnce = 100;
+
+export interface SummaryPage {
+  readonly items: readonly IncidentSummary[];
+  readonly next: string | null;
+}
+
+/** A summary with the moment at which it was written here. */
+export interface ChangedSummary {
+  readonly summary: IncidentSummary;
+  readonly changedAt: string;
+}
+
+/** What the console lists: made from the records as they come, and from all of a chain wherever something lacks. */
+export interface IncidentList {
+  /** @throws FB_ERR_REFUSED for a cursor that is none. */
+  page(query: ListedBy, visible: VisibleNamespaces): Promise<SummaryPage>;
+  find(key: string, visible: VisibleNamespaces): Promise<IncidentSummary | undefined>;
+  /** Written after that moment, oldest first, `most` at most. */
+  changedSince(at: string, most: number): Promise<readonly ChangedSummary[]>;
+  /** Those with a containment in force, newest first, `most` at most. */
+  contained(visible: VisibleNamespaces, most: number): Promise<readonly IncidentSummary[]>;
+  /** Opened since, newest first, `most` at most. */
+  since(at: string, visible: VisibleNamespaces, most: number): Promise<readonly IncidentSummary[]>;
+  /** Takes these records in. Chains of which earlier ones are not in it are read anew. */
+  note(records: readonly AuditRecord[]): Promise<void>;
+  /** Reads anew what is behind its records. Returns how many were. */
+  catchUp(): Promise<number>;
+}
+
+export type ListedBy = Omit<IncidentQuery, 'limit' | 'severity' | 'verdict' | 'namespace'> & {
+  readonly severity?: readonly string[];
+  readonly verdict?: readonly string[];
+  readonly namespace?: readonly string[];
+  readonly limit: number;
+};
+
+/**
+ * Each row has a mark of the desk's, which the database's password cannot make: a row that somebody else wrote or changed is not shown, and is made anew from its
+ * records. Who may see it is asked of the row, and asked again of what the mark vouches for.
+ */
+export function createIncidentList(
+  database: Database,
+  parts: {
+    readonly marks: LineMarks;
+    /** All proven records of a chain, in their order. */
+    readonly records: (chain: string) => Promise<readonly AuditRecord[]>;
+    readonly now?: () => number;
+  },
+): IncidentList {
+  const { marks, records, now = Date.now } = parts;
+  const readRow = (row: Row): IncidentSummary | undefined => {
+    const text = textOf(row, 'summary_json');
+    if (typeof row.mark !== 'string' || !marks.isOf(contentOf(text), row.mark)) return undefined;
+    const summary: IncidentSummary = JSON.parse(text);
+    return summary;
+  };
+  const write = async (queries: Queries, summaries: readonly IncidentSummary[]): Promise<void> => {
+    const changedAt = new Date(now()).toISOString();
+    for (let start = 0; start < summaries.length; start += rowsAtOnce) {
+      const part = summaries.slice(start, start + rowsAtOnce);
+      await queries.all(
+        `INSERT INTO incident_summaries (${columns}) VALUES ${placeholders({ rows: part.length, columns: columnCount })}
+         ON CONFLICT (chain) DO UPDATE SET ${columns
+           .split(', ')
+           .slice(1)
+           .map((name) => `${name} = excluded.${name}`)
+           .join(', ')}`,
+        part.flatMap((summary) => rowOf(summary, changedAt, marks)),
+      );
+    }
+  };
+  const anew = async (chains: readonly string[]): Promise<void> => {
+    const made: IncidentSummary[] = [];
+    for (const chain of chains) {
+      const summary = summaryOf(await records(chain));
+      if (summary) made.push(summary);
+    }
+    await database.transaction((queries) => write(queries, made));
+  };
+  const listed = async (where: Where, order: string, most: number): Promise<readonly IncidentSummary[]> => {
+    const rows = await database.all(
+      `SELECT summary_json, mark FROM incident_summaries ${where.sql} ORDER BY ${order} LIMIT ${most}`,
+      where.values,
+    );
+    return rows.flatMap((row) => readRow(row) ?? []);
+  };
+  return {
+    page: async (query, visible) => {
+      const where = whereOf(query, visible);
+      if (!where) return { items: [], next: null };
+      const rows = await database.all(
+        `SELECT opened_at, incident_key, summary_json, mark FROM incident_summaries ${where.sql}
+         ORDER BY opened_at DESC, incident_key DESC LIMIT ${query.limit + 1}`,
+        where.values,
+      );
+      const shown = rows.slice(0, query.limit);
+      const last = shown.at(-1);
+      const items = shown.flatMap((row) => readRow(row) ?? []).filter(({ namespace }) => sees(visible, namespace));
+      return { items, next: rows.length > query.limit && last ? cursorOf(last) : null };
+    },
+    find: async (key, visible) => {
+      const [row] = await database.all('SELECT summary_json, mark FROM incident_summaries WHERE incident_key = $1', [key]);
+      const summary = row && readRow(row);
+      if (!summary || incidentKeyOf(chainOf(summary.incident)) !== key) return undefined;
+      return sees(visible, summary.namespace) ? summary : undefined;
+    },
+    changedSince: async (at, most) => {
+      const rows = await database.all(
+        `SELECT changed_at, summary_json, mark FROM incident_summaries WHERE changed_at > $1 ORDER BY changed_at LIMIT ${most}`,
+        [at],
+      );
+      return rows.flatMap((row) => {
+        const summary = readRow(row);
+        return summary ? [{ summary, changedAt: textOf(row, 'changed_at') }] : [];
+      });
+    },
+    contained: async (visible, most) => {
+      const where = visibleOnly(visible, ['is_contained = 1']);
+      const found = where ? await listed(where, 'opened_at DESC', most) : [];
+      return found.filter((summary) => sees(visible, summary.namespace) && containedIn(summary) > 0);
+    },
+    since: async (at, visible, most) => {
+      const where = visibleOnly(visible, ['opened_at >= $1'], [at]);
+      const found = where ? await listed(where, 'opened_at DESC', most) : [];
+      return found.filter(({ namespace }) => sees(visible, namespace));
+    },
+    note: async (given) => {
+      const lacking: string[] = [];
+      await database.transaction(async (queries) => {
+        const made: IncidentSummary[] = [];
+        for (const [chain, ofChain] of Map.groupBy(given, (record) => record.chain)) {
+          const [row] = await queries.all('SELECT summary_json, mark FROM incident_summaries WHERE chain = $1', [chain]);
+          const known = row && readRow(row);
+          const first = Math.min(...ofChain.map(({ number }) => number));
+          const summary = known ? withRecords(known, ofChain) : first === 1 ? summaryOf(ofChain) : undefined;
+          if (known ? first > known.seen + 1 : first > 1) lacking.push(chain);
+          else if (summary && summary.seen !== known?.seen) made.push(summary);
+        }
+        await write(queries, made);
+      });
+      if (lacking.length > 0) await anew(lacking);
+    },
+    catchUp: async () => {
+      let count = 0;
+      for (let after = ''; ; ) {
+        const rows = await database.all(
+          `SELECT head.chain AS chain FROM audit_heads AS head
+           LEFT JOIN incident_summaries AS known ON known.chain = head.chain
+           WHERE head.chain > $1 AND head.chain LIKE 'incident/%' AND (known.chain IS NULL OR known.seen < head.number)
+           ORDER BY head.chain LIMIT ${staleAtOnce}`,
+          [after],
+        );
+        const chains = rows.map((row) => textOf(row, 'chain'));
+        await anew(chains);
+        count += chains.length;
+        const last = chains.at(-1);
+        if (last === undefined || chains.length < staleAtOnce) return count;
+        after = last;
+      }
+    },
+  };
+}
+
+function rowOf(summary: IncidentSummary, changedAt: string, marks: LineMarks): Parameter[] {
+  const chain = chainOf(summary.incident);
+  const { seen, cluster, namespace, state, severity, verdict, openedAt } = summary;
+  const text = JSON.stringify(summary);
+  return [
+    chain,
+    incidentKeyOf(chain),
+    seen,
+    cluster,
+    namespace ?? '',
+    state,
+    severity,
+    verdict,
+    openedAt,
+    changedAt,
+    containedIn(summary) > 0 ? 1 : 0,
+    wordsOf(summary),
+    text,
+    marks.of(contentOf(text)),
+  ];
+}
+
+function contentOf(text: string): string {
+  return `incident summary ${text}`;
+}
+
+/** What is searched: playbooks between bars, so that one is found by its whole name. */
+function wordsOf({ title, rules, pods, playbooks }: IncidentSummary): string {
+  return [title, ...rules, ...pods, `|${playbooks.join('|')}|`].join('\n').toLowerCase();
+}
+
+interface Where {
+  readonly sql: string;
+  readonly values: readonly Parameter[];
+}
+
+/** Undefined: nothing can be seen. */
+function visibleOnly(
+  visible: VisibleNamespaces,
+  conditions: readonly string[],
+  values: readonly Parameter[] = [],
+): Where | undefined {
+  if (visible === 'all') return { sql: `WHERE ${conditions.join(' AND ')}`, values };
+  if (visible.length === 0) return undefined;
+  const places = visible.map((_, index) => `$${values.length + index + 1}`).join(', ');
+  return { sql: `WHERE ${[...conditions, `namespace IN (${places})`].join(' AND ')}`, values: [...values, ...visible] };
+}
+
+function whereOf(query: ListedBy, visible: VisibleNamespaces): Where | undefined {
+  const conditions: string[] = ['1 = 1'];
+  const values: Parameter[] = [];
+  const place = (value: Parameter): string => `$${values.push(value)}`;
+  const among = (column: string, wanted: readonly string[] | undefined): void => {
+    if (wanted) conditions.push(wanted.length === 0 ? '1 = 0' : `${column} IN (${wanted.map(place).join(', ')})`);
+  };
+  const { state, severity, verdict, cluster, namespace, playbook, text, from, until, cursor } = query;
+  if (state !== undefined) conditions.push(`state = ${place(state)}`);
+  among('severity', severity);
+  among('verdict', verdict);
+  if (cluster !== undefined) conditions.push(`cluster = ${place(cluster)}`);
+  among('namespace', namespace);
+  if (playbook !== undefined) conditions.push(`words LIKE ${place(`%|${likeText(playbook)}|%`)} ESCAPE '!'`);
+  if (text !== undefined && text.trim() !== '') conditions.push(`words LIKE ${place(`%${likeText(text.trim())}%`)} ESCAPE '!'`);
+  if (from !== undefined) conditions.push(`opened_at >= ${place(from)}`);
+  if (until !== undefined) conditions.push(`opened_at < ${place(until)}`);
+  if (cursor !== undefined) {
+    const { openedAt, key } = placeOf(cursor);
+    const [at, same, after] = [place(openedAt), place(openedAt), place(key)];
+    conditions.push(`opened_at <= ${at} AND (opened_at < ${same} OR incident_key < ${after})`);
+  }
+  return visibleOnly(visible, conditions, values);
+}
+
+function likeText(text: string): string {
+  return text.toLowerCase().replaceAll('\0', '').replaceAll(/[!%_]/g, '!$&');
+}
+
+function cursorOf(row: Row): string {
+  return Buffer.from(`${textOf(row, 'opened_at')} ${textOf(row, 'incident_key')}`).toString('base64url');
+}
+
+function placeOf(cursor: string): { readonly openedAt: string; readonly key: string } {
+  const [openedAt = '', key = '', ...rest] = Buffer.from(cursor, 'base64url').toString().split(' ');
+  if (!/^[0-9T:.Z-]{20,30}$/.test(openedAt) || !/^[0-9a-f]{32}$/.test(key) || rest.length > 0)
+    throw new FirebreakError('FB_ERR_REFUSED', 'the page after this one is not known: begin with the first');
+  return { openedAt, key };
+}

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { consoleRoles } from '../../../core/console/routes.ts';
+import { httpUrl, namespaceName } from '../fields.ts';
+
+const group = z.string().min(1).max(200);
+
+/** The web console that the desk serves, with the identity provider of `stepUp`. */
+export const consoleSection = z.strictObject({
+  roles: z
+    .partialRecord(z.enum(consoleRoles), z.array(group).min(1))
+    .refine((roles) => Object.keys(roles).length > 0, { error: 'nobody could sign in: name a group for one role at least' })
+    .meta({
+      description:
+        'Which groups of the identity provider have which role. Whoever is in none of them does not get in. `viewer` reads; `responder` sees questions and signed records, too; `approver` answers what the roster lets them answer; `auditor` reads everything, exports, and answers nothing; `admin` does all of it.',
+      examples: [{ viewer: ['engineering'], approver: ['sre-oncall'], auditor: ['compliance'] }],
+    }),
+  tenants: z
+    .record(group, z.array(namespaceName).min(1))
+    .default({})
+    .meta({
+      description:
+        'Groups that see the incidents of these namespaces only. Once there is one, whoever is in none of them and not in `everything` sees no incident.',
+      examples: [{ 'team-shop': ['shop', 'shop-staging'] }],
+    }),
+  everything: z.array(group).default([]).meta({
+    description:
+      'Groups that see all namespaces, nodes and the cluster beside the tenants. Without tenants everybody with a role does.',
+  }),
+  groupsClaim: z
+    .string()
+    .min(1)
+    .max(200)
+    .default('groups')
+    .meta({ description: 'The claim of the ID token that names the groups.' }),
+  scopes: z
+    .array(z.string().regex(/^[\w.:/-]{1,200}$/))
+    .default([])
+    .meta({
+      description: 'What is asked of the provider besides `openid`, where it names groups only then.',
+      examples: [['groups']],
+    }),
+  idleMinutes: z.int().min(5).max(480).default(30).meta({ description: 'A session ends when nothing is asked for so long.' }),
+  hours: z.int().min(1).max(24).default(10).meta({ description: 'A session ends after so long, however busy it is.' }),
+  temporalUrl: httpUrl.exactOptional().meta({
+    description: 'Where people reach Temporal’s web UI: incidents link to it.',
+    examples: ['https://temporal.example.com'],
+  }),
+});
+
+type ConsoleSection = z.output<typeof consoleSection>;
+
+/** The console knows people by the provider of `stepUp`, and by nothing else. */
+export function consoleProblems(section: ConsoleSection | undefined, stepUp: object | undefined) {
+  if (!section || stepUp) return [];
+  return [
+    {
+      at: ['console'],
+      problem: 'the console needs an identity provider',
+      remedy: 'Add `stepUp` with issuer, clientId and publicUrl, or leave `console` out.',
+    },
+  ];
+}

@@ -1,0 +1,320 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import type { Client } from '@temporalio/client';
+import type { AlertArchive } from '../../../core/audit/alert-archive.ts';
+import type { AuditRecord } from '../../../core/audit/audit.ts';
+import { provenOf } from '../../../core/audit/audit-check.ts';
+import type { AuditStore } from '../../../core/audit/audit-store.ts';
+import type { CardStore } from '../../../core/cards/card-store.ts';
+import type { ThreadOf } from '../../../core/cards/thread-link.ts';
+import { chainOf, type IncidentSummary, listedOf } from '../../../core/console/incident-summary.ts';
+import { openApiDescription } from '../../../core/console/open-api.schema.ts';
+import { type ConsoleRole, consolePath, signInPath } from '../../../core/console/routes.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { IncidentState } from '../../../core/incident/incident-state.ts';
+import type { LineMarks } from '../../../core/incident/similar.ts';
+import type { Trust } from '../../../core/messages/sender.ts';
+import { createBox } from '../../../integrations/crypto-box/box.ts';
+import { createSessionStore } from '../../../integrations/database/console-sessions.ts';
+import { createIncidentList, type IncidentList } from '../../../integrations/database/incident-list.ts';
+import type { Database } from '../../../integrations/database/queries.ts';
+import { createSignInClient } from '../../../integrations/oidc/sign-in-client.ts';
+import type { Config } from '../../config/load.ts';
+import type { Secrets } from '../../config/secrets.ts';
+import { controlState, incidentState, sessionOver } from '../../incidents/session.ts';
+import { type Logger, reasonOf } from '../../process/log.ts';
+import { firebreakVersion, projectRoot } from '../../process/project-root.ts';
+import type { RefusalCounts } from '../../process/refusal-counts.ts';
+import type { Journal } from '../journal.ts';
+import type { OutsideDuty } from '../on-call.ts';
+import type { SignIns } from '../pages/sign-ins-desk.ts';
+import { createEventStream } from './event-stream.ts';
+import { type ReadChain, readChain, readSamples, shownIncidentOf, shownRecords } from './incident-view.ts';
+import { createOverviews } from './overview.ts';
+import { createConsoleQuestions } from './questions.ts';
+import type { RequestBudget } from './request-budget.ts';
+import { createConsoleRouter, type RouteAnswers } from './router.ts';
+import { createSessions, type SignedIn } from './sessions.ts';
+import { createConsoleSignIn } from './sign-in.ts';
+import { createStaticFiles } from './static-files.ts';
+
+/** Somebody waits for a page: without an answer by then it is made of the records. */
+const stateWithinMs = 1_500;
+/** Records come in bursts: what is listed is written once for many. */
+const noteEveryMs = 150;
+/** Command lines and their like may be secrets of their workload. */
+const seeAlerts: readonly ConsoleRole[] = ['responder', 'approver', 'admin', 'auditor'];
+
+export interface DeskConsole {
+  /** Whether the request was for the console; then it is answered. */
+  handle(request: IncomingMessage, response: ServerResponse, proven: () => void): boolean;
+  /** Records that are in the store by now. */
+  note(records: readonly AuditRecord[]): void;
+  stop(): Promise<void>;
+}
+
+/** What of Slack's side the console answers questions with. Absent: no question is shown. */
+export interface ConsoleCards {
+  readonly cards: Pick<CardStore, 'openCards' | 'buttonsOf' | 'saveButtons' | 'button' | 'card'>;
+  readonly signIns: SignIns;
+}
+
+/** The web console of the desk; undefined where none is configured. */
+export function createDeskConsole(parts: {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  readonly database: Database;
+  readonly store: AuditStore;
+  readonly archive: AlertArchive;
+  readonly trust: Trust;
+  readonly marks: LineMarks;
+  readonly journal: Journal;
+  readonly refusals: RefusalCounts;
+  readonly duty: OutsideDuty | undefined;
+  readonly slack: ConsoleCards | undefined;
+  readonly threadOf: ThreadOf | undefined;
+  /** Undefined while Temporal has not answered yet. */
+  readonly client: () => Client | undefined;
+  readonly log: Logger;
+  /** How often each may ask. Absent: as often as the console itself needs, and somebody with several windows. */
+  readonly budget?: RequestBudget;
+}): DeskConsole | undefined {
+  const { config, secrets, database, store, archive, trust, marks, journal, refusals, duty, slack, threadOf, client, log } =
+    parts;
+  const { console: section, stepUp, roster } = config;
+  const [key] = secrets.codecKeys;
+  if (!section || !stepUp || !key) return undefined;
+  const { issuer, clientId, publicUrl } = stepUp;
+  const warn = (message: string, error: unknown): void => log.warn({ reason: reasonOf(error) }, message);
+  const list = createIncidentList(database, {
+    marks,
+    records: async (chain) =>
+      [...provenOf((await store.storedChain(chain)).records, trust).records].sort((a, b) => a.number - b.number),
+  });
+  const sessions = createSessions({
+    section,
+    roster,
+    store: createSessionStore(database, (id) => createHash('sha256').update(id).digest('hex')),
+    key: key.key,
+    publicUrl,
+  });
+  const signIn = createConsoleSignIn({
+    client: createSignInClient({
+      issuer,
+      clientId,
+      ...(secrets.stepUpClient !== undefined && { clientSecret: secrets.stepUpClient }),
+      redirectUri: `${publicUrl}/sign-in/callback`,
+      scopes: section.scopes,
+    }),
+    sessions,
+    groupsClaim: section.groupsClaim,
+    key: key.key,
+    publicUrl,
+    signedIn: (who) =>
+      void journal.record({ kind: 'console.signed-in', actor: actorOf(who), body: { roles: who.roles, visible: who.visible } }),
+    refused: ({ subject }) => {
+      log.warn({ subject }, 'somebody without a role has signed in at the console');
+      refusals.count('console', 'no role');
+    },
+    log: warn,
+  });
+  const state = async (incident: IncidentSummary['incident']): Promise<IncidentState | undefined> => {
+    const connected = client();
+    return connected && incidentState(sessionOver(config, connected, stateWithinMs), incident).catch(() => undefined);
+  };
+  const questions =
+    slack?.signIns.asked &&
+    createConsoleQuestions({ cards: slack.cards, asked: slack.signIns.asked, signIns: slack.signIns, roster, duty });
+  const overviews = createOverviews({
+    config,
+    list,
+    store,
+    trust,
+    control: async () => {
+      const connected = client();
+      return connected && controlState(sessionOver(config, connected, stateWithinMs)).catch(() => undefined);
+    },
+  });
+  const events = createEventStream({ list, lasts: sessions.lasts, publicUrl, log: warn });
+  const samplesBox = createBox({ keys: secrets.codecKeys });
+
+  const found = async (who: SignedIn, incident: string): Promise<IncidentSummary> => {
+    const summary = await list.find(incident, who.visible);
+    if (!summary) throw new FirebreakError('FB_ERR_NOT_FOUND', 'There is no such incident, or it is not for you.');
+    return summary;
+  };
+  const shown = async (who: SignedIn, summary: IncidentSummary, chain: ReadChain) => {
+    const { incident } = summary;
+    const now = await state(incident);
+    const maySeeAlerts = who.roles.some((role) => seeAlerts.includes(role));
+    const [asked, samples, thread] = await Promise.all([
+      questions && who.roles.some((role) => role === 'responder' || role === 'approver' || role === 'admin')
+        ? questions.ofIncident(who, incident, now)
+        : { all: [], leases: new Map<string, string>() },
+      maySeeAlerts
+        ? readSamples({ archive, open: samplesBox.open, trust, summary }).catch((error: unknown) => {
+            warn('the alerts of an incident could not be read', error);
+            return [];
+          })
+        : [],
+      threadOf?.(incident),
+    ]);
+    const temporal = section.temporalUrl && temporalLink(section.temporalUrl, config.temporal.namespace, incident);
+    return shownIncidentOf({ summary, chain, state: now, asked, samples, roster, links: { thread, temporal } });
+  };
+  const noQuestions = (): FirebreakError =>
+    new FirebreakError('FB_ERR_NOT_FOUND', 'Questions are answered on the command line here: no Slack is configured.');
+
+  const answers: RouteAnswers = {
+    session: async ({ who }) => ({
+      person: { id: who.person?.id ?? null, name: who.name },
+      roles: [...who.roles],
+      namespaces: who.visible === 'all' ? null : [...who.visible],
+      csrf: who.csrf,
+      endsAt: new Date(who.endsAt).toISOString(),
+      idleMinutes: section.idleMinutes,
+      cluster: config.cluster,
+      version: firebreakVersion(),
+    }),
+    incidents: async ({ who, query }) => {
+      const { items, next } = await list.page(query, who.visible);
+      return { items: items.map(listedOf), next };
+    },
+    incident: async ({ who, params }) => {
+      const summary = await found(who, params.key);
+      return shown(who, summary, await readChain(store, trust, chainOf(summary.incident)));
+    },
+    records: async ({ who, params }) => {
+      const summary = await found(who, params.key);
+      return shownRecords(await readChain(store, trust, chainOf(summary.incident)), trust);
+    },
+    incidentExport: async ({ who, params }) => {
+      const summary = await found(who, params.key);
+      const chain = await readChain(store, trust, chainOf(summary.incident));
+      // On the record first: whoever has it, has it.
+      await journal.record({ kind: 'console.exported', actor: actorOf(who), body: { incident: chainOf(summary.incident) } });
+      return {
+        exportedAt: new Date().toISOString(),
+        by: who.name,
+        incident: await shown(who, summary, chain),
+        records: shownRecords(chain, trust),
+      };
+    },
+    questions: async ({ who }) => ({ items: questions ? [...(await questions.list(who))] : [] }),
+    question: async ({ who, params }) => {
+      if (!questions) throw noQuestions();
+      return questions.find(who, params.question);
+    },
+    answer: async ({ who, params, body }) => {
+      if (!questions) throw noQuestions();
+      return questions.answer(who, params.question, body);
+    },
+    overview: ({ who }) => overviews.overview(who),
+    people: () => overviews.people(),
+  };
+
+  const router = createConsoleRouter({
+    sessions,
+    answers,
+    openApi: openApiDescription(firebreakVersion()),
+    stream: events.open,
+    publicUrl,
+    refused: (who, route) => void journal.record({ kind: 'console.refused', actor: actorOf(who), body: { route } }),
+    stranger: (reason) => refusals.count('console', reason),
+    signedOut: (who) => void journal.record({ kind: 'console.signed-out', actor: actorOf(who), body: {} }),
+    log: warn,
+    ...(parts.budget && { budget: parts.budget }),
+  });
+  const files = createStaticFiles({ folder: join(projectRoot(), 'dist', 'console'), publicUrl });
+  const writer = createWriter(list, () => events.changed(), warn);
+  writer.catchUp();
+
+  return {
+    handle: (request, response, proven) => {
+      const path = (request.url ?? '').split('?')[0] ?? '';
+      if (path.startsWith('/api/')) {
+        router.handle(request, response, proven);
+        return true;
+      }
+      if (path === signInPath) {
+        signIn.handle(request, response);
+        return true;
+      }
+      if (path === '/sign-in/callback') {
+        signIn
+          .isOwnCallback(request, response)
+          .then((isOwn) => (isOwn ? signIn : (slack?.signIns.pages ?? signIn)).handle(request, response))
+          .catch((error: unknown) => {
+            warn('a sign-in did not come back', error);
+            response.destroy();
+          });
+        return true;
+      }
+      if (path === '/' || path === consolePath.slice(0, -1)) {
+        request.resume();
+        response.writeHead(303, { location: `${publicUrl}${consolePath}` }).end();
+        return true;
+      }
+      if (!path.startsWith(consolePath)) return false;
+      files.handle(request, response).catch((error: unknown) => {
+        warn('a file of the console could not be sent', error);
+        response.destroy();
+      });
+      return true;
+    },
+    note: writer.note,
+    stop: async () => {
+      events.stop();
+      await writer.stop();
+    },
+  };
+}
+
+/** Who is on the roster by their id there; others as the provider calls them. */
+function actorOf({ person, subject }: SignedIn): string {
+  return person ? `person/${person.id}` : `oidc/${subject.slice(0, 100)}`;
+}
+
+function temporalLink(base: string, namespace: string, { id, run }: IncidentSummary['incident']): string {
+  return `${base}/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(id)}/${encodeURIComponent(run)}`;
+}
+
+/** Writes what is listed behind the records, and never in their way: what it cannot write is made anew from them. */
+function createWriter(list: IncidentList, changed: () => void, warn: (message: string, error: unknown) => void) {
+  let waiting: AuditRecord[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  let work: Promise<void> = Promise.resolve();
+  let isBehind = false;
+  const write = async (): Promise<void> => {
+    const records = waiting;
+    waiting = [];
+    try {
+      if (isBehind) await list.catchUp();
+      isBehind = false;
+      await list.note(records.filter(({ chain }) => chain.startsWith('incident/')));
+      changed();
+    } catch (error) {
+      isBehind = true;
+      warn('the console’s list of incidents is behind the records: it is made anew from them', error);
+    }
+  };
+  return {
+    note: (records: readonly AuditRecord[]): void => {
+      waiting.push(...records);
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        work = work.then(write);
+      }, noteEveryMs);
+    },
+    catchUp: (): void => {
+      isBehind = true;
+      work = work.then(write);
+    },
+    stop: async (): Promise<void> => {
+      clearTimeout(timer);
+      work = work.then(write);
+      await work;
+    },
+  };
+}

@@ -1,0 +1,137 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { listedOf } from '../../../core/console/incident-summary.ts';
+import { eventsHeartbeatMs, sees } from '../../../core/console/routes.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { ChangedSummary, IncidentList } from '../../../integrations/database/incident-list.ts';
+import { transportHeaders } from './router.ts';
+import type { SignedIn } from './sessions.ts';
+
+const mostOfOne = 6;
+const mostOfAll = 500;
+const lookEveryMs = 400;
+const checkSessionEveryMs = 30_000;
+/** Another desk may have written a little earlier than its clock says, and is seen a little later. */
+const overlapMs = 5_000;
+const mostAtOnce = 500;
+/** Of what a browser missed for longer all is asked for anew. */
+const longestGapMs = 15 * 60_000;
+
+interface Listener {
+  readonly who: SignedIn;
+  readonly response: ServerResponse;
+  readonly sent: Map<string, number>;
+}
+
+export interface EventStream {
+  /** @throws FB_ERR_TOO_MANY */
+  open(who: SignedIn, request: IncomingMessage, response: ServerResponse): void;
+  /** Something has changed here: looked for at once. */
+  changed(): void;
+  stop(): void;
+}
+
+/**
+ * Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html. One look at the database for all who listen, so that each desk tells what
+ * the others have written. The id of an event is the time up to which all was told.
+ */
+export function createEventStream(parts: {
+  readonly list: Pick<IncidentList, 'changedSince'>;
+  readonly lasts: (who: SignedIn) => Promise<boolean>;
+  readonly publicUrl: string;
+  readonly log: (message: string, error: unknown) => void;
+  readonly now?: () => number;
+}): EventStream {
+  const { list, lasts, publicUrl, log, now = Date.now } = parts;
+  const listeners = new Set<Listener>();
+  let seenUntil = now();
+  let looking = false;
+  let again = false;
+
+  const tell = (listener: Listener, { summary, changedAt }: ChangedSummary): void => {
+    if (!sees(listener.who.visible, summary.namespace)) return;
+    const item = listedOf(summary);
+    if (listener.sent.get(item.key) === item.revision) return;
+    listener.sent.set(item.key, item.revision);
+    if (listener.sent.size > 2 * mostAtOnce) listener.sent.delete(listener.sent.keys().next().value ?? '');
+    // Who does not read is not waited for: their browser comes back, and says what it had.
+    if (listener.response.writableLength > 1_000_000) return void listener.response.destroy();
+    listener.response.write(`id: ${changedAt}\nevent: incident\ndata: ${JSON.stringify(item)}\n\n`);
+  };
+
+  const look = async (): Promise<void> => {
+    if (looking) {
+      again = true;
+      return;
+    }
+    looking = true;
+    try {
+      do {
+        again = false;
+        const from = seenUntil - overlapMs;
+        const changed = await list.changedSince(new Date(from).toISOString(), mostAtOnce);
+        for (const one of changed) for (const listener of listeners) tell(listener, one);
+        const last = changed.at(-1);
+        if (changed.length === mostAtOnce && last && Date.parse(last.changedAt) > seenUntil) {
+          seenUntil = Date.parse(last.changedAt) + overlapMs;
+          again = true;
+        } else seenUntil = now();
+      } while (again && listeners.size > 0);
+    } catch (error) {
+      log('what the console should be told of could not be read', error);
+    } finally {
+      looking = false;
+    }
+  };
+  const looks = setInterval(() => {
+    if (listeners.size > 0) void look();
+    else seenUntil = now();
+  }, lookEveryMs).unref();
+
+  const end = (listener: Listener): void => {
+    listener.response.end('event: end\ndata: {}\n\n');
+  };
+  const checks = setInterval(() => {
+    for (const listener of listeners)
+      lasts(listener.who)
+        .then((isGood) => (isGood ? undefined : end(listener)))
+        .catch((error: unknown) => log('a session could not be looked at', error));
+  }, checkSessionEveryMs).unref();
+  const heartbeats = setInterval(() => {
+    for (const { response } of listeners) response.write(': here\n\n');
+  }, eventsHeartbeatMs).unref();
+
+  const missed = async (listener: Listener, since: number): Promise<void> => {
+    const changed = await list.changedSince(new Date(since - overlapMs).toISOString(), mostAtOnce);
+    for (const one of changed) tell(listener, one);
+  };
+
+  return {
+    open: (who, request, response) => {
+      const own = [...listeners].filter((one) => one.who.subject === who.subject);
+      if (own.length >= mostOfOne || listeners.size >= mostOfAll)
+        throw new FirebreakError('FB_ERR_TOO_MANY', 'the console is open in too many windows');
+      response.writeHead(200, {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-store',
+        'x-accel-buffering': 'no',
+        'x-content-type-options': 'nosniff',
+        ...transportHeaders(publicUrl),
+      });
+      const listener: Listener = { who, response, sent: new Map() };
+      response.write('retry: 2000\n\n');
+      listeners.add(listener);
+      response.on('close', () => listeners.delete(listener));
+      const last = Date.parse(String(request.headers['last-event-id'] ?? ''));
+      if (Number.isNaN(last)) return;
+      if (now() - last > longestGapMs) response.write(`id: ${new Date(now()).toISOString()}\nevent: reload\ndata: {}\n\n`);
+      else missed(listener, last).catch((error: unknown) => log('what a browser missed could not be read', error));
+    },
+    changed: () => {
+      if (listeners.size > 0) void look();
+    },
+    stop: () => {
+      for (const timer of [looks, checks, heartbeats]) clearInterval(timer);
+      for (const { response } of listeners) response.end();
+    },
+  };
+}

@@ -1,0 +1,189 @@
+import { provenOf } from '../../../core/audit/audit-check.ts';
+import type { AuditStore } from '../../../core/audit/audit-store.ts';
+import { decisionKinds } from '../../../core/audit/decision-events.ts';
+import { type DecisionReport, decisionReport } from '../../../core/audit/decision-report.ts';
+import type { ConsoleOverview, ConsolePeople } from '../../../core/console/console.schema.ts';
+import { chainOf, containedIn, type IncidentSummary, incidentKeyOf } from '../../../core/console/incident-summary.ts';
+import { sees } from '../../../core/console/routes.ts';
+import type { ControlState } from '../../../core/decide/control.ts';
+import { isRestraint, isSuppression, kindOf } from '../../../core/decide/decision.ts';
+import { subjectOfIncident } from '../../../core/incident/incident.ts';
+import type { Trust } from '../../../core/messages/sender.ts';
+import { restraintTitle } from '../../../core/orders/restraint.ts';
+import { personById } from '../../../core/people/roster.ts';
+import { matchText } from '../../../core/playbook/match-text.ts';
+import type { IncidentList } from '../../../integrations/database/incident-list.ts';
+import type { Config } from '../../config/load.ts';
+import { enabledPlaybooks, playbooksOf } from '../../config/packs.ts';
+import type { SignedIn } from './sessions.ts';
+
+const days = 30;
+const dayMs = 86_400_000;
+/** Newest first: so many tell enough, and are read in a moment. */
+const mostIncidents = 3_000;
+const mostContained = 200;
+/** Many look at it, and it changes slowly. */
+const rememberedMs = 5_000;
+
+export interface ConsoleOverviews {
+  overview(who: SignedIn): Promise<ConsoleOverview>;
+  people(): Promise<ConsolePeople>;
+}
+
+export function createOverviews(parts: {
+  readonly config: Config;
+  readonly list: Pick<IncidentList, 'since' | 'contained'>;
+  readonly store: Pick<AuditStore, 'recordsOf'>;
+  readonly trust: Trust;
+  /** What is decided above all incidents; undefined while the cell does not say. */
+  readonly control: () => Promise<ControlState | undefined>;
+  readonly now?: () => number;
+}): ConsoleOverviews {
+  const { config, list, store, trust, control, now = Date.now } = parts;
+  const enabled = new Set(enabledPlaybooks(config).map(({ id }) => id));
+  const remembered = new Map<string, { readonly at: number; readonly made: Promise<ConsoleOverview> }>();
+  let report: { readonly at: number; readonly made: ReturnType<typeof readRecords> } | undefined;
+
+  const sinceMs = (): number => now() - days * dayMs;
+
+  async function readRecords() {
+    const since = new Date(sinceMs()).toISOString();
+    return provenOf(await store.recordsOf({ kinds: decisionKinds, since }), trust).records;
+  }
+
+  const records = (): ReturnType<typeof readRecords> => {
+    if (!report || now() - report.at > rememberedMs) {
+      const made = readRecords();
+      made.catch(() => {
+        report = undefined;
+      });
+      report = { at: now(), made };
+    }
+    return report.made;
+  };
+
+  /** Of the incidents that somebody may see. */
+  const reportFor = async (visible: SignedIn['visible']): Promise<DecisionReport> => {
+    const all = await records();
+    const own =
+      visible === 'all'
+        ? all
+        : all.filter(({ chain }) => {
+            const subject = subjectOfIncident(chain.slice(0, chain.lastIndexOf('@')));
+            return subject?.kind === 'workload' && visible.includes(subject.namespace);
+          });
+    return decisionReport({ records: own, roster: config.roster, since: sinceMs(), until: now() });
+  };
+
+  const make = async ({ visible }: SignedIn): Promise<ConsoleOverview> => {
+    const [incidents, contained, decided, state] = await Promise.all([
+      list.since(new Date(sinceMs()).toISOString(), visible, mostIncidents),
+      list.contained(visible, mostContained),
+      reportFor(visible),
+      control(),
+    ]);
+    const { asked, decided: answered, expired, open, quickApprovals, secondsToAnswer } = decided.all;
+    const active = state?.decisions.filter(({ status }) => status.state === 'active') ?? [];
+    const hides = active.filter(isSuppression).filter(({ proposal: { order } }) => sees(visible, order.terms.match.namespace));
+    const nameOf = (id: string): string => personById(config.roster, id)?.name ?? id;
+    return {
+      at: new Date(now()).toISOString(),
+      days,
+      clusters: clustersOf(incidents, config.cluster),
+      sensors: sensorsOf(incidents),
+      containments: contained.map((summary) => ({
+        incident: incidentKeyOf(chainOf(summary.incident)),
+        title: summary.title,
+        namespace: summary.namespace,
+        severity: summary.severity,
+        contained: containedIn(summary),
+        since: summary.containedAt ?? summary.openedAt,
+      })),
+      guardrails: {
+        protectedNamespaces: config.guardrails.protectedNamespaces.filter((namespace) => sees(visible, namespace)),
+        restraints: state
+          ? active.filter(isRestraint).map(({ proposal: { order } }) => {
+              const { id, mode, owner, reason, until } = order.terms;
+              return { id, mode, title: restraintTitle(order.terms), owner: nameOf(owner), reason, until };
+            })
+          : null,
+      },
+      suppressions: state
+        ? hides.map(({ proposal: { order } }) => {
+            const { id, owner, reason, until, upTo } = order.terms;
+            return { id, title: kindOf(order).title, owner: nameOf(owner), reason, upTo, until, hidden: null };
+          })
+        : null,
+      playbooks: playbooksOf(config).map(({ id, title, on }) => {
+        const runs = incidents.filter(({ playbooks }) => playbooks.includes(id));
+        const verdicts = { true_positive: 0, benign: 0, suspicious: 0, unknown: 0 };
+        for (const { verdict } of runs) verdicts[verdict] += 1;
+        const text = on.match === undefined ? '' : typeof on.match === 'string' ? on.match : matchText(on.match);
+        return { id, title, enabled: enabled.has(id), rules: text === '' ? [] : [text], runs: runs.length, verdicts };
+      }),
+      times: { toContain: containTimes(incidents), toDecide: secondsToAnswer },
+      questions: { asked, decided: answered, expired, open, quickApprovals },
+    };
+  };
+
+  return {
+    overview: (who) => {
+      const key = JSON.stringify(who.visible);
+      const known = remembered.get(key);
+      if (known && now() - known.at < rememberedMs) return known.made;
+      if (remembered.size > 100) remembered.clear();
+      const made = make(who);
+      remembered.set(key, { at: now(), made });
+      made.catch(() => remembered.delete(key));
+      return made;
+    },
+    people: async () => {
+      const { since, people } = await reportFor('all');
+      return {
+        since,
+        people: people.map((one) => ({ ...one, name: personById(config.roster, one.person)?.name ?? one.person })),
+      };
+    },
+  };
+}
+
+function latest(times: readonly (string | null)[]): string | null {
+  return times.reduce((last, one) => (one !== null && (last === null || one > last) ? one : last), null);
+}
+
+function clustersOf(incidents: readonly IncidentSummary[], own: string): ConsoleOverview['clusters'] {
+  const names = [...new Set([own, ...incidents.map(({ cluster }) => cluster)])].sort();
+  return names.map((name) => {
+    const all = incidents.filter(({ cluster }) => cluster === name);
+    const open = all.filter(({ state }) => state === 'open');
+    return {
+      name,
+      open: open.length,
+      critical: open.filter(({ severity }) => severity === 'critical').length,
+      contained: all.filter((one) => containedIn(one) > 0).length,
+      lastAlertAt: latest(all.map(({ lastAlertAt }) => lastAlertAt)),
+    };
+  });
+}
+
+function sensorsOf(incidents: readonly IncidentSummary[]): ConsoleOverview['sensors'] {
+  const found = new Map<string, ConsoleOverview['sensors'][number]>();
+  for (const { cluster, sensors, lastAlertAt, openedAt } of incidents)
+    for (const [name, alerts] of Object.entries(sensors)) {
+      const key = `${cluster}\n${name}`;
+      const known = found.get(key);
+      const last = latest([lastAlertAt, openedAt, known?.lastAlertAt ?? null]) ?? openedAt;
+      found.set(key, { cluster, name, alerts: (known?.alerts ?? 0) + alerts, lastAlertAt: last });
+    }
+  return [...found.values()].sort((a, b) => a.cluster.localeCompare(b.cluster) || a.name.localeCompare(b.name));
+}
+
+function containTimes(incidents: readonly IncidentSummary[]): ConsoleOverview['times']['toContain'] {
+  const seconds = incidents
+    .flatMap(({ openedAt, containedAt }) =>
+      containedAt === null ? [] : [Math.max(0, Date.parse(containedAt) - Date.parse(openedAt)) / 1_000],
+    )
+    .sort((a, b) => a - b);
+  const at = (share: number): number => seconds[Math.max(0, Math.ceil(seconds.length * share) - 1)] ?? 0;
+  return seconds.length === 0 ? null : { p50: at(0.5), p90: at(0.9) };
+}

@@ -1,0 +1,250 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { z } from 'zod';
+import type { ConsoleError } from '../../../core/console/console.schema.ts';
+import { type RouteShape, routeShapes } from '../../../core/console/routes.schema.ts';
+import { type ConsoleRoute, type ConsoleRouteName, consoleRoutes, csrfHeader } from '../../../core/console/routes.ts';
+import { type ErrorCode, errorCatalogue, FirebreakError } from '../../../core/errors.ts';
+import { bodyWithin } from '../../process/request-body.ts';
+import { RequestBudget } from './request-budget.ts';
+import type { Sessions, SignedIn } from './sessions.ts';
+
+const longestBody = 32_768;
+const bodyWithinMs = 10_000;
+
+type Shapes = typeof routeShapes;
+type Given<Name extends ConsoleRouteName, Part extends 'params' | 'query' | 'body'> = Shapes[Name] extends {
+  readonly [P in Part]: infer Schema extends z.ZodType;
+}
+  ? z.output<Schema>
+  : undefined;
+
+export interface RouteRequest<Name extends ConsoleRouteName> {
+  readonly who: SignedIn;
+  readonly params: Given<Name, 'params'>;
+  readonly query: Given<Name, 'query'>;
+  readonly body: Given<Name, 'body'>;
+}
+
+/** What answers each route, but for the description, the end of a session and the stream of events, which are the router's own. */
+export type RouteAnswers = {
+  readonly [Name in Exclude<ConsoleRouteName, 'openapi' | 'signOut' | 'events'>]: (
+    asking: RouteRequest<Name>,
+  ) => Promise<z.input<Shapes[Name]['response']>>;
+};
+
+/** An answer that names its fields. */
+export class AnswerProblems extends FirebreakError {
+  readonly fields: Readonly<Record<string, string>>;
+
+  constructor(fields: Readonly<Record<string, string>>) {
+    super('FB_ERR_INCOMPLETE', Object.values(fields).join(' '));
+    this.fields = fields;
+  }
+}
+
+/** Nothing of it is kept anywhere, shown in a frame, or taken for anything but data. */
+const dataHeaders = {
+  'content-type': 'application/json; charset=utf-8',
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'cross-origin-resource-policy': 'same-origin',
+};
+
+/** Browsers come back by TLS only. https://www.rfc-editor.org/rfc/rfc6797 */
+export function transportHeaders(publicUrl: string): Readonly<Record<string, string>> {
+  return publicUrl.startsWith('https:') ? { 'strict-transport-security': 'max-age=31536000' } : {};
+}
+
+export interface ConsoleRouter {
+  /** @param proven is called once somebody is signed in: their connection is kept then */
+  handle(request: IncomingMessage, response: ServerResponse, proven: () => void): void;
+}
+
+/** Everything below `/api/v1/`: who asks, whether they may, what they have sent; and what is answered is cut down to what the shapes name. */
+export function createConsoleRouter(parts: {
+  readonly sessions: Sessions;
+  readonly answers: RouteAnswers;
+  readonly openApi: object;
+  /** Takes the response over. */
+  readonly stream: (who: SignedIn, request: IncomingMessage, response: ServerResponse) => void;
+  readonly publicUrl: string;
+  /** Somebody signed in asked for what their roles do not open. */
+  readonly refused: (who: SignedIn, route: ConsoleRouteName) => void;
+  /** Somebody who is not. */
+  readonly stranger: (reason: string) => void;
+  readonly signedOut: (who: SignedIn) => void;
+  readonly log: (message: string, error: unknown) => void;
+  readonly budget?: RequestBudget;
+}): ConsoleRouter {
+  const { sessions, answers, openApi, stream, publicUrl, refused, stranger, signedOut, log } = parts;
+  const { budget = new RequestBudget() } = parts;
+  const headers = { ...dataHeaders, ...transportHeaders(publicUrl) };
+  const origin = new URL(publicUrl).origin;
+
+  const send = (response: ServerResponse, status: number, body: unknown, more: Readonly<Record<string, string>> = {}): void => {
+    response.writeHead(status, { ...headers, ...more }).end(`${JSON.stringify(body)}\n`);
+  };
+
+  const whoAsks = async (request: IncomingMessage, response: ServerResponse): Promise<SignedIn> => {
+    const who = await sessions.of(request, response);
+    if (who) return who;
+    stranger('nobody is signed in');
+    throw new FirebreakError('FB_ERR_SIGN_IN', 'you are not signed in');
+  };
+
+  /** A page of another site can have a browser send its cookie along; it can set no header of ours, and read no token. */
+  const mustBeOwn = (request: IncomingMessage, who: SignedIn): void => {
+    const { origin: from, 'sec-fetch-site': site, 'content-type': type = '' } = request.headers;
+    const token = request.headers[csrfHeader];
+    const isOwn =
+      (from === undefined || from === origin) &&
+      (site === undefined || site === 'same-origin') &&
+      type.split(';')[0]?.trim().toLowerCase() === 'application/json' &&
+      typeof token === 'string' &&
+      isSame(token, who.csrf);
+    if (!isOwn) throw new FirebreakError('FB_ERR_REFUSED', 'this did not come from the console’s own page');
+  };
+
+  async function answer(request: IncomingMessage, response: ServerResponse, proven: () => void): Promise<void> {
+    const url = new URL(request.url ?? '/', publicUrl);
+    const found = routeOf(request.method, url.pathname);
+    if (!found) {
+      budget.spend('nobody');
+      throw new FirebreakError('FB_ERR_NOT_FOUND', 'there is nothing at this address');
+    }
+    const { name, route, params } = found;
+    if (name === 'openapi' || route.roles === 'anybody') {
+      budget.spend('nobody');
+      return send(response, 200, openApi);
+    }
+    // Before anything is asked of the database: a stranger costs no more than the look at a cookie.
+    if (request.headers.cookie === undefined) budget.spend('nobody');
+    const who = await whoAsks(request, response);
+    proven();
+    budget.spend(who.id, name === 'answer' ? 20 : 1);
+    if (!route.roles.some((role) => who.roles.includes(role))) {
+      refused(who, name);
+      throw new FirebreakError('FB_ERR_REFUSED', `this needs one of the roles ${route.roles.join(', ')}`);
+    }
+    if (route.method === 'POST') mustBeOwn(request, who);
+    if (name === 'events') return stream(who, request, response);
+    if (name === 'signOut') {
+      await sessions.end(request, response);
+      signedOut(who);
+      return send(response, 200, { text: 'You are signed out.' });
+    }
+    const shape: RouteShape = routeShapes[name];
+    const asking = {
+      who,
+      params: parsed(shape.params, params),
+      query: parsed(shape.query, queryOf(url.searchParams)),
+      body: shape.body && parsed(shape.body, await jsonIn(request)),
+    };
+    // What is asked has just been read by the shape of this very route.
+    const handler = answers[name] as (asked: unknown) => Promise<unknown>;
+    const body = shape.response.parse(await handler(asking));
+    const file = name === 'incidentExport' ? { 'content-disposition': 'attachment; filename="incident.json"' } : {};
+    send(response, 200, body, file);
+  }
+
+  return {
+    handle: (request, response, proven) => {
+      answer(request, response, proven).catch((error: unknown) => {
+        request.resume();
+        if (response.headersSent) return void response.destroy();
+        const known = error instanceof FirebreakError ? error : undefined;
+        const code = known && statusOf[known.code] !== undefined ? known.code : 'FB_ERR_UNAVAILABLE';
+        if (code !== known?.code || code === 'FB_ERR_UNAVAILABLE') log('the console could not be answered', error);
+        send(response, statusOf[code] ?? 503, errorOf(code, known), code === 'FB_ERR_TOO_MANY' ? { 'retry-after': '5' } : {});
+      });
+    },
+  };
+}
+
+/** Of what is meant for people. Whatever else went wrong is for the log alone. */
+const statusOf: Partial<Record<ErrorCode, number>> = {
+  FB_ERR_SIGN_IN: 401,
+  FB_ERR_REFUSED: 403,
+  FB_ERR_VOTE_REFUSED: 403,
+  FB_ERR_NOT_FOUND: 404,
+  FB_ERR_UNKNOWN_ID: 404,
+  FB_ERR_NOT_OPEN: 409,
+  FB_ERR_PLAN_CHANGED: 409,
+  FB_ERR_ALREADY_DECIDED: 409,
+  FB_ERR_INCOMPLETE: 422,
+  FB_ERR_TOO_MANY: 429,
+  FB_ERR_UNAVAILABLE: 503,
+};
+
+function errorOf(code: ErrorCode, known: FirebreakError | undefined): ConsoleError {
+  const { summary, remedy } = errorCatalogue[code];
+  const fields = known instanceof AnswerProblems ? { fields: { ...known.fields } } : {};
+  const message = known && known.code === code && code !== 'FB_ERR_UNAVAILABLE' ? known.detail : summary;
+  return { error: { code, message, help: remedy, ...fields } };
+}
+
+function routeOf(
+  method: string | undefined,
+  path: string,
+):
+  | { readonly name: ConsoleRouteName; readonly route: ConsoleRoute; readonly params: Readonly<Record<string, string>> }
+  | undefined {
+  const given = path.split('/');
+  for (const [name, route] of routeEntries) {
+    const wanted = route.path.split('/');
+    if (route.method !== method || wanted.length !== given.length) continue;
+    const params: Record<string, string> = {};
+    const fits = wanted.every((part, index) => {
+      const taken = given[index] ?? '';
+      if (!part.startsWith('{')) return part === taken;
+      params[part.slice(1, -1)] = taken;
+      return true;
+    });
+    if (fits) return { name, route, params };
+  }
+  return undefined;
+}
+
+const routeNames = Object.keys(consoleRoutes) as ConsoleRouteName[];
+const routeEntries: readonly (readonly [ConsoleRouteName, ConsoleRoute])[] = routeNames.map((name) => [
+  name,
+  consoleRoutes[name],
+]);
+
+/** A name that comes more than once is a list. */
+function queryOf(search: URLSearchParams): Readonly<Record<string, string | string[]>> {
+  const names = [...new Set(search.keys())];
+  return Object.fromEntries(
+    names.map((name) => {
+      const all = search.getAll(name);
+      const [first = '', ...rest] = all;
+      return [name, rest.length === 0 ? first : all];
+    }),
+  );
+}
+
+function parsed(schema: z.ZodType | undefined, value: unknown): unknown {
+  if (!schema) return undefined;
+  const read = schema.safeParse(value);
+  if (read.success) return read.data;
+  const fields = read.error.issues.map(({ path, message }) => [path.join('.') || 'request', message] as const);
+  throw new AnswerProblems(Object.fromEntries(fields));
+}
+
+async function jsonIn(request: IncomingMessage): Promise<unknown> {
+  const body = await bodyWithin(request, { atMost: longestBody, withinMs: bodyWithinMs });
+  if (!body.ok) throw new AnswerProblems({ request: body.status === 413 ? 'That is too long.' : 'It was cut off.' });
+  try {
+    return JSON.parse(Buffer.from(body.bytes).toString());
+  } catch {
+    throw new AnswerProblems({ request: 'That is no JSON.' });
+  }
+}
+
+function isSame(one: string, other: string): boolean {
+  const [a, b] = [Buffer.from(one), Buffer.from(other)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}

@@ -1,0 +1,157 @@
+import { hkdfSync, randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { getIronSession, type IronSession } from 'iron-session';
+import { type ConsoleRole, consoleRoles, type VisibleNamespaces } from '../../../core/console/routes.ts';
+import { type Person, personById, type Roster } from '../../../core/people/roster.ts';
+import type { SessionStore } from '../../../integrations/database/console-sessions.ts';
+import type { Config } from '../../config/load.ts';
+
+type ConsoleSection = NonNullable<Config['console']>;
+
+/** Who asks, and what they may do. */
+export interface SignedIn {
+  /** Absent: not on the roster. Then they decide nothing. */
+  readonly person?: Person;
+  /** How the provider knows them. */
+  readonly subject: string;
+  readonly name: string;
+  readonly roles: readonly ConsoleRole[];
+  readonly visible: VisibleNamespaces;
+  readonly csrf: string;
+  /** Milliseconds since 1970. */
+  readonly endsAt: number;
+  /** Of this session and no other; not what the cookie holds. */
+  readonly id: string;
+}
+
+/** Sealed in the cookie, by the payload key: the browser can neither read nor change it. */
+interface CookieContent {
+  id?: string;
+  subject?: string;
+  name?: string;
+  /** Only those that the configuration names. */
+  groups?: readonly string[];
+  csrf?: string;
+  beganAt?: number;
+}
+
+/** A session is written as used at most so often. */
+const seenEveryMs = 30_000;
+
+export interface Sessions {
+  begin(
+    request: IncomingMessage,
+    response: ServerResponse,
+    who: { readonly subject: string; readonly name: string; readonly groups: readonly string[] },
+  ): Promise<SignedIn | undefined>;
+  /** Undefined: nobody, or not any more. */
+  of(request: IncomingMessage, response: ServerResponse): Promise<SignedIn | undefined>;
+  /** Whether one that was found before still lasts. */
+  lasts(session: SignedIn): Promise<boolean>;
+  end(request: IncomingMessage, response: ServerResponse): Promise<void>;
+}
+
+/**
+ * A session is a cookie that only this desk can seal, and a line in the database without which it is worth nothing: so that it can be ended. What its
+ * person may do is worked out anew with each request, from the groups that they had when they signed in and from today's configuration.
+ */
+export function createSessions(parts: {
+  readonly section: ConsoleSection;
+  readonly roster: Roster;
+  readonly store: SessionStore;
+  /** All desks have the same. */
+  readonly key: Uint8Array;
+  readonly publicUrl: string;
+  readonly now?: () => number;
+}): Sessions {
+  const { section, roster, store, key, publicUrl, now = Date.now } = parts;
+  const longestMs = section.hours * 3_600_000;
+  const idleMs = section.idleMinutes * 60_000;
+  const secure = publicUrl.startsWith('https:');
+  const password = Buffer.from(hkdfSync('sha256', key, '', 'firebreak.console.session.v1', 32)).toString('hex');
+  const cookie = (request: IncomingMessage, response: ServerResponse): Promise<IronSession<CookieContent>> =>
+    getIronSession<CookieContent>(request, response, {
+      // The prefix binds it to this host, and to TLS: https://developer.mozilla.org/en-US/docs/Web/HTTP/Headers/Set-Cookie#cookie_prefixes
+      cookieName: secure ? '__Host-firebreak' : 'firebreak',
+      password,
+      ttl: longestMs / 1_000,
+      cookieOptions: { httpOnly: true, secure, sameSite: 'strict', path: '/' },
+    });
+
+  const signedIn = ({ id, subject, name, groups, csrf, beganAt }: CookieContent): SignedIn | undefined => {
+    if (!id || !subject || !csrf || !groups || beganAt === undefined) return undefined;
+    const roles = rolesOf(section, groups);
+    const known = roster.people.find((one) => one.subject === subject);
+    const person = known && personById(roster, known.id);
+    return roles.length === 0
+      ? undefined
+      : {
+          ...(person && { person }),
+          subject,
+          name: person?.name ?? name ?? subject,
+          roles,
+          visible: visibleTo(section, groups),
+          csrf,
+          endsAt: beganAt + longestMs,
+          id,
+        };
+  };
+
+  const lasts = async (session: SignedIn): Promise<boolean> => {
+    const at = now();
+    if (at >= session.endsAt) return false;
+    const seen = await store.seenAt(session.id);
+    return seen !== undefined && at - seen < idleMs;
+  };
+
+  return {
+    begin: async (request, response, { subject, name, groups }) => {
+      const named = new Set([...Object.values(section.roles).flat(), ...section.everything, ...Object.keys(section.tenants)]);
+      const content: Required<CookieContent> = {
+        id: randomBytes(24).toString('base64url'),
+        subject,
+        name: name.slice(0, 200),
+        groups: groups.filter((group) => named.has(group)),
+        csrf: randomBytes(24).toString('base64url'),
+        beganAt: now(),
+      };
+      const session = signedIn(content);
+      if (!session) return undefined;
+      await store.forget(content.beganAt - longestMs);
+      await store.begin(content.id, content.beganAt);
+      const made = await cookie(request, response);
+      Object.assign(made, content);
+      await made.save();
+      return session;
+    },
+    of: async (request, response) => {
+      const session = signedIn(await cookie(request, response));
+      if (!session) return undefined;
+      const at = now();
+      const seen = at >= session.endsAt ? undefined : await store.seenAt(session.id);
+      if (seen === undefined || at - seen >= idleMs) return undefined;
+      if (at - seen > seenEveryMs) await store.see(session.id, at);
+      return session;
+    },
+    lasts,
+    end: async (request, response) => {
+      const made = await cookie(request, response);
+      if (made.id) await store.end(made.id);
+      made.destroy();
+    },
+  };
+}
+
+export function rolesOf({ roles }: Pick<ConsoleSection, 'roles'>, groups: readonly string[]): readonly ConsoleRole[] {
+  return consoleRoles.filter((role) => roles[role]?.some((group) => groups.includes(group)));
+}
+
+/** Once there are tenants, whoever is in none of them sees nothing, unless a group of theirs sees everything. */
+export function visibleTo(
+  { tenants, everything }: Pick<ConsoleSection, 'tenants' | 'everything'>,
+  groups: readonly string[],
+): VisibleNamespaces {
+  if (Object.keys(tenants).length === 0 || everything.some((group) => groups.includes(group))) return 'all';
+  const own = Object.entries(tenants).flatMap(([group, namespaces]) => (groups.includes(group) ? namespaces : []));
+  return [...new Set(own)].sort();
+}

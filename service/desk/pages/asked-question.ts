@@ -1,0 +1,117 @@
+import type { StoredButton } from '../../../core/cards/card.ts';
+import type { CardStore } from '../../../core/cards/card-store.ts';
+import { type CardBeliefs, signedVotes } from '../../../core/cards/question-card.ts';
+import { type Question, questionDigest } from '../../../core/decide/approval.ts';
+import type { FormAnswers } from '../../../core/decide/form.ts';
+import { isOfLease, isStandingQuestion } from '../../../core/decide/standing-question.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { IncidentRef } from '../../../core/incident/incident.ts';
+import type { IncidentState, QuestionState } from '../../../core/incident/incident-state.ts';
+import type { Person } from '../../../core/people/roster.ts';
+import { filledIn, formBlock, targetBlock } from '../../../integrations/slack/views/decision-view.ts';
+import { reasonBlock } from '../../../integrations/slack/views/order-inputs.ts';
+import { shownOfLease, standingButton, stands } from '../slash/lease-answers.ts';
+import { pageField, type ShownQuestion, shownOfCard, type TypedAnswer } from './answer-view.ts';
+
+export type AnswerStore = Pick<CardStore, 'button' | 'buttonsOf' | 'card' | 'saveButtons'>;
+
+/** A question that can be answered on a page, as it is asked. */
+export interface AskedOnPage {
+  /** What stands for the question. */
+  readonly stand: StoredButton;
+  readonly shown: ShownQuestion;
+  /** What the incident says; absent while it cannot be asked. */
+  readonly known: IncidentState | undefined;
+  readonly current: QuestionState | undefined;
+}
+
+export interface AskedQuestions {
+  /** By the id of what stands for it. @throws FB_ERR_NOT_FOUND; FB_ERR_UNAVAILABLE where only the incident knows it and does not answer. */
+  find(id: string): Promise<AskedOnPage>;
+  /** An answer as a button: that of the card, or of the standing question as it is asked now. @throws FB_ERR_NOT_FOUND */
+  buttonOf(asked: AskedOnPage, choice: ShownQuestion['choices'][number]): Promise<StoredButton>;
+}
+
+/** Questions for whoever answers them on a page of the desk or in the console: what the desk has shown itself, and what the incident says of it now. */
+export function createAskedQuestions(parts: {
+  readonly cards: AnswerStore;
+  /** Whose answers are shown as theirs. */
+  readonly beliefs: CardBeliefs;
+  /** What the incident says of itself. @throws FB_ERR_UNAVAILABLE, FB_ERR_UNKNOWN_ID */
+  readonly state: (incident: IncidentRef) => Promise<IncidentState>;
+}): AskedQuestions {
+  const { cards, beliefs, state } = parts;
+  const nowhere = (): FirebreakError => new FirebreakError('FB_ERR_NOT_FOUND', 'There is no such page.');
+
+  const find = async (id: string): Promise<AskedOnPage> => {
+    const stand = /^b_[A-Za-z0-9_-]{24}$/.test(id) ? await cards.button(id) : undefined;
+    if (!stand || !stands(stand)) throw nowhere();
+    const ofLease = isOfLease(stand.question);
+    const card = ofLease ? undefined : (await cards.card(stand.question))?.card;
+    if (!ofLease && !card) throw nowhere();
+    // Of a card the desk remembers enough to be answered. What is asked about a lease only its incident knows.
+    const known = await state(stand.incident).catch((error: unknown) => {
+      if (ofLease) throw error;
+      return undefined;
+    });
+    // Temporal may answer with another question under the same id: that is not the one that was asked.
+    const isAsked = (question: Question): boolean =>
+      card ? questionDigest(question) === card.questionDigest : isStandingQuestion(question, stand.incident);
+    const found = known?.questions.find(({ question }) => question.id === stand.question && isAsked(question));
+    const current = found && { ...found, votes: signedVotes(found.votes, found.question, beliefs) };
+    const shown = card ? shownOfCard(card) : known && current ? shownOfLease(known, current) : undefined;
+    if (!shown) throw nowhere();
+    return { stand, shown, known, current };
+  };
+
+  const buttonOf: AskedQuestions['buttonOf'] = async ({ stand, current }, choice) => {
+    const isLeases = isOfLease(stand.question) && current?.status.state === 'open';
+    const button = isLeases
+      ? standingButton(current.question, choice)
+      : (await cards.buttonsOf(stand.question)).find((one) => one.choice === choice.id);
+    if (!button) throw new FirebreakError('FB_ERR_NOT_FOUND', 'There is no such answer any more.');
+    return button;
+  };
+
+  return { find, buttonOf };
+}
+
+/** What is wrong with an answer. `field`: `choice`, `person`, `reason`, `target`, or `form.NAME`. */
+export interface AnswerProblem {
+  readonly field: string;
+  readonly text: string;
+}
+
+function problemAt({ form = {} }: ShownQuestion['choices'][number], at: string, problem: string): AnswerProblem {
+  const of = Object.entries(form).find(([name]) => formBlock(name) === at);
+  // On a page the problems stand together: each says of which field it is.
+  if (of) return { field: `form.${of[0]}`, text: `${of[1].label}: ${problem}` };
+  return { field: at === reasonBlock ? 'reason' : 'target', text: problem };
+}
+
+export type ReadAnswer =
+  | {
+      readonly ok: true;
+      readonly choice: ShownQuestion['choices'][number];
+      readonly person: Person;
+      readonly reason?: string;
+      readonly answers?: FormAnswers;
+    }
+  | { readonly ok: false; readonly problems: readonly AnswerProblem[] };
+
+/** What was filled in, if it is whole: what is demanded of a dialog in Slack is demanded here. */
+export function readAnswer(card: ShownQuestion, typed: TypedAnswer, people: readonly Person[]): ReadAnswer {
+  const choice = card.choices.find(({ id }) => id === typed.choice);
+  const person = people.find(({ id }) => id === typed.person);
+  if (!choice || !person) {
+    const problem = choice ? { field: 'person', text: 'Say who you are.' } : { field: 'choice', text: 'Choose an answer.' };
+    return { ok: false, problems: [problem] };
+  }
+  const { reason } = typed;
+  const fields = Object.keys(choice.form ?? {}).map((name) => [formBlock(name), typed.form[pageField(choice.id, name)] ?? '']);
+  const filled = filledIn({ [reasonBlock]: reason, [targetBlock]: typed.target, ...Object.fromEntries(fields) }, card, choice);
+  if (!filled.ok)
+    return { ok: false, problems: Object.entries(filled.errors).map(([at, problem]) => problemAt(choice, at, problem)) };
+  const { answers, reason: why } = filled;
+  return { ok: true, choice, person, ...(why !== undefined && { reason: why }), ...(answers && { answers }) };
+}

@@ -1,0 +1,270 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { z } from 'zod';
+import { incidentPage, overview, shownIncident } from '../../../../core/console/console.schema.ts';
+import {
+  type ConsoleRole,
+  type ConsoleRoute,
+  type ConsoleRouteName,
+  consoleRoles,
+  consoleRoutes,
+} from '../../../../core/console/routes.ts';
+import { RequestBudget } from '../../../../service/desk/console/request-budget.ts';
+import { eventually } from '../../../eventually.ts';
+import { type ConsoleDesk, incidentRecords, keyOf, type Person, startConsoleDesk } from './console-desk.ts';
+
+let desk: ConsoleDesk;
+const people = new Map<string, Person>();
+const roleOf: Readonly<Record<ConsoleRole, string>> = {
+  viewer: 'viewer',
+  responder: 'responder',
+  approver: 'ana',
+  admin: 'admin',
+  auditor: 'auditor',
+};
+const who = (name: string): Person => {
+  const person = people.get(name);
+  if (!person) throw new Error(`${name} has not signed in`);
+  return person;
+};
+
+beforeAll(async () => {
+  desk = await startConsoleDesk();
+  for (const namespace of ['shop', 'bank']) await desk.append(incidentRecords(namespace));
+  await desk.append(
+    [{ ...incidentRecords('x')[0], chain: 'incident/c/node/n1@run-1' }].flatMap((one) => (one.kind ? [one as never] : [])),
+  );
+  for (const name of [...Object.values(roleOf), 'shop', 'bank', 'homeless']) people.set(name, await desk.signIn(name));
+  await eventually('all three incidents are listed', async () => {
+    const page = await who('viewer').read(incidentPage, '/api/v1/incidents');
+    return page.items.length === 3;
+  });
+});
+afterAll(() => desk.stop());
+
+const routes = Object.entries(consoleRoutes) as [ConsoleRouteName, ConsoleRoute][];
+
+/** The address with what is shown in it taken from the shop. */
+function addressIn(path: string, namespace = 'shop'): string {
+  return path.replace('{key}', keyOf(namespace)).replace('{question}', `b_${'q'.repeat(24)}`);
+}
+
+async function statusOf(route: ConsoleRoute, person: Person | undefined, namespace?: string): Promise<number> {
+  const path = addressIn(route.path, namespace);
+  const stop = new AbortController();
+  const response = person
+    ? route.method === 'GET'
+      ? await fetch(`${desk.url}${path}`, { headers: { cookie: person.cookie }, signal: stop.signal })
+      : await person.post(path, { choice: 'remove', digest: '0'.repeat(64) })
+    : await fetch(`${desk.url}${path}`, { method: route.method, signal: stop.signal });
+  // A stream of events has no end of its own.
+  stop.abort();
+  return response.status;
+}
+
+describe.each(routes.filter(([name]) => name !== 'openapi' && name !== 'signOut'))('the route %s', (name, route) => {
+  test('refuses who is not signed in', async () => {
+    expect(await statusOf(route, undefined)).toBe(401);
+  });
+
+  test.each(consoleRoles)('answers a %s exactly if the table says so', async (role) => {
+    const status = await statusOf(route, who(roleOf[role]));
+    const may = route.roles === 'anybody' || route.roles.includes(role);
+    // There is no Slack here, so there is no question.
+    const there = name === 'question' || name === 'answer' ? 404 : 200;
+    expect(status).toBe(may ? there : 403);
+  });
+
+  test('shows a tenant what is theirs, and of others not even that it is there', async () => {
+    if (!route.path.includes('{key}')) return;
+    const roles = route.roles as readonly string[];
+    expect(await statusOf(route, who('bank'), 'bank')).toBe(200);
+    expect(await statusOf(route, who('bank'), 'shop')).toBe(404);
+    expect(await statusOf(route, who('shop'), 'bank')).toBe(roles.includes('viewer') ? 404 : 403);
+    expect(await statusOf(route, who('homeless'), 'shop')).toBe(roles.includes('viewer') ? 404 : 403);
+  });
+});
+
+describe('what a tenant sees', () => {
+  const namespacesIn = async (person: Person, query = ''): Promise<readonly (string | null)[]> => {
+    const page = await person.read(incidentPage, `/api/v1/incidents${query}`);
+    return page.items.map(({ namespace }) => namespace).sort();
+  };
+
+  test('is the namespaces of their groups, whatever they ask for', async () => {
+    expect(await namespacesIn(who('shop'))).toEqual(['shop']);
+    expect(await namespacesIn(who('shop'), '?namespace=bank')).toEqual([]);
+    expect(await namespacesIn(who('shop'), '?namespace=bank&namespace=shop')).toEqual(['shop']);
+    expect(await namespacesIn(who('bank'), '?text=cart')).toEqual(['bank']);
+    expect(await namespacesIn(who('homeless'))).toEqual([]);
+    expect(await namespacesIn(who('viewer'))).toEqual(['bank', 'shop', null].sort());
+  });
+
+  test('is also what the overview counts', async () => {
+    const { containments } = await who('shop').read(overview, '/api/v1/overview');
+    expect(containments.map(({ namespace }) => namespace)).toEqual(['shop']);
+  });
+
+  test('is asked of what the desk has sealed, too: a namespace that somebody wrote into the row opens nothing', async () => {
+    await desk.database.all("UPDATE incident_summaries SET namespace = 'shop' WHERE namespace = 'bank'");
+    expect(await namespacesIn(who('shop'))).toEqual(['shop']);
+    await desk.database.all("UPDATE incident_summaries SET namespace = 'bank' WHERE incident_key = $1", [keyOf('bank')]);
+  });
+
+  test('comes without a row that somebody else has written', async () => {
+    await desk.database.all(
+      `UPDATE incident_summaries SET summary_json = replace(summary_json, 'critical', 'low') WHERE incident_key = $1`,
+      [keyOf('shop')],
+    );
+    expect(await namespacesIn(who('viewer'))).not.toContain('shop');
+    await desk.append(
+      incidentRecords('shop')
+        .slice(1, 2)
+        .map((record) => ({ ...record, number: 5 })),
+    );
+    await eventually('it is made anew from its records', async () => (await namespacesIn(who('viewer'))).includes('shop'));
+  });
+});
+
+describe('a session', () => {
+  test('says who is there, in which roles, and nothing that is secret', async () => {
+    const { session } = who('ana');
+    expect(session).toMatchObject({ person: { id: 'ana', name: 'Ana' }, roles: ['approver'], namespaces: null, cluster: 'c' });
+    expect(who('shop').session).toMatchObject({ person: { id: null, name: 'Name of shop' }, namespaces: ['shop'] });
+  });
+
+  test('is not begun for who is in no group that has a role', async () => {
+    await expect(desk.signIn('nobody')).rejects.toThrow('403');
+  });
+
+  test('ends on the server with the sign-out: the cookie of before is worth nothing', async () => {
+    const leaving = await desk.signIn('viewer');
+    expect((await leaving.post('/api/v1/session/sign-out', {})).status).toBe(200);
+    expect((await leaving.get('/api/v1/session')).status).toBe(401);
+    expect((await desk.onRecord()).map(({ kind }) => kind)).toEqual(
+      expect.arrayContaining(['console.signed-in', 'console.signed-out']),
+    );
+  });
+
+  test('that nothing was asked in for half an hour is over', async () => {
+    const idle = await desk.signIn('viewer');
+    await desk.database.all('UPDATE console_sessions SET seen_at = $1', [new Date(Date.now() - 31 * 60_000).toISOString()]);
+    expect((await idle.get('/api/v1/session')).status).toBe(401);
+    await desk.database.all('UPDATE console_sessions SET seen_at = $1', [new Date().toISOString()]);
+  });
+
+  test('that was changed on its way is none', async () => {
+    const { cookie } = who('shop');
+    const changed = `${cookie.slice(0, -8)}${cookie.slice(-8).split('').reverse().join('')}`;
+    expect((await fetch(`${desk.url}/api/v1/session`, { headers: { cookie: changed } })).status).toBe(401);
+  });
+});
+
+describe('another site', () => {
+  test.each([
+    ['has another origin', { origin: 'https://evil.example' }],
+    ['says so itself', { 'sec-fetch-site': 'cross-site' }],
+    ['knows no token', { 'x-firebreak-csrf': 'guess' }],
+    ['sends a form', { 'content-type': 'application/x-www-form-urlencoded' }],
+  ])('changes nothing: it %s', async (_, headers) => {
+    const response = await who('ana').post('/api/v1/session/sign-out', {}, headers);
+    expect(response.status).toBe(403);
+    expect((await who('ana').get('/api/v1/session')).status).toBe(200);
+  });
+
+  test('gets nobody led elsewhere by the sign-in', async () => {
+    for (const to of ['https://evil.example/', '//evil.example/', '/console/../x', '/console//evil.example', '/elsewhere']) {
+      const response = await fetch(`${desk.url}/console/sign-in?to=${encodeURIComponent(to)}`, { redirect: 'manual' });
+      expect(new URL(response.headers.get('location') ?? '').origin).toBe(desk.provider.issuer);
+    }
+  });
+
+  test('can neither frame nor script what is answered', async () => {
+    const { headers } = await who('viewer').get('/api/v1/session');
+    expect(headers.get('content-security-policy')).toBe("default-src 'none'; frame-ancestors 'none'");
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    const page = await fetch(`${desk.url}/console/incidents`);
+    expect(page.headers.get('content-security-policy')).not.toContain('unsafe');
+    expect(page.headers.get('content-security-policy')).toContain("script-src 'self'");
+  });
+});
+
+describe('one incident', () => {
+  test('is told from its records, with their proof, while Temporal is away', async () => {
+    const shown = await who('responder').read(shownIncident, `/api/v1/incidents/${keyOf('bank')}`);
+    expect(shown).toMatchObject({
+      live: false,
+      incident: { severity: 'critical', state: 'open', reached: 'contained', contained: 1, alerts: 2, pods: ['bank/cart-1'] },
+      steps: [{ key: 's1', state: 'verified', target: 'pod/bank/cart-1', proof: [{ state: 'verified' }] }],
+      proof: { whole: true, findings: [], stored: 4, leftOut: 0 },
+    });
+    expect(shown.timeline.map(({ kind }) => kind)).toEqual([
+      'incident.opened',
+      'playbook.started',
+      'step.applied',
+      'step.checked',
+    ]);
+  });
+
+  test('says what is wrong with its records, and shows none that its cell did not sign', async () => {
+    await desk.append(incidentRecords('bank', 'forged'));
+    const key = keyOf('bank', 'forged');
+    await desk.database.all(
+      `UPDATE audit_records SET body = replace(body, 'a probe was refused', 'all is well') WHERE chain LIKE '%/forged@%'`,
+    );
+    await eventually('it is listed', async () => (await who('auditor').get(`/api/v1/incidents/${key}`)).ok);
+    const { proof, timeline } = await who('auditor').read(shownIncident, `/api/v1/incidents/${key}`);
+    expect(proof).toMatchObject({ whole: false, leftOut: 1 });
+    expect(proof.findings.length).toBeGreaterThan(0);
+    expect(timeline.map(({ kind }) => kind)).not.toContain('step.checked');
+  });
+
+  test('is exported only on record', async () => {
+    const response = await who('auditor').get(`/api/v1/incidents/${keyOf('shop')}/export`);
+    expect(response.headers.get('content-disposition')).toContain('attachment');
+    const exported = (await desk.onRecord()).filter(({ kind }) => kind === 'console.exported');
+    expect(exported.at(-1)).toMatchObject({ actor: 'oidc/sub-auditor', body: { incident: expect.stringContaining('shop') } });
+  });
+});
+
+test('the list goes on page by page to its end, each once, and no cursor of somebody’s own does harm', async () => {
+  for (let n = 0; n < 5; n += 1)
+    await desk.append(incidentRecords('shop', `app-${n}`, 'run-1', `2026-03-0${n + 2}T10:00:00.000Z`));
+  await eventually('they are listed', async () => {
+    const page = await who('shop').read(incidentPage, '/api/v1/incidents');
+    return page.items.length === 6;
+  });
+  const seen: string[] = [];
+  for (let next: string | null = ''; next !== null; ) {
+    const page: z.output<typeof incidentPage> = await who('shop').read(
+      incidentPage,
+      `/api/v1/incidents?limit=2${next === '' ? '' : `&cursor=${next}`}`,
+    );
+    seen.push(...page.items.map(({ title }) => title));
+    next = page.next;
+  }
+  expect(seen).toEqual([4, 3, 2, 1, 0].map((n) => `deployment/shop/app-${n}`).concat('deployment/shop/cart'));
+  expect((await who('shop').get(`/api/v1/incidents?cursor=${Buffer.from("x' OR 1=1").toString('base64url')}`)).status).toBe(403);
+  expect((await who('shop').get('/api/v1/incidents?severity=worst')).status).toBe(422);
+  expect((await who('shop').get('/api/v1/incidents?text=%25')).status).toBe(200);
+});
+
+test('who asks too often is asked to wait, and others are not', () => {
+  let now = 0;
+  const budget = new RequestBudget({ perSecond: 20, burst: 100, now: () => now });
+  for (let n = 0; n < 100; n += 1) budget.spend('eager');
+  expect(() => budget.spend('eager')).toThrow('FB_ERR_TOO_MANY');
+  budget.spend('another');
+  now = 1_000;
+  budget.spend('eager', 20);
+  expect(() => budget.spend('eager')).toThrow('FB_ERR_TOO_MANY');
+});
+
+test('the description names every route that there is', async () => {
+  const answered: unknown = await (await fetch(`${desk.url}/api/v1/openapi.json`)).json();
+  const { paths } = z.object({ paths: z.record(z.string(), z.record(z.string(), z.unknown())) }).parse(answered);
+  const described = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  expect(described.sort()).toEqual(routes.map(([, { method, path }]) => `${method} ${path}`).sort());
+});
