@@ -21,7 +21,13 @@ import { suites, testFiles } from './suites.mjs';
 const say = (line) => process.stdout.write(`${line}\n`);
 const startedAt = Date.now();
 
-const node = await ensureSetUp({ log: say, startsCluster: true });
+const words = process.argv.slice(2);
+const named = suites.filter(({ name }) => words.includes(name));
+const chosen = named.length > 0 ? named : suites;
+
+// Nobody waits for a Kubernetes to be compiled whose tests do not want one.
+const startsCluster = chosen.some(({ platform, lab, name }) => platform || lab || name === 'cluster');
+const node = await ensureSetUp({ log: say, startsCluster });
 if (node !== process.execPath) process.exit(await runUnder({ node, args: [import.meta.filename, ...process.argv.slice(2)] }));
 
 const minutes = Number(process.env.FIREBREAK_TEST_MINUTES ?? 85);
@@ -31,10 +37,8 @@ const reserveMs = 90_000;
 /** More than this many failed files are no accident. */
 const filesAgain = 3;
 
-const words = process.argv.slice(2);
-const chosen = suites.filter(({ name }) => words.includes(name));
 const filters = words.filter((word) => !suites.some(({ name }) => name === word));
-const wanted = (chosen.length > 0 ? chosen : suites)
+const wanted = chosen
   .map((suite) => ({ suite, files: testFiles({ root, suite, filters }) }))
   .filter(({ files }) => files.length > 0);
 
