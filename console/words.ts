@@ -23,11 +23,11 @@ const objectName =
   /(?<![\w./-])(?:pod|deployment|statefulset|daemonset|replicaset|job|cronjob|node|service|secret|networkpolicy|namespace|serviceaccount)(?:\/[a-z0-9][a-z0-9.-]*){1,2}(?![\w/-])/gi;
 const codeName = /(?<![\w./`'"$-])[a-z]+(?:[A-Z][a-z0-9]+)+(?![\w./-])/g;
 
-/** What the engine wrote, for people: names of objects without their kinds, actions as words, times in the reader's zone. */
-export function plainText(text: string, now: number): string {
+/** What the engine wrote, for people: names of objects without their kinds, actions as words, times in the reader's zone. `whole`: names as who decides needs them. */
+export function plainText(text: string, now: number, names: 'short' | 'whole' = 'short'): string {
   return text
     .replaceAll(isoTime, (time) => timeText(time, now))
-    .replaceAll(objectName, (name) => targetText(name))
+    .replaceAll(objectName, (name) => (names === 'whole' ? wholeTargetText(name) : targetText(name)))
     .replaceAll(codeName, spelt);
 }
 

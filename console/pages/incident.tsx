@@ -87,6 +87,7 @@ function Shown({ shown, session }: { readonly shown: ShownIncident; readonly ses
       {open.map((question) => (
         <Question key={question.id} question={question} session={session} isAlone={false} />
       ))}
+      <Containment shown={shown} />
       <div class="columns">
         <div>
           <Story shown={shown} />
@@ -96,7 +97,6 @@ function Shown({ shown, session }: { readonly shown: ShownIncident; readonly ses
           </Sheet>
         </div>
         <div>
-          <Containment shown={shown} />
           <Sheet title="Blast radius" none={shown.blastRadius.objects.length === 0 ? 'Nothing is touched yet.' : undefined}>
             <BlastRadius radius={shown.blastRadius} />
           </Sheet>

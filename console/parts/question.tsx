@@ -285,7 +285,7 @@ function Lines({ title, lines }: { readonly title: string; readonly lines: reado
       <h3>{title}</h3>
       <ul class="small">
         {lines.map((line) => (
-          <li key={line}>{plainText(line, now)}</li>
+          <li key={line}>{plainText(line, now, 'whole')}</li>
         ))}
       </ul>
     </div>

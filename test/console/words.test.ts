@@ -51,6 +51,10 @@ describe('what the engine wrote', () => {
     );
   });
 
+  test('has whole names where somebody decides', () => {
+    expect(plainText('pod/shop/cart-7d9c5b6f4-x2x8k: deleted', now, 'whole')).toBe('Pod cart-7d9c5b6f4-x2x8k in shop: deleted');
+  });
+
   test('but what ran, was asked for or is called so stays as it is', () => {
     for (const text of ['/tmp/.x/kdevtmpfsi -o pool.example.net:3333', 'registry.example.com/shop/cart:1.4.2', 'GitHub, Argo CD'])
       expect(plainText(text, now)).toBe(text);

@@ -83,7 +83,11 @@ inBrowser('the console', () => {
     const page = await opened('/questions');
     await page.getByRole('button', { name: 'No: rotate secrets and delete pod' }).click();
     const dialog = page.getByRole('dialog');
-    for (const text of [...(sample.question.choices[1]?.notes ?? []), 'This cannot be undone.', 'Secret cart-db is rotated'])
+    for (const text of [
+      ...(sample.question.choices[1]?.notes ?? []),
+      'This cannot be undone.',
+      'Secret cart-db in shop: rotated',
+    ])
       await dialog.getByText(text).waitFor();
     expect(await broken(page)).toEqual([]);
     await page.close();
