@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
+import { signInPath } from '../core/console/routes.ts';
 
 /** Where the desk serves the console. */
 export const basePath = '/console';
@@ -9,9 +10,13 @@ export interface Address {
   readonly query: URLSearchParams;
 }
 
+/** What is shown where no page is named. */
+const firstPage = '/incidents';
+
 function addressNow(): Address {
   const { pathname, search } = window.location;
-  return { path: pathname.slice(basePath.length) || '/', query: new URLSearchParams(search) };
+  const path = pathname.slice(basePath.length);
+  return { path: path === '' || path === '/' ? firstPage : path, query: new URLSearchParams(search) };
 }
 
 const changed = 'firebreak:address';
@@ -44,6 +49,8 @@ export function followLinks(): void {
     const isPlain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
     if (!link || !isPlain || event.defaultPrevented || link.target !== '' || link.hasAttribute('download')) return;
     if (link.origin !== window.location.origin || !link.pathname.startsWith(`${basePath}/`) || link.hash !== '') return;
+    // The sign-in is the desk's own page.
+    if (link.pathname === signInPath) return;
     event.preventDefault();
     goTo(link.pathname.slice(basePath.length) + link.search);
     window.scrollTo(0, 0);

@@ -2,7 +2,7 @@ import { render } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ConsoleSession } from '../core/console/console.schema.ts';
 import { signInPath } from '../core/console/routes.ts';
-import { basePath, followLinks, goTo, useAddress } from './address.ts';
+import { basePath, followLinks, useAddress } from './address.ts';
 import { ask, type RequestFault, useAsked, useLive, useNews } from './api.ts';
 import { Incident, mayAsk } from './pages/incident.tsx';
 import { Incidents } from './pages/incidents.tsx';
@@ -60,6 +60,8 @@ function Opening() {
   );
 }
 
+const signedOutText = 'You are asked by your identity provider. A session ends by itself when nothing was asked for a while.';
+
 function Door({ fault }: { readonly fault: RequestFault }) {
   usePage('Sign in');
   const back = `${window.location.pathname}${window.location.search}`;
@@ -67,8 +69,7 @@ function Door({ fault }: { readonly fault: RequestFault }) {
     <main class="door">
       <Mark />
       <h1>Sign in to see incidents</h1>
-      <p>{fault.message}</p>
-      {fault.help !== '' && <p class="soft">{fault.help}</p>}
+      <p class="soft">{fault.code === 'FB_ERR_SIGN_IN' ? signedOutText : `${fault.message} ${fault.help}`}</p>
       <a class="button" href={`${signInPath}?${new URLSearchParams({ to: back })}`}>
         Sign in
       </a>
@@ -149,9 +150,6 @@ function Frame({ session, onEnd }: { readonly session: ConsoleSession; readonly 
 
 function Page({ path, session }: { readonly path: string; readonly session: ConsoleSession }) {
   const [, page = '', id] = path.split('/');
-  useEffect(() => {
-    if (page === '') goTo('/incidents', { replace: true });
-  }, [page]);
   if (page === 'incidents') return id ? <Incident key={id} incidentKey={id} session={session} /> : <Incidents />;
   if (page === 'questions') return id ? <OneQuestion key={id} id={id} session={session} /> : <Questions session={session} />;
   if (page === 'overview') return <Overview session={session} />;

@@ -17,16 +17,22 @@ export function wholeTargetText(target: string): string {
   return `${kind.charAt(0).toUpperCase()}${kind.slice(1)} ${name}${rest.length === 0 ? '' : ` in ${rest.join('/')}`}`;
 }
 
+/** As the desk's page writes times: `2026-11-27 20:36 UTC`. */
+const utcTime = /\b(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC\b/g;
 const isoTime = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
 /** `kind/namespace/name` and `kind/name` of Kubernetes, and nothing with a dot or a leading slash, which may be a file or an image. */
 const objectName =
   /(?<![\w./-])(?:pod|deployment|statefulset|daemonset|replicaset|job|cronjob|node|service|secret|networkpolicy|namespace|serviceaccount)(?:\/[a-z0-9][a-z0-9.-]*){1,2}(?![\w/-])/gi;
+/** What a ticket is called before it has an id: its title follows. */
+const ticketName = /(?<![\w/])ticket\/[a-z]+\//g;
 const codeName = /(?<![\w./`'"$-])[a-z]+(?:[A-Z][a-z0-9]+)+(?![\w./-])/g;
 
 /** What the engine wrote, for people: names of objects without their kinds, actions as words, times in the reader's zone. `whole`: names as who decides needs them. */
 export function plainText(text: string, now: number, names: 'short' | 'whole' = 'short'): string {
   return text
     .replaceAll(isoTime, (time) => timeText(time, now))
+    .replaceAll(utcTime, (_, day, clock) => timeText(`${day}T${clock}:00Z`, now))
+    .replaceAll(ticketName, '')
     .replaceAll(objectName, (name) => (names === 'whole' ? wholeTargetText(name) : targetText(name)))
     .replaceAll(codeName, spelt);
 }
@@ -37,6 +43,10 @@ export const verdictText: Readonly<Record<ListedIncident['verdict'], string>> = 
   suspicious: 'Suspicious',
   unknown: 'Not decided yet',
 };
+
+function isVerdict(text: string): text is ListedIncident['verdict'] {
+  return Object.hasOwn(verdictText, text);
+}
 
 export const reachedText: Readonly<Record<ListedIncident['reached'], string>> = {
   detected: 'Detected',
@@ -70,7 +80,7 @@ export const stepStates: Readonly<
   planned: { text: 'Not yet applied', tone: '' },
   running: { text: 'Being applied now', tone: '' },
   applied: { text: 'Applied, not tested', tone: 'doubt' },
-  verified: { text: 'Proven by test', tone: 'good' },
+  verified: { text: 'Verified', tone: 'good' },
   unverified: { text: 'Not proven yet', tone: 'doubt' },
   partial: { text: 'Only partly applied', tone: 'bad' },
   failed: { text: 'Failed', tone: 'bad' },
@@ -154,6 +164,16 @@ export function entryText(
     const on = record.target === null ? '' : `: ${targetText(record.target)}`;
     if (known) return { head: `${known.text}${on}`, detail: plainText(words, now), tone: known.tone };
   }
+  if (record.kind === 'incident.verdict') {
+    const [, verdict = '', why = ''] = /^(\w+): (.*)$/s.exec(record.text) ?? [];
+    if (isVerdict(verdict))
+      return { head: `Verdict: ${verdictText[verdict].toLowerCase()}`, detail: plainText(why, now), tone: '' };
+  }
+  if (record.kind === 'incident.closed') return { head: entry.text, detail: '', tone: 'good' };
+  // Who it was stands in the head already.
+  if (record.kind === 'question.decided') return { head: entry.text, detail: detail.replace(/, by .*$/s, ''), tone: 'person' };
+  if (record.actor.kind === 'person' && detail.startsWith(`${record.actor.name}: `))
+    return { head: entry.text || detail, detail: detail.slice(record.actor.name.length + 2), tone: entry.tone ?? '' };
   if (entry.text === '') return { head: detail, detail: '', tone: '' };
   return { head: entry.text, detail, tone: entry.tone ?? '' };
 }

@@ -44,7 +44,7 @@ export function Question({
           <Severity is={incident.severity} />
         </p>
       )}
-      {question.outcome !== null && <p>{plainText(question.outcome, now)}</p>}
+      {question.outcome !== null && <p class="outcome">{plainText(question.outcome, now)}</p>}
       {happened.length > 0 && (
         <ul class="small">
           {happened.map((line) => (
@@ -79,7 +79,7 @@ export function Question({
         </ul>
       )}
       {isOpen && mine.why !== null && <p class="soft">{mine.why}</p>}
-      {mine.said !== null && <p>You have answered: {mine.said}</p>}
+      {mine.said !== null && <p>You have answered: {choices.find(({ id }) => id === mine.said)?.label ?? mine.said}</p>}
       <dl class="facts small">
         {isOpen && (
           <>

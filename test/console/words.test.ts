@@ -46,6 +46,7 @@ describe('what the engine wrote', () => {
     expect(plainText('quarantinePod on pod/shop/cart-7d9c5b6f4-x2x8k: unverified', now)).toBe(
       'quarantine pod on cart-…x2x8k: unverified',
     );
+    expect(plainText('ticket/github/shop/cart-1 ran: 2026-03-01 14:02 UTC', now)).toMatch(/^shop\/cart-1 ran: .*\d\d:\d\d$/);
     expect(plainText('removed from networkpolicy/shop/deny-all and node/worker-7', now)).toBe(
       'removed from deny-all and worker-7',
     );
@@ -70,6 +71,14 @@ describe('what the engine wrote', () => {
       detail: 'no probe was made',
       tone: 'doubt',
     });
+  });
+
+  test('of a verdict has its word, and of an answer its person once', () => {
+    const verdict = { ...record, kind: 'incident.verdict', text: 'benign: expected, said Ada', target: null };
+    expect(entryText(verdict, now)).toMatchObject({ head: 'Verdict: harmless', detail: 'expected, said Ada' });
+    const actor = { kind: 'person', name: 'Ada Byron' } as const;
+    const vote = { ...record, actor, kind: 'vote.accepted', text: 'Ada Byron: release: ours', target: null };
+    expect(entryText(vote, now)).toMatchObject({ head: 'Answer given', detail: 'release: ours' });
   });
 
   test('of a kind that nobody has named here is told all the same', () => {

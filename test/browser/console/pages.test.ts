@@ -7,6 +7,7 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { buildConsole } from '../../../tools/setup/console.mjs';
 import { eventually } from '../../eventually.ts';
 import { findBrowser } from '../../suites.mjs';
+import { tabTo } from './keyboard.ts';
 import * as sample from './sample.ts';
 import { type ConsoleStandIn, Fault, startConsoleStandIn } from './stand-in.ts';
 
@@ -97,16 +98,7 @@ inBrowser('the console', () => {
     desk.answers.answer = { signIn: `${desk.url}/sign-in-for-this`, text: 'Sign in.' };
     const page = await opened('/incidents');
     await page.getByRole('link', { name: /shop\/cart/ }).waitFor();
-    const focused = (): Promise<string> =>
-      page.evaluate(`(({ labels, textContent, tagName }) =>
-        labels?.[0]?.textContent ?? (/^(A|BUTTON|SUMMARY)$/.test(tagName) ? textContent : ''))(document.activeElement)`);
-    const press = async (name: string): Promise<void> => {
-      for (let presses = 0; presses < 60; presses += 1) {
-        if ((await focused()).includes(name)) return;
-        await page.keyboard.press('Tab');
-      }
-      throw new Error(`${name} was not reached by the keyboard`);
-    };
+    const press = (name: string) => tabTo(page, name);
     await press('shop/cart');
     await page.keyboard.press('Enter');
     await page.getByText('What happened').waitFor();
@@ -199,6 +191,12 @@ inBrowser('the console', () => {
     await page.getByRole('link', { name: /shop\/cart-7/ }).waitFor();
     expect(await page.getByRole('main').getByRole('listitem').count()).toBe(2);
     expect(desk.asked.findLast(({ name }) => name === 'incidents')?.url).toContain('cursor=cursor-2');
+    await page.close();
+  });
+
+  test('opens with the incidents where no page is named', async () => {
+    const page = await opened('/');
+    await page.getByRole('link', { name: /shop\/cart/ }).waitFor();
     await page.close();
   });
 
