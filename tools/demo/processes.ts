@@ -77,15 +77,16 @@ export async function startService({
     logFile: join(settings.folder, 'firebreak.log'),
   });
   const ready = async (): Promise<boolean> =>
-    (await answers(`${settings.intakeUrl}/readyz`)) && (await answers(settings.deskUrl, 404));
+    (await answers(`${settings.intakeUrl}/readyz`)) && (await answers(settings.deskUrl, 'any'));
   await waitUntilReady({ server, ready, timeoutMs: readyWithinMs });
   return server;
 }
 
-async function answers(url: string, status = 200): Promise<boolean> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
+/** `any`: a desk has a page at its root where it has a console, and else nothing. */
+async function answers(url: string, status: number | 'any' = 200): Promise<boolean> {
+  const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
   await response?.body?.cancel();
-  return response?.status === status;
+  return status === 'any' ? response !== undefined : response?.status === status;
 }
 
 /** Memory of a process that is in RAM, in bytes; undefined when it is gone. */

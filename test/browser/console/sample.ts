@@ -30,7 +30,7 @@ export const session: ConsoleSession = {
 
 export function listed(number: number, changes: Partial<ListedIncident> = {}): ListedIncident {
   return {
-    key: String(number).padStart(22, 'k'),
+    key: String(number).padStart(32, '0'),
     revision: 1,
     id: `incident/prod-1/shop/Deployment/cart-${number}`,
     run: `run-${number}`,

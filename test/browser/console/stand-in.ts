@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { consoleEvents } from '../../../core/console/console.schema.ts';
 import { type ConsoleApi, routeShapes } from '../../../core/console/routes.schema.ts';
 import { type ConsoleRouteName, consoleRoutes } from '../../../core/console/routes.ts';
-import { createConsoleFiles } from '../../../service/desk/console/console-files.ts';
+import { createStaticFiles } from '../../../service/desk/console/static-files.ts';
 
 /** What a route answers; an error of the API where it is not found or refused. */
 export type Answers = { [Name in ConsoleRouteName]?: ConsoleApi[Name]['response'] | Fault };
@@ -41,7 +41,7 @@ export async function startConsoleStandIn({
   readonly answers: Answers;
 }): Promise<ConsoleStandIn> {
   const asked: ConsoleStandIn['asked'] = [];
-  const files = createConsoleFiles({ folder, log: (message, error) => console.error(message, error) });
+  const files = createStaticFiles({ folder, publicUrl: 'http://127.0.0.1' });
   const streams = new Set<ServerResponse>();
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://desk');
@@ -64,7 +64,7 @@ export async function startConsoleStandIn({
       response.end(JSON.stringify(isFault ? { error: answer.error } : routeShapes[name].response.parse(answer)));
       return;
     }
-    files.handle(request, response);
+    await files.handle(request, response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
