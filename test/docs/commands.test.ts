@@ -42,6 +42,7 @@ function unknownIn(call: string): string | undefined {
   let isPath = true;
   for (const word of call.replaceAll(/"[^"]*"|'[^']*'/g, 'TEXT').split(/\s+/)) {
     const next = isPath && command.commands.find((one) => one.name() === word || one.aliases().includes(word));
+    if (isPath && word === 'help') return undefined;
     if (next) command = next;
     else {
       if (isPath && command.commands.length > 0 && /^[a-z][a-z-]*$/.test(word)) return `${command.name()} ${word}`;

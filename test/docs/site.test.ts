@@ -21,7 +21,9 @@ describe('the site of the documentation', () => {
   });
 
   test('has a page that nobody has placed under More', () => {
-    expect(sectionsOf([...names, 'new.md']).at(-1)).toEqual({ title: 'More', pages: ['new.md'] });
+    const last = sectionsOf([...names, 'new.md']).at(-1);
+    expect(last?.title).toBe('More');
+    expect(last?.pages).toContain('new.md');
   });
 
   test('has no place for a page that is not there', () => {

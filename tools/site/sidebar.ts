@@ -40,6 +40,7 @@ export const kinds: readonly Kind[] = [
       {
         title: 'Reference',
         pages: [
+          'command-line.md',
           'configuration.md',
           'helm-values.md',
           'actions.md',
