@@ -22,6 +22,7 @@ const benchmarks = [
   'backtest',
   'novelty',
   'every-answer',
+  'streams',
 ] as const;
 
 const wanted = process.argv.slice(2);

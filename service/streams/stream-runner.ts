@@ -1,6 +1,7 @@
 import { setImmediate as breathe, setTimeout as sleep } from 'node:timers/promises';
 import { originProblem } from '../../core/audit/audit.ts';
 import type { StoredRecord } from '../../core/audit/audit-store.ts';
+import { FirebreakError } from '../../core/errors.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import { cloudEventOf } from '../../core/streams/cloud-event.ts';
 import { ocsfEventsOf } from '../../core/streams/ocsf.ts';
@@ -205,6 +206,9 @@ export class StreamRunner {
   #itemOf({ chain, place, previous, hash, signed }: StoredRecord): StreamItem {
     const problem = signed ? originProblem(signed, this.#options.trust) : 'is no record';
     if (signed && problem === undefined) return { record: { place, previous, hash, signed } };
+    // Its key may be one that is trusted, whose file cannot be read for the moment: that is no forgery, and told later.
+    if (signed && this.#options.trust.isUnsureOf?.(signed.keyId))
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', 'a public key that the configuration names cannot be read');
     const row = { chain, place, problem: problem ?? 'is no record' };
     this.#options.observer.unproven(row);
     return { unproven: { ...row, foundAt: new Date().toISOString() } };

@@ -2,9 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import type { IncidentRef } from '../../../core/incident/incident.ts';
 import { traceOf } from '../../../core/incident/incident-trace.ts';
 import { type CollectorServer, startCollector } from '../../../tools/platform/collector-server.ts';
+import { ocsfProblems } from '../../core/streams/events.ts';
 import { testPlatform } from '../../platform.ts';
+import { ReceivingServer } from '../../service/streams/receiving-server.ts';
 import { until, type Workload } from './parts/cluster.ts';
 import { containedAt, ended, voteUntilAccepted } from './parts/oracle.ts';
 import { ana, ben, labels, Service } from './parts/service.ts';
@@ -29,8 +32,11 @@ interface Batch {
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-collector-'));
 let collector: CollectorServer;
+let siem: ReceivingServer;
+let hanging: ReceivingServer;
 let service: Service;
 let workload: Workload;
+let seen: IncidentRef;
 
 const received = (): readonly Batch[] => collector.received() as readonly Batch[];
 const spans = (): readonly ReceivedSpan[] =>
@@ -40,9 +46,16 @@ const spans = (): readonly ReceivedSpan[] =>
 
 beforeAll(async () => {
   collector = await startCollector({ stateDir: folder });
+  siem = await ReceivingServer.open();
+  hanging = await ReceivingServer.open();
+  hanging.decide = () => 'hang';
   const namespace = await freshNamespace();
   service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
     config.watch = { namespaces: [namespace] };
+    config.streams = [
+      { name: 'siem', to: { http: { url: siem.url } } },
+      { name: 'hanging', timeoutSeconds: 20, to: { http: { url: hanging.url } } },
+    ];
     config.telemetry = { otlp: { endpoint: collector.url } };
     config.incidents = { ...(config.incidents as object), lingerSeconds: 1 };
   });
@@ -55,6 +68,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await service?.stop();
   await collector?.stop();
+  await siem?.close();
+  await hanging?.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -62,6 +77,7 @@ test('an incident is one trace at a real collector: alert, spool, start, workflo
   await service.alert(workload);
   await containedAt(service, [workload]);
   const { incident } = await service.stateWhen('the incident', workload, 120_000, () => true);
+  seen = incident;
   await voteUntilAccepted(service, workload, ana, labels.release);
   await voteUntilAccepted(service, workload, ben, labels.release);
   await ended(service, [workload]);
@@ -111,4 +127,25 @@ test('the same collector has the numbers that Prometheus reads', async () => {
   // Of the first reading: the next comes a minute later.
   await until('the numbers of the intake', 180_000, () => names().has('firebreak_intake_durable_seconds'));
   expect([...names()]).toEqual(expect.arrayContaining(['firebreak_at_work', 'firebreak_contain_seconds']));
+});
+
+test('the whole of it waited for no stream of records, of which one hangs: the other has every record, as valid events in order', async () => {
+  await until('a delivery that nobody answers', 120_000, () => hanging.hanging > 0);
+  expect(hanging.taken).toEqual([]);
+  const own = () =>
+    siem.events.map((event) => ({
+      event,
+      ...(event.metadata as { correlation_uid: string; sequence: number; event_code: string }),
+    }));
+  await until('its end', 120_000, () =>
+    own().some((one) => one.correlation_uid.startsWith(`${seen.id}@`) && one.event_code === 'incident.closed'),
+  );
+  const told = own().filter((one) => one.correlation_uid === `${seen.id}@${seen.run}`);
+  const numbers = [...new Set(told.map(({ sequence }) => sequence))];
+  expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, index) => index + 1));
+  expect(new Set(told.map(({ event }) => event.class_uid))).toEqual(new Set([2004, 2005, 6003, 7001]));
+  const problems = siem.events.flatMap((event) =>
+    ocsfProblems({ id: '', chain: '', at: '', kind: '', json: JSON.stringify(event) }),
+  );
+  expect(problems).toEqual([]);
 });

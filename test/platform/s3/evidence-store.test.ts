@@ -29,6 +29,7 @@ import { until } from '../e2e/parts/cluster.ts';
 import { backupInBucketTests } from './backup-in-bucket.ts';
 import { lockedBucketTests } from './locked-bucket.ts';
 import { stallingProxy } from './stalling-proxy.ts';
+import { streamInBucketTests } from './stream-in-bucket.ts';
 
 const stateDir = mkdtempSync(join(tmpdir(), 'firebreak-s3-'));
 const scratchDir = mkdtempSync(join(tmpdir(), 'firebreak-scratch-'));
@@ -120,5 +121,6 @@ function inS3(server: S3Server): void {
     });
     lockedBucketTests(server);
     backupInBucketTests(server);
+    streamInBucketTests(server);
   });
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
+import type { Trust } from '../../../core/messages/sender.ts';
 import type { StreamFeed } from '../../../core/streams/stream-feed.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
@@ -213,6 +214,21 @@ describe('a stream', () => {
     expect(server.events[1]).toMatchObject({ class_uid: 2004, severity_id: 4, metadata: { event_code: 'record.unproven' } });
     expect(server.taken.map(({ text }) => text).join()).not.toContain('a lie');
     expect(told.unproven).toEqual([`${chain('cart')}#2`]);
+  });
+
+  test('calls nothing forged while the file of a key cannot be read: it waits', async () => {
+    await store.append(run(chain('cart'), 1, 3));
+    let isAway = true;
+    const trust: Trust = {
+      senderOf: (signed) => (isAway ? undefined : makersTrust.senderOf(signed)),
+      isUnsureOf: () => isAway,
+    };
+    start({ trust });
+    await eventually('that it waits', () => told.broken.length > 1);
+    expect(server.events).toEqual([]);
+    isAway = false;
+    await delivered(3);
+    expect(told.unproven).toEqual([]);
   });
 
   test('sends a chain again whose cursor somebody has set beyond its end', async () => {
