@@ -27,6 +27,8 @@ export interface StreamGap {
   readonly chain: string;
   readonly after: number;
   readonly upTo: number;
+  /** When it grew last, as the database has it. */
+  readonly grownAt: string;
 }
 
 /** The records on their way out: what there is, and how far each stream has come. */
@@ -40,7 +42,7 @@ export interface StreamFeed {
   /** Chains with records to come, those that grew first before others: all of them, or those that grew since a time. */
   behind(name: string, options: { readonly grownSince?: string; readonly most: number }): Promise<readonly StreamGap[]>;
   /** Of one chain, in their order. */
-  rows(gap: StreamGap, most: number): Promise<readonly StoredRecord[]>;
+  rows(gap: Omit<StreamGap, 'grownAt'>, most: number): Promise<readonly StoredRecord[]>;
   /** These are delivered. False, and nothing is noted, where another desk sends by now. */
   delivered(name: string, holder: string, upTo: readonly { readonly chain: string; readonly place: number }[]): Promise<boolean>;
   /** Nothing could be delivered. */

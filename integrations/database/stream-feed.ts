@@ -35,7 +35,7 @@ export function createStreamFeed(database: Database, { now = Date.now }: { reado
     // A cursor beyond its chain's end is wrong: somebody wrote there. The chain is sent again, since receivers know what they have.
     behind: async (name, { grownSince = '', most }) => {
       const rows = await database.all(
-        `SELECT head.chain AS chain, head.number AS number, COALESCE(cursor.place, 0) AS place
+        `SELECT head.chain AS chain, head.number AS number, head.grown_at AS grown_at, COALESCE(cursor.place, 0) AS place
          FROM audit_heads AS head LEFT JOIN stream_cursors AS cursor ON cursor.stream = $1 AND cursor.chain = head.chain
          WHERE head.grown_at >= $2 AND head.number <> COALESCE(cursor.place, 0) AND head.number > 0
          ORDER BY head.grown_at, head.chain LIMIT $3`,
@@ -99,9 +99,9 @@ export function createStreamFeed(database: Database, { now = Date.now }: { reado
   };
 }
 
-function gapIn({ chain, number, place }: Row): readonly StreamGap[] {
-  if (typeof chain !== 'string' || !isPlace(number) || !isPlace(place)) return [];
-  return [{ chain, after: place > number ? 0 : place, upTo: number }];
+function gapIn({ chain, number, place, grown_at: grownAt }: Row): readonly StreamGap[] {
+  if (typeof chain !== 'string' || typeof grownAt !== 'string' || !isPlace(number) || !isPlace(place)) return [];
+  return [{ chain, after: place > number ? 0 : place, upTo: number, grownAt }];
 }
 
 function isPlace(value: unknown): value is number {

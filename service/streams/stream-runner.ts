@@ -87,6 +87,8 @@ export class StreamRunner {
   #limit: number;
   #failures = 0;
   #wholeAt = Number.NEGATIVE_INFINITY;
+  /** In a look at all chains: what grew before this is delivered. */
+  #doneBefore = '';
   #lookedAt = 0;
   #begun = false;
 
@@ -186,11 +188,16 @@ export class StreamRunner {
     const lookedAt = Date.now();
     const whole = now - this.#wholeAt >= this.#pace.wholeMs;
     const most = mostChains + this.#refused.size;
-    const grownSince = new Date(this.#lookedAt - overlapMs).toISOString();
-    const found = await feed.behind(name, { most, ...(!whole && { grownSince }) });
+    const grownSince = whole ? this.#doneBefore : new Date(this.#lookedAt - overlapMs).toISOString();
+    const found = await feed.behind(name, { most, grownSince });
+    // Else each look of a long way would pass all that is delivered.
+    if (whole) this.#doneBefore = found[0]?.grownAt ?? '';
     // As long as there is more than one look shows, the next one begins with the oldest again.
     if (found.length < most) {
-      if (whole) this.#wholeAt = now;
+      if (whole) {
+        this.#wholeAt = now;
+        this.#doneBefore = '';
+      }
       this.#lookedAt = lookedAt;
     }
     return found.filter(({ chain }) => !this.#refused.has(chain));

@@ -79,9 +79,13 @@ export function testEvent(format: StreamFormat, maker: EventMaker, name: string)
   return event ?? cloudEventOf(item, maker);
 }
 
+/** Chains of which it is said that a record is not proven: of all others the metric tells. */
+const mostUnproven = 100;
+
 /** One warning for each reason, until something is delivered again. */
 function observerOf(name: string, metrics: StreamMetrics, log: Logger): StreamObserver {
   const said = new Set<string>();
+  const unproven = new Set<string>();
   const once = (reason: string, say: () => void): void => {
     if (said.has(reason)) return;
     said.add(reason);
@@ -99,6 +103,8 @@ function observerOf(name: string, metrics: StreamMetrics, log: Logger): StreamOb
     },
     unproven: ({ chain, place, problem }) => {
       metrics.unproven.inc({ stream: name });
+      if (unproven.has(chain) || unproven.size === mostUnproven) return;
+      unproven.add(chain);
       log.error({ stream: name, chain, place, problem }, 'a record on its way out is not proven: run `firebreak audit verify`');
     },
     broken: (error) => {

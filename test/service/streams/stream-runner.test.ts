@@ -122,6 +122,15 @@ describe('a stream', () => {
     expect((await feed.state('siem'))?.failing).toBeUndefined();
   });
 
+  test('comes to the end of more incidents than one look shows', async () => {
+    for (let nth = 0; nth < 450; nth += 1) await store.append(run(chain(`app-${nth}`), 1, 1));
+    start({ batch: 100 });
+    await delivered(450);
+    await store.append(run(chain('app-7'), 2, 2));
+    await delivered(451);
+    expect(server.events).toHaveLength(451);
+  });
+
   test('goes on where it was after a crash in the middle', async () => {
     await store.append(run(chain('cart'), 1, 30));
     server.script = [200, 200, 'hang'];
