@@ -27,8 +27,12 @@ export interface StoredCheckpoint {
 export interface AuditStore extends AuditWriter {
   /** Every chain that has records or a head. */
   chains(): Promise<readonly string[]>;
-  /** Of these kinds, in all chains, not older than `since` (ISO 8601, UTC), as the rows say it; by time. Go by what is proven of them: `provenOf`. */
-  recordsOf(asked: { readonly kinds: readonly string[]; readonly since: string }): Promise<readonly StoredRecord[]>;
+  /** Of these kinds, in all chains, from `since` and before `until` (ISO 8601, UTC), as the rows say it; by time. Go by what is proven of them: `provenOf`. */
+  recordsOf(asked: {
+    readonly kinds: readonly string[];
+    readonly since: string;
+    readonly until?: string;
+  }): Promise<readonly StoredRecord[]>;
   heads(): Promise<readonly ChainHead[]>;
   storedChain(chain: string): Promise<StoredChain>;
   /**

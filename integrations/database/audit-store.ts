@@ -19,6 +19,9 @@ const checkpointsAtOnce = 500;
 /** What is looked at under the numbers of a batch: somebody may have put any number of rows there. A record beyond is written once more. */
 const mostUnderNumbers = 1_000;
 
+/** Above every time as text. */
+const endOfTime = '9999';
+
 export function createAuditStore(database: Database): AuditStore {
   const storedChain = (chain: string): Promise<StoredChain> =>
     database.snapshot(async (queries) => {
@@ -34,10 +37,10 @@ export function createAuditStore(database: Database): AuditStore {
       const rows = await database.all('SELECT chain FROM audit_records UNION SELECT chain FROM audit_heads');
       return rows.map((row) => textOf(row, 'chain')).sort();
     },
-    recordsOf: async ({ kinds, since }) => {
-      const places = kinds.map((_, index) => `$${index + 2}`).join(', ');
-      const sql = `SELECT ${recordColumns} FROM audit_records WHERE kind IN (${places}) AND at >= $1 ORDER BY at, chain, place`;
-      return (await database.all(sql, [since, ...kinds])).map(recordFromRow);
+    recordsOf: async ({ kinds, since, until = endOfTime }) => {
+      const places = kinds.map((_, index) => `$${index + 3}`).join(', ');
+      const sql = `SELECT ${recordColumns} FROM audit_records WHERE kind IN (${places}) AND at >= $1 AND at < $2 ORDER BY at, chain, place`;
+      return (await database.all(sql, [since, until, ...kinds])).map(recordFromRow);
     },
     heads: async () =>
       (await database.all('SELECT chain, number, hash FROM audit_heads')).flatMap((row) => headFromRow(row) ?? []),

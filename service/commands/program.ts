@@ -91,7 +91,7 @@ const commands: readonly LazyCommand[] = [
   },
   {
     name: 'report',
-    description: 'how people decide: how fast, how often they are asked, what nobody answered',
+    description: 'what the records of a time say: how people decide, what a framework asks for, drafts for authorities',
     register: async (program) => (await import('./records/report.ts')).registerReportCommand(program),
   },
   {

@@ -1,15 +1,15 @@
 import type { Plan } from '../../core/action/plan.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import type { AuditRecord } from '../../core/audit/audit.ts';
-import { provenOf } from '../../core/audit/audit-check.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import type { FormAnswers } from '../../core/decide/form.ts';
-import { type ErrorCode, FirebreakError, isErrorCode } from '../../core/errors.ts';
+import { type ErrorCode, isErrorCode } from '../../core/errors.ts';
 import type { Verdict } from '../../core/incident/incident.ts';
 import { isVerdict } from '../../core/incident/similar.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import type { StoryEvent } from '../../testing/story.ts';
+import { provenRunOf, startOf } from '../records/incident-run.ts';
 import type { AlertsOnRecord } from './recorded-alerts.ts';
 
 /** A step as it went. */
@@ -81,22 +81,7 @@ export async function readPastIncident(
   incident: string,
   run?: string,
 ): Promise<PastIncident> {
-  const runs = (await store.chains()).filter((chain) =>
-    run === undefined ? chain.startsWith(`${incident}@`) : chain === `${incident}@${run}`,
-  );
-  const read = await Promise.all(
-    runs.map(async (chain) => ({ chain, ...provenOf((await store.storedChain(chain)).records, trust) })),
-  );
-  const found = read
-    .filter(({ records }) => records.length > 0)
-    .sort((a, b) => startOf(a.records).localeCompare(startOf(b.records)));
-  const { chain, records, leftOut } = found.at(-1) ?? {};
-  if (chain === undefined || !records)
-    throw new FirebreakError(
-      'FB_ERR_UNKNOWN_ID',
-      `nothing proven is on record of ${incident}${run === undefined ? '' : `@${run}`}`,
-    );
-  const ordered = [...records].sort((a, b) => a.number - b.number);
+  const { chain, records: ordered, leftOut } = await provenRunOf({ store, trust }, incident, run);
   const all: { readonly alert: Alert; readonly at: number }[] = [];
   const startsAt = Date.parse(startOf(ordered));
   const since = (at: string): number => Math.max(0, Date.parse(at) - startsAt);
@@ -123,10 +108,6 @@ export async function readPastIncident(
     ),
     missing: missingOf({ records: ordered, leftOut: leftOut ?? 0, bare, alerts: all.length, steps }),
   };
-}
-
-function startOf(records: readonly AuditRecord[]): string {
-  return records.reduce((first, { at }) => (first === '' || at < first ? at : first), '');
 }
 
 type Since = (at: string) => number;

@@ -9,6 +9,7 @@ import { openAuditTrust } from '../../records/audit-trust.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable, styled } from '../output.ts';
 import { existingAuditUrl, leftOutText } from './audit.ts';
+import { registerComplianceCommands } from './compliance.ts';
 import { type RetiredKeysOption, retiredKeyOption } from './retired-key.ts';
 
 interface DecisionsOptions extends ConfiguredOptions, RetiredKeysOption {
@@ -29,7 +30,8 @@ function spanMs(text: string): number {
 export function registerReportCommand(program: Command): void {
   const report = program
     .command('report')
-    .description('how people decide: how fast, how often they are asked, what nobody answered');
+    .description('what the records of a time say: how people decide, what a framework asks for, drafts for authorities');
+  registerComplianceCommands(report);
   const decisions = report
     .command('decisions')
     .description('time to answer, silence, approvals in under 10 s, and questions per person and shift; by playbook')

@@ -1,0 +1,73 @@
+import type { Framework, RequirementMapping } from './framework.ts';
+import type { Measure } from './measures.ts';
+
+/** What the records of a period show of a framework, and what they cannot. */
+export interface ComplianceReport {
+  readonly framework: Pick<Framework, 'id' | 'name' | 'source'>;
+  /** Whose records these are. */
+  readonly clusters: readonly string[];
+  /** ISO 8601, UTC; the end is not in it. */
+  readonly since: string;
+  readonly until: string;
+  readonly madeAt: string;
+  readonly program: string;
+  /** Records of the period that were counted, and rows that are not proven and were left out. */
+  readonly records: { readonly counted: number; readonly leftOut: number };
+  readonly requirements: readonly ShownRequirement[];
+  readonly measures: readonly Measure[];
+}
+
+export interface ShownRequirement extends RequirementMapping {
+  /** `numbers`: there are some in the period. `nothing-happened`: the records would show it, and nothing came. `described`: no record counts it. */
+  readonly basis: 'numbers' | 'nothing-happened' | 'described';
+}
+
+export function complianceReport({
+  framework,
+  measures,
+  ...about
+}: Omit<ComplianceReport, 'framework' | 'requirements'> & { readonly framework: Framework }): ComplianceReport {
+  const counted = new Map(measures.map((measure) => [measure.id, measure.counted]));
+  const { requirements, ...named } = framework;
+  const used = new Set(requirements.flatMap((one) => one.measures));
+  return {
+    framework: named,
+    ...about,
+    requirements: requirements.map((one) => ({ ...one, basis: basisOf(one, counted) })),
+    measures: measures.filter(({ id }) => used.has(id)),
+  };
+}
+
+function basisOf({ measures }: RequirementMapping, counted: ReadonlyMap<string, number>): ShownRequirement['basis'] {
+  if (measures.length === 0) return 'described';
+  return measures.some((id) => (counted.get(id) ?? 0) > 0) ? 'numbers' : 'nothing-happened';
+}
+
+export const basisTexts: Readonly<Record<ShownRequirement['basis'], string>> = {
+  numbers: 'shown by records',
+  'nothing-happened': 'nothing of the kind happened in this period',
+  described: 'described only: no record counts it',
+};
+
+/** `12`, `2 min (p90 5 min, longest 1 h)`, `-`. */
+export function valueText({ unit, value, parts }: Measure): string {
+  if (value === null) return '-';
+  if (unit === 'number') return String(value);
+  const { p90 = 0, longest = 0 } = parts;
+  return `${secondsText(value)} (p90 ${secondsText(p90)}, longest ${secondsText(longest)})`;
+}
+
+/** Parts of a number; a time's own are in its text. */
+export function partsText({ unit, parts }: Measure): string {
+  if (unit === 'seconds') return '';
+  return Object.entries(parts)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ');
+}
+
+function secondsText(seconds: number): string {
+  if (seconds < 10) return `${Math.round(seconds * 10) / 10} s`;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  return `${Math.round(seconds / 3_600)} h`;
+}

@@ -1,0 +1,50 @@
+import type { Framework } from '../framework.ts';
+
+export const cisKubernetes: Framework = {
+  id: 'cis-kubernetes',
+  name: 'CIS Kubernetes Benchmark: what response can say',
+  source: 'CIS Kubernetes Benchmark v1.11; titles in our words: https://www.cisecurity.org/benchmark/kubernetes',
+  requirements: [
+    {
+      id: '3.2.1',
+      asks: 'An audit policy is in place',
+      measures: ['incidents-opened'],
+      shown: 'Alerts of the audit sensor show that audit events arrive.',
+      notShown: 'The policy itself.',
+    },
+    {
+      id: '5.1.x',
+      asks: 'Rights of accounts are small',
+      measures: [],
+      shown: '`firebreak rbac risks` says what a thief of each of its own accounts could do.',
+      notShown: 'Accounts of others. No record counts this.',
+    },
+    {
+      id: '5.2.x',
+      asks: 'Pods run with few rights',
+      measures: ['containments'],
+      shown: '`hardenWorkload` by approval.',
+      notShown: 'Pods that had no incident: use a posture scanner.',
+    },
+    {
+      id: '5.3.2',
+      asks: 'All namespaces have network policies',
+      measures: ['containments'],
+      shown: 'A quarantine’s policy denies everything to a suspect pod.',
+      notShown: 'Policies of healthy pods.',
+    },
+    {
+      id: '5.4.1',
+      asks: 'Secrets are files, not environment variables',
+      measures: [],
+      notShown: 'Not seen by Firebreak.',
+    },
+    {
+      id: '5.5.1',
+      asks: 'Images’ provenance is checked',
+      measures: ['playbooks-run'],
+      shown: '`verifyImage` checks signatures after an alert.',
+      notShown: 'Admission control.',
+    },
+  ],
+};

@@ -1,0 +1,51 @@
+import type { Framework } from '../framework.ts';
+
+export const nist800190: Framework = {
+  id: 'nist-800-190',
+  name: 'NIST SP 800-190, Application Container Security',
+  source: 'NIST SP 800-190 (September 2017), countermeasures of chapter 4: https://doi.org/10.6028/NIST.SP.800-190',
+  requirements: [
+    {
+      id: '4.1.5',
+      asks: 'Use of untrusted images',
+      measures: ['playbooks-run'],
+      shown: '`verifyImage` and the playbook about unsigned images check signatures at run time.',
+      notShown: 'Images that were never looked at.',
+    },
+    {
+      id: '4.3.2',
+      asks: 'Unauthorised access to the orchestrator',
+      measures: ['incidents-opened'],
+      shown: 'The audit sensor sees risky use of the API.',
+      notShown: 'How accounts are managed.',
+    },
+    {
+      id: '4.4.2',
+      asks: 'Unbounded network access from containers',
+      measures: ['containments'],
+      shown: 'A suspect pod loses its network.',
+      notShown: 'Network policies of healthy pods.',
+    },
+    {
+      id: '4.4.3',
+      asks: 'Insecure configurations of containers at run time',
+      measures: ['containments'],
+      shown: '`hardenWorkload` proposes and applies limits, approved by people.',
+      notShown: 'A benchmark of all workloads.',
+    },
+    {
+      id: '4.4.4',
+      asks: 'Application vulnerabilities: behaviour that is not expected is detected and answered',
+      measures: ['incidents-opened', 'containments', 'time-to-contain'],
+      shown: 'Alerts about behaviour start playbooks.',
+      notShown: 'That each behaviour has a rule.',
+    },
+    {
+      id: '4.4.5',
+      asks: 'Rogue containers',
+      measures: ['incidents-opened', 'questions-decided'],
+      shown: 'Risky pods and execs are asked about.',
+      notShown: 'Rogue clusters.',
+    },
+  ],
+};

@@ -1,0 +1,208 @@
+import { actions } from '../actions/index.ts';
+import type { AuditRecord } from '../audit/audit.ts';
+import { isObject } from '../text/plain-json.ts';
+
+/** A record that a number was counted from. */
+export interface RecordRef {
+  readonly chain: string;
+  readonly number: number;
+}
+
+/** How many records a measure names; it counts all of them. */
+export const mostRefs = 20;
+
+/** One number of a report. */
+export interface Measure {
+  readonly id: MeasureId;
+  readonly title: string;
+  readonly unit: 'number' | 'seconds';
+  /** null where nothing was there to measure. */
+  readonly value: number | null;
+  /** What it is made of: by severity, by verdict; p50 and p90 of times. */
+  readonly parts: Readonly<Record<string, number>>;
+  /** Where it comes from: the first ones of `counted`. */
+  readonly records: readonly RecordRef[];
+  readonly counted: number;
+}
+
+const titles = {
+  'incidents-opened': 'Incidents opened, by severity of the first alerts',
+  'incidents-closed': 'Times that an incident was closed, by verdict',
+  'alerts-joined': 'Further groups of alerts that joined an open incident',
+  'alerts-hidden': 'Alerts hidden by an approved suppression',
+  'playbooks-run': 'Playbook runs',
+  'playbooks-failed': 'Playbook runs that failed',
+  containments: 'Containments in force, by action',
+  'time-to-contain': 'Time from the opening of an incident to its first containment',
+  'containments-proven': 'Checks of a step after it was done, by result',
+  'containments-changed': 'Times that somebody changed what a containment had set, and it was seen',
+  'steps-failed': 'Steps that failed, by code',
+  'evidence-kept': 'Steps that kept evidence',
+  'evidence-read': 'Times that a person read evidence',
+  'evidence-destroyed': 'Pieces of evidence destroyed after their time',
+  'questions-asked': 'Questions to people',
+  'questions-decided': 'Questions that people decided',
+  'questions-silent': 'Questions that nobody answered in time',
+  'time-to-decide': 'Time from a question to its decision',
+  'votes-accepted': 'Signed votes that counted, by person',
+  'votes-refused': 'Votes that were refused',
+  escalations: 'Questions that were passed on to the next group',
+  pages: 'Times that people were called',
+  tickets: 'Tickets opened',
+  releases: 'Containments given back',
+  restraints: 'Decisions about freezes, observe mode and broken glass',
+  suppressions: 'Decisions about suppressions',
+  promotions: 'Decisions about versions of playbooks',
+  strangers: 'Attempts that were refused: clicks, commands, messages, requests, by kind',
+  exports: 'Incidents exported',
+} as const;
+
+export type MeasureId = keyof typeof titles;
+
+export const measureIds = Object.keys(titles) as readonly MeasureId[];
+
+interface Counter {
+  value: number;
+  readonly parts: Map<string, number>;
+  readonly records: RecordRef[];
+  readonly times: number[];
+}
+
+const containing: ReadonlySet<string> = new Set(
+  Object.values(actions).flatMap((action) => ('contains' in action && action.contains ? [action.name] : [])),
+);
+
+/**
+ * Counts records of a period, given in the order of their time; each at most once. It holds the numbers, and the incidents and questions that
+ * are open, never the records. What belongs to an incident or a question that began before the first record has no time to its containment or decision.
+ */
+export class Measures {
+  readonly #counters = new Map<MeasureId, Counter>();
+  readonly #openedAt = new Map<string, number>();
+  readonly #askedAt = new Map<string, number>();
+
+  add(record: AuditRecord): void {
+    const { kind, chain, body } = record;
+    if (kind === 'incident.opened') this.#openedAt.set(chain, Date.parse(record.at));
+    if (kind === 'incident.closed') this.#openedAt.delete(chain);
+    if (kind === 'question.asked' && isObject(body.question))
+      this.#askedAt.set(`${chain} ${textOf(body.question.id)}`, Date.parse(record.at));
+    if (kind === 'question.decided')
+      this.#ended(record, { id: 'time-to-decide', since: this.#askedAt, key: `${chain} ${textOf(body.question)}` });
+    if (kind === 'question.expired') this.#askedAt.delete(`${chain} ${textOf(body.question)}`);
+    if (kind === 'step.applied') this.#applied(record, textOf(body.action));
+    for (const [id, part] of countedBy(record)) this.#count(id, record, part);
+  }
+
+  /** All of them, in the order of `measureIds`; those that nothing was counted for too. */
+  all(): readonly Measure[] {
+    return measureIds.map((id) => {
+      const { value, parts, records, times } = this.#counters.get(id) ?? { value: 0, parts: new Map(), records: [], times: [] };
+      const shared = { id, title: titles[id], records, counted: value };
+      if (!isTime(id)) return { ...shared, unit: 'number', value, parts: Object.fromEntries([...parts].sort()) };
+      const sorted = times.toSorted((a, b) => a - b);
+      const rank = (share: number): number => sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
+      const found = sorted.length > 0;
+      const spread = found ? { p50: rank(0.5), p90: rank(0.9), longest: rank(1) } : {};
+      return { ...shared, unit: 'seconds', value: found ? rank(0.5) : null, parts: spread };
+    });
+  }
+
+  #applied(record: AuditRecord, action: string): void {
+    const { output } = record.body;
+    if (isObject(output) && isObject(output.evidence)) this.#count('evidence-kept', record, action);
+    if (action === 'openTicket') this.#count('tickets', record);
+    if (!containing.has(action)) return;
+    this.#count('containments', record, action);
+    this.#ended(record, { id: 'time-to-contain', since: this.#openedAt, key: record.chain });
+  }
+
+  #ended(
+    record: AuditRecord,
+    { id, since, key }: { readonly id: MeasureId; readonly since: Map<string, number>; readonly key: string },
+  ): void {
+    const from = since.get(key);
+    if (from === undefined) return;
+    since.delete(key);
+    this.#count(id, record);
+    this.#counters.get(id)?.times.push(Math.max(0, Date.parse(record.at) - from) / 1_000);
+  }
+
+  #count(id: MeasureId, { chain, number }: AuditRecord, part?: string): void {
+    const counter = this.#counters.get(id) ?? { value: 0, parts: new Map<string, number>(), records: [], times: [] };
+    this.#counters.set(id, counter);
+    counter.value += 1;
+    if (part !== undefined) counter.parts.set(part, (counter.parts.get(part) ?? 0) + 1);
+    if (counter.records.length < mostRefs) counter.records.push({ chain, number });
+  }
+}
+
+/** What one record is counted as by itself, and as which part of it. */
+function countedBy({ kind, body, actor }: AuditRecord): readonly (readonly [id: MeasureId, part?: string | undefined])[] {
+  const known = byKind[kind];
+  if (known) return [[known.id, known.part?.(body, actor)]];
+  if (strangers.has(kind)) return [['strangers', kind.replace('.refused', '')]];
+  const [noun = '', what = ''] = kind.split('.');
+  const decision = decisions[noun];
+  return decision ? [[decision, what]] : [];
+}
+
+const byKind: Readonly<
+  Record<string, { readonly id: MeasureId; readonly part?: (body: AuditRecord['body'], actor: string) => string }>
+> = {
+  'incident.opened': { id: 'incidents-opened', part: severityIn },
+  'incident.closed': { id: 'incidents-closed', part: ({ verdict }) => textOf(verdict) },
+  'incident.export': { id: 'exports' },
+  'alert.joined': { id: 'alerts-joined' },
+  'alert.suppressed': { id: 'alerts-hidden' },
+  'playbook.started': { id: 'playbooks-run', part: (_, actor) => actor.replace(/^playbook\//, '') },
+  'playbook.failed': { id: 'playbooks-failed', part: ({ code }) => textOf(code) },
+  'step.checked': {
+    id: 'containments-proven',
+    part: ({ verification }) => textOf(isObject(verification) ? verification.state : undefined),
+  },
+  'step.failed': { id: 'steps-failed', part: ({ code }) => textOf(code) },
+  'containment.changed': { id: 'containments-changed' },
+  'containment.gone': { id: 'containments-changed' },
+  'evidence.read': { id: 'evidence-read' },
+  'evidence.destroyed': { id: 'evidence-destroyed' },
+  'question.asked': { id: 'questions-asked' },
+  'question.decided': { id: 'questions-decided' },
+  'question.expired': { id: 'questions-silent' },
+  'question.escalated': { id: 'escalations' },
+  'vote.accepted': { id: 'votes-accepted', part: (_, actor) => actor.replace(/^person\//, '') },
+  'vote.refused': { id: 'votes-refused' },
+  'page.sent': { id: 'pages', part: ({ group }) => textOf(group) },
+  'lease.released': { id: 'releases' },
+};
+
+const strangers: ReadonlySet<string> = new Set(['click.refused', 'command.refused', 'door.refused', 'message.refused']);
+
+const decisions: Readonly<Record<string, MeasureId>> = {
+  restraint: 'restraints',
+  suppression: 'suppressions',
+  promotion: 'promotions',
+};
+
+/** The records that measures are made of. */
+export const measuredKinds: readonly string[] = [
+  ...Object.keys(byKind),
+  ...strangers,
+  'step.applied',
+  ...Object.keys(decisions).flatMap((noun) =>
+    ['proposed', 'begun', 'rejected', 'ended', 'expired', 'lapsed'].map((what) => `${noun}.${what}`),
+  ),
+];
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : 'unknown';
+}
+
+function isTime(id: MeasureId): boolean {
+  return id === 'time-to-contain' || id === 'time-to-decide';
+}
+
+function severityIn({ alerts }: AuditRecord['body']): string {
+  const [first] = Array.isArray(alerts) ? (alerts as readonly unknown[]) : [];
+  return isObject(first) && typeof first.severity === 'string' ? first.severity : 'unknown';
+}

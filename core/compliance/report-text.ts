@@ -1,0 +1,118 @@
+import { visibleLine } from '../text/visible-text.ts';
+import { basisTexts, type ComplianceReport, partsText, type ShownRequirement, valueText } from './compliance-report.ts';
+import { type Measure, mostRefs } from './measures.ts';
+
+/** One line a measure of each requirement, for a spreadsheet (RFC 4180). */
+export function reportCsv({ framework, since, until, requirements, measures }: ComplianceReport): string {
+  const byId = new Map(measures.map((measure) => [measure.id, measure]));
+  const head = [
+    'framework',
+    'requirement',
+    'asks',
+    'basis',
+    'measure',
+    'unit',
+    'value',
+    'parts',
+    'records',
+    'since',
+    'until',
+    'not shown',
+  ];
+  const rows = requirements.flatMap((one) =>
+    (one.measures.length === 0 ? [undefined] : one.measures.map((id) => byId.get(id))).map((measure) => [
+      framework.name,
+      one.id,
+      one.asks,
+      basisTexts[one.basis],
+      measure?.title ?? '',
+      measure?.unit ?? '',
+      measure?.value === null || measure === undefined ? '' : String(measure.value),
+      measure ? partsText(measure) : '',
+      measure ? measure.records.map(({ chain, number }) => `${chain}#${number}`).join(' ') : '',
+      since,
+      until,
+      one.notShown,
+    ]),
+  );
+  return [head, ...rows].map((row) => `${row.map(cell).join(',')}\r\n`).join('');
+}
+
+/** What a spreadsheet would run as a formula is text: a workload or a rule may be called so. */
+function cell(value: string): string {
+  const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** One page that prints well, without scripts. */
+export function reportHtml(report: ComplianceReport): string {
+  const { framework, clusters, since, until, madeAt, program, records, requirements, measures } = report;
+  const byId = new Map(measures.map((measure) => [measure.id, measure]));
+  const shown = requirements.filter(({ basis }) => basis === 'numbers').length;
+  const title = `${framework.name}: what the records show`;
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta http-equiv="content-security-policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>${escaped(title)}</title><style>${style}</style></head><body>
+<header><h1>${escaped(title)}</h1>
+<p>${clusters.length === 1 ? 'Cluster' : 'Clusters'} ${escaped(clusters.join(', ') || 'none')}, ${escaped(day(since))} to ${escaped(day(until))} (UTC). Made ${escaped(madeAt)} by ${escaped(program)}.</p>
+<p>By ${escaped(framework.source)}.</p>
+<p class="sum">${shown} of ${requirements.length} requirements have numbers in this period. ${records.counted} records were counted${records.leftOut > 0 ? `; <strong>${records.leftOut} rows are not proven and were left out</strong>: run <code>firebreak audit verify</code>` : '; each is signed by the cell or desk that made it'}.</p>
+<p>This report says what Firebreak has recorded. Whether a requirement is met, an assessor decides.</p></header>
+<main><h2>Requirements</h2>
+${requirements.map((one) => requirementHtml(one, byId)).join('\n')}
+<h2>Where the numbers come from</h2>
+<p>Each number is counted from records; the first ${mostRefs} are named by chain and number. <code>firebreak incidents show</code> and <code>firebreak audit verify</code> show and prove them.</p>
+<table><thead><tr><th>Number</th><th>Value</th><th>Records</th></tr></thead><tbody>
+${measures.map((measure) => `<tr id="${measure.id}"><td>${escaped(measure.title)}</td><td>${escaped(valueText(measure))}</td><td class="refs">${refsHtml(measure)}</td></tr>`).join('\n')}
+</tbody></table></main></body></html>
+`;
+}
+
+function requirementHtml(one: ShownRequirement, measures: ReadonlyMap<string, Measure>): string {
+  const rows = one.measures.flatMap((id) => {
+    const measure = measures.get(id);
+    if (!measure) return [];
+    const parts = partsText(measure);
+    return [
+      `<tr><td><a href="#${measure.id}">${escaped(measure.title)}</a></td><td>${escaped(valueText(measure))}${parts === '' ? '' : `<br><small>${escaped(parts)}</small>`}</td></tr>`,
+    ];
+  });
+  return `<section><h3>${escaped(one.id)} <span class="${one.basis}">${basisTexts[one.basis]}</span></h3>
+<p>${escaped(one.asks)}.</p>${one.shown === undefined ? '' : `<p>${coded(one.shown)}</p>`}${rows.length > 0 ? `<table><tbody>${rows.join('')}</tbody></table>` : ''}
+<p class="not">Not shown here: ${coded(one.notShown)}</p></section>`;
+}
+
+function refsHtml({ records, counted }: Measure): string {
+  const names = records.map(({ chain, number }) => escaped(`${chain}#${number}`)).join('<br>');
+  return counted > records.length ? `${names}<br>and ${counted - records.length} more` : names;
+}
+
+function day(time: string): string {
+  return time.slice(0, 10);
+}
+
+/** Words of ours, with code in backticks. */
+function coded(text: string): string {
+  return escaped(text).replace(/`([^`]+)`/g, '<code>$1</code>');
+}
+
+const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+
+function escaped(text: string): string {
+  return visibleLine(text).replace(/[&<>"']/g, (sign) => entities[sign] ?? '');
+}
+
+const style = `
+:root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}
+body{max-width:54rem;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.6rem;line-height:1.2}h2{margin-top:2.5rem}h3{margin:0 0 .3rem}
+section{border-top:1px solid #8886;padding:1rem 0;break-inside:avoid}
+section p{margin:.3rem 0}
+h3 span{font-weight:normal;font-size:.8rem;border:1px solid currentColor;border-radius:1rem;padding:.05rem .6rem;margin-left:.5rem}
+.numbers{color:#0a7d33}.nothing-happened{color:#6b6b6b}.described{color:#a15c00}
+table{border-collapse:collapse;width:100%;margin:.5rem 0}td,th{text-align:left;vertical-align:top;padding:.25rem .5rem;border-top:1px solid #8884}
+td:nth-child(2){font-variant-numeric:tabular-nums;min-width:10rem}
+.refs{font:12px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}.not{opacity:.75}
+@media(prefers-color-scheme:dark){.numbers{color:#5bd08a}.nothing-happened{color:#aaa}.described{color:#f0b060}}
+@media print{:root{color-scheme:light;font-size:11px}body{max-width:none;margin:0}a{color:inherit;text-decoration:none}}`;

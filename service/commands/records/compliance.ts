@@ -1,0 +1,221 @@
+import { randomUUID } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { basisTexts, type ComplianceReport, complianceReport, valueText } from '../../../core/compliance/compliance-report.ts';
+import { frameworks } from '../../../core/compliance/frameworks/index.ts';
+import {
+  type NotificationDraft,
+  notificationDraft,
+  notificationText,
+  type Regime,
+  regimes,
+  type Stage,
+  stages,
+} from '../../../core/compliance/notification.ts';
+import { reportOscal } from '../../../core/compliance/oscal.ts';
+import { reportCsv, reportHtml } from '../../../core/compliance/report-text.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { fullIncidentId } from '../../../core/incident/incident.ts';
+import { createAuditStore } from '../../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../../integrations/database/database.ts';
+
+import { type Config, loadConfig } from '../../config/load.ts';
+import { firebreakVersion } from '../../process/project-root.ts';
+import { openAuditTrust } from '../../records/audit-trust.ts';
+import { measurePeriod } from '../../records/compliance.ts';
+import { provenRunOf } from '../../records/incident-run.ts';
+import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { print, printable, printJson, printTable, styled } from '../output.ts';
+import { existingAuditUrl, leftOutText } from './audit.ts';
+import { type RetiredKeysOption, retiredKeyOption } from './retired-key.ts';
+
+const formats = ['text', 'html', 'csv', 'json', 'oscal'] as const;
+
+interface Period {
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  readonly until: number;
+}
+
+interface ComplianceOptions extends ConfiguredOptions, RetiredKeysOption {
+  readonly framework: string;
+  readonly period: Period;
+  readonly cluster?: string;
+  readonly format: (typeof formats)[number];
+  readonly out?: string;
+}
+
+interface NotificationOptions extends ConfiguredOptions, RetiredKeysOption {
+  readonly regime: Regime;
+  readonly stage: Stage;
+}
+
+/** `2026`, `2026-Q3`, `2026-11`, or `2026-11-01..2026-11-15` with the last day in it. @throws InvalidArgumentError */
+export function periodIn(text: string): Period {
+  const [, year, part] = /^(\d{4})(?:-(Q[1-4]|0[1-9]|1[0-2]))?$/.exec(text) ?? [];
+  if (year !== undefined) {
+    const quarter = part?.startsWith('Q') ? Number(part.slice(1)) : undefined;
+    const first = quarter !== undefined ? (quarter - 1) * 3 : part === undefined ? 0 : Number(part) - 1;
+    const months = quarter !== undefined ? 3 : part === undefined ? 12 : 1;
+    return { since: Date.UTC(Number(year), first), until: Date.UTC(Number(year), first + months) };
+  }
+  const [, from, to] = /^(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})$/.exec(text) ?? [];
+  const since = Date.parse(`${from}T00:00:00Z`);
+  const until = Date.parse(`${to}T00:00:00Z`) + 86_400_000;
+  if (!(since < until))
+    throw new InvalidArgumentError('Write 2026, 2026-Q3, 2026-11, or 2026-11-01..2026-11-15 (UTC, both days in it).');
+  return { since, until };
+}
+
+/** Adds `firebreak report compliance` and `firebreak report notification`. */
+export function registerComplianceCommands(report: Command): void {
+  const compliance = report
+    .command('compliance')
+    .description('what the records of a period show of a framework, what they cannot, and the records behind each number')
+    .addOption(
+      new Option('--framework <name>', 'by which framework').choices(frameworks.map(({ id }) => id)).makeOptionMandatory(),
+    )
+    .addOption(
+      new Option('--period <period>', '2026, 2026-Q3, 2026-11, or 2026-11-01..2026-11-15 (UTC)')
+        .argParser(periodIn)
+        .makeOptionMandatory(),
+    )
+    .option('--cluster <name>', 'only the records of this cluster')
+    .addOption(new Option('--format <format>', 'how it is written; html prints well').choices(formats).default('text'))
+    .option('--out <file>', 'into this file, which must not exist')
+    .addOption(retiredKeyOption());
+  withExamples(withConfig(compliance), [
+    'firebreak report compliance --framework nist-csf --period 2026-Q3',
+    'firebreak report compliance --framework iso-27001 --period 2026 --format html --out iso.html',
+  ]).action(async (options: ComplianceOptions) => {
+    const found = await readCompliance(options);
+    if (options.json || options.format === 'json') write(options, `${JSON.stringify(found)}\n`, () => printJson(found));
+    else if (options.format === 'oscal') {
+      const oscal = reportOscal(found, randomUUID);
+      write(options, `${JSON.stringify(oscal, null, 2)}\n`, () => printJson(oscal));
+    } else if (options.format === 'html') write(options, reportHtml(found));
+    else if (options.format === 'csv') write(options, reportCsv(found));
+    else if (options.out !== undefined)
+      throw new FirebreakError('FB_ERR_CONFIG_INVALID', '--out needs --format html, csv, json or oscal');
+    else printReport(found);
+  });
+
+  const notification = report
+    .command('notification')
+    .description(
+      'a draft of what an authority has to be told of an incident, from its records; what people have to judge stays a question',
+    )
+    .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
+    .addOption(new Option('--regime <name>', 'by which law').choices(regimes).makeOptionMandatory())
+    .addOption(new Option('--stage <stage>', 'which of the three').choices(stages).makeOptionMandatory())
+    .addOption(retiredKeyOption());
+  withExamples(withConfig(notification), [
+    'firebreak report notification shop/Deployment/cart --regime nis2 --stage early-warning > early-warning.md',
+  ]).action(async (written: string, options: NotificationOptions) => {
+    const draft = await draftOf(written, options);
+    if (options.json) printJson(draft);
+    else for (const line of notificationText(draft).trimEnd().split('\n')) print(printable(line));
+  });
+}
+
+/** @throws FB_ERR_CONFIG_INVALID, FB_ERR_FILE_MISSING, FB_ERR_UNAVAILABLE. */
+async function readCompliance({
+  config: path,
+  framework: id,
+  period,
+  cluster,
+  retiredKey,
+}: ComplianceOptions): Promise<ComplianceReport> {
+  const framework = frameworks.find((one) => one.id === id);
+  if (!framework) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no framework ${id}`);
+  return withRecords(path, retiredKey, async ({ store, trust }) => {
+    const now = Date.now();
+    const until = Math.min(period.until, now);
+    const measured = await measurePeriod({ store, trust, since: period.since, until, cluster, onDay: progressOnTerminal() });
+    return complianceReport({
+      framework,
+      ...measured,
+      since: new Date(period.since).toISOString(),
+      until: new Date(Math.max(until, period.since)).toISOString(),
+      madeAt: new Date(now).toISOString(),
+      program: `firebreak ${firebreakVersion()}`,
+    });
+  });
+}
+
+function draftOf(written: string, { config: path, regime, stage, retiredKey }: NotificationOptions): Promise<NotificationDraft> {
+  return withRecords(path, retiredKey, async ({ store, trust, config }) => {
+    const incident = fullIncidentId(written, config.cluster);
+    const { records } = await provenRunOf({ store, trust }, incident);
+    return notificationDraft({ incident, records, regime, stage });
+  });
+}
+
+type Records = { readonly config: Config; readonly store: ReturnType<typeof createAuditStore> } & Pick<
+  Awaited<ReturnType<typeof openAuditTrust>>,
+  'trust'
+>;
+
+async function withRecords<T>(
+  path: string,
+  retiredKey: RetiredKeysOption['retiredKey'],
+  work: (records: Records) => Promise<T>,
+): Promise<T> {
+  const config = loadConfig({ path, env: process.env });
+  const { trust } = await openAuditTrust(config, retiredKey ?? []);
+  const database = await openDatabase({ url: existingAuditUrl(config) });
+  try {
+    return await work({ config, store: createAuditStore(database), trust });
+  } finally {
+    await database.close();
+  }
+}
+
+/** Long periods take their time; standard output stays the report's. */
+function progressOnTerminal(): (share: number) => void {
+  const began = Date.now();
+  return (share) => {
+    if (process.stderr.isTTY && Date.now() - began > 2_000)
+      process.stderr.write(`\rreading the records: ${Math.round(share * 100)} %${share >= 1 ? '\n' : ''}`);
+  };
+}
+
+/** @throws FB_ERR_CONFLICT where the file is there */
+function write({ out }: { readonly out?: string }, text: string, onTerminal = (): void => void process.stdout.write(text)): void {
+  if (out === undefined) {
+    onTerminal();
+    return;
+  }
+  try {
+    writeFileSync(out, text, { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    throw new FirebreakError('FB_ERR_CONFLICT', `${out} is there already: choose another name`);
+  }
+  print(`Written to ${printable(out)}.`);
+}
+
+function printReport({ framework, clusters, since, until, records, requirements, measures }: ComplianceReport): void {
+  print(styled('bold', framework.name));
+  print(
+    styled(
+      'dim',
+      `${clusters.join(', ') || 'no records'}, ${since.slice(0, 10)} to ${until.slice(0, 10)}; ${records.counted} records`,
+    ),
+  );
+  const without = leftOutText(records.leftOut);
+  if (without !== undefined) print(styled('yellow', without));
+  print();
+  printTable(requirements, [
+    { title: 'REQUIREMENT', text: ({ id }) => id },
+    { title: 'BASIS', text: ({ basis }) => basisTexts[basis] },
+    { title: 'ASKS', text: ({ asks }) => asks },
+  ]);
+  print();
+  printTable(measures, [
+    { title: 'VALUE', text: valueText },
+    { title: 'NUMBER', text: ({ title }) => title },
+  ]);
+  print();
+  print(styled('dim', 'What cannot be shown, and the records behind each number: --format html, csv, json or oscal.'));
+}

@@ -1,0 +1,45 @@
+import type { AuditRecord } from '../../core/audit/audit.ts';
+import { provenOf } from '../../core/audit/audit-check.ts';
+import type { AuditStore } from '../../core/audit/audit-store.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import type { Trust } from '../../core/messages/sender.ts';
+
+/** The proven records of one run of an incident, in the order of their maker. */
+export interface ProvenRun {
+  /** `INCIDENT@RUN`. */
+  readonly chain: string;
+  readonly records: readonly AuditRecord[];
+  /** Rows of it that are not proven. */
+  readonly leftOut: number;
+}
+
+/**
+ * @param incident its whole id; the newest run of it, where none is named
+ * @throws FB_ERR_UNKNOWN_ID
+ */
+export async function provenRunOf(
+  { store, trust }: { readonly store: Pick<AuditStore, 'chains' | 'storedChain'>; readonly trust: Trust },
+  incident: string,
+  run?: string,
+): Promise<ProvenRun> {
+  const runs = (await store.chains()).filter((chain) =>
+    run === undefined ? chain.startsWith(`${incident}@`) : chain === `${incident}@${run}`,
+  );
+  const read = await Promise.all(
+    runs.map(async (chain) => ({ chain, ...provenOf((await store.storedChain(chain)).records, trust) })),
+  );
+  const found = read
+    .filter(({ records }) => records.length > 0)
+    .sort((a, b) => startOf(a.records).localeCompare(startOf(b.records)));
+  const newest = found.at(-1);
+  if (!newest)
+    throw new FirebreakError(
+      'FB_ERR_UNKNOWN_ID',
+      `nothing proven is on record of ${incident}${run === undefined ? '' : `@${run}`}`,
+    );
+  return { ...newest, records: newest.records.toSorted((a, b) => a.number - b.number) };
+}
+
+export function startOf(records: readonly AuditRecord[]): string {
+  return records.reduce((first, { at }) => (first === '' || at < first ? at : first), '');
+}

@@ -1,0 +1,68 @@
+import { describe, expect, test } from '@jest/globals';
+import type { AuditRecord } from '../../../core/audit/audit.ts';
+import { notificationDraft, notificationText, regimes, stages } from '../../../core/compliance/notification.ts';
+
+const incident = 'incident/c/shop/Deployment/cart';
+const chain = `${incident}@run`;
+const record = (number: number, kind: string, body: AuditRecord['body']): AuditRecord => ({
+  chain,
+  number,
+  at: `2026-03-01T10:0${number}:00.000Z`,
+  kind,
+  actor: 'engine',
+  body,
+});
+const records = [
+  record(1, 'incident.opened', {
+    text: '2 × Drop [x](http://evil.example)\n# urgent',
+    counts: [{ count: 2 }],
+    alerts: [{ rule: 'Drop', mitre: ['T1059', 'TA0002'] }],
+  }),
+  record(2, 'step.applied', { text: 'Cuts the pod off: cart-1', action: 'quarantinePod' }),
+  record(3, 'alert.joined', { counts: [{ count: 40 }] }),
+  record(4, 'step.applied', { text: 'Keeps the logs', action: 'collectLogs', output: { evidence: { key: 'k' } } }),
+  record(5, 'incident.verdict', { text: 'malicious: a miner', incident: 'malicious' }),
+];
+const draftOf = (regime: (typeof regimes)[number], stage: (typeof stages)[number]) =>
+  notificationDraft({ incident, records, regime, stage });
+
+describe('a draft of a notification', () => {
+  test('says when it is due, by which article, from the first alert on', () => {
+    expect(draftOf('nis2', 'early-warning')).toMatchObject({
+      awareAt: '2026-03-01T10:01:00.000Z',
+      dueAt: '2026-03-02T10:01:00.000Z',
+      by: expect.stringContaining('23(4)(a)'),
+    });
+    expect(draftOf('cra', 'notification').dueAt).toBe('2026-03-04T10:01:00.000Z');
+    expect(draftOf('nis2', 'final').dueAt).toBe('2026-04-03T10:01:00.000Z');
+  });
+
+  test('tells what the records tell, each line with its record', () => {
+    const { facts, course } = draftOf('nis2', 'notification');
+    expect(Object.fromEntries(facts)).toMatchObject({
+      Where: 'Deployment cart in the namespace shop of the cluster c',
+      Alerts: '42',
+      Techniques: 'T1059, TA0002',
+      'Verdict of people': 'malicious',
+      State: 'open',
+      Evidence: '1 times kept, with hashes in the records',
+    });
+    expect(course.map((one) => one.record)).toEqual([1, 2, 4, 5].map((number) => `${chain}#${number}`));
+  });
+
+  test.each(regimes.flatMap((regime) => stages.map((stage) => [regime, stage] as const)))(
+    '%s %s leaves to people what people have to judge, and takes no markup from an alert',
+    (regime, stage) => {
+      const draft = draftOf(regime, stage);
+      const text = notificationText(draft);
+      expect(draft.toFillIn.length).toBeGreaterThan(0);
+      for (const one of draft.toFillIn) expect(text).toContain(`- [ ] ${one}`);
+      expect(text).toContain('\\[x\\](http://evil.example) \\# urgent');
+      expect(text.match(/^# /gm)).toHaveLength(1);
+    },
+  );
+
+  test('needs the beginning of the incident', () => {
+    expect(() => notificationDraft({ incident, records: records.slice(1), regime: 'cra', stage: 'final' })).toThrow(RangeError);
+  });
+});

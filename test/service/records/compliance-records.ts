@@ -1,0 +1,63 @@
+import type { AuditRecord } from '../../../core/audit/audit.ts';
+
+/** Numbers that come out the same each time. */
+export function numbersFrom(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+const severities = ['low', 'medium', 'high', 'critical'];
+const actionsDone = ['quarantinePod', 'blockEgress', 'collectLogs', 'openTicket', 'deletePod'];
+
+/** Records of so many incidents, one every three hours from `from` on, as cells make them. */
+export function recordsOfIncidents(count: number, from: number): readonly AuditRecord[] {
+  const below = numbersFrom(7);
+  const pick = (of: readonly string[]): string => of[below(of.length)] ?? '';
+  return Array.from({ length: count }, (_, index) => {
+    const chain = `incident/c/shop/Deployment/app${index}@run`;
+    let at = from + index * 3 * 3_600_000;
+    let number = 0;
+    const records: AuditRecord[] = [];
+    const add = (kind: string, actor: string, body: AuditRecord['body'] = {}): void => {
+      number += 1;
+      at += 1_000 + below(90_000);
+      records.push({
+        chain,
+        number,
+        at: new Date(at).toISOString(),
+        kind,
+        actor,
+        body: { text: `${kind} <b>${index}</b>`, ...body },
+      });
+    };
+    const severity = pick(severities);
+    add('incident.opened', 'sensor/falco', {
+      alerts: [{ rule: '=SUM(1)', severity, mitre: ['T1059'] }],
+      counts: [{ rule: 'r', severity, count: 2 }],
+    });
+    add('playbook.started', 'playbook/firebreak/a');
+    for (let steps = below(4); steps > 0; steps -= 1) {
+      const action = pick(actionsDone);
+      const output = action === 'collectLogs' ? { evidence: { key: 'k' } } : null;
+      add(below(5) === 0 ? 'step.failed' : 'step.applied', 'playbook/firebreak/a', {
+        action,
+        output,
+        code: 'FB_ERR_UNAVAILABLE',
+      });
+    }
+    for (let asked = below(3); asked > 0; asked -= 1) {
+      const id = `q${asked}`;
+      add('question.asked', 'playbook/firebreak/a', { question: { id } });
+      if (below(3) === 0) add('question.expired', 'engine', { question: id });
+      else {
+        add('vote.accepted', `person/${pick(['ada', 'grace'])}`, {});
+        add('question.decided', 'person/ada', { question: id, choice: 'remove' });
+      }
+    }
+    if (below(4) > 0) add('incident.closed', 'engine', { verdict: pick(['benign', 'malicious', 'unknown']) });
+    return records;
+  }).flat();
+}

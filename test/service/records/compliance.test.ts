@@ -1,0 +1,170 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { complianceReport } from '../../../core/compliance/compliance-report.ts';
+import { frameworks } from '../../../core/compliance/frameworks/index.ts';
+import { type MeasureId, measureIds, mostRefs } from '../../../core/compliance/measures.ts';
+import { reportOscal } from '../../../core/compliance/oscal.ts';
+import { reportCsv, reportHtml } from '../../../core/compliance/report-text.ts';
+import { createAuditStore } from '../../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../../integrations/database/database.ts';
+import type { Database } from '../../../integrations/database/queries.ts';
+import { type MeasuredPeriod, measurePeriod } from '../../../service/records/compliance.ts';
+import { maker, makersTrust, newMaker } from '../../suites/signed-records.ts';
+import { recordsOfIncidents } from './compliance-records.ts';
+
+const since = Date.UTC(2026, 6, 1);
+const until = Date.UTC(2026, 6, 20);
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-compliance-'));
+const records = recordsOfIncidents(200, since - 2 * 86_400_000);
+let database: Database;
+let measured: MeasuredPeriod;
+
+beforeAll(async () => {
+  database = await openDatabase({ url: `sqlite:${join(folder, 'audit.db')}` });
+  const store = createAuditStore(database);
+  for (const run of Map.groupBy(records, ({ chain }) => chain).values()) await store.append(run.map(maker.sign));
+  measured = await measurePeriod({ store, trust: makersTrust, since, until });
+});
+afterAll(async () => {
+  await database.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const measureOf = (id: MeasureId) => measured.measures.find((measure) => measure.id === id);
+
+describe('every number is what SQL counts in the records', () => {
+  const inPeriod = `at >= '${new Date(since).toISOString()}' AND at < '${new Date(until).toISOString()}'`;
+  const count = async (where: string): Promise<number> => {
+    const [row] = await database.all(`SELECT COUNT(*) AS n FROM audit_records WHERE ${inPeriod} AND ${where}`, []);
+    return Number(row?.n);
+  };
+
+  const containing = `kind = 'step.applied' AND json_extract(body, '$.action') IN ('quarantinePod', 'blockEgress')`;
+
+  test.each<[MeasureId, string]>([
+    ['incidents-opened', `kind = 'incident.opened'`],
+    ['incidents-closed', `kind = 'incident.closed'`],
+    ['playbooks-run', `kind = 'playbook.started'`],
+    ['steps-failed', `kind = 'step.failed'`],
+    ['containments', containing],
+    ['evidence-kept', `kind = 'step.applied' AND json_extract(body, '$.output.evidence') IS NOT NULL`],
+    ['tickets', `kind = 'step.applied' AND json_extract(body, '$.action') = 'openTicket'`],
+    ['questions-asked', `kind = 'question.asked'`],
+    ['questions-decided', `kind = 'question.decided'`],
+    ['questions-silent', `kind = 'question.expired'`],
+    ['votes-accepted', `kind = 'vote.accepted'`],
+  ])('%s', async (id, where) => {
+    const expected = await count(where);
+    expect(expected).toBeGreaterThan(0);
+    expect(measureOf(id)).toMatchObject({ value: expected, counted: expected });
+  });
+
+  test.each<[MeasureId, string, string]>([
+    ['incidents-opened', `json_extract(body, '$.alerts[0].severity')`, `kind = 'incident.opened'`],
+    ['incidents-closed', `json_extract(body, '$.verdict')`, `kind = 'incident.closed'`],
+    ['votes-accepted', `replace(actor, 'person/', '')`, `kind = 'vote.accepted'`],
+    ['containments', `json_extract(body, '$.action')`, containing],
+  ])('the parts of %s', async (id, part, where) => {
+    const rows = await database.all(
+      `SELECT ${part} AS part, COUNT(*) AS n FROM audit_records WHERE ${inPeriod} AND ${where} GROUP BY 1`,
+      [],
+    );
+    expect(measureOf(id)?.parts).toEqual(Object.fromEntries(rows.map((row) => [row.part, Number(row.n)])));
+  });
+
+  test.each<[MeasureId, string]>([
+    [
+      'time-to-contain',
+      `SELECT o.at AS a, MIN(s.at) AS b FROM audit_records o JOIN audit_records s ON s.chain = o.chain AND s.at > o.at
+       WHERE o.kind = 'incident.opened' AND s.kind = 'step.applied' AND json_extract(s.body, '$.action') IN ('quarantinePod', 'blockEgress') GROUP BY o.chain`,
+    ],
+    [
+      'time-to-decide',
+      `SELECT q.at AS a, d.at AS b FROM audit_records q JOIN audit_records d ON d.chain = q.chain
+       WHERE q.kind = 'question.asked' AND d.kind = 'question.decided' AND json_extract(q.body, '$.question.id') = json_extract(d.body, '$.question')`,
+    ],
+  ])('%s, by pairs of records', async (id, sql) => {
+    const [from, to] = [new Date(since).toISOString(), new Date(until).toISOString()];
+    const pairs = (await database.all(sql, [])).map((row) => [String(row.a), String(row.b)] as const);
+    const seconds = pairs
+      .filter(([a, b]) => a >= from && b < to)
+      .map(([a, b]) => (Date.parse(b) - Date.parse(a)) / 1_000)
+      .sort((a, b) => a - b);
+    expect(seconds.length).toBeGreaterThan(10);
+    expect(measureOf(id)).toMatchObject({
+      counted: seconds.length,
+      value: seconds[Math.ceil(seconds.length * 0.5) - 1],
+      parts: { p90: seconds[Math.ceil(seconds.length * 0.9) - 1], longest: seconds.at(-1) },
+    });
+  });
+
+  test('each names the first records that it is counted from, and each of these is one of its kind', async () => {
+    for (const { id, records: named, counted } of measured.measures) {
+      expect([id, named.length]).toEqual([id, Math.min(counted, mostRefs)]);
+      for (const { chain, number } of named)
+        expect(records.some((record) => record.chain === chain && record.number === number)).toBe(true);
+    }
+    expect(measured.measures.map(({ id }) => id)).toEqual(measureIds);
+  });
+
+  test('rows of somebody with the database’s password count for nothing, and are told', async () => {
+    const store = createAuditStore(database);
+    const [first] = recordsOfIncidents(1, since + 3_600_000);
+    if (!first) throw new Error('no record');
+    await store.append([newMaker().sign({ ...first, chain: 'incident/c/shop/Deployment/false@run' })]);
+    const again = await measurePeriod({ store, trust: makersTrust, since, until });
+    expect(again.records.leftOut).toBe(1);
+    expect(again.measures).toEqual(measured.measures);
+  });
+
+  test('only one cluster’s are counted where one is named', async () => {
+    const store = createAuditStore(database);
+    const other = await measurePeriod({ store, trust: makersTrust, since, until, cluster: 'other' });
+    expect(other).toMatchObject({ clusters: [], records: { counted: 0 } });
+    expect(measured.clusters).toEqual(['c']);
+  });
+});
+
+describe('the report', () => {
+  const schema = JSON.parse(
+    gunzipSync(readFileSync(join(import.meta.dirname, '../../fixtures/oscal/assessment-results-1.2.1.json.gz'))).toString(),
+  );
+  const validate = new Ajv2020({ strict: false, allErrors: true, validateFormats: false }).compile(schema);
+  const about = {
+    since: '2026-07-01T00:00:00.000Z',
+    until: '2026-07-20T00:00:00.000Z',
+    madeAt: '2026-08-01T10:00:00.000Z',
+    program: 'firebreak test',
+  };
+
+  test.each(frameworks.map((framework) => [framework.id, framework] as const))(
+    '%s is valid OSCAL, a page without scripts and a table without formulas; what is not shown stands with each',
+    (_id, framework) => {
+      const report = complianceReport({ framework, ...measured, ...about });
+      expect(validate(reportOscal(report, randomUUID)) || validate.errors).toBe(true);
+      const html = reportHtml(report);
+      expect(html).not.toMatch(/<script|<b>|javascript:/);
+      for (const { id } of framework.requirements) expect(html).toContain(id);
+      expect(html.match(/Not shown here/g)).toHaveLength(framework.requirements.length);
+      for (const line of reportCsv(report).split('\r\n')) expect(line).not.toMatch(/(?:^|,)"?[=+@-]/);
+    },
+  );
+
+  test('says for each requirement whether numbers, nothing or only words show it', () => {
+    const [framework] = frameworks.filter(({ id }) => id === 'pci-dss');
+    if (!framework) throw new Error('no such framework');
+    const { requirements } = complianceReport({ framework, ...measured, ...about });
+    const bases = Object.fromEntries(requirements.map(({ id, basis }) => [id, basis]));
+    expect(bases).toMatchObject({ '12.10.5': 'numbers', '12.10.6': 'nothing-happened', '10.6.1': 'described' });
+  });
+
+  test('no framework names a requirement twice', () => {
+    for (const { id, requirements } of frameworks)
+      expect([id, new Set(requirements.map((one) => one.id)).size]).toEqual([id, requirements.length]);
+  });
+});
