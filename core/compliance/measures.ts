@@ -32,7 +32,7 @@ const titles = {
   'alerts-hidden': 'Alerts hidden by an approved suppression',
   'playbooks-run': 'Playbook runs',
   'playbooks-failed': 'Playbook runs that failed',
-  containments: 'Containments in force, by action',
+  containments: 'Containments that were set, by action',
   'time-to-contain': 'Time from the opening of an incident to its first containment',
   'containments-proven': 'Checks of a step after it was done, by result',
   'containments-changed': 'Times that somebody changed what a containment had set, and it was seen',

@@ -57,7 +57,7 @@ export function reportHtml(report: ComplianceReport): string {
 <header><h1>${escaped(title)}</h1>
 <p>${clusters.length === 1 ? 'Cluster' : 'Clusters'} ${escaped(clusters.join(', ') || 'none')}, ${escaped(day(since))} to ${escaped(day(until))} (UTC). Made ${escaped(madeAt)} by ${escaped(program)}.</p>
 <p>By ${escaped(framework.source)}.</p>
-<p class="sum">${shown} of ${requirements.length} requirements have numbers in this period. ${records.counted} records were counted${records.leftOut > 0 ? `; <strong>${records.leftOut} rows are not proven and were left out</strong>: run <code>firebreak audit verify</code>` : '; each is signed by the cell or desk that made it'}.</p>
+<p class="sum">${shown} of ${requirements.length} requirements have numbers in this period. ${records.counted} records were counted${records.leftOut > 0 ? `; <strong>${records.leftOut} not proven and left out</strong>: run <code>firebreak audit verify</code>` : '; each is signed by the cell or desk that made it'}.</p>
 <p>This report says what Firebreak has recorded. Whether a requirement is met, an assessor decides.</p></header>
 <main><h2>Requirements</h2>
 ${requirements.map((one) => requirementHtml(one, byId)).join('\n')}

@@ -29,7 +29,15 @@ export const kinds: readonly Kind[] = [
       { title: 'Write playbooks', pages: ['packs.md', 'playbook-body.md', 'playbook-tests.md', 'schedules.md', 'stand-ins.md'] },
       {
         title: 'Operate',
-        pages: ['operations.md', 'troubleshooting.md', 'observability.md', 'streams.md', 'scaling.md', 'upgrade.md'],
+        pages: [
+          'operations.md',
+          'troubleshooting.md',
+          'observability.md',
+          'streams.md',
+          'scaling.md',
+          'upgrade.md',
+          'compliance.md',
+        ],
       },
       { title: 'Runbooks', pages: ['runbooks/'], collapsed: true },
     ],
