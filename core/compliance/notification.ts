@@ -4,7 +4,7 @@ import { isObject } from '../text/plain-json.ts';
 export const regimes = ['nis2', 'cra'] as const;
 export const stages = ['early-warning', 'notification', 'final'] as const;
 export type Regime = (typeof regimes)[number];
-export type Stage = (typeof stages)[number];
+export type NotificationStage = (typeof stages)[number];
 
 const hourMs = 3_600_000;
 
@@ -18,7 +18,7 @@ interface StageRule {
 }
 
 /** Directive (EU) 2022/2555, Article 23(4), and Regulation (EU) 2024/2847, Article 14. */
-export const rules: Readonly<Record<Regime, Readonly<Record<Stage, StageRule>>>> = {
+export const rules: Readonly<Record<Regime, Readonly<Record<NotificationStage, StageRule>>>> = {
   nis2: {
     'early-warning': {
       title: 'NIS2 early warning',
@@ -108,7 +108,7 @@ export function notificationDraft({
   readonly incident: string;
   readonly records: readonly AuditRecord[];
   readonly regime: Regime;
-  readonly stage: Stage;
+  readonly stage: NotificationStage;
 }): NotificationDraft {
   const opened = records.find(({ kind }) => kind === 'incident.opened');
   if (!opened) throw new RangeError(`the records of ${incident} do not tell of its beginning`);

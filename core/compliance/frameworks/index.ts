@@ -1,15 +1,14 @@
 import type { Framework } from '../framework.ts';
 import { cisKubernetes } from './cis-kubernetes.ts';
-import { cra } from './cra.ts';
+import { cra, nis2 } from './eu.ts';
 import { iso27001 } from './iso-27001.ts';
-import { nis2 } from './nis2.ts';
 import { nist80053 } from './nist-800-53.ts';
 import { nist800190 } from './nist-800-190.ts';
 import { nistCsf } from './nist-csf.ts';
 import { pciDss } from './pci-dss.ts';
 import { soc2 } from './soc-2.ts';
 
-/** A framework is a file here and a line. */
+/** A framework is data in a file here, and a line. */
 export const frameworks: readonly Framework[] = [
   nistCsf,
   nist80053,

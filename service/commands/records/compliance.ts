@@ -5,11 +5,11 @@ import { basisTexts, type ComplianceReport, complianceReport, valueText } from '
 import { frameworks } from '../../../core/compliance/frameworks/index.ts';
 import {
   type NotificationDraft,
+  type NotificationStage,
   notificationDraft,
   notificationText,
   type Regime,
   regimes,
-  type Stage,
   stages,
 } from '../../../core/compliance/notification.ts';
 import { reportOscal } from '../../../core/compliance/oscal.ts';
@@ -47,7 +47,7 @@ interface ComplianceOptions extends ConfiguredOptions, RetiredKeysOption {
 
 interface NotificationOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly regime: Regime;
-  readonly stage: Stage;
+  readonly stage: NotificationStage;
 }
 
 /** `2026`, `2026-Q3`, `2026-11`, or `2026-11-01..2026-11-15` with the last day in it. @throws InvalidArgumentError */
