@@ -115,7 +115,7 @@ test('a pack runs on a real Temporal in its tests, and its histories are recorde
   expect(code).toBe(1);
 
   // Published it is only where somebody says why.
-  const { privateKey } = generateKeyPairSync('ed25519');
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const key = join(folder, 'publisher.pem');
   writeFileSync(key, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
   const publish = ['pack', 'publish', '--store', join(folder, 'releases'), '--key', key];
@@ -124,7 +124,30 @@ test('a pack runs on a real Temporal in its tests, and its histories are recorde
     /FB_ERR_REFUSED.*histories\/miner\.\w+\.json: recorded\/miner goes another way.*--allow-changed/s,
   );
   expect(refused.code).toBe(1);
-  const published = await firebreakIn(folder, ...publish, '--allow-changed', 'keeps the state first', '--json');
+  // Without what reads incidents: neither the payload key nor a Temporal is there.
+  writeFileSync(`${key}.pub`, publicKey.export({ type: 'spki', format: 'pem' }));
+  writeFileSync(
+    join(folder, 'firebreak.yaml'),
+    `cluster: lab
+stateDir: state
+intake: { tokens: [{ name: falco, token: { env: FALCO_TOKEN } }] }
+roster: { people: [{ id: ada, name: Ada, slack: [U01] }], groups: { oncall: [ada], leads: [ada] } }
+releases: { folder: releases, publishers: [{ name: us, key: publisher.pem.pub }] }
+`,
+  );
+  const because = ['--allow-changed', 'keeps the state first'];
+  const published = await firebreakIn(
+    folder,
+    'pack',
+    'publish',
+    '--config',
+    'firebreak.yaml',
+    '--key',
+    key,
+    ...because,
+    '--json',
+  );
+  expect(published.stderr).toContain('No incident was replayed: ');
   expect(JSON.parse(published.stdout)).toMatchObject({
     outcome: 'published',
     replayed: { golden: 3, incidents: 0 },

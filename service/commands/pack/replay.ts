@@ -84,8 +84,9 @@ async function replayIncidents(
       return { count: runs.length, faults };
     });
   } catch (error) {
-    if (!(error instanceof FirebreakError) || error.code !== 'FB_ERR_UNAVAILABLE') throw error;
-    tell(`No incident was replayed: ${error.message}`);
+    // Who publishes need not have what reads incidents: the payload key, and the way to Temporal.
+    if (!(error instanceof FirebreakError) || !['FB_ERR_UNAVAILABLE', 'FB_ERR_CONFIG_INVALID'].includes(error.code)) throw error;
+    tell(`No incident was replayed: ${error.detail.trim().replaceAll(/\s+/g, ' ')}`);
     return { count: 0, faults: [] };
   }
 }
