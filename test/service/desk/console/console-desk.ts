@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { z } from 'zod';
@@ -13,9 +12,12 @@ import type { Database } from '../../../../integrations/database/queries.ts';
 import { portOf } from '../../../../integrations/http-door.ts';
 import { signerFrom } from '../../../../integrations/keys/ed25519.ts';
 import { loadConfig } from '../../../../service/config/load.ts';
+import type { Secrets } from '../../../../service/config/secrets.ts';
 import { type ConsoleCards, createDeskConsole, type DeskConsole } from '../../../../service/desk/console/console.ts';
 import { RequestBudget } from '../../../../service/desk/console/request-budget.ts';
+import { listenAtDesk } from '../../../../service/desk/desk.ts';
 import { Journal } from '../../../../service/desk/journal.ts';
+import type { createSignIns } from '../../../../service/desk/pages/sign-ins-desk.ts';
 import { RefusalCounts } from '../../../../service/process/refusal-counts.ts';
 import { type IdentityProvider, startIdentityProvider } from '../../../fakes/oidc/provider.ts';
 import { deskMaker, makerOf, makersTrust } from '../../../suites/signed-records.ts';
@@ -32,6 +34,9 @@ const groupsOf: Readonly<Record<string, readonly string[]>> = {
   'sub-homeless': ['viewers'],
   'sub-nobody': ['others'],
 };
+
+/** What Slack's side of a desk is made of. */
+export type SlackSide = Pick<Parameters<typeof createSignIns>[0], 'config' | 'secrets' | 'database' | 'journal' | 'log'>;
 
 export interface ConsoleDesk {
   readonly url: string;
@@ -58,14 +63,19 @@ export interface Person {
 
 /** The console of a desk on a port of its own, with a real identity provider and a real database. Temporal is away. */
 export async function startConsoleDesk(
-  options: { readonly slack?: (database: Database) => ConsoleCards } = {},
+  options: { readonly slack?: (parts: SlackSide) => ConsoleCards } = {},
 ): Promise<ConsoleDesk> {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-console-'));
   let handler: DeskConsole | undefined;
-  const server: Server = createServer((request, response) => {
-    if (!handler?.handle(request, response, () => undefined)) response.writeHead(404).end();
+  let side: ConsoleCards | undefined;
+  const server = await listenAtDesk({
+    host: '127.0.0.1',
+    port: 0,
+    slack: undefined,
+    inbound: undefined,
+    signIn: { handle: (request, response) => side?.signIns.pages?.handle(request, response) },
+    console: { handle: (request, response, proven) => handler?.handle(request, response, proven) ?? false },
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${portOf(server)}`;
   const provider = await startIdentityProvider({
     clientId: 'firebreak',
@@ -100,11 +110,19 @@ roster:
     signer: signerFrom({ pem: deskMaker.pem, name: 'the desk' }),
     log: () => undefined,
   });
-  const key = new Uint8Array(32).fill(7);
+  const secrets: Secrets = {
+    codecKeys: [{ id: 'k1', key: new Uint8Array(32).fill(7) }],
+    temporalAccess: () => {
+      throw new Error('Temporal is away');
+    },
+    intakeTokens: [],
+    intakeSignatures: [],
+  };
+  side = options.slack?.({ config, secrets, database, journal, log });
   const start = (): DeskConsole => {
     const made = createDeskConsole({
       config,
-      secrets: { codecKeys: [{ id: 'k1', key }], temporalAccess: () => ({}) as never, intakeTokens: [], intakeSignatures: [] },
+      secrets,
       database,
       store,
       archive: createAlertArchive(database),
@@ -113,7 +131,7 @@ roster:
       journal,
       refusals: new RefusalCounts({ tell: () => undefined }),
       duty: undefined,
-      slack: options.slack?.(database),
+      slack: side,
       threadOf: undefined,
       client: () => undefined,
       log,
