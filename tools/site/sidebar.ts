@@ -20,7 +20,10 @@ export const kinds: readonly Kind[] = [
   {
     title: 'How to',
     sections: [
-      { title: 'Install and connect', pages: ['install.md', 'slack.md', 'on-call.md', 'tickets.md', 'kubernetes.md'] },
+      {
+        title: 'Install and connect',
+        pages: ['install.md', 'slack.md', 'console.md', 'on-call.md', 'tickets.md', 'kubernetes.md'],
+      },
       { title: 'Connect a sensor', pages: ['sensors/'], collapsed: true },
       {
         title: 'Respond',

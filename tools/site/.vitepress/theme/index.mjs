@@ -2,6 +2,7 @@
 
 import { useData, useRoute, withBase } from 'vitepress';
 import DefaultTheme from 'vitepress/theme';
+import './style.css';
 import { nextTick, onMounted, watch } from 'vue';
 
 let loaded;
