@@ -4,6 +4,7 @@ import { alertArchiveSuite } from '../suites/alert-archive.ts';
 import { auditStoreSuite } from '../suites/audit-store.ts';
 import { databaseSchemaSuite } from '../suites/database-schema.ts';
 import { incidentIndexSuite } from '../suites/incident-index.ts';
+import { incidentListSuite } from '../suites/incident-list.ts';
 import { streamFeedSuite } from '../suites/stream-feed.ts';
 import { findPostgres } from '../suites.mjs';
 import { type Databases, startDatabases } from './databases.ts';
@@ -24,6 +25,7 @@ onPostgres(isHere ? 'on PostgreSQL' : 'on PostgreSQL (skipped: initdb and postgr
 
   streamFeedSuite(async () => (await databases?.next()) ?? '');
   incidentIndexSuite(async () => (await databases?.next()) ?? '');
+  incidentListSuite(async () => (await databases?.next()) ?? '');
   alertArchiveSuite(async () => (await databases?.next()) ?? '');
   databaseSchemaSuite(async () => (await databases?.next()) ?? '');
 

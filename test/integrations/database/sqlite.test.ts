@@ -10,6 +10,7 @@ import { alertArchiveSuite } from '../../suites/alert-archive.ts';
 import { auditStoreSuite, run } from '../../suites/audit-store.ts';
 import { databaseSchemaSuite } from '../../suites/database-schema.ts';
 import { incidentIndexSuite } from '../../suites/incident-index.ts';
+import { incidentListSuite } from '../../suites/incident-list.ts';
 import { streamFeedSuite } from '../../suites/stream-feed.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-sqlite-'));
@@ -21,6 +22,7 @@ describe('on SQLite', () => {
   auditStoreSuite(async () => `sqlite:${newPath()}`);
   streamFeedSuite(async () => `sqlite:${newPath()}`);
   incidentIndexSuite(async () => `sqlite:${newPath()}`);
+  incidentListSuite(async () => `sqlite:${newPath()}`);
   alertArchiveSuite(async () => `sqlite:${newPath()}`);
   databaseSchemaSuite(async () => `sqlite:${newPath()}`);
 
