@@ -49,6 +49,12 @@ export const errorCatalogue = {
     summary: 'The backup is not whole, or not what was signed',
     remedy: 'Nothing was restored. Use another backup, and look who could write to the place where this one lies.',
   },
+  FB_ERR_BUNDLE_INVALID: {
+    retryable: false,
+    summary: 'The file is no bundle, or no list of keys',
+    remedy:
+      'Give a file that `firebreak incidents export` has written, and for --trust the lines that `firebreak bundle keys` prints.',
+  },
   FB_ERR_CAP_REACHED: {
     retryable: false,
     summary: 'A cap on automatic containment is reached',

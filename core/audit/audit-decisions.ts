@@ -74,6 +74,7 @@ const signedIn: Readonly<Record<string, 'order' | 'proposal' | 'remark'>> = {
   'evidence.ordered': 'order',
   'evidence.read': 'order',
   'incident.started': 'order',
+  'incident.exported': 'order',
   'question.comment': 'remark',
 };
 

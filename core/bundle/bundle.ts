@@ -1,3 +1,5 @@
+import type { Order } from '../orders/order.ts';
+
 /** The file that an incident leaves the house in, as `docs/spec/bundle.md` specifies it. */
 export interface Bundle {
   readonly format: 'firebreak.bundle.v1';
@@ -83,11 +85,8 @@ export interface BundleExport {
 }
 
 /** A person's order to hand an incident out. It is on record before the file is written. */
-export interface ExportOrder {
-  readonly version: 1;
+export interface ExportOrder extends Omit<Order, 'via'> {
   readonly kind: 'incident.export';
-  readonly person: string;
-  readonly at: string;
   readonly cluster: string;
   readonly incident: string;
   readonly run: string;

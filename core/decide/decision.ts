@@ -1,3 +1,4 @@
+import type { ExportOrder } from '../bundle/bundle.ts';
 import { labelOfPlans } from '../cards/choice-label.ts';
 import type { IncidentRef } from '../incident/incident.ts';
 import type { StartIncident } from '../orders/incident-order.ts';
@@ -24,10 +25,15 @@ export type Propose = ProposeSuppression | ProposeRestraint | ProposePromotion;
 export type SignedProposal = SignedOrder<ProposeSuppression> | SignedOrder<ProposeRestraint> | SignedOrder<ProposePromotion>;
 
 /** What the control workflow of a cluster takes: each is proven by the cell first. */
-export type AnyOrder = Propose | EndDecision | ReadEvidence | EvidenceOrder | StartIncident;
+export type AnyOrder = Propose | EndDecision | ReadEvidence | EvidenceOrder | ExportOrder | StartIncident;
 
 /** An order that is taken at once. What is kept is a matter of its own: its store may keep one waiting. */
-export type PromptOrder = SignedProposal | SignedEnd | SignedOrder<ReadEvidence> | SignedOrder<StartIncident>;
+export type PromptOrder =
+  | SignedProposal
+  | SignedEnd
+  | SignedOrder<ReadEvidence>
+  | SignedOrder<ExportOrder>
+  | SignedOrder<StartIncident>;
 
 /** A decision with everything that proves it: whoever believes it checks all of it. */
 export interface ProvenDecision<Proposal = SignedProposal> {

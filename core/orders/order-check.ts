@@ -90,6 +90,11 @@ const rules: Readonly<Record<AnyOrder['kind'], Rule>> = {
     may: 'read evidence',
     stale: 'It was signed at another time: ask anew.',
   },
+  'incident.export': {
+    groups: ({ groups }) => groups,
+    may: 'hand out an incident',
+    stale: 'It was signed at another time: export it anew.',
+  },
   'evidence.hold': { ...stewards, groups: (beliefs) => [...beliefs.groups, ...(beliefs.stewards ?? [])] },
   'evidence.unhold': stewards,
   'evidence.destroy': stewards,
@@ -102,7 +107,7 @@ export function checkOrder(signed: SignedOrder<AnyOrder>, beliefs: Beliefs): Che
   const who = signedBy(signed, beliefs);
   if (!who.ok) return who;
   const { groups: groupsOf, may, stale, ownKey } = rules[order.kind];
-  if (ownKey && order.via !== undefined)
+  if (ownKey && 'via' in order && order.via !== undefined)
     return { ok: false, reason: 'That is ordered with a key of one’s own, at the command line.' };
   const groups = groupsOf?.(beliefs);
   if (groups?.length === 0)

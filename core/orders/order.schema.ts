@@ -96,6 +96,17 @@ const readEvidence = z.strictObject({
   reason,
 });
 
+const exportIncident = z.strictObject({
+  ...given,
+  kind: z.literal('incident.export'),
+  cluster,
+  incident: text(1_000),
+  run: text(100),
+  bundle: z.string().regex(/^[0-9a-f]{64}$/),
+  artefacts: z.array(z.string().regex(/^[0-9a-f]{64}$/)).max(500),
+  reason,
+});
+
 const evidenceOrder = z.strictObject({
   ...given,
   kind: z.enum(['evidence.destroy', 'evidence.hold', 'evidence.unhold']),
@@ -131,4 +142,10 @@ export const signedProposalSchema = z.union([signed(suppressionPropose), signed(
 export const signedEndSchema = signed(end).extend({ idToken: text(20_000).exactOptional() });
 export const signedEvidenceOrderSchema = signed(evidenceOrder);
 /** What is taken at once. What is kept is a matter of its own: its store may keep one waiting. */
-export const signedOrderSchema = z.union([signedProposalSchema, signedEndSchema, signed(readEvidence), signed(startIncident)]);
+export const signedOrderSchema = z.union([
+  signedProposalSchema,
+  signedEndSchema,
+  signed(readEvidence),
+  signed(exportIncident),
+  signed(startIncident),
+]);

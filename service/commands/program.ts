@@ -155,6 +155,11 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./records/stream.ts')).registerStreamCommand(program),
   },
   {
+    name: 'bundle',
+    description: 'an incident that was exported as one file, and the proof of it',
+    register: async (program) => (await import('./records/bundle.ts')).registerBundleCommand(program),
+  },
+  {
     name: 'database',
     description: 'the schema of the records’ database',
     register: async (program) => (await import('./records/database.ts')).registerDatabaseCommand(program),

@@ -40,6 +40,13 @@ export class Decisions {
         order: signed,
         ...signatureIn(signed),
       });
+    } else if (order.kind === 'incident.export') {
+      // Its file is written at the command line, too, once this is on the record: the order has the digest of what is in it.
+      const { incident, run, reason } = order;
+      this.#model.record('incident.exported', actor, `${name} hands out ${incident}@${run}: ${reason}`, {
+        order: signed,
+        ...signatureIn(signed),
+      });
     } else {
       // The incident is the intake's to start. Its own card tells people; here it is on record who ordered it, and signed.
       const { id, reason } = order.terms;

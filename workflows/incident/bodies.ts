@@ -9,7 +9,7 @@ import type { PlaybookEnd } from '../../core/playbook/playbook.ts';
 import { stepFailure } from '../calls.ts';
 import { declarationOf } from '../declarations.ts';
 import { StepFailure } from '../step-failure.ts';
-import { condition, type FailedPromise, nowMs, within } from '../world.ts';
+import { condition, type FailedPromise, nowMs, runInfo, within } from '../world.ts';
 import { BodyWork } from './body-work.ts';
 import { type BodyLife, type CalledPlaybook, type ContextParts, contextFor } from './context.ts';
 import type { Body, IncidentModel } from './model.ts';
@@ -264,11 +264,14 @@ export class Bodies {
   }
 
   #started(playbook: ListedPlaybook, { state, alert }: Body): void {
+    // The hash of all workflows and playbooks as they were built: whoever has the source can build them again and compare.
+    const build = runInfo().currentDeploymentVersion?.buildId;
     this.#model.record('playbook.started', `playbook/${playbook.id}`, playbook.title, {
       subject: state.subjectKey,
       alert: alert.id,
       rule: alert.rule,
       severity: alert.severity,
+      ...(build !== undefined && { build }),
       ...(playbook.on.match === 'unanswered' && !this.#enabled.some((one) => isFor(one, alert)) && { unanswered: true }),
     });
   }

@@ -1,16 +1,10 @@
-import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { type ErrorCode, FirebreakError } from '../../../core/errors.ts';
 import { fullIncidentId, subjectOfIncident } from '../../../core/incident/incident.ts';
-import { createIncidentKeys } from '../../../integrations/evidence/incident-keys.ts';
-import { createKeyRegister } from '../../../integrations/evidence/key-register.ts';
 import { createManifestVerifier, readManifest } from '../../../integrations/evidence/manifest.ts';
-import { createManifestIndex } from '../../../integrations/evidence/manifest-index.ts';
-import { openVerifier } from '../../../integrations/keys/ed25519.ts';
 import { loadConfig } from '../../config/load.ts';
 import { resolveStoreSecrets } from '../../config/secrets.ts';
-import { openEvidenceStore, openShelf } from '../../process/evidence.ts';
-import { evidencePublicKeys, lateEvidenceVerifier, openKeyWrap } from '../../process/keys/evidence-keys.ts';
+import { evidencePublicKeys } from '../../process/keys/evidence-keys.ts';
 import { incidentNamed, suggestion } from '../incidents/incident-name.ts';
 import { type ConfiguredOptions, withConfig, withExamples, withPerson } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';
@@ -19,7 +13,7 @@ import { withSession } from '../session.ts';
 import { getEvidence } from './evidence-get.ts';
 import { listKeys, listManifests } from './evidence-list.ts';
 import { registerEvidenceOrders } from './evidence-orders.ts';
-import type { EvidenceGetOptions, EvidenceOptions, EvidenceReader, Wanted } from './reader.ts';
+import { type EvidenceGetOptions, type EvidenceOptions, type EvidenceReader, openReader, type Wanted } from './reader.ts';
 
 const isAddress = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
 
@@ -96,25 +90,6 @@ async function printPublicKey(keyId: string | undefined, options: ConfiguredOpti
       `there is no key ${keyId}; there are ${all.map((one) => one.keyId).join(', ')}`,
     );
   for (const line of found.pem.trimEnd().split('\n')) print(line);
-}
-
-async function openReader(options: EvidenceOptions): Promise<EvidenceReader> {
-  const config = loadConfig({ path: options.config, env: process.env });
-  const secrets = resolveStoreSecrets({ config, env: process.env });
-  const canOpen = config.evidence.vault ? secrets.evidenceVault !== undefined : existsSync(config.evidence.wrapKeyFile);
-  const wrap = canOpen ? await openKeyWrap({ config, secrets }) : undefined;
-  const shelf = await openShelf({ config, secrets });
-  const given = options.publicKey && (await openVerifier({ files: options.publicKey }));
-  return {
-    config,
-    store: await openEvidenceStore({ config, secrets }),
-    register: createKeyRegister({ shelf }),
-    index: createManifestIndex({ shelf }),
-    ...(wrap && { keys: createIncidentKeys({ wrap, shelf }) }),
-    opensWith: config.evidence.vault ? 'the token of the evidence’s Vault' : config.evidence.wrapKeyFile,
-    // A list of what is kept needs no key at all.
-    verifier: given ?? lateEvidenceVerifier({ config, secrets }),
-  };
 }
 
 /** Without Temporal, or the keys to what it says, the store is asked alone. */

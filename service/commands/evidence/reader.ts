@@ -1,7 +1,15 @@
+import { existsSync } from 'node:fs';
 import type { EvidenceStore, ManifestIndex } from '../../../core/evidence/evidence-store.ts';
 import type { IncidentKeys, KeyRegister } from '../../../core/evidence/incident-key.ts';
 import type { SignatureVerifier } from '../../../core/messages/signing.ts';
-import type { Config } from '../../config/load.ts';
+import { createIncidentKeys } from '../../../integrations/evidence/incident-keys.ts';
+import { createKeyRegister } from '../../../integrations/evidence/key-register.ts';
+import { createManifestIndex } from '../../../integrations/evidence/manifest-index.ts';
+import { openVerifier } from '../../../integrations/keys/ed25519.ts';
+import { type Config, loadConfig } from '../../config/load.ts';
+import { resolveStoreSecrets } from '../../config/secrets.ts';
+import { openEvidenceStore, openShelf } from '../../process/evidence.ts';
+import { lateEvidenceVerifier, openKeyWrap } from '../../process/keys/evidence-keys.ts';
 import type { ConfiguredOptions } from '../options.ts';
 
 export interface EvidenceOptions extends ConfiguredOptions {
@@ -33,4 +41,24 @@ export interface EvidenceReader {
 export interface Wanted {
   readonly reader: EvidenceReader;
   readonly addresses: readonly string[];
+}
+
+/** @throws FB_ERR_CONFIG_INVALID */
+export async function openReader(options: Pick<EvidenceOptions, 'config' | 'publicKey'>): Promise<EvidenceReader> {
+  const config = loadConfig({ path: options.config, env: process.env });
+  const secrets = resolveStoreSecrets({ config, env: process.env });
+  const canOpen = config.evidence.vault ? secrets.evidenceVault !== undefined : existsSync(config.evidence.wrapKeyFile);
+  const wrap = canOpen ? await openKeyWrap({ config, secrets }) : undefined;
+  const shelf = await openShelf({ config, secrets });
+  const given = options.publicKey && (await openVerifier({ files: options.publicKey }));
+  return {
+    config,
+    store: await openEvidenceStore({ config, secrets }),
+    register: createKeyRegister({ shelf }),
+    index: createManifestIndex({ shelf }),
+    ...(wrap && { keys: createIncidentKeys({ wrap, shelf }) }),
+    opensWith: config.evidence.vault ? 'the token of the evidence’s Vault' : config.evidence.wrapKeyFile,
+    // A list of what is kept needs no key at all.
+    verifier: given ?? lateEvidenceVerifier({ config, secrets }),
+  };
 }

@@ -11,6 +11,7 @@ import { type ConfiguredOptions, namespaceName, positive, withConfig, withExampl
 import { restraintsOn } from '../orders/restrain.ts';
 import { print, printJson, printTable, severityText } from '../output.ts';
 import { withSession } from '../session.ts';
+import { registerExportCommand } from './export-incident.ts';
 import { registerForkCommand } from './fork-incident.ts';
 import { incidentNamed } from './incident-name.ts';
 import { printIncident, timelineLine } from './incident-text.ts';
@@ -69,6 +70,7 @@ export function registerIncidentsCommand(program: Command): void {
   ]).action((written: string, options: ShowOptions) => withSession(options, (session) => watch(session, written, options)));
   registerStartCommand(incidents);
   registerForkCommand(incidents);
+  registerExportCommand(incidents);
 }
 
 async function listIncidents(session: Session, options: ListOptions): Promise<void> {

@@ -21,6 +21,7 @@ const digest = `sha256:${'0'.repeat(64)}`;
 const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'nothing'>> = {
   run: 'nothing',
   'incidents fork': 'nothing',
+  'incidents export': 'nothing',
   'incidents list': 'nothing',
   'incidents show': 'nothing',
   'incidents watch': 'nothing',
@@ -90,6 +91,8 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   'audit verify': 'nothing',
   'stream list': 'nothing',
   'stream test': 'nothing',
+  'bundle verify': 'nothing',
+  'bundle keys': 'nothing',
   backup: 'nothing',
   'database show': 'nothing',
   'database back': ['--to', '13'],

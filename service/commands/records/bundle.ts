@@ -1,0 +1,116 @@
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import type { BundleKey, KeyFingerprint } from '../../../core/bundle/bundle.ts';
+import { type BundleVerdict, readBundle, verifyBundle } from '../../../core/bundle/verify-bundle.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { sha256Hex } from '../../../core/text/digest.ts';
+import { loadConfig } from '../../config/load.ts';
+import { resolveStoreSecrets } from '../../config/secrets.ts';
+import { evidencePublicKeys } from '../../process/keys/evidence-keys.ts';
+import { recordKeys } from '../../records/audit-trust.ts';
+import { type CommonOptions, type ConfiguredOptions, withConfig, withExamples, withJson } from '../options.ts';
+import { print, printable, printJson } from '../output.ts';
+import { type RetiredKeysOption, retiredKeyOption } from './retired-key.ts';
+
+interface VerifyBundleOptions extends CommonOptions {
+  readonly trust?: string;
+}
+
+/** Adds `firebreak bundle verify|keys`. */
+export function registerBundleCommand(program: Command): void {
+  const bundle = program.command('bundle').description('an incident that was exported as one file, and the proof of it');
+  withExamples(
+    withJson(
+      bundle
+        .command('verify')
+        .description('check a bundle with nothing but the file; exit code 1 when it was changed')
+        .argument('<file>', 'the bundle (.json) or its page (.html)')
+        .option(
+          '--trust <file>',
+          'the keys that are believed: lines of OF and FINGERPRINT, as firebreak bundle keys prints them',
+        ),
+    ),
+    ['firebreak bundle verify cart.html', 'firebreak bundle verify cart.json --trust keys.txt'],
+  ).action(async (file: string, { trust, json }: VerifyBundleOptions) => {
+    const trusted = trust === undefined ? undefined : fingerprintsIn(await read(trust), trust);
+    const verdict = await verifyBundle(await read(file), trusted);
+    if (!verdict.ok) process.exitCode = 1;
+    if (json) printJson(verdict);
+    else for (const line of verdictLines(verdict)) print(printable(line));
+  });
+
+  withExamples(
+    withConfig(
+      bundle
+        .command('keys')
+        .description('print the fingerprints of the keys that sign records, to be handed over by another way than a bundle')
+        .argument('[file]', 'of a bundle (default: of the configuration)')
+        .addOption(retiredKeyOption()),
+    ),
+    ['firebreak bundle keys > keys.txt', 'firebreak bundle keys cart.html'],
+  ).action(async (file: string | undefined, options: ConfiguredOptions & RetiredKeysOption) => {
+    const keys = (file === undefined ? await configuredKeys(options) : await keysOf(file)).map(fingerprintOf);
+    if (options.json) printJson(keys);
+    else for (const { of, fingerprint } of keys) print(printable(`${of} ${fingerprint}`));
+  });
+}
+
+async function configuredKeys({
+  config: path,
+  retiredKey = [],
+}: ConfiguredOptions & RetiredKeysOption): Promise<readonly BundleKey[]> {
+  const config = loadConfig({ path, env: process.env });
+  const secrets = resolveStoreSecrets({ config, env: process.env });
+  return recordKeys(config, retiredKey, await evidencePublicKeys({ config, secrets }));
+}
+
+async function keysOf(file: string): Promise<readonly BundleKey[]> {
+  const bundle = readBundle(await read(file));
+  if (!bundle) throw new FirebreakError('FB_ERR_BUNDLE_INVALID', `${file} is no bundle`);
+  return bundle.content.keys;
+}
+
+function fingerprintOf({ of, spki }: BundleKey): KeyFingerprint {
+  return { of, fingerprint: sha256Hex(Buffer.from(spki, 'base64')) };
+}
+
+/** Lines `OF FINGERPRINT`; what begins with `#` is for people. @throws FB_ERR_BUNDLE_INVALID for any other. */
+function fingerprintsIn(bytes: Uint8Array, file: string): readonly KeyFingerprint[] {
+  const lines = Buffer.from(bytes)
+    .toString('utf8')
+    .split('\n')
+    .map((line) => line.trim());
+  return lines
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => {
+      const [, of, fingerprint] = /^(.+) ([0-9a-f]{64})$/.exec(line) ?? [];
+      if (of === undefined || fingerprint === undefined)
+        throw new FirebreakError('FB_ERR_BUNDLE_INVALID', `${file} has a line that is no key: write OF and FINGERPRINT`);
+      return { of, fingerprint };
+    });
+}
+
+async function read(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch {
+    throw new FirebreakError('FB_ERR_FILE_MISSING', `${file} cannot be read`);
+  }
+}
+
+function verdictLines(verdict: BundleVerdict): readonly string[] {
+  if (!verdict.ok) return ['The bundle is REFUSED: do not rely on it.', `  ${verdict.code}: ${verdict.text}`];
+  const { chain, records, covered, lastCheckpoint, closed, exported, keys, compared, missingManifests } = verdict;
+  const { number, digest, at } = lastCheckpoint;
+  return [
+    `The bundle is intact: ${records} records of ${chain}, handed out by ${exported.person} at ${exported.at}.`,
+    `It shows the incident as of ${at}, the time of its newest checkpoint ${number}:${digest}.`,
+    ...(covered < records ? [`No checkpoint vouches for the records ${covered + 1} to ${records} yet.`] : []),
+    ...(closed ? [] : ['The incident was still open.']),
+    ...missingManifests.map((sha256) => `Evidence manifest ${sha256} is named, and is not in it.`),
+    compared
+      ? 'All its keys are among those that you trust.'
+      : 'Its keys stand in the file itself: compare them with those that you were given by another way, or check with --trust.',
+    ...keys.map(({ of, fingerprint }) => `  ${of} ${fingerprint}`),
+  ];
+}
