@@ -387,7 +387,12 @@ export function withoutPython(): string | undefined {
   return status === 0 ? undefined : 'no python3 with the package cryptography (apt-get install python3-cryptography)';
 }
 
-/** What the verifier in Python says of each. */
+/** What the verifier in Python says of one file, by a list of trusted keys. */
+export function pythonVerdict(file: string, keys: string): BundleVerdict {
+  return JSON.parse(spawnSync('python3', [verifier, file, '--trust', keys], { encoding: 'utf8' }).stdout);
+}
+
+/** What it says of each. */
 export function pythonVerdicts(files: readonly Uint8Array[]): readonly BundleVerdict[] {
   const input = Buffer.concat(files.flatMap((file) => [file, Buffer.from('\n')]));
   const { status, stdout, stderr } = spawnSync('python3', [verifier, '-'], { input, encoding: 'utf8', maxBuffer: 2 ** 30 });

@@ -11,9 +11,10 @@ import { createIncidentKeys } from '../../../integrations/evidence/incident-keys
 import { auditReport } from '../../../service/commands/records/audit.ts';
 import { controlState } from '../../../service/incidents/session.ts';
 import { testPlatform } from '../../platform.ts';
+import { pythonVerdict, withoutPython } from '../../suites/bundle-mutations.ts';
 import { alertAbout } from './parts/alerts.ts';
 import { until, type Workload } from './parts/cluster.ts';
-import { type CommandLine, meant, peopleWithKeys } from './parts/command-line.ts';
+import { type CommandLine, cli, meant, peopleWithKeys } from './parts/command-line.ts';
 import { Service } from './parts/service.ts';
 
 jest.setTimeout(300_000);
@@ -138,6 +139,34 @@ describe('evidence at the command line', () => {
     expect(damaged).toMatchObject({ code: 1, stdout: expect.stringContaining('pod.yaml') });
     writeFileSync(file, whole);
   });
+});
+
+test('an incident is handed out as one file by who may, on the record first, and is checked without Firebreak', async () => {
+  const file = join(service.folder, 'cart.html');
+  const give = (person: string) =>
+    firebreak(person, 'incidents', 'export', idOf(cart), '-o', file, '--reason', 'the audit', '--artefacts', 'pod.yaml');
+  // The notary signs what is new every minute.
+  await expect(
+    until('a checkpoint of it', 120_000, () =>
+      give('otto').catch(({ stderr }: { stderr: string }) => (stderr.includes('FB_ERR_UNAVAILABLE') ? undefined : stderr)),
+    ),
+  ).resolves.toContain('may hand out an incident');
+  expect(existsSync(file)).toBe(false);
+  expect(await give('ada')).toContain('It is on the record that ada has handed it out.');
+  const keys = join(service.folder, 'keys.txt');
+  writeFileSync(keys, await firebreak(undefined, 'bundle', 'keys'));
+  const verdict = JSON.parse(
+    execFileSync(process.execPath, [cli, 'bundle', 'verify', file, '--trust', keys, '--json'], { encoding: 'utf8' }),
+  );
+  expect(verdict).toMatchObject({ ok: true, compared: true, closed: false, exported: { person: 'ada' }, missingManifests: [] });
+  expect(verdict.records).toBeGreaterThan(3);
+  if (withoutPython() === undefined) expect(pythonVerdict(file, keys)).toEqual(verdict);
+  const { timeline } = await controlState(await service.session());
+  const handling = timeline.filter(({ kind }) => kind === 'incident.exported' || kind === 'incident.refused');
+  expect(handling.map(({ kind, actor }) => [kind, actor])).toEqual([
+    ['incident.refused', 'claimed/otto'],
+    ['incident.exported', 'person/ada'],
+  ]);
 });
 
 describe('evidence that is to go', () => {

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { typedEnd } from '../../../../core/decide/approval.ts';
 import type { Service } from './service.ts';
 
-const cli = join(import.meta.dirname, '../../../../service/cli.ts');
+export const cli = join(import.meta.dirname, '../../../../service/cli.ts');
 
 /** A person in a configuration that is still being written. */
 export interface RosterEntry {
