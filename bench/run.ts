@@ -23,6 +23,7 @@ const benchmarks = [
   'novelty',
   'every-answer',
   'streams',
+  'audit',
 ] as const;
 
 const wanted = process.argv.slice(2);

@@ -18,11 +18,14 @@ export function checkChain({
   stored,
   stated,
   trust,
+  verifiedBy = 0,
 }: {
   readonly chain: string;
   readonly stored: StoredChain;
   readonly stated: readonly StatedHead[];
   readonly trust: Trust;
+  /** The checkpoint up to which all signatures were checked before. */
+  readonly verifiedBy?: number;
 }): CheckedChain {
   const last = stated.at(-1);
   if (stored.records.length === 0 && last) {
@@ -31,12 +34,16 @@ export function checkChain({
     return { findings: [finding], genuine: [] };
   }
   const rows = checkRows(chain, stored.records);
-  const origin = checkOrigin(chain, stored.records, trust);
+  const rewritten = checkStated(chain, stored.records, stated);
+  // Only what fits in every hash is what was checked before.
+  const isSame = rows.findings.length === 0 && rewritten.length === 0;
+  const checkedTo = isSame ? (stated.findLast(({ checkpoint }) => checkpoint <= verifiedBy)?.number ?? 0) : 0;
+  const origin = checkOrigin({ chain, rows: stored.records, trust, checkedTo });
   // A row that was taken out lacks in both ways of counting: it is named once.
   const isMissing = rows.findings.some(({ kind }) => kind === 'record-missing');
   const findings = [
     ...rows.findings,
-    ...checkStated(chain, stored.records, stated),
+    ...rewritten,
     ...checkEnd({ chain, stored, last, ...rows }),
     ...origin.findings.filter(({ kind }) => kind !== 'record-missing' || !isMissing),
   ];
@@ -68,14 +75,25 @@ export function provenOf(rows: readonly StoredRecord[], trust: Trust): ProvenRec
 }
 
 /** Whose records these are, and whether their makers' own numbers are all there, each once. */
-function checkOrigin(chain: string, rows: readonly StoredRecord[], trust: Trust): CheckedChain {
+function checkOrigin({
+  chain,
+  rows,
+  trust,
+  checkedTo,
+}: {
+  readonly chain: string;
+  readonly rows: readonly StoredRecord[];
+  readonly trust: Trust;
+  /** The last place whose signature was checked before. */
+  readonly checkedTo: number;
+}): CheckedChain {
   const findings: Finding[] = [];
   const genuine: SignedRecord[] = [];
   const seen = new Map<number, SignedRecord | undefined>();
   for (const { place, signed } of rows) {
     if (!signed) continue;
     const { number } = signed.record;
-    const problem = originProblem(signed, trust);
+    const problem = place <= checkedTo ? undefined : originProblem(signed, trust);
     if (problem !== undefined) {
       // Its number counts as seen: what is missing there is named by this finding.
       seen.set(number, seen.get(number));

@@ -15,18 +15,18 @@ import {
 export class CheckpointChain {
   readonly #stated = new Map<string, StatedHead[]>();
   readonly #heads = new Map<string, StatedHead>();
-  readonly #wanted: number | undefined;
+  readonly #wanted: readonly number[];
+  readonly #remembered = new Map<number, Checkpoint>();
   #last: SignedCheckpoint | undefined;
-  #remembered: Checkpoint | undefined;
   #count = 0;
 
-  /** `remember`: the number of a checkpoint that is asked for later. */
-  constructor({ remember }: { readonly remember?: number | undefined } = {}) {
+  /** `remember`: the numbers of checkpoints that are asked for later. */
+  constructor({ remember = [] }: { readonly remember?: readonly number[] } = {}) {
     this.#wanted = remember;
   }
 
-  get remembered(): Checkpoint | undefined {
-    return this.#remembered;
+  remembered(number: number): Checkpoint | undefined {
+    return this.#remembered.get(number);
   }
 
   get last(): SignedCheckpoint | undefined {
@@ -59,7 +59,7 @@ export class CheckpointChain {
       this.#heads.set(head.chain, stated);
     }
     this.#last = signed;
-    if (checkpoint.number === this.#wanted) this.#remembered = checkpoint;
+    if (this.#wanted.includes(checkpoint.number)) this.#remembered.set(checkpoint.number, checkpoint);
     this.#count += 1;
     return findings;
   }

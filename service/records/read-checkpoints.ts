@@ -21,13 +21,13 @@ export async function readCheckpoints({
   store,
   anchor,
   verifier,
-  remember,
+  remember = [],
 }: {
   readonly store: Pick<AuditStore, 'checkpoints'>;
   readonly anchor: Anchor;
   readonly verifier: SignatureVerifier;
-  /** The number of a checkpoint that the chain keeps at hand. */
-  readonly remember?: number | undefined;
+  /** The numbers of checkpoints that the chain keeps at hand. */
+  readonly remember?: readonly number[];
 }): Promise<ReadCheckpoints> {
   const chain = new CheckpointChain({ remember });
   const findings: Finding[] = [];

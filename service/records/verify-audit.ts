@@ -16,6 +16,11 @@ export interface CheckpointExpectation {
   readonly allowStale?: string | undefined;
   /** A checkpoint that somebody has seen before, with its digest where that was kept. */
   readonly remembered?: RememberedCheckpoint | undefined;
+  /**
+   * Up to which whoever asks has had all signatures checked before, and nothing was found: what it vouches for still has the same hashes, and these are
+   * over the signatures, so they are not checked again.
+   */
+  readonly verified?: Required<RememberedCheckpoint> | undefined;
 }
 
 export interface RememberedCheckpoint {
@@ -50,17 +55,23 @@ export async function verifyAudit({
 }): Promise<AuditReport> {
   const checkedAt = now();
   // Checkpoints first: whatever they name must be in the records that are read after them.
-  const read = await readCheckpoints({ store, anchor, verifier, remember: expected.remembered?.number });
+  const read = await readCheckpoints({
+    store,
+    anchor,
+    verifier,
+    remember: [expected.remembered, expected.verified].flatMap((seen) => seen?.number ?? []),
+  });
   const { chain: checkpoints } = read;
   const age = checkAge({ checkpoints, expected, now: checkedAt });
   const findings: Finding[] = [...read.findings, ...age.findings];
+  const verifiedBy = verifiedCheckpoint(checkpoints, expected.verified, findings);
   const notCovered: { chain: string; from: number; to: number }[] = [];
   const chains = new Set([...(await store.chains()), ...checkpoints.heads.keys()]);
   let records = 0;
   for (const chain of [...chains].sort()) {
     const stored = await store.storedChain(chain);
     const stated = checkpoints.stated(chain);
-    const checked = checkChain({ chain, stored, stated, trust });
+    const checked = checkChain({ chain, stored, stated, trust, verifiedBy });
     findings.push(...checked.findings, ...checkDecisions({ chain, records: checked.genuine, signers }));
     records += stored.records.length;
     const covered = stated.at(-1)?.number ?? 0;
@@ -89,6 +100,20 @@ export async function verifyAudit({
   };
 }
 
+/** Its number, where it is the one that is meant; 0: nothing counts as checked. */
+function verifiedCheckpoint(
+  checkpoints: CheckpointChain,
+  verified: CheckpointExpectation['verified'],
+  findings: Finding[],
+): number {
+  if (!verified) return 0;
+  const there = checkpoints.remembered(verified.number);
+  if (there && checkpointDigest(there) === verified.digest) return verified.number;
+  const text = `checkpoint ${verified.number} is not the one up to which all was checked before`;
+  findings.push({ kind: 'checkpoint-inconsistent', checkpoint: verified.number, text });
+  return 0;
+}
+
 /** Whoever rolls database and anchor back together leaves nothing that does not fit, but the time: the notary signs at least every 15 minutes. */
 function checkAge({
   checkpoints,
@@ -106,7 +131,8 @@ function checkAge({
     const text = `the newest checkpoint is ${number}, but ${remembered.number} was seen before`;
     findings.push({ kind: 'checkpoint-stale', checkpoint: remembered.number, text });
   } else if (remembered?.digest !== undefined) {
-    const digest = checkpoints.remembered && checkpointDigest(checkpoints.remembered);
+    const seen = checkpoints.remembered(remembered.number);
+    const digest = seen && checkpointDigest(seen);
     const text = `checkpoint ${remembered.number} is not the one that was seen before`;
     if (digest !== remembered.digest) findings.push({ kind: 'checkpoint-inconsistent', checkpoint: remembered.number, text });
   }

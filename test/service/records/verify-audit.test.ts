@@ -194,6 +194,33 @@ describe('verifying the audit store', () => {
     ]);
   });
 
+  test('leaves signatures out that an earlier check has found good, and finds all the same what was done to them since', async () => {
+    const { lastCheckpoint } = await verifyAfter(async () => {});
+    if (!lastCheckpoint) throw new Error('no checkpoint');
+    const verified = { number: lastCheckpoint.number, digest: lastCheckpoint.digest };
+    const asked: string[] = [];
+    const counting = {
+      trust: {
+        senderOf: (signed: Parameters<typeof makersTrust.senderOf>[0]) => {
+          asked.push(signed.keyId);
+          return makersTrust.senderOf(signed);
+        },
+      },
+    };
+    expect(await verifyAfter(async () => {}, { ...counting, expected: { verified } })).toMatchObject({ ok: true, records: 24 });
+    // Two records and a chain of three that it does not cover.
+    expect(asked).toHaveLength(5);
+    const place = { chain: 'desk/main', number: 5, end: 6 };
+    for (const mutate of Object.values(mutations)) {
+      const report = await verifyAfter((database) => mutate(database, place), { expected: { verified } });
+      expect(report.findings.map(({ chain }) => chain)).toContain('desk/main');
+    }
+    const other = { number: lastCheckpoint.number, digest: '0'.repeat(64) };
+    expect((await verifyAfter(async () => {}, { expected: { verified: other } })).findings).toEqual([
+      expect.objectContaining({ kind: 'checkpoint-inconsistent', checkpoint: lastCheckpoint.number }),
+    ]);
+  });
+
   test('names the numbers among which a rewrite with fitting hashes lies', async () => {
     const place = { chain: 'desk/main', number: 5, end: 6 };
     const report = await verifyAfter((database) =>
