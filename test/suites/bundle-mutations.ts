@@ -347,21 +347,28 @@ function nudged(value: unknown, roll: (sides: number) => number): unknown {
   return `${value.slice(0, at)}${character}${value.slice(at + 1)}`;
 }
 
+export interface MutatedFile {
+  readonly file: Uint8Array;
+  /** Whoever can have made it: somebody with no key, who exports with their own, or a cell and a notary that lie. */
+  readonly by: 'anybody' | 'exporter' | 'everybody';
+}
+
 /** A mutated file: bytes, or values with none, some or all of the signatures made anew. Deterministic. */
-export function mutatedFile(bundle: Bundle, seed: number): Uint8Array {
+export function mutatedFile(bundle: Bundle, seed: number): MutatedFile {
   const roll = dice(seed);
   const draft = draftOf(bundle);
   const kind = roll(10);
-  if (kind === 0) return mutatedBytes(Buffer.from(canonicalJson(bundle)), roll);
+  if (kind === 0) return { by: 'anybody', file: mutatedBytes(Buffer.from(canonicalJson(bundle)), roll) };
+  const by = kind < 4 && kind > 1 ? 'anybody' : kind > 6 || kind === 1 ? 'everybody' : 'exporter';
   if (kind === 1) must(namedMutations[roll(namedMutations.length)]).change(draft);
   else for (let times = 1 + roll(2); times > 0; times -= 1) changeSomething(kind < 4 ? draft : draftIn(draft), roll);
   try {
     if (kind > 6) sealAgain(draft);
     if (kind > 3) exportAgain(draft);
-    return Buffer.from(canonicalJson(draft));
+    return { by, file: Buffer.from(canonicalJson(draft)) };
   } catch {
     // What has no canonical form, or no records to sign, is written as it is.
-    return Buffer.from(JSON.stringify(draft));
+    return { by, file: Buffer.from(JSON.stringify(draft)) };
   }
 }
 

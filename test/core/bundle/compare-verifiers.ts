@@ -11,7 +11,7 @@ const found = new Map<string, number>();
 const disagreed: unknown[] = [];
 for (let from = 0; from < count; from += atOnce) {
   const seeds = Array.from({ length: Math.min(atOnce, count - from) }, (_, index) => from + index);
-  const files = seeds.map((seed) => mutatedFile(bundle, seed));
+  const files = seeds.map((seed) => mutatedFile(bundle, seed).file);
   const python = pythonVerdicts(files);
   for (const [index, file] of files.entries()) {
     const ours = await verifyBundle(file);
