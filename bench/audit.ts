@@ -20,7 +20,7 @@ import { maker, makersTrust, noSigners } from '../test/suites/signed-records.ts'
 import { findPostgres } from '../test/suites.mjs';
 import { loadNow, printGoals, round, writeResult } from './report.ts';
 
-const wholeCount = 50_000;
+const wholeCount = 20_000;
 const count = Number(process.env.BENCH_COUNT ?? wholeCount);
 const perChain = 50;
 const perBatch = 10;

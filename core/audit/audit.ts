@@ -1,6 +1,6 @@
 import type { Sender, Trust } from '../messages/sender.ts';
 import type { Signer } from '../messages/signing.ts';
-import { canonicalJson, digestOf } from '../text/digest.ts';
+import { canonicalJson, sha256Hex } from '../text/digest.ts';
 import { plainJson } from '../text/plain-json.ts';
 import type { Finding } from './audit-report.ts';
 
@@ -32,9 +32,27 @@ export interface SignedRecord extends RecordSignature {
   readonly record: AuditRecord;
 }
 
+/** Of records that were read with it: signature and hash are both over it, and making it anew took as long as the rest of a check without signatures. */
+const readTexts = new WeakMap<AuditRecord, string>();
+
+/** A record as a store has it. `bodyText`: the canonical JSON of its body. */
+export function storedRecord(record: AuditRecord, bodyText: string): AuditRecord {
+  const { chain, number, at, kind, actor } = record;
+  const [before, after] = [
+    { actor, at },
+    { chain, kind, number },
+  ].map((fields) => JSON.stringify(fields).slice(1, -1));
+  readTexts.set(record, `{${before},"body":${bodyText},${after}}`);
+  return record;
+}
+
+function recordText(record: AuditRecord): string {
+  return readTexts.get(record) ?? canonicalJson(record);
+}
+
 /** The bytes that are signed. They hold chain and number: a record cannot be moved. */
 export function recordBytes(record: AuditRecord): Uint8Array {
-  return new TextEncoder().encode(`firebreak.record.v1\n${canonicalJson(record)}`);
+  return new TextEncoder().encode(`firebreak.record.v1\n${recordText(record)}`);
 }
 
 export async function signRecord(given: AuditRecord, signer: Signer): Promise<SignedRecord> {
@@ -64,7 +82,8 @@ export const genesisHash = '0'.repeat(64);
 
 /** The hash that links a row to the one before it: `previous` is that one's hash, 64 zeros for the first. */
 export function recordHash({ record, keyId, signature }: SignedRecord, previous: string): string {
-  return digestOf({ previous, record, keyId, signature });
+  const [before, after] = [{ keyId, previous }, { signature }].map((fields) => JSON.stringify(fields).slice(1, -1));
+  return sha256Hex(`{${before},"record":${recordText(record)},${after}}`);
 }
 
 /** Whose records a chain holds. Nobody else's belong into it. */

@@ -1,4 +1,4 @@
-import type { AuditRecord, ChainHead } from '../../core/audit/audit.ts';
+import { type ChainHead, storedRecord } from '../../core/audit/audit.ts';
 import type { StoredCheckpoint, StoredRecord } from '../../core/audit/audit-store.ts';
 import { asSignedCheckpoint } from '../../core/audit/checkpoint.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
@@ -18,11 +18,12 @@ export function recordFromRow(row: Row): StoredRecord {
   const { number, at, kind, actor, key_id: keyId, signature } = row;
   const chain = textOf(row, 'chain');
   const place = { chain, place: numberOf(row, 'place'), previous: asText(row.previous), hash: asText(row.hash) };
-  const body = canonical(asText(row.body));
+  const bodyText = asText(row.body);
+  const body = canonical(bodyText);
   if (!isObject(body) || typeof number !== 'number') return place;
   const texts = { at, kind, actor, keyId, signature };
   if (!areTexts(texts)) return place;
-  const record: AuditRecord = { chain, number, at: texts.at, kind: texts.kind, actor: texts.actor, body };
+  const record = storedRecord({ chain, number, at: texts.at, kind: texts.kind, actor: texts.actor, body }, bodyText);
   return { ...place, signed: { record, keyId: texts.keyId, signature: texts.signature } };
 }
 
