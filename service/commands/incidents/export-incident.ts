@@ -1,35 +1,12 @@
-import { writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
-import type { AuditStore } from '../../../core/audit/audit-store.ts';
-import type { Bundle, BundleArtefact } from '../../../core/bundle/bundle.ts';
-import { type IntactBundle, verifyBundle } from '../../../core/bundle/verify-bundle.ts';
-import { FirebreakError } from '../../../core/errors.ts';
-import type { EvidenceManifest } from '../../../core/evidence/evidence.ts';
-import { fullIncidentId, shortIncidentId } from '../../../core/incident/incident.ts';
-import { canonicalJson } from '../../../core/text/digest.ts';
-import { createAuditStore } from '../../../integrations/database/audit-store.ts';
-import { openDatabase } from '../../../integrations/database/database.ts';
-import { readManifest } from '../../../integrations/evidence/manifest.ts';
-import { openVerifier } from '../../../integrations/keys/ed25519.ts';
-import { loadConfig } from '../../config/load.ts';
-import { resolveStoreSecrets } from '../../config/secrets.ts';
-import { giveOrder, personalSigner, signedWith } from '../../incidents/orders.ts';
-import { evidencePublicKeys } from '../../process/keys/evidence-keys.ts';
-import { firebreakVersion } from '../../process/project-root.ts';
-import { recordKeys } from '../../records/audit-trust.ts';
-import { bundleContent, exportOrder } from '../../records/bundle-content.ts';
-import { bundlePage } from '../../records/bundle-page.ts';
-import { opened } from '../evidence/evidence-get.ts';
-import { openReader } from '../evidence/reader.ts';
+import type { RetiredKey } from '../../records/audit-trust.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
-import { print, printable, printJson } from '../output.ts';
 import { reasonOption } from '../reason.ts';
-import { existingAuditUrl } from '../records/audit.ts';
-import { type RetiredKeysOption, retiredKeyOption } from '../records/retired-key.ts';
-import { withSession } from '../session.ts';
+import { retiredKeyOption } from '../records/retired-key.ts';
 import { withPerson } from '../vote.ts';
 
-interface ExportOptions extends ConfiguredOptions, RetiredKeysOption {
+export interface ExportOptions extends ConfiguredOptions {
+  readonly retiredKey?: readonly RetiredKey[];
   readonly as: string;
   readonly key: string;
   readonly reason: string;
@@ -38,9 +15,6 @@ interface ExportOptions extends ConfiguredOptions, RetiredKeysOption {
   /** Names or hashes of artefacts; `true`: all. */
   readonly artefacts?: true | readonly string[];
 }
-
-/** A bundle is one file that is read at once: more than this is handed out by `evidence get`. */
-const mostArtefactBytes = 64 * 1024 * 1024;
 
 /** Adds `firebreak incidents export`. */
 export function registerExportCommand(incidents: Command): void {
@@ -64,120 +38,13 @@ export function registerExportCommand(incidents: Command): void {
   withExamples(withConfig(command), [
     `firebreak incidents export shop/Deployment/cart -o cart.html ${who}`,
     `firebreak incidents export shop/Deployment/cart -o cart.json --artefacts pod.yaml ${who}`,
-  ]).action(exportIncident);
+  ]).action(async (written: string, options: ExportOptions) =>
+    // What reads records and evidence is of no use to the other commands of incidents.
+    (await import('./write-bundle.ts')).exportIncident(written, options),
+  );
 }
 
 function outFile(text: string): string {
   if (!/\.(?:html|json)$/.test(text)) throw new InvalidArgumentError('Its name ends in .html or .json.');
   return text;
-}
-
-async function exportIncident(written: string, options: ExportOptions): Promise<void> {
-  const config = loadConfig({ path: options.config, env: process.env });
-  const secrets = resolveStoreSecrets({ config, env: process.env });
-  const signer = await personalSigner(options.key);
-  const reader = await openReader(options);
-  const database = await openDatabase({ url: existingAuditUrl(config) });
-  try {
-    const store = createAuditStore(database);
-    const chain = await chainOf(store, fullIncidentId(written, config.cluster), options.run);
-    const content = await bundleContent(chain, {
-      store,
-      verifier: await openVerifier({ files: [`${config.audit.notaryKeyFile}.pub`] }),
-      keys: await recordKeys(config, options.retiredKey ?? [], await evidencePublicKeys({ config, secrets })),
-      exporterKeyId: signer.keyId,
-      manifestAt: (sha256) => readManifest({ ...reader, sha256 }).catch(unlessMissing),
-      artefactsOf: (manifests) => artefactsOf(manifests, options.artefacts, reader),
-      names: Object.fromEntries(config.roster.people.map(({ id, name }) => [id, name])),
-      madeBy: `firebreak ${firebreakVersion()}`,
-    });
-    const order = exportOrder(content, {
-      ...{ person: options.as, reason: options.reason, cluster: config.cluster, at: new Date().toISOString() },
-    });
-    const signed = await signedWith(order, signer);
-    const bundle: Bundle = { format: 'firebreak.bundle.v1', content, export: signed };
-    // Before anything is on record: what would be refused elsewhere is not handed out.
-    const verdict = await verifyBundle(Buffer.from(canonicalJson(bundle)));
-    if (!verdict.ok) throw new FirebreakError('FB_ERR_AUDIT_DAMAGED', verdict.text);
-    await withSession(options, (session) =>
-      giveOrder(session, signed, (_, ours) => ours.find(({ kind }) => kind === 'incident.exported')),
-    );
-    await write(options.out, options.out.endsWith('.html') ? await bundlePage(bundle) : canonicalJson(bundle));
-    if (options.json) return printJson({ file: options.out, ...verdict });
-    for (const line of linesOf(verdict, shortIncidentId(order.incident, config.cluster), options)) print(printable(line));
-  } finally {
-    await database.close();
-  }
-}
-
-function linesOf(verdict: IntactBundle, incident: string, { out, as }: ExportOptions): readonly string[] {
-  const { records, covered, lastCheckpoint, closed, missingManifests } = verdict;
-  return [
-    `Wrote ${records} records of ${incident} to ${out}. It is on the record that ${as} has handed it out.`,
-    ...(covered < records ? [`The notary has not signed the last ${records - covered} yet: export it again in a minute.`] : []),
-    ...(closed ? [] : ['The incident is still open.']),
-    ...(missingManifests.length > 0
-      ? [`${missingManifests.length} evidence manifests could not be read, and are not in it.`]
-      : []),
-    `Newest checkpoint: ${lastCheckpoint.number}:${lastCheckpoint.digest} of ${lastCheckpoint.at}.`,
-    'Give the fingerprints of the keys another way than the file: firebreak bundle keys.',
-  ];
-}
-
-async function write(file: string, text: string): Promise<void> {
-  try {
-    await writeFile(file, text, { mode: 0o600, flag: 'wx' });
-  } catch {
-    throw new FirebreakError('FB_ERR_INCOMPLETE', `${file} is there already, or cannot be made`);
-  }
-}
-
-/** The run that is meant, or the one whose last record is the newest. */
-async function chainOf(store: AuditStore, incident: string, run: string | undefined): Promise<string> {
-  const chains = (await store.chains()).filter((chain) => chain.slice(0, chain.lastIndexOf('@')) === incident);
-  const ends: { readonly chain: string; readonly at: string }[] = [];
-  for (const chain of chains) {
-    if (run !== undefined && chain !== `${incident}@${run}`) continue;
-    const { records } = await store.storedChain(chain);
-    ends.push({ chain, at: records.at(-1)?.signed?.record.at ?? '' });
-  }
-  const found = ends.sort((one, other) => one.at.localeCompare(other.at)).at(-1);
-  if (!found)
-    throw new FirebreakError(
-      'FB_ERR_UNKNOWN_ID',
-      `there are no records of ${incident}${run === undefined ? '' : ` with run ${run}`}`,
-    );
-  return found.chain;
-}
-
-/** What the store does not have, or cannot give, is missing in the bundle, and the bundle says so. One that is damaged is told. */
-function unlessMissing(error: unknown): undefined {
-  if (error instanceof FirebreakError && (error.code === 'FB_ERR_NOT_FOUND' || error.code === 'FB_ERR_UNAVAILABLE'))
-    return undefined;
-  throw error;
-}
-
-async function artefactsOf(
-  manifests: readonly EvidenceManifest[],
-  wanted: ExportOptions['artefacts'],
-  reader: Parameters<typeof opened>[0],
-): Promise<readonly BundleArtefact[]> {
-  if (wanted === undefined) return [];
-  const all = manifests.flatMap(({ artefacts }) => artefacts);
-  const chosen = wanted === true ? all : all.filter(({ name, sha256 }) => wanted.includes(name) || wanted.includes(sha256));
-  const absent = wanted === true ? [] : wanted.filter((one) => !all.some(({ name, sha256 }) => name === one || sha256 === one));
-  if (absent.length > 0) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no artefact ${absent.join(', ')}`);
-  const bytes = chosen.reduce((sum, one) => sum + one.bytes, 0);
-  if (bytes > mostArtefactBytes)
-    throw new FirebreakError(
-      'FB_ERR_INCOMPLETE',
-      `${bytes} bytes of artefacts are more than a bundle takes (64 MiB): use evidence get`,
-    );
-  const read = new Map<string, BundleArtefact>();
-  for (const artefact of chosen) {
-    const parts: Uint8Array[] = [];
-    for await (const part of opened(reader, artefact)) parts.push(part);
-    read.set(artefact.sha256, { sha256: artefact.sha256, data: Buffer.concat(parts).toString('base64') });
-  }
-  return [...read.values()];
 }
