@@ -4,7 +4,7 @@ import type { Signer } from '../../../core/messages/signing.ts';
 import { canonicalJson } from '../../../core/text/digest.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
-import { newMaker } from '../../suites/signed-records.ts';
+import { deskMaker, maker, makerOf, newMaker } from '../../suites/signed-records.ts';
 
 /** Where a mutation strikes: a chain and a number in it that a checkpoint covers. */
 export interface Place {
@@ -13,6 +13,18 @@ export interface Place {
   /** The chain's last number. */
   readonly end: number;
 }
+
+/** Where the first record is that is not as it was, for what strikes one; the others strike a chain as a whole. */
+export const firstBadAt: Readonly<Record<string, (place: Place) => number>> = {
+  'changes an actor': ({ number }) => number,
+  'removes a record': ({ number }) => number,
+  'swaps two records': ({ number, end }) => (number === end ? number - 1 : number),
+  'cuts the chain off and sets its head back': ({ number }) => number,
+  'takes a signature away': ({ number }) => number,
+  'has a record signed by the true key of another role, with fitting hashes': ({ number }) => number,
+  'adds a false record at the end, with a fitting hash': ({ end }) => end + 1,
+  'forks the chain: its own maker has signed another record under a number that is taken': ({ end }) => end + 1,
+};
 
 export type Mutation = (database: Database, place: Place) => Promise<void>;
 
@@ -76,6 +88,18 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   'rewrites from here on, and signs it with a key that is no cell’s': async (database, place) => {
     const thief = newMaker();
     await rewrite(database, place, (signed) => thief.sign(signed.record));
+  },
+  'forks the chain: its own maker has signed another record under a number that is taken': async (
+    database,
+    { chain, number },
+  ) => {
+    const signed = (await storedIn(database, chain))[number - 1];
+    if (!signed) throw new Error('no such record');
+    await createAuditStore(database).append([makerOf(chain).sign({ ...signed.record, actor: 'person/else' })]);
+  },
+  'has a record signed by the true key of another role, with fitting hashes': async (database, place) => {
+    const other = makerOf(place.chain) === maker ? deskMaker : maker;
+    await rewrite(database, place, (signed) => (signed.record.number === place.number ? other.sign(signed.record) : signed));
   },
   'takes a signature away': async (database, { chain, number }) => {
     await database.all(`UPDATE audit_records SET signature = '', key_id = '' ${byPlace}`, [chain, number]);
