@@ -42,7 +42,7 @@ inBrowser(
       expect(text).toContain('Nothing was changed: all 12 records fit their signatures.');
       expect(text).toContain('as of 2026-03-01 10:13:00 UTC');
       expect(text).toContain(
-        'Ada Lovelace answered “No, delete the pod” at the command line, with a key of their own: nobody built this',
+        'Ada Lovelace (ada) answered “No, delete the pod” at the command line, with a key of their own: nobody built this',
       );
       expect(text).toContain('It cannot be undone.');
       expect(text).toContain('checkpoint 4');

@@ -115,7 +115,7 @@ function show({ content, export: { order } }) {
         `Incident of ${place.slice(1).join(' ') || 'the cluster'} in the cluster ${cluster}, ${timeText(records[0]?.record.at)} to ${timeText(records.at(-1)?.record.at)}. Run ${order.run}.`,
       ),
     ),
-    element('p', { class: 'quiet' }, visible(`Handed out by ${names[order.person] ?? order.person}: ${order.reason}`)),
+    element('p', { class: 'quiet' }, visible(`Handed out by ${nameOf(`person/${order.person}`, names)}: ${order.reason}`)),
     box,
     ...decisions(records, who),
     element('h2', null, 'What happened'),
@@ -161,7 +161,8 @@ function show({ content, export: { order } }) {
 function nameOf(actor, names) {
   const [kind, ...rest] = actor.split('/');
   const id = rest.join('/');
-  if (kind === 'person') return names[id] ?? id;
+  // A name is the exporter's word; the id is what was signed.
+  if (kind === 'person') return !Object.hasOwn(names, id) ? id : `${names[id]} (${id})`;
   if (kind === 'engine') return 'Firebreak';
   return id === '' ? kind : `${kind} ${id}`;
 }
@@ -198,7 +199,7 @@ function decisions(records, who) {
               'li',
               null,
               who(actor),
-              ` answered “${label(vote.choice)}” ${way[vote.via] ?? ''}`,
+              ` answered “${label(vote.choice)}” ${Object.hasOwn(way, vote.via) ? way[vote.via] : ''}`,
               vote.reason ? `: ${visible(vote.reason)}` : '',
               ' ',
               element('time', null, timeText(at)),
