@@ -1,9 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { RetiredKey } from '../../records/audit-trust.ts';
-import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
+import { type ConfiguredOptions, withConfig, withExamples, withPerson } from '../options.ts';
 import { reasonOption } from '../reason.ts';
 import { retiredKeyOption } from '../records/retired-key.ts';
-import { withPerson } from '../vote.ts';
 
 export interface ExportOptions extends ConfiguredOptions {
   readonly retiredKey?: readonly RetiredKey[];
