@@ -1,19 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { RetiredKey } from '../../records/audit-trust.ts';
-import { type ConfiguredOptions, withConfig, withExamples, withPerson } from '../options.ts';
+import { withConfig, withExamples, withPerson } from '../options.ts';
 import { reasonOption } from '../reason.ts';
 import { retiredKeyOption } from '../records/retired-key.ts';
-
-export interface ExportOptions extends ConfiguredOptions {
-  readonly retiredKey?: readonly RetiredKey[];
-  readonly as: string;
-  readonly key: string;
-  readonly reason: string;
-  readonly out: string;
-  readonly run?: string;
-  /** Names or hashes of artefacts; `true`: all. */
-  readonly artefacts?: true | readonly string[];
-}
+import type { ExportOptions } from './write-bundle.ts';
 
 /** Adds `firebreak incidents export`. */
 export function registerExportCommand(incidents: Command): void {

@@ -20,10 +20,21 @@ import { bundleContent, exportOrder } from '../../records/bundle-content.ts';
 import { bundlePage } from '../../records/bundle-page.ts';
 import { opened } from '../evidence/evidence-get.ts';
 import { openReader } from '../evidence/reader.ts';
+import type { ConfiguredOptions } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';
 import { existingAuditUrl } from '../records/audit.ts';
+import type { RetiredKeysOption } from '../records/retired-key.ts';
 import { withSession } from '../session.ts';
-import type { ExportOptions } from './export-incident.ts';
+
+export interface ExportOptions extends ConfiguredOptions, RetiredKeysOption {
+  readonly as: string;
+  readonly key: string;
+  readonly reason: string;
+  readonly out: string;
+  readonly run?: string;
+  /** Names or hashes of artefacts; `true`: all. */
+  readonly artefacts?: true | readonly string[];
+}
 
 /** A bundle is one file that is read at once: more than this is handed out by `evidence get`. */
 const mostArtefactBytes = 64 * 1024 * 1024;
