@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { severities } from '../../../core/alert/severity.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
@@ -7,15 +7,17 @@ import { traceOf } from '../../../core/incident/incident-trace.ts';
 import { namesWithIds } from '../../incidents/names.ts';
 import { type ListedIncidents, newEntries, rowsOf } from '../../incidents/rows.ts';
 import type { Session } from '../../incidents/session.ts';
-import { type ConfiguredOptions, namespaceName, positive, withConfig, withExamples } from '../options.ts';
+import { type ConfiguredOptions, namespaceName, positive, withConfig, withExamples, withPerson } from '../options.ts';
 import { restraintsOn } from '../orders/restrain.ts';
 import { print, printJson, printTable, severityText } from '../output.ts';
+import { reasonOption } from '../reason.ts';
+import { retiredKeyOption } from '../records/retired-key.ts';
 import { withSession } from '../session.ts';
-import { registerExportCommand } from './export-incident.ts';
 import { registerForkCommand } from './fork-incident.ts';
 import { incidentNamed } from './incident-name.ts';
 import { printIncident, timelineLine } from './incident-text.ts';
 import { registerStartCommand } from './start-incident.ts';
+import type { ExportOptions } from './write-bundle.ts';
 
 interface ListOptions extends ConfiguredOptions, ListedIncidents {}
 
@@ -115,4 +117,37 @@ async function watch(session: Session, written: string, options: ShowOptions): P
     before = now;
     await sleep(1_000);
   }
+}
+
+/** Adds `firebreak incidents export`. */
+function registerExportCommand(incidents: Command): void {
+  const command = withPerson(
+    incidents
+      .command('export')
+      .description('write one signed file of an incident, which others can check without Firebreak; on the record')
+      .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it'),
+    'who hands it out',
+  )
+    .addOption(reasonOption('why, for the record').makeOptionMandatory())
+    .requiredOption(
+      '-o, --out <file>',
+      'the file: .html for a page that shows and checks itself, .json for the bundle alone',
+      outFile,
+    )
+    .option('--run <run>', 'an earlier run of this id (default: the newest)')
+    .option('--artefacts [names...]', 'evidence that goes along whole: all, or these names or SHA-256')
+    .addOption(retiredKeyOption());
+  const who = '--as ada --key ~/.firebreak/ada.pem --reason "audit of March"';
+  withExamples(withConfig(command), [
+    `firebreak incidents export shop/Deployment/cart -o cart.html ${who}`,
+    `firebreak incidents export shop/Deployment/cart -o cart.json --artefacts pod.yaml ${who}`,
+  ]).action(async (written: string, options: ExportOptions) =>
+    // What reads records and evidence is of no use to the other commands of incidents.
+    (await import('./write-bundle.ts')).exportIncident(written, options),
+  );
+}
+
+function outFile(text: string): string {
+  if (!/\.(?:html|json)$/.test(text)) throw new InvalidArgumentError('Its name ends in .html or .json.');
+  return text;
 }
