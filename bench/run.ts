@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { serviceNodeFlags } from '../service/launcher/node-flags.mjs';
 import { writeScalingTables } from './parts/scale/tables.ts';
 import { type BenchResult, printTable } from './report.ts';
@@ -23,13 +23,13 @@ const benchmarks = [
   'novelty',
   'every-answer',
   'streams',
-  'audit',
+  'records/audit',
 ] as const;
 
 const wanted = process.argv.slice(2);
-const chosen = wanted.length > 0 ? benchmarks.filter((name) => wanted.includes(name)) : benchmarks;
+const chosen = wanted.length > 0 ? benchmarks.filter((name) => wanted.includes(basename(name))) : benchmarks;
 if (chosen.length === 0) {
-  console.error(`usage: npm run bench [-- NAME…], with NAME of ${benchmarks.join(', ')}`);
+  console.error(`usage: npm run bench [-- NAME…], with NAME of ${benchmarks.map((name) => basename(name)).join(', ')}`);
   process.exit(2);
 }
 let failed = false;
@@ -53,7 +53,7 @@ function flagsFor(name: string): readonly string[] {
 
 function read(name: string): readonly BenchResult[] {
   try {
-    return [JSON.parse(readFileSync(join(import.meta.dirname, 'results', `${name}.json`), 'utf8')) as BenchResult];
+    return [JSON.parse(readFileSync(join(import.meta.dirname, 'results', `${basename(name)}.json`), 'utf8')) as BenchResult];
   } catch {
     return [];
   }

@@ -1,24 +1,24 @@
-/** What the records cost: append (SQLite, PostgreSQL), verify, verify after an earlier check, export. `node bench/audit.ts`; BENCH_COUNT records. */
+/** What the records cost: append (SQLite, PostgreSQL), verify, verify after an earlier check, export. `node bench/records/audit.ts`; BENCH_COUNT records. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { signRecord } from '../core/audit/audit.ts';
-import type { AuditStore } from '../core/audit/audit-store.ts';
-import { checkpointDigest } from '../core/audit/checkpoint.ts';
-import { verifyBundle } from '../core/bundle/verify-bundle.ts';
-import { canonicalJson } from '../core/text/digest.ts';
-import { createFileAnchor } from '../integrations/anchor/file-anchor.ts';
-import { createAuditStore } from '../integrations/database/audit-store.ts';
-import { openDatabase } from '../integrations/database/database.ts';
-import { createVerifier, signerFrom } from '../integrations/keys/ed25519.ts';
-import { createNotary } from '../service/records/notary.ts';
-import { verifyAudit } from '../service/records/verify-audit.ts';
-import { startDatabases } from '../test/postgres/databases.ts';
-import { exportSample, writeSample } from '../test/suites/incident-bundle.ts';
-import { newPrivateKey } from '../test/suites/private-key.ts';
-import { maker, makersTrust, noSigners } from '../test/suites/signed-records.ts';
-import { findPostgres } from '../test/suites.mjs';
-import { loadNow, printGoals, round, writeResult } from './report.ts';
+import { signRecord } from '../../core/audit/audit.ts';
+import type { AuditStore } from '../../core/audit/audit-store.ts';
+import { checkpointDigest } from '../../core/audit/checkpoint.ts';
+import { verifyBundle } from '../../core/bundle/verify-bundle.ts';
+import { canonicalJson } from '../../core/text/digest.ts';
+import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
+import { createAuditStore } from '../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../integrations/database/database.ts';
+import { createVerifier, signerFrom } from '../../integrations/keys/ed25519.ts';
+import { createNotary } from '../../service/records/notary.ts';
+import { verifyAudit } from '../../service/records/verify-audit.ts';
+import { startDatabases } from '../../test/postgres/databases.ts';
+import { exportSample, writeSample } from '../../test/suites/incident-bundle.ts';
+import { newPrivateKey } from '../../test/suites/private-key.ts';
+import { maker, makersTrust, noSigners } from '../../test/suites/signed-records.ts';
+import { findPostgres } from '../../test/suites.mjs';
+import { loadNow, printGoals, round, writeResult } from '../report.ts';
 
 const wholeCount = 20_000;
 const count = Number(process.env.BENCH_COUNT ?? wholeCount);
