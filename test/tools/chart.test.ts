@@ -94,6 +94,19 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     expect(await named({ argocd: { namespace: 'argocd' }, flux: true })).toContain('firebreak-cell-flux');
   });
 
+  test('opens the console’s paths to browsers only where the configuration has a console', async () => {
+    const desk = { ingress: { enabled: true, host: 'firebreak.example.com' } };
+    const paths = async (config: object): Promise<string> => {
+      const { documents, error } = await render({ ...least, desk, config: { ...least.config, ...config } });
+      expect(error).toBe('');
+      return JSON.stringify(documents.filter(({ kind }) => kind === 'Ingress'));
+    };
+    expect(await paths({})).toContain('"path":"/sign-in/"');
+    expect(await paths({})).not.toMatch(/\/(?:console|api)\//);
+    const open = await paths({ console: { roles: { viewer: ['engineering'] } } });
+    for (const path of ['/console/', '/api/v1/', '/sign-in/']) expect(open).toContain(`"path":"${path}"`);
+  });
+
   test('has rules, dashboards and monitors where the values want them, and not otherwise', async () => {
     const kinds = ({ documents }: Awaited<ReturnType<typeof render>>) => documents.map(({ kind }) => kind);
     const none = kinds(await render(least));

@@ -40,6 +40,7 @@ export const kinds: readonly Kind[] = [
           'scaling.md',
           'upgrade.md',
           'compliance.md',
+          'audit.md',
         ],
       },
       { title: 'Runbooks', pages: ['runbooks/'], collapsed: true },

@@ -287,7 +287,7 @@ export const auditRules: readonly AuditRule[] = [
     tags: ['credential_access', 'persistence'],
     mitre: ['T1098', 'TA0003'],
     about:
-      'a certificate for a name or group that begins with `system:` asked for or approved, but for a node’s own (level Request): who has it is taken for a part of Kubernetes',
+      'a certificate for a name or group that begins with `system:` asked for or approved, except a node’s own (level Request): who has it is taken for a part of Kubernetes',
     applies: (request) => {
       const asked = askedIdentity(request);
       const isAbout = request.subresource === undefined || request.subresource === 'approval';
