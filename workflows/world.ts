@@ -10,8 +10,6 @@ export interface RunInfo {
   readonly firstExecutionRunId: string;
   /** Events so far: what is done often waits the longer the more there are. */
   readonly historyLength: number;
-  /** The build that it runs on; absent where the server keeps none. */
-  readonly currentDeploymentVersion?: { readonly buildId: string } | undefined;
 }
 
 /** A promise that failed while nothing waited for it. */

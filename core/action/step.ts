@@ -155,6 +155,11 @@ export interface IncidentSettings {
   readonly params?: Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
   /** Bodies that may run at the same time. */
   readonly maxBodies: number;
+  /**
+   * The hash of all workflows and playbooks as they were built, for the record: of the build that the cell began it with, on which it stays. What
+   * Temporal says of it is another thing when a history is read again. Absent in tests.
+   */
+  readonly build?: string;
 }
 
 /** The uid of the pod that a step's input is about, whatever the field is called. */

@@ -378,7 +378,7 @@ async function work(options: {
           ({ pod, severity }) => pod && atLeast(severity, config.guardrails.automaticFrom),
         );
         if (contains) parts.first.expect(incidentIdOf(start.subject));
-        return { start, settings: settingsOf(config, queues) };
+        return { start, settings: { ...settingsOf(config, queues), ...(isCurrent && { build: build.id }) } };
       },
       mayStartEagerly: () => isCurrent,
       mayRun: (id, first, run) => parts.knowledge.starts.mayRunOn(id, first, run),

@@ -22,14 +22,16 @@ export async function showAnswer(options: {
   readonly incident: Incident;
   readonly response: Response;
   readonly answer: Exclude<DemoDecision, undefined> | undefined;
+  readonly consoleUrl?: string | undefined;
   readonly stage: Stage;
 }): Promise<Answered> {
-  const { incident, response, answer, stage } = options;
+  const { incident, response, answer, consoleUrl, stage } = options;
   const decided = (state: IncidentState): boolean => askedQuestion(state)?.status.state !== 'open';
   if (answer) await clickThrough({ ...options, answer });
   else {
     stage.heading('Your answer, please');
     for (const { name, title, slack } of people) stage.line(`  ${response.slack.pageUrl(slack)}  as ${name}, ${title}`);
+    if (consoleUrl !== undefined) stage.line(`  ${consoleUrl}  the console, for any of them`);
     stage.line('  Click there: the demo goes on by itself. Ctrl-C ends it.');
     stage.waiting('waiting for a click');
   }

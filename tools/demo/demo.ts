@@ -94,7 +94,7 @@ async function showAll(
   };
   const group = new ServerGroup();
   ends.push(() => group.stop());
-  const standIns = await writeStandIns(folder);
+  const standIns = await writeStandIns(folder, { console: true });
   const standInsUp = startStandIns({ group, folder, standIns });
   // Looked at when both are to be there: until then its failure is nobody's.
   standInsUp.catch(() => undefined);
@@ -178,13 +178,14 @@ function showHowToUse({
   readonly stage: Stage;
 }): void {
   stage.heading(`All of it stays up until Ctrl-C. It took ${durationText(end.totalMs)}.`);
-  const { configFile, slackPage, ticketsPage, temporalUi, kubeconfig, falcoUrl } = end.addresses;
+  const { configFile, slackPage, consolePage, ticketsPage, temporalUi, kubeconfig, falcoUrl } = end.addresses;
   const facts = [
     ['incidents', `npx firebreak incidents list --all --config ${configFile}`],
     ['one of them', `npx firebreak incidents show ${end.incident} --config ${configFile}`],
     ['records', `npx firebreak audit verify --config ${configFile}`],
     ['cluster', `KUBECONFIG=${kubeconfig} kubectl -n shop get pods --show-labels`],
     ['Slack', slackPage],
+    ['console', consolePage],
     ['tickets', ticketsPage],
     ...(temporalUi === '' ? [] : [['Temporal', temporalUi]]),
     ['alerts go to', falcoUrl],

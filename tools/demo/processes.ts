@@ -25,7 +25,7 @@ export async function startStandIns({
       'FB_ERR_PLATFORM_PART_MISSING',
       'the stand-ins for Slack and GitHub are not part of the package. Run the demo in a checkout: npm run demo.',
     );
-  const { slack, github } = standIns.settings;
+  const { slack, github, identity } = standIns.settings;
   const server = group.start({
     name: 'stand-ins for Slack and GitHub',
     command: process.execPath,
@@ -33,7 +33,9 @@ export async function startStandIns({
     logFile: join(folder, 'stand-ins.log'),
   });
   const ready = async (): Promise<boolean> =>
-    (await answers(`http://127.0.0.1:${slack.port}/`)) && (await answers(`http://127.0.0.1:${github.port}/`));
+    (await answers(`http://127.0.0.1:${slack.port}/`)) &&
+    (await answers(`http://127.0.0.1:${github.port}/`)) &&
+    (!identity || (await answers(`http://127.0.0.1:${identity.port}/.well-known/openid-configuration`)));
   await waitUntilReady({ server, ready, timeoutMs: readyWithinMs });
   return server;
 }

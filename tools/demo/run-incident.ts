@@ -47,6 +47,7 @@ export interface DemoResult {
   readonly addresses: {
     readonly configFile: string;
     readonly slackPage: string;
+    readonly consolePage: string;
     readonly ticketsPage: string;
     readonly temporalUi: string;
     readonly kubeconfig: string;
@@ -78,7 +79,7 @@ export async function runIncident(
   const contained = await containedClaims(cluster, before);
   showClaims({ title: 'Is it contained? Asked of the API server', claims: contained, stage });
 
-  const answered = await showAnswer({ incident, response, stage, answer });
+  const answered = await showAnswer({ consoleUrl: settings.consoleUrl, incident, response, stage, answer });
   const { outcome, state } = answered;
   const after = await endClaims({ outcome, cluster, audit, before });
   showClaims({ title: 'Is it done? Asked of the API server', claims: after, stage });
@@ -115,6 +116,7 @@ export async function runIncident(
     addresses: {
       configFile: settings.configFile,
       slackPage: response.slack.pageUrl(people[0].slack),
+      consolePage: settings.consoleUrl ?? '',
       ticketsPage: `http://127.0.0.1:${github.port}/`,
       temporalUi: platform.temporal.uiUrl,
       kubeconfig: platform.kubernetes.kubeconfig,

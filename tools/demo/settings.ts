@@ -26,6 +26,13 @@ export interface StandInSettings {
     readonly interactionsUrl: string;
   };
   readonly github: { readonly port: number; readonly repository: string; readonly token: string };
+  /** An identity provider at which whoever sits at the browser says which of these they are. Absent: no console. */
+  readonly identity?: {
+    readonly port: number;
+    readonly clientId: string;
+    readonly redirectUri: string;
+    readonly people: readonly { readonly subject: string; readonly name: string; readonly groups: readonly string[] }[];
+  };
 }
 
 export interface DemoSettings {
@@ -36,6 +43,8 @@ export interface DemoSettings {
   readonly falcoToken: string;
   readonly intakeUrl: string;
   readonly deskUrl: string;
+  /** Absent: there is none. */
+  readonly consoleUrl?: string;
   readonly channel: string;
 }
 
@@ -65,9 +74,11 @@ function secretsFolder(folder: string): string {
   return secrets;
 }
 
-/** Writes what the stand-ins are started with. */
-export async function writeStandIns(folder: string): Promise<StandIns> {
-  const ports = await freePorts({ names: ['intake', 'desk', 'slack', 'github'] });
+const subjectOf = (id: string): string => `sub-${id}`;
+
+/** Writes what the stand-ins are started with; with an identity provider where the desk is to have a console. */
+export async function writeStandIns(folder: string, { console = false } = {}): Promise<StandIns> {
+  const ports = await freePorts({ names: ['intake', 'desk', 'slack', 'github', 'identity'] });
   const settings: StandInSettings = {
     slack: {
       port: ports.slack,
@@ -80,6 +91,18 @@ export async function writeStandIns(folder: string): Promise<StandIns> {
       interactionsUrl: `${url(ports.desk)}/slack/events`,
     },
     github: { port: ports.github, repository: 'acme/incidents', token: `demo-${random()}` },
+    ...(console && {
+      identity: {
+        port: ports.identity,
+        clientId: 'firebreak',
+        redirectUri: `${url(ports.desk)}/sign-in/callback`,
+        people: people.map(({ id, name, title }) => ({
+          subject: subjectOf(id),
+          name: `${name}, ${title}`,
+          groups: ['response'],
+        })),
+      },
+    }),
   };
   const file = join(secretsFolder(folder), 'stand-ins.json');
   writeFileSync(file, JSON.stringify(settings), { mode: 0o600 });
@@ -96,6 +119,7 @@ export function writeSettings(options: DemoSettingsOptions): DemoSettings {
     return { file: `secrets/${name}` };
   };
   const falcoToken = random();
+  const { identity } = standIns;
   const config = {
     cluster,
     stateDir: 'state',
@@ -107,7 +131,7 @@ export function writeSettings(options: DemoSettingsOptions): DemoSettings {
     intake: { listen: { port: intakePort }, tokens: [{ name: 'falco', token: secret('falco-token', falcoToken) }] },
     desk: { listen: { port: deskPort } },
     roster: {
-      people: people.map(({ id, name, slack }) => ({ id, name, slack: [slack] })),
+      people: people.map(({ id, name, slack }) => ({ id, name, slack: [slack], ...(identity && { subject: subjectOf(id) }) })),
       groups: { oncall: ['ada', 'grace'], leads: ['margaret'] },
     },
     slack: {
@@ -126,6 +150,11 @@ export function writeSettings(options: DemoSettingsOptions): DemoSettings {
       },
     },
     audit: { everySeconds: 2 },
+    ...(identity && {
+      // Votes in Slack are enough for what the demo does: the provider is there for the console.
+      stepUp: { issuer: url(identity.port), clientId: identity.clientId, publicUrl: url(deskPort), reaches: ['cluster'] },
+      console: { roles: { approver: ['response'], auditor: ['response'] } },
+    }),
   };
   const configFile = join(folder, 'firebreak.yaml');
   writeFileSync(configFile, `# Written by \`firebreak demo\`.\n${stringify(config)}`, { mode: 0o600 });
@@ -136,6 +165,7 @@ export function writeSettings(options: DemoSettingsOptions): DemoSettings {
     falcoToken,
     intakeUrl: url(intakePort),
     deskUrl: url(deskPort),
+    ...(identity && { consoleUrl: `${url(deskPort)}/console/` }),
     channel: channel.id,
   };
 }

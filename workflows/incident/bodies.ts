@@ -9,7 +9,7 @@ import type { PlaybookEnd } from '../../core/playbook/playbook.ts';
 import { stepFailure } from '../calls.ts';
 import { declarationOf } from '../declarations.ts';
 import { StepFailure } from '../step-failure.ts';
-import { condition, type FailedPromise, nowMs, runInfo, within } from '../world.ts';
+import { condition, type FailedPromise, nowMs, within } from '../world.ts';
 import { BodyWork } from './body-work.ts';
 import { type BodyLife, type CalledPlaybook, type ContextParts, contextFor } from './context.ts';
 import type { Body, IncidentModel } from './model.ts';
@@ -264,8 +264,7 @@ export class Bodies {
   }
 
   #started(playbook: ListedPlaybook, { state, alert }: Body): void {
-    // The hash of all workflows and playbooks as they were built: whoever has the source can build them again and compare.
-    const build = runInfo().currentDeploymentVersion?.buildId;
+    const { build } = this.#model.settings;
     this.#model.record('playbook.started', `playbook/${playbook.id}`, playbook.title, {
       subject: state.subjectKey,
       alert: alert.id,

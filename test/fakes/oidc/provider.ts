@@ -9,26 +9,43 @@ export interface IdentityProvider {
   stop(): Promise<void>;
 }
 
-/** A real, certified identity provider on this machine. Only the person at its sign-in form is played. */
+/** Somebody whom the provider knows. */
+export interface KnownPerson {
+  readonly subject: string;
+  readonly name: string;
+  readonly groups: readonly string[];
+}
+
+/**
+ * A real, certified identity provider on this machine. Only the person at its sign-in form is played: by a test, or, where `people` are given, by
+ * whoever says at the browser which of these they are.
+ */
 export async function startIdentityProvider(client: {
   readonly clientId: string;
   /** Asked for with the first request: whoever it names may have started later. */
   readonly redirectUri: () => string;
   /** What the tokens say of somebody besides `sub`, such as their groups. */
   readonly claimsOf?: (sub: string) => Readonly<Record<string, unknown>>;
+  readonly people?: readonly KnownPerson[];
+  /** Absent: any that is free. */
+  readonly port?: number;
 }): Promise<IdentityProvider> {
   let listener: RequestListener | undefined;
+  let begin: (() => RequestListener) | undefined;
   const server = createServer((request, response) => {
-    listener ??= started();
-    listener(request, response);
+    listener ??= begin?.();
+    if (listener) listener(request, response);
+    else response.writeHead(503).end();
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(client.port ?? 0, '127.0.0.1', resolve));
   const address = server.address();
   const issuer = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
   const { privateKey } = await generateKeyPair('RS256', { extractable: true });
+  const { people = [] } = client;
+  const known = new Map(people.map(({ subject, name, groups }) => [subject, { name, groups }]));
   const aMinute = 60;
   const key = { ...(await exportJWK(privateKey)), kid: 'k1', alg: 'RS256', use: 'sig' };
-  const started = (): RequestListener => {
+  begin = () => {
     const provider = new Provider(issuer, {
       jwks: { keys: [key] },
       ttl: {
@@ -49,7 +66,10 @@ export async function startIdentityProvider(client: {
       ],
       cookies: { keys: ['a key of this test'] },
       features: { devInteractions: { enabled: false } },
-      findAccount: async (_context, sub) => ({ accountId: sub, claims: async () => ({ sub, ...client.claimsOf?.(sub) }) }),
+      findAccount: async (_context, sub) => ({
+        accountId: sub,
+        claims: async () => ({ sub, ...known.get(sub), ...client.claimsOf?.(sub) }),
+      }),
       claims: { openid: ['sub', 'name', 'groups'] },
       // As Keycloak, Okta, Entra and Dex do it when they are told to: the ID token itself names the groups.
       conformIdTokenClaims: false,
@@ -66,8 +86,10 @@ export async function startIdentityProvider(client: {
     const handle = provider.callback();
     return (request, response) => {
       if (!request.url?.startsWith('/interaction/')) return void handle(request, response);
-      if (self.person === undefined) return void response.writeHead(200).end('Who are you?');
-      void provider.interactionFinished(request, response, { login: { accountId: self.person } });
+      const said = new URL(request.url, issuer).searchParams.get('as');
+      const person = said !== null && known.has(said) ? said : self.person;
+      if (person !== undefined) return void provider.interactionFinished(request, response, { login: { accountId: person } });
+      response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(whoAreYou(people));
     };
   };
   const self: IdentityProvider = {
@@ -80,4 +102,10 @@ export async function startIdentityProvider(client: {
       }),
   };
   return self;
+}
+
+/** Names are of our own making. */
+function whoAreYou(people: readonly KnownPerson[]): string {
+  const links = people.map(({ subject, name }) => `<p><a href="?as=${subject}">${name}</a></p>`).join('');
+  return `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Sign in</title><style>body{font:1.1rem/1.6 system-ui;margin:3rem auto;max-width:20rem;color-scheme:light dark}</style><h1>Who are you?</h1>${links}</html>`;
 }
