@@ -89,6 +89,7 @@ export async function startIdentityProvider(client: {
       const said = new URL(request.url, issuer).searchParams.get('as');
       const person = said !== null && known.has(said) ? said : self.person;
       if (person !== undefined) return void provider.interactionFinished(request, response, { login: { accountId: person } });
+      if (people.length === 0) return void response.writeHead(200).end('Who are you?');
       response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(whoAreYou(people));
     };
   };
