@@ -96,7 +96,8 @@ test('a pack runs on a real Temporal in its tests, and its histories are recorde
   expect(tested.stdout).toMatch(/pass 1\n(?:.*\n)*.*skipped 0/);
 
   const recorded = await firebreakIn(folder, 'pack', 'histories');
-  expect(recorded).toMatchObject({ code: 0, stderr: '' });
+  // The server itself may say something there: that a stranger has knocked at its port.
+  expect(recorded).toMatchObject({ code: 0, stderr: expect.not.stringContaining('FB_ERR_') });
   expect(recorded.stdout).toContain('histories/miner.silence.json');
   expect(await firebreakIn(folder, 'pack', 'histories', '--check')).toMatchObject({
     code: 0,
