@@ -1,6 +1,7 @@
 import { answerersOf, type Roster } from '../people/roster.ts';
 import type { AuditRecord } from './audit.ts';
 import { type AskedOnce, questionsIn } from './decision-events.ts';
+import { percentile } from './percentile.ts';
 
 /** An approval that came faster than this was hardly read. */
 export const quickMs = 10_000;
@@ -74,11 +75,6 @@ function statsOf(questions: readonly AskedOnce[]): QuestionStats {
     secondsToAnswer: seconds.length === 0 ? null : { p50: percentile(seconds, 0.5), p90: percentile(seconds, 0.9) },
     quickApprovals: questions.reduce((sum, one) => sum + quickIn(one).length, 0),
   };
-}
-
-/** The nearest rank: a value that was really measured. */
-function percentile(sorted: readonly number[], share: number): number {
-  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
 }
 
 function quickIn({ votes, askedAt }: AskedOnce): AskedOnce['votes'] {

@@ -1,5 +1,6 @@
 import { actions } from '../actions/index.ts';
 import type { AuditRecord } from '../audit/audit.ts';
+import { percentile } from '../audit/percentile.ts';
 import { isObject } from '../text/plain-json.ts';
 
 /** A record that a number was counted from. */
@@ -101,10 +102,14 @@ export class Measures {
       const shared = { id, title: titles[id], records, counted: value };
       if (!isTime(id)) return { ...shared, unit: 'number', value, parts: Object.fromEntries([...parts].sort()) };
       const sorted = times.toSorted((a, b) => a - b);
-      const rank = (share: number): number => sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0;
-      const found = sorted.length > 0;
-      const spread = found ? { p50: rank(0.5), p90: rank(0.9), longest: rank(1) } : {};
-      return { ...shared, unit: 'seconds', value: found ? rank(0.5) : null, parts: spread };
+      if (sorted.length === 0) return { ...shared, unit: 'seconds', value: null, parts: {} };
+      const p50 = percentile(sorted, 0.5);
+      return {
+        ...shared,
+        unit: 'seconds',
+        value: p50,
+        parts: { p50, p90: percentile(sorted, 0.9), longest: percentile(sorted, 1) },
+      };
     });
   }
 

@@ -1,3 +1,4 @@
+import { htmlEscaped } from '../text/html.ts';
 import { visibleLine } from '../text/visible-text.ts';
 import { basisTexts, type ComplianceReport, partsText, type ShownRequirement, valueText } from './compliance-report.ts';
 import { type Measure, mostRefs } from './measures.ts';
@@ -58,7 +59,7 @@ export function reportHtml(report: ComplianceReport): string {
 <p>${clusters.length === 1 ? 'Cluster' : 'Clusters'} ${escaped(clusters.join(', ') || 'none')}, ${escaped(day(since))} to ${escaped(day(until))} (UTC). Made ${escaped(madeAt)} by ${escaped(program)}.</p>
 <p>By ${escaped(framework.source)}.</p>
 <p class="sum">${shown} of ${requirements.length} requirements have numbers in this period. ${records.counted} records were counted${records.leftOut > 0 ? `; <strong>${records.leftOut} not proven and left out</strong>: run <code>firebreak audit verify</code>` : '; each is signed by the cell or desk that made it'}.</p>
-<p>This report says what Firebreak has recorded. Whether a requirement is met, an assessor decides.</p></header>
+<p>This report says what Firebreak has recorded. Whether a requirement is met, an assessor decides; whether a record is missing, <code>firebreak audit verify</code> says.</p></header>
 <main><h2>Requirements</h2>
 ${requirements.map((one) => requirementHtml(one, byId)).join('\n')}
 <h2>Where the numbers come from</h2>
@@ -97,10 +98,8 @@ function coded(text: string): string {
   return escaped(text).replace(/`([^`]+)`/g, '<code>$1</code>');
 }
 
-const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-
 function escaped(text: string): string {
-  return visibleLine(text).replace(/[&<>"']/g, (sign) => entities[sign] ?? '');
+  return htmlEscaped(visibleLine(text));
 }
 
 const style = `

@@ -16,6 +16,7 @@ import { reportOscal } from '../../../core/compliance/oscal.ts';
 import { reportCsv, reportHtml } from '../../../core/compliance/report-text.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { fullIncidentId } from '../../../core/incident/incident.ts';
+import { systemErrorCode } from '../../../core/system-error.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 
@@ -189,7 +190,7 @@ function write({ out }: { readonly out?: string }, text: string, onTerminal = ()
   try {
     writeFileSync(out, text, { flag: 'wx', mode: 0o600 });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if (systemErrorCode(error) !== 'EEXIST') throw error;
     throw new FirebreakError('FB_ERR_CONFLICT', `${out} is there already: choose another name`);
   }
   print(`Written to ${printable(out)}.`);

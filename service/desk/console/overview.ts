@@ -2,6 +2,7 @@ import { provenOf } from '../../../core/audit/audit-check.ts';
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
 import { decisionKinds } from '../../../core/audit/decision-events.ts';
 import { type DecisionReport, decisionReport } from '../../../core/audit/decision-report.ts';
+import { percentile } from '../../../core/audit/percentile.ts';
 import type { ConsoleOverview, ConsolePeople } from '../../../core/console/console.schema.ts';
 import { chainOf, containedIn, type IncidentSummary, incidentKeyOf } from '../../../core/console/incident-summary.ts';
 import { sees } from '../../../core/console/routes.ts';
@@ -184,6 +185,5 @@ function containTimes(incidents: readonly IncidentSummary[]): ConsoleOverview['t
       containedAt === null ? [] : [Math.max(0, Date.parse(containedAt) - Date.parse(openedAt)) / 1_000],
     )
     .sort((a, b) => a - b);
-  const at = (share: number): number => seconds[Math.max(0, Math.ceil(seconds.length * share) - 1)] ?? 0;
-  return seconds.length === 0 ? null : { p50: at(0.5), p90: at(0.9) };
+  return seconds.length === 0 ? null : { p50: percentile(seconds, 0.5), p90: percentile(seconds, 0.9) };
 }

@@ -1,14 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import { FirebreakError } from '../../../core/errors.ts';
-
-const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+import { htmlEscaped } from '../../../core/text/html.ts';
 
 /** Everything on the desk's pages may come from an alert. Characters that turn text round are made visible. */
 export function html(text: string): string {
-  return text
-    .toWellFormed()
-    .replaceAll(/(?!\n)(?:\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp})/gu, '\ufffd')
-    .replaceAll(/[&<>"']/g, (found) => entities[found] ?? '');
+  return htmlEscaped(text.toWellFormed().replaceAll(/(?!\n)(?:\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp})/gu, '\ufffd'));
 }
 
 /** No script, nothing from elsewhere, in no frame, kept nowhere. */
