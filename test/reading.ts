@@ -42,3 +42,35 @@ export function proseOf(markdown: string): string {
 function withoutCode(markdown: string): string {
   return markdown.replaceAll(/^( *)(```+)[^\n]*\n[\s\S]*?^ *\2 *$/gm, '').replaceAll(/`[^`]*`/g, 'it');
 }
+
+/** Words of our own and turns that are no English, each with what is written in its place. */
+const refused: readonly (readonly [RegExp, string])[] = [
+  [/silence never frees/i, 'a containment is never lifted because nobody answered'],
+  [/\b(?:tells|tell|told) of\b/i, 'names, reports, shows'],
+  [/\bbroken glass\b/i, 'break-glass session'],
+  [/\bthie(?:f|ves)\b/i, 'an attacker who has …, a compromised …'],
+  [/\bone more door\b/i, 'endpoint'],
+  [/\bof old\b/i, 'former, outdated'],
+  [/, for one(?=[,;).])/i, 'for example'],
+  [/\bfor who\b/i, 'for users who, for whoever'],
+  [/\bbut for\b/i, 'except'],
+  [/\bby and by\b/i, 'gradually'],
+  [/\bsigns? of life\b/i, 'heartbeat'],
+  [/\bin the clear\b/i, 'unencrypted'],
+  [/\bmend(?:s|ed|ing)?\b/i, 'repair, correct'],
+  [/\bbring(?:s|ing)? along\b/i, 'bring, include'],
+  [/\bbears? with\b/i, 'bounded, limited'],
+  [/\bopens once\b/i, 'single use'],
+  [/\bgood for .{1,20} both ways\b/i, 'valid for ±…'],
+  [/\bhold(?:s|ing)? up\b/i, 'delay'],
+  [/\banew\b/i, 'again'],
+  [/\b(?:gives?|given|gave) back\b|\bgives? (?:it|them) back\b/i, 'release, restore, undo'],
+  [/\bbeside\b/i, 'next to, in addition to'],
+];
+
+/** What of it stands in a text, each with what to write. */
+export function refusedIn(text: string): readonly string[] {
+  return refused.flatMap(([pattern, instead]) =>
+    [...text.matchAll(new RegExp(pattern, 'gi'))].map(([word]) => `${word}: ${instead}`),
+  );
+}

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { readPages } from '../../tools/site/pages.ts';
-import { grade, proseOf, sentencesOf, wordsOf } from '../reading.ts';
+import { grade, proseOf, refusedIn, sentencesOf, wordsOf } from '../reading.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const readme = { name: 'README.md', file: 'README.md', text: readFileSync(join(root, 'README.md'), 'utf8') };
@@ -13,31 +13,6 @@ const pages = [...readPages(), readme].filter(
 
 /** Limits of a page. */
 const most = { wordsInASentence: 36, onAverage: 17, grade: 9 };
-
-/** Words of our own and turns that are no English, each with what is written in its place. */
-const refused: readonly (readonly [RegExp, string])[] = [
-  [/silence never frees/i, 'a containment is never lifted because nobody answered'],
-  [/\b(?:tells|tell|told) of\b/i, 'names, reports, shows'],
-  [/\bbroken glass\b/i, 'break-glass session'],
-  [/\bthie(?:f|ves)\b/i, 'an attacker who has …, a compromised …'],
-  [/\bone more door\b/i, 'endpoint'],
-  [/\bof old\b/i, 'former, outdated'],
-  [/, for one(?=[,;).])/i, 'for example'],
-  [/\bfor who\b/i, 'for users who, for whoever'],
-  [/\bbut for\b/i, 'except'],
-  [/\bby and by\b/i, 'gradually'],
-  [/\bsigns? of life\b/i, 'heartbeat'],
-  [/\bin the clear\b/i, 'unencrypted'],
-  [/\bmend(?:s|ed|ing)?\b/i, 'repair, correct'],
-  [/\bbring(?:s|ing)? along\b/i, 'bring, include'],
-  [/\bbears? with\b/i, 'bounded, limited'],
-  [/\bopens once\b/i, 'single use'],
-  [/\bgood for .{1,20} both ways\b/i, 'valid for ±…'],
-  [/\bhold(?:s|ing)? up\b/i, 'delay'],
-  [/\banew\b/i, 'again'],
-  [/\b(?:gives?|given|gave) back\b|\bgives? (?:it|them) back\b/i, 'release, restore, undo'],
-  [/\bbeside\b/i, 'next to, in addition to'],
-];
 
 describe('the pages', () => {
   test.each(pages)('$file has short sentences of plain words', ({ text }) => {
@@ -54,11 +29,7 @@ describe('the pages', () => {
   test.each(pages)('$file says it in words of the field', ({ text }) => {
     // What stands in backticks is quoted.
     const words = text.replaceAll(/^( *)(```+)[^\n]*\n[\s\S]*?^ *\2 *$/gm, '').replaceAll(/`[^`]*`/g, '');
-    expect(
-      refused.flatMap(([pattern, instead]) =>
-        [...words.matchAll(new RegExp(pattern, 'gi'))].map(([word]) => `${word}: ${instead}`),
-      ),
-    ).toEqual([]);
+    expect(refusedIn(words)).toEqual([]);
   });
 
   test('the README is one screen of a browser: under 120 lines', () => {
