@@ -89,7 +89,7 @@ export function incidentResource(
     kind: 'Incident',
     namespace: subject.kind === 'workload' ? subject.namespace : words.ownNamespace,
     name: resourceName(`${kind.toLowerCase()}-${name}`, `${id}\n${run}`),
-    labels: labelsOf(id),
+    labels: labelsOfShown(id),
     status: {
       subject: { kind, name },
       state: isOpen ? 'Open' : 'Ended',
@@ -137,7 +137,7 @@ export function containmentResource(
     kind: 'Containment',
     namespace: inNamespace ?? words.ownNamespace,
     name: resourceName(`${kind}-${name}`, `${step}\n${target}\n${uid ?? ''}`),
-    labels: labelsOf(incident),
+    labels: labelsOfShown(incident),
     status: {
       target: { kind: kindOf(kind), name, ...(uid !== undefined && { uid }) },
       action,
@@ -189,7 +189,7 @@ function kindOf(lower: string): string {
 }
 
 /** What a name of a resource may hold, and the same for the same thing: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
-function resourceName(text: string, identity: string): string {
+export function resourceName(text: string, identity: string): string {
   const readable = text
     .toLowerCase()
     .replaceAll(/[^a-z0-9.-]+/g, '-')
@@ -198,7 +198,8 @@ function resourceName(text: string, identity: string): string {
   return `${readable || 'x'}-${sha256Hex(identity).slice(0, 10)}`;
 }
 
-function labelsOf(incident: string): Readonly<Record<string, string>> {
+/** By which Firebreak finds what it shows of an incident. */
+export function labelsOfShown(incident: string): Readonly<Record<string, string>> {
   return { [names.managedByLabel]: 'firebreak', [names.incidentLabel]: incidentHash(incident) };
 }
 

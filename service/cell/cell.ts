@@ -58,6 +58,7 @@ import { OpenIncidents, remembering } from './open-incidents.ts';
 import { type Cluster, createCellPool } from './pools/cluster.ts';
 import type { ClusterWatch } from './pools/cluster-watch.ts';
 import type { OwnKnowledge } from './pools/durable-memory.ts';
+import { reportInCluster } from './resources/report-mirror.ts';
 import { type ResourceMirror, showInCluster } from './resources/resource-mirror.ts';
 import { ScheduledRuns } from './scheduled-runs.ts';
 import { followSchedules } from './temporal-schedules.ts';
@@ -260,6 +261,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
           const containments = () => hold.containments();
           const { signal } = stopping;
           mirror = showInCluster({ config, api: cluster.api, client, knowledge, containments, log, signal });
+          reportInCluster({ config, api: cluster.api, view: watch.view, knowledge, log, signal });
           const { cell: taskQueue } = parts.queues;
           void followSchedules({
             client,

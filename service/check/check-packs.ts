@@ -94,6 +94,7 @@ async function missing(packs: readonly DescribedPack[], config: Config): Promise
       watched: config.watch.namespaces,
       events: config.kubernetes.events,
       resources: config.kubernetes.resources.enabled,
+      reports: config.kubernetes.reports,
     });
     return found.map(({ right, neededBy }) => ({
       severity: 'error',

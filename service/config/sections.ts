@@ -82,6 +82,10 @@ export const kubernetes = z
         retentionDays: z.number().positive().max(365).default(7).meta({ description: 'How long ended incidents are shown.' }),
       })
       .prefault({}),
+    reports: z.boolean().default(true).meta({
+      description:
+        'Reports what the workload of each open incident lacks of what `hardenWorkload` would give it, as a report of OpenReports (`kubectl get reports`). Where their definitions are not in the cluster, nothing is reported.',
+    }),
     contact: z
       .string()
       .min(1)

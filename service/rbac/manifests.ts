@@ -1,6 +1,8 @@
 import { stringify } from 'yaml';
 import { type ActionDeclaration, type Pool, pools, type Right } from '../../core/action/action.ts';
 import type { Pausing } from '../../core/action/pausing.ts';
+import { reportGroup, reportSource } from '../../core/cluster/hardening-report.ts';
+import { reportRights } from '../../integrations/kubernetes/hardening-reports.ts';
 import { eventRight, reporterPrefix } from '../../integrations/kubernetes/object-events.ts';
 import { denyTierRights } from '../../integrations/kubernetes/policies/deny-tier.ts';
 import { claimRight } from '../../integrations/kubernetes/run-claims.ts';
@@ -101,6 +103,7 @@ export function configuredManifests(
     cells: guardrails.cells,
     events: kubernetes.events,
     resources: kubernetes.resources.enabled,
+    reports: kubernetes.reports,
     gitops: pausersOf(config.actions.gitops),
     pinned,
   });
@@ -119,10 +122,22 @@ export function rbacManifests(options: {
   readonly events?: boolean | undefined;
   /** Whether incidents and containments are shown as resources; true where not given. */
   readonly resources?: boolean | undefined;
+  /** Whether what workloads lack is reported; true where not given. */
+  readonly reports?: boolean | undefined;
   /** What may be paused of what declares workloads elsewhere; nothing where not given. */
   readonly gitops?: readonly (keyof Pausing)[] | undefined;
 }): ReadonlyMap<string, string> {
-  const { actions, namespace, pinned = {}, namespaces, cells = 1, events = true, resources = true, gitops = [] } = options;
+  const {
+    actions,
+    namespace,
+    pinned = {},
+    namespaces,
+    cells = 1,
+    events = true,
+    resources = true,
+    reports = true,
+    gitops = [],
+  } = options;
   return new Map([
     ...pools.flatMap((pool): [string, string][] => {
       const own = actions.filter((action) => action.pool === pool && !action.optIn);
@@ -167,6 +182,7 @@ export function rbacManifests(options: {
     }),
     ...(events ? eventManifests(actions, namespace) : []),
     ...(resources && rulesOf('cell', actions).length > 0 ? [resourceManifest(namespace)] : []),
+    ...(reports && rulesOf('cell', actions).length > 0 ? [reportManifest(namespace)] : []),
     ...actions.filter(({ optIn }) => optIn).map((action) => optInManifest({ action, actions, namespace, pinned })),
     ...gitops.map((pauser): [string, string] => {
       const documents = pausingDocuments(pauser, { namespace, name: 'firebreak-cell' }, merge);
@@ -248,6 +264,45 @@ function resourceManifest(namespace: string): readonly [string, string] {
   return [
     'resources-cell.yaml',
     manifest('Incidents and containments as resources: `kubernetes.resources.enabled: false` does without them', documents),
+  ];
+}
+
+/** For the cell to report what workloads lack. Other tools keep reports of the same kind, which it must leave alone. */
+function reportManifest(namespace: string): readonly [string, string] {
+  const account = { namespace, name: 'firebreak-cell' };
+  const name = `${account.name}-reports`;
+  const metadata = { name, labels: { 'app.kubernetes.io/name': 'firebreak', 'app.kubernetes.io/component': 'cell' } };
+  const apiVersion = 'rbac.authorization.k8s.io/v1';
+  const documents = [
+    { apiVersion, kind: 'ClusterRole', metadata, rules: merge(reportRights) },
+    {
+      apiVersion,
+      kind: 'ClusterRoleBinding',
+      metadata,
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
+      subjects: [{ kind: 'ServiceAccount', ...account }],
+    },
+    ...policy({
+      name,
+      account,
+      rule: {
+        apiGroups: [reportGroup],
+        apiVersions: ['*'],
+        operations: ['CREATE', 'UPDATE', 'DELETE'],
+        resources: ['reports'],
+      },
+      variables: [],
+      validations: [
+        {
+          expression: `[object, oldObject].all(one, one == null || one.?source.orValue('') == '${reportSource}')`,
+          message: 'Firebreak may write, change and delete only reports whose source it is',
+        },
+      ],
+    }),
+  ];
+  return [
+    'reports-cell.yaml',
+    manifest('Reports of what workloads lack: `kubernetes.reports: false` does without them', documents),
   ];
 }
 

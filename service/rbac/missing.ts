@@ -3,6 +3,7 @@ import type { Pausing } from '../../core/action/pausing.ts';
 import { hasRight } from '../../integrations/kubernetes/access-review.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { pausingRights } from '../../integrations/kubernetes/gitops/declarers.ts';
+import { reportRights } from '../../integrations/kubernetes/hardening-reports.ts';
 import { eventRight } from '../../integrations/kubernetes/object-events.ts';
 import { denyTierRights } from '../../integrations/kubernetes/policies/deny-tier.ts';
 import { claimRight } from '../../integrations/kubernetes/run-claims.ts';
@@ -25,6 +26,7 @@ const watching = 'the watch cache';
 const denyTier = 'the deny tier';
 const claims = 'scheduled playbooks of several cells';
 const showing = 'resources that show incidents and containments';
+const reporting = 'reports of what workloads lack';
 const telling = 'Events on what was touched';
 const atOnce = 8;
 
@@ -46,11 +48,25 @@ export async function missingRights(options: {
   readonly events?: boolean | undefined;
   /** Whether incidents and containments are shown as resources; true where not given. */
   readonly resources?: boolean | undefined;
+  /** Whether what workloads lack is reported; true where not given. */
+  readonly reports?: boolean | undefined;
   /** What is paused of what declares workloads elsewhere; nothing where not given. */
   readonly gitops?: Pausing | undefined;
   readonly signal?: AbortSignal;
 }): Promise<readonly MissingRight[]> {
-  const { api, pool, actions, namespace, watched, cells = 1, events = true, resources = true, gitops = {}, signal } = options;
+  const {
+    api,
+    pool,
+    actions,
+    namespace,
+    watched,
+    cells = 1,
+    events = true,
+    resources = true,
+    reports = true,
+    gitops = {},
+    signal,
+  } = options;
   const needed = new Map<string, { readonly right: Right; readonly verb: string; readonly by: Set<string> }>();
   const need = (right: Right, by: string): void => {
     for (const verb of right.verbs) {
@@ -66,6 +82,7 @@ export async function missingRights(options: {
     for (const right of denyTierRights) need(right, denyTier);
     if (cells > 1) need(claimRight, claims);
     if (resources && actions.length > 0) for (const right of resourceRights) need(right, showing);
+    if (reports && actions.length > 0) for (const right of reportRights) need(right, reporting);
     for (const pauser of pausersOf(gitops)) for (const right of pausingRights(pauser)) need(right, `actions.gitops.${pauser}`);
   }
 
@@ -110,6 +127,7 @@ export function missingRightsOf(
     cells: config.guardrails.cells,
     events: config.kubernetes.events,
     resources: config.kubernetes.resources.enabled,
+    reports: config.kubernetes.reports,
     gitops: config.actions.gitops,
     ...(signal && { signal }),
   });

@@ -34,13 +34,14 @@ const ports = { temporal: 65_001, evidence: 65_002, apiServer: 65_003 };
 
 for (const [name, manifest] of rbacManifests({ actions, namespace, gitops: pausers })) {
   const [folder = '', of = ''] = name.replace('.yaml', '').split('/');
-  const [, part, role = ''] = /^(?:(events|resources)-)?(\w+)$/.exec(folder) ?? [];
+  const [, part, role = ''] = /^(?:(events|resources|reports)-)?(\w+)$/.exec(folder) ?? [];
   const ofRole = `(has "${role}" $roles)`;
   const conditions: Readonly<Record<string, string>> = {
     'opt-in': `(has "${of}" (dig "actions" "optIn" (list) .Values.config))`,
     // An empty section turns it on, too.
     gitops: `(has "cell" $roles) (ne (toString (dig "actions" "gitops" "${of}" false .Values.config)) "false")`,
     events: `${ofRole} (dig "kubernetes" "events" true .Values.config)`,
+    reports: `${ofRole} (dig "kubernetes" "reports" true .Values.config)`,
     resources: `${ofRole} (dig "kubernetes" "resources" "enabled" true .Values.config)`,
   };
   const condition = conditions[part ?? folder] ?? ofRole;

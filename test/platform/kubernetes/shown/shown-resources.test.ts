@@ -6,29 +6,29 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pino from 'pino';
 import { parse } from 'yaml';
-import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
-import { actions } from '../../../core/actions/index.ts';
-import type { ContainmentResourceStatus, IncidentResourceStatus } from '../../../core/cluster/cluster-resources.schema.ts';
+import { quarantinePodImplementation } from '../../../../activities/actions/containment/quarantine-pod.ts';
+import { actions } from '../../../../core/actions/index.ts';
+import type { ContainmentResourceStatus, IncidentResourceStatus } from '../../../../core/cluster/cluster-resources.schema.ts';
 import {
   containmentResource,
   type HeldContainment,
   resourceGroup,
   resourcePlurals,
   resourceVersion,
-} from '../../../core/cluster/cluster-resources.ts';
-import { subjectOfIncident } from '../../../core/incident/incident.ts';
-import type { IncidentState } from '../../../core/incident/incident-state.ts';
-import { pathOf } from '../../../integrations/kubernetes/client.ts';
-import { ShownResources } from '../../../integrations/kubernetes/shown-resources.ts';
-import { openKnowledge } from '../../../service/cell/pools/durable-memory.ts';
-import { type OpenRun, ResourceMirror } from '../../../service/cell/resources/resource-mirror.ts';
-import { findOnPath } from '../../../service/parts/command.ts';
-import { projectRoot } from '../../../service/process/project-root.ts';
-import { rbacManifests } from '../../../service/rbac/manifests.ts';
-import { kubectlBinary } from '../../../tools/platform/kubernetes/kubelab-binary.ts';
-import { testPlatform } from '../../platform.ts';
-import { cellKey, resolved, stepContext, until } from './parts/cluster.ts';
-import { type PoolAccounts, poolAccounts } from './parts/pool-accounts.ts';
+} from '../../../../core/cluster/cluster-resources.ts';
+import { subjectOfIncident } from '../../../../core/incident/incident.ts';
+import type { IncidentState } from '../../../../core/incident/incident-state.ts';
+import { pathOf } from '../../../../integrations/kubernetes/client.ts';
+import { ShownResources } from '../../../../integrations/kubernetes/shown-resources.ts';
+import { openKnowledge } from '../../../../service/cell/pools/durable-memory.ts';
+import { type OpenRun, ResourceMirror } from '../../../../service/cell/resources/resource-mirror.ts';
+import { findOnPath } from '../../../../service/parts/command.ts';
+import { projectRoot } from '../../../../service/process/project-root.ts';
+import { rbacManifests } from '../../../../service/rbac/manifests.ts';
+import { kubectlBinary } from '../../../../tools/platform/kubernetes/kubelab-binary.ts';
+import { testPlatform } from '../../../platform.ts';
+import { cellKey, resolved, stepContext, until } from '../parts/cluster.ts';
+import { type PoolAccounts, poolAccounts } from '../parts/pool-accounts.ts';
 
 const platform = await testPlatform();
 const own = 'firebreak-resources-test';

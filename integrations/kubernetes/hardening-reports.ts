@@ -1,0 +1,115 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Right } from '../../core/action/action.ts';
+import {
+  type HardeningReport,
+  type ReportedWorkload,
+  reportedKinds,
+  reportedSubject,
+  reportGroup,
+  reportSource,
+  reportVersion,
+} from '../../core/cluster/hardening-report.ts';
+import { names } from '../../core/cluster/labels.ts';
+import { type KubernetesApi, pathOf } from './client.ts';
+import { KubernetesError } from './client-error.ts';
+import { createObject, deleteObject, listObjects, type ObjectJson, type ObjectRef, readObject } from './objects.ts';
+import type { RollingObject } from './workloads/rollout.ts';
+import { workloadRef } from './workloads/workloads.ts';
+
+const kind = { kind: 'Report', group: reportGroup, version: reportVersion, resource: 'reports' };
+
+/** What it takes to keep reports as they should be, and to look at the workloads that they are about. */
+export const reportRights: readonly Right[] = [
+  { apiGroup: reportGroup, resource: kind.resource, verbs: ['get', 'list', 'create', 'patch', 'delete'] },
+  ...reportedKinds.map((one) => ({ apiGroup: 'apps', resource: `${one.toLowerCase()}s`, verbs: ['get'] })),
+];
+
+const withinMs = 5_000;
+
+/** `shop/firebreak-deployment-cart-0123456789`. */
+export function placeOfReport({ namespace = '', name }: { readonly namespace?: string; readonly name: string }): string {
+  return `${namespace}/${name}`;
+}
+
+/** Reads and writes reports of OpenReports, and reads what they are about. */
+export class HardeningReports {
+  readonly #api: KubernetesApi;
+  readonly #signal: AbortSignal;
+
+  constructor(api: KubernetesApi, signal: AbortSignal) {
+    this.#api = api;
+    this.#signal = signal;
+  }
+
+  /** All reports that are marked as Firebreak's and say so, whoever wrote that; undefined where the API server does not have the kind. */
+  async list(): Promise<ReadonlyMap<string, ObjectJson> | undefined> {
+    const query = { labelSelector: `${names.managedByLabel}=firebreak` };
+    try {
+      const found = await listObjects({ api: this.#api, ref: kind, query, signal: this.#limit() });
+      const own = found.filter(({ source }) => source === reportSource);
+      return new Map(own.map((object) => [placeOfReport(object.metadata), object]));
+    } catch (error) {
+      if (error instanceof KubernetesError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /** The workload of an incident as it is now; undefined where it is gone, or of a kind without findings. */
+  async workload(incident: string): Promise<(ReportedWorkload & { readonly template: unknown }) | undefined> {
+    const subject = reportedSubject(incident);
+    if (!subject) return undefined;
+    const object: RollingObject | undefined = await readObject({
+      api: this.#api,
+      ref: workloadRef(subject, reportedKinds),
+      signal: this.#limit(),
+    });
+    const template = object?.spec?.template;
+    const spec = template?.spec;
+    if (!object || typeof spec !== 'object' || spec === null) return undefined;
+    return { uid: object.metadata.uid, spec: { ...spec }, template };
+  }
+
+  isAsReported({ content, labels }: HardeningReport, object: ObjectJson): boolean {
+    const found = object.metadata.labels ?? {};
+    return (
+      Object.entries(labels).every(([name, value]) => found[name] === value) &&
+      Object.entries(content).every(([field, value]) => isDeepStrictEqual(object[field], value))
+    );
+  }
+
+  /** Makes it, or puts right what it says. */
+  async write(report: HardeningReport): Promise<void> {
+    const ref = { ...kind, namespace: report.namespace, name: report.name };
+    const { labels, content } = report;
+    const metadata = { labels };
+    if (await createObject({ api: this.#api, ref, metadata, content, signal: this.#limit() })) return;
+    // Objects are merged: what else somebody has written into them is taken off.
+    const object = await readObject({ api: this.#api, ref, signal: this.#limit() });
+    const merged = Object.entries(content).map(([field, value]) => [field, replacing(object?.[field], value)]);
+    await this.#api.json({
+      method: 'PATCH',
+      patch: 'merge',
+      path: pathOf(ref),
+      query: { fieldManager: names.fieldManager },
+      body: { metadata, ...Object.fromEntries(merged) },
+      what: `patch ${kind.resource} in ${ref.namespace}`,
+      signal: this.#limit(),
+    });
+  }
+
+  async remove(object: ObjectJson): Promise<void> {
+    const { namespace = '', name } = object.metadata;
+    const ref: ObjectRef = { ...kind, namespace, name };
+    await deleteObject({ api: this.#api, ref, seen: object, signal: this.#limit() });
+  }
+
+  #limit(): AbortSignal {
+    return AbortSignal.any([this.#signal, AbortSignal.timeout(withinMs)]);
+  }
+}
+
+function replacing(found: unknown, wanted: unknown): unknown {
+  if (typeof wanted !== 'object' || wanted === null || Array.isArray(wanted)) return wanted;
+  const over = typeof found === 'object' && found !== null && !Array.isArray(found) ? Object.keys(found) : [];
+  return { ...Object.fromEntries(over.map((field) => [field, null])), ...wanted };
+}

@@ -1,0 +1,112 @@
+import { whyNoAppArmor } from '../../../activities/actions/workloads/app-armor.ts';
+import { type HardeningReport, hardeningReport, reportedSubject } from '../../../core/cluster/hardening-report.ts';
+import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { HardeningReports, placeOfReport } from '../../../integrations/kubernetes/hardening-reports.ts';
+import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
+import type { Config } from '../../config/load.ts';
+import { type Logger, reasonOf } from '../../process/log.ts';
+import { repeat } from '../../process/repeat.ts';
+import type { OwnKnowledge } from '../pools/durable-memory.ts';
+
+export interface ReportMirrorParts {
+  readonly reports: HardeningReports;
+  /** Ids of the incidents that are open. */
+  readonly open: () => readonly string[];
+  readonly view: Pick<ClusterView, 'ready' | 'pods'>;
+  /** The configuration's word that each node has AppArmor. */
+  readonly appArmorOnEveryNode: boolean;
+  /** Others report on their own incidents, and no other's report is removed. */
+  readonly isAlone: boolean;
+  readonly log: Logger;
+}
+
+const everyMs = 60_000;
+/** A workload is read for each: the rest has to wait until others have ended. */
+const mostReports = 500;
+
+/**
+ * Keeps a report of OpenReports for the workload of each open incident: what it has and lacks of what `hardenWorkload` would give it. It only
+ * writes: nothing is decided by a report. Where the API server does not have the kind, it does nothing.
+ */
+export class ReportMirror {
+  readonly #parts: ReportMirrorParts;
+  /** Places of the reports that this process has made. */
+  readonly #own = new Set<string>();
+
+  constructor(parts: ReportMirrorParts) {
+    this.#parts = parts;
+  }
+
+  start(signal: AbortSignal): void {
+    const work = async (): Promise<void> => {
+      await this.look();
+    };
+    void repeat({ work, everyMs, signal });
+  }
+
+  /** Looks once; false where the cluster does not have the kind. Never rejects. */
+  async look(): Promise<boolean> {
+    const { reports, open, isAlone, log } = this.#parts;
+    try {
+      const found = await reports.list();
+      if (!found) return false;
+      const incidents = open().filter((id) => reportedSubject(id) !== undefined);
+      const kept = new Set<string>();
+      for (const id of incidents.slice(0, mostReports)) {
+        const report = await this.#reportOf(id);
+        if (!report) continue;
+        const place = placeOfReport(report);
+        kept.add(place);
+        const there = found.get(place);
+        if (there && reports.isAsReported(report, there)) continue;
+        await this.#try(place, () => reports.write(report));
+        this.#own.add(place);
+      }
+      for (const [place, object] of found) {
+        if (kept.has(place) || !(isAlone || this.#own.has(place))) continue;
+        await this.#try(place, () => reports.remove(object));
+        this.#own.delete(place);
+      }
+    } catch (error) {
+      log.info({ reason: reasonOf(error) }, 'what workloads lack could not be reported in the cluster');
+    }
+    return true;
+  }
+
+  async #reportOf(incident: string): Promise<HardeningReport | undefined> {
+    const { reports, view, appArmorOnEveryNode: everywhere } = this.#parts;
+    const workload = await reports.workload(incident);
+    if (!workload) return undefined;
+    const { uid, spec, template } = workload;
+    return hardeningReport(incident, { uid, spec, noAppArmor: whyNoAppArmor({ view, everywhere, template }) });
+  }
+
+  async #try(place: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#parts.log.debug({ report: place, reason: reasonOf(error) }, 'a report could not be written; it is tried again');
+    }
+  }
+}
+
+/** Reports from now on, unless the configuration does without. */
+export function reportInCluster(options: {
+  readonly config: Config;
+  readonly api: KubernetesApi;
+  readonly view: ReportMirrorParts['view'];
+  readonly knowledge: Pick<OwnKnowledge, 'open'>;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}): void {
+  const { config, api, view, knowledge, log, signal } = options;
+  if (!config.kubernetes.reports) return;
+  new ReportMirror({
+    reports: new HardeningReports(api, signal),
+    open: () => knowledge.open.keys(),
+    view,
+    appArmorOnEveryNode: config.actions.appArmorOnEveryNode,
+    isAlone: config.guardrails.cells === 1,
+    log,
+  }).start(signal);
+}
