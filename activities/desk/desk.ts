@@ -10,7 +10,8 @@ import {
 import {
   type AuditWriter,
   type ChainHead,
-  originProblem,
+  genesisHash,
+  OriginCheck,
   type RecordSignature,
   type SignedRecord,
   storable,
@@ -60,7 +61,7 @@ function sealedAlertsOf(given: OutgoingRecord, seal: AlertKeeper['seal']): reado
   return text === undefined ? [] : [{ chain, number, at, sealed: seal(Buffer.from(text), sealedAt({ chain, number })) }];
 }
 
-const unsigned: RecordSignature = { keyId: '', signature: '' };
+const unsigned: RecordSignature = { keyId: '', follows: genesisHash, signature: '' };
 
 /** A card goes out without what is not known by then: the next edit of it may bring it. */
 const similarWithinMs = 250;
@@ -112,11 +113,12 @@ export function createDeskActivities({
   ): Promise<ChainHead> => {
     const records = given.map(storable);
     const signed = records.map((one, index): SignedRecord => {
-      const { keyId, signature } = signatures?.[index] ?? unsigned;
-      return { record: one, keyId, signature };
+      const { keyId, follows, signature } = signatures?.[index] ?? unsigned;
+      return { record: one, keyId, follows, signature };
     });
-    for (const one of signed) {
-      const problem = originProblem(one, trust);
+    const origin = new OriginCheck(trust);
+    for (const one of signed.toReversed()) {
+      const problem = origin.problemOf(one);
       if (problem === undefined) continue;
       const { chain, number } = one.record;
       const text = `${chain} record ${number} ${problem}`;

@@ -1,6 +1,6 @@
 import type { Trust } from '../messages/sender.ts';
 import { canonicalJson } from '../text/digest.ts';
-import { type AuditRecord, type ChainHead, genesisHash, originProblem, recordHash, type SignedRecord } from './audit.ts';
+import { type AuditRecord, type ChainHead, genesisHash, OriginCheck, recordHash, type SignedRecord } from './audit.ts';
 import { type Finding, numbers } from './audit-report.ts';
 import type { StoredChain, StoredRecord } from './audit-store.ts';
 
@@ -65,13 +65,23 @@ export interface ProvenRecords {
 
 /** The records that their chain's own cell or desk has signed, each once. */
 export function provenOf(rows: readonly StoredRecord[], trust: Trust): ProvenRecords {
+  const problems = originProblems(rows, trust);
   const proven = new Map<string, AuditRecord>();
-  for (const { signed } of rows)
-    if (signed && originProblem(signed, trust) === undefined) {
+  for (const [index, { signed }] of rows.entries())
+    if (signed && problems[index] === undefined) {
       const { chain, number } = signed.record;
-      proven.set(canonicalJson([chain, number, signed.signature]), signed.record);
+      proven.set(JSON.stringify([chain, number, signed.signature]), signed.record);
     }
   return { records: [...proven.values()], leftOut: rows.length - proven.size };
+}
+
+/** As `originProblem`, of each row; the rows of a chain stand in its order. */
+export function originProblems(rows: readonly StoredRecord[], trust: Trust): readonly (string | undefined)[] {
+  const check = new OriginCheck(trust);
+  return rows
+    .toReversed()
+    .map(({ signed }) => (signed ? check.problemOf(signed) : 'is no record'))
+    .reverse();
 }
 
 /** Whose records these are, and whether their makers' own numbers are all there, each once. */
@@ -90,10 +100,13 @@ function checkOrigin({
   const findings: Finding[] = [];
   const genuine: SignedRecord[] = [];
   const seen = new Map<number, SignedRecord | undefined>();
-  for (const { place, signed } of rows) {
+  const unchecked = rows.filter(({ place }) => place > checkedTo);
+  const problems = new Map(originProblems(unchecked, trust).map((problem, index) => [unchecked[index], problem]));
+  for (const row of rows) {
+    const { place, signed } = row;
     if (!signed) continue;
     const { number } = signed.record;
-    const problem = place <= checkedTo ? undefined : originProblem(signed, trust);
+    const problem = problems.get(row);
     if (problem !== undefined) {
       // Its number counts as seen: what is missing there is named by this finding.
       seen.set(number, seen.get(number));

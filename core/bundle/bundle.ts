@@ -32,6 +32,8 @@ export interface BundleRow {
     readonly body: Readonly<Record<string, unknown>>;
   };
   readonly keyId: string;
+  /** The link of the record that its maker signed before it; 64 zeros where it vouches for none. */
+  readonly follows: string;
   readonly signature: string;
   readonly hash: string;
 }

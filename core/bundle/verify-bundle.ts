@@ -177,6 +177,7 @@ const isRow: Guard<BundleRow> = shaped({
     ...{ chain: isText, number: isCount, at: isTime, kind: isText, actor: isText, body: isObject },
   }),
   keyId: isKeyId,
+  follows: isHash,
   signature: isSignature,
   hash: isHash,
 });
@@ -346,12 +347,14 @@ async function checkExport(
 async function checkRecords({ content: { chain, records }, cluster, keys }: Known): Promise<void> {
   must(records.length > 0, 'no-records');
   let previous = '0'.repeat(64);
-  for (const [index, { record, keyId, signature, hash }] of records.entries()) {
+  for (const [index, { record, keyId, follows, signature, hash }] of records.entries()) {
     const place = index + 1;
     must(record.chain === chain, 'record-foreign', place);
     must(record.number === place, 'record-order', place);
-    must(hash === (await digestOf({ previous, record, keyId, signature })), 'record-changed', place);
-    const signed = { of: `cell/${cluster}`, prefix: 'firebreak.record.v1', value: record, keyId, signature };
+    const value = { follows, record: await digestOf(record) };
+    const link = await digestOf({ ...value, keyId, signature });
+    must(hash === (await digestOf({ link, previous })), 'record-changed', place);
+    const signed = { of: `cell/${cluster}`, prefix: 'firebreak.record.v2', value, keyId, signature };
     must(await keys.hasSigned(signed), 'record-forged', place, cluster);
     previous = hash;
   }

@@ -93,7 +93,7 @@ def fields(**wanted):
 HASH, KEY_ID = like("[0-9a-f]{64}"), like("[0-9a-f]{16}")
 SIGNATURE = like("[A-Za-z0-9+/]{85}[AQgw]==")
 TIME = like("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z")
-ROW = fields(hash=HASH, keyId=KEY_ID, signature=SIGNATURE, record=fields(
+ROW = fields(follows=HASH, hash=HASH, keyId=KEY_ID, signature=SIGNATURE, record=fields(
     actor=is_text, at=TIME, body=is_object, chain=is_text, kind=is_text, number=is_count))
 CHECKPOINT = fields(
     header=fields(allHeads=HASH, at=TIME, chains=is_count, moved=HASH, movedCount=is_count, number=is_count,
@@ -225,11 +225,12 @@ def verify(data, trusted=None):
     must(records, "no-records")
     previous = ZEROS
     for place, row in enumerate(records, 1):
-        record, rest = row["record"], {"keyId": row["keyId"], "signature": row["signature"], "previous": previous}
+        record, value = row["record"], {"follows": row["follows"], "record": digest(row["record"])}
+        link = digest({"keyId": row["keyId"], "signature": row["signature"], **value})
         must(record["chain"] == chain, "record-foreign", place)
         must(record["number"] == place, "record-order", place)
-        must(row["hash"] == digest({"record": record, **rest}), "record-changed", place)
-        good = keys.signed("cell/" + cluster, "firebreak.record.v1", record, row["keyId"], row["signature"])
+        must(row["hash"] == digest({"link": link, "previous": previous}), "record-changed", place)
+        good = keys.signed("cell/" + cluster, "firebreak.record.v2", value, row["keyId"], row["signature"])
         must(good, "record-forged", place, cluster)
         previous = row["hash"]
     # 5: checkpoints

@@ -1,9 +1,8 @@
 import { type AlertArchive, type ArchivedRecord, alertKinds } from '../../core/audit/alert-archive.ts';
-import { recordFromRow } from './audit-rows.ts';
+import { recordColumns, recordFromRow } from './audit-rows.ts';
 import type { Database, Parameter, Row } from './queries.ts';
 import { placeholders } from './row.ts';
 
-const recordColumns = ['chain', 'place', 'number', 'at', 'kind', 'actor', 'body', 'key_id', 'signature', 'previous', 'hash'];
 const rowsAtOnce = 100;
 
 /** Alerts as they were, sealed, beside the records of the same database. */
@@ -35,7 +34,10 @@ export function createAlertArchive(database: Database): AlertArchive {
       // Of each kind by itself: so both databases go along their index by kind and time, and sort no more than a page.
       const ofKind = alertKinds.map(
         (kind) => `SELECT * FROM (
-           SELECT ${recordColumns.map((name) => `r.${name} AS ${name}`).join(', ')}, k.sealed AS sealed
+           SELECT ${recordColumns
+             .split(', ')
+             .map((name) => `r.${name} AS ${name}`)
+             .join(', ')}, k.sealed AS sealed
            FROM audit_records AS r LEFT JOIN stored_alerts AS k ON k.chain = r.chain AND k.number = r.number
            WHERE r.kind = '${kind}' AND ${conditions.join(' AND ')} ORDER BY r.at, r.chain, r.place LIMIT $2) AS of_kind`,
       );
@@ -46,7 +48,7 @@ export function createAlertArchive(database: Database): AlertArchive {
     verdicts: async (chains) => {
       if (chains.length === 0) return [];
       const rows = await database.all(
-        `SELECT ${recordColumns.join(', ')} FROM audit_records WHERE kind = 'incident.verdict'
+        `SELECT ${recordColumns} FROM audit_records WHERE kind = 'incident.verdict'
          AND chain IN (${chains.map((_, index) => `$${index + 1}`).join(', ')}) ORDER BY chain, place`,
         chains,
       );

@@ -6,7 +6,7 @@ import { isObject } from '../../core/text/plain-json.ts';
 import type { Row } from './queries.ts';
 import { numberOf, textOf } from './row.ts';
 
-export const recordColumns = 'chain, place, number, at, kind, actor, body, key_id, signature, previous, hash';
+export const recordColumns = 'chain, place, number, at, kind, actor, body, key_id, follows, signature, previous, hash';
 
 /** Undefined for a row that no program of ours writes: SQLite takes a text where a number should be. */
 export function headFromRow({ chain, number, hash }: Row): ChainHead | undefined {
@@ -15,16 +15,16 @@ export function headFromRow({ chain, number, hash }: Row): ChainHead | undefined
 }
 
 export function recordFromRow(row: Row): StoredRecord {
-  const { number, at, kind, actor, key_id: keyId, signature } = row;
+  const { number, at, kind, actor, key_id: keyId, follows, signature } = row;
   const chain = textOf(row, 'chain');
   const place = { chain, place: numberOf(row, 'place'), previous: asText(row.previous), hash: asText(row.hash) };
   const bodyText = asText(row.body);
   const body = canonical(bodyText);
   if (!isObject(body) || typeof number !== 'number') return place;
-  const texts = { at, kind, actor, keyId, signature };
+  const texts = { at, kind, actor, keyId, follows, signature };
   if (!areTexts(texts)) return place;
   const record = storedRecord({ chain, number, at: texts.at, kind: texts.kind, actor: texts.actor, body }, bodyText);
-  return { ...place, signed: { record, keyId: texts.keyId, signature: texts.signature } };
+  return { ...place, signed: { record, keyId: texts.keyId, follows: texts.follows, signature: texts.signature } };
 }
 
 function areTexts<Name extends string>(values: Readonly<Record<Name, unknown>>): values is Readonly<Record<Name, string>> {

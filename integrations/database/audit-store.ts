@@ -4,6 +4,7 @@ import {
   type ChainHead,
   genesisHash,
   recordHash,
+  recordLink,
   type SignedRecord,
 } from '../../core/audit/audit.ts';
 import type { Finding } from '../../core/audit/audit-report.ts';
@@ -110,7 +111,7 @@ function runOf(given: readonly SignedRecord[]): { readonly chain: string; readon
 }
 
 function isSame(a: SignedRecord, b: SignedRecord): boolean {
-  return a.signature === b.signature && a.keyId === b.keyId && canonicalJson(a.record) === canonicalJson(b.record);
+  return recordLink(a) === recordLink(b);
 }
 
 function takenBefore(record: AuditRecord, there: readonly SignedRecord[]): readonly Finding[] {
@@ -184,15 +185,15 @@ async function insert(queries: Queries, added: readonly SignedRecord[], stated: 
 async function insertAfter(queries: Queries, added: readonly SignedRecord[], before: ChainHead): Promise<ChainHead> {
   let head = before;
   const rows = added.map((signed) => {
-    const { record, keyId, signature } = signed;
+    const { record, keyId, follows, signature } = signed;
     const previous = head.hash;
     head = { chain: record.chain, number: head.number + 1, hash: recordHash(signed, previous) };
     const { chain, number, at, kind, actor, body } = record;
-    return [chain, head.number, number, at, kind, actor, canonicalJson(body), keyId, signature, previous, head.hash];
+    return [chain, head.number, number, at, kind, actor, canonicalJson(body), keyId, follows, signature, previous, head.hash];
   });
   for (let start = 0; start < rows.length; start += rowsAtOnce) {
     const part = rows.slice(start, start + rowsAtOnce);
-    const values = placeholders({ rows: part.length, columns: 11 });
+    const values = placeholders({ rows: part.length, columns: 12 });
     await queries.all(`INSERT INTO audit_records (${recordColumns}) VALUES ${values}`, part.flat());
   }
   return head;

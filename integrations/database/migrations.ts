@@ -324,6 +324,12 @@ export const migrations: readonly Migration[] = [
     ],
     back: ['DROP TABLE incident_summaries', 'DROP TABLE console_sessions'],
   },
+  {
+    name: 'records name the one that their maker signed before them',
+    statements: [`ALTER TABLE audit_records ADD COLUMN follows TEXT NOT NULL DEFAULT ''`],
+    back: ['ALTER TABLE audit_records DROP COLUMN follows'],
+    isBreaking: true,
+  },
 ];
 
 /** What a database was brought to. */

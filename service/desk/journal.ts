@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type AuditRecord, type AuditWriter, signRecord } from '../../core/audit/audit.ts';
+import { type AuditRecord, type AuditWriter, recordLink, type SignedRecord, signRecord } from '../../core/audit/audit.ts';
 import type { Signer } from '../../core/messages/signing.ts';
 
 const waitMs = [100, 500, 2_000, 5_000];
@@ -14,6 +14,8 @@ export class Journal {
   readonly #signer: Signer;
   readonly #log: (problem: string) => void;
   #work: Promise<void> = Promise.resolve();
+  /** What this desk has written last: the next one names it, where no other desk wrote between them. */
+  #last: SignedRecord | undefined;
 
   constructor(options: {
     readonly store: Pick<AuditWriter, 'appendNext'>;
@@ -41,7 +43,13 @@ export class Journal {
     const chain = this.#chain;
     for (let attempt = 0; ; attempt += 1) {
       try {
-        await this.#store.appendNext(chain, (number) => signRecord({ ...entry, chain, number }, this.#signer));
+        let signed: SignedRecord | undefined;
+        await this.#store.appendNext(chain, async (number) => {
+          const before = this.#last?.record.number === number - 1 ? recordLink(this.#last) : undefined;
+          signed = await signRecord({ ...entry, chain, number }, this.#signer, before);
+          return signed;
+        });
+        this.#last = signed;
         return;
       } catch {
         const wait = waitMs[attempt];

@@ -2,20 +2,15 @@ import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { DataConverter, Payload, PayloadCodec, SerializationContext } from '@temporalio/common';
 import proto from '@temporalio/proto';
-import type { DeskActivities } from '../../core/action/step.ts';
-import { type RecordSignature, signRecord } from '../../core/audit/audit.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { endsRun, type Message, type Received, type Unreadable } from '../../core/messages/message.ts';
+import { endsRun, type Received, type Unreadable } from '../../core/messages/message.ts';
 import type { Judgements, Sender, Trust } from '../../core/messages/sender.ts';
 import type { Signer } from '../../core/messages/signing.ts';
 import { type Box, type BoxKey, createBox } from '../../integrations/crypto-box/box.ts';
+import { RecordSigner } from './record-signer.ts';
 
-/** How a message to the desk with records begins. The interceptors of workflows write it; no value from outside stands at the beginning of a payload. */
-const beginning = Buffer.from('{"to":"activity:recordAudit"');
 /** How the message begins by which a workflow ends. */
 const endBeginning = Buffer.from('{"to":"end:');
-
-const nobodys: RecordSignature = { keyId: '', signature: '' };
 
 const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
 const encoding = 'binary/encrypted';
@@ -64,6 +59,7 @@ export function createPayloadCodec({
   judgedAre = 'all',
 }: CodecOptions): PayloadCodec {
   const box = createBox({ keys });
+  const records = signer && new RecordSigner(signer);
   /** That it has ended this process knows of itself from now on, whoever's keys are trusted when it is asked. */
   const remember = (whole: Payload, sealed: Payload, { workflowId }: SerializationContext, memory: Judgements): void => {
     const judged = senderOf(whole, namespace, trust);
@@ -74,7 +70,7 @@ export function createPayloadCodec({
     encode: (payloads, context) =>
       Promise.all(
         payloads.map(async (payload) => {
-          const whole = await signed(payload, signer, namespace);
+          const whole = signer && records ? await signed({ payload, signer, records, namespace }) : payload;
           const sealed = encrypted({ payload: whole, box, namespace, workflow: context?.workflowId });
           if (judgements && context && isEnd(payload)) remember(whole, sealed, context, judgements);
           return sealed;
@@ -96,9 +92,18 @@ function signedBytes(payload: Payload, namespace: string): Uint8Array {
   return Buffer.concat([Buffer.from(head), bytesOf(payload)]);
 }
 
-async function signed(payload: Payload, signer: Signer | undefined, namespace: string): Promise<Payload> {
-  if (!signer) return payload;
-  const data = payload.data && (await withRecordSignatures(payload.data, signer));
+async function signed({
+  payload,
+  signer,
+  records,
+  namespace,
+}: {
+  readonly payload: Payload;
+  readonly signer: Signer;
+  readonly records: RecordSigner;
+  readonly namespace: string;
+}): Promise<Payload> {
+  const data = payload.data && (await records.withSignatures(payload.data));
   const whole = { ...payload, ...(data && { data }) };
   const signature = await signer.sign(signedBytes(whole, namespace));
   const by = { 'signer-key-id': Buffer.from(signer.keyId), signature: Buffer.from(signature) };
@@ -237,22 +242,3 @@ function bytesOf({ data }: Payload): Uint8Array {
 function textOf(payload: Payload, name: string): string {
   return Buffer.from(payload.metadata?.[name] ?? []).toString();
 }
-
-/**
- * Puts the signatures of an incident's records into the message that takes them to the desk, as it leaves the sandbox: the workflow has no key. It is
- * no oracle: only what a workflow of this very worker sends comes here, and only records of that workflow's own chain are signed. Any other
- * payload is given back as it is.
- */
-export async function withRecordSignatures(json: Uint8Array, signer: Signer): Promise<Uint8Array> {
-  if (!beginning.equals(json.subarray(0, beginning.length))) return json;
-  const { workflow, value }: RecordsMessage = JSON.parse(Buffer.from(json).toString());
-  const signed = value[0].map(async (record): Promise<RecordSignature> => {
-    if (!record.chain.startsWith(`${workflow}@`)) return nobodys;
-    const { keyId, signature } = await signRecord(record, signer);
-    return { keyId, signature };
-  });
-  const signatures = JSON.stringify(await Promise.all(signed));
-  return Buffer.concat([json.subarray(0, -1), Buffer.from(`,"signatures":${signatures}}`)]);
-}
-
-type RecordsMessage = Pick<Message, 'workflow'> & { readonly value: Parameters<DeskActivities['recordAudit']> };

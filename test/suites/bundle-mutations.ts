@@ -26,11 +26,13 @@ export function exportAgain({ content, export: signed }: Draft, person = 'person
 
 /** As a cell would have made it that lies, and a notary that helps: all signatures, hashes and proofs fit. */
 export function sealAgain({ content }: Draft): void {
-  let previous = genesisHash;
+  let [previous, follows] = [genesisHash, genesisHash];
   for (const row of content.records) {
-    Object.assign(row, signedWithKeyOf('cell/prod-eu', bytesOf('firebreak.record.v1', row.record)));
-    const { record, keyId, signature } = row;
-    row.hash = digestOf({ previous, record, keyId, signature });
+    const value = { follows, record: digestOf(row.record) };
+    Object.assign(row, { follows }, signedWithKeyOf('cell/prod-eu', bytesOf('firebreak.record.v2', value)));
+    const { keyId, signature } = row;
+    follows = digestOf({ ...value, keyId, signature });
+    row.hash = digestOf({ link: follows, previous });
     previous = row.hash;
   }
   let before = genesisHash;
@@ -148,8 +150,11 @@ export const namedMutations: readonly NamedMutation[] = [
       const row = lastOf(records);
       row.record.body = { text: 'closed: harmless' };
       Object.assign(row, signedWithKeyOf('desk', bytesOf('firebreak.record.v1', row.record)));
-      const { record, keyId, signature } = row;
-      row.hash = digestOf({ previous: must(records.at(-2)).hash, record, keyId, signature });
+      const { record, follows, keyId, signature } = row;
+      row.hash = digestOf({
+        link: digestOf({ follows, keyId, record: digestOf(record), signature }),
+        previous: must(records.at(-2)).hash,
+      });
     }),
   },
   { name: 'no checkpoint', code: 'no-checkpoint', change: exported(({ content }) => content.checkpoints.splice(0)) },

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Plan } from '../../core/action/plan.ts';
-import { type AuditRecord, signRecord } from '../../core/audit/audit.ts';
+import { type AuditRecord, recordLink, type SignedRecord, signRecord } from '../../core/audit/audit.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import type { Bundle, BundleKey } from '../../core/bundle/bundle.ts';
 import { type Question, questionDigest, type Vote, voteBytes } from '../../core/decide/approval.ts';
@@ -179,11 +179,12 @@ const elsewhere = 'incident/prod-eu/shop/Deployment/web@1c0d';
 export async function writeSample(store: AuditStore): Promise<void> {
   const cell = signerOf('cell/prod-eu');
   const desk = signerOf('desk');
-  const records = await Promise.all(
-    told.map(([kind, actor, text, body = {}], index) =>
-      signRecord({ chain: sampleChain, number: index + 1, at: minute(index), kind, actor, body: { text, ...body } }, cell),
-    ),
-  );
+  const records: SignedRecord[] = [];
+  for (const [index, [kind, actor, text, body = {}]] of told.entries()) {
+    const record = { chain: sampleChain, number: index + 1, at: minute(index), kind, actor, body: { text, ...body } };
+    const before = records.at(-1);
+    records.push(await signRecord(record, cell, before && recordLink(before)));
+  }
   const other = (chain: string, number: number) =>
     signRecord(
       { chain, number, at: minute(0), kind: 'step.applied', actor: 'engine', body: {} },

@@ -1,7 +1,15 @@
 import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type AuditRecord, originOf, recordBytes, type SignedRecord, storable } from '../../core/audit/audit.ts';
+import {
+  type AuditRecord,
+  genesisHash,
+  originOf,
+  recordBytes,
+  recordLink,
+  type SignedRecord,
+  storable,
+} from '../../core/audit/audit.ts';
 import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import type { Trust } from '../../core/messages/sender.ts';
@@ -15,19 +23,23 @@ export interface Maker {
   readonly pem: string;
   readonly publicKey: string;
   sign(record: AuditRecord): SignedRecord;
+  /** It vouches for the one before it. */
+  signAfter(record: AuditRecord, before: SignedRecord): SignedRecord;
 }
 
 export function newMaker(): Maker {
   const pem = newPrivateKey();
   const key = createPrivateKey(pem);
   const { keyId, publicKey } = signerFrom({ pem, name: 'a maker of records' });
+  const signed = (given: AuditRecord, follows: string): SignedRecord => {
+    const record = storable(given);
+    return { record, keyId, follows, signature: sign(null, recordBytes({ record, follows }), key).toString('base64') };
+  };
   return {
     pem,
     publicKey,
-    sign: (given) => {
-      const record = storable(given);
-      return { record, keyId, signature: sign(null, recordBytes(record), key).toString('base64') };
-    },
+    sign: (given) => signed(given, genesisHash),
+    signAfter: (given, before) => signed(given, recordLink(before)),
   };
 }
 

@@ -1,4 +1,4 @@
-import { type AuditRecord, genesisHash, recordHash, type SignedRecord } from '../../../core/audit/audit.ts';
+import { type AuditRecord, genesisHash, recordHash, recordLink, type SignedRecord } from '../../../core/audit/audit.ts';
 import { checkpointBytes, checkpointDigest, type SignedCheckpoint } from '../../../core/audit/checkpoint.ts';
 import type { Signer } from '../../../core/messages/signing.ts';
 import { canonicalJson } from '../../../core/text/digest.ts';
@@ -28,7 +28,7 @@ export const firstBadAt: Readonly<Record<string, (place: Place) => number>> = {
 
 export type Mutation = (database: Database, place: Place) => Promise<void>;
 
-const rest = 'at, kind, actor, body, key_id, signature, previous, hash';
+const rest = 'at, kind, actor, body, key_id, follows, signature, previous, hash';
 const copied = `INSERT INTO audit_records (chain, place, number, ${rest})`;
 const byPlace = 'WHERE chain = $1 AND place = $2';
 
@@ -116,6 +116,21 @@ export const mutations: Readonly<Record<string, Mutation>> = {
       return { ...signed, signature: signatures[from - 1] ?? '' };
     });
   },
+  'has a record vouch for another one, with fitting hashes': async (database, place) => {
+    await rewrite(database, place, (signed) =>
+      signed.record.number === place.number ? { ...signed, follows: recordLink(signed) } : signed,
+    );
+  },
+  'has a false record vouched for by the one after it, with fitting hashes': async (database, place) => {
+    const other = place.number === place.end ? place.number - 1 : place.number;
+    const lie = (await storedIn(database, place.chain)).filter(({ record }) => record.number === other).map(otherActor(other));
+    await rewrite(database, { ...place, number: other }, (signed) => {
+      const { number } = signed.record;
+      const [forged] = lie;
+      if (!forged || number > other + 1) return signed;
+      return number === other ? forged : { ...signed, follows: recordLink(forged) };
+    });
+  },
   'adds a false record at the end, with a fitting hash': async (database, { chain, end }) => {
     const [last] = (await storedIn(database, chain)).slice(-1);
     if (!last) throw new Error('an empty chain');
@@ -178,12 +193,12 @@ export async function rewrite(
     if (!signed) throw new Error('an unreadable record');
     const changed = place >= number ? change(signed) : signed;
     const next = recordHash(changed, previous);
-    const { record, keyId, signature } = changed;
+    const { record, keyId, follows, signature } = changed;
     const { number: own, at, kind, actor, body } = record;
     await database.all(
       `UPDATE audit_records SET number = $3, at = $4, kind = $5, actor = $6, body = $7, key_id = $8, signature = $9,
-         previous = $10, hash = $11 ${byPlace}`,
-      [chain, place, own, at, kind, actor, canonicalJson(body), keyId, signature, previous, next],
+         previous = $10, hash = $11, follows = $12 ${byPlace}`,
+      [chain, place, own, at, kind, actor, canonicalJson(body), keyId, signature, previous, next, follows],
     );
     previous = next;
   }

@@ -115,7 +115,7 @@ describe('verifying the audit store', () => {
 
   test('finds whatever mixture of two records somebody makes of one of them, with fitting hashes', async () => {
     const places = [...chains, uncovered].flatMap((chain) => [1, 2, 3].map((number) => ({ chain, number, end: 3 })));
-    const fields = ['number', 'at', 'kind', 'actor', 'body', 'keyId', 'signature'] as const;
+    const fields = ['number', 'at', 'kind', 'actor', 'body', 'keyId', 'follows', 'signature'] as const;
     const property = fc.asyncProperty(
       fc.constantFrom(...places),
       fc.constantFrom(...places),
@@ -131,12 +131,16 @@ describe('verifying the audit store', () => {
             const record = Object.fromEntries(
               Object.entries(signed.record).map(([name, value]) => {
                 const field = fields.find((one) => one === name && has(one));
-                return [name, field && field !== 'keyId' && field !== 'signature' ? other.record[field] : value];
+                return [
+                  name,
+                  field && field !== 'keyId' && field !== 'follows' && field !== 'signature' ? other.record[field] : value,
+                ];
               }),
             );
             const mixed = {
               record: { ...signed.record, ...record },
               keyId: has('keyId') ? other.keyId : signed.keyId,
+              follows: has('follows') ? other.follows : signed.follows,
               signature: has('signature') ? other.signature : signed.signature,
             };
             // Also an earlier record again, in place of the last one of a chain of which nobody has signed how far it goes.
@@ -213,8 +217,8 @@ describe('verifying the audit store', () => {
       },
     };
     expect(await verifyAfter(async () => {}, { ...counting, expected: { verified } })).toMatchObject({ ok: true, records: 24 });
-    // Two records and a chain of three that it does not cover.
-    expect(asked).toHaveLength(5);
+    // Of two records, and of a chain of three, that it does not cover, the last ones: these vouch for the others.
+    expect(asked).toHaveLength(2);
     const place = { chain: 'desk/main', number: 5, end: 6 };
     for (const mutate of Object.values(mutations)) {
       const report = await verifyAfter((database) => mutate(database, place), { expected: { verified } });

@@ -1,0 +1,78 @@
+import { describe, expect, test } from '@jest/globals';
+import { genesisHash, OriginCheck, recordLink, type SignedRecord } from '../../../core/audit/audit.ts';
+import { originProblems } from '../../../core/audit/audit-check.ts';
+import type { Trust } from '../../../core/messages/sender.ts';
+import { record } from '../../suites/audit-store.ts';
+import { deskMaker, maker, makersTrust, newMaker } from '../../suites/signed-records.ts';
+
+const chain = 'incident/c/shop/Deployment/cart@1';
+
+/** As one process signs them that forgets nothing. */
+function linked(count: number): readonly SignedRecord[] {
+  const made: SignedRecord[] = [];
+  for (let number = 1; number <= count; number += 1) {
+    const before = made.at(-1);
+    made.push(before ? maker.signAfter(record(chain, number), before) : maker.sign(record(chain, number)));
+  }
+  return made;
+}
+
+/** Of records in their order, and how many signatures it took to find out. */
+function asked(signed: readonly SignedRecord[]): { readonly isProven: readonly boolean[]; readonly signatures: number } {
+  let signatures = 0;
+  const trust: Trust = {
+    senderOf: (given) => {
+      signatures += 1;
+      return makersTrust.senderOf(given);
+    },
+  };
+  const rows = signed.map((one, index) => ({ chain, place: index + 1, previous: '', hash: '', signed: one }));
+  return { isProven: originProblems(rows, trust).map((problem) => problem === undefined), signatures };
+}
+
+const all = (count: number, isProven: boolean): readonly boolean[] => Array.from({ length: count }, () => isProven);
+
+describe('whose records these are', () => {
+  test('one signature shows for a hundred that name one another', () => {
+    expect(asked(linked(100))).toEqual({ isProven: all(100, true), signatures: 1 });
+  });
+
+  test('in any order the answer is the same, and only slower', () => {
+    const records = linked(10).toReversed();
+    expect(asked(records)).toEqual({ isProven: all(10, true), signatures: 10 });
+  });
+
+  test.each<readonly [string, (signed: SignedRecord) => SignedRecord]>([
+    ['its words', (signed) => ({ ...signed, record: { ...signed.record, actor: 'person/else' } })],
+    ['its signature', (signed) => ({ ...signed, signature: `${signed.signature.slice(0, -4)}AA==` })],
+    ['its key', (signed) => ({ ...signed, keyId: deskMaker.sign(record('desk/c', 1)).keyId })],
+    ['what it follows', (signed) => ({ ...signed, follows: genesisHash })],
+    ['its number', (signed) => ({ ...signed, record: { ...signed.record, number: 77 } })],
+  ])('a change of %s is found at that record, and at no other', (_, change) => {
+    const records = linked(6).map((signed, index) => (index === 2 ? change(signed) : signed));
+    expect(asked(records)).toEqual({ isProven: [true, true, false, true, true, true], signatures: 3 });
+  });
+
+  test('a last record that is false proves nothing, and hides nothing', () => {
+    const records = linked(5);
+    const last = records.at(-1);
+    if (!last) throw new Error('no record');
+    const thief = newMaker();
+    const forged = thief.sign({ ...last.record, number: 5 });
+    const lie = thief.sign({ ...last.record, actor: 'person/else' });
+    const naming = thief.signAfter({ ...last.record, number: 6 }, lie);
+    expect(asked([...records.slice(0, 4), forged]).isProven).toEqual([true, true, true, true, false]);
+    expect(asked([...records, lie, naming]).isProven).toEqual([...all(5, true), false, false]);
+  });
+
+  test('nobody vouches for the record of another key or of another chain', () => {
+    const ofDesk = deskMaker.sign(record(chain, 1));
+    const byCell = maker.signAfter(record(chain, 2), ofDesk);
+    expect(asked([ofDesk, byCell]).isProven).toEqual([false, true]);
+    const elsewhere = newMaker().sign(record('incident/c/shop/Deployment/web@1', 1));
+    const check = new OriginCheck(makersTrust);
+    expect(check.problemOf({ ...byCell, ...maker.signAfter(record(chain, 2), elsewhere) })).toBeUndefined();
+    expect(check.problemOf(elsewhere)).toMatch(/no valid signature/);
+    expect(recordLink(elsewhere)).not.toBe(recordLink(ofDesk));
+  });
+});
