@@ -130,6 +130,11 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./playbooks/simulate.ts')).registerSimulateCommand(program),
   },
   {
+    name: 'snapshot',
+    description: 'record a cluster, to plan in it without it',
+    register: async (program) => (await import('./playbooks/snapshot.ts')).registerSnapshotCommand(program),
+  },
+  {
     name: 'backtest',
     description: 'what playbooks would have done about the alerts that came',
     register: async (program) => (await import('./playbooks/backtest.ts')).registerBacktestCommand(program),

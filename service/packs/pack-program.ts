@@ -121,10 +121,11 @@ export interface PackProgram {
  * Starts a program as `runPackProgram` does, and leaves it running: it ends with its input.
  *
  * @param program path of it, as a source.
+ * @param more what it is told beside the pack.
  */
-export function startPackProgram(pack: PackFiles, program: string): PackProgram {
+export function startPackProgram(pack: PackFiles, program: string, more: readonly string[] = []): PackProgram {
   const { folder, args, options } = prepareProgram(pack, program);
-  const running = spawn(process.execPath, args, { env: options.env, cwd: options.cwd, stdio: 'pipe' });
+  const running = spawn(process.execPath, [...args, ...more], { env: options.env, cwd: options.cwd, stdio: 'pipe' });
   const said: string[] = [];
   // What it said last tells why it ended.
   createInterface({ input: running.stderr }).on('line', (line) => {

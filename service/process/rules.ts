@@ -10,13 +10,19 @@ import { isOfWorkload, topOwnerOf } from '../../integrations/kubernetes/workload
 import type { Config } from '../config/load.ts';
 import { enabledPlaybooks } from '../config/packs.ts';
 
+/** Where the guardrails stand in a configuration. */
+export interface RulesConfig {
+  readonly guardrails: Config['guardrails'];
+  readonly kubernetes: Pick<Config['kubernetes'], 'ownNamespace'>;
+}
+
 /** The guardrails as the configuration has them. Firebreak's own namespace is always among the protected. */
-export function rulesOf(config: Config): GuardrailRules {
+export function rulesOf(config: RulesConfig): GuardrailRules {
   return { ...config.guardrails, ownNamespace: config.kubernetes.ownNamespace };
 }
 
 /** Whether a namespace is among those that nothing is done to. */
-export function isProtected(config: Config): (namespace: string) => boolean {
+export function isProtected(config: RulesConfig): (namespace: string) => boolean {
   const { protectedNamespaces, ownNamespace } = rulesOf(config);
   return (namespace) => namespace === ownNamespace || protectedNamespaces.includes(namespace);
 }

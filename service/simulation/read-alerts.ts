@@ -32,13 +32,17 @@ export type ReadAlert = { readonly from: string } & (
 );
 
 /**
- * The alerts in files, in the files of folders, or in standard input (`-`): as a sensor sends them, or normalised. What only a cluster knows is made
- * up: the pod's uid, so that what needs one can be tried, and the workload by the pod's name.
+ * The alerts in files, in the files of folders, or in standard input (`-`): as a sensor sends them, or normalised. What only a cluster knows is what `find`
+ * says; without it, it is made up: the pod's uid, so that what needs one can be tried, and the workload by the pod's name.
  *
  * @throws FB_ERR_FILE_MISSING
  */
-export function readAlerts(paths: readonly string[], cluster: string): readonly ReadAlert[] {
-  return paths.flatMap((path) => filesOf(path)).flatMap((file) => alertsIn(file, cluster));
+export function readAlerts(
+  paths: readonly string[],
+  cluster: string,
+  find: (alert: Alert) => Alert = asFound,
+): readonly ReadAlert[] {
+  return paths.flatMap((path) => filesOf(path)).flatMap((file) => alertsIn(file, cluster, find));
 }
 
 function filesOf(path: string): readonly string[] {
@@ -54,15 +58,15 @@ function filesOf(path: string): readonly string[] {
     .sort();
 }
 
-function alertsIn(file: string, cluster: string): readonly ReadAlert[] {
+function alertsIn(file: string, cluster: string, find: (alert: Alert) => Alert): readonly ReadAlert[] {
   const from = file === '-' ? 'standard input' : file;
   const bytes = readFileSync(file === '-' ? 0 : file);
   const known = normalisedIn(bytes.toString('utf8'));
-  if (known) return known.map((alert) => ({ from, ok: true, alert: asFound(alert) }));
+  if (known) return known.map((alert) => ({ from, ok: true, alert: find(alert) }));
   const parsed = parseAlerts(bytes, { cluster });
   if (!parsed.ok) return [{ from, ok: false, reason: parsed.reason }];
   return parsed.items.flatMap((item): readonly ReadAlert[] => {
-    if (item.kind === 'alert') return [{ from, ok: true, alert: asFound(item.alert) }];
+    if (item.kind === 'alert') return [{ from, ok: true, alert: find(item.alert) }];
     return item.kind === 'rejected' ? [{ from, ok: false, reason: item.reason }] : [];
   });
 }

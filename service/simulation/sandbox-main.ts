@@ -3,13 +3,14 @@ import { Console } from 'node:console';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
+import type { Plan } from '../../core/action/plan.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Pack } from '../../core/playbook/pack.ts';
 import { loadedPack } from '../packs/loaded-pack.ts';
-import type { FromSandbox, ToSandbox } from './sandboxed.ts';
-import { LocalSimulations } from './simulations.ts';
+import type { FromSandbox, PlannedForSandbox, ToSandbox } from './sandboxed.ts';
+import { LocalSimulations, type Simulations } from './simulations.ts';
 
-const [folder = '', main = ''] = process.argv.slice(2);
+const [folder = '', main = '', asksForPlans] = process.argv.slice(2);
 // Among the answers, which are for a program: what a body prints is for people.
 const forPeople = new Writable({
   write: (chunk, _, done) => {
@@ -25,18 +26,49 @@ process.on('unhandledRejection', (reason) => {
 });
 
 const pack = (await loadedPack(folder, main)) as Pack;
-const simulations = new LocalSimulations(pack.playbooks);
+const plans = new Map<number, PromiseWithResolvers<Partial<Plan>>>();
+let plansAsked = 0;
+const simulations = new LocalSimulations(pack.playbooks, asksForPlans === undefined ? undefined : planStep);
 
+// While one question is answered, plans come for it.
+let answered: Promise<unknown> = Promise.resolve();
 for await (const line of createInterface({ input: process.stdin })) {
-  const { call, asked }: ToSandbox = JSON.parse(line);
-  if (!send(await answerTo(call, asked))) await once(process.stdout, 'drain');
+  const said: ToSandbox = JSON.parse(line);
+  if ('planned' in said) takePlan(said);
+  else {
+    answered = answered.then(async () => {
+      if (!send(await answerTo(said.call, said.asked))) await once(process.stdout, 'drain');
+    });
+    // A mistake of ours, or of the pack: the process ends with it.
+    answered.catch((error: unknown) =>
+      setImmediate(() => {
+        throw error;
+      }),
+    );
+  }
+}
+await answered;
+
+function planStep(action: string, input: unknown): Promise<Partial<Plan>> {
+  plansAsked += 1;
+  const waiting = Promise.withResolvers<Partial<Plan>>();
+  plans.set(plansAsked, waiting);
+  send({ plans: plansAsked, action, input });
+  return waiting.promise;
+}
+
+function takePlan(said: PlannedForSandbox): void {
+  const waiting = plans.get(said.planned);
+  plans.delete(said.planned);
+  if ('plan' in said) waiting?.resolve(said.plan);
+  else waiting?.reject(new FirebreakError(said.error, said.detail));
 }
 
 function send(said: FromSandbox): boolean {
   return process.stdout.write(`${JSON.stringify(said)}\n`);
 }
 
-async function answerTo(call: ToSandbox['call'], asked: unknown): Promise<FromSandbox> {
+async function answerTo(call: keyof Simulations, asked: unknown): Promise<FromSandbox> {
   try {
     return { value: await Reflect.apply(simulations[call], simulations, [asked]) };
   } catch (error) {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import type { Plan } from '../../core/action/plan.ts';
 import { type ErrorCode, FirebreakError, isErrorCode } from '../../core/errors.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { visibleLine } from '../../core/text/visible-text.ts';
@@ -8,17 +9,22 @@ import type { RecordedAlert } from '../../testing/backtest.ts';
 import { readPackAt } from '../packs/pack-files.ts';
 import { type PackProgram, startPackProgram } from '../packs/pack-program.ts';
 import { packFaults } from '../packs/pack-rules.ts';
-import { LocalSimulations, type Simulations } from './simulations.ts';
+import { LocalSimulations, type PlanStep, type Simulations } from './simulations.ts';
 
-/** One question to the process in which a pack is. */
-export interface ToSandbox {
-  readonly call: keyof Simulations;
-  readonly asked: unknown;
-}
+/** One question to the process in which a pack is, or the answer to one of its own. */
+export type ToSandbox = { readonly call: keyof Simulations; readonly asked: unknown } | PlannedForSandbox;
+
+/** By the number of what was asked. */
+export type PlannedForSandbox = { readonly planned: number } & (
+  | { readonly plan: Partial<Plan> }
+  | { readonly error: ErrorCode; readonly detail: string }
+);
 
 export type FromSandbox =
   | { readonly value: unknown }
   | { readonly error: ErrorCode; readonly detail: string }
+  /** It asks what a step would do, before it answers. */
+  | { readonly plans: number; readonly action: string; readonly input: unknown }
   /** For people, beside the answers. */
   | { readonly printed: string }
   /** Of whoever has asked. */
@@ -29,17 +35,22 @@ export type FromSandbox =
  * alone. Keys, records and configuration stay with whoever asks.
  *
  * @param where folder of the pack, or its tarball; absent: what is shipped.
+ * @param plan of steps; the process of a pack asks for it, and gets plans alone: the cluster stays with whoever asks. Absent: all are sketched.
  * @throws FB_ERR_NOT_FOUND, FB_ERR_CONFIG_INVALID for what no pack may have
  */
-export async function withSimulations<T>(where: string | undefined, work: (simulations: Simulations) => Promise<T>): Promise<T> {
-  if (where === undefined) return work(new LocalSimulations(shipped));
+export async function withSimulations<T>(
+  where: string | undefined,
+  work: (simulations: Simulations) => Promise<T>,
+  plan?: PlanStep,
+): Promise<T> {
+  if (where === undefined) return work(new LocalSimulations(shipped, plan));
   const pack = readPackAt(where);
   const [fault] = packFaults(pack);
   if (fault)
     throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${where}: ${fault.file}:${fault.line}: ${fault.problem}. ${fault.remedy}`);
-  const program = startPackProgram(pack, 'service/simulation/sandbox-main');
+  const program = startPackProgram(pack, 'service/simulation/sandbox-main', plan && ['plans']);
   try {
-    return await work(new SandboxedSimulations(program, where));
+    return await work(new SandboxedSimulations(program, where, plan));
   } finally {
     program.close();
   }
@@ -51,12 +62,14 @@ const alertsAtOnce = 200;
 class SandboxedSimulations implements Simulations {
   readonly #program: PackProgram;
   readonly #where: string;
+  readonly #plan: PlanStep | undefined;
   readonly #answers: AsyncIterator<string>;
   readonly #waiting: RecordedAlert[] = [];
 
-  constructor(program: PackProgram, where: string) {
+  constructor(program: PackProgram, where: string, plan: PlanStep | undefined) {
     this.#program = program;
     this.#where = where;
+    this.#plan = plan;
     this.#answers = createInterface({ input: program.output })[Symbol.asyncIterator]();
   }
 
@@ -79,14 +92,27 @@ class SandboxedSimulations implements Simulations {
 
   /** One after another: an answer belongs to the question before it. */
   async #ask<Call extends keyof Simulations>(call: Call, asked: unknown): Promise<Awaited<ReturnType<Simulations[Call]>>> {
-    const { input } = this.#program;
-    if (!input.write(`${JSON.stringify({ call, asked } satisfies ToSandbox)}\n`))
-      await Promise.race([once(input, 'drain'), this.#program.ended]);
+    await this.#write({ call, asked });
     const answer = await this.#answer();
     if (isErrorCode(answer.error)) throw new FirebreakError(answer.error, visibleLine(String(answer.detail)));
     if (typeof answer.mistake === 'string') throw new TypeError(visibleLine(answer.mistake));
     // What a pack says of itself: it is printed, and nothing rests on it.
     return answer.value as Awaited<ReturnType<Simulations[Call]>>;
+  }
+
+  async #write(said: ToSandbox): Promise<void> {
+    const { input } = this.#program;
+    if (!input.write(`${JSON.stringify(said)}\n`)) await Promise.race([once(input, 'drain'), this.#program.ended]);
+  }
+
+  /** Only of an action that there is, by an input that its schema takes: the action looks at both. */
+  async #planned(number: number, { action, input }: Readonly<Record<string, unknown>>): Promise<void> {
+    try {
+      await this.#write({ planned: number, plan: (await this.#plan?.(String(action), input)) ?? {} });
+    } catch (error) {
+      const known = error instanceof FirebreakError ? error : new FirebreakError('FB_ERR_INTERNAL', 'its plan could not be made');
+      await this.#write({ planned: number, error: known.code, detail: known.detail });
+    }
   }
 
   async #answer(): Promise<Readonly<Record<string, unknown>>> {
@@ -100,6 +126,11 @@ class SandboxedSimulations implements Simulations {
       const said: unknown = JSON.parse(line);
       if (!isObject(said))
         throw new FirebreakError('FB_ERR_INTERNAL', `${this.#where}: its process says nothing that can be read`);
+      if (typeof said.plans === 'number') {
+        // Several at a time: what answers is written in whatever order it comes.
+        void this.#planned(said.plans, said);
+        continue;
+      }
       if (typeof said.printed !== 'string') return said;
       for (const text of said.printed.split('\n')) process.stderr.write(`${visibleLine(text)}\n`);
     }

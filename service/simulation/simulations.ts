@@ -1,8 +1,10 @@
+import type { Plan } from '../../core/action/plan.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import { type ErrorCode, FirebreakError } from '../../core/errors.ts';
 import { answering } from '../../core/playbook/answering.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { Backtest, type BacktestOptions, type BacktestReport, type RecordedAlert } from '../../testing/backtest.ts';
+import type { SimulateOptions } from '../../testing/chooser.ts';
 import { type EveryAnswer, everyAnswer } from '../../testing/every-answer.ts';
 import { exampleAlert } from '../../testing/example-alert.ts';
 import { graphOf, type PlaybookGraph } from '../../testing/graph.ts';
@@ -11,6 +13,9 @@ import { simulate } from '../../testing/simulate.ts';
 import type { Story } from '../../testing/story.ts';
 import { type Fork, type ForkOptions, forkIncident } from './fork.ts';
 import type { PastIncident } from './past-incident.ts';
+
+/** What a step would do by an action’s own plan; what it leaves out is sketched. @throws FirebreakError as that plan does */
+export type PlanStep = (action: string, input: unknown) => Promise<Partial<Plan>>;
 
 /** Ids with or without the pack; absent: all. */
 type Ids = readonly string[] | undefined;
@@ -66,10 +71,13 @@ export interface Simulations {
 /** In this process: of what is shipped, or within the sandbox of a pack. */
 export class LocalSimulations implements Simulations {
   readonly #all: readonly ListedPlaybook[];
+  readonly #plan: PlanStep | undefined;
   #backtest: Backtest | undefined;
 
-  constructor(playbooks: readonly ListedPlaybook[]) {
+  /** @param plan of the steps of a story; absent: all are sketched. */
+  constructor(playbooks: readonly ListedPlaybook[], plan?: PlanStep) {
     this.#all = playbooks;
+    this.#plan = plan;
   }
 
   async examples({ only }: { readonly only: Ids }): Promise<readonly ExampleOf[]> {
@@ -80,7 +88,9 @@ export class LocalSimulations implements Simulations {
   }
 
   story({ alert, only, answers, failures }: Parameters<Simulations['story']>[0]): Promise<Story> {
-    return simulate(this.#chosen(only), { alert, answer: inTurn(answers), ...(failures && { failures }) });
+    const chosen = this.#chosen(only);
+    const plans = this.#plan && plansOf(chosen, this.#plan);
+    return simulate(chosen, { alert, answer: inTurn(answers), ...(failures && { failures }), ...(plans && { plans }) });
   }
 
   async every({ alerts, only }: Parameters<Simulations['every']>[0]): Promise<readonly EveryAnswerOf[]> {
@@ -132,6 +142,11 @@ export class LocalSimulations implements Simulations {
       throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no playbook ${wanted}, only: ${known}`);
     });
   }
+}
+
+function plansOf(playbooks: readonly ListedPlaybook[], plan: PlanStep): NonNullable<SimulateOptions['plans']> {
+  const actions = playbooks.flatMap(({ uses }) => Object.values(uses)).filter(({ own }) => own === undefined);
+  return Object.fromEntries(actions.map(({ name }) => [name, (input: unknown) => plan(name, input)]));
 }
 
 function inTurn(answers: readonly string[]): (question: SimulatedQuestion) => Said {

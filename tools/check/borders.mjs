@@ -57,7 +57,7 @@ const serviceRooms = {
   parts: ['process'],
   trial: ['packs', 'parts', 'process', 'simulation', 'temporal'],
   incidents: ['config', 'temporal'],
-  simulation: ['config', 'intake', 'packs', 'records'],
+  simulation: ['cell', 'config', 'intake', 'packs', 'process', 'records'],
   intake: ['config', 'process', 'rbac', 'temporal'],
   coverage: ['intake'],
   check: ['config', 'packs', 'process', 'temporal', 'rbac', 'coverage', 'simulation'],

@@ -27,7 +27,7 @@ import { createWebhookNodeIsolator } from '../../../integrations/webhook/node-is
 import type { Config } from '../../config/load.ts';
 import type { Secrets } from '../../config/secrets.ts';
 import type { EvidencePart } from '../../process/evidence.ts';
-import { isProtected, rulesOf } from '../../process/rules.ts';
+import { isProtected, type RulesConfig, rulesOf } from '../../process/rules.ts';
 import type { ClusterWatch } from './cluster-watch.ts';
 
 /** What contains, keeps, tells and ends, under the cell's account: one line for each action whose declaration says `pool: 'cell'`. */
@@ -38,7 +38,7 @@ export function cellActions({
   watch: { view, cellKey, denyTier, notes },
   evidence,
 }: {
-  readonly config: Config;
+  readonly config: Pick<Config, 'actions' | 'cluster'> & RulesConfig;
   readonly secrets: Pick<Secrets, 'nodeIsolation'>;
   readonly api: KubernetesApi;
   readonly watch: ClusterWatch;
@@ -83,7 +83,7 @@ export function cellActions({
 
 /** What cuts nodes off at their provider; undefined where nothing is configured. */
 export function nodeIsolationOf(
-  { cluster, actions }: Config,
+  { cluster, actions }: Pick<Config, 'actions' | 'cluster'>,
   { nodeIsolation: secret = '' }: Pick<Secrets, 'nodeIsolation'>,
 ): IsolationParts | undefined {
   if (!actions.nodeIsolation) return undefined;

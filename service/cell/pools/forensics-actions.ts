@@ -14,14 +14,14 @@ import type { ClusterAccess } from '../../../integrations/kubernetes/kubeconfig.
 import type { UploadDoor } from '../../../integrations/uploads/door.ts';
 import type { Config } from '../../config/load.ts';
 import type { EvidencePart } from '../../process/evidence.ts';
-import { rulesOf } from '../../process/rules.ts';
+import { type RulesConfig, rulesOf } from '../../process/rules.ts';
 
 /**
  * What works inside of suspect containers, under an account of its own, as `pods/exec` is not for who contains: one line for each action that says
  * `pool: 'forensics'`.
  */
 export function forensicsActions(options: {
-  readonly config: Config;
+  readonly config: Pick<Config, 'actions' | 'forensics'> & RulesConfig;
   readonly api: KubernetesApi;
   readonly access: ClusterAccess;
   readonly evidence: EvidencePart;

@@ -15,7 +15,7 @@ export function secretsActions({
   rules,
   trust,
 }: {
-  readonly config: Config;
+  readonly config: Pick<Config, 'actions'>;
   readonly api: KubernetesApi;
   readonly rules: readonly RotationRule[];
   readonly trust: ImageTrust;

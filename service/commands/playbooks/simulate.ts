@@ -1,22 +1,24 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Plan } from '../../../core/action/plan.ts';
 import type { Alert } from '../../../core/alert/alert.ts';
-import { type ErrorCode, isErrorCode } from '../../../core/errors.ts';
+import { type ErrorCode, FirebreakError, isErrorCode } from '../../../core/errors.ts';
 import { fullIncidentId } from '../../../core/incident/incident.ts';
 import { incidentOfChain } from '../../../core/incident/similar.ts';
 import { durationMs } from '../../../core/playbook/duration.ts';
 import { outcomeOf } from '../../../testing/path-line.ts';
 import { type Story, tellStory } from '../../../testing/story.ts';
 import { loadConfig } from '../../config/load.ts';
-import { readAlerts } from '../../simulation/read-alerts.ts';
+import { asFound, readAlerts } from '../../simulation/read-alerts.ts';
 import { withAlertsOnRecord } from '../../simulation/recorded-alerts.ts';
 import { withSimulations } from '../../simulation/sandboxed.ts';
 import type { EveryAnswerOf, Simulations } from '../../simulation/simulations.ts';
+import { type WhichCluster, withCluster } from '../cluster.ts';
 import { type CommonOptions, type ConfiguredOptions, milliseconds, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable, severityText, styled } from '../output.ts';
 import { existingAuditUrl, lackingTexts } from '../records/audit.ts';
 import { type RetiredKeysOption, retiredKeyOption } from '../records/retired-key.ts';
 
-interface SimulateCommandOptions extends ConfiguredOptions, RetiredKeysOption {
+interface SimulateCommandOptions extends ConfiguredOptions, RetiredKeysOption, WhichCluster {
   readonly pack?: string;
   readonly playbook?: readonly string[];
   readonly answer?: readonly string[];
@@ -27,6 +29,8 @@ interface SimulateCommandOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly records?: true;
   readonly since: number;
   readonly incident?: string;
+  readonly live?: true;
+  readonly snapshot?: string;
 }
 
 /** Adds `firebreak simulate`: what would be done about alerts, without a cluster. */
@@ -35,7 +39,7 @@ export function registerSimulateCommand(program: Command): void {
     withConfig(
       program
         .command('simulate')
-        .description('say what playbooks would do about alerts; nothing is done anywhere, plans are sketches')
+        .description('say what playbooks would do about alerts; nothing is done anywhere, plans are sketches without a cluster')
         .argument('[paths...]', 'files and folders with alerts, - for standard input; absent: an alert made up for each playbook')
         .option('--pack <path>', 'folder of a pack with its firebreak.pack.ts (default: what is shipped)')
         .option('--playbook <id...>', 'only these playbooks')
@@ -47,7 +51,21 @@ export function registerSimulateCommand(program: Command): void {
         .option('--records', 'about the alerts on record of incidents, as they were')
         .option('--since <duration>', 'of the records, those of the last 30d', milliseconds, durationMs('30d'))
         .option('--incident <incident>', 'of the records, those of this incident')
-        .addOption(retiredKeyOption()),
+        .addOption(retiredKeyOption())
+        .addOption(
+          new Option('--live', 'plans of the real actions in the cluster, as if the alerts came now; it is only read').conflicts([
+            'every',
+            'snapshot',
+          ]),
+        )
+        .option('--kubeconfig <file>', 'with --live: this cluster, by the shipped settings (default: the configuration’s)')
+        .option('--context <name>', 'the context in it, instead of the current one')
+        .addOption(
+          new Option(
+            '--snapshot <file>',
+            'plans of the real actions in a cluster as firebreak snapshot has recorded it',
+          ).conflicts('every'),
+        ),
     ),
     [
       'firebreak simulate alerts/miner.json',
@@ -55,6 +73,8 @@ export function registerSimulateCommand(program: Command): void {
       'firebreak simulate --pack . --every',
       'firebreak simulate --pack . --records --since 7d',
       'kubectl logs ds/falco | firebreak simulate - --json',
+      'firebreak simulate alerts/miner.json --live --kubeconfig ~/.kube/config --story',
+      'firebreak simulate alerts/miner.json --pack . --snapshot shop.snapshot --story',
     ],
   )
     .addHelpText(
@@ -73,6 +93,8 @@ function readFailures(text: string, before: Readonly<Record<string, ErrorCode>> 
 interface Simulated {
   readonly alert: Alert;
   readonly story: Story;
+  /** Its plans are worth reading. */
+  readonly isPlanned: boolean;
 }
 
 /** All that stays in memory of a simulation. */
@@ -91,12 +113,38 @@ function rowOf(alert: Alert, story: Story): TableRow {
 }
 
 async function run(paths: readonly string[], options: SimulateCommandOptions): Promise<void> {
-  await withSimulations(options.pack, (simulations) => runOn(simulations, paths, options));
+  if (options.live || options.snapshot !== undefined) return runInCluster(paths, options);
+  await withSimulations(options.pack, (simulations) => runOn({ simulations, paths, options, find: asFound }));
 }
 
-async function runOn(simulations: Simulations, paths: readonly string[], options: SimulateCommandOptions): Promise<void> {
+async function runInCluster(paths: readonly string[], options: SimulateCommandOptions): Promise<void> {
+  if (paths.length === 0 && !options.records && options.incident === undefined)
+    throw new FirebreakError('FB_ERR_INCOMPLETE', 'name files with alerts: those that are made up are about no pod of a cluster');
+  // The clients of Kubernetes and what acts on it: nothing else needs them.
+  const { openLivePlans, openRecordedPlans, readSnapshot, shippedRules } = await import('../../simulation/cluster-plans.ts');
+  const plans =
+    options.snapshot === undefined
+      ? await withCluster(options, ({ access, config }) => openLivePlans(access, config ?? shippedRules(options.cluster)))
+      : await openRecordedPlans(readSnapshot(options.snapshot), shippedRules(options.cluster));
+  const { find, plan } = plans;
+  try {
+    await withSimulations(options.pack, (simulations) => runOn({ simulations, paths, options, find }), plan);
+  } finally {
+    await plans.close();
+  }
+}
+
+interface Run {
+  readonly simulations: Simulations;
+  readonly paths: readonly string[];
+  readonly options: SimulateCommandOptions;
+  /** What a cell would make of an alert. */
+  readonly find: (alert: Alert) => Alert;
+}
+
+async function runOn({ simulations, paths, options, find }: Run): Promise<void> {
   if (options.every) {
-    const alerts = (await alertsFor(simulations, paths, options)).map(({ alert }) => alert);
+    const alerts = (await alertsFor({ simulations, paths, options, find })).map(({ alert }) => alert);
     return printEvery(await simulations.every({ alerts, only: options.playbook }), options);
   }
   const table: TableRow[] = [];
@@ -104,13 +152,13 @@ async function runOn(simulations: Simulations, paths: readonly string[], options
     const story = await simulations.story({ alert, only, answers: options.answer ?? [], failures: options.fail });
     if (story.end === 'failed' || story.end === 'endless') process.exitCode = 1;
     if (options.json) printJson({ alert, playbooks: story.playbooks, story });
-    else if (options.story) printStory({ alert, story });
+    else if (options.story) printStory({ alert, story, isPlanned: options.live === true || options.snapshot !== undefined });
     else table.push(rowOf(alert, story));
     if (table.length >= rowsAtOnce) printSimulated(table.splice(0));
   };
   if (options.records || options.incident !== undefined)
-    await eachOnRecord(options, (alert) => tell({ alert, only: options.playbook }));
-  else for (const asked of await alertsFor(simulations, paths, options)) await tell(asked);
+    await eachOnRecord(options, (alert) => tell({ alert: find(alert), only: options.playbook }));
+  else for (const asked of await alertsFor({ simulations, paths, options, find })) await tell(asked);
   if (table.length > 0) printSimulated(table);
 }
 
@@ -135,18 +183,15 @@ interface Asked {
   readonly only: readonly string[] | undefined;
 }
 
-async function alertsFor(
-  simulations: Simulations,
-  paths: readonly string[],
-  { cluster, playbook: only }: SimulateCommandOptions,
-): Promise<readonly Asked[]> {
+async function alertsFor({ simulations, paths, options, find }: Run): Promise<readonly Asked[]> {
+  const { cluster, playbook: only } = options;
   if (paths.length === 0)
     return (await simulations.examples({ only })).flatMap(({ playbook, alert }): readonly Asked[] => {
       if (alert) return [{ alert, only: [playbook] }];
       complain(`${playbook}: no alert could be made up for it: name a file`);
       return [];
     });
-  return readAlerts(paths, cluster).flatMap((read): readonly Asked[] => {
+  return readAlerts(paths, cluster, find).flatMap((read): readonly Asked[] => {
     if (read.ok) return [{ alert: read.alert, only }];
     complain(`${read.from}: ${read.reason}`);
     return [];
@@ -172,10 +217,18 @@ function whereOf({ pod, node, cluster }: Alert): string {
   return pod ? `${pod.namespace}/${pod.name}` : (node ?? cluster);
 }
 
-function printStory({ alert, story }: Simulated): void {
+function printStory({ alert, story, isPlanned }: Simulated): void {
   print(styled('bold', printable(`${alert.rule} (${alert.severity}) in ${whereOf(alert)}`)));
   for (const line of tellStory(story)) print(printable(line));
+  for (const plan of isPlanned ? story.plans : []) printPlan(plan);
   print();
+}
+
+function printPlan({ action, weakens, changes, blastRadius, notes }: Plan): void {
+  print(styled('bold', printable(`Plan of ${action}${weakens ? ', given back' : ''}`)));
+  for (const { target, what } of changes) print(printable(`  ${target} ${what}`));
+  print(printable(`  touches ${blastRadius.join(', ')}`));
+  for (const note of notes) print(printable(`  ${note}`));
 }
 
 function printEvery(every: readonly EveryAnswerOf[], { json }: CommonOptions): void {

@@ -54,6 +54,7 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   completion: 'nothing',
   get: 'nothing',
   simulate: 'nothing',
+  snapshot: 'nothing',
   backtest: 'nothing',
   'builds list': 'nothing',
   'pack approve': [id, ...who],

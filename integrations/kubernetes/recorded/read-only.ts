@@ -1,0 +1,44 @@
+import type { KubernetesApi } from '../client.ts';
+import { KubernetesError } from '../client-error.ts';
+
+/** The reason of what a client refuses that only reads. */
+const readOnly = 'ReadOnly';
+
+/** Subresources that a GET does something with: a command, a connection into a container, a request to a kubelet or a Service. */
+const actingOn = /\/(?:exec|attach|portforward|proxy)(?:\/|$)/;
+
+/** A POST that makes no object: it asks whether an account has a right. https://kubernetes.io/docs/reference/access-authn-authz/authorization/ */
+const asksForRights = /^\/apis\/authorization\.k8s\.io\/v1\/(?:self)?subjectaccessreviews$/;
+
+/**
+ * A client that changes nothing, whoever calls it: what would change something is not sent. A trial run (`dryRun`) is not sent either, since it goes through
+ * the cluster's webhooks, which are others' programs.
+ */
+export function readOnlyApi(api: KubernetesApi): KubernetesApi {
+  return {
+    server: api.server,
+    json: async (call) => {
+      const reads = call.method === 'GET' && !actingOn.test(call.path);
+      if (reads || (call.method === 'POST' && asksForRights.test(call.path))) return api.json(call);
+      throw refusedToWrite(call.what);
+    },
+    stream: async (call) => {
+      if (actingOn.test(call.path)) throw refusedToWrite(call.what);
+      return api.stream(call);
+    },
+    socket: async ({ what }) => {
+      throw refusedToWrite(what);
+    },
+    clock: () => api.clock(),
+    close: () => api.close(),
+  };
+}
+
+export function refusedToWrite(what: string): KubernetesError {
+  return new KubernetesError('FB_ERR_REFUSED', `a client that only reads does not: ${what}`, { status: 0, reason: readOnly });
+}
+
+/** Whether it says only that a client may not write, and nothing of the cluster. */
+export function isRefusedToWrite(error: unknown): boolean {
+  return error instanceof KubernetesError && error.reason === readOnly;
+}
