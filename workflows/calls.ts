@@ -4,6 +4,7 @@ import type {
   DeskActivities,
   FollowUpActivities,
   IncidentSettings,
+  LookActivities,
   WarrantActivities,
 } from '../core/action/step.ts';
 import type { SignedWarrant } from '../core/decide/warrant.ts';
@@ -95,6 +96,17 @@ function warrantActivities(settings: IncidentSettings, priorityKey: number): War
     scheduleToCloseTimeout: approvedForMs,
     retry: patient,
     priority: { priorityKey },
+  });
+}
+
+/** What the cell looks at for the record: nobody waits for it, and what it says of an hour ago helps nobody. */
+export function lookActivities(settings: IncidentSettings, priorityKey: number): LookActivities {
+  return activitiesWith<LookActivities>({
+    taskQueue: settings.queues.cell,
+    startToCloseTimeout: '15s',
+    scheduleToCloseTimeout: '10m',
+    retry: patient,
+    priority: { priorityKey: priorityKey + 1 },
   });
 }
 

@@ -11,6 +11,7 @@ import type { VoteCheck } from '../decide/vote-check.ts';
 import type { SignedWarrant } from '../decide/warrant.ts';
 import type { EvidenceRef } from '../evidence/evidence.ts';
 import type { ClickAnswer } from '../incident/click-reply.ts';
+import type { AskedEffect, EffectLook } from '../incident/effect.ts';
 import type { LeaseTerms } from '../incident/hold.ts';
 import type { IncidentRef, Verdict } from '../incident/incident.ts';
 import type { SignedRemark } from '../incident/remark.ts';
@@ -104,6 +105,12 @@ export interface WarrantActivities {
   issueReleaseWarrant(undo: UndoCall): Promise<SignedWarrant>;
 }
 
+/** What only the cell sees, and says of itself: nothing is decided by it. */
+export interface LookActivities {
+  /** What has become of a quarantine. */
+  lookAtEffect(asked: AskedEffect): Promise<EffectLook>;
+}
+
 /** What runs at the desk, which holds no cluster rights. */
 export interface DeskActivities {
   /** Posts the card that the desk makes of the question, and signs no answer to another one. */
@@ -151,6 +158,8 @@ export interface IncidentSettings {
   readonly unavailable?: readonly string[];
   /** Actions that follow each quarantine of a pod, in this order, beside the playbook. Absent: none. */
   readonly afterQuarantine?: readonly string[];
+  /** When after a quarantine it is looked whether it has helped, in milliseconds. Absent: never. */
+  readonly effectChecksMs?: readonly number[];
   /** What configuration has set of the parameters of playbooks, by their ids. Absent: nothing, the defaults count. */
   readonly params?: Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
   /** Bodies that may run at the same time. */

@@ -3,6 +3,7 @@ import type { ApiRequest, RolloutRef } from '../alert/alert.ts';
 import type { Severity } from '../alert/severity.ts';
 import type { FormAnswers, ShownField } from '../decide/form.ts';
 import type { Answerers } from '../decide/standing.ts';
+import { afterText, effectText, unknownText } from '../incident/effect.ts';
 import type { IncidentRef } from '../incident/incident.ts';
 import type { StepState } from '../incident/incident-state.ts';
 import type { Lease } from '../incident/lease.ts';
@@ -18,13 +19,18 @@ export interface HeldEffect {
   readonly state: StepState['state'];
   /** What was read back or probed, and what was not. */
   readonly detail?: string;
+  /** Whether it has helped, as the cell found last. */
+  readonly effect?: string;
   readonly since: string;
   /** Absent: until somebody ends it. */
   readonly until?: string;
 }
 
 /** What a lease holds, if it is in force; `step` is the one that it came from. */
-export function heldEffects(lease: Lease, step: Pick<StepState, 'state' | 'detail'> | undefined): readonly HeldEffect[] {
+export function heldEffects(
+  lease: Lease,
+  step: Pick<StepState, 'state' | 'detail' | 'effect'> | undefined,
+): readonly HeldEffect[] {
   const { state, action, target, startedAt, until } = lease;
   if (state !== 'active' && state !== 'permanent') return [];
   return [
@@ -33,10 +39,15 @@ export function heldEffects(lease: Lease, step: Pick<StepState, 'state' | 'detai
       target: target.name,
       state: step?.state ?? 'running',
       ...(step?.detail ? { detail: step.detail } : {}),
+      ...(step?.effect ? { effect: foundText(step.effect) } : {}),
       since: new Date(startedAt).toISOString(),
       ...(state === 'active' ? { until: new Date(until).toISOString() } : {}),
     },
   ];
+}
+
+function foundText({ afterMs, look }: NonNullable<StepState['effect']>): string {
+  return `${afterText(afterMs)} later: ${[effectText(look), unknownText(look)].filter((text) => text !== '').join(' ')}`;
 }
 
 /** What the on-call sees of a question: all of it plain data, all texts unescaped (the renderer escapes). Times are ISO 8601, UTC. */

@@ -20,6 +20,8 @@ export interface PodRecord {
   readonly privileged?: true;
   /** Its spec names an AppArmor profile: where it runs, its node has AppArmor. */
   readonly appArmor?: true;
+  /** Of all its containers. Absent: none. */
+  readonly restarts?: number;
   /** Absent: `Always`. */
   readonly restartPolicy?: 'OnFailure' | 'Never';
   readonly containers: readonly ContainerRecord[];

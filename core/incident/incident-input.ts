@@ -2,6 +2,7 @@ import type { Plan } from '../action/plan.ts';
 import type { IncidentSettings, StepCall } from '../action/step.ts';
 import type { OutgoingRecord } from '../audit/alert-archive.ts';
 import type { TicketLink } from '../tickets/ticket.ts';
+import type { PendingEffect } from './effect.ts';
 import type { IncidentStart } from './incident.ts';
 import type { IncidentState } from './incident-state.ts';
 
@@ -38,6 +39,8 @@ export interface CarriedIncident {
   readonly pendingRecords: readonly OutgoingRecord[];
   readonly callCounters: Readonly<Record<string, number>>;
   readonly followUp?: FollowUpState;
+  /** Quarantines that are still to be looked at. Absent: none. */
+  readonly effects?: readonly PendingEffect[];
 }
 
 /** The one argument of the incident workflow. */

@@ -8,6 +8,7 @@ import type { FormAnswers } from '../decide/form.ts';
 import type { Answerers } from '../decide/standing.ts';
 import type { EvidenceRef } from '../evidence/evidence.ts';
 import type { TicketLink } from '../tickets/ticket.ts';
+import type { EffectLook } from './effect.ts';
 import type { AlertCount, IncidentRef, Reached, Subject, Verdict } from './incident.ts';
 import type { Lease } from './lease.ts';
 
@@ -36,6 +37,8 @@ export interface StepState {
   readonly startedAt: string;
   readonly endedAt?: string;
   readonly verification?: Verification;
+  /** What the cell found last when it looked whether a quarantine has helped. */
+  readonly effect?: { readonly afterMs: number; readonly look: EffectLook };
 }
 
 export interface BodyState {

@@ -1,4 +1,4 @@
-import type { CellActivities, DeskActivities, FollowUpActivities, WarrantActivities } from '../action/step.ts';
+import type { CellActivities, DeskActivities, FollowUpActivities, LookActivities, WarrantActivities } from '../action/step.ts';
 import type { StormReport } from '../alert/storm.ts';
 import type { SignedVote } from '../decide/approval.ts';
 import type { ControlActivities, ControlInput, ControlState, EvidenceActivities } from '../decide/control.ts';
@@ -11,7 +11,12 @@ import type { ScheduleActivities } from '../playbook/scheduled-runs.ts';
 
 /** What a workflow may have done, by the role whose queue it asks. */
 export interface ActivitiesByRole {
-  readonly cell: CellActivities & WarrantActivities & ControlActivities & EvidenceActivities & ScheduleActivities;
+  readonly cell: CellActivities &
+    WarrantActivities &
+    LookActivities &
+    ControlActivities &
+    EvidenceActivities &
+    ScheduleActivities;
   readonly secrets: CellActivities;
   readonly forensics: CellActivities;
   readonly packs: CellActivities;

@@ -74,6 +74,7 @@ const stepActivities: Names<CellActivities> = {
 const ownActivities: Names<Omit<ActivitiesByRole['cell'], keyof CellActivities>> = {
   issueWarrant: true,
   issueReleaseWarrant: true,
+  lookAtEffect: true,
   takeOrder: true,
   checkEvidenceOrder: true,
   carryOutEvidenceOrder: true,

@@ -3,7 +3,7 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Worker } from '@temporalio/worker';
 import { type ContainmentFirst, cellContainsFirst } from '../../activities/chokepoint/containment-first.ts';
 import type { OwnSteps } from '../../activities/chokepoint/own-steps.ts';
-import type { CellActivities, IncidentSettings } from '../../core/action/step.ts';
+import type { CellActivities, IncidentSettings, LookActivities } from '../../core/action/step.ts';
 import { quarantineWorkload } from '../../core/actions/index.ts';
 import { namingActors } from '../../core/alert/actors.ts';
 import { atLeast } from '../../core/alert/severity.ts';
@@ -20,6 +20,7 @@ import type { ScheduleActivities } from '../../core/playbook/scheduled-runs.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import type { Metrics } from '../../integrations/http-door.ts';
 import { lastManagerOfLabels } from '../../integrations/kubernetes/pods/pods.ts';
+import { warningsSince } from '../../integrations/kubernetes/pods/warnings.ts';
 import { claimedByLease } from '../../integrations/kubernetes/run-claims.ts';
 import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
 import { createSubjectResolver } from '../../integrations/kubernetes/watch/resolver.ts';
@@ -49,6 +50,7 @@ import { expireEvidence } from './control/evidence-window.ts';
 import { followControl, Pace } from './control/follow.ts';
 import type { PromotedPacks } from './control/promoted-packs.ts';
 import { DurableBuilds } from './durable-builds.ts';
+import { EffectBook } from './effect-book.ts';
 import { HeadStarts } from './head-starts.ts';
 import { HeldObjects } from './held-objects.ts';
 import { HoldContainment, type LeaseHeld, type LeaseOf } from './hold-containment.ts';
@@ -158,9 +160,20 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     lastManager: (pod) => lastManagerOfLabels(cluster.api, pod),
     log,
   });
+  const effects = new EffectBook({
+    view: watch.view,
+    cellKey: watch.cellKey,
+    containments: () => hold.containments(),
+    warnings: (of) => warningsSince({ ...of, api: cluster.api }),
+    quarantines: knowledge.watchedQuarantines,
+    alerts: knowledge.alertsOfPods,
+    cells: config.guardrails.cells,
+    log,
+  });
   const pace = new Pace();
   const own = {
-    ...hold.givingBack(headStarts.adopting(cellContainsFirst(pool.activities, parts.first))),
+    ...effects.following(hold.givingBack(headStarts.adopting(cellContainsFirst(pool.activities, parts.first)))),
+    ...effects.activities,
     ...control.activities,
   };
   const activities = pace.following(own, controlIdOf(config.cluster));
@@ -229,7 +242,13 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     resolver: tellingFacts(tellingDecided(namingActors(createSubjectResolver(watch), config.roster), pods), watch.view, asked),
     gateway: observed?.watching(heard) ?? heard,
     headStart: headStarts,
-    stamps,
+    stamps: {
+      heard: (alert) => stamps.heard(alert),
+      stamp: (alert, ...of) => {
+        effects.heard(alert);
+        return stamps.stamp(alert, ...of);
+      },
+    },
     screen: { suppressions: book, steps: control.steps },
     silence: { expected: expectedSensors(config), view: watch.view },
     storm: { ...config.intake.storm, tell: (report) => control.storms.tell(report) },
@@ -242,6 +261,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   stamps.watch(intake.tell);
   scheduled.open(intake.tell);
   hold.start();
+  effects.start();
   return {
     url: intake.url,
     metrics: intake.metrics,
@@ -279,6 +299,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
       stopping.abort();
       await Promise.all([hold.stop(), stamps.stop(), scheduled.stop()]);
       await intake.stop();
+      effects.stop();
     },
     close: () => headStarts.stop(),
   };
@@ -297,7 +318,7 @@ function noveltyOf(
 /** The incidents' worker, one more for each older build with open incidents, and last, when all can answer, the way in. */
 async function work(options: {
   readonly parts: CellParts;
-  readonly activities: CellActivities & ControlActivities & EvidenceActivities & ScheduleActivities;
+  readonly activities: CellActivities & LookActivities & ControlActivities & EvidenceActivities & ScheduleActivities;
   readonly control: CellControl;
   readonly pace: Pace;
   readonly gateway: LateGateway;
@@ -429,6 +450,9 @@ function settingsOf(config: Config, queues: CellParts['queues']): IncidentSettin
     evidenceDeadlineMs: config.evidence.deadlineMinutes * 60_000,
     lingerMs: config.incidents.lingerSeconds * 1_000,
     maxBodies: config.incidents.maxBodies,
+    ...(config.incidents.effectChecks.length > 0 && {
+      effectChecksMs: config.incidents.effectChecks.map((minutes) => minutes * 60_000),
+    }),
     ...(afterQuarantine.length > 0 && { afterQuarantine }),
     unavailable: unavailableActions(config),
   };

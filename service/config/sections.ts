@@ -163,6 +163,17 @@ export const incidents = z
       .max(86_400)
       .default(300)
       .meta({ description: 'How long an incident with nothing left to do waits for further alerts before it ends.' }),
+    effectChecks: z
+      .array(z.number().positive().max(1_440))
+      .max(5)
+      .refine((minutes) => minutes.every((one, n) => n === 0 || one > (minutes[n - 1] ?? 0)), {
+        error: 'each has to be longer than the one before',
+      })
+      .default([10, 60])
+      .meta({
+        description:
+          'Minutes after a quarantine at which the cell looks whether it has helped, for the record and the thread. `[]`: never.',
+      }),
     maxBodies: z.int().min(1).max(100).default(8).meta({ description: 'Playbooks that run at once in one incident.' }),
   })
   .prefault({});

@@ -4,6 +4,7 @@ import type { Pausing } from '../../core/action/pausing.ts';
 import { reportGroup, reportSource } from '../../core/cluster/hardening-report.ts';
 import { reportRights } from '../../integrations/kubernetes/hardening-reports.ts';
 import { eventRight, reporterPrefix } from '../../integrations/kubernetes/object-events.ts';
+import { warningsRight } from '../../integrations/kubernetes/pods/warnings.ts';
 import { denyTierRights } from '../../integrations/kubernetes/policies/deny-tier.ts';
 import { claimRight } from '../../integrations/kubernetes/run-claims.ts';
 import { resourceRights } from '../../integrations/kubernetes/shown-resources.ts';
@@ -38,7 +39,9 @@ interface Rule {
 export function rulesOf(pool: Pool, actions: readonly ActionDeclaration[]): readonly Rule[] {
   const rights = actions.filter((action) => action.pool === pool && !action.optIn).flatMap((action) => action.rights);
   // Only the cell watches the cluster; the other pools are told what a step is about, and read that.
-  return pool === 'cell' && rights.length > 0 ? merge([...viewRights, ...denyTierRights, ...rights]) : merge(rights);
+  return pool === 'cell' && rights.length > 0
+    ? merge([...viewRights, ...denyTierRights, warningsRight, ...rights])
+    : merge(rights);
 }
 
 function merge(rights: readonly Right[]): readonly Rule[] {

@@ -5,6 +5,7 @@ import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { pausingRights } from '../../integrations/kubernetes/gitops/declarers.ts';
 import { reportRights } from '../../integrations/kubernetes/hardening-reports.ts';
 import { eventRight } from '../../integrations/kubernetes/object-events.ts';
+import { warningsRight } from '../../integrations/kubernetes/pods/warnings.ts';
 import { denyTierRights } from '../../integrations/kubernetes/policies/deny-tier.ts';
 import { claimRight } from '../../integrations/kubernetes/run-claims.ts';
 import { resourceRights } from '../../integrations/kubernetes/shown-resources.ts';
@@ -24,6 +25,7 @@ export interface MissingRight {
 
 const watching = 'the watch cache';
 const denyTier = 'the deny tier';
+const effects = 'the look whether a quarantine has helped';
 const claims = 'scheduled playbooks of several cells';
 const showing = 'resources that show incidents and containments';
 const reporting = 'reports of what workloads lack';
@@ -80,6 +82,7 @@ export async function missingRights(options: {
   if (pool === 'cell') {
     for (const right of viewRights) need(right, watching);
     for (const right of denyTierRights) need(right, denyTier);
+    need(warningsRight, effects);
     if (cells > 1) need(claimRight, claims);
     if (resources && actions.length > 0) for (const right of resourceRights) need(right, showing);
     if (reports && actions.length > 0) for (const right of reportRights) need(right, reporting);

@@ -10,6 +10,7 @@ import type {
   DeskActivities,
   FollowUpActivities,
   IncidentSettings,
+  LookActivities,
   StepCall,
   UndoReason,
   WarrantActivities,
@@ -23,6 +24,7 @@ import { answerersTo } from '../../core/decide/standing.ts';
 import { checkVote } from '../../core/decide/vote-check.ts';
 import type { SignedWarrant, Warrant } from '../../core/decide/warrant.ts';
 import type { ErrorCode } from '../../core/errors.ts';
+import type { EffectLook } from '../../core/incident/effect.ts';
 import { type AlertBatch, type IncidentNote, incidentIdOf, incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentState, QuestionState } from '../../core/incident/incident-state.ts';
 import { checkRemark } from '../../core/incident/remark.ts';
@@ -79,6 +81,16 @@ function outputOf(call: StepCall): unknown {
   };
 }
 
+const nothingCame: EffectLook = {
+  outcome: 'no-alerts',
+  at: '2026-11-24T22:00:00.000Z',
+  since: '2026-11-24T21:50:00.000Z',
+  alerts: { counts: {} },
+  problems: [],
+  pods: { there: 1, of: 1 },
+  unknown: [],
+};
+
 /** Of nobody who is trusted: pools that are scripted ask for none. */
 export function warrantOf({ key, action, incident, severity }: StepCall): SignedWarrant {
   const digests = { inputDigest: '', planDigest: '', proofDigest: '' };
@@ -97,7 +109,7 @@ export function scriptedActivities(
   script: Script,
   clock: () => Promise<number>,
   people: () => Roster,
-): CellActivities & DeskActivities & WarrantActivities {
+): CellActivities & DeskActivities & WarrantActivities & LookActivities {
   const attempts = new Map<string, number>();
   const apply = async (call: StepCall) => {
     const attempt = (attempts.get(call.key) ?? 0) + 1;
@@ -138,6 +150,8 @@ export function scriptedActivities(
       if (scripted) return scripted;
       return { state: 'undone', detail: 'as before' };
     },
+    lookAtEffect: async ({ step }) =>
+      ((await script.lookAtEffect?.({ key: step } as StepCall, 1)) as EffectLook | undefined) ?? nothingCame,
     verifyVote: async ({ vote, question, level, actors = [] }) =>
       checkVote({ signed: vote, question, level, roster: people(), keys: voteKeys, now: await clock(), actors }),
     verifyRemark: async ({ remark, question, level }) =>

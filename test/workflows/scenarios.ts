@@ -14,6 +14,19 @@ export const scenarios: Readonly<Record<string, (lab: Lab) => Promise<RunningInc
     await incident.result();
     return incident;
   },
+  'quarantine-looked-at-and-kept': async (lab) => {
+    const incident = await lab.start([alertOf()], { effectChecksMs: [600_000, 3_600_000] });
+    await incident.question();
+    await lab.env.sleep('11m');
+    await incident.until((state) => state.steps.some(({ effect }) => effect?.afterMs === 600_000), 'the first look');
+    await incident.vote('keep', 'ana', {}, true);
+    await incident.until((state) => state.leases.some(({ state: of }) => of === 'permanent'), 'that it is kept for good');
+    await lab.env.sleep('50m');
+    await incident.until((state) => state.steps.some(({ effect }) => effect?.afterMs === 3_600_000), 'the second look');
+    await lab.env.sleep('12h');
+    await incident.result();
+    return incident;
+  },
   'shell-quarantined-then-critical-and-released': async (lab) => {
     const incident = await lab.start([alertOf({ rule: 'Terminal shell in container', severity: 'low' })]);
     await incident.vote('quarantine', 'ana');

@@ -4,6 +4,7 @@ import type { Alert } from '../../core/alert/alert.ts';
 import type { AlertKind } from '../../core/alert/coverage.ts';
 import { type Severity, worse } from '../../core/alert/severity.ts';
 import type { EvidenceRef } from '../../core/evidence/evidence.ts';
+import type { PendingEffect } from '../../core/incident/effect.ts';
 import {
   type AlertCount,
   type IncidentRef,
@@ -59,6 +60,8 @@ export class IncidentModel {
   readonly callCounters = new Map<string, number>();
   /** Keys of quarantines whose follow-up has begun. */
   readonly followedUp = new Set<string>();
+  /** Quarantines of which is still to be looked whether they have helped, by the keys of their steps. */
+  readonly effects = new Map<string, PendingEffect>();
   /** Ids of people whom the alerts name as the actor: at most as many as are on the roster. */
   readonly actors = new Set<string>();
   /** Ids of people who have ordered it by hand: at most as many as are on the roster. */
@@ -177,9 +180,9 @@ export class IncidentModel {
     return [...this.leases.values()].filter((lease) => lease.state !== 'released' && lease.state !== 'drifted');
   }
 
-  /** Nothing is left to do: no body, no lease that ends by itself, no work under way. */
+  /** Nothing is left to do: no body, no lease that ends by itself, no look at what a quarantine did, no work under way. */
   get quiet(): boolean {
-    return !this.openBodies && this.activeLeases.length === 0 && this.busy === 0;
+    return !this.openBodies && this.activeLeases.length === 0 && this.effects.size === 0 && this.busy === 0;
   }
 
   /** Runs work that the incident waits for before it ends. */
@@ -228,16 +231,18 @@ export class IncidentModel {
       pendingRecords: this.outbox.carried,
       callCounters: Object.fromEntries(this.callCounters),
       followUp: this.followUp,
+      ...(this.effects.size > 0 && { effects: [...this.effects.values()] }),
     };
   }
 
-  #carryOn({ state, holdings, seen, pendingRecords, callCounters, followUp }: CarriedIncident): void {
+  #carryOn({ state, holdings, seen, pendingRecords, callCounters, followUp, effects = [] }: CarriedIncident): void {
     for (const entry of state.counts) this.counts.set(countKey(entry), entry);
     for (const step of state.steps) this.steps.set(step.key, step);
     for (const question of state.questions) this.questions.set(question.question.id, question);
     for (const lease of state.leases) this.leases.set(lease.id, lease);
     for (const holding of holdings) this.holdings.set(holding.leaseId, holding);
     for (const [key, count] of Object.entries(callCounters)) this.callCounters.set(key, count);
+    for (const pending of effects) this.effects.set(pending.step, pending);
     for (const person of state.actors ?? []) this.actors.add(person);
     for (const person of state.requesters ?? []) this.requesters.add(person);
     this.#seen = new Set(seen);

@@ -8,6 +8,7 @@ import { Questions } from '../questions/questions.ts';
 import { Remarks } from '../questions/remarks.ts';
 import { Votes } from '../questions/votes.ts';
 import { ContainmentChecks } from '../steps/containment-checks.ts';
+import { EffectChecks } from '../steps/effect-checks.ts';
 import { Leases } from '../steps/leases.ts';
 import { StepEngine } from '../steps/steps.ts';
 import { timeNow } from '../world.ts';
@@ -24,6 +25,7 @@ export interface IncidentParts {
   readonly remarks: Remarks;
   readonly leases: Leases;
   readonly checks: ContainmentChecks;
+  readonly effects: EffectChecks;
   readonly bodies: Bodies;
   readonly followUp: FollowUp;
 }
@@ -44,7 +46,11 @@ export function createParts(input: IncidentInput, playbooks: readonly ListedPlay
     ended: (id, why) => questions.closeStanding(id, why),
     changed: () => questions.touchAll(),
   });
-  const engine = new StepEngine({ model, leases, questions, locks: new TargetLocks() });
+  const effects = new EffectChecks(model, {
+    tell: (text) => questions.page(text),
+    changed: () => questions.touchAll(),
+  });
+  const engine = new StepEngine({ model, leases, questions, effects, locks: new TargetLocks() });
   questions.onLeaseDecided(async (id, choice, by, { proof, plan }) => {
     if (choice === 'keep') leases.keep(id, by);
     if (choice === 'extend') leases.extend(id, by);
@@ -64,7 +70,7 @@ export function createParts(input: IncidentInput, playbooks: readonly ListedPlay
     counted: (vote) => questions.counted(vote),
   });
   const remarks = new Remarks({ model, desk, questions });
-  return { model, questions, votes, remarks, leases, checks, bodies, followUp };
+  return { model, questions, votes, remarks, leases, checks, effects, bodies, followUp };
 }
 
 function standingPlan(choices: readonly { readonly plans: readonly Plan[] }[]): Plan {
@@ -90,9 +96,10 @@ export function join(
 }
 
 /** What goes on for as long as the incident lives. */
-export function runParts({ model, votes, leases, followUp }: IncidentParts): void {
+export function runParts({ model, votes, leases, effects, followUp }: IncidentParts): void {
   void model.outbox.run();
   void votes.run();
   void leases.run();
+  effects.run();
   followUp.run();
 }

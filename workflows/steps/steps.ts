@@ -12,6 +12,7 @@ import type { IncidentModel } from '../incident/model.ts';
 import type { TargetLocks } from '../incident/targets.ts';
 import type { Questions } from '../questions/questions.ts';
 import { timeNow } from '../world.ts';
+import type { EffectChecks } from './effect-checks.ts';
 import { EvidenceWait } from './evidence-wait.ts';
 import type { Leases } from './leases.ts';
 import { lasts, type StepOrder, stepCall } from './step-calls.ts';
@@ -37,6 +38,7 @@ export class StepEngine {
   readonly #model: IncidentModel;
   readonly #leases: Leases;
   readonly #questions: Questions;
+  readonly #effects: EffectChecks;
   readonly #locks: TargetLocks;
   readonly #evidence: EvidenceWait;
   /** What calls and leases are made of. */
@@ -47,11 +49,13 @@ export class StepEngine {
     readonly model: IncidentModel;
     readonly leases: Leases;
     readonly questions: Questions;
+    readonly effects: EffectChecks;
     readonly locks: TargetLocks;
   }) {
     this.#model = parts.model;
     this.#leases = parts.leases;
     this.#questions = parts.questions;
+    this.#effects = parts.effects;
     this.#locks = parts.locks;
     this.#evidence = new EvidenceWait(parts);
     this.#parts = { model: parts.model, leases: parts.leases, evidence: this.#evidence };
@@ -180,6 +184,7 @@ export class StepEngine {
       this.#leases.update(known);
       this.#model.holdings.set(lease.id, { leaseId: lease.id, call, plan: applied.plan, output: applied.output });
       this.#questions.standing(known, releasePlanOf(applied.plan, call.key));
+      this.#effects.begin(known);
     }
     if (declaration.contains && this.#model.reached === 'detected') this.#model.reached = 'contained';
     if (declaration.effect === 'destructive') this.#destroyed(order, uid);

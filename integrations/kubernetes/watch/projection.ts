@@ -27,6 +27,7 @@ export function podRecord(pod: PodJson): PodRecord {
     ...(status?.initContainerStatuses ?? []),
     ...(status?.ephemeralContainerStatuses ?? []),
   ];
+  const restarts = statuses.reduce((sum, { restartCount }) => sum + (restartCount ?? 0), 0);
   const containers = [...(spec?.containers ?? []), ...(spec?.initContainers ?? []), ...(spec?.ephemeralContainers ?? [])];
   return {
     uid: metadata.uid ?? '',
@@ -49,6 +50,7 @@ export function podRecord(pod: PodJson): PodRecord {
     ...(spec?.serviceAccountName && { serviceAccount: spec.serviceAccountName }),
     ...(containers.some(({ securityContext }) => securityContext?.privileged === true) && { privileged: true }),
     ...(namesAppArmor(spec) && { appArmor: true }),
+    ...(restarts > 0 && { restarts }),
     ...((spec?.restartPolicy === 'Never' || spec?.restartPolicy === 'OnFailure') && { restartPolicy: spec.restartPolicy }),
     containers: containers.map((container): ContainerRecord => {
       const found = statuses.find(({ name }) => name === container.name);

@@ -92,7 +92,8 @@ function contained({ contained: all }: QuestionCard): string {
   const lines = all.map((held) => {
     const until = held.until === undefined ? 'until somebody ends it' : `until ${localTime(held.until)}`;
     const proof = held.detail === undefined ? '' : `\n${inline(held.detail, 600)}`;
-    return `•  *${inline(heldText(held), 300)}*: ${sureness[held.state]}, since ${localTime(held.since)}, ${until}${proof}`;
+    const effect = held.effect === undefined ? '' : `\n${inline(held.effect, 1_200)}`;
+    return `•  *${inline(heldText(held), 300)}*: ${sureness[held.state]}, since ${localTime(held.since)}, ${until}${proof}${effect}`;
   });
   return linesUpTo(['*Containment*', ...lines], 2_900);
 }

@@ -23,6 +23,7 @@ import { sha256Hex } from '../../../core/text/digest.ts';
 import { type Logger, reasonOf } from '../../process/log.ts';
 import type { StoredAwaited } from '../alert-stamps.ts';
 import type { HeardKind } from '../contained-pods.ts';
+import type { AlertsOfPod, WatchedQuarantine } from '../effect-book.ts';
 import type { HeldObject } from '../held-objects.ts';
 import type { OpenIncident } from '../open-incidents.ts';
 
@@ -174,6 +175,9 @@ export interface OwnKnowledge {
   readonly heldObjects: MemoryKeeper<HeldObject>;
   /** Where the cell keeps which serious alerts have named a pod. */
   readonly alertKinds: MemoryKeeper<readonly HeardKind[]>;
+  /** Quarantines of which will be asked what they did, and the alerts of their pods since. */
+  readonly watchedQuarantines: MemoryKeeper<WatchedQuarantine>;
+  readonly alertsOfPods: MemoryKeeper<AlertsOfPod>;
   readonly starts: StartMemory;
   readonly judgements: JudgementMemory;
   /** How often alerts came, for playbooks that ask for it. */
@@ -209,6 +213,8 @@ export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): Ow
     warrants: new UsedWarrants(stored.keeper('warrants')),
     heldObjects: stored.keeper('held-objects'),
     alertKinds: stored.keeper('alert-kinds'),
+    watchedQuarantines: stored.keeper('watched-quarantines'),
+    alertsOfPods: stored.keeper('alerts-of-pods'),
     starts: new StartMemory({ keeper: stored.keeper('starts') }),
     judgements: new JudgementMemory({
       counted: stored.groups<CountedPayload>('counted-payloads'),

@@ -193,6 +193,8 @@ function stepsOf(records: readonly AuditRecord[], state: IncidentState | undefin
       const { verification } = body;
       const seen = { at, state: String(verification.state), detail: String(verification.detail ?? '') };
       steps.set(key, { ...known, state: stateOf(verification.state) ?? known.state, proof: [...known.proof, seen] });
+    } else if (kind === 'effect.checked' && known) {
+      steps.set(key, { ...known, proof: [...known.proof, { at, state: 'effect', detail: String(body.text ?? '') }] });
     }
   }
   for (const step of state?.steps ?? []) {

@@ -100,7 +100,7 @@ export function createConsoleQuestions(parts: {
         sure: sureness[held.state],
         since: held.since,
         until: held.until ?? null,
-        detail: held.detail ?? null,
+        detail: [held.detail, held.effect].filter((text) => text !== undefined).join('. ') || null,
       })),
       evidence: shown.evidence.map(({ name, sha256, bytes }) => ({ name, sha256, bytes })),
       left: left ? leftText(left) : null,

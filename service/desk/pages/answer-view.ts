@@ -88,7 +88,7 @@ export function answerView(view: {
           ? [`${notHeld}.`]
           : contained.map(
               (held) =>
-                `${heldText(held)}: ${sureness[held.state]}, since ${utc(held.since)}, until ${held.until ? utc(held.until) : 'somebody ends it'}${held.detail === undefined ? '' : ` (${held.detail})`}`,
+                `${heldText(held)}: ${sureness[held.state]}, since ${utc(held.since)}, until ${held.until ? utc(held.until) : 'somebody ends it'}${held.detail === undefined ? '' : ` (${held.detail})`}${held.effect === undefined ? '' : `. ${held.effect}`}`,
             ),
       ),
       ...(left ? [list('Remaining capacity', leftLines(left))] : []),

@@ -1,0 +1,144 @@
+import { type Severity, severities } from '../alert/severity.ts';
+import { lastPart } from '../text/object-name.ts';
+import type { IncidentRef } from './incident.ts';
+
+/** What the cell is asked about: a quarantine, by the key of its step. All else it knows itself. */
+export interface AskedEffect {
+  readonly incident: IncidentRef;
+  readonly step: string;
+}
+
+export interface PodsReady {
+  readonly ready: number;
+  readonly pods: number;
+}
+
+/** How it was just before the containment, with what was contained, and how it is now, without. */
+export interface ReadyChange {
+  /** Absent: the cell does not remember. */
+  readonly before?: PodsReady;
+  readonly now: PodsReady;
+}
+
+/** By alerts, unless the quarantine itself is not as it should be. `unknown`: this cell does not know the quarantine. */
+export const effectOutcomes = ['no-alerts', 'alerts-stopped', 'alerts-continue', 'not-in-force', 'unknown'] as const;
+export type EffectOutcome = (typeof effectOutcomes)[number];
+
+/**
+ * What the cell finds some time after a quarantine: whether it helped, and what it cost. It decides nothing. Alerts are those that the cell itself has
+ * taken in; all else is what it watches of the API server.
+ */
+export interface EffectLook {
+  readonly outcome: EffectOutcome;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  /** Since when the cell counts; absent where it does not know the quarantine. */
+  readonly since?: string;
+  /** Of the contained pods, since then. */
+  readonly alerts?: {
+    readonly counts: Readonly<Partial<Record<Severity, number>>>;
+    /** Absent: none came. */
+    readonly lastAt?: string;
+  };
+  /** What of the quarantine is not as it should be. */
+  readonly problems: readonly string[];
+  /** Contained pods that are still there, of how many. */
+  readonly pods?: { readonly there: number; readonly of: number };
+  /** Restarts of their containers since then. Absent: how many there were before is not known. */
+  readonly restarts?: number;
+  /** Of the workload that the pods were taken from. */
+  readonly workload?: ReadyChange & { readonly name: string };
+  /** Pods behind the Services that had selected the contained ones. Absent: there are none. */
+  readonly neighbours?: ReadyChange & { readonly services: readonly string[] };
+  /** Warning Events of the namespace since then, the most frequent reasons first. Absent: they could not be read. */
+  readonly warnings?: { readonly total: number; readonly reasons: Readonly<Record<string, number>> };
+  /** What could not be known, in words. */
+  readonly unknown: readonly string[];
+}
+
+/** A quarantine that is looked at again, as its incident remembers it. */
+export interface PendingEffect {
+  readonly step: string;
+  readonly lease: string;
+  /** Milliseconds since 1970: when it was applied. */
+  readonly from: number;
+  /** Milliseconds after that, the next first. */
+  readonly due: readonly number[];
+}
+
+/** `10 minutes`, `1 hour`. */
+export function afterText(ms: number): string {
+  const minutes = Math.round(ms / 60_000);
+  const [count, unit] = minutes > 0 && minutes % 60 === 0 ? [minutes / 60, 'hour'] : [minutes, 'minute'];
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
+}
+
+/** In a few short sentences, with what it cost. What could not be known is not in it: see `unknownText`. */
+export function effectText(look: EffectLook): string {
+  const sentences = [
+    alertsText(look),
+    forceText(look),
+    restartsText(look),
+    servedText(look),
+    neighboursText(look),
+    warningsText(look),
+  ];
+  return sentences.filter((text) => text !== '').join(' ');
+}
+
+export function unknownText({ unknown }: Pick<EffectLook, 'unknown'>): string {
+  return unknown.length === 0 ? '' : `Not known: ${unknown.join('; ')}.`;
+}
+
+function alertsText({ alerts, outcome, at, since }: EffectLook): string {
+  if (!alerts || since === undefined) return 'This cell does not know the quarantine, so it has counted no alerts.';
+  const total = severities.reduce((sum, severity) => sum + (alerts.counts[severity] ?? 0), 0);
+  if (alerts.lastAt === undefined || total === 0) return 'No alert has come from it since.';
+  const each = severities.flatMap((severity) => (alerts.counts[severity] ? [`${alerts.counts[severity]} ${severity}`] : []));
+  const ago = afterText(Math.max(0, Date.parse(at) - Date.parse(alerts.lastAt)));
+  const came = `${each.join(', ')} since, the last ${ago} ago`;
+  return outcome === 'alerts-continue' || isRecent(alerts.lastAt, at, since)
+    ? `Alerts still come from it: ${came}.`
+    : `Alerts have stopped: ${came}.`;
+}
+
+function forceText({ problems, pods, since }: EffectLook): string {
+  if (problems.length > 0) return `The quarantine is not whole: ${problems.join('; ')}.`;
+  if (!pods || since === undefined) return '';
+  if (pods.there === 0) return pods.of === 1 ? 'The pod is gone.' : 'All its pods are gone.';
+  return pods.there === pods.of
+    ? 'The quarantine is in force.'
+    : `The quarantine holds ${pods.there} of ${pods.of} pods: the others are gone.`;
+}
+
+function restartsText({ restarts }: EffectLook): string {
+  if (restarts === undefined || restarts === 0) return '';
+  return restarts === 1 ? 'A container restarted once.' : `Containers restarted ${restarts} times.`;
+}
+
+function servedText({ workload }: EffectLook): string {
+  return workload ? `${lastPart(workload.name)} has ${readyText(workload)}.` : '';
+}
+
+function neighboursText({ neighbours }: EffectLook): string {
+  if (!neighbours) return '';
+  const { services } = neighbours;
+  const named = services.length === 1 ? `Service ${services[0]}` : `${services.length} Services`;
+  return `Behind its ${named}: ${readyText(neighbours)}.`;
+}
+
+function readyText({ before, now }: ReadyChange): string {
+  const text = ({ ready, pods }: PodsReady): string => `${ready} of ${pods}`;
+  return `${text(now)} pods ready${before ? `, ${text(before)} before` : ''}`;
+}
+
+function warningsText({ warnings }: EffectLook): string {
+  if (!warnings || warnings.total === 0) return '';
+  const reasons = Object.entries(warnings.reasons).map(([reason, count]) => `${reason} ${count}`);
+  return `Warnings in the namespace since: ${reasons.join(', ')}.`;
+}
+
+/** Came in the second half of the time: what stops needs a moment to stop, and a sensor one to tell. */
+export function isRecent(lastAt: string, at: string, since: string): boolean {
+  return Date.parse(lastAt) > (Date.parse(at) + Date.parse(since)) / 2;
+}

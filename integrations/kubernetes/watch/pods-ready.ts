@@ -1,0 +1,54 @@
+import type { NamedKind } from '../../../core/cluster/before-state.ts';
+import { type PodRecord, selects } from '../../../core/cluster/pod-record.ts';
+import type { PodsReady } from '../../../core/incident/effect.ts';
+import { isOfWorkload, topOwnerOf } from '../workloads/owners.ts';
+import type { ClusterView } from './cluster-view.ts';
+
+type Asked = Pick<ClusterView, 'pods' | 'ownersOf' | 'services'>;
+
+/** Of those that are not being deleted. */
+export function readyOf(pods: Iterable<PodRecord>): PodsReady {
+  let ready = 0;
+  let all = 0;
+  for (const pod of pods) {
+    if (pod.deleting) continue;
+    all += 1;
+    if (pod.ready) ready += 1;
+  }
+  return { ready, pods: all };
+}
+
+/** Names of the Services that a pod with these labels is behind. One without a selector selects nothing by itself. Sorted. */
+export function servicesOf(view: Asked, namespace: string, labels: Readonly<Record<string, string>>): readonly string[] {
+  return view
+    .services(namespace)
+    .filter(({ selector }) => Object.keys(selector).length > 0 && selects({ matchLabels: selector }, labels))
+    .map(({ name }) => name)
+    .sort();
+}
+
+/** How a workload, and the pods behind Services, stand without the pods that are left out. From memory, and at once. */
+export function standWithout(
+  view: Asked,
+  of: {
+    readonly namespace: string;
+    readonly workload: NamedKind | undefined;
+    readonly services: readonly string[];
+    /** Uids. */
+    readonly without: ReadonlySet<string>;
+  },
+): { readonly workload?: PodsReady; readonly neighbours?: PodsReady } {
+  const { namespace, workload, services, without } = of;
+  const others = [...view.pods(namespace)].filter(({ uid }) => !without.has(uid));
+  const selectors = view
+    .services(namespace)
+    .filter(({ name }) => services.includes(name))
+    .map(({ selector }) => ({ matchLabels: selector }));
+  const isBehind = ({ labels }: PodRecord): boolean => selectors.some((selector) => selects(selector, labels));
+  return {
+    ...(workload && {
+      workload: readyOf(others.filter((pod) => isOfWorkload(pod, topOwnerOf({ pod, view }).workload, workload))),
+    }),
+    ...(services.length > 0 && { neighbours: readyOf(others.filter(isBehind)) }),
+  };
+}

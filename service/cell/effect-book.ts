@@ -1,0 +1,271 @@
+import { Memory, type MemoryKeeper } from '../../activities/memory/memory.ts';
+import type { AppliedStep, CellActivities, LookActivities, StepCall } from '../../core/action/step.ts';
+import { quarantinePod, quarantineWorkload } from '../../core/actions/index.ts';
+import type { Alert } from '../../core/alert/alert.ts';
+import { type Severity, severities } from '../../core/alert/severity.ts';
+import { authenticState, type BeforeState, type CellKey, type NamedKind } from '../../core/cluster/before-state.ts';
+import type { HeldContainment } from '../../core/cluster/cluster-resources.ts';
+import { names } from '../../core/cluster/labels.ts';
+import type { PodRecord } from '../../core/cluster/pod-record.ts';
+import { type AskedEffect, type EffectLook, type EffectOutcome, isRecent, type PodsReady } from '../../core/incident/effect.ts';
+import type { warningsSince } from '../../integrations/kubernetes/pods/warnings.ts';
+import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
+import { readyOf, servicesOf, standWithout } from '../../integrations/kubernetes/watch/pods-ready.ts';
+import { type Logger, reasonOf } from '../process/log.ts';
+
+/** A quarantine of which will be asked what it did, as the cell saw it when it was made. */
+export interface WatchedQuarantine {
+  readonly incident: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  readonly namespace: string;
+  /** Uids of the pods that it took, with the restarts of their containers until then. */
+  readonly pods: Readonly<Record<string, number>>;
+  readonly workload?: NamedKind;
+  /** Services that had selected one of the pods. */
+  readonly services: readonly string[];
+  readonly before: { readonly workload?: PodsReady; readonly neighbours?: PodsReady };
+}
+
+/** Alerts of one contained pod. */
+export interface AlertsOfPod {
+  readonly counts: Readonly<Partial<Record<Severity, number>>>;
+  /** Milliseconds since 1970, by the cell's own clock. */
+  readonly lastAt: number;
+}
+
+/** Longer than the last look may be put off. */
+const retentionMs = 8 * 86_400_000;
+const mostQuarantines = 2_000;
+const mostPods = 5_000;
+const mostProblems = 10;
+const staleMs = 60_000;
+const keepEveryMs = 2_000;
+
+const quarantines: ReadonlySet<string> = new Set([quarantinePod.name, quarantineWorkload.name]);
+
+export interface EffectBookParts {
+  readonly view: Pick<ClusterView, 'age' | 'ready' | 'pods' | 'podByUid' | 'ownersOf' | 'services'>;
+  readonly cellKey: CellKey;
+  /** What is in force, by the notes that the cell has sealed. */
+  readonly containments: () => readonly HeldContainment[];
+  readonly warnings: (of: Omit<Parameters<typeof warningsSince>[0], 'api'>) => ReturnType<typeof warningsSince>;
+  readonly quarantines?: MemoryKeeper<WatchedQuarantine> | undefined;
+  readonly alerts?: MemoryKeeper<AlertsOfPod> | undefined;
+  /** How many cells the cluster has: others take alerts, too. */
+  readonly cells: number;
+  readonly log: Pick<Logger, 'warn'>;
+  readonly now?: () => number;
+}
+
+/**
+ * What the cell knows of quarantines that it is asked about later: how it was before them, and which alerts of their pods it has taken in since. A call
+ * names the step alone, so nobody can have it count for another one. It is what the cell itself saw, and no proof that an attack is over: a sensor
+ * that was silenced sends no alert either.
+ */
+export class EffectBook {
+  readonly #parts: EffectBookParts;
+  readonly #now: () => number;
+  readonly #quarantines: Memory<WatchedQuarantine>;
+  readonly #kept: Memory<AlertsOfPod>;
+  /** What has come since it was kept last: a storm is not written alert by alert. */
+  readonly #fresh = new Map<string, AlertsOfPod>();
+  readonly #contained = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(parts: EffectBookParts) {
+    this.#parts = parts;
+    this.#now = parts.now ?? Date.now;
+    this.#quarantines = new Memory({ most: mostQuarantines, retentionMs, keeper: parts.quarantines });
+    this.#kept = new Memory({ most: mostPods, retentionMs, keeper: parts.alerts });
+    for (const [, { pods }] of this.#quarantines.entries()) for (const uid of Object.keys(pods)) this.#contained.add(uid);
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#keep(), keepEveryMs).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#keep();
+  }
+
+  /** The cell's activities: of a quarantine that is made it is noted how it was before. */
+  following(activities: CellActivities): CellActivities {
+    const noting = async (call: StepCall, apply: () => Promise<AppliedStep>): Promise<AppliedStep> => {
+      const applied = await apply();
+      if (quarantines.has(call.action)) this.#made(call, applied);
+      return applied;
+    };
+    return {
+      ...activities,
+      applyStep: (call) => noting(call, () => activities.applyStep(call)),
+      applyStepNow: (call) => noting(call, () => activities.applyStepNow(call)),
+    };
+  }
+
+  /** An alert goes on its way to an incident. Of pods that are not contained nothing is counted. */
+  heard({ pod, severity }: Pick<Alert, 'pod' | 'severity'>): void {
+    const uid = pod?.uid;
+    if (uid === undefined || !this.#contained.has(uid)) return;
+    const known = this.#fresh.get(uid) ?? this.#kept.get(uid);
+    const counts = known?.counts ?? {};
+    this.#fresh.set(uid, { counts: { ...counts, [severity]: (counts[severity] ?? 0) + 1 }, lastAt: this.#now() });
+  }
+
+  /** @throws never: what cannot be known is said */
+  async look({ incident, step }: AskedEffect, signal: AbortSignal): Promise<EffectLook> {
+    const { view, containments, cells } = this.#parts;
+    const now = this.#now();
+    const at = new Date(now).toISOString();
+    const known = this.#quarantines.get(step);
+    const watched = known?.incident === incident.id ? known : undefined;
+    // A wider step may have found a pod in quarantine already, by another step.
+    const isOwn = ({ uid, ...one }: HeldContainment): boolean =>
+      watched ? uid !== undefined && uid in watched.pods : one.step === step && one.incident === incident.id;
+    const held = containments().filter(isOwn);
+    const problems = [...new Set(held.flatMap((one) => one.problems))].slice(0, mostProblems);
+    const unknown = [
+      'whether connections that were open before live on: only a cut of them tells',
+      ...(view.age() > staleMs || !view.ready() ? ['how it is now: the API server has not answered for a while'] : []),
+      ...(cells > 1 ? ['alerts that other cells of this cluster have taken in'] : []),
+    ];
+    if (!watched)
+      return {
+        outcome: 'unknown',
+        at,
+        problems,
+        unknown: ['what came of it: this cell did not make the quarantine, or has lost its memory', ...unknown],
+      };
+
+    const { namespace, workload, services, before } = watched;
+    const since = new Date(watched.at).toISOString();
+    const uids = Object.keys(watched.pods);
+    const alerts = this.#alertsOf(uids);
+    const there = uids.flatMap((uid) => view.podByUid(uid) ?? []);
+    const stand = standWithout(view, { namespace, workload, services, without: new Set(uids) });
+    const warnings = await this.#parts.warnings({ namespace, since: watched.at, signal }).catch((error: unknown) => {
+      unknown.push(`warnings in the namespace: ${reasonOf(error)}`);
+      return undefined;
+    });
+    if (warnings?.more) unknown.push('further warnings in the namespace: there are more than are read');
+    const restarts = there.reduce((sum, pod) => sum + Math.max(0, (pod.restarts ?? 0) - (watched.pods[pod.uid] ?? 0)), 0);
+    const isHeld = there.every(({ uid }) => held.some((one) => one.uid === uid));
+    return {
+      outcome: outcomeOf({ isWhole: isHeld && problems.length === 0, lastAt: alerts.lastAt, at, since }),
+      at,
+      since,
+      alerts,
+      problems: isHeld ? problems : [...problems, 'a pod of it is not in quarantine any more'],
+      pods: { there: there.length, of: uids.length },
+      restarts,
+      ...(workload &&
+        stand.workload && {
+          workload: {
+            name: `${workload.kind.toLowerCase()}/${namespace}/${workload.name}`,
+            now: stand.workload,
+            ...(before.workload && { before: before.workload }),
+          },
+        }),
+      ...(stand.neighbours && {
+        neighbours: { services, now: stand.neighbours, ...(before.neighbours && { before: before.neighbours }) },
+      }),
+      ...(warnings && { warnings: { total: warnings.total, reasons: warnings.reasons } }),
+      unknown,
+    };
+  }
+
+  /** As an activity. */
+  get activities(): LookActivities {
+    return { lookAtEffect: (asked) => this.look(asked, AbortSignal.timeout(10_000)) };
+  }
+
+  #alertsOf(uids: readonly string[]): NonNullable<EffectLook['alerts']> {
+    const counts: Partial<Record<Severity, number>> = {};
+    let lastAt = 0;
+    for (const uid of uids) {
+      const found = this.#fresh.get(uid) ?? this.#kept.get(uid);
+      if (!found) continue;
+      for (const severity of severities)
+        if (found.counts[severity]) counts[severity] = (counts[severity] ?? 0) + found.counts[severity];
+      lastAt = Math.max(lastAt, found.lastAt);
+    }
+    return { counts, ...(lastAt > 0 && { lastAt: new Date(lastAt).toISOString() }) };
+  }
+
+  /** From memory, and never in the way of the containment: what fails here is not known later. */
+  #made(call: StepCall, applied: AppliedStep): void {
+    const { view, log } = this.#parts;
+    if (this.#quarantines.get(call.key)) return;
+    try {
+      const pods = podsOf(call, applied).flatMap((uid) => view.podByUid(uid) ?? []);
+      const [first] = pods;
+      if (!first) return;
+      const { namespace } = first;
+      const states = pods.flatMap((pod) => this.#stateOf(pod) ?? []);
+      const services = [...new Set(states.flatMap(({ labels }) => servicesOf(view, namespace, labels)))].sort();
+      const workload = states.find((state) => state.workload)?.workload;
+      const without = new Set(pods.map(({ uid }) => uid));
+      const others = standWithout(view, { namespace, workload, services, without });
+      const own = readyOf(pods);
+      const whole = ({ ready, pods: all }: PodsReady): PodsReady => ({ ready: ready + own.ready, pods: all + own.pods });
+      for (const { uid } of pods) {
+        this.#contained.add(uid);
+        // Of an earlier quarantine of the same pod: it is counted anew.
+        this.#fresh.delete(uid);
+        this.#kept.delete(uid);
+      }
+      this.#quarantines.set(
+        call.key,
+        {
+          incident: call.incident.id,
+          at: this.#now(),
+          namespace,
+          pods: Object.fromEntries(pods.map(({ uid, restarts = 0 }) => [uid, restarts])),
+          ...(workload && { workload }),
+          services,
+          before: {
+            ...(others.workload && { workload: whole(others.workload) }),
+            ...(others.neighbours && { neighbours: whole(others.neighbours) }),
+          },
+        },
+        this.#now(),
+      );
+    } catch (error) {
+      log.warn({ step: call.key, reason: reasonOf(error) }, 'how it was before a quarantine could not be noted');
+    }
+  }
+
+  #stateOf({ uid, annotations }: PodRecord): BeforeState | undefined {
+    return authenticState({ text: annotations[names.beforeAnnotation], podUid: uid, key: this.#parts.cellKey });
+  }
+
+  #keep(): void {
+    for (const [uid, alerts] of this.#fresh) this.#kept.set(uid, alerts, this.#now());
+    this.#fresh.clear();
+  }
+}
+
+function outcomeOf(of: {
+  readonly isWhole: boolean;
+  readonly lastAt: string | undefined;
+  readonly at: string;
+  readonly since: string;
+}): EffectOutcome {
+  const { isWhole, lastAt, at, since } = of;
+  if (!isWhole) return 'not-in-force';
+  if (lastAt === undefined) return 'no-alerts';
+  return isRecent(lastAt, at, since) ? 'alerts-continue' : 'alerts-stopped';
+}
+
+/** What a step was given and gave back was checked against its schemas by the chokepoint. */
+function podsOf({ action, input }: StepCall, { output }: AppliedStep): readonly string[] {
+  if (action === quarantinePod.name) return uidsIn([(input as { readonly pod?: unknown }).pod]);
+  return uidsIn((output as { readonly pods?: readonly unknown[] } | undefined)?.pods ?? []);
+}
+
+function uidsIn(pods: readonly unknown[]): readonly string[] {
+  return pods.flatMap((pod) =>
+    typeof pod === 'object' && pod !== null && 'uid' in pod && typeof pod.uid === 'string' ? [pod.uid] : [],
+  );
+}

@@ -1,0 +1,256 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
+import pino from 'pino';
+import type { AppliedStep, CellActivities, StepCall } from '../../../core/action/step.ts';
+import type { Severity } from '../../../core/alert/severity.ts';
+import { type BeforeState, quarantineMarks } from '../../../core/cluster/before-state.ts';
+import type { HeldContainment } from '../../../core/cluster/cluster-resources.ts';
+import type { PodRecord } from '../../../core/cluster/pod-record.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { effectText } from '../../../core/incident/effect.ts';
+import { holdTermsNow } from '../../../core/incident/hold.ts';
+import { EffectBook } from '../../../service/cell/effect-book.ts';
+import { type OwnKnowledge, openKnowledge } from '../../../service/cell/pools/durable-memory.ts';
+
+const cellKey = new Uint8Array(32).fill(5);
+const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'r' };
+const step = `${incident.id}/r/contain/cart/quarantinePod/0`;
+const uid = 'uid-1';
+const workload = { kind: 'Deployment', name: 'cart' };
+const asked = { incident, step };
+const minute = 60_000;
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-effect-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function podOf(name: string, over: Partial<PodRecord> = {}): PodRecord {
+  return {
+    namespace: 'shop',
+    name,
+    uid: `uid-${name}`,
+    resourceVersion: '1',
+    createdAt: '2026-06-01T10:00:00Z',
+    labels: { app: 'cart' },
+    annotations: {},
+    owners: [{ kind: 'ReplicaSet', name: 'cart-5d4c', uid: 'rs', controller: true }],
+    containers: [],
+    hostNetwork: false,
+    deleting: false,
+    phase: 'Running',
+    ready: true,
+    secrets: [],
+    ...over,
+  };
+}
+
+/** As it is once the quarantine has its pod: of no ReplicaSet any more, and with a note of what it was. */
+function quarantined(over: Partial<PodRecord> = {}): PodRecord {
+  const state: BeforeState = {
+    version: 1,
+    incident: incident.id,
+    step,
+    podUid: uid,
+    labels: { app: 'cart' },
+    workload,
+    terms: holdTermsNow({}),
+  };
+  return podOf('cart-1', { uid, owners: [], ...quarantineMarks(state, cellKey), ...over });
+}
+
+const held: HeldContainment = {
+  target: 'pod/shop/cart-1',
+  uid,
+  action: 'quarantinePod',
+  incident: incident.id,
+  step,
+  terms: holdTermsNow({}),
+  problems: [],
+};
+const call = {
+  key: step,
+  action: 'quarantinePod',
+  input: { pod: { namespace: 'shop', name: 'cart-1', uid } },
+  incident,
+} as StepCall;
+
+/** A cell over one namespace, whose clock and cluster the test sets. */
+class World {
+  now = Date.parse('2026-06-01T10:00:00Z');
+  pods: readonly PodRecord[] = [
+    quarantined({ restarts: 1 }),
+    podOf('cart-2'),
+    podOf('cart-3', { labels: { app: 'other' }, owners: [] }),
+  ];
+  held: readonly HeldContainment[] = [held];
+  age = 0;
+  warnings: () => Promise<{ total: number; reasons: Record<string, number>; more?: true }> = async () => ({
+    total: 0,
+    reasons: {},
+  });
+  readonly #name: string;
+  #knowledge: OwnKnowledge;
+
+  constructor(name: string) {
+    this.#name = name;
+    this.#knowledge = openKnowledge(join(folder, name), pino({ level: 'silent' }));
+  }
+
+  book(cells = 1): EffectBook {
+    return new EffectBook({
+      view: {
+        age: () => this.age,
+        ready: () => true,
+        pods: () => this.pods,
+        podByUid: (wanted) => this.pods.find((pod) => pod.uid === wanted),
+        ownersOf: () => [{ ...workload, uid: 'd', controller: true }],
+        services: () => [
+          { namespace: 'shop', name: 'cart', selector: { app: 'cart' } },
+          { namespace: 'shop', name: 'all', selector: {} },
+        ],
+      },
+      cellKey,
+      containments: () => this.held,
+      warnings: () => this.warnings(),
+      quarantines: this.#knowledge.watchedQuarantines,
+      alerts: this.#knowledge.alertsOfPods,
+      cells,
+      log: pino({ level: 'silent' }),
+      now: () => this.now,
+    });
+  }
+
+  async restart(): Promise<void> {
+    await this.#knowledge.close();
+    this.#knowledge = openKnowledge(join(folder, this.#name), pino({ level: 'silent' }));
+  }
+
+  close(): Promise<void> {
+    return this.#knowledge.close();
+  }
+}
+
+const worlds: World[] = [];
+function worldOf(name: string): World {
+  const world = new World(name);
+  worlds.push(world);
+  return world;
+}
+afterEach(async () => {
+  for (const world of worlds.splice(0)) await world.close();
+});
+
+const apply = async (book: EffectBook): Promise<void> => {
+  const applied: AppliedStep = { plan: {} as never, output: {} };
+  const activities = book.following({
+    applyStep: async () => applied,
+    applyStepNow: async () => applied,
+  } as Partial<CellActivities> as CellActivities);
+  await activities.applyStepNow(call);
+};
+const alerts = (book: EffectBook, severity: Severity, times: number, of = uid): void => {
+  for (let n = 0; n < times; n += 1) book.heard({ pod: { namespace: 'shop', name: 'cart-1', uid: of }, severity });
+};
+const look = (book: EffectBook, of = asked) => book.look(of, AbortSignal.timeout(10_000));
+
+describe('the look at a quarantine', () => {
+  test('counts alerts of the contained pod that the cell took in since, and of nobody else', async () => {
+    const world = worldOf('counts');
+    const book = world.book();
+    alerts(book, 'critical', 5);
+    await apply(book);
+    alerts(book, 'high', 2);
+    alerts(book, 'critical', 1);
+    alerts(book, 'critical', 7, 'uid-cart-2');
+    world.now += 10 * minute;
+    const found = await look(book);
+    expect(found).toMatchObject({ outcome: 'alerts-stopped', alerts: { counts: { critical: 1, high: 2 } } });
+    expect(effectText(found)).toMatch(
+      /^Alerts have stopped: 1 critical, 2 high since, the last 10 minutes ago\. The quarantine is in force\./,
+    );
+    alerts(book, 'low', 1);
+    expect(await look(book)).toMatchObject({ outcome: 'alerts-continue', alerts: { counts: { critical: 1, high: 2, low: 1 } } });
+  });
+
+  test('says how many pods are ready now and were before, of the workload and behind its Services', async () => {
+    const world = worldOf('ready');
+    const book = world.book();
+    await apply(book);
+    // The pod in its place never becomes ready.
+    const { ready: _, ...unready } = podOf('cart-4');
+    world.pods = [quarantined({ restarts: 3 }), podOf('cart-2'), unready];
+    world.now += 10 * minute;
+    expect(await look(book)).toMatchObject({
+      outcome: 'no-alerts',
+      restarts: 2,
+      pods: { there: 1, of: 1 },
+      workload: { name: 'deployment/shop/cart', before: { ready: 2, pods: 2 }, now: { ready: 1, pods: 2 } },
+      neighbours: { services: ['cart'], before: { ready: 2, pods: 2 }, now: { ready: 1, pods: 2 } },
+    });
+  });
+
+  test('is told after a restart of the cell, too', async () => {
+    const world = worldOf('restart');
+    const first = world.book();
+    await apply(first);
+    alerts(first, 'high', 4);
+    first.stop();
+    await world.restart();
+    world.now += 10 * minute;
+    const second = world.book();
+    alerts(second, 'high', 1);
+    expect(await look(second)).toMatchObject({ alerts: { counts: { high: 5 } }, workload: { before: { ready: 2, pods: 2 } } });
+  });
+
+  test('says that the quarantine is not whole, or that the pod is not in it, whatever the incident thinks', async () => {
+    const world = worldOf('broken');
+    const book = world.book();
+    await apply(book);
+    world.held = [{ ...held, problems: ['networkpolicy/shop/open allows its traffic'] }];
+    expect(await look(book)).toMatchObject({ outcome: 'not-in-force', problems: ['networkpolicy/shop/open allows its traffic'] });
+    world.held = [];
+    expect(await look(book)).toMatchObject({ outcome: 'not-in-force', problems: ['a pod of it is not in quarantine any more'] });
+    world.pods = [];
+    const gone = await look(book);
+    expect(gone).toMatchObject({ outcome: 'no-alerts', pods: { there: 0, of: 1 } });
+    expect(effectText(gone)).toContain('The pod is gone.');
+  });
+
+  test('says nothing of a quarantine of another incident, or one that it did not make', async () => {
+    const world = worldOf('others');
+    const book = world.book();
+    await apply(book);
+    for (const of of [
+      { incident: { ...incident, id: 'incident/lab/shop/Deployment/other' }, step },
+      { incident, step: 'another' },
+    ]) {
+      const found = await look(book, of);
+      expect(found.outcome).toBe('unknown');
+      expect(found.alerts).toBeUndefined();
+      expect(found.unknown[0]).toMatch(/^what came of it/);
+    }
+  });
+
+  test('says what it could not know', async () => {
+    const world = worldOf('unknown');
+    const book = world.book(2);
+    await apply(book);
+    world.warnings = async () => {
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', 'events is forbidden');
+    };
+    world.age = 2 * minute;
+    const found = await look(book);
+    expect(found.warnings).toBeUndefined();
+    expect(found.unknown).toEqual([
+      'whether connections that were open before live on: only a cut of them tells',
+      'how it is now: the API server has not answered for a while',
+      'alerts that other cells of this cluster have taken in',
+      'warnings in the namespace: FB_ERR_UNAVAILABLE: events is forbidden',
+    ]);
+    world.warnings = async () => ({ total: 500, reasons: { BackOff: 400, Unhealthy: 100 }, more: true });
+    const read = await look(book);
+    expect(effectText(read)).toContain('Warnings in the namespace since: BackOff 400, Unhealthy 100.');
+    expect(read.unknown).toContain('further warnings in the namespace: there are more than are read');
+  });
+});

@@ -1,0 +1,114 @@
+import { describe, expect, test } from '@jest/globals';
+import type { EffectLook } from '../../../core/incident/effect.ts';
+import type { IncidentState } from '../../../core/incident/incident-state.ts';
+import { eventually } from '../../eventually.ts';
+import { refuse } from '../harness.ts';
+import { alertOf } from '../people.ts';
+import { useLab } from '../use-lab.ts';
+
+const { lab, script } = useLab();
+
+const minute = 60_000;
+const twice = { effectChecksMs: [10 * minute, 60 * minute] };
+
+function lookOf(over: Partial<EffectLook> = {}): EffectLook {
+  return {
+    outcome: 'no-alerts',
+    at: '2026-11-24T22:00:00.000Z',
+    since: '2026-11-24T21:50:00.000Z',
+    alerts: { counts: {} },
+    problems: [],
+    pods: { there: 1, of: 1 },
+    restarts: 0,
+    workload: { name: 'deployment/shop/cart', before: { ready: 2, pods: 2 }, now: { ready: 1, pods: 2 } },
+    warnings: { total: 0, reasons: {} },
+    unknown: ['whether connections live'],
+    ...over,
+  };
+}
+
+const recordsOf = (id: string) => lab.seen.records.filter(({ kind, chain }) => kind === 'effect.checked' && chain.startsWith(id));
+const isQuarantined = ({ leases }: IncidentState) =>
+  leases.some(({ action, state }) => action === 'quarantinePod' && state === 'active');
+const quarantineIn = ({ steps }: IncidentState) => steps.find(({ action }) => action === 'quarantinePod');
+
+describe('some time after a quarantine', () => {
+  test('the cell looks twice whether it has helped, and the incident says so on record, in the thread and on the card', async () => {
+    const asked: string[] = [];
+    script.lookAtEffect = ({ key }) => {
+      asked.push(key);
+      return asked.length === 1
+        ? lookOf()
+        : lookOf({ outcome: 'alerts-continue', alerts: { counts: { high: 3 }, lastAt: '2026-11-24T21:59:00.000Z' } });
+    };
+    const incident = await lab.start([alertOf()], twice);
+    await incident.until(isQuarantined, 'the quarantine');
+    await lab.env.sleep('61m');
+    await eventually('the records of both looks', async () => recordsOf(incident.id).length === 2);
+    const step = quarantineIn(await incident.state());
+    expect(asked).toEqual([step?.key, step?.key]);
+    expect(recordsOf(incident.id).map(({ body }) => [body.afterMs, body.effect])).toMatchObject([
+      [10 * minute, { outcome: 'no-alerts' }],
+      [60 * minute, { outcome: 'alerts-continue' }],
+    ]);
+    expect(String(recordsOf(incident.id)[0]?.body.text)).toBe(
+      '10 minutes after quarantinePod on pod/shop/cart-1: No alert has come from it since. The quarantine is in force. cart has 1 of 2 pods ready, 2 of 2 before. Not known: whether connections live.',
+    );
+    expect(lab.seen.threads.filter((text) => text.includes('after cart-1 was quarantined'))).toEqual([
+      '10 minutes after cart-1 was quarantined: No alert has come from it since. The quarantine is in force. cart has 1 of 2 pods ready, 2 of 2 before.',
+      '1 hour after cart-1 was quarantined: Alerts still come from it: 3 high since, the last 1 minute ago. The quarantine is in force. cart has 1 of 2 pods ready, 2 of 2 before.',
+    ]);
+    expect(step?.effect).toMatchObject({ afterMs: 60 * minute, look: { outcome: 'alerts-continue' } });
+    await eventually('the card', async () =>
+      lab.seen.cards.some(
+        ({ incident: of, contained }) =>
+          of.id === incident.id && contained[0]?.effect?.startsWith('1 hour later: Alerts still come'),
+      ),
+    );
+    // It decides nothing.
+    expect(await incident.state()).toMatchObject({ severity: 'critical', verdict: 'unknown' });
+  });
+
+  test('what was given back before is not looked at any more, and that is on record', async () => {
+    script.lookAtEffect = () => lookOf();
+    const incident = await lab.start([alertOf()], twice);
+    await incident.until(isQuarantined, 'the quarantine');
+    await lab.env.sleep('11m');
+    await eventually('the record of the first look', async () => recordsOf(incident.id).length === 1);
+    const lease = (await incident.state()).leases[0];
+    await incident.vote('release', 'ana', {}, true);
+    await incident.vote('release', 'ben', {}, true);
+    await incident.until(({ leases }) => leases.some(({ id, state }) => id === lease?.id && state === 'released'), 'the release');
+    await eventually('that it is over', async () => recordsOf(incident.id).length === 2);
+    expect(recordsOf(incident.id)[1]?.body).toMatchObject({
+      text: '1 hour after quarantinePod on pod/shop/cart-1: not looked at: it was over before (as before)',
+    });
+    expect(recordsOf(incident.id)[1]?.body.effect).toBeUndefined();
+  });
+
+  test('where the cell cannot look, that is on record, and the incident goes on', async () => {
+    script.lookAtEffect = () => refuse('FB_ERR_UNAVAILABLE', 'the cell is not there');
+    const incident = await lab.start([alertOf()], { effectChecksMs: [10 * minute] });
+    await incident.until(isQuarantined, 'the quarantine');
+    await lab.env.sleep('11m');
+    await eventually('the record', async () => recordsOf(incident.id).length === 1);
+    expect(recordsOf(incident.id)[0]?.body.text).toBe(
+      '10 minutes after quarantinePod on pod/shop/cart-1: could not be looked at: the cell is not there',
+    );
+    expect(quarantineIn(await incident.state())?.effect).toBeUndefined();
+    expect(isQuarantined(await incident.state())).toBe(true);
+  });
+
+  test('nothing is looked at where the configuration has no time for it', async () => {
+    let looks = 0;
+    script.lookAtEffect = () => {
+      looks += 1;
+      return lookOf();
+    };
+    const incident = await lab.start([alertOf()]);
+    await incident.until(isQuarantined, 'the quarantine');
+    await lab.env.sleep('61m');
+    await incident.state();
+    expect(looks).toBe(0);
+  });
+});

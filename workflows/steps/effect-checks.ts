@@ -1,0 +1,117 @@
+import { quarantinePod, quarantineWorkload } from '../../core/actions/index.ts';
+import { afterText, type EffectLook, effectText, type PendingEffect, unknownText } from '../../core/incident/effect.ts';
+import type { Lease } from '../../core/incident/lease.ts';
+import { lastPart } from '../../core/text/object-name.ts';
+import { lookActivities, stepFailure } from '../calls.ts';
+import { declarationOf } from '../declarations.ts';
+import type { IncidentModel } from '../incident/model.ts';
+import { condition, nowMs, sleep } from '../world.ts';
+
+/** What is due at about the same time is told in one line of the thread. */
+const gatherMs = 5_000;
+const mostTold = 3;
+
+/** Of these the cell knows the pods, and so whose alerts to count. */
+const lookedAt: ReadonlySet<string> = new Set([quarantinePod.name, quarantineWorkload.name]);
+
+/**
+ * Some time after a quarantine the cell looks whether it helped, and says so on record and in the thread. Nothing is decided by it. It is the
+ * incident that waits, so a restart of any process changes nothing; what is given back before is not looked at any more, and that is said.
+ */
+export class EffectChecks {
+  readonly #model: IncidentModel;
+  readonly #events: { readonly tell: (text: string) => void; readonly changed: () => void };
+
+  #untold: string[] = [];
+
+  constructor(model: IncidentModel, events: { readonly tell: (text: string) => void; readonly changed: () => void }) {
+    this.#model = model;
+    this.#events = events;
+  }
+
+  /** A step with a lease has landed. */
+  begin({ id: lease, action, stepKey: step }: Lease): void {
+    const due = this.#model.settings.effectChecksMs ?? [];
+    if (due.length === 0 || !lookedAt.has(action) || this.#model.effects.has(step)) return;
+    this.#go({ step, lease, from: nowMs(), due });
+  }
+
+  /** What the run before had still to look at. */
+  run(): void {
+    for (const pending of this.#model.effects.values()) this.#go(pending);
+  }
+
+  #go(pending: PendingEffect): void {
+    this.#model.effects.set(pending.step, pending);
+    void this.#follow(pending);
+  }
+
+  async #follow(pending: PendingEffect): Promise<void> {
+    const { step, lease, from } = pending;
+    const isOver = (): boolean => {
+      const state = this.#model.leases.get(lease)?.state;
+      return state === undefined || state === 'released' || state === 'drifted';
+    };
+    for (let { due } = pending; due.length > 0; due = due.slice(1)) {
+      const [afterMs = 0] = due;
+      this.#model.effects.set(step, { ...pending, due });
+      if (await condition(isOver, Math.max(1, from + afterMs - nowMs()))) {
+        this.#overBefore(step, afterMs);
+        break;
+      }
+      await this.#model.during(this.#look(step, afterMs));
+    }
+    this.#model.effects.delete(step);
+  }
+
+  async #look(key: string, afterMs: number): Promise<void> {
+    const { ref, settings, priority } = this.#model;
+    let look: EffectLook;
+    try {
+      look = await lookActivities(settings, priority).lookAtEffect({ incident: ref, step: key });
+    } catch (error) {
+      this.#record(key, afterMs, `could not be looked at: ${stepFailure(error).message}`, {});
+      return;
+    }
+    const text = effectText(look);
+    this.#record(key, afterMs, [text, unknownText(look)].filter((one) => one !== '').join(' '), { effect: look });
+    const step = this.#model.steps.get(key);
+    if (!step) return;
+    this.#model.steps.set(key, { ...step, effect: { afterMs, look } });
+    this.#tell(`${afterText(afterMs)} after ${lastPart(step.target)} was ${heldAs(step.action)}: ${text}`);
+    this.#events.changed();
+  }
+
+  #tell(line: string): void {
+    this.#untold.push(line);
+    if (this.#untold.length === 1) void this.#model.during(this.#tellAll());
+  }
+
+  async #tellAll(): Promise<void> {
+    await sleep(gatherMs);
+    const lines = this.#untold;
+    this.#untold = [];
+    const more = lines.length - mostTold;
+    this.#events.tell([...lines.slice(0, mostTold), ...(more > 0 ? [`${more} more are on record.`] : [])].join('\n'));
+  }
+
+  /** People have just decided on it: that is on record, and no news for the thread. */
+  #overBefore(key: string, afterMs: number): void {
+    this.#record(key, afterMs, `not looked at: it was over before (${this.#model.steps.get(key)?.detail ?? 'given back'})`, {});
+  }
+
+  #record(key: string, afterMs: number, text: string, found: { readonly effect?: EffectLook }): void {
+    const { action = '', target = '' } = this.#model.steps.get(key) ?? {};
+    this.#model.record('effect.checked', 'engine', `${afterText(afterMs)} after ${action} on ${target}: ${text}`, {
+      step: key,
+      action,
+      target,
+      afterMs,
+      ...found,
+    });
+  }
+}
+
+function heldAs(action: string): string {
+  return declarationOf(action).words?.held ?? 'contained';
+}
