@@ -7,19 +7,13 @@ import { fileURLToPath } from 'node:url';
 const lockFiles = ['package-lock.json', 'tools/site/package-lock.json'];
 
 /** Files that say from which images something is built or run. */
-const imageFiles = ['deploy/Dockerfile', 'deploy/forensics/Dockerfile', 'docker-compose.yml'];
+export const imageFiles = ['deploy/Dockerfile', 'deploy/forensics/Dockerfile', 'docker-compose.yml'];
 
 /**
  * Images whose digest is still to be written down: a digest is only worth something when it was read from the registry itself. Where one is
- * known it goes behind the tag (`name:tag@sha256:…`), and its line here goes. No image may be added.
+ * known it goes behind the tag (`name:tag@sha256:…`), and its line in the file goes: `npm run images:pin` does both. No image may be added.
  */
-const digestsToCome = [
-  'chrislusf/seaweedfs:3.97',
-  'golang:1.26-bookworm',
-  'node:24.21.0-bookworm-slim',
-  'postgres:17.6',
-  'temporalio/temporal:1.9.1',
-];
+const digestsToCome = JSON.parse(readFileSync(new URL('digests-to-come.json', import.meta.url), 'utf8'));
 
 /** @param {{ readonly packages?: Readonly<Record<string, Readonly<Record<string, unknown>>>> }} lock */
 export function packageFaults({ packages = {} }) {
@@ -33,12 +27,17 @@ export function packageFaults({ packages = {} }) {
 }
 
 /** @param {string} text of a Dockerfile or a compose file */
-export function imageFaults(text, toCome = digestsToCome) {
+export function unpinnedImages(text) {
   const stages = new Set([...text.matchAll(/^FROM\s.*\sAS\s+(\S+)/gim)].map(([, name]) => name));
   const images = [...text.matchAll(/^\s*(?:FROM|image:)\s+(?:--\S+\s+)*["']?([^\s"']+)/gim)].map(([, image]) => image);
   const outside = images.filter((image) => image !== 'scratch' && !stages.has(image));
-  return outside
-    .filter((image) => !/@sha256:[0-9a-f]{64}$/.test(image) && !toCome.includes(image))
+  return outside.filter((image) => !/@sha256:[0-9a-f]{64}$/.test(image));
+}
+
+/** @param {string} text of a Dockerfile or a compose file */
+export function imageFaults(text, toCome = digestsToCome) {
+  return unpinnedImages(text)
+    .filter((image) => !toCome.includes(image))
     .map((image) => `${image} is not pinned by its digest`);
 }
 
@@ -47,8 +46,10 @@ export function pinnedFaults(root) {
   const read = (path) => readFileSync(join(root, path), 'utf8');
   const packages = lockFiles.flatMap((file) => packageFaults(JSON.parse(read(file))).map((fault) => `${file}: ${fault}`));
   const images = imageFiles.flatMap((file) => imageFaults(read(file)).map((fault) => `${file}: ${fault}`));
-  const all = imageFiles.map(read).join('\n');
-  const gone = digestsToCome.filter((image) => !all.includes(image)).map((image) => `${image} is used nowhere: its line can go`);
+  const unpinned = imageFiles.flatMap((file) => unpinnedImages(read(file)));
+  const gone = digestsToCome
+    .filter((image) => !unpinned.includes(image))
+    .map((image) => `${image} is used nowhere without its digest: its line in tools/check/digests-to-come.json can go`);
   return [...packages, ...images, ...gone];
 }
 
