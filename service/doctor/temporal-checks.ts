@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { type ClientHttp2Session, connect } from 'node:http2';
 import { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { searchAttributes } from '../../core/incident/search-attributes.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
-import type { Role } from '../config/secrets.ts';
+import { type Role, resolveTemporalAccess } from '../config/secrets.ts';
 import { openConnection } from '../temporal/access.ts';
 import { currentBuild, deploymentName, pinnedTo } from '../temporal/versions.ts';
 import { queuesOf } from '../temporal/workers.ts';
@@ -12,8 +12,10 @@ import { type DoctorCheck, type Examined, failure, type LookResult, notTried, ok
 
 type Connection = Awaited<ReturnType<typeof openConnection>>;
 
-/** Whether anybody listens there at all is known soon; who does may have too much to do to answer at once. */
+/** Whether anybody listens there at all is known soon, and whether it speaks HTTP/2 too: a server says so before it is asked anything. */
 const knockWithinMs = 4_000;
+const speakWithinMs = 8_000;
+/** Who does may have too much to do to answer at once. */
 const connectWithinMs = 15_000;
 const answerWithinMs = 10_000;
 const calls = 5;
@@ -33,15 +35,16 @@ export const temporalChecks: readonly DoctorCheck[] = [
 /** A connection of its own each, so that one that hangs keeps no other. Where none comes about, the first of them says so. */
 function withTemporal(look: (connection: Connection, examined: Examined) => Promise<readonly LookResult[]>): DoctorCheck['run'] {
   return async (examined) => {
-    const closed = await whyClosed(examined);
-    if (closed !== undefined && look === reachability) return [closed];
-    const connection =
-      closed === undefined
-        ? await openConnection({ ...examined, withinMs: connectWithinMs }).catch((error: unknown) => {
-            if (look === reachability) throw error;
-          })
-        : undefined;
-    if (!connection) return [notTried('Temporal is not reached')];
+    const notReached = [notTried('Temporal is not reached')];
+    let connection: Connection;
+    try {
+      const closed = await whyClosed(examined);
+      if (closed !== undefined) return look === reachability ? [closed] : notReached;
+      connection = await openConnection({ ...examined, withinMs: connectWithinMs });
+    } catch (error) {
+      if (look === reachability) throw error;
+      return notReached;
+    }
     try {
       return await connection.withDeadline(Date.now() + answerWithinMs, () => look(connection, examined));
     } finally {
@@ -53,22 +56,61 @@ function withTemporal(look: (connection: Connection, examined: Examined) => Prom
 /** Why no connection comes about, before anything is said over one. Behind a proxy of the environment only that is reached: then it is not asked. */
 async function whyClosed({ config, env }: Examined): Promise<LookResult | undefined> {
   const { address } = config.temporal;
-  const [, host, port] = /^\[?([^\]]+?)\]?:(\d+)$/.exec(address) ?? [];
+  const isHostAndPort = /^\[?([^\]]+?)\]?:(\d+)$/.test(address);
   const isBehindProxy = ['grpc_proxy', 'https_proxy', 'http_proxy'].some((name) => env[name]);
-  if (host === undefined || isBehindProxy) return undefined;
-  const socket = connect({ host, port: Number(port), signal: AbortSignal.timeout(knockWithinMs) });
+  if (!isHostAndPort || isBehindProxy) return undefined;
+  const { tls } = resolveTemporalAccess({ config, env })();
+  const { ca, cert, key, serverName } = tls ?? {};
+  const session = connect(`${tls ? 'https' : 'http'}://${address}`, {
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && key !== undefined && { cert, key }),
+    ...(serverName !== undefined && { servername: serverName }),
+  });
+  const problem = await whyNoSettings(session);
+  session.destroy();
+  if (problem === undefined) return undefined;
+  return failure(
+    `no connection to Temporal at ${address}: ${problem.why}`,
+    problem.isSomethingThere
+      ? 'Name the address of its frontend (7233 where nobody changed it; 8233 is its pages), and set temporal.tls exactly if it has TLS.'
+      : 'Correct temporal.address, start Temporal, or let the connection through (firewall, NetworkPolicy).',
+  );
+}
+
+/** Waits for what each server of HTTP/2 begins with: its settings. https://www.rfc-editor.org/rfc/rfc9113#section-3.4 */
+async function whyNoSettings(
+  session: ClientHttp2Session,
+): Promise<{ readonly why: string; readonly isSomethingThere: boolean } | undefined> {
+  // Told below by what is waited for; where nobody waits any more, it must not end the process.
+  session.on('error', () => {});
+  let isSomethingThere = false;
+  const limit = AbortSignal.timeout(speakWithinMs);
+  const nobody = setTimeout(() => {
+    if (!isSomethingThere) session.destroy();
+  }, knockWithinMs);
+  session.socket?.once('connect', () => {
+    isSomethingThere = true;
+  });
+  const settings = once(session, 'remoteSettings', { signal: limit });
+  const closed = once(session, 'close', { signal: limit }).then(() => Promise.reject(new Error('closed')));
+  closed.catch(() => {});
   try {
-    await once(socket, 'connect');
+    await Promise.race([settings, closed]);
     return undefined;
   } catch (error) {
     const code = systemErrorCode(error);
-    const why = code !== undefined && /^E[A-Z_]+$/.test(code) ? code : `nobody answers within ${knockWithinMs / 1_000} s`;
-    return failure(
-      `no connection to Temporal at ${address}: ${why}`,
-      'Correct temporal.address, start Temporal, or let the connection through (firewall, NetworkPolicy).',
-    );
+    if (!isSomethingThere) {
+      const why = code !== undefined && /^E[A-Z_]+$/.test(code) ? code : `nobody answers within ${knockWithinMs / 1_000} s`;
+      return { why, isSomethingThere };
+    }
+    if (limit.aborted)
+      return { why: `something listens there, and says nothing within ${speakWithinMs / 1_000} s`, isSomethingThere };
+    const certificate =
+      code !== undefined && /CERT|SIGNED|ALTNAME/.test(code) ? `its certificate is refused (${code})` : undefined;
+    return { why: certificate ?? 'what listens there does not speak gRPC (HTTP/2)', isSomethingThere };
   } finally {
-    socket.destroy();
+    clearTimeout(nobody);
+    settings.catch(() => {});
   }
 }
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -143,6 +143,41 @@ describe('of Temporal it says', () => {
       text: `no connection to Temporal at 127.0.0.1:${port}: ECONNREFUSED`,
     });
     expect(new Set(diagnoses.slice(1).map(({ state }) => state))).toEqual(new Set(['not tried']));
+  });
+
+  test.each([
+    [
+      'pages',
+      'false',
+      (socket: Socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'),
+      'what listens there does not speak gRPC (HTTP/2)',
+    ],
+    [
+      'pages, where TLS is set',
+      'true',
+      (socket: Socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'),
+      'what listens there does not speak gRPC (HTTP/2)',
+    ],
+    ['one that hangs up', 'false', (socket: Socket) => socket.end(), 'what listens there does not speak gRPC (HTTP/2)'],
+    ['one that says nothing', 'false', () => {}, 'something listens there, and says nothing within 8 s'],
+  ])('that an address is of something else: %s', async (_what, tls, answer, why) => {
+    const sockets = new Set<Socket>();
+    const server = createServer((socket) => {
+      sockets.add(socket.on('error', () => {}));
+      answer(socket);
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const place = `127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`;
+    const config = configured(`temporal: { address: '${place}', tls: ${tls} }`);
+    const [first] = await found({ chosen: temporalChecks.slice(0, 1), config });
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    expect(first).toMatchObject({
+      state: 'error',
+      text: `no connection to Temporal at ${place}: ${why}`,
+      remedy: expect.stringContaining('8233 is its pages'),
+    });
   });
 });
 
