@@ -1,10 +1,12 @@
 import { chmodSync, copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FirebreakError } from '../../core/errors.ts';
 import { serviceEnvironment, serviceNodeFlags } from '../../service/launcher/node-flags.mjs';
 import type { OnProgress } from '../../service/parts/cache.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { type Architecture, account, baseLayer } from './base.ts';
+import { elfFiles } from './elf.ts';
 import { modulesLayer, nodeLayer } from './modules.ts';
 import { type OneImage, pack, writeLayout } from './oci.ts';
 
@@ -60,6 +62,7 @@ export async function makeFirebreakImage(options: {
         await modulesLayer(architecture, onProgress),
         ofProgram,
       ];
+      checkPrograms(architecture, layers);
       images.push({ architecture, layers, config: config(version) });
     }
     const name = `${repository}:${version}`;
@@ -72,6 +75,15 @@ export async function makeFirebreakImage(options: {
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** Nobody starts an image for another processor here: what is wrong with it would be found where it is installed. */
+function checkPrograms(architecture: Architecture, layers: readonly string[]): void {
+  const programs = layers.flatMap(elfFiles);
+  const foreign = programs.filter(({ machine }) => machine !== architecture).map(({ path }) => path);
+  if (programs.length > 0 && foreign.length === 0) return;
+  const what = foreign.length > 0 ? `has programs of another processor: ${foreign.slice(0, 5).join(', ')}` : 'has no programs';
+  throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `the image for ${architecture} ${what}`);
 }
 
 /** What changes with each version, and the folders that volumes are mounted on. */

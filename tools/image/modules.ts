@@ -17,8 +17,8 @@ const nodeIntegrity = {
   arm64: 'sha512-FpJRPEz2OvvTLfjIOlNGFY9JLPMKgl5m+d4oGYBLg24kJ1mmvN1Zl/HPJgF4HDaJ51ISev1l1cRZ/DM+keXW5g==',
 } as const;
 
-/** What no running program reads: types, maps and papers; licences stay. */
-const unread = /\.(d\.[cm]?ts|map|md|markdown|flow)$|\.tsbuildinfo$/;
+/** What no running program reads: types, maps and papers, and what another runtime than Node loads, for every processor there is; licences stay. */
+const unread = /\.(d\.[cm]?ts|map|md|markdown|flow|bare)$|\.tsbuildinfo$/;
 /** Of Temporal's core: the sources that its library was made from. */
 const coreSources = ['sdk-core', 'src', 'ts', 'bridge-macros', 'scripts', 'Cargo.lock', 'Cargo.toml'];
 

@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs';
+import type { Architecture } from './base.ts';
+
+/** A program or library of Linux in an archive. */
+export interface ElfFile {
+  readonly path: string;
+  /** Of the processor that it is for; a number for one that nobody makes images for. */
+  readonly machine: Architecture | number;
+}
+
+const block = 512;
+/** https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html: `e_machine` */
+const machines = new Map<number, Architecture>([
+  [62, 'amd64'],
+  [183, 'arm64'],
+]);
+const elfMagic = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
+
+/** All programs and libraries in an archive as GNU's tar writes it, by the first bytes of each file. */
+export function elfFiles(archive: string): readonly ElfFile[] {
+  const bytes = readFileSync(archive);
+  const found: ElfFile[] = [];
+  let longName: string | undefined;
+  for (let at = 0; at + block <= bytes.length; ) {
+    const size = sizeIn(bytes.subarray(at + 124, at + 136));
+    const type = String.fromCharCode(bytes[at + 156] ?? 0);
+    const content = bytes.subarray(at + block, at + block + size);
+    if (type === 'L') longName = textIn(content);
+    else {
+      const path = longName ?? textIn(bytes.subarray(at, at + 100));
+      longName = undefined;
+      // It is of nothing else than of files, and little-endian on both.
+      if (content.length >= 20 && content.subarray(0, 4).equals(elfMagic)) {
+        const machine = content.readUInt16LE(18);
+        found.push({ path, machine: machines.get(machine) ?? machine });
+      }
+    }
+    at += block + Math.ceil(size / block) * block;
+  }
+  return found;
+}
+
+function textIn(bytes: Buffer): string {
+  const end = bytes.indexOf(0);
+  return bytes.toString('utf8', 0, end < 0 ? bytes.length : end);
+}
+
+/** Octal, or binary where it does not fit: https://www.gnu.org/software/tar/manual/html_node/Standard.html */
+function sizeIn(field: Buffer): number {
+  if (((field[0] ?? 0) & 0x80) !== 0) return Number(field.readBigUInt64BE(4));
+  return Number.parseInt(textIn(field).trim() || '0', 8);
+}
