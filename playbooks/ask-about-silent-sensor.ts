@@ -4,7 +4,7 @@ import { definePlaybook } from '../core/playbook/playbook.ts';
 export const askAboutSilentSensor = definePlaybook(
   {
     id: 'ask-about-silent-sensor',
-    title: 'Ask why a node’s sensor gives no sign of life',
+    title: 'Ask why a node’s sensor sends no heartbeat',
     on: { match: { rule: 'Sensor silent' }, minSeverity: 'high', requires: [] },
     uses: { openTicket },
     levels: [

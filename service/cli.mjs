@@ -10,6 +10,6 @@ if (problem === undefined) {
   const { main } = await import('./commands/main.ts');
   await main(process.argv.slice(2));
 } else {
-  process.stderr.write(`${problem} Or start bin/firebreak.mjs, which goes on under the Node that Firebreak brings along.\n`);
+  process.stderr.write(`${problem} Or start bin/firebreak.mjs, which uses the Node that Firebreak includes.\n`);
   process.exitCode = 1;
 }

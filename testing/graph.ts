@@ -51,7 +51,7 @@ function beatsOf({ story, turns }: Path): readonly Beat[] {
   const steps = story.steps.map(({ at, action, effect, state }) => ({
     at,
     kind: effect === 'destructive' ? ('destructive' as const) : ('step' as const),
-    text: state === 'undone' ? `give back ${action}` : state === 'failed' ? `${action}: refused` : action,
+    text: state === 'undone' ? `undo ${action}` : state === 'failed' ? `${action}: refused` : action,
     label: state === 'done' ? (found.get(action)?.shift() ?? '') : '',
   }));
   const questions = story.questions.map(({ endedAt, text, answer }) => ({

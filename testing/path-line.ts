@@ -39,7 +39,7 @@ export function outcomeOf({ steps, verdict, left, notes, end, error }: Story): s
   ].join('; ');
 }
 
-const stateWords = { done: '', failed: ' fails', joined: ' joined', undone: ' given back' };
+const stateWords = { done: '', failed: ' fails', joined: ' joined', undone: ' undone' };
 
 function stepText({ action, state, approvedBy }: StoryStep): string {
   return `${action}${stateWords[state]}${approvedBy.length > 0 ? ` by ${approvedBy.join(' and ')}` : ''}`;

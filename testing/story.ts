@@ -100,7 +100,7 @@ export function tellStory({ playbooks, events, left, end, verdict, error }: Stor
     ),
     ...(end === 'failed' ? [`The playbook stopped: ${error?.message ?? ''}`] : []),
     ...(end === 'endless' ? ['The playbook never ends.'] : []),
-    ...(end === 'skipped' ? ['The playbook skipped it: a later alert runs it anew.'] : []),
+    ...(end === 'skipped' ? ['The playbook skipped it: a later alert runs it again.'] : []),
   ];
 }
 

@@ -138,7 +138,7 @@ export function ownAction(
       const output = await run({ does: 'apply', input, state }, context);
       const [wrong] = problemsOfData(action.own.output, output);
       if (wrong)
-        throw new FirebreakError('FB_ERR_ACTION_FAILED', `${action.name} gives back a wrong ${wrong.field}: ${wrong.problem}`);
+        throw new FirebreakError('FB_ERR_ACTION_FAILED', `${action.name} returns a wrong ${wrong.field}: ${wrong.problem}`);
       await steps.store(key, { ...record, output, ...(action.effect !== 'reversible' && { isOver: true }) });
       return output;
     },
@@ -153,7 +153,7 @@ export function ownAction(
       undo: async ({ input, allow }, context): Promise<UndoResult> => {
         const { key } = context;
         const record = recordOf(input, context);
-        if (record?.isOver) return { state: 'already', detail: 'it was given back before' };
+        if (record?.isOver) return { state: 'already', detail: 'it was already undone' };
         if (!record)
           return {
             state: 'drifted',

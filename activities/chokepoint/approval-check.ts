@@ -45,7 +45,7 @@ export async function mustBeApproved(parts: Authority, call: StepCall, proof: Ap
   const problem = problemOfApproval(proof, { ...call, as }, parts.asking);
   if (problem !== undefined) refuse(problem);
   const asker = requester.replace(/^playbook\//, '');
-  if (parts.votes.isAskedAnew(proof.question)) refuse('it was asked anew since, and answered');
+  if (parts.votes.isAskedAnew(proof.question)) refuse('it was asked again since, and answered');
   const stepUp = await parts.signIns?.read(proof.votes);
   const result = checkProof({
     proof,

@@ -49,14 +49,14 @@ export const order: readonly Stage[] = [
   },
   {
     name: 'repeat',
-    does: 'A step that was given back is not run again.',
+    does: 'A step that was undone is not run again.',
     file: 'activities/memory/landed-steps.ts',
     on: ['apply'],
     run: refuseGivenBack,
   },
   {
     name: 'plan',
-    does: 'It is planned anew; a step that was cut short goes on under the plan that was approved.',
+    does: 'It is planned again; a step that was cut short goes on under the plan that was approved.',
     file: 'core/action/plan.ts',
     on: ['plan', 'apply'],
     run: makePlan,
@@ -98,7 +98,7 @@ export const order: readonly Stage[] = [
   },
   {
     name: 'record',
-    does: 'That it came about is remembered: it is no longer taken back as a step that failed.',
+    does: 'That it succeeded is remembered: it is no longer undone as a step that failed.',
     file: 'activities/memory/landed-steps.ts',
     on: ['apply'],
     run: recordStep,
@@ -119,7 +119,7 @@ export const order: readonly Stage[] = [
   },
   {
     name: 'undo',
-    does: 'The action gives back what its note says, where nobody has changed it since.',
+    does: 'The action restores what its note says, if nobody has changed it since.',
     file: 'core/action/action.ts',
     on: ['undo'],
     run: undoStep,
@@ -230,7 +230,7 @@ function readInput(run: StepRun, { registered }: Rules): void {
 
 function refuseGivenBack({ call }: StepRun, { landed }: Rules): void {
   if (landed.wasGivenBack(call.key))
-    throw new FirebreakError('FB_ERR_REFUSED', `this step of ${call.action} was given back: it is not run again`);
+    throw new FirebreakError('FB_ERR_REFUSED', `this step of ${call.action} was undone: it is not run again`);
 }
 
 async function makePlan(run: StepRun, rules: Rules): Promise<void> {

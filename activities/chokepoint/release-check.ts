@@ -65,7 +65,7 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
     if (playbook?.sagaUndo !== 'below-critical') refuse(`${call.playbook} gives nothing back by itself`);
     const { severity } = knownOf(parts, call);
     if (severity === 'critical' || severity === 'unknown')
-      refuse(`nothing is given back by itself on an incident that is ${severity}`);
+      refuse(`nothing is released automatically on an incident that is ${severity}`);
     return undefined;
   };
 
@@ -88,8 +88,11 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
     const choice = proof?.question.choices.find(({ id }) => id === proof.choice);
     if (proof && choice?.plans.some((plan) => isReleaseOf(plan, call))) return approvedRelease(call, proof, choice.plans);
     const worst = worse(knownOf(parts, call).severity, severity);
-    if (worst === 'critical') refuse('on a critical incident silence never frees, and no answer but that of its release');
-    if (verdict === 'true_positive') refuse('silence never frees what is known to be an attack');
+    if (worst === 'critical')
+      refuse(
+        'on a critical incident a containment is never lifted because nobody answered, only by the answer to the question about its release',
+      );
+    if (verdict === 'true_positive') refuse('a containment of a confirmed attack is never lifted because nobody answered');
     if (verdict === 'benign' && proof) {
       await mustBeApproved(parts, call, proof, 'release');
       if (choice?.harmless !== true) refuse('nobody has said that it is harmless');
@@ -116,8 +119,8 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
   const hasFailed = ({ key }: StepCall, notes: readonly ReleasedObject[]): void => {
     for (const { object, step, terms } of notes) {
       const at = Date.parse(terms.at);
-      if (step !== key) refuse(`${object} is held by another step, which came about`);
-      if (parts.landed.mayHaveLanded(step, at)) refuse('the step came about: giving it back is for people to decide');
+      if (step !== key) refuse(`${object} is held by another step, which succeeded`);
+      if (parts.landed.mayHaveLanded(step, at)) refuse('the step succeeded: people decide whether it is undone');
       if (!(now() - at <= failedWithinMs))
         refuse(`${object} has been held since ${terms.at}: giving it back is for people to decide`);
     }

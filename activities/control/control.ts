@@ -64,7 +64,7 @@ export function createControlActivities(parts: {
       const answer = { ok: true, order, name: person.name, levels } as const;
       if (isProposal(order)) {
         if (!isFresh(order.order.terms.from, beliefs().now))
-          return { ok: false, reason: 'It was signed at another time: propose it anew.' };
+          return { ok: false, reason: 'It was signed at another time: propose it again.' };
         if (order.order.kind === 'promotion.propose') {
           const problem = problemOfPromotion ? await problemOfPromotion(order.order.terms) : 'Here no packs are promoted.';
           if (problem !== undefined) return { ok: false, reason: problem };

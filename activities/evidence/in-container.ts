@@ -20,7 +20,7 @@ export interface ToolsParts {
   readonly toolsImage: string | undefined;
 }
 
-/** The tools beside a container, for as long as a step works there. */
+/** The tools next to a container, for as long as a step works there. */
 export interface InContainer {
   readonly container: RunningContainer;
   readonly tools: ToolsContainer;
@@ -68,7 +68,7 @@ export async function planInContainer(options: {
     changes: [
       {
         target: name,
-        what: `adds an ephemeral container of ${image} beside ${container.name}, which ends by itself and stays in the pod’s spec`,
+        what: `adds an ephemeral container of ${image} next to ${container.name}, which ends by itself and stays in the pod’s spec`,
       },
     ],
     blastRadius: [name],
@@ -169,7 +169,7 @@ export async function outputOf(command: PodCommand, { mostBytes }: { readonly mo
   return Buffer.concat(parts);
 }
 
-/** Keeps which run of the container it was, and what was done there, beside the other artefacts. */
+/** Keeps which run of the container it was, and what was done there, next to the other artefacts. */
 export async function keepFacts(
   { keep }: Pick<EvidenceWriter, 'keep'>,
   kind: EvidenceClass,

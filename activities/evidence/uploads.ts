@@ -145,6 +145,6 @@ async function firstLine(command: PodCommand): Promise<{
 /** Waits for the command, which writes nothing more itself. @throws what its exit code means. */
 async function commandEnd(command: PodCommand, rest: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const part of rest)
-    if (part.length > 0) throw new FirebreakError('FB_ERR_REFUSED', 'the tools wrote beside their upload');
+    if (part.length > 0) throw new FirebreakError('FB_ERR_REFUSED', 'the tools wrote more than their upload');
   mustHaveEnded(command);
 }

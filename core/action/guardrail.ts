@@ -48,7 +48,7 @@ export interface GuardrailFacts {
   readonly doubt: string | undefined;
   /** Why a change window lets nobody allow it now. */
   readonly closed?: string | undefined;
-  /** The freeze, observe mode or broken glass that decides on this step. */
+  /** The freeze, observe mode or break-glass session that decides on this step. */
   readonly restraint?: ActiveRestraint | undefined;
   /** Pods of the owner, contained ones included; undefined when nobody can say. */
   readonly ownerReplicas: number | undefined;

@@ -104,7 +104,7 @@ export function problemOfOwnAction({ name, effect, reach, rights, timeouts, exam
   const misnamed = [...Object.keys(input), ...Object.keys(output), ...secrets, ...settings].find((one) => !fieldName.test(one));
   if (misnamed !== undefined) return `cannot call something “${misnamed}”: letters and digits, a small letter first`;
   const taken = Object.keys(output).find((one) => reserved.includes(one));
-  if (taken !== undefined) return `cannot give back “${taken}”, which is what Firebreak itself has found: call it otherwise`;
+  if (taken !== undefined) return `cannot return “${taken}”, which is what Firebreak itself has found: choose another name`;
   const wide = rights.find((right) => [right.resource, right.apiGroup, ...right.verbs].some((text) => text.includes('*')));
   if (wide) return 'asks for a right on everything: name resource and verbs';
   const unknown = rights.flatMap((right) => right.verbs).find((verb) => !verbs.includes(verb));

@@ -42,6 +42,6 @@ export function exceptionNotes(exceptions: QuarantineExceptions, denyTier: DenyT
 
 /** What the standing policy does to a pod, in words. */
 export function standingText(exceptions: QuarantineExceptions, whose: string): string {
-  const but = exceptions.dns || exceptions.forensics ? ' but for the exceptions of the configuration' : '';
+  const but = exceptions.dns || exceptions.forensics ? ' except for the exceptions of the configuration' : '';
   return `denies all traffic of ${whose}, in and out${but}; created where it is missing`;
 }

@@ -11,7 +11,7 @@ export function releasePlanOf(plan: Plan, key: string): Plan {
     reach: plan.reach,
     weakens: true,
     target: plan.target,
-    changes: [{ target: plan.target.name, what: `gives back what ${plan.action} changed` }],
+    changes: [{ target: plan.target.name, what: `restores what ${plan.action} changed` }],
     blastRadius: plan.blastRadius,
     notes: [],
     inputDigest: digestOf({ key, input: plan.inputDigest }),

@@ -51,11 +51,12 @@ export const containmentStatus = z.strictObject({
   since: moment('When it was taken.'),
   until: moment('When its time is over. Absent: people have made it permanent.').exactOptional(),
   onExpiry: z.enum(['ask', 'release']).meta({
-    description: 'What silence does then: `ask`, people are asked again and it holds on; `release`, it is given back.',
+    description:
+      'What happens if nobody answers: `ask`, people are asked again and it stays in force; `release`, it is released.',
   }),
   problems: z.array(z.string()).meta({ description: 'What is not as it should be. Empty: nothing.' }),
   ask,
-  undo: z.string().meta({ description: 'How those who may decide give it back.' }),
+  undo: z.string().meta({ description: 'How those who may decide release it.' }),
   conditions: z.array(condition),
 });
 

@@ -111,7 +111,7 @@ export function notificationDraft({
   readonly stage: NotificationStage;
 }): NotificationDraft {
   const opened = records.find(({ kind }) => kind === 'incident.opened');
-  if (!opened) throw new RangeError(`the records of ${incident} do not tell of its beginning`);
+  if (!opened) throw new RangeError(`the records of ${incident} do not cover its beginning`);
   const { title, withinMs, by, toFillIn } = rules[regime][stage];
   const [cluster = '', namespace = '', kind = '', name = ''] = incident.split('/').slice(1);
   const verdict = records.findLast((record) => record.kind === 'incident.verdict')?.body.incident;

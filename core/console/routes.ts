@@ -38,7 +38,7 @@ export const consoleRoutes = {
     method: 'GET',
     path: '/api/v1/incidents/{key}',
     roles: everybody,
-    summary: 'One incident with all that is known of it.',
+    summary: 'One incident with all that is known about it.',
   },
   records: {
     method: 'GET',

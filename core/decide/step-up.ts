@@ -101,6 +101,6 @@ export function signInRefusal(check: {
   if (signIn.issuedAt > at + clockToleranceMs || signIn.expiresAt < at - clockToleranceMs)
     return 'Your sign-in is not of the time of your vote.';
   if (signIn.authenticatedAt === undefined || signIn.authenticatedAt < at - policy.maxAgeMs - clockToleranceMs)
-    return 'Your sign-in is too old: the identity provider has to ask you anew.';
+    return 'Your sign-in is too old: the identity provider must ask you again.';
   return undefined;
 }

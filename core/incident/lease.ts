@@ -42,8 +42,8 @@ export function levelAtRenewal(levels: readonly Level[], renewals: number): numb
 export function silenceOnLease({ onExpiry }: Pick<Lease, 'onExpiry'>): string {
   const renewed = 'It is renewed for one more term, and the next are called.';
   return onExpiry === 'release'
-    ? `Below critical it is given back. On critical, as an attack, or while something is asked: ${renewed.toLowerCase().replace(/\.$/, '')}.`
-    : `${renewed} It is given back by itself only where people have called the incident harmless.`;
+    ? `Below critical it is released. On critical, for an attack, or while a question is open: ${renewed.toLowerCase().replace(/\.$/, '')}.`
+    : `${renewed} It is released without an answer only if people have called the incident harmless.`;
 }
 
 /** A maximum after which people are called however often it was renewed. It escalates, and never releases. */

@@ -152,7 +152,7 @@ export const playedBack = {
   },
   'reset-while-open': {
     what: 'a reset of a run that is open',
-    outcome: 'goes on from there; what was given back is not taken again, and it is told again what the cell has heard',
+    outcome: 'goes on from there; released containments are not applied again, and it hears again what the cell has heard',
   },
 } as const;
 

@@ -59,7 +59,7 @@ export const refusalTexts: Readonly<Record<Refusal, string>> = {
   'wrong-sender': 'whoever signed it may not say that',
   misdirected: 'it was made for something else',
   outdated: 'it was made before this run was started',
-  'played-back': 'its run comes of a start that was used before, or that has come to its end',
+  'played-back': 'its run was started with a start message that was used before, or whose incident has ended',
 };
 
 /** Who may say something. `anybody`: what is in it is signed by people or desks, and checked by the cell. */

@@ -70,7 +70,7 @@ interface Rule {
 const stewards: Rule = {
   groups: (beliefs) => beliefs.stewards ?? [],
   may: 'do that',
-  stale: 'It was signed at another time: order it anew.',
+  stale: 'It was signed at another time: order it again.',
 };
 
 /**
@@ -84,16 +84,16 @@ const rules: Readonly<Record<AnyOrder['kind'], Rule>> = {
   'suppression.end': {},
   'restraint.end': {},
   'promotion.end': { ownKey: true },
-  'incident.start': { stale: 'It was signed at another time: order it anew.' },
+  'incident.start': { stale: 'It was signed at another time: order it again.' },
   'evidence.read': {
     groups: ({ groups }) => groups,
     may: 'read evidence',
-    stale: 'It was signed at another time: ask anew.',
+    stale: 'It was signed at another time: ask again.',
   },
   'incident.export': {
     groups: ({ groups }) => groups,
     may: 'hand out an incident',
-    stale: 'It was signed at another time: export it anew.',
+    stale: 'It was signed at another time: export it again.',
   },
   'evidence.hold': { ...stewards, groups: (beliefs) => [...beliefs.groups, ...(beliefs.stewards ?? [])] },
   'evidence.unhold': stewards,

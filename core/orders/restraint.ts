@@ -67,7 +67,7 @@ export function scopeText(scope: RestraintScope): string {
 const titles: Readonly<Record<RestraintMode, string>> = {
   freeze: 'freeze of',
   observe: 'observe mode for',
-  'break-glass': 'broken glass for',
+  'break-glass': 'break-glass session for',
 };
 
 export function restraintTitle({ mode, scope }: Pick<RestraintTerms, 'mode' | 'scope'>): string {
@@ -113,13 +113,13 @@ function restraintPlan(terms: RestraintTerms): Plan {
 const questions: Readonly<Record<RestraintMode, string>> = {
   freeze: 'Freeze',
   observe: 'Only observe',
-  'break-glass': 'Break the glass for',
+  'break-glass': 'Start a break-glass session for',
 };
 
 const names: Readonly<Record<RestraintMode, string>> = {
   freeze: 'Freeze',
   observe: 'Observe mode',
-  'break-glass': 'Broken glass',
+  'break-glass': 'Break-glass session',
 };
 
 export function restraintKind({ terms, via }: ProposeRestraint): DecisionKind {
@@ -133,9 +133,9 @@ export function restraintKind({ terms, via }: ProposeRestraint): DecisionKind {
     severity: severityOf(terms),
     question: `${questions[mode]} ${scopeText(scope)}, until ${until}?`,
     plan: restraintPlan(terms),
-    longest: { what: isGlass ? 'A broken glass' : 'A freeze or an observe mode', ms: longestMsOf(terms) },
+    longest: { what: isGlass ? 'A break-glass session' : 'A freeze or an observe mode', ms: longestMsOf(terms) },
     problem: isScopeOf(terms) ? undefined : 'It is about something that a decision of this kind cannot be about.',
-    // A broken glass too: else a stranger mends it, and holds the response up.
+    // A break-glass session too: else a stranger ends it, and delays the response.
     outlivesForgetting: true,
     begun: `${title}, until ${until}`,
     over: isGlass ? `${title} is over: the guardrails hold again` : `${title} is over: the response is as it was`,

@@ -70,7 +70,7 @@ function widerThan(old: AnyPlaybook, now: AnyPlaybook): readonly string[] {
   const has = new Set(actionsOf(old));
   const said: string[] = actionsOf(now).flatMap((action) => (has.has(action) ? [] : [`may do ${action}`]));
   if (now.headStart !== undefined && old.headStart === undefined) said.push(`contains before its body begins (${now.headStart})`);
-  if (now.sagaUndo !== undefined && old.sagaUndo === undefined) said.push('gives back without asking when a part fails');
+  if (now.sagaUndo !== undefined && old.sagaUndo === undefined) said.push('undoes its steps without asking when a part fails');
   if (lessEvidence(old, now)) said.push(`waits less for evidence before it contains (${now.evidenceFirst ?? 'not at all'})`);
   if (severities.indexOf(now.on.minSeverity) > severities.indexOf(old.on.minSeverity))
     said.push(`answers from ${now.on.minSeverity} on, and not from ${old.on.minSeverity}`);

@@ -202,7 +202,7 @@ async function made(aws: Aws, title: string, user: string, signal: AbortSignal):
     return await aws.createKey(user, signal);
   } catch (error) {
     if (!(error instanceof AwsError) || error.awsCode !== 'LimitExceeded') throw error;
-    throw new FirebreakError('FB_ERR_UNAVAILABLE', `${title}: AWS counts two by now, and is looked at again`);
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', `${title}: AWS now has two keys; it is checked again`);
   }
 }
 

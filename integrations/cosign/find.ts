@@ -43,7 +43,7 @@ function isOurs(artifactType: string): boolean {
 async function materialOf(repository: ImageRepository, layer: Descriptor): Promise<Material> {
   const isBundle = layer.mediaType.startsWith(bundleType);
   if (!isBundle && layer.mediaType !== oldTypes.signature && layer.mediaType !== oldTypes.attestation)
-    return { kind: 'unreadable', why: `nothing is known of the type ${layer.mediaType.slice(0, 100)}` };
+    return { kind: 'unreadable', why: `nothing is known about the type ${layer.mediaType.slice(0, 100)}` };
   if (layer.size > mostBytes) return { kind: 'unreadable', why: `it is larger than ${mostBytes} bytes` };
   try {
     const content = await repository.blob(layer);

@@ -59,5 +59,5 @@ async function orAbsent<T>(work: () => Promise<T>): Promise<T | undefined> {
 }
 
 function unavailable(error: unknown): FirebreakError {
-  return new FirebreakError('FB_ERR_UNAVAILABLE', `what stands beside the evidence: ${systemErrorCode(error) ?? 'failed'}`);
+  return new FirebreakError('FB_ERR_UNAVAILABLE', `the files next to the evidence: ${systemErrorCode(error) ?? 'failed'}`);
 }

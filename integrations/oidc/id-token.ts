@@ -43,7 +43,7 @@ export function createIdTokens(options: {
       } catch (error) {
         if (isRefusal(error)) return undefined;
         if (error instanceof FirebreakError) throw error;
-        throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the keys of the identity provider cannot be had');
+        throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the keys of the identity provider cannot be fetched');
       }
     },
   };

@@ -248,7 +248,7 @@ class OperatorLines {
     this.#said.set(detail, true);
     const what =
       error instanceof NeedsOperator
-        ? 'Slack is not usable until somebody mends it; what was asked waits'
+        ? 'Slack cannot be used until somebody corrects it; the questions wait'
         : 'a message went out shortened';
     this.#log(what, { error: code, detail });
   }

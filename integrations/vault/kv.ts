@@ -93,7 +93,7 @@ export function vaultKv({ vault, mount, path, properties, source }: VaultKvOptio
       await source?.revoke(both, signal);
       if (!both.next) return;
       if (!(await holds(both.next, signal)))
-        throw new FirebreakError('FB_ERR_DRIFTED', `${kept} holds another value by now: no version was destroyed`);
+        throw new FirebreakError('FB_ERR_DRIFTED', `${kept} now holds another value: no version was destroyed`);
       const ended = await older(signal);
       if (ended.length > 0) await vault.write(`${mount}/destroy/${path}`, { versions: ended }, signal);
     },

@@ -33,7 +33,7 @@ export const askAboutExfiltration = definePlaybook(
       question: `Is ${programOf(alert)} in ${alert.pod.name} meant to copy data to ${to}?`,
       expected: 'Yes, a backup or a copy of ours',
       ticket: 'Data leaves a container',
-      todo: 'What went out is in the kept traffic, if it was not encrypted, and by its size in any case. Ask who owns the data whether somebody has to be told of it: for personal data the clock runs.',
+      todo: 'What went out is in the kept traffic, if it was not encrypted, and by its size in any case. Ask who owns the data whether it must be reported: for personal data the clock runs.',
     };
     const keep = () =>
       settle({ traffic: steps.captureTraffic({ pod: alert.pod, seconds: 60 }), volatile: keepVolatile(context) });

@@ -6,7 +6,7 @@ import { unhurried } from '../fragments/asked.ts';
 export const drillQuarantine = definePlaybook(
   {
     id: 'drill-quarantine',
-    title: 'Drill: have people cut off a pod that is there for it, and give it back',
+    title: 'Drill: have people cut off a pod that is there for it, and release it',
     on: {
       schedule: {
         cron: '0 10 1 * *',
@@ -53,7 +53,7 @@ export const drillQuarantine = definePlaybook(
     const { kept } = await settle({ kept: steps.snapshotPodState({ pod }) });
     const { release } = await settle({ release: steps.quarantinePod.undo.plan(quarantine) });
     const question = `This is a drill. ${where} is cut off: ${quarantine.verification.state}. Is all as it should be?`;
-    const onSilence = 'The pod is given back after a quarter of an hour. A ticket says that nobody answered.';
+    const onSilence = 'The pod is released after a quarter of an hour. A ticket says that nobody answered.';
     const end = release.ok
       ? await ask({
           question,
@@ -61,14 +61,11 @@ export const drillQuarantine = definePlaybook(
           plan: { release: release.value },
           onSilence,
         })
-      : await ask({ question, choices: { wrong: 'No, it cannot be given back' }, onSilence });
+      : await ask({ question, choices: { wrong: 'No, it cannot be released' }, onSilence });
     if (end.choice === 'release') {
       verdict('benign', `a drill, said ${end.by.join(' and ')}`);
       await steps.quarantinePod.undo(quarantine, end.approval);
-      await file(
-        'done',
-        kept.ok ? 'Cut off, kept, and given back.' : `Cut off and given back. Nothing was kept: ${kept.reason}.`,
-      );
+      await file('done', kept.ok ? 'Cut off, kept, and released.' : `Cut off and released. Nothing was kept: ${kept.reason}.`);
       return;
     }
     await file(

@@ -418,7 +418,7 @@ async function leaseOn(client: Client, incident: string, of: LeaseOf): Promise<L
     const own = leases.filter(({ target, action, stepKey }) =>
       'step' in of ? stepKey === of.step : target.uid === of.uid || action === quarantineWorkload.name,
     );
-    if (own.some(({ state }) => state === 'releasing')) return 'being given back';
+    if (own.some(({ state }) => state === 'releasing')) return 'being released';
     return own.some(({ state }) => state !== 'released') ? 'held' : 'not held';
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return 'not held';

@@ -47,7 +47,7 @@ export class Fights {
     else if (begunAt !== undefined && now - begunAt > longestMs) fight.isLost = true;
     fight.isLost ||= times >= mostTimes;
     if (!fight.isLost) return undefined;
-    return `it was put back ${times} ${times === 1 ? 'time' : 'times'}, and is not any more: somebody must decide`;
+    return `it was put back ${times} ${times === 1 ? 'time' : 'times'}, and was changed again: somebody must decide`;
   }
 
   putBack(of: string): void {

@@ -27,7 +27,7 @@ import type { HeldObjects } from './held-objects.ts';
 import { MadePolicies } from './made-policies.ts';
 
 /** Whether an incident holds a pod, or what a step of it has done, as Temporal tells. */
-export type LeaseHeld = 'held' | 'being given back' | 'not held';
+export type LeaseHeld = 'held' | 'being released' | 'not held';
 
 export interface HoldContainmentParts {
   readonly chokepoint: Pick<Chokepoint, 'apply'>;
@@ -267,7 +267,7 @@ export class HoldContainment {
     const lacksLease = withoutLease.has(action);
     if (difference.length > 0 && !lacksLease) {
       const lease = await this.#leaseHeld?.(incident, { step });
-      if (lease === undefined || lease === 'being given back' || this.#stopped) return false;
+      if (lease === undefined || lease === 'being released' || this.#stopped) return false;
       if (lease === 'not held') {
         objects.forget(key);
         return true;
@@ -419,10 +419,10 @@ export class HoldContainment {
     try {
       held = await this.#leaseHeld(state.incident, { uid });
     } catch (error) {
-      log.error({ pod: `${namespace}/${name}`, reason: reasonOf(error) }, 'whether a pod was given back could not be told');
+      log.error({ pod: `${namespace}/${name}`, reason: reasonOf(error) }, 'could not check whether a pod was released');
       return false;
     }
-    if (held === 'being given back') return false;
+    if (held === 'being released') return false;
     if (held === 'not held') {
       this.#keep(uid, pods.letGo(uid, {}));
       return false;
@@ -501,7 +501,7 @@ export class HoldContainment {
   }
 
   #keep(uid: string, kept: Promise<void>): void {
-    kept.catch(() => this.#parts.log.error({ pod: uid }, 'what is known of a contained pod could not be kept'));
+    kept.catch(() => this.#parts.log.error({ pod: uid }, 'could not store what is known about a contained pod'));
   }
 }
 

@@ -296,7 +296,7 @@ export function remembering(
 }
 
 function restarted(run: string, how: string): IncidentNote {
-  const text = `A run of this incident did not end by itself (${how}): it is begun again, and what is open is asked anew.`;
+  const text = `A run of this incident did not end by itself (${how}): it is started again, and open questions are asked again.`;
   return { id: `restarted/${run}`, kind: 'incident.restarted', text, about: run };
 }
 

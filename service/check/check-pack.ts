@@ -161,7 +161,7 @@ function triedFindings(
             check: 'replay' as const,
             ...at,
             problem: `it is not the same when it is replayed: ${unsteady}`,
-            remedy: 'Keep nothing outside of the body: go by alert, incident, params and what steps gave back.',
+            remedy: 'Keep nothing outside of the body: use alert, incident, params and the results of steps.',
           },
         ]),
     ...refused,

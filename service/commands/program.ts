@@ -76,12 +76,12 @@ const commands: readonly LazyCommand[] = [
   },
   {
     name: 'unfreeze',
-    description: 'end a freeze, an observe mode or a broken glass',
+    description: 'end a freeze, an observe mode or a break-glass session',
     register: async (program) => (await import('./orders/restrain.ts')).registerUnfreezeCommand(program),
   },
   {
     name: 'restraints',
-    description: 'freezes, observe modes and broken glass: what is in force, and what is proposed',
+    description: 'freezes, observe modes and break-glass sessions: what is in force, and what is proposed',
     register: async (program) => (await import('./orders/restrain.ts')).registerRestraintsCommand(program),
   },
   {
@@ -176,7 +176,7 @@ const commands: readonly LazyCommand[] = [
   },
   {
     name: 'backup',
-    description: 'copy all that cannot be made anew',
+    description: 'copy everything that cannot be recreated',
     register: async (program) => (await import('./records/backup.ts')).registerBackupCommand(program),
   },
   {
@@ -260,7 +260,9 @@ export function createWholeProgram({ version }: Pick<ProgramOptions, 'version'>)
 
 async function programWith(version: string, isLoaded: (command: LazyCommand) => boolean): Promise<Command> {
   const program = new Command('firebreak')
-    .description('Contains what a runtime alert tells of, asks people before anything destructive, and puts it all on record.')
+    .description(
+      'Contains the workload named in a runtime alert, asks people before anything destructive, and keeps a record of it all.',
+    )
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')

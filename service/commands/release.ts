@@ -104,7 +104,7 @@ function show(containments: readonly Containment[], server: string, { cellKey, f
     return;
   }
   print(`${containments.length} contained at ${server}:`);
-  if (!cellKey) print(styled('yellow', 'No --cell-key: what the objects carry is shown as it stands there, not authenticated.'));
+  if (!cellKey) print(styled('yellow', 'No --cell-key: the notes on the objects are shown as they are, not authenticated.'));
   for (const { target, action, incident, state, authentic, difference, changes, elsewhere } of containments) {
     const word = { yes: 'authentic', no: 'NOT AUTHENTIC', unknown: 'not authenticated' }[authentic];
     print();

@@ -82,7 +82,7 @@ export async function savedPacks({
       return log.error({ problem: reasonOf(error) }, 'what was saved does not run: what ran goes on');
     }
     isSaved = true;
-    log.info({}, 'what was saved runs from now on: the service begins anew with it');
+    log.info({}, 'the saved code is used from now on: the service restarts with it');
     stop.abort();
   };
   await repeat({ work, everyMs: lookEveryMs, signal: AbortSignal.any([signal, stop.signal]) });

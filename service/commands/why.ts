@@ -30,7 +30,7 @@ export function registerWhyCommand(program: Command): void {
     withCluster(
       program
         .command('why')
-        .description('why a pod is cut off, until when, whom to ask and how it is given back, with nothing but a kubeconfig')
+        .description('why a pod is cut off, until when, whom to ask and how it is released, with nothing but a kubeconfig')
         .argument('<pod>', 'its name, also as pod/NAME or NAMESPACE/NAME', podWritten),
     ),
     [
@@ -94,7 +94,7 @@ function why(pod: WrittenPod, options: ClusterOptions): Promise<void> {
     const found = await explainPod({ api, namespace, name: pod.name });
     const { exists, events, containments } = found;
     if (!exists && events.length === 0 && containments.length === 0)
-      throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no pod ${namespace}/${pod.name}, and nothing is told of one`);
+      throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no pod ${namespace}/${pod.name}, and no incident names it`);
     if (options.json) printJson(found);
     else show(found);
   });

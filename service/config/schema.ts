@@ -23,7 +23,7 @@ export const configSchema = z.strictObject({
   cluster: id.meta({ description: 'Name of the cluster; part of every incident’s id.', examples: ['prod-eu'] }),
   stateDir: path.exactOptional().meta({
     description:
-      'Folder for spool, keys, evidence and database where they are not named. Default: `FIREBREAK_STATE_DIR` of the environment, else `firebreak-state` beside this file.',
+      'Folder for spool, keys, evidence and database where they are not named. Default: `FIREBREAK_STATE_DIR` of the environment, else `firebreak-state` next to this file.',
   }),
   temporal: section.temporal.meta({ description: 'The durable engine.' }),
   kubernetes: section.kubernetes.meta({ description: 'How the cell reaches its cluster.' }),

@@ -48,7 +48,7 @@ export const temporal = z
     codecKeys: z
       .array(
         z.strictObject({
-          id: id.meta({ description: 'Written beside each payload, so that it is found again.', examples: ['2026-11'] }),
+          id: id.meta({ description: 'Written next to each payload, so that it can be found again.', examples: ['2026-11'] }),
           key: secret.meta({ description: '32 random bytes in base64 (`openssl rand -base64 32`).' }),
         }),
       )
@@ -286,7 +286,7 @@ export const trust = z
       .array(
         z.strictObject({
           cluster: id.exactOptional().meta({ description: 'The cluster that it may speak for. Default: `cluster`.' }),
-          key: path.meta({ description: 'Its public key (PEM): the `.pub` beside the private one.' }),
+          key: path.meta({ description: 'Its public key (PEM): the `.pub` next to the private one.' }),
         }),
       )
       .min(1)

@@ -51,7 +51,7 @@ export function createDeskMetrics(options: {
   const registers = [registry];
   const gauge = <Label extends string>(name: string, help: string, labelNames: Label[]): Gauge<Label> =>
     new Gauge({ name, help: `${help}, in the last seven days`, labelNames, registers });
-  const questions = gauge('firebreak_questions', 'Questions to people by what became of them', ['playbook', 'outcome']);
+  const questions = gauge('firebreak_questions', 'Questions to people by their result', ['playbook', 'outcome']);
   const seconds = gauge('firebreak_answer_seconds', 'From the question to the answer that decided it', ['playbook', 'quantile']);
   const quick = gauge('firebreak_quick_approvals', 'Approvals within 10 s of the question', ['playbook']);
   const unproven = gauge(

@@ -66,7 +66,7 @@ async function keys(examined: Examined): Promise<readonly LookResult[]> {
     return old.map(({ path, days }) =>
       warning(
         `${path} is ${days} days old`,
-        'Change it as docs/operations.md says under Keys: the new public half beside the old one first.',
+        'Change it as docs/operations.md says under Keys: the new public half next to the old one first.',
       ),
     );
   const oldest = Math.max(0, ...known.map(({ days }) => days));

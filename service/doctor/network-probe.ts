@@ -118,7 +118,7 @@ export function probeVerdict(seen: {
   const open = [...(into === 'connected' ? ['into'] : []), ...(out === 'connected' ? ['out of'] : [])];
   if (open.length > 0)
     return failure(
-      `NetworkPolicies are not enforced on ${node}: a connection came about ${open.join(' and ')} a pod that a policy closes`,
+      `NetworkPolicies are not enforced on ${node}: a connection succeeded ${open.join(' and ')} a pod that a policy closes`,
       'Install a network that enforces them, such as Calico or Cilium. Without one a quarantine is a label.',
     );
   if (control !== 'connected')
@@ -128,7 +128,7 @@ export function probeVerdict(seen: {
     );
   if (into !== 'silent' || out !== 'silent')
     return warning(
-      `no connection came about, but not as a policy drops it (in: ${into ?? 'not tried'}, out: ${out ?? 'not tried'}): nothing is proven`,
+      `no connection succeeded, but not because a policy dropped it (in: ${into ?? 'not tried'}, out: ${out ?? 'not tried'}): nothing is proven`,
       'Ask again; where it stays so, see what answers in the place of the pod.',
     );
   return ok(`NetworkPolicies are enforced on ${node}, by trying: nothing gets into or out of a pod that one closes`);

@@ -50,7 +50,7 @@ export function idTokenIn(file: string): string {
 }
 
 export function signInAdvice(nonce: string): string {
-  return `get an ID token from your identity provider, signed in anew, with the nonce ${nonce}, and pass --id-token FILE`;
+  return `sign in again at your identity provider for an ID token with the nonce ${nonce}, and pass --id-token FILE`;
 }
 
 /**

@@ -112,7 +112,7 @@ export async function endDecision(session: Session, signed: SignedEnd): Promise<
 
 export const calledBy: Readonly<Record<DecisionKind['noun'], string>> = {
   suppression: 'suppression',
-  restraint: 'freeze, observe mode or broken glass',
+  restraint: 'freeze, observe mode or break-glass session',
   promotion: 'promotion',
 };
 

@@ -57,7 +57,7 @@ export class IntakeMetrics implements Metrics {
     this.#drops = counter('firebreak_intake_sensor_drops_total', 'Those of them that speak of dropped events', ['sensor']);
     this.#refused = counter('firebreak_intake_refused_total', 'Items or requests that were not taken', ['reason']);
     this.#calls = counter('firebreak_intake_temporal_calls_total', 'Starts and signals to Temporal', ['kind', 'result']);
-    this.#headStarts = counter('firebreak_head_starts_total', 'Containments begun beside the start of their incident', [
+    this.#headStarts = counter('firebreak_head_starts_total', 'Containments begun at the same time as their incident', [
       'result',
     ]);
     this.#durable = new Histogram({

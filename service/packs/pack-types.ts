@@ -141,7 +141,7 @@ function remedyOf(text: string): string {
   const [, needed] = /NotInRequires<"(\w+)"/.exec(text) ?? [];
   return needed === undefined
     ? 'Types say what would be refused, or missing, when it runs.'
-    : `Add '${needed}' to on.requires, or look whether it is there.`;
+    : `Add '${needed}' to on.requires, or check that it is there.`;
 }
 
 function unwaited(file: string, { line, text, name }: Unwaited): PackFault {
@@ -151,7 +151,7 @@ function unwaited(file: string, { line, text, name }: Unwaited): PackFault {
     problem: name === undefined ? `nobody waits for “${text}”: an await is missing` : `nobody waits for ${name}, of “${text}”`,
     remedy:
       name === undefined
-        ? 'Write await before it, or for … of in place of forEach. Beside others: const part = …, and await part later. On purpose: void before it.'
+        ? 'Write await before it, or for … of in place of forEach. Next to others: const part = …, and await part later. On purpose: void before it.'
         : `Write await ${name} where it has to be over, or await settle({ ${name} }).`,
   };
 }

@@ -26,7 +26,7 @@ export function bindingAdmission(account: Account): readonly object[] {
     validations: [
       {
         expression: `request.operation == 'UPDATE' && variables.has.all(s, s in variables.had || ${is('variables.before')})`,
-        message: 'Firebreak may give back to a binding only the account that it took out of it',
+        message: 'Firebreak may add to a binding only the account that it removed from it',
       },
       {
         expression: `!(${revoked} in variables.after) || variables.before[?${revoked}].orValue('') == variables.after[${revoked}] || (!(${revoked} in variables.before) && variables.had.exists(s, ${is('variables.after')}) && !variables.has.exists(s, ${is('variables.after')}))`,

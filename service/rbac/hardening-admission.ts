@@ -62,7 +62,7 @@ export function hardeningAdmission(account: Account): readonly object[] {
           `(${podIsHarder} || (${podLine('variables.is')} in variables.givenBack && ${ownProfile('variables.is', 'variables.was')}))`,
           `variables.areContainers.all(c, variables.wereContainers.exists(o, o.name == c.name && ${sameBut(contextOf('c'), contextOf('o'), ...containerFields, ...profiles, 'capabilities')} && (${containerIsHarder} || (${containerLine('c')} in variables.givenBack && ${ownProfile('c', 'o')}))))`,
         ].join(' && '),
-        message: 'Firebreak may only take rights from a pod template, or give back those that it took',
+        message: 'Firebreak may only remove rights from a pod template, or restore those that it removed',
       },
       {
         expression: `!(${from} in variables.after) || variables.after[${from}] == variables.before[?${from}].orValue('') || (${linesAreTrue})`,

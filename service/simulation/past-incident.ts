@@ -175,7 +175,7 @@ function missingOf(known: {
     ...(gaps ? ['Records of it are missing: `firebreak audit verify` says which.'] : []),
     ...(counted > alerts ? [`${counted - alerts} of its ${counted} alerts were only counted.`] : []),
     ...(bare > 0 ? [`${bare} of its alerts are known without command line and labels.`] : []),
-    ...(cut > 0 ? [`What ${cut} of its steps gave back was too long for the record: it is made up.`] : []),
+    ...(cut > 0 ? [`What ${cut} of its steps returned was too long for the record: it is made up.`] : []),
     ...(records.some(({ kind }) => kind === 'incident.closed') ? [] : ['It is not over: what comes is not known.']),
   ];
 }

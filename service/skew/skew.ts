@@ -56,9 +56,7 @@ export function skewFindings({ program, database, temporal, cluster }: Installed
       `the database has schema ${database.schema}, and programs need schema ${database.needs} for it: this one knows ${program.schema}. Go back with the newer program: firebreak database back`,
     );
   else if (database && database.schema > program.schema)
-    passing(
-      `the database has schema ${database.schema}, this program knows ${program.schema}: it goes on beside what it does not know`,
-    );
+    passing(`the database has schema ${database.schema}, this program knows ${program.schema}: it ignores what it does not know`);
   else if (database && database.schema < program.schema)
     passing(`the database has schema ${database.schema}: the next start of a desk brings it to ${program.schema}`);
   const versions = [...new Set(temporal?.roles.map(({ version }) => version))].sort();

@@ -128,7 +128,7 @@ function readGolden(folder: string, file: string): Golden {
   try {
     return golden.parse(JSON.parse(readFileSync(join(folder, file), 'utf8')));
   } catch {
-    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${file} is no history: firebreak pack histories records them anew`);
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${file} is not a history: firebreak pack histories records them again`);
   }
 }
 
@@ -137,13 +137,13 @@ async function faultOf(
   { bundle, playbooks }: Pick<TrialBundle, 'bundle' | 'playbooks'>,
 ): Promise<Omit<HistoryFault, 'file'> | undefined> {
   if (!playbooks.some(({ id }) => id === playbook))
-    return { problem: `the pack has no playbook ${playbook} any more`, remedy: 'Record anew: firebreak pack histories' };
+    return { problem: `the pack has no playbook ${playbook} any more`, remedy: 'Record them again: firebreak pack histories' };
   const difference = await differenceOnReplay({ bundle, workflows: trialSpeaker(cluster).workflows, workflowId, history });
   if (difference === undefined) return undefined;
   return {
     problem: `${playbook} goes another way than it went (${answer}): ${difference}`,
     remedy:
-      'If that is meant, record anew: firebreak pack histories. Incidents that are open end with the build that they began with',
+      'If that is meant, record them again: firebreak pack histories. Incidents that are open end with the build that they began with',
   };
 }
 

@@ -60,6 +60,6 @@ export async function whyNoTemporal(): Promise<string | undefined> {
     await timeSkippingServerPath();
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : 'it cannot be had';
+    return error instanceof Error ? error.message : 'it cannot be read';
   }
 }

@@ -111,7 +111,7 @@ test('a pack runs on a real Temporal in its tests, and its histories are recorde
   );
   const { code, stdout } = await firebreakIn(folder, 'pack', 'check');
   expect(stdout).toMatch(
-    /^histories\/miner\.\w+\.json: recorded\/miner goes another way than it went \(\w+\): [^.]+\. If that is meant, record anew/,
+    /^histories\/miner\.\w+\.json: recorded\/miner goes another way than it went \(\w+\): [^.]+\. If that is meant, record them again/,
   );
   expect(code).toBe(1);
 

@@ -6,3 +6,4 @@ export interface SourceFile {
   exports: { name: string; isType: boolean }[];
 }
 export function readTree(folder: string, rooms?: readonly string[]): Map<string, SourceFile>;
+export function programFiles(folder: string, room: string): readonly string[];

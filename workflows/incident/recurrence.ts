@@ -103,5 +103,5 @@ function textOf({ rule, pod, node, cluster }: Alert, { times, decided }: Again):
   const where = pod ? `${pod.namespace}/${pod.name}` : (node ?? cluster);
   const often = times === 1 ? 'has come again' : `has come again, ${times} times`;
   const at = `${decided.at.slice(0, 16).replace('T', ' ')} UTC`;
-  return `“${rule}” ${often} in ${where}, which ${decided.by.join(' and ')} found harmless or gave back at ${at}. What is it?`;
+  return `“${rule}” ${often} in ${where}, which ${decided.by.join(' and ')} found harmless or released at ${at}. What is it?`;
 }

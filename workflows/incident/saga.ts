@@ -59,7 +59,7 @@ export class Saga {
     const actor = `playbook/${this.#playbook.id}`;
     const what = left.map(({ action, target }) => `${action} on ${target}`).join(', then ');
     const why = stepFailure(failure).message;
-    model.record('saga.failed', actor, `${why}: what was done before is given back: ${what}`, {
+    model.record('saga.failed', actor, `${why}: what was done before is undone:${what}`, {
       leases: left.map(({ leaseId }) => leaseId),
     });
     if (this.#mayUndoItself) for (const one of left) await this.#giveBack(one);
@@ -96,7 +96,7 @@ export class Saga {
     const { model, questions, leases } = this.#parts;
     const plans = left.map(({ result }) => releasePlanOf(result.plan, result.key));
     const decision = await questions.ask({
-      text: `${this.#playbook.title}: a later part failed (${why}). Give back what was done before it?`,
+      text: `${this.#playbook.title}: a later part failed (${why}). Undo what was done before it?`,
       choices: [
         { id: 'undo', label: 'Yes', plans },
         { id: 'leave', label: 'No, leave it in force', plans: [] },

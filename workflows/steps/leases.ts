@@ -174,7 +174,7 @@ export class Leases {
     const text =
       decision === 'escalate'
         ? `${lease.action} on ${lease.target.name} has lasted longer than 72 h and is renewed once more: somebody must decide`
-        : `${lease.action} on ${lease.target.name} is renewed: nobody has decided, and silence never frees`;
+        : `${lease.action} on ${lease.target.name} is renewed: nobody has decided, and a containment is never lifted because nobody answered`;
     this.#model.record(decision === 'escalate' ? 'lease.escalated' : 'lease.renewed', 'engine', text, {
       lease: lease.id,
       renewals: lease.renewals + 1,
@@ -188,10 +188,10 @@ export class Leases {
     this.#model.record(
       'lease.release-refused',
       'engine',
-      `${lease.action} on ${lease.target.name} was not given back: ${failure.message}`,
+      `${lease.action} on ${lease.target.name} was not released: ${failure.message}`,
       { lease: lease.id, code: failure.code },
     );
-    this.#events.page(`${lease.action} on ${lease.target.name} could not be given back: ${failure.message}`);
+    this.#events.page(`${lease.action} on ${lease.target.name} could not be released: ${failure.message}`);
   }
 
   #end(lease: Lease, state: 'released' | 'permanent' | 'drifted', detail: string): void {

@@ -82,6 +82,6 @@ const endedWith: ReadonlySet<string> = new Set(['FB_ERR_CONTAINER_REPLACED', 'FB
 
 function fateOf(bytes: Buffer): z.infer<typeof fateSchema> {
   const fate = fateSchema.safeParse(JSON.parse(bytes.toString('utf8')));
-  if (!fate.success) throw new FirebreakError('FB_ERR_REFUSED', 'the tools do not say what became of the process');
+  if (!fate.success) throw new FirebreakError('FB_ERR_REFUSED', 'the tools did not report what happened to the process');
   return fate.data;
 }

@@ -130,7 +130,7 @@ export function verdictOn({ pod, control, into, from, notFrom }: ProbeQuarantine
   if (connected.length > 0)
     return {
       state: 'partial',
-      detail: `the quarantine does not hold: a connection came about ${connected.join(' and ')}`,
+      detail: `the quarantine does not work: a connection succeeded ${connected.join(' and ')}`,
       missing: [`pod/${pod.namespace}/${pod.name}`],
     };
   const unverified = (detail: string): Verification => ({ state: 'unverified', detail });

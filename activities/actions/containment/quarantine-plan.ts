@@ -91,9 +91,7 @@ function sideEffects(situation: Situation): readonly string[] {
   return [
     ...counted
       .sort()
-      .map(
-        (name) => `PodDisruptionBudget ${name} is bypassed: it no longer counts this pod, and does not hold up the quarantine.`,
-      ),
+      .map((name) => `PodDisruptionBudget ${name} is bypassed: it no longer counts this pod, and does not delay the quarantine.`),
     ...scaling.sort().map((name) => `HorizontalPodAutoscaler ${name} no longer counts this pod, nor its load.`),
     ...pod.containers.flatMap(({ name, livenessSeconds }) =>
       livenessSeconds === undefined

@@ -50,7 +50,7 @@ export function quarantineWorkloadPlan(situation: {
       `${kind} ${name} ${quarantineEffect(kind)}, for each of ${isolated.length}: from the same image and configuration, and not quarantined.`,
       'What is released later is one too many for its controller, which then ends one, not always the new one.',
       ...losing.map((service) => `Service ${service.name} loses all these endpoints at once.`),
-      ...bypassed.map((budget) => `PodDisruptionBudget ${budget.name} is bypassed: it does not hold up the quarantine.`),
+      ...bypassed.map((budget) => `PodDisruptionBudget ${budget.name} is bypassed: it does not delay the quarantine.`),
       ...scaling.map((scaler) => `HorizontalPodAutoscaler ${scaler.name} counts none of these pods any more, nor their load.`),
       ...left.map((pod) => `${nameOf(pod)} is left out: ${whyLeft(pod)}.`),
       ...meansNote(denyTier),

@@ -248,7 +248,7 @@ export function quarantineWorkloadImplementation(parts: {
         );
       const late = results.flatMap((result) => (result.state === 'drifted' ? result.difference : []));
       if (late.length > 0)
-        return { state: 'drifted', detail: 'a pod was changed while the others were given back', difference: late };
+        return { state: 'drifted', detail: 'a pod was changed while the others were released', difference: late };
       return { state: 'undone', detail: `${held.length === 1 ? '1 pod has its' : `${held.length} pods have their`} labels back` };
     },
   };

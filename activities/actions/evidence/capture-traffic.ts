@@ -64,7 +64,7 @@ export function captureTrafficImplementation(
       keeping.add({ ...what, tool: summary.tool, ...commandOf(facts), ...kept, ...partialOf(summary) });
       await keepFacts(keeping, 'traffic', facts);
       const { packets } = summary;
-      const did = `captured ${packets} packets beside container ${facts.container.id} with tools of our own, sealed on the way`;
+      const did = `captured ${packets} packets next to container ${facts.container.id} with tools of our own, sealed on the way`;
       return { evidence: await keeping.close('firebreak/forensics', did), packets };
     },
 

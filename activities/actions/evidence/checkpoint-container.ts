@@ -68,7 +68,7 @@ export function checkpointContainerImplementation(
         changes: [{ target: name, what: `is stopped while the memory of ${container.name} is written down, and runs on` }],
         blastRadius: [name],
         notes: [
-          `The kubelet of ${node} writes the archive, keys and passwords in it in the clear, into ${checkpointsFolder} of the node. There it lies until it is fetched, some seconds; then it is taken away.`,
+          `The kubelet of ${node} writes the archive, with unencrypted keys and passwords, into ${checkpointsFolder} of the node. It stays there for some seconds until it is fetched, and is then deleted.`,
           `It is fetched by a pod of ${toolsImageOf(toolsImage)} on ${node} with that folder and no token, encrypted before it leaves the node, and sealed under the incident’s key.`,
           'Connections that time out while the container is stopped are lost.',
         ],

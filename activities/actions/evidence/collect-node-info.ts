@@ -54,7 +54,7 @@ export function collectNodeInfoImplementation(
       // All of that is found by name: a new node of the same name would have answered just as well.
       const still = await readObject({ api, ref, signal });
       if (still?.metadata.uid !== seen.metadata.uid)
-        throw new FirebreakError('FB_ERR_TARGET_REPLACED', `${targetOf(ref)} is another one by now, or gone`);
+        throw new FirebreakError('FB_ERR_TARGET_REPLACED', `${targetOf(ref)} was replaced or deleted`);
       const target = { name: targetOf(ref), uid: seen.metadata.uid };
       const { keep, close } = createEvidenceWriter(options, { target, context });
       const json: NodeJson = seen;

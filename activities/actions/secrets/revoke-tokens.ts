@@ -88,7 +88,7 @@ export function revokeTokensImplementation(options: {
           );
         const keeper = targetOf(keeperRef({ namespace, name: account, context }));
         changes.push(
-          { target: keeper, what: 'keeps the settings of the account while it is made anew, and goes' },
+          { target: keeper, what: 'keeps the settings of the account while it is recreated, and is then deleted' },
           { target: targetOf(ref), what: 'is deleted and made again: every token that was ever made for it dies' },
         );
         notes.push(
@@ -102,7 +102,7 @@ export function revokeTokensImplementation(options: {
         changes.push({ target, what: 'is deleted, and the token that is bound to it dies with it' });
         const owner = controllerOf(podRecord(found).owners);
         notes.push(
-          `Tokens that were made for ${account} without being bound to this pod live on, unless the account is made anew.`,
+          `Tokens that were made for ${account} without being bound to this pod stay valid unless the account is recreated.`,
           ...(owner ? [`${owner.kind} ${owner.name} starts another pod with the same account.`] : []),
         );
       } else if (!ways.includes('account'))

@@ -16,7 +16,7 @@ export function whyNoAppArmor(options: {
 }): string | undefined {
   const { view, everywhere, template } = options;
   if (annotationsOf(template).some((name) => name.startsWith(oldAnnotation)))
-    return 'the pod template has its profile in annotations of old, which are left alone';
+    return 'the pod template has its profile in outdated annotations, which are left alone';
   if (everywhere) return undefined;
   if (!view.ready()) return 'the cluster is not known yet';
   const [nodes, shown] = [new Set<string>(), new Set<string>()];

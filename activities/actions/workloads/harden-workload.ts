@@ -27,7 +27,7 @@ const fields = z.record(z.string(), z.unknown()).nullable();
 const markSchema = z.object({
   step: z.string(),
   at: z.iso.datetime(),
-  state: z.enum(['hardened', 'given back']),
+  state: z.enum(['hardened', 'rolled back']),
   before: z.object({
     pod: z.object({
       securityContext: fields,
@@ -105,7 +105,7 @@ export function hardenWorkloadImplementation({
       const mark = markOf(object, key);
       if (mark?.state !== 'hardened') return;
       const spec = unharden(specOf(object), mark.before);
-      await patch({ ref, seen: object, spec, mark: { ...mark, state: 'given back' }, signal });
+      await patch({ ref, seen: object, spec, mark: { ...mark, state: 'rolled back' }, signal });
     });
 
   return {

@@ -77,7 +77,7 @@ export function scaleToZeroImplementation(
         notes: [
           'What is only in the memory, the file systems and the emptyDir volumes of its pods is gone for good.',
           'A quarantined pod is no longer the workload’s: it runs on.',
-          ...bypassed.map(({ name }) => `PodDisruptionBudget ${name} is bypassed: it does not hold up scaling.`),
+          ...bypassed.map(({ name }) => `PodDisruptionBudget ${name} is bypassed: it does not delay scaling.`),
           ...scaling.map(({ name }) => `HorizontalPodAutoscaler ${name} does nothing while there are 0 replicas.`),
         ],
       };

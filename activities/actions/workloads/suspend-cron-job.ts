@@ -35,8 +35,8 @@ export function suspendCronJobImplementation(parts: PauseParts): Implementation 
         notes: [
           'A Job of it that runs now runs on.',
           deadline === undefined
-            ? 'When it is given back, a run that was missed meanwhile starts at once.'
-            : `When it is given back, a run that was missed in the last ${deadline} s starts at once.`,
+            ? 'When it is resumed, a run that was missed meanwhile starts at once.'
+            : `When it is resumed, a run that was missed in the last ${deadline} s starts at once.`,
           ...(before === true ? ['Somebody has suspended it already: giving this back leaves it suspended.'] : []),
         ],
       };

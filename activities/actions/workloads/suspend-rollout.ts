@@ -28,7 +28,7 @@ export function suspendRolloutImplementation(parts: PauseParts): Implementation 
         blastRadius: [target],
         notes: [
           'Its pods run on, and it is still scaled and still replaces pods that end, from the template that it had.',
-          'A rotation of its Secrets and a restart change the template too: they wait until it is given back.',
+          'A rotation of its Secrets and a restart change the template too: they wait until it is resumed.',
           ...(before === true ? ['Somebody has paused it already: giving this back leaves it paused.'] : []),
         ],
       };

@@ -25,6 +25,6 @@ export const cutConnections = declareAction<CutConnectionsInput, CutConnectionsO
   ],
   verifiedBy:
     'The node’s connection table is read again after three seconds of dropping: `verified` when entries were dropped and no established connection came back, `unverified` when there was none to drop, since the network may keep its table elsewhere (eBPF). The pod that did it is read back as gone.',
-  undo: 'Nothing is changed that could be given back: once the pod is released it may open connections anew.',
+  undo: 'Nothing is changed that could be undone: once the pod is released, it may open connections again.',
   example: { pod: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' } },
 });

@@ -21,7 +21,7 @@ export const probeQuarantine = declareAction<ProbeQuarantineInput, ProbeQuaranti
     { apiGroup: '', resource: 'pods/exec', verbs: ['get', 'create'] },
   ],
   verifiedBy:
-    '`verified` when nobody answers one of two pods of ours from the suspect, nor the suspect from the other, while these reach each other, still at the end. `partial` when a connection came about, else `unverified` with the reason.',
+    '`verified` when nobody answers one of two pods of ours from the suspect, nor the suspect from the other, while these reach each other, still at the end. `partial` when a connection succeeded, else `unverified` with the reason.',
   undo: 'None: its pods are deleted, and read back as gone; the ephemeral container stays named in the pod for as long as there is the pod.',
   example: { pod: { namespace: 'shop', name: 'cart-5d4c9b7f6-x2x7k', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' } },
 });

@@ -7,7 +7,7 @@ export const captureTrafficInput = z.object({
   pod: podSchema,
   container: containerSchema
     .optional()
-    .meta({ description: 'Beside which one the tools are put: the network is the whole pod’s.' }),
+    .meta({ description: 'The container next to which the tools are started. The network is that of the whole pod.' }),
   seconds: z.int().min(1).max(300).exactOptional().meta({ description: '30 where it is not given.' }),
   maxBytes: z
     .int()

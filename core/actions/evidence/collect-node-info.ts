@@ -4,7 +4,7 @@ import type { CollectNodeInfoInput, CollectNodeInfoOutput } from './collect-node
 /** Keeps what the API server knows of a node, without touching it: nothing runs there, and the kubelet is not asked. */
 export const collectNodeInfo = declareAction<CollectNodeInfoInput, CollectNodeInfoOutput>()({
   name: 'collectNodeInfo',
-  title: 'Keep what is known of the node as evidence',
+  title: 'Keep what is known about the node as evidence',
   effect: 'read',
   reach: 'node',
   pool: 'cell',

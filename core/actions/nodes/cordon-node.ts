@@ -11,7 +11,7 @@ export const cordonNode = declareAction<CordonNodeInput, CordonNodeOutput>()({
   pool: 'cell',
   holds: [{ kind: 'Node', apiGroup: '', resource: 'nodes', clusterWide: true }],
   outside:
-    'where actions.nodeIsolation is configured, the provider may still keep this node from its network, and is not asked from here: give it back there, too',
+    'where actions.nodeIsolation is configured, the provider may still keep this node from its network, and is not asked from here: release it there too',
   outcomes: { done: 'NodeCordoned', undone: 'NodeUncordoned' },
   requires: ['node'],
   timeouts: { planMs: 5_000, applyMs: 40_000, verifyMs: 75_000 },

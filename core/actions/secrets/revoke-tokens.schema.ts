@@ -10,7 +10,7 @@ export const revokeTokensInput = z.object({
   }),
   ways: z.array(z.enum(revocationWays)).min(1).meta({
     description:
-      '`pod`: deletes the pod, and its bound token dies with it. `legacySecrets`: deletes the token Secrets of its account. `account`: makes the account anew, and every token that was ever made for it is dead.',
+      '`pod`: deletes the pod, and its bound token dies with it. `legacySecrets`: deletes the token Secrets of its account. `account`: recreates the account, which ends every token ever made for it.',
   }),
 });
 export type RevokeTokensInput = z.infer<typeof revokeTokensInput>;

@@ -8,7 +8,7 @@ export const hardenWorkloadInput = z.object({
   suspect: suspectSchema,
   leave: z.array(z.enum(hardenings)).exactOptional().meta({
     description:
-      'What it does not stand: `readOnlyRoot` for what writes beside its volumes, `runAsNonRoot` for images whose user is root. An AppArmor profile is given only where each node has shown AppArmor, or the configuration says so.',
+      'Settings it cannot run with: `readOnlyRoot` if it writes outside its volumes, `runAsNonRoot` for images whose user is root. An AppArmor profile is given only where each node has shown AppArmor, or the configuration says so.',
   }),
 });
 export type HardenWorkloadInput = z.infer<typeof hardenWorkloadInput>;

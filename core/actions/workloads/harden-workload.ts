@@ -17,7 +17,7 @@ export const hardenWorkload = declareAction<HardenWorkloadInput, HardenWorkloadO
     { apiGroup: 'apps', resource: 'daemonsets', verbs: ['get', 'patch'] },
   ],
   verifiedBy:
-    'All its pods are of the hardened template and available. Where they are not in time, the touched fields are given back, and the step has failed.',
+    'All its pods are of the hardened template and available. If they are not available in time, the touched fields are restored, and the step has failed.',
   undo: 'None: containers that were ended do not come back. It gives the fields back by itself where the workload does not become ready.',
   example: {
     workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' },

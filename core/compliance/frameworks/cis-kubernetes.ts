@@ -16,7 +16,7 @@ export const cisKubernetes: Framework = {
       id: '5.1.x',
       asks: 'Rights of accounts are small',
       measures: [],
-      shown: '`firebreak rbac risks` says what a thief of each of its own accounts could do.',
+      shown: '`firebreak rbac risks` lists what an attacker with the token of each of its own accounts could do.',
       notShown: 'Accounts of others. No record counts this.',
     },
     {

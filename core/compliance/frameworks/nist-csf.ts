@@ -120,7 +120,7 @@ export const nistCsf: Framework = {
       id: 'RC.RP-05',
       asks: 'The integrity of what is restored is verified',
       measures: ['releases'],
-      shown: 'What was contained is given back exactly as it was, or refused and told.',
+      shown: 'What was contained is restored exactly as it was, or the release is refused and reported.',
       notShown: 'Restoring from backups of applications.',
     },
   ],

@@ -50,7 +50,7 @@ export const soc2: Framework = {
       id: 'CC7.5',
       asks: 'Recovery from incidents',
       measures: ['releases'],
-      shown: 'What was contained is given back exactly.',
+      shown: 'What was contained is restored exactly.',
       notShown: 'Restoring systems.',
     },
   ],

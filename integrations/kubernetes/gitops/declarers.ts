@@ -121,21 +121,21 @@ function placeOf(kind: Declarer['kind'], at: ObjectRef, ref: ObjectRef, named: s
         ref: at,
         path: pausePaths.application,
         value: 'true',
-        what: 'is not reconciled until this is given back: Argo CD deploys, corrects and reports nothing of the whole application',
+        what: 'is not reconciled until this is undone: Argo CD deploys, corrects and reports nothing of the whole application',
       };
     case 'HelmRelease':
       return {
         ref: at,
         path: pausePaths.helmRelease,
         value: true,
-        what: 'is suspended until this is given back: Flux upgrades and corrects nothing of the whole release',
+        what: 'is suspended until this is undone: Flux upgrades and corrects nothing of the whole release',
       };
     case 'Kustomization':
       return {
         ref,
         path: pausePaths.declared,
         value: 'disabled',
-        what: `is left alone by the ${named} until this is given back: it neither changes nor prunes it`,
+        what: `is left alone by the ${named} until this is undone: it neither changes nor prunes it`,
       };
   }
 }

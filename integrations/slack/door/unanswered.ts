@@ -100,7 +100,7 @@ export class UnansweredRequests {
       else if (state === 'open') await this.#putBack(one);
       else if (now() - one.at < forgottenAfterMs)
         await this.#tell(one).catch(async (error: unknown) => {
-          log('nobody was told of a click that a restart cut short', { error: codeOf(error) });
+          log('nobody was told about a click that a restart cut short', { error: codeOf(error) });
           if (!(error instanceof FirebreakError) || error.retryable) await store.saveUnanswered(one);
         });
     }

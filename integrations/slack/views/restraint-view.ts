@@ -54,7 +54,7 @@ const forms: Readonly<Record<RestraintMode, Form>> = {
     usual: 4,
   },
   'break-glass': {
-    title: 'Break the glass',
+    title: 'Break glass',
     warning: `*This lifts guardrails.* In force, ${restraintMeanings['break-glass']}. It begins only when somebody else agrees, and everybody is told.`,
     hours: [1, 2, 4, 8, longestBrokenGlassMs / hourMs],
     usual: 1,

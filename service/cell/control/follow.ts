@@ -164,7 +164,7 @@ async function ensureControl(options: FollowControlOptions, since: number): Prom
   if (await answers(options)) return;
   log.warn(
     { control: id, build: runsOn.buildId },
-    'the build of the control workflow is gone: it is started anew with what this cell knows',
+    'the build of the control workflow is gone: it is started again with what this cell knows',
   );
   await startControl(options, 'TERMINATE_EXISTING');
 }

@@ -48,7 +48,7 @@ export class PromotedPacks {
       const releases = await this.#open();
       const widens = await wideningOfRelease(releases, await orderedRelease(releases, terms), this.#liveOf(terms.pack));
       if (canonicalJson(widens) === canonicalJson(terms.widens)) return undefined;
-      return `It may do otherwise than the order says: ${widens.join('; ') || 'nothing more than the version before'}. Order it anew.`;
+      return `It may do otherwise than the order says: ${widens.join('; ') || 'nothing more than the version before'}. Order it again.`;
     } catch (error) {
       return `${releaseText(terms)} cannot be looked at: ${wordsOf(error)}.`;
     }
@@ -134,7 +134,7 @@ export class PromotedPacks {
     rmSync(folder, { recursive: true, force: true });
     renameSync(draft, folder);
     const versions = next.packs.map(({ name, version }) => `${name}@${version}`);
-    log.info({ packs: versions }, 'other versions of packs were promoted: the service begins anew with them');
+    log.info({ packs: versions }, 'other versions of packs were promoted: the service restarts with them');
   }
 
   #open(): Promise<Releases> {

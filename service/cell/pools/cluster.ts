@@ -79,7 +79,7 @@ export async function openCluster(options: {
   const tier = new DenyTierWatch({
     api,
     changed: (found) =>
-      log.info({ denyTier: found?.kind ?? 'none' }, 'what denies the traffic of quarantined pods beside NetworkPolicies'),
+      log.info({ denyTier: found?.kind ?? 'none' }, 'denies the traffic of quarantined pods in addition to NetworkPolicies'),
   });
   // What it finds is for plans to come: an API server that hangs must not hold up the start.
   void tier.start();

@@ -27,10 +27,7 @@ export function registerEvidenceCommand(program: Command): void {
         .description(description)
         .argument(incident, 'id of the incident, or the SHA-256 of a manifest')
         .option('--run <run>', 'an earlier run of this incident')
-        .option(
-          '--public-key <files...>',
-          'public keys (PEM) that are believed (default: the .pub beside evidence.keyFile, or Vault’s)',
-        ),
+        .option('--public-key <files...>', 'trusted public keys (PEM; default: the .pub next to evidence.keyFile, or Vault’s)'),
     );
 
   withExamples(about('list', 'list what is kept, and until when; of all incidents without one', '[incident]'), [

@@ -64,7 +64,7 @@ export function registerStartCommand(incidents: Command): void {
     incidents
       .command('start')
       .description('start an incident by hand: evidence is kept, and the others are asked, and decide on it'),
-    'what it is, for who decides and for the record',
+    'what happened, for the people who decide and for the record',
   ).addOption(new Option('--severity <severity>', 'how bad it is').choices(startedAs).default('high'));
   withExamples(start, [
     'firebreak incidents start shop/cart-7d9f-x2x8k --reason "talks to an address that nobody knows" --as ada --key ~/.firebreak/ada.pem',
@@ -80,7 +80,7 @@ export function registerQuarantineCommand(program: Command): void {
     program
       .command('quarantine')
       .description('cut a pod off at once, as a critical incident; the others decide what becomes of it'),
-    'why, for who decides and for the record',
+    'why, for the people who decide and for the record',
   );
   withExamples(command, [
     'kubectl firebreak quarantine cart-7d9f-x2x8k -n shop --reason "it talks to a miner" --as ada --key ~/.firebreak/ada.pem',

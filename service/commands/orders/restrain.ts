@@ -102,7 +102,7 @@ export function registerUnfreezeCommand(program: Command): void {
   registerEnd(
     program
       .command('unfreeze')
-      .description('end a freeze, an observe mode or a broken glass, or withdraw a proposal; one person is enough'),
+      .description('end a freeze, an observe mode or a break-glass session, or withdraw a proposal; one person is enough'),
     'restraint',
   );
 }
@@ -111,7 +111,7 @@ export function registerUnfreezeCommand(program: Command): void {
 export function registerRestraintsCommand(program: Command): void {
   const restraints = program
     .command('restraints')
-    .description('freezes, observe modes and broken glass: what is in force, and what is proposed');
+    .description('freezes, observe modes and break-glass sessions: what is in force, and what is proposed');
   registerList(restraints, { name: 'restraints', description: 'list what is in force and proposed' }, list);
   registerApproval(restraints, 'restraint');
 }
@@ -141,10 +141,7 @@ async function scopeOf(
   }
   if (namespace !== undefined) return { kind: 'namespace', name: namespace };
   if (playbook === undefined && mode === 'break-glass')
-    throw new FirebreakError(
-      'FB_ERR_INCOMPLETE',
-      'say for which --incident or --namespace: the glass is broken for nothing wider',
-    );
+    throw new FirebreakError('FB_ERR_INCOMPLETE', 'name --incident or --namespace: a break-glass session is for nothing wider');
   if (playbook === undefined) return { kind: 'cluster' };
   const ids = playbooksOf(session.config).map(({ id }) => id);
   if (!ids.includes(playbook))
@@ -161,7 +158,7 @@ async function list(session: Session, options: ListOptions): Promise<void> {
   }
   if (rows.length === 0)
     return print(
-      options.all ? 'No freezes, no observe modes, and no broken glass.' : 'Nothing is frozen, and nothing is proposed.',
+      options.all ? 'No freezes, observe modes or break-glass sessions.' : 'Nothing is frozen, and nothing is proposed.',
     );
   const { person } = namesWithIds(session.config.roster);
   printTable(rows, [

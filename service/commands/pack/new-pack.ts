@@ -195,7 +195,7 @@ test('a pod that mines is cut off, and whatever people answer, nothing is left o
     const { answers, problems } = await everyAnswer(miner, alert);
     assert.deepEqual(problems, []);
     assert.deepEqual(answers, [
-      'release: quarantinePod, snapshotPodState, openTicket, quarantinePod given back by oncall-1 and oncall-2; benign',
+      'release: quarantinePod, snapshotPodState, openTicket, quarantinePod undone by oncall-1 and oncall-2; benign',
       'keep: quarantinePod, snapshotPodState, openTicket; true_positive; quarantinePod in force',
       'silence: quarantinePod, snapshotPodState, openTicket; quarantinePod in force',
     ]);

@@ -131,7 +131,7 @@ async function show(id: string, options: ListOptions): Promise<void> {
     ['asks', asksText(playbook)],
     ['parameters', paramsText(playbook)],
     ['head start', shown.headStart ?? 'none'],
-    ['evidence first', shown.evidenceFirst === null ? 'no, beside containment' : `yes, at most ${shown.evidenceFirst}`],
+    ['evidence first', shown.evidenceFirst === null ? 'no, next to containment' : `yes, at most ${shown.evidenceFirst}`],
   ]);
   print();
   printTable(shown.uses, [

@@ -209,7 +209,7 @@ function printSimulated(rows: readonly TableRow[]): void {
     { title: 'ALERT', text: ({ rule }) => rule },
     { title: 'WHERE', text: ({ where }) => where },
     { title: 'PLAYBOOKS', text: ({ playbooks }) => playbooks },
-    { title: 'WHAT COMES OF IT', text: ({ outcome }) => outcome },
+    { title: 'RESULT', text: ({ outcome }) => outcome },
   ]);
 }
 

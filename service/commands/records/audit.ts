@@ -31,10 +31,7 @@ export function registerAuditCommand(program: Command): void {
     .description(
       'check every record against its maker’s signature, the signed checkpoints and the anchor, and every decision against its signed votes; exit code 1 when something was found',
     )
-    .option(
-      '--public-key <files...>',
-      'public keys (PEM) of notaries that are believed (default: the .pub beside audit.notaryKeyFile)',
-    )
+    .option('--public-key <files...>', 'public keys (PEM) of trusted notaries (default: the .pub next to audit.notaryKeyFile)')
     .option('--anchor <file>', 'the anchor, where a copy is to be believed (default: audit.anchorFile)')
     .addOption(retiredKeyOption())
     .option('--at-least <number[:digest]>', 'a checkpoint that was seen before: nothing may have gone back behind it', remembered)

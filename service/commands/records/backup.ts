@@ -36,7 +36,7 @@ interface RestoreCommandOptions extends ConfiguredOptions, ConfirmOptions, Retir
 export function registerBackupCommand(program: Command): void {
   const command = program
     .command('backup')
-    .description('copy all that Firebreak cannot make anew, while it runs, into a folder or a bucket')
+    .description('copy everything that Firebreak cannot recreate, while it runs, into a folder or a bucket')
     .requiredOption('--to <place>', 'a folder, below which the backup gets one of its own, or s3: the bucket of backup.s3')
     .addOption(
       new Option('--evidence <how>', 'of the evidence: its signed manifests, or its bytes and the keys of the incidents too')
@@ -140,7 +140,7 @@ function leftOut({ keys }: BackupManifest): readonly string[] {
 }
 
 function elsewhereLines(elsewhere: readonly string[]): readonly string[] {
-  return elsewhere.map((path) => `not in it: ${path}, which lies neither beside the configuration nor in the state directory`);
+  return elsewhere.map((path) => `not in it: ${path}, which is neither next to the configuration nor in the state directory`);
 }
 
 function missingLines(missing: number): readonly string[] {
@@ -155,10 +155,10 @@ export function registerRestoreCommand(program: Command): void {
     .requiredOption('--from <place>', 'folder of the backup, or s3:NAME')
     .option(
       '--public-key <files...>',
-      'public keys (PEM) whose backups are believed (default: the .pub beside audit.notaryKeyFile)',
+      'public keys (PEM) whose backups are trusted (default: the .pub next to audit.notaryKeyFile)',
     )
     .option('--keys <file>', 'the key that sealed the private keys')
-    .option('--force', 'replace what is there; files are kept beside, under another name')
+    .option('--force', 'replace what is there; existing files are kept under another name')
     .addOption(retiredKeyOption());
   withExamples(withConfig(withConfirmation(command)), [
     'firebreak restore --from /mnt/backups/prod-eu-2026-03-01T10-00-00.000Z --public-key /mnt/safe/notary.pem.pub',

@@ -103,9 +103,7 @@ export function registerComplianceCommands(report: Command): void {
 
   const notification = report
     .command('notification')
-    .description(
-      'a draft of what an authority has to be told of an incident, from its records; what people have to judge stays a question',
-    )
+    .description('draft the report of an incident to an authority, from its records; what people have to judge stays a question')
     .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
     .addOption(new Option('--regime <name>', 'by which law').choices(regimes).makeOptionMandatory())
     .addOption(new Option('--stage <stage>', 'which of the three').choices(stages).makeOptionMandatory())

@@ -23,7 +23,7 @@ export const aws = z
           .meta({ description: 'The role with that policy.', examples: ['arn:aws:iam::111122223333:role/firebreak'] }),
         tokenFile: path
           .default('/var/run/secrets/eks.amazonaws.com/serviceaccount/token')
-          .meta({ description: 'Token of the service account for `sts.amazonaws.com`; read anew whenever it is needed.' }),
+          .meta({ description: 'Token of the service account for `sts.amazonaws.com`; read again whenever it is needed.' }),
       })
       .exactOptional()
       .meta({ description: 'A role that the account of the pod may assume (on EKS: IRSA).' }),

@@ -38,7 +38,7 @@ export const changeWindows = z
         .meta({ description: 'When it is open.', examples: [[{ days: ['mon', 'tue'], from: '09:00', until: '16:00' }]] }),
       outside: z.enum(['oneMore', 'refuse']).default('oneMore').meta({
         description:
-          'While it is closed: `oneMore`: one more person than usual must agree; `refuse`: not even people can allow it, but for who breaks the glass.',
+          'While it is closed: `oneMore`: one more person than usual must agree; `refuse`: not even people can allow it, except in a break-glass session.',
       }),
     }),
   )

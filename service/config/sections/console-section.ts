@@ -24,7 +24,7 @@ export const consoleSection = z.strictObject({
     }),
   everything: z.array(group).default([]).meta({
     description:
-      'Groups that see all namespaces, nodes and the cluster beside the tenants. Without tenants everybody with a role does.',
+      'Groups that see all namespaces, nodes and the cluster, in addition to the tenants. Without tenants everybody with a role does.',
   }),
   groupsClaim: z
     .string()

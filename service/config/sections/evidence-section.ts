@@ -74,7 +74,7 @@ export const evidence = z
         address: httpUrl.meta({ description: 'URL of Vault or OpenBao.', examples: ['https://vault.example.com:8200'] }),
         token: secret.meta({
           description:
-            'Token with the policy of [evidence.md](evidence.md). A file is read anew for each call; a token that can be renewed is.',
+            'Token with the policy of [evidence.md](evidence.md). A file is read again for each call; a token that can be renewed is.',
         }),
         namespace: z.string().min(1).exactOptional().meta({ description: 'Namespace in Vault. Absent: the root.' }),
         mount: vaultPath.default('transit').meta({ description: 'Where the transit engine is mounted.' }),
@@ -87,7 +87,7 @@ export const evidence = z
       .meta({ description: 'Both keys are in Vault’s transit engine, which gives none out, and not in files.' }),
     deadlineMinutes: z.int().min(1).max(1_440).default(30).meta({
       description:
-        'How long after the beginning of its incident a destructive step waits for evidence that cannot be had, unless people waive it.',
+        'How long after the start of its incident a destructive step waits for evidence that cannot be collected, unless people waive it.',
     }),
     stewards: z
       .array(id)

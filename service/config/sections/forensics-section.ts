@@ -20,7 +20,7 @@ export const forensics = z
       .exactOptional()
       .meta({
         description:
-          'Image of the tools that are put beside a suspect container, from where the nodes can pull it, by digest: see `deploy/forensics`. Absent: nothing is done inside of containers.',
+          'Image of the tools that are started next to a suspect container, from where the nodes can pull it, by digest: see `deploy/forensics`. Absent: nothing is done inside of containers.',
         examples: [`images.internal/firebreak-tools@sha256:${'0123456789abcdef'.repeat(4)}`],
       }),
     streams: z

@@ -137,7 +137,7 @@ const storm = z
       .meta({ description: 'It is over after so long at less than half the rate.' }),
   })
   .prefault({})
-  .meta({ description: 'When people are told of a storm across many workloads.' });
+  .meta({ description: 'When people are told about a storm across many workloads.' });
 
 export const intake = z
   .strictObject({ listen: listen(8765), tokens, signatures, tls, senders, spool, storm })

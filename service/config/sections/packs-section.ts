@@ -14,7 +14,7 @@ export const packs = z
           .exactOptional()
           .meta({
             description:
-              'A package that is installed in `node_modules` beside this file, or in a folder above. Nothing is downloaded.',
+              'A package that is installed in `node_modules` next to this file, or in a folder above. Nothing is downloaded.',
           }),
         release: z
           .string()

@@ -65,7 +65,7 @@ export const rotation = z
         address: httpUrl.meta({ description: 'URL of Vault or OpenBao.', examples: ['https://vault.example.com:8200'] }),
         token: secret.meta({
           description:
-            'Token with the policy of [rotation.md](rotation.md). A file is read anew for each call; a token that can be renewed is.',
+            'Token with the policy of [rotation.md](rotation.md). A file is read again for each call; a token that can be renewed is.',
         }),
         namespace: z.string().min(1).exactOptional().meta({ description: 'Namespace in Vault. Absent: the root.' }),
       })

@@ -52,7 +52,7 @@ export const schedule = z.strictObject({
   entries: z
     .array(z.strictObject({ person: personId, ...span }))
     .default([])
-    .meta({ description: 'Dated shifts, beside the rotations.' }),
+    .meta({ description: 'Dated shifts, in addition to the rotations.' }),
   overrides: z
     .array(
       z.strictObject({

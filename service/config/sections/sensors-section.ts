@@ -46,10 +46,10 @@ const sensor = z.strictObject({
       description: 'Labels of the nodes that must have it. Default: all nodes.',
       examples: [{ 'kubernetes.io/os': 'linux' }],
     }),
-  silentAfterSeconds: z.int().min(30).max(86_400).default(120).meta({ description: 'How long it may give no sign of life.' }),
+  silentAfterSeconds: z.int().min(30).max(86_400).default(120).meta({ description: 'How long it may send no heartbeat.' }),
   speaks: z.boolean().default(false).meta({
     description:
-      'It sends messages about itself more often than that (Falco’s `metrics` with an interval): then a ready pod is no sign of life.',
+      'It sends messages about itself more often than that (Falco’s `metrics` with an interval): then a ready pod does not count as a heartbeat.',
   }),
 });
 

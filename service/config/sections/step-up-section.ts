@@ -28,7 +28,7 @@ export const stepUp = z.strictObject({
     .meta({ description: 'Which steps need it: those that act this wide.' }),
   decisions: z.array(z.enum(stepUpDecisions)).default(['critical-suppression', 'cluster-restraint']).meta({
     description:
-      'Which decisions above all incidents need it: to hide critical alerts; a freeze or observe mode of the whole cluster or of a playbook; to end one of these; to break the glass.',
+      'Which decisions above all incidents need it: to hide critical alerts; a freeze or observe mode of the whole cluster or of a playbook; to end one of these; to start a break-glass session.',
   }),
   maxAgeMinutes: z
     .int()

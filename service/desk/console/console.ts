@@ -296,7 +296,7 @@ function createWriter(list: IncidentList, changed: () => void, warn: (message: s
       changed();
     } catch (error) {
       isBehind = true;
-      warn('the console’s list of incidents is behind the records: it is made anew from them', error);
+      warn('the console’s list of incidents is behind the records: it is rebuilt from them', error);
     }
   };
   return {

@@ -77,7 +77,7 @@ export function createEventStream(parts: {
         } else seenUntil = now();
       } while (again && listeners.size > 0);
     } catch (error) {
-      log('what the console should be told of could not be read', error);
+      log('the news for the console could not be read', error);
     } finally {
       looking = false;
     }

@@ -66,7 +66,7 @@ export function createConsoleSignIn(parts: {
     const { state, verifier, nonce, to } = made;
     made.destroy();
     if (!state || !verifier || !nonce)
-      throw new FirebreakError('FB_ERR_NOT_FOUND', 'This sign-in is too old. Please begin anew.');
+      throw new FirebreakError('FB_ERR_NOT_FOUND', 'This sign-in is too old. Please start again.');
     const { search } = new URL(request.url ?? '/', publicUrl);
     const { subject, claims } = await client.finish({
       url: new URL(`${publicUrl}/sign-in/callback${search}`),
@@ -104,9 +104,7 @@ export function createConsoleSignIn(parts: {
           : path === '/sign-in/callback'
             ? finish(request, response)
             : begin(request, response);
-      work.catch((error: unknown) =>
-        sendFault(response, error, (why) => log('a sign-in at the console did not come about', why)),
-      );
+      work.catch((error: unknown) => sendFault(response, error, (why) => log('a sign-in at the console failed', why)));
     },
   };
 }

@@ -133,7 +133,7 @@ export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
     handle: (request, response) => {
       answer(request, response).catch((error: unknown) => {
         request.resume();
-        sendFault(response, error, (why) => log('an answer on the page did not come about', why));
+        sendFault(response, error, (why) => log('an answer on the page failed', why));
       });
     },
   };

@@ -121,7 +121,7 @@ export function createSignInFlow(options: SignInFlowOptions): SignInFlow {
       const { onPage, back } = pending.click;
       return {
         ...(taken && back !== undefined && { to: back }),
-        text: onPage === undefined ? text : `${text} What became of it stands on the page that you came from.`,
+        text: onPage === undefined ? text : `${text} The result is on the page that you came from.`,
       };
     },
   };

@@ -61,7 +61,7 @@ export function createSignInPages(options: {
     handle: (request, response) => {
       request.resume();
       answer(request, response).catch((error: unknown) => {
-        sendFault(response, error, (why) => log('a sign-in did not come about', why));
+        sendFault(response, error, (why) => log('a sign-in failed', why));
       });
     },
   };

@@ -21,7 +21,7 @@ const help = [
   '*/firebreak freeze*  propose that nothing is done at once for a time: each step becomes a question',
   '*/firebreak observe*  propose that nothing is done at all for a time: each step becomes a plan on record',
   '*/firebreak break-glass ID*  propose that caps, freezes and change windows do not hold for this incident, or for a namespace',
-  '*/firebreak unfreeze ID REASON*  end a freeze, an observe mode or a broken glass; without ID: what is in force',
+  '*/firebreak unfreeze ID REASON*  end a freeze, an observe mode or a break-glass session; without ID: what is in force',
   '*/firebreak whoami*  who you are to Firebreak, and what you may answer now; *oncall*  who else may',
   `ID is short for the incident: ${code('shop/Deployment/cart', 40)}; where several containments of it are in force, with the containment's own id behind it. Only you see the answers.`,
 ].join('\n');

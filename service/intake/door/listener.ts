@@ -49,7 +49,7 @@ export function createListener({ tls, log }: { readonly tls?: TlsFiles | undefin
       // Connections that are open go on; new ones get the new certificate.
       server.setSecureContext({ ...context, minVersion: 'TLSv1.2' });
       known = text;
-      log.info({}, 'the TLS certificate was read anew');
+      log.info({}, 'the TLS certificate was read again');
     } catch {
       log.error({}, 'the TLS certificate cannot be read: the one before stays in use');
     }

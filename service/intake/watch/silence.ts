@@ -152,7 +152,7 @@ export class SilenceWatch {
       rule: ownRules.silentSensor,
       severity: recent ? 'critical' : 'high',
       time,
-      title: `${sensor.sensor} on node ${node} gives no sign of life since ${time}: ${why}${recent ? '; the node had alerts in the hour before' : ''}`,
+      title: `${sensor.sensor} on node ${node} has sent no heartbeat since ${time}: ${why}${recent ? '; the node had alerts in the hour before' : ''}`,
       cluster,
       node,
       observables: [],

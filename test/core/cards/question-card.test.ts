@@ -37,7 +37,7 @@ const release: Plan = {
   reach: 'pod',
   weakens: true,
   target: { name: 'pod/shop/cart-x2x8k', uid: 'u1' },
-  changes: [{ target: 'pod/shop/cart-x2x8k', what: 'gives back its labels' }],
+  changes: [{ target: 'pod/shop/cart-x2x8k', what: 'restores its labels' }],
   blastRadius: ['pod/shop/cart-x2x8k'],
   notes: ['it can talk to everybody again'],
   inputDigest: 'sha256:1',
@@ -104,7 +104,7 @@ describe('the card of a question', () => {
       weakens: true,
       destructive: false,
       quorum: 2,
-      changes: ['pod/shop/cart-x2x8k: gives back its labels'],
+      changes: ['pod/shop/cart-x2x8k: restores its labels'],
       blastRadius: ['pod/shop/cart-x2x8k'],
       notes: ['it can talk to everybody again'],
     });

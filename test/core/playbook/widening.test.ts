@@ -50,7 +50,7 @@ test.each<[string, Partial<AnyPlaybook>, readonly (string | RegExp)[]]>([
     ['acme/miner may do close (reversible, pod, by the pack itself, gets the secret token)'],
   ],
   ['containment before the body', { headStart: 'quarantinePod' }, ['acme/miner contains before its body begins (quarantinePod)']],
-  ['an undo that asks nobody', { sagaUndo: 'below-critical' }, ['acme/miner gives back without asking when a part fails']],
+  ['an undo that asks nobody', { sagaUndo: 'below-critical' }, ['acme/miner undoes its steps without asking when a part fails']],
   ['a shorter wait for evidence', { evidenceFirst: '5s' }, ['acme/miner waits less for evidence before it contains (5s)']],
   ['a lower severity', { on: { ...before.on, minSeverity: 'info' } }, ['acme/miner answers from info on, and not from high']],
   ['other alerts', { on: { ...before.on, match: { rule: 'Anything' } } }, ['acme/miner answers other alerts']],

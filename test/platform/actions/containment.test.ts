@@ -117,7 +117,7 @@ describe('containment wider than a pod', () => {
     const [input, context] = [{ workload: cart(namespace) }, stepContext()];
     const plan = await action.plan(input, context);
     expect(plan.notes[0]).toContain('Deployment cart starts a new pod in its place, for each of 3');
-    expect(plan.notes).toContain('PodDisruptionBudget most is bypassed: it does not hold up the quarantine.');
+    expect(plan.notes).toContain('PodDisruptionBudget most is bypassed: it does not delay the quarantine.');
     expect(plan.notes.join()).toContain(`pod/${namespace}/${held.name} is left out: it is quarantined by incident/test/first`);
     const output = await action.apply(input, context);
     expect(output.pods).toHaveLength(3);
@@ -185,7 +185,7 @@ describe('containment wider than a pod', () => {
     const action = scaleToZeroImplementation(parts());
     const plan = await action.plan({ workload: cart(namespace), suspect: resolved(suspect) }, stepContext());
     expect(plan.evidenceOf).toEqual({ name: `pod/${namespace}/${suspect.metadata?.name}`, uid: suspect.metadata?.uid });
-    expect(plan.notes).toContain('PodDisruptionBudget one-at-least is bypassed: it does not hold up scaling.');
+    expect(plan.notes).toContain('PodDisruptionBudget one-at-least is bypassed: it does not delay scaling.');
     expect(plan.blastRadius).toContain(`horizontalpodautoscaler/${namespace}/load`);
     const db = { kind: 'StatefulSet', namespace, name: 'db' };
     const stranger = resolved(await cluster.makePod(namespace, 'alone'));

@@ -105,7 +105,9 @@ describe('a broken glass at the command line', () => {
     await service.stateWhen('the containment', till, 120_000, ({ reached }) => reached === 'contained');
     const { questions } = await service.stateWhen('no question about it', till, 120_000, () => true);
     expect(questions.some(({ question }) => question.text.includes('It was not done at once'))).toBe(false);
-    expect(await firebreak(undefined, 'incidents', 'show', idOf(till))).toContain('In force: broken glass for the incident');
+    expect(await firebreak(undefined, 'incidents', 'show', idOf(till))).toContain(
+      'In force: break-glass session for the incident',
+    );
     for (const [id, name] of [[broken, idOf(till)] as const, [frozen, till.namespace] as const])
       expect(await firebreak('grace', 'unfreeze', id, '--reason', 'over', ...meant(name))).toContain('Ended');
     await cellKnows((restraints) => ![broken, frozen].some((id) => restraints.includes(id)));

@@ -99,7 +99,7 @@ describe("admission narrows what RBAC cannot, on the API server with each pool's
     ])
       expect([spec, await change(spec)]).toEqual([spec, nothingElse]);
     const onlyTake = expect.stringContaining(
-      'Firebreak may only take rights from a pod template, or give back those that it took',
+      'Firebreak may only remove rights from a pod template, or restore those that it removed',
     );
     const sideWith = (securityContext: object) => ({ containers: [main, { ...side, securityContext }] });
     for (const spec of [

@@ -302,7 +302,7 @@ describe('quarantining a pod', () => {
     expect(plan.notes).toEqual(
       expect.arrayContaining([
         `On release ReplicaSet ${owner} takes it back, has one pod too many, and ends one: a pod that is not ready first.`,
-        'PodDisruptionBudget most is bypassed: it no longer counts this pod, and does not hold up the quarantine.',
+        'PodDisruptionBudget most is bypassed: it no longer counts this pod, and does not delay the quarantine.',
         'HorizontalPodAutoscaler load no longer counts this pod, nor its load.',
         'If its probe needs the network, liveness will restart container main in 20 s: memory and files are lost.',
       ]),

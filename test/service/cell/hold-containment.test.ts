@@ -372,7 +372,7 @@ describe('what was given back', () => {
   test('by another replica is left alone, as the incident says', async () => {
     begin();
     await world.judged();
-    world.lease = 'being given back';
+    world.lease = 'being released';
     world.change(bare);
     await looks();
     world.lease = 'not held';

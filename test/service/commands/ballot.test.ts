@@ -15,7 +15,7 @@ const choice: Question['choices'][number] = {
       reach: 'pod',
       weakens: true,
       target: { name: 'pod/shop/cart-x2x8k' },
-      changes: [{ target: 'pod/shop/cart-x2x8k', what: 'gives back its labels' }],
+      changes: [{ target: 'pod/shop/cart-x2x8k', what: 'restores its labels' }],
       blastRadius: ['pod/shop/cart-x2x8k'],
       notes: ['it can talk again'],
       inputDigest: 'd',
@@ -51,7 +51,7 @@ test('what is printed before it is signed is what the question and its plans say
     'Question: Is it expected?',
     'If nobody answers until 2026-05-01T00:15:00.000Z: It stays.',
     'Answer of ada: Release pod (weakens the response, needs 2 people)',
-    '  pod/shop/cart-x2x8k: gives back its labels',
+    '  pod/shop/cart-x2x8k: restores its labels',
     '  touches: pod/shop/cart-x2x8k',
     '  note: it can talk again',
   ]);

@@ -16,7 +16,7 @@ const release: Plan = {
   reach: 'pod',
   weakens: true,
   target: { name: pod, uid: 'uid-1' },
-  changes: [{ target: pod, what: 'gives back what quarantinePod changed' }],
+  changes: [{ target: pod, what: 'restores what quarantinePod changed' }],
   blastRadius: [pod],
   notes: [],
   inputDigest: 'd',
@@ -74,8 +74,8 @@ test('the dialog of a release shows its plan and the quorum, and its sending off
 });
 
 test.each<[string, Partial<Question>]>([
-  ['was asked anew', { text: 'quarantinePod lasts until much later' }],
-  ['means something else in silence', { onSilence: 'It is given back.' }],
+  ['was asked again', { text: 'quarantinePod lasts until much later' }],
+  ['means something else in silence', { onSilence: 'It is released.' }],
   [
     'releases something else',
     { choices: [{ id: 'release', label: '', plans: [{ ...release, blastRadius: [pod, 'pod/shop/other'] }], quorum: 2 }] },

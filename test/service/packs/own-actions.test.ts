@@ -161,7 +161,7 @@ describe('the declaration of an action of a pack', () => {
       'evidence of its own',
       "seen: data.text('What was seen') }",
       "evidence: data.text('What was seen') }",
-      /cannot give back “evidence”/,
+      /cannot return “evidence”/,
     ],
     ['a file that is not there', "'look.ts'", "'other.ts'", /done by implementations\/other\.ts, which is not there/],
     [

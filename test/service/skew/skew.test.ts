@@ -21,7 +21,7 @@ describe('what runs and is stored', () => {
       'broken',
       'programs need schema 15',
     ],
-    ['a newer database that it can', { database: { schema: 16, needs: 13 } }, 'passing', 'goes on beside what it does not know'],
+    ['a newer database that it can', { database: { schema: 16, needs: 13 } }, 'passing', 'ignores what it does not know'],
     ['an older database', { database: { schema: 12, needs: 0 } }, 'passing', 'brings it to 14'],
     [
       'roles of two versions',

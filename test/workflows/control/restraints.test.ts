@@ -96,7 +96,7 @@ describe('a broken glass', () => {
     // Whoever has the control workflow forget it mends no glass.
     book.update({ ...state, decisions: [], questions: [] });
     expect(book.on(step)).toMatchObject({ terms: { id: broken.id } });
-    await lab.heard((text) => text.startsWith(`Broken glass ${broken.id}, approved by ben`));
+    await lab.heard((text) => text.startsWith(`Break-glass session ${broken.id}, approved by ben`));
     clock.now = Date.parse(broken.until);
     expect(book.on(step)?.terms.id).toBe(frozen.id);
   });

@@ -43,7 +43,7 @@ describe('a released pod', () => {
     expect(openOnes(state)).toHaveLength(1);
     const text = openOnes(state)[0]?.question.text ?? '';
     expect(text).toContain('“Drop and execute new binary in container” has come again');
-    expect(text).toMatch(/in shop\/cart-1, which ana and ben found harmless or gave back at \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
+    expect(text).toMatch(/in shop\/cart-1, which ana and ben found harmless or released at \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
     expect(contains(incident)).toBe(1);
     await answer(incident, 'quarantine', ['ana']);
     await incident.until(({ leases }) => leases.filter((lease) => lease.state === 'active').length === 1, 'containment');
@@ -112,7 +112,7 @@ describe('a released pod', () => {
     } as const;
     const same = await lab.start([binary(0, { decided })], settings);
     const state = await same.until((now) => openOnes(now).length > 0, 'the question');
-    expect(openOnes(state)[0]?.question.text).toContain('which ana and ben found harmless or gave back at 2026-11-27 03:12 UTC');
+    expect(openOnes(state)[0]?.question.text).toContain('which ana and ben found harmless or released at 2026-11-27 03:12 UTC');
     expect(contains(same)).toBe(0);
     const other = await lab.start([binary(0, { decided, rule: fileless })], settings);
     await other.until(({ leases }) => leases.some((lease) => lease.state === 'active'), 'containment');

@@ -27,7 +27,7 @@ function silent(severity: 'high' | 'critical') {
   } = alertOf({
     sensor: 'firebreak',
     rule: 'Sensor silent',
-    title: 'falco on node n1 gives no sign of life',
+    title: 'falco on node n1 has sent no heartbeat',
     severity,
     node: 'n1',
   });

@@ -53,7 +53,7 @@ describe('silence', () => {
     expect(state.leases).toMatchObject([{ state: 'active' }]);
     expect(undone(incident)).toEqual([]);
     const threads = lab.seen.threads.slice(before);
-    expect(threads.filter((text) => text.includes('silence never frees')).length).toBeGreaterThanOrEqual(17);
+    expect(threads.filter((text) => text.includes('never lifted because nobody answered')).length).toBeGreaterThanOrEqual(17);
     expect(threads.filter((text) => text.includes('longer than 72 h')).length).toBeGreaterThanOrEqual(2);
     expect(state.timeline.some((entry) => entry.kind === 'lease.escalated')).toBe(true);
   });

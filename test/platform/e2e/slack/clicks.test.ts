@@ -167,7 +167,7 @@ describe('/firebreak', () => {
     [
       'what is no id of anything that could end',
       () => 'unfreeze zzz it is over',
-      /no freeze, observe mode or broken glass with the id zzz/,
+      /no freeze, observe mode or break-glass session with the id zzz/,
     ],
     ['nor of what is hidden', () => 'suppress end zzz it is over', /no suppression with the id zzz/],
     [

@@ -121,11 +121,11 @@ describe('a broken glass from Slack', () => {
     await until('the broken glass', 120_000, async () => (await found())?.status.state === 'active' || undefined);
     await until('the word to everybody', 120_000, () =>
       service.slack.world.messages.find(
-        ({ text, ephemeralFor }) => ephemeralFor === undefined && text.includes(`Broken glass ${id}, approved by grace`),
+        ({ text, ephemeralFor }) => ephemeralFor === undefined && text.includes(`Break-glass session ${id}, approved by grace`),
       ),
     );
     await type(ana, `unfreeze ${id} it is over`);
-    await told(ana, 'Ended: broken glass for the incident');
+    await told(ana, 'Ended: break-glass session for the incident');
     expect((await found())?.status).toMatchObject({ state: 'ended', by: { order: { person: 'ada', via: 'slack' } } });
   });
 });

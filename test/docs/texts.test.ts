@@ -1,0 +1,50 @@
+/** What the product says to people, read from its code: help, errors, answers, logs, records, descriptions of settings. */
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { parseSync } from '@swc/core';
+import { programFiles, topRooms } from '../../tools/check/imports.mjs';
+import { refusedIn } from '../reading.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+
+/** Texts of a file: literals of more than one word. A place in a template where something is put in is `…`. */
+function textsIn(file: string): readonly string[] {
+  const { body } = parseSync(readFileSync(join(root, file), 'utf8'), {
+    syntax: 'typescript',
+    tsx: file.endsWith('x'),
+    target: 'es2024',
+  });
+  const texts: string[] = [];
+  const visit = (node: unknown): void => {
+    if (typeof node !== 'object' || node === null) return;
+    if ('type' in node && node.type === 'ImportDeclaration') return;
+    if ('type' in node && (node.type === 'StringLiteral' || node.type === 'JSXText') && 'value' in node)
+      texts.push(String(node.value));
+    if ('type' in node && node.type === 'TemplateLiteral' && 'quasis' in node && Array.isArray(node.quasis))
+      texts.push(node.quasis.map((quasi: { readonly raw: string }) => quasi.raw).join('…'));
+    // An array's values are its elements.
+    for (const value of Object.values(node)) visit(value);
+  };
+  visit(body);
+  return texts.filter((text) => /\S\s+\S/.test(text));
+}
+
+/** What stands in backticks is quoted; an example of a command too. */
+function withoutQuoted(text: string): string {
+  return text.replaceAll(/`[^`]*`/g, '').replaceAll(/^ *\$ .*$/gm, '');
+}
+
+const files = topRooms.filter((room) => room !== 'tools').flatMap((room) => programFiles(root, room));
+const texts = files.flatMap((file) => textsIn(file).map((text) => ({ file, text })));
+
+describe('what the product says to people', () => {
+  test('is read from its code', () => {
+    expect(texts.length).toBeGreaterThan(5_000);
+  });
+
+  test('is in words of the field, as in the pages', () => {
+    const found = texts.flatMap(({ file, text }) => refusedIn(withoutQuoted(text)).map((word) => ({ file, word, text })));
+    expect(found).toEqual([]);
+  });
+});
