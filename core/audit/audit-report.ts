@@ -32,7 +32,19 @@ export type FindingKind =
   /** The newest is older than the notary lets it get, older than one that is remembered, or dated in the future. */
   | 'checkpoint-stale'
   | 'anchor-changed'
-  | 'anchor-missing';
+  | 'anchor-missing'
+  /** The transparency log says something else than the checkpoints, or goes further: one of both was rolled back or made anew. */
+  | 'log-forked'
+  /** It is not signed with the notary's key. */
+  | 'log-forged'
+  /** A file of it is not what the checkpoints make of it. */
+  | 'log-changed'
+  /** It ends long before the checkpoints, or is not there. */
+  | 'log-behind'
+  /** A witness has refused to sign what it was shown. */
+  | 'witness-refused'
+  /** A witness has not signed for longer than the notary's checkpoints may be apart. */
+  | 'witness-missing';
 
 export interface Finding {
   readonly kind: FindingKind;

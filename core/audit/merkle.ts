@@ -20,9 +20,14 @@ export interface InclusionProof {
 
 /** In lower-case hex. */
 export function merkleRoot(leaves: readonly LeafHash[]): string {
+  return hex(merkleRootHash(leaves));
+}
+
+/** The same, as 32 bytes. */
+export function merkleRootHash(leaves: readonly LeafHash[]): Uint8Array {
   let level = leaves;
   while (level.length > 1) level = nextLevel(level);
-  return hex(level[0] ?? sha256(new Uint8Array()));
+  return level[0] ?? sha256(new Uint8Array());
 }
 
 export function inclusionProof(leaves: readonly LeafHash[], index: number): InclusionProof {
@@ -42,14 +47,14 @@ function nextLevel(level: readonly LeafHash[]): readonly LeafHash[] {
   for (let index = 0; index < level.length; index += 2) {
     const left = level[index];
     const right = level[index + 1];
-    if (left) next.push(right ? parent(left, right) : left);
+    if (left) next.push(right ? parentHash(left, right) : left);
   }
   return next;
 }
 
 const pair = new Uint8Array(65).fill(1, 0, 1);
 
-function parent(left: LeafHash, right: LeafHash): LeafHash {
+export function parentHash(left: LeafHash, right: LeafHash): LeafHash {
   pair.set(left, 1);
   pair.set(right, 33);
   return sha256(pair);

@@ -92,6 +92,12 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
     readonly anchorFile: string;
     readonly everySeconds: number;
     readonly alertDays: number;
+    /** The transparency log over the checkpoints. `key`: `NAME+ID+KEY`. */
+    readonly log: {
+      readonly name: string;
+      readonly folder: string;
+      readonly witnesses: readonly { readonly url: string; readonly key: string }[];
+    };
   };
   readonly streams: readonly StreamConfig[];
   readonly telemetry: TelemetryConfig;
@@ -301,6 +307,11 @@ export function completeConfig(options: {
       anchorFile: inState(file.audit.anchorFile, 'anchor', 'checkpoints.jsonl'),
       everySeconds: file.audit.everySeconds,
       alertDays: file.audit.alertDays,
+      log: {
+        name: file.audit.log.name ?? `firebreak/${file.cluster}`,
+        folder: inState(file.audit.log.folder, 'anchor', 'log'),
+        witnesses: file.audit.log.witnesses,
+      },
     },
     backup: {
       ...(file.backup.s3 && {

@@ -1,14 +1,19 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { FindingKind } from '../../core/audit/audit-report.ts';
+import type { Finding, FindingKind } from '../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
+import type { Anchor } from '../../core/audit/checkpoint.ts';
 import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
-import { createVerifier, openSigner } from '../../integrations/keys/ed25519.ts';
+import { createLogFolder } from '../../integrations/anchor/log-folder.ts';
+import { createVerifier, type FileSigner, openSigner } from '../../integrations/keys/ed25519.ts';
 import type { Config } from '../config/load.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
+import { repeat } from '../process/repeat.ts';
 import { createNotary, type Notary } from '../records/notary.ts';
+import { createTransparencyLog, type TransparencyLog } from '../records/transparency-log.ts';
+import { logKeys } from '../records/verify-log.ts';
 
-/** Starts the notary with the key and the anchor of the configuration. */
+/** Starts the notary with the key and the anchor of the configuration, and the transparency log over what it signs. */
 export async function startNotary({
   config,
   store,
@@ -20,28 +25,82 @@ export async function startNotary({
   readonly log: Logger;
   /** Counts what is told. */
   readonly found: (kind: FindingKind) => void;
-}): Promise<Notary> {
+}): Promise<Pick<Notary, 'stop'>> {
   const signer = await openSigner({ file: config.audit.notaryKeyFile });
   const anchorFolder = dirname(config.audit.anchorFile);
   // Elsewhere it is the administrator's: a volume that is not mounted must not become a folder on this one.
   if (anchorFolder.startsWith(config.stateDir)) await mkdir(anchorFolder, { recursive: true, mode: 0o700 });
   const onError = (error: unknown): void =>
     log.warn({ reason: reasonOf(error) }, 'a checkpoint could not be signed; it is tried again');
+  const onAlarm = (finding: Finding): void => {
+    found(finding.kind);
+    log.error({ ...finding }, 'the audit store was changed behind our back');
+  };
+  const anchor = createFileAnchor({ file: config.audit.anchorFile });
   const notary = createNotary({
     store,
     signer,
     verifier: createVerifier({ publicKeys: [signer.publicKey] }),
-    anchor: createFileAnchor({ file: config.audit.anchorFile }),
+    anchor,
     everyMs: config.audit.everySeconds * 1_000,
-    onAlarm: (finding) => {
-      found(finding.kind);
-      log.error({ ...finding }, 'the audit store was changed behind our back');
-    },
+    onAlarm,
     onError,
     onCaughtUp: (checkpoints) =>
       log.info({ checkpoints }, 'checkpoints that another desk signed meanwhile are in the anchor of this one now'),
   });
+  const transparency = await openTransparencyLog({ config, store, anchor, signer, log, onAlarm });
+  const publish = (): Promise<void> =>
+    transparency
+      .publish()
+      .catch((error: unknown) =>
+        log.warn({ reason: reasonOf(error) }, 'the transparency log is not up to date; it is tried again'),
+      );
+  const stopping = new AbortController();
   // Not only with the first minute’s end: whoever verifies then wants to see a living notary.
-  void notary.sign().catch(onError);
-  return notary;
+  void notary
+    .sign()
+    .catch(onError)
+    .then(() => repeat({ work: publish, everyMs: config.audit.everySeconds * 1_000, signal: stopping.signal }));
+  return {
+    stop: async () => {
+      await notary.stop();
+      stopping.abort();
+      await publish();
+    },
+  };
+}
+
+/** Beside the notary and never in its way: what it signs is in the database and in the anchor, whatever becomes of the log and its witnesses. */
+async function openTransparencyLog({
+  config,
+  store,
+  anchor,
+  signer,
+  log,
+  onAlarm,
+}: {
+  readonly config: Config;
+  readonly store: AuditStore;
+  readonly anchor: Anchor;
+  readonly signer: FileSigner;
+  readonly log: Logger;
+  readonly onAlarm: (finding: Finding) => void;
+}): Promise<TransparencyLog> {
+  const { folder, name, witnesses } = config.audit.log;
+  const {
+    keys,
+    witnesses: witnessKeys,
+    verifier,
+  } = logKeys({
+    name,
+    witnesses: witnesses.map(({ key }) => key),
+    publicKeys: [signer.publicKey],
+  });
+  const open = witnesses.length === 0 ? undefined : (await import('../../integrations/witness/witness.ts')).createWitness;
+  return createTransparencyLog({
+    ...{ store, anchor, signer, key: keys[0], verifier, onAlarm },
+    files: createLogFolder({ folder }),
+    witnesses: witnessKeys.flatMap((key, index) => open?.({ url: witnesses[index]?.url ?? '', key }) ?? []),
+    onError: (error) => log.warn({ reason: reasonOf(error) }, 'a witness has not signed the log; it is asked again'),
+  });
 }

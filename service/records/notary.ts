@@ -156,7 +156,8 @@ function takenBack({ chain, number }: ChainHead): Finding {
   };
 }
 
-function once(report: (finding: Finding) => void): (finding: Finding) => void {
+/** Reports the same finding no second time. */
+export function once(report: (finding: Finding) => void): (finding: Finding) => void {
   const reported = new Set<string>();
   return (finding) => {
     const key = JSON.stringify([finding.kind, finding.chain, finding.number, finding.checkpoint]);

@@ -22,12 +22,15 @@ export async function readCheckpoints({
   anchor,
   verifier,
   remember = [],
+  each,
 }: {
   readonly store: Pick<AuditStore, 'checkpoints'>;
   readonly anchor: Anchor;
   readonly verifier: SignatureVerifier;
   /** The numbers of checkpoints that the chain keeps at hand. */
   readonly remember?: readonly number[];
+  /** Is given the genuine ones, in their order. */
+  readonly each?: (genuine: SignedCheckpoint) => void | Promise<void>;
 }): Promise<ReadCheckpoints> {
   const chain = new CheckpointChain({ remember });
   const findings: Finding[] = [];
@@ -37,13 +40,15 @@ export async function readCheckpoints({
   const inDatabase = databaseCheckpoints(store);
   let row = await inDatabase.next();
 
-  const take = (stored: StoredCheckpoint | undefined, anchored: SignedCheckpoint | undefined): void => {
+  const take = async (stored: StoredCheckpoint | undefined, anchored: SignedCheckpoint | undefined): Promise<void> => {
     const { genuine, finding } = choose({ stored, anchored, verifier });
     if (finding) findings.push(finding);
     if (anchored && unanchored.length > 0) findings.push(...unanchored.map(missingInAnchor));
     if (anchored) unanchored = [];
     else if (genuine) unanchored.push(genuine);
-    if (genuine) findings.push(...chain.follow(genuine));
+    if (!genuine) return;
+    findings.push(...chain.follow(genuine));
+    await each?.(genuine);
   };
 
   let lastAnchored: SignedCheckpoint | undefined;
@@ -59,13 +64,13 @@ export async function readCheckpoints({
       continue;
     }
     lastAnchored = entry;
-    for (; !row.done && row.value.number < number; row = await inDatabase.next()) take(row.value, undefined);
+    for (; !row.done && row.value.number < number; row = await inDatabase.next()) await take(row.value, undefined);
     if (!row.done && row.value.number === number) {
-      take(row.value, entry);
+      await take(row.value, entry);
       row = await inDatabase.next();
-    } else take(undefined, entry);
+    } else await take(undefined, entry);
   }
-  for (; !row.done; row = await inDatabase.next()) take(row.value, undefined);
+  for (; !row.done; row = await inDatabase.next()) await take(row.value, undefined);
 
   if (unreadable > 0)
     notes.push(`${anchor.description} has ${unreadable} lines that cannot be read (a crash while writing leaves one)`);

@@ -7,6 +7,7 @@ import type { CheckpointChain } from '../../core/audit/checkpoint-chain.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import type { SignatureVerifier } from '../../core/messages/signing.ts';
 import { readCheckpoints } from './read-checkpoints.ts';
+import { beginLogCheck, type ExpectedLog } from './verify-log.ts';
 
 /** What is known from elsewhere of how far the checkpoints must go. */
 export interface CheckpointExpectation {
@@ -40,6 +41,7 @@ export async function verifyAudit({
   verifier,
   trust,
   signers,
+  log,
   expected = {},
   now = () => new Date(),
 }: {
@@ -50,20 +52,28 @@ export async function verifyAudit({
   /** Keys of cells and desks. */
   readonly trust: Trust;
   readonly signers: VoteSigners;
+  /** The transparency log over the checkpoints. */
+  readonly log?: ExpectedLog;
   readonly expected?: CheckpointExpectation;
   readonly now?: () => Date;
 }): Promise<AuditReport> {
   const checkedAt = now();
+  const logCheck = log && (await beginLogCheck(log));
   // Checkpoints first: whatever they name must be in the records that are read after them.
   const read = await readCheckpoints({
     store,
     anchor,
     verifier,
     remember: [expected.remembered, expected.verified].flatMap((seen) => seen?.number ?? []),
+    ...(logCheck && { each: logCheck.take }),
   });
   const { chain: checkpoints } = read;
   const age = checkAge({ checkpoints, expected, now: checkedAt });
-  const findings: Finding[] = [...read.findings, ...age.findings];
+  const inLog = logCheck?.finish(expected.asOf ?? checkedAt) ?? [];
+  // A copy has the records and the anchor; of the log there need not be one.
+  const lateBy = expected.allowStale ?? (expected.asOf && 'a copy');
+  const late = lateBy === undefined ? [] : inLog.filter(({ kind }) => isLate(kind));
+  const findings: Finding[] = [...read.findings, ...age.findings, ...inLog.filter((finding) => !late.includes(finding))];
   const verifiedBy = verifiedCheckpoint(checkpoints, expected.verified, findings);
   const notCovered: { chain: string; from: number; to: number }[] = [];
   const chains = new Set([...(await store.chains()), ...checkpoints.heads.keys()]);
@@ -96,8 +106,12 @@ export async function verifyAudit({
     anchor: anchor.description,
     findings,
     notCovered,
-    notes: [...read.notes, ...age.notes],
+    notes: [...read.notes, ...age.notes, ...late.map(({ text }) => `${text}; allowed: ${lateBy}`)],
   };
+}
+
+function isLate(kind: Finding['kind']): boolean {
+  return kind === 'log-behind' || kind === 'witness-missing';
 }
 
 /** Its number, where it is the one that is meant; 0: nothing counts as checked. */

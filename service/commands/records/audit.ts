@@ -12,18 +12,21 @@ import { openAuditTrust } from '../../records/audit-trust.ts';
 import { type RememberedCheckpoint, verifyAudit } from '../../records/verify-audit.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';
+import { expectedLog, registerLogCommands } from './audit-log.ts';
 import { type RetiredKeysOption, retiredKeyOption } from './retired-key.ts';
 
 interface VerifyOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly publicKey?: readonly string[];
   readonly anchor?: string;
+  readonly log?: string;
+  readonly witness?: readonly string[];
   readonly asOf?: Date;
   readonly allowStale?: string;
   readonly atLeast?: RememberedCheckpoint;
   readonly verified?: Required<RememberedCheckpoint>;
 }
 
-/** Adds `firebreak audit verify`. */
+/** Adds `firebreak audit verify|log|witness`. */
 export function registerAuditCommand(program: Command): void {
   const audit = program.command('audit').description('the record, and the proof of it');
   const verify = audit
@@ -33,6 +36,11 @@ export function registerAuditCommand(program: Command): void {
     )
     .option('--public-key <files...>', 'public keys (PEM) of trusted notaries (default: the .pub next to audit.notaryKeyFile)')
     .option('--anchor <file>', 'the anchor, where a copy is to be believed (default: audit.anchorFile)')
+    .option('--log <folder>', 'the transparency log, where a copy is to be believed (default: audit.log.folder)')
+    .option(
+      '--witness <keys...>',
+      'NAME+ID+KEY of witnesses that must have signed the log (default: those of audit.log.witnesses)',
+    )
     .addOption(retiredKeyOption())
     .option('--at-least <number[:digest]>', 'a checkpoint that was seen before: nothing may have gone back behind it', remembered)
     .option(
@@ -58,6 +66,7 @@ export function registerAuditCommand(program: Command): void {
     else for (const line of describeReport(report)) print(printable(line));
     if (!report.ok) process.exitCode = 1;
   });
+  registerLogCommands(audit);
 }
 
 /** What people are told where rows count for nothing. */
@@ -111,6 +120,7 @@ export async function auditReport(options: VerifyOptions): Promise<AuditReport> 
   const anchor = createFileAnchor({ file: options.anchor ?? config.audit.anchorFile });
   const { trust, signers } = await openAuditTrust(config, options.retiredKey ?? []);
   const { asOf, allowStale, atLeast, verified } = options;
+  const log = await expectedLog(config, options);
   const database = await openDatabase({ url });
   try {
     return await verifyAudit({
@@ -119,6 +129,7 @@ export async function auditReport(options: VerifyOptions): Promise<AuditReport> 
       verifier,
       trust,
       signers,
+      log,
       expected: { asOf, allowStale, remembered: atLeast, verified },
     });
   } finally {

@@ -307,6 +307,11 @@ describe('audit verify', () => {
     await opened.close();
     const intact = await firebreak(['audit', 'verify']);
     expect([intact.status, intact.stdout]).toEqual([0, expect.stringMatching(/intact[\s\S]*n1@1 record 1/)]);
+    const log = await firebreak(['audit', 'log']);
+    expect([log.status, log.stdout]).toEqual([
+      0,
+      expect.stringMatching(/: 0 checkpoints in .*\nKey: firebreak\/\S+\+[0-9a-f]{8}\+A/),
+    ]);
     const [, seen = ''] = /the last one (1:[0-9a-f]{64}) of/.exec(intact.stdout) ?? [];
     expect((await firebreak(['audit', 'verify', '--at-least', seen])).status).toBe(0);
     const rolledBack = await firebreak(['audit', 'verify', '--at-least', '7']);

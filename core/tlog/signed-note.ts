@@ -1,0 +1,195 @@
+import { sha256 } from '../text/digest.ts';
+
+/**
+ * Notes signed by one or more keys, as C2SP's signed-note says (https://c2sp.org/signed-note), and what is written in the notes of a transparency log
+ * (https://c2sp.org/tlog-checkpoint, https://c2sp.org/tlog-cosignature): tools of strangers read and check these.
+ */
+
+/** What a key signs: a note itself, or as a witness that it has seen a log grow and never change. */
+export type NoteKeyType = 'note' | 'cosignature';
+
+const typeBytes: Readonly<Record<NoteKeyType, number>> = { note: 1, cosignature: 4 };
+
+/** An Ed25519 key under the name by which notes know it: without spaces and plus signs. */
+export interface NoteKey {
+  readonly name: string;
+  readonly type: NoteKeyType;
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array;
+}
+
+export interface NoteSignature {
+  readonly name: string;
+  /** 4 bytes. */
+  readonly keyId: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+export interface Note {
+  /** With the line feed at its end. */
+  readonly text: string;
+  readonly signatures: readonly NoteSignature[];
+}
+
+/** What a log says of itself: `root` is that of the tree over its first `size` entries, 64 hex digits. */
+export interface LogHead {
+  readonly origin: string;
+  readonly size: number;
+  readonly root: string;
+}
+
+const mostSignatures = 32;
+/** No space of Unicode, no plus sign, no control character. */
+const keyName = /^[^\s\p{Z}\p{C}+]{1,200}$/u;
+
+export function isKeyName(text: string): boolean {
+  return keyName.test(text);
+}
+
+export function noteKeyId({ name, type, publicKey }: NoteKey): Uint8Array {
+  const bytes = new TextEncoder().encode(`${name}\n`);
+  return sha256(joined(bytes, Uint8Array.of(typeBytes[type]), publicKey)).slice(0, 4);
+}
+
+/** The key as one word, as tools for such logs are given it: `NAME+ID+KEY`. */
+export function verifierKey(key: NoteKey): string {
+  return `${key.name}+${toHex(noteKeyId(key))}+${toBase64(joined(Uint8Array.of(typeBytes[key.type]), key.publicKey))}`;
+}
+
+/** Undefined for what is no such word, or names an id that is not its key's. */
+export function parseVerifierKey(text: string): NoteKey | undefined {
+  const [, name = '', id, encoded = ''] = /^([^+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(text) ?? [];
+  const bytes = fromBase64(encoded);
+  const type = bytes?.[0] === typeBytes.note ? 'note' : bytes?.[0] === typeBytes.cosignature ? 'cosignature' : undefined;
+  if (!isKeyName(name) || bytes?.length !== 33 || !type) return undefined;
+  const key: NoteKey = { name, type, publicKey: bytes.slice(1) };
+  return toHex(noteKeyId(key)) === id ? key : undefined;
+}
+
+/** The key's SPKI in DER. */
+export function spkiOf({ publicKey }: Pick<NoteKey, 'publicKey'>): Uint8Array {
+  return joined(spkiStart, publicKey);
+}
+
+/** The key in PEM, from which a verifier is made. */
+export function pemOf(key: Pick<NoteKey, 'publicKey'>): string {
+  return `-----BEGIN PUBLIC KEY-----\n${toBase64(spkiOf(key))}\n-----END PUBLIC KEY-----\n`;
+}
+
+/** The 32 bytes of an Ed25519 public key in PEM; undefined for anything else. */
+export function rawKeyOf(pem: string): Uint8Array | undefined {
+  const spki = fromBase64(pem.replaceAll(/-----[A-Z ]+-----|\s/g, ''));
+  return spki?.length === spkiStart.length + 32 && spkiStart.every((byte, index) => spki[index] === byte)
+    ? spki.slice(spkiStart.length)
+    : undefined;
+}
+
+const spkiStart = Uint8Array.of(0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00);
+
+export function noteText({ text, signatures }: Note): string {
+  return `${text}\n${signatures.map(signatureLine).join('')}`;
+}
+
+export function signatureLine({ name, keyId, signature }: NoteSignature): string {
+  return `— ${name} ${toBase64(joined(keyId, signature))}\n`;
+}
+
+/** Undefined for what is no note. Whether it is signed by somebody who is believed its signatures say. */
+export function parseNote(text: string): Note | undefined {
+  const end = text.lastIndexOf('\n\n');
+  if (end === -1 || hasControls(text)) return undefined;
+  const signatures = parseSignatures(text.slice(end + 2));
+  return signatures && { text: text.slice(0, end + 1), signatures };
+}
+
+/** Undefined unless it is one line or more, and nothing else. */
+export function parseSignatures(lines: string): readonly NoteSignature[] | undefined {
+  if (!lines.endsWith('\n')) return undefined;
+  const each = lines.slice(0, -1).split('\n');
+  const signatures = each.map((line) => {
+    const [, name = '', encoded = ''] = /^— (\S+) (\S+)$/.exec(line) ?? [];
+    const bytes = fromBase64(encoded);
+    if (!isKeyName(name) || !bytes || bytes.length < 5) return undefined;
+    return { name, keyId: bytes.slice(0, 4), signature: bytes.slice(4) };
+  });
+  const found = signatures.filter((one) => one !== undefined);
+  return found.length === each.length && found.length <= mostSignatures ? found : undefined;
+}
+
+/** Those that name this key. */
+export function signaturesBy({ signatures }: Pick<Note, 'signatures'>, key: NoteKey): readonly NoteSignature[] {
+  const id = toHex(noteKeyId(key));
+  return signatures.filter(({ name, keyId }) => name === key.name && toHex(keyId) === id);
+}
+
+export function logHeadText({ origin, size, root }: LogHead): string {
+  return `${origin}\n${size}\n${toBase64(fromHex(root))}\n`;
+}
+
+/** Undefined for what no log says. Lines that a log has put behind these three are not looked at. */
+export function parseLogHead(text: string): LogHead | undefined {
+  const [origin = '', size = '', encoded = '', ...more] = text.split('\n');
+  const root = fromBase64(encoded);
+  if (origin === '' || !/^(0|[1-9]\d{0,15})$/.test(size) || !Number.isSafeInteger(Number(size))) return undefined;
+  if (root?.length !== 32 || more.at(-1) !== '' || more.slice(0, -1).includes('')) return undefined;
+  return { origin, size: Number(size), root: toHex(root) };
+}
+
+/** What a witness signs of a log's note, at a time in seconds since 1970. */
+export function cosignedText(text: string, seconds: number): string {
+  return `cosignature/v1\ntime ${seconds}\n${text}`;
+}
+
+/** What stands in a note for it: the time, and the signature itself. */
+export function cosignatureBytes(seconds: number, signature: Uint8Array): Uint8Array {
+  const time = new Uint8Array(8);
+  new DataView(time.buffer).setBigUint64(0, BigInt(seconds));
+  return joined(time, signature);
+}
+
+/** Undefined where it is of another length, or of a time that no clock has. */
+export function parseCosignature(bytes: Uint8Array): { readonly seconds: number; readonly signature: Uint8Array } | undefined {
+  if (bytes.length !== 72) return undefined;
+  const seconds = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0));
+  return Number.isSafeInteger(seconds) ? { seconds, signature: bytes.slice(8) } : undefined;
+}
+
+export function toBase64(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes));
+}
+
+/** Undefined for what is not exactly what `toBase64` writes. */
+export function fromBase64(text: string): Uint8Array | undefined {
+  try {
+    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    return toBase64(bytes) === text ? bytes : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+export function fromHex(text: string): Uint8Array {
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+}
+
+function joined(...parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+function hasControls(text: string): boolean {
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    if (code < 32 && code !== 10) return true;
+  }
+  return false;
+}

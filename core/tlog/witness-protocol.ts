@@ -1,0 +1,90 @@
+import { isConsistent } from './log-tree.ts';
+import type { CosignAnswer, CosignRequest } from './log-witness.ts';
+import {
+  fromBase64,
+  fromHex,
+  type LogHead,
+  type Note,
+  parseLogHead,
+  parseNote,
+  parseSignatures,
+  toBase64,
+} from './signed-note.ts';
+
+/** What is asked of a witness and what it answers over HTTP, as C2SP's tlog-witness says (https://c2sp.org/tlog-witness). */
+
+export const addCheckpointPath = '/add-checkpoint';
+/** Of a body: 63 lines of proof, and a note with many signatures. */
+export const mostRequestBytes = 64 * 1_024;
+export const sizeType = 'text/x.tlog.size';
+
+const mostProofLines = 63;
+
+export function requestText({ from, proof, note }: CosignRequest): string {
+  return `old ${from}\n${proof.map((hash) => `${toBase64(hash)}\n`).join('')}\n${note}`;
+}
+
+export interface ReadRequest extends Omit<CosignRequest, 'note'> {
+  readonly note: Note;
+  readonly head: LogHead;
+}
+
+/** Undefined for what is no such request. */
+export function parseRequest(text: string): ReadRequest | undefined {
+  const end = text.indexOf('\n\n');
+  if (end === -1) return undefined;
+  const [first = '', ...lines] = text.slice(0, end).split('\n');
+  const [, size] = /^old (0|[1-9]\d{0,15})$/.exec(first) ?? [];
+  const proof = lines.map(fromBase64).filter((hash) => hash?.length === 32);
+  const note = parseNote(text.slice(end + 2));
+  const head = note && parseLogHead(note.text);
+  const hashes = proof.filter((hash) => hash !== undefined);
+  if (size === undefined || !head || hashes.length !== lines.length || lines.length > mostProofLines) return undefined;
+  return { from: Number(size), proof: hashes, note, head };
+}
+
+export interface WitnessAnswer {
+  readonly status: 200 | 400 | 403 | 404 | 409 | 422;
+  readonly body: string;
+}
+
+/** What a witness must say to a request of a log that it knows, whose note is signed; undefined where it may sign. `seen`: the last head that it has signed. */
+export function objection({ from, proof, head }: ReadRequest, seen: LogHead | undefined): WitnessAnswer | undefined {
+  if (from > head.size) return { status: 400, body: 'the log is said to have been larger before\n' };
+  const size = seen?.size ?? 0;
+  if (from !== size) return { status: 409, body: `${size}\n` };
+  if (from === head.size && seen && seen.root !== head.root) return { status: 409, body: `${size}\n` };
+  if (!seen) return proof.length === 0 ? undefined : { status: 422, body: 'what begins needs no proof\n' };
+  const given = { from, size: head.size, fromRoot: fromHex(seen.root), root: fromHex(head.root), proof };
+  return isConsistent(given) ? undefined : { status: 422, body: 'the proof does not show that the log has only grown\n' };
+}
+
+/** What an answer says; undefined where the witness has not said anything of this kind. */
+export function parseAnswer({
+  status,
+  body,
+  type,
+}: {
+  readonly status: number;
+  readonly body: string;
+  readonly type: string;
+}): CosignAnswer | undefined {
+  if (status === 200) {
+    const signatures = parseSignatures(body);
+    return signatures ? { signatures } : { refused: 'its answer is no list of signatures' };
+  }
+  if (status === 409 && type === sizeType) {
+    const [, size] = /^(0|[1-9]\d{0,15})\n$/.exec(body) ?? [];
+    return size === undefined ? { refused: 'it has seen another log' } : { size: Number(size) };
+  }
+  if (status === 409) return { refused: 'it has seen another log' };
+  const why = refusals.get(status);
+  return why === undefined ? undefined : { refused: why };
+}
+
+const refusals: ReadonlyMap<number, string> = new Map([
+  [400, 'it cannot read the request'],
+  [403, 'it does not know the notary’s key'],
+  [404, 'it does not know this log'],
+  [422, 'the proof does not fit to what it has seen'],
+]);

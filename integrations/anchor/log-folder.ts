@@ -1,0 +1,40 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { FirebreakError } from '../../core/errors.ts';
+import { systemErrorCode } from '../../core/system-error.ts';
+import type { LogFiles } from '../../core/tlog/log-tree.ts';
+
+/** A log's files in a folder that any web server can hand out as it is. Each is there whole or not at all, and on the disk when `write` resolves. */
+export function createLogFolder({ folder }: { readonly folder: string }): LogFiles {
+  return {
+    description: `folder ${folder}`,
+    read: async (path) => {
+      try {
+        return await readFile(join(folder, path));
+      } catch (error) {
+        if (systemErrorCode(error) === 'ENOENT') return undefined;
+        throw failed(folder, 'read', error);
+      }
+    },
+    write: async ({ path, bytes }) => {
+      const file = join(folder, path);
+      const draft = `${file}.${randomUUID()}.draft`;
+      try {
+        await mkdir(dirname(file), { recursive: true });
+        await writeFile(draft, bytes, { flag: 'wx', mode: 0o644, flush: true });
+        await rename(draft, file);
+        const parent = await open(dirname(file), 'r');
+        await parent.sync().finally(() => parent.close());
+      } catch (error) {
+        await rm(draft, { force: true });
+        throw failed(folder, 'written', error);
+      }
+    },
+  };
+}
+
+function failed(folder: string, done: string, error: unknown): FirebreakError {
+  const reason = systemErrorCode(error) ?? 'unknown reason';
+  return new FirebreakError('FB_ERR_UNAVAILABLE', `the log in ${folder} cannot be ${done}: ${reason}`);
+}

@@ -1,0 +1,243 @@
+import type { Finding } from '../../core/audit/audit-report.ts';
+import type { AuditStore } from '../../core/audit/audit-store.ts';
+import { type Anchor, checkpointBytes, type SignedCheckpoint } from '../../core/audit/checkpoint.ts';
+import { follows, isGenuine } from '../../core/audit/checkpoint-chain.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import type { SignatureVerifier, Signer } from '../../core/messages/signing.ts';
+import { consistencyProof, type LogFile, type LogFiles, LogTree, logHeadPath } from '../../core/tlog/log-tree.ts';
+import { cosignedBy, isNoteSigned, type LogWitness } from '../../core/tlog/log-witness.ts';
+import {
+  fromBase64,
+  logHeadText,
+  type Note,
+  type NoteKey,
+  type NoteSignature,
+  noteKeyId,
+  noteText,
+  parseLogHead,
+  parseNote,
+  signaturesBy,
+  toHex,
+} from '../../core/tlog/signed-note.ts';
+import { once } from './notary.ts';
+import { readCheckpoints } from './read-checkpoints.ts';
+
+export interface TransparencyLogOptions {
+  readonly store: Pick<AuditStore, 'checkpoints'>;
+  readonly anchor: Anchor;
+  /** Trusts the notary's keys, and those of the witnesses. */
+  readonly verifier: SignatureVerifier;
+  /** The notary's. */
+  readonly signer: Signer;
+  /** Its public half, under the log's name. */
+  readonly key: NoteKey;
+  readonly files: LogFiles;
+  readonly witnesses: readonly LogWitness[];
+  /** The log or a witness says that what was signed is not what there is. Once for each finding. */
+  readonly onAlarm: (finding: Finding) => void;
+  /** A witness gave no answer, and is asked again with the next round. */
+  readonly onError: (error: unknown) => void;
+}
+
+export interface TransparencyLog {
+  /** Puts into the log what has been signed since, and asks the witnesses. @throws FB_ERR_UNAVAILABLE, FB_ERR_AUDIT_DAMAGED where the log and the checkpoints do not fit. */
+  publish(): Promise<void>;
+}
+
+interface LogState {
+  readonly tree: LogTree;
+  last: SignedCheckpoint | undefined;
+  /** What the log says, with all signatures so far. */
+  said: { readonly size: number; readonly note: Note } | undefined;
+}
+
+/** What is written of a checkpoint into the log: what the notary signs of it, and so no name of an incident. */
+export function logEntry(signed: SignedCheckpoint): string {
+  return new TextDecoder().decode(checkpointBytes(signed.checkpoint));
+}
+
+/** The file with the newest note that this witness has signed. */
+export function witnessedPath(key: NoteKey): string {
+  return `witnessed/${toHex(noteKeyId(key))}`;
+}
+
+/**
+ * The chain of checkpoints as a transparency log that tools of strangers read: entry `n` is checkpoint `n`. It is made from the genuine checkpoints alone,
+ * so it may be killed at any time; what lies in its folder is never believed, but compared. A log that goes further than the checkpoints, or says
+ * something else, is left as it is: it is the proof that somebody went back.
+ */
+export function createTransparencyLog(options: TransparencyLogOptions): TransparencyLog {
+  const { store, anchor, verifier, signer, key, files, witnesses } = options;
+  const alarm = once(options.onAlarm);
+  const seen = new Map<string, number>();
+  let state: LogState | undefined;
+
+  const write = async (file: LogFile, isNew: boolean): Promise<void> => {
+    const there = isNew ? undefined : await files.read(file.path);
+    if (there && Buffer.from(there).equals(file.bytes)) return;
+    if (there) alarm({ kind: 'log-changed', text: `${files.description}: ${file.path} was not what the checkpoints make of it` });
+    await files.write(file);
+  };
+
+  const damaged = (text: string): FirebreakError => {
+    alarm({ kind: 'log-forked', text });
+    return new FirebreakError('FB_ERR_AUDIT_DAMAGED', text);
+  };
+
+  const begin = async (): Promise<LogState> => {
+    const said = await readLogNote(files, key.name);
+    const made: LogState = { tree: new LogTree(), last: undefined, said: said && { size: said.size, note: said.note } };
+    let isBroken = false;
+    await readCheckpoints({
+      store,
+      anchor,
+      verifier,
+      each: async (signed) => {
+        isBroken ||= !follows(signed.checkpoint, made.last?.checkpoint);
+        if (isBroken) return;
+        for (const file of made.tree.append(logEntry(signed))) await write(file, false);
+        made.last = signed;
+        if (said?.size === made.tree.size && said.root !== toHex(made.tree.root()))
+          throw damaged(`${files.description} says something else about the first ${said.size} checkpoints than they do`);
+      },
+    });
+    if (said && said.size > made.tree.size)
+      throw damaged(`${files.description} has ${said.size} checkpoints, of which only ${made.tree.size} are there`);
+    return made;
+  };
+
+  const followOn = async (of: LogState): Promise<void> => {
+    for (;;) {
+      const rows = await store.checkpoints({ after: of.last?.checkpoint.number ?? 0 });
+      for (const { signed } of rows) {
+        if (!signed || !follows(signed.checkpoint, of.last?.checkpoint) || !isGenuine(signed, verifier)) return;
+        for (const file of of.tree.append(logEntry(signed))) await write(file, true);
+        of.last = signed;
+      }
+      if (rows.length === 0) return;
+    }
+  };
+
+  const ask = async (witness: LogWitness, size: number, note: Note): Promise<NoteSignature | undefined> => {
+    const { name } = witness.key;
+    const refused = (why: string): undefined => {
+      alarm({ kind: 'witness-refused', text: `the witness ${name} does not sign the log of ${size} checkpoints: ${why}` });
+      return undefined;
+    };
+    for (let tries = 0; tries < 3; tries += 1) {
+      const from = seen.get(name) ?? 0;
+      const answer = await witness.cosign({ from, proof: await consistencyProof(files, from, size), note: noteText(note) });
+      if ('refused' in answer) return refused(answer.refused);
+      if ('signatures' in answer) {
+        const cosigned = cosignedBy({ text: note.text, signatures: answer.signatures }, witness.key, verifier);
+        if (!cosigned) return refused('its answer has no signature of its key');
+        seen.set(name, size);
+        return cosigned.signature;
+      }
+      // Another desk was there first: this one gets there with its next round.
+      if (answer.size > size && (await isAhead(answer.size))) return undefined;
+      if (answer.size > size) return refused(`it has seen ${answer.size} of them before`);
+      if (answer.size === from) return refused(`it has seen other ones before, as many as ${from}`);
+      seen.set(name, answer.size);
+    }
+    return undefined;
+  };
+
+  /** Whether so many checkpoints are there by now. */
+  const isAhead = async (size: number): Promise<boolean> => (await store.checkpoints({ after: size - 1 })).length > 0;
+
+  /** With what each witness says that has not signed it yet; each is asked, whatever the others do. */
+  const cosign = async (size: number, note: Note): Promise<Note> => {
+    const missing = witnesses.filter((witness) => !cosignedBy(note, witness.key, verifier));
+    const added = await Promise.all(
+      missing.map((witness) =>
+        ask(witness, size, note).catch((error: unknown) => {
+          options.onError(error);
+          return undefined;
+        }),
+      ),
+    );
+    const signatures = added.filter((one) => one !== undefined);
+    for (const [index, signature] of added.entries()) {
+      const witness = missing[index];
+      if (!signature || !witness) continue;
+      const bytes = new TextEncoder().encode(noteText({ text: note.text, signatures: [...own(note), signature] }));
+      await files.write({ path: witnessedPath(witness.key), bytes });
+    }
+    return signatures.length === 0 ? note : { text: note.text, signatures: [...note.signatures, ...signatures] };
+  };
+
+  const own = (note: Note): readonly NoteSignature[] => signaturesBy(note, key);
+
+  const say = async (of: LogState, note: Note): Promise<void> => {
+    await files.write({ path: logHeadPath, bytes: new TextEncoder().encode(noteText(note)) });
+    of.said = { size: of.tree.size, note };
+  };
+
+  const round = async (): Promise<void> => {
+    const current = state ?? (await begin());
+    // Until all of it is written, the next round makes it anew.
+    state = undefined;
+    await followOn(current);
+    const { tree, said } = current;
+    if (tree.size === 0) {
+      state = current;
+      return;
+    }
+    let note = said?.note;
+    if (!note || said?.size !== tree.size || !isNoteSigned(note, key, verifier)) {
+      for (const file of tree.partialFiles()) await write(file, false);
+      note = await signedNote({ origin: key.name, size: tree.size, root: toHex(tree.root()) }, { key, signer });
+      await say(current, note);
+    }
+    state = current;
+    const cosigned = await cosign(tree.size, note);
+    if (cosigned !== note) await say(current, cosigned);
+  };
+
+  let running: Promise<unknown> = Promise.resolve();
+  return {
+    publish: () => {
+      const next = running.then(round);
+      running = next.catch(() => undefined);
+      return next;
+    },
+  };
+}
+
+async function signedNote(
+  head: Parameters<typeof logHeadText>[0],
+  { key, signer }: Pick<TransparencyLogOptions, 'key' | 'signer'>,
+): Promise<Note> {
+  const text = logHeadText(head);
+  const signature = fromBase64(await signer.sign(new TextEncoder().encode(text)));
+  if (!signature) throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the notary’s key signs nothing');
+  return { text, signatures: [{ name: key.name, keyId: noteKeyId(key), signature }] };
+}
+
+export interface LogNote {
+  readonly size: number;
+  /** 64 hex digits. */
+  readonly root: string;
+  readonly note: Note;
+}
+
+/**
+ * What a file of the log says, without belief in it; undefined where it is not there, or is no note.
+ * @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFIG_INVALID where another log is there.
+ */
+export async function readLogNote(
+  files: Pick<LogFiles, 'read' | 'description'>,
+  origin: string,
+  path: string = logHeadPath,
+): Promise<LogNote | undefined> {
+  const bytes = await files.read(path);
+  const note = bytes && parseNote(new TextDecoder().decode(bytes));
+  const head = note && parseLogHead(note.text);
+  if (!head) return undefined;
+  if (head.origin === origin) return { size: head.size, root: head.root, note };
+  throw new FirebreakError(
+    'FB_ERR_CONFIG_INVALID',
+    `${files.description} has the log ${head.origin}, and not ${origin}: give each its own`,
+  );
+}

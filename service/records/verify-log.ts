@@ -1,0 +1,117 @@
+import type { Finding } from '../../core/audit/audit-report.ts';
+import { type SignedCheckpoint, staleAfterMs } from '../../core/audit/checkpoint.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import type { SignatureVerifier } from '../../core/messages/signing.ts';
+import { type LogFiles, LogTree } from '../../core/tlog/log-tree.ts';
+import { type Cosigned, cosignedBy, isNoteSigned } from '../../core/tlog/log-witness.ts';
+import { type NoteKey, parseVerifierKey, pemOf, rawKeyOf, toHex } from '../../core/tlog/signed-note.ts';
+import { createVerifier } from '../../integrations/keys/ed25519.ts';
+import { type LogNote, logEntry, readLogNote, witnessedPath } from './transparency-log.ts';
+
+/** Where a log is, and whose signatures it must have. */
+export interface ExpectedLog {
+  readonly files: Pick<LogFiles, 'read' | 'description'>;
+  /** Under the name of the log: one of them must have signed it. */
+  readonly keys: readonly [NoteKey, ...NoteKey[]];
+  readonly witnesses: readonly NoteKey[];
+  /** Trusts the keys, and those of the witnesses. */
+  readonly verifier: SignatureVerifier;
+}
+
+/** Compares a log with the genuine checkpoints, which it is given in their order. */
+export interface LogCheck {
+  readonly take: (signed: SignedCheckpoint) => void;
+  /** What the log is not, as of a time: it may be behind by as much as the newest checkpoint. */
+  readonly finish: (asOf: Date) => readonly Finding[];
+}
+
+interface Witnessed {
+  readonly key: NoteKey;
+  readonly said: LogNote | undefined;
+  readonly cosigned: Cosigned | undefined;
+}
+
+/** Reads what the log says now. Begin before the checkpoints are read: they are ahead of it. @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFIG_INVALID. */
+export async function beginLogCheck({ files, keys, witnesses, verifier }: ExpectedLog): Promise<LogCheck> {
+  const { name: origin } = keys[0];
+  const head = await readLogNote(files, origin);
+  const witnessed = await readWitnessed({ files, keys, witnesses, verifier });
+  const where = files.description;
+  const roots = new Map<number, string>();
+  const wanted = new Set([head, ...witnessed.map(({ said }) => said)].map((said) => said?.size));
+  const tree = new LogTree();
+  let firstAt: string | undefined;
+  let nextAt: string | undefined;
+  return {
+    take: (signed) => {
+      const { number, at } = signed.checkpoint;
+      // Behind a gap nothing can be compared; that there is one the checkpoints' own check says.
+      if (number !== tree.size + 1) return;
+      tree.append(logEntry(signed));
+      firstAt ??= at;
+      if (number === (head?.size ?? 0) + 1) nextAt = at;
+      if (wanted.has(number)) roots.set(number, toHex(tree.root()));
+    },
+    finish: (asOf) => {
+      const isOld = (at: string | undefined): boolean => at !== undefined && Date.parse(at) < asOf.getTime() - staleAfterMs;
+      const findings: Finding[] = [];
+      const found = (kind: Finding['kind'], text: string): void => void findings.push({ kind, text });
+      const isOther = (said: LogNote): boolean => roots.get(said.size) !== said.root;
+      if (!head && isOld(firstAt)) found('log-behind', `there is no log in ${where}`);
+      if (head && !keys.some((key) => isNoteSigned(head.note, key, verifier)))
+        found('log-forged', `the log in ${where} has no valid signature of ${origin}`);
+      else if (head && isOther(head))
+        found('log-forked', `the log in ${where} says something else about its ${head.size} checkpoints than there is`);
+      else if (head && isOld(nextAt))
+        found('log-behind', `the log in ${where} ends at checkpoint ${head.size}: those after it are not in it`);
+      for (const { key: witness, said, cosigned } of witnessed) {
+        const { name } = witness;
+        if (said && cosigned && isOther(said))
+          found('log-forked', `the witness ${name} has signed other checkpoints than there are, ${said.size} of them`);
+        const seen = cosigned && new Date(cosigned.seconds * 1_000).toISOString();
+        if (seen ? isOld(seen) : isOld(firstAt))
+          found(
+            'witness-missing',
+            seen ? `the witness ${name} has signed nothing since ${seen}` : `the witness ${name} has signed nothing`,
+          );
+      }
+      return findings;
+    },
+  };
+}
+
+/** What each witness has signed last. @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFIG_INVALID. */
+export function readWitnessed({ files, keys, witnesses, verifier }: ExpectedLog): Promise<readonly Witnessed[]> {
+  return Promise.all(
+    witnesses.map(async (witness) => {
+      const said = await readLogNote(files, keys[0].name, witnessedPath(witness));
+      return { key: witness, said, cosigned: said && cosignedBy(said.note, witness, verifier) };
+    }),
+  );
+}
+
+/** The keys of a log and of its witnesses; with the first of the public keys (PEM) it is signed. @throws FB_ERR_CONFIG_INVALID */
+export function logKeys({
+  name,
+  witnesses,
+  publicKeys,
+}: {
+  readonly name: string;
+  /** `NAME+ID+KEY`. */
+  readonly witnesses: readonly string[];
+  readonly publicKeys: readonly [string, ...string[]];
+}): Omit<ExpectedLog, 'files'> {
+  const asKey = (pem: string): NoteKey => {
+    const publicKey = rawKeyOf(pem);
+    if (publicKey) return { name, type: 'note', publicKey };
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'a public key of the notary is not an Ed25519 key in PEM');
+  };
+  const [first, ...others] = publicKeys;
+  const keys = witnesses.map((text) => {
+    const key = parseVerifierKey(text);
+    if (key?.type === 'cosignature') return key;
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${text.split('+')[0]} has no key of a witness: NAME+ID+KEY is needed`);
+  });
+  const verifier = createVerifier({ publicKeys: [...publicKeys, ...keys.map(pemOf)] });
+  return { keys: [asKey(first), ...others.map(asKey)], witnesses: keys, verifier };
+}

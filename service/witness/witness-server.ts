@@ -1,0 +1,112 @@
+import type { Server } from 'node:http';
+import { FirebreakError } from '../../core/errors.ts';
+import type { SignatureVerifier, Signer } from '../../core/messages/signing.ts';
+import { sha256Hex } from '../../core/text/digest.ts';
+import type { LogFiles } from '../../core/tlog/log-tree.ts';
+import { isNoteSigned } from '../../core/tlog/log-witness.ts';
+import {
+  cosignatureBytes,
+  cosignedText,
+  fromBase64,
+  type LogHead,
+  type NoteKey,
+  noteKeyId,
+  noteText,
+  parseLogHead,
+  parseNote,
+  signatureLine,
+} from '../../core/tlog/signed-note.ts';
+import {
+  addCheckpointPath,
+  mostRequestBytes,
+  objection,
+  parseRequest,
+  sizeType,
+  type WitnessAnswer,
+} from '../../core/tlog/witness-protocol.ts';
+import { answer, listenAt } from '../../integrations/http-door.ts';
+import { UnprovenBodies } from '../../integrations/unproven-bodies.ts';
+
+export interface WitnessOptions {
+  /** The logs that are known, by their keys. */
+  readonly logs: readonly NoteKey[];
+  /** Trusts the logs' keys. */
+  readonly verifier: SignatureVerifier;
+  readonly signer: Signer;
+  /** The public half of the signer, as it is known to the logs. */
+  readonly key: NoteKey;
+  /** Where it keeps what it has signed last of each log. Whoever can set this back can have it sign another past. */
+  readonly kept: LogFiles;
+  readonly now?: () => Date;
+}
+
+/**
+ * Decides one request at a time: what was seen last and what is kept next belong together, and nothing is answered before it is kept.
+ * @throws FB_ERR_UNAVAILABLE when it cannot be kept, FB_ERR_AUDIT_DAMAGED when what is kept cannot be read.
+ */
+export function createWitnessJudge(options: WitnessOptions): (body: string) => Promise<WitnessAnswer> {
+  const { logs, verifier, signer, key, kept, now = () => new Date() } = options;
+  const decide = async (body: string): Promise<WitnessAnswer> => {
+    const request = parseRequest(body);
+    if (!request) return { status: 400, body: 'this is no request to add a checkpoint\n' };
+    const { head, note } = request;
+    const keys = logs.filter(({ name }) => name === head.origin);
+    if (keys.length === 0) return { status: 404, body: 'this log is not known here\n' };
+    const signedBy = keys.find((one) => isNoteSigned(note, one, verifier));
+    if (!signedBy) return { status: 403, body: 'no key that is known for this log has signed this\n' };
+    const path = `${sha256Hex(head.origin).slice(0, 32)}.note`;
+    const refused = objection(request, await seenAt(kept, path, head.origin));
+    if (refused) return refused;
+    const seconds = Math.floor(now().getTime() / 1_000);
+    const signature = fromBase64(await signer.sign(new TextEncoder().encode(cosignedText(note.text, seconds))));
+    if (!signature) throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the witness’s key signs nothing');
+    await kept.write({ path, bytes: new TextEncoder().encode(noteText(note)) });
+    return {
+      status: 200,
+      body: signatureLine({ name: key.name, keyId: noteKeyId(key), signature: cosignatureBytes(seconds, signature) }),
+    };
+  };
+  let last: Promise<unknown> = Promise.resolve();
+  return (body) => {
+    const next = last.then(() => decide(body));
+    last = next.catch(() => undefined);
+    return next;
+  };
+}
+
+/** A file that is there and says nothing must not count as a log that was never seen. */
+async function seenAt(kept: LogFiles, path: string, origin: string): Promise<LogHead | undefined> {
+  const bytes = await kept.read(path);
+  if (!bytes) return undefined;
+  const note = parseNote(new TextDecoder().decode(bytes));
+  const head = note && parseLogHead(note.text);
+  if (head?.origin === origin) return head;
+  throw new FirebreakError('FB_ERR_AUDIT_DAMAGED', `${kept.description}: ${path} is not what the witness has written`);
+}
+
+/** Serves `POST /add-checkpoint`, and nothing else. */
+export function serveWitness(
+  { onProblem, ...options }: WitnessOptions & { readonly onProblem: (error: unknown) => void },
+  at: { readonly host: string; readonly port: number },
+): Promise<Server> {
+  const judge = createWitnessJudge(options);
+  const bodies = new UnprovenBodies({ atMost: mostRequestBytes, inAll: 4 * 1_048_576, withinMs: 10_000 });
+  return listenAt(at, (request, response, proven) => {
+    const close = { connection: 'close' };
+    if (request.method === 'GET' && request.url === '/healthz') return answer(response, { status: 200, body: { status: 'ok' } });
+    if (request.method !== 'POST' || request.url !== addCheckpointPath)
+      return answer(response, { status: 404, body: `here is POST ${addCheckpointPath} alone\n`, headers: close });
+    void bodies
+      .read(request)
+      .then(async (body) => {
+        if (!body.ok) return answer(response, { status: body.status, body: 'this is too much, or too slow\n', headers: close });
+        const said = await judge(body.bytes.toString('utf8'));
+        if (said.status === 200) proven();
+        answer(response, { ...said, ...(said.status === 409 && { type: sizeType }) });
+      })
+      .catch((error: unknown) => {
+        onProblem(error);
+        answer(response, { status: 503, body: 'it cannot be signed now\n' });
+      });
+  });
+}

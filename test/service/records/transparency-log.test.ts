@@ -1,0 +1,290 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Finding } from '../../../core/audit/audit-report.ts';
+import type { AuditStore } from '../../../core/audit/audit-store.ts';
+import { type Anchor, checkpointBytes, nextCheckpoint, type SignedCheckpoint } from '../../../core/audit/checkpoint.ts';
+import { parseEntries } from '../../../core/tlog/log-tree.ts';
+import { type NoteKey, parseNote, pemOf, rawKeyOf, verifierKey } from '../../../core/tlog/signed-note.ts';
+import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
+import { createLogFolder } from '../../../integrations/anchor/log-folder.ts';
+import { createAuditStore } from '../../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../../integrations/database/database.ts';
+import type { Database } from '../../../integrations/database/queries.ts';
+import { portOf } from '../../../integrations/http-door.ts';
+import { createVerifier, type FileSigner, signerFrom } from '../../../integrations/keys/ed25519.ts';
+import { createWitness } from '../../../integrations/witness/witness.ts';
+import { runCommand } from '../../../service/parts/command.ts';
+import { createNotary } from '../../../service/records/notary.ts';
+import { createTransparencyLog, type TransparencyLogOptions } from '../../../service/records/transparency-log.ts';
+import { verifyAudit } from '../../../service/records/verify-audit.ts';
+import { serveWitness } from '../../../service/witness/witness-server.ts';
+import { tlogChecker } from '../../../tools/platform/tlog-checker.ts';
+import { run } from '../../suites/audit-store.ts';
+import { makersTrust, noSigners } from '../../suites/signed-records.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-log-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const newSigner = (): FileSigner =>
+  signerFrom({
+    pem: generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    name: 'a key',
+  });
+const keyOf = (signer: FileSigner, name: string, type: NoteKey['type']): NoteKey => {
+  const publicKey = rawKeyOf(signer.publicKey);
+  if (!publicKey) throw new Error('no key');
+  return { name, type, publicKey };
+};
+const signer = newSigner();
+const key = keyOf(signer, 'logs.example.com/firebreak', 'note');
+const witnessSigner = newSigner();
+const witnessKey = keyOf(witnessSigner, 'witness.example.com', 'cosignature');
+const verifier = createVerifier({ publicKeys: [signer.publicKey, pemOf(witnessKey)] });
+
+describe('the transparency log', () => {
+  let runs = 0;
+  let place: string;
+  let anchor: Anchor;
+  let database: Database;
+  let store: AuditStore;
+  let alarms: Finding[];
+  let errors: unknown[];
+  let time: number;
+  const closing: (() => Promise<unknown>)[] = [];
+
+  beforeEach(async () => {
+    runs += 1;
+    place = join(folder, String(runs));
+    anchor = createFileAnchor({ file: `${place}.jsonl` });
+    database = await openDatabase({ url: `sqlite:${place}.db` });
+    store = createAuditStore(database);
+    alarms = [];
+    errors = [];
+    time = Date.now();
+  });
+  afterEach(async () => {
+    for (const close of closing.splice(0)) await close();
+    await database.close();
+  });
+
+  const open = (changes: Partial<TransparencyLogOptions> = {}) =>
+    createTransparencyLog({
+      ...{ store, anchor, verifier, signer, key },
+      files: createLogFolder({ folder: place }),
+      witnesses: [],
+      onAlarm: (finding) => alarms.push(finding),
+      onError: (error) => errors.push(error),
+      ...changes,
+    });
+  let records = 0;
+  /** So many checkpoints more, each with a record that is new. */
+  const sign = async (checkpoints: number): Promise<void> => {
+    const notary = createNotary({
+      store,
+      signer,
+      verifier,
+      anchor,
+      everyMs: 60_000,
+      onAlarm: () => {},
+      onError: () => {},
+      now: () => new Date(time),
+    });
+    for (let count = 0; count < checkpoints; count += 1) {
+      records += 1;
+      await store.append(run(`incident/c/shop/Deployment/secret-${records}@1`, 1, 1));
+      await notary.sign();
+    }
+    await notary.stop();
+  };
+  /** A store that shows as many of 260 signed checkpoints as it is told. */
+  const manyCheckpoints = async () => {
+    const all: SignedCheckpoint[] = [];
+    for (let at = time; all.length < 260; at += 1_000) {
+      const { checkpoint } = nextCheckpoint({
+        ...{ last: all.at(-1)?.checkpoint, stated: new Map(), shown: [] },
+        at: new Date(at).toISOString(),
+      });
+      all.push({ checkpoint, keyId: signer.keyId, signature: await signer.sign(checkpointBytes(checkpoint)) });
+    }
+    return {
+      shown: 0,
+      async checkpoints({ after }: { readonly after: number }) {
+        return all.slice(Math.max(after, 0), this.shown).map((signed) => ({ number: signed.checkpoint.number, signed }));
+      },
+    };
+  };
+  const verify = (changes: { readonly witnesses?: readonly NoteKey[]; readonly from?: string } = {}) =>
+    verifyAudit({
+      store,
+      anchor,
+      verifier,
+      trust: makersTrust,
+      signers: noSigners,
+      log: {
+        files: createLogFolder({ folder: changes.from ?? place }),
+        keys: [key],
+        witnesses: changes.witnesses ?? [],
+        verifier,
+      },
+      now: () => new Date(time),
+    });
+  const kinds = async (changes?: Parameters<typeof verify>[0]): Promise<readonly string[]> =>
+    (await verify(changes)).findings.map(({ kind }) => kind);
+  const head = (file = 'checkpoint'): readonly string[] => readFileSync(join(place, file), 'utf8').split('\n');
+  const witnessAt = async (state: string) => {
+    const server = await serveWitness(
+      {
+        ...{ logs: [key], verifier, signer: witnessSigner, key: witnessKey },
+        kept: createLogFolder({ folder: state }),
+        now: () => new Date(time),
+        onProblem: (error) => errors.push(error),
+      },
+      { host: '127.0.0.1', port: 0 },
+    );
+    closing.push(() => new Promise((resolve) => server.close(resolve).closeAllConnections()));
+    return createWitness({ url: `http://127.0.0.1:${portOf(server)}/`, key: witnessKey });
+  };
+
+  test('holds each checkpoint as the notary has signed it, and no name of an incident', async () => {
+    await open().publish();
+    expect(() => head()).toThrow('ENOENT');
+    await sign(3);
+    await open().publish();
+    expect(head().slice(0, 2)).toEqual([key.name, '3']);
+    const entries = parseEntries(readFileSync(join(place, 'tile/entries/000.p/3')));
+    expect(entries).toHaveLength(3);
+    expect(entries?.[2]).toMatch(/^firebreak\.checkpoint\.v1\n\{.*"number":3/);
+    expect(entries?.join()).not.toContain('secret');
+    expect(await verify()).toMatchObject({ ok: true, notes: [] });
+    expect([...alarms, ...errors]).toEqual([]);
+  });
+
+  test('is found whole by the libraries of Tessera, which know nothing of Firebreak, as it grows over its tiles', async () => {
+    const checker = await tlogChecker(() => {});
+    if (checker === undefined) return;
+    const check = async () =>
+      (await runCommand({ command: checker, args: [place, verifierKey(key), verifierKey(witnessKey)] })).code;
+    const witnesses = [await witnessAt(`${place}.witness`)];
+    const many = await manyCheckpoints();
+    const log = open({ store: many, witnesses });
+    many.shown = 5;
+    await log.publish();
+    expect(await check()).toBe(0);
+    many.shown = 260;
+    await log.publish();
+    expect(await check()).toBe(0);
+    // As after a start: it is made anew, and comes to the same.
+    const before = head();
+    await open({ store: many, witnesses }).publish();
+    expect(head()).toEqual(before);
+    const bundle = readFileSync(join(place, 'tile/entries/000'));
+    writeFileSync(
+      join(place, 'tile/entries/000'),
+      bundle.map((byte, at) => (at === 1_000 ? byte ^ 1 : byte)),
+    );
+    expect(await check()).not.toBe(0);
+    await open({ store: many, witnesses }).publish();
+    expect(alarms).toMatchObject([{ kind: 'log-changed', text: expect.stringContaining('tile/entries/000') }]);
+    expect(await check()).toBe(0);
+    writeFileSync(join(place, 'checkpoint'), before.join('\n').replace(`— ${witnessKey.name}`, '— nobody.example.com'));
+    expect(await check()).toBe(1);
+    expect(errors).toEqual([]);
+  });
+
+  test('is left as it is, as the proof, where database and anchor go back behind it or say something else', async () => {
+    await sign(2);
+    cpSync(`${place}.jsonl`, `${place}.old.jsonl`);
+    await sign(2);
+    await open().publish();
+    const proof = head();
+    await database.all('DELETE FROM audit_checkpoints WHERE number > 2', []);
+    cpSync(`${place}.old.jsonl`, `${place}.jsonl`);
+    anchor = createFileAnchor({ file: `${place}.jsonl` });
+    await expect(open().publish()).rejects.toMatchObject({ code: 'FB_ERR_AUDIT_DAMAGED' });
+    expect(await kinds()).toContain('log-forked');
+    // The notary’s own key does not help: what it signs now is another past.
+    await sign(3);
+    await expect(open().publish()).rejects.toMatchObject({ code: 'FB_ERR_AUDIT_DAMAGED' });
+    expect(await kinds()).toContain('log-forked');
+    expect(head()).toEqual(proof);
+    expect(alarms.map(({ kind }) => kind)).toEqual(['log-forked', 'log-forked']);
+  });
+
+  test('is told apart by the verifier: forged, behind, not there, of another name', async () => {
+    await sign(1);
+    await open().publish();
+    const thief = newSigner();
+    await open({ signer: thief, files: createLogFolder({ folder: `${place}.forged` }) }).publish();
+    expect(await kinds({ from: `${place}.forged` })).toEqual(['log-forged']);
+    await expect(open({ key: { ...key, name: 'another' } }).publish()).rejects.toMatchObject({ code: 'FB_ERR_CONFIG_INVALID' });
+    time += 60_000;
+    await sign(1);
+    time += 21 * 60_000;
+    await sign(1);
+    expect(await kinds()).toEqual(['log-behind']);
+    expect(await kinds({ from: `${place}.none` })).toEqual(['log-behind']);
+    await open().publish();
+    expect(await kinds()).toEqual([]);
+  });
+
+  test('is signed by a witness as it grows, also when either of both begins anew', async () => {
+    const first = open({ witnesses: [await witnessAt(`${place}.witness`)] });
+    await sign(3);
+    await first.publish();
+    expect(head().filter((line) => line.startsWith('— '))).toHaveLength(2);
+    await sign(4);
+    await first.publish();
+    await sign(2);
+    await open({ witnesses: [await witnessAt(`${place}.witness`)] }).publish();
+    const note = parseNote(head().join('\n'));
+    expect(note?.signatures.map(({ name }) => name)).toEqual([key.name, witnessKey.name]);
+    expect([...alarms, ...errors]).toEqual([]);
+    expect(await kinds({ witnesses: [witnessKey] })).toEqual([]);
+    time += 21 * 60_000;
+    await sign(1);
+    await open().publish();
+    const late = await verify({ witnesses: [witnessKey] });
+    expect(late.findings).toMatchObject([{ kind: 'witness-missing', text: expect.stringContaining('has signed nothing since') }]);
+    expect(await kinds({ witnesses: [{ ...witnessKey, name: 'nobody.example.com' }] })).toEqual(['witness-missing']);
+  });
+
+  test('goes on without a witness that does not answer, and asks it again', async () => {
+    const real = await witnessAt(`${place}.witness`);
+    let isThere = false;
+    const log = open({
+      witnesses: [{ ...real, cosign: (asked) => (isThere ? real.cosign(asked) : Promise.reject(new Error('gone'))) }],
+    });
+    await sign(2);
+    await log.publish();
+    expect(head().filter((line) => line.startsWith('— '))).toHaveLength(1);
+    expect(errors).toHaveLength(1);
+    isThere = true;
+    await log.publish();
+    expect(head().filter((line) => line.startsWith('— '))).toHaveLength(2);
+  });
+
+  test('that was made anew, with the notary’s own key and all else rolled back, is signed by no witness', async () => {
+    const witness = await witnessAt(`${place}.witness`);
+    await sign(2);
+    await open({ witnesses: [witness] }).publish();
+    const other = `${place}.other`;
+    database = await openDatabase({ url: `sqlite:${other}.db` });
+    closing.push(() => database.close());
+    store = createAuditStore(database);
+    anchor = createFileAnchor({ file: `${other}.jsonl` });
+    for (const [checkpoints, why] of [
+      [1, 'it has seen 2 of them before'],
+      [1, 'it has seen other ones before, as many as 2'],
+      [1, 'the proof does not fit'],
+    ] as const) {
+      await sign(checkpoints);
+      await open({ witnesses: [witness], files: createLogFolder({ folder: other }) }).publish();
+      expect(alarms.at(-1)).toMatchObject({ kind: 'witness-refused', text: expect.stringContaining(why) });
+    }
+    // What the witness has signed last is kept by who has the old folder, and says it to everybody.
+    expect(await kinds({ witnesses: [witnessKey] })).toEqual(expect.arrayContaining(['log-forked', 'log-forked']));
+  });
+});
