@@ -48,6 +48,17 @@ describe('firebreak pack new', () => {
     expect(await runNode(folder, 'node_modules/typescript/bin/tsc', '-p', '.')).toMatchObject({ code: 0, stdout: '' });
   });
 
+  test('with Vitest in place of it, under which its test passes as well', async () => {
+    const folder = await newPack('for-vitest', '--runner', 'vitest');
+    const { scripts, devDependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    expect(scripts.test).toBe('vitest run');
+    expect(Object.keys(devDependencies)).toContain('vitest');
+    expect(await runNode(folder, 'node_modules/typescript/bin/tsc', '-p', '.')).toMatchObject({ code: 0, stdout: '' });
+    const tested = await runNode(folder, 'node_modules/vitest/vitest.mjs', 'run', '--no-color');
+    expect(tested.stdout).toMatch(/Tests +2 passed/);
+    expect(tested).toMatchObject({ code: 0 });
+  });
+
   test('overwrites nothing, and takes no name that is none', async () => {
     expect((await firebreakIn(project, 'pack', 'new', 'for-jest')).stderr).toContain('for-jest is there');
     expect((await firebreakIn(project, 'pack', 'new', 'Ours!')).stderr).toContain('Small letters');

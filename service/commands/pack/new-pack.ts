@@ -43,7 +43,7 @@ const byRunner: Readonly<Record<Runner, { readonly test: string; readonly packag
     test: 'node --experimental-vm-modules node_modules/jest/bin/jest.js',
     packages: { '@swc/core': '^1.16.22', '@swc/jest': '^0.2.39', jest: '^30.5.2' },
   },
-  vitest: { test: 'vitest run', packages: { vitest: '^4.0.0' } },
+  vitest: { test: 'vitest run', packages: { vitest: '^5.0.0' } },
 };
 
 function manifest(name: string, runner: Runner, folder: string) {
