@@ -32,11 +32,21 @@ export async function incidentsText({ session }: Looking): Promise<string> {
   return linesUpTo([`*Open incidents*${rows.length === listed ? ` (the newest ${listed})` : ''}`, ...lines], 8_000);
 }
 
+/** What is shown of an incident. */
+type IncidentParts = Pick<
+  IncidentState,
+  'severity' | 'title' | 'open' | 'reached' | 'verdict' | 'total' | 'steps' | 'questions' | 'leases' | 'evidence' | 'timeline'
+>;
+
+/** What a version that is observed would have done is read whole: of several the newest. */
+const mostObserved = 10;
+
 /** One incident, mrkdwn; of its timeline the last `entries`. */
-export function incidentText(state: IncidentState, roster: Roster, entries = 60): string {
+export function incidentText(state: IncidentParts, roster: Roster, entries = 60): string {
   const { severity, title, open, reached, verdict, total, steps, questions: asked, leases, evidence, timeline } = state;
   const kept = evidence.reduce((sum, { artefacts }) => sum + artefacts.length, 0);
   const names = { person: personNames(roster) };
+  const observed = timeline.filter(({ kind }) => kind === 'pack.observed').slice(-mostObserved);
   const active = leases.filter((one) => one.state === 'active' || one.state === 'permanent');
   return [
     `*${inline(severity.toUpperCase(), 20)}*  ${inline(title, 200)}  ·  ${open ? 'open' : 'closed'}, ${reached}, verdict ${verdict}`,
@@ -48,6 +58,8 @@ export function incidentText(state: IncidentState, roster: Roster, entries = 60)
     ...asked
       .filter(({ question }) => !question.id.startsWith('lease:'))
       .map((one) => `*Asked:* ${inline(one.question.text, 300)}  ·  ${inline(statusText(one, names), 200)}`),
+    ...(observed.length === 0 ? [] : ['*What an observed version would have done*']),
+    ...observed.map(({ text }) => `•  ${inline(text, 1_000)}`),
     '*Timeline*',
     ...timeline.slice(-entries).map(({ at, kind, text }) => `${at.slice(11, 19)}  ${inline(`${kind}: ${text}`, 240)}`),
   ].join('\n');
