@@ -19,9 +19,10 @@ const benchmarks = [
   'spool-reopen',
   'alerts-parse',
   'matcher',
-  'backtest',
+  'playbooks/backtest',
   'novelty',
-  'every-answer',
+  'playbooks/every-answer',
+  'playbooks/saved-pack',
   'streams',
   'records/audit',
 ] as const;

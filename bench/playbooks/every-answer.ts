@@ -1,8 +1,8 @@
-/** What a test of a playbook by every answer takes, for each shipped playbook and alert: `node bench/every-answer.ts [rounds]`. */
-import { playbooks } from '../playbooks/index.ts';
-import { waysInto } from '../test/playbooks/shipped-alerts.ts';
-import { everyAnswer } from '../testing/every-answer.ts';
-import { type BenchResult, distribution, loadNow, printGoals, round, writeResult } from './report.ts';
+/** What a test of a playbook by every answer takes, for each shipped playbook and alert: `node bench/playbooks/every-answer.ts [rounds]`. */
+import { playbooks } from '../../playbooks/index.ts';
+import { waysInto } from '../../test/playbooks/shipped-alerts.ts';
+import { everyAnswer } from '../../testing/every-answer.ts';
+import { type BenchResult, distribution, loadNow, printGoals, round, writeResult } from '../report.ts';
 
 const rounds = Number(process.argv[2] ?? 3);
 const goalMs = 100;

@@ -1,9 +1,9 @@
-/** How long 100 000 recorded alerts take against all shipped playbooks, and what memory: `node bench/backtest.ts [alerts]`. */
-import type { Alert } from '../core/alert/alert.ts';
-import { exactRules } from '../core/playbook/match-alert.ts';
-import { playbooks } from '../playbooks/index.ts';
-import { Backtest } from '../testing/backtest.ts';
-import { type BenchResult, loadNow, printGoals, round, writeResult } from './report.ts';
+/** How long 100 000 recorded alerts take against all shipped playbooks, and what memory: `node bench/playbooks/backtest.ts [alerts]`. */
+import type { Alert } from '../../core/alert/alert.ts';
+import { exactRules } from '../../core/playbook/match-alert.ts';
+import { playbooks } from '../../playbooks/index.ts';
+import { Backtest } from '../../testing/backtest.ts';
+import { type BenchResult, loadNow, printGoals, round, writeResult } from '../report.ts';
 
 const wholeCount = 100_000;
 const alerts = Number(process.argv[2] ?? wholeCount);

@@ -1,0 +1,112 @@
+/** How long a saved file of a pack takes to be live, and where that time goes: `node bench/playbooks/saved-pack.ts [saves]`. */
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { stringify } from 'yaml';
+import { serviceEnvironment, serviceNodeFlags } from '../../service/launcher/node-flags.mjs';
+import { acmeFiles, writePackFolder } from '../../test/pack-folder.ts';
+import { startPlatform } from '../../tools/platform/platform.ts';
+import { ensureBuilt } from '../../tools/setup/build.mjs';
+import { cpuMs } from '../parts/clock.ts';
+import { type BenchResult, distribution, loadNow, printGoals, round, writeResult } from '../report.ts';
+
+const saves = Number(process.argv[2] ?? 5);
+const goalMs = 2_000;
+/** What the service says of a save, in its order. */
+const phases = [
+  ['seen, checked and built', 'what was saved runs from now on: the service begins anew with it'],
+  ['stopped, and begun anew', 'the desk is open'],
+  ['intake open', 'the intake is open'],
+  ['at work', 'at work: connected to Temporal'],
+] as const;
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-saved-'));
+const platform = await startPlatform({ stateDir: join(folder, 'platform'), kubernetes: {} });
+const pack = writePackFolder(join(folder, 'acme'));
+const configFile = join(folder, 'firebreak.yaml');
+writeFileSync(join(folder, 'token'), randomBytes(32).toString('hex'), { mode: 0o600 });
+writeFileSync(
+  configFile,
+  stringify({
+    cluster: 'bench',
+    stateDir: 'state',
+    temporal: { address: platform.temporal.address, namespace: platform.temporal.namespace },
+    kubernetes: { kubeconfig: platform.kubernetes.kubeconfig },
+    intake: { listen: { port: 0 }, tokens: [{ name: 'bench', token: { file: 'token' } }] },
+    desk: { listen: { port: 0 } },
+    roster: { people: [{ id: 'ada', name: 'Ada' }], groups: { oncall: ['ada'], leads: ['ada'] } },
+  }),
+);
+const cli = join(await ensureBuilt({ node: process.execPath }), 'service', 'cli.js');
+const service = spawn(process.execPath, [...serviceNodeFlags, cli, 'run', '--config', configFile, '--watch', pack], {
+  env: { ...process.env, ...serviceEnvironment },
+  stdio: ['ignore', 'ignore', 'pipe'],
+});
+const said: { readonly at: number; readonly message: string }[] = [];
+createInterface({ input: service.stderr }).on('line', (line) => {
+  said.push({ at: performance.now(), message: String(JSON.parse(line).msg) });
+});
+
+/** When it says this for the first time after a moment. */
+async function heard(message: string, after: number): Promise<number> {
+  for (let waited = 0; waited < 60_000; waited += 5) {
+    const found = said.find((one) => one.at >= after && one.message === message);
+    if (found) return found.at;
+    await sleep(5);
+  }
+  throw new Error(`the service does not say “${message}”: ${said.map((one) => one.message).join('; ')}`);
+}
+
+const times: Record<string, number[]> = Object.fromEntries(phases.map(([name]) => [name, []]));
+const [whole, processor]: [number[], number[]] = [[], []];
+try {
+  await heard(phases[3][1], 0);
+  await sleep(1_000);
+  for (let save = 0; save < saves; save += 1) {
+    const [began, cpu] = [performance.now(), cpuMs(service.pid ?? 0)];
+    writePackFolder(pack, { ...acmeFiles, 'saying.ts': `export const saying = (): string => 'save ${save}';\n` });
+    let last = began;
+    for (const [name, message] of phases) {
+      const at = await heard(message, last);
+      times[name]?.push(at - last);
+      last = at;
+    }
+    whole.push(last - began);
+    processor.push(cpuMs(service.pid ?? 0) - cpu);
+    console.log(
+      `save ${save + 1}: ${round(last - began)} ms`,
+      Object.values(times).map((one) => round(one.at(-1) ?? 0)),
+    );
+    await sleep(500);
+  }
+} finally {
+  service.kill('SIGKILL');
+  await platform.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
+const goals = [
+  {
+    what: 'a saved file of a pack is live',
+    goal: `within ${goalMs} ms`,
+    measured: `p50 ${distribution(whole).p50} ms, at most ${distribution(whole).max} ms`,
+    met: whole.every((ms) => ms < goalMs),
+  },
+];
+const result: BenchResult = {
+  name: 'saved-pack',
+  what: 'Milliseconds from a saved file of a watched pack until the service is at work with it, all roles in one process',
+  figures: {
+    whole: distribution(whole),
+    'of a processor, in the service': distribution(processor),
+    ...Object.fromEntries(Object.entries(times).map(([name, all]) => [name, distribution(all)])),
+  },
+  goals,
+  limitedBy: [loadNow(), 'The build is made by a process of its own, which loads its compiler anew.'],
+};
+writeResult(result);
+printGoals(goals);
+process.exit(0);
