@@ -27,6 +27,7 @@ interface Rendered {
   readonly metadata: { readonly name: string };
   readonly data?: Readonly<Record<string, string>>;
   readonly spec?: {
+    readonly replicas?: number;
     readonly template?: { readonly spec: RenderedPod };
     readonly jobTemplate?: { readonly spec: { readonly template: { readonly spec: RenderedPod } } };
     readonly egress?: unknown;
@@ -77,7 +78,13 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     ['trust.hub is for a cluster without a desk', { ...least, trust: { hub: 'keys-of-hub' } }],
     ['trust.hub does not say whose desk decides', { ...least, desk: { enabled: false } }],
     ['evidence has no place', { config: { ...least.config, evidence: undefined } }],
-    ['doctor.schedule needs profile cluster or hub', { ...least, profile: 'single', doctor: { schedule: '0 5 * * *' } }],
+    [
+      'doctor.schedule with profile single needs cell.persistence',
+      { ...least, profile: 'single', doctor: { schedule: '0 5 * * *' }, cell: { persistence: { enabled: false } } },
+    ],
+    ['restore.publicKey is missing', { ...least, ...backedUp, restore: { from: 'prod-eu-2026' } }],
+    ['restore.from has no place to read from', { ...least, restore: { from: 'prod-eu-2026', publicKey: 'notary' } }],
+    ['does not match pattern', { ...least, ...backedUp, restore: { from: '../other', publicKey: 'notary' } }],
     ["additional properties 'cells' not allowed", { ...least, cells: { replicas: 2 } }],
   ] as const)('says before anything is installed: %s', async (words, values) => {
     expect((await render(values)).error).toContain(words);
@@ -177,6 +184,57 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
       expect(pod?.volumes.map((one) => one.name)).toEqual(expect.arrayContaining(mounted));
       expect(JSON.stringify(pod?.volumes).includes('firebreak-alerts')).toBe(role === 'cell');
     }
+  });
+
+  test('has the doctor of one pod look at its volume from beside it, with the account of each role', async () => {
+    const { documents, error } = await render({ ...least, profile: 'single', doctor: { schedule: '17 5 * * *' } });
+    expect(error).toBe('');
+    const jobs = documents.filter(({ kind }) => kind === 'CronJob');
+    expect(jobs.map(({ metadata }) => metadata.name).sort()).toEqual(
+      ['cell', 'desk', 'forensics', 'secrets'].map((role) => `firebreak-doctor-${role}`),
+    );
+    for (const { metadata, spec } of jobs) {
+      const role = metadata.name.replace('firebreak-doctor-', '');
+      const pod = spec?.jobTemplate?.spec.template.spec;
+      expect(pod).toMatchObject({ serviceAccountName: `firebreak-${role}`, automountServiceAccountToken: false });
+      const [container] = pod?.containers ?? [];
+      expect(container).toMatchObject({ args: expect.arrayContaining([`/etc/firebreak/config/${role}.yaml`]) });
+      expect(container?.volumeMounts.map((one) => one.name)).toContain(`${role}-account`);
+      expect(JSON.stringify(pod)).toContain('state-firebreak-0');
+      expect(JSON.stringify(pod)).toContain('podAffinity');
+    }
+  });
+
+  test.each([
+    ['cluster', 'state-firebreak-desk-0', 'firebreak.yaml'],
+    ['single', 'state-firebreak-0', 'desk.yaml'],
+  ])('restores with profile %s while nothing runs, without rights in the cluster', async (profile, claim, config) => {
+    const restore = { from: 'prod-eu-2026-03-01T10-00-00.000Z', publicKey: 'notary' };
+    const { documents, error } = await render({ ...least, ...backedUp, profile, restore });
+    expect(error).toBe('');
+    expect(workloads(documents).map(({ spec }) => spec?.replicas)).toEqual(workloads(documents).map(() => 0));
+    const [job] = documents.filter(({ kind, metadata }) => kind === 'Job' && metadata.name.startsWith('firebreak-restore-'));
+    const pod = job?.spec?.template?.spec;
+    expect(pod).toMatchObject({ serviceAccountName: 'firebreak-desk', automountServiceAccountToken: false });
+    const [container] = pod?.containers ?? [];
+    expect(container).toMatchObject({
+      args: expect.arrayContaining([
+        `--from=/var/lib/firebreak-backups/${restore.from}`,
+        '--public-key=/etc/firebreak/restore/notary.pem.pub',
+        `--config=/etc/firebreak/config/${config}`,
+      ]),
+    });
+    expect(JSON.stringify(container)).not.toContain('--force');
+    const mounted = container?.volumeMounts.map((one) => one.name) ?? [];
+    const volumes = pod?.volumes.map((one) => one.name) ?? [];
+    expect(volumes).toEqual(expect.arrayContaining(mounted));
+    expect(new Set(volumes).size).toBe(volumes.length);
+    expect(JSON.stringify(pod)).toContain(claim);
+    expect(JSON.stringify(pod)).toContain('podAntiAffinity');
+    const { documents: replacing } = await render({ ...least, ...backedUp, profile, restore: { ...restore, replace: true } });
+    const text = JSON.stringify(replacing);
+    for (const word of ['--force', '--yes', '--target=d-eu']) expect(text).toContain(word);
+    expect((await render(least)).documents.some(({ metadata }) => metadata.name.startsWith('firebreak-restore'))).toBe(false);
   });
 
   test.each([

@@ -75,18 +75,79 @@ desk
 {{- if not $named }}{{ fail "config.temporal.address is missing: host and port of Temporal's frontend" }}{{ end -}}
 {{- $database := (.Values.config.audit | default dict).url -}}
 {{- if and (gt (int .Values.desk.replicas) 1) (not $database) }}{{ fail "desk.replicas over 1 needs config.audit.url: several desks share a PostgreSQL" }}{{ end -}}
-{{- if and .Values.doctor.schedule (eq .Values.profile "single") }}{{ fail "doctor.schedule needs profile cluster or hub: with single the state is the pod's own" }}{{ end -}}
+{{- if and .Values.doctor.schedule (eq .Values.profile "single") (not .Values.cell.persistence.enabled) }}{{ fail "doctor.schedule with profile single needs cell.persistence: otherwise the state is the pod's own" }}{{ end -}}
 {{- if .Values.backup.schedule -}}
 {{- if not (has "desk" $roles) }}{{ fail "backup.schedule is for where the desk is: its records are what is backed up" }}{{ end -}}
 {{- $held := ternary .Values.cell.persistence .Values.desk.persistence (eq .Values.profile "single") -}}
 {{- if not $held.enabled }}{{ fail "backup.schedule needs persistence: the anchor of the records is on the desk's volume" }}{{ end -}}
 {{- if and (not .Values.backup.existingClaim) (not (dig "backup" "s3" "" .Values.config)) }}{{ fail "backup.schedule has no place to write to: set backup.existingClaim, or config.backup.s3" }}{{ end -}}
 {{- end -}}
+{{- if .Values.restore.from -}}
+{{- if not (has "desk" $roles) }}{{ fail "restore.from is for where the desk is: its records are what is restored" }}{{ end -}}
+{{- $held := ternary .Values.cell.persistence .Values.desk.persistence (eq .Values.profile "single") -}}
+{{- if not $held.enabled }}{{ fail "restore.from needs persistence: the anchor of the records goes to the desk's volume" }}{{ end -}}
+{{- if not .Values.restore.publicKey }}{{ fail "restore.publicKey is missing: a ConfigMap with the notary's public key, whose backups are believed" }}{{ end -}}
+{{- if and (not .Values.backup.existingClaim) (not (dig "backup" "s3" "" .Values.config)) }}{{ fail "restore.from has no place to read from: set backup.existingClaim, or config.backup.s3" }}{{ end -}}
+{{- end -}}
 {{- if and (eq .Values.profile "hub") (not .Values.trust.clusters) }}{{ fail "trust.clusters is missing: a hub believes the clusters that are listed there" }}{{ end -}}
 {{- if and .Values.trust.hub (has "desk" $roles) }}{{ fail "trust.hub is for a cluster without a desk of its own: set desk.enabled to false" }}{{ end -}}
 {{- if and (ne .Values.profile "hub") (not (has "desk" $roles)) (not .Values.trust.hub) (not (dig "desk" "votePublicKeys" "" .Values.config)) }}{{ fail "desk.enabled is false, and trust.hub does not say whose desk decides" }}{{ end -}}
 {{- $store := (.Values.config.evidence | default dict).s3 -}}
 {{- if and (ne .Values.profile "single") (has "cell" $roles) (not $store) (not .Values.evidence.existingClaim) }}{{ fail "evidence has no place: set config.evidence.s3, or evidence.existingClaim to a claim that several pods may write (profile: single needs neither)" }}{{ end -}}
+{{- end -}}
+
+{{/* On the node of the pod whose volume it needs. Takes a dict: root, component. */}}
+{{- define "firebreak.besideState" -}}
+requiredDuringSchedulingIgnoredDuringExecution:
+  - topologyKey: kubernetes.io/hostname
+    labelSelector:
+      matchLabels: { app.kubernetes.io/name: firebreak, app.kubernetes.io/instance: {{ .root.Release.Name }}, app.kubernetes.io/component: {{ .component }} }
+{{- end -}}
+
+{{/* What a backup and a restore see besides what the desk sees. */}}
+{{- define "firebreak.backupMounts" -}}
+{{- $root := . -}}
+{{- /* In one pod each container has an account, which neither needs. */}}
+{{- range (include "firebreak.mounts" (dict "root" . "role" "desk") | fromYamlArray) }}
+{{- if ne .name "desk-account" }}
+- {{ toYaml . | nindent 2 | trim }}
+{{- end }}
+{{- end }}
+{{- range .Values.secretFiles }}
+{{- if and (has "backup" .roles) (not (has "desk" .roles)) }}
+- { name: secret-{{ .name }}, mountPath: /etc/firebreak/secrets/{{ .name }}, readOnly: true }
+{{- end }}
+{{- end }}
+{{- if .Values.backup.existingClaim }}
+- { name: backups, mountPath: /var/lib/firebreak-backups }
+{{- end }}
+{{- if .Values.backup.sealKeysWith }}
+- { name: seal, mountPath: /etc/firebreak/backup, readOnly: true }
+{{- end }}
+{{- end -}}
+
+{{- define "firebreak.backupVolumes" -}}
+{{- range (include "firebreak.volumes" (dict "root" . "roles" (list "desk")) | fromYamlArray) }}
+{{- if ne .name "desk-account" }}
+- {{ toYaml . | nindent 2 | trim }}
+{{- end }}
+{{- end }}
+{{- range .Values.secretFiles }}
+{{- if and (has "backup" .roles) (not (has "desk" .roles)) }}
+- name: secret-{{ .name }}
+  secret: { secretName: {{ .secret }}, defaultMode: 0440 }
+{{- end }}
+{{- end }}
+- name: state
+  persistentVolumeClaim: { claimName: state-firebreak-{{ ternary "0" "desk-0" (eq .Values.profile "single") }} }
+{{- with .Values.backup.existingClaim }}
+- name: backups
+  persistentVolumeClaim: { claimName: {{ . }} }
+{{- end }}
+{{- with .Values.backup.sealKeysWith }}
+- name: seal
+  secret: { secretName: {{ . }}, defaultMode: 0440 }
+{{- end }}
 {{- end -}}
 
 {{- define "firebreak.securityContext" -}}

@@ -262,4 +262,109 @@ describe('incidents and containments as resources of the cluster', () => {
     ended.abort();
     await knowledge.close();
   });
+
+  test('get a second version without a converter: what is stored is served as both, a cell of the first goes on, and deleting moves all of it', async () => {
+    const namespace = await platform.freshNamespace();
+    const { admin } = accounts;
+    const { api } = admin;
+    const name = `incidents.${resourceGroup}`;
+    const held: HeldContainment[] = [];
+    const open: OpenRun[] = [{ id: `incident/lab/${namespace}/Deployment/cart`, run: 'run-1', kinds: 1 }];
+    const knowledge = openKnowledge(join(folder, 'versions'), log);
+    const ended = new AbortController();
+    let now = Date.parse('2026-11-27T16:04:00Z');
+    let severity: IncidentState['severity'] = 'high';
+    const mirror = new ResourceMirror({
+      resources: new ShownResources(accounts.as('cell').api, ended.signal),
+      open: () => open,
+      seen: knowledge.seenIncidents,
+      releases: knowledge.stepReleases,
+      leases: knowledge.votes.leases,
+      containments: () => held,
+      ask: async (id) => ({ ...stateOf(id), severity }),
+      words: { ownNamespace: own, groups: ['oncall'] },
+      retentionMs: 86_400_000,
+      isAlone: true,
+      log,
+      now: () => now,
+    });
+    const look = async (): Promise<void> => {
+      now += 61_000;
+      await mirror.look();
+    };
+    const seen = async (version: string) =>
+      (
+        await admin.get<{ readonly items: readonly Shown<IncidentResourceStatus & { readonly note?: string }>[] }>(
+          pathOf({ group: resourceGroup, version, resource: 'incidents', namespace }),
+        )
+      ).items;
+    interface Definition {
+      readonly spec: { readonly versions: readonly { readonly name: string; readonly schema: unknown }[] };
+      readonly status: { readonly storedVersions: readonly string[] };
+    }
+    const patchDefinition = (body: object, subresource = ''): Promise<Definition> =>
+      api.json({ method: 'PATCH', patch: 'merge', path: `${crds}/${name}${subresource}`, body, what: 'change the versions' });
+
+    const stored = await until(async () => {
+      await look();
+      return (await seen(resourceVersion))[0];
+    });
+    const [first] = (await admin.get<Definition>(`${crds}/${name}`)).spec.versions;
+    // The next version has a field more.
+    const more = structuredClone(first);
+    Object.assign(resolvedField(more, ['schema', 'openAPIV3Schema', 'properties', 'status', 'properties']), {
+      note: { type: 'string' },
+    });
+    await patchDefinition({
+      spec: {
+        versions: [
+          { ...first, storage: false },
+          { ...more, name: 'v1alpha2', storage: true },
+        ],
+      },
+    });
+    const [asNext] = await until(async () => (await seen('v1alpha2').catch(() => undefined)) ?? undefined);
+    expect(asNext?.status).toEqual(stored.status);
+
+    // A cell of the next version writes its field; one of the first leaves it alone while it has nothing to say, and goes on saying what it knows.
+    const path = pathOf({
+      ...{ group: resourceGroup, version: 'v1alpha2', resource: 'incidents', namespace, name: stored.metadata.name },
+      subresource: 'status',
+    });
+    await api.json({ method: 'PATCH', patch: 'merge', path, body: { status: { note: 'of the next' } }, what: 'write' });
+    await look();
+    expect((await seen('v1alpha2'))[0]?.status?.note).toBe('of the next');
+    // A look that the API server does not answer is made again by the cell, too.
+    const isCritical = async () => {
+      await look();
+      return (await seen('v1alpha2'))[0]?.status?.severity === 'critical' || undefined;
+    };
+    severity = 'critical';
+    await until(isCritical);
+    expect((await seen(resourceVersion))[0]?.status?.severity).toBe('critical');
+
+    // What is only shown is moved by deleting it: it is written anew, and the first version can go.
+    for (const { metadata } of await seen(resourceVersion))
+      await api.json({
+        method: 'DELETE',
+        path: pathOf({ group: resourceGroup, version: resourceVersion, resource: 'incidents', namespace, name: metadata.name }),
+        what: 'move',
+      });
+    await until(isCritical);
+    expect((await patchDefinition({ status: { storedVersions: ['v1alpha2'] } }, '/status')).status.storedVersions).toEqual([
+      'v1alpha2',
+    ]);
+    expect((await seen('v1alpha2'))[0]?.status?.severity).toBe('critical');
+    ended.abort();
+    await knowledge.close();
+  });
 });
+
+function resolvedField(from: unknown, path: readonly string[]): object {
+  const found = path.reduce<unknown>(
+    (now, key) => (typeof now === 'object' && now !== null ? Reflect.get(now, key) : undefined),
+    from,
+  );
+  if (typeof found !== 'object' || found === null) throw new Error(`there is no ${path.join('.')}`);
+  return found;
+}
