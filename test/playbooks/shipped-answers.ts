@@ -17,7 +17,7 @@ const reachable = [
 
 /**
  * Everything that a playbook comes to on an alert: each way by answers alone, each question that is put on any way, also where something goes wrong, with what
- * each choice would do, each ticket and each note.
+ * each choice would do, what the incident is taken for after each answer, each ticket and each note.
  */
 export async function answersOf(playbook: ListedPlaybook, alert: Alert) {
   const filed = new Set<string>();
@@ -32,7 +32,12 @@ export async function answersOf(playbook: ListedPlaybook, alert: Alert) {
   });
   const stories = paths.map(({ story }) => story);
   const told = new Set(
-    stories.flatMap((story) => [...story.questions.map(questionLine), ...stepLines(story), ...noteLines(story)]),
+    stories.flatMap((story) => [
+      ...story.questions.map(questionLine),
+      ...verdictLines(story),
+      ...stepLines(story),
+      ...noteLines(story),
+    ]),
   );
 
   return { problems, lines: [...answers, ...[...told, ...filed].toSorted()] };
@@ -43,6 +48,12 @@ function questionLine({ text, asker, choices, groups, onSilence }: StoryQuestion
     [`${id} “${label}”`, plans.join('+'), people > 1 && `${people} people`, isHarmless && 'harmless'].filter(Boolean).join(', '),
   );
   return `${asker} asks ${groups.join(', ')}: ${text} ${offered.join(' | ')} | silence: ${onSilence}`;
+}
+
+/** Of the playbook's own questions: also where something has failed before, which `answers` leaves out. */
+function verdictLines({ questions, verdict }: Story): readonly string[] {
+  const said = questions.filter(({ asker }) => asker !== 'engine').map(({ answer }) => answer);
+  return said.length === 0 ? [] : [`answered ${said.join(', then ')}: ${verdict}`];
 }
 
 function stepLines({ steps }: Story): readonly string[] {
