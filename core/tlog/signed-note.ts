@@ -38,6 +38,11 @@ export interface LogHead {
   readonly root: string;
 }
 
+/** What a log's note says, with the note. Whether it is to be believed its signatures say. */
+export interface LogNote extends LogHead {
+  readonly note: Note;
+}
+
 const mostSignatures = 32;
 /** No space of Unicode, no plus sign, no control character. */
 const keyName = /^[^\s\p{Z}\p{C}+]{1,200}$/u;
@@ -133,6 +138,13 @@ export function parseLogHead(text: string): LogHead | undefined {
   if (origin === '' || !/^(0|[1-9]\d{0,15})$/.test(size) || !Number.isSafeInteger(Number(size))) return undefined;
   if (root?.length !== 32 || more.at(-1) !== '' || more.slice(0, -1).includes('')) return undefined;
   return { origin, size: Number(size), root: toHex(root) };
+}
+
+/** Undefined for what is no note of a log. */
+export function parseLogNote(text: string): LogNote | undefined {
+  const note = parseNote(text);
+  const head = note && parseLogHead(note.text);
+  return head && { ...head, note };
 }
 
 /** What a witness signs of a log's note, at a time in seconds since 1970. */

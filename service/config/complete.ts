@@ -97,6 +97,11 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
       readonly name: string;
       readonly folder: string;
       readonly witnesses: readonly { readonly url: string; readonly key: string }[];
+      readonly copies: {
+        readonly s3?: NonNullable<FileConfig['audit']['log']['copies']['s3']>;
+        readonly git?: NonNullable<FileConfig['audit']['log']['copies']['git']>;
+        readonly rekor?: NonNullable<FileConfig['audit']['log']['copies']['rekor']>;
+      };
     };
   };
   readonly streams: readonly StreamConfig[];
@@ -311,15 +316,15 @@ export function completeConfig(options: {
         name: file.audit.log.name ?? `firebreak/${file.cluster}`,
         folder: inState(file.audit.log.folder, 'anchor', 'log'),
         witnesses: file.audit.log.witnesses,
+        copies: {
+          ...file.audit.log.copies,
+          ...(file.audit.log.copies.s3 && { s3: withSecretRefs(file.audit.log.copies.s3, secretRef) }),
+        },
       },
     },
     backup: {
       ...(file.backup.s3 && {
-        s3: {
-          ...file.backup.s3,
-          accessKeyId: secretRef(file.backup.s3.accessKeyId),
-          secretAccessKey: secretRef(file.backup.s3.secretAccessKey),
-        },
+        s3: withSecretRefs(file.backup.s3, secretRef),
       }),
     },
     streams: completeStreams(file.streams, { secretRef, absolute }),
@@ -346,4 +351,12 @@ export function completeConfig(options: {
       ),
     },
   };
+}
+
+/** A bucket, with what opens it where the program finds it. */
+function withSecretRefs<Bucket extends { readonly accessKeyId: SecretRef; readonly secretAccessKey: SecretRef }>(
+  bucket: Bucket,
+  secretRef: (ref: SecretRef) => SecretRef,
+): Bucket {
+  return { ...bucket, accessKeyId: secretRef(bucket.accessKeyId), secretAccessKey: secretRef(bucket.secretAccessKey) };
 }

@@ -47,6 +47,8 @@ export interface Secrets {
   readonly telemetry?: ReadonlyMap<OtlpSignal, () => OtlpAccess>;
   /** Of the desk: what opens the receivers of streams, by their names; files are read anew at each call. */
   readonly streams?: ReadonlyMap<string, () => StreamAccess>;
+  /** Of the desk, where the transparency log is copied to S3. */
+  readonly logBucket?: { readonly accessKeyId: string; readonly secretAccessKey: string };
   /** Of the desk: `sqlite:PATH` or `postgres://…`. */
   readonly auditUrl?: string;
 }
@@ -141,6 +143,7 @@ function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Sec
       keepsEvidence && {
         evidenceVault: read.current('evidence.vault.token', config.evidence.vault.token),
       }),
+    ...(desk && logBucketSecrets(read, config)),
     ...(desk && config.slack && { slack: slackSecrets(read, config.slack) }),
     ...(desk && config.stepUp?.clientSecret && { stepUpClient: read.text('stepUp.clientSecret', config.stepUp.clientSecret) }),
     ...(desk && { tickets: ticketSecrets(config.tickets, (path, ref) => read.text(path, ref)) }),
@@ -211,6 +214,18 @@ export function resolveStreamAccess({
   const access = readStreamAccess(streams, (path, ref) => read.current(path, ref));
   if (read.problems.length > 0) throw refused(read);
   return access;
+}
+
+function logBucketSecrets(read: Reader, { audit }: Pick<Config, 'audit'>): Pick<Secrets, 'logBucket'> {
+  const { s3 } = audit.log.copies;
+  if (!s3) return {};
+  const path = 'audit.log.copies.s3';
+  return {
+    logBucket: {
+      accessKeyId: read.text(`${path}.accessKeyId`, s3.accessKeyId),
+      secretAccessKey: read.text(`${path}.secretAccessKey`, s3.secretAccessKey),
+    },
+  };
 }
 
 /** Each pack gets its own, and no other's. */

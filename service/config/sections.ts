@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { noveltyHours } from '../../core/novelty/novelty.ts';
-import { isKeyName, parseVerifierKey } from '../../core/tlog/signed-note.ts';
-import { bucketFields, httpUrl, id, listen, namespaceName, path, playbookId, secret } from './fields.ts';
+import { bucketFields, id, listen, namespaceName, path, playbookId, secret } from './fields.ts';
 import { playbookParams } from './sections/packs-section.ts';
+import { transparencyLog } from './sections/records/log-section.ts';
 
 const temporalTls = z
   .strictObject({
@@ -188,46 +188,6 @@ export const desk = z
     }),
     votePublicKeys: z.array(path).min(1).exactOptional().meta({
       description: 'Public keys (PEM) of the desks that are believed. Default: `keys/vote.pem.pub` in the state directory.',
-    }),
-  })
-  .prefault({});
-
-const witness = z.strictObject({
-  url: httpUrl.meta({
-    description: 'Where it takes `/add-checkpoint` (C2SP tlog-witness).',
-    examples: ['https://witness.example.com'],
-  }),
-  key: z
-    .string()
-    .refine((text) => parseVerifierKey(text)?.type === 'cosignature', {
-      error: 'not the public key of a witness: NAME+ID+KEY, as `firebreak audit witness` and others print it',
-    })
-    .meta({
-      description: 'Its public key: `NAME+ID+KEY`, for cosignatures (C2SP tlog-cosignature).',
-      examples: ['witness.example.com+e4e30b9d+BKZ4Q1bYGkS0yOBbMfWXTMNM2rpaLzxBkrFs/4aDUmNu'],
-    }),
-});
-
-/** The chain of checkpoints as a transparency log. */
-const transparencyLog = z
-  .strictObject({
-    name: z
-      .string()
-      .refine((text) => isKeyName(text) && !text.startsWith('firebreak.'), {
-        error: 'not a name of a log: no spaces and no plus sign, and not as our own signatures begin',
-      })
-      .exactOptional()
-      .meta({
-        description:
-          'Its name, by which witnesses and verifiers know it: best the address at which it can be read, without the scheme. The same for all desks of one database. Default: `firebreak/` and the cluster’s name.',
-        examples: ['logs.example.com/firebreak'],
-      }),
-    folder: path.exactOptional().meta({
-      description: 'Where its files are, for any web server to hand out. Default: `anchor/log` in the state directory.',
-    }),
-    witnesses: z.array(witness).default([]).meta({
-      description:
-        'Who signs, with keys that are not ours, that the log has grown and nothing of it has changed. `firebreak audit verify` asks for the signature of each.',
     }),
   })
   .prefault({});

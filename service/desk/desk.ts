@@ -181,7 +181,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     log,
   });
   const streams = config.streams.length > 0 ? await startStreams({ config, secrets, database, trust, log }) : undefined;
-  const notary = await startNotary({ config, store, log, found: metrics.found });
+  const notary = await startNotary({ config, access: secrets.logBucket, store, log, found: metrics.found });
   const server = await listening('desk.listen', config.desk.listen, () =>
     listenAtDesk({
       ...config.desk.listen,

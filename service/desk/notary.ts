@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Finding, FindingKind } from '../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import type { Anchor } from '../../core/audit/checkpoint.ts';
@@ -7,20 +7,26 @@ import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
 import { createLogFolder } from '../../integrations/anchor/log-folder.ts';
 import { createVerifier, type FileSigner, openSigner } from '../../integrations/keys/ed25519.ts';
 import type { Config } from '../config/load.ts';
+import type { Secrets } from '../config/secrets.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 import { repeat } from '../process/repeat.ts';
+import { createLogCopies, type LogCopies } from '../records/log-copies.ts';
 import { createNotary, type Notary } from '../records/notary.ts';
+import { openLogCopies } from '../records/open-log-copies.ts';
 import { createTransparencyLog, type TransparencyLog } from '../records/transparency-log.ts';
 import { logKeys } from '../records/verify-log.ts';
 
 /** Starts the notary with the key and the anchor of the configuration, and the transparency log over what it signs. */
 export async function startNotary({
   config,
+  access,
   store,
   log,
   found,
 }: {
   readonly config: Config;
+  /** What opens the bucket of the log. */
+  readonly access: Secrets['logBucket'];
   readonly store: AuditStore;
   readonly log: Logger;
   /** Counts what is told. */
@@ -48,10 +54,11 @@ export async function startNotary({
     onCaughtUp: (checkpoints) =>
       log.info({ checkpoints }, 'checkpoints that another desk signed meanwhile are in the anchor of this one now'),
   });
-  const transparency = await openTransparencyLog({ config, store, anchor, signer, log, onAlarm });
+  const { transparency, copies } = await openTransparencyLog({ config, access, store, anchor, signer, log, onAlarm });
   const publish = (): Promise<void> =>
     transparency
       .publish()
+      .then(() => copies.update())
       .catch((error: unknown) =>
         log.warn({ reason: reasonOf(error) }, 'the transparency log is not up to date; it is tried again'),
       );
@@ -66,6 +73,7 @@ export async function startNotary({
       await notary.stop();
       stopping.abort();
       await publish();
+      await copies.settled();
     },
   };
 }
@@ -73,6 +81,7 @@ export async function startNotary({
 /** Beside the notary and never in its way: what it signs is in the database and in the anchor, whatever becomes of the log and its witnesses. */
 async function openTransparencyLog({
   config,
+  access,
   store,
   anchor,
   signer,
@@ -80,13 +89,14 @@ async function openTransparencyLog({
   onAlarm,
 }: {
   readonly config: Config;
+  readonly access: Secrets['logBucket'];
   readonly store: AuditStore;
   readonly anchor: Anchor;
   readonly signer: FileSigner;
   readonly log: Logger;
   readonly onAlarm: (finding: Finding) => void;
-}): Promise<TransparencyLog> {
-  const { folder, name, witnesses } = config.audit.log;
+}): Promise<{ readonly transparency: TransparencyLog; readonly copies: LogCopies }> {
+  const { folder, name, witnesses, copies } = config.audit.log;
   const {
     keys,
     witnesses: witnessKeys,
@@ -97,10 +107,20 @@ async function openTransparencyLog({
     publicKeys: [signer.publicKey],
   });
   const open = witnesses.length === 0 ? undefined : (await import('../../integrations/witness/witness.ts')).createWitness;
-  return createTransparencyLog({
-    ...{ store, anchor, signer, key: keys[0], verifier, onAlarm },
-    files: createLogFolder({ folder }),
+  const files = createLogFolder({ folder });
+  const transparency = createTransparencyLog({
+    ...{ store, anchor, signer, key: keys[0], verifier, files, onAlarm },
     witnesses: witnessKeys.flatMap((key, index) => open?.({ url: witnesses[index]?.url ?? '', key }) ?? []),
     onError: (error) => log.warn({ reason: reasonOf(error) }, 'a witness has not signed the log; it is asked again'),
   });
+  const gitFolder = join(config.stateDir, 'anchor', 'git');
+  return {
+    transparency,
+    copies: createLogCopies({
+      copies: await openLogCopies({ copies, folder: gitFolder, key: keys[0], access, env: process.env }),
+      ...{ files, origin: name, onAlarm },
+      onError: (error) =>
+        log.warn({ reason: reasonOf(error) }, 'a copy of the transparency log is not up to date; it is tried again'),
+    }),
+  };
 }

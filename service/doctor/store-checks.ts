@@ -1,13 +1,18 @@
 import { existsSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
+import { readFile, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { staleAfterMs } from '../../core/audit/checkpoint.ts';
 import { evidenceClasses } from '../../core/evidence/evidence.ts';
+import { createLogFolder } from '../../integrations/anchor/log-folder.ts';
 import { openAsIs } from '../../integrations/database/database.ts';
 import { migrations, schemaOf } from '../../integrations/database/migrations.ts';
 import { createStreamFeed } from '../../integrations/database/stream-feed.ts';
 import { resolveAuditUrl, resolveStoreSecrets } from '../config/secrets.ts';
 import { checkBucket, openEvidenceStore } from '../process/evidence.ts';
 import { evidencePublicKeys, openKeyWrap } from '../process/keys/evidence-keys.ts';
+import { readCopyState } from '../records/log-copies.ts';
+import { readLogNote } from '../records/transparency-log.ts';
+import { logKeys, readWitnessed } from '../records/verify-log.ts';
 import { lagSeconds, lateSeconds } from '../streams/streams.ts';
 import {
   clockResult,
@@ -26,6 +31,7 @@ const mebibyte = 1_048_576;
 export const storeChecks: readonly DoctorCheck[] = [
   { name: 'database', roles: ['desk'], run: database },
   { name: 'streams', roles: ['desk'], run: streams },
+  { name: 'transparency log', roles: ['desk'], run: transparencyLog },
   { name: 'evidence store', roles: ['cell', 'forensics'], run: evidence },
   { name: 'evidence keys', roles: ['cell', 'forensics'], run: evidenceKeys },
   { name: 'disk', run: disk },
@@ -93,6 +99,36 @@ async function streams({ config, env }: Examined): Promise<readonly LookResult[]
 
 /** The same bytes each time: one object, under its own hash. */
 const sample = new TextEncoder().encode('firebreak doctor\n');
+
+/** Who else has seen it, and when; whether that is what the checkpoints say, `firebreak audit verify` tells. */
+async function transparencyLog({ config: { audit } }: Examined): Promise<readonly LookResult[]> {
+  const { name, folder, witnesses, copies } = audit.log;
+  const files = createLogFolder({ folder });
+  const publicKey = await readFile(`${audit.notaryKeyFile}.pub`, 'utf8').catch(() => undefined);
+  const said = publicKey === undefined ? undefined : await readLogNote(files, name);
+  if (publicKey === undefined || !said) return [notTried('the first start of the desk makes it')];
+  const isLate = (at: string, byMs: number): boolean => Date.parse(at) < Date.now() - byMs;
+  const expected = logKeys({ name, witnesses: witnesses.map(({ key }) => key), publicKeys: [publicKey] });
+  const witnessed = await readWitnessed({ files, ...expected });
+  const cosigned = witnessed.map(({ key, cosigned: by }) => {
+    const at = by && new Date(by.seconds * 1_000).toISOString();
+    const remedy = 'Look at the desk’s log: a witness that refuses is an alarm, one that does not answer is asked again.';
+    if (at === undefined) return warning(`the witness ${key.name} has signed nothing`, remedy);
+    const text = `the witness ${key.name} has signed it at ${at}`;
+    return isLate(at, staleAfterMs) ? warning(text, remedy) : ok(text);
+  });
+  const copied = await Promise.all(
+    Object.entries(copies).map(async ([copy, given]) => {
+      const state = await readCopyState(files, copy);
+      const remedy = 'Look at the desk’s log: it says why, and tries again.';
+      if (!state) return warning(`nothing is in ${copy} yet`, remedy);
+      const text = `${state.size} of ${said.size} checkpoints are in ${copy} since ${state.at}`;
+      const everyMs = 'everyMinutes' in given ? given.everyMinutes * 60_000 : 0;
+      return state.size < said.size && isLate(state.at, everyMs + staleAfterMs) ? warning(text, remedy) : ok(text);
+    }),
+  );
+  return [ok(`${said.size} checkpoints are in it`), ...cosigned, ...copied];
+}
 
 async function evidence({ config, env }: Examined): Promise<readonly LookResult[]> {
   const secrets = resolveStoreSecrets({ config, env });

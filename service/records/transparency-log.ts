@@ -8,14 +8,14 @@ import { consistencyProof, type LogFile, type LogFiles, LogTree, logHeadPath } f
 import { cosignedBy, isNoteSigned, type LogWitness } from '../../core/tlog/log-witness.ts';
 import {
   fromBase64,
+  type LogNote,
   logHeadText,
   type Note,
   type NoteKey,
   type NoteSignature,
   noteKeyId,
   noteText,
-  parseLogHead,
-  parseNote,
+  parseLogNote,
   signaturesBy,
   toHex,
 } from '../../core/tlog/signed-note.ts';
@@ -215,13 +215,6 @@ async function signedNote(
   return { text, signatures: [{ name: key.name, keyId: noteKeyId(key), signature }] };
 }
 
-export interface LogNote {
-  readonly size: number;
-  /** 64 hex digits. */
-  readonly root: string;
-  readonly note: Note;
-}
-
 /**
  * What a file of the log says, without belief in it; undefined where it is not there, or is no note.
  * @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFIG_INVALID where another log is there.
@@ -232,12 +225,10 @@ export async function readLogNote(
   path: string = logHeadPath,
 ): Promise<LogNote | undefined> {
   const bytes = await files.read(path);
-  const note = bytes && parseNote(new TextDecoder().decode(bytes));
-  const head = note && parseLogHead(note.text);
-  if (!head) return undefined;
-  if (head.origin === origin) return { size: head.size, root: head.root, note };
+  const said = bytes && parseLogNote(new TextDecoder().decode(bytes));
+  if (!said || said.origin === origin) return said;
   throw new FirebreakError(
     'FB_ERR_CONFIG_INVALID',
-    `${files.description} has the log ${head.origin}, and not ${origin}: give each its own`,
+    `${files.description} has the log ${said.origin}, and not ${origin}: give each its own`,
   );
 }

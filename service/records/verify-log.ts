@@ -4,9 +4,9 @@ import { FirebreakError } from '../../core/errors.ts';
 import type { SignatureVerifier } from '../../core/messages/signing.ts';
 import { type LogFiles, LogTree } from '../../core/tlog/log-tree.ts';
 import { type Cosigned, cosignedBy, isNoteSigned } from '../../core/tlog/log-witness.ts';
-import { type NoteKey, parseVerifierKey, pemOf, rawKeyOf, toHex } from '../../core/tlog/signed-note.ts';
+import { type LogNote, type NoteKey, parseVerifierKey, pemOf, rawKeyOf, toHex } from '../../core/tlog/signed-note.ts';
 import { createVerifier } from '../../integrations/keys/ed25519.ts';
-import { type LogNote, logEntry, readLogNote, witnessedPath } from './transparency-log.ts';
+import { logEntry, readLogNote, witnessedPath } from './transparency-log.ts';
 
 /** Where a log is, and whose signatures it must have. */
 export interface ExpectedLog {

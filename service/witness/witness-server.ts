@@ -12,8 +12,7 @@ import {
   type NoteKey,
   noteKeyId,
   noteText,
-  parseLogHead,
-  parseNote,
+  parseLogNote,
   signatureLine,
 } from '../../core/tlog/signed-note.ts';
 import {
@@ -78,8 +77,7 @@ export function createWitnessJudge(options: WitnessOptions): (body: string) => P
 async function seenAt(kept: LogFiles, path: string, origin: string): Promise<LogHead | undefined> {
   const bytes = await kept.read(path);
   if (!bytes) return undefined;
-  const note = parseNote(new TextDecoder().decode(bytes));
-  const head = note && parseLogHead(note.text);
+  const head = parseLogNote(new TextDecoder().decode(bytes));
   if (head?.origin === origin) return head;
   throw new FirebreakError('FB_ERR_AUDIT_DAMAGED', `${kept.description}: ${path} is not what the witness has written`);
 }

@@ -63,7 +63,7 @@ const serviceRooms = {
   coverage: ['intake'],
   check: ['config', 'packs', 'process', 'temporal', 'rbac', 'coverage', 'simulation'],
   setup: ['config'],
-  doctor: ['config', 'process', 'temporal', 'rbac', 'intake', 'desk', 'setup', 'streams'],
+  doctor: ['config', 'process', 'temporal', 'rbac', 'intake', 'desk', 'records', 'setup', 'streams'],
   cell: ['config', 'packs', 'process', 'temporal', 'intake', 'rbac'],
   desk: ['config', 'process', 'temporal', 'incidents', 'records', 'streams'],
   commands: [

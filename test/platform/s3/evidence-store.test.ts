@@ -12,19 +12,16 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { checkpointBytes, nextCheckpoint, type SignedCheckpoint } from '../../../core/audit/checkpoint.ts';
-import { createBucketAnchor } from '../../../integrations/anchor/bucket-anchor.ts';
+import { createLogBucket } from '../../../integrations/anchor/log-bucket.ts';
 import { openBucket } from '../../../integrations/evidence/bucket.ts';
 import { createBucketShelf } from '../../../integrations/evidence/bucket-shelf.ts';
 import type { S3Options } from '../../../integrations/evidence/s3-client.ts';
 import { createS3Store } from '../../../integrations/evidence/s3-store.ts';
-import { signerFrom } from '../../../integrations/keys/ed25519.ts';
 import { type S3Server, startS3Server } from '../../../tools/platform/s3-server.ts';
 import { inParts } from '../../in-parts.ts';
 import { startedOrWhyNot } from '../../started-or-why-not.ts';
 import { evidenceStoreSuite } from '../../suites/evidence-store.ts';
 import { keyRegisterSuite } from '../../suites/key-register.ts';
-import { newPrivateKey } from '../../suites/private-key.ts';
 import { until } from '../e2e/parts/cluster.ts';
 import { backupInBucketTests } from './backup-in-bucket.ts';
 import { lockedBucketTests } from './locked-bucket.ts';
@@ -103,21 +100,16 @@ function inS3(server: S3Server): void {
       await expect(lost).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
     });
 
-    test('an anchor in a bucket keeps each checkpoint once, in order, and never replaces one', async () => {
-      const anchor = createBucketAnchor({ bucket: openBucket(options), name: server.bucket });
-      const signer = signerFrom({ pem: newPrivateKey(), name: 'notary' });
-      const sign = async (last: SignedCheckpoint | undefined, at: string): Promise<SignedCheckpoint> => {
-        const { checkpoint } = nextCheckpoint({ last: last?.checkpoint, stated: new Map(), shown: [], at });
-        return { checkpoint, keyId: signer.keyId, signature: await signer.sign(checkpointBytes(checkpoint)) };
-      };
-      const first = await sign(undefined, '2026-03-01T10:00:00.000Z');
-      const second = await sign(first, '2026-03-01T10:01:00.000Z');
-      for (const signed of [first, second, first]) await anchor.append(signed);
-      const other = await sign(first, '2026-03-01T10:02:00.000Z');
-      await expect(anchor.append(other)).rejects.toMatchObject({ code: 'FB_ERR_CONFLICT' });
-      const read: unknown[] = [];
-      for await (const entry of anchor.read()) read.push(entry);
-      expect(read).toEqual([first, second]);
+    test('a log in a bucket has its files under its own names, and replaces none but the one that says how far it goes', async () => {
+      const log = createLogBucket({ bucket: openBucket({ ...options, prefix: 'log/' }), name: server.bucket });
+      const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+      expect(await log.read('tile/0/000')).toBeUndefined();
+      for (const text of ['a', 'a']) await log.write({ path: 'tile/0/000', bytes: bytes(text) });
+      await expect(log.write({ path: 'tile/0/000', bytes: bytes('b') })).rejects.toMatchObject({ code: 'FB_ERR_CONFLICT' });
+      for (const text of ['1', '2']) await log.write({ path: 'checkpoint', bytes: bytes(text) });
+      expect(
+        [await log.read('tile/0/000'), await log.read('checkpoint')].map((found) => new TextDecoder().decode(found)),
+      ).toEqual(['a', '2']);
     });
     lockedBucketTests(server);
     backupInBucketTests(server);

@@ -12,6 +12,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
 import { createEvidenceWriter } from '../../../activities/evidence/evidence-writer.ts';
+import { createLogBucket } from '../../../integrations/anchor/log-bucket.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { boxWrap } from '../../../integrations/crypto-box/key-wrap.ts';
 import { openBucket } from '../../../integrations/evidence/bucket.ts';
@@ -88,6 +89,15 @@ export function lockedBucketTests(server: S3Server): void {
       const none = openEvidence(settings({ objectLock: 'governance', bucket: server.bucket }));
       await expect(none).rejects.toMatchObject({ code: 'FB_ERR_CONFIG_INVALID' });
       await openEvidence(settings({ objectLock: 'governance', endpoint: 'http://127.0.0.1:9' }));
+    });
+
+    test('keeps the files of the transparency log, but for the one that says how far it goes', async () => {
+      const bucket = openBucket(options);
+      const log = createLogBucket({ bucket, name: options.bucket, lock: { mode: 'compliance', days: 3 } });
+      await log.write({ path: 'tile/0/000', bytes: new Uint8Array(32) });
+      await log.write({ path: 'checkpoint', bytes: new Uint8Array(9) });
+      expect([await daysLeft('tile/0/000'), await daysLeft('checkpoint')]).toEqual([3, undefined]);
+      await expect(bucket.remove('tile/0/000')).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
     });
 
     test('keeps each class for its time, what is large too, and the manifest as long as any', async () => {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { streamFormats } from '../../../core/streams/stream.ts';
-import { bucketFields, httpUrl, id, path, secret } from '../fields.ts';
+import { streamFormats } from '../../../../core/streams/stream.ts';
+import { bucketFields, httpUrl, id, path, secret } from '../../fields.ts';
 
 const tls = {
   caFile: path.exactOptional().meta({

@@ -1,0 +1,59 @@
+import axios, { type AxiosResponse } from 'axios';
+import { FirebreakError, RetryLaterError } from '../../core/errors.ts';
+import { isObject } from '../../core/text/plain-json.ts';
+import { type NoteKey, type NoteSignature, pemOf, toBase64 } from '../../core/tlog/signed-note.ts';
+import { retryAfterMs } from '../json-api.ts';
+
+const client = axios.create({
+  maxRedirects: 0,
+  maxContentLength: 1_048_576,
+  validateStatus: () => true,
+  headers: { 'Content-Type': 'application/json', Accept: 'application/json', 'User-Agent': 'firebreak' },
+});
+
+/** Where an entry of somebody else's log is. */
+export interface RekorEntry {
+  /** 64 or 80 hex digits. */
+  readonly uuid: string;
+}
+
+/**
+ * Puts a signed text into a log with Rekor's interface (version 1), as an entry of the kind `rekord`: the text itself, its signature and the public key. The same
+ * text again is the same entry: it is found, and counts as put there.
+ * @throws FB_ERR_UNAVAILABLE, FB_ERR_REFUSED where the log does not take it.
+ */
+export async function addToRekor(
+  { url, timeoutMs = 30_000 }: { readonly url: string; readonly timeoutMs?: number },
+  { text, key, signature }: { readonly text: string; readonly key: NoteKey; readonly signature: NoteSignature },
+): Promise<RekorEntry> {
+  const base64 = (bytes: string): string => toBase64(new TextEncoder().encode(bytes));
+  const entry = {
+    apiVersion: '0.0.1',
+    kind: 'rekord',
+    spec: {
+      data: { content: base64(text) },
+      signature: { format: 'x509', content: toBase64(signature.signature), publicKey: { content: base64(pemOf(key)) } },
+    },
+  };
+  const { origin } = new URL(url);
+  let response: AxiosResponse<unknown>;
+  try {
+    response = await client.post(`${url.replace(/\/$/, '')}/api/v1/log/entries`, entry, {
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+  } catch {
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', `no answer from the log at ${origin}`);
+  }
+  const { status, data, headers } = response;
+  const [uuid] =
+    status === 201 && isObject(data) ? Object.keys(data) : [/\/([0-9a-f]+)$/.exec(String(headers.location ?? ''))?.[1]];
+  if ((status === 201 || status === 409) && uuid !== undefined && /^([0-9a-f]{16})?[0-9a-f]{64}$/.test(uuid)) return { uuid };
+  if (status === 429 || status >= 500 || status === 201 || status === 409) {
+    const wait = retryAfterMs(headers['retry-after']);
+    const detail = `the log at ${origin} answers ${status}`;
+    throw wait === undefined
+      ? new FirebreakError('FB_ERR_UNAVAILABLE', detail)
+      : new RetryLaterError(detail, { retryAfterMs: wait });
+  }
+  throw new FirebreakError('FB_ERR_REFUSED', `the log at ${origin} does not take it: ${status}`);
+}

@@ -1,0 +1,82 @@
+import { FirebreakError } from '../../core/errors.ts';
+import type { LogFiles } from '../../core/tlog/log-tree.ts';
+import { type NoteKey, signaturesBy } from '../../core/tlog/signed-note.ts';
+import type { Config } from '../config/load.ts';
+import type { Secrets } from '../config/secrets.ts';
+import { copyLog, type LogCopy } from './log-copies.ts';
+
+type Copies = Config['audit']['log']['copies'];
+
+/** The copies of the configuration. What each needs is loaded where it is configured. */
+export async function openLogCopies({
+  copies,
+  folder,
+  key,
+  access,
+  env,
+}: {
+  readonly copies: Copies;
+  /** For what is ours alone and can be made anew. */
+  readonly folder: string;
+  readonly key: NoteKey;
+  /** What opens the bucket. */
+  readonly access: Secrets['logBucket'];
+  readonly env: Readonly<Record<string, string | undefined>>;
+}): Promise<readonly LogCopy[]> {
+  const { s3, git, rekor } = copies;
+  return [
+    ...(s3 && access ? [bucketCopy(await logBucket(s3, access))] : []),
+    ...(git ? [gitCopy(git, { folder, env })] : []),
+    ...(rekor ? [rekorCopy(rekor, { key })] : []),
+  ];
+}
+
+async function logBucket(s3: NonNullable<Copies['s3']>, access: NonNullable<Secrets['logBucket']>): Promise<LogFiles> {
+  const { openBucket } = await import('../../integrations/evidence/bucket.ts');
+  const { createLogBucket } = await import('../../integrations/anchor/log-bucket.ts');
+  const { lock, ...where } = s3;
+  return createLogBucket({ bucket: openBucket({ ...where, ...access }), name: s3.bucket, ...(lock && { lock }) });
+}
+
+/** Always as far as the log itself. */
+export function bucketCopy(to: LogFiles): LogCopy {
+  return {
+    name: 's3',
+    everyMs: 0,
+    update: async (said, files) => {
+      await copyLog(said, files, to);
+      return {};
+    },
+  };
+}
+
+export function gitCopy(
+  { url, branch, everyMinutes }: NonNullable<Copies['git']>,
+  { folder, env }: { readonly folder: string; readonly env: Readonly<Record<string, string | undefined>> },
+): LogCopy {
+  return {
+    name: 'git',
+    everyMs: everyMinutes * 60_000,
+    update: async (said) => {
+      const { commitHead } = await import('../../integrations/anchor/git-anchor.ts');
+      await commitHead(said, { url, branch, folder, env });
+      return { branch };
+    },
+  };
+}
+
+export function rekorCopy(
+  { url, everyMinutes }: NonNullable<Copies['rekor']>,
+  { key, timeoutMs }: { readonly key: NoteKey; readonly timeoutMs?: number },
+): LogCopy {
+  return {
+    name: 'rekor',
+    everyMs: everyMinutes * 60_000,
+    update: async ({ note }) => {
+      const [signature] = signaturesBy(note, key);
+      if (!signature) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the log is not signed with the notary’s key yet');
+      const { addToRekor } = await import('../../integrations/anchor/rekor.ts');
+      return addToRekor({ url, ...(timeoutMs !== undefined && { timeoutMs }) }, { text: note.text, key, signature });
+    },
+  };
+}
