@@ -42,10 +42,7 @@ export function createLogBucket({
         ...(lock && { lock: { mode: lock.mode, until, sha256: sha256Hex(bytes) } }),
       });
       if (written || Buffer.from(await bucket.get(path)).equals(bytes)) return;
-      throw new FirebreakError(
-        'FB_ERR_CONFLICT',
-        `the bucket ${name} has another ${path}: it is another log, or one of both was made anew`,
-      );
+      throw new FirebreakError('FB_ERR_CONFLICT', `the bucket ${name} has another ${path}: it is another log, or an older one`);
     },
   };
 }

@@ -6,7 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { logHeadText, type NoteKey, noteText, rawKeyOf, verifierKey } from '../../../core/tlog/signed-note.ts';
+import { createLogFolder } from '../../../integrations/anchor/log-folder.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
+import { signerFrom } from '../../../integrations/keys/ed25519.ts';
 import { makeOwnCertificate } from '../../../integrations/uploads/own-certificate.ts';
 import { type Config, loadConfig } from '../../../service/config/load.ts';
 import type { Role } from '../../../service/config/secrets.ts';
@@ -26,6 +29,7 @@ import { ensureKeys } from '../../../service/process/keys/key-files.ts';
 import { startJiraFake } from '../../fakes/jira/server.ts';
 import { type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';
 import { appId, appToken, botToken, channel, channels, signingSecret, teamId, users } from '../../integrations/slack/fixture.ts';
+import { newPrivateKey } from '../../suites/private-key.ts';
 
 const dayMs = 86_400_000;
 const all: readonly Role[] = ['cell', 'desk', 'forensics', 'secrets'];
@@ -247,8 +251,36 @@ describe('of the stores it says', () => {
     const diagnoses = await found({ chosen: storeChecks });
     expect(diagnoses.filter(({ check }) => check !== 'disk').map(({ check, state }) => [check, state])).toEqual([
       ['database', 'ok'],
+      ['transparency log', 'not tried'],
       ['evidence store', 'ok'],
       ['evidence keys', 'ok'],
+    ]);
+  });
+
+  test('how far the transparency log goes, and that a witness and a copy know nothing of it', async () => {
+    mkdirSync(join(folder, 'firebreak-state'));
+    const key: NoteKey = {
+      name: 'witness.example.com',
+      type: 'cosignature',
+      publicKey: rawKeyOf(signerFrom({ pem: newPrivateKey(), name: 'w' }).publicKey) ?? new Uint8Array(),
+    };
+    const config = configured(
+      `audit: { log: { witnesses: [{ url: 'http://127.0.0.1:9', key: '${verifierKey(key)}' }], copies: { git: { url: /nowhere.git } } } }`,
+    );
+    await ensureKeys({ config, roles: all });
+    const text = logHeadText({ origin: 'firebreak/lab', size: 7, root: '0'.repeat(64) });
+    const note = noteText({
+      text,
+      signatures: [{ name: 'firebreak/lab', keyId: new Uint8Array(4), signature: new Uint8Array(64) }],
+    });
+    await createLogFolder({ folder: config.audit.log.folder }).write({
+      path: 'checkpoint',
+      bytes: new TextEncoder().encode(note),
+    });
+    expect(await found({ chosen: storeChecks, config, name: 'transparency log' })).toMatchObject([
+      { state: 'ok', text: '7 checkpoints are in it' },
+      { state: 'warning', text: expect.stringContaining('has signed nothing') },
+      { state: 'warning', text: 'nothing is in git yet' },
     ]);
   });
 

@@ -23,7 +23,7 @@ const copies = z
           .exactOptional()
           .meta({
             description:
-              'Object lock, which the bucket must have been made with: no file of the log can be removed, but for the one that says how far it goes.',
+              'Object lock, which the bucket must have been made with: no file of the log can be removed, except `checkpoint`.',
           }),
       })
       .exactOptional()
