@@ -4,7 +4,10 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { projectRoot } from '../../service/process/project-root.ts';
 import { BuildProgress } from '../../tools/platform/go-program.ts';
+import { controlPlanes, kubelabBinary } from '../../tools/platform/kubernetes/kubelab-binary.ts';
 import { eventually } from '../eventually.ts';
 import { processesWith } from '../processes.ts';
 
@@ -97,5 +100,41 @@ esac
     const child = start(made, 'await end();');
     expect(await once(child, 'exit')).toEqual([0, null]);
     expect(made.said()).toBe('');
+  });
+});
+
+describe('the control planes that there are to choose from', () => {
+  const modules = join(projectRoot(), 'tools', 'platform', 'kubelab');
+
+  test.each(Object.entries(controlPlanes))(
+    'Kubernetes %s is built from modules of that version alone',
+    (minor, { git, modfile }) => {
+      expect(git).toMatch(new RegExp(`^v${minor.replace('.', '\\.')}\\.`));
+      const text = readFileSync(join(modules, modfile ?? 'go.mod'), 'utf8');
+      expect(text).toContain(`k8s.io/kubernetes ${git}\n`);
+      const staged = [...text.matchAll(/^\s(k8s\.io\/\S+) => \1 (\S+)$/gm)];
+      expect(staged.length).toBeGreaterThan(20);
+      expect(new Set(staged.map(([, , version]) => version))).toEqual(new Set([git.replace('v1.', 'v0.')]));
+      expect(existsSync(join(modules, (modfile ?? 'go.mod').replace(/mod$/, 'sum')))).toBe(true);
+    },
+  );
+
+  test('one that there is not is refused with the names of those that there are', async () => {
+    const before = process.env.FIREBREAK_KUBERNETES;
+    process.env.FIREBREAK_KUBERNETES = '1.12';
+    try {
+      await expect(kubelabBinary(() => {})).rejects.toThrow(
+        'Kubernetes 1.12, which FIREBREAK_KUBERNETES names. There are: 1.36, 1.37',
+      );
+    } finally {
+      if (before === undefined) delete process.env.FIREBREAK_KUBERNETES;
+      else process.env.FIREBREAK_KUBERNETES = before;
+    }
+  });
+
+  test('and the workflow of the forge tries each of them', () => {
+    const workflow = readFileSync(join(projectRoot(), '.github/workflows/kubernetes.yml'), 'utf8');
+    const tried: unknown = parse(workflow).jobs.kubernetes.strategy.matrix.version;
+    expect(tried).toEqual(Object.keys(controlPlanes));
   });
 });

@@ -19,6 +19,8 @@ export interface GoProgram {
   readonly target: string;
   /** Values that are linked in, by the name of their variable. */
   readonly linked: Readonly<Record<string, string>>;
+  /** The file to build by instead of `go.mod`, with its sums beside it: the same sources on other modules. */
+  readonly modfile?: string;
   /** Build tags: what is left out, for example. */
   readonly tags?: readonly string[];
   /** Goes into the hash that the part is kept under, besides the sources. */
@@ -44,7 +46,8 @@ export async function goProgram(program: GoProgram, onProgress: OnProgress): Pro
       state: () => progress.text(),
       work: async () => {
         const tags = program.tags ? ['-tags', program.tags.join(',')] : [];
-        const flags = [...compileFlags, ...tags, ...linkFlags(program.linked), '-o', `${draft}/`, target];
+        const modfile = program.modfile === undefined ? [] : ['-modfile', program.modfile];
+        const flags = [...compileFlags, ...modfile, ...tags, ...linkFlags(program.linked), '-o', `${draft}/`, target];
         const common = { command: go, cwd: sources, env: goEnvironment() };
         // What Go would do: only what its cache does not have. It fetches the modules, too.
         await run({ ...common, args: ['build', '-n', ...flags], onStderrLine: (line) => progress.willRun(line) });
@@ -121,12 +124,12 @@ function linkFlags(values: Readonly<Record<string, string>>): string[] {
 }
 
 /** Of the module's own files and, where it builds one command, of no other command's. */
-function sourceHash(folder: string, { target, pinned, tags }: GoProgram): string {
+function sourceHash(folder: string, { target, pinned, tags, modfile = 'go.mod' }: GoProgram): string {
   const hash = createHash('sha256').update(`${platform()} ${arch()} ${JSON.stringify(pinned)}${tags?.join() ?? ''}`);
+  const modules = [modfile, modfile.replace(/\.mod$/, '.sum')];
   const own = target.replace(/^\.\/?/, '');
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
-    (file) =>
-      /^go\.(mod|sum)$/.test(file) || (file.endsWith('.go') && (own === '' ? !file.includes('/') : file.startsWith(`${own}/`))),
+    (file) => modules.includes(file) || (file.endsWith('.go') && (own === '' ? !file.includes('/') : file.startsWith(`${own}/`))),
   );
   for (const file of files.sort()) hash.update(`\0${file}\0`).update(readFileSync(join(folder, file)));
   return hash.digest('hex').slice(0, 16);

@@ -14,7 +14,7 @@ const built: readonly GoProgram[] = [
     name: 'kubelet',
     module: 'tools/platform/kubelab',
     target: './cmd/kubelet',
-    linked: linkedVersion,
+    linked: linkedVersion(kubernetesVersion),
     pinned: kubernetesVersion,
     title: `the kubelet of Kubernetes ${kubernetesVersion.git}`,
   },
