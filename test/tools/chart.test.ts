@@ -237,6 +237,21 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     expect((await render(least)).documents.some(({ metadata }) => metadata.name.startsWith('firebreak-restore'))).toBe(false);
   });
 
+  test('backs up to and restores from a bucket, where the configuration has one and no claim is named', async () => {
+    const s3 = { bucket: 'backups', accessKeyId: { env: 'ID' }, secretAccessKey: { env: 'SECRET' } };
+    const { documents, error } = await render({
+      ...least,
+      config: { ...least.config, backup: { s3 } },
+      backup: { schedule: '40 2 * * *' },
+      restore: { from: 'prod-eu-2026-03-01T10-00-00.000Z', publicKey: 'notary' },
+    });
+    expect(error).toBe('');
+    const text = JSON.stringify(documents.filter(({ kind }) => kind === 'CronJob' || kind === 'Job'));
+    expect(text).toContain('"--to=s3"');
+    expect(text).toContain('"--from=s3:prod-eu-2026-03-01T10-00-00.000Z"');
+    expect(text).not.toContain('firebreak-backups');
+  });
+
   test.each([
     ['cluster', 'state-firebreak-desk-0', 'firebreak.yaml'],
     ['single', 'state-firebreak-0', 'desk.yaml'],
