@@ -66,7 +66,9 @@ function ending(path: Path): readonly Found[] {
   ];
 }
 
-const engineRooms = ['core', 'workflows', 'activities', 'testing'].map((room) => `${join(import.meta.dirname, '..', room)}/`);
+const engineRooms = ['core', 'workflows', 'activities', 'testing', 'authoring', 'service', 'chunks'].map(
+  (room) => `${join(import.meta.dirname, '..', room)}/`,
+);
 
 /** The first line of the author's own source. */
 function placeIn(stack: string | undefined): string {

@@ -2,6 +2,7 @@ import { styleText } from 'node:util';
 import { CommanderError } from 'commander';
 import { FirebreakError } from '../../core/errors.ts';
 import { visibleJson, visibleLine } from '../../core/text/visible-text.ts';
+import { inSources } from '../process/source-places.ts';
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -107,13 +108,26 @@ function known(error: FirebreakError, json: boolean): readonly string[] {
   return [...error.message.split('\n').map(printable), `→ ${error.remedy}`];
 }
 
+/** A package with a part for one kind of machine is not in the archive of the command line. */
+function missingPackage(error: unknown): string | undefined {
+  const isMissing = error instanceof Error && 'code' in error && /^(ERR_)?MODULE_NOT_FOUND$/.test(String(error.code));
+  return isMissing ? /^Cannot find (?:package|module) '((?:@[\w.-]+\/)?[\w-][\w.-]*)/.exec(error.message)?.[1] : undefined;
+}
+
 /** Shows an error to a person. A stack only with FIREBREAK_DEBUG: without it nothing says where the machine keeps its files. */
 export function faultOf(error: unknown, { json, debug }: { readonly json: boolean; readonly debug: boolean }): Fault {
   // Commander has written its message already.
   if (error instanceof CommanderError) return { lines: [], exitCode: error.exitCode === 0 ? 0 : 2 };
-  const stack = debug && error instanceof Error ? [error.stack ?? ''] : [];
+  const stack = debug && error instanceof Error ? [inSources(error.stack ?? '')] : [];
   if (error instanceof FirebreakError)
     return { lines: [...known(error, json), ...stack], exitCode: error.code === 'FB_ERR_INCOMPLETE' ? 2 : 1 };
-  const unexpected = new FirebreakError('FB_ERR_INTERNAL', 'the command failed unexpectedly; FIREBREAK_DEBUG=1 shows where');
+  const missing = missingPackage(error);
+  const unexpected =
+    missing === undefined
+      ? new FirebreakError('FB_ERR_INTERNAL', 'the command failed unexpectedly; FIREBREAK_DEBUG=1 shows where')
+      : new FirebreakError(
+          'FB_ERR_PLATFORM_PART_MISSING',
+          `this needs ${missing}, which is not here: run it with the package of npm, or in the image`,
+        );
   return { lines: [...known(unexpected, json), ...stack], exitCode: 1 };
 }

@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Command } from 'commander';
 import { FirebreakError } from '../../core/errors.ts';
 
@@ -14,7 +16,7 @@ interface LazyCommand {
 }
 
 /** Beside the sources alone: what is built, packed or put into the image has no tools. */
-const tools = new URL('../../tools/commands/', import.meta.url);
+const tools = join(import.meta.dirname, '../../tools/commands');
 
 /** Every command there is, in the order of the help. */
 const commands: readonly LazyCommand[] = [
@@ -282,7 +284,9 @@ async function programWith(version: string, isLoaded: (command: LazyCommand) => 
 }
 
 async function registerTool(program: Command, name: string): Promise<void> {
-  const { register }: { readonly register: (program: Command) => void } = await import(new URL(`${name}.ts`, tools).href);
+  const { register }: { readonly register: (program: Command) => void } = await import(
+    pathToFileURL(join(tools, `${name}.ts`)).href
+  );
   register(program);
 }
 

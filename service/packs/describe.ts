@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { z } from 'zod';
 import type { OwnAction } from '../../core/action/own-action.ts';
 import { actions } from '../../core/actions/index.ts';
@@ -72,6 +72,8 @@ export function describePack(pack: PackFiles): { readonly pack: DescribedPack; r
 
 /** What changes when envelopes are judged otherwise. */
 export function codeOfPacks(): string {
+  // Built, this is part of one file with what judges them, and names what that takes from others by their content.
+  if (!import.meta.filename.endsWith('.ts')) return readFileSync(new URL(import.meta.url), 'utf8');
   const files = [
     'describe',
     'own-actions',
@@ -80,9 +82,7 @@ export function codeOfPacks(): string {
     '../../core/playbook/playbook',
     '../../core/playbook/schedule',
   ];
-  return files
-    .map((file) => readFileSync(join(import.meta.dirname, `${file}${extname(import.meta.filename)}`), 'utf8'))
-    .join('\0');
+  return files.map((file) => readFileSync(join(import.meta.dirname, `${file}.ts`), 'utf8')).join('\0');
 }
 
 /** As a pack has said them: what its publisher signs. */

@@ -74,26 +74,34 @@ export function prepareProgram(pack: PackFiles, program: string) {
   };
 }
 
-/** What the modules of a pack need of Firebreak: not all that lies beside it, of which a checkout has more. */
+/**
+ * What the modules of a pack need of Firebreak: not all that lies beside it, of which a checkout has more. Built, packages are part of the chunks, and those
+ * beside it are none of a pack's business.
+ */
 export function codeFolders(root: string): readonly string[] {
-  const rooms = ['authoring', 'core', 'activities', 'integrations', 'playbooks', 'workflows', 'testing', 'service'];
-  return [...rooms.map((room) => join(root, room)), ...packageFolders(root)];
+  const isBuilt = !import.meta.filename.endsWith('.ts');
+  const names = isBuilt ? ['package.json'] : ['package.json', 'node_modules'];
+  const rooms = isBuilt
+    ? ['authoring', 'chunks', 'service']
+    : ['authoring', 'core', 'activities', 'integrations', 'playbooks', 'workflows', 'testing', 'service'];
+  return [...rooms.map((room) => join(root, room)), ...above(root, names), ...(isBuilt ? [] : packageFolders())];
 }
 
-/**
- * Where the packages lie that Firebreak's doors import, and its own `package.json`: as they are found from its folder, and where they really are, since
- * some installers link them.
- */
-function packageFolders(root: string): readonly string[] {
+/** Node finds from a folder what lies in it and above it. */
+function above(root: string, names: readonly string[]): readonly string[] {
   const found: string[] = [];
   for (let folder = root; ; folder = dirname(folder)) {
-    for (const name of ['node_modules', 'package.json']) if (existsSync(join(folder, name))) found.push(join(folder, name));
-    if (dirname(folder) === folder) break;
+    for (const name of names) if (existsSync(join(folder, name))) found.push(join(folder, name));
+    if (dirname(folder) === folder) return found;
   }
+}
+
+/** Where the packages that Firebreak's doors import really are: some installers link them. */
+function packageFolders(): readonly string[] {
   const real = ['@noble/hashes/sha2.js', 'canonicalize', 'lru-cache', 'zod', 'axios'].map(
     (name) => new URL(import.meta.resolve(name)).pathname,
   );
-  return [...found, ...real.map((path) => `${path.split('/node_modules/')[0]}/node_modules`)];
+  return real.map((path) => `${path.split('/node_modules/')[0]}/node_modules`);
 }
 
 /** The last error that Node printed, with the place in the pack: where it was thrown, or what of the pack had called that. */

@@ -1,5 +1,6 @@
 import { Counter, type Registry } from 'prom-client';
 import { type Logger, reasonOf } from './log.ts';
+import { inSources } from './source-places.ts';
 
 let caught = 0;
 
@@ -32,6 +33,6 @@ export function countUnhandled(registers: Registry[]): void {
 
 /** The first line of the stack that names a file, from the last folder but one on: the message above it may hold anything. */
 function placeOf(reason: unknown): string | undefined {
-  const stack = reason instanceof Error ? (reason.stack ?? '') : '';
+  const stack = reason instanceof Error ? inSources(reason.stack ?? '') : '';
   return /\n {4}at [^\n]*?([^\s/\\(]+\/[^\s/\\(]+:\d+:\d+)\)?(?:\n|$)/.exec(stack)?.[1];
 }

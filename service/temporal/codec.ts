@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
+import { extname, join } from 'node:path';
 import type { DataConverter, Payload, PayloadCodec, SerializationContext } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { FirebreakError } from '../../core/errors.ts';
@@ -17,7 +17,7 @@ const encoding = 'binary/encrypted';
 const json = 'json/plain';
 
 /** For `bundleWorkflowCode({ failureConverterPath })` as well: the workflow sandbox converts its own failures. */
-export const failureConverterPath = fileURLToPath(new URL('./failure-converter.cjs', import.meta.url));
+export const failureConverterPath = join(import.meta.dirname, `failure-converter${extname(import.meta.filename)}`);
 
 export interface CodecOptions {
   /** The first key encrypts, all of them decrypt. */

@@ -5,6 +5,8 @@ import { FirebreakError } from '../../core/errors.ts';
 import { cachedPart, type OnProgress, withProgress } from '../../service/parts/cache.ts';
 import type { RunForPart } from '../../service/parts/part-draft.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
+import { nativePackages } from '../setup/bundle.mjs';
+import { keepNativeModules } from '../setup/native-modules.mjs';
 import type { Architecture } from './base.ts';
 import { pack } from './oci.ts';
 
@@ -23,12 +25,12 @@ const unread = /\.(d\.[cm]?ts|map|md|markdown|flow|bare)$|\.tsbuildinfo$/;
 const coreSources = ['sdk-core', 'src', 'ts', 'bridge-macros', 'scripts', 'Cargo.lock', 'Cargo.toml'];
 
 /**
- * The layer with the `node_modules` that the lock says, without what is for development, for Linux with glibc on that architecture; made once and
- * kept. Throws FB_ERR_PLATFORM_PART_MISSING.
+ * The layer with the packages of the lock that have a part for one kind of machine: the others are in the program. For Linux with glibc on that
+ * architecture; made once and kept. Throws FB_ERR_PLATFORM_PART_MISSING.
  */
 export async function modulesLayer(architecture: Architecture, onProgress: OnProgress): Promise<string> {
   const files = ['package.json', 'package-lock.json', '.npmrc'].map((file) => join(projectRoot(), file));
-  const hash = createHash('sha256').update(architecture).update(unread.source);
+  const hash = createHash('sha256').update(architecture).update(unread.source).update(JSON.stringify(nativePackages));
   // Not of package.json: npm refuses one that the lock does not fit.
   for (const file of files.slice(1)) hash.update(readFileSync(file));
   const folder = await cachedPart({
@@ -53,6 +55,7 @@ export async function modulesLayer(architecture: Architecture, onProgress: OnPro
             ...target,
           ]);
           const modules = join(draft, 'node_modules');
+          keepNativeModules(modules);
           prune(modules, architecture);
           await pack(modules, join(draft, 'layer.tar'), 'app/node_modules/');
           rmSync(modules, { recursive: true });

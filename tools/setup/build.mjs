@@ -17,7 +17,7 @@ const workFolder = join(root, '.build');
 export async function ensureBuilt({ node, log = (line) => process.stderr.write(`${line}\n`) }) {
   if (!existsSync(join(root, 'tsconfig.build.json'))) return output;
   const sources = sourceFiles();
-  const wanted = hashOf([...sources, ...consoleFiles()]);
+  const wanted = hashOf([...sources, ...bundledFiles()]);
   if (builtHash() === wanted) return output;
   const unlock = await lock(workFolder);
   try {
@@ -36,6 +36,10 @@ export async function ensureBuilt({ node, log = (line) => process.stderr.write(`
       const { buildConsole } = await import('./console.mjs');
       await buildConsole({ folder: join(draft, 'console') });
     }
+    if (existsSync(join(draft, 'service', 'commands', 'main.js'))) {
+      const { bundlePrograms } = await import('./bundle.mjs');
+      await bundlePrograms({ draft });
+    }
     writeFileSync(join(draft, '.sources'), wanted);
     if (existsSync(output)) renameSync(output, join(workFolder, 'old'));
     renameSync(draft, output);
@@ -48,19 +52,12 @@ export async function ensureBuilt({ node, log = (line) => process.stderr.write(`
 
 /** The worker runs a bundle made beforehand: bundling in its process would cost 100 MB for good. */
 function bundleWorkflows({ node, draft }) {
-  // With the compiler's maps: places in playbooks are those that their authors know. Nothing else wants them.
+  // With the compiler's maps: places in playbooks are those that their authors know.
   const args = ['service/temporal/bundle/bundle-main.js', 'workflows/index.js', 'workflows.bundle.js'].map((file) =>
     join(draft, file),
   );
   const result = spawnSync(node, args, { cwd: root, encoding: 'utf8' });
   if (result.status !== 0) throw new Error(`The workflows could not be bundled:\n${result.stdout}${result.stderr}`);
-  for (const file of readdirSync(draft, { recursive: true, encoding: 'utf8' })) {
-    if (!file.endsWith('.js.map')) continue;
-    rmSync(join(draft, file));
-    // Whoever loads the file would look for it, and some say that it is missing (Vite).
-    const code = join(draft, file.slice(0, -'.map'.length));
-    writeFileSync(code, readFileSync(code, 'utf8').replace(/\n\/\/# sourceMappingURL=\S+\s*$/, '\n'));
-  }
 }
 
 function builtHash() {
@@ -73,10 +70,10 @@ function sourceFiles() {
   return rooms().flatMap(filesOf);
 }
 
-/** What the console is made of, with the versions of its packages. */
-function consoleFiles() {
-  const files = filesOf('console');
-  return files.length === 0 ? [] : [...files, join('tools', 'setup', 'console.mjs'), 'package-lock.json'];
+/** What the console and the bundled programs are made of besides: their packages, and how they are made. */
+function bundledFiles() {
+  const made = ['console.mjs', 'bundle.mjs'].map((file) => join('tools', 'setup', file));
+  return [...filesOf('console'), ...[...made, 'package-lock.json'].filter((file) => existsSync(join(root, file)))];
 }
 
 function filesOf(room) {
@@ -94,18 +91,30 @@ function hashOf(files) {
   return hash.digest('hex');
 }
 
-/** One build at a time; a lock of a build that died is taken over after a minute. */
+/** One build at a time; the lock of a build whose process has ended is taken over, and one of which nobody knows whose it is after a minute. */
 async function lock(folder) {
+  const builder = join(folder, 'builder');
   for (;;) {
     try {
       mkdirSync(folder);
+      writeFileSync(builder, String(process.pid));
       return () => rmSync(folder, { recursive: true, force: true });
     } catch (error) {
       if (error.code !== 'EEXIST') throw error;
     }
     const since = statSync(folder, { throwIfNoEntry: false })?.mtimeMs;
-    if (since !== undefined && Date.now() - since > 60_000) rmSync(folder, { recursive: true, force: true });
+    const isLeft = since !== undefined && !(isRunning(builder) ?? Date.now() - since < 60_000);
+    if (isLeft) rmSync(folder, { recursive: true, force: true });
     await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** Whether the process is there that a file names; undefined where the file names none. */
+function isRunning(file) {
+  try {
+    return process.kill(Number(readFileSync(file, 'utf8')), 0);
+  } catch (error) {
+    return error.code === 'ENOENT' ? undefined : error.code === 'EPERM';
   }
 }
 

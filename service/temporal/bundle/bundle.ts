@@ -52,7 +52,7 @@ async function bundleOn(
     workflowsPath: stage.pathOf(workflowsPath),
     // What makes every payload of a workflow a message, and takes nothing else.
     workflowInterceptorModules: [stage.pathOf(join(root, 'workflows', `messages${extension}`))],
-    failureConverterPath: stage.pathOf(join(root, 'service', 'temporal', 'failure-converter.cjs')),
+    failureConverterPath: stage.pathOf(join(root, 'service', 'temporal', `failure-converter${extension}`)),
     preloadModules: [...sharedModules.map((path) => stage.pathOf(join(root, `${path}${extension}`))), ...stage.doors()],
     logger: { log: noLog, trace: noLog, debug: noLog, info: noLog, warn: noLog, error: noLog },
     webpackConfigHook: (config) => ({

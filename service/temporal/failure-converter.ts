@@ -1,19 +1,20 @@
+import { ApplicationFailure, DefaultFailureConverter, type FailureConverter, type ProtoFailure } from '@temporalio/common';
+import type { Received } from '../../core/messages/message.ts';
+import { isObject } from '../../core/text/plain-json.ts';
+
+const nobodySays = 'no process that is trusted says why';
+
 /**
  * Puts the message and the stack of every failure into a payload, which the codec signs and encrypts: Temporal would keep them in plain
  * text otherwise. What comes back is shown only where somebody who is trusted has signed it, and nothing that Temporal hands over makes this
  * throw: in a workflow's worker that would have the task done again for ever.
- * CommonJS because Temporal's SDK `require`s it, in the process and in the workflow bundle.
  */
-const { ApplicationFailure, DefaultFailureConverter } = require('@temporalio/common');
-
-const nobodySays = 'no process that is trusted says why';
-
 class SignedFailureConverter extends DefaultFailureConverter {
   constructor() {
     super({ encodeCommonAttributes: true });
   }
 
-  failureToError(failure, payloadConverter, context) {
+  override failureToError(...[failure, payloadConverter, context]: Given): Error {
     try {
       return super.failureToError(inTrustedWords(failure, payloadConverter, context), payloadConverter, context);
     } catch {
@@ -22,9 +23,12 @@ class SignedFailureConverter extends DefaultFailureConverter {
   }
 }
 
-function inTrustedWords({ encodedAttributes, ...failure }, payloadConverter, context) {
-  const { from, value } = (encodedAttributes && payloadConverter.fromPayload(encodedAttributes, context)) ?? {};
-  const { message, stack_trace: stackTrace } = (from && value) || {};
+type Given = Parameters<FailureConverter['failureToError']>;
+
+function inTrustedWords(...[{ encodedAttributes, ...failure }, payloadConverter, context]: Given): ProtoFailure {
+  const received =
+    encodedAttributes && payloadConverter.fromPayload<Pick<Received, 'from' | 'value'>>(encodedAttributes, context);
+  const { message, stack_trace: stackTrace } = received?.from && isObject(received.value) ? received.value : {};
   return {
     ...failure,
     message: typeof message === 'string' ? message : failure.timeoutFailureInfo ? 'it timed out' : nobodySays,
@@ -32,4 +36,5 @@ function inTrustedWords({ encodedAttributes, ...failure }, payloadConverter, con
   };
 }
 
-exports.failureConverter = new SignedFailureConverter();
+/** By this name the SDK of Temporal asks for it, in the process and in the workflow bundle. */
+export const failureConverter = new SignedFailureConverter();

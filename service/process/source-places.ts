@@ -1,0 +1,38 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { SourceMap } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { projectRoot } from './project-root.ts';
+
+/** Of one stack; each holds the places of thousands of lines, and an error of ours is rare. */
+type Maps = Map<string, SourceMap | undefined>;
+
+const framePlace = /((?:file:\/\/)?\/[^\s():]+\.js):(\d+):(\d+)/;
+
+/**
+ * A stack with the places in the sources instead of those in what is built, as far as their map is there. Node does so itself with
+ * `--enable-source-maps`, for each error that anybody looks at, and keeps all maps in memory.
+ */
+export function inSources(stack: string): string {
+  const maps: Maps = new Map();
+  return stack
+    .split('\n')
+    .map((line) =>
+      /^\s+at /.test(line) ? line.replace(framePlace, (place, file, ...at) => sourceOf(file, at, maps) ?? place) : line,
+    )
+    .join('\n');
+}
+
+function sourceOf(written: string, [line, column]: readonly unknown[], maps: Maps): string | undefined {
+  const file = written.startsWith('file:') ? fileURLToPath(written) : written;
+  const origin = mapOf(file, maps)?.findOrigin(Number(line), Number(column));
+  if (!origin || !('fileName' in origin)) return undefined;
+  const source = relative(projectRoot(), join(dirname(file), origin.fileName));
+  return `${source}:${origin.lineNumber}:${origin.columnNumber}`;
+}
+
+function mapOf(file: string, maps: Maps): SourceMap | undefined {
+  if (!maps.has(file))
+    maps.set(file, existsSync(`${file}.map`) ? new SourceMap(JSON.parse(readFileSync(`${file}.map`, 'utf8'))) : undefined);
+  return maps.get(file);
+}

@@ -1,0 +1,1 @@
+export function keepNativeModules(modules: string): void;
