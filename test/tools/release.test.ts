@@ -1,8 +1,18 @@
 import { execFileSync } from 'node:child_process';
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { bundleFromJSON } from '@sigstore/bundle';
 import { toSignedEntity, Verifier } from '@sigstore/verify';
@@ -33,7 +43,13 @@ function verifierOf(key: KeyObject): Verifier {
 
 (helm ? describe : describe.skip)(helm ? 'a release' : 'a release (skipped: neither Helm nor Go is here)', () => {
   const [first, second] = [join(folder, 'first'), join(folder, 'second')];
-  const options = { image: undefined, key: keyFile, builder: 'https://example.com/builder', onProgress: say };
+  const options = {
+    image: undefined,
+    key: keyFile,
+    builder: 'https://example.com/builder',
+    downloads: 'https://example.com/v1',
+    onProgress: say,
+  };
   let made: readonly ReleaseFile[] = [];
   beforeAll(async () => {
     await ensureBuilt({ node: process.execPath });
@@ -48,7 +64,7 @@ function verifierOf(key: KeyObject): Verifier {
     const unsigned = (files: readonly ReleaseFile[]) => files.filter(({ name }) => !name.endsWith('.sigstore.json'));
     expect(unsigned(again)).toEqual(unsigned(made));
     expect(readdirSync(second).sort()).toEqual(again.map(({ name }) => name));
-    expect(again).toHaveLength(9);
+    expect(again).toHaveLength(11);
   });
 
   test('has checksums that sha256sum takes, and a provenance that names the commit and each file', () => {
@@ -85,6 +101,33 @@ function verifierOf(key: KeyObject): Verifier {
     expect(documents.map(({ kind }: { kind: string }) => kind)).toEqual(
       expect.arrayContaining(['StatefulSet', 'ConfigMap', 'Service', 'ClusterRole']),
     );
+  });
+
+  test('has a command line that runs where it is unpacked, without npm, and a manifest by which krew puts it there', async () => {
+    const { metadata, spec } = parse(text('krew.yaml'));
+    expect(metadata.name).toBe('firebreak');
+    const [{ bin, sha256, uri }] = spec.platforms;
+    const archive = `firebreak-cli-${version}.tar.gz`;
+    expect({ sha256, uri }).toEqual({
+      sha256: made.find(({ name }) => name === archive)?.sha256,
+      uri: `https://example.com/v1/${archive}`,
+    });
+    const store = join(folder, 'store');
+    mkdirSync(store);
+    execFileSync('tar', ['-xzf', join(first, archive), '-C', store]);
+    symlinkSync(join(store, bin), join(folder, 'kubectl-firebreak'));
+    const kubectl = (...args: readonly string[]) =>
+      runCommand({
+        command: join(folder, 'kubectl-firebreak'),
+        args,
+        cwd: store,
+        env: { PATH: `${dirname(process.execPath)}:/usr/bin:/bin`, HOME: folder },
+      });
+    expect(await kubectl('--version')).toMatchObject({ code: 0, stdout: `${version}\n` });
+    expect(await kubectl('playbooks', 'list')).toMatchObject({ code: 0, stdout: expect.stringContaining('firebreak/') });
+    expect((await kubectl('incidents', 'list')).stderr).toMatch(/^FB_ERR_CONFIG_INVALID/);
+    // What works in the cluster is not in it, and says so.
+    expect((await kubectl('run')).stderr).toMatch(/^FB_ERR_PLATFORM_PART_MISSING: .*(@temporalio\/core-bridge|lmdb)/);
   });
 
   test('has the package that npm would publish', () => {

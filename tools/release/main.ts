@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { FirebreakError } from '../../core/errors.ts';
 import { bytesText } from '../../service/commands/output.ts';
-import { projectRoot } from '../../service/process/project-root.ts';
+import { firebreakVersion, projectRoot } from '../../service/process/project-root.ts';
 import { type Architecture, missingForImages } from '../image/base.ts';
 import { makeRelease, prepareRelease, releasePlan, releaseProblems } from './release.ts';
 
@@ -16,6 +16,7 @@ const usage = `npm run release [-- OPTION …]
   --repository NAME    of the image, without tag
   --key FILE           EC P-256 private key (PKCS#8, PEM) that signs, as cosign does; without it nothing is signed
   --builder URI        who builds, for the provenance
+  --downloads URL      the folder from which the files will be downloaded, for krew's manifest
   --allow-dirty        also from a tree that is not as it was committed`;
 
 const { values } = parseArgs({
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     repository: { type: 'string', default: 'firebreak.local/firebreak' },
     key: { type: 'string' },
     builder: { type: 'string', default: 'https://firebreak.dev/builders/by-hand' },
+    downloads: { type: 'string', default: `https://firebreak.dev/releases/v${firebreakVersion()}` },
     'allow-dirty': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -55,11 +57,12 @@ async function main(): Promise<number> {
   for (const problem of problems) say(problem);
   if (problems.length > 0) return 2;
   if (values['dry-run']) return 0;
-  const { key, builder } = values;
+  const { key, builder, downloads } = values;
   const files = await makeRelease({
     folder: resolve(values.out),
     image,
     builder,
+    downloads,
     onProgress: say,
     ...(key !== undefined && { key }),
   });

@@ -23,6 +23,7 @@ import { makeFirebreakImage } from '../image/firebreak-image.ts';
 import { pack } from '../image/oci.ts';
 import { helmBinary } from '../platform/helm-binary.ts';
 import { billOfMaterials } from './bill-of-materials.ts';
+import { commandLineArchive, krewManifest } from './command-line.ts';
 import { provenance, signBytes, signStatement } from './signatures.ts';
 
 export interface ReleaseFile {
@@ -45,6 +46,8 @@ export interface ReleaseOptions {
   readonly key?: string;
   /** URI of who builds, for the provenance. */
   readonly builder: string;
+  /** URL of the folder from which the files will be downloaded. */
+  readonly downloads: string;
   readonly onProgress: OnProgress;
   /** The tree that is released; absent: this one. */
   readonly root?: string;
@@ -57,6 +60,8 @@ const chartFolder = join('deploy', 'helm', 'firebreak');
 function namesOf(version: string) {
   return {
     package: `firebreak-${version}.tgz`,
+    commandLine: `firebreak-cli-${version}.tar.gz`,
+    krew: 'krew.yaml',
     image: `firebreak-${version}.oci.tar`,
     chart: `firebreak-chart-${version}.tgz`,
     manifests: 'install.yaml',
@@ -79,6 +84,8 @@ export function releasePlan({
   const names = namesOf(version);
   return [
     `${names.package}  the npm package`,
+    `${names.commandLine}  the command line, which runs where it is unpacked`,
+    `${names.krew}  what krew installs it by, as kubectl firebreak`,
     ...(image ? [`${names.image}  ${image.repository}:${version} for ${image.architectures.join(' and ')}, an OCI archive`] : []),
     `${names.chart}  the chart`,
     `${names.manifests}  the chart rendered, for who has no Helm`,
@@ -133,7 +140,7 @@ export function prepareRelease(root: string, version: string): readonly string[]
 
 /** Makes all of it in a folder of its own, which is there whole or as it was. Two runs of one commit give the same bytes, but for signatures. */
 export async function makeRelease(options: ReleaseOptions): Promise<readonly ReleaseFile[]> {
-  const { folder, image, key, builder, onProgress, root = projectRoot() } = options;
+  const { folder, image, key, builder, downloads, onProgress, root = projectRoot() } = options;
   const version = versionIn(root);
   const names = namesOf(version);
   const commit = git(root, 'rev-parse', 'HEAD');
@@ -142,6 +149,9 @@ export async function makeRelease(options: ReleaseOptions): Promise<readonly Rel
   const put = (name: string, content: string | Uint8Array): void => writeFileSync(join(draft, name), content);
   try {
     await npmPackage(root, draft, names.package);
+    put(names.commandLine, await commandLineArchive(root));
+    const { sha256: ofCommandLine } = described(draft, names.commandLine);
+    put(names.krew, krewManifest({ version, uri: `${downloads}/${names.commandLine}`, sha256: ofCommandLine }));
     const made = image && (await makeFirebreakImage({ folder: draft, ...image, onProgress, fresh: true, compress: true }));
     put(names.chart, await chartArchive(root));
     put(names.manifests, await installManifests(join(draft, names.chart), onProgress));
