@@ -117,6 +117,7 @@ const entries: Readonly<Record<string, Entry>> = {
   'containment.changed': { text: 'Containment was changed', tone: 'bad' },
   'containment.reasserted': { text: 'Containment put back', tone: 'good' },
   'containment.gone': { text: 'Containment has ended' },
+  'posture.found': { text: 'What the workload is allowed' },
   'effect.checked': { text: 'Looked whether it helped' },
   'question.asked': { text: 'Question asked', tone: 'person' },
   'question.decided': { text: 'Decided', tone: 'person' },

@@ -101,6 +101,7 @@ function Shown({ shown, session }: { readonly shown: ShownIncident; readonly ses
             <BlastRadius radius={shown.blastRadius} />
           </Sheet>
           <Evidence shown={shown} />
+          <Posture shown={shown} />
           {over.map((question) => (
             <Question key={question.id} question={question} session={session} isAlone={false} />
           ))}
@@ -210,6 +211,24 @@ function Containment({ shown: { leases, incident } }: { readonly shown: ShownInc
           </li>
         ))}
       </ul>
+    </Sheet>
+  );
+}
+
+/** The first line says all in one. */
+function Posture({ shown: { posture } }: { readonly shown: ShownIncident }) {
+  const [first, ...others] = posture;
+  return (
+    <Sheet title="What it is allowed" none={first === undefined ? 'Nobody has looked, or it is no workload.' : undefined}>
+      <p class="small">{first}</p>
+      <details>
+        <summary>All findings</summary>
+        <ul class="small">
+          {others.map((line) => (
+            <li key={line}>{line}</li>
+          ))}
+        </ul>
+      </details>
     </Sheet>
   );
 }

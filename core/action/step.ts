@@ -4,6 +4,7 @@ import type { OutgoingRecord } from '../audit/alert-archive.ts';
 import type { ChainHead, RecordSignature } from '../audit/audit.ts';
 import type { MessageRef, Notice, ThreadPost } from '../cards/card.ts';
 import type { QuestionPost } from '../cards/question-card.ts';
+import type { AskedPosture, Posture } from '../cluster/posture.ts';
 import type { ApprovalProof, Question, SignedVote } from '../decide/approval.ts';
 import type { Answerers } from '../decide/standing.ts';
 import type { StepUpPolicy } from '../decide/step-up.ts';
@@ -109,6 +110,8 @@ export interface WarrantActivities {
 export interface LookActivities {
   /** What has become of a quarantine. */
   lookAtEffect(asked: AskedEffect): Promise<EffectLook>;
+  /** What a workload is allowed. */
+  lookAtPosture(asked: AskedPosture): Promise<Posture>;
 }
 
 /** What runs at the desk, which holds no cluster rights. */
@@ -158,6 +161,8 @@ export interface IncidentSettings {
   readonly unavailable?: readonly string[];
   /** Actions that follow each quarantine of a pod, in this order, beside the playbook. Absent: none. */
   readonly afterQuarantine?: readonly string[];
+  /** What the workload is allowed is read when the incident opens. Absent: it is not. */
+  readonly posture?: true;
   /** When after a quarantine it is looked whether it has helped, in milliseconds. Absent: never. */
   readonly effectChecksMs?: readonly number[];
   /** What configuration has set of the parameters of playbooks, by their ids. Absent: nothing, the defaults count. */

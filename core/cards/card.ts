@@ -84,6 +84,8 @@ export interface QuestionCard {
   readonly similar?: Similar;
   /** What was already done, and until when it lasts. */
   readonly contained: readonly HeldEffect[];
+  /** What the workload was allowed when the incident opened, a line each; absent where nobody could say. */
+  readonly posture?: readonly string[];
   /** What somebody did last to the ticket or the page, where it is. */
   readonly ticketNews?: string;
   readonly evidence: readonly { readonly name: string; readonly sha256: string; readonly bytes: number }[];

@@ -13,7 +13,8 @@ import type { QuestionCard } from './card.ts';
 import { labelOf } from './choice-label.ts';
 
 /** What a card tells around a question of an incident: the cell's word. It is shown, and decides nothing. */
-export interface IncidentFacts extends Pick<QuestionCard, 'happened' | 'left' | 'contained' | 'ticketNews' | 'evidence'> {
+export interface IncidentFacts
+  extends Pick<QuestionCard, 'happened' | 'left' | 'contained' | 'posture' | 'ticketNews' | 'evidence'> {
   readonly kind: 'incident';
 }
 
@@ -125,13 +126,20 @@ export function signedVotes(
 function aboutOf(
   { question, about }: QuestionPost,
   beliefs: CardBeliefs,
-): Pick<QuestionCard, 'happened' | 'left' | 'contained' | 'ticketNews' | 'evidence'> {
+): Pick<QuestionCard, 'happened' | 'left' | 'contained' | 'posture' | 'ticketNews' | 'evidence'> {
   const isIncident = subjectOfIncident(question.incident.id) !== undefined;
   if (about.kind === 'incident') {
     if (!isIncident) throw new FirebreakError('FB_ERR_REFUSED', 'a decision above all incidents comes without its proposal');
-    const { happened, left, contained, ticketNews, evidence } = about;
+    const { happened, left, contained, posture, ticketNews, evidence } = about;
     // Named one by one: what else came along is not on the card.
-    return { happened, ...(left && { left }), contained, ...(ticketNews !== undefined && { ticketNews }), evidence };
+    return {
+      happened,
+      ...(left && { left }),
+      contained,
+      ...(posture && { posture }),
+      ...(ticketNews !== undefined && { ticketNews }),
+      evidence,
+    };
   }
   const { proposal } = about;
   if (isIncident || !isQuestionOf(proposal, question) || !signedBy(proposal, beliefs).ok)

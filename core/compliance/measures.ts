@@ -37,6 +37,9 @@ const titles = {
   'time-to-contain': 'Time from the opening of an incident to its first containment',
   'containments-proven': 'Checks of a step after it was done, by result',
   'containments-changed': 'Times that somebody changed what a containment had set, and it was seen',
+  'effects-checked': 'Looks at a containment some time after it, by what was found',
+  postures: 'Workloads of incidents, by month and the strictest profile of Pod Security that they met',
+  'posture-findings': 'Of these, workloads with findings, by finding (one can have several)',
   'steps-failed': 'Steps that failed, by code',
   'evidence-kept': 'Steps that kept evidence',
   'evidence-read': 'Times that a person read evidence',
@@ -92,7 +95,7 @@ export class Measures {
       this.#ended(record, { id: 'time-to-decide', since: this.#askedAt, key: `${chain} ${textOf(body.question)}` });
     if (kind === 'question.expired') this.#askedAt.delete(`${chain} ${textOf(body.question)}`);
     if (kind === 'step.applied') this.#applied(record, textOf(body.action));
-    for (const [id, part] of countedBy(record)) this.#count(id, record, part);
+    for (const [id, ...parts] of countedBy(record)) this.#count(id, record, ...parts);
   }
 
   /** All of them, in the order of `measureIds`; those that nothing was counted for too. */
@@ -133,23 +136,33 @@ export class Measures {
     this.#counters.get(id)?.times.push(Math.max(0, Date.parse(record.at) - from) / 1_000);
   }
 
-  #count(id: MeasureId, { chain, number }: AuditRecord, part?: string): void {
+  #count(id: MeasureId, { chain, number }: AuditRecord, ...parts: readonly string[]): void {
     const counter = this.#counters.get(id) ?? { value: 0, parts: new Map<string, number>(), records: [], times: [] };
     this.#counters.set(id, counter);
     counter.value += 1;
-    if (part !== undefined) counter.parts.set(part, (counter.parts.get(part) ?? 0) + 1);
+    for (const part of parts) counter.parts.set(part, (counter.parts.get(part) ?? 0) + 1);
     if (counter.records.length < mostRefs) counter.records.push({ chain, number });
   }
 }
 
-/** What one record is counted as by itself, and as which part of it. */
-function countedBy({ kind, body, actor }: AuditRecord): readonly (readonly [id: MeasureId, part?: string | undefined])[] {
+/** What one record is counted as by itself, and as which parts of it. */
+function countedBy({ kind, body, actor, at }: AuditRecord): readonly (readonly [id: MeasureId, ...parts: readonly string[]])[] {
   const known = byKind[kind];
-  if (known) return [[known.id, known.part?.(body, actor)]];
+  if (known) return [known.part ? [known.id, known.part(body, actor)] : [known.id]];
+  if (kind === 'posture.found') return posturesIn(body.posture, at);
   if (strangers.has(kind)) return [['strangers', kind.replace('.refused', '')]];
   const [noun = '', what = ''] = kind.split('.');
   const decision = decisions[noun];
   return decision ? [[decision, what]] : [];
+}
+
+/** Nothing of what could not be read. */
+function posturesIn(posture: unknown, at: string): ReturnType<typeof countedBy> {
+  if (!isObject(posture)) return [];
+  const findings: readonly unknown[] = Array.isArray(posture.findings) ? posture.findings : [];
+  const ids = new Set(findings.flatMap((finding) => (isObject(finding) ? [textOf(finding.id)] : [])));
+  const level: ReturnType<typeof countedBy> = [['postures', `${at.slice(0, 7)} ${textOf(posture.level)}`]];
+  return ids.size === 0 ? level : [...level, ['posture-findings', ...ids]];
 }
 
 const byKind: Readonly<
@@ -167,6 +180,10 @@ const byKind: Readonly<
     part: ({ verification }) => textOf(isObject(verification) ? verification.state : undefined),
   },
   'step.failed': { id: 'steps-failed', part: ({ code }) => textOf(code) },
+  'effect.checked': {
+    id: 'effects-checked',
+    part: ({ effect }) => (isObject(effect) ? textOf(effect.outcome) : 'not-looked-at'),
+  },
   'containment.changed': { id: 'containments-changed' },
   'containment.gone': { id: 'containments-changed' },
   'evidence.read': { id: 'evidence-read' },
@@ -194,6 +211,7 @@ export const measuredKinds: readonly string[] = [
   ...Object.keys(byKind),
   ...strangers,
   'step.applied',
+  'posture.found',
   ...Object.keys(decisions).flatMap((noun) =>
     ['proposed', 'begun', 'rejected', 'ended', 'expired', 'lapsed'].map((what) => `${noun}.${what}`),
   ),

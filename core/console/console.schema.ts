@@ -354,6 +354,8 @@ export const shownIncident = z.object({
   samples: z.array(alertSample),
   blastRadius,
   evidence: z.array(shownEvidence),
+  /** What the workload was allowed when the incident opened, a line each. */
+  posture: z.array(text),
   questions: z.array(shownQuestionBody),
   tickets: z.array(z.object({ id: text.nullable(), url: z.url().nullable() })),
   thread: z.url().nullable(),

@@ -3,6 +3,7 @@ import type { PodImage } from '../action/image-signature.ts';
 import type { Plan, TargetName } from '../action/plan.ts';
 import type { AlertKind, HarmlessDecision } from '../alert/coverage.ts';
 import type { Severity } from '../alert/severity.ts';
+import type { Posture } from '../cluster/posture.ts';
 import type { Question, SignedVote } from '../decide/approval.ts';
 import type { FormAnswers } from '../decide/form.ts';
 import type { Answerers } from '../decide/standing.ts';
@@ -119,6 +120,8 @@ export interface IncidentState {
   readonly evidence: readonly EvidenceRef[];
   /** What is known of the signatures of what runs; absent where nobody has looked. */
   readonly images?: readonly PodImage[];
+  /** What the workload was allowed when the incident opened. Absent: not read. */
+  readonly posture?: Posture;
   readonly tickets?: readonly TicketLink[];
   /** Records handed to the audit store / made so far. */
   readonly audit: { readonly acknowledged: number; readonly made: number };

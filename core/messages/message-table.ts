@@ -75,6 +75,7 @@ const ownActivities: Names<Omit<ActivitiesByRole['cell'], keyof CellActivities>>
   issueWarrant: true,
   issueReleaseWarrant: true,
   lookAtEffect: true,
+  lookAtPosture: true,
   takeOrder: true,
   checkEvidenceOrder: true,
   carryOutEvidenceOrder: true,

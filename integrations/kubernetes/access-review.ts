@@ -1,3 +1,4 @@
+import type { Right } from '../../core/action/action.ts';
 import type { KubernetesApi } from './client.ts';
 
 /** One right, as an access review asks for it. */
@@ -30,6 +31,13 @@ export async function hasRight(options: {
   });
   return status?.allowed === true;
 }
+
+/** To ask what others may do. */
+export const accountReviewRight: Right = {
+  apiGroup: 'authorization.k8s.io',
+  resource: 'subjectaccessreviews',
+  verbs: ['create'],
+};
 
 /**
  * Whether an account may do this, by the API server's own authorizers. `SelfSubjectRulesReview` answers for us, not for others.

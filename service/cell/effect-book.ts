@@ -176,7 +176,7 @@ export class EffectBook {
   }
 
   /** As an activity. */
-  get activities(): LookActivities {
+  get activities(): Pick<LookActivities, 'lookAtEffect'> {
     return { lookAtEffect: (asked) => this.look(asked, AbortSignal.timeout(10_000)) };
   }
 

@@ -175,6 +175,10 @@ export const incidents = z
         description:
           'Minutes after a quarantine at which the cell looks whether it has helped, for the record and the thread. `[]`: never.',
       }),
+    posture: z.boolean().default(true).meta({
+      description:
+        'Whether the cell reads what a workload is allowed (Pod Security, service account) when its incident opens, for the record.',
+    }),
     maxBodies: z.int().min(1).max(100).default(8).meta({ description: 'Playbooks that run at once in one incident.' }),
   })
   .prefault({});

@@ -2,6 +2,7 @@ import { stringify } from 'yaml';
 import { type ActionDeclaration, type Pool, pools, type Right } from '../../core/action/action.ts';
 import type { Pausing } from '../../core/action/pausing.ts';
 import { reportGroup, reportSource } from '../../core/cluster/hardening-report.ts';
+import { accountReviewRight } from '../../integrations/kubernetes/access-review.ts';
 import { reportRights } from '../../integrations/kubernetes/hardening-reports.ts';
 import { eventRight, reporterPrefix } from '../../integrations/kubernetes/object-events.ts';
 import { warningsRight } from '../../integrations/kubernetes/pods/warnings.ts';
@@ -40,7 +41,7 @@ export function rulesOf(pool: Pool, actions: readonly ActionDeclaration[]): read
   const rights = actions.filter((action) => action.pool === pool && !action.optIn).flatMap((action) => action.rights);
   // Only the cell watches the cluster; the other pools are told what a step is about, and read that.
   return pool === 'cell' && rights.length > 0
-    ? merge([...viewRights, ...denyTierRights, warningsRight, ...rights])
+    ? merge([...viewRights, ...denyTierRights, warningsRight, accountReviewRight, ...rights])
     : merge(rights);
 }
 

@@ -1,6 +1,6 @@
 import type { ActionDeclaration, Pool, Right } from '../../core/action/action.ts';
 import type { Pausing } from '../../core/action/pausing.ts';
-import { hasRight } from '../../integrations/kubernetes/access-review.ts';
+import { accountReviewRight, hasRight } from '../../integrations/kubernetes/access-review.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { pausingRights } from '../../integrations/kubernetes/gitops/declarers.ts';
 import { reportRights } from '../../integrations/kubernetes/hardening-reports.ts';
@@ -26,6 +26,7 @@ export interface MissingRight {
 const watching = 'the watch cache';
 const denyTier = 'the deny tier';
 const effects = 'the look whether a quarantine has helped';
+const posture = 'the look at what a workload is allowed';
 const claims = 'scheduled playbooks of several cells';
 const showing = 'resources that show incidents and containments';
 const reporting = 'reports of what workloads lack';
@@ -83,6 +84,7 @@ export async function missingRights(options: {
     for (const right of viewRights) need(right, watching);
     for (const right of denyTierRights) need(right, denyTier);
     need(warningsRight, effects);
+    need(accountReviewRight, posture);
     if (cells > 1) need(claimRight, claims);
     if (resources && actions.length > 0) for (const right of resourceRights) need(right, showing);
     if (reports && actions.length > 0) for (const right of reportRights) need(right, reporting);

@@ -19,6 +19,7 @@ import type { Alert } from '../../core/alert/alert.ts';
 import type { OutgoingRecord } from '../../core/audit/alert-archive.ts';
 import type { QuestionCard } from '../../core/cards/card.ts';
 import { questionCard } from '../../core/cards/question-card.ts';
+import type { Posture } from '../../core/cluster/posture.ts';
 import type { SignedVote, Vote } from '../../core/decide/approval.ts';
 import { answerersTo } from '../../core/decide/standing.ts';
 import { checkVote } from '../../core/decide/vote-check.ts';
@@ -152,6 +153,18 @@ export function scriptedActivities(
     },
     lookAtEffect: async ({ step }) =>
       ((await script.lookAtEffect?.({ key: step } as StepCall, 1)) as EffectLook | undefined) ?? nothingCame,
+    lookAtPosture: async (asked) => {
+      const found = await script.lookAtPosture?.({ key: '', input: asked } as StepCall, 1);
+      return (
+        (found as Posture | undefined) ?? {
+          at: '2026-11-24T22:00:00.000Z',
+          of: 'pod/shop/cart-1',
+          level: 'restricted',
+          findings: [],
+          unknown: [],
+        }
+      );
+    },
     verifyVote: async ({ vote, question, level, actors = [] }) =>
       checkVote({ signed: vote, question, level, roster: people(), keys: voteKeys, now: await clock(), actors }),
     verifyRemark: async ({ remark, question, level }) =>

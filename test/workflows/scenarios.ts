@@ -15,7 +15,7 @@ export const scenarios: Readonly<Record<string, (lab: Lab) => Promise<RunningInc
     return incident;
   },
   'quarantine-looked-at-and-kept': async (lab) => {
-    const incident = await lab.start([alertOf()], { effectChecksMs: [600_000, 3_600_000] });
+    const incident = await lab.start([alertOf()], { posture: true, effectChecksMs: [600_000, 3_600_000] });
     await incident.question();
     await lab.env.sleep('11m');
     await incident.until((state) => state.steps.some(({ effect }) => effect?.afterMs === 600_000), 'the first look');

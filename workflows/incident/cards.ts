@@ -3,6 +3,7 @@ import type { DeskActivities } from '../../core/action/step.ts';
 import type { Alert, ApiRequest } from '../../core/alert/alert.ts';
 import { heldEffects, type QuestionCard } from '../../core/cards/card.ts';
 import type { QuestionPost, QuestionStand } from '../../core/cards/question-card.ts';
+import { postureLines } from '../../core/cluster/posture.ts';
 import type { SignedVote } from '../../core/decide/approval.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { condition } from '../world.ts';
@@ -64,6 +65,7 @@ export function postOf(model: IncidentModel, state: QuestionState, alert: Alert)
       },
       contained: [...model.leases.values()].flatMap((lease) => heldEffects(lease, model.steps.get(lease.stepKey))),
       ...(state.answerers?.left ? { left: state.answerers.left } : {}),
+      ...(model.posture ? { posture: postureLines(model.posture) } : {}),
       ...(model.followUp.news ? { ticketNews: model.followUp.news.words } : {}),
       evidence: model.evidence.flatMap((ref) => ref.artefacts.map(({ name, sha256, bytes }) => ({ name, sha256, bytes }))),
     },

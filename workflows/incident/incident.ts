@@ -33,7 +33,7 @@ export async function incident(input: IncidentInput): Promise<IncidentState> {
     input,
     packs.flatMap(({ playbooks }) => playbooks),
   );
-  const { model, votes, remarks, followUp } = parts;
+  const { model, votes, remarks, posture, followUp } = parts;
 
   setHandler(alertsSignal, (batch) => join(parts, batch));
   setHandler(noteSignal, (note) => noteOn(parts, note));
@@ -43,7 +43,10 @@ export async function incident(input: IncidentInput): Promise<IncidentState> {
   setHandler(stateQuery, () => model.snapshot());
   onRefusedMessages((refused) => recordRefused(model, refused));
 
-  if (!input.carried) join(parts, input.start.batch);
+  if (!input.carried) {
+    join(parts, input.start.batch);
+    posture.begin(input.start.batch);
+  }
   runParts(parts);
 
   for (;;) {

@@ -3,6 +3,7 @@ import type { DeskActivities, IncidentSettings } from '../../core/action/step.ts
 import type { Alert } from '../../core/alert/alert.ts';
 import type { AlertKind } from '../../core/alert/coverage.ts';
 import { type Severity, worse } from '../../core/alert/severity.ts';
+import type { Posture } from '../../core/cluster/posture.ts';
 import type { EvidenceRef } from '../../core/evidence/evidence.ts';
 import type { PendingEffect } from '../../core/incident/effect.ts';
 import {
@@ -68,6 +69,7 @@ export class IncidentModel {
   readonly requesters = new Set<string>();
   evidence: readonly EvidenceRef[] = [];
   images: readonly PodImage[] = [];
+  posture: Posture | undefined;
   timeline: readonly TimelineEntry[] = [];
   endedBodies: readonly BodyState[] = [];
   severity: Severity = 'unknown';
@@ -218,6 +220,7 @@ export class IncidentModel {
       ...this.namedRequesters,
       evidence: this.evidence,
       ...(this.images.length > 0 && { images: this.images }),
+      ...(this.posture && { posture: this.posture }),
       tickets: this.followUp.tickets,
       audit: { made, acknowledged },
     };
@@ -250,6 +253,7 @@ export class IncidentModel {
     this.endedBodies = state.bodies;
     this.evidence = state.evidence;
     this.images = state.images ?? [];
+    this.posture = state.posture;
     this.timeline = state.timeline;
     this.severity = state.severity;
     this.verdict = state.verdict;

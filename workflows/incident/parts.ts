@@ -15,6 +15,7 @@ import { timeNow } from '../world.ts';
 import { joinBatch } from './alerts.ts';
 import { Bodies } from './bodies.ts';
 import { IncidentModel } from './model.ts';
+import { PostureLook } from './posture.ts';
 import { TargetLocks } from './targets.ts';
 
 /** What an incident is made of. */
@@ -26,6 +27,7 @@ export interface IncidentParts {
   readonly leases: Leases;
   readonly checks: ContainmentChecks;
   readonly effects: EffectChecks;
+  readonly posture: PostureLook;
   readonly bodies: Bodies;
   readonly followUp: FollowUp;
 }
@@ -63,6 +65,7 @@ export function createParts(input: IncidentInput, playbooks: readonly ListedPlay
   });
   const bodies = new Bodies({ model, engine, questions, leases }, playbooks);
   const checks = new ContainmentChecks(model, () => questions.touchAll());
+  const posture = new PostureLook(model, () => questions.touchAll());
   const votes = new Votes({
     home: model,
     desk,
@@ -70,7 +73,7 @@ export function createParts(input: IncidentInput, playbooks: readonly ListedPlay
     counted: (vote) => questions.counted(vote),
   });
   const remarks = new Remarks({ model, desk, questions });
-  return { model, questions, votes, remarks, leases, checks, effects, bodies, followUp };
+  return { model, questions, votes, remarks, leases, checks, effects, posture, bodies, followUp };
 }
 
 function standingPlan(choices: readonly { readonly plans: readonly Plan[] }[]): Plan {

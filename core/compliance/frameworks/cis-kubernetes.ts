@@ -16,14 +16,16 @@ export const cisKubernetes: Framework = {
       id: '5.1.x',
       asks: 'Rights of accounts are small',
       measures: [],
-      shown: '`firebreak rbac risks` lists what an attacker with the token of each of its own accounts could do.',
-      notShown: 'Accounts of others. No record counts this.',
+      shown:
+        '`firebreak rbac risks` lists what an attacker with the token of each of its own accounts could do. The record `posture.found` of an incident says what the account of its workload may do.',
+      notShown: 'Accounts of workloads that had no incident. No record counts this.',
     },
     {
       id: '5.2.x',
       asks: 'Pods run with few rights',
-      measures: ['containments'],
-      shown: '`hardenWorkload` by approval.',
+      measures: ['postures', 'posture-findings', 'containments'],
+      shown:
+        'What the workload of an incident was allowed is on record, with the number of each recommendation. `hardenWorkload` by approval.',
       notShown: 'Pods that had no incident: use a posture scanner.',
     },
     {

@@ -29,8 +29,9 @@ export const nist800190: Framework = {
     {
       id: '4.4.3',
       asks: 'Insecure configurations of containers at run time',
-      measures: ['containments'],
-      shown: '`hardenWorkload` proposes and applies limits, approved by people.',
+      measures: ['postures', 'posture-findings', 'containments'],
+      shown:
+        'What the workload of an incident was allowed is on record. `hardenWorkload` proposes and applies limits, approved by people.',
       notShown: 'A benchmark of all workloads.',
     },
     {

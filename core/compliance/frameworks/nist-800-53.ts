@@ -85,7 +85,10 @@ export const nist80053: Framework = {
     {
       id: 'IR-4',
       asks: 'Incident handling: detection, analysis, containment, eradication, recovery',
-      measures: ['incidents-opened', 'incidents-closed', 'containments', 'time-to-contain', 'containments-proven', 'releases'],
+      measures: [
+        ...(['incidents-opened', 'incidents-closed', 'containments', 'time-to-contain', 'containments-proven'] as const),
+        ...(['effects-checked', 'releases'] as const),
+      ],
       shown: 'Playbooks carry it out.',
       notShown: 'Preparation, and lessons learnt.',
     },

@@ -105,8 +105,9 @@ export const nistCsf: Framework = {
     {
       id: 'RS.MI-01',
       asks: 'Incidents are contained',
-      measures: ['containments', 'time-to-contain', 'containments-proven', 'releases', 'containments-changed'],
-      shown: 'Containment is checked after it is done, watched while it lasts, and never ends because nobody looked.',
+      measures: ['containments', 'time-to-contain', 'containments-proven', 'effects-checked', 'releases', 'containments-changed'],
+      shown:
+        'Containment is checked after it is done, looked at again later, watched while it lasts, and never ends because nobody looked.',
       notShown: 'Containment outside the cluster.',
     },
     {

@@ -40,6 +40,7 @@ export function detailsView(card: QuestionCard, mrkdwn: string): ModalView {
       section(contained(card)),
       ...(card.left ? [section(left(card.left))] : []),
       section(evidence(card)),
+      ...(card.posture ? [section(postureOf(card.posture))] : []),
       ...(card.similar ? [section(similar(card.similar, incident.cluster))] : []),
       ...(card.ticketNews === undefined ? [] : [section(`*Ticket*\n${inline(card.ticketNews, 1_000)}`)]),
       { type: 'divider' },
@@ -112,6 +113,15 @@ function left(of: WorkloadLeft): string {
     ],
     2_900,
   );
+}
+
+/** Texts of commands are code: they are copied from here. */
+function postureOf(lines: readonly string[]): string {
+  const shown = lines.map((line) => {
+    const [, words = '', command] = /^(.*?: )(kubectl .*)$/s.exec(line) ?? [];
+    return command === undefined ? inline(line, 500) : `${inline(words, 200)}${code(command, 1_500)}`;
+  });
+  return linesUpTo(['*What it is allowed*', ...shown], 2_900);
 }
 
 function evidence(card: QuestionCard): string {

@@ -114,6 +114,7 @@ export function shownIncidentOf(parts: {
     alerts: alertsOf(records, state),
     samples: [...samples],
     blastRadius: blastRadiusOf(steps, state, questions),
+    posture: postureOf(records),
     evidence: (state?.evidence ?? []).map(({ manifestSha256, target, artefacts }) => ({
       manifest: manifestSha256,
       target: target.name,
@@ -131,6 +132,13 @@ export function shownIncidentOf(parts: {
 /** An address that a browser can follow, and no `javascript:`. */
 function httpLink(url: string | undefined): string | null {
   return url !== undefined && URL.canParse(url) && /^https?:$/.test(new URL(url).protocol) ? url : null;
+}
+
+/** From its record, which the cell has signed. */
+function postureOf(records: readonly AuditRecord[]): string[] {
+  const found = records.find(({ kind }) => kind === 'posture.found');
+  const lines = found && Array.isArray(found.body.lines) ? found.body.lines : [];
+  return lines.filter((line) => typeof line === 'string');
 }
 
 function textOf(record: AuditRecord | undefined): string | undefined {

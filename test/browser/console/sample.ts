@@ -291,6 +291,12 @@ export const shownIncident: ShownIncident = {
       { name: 'deployment/shop/checkout', kind: 'Deployment', state: 'reaches', by: [] },
     ],
   },
+  posture: [
+    'pod/shop/cart-7d9c5b6f4-x2x8k meets the profile “baseline” of Pod Security: it may run as root, may gain privileges.',
+    'May gain privileges (app): not restricted, CIS 5.2.6.',
+    'May run as root (app): not restricted, CIS 5.2.7.',
+    'The service account shop/cart may read the Secrets of its namespace, and the pod has its token.',
+  ],
   evidence: [
     {
       manifest: sha('e'),

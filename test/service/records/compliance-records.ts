@@ -38,7 +38,13 @@ export function recordsOfIncidents(count: number, from: number): readonly AuditR
       alerts: [{ rule: '=SUM(1)', severity, mitre: ['T1059'] }],
       counts: [{ rule: 'r', severity, count: 2 }],
     });
+    if (below(5) > 0) {
+      const findings = ['privileged', 'root', 'writable-root'].filter(() => below(2) === 0).map((id) => ({ id }));
+      add('posture.found', 'engine', { posture: { level: pick(['privileged', 'baseline', 'restricted']), findings } });
+    } else add('posture.found', 'engine');
     add('playbook.started', 'playbook/firebreak/a');
+    if (below(3) === 0)
+      add('effect.checked', 'engine', below(4) === 0 ? {} : { effect: { outcome: pick(['no-alerts', 'alerts-continue']) } });
     for (let steps = below(4); steps > 0; steps -= 1) {
       const action = pick(actionsDone);
       const output = action === 'collectLogs' ? { evidence: { key: 'k' } } : null;

@@ -57,6 +57,9 @@ describe('every number is what SQL counts in the records', () => {
     ['questions-asked', `kind = 'question.asked'`],
     ['questions-decided', `kind = 'question.decided'`],
     ['questions-silent', `kind = 'question.expired'`],
+    ['effects-checked', `kind = 'effect.checked'`],
+    ['postures', `kind = 'posture.found' AND json_extract(body, '$.posture.level') IS NOT NULL`],
+    ['posture-findings', `kind = 'posture.found' AND json_array_length(body, '$.posture.findings') > 0`],
     ['votes-accepted', `kind = 'vote.accepted'`],
   ])('%s', async (id, where) => {
     const expected = await count(where);
@@ -69,12 +72,28 @@ describe('every number is what SQL counts in the records', () => {
     ['incidents-closed', `json_extract(body, '$.verdict')`, `kind = 'incident.closed'`],
     ['votes-accepted', `replace(actor, 'person/', '')`, `kind = 'vote.accepted'`],
     ['containments', `json_extract(body, '$.action')`, containing],
+    ['effects-checked', `COALESCE(json_extract(body, '$.effect.outcome'), 'not-looked-at')`, `kind = 'effect.checked'`],
+    [
+      'postures',
+      `substr(at, 1, 7) || ' ' || json_extract(body, '$.posture.level')`,
+      `kind = 'posture.found' AND json_extract(body, '$.posture.level') IS NOT NULL`,
+    ],
   ])('the parts of %s', async (id, part, where) => {
     const rows = await database.all(
       `SELECT ${part} AS part, COUNT(*) AS n FROM audit_records WHERE ${inPeriod} AND ${where} GROUP BY 1`,
       [],
     );
     expect(measureOf(id)?.parts).toEqual(Object.fromEntries(rows.map((row) => [row.part, Number(row.n)])));
+  });
+
+  test('the parts of posture-findings, of which one record can have several', async () => {
+    const rows = await database.all(
+      `SELECT json_extract(found.value, '$.id') AS part, COUNT(*) AS n FROM audit_records, json_each(body, '$.posture.findings') AS found
+       WHERE ${inPeriod} AND kind = 'posture.found' GROUP BY 1`,
+      [],
+    );
+    expect(rows).toHaveLength(3);
+    expect(measureOf('posture-findings')?.parts).toEqual(Object.fromEntries(rows.map((row) => [row.part, Number(row.n)])));
   });
 
   test.each<[MeasureId, string]>([

@@ -1,0 +1,173 @@
+import type { Chokepoint } from '../../activities/chokepoint/chokepoint.ts';
+import { type HardenedSpec, hardeningFindings } from '../../core/action/hardening.ts';
+import type { StepCall } from '../../core/action/step.ts';
+import { hardenWorkload } from '../../core/actions/index.ts';
+import { reportedKinds, reportedSubject } from '../../core/cluster/hardening-report.ts';
+import type { PodRecord } from '../../core/cluster/pod-record.ts';
+import {
+  type AskedPosture,
+  type HardeningProposal,
+  hardeningCommand,
+  type LookedAtSpec,
+  type Posture,
+  postureFindings,
+  postureLevel,
+} from '../../core/cluster/posture.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import { type Subject, subjectOfIncident } from '../../core/incident/incident.ts';
+import { isObject } from '../../core/text/plain-json.ts';
+import { type AskedRight, mayAccount } from '../../integrations/kubernetes/access-review.ts';
+import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
+import { readKnownObject } from '../../integrations/kubernetes/objects.ts';
+import { readPod } from '../../integrations/kubernetes/pods/pods.ts';
+import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
+import type { PodJson } from '../../integrations/kubernetes/watch/projection.ts';
+import { isOfWorkload, topOwnerOf } from '../../integrations/kubernetes/workloads/owners.ts';
+import type { RollingObject } from '../../integrations/kubernetes/workloads/rollout.ts';
+import { workloadRef } from '../../integrations/kubernetes/workloads/workloads.ts';
+import { reasonOf } from '../process/log.ts';
+
+type Workload = Extract<Subject, { readonly kind: 'workload' }>;
+
+const mostChanges = 20;
+const withinMs = 10_000;
+
+/** What an account may do with which an attacker comes further. */
+const reaches: readonly (readonly [text: string, right: AskedRight, everywhere?: true])[] = [
+  ['do everything', { verb: '*', group: '*', resource: '*' }, true],
+  ['read all Secrets of the cluster', { verb: 'list', resource: 'secrets' }, true],
+  ['read the Secrets of its namespace', { verb: 'list', resource: 'secrets' }],
+  ['start pods in its namespace', { verb: 'create', resource: 'pods' }],
+  ['run commands in pods of its namespace', { verb: 'create', resource: 'pods', subresource: 'exec' }],
+  ['make tokens of other accounts', { verb: 'create', resource: 'serviceaccounts', subresource: 'token' }],
+  ['act as other users', { verb: 'impersonate', resource: 'users' }, true],
+  ['give rights in the cluster', { verb: 'create', group: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings' }, true],
+  ['reach the kubelets', { verb: 'get', resource: 'nodes', subresource: 'proxy' }, true],
+];
+
+export interface PostureParts {
+  readonly api: KubernetesApi;
+  readonly view: Pick<ClusterView, 'podByUid' | 'pods' | 'ownersOf'>;
+  /** Plans what would harden it: a dry run. */
+  readonly chokepoint: Pick<Chokepoint, 'plan'>;
+}
+
+/**
+ * Reads what a workload was allowed when its incident opened. Of the pod that the alert names, or of another one of the workload.
+ * @throws FB_ERR_NOT_FOUND where none is there, FB_ERR_REFUSED for an incident of no workload
+ */
+export async function lookAtPosture({ api, view, chokepoint }: PostureParts, { incident, pod }: AskedPosture): Promise<Posture> {
+  const subject = subjectOfIncident(incident.id);
+  if (subject?.kind !== 'workload') throw new FirebreakError('FB_ERR_REFUSED', 'the incident is about no workload');
+  const signal = AbortSignal.timeout(withinMs);
+  const record = recordOf(view, subject, pod);
+  const read = record && (await readPod({ api, namespace: record.namespace, name: record.name, signal }));
+  if (!record || read?.metadata?.uid !== record.uid)
+    throw new FirebreakError(
+      'FB_ERR_NOT_FOUND',
+      `no pod of ${subject.ownerKind.toLowerCase()}/${subject.namespace}/${subject.name} is there`,
+    );
+  const spec: LookedAtSpec = read.spec === undefined ? {} : { ...read.spec };
+  const findings = postureFindings(spec);
+  const unknown: string[] = [];
+  const orSay = async <T>(what: string, work: Promise<T>): Promise<T | undefined> => {
+    try {
+      return await work;
+    } catch (error) {
+      unknown.push(`${what}: ${reasonOf(error)}`);
+      return undefined;
+    }
+  };
+  const [may, proposal] = await Promise.all([
+    orSay('what its service account may do', reachOf(api, read, signal)),
+    orSay('what would harden it', proposalOf({ api, chokepoint, pod: record, incident, unknown, signal })),
+  ]);
+  return {
+    at: new Date().toISOString(),
+    of: `pod/${record.namespace}/${record.name}`,
+    level: postureLevel(findings),
+    findings,
+    ...(may && { account: { name: `${record.namespace}/${accountOf(read)}`, hasToken: hasToken(read), may } }),
+    ...(proposal && { proposal }),
+    unknown,
+  };
+}
+
+/** A quarantined pod has lost its owner: that it is in the namespace is enough of the one that the alert names. */
+function recordOf(view: PostureParts['view'], subject: Workload, named: AskedPosture['pod']): PodRecord | undefined {
+  const { namespace, ownerKind: kind, name } = subject;
+  const found = named && view.podByUid(named.uid);
+  if (found?.namespace === namespace) return found;
+  return [...view.pods(namespace)].find(
+    (pod) => !pod.deleting && isOfWorkload(pod, topOwnerOf({ pod, view }).workload, { kind, name }),
+  );
+}
+
+function accountOf({ spec }: PodJson): string {
+  return spec?.serviceAccountName ?? 'default';
+}
+
+/** Since Kubernetes 1.22 what is mounted by itself is a projected volume. */
+function hasToken({ spec }: PodJson): boolean {
+  return (spec?.volumes ?? []).some(({ projected }) =>
+    projected?.sources?.some(({ serviceAccountToken }) => serviceAccountToken !== undefined),
+  );
+}
+
+async function reachOf(api: KubernetesApi, pod: PodJson, signal: AbortSignal): Promise<readonly string[]> {
+  const namespace = pod.metadata?.namespace ?? '';
+  const account = { namespace, name: accountOf(pod) };
+  const answers = await Promise.all(
+    reaches.map(([, right, everywhere]) =>
+      mayAccount({ api, account, right: everywhere ? right : { ...right, namespace }, signal }),
+    ),
+  );
+  const may = reaches.filter((_, at) => answers[at]).map(([text]) => text);
+  // Who may do everything may do the rest.
+  return may.includes('do everything') ? ['do everything'] : may;
+}
+
+/** By the action's own plan, which tries it at the API server and changes nothing. Undefined for what it does not harden. */
+async function proposalOf(of: {
+  readonly api: KubernetesApi;
+  readonly chokepoint: Pick<Chokepoint, 'plan'>;
+  readonly pod: Pick<PodRecord, 'namespace' | 'name' | 'uid'>;
+  readonly incident: AskedPosture['incident'];
+  readonly unknown: string[];
+  readonly signal: AbortSignal;
+}): Promise<HardeningProposal | undefined> {
+  const { api, chokepoint, pod, incident, unknown, signal } = of;
+  const workload = reportedSubject(incident.id);
+  if (!workload) return undefined;
+  const key = `${incident.id}/${incident.run}/posture/${hardenWorkload.name}`;
+  const call: StepCall = {
+    key,
+    action: hardenWorkload.name,
+    input: { workload, suspect: { namespace: pod.namespace, name: pod.name, uid: pod.uid } },
+    incident,
+    incidentTitle: incident.id,
+    playbook: 'engine',
+    severity: 'unknown',
+    ownerContained: 0,
+    evidence: [],
+    evidenceDeadline: new Date(0).toISOString(),
+  };
+  const object: RollingObject = await readKnownObject({ api, ref: workloadRef(workload, reportedKinds), signal });
+  const { spec } = object.spec?.template ?? {};
+  const template: HardenedSpec = isObject(spec) ? spec : {};
+  const command = hardeningCommand(workload, template);
+  if (command === undefined) return undefined;
+  let changes: readonly string[];
+  try {
+    const plan = await chokepoint.plan(call, { key, incident: incident.id, run: incident.run, fast: false, signal });
+    changes = plan.notes.flatMap((note) => /^Difference: (.*)\.$/s.exec(note)?.[1] ?? []);
+  } catch (error) {
+    unknown.push(`whether the API server would take a hardened ${workload.kind}: ${reasonOf(error)}`);
+    changes = [...new Set(hardeningFindings(template).flatMap(({ lacks }) => lacks))];
+  }
+  return {
+    workload: `${workload.kind.toLowerCase()}/${workload.namespace}/${workload.name}`,
+    changes: changes.slice(0, mostChanges),
+    command,
+  };
+}

@@ -1,0 +1,129 @@
+import { describe, expect, test } from '@jest/globals';
+import { type HardenedSpec, harden } from '../../../core/action/hardening.ts';
+import {
+  hardeningCommand,
+  type LookedAtSpec,
+  type Posture,
+  postureFindings,
+  postureLevel,
+  postureLines,
+} from '../../../core/cluster/posture.ts';
+
+const restricted = {
+  runAsNonRoot: true,
+  allowPrivilegeEscalation: false,
+  capabilities: { drop: ['ALL'], add: ['NET_BIND_SERVICE'] },
+  seccompProfile: { type: 'RuntimeDefault' },
+};
+const idsOf = (spec: LookedAtSpec) => postureFindings(spec).map(({ id }) => id);
+const levelOf = (spec: LookedAtSpec) => postureLevel(postureFindings(spec));
+
+describe('the posture of a pod', () => {
+  test('meets “restricted” where each container does by itself', () => {
+    const spec = { containers: [{ name: 'app', securityContext: restricted }] };
+    expect(levelOf(spec)).toBe('restricted');
+    expect(idsOf(spec)).toEqual(['apparmor-unset', 'writable-root', 'host-users']);
+  });
+
+  test('has no finding at all once everything is hardened', () => {
+    expect(idsOf(harden({ containers: [{ name: 'app' }], initContainers: [{ name: 'init' }] }))).toEqual([]);
+  });
+
+  test('meets “baseline” where nothing is said', () => {
+    const spec = { containers: [{ name: 'app' }] };
+    expect(levelOf(spec)).toBe('baseline');
+    expect(idsOf(spec)).toEqual([
+      ...['privilege-escalation', 'root', 'kept-capabilities', 'seccomp-unset'],
+      ...['apparmor-unset', 'writable-root', 'host-users'],
+    ]);
+  });
+
+  test.each<[string, LookedAtSpec]>([
+    ['privileged', { containers: [{ name: 'app', securityContext: { ...restricted, privileged: true } }] }],
+    ['host-pid', { hostPID: true }],
+    ['host-ipc', { hostIPC: true }],
+    ['host-network', { hostNetwork: true }],
+    ['host-path', { volumes: [{ name: 'root', hostPath: { path: '/' } }] }],
+    ['host-port', { containers: [{ name: 'app', ports: [{ hostPort: 80 }] }] }],
+    ['added-capabilities', { containers: [{ name: 'app', securityContext: { capabilities: { add: ['SYS_ADMIN'] } } }] }],
+    ['seccomp-off', { securityContext: { seccompProfile: { type: 'Unconfined' } }, containers: [{ name: 'app' }] }],
+    ['apparmor-off', { containers: [{ name: 'app', securityContext: { appArmorProfile: { type: 'Unconfined' } } }] }],
+  ])('meets no profile with %s', (id, spec) => {
+    expect(idsOf(spec)).toContain(id);
+    expect(levelOf(spec)).toBe('privileged');
+  });
+
+  test('takes the container’s own word before the pod’s, and names the containers', () => {
+    const spec: LookedAtSpec = {
+      securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+      containers: [
+        { name: 'app', securityContext: { runAsNonRoot: false } },
+        { name: 'side', securityContext: { runAsUser: 0 } },
+        { name: 'third' },
+      ],
+    };
+    expect(postureFindings(spec).find(({ id }) => id === 'root')?.containers).toEqual(['app', 'side']);
+    expect(idsOf(spec)).not.toContain('seccomp-unset');
+  });
+
+  test('reads in short lines', () => {
+    const findings = postureFindings({ hostPID: true, containers: [{ name: 'app', securityContext: restricted }] });
+    const posture: Posture = {
+      at: '2026-06-01T10:00:00.000Z',
+      of: 'pod/shop/cart-1',
+      level: 'privileged',
+      findings,
+      account: { name: 'shop/cart', hasToken: true, may: ['read the Secrets of its namespace'] },
+      proposal: { workload: 'deployment/shop/cart', changes: ['hostUsers is added: false'], command: 'kubectl …' },
+      unknown: ['the rest'],
+    };
+    expect(postureLines(posture)).toEqual([
+      'pod/shop/cart-1 meets no profile of Pod Security: it sees the processes of its node.',
+      'Sees the processes of its node: not baseline, CIS 5.2.3.',
+      'Names no AppArmor profile (app).',
+      'Can write to its image’s file system (app).',
+      'Has no users of its own: root in it is root on its node.',
+      'The service account shop/cart may read the Secrets of its namespace, and the pod has its token.',
+      'To harden deployment/shop/cart: hostUsers is added: false.',
+      'Try it, which changes nothing: kubectl …',
+      'Not known: the rest.',
+    ]);
+  });
+});
+
+describe('the command that hardens a workload', () => {
+  const workload = { kind: 'Deployment', namespace: 'shop', name: 'cart' };
+  const patchIn = (command = ''): unknown => JSON.parse(/--patch '(.*)'$/.exec(command)?.[1] ?? 'null');
+
+  test('sends the fields that differ, and takes added capabilities away', () => {
+    const spec: HardenedSpec = {
+      securityContext: { runAsNonRoot: true, fsGroup: 3 },
+      containers: [{ name: 'app', securityContext: { capabilities: { add: ['SYS_ADMIN'] }, readOnlyRootFilesystem: true } }],
+    };
+    const command = hardeningCommand(workload, spec);
+    expect(command).toMatch(/^kubectl --namespace shop patch deployment cart --dry-run=server --output yaml --patch '\{/);
+    expect(patchIn(command)).toEqual({
+      spec: {
+        template: {
+          spec: {
+            hostUsers: false,
+            automountServiceAccountToken: false,
+            securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+            containers: [
+              { name: 'app', securityContext: { capabilities: { add: null, drop: ['ALL'] }, allowPrivilegeEscalation: false } },
+            ],
+          },
+        },
+      },
+    });
+  });
+
+  test('is none where nothing is lacking', () => {
+    expect(hardeningCommand(workload, harden({ containers: [{ name: 'app' }] }))).toBeUndefined();
+  });
+
+  test('holds nothing that a shell would take for the end of the text', () => {
+    const spec: HardenedSpec = { containers: [{ name: 'app', securityContext: { seLinuxOptions: { level: "'; rm -rf /" } } }] };
+    expect(hardeningCommand(workload, spec)?.split("'")).toHaveLength(3);
+  });
+});

@@ -1,0 +1,60 @@
+import { describe, expect, test } from '@jest/globals';
+import type { AskedPosture, Posture } from '../../../core/cluster/posture.ts';
+import { eventually } from '../../eventually.ts';
+import { refuse } from '../harness.ts';
+import { alertOf } from '../people.ts';
+import { useLab } from '../use-lab.ts';
+
+const { lab, script } = useLab();
+
+const found: Posture = {
+  at: '2026-11-24T22:00:00.000Z',
+  of: 'pod/shop/cart-1',
+  level: 'privileged',
+  findings: [{ id: 'host-pid', against: 'baseline', cis: '5.2.3', text: 'sees the processes of its node' }],
+  unknown: [],
+};
+const recordsOf = (id: string) => lab.seen.records.filter(({ kind, chain }) => kind === 'posture.found' && chain.startsWith(id));
+
+describe('when an incident opens', () => {
+  test('what its workload is allowed is read once, and is on record, in the incident and on the card', async () => {
+    const asked: AskedPosture[] = [];
+    script.lookAtPosture = ({ input }) => {
+      asked.push(input as AskedPosture);
+      return found;
+    };
+    const incident = await lab.start([alertOf()], { posture: true });
+    const state = await incident.until(({ posture }) => posture !== undefined, 'the posture');
+    await eventually('its record', async () => recordsOf(incident.id).length === 1);
+    expect(asked).toEqual([{ incident: state.incident, pod: { namespace: 'shop', name: 'cart-1', uid: 'uid-1' } }]);
+    expect(recordsOf(incident.id)[0]?.body).toMatchObject({
+      text: 'pod/shop/cart-1 meets no profile of Pod Security: it sees the processes of its node.',
+      posture: found,
+    });
+    await eventually('the card', async () =>
+      lab.seen.cards.some(({ incident: of, posture }) => of.id === incident.id && posture?.[1]?.includes('CIS 5.2.3')),
+    );
+    expect(state).toMatchObject({ severity: 'critical', verdict: 'unknown' });
+  });
+
+  test('that it could not be read is on record, too', async () => {
+    script.lookAtPosture = () => refuse('FB_ERR_NOT_FOUND', 'no pod of it is there');
+    const incident = await lab.start([alertOf()], { posture: true });
+    await eventually('the record', async () => recordsOf(incident.id).length === 1);
+    expect(recordsOf(incident.id)[0]?.body).toEqual({ text: 'what the workload is allowed is not known: no pod of it is there' });
+    expect((await incident.state()).posture).toBeUndefined();
+  });
+
+  test('it is not read where the configuration does without', async () => {
+    let looks = 0;
+    script.lookAtPosture = () => {
+      looks += 1;
+      return found;
+    };
+    const incident = await lab.start([alertOf()]);
+    await incident.question();
+    await lab.env.sleep('1m');
+    await incident.state();
+    expect(looks).toBe(0);
+  });
+});
