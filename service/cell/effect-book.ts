@@ -3,7 +3,7 @@ import type { AppliedStep, CellActivities, LookActivities, StepCall } from '../.
 import { quarantinePod, quarantineWorkload } from '../../core/actions/index.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import { type Severity, severities } from '../../core/alert/severity.ts';
-import { authenticState, type BeforeState, type CellKey, type NamedKind } from '../../core/cluster/before-state.ts';
+import { authenticState, type BeforeState, type CellKey, heldSince, type NamedKind } from '../../core/cluster/before-state.ts';
 import type { HeldContainment } from '../../core/cluster/cluster-resources.ts';
 import { names } from '../../core/cluster/labels.ts';
 import type { PodRecord } from '../../core/cluster/pod-record.ts';
@@ -206,7 +206,9 @@ export class EffectBook {
       const services = [...new Set(states.flatMap(({ labels }) => servicesOf(view, namespace, labels)))].sort();
       const workload = states.find((state) => state.workload)?.workload;
       const without = new Set(pods.map(({ uid }) => uid));
-      const others = standWithout(view, { namespace, workload, services, without });
+      // After a head start the pod in its place may be there already.
+      const olderThan = Math.min(this.#now(), ...states.map(heldSince));
+      const others = standWithout(view, { namespace, workload, services, without, olderThan });
       const own = readyOf(pods);
       const whole = ({ ready, pods: all }: PodsReady): PodsReady => ({ ready: ready + own.ready, pods: all + own.pods });
       for (const { uid } of pods) {

@@ -97,7 +97,7 @@ export class EffectChecks {
 
   /** People have just decided on it: that is on record, and no news for the thread. */
   #overBefore(key: string, afterMs: number): void {
-    this.#record(key, afterMs, `not looked at: it was over before (${this.#model.steps.get(key)?.detail ?? 'given back'})`, {});
+    this.#record(key, afterMs, `not looked at: it was over before (${this.#model.steps.get(key)?.detail ?? 'released'})`, {});
   }
 
   #record(key: string, afterMs: number, text: string, found: { readonly effect?: EffectLook }): void {

@@ -1,6 +1,7 @@
 import type { CoreV1Event } from '@kubernetes/client-node';
 import type { Right } from '../../../core/action/action.ts';
 import { type KubernetesApi, pathOf } from '../client.ts';
+import { reporterPrefix } from '../object-events.ts';
 import type { Jsonify } from '../watch/projection.ts';
 
 /** Who may write events may write many: these are the most that are taken. */
@@ -33,7 +34,9 @@ export async function warningsSince(options: {
     what: `list events in ${namespace}`,
     signal,
   });
-  const found = list.items.filter((event) => seenAt(event) >= since);
+  // A quarantine is told by an Event of ours, which is a warning.
+  const isOwn = ({ reportingComponent }: Event): boolean => reportingComponent?.startsWith(reporterPrefix) === true;
+  const found = list.items.filter((event) => !isOwn(event) && seenAt(event) >= since);
   const counts = new Map<string, number>();
   for (const { reason = '' } of found) {
     // The API server asks for no more than 128 characters of any kind.

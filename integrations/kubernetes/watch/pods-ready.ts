@@ -36,10 +36,16 @@ export function standWithout(
     readonly services: readonly string[];
     /** Uids. */
     readonly without: ReadonlySet<string>;
+    /** Milliseconds since 1970: only pods that are older. Absent: all. */
+    readonly olderThan?: number;
   },
 ): { readonly workload?: PodsReady; readonly neighbours?: PodsReady } {
-  const { namespace, workload, services, without } = of;
-  const others = [...view.pods(namespace)].filter(({ uid }) => !without.has(uid));
+  const { namespace, workload, services, without, olderThan = Number.POSITIVE_INFINITY } = of;
+  // The API server's times are whole seconds.
+  const before = Math.floor(olderThan / 1_000) * 1_000;
+  const others = [...view.pods(namespace)].filter(
+    ({ uid, createdAt }) => !without.has(uid) && (before === Number.POSITIVE_INFINITY || Date.parse(createdAt) < before),
+  );
   const selectors = view
     .services(namespace)
     .filter(({ name }) => services.includes(name))

@@ -42,6 +42,8 @@ beforeAll(async () => {
     );
   service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
     config.watch = { namespaces: [namespace] };
+    // 3 s after it.
+    config.incidents = { effectChecks: [0.05] };
   });
   await service.start();
   [workload] = (await service.workloads.deploy(namespace, ['held'])) as [Workload];
@@ -107,6 +109,24 @@ test('what was done is told on the pod by one Event, and is shown as an incident
       return false;
     }
   });
+});
+
+test('whether it has helped is looked at by the cell that watches it, and what the workload was allowed is kept', async () => {
+  const state = await service.stateWhen('both looks', workload, 120_000, (now) => quarantine(now)?.effect !== undefined);
+  const { afterMs, look } = quarantine(state)?.effect ?? {};
+  expect(afterMs).toBe(3_000);
+  expect(look).toMatchObject({
+    outcome: 'no-alerts',
+    alerts: { counts: {} },
+    problems: [],
+    pods: { there: 1, of: 1 },
+    restarts: 0,
+    workload: { before: { pods: 2 } },
+    warnings: {},
+  });
+  const { posture } = await service.stateWhen('the posture', workload, 120_000, (now) => now.posture !== undefined);
+  expect(posture).toMatchObject({ level: 'baseline', account: { may: [] } });
+  expect(lines(state, 'effect.checked')).toHaveLength(1);
 });
 
 describe('a tenant with the built-in role edit, at a quarantined pod', () => {

@@ -85,11 +85,11 @@ describe('what the cell reads of the API server for the record', () => {
 
   test('is which warnings a namespace has had since a moment', async () => {
     const namespace = await platform.freshNamespace();
-    const event = (name: string, reason: string, type: string, lastTimestamp: string) =>
+    const event = (name: string, reason: string, type: string, lastTimestamp: string, more = {}) =>
       cluster.post(pathOf({ resource: 'events', namespace }), {
         metadata: { name },
         involvedObject: { kind: 'Pod', namespace, name: 'cart-1' },
-        ...{ reason, type, lastTimestamp, message: 'of the test' },
+        ...{ reason, type, lastTimestamp, message: 'of the test', ...more },
       });
     const since = Date.now() + 3_600_000;
     const after = new Date(since + 60_000).toISOString();
@@ -98,6 +98,8 @@ describe('what the cell reads of the API server for the record', () => {
     await event('second', 'Unhealthy', 'Warning', after);
     await event('third', 'Unhealthy', 'Warning', after);
     await event('normal', 'Pulled', 'Normal', after);
+    const own = { reportingComponent: 'firebreak.dev/cell', reportingInstance: 'cell-0', action: 'Quarantine' };
+    await event('own', 'Quarantined', 'Warning', after, { ...own, eventTime: after.replace('Z', '000Z') });
     const found = await until(async () => {
       const { total, reasons } = await warningsSince({ api: cluster.api, namespace, since, signal: AbortSignal.timeout(60_000) });
       return total > 0 ? { total, reasons } : undefined;

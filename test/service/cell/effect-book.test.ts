@@ -31,7 +31,7 @@ function podOf(name: string, over: Partial<PodRecord> = {}): PodRecord {
     name,
     uid: `uid-${name}`,
     resourceVersion: '1',
-    createdAt: '2026-06-01T10:00:00Z',
+    createdAt: '2026-06-01T09:00:00Z',
     labels: { app: 'cart' },
     annotations: {},
     owners: [{ kind: 'ReplicaSet', name: 'cart-5d4c', uid: 'rs', controller: true }],
@@ -54,7 +54,7 @@ function quarantined(over: Partial<PodRecord> = {}): PodRecord {
     podUid: uid,
     labels: { app: 'cart' },
     workload,
-    terms: holdTermsNow({}),
+    terms: { ...holdTermsNow({}), at: '2026-06-01T10:00:00.400Z' },
   };
   return podOf('cart-1', { uid, owners: [], ...quarantineMarks(state, cellKey), ...over });
 }
@@ -176,6 +176,8 @@ describe('the look at a quarantine', () => {
   test('says how many pods are ready now and were before, of the workload and behind its Services', async () => {
     const world = worldOf('ready');
     const book = world.book();
+    // After a head start it is there before the incident comes for what was done.
+    world.pods = [...world.pods, podOf('cart-5', { createdAt: '2026-06-01T10:00:00Z' })];
     await apply(book);
     // The pod in its place never becomes ready.
     const { ready: _, ...unready } = podOf('cart-4');
