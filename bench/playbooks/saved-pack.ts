@@ -18,8 +18,8 @@ const saves = Number(process.argv[2] ?? 5);
 const goalMs = 2_000;
 /** What the service says of a save, in its order. */
 const phases = [
-  ['seen, checked and built', 'what was saved runs from now on: the service begins anew with it'],
-  ['stopped, and begun anew', 'the desk is open'],
+  ['seen, checked and built', 'the saved code is used from now on: the service restarts with it'],
+  ['stopped, and started again', 'the desk is open'],
   ['intake open', 'the intake is open'],
   ['at work', 'at work: connected to Temporal'],
 ] as const;
