@@ -2,6 +2,9 @@ import { generateKeyPairSync } from 'node:crypto';
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { readPack } from '../../service/packs/pack-files.ts';
+import { writePack } from '../../service/packs/pack-program.ts';
+import { readBuild } from '../../service/temporal/bundle/bundle.ts';
 import { emptyProject, firebreakIn, installFirebreak, packedFirebreak, runNode } from '../package.ts';
 
 let project: string;
@@ -168,26 +171,22 @@ releases: { folder: releases, publishers: [{ name: us, key: publisher.pem.pub }]
 });
 
 test('a pack is built by an installed Firebreak as it is: in two projects with one id', async () => {
-  const build = async (folder: string, name: string) => {
-    const script = `
-      import { readPack } from './node_modules/firebreak/dist/service/packs/pack-files.js';
-      import { workflowBuild } from './node_modules/firebreak/dist/service/temporal/bundle/pack-build.js';
-      const source = { folder: ${JSON.stringify(folder)} };
-      const { integrity } = readPack(source);
-      const packs = [{ name: ${JSON.stringify(name)}, source, integrity }];
-      const shipped = await workflowBuild({ packs: [], stateDir: './state' });
-      const first = await workflowBuild({ packs, stateDir: './state' });
-      const again = await workflowBuild({ packs, stateDir: './state' });
-      console.log(JSON.stringify({ id: first.id, isOther: first.id !== shipped.id, again: again.id === first.id }));
-    `;
-    const { code, stdout, stderr } = await runNode(folder, '--input-type=module', '-e', script);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    return JSON.parse(stdout);
+  const build = async (folder: string) => {
+    const pack = readPack({ folder });
+    const stage = join(folder, 'stage');
+    writePack(pack, stage);
+    const dist = join(folder, 'node_modules/firebreak/dist');
+    const listed = JSON.stringify([{ name: 'twin', main: pack.main, folder: stage }]);
+    const program = join(dist, 'service/temporal/bundle/bundle-main.js');
+    const made = await runNode(folder, program, join(dist, 'workflows.bundle.js'), join(folder, 'made.js'), listed);
+    expect(made).toMatchObject({ code: 0, stderr: '' });
+    return { said: made.stdout, shipped: readBuild(join(dist, 'workflows.bundle.js')).id };
   };
-  const one = await build(await newPack('twin'), 'twin');
-  expect(one).toEqual({ id: expect.stringMatching(/^[0-9a-f]{16}$/), isOther: true, again: true });
+  const one = await build(await newPack('twin'));
+  expect(one.said).toMatch(/^workflow bundle [0-9a-f]{16}\n$/);
+  expect(one.said).not.toContain(one.shipped);
   const other = join(project, 'elsewhere', 'deep');
   cpSync(join(project, 'twin'), other, { recursive: true, verbatimSymlinks: true });
-  rmSync(join(other, 'state'), { recursive: true });
-  expect(await build(other, 'twin')).toEqual(one);
+  for (const made of ['stage', 'made.js']) rmSync(join(other, made), { recursive: true });
+  expect(await build(other)).toEqual(one);
 });
