@@ -41,6 +41,7 @@ export const kinds: readonly Kind[] = [
           'upgrade.md',
           'compliance.md',
           'audit.md',
+          'records.md',
         ],
       },
       { title: 'Runbooks', pages: ['runbooks/'], collapsed: true },

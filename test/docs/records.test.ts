@@ -1,0 +1,61 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { projectRoot } from '../../service/process/project-root.ts';
+
+const root = projectRoot();
+const page = readFileSync(join(root, 'docs', 'records.md'), 'utf8');
+const kindsIn = (text: string): readonly string[] => [...text.matchAll(/`([a-z]+\.[a-z-]+)`/g)].map(([, kind = '']) => kind);
+const rows = page
+  .split('\n')
+  .filter((line) => line.startsWith('| ') && line.includes('`'))
+  .map((line) => {
+    const [, what = '', kinds = '', , shownBy = ''] = line.split('|');
+    return {
+      what: what.trim(),
+      kinds: kindsIn(kinds),
+      tests: [...shownBy.matchAll(/`(test\/\S+)`/g)].map(([, file = '']) => file),
+    };
+  });
+const onPage = new Set(rows.flatMap(({ kinds }) => kinds));
+
+/** The sources of these folders, together. */
+function sources(folders: readonly string[], ending = /\.ts$/): string {
+  const files = folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => ending.test(file))
+      .map((file) => join(root, folder, file)),
+  );
+  return files.map((file) => readFileSync(file, 'utf8')).join('\n');
+}
+
+describe('the page about what is on record', () => {
+  const product = sources(['workflows', 'core', 'service', 'activities']);
+  const tests = sources(['test'], /(?<!records)\.test\.ts$/);
+
+  test('names every kind that workflows and desks write', () => {
+    // What the first part of a kind is, and where these are written. Orders have such names, too: what becomes of one is on record, and its page says what it is.
+    const subjects = [...new Set([...onPage].map((kind) => kind.split('.')[0]))].join('|');
+    const orders = new Set([...sources(['core/orders']).matchAll(/'([a-z]+\.[a-z-]+)'/g)].map(([, kind]) => kind));
+    const written = sources(['workflows', 'service/desk']).matchAll(new RegExp(`'((?:${subjects})\\.[a-z-]+)'`, 'g'));
+    const files = /\.(pem|json|css|mjs|listen)$/;
+    const kinds = [...written].map(([, kind = '']) => kind).filter((kind) => !orders.has(kind) && !files.test(kind));
+    expect([...new Set(kinds)].filter((kind) => !onPage.has(kind))).toEqual([]);
+  });
+
+  test('names none that nothing writes', () => {
+    expect([...onPage].filter((kind) => !product.includes(`'${kind}'`))).toEqual([]);
+  });
+
+  test.each(rows)('names tests that know of it: $what', ({ kinds, tests: files }) => {
+    for (const file of files) {
+      const text = readFileSync(join(root, file), 'utf8');
+      expect(kinds.filter((kind) => text.includes(kind))).not.toEqual([]);
+    }
+  });
+
+  test('says which kinds no test names', () => {
+    const said = kindsIn(page.split('\n').find((line) => line.startsWith('No test names')) ?? '');
+    expect([...onPage].filter((kind) => !tests.includes(`'${kind}'`)).sort()).toEqual([...said].sort());
+  });
+});
