@@ -133,32 +133,7 @@ export async function consistencyProof(
   size: number,
 ): Promise<readonly Uint8Array[]> {
   if (from === 0 || from === size) return [];
-  const known = new Map<string, Uint8Array>();
-  const perfect = async (level: number, index: number): Promise<Uint8Array> => {
-    const row = Math.floor(level / 8);
-    const below = 2 ** (level % 8);
-    const unit = tileWidth ** row;
-    const start = index * below;
-    const at = Math.floor(start / tileWidth);
-    const width = Math.min(tileWidth, Math.floor(size / unit) - at * tileWidth);
-    const path = tilePath(row, at, width);
-    const bytes = known.get(path) ?? (await files.read(path)) ?? (await files.read(tilePath(row, at)));
-    if (!bytes || bytes.length < width * hashLength) throw new RangeError(`the file ${path} of the log is not there, or is cut`);
-    known.set(path, bytes);
-    const offset = (start % tileWidth) * hashLength;
-    const hashes = Array.from({ length: below }, (_, one) =>
-      bytes.subarray(offset + one * hashLength, offset + (one + 1) * hashLength),
-    );
-    return merkleRootHash(hashes);
-  };
-  /** The root over the entries from `start` to `end`. */
-  const rootOf = async (start: number, end: number): Promise<Uint8Array> => {
-    const count = end - start;
-    const level = Math.log2(count);
-    if (Number.isInteger(level)) return perfect(level, start / count);
-    const cut = start + largestPowerBelow(count);
-    return parentHash(await rootOf(start, cut), await rootOf(cut, end));
-  };
+  const rootOf = rangeRoots(files, size);
   const proof = async (start: number, end: number, to: number, isWhole: boolean): Promise<readonly Uint8Array[]> => {
     if (to === end) return isWhole ? [] : [await rootOf(start, end)];
     const cut = start + largestPowerBelow(end - start);
@@ -202,6 +177,41 @@ export function isConsistent({
     [node, last] = [Math.floor(node / 2), Math.floor(last / 2)];
   }
   return last === 0 && isEqual(small, fromRoot) && isEqual(large, root);
+}
+
+/** The root of a log when it had `at` entries, from the files that it has with `size`. @throws FB_ERR_UNAVAILABLE, and an error where a file is missing or cut. */
+export async function rootAt(files: Pick<LogFiles, 'read'>, at: number, size: number): Promise<Uint8Array> {
+  return at === 0 ? merkleRootHash([]) : rangeRoots(files, size)(0, at);
+}
+
+/** The root over the entries from one to before another, where the first begins a subtree; each file is read once. */
+function rangeRoots(files: Pick<LogFiles, 'read'>, size: number): (start: number, end: number) => Promise<Uint8Array> {
+  const known = new Map<string, Uint8Array>();
+  const perfect = async (level: number, index: number): Promise<Uint8Array> => {
+    const row = Math.floor(level / 8);
+    const below = 2 ** (level % 8);
+    const unit = tileWidth ** row;
+    const start = index * below;
+    const at = Math.floor(start / tileWidth);
+    const width = Math.min(tileWidth, Math.floor(size / unit) - at * tileWidth);
+    const path = tilePath(row, at, width);
+    const bytes = known.get(path) ?? (await files.read(path)) ?? (await files.read(tilePath(row, at)));
+    if (!bytes || bytes.length < width * hashLength) throw new RangeError(`the file ${path} of the log is not there, or is cut`);
+    known.set(path, bytes);
+    const offset = (start % tileWidth) * hashLength;
+    const hashes = Array.from({ length: below }, (_, one) =>
+      bytes.subarray(offset + one * hashLength, offset + (one + 1) * hashLength),
+    );
+    return merkleRootHash(hashes);
+  };
+  const rootOf = async (start: number, end: number): Promise<Uint8Array> => {
+    const count = end - start;
+    const level = Math.log2(count);
+    if (Number.isInteger(level)) return perfect(level, start / count);
+    const cut = start + largestPowerBelow(count);
+    return parentHash(await rootOf(start, cut), await rootOf(cut, end));
+  };
+  return rootOf;
 }
 
 function largestPowerBelow(count: number): number {

@@ -19,46 +19,58 @@ export interface GitAnchorOptions {
   readonly timeoutMs?: number;
 }
 
+interface Branch {
+  /** The commit at its end; absent for a new branch. */
+  readonly parent: string | undefined;
+  /** The other files of it, as `git mktree` takes them. */
+  readonly others: readonly string[];
+  /** The content of `checkpoint`. */
+  readonly text: string | undefined;
+}
+
+/** What a branch says how far the log goes; undefined where it says nothing yet. @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFLICT where its `checkpoint` is of no log. */
+export async function committedHead(options: GitAnchorOptions): Promise<LogNote | undefined> {
+  const { text } = await readBranch(options);
+  const said = text === undefined ? undefined : parseLogNote(text);
+  if (text === undefined || said) return said;
+  throw new FirebreakError('FB_ERR_CONFLICT', `the file ${logHeadPath} of the branch ${options.branch} is of no log`);
+}
+
 /**
  * Commits what a log says of itself to a branch of a repository, on top of what is there and never by force. A server that refuses other pushes keeps all of them.
  * Needs `git` on the PATH.
- * @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFLICT where the branch has another log or a longer one.
+ * @throws FB_ERR_UNAVAILABLE
  */
 export async function commitHead(said: LogNote, options: GitAnchorOptions): Promise<void> {
-  const { url, branch, folder } = options;
-  const git = (args: readonly string[], input = ''): Promise<string> => runGit(args, input, options);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await git(['init', '--quiet', '--bare']);
-  // Asked each time: a push may have been taken, and its answer lost.
-  const ref = `refs/heads/${branch}`;
-  const [parent = ''] = (await git(['ls-remote', '--', url, ref])).split(/\s/);
-  const text = noteText(said.note);
-  const others: string[] = [];
-  if (parent !== '') {
-    await git(['fetch', '--quiet', '--depth=1', '--no-tags', '--', url, ref]);
-    for (const line of (await git(['ls-tree', parent])).split('\n').filter((one) => one !== '')) {
-      const [, hash = '', path = ''] = /^\S+ \S+ (\S+)\t(.*)$/.exec(line) ?? [];
-      if (path !== logHeadPath) others.push(line);
-      else if (isCommitted(await git(['cat-file', 'blob', hash]), said, branch)) return;
-    }
-  }
-  const blob = (await git(['hash-object', '-w', '--stdin'], text)).trim();
-  const tree = (await git(['mktree'], `${[...others, `100644 blob ${blob}\t${logHeadPath}`].join('\n')}\n`)).trim();
-  const onTop = parent === '' ? [] : ['-p', parent];
-  const commit = (await git([...identity, 'commit-tree', tree, ...onTop, '-m', `Checkpoint ${said.size}`])).trim();
-  await git(['push', '--quiet', '--', url, `${commit}:${ref}`]);
+  const { url, branch } = options;
+  const { parent, others } = await readBranch(options);
+  const blob = (await runGit(['hash-object', '-w', '--stdin'], noteText(said.note), options)).trim();
+  const tree = (await runGit(['mktree'], `${[...others, `100644 blob ${blob}\t${logHeadPath}`].join('\n')}\n`, options)).trim();
+  const onTop = parent === undefined ? [] : ['-p', parent];
+  const made = await runGit([...identity, 'commit-tree', tree, ...onTop, '-m', `Checkpoint ${said.size}`], '', options);
+  await runGit(['push', '--quiet', '--', url, `${made.trim()}:refs/heads/${branch}`], '', options);
 }
 
 const identity = ['-c', 'user.name=Firebreak', '-c', 'user.email=firebreak@localhost'];
 
-/** Whether all that is to be said has been said there. @throws FB_ERR_CONFLICT */
-function isCommitted(text: string, said: LogNote, branch: string): boolean {
-  if (text === noteText(said.note)) return true;
-  const there = parseLogNote(text);
-  const isOlder =
-    there && there.origin === said.origin && (there.size < said.size || (there.size === said.size && there.root === said.root));
-  if (isOlder) return false;
-  throw new FirebreakError('FB_ERR_CONFLICT', `the branch ${branch} has another log, or a longer one`);
+/** Asked each time: a push may have been taken, and its answer lost. */
+async function readBranch(options: GitAnchorOptions): Promise<Branch> {
+  const { url, branch, folder } = options;
+  const git = (...args: readonly string[]): Promise<string> => runGit(args, '', options);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await git('init', '--quiet', '--bare');
+  const ref = `refs/heads/${branch}`;
+  const [parent = ''] = (await git('ls-remote', '--', url, ref)).split(/\s/);
+  if (parent === '') return { parent: undefined, others: [], text: undefined };
+  await git('fetch', '--quiet', '--depth=1', '--no-tags', '--', url, ref);
+  const others: string[] = [];
+  let text: string | undefined;
+  for (const line of (await git('ls-tree', parent)).split('\n').filter((one) => one !== '')) {
+    const [, hash = '', path = ''] = /^\S+ \S+ (\S+)\t(.*)$/.exec(line) ?? [];
+    if (path === logHeadPath) text = await git('cat-file', 'blob', hash);
+    else others.push(line);
+  }
+  return { parent, others, text };
 }
 
 /** Addresses can hold a password: no text of git's is passed on. */

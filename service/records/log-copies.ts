@@ -1,8 +1,9 @@
 import type { Finding } from '../../core/audit/audit-report.ts';
+import { staleAfterMs } from '../../core/audit/checkpoint.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { isObject } from '../../core/text/plain-json.ts';
-import { filePaths, type LogFiles, logHeadPath } from '../../core/tlog/log-tree.ts';
-import { type LogNote, noteText, parseLogNote } from '../../core/tlog/signed-note.ts';
+import { filePaths, type LogFiles, logHeadPath, rootAt } from '../../core/tlog/log-tree.ts';
+import { type LogHead, type LogNote, noteText, parseLogNote, toHex } from '../../core/tlog/signed-note.ts';
 import { readLogNote } from './transparency-log.ts';
 
 /** Another place that is told how far the log goes, with other credentials than the desk's folder. */
@@ -10,8 +11,13 @@ export interface LogCopy {
   readonly name: 's3' | 'git' | 'rekor';
   /** Not more often than that. */
   readonly everyMs: number;
-  /** Idempotent: what was done before and has not been answered is done again. What it returns is kept beside. @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFLICT where another log is there. */
-  update(said: LogNote, files: LogFiles): Promise<object>;
+  /** What it has, where it can be asked. @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFLICT where something else is there. */
+  look(): Promise<LogHead | undefined>;
+  /**
+   * Puts it there, on top of the older one: `there` is a beginning of it. Idempotent: what was done before and has not been answered is done again. What it returns
+   * is kept with the state. @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFLICT
+   */
+  put(said: LogNote, files: LogFiles, there: LogHead | undefined): Promise<object>;
 }
 
 /** What was put there last. */
@@ -46,14 +52,25 @@ export function createLogCopies({
   readonly now?: () => number;
 }): LogCopies {
   const running = new Map<string, Promise<void>>();
+  /** Those that are wrong, which is said once until it is right again. */
+  const wrong = new Set<string>();
+  const alarm = (name: string, text: string): void => {
+    if (!wrong.has(name)) onAlarm({ kind: 'log-forked', text: `the copy of the log (${name}) ${text}` });
+    wrong.add(name);
+  };
   const done = new Map<string, { readonly size: number; readonly at: number }>();
+  /** What copies have had that goes further than our own log, since when. */
+  const ahead = new Map<string, { readonly head: LogHead; readonly since: number }>();
   const updateOne = async (copy: LogCopy): Promise<void> => {
     const before = done.get(copy.name);
     if (before && now() - before.at < copy.everyMs) return;
     const said = await readLogNote(files, origin);
     if (!said || before?.size === said.size) return;
     const begun = now();
-    const more = await copy.update(said, files);
+    const there = await copy.look();
+    if (there && (await isOther(copy.name, there, said))) return;
+    const more = there?.size === said.size ? {} : await copy.put(said, files, there);
+    wrong.delete(copy.name);
     done.set(copy.name, { size: said.size, at: begun });
     const state: CopyState = { size: said.size, at: new Date(begun).toISOString() };
     await files.write({
@@ -61,9 +78,25 @@ export function createLogCopies({
       bytes: new TextEncoder().encode(`${JSON.stringify({ ...state, ...more })}\n`),
     });
   };
+  /** Whether nothing may be put on top of what is there. Another desk may be ahead with the same log: whether it was the same is seen when ours has come as far. */
+  const isOther = async (name: string, there: LogHead, said: LogNote): Promise<boolean> => {
+    const before = ahead.get(name);
+    for (const head of [there, ...(before ? [before.head] : [])]) {
+      const isReached = head.size <= said.size;
+      if (head.origin !== origin || (isReached && toHex(await rootAt(files, head.size, said.size)) !== head.root)) {
+        alarm(name, `says something else about ${head.size} checkpoints`);
+        return true;
+      }
+    }
+    if (before && before.head.size > said.size && now() - before.since > staleAfterMs)
+      alarm(name, `has ${before.head.size} checkpoints, and ours only ${said.size}`);
+    if (there.size <= said.size) ahead.delete(name);
+    else if (!before || before.head.size <= said.size) ahead.set(name, { head: there, since: now() });
+    return there.size > said.size;
+  };
   const failed = (name: string, error: unknown): void => {
     if (error instanceof FirebreakError && error.code === 'FB_ERR_CONFLICT')
-      onAlarm({ kind: 'log-forked', text: `the copy of the log (${name}) says something else, or more: ${error.detail}` });
+      alarm(name, `says something else, or more: ${error.detail}`);
     else onError(error);
   };
   return {
@@ -99,17 +132,20 @@ export async function readCopyState(files: Pick<LogFiles, 'read'>, name: string)
   return undefined;
 }
 
-/** Brings the files at another place up to what the log says, and says so there last. @throws FB_ERR_CONFLICT where the other goes further, or is another log. */
-export async function copyLog(said: LogNote, from: LogFiles, to: LogFiles): Promise<void> {
-  const bytes = await to.read(logHeadPath);
-  const there = bytes && parseLogNote(new TextDecoder().decode(bytes));
-  if (bytes && !there) throw new FirebreakError('FB_ERR_CONFLICT', `what is in the ${to.description} is no log`);
-  if (there && (there.origin !== said.origin || there.size > said.size || (there.size === said.size && there.root !== said.root)))
-    throw new FirebreakError('FB_ERR_CONFLICT', `${to.description} has another log, or a longer one`);
+/** Brings the files at another place, where the log is as it was `there`, up to what it says now, and says so there last. @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFLICT */
+export async function copyLog(said: LogNote, from: LogFiles, to: LogFiles, there: LogHead | undefined): Promise<void> {
   for (const path of filePaths(there?.size ?? 0, said.size)) {
     const file = await from.read(path);
     if (!file) throw new FirebreakError('FB_ERR_UNAVAILABLE', `${from.description} has no ${path} now`);
     await to.write({ path, bytes: file });
   }
   await to.write({ path: logHeadPath, bytes: new TextEncoder().encode(noteText(said.note)) });
+}
+
+/** What the log at another place says of itself. @throws FB_ERR_UNAVAILABLE, FB_ERR_CONFLICT where it is no log. */
+export async function lookAtLog(files: LogFiles): Promise<LogHead | undefined> {
+  const bytes = await files.read(logHeadPath);
+  const there = bytes && parseLogNote(new TextDecoder().decode(bytes));
+  if (bytes && !there) throw new FirebreakError('FB_ERR_CONFLICT', `what is in the ${files.description} is no log`);
+  return there;
 }

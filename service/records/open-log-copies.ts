@@ -3,7 +3,7 @@ import type { LogFiles } from '../../core/tlog/log-tree.ts';
 import { type NoteKey, signaturesBy } from '../../core/tlog/signed-note.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
-import { copyLog, type LogCopy } from './log-copies.ts';
+import { copyLog, type LogCopy, lookAtLog } from './log-copies.ts';
 
 type Copies = Config['audit']['log']['copies'];
 
@@ -43,8 +43,9 @@ export function bucketCopy(to: LogFiles): LogCopy {
   return {
     name: 's3',
     everyMs: 0,
-    update: async (said, files) => {
-      await copyLog(said, files, to);
+    look: () => lookAtLog(to),
+    put: async (said, files, there) => {
+      await copyLog(said, files, to, there);
       return {};
     },
   };
@@ -57,7 +58,8 @@ export function gitCopy(
   return {
     name: 'git',
     everyMs: everyMinutes * 60_000,
-    update: async (said) => {
+    look: async () => (await import('../../integrations/anchor/git-anchor.ts')).committedHead({ url, branch, folder, env }),
+    put: async (said) => {
       const { commitHead } = await import('../../integrations/anchor/git-anchor.ts');
       await commitHead(said, { url, branch, folder, env });
       return { branch };
@@ -72,7 +74,9 @@ export function rekorCopy(
   return {
     name: 'rekor',
     everyMs: everyMinutes * 60_000,
-    update: async ({ note }) => {
+    // An entry of its own for each: what is there is no matter.
+    look: async () => undefined,
+    put: async ({ note }) => {
       const [signature] = signaturesBy(note, key);
       if (!signature) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the log is not signed with the notary’s key yet');
       const { addToRekor } = await import('../../integrations/anchor/rekor.ts');

@@ -70,6 +70,7 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
   const { store, anchor, verifier, signer, key, files, witnesses } = options;
   const alarm = once(options.onAlarm);
   const seen = new Map<string, number>();
+  const refusing = new Set<string>();
   let state: LogState | undefined;
 
   const write = async (file: LogFile, isNew: boolean): Promise<void> => {
@@ -121,7 +122,10 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
   const ask = async (witness: LogWitness, size: number, note: Note): Promise<NoteSignature | undefined> => {
     const { name } = witness.key;
     const refused = (why: string): undefined => {
-      alarm({ kind: 'witness-refused', text: `the witness ${name} does not sign the log of ${size} checkpoints: ${why}` });
+      const text = `the witness ${name} does not sign the log of ${size} checkpoints: ${why}`;
+      // Once, until it signs again.
+      if (!refusing.has(name)) options.onAlarm({ kind: 'witness-refused', text });
+      refusing.add(name);
       return undefined;
     };
     for (let tries = 0; tries < 3; tries += 1) {
@@ -132,6 +136,7 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
         const cosigned = cosignedBy({ text: note.text, signatures: answer.signatures }, witness.key, verifier);
         if (!cosigned) return refused('its answer has no signature of its key');
         seen.set(name, size);
+        refusing.delete(name);
         return cosigned.signature;
       }
       // Another desk was there first: this one gets there with its next round.

@@ -1,7 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { leafHash, merkleRoot } from '../../../core/audit/merkle.ts';
-import { consistencyProof, filePaths, isConsistent, LogTree, parseEntries, tilePath } from '../../../core/tlog/log-tree.ts';
+import {
+  consistencyProof,
+  filePaths,
+  isConsistent,
+  LogTree,
+  parseEntries,
+  rootAt,
+  tilePath,
+} from '../../../core/tlog/log-tree.ts';
 import { fromHex, toHex } from '../../../core/tlog/signed-note.ts';
 
 /** Larger than a tile of tiles would be hard to make here: what is above works as what is below. */
@@ -67,6 +75,7 @@ describe('the tree of a log', () => {
         const proof = await consistencyProof({ read }, from, size);
         const given = { from, size, fromRoot, root, proof };
         expect(isConsistent(given)).toBe(true);
+        expect(toHex(await rootAt({ read }, from, size))).toBe(toHex(fromRoot));
         const changed = (bytes: Uint8Array): Uint8Array => bytes.map((byte, at) => (at === place % 32 ? byte ^ mask : byte));
         expect(isConsistent({ ...given, fromRoot: changed(fromRoot) })).toBe(false);
         expect(isConsistent({ ...given, root: changed(root) })).toBe(false);

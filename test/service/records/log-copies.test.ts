@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -119,10 +120,34 @@ describe('copies of the transparency log', () => {
       const growOther = growingLog(other, 'lie');
       await growOther(4);
       await updater(copy(), other)();
-      await growOther(1);
-      await updater(copy(), other)();
+      // It goes further, so far: another desk may only be ahead.
+      expect(alarms).toEqual([]);
+      for (const more of [1, 1]) {
+        await growOther(more);
+        await updater(copy(), other)();
+      }
       expect(alarms.map(({ kind }) => kind)).toEqual(['log-forked', 'log-forked']);
       expect(committed()).toBe(before);
+    });
+
+    test('are those of another desk, too, that is ahead with the same log; and an alarm where ours never comes as far', async () => {
+      await grow(5);
+      await updater(copy())();
+      const other = createLogFolder({ folder: join(place, 'other') });
+      const growOther = growingLog(other);
+      const update = updater(copy(), other);
+      await growOther(3);
+      await update();
+      await growOther(4);
+      await update();
+      expect([alarms, errors, committed()]).toEqual([[], [], new TextDecoder().decode(await other.read(logHeadPath))]);
+      await rm(join(place, 'other'), { recursive: true });
+      await growingLog(other)(2);
+      const late = updater(copy(), other);
+      await late();
+      time += 21 * 60_000;
+      await late();
+      expect(alarms).toMatchObject([{ kind: 'log-forked', text: expect.stringContaining('has 7 checkpoints, and ours only 2') }]);
     });
 
     test('are tried again where the repository is not there, without a word of what its address holds', async () => {
