@@ -18,6 +18,9 @@ const toldKinds: readonly FindingKind[] = [
   'record-missing',
   'checkpoint-forged',
   'records-cut',
+  'log-forked',
+  'log-changed',
+  'witness-refused',
 ];
 
 const ends = { 'question.decided': 'decided', 'question.expired': 'expired', 'question.void': 'void' } as const;
