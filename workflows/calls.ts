@@ -105,7 +105,8 @@ export function lookActivities(settings: IncidentSettings, priorityKey: number):
     taskQueue: settings.queues.cell,
     startToCloseTimeout: '15s',
     scheduleToCloseTimeout: '10m',
-    retry: patient,
+    // The cell looks at a few at a time: in a storm the others come again.
+    retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '60s' },
     priority: { priorityKey: priorityKey + 1 },
   });
 }

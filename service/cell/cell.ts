@@ -3,13 +3,11 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Worker } from '@temporalio/worker';
 import { type ContainmentFirst, cellContainsFirst } from '../../activities/chokepoint/containment-first.ts';
 import type { OwnSteps } from '../../activities/chokepoint/own-steps.ts';
-import { asFailure } from '../../activities/failures.ts';
 import type { CellActivities, IncidentSettings, LookActivities } from '../../core/action/step.ts';
 import { quarantineWorkload } from '../../core/actions/index.ts';
 import { namingActors } from '../../core/alert/actors.ts';
 import { atLeast } from '../../core/alert/severity.ts';
 import type { StepOutcome } from '../../core/cluster/object-event.ts';
-import type { AskedPosture } from '../../core/cluster/posture.ts';
 import type { ControlActivities, EvidenceActivities } from '../../core/decide/control.ts';
 import { incidentIdOf, incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentInput } from '../../core/incident/incident-input.ts';
@@ -62,7 +60,7 @@ import { OpenIncidents, remembering } from './open-incidents.ts';
 import { type Cluster, createCellPool } from './pools/cluster.ts';
 import type { ClusterWatch } from './pools/cluster-watch.ts';
 import type { OwnKnowledge } from './pools/durable-memory.ts';
-import { lookAtPosture } from './posture-look.ts';
+import { PostureLooks } from './posture-look.ts';
 import { reportInCluster } from './resources/report-mirror.ts';
 import { type ResourceMirror, showInCluster } from './resources/resource-mirror.ts';
 import { ScheduledRuns } from './scheduled-runs.ts';
@@ -168,19 +166,18 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     cellKey: watch.cellKey,
     containments: () => hold.containments(),
     warnings: (of) => warningsSince({ ...of, api: cluster.api }),
+    steps,
     quarantines: knowledge.watchedQuarantines,
     alerts: knowledge.alertsOfPods,
     cells: config.guardrails.cells,
     log,
   });
+  const postures = new PostureLooks({ api: cluster.api, view: watch.view, chokepoint: pool.chokepoint, steps });
   const pace = new Pace();
   const own = {
     ...effects.following(hold.givingBack(headStarts.adopting(cellContainsFirst(pool.activities, parts.first)))),
     ...effects.activities,
-    lookAtPosture: (asked: AskedPosture) =>
-      lookAtPosture({ api: cluster.api, view: watch.view, chokepoint: pool.chokepoint }, asked).catch((error: unknown) =>
-        Promise.reject(asFailure(error)),
-      ),
+    ...postures.activities,
     ...control.activities,
   };
   const activities = pace.following(own, controlIdOf(config.cluster));

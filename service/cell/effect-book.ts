@@ -1,3 +1,4 @@
+import type { StepRegister } from '../../activities/chokepoint/step-register.ts';
 import { Memory, type MemoryKeeper } from '../../activities/memory/memory.ts';
 import type { AppliedStep, CellActivities, LookActivities, StepCall } from '../../core/action/step.ts';
 import { quarantinePod, quarantineWorkload } from '../../core/actions/index.ts';
@@ -50,6 +51,8 @@ export interface EffectBookParts {
   /** What is in force, by the notes that the cell has sealed. */
   readonly containments: () => readonly HeldContainment[];
   readonly warnings: (of: Omit<Parameters<typeof warningsSince>[0], 'api'>) => ReturnType<typeof warningsSince>;
+  /** What is asked of the API server says whose it is. */
+  readonly steps?: StepRegister | undefined;
   readonly quarantines?: MemoryKeeper<WatchedQuarantine> | undefined;
   readonly alerts?: MemoryKeeper<AlertsOfPod> | undefined;
   /** How many cells the cluster has: others take alerts, too. */
@@ -144,7 +147,9 @@ export class EffectBook {
     const alerts = this.#alertsOf(uids);
     const there = uids.flatMap((uid) => view.podByUid(uid) ?? []);
     const stand = standWithout(view, { namespace, workload, services, without: new Set(uids) });
-    const warnings = await this.#parts.warnings({ namespace, since: watched.at, signal }).catch((error: unknown) => {
+    const read = () => this.#parts.warnings({ namespace, since: watched.at, signal });
+    const own = { key: step, action: 'lookAtEffect', incident: incident.id, targets: [] };
+    const warnings = await (this.#parts.steps?.during(own, read) ?? read()).catch((error: unknown) => {
       unknown.push(`warnings in the namespace: ${reasonOf(error)}`);
       return undefined;
     });

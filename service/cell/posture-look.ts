@@ -1,6 +1,8 @@
 import type { Chokepoint } from '../../activities/chokepoint/chokepoint.ts';
+import type { StepRegister } from '../../activities/chokepoint/step-register.ts';
+import { asFailure } from '../../activities/failures.ts';
 import { type HardenedSpec, hardeningFindings } from '../../core/action/hardening.ts';
-import type { StepCall } from '../../core/action/step.ts';
+import type { LookActivities, StepCall } from '../../core/action/step.ts';
 import { hardenWorkload } from '../../core/actions/index.ts';
 import { reportedKinds, reportedSubject } from '../../core/cluster/hardening-report.ts';
 import type { PodRecord } from '../../core/cluster/pod-record.ts';
@@ -32,6 +34,9 @@ type Workload = Extract<Subject, { readonly kind: 'workload' }>;
 const mostChanges = 20;
 const withinMs = 10_000;
 
+/** Each asks the API server a dozen things: containments of a storm come first. */
+const mostAtOnce = 4;
+
 /** What an account may do with which an attacker comes further. */
 const reaches: readonly (readonly [text: string, right: AskedRight, everywhere?: true])[] = [
   ['do everything', { verb: '*', group: '*', resource: '*' }, true],
@@ -50,6 +55,33 @@ export interface PostureParts {
   readonly view: Pick<ClusterView, 'podByUid' | 'pods' | 'ownersOf'>;
   /** Plans what would harden it: a dry run. */
   readonly chokepoint: Pick<Chokepoint, 'plan'>;
+}
+
+/** The looks of a cell: a few at a time, as its own steps. Whoever asks beyond that asks again later, and takes no place of a containment meanwhile. */
+export class PostureLooks {
+  readonly #parts: PostureParts & { readonly steps: StepRegister };
+  #underway = 0;
+
+  constructor(parts: PostureParts & { readonly steps: StepRegister }) {
+    this.#parts = parts;
+  }
+
+  get activities(): Pick<LookActivities, 'lookAtPosture'> {
+    return { lookAtPosture: (asked) => this.look(asked).catch((error: unknown) => Promise.reject(asFailure(error))) };
+  }
+
+  /** @throws FB_ERR_UNAVAILABLE while enough are underway; as `lookAtPosture` */
+  async look(asked: AskedPosture): Promise<Posture> {
+    if (this.#underway >= mostAtOnce) throw new FirebreakError('FB_ERR_UNAVAILABLE', 'other workloads are looked at now');
+    this.#underway += 1;
+    const { id, run } = asked.incident;
+    const step = { key: `${id}/${run}/posture`, action: 'lookAtPosture', incident: id, targets: [] };
+    try {
+      return await this.#parts.steps.during(step, () => lookAtPosture(this.#parts, asked));
+    } finally {
+      this.#underway -= 1;
+    }
+  }
 }
 
 /**

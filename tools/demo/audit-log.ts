@@ -7,6 +7,7 @@ import type { Metadata } from './cluster.ts';
 export interface AuditEvent {
   readonly stage: string;
   readonly verb: string;
+  readonly requestURI?: string;
   readonly userAgent?: string;
   readonly user: { readonly username: string };
   readonly objectRef?: {
@@ -23,9 +24,10 @@ export interface AuditEvent {
 
 const writes = ['create', 'update', 'patch', 'delete', 'deletecollection'];
 
-/** A request that changed something, and was granted. */
-export function isWrite({ verb, responseStatus }: AuditEvent): boolean {
+/** A request that changed something, and was granted. One that was only tried, or that asks who may do what, changes nothing. */
+export function isWrite({ verb, responseStatus, requestURI, objectRef }: AuditEvent): boolean {
   const code = responseStatus?.code ?? 0;
+  if (requestURI?.includes('dryRun=') || objectRef?.resource?.endsWith('accessreviews')) return false;
   return writes.includes(verb) && code >= 200 && code < 300;
 }
 
