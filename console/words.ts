@@ -1,40 +1,13 @@
 import type { ListedIncident, ShownLease, ShownStep, TimelineRecord } from '../core/console/console.schema.ts';
-import { lastPart, shortName, spelt } from '../core/text/object-name.ts';
+import { lastPart } from '../core/text/object-name.ts';
+import { plainText as engineText, targetText, wholeTargetText } from '../core/text/plain-text.ts';
 import { timeText } from './time.ts';
 
 /** What the console says, in the words of docs/writing.md. Pure. */
 
-/** `pod/shop/cart-7d9c5b6f4-x2x8k` is `cart-…x2x8k`. */
-export function targetText(target: string): string {
-  return shortName(lastPart(target));
-}
-
-/** `pod/shop/cart` is `Pod cart in shop`, whole. */
-export function wholeTargetText(target: string): string {
-  const [kind = '', ...rest] = target.split('/');
-  const name = rest.pop();
-  if (name === undefined) return target;
-  return `${kind.charAt(0).toUpperCase()}${kind.slice(1)} ${name}${rest.length === 0 ? '' : ` in ${rest.join('/')}`}`;
-}
-
-/** As the desk's page writes times: `2026-11-27 20:36 UTC`. */
-const utcTime = /\b(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC\b/g;
-const isoTime = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
-/** `kind/namespace/name` and `kind/name` of Kubernetes, and nothing with a dot or a leading slash, which may be a file or an image. */
-const objectName =
-  /(?<![\w./-])(?:pod|deployment|statefulset|daemonset|replicaset|job|cronjob|node|service|secret|networkpolicy|namespace|serviceaccount)(?:\/[a-z0-9][a-z0-9.-]*){1,2}(?![\w/-])/gi;
-/** What a ticket is called before it has an id: its title follows. */
-const ticketName = /(?<![\w/])ticket\/[a-z]+\//g;
-const codeName = /(?<![\w./`'"$-])[a-z]+(?:[A-Z][a-z0-9]+)+(?![\w./-])/g;
-
-/** What the engine wrote, for people: names of objects without their kinds, actions as words, times in the reader's zone. `whole`: names as who decides needs them. */
+/** What the engine wrote, for people: see `core/text/plain-text.ts`; times in the reader's zone. */
 export function plainText(text: string, now: number, names: 'short' | 'whole' = 'short'): string {
-  return text
-    .replaceAll(isoTime, (time) => timeText(time, now))
-    .replaceAll(utcTime, (_, day, clock) => timeText(`${day}T${clock}:00Z`, now))
-    .replaceAll(ticketName, '')
-    .replaceAll(objectName, (name) => (names === 'whole' ? wholeTargetText(name) : targetText(name)))
-    .replaceAll(codeName, spelt);
+  return engineText(text, { time: (iso) => timeText(iso, now), names });
 }
 
 export const verdictText: Readonly<Record<ListedIncident['verdict'], string>> = {

@@ -74,3 +74,22 @@ export function refusedIn(text: string): readonly string[] {
     [...text.matchAll(new RegExp(pattern, 'gi'))].map(([word]) => `${word}: ${instead}`),
   );
 }
+
+/** What people see of mrkdwn: no marks, times as the hour. */
+export function seen(mrkdwn: string): string {
+  return mrkdwn
+    .replaceAll(/<!date\^[^|]*\|(\d\d:\d\d) UTC>/g, '$1')
+    .replaceAll(/<[^|>]*\|([^>]*)>/g, '$1')
+    .replaceAll(/[*`]/g, '')
+    .replaceAll(/&(amp|lt|gt);/g, '&');
+}
+
+/** Identifiers of code, kinds before names, times as machines write them, hashes. */
+export const codeNames = [
+  /\b[a-z]+[A-Z]\w*/,
+  /\b(pod|deployment|node|secret|namespace|networkpolicy)\/\S/i,
+  /\d{4}-\d\d-\d\dT/,
+  /\bFB_/,
+  /\b[a-z]+_[a-z_]+\b/,
+  /sha256|undo:/,
+];

@@ -1,7 +1,8 @@
 import { Context } from '@temporalio/activity';
 import { type FollowUpActivities, newsAtOnce } from '../../core/action/step.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { type Pager, pageKeyOf } from '../../core/tickets/paging.ts';
+import { wholeText } from '../../core/text/plain-text.ts';
+import { type Pager, pageInWords, pageKeyOf } from '../../core/tickets/paging.ts';
 import { commentKeyOf, type TicketSystem, ticketKeyOf } from '../../core/tickets/ticket.ts';
 import type { TicketMailbox } from '../../core/tickets/ticket-news.ts';
 import { asFailure } from '../failures.ts';
@@ -40,12 +41,18 @@ export function createFollowUpActivities({
           const system = systemOf(ticket.system);
           const signal = Context.current().cancellationSignal;
           if (comment)
-            await system.comment({ id: ticket.id, key: commentKeyOf(incident, comment.nth), text: comment.text }, signal);
+            await system.comment(
+              { id: ticket.id, key: commentKeyOf(incident, comment.nth), text: wholeText(comment.text) },
+              signal,
+            );
           if (close) await system.close({ ...close, id: ticket.id, openedUnder: ticketKeyOf(incident) }, signal);
         })(),
       ),
     callPeople: (page) =>
-      safely((async () => called().page({ ...page, key: pageKeyOf(page.incident) }, Context.current().cancellationSignal))()),
+      safely(
+        (async () =>
+          called().page({ ...pageInWords(page), key: pageKeyOf(page.incident) }, Context.current().cancellationSignal))(),
+      ),
     endPage: ({ incident, nth, groups }) =>
       safely((async () => called().resolve({ key: pageKeyOf(incident), nth, groups }, Context.current().cancellationSignal))()),
     ticketNews: ({ incident, after }) => safely(mailbox?.after(incident, after, newsAtOnce) ?? Promise.resolve([])),

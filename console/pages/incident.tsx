@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { ConsoleSession, ShownIncident, ShownRecords } from '../../core/console/console.schema.ts';
 import { type ConsoleRouteName, consoleRoutes } from '../../core/console/routes.ts';
+import { targetText, wholeTargetText } from '../../core/text/plain-text.ts';
 import { addressOf, ask, type RequestFault, useAsked } from '../api.ts';
 import { Alerts } from '../parts/alerts.tsx';
 import { BlastRadius } from '../parts/blast-radius.tsx';
@@ -15,9 +16,7 @@ import {
   sizeText,
   standText,
   stepStates,
-  targetText,
   verdictText,
-  wholeTargetText,
 } from '../words.ts';
 
 /** Whether the reader has a role for it; the desk asks again. */

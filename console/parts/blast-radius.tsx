@@ -1,5 +1,6 @@
 import type { ShownBlastRadius } from '../../core/console/console.schema.ts';
-import { countText, targetText, wholeTargetText } from '../words.ts';
+import { targetText, wholeTargetText } from '../../core/text/plain-text.ts';
+import { countText } from '../words.ts';
 
 const states = {
   cut: 'cut off',

@@ -1,5 +1,5 @@
 import { actions } from '../actions/index.ts';
-import { subjectOfIncident } from '../incident/incident.ts';
+import { subjectOfIncident, type Verdict } from '../incident/incident.ts';
 import type { Similar } from '../incident/similar.ts';
 import type { WorkloadLeft } from '../incident/workload-left.ts';
 import { lastPart, shortName, spelt } from '../text/object-name.ts';
@@ -78,6 +78,29 @@ export function happenedText(about: About): string {
   return happened.user === undefined ? `${program} ran${at}` : `User ${happened.user} ran ${program}${at}`;
 }
 
+/** What each tactic of ATT&CK comes to, the worst first. Of an alert only the id counts, so the words are never the attacker's. */
+const tacticWords: readonly (readonly [id: string, why: string])[] = [
+  ['TA0040', 'Data or services may be destroyed'],
+  ['TA0010', 'Data may be leaving'],
+  ['TA0011', 'It may be controlled from outside'],
+  ['TA0006', 'Passwords or keys may be stolen'],
+  ['TA0008', 'It may spread to other machines'],
+  ['TA0004', 'It may gain more rights'],
+  ['TA0112', 'It may switch off a defence'],
+  ['TA0002', 'An attacker may be running code'],
+  ['TA0003', 'It may be a way to come back later'],
+  ['TA0001', 'It may be a way in'],
+  ['TA0009', 'Somebody may be gathering data'],
+  ['TA0005', 'It may hide an attack'],
+  ['TA0007', 'Somebody may be looking around'],
+  ['TA0043', 'Somebody may be looking for a way in'],
+];
+
+/** Why it matters, in one clause, by the tactic that the rule names. Undefined where it names none. */
+export function mattersText({ tactics = [] }: Pick<Happened, 'tactics'>): string | undefined {
+  return tacticWords.find(([id]) => tactics.includes(id))?.[1];
+}
+
 /** Whether the sentence is of the alert's own facts: then the name of its rule stands beside it. */
 export function hasOwnFacts({ request, process }: Happened): boolean {
   return request !== undefined || process !== undefined;
@@ -112,6 +135,30 @@ export function heldText({ action, target }: Pick<HeldEffect, 'action' | 'target
   const held = actions.find(({ name }) => name === action)?.words?.held ?? `“${spelt(action)}”`;
   if (pod === undefined || target !== `pod/${pod}`) return `${lastPart(target)} ${held}`;
   return `${held.charAt(0).toUpperCase()}${held.slice(1)}`;
+}
+
+/** What happens to a containment while nobody decides, as it is told in its thread, on a page and in its ticket. */
+export const leaseNews = {
+  renewed: (lease: Lease): string =>
+    `${containmentText(lease)}: nobody has decided, so it stays for one more term. A containment is never lifted because nobody answered.`,
+  escalated: (lease: Lease): string => `${containmentText(lease)} for more than 72 hours, and stays: somebody must decide.`,
+  released: (lease: Lease, how: string): string => `Ended: ${containmentText(lease)}. ${how}`,
+  permanent: (lease: Lease, how: string): string => `For good: ${containmentText(lease)}, ${how}`,
+  refused: (lease: Lease, why: string): string => `${containmentText(lease)}, and could not be released: ${why}`,
+  drifted: (lease: Lease, why: string): string =>
+    `${containmentText(lease)}, but somebody has changed it. It is left as it is: ${why}`,
+};
+
+type Lease = { readonly action: string; readonly target: { readonly name: string } };
+
+/** `cart-7d9c5b6f4-x2x8k quarantined`: a containment by its object. */
+export function containmentText({ action, target }: Lease): string {
+  return heldText({ action, target: target.name });
+}
+
+/** What is asked about a containment for as long as it is in force. How long that is stands beside it, in the reader's zone. */
+export function standingQuestionText(lease: Lease): string {
+  return `${containmentText(lease)}: extend it, keep it for good, or end it?`;
 }
 
 /** What is said where nothing is in force. */
@@ -156,4 +203,12 @@ export const ended: Readonly<Record<Exclude<QuestionCard['status']['state'], 'op
   decided: 'DECIDED',
   expired: 'NO ANSWER',
   void: 'CLOSED',
+};
+
+/** What an incident was found to be. */
+export const verdictText: Readonly<Record<Verdict, string>> = {
+  true_positive: 'an attack',
+  benign: 'harmless',
+  suspicious: 'suspicious',
+  unknown: 'not decided yet',
 };

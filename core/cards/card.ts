@@ -69,6 +69,8 @@ export interface QuestionCard {
     readonly signature?: string;
     /** What of it was not seen before of its workload, in one sentence. */
     readonly novelty?: string;
+    /** ATT&CK tactics that the rule names, by their ids: why it matters is said in words of ours. */
+    readonly tactics?: readonly string[];
     /** When what runs there was rolled out last. */
     readonly rollout?: RolloutRef;
     readonly process?: string;

@@ -43,6 +43,11 @@ export interface Question {
   readonly onSilence: string;
   /** ISO 8601, UTC: silence counts from then on, and no vote any more. Absent: it is asked for as long as what it is about is in force. */
   readonly until?: string;
+  /**
+   * ISO 8601, UTC: when it was asked. Only of what is asked again in the same words, as about a lease: an answer counts for one asking, and one that is
+   * sent again later is about another question.
+   */
+  readonly asked?: string;
   /** Ids of people whom the incident's alerts named as the actor when this was asked: they may not answer. Absent: nobody. */
   readonly actors?: readonly string[];
   /** Ids of people who had ordered by hand what this is about: others answer, for as long as there are any. Absent: nobody. */

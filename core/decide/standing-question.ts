@@ -1,3 +1,4 @@
+import { standingQuestionText } from '../cards/card-words.ts';
 import type { Choice, Question } from './approval.ts';
 
 const prefix = 'lease:';
@@ -29,8 +30,8 @@ export function isStandingQuestion(question: Question, { id, run }: { readonly i
   return isOfIncident && isOfLease(question.id) && choices.every(doesAsItSays);
 }
 
-/** What is asked, in words that stay true when it was renewed since: of the plan that a vote for the release covers. */
+/** What is asked, by the plan that a vote for the release covers, and not by the text that Temporal has brought. */
 export function standingText({ text, choices }: Question): string {
   const plan = choices.flatMap(({ plans }) => plans)[0];
-  return plan ? `What becomes of ${plan.action.replace(/^undo:/, '')} on ${plan.target.name}?` : text;
+  return plan ? standingQuestionText({ action: plan.action.replace(/^undo:/, ''), target: plan.target }) : text;
 }

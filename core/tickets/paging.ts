@@ -1,5 +1,6 @@
 import type { Severity } from '../alert/severity.ts';
 import type { IncidentRef } from '../incident/incident.ts';
+import { wholeText } from '../text/plain-text.ts';
 import { redactSecrets } from '../text/redact.ts';
 
 /** What wakes people. Texts are plain and hold what attackers wrote. */
@@ -57,4 +58,10 @@ export function redactedPager(pager: Pager): Pager {
     acknowledge: (page, signal) => pager.acknowledge(page, signal),
     resolve: (page, signal) => pager.resolve(page, signal),
   };
+}
+
+/** A page as people read it: what the engine wrote of names and times, in words. What is typed (`answer`) stays as it is. */
+export function pageInWords<T extends Pick<Page, 'summary' | 'details'>>(page: T): T {
+  const details = Object.entries(page.details).map(([name, text]) => [name, name === 'answer' ? text : wholeText(text)]);
+  return { ...page, summary: wholeText(page.summary), details: Object.fromEntries(details) };
 }

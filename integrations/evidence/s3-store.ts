@@ -28,7 +28,7 @@ export async function requireLock(options: S3Options): Promise<void> {
   if (await offersLock(openPlace(options))) return;
   throw new FirebreakError(
     'FB_ERR_CONFIG_INVALID',
-    `evidence.s3.objectLock is set, and the bucket ${options.bucket} offers no object lock: it has to be made with it`,
+    `evidence.s3.objectLock is set, and the bucket ${options.bucket} has no object lock: create the bucket with object lock enabled`,
   );
 }
 

@@ -40,7 +40,8 @@ export function fetchFrom(apiUrl: string | undefined): typeof fetch {
   return async (input, init) => {
     const asked = input instanceof Request ? input.url : String(input);
     const url = URL.canParse(asked) ? new URL(asked) : undefined;
-    if (!url || !mayGo(url)) throw new FirebreakError('FB_ERR_REFUSED', 'an address that is not Slack’s is not called');
+    if (!url || !mayGo(url))
+      throw new FirebreakError('FB_ERR_REFUSED', 'refused to call an address that does not belong to Slack');
     return fetch(input, { ...init, redirect: 'error' });
   };
 }

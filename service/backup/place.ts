@@ -46,7 +46,7 @@ export function oldPlace(options: {
   if (!found) return folderPlace(resolve(from));
   const name = found.groups?.name;
   if (name === undefined)
-    throw new FirebreakError('FB_ERR_INCOMPLETE', 'say which one: --from s3:NAME, as `firebreak backup` printed it');
+    throw new FirebreakError('FB_ERR_INCOMPLETE', 'name one with --from s3:NAME, as `firebreak backup` printed it');
   if (!config)
     throw new FirebreakError(
       'FB_ERR_FILE_MISSING',

@@ -91,7 +91,7 @@ export async function restoreObstacles({
   if (manifest.cluster !== config.cluster)
     throw new FirebreakError(
       'FB_ERR_CONFIG_INVALID',
-      `the backup is of the cluster ${manifest.cluster}, the configuration of ${config.cluster}`,
+      `the backup is from cluster ${manifest.cluster}, but the configuration is for ${config.cluster}`,
     );
   const begun = unfinishedRestore(config);
   if (begun === backupDigest(manifest)) return [];

@@ -43,7 +43,7 @@ export function mustBeConfirmable({ yes, target }: ConfirmOptions, ends?: string
     ...(yes ? [] : ['--yes']),
     ...(target === undefined ? [`--target with the last ${typedCharacters} characters of ${name}`] : []),
   ];
-  throw new FirebreakError('FB_ERR_INCOMPLETE', `there is no terminal to ask on: say ${missing.join(' and ')}`);
+  throw new FirebreakError('FB_ERR_INCOMPLETE', `there is no terminal to ask on: add ${missing.join(' and ')}`);
 }
 
 /**

@@ -45,11 +45,8 @@ export function registerReleaseCommand(program: Command): void {
 async function release(targets: readonly string[], options: ReleaseOptions): Promise<number> {
   const { kubeconfig, context, namespace, json = false, force = false } = options;
   if (!options.offline)
-    throw new FirebreakError(
-      'FB_ERR_INCOMPLETE',
-      'say --offline; while Firebreak runs, people decide: `firebreak lease release`',
-    );
-  if (!kubeconfig) throw new FirebreakError('FB_ERR_INCOMPLETE', 'say --kubeconfig FILE: a cluster is never guessed');
+    throw new FirebreakError('FB_ERR_INCOMPLETE', 'add --offline. While Firebreak runs, use `firebreak lease release`');
+  if (!kubeconfig) throw new FirebreakError('FB_ERR_INCOMPLETE', 'add --kubeconfig FILE: a cluster is never guessed');
   const cellKey = options.cellKey ? await readRandomKey(options.cellKey) : undefined;
   const api = createKubernetesApi({ access: await accessFromKubeconfig({ file: kubeconfig, ...(context && { context }) }) });
   try {

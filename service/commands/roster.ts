@@ -33,7 +33,7 @@ interface Line {
 function showRoster(options: ShowOptions): void {
   const at = options.at === undefined ? Date.now() : instantWritten(options.at, 'UTC');
   if (at === undefined)
-    throw new FirebreakError('FB_ERR_INCOMPLETE', '--at is no time: write YYYY-MM-DDTHH:MM, in UTC or with an offset');
+    throw new FirebreakError('FB_ERR_INCOMPLETE', '--at is not a time: use YYYY-MM-DDTHH:MM, in UTC or with an offset');
   const { roster } = loadConfig({ path: options.config, env: process.env });
   const groups = Object.keys(roster.groups);
   const lines = groups.flatMap((group): readonly Line[] => {

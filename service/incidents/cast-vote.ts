@@ -160,7 +160,7 @@ export async function castVote(session: Session, ballot: Ballot): Promise<CastVo
   }
   throw new FirebreakError(
     'FB_ERR_UNAVAILABLE',
-    `the vote ${signed.vote.id} is sent, and not answered yet: look at the incident`,
+    `the vote ${signed.vote.id} was sent but is not confirmed yet: check it with firebreak incidents show`,
   );
 }
 

@@ -82,7 +82,7 @@ export async function giveOrder<T>(
     const refused = ours.find(({ kind }) => kind === refusedAs);
     if (refused) throw new FirebreakError('FB_ERR_VOTE_REFUSED', refused.text);
   }
-  throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the order is sent, and not answered yet: look at what is listed');
+  throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the order was sent but is not confirmed yet: check the list');
 }
 
 /** What is known under this id, of this sort. */

@@ -209,7 +209,7 @@ export class ReleaseStore {
 
 function releaseName(pack: string, version: string): string {
   if (!packName.test(pack) || !releaseVersion.test(version))
-    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `${pack}@${version} names no version of a pack: write PACK@1.2.3`);
+    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `${pack}@${version} is not a version of a pack: use PACK@1.2.3`);
   return `releases/${pack}/${version}.json`;
 }
 

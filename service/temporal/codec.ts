@@ -182,7 +182,7 @@ function mustBeSure(
   if (!('from' in opened) || opened.from !== null || opened.keyId === '' || !known.trust.isUnsureOf?.(opened.keyId)) return;
   const { judgements: before = {} } = foundBefore(payload, known.context, known.judgements);
   if (Object.keys(before).length === 0)
-    throw new FirebreakError('FB_ERR_UNAVAILABLE', 'a public key that `trust` or `desk` names cannot be read for the moment');
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', 'a public key that `trust` or `desk` names cannot be read at the moment');
 }
 
 type FoundBefore = Pick<Received, 'digest' | 'judgements'>;

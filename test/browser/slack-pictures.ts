@@ -66,6 +66,7 @@ const asked: Readonly<Record<string, QuestionCard>> = {
     happened: {
       rule: 'Terminal shell in container',
       sensor: 'falco',
+      tactics: ['TA0002'],
       at: at(-2),
       count: 1,
       pod: 'shop/web-856c7d8f9-8qgc4',
@@ -98,6 +99,7 @@ async function picture(page: Page, name: string, selector: string): Promise<void
 /** A telephone's first screen, and a desk's. */
 const screens = {
   telephone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 1.5 },
+  night: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 1.5, colorScheme: 'dark' },
   desk: { viewport: { width: 1120, height: 1200 } },
 } as const;
 type Screen = keyof typeof screens;
@@ -112,7 +114,7 @@ async function opened(browser: Browser, rig: Rig, screen: Screen = 'desk'): Prom
 async function shown(
   browser: Browser,
   work: (page: Page, rig: Rig) => Promise<void>,
-  { screen = 'desk', card = cardNow() }: { readonly screen?: Screen; readonly card?: QuestionCard } = {},
+  { screen = 'desk', card = cardNow() }: { readonly screen?: Screen; readonly card?: QuestionCard | undefined } = {},
 ): Promise<void> {
   const rig = await startRig({
     onCommand: async () => ({
@@ -124,16 +126,16 @@ async function shown(
         ? { opens: draft }
         : {
             details: [
-              '*CRITICAL*  deployment/shop/cart  ·  open, contained, verdict unknown',
+              '*CRITICAL*  shop/cart  ·  open, contained, not decided yet',
               '3 alerts, 2 pieces of evidence kept',
               '*Steps*',
-              '•  quarantinePod on pod/shop/cart-7d9c5b6f4-x2x8k: unverified',
-              '•  snapshotPodState on pod/shop/cart-7d9c5b6f4-x2x8k: verified',
+              '•  quarantine pod on cart-…x2x8k: not proven yet',
+              '•  snapshot pod state on cart-…x2x8k: proven by test',
               '*Timeline*',
-              '14:02:11  incident.opened: 1 × Drop and execute new binary in container',
-              '14:02:11  step.applied: quarantinePod on pod/shop/cart-7d9c5b6f4-x2x8k',
-              '14:02:12  evidence.kept: pod.yaml, logs/cart.txt',
-              '14:02:12  question.asked: Is the new binary in cart-7d9c5b6f4-x2x8k expected?',
+              '14:02 UTC  1 × Drop and execute new binary in container',
+              '14:02 UTC  Quarantine the pod: cart-…x2x8k',
+              '14:02 UTC  Keep the pod’s state as evidence: cart-…x2x8k',
+              '14:02 UTC  Is the new binary in cart-7d9c5b6f4-x2x8k expected?',
             ].join('\n'),
           },
   });
@@ -169,14 +171,46 @@ for (const [name, changes] of Object.entries(states)) {
     { screen: 'telephone' },
   );
 }
-await shown(browser, async (page) => {
-  await page.getByRole('button', { name: 'No: rotate secrets and delete pod' }).click();
-  await page.getByRole('dialog').getByLabel('Last four').fill('x2x8');
-  await page.getByRole('dialog').getByLabel('Why?').fill(reason);
-  await page.getByRole('button', { name: 'Decide this' }).click();
-  await page.getByText('These are not the last four').waitFor();
-  await picture(page, 'slack-dialog-destructive', '#modal');
-});
+for (const name of ['slack-card-open', 'slack-card-shell'])
+  await shown(browser, (page) => picture(page, `${name}-dark`, 'article.message'), { screen: 'night', card: asked[name] });
+await shown(
+  browser,
+  async (page, rig) => {
+    await rig.desk.updateQuestion({ card: cardNow(states['slack-card-decided']) });
+    await page.getByText('(edited)').waitFor();
+    await picture(page, 'slack-card-decided-dark', 'article.message');
+  },
+  { screen: 'night' },
+);
+for (const [screen, ending] of [
+  ['desk', ''],
+  ['telephone', '-telephone'],
+] as const)
+  await shown(
+    browser,
+    async (page) => {
+      await page.getByRole('button', { name: 'No: rotate secrets and delete pod' }).click();
+      await page.getByRole('dialog').getByLabel('Last four').fill('x2x8');
+      await page.getByRole('dialog').getByLabel('Why?').fill(reason);
+      await page.getByRole('button', { name: 'Decide this' }).click();
+      await page.getByText('These are not the last four').waitFor();
+      await picture(page, `slack-dialog-destructive${ending}`, '#modal');
+    },
+    { screen },
+  );
+for (const [screen, ending] of [
+  ['telephone', '-telephone'],
+  ['night', '-telephone-dark'],
+] as const)
+  await shown(
+    browser,
+    async (page) => {
+      await page.getByRole('button', { name: 'Details' }).first().click();
+      await page.getByRole('dialog').getByText('Timeline').waitFor();
+      await picture(page, `slack-dialog-details${ending}`, '#modal');
+    },
+    { screen },
+  );
 await shown(browser, async (page) => {
   await page.getByRole('button', { name: 'Yes: release pod' }).click();
   await page.getByRole('dialog').getByLabel('Why?').fill(vote.reason);
@@ -252,7 +286,7 @@ await rig.stop();
 
 const telephone = await browser.newPage({ viewport: { width: 420, height: 900 } });
 const people = ['Ada Byron', 'Grace Hopper'].map((name) => ({ id: name, name, slackIds: [], keys: [] }));
-const further = [{ path: '#', text: 'What becomes of quarantinePod on pod/shop/cart-7d9c5b6f4-x2x8k?' }];
+const further = [{ path: '#', text: 'cart-7d9c5b6f4-x2x8k quarantined: extend it, keep it for good, or end it?' }];
 const onPage = cardNow();
 const { incident, level } = onPage;
 const current: QuestionState = {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { agoText, lengthText, timeText, tookText } from '../../console/time.ts';
-import { entryText, plainText, sizeText, standText, wholeTargetText } from '../../console/words.ts';
+import { entryText, plainText, sizeText, standText } from '../../console/words.ts';
+import { wholeTargetText } from '../../core/text/plain-text.ts';
 import { listed } from '../browser/console/sample.ts';
 
 const now = Date.parse('2026-03-01T14:30:00Z');

@@ -71,7 +71,7 @@ describe('checkpointContainer on a real node', () => {
     const pod = resolved(await lab.runPod({ name: 'suspect', command }));
     const { api, action } = await actionAs(pool.kubeconfig);
     const step = context();
-    expect((await action.plan({ pod }, step)).notes.join(' ')).toContain('There it lies until it is fetched');
+    expect((await action.plan({ pod }, step)).notes.join(' ')).toContain('It stays there for some seconds until it is fetched');
     const output = await action.apply({ pod }, step);
     expect(await action.verify(output, step)).toMatchObject({ state: 'verified' });
     expect(await archivesOnNode()).toBe('');

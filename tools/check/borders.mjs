@@ -31,7 +31,7 @@ const rooms = {
 const knowsTemporal = /^workflows\/(control\/|index\.ts|messages\.ts|temporal-(world|promises)\.ts|incident\/incident\.ts)/;
 
 /** What runs in a browser shares with the server how the two speak and how names are read, and no more: nothing of the rest is made to be downloaded. */
-const sharedWithBrowser = /^core\/(console\/|alert\/severity\.ts$|text\/(object-name|visible-text)\.ts$)/;
+const sharedWithBrowser = /^core\/(console\/|alert\/severity\.ts$|text\/(object-name|plain-text|visible-text)\.ts$)/;
 
 /** The checks themselves. */
 const checks = /^tools\/check\//;

@@ -1,5 +1,7 @@
 import type { FollowUpActivities } from '../../core/action/step.ts';
+import { containmentText } from '../../core/cards/card-words.ts';
 import type { Level } from '../../core/decide/approval.ts';
+import { shortIncidentId } from '../../core/incident/incident.ts';
 import type { FollowUpState } from '../../core/incident/incident-input.ts';
 import { levelAtRenewal } from '../../core/incident/lease.ts';
 import type { Page } from '../../core/tickets/paging.ts';
@@ -143,7 +145,7 @@ export class PageKeeper {
   #page(call: Call, nth: number): Omit<Page, 'key'> {
     const { ref, title, severity, subject, counts, total } = this.#model;
     const rules = [...new Set([...counts.values()].map((count) => count.rule))].slice(0, 5).join(', ');
-    const held = this.#model.activeLeases.map((lease) => `${lease.action} on ${lease.target.name}`).slice(0, 5);
+    const held = this.#model.activeLeases.map(containmentText).slice(0, 5);
     return {
       nth,
       group: call.group,
@@ -152,8 +154,8 @@ export class PageKeeper {
       summary: call.summary,
       details: {
         alerts: `${total} × ${rules}`,
-        'in force': held.length > 0 ? held.join(', ') : 'nothing',
-        answer: `in Slack, or: firebreak incidents show ${ref.id}`,
+        contained: held.length > 0 ? held.join(', ') : 'nothing',
+        answer: `in Slack, or: firebreak incidents show ${shortIncidentId(ref.id, subject.cluster)}`,
         ...(this.#state.tickets[0]?.url ? { ticket: this.#state.tickets[0].url } : {}),
       },
     };

@@ -1,4 +1,5 @@
 import type { FollowUpActivities } from '../../core/action/step.ts';
+import { verdictText } from '../../core/cards/card-words.ts';
 import type { Verdict } from '../../core/incident/incident.ts';
 import type { FollowUpState } from '../../core/incident/incident-input.ts';
 import type { TicketLink, TicketUpdate } from '../../core/tickets/ticket.ts';
@@ -105,7 +106,7 @@ export class TicketKeeper {
   #closing(): TicketUpdate['close'] {
     const { verdict, verdictWhy } = this.#model;
     const reason = outcomes[verdict];
-    const text = `Verdict: ${verdict}${verdictWhy ? ` (${verdictWhy})` : ''}.`;
+    const text = `Verdict: ${verdictText[verdict]}${verdictWhy ? ` (${verdictWhy})` : ''}.`;
     if (!reason) {
       this.hear('incident.verdict', `The incident has ended. ${text} This ticket stays open for people to decide.`, {});
       return undefined;

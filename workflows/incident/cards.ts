@@ -43,6 +43,7 @@ function requestOf({
 /** The question, and what the desk's card of it tells besides. What each choice is and needs, the desk reads in the question itself. */
 export function postOf(model: IncidentModel, state: QuestionState, alert: Alert): QuestionPost {
   const signature = signatureOfAlert(model.images, alert);
+  const tactics = alert.mitre.filter((id) => id.startsWith('TA'));
   return {
     question: state.question,
     about: {
@@ -57,6 +58,7 @@ export function postOf(model: IncidentModel, state: QuestionState, alert: Alert)
         ...(alert.container?.image ? { image: alert.container.image } : {}),
         ...(signature === undefined ? {} : { signature }),
         ...(alert.facts?.novelty ? { novelty: alert.facts.novelty.text } : {}),
+        ...(tactics.length > 0 ? { tactics } : {}),
         ...(alert.rollout ? { rollout: alert.rollout } : {}),
         ...(alert.process?.exe || alert.process?.name ? { process: alert.process.exe ?? alert.process.name ?? '' } : {}),
         ...(alert.process?.user ? { user: alert.process.user } : {}),

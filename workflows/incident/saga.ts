@@ -1,4 +1,5 @@
 import { releasePlanOf } from '../../core/action/release-plan.ts';
+import { heldText } from '../../core/cards/card-words.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { levelsOf, type StepResult } from '../../core/playbook/playbook.ts';
 import { stepFailure } from '../calls.ts';
@@ -57,9 +58,9 @@ export class Saga {
     if (left.length === 0) return;
     const { model } = this.#parts;
     const actor = `playbook/${this.#playbook.id}`;
-    const what = left.map(({ action, target }) => `${action} on ${target}`).join(', then ');
+    const what = left.map(({ action, target }) => heldText({ action, target })).join(', then ');
     const why = stepFailure(failure).message;
-    model.record('saga.failed', actor, `${why}: what was done before is undone:${what}`, {
+    model.record('saga.failed', actor, `${why}: what was done before is undone: ${what}`, {
       leases: left.map(({ leaseId }) => leaseId),
     });
     if (this.#mayUndoItself) for (const one of left) await this.#giveBack(one);

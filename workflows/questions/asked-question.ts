@@ -54,7 +54,7 @@ export function openQuestion(model: IncidentModel, id: string, asked: Asked): Qu
     levels: asked.levels,
     requester: asked.requester,
     onSilence: asked.onSilence,
-    ...(asked.standing ? {} : { until: new Date(now + lastsMs).toISOString() }),
+    ...(asked.standing ? { asked: new Date(now).toISOString() } : { until: new Date(now + lastsMs).toISOString() }),
     ...model.namedActors,
     ...model.namedRequesters,
   };

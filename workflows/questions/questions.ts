@@ -1,5 +1,6 @@
 import type { Plan } from '../../core/action/plan.ts';
 import type { DeskActivities } from '../../core/action/step.ts';
+import { standingQuestionText } from '../../core/cards/card-words.ts';
 import type { ApprovalProof } from '../../core/decide/approval.ts';
 import type { FormAnswers } from '../../core/decide/form.ts';
 import { proofOf, silenceOn } from '../../core/decide/question.ts';
@@ -83,11 +84,11 @@ export class Questions {
     return this.#decision(id);
   }
 
-  /** One standing question per lease: extend it, keep it for good, or release it. Asked anew after every answer that leaves it in force. */
+  /** One standing question per lease: extend it, keep it for good, or release it. Asked again after every answer that leaves it in force. */
   standing(lease: Lease, undoPlan: Plan): void {
     const id = `lease:${lease.id}`;
     const state = this.#open(id, {
-      text: `${lease.action} on ${lease.target.name} lasts until ${new Date(lease.until).toISOString()} (renewed ${lease.renewals} times)`,
+      text: standingQuestionText(lease),
       choices: [
         { id: 'extend', label: 'Extend it', plans: [] },
         { id: 'keep', label: 'Keep it for good', plans: [] },

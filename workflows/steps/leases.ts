@@ -1,5 +1,6 @@
 import type { UndoReason } from '../../core/action/step.ts';
 import { worse } from '../../core/alert/severity.ts';
+import { containmentText, leaseNews } from '../../core/cards/card-words.ts';
 import type { Holding } from '../../core/incident/incident-input.ts';
 import { atLeaseEnd, type Lease } from '../../core/incident/lease.ts';
 import { digestOf } from '../../core/text/digest.ts';
@@ -70,7 +71,7 @@ export class Leases {
     const lease = this.#model.leases.get(id);
     if (lease?.state !== 'active') return;
     this.update({ ...lease, until: Math.max(lease.until, nowMs()) + lease.durationMs, renewals: lease.renewals + 1 });
-    this.#model.record('lease.extended', by, `${lease.action} on ${lease.target.name} goes on`, { lease: id });
+    this.#model.record('lease.extended', by, `${containmentText(lease)}: extended`, { lease: id });
     this.#events.changed();
   }
 
@@ -171,10 +172,7 @@ export class Leases {
     const renewed = { ...lease, until: nowMs() + lease.durationMs, renewals: lease.renewals + 1 };
     this.update(renewed);
     this.#events.renewed(renewed);
-    const text =
-      decision === 'escalate'
-        ? `${lease.action} on ${lease.target.name} has lasted longer than 72 h and is renewed once more: somebody must decide`
-        : `${lease.action} on ${lease.target.name} is renewed: nobody has decided, and a containment is never lifted because nobody answered`;
+    const text = decision === 'escalate' ? leaseNews.escalated(lease) : leaseNews.renewed(lease);
     this.#model.record(decision === 'escalate' ? 'lease.escalated' : 'lease.renewed', 'engine', text, {
       lease: lease.id,
       renewals: lease.renewals + 1,
@@ -185,25 +183,22 @@ export class Leases {
 
   #refused(lease: Lease, failure: StepFailure): void {
     this.update({ ...lease, state: 'active', until: nowMs() + lease.durationMs, detail: failure.message });
-    this.#model.record(
-      'lease.release-refused',
-      'engine',
-      `${lease.action} on ${lease.target.name} was not released: ${failure.message}`,
-      { lease: lease.id, code: failure.code },
-    );
-    this.#events.page(`${lease.action} on ${lease.target.name} could not be released: ${failure.message}`);
+    this.#model.record('lease.release-refused', 'engine', leaseNews.refused(lease, failure.message), {
+      lease: lease.id,
+      code: failure.code,
+    });
+    this.#events.page(leaseNews.refused(lease, failure.message));
   }
 
   #end(lease: Lease, state: 'released' | 'permanent' | 'drifted', detail: string): void {
     this.update({ ...lease, state, detail });
     this.#model.holdings.delete(lease.id);
-    this.#model.record(`lease.${state}`, 'engine', `${lease.action} on ${lease.target.name}: ${detail}`, { lease: lease.id });
+    this.#model.record(`lease.${state}`, 'engine', leaseNews[state](lease, detail), { lease: lease.id });
     this.#events.ended(lease.id, detail);
     const step = this.#model.steps.get(lease.stepKey);
     if (step && state !== 'permanent')
       this.#model.steps.set(step.key, { ...step, state: state === 'drifted' ? 'drifted' : 'undone', detail });
-    if (state === 'drifted')
-      this.#events.page(`${lease.action} on ${lease.target.name} has drifted and was left as it is: ${detail}`);
+    if (state === 'drifted') this.#events.page(leaseNews.drifted(lease, detail));
     this.#events.changed();
   }
 }

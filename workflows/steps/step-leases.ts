@@ -1,5 +1,6 @@
 import type { Plan } from '../../core/action/plan.ts';
 import { type AppliedStep, podUidOf, type StepCall } from '../../core/action/step.ts';
+import { containmentText } from '../../core/cards/card-words.ts';
 import type { Lease } from '../../core/incident/lease.ts';
 import type { StepResult } from '../../core/playbook/playbook.ts';
 import { digestOf } from '../../core/text/digest.ts';
@@ -55,12 +56,9 @@ export function joinLease({ model, leases }: Parts, lease: Lease, order: StepOrd
     holders: [...new Set([...lease.holders, holder])],
     until: Math.max(lease.until, nowMs() + Math.min(leaseTerms(order).durationMs, lease.longestMs ?? Number.POSITIVE_INFINITY)),
   });
-  model.record(
-    'step.joined',
-    `playbook/${order.caller.playbook}`,
-    `${lease.action} on ${lease.target.name} is in force already: joined`,
-    { lease: lease.id },
-  );
+  model.record('step.joined', `playbook/${order.caller.playbook}`, `${containmentText(lease)} already: joined`, {
+    lease: lease.id,
+  });
   // What gives it back is the release of the step that is in force: of all that it touched.
   const plan: Plan = holding?.plan ?? {
     action: lease.action,

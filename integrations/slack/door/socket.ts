@@ -117,7 +117,7 @@ export class SocketReceiver implements Receiver {
     try {
       const started = callSlack('apps.connections.open', () => client.start());
       await Promise.race([started, ended, sleep(helloWithinMs, undefined, { ref: false }).then(() => Promise.reject(noHello()))]);
-      if (strange) throw new FirebreakError('FB_ERR_REFUSED', 'the app-level token is of another app than slack.appId');
+      if (strange) throw new FirebreakError('FB_ERR_REFUSED', 'the app-level token belongs to another app than slack.appId');
       await ended;
     } finally {
       this.#stopping.signal.removeEventListener('abort', stop);

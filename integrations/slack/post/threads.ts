@@ -1,9 +1,11 @@
 import type { MessageRef, QuestionCard, ThreadPost } from '../../../core/cards/card.ts';
 import type { CardStore } from '../../../core/cards/card-store.ts';
+import { placeOf } from '../../../core/cards/card-words.ts';
 import type { IncidentRef } from '../../../core/incident/incident.ts';
+import { plainText, utcWords } from '../../../core/text/plain-text.ts';
 import { MessageGone } from '../fault.ts';
 import { section } from '../views/blocks.ts';
-import { code, inline, plain } from '../views/text.ts';
+import { code, inline, newsText, plain } from '../views/text.ts';
 import type { Permalinks } from './permalinks.ts';
 import type { Posting } from './posting.ts';
 
@@ -77,26 +79,28 @@ export class IncidentThreads {
   async #post({ key: name, incident, text }: ThreadPost): Promise<MessageRef> {
     const thread = await this.#started(incident);
     const isShared = (await this.#cards.message(sharedKey(incident))) !== undefined;
-    const line = isShared ? `${incident.title}: ${text}` : text;
+    const line = isShared ? `${placeOf(incident)}: ${text}` : text;
     const key = `line:${name}`;
     return this.#posting.postOnce(key, async () => ({
       key,
       channel: thread.channel,
       threadTs: thread.ts,
-      text: plain(line, 300),
-      blocks: [section(inline(line, 2_900))],
+      text: plain(plainText(line, { time: utcWords }), 300),
+      blocks: [section(newsText(line, 2_900))],
     }));
   }
 
   #started(incident: ThreadPost['incident']): Promise<MessageRef> {
     const key = threadKey(incident);
-    const { severity, title, cluster } = incident;
-    const told = 'What happens is told in this thread.';
+    const { severity, cluster } = incident;
+    const news = 'News of the incident follows in this thread.';
     return this.#posting.postOnce(key, async () => ({
       key,
       channel: this.#channel,
-      text: `${severity.toUpperCase()}: incident on ${plain(title, 120)}`,
-      blocks: [section(`*Incident:* ${inline(title, 200)}\n${inline(severity, 20)}, cluster ${code(cluster, 60)}. ${told}`)],
+      text: `${severity.toUpperCase()}: incident on ${plain(placeOf(incident), 120)}`,
+      blocks: [
+        section(`*Incident:* ${inline(placeOf(incident), 200)}\n${inline(severity, 20)}, cluster ${code(cluster, 60)}. ${news}`),
+      ],
     }));
   }
 }

@@ -1,5 +1,6 @@
 import type { InputBlock, KnownBlock, ModalView } from '@slack/types';
 import type { QuestionCard, StoredButton } from '../../../core/cards/card.ts';
+import { placeOf } from '../../../core/cards/card-words.ts';
 import { isGuarded, nameToType } from '../../../core/cards/guarded-choice.ts';
 import { typedEnd } from '../../../core/decide/approval.ts';
 import {
@@ -10,6 +11,7 @@ import {
   type FormAnswers,
   problemsOfAnswers,
 } from '../../../core/decide/form.ts';
+import { wholeTargetText } from '../../../core/text/plain-text.ts';
 import { problemOfReason, tooLong } from '../../../core/text/reason.ts';
 import { context, section, words } from './blocks.ts';
 import { reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
@@ -73,7 +75,7 @@ function what(card: DecidedOn, choice: Choice): KnownBlock[] {
       : [section(linesUpTo(['*Note*', ...choice.notes.map((note) => `•  ${inline(note, 300)}`)], 2_900))]),
     context([
       inline(card.incident.severity.toUpperCase(), 20),
-      inline(card.incident.title, 200),
+      inline(placeOf(card.incident), 200),
       `cluster ${code(card.incident.cluster, 60)}`,
     ]),
     { type: 'divider' },
@@ -85,7 +87,7 @@ function targetInput(name: string, { target }: Choice): KnownBlock {
     type: 'input',
     block_id: targetBlock,
     label: words(`Last four characters of ${name}`, 300),
-    ...(target === undefined ? {} : { hint: words(`Read them off the target: ${target}`, 400) }),
+    ...(target === undefined ? {} : { hint: words(`Read them off the target: ${wholeTargetText(target)}`, 400) }),
     element: { type: 'plain_text_input', action_id: 'fb_text', min_length: 1, max_length: 40, focus_on_load: true },
   };
 }

@@ -9,6 +9,7 @@ import {
   placeOf,
   ruleText,
   sureness,
+  verdictText,
 } from '../../../core/cards/card-words.ts';
 import { answersText } from '../../../core/decide/form.ts';
 import { shortIncidentId, type Verdict } from '../../../core/incident/incident.ts';
@@ -148,19 +149,13 @@ function votes(card: QuestionCard): string {
   return linesUpTo([`*Answers so far* (${card.votes.length})`, ...lines], 2_900);
 }
 
-const verdictWords: Readonly<Record<Verdict, string>> = {
-  true_positive: 'an attack',
-  suspicious: 'suspicious',
-  benign: 'harmless',
-  unknown: 'not judged',
-};
 const order: readonly Verdict[] = ['true_positive', 'suspicious', 'benign', 'unknown'];
 
 /** What became of incidents that looked like this one. Ids of the same cluster are written as people type them. */
 function similar({ by, days, total, more, verdicts, latest }: Similar, cluster: string): string {
-  const counts = order.flatMap((verdict) => (verdicts[verdict] ? [`${verdicts[verdict]} ${verdictWords[verdict]}`] : []));
+  const counts = order.flatMap((verdict) => (verdicts[verdict] ? [`${verdicts[verdict]} ${verdictText[verdict]}`] : []));
   const lines = latest.map(
-    ({ id, at, verdict }) => `•  ${code(shortIncidentId(id, cluster), 160)}, ${localTime(at)}: ${verdictWords[verdict]}`,
+    ({ id, at, verdict }) => `•  ${code(shortIncidentId(id, cluster), 160)}, ${localTime(at)}: ${verdictText[verdict]}`,
   );
   const number = more ? `more than ${total}` : String(total);
   return linesUpTo([`*Similar incidents* (same rule and ${by}, ${days} days)\n${number}: ${counts.join(', ')}`, ...lines], 2_900);

@@ -9,6 +9,7 @@ import {
   hasOwnFacts,
   heldText,
   leftText,
+  mattersText,
   needsText,
   nextText,
   notHeld,
@@ -117,6 +118,7 @@ function what(card: QuestionCard, size: (characters: number) => number, room: nu
   const command = happened.commandLine?.trim();
   const hasFacts = hasOwnFacts(happened);
   const signed = signedText(happened);
+  const matters = mattersText(happened);
   const facts = [
     ...(happened.count > 0 ? [`${alertsText(happened)} ${clock(happened.at)}`] : []),
     ...(signed === undefined ? [] : [signed]),
@@ -136,6 +138,7 @@ function what(card: QuestionCard, size: (characters: number) => number, room: nu
     ...line(facts.length > 0, () => facts.join(' · ')),
     ...line(happened.novelty, () => inline(happened.novelty ?? '', size(160))),
     ...line(hasFacts, () => inline(`${sensorText(happened.sensor)}: ${ruleText(happened.rule)}`, size(100))),
+    ...line(matters, () => matters ?? ''),
     ...line(command, () => code(command ?? '', oneLine)),
   ];
   let spare = room - phoneLines(always.join('\n'));

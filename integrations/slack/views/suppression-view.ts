@@ -2,6 +2,7 @@ import type { InputBlock, KnownBlock, ModalView, PlainTextOption } from '@slack/
 import { atLeast, type Severity, severities } from '../../../core/alert/severity.ts';
 import type { SuppressibleKind } from '../../../core/alert/suppressible.ts';
 import type { SuppressionDraft } from '../../../core/cards/card-store.ts';
+import { placeOf } from '../../../core/cards/card-words.ts';
 import { longestSuppressionMs, narrowingText, suppressedWorkload } from '../../../core/orders/suppression.ts';
 import { problemOfReason } from '../../../core/text/reason.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
@@ -57,7 +58,7 @@ export function suppressionView({
       upToInput(kinds[chosen]?.severity ?? 'medium'),
       untilInput(now),
       reasonInput('Why is it a false positive?', 'Signed with your proposal, shown to who decides, and kept on the record.'),
-      context([`${inline(owner, 100)} answers for it`, inline(incident.title, 200), `cluster ${code(incident.cluster, 60)}`]),
+      context([`${inline(owner, 100)} answers for it`, inline(placeOf(incident), 200), `cluster ${code(incident.cluster, 60)}`]),
     ],
   };
 }

@@ -1,3 +1,5 @@
+import { plainText, timesSplit, utcWords } from '../../../core/text/plain-text.ts';
+
 /**
  * Everything in an alert is the attacker's text. These functions make it harmless inside Slack's text objects:
  * https://docs.slack.dev/messaging/formatting-message-text#escaping
@@ -68,6 +70,32 @@ export function localTime(iso: string): string {
   const time = Date.parse(iso);
   if (Number.isNaN(time) || time < 0) return code(iso, 40);
   return `<!date^${Math.floor(time / 1_000)}^{date_short_pretty} {time}|${utc(iso)}>`;
+}
+
+/**
+ * What the engine wrote, for people: names without kinds, actions as words, times in the reader's own zone. mrkdwn, at most about `max` characters:
+ * a time that would not fit any more is left out with all that follows.
+ */
+export function newsText(text: string, max: number): string {
+  let [line, left] = ['', max];
+  for (const part of timesSplit(text)) {
+    if ('text' in part && part.text.trim() === '') {
+      line += part.text;
+      continue;
+    }
+    const words = 'time' in part ? localTime(part.time) : edged(part.text, left);
+    if (words.length > left) return `${line}…`;
+    line += words;
+    left -= words.length;
+    if (words.endsWith('…')) break;
+  }
+  return line === '' ? '–' : line;
+}
+
+/** `inline`, with the blanks at its ends: a time stands next to them. */
+function edged(text: string, max: number): string {
+  const [, before = '', words = '', after = ''] = /^(\s*)([\s\S]*?)(\s*)$/.exec(text) ?? [];
+  return `${before && ' '}${inline(plainText(words, { time: utcWords }), max)}${after && ' '}`;
 }
 
 const sameDayMs = 20 * 3_600_000;

@@ -165,7 +165,7 @@ function knownPod({ metadata, spec, status }: PodJson, namespace: string): Sampl
 /** On this machine: what listens everywhere listens here, too. */
 function ownIntake(config: Config | undefined): string {
   const { listen, tls } = config?.intake ?? {};
-  if (!listen) throw new FirebreakError('FB_ERR_INCOMPLETE', 'where to? --to names the intake');
+  if (!listen) throw new FirebreakError('FB_ERR_INCOMPLETE', 'name the intake with --to');
   const host = ['0.0.0.0', '::', ''].includes(listen.host) ? '127.0.0.1' : listen.host;
   return `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${listen.port}`;
 }
@@ -184,7 +184,7 @@ function tokenFor({ tokenEnv }: SendOptions, config: Config | undefined): string
     if (token) return token;
     throw new FirebreakError('FB_ERR_INCOMPLETE', `the environment variable ${tokenEnv} is not set`);
   }
-  if (!config) throw new FirebreakError('FB_ERR_INCOMPLETE', 'which token? --token-env names a variable with one');
+  if (!config) throw new FirebreakError('FB_ERR_INCOMPLETE', 'name the variable that holds the token with --token-env');
   return resolveIntakeToken({ config, env: process.env });
 }
 

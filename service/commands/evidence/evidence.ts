@@ -100,7 +100,7 @@ async function manifestsOf(written: string, options: EvidenceOptions): Promise<W
   if (!subjectOfIncident(id))
     throw new FirebreakError(
       'FB_ERR_UNKNOWN_ID',
-      `${written} is no incident (such as shop/Deployment/cart), and not the whole SHA-256 of a manifest (64 digits)${await withSession(options, (session) => suggestion(session, written)).catch(() => '')}`,
+      `${written} is not an incident (such as shop/Deployment/cart), and not the whole SHA-256 of a manifest (64 digits)${await withSession(options, (session) => suggestion(session, written)).catch(() => '')}`,
     );
   const { run } = options;
   try {

@@ -140,7 +140,10 @@ function tell(sight: ClusterSight | undefined, kubeconfig: string | undefined): 
 function chosen(options: InitOptions, kubeconfig: string | undefined, sight: ClusterSight | undefined): NewInstallation {
   const { cluster = 'lab', temporal = sight?.temporal ?? '127.0.0.1:7233', context, person: people, slack: app, url } = options;
   if (people.length === 0)
-    throw new FirebreakError('FB_ERR_INCOMPLETE', 'who decides? --person ID=NAME, two of them at least for what is critical');
+    throw new FirebreakError(
+      'FB_ERR_INCOMPLETE',
+      'name who decides with --person ID=NAME; critical decisions need at least two people',
+    );
   return {
     cluster,
     temporal,

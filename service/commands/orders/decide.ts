@@ -142,7 +142,7 @@ export async function end(session: Session, noun: Noun, id: string, options: Vot
 function mustNeedNoSignIn({ config }: Session, found: DecisionState, order: EndDecision): void {
   if (!endNeedsSignIn(config, found)) return;
   const nonce = stepUpNonce({ questionDigest: endDigest(order), choice: endChoice, person: order.person });
-  throw new FirebreakError('FB_ERR_INCOMPLETE', `to end it needs a sign-in: do it in Slack, or ${signInAdvice(nonce)}`);
+  throw new FirebreakError('FB_ERR_INCOMPLETE', `ending it needs a sign-in: use Slack, or ${signInAdvice(nonce)}`);
 }
 
 function unknown(noun: Noun, id: string): FirebreakError {

@@ -137,7 +137,7 @@ async function scopeOf(
     const name = fullIncidentId(incident, session.config.cluster);
     if (subjectOfIncident(name)) return { kind: 'incident', name };
     const meant = await suggestion(session, incident);
-    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `${incident} names no incident: write NAMESPACE/Kind/NAME${meant}`);
+    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `${incident} is not an incident: use NAMESPACE/Kind/NAME${meant}`);
   }
   if (namespace !== undefined) return { kind: 'namespace', name: namespace };
   if (playbook === undefined && mode === 'break-glass')

@@ -124,7 +124,7 @@ async function statementOf(pack: PackFiles, where: string, options: PublishOptio
   const described = saidBy(() => describePack(pack));
   const { name, version, playbooks } = described.pack;
   if (!releaseVersion.test(version))
-    throw new FirebreakError('FB_ERR_REFUSED', `the version ${version} cannot be published: write three numbers, such as 1.2.0`);
+    throw new FirebreakError('FB_ERR_REFUSED', `the version ${version} cannot be published: use three numbers, such as 1.2.0`);
   const stateDir = mkdtempSync(join(tmpdir(), 'firebreak-publish-'));
   try {
     const { integrity } = pack;

@@ -225,7 +225,7 @@ function printStory({ alert, story, isPlanned }: Simulated): void {
 }
 
 function printPlan({ action, weakens, changes, blastRadius, notes }: Plan): void {
-  print(styled('bold', printable(`Plan of ${action}${weakens ? ', given back' : ''}`)));
+  print(styled('bold', printable(`Plan of ${action}${weakens ? ', undone' : ''}`)));
   for (const { target, what } of changes) print(printable(`  ${target} ${what}`));
   print(printable(`  touches ${blastRadius.join(', ')}`));
   for (const note of notes) print(printable(`  ${note}`));

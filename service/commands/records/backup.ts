@@ -214,5 +214,8 @@ async function restore(options: RestoreCommandOptions): Promise<void> {
 function ownPublicKey(config: Config | undefined): readonly string[] {
   const file = config && `${config.audit.notaryKeyFile}.pub`;
   if (file !== undefined && existsSync(file)) return [file];
-  throw new FirebreakError('FB_ERR_INCOMPLETE', 'say whose backups are believed: --public-key FILE, the notary’s public half');
+  throw new FirebreakError(
+    'FB_ERR_INCOMPLETE',
+    'name the trusted key with --public-key FILE: the public half of the notary’s key',
+  );
 }

@@ -66,7 +66,7 @@ async function configuredKeys({
 
 async function keysOf(file: string): Promise<readonly BundleKey[]> {
   const bundle = readBundle(await read(file));
-  if (!bundle) throw new FirebreakError('FB_ERR_BUNDLE_INVALID', `${file} is no bundle`);
+  if (!bundle) throw new FirebreakError('FB_ERR_BUNDLE_INVALID', `${file} is not a bundle`);
   return bundle.content.keys;
 }
 
@@ -85,7 +85,10 @@ function fingerprintsIn(bytes: Uint8Array, file: string): readonly KeyFingerprin
     .map((line) => {
       const [, of, fingerprint] = /^(.+) ([0-9a-f]{64})$/.exec(line) ?? [];
       if (of === undefined || fingerprint === undefined)
-        throw new FirebreakError('FB_ERR_BUNDLE_INVALID', `${file} has a line that is no key: write OF and FINGERPRINT`);
+        throw new FirebreakError(
+          'FB_ERR_BUNDLE_INVALID',
+          `${file} has a line that is not a key: each line has OF and FINGERPRINT`,
+        );
       return { of, fingerprint };
     });
 }

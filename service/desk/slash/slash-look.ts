@@ -1,8 +1,10 @@
+import { containmentText, placeOf, ruleText, sureness, verdictText } from '../../../core/cards/card-words.ts';
+import { labelOf } from '../../../core/cards/choice-label.ts';
 import { standingOf } from '../../../core/decide/standing.ts';
 import { shortIncidentId } from '../../../core/incident/incident.ts';
 import type { IncidentState, QuestionState } from '../../../core/incident/incident-state.ts';
 import type { Person, Roster } from '../../../core/people/roster.ts';
-import { code, inline, linesUpTo } from '../../../integrations/slack/views/text.ts';
+import { clock, code, inline, linesUpTo, localTime, newsText } from '../../../integrations/slack/views/text.ts';
 import { personNames, statusText } from '../../incidents/names.ts';
 import { rowsOf } from '../../incidents/rows.ts';
 import { controlState, incidentState, type Session } from '../../incidents/session.ts';
@@ -22,12 +24,12 @@ export interface Looking {
 }
 
 /** The open ones, newest first. */
-export async function incidentsText({ session }: Looking): Promise<string> {
+export async function incidentsText({ session, now }: Looking): Promise<string> {
   const rows = await rowsOf(session, { limit: listed });
   if (rows.length === 0) return 'No open incidents.';
   const lines = rows.map(
     ({ incident, severity, openedAt, rules }) =>
-      `•  *${inline(severity, 20)}*  ${code(shortIncidentId(incident, session.config.cluster), 200)}  since ${openedAt.replace('T', ' ').slice(0, 16)} UTC: ${inline(rules.join(', '), 200)}`,
+      `•  *${inline(severity, 20)}*  ${code(shortIncidentId(incident, session.config.cluster), 200)}  since ${clock(openedAt, new Date(now).toISOString())}: ${inline(rules.map(ruleText).join(', '), 200)}`,
   );
   return linesUpTo([`*Open incidents*${rows.length === listed ? ` (the newest ${listed})` : ''}`, ...lines], 8_000);
 }
@@ -35,7 +37,19 @@ export async function incidentsText({ session }: Looking): Promise<string> {
 /** What is shown of an incident. */
 type IncidentParts = Pick<
   IncidentState,
-  'severity' | 'title' | 'open' | 'reached' | 'verdict' | 'total' | 'steps' | 'questions' | 'leases' | 'evidence' | 'timeline'
+  | 'incident'
+  | 'openedAt'
+  | 'severity'
+  | 'title'
+  | 'open'
+  | 'reached'
+  | 'verdict'
+  | 'total'
+  | 'steps'
+  | 'questions'
+  | 'leases'
+  | 'evidence'
+  | 'timeline'
 >;
 
 /** What a version that is observed would have done is read whole: of several the newest. */
@@ -49,24 +63,32 @@ export function incidentText(state: IncidentParts, roster: Roster, entries = 60)
   const observed = timeline.filter(({ kind }) => kind === 'pack.observed').slice(-mostObserved);
   const active = leases.filter((one) => one.state === 'active' || one.state === 'permanent');
   return [
-    `*${inline(severity.toUpperCase(), 20)}*  ${inline(title, 200)}  ·  ${open ? 'open' : 'closed'}, ${reached}, verdict ${verdict}`,
+    `*${inline(severity.toUpperCase(), 20)}*  ${inline(placeOf({ id: state.incident.id, title }), 200)}  ·  ${open ? 'open' : 'closed'}, ${reached}, ${verdictText[verdict]}`,
     `${total} ${total === 1 ? 'alert' : 'alerts'}, ${kept === 0 ? 'no evidence kept yet' : `${kept} ${kept === 1 ? 'piece' : 'pieces'} of evidence kept`}`,
     ...(steps.length === 0 ? [] : ['*Steps*']),
-    ...steps.map((step) => `•  ${inline(`${step.action} on ${step.target}: ${step.state}`, 200)}`),
+    ...steps.map(({ action, target, state: is }) => `•  ${newsText(`${action} on ${target}: ${sureness[is]}`, 200)}`),
     ...(active.length === 0 ? [] : ['*In force*']),
-    ...active.map((one) => `•  ${inline(`${one.action} on ${one.target.name}`, 200)}, ${untilText(one)}`),
+    ...active.map((one) => `•  ${inline(containmentText(one), 200)}, ${untilText(one)}`),
     ...asked
       .filter(({ question }) => !question.id.startsWith('lease:'))
       .map((one) => `*Asked:* ${inline(one.question.text, 300)}  ·  ${inline(statusText(one, names), 200)}`),
     ...(observed.length === 0 ? [] : ['*What an observed version would have done*']),
-    ...observed.map(({ text }) => `•  ${inline(text, 1_000)}`),
+    ...observed.map(({ text }) => `•  ${newsText(text, 1_000)}`),
     '*Timeline*',
-    ...timeline.slice(-entries).map(({ at, kind, text }) => `${at.slice(11, 19)}  ${inline(`${kind}: ${text}`, 240)}`),
+    ...timeline.slice(-entries).map(({ at, text }) => `${clock(at, state.openedAt)}  ${newsText(checkedText(text), 300)}`),
   ].join('\n');
 }
 
 function untilText({ state, until }: IncidentState['leases'][number]): string {
-  return state === 'permanent' ? 'for good' : `until ${new Date(until).toISOString().replace('T', ' ').slice(0, 16)} UTC`;
+  return state === 'permanent' ? 'for good' : `until ${localTime(new Date(until).toISOString())}`;
+}
+
+/** How sure a check is, in words: `: unverified (` stands in the record. */
+function checkedText(text: string): string {
+  return text.replace(
+    /: (applied|verified|unverified|partial|failed|drifted) \(/,
+    (_, found: keyof typeof sureness) => `: ${sureness[found]} (`,
+  );
 }
 
 /** Open questions that this person may answer now, here and above all incidents. */
@@ -91,8 +113,9 @@ export async function questionsText({ session, person, now, narrowed }: Looking)
       .filter((one) => mine(one, state?.actors))
       .map(({ question, levelUntil, votes }) => {
         const said = votes.find(({ vote }) => vote.person === person.id);
-        const answered = said ? `, you said ${code(said.vote.choice, 60)}` : '';
-        return `•  ${inline(question.text, 300)}  ${code(shortIncidentId(state?.incident.id ?? '', session.config.cluster), 200)}, until ${levelUntil.slice(11, 16)} UTC${answered}`;
+        const choice = question.choices.find(({ id }) => id === said?.vote.choice);
+        const answered = choice ? `, you said “${inline(labelOf(choice), 100)}”` : '';
+        return `•  ${inline(question.text, 300)}  ${code(shortIncidentId(state?.incident.id ?? '', session.config.cluster), 200)}, until ${clock(levelUntil, new Date(now).toISOString())}${answered}`;
       }),
   );
   return lines.length === 0 ? 'Nothing waits for you.' : linesUpTo(['*What waits for you*', ...lines], 8_000);

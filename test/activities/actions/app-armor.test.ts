@@ -30,5 +30,5 @@ test.each([
 test('the configuration’s word is enough, but not against a profile in annotations', () => {
   expect(ask([], { everywhere: true })).toBeUndefined();
   const annotations = { 'container.apparmor.security.beta.kubernetes.io/main': 'unconfined' };
-  expect(ask([], { everywhere: true, template: { metadata: { annotations } } })).toContain('annotations of old');
+  expect(ask([], { everywhere: true, template: { metadata: { annotations } } })).toContain('outdated annotations');
 });

@@ -147,6 +147,7 @@ export function questionCard(changes: Partial<QuestionCard> = {}): QuestionCard 
       at: '2026-03-01T14:02:11.123Z',
       count: 3,
       pod: target,
+      tactics: ['TA0003', 'TA0002'],
       image: 'registry.example.com/shop/cart:1.4.2',
       rollout: { revision: '12', at: '2026-03-01T13:20:00Z' },
       process: '/tmp/.x/kdevtmpfsi',

@@ -98,7 +98,7 @@ describe('the same question about targets of one image', () => {
         rig.desk.postInThread({ key: `line-${number}`, incident: cardOf(number).incident, text: 'contained' }),
       );
     const lines = posted().filter(({ threadTs }) => threadTs === theCard().ts);
-    expect(lines.map(({ text }) => text)).toEqual([1, 2].map((number) => `deployment/shop/${nameOf(number)}: contained`));
+    expect(lines.map(({ text }) => text)).toEqual([1, 2].map((number) => `shop/${nameOf(number)}: contained`));
   });
 });
 

@@ -34,7 +34,7 @@ describe('what only a person can mend', () => {
       rig.slack.fail('chat.postMessage', { error, times: 3 });
       for (let attempt = 0; attempt < 3; attempt += 1)
         await expect(post(rig)).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE', retryable: true, retryAfterMs: 30_000 });
-      expect(lines('until somebody mends it')).toHaveLength(1);
+      expect(lines('until somebody corrects it')).toHaveLength(1);
       expect(lines(error)[0]).toContain(what);
       const { ts } = await post(rig);
       expect(cards()).toMatchObject([{ ts }]);
@@ -133,7 +133,7 @@ describe('a card that somebody has deleted', () => {
     deleteMessage(old.ts);
     await rig.desk.postInThread({ key: 'line', incident, text: 'Pod quarantined' });
     const [root] = rig.slack.channelMessages(channel);
-    expect(root?.text).toContain('incident on deployment/shop/cart');
+    expect(root?.text).toContain('incident on shop/cart');
     expect(rig.slack.replies(channel, root?.ts ?? '').map(({ text }) => text)).toEqual(['Pod quarantined']);
   });
 

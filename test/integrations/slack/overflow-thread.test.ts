@@ -87,7 +87,7 @@ describe('more open questions than a person can have before their eyes', () => {
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     const line = await rig.desk.postInThread({ key: 'x', incident: cardOf(mostOpen).incident, text: 'leads are asked now' });
     const told = posted().find(({ ts }) => ts === line.ts);
-    expect(told).toMatchObject({ threadTs: summary?.ts, text: `deployment/shop/cart-${mostOpen}: leads are asked now` });
+    expect(told).toMatchObject({ threadTs: summary?.ts, text: `shop/cart-${mostOpen}: leads are asked now` });
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     const own = await rig.desk.postInThread({ key: 'y', incident: cardOf(0).incident, text: 'leads are asked now' });
     expect(posted().find(({ ts }) => ts === own.ts)?.text).toBe('leads are asked now');

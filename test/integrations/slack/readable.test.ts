@@ -5,7 +5,7 @@ import type { KnownBlock } from '@slack/types';
 import { actions } from '../../../core/actions/index.ts';
 import type { QuestionCard, StoredButton } from '../../../core/cards/card.ts';
 import { questionBlocks } from '../../../integrations/slack/views/render.ts';
-import { grade } from '../../reading.ts';
+import { codeNames, grade, seen } from '../../reading.ts';
 import { questionCard } from './fixture.ts';
 
 /** What each shipped playbook comes to, as it is agreed: of it every question that is put on any way. See test/playbooks/record-answers.ts. */
@@ -78,15 +78,6 @@ function buttonsOf({ incident, questionId, questionDigest, choices }: QuestionCa
   }));
 }
 
-/** What people see of mrkdwn: no marks, times as the hour. */
-function seen(mrkdwn: string): string {
-  return mrkdwn
-    .replaceAll(/<!date\^[^|]*\|(\d\d:\d\d) UTC>/g, '$1')
-    .replaceAll(/<[^|>]*\|([^>]*)>/g, '$1')
-    .replaceAll(/[*`]/g, '')
-    .replaceAll(/&(amp|lt|gt);/g, '&');
-}
-
 function textsOf(blocks: readonly KnownBlock[]): readonly string[] {
   return blocks.flatMap((block) => {
     if (block.type === 'section') return [block.text?.text ?? ''];
@@ -126,16 +117,6 @@ function sizeOf(blocks: readonly KnownBlock[]): { readonly lines: number; readon
   }
   return { lines, height };
 }
-
-/** Identifiers of code, kinds before names, times as machines write them, hashes. */
-const codeNames = [
-  /\b[a-z]+[A-Z]\w*/,
-  /\b(pod|deployment|node|secret|namespace|networkpolicy)\/\S/i,
-  /\d{4}-\d\d-\d\dT/,
-  /\bFB_/,
-  /\b[a-z]+_[a-z_]+\b/,
-  /sha256|undo:/,
-];
 
 /** What only a program could have put into the agreed answers. */
 const simulated = /in this simulation|has it and|:serviceaccount:/;

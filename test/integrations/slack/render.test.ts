@@ -218,6 +218,16 @@ describe('the question card', () => {
     expect(shown).not.toContain('<!channel>');
   });
 
+  test('says why it matters, in words of ours for the worst tactic of the rule, and nothing for what is none', () => {
+    const card = questionCard();
+    const shownOf = (tactics: readonly string[]): string =>
+      JSON.stringify(rendered({ ...card, happened: { ...card.happened, tactics } }).blocks);
+    expect(shownOf(['TA0002', 'TA0010'])).toContain('Data may be leaving');
+    expect(shownOf(['TA0002', 'TA0010'])).not.toContain('running code');
+    const { tactics: _, ...without } = card.happened;
+    expect(shownOf(['TA9999 <!channel>'])).toBe(JSON.stringify(rendered({ ...card, happened: without }).blocks));
+  });
+
   test('says where nobody may answer, and who is passed over', () => {
     const shownWith = (over: Partial<QuestionCard['level']>): string => {
       const card = questionCard();

@@ -146,7 +146,7 @@ test('a token of another app is refused at the hello', async () => {
     log: (message, facts) => lines.push(JSON.stringify({ message, ...facts })),
   });
   await receiver.start();
-  await until(() => lines.find((line) => line.includes('of another app than slack.appId')));
+  await until(() => lines.find((line) => line.includes('belongs to another app than slack.appId')));
   await receiver.stop();
   await connected(2);
 });

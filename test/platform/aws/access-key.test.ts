@@ -136,7 +136,7 @@ function onAws(server: AwsServer): void {
       front.staleLists(1);
       await expect(provider().fresh(old, signal, step)).rejects.toMatchObject({
         code: 'FB_ERR_UNAVAILABLE',
-        detail: expect.stringContaining('AWS counts two by now'),
+        detail: expect.stringContaining('AWS now has two keys'),
       });
       const kept = await provider().fresh(old, signal, step);
       expect(await idsNow()).toEqual([idOf(old), idOf(kept)].sort());

@@ -295,7 +295,7 @@ describe('a vote from the command line', () => {
     const id = await startIncident('guarded');
     for (const more of [[], ['--yes'], ['--target', 'rt-1']]) {
       const { status, stderr } = await firebreak('approve', id, ...as('ada'), '--choice', 'remove', ...why, ...more);
-      expect([status, stderr]).toEqual([2, expect.stringContaining('there is no terminal to ask on: say ')]);
+      expect([status, stderr]).toEqual([2, expect.stringContaining('there is no terminal to ask on: add ')]);
       expect(stderr.includes('last 4 characters of cart-1')).toBe(!more.includes('--target'));
     }
     const other = await firebreak('approve', id, ...as('ada'), '--choice', 'remove', ...why, '--yes', '--target', 'rt-2');

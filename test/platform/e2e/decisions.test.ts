@@ -99,7 +99,7 @@ describe('a broken glass at the command line', () => {
     };
     const frozen = await decide('freeze', '--namespace', till.namespace);
     const nameless = ['break-glass', '--reason', 'it spreads', ...meant(till.namespace)];
-    await expect(firebreak('ada', ...nameless)).rejects.toThrow('say for which');
+    await expect(firebreak('ada', ...nameless)).rejects.toThrow('name --incident or --namespace');
     const broken = await decide('break-glass', '--incident', idOf(till));
     await service.post([alertAbout(till, 'binary')]);
     await service.stateWhen('the containment', till, 120_000, ({ reached }) => reached === 'contained');

@@ -73,7 +73,7 @@ export function lockedBucketTests(server: S3Server): void {
       await requireLock(options);
       await expect(requireLock({ ...options, bucket: server.bucket })).rejects.toMatchObject({
         code: 'FB_ERR_CONFIG_INVALID',
-        detail: expect.stringContaining('offers no object lock'),
+        detail: expect.stringContaining('has no object lock'),
       });
     });
 

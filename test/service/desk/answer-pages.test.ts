@@ -356,14 +356,14 @@ describe('the page about what is in force', () => {
     expect(url).not.toContain('0123456789abcdef');
     const text = await (await fetch(link)).text();
     expect(text).toContain(
-      `<a href="${url.slice(desk.publicUrl.length)}">What becomes of quarantinePod on pod/shop/cart-x2x8k?</a>`,
+      `<a href="${url.slice(desk.publicUrl.length)}">cart-x2x8k quarantined: extend it, keep it for good, or end it?</a>`,
     );
   });
 
   test('says what holds and until when, and what each answer does', async () => {
     const text = await (await fetch(await linkOf())).text();
     for (const shown of [
-      'What becomes of quarantinePod on pod/shop/cart-x2x8k?',
+      'cart-x2x8k quarantined: extend it, keep it for good, or end it?',
       'Drop &lt;x&gt;: 2 times, 14:01 to 14:02',
       '&lt;cart&gt; quarantined: not proven yet, since 2026-03-01 14:02 UTC, until 2026-03-01 18:02 UTC (applied; no probe)',
       '<strong>Release pod</strong> Needs 2 people. This weakens the response.',
@@ -439,7 +439,7 @@ describe('the page about what is in force', () => {
     lease = { ...leaseState, question: other, digest: questionDigest(other) };
     expect((await fetch(url)).status).toBe(404);
     expect((await sendOff({ choice: 'extend', person: 'ana' }, {}, url)).status).toBe(404);
-    expect(await (await fetch(link)).text()).not.toContain('What becomes of');
+    expect(await (await fetch(link)).text()).not.toContain('extend it, keep it');
     expect(sent).toEqual([]);
   });
 
@@ -450,7 +450,7 @@ describe('the page about what is in force', () => {
     expect(text).toContain('Nothing is asked any more: void: given back');
     expect(text).not.toContain('<form');
     expect((await sendOff({ choice: 'extend', person: 'ana' }, {}, url)).status).toBe(404);
-    expect(await (await fetch(link)).text()).not.toContain('What becomes of quarantinePod');
+    expect(await (await fetch(link)).text()).not.toContain('extend it, keep it');
     current = undefined;
     expect((await fetch(url)).status).toBe(503);
   });

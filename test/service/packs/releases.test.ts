@@ -54,7 +54,7 @@ describe('a version of a pack in the store', () => {
     expect(proven.files.integrity).toBe(pack.integrity);
     expect([...proven.files.files.keys()]).toEqual(['firebreak.pack.ts', 'playbooks/miner.ts', 'saying.ts']);
     await expect(store.release('acme', '1.0.1')).rejects.toThrow('acme@1.0.1 is not in the store');
-    await expect(store.release('../acme', '1.0.0')).rejects.toThrow('names no version of a pack');
+    await expect(store.release('../acme', '1.0.0')).rejects.toThrow('is not a version of a pack');
   });
 
   test.each<[string, (release: PackRelease) => PackRelease | Promise<PackRelease>, RegExp]>([
@@ -216,6 +216,6 @@ describe('firebreak pack publish', () => {
       ...acmeFiles,
       'firebreak.pack.ts': acmeFiles['firebreak.pack.ts']?.replace('1.0.0', 'latest'),
     });
-    expect(run(['publish', 'unnumbered', '--key', 'publisher.pem', '--store', 'shared']).stderr).toContain('write three numbers');
+    expect(run(['publish', 'unnumbered', '--key', 'publisher.pem', '--store', 'shared']).stderr).toContain('use three numbers');
   });
 });

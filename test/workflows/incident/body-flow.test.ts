@@ -31,7 +31,7 @@ describe('a saga of which a later part fails', () => {
     ]);
     expect(undone(incident)).toEqual(['suspendCronJob: saga-failed', 'quarantinePod: saga-failed']);
     expect(timeline.find(({ kind }) => kind === 'saga.failed')?.text).toBe(
-      'no such pod: what was done before is undone: suspendCronJob on pod/shop/none, then quarantinePod on pod/shop/cart-1',
+      'no such pod: what was done before is undone: none suspended, then cart-1 quarantined',
     );
     expect(await notes(incident)).toEqual(['given back: StepFailure: no such pod']);
     // The cell finds on the object that it was taken so.

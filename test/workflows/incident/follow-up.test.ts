@@ -101,9 +101,9 @@ describe('an incident with a ticket and a pager', () => {
     const { issue, comments } = await issueOf(incident);
     expect(jira.issues.length - before).toBe(1);
     expect(issue?.status).toBe('Done');
-    expect(comments.join('\n')).toMatch(/Quarantine.*pod\/shop\/cart-1/i);
+    expect(comments.join('\n')).toMatch(/Quarantine.*Pod cart-1 in shop/);
     expect(comments.join('\n')).toContain('remove, by ana');
-    expect(comments.join('\n')).toContain('Verdict: true_positive (not expected, said ana).');
+    expect(comments.join('\n')).toContain('Verdict: an attack (not expected, said ana).');
     expect(comments.length).toBeLessThanOrEqual(3);
     expect((await alertsOf(incident)).map((alert) => `${alert.status} ${alert.triggers.length}`)).toEqual(['resolved 1']);
   });
@@ -120,9 +120,9 @@ describe('an incident with a ticket and a pager', () => {
     const { issue, comments } = await issueOf(incident);
     expect(issue?.status).not.toBe('Done');
     const said = comments.join('\n');
-    expect(said).toContain(`Left open: ${helm}`);
+    expect(said).toContain('Left open: Secret mail in shop: it is managed by Helm: give the release a new value, and upgrade it');
     expect(said).toMatch(
-      /Verdict: true_positive .* stays open for what is left to people:\n.*secret\/shop\/mail: it is managed by Helm/,
+      /Verdict: an attack .* stays open for what is left to people:\n.*Secret mail in shop: it is managed by Helm/,
     );
   });
 

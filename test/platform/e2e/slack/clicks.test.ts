@@ -185,7 +185,7 @@ describe('/firebreak', () => {
     const { channel } = await service.cardOf(asked);
     const command = { user: ana, channel, command: '/firebreak', text: `release ${id()}` };
     const { view } = await service.dialogAfter(ana, () => service.slack.command(command));
-    expect(JSON.stringify(view.blocks)).toMatch(/What becomes of quarantinePod on pod.*It needs 2 people.*Why\?/);
+    expect(JSON.stringify(view.blocks)).toMatch(/quarantined: extend it, keep it for good, or end it.*It needs 2 people.*Why\?/);
     await expectNothingDecided();
   });
 

@@ -74,7 +74,7 @@ test('while Slack is down the pod is contained, people are called, and one of th
 
   const ofContainment = new URL(/href="(\/sign-in\/answer\/[^"]+)"/.exec(shown)?.[1] ?? '', link).href;
   expect(await (await fetch(ofContainment)).text()).toContain(
-    `What becomes of quarantinePod on pod/${workload.namespace}/${workload.pod}?`,
+    `${workload.pod} quarantined: extend it, keep it for good, or end it?`,
   );
   await answerOn(ofContainment, { choice: 'extend', person: 'grace' });
   await service.stateWhen('the extension', workload, 120_000, ({ timeline }) =>

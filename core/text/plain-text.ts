@@ -1,0 +1,67 @@
+import { lastPart, shortName, spelt } from './object-name.ts';
+
+/** What the engine wrote for its records, as people read it on a card, a page, a ticket or in a browser. Pure text; escaping is the surface's. */
+
+/** `pod/shop/cart-7d9c5b6f4-x2x8k` is `cart-…x2x8k`. */
+export function targetText(target: string): string {
+  return shortName(lastPart(target));
+}
+
+/** `pod/shop/cart` is `Pod cart in shop`, whole. */
+export function wholeTargetText(target: string): string {
+  const [kind = '', ...rest] = target.split('/');
+  const name = rest.pop();
+  if (name === undefined) return target;
+  return `${kind.charAt(0).toUpperCase()}${kind.slice(1)} ${name}${rest.length === 0 ? '' : ` in ${rest.join('/')}`}`;
+}
+
+/** As machines write a time, and as a page writes it: `2026-11-27T20:36:01.5Z`, `2026-11-27 20:36 UTC`. */
+const times = /\b(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z|\d{4}-\d\d-\d\d \d\d:\d\d UTC)(?!\w)/g;
+/** `kind/namespace/name` and `kind/name` of Kubernetes, and nothing with a dot or a leading slash, which may be a file or an image. */
+const objectName =
+  /(?<![\w./-])(?:pod|deployment|statefulset|daemonset|replicaset|job|cronjob|node|service|secret|networkpolicy|namespace|serviceaccount)(?:\/[a-z0-9][a-z0-9.-]*){1,2}(?![\w/-])/gi;
+/** What a ticket is called before it has an id: its title follows. */
+const ticketName = /(?<![\w/])ticket\/[a-z]+\//g;
+const codeName = /(?<![\w./`'"$-])[a-z]+(?:[A-Z][a-z0-9]+)+(?![\w./-])/g;
+
+/** ISO 8601, UTC. */
+function isoOf(written: string): string {
+  const [, day, clock] = /^(\S+) (\S+) UTC$/.exec(written) ?? [];
+  return day === undefined ? written : `${day}T${clock}:00Z`;
+}
+
+/** Parts of a text, with the times in it by themselves, as ISO 8601: a surface has its own way to write them. */
+export function timesSplit(text: string): readonly ({ readonly text: string } | { readonly time: string })[] {
+  return text.split(times).map((part, index) => (index % 2 === 0 ? { text: part } : { time: isoOf(part) }));
+}
+
+/** Names of objects without their kinds, actions as words, times as `time` writes them. `whole`: names as who decides needs them. */
+export function plainText(
+  text: string,
+  { time, names = 'short' }: { readonly time: (iso: string) => string; readonly names?: 'short' | 'whole' },
+): string {
+  return timesSplit(text)
+    .map((part) => ('time' in part ? time(part.time) : plainNames(part.text, names)))
+    .join('');
+}
+
+function plainNames(text: string, names: 'short' | 'whole'): string {
+  return text
+    .replaceAll(ticketName, '')
+    .replaceAll(objectName, (name) => (names === 'whole' ? wholeTargetText(name) : targetText(name)))
+    .replaceAll(codeName, spelt);
+}
+
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+/** `27 Nov, 05:02 UTC`: where the reader’s zone is not known. */
+export function utcWords(iso: string): string {
+  const time = new Date(iso);
+  if (Number.isNaN(time.getTime())) return iso;
+  return `${time.getUTCDate()} ${months[time.getUTCMonth()]}, ${time.toISOString().slice(11, 16)} UTC`;
+}
+
+/** For whoever reads a ticket or is woken, in whatever zone they are: names whole, since they are looked for elsewhere. */
+export function wholeText(text: string): string {
+  return plainText(text, { time: utcWords, names: 'whole' });
+}
