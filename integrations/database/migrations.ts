@@ -330,6 +330,20 @@ export const migrations: readonly Migration[] = [
     back: ['ALTER TABLE audit_records DROP COLUMN follows'],
     isBreaking: true,
   },
+  {
+    name: 'reports that were delivered',
+    statements: [
+      `CREATE TABLE report_deliveries (
+         name TEXT NOT NULL,
+         period TEXT NOT NULL,
+         holder TEXT NOT NULL,
+         held_until TEXT NOT NULL,
+         delivered_at TEXT NOT NULL,
+         PRIMARY KEY (name, period)
+       )`,
+    ],
+    back: ['DROP TABLE report_deliveries'],
+  },
 ];
 
 /** What a database was brought to. */

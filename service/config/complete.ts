@@ -6,6 +6,7 @@ import type { Roster } from '../../core/people/roster.ts';
 import { completeImages } from './complete/complete-images.ts';
 import { completeKubernetes, type KubernetesConfig } from './complete/complete-kubernetes.ts';
 import { type ConfiguredPack, completePacks, unpromoted } from './complete/complete-packs.ts';
+import { completeReports, type ReportConfig } from './complete/complete-reports.ts';
 import { completeOnCall, onCallProblems, userGroupProblems } from './complete/complete-roster.ts';
 import { completeStreams, type StreamConfig } from './complete/complete-streams.ts';
 import { completeTelemetry, type TelemetryConfig } from './complete/complete-telemetry.ts';
@@ -39,6 +40,7 @@ type Completed =
   | 'roster'
   | 'audit'
   | 'streams'
+  | 'reports'
   | 'keys'
   | 'telemetry'
   | 'trust';
@@ -105,6 +107,7 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
     };
   };
   readonly streams: readonly StreamConfig[];
+  readonly reports: readonly ReportConfig[];
   readonly telemetry: TelemetryConfig;
   readonly keys: {
     readonly cellKeyFile: string;
@@ -205,6 +208,13 @@ export function completeConfig(options: {
       ...(pagerduty !== undefined && { pagerdutyId: pagerduty }),
     };
   });
+  for (const [index, { to }] of file.reports.entries())
+    if (to.slack && !file.slack)
+      problems.push({
+        at: ['reports', index, 'to', 'slack'],
+        problem: 'no Slack is configured',
+        remedy: 'Configure `slack`, or send it to a folder, a bucket or by mail.',
+      });
   const { kubernetes, problems: ofKubernetes } = completeKubernetes({ file, absolute, account: options.account });
   const { schedules, delegations } = file.roster;
   const timeZoneOf = (person: string) => people.find(({ id }) => id === person)?.timeZone;
@@ -328,6 +338,7 @@ export function completeConfig(options: {
       }),
     },
     streams: completeStreams(file.streams, { secretRef, absolute }),
+    reports: completeReports(file.reports, { secretRef, absolute }),
     telemetry: completeTelemetry({ file: file.telemetry, env, absolute, secretRef, problems }),
     keys: {
       cellKeyFile: inState(file.keys.cellKeyFile, 'keys', 'cell.key'),

@@ -9,6 +9,7 @@ import { images } from './sections/images-section.ts';
 import { intake } from './sections/intake-section.ts';
 import { packs, releases } from './sections/packs-section.ts';
 import { streams } from './sections/records/streams-section.ts';
+import { reports } from './sections/reports-section.ts';
 import { roster } from './sections/roster-section.ts';
 import { rotation } from './sections/rotation-section.ts';
 import { sensors } from './sections/sensors-section.ts';
@@ -65,6 +66,10 @@ export const configSchema = z.strictObject({
   streams: streams.meta({
     description: 'Where the records go besides: to a SIEM, or a store of events. See docs/streams.md.',
     examples: [[{ name: 'siem', to: { http: { url: 'https://siem.example.com/events', bearer: { env: 'SIEM_TOKEN' } } } }]],
+  }),
+  reports: reports.meta({
+    description: 'Which reports `firebreak report deliver` makes of each period, and where they go. See docs/compliance.md.',
+    examples: [[{ name: 'iso-quarterly', framework: 'iso-27001', to: { folder: '/srv/reports' } }]],
   }),
   backup: section.backup.meta({ description: 'Where backups go, besides folders.' }),
   status: section.status.exactOptional().meta({

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { type Pool, pools } from '../../core/action/action.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import type { ReportConfig } from './complete/complete-reports.ts';
 import { readStreamAccess, type StreamAccess, type StreamConfig } from './complete/complete-streams.ts';
 import { type OtlpAccess, type OtlpSignal, readOtlpAccess } from './complete/complete-telemetry.ts';
 import { type PagingSecrets, pagingSecrets, type TicketSecrets, ticketSecrets } from './complete/ticket-secrets.ts';
@@ -226,6 +227,38 @@ function logBucketSecrets(read: Reader, { audit }: Pick<Config, 'audit'>): Pick<
       secretAccessKey: read.text(`${path}.secretAccessKey`, s3.secretAccessKey),
     },
   };
+}
+
+/** What opens the place that a report goes to. */
+export interface ReportAccess {
+  readonly accessKeyId?: string;
+  readonly secretAccessKey?: string;
+  readonly botToken?: string;
+  readonly password?: string;
+}
+
+/** Of this report, and nothing else. @throws FB_ERR_CONFIG_INVALID when a part of it cannot be had. */
+export function resolveReportAccess({
+  report: { name, to },
+  slack,
+  env,
+}: {
+  readonly report: Pick<ReportConfig, 'name' | 'to'>;
+  readonly slack: Config['slack'];
+  readonly env: Environment;
+}): ReportAccess {
+  const read = new Reader(env);
+  const at = (part: string): string => `reports.${name}.to.${to.kind}.${part}`;
+  const access: ReportAccess = {
+    ...(to.kind === 's3' && {
+      accessKeyId: read.text(at('accessKeyId'), to.accessKeyId),
+      secretAccessKey: read.text(at('secretAccessKey'), to.secretAccessKey),
+    }),
+    ...(to.kind === 'mail' && to.password && { password: read.text(at('password'), to.password) }),
+    ...(to.kind === 'slack' && slack && { botToken: read.text('slack.botToken', slack.botToken) }),
+  };
+  if (read.problems.length > 0) throw refused(read);
+  return access;
 }
 
 /** Each pack gets its own, and no other's. */

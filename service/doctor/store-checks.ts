@@ -6,6 +6,8 @@ import { evidenceClasses } from '../../core/evidence/evidence.ts';
 import { createLogFolder } from '../../integrations/anchor/log-folder.ts';
 import { openAsIs } from '../../integrations/database/database.ts';
 import { migrations, schemaOf } from '../../integrations/database/migrations.ts';
+import type { Database } from '../../integrations/database/queries.ts';
+import { createReportDeliveries } from '../../integrations/database/report-deliveries.ts';
 import { createStreamFeed } from '../../integrations/database/stream-feed.ts';
 import { resolveAuditUrl, resolveStoreSecrets } from '../config/secrets.ts';
 import { checkBucket, openEvidenceStore } from '../process/evidence.ts';
@@ -13,6 +15,7 @@ import { evidencePublicKeys, openKeyWrap } from '../process/keys/evidence-keys.t
 import { readCopyState } from '../records/log-copies.ts';
 import { readLogNote } from '../records/transparency-log.ts';
 import { logKeys, readWitnessed } from '../records/verify-log.ts';
+import { dueReports } from '../records/scheduled-reports.ts';
 import { lagSeconds, lateSeconds } from '../streams/streams.ts';
 import {
   clockResult,
@@ -32,6 +35,7 @@ export const storeChecks: readonly DoctorCheck[] = [
   { name: 'database', roles: ['desk'], run: database },
   { name: 'streams', roles: ['desk'], run: streams },
   { name: 'transparency log', roles: ['desk'], run: transparencyLog },
+  { name: 'reports', roles: ['desk'], run: reports },
   { name: 'evidence store', roles: ['cell', 'forensics'], run: evidence },
   { name: 'evidence keys', roles: ['cell', 'forensics'], run: evidenceKeys },
   { name: 'disk', run: disk },
@@ -72,15 +76,9 @@ async function database({ config, env }: Examined): Promise<readonly LookResult[
 /** How far each has come; whether its receiver would take an event, `firebreak stream test` says. */
 async function streams({ config, env }: Examined): Promise<readonly LookResult[]> {
   if (config.streams.length === 0) return [];
-  const url = resolveAuditUrl({ config, env });
-  const file = /^sqlite:(.*)$/.exec(url)?.[1];
-  if (file !== undefined && !existsSync(file)) return [notTried('they begin with the first start of the desk')];
-  const opened = await openAsIs({ url });
-  try {
-    // Of an older schema the check of the database tells.
-    if ((await schemaOf(opened)).number < migrations.length) return [notTried('the next start of the desk makes their tables')];
+  return withTables({ config, env }, async (opened) => {
     const feed = createStreamFeed(opened);
-    return await Promise.all(
+    return Promise.all(
       config.streams.map(async ({ name }) => {
         const state = await feed.state(name);
         if (!state) return notTried(`${name} begins with the next start of the desk`);
@@ -92,6 +90,42 @@ async function streams({ config, env }: Examined): Promise<readonly LookResult[]
         return late > lateSeconds ? warning(waiting, remedy) : ok(lag.records === 0 ? `${name}: all is delivered` : waiting);
       }),
     );
+  });
+}
+
+/** A report that is due for so long is made by no schedule, or cannot be delivered. */
+const reportLateMs = 2 * 86_400_000;
+
+async function reports({ config, env }: Examined): Promise<readonly LookResult[]> {
+  if (config.reports.length === 0) return [];
+  return withTables({ config, env }, async (opened) => {
+    const due = await dueReports(config.reports, createReportDeliveries(opened));
+    return config.reports.map(({ name }) => {
+      const [oldest] = due.filter(({ report }) => report.name === name);
+      if (!oldest) return ok(`${name}: all is delivered`);
+      const text = `${name} of ${oldest.period.name} is due`;
+      return Date.now() - oldest.period.until > reportLateMs
+        ? warning(
+            text,
+            'Run `firebreak report deliver` each day by cron, or set reports.schedule of the chart; it says what fails.',
+          )
+        : ok(text);
+    });
+  });
+}
+
+/** Where the desk has made its tables. Of an older schema the check of the database tells. */
+async function withTables(
+  { config, env }: Pick<Examined, 'config' | 'env'>,
+  look: (opened: Database) => Promise<readonly LookResult[]>,
+): Promise<readonly LookResult[]> {
+  const url = resolveAuditUrl({ config, env });
+  const file = /^sqlite:(.*)$/.exec(url)?.[1];
+  if (file !== undefined && !existsSync(file)) return [notTried('its tables come with the first start of the desk')];
+  const opened = await openAsIs({ url });
+  try {
+    if ((await schemaOf(opened)).number < migrations.length) return [notTried('the next start of the desk makes its tables')];
+    return await look(opened);
   } finally {
     await opened.close();
   }

@@ -1,8 +1,12 @@
 import { provenOf } from '../../core/audit/audit-check.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
+import { type ComplianceReport, complianceReport } from '../../core/compliance/compliance-report.ts';
+import type { Framework } from '../../core/compliance/framework.ts';
 import { type Measure, Measures, measuredKinds } from '../../core/compliance/measures.ts';
+import type { ReportPeriod } from '../../core/compliance/period.ts';
 import { clusterOfWorkflow } from '../../core/messages/message.ts';
 import type { Trust } from '../../core/messages/sender.ts';
+import { firebreakVersion } from '../process/project-root.ts';
 
 const dayMs = 86_400_000;
 
@@ -56,6 +60,28 @@ export async function measurePeriod({
     onDay?.((to - since) / (until - since));
   }
   return { clusters: [...clusters].sort(), measures: measures.all(), records: { counted, leftOut } };
+}
+
+/** What the records of a period show of a framework: of one that is not over, until now. */
+export async function reportOfPeriod({
+  framework,
+  period,
+  ...read
+}: Pick<Parameters<typeof measurePeriod>[0], 'store' | 'trust' | 'cluster' | 'onDay'> & {
+  readonly framework: Framework;
+  readonly period: ReportPeriod;
+}): Promise<ComplianceReport> {
+  const now = Date.now();
+  const until = Math.min(period.until, now);
+  const measured = await measurePeriod({ ...read, since: period.since, until });
+  return complianceReport({
+    framework,
+    ...measured,
+    since: new Date(period.since).toISOString(),
+    until: new Date(Math.max(until, period.since)).toISOString(),
+    madeAt: new Date(now).toISOString(),
+    program: `firebreak ${firebreakVersion()}`,
+  });
 }
 
 /** `incident/CLUSTER/…` and `control/CLUSTER@…`; a desk's chain is of none. */

@@ -49,6 +49,10 @@ const least = {
   secretFiles: [{ name: 'alerts', secret: 'firebreak-alerts', roles: ['cell'] }],
 };
 
+const reported = {
+  config: { ...least.config, reports: [{ name: 'iso', framework: 'iso-27001', to: { folder: '/var/lib/firebreak/reports' } }] },
+  reports: { schedule: '20 6 * * *' },
+};
 const backedUp = { backup: { schedule: '40 2 * * *', existingClaim: 'backups', sealKeysWith: 'seal' } };
 
 async function render(values: object): Promise<{ readonly documents: readonly Rendered[]; readonly error: string }> {
@@ -72,6 +76,8 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     ['config.roster is missing', { config: { ...least.config, roster: undefined } }],
     ['config.temporal.address is missing', { config: { ...least.config, temporal: undefined } }],
     ['several desks share a PostgreSQL', { ...least, desk: { replicas: 2 } }],
+    ['reports.schedule has nothing', { ...least, reports: { schedule: '20 6 * * *' } }],
+    ['reports.schedule needs persistence', { ...least, ...reported, desk: { persistence: { enabled: false } } }],
     ['backup.schedule has no place', { ...least, backup: { schedule: '40 2 * * *' } }],
     ['backup.schedule needs persistence', { ...least, ...backedUp, desk: { persistence: { enabled: false } } }],
     ['trust.clusters is missing', { ...least, profile: 'hub' }],
@@ -277,6 +283,23 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
       expect(text).not.toMatch(/firebreak-alerts|account/);
     },
   );
+
+  test.each([
+    ['cluster', 'state-firebreak-desk-0', 'firebreak.yaml'],
+    ['single', 'state-firebreak-0', 'desk.yaml'],
+  ])('delivers reports beside the desk of profile %s, without rights in the cluster', async (profile, claim, config) => {
+    const { documents, error } = await render({ ...least, ...reported, profile });
+    expect(error).toBe('');
+    const [job] = documents.filter(({ kind }) => kind === 'CronJob');
+    const pod = job?.spec?.jobTemplate?.spec.template.spec;
+    expect(pod).toMatchObject({ serviceAccountName: 'firebreak-desk', automountServiceAccountToken: false });
+    const [container] = pod?.containers ?? [];
+    expect(container).toMatchObject({ args: ['report', 'deliver', `--config=/etc/firebreak/config/${config}`, '--json'] });
+    const volumes = pod?.volumes.map(({ name }) => name) ?? [];
+    expect([...volumes].sort()).toEqual([...new Set(container?.volumeMounts.map(({ name }) => name))].sort());
+    expect(JSON.stringify(pod?.volumes)).toContain(`"${claim}"`);
+    expect(JSON.stringify(pod?.volumes)).not.toMatch(/account/);
+  });
 
   test('takes the values that firebreak init writes', async () => {
     const people = [{ id: 'ada', name: 'Ada', slack: 'U0ADA' }];

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { basisTexts, type ComplianceReport, complianceReport, valueText } from '../../../core/compliance/compliance-report.ts';
+import { basisTexts, type ComplianceReport, valueText } from '../../../core/compliance/compliance-report.ts';
 import { frameworks } from '../../../core/compliance/frameworks/index.ts';
 import {
   type NotificationDraft,
@@ -12,35 +12,29 @@ import {
   regimes,
   stages,
 } from '../../../core/compliance/notification.ts';
-import { reportOscal } from '../../../core/compliance/oscal.ts';
-import { reportCsv, reportHtml } from '../../../core/compliance/report-text.ts';
+import { periodNamed, type ReportPeriod } from '../../../core/compliance/period.ts';
+import { reportFile, reportFormats } from '../../../core/compliance/report-file.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { fullIncidentId } from '../../../core/incident/incident.ts';
 import { systemErrorCode } from '../../../core/system-error.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
+import type { Database } from '../../../integrations/database/queries.ts';
 
 import { type Config, loadConfig } from '../../config/load.ts';
-import { firebreakVersion } from '../../process/project-root.ts';
 import { openAuditTrust } from '../../records/audit-trust.ts';
-import { measurePeriod } from '../../records/compliance.ts';
+import { reportOfPeriod } from '../../records/compliance.ts';
 import { provenRunOf } from '../../records/incident-run.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable, styled } from '../output.ts';
 import { existingAuditUrl, leftOutText } from './audit.ts';
 import { type RetiredKeysOption, retiredKeyOption } from './retired-key.ts';
 
-const formats = ['text', 'html', 'csv', 'json', 'oscal'] as const;
-
-interface Period {
-  /** Milliseconds since 1970. */
-  readonly since: number;
-  readonly until: number;
-}
+const formats = ['text', ...reportFormats] as const;
 
 interface ComplianceOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly framework: string;
-  readonly period: Period;
+  readonly period: ReportPeriod;
   readonly cluster?: string;
   readonly format: (typeof formats)[number];
   readonly out?: string;
@@ -51,21 +45,11 @@ interface NotificationOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly stage: NotificationStage;
 }
 
-/** `2026`, `2026-Q3`, `2026-11`, or `2026-11-01..2026-11-15` with the last day in it. @throws InvalidArgumentError */
-export function periodIn(text: string): Period {
-  const [, year, part] = /^(\d{4})(?:-(Q[1-4]|0[1-9]|1[0-2]))?$/.exec(text) ?? [];
-  if (year !== undefined) {
-    const quarter = part?.startsWith('Q') ? Number(part.slice(1)) : undefined;
-    const first = quarter !== undefined ? (quarter - 1) * 3 : part === undefined ? 0 : Number(part) - 1;
-    const months = quarter !== undefined ? 3 : part === undefined ? 12 : 1;
-    return { since: Date.UTC(Number(year), first), until: Date.UTC(Number(year), first + months) };
-  }
-  const [, from, to] = /^(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})$/.exec(text) ?? [];
-  const since = Date.parse(`${from}T00:00:00Z`);
-  const until = Date.parse(`${to}T00:00:00Z`) + 86_400_000;
-  if (!(since < until))
-    throw new InvalidArgumentError('Write 2026, 2026-Q3, 2026-11, or 2026-11-01..2026-11-15 (UTC, both days in it).');
-  return { since, until };
+/** @throws InvalidArgumentError */
+export function periodIn(text: string): ReportPeriod {
+  const period = periodNamed(text);
+  if (!period) throw new InvalidArgumentError('Write 2026, 2026-Q3, 2026-11, or 2026-11-01..2026-11-15 (UTC, both days in it).');
+  return period;
 }
 
 /** Adds `firebreak report compliance` and `firebreak report notification`. */
@@ -90,13 +74,12 @@ export function registerComplianceCommands(report: Command): void {
     'firebreak report compliance --framework iso-27001 --period 2026 --format html --out iso.html',
   ]).action(async (options: ComplianceOptions) => {
     const found = await readCompliance(options);
-    if (options.json || options.format === 'json') write(options, `${JSON.stringify(found)}\n`, () => printJson(found));
-    else if (options.format === 'oscal') {
-      const oscal = reportOscal(found, randomUUID);
-      write(options, `${JSON.stringify(oscal, null, 2)}\n`, () => printJson(oscal));
-    } else if (options.format === 'html') write(options, reportHtml(found));
-    else if (options.format === 'csv') write(options, reportCsv(found));
-    else if (options.out !== undefined)
+    const format = options.json ? 'json' : options.format;
+    if (format !== 'text') {
+      const { text, mediaType } = reportFile(found, format, randomUUID);
+      if (mediaType === 'application/json') write(options, text, () => printJson(JSON.parse(text)));
+      else write(options, text);
+    } else if (options.out !== undefined)
       throw new FirebreakError('FB_ERR_CONFIG_INVALID', '--out needs --format html, csv, json or oscal');
     else printReport(found);
   });
@@ -128,17 +111,8 @@ async function readCompliance({
   const framework = frameworks.find((one) => one.id === id);
   if (!framework) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no framework ${id}`);
   return withRecords(path, retiredKey, async ({ store, trust }) => {
-    const now = Date.now();
-    const until = Math.min(period.until, now);
-    const measured = await measurePeriod({ store, trust, since: period.since, until, cluster, onDay: progressOnTerminal() });
-    return complianceReport({
-      framework,
-      ...measured,
-      since: new Date(period.since).toISOString(),
-      until: new Date(Math.max(until, period.since)).toISOString(),
-      madeAt: new Date(now).toISOString(),
-      program: `firebreak ${firebreakVersion()}`,
-    });
+    const onDay = progressOnTerminal();
+    return reportOfPeriod({ store, trust, framework, period, cluster, onDay });
   });
 }
 
@@ -150,28 +124,30 @@ function draftOf(written: string, { config: path, regime, stage, retiredKey }: N
   });
 }
 
-type Records = { readonly config: Config; readonly store: ReturnType<typeof createAuditStore> } & Pick<
-  Awaited<ReturnType<typeof openAuditTrust>>,
-  'trust'
->;
+export type OpenRecords = {
+  readonly config: Config;
+  readonly database: Database;
+  readonly store: ReturnType<typeof createAuditStore>;
+} & Pick<Awaited<ReturnType<typeof openAuditTrust>>, 'trust'>;
 
-async function withRecords<T>(
+/** The records of the configuration, for as long as the work takes. @throws FB_ERR_CONFIG_INVALID, FB_ERR_FILE_MISSING, FB_ERR_UNAVAILABLE. */
+export async function withRecords<T>(
   path: string,
   retiredKey: RetiredKeysOption['retiredKey'],
-  work: (records: Records) => Promise<T>,
+  work: (records: OpenRecords) => Promise<T>,
 ): Promise<T> {
   const config = loadConfig({ path, env: process.env });
   const { trust } = await openAuditTrust(config, retiredKey ?? []);
   const database = await openDatabase({ url: existingAuditUrl(config) });
   try {
-    return await work({ config, store: createAuditStore(database), trust });
+    return await work({ config, database, store: createAuditStore(database), trust });
   } finally {
     await database.close();
   }
 }
 
 /** Long periods take their time; standard output stays the report's. */
-function progressOnTerminal(): (share: number) => void {
+export function progressOnTerminal(): (share: number) => void {
   const began = Date.now();
   return (share) => {
     if (process.stderr.isTTY && Date.now() - began > 2_000)

@@ -10,6 +10,7 @@ import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts'
 import { print, printable, printJson, printTable, styled } from '../output.ts';
 import { existingAuditUrl, leftOutText } from './audit.ts';
 import { registerComplianceCommands } from './compliance.ts';
+import { registerDeliverCommand } from './report-deliver.ts';
 import { type RetiredKeysOption, retiredKeyOption } from './retired-key.ts';
 
 interface DecisionsOptions extends ConfiguredOptions, RetiredKeysOption {
@@ -32,6 +33,7 @@ export function registerReportCommand(program: Command): void {
     .command('report')
     .description('what the records of a time say: how people decide, what a framework asks for, drafts for authorities');
   registerComplianceCommands(report);
+  registerDeliverCommand(report);
   const decisions = report
     .command('decisions')
     .description('time to answer, silence, approvals in under 10 s, and questions per person and shift; by playbook')

@@ -47,6 +47,7 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   tune: 'nothing',
   'report compliance': 'nothing',
   'report decisions': 'nothing',
+  'report deliver': 'nothing',
   'report notification': 'nothing',
   release: 'as it turns out',
   why: 'nothing',

@@ -76,15 +76,19 @@ desk
 {{- $database := (.Values.config.audit | default dict).url -}}
 {{- if and (gt (int .Values.desk.replicas) 1) (not $database) }}{{ fail "desk.replicas over 1 needs config.audit.url: several desks share a PostgreSQL" }}{{ end -}}
 {{- if and .Values.doctor.schedule (eq .Values.profile "single") (not .Values.cell.persistence.enabled) }}{{ fail "doctor.schedule with profile single needs cell.persistence: otherwise the state is the pod's own" }}{{ end -}}
+{{- $held := ternary .Values.cell.persistence .Values.desk.persistence (eq .Values.profile "single") -}}
+{{- if .Values.reports.schedule -}}
+{{- if not (has "desk" $roles) }}{{ fail "reports.schedule is for where the desk is: reports are made from its records" }}{{ end -}}
+{{- if not $held.enabled }}{{ fail "reports.schedule needs persistence: the keys that prove records are on the desk's volume" }}{{ end -}}
+{{- if not .Values.config.reports }}{{ fail "reports.schedule has nothing to deliver: set config.reports" }}{{ end -}}
+{{- end -}}
 {{- if .Values.backup.schedule -}}
 {{- if not (has "desk" $roles) }}{{ fail "backup.schedule is for where the desk is: its records are what is backed up" }}{{ end -}}
-{{- $held := ternary .Values.cell.persistence .Values.desk.persistence (eq .Values.profile "single") -}}
 {{- if not $held.enabled }}{{ fail "backup.schedule needs persistence: the anchor of the records is on the desk's volume" }}{{ end -}}
 {{- if and (not .Values.backup.existingClaim) (not (dig "backup" "s3" "" .Values.config)) }}{{ fail "backup.schedule has no place to write to: set backup.existingClaim, or config.backup.s3" }}{{ end -}}
 {{- end -}}
 {{- if .Values.restore.from -}}
 {{- if not (has "desk" $roles) }}{{ fail "restore.from is for where the desk is: its records are what is restored" }}{{ end -}}
-{{- $held := ternary .Values.cell.persistence .Values.desk.persistence (eq .Values.profile "single") -}}
 {{- if not $held.enabled }}{{ fail "restore.from needs persistence: the anchor of the records goes to the desk's volume" }}{{ end -}}
 {{- if not .Values.restore.publicKey }}{{ fail "restore.publicKey is missing: a ConfigMap with the notary's public key, whose backups are believed" }}{{ end -}}
 {{- if and (not .Values.backup.existingClaim) (not (dig "backup" "s3" "" .Values.config)) }}{{ fail "restore.from has no place to read from: set backup.existingClaim, or config.backup.s3" }}{{ end -}}

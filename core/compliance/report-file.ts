@@ -1,0 +1,50 @@
+import { basisTexts, type ComplianceReport, valueText } from './compliance-report.ts';
+import { reportOscal } from './oscal.ts';
+import { reportCsv, reportHtml } from './report-text.ts';
+
+export const reportFormats = ['html', 'csv', 'json', 'oscal'] as const;
+export type ReportFormat = (typeof reportFormats)[number];
+
+/** What a report is written as, and how such a file is called and sent. */
+export interface ReportFile {
+  readonly text: string;
+  readonly extension: string;
+  readonly mediaType: string;
+}
+
+/** @param newUuid for OSCAL, where each part has an id */
+export function reportFile(report: ComplianceReport, format: ReportFormat, newUuid: () => string): ReportFile {
+  switch (format) {
+    case 'html':
+      return { text: reportHtml(report), extension: 'html', mediaType: 'text/html; charset=utf-8' };
+    case 'csv':
+      return { text: reportCsv(report), extension: 'csv', mediaType: 'text/csv; charset=utf-8' };
+    case 'json':
+      return { text: `${JSON.stringify(report)}\n`, extension: 'json', mediaType: 'application/json' };
+    case 'oscal':
+      return {
+        text: `${JSON.stringify(reportOscal(report, newUuid), null, 2)}\n`,
+        extension: 'oscal.json',
+        mediaType: 'application/json',
+      };
+  }
+}
+
+/** The report in a few lines without any formatting, for a message: how much is shown, and each number. */
+export function reportSummary(
+  { framework, clusters, records, requirements, measures }: ComplianceReport,
+  period: string,
+): string {
+  const shown = requirements.filter(({ basis }) => basis === 'numbers').length;
+  const leftOut = records.leftOut === 0 ? [] : [`${records.leftOut} rows are not proven and were left out.`];
+  return [
+    `${framework.name}, ${period}`,
+    `${clusters.length === 1 ? 'Cluster' : 'Clusters'}: ${clusters.join(', ') || 'none'}. Records counted: ${records.counted}.`,
+    ...leftOut,
+    `Requirements ${basisTexts.numbers}: ${shown} of ${requirements.length}.`,
+    '',
+    ...measures.map((measure) => `${measure.title}: ${valueText(measure)}`),
+    '',
+    'Whether a requirement is met, an assessor decides.',
+  ].join('\n');
+}

@@ -1,0 +1,61 @@
+import type { ReportInterval } from '../../../core/compliance/period.ts';
+import type { ReportFormat } from '../../../core/compliance/report-file.ts';
+import type { SecretRef } from '../fields.ts';
+import type { FileConfig } from '../schema.ts';
+
+type File = FileConfig['reports'][number];
+type FileTarget = File['to'];
+
+/** Where a report goes, with the place of what opens it. */
+export type ReportTarget =
+  | { readonly kind: 'folder'; readonly folder: string }
+  | {
+      readonly kind: 's3';
+      readonly s3: Omit<NonNullable<FileTarget['s3']>, 'accessKeyId' | 'secretAccessKey'>;
+      readonly accessKeyId: SecretRef;
+      readonly secretAccessKey: SecretRef;
+    }
+  | { readonly kind: 'slack'; readonly channel: string }
+  | {
+      readonly kind: 'mail';
+      readonly mail: Omit<NonNullable<FileTarget['mail']>, 'password' | 'caFile'>;
+      readonly caFile?: string;
+      readonly password?: SecretRef;
+    };
+
+export interface ReportConfig {
+  readonly name: string;
+  readonly framework: string;
+  readonly every: ReportInterval;
+  readonly cluster?: string;
+  readonly format: ReportFormat;
+  readonly to: ReportTarget;
+}
+
+interface Places {
+  readonly secretRef: (ref: SecretRef) => SecretRef;
+  readonly absolute: (path: string) => string;
+}
+
+export function completeReports(file: FileConfig['reports'], places: Places): readonly ReportConfig[] {
+  return file.map(({ to, ...report }) => ({ ...report, to: targetOf(to, places) }));
+}
+
+function targetOf({ folder, s3, slack, mail }: FileTarget, { secretRef, absolute }: Places): ReportTarget {
+  if (folder !== undefined) return { kind: 'folder', folder: absolute(folder) };
+  if (slack) return { kind: 'slack', channel: slack.channel };
+  if (s3) {
+    const { accessKeyId, secretAccessKey, ...place } = s3;
+    return { kind: 's3', s3: place, accessKeyId: secretRef(accessKeyId), secretAccessKey: secretRef(secretAccessKey) };
+  }
+  if (mail) {
+    const { password, caFile, ...rest } = mail;
+    return {
+      kind: 'mail',
+      mail: rest,
+      ...(caFile !== undefined && { caFile: absolute(caFile) }),
+      ...(password && { password: secretRef(password) }),
+    };
+  }
+  throw new TypeError('the check of the file lets no report without a place pass');
+}

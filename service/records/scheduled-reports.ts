@@ -1,0 +1,165 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { AuditStore } from '../../core/audit/audit-store.ts';
+import { frameworks } from '../../core/compliance/frameworks/index.ts';
+import { periodsDue, type ReportPeriod } from '../../core/compliance/period.ts';
+import { type ReportFile, reportFile, reportSummary } from '../../core/compliance/report-file.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import type { Trust } from '../../core/messages/sender.ts';
+import type { ReportDeliveries } from '../../integrations/database/report-deliveries.ts';
+import type { ReportConfig } from '../config/complete/complete-reports.ts';
+import type { Config } from '../config/load.ts';
+import { type ReportAccess, resolveReportAccess } from '../config/secrets.ts';
+import { reasonOf } from '../process/log.ts';
+import { reportOfPeriod } from './compliance.ts';
+
+/** A report whose time is over and that nobody has got. */
+export interface DueReport {
+  readonly report: ReportConfig;
+  readonly period: ReportPeriod;
+}
+
+export interface ReportOutcome {
+  readonly name: string;
+  readonly period: string;
+  readonly to: string;
+  readonly state: 'delivered' | 'failed' | 'underway elsewhere';
+  /** What the other side answered, or why it failed. */
+  readonly detail: string;
+}
+
+/** Oldest first. */
+export async function dueReports(
+  reports: readonly ReportConfig[],
+  deliveries: Pick<ReportDeliveries, 'of'>,
+  now = Date.now(),
+): Promise<readonly DueReport[]> {
+  const due: DueReport[] = [];
+  for (const report of reports) {
+    const delivered = new Set((await deliveries.of(report.name)).keys());
+    for (const period of periodsDue(report.every, delivered, now)) due.push({ report, period });
+  }
+  return due;
+}
+
+/** Where it goes, in a few words and without what may be a secret. */
+export function reportTargetText({ to }: Pick<ReportConfig, 'to'>): string {
+  switch (to.kind) {
+    case 'folder':
+      return to.folder;
+    case 's3':
+      return `the bucket ${to.s3.bucket}`;
+    case 'slack':
+      return `Slack ${to.channel}`;
+    case 'mail':
+      return to.mail.recipients.join(', ');
+  }
+}
+
+/**
+ * Makes one report and delivers it: at least once, since what was sent before a crash is sent again, under the same name, key or message id.
+ * Failures are outcomes: others go on.
+ */
+export async function deliverReport(
+  { report, period }: DueReport,
+  given: {
+    readonly config: Pick<Config, 'slack'>;
+    readonly env: NodeJS.ProcessEnv;
+    readonly store: Pick<AuditStore, 'recordsOf'>;
+    readonly trust: Trust;
+    readonly deliveries: ReportDeliveries;
+    readonly onDay?: (share: number) => void;
+  },
+): Promise<ReportOutcome> {
+  const { name, cluster, format } = report;
+  const delivery = { name, period: period.name, holder: `${hostname()}/${randomUUID()}` };
+  const outcome = { name, period: period.name, to: reportTargetText(report) };
+  const framework = frameworks.find(({ id }) => id === report.framework);
+  if (!framework) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no framework ${report.framework}`);
+  if (!(await given.deliveries.claim(delivery)))
+    return { ...outcome, state: 'underway elsewhere', detail: 'another process delivers it, or has been stopped while it did' };
+  try {
+    // Before the records are read, which may take a minute.
+    const access = resolveReportAccess({ report, slack: given.config.slack, env: given.env });
+    const { store, trust, onDay } = given;
+    const made = await reportOfPeriod({ store, trust, framework, period, cluster, ...(onDay && { onDay }) });
+    const file = reportFile(made, format, randomUUID);
+    const summary = reportSummary(made, period.name);
+    const detail = await send({ report, period, file, summary, access, slack: given.config.slack });
+    await given.deliveries.delivered(delivery);
+    return { ...outcome, state: 'delivered', detail };
+  } catch (error) {
+    await given.deliveries.release(delivery).catch(() => undefined);
+    return { ...outcome, state: 'failed', detail: reasonOf(error) };
+  }
+}
+
+interface Sending extends DueReport {
+  readonly file: ReportFile;
+  readonly summary: string;
+  readonly access: ReportAccess;
+  readonly slack: Config['slack'];
+}
+
+/** @returns what the other side says of it */
+async function send({ report, period, file, summary, access, slack }: Sending): Promise<string> {
+  const { to } = report;
+  const fileName = `${report.name}-${period.name}.${file.extension}`;
+  switch (to.kind) {
+    case 'folder': {
+      mkdirSync(to.folder, { recursive: true });
+      const path = join(to.folder, fileName);
+      const draft = join(to.folder, `.${fileName}.${randomUUID()}`);
+      writeFileSync(draft, file.text, { mode: 0o640 });
+      renameSync(draft, path);
+      return path;
+    }
+    case 's3': {
+      const { openBucket } = await import('../../integrations/evidence/bucket.ts');
+      const { accessKeyId = '', secretAccessKey = '' } = access;
+      const bucket = openBucket({ ...to.s3, accessKeyId, secretAccessKey, silentMs: 30_000 });
+      const body = new TextEncoder().encode(file.text);
+      await bucket.put({ key: fileName, body, bytes: body.byteLength, mediaType: file.mediaType });
+      return fileName;
+    }
+    case 'slack': {
+      const { createSlackClient } = await import('../../integrations/slack/client.ts');
+      const client = createSlackClient({ botToken: access.botToken ?? '', apiUrl: slack?.apiUrl, timeoutMs: 20_000 });
+      const whole = `The whole report: firebreak report compliance --framework ${report.framework} --period ${period.name} --format html`;
+      const { ts = '' } = await client.chat.postMessage({
+        channel: to.channel,
+        text: slackText(`${summary}\n${whole}`),
+        mrkdwn: false,
+        parse: 'none',
+        unfurl_links: false,
+      });
+      return ts;
+    }
+    case 'mail': {
+      const { sendMail } = await import('../../integrations/mail.ts');
+      const { host, port, tls, user, from, recipients } = to.mail;
+      return await sendMail(
+        {
+          ...{ host, port, tls },
+          ...(to.caFile !== undefined && { ca: readFileSync(to.caFile, 'utf8') }),
+          ...(user !== undefined && { signIn: { user, password: access.password ?? '' } }),
+        },
+        {
+          id: createHash('sha256').update(`${report.name}\n${period.name}`).digest('hex').slice(0, 32),
+          from,
+          recipients,
+          subject: `Firebreak: ${summary.split('\n')[0]}`,
+          text: summary,
+          attachments: [{ name: fileName, mediaType: file.mediaType, content: file.text }],
+        },
+      );
+    }
+  }
+}
+
+/** Names of clusters are the only words in it that are not ours: they mention nobody. */
+function slackText(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}

@@ -1,0 +1,43 @@
+import { describe, expect, test } from '@jest/globals';
+import { periodNamed, periodsDue, type ReportInterval } from '../../../core/compliance/period.ts';
+
+const names = (every: ReportInterval, reported: readonly string[], now: string): readonly string[] =>
+  periodsDue(every, new Set(reported), Date.parse(now)).map(({ name }) => name);
+
+describe('a period', () => {
+  test.each([
+    ['2026', '2026-01-01', '2027-01-01'],
+    ['2026-Q4', '2026-10-01', '2027-01-01'],
+    ['2024-02', '2024-02-01', '2024-03-01'],
+    ['2026-11-01..2026-11-15', '2026-11-01', '2026-11-16'],
+  ])('%s is its days in UTC', (name, since, until) => {
+    expect(periodNamed(name)).toEqual({ name, since: Date.parse(since), until: Date.parse(until) });
+  });
+
+  test.each(['', '26', '2026-13', '2026-Q5', '2026-11-15..2026-11-01', '2026-02-30..x', 'last month'])('%j is none', (name) => {
+    expect(periodNamed(name)).toBeUndefined();
+  });
+});
+
+describe('of a report is due', () => {
+  test.each<[ReportInterval, string, string]>([
+    ['week', '2026-11-27T12:00:00Z', '2026-11-16..2026-11-22'],
+    ['week', '2027-01-04T02:00:00Z', '2026-12-28..2027-01-03'],
+    ['month', '2027-01-15T00:00:00Z', '2026-12'],
+    ['quarter', '2026-11-27T12:00:00Z', '2026-Q3'],
+    ['quarter', '2027-02-01T00:00:00Z', '2026-Q4'],
+    ['year', '2026-11-27T12:00:00Z', '2025'],
+  ])('at first the last %s that is over', (every, now, name) => {
+    expect(names(every, [], now)).toEqual([name]);
+  });
+
+  test('nothing in the first hour after it is over, for records that are on their way', () => {
+    expect(names('month', ['2026-10'], '2026-12-01T00:59:59Z')).toEqual([]);
+    expect(names('month', ['2026-10'], '2026-12-01T01:00:00Z')).toEqual(['2026-11']);
+  });
+
+  test('what was missed meanwhile, oldest first, and a dozen at most', () => {
+    expect(names('month', ['2026-07', '2026-06'], '2026-11-27T00:00:00Z')).toEqual(['2026-08', '2026-09', '2026-10']);
+    expect(names('month', ['2024-01'], '2026-11-27T00:00:00Z')).toHaveLength(12);
+  });
+});
