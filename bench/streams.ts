@@ -9,7 +9,7 @@ import type { Trust } from '../core/messages/sender.ts';
 import { type StreamFormat, streamFormats } from '../core/streams/stream.ts';
 import { createAuditStore } from '../integrations/database/audit-store.ts';
 import { openDatabase } from '../integrations/database/database.ts';
-import { createStreamFeed } from '../integrations/database/stream-feed.ts';
+import { createStreamFeed } from '../integrations/database/outbound/stream-feed.ts';
 import { createVerifier, openSigner } from '../integrations/keys/ed25519.ts';
 import { createHttpReceiver } from '../integrations/streams/http-receiver.ts';
 import { StreamRunner } from '../service/streams/stream-runner.ts';

@@ -8,7 +8,7 @@ import { periodsDue, type ReportPeriod } from '../../core/compliance/period.ts';
 import { type ReportFile, reportFile, reportSummary } from '../../core/compliance/report-file.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Trust } from '../../core/messages/sender.ts';
-import type { ReportDeliveries } from '../../integrations/database/report-deliveries.ts';
+import type { ReportDeliveries } from '../../integrations/database/outbound/report-deliveries.ts';
 import type { ReportConfig } from '../config/complete/complete-reports.ts';
 import type { Config } from '../config/load.ts';
 import { type ReportAccess, resolveReportAccess } from '../config/secrets.ts';

@@ -8,7 +8,7 @@ import { ocsfEventsOf } from '../../core/streams/ocsf.ts';
 import type { EventMaker, StreamEvent, StreamFormat } from '../../core/streams/stream.ts';
 import type { StreamFeed, StreamLag } from '../../core/streams/stream-feed.ts';
 import type { Database } from '../../integrations/database/queries.ts';
-import { createStreamFeed } from '../../integrations/database/stream-feed.ts';
+import { createStreamFeed } from '../../integrations/database/outbound/stream-feed.ts';
 import type { Metrics } from '../../integrations/http-door.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';

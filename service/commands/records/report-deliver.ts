@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { createReportDeliveries } from '../../../integrations/database/report-deliveries.ts';
+import { createReportDeliveries } from '../../../integrations/database/outbound/report-deliveries.ts';
 import { deliverReport, dueReports, type ReportOutcome, reportTargetText } from '../../records/scheduled-reports.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable } from '../output.ts';

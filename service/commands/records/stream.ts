@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
 import { openAsIs } from '../../../integrations/database/database.ts';
-import { createStreamFeed } from '../../../integrations/database/stream-feed.ts';
+import { createStreamFeed } from '../../../integrations/database/outbound/stream-feed.ts';
 import type { StreamConfig } from '../../config/complete/complete-streams.ts';
 import { loadConfig } from '../../config/load.ts';
 import { resolveStreamAccess } from '../../config/secrets.ts';

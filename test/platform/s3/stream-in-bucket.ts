@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
-import { createStreamFeed } from '../../../integrations/database/stream-feed.ts';
+import { createStreamFeed } from '../../../integrations/database/outbound/stream-feed.ts';
 import { openBucket } from '../../../integrations/evidence/bucket.ts';
 import { openReceiver } from '../../../service/streams/receivers.ts';
 import { StreamRunner } from '../../../service/streams/stream-runner.ts';

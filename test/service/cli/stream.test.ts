@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
-import { createStreamFeed } from '../../../integrations/database/stream-feed.ts';
+import { createStreamFeed } from '../../../integrations/database/outbound/stream-feed.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { examine } from '../../../service/doctor/doctor.ts';
 import { storeChecks } from '../../../service/doctor/store-checks.ts';

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
-import { createReportDeliveries } from '../../../integrations/database/report-deliveries.ts';
+import { createReportDeliveries } from '../../../integrations/database/outbound/report-deliveries.ts';
 import type { ReportConfig } from '../../../service/config/complete/complete-reports.ts';
 import type { Config } from '../../../service/config/load.ts';
 import { deliverReport, dueReports, type ReportOutcome } from '../../../service/records/scheduled-reports.ts';

@@ -9,7 +9,7 @@ import type { StreamFeed } from '../../../core/streams/stream-feed.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
-import { createStreamFeed } from '../../../integrations/database/stream-feed.ts';
+import { createStreamFeed } from '../../../integrations/database/outbound/stream-feed.ts';
 import { createHttpReceiver } from '../../../integrations/streams/http-receiver.ts';
 import { StreamRunner, type StreamRunnerOptions } from '../../../service/streams/stream-runner.ts';
 import { eventMaker } from '../../core/streams/events.ts';

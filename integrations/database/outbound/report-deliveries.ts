@@ -1,5 +1,5 @@
-import type { Queries } from './queries.ts';
-import { textOf } from './row.ts';
+import type { Queries } from '../queries.ts';
+import { textOf } from '../row.ts';
 
 /** Which report of which period was delivered. One process at a time works on one. */
 export interface ReportDeliveries {

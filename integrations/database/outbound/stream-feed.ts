@@ -1,7 +1,7 @@
-import type { StreamFeed, StreamGap, StreamState } from '../../core/streams/stream-feed.ts';
-import { recordColumns, recordFromRow } from './audit-rows.ts';
-import type { Database, Row } from './queries.ts';
-import { placeholders, textOf } from './row.ts';
+import type { StreamFeed, StreamGap, StreamState } from '../../../core/streams/stream-feed.ts';
+import { recordColumns, recordFromRow } from '../audit-rows.ts';
+import type { Database, Row } from '../queries.ts';
+import { placeholders, textOf } from '../row.ts';
 
 const cursorsAtOnce = 200;
 const mostReason = 500;

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { frameworks } from '../../../core/compliance/frameworks/index.ts';
-import { reportIntervals } from '../../../core/compliance/period.ts';
-import { reportFormats } from '../../../core/compliance/report-file.ts';
-import { bucketFields, id, path, secret } from '../fields.ts';
+import { frameworks } from '../../../../core/compliance/frameworks/index.ts';
+import { reportIntervals } from '../../../../core/compliance/period.ts';
+import { reportFormats } from '../../../../core/compliance/report-file.ts';
+import { bucketFields, id, path, secret } from '../../fields.ts';
 
 const address = z.email();
 
