@@ -7,7 +7,6 @@ import { forensics } from './sections/forensics-section.ts';
 import { guardrails } from './sections/guardrails-section.ts';
 import { images } from './sections/images-section.ts';
 import { intake } from './sections/intake-section.ts';
-import { streams } from './sections/outbound/streams-section.ts';
 import { packs, releases } from './sections/packs-section.ts';
 import { reports } from './sections/records/reports-section.ts';
 import { streams } from './sections/records/streams-section.ts';
