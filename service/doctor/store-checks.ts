@@ -13,9 +13,9 @@ import { resolveAuditUrl, resolveStoreSecrets } from '../config/secrets.ts';
 import { checkBucket, openEvidenceStore } from '../process/evidence.ts';
 import { evidencePublicKeys, openKeyWrap } from '../process/keys/evidence-keys.ts';
 import { readCopyState } from '../records/log-copies.ts';
+import { dueReports } from '../records/scheduled-reports.ts';
 import { readLogNote } from '../records/transparency-log.ts';
 import { logKeys, readWitnessed } from '../records/verify-log.ts';
-import { dueReports } from '../records/scheduled-reports.ts';
 import { lagSeconds, lateSeconds } from '../streams/streams.ts';
 import {
   clockResult,
