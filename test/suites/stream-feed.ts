@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../integrations/database/database.ts';
-import type { Database } from '../../integrations/database/queries.ts';
 import { createStreamFeed } from '../../integrations/database/outbound/stream-feed.ts';
+import type { Database } from '../../integrations/database/queries.ts';
 import { run } from './audit-store.ts';
 
 const chain = (name: string): string => `incident/c/shop/Deployment/${name}@r1`;

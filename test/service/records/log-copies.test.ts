@@ -174,7 +174,7 @@ describe('copies of the transparency log', () => {
       await grow(2);
       for (let tries = 0; tries < 3; tries += 1) await update();
       expect(errors).toHaveLength(2);
-      expect(rekor.texts).toEqual([(await said()).split('\n\n')[0] + '\n']);
+      expect(rekor.texts).toEqual([`${(await said()).split('\n\n')[0]}\n`]);
       expect(await readCopyState(files, 'rekor')).toMatchObject({ size: 2 });
       await update();
       expect(rekor.calls).toHaveLength(3);
