@@ -159,7 +159,7 @@ describe('what destroys something or weakens the response', () => {
     // Before the configuration is read, and before anything is connected to: neither is there.
     const { status, stdout, stderr } = await withoutTerminal(name, args);
     expect(stderr).toMatch(
-      /^FB_ERR_INCOMPLETE: .*there is no terminal to ask on: say --yes and --target with the last 4 characters/,
+      /^FB_ERR_INCOMPLETE: .*there is no terminal to ask on: add --yes and --target with the last 4 characters/,
     );
     expect([status, stdout]).toEqual([2, '']);
     expect((await withoutTerminal(name, [...args, '--yes', '--target', 'cart'])).stderr).not.toContain('FB_ERR_INCOMPLETE');
@@ -167,8 +167,8 @@ describe('what destroys something or weakens the response', () => {
 
   test('without a terminal is told which of both is missing', async () => {
     const args = ['shop/Deployment/cart', ...who];
-    expect((await withoutTerminal('lease release', [...args, '--yes'])).stderr).toMatch(/to ask on: say --target with/);
-    expect((await withoutTerminal('lease release', [...args, '--target', 'cart'])).stderr).toMatch(/to ask on: say --yes\n/);
+    expect((await withoutTerminal('lease release', [...args, '--yes'])).stderr).toMatch(/to ask on: add --target with/);
+    expect((await withoutTerminal('lease release', [...args, '--target', 'cart'])).stderr).toMatch(/to ask on: add --yes\n/);
   });
 });
 
