@@ -320,7 +320,7 @@ describe('a vote from the command line', () => {
     expect([again.status, again.stderr]).toEqual([
       1,
       expect.stringMatching(
-        /^FB_ERR_ALREADY_DECIDED: .*“.+”, by Ada \(ada\) at 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC\n→ Nothing was sent/,
+        /^FB_ERR_ALREADY_DECIDED: .*“.+”, by Ada \(ada\) at 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC\n→ .*Nothing was sent/,
       ),
     ]);
   });
@@ -337,7 +337,7 @@ describe('a lease', () => {
       expect(now.leases[0]?.until).toBeGreaterThan(before?.until ?? 0);
     }
     const unsaid = await firebreak('lease', 'release', id, ...as('eve'), ...why);
-    expect([unsaid.status, unsaid.stderr]).toEqual([2, expect.stringContaining('say --yes and --target')]);
+    expect([unsaid.status, unsaid.stderr]).toEqual([2, expect.stringContaining('add --yes and --target')]);
     expect((await firebreak('lease', 'release', id, ...as('eve'), ...why, ...meant)).stderr).toContain('Only oncall may answer');
     expect((await firebreak('lease', 'keep', id, ...as('ada'))).status).toBe(0);
     await until(id, (state) => state.leases[0]?.state === 'permanent');

@@ -82,7 +82,7 @@ describe('the way out, with nothing but a kubeconfig', () => {
     const unasked = await release(namespace);
     expect(unasked.code).toBe(2);
     expect(unasked.stdout).toContain('not authenticated');
-    expect(unasked.stderr).toContain(`say --yes and --target with the last 4 characters of ${namespace}`);
+    expect(unasked.stderr).toContain(`add --yes and --target with the last 4 characters of ${namespace}`);
     for (const less of [['--yes'], ['--target', namespace.slice(-4)]]) expect((await release(namespace, ...less)).code).toBe(2);
     expect((await release(namespace, ...meant('cart'))).stderr).toContain('FB_ERR_NOT_CONFIRMED');
     expect(await now(namespace, 'cart')).toEqual(contained);

@@ -67,7 +67,7 @@ describe('firebreak init', () => {
   });
 
   test('writes nothing where it is not said who decides, or what is said cannot be read', () => {
-    expect(init()).toMatchObject({ status: 2, stderr: expect.stringContaining('who decides?') });
+    expect(init()).toMatchObject({ status: 2, stderr: expect.stringContaining('name who decides') });
     expect(init('--person', 'ada').status).toBe(2);
     expect(init(...two, '--slack', 'general').status).toBe(2);
     expect(existsSync(join(folder, 'new'))).toBe(false);

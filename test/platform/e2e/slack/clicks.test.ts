@@ -151,11 +151,11 @@ describe('/firebreak', () => {
   const asks: readonly (readonly [string, () => string, RegExp])[] = [
     ['who one is', () => 'whoami', /Ada Byron.*You may answer for `oncall` now/],
     ['the open incidents', () => 'incidents', /CRITICAL|critical/],
-    ['one incident', () => `show ${id()}`, /quarantinePod on pod.*Asked:.*Timeline/],
+    ['one incident', () => `show ${id()}`, /quarantine pod on .*Asked:.*Timeline/],
     [
       'the same as the card names it, with the capital of a telephone',
       () => `Show deployment/${namespace}/${asked.name}`,
-      /quarantinePod on pod/,
+      /quarantine pod on /,
     ],
     ['what waits for one', () => 'questions', /What waits for you.*Is the new binary in/],
     ['what there is', () => '', /\/firebreak release ID\*/],
@@ -218,7 +218,7 @@ describe('the menu of a card', () => {
 
   test('shows the whole timeline in a dialog', async () => {
     const { view } = await service.dialogAfter(ana, () => details(ana));
-    expect(JSON.stringify(view.blocks)).toMatch(/quarantinePod on pod.*Timeline.*question\.asked/);
+    expect(JSON.stringify(view.blocks)).toMatch(/quarantine pod on .*Timeline.*Is the new binary in .* expected/);
   });
 
   test('takes a comment to the thread and the record', async () => {
