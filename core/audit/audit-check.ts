@@ -3,6 +3,7 @@ import { canonicalJson } from '../text/digest.ts';
 import { type AuditRecord, type ChainHead, genesisHash, OriginCheck, recordHash, type SignedRecord } from './audit.ts';
 import { type Finding, numbers } from './audit-report.ts';
 import type { StoredChain, StoredRecord } from './audit-store.ts';
+import type { RecordCut } from './record-cut.ts';
 
 /** A head that a genuine checkpoint names. */
 export interface StatedHead extends ChainHead {
@@ -19,6 +20,7 @@ export function checkChain({
   stated,
   trust,
   verifiedBy = 0,
+  cuts = [],
 }: {
   readonly chain: string;
   readonly stored: StoredChain;
@@ -26,19 +28,23 @@ export function checkChain({
   readonly trust: Trust;
   /** The checkpoint up to which all signatures were checked before. */
   readonly verifiedBy?: number;
+  /** What was proven to be cut of it, from low to high. */
+  readonly cuts?: readonly Pick<RecordCut, 'to' | 'after'>[];
 }): CheckedChain {
   const last = stated.at(-1);
-  if (stored.records.length === 0 && last) {
-    const text = `${chain} is gone: checkpoint ${last.checkpoint} vouches for ${numbers(1, last.number)}`;
-    const finding: Finding = { kind: 'chain-missing', chain, number: 1, to: last.number, checkpoint: last.checkpoint, text };
-    return { findings: [finding], genuine: [] };
+  const begin = beginOf(stored.records, cuts);
+  if (stored.records.length === 0 && last && last.number > begin.number) {
+    const missing = { number: begin.number + 1, to: last.number };
+    const text = `${chain} is gone: checkpoint ${last.checkpoint} vouches for ${numbers(missing.number, missing.to)}`;
+    const finding: Finding = { kind: 'chain-missing', chain, ...missing, checkpoint: last.checkpoint, text };
+    return { findings: [finding], genuine: [], cutTo: begin.number };
   }
-  const rows = checkRows(chain, stored.records);
+  const rows = checkRows(chain, stored.records, begin);
   const rewritten = checkStated(chain, stored.records, stated);
   // Only what fits in every hash is what was checked before.
   const isSame = rows.findings.length === 0 && rewritten.length === 0;
   const checkedTo = isSame ? (stated.findLast(({ checkpoint }) => checkpoint <= verifiedBy)?.number ?? 0) : 0;
-  const origin = checkOrigin({ chain, rows: stored.records, trust, checkedTo });
+  const origin = checkOrigin({ chain, rows: stored.records, trust, checkedTo, cutTo: begin.number });
   // A row that was taken out lacks in both ways of counting: it is named once.
   const isMissing = rows.findings.some(({ kind }) => kind === 'record-missing');
   const findings = [
@@ -47,11 +53,22 @@ export function checkChain({
     ...checkEnd({ chain, stored, last, ...rows }),
     ...origin.findings.filter(({ kind }) => kind !== 'record-missing' || !isMissing),
   ];
-  return { findings, genuine: origin.genuine };
+  return { findings, genuine: origin.genuine, cutTo: begin.number };
 }
+
+/** What the first row has to follow from: what was cut before it, or nothing. */
+function beginOf(rows: readonly StoredRecord[], cuts: readonly Pick<RecordCut, 'to' | 'after'>[]): Begin {
+  const [first] = rows;
+  const cut = first ? cuts.findLast(({ to }) => to < first.place) : cuts.at(-1);
+  return cut ? { number: cut.to, hash: cut.after } : { number: 0, hash: genesisHash };
+}
+
+type Begin = Pick<ChainHead, 'number' | 'hash'>;
 
 export interface CheckedChain {
   readonly findings: readonly Finding[];
+  /** The place up to which rows are gone by a cut; 0: none. */
+  readonly cutTo: number;
   /** Records whose signature shows whose they are, by place. */
   readonly genuine: readonly SignedRecord[];
 }
@@ -90,13 +107,15 @@ function checkOrigin({
   rows,
   trust,
   checkedTo,
+  cutTo,
 }: {
   readonly chain: string;
   readonly rows: readonly StoredRecord[];
   readonly trust: Trust;
   /** The last place whose signature was checked before. */
   readonly checkedTo: number;
-}): CheckedChain {
+  readonly cutTo: number;
+}): Pick<CheckedChain, 'findings' | 'genuine'> {
   const findings: Finding[] = [];
   const genuine: SignedRecord[] = [];
   const seen = new Map<number, SignedRecord | undefined>();
@@ -126,13 +145,13 @@ function checkOrigin({
     seen.set(number, known ?? signed);
     genuine.push(signed);
   }
-  return { findings: [...findings, ...missingIn(chain, seen)], genuine };
+  return { findings: [...findings, ...missingIn(chain, seen, cutTo)], genuine };
 }
 
-function missingIn(chain: string, seen: ReadonlyMap<number, unknown>): readonly Finding[] {
+function missingIn(chain: string, seen: ReadonlyMap<number, unknown>, cutTo: number): readonly Finding[] {
   const findings: Finding[] = [];
-  let before = 0;
-  for (const number of [...seen.keys()].filter((one) => one > 0).sort((a, b) => a - b)) {
+  let before = cutTo;
+  for (const number of [...seen.keys()].filter((one) => one > cutTo).sort((a, b) => a - b)) {
     if (number > before + 1) {
       const missing = { number: before + 1, to: number - 1 };
       findings.push({ kind: 'record-missing', chain, ...missing, text: `${chain} lacks ${numbers(missing.number, missing.to)}` });
@@ -149,10 +168,10 @@ interface CheckedRows {
   readonly endHash: string;
 }
 
-function checkRows(chain: string, rows: readonly StoredRecord[]): CheckedRows {
+function checkRows(chain: string, rows: readonly StoredRecord[], begin: Begin): CheckedRows {
   const findings: Finding[] = [];
-  let end = 0;
-  let endHash = genesisHash;
+  let end = begin.number;
+  let endHash = begin.hash;
   for (const row of rows) {
     const { place: number, signed } = row;
     if (number <= end) {

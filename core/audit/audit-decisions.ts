@@ -75,8 +75,15 @@ const signedIn: Readonly<Record<string, 'order' | 'proposal' | 'remark'>> = {
   'evidence.read': 'order',
   'incident.started': 'order',
   'incident.exported': 'order',
+  'records.held': 'order',
+  'records.unheld': 'order',
   'question.comment': 'remark',
 };
+
+/** Whether the order that this record holds is signed by the person who is on record as having given it. */
+export function isOrderOf(record: AuditRecord, signers: VoteSigners): boolean {
+  return signedIn[record.kind] === 'order' && orderProblem(record, signers) === undefined;
+}
 
 interface Said {
   readonly person: string;

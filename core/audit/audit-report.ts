@@ -24,6 +24,12 @@ export type FindingKind =
   /** A decision on record for which the votes on record do not suffice. */
   | 'decision-unproven'
   | 'head-changed'
+  /** A record says that others were cut, which is not as it says. */
+  | 'cut-forged'
+  /** What was cut was to be kept for longer. */
+  | 'cut-early'
+  /** What was cut was held. */
+  | 'cut-held'
   | 'checkpoint-changed'
   | 'checkpoint-missing'
   | 'checkpoint-forged'
@@ -68,6 +74,8 @@ export interface AuditReport {
   /** Number and digest can be remembered elsewhere, for the next check: nobody can go back behind them. */
   readonly lastCheckpoint?: { readonly number: number; readonly at: string; readonly keyId: string; readonly digest: string };
   readonly anchor: string;
+  /** What is gone by proven cuts, and how many cuts are ordered whose records are still there. */
+  readonly cut: { readonly chains: number; readonly records: number; readonly ordered: number };
   readonly findings: readonly Finding[];
   /** Records that no checkpoint vouches for yet: a rewrite of these with fitting hashes would not be seen. */
   readonly notCovered: readonly { readonly chain: string; readonly from: number; readonly to: number }[];
@@ -78,13 +86,19 @@ const listedAtMost = 50;
 
 /** The report as lines for people. */
 export function describeReport(report: AuditReport): string[] {
-  const { chains, records, checkpoints, lastCheckpoint, anchor, findings, notCovered, notes } = report;
+  const { chains, records, checkpoints, lastCheckpoint, anchor, cut, findings, notCovered, notes } = report;
   const last = lastCheckpoint
     ? `the last one ${lastCheckpoint.number}:${lastCheckpoint.digest} of ${lastCheckpoint.at}, key ${lastCheckpoint.keyId}`
     : 'none signed yet';
   return [
     report.ok ? 'The audit store is intact.' : `The audit store is NOT intact: ${counted(findings.length, 'finding')}.`,
     `Checked ${counted(records, 'record')} in ${counted(chains, 'chain')}, ${counted(checkpoints, 'checkpoint')} (${last}), against ${anchor}.`,
+    ...(cut.records === 0
+      ? []
+      : [
+          `${counted(cut.records, 'record')} of ${counted(cut.chains, 'chain')} ${cut.records === 1 ? 'is' : 'are'} no longer kept: each cut is on record and signed.`,
+        ]),
+    ...(cut.ordered === 0 ? [] : [`${counted(cut.ordered, 'cut')} ordered and not carried out yet.`]),
     ...listed(findings, ({ kind, text }) => `  ${kind}: ${text}`),
     ...(notCovered.length === 0 ? ['Every record is covered by a checkpoint.'] : ['Not covered by a checkpoint yet:']),
     ...listed(notCovered, ({ chain, from, to }) => `  ${chain} ${numbers(from, to)}`),

@@ -34,7 +34,12 @@ export interface AuditStore extends AuditWriter {
     readonly until?: string;
   }): Promise<readonly StoredRecord[]>;
   heads(): Promise<readonly ChainHead[]>;
+  /** The place up to which a chain's rows were deleted by `cut`, of those of which some were. For who looks what is left to do: it proves nothing. */
+  cutPlaces(): Promise<ReadonlyMap<string, number>>;
+  /** Deletes the rows of a chain up to this place, with all that is kept beside them. Only what a proven cut names: see `carryOutCuts`. */
+  cut(upTo: { readonly chain: string; readonly place: number }): Promise<void>;
   storedChain(chain: string): Promise<StoredChain>;
+  recordAt(where: Pick<StoredRecord, 'chain' | 'place'>): Promise<StoredRecord | undefined>;
   /**
    * What stands under its number and is not genuine gives way, since it would keep every later checkpoint out: true where something did.
    * @throws FB_ERR_CONFLICT when the number is taken by a genuine one.

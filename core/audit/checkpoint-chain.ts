@@ -17,6 +17,7 @@ export class CheckpointChain {
   readonly #heads = new Map<string, StatedHead>();
   readonly #wanted: readonly number[];
   readonly #remembered = new Map<number, Checkpoint>();
+  readonly #times = new Map<number, string>();
   #last: SignedCheckpoint | undefined;
   #count = 0;
 
@@ -42,6 +43,11 @@ export class CheckpointChain {
     return this.#heads;
   }
 
+  /** When a checkpoint was signed: ISO 8601, UTC. */
+  timeOf(number: number): string | undefined {
+    return this.#times.get(number);
+  }
+
   /** Every stated head of a chain, from low to high. */
   stated(chain: string): readonly StatedHead[] {
     return this.#stated.get(chain) ?? [];
@@ -59,6 +65,7 @@ export class CheckpointChain {
       this.#heads.set(head.chain, stated);
     }
     this.#last = signed;
+    this.#times.set(checkpoint.number, checkpoint.at);
     if (this.#wanted.includes(checkpoint.number)) this.#remembered.set(checkpoint.number, checkpoint);
     this.#count += 1;
     return findings;

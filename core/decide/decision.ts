@@ -16,6 +16,7 @@ import {
   type SignedOrder,
 } from '../orders/order.ts';
 import { type ProposePromotion, promotionKind } from '../orders/promotion.ts';
+import type { HoldRecords, RecordOrder, UnholdRecords } from '../orders/record-hold.ts';
 import { type ProposeRestraint, restraintKind } from '../orders/restraint.ts';
 import { type ProposeSuppression, suppressionKind } from '../orders/suppression.ts';
 import { type ApprovalProof, type Level, type Question, questionDigest } from './approval.ts';
@@ -25,7 +26,7 @@ export type Propose = ProposeSuppression | ProposeRestraint | ProposePromotion;
 export type SignedProposal = SignedOrder<ProposeSuppression> | SignedOrder<ProposeRestraint> | SignedOrder<ProposePromotion>;
 
 /** What the control workflow of a cluster takes: each is proven by the cell first. */
-export type AnyOrder = Propose | EndDecision | ReadEvidence | EvidenceOrder | ExportOrder | StartIncident;
+export type AnyOrder = Propose | EndDecision | ReadEvidence | EvidenceOrder | ExportOrder | RecordOrder | StartIncident;
 
 /** An order that is taken at once. What is kept is a matter of its own: its store may keep one waiting. */
 export type PromptOrder =
@@ -33,6 +34,8 @@ export type PromptOrder =
   | SignedEnd
   | SignedOrder<ReadEvidence>
   | SignedOrder<ExportOrder>
+  | SignedOrder<HoldRecords>
+  | SignedOrder<UnholdRecords>
   | SignedOrder<StartIncident>;
 
 /** A decision with everything that proves it: whoever believes it checks all of it. */

@@ -2,9 +2,11 @@ import type { ApprovalProof, Question, SignedVote } from '../decide/approval.ts'
 import { type AnyOrder, isQuestionOf, kindOf, type Propose, type ProvenDecision } from '../decide/decision.ts';
 import { endNeedsStepUp, type SignIn, type StepUpPolicy, signInRefusal } from '../decide/step-up.ts';
 import { checkProof, keysThatSignFor, type SeenVote, type StepUp, timeOf, type VoteKeys } from '../decide/vote-check.ts';
+import { subjectOfIncident } from '../incident/incident.ts';
 import { isInAnyGroup, type Person, type Roster } from '../people/roster.ts';
 import type { StartIncident } from './incident-order.ts';
 import { approveChoice, type Order, orderBytes, type SignedEnd, type SignedOrder } from './order.ts';
+import type { HoldRecords } from './record-hold.ts';
 import { endChoice, endDigest } from './restraint.ts';
 
 /** What the cell believes, and by which clock. */
@@ -97,6 +99,8 @@ const rules: Readonly<Record<AnyOrder['kind'], Rule>> = {
   },
   'evidence.hold': { ...stewards, groups: (beliefs) => [...beliefs.groups, ...(beliefs.stewards ?? [])] },
   'evidence.unhold': stewards,
+  'records.hold': { ...stewards, groups: (beliefs) => [...beliefs.groups, ...(beliefs.stewards ?? [])] },
+  'records.unhold': stewards,
   'evidence.destroy': stewards,
 };
 
@@ -126,11 +130,17 @@ function clusterOf(order: AnyOrder): string {
 /** What is wrong with what an order is about; undefined where nothing is. */
 function problemOf(order: AnyOrder, beliefs: Beliefs): string | undefined {
   if (order.kind === 'incident.start') return problemOfStart(order);
+  if (order.kind === 'records.hold') return problemOfHold(order);
   return isPropose(order) ? problemOfProposal(order, beliefs) : undefined;
 }
 
 function isPropose(order: AnyOrder): order is Propose {
   return order.kind.endsWith('.propose');
+}
+
+function problemOfHold({ scope, cluster }: HoldRecords): string | undefined {
+  if (scope.kind === 'time') return scope.until > scope.from ? undefined : 'Its end is not after its beginning.';
+  return subjectOfIncident(scope.incident)?.cluster === cluster ? undefined : `${scope.incident} is no incident of this cluster.`;
 }
 
 function problemOfStart({ terms: { wish, severity } }: StartIncident): string | undefined {

@@ -136,6 +136,20 @@ const startIncident = z.strictObject({
   via,
 });
 
+const holdRecords = z.strictObject({
+  ...given,
+  kind: z.literal('records.hold'),
+  cluster,
+  hold: id,
+  scope: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('incident'), incident: text(1_000), run: text(100).exactOptional() }),
+    z.strictObject({ kind: z.literal('time'), from: time, until: time }),
+  ]),
+  reason,
+});
+
+const unholdRecords = z.strictObject({ ...given, kind: z.literal('records.unhold'), cluster, hold: id, reason });
+
 const signed = <Given extends z.ZodType>(order: Given) => z.strictObject({ order, keyId: text(100), signature: text(200) });
 
 export const signedProposalSchema = z.union([signed(suppressionPropose), signed(restraintPropose), signed(promotionPropose)]);
@@ -147,5 +161,7 @@ export const signedOrderSchema = z.union([
   signedEndSchema,
   signed(readEvidence),
   signed(exportIncident),
+  signed(holdRecords),
+  signed(unholdRecords),
   signed(startIncident),
 ]);

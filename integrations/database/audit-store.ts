@@ -20,6 +20,9 @@ const checkpointsAtOnce = 500;
 /** What is looked at under the numbers of a batch: somebody may have put any number of rows there. A record beyond is written once more. */
 const mostUnderNumbers = 1_000;
 
+/** What is made of the records of an incident, and is of no use without them. */
+const ofOneIncident = ['incident_summaries', 'incident_likeness', 'incident_verdicts'] as const;
+
 /** Above every time as text. */
 const endOfTime = '9999';
 
@@ -45,7 +48,25 @@ export function createAuditStore(database: Database): AuditStore {
     },
     heads: async () =>
       (await database.all('SELECT chain, number, hash FROM audit_heads')).flatMap((row) => headFromRow(row) ?? []),
+    cutPlaces: async () => {
+      const rows = await database.all('SELECT chain, cut_to FROM audit_heads WHERE cut_to > 0');
+      return new Map(rows.map((row) => [textOf(row, 'chain'), numberOf(row, 'cut_to')]));
+    },
+    cut: ({ chain, place }) =>
+      database.transaction(async (queries) => {
+        // First, as who writes does: so both never wait for each other.
+        await queries.all('UPDATE audit_heads SET cut_to = $2 WHERE chain = $1', [chain, place]);
+        await queries.all('DELETE FROM audit_records WHERE chain = $1 AND place <= $2', [chain, place]);
+        await queries.all('DELETE FROM stored_alerts WHERE chain = $1 AND number <= $2', [chain, place]);
+        if (!chain.startsWith('incident/')) return;
+        for (const table of ofOneIncident) await queries.all(`DELETE FROM ${table} WHERE chain = $1`, [chain]);
+      }),
     storedChain,
+    recordAt: async ({ chain, place }) => {
+      const sql = `SELECT ${recordColumns} FROM audit_records WHERE chain = $1 AND place = $2`;
+      const [row] = await database.all(sql, [chain, place]);
+      return row && recordFromRow(row);
+    },
     addCheckpoint: (signed, isGenuine) =>
       database.transaction(async (queries) => {
         const { number } = signed.checkpoint;
@@ -83,7 +104,8 @@ async function appendIn(queries: Queries, given: readonly SignedRecord[]): Promi
   const added = given.filter((signed) => !there.get(signed.record.number)?.some((one) => isSame(one, signed)));
   const found = given.flatMap(({ record }) => takenBefore(record, there.get(record.number) ?? []));
   if (first > 1 && !there.has(first - 1)) found.push(gapBefore(chain, first));
-  const head = added.length === 0 ? stated : await insert(queries, added, stated);
+  const { number, hash } = stated;
+  const head = added.length === 0 ? { chain, number, hash } : await insert(queries, added, stated);
   return { head, found };
 }
 
@@ -92,8 +114,9 @@ async function appendNextIn(
   chain: string,
   make: (number: number) => Promise<SignedRecord>,
 ): Promise<ChainHead> {
-  const before = (await soundEnd(queries, await lockHead(queries, chain))) ?? (await lastInRow(queries, chain));
-  return insert(queries, [await make(before.number + 1)], before);
+  const stated = await lockHead(queries, chain);
+  const before = (await soundEnd(queries, stated)) ?? (await lastInRow(queries, chain));
+  return insert(queries, [await make(before.number + 1)], { ...before, cutTo: stated.cutTo });
 }
 
 /** The chain and the numbers of a batch, which holds one run of one chain's records in order. */
@@ -127,33 +150,40 @@ function gapBefore(chain: string, number: number): Finding {
 }
 
 /** Writers of one chain take turns here: the head's row stays locked until the transaction ends. */
-async function lockHead(queries: Queries, chain: string): Promise<ChainHead> {
+async function lockHead(queries: Queries, chain: string): Promise<LockedHead> {
   const [row] = await queries.all(
     `INSERT INTO audit_heads (chain, number, hash) VALUES ($1, 0, $2)
-     ON CONFLICT (chain) DO UPDATE SET chain = excluded.chain RETURNING chain, number, hash`,
+     ON CONFLICT (chain) DO UPDATE SET chain = excluded.chain RETURNING chain, number, hash, cut_to`,
     [chain, genesisHash],
   );
   if (!row) throw new FirebreakError('FB_ERR_INTERNAL', 'the head of a chain was not returned');
-  return headFromRow(row) ?? { chain, number: -1, hash: '' };
+  return { ...(headFromRow(row) ?? { chain, number: -1, hash: '' }), cutTo: row.cut_to };
+}
+
+interface LockedHead extends ChainHead {
+  /** The place up to which rows were cut. */
+  readonly cutTo: unknown;
 }
 
 /** The head, where the rows agree with it: the one that it names is the last one. Undefined where somebody wrote there. */
-async function soundEnd(queries: Queries, stated: ChainHead): Promise<ChainHead | undefined> {
-  const { chain, number, hash } = stated;
+async function soundEnd(queries: Queries, stated: LockedHead): Promise<ChainHead | undefined> {
+  const { chain, number, hash, cutTo } = stated;
+  const head = { chain, number, hash };
   const rows = await queries.all(
     'SELECT place, hash FROM audit_records WHERE chain = $1 AND place >= $2 ORDER BY place LIMIT 2',
     [chain, number],
   );
   const [last] = rows;
-  if (!last) return number === 0 && hash === genesisHash ? stated : undefined;
-  return rows.length === 1 && last.place === number && last.hash === hash ? stated : undefined;
+  if (!last) return number === cutTo && (number > 0 || hash === genesisHash) ? head : undefined;
+  return rows.length === 1 && last.place === number && last.hash === hash ? head : undefined;
 }
 
-/** Where the rows that follow one another from the first place on end, whatever was put further back. */
+/** Where the rows that follow one another from the first place on that is not cut end, whatever was put further back. */
 async function lastInRow(queries: Queries, chain: string): Promise<ChainHead> {
+  const first = '(SELECT cut_to + 1 FROM audit_heads WHERE chain = $1)';
   const [row] = await queries.all(
-    `SELECT place, hash FROM audit_records AS one WHERE chain = $1 AND place >= 1
-       AND EXISTS (SELECT 1 FROM audit_records WHERE chain = $1 AND place = 1)
+    `SELECT place, hash FROM audit_records AS one WHERE chain = $1 AND place >= ${first}
+       AND EXISTS (SELECT 1 FROM audit_records WHERE chain = $1 AND place = ${first})
        AND NOT EXISTS (SELECT 1 FROM audit_records AS next WHERE next.chain = $1 AND next.place = CAST(one.place AS BIGINT) + 1)
      ORDER BY place LIMIT 1`,
     [chain],
@@ -166,7 +196,7 @@ async function lastInRow(queries: Queries, chain: string): Promise<ChainHead> {
  * At the end of the chain. Where somebody wrote to it, each goes to the first free place, and verification finds what is wrong around it:
  * no row of others may keep a record out.
  */
-async function insert(queries: Queries, added: readonly SignedRecord[], stated: ChainHead): Promise<ChainHead> {
+async function insert(queries: Queries, added: readonly SignedRecord[], stated: LockedHead): Promise<ChainHead> {
   const { chain } = stated;
   let head = await soundEnd(queries, stated);
   if (head) head = await insertAfter(queries, added, head);

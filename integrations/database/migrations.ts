@@ -344,6 +344,11 @@ export const migrations: readonly Migration[] = [
     ],
     back: ['DROP TABLE report_deliveries'],
   },
+  {
+    name: 'up to where records are cut',
+    statements: ['ALTER TABLE audit_heads ADD COLUMN cut_to INTEGER NOT NULL DEFAULT 0'],
+    back: ['ALTER TABLE audit_heads DROP COLUMN cut_to'],
+  },
 ];
 
 /** What a database was brought to. */
@@ -367,8 +372,14 @@ export async function schemaOf(queries: Queries): Promise<SchemaVersion> {
   }
 }
 
-/** Brings the schema up to date. Each migration is one transaction; two processes that start at once do it one after the other. */
+/**
+ * Brings the schema up to date. Each migration is one transaction; two processes that start at once do it one after the other. Where it is up to date, nothing is
+ * written: a user that may change no table can work on it.
+ */
 export async function migrate(database: Database): Promise<void> {
+  const there = await schemaOf(database);
+  if (there.needs > migrations.length) throw newer(there);
+  if (there.number >= migrations.length) return;
   await database.transaction(async (queries) => {
     await database.lockForMigration(queries);
     await makeRegister(queries);

@@ -157,6 +157,11 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./records/audit.ts')).registerAuditCommand(program),
   },
   {
+    name: 'records',
+    description: 'how long records are kept, and what holds them',
+    register: async (program) => (await import('./records/holds.ts')).registerRecordsCommand(program),
+  },
+  {
     name: 'stream',
     description: 'records on their way to a SIEM or a store of events',
     register: async (program) => (await import('./records/stream.ts')).registerStreamCommand(program),

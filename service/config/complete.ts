@@ -1,6 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import type { RecordRetention } from '../../core/audit/record-cut.ts';
 import type { RetentionRules } from '../../core/evidence/evidence-retention.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import { completeImages } from './complete/complete-images.ts';
@@ -17,6 +18,7 @@ import { ownActionsOf, playbooksOf } from './packs.ts';
 import { type PlacedProblem, playbookProblems } from './playbook-problems.ts';
 import type { FileConfig } from './schema.ts';
 import { consoleProblems } from './sections/console-section.ts';
+import { retentionOf } from './sections/records/retention-section.ts';
 import { stepUpProblems } from './sections/step-up-section.ts';
 import { completeTemporalAccess, type TemporalTls } from './temporal-access.ts';
 
@@ -105,6 +107,9 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
         readonly rekor?: NonNullable<FileConfig['audit']['log']['copies']['rekor']>;
       };
     };
+    readonly retention: RecordRetention;
+    /** Whether the desk deletes what was cut. */
+    readonly carriesOutCuts: boolean;
   };
   readonly streams: readonly StreamConfig[];
   readonly reports: readonly ReportConfig[];
@@ -331,6 +336,8 @@ export function completeConfig(options: {
           ...(file.audit.log.copies.s3 && { s3: withSecretRefs(file.audit.log.copies.s3, secretRef) }),
         },
       },
+      retention: retentionOf(file.audit.retention),
+      carriesOutCuts: file.audit.retention.carryOut,
     },
     backup: {
       ...(file.backup.s3 && {

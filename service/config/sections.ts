@@ -3,6 +3,7 @@ import { noveltyHours } from '../../core/novelty/novelty.ts';
 import { bucketFields, id, listen, namespaceName, path, playbookId, secret } from './fields.ts';
 import { playbookParams } from './sections/packs-section.ts';
 import { transparencyLog } from './sections/records/log-section.ts';
+import { retention } from './sections/records/retention-section.ts';
 
 const temporalTls = z
   .strictObject({
@@ -222,8 +223,9 @@ export const audit = z
     }),
     alertDays: z.int().min(0).max(3_650).default(30).meta({
       description:
-        'Days for which the alerts of incidents are kept as they were, with labels and command lines, sealed with the codec’s key: `firebreak backtest` and `firebreak simulate --records` read them. The records themselves stay. 0: not kept.',
+        'Days for which the alerts of incidents are kept as they were, with labels and command lines, sealed with the codec’s key: `firebreak backtest` and `firebreak simulate --records` read them. The records themselves stay for as long as `retention` says. 0: not kept.',
     }),
+    retention,
   })
   .prefault({});
 

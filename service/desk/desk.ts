@@ -61,6 +61,7 @@ import { startNotary } from './notary.ts';
 import { bothDuties, createDuty } from './on-call.ts';
 import type { SignInPages } from './pages/sign-in-pages.ts';
 import type { DeskParts } from './parts.ts';
+import { createRetention, retentionEveryMs } from './retention.ts';
 import { createSlack } from './slack.ts';
 import { createUserGroupDuty } from './user-groups.ts';
 
@@ -199,9 +200,11 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
             }),
     }),
   );
+  const retention = await createRetention({ config, store, trust, log });
   await slack?.desk.open();
   const stopping = new AbortController();
   void repeat({ work: () => expireAlerts(archive, config.audit.alertDays, log), everyMs: 3_600_000, signal: stopping.signal });
+  if (retention) void repeat({ work: retention, everyMs: retentionEveryMs, signal: stopping.signal });
   return {
     url: `http://${config.desk.listen.host}:${portOf(server)}`,
     metrics: [metrics, ...(streams ? [streams.metrics] : [])],

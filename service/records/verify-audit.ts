@@ -4,9 +4,11 @@ import type { AuditReport, Finding } from '../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import { type Anchor, checkpointDigest, staleAfterMs } from '../../core/audit/checkpoint.ts';
 import type { CheckpointChain } from '../../core/audit/checkpoint-chain.ts';
+import type { RecordRetention } from '../../core/audit/record-cut.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import type { SignatureVerifier } from '../../core/messages/signing.ts';
 import { readCheckpoints } from './read-checkpoints.ts';
+import { heldFindings, readCuts } from './read-cuts.ts';
 import { beginLogCheck, type ExpectedLog } from './verify-log.ts';
 
 /** What is known from elsewhere of how far the checkpoints must go. */
@@ -42,6 +44,7 @@ export async function verifyAudit({
   trust,
   signers,
   log,
+  retention,
   expected = {},
   now = () => new Date(),
 }: {
@@ -54,6 +57,8 @@ export async function verifyAudit({
   readonly signers: VoteSigners;
   /** The transparency log over the checkpoints. */
   readonly log?: ExpectedLog;
+  /** What may be cut, and after how long. Absent: nothing. */
+  readonly retention?: RecordRetention;
   readonly expected?: CheckpointExpectation;
   readonly now?: () => Date;
 }): Promise<AuditReport> {
@@ -76,13 +81,22 @@ export async function verifyAudit({
   const findings: Finding[] = [...read.findings, ...age.findings, ...inLog.filter((finding) => !late.includes(finding))];
   const verifiedBy = verifiedCheckpoint(checkpoints, expected.verified, findings);
   const notCovered: { chain: string; from: number; to: number }[] = [];
+  const known = await readCuts({ store, vouched: checkpoints, trust, signers, retention, now: checkedAt });
+  findings.push(...known.findings);
+  const cut = { chains: 0, records: 0, ordered: 0 };
   const chains = new Set([...(await store.chains()), ...checkpoints.heads.keys()]);
   let records = 0;
   for (const chain of [...chains].sort()) {
     const stored = await store.storedChain(chain);
     const stated = checkpoints.stated(chain);
-    const checked = checkChain({ chain, stored, stated, trust, verifiedBy });
+    const cuts = known.cuts.get(chain) ?? [];
+    const checked = checkChain({ chain, stored, stated, trust, verifiedBy, cuts });
     findings.push(...checked.findings, ...checkDecisions({ chain, records: checked.genuine, signers }));
+    const { cutTo } = checked;
+    findings.push(...heldFindings(known, checkpoints, { chain, cutTo }));
+    if (cutTo > 0) cut.chains += 1;
+    cut.records += cutTo;
+    cut.ordered += cuts.filter(({ to }) => to > cutTo).length;
     records += stored.records.length;
     const covered = stated.at(-1)?.number ?? 0;
     const end = stored.records.at(-1)?.place ?? 0;
@@ -104,6 +118,7 @@ export async function verifyAudit({
       },
     }),
     anchor: anchor.description,
+    cut,
     findings,
     notCovered,
     notes: [...read.notes, ...age.notes, ...late.map(({ text }) => `${text}; allowed: ${lateBy}`)],

@@ -42,6 +42,7 @@ export const kinds: readonly Kind[] = [
           'compliance.md',
           'audit.md',
           'records.md',
+          'retention.md',
         ],
       },
       { title: 'Runbooks', pages: ['runbooks/'], collapsed: true },

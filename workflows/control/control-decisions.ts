@@ -5,6 +5,7 @@ import type { ControlActivities, OrderAnswer } from '../../core/decide/control.t
 import { type DecisionState, isEnd, isProposal, kindOf, nounOf, type SignedProposal } from '../../core/decide/decision.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { approveChoice, type DecisionNoun, type SignedEnd } from '../../core/orders/order.ts';
+import { holdScopeText, recordOrderDone } from '../../core/orders/record-hold.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { bareVotes } from '../incident/cards.ts';
 import type { CountedVote } from '../questions/votes.ts';
@@ -44,6 +45,13 @@ export class Decisions {
       // Its file is written at the command line, too, once this is on the record: the order has the digest of what is in it.
       const { incident, run, reason } = order;
       this.#model.record('incident.exported', actor, `${name} hands out ${incident}@${run}: ${reason}`, {
+        order: signed,
+        ...signatureIn(signed),
+      });
+    } else if (order.kind === 'records.hold' || order.kind === 'records.unhold') {
+      // Whoever cuts records reads there what is held: nothing else keeps it.
+      const what = order.kind === 'records.hold' ? `holds ${holdScopeText(order.scope)}` : 'wants no longer held what is held';
+      this.#model.record(recordOrderDone[order.kind], actor, `${name} ${what} (${order.hold}): ${order.reason}`, {
         order: signed,
         ...signatureIn(signed),
       });
@@ -187,7 +195,7 @@ export function claimedActor(value: unknown): string {
   return claimed(value).actor;
 }
 
-const nouns = ['suppression', 'restraint', 'promotion', 'evidence', 'incident'];
+const nouns = ['suppression', 'restraint', 'promotion', 'evidence', 'incident', 'records'];
 
 /** Who an order that was refused says that it is from, and what it is about: for the record, cut, and marked as what it is. */
 function claimed(value: unknown): { readonly actor: string; readonly id: string | null; readonly noun: string } {

@@ -7,6 +7,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { AnsweredBy } from '../../core/audit/record-cut.ts';
 import { incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentInput } from '../../core/incident/incident-input.ts';
 import type { IncidentState } from '../../core/incident/incident-state.ts';
@@ -88,13 +89,19 @@ async function quietFor({ model, votes }: IncidentParts): Promise<boolean> {
   }
 }
 
+/** How long its records are kept goes by it. */
+function answeredBy({ questions, bodies, endedBodies }: IncidentModel): AnsweredBy {
+  if (questions.size > 0) return 'people';
+  return bodies.size + endedBodies.length > 0 ? 'playbooks' : 'nobody';
+}
+
 /** An incident does not close before its records are acknowledged. False: something came in the meantime, which the next run would not know. */
 async function close({ model, votes, followUp }: IncidentParts): Promise<boolean> {
   followUp.closing = true;
   await followUp.finish();
   if (model.quiet && !votes.unread) {
     const { verdict, reached, total } = model;
-    model.record('incident.closed', 'engine', `closed: ${verdict}`, { verdict, reached, total });
+    model.record('incident.closed', 'engine', `closed: ${verdict}`, { verdict, reached, total, answered: answeredBy(model) });
     await condition(() => model.outbox.empty);
     await condition(allHandlersFinished);
     model.open = !model.quiet || votes.unread || model.total !== total;

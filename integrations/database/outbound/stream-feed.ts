@@ -6,6 +6,9 @@ import { placeholders, textOf } from '../row.ts';
 const cursorsAtOnce = 200;
 const mostReason = 500;
 
+/** How far a stream has come in a chain: what is cut is not waited for. */
+const reached = 'CASE WHEN COALESCE(cursor.place, 0) < head.cut_to THEN head.cut_to ELSE COALESCE(cursor.place, 0) END';
+
 /** One row for each stream and chain says how far it has come: in order within a chain, whatever order transactions end in. */
 export function createStreamFeed(database: Database, { now = Date.now }: { readonly now?: () => number } = {}): StreamFeed {
   const at = (ms = now()): string => new Date(ms).toISOString();
@@ -35,9 +38,9 @@ export function createStreamFeed(database: Database, { now = Date.now }: { reado
     // A cursor beyond its chain's end is wrong: somebody wrote there. The chain is sent again, since receivers know what they have.
     behind: async (name, { grownSince = '', most }) => {
       const rows = await database.all(
-        `SELECT head.chain AS chain, head.number AS number, head.grown_at AS grown_at, COALESCE(cursor.place, 0) AS place
+        `SELECT head.chain AS chain, head.number AS number, head.grown_at AS grown_at, ${reached} AS place
          FROM audit_heads AS head LEFT JOIN stream_cursors AS cursor ON cursor.stream = $1 AND cursor.chain = head.chain
-         WHERE head.grown_at >= $2 AND head.number <> COALESCE(cursor.place, 0) AND head.number > 0
+         WHERE head.grown_at >= $2 AND head.number <> ${reached} AND head.number > 0
          ORDER BY head.grown_at, head.chain LIMIT $3`,
         [name, grownSince, most],
       );
@@ -82,11 +85,11 @@ export function createStreamFeed(database: Database, { now = Date.now }: { reado
     },
     lag: async (name) => {
       const [row] = await database.all(
-        `SELECT CAST(COALESCE(SUM(CASE WHEN head.number > COALESCE(cursor.place, 0) THEN head.number - COALESCE(cursor.place, 0) ELSE head.number END), 0) AS TEXT)
+        `SELECT CAST(COALESCE(SUM(CASE WHEN head.number > ${reached} THEN head.number - ${reached} ELSE head.number END), 0) AS TEXT)
              AS records, CAST(COUNT(*) AS TEXT) AS chains, MIN(record.at) AS oldest
          FROM audit_heads AS head LEFT JOIN stream_cursors AS cursor ON cursor.stream = $1 AND cursor.chain = head.chain
-         LEFT JOIN audit_records AS record ON record.chain = head.chain AND record.place = COALESCE(cursor.place, 0) + 1
-         WHERE head.number <> COALESCE(cursor.place, 0) AND head.number > 0`,
+         LEFT JOIN audit_records AS record ON record.chain = head.chain AND record.place = ${reached} + 1
+         WHERE head.number <> ${reached} AND head.number > 0`,
         [name],
       );
       const oldest = row?.oldest;

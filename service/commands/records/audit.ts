@@ -130,6 +130,7 @@ export async function auditReport(options: VerifyOptions): Promise<AuditReport> 
       trust,
       signers,
       log,
+      retention: config.audit.retention,
       expected: { asOf, allowStale, remembered: atLeast, verified },
     });
   } finally {

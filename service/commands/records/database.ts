@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
-import { openAsIs } from '../../../integrations/database/database.ts';
+import { openAsIs, openDatabase } from '../../../integrations/database/database.ts';
 import { migrateBack, migrations, schemaOf } from '../../../integrations/database/migrations.ts';
 import { loadConfig } from '../../config/load.ts';
+import { type DatabaseUsers, rightsStatements } from '../../records/database-rights.ts';
 import { type ConfirmOptions, confirm, mustBeConfirmable, withConfirmation } from '../confirm.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable } from '../output.ts';
@@ -12,13 +13,25 @@ interface BackOptions extends ConfiguredOptions, ConfirmOptions {
   readonly to: number;
 }
 
-/** Adds `firebreak database show|back`. */
+/** Adds `firebreak database show|migrate|rights|back`. */
 export function registerDatabaseCommand(program: Command): void {
   const database = program.command('database').description('the schema of the records’ database');
   const show = database
     .command('show')
     .description('list the versions of the schema, which are done, and which older programs cannot work with');
   withExamples(withConfig(show), ['firebreak database show']).action(showSchema);
+  const migrated = database
+    .command('migrate')
+    .description('bring the schema up to date, where the desk’s user may not: as the owner of the database');
+  withExamples(withConfig(migrated), ['firebreak database migrate']).action(migrateSchema);
+  const rights = database
+    .command('rights')
+    .description('statements for PostgreSQL by which a desk can add records, and neither change nor delete one')
+    .requiredOption('--desk <user>', 'the user of `audit.url` of a desk')
+    .option('--cuts <user>', 'the user as whom `firebreak records cut` is run');
+  withExamples(rights, ['firebreak database rights --desk firebreak_desk --cuts firebreak_cuts | psql "$OWNER_URL"']).action(
+    (users: DatabaseUsers) => print(rightsStatements(users).join('\n')),
+  );
   const back = database
     .command('back')
     .description(
@@ -35,6 +48,17 @@ export function registerDatabaseCommand(program: Command): void {
 function schemaNumber(text: string): number {
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('Not the number of a version of the schema.');
+}
+
+async function migrateSchema(options: ConfiguredOptions): Promise<void> {
+  const database = await openDatabase({ url: existingAuditUrl(loadConfig({ path: options.config, env: process.env })) });
+  try {
+    const { number } = await schemaOf(database);
+    if (options.json) return printJson({ schema: number });
+    print(`The database has schema ${number}.`);
+  } finally {
+    await database.close();
+  }
 }
 
 async function showSchema(options: ConfiguredOptions): Promise<void> {

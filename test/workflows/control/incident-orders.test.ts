@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { holdsIn } from '../../../core/audit/record-holds.ts';
 import { controlNames } from '../../../core/decide/control.ts';
 import type { IncidentTerms, SignedIncidentOrder, StartIncident } from '../../../core/orders/incident-order.ts';
+import type { HoldRecords } from '../../../core/orders/record-hold.ts';
 import { type ControlLab, dayMs, type RunningControl, type Signer, signedOrder, startControlLab } from './control-harness.ts';
 
 let lab: ControlLab;
@@ -102,5 +104,58 @@ describe('an incident that a person starts', () => {
     const before = lab.raised.length;
     expect(await sent(await order())).toMatch(/^\w+\.refused$/);
     expect(lab.raised).toHaveLength(before);
+  });
+});
+
+describe('a hold on records', () => {
+  const incident = 'incident/lab/shop/Deployment/cart';
+  const holdOrder = async (over: Partial<HoldRecords> = {}): Promise<HoldRecords> => {
+    serial += 1;
+    const given = { person: 'ana', at: new Date(await lab.clock()).toISOString(), cluster: 'lab', reason: 'lawsuit 4711' };
+    const hold = `a${serial.toString(16).padStart(15, '0')}`;
+    return { version: 1, kind: 'records.hold', ...given, hold, scope: { kind: 'incident', incident }, ...over };
+  };
+  const answered = async (order: unknown): Promise<string> => {
+    const seen = lab.records.length;
+    await control.signal(controlNames.orderSignal, order);
+    const answer = () => lab.records.slice(seen).find(({ kind }) => kind.startsWith('records.'))?.kind;
+    await control.until(() => answer() !== undefined, 'the answer');
+    return answer() ?? '';
+  };
+
+  test('is on record with the signed order, where cuts look for it', async () => {
+    const order = signedOrder(await holdOrder(), 'ana');
+    expect(await answered(order)).toBe('records.held');
+    const record = lab.records.find(({ kind }) => kind === 'records.held');
+    expect(record).toMatchObject({ actor: 'person/ana', body: { order } });
+    const [hold] = holdsIn(record ? [{ record }] : [], { keyIds: [], keyIdsFor: () => [], verify: () => false });
+    expect(hold?.order).toEqual(order.order);
+  });
+
+  test.each<readonly [string, () => Promise<unknown>]>([
+    ['by who is in no group that may', async () => signedOrder(await holdOrder({ person: 'eve' }), 'eve')],
+    ['signed by a desk for somebody', async () => signedOrder(await holdOrder(), 'desk')],
+    [
+      'on an incident of another cluster',
+      async () =>
+        signedOrder(await holdOrder({ scope: { kind: 'incident', incident: 'incident/other/shop/Deployment/cart' } }), 'ana'),
+    ],
+    [
+      'on a time that ends before it begins',
+      async () =>
+        signedOrder(
+          await holdOrder({ scope: { kind: 'time', from: '2026-03-02T00:00:00.000Z', until: '2026-03-01T00:00:00.000Z' } }),
+          'ana',
+        ),
+    ],
+    [
+      'that would end one where nobody may',
+      async () => {
+        const { scope: _, ...rest } = await holdOrder();
+        return signedOrder({ ...rest, kind: 'records.unhold' }, 'ana');
+      },
+    ],
+  ])('is refused %s', async (_what, order) => {
+    expect(await answered(await order())).toBe('records.refused');
   });
 });

@@ -1,0 +1,127 @@
+import type { Trust } from '../messages/sender.ts';
+import { type AuditRecord, originProblem } from './audit.ts';
+import type { StatedHead } from './audit-check.ts';
+import { type Finding, numbers } from './audit-report.ts';
+import { cutIn, daysAt, problemOfCut, type RecordCut, type RecordRetention } from './record-cut.ts';
+import { covers, type RecordHold, wasInForce } from './record-holds.ts';
+
+/** What the notary has signed: cuts are judged by its times alone. */
+export interface Vouched {
+  /** Every stated head of a chain, from low to high. */
+  stated(chain: string): readonly StatedHead[];
+  /** When a checkpoint was signed: ISO 8601, UTC. */
+  timeOf(checkpoint: number): string | undefined;
+}
+
+/** A cut that the notary's word, its last record and its place among the cuts of its chain prove. */
+export interface ProvenCut extends RecordCut {
+  /** The first checkpoint that vouches for its record; absent: none yet, and nothing may be deleted by it. */
+  readonly vouchedBy?: number;
+}
+
+export interface CheckedCuts {
+  /** By chain, from low to high. */
+  readonly cuts: ReadonlyMap<string, readonly ProvenCut[]>;
+  readonly findings: readonly Finding[];
+}
+
+const dayMs = 86_400_000;
+
+/** The first checkpoint that vouches for a record. */
+export function vouchedBy(vouched: Pick<Vouched, 'stated'>, chain: string, place: number): number | undefined {
+  return vouched.stated(chain).find(({ number }) => number >= place)?.checkpoint;
+}
+
+/**
+ * Judges each cut on record: that it names what was there, as the notary had signed it, and that it was old enough by what is
+ * configured. Whoever has a desk's key and the database's password can cut nothing that was not to be cut anyway. What does not prove itself is no cut: what it
+ * names is missing.
+ */
+export function checkCuts({
+  records,
+  vouched,
+  trust,
+  retention,
+  now,
+}: {
+  /** Of the chains of cuts, signed by a desk, in their order. */
+  readonly records: Iterable<AuditRecord>;
+  readonly vouched: Vouched;
+  readonly trust: Trust;
+  readonly retention: RecordRetention;
+  readonly now: Date;
+}): CheckedCuts {
+  const cuts = new Map<string, ProvenCut[]>();
+  const findings: Finding[] = [];
+  for (const record of records) {
+    const found = (kind: Finding['kind'], text: string): void => {
+      const { chain, number } = record;
+      findings.push({ kind, chain, number, text: `${chain} record ${number}: ${text}` });
+    };
+    const cut = cutIn(record);
+    if (!cut) {
+      found('cut-forged', 'it tells of no cut');
+      continue;
+    }
+    const before = cuts.get(cut.chain) ?? [];
+    const about = `the cut of ${cut.chain}, ${numbers(cut.from, cut.to)},`;
+    const stated = vouched.stated(cut.chain).find(({ number }) => number === cut.to);
+    const problem =
+      problemOfCut(cut, before.at(-1)) ??
+      (stated?.hash === cut.after && stated.checkpoint === cut.checkpoint ? undefined : 'is of what the notary has not signed') ??
+      originProblem(cut.last, trust) ??
+      partProblem(cut, vouched, vouchedBy(vouched, record.chain, record.number));
+    if (problem !== undefined) {
+      found('cut-forged', `${about} ${problem}`);
+      continue;
+    }
+    const by = vouchedBy(vouched, record.chain, record.number);
+    cuts.set(cut.chain, [...before, { ...cut, ...(by !== undefined && { vouchedBy: by }) }]);
+    const early = earlyProblem({ cut, by, vouched, retention, now });
+    if (early !== undefined) found('cut-early', `${about} ${early}`);
+  }
+  return { cuts, findings };
+}
+
+/** An incident is cut as a whole: its last record says of what class it is. Only a journal is cut from its beginning on. */
+function partProblem({ chain, to, class: kind }: RecordCut, vouched: Vouched, by: number | undefined): string | undefined {
+  if (kind === 'journals') return undefined;
+  const later = vouched.stated(chain).find(({ number }) => number > to);
+  return later && (by === undefined || later.checkpoint < by) ? `leaves ${numbers(to + 1, later.number)} of it` : undefined;
+}
+
+function earlyProblem({
+  cut,
+  by,
+  vouched,
+  retention,
+  now,
+}: {
+  readonly cut: RecordCut;
+  readonly by: number | undefined;
+  readonly vouched: Vouched;
+  readonly retention: RecordRetention;
+  readonly now: Date;
+}): string | undefined {
+  const cutAt = (by === undefined ? undefined : vouched.timeOf(by)) ?? now.toISOString();
+  const days = daysAt(retention, cutAt)[cut.class];
+  if (days === undefined) return `is not allowed: the configuration keeps ${cut.class} for ever`;
+  const age = Date.parse(cutAt) - Date.parse(vouched.timeOf(cut.checkpoint) ?? cutAt);
+  return age >= days * dayMs ? undefined : `came after ${Math.floor(age / dayMs)} days: ${cut.class} are kept for ${days}`;
+}
+
+/** Of a cut whose records are gone: the hold that should have kept them. */
+export function heldBefore(cut: ProvenCut, vouched: Vouched, holds: readonly RecordHold[]): RecordHold | undefined {
+  const { vouchedBy: by } = cut;
+  if (by === undefined) return undefined;
+  return holds.find((hold) => wasInForce(hold, by) && covers(hold, timesOf(cut, vouched)));
+}
+
+/** Of the places of a cut: the earliest is vouched for by the first checkpoint that names one of them. */
+export function timesOf(
+  { chain, from, checkpoint }: Pick<RecordCut, 'chain' | 'from' | 'checkpoint'>,
+  vouched: Vouched,
+): { readonly chain: string; readonly from: number; readonly until: number } {
+  const first = vouchedBy(vouched, chain, from) ?? checkpoint;
+  return { chain, from: Date.parse(vouched.timeOf(first) ?? ''), until: Date.parse(vouched.timeOf(checkpoint) ?? '') };
+}

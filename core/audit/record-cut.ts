@@ -1,0 +1,133 @@
+import { isObject } from '../text/plain-json.ts';
+import { type AuditRecord, genesisHash, originOf, recordHash, type SignedRecord } from './audit.ts';
+import type { StoredRecord } from './audit-store.ts';
+import { leafHash, merkleRoot } from './merkle.ts';
+
+/**
+ * What records are kept for how long. `unanswered`: incidents that no playbook answered and about which nobody was asked; `incidents`: those
+ * that playbooks answered by themselves; `decisions`: those about which people were asked, and those that did not close; `journals`: what desks write of themselves.
+ */
+export const recordClasses = ['unanswered', 'incidents', 'decisions', 'journals'] as const;
+export type RecordClass = (typeof recordClasses)[number];
+
+/** Days for which each class is kept, from when the notary vouched for its last record. Absent: for ever. */
+export type RecordDays = Readonly<Partial<Record<RecordClass, number>>>;
+
+export interface RecordRetention {
+  readonly days: RecordDays;
+  /** What held for cuts until then (ISO 8601, UTC): they are judged by it. */
+  readonly earlier: readonly { readonly until: string; readonly days: RecordDays }[];
+}
+
+/** What held at that time (ISO 8601, UTC). */
+export function daysAt({ days, earlier }: RecordRetention, at: string): RecordDays {
+  const then = earlier.filter(({ until }) => at < until).sort((one, other) => (one.until < other.until ? -1 : 1));
+  return then[0]?.days ?? days;
+}
+
+/** Who was asked about an incident: its closing record says so, since what it was is gone after a cut. */
+export const answeredBy = ['nobody', 'playbooks', 'people'] as const;
+export type AnsweredBy = (typeof answeredBy)[number];
+
+const classOfAnswer: Readonly<Record<AnsweredBy, RecordClass>> = {
+  nobody: 'unanswered',
+  playbooks: 'incidents',
+  people: 'decisions',
+};
+
+/** The chain in which desks say what was cut: one for all, so that none cuts what another has. No cluster's journal has this name. It is never cut itself. */
+export const cutsChain = 'desk/all/retention';
+
+/** By the last record of what is cut. Undefined: never cut, as decisions above all incidents, holds and cuts. */
+export function classOf({ chain, kind, body }: Pick<AuditRecord, 'chain' | 'kind' | 'body'>): RecordClass | undefined {
+  if (chain === cutsChain || chain.startsWith('control/')) return undefined;
+  const origin = originOf(chain);
+  if (!origin) return undefined;
+  if (origin.role === 'desk') return 'journals';
+  const answered = kind === 'incident.closed' ? answeredBy.find((one) => one === body.answered) : undefined;
+  return answered === undefined ? 'decisions' : classOfAnswer[answered];
+}
+
+export const cutKind = 'records.cut';
+
+/** The beginning of a chain, or all of it, that is no longer kept. Its record stays for ever. */
+export interface RecordCut {
+  readonly chain: string;
+  /** Places, both included: what was cut before ends where this begins. */
+  readonly from: number;
+  readonly to: number;
+  /** Hash of the row before the first one; 64 zeros where it begins the chain. */
+  readonly before: string;
+  /** Hash of the last one, which the notary has signed in this checkpoint: what follows is linked to it. */
+  readonly after: string;
+  readonly checkpoint: number;
+  /** Root of the tree (RFC 9162) over the hashes of all rows: whoever has them from elsewhere, as in a bundle, shows that they are these. */
+  readonly root: string;
+  readonly class: RecordClass;
+  /** By the configuration that ordered it. */
+  readonly days: number;
+  /** The last record, as its maker signed it, and the hash before it: it shows of what class all of it was. */
+  readonly last: SignedRecord;
+  readonly lastPrevious: string;
+}
+
+/** What is on record of it. */
+export function cutBody(cut: RecordCut): Readonly<Record<string, unknown>> {
+  const { chain, from, to, days } = cut;
+  const count = to - from + 1;
+  return { text: `${count} records of ${chain} are no longer kept (${cut.class}, ${days} days)`, count, cut };
+}
+
+/** The beginning of such a cut of rows that follow one another and were found to be whole. */
+export function cutOf(
+  rows: readonly StoredRecord[],
+  by: Pick<RecordCut, 'checkpoint' | 'class' | 'days'>,
+): RecordCut | undefined {
+  const [first, last] = [rows[0], rows.at(-1)];
+  if (!first || !last?.signed) return undefined;
+  const { checkpoint, days } = by;
+  return {
+    ...{ chain: last.chain, from: first.place, to: last.place, before: first.previous, after: last.hash, checkpoint },
+    ...{ root: rootOf(rows), class: by.class, days, last: last.signed, lastPrevious: last.previous },
+  };
+}
+
+export function rootOf(rows: readonly Pick<StoredRecord, 'hash'>[]): string {
+  return merkleRoot(rows.map(({ hash }) => leafHash(hash)));
+}
+
+/** Reads what a record of a cut holds; undefined for anything of another shape. */
+export function cutIn({ kind, body }: Pick<AuditRecord, 'kind' | 'body'>): RecordCut | undefined {
+  return kind === cutKind && isCut(body.cut) ? body.cut : undefined;
+}
+
+function isCut(value: unknown): value is RecordCut {
+  if (!isObject(value) || !isSigned(value.last)) return false;
+  const { chain, from, to, before, after, checkpoint, root, days, lastPrevious } = value;
+  return (
+    [chain, before, after, root, lastPrevious].every((text) => typeof text === 'string') &&
+    [from, to, checkpoint, days].every(Number.isSafeInteger) &&
+    recordClasses.some((one) => one === value.class)
+  );
+}
+
+function isSigned(value: unknown): value is SignedRecord {
+  if (!isObject(value) || !isObject(value.record)) return false;
+  const { chain, number, at, kind, actor, body } = value.record;
+  return (
+    [value.keyId, value.follows, value.signature, chain, at, kind, actor].every((text) => typeof text === 'string') &&
+    Number.isSafeInteger(number) &&
+    isObject(body)
+  );
+}
+
+/** Why what it says of itself does not fit together; undefined where it does. `previous`: the cut of this chain before it. */
+export function problemOfCut(cut: RecordCut, previous: RecordCut | undefined): string | undefined {
+  const { chain, from, to, before, after, last, lastPrevious } = cut;
+  if (from !== (previous?.to ?? 0) + 1 || before !== (previous?.after ?? genesisHash) || to < from)
+    return 'does not begin where what was cut before ends';
+  if (last.record.chain !== chain || last.record.number !== to || recordHash(last, lastPrevious) !== after)
+    return 'does not name the last record that it cuts';
+  if (cut.class !== classOf(last.record)) return `calls ${cut.class} what is not`;
+  return undefined;
+}

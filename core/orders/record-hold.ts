@@ -1,0 +1,58 @@
+import { isObject } from '../text/plain-json.ts';
+import type { Order } from './order.ts';
+
+/** Which records are kept: of one incident (of a workload, a node or the cluster), of one run of it, or all of a cluster of some time. */
+export type HoldScope =
+  | { readonly kind: 'incident'; readonly incident: string; readonly run?: string }
+  /** ISO 8601, UTC. */
+  | { readonly kind: 'time'; readonly from: string; readonly until: string };
+
+/** Keeps records from every cut, until two people have ordered the end of it. */
+export interface HoldRecords extends Order {
+  readonly kind: 'records.hold';
+  readonly cluster: string;
+  /** 16 hex digits, drawn by who orders. */
+  readonly hold: string;
+  readonly scope: HoldScope;
+  readonly reason: string;
+}
+
+/** One of the two orders that end a hold. */
+export interface UnholdRecords extends Order {
+  readonly kind: 'records.unhold';
+  readonly cluster: string;
+  readonly hold: string;
+  readonly reason: string;
+}
+
+export type RecordOrder = HoldRecords | UnholdRecords;
+
+/** What is on record of each. */
+export const recordOrderDone = { 'records.hold': 'records.held', 'records.unhold': 'records.unheld' } as const;
+
+/** Orders of two people end a hold, where the second comes within so many milliseconds after the first. */
+export const unholdWithinMs = 7 * 86_400_000;
+
+export function holdScopeText(scope: HoldScope): string {
+  if (scope.kind === 'time') return `everything from ${scope.from} to ${scope.until}`;
+  return scope.run === undefined ? scope.incident : `${scope.incident}@${scope.run}`;
+}
+
+/** Reads what a record holds; undefined for anything of another shape. */
+export function recordOrderIn(signed: unknown): RecordOrder | undefined {
+  return isObject(signed) && isRecordOrder(signed.order) ? signed.order : undefined;
+}
+
+function isRecordOrder(value: unknown): value is RecordOrder {
+  if (!isObject(value)) return false;
+  const { kind, person, at, cluster, hold, reason } = value;
+  if (![person, at, cluster, hold, reason].every((text) => typeof text === 'string')) return false;
+  return kind === 'records.unhold' || (kind === 'records.hold' && isScope(value.scope));
+}
+
+function isScope(value: unknown): value is HoldScope {
+  if (!isObject(value)) return false;
+  const { kind, incident, run, from, until } = value;
+  if (kind === 'time') return typeof from === 'string' && typeof until === 'string';
+  return kind === 'incident' && typeof incident === 'string' && (run === undefined || typeof run === 'string');
+}

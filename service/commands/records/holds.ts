@@ -1,0 +1,172 @@
+import { randomBytes } from 'node:crypto';
+import { type Command, InvalidArgumentError } from 'commander';
+import type { RecordHold } from '../../../core/audit/record-holds.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { fullIncidentId } from '../../../core/incident/incident.ts';
+import { type HoldScope, holdScopeText, type RecordOrder, recordOrderDone } from '../../../core/orders/record-hold.ts';
+import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
+import { createAuditStore } from '../../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../../integrations/database/database.ts';
+import { openVerifier } from '../../../integrations/keys/ed25519.ts';
+import { loadConfig } from '../../config/load.ts';
+import { giveOrder, mustBeId, signedOrder } from '../../incidents/orders.ts';
+import { openAuditTrust } from '../../records/audit-trust.ts';
+import { readCheckpoints } from '../../records/read-checkpoints.ts';
+import { readCuts } from '../../records/read-cuts.ts';
+import { carryOutCuts, type RetentionParts } from '../../records/retention.ts';
+import { type ConfirmOptions, confirm, mustBeConfirmable, withConfirmation } from '../confirm.ts';
+import { type ConfiguredOptions, withConfig, withExamples, withPerson } from '../options.ts';
+import { print, printable, printJson, printTable } from '../output.ts';
+import { reasonOption } from '../reason.ts';
+import { withSession } from '../session.ts';
+import { existingAuditUrl } from './audit.ts';
+import { type RetiredKeysOption, retiredKeyOption } from './retired-key.ts';
+
+interface OrderOptions extends ConfiguredOptions {
+  readonly as: string;
+  readonly key: string;
+  readonly reason: string;
+}
+
+interface AddOptions extends OrderOptions {
+  readonly run?: string;
+  readonly from?: string;
+  readonly until?: string;
+}
+
+interface ReadOptions extends ConfiguredOptions, RetiredKeysOption {}
+
+const as = '--as ada --key ~/.firebreak/ada.pem';
+
+/** Adds `firebreak records hold add|end|list` and `firebreak records cut`. */
+export function registerRecordsCommand(program: Command): void {
+  const records = program.command('records').description('how long records are kept, and what holds them');
+  const hold = records.command('hold').description('records that are kept whatever the configuration says');
+  const ordered = (command: Command): Command =>
+    withConfig(withPerson(command, 'who orders it').addOption(reasonOption('why, for the record').makeOptionMandatory()));
+
+  const add = hold
+    .command('add')
+    .description('keep the records of an incident, or all of a time, from every cut until two people end the hold')
+    .argument('[incident]', 'id of the incident; all its runs, also later ones')
+    .option('--run <run>', 'only this run of the incident')
+    .option('--from <time>', 'instead of an incident: all records of the cluster from then on (ISO 8601)', time)
+    .option('--until <time>', 'and up to then', time);
+  withExamples(ordered(add), [
+    `firebreak records hold add shop/Deployment/cart --reason "lawsuit 4711" ${as}`,
+    `firebreak records hold add --from 2026-03-01T00:00:00Z --until 2026-04-01T00:00:00Z --reason "inquiry" ${as}`,
+  ]).action(addHold);
+
+  const end = hold
+    .command('end')
+    .description('order the end of a hold; for evidence.stewards, two of whom have to order it within 7 days')
+    .argument('<hold>', 'id of the hold');
+  withExamples(withConfirmation(ordered(end)), [
+    `firebreak records hold end 0123456789abcdef --reason "lawsuit 4711 is over" ${as}`,
+  ]).action(endHold);
+
+  const list = hold.command('list').description('all holds, who ordered them, and who wants them ended');
+  withExamples(withConfig(list.addOption(retiredKeyOption())), ['firebreak records hold list']).action(listHolds);
+
+  const cut = records
+    .command('cut')
+    .description(
+      'what is cut by records of the desk and still there; for a database user that may delete, where the desk’s may not',
+    )
+    .option('--carry-out', 'delete it')
+    .addOption(retiredKeyOption());
+  withExamples(withConfig(cut), ['firebreak records cut', 'firebreak records cut --carry-out']).action(cutRecords);
+}
+
+function time(text: string): string {
+  const at = new Date(text);
+  if (!/^\d{4}-\d{2}-\d{2}T/.test(text) || Number.isNaN(at.getTime()))
+    throw new InvalidArgumentError('Not a time such as 2026-03-01T10:00:00Z.');
+  return at.toISOString();
+}
+
+function scopeOf(incident: string | undefined, cluster: string, { run, from, until }: AddOptions): HoldScope {
+  if (incident !== undefined && from === undefined && until === undefined)
+    return { kind: 'incident', incident: fullIncidentId(incident, cluster), ...(run !== undefined && { run }) };
+  if (incident === undefined && from !== undefined && until !== undefined) return { kind: 'time', from, until };
+  throw new FirebreakError('FB_ERR_INCOMPLETE', 'name either an incident, or --from and --until');
+}
+
+async function addHold(incident: string | undefined, options: AddOptions): Promise<void> {
+  const { config } = options;
+  const scope = scopeOf(incident, loadConfig({ path: config, env: process.env }).cluster, options);
+  const hold = randomBytes(8).toString('hex');
+  await give(options, (given) => ({ ...given, kind: 'records.hold', hold, scope }));
+  if (options.json) return printJson({ hold, scope });
+  print(printable(`On the record: ${holdScopeText(scope)} is held (${hold}).`));
+}
+
+async function endHold(hold: string, options: OrderOptions & ConfirmOptions): Promise<void> {
+  mustBeConfirmable(options);
+  mustBeId(hold, 'hold');
+  await confirm({ lines: [`Order of ${options.as}: end the hold ${hold}; what it held may be cut then`], ends: hold }, options);
+  await give(options, (given) => ({ ...given, kind: 'records.unhold', hold }));
+  if (options.json) return printJson({ hold });
+  print('On the record. The hold ends once two people have ordered it within 7 days: see firebreak records hold list.');
+}
+
+/** Puts an order on the record of the control workflow, which is where cuts look for it. */
+function give(
+  { as: person, key, reason, config }: OrderOptions,
+  order: (given: Pick<RecordOrder, 'version' | 'person' | 'at' | 'cluster' | 'reason'>) => RecordOrder,
+): Promise<unknown> {
+  return withSession({ config }, async (session) => {
+    const given = order({ version: 1, person, at: new Date().toISOString(), cluster: session.config.cluster, reason });
+    const done = recordOrderDone[given.kind];
+    return giveOrder(session, await signedOrder(given, key), (_, ours) => ours.find(({ kind }) => kind === done));
+  });
+}
+
+/** With the records as they are now. */
+async function withRecords<Result>(options: ReadOptions, work: (parts: RetentionParts) => Promise<Result>): Promise<Result> {
+  const config = loadConfig({ path: options.config, env: process.env });
+  const { retention, notaryKeyFile, anchorFile } = config.audit;
+  const { trust, signers } = await openAuditTrust(config, options.retiredKey ?? []);
+  const verifier = await openVerifier({ files: [`${notaryKeyFile}.pub`] });
+  const database = await openDatabase({ url: existingAuditUrl(config) });
+  try {
+    const anchor = createFileAnchor({ file: anchorFile });
+    return await work({ store: createAuditStore(database), anchor, verifier, trust, signers, retention });
+  } finally {
+    await database.close();
+  }
+}
+
+async function listHolds(options: ReadOptions): Promise<void> {
+  const { holds, damage } = await withRecords(options, async (parts) => {
+    const { chain: vouched } = await readCheckpoints(parts);
+    return readCuts({ ...parts, vouched, now: new Date() });
+  });
+  if (options.json) return printJson(holds);
+  if (damage.length > 0) print('What is on record of holds is not as it was made: firebreak audit verify says what is wrong.');
+  if (holds.length === 0) return print('Nothing is held.');
+  printTable(holds, [
+    { title: 'HOLD', text: ({ order }) => order.hold },
+    { title: 'WHAT', text: ({ order }) => holdScopeText(order.scope) },
+    { title: 'BY', text: ({ order }) => order.person },
+    { title: 'SINCE', text: ({ order }) => order.at },
+    { title: 'STATE', text: stateText },
+    { title: 'REASON', text: ({ order }) => order.reason },
+  ]);
+}
+
+function stateText({ asked, ended }: RecordHold): string {
+  if (ended) return `ended ${ended.at} by ${ended.by.join(' and ')}`;
+  return asked ? `held; ${asked.person} ordered its end ${asked.at}` : 'held';
+}
+
+async function cutRecords(options: ReadOptions & { readonly carryOut?: true }): Promise<void> {
+  const isTrial = options.carryOut !== true;
+  const done = await withRecords(options, (parts) => carryOutCuts(parts, { isTrial }));
+  if (done.problems.length > 0) process.exitCode = 1;
+  if (options.json) return printJson({ deleted: !isTrial, ...done });
+  const what = `${done.records} records of ${done.chains} chains`;
+  print(isTrial ? `${what} are cut and still there: --carry-out deletes them.` : `Deleted ${what}.`);
+  if (done.held > 0) print(`${done.held} chains are held.`);
+  for (const problem of done.problems) print(printable(`Kept: ${problem}.`));
+}

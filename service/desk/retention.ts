@@ -1,0 +1,49 @@
+import type { AuditStore } from '../../core/audit/audit-store.ts';
+import type { Trust } from '../../core/messages/sender.ts';
+import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
+import { createVerifier, openSigner } from '../../integrations/keys/ed25519.ts';
+import type { Config } from '../config/load.ts';
+import { type Logger, reasonOf } from '../process/log.ts';
+import { openRoleSigner } from '../process/trust.ts';
+import { openAuditTrust } from '../records/audit-trust.ts';
+import { carryOutCuts, orderCuts } from '../records/retention.ts';
+
+/** Milliseconds. What is cut in one look is deleted in the next. */
+export const retentionEveryMs = 6 * 3_600_000;
+
+/** Has records cut when their time is over; undefined where all are kept for ever. It goes by this desk's anchor, as its notary does. */
+export async function createRetention({
+  config,
+  store,
+  trust,
+  log,
+}: {
+  readonly config: Config;
+  readonly store: AuditStore;
+  readonly trust: Trust;
+  readonly log: Logger;
+}): Promise<(() => Promise<void>) | undefined> {
+  const { retention, carriesOutCuts, notaryKeyFile, anchorFile } = config.audit;
+  if (Object.keys(retention.days).length === 0) return undefined;
+  const notary = await openSigner({ file: notaryKeyFile });
+  const { signers } = await openAuditTrust(config, []);
+  const parts = {
+    ...{ store, trust, signers, retention, anchor: createFileAnchor({ file: anchorFile }) },
+    verifier: createVerifier({ publicKeys: [notary.publicKey] }),
+  };
+  const signer = await openRoleSigner(config, 'desk');
+  return async () => {
+    try {
+      // What was cut the last time comes first: the notary vouches for it by now.
+      const carried = carriesOutCuts ? await carryOutCuts(parts) : undefined;
+      const ordered = await orderCuts({ ...parts, signer });
+      for (const problem of [...(carried?.problems ?? []), ...ordered.problems])
+        log.error({ problem }, 'records are kept that are old enough: they are not as they were made');
+      const { chains, records, held } = ordered;
+      if (chains + (carried?.chains ?? 0) > 0)
+        log.info({ chains, records, held, deleted: carried?.records ?? 0 }, 'records are no longer kept');
+    } catch (error) {
+      log.warn({ reason: reasonOf(error) }, 'records that are too old could not be cut: it is tried again');
+    }
+  };
+}

@@ -1,0 +1,66 @@
+import type { AuditRecord } from '../../core/audit/audit.ts';
+import { checkChain } from '../../core/audit/audit-check.ts';
+import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
+import { type Finding, numbers } from '../../core/audit/audit-report.ts';
+import type { AuditStore } from '../../core/audit/audit-store.ts';
+import { checkCuts, heldBefore, type ProvenCut, type Vouched, vouchedBy } from '../../core/audit/cut-check.ts';
+import { cutsChain, type RecordRetention } from '../../core/audit/record-cut.ts';
+import { holdsIn, type RecordHold, type VouchedRecord } from '../../core/audit/record-holds.ts';
+import type { Trust } from '../../core/messages/sender.ts';
+import { holdScopeText } from '../../core/orders/record-hold.ts';
+
+/** What is on record of cuts and holds, and judged. */
+export interface KnownCuts {
+  /** By chain, from low to high. */
+  readonly cuts: ReadonlyMap<string, readonly ProvenCut[]>;
+  readonly holds: readonly RecordHold[];
+  /** What is wrong with cuts. */
+  readonly findings: readonly Finding[];
+  /** What is wrong with the chains in which cuts and holds stand. */
+  readonly damage: readonly Finding[];
+  /** How many records of cuts there are. */
+  readonly recorded: number;
+}
+
+export interface CutReading {
+  readonly store: Pick<AuditStore, 'chains' | 'storedChain'>;
+  /** What the genuine checkpoints state: read before the records. */
+  readonly vouched: Vouched & { readonly heads: ReadonlyMap<string, unknown> };
+  readonly trust: Trust;
+  readonly signers: VoteSigners;
+  /** Absent: everything is kept for ever. */
+  readonly retention?: RecordRetention | undefined;
+  readonly now: Date;
+}
+
+const forEver: RecordRetention = { days: {}, earlier: [] };
+
+/** Reads the chains of cuts, and of decisions above all incidents, where holds stand. Both are never cut. */
+export async function readCuts({ store, vouched, trust, signers, retention = forEver, now }: CutReading): Promise<KnownCuts> {
+  const damage: Finding[] = [];
+  const ofCuts: AuditRecord[] = [];
+  const ofHolds: VouchedRecord[] = [];
+  for (const chain of [...new Set([...(await store.chains()), ...vouched.heads.keys()])].sort()) {
+    const tellsCuts = chain === cutsChain;
+    if (!tellsCuts && !chain.startsWith('control/')) continue;
+    const checked = checkChain({ chain, stored: await store.storedChain(chain), stated: vouched.stated(chain), trust });
+    damage.push(...checked.findings);
+    const records = checked.genuine.map(({ record }) => record);
+    if (tellsCuts) ofCuts.push(...records);
+    else ofHolds.push(...records.map((record) => ({ record, checkpoint: vouchedBy(vouched, chain, record.number) })));
+  }
+  const { cuts, findings } = checkCuts({ records: ofCuts, vouched, trust, retention, now });
+  return { cuts, holds: holdsIn(ofHolds, signers), findings, damage, recorded: ofCuts.length };
+}
+
+/** What a check says of one chain's cuts. `cutTo`: the place up to which rows are gone. */
+export function heldFindings(known: KnownCuts, vouched: Vouched, { chain, cutTo }: { chain: string; cutTo: number }): Finding[] {
+  const gone = (known.cuts.get(chain) ?? []).filter(({ to }) => to <= cutTo);
+  return gone.flatMap((cut): readonly Finding[] => {
+    const hold = heldBefore(cut, vouched, known.holds);
+    if (!hold) return [];
+    const { order } = hold;
+    const text = `${chain} ${numbers(cut.from, cut.to)} are gone, though ${order.person} had ordered to hold ${holdScopeText(order.scope)} (${order.hold})`;
+    return [{ kind: 'cut-held', chain, number: cut.from, to: cut.to, text }];
+  });
+}

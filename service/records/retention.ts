@@ -1,0 +1,193 @@
+import { signRecord } from '../../core/audit/audit.ts';
+import { checkChain } from '../../core/audit/audit-check.ts';
+import { checkDecisions, type VoteSigners } from '../../core/audit/audit-decisions.ts';
+import type { AuditStore } from '../../core/audit/audit-store.ts';
+import type { Anchor } from '../../core/audit/checkpoint.ts';
+import type { CheckpointChain } from '../../core/audit/checkpoint-chain.ts';
+import { type ProvenCut, timesOf } from '../../core/audit/cut-check.ts';
+import {
+  classOf,
+  cutBody,
+  cutKind,
+  cutOf,
+  cutsChain,
+  type RecordCut,
+  type RecordRetention,
+  rootOf,
+} from '../../core/audit/record-cut.ts';
+import { covers, type RecordHold } from '../../core/audit/record-holds.ts';
+import { FirebreakError } from '../../core/errors.ts';
+import type { Trust } from '../../core/messages/sender.ts';
+import type { SignatureVerifier, Signer } from '../../core/messages/signing.ts';
+import { readCheckpoints } from './read-checkpoints.ts';
+import { type KnownCuts, readCuts } from './read-cuts.ts';
+
+export interface RetentionParts {
+  readonly store: AuditStore;
+  readonly anchor: Anchor;
+  /** The notary's keys. */
+  readonly verifier: SignatureVerifier;
+  readonly trust: Trust;
+  readonly signers: VoteSigners;
+  readonly retention: RecordRetention;
+  readonly now?: () => Date;
+}
+
+export interface Retained {
+  readonly chains: number;
+  readonly records: number;
+  /** Chains that are old enough, and held. */
+  readonly held: number;
+  /** Why something is kept that is old enough, and not held. */
+  readonly problems: readonly string[];
+}
+
+interface Known extends KnownCuts {
+  readonly vouched: CheckpointChain;
+  readonly now: Date;
+}
+
+const dayMs = 86_400_000;
+/** In one go: what is left comes with the next. */
+const mostCuts = 1_000;
+
+/**
+ * Puts on record what is no longer to be kept: nothing is deleted yet. What it goes by has to be as it was made: where a checkpoint, a hold or a cut on record is not,
+ * nothing is cut.
+ * @throws FB_ERR_AUDIT_DAMAGED
+ */
+export async function orderCuts(parts: RetentionParts & { readonly signer: Signer }): Promise<Retained> {
+  const { store, signer } = parts;
+  const known = await soundly(parts);
+  const done = { chains: 0, records: 0, held: 0 };
+  const problems: string[] = [];
+  for (const chain of known.vouched.heads.keys()) {
+    if (done.chains === mostCuts) break;
+    const cut = await dueCut(chain, parts, known);
+    if (cut === undefined) continue;
+    if (typeof cut === 'string') {
+      problems.push(cut);
+      continue;
+    }
+    if (holdOn(cut, known)) {
+      done.held += 1;
+      continue;
+    }
+    const expected = known.recorded + done.chains + 1;
+    await store.appendNext(cutsChain, (number) => {
+      // Two desks look at the same time: the other one has cut something, and it may be this.
+      if (number !== expected) throw new FirebreakError('FB_ERR_CONFLICT', 'another desk puts cuts on record');
+      const at = known.now.toISOString();
+      return signRecord({ chain: cutsChain, number, at, kind: cutKind, actor: 'desk', body: cutBody(cut) }, signer);
+    });
+    done.chains += 1;
+    done.records += cut.to - cut.from + 1;
+  }
+  return { ...done, problems };
+}
+
+/**
+ * Deletes what cuts on record name, once the notary vouches for the cut: by the signed records alone, so whoever may delete needs no key, and who has a desk's key need
+ * not be able to delete.
+ * @throws FB_ERR_AUDIT_DAMAGED
+ */
+export async function carryOutCuts(parts: RetentionParts, { isTrial = false } = {}): Promise<Retained> {
+  const { store } = parts;
+  const known = await soundly(parts);
+  const gone = await store.cutPlaces();
+  const done = { chains: 0, records: 0, held: 0 };
+  const problems: string[] = [];
+  for (const [chain, cuts] of known.cuts) {
+    const pending = cuts.filter(({ to, vouchedBy }) => to > (gone.get(chain) ?? 0) && vouchedBy !== undefined);
+    for (const cut of pending) {
+      if (holdOn(cut, known)) {
+        done.held += 1;
+        break;
+      }
+      const left = await rowsOf(cut, store);
+      if (left === undefined) {
+        problems.push(`${chain}: what is there is not what was cut`);
+        break;
+      }
+      if (!isTrial) await store.cut({ chain, place: cut.to });
+      if (left === 0) continue;
+      done.chains += 1;
+      done.records += left;
+    }
+  }
+  return { ...done, problems };
+}
+
+/** @throws FB_ERR_AUDIT_DAMAGED */
+async function soundly({
+  store,
+  anchor,
+  verifier,
+  trust,
+  signers,
+  retention,
+  now = () => new Date(),
+}: RetentionParts): Promise<Known> {
+  const at = now();
+  const { chain: vouched, findings } = await readCheckpoints({ store, anchor, verifier });
+  const known = await readCuts({ store, vouched, trust, signers, retention, now: at });
+  const [first] = [...findings, ...known.damage, ...known.findings];
+  if (first) throw new FirebreakError('FB_ERR_AUDIT_DAMAGED', `nothing is cut: ${first.text}`);
+  return { ...known, vouched, now: at };
+}
+
+/** What of a chain is old enough; a text where it is and cannot be cut. */
+async function dueCut(
+  chain: string,
+  { store, trust, signers, retention }: RetentionParts,
+  { vouched, cuts, now }: Known,
+): Promise<RecordCut | string | undefined> {
+  const before = cuts.get(chain) ?? [];
+  const cutTo = before.at(-1)?.to ?? 0;
+  const upTo = placeDue({ chain, vouched, retention, now });
+  if (!upTo || upTo.number <= cutTo) return undefined;
+  const last = (await store.recordAt({ chain, place: upTo.number }))?.signed?.record;
+  const kind = last && classOf(last);
+  const days = kind && retention.days[kind];
+  if (kind === undefined || days === undefined || ageMs({ vouched, checkpoint: upTo.checkpoint, now }) < days * dayMs)
+    return undefined;
+  const stored = await store.storedChain(chain);
+  const checked = checkChain({ chain, stored, stated: vouched.stated(chain), trust, cuts: before });
+  const [finding] = [...checked.findings, ...checkDecisions({ chain, records: checked.genuine, signers })];
+  if (finding) return `${chain} is kept: ${finding.text}`;
+  // An incident that goes on is not over.
+  if (kind !== 'journals' && stored.records.at(-1)?.place !== upTo.number) return undefined;
+  const rows = stored.records.filter(({ place }) => place > cutTo && place <= upTo.number);
+  return cutOf(rows, { checkpoint: upTo.checkpoint, class: kind, days });
+}
+
+/** The last place that may be old enough: of an incident its end. Without reading a record, since nearly all are not. */
+function placeDue({
+  chain,
+  vouched,
+  retention: { days },
+  now,
+}: Pick<Known, 'vouched' | 'now'> & { readonly chain: string; readonly retention: RecordRetention }) {
+  const isOld = (limit: number | undefined) => (head: { readonly checkpoint: number }) =>
+    limit !== undefined && ageMs({ vouched, checkpoint: head.checkpoint, now }) >= limit * dayMs;
+  const stated = vouched.stated(chain);
+  if (chain.startsWith('desk/')) return stated.findLast(isOld(days.journals));
+  const shortest = [days.unanswered, days.incidents, days.decisions].filter((limit) => limit !== undefined);
+  return stated.slice(-1).find(isOld(shortest.length > 0 ? Math.min(...shortest) : undefined));
+}
+
+function ageMs({ vouched, checkpoint, now }: Pick<Known, 'vouched' | 'now'> & { readonly checkpoint: number }): number {
+  return now.getTime() - Date.parse(vouched.timeOf(checkpoint) ?? now.toISOString());
+}
+
+function holdOn(cut: RecordCut, { holds, vouched }: Known): RecordHold | undefined {
+  return holds.find((hold) => !hold.ended && covers(hold, timesOf(cut, vouched)));
+}
+
+/** How many rows of a cut are there; undefined where they are not those that were cut. */
+async function rowsOf({ chain, from, to, before, root }: ProvenCut, store: AuditStore): Promise<number | undefined> {
+  const rows = (await store.storedChain(chain)).records.filter(({ place }) => place <= to);
+  if (rows.length === 0) return 0;
+  const isWhole = rows.length === to - from + 1 && rows[0]?.place === from && rows[0].previous === before;
+  return isWhole && rootOf(rows) === root ? rows.length : undefined;
+}
