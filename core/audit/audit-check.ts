@@ -1,6 +1,14 @@
 import type { Trust } from '../messages/sender.ts';
-import { canonicalJson } from '../text/digest.ts';
-import { type AuditRecord, type ChainHead, genesisHash, OriginCheck, recordHash, type SignedRecord } from './audit.ts';
+import {
+  type AuditRecord,
+  type ChainHead,
+  genesisHash,
+  OriginCheck,
+  recordDigest,
+  recordHash,
+  recordLink,
+  type SignedRecord,
+} from './audit.ts';
 import { type Finding, numbers } from './audit-report.ts';
 import type { StoredChain, StoredRecord } from './audit-store.ts';
 import type { RecordCut } from './record-cut.ts';
@@ -15,63 +23,94 @@ export interface StatedHead extends ChainHead {
  * with the keys of those whose chain it is.
  */
 export function checkChain({
-  chain,
   stored,
-  stated,
-  trust,
-  verifiedBy = 0,
-  cuts = [],
-}: {
+  ...about
+}: ChainAbout & { readonly stored: StoredChain }): CheckedChain & { readonly genuine: readonly SignedRecord[] } {
+  const check = new ChainCheck(about);
+  const genuine = check.add(stored.records);
+  return { ...check.finish(stored.head), genuine };
+}
+
+export interface ChainAbout {
   readonly chain: string;
-  readonly stored: StoredChain;
   readonly stated: readonly StatedHead[];
   readonly trust: Trust;
-  /** The checkpoint up to which all signatures were checked before. */
-  readonly verifiedBy?: number;
   /** What was proven to be cut of it, from low to high. */
   readonly cuts?: readonly Pick<RecordCut, 'to' | 'after'>[];
-}): CheckedChain {
-  const last = stated.at(-1);
-  const begin = beginOf(stored.records, cuts);
-  if (stored.records.length === 0 && last && last.number > begin.number) {
-    const missing = { number: begin.number + 1, to: last.number };
-    const text = `${chain} is gone: checkpoint ${last.checkpoint} vouches for ${numbers(missing.number, missing.to)}`;
-    const finding: Finding = { kind: 'chain-missing', chain, ...missing, checkpoint: last.checkpoint, text };
-    return { findings: [finding], genuine: [], cutTo: begin.number };
-  }
-  const rows = checkRows(chain, stored.records, begin);
-  const rewritten = checkStated(chain, stored.records, stated);
-  // Only what fits in every hash is what was checked before.
-  const isSame = rows.findings.length === 0 && rewritten.length === 0;
-  const checkedTo = isSame ? (stated.findLast(({ checkpoint }) => checkpoint <= verifiedBy)?.number ?? 0) : 0;
-  const origin = checkOrigin({ chain, rows: stored.records, trust, checkedTo, cutTo: begin.number });
-  // A row that was taken out lacks in both ways of counting: it is named once.
-  const isMissing = rows.findings.some(({ kind }) => kind === 'record-missing');
-  const findings = [
-    ...rows.findings,
-    ...rewritten,
-    ...checkEnd({ chain, stored, last, ...rows }),
-    ...origin.findings.filter(({ kind }) => kind !== 'record-missing' || !isMissing),
-  ];
-  return { findings, genuine: origin.genuine, cutTo: begin.number };
 }
-
-/** What the first row has to follow from: what was cut before it, or nothing. */
-function beginOf(rows: readonly StoredRecord[], cuts: readonly Pick<RecordCut, 'to' | 'after'>[]): Begin {
-  const [first] = rows;
-  const cut = first ? cuts.findLast(({ to }) => to < first.place) : cuts.at(-1);
-  return cut ? { number: cut.to, hash: cut.after } : { number: 0, hash: genesisHash };
-}
-
-type Begin = Pick<ChainHead, 'number' | 'hash'>;
 
 export interface CheckedChain {
   readonly findings: readonly Finding[];
   /** The place up to which rows are gone by a cut; 0: none. */
   readonly cutTo: number;
-  /** Records whose signature shows whose they are, by place. */
-  readonly genuine: readonly SignedRecord[];
+  /** The place of the last row. */
+  readonly end: number;
 }
+
+/** The same, some rows at a time: of a chain of any length it holds what is odd about it, and no row but those that it was just given. */
+export class ChainCheck {
+  readonly #about: ChainAbout;
+  readonly #rows: RowCheck;
+  readonly #stated: StatedCheck;
+  readonly #origin: OwnNumbers;
+  #begin: Begin | undefined;
+
+  constructor(about: ChainAbout) {
+    this.#about = about;
+    this.#rows = new RowCheck(about.chain);
+    this.#stated = new StatedCheck(about.chain, about.stated);
+    this.#origin = new OwnNumbers(about.chain);
+  }
+
+  /** The next ones, by place. Returns the records whose signature shows whose they are. */
+  add(rows: readonly StoredRecord[]): readonly SignedRecord[] {
+    const [first] = rows;
+    if (!first) return [];
+    if (!this.#begin) this.#rows.startAt(this.#beginAt(first));
+    const links = rows.map(({ signed }) => signed && recordLink(signed));
+    const problems = originProblems(rows, this.#about.trust, links);
+    return rows.flatMap((row, index) => {
+      this.#rows.add(row, links[index]);
+      this.#stated.add(row);
+      const { place, signed } = row;
+      return signed && this.#origin.add(place, signed, problems[index]) ? signed : [];
+    });
+  }
+
+  finish(head: ChainHead | undefined): CheckedChain {
+    const { chain, stated } = this.#about;
+    const last = stated.at(-1);
+    const begin = this.#begin ?? this.#beginAt(undefined);
+    const { end, endHash, isEmpty } = this.#rows;
+    const about = { cutTo: begin.number, end: isEmpty ? 0 : end };
+    if (isEmpty && last && last.number > begin.number) {
+      const missing = { number: begin.number + 1, to: last.number };
+      const text = `${chain} is gone: checkpoint ${last.checkpoint} vouches for ${numbers(missing.number, missing.to)}`;
+      return { findings: [{ kind: 'chain-missing', chain, ...missing, checkpoint: last.checkpoint, text }], ...about };
+    }
+    const stored = isEmpty ? begin : { number: end, hash: endHash };
+    // A row that was taken out lacks in both ways of counting: it is named once.
+    const isMissing = this.#rows.findings.some(({ kind }) => kind === 'record-missing');
+    const origin = this.#origin.finish(begin.number);
+    const findings = [
+      ...this.#rows.findings,
+      ...this.#stated.findings,
+      ...checkEnd({ chain, head, last, end: stored.number, endHash: stored.hash }),
+      ...origin.filter(({ kind }) => kind !== 'record-missing' || !isMissing),
+    ];
+    return { findings, ...about };
+  }
+
+  /** What the first row has to follow from: what was cut before it, or nothing. */
+  #beginAt(first: StoredRecord | undefined): Begin {
+    const { cuts = [] } = this.#about;
+    const cut = first ? cuts.findLast(({ to }) => to < first.place) : cuts.at(-1);
+    this.#begin = cut ? { number: cut.to, hash: cut.after } : { number: 0, hash: genesisHash };
+    return this.#begin;
+  }
+}
+
+type Begin = Pick<ChainHead, 'number' | 'hash'>;
 
 /** What may be counted or shown of rows that anybody with the database's password can have written. */
 export interface ProvenRecords {
@@ -93,136 +132,200 @@ export function provenOf(rows: readonly StoredRecord[], trust: Trust): ProvenRec
 }
 
 /** As `originProblem`, of each row; the rows of a chain stand in its order. */
-export function originProblems(rows: readonly StoredRecord[], trust: Trust): readonly (string | undefined)[] {
+export function originProblems(
+  rows: readonly StoredRecord[],
+  trust: Trust,
+  links: readonly (string | undefined)[] = [],
+): readonly (string | undefined)[] {
   const check = new OriginCheck(trust);
-  return rows
-    .toReversed()
-    .map(({ signed }) => (signed ? check.problemOf(signed) : 'is no record'))
-    .reverse();
+  const problems = rows.map((): string | undefined => undefined);
+  for (let at = rows.length - 1; at >= 0; at -= 1) {
+    const signed = rows[at]?.signed;
+    problems[at] = signed ? check.problemOf(signed, links[at]) : 'is no record';
+  }
+  return problems;
 }
 
-/** Whose records these are, and whether their makers' own numbers are all there, each once. */
-function checkOrigin({
-  chain,
-  rows,
-  trust,
-  checkedTo,
-  cutTo,
-}: {
-  readonly chain: string;
-  readonly rows: readonly StoredRecord[];
-  readonly trust: Trust;
-  /** The last place whose signature was checked before. */
-  readonly checkedTo: number;
-  readonly cutTo: number;
-}): Pick<CheckedChain, 'findings' | 'genuine'> {
-  const findings: Finding[] = [];
-  const genuine: SignedRecord[] = [];
-  const seen = new Map<number, SignedRecord | undefined>();
-  const unchecked = rows.filter(({ place }) => place > checkedTo);
-  const problems = new Map(originProblems(unchecked, trust).map((problem, index) => [unchecked[index], problem]));
-  for (const row of rows) {
-    const { place, signed } = row;
-    if (!signed) continue;
+/** Whether their makers' own numbers are all there, each once. */
+class OwnNumbers {
+  readonly #chain: string;
+  readonly #findings: Finding[] = [];
+  /** Numbers that stand there, whoever wrote them: what is missing at a false one is named by that. */
+  readonly #there = new NumberSpans();
+  readonly #genuine = new NumberSpans();
+  /** Digests by number, of the last ones: what a second one of a number is compared with. */
+  readonly #recent = new Map<number, string>();
+
+  constructor(chain: string) {
+    this.#chain = chain;
+  }
+
+  /** Whether it is its maker's. */
+  add(place: number, signed: SignedRecord, problem: string | undefined): boolean {
+    const chain = this.#chain;
     const { number } = signed.record;
-    const problem = problems.get(row);
+    this.#there.add(number);
     if (problem !== undefined) {
-      // Its number counts as seen: what is missing there is named by this finding.
-      seen.set(number, seen.get(number));
       const which = number === place ? `record ${number}` : `record ${number} (row ${place})`;
-      findings.push({ kind: 'record-forged', chain, number: place, text: `${chain} ${which} ${problem}` });
-      continue;
+      this.#findings.push({ kind: 'record-forged', chain, number: place, text: `${chain} ${which} ${problem}` });
+      return false;
     }
-    const known = seen.get(number);
-    if (known) {
-      // A copy is no record that its maker has made: it may stand where one was that no checkpoint names yet.
-      const isCopy = canonicalJson(known.record) === canonicalJson(signed.record);
-      const text = isCopy
-        ? `${chain} has the record ${number} twice: row ${place} is a copy, perhaps in place of one that is gone`
-        : `${chain} has two records with the number ${number}, both signed by their maker: the second is row ${place}`;
-      findings.push({ kind: 'record-doubled', chain, number: place, text });
-    }
-    seen.set(number, known ?? signed);
-    genuine.push(signed);
+    const digest = recordDigest(signed.record);
+    if (this.#genuine.has(number))
+      this.#findings.push({ kind: 'record-doubled', chain, number: place, text: this.#doubled(number, place, digest) });
+    else this.#remember(number, digest);
+    this.#genuine.add(number);
+    return true;
   }
-  return { findings: [...findings, ...missingIn(chain, seen, cutTo)], genuine };
+
+  /** @param cutTo the place up to which rows are gone by a cut */
+  finish(cutTo: number): readonly Finding[] {
+    const chain = this.#chain;
+    const missing = this.#there.gapsAfter(cutTo).map(([number, to]): Finding => {
+      return { kind: 'record-missing', chain, number, to, text: `${chain} lacks ${numbers(number, to)}` };
+    });
+    return [...this.#findings, ...missing];
+  }
+
+  /** A copy is no record that its maker has made: it may stand where one was that no checkpoint names yet. */
+  #doubled(number: number, place: number, digest: string): string {
+    const known = this.#recent.get(number);
+    if (known === undefined) return `${this.#chain} has the number ${number} twice: the second is row ${place}`;
+    if (known === digest)
+      return `${this.#chain} has the record ${number} twice: row ${place} is a copy, perhaps in place of one that is gone`;
+    return `${this.#chain} has two records with the number ${number}, both signed by their maker: the second is row ${place}`;
+  }
+
+  #remember(number: number, digest: string): void {
+    this.#recent.set(number, digest);
+    const [oldest] = this.#recent.size > mostRecent ? this.#recent.keys() : [];
+    if (oldest !== undefined) this.#recent.delete(oldest);
+  }
 }
 
-function missingIn(chain: string, seen: ReadonlyMap<number, unknown>, cutTo: number): readonly Finding[] {
-  const findings: Finding[] = [];
-  let before = cutTo;
-  for (const number of [...seen.keys()].filter((one) => one > cutTo).sort((a, b) => a - b)) {
-    if (number > before + 1) {
-      const missing = { number: before + 1, to: number - 1 };
-      findings.push({ kind: 'record-missing', chain, ...missing, text: `${chain} lacks ${numbers(missing.number, missing.to)}` });
-    }
-    before = number;
+const mostRecent = 1_000;
+
+/** Whole numbers, as the spans that they make: those of a sound chain are one. */
+class NumberSpans {
+  /** First and last number of each, from low to high. */
+  readonly #spans: [number, number][] = [];
+
+  has(number: number): boolean {
+    const span = this.#spans.findLast(([from]) => from <= number);
+    return span !== undefined && number <= span[1];
   }
-  return findings;
+
+  add(number: number): void {
+    if (this.has(number)) return;
+    const after = this.#spans.findLastIndex(([from]) => from <= number);
+    const [before, next] = [this.#spans[after], this.#spans[after + 1]];
+    const isNext = before?.[1] === number - 1;
+    if (before && isNext) before[1] = number;
+    else this.#spans.splice(after + 1, 0, [number, number]);
+    if (next?.[0] !== number + 1) return;
+    const at = isNext ? after : after + 1;
+    const grown = this.#spans[at];
+    if (grown) grown[1] = next[1];
+    this.#spans.splice(at + 1, 1);
+  }
+
+  /** What is not among them, between that number and the highest. */
+  gapsAfter(start: number): readonly (readonly [from: number, to: number])[] {
+    const gaps: [number, number][] = [];
+    let before = start;
+    for (const [from, to] of this.#spans) {
+      if (to <= start) continue;
+      if (from > before + 1) gaps.push([before + 1, from - 1]);
+      before = to;
+    }
+    return gaps;
+  }
 }
 
-interface CheckedRows {
-  readonly findings: readonly Finding[];
+/** Whether each row follows from the one before it, and is what its hash says. */
+class RowCheck {
+  readonly #chain: string;
+  readonly findings: Finding[] = [];
   /** Number and hash of the last row. */
-  readonly end: number;
-  readonly endHash: string;
-}
+  end = 0;
+  endHash = genesisHash;
+  isEmpty = true;
 
-function checkRows(chain: string, rows: readonly StoredRecord[], begin: Begin): CheckedRows {
-  const findings: Finding[] = [];
-  let end = begin.number;
-  let endHash = begin.hash;
-  for (const row of rows) {
-    const { place: number, signed } = row;
-    if (number <= end) {
-      findings.push({ kind: 'record-inserted', chain, number, text: `${chain} has a row with the number ${number}` });
-      continue;
+  constructor(chain: string) {
+    this.#chain = chain;
+  }
+
+  startAt({ number, hash }: Begin): void {
+    this.end = number;
+    this.endHash = hash;
+  }
+
+  /** @param link of what is signed */
+  add({ place: number, previous, hash, signed }: StoredRecord, link: string | undefined): void {
+    const chain = this.#chain;
+    this.isEmpty = false;
+    if (number <= this.end) {
+      this.findings.push({ kind: 'record-inserted', chain, number, text: `${chain} has a row with the number ${number}` });
+      return;
     }
-    if (number > end + 1) {
-      const missing = { number: end + 1, to: number - 1 };
-      findings.push({ kind: 'record-missing', chain, ...missing, text: `${chain} lacks ${numbers(missing.number, missing.to)}` });
-    } else if (row.previous !== endHash) {
+    if (number > this.end + 1) {
+      const missing = { number: this.end + 1, to: number - 1 };
+      const text = `${chain} lacks ${numbers(missing.number, missing.to)}`;
+      this.findings.push({ kind: 'record-missing', chain, ...missing, text });
+    } else if (previous !== this.endHash) {
       const text = `${chain} record ${number} does not follow from the one before it`;
-      findings.push({ kind: 'record-unlinked', chain, number, text });
+      this.findings.push({ kind: 'record-unlinked', chain, number, text });
     }
-    if (!signed || recordHash(signed, row.previous) !== row.hash) {
-      findings.push({ kind: 'record-changed', chain, number, text: `${chain} record ${number} is not what its hash says` });
+    if (!signed || recordHash(signed, previous, link) !== hash) {
+      const text = `${chain} record ${number} is not what its hash says`;
+      this.findings.push({ kind: 'record-changed', chain, number, text });
     }
-    end = number;
-    endHash = row.hash;
+    this.end = number;
+    this.endHash = hash;
   }
-  return { findings, end, endHash };
 }
 
-/** Only the first difference: all that follows differs for the same reason. */
-function checkStated(chain: string, rows: readonly StoredRecord[], stated: readonly StatedHead[]): readonly Finding[] {
-  const hashes = new Map(rows.map(({ place, hash }) => [place, hash]));
-  let agreed = 0;
-  for (const { number, hash, checkpoint } of stated) {
-    const found = hashes.get(number);
-    if (found === hash) agreed = number;
-    else if (found !== undefined) {
-      const text = `${chain}, among ${numbers(agreed + 1, number)}: the hash at ${number} is not the one in checkpoint ${checkpoint}`;
-      return [{ kind: 'records-rewritten', chain, number: agreed + 1, to: number, checkpoint, text }];
+/** Whether rows have the hashes that checkpoints name. Only the first difference: all that follows differs for the same reason. */
+class StatedCheck {
+  readonly #chain: string;
+  readonly #stated: readonly StatedHead[];
+  readonly findings: Finding[] = [];
+  #next = 0;
+  #agreed = 0;
+
+  constructor(chain: string, stated: readonly StatedHead[]) {
+    this.#chain = chain;
+    this.#stated = stated;
+  }
+
+  add({ place, hash }: StoredRecord): void {
+    for (let head = this.#stated[this.#next]; head && head.number <= place; head = this.#stated[this.#next]) {
+      this.#next += 1;
+      if (head.number < place || this.findings.length > 0) continue;
+      const { number, checkpoint } = head;
+      if (head.hash === hash) this.#agreed = number;
+      else {
+        const from = this.#agreed + 1;
+        const text = `${this.#chain}, among ${numbers(from, number)}: the hash at ${number} is not the one in checkpoint ${checkpoint}`;
+        this.findings.push({ kind: 'records-rewritten', chain: this.#chain, number: from, to: number, checkpoint, text });
+      }
     }
   }
-  return [];
 }
 
 function checkEnd({
   chain,
-  stored,
+  head,
   last,
   end,
   endHash,
 }: {
   readonly chain: string;
-  readonly stored: StoredChain;
+  readonly head: ChainHead | undefined;
   readonly last: StatedHead | undefined;
   readonly end: number;
   readonly endHash: string;
 }): readonly Finding[] {
-  const { head } = stored;
   if (last && last.number > end) {
     const text = `${chain} ends at ${end}, but checkpoint ${last.checkpoint} vouches for ${numbers(end + 1, last.number)}`;
     return [{ kind: 'records-cut', chain, number: end + 1, to: last.number, checkpoint: last.checkpoint, text }];

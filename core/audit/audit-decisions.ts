@@ -19,37 +19,53 @@ export interface VoteSigners extends SignatureVerifier {
  * each decision follows from the votes before it. So a cell that was taken over cannot invent a person's word, not even on record.
  */
 export function checkDecisions({
-  chain,
   records,
-  signers,
+  ...about
 }: {
   readonly chain: string;
   readonly records: readonly SignedRecord[];
   readonly signers: VoteSigners;
 }): readonly Finding[] {
-  const findings: Finding[] = [];
-  const asked = new Map<string, Question>();
-  const votes: Vote[] = [];
-  for (const { record } of records) {
-    const { number, kind, body } = record;
-    // Of a lease nobody is asked before somebody answers: its decision brings the question.
-    for (const value of [body.question, body.asked]) if (isQuestion(value)) asked.set(value.id, value);
-    if (kind === 'vote.accepted') {
-      const problem = voteProblem(record, signers);
-      if (problem === undefined && isVoteShaped(body)) votes.push(body.vote);
-      else
-        findings.push({ kind: 'vote-forged', chain, number, text: `${chain} record ${number}: ${problem ?? 'holds no vote'}` });
-    }
-    const problem = orderProblem(record, signers);
-    if (problem !== undefined)
-      findings.push({ kind: 'order-forged', chain, number, text: `${chain} record ${number}: ${problem}` });
-    if (kind === 'question.decided') {
-      const problem = decisionProblem(record, asked, votes);
-      if (problem !== undefined)
-        findings.push({ kind: 'decision-unproven', chain, number, text: `${chain} record ${number}: ${problem}` });
-    }
+  const check = new DecisionCheck(about);
+  check.add(records);
+  return check.findings;
+}
+
+/** The same, some records at a time. */
+export class DecisionCheck {
+  readonly #chain: string;
+  readonly #signers: VoteSigners;
+  readonly #asked = new Map<string, Question>();
+  readonly #votes: Vote[] = [];
+  readonly findings: Finding[] = [];
+
+  constructor({ chain, signers }: { readonly chain: string; readonly signers: VoteSigners }) {
+    this.#chain = chain;
+    this.#signers = signers;
   }
-  return findings;
+
+  /** The next ones, in their order. */
+  add(records: readonly SignedRecord[]): void {
+    for (const { record } of records) this.#add(record);
+  }
+
+  #add(record: AuditRecord): void {
+    const { number, kind, body } = record;
+    const found = (finding: 'vote-forged' | 'order-forged' | 'decision-unproven', problem: string): void => {
+      this.findings.push({ kind: finding, chain: this.#chain, number, text: `${this.#chain} record ${number}: ${problem}` });
+    };
+    // Of a lease nobody is asked before somebody answers: its decision brings the question.
+    for (const value of [body.question, body.asked]) if (isQuestion(value)) this.#asked.set(value.id, value);
+    if (kind === 'vote.accepted') {
+      const problem = voteProblem(record, this.#signers);
+      if (problem === undefined && isVoteShaped(body)) this.#votes.push(body.vote);
+      else found('vote-forged', problem ?? 'holds no vote');
+    }
+    const problem = orderProblem(record, this.#signers);
+    if (problem !== undefined) found('order-forged', problem);
+    const unproven = kind === 'question.decided' ? decisionProblem(record, this.#asked, this.#votes) : undefined;
+    if (unproven !== undefined) found('decision-unproven', unproven);
+  }
 }
 
 function voteProblem({ chain, actor, body }: AuditRecord, signers: VoteSigners): string | undefined {

@@ -39,6 +39,10 @@ export interface AuditStore extends AuditWriter {
   /** Deletes the rows of a chain up to this place, with all that is kept beside them. Only what a proven cut names: see `carryOutCuts`. */
   cut(upTo: { readonly chain: string; readonly place: number }): Promise<void>;
   storedChain(chain: string): Promise<StoredChain>;
+  /** Of a chain of any length: its rows by place, some at a time, and then its head, all as of one moment. */
+  eachOfChain(chain: string, take: (rows: readonly StoredRecord[]) => void): Promise<ChainHead | undefined>;
+  /** Rows of all chains, some at a time: those of a chain together and by place. Chains that grow meanwhile may show it. */
+  eachRow(): AsyncIterable<readonly StoredRecord[]>;
   recordAt(where: Pick<StoredRecord, 'chain' | 'place'>): Promise<StoredRecord | undefined>;
   /**
    * What stands under its number and is not genuine gives way, since it would keep every later checkpoint out: true where something did.

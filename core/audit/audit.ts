@@ -37,29 +37,22 @@ export interface SignedRecord extends RecordSignature {
   readonly record: AuditRecord;
 }
 
-/** Of records that were read with it: signature and hash are both over it, and making it anew took as long as the rest of a check without signatures. */
-const readTexts = new WeakMap<AuditRecord, string>();
-
-/** A record as a store has it. `bodyText`: the canonical JSON of its body. */
+/** A record as a store has it. `bodyText`: the canonical JSON of its body; from it the digest is known at once, where making the text anew takes as long as the rest of a check. */
 export function storedRecord(record: AuditRecord, bodyText: string): AuditRecord {
   const { chain, number, at, kind, actor } = record;
-  const [before, after] = [
-    { actor, at },
-    { chain, kind, number },
-  ].map((fields) => JSON.stringify(fields).slice(1, -1));
-  readTexts.set(record, `{${before},"body":${bodyText},${after}}`);
+  const before = `{"actor":${quoted(actor)},"at":${quoted(at)},"body":`;
+  digests.set(
+    record,
+    sha256Hex(`${before}${bodyText},"chain":${quoted(chain)},"kind":${quoted(kind)},"number":${JSON.stringify(number)}}`),
+  );
   return record;
 }
 
-function recordText(record: AuditRecord): string {
-  return readTexts.get(record) ?? canonicalJson(record);
-}
-
 /** SHA-256 of its canonical JSON. It holds chain and number: a record cannot be moved. */
-function recordDigest(record: AuditRecord): string {
+export function recordDigest(record: AuditRecord): string {
   const known = digests.get(record);
   if (known !== undefined) return known;
-  const digest = sha256Hex(recordText(record));
+  const digest = sha256Hex(canonicalJson(record));
   digests.set(record, digest);
   return digest;
 }
@@ -68,7 +61,7 @@ const digests = new WeakMap<AuditRecord, string>();
 
 /** The bytes that are signed. */
 export function recordBytes({ record, follows }: Pick<SignedRecord, 'record' | 'follows'>): Uint8Array {
-  return new TextEncoder().encode(`firebreak.record.v2\n${textOf({ follows, record: recordDigest(record) })}`);
+  return new TextEncoder().encode(`firebreak.record.v2\n{"follows":${quoted(follows)},"record":"${recordDigest(record)}"}`);
 }
 
 /** @param follows `recordLink` of what the same signer has signed before it in this chain, and only of that */
@@ -79,13 +72,16 @@ export async function signRecord(given: AuditRecord, signer: Signer, follows = g
 
 /** What a later record of the same maker names it by: it holds the signature too, so that nothing of it can be changed. */
 export function recordLink({ record, keyId, follows, signature }: SignedRecord): string {
-  return sha256Hex(textOf({ follows, keyId, record: recordDigest(record), signature }));
+  const ends = `"follows":${quoted(follows)},"keyId":${quoted(keyId)}`;
+  return sha256Hex(`{${ends},"record":"${recordDigest(record)}","signature":${quoted(signature)}}`);
 }
 
-/** Canonical JSON of texts, whose names the caller has in order: these are made for each record that is checked. */
-function textOf(fields: Readonly<Record<string, string>>): string {
-  return JSON.stringify(fields);
+/** A text as JSON has it. What is to be hashed of a record is put together by hand: it is made for each one that is checked. */
+function quoted(text: string): string {
+  return plain.test(text) ? `"${text}"` : JSON.stringify(text);
 }
+
+const plain = /^[\w+/=@.:-]*$/;
 
 /** The record as both databases keep it: signature and hash are over this. PostgreSQL's text cannot hold a NUL. */
 export function storable(record: AuditRecord): AuditRecord {
@@ -108,8 +104,8 @@ function storableText(text: string): string {
 export const genesisHash = '0'.repeat(64);
 
 /** The hash that links a row to the one before it: `previous` is that one's hash, 64 zeros for the first. */
-export function recordHash(signed: SignedRecord, previous: string): string {
-  return sha256Hex(textOf({ link: recordLink(signed), previous }));
+export function recordHash(signed: SignedRecord, previous: string, link = recordLink(signed)): string {
+  return sha256Hex(`{"link":${quoted(link)},"previous":${quoted(previous)}}`);
 }
 
 /** Whose records a chain holds. Nobody else's belong into it. */
@@ -150,10 +146,9 @@ export class OriginCheck {
   }
 
   /** As `originProblem`. */
-  problemOf(signed: SignedRecord): string | undefined {
+  problemOf(signed: SignedRecord, link = recordLink(signed)): string | undefined {
     const { record, keyId, follows } = signed;
     const by = `${keyId} ${record.chain}`;
-    const link = recordLink(signed);
     const problem = this.#vouched.get(link) === by ? undefined : originProblem(signed, this.#trust);
     this.#vouched.delete(link);
     if (problem === undefined && follows !== genesisHash) this.#vouched.set(follows, by);

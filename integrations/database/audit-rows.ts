@@ -14,12 +14,13 @@ export function headFromRow({ chain, number, hash }: Row): ChainHead | undefined
   return { chain, number: Number(number), hash };
 }
 
+/** Its digest is of the text as it stands there, so one whose body means the same but reads otherwise is signed by nobody. */
 export function recordFromRow(row: Row): StoredRecord {
   const { number, at, kind, actor, key_id: keyId, follows, signature } = row;
   const chain = textOf(row, 'chain');
   const place = { chain, place: numberOf(row, 'place'), previous: asText(row.previous), hash: asText(row.hash) };
   const bodyText = asText(row.body);
-  const body = canonical(bodyText);
+  const body = parsed(bodyText);
   if (!isObject(body) || typeof number !== 'number') return place;
   const texts = { at, kind, actor, keyId, follows, signature };
   if (!areTexts(texts)) return place;
@@ -44,9 +45,13 @@ export function checkpointFromRow(row: Row): StoredCheckpoint {
 
 /** The value of a text that is canonical JSON, undefined for any other: what means the same but reads otherwise was not written here. */
 function canonical(text: string): unknown {
+  const value = parsed(text);
+  return value !== undefined && canonicalJson(value) === text ? value : undefined;
+}
+
+function parsed(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text);
-    return canonicalJson(value) === text ? value : undefined;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

@@ -8,11 +8,11 @@ import {
   type SignedRecord,
 } from '../../core/audit/audit.ts';
 import type { Finding } from '../../core/audit/audit-report.ts';
-import type { AuditStore, StoredChain } from '../../core/audit/audit-store.ts';
+import type { AuditStore, StoredRecord } from '../../core/audit/audit-store.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
 import { checkpointFromRow, headFromRow, recordColumns, recordFromRow } from './audit-rows.ts';
-import type { Database, Queries } from './queries.ts';
+import type { Database, Queries, Row } from './queries.ts';
 import { numberOf, placeholders, textOf } from './row.ts';
 
 const rowsAtOnce = 100;
@@ -23,22 +23,30 @@ const mostUnderNumbers = 1_000;
 /** What is made of the records of an incident, and is of no use without them. */
 const ofOneIncident = ['incident_summaries', 'incident_likeness', 'incident_verdicts'] as const;
 
+/** Rows that are in memory at once where all are read. */
+const checkedAtOnce = 2_000;
+
+/** From one chain to the next by the index: of millions of rows, a hundred thousand are looked at. */
+const allChains = `WITH RECURSIVE names(chain) AS (
+    SELECT MIN(chain) FROM audit_records
+    UNION ALL SELECT (SELECT MIN(next.chain) FROM audit_records AS next WHERE next.chain > names.chain) FROM names WHERE names.chain IS NOT NULL)
+  SELECT chain FROM names WHERE chain IS NOT NULL UNION SELECT chain FROM audit_heads`;
+
 /** Above every time as text. */
 const endOfTime = '9999';
 
 export function createAuditStore(database: Database): AuditStore {
-  const storedChain = (chain: string): Promise<StoredChain> =>
+  const eachOfChain: AuditStore['eachOfChain'] = (chain, take) =>
     database.snapshot(async (queries) => {
-      const records = await queries.all(`SELECT ${recordColumns} FROM audit_records WHERE chain = $1 ORDER BY place`, [chain]);
+      for await (const rows of pages(queries, { chain })) take(rows);
       const [row] = await queries.all('SELECT chain, number, hash FROM audit_heads WHERE chain = $1', [chain]);
-      const head = row && headFromRow(row);
-      return { records: records.map(recordFromRow), ...(head && { head }) };
+      return row && headFromRow(row);
     });
   return {
     append: (given) => database.transaction((queries) => appendIn(queries, given)),
     appendNext: (chain, make) => database.transaction((queries) => appendNextIn(queries, chain, make)),
     chains: async () => {
-      const rows = await database.all('SELECT chain FROM audit_records UNION SELECT chain FROM audit_heads');
+      const rows = await database.all(allChains);
       return rows.map((row) => textOf(row, 'chain')).sort();
     },
     recordsOf: async ({ kinds, since, until = endOfTime }) => {
@@ -61,7 +69,13 @@ export function createAuditStore(database: Database): AuditStore {
         if (!chain.startsWith('incident/')) return;
         for (const table of ofOneIncident) await queries.all(`DELETE FROM ${table} WHERE chain = $1`, [chain]);
       }),
-    storedChain,
+    storedChain: async (chain) => {
+      const records: StoredRecord[] = [];
+      const head = await eachOfChain(chain, (rows) => records.push(...rows));
+      return { records, ...(head && { head }) };
+    },
+    eachOfChain,
+    eachRow: () => pages(database),
     recordAt: async ({ chain, place }) => {
       const sql = `SELECT ${recordColumns} FROM audit_records WHERE chain = $1 AND place = $2`;
       const [row] = await database.all(sql, [chain, place]);
@@ -88,6 +102,28 @@ export function createAuditStore(database: Database): AuditStore {
       return (await database.all(sql, [after, checkpointsAtOnce])).map(checkpointFromRow);
     },
   };
+}
+
+/** The next rows are on their way while these are looked at. */
+async function* pages(
+  queries: Queries,
+  { chain }: { readonly chain?: string } = {},
+): AsyncGenerator<readonly StoredRecord[], undefined> {
+  const page = (after?: Row): Promise<readonly Row[]> => {
+    const values = after ? [textOf(after, 'chain'), numberOf(after, 'place')] : [];
+    const wanted = after ? ['(chain, place) > ($1, $2)'] : [];
+    if (chain !== undefined) wanted.push(`chain = $${values.push(chain)}`);
+    const where = wanted.length === 0 ? '' : `WHERE ${wanted.join(' AND ')}`;
+    const sql = `SELECT ${recordColumns} FROM audit_records ${where} ORDER BY chain, place LIMIT ${checkedAtOnce}`;
+    return queries.all(sql, values);
+  };
+  for (let next: Promise<readonly Row[]> | undefined = page(); next; ) {
+    const rows: readonly Row[] = await next;
+    next = rows.length < checkedAtOnce ? undefined : page(rows.at(-1));
+    // Who stops in between asks for no more.
+    next?.catch(() => undefined);
+    yield rows.map(recordFromRow);
+  }
 }
 
 async function appendIn(queries: Queries, given: readonly SignedRecord[]): Promise<Appended> {

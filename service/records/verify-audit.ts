@@ -1,14 +1,15 @@
-import { checkChain } from '../../core/audit/audit-check.ts';
-import { checkDecisions, type VoteSigners } from '../../core/audit/audit-decisions.ts';
+import type { ChainHead } from '../../core/audit/audit.ts';
+import { ChainCheck, type CheckedChain } from '../../core/audit/audit-check.ts';
+import { DecisionCheck, type VoteSigners } from '../../core/audit/audit-decisions.ts';
 import type { AuditReport, Finding } from '../../core/audit/audit-report.ts';
-import type { AuditStore } from '../../core/audit/audit-store.ts';
+import type { AuditStore, StoredRecord } from '../../core/audit/audit-store.ts';
 import { type Anchor, checkpointDigest, staleAfterMs } from '../../core/audit/checkpoint.ts';
 import type { CheckpointChain } from '../../core/audit/checkpoint-chain.ts';
 import type { RecordRetention } from '../../core/audit/record-cut.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import type { SignatureVerifier } from '../../core/messages/signing.ts';
 import { readCheckpoints } from './read-checkpoints.ts';
-import { heldFindings, readCuts } from './read-cuts.ts';
+import { heldFindings, type KnownCuts, readCuts } from './read-cuts.ts';
 import { beginLogCheck, type ExpectedLog } from './verify-log.ts';
 
 /** What is known from elsewhere of how far the checkpoints must go. */
@@ -19,11 +20,6 @@ export interface CheckpointExpectation {
   readonly allowStale?: string | undefined;
   /** A checkpoint that somebody has seen before, with its digest where that was kept. */
   readonly remembered?: RememberedCheckpoint | undefined;
-  /**
-   * Up to which whoever asks has had all signatures checked before, and nothing was found: what it vouches for still has the same hashes, and these are
-   * over the signatures, so they are not checked again.
-   */
-  readonly verified?: Required<RememberedCheckpoint> | undefined;
 }
 
 export interface RememberedCheckpoint {
@@ -69,7 +65,7 @@ export async function verifyAudit({
     store,
     anchor,
     verifier,
-    remember: [expected.remembered, expected.verified].flatMap((seen) => seen?.number ?? []),
+    remember: expected.remembered ? [expected.remembered.number] : [],
     ...(logCheck && { each: logCheck.take }),
   });
   const { chain: checkpoints } = read;
@@ -79,35 +75,25 @@ export async function verifyAudit({
   const lateBy = expected.allowStale ?? (expected.asOf && 'a copy');
   const late = lateBy === undefined ? [] : inLog.filter(({ kind }) => isLate(kind));
   const findings: Finding[] = [...read.findings, ...age.findings, ...inLog.filter((finding) => !late.includes(finding))];
-  const verifiedBy = verifiedCheckpoint(checkpoints, expected.verified, findings);
   const notCovered: { chain: string; from: number; to: number }[] = [];
   const known = await readCuts({ store, vouched: checkpoints, trust, signers, retention, now: checkedAt });
   findings.push(...known.findings);
   const cut = { chains: 0, records: 0, ordered: 0 };
-  const chains = new Set([...(await store.chains()), ...checkpoints.heads.keys()]);
-  let records = 0;
-  for (const chain of [...chains].sort()) {
-    const stored = await store.storedChain(chain);
-    const stated = checkpoints.stated(chain);
-    const cuts = known.cuts.get(chain) ?? [];
-    const checked = checkChain({ chain, stored, stated, trust, verifiedBy, cuts });
-    findings.push(...checked.findings, ...checkDecisions({ chain, records: checked.genuine, signers }));
-    const { cutTo } = checked;
-    findings.push(...heldFindings(known, checkpoints, { chain, cutTo }));
+  const checked = await checkRecords({ store, checkpoints, known, trust, signers });
+  for (const { chain, cutTo, end, ...one } of checked.chains) {
+    findings.push(...one.findings, ...heldFindings(known, checkpoints, { chain, cutTo }));
     if (cutTo > 0) cut.chains += 1;
     cut.records += cutTo;
-    cut.ordered += cuts.filter(({ to }) => to > cutTo).length;
-    records += stored.records.length;
-    const covered = stated.at(-1)?.number ?? 0;
-    const end = stored.records.at(-1)?.place ?? 0;
+    cut.ordered += (known.cuts.get(chain) ?? []).filter(({ to }) => to > cutTo).length;
+    const covered = checkpoints.heads.get(chain)?.number ?? 0;
     if (end > covered) notCovered.push({ chain, from: covered + 1, to: end });
   }
   const { last } = checkpoints;
   return {
     ok: findings.length === 0,
     checkedAt: checkedAt.toISOString(),
-    chains: chains.size,
-    records,
+    chains: checked.chains.length,
+    records: checked.records,
     checkpoints: checkpoints.count,
     ...(last && {
       lastCheckpoint: {
@@ -129,18 +115,68 @@ function isLate(kind: Finding['kind']): boolean {
   return kind === 'log-behind' || kind === 'witness-missing';
 }
 
-/** Its number, where it is the one that is meant; 0: nothing counts as checked. */
-function verifiedCheckpoint(
-  checkpoints: CheckpointChain,
-  verified: CheckpointExpectation['verified'],
-  findings: Finding[],
-): number {
-  if (!verified) return 0;
-  const there = checkpoints.remembered(verified.number);
-  if (there && checkpointDigest(there) === verified.digest) return verified.number;
-  const text = `checkpoint ${verified.number} is not the one up to which all was checked before`;
-  findings.push({ kind: 'checkpoint-inconsistent', checkpoint: verified.number, text });
-  return 0;
+interface ChainResult extends CheckedChain {
+  readonly chain: string;
+}
+
+/**
+ * Goes through all rows once, some thousand in memory at a time, whatever the number. Chains grow meanwhile, and what is odd about one may be that: such a
+ * chain is read again by itself, as of one moment, and that counts.
+ */
+async function checkRecords({
+  store,
+  checkpoints,
+  known,
+  trust,
+  signers,
+}: {
+  readonly store: AuditStore;
+  readonly checkpoints: CheckpointChain;
+  readonly known: Pick<KnownCuts, 'cuts'>;
+  readonly trust: Trust;
+  readonly signers: VoteSigners;
+}): Promise<{ readonly chains: readonly ChainResult[]; readonly records: number }> {
+  const heads = new Map((await store.heads()).map((head) => [head.chain, head]));
+  const unseen = new Set([...heads.keys(), ...checkpoints.heads.keys()]);
+  const results: ChainResult[] = [];
+  let records = 0;
+  const begin = (chain: string) => ({
+    chain,
+    check: new ChainCheck({ chain, stated: checkpoints.stated(chain), trust, cuts: known.cuts.get(chain) ?? [] }),
+    decisions: new DecisionCheck({ chain, signers }),
+    rows: 0,
+  });
+  type Running = ReturnType<typeof begin>;
+  const add = (running: Running, rows: readonly StoredRecord[]): void => {
+    running.decisions.add(running.check.add(rows));
+    running.rows += rows.length;
+  };
+  const finish = ({ chain, check, decisions }: Running, head: ChainHead | undefined): ChainResult => {
+    const checked = check.finish(head);
+    return { ...checked, chain, findings: [...checked.findings, ...decisions.findings] };
+  };
+  const end = async (running: Running): Promise<void> => {
+    const { chain } = running;
+    unseen.delete(chain);
+    let [result, { rows }] = [finish(running, heads.get(chain)), running];
+    if (result.findings.length > 0) {
+      const again = begin(chain);
+      const head = await store.eachOfChain(chain, (some) => add(again, some));
+      [result, { rows }] = [finish(again, head), again];
+    }
+    records += rows;
+    results.push(result);
+  };
+  let running: Running | undefined;
+  for await (const some of store.eachRow())
+    for (const [chain, rows] of Map.groupBy(some, (row) => row.chain)) {
+      if (running && running.chain !== chain) await end(running);
+      if (running?.chain !== chain) running = begin(chain);
+      add(running, rows);
+    }
+  if (running) await end(running);
+  for (const chain of unseen) await end(begin(chain));
+  return { chains: results.sort((a, b) => (a.chain < b.chain ? -1 : 1)), records };
 }
 
 /** Whoever rolls database and anchor back together leaves nothing that does not fit, but the time: the notary signs at least every 15 minutes. */

@@ -23,7 +23,6 @@ interface VerifyOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly asOf?: Date;
   readonly allowStale?: string;
   readonly atLeast?: RememberedCheckpoint;
-  readonly verified?: Required<RememberedCheckpoint>;
 }
 
 /** Adds `firebreak audit verify|log|witness`. */
@@ -44,11 +43,6 @@ export function registerAuditCommand(program: Command): void {
     .addOption(retiredKeyOption())
     .option('--at-least <number[:digest]>', 'a checkpoint that was seen before: nothing may have gone back behind it', remembered)
     .option(
-      '--verified <number:digest>',
-      'the newest checkpoint of an earlier check that found nothing: signatures of what it covers are not checked again, hashes are',
-      verifiedBefore,
-    )
-    .option(
       '--as-of <time>',
       'for a copy, or what was stopped: the newest checkpoint was to be fresh at this time (ISO 8601)',
       time,
@@ -58,7 +52,6 @@ export function registerAuditCommand(program: Command): void {
     'firebreak audit verify',
     'firebreak audit verify --public-key /mnt/safe/notary.pem.pub --anchor /mnt/safe/checkpoints.jsonl --json',
     'firebreak audit verify --at-least 4711:5f0c…',
-    'firebreak audit verify --verified 4711:5f0c…',
     'firebreak audit verify --as-of 2026-03-01T10:00:00Z',
   ]).action(async (options: VerifyOptions) => {
     const report = await auditReport(options);
@@ -90,12 +83,6 @@ function remembered(text: string): RememberedCheckpoint {
   return { number: Number(number), ...(digest !== undefined && { digest }) };
 }
 
-function verifiedBefore(text: string): Required<RememberedCheckpoint> {
-  const { number, digest } = remembered(text);
-  if (digest === undefined) throw new InvalidArgumentError('NUMBER:DIGEST is needed, as the report shows it.');
-  return { number, digest };
-}
-
 function time(text: string): Date {
   const at = new Date(text);
   if (!/^\d{4}-\d{2}-\d{2}T/.test(text) || Number.isNaN(at.getTime()))
@@ -119,7 +106,7 @@ export async function auditReport(options: VerifyOptions): Promise<AuditReport> 
   const verifier = await openVerifier({ files: options.publicKey ?? [`${config.audit.notaryKeyFile}.pub`] });
   const anchor = createFileAnchor({ file: options.anchor ?? config.audit.anchorFile });
   const { trust, signers } = await openAuditTrust(config, options.retiredKey ?? []);
-  const { asOf, allowStale, atLeast, verified } = options;
+  const { asOf, allowStale, atLeast } = options;
   const log = await expectedLog(config, options);
   const database = await openDatabase({ url });
   try {
@@ -131,7 +118,7 @@ export async function auditReport(options: VerifyOptions): Promise<AuditReport> 
       signers,
       log,
       retention: config.audit.retention,
-      expected: { asOf, allowStale, remembered: atLeast, verified },
+      expected: { asOf, allowStale, remembered: atLeast },
     });
   } finally {
     await database.close();

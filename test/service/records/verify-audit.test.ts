@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { SignedRecord } from '../../../core/audit/audit.ts';
 import { type AuditReport, describeReport } from '../../../core/audit/audit-report.ts';
+import type { Trust } from '../../../core/messages/sender.ts';
 import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
@@ -203,31 +205,70 @@ describe('verifying the audit store', () => {
     ]);
   });
 
-  test('leaves signatures out that an earlier check has found good, and finds all the same what was done to them since', async () => {
-    const { lastCheckpoint } = await verifyAfter(async () => {});
-    if (!lastCheckpoint) throw new Error('no checkpoint');
-    const verified = { number: lastCheckpoint.number, digest: lastCheckpoint.digest };
-    const asked: string[] = [];
-    const counting = {
-      trust: {
-        senderOf: (signed: Parameters<typeof makersTrust.senderOf>[0]) => {
-          asked.push(signed.keyId);
-          return makersTrust.senderOf(signed);
-        },
+  test('checks one signature for each run of records that name one another', async () => {
+    let asked = 0;
+    const counting: Trust = {
+      senderOf: (signed) => {
+        asked += 1;
+        return makersTrust.senderOf(signed);
       },
     };
-    expect(await verifyAfter(async () => {}, { ...counting, expected: { verified } })).toMatchObject({ ok: true, records: 24 });
-    // Of two records, and of a chain of three, that it does not cover, the last ones: these vouch for the others.
-    expect(asked).toHaveLength(2);
-    const place = { chain: 'desk/main', number: 5, end: 6 };
-    for (const mutate of Object.values(mutations)) {
-      const report = await verifyAfter((database) => mutate(database, place), { expected: { verified } });
-      expect(report.findings.map(({ chain }) => chain)).toContain('desk/main');
-    }
-    const other = { number: lastCheckpoint.number, digest: '0'.repeat(64) };
-    expect((await verifyAfter(async () => {}, { expected: { verified: other } })).findings).toEqual([
-      expect.objectContaining({ kind: 'checkpoint-inconsistent', checkpoint: lastCheckpoint.number }),
-    ]);
+    expect(await verifyAfter(async () => {}, { trust: counting })).toMatchObject({ ok: true, records: 24 });
+    // Their maker has forgotten what it signed before, after every fourth: of 11, 6, 4 and 3 records.
+    expect(asked).toBe(3 + 2 + 1 + 1);
+  });
+
+  describe('in a chain that is longer than what it holds in memory at once', () => {
+    const chain = 'incident/c/shop/Deployment/long@1';
+    const end = 4_100;
+    let written: Database;
+    beforeAll(async () => {
+      written = await openDatabase({ url: `sqlite:${join(folder, 'long.db')}` });
+      const made: SignedRecord[] = [];
+      for (let number = 1; number <= end; number += 1) {
+        const before = made.at(-1);
+        made.push(before ? maker.signAfter(record(chain, number), before) : maker.sign(record(chain, number)));
+      }
+      await createAuditStore(written).append(made);
+    });
+    afterAll(() => written.close());
+
+    const found = async (tamper: string): Promise<readonly (readonly [string, number | undefined])[]> => {
+      await written.all('BEGIN');
+      try {
+        await written.all(tamper, [chain]);
+        const anchor = createFileAnchor({ file: join(folder, 'long.jsonl') });
+        const verifier = createVerifier({ publicKeys: [signer.publicKey] });
+        const audit = createAuditStore({ ...written, snapshot: (work) => work(written) });
+        const report = await verifyAudit({ store: audit, anchor, verifier, trust: makersTrust, signers: noSigners });
+        expect(report.records).toBeGreaterThan(4_000);
+        return report.findings.flatMap(({ kind, number }) => (kind === 'checkpoint-stale' ? [] : ([[kind, number]] as const)));
+      } finally {
+        await written.all('ROLLBACK');
+      }
+    };
+
+    test('it names the record where it was changed, wherever that is', async () => {
+      expect(await found('UPDATE audit_heads SET number = number WHERE chain = $1')).toEqual([]);
+      for (const place of [1, 1_999, 2_000, 2_001, 4_000, 4_001, end]) {
+        const changed = `UPDATE audit_records SET actor = 'person/else' WHERE chain = $1 AND place = ${place}`;
+        expect(await found(changed)).toEqual([
+          ['record-changed', place],
+          ['record-forged', place],
+        ]);
+      }
+    });
+
+    test('it names what is missing, and what stands there twice', async () => {
+      expect(await found('DELETE FROM audit_records WHERE chain = $1 AND place BETWEEN 1990 AND 2010')).toEqual([
+        ['record-missing', 1_990],
+      ]);
+      const columns = 'at, kind, actor, body, key_id, follows, signature, previous, hash';
+      const again = `INSERT INTO audit_records (chain, place, number, ${columns})
+        SELECT chain, ${end + 1}, number, ${columns} FROM audit_records WHERE chain = $1 AND place = 7`;
+      const kinds = (await found(again)).map(([kind, number]) => `${kind} ${number}`);
+      expect(kinds).toContain(`record-doubled ${end + 1}`);
+    });
   });
 
   test('names the numbers among which a rewrite with fitting hashes lies', async () => {
