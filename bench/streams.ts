@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type AuditRecord, type SignedRecord, signRecord } from '../core/audit/audit.ts';
+import { type AuditRecord, recordLink, type SignedRecord, signRecord } from '../core/audit/audit.ts';
 import type { Trust } from '../core/messages/sender.ts';
 import { type StreamFormat, streamFormats } from '../core/streams/stream.ts';
 import { createAuditStore } from '../integrations/database/audit-store.ts';
@@ -117,8 +117,10 @@ async function writeRecords(): Promise<void> {
   const store = createAuditStore(database);
   for (let nth = 0; nth < incidents; nth += 1) {
     const signed: SignedRecord[] = [];
-    for (const record of recordsOf(`incident/${cluster}/shop/Deployment/app-${nth}@run`))
-      signed.push(await signRecord(record, signer));
+    for (const record of recordsOf(`incident/${cluster}/shop/Deployment/app-${nth}@run`)) {
+      const before = signed.at(-1);
+      signed.push(await signRecord(record, signer, before && recordLink(before)));
+    }
     await store.append(signed);
   }
 }

@@ -41,7 +41,9 @@ export interface StreamFeed {
   release(name: string, holder: string): Promise<void>;
   /** Chains with records to come, those that grew first before others: all of them, or those that grew since a time. */
   behind(name: string, options: { readonly grownSince?: string; readonly most: number }): Promise<readonly StreamGap[]>;
-  /** Of one chain, in their order. */
+  /** Of several chains, those between two places of each; the rows of a chain stand in their order. */
+  rowsOf(gaps: readonly Omit<StreamGap, 'grownAt'>[]): Promise<ReadonlyMap<string, readonly StoredRecord[]>>;
+  /** Of one chain, in their order, `most` at most, also where places between them are missing. */
   rows(gap: Omit<StreamGap, 'grownAt'>, most: number): Promise<readonly StoredRecord[]>;
   /** These are delivered. False, and nothing is noted, where another desk sends by now. */
   delivered(name: string, holder: string, upTo: readonly { readonly chain: string; readonly place: number }[]): Promise<boolean>;

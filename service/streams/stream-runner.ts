@@ -1,5 +1,5 @@
 import { setImmediate as breathe, setTimeout as sleep } from 'node:timers/promises';
-import { originProblem } from '../../core/audit/audit.ts';
+import { originProblems } from '../../core/audit/audit-check.ts';
 import type { StoredRecord } from '../../core/audit/audit-store.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Trust } from '../../core/messages/sender.ts';
@@ -64,7 +64,7 @@ const overlapMs = 300_000;
 /** Chains in one delivery, and records of one chain: a long chain holds up no other. */
 const mostChains = 200;
 const mostOfOne = 200;
-/** Checking signatures takes the processor: others have their turn in between. */
+/** Making events takes the processor: others have their turn in between. */
 const atOnce = 25;
 
 interface Batch {
@@ -87,6 +87,8 @@ export class StreamRunner {
   #limit: number;
   #failures = 0;
   #wholeAt = Number.NEGATIVE_INFINITY;
+  /** Chains of the last look that are still to come. */
+  #ahead: readonly StreamGap[] = [];
   /** In a look at all chains: what grew before this is delivered. */
   #doneBefore = '';
   #lookedAt = 0;
@@ -127,13 +129,17 @@ export class StreamRunner {
     const { feed, name, from, holder, receiver, observer } = this.#options;
     if (!this.#begun) await feed.begin(name, from);
     this.#begun = true;
-    if (!(await feed.claim(name, holder, this.#pace.heldMs))) return this.#pace.lookMs;
+    if (!(await feed.claim(name, holder, this.#pace.heldMs))) {
+      this.#lookAgain();
+      return this.#pace.lookMs;
+    }
     const batch = await this.#nextBatch();
     if (!batch) return this.#pace.lookMs;
     const sent = await receiver.deliver(batch.events, this.#stopping.signal);
     if (this.#stopping.signal.aborted && sent.state !== 'delivered') return 0;
     if (sent.state === 'delivered') {
       if (await feed.delivered(name, holder, batch.upTo)) observer.delivered(batch.events.length);
+      else this.#lookAgain();
       this.#failures = 0;
       const waiting = this.#refused.size;
       if (waiting > 0) await feed.failed(name, `the next record of ${waiting} chains is refused by itself: they wait`);
@@ -145,8 +151,16 @@ export class StreamRunner {
     return sent.state === 'refused' ? this.#afterRefusal(batch) : this.#afterFailure(sent);
   }
 
+  /** Whatever was looked up counts no more: a look at all chains is next. */
+  #lookAgain(): void {
+    this.#ahead = [];
+    this.#wholeAt = Number.NEGATIVE_INFINITY;
+    this.#doneBefore = '';
+  }
+
   #afterFailure({ waitMs }: Partial<Extract<StreamOutcome, { state: 'later' }>> = {}): number {
     const { retryMs, mostRetryMs } = this.#pace;
+    this.#lookAgain();
     const usual = Math.min(mostRetryMs, retryMs * 2 ** Math.min(this.#failures, 20));
     this.#failures += 1;
     return Math.max(usual, waitMs ?? 0);
@@ -154,6 +168,7 @@ export class StreamRunner {
 
   /** Half as many next time, until the one is found that is refused by itself: its chain waits then, and no other. */
   #afterRefusal({ records, upTo }: Batch): number {
+    this.#lookAgain();
     this.#limit = Math.max(1, Math.floor(records / 2));
     const [only] = upTo;
     if (records === 1 && only) this.#refused.set(only.chain, performance.now() + this.#pace.refusedMs);
@@ -164,21 +179,45 @@ export class StreamRunner {
     const events: StreamEvent[] = [];
     const upTo: { chain: string; place: number }[] = [];
     let records = 0;
-    for (const gap of await this.#gaps()) {
-      const room = Math.min(this.#limit - records, mostOfOne);
-      if (room <= 0) break;
-      const rows = await this.#options.feed.rows(gap, room);
+    for (const rows of await this.#nextRows()) {
       const last = rows.at(-1);
       // Its rows are gone, though its head says otherwise: the notary tells of that.
       if (!last) continue;
+      const problems = originProblems(rows, this.#options.trust);
       for (const [index, row] of rows.entries()) {
-        if (index % atOnce === atOnce - 1) await breathe();
-        events.push(...this.#eventsOf(row));
+        records += 1;
+        if (records % atOnce === 0) await breathe();
+        events.push(...this.#eventsOf(row, problems[index]));
       }
-      records += rows.length;
-      upTo.push({ chain: gap.chain, place: last.place });
+      upTo.push({ chain: last.chain, place: last.place });
     }
     return records === 0 ? undefined : { events, records, upTo };
+  }
+
+  /** Of each chain that has some to come, as many in all as one delivery takes. */
+  async #nextRows(): Promise<readonly (readonly StoredRecord[])[]> {
+    const { feed } = this.#options;
+    if (this.#ahead.length === 0) this.#ahead = await this.#gaps();
+    const ends = new Map(this.#ahead.map(({ chain, upTo }) => [chain, upTo]));
+    const taken: StreamGap[] = [];
+    const left: StreamGap[] = [];
+    let room = this.#limit;
+    for (const gap of this.#ahead) {
+      const upTo = gap.after + Math.min(gap.upTo - gap.after, mostOfOne, room);
+      if (upTo > gap.after) taken.push({ ...gap, upTo });
+      if (upTo < gap.upTo) left.push({ ...gap, after: upTo });
+      room -= upTo - gap.after;
+    }
+    this.#ahead = left;
+    const found = await feed.rowsOf(taken);
+    return Promise.all(
+      taken.map(async (gap) => {
+        const rows = found.get(gap.chain) ?? [];
+        // Where places are missing, what comes after them is sent all the same.
+        const whole = { ...gap, upTo: ends.get(gap.chain) ?? gap.upTo };
+        return rows.length > 0 ? rows : feed.rows(whole, gap.upTo - gap.after);
+      }),
+    );
   }
 
   async #gaps(): Promise<readonly StreamGap[]> {
@@ -203,15 +242,14 @@ export class StreamRunner {
     return found.filter(({ chain }) => !this.#refused.has(chain));
   }
 
-  #eventsOf(row: StoredRecord): readonly StreamEvent[] {
+  #eventsOf(row: StoredRecord, problem: string | undefined): readonly StreamEvent[] {
     const { format, maker } = this.#options;
-    const item = this.#itemOf(row);
+    const item = this.#itemOf(row, problem);
     return format === 'ocsf' ? ocsfEventsOf(item, maker) : [cloudEventOf(item, maker)];
   }
 
   /** Only what its chain's own cell or desk has signed is told as theirs. */
-  #itemOf({ chain, place, previous, hash, signed }: StoredRecord): StreamItem {
-    const problem = signed ? originProblem(signed, this.#options.trust) : 'is no record';
+  #itemOf({ chain, place, previous, hash, signed }: StoredRecord, problem: string | undefined): StreamItem {
     if (signed && problem === undefined) return { record: { place, previous, hash, signed } };
     // Its key may be one that is trusted, whose file cannot be read for the moment: that is no forgery, and told later.
     if (signed && this.#options.trust.isUnsureOf?.(signed.keyId))

@@ -39,6 +39,13 @@ export function streamFeedSuite(newUrl: () => Promise<string>): void {
         [2, 2],
         [3, 3],
       ]);
+      const several = await feed.rowsOf([
+        { chain: chain('shop'), after: 1, upTo: 2 },
+        { chain: chain('cart'), after: 2, upTo: 4 },
+        { chain: chain('nowhere'), after: 0, upTo: 9 },
+      ]);
+      const placesOf = (name: string) => several.get(chain(name))?.map(({ place }) => place);
+      expect(['cart', 'shop', 'nowhere'].map(placesOf)).toEqual([[3, 4], [2], undefined]);
 
       expect(await feed.claim('siem', 'desk-a', 60_000)).toBe(true);
       expect(await feed.claim('siem', 'desk-b', 60_000)).toBe(false);

@@ -46,6 +46,18 @@ export function createStreamFeed(database: Database, { now = Date.now }: { reado
       );
       return rows.flatMap(gapIn);
     },
+    rowsOf: async (gaps) => {
+      if (gaps.length === 0) return new Map();
+      const places = gaps.map(
+        (_, index) => `($${3 * index + 1}, CAST($${3 * index + 2} AS INTEGER), CAST($${3 * index + 3} AS INTEGER))`,
+      );
+      const rows = await database.all(
+        `WITH gap(of_chain, low, high) AS (VALUES ${places.join(', ')})
+         SELECT ${recordColumns} FROM gap JOIN audit_records ON chain = of_chain AND place > low AND place <= high ORDER BY chain, place`,
+        gaps.flatMap(({ chain, after, upTo }) => [chain, after, upTo]),
+      );
+      return Map.groupBy(rows.filter(({ place }) => Number.isSafeInteger(place)).map(recordFromRow), ({ chain }) => chain);
+    },
     rows: async ({ chain, after, upTo }, most) => {
       const rows = await database.all(
         `SELECT ${recordColumns} FROM audit_records WHERE chain = $1 AND place > $2 AND place <= $3 ORDER BY place LIMIT $4`,
