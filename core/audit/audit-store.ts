@@ -41,8 +41,14 @@ export interface AuditStore extends AuditWriter {
   storedChain(chain: string): Promise<StoredChain>;
   /** Of a chain of any length: its rows by place, some at a time, and then its head, all as of one moment. */
   eachOfChain(chain: string, take: (rows: readonly StoredRecord[]) => void): Promise<ChainHead | undefined>;
-  /** Rows of all chains, some at a time: those of a chain together and by place. Chains that grow meanwhile may show it. */
-  eachRow(): AsyncIterable<readonly StoredRecord[]>;
+  /** The chains that have records of these kinds in that time, as the rows say it. */
+  chainsWith(asked: {
+    readonly kinds: readonly string[];
+    readonly since: string;
+    readonly until: string;
+  }): Promise<readonly string[]>;
+  /** Rows of all chains or of some, a part at a time: those of a chain together and by place. Chains that grow meanwhile may show it. */
+  eachRow(chains?: readonly string[]): AsyncIterable<readonly StoredRecord[]>;
   recordAt(where: Pick<StoredRecord, 'chain' | 'place'>): Promise<StoredRecord | undefined>;
   /**
    * What stands under its number and is not genuine gives way, since it would keep every later checkpoint out: true where something did.

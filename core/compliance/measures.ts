@@ -77,7 +77,7 @@ const containing: ReadonlySet<string> = new Set(
 );
 
 /**
- * Counts records of a period, given in the order of their time; each at most once. It holds the numbers, and the incidents and questions that
+ * Counts records of a period, those of a chain in their order; each at most once. It holds the numbers, and the incidents and questions that
  * are open, never the records. What belongs to an incident or a question that began before the first record has no time to its containment or decision.
  */
 export class Measures {

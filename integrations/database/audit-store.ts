@@ -12,7 +12,7 @@ import type { AuditStore, StoredRecord } from '../../core/audit/audit-store.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
 import { checkpointFromRow, headFromRow, recordColumns, recordFromRow } from './audit-rows.ts';
-import type { Database, Queries, Row } from './queries.ts';
+import type { Database, Parameter, Queries, Row } from './queries.ts';
 import { numberOf, placeholders, textOf } from './row.ts';
 
 const rowsAtOnce = 100;
@@ -38,7 +38,7 @@ const endOfTime = '9999';
 export function createAuditStore(database: Database): AuditStore {
   const eachOfChain: AuditStore['eachOfChain'] = (chain, take) =>
     database.snapshot(async (queries) => {
-      for await (const rows of pages(queries, { chain })) take(rows);
+      for await (const rows of pages(queries, [chain])) take(rows);
       const [row] = await queries.all('SELECT chain, number, hash FROM audit_heads WHERE chain = $1', [chain]);
       return row && headFromRow(row);
     });
@@ -75,7 +75,12 @@ export function createAuditStore(database: Database): AuditStore {
       return { records, ...(head && { head }) };
     },
     eachOfChain,
-    eachRow: () => pages(database),
+    chainsWith: async ({ kinds, since, until }) => {
+      const places = kinds.map((_, index) => `$${index + 3}`).join(', ');
+      const sql = `SELECT DISTINCT chain FROM audit_records WHERE kind IN (${places}) AND at >= $1 AND at < $2`;
+      return (await database.all(sql, [since, until, ...kinds])).map((row) => textOf(row, 'chain'));
+    },
+    eachRow: (chains) => pages(database, chains),
     recordAt: async ({ chain, place }) => {
       const sql = `SELECT ${recordColumns} FROM audit_records WHERE chain = $1 AND place = $2`;
       const [row] = await database.all(sql, [chain, place]);
@@ -105,14 +110,11 @@ export function createAuditStore(database: Database): AuditStore {
 }
 
 /** The next rows are on their way while these are looked at. */
-async function* pages(
-  queries: Queries,
-  { chain }: { readonly chain?: string } = {},
-): AsyncGenerator<readonly StoredRecord[], undefined> {
+async function* pages(queries: Queries, chains?: readonly string[]): AsyncGenerator<readonly StoredRecord[], undefined> {
   const page = (after?: Row): Promise<readonly Row[]> => {
-    const values = after ? [textOf(after, 'chain'), numberOf(after, 'place')] : [];
+    const values: Parameter[] = after ? [textOf(after, 'chain'), numberOf(after, 'place')] : [];
     const wanted = after ? ['(chain, place) > ($1, $2)'] : [];
-    if (chain !== undefined) wanted.push(`chain = $${values.push(chain)}`);
+    if (chains) wanted.push(`chain IN (${chains.map((chain) => `$${values.push(chain)}`).join(', ')})`);
     const where = wanted.length === 0 ? '' : `WHERE ${wanted.join(' AND ')}`;
     const sql = `SELECT ${recordColumns} FROM audit_records ${where} ORDER BY chain, place LIMIT ${checkedAtOnce}`;
     return queries.all(sql, values);

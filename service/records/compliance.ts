@@ -1,5 +1,6 @@
-import { provenOf } from '../../core/audit/audit-check.ts';
-import type { AuditStore } from '../../core/audit/audit-store.ts';
+import { type AuditRecord, recordLink } from '../../core/audit/audit.ts';
+import { originProblems } from '../../core/audit/audit-check.ts';
+import type { AuditStore, StoredRecord } from '../../core/audit/audit-store.ts';
 import { type ComplianceReport, complianceReport } from '../../core/compliance/compliance-report.ts';
 import type { Framework } from '../../core/compliance/framework.ts';
 import { type Measure, Measures, measuredKinds } from '../../core/compliance/measures.ts';
@@ -8,8 +9,6 @@ import { clusterOfWorkflow } from '../../core/messages/message.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import { firebreakVersion } from '../process/project-root.ts';
 
-const dayMs = 86_400_000;
-
 export interface MeasuredPeriod {
   readonly clusters: readonly string[];
   readonly measures: readonly Measure[];
@@ -17,9 +16,10 @@ export interface MeasuredPeriod {
 }
 
 /**
- * Counts the proven records of a period, a day at a time: of a year with millions it holds one day in memory.
+ * Counts the proven records of a period. Chains are read whole, some at a time: whose a record is one signature shows for many, and of millions it holds some
+ * thousand in memory.
  * @param since from it on, milliseconds since 1970; `until` is not in it
- * @param onDay after each day, for whoever waits: a share from 0 to 1
+ * @param onPart now and then, for whoever waits: a share from 0 to 1
  */
 export async function measurePeriod({
   store,
@@ -27,37 +27,37 @@ export async function measurePeriod({
   since,
   until,
   cluster,
-  onDay,
+  onPart,
 }: {
-  readonly store: Pick<AuditStore, 'recordsOf'>;
+  readonly store: Pick<AuditStore, 'chainsWith' | 'eachRow'>;
   readonly trust: Trust;
   readonly since: number;
   readonly until: number;
   /** Only its records. */
   readonly cluster?: string | undefined;
-  readonly onDay?: (share: number) => void;
+  readonly onPart?: (share: number) => void;
 }): Promise<MeasuredPeriod> {
   const measures = new Measures();
   const clusters = new Set<string>();
+  const [from, to] = [since, until].map((time) => new Date(time).toISOString());
   let counted = 0;
   let leftOut = 0;
-  for (let from = since; from < until; from += dayMs) {
-    const to = Math.min(from + dayMs, until);
-    const rows = await store.recordsOf({
-      kinds: measuredKinds,
-      since: new Date(from).toISOString(),
-      until: new Date(to).toISOString(),
-    });
-    const proven = provenOf(rows, trust);
-    leftOut += proven.leftOut;
-    for (const record of proven.records) {
+  const add = (records: readonly AuditRecord[]): void => {
+    for (const record of records) {
       const of = clusterOf(record.chain);
-      if (cluster !== undefined && of !== cluster) continue;
       if (of !== undefined) clusters.add(of);
       measures.add(record);
       counted += 1;
     }
-    onDay?.((to - since) / (until - since));
+  };
+  const asked = { kinds: measuredKinds, since: from ?? '', until: to ?? '' };
+  const all = (await store.chainsWith(asked)).filter((chain) => cluster === undefined || clusterOf(chain) === cluster).sort();
+  for (let start = 0; start < all.length; start += chainsAtOnce) {
+    const counts = new CountedOnce(asked, trust);
+    for await (const rows of store.eachRow(all.slice(start, start + chainsAtOnce)))
+      for (const ofChain of Map.groupBy(rows, ({ chain }) => chain).values()) add(counts.of(ofChain));
+    leftOut += counts.leftOut;
+    onPart?.(Math.min(1, (start + chainsAtOnce) / all.length));
   }
   return { clusters: [...clusters].sort(), measures: measures.all(), records: { counted, leftOut } };
 }
@@ -67,7 +67,7 @@ export async function reportOfPeriod({
   framework,
   period,
   ...read
-}: Pick<Parameters<typeof measurePeriod>[0], 'store' | 'trust' | 'cluster' | 'onDay'> & {
+}: Pick<Parameters<typeof measurePeriod>[0], 'store' | 'trust' | 'cluster' | 'onPart'> & {
   readonly framework: Framework;
   readonly period: ReportPeriod;
 }): Promise<ComplianceReport> {
@@ -82,6 +82,42 @@ export async function reportOfPeriod({
     madeAt: new Date(now).toISOString(),
     program: `firebreak ${firebreakVersion()}`,
   });
+}
+
+const chainsAtOnce = 50;
+const isMeasured: ReadonlySet<string> = new Set(measuredKinds);
+
+/** Of rows as anybody can have written them, the records of a period that count. */
+class CountedOnce {
+  readonly #since: string;
+  readonly #until: string;
+  readonly #trust: Trust;
+  readonly #seen = new Set<string>();
+  /** Rows that are not proven, and copies of others. */
+  leftOut = 0;
+
+  constructor({ since, until }: { readonly since: string; readonly until: string }, trust: Trust) {
+    this.#since = since;
+    this.#until = until;
+    this.#trust = trust;
+  }
+
+  /** Of a chain, in its order. */
+  of(rows: readonly StoredRecord[]): readonly AuditRecord[] {
+    const problems = originProblems(rows, this.#trust);
+    return rows.flatMap(({ signed }, index) => {
+      if (signed && !this.#isWanted(signed.record)) return [];
+      const known = this.#seen.size;
+      if (signed && problems[index] === undefined) this.#seen.add(recordLink(signed));
+      if (signed && this.#seen.size > known) return signed.record;
+      this.leftOut += 1;
+      return [];
+    });
+  }
+
+  #isWanted({ kind, at }: AuditRecord): boolean {
+    return isMeasured.has(kind) && at >= this.#since && at < this.#until;
+  }
 }
 
 /** `incident/CLUSTER/…` and `control/CLUSTER@…`; a desk's chain is of none. */

@@ -67,10 +67,10 @@ export async function deliverReport(
   given: {
     readonly config: Pick<Config, 'slack'>;
     readonly env: NodeJS.ProcessEnv;
-    readonly store: Pick<AuditStore, 'recordsOf'>;
+    readonly store: Pick<AuditStore, 'chainsWith' | 'eachRow'>;
     readonly trust: Trust;
     readonly deliveries: ReportDeliveries;
-    readonly onDay?: (share: number) => void;
+    readonly onPart?: (share: number) => void;
   },
 ): Promise<ReportOutcome> {
   const { name, cluster, format } = report;
@@ -83,8 +83,8 @@ export async function deliverReport(
   try {
     // Before the records are read, which may take a minute.
     const access = resolveReportAccess({ report, slack: given.config.slack, env: given.env });
-    const { store, trust, onDay } = given;
-    const made = await reportOfPeriod({ store, trust, framework, period, cluster, ...(onDay && { onDay }) });
+    const { store, trust, onPart } = given;
+    const made = await reportOfPeriod({ store, trust, framework, period, cluster, ...(onPart && { onPart }) });
     const file = reportFile(made, format, randomUUID);
     const summary = reportSummary(made, period.name);
     const detail = await send({ report, period, file, summary, access, slack: given.config.slack });

@@ -111,8 +111,8 @@ async function readCompliance({
   const framework = frameworks.find((one) => one.id === id);
   if (!framework) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no framework ${id}`);
   return withRecords(path, retiredKey, async ({ store, trust }) => {
-    const onDay = progressOnTerminal();
-    return reportOfPeriod({ store, trust, framework, period, cluster, onDay });
+    const onPart = progressOnTerminal();
+    return reportOfPeriod({ store, trust, framework, period, cluster, onPart });
   });
 }
 

@@ -46,8 +46,8 @@ async function deliverReports({ config: path, retiredKey, dryRun, json }: Delive
     }
     const outcomes: ReportOutcome[] = [];
     for (const one of due) {
-      const onDay = progressOnTerminal();
-      const outcome = await deliverReport(one, { config, env: process.env, store, trust, deliveries, onDay });
+      const onPart = progressOnTerminal();
+      const outcome = await deliverReport(one, { config, env: process.env, store, trust, deliveries, onPart });
       outcomes.push(outcome);
       if (!json) print(printable(lineOf(outcome)));
     }
