@@ -25,6 +25,7 @@ const benchmarks = [
   'playbooks/saved-pack',
   'streams',
   'records/audit',
+  'records/many-records',
 ] as const;
 
 const wanted = process.argv.slice(2);

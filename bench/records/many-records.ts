@@ -1,0 +1,155 @@
+/**
+ * What very many records cost in PostgreSQL: a check of all, the report of a quarter, and the console. `node bench/records/many-records.ts`; BENCH_COUNT
+ * incidents of 100 records, over a year. A hundred thousand incidents take some 25 GB of the disk while it runs.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { incidentKeyOf } from '../../core/console/incident-summary.ts';
+import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
+import { createAuditStore } from '../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../integrations/database/database.ts';
+import { createIncidentList } from '../../integrations/database/incident-list.ts';
+import { createVerifier, signerFrom } from '../../integrations/keys/ed25519.ts';
+import { readChain } from '../../service/desk/console/incident-view.ts';
+import { measurePeriod } from '../../service/records/compliance.ts';
+import { createNotary } from '../../service/records/notary.ts';
+import { verifyAudit } from '../../service/records/verify-audit.ts';
+import { startDatabases } from '../../test/postgres/databases.ts';
+import { newPrivateKey } from '../../test/suites/private-key.ts';
+import { maker, makersTrust, noSigners } from '../../test/suites/signed-records.ts';
+import { distribution, loadNow, printGoals, round, writeResult } from '../report.ts';
+import { writeManyRecords } from './write-records.ts';
+
+const whole = 100_000;
+const incidents = Number(process.env.BENCH_COUNT ?? whole);
+const perIncident = 100;
+const count = incidents * perIncident;
+const [since, until] = [Date.UTC(2026, 0, 1), Date.UTC(2027, 0, 1)];
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-bench-many-'));
+const key = signerFrom({ pem: newPrivateKey(), name: 'the notary' });
+const verifier = createVerifier({ publicKeys: [key.publicKey] });
+const fail = (problem: unknown): void => {
+  throw problem;
+};
+
+interface Spent {
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+  /** The most that the process had while this ran. */
+  readonly megabytes: number;
+}
+
+async function spentOn<Result>(work: () => Promise<Result>): Promise<Spent & { readonly result: Result }> {
+  globalThis.gc?.();
+  let most = 0;
+  const look = (): void => {
+    most = Math.max(most, process.memoryUsage.rss());
+  };
+  const timer = setInterval(look, 100);
+  const [began, cpu] = [performance.now(), process.cpuUsage()];
+  const result = await work();
+  look();
+  clearInterval(timer);
+  const { user, system } = process.cpuUsage(cpu);
+  return {
+    result,
+    seconds: round((performance.now() - began) / 1_000),
+    cpuSeconds: round((user + system) / 1e6),
+    megabytes: Math.round(most / 1e6),
+  };
+}
+
+/** Milliseconds of each. */
+async function timesOf(times: number, work: (nth: number) => Promise<unknown>): Promise<readonly number[]> {
+  const taken: number[] = [];
+  for (let nth = 0; nth < times; nth += 1) {
+    const began = performance.now();
+    await work(nth);
+    taken.push(performance.now() - began);
+  }
+  return taken;
+}
+
+const databases = await startDatabases();
+try {
+  const url = await databases.next();
+  await (await openDatabase({ url })).close();
+  const written = await spentOn(() => writeManyRecords({ url, pem: maker.pem, incidents, perIncident, since, until }));
+  console.log(`${count} records written in ${written.seconds} s, ${written.cpuSeconds} s of the processor`);
+  const database = await openDatabase({ url });
+  await database.all('ANALYZE');
+  const store = createAuditStore(database);
+  const anchor = createFileAnchor({ file: join(folder, 'anchor.jsonl') });
+  const notary = createNotary({ store, signer: key, verifier, anchor, everyMs: 60_000, onAlarm: fail, onError: fail });
+  await notary.stop();
+
+  const verify = await spentOn(() => verifyAudit({ store, anchor, verifier, trust: makersTrust, signers: noSigners }));
+  if (!verify.result.ok || verify.result.records !== count) throw new Error(JSON.stringify(verify.result.findings.slice(0, 3)));
+  console.log('audit verify', { ...verify, result: undefined });
+  const quarter = { since: Date.UTC(2026, 3, 1), until: Date.UTC(2026, 6, 1) };
+  const report = await spentOn(() => measurePeriod({ store, trust: makersTrust, ...quarter }));
+  console.log('report of a quarter', { ...report, result: report.result.records });
+
+  const list = createIncidentList(database, {
+    marks: { of: (content) => `mark of ${content.length}`, isOf: (content, mark) => mark === `mark of ${content.length}` },
+    records: async (chain) => (await readChain(store, makersTrust, chain)).records,
+  });
+  const listed = await spentOn(() => list.catchUp());
+  console.log(`the console's list made of ${listed.result} incidents in ${listed.cpuSeconds} s of the processor`);
+  await database.all('ANALYZE');
+  const chains = await store.chains();
+  const pages = await timesOf(200, async (nth) => {
+    const { next } = await list.page({ limit: 50, ...(nth % 2 === 0 && { namespace: [`shop-${nth % 40}`] }) }, 'all');
+    if (next !== null) await list.page({ limit: 50, cursor: next }, 'all');
+  });
+  const ones = await timesOf(200, async (nth) => {
+    const chain = chains[(nth * 7_919) % chains.length] ?? '';
+    const summary = await list.find(incidentKeyOf(chain), 'all');
+    if (!summary || !(await readChain(store, makersTrust, chain)).proof.whole) throw new Error(`${chain} is not whole`);
+  });
+  const [page, one] = [distribution(pages), distribution(ones)];
+  const perSecond = Math.round(count / verify.seconds);
+  const goals = [
+    {
+      what: 'records verified a second, every one proven',
+      goal: 'at least 50000 on two cores',
+      measured: `${perSecond} by the clock, ${Math.round(count / verify.cpuSeconds)} a CPU second`,
+      met: perSecond >= 50_000,
+    },
+    {
+      what: 'memory of audit verify',
+      goal: 'the same for any number',
+      measured: `${verify.megabytes} MB`,
+      met: verify.megabytes < 500,
+    },
+    {
+      what: 'report of a quarter',
+      goal: 'under 60 s and 500 MB',
+      measured: `${report.seconds} s, ${report.megabytes} MB`,
+      met: report.seconds < 60 && report.megabytes < 500,
+    },
+    { what: 'console: two pages of the list, p99', goal: 'at most 200 ms', measured: `${page.p99} ms`, met: page.p99 <= 200 },
+    { what: 'console: one incident with its proof, p99', goal: 'at most 200 ms', measured: `${one.p99} ms`, met: one.p99 <= 200 },
+  ];
+  printGoals(goals);
+  await database.close();
+  if (incidents === whole)
+    writeResult({
+      name: 'many-records',
+      what: `${count} records of ${incidents} incidents over a year in PostgreSQL, each signed: all checked, a quarter reported, and looked at in the console`,
+      figures: {
+        'written: CPU seconds of the generator': written.cpuSeconds,
+        'audit verify: CPU seconds': verify.cpuSeconds,
+        'report of a quarter: CPU seconds': report.cpuSeconds,
+        'report of a quarter: records counted': report.result.records.counted,
+        'console, two pages of the list, ms': page,
+        'console, one incident, ms': one,
+      },
+      goals,
+      limitedBy: [loadNow(), 'One process reads and checks; PostgreSQL works beside it.'],
+    });
+} finally {
+  await databases.stop();
+  rmSync(folder, { recursive: true, force: true });
+}

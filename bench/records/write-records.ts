@@ -1,0 +1,158 @@
+/** Very many signed records in PostgreSQL, as fast as they can be signed: worker threads write them into `COPY`. */
+import { spawn } from 'node:child_process';
+import { createPrivateKey, sign } from 'node:crypto';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import {
+  type AuditRecord,
+  genesisHash,
+  recordBytes,
+  recordHash,
+  recordLink,
+  type SignedRecord,
+  storedRecord,
+} from '../../core/audit/audit.ts';
+import { canonicalJson } from '../../core/text/digest.ts';
+import { recordColumns } from '../../integrations/database/audit-rows.ts';
+import { signerFrom } from '../../integrations/keys/ed25519.ts';
+import { findPostgres } from '../../test/suites.mjs';
+
+export interface ManyRecords {
+  /** Of an empty database with the schema. */
+  readonly url: string;
+  /** Of the cell of the cluster `c`. */
+  readonly pem: string;
+  readonly incidents: number;
+  readonly perIncident: number;
+  /** The incidents begin one after the other in this time, milliseconds since 1970. */
+  readonly since: number;
+  readonly until: number;
+}
+
+export async function writeManyRecords(many: ManyRecords, threads = 2): Promise<void> {
+  const share = Math.ceil(many.incidents / threads);
+  await Promise.all(
+    Array.from({ length: threads }, async (_, index) => {
+      const part = { ...many, first: index * share, last: Math.min(many.incidents, (index + 1) * share) };
+      const worker = new Worker(new URL(import.meta.url), { workerData: part });
+      await once(worker, 'message');
+      await once(worker, 'exit');
+    }),
+  );
+}
+
+const pod = { name: 'pod/shop/cart-7d9c5b6f4-x2x8k', uid: '5a1c7a0e-2f7e-4b52-9a53-0e6a1b6f0c11' };
+const plan = {
+  ...{ action: 'quarantinePod', effect: 'reversible', reach: 'pod', target: pod, blastRadius: [pod.name], notes: [] },
+  changes: [{ target: pod.name, what: 'replaces all labels by firebreak.dev/quarantine' }],
+  inputDigest: '0'.repeat(64),
+};
+const rules = ['Drop and execute new binary in container', 'Terminal shell in container', 'Read sensitive file untrusted'];
+const alert = (nth: number) => ({
+  ...{
+    id: String(nth).padStart(32, '0'),
+    rule: rules[nth % 3],
+    severity: nth % 3 === 0 ? 'critical' : 'medium',
+    sensor: 'falco',
+  },
+  title: 'Executing binary not part of base image (user=root process=xmrig)',
+  pod: { namespace: 'shop', name: 'cart-7d9c5b6f4-x2x8k', uid: pod.uid },
+});
+const playbook = 'playbook/contain-dropped-binary';
+const step = (number: number) => `run/contain-dropped-binary/uid/quarantinePod/${number}`;
+
+/** An incident in the order of its records; what lies between is said again and again. */
+function recordOf(nth: number, number: number, count: number): Pick<AuditRecord, 'kind' | 'actor' | 'body'> {
+  if (number === 1)
+    return {
+      kind: 'incident.opened',
+      actor: 'sensor/falco',
+      body: { text: '1 × Drop and execute', counts: [], alerts: [alert(nth)] },
+    };
+  if (number === 2) return { kind: 'playbook.started', actor: playbook, body: { text: 'Contain a pod', subject: 'uid' } };
+  if (number === 3)
+    return { kind: 'step.applied', actor: playbook, body: { text: 'Quarantined', step: step(1), action: 'quarantinePod', plan } };
+  if (number === count - 1)
+    return { kind: 'incident.verdict', actor: playbook, body: { text: 'true_positive', verdict: 'true_positive' } };
+  if (number === count)
+    return {
+      kind: 'incident.closed',
+      actor: 'engine',
+      body: { text: 'closed', verdict: 'true_positive', reached: 'contained', total: 1 },
+    };
+  const verification = { state: 'verified', detail: 'a probe was refused' };
+  const again = [
+    { kind: 'alert.joined', actor: 'sensor/falco', body: { text: 'again', alerts: [alert(nth + number)] } },
+    { kind: 'step.planned', actor: playbook, body: { text: 'Kill the process', step: step(number), plan } },
+    { kind: 'step.checked', actor: 'engine', body: { text: 'verified', step: step(number), verification } },
+    { kind: 'page.sent', actor: 'engine', body: { text: 'the on-call was called', group: 'oncall', question: 'q' } },
+    { kind: 'lease.renewed', actor: 'engine', body: { text: 'renewed: it is critical', lease: step(1), renewals: number } },
+  ];
+  return again[number % again.length] ?? recordOf(nth, 2, count);
+}
+
+async function writePart({
+  url,
+  pem,
+  perIncident,
+  since,
+  until,
+  incidents,
+  first,
+  last,
+}: ManyRecords & { first: number; last: number }) {
+  const key = createPrivateKey(pem);
+  const { keyId } = signerFrom({ pem, name: 'the cell' });
+  const records = copyInto(url, `audit_records (${recordColumns})`);
+  const heads = copyInto(url, 'audit_heads (chain, number, hash, grown_at)');
+  for (let nth = first; nth < last; nth += 1) {
+    const chain = `incident/c/shop-${nth % 40}/Deployment/w${nth}@6d0c4c53-9d0e-4f5f-8d1f-${String(nth).padStart(12, '0')}`;
+    const openedAt = since + ((until - since) * nth) / incidents;
+    let [follows, previous, at] = [genesisHash, genesisHash, ''];
+    let lines = '';
+    for (let number = 1; number <= perIncident; number += 1) {
+      at = new Date(openedAt + number * 20_000).toISOString();
+      const { kind, actor, body } = recordOf(nth, number, perIncident);
+      const text = canonicalJson(body);
+      const record = storedRecord({ chain, number, at, kind, actor, body }, text);
+      const signature = sign(null, recordBytes({ record, follows }), key).toString('base64');
+      const signed: SignedRecord = { record, keyId, follows, signature };
+      const link = recordLink(signed);
+      const hash = recordHash(signed, previous, link);
+      // In the order of `recordColumns`.
+      lines += copyLine([chain, number, number, at, kind, actor, text, keyId, follows, signature, previous, hash]);
+      [follows, previous] = [link, hash];
+    }
+    await records.write(lines);
+    await heads.write(copyLine([chain, perIncident, previous, at]));
+  }
+  await Promise.all([records.end(), heads.end()]);
+}
+
+function copyLine(values: readonly (string | number)[]): string {
+  return `${values.map((value) => String(value).replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\t', '\\t')).join('\t')}\n`;
+}
+
+function copyInto(url: string, table: string) {
+  const programs = findPostgres();
+  if (programs === undefined) throw new Error('There are no PostgreSQL programs on this machine.');
+  const args = ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-c', `COPY ${table} FROM STDIN`, url];
+  const psql = spawn(join(programs, 'psql'), args, { stdio: ['pipe', 'inherit', 'inherit'] });
+  const closed = once(psql, 'close');
+  return {
+    write: async (lines: string): Promise<void> => {
+      if (!psql.stdin.write(lines)) await once(psql.stdin, 'drain');
+    },
+    end: async (): Promise<void> => {
+      psql.stdin.end();
+      const [code] = await closed;
+      if (code !== 0) throw new Error(`psql ended with ${code}`);
+    },
+  };
+}
+
+if (!isMainThread) {
+  await writePart(workerData as ManyRecords & { first: number; last: number });
+  parentPort?.postMessage('done');
+}
