@@ -309,7 +309,7 @@ describe('a backup', () => {
     cpSync(home, to, { recursive: true, filter: (path) => !/evidence|releases|anchor|audit/.test(path) });
     replaceIn(join(to, 'firebreak.yaml'), /cluster: lab/g, 'cluster: pro');
     await expect(restored(await backup(), to)).rejects.toMatchObject({
-      detail: expect.stringContaining('the backup is of the cluster lab'),
+      detail: expect.stringContaining('the backup is from cluster lab'),
     });
   });
 });
