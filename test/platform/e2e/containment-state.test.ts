@@ -121,9 +121,10 @@ test('whether it has helped is looked at by the cell that watches it, and what t
     problems: [],
     pods: { there: 1, of: 1 },
     restarts: 0,
-    workload: { before: { pods: 2 } },
     warnings: {},
   });
+  // Its other pod may have come to be known after the first alert.
+  expect([1, 2]).toContain(look?.workload?.before?.pods);
   const { posture } = await service.stateWhen('the posture', workload, 120_000, (now) => now.posture !== undefined);
   expect(posture).toMatchObject({ level: 'baseline', account: { may: [] } });
   expect(lines(state, 'effect.checked')).toHaveLength(1);
