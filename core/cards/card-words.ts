@@ -130,6 +130,13 @@ export const sureness: Readonly<Record<HeldEffect['state'], string>> = {
   drifted: 'changed by others',
 };
 
+/** The same of a step of any action: what contains nothing, such as keeping evidence, proves nothing by a test. */
+export function stepSureness({ action, state }: Pick<HeldEffect, 'action' | 'state'>): string {
+  const contains = actions.find(({ name }) => name === action)?.words?.held !== undefined;
+  if (contains || !(state === 'applied' || state === 'verified' || state === 'unverified')) return sureness[state];
+  return state === 'verified' ? 'done and checked' : 'done, not checked';
+}
+
 /** What is in force: `cart-7d9c5b6f4-x2x8k quarantined`. The pod of the alert needs no name: `Quarantined`. */
 export function heldText({ action, target }: Pick<HeldEffect, 'action' | 'target'>, pod?: string): string {
   const held = actions.find(({ name }) => name === action)?.words?.held ?? `“${spelt(action)}”`;

@@ -130,7 +130,7 @@ async function shown(
               '3 alerts, 2 pieces of evidence kept',
               '*Steps*',
               '•  quarantine pod on cart-…x2x8k: not proven yet',
-              '•  snapshot pod state on cart-…x2x8k: proven by test',
+              '•  snapshot pod state on cart-…x2x8k: done and checked',
               '*Timeline*',
               '14:02 UTC  1 × Drop and execute new binary in container',
               '14:02 UTC  Quarantine the pod: cart-…x2x8k',

@@ -1,4 +1,4 @@
-import { containmentText, placeOf, ruleText, sureness, verdictText } from '../../../core/cards/card-words.ts';
+import { containmentText, placeOf, ruleText, stepSureness, type sureness, verdictText } from '../../../core/cards/card-words.ts';
 import { labelOf } from '../../../core/cards/choice-label.ts';
 import { standingOf } from '../../../core/decide/standing.ts';
 import { shortIncidentId } from '../../../core/incident/incident.ts';
@@ -66,7 +66,9 @@ export function incidentText(state: IncidentParts, roster: Roster, entries = 60)
     `*${inline(severity.toUpperCase(), 20)}*  ${inline(placeOf({ id: state.incident.id, title }), 200)}  ·  ${open ? 'open' : 'closed'}, ${reached}, ${verdictText[verdict]}`,
     `${total} ${total === 1 ? 'alert' : 'alerts'}, ${kept === 0 ? 'no evidence kept yet' : `${kept} ${kept === 1 ? 'piece' : 'pieces'} of evidence kept`}`,
     ...(steps.length === 0 ? [] : ['*Steps*']),
-    ...steps.map(({ action, target, state: is }) => `•  ${newsText(`${action} on ${target}: ${sureness[is]}`, 200)}`),
+    ...steps.map(
+      ({ action, target, state: is }) => `•  ${newsText(`${action} on ${target}: ${stepSureness({ action, state: is })}`, 200)}`,
+    ),
     ...(active.length === 0 ? [] : ['*In force*']),
     ...active.map((one) => `•  ${inline(containmentText(one), 200)}, ${untilText(one)}`),
     ...asked
@@ -86,8 +88,9 @@ function untilText({ state, until }: IncidentState['leases'][number]): string {
 /** How sure a check is, in words: `: unverified (` stands in the record. */
 function checkedText(text: string): string {
   return text.replace(
-    /: (applied|verified|unverified|partial|failed|drifted) \(/,
-    (_, found: keyof typeof sureness) => `: ${sureness[found]} (`,
+    /^(\w+)( on .*): (applied|verified|unverified|partial|failed|drifted) \(/,
+    (_, action: string, target: string, state: keyof typeof sureness) =>
+      `${action}${target}: ${stepSureness({ action, state })} (`,
   );
 }
 
