@@ -21,6 +21,22 @@ export async function replayHistory(workflowId: string, history: proto.temporal.
     [{ workflowId, history }],
   );
   const errors: (Error | undefined)[] = [];
-  for await (const result of results) errors.push(result.error);
+  for await (const { error } of results) {
+    if (error) error.message += `\nIn this history:\n${outlineOf(history)}`;
+    errors.push(error);
+  }
   return errors;
+}
+
+/** An event a line, with what tells it from others of its kind: a fault that comes once in a hundred runs has to be understood from its report. */
+function outlineOf({ events }: proto.temporal.api.history.v1.IHistory): string {
+  return (events ?? [])
+    .map((event) => {
+      const { activityTaskScheduledEventAttributes: activity, timerStartedEventAttributes: timer } = event;
+      const { timerFiredEventAttributes: fired, activityTaskCompletedEventAttributes: completed } = event;
+      const about =
+        activity?.activityType?.name ?? timer?.timerId ?? fired?.timerId ?? completed?.scheduledEventId?.toString() ?? '';
+      return `${event.eventId} ${event.eventType} ${about} ${event.eventTime?.seconds}.${event.eventTime?.nanos ?? 0}`;
+    })
+    .join('\n');
 }
