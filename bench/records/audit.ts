@@ -130,17 +130,18 @@ try {
     figures[`${name}: records appended in batches of ${perBatch}, per second`] = append.wall;
     figures[`${name}: records appended, per CPU second of the desk`] = append.cpu;
     figures[`${name}: records verified, every signature, per CPU second`] = verify.cpu;
+    figures[`${name}: records verified, every signature, per second`] = verify.wall;
     figures[`${name}: memory that a whole check adds, MB`] = megabytes;
-    best = Math.max(best, verify.cpu);
+    best = Math.max(best, verify.wall);
   }
   Object.assign(figures, await exported());
   console.log(figures);
   const goals = [
     {
-      what: 'records verified a second on two cores, every signature',
+      what: 'records verified a second, every signature, by one process',
       goal: `at least ${wanted}`,
-      measured: `${best} a CPU second, so at most ${2 * best} on two cores`,
-      met: 2 * best >= wanted,
+      measured: `${best}`,
+      met: best >= wanted,
     },
   ];
   printGoals(goals);
@@ -151,7 +152,7 @@ try {
     goals,
     limitedBy: [
       loadNow(),
-      'Each record has a signature of its own (Ed25519), and the platform’s check of one takes most of the time: that alone keeps two cores under 20 000 a second.',
+      'A check runs on one core: hashes, JSON and the rows of the database. One signature proves a run of records, so signatures are a small part.',
     ],
   };
   if (count === wholeCount) writeResult(result);
