@@ -60,7 +60,7 @@ export function checkCuts({
     };
     const cut = cutIn(record);
     if (!cut) {
-      found('cut-forged', 'it tells of no cut');
+      found('cut-forged', 'it names no cut');
       continue;
     }
     const before = cuts.get(cut.chain) ?? [];

@@ -2,6 +2,7 @@ import { notedDifference } from '../../activities/actions/noted-object.ts';
 import { accountsRevokedBy, bindingsNaming } from '../../activities/actions/secrets/revoke-service-account.ts';
 import { Memory, type MemoryKeeper } from '../../activities/memory/memory.ts';
 import { type ActionDeclaration, heldKinds } from '../../core/action/action.ts';
+import type { TargetName } from '../../core/action/plan.ts';
 import { revokeServiceAccount } from '../../core/actions/index.ts';
 import { noteAnnotation, type ObjectNote, openNote } from '../../core/cluster/object-note.ts';
 import type { CellKey } from '../../core/messages/sealed.ts';
@@ -73,9 +74,11 @@ export class HeldObjects implements ObjectListener {
         // One that was kept from before, and put back, says what was.
         if (found && (!before || found.terms.at > before.terms.at)) this.#known.set(key, held);
       }
-      if (this.#known.get(key)) this.#changed(key);
-      // Any other may name an account again that was taken out of bindings.
-      else if (action === revokeServiceAccount.name) for (const one of this.#speakers()) this.#changed(one);
+      const now = this.#known.get(key);
+      if (now) this.#changed(key);
+      // Any other may name an account again that was taken out of bindings, also under a name that is known.
+      if (action === revokeServiceAccount.name && now?.uid !== metadata.uid)
+        for (const one of this.#speakers()) this.#changed(one);
     }
   }
 
@@ -139,8 +142,13 @@ export class HeldObjects implements ObjectListener {
     const accounts = accountsRevokedBy(says);
     const signal = AbortSignal.timeout(withinMs);
     const naming = await bindingsNaming({ api: this.#parts.api, accounts, signal });
+    // What the step itself is still taking it out of gives nothing again; what was made anew under a known name is another one.
+    const isAnother = (target: TargetName, uid: string): boolean => {
+      const known = this.#known.get(`${revokeServiceAccount.name} ${target}`);
+      return known ? known.uid !== uid : !says.together?.includes(target);
+    };
     return naming
-      .filter(({ target }) => !this.#known.get(`${revokeServiceAccount.name} ${target}`))
+      .filter(({ target, uid }) => isAnother(target, uid))
       .map(({ target, account }) => `${target} gives rights to ${account.namespace}/${account.name} again`);
   }
 

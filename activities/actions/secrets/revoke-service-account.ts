@@ -181,10 +181,12 @@ export async function bindingsNaming(options: {
   readonly api: KubernetesApi;
   readonly accounts: readonly Account[];
   readonly signal: AbortSignal;
-}): Promise<readonly { readonly target: TargetName; readonly account: Account }[]> {
+}): Promise<readonly { readonly target: TargetName; readonly uid: string; readonly account: Account }[]> {
   const { api, accounts, signal } = options;
-  return (await bindingsOf(api, signal)).flatMap(({ target, subjects }) =>
-    accounts.filter((account) => subjects.some((one) => isAccount(one, account))).map((account) => ({ target, account })),
+  return (await bindingsOf(api, signal)).flatMap(({ target, object, subjects }) =>
+    accounts
+      .filter((account) => subjects.some((one) => isAccount(one, account)))
+      .map((account) => ({ target, uid: object.metadata.uid, account })),
   );
 }
 

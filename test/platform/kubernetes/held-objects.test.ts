@@ -210,6 +210,8 @@ describe('an object that an action holds', () => {
     });
     await cluster.api.json({ method: 'DELETE', path: pathOf({ ...place, name }), what: 'delete by hand' });
     await eventually('that it is gone again', () => cell.own.at(-1)?.text.endsWith('left it: it is gone'));
+    await cluster.post(bindings, { metadata: { name: 'writes' }, roleRef, subjects });
+    await cell.told(`rolebinding/${namespace}/writes gives rights to ${namespace}/cart again`);
   });
 
   test('is nobody’s news while its incident gives it back', async () => {
