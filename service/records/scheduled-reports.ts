@@ -126,11 +126,13 @@ async function send({ report, period, file, summary, access, slack }: Sending): 
     }
     case 'slack': {
       const { createSlackClient } = await import('../../integrations/slack/client.ts');
+      const { plain } = await import('../../integrations/slack/views/text.ts');
       const client = createSlackClient({ botToken: access.botToken ?? '', apiUrl: slack?.apiUrl, timeoutMs: 20_000 });
       const whole = `The whole report: firebreak report compliance --framework ${report.framework} --period ${period.name} --format html`;
       const { ts = '' } = await client.chat.postMessage({
         channel: to.channel,
-        text: slackText(`${summary}\n${whole}`),
+        // A cluster's name is whatever its cell has signed.
+        text: [...summary.split('\n'), whole].map((line) => line && plain(line, 500)).join('\n'),
         mrkdwn: false,
         parse: 'none',
         unfurl_links: false,
@@ -157,9 +159,4 @@ async function send({ report, period, file, summary, access, slack }: Sending): 
       );
     }
   }
-}
-
-/** Names of clusters are the only words in it that are not ours: they mention nobody. */
-function slackText(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
