@@ -17,7 +17,7 @@ export class RequestFault extends Error {
   }
 }
 
-export interface RequestOf<Name extends ConsoleRouteName> {
+interface RequestOf<Name extends ConsoleRouteName> {
   /** For what stands in braces in the path. */
   readonly params?: Readonly<Record<string, string>>;
   readonly query?: ConsoleApi[Name]['request'] & object;
@@ -77,7 +77,7 @@ function isFault(answer: unknown): answer is ConsoleError {
   return typeof answer === 'object' && answer !== null && 'error' in answer;
 }
 
-export interface RouteState<Answer> {
+interface RouteState<Answer> {
   readonly data: Answer | undefined;
   /** With `data` beside it: what is shown is the last that was heard. */
   readonly fault: RequestFault | undefined;
@@ -86,7 +86,7 @@ export interface RouteState<Answer> {
 }
 
 /** What changed, as the desk says it while it happens. */
-export type LiveNews =
+type LiveNews =
   | { readonly kind: 'incident'; readonly incident: ListedIncident }
   | { readonly kind: 'back' }
   | { readonly kind: 'signed-out'; readonly fault: RequestFault };

@@ -21,7 +21,7 @@ function isVerdict(text: string): text is ListedIncident['verdict'] {
   return Object.hasOwn(verdictText, text);
 }
 
-export const reachedText: Readonly<Record<ListedIncident['reached'], string>> = {
+const reachedText: Readonly<Record<ListedIncident['reached'], string>> = {
   detected: 'Detected',
   contained: 'Contained',
   eradicated: 'Removed',

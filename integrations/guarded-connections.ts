@@ -13,7 +13,7 @@ export interface ConnectionLimits {
 }
 
 /** For a door with hundreds of known senders. */
-export const usualLimits: ConnectionLimits = { strangers: 1_000, strangersOfOne: 100, known: 4_000, strangerIdleMs: 8_000 };
+const usualLimits: ConnectionLimits = { strangers: 1_000, strangersOfOne: 100, known: 4_000, strangerIdleMs: 8_000 };
 
 /** What a server that strangers reach bears with. Go's clients keep idle connections for 90 s: whoever closes earlier races with their next request. */
 export const serverLimits = {

@@ -79,7 +79,7 @@ export function statusRoutes(options: {
 }
 
 /** @param proven is called when the request has shown whose it is: its connection is kept then */
-export type DoorListener = (request: IncomingMessage, response: ServerResponse, proven: () => void) => void;
+type DoorListener = (request: IncomingMessage, response: ServerResponse, proven: () => void) => void;
 
 /** Resolves when it listens, with bounds on what strangers may hold of it; rejects where it cannot. */
 export async function listenAt(at: { readonly host: string; readonly port: number }, listener: DoorListener): Promise<Server> {

@@ -10,9 +10,7 @@ export interface PostTls {
 }
 
 /** `reason`: there was no whole answer; `isOurs`: nothing was sent, since it cannot be. */
-export type PostAnswer =
-  | { readonly status: number; readonly retryAfter?: string }
-  | { readonly reason: string; readonly isOurs?: true };
+type PostAnswer = { readonly status: number; readonly retryAfter?: string } | { readonly reason: string; readonly isOurs?: true };
 
 export interface Post {
   readonly headers: Readonly<Record<string, string>>;

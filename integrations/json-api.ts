@@ -4,7 +4,7 @@ import axios, { type AxiosInstance, type AxiosResponse } from 'axios';
 import { FirebreakError, RetryLaterError } from '../core/errors.ts';
 import { isObject } from '../core/text/plain-json.ts';
 
-export interface JsonApiOptions {
+interface JsonApiOptions {
   /** What people call the service. */
   readonly name: string;
   readonly baseUrl: string;

@@ -18,7 +18,7 @@ export interface ReferencedSystem extends Pick<TicketSystem, 'name' | 'comment'>
   finish(id: string, how: FinishReason, notes: string, signal: AbortSignal): Promise<void>;
 }
 
-export interface ReferenceOptions {
+interface ReferenceOptions {
   readonly memory: TicketMemory | undefined;
   /** How long a create without an answer is only looked for. */
   readonly settleMs: number;

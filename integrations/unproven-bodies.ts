@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-export type UnprovenBody =
+type UnprovenBody =
   | { readonly ok: true; readonly bytes: Buffer }
   /** 413: larger than it may be. 400: cut off, too slow, or it had to go for others. */
   | { readonly ok: false; readonly status: 400 | 413 };

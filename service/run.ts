@@ -39,7 +39,7 @@ import { installRuntime } from './temporal/runtime.ts';
 import { identityOf } from './temporal/versions.ts';
 import { createActivityWorker, queuesOf } from './temporal/workers.ts';
 
-export interface RunOptions {
+interface RunOptions {
   readonly config: Config;
   readonly env: Environment;
   readonly roles: readonly Role[];
@@ -49,7 +49,7 @@ export interface RunOptions {
   readonly log: Logger;
 }
 
-export interface RunningFirebreak {
+interface RunningFirebreak {
   readonly intakeUrl?: string;
   readonly deskUrl?: string;
   /** Resolves when a worker ends by itself, which is a fault. */

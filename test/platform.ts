@@ -8,14 +8,14 @@ import { callKubernetes, type KubernetesAccess, readAccess } from '../tools/plat
 import { startPlatform } from '../tools/platform/platform.ts';
 
 /** What `npm test` writes for each of Jest's workers into the file that FIREBREAK_TEST_PLATFORM names, as an array. */
-export interface PlatformAddresses {
+interface PlatformAddresses {
   readonly temporalAddress: string;
   readonly temporalNamespace: string;
   readonly kubeconfig: string;
   readonly auditLog: string;
 }
 
-export interface TestPlatform extends PlatformAddresses {
+interface TestPlatform extends PlatformAddresses {
   /** Not used by any other test file: prefix task queues and workflow ids with it. */
   readonly prefix: string;
   /** Makes a Kubernetes namespace that no other test has, in which pods may be made at once. */

@@ -15,7 +15,7 @@ export interface RecordedAlert {
   readonly verdict?: Verdict;
 }
 
-export interface PlaybookBacktest {
+interface PlaybookBacktest {
   readonly id: string;
   /** Alerts that it answers, those that join what runs already included. */
   readonly alerts: number;
@@ -324,7 +324,7 @@ const measures: Readonly<Record<string, (report: BacktestReport) => number>> = {
 };
 
 /** What can be asked for in a condition. */
-export const backtestMeasures: readonly string[] = Object.keys(measures);
+const backtestMeasures: readonly string[] = Object.keys(measures);
 
 /** @throws RangeError for what is no condition */
 export function backtestCondition(text: string): BacktestCondition {

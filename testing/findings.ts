@@ -5,7 +5,7 @@ import type { Story, StoryQuestion } from './story.ts';
 import { type Path, silence } from './walk.ts';
 
 /** Something that a person should know of a playbook. */
-export interface PlaybookFinding {
+interface PlaybookFinding {
   readonly level: 'problem' | 'notice';
   /** In one sentence, with the first way on which it was found. */
   readonly text: string;

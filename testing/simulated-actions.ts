@@ -42,10 +42,10 @@ export interface SimulatedCluster {
 }
 
 /** Said in every plan that was made without a cluster. */
-export const sketchNote = 'A sketch, made without a cluster: the real plan names all that it would touch.';
+const sketchNote = 'A sketch, made without a cluster: the real plan names all that it would touch.';
 
 /** What a step would be about, as far as its declaration and its input tell. */
-export function sketchPlan(
+function sketchPlan(
   { name, title }: ActionDeclaration,
   input: unknown,
 ): Omit<Plan, 'inputDigest' | 'action' | 'effect' | 'reach'> {

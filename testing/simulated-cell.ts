@@ -21,7 +21,7 @@ import { type SimulatedCall, type SimulatedCluster, simulatedAction } from './si
 import type { StoryStep } from './story.ts';
 
 /** What the cell was asked to do, in order. */
-export interface CellEvents {
+interface CellEvents {
   readonly planned: (plan: Plan) => void;
   readonly stepped: (step: Omit<StoryStep, 'at'>) => void;
 }

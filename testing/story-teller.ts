@@ -20,14 +20,14 @@ export const unmatched: Story = {
 };
 
 /** One record of an incident, as the engine makes it. */
-export interface HeardRecord {
+interface HeardRecord {
   readonly kind: string;
   readonly text: string;
   readonly body: Readonly<Record<string, unknown>>;
 }
 
 /** How an incident was left. */
-export interface StoryEnd {
+interface StoryEnd {
   /** Milliseconds since 1970. */
   readonly at: number;
   /** False where it would have gone on for ever. */

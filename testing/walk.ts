@@ -33,7 +33,7 @@ export interface WalkOptions extends Omit<SimulateOptions, 'answer' | 'failures'
   readonly mostWithPairs?: number;
 }
 
-export interface Walked {
+interface Walked {
   readonly paths: readonly Path[];
   /** Ways that were not gone any more: `mostRuns` was reached. */
   readonly isCut: boolean;

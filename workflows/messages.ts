@@ -32,7 +32,7 @@ import { type Judgement, type SigningRole, signingRoles } from '../core/messages
 import { type Duration, durationMs } from '../core/playbook/duration.ts';
 
 /** Messages to this run that were not taken: what they wanted to be, why not, and how many there were by now. */
-export interface RefusedMessages {
+interface RefusedMessages {
   readonly what: string;
   readonly why: string;
   readonly times: number;

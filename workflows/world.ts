@@ -5,7 +5,7 @@ import type { CallOptions } from './messages.ts';
 import type { StepFailure } from './step-failure.ts';
 
 /** Of the run that asks. */
-export interface RunInfo {
+interface RunInfo {
   readonly workflowId: string;
   readonly firstExecutionRunId: string;
   /** Events so far: what is done often waits the longer the more there are. */

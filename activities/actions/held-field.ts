@@ -110,7 +110,7 @@ export function requireHeld(
   throw new FirebreakError('FB_ERR_DRIFTED', `${targetOf(field.ref)}: ${why}`);
 }
 
-export interface FieldLook {
+interface FieldLook {
   readonly state: 'clear' | 'drifted' | 'none';
   readonly note?: ObjectNote;
   readonly change?: FieldChange;

@@ -24,7 +24,7 @@ export interface MadeObject extends MadePlace {
 }
 
 /** Where it is: enough to look at it and to take it away, as its note says what it was made with. */
-export interface MadePlace {
+interface MadePlace {
   readonly action: string;
   readonly ref: ObjectRef;
 }

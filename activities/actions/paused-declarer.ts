@@ -67,7 +67,7 @@ export function pauseNotes(
   return notes;
 }
 
-export interface DeclaredPlan extends Pick<Plan, 'changes' | 'blastRadius' | 'notes'> {
+interface DeclaredPlan extends Pick<Plan, 'changes' | 'blastRadius' | 'notes'> {
   /** Where more is paused than the object of the step. */
   readonly reach?: Reach;
   readonly place?: PausePlace;

@@ -19,7 +19,7 @@ import type { VoteMemory } from '../memory/vote-memory.ts';
 import type { Chokepoint } from './chokepoint.ts';
 import type { SignInReader } from './parts.ts';
 
-export interface ActivityLog {
+interface ActivityLog {
   info(fields: Readonly<Record<string, unknown>>, message: string): void;
   warn(fields: Readonly<Record<string, unknown>>, message: string): void;
 }

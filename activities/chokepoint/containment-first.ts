@@ -3,7 +3,7 @@ import type { CellActivities, DeskActivities, StepCall } from '../../core/action
 import { actions } from '../../core/actions/index.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 
-export interface ContainmentFirstOptions {
+interface ContainmentFirstOptions {
   /** Milliseconds without a containment on its way until other work goes on. */
   readonly quietMs?: number;
   /** The longest that other work is held back, milliseconds: an endless storm must not stop evidence and records. */

@@ -25,7 +25,7 @@ import type { WarrantRule } from './parts.ts';
 import { releaseProofOf } from './release-check.ts';
 
 /** What a cell says to its pools. */
-export interface WarrantIssuer {
+interface WarrantIssuer {
   issue(call: StepCall): Promise<SignedWarrant>;
   issueRelease(undo: Pick<UndoCall, 'call' | 'reason'>): Promise<SignedWarrant>;
 }

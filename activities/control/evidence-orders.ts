@@ -17,7 +17,7 @@ export interface RunOfIncident {
 /** Undefined for a run that Temporal no longer knows: it ended long ago. @throws FB_ERR_UNAVAILABLE when Temporal cannot say. */
 export type RunLookup = (run: { readonly incident: string; readonly run: string }) => Promise<RunOfIncident | undefined>;
 
-export interface EvidenceOrderParts {
+interface EvidenceOrderParts {
   readonly beliefs: () => Beliefs;
   readonly retention: RetentionRules;
   readonly keys: KeyRegister;

@@ -26,7 +26,7 @@ import type { Trust } from '../../core/messages/sender.ts';
 import { asFailure } from '../failures.ts';
 
 /** A card, who may click on it, and who asks: all of it made of the question. */
-export interface CardPost {
+interface CardPost {
   readonly card: QuestionCard;
   readonly groups: readonly string[];
   readonly requester: string;

@@ -3,7 +3,7 @@ import type { StepContext } from '../../core/action/action.ts';
 import { FirebreakError } from '../../core/errors.ts';
 
 /** What a cluster bears. */
-export interface StreamLimits {
+interface StreamLimits {
   /** How many streams are on their way at a time; not fewer than processes. */
   readonly atATime: number;
   /** Of all of them together. */

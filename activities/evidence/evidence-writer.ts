@@ -16,7 +16,7 @@ export interface EvidenceParts extends Pick<SealingParts, 'store' | 'keys'> {
 }
 
 /** What an action's output says of what it has kept. */
-export type StoredEvidence = SnapshotPodStateOutput['evidence'];
+type StoredEvidence = SnapshotPodStateOutput['evidence'];
 
 /** What one step keeps of a target: artefact by artefact, then the signed list of them. */
 export interface EvidenceWriter {

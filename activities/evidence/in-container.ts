@@ -21,7 +21,7 @@ export interface ToolsParts {
 }
 
 /** The tools next to a container, for as long as a step works there. */
-export interface InContainer {
+interface InContainer {
   readonly container: RunningContainer;
   readonly tools: ToolsContainer;
   /** Whether the pod was cut off from the network by us before. */
@@ -30,14 +30,14 @@ export interface InContainer {
   tool(command: string, options?: ToolOptions): PodCommand;
 }
 
-export interface ToolOptions {
+interface ToolOptions {
   readonly arguments?: readonly string[];
   readonly timeoutMs?: number;
   readonly idleMs?: number;
 }
 
 /** What an artefact from a container says of its origin: it was the same run of the container before and after. */
-export interface ContainerFacts {
+interface ContainerFacts {
   readonly pod: ResolvedPod;
   readonly container: RunningContainer;
   readonly seenBefore: string;

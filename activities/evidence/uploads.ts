@@ -105,7 +105,7 @@ export class Uploads {
   }
 }
 
-export interface Stream {
+interface Stream {
   /** Its `stdout` is what the tools send, by whatever way. */
   readonly command: PodCommand;
   /** Known when the first byte has come. */

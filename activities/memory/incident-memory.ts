@@ -18,7 +18,7 @@ export interface KnownOfIncident {
 /** Kind and value → when it was said last. */
 type Facts = Readonly<Record<string, number>>;
 
-export interface HeardOfIncident {
+interface HeardOfIncident {
   readonly facts: Facts;
   /** First run ids that this cell has started → since when alerts belong to them. */
   readonly runs: Readonly<Record<string, number>>;

@@ -3,7 +3,7 @@ import type { StartRef } from '../../core/messages/message.ts';
 import { Memory, type MemoryKeeper } from './memory.ts';
 
 /** What is known of a workflow id: the start that its newest run came of, and which run that is. */
-export interface KnownStart {
+interface KnownStart {
   readonly start: string;
   /** When a cell signed it, in milliseconds since 1970. */
   readonly at: number;

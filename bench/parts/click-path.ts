@@ -26,7 +26,7 @@ export const pathParts = [
 ] as const;
 
 /** How long each part took, in milliseconds. They add up to the whole. */
-export type ClickPath = Readonly<Record<(typeof pathParts)[number], number>>;
+type ClickPath = Readonly<Record<(typeof pathParts)[number], number>>;
 
 /** Reads the way of each click from the history of its incident. The clocks are those of this machine. */
 export async function clickPaths(

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 export const ticksPerSecond = 100;
 
-export interface ProcessStat {
+interface ProcessStat {
   readonly name: string;
   readonly parent: number;
   readonly userTicks: number;

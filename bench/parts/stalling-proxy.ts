@@ -1,7 +1,7 @@
 import { connect, createServer, type Socket } from 'node:net';
 
 /** Between the service and one of its surroundings: lets everything through, or takes every connection and never says a word. */
-export interface StallingProxy {
+interface StallingProxy {
   readonly port: number;
   /** From now on, for what is open too. */
   stuck: boolean;

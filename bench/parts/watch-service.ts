@@ -4,7 +4,7 @@ import { anonMb } from './process-stat.ts';
 const everyMs = 250;
 
 /** What a running service holds, looked at again and again: its memory that the system cannot take back, and its spool. */
-export interface ServiceWatch {
+interface ServiceWatch {
   /** The highest so far. */
   peak(): { readonly anonMb: number; readonly spoolBytes: number };
   /** Waits until no alert waits for Temporal. */

@@ -18,7 +18,7 @@ import { recordColumns } from '../../integrations/database/audit-rows.ts';
 import { signerFrom } from '../../integrations/keys/ed25519.ts';
 import { findPostgres } from '../../test/suites.mjs';
 
-export interface ManyRecords {
+interface ManyRecords {
   /** Of an empty database with the schema. */
   readonly url: string;
   /** Of the cell of the cluster `c`. */

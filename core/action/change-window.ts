@@ -2,7 +2,7 @@ import { instantOf, wallClockAt } from '../people/local-time.ts';
 import type { Effect, Plan, Reach } from './plan.ts';
 
 export const weekdays = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
-export type Weekday = (typeof weekdays)[number];
+type Weekday = (typeof weekdays)[number];
 
 /** Times of the wall clock at which it is open on some days; one that ends before it begins ends on the next day. */
 export interface OpenTimes {

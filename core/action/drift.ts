@@ -1,7 +1,7 @@
 import { isObject } from '../text/plain-json.ts';
 
 /** What is never compared between an object before and after: the fields that the API server and its controllers move by themselves. */
-export const ignoredInComparison = [
+const ignoredInComparison = [
   'metadata.resourceVersion',
   'metadata.generation',
   'metadata.managedFields',

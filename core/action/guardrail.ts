@@ -39,7 +39,7 @@ export const defaultGuardrails = {
   clusterCap: 100,
 } as const satisfies GuardrailRules;
 
-export interface GuardrailFacts {
+interface GuardrailFacts {
   readonly declaration: ActionDeclaration;
   readonly plan: Plan;
   readonly severity: Severity;
@@ -60,7 +60,7 @@ export interface GuardrailFacts {
   readonly clusterContained: number;
 }
 
-export type GuardrailAnswer = { readonly ok: true } | { readonly ok: false; readonly code: ErrorCode; readonly reason: string };
+type GuardrailAnswer = { readonly ok: true } | { readonly ok: false; readonly code: ErrorCode; readonly reason: string };
 
 function isProtectedNode({ protectedNodes = [] }: GuardrailRules, name: string): boolean {
   return protectedNodes.some((pattern) => {

@@ -40,7 +40,7 @@ export interface HardenedSpec extends Fields {
 }
 
 /** What the touched fields were before: absent ones are null. */
-export interface HardeningBefore {
+interface HardeningBefore {
   readonly pod: {
     readonly securityContext: Fields | null;
     readonly hostUsers: boolean | null;

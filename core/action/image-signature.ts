@@ -1,6 +1,6 @@
 /** `unknown` is no finding: nobody could look, or nobody is trusted for the repository. Nothing may follow from it. */
 export const signatureStates = ['signed', 'unsigned', 'unknown'] as const;
-export type SignatureState = (typeof signatureStates)[number];
+type SignatureState = (typeof signatureStates)[number];
 
 /** What is known of the signature of one image that runs. */
 export interface ImageCheck {

@@ -44,7 +44,7 @@ export function requestText({ method, path }: { readonly method: string; readonl
 }
 
 /** A step that is underway, or was a moment ago. Times in milliseconds since 1970. */
-export interface OpenStep extends UnderwayStep {
+interface OpenStep extends UnderwayStep {
   readonly from: number;
   readonly to?: number;
 }

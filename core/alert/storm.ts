@@ -2,7 +2,7 @@ import type { Notice } from '../cards/card.ts';
 import { isObject } from '../text/plain-json.ts';
 
 /** What alerts a great deal in a storm. `count` is at least so many. */
-export interface StormTalker {
+interface StormTalker {
   /** The incident's subject, such as `shop/Deployment/cart`. */
   readonly workload: string;
   readonly rule: string;

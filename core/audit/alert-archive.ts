@@ -8,7 +8,7 @@ import type { StoredRecord } from './audit-store.ts';
  * The alerts that a record tells of, whole: labels, command lines and all, which may be secrets. The record has their digest; they themselves are
  * kept sealed beside it, and for a while only: without them the record stays what it is.
  */
-export interface StoredAlerts {
+interface StoredAlerts {
   /** What is kept. */
   readonly text: string;
   /** What the record says of it: SHA-256, lower-case hex. */

@@ -31,7 +31,7 @@ export function checkChain({
   return { ...check.finish(stored.head), genuine };
 }
 
-export interface ChainAbout {
+interface ChainAbout {
   readonly chain: string;
   readonly stated: readonly StatedHead[];
   readonly trust: Trust;

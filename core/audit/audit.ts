@@ -109,7 +109,7 @@ export function recordHash(signed: SignedRecord, previous: string, link = record
 }
 
 /** Whose records a chain holds. Nobody else's belong into it. */
-export type Origin = Pick<Sender, 'role' | 'cluster'>;
+type Origin = Pick<Sender, 'role' | 'cluster'>;
 
 /** `incident/CLUSTER/…@RUN` and `control/CLUSTER@RUN` are of that cluster's cell, `desk/…` of a desk. Undefined: nobody writes such a chain. */
 export function originOf(chain: string): Origin | undefined {

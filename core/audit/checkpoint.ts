@@ -23,7 +23,7 @@ export interface Checkpoint {
 }
 
 /** What is signed of a checkpoint: of the heads only the roots of their trees, so that one incident can be proven to somebody who may know of no other. */
-export interface CheckpointHeader extends Omit<Checkpoint, 'moved'> {
+interface CheckpointHeader extends Omit<Checkpoint, 'moved'> {
   /** The root of the tree over the heads that have moved, and how many these are. */
   readonly moved: string;
   readonly movedCount: number;

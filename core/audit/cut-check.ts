@@ -19,7 +19,7 @@ export interface ProvenCut extends RecordCut {
   readonly vouchedBy?: number;
 }
 
-export interface CheckedCuts {
+interface CheckedCuts {
   /** By chain, from low to high. */
   readonly cuts: ReadonlyMap<string, readonly ProvenCut[]>;
   readonly findings: readonly Finding[];

@@ -28,7 +28,7 @@ export interface AskedOnce {
   readonly answeredAt?: number;
 }
 
-export interface RecordedVote {
+interface RecordedVote {
   readonly person: string;
   readonly choice: string;
   readonly at: number;

@@ -4,7 +4,7 @@ import { type AskedOnce, questionsIn } from './decision-events.ts';
 import { percentile } from './percentile.ts';
 
 /** An approval that came faster than this was hardly read. */
-export const quickMs = 10_000;
+const quickMs = 10_000;
 const dayMs = 86_400_000;
 
 export interface QuestionStats {
@@ -19,7 +19,7 @@ export interface QuestionStats {
   readonly quickApprovals: number;
 }
 
-export interface PersonStats {
+interface PersonStats {
   readonly person: string;
   /** Questions that reached the person's groups while on call in them. */
   readonly questions: number;

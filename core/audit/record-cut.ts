@@ -7,11 +7,11 @@ import { leafHash, merkleRoot } from './merkle.ts';
  * What records are kept for how long. `unanswered`: incidents that no playbook answered and about which nobody was asked; `incidents`: those
  * that playbooks answered by themselves; `decisions`: those about which people were asked, and those that did not close; `journals`: what desks write of themselves.
  */
-export const recordClasses = ['unanswered', 'incidents', 'decisions', 'journals'] as const;
-export type RecordClass = (typeof recordClasses)[number];
+const recordClasses = ['unanswered', 'incidents', 'decisions', 'journals'] as const;
+type RecordClass = (typeof recordClasses)[number];
 
 /** Days for which each class is kept, from when the notary vouched for its last record. Absent: for ever. */
-export type RecordDays = Readonly<Partial<Record<RecordClass, number>>>;
+type RecordDays = Readonly<Partial<Record<RecordClass, number>>>;
 
 export interface RecordRetention {
   readonly days: RecordDays;

@@ -56,7 +56,7 @@ function askedToEnd(hold: RecordHold, { person, at, reason }: UnholdRecords, che
 }
 
 /** Records from place to place, and when the notary vouched for the first and the last of them (milliseconds since 1970). */
-export interface HeldQuestion {
+interface HeldQuestion {
   readonly chain: string;
   readonly from: number;
   readonly until: number;

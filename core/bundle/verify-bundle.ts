@@ -33,7 +33,7 @@ export interface IntactBundle {
   readonly missingManifests: readonly string[];
 }
 
-export interface RefusedBundle {
+interface RefusedBundle {
   readonly ok: false;
   readonly code: BundleFault;
   readonly at?: number;
@@ -124,7 +124,7 @@ function bundleOfPage(text: string): string {
 const mostLevels = 100;
 
 /** RFC 8785. @throws RangeError for what is nested too deep, and for what has no canonical form */
-export function canonicalText(value: unknown, level = 1): string {
+function canonicalText(value: unknown, level = 1): string {
   if (typeof value === 'string') {
     if (/\p{Surrogate}/u.test(value)) throw new RangeError('a lone surrogate');
     return JSON.stringify(value);

@@ -5,7 +5,7 @@ import { spelt } from '../text/object-name.ts';
 
 /** What may stand before what a choice does: it answers the question, and promises nothing. */
 export const leads = ['', 'Yes', 'No'] as const;
-export type Lead = (typeof leads)[number];
+type Lead = (typeof leads)[number];
 
 /** Of what is no action, but stands on a button all the same. */
 const others: Readonly<Record<string, ActionWords>> = {

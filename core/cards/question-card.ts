@@ -13,13 +13,12 @@ import type { QuestionCard } from './card.ts';
 import { labelOf } from './choice-label.ts';
 
 /** What a card tells around a question of an incident: the cell's word. It is shown, and decides nothing. */
-export interface IncidentFacts
-  extends Pick<QuestionCard, 'happened' | 'left' | 'contained' | 'posture' | 'ticketNews' | 'evidence'> {
+interface IncidentFacts extends Pick<QuestionCard, 'happened' | 'left' | 'contained' | 'posture' | 'ticketNews' | 'evidence'> {
   readonly kind: 'incident';
 }
 
 /** The signed proposal that a question above all incidents was made of. */
-export interface ProposalFacts {
+interface ProposalFacts {
   readonly kind: 'proposal';
   readonly proposal: SignedProposal;
 }

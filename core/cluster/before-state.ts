@@ -38,7 +38,7 @@ export function sealBeforeState(state: BeforeState, key: CellKey): string {
   return seal(domain, state, key);
 }
 
-export type OpenedBeforeState =
+type OpenedBeforeState =
   | { readonly kind: 'absent' }
   | { readonly kind: 'unreadable' }
   /** The state as it stands there, and whether the cell wrote it. `unknown`: no key was given to tell. */

@@ -1,5 +1,5 @@
 /** A reference of an image, taken apart. */
-export interface ImageReference {
+interface ImageReference {
   /** With its registry, as short as it was written. */
   readonly repository: string;
   readonly tag?: string;

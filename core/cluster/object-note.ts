@@ -33,7 +33,7 @@ export interface FieldChange {
   readonly set?: Json;
 }
 
-export interface MadeObjectNote {
+interface MadeObjectNote {
   readonly kind: 'made';
   /** Digest of what the object says, without its metadata. */
   readonly digest: string;
@@ -51,7 +51,7 @@ export function sealNote(note: ObjectNote, key: CellKey): string {
   return seal(domain, note, key);
 }
 
-export type OpenedNote =
+type OpenedNote =
   | { readonly kind: 'absent' }
   | { readonly kind: 'unreadable' }
   /** `unknown`: no key was given to tell whether the cell wrote it. */

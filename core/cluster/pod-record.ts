@@ -46,7 +46,7 @@ export interface OwnerRef {
   readonly controller: boolean;
 }
 
-export type OtherPolicyName =
+type OtherPolicyName =
   | 'CiliumNetworkPolicy'
   | 'CiliumClusterwideNetworkPolicy'
   | 'Calico NetworkPolicy'

@@ -5,11 +5,11 @@ import { canonicalJson } from '../text/digest.ts';
 import { isObject } from '../text/plain-json.ts';
 
 /** How far a pod is from https://kubernetes.io/docs/concepts/security/pod-security-standards/. `privileged` meets none of the two. */
-export const postureLevels = ['privileged', 'baseline', 'restricted'] as const;
-export type PostureLevel = (typeof postureLevels)[number];
+const postureLevels = ['privileged', 'baseline', 'restricted'] as const;
+type PostureLevel = (typeof postureLevels)[number];
 
 /** One thing that a pod is allowed to do. */
-export interface PostureFinding {
+interface PostureFinding {
   readonly id: string;
   /** Which profile of Pod Security forbids it: what `baseline` forbids, `restricted` forbids too. Absent: neither. */
   readonly against?: 'baseline' | 'restricted';

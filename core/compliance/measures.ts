@@ -4,7 +4,7 @@ import { percentile } from '../audit/percentile.ts';
 import { isObject } from '../text/plain-json.ts';
 
 /** A record that a number was counted from. */
-export interface RecordRef {
+interface RecordRef {
   readonly chain: string;
   readonly number: number;
 }

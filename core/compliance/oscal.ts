@@ -3,7 +3,7 @@ import { valueText } from './compliance-report.ts';
 import type { Measure } from './measures.ts';
 
 /** https://pages.nist.gov/OSCAL/reference/latest/assessment-results/ */
-export const oscalVersion = '1.2.1';
+const oscalVersion = '1.2.1';
 
 /**
  * The report as OSCAL assessment results: one result of the period, an observation a measure, a finding a requirement. A finding's target is

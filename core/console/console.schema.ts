@@ -55,7 +55,7 @@ export const session = z.object({
 });
 export type ConsoleSession = z.output<typeof session>;
 
-export const listedIncident = z.object({
+const listedIncident = z.object({
   key: incidentKey,
   /** Goes up with each change. */
   revision: count,
@@ -114,7 +114,7 @@ const shownActor = z.object({
 });
 
 /** One record as people read it. `kind` is the record's own; `text` what the engine wrote. */
-export const timelineRecord = z.object({
+const timelineRecord = z.object({
   number: count,
   at: time,
   kind: text,
@@ -126,7 +126,7 @@ export const timelineRecord = z.object({
 });
 export type TimelineRecord = z.output<typeof timelineRecord>;
 
-export const shownStep = z.object({
+const shownStep = z.object({
   key: text,
   playbook: text,
   action: text,
@@ -143,7 +143,7 @@ export const shownStep = z.object({
 });
 export type ShownStep = z.output<typeof shownStep>;
 
-export const shownLease = z.object({
+const shownLease = z.object({
   id: text,
   action: text,
   title: text,
@@ -159,7 +159,7 @@ export const shownLease = z.object({
 });
 export type ShownLease = z.output<typeof shownLease>;
 
-export const shownAlerts = z.object({
+const shownAlerts = z.object({
   rule: text,
   severity,
   pod: text.nullable(),
@@ -170,7 +170,7 @@ export const shownAlerts = z.object({
 export type ShownAlerts = z.output<typeof shownAlerts>;
 
 /** An alert as it came, while it is kept; every word of it may be the attacker's. */
-export const alertSample = z.object({
+const alertSample = z.object({
   id: text,
   at: text,
   rule: text,
@@ -221,7 +221,7 @@ export const blastRadius = z.object({
 });
 export type ShownBlastRadius = z.output<typeof blastRadius>;
 
-export const shownEvidence = z.object({
+const shownEvidence = z.object({
   manifest: sha256,
   target,
   artefacts: z.array(z.object({ name: text, sha256, bytes: count, partial: text.nullable() })),
@@ -314,7 +314,7 @@ export type AnswerBody = z.output<typeof answerBody>;
 export const answerAccepted = z.object({ signIn: z.url(), text });
 export type AnswerAccepted = z.output<typeof answerAccepted>;
 
-export const recordsProof = z.object({
+const recordsProof = z.object({
   /** Whether every record is there once, in order, signed by its maker, and linked to the one before. */
   whole: z.boolean(),
   findings: z.array(text),

@@ -12,7 +12,7 @@ import {
 import { answersText, sayingOf } from './form.ts';
 
 /** What a verified vote did to its question. `reply` is what the clicker is told. */
-export interface VoteResult {
+interface VoteResult {
   readonly state: QuestionState;
   /** `repeated`: this very vote was counted before, and nothing has changed now. */
   readonly outcome: 'counted' | 'repeated' | 'refused';
@@ -63,7 +63,7 @@ export function quorumNow(
 }
 
 /** A no to something destructive: another choice of the question would end or change what cannot be given back. */
-export function isVeto(question: Question, choice: Choice): boolean {
+function isVeto(question: Question, choice: Choice): boolean {
   return choice.plans.length === 0 && question.choices.some(({ plans }) => plans.some(({ effect }) => effect === 'destructive'));
 }
 

@@ -19,7 +19,7 @@ export interface WarrantedCall {
 }
 
 /** Who has decided, and when the cell saw it: a shift that has ended since takes no vote back. */
-export interface WarrantedVote {
+interface WarrantedVote {
   readonly person: string;
   /** The vote's own. */
   readonly signature: string;

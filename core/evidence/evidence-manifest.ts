@@ -4,7 +4,7 @@ import { isObject } from '../text/plain-json.ts';
 import type { CustodyEntry, EvidenceManifest, EvidenceRef } from './evidence.ts';
 import type { ManifestDraft } from './evidence-store.ts';
 
-export type UnsignedManifest = Omit<EvidenceManifest, 'signature'>;
+type UnsignedManifest = Omit<EvidenceManifest, 'signature'>;
 
 /** The bytes that are signed: everything but the signature. */
 export function manifestBytes(manifest: UnsignedManifest): Uint8Array {
@@ -29,7 +29,7 @@ export function unsignedManifest({ draft, keyId }: { readonly draft: ManifestDra
 }
 
 /** Each entry holds the digest of the one before it, the first one 64 zeros: none can be left out or put in between. */
-export function linkCustody(entries: readonly Omit<CustodyEntry, 'previous'>[]): readonly CustodyEntry[] {
+function linkCustody(entries: readonly Omit<CustodyEntry, 'previous'>[]): readonly CustodyEntry[] {
   let previous = genesisHash;
   return entries.map(({ at, who, did }) => {
     const entry = { at, who, did, previous };

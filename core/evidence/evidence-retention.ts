@@ -13,7 +13,7 @@ export type RetentionRules = Readonly<Record<EvidenceClass, Retention>>;
 
 const dayMs = 86_400_000;
 
-export function retainedUntil({ class: kind, madeAt }: Pick<RegisteredKey, 'class' | 'madeAt'>, rules: RetentionRules): Date {
+function retainedUntil({ class: kind, madeAt }: Pick<RegisteredKey, 'class' | 'madeAt'>, rules: RetentionRules): Date {
   return new Date(Date.parse(madeAt) + rules[kind].atLeastDays * dayMs);
 }
 

@@ -39,7 +39,7 @@ export interface EvidenceHold {
   readonly ending?: HoldEnding;
 }
 
-export interface HoldEnding {
+interface HoldEnding {
   readonly by: string;
   /** ISO 8601, UTC: when the order was signed. */
   readonly at: string;

@@ -14,14 +14,14 @@ export interface PodsReady {
 }
 
 /** How it was just before the containment, with what was contained, and how it is now, without. */
-export interface ReadyChange {
+interface ReadyChange {
   /** Absent: the cell does not remember. */
   readonly before?: PodsReady;
   readonly now: PodsReady;
 }
 
 /** By alerts, unless the quarantine itself is not as it should be. `unknown`: this cell does not know the quarantine. */
-export const effectOutcomes = ['no-alerts', 'alerts-stopped', 'alerts-continue', 'not-in-force', 'unknown'] as const;
+const effectOutcomes = ['no-alerts', 'alerts-stopped', 'alerts-continue', 'not-in-force', 'unknown'] as const;
 export type EffectOutcome = (typeof effectOutcomes)[number];
 
 /**

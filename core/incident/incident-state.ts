@@ -63,7 +63,7 @@ export interface BodyState {
   readonly verdictFrom?: string;
 }
 
-export type QuestionStatus =
+type QuestionStatus =
   | { readonly state: 'open' }
   | {
       readonly state: 'decided';

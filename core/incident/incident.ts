@@ -108,7 +108,7 @@ export interface AlertCount {
 }
 
 /** What became of a quarantine that somebody changed: put back, not as it should be, as it should be again, or over with its pod. */
-export type ContainmentChange = 'containment.reasserted' | 'containment.changed' | 'containment.whole' | 'containment.gone';
+type ContainmentChange = 'containment.reasserted' | 'containment.changed' | 'containment.whole' | 'containment.gone';
 
 /** A line for an open incident from the intake: it starts nothing, and runs nothing. */
 export interface IncidentNote {

@@ -2,7 +2,7 @@ import ipaddr from 'ipaddr.js';
 import type { Alert } from '../alert/alert.ts';
 
 /** What of an alert can be new. */
-export type FeatureKind = 'process' | 'request' | 'destination' | 'rule' | 'combination';
+type FeatureKind = 'process' | 'request' | 'destination' | 'rule' | 'combination';
 
 /** One thing that an alert tells of its workload. */
 export interface BehaviourFeature {

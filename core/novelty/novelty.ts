@@ -36,7 +36,7 @@ export const noveltyHours = { learning: 48, rollout: 4 } as const;
 
 const day = 86_400;
 /** What was not seen for so long is new again. */
-export const rememberedDays = 30;
+const rememberedDays = 30;
 const rememberedFor = rememberedDays * day;
 /** Of one sender: those that were heard of last. Whoever sends alerts fills the share of one sender, and no other's. */
 export const mostSubjects = 2_000;

@@ -4,7 +4,7 @@ import type { DecisionKind, Order, Terms } from './order.ts';
 
 /** How far a version of a pack goes: it is only looked on, or each incident begins with it. */
 export const promotionStages = ['observe', 'all'] as const;
-export type PromotionStage = (typeof promotionStages)[number];
+type PromotionStage = (typeof promotionStages)[number];
 
 export interface PromotionTerms extends Terms {
   readonly pack: string;
@@ -102,7 +102,7 @@ export interface ActivePromotion {
 }
 
 /** What was decided about a pack, as of now: which version runs, and which is looked on. */
-export interface Promoted {
+interface Promoted {
   readonly live?: PromotionTerms;
   /** Absent where it was promoted since. */
   readonly observed?: PromotionTerms;

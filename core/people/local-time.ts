@@ -68,7 +68,7 @@ export function wallClockOf(text: string): number | undefined {
 }
 
 /** `2026-03-29 09:00`. */
-export function wallClockText(wallClock: number): string {
+function wallClockText(wallClock: number): string {
   return new Date(wallClock).toISOString().slice(0, 16).replace('T', ' ');
 }
 

@@ -21,7 +21,7 @@ export interface Shift extends Span {
 }
 
 /** In the place of one person, or, where none is named, of everybody. */
-export interface Override extends Shift {
+interface Override extends Shift {
   readonly replaces?: string;
 }
 

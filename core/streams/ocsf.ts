@@ -4,7 +4,7 @@ import { isObject } from '../text/plain-json.ts';
 import type { EventMaker, StreamEvent, StreamedRecord, StreamItem, UnprovenRow } from './stream.ts';
 
 /** What events are checked against in the tests. https://schema.ocsf.io/1.8.0 */
-export const ocsfVersion = '1.8.0';
+const ocsfVersion = '1.8.0';
 
 type Fields = Readonly<Record<string, unknown>>;
 type OcsfEvent = Fields;

@@ -3,7 +3,7 @@
  * attacker's, and the patterns are anybody's; the engine of JavaScript needs minutes for some pairs of them, and here runs where no flag can bound it.
  * They mean what they mean in JavaScript without the flag `u`; what needs to go back (a back reference, a look around) is refused.
  */
-export interface LinearPattern {
+interface LinearPattern {
   readonly matches: (text: string) => boolean;
 }
 

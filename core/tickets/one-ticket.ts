@@ -20,7 +20,7 @@ export interface FoundTicket {
 }
 
 /** The calls of one system, for one key. */
-export interface TicketCalls {
+interface TicketCalls {
   /** All tickets of the key, oldest first. The answer may lag behind. */
   find(): Promise<readonly FoundTicket[]>;
   /** Undefined: it may have been made, or not. Throws only where it was certainly not made. */
@@ -30,7 +30,7 @@ export interface TicketCalls {
   closeDouble(double: FoundTicket, first: FoundTicket): Promise<void>;
 }
 
-export interface OneTicketOptions {
+interface OneTicketOptions {
   readonly system: string;
   readonly memory: TicketMemory;
   /** How long a create without an answer is only looked for, and not repeated. */

@@ -10,7 +10,7 @@ export const placeholders = {
   severity: 'the severity; empty where it is not known',
 } as const;
 
-export type Placeholder = keyof typeof placeholders;
+type Placeholder = keyof typeof placeholders;
 export type TemplateValues = Readonly<Record<Placeholder, string>>;
 
 /** A field as it is configured: texts in it are templates, everything else goes out as it is. */

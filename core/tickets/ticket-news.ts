@@ -3,7 +3,7 @@ import { redactSecrets } from '../text/redact.ts';
 import { oneLine } from '../text/visible-text.ts';
 
 /** What somebody did to a ticket, or to a page, in the system where it is. */
-export type TicketChange = 'closed' | 'reopened' | 'commented' | 'acknowledged';
+type TicketChange = 'closed' | 'reopened' | 'commented' | 'acknowledged';
 
 /** What a ticket system told us. Texts are whoever's who can write there. */
 export interface TicketEvent {
@@ -38,7 +38,7 @@ export interface TicketMailbox {
 }
 
 /** A request as it came, before anything in it is believed. */
-export interface InboundRequest {
+interface InboundRequest {
   /** By its name in small letters. */
   readonly header: (name: string) => string | undefined;
   readonly body: Uint8Array;

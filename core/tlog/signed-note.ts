@@ -6,7 +6,7 @@ import { sha256 } from '../text/digest.ts';
  */
 
 /** What a key signs: a note itself, or as a witness that it has seen a log grow and never change. */
-export type NoteKeyType = 'note' | 'cosignature';
+type NoteKeyType = 'note' | 'cosignature';
 
 const typeBytes: Readonly<Record<NoteKeyType, number>> = { note: 1, cosignature: 4 };
 

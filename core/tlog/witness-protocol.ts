@@ -24,7 +24,7 @@ export function requestText({ from, proof, note }: CosignRequest): string {
   return `old ${from}\n${proof.map((hash) => `${toBase64(hash)}\n`).join('')}\n${note}`;
 }
 
-export interface ReadRequest extends Omit<CosignRequest, 'note'> {
+interface ReadRequest extends Omit<CosignRequest, 'note'> {
   readonly note: Note;
   readonly head: LogHead;
 }

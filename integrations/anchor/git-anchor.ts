@@ -8,7 +8,7 @@ import { type LogNote, noteText, parseLogNote } from '../../core/tlog/signed-not
 
 const run = promisify(execFile);
 
-export interface GitAnchorOptions {
+interface GitAnchorOptions {
   /** As `git push` takes it. */
   readonly url: string;
   readonly branch: string;

@@ -12,7 +12,7 @@ const client = axios.create({
 });
 
 /** Where an entry of somebody else's log is. */
-export interface RekorEntry {
+interface RekorEntry {
   /** 64 or 80 hex digits. */
   readonly uuid: string;
 }

@@ -4,7 +4,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { AwsError } from './answers.ts';
 import type { AccessKeyLogin, Aws, ListedKey } from './client.ts';
 
-export interface AwsAccessKeyOptions {
+interface AwsAccessKeyOptions {
   readonly aws: Aws;
   /** The IAM user whose access key it is; nobody else makes keys for it while a rotation runs. */
   readonly user: string;

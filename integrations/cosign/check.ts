@@ -6,7 +6,7 @@ import { findMaterial } from './find.ts';
 import type { SignatureTrust } from './trust.ts';
 import { type SignatureFinding, verifyMaterial } from './verify.ts';
 
-export interface CheckedImage {
+interface CheckedImage {
   readonly repository: ImageRepository;
   /** As the node reports what runs: of a manifest, of an index, or of the image's configuration. */
   readonly running: string;

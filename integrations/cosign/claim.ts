@@ -2,7 +2,7 @@ import { type Bundle, isBundleWithDsseEnvelope } from '@sigstore/bundle';
 import { z } from 'zod';
 
 /** What a signature says, if it is one: about which digests, and which type of statement. Signed by whoever; see `verifyMaterial`. */
-export type SignatureClaim =
+type SignatureClaim =
   | { readonly kind: 'claim'; readonly type: string; readonly digests: readonly string[] }
   | { readonly kind: 'unreadable'; readonly why: string };
 

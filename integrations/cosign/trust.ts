@@ -14,7 +14,7 @@ export interface TrustRule {
   readonly predicateTypes: readonly string[];
 }
 
-export interface TrustedKey {
+interface TrustedKey {
   /** What people call it: `cosign.pub`. */
   readonly name: string;
   readonly key: KeyObject;

@@ -58,7 +58,7 @@ const messagesPerSalt = 4_096;
  * much as the encryption: one in six milliseconds of a storm.)
  * Layout: version 1, length of the key id, key id, salt (16), nonce (12), ciphertext, tag (16).
  */
-export function createSealer(key: BoxKey): Box['seal'] {
+function createSealer(key: BoxKey): Box['seal'] {
   const id = Buffer.from(key.id);
   let salt = randomBytes(saltBytes);
   let derived = messageKey(key, salt);

@@ -21,7 +21,7 @@ const rowsAtOnce = 50;
 /** Chains that are brought up to date at once when a desk starts. */
 const staleAtOnce = 100;
 
-export interface SummaryPage {
+interface SummaryPage {
   readonly items: readonly IncidentSummary[];
   readonly next: string | null;
 }
@@ -49,7 +49,7 @@ export interface IncidentList {
   catchUp(): Promise<number>;
 }
 
-export type ListedBy = Omit<IncidentQuery, 'limit' | 'severity' | 'verdict' | 'namespace'> & {
+type ListedBy = Omit<IncidentQuery, 'limit' | 'severity' | 'verdict' | 'namespace'> & {
   readonly severity?: readonly string[];
   readonly verdict?: readonly string[];
   readonly namespace?: readonly string[];

@@ -352,7 +352,7 @@ export const migrations: readonly Migration[] = [
 ];
 
 /** What a database was brought to. */
-export interface SchemaVersion {
+interface SchemaVersion {
   readonly number: number;
   /** Programs that know no schema of this number cannot work on it. */
   readonly needs: number;

@@ -76,7 +76,7 @@ export async function isEmptyDatabase(database: Queries, schema: number): Promis
 }
 
 /** What is written in place of all that a database holds. */
-export interface TableContents {
+interface TableContents {
   /** Version of the schema that the rows are of. */
   readonly schema: number;
   rows(table: TableShape): AsyncIterable<readonly TableRow[]>;

@@ -22,7 +22,7 @@ interface Blocks {
 }
 
 /** A new file, written in order. */
-export interface BlockFile {
+interface BlockFile {
   /** The bytes are the caller's again when it resolves; whether they could be written shows at a later call. */
   write(part: Uint8Array): Promise<void>;
   /** All of it is on the disk when it resolves. */

@@ -65,7 +65,7 @@ export function createIncidentKeys({
 }
 
 /** Ids come out of manifests too. @throws FB_ERR_NOT_FOUND */
-export function checkedKeyId(id: string): string {
+function checkedKeyId(id: string): string {
   if (/^[0-9a-f]{32}$/.test(id)) return id;
   throw new FirebreakError('FB_ERR_NOT_FOUND', 'that is no id of an incident’s key');
 }

@@ -14,7 +14,7 @@ import type { SignatureVerifier, Signer } from '../../core/messages/signing.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
 import { openStream } from './sealed-stream.ts';
 
-export interface ManifestReader {
+interface ManifestReader {
   readonly store: EvidenceStore;
   /** Trusts the public halves of the cells' evidence keys. A function: where they have to be asked for. */
   readonly verifier: SignatureVerifier | (() => Promise<SignatureVerifier>);

@@ -56,7 +56,7 @@ export function openPlace(options: S3Options): S3Place {
 }
 
 /** What S3 said, or which of the two answers that are no failure. */
-export type S3Result<Result> = Result | 'missing' | 'taken';
+type S3Result<Result> = Result | 'missing' | 'taken';
 
 /** S3's own messages can hold names and request headers: only the error's name and status go on. @throws FB_ERR_UNAVAILABLE */
 export async function answered<Result>(key: string, call: () => Promise<Result>): Promise<S3Result<Result>> {

@@ -5,13 +5,13 @@ import { FirebreakError, RetryLaterError } from '../../core/errors.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { fieldList, listAt, OutcomeUnknown, textAt } from '../json-api.ts';
 
-export interface GithubAnswer {
+interface GithubAnswer {
   readonly data: unknown;
   /** Path of the next page, from the Link header. */
   readonly next?: string;
 }
 
-export interface GithubCall {
+interface GithubCall {
   readonly method: 'GET' | 'POST' | 'PATCH';
   readonly path: string;
   readonly body?: unknown;

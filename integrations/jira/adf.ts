@@ -2,7 +2,7 @@ import { threadLine } from '../../core/cards/thread-link.ts';
 import { cutText, visibleText } from '../../core/text/visible-text.ts';
 
 /** https://developer.atlassian.com/cloud/jira/platform/apis/document/structure */
-export interface AdfDocument {
+interface AdfDocument {
   readonly version: 1;
   readonly type: 'doc';
   readonly content: readonly { readonly type: 'paragraph'; readonly content: readonly AdfInline[] }[];

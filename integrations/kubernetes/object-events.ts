@@ -14,7 +14,7 @@ export const eventRight: Right = { apiGroup: 'events.k8s.io', resource: 'events'
 /** What names of reporters of ours begin with: admission lets Firebreak write no others. */
 export const reporterPrefix = 'firebreak.dev/';
 
-export interface EventWriterParts {
+interface EventWriterParts {
   readonly api: KubernetesApi;
   /** Which pool reports. */
   readonly reporter: string;

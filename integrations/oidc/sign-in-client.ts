@@ -4,7 +4,7 @@ import { FirebreakError } from '../../core/errors.ts';
 const answerWithinSeconds = 5;
 
 /** What one sign-in keeps between its beginning and the provider's answer. */
-export interface SignInSecrets {
+interface SignInSecrets {
   readonly state: string;
   readonly verifier: string;
 }

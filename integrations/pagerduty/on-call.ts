@@ -3,7 +3,7 @@ import type { OutsideOnCall, OutsideShift } from '../../core/people/on-call.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { hasListAt, JsonApi, listAt, objectAt, textAt } from '../json-api.ts';
 
-export interface PagerDutyOnCallOptions {
+interface PagerDutyOnCallOptions {
   /** A read-only REST API key. */
   readonly token: string;
   /** EU accounts have `https://api.eu.pagerduty.com`. */

@@ -5,7 +5,7 @@ import { fillTemplate, type TemplateValues } from '../../core/tickets/template.t
 import { referenceOf, templateValues } from '../../core/tickets/ticket.ts';
 import { JsonApi, textAt } from '../json-api.ts';
 
-export interface PagerDutyOptions {
+interface PagerDutyOptions {
   /** Integration key of an Events API v2 integration: 32 characters. */
   readonly routingKey: string;
   /** Group of the roster → another integration's key. Others use `routingKey`. */

@@ -4,7 +4,7 @@ import type { Credential, RotationProvider } from '../../core/action/rotation.ts
 import { FirebreakError } from '../../core/errors.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
 
-export interface PostgresRoleOptions {
+interface PostgresRoleOptions {
   /** Connection URL of a role that may set the passwords of `roles` and end their sessions. */
   readonly url: string;
   /** One role, or two that take turns. */

@@ -1,7 +1,7 @@
 import type { RegistryCredential } from './pull-secrets.ts';
 
 /** What a registry answers to who has not said who they are. https://distribution.github.io/distribution/spec/auth/token/ */
-export type Challenge =
+type Challenge =
   | { readonly scheme: 'basic' }
   | { readonly scheme: 'bearer'; readonly realm: URL; readonly service?: string; readonly scope?: string };
 

@@ -22,7 +22,7 @@ export interface RegistryAnswer {
   readonly body: Buffer;
 }
 
-export interface GetOptions {
+interface GetOptions {
   readonly known: readonly KnownHost[];
   readonly url: URL;
   readonly accept: string;

@@ -18,7 +18,7 @@ const tokenBytes = 65_536;
 const mostReferrers = 50;
 const mostCredentials = 5;
 
-export interface RepositoryOptions {
+interface RepositoryOptions {
   /** As the image is written: `registry.example.com:5000`, `docker.io`. */
   readonly host: string;
   /** `shop/cart` */

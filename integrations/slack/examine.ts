@@ -3,7 +3,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { callSlack, createSlackClient, type SlackEndpoint } from './client.ts';
 
 /** What is not as the desk needs it. */
-export interface SlackProblem {
+interface SlackProblem {
   readonly problem: string;
   readonly remedy: string;
 }

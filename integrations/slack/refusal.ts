@@ -1,5 +1,5 @@
 /** Why a click, or what looked like one, went no further. */
-export type ClickRefusalReason =
+type ClickRefusalReason =
   | 'unsigned'
   | 'bad_signature'
   | 'too_old'

@@ -5,7 +5,7 @@ import { PostConnection, type PostTls, signedHeaders } from '../http-post.ts';
 import { retryAfterMs } from '../json-api.ts';
 
 /** What opens the receiver's door. */
-export interface HttpReceiverAccess {
+interface HttpReceiverAccess {
   readonly bearer?: string;
   /** Signs each delivery. */
   readonly hmac?: string;

@@ -3,7 +3,7 @@ import { connect } from 'node:tls';
 import type { Receiver, StreamEvent, StreamOutcome } from '../../core/streams/stream.ts';
 import type { PostTls } from '../http-post.ts';
 
-export interface SyslogReceiverOptions {
+interface SyslogReceiverOptions {
   readonly host: string;
   readonly port: number;
   /** Name that the server's certificate must bear. Absent: the host. */

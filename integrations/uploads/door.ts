@@ -17,7 +17,7 @@ export interface UploadDoor {
   close(): Promise<void>;
 }
 
-export interface UploadOrder {
+interface UploadOrder {
   /** What goes beyond is cut. */
   readonly mostBytes: number;
   /** After so long it is closed, whatever has come. */

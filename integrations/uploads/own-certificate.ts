@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 
-export interface OwnCertificate {
+interface OwnCertificate {
   /** Both in PEM. */
   readonly certificate: string;
   readonly key: string;

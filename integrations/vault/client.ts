@@ -1,7 +1,7 @@
 import { FirebreakError } from '../../core/errors.ts';
 import { JsonApi, type JsonCall, type JsonObject, listAt, objectAt } from '../json-api.ts';
 
-export interface VaultOptions {
+interface VaultOptions {
   readonly address: string;
   /** Or where it is: asked before each call, as what renews a token writes it into a file. */
   readonly token: string | (() => string);

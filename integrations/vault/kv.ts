@@ -5,7 +5,7 @@ import { isObject } from '../../core/text/plain-json.ts';
 import { objectAt } from '../json-api.ts';
 import type { Vault } from './client.ts';
 
-export interface VaultKvOptions {
+interface VaultKvOptions {
   readonly vault: Vault;
   /** Where the KV engine (version 2) is mounted. */
   readonly mount: string;

@@ -3,7 +3,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { objectAt, textAt } from '../json-api.ts';
 import type { Vault } from './client.ts';
 
-export interface VaultLeaseOptions {
+interface VaultLeaseOptions {
   readonly vault: Vault;
   /** Where credentials are lent: `database/creds/shop`. */
   readonly path: string;

@@ -6,7 +6,7 @@ import { isObject } from '../../core/text/plain-json.ts';
 import { CallRefused, objectAt, textAt } from '../json-api.ts';
 import type { Vault } from './client.ts';
 
-export interface TransitKey {
+interface TransitKey {
   readonly vault: Vault;
   /** Where the transit engine is mounted. */
   readonly mount: string;

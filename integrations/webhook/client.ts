@@ -9,7 +9,7 @@ export interface WebhookOptions {
   readonly timeoutMs?: number;
 }
 
-export interface WebhookEvent {
+interface WebhookEvent {
   readonly type: string;
   /** The same for the same event, however often it is sent: whoever takes it acts on it once. */
   readonly idempotencyKey: string;

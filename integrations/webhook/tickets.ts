@@ -4,7 +4,7 @@ import { referenceOf, type Ticket, type TicketRequest, type TicketSystem, templa
 import { textAt } from '../json-api.ts';
 import { WebhookClient, type WebhookOptions } from './client.ts';
 
-export interface WebhookTicketsOptions extends WebhookOptions {
+interface WebhookTicketsOptions extends WebhookOptions {
   /** Templates of `title` and `body`. */
   readonly fields?: { readonly title?: string; readonly body?: string };
 }

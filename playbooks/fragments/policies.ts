@@ -95,7 +95,7 @@ const kinds = [
   },
 ] as const satisfies readonly Kind[];
 
-export type PolicyKind = (typeof kinds)[number]['of'];
+type PolicyKind = (typeof kinds)[number]['of'];
 
 function matchesOf({ kubearmor, tetragon, hooks }: Kind): readonly Match[] {
   const words = (pattern: string) => regex(pattern, { ignoreCase: true });

@@ -6,7 +6,7 @@ import { fileTicket } from './words.ts';
 type Rotating = PlaybookContext<typeof removing & { readonly listReachableSecrets: typeof listReachableSecrets }, 'pod'>;
 
 /** What the pod could have read, in words; what is not known is said too. */
-export async function reachableText({ alert, steps, settle }: Pick<Rotating, 'alert' | 'steps' | 'settle'>): Promise<string> {
+async function reachableText({ alert, steps, settle }: Pick<Rotating, 'alert' | 'steps' | 'settle'>): Promise<string> {
   const { reach } = await settle({ reach: steps.listReachableSecrets({ pod: alert.pod }) });
   if (!reach.ok) return `What it could read is not known: ${reach.reason}.`;
   const { secrets, wide } = reach.value.output;

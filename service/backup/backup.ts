@@ -54,7 +54,7 @@ export interface BackupOptions {
   readonly now?: () => Date;
 }
 
-export interface MadeBackup {
+interface MadeBackup {
   /** What `restore --from` takes. */
   readonly from: string;
   readonly manifest: BackupManifest;

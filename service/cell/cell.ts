@@ -66,7 +66,7 @@ import { type ResourceMirror, showInCluster } from './resources/resource-mirror.
 import { ScheduledRuns } from './scheduled-runs.ts';
 import { followSchedules } from './temporal-schedules.ts';
 
-export interface CellParts {
+interface CellParts {
   readonly config: Config;
   readonly secrets: Secrets;
   readonly cluster: Cluster;
@@ -83,7 +83,7 @@ export interface CellParts {
   readonly log: Logger;
 }
 
-export interface RunningCell {
+interface RunningCell {
   readonly url: string;
   /** Of its intake. */
   readonly metrics: Metrics;

@@ -7,7 +7,7 @@ import { atLeast } from '../../core/alert/severity.ts';
 import type { ResolvedAlert, SubjectResolver } from '../../core/alert/subject-resolver.ts';
 
 /** A pod that was contained, whatever became of it since. */
-export interface ContainedPod {
+interface ContainedPod {
   readonly incident: string;
   /** Milliseconds since 1970. */
   readonly at: number;
@@ -26,7 +26,7 @@ export interface HeardKind extends AlertKind {
   readonly at: number;
 }
 
-export interface HeldPod {
+interface HeldPod {
   /** `namespace/name` */
   readonly pod: string;
   /** The sealed note as the cell wrote it: whoever edits the one on the pod has not edited this. */

@@ -45,7 +45,7 @@ const keepEveryMs = 2_000;
 
 const quarantines: ReadonlySet<string> = new Set([quarantinePod.name, quarantineWorkload.name]);
 
-export interface EffectBookParts {
+interface EffectBookParts {
   readonly view: Pick<ClusterView, 'age' | 'ready' | 'pods' | 'podByUid' | 'ownersOf' | 'services'>;
   readonly cellKey: CellKey;
   /** What is in force, by the notes that the cell has sealed. */

@@ -13,7 +13,7 @@ import type { HeadStart, HeadStartResult } from '../intake/send/head-start.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 import type { ContainedPods } from './contained-pods.ts';
 
-export interface HeadStartParts {
+interface HeadStartParts {
   readonly chokepoint: Pick<Chokepoint, 'apply'>;
   readonly playbooks: readonly AnyPlaybook[];
   readonly view: ClusterView;

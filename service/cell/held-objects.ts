@@ -22,7 +22,7 @@ export interface HeldObject {
   readonly told: readonly string[];
 }
 
-export interface HeldObjectsParts {
+interface HeldObjectsParts {
   readonly api: KubernetesApi;
   readonly cellKey: CellKey;
   /** Those that the configuration enables, of the cell. */

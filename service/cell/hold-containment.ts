@@ -29,7 +29,7 @@ import { MadePolicies } from './made-policies.ts';
 /** Whether an incident holds a pod, or what a step of it has done, as Temporal tells. */
 export type LeaseHeld = 'held' | 'being released' | 'not held';
 
-export interface HoldContainmentParts {
+interface HoldContainmentParts {
   readonly chokepoint: Pick<Chokepoint, 'apply'>;
   readonly view: ClusterView;
   readonly cellKey: CellKey;

@@ -10,7 +10,7 @@ interface MadePolicy {
 }
 
 /** A policy that an action made, and that is no longer as it made it. */
-export interface ChangedPolicy {
+interface ChangedPolicy {
   readonly incident: string;
   /** `networkpolicy/namespace/name` */
   readonly object: string;

@@ -25,7 +25,7 @@ const seenSchema = z
 const mostWaiting = 50;
 const longestOutcome = 600;
 
-export interface ObservedPacksOptions {
+interface ObservedPacksOptions {
   readonly packs: readonly string[];
   readonly promotions: () => readonly ActivePromotion[];
   readonly releases: () => Promise<Releases>;

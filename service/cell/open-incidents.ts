@@ -49,7 +49,7 @@ const longestPauseMs = 3_600_000;
 const firstPauseMs = 60_000;
 const mostRemembered = 10;
 
-export interface OpenIncidentsParts {
+interface OpenIncidentsParts {
   readonly kept: DurableValues<OpenIncident>;
   readonly box: Box;
   readonly starts: StartMemory;

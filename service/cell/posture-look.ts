@@ -50,7 +50,7 @@ const reaches: readonly (readonly [text: string, right: AskedRight, everywhere?:
   ['reach the kubelets', { verb: 'get', resource: 'nodes', subresource: 'proxy' }, true],
 ];
 
-export interface PostureParts {
+interface PostureParts {
   readonly api: KubernetesApi;
   readonly view: Pick<ClusterView, 'podByUid' | 'pods' | 'ownersOf'>;
   /** Plans what would harden it: a dry run. */

@@ -41,7 +41,7 @@ function scheduleOf(
   };
 }
 
-export interface FollowSchedulesOptions {
+interface FollowSchedulesOptions {
   readonly client: Client;
   readonly cluster: string;
   readonly taskQueue: string;

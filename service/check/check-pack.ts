@@ -13,7 +13,7 @@ import { PackPlaces } from './places.ts';
 import { rightsFindings } from './rights.ts';
 import type { Trial, TriedPlaybook } from './try-main.ts';
 
-export interface PackToCheck {
+interface PackToCheck {
   readonly files: PackFiles;
   /** Where it is, for the types that it has installed; absent: of a tarball. */
   readonly folder?: string;
@@ -21,7 +21,7 @@ export interface PackToCheck {
   readonly alerts: readonly Alert[];
 }
 
-export interface CheckSettings {
+interface CheckSettings {
   /** What it will be run with. */
   readonly config?: Config;
   /** The rules that there are; absent: those of the public rule sets. */

@@ -23,7 +23,7 @@ export interface PacksToCheck {
   readonly live?: { readonly config: Config };
 }
 
-export interface CheckedPacks {
+interface CheckedPacks {
   readonly packs: readonly DescribedPack[];
   /** The worst first. */
   readonly findings: readonly CheckFinding[];

@@ -1,5 +1,5 @@
 /** What looked. */
-export type CheckName =
+type CheckName =
   | 'code'
   | 'types'
   | 'envelope'

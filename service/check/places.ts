@@ -3,7 +3,7 @@ import type { PackFiles } from '../packs/pack-files.ts';
 import { nameOf, visit, withoutTypes } from '../packs/syntax.ts';
 
 /** Where in a pack something is said. */
-export interface PlaceInPack {
+interface PlaceInPack {
   readonly file: string;
   readonly line: number;
 }

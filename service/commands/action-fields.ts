@@ -4,7 +4,7 @@ import { actionInputs } from '../../core/actions/inputs.schema.ts';
 import { kindOf, unwrap } from '../config/schema-walk.ts';
 
 /** One field of what an action is called with. */
-export interface ActionField {
+interface ActionField {
   /** `allow.dns` */
   readonly field: string;
   readonly kind: string;

@@ -9,7 +9,7 @@ export interface WhichCluster {
 }
 
 /** What was chosen. */
-export interface ChosenCluster {
+interface ChosenCluster {
   readonly access: ClusterAccess;
   /** Absent: a kubeconfig was named, and no configuration is read. */
   readonly config?: Config;

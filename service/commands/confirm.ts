@@ -13,7 +13,7 @@ export interface ConfirmOptions {
 }
 
 /** What somebody is about to decide, as they see it before they do. */
-export interface Confirmation {
+interface Confirmation {
   readonly lines: readonly string[];
   /** Name of what ends or is given up by it (`pod/shop/cart-1`). Absent: nothing is. */
   readonly ends?: string;

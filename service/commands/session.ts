@@ -25,7 +25,7 @@ export function cliSpeaker(config: Config): Speaker {
   return createSpeaker({ keys, namespace: config.temporal.namespace, trust: openTrust(config, 'cli') });
 }
 
-export function sayCatchingUp(about: string): void {
+function sayCatchingUp(about: string): void {
   process.stderr.write(
     `${printable(about)} is catching up: Temporal was away, and has its last task done again. That takes up to a minute, and nothing is lost. Waiting …\n`,
   );

@@ -41,7 +41,7 @@ export function rotationSecrets(
   };
 }
 
-export function isPostgresUrl(text: string): boolean {
+function isPostgresUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, username } = new URL(text);
   return ['postgres:', 'postgresql:'].includes(protocol) && username !== '';

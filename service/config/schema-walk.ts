@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** One place of a schema without its wrappers, and what those said about it. */
-export interface SchemaPlace {
+interface SchemaPlace {
   readonly schema: z.core.$ZodType;
   readonly description?: string;
   readonly example?: unknown;

@@ -8,7 +8,7 @@ import { auditRules } from '../../integrations/sensors/kubernetes-audit/rules.ts
 import { nearestName } from './nearest.ts';
 
 /** A rule that a playbook asks for and that no rule set has: a spelling that never matches, or a rule of one's own. */
-export interface UnknownRule {
+interface UnknownRule {
   readonly playbook: string;
   /** As the playbook has it: a name, or its pattern. */
   readonly rule: string;

@@ -5,7 +5,7 @@ import type { KnownRule, RulePlace, RuleSet } from '../../core/rules/known-rules
 import { alertOfRule } from './payloads.ts';
 
 /** What becomes of one rule's alert at one place. */
-export interface PlaceAnswer {
+interface PlaceAnswer {
   readonly place: RulePlace;
   /** Ids of the playbooks that are for it, and of those that take what is left where none is. */
   readonly playbooks: readonly string[];

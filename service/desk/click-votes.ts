@@ -36,7 +36,7 @@ export interface TrustedClick {
   readonly ends?: string;
 }
 
-export interface ClickVotesOptions {
+interface ClickVotesOptions {
   readonly roster: Roster;
   /** An outside on-call, which narrows the roster. */
   readonly duty?: OutsideDuty | undefined;

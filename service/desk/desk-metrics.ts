@@ -32,7 +32,7 @@ const windowMs = 7 * 86_400_000;
 /** Whoever scrapes more often gets the same numbers: the records are not read for each. */
 const freshMs = 60_000;
 
-export interface DeskMetrics extends Metrics {
+interface DeskMetrics extends Metrics {
   /** Something was wrong with records that came, or with what stood in their place. */
   found(kind: FindingKind): void;
   /** Records that are written now. */

@@ -65,7 +65,7 @@ import { createRetention, retentionEveryMs } from './retention.ts';
 import { createSlack } from './slack.ts';
 import { createUserGroupDuty } from './user-groups.ts';
 
-export interface RunningDesk {
+interface RunningDesk {
   readonly url: string;
   /** How people decide, and how streams stand, in numbers. */
   readonly metrics: readonly Metrics[];

@@ -24,7 +24,7 @@ import { createSlash } from './slash/slash.ts';
 import { createLeaseAnswers } from './slash/slash-lease.ts';
 
 /** What the desk has of Slack: the cards, and, where the widest steps need a sign-in, the pages for it. */
-export interface DeskSlack {
+interface DeskSlack {
   readonly desk: SlackDesk;
   readonly signIn?: SignInPages;
   /** Where a question can be answered while Slack is down. */

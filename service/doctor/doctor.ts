@@ -32,7 +32,7 @@ const usualChecks: readonly DoctorCheck[] = [
   ...keyChecks,
 ];
 
-export interface ExamineOptions {
+interface ExamineOptions {
   readonly chosen?: readonly DoctorCheck[];
   readonly withinMs?: number;
   /** Tries with pods of ours whether NetworkPolicies are enforced. */

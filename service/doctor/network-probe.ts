@@ -16,7 +16,7 @@ const rounds = 4;
 const patienceMs = 40_000;
 const probeLabel = 'firebreak.dev/doctor-probe';
 
-export interface ProbeOptions {
+interface ProbeOptions {
   readonly api: KubernetesApi;
   readonly toolsImage: string | undefined;
   /** Where our own pods are made. */

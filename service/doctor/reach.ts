@@ -36,7 +36,7 @@ export async function connectProblems(examined: Examined): Promise<readonly Conf
   return found.flat();
 }
 
-export interface NamedFile {
+interface NamedFile {
   readonly path: string;
   readonly file: string;
   /** Reads it as what it should be. */

@@ -17,7 +17,7 @@ import { incidentState, type Session, signalIncident } from './session.ts';
 const answerWithinMs = 20_000;
 
 /** What a vote needs to know of an incident, or of the control workflow. */
-export type Votable = Pick<IncidentState, 'incident' | 'questions' | 'timeline'>;
+type Votable = Pick<IncidentState, 'incident' | 'questions' | 'timeline'>;
 
 export interface Ballot {
   readonly state: Votable;
@@ -34,7 +34,7 @@ export interface Ballot {
   readonly idTokenFile?: string;
 }
 
-export interface CastVote {
+interface CastVote {
   readonly vote: Vote;
   /** What became of it: `Counted: 1 of 2 people …`, or `Decided: …`. */
   readonly outcome: string;

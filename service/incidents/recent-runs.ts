@@ -3,13 +3,13 @@ import { rowsOf } from './rows.ts';
 import { incidentState, type Session } from './session.ts';
 
 /** A run of an incident, as Temporal keeps it: still sealed. */
-export interface StoredRun {
+interface StoredRun {
   readonly incident: string;
   readonly run: string;
   readonly history: proto.temporal.api.history.v1.IHistory;
 }
 
-export interface RecentRuns {
+interface RecentRuns {
   readonly runs: readonly StoredRun[];
   /** How many runs of this cluster were looked at, and how many of them could not be read. */
   readonly looked: number;

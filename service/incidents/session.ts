@@ -30,7 +30,7 @@ export function sessionOver(config: Config, client: Client, withinMs?: number): 
   return { config, client, ...(withinMs !== undefined && { withinMs }), close: async () => undefined };
 }
 
-export interface IncidentName {
+interface IncidentName {
   readonly id: string;
   readonly run?: string;
 }

@@ -97,7 +97,7 @@ export function askRunningStorm(directory: string): Promise<StormView | undefine
 }
 
 /** What was heard of each sensor. */
-export interface HeardSensors {
+interface HeardSensors {
   /** ISO 8601, UTC: when the service began to listen. */
   readonly since: string;
   readonly sensors: readonly SensorReport[];

@@ -5,7 +5,7 @@ import { gaugeMissingRights, type MissingByPool } from '../rbac/missing-report.t
 import type { HeadStartResult } from './send/head-start.ts';
 
 /** Why an item was not taken, in few words: a label must not grow with what strangers send. */
-export type RefusalReason = 'unreadable' | 'forbidden' | 'rate_limit' | 'spool_full' | 'not_durable' | 'unauthorized' | 'request';
+type RefusalReason = 'unreadable' | 'forbidden' | 'rate_limit' | 'spool_full' | 'not_durable' | 'unauthorized' | 'request';
 
 /** What the gauges are read from when somebody asks. */
 export interface IntakeGauges {

@@ -9,13 +9,13 @@ import { reporterPrefix } from '../../integrations/kubernetes/object-events.ts';
 import { listObjects, type ObjectJson, readObject } from '../../integrations/kubernetes/objects.ts';
 
 /** One resource, as it stands in the cluster. */
-export interface FoundResource<Status> {
+interface FoundResource<Status> {
   readonly namespace: string;
   readonly name: string;
   readonly status: Status;
 }
 
-export interface FoundEvent {
+interface FoundEvent {
   /** ISO 8601. */
   readonly at: string;
   readonly reason: string;

@@ -29,7 +29,7 @@ export type FromHost =
   | { readonly kind: 'log'; readonly id: number; readonly text: string }
   | { readonly kind: 'end'; readonly id: number; readonly end: OwnRunEnd };
 
-export interface ActionHostOptions {
+interface ActionHostOptions {
   readonly files: PackFiles;
   /** Of the pack, under their full names. */
   readonly actions: readonly OwnAction[];

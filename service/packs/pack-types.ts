@@ -9,7 +9,7 @@ import type { PackFault } from './pack-rules.ts';
 import { type MarkedCode, mark, promisePlaces, type Unwaited } from './promise-places.ts';
 
 /** What the compiler says of a pack. */
-export type CheckedTypes = { readonly faults: readonly PackFault[] } | { readonly notChecked: string };
+type CheckedTypes = { readonly faults: readonly PackFault[] } | { readonly notChecked: string };
 
 /** The pack is there twice: as it stands, and with each value that nobody waits for marked. */
 const [asWritten, marked] = ['pack', 'marked'];

@@ -4,7 +4,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 
 /** What a call gets besides what it is about. */
-export interface OwnMeans {
+interface OwnMeans {
   readonly secrets: Readonly<Record<string, string>>;
   readonly settings: Readonly<Record<string, string>>;
   readonly log: (text: string) => void;

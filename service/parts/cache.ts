@@ -79,7 +79,7 @@ function used(folder: string): string {
 }
 
 /** Of processes that are gone, and were not there to the end: the machine stopped under them. */
-export function removeAbandonedDrafts(): void {
+function removeAbandonedDrafts(): void {
   for (const entry of readdirSync(cacheFolder())) {
     const pid = /\.(\d+)\.draft$/.exec(entry)?.[1];
     if (pid !== undefined && !isRunning(Number(pid)))

@@ -19,7 +19,7 @@ import { repeat } from './repeat.ts';
 
 const noAccess = 'the evidence is in S3, and its access keys are not there';
 
-export interface StoreQuery {
+interface StoreQuery {
   readonly config: Config;
   readonly secrets: Pick<Secrets, 's3'>;
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-export type RequestBody =
+type RequestBody =
   | { readonly ok: true; readonly bytes: Uint8Array }
   /** Larger than it may be: the rest is not kept. */
   | { readonly ok: false; readonly status: 413 }

@@ -6,7 +6,7 @@ import type { MissingByPool } from '../rbac/missing-report.ts';
 import { type Logger, reasonOf } from './log.ts';
 import { repeatAsItSays } from './repeat.ts';
 
-export interface RightsWatchOptions {
+interface RightsWatchOptions {
   readonly api: KubernetesApi;
   /** Those of this process. */
   readonly pools: readonly Pool[];

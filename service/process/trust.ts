@@ -13,7 +13,7 @@ interface TrustedFile {
   readonly cluster?: string;
 }
 
-export interface TrustOptions {
+interface TrustOptions {
   readonly now?: () => number;
   /** Called each time that a file is found to be there no more, or not to be read. */
   readonly onUnreadable?: (file: string) => void;

@@ -1,7 +1,7 @@
 import { parseAllDocuments } from 'yaml';
 
 /** What whoever has a token of an account could do with one right. */
-export interface Risk {
+interface Risk {
   readonly account: string;
   /** `patch pods` */
   readonly right: string;

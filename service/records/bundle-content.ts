@@ -17,7 +17,7 @@ import type { SignatureVerifier } from '../../core/messages/signing.ts';
 import { canonicalJson, digestOf, sha256Hex } from '../../core/text/digest.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 
-export interface BundleSources {
+interface BundleSources {
   readonly store: Pick<AuditStore, 'storedChain' | 'checkpoints'>;
   /** The notary's keys. */
   readonly verifier: SignatureVerifier;

@@ -5,7 +5,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 
 /** The proven records of one run of an incident, in the order of their maker. */
-export interface ProvenRun {
+interface ProvenRun {
   /** `INCIDENT@RUN`. */
   readonly chain: string;
   readonly records: readonly AuditRecord[];

@@ -21,7 +21,7 @@ export interface LogCopy {
 }
 
 /** What was put there last. */
-export interface CopyState {
+interface CopyState {
   readonly size: number;
   /** ISO 8601, UTC. */
   readonly at: string;

@@ -5,7 +5,7 @@ import { CheckpointChain, isGenuine } from '../../core/audit/checkpoint-chain.ts
 import type { SignatureVerifier } from '../../core/messages/signing.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
 
-export interface ReadCheckpoints {
+interface ReadCheckpoints {
   readonly chain: CheckpointChain;
   readonly findings: readonly Finding[];
   readonly notes: readonly string[];

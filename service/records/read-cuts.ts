@@ -22,7 +22,7 @@ export interface KnownCuts {
   readonly recorded: number;
 }
 
-export interface CutReading {
+interface CutReading {
   readonly store: Pick<AuditStore, 'chains' | 'storedChain'>;
   /** What the genuine checkpoints state: read before the records. */
   readonly vouched: Vouched & { readonly heads: ReadonlyMap<string, unknown> };

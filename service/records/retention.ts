@@ -33,7 +33,7 @@ export interface RetentionParts {
   readonly now?: () => Date;
 }
 
-export interface Retained {
+interface Retained {
   readonly chains: number;
   readonly records: number;
   /** Chains that are old enough, and held. */

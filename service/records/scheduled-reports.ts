@@ -16,7 +16,7 @@ import { reasonOf } from '../process/log.ts';
 import { reportOfPeriod } from './compliance.ts';
 
 /** A report whose time is over and that nobody has got. */
-export interface DueReport {
+interface DueReport {
   readonly report: ReportConfig;
   readonly period: ReportPeriod;
 }

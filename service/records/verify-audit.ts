@@ -13,7 +13,7 @@ import { heldFindings, type KnownCuts, readCuts } from './read-cuts.ts';
 import { beginLogCheck, type ExpectedLog } from './verify-log.ts';
 
 /** What is known from elsewhere of how far the checkpoints must go. */
-export interface CheckpointExpectation {
+interface CheckpointExpectation {
   /** The newest was to be fresh at this time, of a copy or of what was stopped. Absent: now. */
   readonly asOf?: Date | undefined;
   /** Why it may be older. */

@@ -19,7 +19,7 @@ export interface ExpectedLog {
 }
 
 /** Compares a log with the genuine checkpoints, which it is given in their order. */
-export interface LogCheck {
+interface LogCheck {
   readonly take: (signed: SignedCheckpoint) => void;
   /** What the log is not, as of a time: it may be behind by as much as the newest checkpoint. */
   readonly finish: (asOf: Date) => readonly Finding[];

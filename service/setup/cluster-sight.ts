@@ -13,7 +13,7 @@ export interface ClusterSight {
   readonly temporal?: string;
 }
 
-export type NetworkSight =
+type NetworkSight =
   | { readonly kind: 'enforces' | 'does not enforce'; readonly by: string }
   | { readonly kind: 'not seen' | 'not allowed to look' };
 

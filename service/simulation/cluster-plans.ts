@@ -33,7 +33,7 @@ import type { EvidencePart } from '../process/evidence.ts';
 import { asFound } from './read-alerts.ts';
 
 /** What plans depend on beside the cluster. */
-export type PlanRules = Pick<Config, 'actions' | 'forensics' | 'guardrails' | 'images'> & {
+type PlanRules = Pick<Config, 'actions' | 'forensics' | 'guardrails' | 'images'> & {
   readonly cluster: string;
   readonly kubernetes: { readonly ownNamespace: string };
 };
@@ -52,7 +52,7 @@ export function shippedRules(cluster: string): PlanRules {
 }
 
 /** What the real actions would do in a cluster now, or when it was recorded. Nothing is changed anywhere. */
-export interface ClusterPlans {
+interface ClusterPlans {
   /** As a cell would find it there, if it came now. What is not there keeps what the sensor said, and its plans fail. */
   find(alert: Alert): Alert;
   /** @throws FirebreakError as the action's own plan does */

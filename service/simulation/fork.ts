@@ -23,7 +23,7 @@ export interface ForkOptions {
 }
 
 /** Two stories side by side: what both have stands in one row. */
-export interface ForkRow {
+interface ForkRow {
   readonly past?: StoryEvent;
   readonly fork?: StoryEvent;
 }

@@ -27,7 +27,7 @@ export interface PastStep {
 }
 
 /** A question as people answered it. */
-export interface PastAnswer {
+interface PastAnswer {
   readonly text: string;
   readonly choice: string;
   readonly at: number;

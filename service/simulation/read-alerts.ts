@@ -26,7 +26,7 @@ const normalised = z.looseObject({
 });
 
 /** An alert of a file, or why there is none at this place. */
-export type ReadAlert = { readonly from: string } & (
+type ReadAlert = { readonly from: string } & (
   | { readonly ok: true; readonly alert: Alert }
   | { readonly ok: false; readonly reason: string }
 );
@@ -93,7 +93,7 @@ export function readNormalised(line: string): Alert | undefined {
 }
 
 /** Said where a uid is shown: no cluster has given it. */
-export const assumedUid = 'assumed-by-the-simulation';
+const assumedUid = 'assumed-by-the-simulation';
 
 /** As a cell would find it in its cluster. */
 export function asFound(alert: Alert): Alert {

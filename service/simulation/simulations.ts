@@ -21,7 +21,7 @@ export type PlanStep = (action: string, input: unknown) => Promise<Partial<Plan>
 type Ids = readonly string[] | undefined;
 
 /** What a playbook is tried on. */
-export interface ExampleOf {
+interface ExampleOf {
   readonly playbook: string;
   /** Absent: none could be made up. */
   readonly alert?: Alert;

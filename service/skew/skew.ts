@@ -10,7 +10,7 @@ import { currentBuild, deploymentName, fromIdentity, pinnedTo } from '../tempora
 import { queuesOf } from '../temporal/workers.ts';
 
 /** A process that asks Temporal for work now, by what it calls itself: nobody has signed that. */
-export interface RunningRole {
+interface RunningRole {
   readonly role: Role;
   /** Host and process id. */
   readonly process: string;
@@ -19,7 +19,7 @@ export interface RunningRole {
   readonly build?: string;
 }
 
-export interface InstalledWorkload {
+interface InstalledWorkload {
   readonly name: string;
   readonly image: string;
   readonly chart?: string;
@@ -40,7 +40,7 @@ export interface Installed {
   readonly unasked: readonly string[];
 }
 
-export interface SkewFinding {
+interface SkewFinding {
   /** `broken`: something cannot work so. `passing`: as it is in the middle of an upgrade, and should end. */
   readonly kind: 'broken' | 'passing';
   readonly text: string;

@@ -36,7 +36,7 @@ export interface StreamRunnerOptions {
 }
 
 /** Milliseconds. */
-export interface StreamPace {
+interface StreamPace {
   /** Between two looks for what has come. */
   readonly lookMs: number;
   /** A desk that says nothing for so long sends no more: another one may. */

@@ -18,7 +18,7 @@ import { untraced } from '../process/telemetry/tracing.ts';
 import { openReceiver } from './receivers.ts';
 import { type StreamObserver, StreamRunner } from './stream-runner.ts';
 
-export interface RunningStreams {
+interface RunningStreams {
   readonly metrics: Metrics;
   stop(): Promise<void>;
 }
@@ -115,7 +115,7 @@ function observerOf(name: string, metrics: StreamMetrics, log: Logger): StreamOb
   };
 }
 
-export interface StreamMetrics extends Metrics {
+interface StreamMetrics extends Metrics {
   readonly events: Counter<'stream'>;
   readonly failures: Counter<'stream' | 'kind'>;
   readonly unproven: Counter<'stream'>;

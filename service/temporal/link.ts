@@ -33,7 +33,7 @@ export interface TemporalLink {
   close(): Promise<void>;
 }
 
-export interface TemporalLinkOptions {
+interface TemporalLinkOptions {
   readonly address: string;
   readonly namespace: string;
   readonly identity: string;

@@ -5,7 +5,7 @@ import { RepeatedTrouble } from './repeated-trouble.ts';
 import { type PollLog, UnansweredPolls, type UnansweredPollsOptions } from './unanswered-polls.ts';
 import { sayingUnreplayed, UnreplayedRuns, type UnreplayedRunsOptions } from './unreplayed-runs.ts';
 
-export interface RuntimeOptions extends Omit<UnansweredPollsOptions, 'log'>, Omit<UnreplayedRunsOptions, 'log'> {
+interface RuntimeOptions extends Omit<UnansweredPollsOptions, 'log'>, Omit<UnreplayedRunsOptions, 'log'> {
   readonly log: PollLog & { warn(fields: object, message: string): void };
 }
 

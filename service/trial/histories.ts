@@ -30,7 +30,7 @@ const golden = z.strictObject({
   history: z.looseObject({ events: z.array(z.looseObject({})).min(1) }),
 });
 
-export interface RecordedHistory {
+interface RecordedHistory {
   readonly file: string;
   readonly playbook: string;
   readonly answer: string;
@@ -147,7 +147,7 @@ async function faultOf(
   };
 }
 
-export interface Replay {
+interface Replay {
   /** Path of the workflows' bundle. */
   readonly bundle: string;
   /** Of whoever can read the history. */

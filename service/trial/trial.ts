@@ -33,7 +33,7 @@ export interface TemporalTrial {
   readonly history: proto.temporal.api.history.v1.IHistory;
 }
 
-export interface TrialOptions {
+interface TrialOptions {
   /** Under the ids that they have in the bundle. */
   readonly playbooks: readonly ListedPlaybook[];
   readonly options: SimulateOptions;

@@ -43,7 +43,7 @@ export interface WitnessOptions {
  * Decides one request at a time: what was seen last and what is kept next belong together, and nothing is answered before it is kept.
  * @throws FB_ERR_UNAVAILABLE when it cannot be kept, FB_ERR_AUDIT_DAMAGED when what is kept cannot be read.
  */
-export function createWitnessJudge(options: WitnessOptions): (body: string) => Promise<WitnessAnswer> {
+function createWitnessJudge(options: WitnessOptions): (body: string) => Promise<WitnessAnswer> {
   const { logs, verifier, signer, key, kept, now = () => new Date() } = options;
   const decide = async (body: string): Promise<WitnessAnswer> => {
     const request = parseRequest(body);

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 
-export interface ReceivedMail {
+interface ReceivedMail {
   readonly from: string;
   readonly recipients: readonly string[];
   readonly content: string;
@@ -11,7 +11,7 @@ export interface ReceivedMail {
 }
 
 /** What becomes of the next mail: `taken-unsaid` takes it and then breaks off before it says so. */
-export type MailOrder = 'take' | 'refuse' | 'try later' | 'taken-unsaid';
+type MailOrder = 'take' | 'refuse' | 'try later' | 'taken-unsaid';
 
 /** A mail server that takes nothing without TLS and the right password, by a server of its own of the protocol. */
 export class MailServer {

@@ -70,7 +70,7 @@ export function statementOf(digest: string, predicateType: string): Buffer {
 }
 
 /** https://github.com/secure-systems-lab/dsse/blob/master/protocol.md */
-export function envelopeOf(payload: Buffer, signing: (bytes: Buffer) => Buffer) {
+function envelopeOf(payload: Buffer, signing: (bytes: Buffer) => Buffer) {
   const payloadType = 'application/vnd.in-toto+json';
   const encoded = Buffer.concat([Buffer.from(`DSSEv1 ${payloadType.length} ${payloadType} ${payload.length} `), payload]);
   return { payload: payload.toString('base64'), payloadType, signatures: [{ sig: signing(encoded).toString('base64') }] };

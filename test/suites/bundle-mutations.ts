@@ -25,7 +25,7 @@ export function exportAgain({ content, export: signed }: Draft, person = 'person
 }
 
 /** As a cell would have made it that lies, and a notary that helps: all signatures, hashes and proofs fit. */
-export function sealAgain({ content }: Draft): void {
+function sealAgain({ content }: Draft): void {
   let [previous, follows] = [genesisHash, genesisHash];
   for (const row of content.records) {
     const value = { follows, record: digestOf(row.record) };
@@ -60,7 +60,7 @@ const fieldsIn = (body: Record<string, unknown>, name: string): Record<string, u
   return value;
 };
 
-export interface NamedMutation {
+interface NamedMutation {
   readonly name: string;
   readonly code: BundleFault;
   readonly at?: number;
@@ -352,7 +352,7 @@ function nudged(value: unknown, roll: (sides: number) => number): unknown {
   return `${value.slice(0, at)}${character}${value.slice(at + 1)}`;
 }
 
-export interface MutatedFile {
+interface MutatedFile {
   readonly file: Uint8Array;
   /** Whoever can have made it: somebody with no key, who exports with their own, or a cell and a notary that lie. */
   readonly by: 'anybody' | 'exporter' | 'everybody';

@@ -33,7 +33,7 @@ function pemOf(of: string): string {
   return `-----BEGIN PRIVATE KEY-----\n${der}\n-----END PRIVATE KEY-----\n`;
 }
 
-export function signerOf(of: string): FileSigner {
+function signerOf(of: string): FileSigner {
   return signerFrom({ pem: pemOf(of), name: of });
 }
 
@@ -48,7 +48,7 @@ const bundleKeys: readonly BundleKey[] = Object.keys(seeds).map((of) => ({
 }));
 
 const incident = { id: 'incident/prod-eu/shop/Deployment/cart', run: '0f6c2a52-6d0c-4c53-9d0e-5f5f2d1f7a11' };
-export const sampleChain = `${incident.id}@${incident.run}`;
+const sampleChain = `${incident.id}@${incident.run}`;
 const minute = (count: number): string => new Date(Date.UTC(2026, 2, 1, 10, count)).toISOString();
 
 const pod = { name: 'pod/shop/cart-7d9c5b6f4-x2x8k', uid: '5a1c7a0e-2f7e-4b52-9a53-0e6a1b6f0c11' };

@@ -19,7 +19,7 @@ import { createNotary } from '../../service/records/notary.ts';
 import { newPrivateKey } from './private-key.ts';
 
 /** One key that is a cell or a desk for tests. */
-export interface Maker {
+interface Maker {
   readonly pem: string;
   readonly publicKey: string;
   sign(record: AuditRecord): SignedRecord;

@@ -9,7 +9,7 @@ export interface Login {
   readonly password: string;
 }
 
-export interface VaultScene {
+interface VaultScene {
   /** With a token of the policy in docs/rotation.md. */
   vault(): Vault;
   /** Writes a version, as an administrator. */
@@ -20,7 +20,7 @@ export interface VaultScene {
   versions(path: string): Promise<{ readonly all: number; readonly readable: number }>;
 }
 
-export interface LeaseScene {
+interface LeaseScene {
   vault(): Vault;
   /** Lends a credential to somebody else. */
   lend(role: string): Promise<Login>;

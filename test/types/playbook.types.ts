@@ -19,7 +19,7 @@ import { definePlaybook } from '../../core/playbook/playbook.ts';
 const on = { match: { rule: 'r' }, minSeverity: 'critical' } as const;
 const question = { question: 'q', onSilence: 's' } as const;
 
-export const withPod = definePlaybook(
+const withPod = definePlaybook(
   {
     id: 'a',
     title: 'a',

@@ -207,7 +207,7 @@ export interface RunningIncident {
   result(): Promise<IncidentState>;
 }
 
-export interface LabServer {
+interface LabServer {
   readonly address: string;
   readonly namespace: string;
   readonly taskQueue: string;

@@ -5,7 +5,7 @@ import { projectRoot } from '../../service/process/project-root.ts';
 import { writeGenerated } from '../generated.ts';
 
 /** A file that is made from the folders of `core/actions`: a new action stands in it without anybody having to think of it. */
-export interface ActionList {
+interface ActionList {
   /** From the project's root. */
   readonly path: string;
   readonly text: string;

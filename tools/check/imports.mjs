@@ -31,7 +31,7 @@ export function programFiles(folder, room) {
 }
 
 /** What a source file imports and exports by name: `{ imports: { specifier, typeOnly }[], exports: { name, isType }[] }`. */
-export function readSource(source, { tsx = false } = {}) {
+function readSource(source, { tsx = false } = {}) {
   const { body } = parseSync(source, { syntax: 'typescript', tsx, target: 'es2024' });
   const imports = [];
   const visit = (node) => {

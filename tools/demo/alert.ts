@@ -55,7 +55,7 @@ function imageParts(image: string): { readonly repository: string; readonly tag:
     : { repository: image, tag: 'latest' };
 }
 
-export interface PostedAlert {
+interface PostedAlert {
   /** By this machine's clock, which the API server shares. */
   readonly sentAt: number;
   /** Until the intake said that the alert is durable. */

@@ -14,7 +14,7 @@ export interface Metadata {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-export interface PodSpec {
+interface PodSpec {
   readonly nodeName?: string;
   readonly containers: readonly {
     readonly name: string;
@@ -56,7 +56,7 @@ export interface NetworkPolicy {
   };
 }
 
-export interface EndpointSlice {
+interface EndpointSlice {
   readonly metadata: Metadata;
   readonly endpoints?: readonly { readonly targetRef?: { readonly uid?: string } }[] | null;
 }

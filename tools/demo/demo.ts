@@ -23,7 +23,7 @@ export interface DemoOptions {
   readonly stage: Stage;
 }
 
-export interface DemoEnd extends DemoResult {
+interface DemoEnd extends DemoResult {
   /** Where everything is, when it was not cleaned up. */
   readonly folder?: string;
 }

@@ -12,7 +12,7 @@ export interface Facts {
 }
 
 /** What is in the shop's namespace at one moment. */
-export interface ShopState {
+interface ShopState {
   readonly pods: readonly Pod[];
   readonly deployments: readonly Deployment[];
   readonly secrets: readonly Secret[];

@@ -48,7 +48,7 @@ export interface DemoSettings {
   readonly channel: string;
 }
 
-export interface DemoSettingsOptions {
+interface DemoSettingsOptions {
   readonly folder: string;
   readonly standIns: StandIns;
   readonly cluster: string;

@@ -15,7 +15,7 @@ interface ShownMessage {
   }[];
 }
 
-export interface DemoQuestion {
+interface DemoQuestion {
   /** When it stood in the channel, by the stand-in's clock, which is this machine's. */
   readonly at: number;
   readonly ts: string;

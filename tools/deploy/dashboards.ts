@@ -12,7 +12,7 @@ interface Panel {
   readonly worseFrom?: number;
 }
 
-export interface Dashboard {
+interface Dashboard {
   readonly name: 'overview' | 'engine' | 'people';
   readonly title: string;
   readonly panels: readonly Panel[];

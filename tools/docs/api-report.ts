@@ -7,7 +7,7 @@ import { contractOf, contractProblems } from './contract.ts';
 import { exportsOf, type FileOf, keyOf, madeOf, type Place, textOf, withDeclarations } from './declarations.ts';
 
 /** The files of the room `authoring` as pages of Markdown, by name. `fileOf` has the declarations of the tree. */
-export function apiReport(fileOf: FileOf, doors: readonly string[]): ReadonlyMap<string, string> {
+function apiReport(fileOf: FileOf, doors: readonly string[]): ReadonlyMap<string, string> {
   return new Map(doors.map((door) => [door, pageOf(door, fileOf)]));
 }
 

@@ -17,7 +17,7 @@ const contractFile = join(releases, 'last.contract.d.ts');
 const acceptedFile = join(releases, 'accepted.json');
 
 /** What the last release's workflows could not live with. */
-export interface ContractFault {
+interface ContractFault {
   /** Such as `arguments of planStep`; with the role whose queue it is on where not all have it. */
   readonly what: string;
   readonly why: string;

@@ -38,7 +38,7 @@ export function missingForImages(): string | undefined {
 }
 
 /** A layer of an image: an archive that is kept in the cache. */
-export interface BaseLayer {
+interface BaseLayer {
   readonly file: string;
   /** Debian's packages that it has parts of, as their files are named: `libc6_2.36-9_amd64.deb`. */
   readonly packages: readonly string[];

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Architecture } from './base.ts';
 
 /** A program or library of Linux in an archive. */
-export interface ElfFile {
+interface ElfFile {
   readonly path: string;
   /** Of the processor that it is for; a number for one that nobody makes images for. */
   readonly machine: Architecture | number;

@@ -10,7 +10,7 @@ import { elfFiles } from './elf.ts';
 import { modulesLayer, nodeLayer } from './modules.ts';
 import { type OneImage, pack, writeLayout } from './oci.ts';
 
-export interface FirebreakImage {
+interface FirebreakImage {
   /** An OCI image layout as one archive, for `ctr images import` or `skopeo copy oci-archive:…`. */
   readonly file: string;
   /** `NAME:VERSION` */
@@ -23,7 +23,7 @@ export interface FirebreakImage {
 }
 
 /** Where state is kept; the only place that it writes to, besides /tmp. */
-export const stateFolder = '/var/lib/firebreak';
+const stateFolder = '/var/lib/firebreak';
 
 /**
  * Makes the image of all roles, from what is built in `dist`: parts of Debian, Node, the packages of the lock, Firebreak. It runs without root, with a

@@ -6,7 +6,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { runCommand } from '../../service/parts/command.ts';
 
 /** What runs, and as whom: the `config` of an OCI image, https://github.com/opencontainers/image-spec/blob/main/config.md */
-export interface ImageConfig {
+interface ImageConfig {
   readonly Entrypoint?: readonly string[];
   readonly Cmd?: readonly string[];
   readonly Env?: readonly string[];

@@ -13,7 +13,7 @@ import { reasonOf } from '../../service/process/log.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { imageFiles, unpinnedImages } from '../check/pinned.mjs';
 
-export interface PinnedImage {
+interface PinnedImage {
   /** `postgres:17.6` */
   readonly image: string;
   readonly digest?: string;

@@ -32,7 +32,7 @@ for pid in $pids; do kill -9 "$pid"; done
 /** Announces its own pid before it becomes the server, so that there is no moment in which nobody knows it. */
 const announced = 'echo "+ $$" >&3; exec 3>&-; exec "$@"';
 
-export interface ServerSpec {
+interface ServerSpec {
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];

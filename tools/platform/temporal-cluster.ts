@@ -14,10 +14,10 @@ import { accepts } from './temporal-server.ts';
 
 /** What a Temporal server is made of. In production each is a Deployment of its own. */
 export const temporalServices = ['frontend', 'history', 'matching', 'worker'] as const;
-export type TemporalService = (typeof temporalServices)[number];
+type TemporalService = (typeof temporalServices)[number];
 
 /** Where its databases are; they are made if they are not there. */
-export interface PostgresPlace {
+interface PostgresPlace {
   readonly host: string;
   readonly port: number;
   readonly user: string;
@@ -25,7 +25,7 @@ export interface PostgresPlace {
 }
 
 /** The official Temporal server as production has it: its services in processes of their own, on PostgreSQL. */
-export interface TemporalCluster {
+interface TemporalCluster {
   /** Of the frontend. */
   readonly address: string;
   readonly namespace: string;

@@ -12,7 +12,7 @@ interface Component {
   readonly licenses?: readonly ({ readonly license: { readonly id: string } } | { readonly expression: string })[];
 }
 
-export interface BillOfMaterials {
+interface BillOfMaterials {
   readonly bomFormat: 'CycloneDX';
   readonly specVersion: '1.6';
   readonly serialNumber: string;

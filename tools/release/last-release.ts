@@ -10,7 +10,7 @@ import { contractOf, keepContract } from '../docs/contract.ts';
 import { withDeclarations } from '../docs/declarations.ts';
 
 /** What is kept of the last release: its workflows, which its open incidents go on with under this version, and what it did to the database. */
-export interface LastRelease {
+interface LastRelease {
   readonly version: string;
   /** Id of its workflows. */
   readonly build: string;

@@ -32,7 +32,7 @@ export interface ReleaseFile {
   readonly sha256: string;
 }
 
-export interface ImageOrder {
+interface ImageOrder {
   readonly architectures: readonly Architecture[];
   /** Without tag. */
   readonly repository: string;

@@ -3,7 +3,7 @@ import { bundleToJSON, toDSSEBundle, toMessageSignatureBundle } from '@sigstore/
 import { FirebreakError } from '../../core/errors.ts';
 
 /** A statement of in-toto with SLSA's provenance: https://slsa.dev/spec/v1.0/provenance */
-export interface ProvenanceStatement {
+interface ProvenanceStatement {
   readonly _type: 'https://in-toto.io/Statement/v1';
   readonly subject: readonly { readonly name: string; readonly digest: { readonly sha256: string } }[];
   readonly predicateType: 'https://slsa.dev/provenance/v1';

@@ -159,8 +159,8 @@ function packages() {
         contents: `import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 export const chunks = ${placeIn('chunks')};
-export const workflowThread = ${placeIn(`${workflowThread}.js`)};
-export const coreBridge = dirname(createRequire(import.meta.url).resolve('@temporalio/core-bridge/package.json'));`,
+const workflowThread = ${placeIn(`${workflowThread}.js`)};
+const coreBridge = dirname(createRequire(import.meta.url).resolve('@temporalio/core-bridge/package.json'));`,
       }));
       for (const [filter, written, name] of placesInPackages)
         onLoad({ filter }, ({ path }) => {

@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Pages that stand at the root of the tree. The README is the forge's own first page; the site has `docs/index.md`. */
 const rootPages = ['SECURITY.md', 'CONTRIBUTING.md', 'CHANGELOG.md'];
 
-export interface SitePage {
+interface SitePage {
   /** As in `sidebar.ts`: below `docs`, or at the root of the tree. */
   readonly name: string;
   /** From the root of the tree. */
@@ -62,7 +62,7 @@ export function anchorsOf(text: string): ReadonlySet<string> {
 }
 
 /** Without blocks of code, in which nothing is a heading, a link or prose. */
-export function withoutBlocks(text: string): string {
+function withoutBlocks(text: string): string {
   return text.replaceAll(/^( *)(```+)[^\n]*\n[\s\S]*?^ *\2 *$/gm, '');
 }
 

@@ -13,7 +13,7 @@ import type { Notice } from '../../core/cards/card.ts';
 /** A channel that is edited more often tells nobody more. */
 const editEveryMs = 60_000;
 
-export interface StormNoticesOptions {
+interface StormNoticesOptions {
   readonly cluster: string;
   readonly storm: StormState | undefined;
   readonly show: (notice: Notice) => Promise<unknown>;

@@ -11,7 +11,7 @@ const longestSleepMs = 30 * 86_400_000;
  * A sleeping body cannot be carried into a new history, so alerts that come meanwhile make its history longer. Beyond this many events it is woken: Temporal
  * ends a history at 51 200 events.
  */
-export const mostEventsAsleep = 20_000;
+const mostEventsAsleep = 20_000;
 
 /** Turns of one `every`: each is a timer and whatever it does. */
 const mostTurns = 1_000;

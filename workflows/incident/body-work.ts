@@ -3,7 +3,7 @@ import { StepFailure } from '../step-failure.ts';
 import { condition, type FailedPromise, type PromiseOwner } from '../world.ts';
 
 /** Thrown through a body that has said that the alert is not for it. */
-export class BodySkipped extends Error {
+class BodySkipped extends Error {
   readonly reason: string;
 
   constructor(reason: string) {

@@ -16,7 +16,7 @@ interface Again {
   notBefore: number;
 }
 
-export interface RecurringAlert {
+interface RecurringAlert {
   readonly playbook: ListedPlaybook;
   readonly alert: Alert;
   readonly decided: HarmlessDecision;

@@ -10,7 +10,7 @@ import { stepFailure } from '../calls.ts';
 import { condition, timeNow } from '../world.ts';
 
 /** What is asked, and where it is put on record: an incident, or what stands above all of them. */
-export interface VoteHome {
+interface VoteHome {
   readonly ref: IncidentRef;
   readonly questions: Map<string, QuestionState>;
   /** Ids of people whom the alerts name as the actor by now. */
@@ -33,7 +33,7 @@ export interface CountedVote {
   readonly alone: boolean;
 }
 
-export interface VotesParts {
+interface VotesParts {
   readonly home: VoteHome;
   readonly desk: Pick<DeskActivities, 'answerClick'>;
   readonly cell: () => Pick<CellActivities, 'verifyVote'>;

@@ -11,7 +11,7 @@ import { verdictOn } from '../incident/verdicts.ts';
 import type { StepFailure } from '../step-failure.ts';
 import { condition, nowMs } from '../world.ts';
 
-export interface LeaseEvents {
+interface LeaseEvents {
   /** A lease was renewed in silence: somebody must hear of it. */
   readonly page: (text: string) => void;
   /** In silence: whoever is called for it now may answer. */

@@ -33,7 +33,7 @@ import { controllerOf, topOwnerOf } from '../../../integrations/kubernetes/workl
 import { additivePolicies, policyName, quarantinePlan, type Situation, whyNotQuarantine } from './quarantine-plan.ts';
 import { undoQuarantine } from './quarantine-undo.ts';
 
-export interface QuarantinePodOptions {
+interface QuarantinePodOptions {
   readonly api: KubernetesApi;
   readonly view: ClusterView;
   /** At least 32 bytes; authenticates before-states. */

@@ -5,7 +5,7 @@ import { type ContainerLog, readContainerLog } from '../../../integrations/kuber
 import { readPod } from '../../../integrations/kubernetes/pods/pods.ts';
 import type { PodJson } from '../../../integrations/kubernetes/watch/projection.ts';
 
-export type CollectedLog = Pick<Artefact, 'name' | 'mediaType' | 'tool' | 'partial'> & { readonly bytes: Uint8Array };
+type CollectedLog = Pick<Artefact, 'name' | 'mediaType' | 'tool' | 'partial'> & { readonly bytes: Uint8Array };
 
 /** The logs of every container of the pod that has run, and of the run before where there was one; bounded, and saying what is missing. */
 export async function collectPodLogs(options: {

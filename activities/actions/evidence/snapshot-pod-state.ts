@@ -8,7 +8,7 @@ import { planToRead } from '../../chokepoint/pod-reading.ts';
 import { createEvidenceWriter, type EvidenceParts, verifyStoredEvidence } from '../../evidence/evidence-writer.ts';
 import { collectPodLogs } from './pod-logs.ts';
 
-export interface SnapshotPodStateOptions extends EvidenceParts {
+interface SnapshotPodStateOptions extends EvidenceParts {
   readonly api: KubernetesApi;
   /** Per container and log: 20 000 lines, 4 MiB. */
   readonly maxLogLines?: number;

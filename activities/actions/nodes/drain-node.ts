@@ -21,7 +21,7 @@ import { controllerOf } from '../../../integrations/kubernetes/workloads/owners.
 import { budgetNote, evict, heldText, severalText } from '../workloads/eviction.ts';
 import { despiteConflicts, evidenceOfSuspect } from '../workloads/rolled-out.ts';
 
-export interface DrainNodeOptions {
+interface DrainNodeOptions {
   readonly api: KubernetesApi;
   /** Pods of these namespaces stay: what is protected is not evicted on the way. */
   readonly isProtected: (namespace: string) => boolean;

@@ -11,7 +11,7 @@ import { type RollingParts, waitForRollout } from '../workloads/rolled-out.ts';
 import { type Consumer, consumerOf, templateKinds } from './secret-consumers.ts';
 
 /** What workloads are to have: other names, or containers that began after the value under the same name had changed. */
-export interface SecretChange {
+interface SecretChange {
   readonly newNames: ReadonlyMap<string, string>;
   readonly renewed: ReadonlySet<string>;
 }

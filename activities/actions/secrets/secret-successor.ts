@@ -6,7 +6,7 @@ import { createObject } from '../../../integrations/kubernetes/objects.ts';
 import { readSecret, type SecretJson } from '../../../integrations/kubernetes/workloads/secrets.ts';
 import type { SecretRotation } from './rotation.ts';
 
-export interface SuccessorName {
+interface SuccessorName {
   readonly api: KubernetesApi;
   readonly namespace: string;
   readonly name: string;

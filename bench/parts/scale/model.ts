@@ -28,7 +28,7 @@ interface Line {
 }
 
 /** The few constants that all of it is worked out from. */
-export interface CapacityModel {
+interface CapacityModel {
   readonly temporalDiskMb: Line;
   readonly recordsDiskMb: Line;
   readonly firebreakCpuSeconds: Line;

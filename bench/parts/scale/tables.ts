@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type CellPoint, type IncidentPoint, modelOf, sizingRows } from './model.ts';
 
 /** What the last run of bench/scale has left. */
-export interface ScalePoints {
+interface ScalePoints {
   readonly incidents: readonly IncidentPoint[];
   readonly cells: readonly CellPoint[];
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { podSchema } from '../pod.schema.ts';
 
-export const revocationWays = ['pod', 'legacySecrets', 'account'] as const;
+const revocationWays = ['pod', 'legacySecrets', 'account'] as const;
 
 export const revokeTokensInput = z.object({
   pod: podSchema,

@@ -16,7 +16,7 @@ export interface PausePlace {
 }
 
 /** What declares an object, as it says itself. */
-export interface FoundDeclarer {
+interface FoundDeclarer {
   /** What the plan says of it, in sentences. */
   readonly says: readonly string[];
   /** Absent where it is not paused; then `says` has why. */

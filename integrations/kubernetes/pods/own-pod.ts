@@ -34,7 +34,7 @@ export async function runToEnd(options: Waited): Promise<string> {
 }
 
 /** A pod of ours that runs. */
-export interface StartedPod {
+interface StartedPod {
   readonly address: string;
   /** When it was made, or the first in whose place it is: in seconds since 1970. */
   readonly since: number;

@@ -4,7 +4,7 @@ import { type KubernetesApi, pathOf } from '../client.ts';
 import { errorOfConnection, errorOfStatus, KubernetesError } from '../client-error.ts';
 
 /** How a command ended, as the container runtime tells it. */
-export interface CommandEnd {
+interface CommandEnd {
   readonly exitCode: number;
   /** The last of it. */
   readonly stderr: string;

@@ -70,7 +70,7 @@ function redactedHandler<H extends Pick<Jsonify<V1Probe>, 'exec' | 'httpGet'>>(h
 const secretFlag = /^-{1,2}[\w.-]*(?:pass|pwd|secret|token|credential|api-?_?key|auth)[\w.-]*$/i;
 
 /** Takes secrets out of a command line, also where a flag and its value are two arguments. */
-export function redactedArguments(words: readonly string[]): string[] {
+function redactedArguments(words: readonly string[]): string[] {
   return words.map((word, index) => {
     const before = words[index - 1];
     return before !== undefined && secretFlag.test(before) ? hidden : redactSecrets(word);

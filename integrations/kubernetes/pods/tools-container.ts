@@ -9,7 +9,7 @@ import type { PodJson } from '../watch/projection.ts';
 import { readSamePod } from './pods.ts';
 
 /** What the tools may do in the pod. `as the container`: what its namespace allows, and only to processes of the same user. */
-export type ToolsRights = 'everything' | 'as the container' | 'as the container, without capabilities';
+type ToolsRights = 'everything' | 'as the container' | 'as the container, without capabilities';
 
 export interface ToolsContainer {
   readonly name: string;

@@ -26,7 +26,7 @@ export function listNetworkPolicies(options: {
 export const notQuarantined = { key: names.quarantineLabel, operator: 'DoesNotExist' } as const;
 
 /** https://kubernetes.io/docs/concepts/services-networking/network-policies/: without `policyTypes`, Egress only where it has rules. */
-export function limitsEgress({ spec }: PolicyJson): boolean {
+function limitsEgress({ spec }: PolicyJson): boolean {
   return spec?.policyTypes?.includes('Egress') ?? spec?.egress !== undefined;
 }
 

@@ -13,7 +13,7 @@ export interface OtherPolicyJson {
   readonly specs?: unknown;
 }
 
-export interface OtherPolicyKind {
+interface OtherPolicyKind {
   readonly group: string;
   readonly version: string;
   readonly resource: string;

@@ -2,10 +2,10 @@ import { isObject } from '../../../core/text/plain-json.ts';
 import type { AskedRight } from '../access-review.ts';
 
 /** Objects of RBAC as they were recorded, by resource. */
-export type RecordedObjects = (resource: string) => readonly Readonly<Record<string, unknown>>[];
+type RecordedObjects = (resource: string) => readonly Readonly<Record<string, unknown>>[];
 
 /** Whose rights are asked for, as a `SubjectAccessReview` has it. */
-export interface AskedSubject {
+interface AskedSubject {
   readonly user: string;
   readonly groups: readonly string[];
 }

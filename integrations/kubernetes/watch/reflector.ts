@@ -10,7 +10,7 @@ export interface Listed {
 
 export type WatchLog = (event: { readonly resource: string; readonly what: string }) => void;
 
-export interface ReflectorOptions<T extends Listed> {
+interface ReflectorOptions<T extends Listed> {
   readonly api: KubernetesApi;
   /** `pods`, for words. */
   readonly resource: string;

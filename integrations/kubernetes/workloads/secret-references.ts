@@ -2,7 +2,7 @@ import type { V1Container, V1PodSpec } from '@kubernetes/client-node';
 import type { Jsonify } from '../watch/projection.ts';
 
 /** One place in a pod's spec that names a Secret, as a JSON pointer from the spec. */
-export interface SecretReference {
+interface SecretReference {
   readonly pointer: string;
   readonly secret: string;
 }
@@ -31,7 +31,7 @@ export function secretReferences(spec: Jsonify<V1PodSpec>): readonly SecretRefer
   return found;
 }
 
-export interface JsonPatchOperation {
+interface JsonPatchOperation {
   readonly op: 'test' | 'replace' | 'add';
   readonly path: string;
   readonly value: unknown;

@@ -9,7 +9,7 @@ export interface Declarer {
 }
 
 /** Who else writes an object, and would undo or ignore a change by us. */
-export interface OtherWriter {
+interface OtherWriter {
   /** `Argo CD` */
   readonly tool: string;
   /** With its name, where the object says it: `Argo CD application argocd/cart`. */

@@ -11,7 +11,7 @@ import { severityOfText } from '../severity-words.ts';
 import { tagsOf } from '../tags.ts';
 
 /** The value of `schema`, by which an alert of this shape is known. */
-export const genericSchema = 'firebreak.alert.v1';
+const genericSchema = 'firebreak.alert.v1';
 
 function detect(value: unknown): boolean {
   return objectOf(value)?.schema === genericSchema;

@@ -1,7 +1,7 @@
 import type { AuditRequest } from './request.ts';
 
 /** Whom a certificate is asked for: common name and organisations, as the API server will take them for user and groups. */
-export interface AskedIdentity {
+interface AskedIdentity {
   readonly name: string | undefined;
   readonly groups: readonly string[];
 }

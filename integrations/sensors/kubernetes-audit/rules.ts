@@ -7,14 +7,14 @@ import type { AuditRequest } from './request.ts';
 import { type RoleMemory, type RoleWeight, weightOfRole } from './roles.ts';
 
 /** What a rule knows besides the request. */
-export interface AuditContext {
+interface AuditContext {
   readonly cluster: string;
   readonly settings: SensorSettings | undefined;
   readonly roles: RoleMemory;
 }
 
 /** A kind of request that matters. The name is what playbooks and the configuration call it. */
-export interface AuditRule {
+interface AuditRule {
   readonly name: string;
   readonly severity: Severity;
   readonly tags: readonly string[];

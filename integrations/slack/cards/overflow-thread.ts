@@ -7,7 +7,7 @@ import type { ShownCards } from './shown-cards.ts';
 const gatherMs = 2_000;
 const dayLength = '2026-01-01'.length;
 
-export interface OverflowThreadParts {
+interface OverflowThreadParts {
   readonly cards: CardStore;
   readonly shown: ShownCards;
   /** Whether those who are asked have enough questions in the channel already. */

@@ -17,7 +17,7 @@ import type { ShownCards } from './shown-cards.ts';
 /** Further targets are single lines, with no room for a link. */
 const mostLinks = 10;
 
-export interface QuestionCardsParts {
+interface QuestionCardsParts {
   readonly cards: CardStore;
   readonly shown: ShownCards;
   readonly posting: Posting;

@@ -68,7 +68,7 @@ const blockActions = z.object({
 
 type BlockActions = z.infer<typeof blockActions>;
 
-export type ClickCheck =
+type ClickCheck =
   | { readonly ok: true; readonly click: Click }
   | { readonly ok: true; readonly groupClick: GroupClick }
   | {
@@ -78,7 +78,7 @@ export type ClickCheck =
     };
 
 /** Where a question's card is, though Slack has not confirmed that it has it; `unseen`: it may have it, and does not show it to us. */
-export type LookFor = (question: string) => Promise<MessageRef | 'unseen' | undefined>;
+type LookFor = (question: string) => Promise<MessageRef | 'unseen' | undefined>;
 
 /** Every check between Slack's signature and the roster, in the order from cheap to dear. Knows nothing of HTTP: Socket Mode uses it too. */
 export class ClickChecks {

@@ -10,7 +10,7 @@ import type { SenderChecks } from './sender.ts';
 import { checkShortcut, isShortcut, type Shortcut } from './shortcut.ts';
 
 /** The answer is mrkdwn, escaped already; or a dialog. */
-export type CommandAnswer = { readonly mrkdwn: string } | { readonly opens: OrderDraft };
+type CommandAnswer = { readonly mrkdwn: string } | { readonly opens: OrderDraft };
 
 export interface CommandHandlers {
   /** A slash command of a member of the workspace. Its answer is shown to who typed it. */
@@ -19,7 +19,7 @@ export interface CommandHandlers {
   readonly onShortcut: (shortcut: Shortcut) => Promise<CommandAnswer>;
 }
 
-export interface CommandDoorParts extends CommandHandlers {
+interface CommandDoorParts extends CommandHandlers {
   readonly orders: OrderDialogs;
   readonly sender: SenderChecks;
   readonly refused: (refusal: ClickRefusal) => void;

@@ -25,7 +25,7 @@ export interface SlashCommand {
   readonly trigger: string;
 }
 
-export type CheckedCommand =
+type CheckedCommand =
   | { readonly ok: true; readonly command: SlashCommand }
   | { readonly ok: false; readonly refusal: ClickRefusal; readonly isCommand: boolean };
 

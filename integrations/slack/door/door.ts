@@ -33,7 +33,7 @@ export type MenuAnswer =
   | { readonly asksFor: 'comment' }
   | { readonly opens: OrderDraft };
 
-export interface DoorParts extends VoteDoor {
+interface DoorParts extends VoteDoor {
   readonly clicks: ClickChecks;
   readonly submissions: SubmissionChecks;
   readonly shown: ShownCards;

@@ -13,7 +13,7 @@ import type { Dialogs } from './dialogs.ts';
 import { namesOf, together } from './gathered-answers.ts';
 import type { GroupSubmission } from './submission.ts';
 
-export interface GroupDoorParts extends VoteDoor {
+interface GroupDoorParts extends VoteDoor {
   readonly cards: CardStore;
   readonly shown: ShownCards;
   readonly dialogs: Dialogs;

@@ -22,7 +22,7 @@ export interface Shortcut {
   readonly message: { readonly channel: string; readonly ts: string; readonly text: string };
 }
 
-export type CheckedShortcut =
+type CheckedShortcut =
   | { readonly ok: true; readonly shortcut: Shortcut }
   | { readonly ok: false; readonly refusal: ClickRefusal };
 

@@ -4,7 +4,7 @@ import type { ClickRefusal } from '../refusal.ts';
 /** Slack's own limit for the past; Bolt does not look at the future. https://docs.slack.dev/authentication/verifying-requests-from-slack */
 const windowSeconds = 300;
 
-export interface SignedRequest {
+interface SignedRequest {
   readonly rawBody: Buffer;
   readonly signature: string | undefined;
   /** Seconds since 1970, as Slack wrote them. */

@@ -33,7 +33,7 @@ const goodbye = z.object({
     .catch('unknown'),
 });
 
-export interface SocketOptions extends SlackEndpoint {
+interface SocketOptions extends SlackEndpoint {
   readonly appToken: string;
   readonly appId: string;
   readonly onRefused: (refusal: ClickRefusal) => void;

@@ -51,7 +51,7 @@ export interface GroupSubmission extends Pick<Submission, 'modal' | 'typed'> {
   readonly asks: GroupAsk;
 }
 
-export type CheckedSubmission =
+type CheckedSubmission =
   | { readonly ok: true; readonly submission: Submission | DraftSubmission | GroupSubmission }
   | {
       readonly ok: false;

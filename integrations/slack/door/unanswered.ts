@@ -14,7 +14,7 @@ const forgottenAfterMs = 3_600_000;
 /** A database that takes longer must not keep Slack waiting for its own answer. */
 const saveWithinMs = 300;
 
-export interface UnansweredParts {
+interface UnansweredParts {
   readonly store: UnansweredStore;
   readonly permalinks: Permalinks;
   readonly tell: (told: EphemeralAnswer) => Promise<void>;

@@ -13,7 +13,7 @@ function section(text: string): KnownBlock {
 }
 
 /** A notice as Slack shows it. Nothing in it can be clicked. */
-export function noticeBlocks(notice: Notice): { readonly text: string; readonly blocks: KnownBlock[] } {
+function noticeBlocks(notice: Notice): { readonly text: string; readonly blocks: KnownBlock[] } {
   const { title, time, lines, table, tableTitle } = notice;
   const blocks: KnownBlock[] = [
     { type: 'header', text: { type: 'plain_text', text: plain(title, 150), emoji: false } },

@@ -12,7 +12,7 @@ const eventType = 'firebreak_message';
 const pages = 10;
 const pageSize = 200;
 
-export interface Outgoing {
+interface Outgoing {
   /** The message's name: one key, one message. */
   readonly key: string;
   readonly channel: string;

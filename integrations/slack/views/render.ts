@@ -160,7 +160,7 @@ export function sensorText(sensor: string): string {
 }
 
 /** Only the last line of a list says how many more there are. */
-export function heldLines({ contained, happened, status }: QuestionCard): readonly string[] {
+function heldLines({ contained, happened, status }: QuestionCard): readonly string[] {
   if (contained.length === 0) return status.state === 'open' ? [notHeld] : [];
   const lines = contained.slice(0, shownEffects).map((held) => {
     const until = held.until === undefined ? 'until somebody ends it' : `until ${clock(held.until, held.since)}`;

@@ -22,7 +22,7 @@ export interface BookLog {
   warn(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
-export interface DecisionBookOptions {
+interface DecisionBookOptions {
   /** Where the list lies while Temporal is down. */
   readonly file: string;
   readonly beliefs: () => Beliefs;

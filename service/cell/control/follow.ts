@@ -56,7 +56,7 @@ export class Pace {
   }
 }
 
-export interface FollowControlOptions {
+interface FollowControlOptions {
   readonly client: Client;
   readonly cluster: string;
   readonly queues: ControlInput['queues'];

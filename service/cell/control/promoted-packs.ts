@@ -16,7 +16,7 @@ import { RepeatedTrouble } from '../../temporal/repeated-trouble.ts';
 const lookEveryMs = 2_000;
 const againAfterMs = 60_000;
 
-export interface PromotedPacksOptions {
+interface PromotedPacksOptions {
   readonly config: Config;
   readonly secrets: Pick<Secrets, 'releases'>;
   /** What stands above all incidents, as this process believes it. */

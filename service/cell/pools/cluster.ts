@@ -101,7 +101,7 @@ export function isWatched(config: Config, namespace: string): boolean {
   return config.watch.namespaces?.includes(namespace) ?? true;
 }
 
-export interface PoolParts {
+interface PoolParts {
   readonly config: Config;
   readonly secrets: Secrets;
   readonly cluster: Cluster;
@@ -118,7 +118,7 @@ export interface PoolParts {
 }
 
 /** What Temporal calls, and the chokepoint behind it. */
-export interface PoolActivities {
+interface PoolActivities {
   readonly activities: CellActivities & Partial<WarrantActivities>;
   readonly chokepoint: Chokepoint;
 }

@@ -8,7 +8,7 @@ import { type Logger, reasonOf } from '../../process/log.ts';
 import { repeat } from '../../process/repeat.ts';
 import type { OwnKnowledge } from '../pools/durable-memory.ts';
 
-export interface ReportMirrorParts {
+interface ReportMirrorParts {
   readonly reports: HardeningReports;
   /** Ids of the incidents that are open. */
   readonly open: () => readonly string[];

@@ -31,7 +31,7 @@ export interface OpenRun {
   readonly kinds: number;
 }
 
-export interface ResourceMirrorParts {
+interface ResourceMirrorParts {
   readonly resources: ShownResources;
   /** Incidents that are open. */
   readonly open: () => readonly OpenRun[];

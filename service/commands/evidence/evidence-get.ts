@@ -11,7 +11,7 @@ import { print, printable, printJson } from '../output.ts';
 import { withSession } from '../session.ts';
 import type { EvidenceGetOptions, Wanted } from './reader.ts';
 
-export interface EvidencePackage {
+interface EvidencePackage {
   readonly address: string;
   readonly manifest: EvidenceManifest;
   /** What is handed out of it. */

@@ -46,7 +46,7 @@ interface NotificationOptions extends ConfiguredOptions, RetiredKeysOption {
 }
 
 /** @throws InvalidArgumentError */
-export function periodIn(text: string): ReportPeriod {
+function periodIn(text: string): ReportPeriod {
   const period = periodNamed(text);
   if (!period) throw new InvalidArgumentError('Write 2026, 2026-Q3, 2026-11, or 2026-11-01..2026-11-15 (UTC, both days in it).');
   return period;
@@ -124,7 +124,7 @@ function draftOf(written: string, { config: path, regime, stage, retiredKey }: N
   });
 }
 
-export type OpenRecords = {
+type OpenRecords = {
   readonly config: Config;
   readonly database: Database;
   readonly store: ReturnType<typeof createAuditStore>;

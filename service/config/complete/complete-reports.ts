@@ -7,7 +7,7 @@ type File = FileConfig['reports'][number];
 type FileTarget = File['to'];
 
 /** Where a report goes, with the place of what opens it. */
-export type ReportTarget =
+type ReportTarget =
   | { readonly kind: 'folder'; readonly folder: string }
   | {
       readonly kind: 's3';

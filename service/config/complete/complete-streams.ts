@@ -18,7 +18,7 @@ export interface StreamAccess {
   readonly secretAccessKey?: string;
 }
 
-export type StreamTarget =
+type StreamTarget =
   | { readonly kind: 'http'; readonly url: string; readonly body: 'lines' | 'list'; readonly gzip: boolean }
   | { readonly kind: 'syslog'; readonly host: string; readonly port: number; readonly serverName?: string }
   | {

@@ -83,7 +83,7 @@ export const delegations = z
 export type ScheduleSection = z.output<typeof schedule>;
 export type DelegationsSection = z.output<typeof delegations>;
 
-export interface RosterProblem {
+interface RosterProblem {
   readonly path: readonly (string | number)[];
   readonly message: string;
   readonly remedy: string;

@@ -22,7 +22,7 @@ interface Listener {
   readonly sent: Map<string, number>;
 }
 
-export interface EventStream {
+interface EventStream {
   /** @throws FB_ERR_TOO_MANY */
   open(who: SignedIn, request: IncomingMessage, response: ServerResponse): void;
   /** Something has changed here: looked for at once. */

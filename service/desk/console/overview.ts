@@ -26,7 +26,7 @@ const mostContained = 200;
 /** Many look at it, and it changes slowly. */
 const rememberedMs = 5_000;
 
-export interface ConsoleOverviews {
+interface ConsoleOverviews {
   overview(who: SignedIn): Promise<ConsoleOverview>;
   people(): Promise<ConsolePeople>;
 }

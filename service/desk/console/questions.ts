@@ -26,7 +26,7 @@ import type { SignedIn } from './sessions.ts';
 
 const leasesShown = 20;
 
-export interface ConsoleQuestions {
+interface ConsoleQuestions {
   /** Open questions of all that the person may see: first those that they may answer, then by their deadline. */
   list(who: SignedIn): Promise<readonly ConsoleQuestion[]>;
   /** @throws FB_ERR_NOT_FOUND, also for what the person may not see */

@@ -19,7 +19,7 @@ type Given<Name extends ConsoleRouteName, Part extends 'params' | 'query' | 'bod
   ? z.output<Schema>
   : undefined;
 
-export interface RouteRequest<Name extends ConsoleRouteName> {
+interface RouteRequest<Name extends ConsoleRouteName> {
   readonly who: SignedIn;
   readonly params: Given<Name, 'params'>;
   readonly query: Given<Name, 'query'>;
@@ -58,7 +58,7 @@ export function transportHeaders(publicUrl: string): Readonly<Record<string, str
   return publicUrl.startsWith('https:') ? { 'strict-transport-security': 'max-age=31536000' } : {};
 }
 
-export interface ConsoleRouter {
+interface ConsoleRouter {
   /** @param proven is called once somebody is signed in: their connection is kept then */
   handle(request: IncomingMessage, response: ServerResponse, proven: () => void): void;
 }

@@ -142,12 +142,12 @@ export function createSessions(parts: {
   };
 }
 
-export function rolesOf({ roles }: Pick<ConsoleSection, 'roles'>, groups: readonly string[]): readonly ConsoleRole[] {
+function rolesOf({ roles }: Pick<ConsoleSection, 'roles'>, groups: readonly string[]): readonly ConsoleRole[] {
   return consoleRoles.filter((role) => roles[role]?.some((group) => groups.includes(group)));
 }
 
 /** Once there are tenants, whoever is in none of them sees nothing, unless a group of theirs sees everything. */
-export function visibleTo(
+function visibleTo(
   { tenants, everything }: Pick<ConsoleSection, 'tenants' | 'everything'>,
   groups: readonly string[],
 ): VisibleNamespaces {

@@ -19,7 +19,7 @@ interface Begun {
   to?: string;
 }
 
-export interface ConsoleSignIn extends SignInPages {
+interface ConsoleSignIn extends SignInPages {
   /** Whether the provider's answer is for a sign-in at the console that this browser has begun; another one is that of an answer to a question. */
   isOwnCallback(request: IncomingMessage, response: ServerResponse): Promise<boolean>;
 }

@@ -77,7 +77,7 @@ export function createAskedQuestions(parts: {
 }
 
 /** What is wrong with an answer. `field`: `choice`, `person`, `reason`, `target`, or `form.NAME`. */
-export interface AnswerProblem {
+interface AnswerProblem {
   readonly field: string;
   readonly text: string;
 }
@@ -89,7 +89,7 @@ function problemAt({ form = {} }: ShownQuestion['choices'][number], at: string, 
   return { field: at === reasonBlock ? 'reason' : 'target', text: problem };
 }
 
-export type ReadAnswer =
+type ReadAnswer =
   | {
       readonly ok: true;
       readonly choice: ShownQuestion['choices'][number];

@@ -13,7 +13,7 @@ import type { SlackOrders } from './slack-orders.ts';
 import { leaseButton } from './slash-lease.ts';
 import { incidentText } from './slash-look.ts';
 
-export interface CardMenuOptions {
+interface CardMenuOptions {
   readonly config: Config;
   readonly signer: Signer;
   /** Undefined while Temporal has not answered yet. */

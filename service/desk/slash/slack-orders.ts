@@ -38,7 +38,7 @@ import type { AnsweredChoice, SignIns } from '../pages/sign-ins-desk.ts';
 /** What can be ended in Slack. */
 type Noun = Exclude<DecisionKind['noun'], 'promotion'>;
 
-export interface SlackOrdersOptions {
+interface SlackOrdersOptions {
   readonly config: Config;
   readonly signer: Signer;
   /** The proven records of a chain: they say which alerts of an incident could be hidden. */

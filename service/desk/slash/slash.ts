@@ -27,7 +27,7 @@ const help = [
 ].join('\n');
 
 /** The answer is mrkdwn, escaped already; or a dialog. */
-export type SlashAnswer = { readonly mrkdwn: string } | { readonly opens: OrderDraft };
+type SlashAnswer = { readonly mrkdwn: string } | { readonly opens: OrderDraft };
 
 /** What people ask and order in Slack without a card: the same as on the command line, by the same ways. Everybody else is refused. */
 export function createSlash(options: SlashOptions): (command: TypedCommand) => Promise<SlashAnswer> {

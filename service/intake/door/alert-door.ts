@@ -11,7 +11,7 @@ import { unpackBody } from './body.ts';
 import type { Admission, Gate } from './gate.ts';
 import type { Listener } from './listener.ts';
 
-export interface AlertDoorOptions {
+interface AlertDoorOptions {
   readonly receiver: Receiver;
   readonly gate: Gate;
   readonly listener: Pick<Listener, 'connections'>;
@@ -22,7 +22,7 @@ export interface AlertDoorOptions {
 }
 
 /** Takes a request if it brings alerts; false when it is somebody else's to answer. */
-export type AlertDoor = (request: IncomingMessage, response: ServerResponse) => boolean;
+type AlertDoor = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 type Admitted = Exclude<Admission, { readonly kind: 'refused' }>;
 

@@ -4,7 +4,7 @@ import { systemErrorCode } from '../../../core/system-error.ts';
 import { largestBody } from '../read/parse.ts';
 import { ConcurrencyLimiter } from '../send/concurrency-limiter.ts';
 
-export type UnpackedBody =
+type UnpackedBody =
   | { readonly ok: true; readonly bytes: Uint8Array }
   | { readonly ok: false; readonly status: 400 | 413 | 415; readonly reason: string };
 

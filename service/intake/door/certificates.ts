@@ -9,7 +9,7 @@ export interface CertificateClient {
   readonly bindNode: boolean;
 }
 
-export interface CertifiedSender {
+interface CertifiedSender {
   readonly name: string;
   readonly node?: string;
 }

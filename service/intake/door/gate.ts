@@ -7,7 +7,7 @@ import { type IntakeToken, secretOfHeader, senderByToken } from './auth.ts';
 import { type CertificateClient, CertificateSenders } from './certificates.ts';
 import { type SignatureHeaders, Signatures, type Signed, type SigningSecret } from './signature.ts';
 
-export interface GateOptions {
+interface GateOptions {
   readonly tokens: readonly IntakeToken[];
   readonly signatures?: readonly SigningSecret[] | undefined;
   readonly certificates?: readonly CertificateClient[] | undefined;
@@ -16,7 +16,7 @@ export interface GateOptions {
   readonly rules?: readonly SenderRule[] | undefined;
 }
 
-export interface AccessRequest {
+interface AccessRequest {
   readonly socket: Socket;
   readonly headers: IncomingHttpHeaders;
   /** The last part of a secret path. */

@@ -8,7 +8,7 @@ import { createAlertDoor } from './alert-door.ts';
 import type { Gate } from './gate.ts';
 import type { Listener } from './listener.ts';
 
-export interface IntakeServerOptions {
+interface IntakeServerOptions {
   readonly receiver: Receiver;
   readonly gate: Gate;
   readonly listener: Listener;
@@ -21,7 +21,7 @@ export interface IntakeServerOptions {
   readonly log: IntakeLog;
 }
 
-export interface IntakeServer {
+interface IntakeServer {
   /** Resolves with its port. */
   listen(at: { readonly host: string; readonly port: number }): Promise<number>;
   /** Answers what is underway, then closes. */

@@ -6,7 +6,7 @@ import type { AlertSender } from './sender.ts';
 /** One body's alerts that are on their way at once. */
 const atOnce = 500;
 
-export interface InTurn<Answer> {
+interface InTurn<Answer> {
   readonly turns: FairScheduler;
   readonly sender: AlertSender;
   readonly context: ParseContext;

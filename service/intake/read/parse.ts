@@ -15,7 +15,7 @@ import { listMember, outlineOf } from './list-member.ts';
 import { splitItems } from './split.ts';
 
 /** Bytes of one alert. */
-export const largestAlert = 1024 * 1024;
+const largestAlert = 1024 * 1024;
 /** Bytes of one body, after unpacking. */
 export const largestBody = 16 * 1024 * 1024;
 
@@ -63,7 +63,7 @@ export function unreadItems(bytes: Uint8Array): Unread {
 }
 
 /** What an item turned out to be: read, or a batch of the API audit or of Alertmanager, whose parts are not read yet. */
-export type ReadItem =
+type ReadItem =
   | { readonly kind: 'items'; readonly items: readonly ParsedItem[] }
   | { readonly kind: 'parts'; readonly parts: readonly Uint8Array[] };
 

@@ -44,7 +44,7 @@ export interface IntakeAnswer {
   readonly reason?: string;
 }
 
-export interface ReceiverOptions {
+interface ReceiverOptions {
   readonly cluster: string;
   /** What the configuration says of the sensors' rules. */
   readonly severities?: SeverityOverrides;

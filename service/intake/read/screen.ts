@@ -17,7 +17,7 @@ export interface ScreenSources {
   readonly steps?: { causing(alert: Alert): OwnStep | undefined } | undefined;
 }
 
-export interface ScreenOptions extends ScreenSources {
+interface ScreenOptions extends ScreenSources {
   readonly hidden: HiddenAlerts;
   readonly notes: Notes;
   /** Told of each alert that starts nothing. */

@@ -4,7 +4,7 @@ export interface ByteRange {
   readonly end: number;
 }
 
-export type Split =
+type Split =
   | { readonly ok: true; readonly items: readonly ByteRange[] }
   | { readonly ok: false; readonly reason: string; readonly status: 400 | 413 };
 

@@ -13,7 +13,7 @@ const gatheredAtMost = 50_000;
 const slowestRetryMs = 5_000;
 const peekedAtStart = 50;
 
-export interface DispatcherOptions extends DeliveryOptions {
+interface DispatcherOptions extends DeliveryOptions {
   readonly spool: Spool;
   /** Absent: nothing is traced. */
   readonly tracing?: Tracing | undefined;

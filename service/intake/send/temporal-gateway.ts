@@ -26,7 +26,7 @@ const mostRuns = 20_000;
 const beganEvents = 4;
 const beganWithinMs = 60_000;
 
-export interface TemporalGatewayOptions {
+interface TemporalGatewayOptions {
   /** On the worker's own NativeConnection: only then can a start be eager. */
   readonly client: Client;
   readonly taskQueue: string;

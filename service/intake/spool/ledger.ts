@@ -3,7 +3,7 @@ import type { Database, RootDatabase } from 'lmdb';
 import { partOfBatch } from './write-group.ts';
 
 /** Where an alert went, and on which day it came. */
-export interface LedgerEntry {
+interface LedgerEntry {
   readonly incident: string;
   /** Days since 1970. */
   readonly day: number;

@@ -3,7 +3,7 @@ import type { SpoolEntry } from './entry.ts';
 import { partOfBatch } from './write-group.ts';
 
 /** Something that came from a known sender and was not taken. */
-export interface RejectedItem {
+interface RejectedItem {
   /** ISO 8601, UTC. */
   readonly at: string;
   readonly reason: string;
@@ -20,7 +20,7 @@ export interface RejectedItem {
 }
 
 /** An accepted alert that Temporal refused for good. */
-export interface RefusedAlert {
+interface RefusedAlert {
   /** ISO 8601, UTC. */
   readonly at: string;
   readonly reason: string;

@@ -28,7 +28,7 @@ const pageSize = 4_096;
 const usuallyLeftFree = 64 * 1024 ** 2;
 const smallestMap = 64 * 1024 * 1024;
 
-export interface SpoolOptions {
+interface SpoolOptions {
   /** On a local disk. */
   readonly directory: string;
   /** Bytes that waiting alerts may take before nothing more is accepted. */

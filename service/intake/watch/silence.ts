@@ -20,7 +20,7 @@ export interface ExpectedSensor {
 }
 
 /** What is asked of the cell's memory of the cluster. */
-export interface SilenceView {
+interface SilenceView {
   ready(): boolean;
   nodes(): readonly NodeRecord[];
   pods(): Iterable<PodRecord>;

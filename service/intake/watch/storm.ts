@@ -4,7 +4,7 @@ import type { IntakeLog } from '../log.ts';
 import { TopTalkers } from './top-talkers.ts';
 
 /** When so many alerts on so many workloads are a storm, and when it is over. */
-export interface StormThreshold {
+interface StormThreshold {
   readonly alertsPerSecond: number;
   readonly workloads: number;
   /** It is over after so long at less than half the rate. */

@@ -12,13 +12,13 @@ import type { Logger } from '../log.ts';
 import { keepVaultToken } from '../vault-token.ts';
 import { readPublicKeys, readRandomKey } from './key-files.ts';
 
-export interface EvidenceKeyQuery {
+interface EvidenceKeyQuery {
   readonly config: Config;
   readonly secrets: Pick<Secrets, 'evidenceVault'>;
 }
 
 /** What signs manifests, and whose signatures are believed; asked for when it is needed, since a key service may be away at the start. */
-export interface EvidenceSigning {
+interface EvidenceSigning {
   signer(): Promise<Signer>;
   verifier(): Promise<SignatureVerifier>;
 }

@@ -6,7 +6,7 @@ import type { TraceSpan } from './tracing.ts';
 const mostSpans = 4_096;
 const mostInBatch = 512;
 
-export interface SpanExporterOptions {
+interface SpanExporterOptions {
   /** Never rejects. */
   readonly send: (spans: readonly TraceSpan[]) => Promise<OtlpOutcome>;
   readonly everyMs: number;

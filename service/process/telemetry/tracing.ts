@@ -161,7 +161,7 @@ function stopwatch(): () => Pick<TraceSpan, 'startMs' | 'endMs'> {
 }
 
 /** Ours by their code, of others only the name: their messages hold bodies and headers. */
-export function errorCodeOf(error: unknown): string {
+function errorCodeOf(error: unknown): string {
   if (error instanceof FirebreakError) return error.code;
   return error instanceof Error ? error.name : 'error';
 }

@@ -8,7 +8,7 @@ import { withTurns } from './loop-budget.ts';
 import { joinedLines, linesOfSource, type PlaybookLines, partsOf, withLines } from './playbook-lines.ts';
 
 /** The code of a pack, as it goes into a build. */
-export interface PackCode {
+interface PackCode {
   readonly name: string;
   /** Path in it of the module whose default export is the pack. */
   readonly main: string;

@@ -145,7 +145,7 @@ export const question: ConsoleQuestion = {
   mine: { may: true, why: null, said: null },
 };
 
-export const otherQuestion: ConsoleQuestion = {
+const otherQuestion: ConsoleQuestion = {
   ...question,
   id: `b_${'r'.repeat(24)}`,
   incident: { ...question.incident, key: listed(2).key, title: 'deployment/shop/web', severity: 'low' },

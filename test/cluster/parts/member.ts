@@ -6,7 +6,7 @@ import { residentBytes } from '../../../tools/demo/processes.ts';
 import { type RunningServer, type ServerGroup, waitUntilReady } from '../../../tools/platform/server-group.ts';
 import { compiled } from '../../platform/e2e/parts/program.ts';
 
-export interface MemberOptions {
+interface MemberOptions {
   readonly name: string;
   readonly roles: string;
   readonly folder: string;

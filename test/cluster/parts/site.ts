@@ -10,7 +10,7 @@ import { podOf, until, type Workload, WorkloadMaker } from '../../platform/e2e/p
 import { type Effect, type EffectKind, Effects } from '../../platform/e2e/parts/effects.ts';
 import { isCard } from '../../platform/e2e/parts/service.ts';
 
-export interface SiteOptions {
+interface SiteOptions {
   readonly cluster: string;
   readonly kubernetes: KubernetesServer;
   readonly slack: SlackEmulator;

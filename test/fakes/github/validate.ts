@@ -10,7 +10,7 @@ type Fault = {
 
 export type Checked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly errors: readonly Fault[] };
 
-export interface NewIssue {
+interface NewIssue {
   readonly title: string;
   readonly body: string;
   readonly labels: readonly string[];

@@ -10,7 +10,7 @@ export interface IdentityProvider {
 }
 
 /** Somebody whom the provider knows. */
-export interface KnownPerson {
+interface KnownPerson {
   readonly subject: string;
   readonly name: string;
   readonly groups: readonly string[];

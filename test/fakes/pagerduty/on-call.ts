@@ -1,7 +1,7 @@
 import { entriesPage } from '../rest/page.ts';
 import { type RestAnswer, type RestFake, type RestRequest, startRestFake } from '../rest/server.ts';
 
-export interface FakeShift {
+interface FakeShift {
   readonly user: string;
   readonly schedule: string;
   /** ISO 8601; both are null where a user is always on call. */
@@ -9,7 +9,7 @@ export interface FakeShift {
   readonly end: string | null;
 }
 
-export interface OnCallFakeOptions {
+interface OnCallFakeOptions {
   /** The REST API key that exists. */
   readonly token: string;
   readonly port?: number;

@@ -9,13 +9,13 @@ import {
   startRestFake,
 } from '../rest/server.ts';
 
-export interface PagerDutyFakeOptions {
+interface PagerDutyFakeOptions {
   /** Integration keys that exist. */
   readonly routingKeys: readonly string[];
   readonly port?: number;
 }
 
-export interface FakeAlert {
+interface FakeAlert {
   readonly routingKey: string;
   readonly dedupKey: string;
   status: 'triggered' | 'acknowledged' | 'resolved';

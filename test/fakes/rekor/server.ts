@@ -10,7 +10,7 @@ import {
   startRestFake,
 } from '../rest/server.ts';
 
-export interface RekorFake extends RestFake {
+interface RekorFake extends RestFake {
   /** The texts that were put there, in order, each once. */
   readonly texts: readonly string[];
 }

@@ -2,7 +2,7 @@ function html(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }
 
-export interface PageEntry {
+interface PageEntry {
   readonly title: string;
   readonly state: string;
   readonly open: boolean;

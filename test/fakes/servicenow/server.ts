@@ -22,7 +22,7 @@ export interface ServiceNowFakeOptions {
   readonly port?: number;
 }
 
-export interface FakeRecord {
+interface FakeRecord {
   readonly sys_id: string;
   readonly values: Record<string, string>;
   readonly notes: string[];

@@ -62,7 +62,7 @@ export interface Delivery {
   readonly dialog?: SentDialog;
 }
 
-export interface SentDialog {
+interface SentDialog {
   readonly request: SentRequest;
   readonly result: DialogOutcome;
 }

@@ -50,7 +50,7 @@ export interface FakeView {
   readonly view: View;
 }
 
-export interface ResponseUrl {
+interface ResponseUrl {
   readonly channel: string;
   readonly messageTs: string;
   readonly user: string;

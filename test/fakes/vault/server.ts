@@ -9,7 +9,7 @@ import {
   startRestFake,
 } from '../rest/server.ts';
 
-export interface VaultFakeOptions {
+interface VaultFakeOptions {
   readonly token: string;
   /** Paths with their capabilities, as in a policy; `+` stands for one part. What is not in it is denied. */
   readonly policy: Readonly<Record<string, readonly Capability[]>>;

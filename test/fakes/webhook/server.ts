@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { entriesPage } from '../rest/page.ts';
 import { type Fields, fieldsOf, type RestAnswer, type RestFake, type RestRequest, startRestFake } from '../rest/server.ts';
 
-export interface WebhookFakeOptions {
+interface WebhookFakeOptions {
   readonly secret: string;
   readonly path?: string;
   readonly port?: number;

@@ -255,7 +255,7 @@ export const freezeDraft: RestraintDraft = {
 export const brokenDraft: RestraintDraft = { ...freezeDraft, mode: 'break-glass', incident: 'shop/Deployment/cart' };
 
 /** The release that the card offers, ordered without it. */
-export function leaseDraft(): LeaseDraft {
+function leaseDraft(): LeaseDraft {
   const { incident: about, text, votes, choices } = questionCard();
   const [release] = choices;
   if (!release) throw new Error('no release');

@@ -4,7 +4,7 @@ import { listObjects, type ObjectRef, readObject } from '../../../integrations/k
 import type { Scene, TestCluster } from './row.ts';
 
 /** An object, or all objects of a kind in which the word `of` stands: what an undo has to give back as it was. */
-export type Restorable = ObjectRef | (Omit<ObjectRef, 'name'> & { readonly of: string });
+type Restorable = ObjectRef | (Omit<ObjectRef, 'name'> & { readonly of: string });
 
 export function restorable({
   namespace,

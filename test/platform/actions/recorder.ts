@@ -2,7 +2,7 @@ import type { KubernetesCall } from '../../../integrations/kubernetes/call.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 
 /** A client that notes what it changed, and can lose a call or its answer as a process does that is killed there. */
-export interface RecordedApi extends KubernetesApi {
+interface RecordedApi extends KubernetesApi {
   /** `kind/namespace/name` of what was changed since the last `take`, in order. */
   take(): readonly string[];
   /** The n-th change from now on (from 1) does not reach the server, or lands without an answer. From then on nothing does: who is killed cleans up nothing. */

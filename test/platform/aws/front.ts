@@ -16,7 +16,7 @@ export interface AwsFront {
   stop(): Promise<void>;
 }
 
-export interface AwsFrontOptions {
+interface AwsFrontOptions {
   readonly url: string;
   /** Answers the one call that is not signed, around Moto's check of signatures. */
   readonly assume?: (token: string | null, pass: () => Promise<Answer>) => Promise<Answer>;

@@ -1,7 +1,7 @@
 import type { AuditRecord } from '../../../core/audit/audit.ts';
 
 /** Numbers that come out the same each time. */
-export function numbersFrom(seed: number): (below: number) => number {
+function numbersFrom(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;

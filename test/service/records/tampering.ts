@@ -26,7 +26,7 @@ export const firstBadAt: Readonly<Record<string, (place: Place) => number>> = {
   'forks the chain: its own maker has signed another record under a number that is taken': ({ end }) => end + 1,
 };
 
-export type Mutation = (database: Database, place: Place) => Promise<void>;
+type Mutation = (database: Database, place: Place) => Promise<void>;
 
 const rest = 'at, kind, actor, body, key_id, follows, signature, previous, hash';
 const copied = `INSERT INTO audit_records (chain, place, number, ${rest})`;

@@ -3,7 +3,7 @@ import { gunzipSync } from 'node:zlib';
 import { portOf } from '../../../integrations/http-door.ts';
 
 /** What it does with one delivery. `lost-answer`: it takes it, and its answer does not arrive. */
-export type Behaviour = number | 'hang' | 'cut' | 'lost-answer';
+type Behaviour = number | 'hang' | 'cut' | 'lost-answer';
 
 export interface Arrived {
   readonly headers: IncomingMessage['headers'];

@@ -101,7 +101,7 @@ export function serverOf(kubeconfig: string): string {
   return config.clusters.find(({ name }) => name === context?.cluster)?.cluster.server ?? '';
 }
 
-export interface ClusterList {
+interface ClusterList {
   readonly 'current-context': string;
   readonly contexts: readonly { readonly name: string; readonly context: { readonly cluster: string } }[];
   readonly clusters: readonly { readonly name: string; readonly cluster: { readonly server: string } }[];

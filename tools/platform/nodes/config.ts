@@ -4,7 +4,7 @@ import { FirebreakError } from '../../../core/errors.ts';
 import { runCommand } from '../../../service/parts/command.ts';
 import type { NodeAddresses } from './network.ts';
 
-export interface NodeSettings {
+interface NodeSettings {
   readonly name: string;
   /** Of this node: configuration, data and logs. */
   readonly folder: string;

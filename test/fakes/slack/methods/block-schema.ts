@@ -160,7 +160,7 @@ export type Overflow = z.infer<typeof overflow>;
 export type InputBlock = z.infer<typeof input>;
 export type TextObject = z.infer<ReturnType<typeof anyText>>;
 
-export type BlocksResult =
+type BlocksResult =
   | { readonly ok: true; readonly blocks: readonly Block[] }
   | { readonly ok: false; readonly error: string; readonly messages: readonly string[] };
 

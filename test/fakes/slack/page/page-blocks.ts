@@ -44,7 +44,7 @@ function blockToHtml(block: Block, world: SlackWorld): string {
   }
 }
 
-export function textToHtml(text: TextObject, world: SlackWorld): string {
+function textToHtml(text: TextObject, world: SlackWorld): string {
   return text.type === 'plain_text'
     ? plainToHtml(text.text)
     : mrkdwnToHtml(text.text, { verbatim: text.verbatim === true, world });

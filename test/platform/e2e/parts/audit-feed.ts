@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-export interface AuditLine {
+interface AuditLine {
   readonly auditID: string;
   readonly verb: string;
   readonly requestURI: string;

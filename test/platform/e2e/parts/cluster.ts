@@ -94,7 +94,7 @@ interface PodList {
   }[];
 }
 
-export interface DeployOptions {
+interface DeployOptions {
   /** Its pods can reach their node. */
   readonly privileged?: boolean;
 }

@@ -9,7 +9,7 @@ import type { Service } from './service.ts';
 export const cli = join(import.meta.dirname, '../../../../service/cli.ts');
 
 /** A person in a configuration that is still being written. */
-export interface RosterEntry {
+interface RosterEntry {
   readonly id: string;
   keys?: readonly string[];
   accounts?: readonly string[];

@@ -3,7 +3,7 @@ import { podOf, until, type Workload } from './cluster.ts';
 import type { Service } from './service.ts';
 
 /** What the API server, the ticket system and the channel have of one cluster. */
-export type SeenFromOutside = Pick<Service, 'effects' | 'ticketsOf' | 'cards'>;
+type SeenFromOutside = Pick<Service, 'effects' | 'ticketsOf' | 'cards'>;
 
 export interface Expected {
   /** Every workload with a critical alert: its pod is contained, a ticket filed, one card posted. */

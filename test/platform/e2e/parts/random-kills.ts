@@ -8,7 +8,7 @@ import { Chance, seedOf } from './random.ts';
 import { ownServers } from './servers.ts';
 import { ana, ben, labels, Service } from './service.ts';
 
-export interface RandomKillsOptions {
+interface RandomKillsOptions {
   readonly seed: number;
   /** For so long it is killed. */
   readonly seconds: number;
@@ -16,7 +16,7 @@ export interface RandomKillsOptions {
   readonly say: (line: string) => void;
 }
 
-export interface RandomKillsReport {
+interface RandomKillsReport {
   readonly kills: number;
   /** Empty when nothing was lost and nothing done twice. */
   readonly differences: readonly string[];

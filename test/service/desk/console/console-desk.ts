@@ -36,7 +36,7 @@ const groupsOf: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What Slack's side of a desk is made of. */
-export type SlackSide = Pick<Parameters<typeof createSignIns>[0], 'config' | 'secrets' | 'database' | 'journal' | 'log'>;
+type SlackSide = Pick<Parameters<typeof createSignIns>[0], 'config' | 'secrets' | 'database' | 'journal' | 'log'>;
 
 export interface ConsoleDesk {
   readonly url: string;

@@ -24,7 +24,7 @@ export interface Door {
   rejected(): Promise<readonly RejectedAlert[]>;
 }
 
-export interface PostOptions {
+interface PostOptions {
   readonly path?: string;
   readonly method?: string;
   readonly headers?: Record<string, string>;
