@@ -106,7 +106,6 @@ export const incidentQuery = z.strictObject({
 export type IncidentQuery = z.input<typeof incidentQuery>;
 
 export const incidentPage = z.object({ items: z.array(listedIncident), next: text.nullable() });
-export type IncidentPage = z.output<typeof incidentPage>;
 
 const shownActor = z.object({
   kind: z.enum(['person', 'playbook', 'sensor', 'engine', 'other']),
@@ -228,7 +227,6 @@ const shownEvidence = z.object({
   /** What is typed to get it: the desk cannot open what is kept. */
   command: text,
 });
-export type ShownEvidence = z.output<typeof shownEvidence>;
 
 const formField = z.object({
   label: text,
@@ -298,7 +296,6 @@ export const shownQuestionBody = z.object({
 export type ConsoleQuestion = z.output<typeof shownQuestionBody>;
 
 export const questionList = z.object({ items: z.array(shownQuestionBody) });
-export type QuestionList = z.output<typeof questionList>;
 
 export const answerBody = z.strictObject({
   choice: text.min(1).max(100),
@@ -365,7 +362,6 @@ export const shownIncident = z.object({
 export type ShownIncident = z.output<typeof shownIncident>;
 
 export const exportBody = z.object({ exportedAt: time, by: text, incident: shownIncident, records: recordsBody });
-export type IncidentExport = z.output<typeof exportBody>;
 
 const range = z.object({ p50: z.number(), p90: z.number() }).nullable();
 

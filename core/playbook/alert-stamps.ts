@@ -27,7 +27,7 @@ export function askedFacts(playbooks: readonly AnyPlaybook[]): AskedFacts {
   };
 }
 
-export interface AlertStampsOptions {
+interface AlertStampsOptions {
   readonly playbooks: readonly AnyPlaybook[];
   readonly counts?: CountStore | undefined;
   readonly awaited?: AwaitedStore | undefined;

@@ -35,7 +35,7 @@ export interface LeaseOptions {
 }
 
 /** An action of a pack is given back by people alone, or where its step did not come about: its pool has heard neither votes nor what a lease was prolonged by. */
-export interface OwnLeaseOptions {
+interface OwnLeaseOptions {
   readonly lease?: Duration;
   readonly onExpiry?: 'renew';
 }
@@ -138,7 +138,7 @@ export interface AskOptions<
 }
 
 /** Of a question that is only answered by its buttons. */
-export type NoForms = Readonly<Record<never, never>>;
+type NoForms = Readonly<Record<never, never>>;
 
 type ValueOf<F> = F extends TypedField<infer Value> ? Value : never;
 type ValuesOf<F> = { readonly [Name in keyof F]: ValueOf<F[Name]> };
@@ -258,7 +258,7 @@ export interface PlaybookContext<U extends Uses, R extends Requires, P extends P
 }
 
 /** Of an envelope that names none. */
-export type NoParams = Readonly<Record<never, never>>;
+type NoParams = Readonly<Record<never, never>>;
 
 export interface PlaybookEnvelope<U extends Uses, R extends Requires, P extends Params = Params> {
   readonly id: string;
@@ -304,10 +304,7 @@ export interface PlaybookEnvelope<U extends Uses, R extends Requires, P extends 
 }
 
 /** As an author writes it: it answers alerts, or it runs by a schedule. */
-export type WrittenEnvelope<U extends Uses, R extends Requires, P extends Params = Params> = Omit<
-  PlaybookEnvelope<U, R, P>,
-  'on'
-> & {
+type WrittenEnvelope<U extends Uses, R extends Requires, P extends Params = Params> = Omit<PlaybookEnvelope<U, R, P>, 'on'> & {
   readonly on:
     | PlaybookEnvelope<U, R, P>['on']
     | (Omit<PlaybookEnvelope<U, R, P>['on'], 'match' | 'schedule'> & { readonly schedule: RunSchedule });

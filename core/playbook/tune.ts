@@ -6,7 +6,7 @@ import { workloadText } from '../orders/suppression.ts';
 import type { Match } from './match.ts';
 import { matchAlert } from './match-alert.ts';
 
-export interface TuneSample {
+interface TuneSample {
   readonly id: string;
   readonly time: string;
   readonly severity: Severity;
@@ -26,7 +26,7 @@ export interface Noise {
   readonly falsePositiveRate: number | null;
 }
 
-export type WorkloadName = Extract<Subject, { readonly kind: 'workload' }>;
+type WorkloadName = Extract<Subject, { readonly kind: 'workload' }>;
 
 interface ProposalBase {
   readonly rule: string;
@@ -44,7 +44,7 @@ export type TuneProposal =
   | (ProposalBase & { readonly kind: 'playbook-condition'; readonly workloads: readonly string[]; readonly condition: string });
 
 /** A rule of serious alerts that no playbook answers: people were asked what it was. */
-export interface UnansweredRule {
+interface UnansweredRule {
   readonly rule: string;
   /** The worst that they were asked about. */
   readonly upTo: Severity;

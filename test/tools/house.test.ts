@@ -56,6 +56,15 @@ test('no two exported types have one name', () => {
   expect(houseFaults(folder)).toEqual(['the type Reply is exported by core/a/x.ts and core/b/y.ts: give each its own name']);
 });
 
+test('what is exported is imported by somebody, be it a test', () => {
+  const folder = treeOf({
+    'core/a/x.ts': "import { read } from '../b/y.ts';\nexport const begin = read;\n",
+    'core/b/y.ts': 'export const read = 1;\nexport const tested = 2;\nexport type Unread = 3;\n',
+    'test/y.test.ts': "import { tested } from '../core/b/y.ts';\ntested;\n",
+  });
+  expect(houseFaults(folder)).toEqual(['core/b/y.ts: nobody imports Unread: export what others need']);
+});
+
 test('no file and no exported name has a word of our own, those of tests as well', () => {
   const folder = treeOf({
     'core/a/kept-keys.ts': 'export type KeyRegister = 1;\nconst kept = 1;\n',

@@ -1,4 +1,4 @@
-/** Holds the house in order: no import circle, no full folder, no exported type's name twice, no fragment beside its one user, no word of our own in a name. */
+/** Holds the house in order: no import circle, no full folder, no exported type's name twice, no export that nobody imports, no fragment beside its one user, no word of our own in a name. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { root } from '../setup/setup.mjs';
@@ -38,7 +38,14 @@ const ownWords = {
 
 /** What is out of order below `folder`, one sentence each. */
 export function houseFaults(folder, files = readTree(folder)) {
-  return [...circleFaults(files), ...fragmentFaults(files), ...nameFaults(files), ...wordFaults(folder), ...folderFaults(folder)];
+  return [
+    ...circleFaults(files),
+    ...fragmentFaults(files),
+    ...nameFaults(files),
+    ...exportFaults(folder, files),
+    ...wordFaults(folder),
+    ...folderFaults(folder),
+  ];
 }
 
 /** Circles of imports, types included: by Tarjan's strongly connected components. */
@@ -84,6 +91,21 @@ function nameFaults(files) {
   return [...places]
     .filter(([, where]) => where.length > 1)
     .map(([name, where]) => `the type ${name} is exported by ${where.join(' and ')}: give each its own name`);
+}
+
+/** By name: an export that no other file writes is one that none imports. Where no import leads to, a program or a loader begins, and takes what it knows. */
+function exportFaults(folder, files) {
+  const writers = new Map();
+  for (const room of [...topRooms, 'test', 'bench'])
+    for (const file of programFiles(folder, room))
+      for (const word of new Set(readFileSync(join(folder, file), 'utf8').match(/[\w$]+/g)))
+        writers.set(word, (writers.get(word) ?? 0) + 1);
+  const imported = new Set([...files.values()].flatMap(({ uses }) => uses));
+  return [...files].flatMap(([file, { exports }]) =>
+    exports
+      .filter(({ name }) => imported.has(file) && writers.get(name) === 1)
+      .map(({ name }) => `${file}: nobody imports ${name}: export what others need`),
+  );
 }
 
 const exported = /^export (?:default |declare |abstract |async )*(?:function\*?|const|class|interface|type) (\w+)/gm;

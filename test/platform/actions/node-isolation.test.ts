@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { cordonNodeImplementation } from '../../../activities/actions/nodes/cordon-node.ts';
-import { comparable } from '../../../core/action/drift.ts';
 import { noteAnnotation } from '../../../core/cluster/object-note.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { AllowRelease, ReleasedObject } from '../../../core/incident/hold.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { createWebhookNodeIsolator } from '../../../integrations/webhook/node-isolator.ts';
+import { comparable } from '../../comparable.ts';
 import { type NodeProviderFake, startNodeProviderFake } from '../../fakes/node-provider/server.ts';
 import { testPlatform } from '../../platform.ts';
 import { cellKey, openCluster, stepContext } from '../kubernetes/parts/cluster.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { comparable } from '../../../core/action/drift.ts';
 import { listObjects, type ObjectRef, readObject } from '../../../integrations/kubernetes/objects.ts';
+import { comparable } from '../../comparable.ts';
 import type { Scene, TestCluster } from './row.ts';
 
 /** An object, or all objects of a kind in which the word `of` stands: what an undo has to give back as it was. */

@@ -1,7 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { suspendCronJobImplementation } from '../../../activities/actions/workloads/suspend-cron-job.ts';
 import { suspendRolloutImplementation } from '../../../activities/actions/workloads/suspend-rollout.ts';
-import { comparable } from '../../../core/action/drift.ts';
 import type { Pausing } from '../../../core/action/pausing.ts';
 import { actions } from '../../../core/actions/index.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
@@ -10,6 +9,7 @@ import { findContainments } from '../../../service/offline/containments.ts';
 import { rbacManifests } from '../../../service/rbac/manifests.ts';
 import { pausers } from '../../../service/rbac/pausing-manifests.ts';
 import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
+import { comparable } from '../../comparable.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { cellKey, openCluster, stepContext } from './parts/cluster.ts';

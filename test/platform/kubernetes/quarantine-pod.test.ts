@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
-import { comparable } from '../../../core/action/drift.ts';
 import { openBeforeState, quarantineLabels, sealBeforeState } from '../../../core/cluster/before-state.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import { holdTermsNow } from '../../../core/incident/hold.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { readStandingPolicy } from '../../../integrations/kubernetes/policies/standing-policy.ts';
+import { comparable } from '../../comparable.ts';
 import { testPlatform } from '../../platform.ts';
 import { cellKey, openCluster, resolved, stepContext, until } from './parts/cluster.ts';
 

@@ -8,7 +8,6 @@ import { isolateNamespaceImplementation } from '../../../activities/actions/cont
 import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
 import { cordonNodeImplementation } from '../../../activities/actions/nodes/cordon-node.ts';
 import { suspendRolloutImplementation } from '../../../activities/actions/workloads/suspend-rollout.ts';
-import { comparable } from '../../../core/action/drift.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import { noteAnnotation } from '../../../core/cluster/object-note.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
@@ -16,6 +15,7 @@ import { findContainments } from '../../../service/offline/containments.ts';
 import { findOnPath } from '../../../service/parts/command.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
 import { kubectlBinary } from '../../../tools/platform/kubernetes/kubelab-binary.ts';
+import { comparable } from '../../comparable.ts';
 import { testPlatform } from '../../platform.ts';
 import { nodeNobodyUses } from '../actions/rows-cluster-wide.ts';
 import { cellKey, openCluster, resolved, stepContext } from './parts/cluster.ts';

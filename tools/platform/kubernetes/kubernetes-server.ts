@@ -9,7 +9,7 @@ import { startControlPlane } from './control-plane.ts';
 import { addFakeNodes, nodesAreReady } from './fake-nodes.ts';
 import { kindProgram, startKindCluster } from './kind-cluster.ts';
 import { kubelabBinary } from './kubelab-binary.ts';
-import { type KubernetesServer, serverOf } from './kubernetes-api.ts';
+import type { KubernetesServer } from './kubernetes-api.ts';
 
 export interface KubernetesOptions {
   /** Names of the nodes that kwok plays. Default: two. */
@@ -69,17 +69,4 @@ export async function startKubernetes(options: {
     if (!options.group) await group.stop();
     throw error;
   }
-}
-
-/** A cluster that is there already, used only when somebody asks for it by name. Its audit log cannot be seen. */
-export function existingKubernetes(kubeconfig: string): KubernetesServer {
-  return {
-    kubeconfig,
-    server: serverOf(kubeconfig),
-    auditLog: '',
-    missing: ['audit log'],
-    pids: () => ({}),
-    restart: () => Promise.reject(new Error('This cluster is not ours to restart.')),
-    stop: () => Promise.resolve(),
-  };
 }

@@ -1,0 +1,23 @@
+import { isObject } from '../core/text/plain-json.ts';
+
+/** What is never compared between an object before and after: the fields that the API server and its controllers move by themselves. */
+const ignoredInComparison = [
+  'metadata.resourceVersion',
+  'metadata.generation',
+  'metadata.managedFields',
+  'metadata.ownerReferences',
+  'status',
+] as const;
+
+/** A copy without the ignored fields: two of them are equal exactly when an undo was exact. */
+export function comparable(object: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const copy = structuredClone(object);
+  for (const path of ignoredInComparison) {
+    const parts = path.split('.');
+    const last = parts.pop();
+    let at: unknown = copy;
+    for (const part of parts) at = isObject(at) ? at[part] : undefined;
+    if (isObject(at) && last !== undefined) delete at[last];
+  }
+  return copy;
+}
