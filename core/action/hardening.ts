@@ -1,4 +1,3 @@
-import { templateDifference } from '../cluster/template-difference.ts';
 import { isObject } from '../text/plain-json.ts';
 
 /** What a workload can be given of Pod Security's "restricted", and a little more. https://kubernetes.io/docs/concepts/security/pod-security-standards/ */
@@ -19,17 +18,6 @@ type Fields = Readonly<Record<string, unknown>>;
 interface Container extends Fields {
   readonly name: string;
   readonly securityContext?: Fields;
-}
-
-/** Those that Pod Security's "restricted" asks for. The others go beyond it. */
-const restricted: readonly Hardening[] = ['dropCapabilities', 'seccomp', 'noPrivilegeEscalation', 'runAsNonRoot'];
-
-/** Whether a pod template has one of the hardenings, or what it would be given. */
-export interface HardeningFinding {
-  readonly hardening: Hardening;
-  readonly ofRestricted: boolean;
-  /** Fields that would change, in words. Empty: it lacks nothing of it. */
-  readonly lacks: readonly string[];
 }
 
 /** The spec of a pod template, as far as it is hardened. */
@@ -69,16 +57,6 @@ export function harden(spec: HardenedSpec, leave: readonly Hardening[] = []): Ha
     ...(does('userNamespace') && !sharesWithNode(spec) && { hostUsers: false }),
     ...(does('noToken') && { automountServiceAccountToken: false }),
   };
-}
-
-/** What a pod template has and lacks: the very changes that `harden` would make of it, one hardening at a time. */
-export function hardeningFindings(spec: HardenedSpec): readonly HardeningFinding[] {
-  return hardenings.map((hardening) => {
-    const others = hardenings.filter((one) => one !== hardening);
-    const difference = templateDifference(spec, harden(spec, others));
-    const own = hardening === 'userNamespace' && sharesWithNode(spec) ? ['it shares a namespace of its node'] : [];
-    return { hardening, ofRestricted: restricted.includes(hardening), lacks: [...difference, ...own] };
-  });
 }
 
 function sharesWithNode({ hostNetwork, hostPID, hostIPC }: HardenedSpec): boolean {

@@ -1,7 +1,7 @@
-import { type HardenedSpec, type HardeningFinding, hardeningFindings } from '../action/hardening.ts';
 import { subjectOfIncident } from '../incident/incident.ts';
 import { oneLine } from '../text/visible-text.ts';
 import { labelsOfShown, resourceName } from './cluster-resources.ts';
+import { findingText, type LookedAtSpec, type PostureFinding, postureResults } from './posture.ts';
 
 /** Where reports are in the API: https://github.com/openreports/reports-api, v0.2.1 */
 export const reportGroup = 'openreports.io';
@@ -44,7 +44,7 @@ export interface HardeningReport {
 /** A workload that an incident is about, as the API has it. */
 export interface ReportedWorkload {
   readonly uid: string;
-  readonly spec: HardenedSpec;
+  readonly spec: LookedAtSpec;
   /** Why it cannot be given an AppArmor profile; absent where it can. */
   readonly noAppArmor?: string | undefined;
 }
@@ -58,12 +58,13 @@ export function reportedSubject(incident: string) {
   return kind && { kind, namespace, name };
 }
 
-/** What the workload of an incident has and lacks of what `hardenWorkload` would give it; undefined where there are no findings for its kind. */
+/** What the workload of an incident keeps and breaks of the rules that an incident's posture is judged by; undefined where there are no findings for its kind. */
 export function hardeningReport(incident: string, { uid, spec, noAppArmor }: ReportedWorkload): HardeningReport | undefined {
   const subject = reportedSubject(incident);
   if (!subject) return undefined;
   const { kind, namespace, name } = subject;
-  const results = hardeningFindings(spec).map((finding) => resultOf(finding, noAppArmor));
+  const token = { rule: tokenRule, ...(spec.automountServiceAccountToken !== false && { finding: tokenRule }) };
+  const results = [...postureResults(spec), token].map((result) => resultOf(result, noAppArmor));
   const count = (result: ReportResult['result']): number => results.filter((one) => one.result === result).length;
   return {
     namespace,
@@ -80,26 +81,21 @@ export function hardeningReport(incident: string, { uid, spec, noAppArmor }: Rep
 
 const longestMessage = 500;
 
-function resultOf({ hardening, ofRestricted, lacks }: HardeningFinding, noAppArmor: string | undefined): ReportResult {
-  const about = {
-    policy: ofRestricted ? 'pod-security-restricted' : 'firebreak-hardening',
-    rule: hardening,
-    category: 'Pod Security',
-    // As OpenReports counts: what nobody has asked for is a warning.
-    scored: ofRestricted,
-  };
-  if (lacks.length === 0) return { ...about, result: 'pass', message: 'The pod template has it.' };
-  if (hardening === 'appArmor' && noAppArmor !== undefined)
-    return { ...about, result: 'skip', message: oneLine(`It is given none: ${noAppArmor}.`, longestMessage) };
-  return {
-    ...about,
-    result: ofRestricted ? 'fail' : 'warn',
-    severity: severityOf(lacks, ofRestricted),
-    message: oneLine(`hardenWorkload would change: ${lacks.join('; ')}.`, longestMessage),
-  };
-}
+/** A posture says it of the account. */
+const tokenRule: PostureFinding = { id: 'service-account-token', text: 'is given a token of its service account' };
 
-function severityOf(lacks: readonly string[], ofRestricted: boolean): 'high' | 'medium' | 'low' {
-  if (lacks.some((line) => /\.privileged\b/.test(line))) return 'high';
-  return ofRestricted ? 'medium' : 'low';
+const policies = {
+  baseline: { policy: 'pod-security-baseline', result: 'fail', severity: 'high', scored: true },
+  restricted: { policy: 'pod-security-restricted', result: 'fail', severity: 'medium', scored: true },
+  // As OpenReports counts: what nobody has asked for is a warning.
+  neither: { policy: 'firebreak-hardening', result: 'warn', severity: 'low', scored: false },
+} as const;
+
+function resultOf({ rule, finding }: ReturnType<typeof postureResults>[number], noAppArmor: string | undefined): ReportResult {
+  const { policy, result, severity, scored } = policies[rule.against ?? 'neither'];
+  const about = { policy, rule: rule.id, category: 'Pod Security', scored };
+  if (!finding) return { ...about, result: 'pass', message: `It is not so that it ${rule.text}.` };
+  if (rule.id === 'apparmor-unset' && noAppArmor !== undefined)
+    return { ...about, result: 'skip', message: oneLine(`It is given none: ${noAppArmor}.`, longestMessage) };
+  return { ...about, result, severity, message: oneLine(findingText(finding), longestMessage) };
 }

@@ -9,7 +9,7 @@ const postureLevels = ['privileged', 'baseline', 'restricted'] as const;
 type PostureLevel = (typeof postureLevels)[number];
 
 /** One thing that a pod is allowed to do. */
-interface PostureFinding {
+export interface PostureFinding {
   readonly id: string;
   /** Which profile of Pod Security forbids it: what `baseline` forbids, `restricted` forbids too. Absent: neither. */
   readonly against?: 'baseline' | 'restricted';
@@ -182,16 +182,22 @@ const rules: readonly Rule[] = [
   },
 ];
 
-/** Of all containers but ephemeral ones, which people put in later. */
-export function postureFindings(spec: LookedAtSpec): readonly PostureFinding[] {
+/** Every rule, and what breaks it: of all containers but ephemeral ones, which people put in later. */
+export function postureResults(
+  spec: LookedAtSpec,
+): readonly { readonly rule: Omit<PostureFinding, 'containers'>; readonly finding?: PostureFinding }[] {
   const containers: readonly LookedAtContainer[] = [...(spec.containers ?? []), ...(spec.initContainers ?? [])];
-  return rules.flatMap((rule): readonly PostureFinding[] => {
-    const { id, against, cis, text } = rule;
-    const finding = { id, ...(against && { against }), ...(cis !== undefined && { cis }), text };
-    if ('pod' in rule) return rule.pod(spec) ? [finding] : [];
-    const found = containers.filter((one) => rule.container(one, spec)).map(({ name }) => name);
-    return found.length > 0 ? [{ ...finding, containers: found.slice(0, mostContainers) }] : [];
+  return rules.map((one) => {
+    const { id, against, cis, text } = one;
+    const rule = { id, ...(against && { against }), ...(cis !== undefined && { cis }), text };
+    if ('pod' in one) return one.pod(spec) ? { rule, finding: rule } : { rule };
+    const found = containers.filter((container) => one.container(container, spec)).map(({ name }) => name);
+    return found.length > 0 ? { rule, finding: { ...rule, containers: found.slice(0, mostContainers) } } : { rule };
   });
+}
+
+export function postureFindings(spec: LookedAtSpec): readonly PostureFinding[] {
+  return postureResults(spec).flatMap(({ finding }) => finding ?? []);
 }
 
 /** The strictest profile that it meets. */
@@ -226,7 +232,7 @@ export function postureLines({ of, level, findings, account, proposal, unknown }
   ];
 }
 
-function findingText({ text, against, cis, containers }: PostureFinding): string {
+export function findingText({ text, against, cis, containers }: PostureFinding): string {
   const rule = [...(against ? [`not ${against}`] : []), ...(cis === undefined ? [] : [`CIS ${cis}`])].join(', ');
   const where = containers ? ` (${containers.join(', ')})` : '';
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${where}${rule === '' ? '' : `: ${rule}`}.`;

@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
 import type { LogFiles } from '../../core/tlog/log-tree.ts';
+import { replaceFile } from '../replace-file.ts';
 
 /** A log's files in a folder that any web server can hand out as it is. Each is there whole or not at all, and on the disk when `write` resolves. */
 export function createLogFolder({ folder }: { readonly folder: string }): LogFiles {
@@ -18,16 +18,9 @@ export function createLogFolder({ folder }: { readonly folder: string }): LogFil
       }
     },
     write: async ({ path, bytes }) => {
-      const file = join(folder, path);
-      const draft = `${file}.${randomUUID()}.draft`;
       try {
-        await mkdir(dirname(file), { recursive: true });
-        await writeFile(draft, bytes, { flag: 'wx', mode: 0o644, flush: true });
-        await rename(draft, file);
-        const parent = await open(dirname(file), 'r');
-        await parent.sync().finally(() => parent.close());
+        await replaceFile({ path: join(folder, path), content: bytes, mode: 0o644 });
       } catch (error) {
-        await rm(draft, { force: true });
         throw failed(folder, 'written', error);
       }
     },

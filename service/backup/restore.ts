@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { access, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -13,6 +13,7 @@ import { openAsIs } from '../../integrations/database/database.ts';
 import { migrate, schemaOf } from '../../integrations/database/migrations.ts';
 import { isEmptyDatabase, replaceTables, type TableRow } from '../../integrations/database/table-rows.ts';
 import { sha256Of } from '../../integrations/evidence/drafted-file.ts';
+import { replaceFile } from '../../integrations/replace-file.ts';
 import type { Config, Environment } from '../config/load.ts';
 import { resolveReleaseSecrets, resolveStoreSecrets } from '../config/secrets.ts';
 import { openEvidenceStore, openShelf } from '../process/evidence.ts';
@@ -61,7 +62,7 @@ export async function restoreConfig(backup: CheckedBackup, configFile: string): 
     if (path === undefined) continue;
     const content = await contentOf(backup, part);
     const there = await readFile(path).catch(() => undefined);
-    if (!there) await writeWhole(path, content);
+    if (!there) await replaceFile({ path, content });
     else if (!there.equals(content)) others.push(path);
   }
   return others;
@@ -121,7 +122,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<void> {
   const old = `before-${digest.slice(0, 8)}`;
   for (const file of [...(await stateFiles(backup)), ...(await openedKeys(backup, keysKey))]) {
     const path = placed(file, { config, configFile });
-    if (path !== undefined) await replaceFile(path, file.content, old);
+    if (path !== undefined) await restoreFile(path, file.content, old);
   }
   await restoreAnchor(backup, config.audit.anchorFile, old);
 
@@ -250,23 +251,16 @@ async function unpackedContent(backup: CheckedBackup, part: BackupPart): Promise
   return unpacked(await contentOf(backup, part), { maxOutputLength: largestPart });
 }
 
-async function replaceFile(path: string, content: Uint8Array, old: string): Promise<void> {
+async function restoreFile(path: string, content: Uint8Array, old: string): Promise<void> {
   const there = await readFile(path).catch(() => undefined);
   if (there?.equals(content)) return;
   if (there) await keepOld(path, old);
-  await writeWhole(path, content);
+  await replaceFile({ path, content });
 }
 
 /** Under another name, once: what a second try finds there is the backup's own. */
 async function keepOld(path: string, old: string): Promise<void> {
   if ((await exists(path)) && !(await exists(`${path}.${old}`))) await rename(path, `${path}.${old}`);
-}
-
-async function writeWhole(path: string, content: Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const draft = `${path}.draft`;
-  await writeFile(draft, content, { mode: 0o600, flush: true });
-  await rename(draft, path);
 }
 
 async function exists(path: string): Promise<boolean> {

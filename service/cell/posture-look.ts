@@ -1,7 +1,7 @@
 import type { Chokepoint } from '../../activities/chokepoint/chokepoint.ts';
 import type { StepRegister } from '../../activities/chokepoint/step-register.ts';
 import { asFailure } from '../../activities/failures.ts';
-import { type HardenedSpec, hardeningFindings } from '../../core/action/hardening.ts';
+import { type HardenedSpec, harden } from '../../core/action/hardening.ts';
 import type { LookActivities, StepCall } from '../../core/action/step.ts';
 import { hardenWorkload } from '../../core/actions/index.ts';
 import { reportedKinds, reportedSubject } from '../../core/cluster/hardening-report.ts';
@@ -15,6 +15,7 @@ import {
   postureFindings,
   postureLevel,
 } from '../../core/cluster/posture.ts';
+import { templateDifference } from '../../core/cluster/template-difference.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { type Subject, subjectOfIncident } from '../../core/incident/incident.ts';
 import { isObject } from '../../core/text/plain-json.ts';
@@ -195,7 +196,7 @@ async function proposalOf(of: {
     changes = plan.notes.flatMap((note) => /^Difference: (.*)\.$/s.exec(note)?.[1] ?? []);
   } catch (error) {
     unknown.push(`whether the API server would take a hardened ${workload.kind}: ${reasonOf(error)}`);
-    changes = [...new Set(hardeningFindings(template).flatMap(({ lacks }) => lacks))];
+    changes = templateDifference(template, harden(template));
   }
   return {
     workload: `${workload.kind.toLowerCase()}/${workload.namespace}/${workload.name}`,

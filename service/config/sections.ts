@@ -86,7 +86,7 @@ export const kubernetes = z
       .prefault({}),
     reports: z.boolean().default(true).meta({
       description:
-        'Reports what the workload of each open incident lacks of what `hardenWorkload` would give it, as a report of OpenReports (`kubectl get reports`). Where their definitions are not in the cluster, nothing is reported.',
+        'Reports which rules of Pod Security the workload of each open incident breaks, as a report of OpenReports (`kubectl get reports`). Where their definitions are not in the cluster, nothing is reported.',
     }),
     contact: z
       .string()

@@ -1,8 +1,8 @@
-import { rename, writeFile } from 'node:fs/promises';
 import { Gauge, Registry } from 'prom-client';
 import { FirebreakError } from '../../core/errors.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
 import type { Metrics } from '../../integrations/http-door.ts';
+import { replaceFile } from '../../integrations/replace-file.ts';
 import { type Role, resolveTelemetrySecrets } from '../config/secrets.ts';
 import { createLog } from '../process/log.ts';
 import { openTelemetry } from '../process/telemetry/telemetry.ts';
@@ -50,10 +50,9 @@ export function doctorMetrics({
 
 /** For the textfile collector of Prometheus' node exporter, which may read at any moment. @throws FB_ERR_FILE_MISSING where it cannot be written. */
 export async function writeMetrics(file: string, numbers: Metrics): Promise<void> {
-  const draft = `${file}.${process.pid}`;
   try {
-    await writeFile(draft, await numbers.text());
-    await rename(draft, file);
+    // The collector may be another user.
+    await replaceFile({ path: file, content: await numbers.text(), mode: 0o644, makeFolder: false });
   } catch (error) {
     const code = systemErrorCode(error) ?? 'no reason is known';
     throw new FirebreakError('FB_ERR_FILE_MISSING', `${file} cannot be written: ${code}`);

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
@@ -9,6 +9,7 @@ import { type ReportFile, reportFile, reportSummary } from '../../core/complianc
 import { FirebreakError } from '../../core/errors.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import type { ReportDeliveries } from '../../integrations/database/outbound/report-deliveries.ts';
+import { replaceFile } from '../../integrations/replace-file.ts';
 import type { ReportConfig } from '../config/complete/complete-reports.ts';
 import type { Config } from '../config/load.ts';
 import { type ReportAccess, resolveReportAccess } from '../config/secrets.ts';
@@ -109,11 +110,8 @@ async function send({ report, period, file, summary, access, slack }: Sending): 
   const fileName = `${report.name}-${period.name}.${file.extension}`;
   switch (to.kind) {
     case 'folder': {
-      mkdirSync(to.folder, { recursive: true });
       const path = join(to.folder, fileName);
-      const draft = join(to.folder, `.${fileName}.${randomUUID()}`);
-      writeFileSync(draft, file.text, { mode: 0o640 });
-      renameSync(draft, path);
+      await replaceFile({ path, content: file.text, mode: 0o640 });
       return path;
     }
     case 's3': {

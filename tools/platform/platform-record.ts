@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { replaceFileSync } from '../../integrations/replace-file.ts';
 import { processExists } from '../../service/parts/cache.ts';
 import { deleteKindCluster } from './kubernetes/kind-cluster.ts';
 import { removeDeadCgroups } from './nodes/cgroups.ts';
@@ -48,9 +49,7 @@ export function writeRecord(stateDir: string, platform: Platform, realNodes?: Re
     ...(realNodes && { realNodes }),
     pids: { ...(temporal.pid !== undefined && { temporal: temporal.pid }), ...kubernetes.pids() },
   };
-  const draft = `${recordFile(stateDir)}.draft`;
-  writeFileSync(draft, `${JSON.stringify(record, null, 2)}\n`);
-  renameSync(draft, recordFile(stateDir));
+  replaceFileSync({ path: recordFile(stateDir), content: `${JSON.stringify(record, null, 2)}\n` });
   return record;
 }
 

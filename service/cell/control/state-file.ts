@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { replaceFileSync } from '../../../integrations/replace-file.ts';
 
 /** A JSON file of the state directory, replaced whole or not at all, and only where its text changes. What is in it is proven by who reads it. */
 export class StateFile {
@@ -31,9 +31,7 @@ export class StateFile {
     const text = JSON.stringify(value);
     if (text === this.#text) return 'unchanged';
     try {
-      mkdirSync(dirname(this.#file), { recursive: true, mode: 0o700 });
-      writeFileSync(`${this.#file}.draft`, text, { mode: 0o600, flush: true });
-      renameSync(`${this.#file}.draft`, this.#file);
+      replaceFileSync({ path: this.#file, content: text });
       this.#text = text;
       return 'written';
     } catch {

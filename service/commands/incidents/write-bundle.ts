@@ -1,5 +1,4 @@
 import { writeFile } from 'node:fs/promises';
-import type { AuditStore } from '../../../core/audit/audit-store.ts';
 import type { Bundle, BundleArtefact } from '../../../core/bundle/bundle.ts';
 import { type IntactBundle, verifyBundle } from '../../../core/bundle/verify-bundle.ts';
 import { FirebreakError } from '../../../core/errors.ts';
@@ -15,9 +14,10 @@ import { resolveStoreSecrets } from '../../config/secrets.ts';
 import { giveOrder, personalSigner, signedWith } from '../../incidents/orders.ts';
 import { evidencePublicKeys } from '../../process/keys/evidence-keys.ts';
 import { firebreakVersion } from '../../process/project-root.ts';
-import { recordKeys } from '../../records/audit-trust.ts';
+import { openAuditTrust, recordKeys } from '../../records/audit-trust.ts';
 import { bundleContent, exportOrder } from '../../records/bundle-content.ts';
 import { bundlePage } from '../../records/bundle-page.ts';
+import { provenRunOf } from '../../records/incident-run.ts';
 import { opened } from '../evidence/evidence-get.ts';
 import { openReader } from '../evidence/reader.ts';
 import type { ConfiguredOptions } from '../options.ts';
@@ -48,7 +48,8 @@ export async function exportIncident(written: string, options: ExportOptions): P
   const database = await openDatabase({ url: existingAuditUrl(config) });
   try {
     const store = createAuditStore(database);
-    const chain = await chainOf(store, fullIncidentId(written, config.cluster), options.run);
+    const { trust } = await openAuditTrust(config, options.retiredKey ?? []);
+    const { chain } = await provenRunOf({ store, trust }, fullIncidentId(written, config.cluster), options.run);
     const content = await bundleContent(chain, {
       store,
       verifier: await openVerifier({ files: [`${config.audit.notaryKeyFile}.pub`] }),
@@ -98,24 +99,6 @@ async function write(file: string, text: string): Promise<void> {
   } catch {
     throw new FirebreakError('FB_ERR_INCOMPLETE', `${file} is there already, or cannot be made`);
   }
-}
-
-/** The run that is meant, or the one whose last record is the newest. */
-async function chainOf(store: AuditStore, incident: string, run: string | undefined): Promise<string> {
-  const chains = (await store.chains()).filter((chain) => chain.slice(0, chain.lastIndexOf('@')) === incident);
-  const ends: { readonly chain: string; readonly at: string }[] = [];
-  for (const chain of chains) {
-    if (run !== undefined && chain !== `${incident}@${run}`) continue;
-    const { records } = await store.storedChain(chain);
-    ends.push({ chain, at: records.at(-1)?.signed?.record.at ?? '' });
-  }
-  const found = ends.sort((one, other) => one.at.localeCompare(other.at)).at(-1);
-  if (!found)
-    throw new FirebreakError(
-      'FB_ERR_UNKNOWN_ID',
-      `there are no records of ${incident}${run === undefined ? '' : ` with run ${run}`}`,
-    );
-  return found.chain;
 }
 
 /** What the store does not have, or cannot give, is missing in the bundle, and the bundle says so. One that is damaged is told. */

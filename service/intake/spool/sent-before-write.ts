@@ -1,5 +1,6 @@
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { replaceFileSync } from '../../../integrations/replace-file.ts';
 
 const keptDays = 7;
 const dayMs = 86_400_000;
@@ -58,9 +59,7 @@ export class SentBeforeWrite {
   /** In one step: a kill in between leaves the old file or the new one. */
   #rewrite(): number {
     const text = [...this.#open].map(([id, day]) => `${day} ${id}\n`).join('');
-    const draft = `${this.#path}.draft`;
-    writeFileSync(draft, text, { mode: 0o600 });
-    renameSync(draft, this.#path);
+    replaceFileSync({ path: this.#path, content: text, flush: false });
     this.#bytes = text.length;
     return openSync(this.#path, 'a', 0o600);
   }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundleWorkflowCode } from '@temporalio/worker';
+import { replaceFileSync } from '../../../integrations/replace-file.ts';
 import { BundleStage, packagesFolder } from './bundle-stage.ts';
 import { withLoopBudget } from './loop-budget.ts';
 import { linesOfPlaybooks, withLines } from './playbook-lines.ts';
@@ -100,11 +101,8 @@ export function storeBuild(build: WorkflowBuild, stateDir: string): WorkflowBuil
 
 /** The same for code that is in memory. */
 export function storeCode(id: string, code: Uint8Array, stateDir: string): WorkflowBuild {
-  const folder = buildsFolder(stateDir);
-  mkdirSync(folder, { recursive: true });
-  const path = join(folder, `${id}.js`);
-  writeFileSync(`${path}.new`, code);
-  renameSync(`${path}.new`, path);
+  const path = join(buildsFolder(stateDir), `${id}.js`);
+  replaceFileSync({ path, content: code });
   return { id, path };
 }
 

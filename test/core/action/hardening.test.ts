@@ -1,12 +1,5 @@
 import { expect, test } from '@jest/globals';
-import {
-  type HardenedSpec,
-  harden,
-  hardeningBefore,
-  hardeningFindings,
-  hardenings,
-  unharden,
-} from '../../../core/action/hardening.ts';
+import { type HardenedSpec, harden, hardeningBefore, hardenings, unharden } from '../../../core/action/hardening.ts';
 
 const bare: HardenedSpec = { containers: [{ name: 'main', image: 'shop/cart:1' }], volumes: [] };
 
@@ -74,20 +67,4 @@ test('what is left out is left alone, and what came since stays when the fields 
     priority: 1,
     containers: [...(bare.containers ?? []), { name: 'sidecar' }],
   });
-});
-
-test('what a template lacks is what it would be given, one hardening at a time; a hardened one lacks nothing', () => {
-  expect(hardeningFindings(harden(bare)).flatMap(({ lacks }) => lacks)).toEqual([]);
-  const found = Object.fromEntries(hardeningFindings(bare).map(({ hardening, lacks }) => [hardening, lacks]));
-  expect(Object.keys(found)).toEqual([...hardenings]);
-  expect(found).toMatchObject({
-    readOnlyRoot: ['containers[main].securityContext.readOnlyRootFilesystem is added: true'],
-    noToken: ['automountServiceAccountToken is added: false'],
-  });
-  const privileged = { ...bare, hostPID: true, containers: [{ name: 'main', securityContext: { privileged: true } }] };
-  const ofPrivileged = hardeningFindings(privileged);
-  const of = (name: string) => ofPrivileged.find(({ hardening }) => hardening === name);
-  expect(of('noPrivilegeEscalation')?.lacks).toContain('containers[main].securityContext.privileged: true becomes false');
-  // It cannot be given one of its own, and does not have one either.
-  expect(of('userNamespace')?.lacks).toEqual(['it shares a namespace of its node']);
 });

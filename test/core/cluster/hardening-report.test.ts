@@ -13,24 +13,44 @@ test('a report says what the workload of an incident has and lacks; what goes be
     content: {
       source: 'firebreak',
       scope: { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'shop', name: 'cart', uid: 'u-1' },
-      summary: { pass: 0, fail: 4, warn: 3, error: 0, skip: 1 },
+      summary: { pass: 8, fail: 5, warn: 3, error: 0, skip: 1 },
     },
   });
   const of = (rule: string) => report?.content.results.find((one) => one.rule === rule);
-  expect(of('noPrivilegeEscalation')).toMatchObject({
-    policy: 'pod-security-restricted',
+  expect(of('privileged')).toMatchObject({
+    policy: 'pod-security-baseline',
     result: 'fail',
     severity: 'high',
-    message: expect.stringContaining('privileged: true becomes false'),
+    message: 'Runs privileged (main): not baseline, CIS 5.2.2.',
   });
-  expect(of('noToken')).toMatchObject({ policy: 'firebreak-hardening', result: 'warn', scored: false, severity: 'low' });
-  expect(of('appArmor')).toMatchObject({ result: 'skip', message: 'It is given none: not on each node.' });
+  expect(of('service-account-token')).toMatchObject({
+    policy: 'firebreak-hardening',
+    result: 'warn',
+    scored: false,
+    severity: 'low',
+  });
+  expect(of('apparmor-unset')).toMatchObject({ result: 'skip', message: 'It is given none: not on each node.' });
 });
 
 test('a workload that has it all passes', () => {
   const report = hardeningReport(incident, { uid: 'u-1', spec: harden(spec) });
-  expect(report?.content.summary).toEqual({ pass: 8, fail: 0, warn: 0, error: 0, skip: 0 });
+  expect(report?.content.summary).toEqual({ pass: 17, fail: 0, warn: 0, error: 0, skip: 0 });
   expect(report?.content.results.every(({ severity }) => severity === undefined)).toBe(true);
+});
+
+test('it fails nothing that Pod Security lets pass, and passes nothing that it refuses', () => {
+  const resultsOf = (context: Readonly<Record<string, unknown>>, pod: Readonly<Record<string, unknown>> = {}) =>
+    hardeningReport(incident, {
+      uid: 'u-1',
+      spec: { ...harden({ containers: [{ name: 'main' }] }), ...pod, containers: [{ name: 'main', securityContext: context }] },
+    })?.content.results.filter(({ result }) => result === 'fail');
+  const restricted = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };
+  // The order of what is dropped, and a capability that stays allowed, are no matter of the profile.
+  expect(resultsOf({ ...restricted, capabilities: { drop: ['NET_RAW', 'ALL'], add: ['NET_BIND_SERVICE'] } })).toEqual([]);
+  expect(resultsOf({ ...restricted, runAsUser: 0 })).toMatchObject([{ rule: 'root' }]);
+  expect(resultsOf(restricted, { volumes: [{ name: 'etc', hostPath: { path: '/etc' } }] })).toMatchObject([
+    { rule: 'host-path' },
+  ]);
 });
 
 test.each([

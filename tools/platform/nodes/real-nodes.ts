@@ -1,6 +1,7 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { FirebreakError } from '../../../core/errors.ts';
+import { replaceFileSync } from '../../../integrations/replace-file.ts';
 import type { OnProgress } from '../../../service/parts/cache.ts';
 import { runCommand } from '../../../service/parts/command.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
@@ -86,8 +87,7 @@ export async function startRealNodes(options: {
     const { pki, apiPort } = options;
     await writeNodeFiles({ name, folder: own, pki, apiPort, addresses, cgroup, cniPlugins, sandboxImage: image.name });
     const ready = join(own, 'network-ready');
-    writeFileSync(`${ready}.draft`, `${addresses.node} ${addresses.labPodRange} ${addresses.host}:${apiPort}\n`);
-    renameSync(`${ready}.draft`, ready);
+    replaceFileSync({ path: ready, content: `${addresses.node} ${addresses.labPodRange} ${addresses.host}:${apiPort}\n` });
     nodes.push({ name, folder: own, server, addresses });
   }
   const addImage = async (added: LabImage): Promise<void> => {
