@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { systemErrorCode } from '../../core/system-error.ts';
 import { promotedFolder } from '../config/complete.ts';
 import type { Config } from '../config/load.ts';
+import { notaryKeyFiles } from '../process/keys/key-files.ts';
 
 export const fileBases = ['configuration', 'config', 'state'] as const;
 
@@ -35,7 +36,7 @@ export async function publicFiles(config: Config, configFile: string): Promise<F
     ...trust.cells.map(({ key }) => key),
     ...[...trust.secrets, ...trust.forensics, ...trust.packs, ...desk.votePublicKeys],
     ...images.trust.flatMap(({ keys, trustedRoot }) => [...keys, ...(trustedRoot === undefined ? [] : [trustedRoot])]),
-    ...[`${audit.notaryKeyFile}.pub`, `${evidence.keyFile}.pub`],
+    ...[...notaryKeyFiles(audit), `${evidence.keyFile}.pub`],
     ...versions.map((name) => join(promoted, name)),
   ].filter((path) => !atLoad.includes(path));
   const bases = basesOf(config, configFile);

@@ -93,6 +93,8 @@ export interface Config extends Readonly<Omit<FileConfig, Completed>> {
     /** `sqlite:/absolute/path`, or where the PostgreSQL URL is. */
     readonly url: string | SecretRef;
     readonly notaryKeyFile: string;
+    /** Public keys. */
+    readonly retiredNotaryKeys: readonly string[];
     readonly anchorFile: string;
     readonly everySeconds: number;
     readonly alertDays: number;
@@ -324,6 +326,7 @@ export function completeConfig(options: {
     audit: {
       url: typeof url === 'string' ? `sqlite:${absolute(url.slice('sqlite:'.length))}` : secretRef(url),
       notaryKeyFile: inState(file.audit.notaryKeyFile, 'keys', 'notary.pem'),
+      retiredNotaryKeys: file.audit.retiredNotaryKeys.map(absolute),
       anchorFile: inState(file.audit.anchorFile, 'anchor', 'checkpoints.jsonl'),
       everySeconds: file.audit.everySeconds,
       alertDays: file.audit.alertDays,

@@ -213,6 +213,14 @@ export const audit = z
     notaryKeyFile: path.exactOptional().meta({
       description: 'Ed25519 private key (PEM) that signs the checkpoints. Default: `keys/notary.pem` in the state directory.',
     }),
+    retiredNotaryKeys: z
+      .array(path)
+      .default([])
+      .meta({
+        description:
+          'Public keys (PEM) of the notary from before its key was replaced. What they signed stays genuine; without them the notary does not go on.',
+        examples: [['/var/lib/firebreak/keys/notary-2026.pem.pub']],
+      }),
     anchorFile: path.exactOptional().meta({
       description:
         'File outside the database that gets each checkpoint; best on another volume. Default: `anchor/checkpoints.jsonl` in the state directory.',

@@ -5,9 +5,10 @@ import type { AuditStore } from '../../core/audit/audit-store.ts';
 import type { Anchor } from '../../core/audit/checkpoint.ts';
 import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
 import { createLogFolder } from '../../integrations/anchor/log-folder.ts';
-import { createVerifier, type FileSigner, openSigner } from '../../integrations/keys/ed25519.ts';
+import { createVerifier, type FileSigner } from '../../integrations/keys/ed25519.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
+import { openNotaryKeys } from '../process/keys/key-files.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 import { repeat } from '../process/repeat.ts';
 import { createLogCopies, type LogCopies } from '../records/log-copies.ts';
@@ -32,7 +33,7 @@ export async function startNotary({
   /** Counts what is told. */
   readonly found: (kind: FindingKind) => void;
 }): Promise<Pick<Notary, 'stop'>> {
-  const signer = await openSigner({ file: config.audit.notaryKeyFile });
+  const { signer, publicKeys } = await openNotaryKeys(config.audit);
   const anchorFolder = dirname(config.audit.anchorFile);
   // Elsewhere it is the administrator's: a volume that is not mounted must not become a folder on this one.
   if (anchorFolder.startsWith(config.stateDir)) await mkdir(anchorFolder, { recursive: true, mode: 0o700 });
@@ -46,7 +47,7 @@ export async function startNotary({
   const notary = createNotary({
     store,
     signer,
-    verifier: createVerifier({ publicKeys: [signer.publicKey] }),
+    verifier: createVerifier({ publicKeys }),
     anchor,
     everyMs: config.audit.everySeconds * 1_000,
     onAlarm,
@@ -54,7 +55,9 @@ export async function startNotary({
     onCaughtUp: (checkpoints) =>
       log.info({ checkpoints }, 'checkpoints that another desk signed meanwhile are in the anchor of this one now'),
   });
-  const { transparency, copies } = await openTransparencyLog({ config, access, store, anchor, signer, log, onAlarm });
+  const { transparency, copies } = await openTransparencyLog({
+    ...{ config, access, store, anchor, signer, publicKeys, log, onAlarm },
+  });
   const publish = (): Promise<void> =>
     transparency
       .publish()
@@ -85,6 +88,7 @@ async function openTransparencyLog({
   store,
   anchor,
   signer,
+  publicKeys,
   log,
   onAlarm,
 }: {
@@ -93,6 +97,7 @@ async function openTransparencyLog({
   readonly store: AuditStore;
   readonly anchor: Anchor;
   readonly signer: FileSigner;
+  readonly publicKeys: readonly [string, ...string[]];
   readonly log: Logger;
   readonly onAlarm: (finding: Finding) => void;
 }): Promise<{ readonly transparency: TransparencyLog; readonly copies: LogCopies }> {
@@ -104,7 +109,7 @@ async function openTransparencyLog({
   } = logKeys({
     name,
     witnesses: witnesses.map(({ key }) => key),
-    publicKeys: [signer.publicKey],
+    publicKeys,
   });
   const open = witnesses.length === 0 ? undefined : (await import('../../integrations/witness/witness.ts')).createWitness;
   const files = createLogFolder({ folder });

@@ -1,8 +1,9 @@
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
-import { createVerifier, openSigner } from '../../integrations/keys/ed25519.ts';
+import { createVerifier } from '../../integrations/keys/ed25519.ts';
 import type { Config } from '../config/load.ts';
+import { openNotaryKeys } from '../process/keys/key-files.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 import { openRoleSigner } from '../process/trust.ts';
 import { openAuditTrust } from '../records/audit-trust.ts';
@@ -23,13 +24,13 @@ export async function createRetention({
   readonly trust: Trust;
   readonly log: Logger;
 }): Promise<(() => Promise<void>) | undefined> {
-  const { retention, carriesOutCuts, notaryKeyFile, anchorFile } = config.audit;
+  const { retention, carriesOutCuts, anchorFile } = config.audit;
   if (Object.keys(retention.days).length === 0) return undefined;
-  const notary = await openSigner({ file: notaryKeyFile });
+  const { publicKeys } = await openNotaryKeys(config.audit);
   const { signers } = await openAuditTrust(config, []);
   const parts = {
     ...{ store, trust, signers, retention, anchor: createFileAnchor({ file: anchorFile }) },
-    verifier: createVerifier({ publicKeys: [notary.publicKey] }),
+    verifier: createVerifier({ publicKeys }),
   };
   const signer = await openRoleSigner(config, 'desk');
   return async () => {

@@ -98,6 +98,7 @@ export function namedFiles({ config, roles }: Examined): readonly NamedFile[] {
           ...one('stepUp.jwksFile', stepUp?.jwksFile, asText),
         ]
       : []),
+    ...each('audit.retiredNotaryKeys', audit.retiredNotaryKeys, asPublicKey),
     ...each('desk.votePublicKeys', desk.votePublicKeys, asPublicKey),
     ...trust.cells.flatMap(({ key }, index) => one(`trust.cells[${index}].key`, key, asPublicKey)),
     ...each('trust.secrets', trust.secrets, asPublicKey),

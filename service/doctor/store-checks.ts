@@ -12,6 +12,7 @@ import type { Database } from '../../integrations/database/queries.ts';
 import { resolveAuditUrl, resolveStoreSecrets } from '../config/secrets.ts';
 import { checkBucket, openEvidenceStore } from '../process/evidence.ts';
 import { evidencePublicKeys, openKeyWrap } from '../process/keys/evidence-keys.ts';
+import { notaryKeyFiles, readPublicKeys } from '../process/keys/key-files.ts';
 import { readCopyState } from '../records/log-copies.ts';
 import { dueReports } from '../records/scheduled-reports.ts';
 import { readLogNote } from '../records/transparency-log.ts';
@@ -138,11 +139,16 @@ const sample = new TextEncoder().encode('firebreak doctor\n');
 async function transparencyLog({ config: { audit } }: Examined): Promise<readonly LookResult[]> {
   const { name, folder, witnesses, copies } = audit.log;
   const files = createLogFolder({ folder });
-  const publicKey = await readFile(`${audit.notaryKeyFile}.pub`, 'utf8').catch(() => undefined);
+  const [ofToday, ...retired] = notaryKeyFiles(audit);
+  const publicKey = await readFile(ofToday, 'utf8').catch(() => undefined);
   const said = publicKey === undefined ? undefined : await readLogNote(files, name);
   if (publicKey === undefined || !said) return [notTried('the first start of the desk makes it')];
   const isLate = (at: string, byMs: number): boolean => Date.parse(at) < Date.now() - byMs;
-  const expected = logKeys({ name, witnesses: witnesses.map(({ key }) => key), publicKeys: [publicKey] });
+  const expected = logKeys({
+    name,
+    witnesses: witnesses.map(({ key }) => key),
+    publicKeys: [publicKey, ...(await readPublicKeys(retired))],
+  });
   const witnessed = await readWitnessed({ files, ...expected });
   const cosigned = witnessed.map(({ key, cosigned: by }) => {
     const at = by && new Date(by.seconds * 1_000).toISOString();

@@ -6,6 +6,7 @@ import type { Trust } from '../../core/messages/sender.ts';
 import type { PublicKey } from '../../core/messages/signing.ts';
 import { createVerifier, publicKeyOf } from '../../integrations/keys/ed25519.ts';
 import type { Config } from '../config/load.ts';
+import { notaryKeyFiles } from '../process/keys/key-files.ts';
 import { openTrust } from '../process/trust.ts';
 
 /** A public key that is no longer in the configuration, and signed what is on record. */
@@ -67,7 +68,7 @@ export async function recordKeys(
   const files: readonly { readonly of: string; readonly file: string }[] = [
     ...config.trust.cells.map(({ cluster, key }) => ({ of: `cell/${cluster}`, file: key })),
     ...config.desk.votePublicKeys.map((file) => ({ of: 'desk', file })),
-    { of: 'notary', file: `${config.audit.notaryKeyFile}.pub` },
+    ...notaryKeyFiles(config.audit).map((file) => ({ of: 'notary', file })),
     ...retired.map(({ of, file }) => ({ of: ownerOf(of), file })),
   ];
   const read = await Promise.all(files.map(async ({ of, file }) => bundleKey(of, await readKey(file))));

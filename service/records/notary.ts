@@ -61,7 +61,13 @@ export function createNotary(options: NotaryOptions): Notary {
   let state: State | undefined;
 
   const begin = async (): Promise<State> => {
-    const { chain, findings, unanchored } = await readCheckpoints({ store, anchor, verifier });
+    const { chain, findings, unanchored, anchored } = await readCheckpoints({ store, anchor, verifier });
+    // To this key all of them are forged, and it would put its own in their place.
+    if (!chain.last && anchored > 0)
+      throw new FirebreakError(
+        'FB_ERR_CONFIG_INVALID',
+        `${anchor.description} has ${anchored} checkpoints, none by a key of the notary that is known: name its public key of before in audit.retiredNotaryKeys`,
+      );
     const behind = new Set(unanchored.map(({ checkpoint }) => checkpoint.number));
     for (const finding of findings) if (!isBehind(finding, behind)) alarm(finding);
     for (const signed of unanchored) await anchor.append(signed);

@@ -11,6 +11,8 @@ interface ReadCheckpoints {
   readonly notes: readonly string[];
   /** Genuine ones at the end of the database that the anchor does not have. */
   readonly unanchored: readonly SignedCheckpoint[];
+  /** How many the anchor has, whoever signed them. */
+  readonly anchored: number;
 }
 
 /** The notary writes the database first, then the anchor: so many of the newest may be on their way. */
@@ -37,6 +39,7 @@ export async function readCheckpoints({
   const notes: string[] = [];
   let unanchored: SignedCheckpoint[] = [];
   let unreadable = 0;
+  let anchoredCount = 0;
   const inDatabase = databaseCheckpoints(store);
   let row = await inDatabase.next();
 
@@ -57,6 +60,7 @@ export async function readCheckpoints({
       unreadable += 1;
       continue;
     }
+    anchoredCount += 1;
     const { number } = entry.checkpoint;
     if (lastAnchored && number <= lastAnchored.checkpoint.number) {
       if (isSame(entry, lastAnchored)) continue;
@@ -77,7 +81,7 @@ export async function readCheckpoints({
   if (unanchored.length > onTheirWay) findings.push(...unanchored.map(missingInAnchor));
   else for (const { checkpoint } of unanchored) notes.push(`checkpoint ${checkpoint.number} is not in the anchor yet`);
   findings.push(...chain.finish());
-  return { chain, findings, notes, unanchored };
+  return { chain, findings, notes, unanchored, anchored: anchoredCount };
 }
 
 /** Which of the two copies to believe, and what is wrong with the other. */

@@ -15,7 +15,9 @@ import { rightsStatements } from '../../service/records/database-rights.ts';
 import { createNotary } from '../../service/records/notary.ts';
 import { carryOutCuts, orderCuts, type RetentionParts } from '../../service/records/retention.ts';
 import { verifyAudit } from '../../service/records/verify-audit.ts';
+import { firebreakHere } from '../command-line.ts';
 import { newPrivateKey } from '../suites/private-key.ts';
+import { configurationFor, recordsOfLongAgo } from '../suites/records-over-time.ts';
 import { deskMaker, maker, makersTrust, noSigners } from '../suites/signed-records.ts';
 import { findPostgres } from '../suites.mjs';
 import { type Databases, startDatabases } from './databases.ts';
@@ -38,8 +40,8 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
   let ownerUrl = '';
   const open: Database[] = [];
 
-  const urlOf = (user: string): string => {
-    const url = new URL(ownerUrl);
+  const urlOf = (user: string, of = ownerUrl): string => {
+    const url = new URL(of);
     url.username = user;
     url.password = user;
     return url.href;
@@ -49,8 +51,8 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     open.push(database);
     return database;
   };
-  const asOwner = async (statements: readonly string[]): Promise<void> => {
-    const client = new Client({ connectionString: ownerUrl });
+  const asOwner = async (statements: readonly string[], connectionString = ownerUrl): Promise<void> => {
+    const client = new Client({ connectionString });
     await client.connect();
     try {
       for (const statement of statements) await client.query(statement);
@@ -128,6 +130,39 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     );
     await sign(desk);
     expect(await verifyAudit(parts(desk))).toMatchObject({ ok: true });
+  });
+
+  test('the same by commands: the owner makes the schema and gives the rights, a desk puts cuts on record, another user deletes', async () => {
+    const owner = (await servers?.next()) ?? '';
+    const home = join(folder, 'home');
+    const file = configurationFor({
+      folder: home,
+      url: owner,
+      retention: '{ unansweredDays: 90, journalDays: 90, carryOut: false }',
+    });
+    const firebreak = (args: readonly string[], url: string) => firebreakHere(args, { folder: home, env: { AUDIT_URL: url } });
+    expect((await firebreak(['database', 'migrate', '--config', file], owner)).stdout).toMatch(
+      /^The database has schema \d+\.\n$/,
+    );
+    const { stdout: statements } = await firebreak(['database', 'rights', '--desk', 'desk', '--cuts', 'cuts'], owner);
+    await asOwner([statements], owner);
+    const old = await recordsOfLongAgo({
+      ...{ folder: home, url: urlOf('desk', owner), commandsUrl: urlOf('cuts', owner) },
+      retention: '{ unansweredDays: 90, journalDays: 90, carryOut: false }',
+    });
+    open.push(old.database);
+    await old.look();
+    await old.sign();
+    expect(await old.look()).toEqual([]);
+    expect((await firebreak(['records', 'cut', '--carry-out', '--config', file], urlOf('desk', owner))).stderr).toContain(
+      '42501',
+    );
+    expect((await old.firebreak('records', 'cut')).stdout).toContain('5 records of 2 chains are cut and still there');
+    expect((await old.firebreak('records', 'cut', '--carry-out')).stdout).toBe('Deleted 5 records of 2 chains.\n');
+    const report = JSON.parse((await old.firebreak('audit', 'verify', '--allow-stale', 'no log', '--json')).stdout);
+    expect(report).toMatchObject({ ok: true, cut: { chains: 2, records: 5, ordered: 0 } });
+    const shown = await firebreak(['database', 'migrate', '--config', file], urlOf('desk', owner));
+    expect(shown.status).toBe(0);
   });
 
   test('a desk may do all else that it does', async () => {

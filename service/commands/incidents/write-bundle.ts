@@ -13,6 +13,7 @@ import { loadConfig } from '../../config/load.ts';
 import { resolveStoreSecrets } from '../../config/secrets.ts';
 import { giveOrder, personalSigner, signedWith } from '../../incidents/orders.ts';
 import { evidencePublicKeys } from '../../process/keys/evidence-keys.ts';
+import { notaryKeyFiles } from '../../process/keys/key-files.ts';
 import { firebreakVersion } from '../../process/project-root.ts';
 import { openAuditTrust, recordKeys } from '../../records/audit-trust.ts';
 import { bundleContent, exportOrder } from '../../records/bundle-content.ts';
@@ -52,7 +53,7 @@ export async function exportIncident(written: string, options: ExportOptions): P
     const { chain } = await provenRunOf({ store, trust }, fullIncidentId(written, config.cluster), options.run);
     const content = await bundleContent(chain, {
       store,
-      verifier: await openVerifier({ files: [`${config.audit.notaryKeyFile}.pub`] }),
+      verifier: await openVerifier({ files: notaryKeyFiles(config.audit) }),
       keys: await recordKeys(config, options.retiredKey ?? [], await evidencePublicKeys({ config, secrets })),
       exporterKeyId: signer.keyId,
       manifestAt: (sha256) => readManifest({ ...reader, sha256 }).catch(unlessMissing),

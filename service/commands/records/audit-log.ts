@@ -6,6 +6,7 @@ import { createLogFolder } from '../../../integrations/anchor/log-folder.ts';
 import { portOf } from '../../../integrations/http-door.ts';
 import { createVerifier, openSigner } from '../../../integrations/keys/ed25519.ts';
 import { type Config, loadConfig } from '../../config/load.ts';
+import { notaryKeyFiles } from '../../process/keys/key-files.ts';
 import { reasonOf } from '../../process/log.ts';
 import { readLogNote } from '../../records/transparency-log.ts';
 import { type ExpectedLog, logKeys, readWitnessed } from '../../records/verify-log.ts';
@@ -93,7 +94,7 @@ export async function expectedLog(
   { audit }: Config,
   given: { readonly log?: string; readonly witness?: readonly string[]; readonly publicKey?: readonly string[] },
 ): Promise<ExpectedLog> {
-  const { log = audit.log.folder, witness, publicKey = [`${audit.notaryKeyFile}.pub`] } = given;
+  const { log = audit.log.folder, witness, publicKey = notaryKeyFiles(audit) } = given;
   const [first = '', ...others] = await Promise.all(publicKey.map(readKey));
   const witnesses = witness ?? audit.log.witnesses.map(({ key }) => key);
   return {

@@ -8,6 +8,7 @@ import { openDatabase } from '../../../integrations/database/database.ts';
 import { openVerifier } from '../../../integrations/keys/ed25519.ts';
 import { type Config, loadConfig } from '../../config/load.ts';
 import { resolveAuditUrl } from '../../config/secrets.ts';
+import { notaryKeyFiles } from '../../process/keys/key-files.ts';
 import { openAuditTrust } from '../../records/audit-trust.ts';
 import { type RememberedCheckpoint, verifyAudit } from '../../records/verify-audit.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
@@ -33,7 +34,10 @@ export function registerAuditCommand(program: Command): void {
     .description(
       'check every record against its maker’s signature, the signed checkpoints and the anchor, and every decision against its signed votes; exit code 1 when something was found',
     )
-    .option('--public-key <files...>', 'public keys (PEM) of trusted notaries (default: the .pub next to audit.notaryKeyFile)')
+    .option(
+      '--public-key <files...>',
+      'public keys (PEM) of trusted notaries (default: the .pub next to audit.notaryKeyFile, and audit.retiredNotaryKeys)',
+    )
     .option('--anchor <file>', 'the anchor, where a copy is to be believed (default: audit.anchorFile)')
     .option('--log <folder>', 'the transparency log, where a copy is to be believed (default: audit.log.folder)')
     .option(
@@ -103,7 +107,7 @@ export function existingAuditUrl(config: Config): string {
 export async function auditReport(options: VerifyOptions): Promise<AuditReport> {
   const config = loadConfig({ path: options.config, env: process.env });
   const url = existingAuditUrl(config);
-  const verifier = await openVerifier({ files: options.publicKey ?? [`${config.audit.notaryKeyFile}.pub`] });
+  const verifier = await openVerifier({ files: options.publicKey ?? notaryKeyFiles(config.audit) });
   const anchor = createFileAnchor({ file: options.anchor ?? config.audit.anchorFile });
   const { trust, signers } = await openAuditTrust(config, options.retiredKey ?? []);
   const { asOf, allowStale, atLeast } = options;

@@ -9,7 +9,7 @@ import { backupFolder, oldPlace, removeOlder } from '../../backup/place.ts';
 import { checkBackup, type RestoreOptions, restoreBackup, restoreConfig, restoreObstacles } from '../../backup/restore.ts';
 import { type Config, loadConfig } from '../../config/load.ts';
 import { resolveAuditUrl } from '../../config/secrets.ts';
-import { readRandomKey } from '../../process/keys/key-files.ts';
+import { notaryKeyFiles, readRandomKey } from '../../process/keys/key-files.ts';
 import { type ConfirmOptions, confirm, withConfirmation } from '../confirm.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { bytesText, print, printable, printFacts, printJson } from '../output.ts';
@@ -212,8 +212,8 @@ async function restore(options: RestoreCommandOptions): Promise<void> {
 }
 
 function ownPublicKey(config: Config | undefined): readonly string[] {
-  const file = config && `${config.audit.notaryKeyFile}.pub`;
-  if (file !== undefined && existsSync(file)) return [file];
+  const files = config && notaryKeyFiles(config.audit);
+  if (files && existsSync(files[0])) return files;
   throw new FirebreakError(
     'FB_ERR_INCOMPLETE',
     'name the trusted key with --public-key FILE: the public half of the notary’s key',

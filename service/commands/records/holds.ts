@@ -10,6 +10,7 @@ import { openDatabase } from '../../../integrations/database/database.ts';
 import { openVerifier } from '../../../integrations/keys/ed25519.ts';
 import { loadConfig } from '../../config/load.ts';
 import { giveOrder, mustBeId, signedOrder } from '../../incidents/orders.ts';
+import { notaryKeyFiles } from '../../process/keys/key-files.ts';
 import { openAuditTrust } from '../../records/audit-trust.ts';
 import { readCheckpoints } from '../../records/read-checkpoints.ts';
 import { readCuts } from '../../records/read-cuts.ts';
@@ -125,9 +126,9 @@ function give(
 /** With the records as they are now. */
 async function withRecords<Result>(options: ReadOptions, work: (parts: RetentionParts) => Promise<Result>): Promise<Result> {
   const config = loadConfig({ path: options.config, env: process.env });
-  const { retention, notaryKeyFile, anchorFile } = config.audit;
+  const { retention, anchorFile } = config.audit;
   const { trust, signers } = await openAuditTrust(config, options.retiredKey ?? []);
-  const verifier = await openVerifier({ files: [`${notaryKeyFile}.pub`] });
+  const verifier = await openVerifier({ files: notaryKeyFiles(config.audit) });
   const database = await openDatabase({ url: existingAuditUrl(config) });
   try {
     const anchor = createFileAnchor({ file: anchorFile });

@@ -4,7 +4,7 @@ import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { FirebreakError } from '../../../core/errors.ts';
 import { systemErrorCode } from '../../../core/system-error.ts';
-import { openSigner } from '../../../integrations/keys/ed25519.ts';
+import { type FileSigner, openSigner } from '../../../integrations/keys/ed25519.ts';
 import type { Config } from '../../config/load.ts';
 import type { Role } from '../../config/secrets.ts';
 
@@ -62,6 +62,21 @@ export async function readRandomKey(file: string): Promise<Uint8Array> {
 
 export function readPublicKeys(files: readonly string[]): Promise<readonly string[]> {
   return Promise.all(files.map(readText));
+}
+
+type NotaryKeys = Pick<Config['audit'], 'notaryKeyFile' | 'retiredNotaryKeys'>;
+
+/** The files with the notary's public keys: that of today first, then those from before. */
+export function notaryKeyFiles({ notaryKeyFile, retiredNotaryKeys }: NotaryKeys): readonly [string, ...string[]] {
+  return [`${notaryKeyFile}.pub`, ...retiredNotaryKeys];
+}
+
+/** The key that the notary signs with, and all of its public keys (PEM), that of today first. @throws FB_ERR_CONFIG_INVALID */
+export async function openNotaryKeys(
+  audit: NotaryKeys,
+): Promise<{ readonly signer: FileSigner; readonly publicKeys: readonly [string, ...string[]] }> {
+  const signer = await openSigner({ file: audit.notaryKeyFile });
+  return { signer, publicKeys: [signer.publicKey, ...(await readPublicKeys(audit.retiredNotaryKeys))] };
 }
 
 async function readText(file: string): Promise<string> {

@@ -202,6 +202,28 @@ describe('evidence that is to go', () => {
   });
 });
 
+test('records are held by order of who may, also of a time, and no longer once two stewards say so', async () => {
+  const hold = (person: string, ...args: readonly string[]) =>
+    firebreak(person, 'records', 'hold', ...args, '--reason', 'case 17');
+  await expect(hold('otto', 'add', idOf(cart))).rejects.toThrow('may');
+  const { hold: id, scope } = JSON.parse(await hold('ada', 'add', idOf(cart), '--json'));
+  expect(scope).toEqual({ kind: 'incident', incident: expect.stringContaining(idOf(cart)) });
+  expect(await hold('ada', 'add', '--from', '2026-03-01T00:00:00Z', '--until', '2026-04-01T00:00:00Z')).toContain('is held (');
+  const list = () => firebreak(undefined, 'records', 'hold', 'list');
+  /** What is on the control workflow's record is in the database a moment later. */
+  const listed = (what: string) => {
+    const line = new RegExp(`${id} ${what}`);
+    return until(what, 120_000, async () => (line.test(await list()) ? true : undefined));
+  };
+  await listed(`.*${idOf(cart)}.* ada .* held +case 17`);
+  const end = (person: string) => hold(person, 'end', id, '--yes', '--target', id.slice(-4));
+  await expect(end('ada')).rejects.toThrow('Only records may do that');
+  await end('margaret');
+  await listed('.* held; margaret ordered its end');
+  await end('grace');
+  await listed('.* ended \\S+ by margaret and grace');
+});
+
 function filesOf(): readonly string[] {
   return readdirSync(service.folder, { recursive: true, encoding: 'utf8' }).map((name) => join(service.folder, name));
 }

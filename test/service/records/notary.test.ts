@@ -230,6 +230,37 @@ describe('the notary', () => {
     expect(alarms.slice(2).map(({ kind }) => kind)).toEqual(['checkpoint-changed', 'checkpoint-forged']);
   });
 
+  describe('whose key was replaced', () => {
+    const renewed = async () => openSigner({ file: join(folder, 'renewed.key'), create: true });
+    const believing = async (...keys: readonly { readonly publicKey: string }[]) =>
+      createVerifier({ publicKeys: keys.map(({ publicKey }) => publicKey) });
+
+    test('goes on where the key of before is known, and so does whoever verifies', async () => {
+      await audit.append(run('incident/c/a@1', 1, 1));
+      await (await start()).sign();
+      const signer = await renewed();
+      const verifier = await believing(signer, (await trust()).signer);
+      const notary = await start({ signer, verifier });
+      await audit.append(run('incident/c/a@1', 2, 2));
+      expect((await notary.sign())?.checkpoint).toMatchObject({ number: 2, previous: expect.not.stringMatching(/^0+$/) });
+      expect(alarms).toEqual([]);
+      const asked = { store: audit, anchor, trust: makersTrust, signers: noSigners };
+      expect(await verifyAudit({ ...asked, verifier })).toMatchObject({ ok: true, checkpoints: 2, notCovered: [] });
+    });
+
+    test('signs nothing where it is not, and leaves what is there', async () => {
+      await audit.append(run('incident/c/a@1', 1, 1));
+      await (await start()).sign();
+      const signer = await renewed();
+      const notary = await start({ signer, verifier: await believing(signer) });
+      await expect(notary.sign()).rejects.toMatchObject({
+        code: 'FB_ERR_CONFIG_INVALID',
+        detail: expect.stringContaining('audit.retiredNotaryKeys'),
+      });
+      expect(await verify()).toMatchObject({ ok: true, checkpoints: 1 });
+    });
+  });
+
   test('a line changed in the anchor raises an alarm at the next start', async () => {
     const notary = await start();
     await audit.append(run('incident/c/a@1', 1, 1));
