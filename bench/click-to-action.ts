@@ -18,6 +18,13 @@ const rules = { asks: 'Run shell untrusted', isOnlySeen: 'Create Symlink Over Se
 const label = 'No: quarantine pod';
 const [ada] = people;
 
+interface TimedClick extends MeasuredClick {
+  /** From the click until its dialog was open. */
+  readonly openedMs: number;
+  /** Until the desk had answered the dialog that was sent off. */
+  readonly answered: number;
+}
+
 const stage = await openStage({
   nodes: ['node-a', 'node-b'],
   prepare: (api) => deployPods(api, { [namespace]: count + warmUps }),
@@ -55,20 +62,23 @@ async function measure(): Promise<void> {
   await idle({ pids: [stage.servicePid], share: 0.3, withinMs: 60_000 });
   say(`every question has its card, after ${Math.round(performance.now() / 1_000)} s`);
 
-  const clicked = async (pod: PodTarget): Promise<MeasuredClick & { readonly answered: number }> => {
+  const clicked = async (pod: PodTarget): Promise<TimedClick> => {
     const shown = await slack.card(pod.name, label, 1_000);
     // A person clicks when what the last click brought about is over, and the machine has nothing else to do.
     await idle({ pids: stage.pids, share: 0.3, withinMs: 3_000 });
+    const dialog = await slack.openDialog(ada.slack, shown);
+    await idle({ pids: stage.pids, share: 0.3, withinMs: 3_000 });
     setClock();
     const sentAt = wallClock();
-    const status = await slack.click(ada.slack, shown);
+    const status = await slack.submit(dialog);
     const answered = wallClock() - sentAt;
-    if (status !== 200) throw new Error(`the desk answers ${status} to a click`);
-    return { workload: `Deployment/${pod.labels.app}`, sentAt, answered, patchedAt: await patchedAt(log, pod) };
+    if (status !== 200) throw new Error(`the desk answers ${status} to a dialog`);
+    const { openedMs } = dialog;
+    return { workload: `Deployment/${pod.labels.app}`, openedMs, sentAt, answered, patchedAt: await patchedAt(log, pod) };
   };
 
   for (const pod of pods.slice(0, warmUps)) await clicked(pod);
-  const clicks: (MeasuredClick & { readonly answered: number })[] = [];
+  const clicks: TimedClick[] = [];
   for (const pod of pods.slice(warmUps)) {
     clicks.push(await clicked(pod));
     if (clicks.length % 10 === 0) say(`${clicks.length} of ${count} clicks, after ${Math.round(performance.now() / 1_000)} s`);
@@ -83,11 +93,12 @@ async function measure(): Promise<void> {
   const stillOpen = await stage.incidentsOpen(openIncidents, 1_000);
   writeResult({
     name: 'click-to-action',
-    what: `Milliseconds from sending a signed click on “${label}” until the API server has answered the patch that the vote brought about (its audit log), and until the desk has answered the click, with ${openIncidents} other incidents open that ask nobody, and the questions of those that are clicked on. The parts are read from the incidents’ histories`,
+    what: `Milliseconds from sending off the signed dialog of “${label}” until the API server has answered the patch that the vote brought about (its audit log), and until the desk has answered it, with ${openIncidents} other incidents open that ask nobody, and the questions of those that are clicked on. The parts are read from the incidents’ histories`,
     figures: {
       'click to action': action,
       ...Object.fromEntries(pathParts.map((part) => [`of it: ${part}`, distribution(paths.map((path) => path[part]))])),
       'answer to Slack': answer,
+      'button until the dialog is open, as the stand-in for Slack saw it': distribution(clicks.map(({ openedMs }) => openedMs)),
       'incidents open at the end': stillOpen,
     },
     goals: [

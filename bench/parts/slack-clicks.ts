@@ -16,6 +16,12 @@ export interface Shown {
   readonly button: ShownButton;
 }
 
+/** A dialog that a click has opened, filled in and not sent off. */
+export interface OpenDialog {
+  readonly payload: unknown;
+  readonly openedMs: number;
+}
+
 interface Message {
   readonly channel: string;
   readonly ts: string;
@@ -26,11 +32,10 @@ interface Message {
   }[];
 }
 
-/** Reads cards from the stand-in for Slack, and clicks as Slack does: signed here, so that nothing but the desk is between click and answer. */
+/** Reads cards from the stand-in for Slack, opens dialogs by a click, and sends them off as Slack does. */
 export class SlackClicks {
   readonly #settings: DemoSettings;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 4 });
-  #clicks = 0;
 
   constructor(settings: DemoSettings) {
     this.#settings = settings;
@@ -50,29 +55,23 @@ export class SlackClicks {
     }
   }
 
-  /** Sends the click; its answer is the desk's HTTP status. https://docs.slack.dev/reference/interaction-payloads/block_actions-payload */
-  async click(user: string, { ts, blockId, button }: Shown): Promise<number> {
-    const { slack } = this.#settings.standIns;
-    const { channel } = this.#settings;
-    this.#clicks += 1;
-    const payload = {
-      type: 'block_actions',
-      user: { id: user, username: user, team_id: slack.teamId },
-      api_app_id: slack.appId,
-      token: 'not-the-signing-secret',
-      team: { id: slack.teamId, domain: 'bench' },
-      container: { type: 'message', message_ts: ts, channel_id: channel, is_ephemeral: false },
-      trigger_id: `bench.${this.#clicks}`,
-      enterprise: null,
-      is_enterprise_install: false,
-      channel: { id: channel, name: 'incidents' },
-      message: { type: 'message', ts, app_id: slack.appId },
-      state: { values: {} },
-      actions: [{ type: 'button', block_id: blockId, ...button, action_ts: `${Date.now() / 1_000}` }],
-    };
+  /** Clicks, and fills the dialog in that opens; milliseconds until it is open are those of the stand-in's answer. */
+  async openDialog(user: string, { ts, button }: Shown): Promise<OpenDialog> {
+    const began = performance.now();
+    const { action_id: actionId, value } = button;
+    const payload = await this.#control('clickToDialog', { user, channel: this.#settings.channel, ts, actionId, value });
+    return { payload, openedMs: performance.now() - began };
+  }
+
+  /**
+   * Sends the dialog off, signed here, so that nothing but the desk is between it and its answer, which is the desk's HTTP status.
+   * https://docs.slack.dev/reference/interaction-payloads/view-interactions-payload#view_submission
+   */
+  async submit({ payload }: OpenDialog): Promise<number> {
     const body = new URLSearchParams({ payload: JSON.stringify(payload) }).toString();
     const timestamp = String(Math.floor(Date.now() / 1_000));
-    const signature = createHmac('sha256', slack.signingSecret).update(`v0:${timestamp}:${body}`).digest('hex');
+    const { signingSecret } = this.#settings.standIns.slack;
+    const signature = createHmac('sha256', signingSecret).update(`v0:${timestamp}:${body}`).digest('hex');
     return this.#post(body, { 'x-slack-request-timestamp': timestamp, 'x-slack-signature': `v0=${signature}` });
   }
 
@@ -81,11 +80,18 @@ export class SlackClicks {
   }
 
   async #messages(): Promise<readonly Message[]> {
-    const response = await fetch(`http://127.0.0.1:${this.#settings.standIns.slack.port}/control/messages`, {
+    return (await this.#control('messages', {})) as readonly Message[];
+  }
+
+  async #control(name: string, given: Readonly<Record<string, unknown>>): Promise<unknown> {
+    const response = await fetch(`http://127.0.0.1:${this.#settings.standIns.slack.port}/control/${name}`, {
       method: 'POST',
-      body: '{}',
+      body: JSON.stringify(given),
     });
-    const answer: { readonly result: readonly Message[] } = JSON.parse(await response.text());
+    const answer: { readonly ok: boolean; readonly result?: unknown; readonly error?: string } = JSON.parse(
+      await response.text(),
+    );
+    if (!answer.ok) throw new Error(`the stand-in for Slack does not ${name}: ${answer.error}`);
     return answer.result;
   }
 

@@ -50,6 +50,8 @@ async function run(emulator: Parameters<typeof handleControl>[0]['emulator'], na
   switch (name) {
     case 'click':
       return emulator.click(click.parse(body));
+    case 'clickToDialog':
+      return emulator.clickToDialog(click.parse(body));
     case 'fail': {
       const { method, ...fault } = fail.parse(body);
       return emulator.fail(method, fault);

@@ -57,6 +57,8 @@ export interface SlackEmulator {
   setInteractionsUrl(url: string): void;
   /** A person clicks, and fills in the dialog that opens. Throws when there is no such button. */
   click(options: ClickOptions): Promise<Delivery>;
+  /** A person clicks and fills in the dialog that opens: the payload that Slack would send, which nobody has sent yet. Throws when none opens. */
+  clickToDialog(options: Omit<ClickOptions, 'dialog'>): Promise<unknown>;
   /** A person types a slash command. */
   command(options: CommandOptions): Promise<Delivery>;
   /** A person picks a message's shortcut. */
@@ -128,6 +130,7 @@ export async function startSlackEmulator(options: SlackEmulatorOptions): Promise
       carrier.interactionsUrl = url;
     },
     click: (click) => interactions.click(click),
+    clickToDialog: (click) => interactions.clickToDialog(click),
     command: (command) => interactions.command(command),
     shortcut: (shortcut) => interactions.shortcut(shortcut),
     resend: (request) => carrier.send(request),

@@ -6,7 +6,7 @@ import type { ClickOptions, CommandOptions, Delivery, Forgery, ShortcutOptions, 
 import { messageObject } from './methods/objects.ts';
 import { viewObject } from './methods/view-methods.ts';
 import { type Clicked, pressedBy } from './pressed.ts';
-import type { FakeMessage, SlackWorld } from './world.ts';
+import type { FakeMessage, FakeView, SlackWorld } from './world.ts';
 
 /** https://docs.slack.dev/interactivity/handling-user-interaction: so long a trigger may be exchanged. */
 const usualTriggerMs = 3_000;
@@ -57,6 +57,16 @@ export class Interactions {
     return clicking;
   }
 
+  /** Clicks, waits for the dialog, and fills it in: what Slack would send when it is sent off, for whoever wants to send it themselves. */
+  async clickToDialog(options: Omit<ClickOptions, 'dialog'>): Promise<unknown> {
+    const clicked = pressedBy(options, this.#world.messages);
+    const trigger = this.#trigger(options.user);
+    const { status } = await this.deliver(this.#blockActions(options, clicked, trigger), options.forge);
+    const open = status === 200 ? await this.#dialogOf(trigger) : undefined;
+    if (open === undefined) throw new Error(`no dialog opened: the app answered ${status}`);
+    return this.#submission({ viewId: open.id, user: options.user, typed: carefullyTyped(open.view) }, open);
+  }
+
   async #clickThrough(options: ClickOptions): Promise<Delivery> {
     const { dialog, user } = options;
     const clicked = pressedBy(options, this.#world.messages);
@@ -64,8 +74,7 @@ export class Interactions {
     const delivery = await this.deliver(this.#blockActions(options, clicked, trigger), options.forge);
     const opens = dialog === undefined ? clicked.actionId.startsWith(opensDialog) : dialog !== 'leave';
     if (!opens || delivery.status !== 200) return delivery;
-    const viewId = await this.#dialogOf(trigger);
-    const open = viewId === undefined ? undefined : this.#world.views.get(viewId);
+    const open = await this.#dialogOf(trigger);
     if (open === undefined) return delivery;
     const typed = { ...carefullyTyped(open.view), ...(dialog === 'leave' ? {} : dialog) };
     const sent = await this.submitView({ viewId: open.id, user, typed });
@@ -74,10 +83,10 @@ export class Interactions {
   }
 
   /** The dialog that this click was exchanged for; none when its time has passed. */
-  async #dialogOf(id: string): Promise<string | undefined> {
+  async #dialogOf(id: string): Promise<FakeView | undefined> {
     const trigger = this.#world.triggers.get(id);
     while (trigger && trigger.viewId === undefined && Date.now() <= trigger.expires) await sleep(5);
-    return trigger?.viewId;
+    return trigger?.viewId === undefined ? undefined : this.#world.views.get(trigger.viewId);
   }
 
   #blockActions({ user, forge = {} }: ClickOptions, { message, action: pressed, blockId }: Clicked, trigger: string) {
@@ -166,29 +175,29 @@ export class Interactions {
   async submitView({ viewId, user, typed, forge = {} }: SubmitOptions): Promise<Delivery & { readonly result: DialogOutcome }> {
     const open = this.#world.views.get(viewId);
     if (open === undefined) throw new Error(`no open view ${viewId}`);
+    const delivery = await this.deliver(this.#submission({ viewId, user, typed, forge }, open), forge);
+    return { ...delivery, result: takeAnswer(this.#world, open, delivery) };
+  }
+
+  #submission({ user, typed, forge = {} }: SubmitOptions, open: FakeView) {
     const [problem] = Object.entries(problemsOf(open.view, typed));
     if (problem) throw new Error(`Slack does not send this: ${problem.join(': ')}`);
-    const view = viewObject(open, this.#world);
-    const delivery = await this.deliver(
-      {
-        type: 'view_submission',
-        ...this.#who(user, forge),
-        api_app_id: forge.appId ?? this.#world.appId,
-        token: 'not-the-signing-secret',
-        trigger_id: this.#trigger(user),
-        view: {
-          ...view,
-          state: stateOf(open.view, typed),
-          ...(forge.viewId === undefined ? {} : { id: forge.viewId }),
-          ...(forge.privateMetadata === undefined ? {} : { private_metadata: forge.privateMetadata }),
-        },
-        response_urls: [],
-        is_enterprise_install: false,
-        enterprise: null,
+    return {
+      type: 'view_submission',
+      ...this.#who(user, forge),
+      api_app_id: forge.appId ?? this.#world.appId,
+      token: 'not-the-signing-secret',
+      trigger_id: this.#trigger(user),
+      view: {
+        ...viewObject(open, this.#world),
+        state: stateOf(open.view, typed),
+        ...(forge.viewId === undefined ? {} : { id: forge.viewId }),
+        ...(forge.privateMetadata === undefined ? {} : { private_metadata: forge.privateMetadata }),
       },
-      forge,
-    );
-    return { ...delivery, result: takeAnswer(this.#world, open, delivery) };
+      response_urls: [],
+      is_enterprise_install: false,
+      enterprise: null,
+    };
   }
 
   /** A person closes the dialog. The app hears of it only where it asked to. */
