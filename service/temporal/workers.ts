@@ -35,6 +35,12 @@ function inTable<Activities extends object>(role: SigningRole, activities: Activ
   );
 }
 
+/**
+ * Workflows run in a thread of their own, in replays too: the SDK's replay worker would take the caller's, where whoever else reads stacks (a test
+ * runner, source maps) changes what the workflow sees of its own promises.
+ */
+export const workflowThread = { workflowThreadPoolSize: 1, debugMode: false } as const;
+
 /** Polls are held open: a worker that was killed is noticed by the server within these. */
 const stickyTimeout = '2s';
 
@@ -72,7 +78,7 @@ export function createCellWorker(
     // New incidents come by the queue that is not sticky: with the default of a fifth they wait behind what the others still have to do.
     nonStickyToStickyPollRatio: 0.6,
     maxCachedWorkflows,
-    workflowThreadPoolSize: 1,
+    ...workflowThread,
     // A burst's first tasks all come with the answer to their start; one that finds no free slot goes through the server's queue.
     maxConcurrentWorkflowTaskExecutions: 100,
     maxConcurrentActivityTaskExecutions: 100,

@@ -11,6 +11,7 @@ import { exampleAlert } from '../../testing/example-alert.ts';
 import { readAlerts } from '../simulation/read-alerts.ts';
 import { boundPatterns } from '../temporal/bundle/linear-patterns.ts';
 import type { Speaker } from '../temporal/speaker.ts';
+import { workflowThread } from '../temporal/workers.ts';
 import { trialSpeaker } from './speaker.ts';
 import { hearErrorsAlone, runTrial, type TemporalTrial } from './trial.ts';
 import type { TrialBundle } from './trial-bundle.ts';
@@ -160,9 +161,8 @@ interface Replay {
 export async function differenceOnReplay({ bundle, workflows, workflowId, history }: Replay): Promise<string | undefined> {
   hearErrorsAlone();
   boundPatterns();
-  const replayed = Worker.runReplayHistories({ workflowBundle: { codePath: bundle }, ...workflows }, [
-    { workflowId, history: History.fromObject(Object(history)) },
-  ]);
+  const options = { workflowBundle: { codePath: bundle }, ...workflows, ...workflowThread };
+  const replayed = Worker.runReplayHistories(options, [{ workflowId, history: History.fromObject(Object(history)) }]);
   for await (const { error } of replayed) if (error) return differenceIn(error);
   return undefined;
 }

@@ -1,5 +1,6 @@
 import type proto from '@temporalio/proto';
 import { Worker } from '@temporalio/worker';
+import { workflowThread } from '../../service/temporal/workers.ts';
 import { bundlePath } from './bundle.ts';
 import { testSpeaker } from './speakers.ts';
 
@@ -7,7 +8,7 @@ import { testSpeaker } from './speakers.ts';
 export async function unreplayed(
   histories: Iterable<{ readonly workflowId: string; readonly history: proto.temporal.api.history.v1.IHistory }>,
 ): Promise<ReadonlyMap<string, Error>> {
-  const options = { workflowBundle: { codePath: await bundlePath() }, ...testSpeaker().workflows };
+  const options = { workflowBundle: { codePath: await bundlePath() }, ...testSpeaker().workflows, ...workflowThread };
   const errors = new Map<string, Error>();
   for await (const { workflowId, error } of Worker.runReplayHistories(options, histories))
     if (error) errors.set(workflowId, error);
@@ -17,7 +18,7 @@ export async function unreplayed(
 /** What replaying a history on the workflows of today comes to: one entry, undefined when it comes out the same. */
 export async function replayHistory(workflowId: string, history: proto.temporal.api.history.v1.IHistory, workflowsPath?: string) {
   const results = Worker.runReplayHistories(
-    { workflowBundle: { codePath: await bundlePath(workflowsPath) }, ...testSpeaker().workflows },
+    { workflowBundle: { codePath: await bundlePath(workflowsPath) }, ...testSpeaker().workflows, ...workflowThread },
     [{ workflowId, history }],
   );
   const errors: (Error | undefined)[] = [];
