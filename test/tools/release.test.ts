@@ -1,16 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -20,6 +10,7 @@ import { parse, parseAllDocuments } from 'yaml';
 import { runCommand } from '../../service/parts/command.ts';
 import { firebreakVersion, projectRoot } from '../../service/process/project-root.ts';
 import { helmBinary } from '../../tools/platform/helm-binary.ts';
+import { krewBinary } from '../../tools/platform/krew-binary.ts';
 import { billOfMaterials } from '../../tools/release/bill-of-materials.ts';
 import { makeRelease, prepareRelease, type ReleaseFile, releasePlan, releaseProblems } from '../../tools/release/release.ts';
 import { ensureBuilt } from '../../tools/setup/build.mjs';
@@ -28,6 +19,7 @@ const folder = mkdtempSync(join(tmpdir(), 'firebreak-releases-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const version = firebreakVersion();
 const helm = await helmBinary(() => {});
+const krew = await krewBinary(() => {});
 const say = (): void => {};
 
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -103,26 +95,23 @@ function verifierOf(key: KeyObject): Verifier {
     );
   });
 
-  test('has a command line that runs where it is unpacked, without npm, and a manifest by which krew puts it there', async () => {
-    const { metadata, spec } = parse(text('krew.yaml'));
-    expect(metadata.name).toBe('firebreak');
-    const [{ bin, sha256, uri }] = spec.platforms;
+  (krew ? test : test.skip)('has a command line that krew installs by its manifest, and that runs without npm', async () => {
+    const { spec } = parse(text('krew.yaml'));
     const archive = `firebreak-cli-${version}.tar.gz`;
-    expect({ sha256, uri }).toEqual({
-      sha256: made.find(({ name }) => name === archive)?.sha256,
-      uri: `https://example.com/v1/${archive}`,
-    });
-    const store = join(folder, 'store');
-    mkdirSync(store);
-    execFileSync('tar', ['-xzf', join(first, archive), '-C', store]);
-    symlinkSync(join(store, bin), join(folder, 'kubectl-firebreak'));
-    const kubectl = (...args: readonly string[]) =>
+    expect(spec.platforms[0].uri).toBe(`https://example.com/v1/${archive}`);
+    const root = join(folder, 'krew');
+    const env = { PATH: `${dirname(process.execPath)}:/usr/bin:/bin`, HOME: folder, KREW_ROOT: root };
+    const install = (file: string) =>
       runCommand({
-        command: join(folder, 'kubectl-firebreak'),
-        args,
-        cwd: store,
-        env: { PATH: `${dirname(process.execPath)}:/usr/bin:/bin`, HOME: folder },
+        ...{ command: krew ?? '', env },
+        args: ['install', '--manifest', join(first, 'krew.yaml'), '--archive', file],
       });
+    const other = join(folder, 'other.tar.gz');
+    writeFileSync(other, 'not what the release has');
+    expect(await install(other)).toMatchObject({ code: 1, stderr: expect.stringContaining('checksum') });
+    expect(await install(join(first, archive))).toMatchObject({ code: 0 });
+    const kubectl = (...args: readonly string[]) =>
+      runCommand({ command: join(root, 'bin', 'kubectl-firebreak'), args, cwd: folder, env });
     expect(await kubectl('--version')).toMatchObject({ code: 0, stdout: `${version}\n` });
     expect(await kubectl('playbooks', 'list')).toMatchObject({ code: 0, stdout: expect.stringContaining('firebreak/') });
     expect((await kubectl('incidents', 'list')).stderr).toMatch(/^FB_ERR_CONFIG_INVALID/);
