@@ -1,12 +1,14 @@
-/** The stand-ins for Slack, GitHub and, where one is wanted, an identity provider in a process of their own: `node stand-ins.ts SETTINGS.json`. */
+/** The stand-in for Slack and, where they are wanted, those for GitHub and an identity provider, in a process of their own: `node stand-ins.ts SETTINGS.json`. */
 import { readFileSync } from 'node:fs';
 import type { StandInSettings } from '../../tools/demo/settings.ts';
 import { startGithubFake } from './github/server.ts';
 import { startSlackEmulator } from './slack/index.ts';
 
 const [file = ''] = process.argv.slice(2);
-const { slack, github, identity }: StandInSettings = JSON.parse(readFileSync(file, 'utf8'));
-await Promise.all([startSlackEmulator(slack), startGithubFake({ ...github, private: true, push: true })]);
+const { slack, github, identity }: Pick<StandInSettings, 'slack' | 'identity'> & Partial<StandInSettings> = JSON.parse(
+  readFileSync(file, 'utf8'),
+);
+await Promise.all([startSlackEmulator(slack), github && startGithubFake({ ...github, private: true, push: true })]);
 if (identity) {
   const { startIdentityProvider } = await import('./oidc/provider.ts');
   const { port, clientId, redirectUri, people } = identity;

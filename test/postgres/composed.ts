@@ -1,10 +1,10 @@
 /**
- * `node composed.ts FOLDER`: runs the services of docker-compose.yml as they stand there, by the programs of this machine, in a network of its own where their
- * names lead to 127.0.0.1 (compose.test.ts makes it). Volumes are folders of FOLDER, and their places in containers are written so wherever they are named.
+ * `node composed.ts FOLDER ALERT`: runs the services of docker-compose.yml that COMPOSE_PROFILES names as they stand there, by the programs of this machine, in a
+ * network of its own where their names lead to 127.0.0.1 (compose.test.ts makes it). Volumes are folders of FOLDER, and their places in containers are written so wherever they are named.
  * Writes what Firebreak's doctor finds when all are healthy, and what became of an alert, to FOLDER/found.json.
  */
 import { execFileSync } from 'node:child_process';
-import { chownSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chownSync, cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { serviceEnvironment, serviceNodeFlags } from '../../service/launcher/node-flags.mjs';
@@ -24,7 +24,8 @@ interface Service {
   readonly entrypoint?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly volumes?: readonly string[];
-  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
+  readonly profiles?: readonly string[];
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string; readonly required?: boolean }>>;
   readonly healthcheck?: { readonly test: readonly string[] };
 }
 
@@ -44,11 +45,15 @@ async function gatherPrograms(): Promise<void> {
   symlinkSync(process.execPath, join(programs, 'node'));
 }
 
-const { services }: { readonly services: Readonly<Record<string, Service>> } = parse(
+const { services: all }: { readonly services: Readonly<Record<string, Service>> } = parse(
   readFileSync(join(root, 'docker-compose.yml'), 'utf8').replaceAll(
     /\$\{(\w+):-([^}]*)\}/g,
     (_, name: string, otherwise: string) => process.env[name] ?? otherwise,
   ),
+);
+const asked = (process.env.COMPOSE_PROFILES ?? '').split(',');
+const services = Object.fromEntries(
+  Object.entries(all).filter(([, { profiles }]) => profiles === undefined || profiles.some((profile) => asked.includes(profile))),
 );
 
 class Composed {
@@ -61,6 +66,7 @@ class Composed {
     this.#service = service;
     this.#places = (service.volumes ?? []).map((volume) => {
       const [from = '', to = ''] = volume.split(':');
+      if (from === '.') return [to, root];
       if (from.startsWith('.')) return [to, this.#written(resolve(root, from), to)];
       if (from.startsWith('/')) return [to, from];
       mkdirSync(join(folder, 'volumes', from), { recursive: true });
@@ -68,15 +74,31 @@ class Composed {
     });
   }
 
-  /** A file of the tree may name places of containers, too: a copy of it has ours. */
-  #written(file: string, to: string): string {
+  /** A file of the tree, or a folder of them, may name places of containers, too: a copy has ours. */
+  #written(source: string, to: string): string {
     const copy = join(folder, `${this.#name}${to.replaceAll('/', '-')}`);
-    const others = (this.#service.volumes ?? []).map((one) => one.split(':')).filter(([from = '']) => !from.startsWith('.'));
-    let text = readFileSync(file, 'utf8');
-    for (const [from = '', place = ''] of others)
-      text = text.replaceAll(place, from.startsWith('/') ? from : join(folder, 'volumes', from));
-    writeFileSync(copy, text);
+    cpSync(source, copy, { recursive: true });
+    const files = statSync(copy).isDirectory() ? readdirSync(copy).map((name) => join(copy, name)) : [copy];
+    for (const file of files) {
+      let text = readFileSync(file, 'utf8');
+      for (const [place, ours] of this.#namedPlaces()) text = text.replaceAll(place, ours);
+      writeFileSync(file, text);
+    }
     return copy;
+  }
+
+  /** Volumes of its own, and the files of this machine that any service has. */
+  #namedPlaces(): readonly (readonly [string, string])[] {
+    const pairs = (service: Service) => (service.volumes ?? []).map((volume) => volume.split(':'));
+    return [
+      ...pairs(this.#service)
+        .filter(([from = '']) => /^\w/.test(from))
+        .map(([from = '', to = '']) => [to, join(folder, 'volumes', from)] as const),
+      ...Object.values(services)
+        .flatMap(pairs)
+        .filter(([from = '']) => from.startsWith('/'))
+        .map(([from = '', to = '']) => [to, from] as const),
+    ];
   }
 
   here(text: string): string {
@@ -128,6 +150,7 @@ class Composed {
     const [name = ''] = image?.split(':') ?? [];
     if (entrypoint) return [...entrypoint, ...command];
     if (image === undefined) return ['node', ...serviceNodeFlags, join(root, 'dist/service/cli.js'), 'run'];
+    if (name === 'node') return command;
     if (name === 'temporalio/temporal') return ['temporal', ...command];
     if (name === 'chrislusf/seaweedfs') return ['weed', ...command];
     if (name === 'postgres') return this.#postgres();
@@ -158,13 +181,18 @@ class Composed {
   }
 }
 
+writeFileSync(join(folder, 'hosts'), `127.0.0.1 localhost ${Object.keys(services).join(' ')}\n`);
 await gatherPrograms();
 const kubernetes = await startKubernetes({ stateDir: folder, kubernetes: { nodes: [] }, onProgress: say });
 writeFileSync(process.env.FIREBREAK_KUBECONFIG ?? '', readFileSync(kubernetes.kubeconfig));
 const waiting = new Map(Object.entries(services));
 const done = new Set<string>();
 while (waiting.size > 0) {
-  const next = [...waiting].filter(([, { depends_on = {} }]) => Object.keys(depends_on).every((name) => done.has(name)));
+  const next = [...waiting].filter(([, { depends_on = {} }]) =>
+    Object.entries(depends_on).every(
+      ([name, { required = true }]) => done.has(name) || (!required && services[name] === undefined),
+    ),
+  );
   if (next.length === 0) throw new Error('the services wait for each other');
   await Promise.all(next.map(([name, service]) => new Composed(name, service).run()));
   for (const [name] of next) {
@@ -173,7 +201,7 @@ while (waiting.size > 0) {
   }
 }
 const firebreak = new Composed('firebreak', services.firebreak ?? {});
-const cli = [join(root, 'dist/service/cli.js'), 'doctor', '--json', '--config', firebreak.here('/etc/firebreak/firebreak.yaml')];
+const cli = [join(root, 'dist/service/cli.js'), 'doctor', '--json', '--config', firebreak.env().FIREBREAK_CONFIG ?? ''];
 const { stdout } = await runCommand({ command: process.execPath, args: cli, env: { ...firebreak.env(), ...serviceEnvironment } });
 const alert = await fetch('http://127.0.0.1:8765/v1/alerts/falco', {
   method: 'POST',

@@ -1,27 +1,51 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { searchAttributes } from '../../core/incident/search-attributes.ts';
 import { loadConfig } from '../../service/config/load.ts';
 import { serviceEnvironment, serviceNodeFlags } from '../../service/launcher/node-flags.mjs';
 import { runCommand } from '../../service/parts/command.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
+import { composeChecker } from '../../tools/platform/compose-checker.ts';
 
 interface Compose {
   readonly services: Readonly<
-    Record<string, { readonly image?: string; readonly command?: readonly string[]; readonly ports?: readonly string[] }>
+    Record<
+      string,
+      {
+        readonly image?: string;
+        readonly command?: readonly string[];
+        readonly environment?: Readonly<Record<string, string>>;
+        readonly ports?: readonly string[];
+      }
+    >
   >;
 }
 
 const root = projectRoot();
 const compose: Compose = parse(readFileSync(join(root, 'docker-compose.yml'), 'utf8'));
-const composeCommand = await findCompose();
+const checker = await composeChecker((line) => void process.stderr.write(`${line}\n`));
 
-(composeCommand ? test : test.skip)('docker compose accepts the file', async () => {
-  const [command = '', ...args] = composeCommand ?? [];
-  const result = await runCommand({ command, args: [...args, '-f', 'docker-compose.yml', 'config', '--quiet'], cwd: root });
-  expect(result).toMatchObject({ code: 0, stderr: '' });
+const always = ['config', 'firebreak', 'temporal'];
+
+(checker ? describe : describe.skip)('Compose, by the libraries of its specification', () => {
+  test.each([
+    ['', []],
+    ['postgres', ['postgres']],
+    ['s3,slack', ['bucket', 's3', 'slack']],
+    ['postgres,s3,slack,ui', ['bucket', 'postgres', 's3', 'slack', 'ui']],
+  ])('runs with the profiles "%s" what they name besides Temporal and Firebreak', async (profiles, more) => {
+    const { code, stdout, stderr } = await runCommand({
+      ...{ command: checker ?? '', args: ['docker-compose.yml'], cwd: root },
+      env: { ...process.env, COMPOSE_PROFILES: profiles },
+    });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const { services } = JSON.parse(stdout);
+    expect(Object.keys(services).sort()).toEqual([...always, ...more].sort());
+    expect(services.config.environment.COMPOSE_PROFILES).toBe(profiles);
+  });
 });
 
 test('every image is pinned to a version', () => {
@@ -48,16 +72,40 @@ test('Temporal gets the search attributes that incidents use', () => {
   expect(flags).toEqual(searchAttributes.map(({ name, type }) => `--search-attribute=${name}=${type}`));
 });
 
-async function findCompose(): Promise<readonly string[] | undefined> {
-  for (const command of [['docker', 'compose'], ['docker-compose']]) {
-    const [program = '', ...args] = command;
-    if ((await runCommand({ command: program, args: [...args, 'version'] })).code === 0) return command;
-  }
-  return undefined;
-}
+describe('the configuration that is made of its parts', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-compose-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test('the configuration for it is valid', () => {
-  const env = { FALCO_TOKEN: 'a', AUDIT_DATABASE_URL: 'postgres://a:b@c/d', S3_ACCESS_KEY_ID: 'a', S3_SECRET_ACCESS_KEY: 'b' };
-  const config = loadConfig({ path: join(root, 'deploy', 'compose', 'firebreak.yaml'), env });
-  expect(config.cluster).toBe('local');
+  /** As the service `config` does. */
+  async function joined(profiles: string) {
+    const path = join(folder, 'firebreak.yaml');
+    const { code, stderr } = await runCommand({
+      ...{ command: process.execPath, args: [join(root, 'deploy/compose/join.mjs'), join(root, 'deploy/compose'), path] },
+      env: { ...process.env, COMPOSE_PROFILES: profiles },
+    });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    return loadConfig({ path, env: compose.services.firebreak?.environment ?? {} });
+  }
+
+  test.each(['', 'postgres', 's3', 'slack', 'postgres,s3', 'postgres,slack', 's3, slack', 'postgres,s3,slack,ui', '*'])(
+    'is valid with the profiles "%s", and has what they name and nothing else',
+    async (profiles) => {
+      const config = await joined(profiles);
+      const has = (part: string) => profiles === '*' || profiles.includes(part);
+      expect({
+        postgres: !JSON.stringify(config.audit.url).includes('sqlite'),
+        s3: JSON.stringify(config.evidence.store).includes('firebreak-evidence'),
+        slack: config.slack !== undefined,
+      }).toEqual({ postgres: has('postgres'), s3: has('s3'), slack: has('slack') });
+    },
+  );
+
+  test('has the secrets of the stand-in for Slack, whose people are the roster', async () => {
+    const { slack } = JSON.parse(readFileSync(join(root, 'deploy/compose/slack.json'), 'utf8'));
+    const config = await joined('slack');
+    const environment = compose.services.firebreak?.environment;
+    expect(config.slack).toMatchObject({ appId: slack.appId, teamId: slack.teamId, channel: slack.channels[0].id });
+    expect(environment).toMatchObject({ SLACK_BOT_TOKEN: slack.botToken, SLACK_SIGNING_SECRET: slack.signingSecret });
+    expect(config.roster.people.flatMap(({ slackIds }) => slackIds)).toEqual(slack.users.map(({ id }: { id: string }) => id));
+  });
 });

@@ -23,8 +23,10 @@ import { type FakeChannel, type FakeMessage, type FakeUser, SlackWorld } from '.
 export type { ApiCall, ClickOptions, Delivery, DisconnectReason, FakeChannel, FakeMessage, FakeUser, Forgery, SentRequest };
 
 export interface SlackEmulatorOptions {
-  /** 0 or absent: any free one. Only on 127.0.0.1. */
+  /** 0 or absent: any free one. */
   readonly port?: number;
+  /** Under which others find it, who then may be on other machines. Absent: it listens on 127.0.0.1 alone. */
+  readonly name?: string;
   readonly signingSecret: string;
   readonly botToken: string;
   readonly appId: string;
@@ -170,11 +172,11 @@ export async function startSlackEmulator(options: SlackEmulatorOptions): Promise
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.port ?? 0, '127.0.0.1', resolve);
+    server.listen(options.port ?? 0, options.name === undefined ? '127.0.0.1' : '0.0.0.0', resolve);
   });
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
-  base = `http://127.0.0.1:${port}`;
+  base = `http://${options.name ?? '127.0.0.1'}:${port}`;
 
   return {
     ...emulator,
