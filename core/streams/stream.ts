@@ -30,6 +30,10 @@ export interface EventMaker {
 export const streamFormats = ['ocsf', 'cloudevents'] as const;
 export type StreamFormat = (typeof streamFormats)[number];
 
+/** How brokers of Kafka are told who asks. */
+export const kafkaSaslMechanisms = ['scram-sha-512', 'scram-sha-256', 'plain'] as const;
+export type KafkaSaslMechanism = (typeof kafkaSaslMechanisms)[number];
+
 /** One event as a receiver gets it. The id is the same however often it is sent: receivers leave out by it what comes twice. */
 export interface StreamEvent {
   readonly id: string;

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { FirebreakError } from '../../core/errors.ts';
 import type { ObjectBucket } from '../../core/evidence/object-bucket.ts';
 import type { Receiver, StreamOutcome } from '../../core/streams/stream.ts';
+import { inTime } from './in-time.ts';
 
 const compress = promisify(gzip);
 
@@ -23,11 +23,6 @@ export function createBucketReceiver({
     deliver: async (events, signal) => {
       const body = await compress(`${events.map(({ json }) => json).join('\n')}\n`);
       const key = keyOf(new Date(), createHash('sha256').update(body).digest('hex'));
-      const over = new AbortController();
-      const late = sleep(timeoutMs, undefined, { signal: AbortSignal.any([signal, over.signal]), ref: false }).then(
-        (): StreamOutcome => ({ state: 'later', reason: 'no answer in time' }),
-        (): StreamOutcome => ({ state: 'later', reason: 'stopped' }),
-      );
       const put = bucket.put({ key, body, bytes: body.byteLength, mediaType: 'application/gzip' }).then(
         (): StreamOutcome => ({ state: 'delivered', answer: key }),
         (error: unknown): StreamOutcome => ({
@@ -35,9 +30,7 @@ export function createBucketReceiver({
           reason: error instanceof FirebreakError ? error.code : 'it failed',
         }),
       );
-      const first = await Promise.race([put, late]);
-      over.abort();
-      return first;
+      return inTime(put, { signal, timeoutMs });
     },
     close: async () => undefined,
   };

@@ -143,15 +143,12 @@ function portsOf({ intake, desk, status, forensics, temporal, evidence, telemetr
     uploads: forensics.uploads?.listen.port,
     temporal: Number(/:(\d+)$/.exec(temporal.address)?.[1] ?? 7_233),
     evidence: s3 && portOf(s3),
-    streams: streams.flatMap(({ to }) =>
-      to.kind === 'http'
-        ? portOf(new URL(to.url))
-        : to.kind === 'syslog'
-          ? to.port
-          : to.endpoint
-            ? portOf(new URL(to.endpoint))
-            : [],
-    ),
+    streams: streams.flatMap(({ to }) => {
+      if (to.kind === 'http') return portOf(new URL(to.url));
+      if (to.kind === 'syslog') return to.port;
+      if (to.kind === 'kafka') return to.brokers.map(({ port }) => port);
+      return to.endpoint === undefined ? [] : portOf(new URL(to.endpoint));
+    }),
     collector: Object.values(telemetry.otlp?.signals ?? {}).map(({ url }) => portOf(new URL(url))),
   };
 }

@@ -22,6 +22,20 @@ export async function openReceiver(
     });
   }
   if (to.kind === 'syslog') return createSyslogReceiver({ ...to, hostname: hostname(), timeoutMs, access });
+  if (to.kind === 'kafka') {
+    // As is that of S3: who has no such stream does not load it.
+    const { createKafkaReceiver } = await import('../../integrations/streams/kafka-receiver.ts');
+    return createKafkaReceiver({
+      ...to,
+      format,
+      timeoutMs,
+      access: () => {
+        const { username, password, ca, cert, key } = access();
+        const tls = { ...(ca !== undefined && { ca }), ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) };
+        return { ...(username !== undefined && { username }), ...(password !== undefined && { password }), tls };
+      },
+    });
+  }
   // The client of S3 is large: who has no such stream does not load it.
   const { openBucket } = await import('../../integrations/evidence/bucket.ts');
   const { accessKeyId = '', secretAccessKey = '' } = access();
@@ -31,5 +45,6 @@ export async function openReceiver(
 /** In a few words, without what may be a secret. */
 export function targetText({ to }: Pick<StreamConfig, 'to'>): string {
   if (to.kind === 'http') return new URL(to.url).origin;
+  if (to.kind === 'kafka') return `the topic ${to.topic} (Kafka)`;
   return to.kind === 'syslog' ? `${to.host}:${to.port} (syslog)` : `the bucket ${to.bucket}`;
 }

@@ -136,7 +136,7 @@ const placesInPackages = [
   [/@temporalio\/testing\/lib\/index\.js$/, '__dirname', 'chunks'],
 ];
 
-/** Parts of packages that no program of ours reaches: a bundler of its own, and a debugger. */
+/** Parts of packages that no program of ours reaches: a bundler of its own, a debugger, a client of another server. */
 const absentInPackages = [
   [
     /@temporalio\/worker\/lib\/workflow\/bundler\.js$/,
@@ -146,6 +146,8 @@ exports.bundleWorkflowCode = absent;
 exports.WorkflowCodeBundler = class { constructor() { absent(); } };`,
   ],
   [/@temporalio\/worker\/lib\/debug-replayer\/index\.js$/, 'exports.startDebugReplayer = undefined;'],
+  // Schemas that a server keeps: events have theirs in them.
+  [/@platformatic\/kafka\/dist\/registries\/confluent-schema-registry\.js$/, 'export {};'],
 ];
 
 /** What packages find by where their files lie, and what is left out of them. Throws where a package is no longer as it is known here. */
@@ -171,6 +173,10 @@ const coreBridge = dirname(createRequire(import.meta.url).resolve('@temporalio/c
       for (const [filter, contents] of absentInPackages) onLoad({ filter }, () => ({ contents }));
       // One class of it is used, of thousands of which it does not say that they can be told apart.
       onResolve({ filter: /^@kubernetes\/client-node$/ }, () => ({ path: join(root, kubeConfig), sideEffects: false }));
+      // The same, without a file beside it.
+      onResolve({ filter: /^@platformatic\/wasm-utils$/ }, () => ({
+        path: join(root, 'node_modules/@platformatic/wasm-utils/dist/bundled.js'),
+      }));
       onResolve({ filter: /^\.\/gen\/index\.js$/ }, ({ path, resolveDir }) => ({
         path: join(resolveDir, path),
         sideEffects: false,

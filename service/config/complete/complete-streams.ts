@@ -1,4 +1,4 @@
-import type { StreamFormat } from '../../../core/streams/stream.ts';
+import type { KafkaSaslMechanism, StreamFormat } from '../../../core/streams/stream.ts';
 import type { SecretRef } from '../fields.ts';
 import type { FileConfig } from '../schema.ts';
 
@@ -16,6 +16,8 @@ export interface StreamAccess {
   readonly key?: string;
   readonly accessKeyId?: string;
   readonly secretAccessKey?: string;
+  readonly username?: string;
+  readonly password?: string;
 }
 
 type StreamTarget =
@@ -27,6 +29,14 @@ type StreamTarget =
       readonly region: string;
       readonly bucket: string;
       readonly prefix: string;
+    }
+  | {
+      readonly kind: 'kafka';
+      readonly brokers: readonly { readonly host: string; readonly port: number }[];
+      readonly topic: string;
+      readonly gzip: boolean;
+      readonly isPlaintext: boolean;
+      readonly mechanism?: KafkaSaslMechanism;
     };
 
 export interface StreamConfig {
@@ -52,7 +62,7 @@ export function completeStreams(file: FileConfig['streams'], places: Places): re
   }));
 }
 
-function targetOf({ http, syslog, s3 }: File['to'], { secretRef, absolute }: Places): Pick<StreamConfig, 'to' | 'access'> {
+function targetOf({ http, syslog, s3, kafka }: File['to'], { secretRef, absolute }: Places): Pick<StreamConfig, 'to' | 'access'> {
   const refs = (all: Readonly<Partial<Record<keyof StreamAccess, SecretRef | undefined>>>): AccessRefs =>
     Object.fromEntries(Object.entries(all).flatMap(([name, ref]) => (ref ? [[name, secretRef(ref)]] : [])));
   const files = ({ caFile, certFile, keyFile }: NonNullable<NonNullable<typeof http>['tls']>) => {
@@ -74,6 +84,13 @@ function targetOf({ http, syslog, s3 }: File['to'], { secretRef, absolute }: Pla
   if (s3) {
     const { accessKeyId, secretAccessKey, ...rest } = s3;
     return { to: { kind: 's3', ...rest }, access: refs({ accessKeyId, secretAccessKey }) };
+  }
+  if (kafka) {
+    const { brokers, topic, gzip, plaintext, sasl, tls = {} } = kafka;
+    return {
+      to: { kind: 'kafka', brokers, topic, gzip, isPlaintext: plaintext, ...(sasl && { mechanism: sasl.mechanism }) },
+      access: refs({ username: sasl?.username, password: sasl?.password, ...files(tls) }),
+    };
   }
   throw new TypeError('the check of the file lets no stream without a receiver pass');
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { streamFormats } from '../../../../core/streams/stream.ts';
+import { kafkaSaslMechanisms, streamFormats } from '../../../../core/streams/stream.ts';
 import { bucketFields, httpUrl, id, path, secret } from '../../fields.ts';
 
 const tls = {
@@ -54,6 +54,49 @@ const syslog = z.strictObject({
 
 const s3 = z.strictObject(bucketFields('firebreak-events'));
 
+const broker = z
+  .string()
+  .regex(/^(\[[\da-fA-F:.]+\]|[\w.-]+):\d{1,5}$/, { error: 'not HOST:PORT' })
+  .transform((text) => {
+    const { hostname, port } = new URL(`kafka://${text}`);
+    return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
+  });
+
+const kafka = z
+  .strictObject({
+    brokers: z
+      .array(broker)
+      .min(1)
+      .meta({ description: 'Brokers that are asked first, as `HOST:PORT`.', examples: [['kafka-1.example.com:9093']] }),
+    topic: z
+      .string()
+      .regex(/^(?!\.{1,2}$)[\w.-]{1,249}$/, { error: 'not a name of a topic: letters, digits, . _ and -' })
+      .meta({ description: 'Topic; it must exist.', examples: ['firebreak-events'] }),
+    gzip: z.boolean().default(true).meta({ description: 'Whether batches are compressed.' }),
+    sasl: z
+      .strictObject({
+        mechanism: z.enum(kafkaSaslMechanisms).default('scram-sha-512').meta({ description: 'How they are told who asks.' }),
+        username: secret.meta({ description: 'Name of the account.' }),
+        password: secret.meta({ description: 'Its password.' }),
+      })
+      .exactOptional()
+      .meta({ description: 'An account with a password. The files are read again for each delivery.' }),
+    tls: z.strictObject(tls).refine(isPair, pair).exactOptional().meta({
+      description: 'Whom to believe, and who we are. The files are read again for each delivery.',
+    }),
+    plaintext: z.boolean().default(false).meta({
+      description: 'No TLS: whoever is between reads the events, and can leave some out or write others.',
+    }),
+  })
+  .refine(({ plaintext, tls }) => !plaintext || tls === undefined, {
+    error: 'plaintext leaves no place for tls',
+    path: ['plaintext'],
+  })
+  .refine(({ plaintext, sasl }) => !plaintext || sasl?.mechanism !== 'plain', {
+    error: 'plain sends the password as it is: it needs TLS',
+    path: ['sasl', 'mechanism'],
+  });
+
 export const streams = z
   .array(
     z.strictObject({
@@ -71,11 +114,12 @@ export const streams = z
           http: http.exactOptional().meta({ description: 'HTTP.' }),
           syslog: syslog.exactOptional().meta({ description: 'Syslog over TLS.' }),
           s3: s3.exactOptional().meta({ description: 'An S3 bucket: zipped lines of JSON, an object a delivery.' }),
+          kafka: kafka.exactOptional().meta({ description: 'A topic of Kafka.' }),
         })
         .refine((to) => Object.values(to).filter((one) => one !== undefined).length === 1, {
-          error: 'exactly one of http, syslog and s3 is needed',
+          error: 'exactly one of http, syslog, s3 and kafka is needed',
         })
-        .meta({ description: 'Where it goes: one of `http`, `syslog` and `s3`.' }),
+        .meta({ description: 'Where it goes: one of `http`, `syslog`, `s3` and `kafka`.' }),
     }),
   )
   .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, { error: 'two streams have the same name' })
