@@ -8,7 +8,7 @@ import type { PostTls } from '../http-post.ts';
 import { inTime } from './in-time.ts';
 
 /** What opens the brokers' door. */
-export interface KafkaReceiverAccess {
+interface KafkaReceiverAccess {
   readonly username?: string;
   readonly password?: string;
   readonly tls: PostTls;
