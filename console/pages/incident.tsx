@@ -83,6 +83,18 @@ function Shown({ shown, session }: { readonly shown: ShownIncident; readonly ses
           </p>
         </div>
       )}
+      {shown.deadlines.length > 0 && (
+        <div class="notice">
+          <p>
+            <strong>Notifications to authorities</strong>
+          </p>
+          <ul class="small">
+            {shown.deadlines.map((line) => (
+              <li key={line}>{plainText(line, now)}</li>
+            ))}
+          </ul>
+        </div>
+      )}
       {open.map((question) => (
         <Question key={question.id} question={question} session={session} isAlone={false} />
       ))}

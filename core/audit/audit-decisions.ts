@@ -93,6 +93,10 @@ const signedIn: Readonly<Record<string, 'order' | 'proposal' | 'remark'>> = {
   'incident.exported': 'order',
   'records.held': 'order',
   'records.unheld': 'order',
+  'deadline.started': 'order',
+  'deadline.sent': 'order',
+  'deadline.measured': 'order',
+  'deadline.stopped': 'order',
   'question.comment': 'remark',
 };
 

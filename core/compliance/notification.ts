@@ -1,29 +1,49 @@
 import type { AuditRecord } from '../audit/audit.ts';
 import { isObject } from '../text/plain-json.ts';
 
-export const regimes = ['nis2', 'cra'] as const;
+const hourMs = 3_600_000;
+
+/** CRA Article 14 has two: an actively exploited vulnerability in a product, and a severe incident that touches its security. */
+export const regimes = ['nis2', 'cra-incident', 'cra-vulnerability'] as const;
 export const stages = ['early-warning', 'notification', 'final'] as const;
 export type Regime = (typeof regimes)[number];
 export type NotificationStage = (typeof stages)[number];
 
-const hourMs = 3_600_000;
+/** From when a stage has how long. */
+type Term =
+  | { readonly from: 'awareness'; readonly hours: number }
+  /** One month after the notification was sent; while it is not, after the last moment for it. */
+  | { readonly from: 'notification'; readonly months: 1 }
+  /** After a corrective or mitigating measure is available: until then nobody can say when. */
+  | { readonly from: 'measure'; readonly days: number };
 
 interface StageRule {
   readonly title: string;
-  /** Milliseconds from when we became aware; of the final report from then on too, by NIS2's month after the notification at the latest. */
-  readonly withinMs: number;
+  readonly term: Term;
   readonly by: string;
   /** What the law asks for and no record holds. */
   readonly toFillIn: readonly string[];
 }
+
+const nis2 = 'of Directive (EU) 2022/2555';
+const cra = 'of Regulation (EU) 2024/2847';
+const craWarning = [
+  'The member states in which the product was made available',
+  'Is it suspected of being caused by unlawful or malicious acts?',
+];
+const craNotification = [
+  'General information about the product and the nature of the exploit or incident',
+  'Corrective or mitigating measures taken by the manufacturer, and those that users can take',
+  'How sensitive the information is considered to be',
+];
 
 /** Directive (EU) 2022/2555, Article 23(4), and Regulation (EU) 2024/2847, Article 14. */
 export const rules: Readonly<Record<Regime, Readonly<Record<NotificationStage, StageRule>>>> = {
   nis2: {
     'early-warning': {
       title: 'NIS2 early warning',
-      withinMs: 24 * hourMs,
-      by: 'Article 23(4)(a) of Directive (EU) 2022/2555: 24 hours after becoming aware of a significant incident',
+      term: { from: 'awareness', hours: 24 },
+      by: `Article 23(4)(a) ${nis2}: 24 hours after becoming aware of a significant incident`,
       toFillIn: [
         'Is the incident significant (Article 23(3))? Who decided that, and when?',
         'Is it suspected of being caused by unlawful or malicious acts?',
@@ -32,44 +52,59 @@ export const rules: Readonly<Record<Regime, Readonly<Record<NotificationStage, S
     },
     notification: {
       title: 'NIS2 incident notification',
-      withinMs: 72 * hourMs,
-      by: 'Article 23(4)(b) of Directive (EU) 2022/2555: 72 hours after becoming aware',
+      term: { from: 'awareness', hours: 72 },
+      by: `Article 23(4)(b) ${nis2}: 72 hours after becoming aware`,
       toFillIn: ['An assessment of its severity and impact on the service', 'Indicators of compromise beyond those below'],
     },
     final: {
       title: 'NIS2 final report',
-      withinMs: 72 * hourMs + 30 * 24 * hourMs,
-      by: 'Article 23(4)(d) of Directive (EU) 2022/2555: one month after the notification',
+      term: { from: 'notification', months: 1 },
+      by: `Article 23(4)(d) ${nis2}: one month after the notification`,
       toFillIn: ['The type of threat or root cause', 'The impact, also across borders', 'Measures that go on'],
     },
   },
-  cra: {
+  'cra-incident': {
     'early-warning': {
       title: 'CRA early warning',
-      withinMs: 24 * hourMs,
-      by: 'Article 14(2)(a) and 14(4)(a) of Regulation (EU) 2024/2847: 24 hours after becoming aware',
-      toFillIn: [
-        'The product with digital elements, and the vulnerability that is exploited or the severe incident',
-        'The member states in which the product was made available',
-        'Is it suspected of being caused by unlawful or malicious acts?',
-      ],
+      term: { from: 'awareness', hours: 24 },
+      by: `Article 14(4)(a) ${cra}: 24 hours after becoming aware of a severe incident`,
+      toFillIn: ['The product with digital elements, and why the incident is severe (Article 14(5))', ...craWarning],
     },
     notification: {
-      title: 'CRA notification',
-      withinMs: 72 * hourMs,
-      by: 'Article 14(2)(b) and 14(4)(b) of Regulation (EU) 2024/2847: 72 hours after becoming aware',
-      toFillIn: [
-        'General information about the product and the nature of the exploit or incident',
-        'Corrective or mitigating measures taken by the manufacturer, and those that users can take',
-        'How sensitive the information is considered to be',
-      ],
+      title: 'CRA incident notification',
+      term: { from: 'awareness', hours: 72 },
+      by: `Article 14(4)(b) ${cra}: 72 hours after becoming aware`,
+      toFillIn: craNotification,
     },
     final: {
       title: 'CRA final report',
-      withinMs: 72 * hourMs + 30 * 24 * hourMs,
-      by: 'Article 14(2)(c) of Regulation (EU) 2024/2847: 14 days after a corrective measure is available; 14(4)(c): one month after the notification of a severe incident',
+      term: { from: 'notification', months: 1 },
+      by: `Article 14(4)(c) ${cra}: one month after the notification`,
       toFillIn: [
-        'The vulnerability or root cause, its severity and impact',
+        'The threat or root cause, its severity and impact',
+        'Mitigating measures that were taken, and those that go on',
+      ],
+    },
+  },
+  'cra-vulnerability': {
+    'early-warning': {
+      title: 'CRA early warning',
+      term: { from: 'awareness', hours: 24 },
+      by: `Article 14(2)(a) ${cra}: 24 hours after becoming aware of an actively exploited vulnerability`,
+      toFillIn: ['The product with digital elements, and the vulnerability that is exploited', ...craWarning],
+    },
+    notification: {
+      title: 'CRA vulnerability notification',
+      term: { from: 'awareness', hours: 72 },
+      by: `Article 14(2)(b) ${cra}: 72 hours after becoming aware`,
+      toFillIn: craNotification,
+    },
+    final: {
+      title: 'CRA final report',
+      term: { from: 'measure', days: 14 },
+      by: `Article 14(2)(c) ${cra}: 14 days after a corrective or mitigating measure is available`,
+      toFillIn: [
+        'The vulnerability, its severity and impact',
         'The adversary, where known',
         'The security update or other corrective measure',
       ],
@@ -77,13 +112,42 @@ export const rules: Readonly<Record<Regime, Readonly<Record<NotificationStage, S
   },
 };
 
+/** What the law counts from, in milliseconds since 1970. */
+export interface CountedFrom {
+  readonly awareAt: number;
+  /** When the notification was sent. */
+  readonly notifiedAt?: number | undefined;
+  /** From when on a corrective or mitigating measure was available. */
+  readonly measureAt?: number | undefined;
+}
+
+/** The last moment for a stage, in milliseconds since 1970; undefined where nobody can say yet. */
+export function dueAt(regime: Regime, stage: NotificationStage, from: CountedFrom): number | undefined {
+  const { term } = rules[regime][stage];
+  if (term.from === 'awareness') return from.awareAt + term.hours * hourMs;
+  if (term.from === 'measure') return from.measureAt === undefined ? undefined : from.measureAt + term.days * 24 * hourMs;
+  const notified = from.notifiedAt ?? dueAt(regime, 'notification', from);
+  return notified === undefined ? undefined : monthAfter(notified);
+}
+
+/** The same day and hour of the next month, or its last day (Regulation (EEC, Euratom) 1182/71, Article 3(2)(c), whose day ends later), in UTC. */
+function monthAfter(ms: number): number {
+  const at = new Date(ms);
+  const [year, month] = [at.getUTCFullYear(), at.getUTCMonth()];
+  const lastDay = new Date(Date.UTC(year, month + 2, 0)).getUTCDate();
+  return Date.UTC(year, month + 1, Math.min(at.getUTCDate(), lastDay)) + (ms % (24 * hourMs));
+}
+
 export interface NotificationDraft {
   readonly title: string;
   readonly by: string;
   readonly incident: string;
   /** ISO 8601, UTC. */
   readonly awareAt: string;
-  readonly dueAt: string;
+  /** Which moment that is. */
+  readonly awareBy: string;
+  /** null: nobody can say yet. */
+  readonly dueAt: string | null;
   /** What the records say. */
   readonly facts: readonly (readonly [name: string, text: string])[];
   readonly course: readonly { readonly at: string; readonly text: string; readonly record: string }[];
@@ -104,15 +168,20 @@ export function notificationDraft({
   records,
   regime,
   stage,
+  clock,
 }: {
   readonly incident: string;
   readonly records: readonly AuditRecord[];
   readonly regime: Regime;
   readonly stage: NotificationStage;
+  /** What people have put on record of it. Absent: it is counted from the first alert. */
+  readonly clock?: (CountedFrom & { readonly by: string }) | undefined;
 }): NotificationDraft {
   const opened = records.find(({ kind }) => kind === 'incident.opened');
   if (!opened) throw new RangeError(`the records of ${incident} do not cover its beginning`);
-  const { title, withinMs, by, toFillIn } = rules[regime][stage];
+  const { title, by, toFillIn } = rules[regime][stage];
+  const from = clock ?? { awareAt: Date.parse(opened.at) };
+  const due = dueAt(regime, stage, from);
   const [cluster = '', namespace = '', kind = '', name = ''] = incident.split('/').slice(1);
   const verdict = records.findLast((record) => record.kind === 'incident.verdict')?.body.incident;
   const closed = records.findLast((record) => record.kind === 'incident.closed');
@@ -124,8 +193,9 @@ export function notificationDraft({
     title,
     by,
     incident,
-    awareAt: opened.at,
-    dueAt: new Date(Date.parse(opened.at) + withinMs).toISOString(),
+    awareAt: new Date(from.awareAt).toISOString(),
+    awareBy: clock ? `on record by ${clock.by}` : 'the first alert',
+    dueAt: due === undefined ? null : new Date(due).toISOString(),
     facts: [
       ['Where', `${kind} ${name} in the namespace ${namespace} of the cluster ${cluster}`],
       ['First alert', textOf(opened)],
@@ -148,13 +218,15 @@ export function notificationDraft({
 }
 
 /** Markdown, for whatever form the authority has. */
-export function notificationText({ title, by, incident, awareAt, dueAt, facts, course, toFillIn }: NotificationDraft): string {
+export function notificationText(draft: NotificationDraft): string {
+  const { title, by, incident, awareAt, awareBy, facts, course, toFillIn } = draft;
+  const due = draft.dueAt === null ? 'Nobody can say yet when it is due.' : `Due ${draft.dueAt}.`;
   return [
     `# ${title}: draft`,
     '',
     `Incident ${incident}. By ${by}.`,
     '',
-    `Aware since ${awareAt} (the first alert). **Due ${dueAt}.**`,
+    `Aware since ${awareAt} (${inline(awareBy)}). **${due}**`,
     '',
     '## To be filled in by people',
     '',

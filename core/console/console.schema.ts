@@ -353,6 +353,8 @@ export const shownIncident = z.object({
   evidence: z.array(shownEvidence),
   /** What the workload was allowed when the incident opened, a line each. */
   posture: z.array(text),
+  /** Notifications to authorities that people have found due, a line each. */
+  deadlines: z.array(text),
   questions: z.array(shownQuestionBody),
   tickets: z.array(z.object({ id: text.nullable(), url: z.url().nullable() })),
   thread: z.url().nullable(),

@@ -1,6 +1,13 @@
 import type { ExportOrder } from '../bundle/bundle.ts';
 import { labelOfPlans } from '../cards/choice-label.ts';
 import type { IncidentRef } from '../incident/incident.ts';
+import type {
+  DeadlineOrder,
+  MeasureAvailable,
+  NotificationSent,
+  StartDeadlines,
+  StopDeadlines,
+} from '../orders/deadline-order.ts';
 import type { StartIncident } from '../orders/incident-order.ts';
 import {
   approveChoice,
@@ -26,7 +33,15 @@ export type Propose = ProposeSuppression | ProposeRestraint | ProposePromotion;
 export type SignedProposal = SignedOrder<ProposeSuppression> | SignedOrder<ProposeRestraint> | SignedOrder<ProposePromotion>;
 
 /** What the control workflow of a cluster takes: each is proven by the cell first. */
-export type AnyOrder = Propose | EndDecision | ReadEvidence | EvidenceOrder | ExportOrder | RecordOrder | StartIncident;
+export type AnyOrder =
+  | Propose
+  | EndDecision
+  | ReadEvidence
+  | EvidenceOrder
+  | ExportOrder
+  | RecordOrder
+  | DeadlineOrder
+  | StartIncident;
 
 /** An order that is taken at once. What is kept is a matter of its own: its store may keep one waiting. */
 export type PromptOrder =
@@ -36,6 +51,10 @@ export type PromptOrder =
   | SignedOrder<ExportOrder>
   | SignedOrder<HoldRecords>
   | SignedOrder<UnholdRecords>
+  | SignedOrder<StartDeadlines>
+  | SignedOrder<NotificationSent>
+  | SignedOrder<MeasureAvailable>
+  | SignedOrder<StopDeadlines>
   | SignedOrder<StartIncident>;
 
 /** A decision with everything that proves it: whoever believes it checks all of it. */

@@ -4,6 +4,7 @@ import { endNeedsStepUp, type SignIn, type StepUpPolicy, signInRefusal } from '.
 import { checkProof, keysThatSignFor, type SeenVote, type StepUp, timeOf, type VoteKeys } from '../decide/vote-check.ts';
 import { subjectOfIncident } from '../incident/incident.ts';
 import { isInAnyGroup, type Person, type Roster } from '../people/roster.ts';
+import { type DeadlineOrder, isDeadlineOrder } from './deadline-order.ts';
 import type { StartIncident } from './incident-order.ts';
 import { approveChoice, type Order, orderBytes, type SignedEnd, type SignedOrder } from './order.ts';
 import type { HoldRecords } from './record-hold.ts';
@@ -75,6 +76,12 @@ const stewards: Rule = {
   stale: 'It was signed at another time: order it again.',
 };
 
+const notifying: Rule = {
+  groups: ({ groups }) => groups,
+  may: 'decide what has to be notified',
+  stale: 'It was signed at another time: order it again.',
+};
+
 /**
  * Who may give an order, and until when it counts. What strengthens the response is for everybody; to hold evidence strengthens, and is for who may
  * read it; to destroy it, and to end a hold, is for the groups that the configuration names for it, and by default for nobody.
@@ -102,6 +109,10 @@ const rules: Readonly<Record<AnyOrder['kind'], Rule>> = {
   'records.hold': { ...stewards, groups: (beliefs) => [...beliefs.groups, ...(beliefs.stewards ?? [])] },
   'records.unhold': stewards,
   'evidence.destroy': stewards,
+  'deadline.start': notifying,
+  'deadline.sent': notifying,
+  'deadline.measure': notifying,
+  'deadline.stop': notifying,
 };
 
 /** Whether an order may be followed: about this cluster, signed for a person who may give it, within its limits, and of today where it must be. */
@@ -131,6 +142,7 @@ function clusterOf(order: AnyOrder): string {
 function problemOf(order: AnyOrder, beliefs: Beliefs): string | undefined {
   if (order.kind === 'incident.start') return problemOfStart(order);
   if (order.kind === 'records.hold') return problemOfHold(order);
+  if (isDeadlineOrder(order)) return problemOfDeadline(order, beliefs);
   return isPropose(order) ? problemOfProposal(order, beliefs) : undefined;
 }
 
@@ -141,6 +153,26 @@ function isPropose(order: AnyOrder): order is Propose {
 function problemOfHold({ scope, cluster }: HoldRecords): string | undefined {
   if (scope.kind === 'time') return scope.until > scope.from ? undefined : 'Its end is not after its beginning.';
   return subjectOfIncident(scope.incident)?.cluster === cluster ? undefined : `${scope.incident} is no incident of this cluster.`;
+}
+
+/** What is counted from has happened: a moment to come would give time that the law does not. */
+function problemOfDeadline(order: DeadlineOrder, { cluster, now }: Beliefs): string | undefined {
+  if (subjectOfIncident(order.incident)?.cluster !== cluster) return `${order.incident} is no incident of this cluster.`;
+  const at = momentOf(order);
+  return at !== undefined && Date.parse(at) > now + clockToleranceMs ? `${at} is in the future.` : undefined;
+}
+
+function momentOf(order: DeadlineOrder): string | undefined {
+  switch (order.kind) {
+    case 'deadline.start':
+      return order.awareAt;
+    case 'deadline.sent':
+      return order.sentAt;
+    case 'deadline.measure':
+      return order.availableAt;
+    case 'deadline.stop':
+      return undefined;
+  }
 }
 
 function problemOfStart({ terms: { wish, severity } }: StartIncident): string | undefined {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { severities } from '../alert/severity.ts';
+import { regimes, stages } from '../compliance/notification.ts';
 import { evidenceClasses } from '../evidence/evidence.ts';
 import { problemsOfMatch } from '../playbook/match-problems.ts';
 import { packName, releaseVersion } from '../playbook/release.ts';
@@ -150,6 +151,25 @@ const holdRecords = z.strictObject({
 
 const unholdRecords = z.strictObject({ ...given, kind: z.literal('records.unhold'), cluster, hold: id, reason });
 
+const aboutDeadlines = {
+  ...given,
+  cluster,
+  incident: text(1_000),
+  run: text(100),
+  regime: z.enum(regimes),
+  via,
+};
+const startDeadlines = z.strictObject({ ...aboutDeadlines, kind: z.literal('deadline.start'), awareAt: time, reason });
+const notificationSent = z.strictObject({
+  ...aboutDeadlines,
+  kind: z.literal('deadline.sent'),
+  stage: z.enum(stages),
+  sentAt: time,
+  reference: text(200),
+});
+const measureAvailable = z.strictObject({ ...aboutDeadlines, kind: z.literal('deadline.measure'), availableAt: time, reason });
+const stopDeadlines = z.strictObject({ ...aboutDeadlines, kind: z.literal('deadline.stop'), reason });
+
 const signed = <Given extends z.ZodType>(order: Given) => z.strictObject({ order, keyId: text(100), signature: text(200) });
 
 export const signedProposalSchema = z.union([signed(suppressionPropose), signed(restraintPropose), signed(promotionPropose)]);
@@ -163,5 +183,9 @@ export const signedOrderSchema = z.union([
   signed(exportIncident),
   signed(holdRecords),
   signed(unholdRecords),
+  signed(startDeadlines),
+  signed(notificationSent),
+  signed(measureAvailable),
+  signed(stopDeadlines),
   signed(startIncident),
 ]);

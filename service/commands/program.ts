@@ -87,6 +87,11 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./orders/restrain.ts')).registerRestraintsCommand(program),
   },
   {
+    name: 'deadlines',
+    description: 'by when authorities have to be notified of incidents',
+    register: async (program) => (await import('./records/deadlines.ts')).registerDeadlinesCommand(program),
+  },
+  {
     name: 'tune',
     description: 'the noisiest rules and workloads, and what could be done about them',
     register: async (program) => (await import('./records/tune.ts')).registerTuneCommand(program),

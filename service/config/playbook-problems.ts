@@ -141,6 +141,9 @@ function groupProblems(file: Checked, playbooks: readonly AnyPlaybook[]): readon
   );
   const named = [
     ...incidents.levels.map(({ group }, index) => ({ group, at: ['incidents', 'levels', index, 'group'], who: 'leases ask' })),
+    ...(incidents.deadlines.group === undefined
+      ? []
+      : [{ group: incidents.deadlines.group, at: ['incidents', 'deadlines', 'group'], who: 'deadlines call' }]),
     ...evidence.stewards.map((group, index) => ({ group, at: ['evidence', 'stewards', index], who: 'evidence is destroyed by' })),
     ...Object.keys(paging.pagerduty?.groups ?? {}).map((group) => ({
       group,

@@ -180,6 +180,18 @@ export const incidents = z
       description:
         'Whether the cell reads what a workload is allowed (Pod Security, service account) when its incident opens, for the record.',
     }),
+    deadlines: z
+      .strictObject({
+        callMinutesBefore: z.array(z.number().positive().max(10_080)).max(10).default([240, 60]).meta({
+          description:
+            'Minutes before it is due at which people are called, if it is not sent. They are called again when its time is over.',
+        }),
+        group: id.exactOptional().meta({ description: 'Which group of the roster. Absent: the first of `levels`.' }),
+      })
+      .prefault({})
+      .meta({
+        description: 'Notifications to authorities that people have found due (`firebreak deadlines`): see docs/compliance.md.',
+      }),
     maxBodies: z.int().min(1).max(100).default(8).meta({ description: 'Playbooks that run at once in one incident.' }),
   })
   .prefault({});

@@ -42,9 +42,11 @@ import { RefusalCounts } from '../process/refusal-counts.ts';
 import { repeat } from '../process/repeat.ts';
 import { askingOf, noCensus, rulesOf } from '../process/rules.ts';
 import { openRoleSigner, openTrust } from '../process/trust.ts';
+import { openAuditTrust } from '../records/audit-trust.ts';
 import { startStreams } from '../streams/streams.ts';
 import { createActivityWorker, type WorkerBase } from '../temporal/workers.ts';
 import { createDeskConsole, type DeskConsole } from './console/console.ts';
+import { createDeadlines, deadlinesEveryMs } from './deadlines.ts';
 import { createDeskMetrics } from './desk-metrics.ts';
 import {
   boundPager,
@@ -122,11 +124,14 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   });
   const duty = bothDuties(createDuty({ config, secrets, log }), createUserGroupDuty({ config, secrets, log }));
   const beliefs = await beliefsOf(config, log);
-  const slack = await createSlack({ parts, database, store, journal, trust, refusals, duty, beliefs });
+  const { signers } = await openAuditTrust(config, []);
+  const linesOf = (incident: IncidentRef) => deadlines.linesOf(incident);
+  const slack = await createSlack({ parts, database, store, journal, trust, refusals, duty, beliefs, deadlines: linesOf });
   const threadOf = slack && createThreadOf(slack.desk.threadUrl);
   const marks = lineMarks(secrets);
   const console = createDeskConsole({
     ...{ config, secrets, database, store, archive, trust, marks, journal, refusals, duty, threadOf, log },
+    deadlines: linesOf,
     client: parts.client,
     slack: slack?.shown,
   });
@@ -151,6 +156,13 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const places = createThreadPlaces(database);
   const tickets = threaded(boundTickets(createTickets({ config, secrets, database }), mailbox), { mailbox, places, threadOf });
   const pager = linkingPager(boundPager(createPager({ config, secrets }), mailbox), { answerLink: slack?.answerLink, threadOf });
+  const [firstLevel] = config.incidents.levels;
+  const { callMinutesBefore, group = firstLevel?.group ?? '' } = config.incidents.deadlines;
+  const deadlines = createDeadlines({
+    ...{ store, trust, signers, journal, pager, group, log },
+    postInThread: slack?.desk.postInThread,
+    before: callMinutesBefore.map((minutes) => minutes * 60_000),
+  });
   const followUpActivities = createFollowUpActivities({ ...(tickets && { tickets }), ...(pager && { pager }), mailbox });
   const inboundSystems = createInboundSystems({ config, secrets });
   const asking = askingOf(config);
@@ -204,10 +216,11 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   await slack?.desk.open();
   const stopping = new AbortController();
   void repeat({ work: () => expireAlerts(archive, config.audit.alertDays, log), everyMs: 3_600_000, signal: stopping.signal });
+  void repeat({ work: deadlines.look, everyMs: deadlinesEveryMs, signal: stopping.signal });
   if (retention) void repeat({ work: retention, everyMs: retentionEveryMs, signal: stopping.signal });
   return {
     url: `http://${config.desk.listen.host}:${portOf(server)}`,
-    metrics: [metrics, ...(streams ? [streams.metrics] : [])],
+    metrics: [metrics, deadlines.metrics, ...(streams ? [streams.metrics] : [])],
     createWorker: (base) =>
       createActivityWorker({
         ...base,

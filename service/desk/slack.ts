@@ -4,6 +4,7 @@ import type { QuestionCard } from '../../core/cards/card.ts';
 import { oneOfEach } from '../../core/cards/card-group.ts';
 import type { CardStore } from '../../core/cards/card-store.ts';
 import type { CardBeliefs } from '../../core/cards/question-card.ts';
+import type { IncidentRef } from '../../core/incident/incident.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import { answerersOf, type Roster } from '../../core/people/roster.ts';
 import { createCardStore } from '../../integrations/database/card-store.ts';
@@ -43,8 +44,10 @@ export async function createSlack(options: {
   readonly refusals: RefusalCounts;
   readonly duty: OutsideDuty | undefined;
   readonly beliefs: CardBeliefs;
+  /** What stands of notifications of an incident, a line each. */
+  readonly deadlines: (incident: IncidentRef) => Promise<readonly string[]>;
 }): Promise<DeskSlack | undefined> {
-  const { parts, database, store, journal, trust, refusals, duty, beliefs } = options;
+  const { parts, database, store, journal, trust, refusals, duty, beliefs, deadlines } = options;
   const { config, secrets, client, log } = parts;
   if (!config.slack || !secrets.slack) return undefined;
   const signer = await openSigner({ file: config.desk.voteKeyFile });
@@ -108,6 +111,7 @@ export async function createSlack(options: {
       votes,
       replies,
       orders,
+      deadlines,
       refused: ({ reason, click }) =>
         void journal.record({
           kind: 'click.refused',
@@ -122,6 +126,7 @@ export async function createSlack(options: {
       signIns,
       duty,
       orders,
+      deadlines,
       refused: ({ reason, command }) =>
         void journal.record({ kind: 'command.refused', actor: `slack/${command.slackUser}`, body: { reason } }),
     }),

@@ -11,6 +11,7 @@ import {
 import { endNeedsStepUp } from '../../core/decide/step-up.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Signer } from '../../core/messages/signing.ts';
+import { type DeadlineOrder, deadlineOrderDone } from '../../core/orders/deadline-order.ts';
 import type { IncidentTerms, SignedIncidentOrder } from '../../core/orders/incident-order.ts';
 import {
   controlIdOf,
@@ -145,6 +146,12 @@ export function startIncident(session: Session, signed: SignedIncidentOrder): Pr
     const started = ours.find(({ kind }) => kind === 'incident.started');
     return started && / started (\S+) \(/.exec(started.text)?.[1];
   });
+}
+
+/** Waits until it is on the record of the control workflow. @throws as `giveOrder` */
+export async function giveDeadlineOrder(session: Session, signed: SignedOrder<DeadlineOrder>): Promise<void> {
+  const done = deadlineOrderDone[signed.order.kind];
+  await giveOrder(session, signed, (_, ours) => ours.find(({ kind }) => kind === done));
 }
 
 /** What is told to who ordered it; `incident` without the cluster. */

@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import { parse, stringify } from 'yaml';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import { createWholeProgram } from '../../service/commands/program.ts';
+import { createDeadlines } from '../../service/desk/deadlines.ts';
 import { createDeskMetrics } from '../../service/desk/desk-metrics.ts';
 import { doctorMetrics } from '../../service/doctor/doctor-metrics.ts';
 import { IntakeMetrics } from '../../service/intake/metrics.ts';
@@ -17,6 +18,7 @@ import { openTelemetry } from '../../service/process/telemetry/telemetry.ts';
 import { createStreamMetrics } from '../../service/streams/streams.ts';
 import { dashboards } from '../../tools/deploy/dashboards.ts';
 import { promtoolBinary } from '../../tools/platform/promtool-binary.ts';
+import { noSigners } from '../suites/signed-records.ts';
 
 interface Rule {
   readonly alert?: string;
@@ -51,10 +53,15 @@ async function metricNames(): Promise<ReadonlySet<string>> {
   });
   const store: Pick<AuditStore, 'recordsOf'> = { recordsOf: async () => [] };
   const desk = createDeskMetrics({ store, trust: { senderOf: () => undefined }, roster: { people: [], groups: {} } });
+  const deadlines = createDeadlines({
+    store: { ...store, storedChain: async () => ({ records: [] }) },
+    ...{ trust: { senderOf: () => undefined }, signers: noSigners, journal: { record: async () => undefined }, log },
+    ...{ group: 'oncall', before: [] },
+  });
   const otlp = { signals: {}, metricsEveryMs: 1, spansEveryMs: 1, serviceName: 'firebreak', resource: {} };
   const telemetry = openTelemetry({ config: { cluster: 'prod', telemetry: { otlp } }, secrets: {}, roles: [], log });
   const streams = createStreamMetrics({ lag: async () => ({ records: 0, chains: 0 }) }, ['siem']);
-  const others = [desk, streams, ...(telemetry ? [telemetry.metrics] : [])];
+  const others = [desk, deadlines.metrics, streams, ...(telemetry ? [telemetry.metrics] : [])];
   const process = createProcessMetrics({ refused: new RefusedCalls(log), isAtWork: () => true, others });
   const doctor = doctorMetrics({ found: [{ check: 'disk', state: 'ok', text: '' }], roles: [] });
   const texts = await Promise.all([process.text(), intake.withProcess(), doctor.text()]);

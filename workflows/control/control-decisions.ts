@@ -4,6 +4,7 @@ import type { QuestionPost } from '../../core/cards/question-card.ts';
 import type { ControlActivities, OrderAnswer } from '../../core/decide/control.ts';
 import { type DecisionState, isEnd, isProposal, kindOf, nounOf, type SignedProposal } from '../../core/decide/decision.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
+import { deadlineOrderDone, deadlineOrderText, isDeadlineOrder } from '../../core/orders/deadline-order.ts';
 import { approveChoice, type DecisionNoun, type SignedEnd } from '../../core/orders/order.ts';
 import { holdScopeText, recordOrderDone } from '../../core/orders/record-hold.ts';
 import { isObject } from '../../core/text/plain-json.ts';
@@ -52,6 +53,12 @@ export class Decisions {
       // Whoever cuts records reads there what is held: nothing else keeps it.
       const what = order.kind === 'records.hold' ? `holds ${holdScopeText(order.scope)}` : 'wants no longer held what is held';
       this.#model.record(recordOrderDone[order.kind], actor, `${name} ${what} (${order.hold}): ${order.reason}`, {
+        order: signed,
+        ...signatureIn(signed),
+      });
+    } else if (isDeadlineOrder(order)) {
+      // Deadlines are computed by desks from these records: nothing here keeps them.
+      this.#model.record(deadlineOrderDone[order.kind], actor, `${name} ${deadlineOrderText(order)}`, {
         order: signed,
         ...signatureIn(signed),
       });
@@ -195,7 +202,7 @@ export function claimedActor(value: unknown): string {
   return claimed(value).actor;
 }
 
-const nouns = ['suppression', 'restraint', 'promotion', 'evidence', 'incident', 'records'];
+const nouns = ['suppression', 'restraint', 'promotion', 'evidence', 'incident', 'records', 'deadline'];
 
 /** Who an order that was refused says that it is from, and what it is about: for the record, cut, and marked as what it is. */
 function claimed(value: unknown): { readonly actor: string; readonly id: string | null; readonly noun: string } {

@@ -68,7 +68,11 @@ function printQuestions(questions: readonly QuestionState[], names: Names): void
 /** The whole incident for people: what came in, what was done, what is asked, what lasts, what is on record. */
 export function printIncident(
   state: IncidentState,
-  { names, restraints }: { readonly names: Names; readonly restraints: readonly RestraintTerms[] },
+  {
+    names,
+    restraints,
+    deadlines,
+  }: { readonly names: Names; readonly restraints: readonly RestraintTerms[]; readonly deadlines: readonly string[] },
 ): void {
   for (const terms of restraints)
     print(styled('yellow', printable(`In force: ${restraintTitle(terms)} (${terms.id}) until ${terms.until}: ${terms.reason}`)));
@@ -81,6 +85,10 @@ export function printIncident(
     ['verdict', printable(`${state.verdict}${state.verdictWhy ? `: ${state.verdictWhy}` : ''}`)],
     ['records', `${state.audit.acknowledged} of ${state.audit.made} in the audit store`],
   ]);
+  if (deadlines.length > 0) {
+    heading('Notifications to authorities');
+    for (const line of deadlines) print(printable(line));
+  }
   heading(`Alerts (${state.total})`);
   printTable(state.counts, [
     { title: 'COUNT', text: (row) => String(row.count) },

@@ -55,7 +55,8 @@ export function registerIncidentsCommand(program: Command): void {
   ]).action((written: string, options: ShowOptions) =>
     withSession(options, async (session) => {
       const state = await incidentNamed(session, written, options.run);
-      if (options.json) return printJson({ ...state, traceId: traceOf(state.incident).traceId });
+      const deadlines = await (await import('../records/deadlines.ts')).deadlineLinesOf(options, state.incident);
+      if (options.json) return printJson({ ...state, deadlines, traceId: traceOf(state.incident).traceId });
       const { subject, bodies } = state;
       const namespace = subject.kind === 'workload' ? subject.namespace : undefined;
       const held = await restraintsOn(session, {
@@ -63,7 +64,7 @@ export function registerIncidentsCommand(program: Command): void {
         namespace,
         playbooks: bodies.map(({ playbook }) => playbook),
       });
-      printIncident(state, { names: namesWithIds(session.config.roster), restraints: held });
+      printIncident(state, { names: namesWithIds(session.config.roster), restraints: held, deadlines });
     }),
   );
   withExamples(incident('watch', 'print the timeline as it grows, until the incident closes'), [

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { basisTexts, type ComplianceReport, valueText } from '../../../core/compliance/compliance-report.ts';
+import { clockOf } from '../../../core/compliance/deadlines.ts';
 import { frameworks } from '../../../core/compliance/frameworks/index.ts';
 import {
   type NotificationDraft,
@@ -25,6 +26,7 @@ import { type Config, loadConfig } from '../../config/load.ts';
 import { openAuditTrust } from '../../records/audit-trust.ts';
 import { reportOfPeriod } from '../../records/compliance.ts';
 import { provenRunOf } from '../../records/incident-run.ts';
+import { readDeadlines } from '../../records/read-deadlines.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable, styled } from '../output.ts';
 import { existingAuditUrl, leftOutText } from './audit.ts';
@@ -43,6 +45,7 @@ interface ComplianceOptions extends ConfiguredOptions, RetiredKeysOption {
 interface NotificationOptions extends ConfiguredOptions, RetiredKeysOption {
   readonly regime: Regime;
   readonly stage: NotificationStage;
+  readonly run?: string;
 }
 
 /** @throws InvalidArgumentError */
@@ -90,6 +93,7 @@ export function registerComplianceCommands(report: Command): void {
     .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
     .addOption(new Option('--regime <name>', 'by which law').choices(regimes).makeOptionMandatory())
     .addOption(new Option('--stage <stage>', 'which of the three').choices(stages).makeOptionMandatory())
+    .option('--run <run>', 'an earlier run of this id')
     .addOption(retiredKeyOption());
   withExamples(withConfig(notification), [
     'firebreak report notification shop/Deployment/cart --regime nis2 --stage early-warning > early-warning.md',
@@ -116,11 +120,17 @@ async function readCompliance({
   });
 }
 
-function draftOf(written: string, { config: path, regime, stage, retiredKey }: NotificationOptions): Promise<NotificationDraft> {
-  return withRecords(path, retiredKey, async ({ store, trust, config }) => {
+function draftOf(
+  written: string,
+  { config: path, regime, stage, run, retiredKey }: NotificationOptions,
+): Promise<NotificationDraft> {
+  return withRecords(path, retiredKey, async ({ store, trust, signers, config }) => {
     const incident = fullIncidentId(written, config.cluster);
-    const { records } = await provenRunOf({ store, trust }, incident);
-    return notificationDraft({ incident, records, regime, stage });
+    const { chain, records } = await provenRunOf({ store, trust }, incident, run);
+    const running = (await readDeadlines({ store, trust, signers })).findLast(
+      (one) => `${one.incident.id}@${one.incident.run}` === chain && one.regime === regime && !one.stopped,
+    );
+    return notificationDraft({ incident, records, regime, stage, clock: running && clockOf(running) });
   });
 }
 
@@ -128,7 +138,7 @@ type OpenRecords = {
   readonly config: Config;
   readonly database: Database;
   readonly store: ReturnType<typeof createAuditStore>;
-} & Pick<Awaited<ReturnType<typeof openAuditTrust>>, 'trust'>;
+} & Pick<Awaited<ReturnType<typeof openAuditTrust>>, 'trust' | 'signers'>;
 
 /** The records of the configuration, for as long as the work takes. @throws FB_ERR_CONFIG_INVALID, FB_ERR_FILE_MISSING, FB_ERR_UNAVAILABLE. */
 export async function withRecords<T>(
@@ -137,10 +147,10 @@ export async function withRecords<T>(
   work: (records: OpenRecords) => Promise<T>,
 ): Promise<T> {
   const config = loadConfig({ path, env: process.env });
-  const { trust } = await openAuditTrust(config, retiredKey ?? []);
+  const { trust, signers } = await openAuditTrust(config, retiredKey ?? []);
   const database = await openDatabase({ url: existingAuditUrl(config) });
   try {
-    return await work({ config, database, store: createAuditStore(database), trust });
+    return await work({ config, database, store: createAuditStore(database), trust, signers });
   } finally {
     await database.close();
   }

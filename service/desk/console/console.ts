@@ -12,6 +12,7 @@ import { chainOf, type IncidentSummary, listedOf } from '../../../core/console/i
 import { openApiDescription } from '../../../core/console/open-api.schema.ts';
 import { type ConsoleRole, consolePath, signInPath } from '../../../core/console/routes.ts';
 import { FirebreakError } from '../../../core/errors.ts';
+import type { IncidentRef } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import type { LineMarks } from '../../../core/incident/similar.ts';
 import type { Trust } from '../../../core/messages/sender.ts';
@@ -74,6 +75,8 @@ export function createDeskConsole(parts: {
   readonly duty: OutsideDuty | undefined;
   readonly slack: ConsoleCards | undefined;
   readonly threadOf: ThreadOf | undefined;
+  /** What stands of notifications of an incident, a line each. */
+  readonly deadlines: (incident: IncidentRef) => Promise<readonly string[]>;
   /** Undefined while Temporal has not answered yet. */
   readonly client: () => Client | undefined;
   readonly log: Logger;
@@ -148,7 +151,7 @@ export function createDeskConsole(parts: {
     const { incident } = summary;
     const now = await state(incident);
     const maySeeAlerts = who.roles.some((role) => seeAlerts.includes(role));
-    const [asked, samples, thread] = await Promise.all([
+    const [asked, samples, thread, deadlines] = await Promise.all([
       questions && who.roles.some((role) => role === 'responder' || role === 'approver' || role === 'admin')
         ? questions.ofIncident(who, incident, now)
         : { all: [], leases: new Map<string, string>() },
@@ -159,9 +162,10 @@ export function createDeskConsole(parts: {
           })
         : [],
       threadOf?.(incident),
+      parts.deadlines(incident),
     ]);
     const temporal = section.temporalUrl && temporalLink(section.temporalUrl, config.temporal.namespace, incident);
-    return shownIncidentOf({ summary, chain, state: now, asked, samples, roster, links: { thread, temporal } });
+    return shownIncidentOf({ summary, chain, state: now, asked, samples, deadlines, roster, links: { thread, temporal } });
   };
   const noQuestions = (): FirebreakError =>
     new FirebreakError('FB_ERR_NOT_FOUND', 'Questions are answered on the command line here: no Slack is configured.');

@@ -82,10 +82,11 @@ export function shownIncidentOf(parts: {
   readonly state: IncidentState | undefined;
   readonly asked: { readonly all: readonly ConsoleQuestion[]; readonly leases: ReadonlyMap<string, string> };
   readonly samples: readonly AlertSample[];
+  readonly deadlines: readonly string[];
   readonly roster: Roster;
   readonly links: { readonly thread: string | undefined; readonly temporal: string | undefined };
 }): ShownIncident {
-  const { summary, chain, state, asked, samples, roster, links } = parts;
+  const { summary, chain, state, asked, samples, deadlines, roster, links } = parts;
   const questions = asked.all;
   const { records, proof } = chain;
   const steps = stepsOf(records, state);
@@ -115,6 +116,7 @@ export function shownIncidentOf(parts: {
     samples: [...samples],
     blastRadius: blastRadiusOf(steps, state, questions),
     posture: postureOf(records),
+    deadlines: [...deadlines],
     evidence: (state?.evidence ?? []).map(({ manifestSha256, target, artefacts }) => ({
       manifest: manifestSha256,
       target: target.name,

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { isMenuEntry } from '../../../core/cards/card.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import { incidentNames } from '../../../core/incident/incident.ts';
+import { type IncidentRef, incidentNames } from '../../../core/incident/incident.ts';
 import { type Remark, remarkBytes, type SignedRemark } from '../../../core/incident/remark.ts';
 import type { Signer } from '../../../core/messages/signing.ts';
 import { type Person, personBySlackId } from '../../../core/people/roster.ts';
@@ -21,6 +21,7 @@ interface CardMenuOptions {
   readonly votes: ClickVotes;
   readonly replies: ClickReplies;
   readonly orders: Pick<SlackOrders, 'suppressionDraft'>;
+  readonly deadlines: (incident: IncidentRef) => Promise<readonly string[]>;
   readonly refused: (refusal: { readonly reason: string; readonly click: TrustedClick }) => void;
   readonly now?: () => Date;
 }
@@ -35,7 +36,7 @@ const kinds = { ':snooze': 'snooze', ':next': 'next', ':comment': 'comment' } as
 
 /** What a card's menu does. Everybody on the roster may read; what is said goes to the incident, signed, and is checked in its cell. */
 export function createCardMenu(options: CardMenuOptions): (click: TrustedClick) => Promise<MenuAnswer> {
-  const { config, client, votes, orders, refused } = options;
+  const { config, client, votes, orders, deadlines, refused } = options;
   return async (click) => {
     const { button } = click;
     const person = personBySlackId(config.roster, click.slackUser);
@@ -52,7 +53,12 @@ export function createCardMenu(options: CardMenuOptions): (click: TrustedClick) 
     try {
       switch (choice) {
         case ':details':
-          return { details: incidentText(await state(), config.roster, wholeTimeline) };
+          return {
+            details: incidentText(await state(), config.roster, {
+              entries: wholeTimeline,
+              deadlines: await deadlines(button.incident),
+            }),
+          };
         case ':extend':
           return await votes.vote({ ...click, button: leaseButton(await state(), 'extend') });
         case ':suppress':

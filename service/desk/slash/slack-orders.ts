@@ -6,9 +6,10 @@ import type { StoredButton } from '../../../core/cards/card.ts';
 import type { IncidentDraft, RestraintDraft, SuppressionDraft } from '../../../core/cards/card-store.ts';
 import { type DecisionState, kindOf, type Propose } from '../../../core/decide/decision.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import { shortIncidentId } from '../../../core/incident/incident.ts';
+import { type IncidentRef, shortIncidentId } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import type { Signer } from '../../../core/messages/signing.ts';
+import type { DeadlineDraft, DeadlineOrder } from '../../../core/orders/deadline-order.ts';
 import type { IncidentTerms, StartIncident } from '../../../core/orders/incident-order.ts';
 import { controlIdOf, type DecisionKind, type EndDecision } from '../../../core/orders/order.ts';
 import { endChoice, endDigest, type RestraintMode } from '../../../core/orders/restraint.ts';
@@ -22,6 +23,7 @@ import {
   decisionIn,
   endDecision,
   endNeedsSignIn,
+  giveDeadlineOrder,
   noteOn,
   proposeDecision,
   signedProposal,
@@ -90,6 +92,10 @@ export interface SlackOrders {
   end(
     asked: EndAsked & { readonly command: Pick<TrustedClick, 'slackUser' | 'channel'> & { readonly commandId: string } },
   ): Promise<string>;
+  /** Of the first alert of an incident, as the records say it. ISO 8601. @throws FB_ERR_REFUSED where it is not on record */
+  openedAt(incident: IncidentRef): Promise<string>;
+  /** Puts on record what is due to an authority. @throws as `start` */
+  deadline(asked: { readonly session: Session; readonly person: Person }, draft: DeadlineDraft): Promise<void>;
   /** After the sign-in. */
   endSignedIn: NonNullable<SignInFlowOptions['ends']>;
 }
@@ -228,6 +234,18 @@ export function createSlackOrders(options: SlackOrdersOptions): SlackOrders {
       if (!found || !endNeedsSignIn(config, found)) return inline(await giveEnd(asked), 500);
       const { click, answered } = endToSign({ found, reason, command, cluster });
       return linkText({ ...(await signIns.open(click, answered)), goesOn: 'Sign in and end it' });
+    },
+
+    openedAt: async ({ id, run }) => {
+      const opened = (await records(`${id}@${run}`)).find(({ kind }) => kind === 'incident.opened');
+      if (!opened) throw new FirebreakError('FB_ERR_REFUSED', 'the beginning of this incident is not on record yet: try again');
+      return opened.at;
+    },
+
+    deadline: async ({ session, person }, draft) => {
+      const at = new Date(now()).toISOString();
+      const order: DeadlineOrder = { version: 1, person: person.id, at, cluster, via: 'slack', ...draft };
+      await giveDeadlineOrder(session, await signedWith(order, signer));
     },
 
     endSignedIn: async ({ restraint: id, person, reason, idToken }) => {

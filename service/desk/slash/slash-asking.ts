@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { OrderDraft } from '../../../core/cards/card-store.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import { fullIncidentId } from '../../../core/incident/incident.ts';
+import { fullIncidentId, type IncidentRef } from '../../../core/incident/incident.ts';
 import type { Config } from '../../config/load.ts';
 import type { ClickVotes } from '../click-votes.ts';
 import type { OutsideDuty } from '../on-call.ts';
@@ -26,6 +26,7 @@ export interface SlashOptions {
   readonly orders: SlackOrders;
   /** An outside on-call, which narrows the roster. */
   readonly duty?: OutsideDuty | undefined;
+  readonly deadlines: (incident: IncidentRef) => Promise<readonly string[]>;
   readonly refused: (refusal: { readonly reason: string; readonly command: TypedCommand }) => void;
   readonly now?: () => number;
 }

@@ -56,7 +56,11 @@ type IncidentParts = Pick<
 const mostObserved = 10;
 
 /** One incident, mrkdwn; of its timeline the last `entries`. */
-export function incidentText(state: IncidentParts, roster: Roster, entries = 60): string {
+export function incidentText(
+  state: IncidentParts,
+  roster: Roster,
+  { entries = 60, deadlines = [] }: { readonly entries?: number; readonly deadlines?: readonly string[] } = {},
+): string {
   const { severity, title, open, reached, verdict, total, steps, questions: asked, leases, evidence, timeline } = state;
   const kept = evidence.reduce((sum, { artefacts }) => sum + artefacts.length, 0);
   const names = { person: personNames(roster) };
@@ -74,6 +78,8 @@ export function incidentText(state: IncidentParts, roster: Roster, entries = 60)
     ...asked
       .filter(({ question }) => !question.id.startsWith('lease:'))
       .map((one) => `*Asked:* ${inline(one.question.text, 300)}  ·  ${inline(statusText(one, names), 200)}`),
+    ...(deadlines.length === 0 ? [] : ['*Notifications to authorities*']),
+    ...deadlines.map((line) => `•  ${newsText(line, 500)}`),
     ...(observed.length === 0 ? [] : ['*What an observed version would have done*']),
     ...observed.map(({ text }) => `•  ${newsText(text, 1_000)}`),
     '*Timeline*',

@@ -5,6 +5,7 @@ import { code, inline, linesUpTo } from '../../../integrations/slack/views/text.
 import { incidentState, sessionOver } from '../../incidents/session.ts';
 import { narrowedBy } from '../on-call.ts';
 import { incidentNamed, type SlashOptions, type SlashReply, type SlashRequest, type TypedCommand } from './slash-asking.ts';
+import { notify, sent } from './slash-deadlines.ts';
 import { answerLease } from './slash-lease.ts';
 import { incidentsText, incidentText, questionsText } from './slash-look.ts';
 import { quarantine, suppress, unfreeze } from './slash-orders.ts';
@@ -22,6 +23,7 @@ const help = [
   '*/firebreak observe*  propose that nothing is done at all for a time: each step becomes a plan on record',
   '*/firebreak break-glass ID*  propose that caps, freezes and change windows do not hold for this incident, or for a namespace',
   '*/firebreak unfreeze ID REASON*  end a freeze, an observe mode or a break-glass session; without ID: what is in force',
+  '*/firebreak notify ID LAW REASON*  decide that an authority has to be notified of an incident: its deadlines run; *sent ID LAW STAGE REFERENCE*  put on record that a notification was sent',
   '*/firebreak whoami*  who you are to Firebreak, and what you may answer now; *oncall*  who else may',
   `ID is short for the incident: ${code('shop/Deployment/cart', 40)}; where several containments of it are in force, with the containment's own id behind it. Only you see the answers.`,
 ].join('\n');
@@ -55,7 +57,7 @@ export function createSlash(options: SlashOptions): (command: TypedCommand) => P
 }
 
 /** Commands whose first word is an incident. */
-const namesIncident: ReadonlySet<string> = new Set(['show', 'release', 'extend', 'keep']);
+const namesIncident: ReadonlySet<string> = new Set(['show', 'release', 'extend', 'keep', 'notify', 'sent']);
 
 async function answerTo(word: string, rest: readonly string[], asking: SlashRequest): Promise<SlashReply> {
   try {
@@ -79,6 +81,10 @@ async function answerTo(word: string, rest: readonly string[], asking: SlashRequ
         return { opens: asking.options.orders.restraintDraft(asking.person, word, rest[0]) };
       case 'quarantine':
         return await quarantine(asking, rest);
+      case 'notify':
+        return await notify(asking, rest);
+      case 'sent':
+        return await sent(asking, rest);
       case 'unfreeze':
         return await unfreeze(asking, rest);
       default:
@@ -122,6 +128,7 @@ function onCall({ config: { roster }, duty }: SlashOptions, at: number): string 
 }
 
 async function show(asking: SlashRequest, rest: readonly string[]): Promise<string> {
-  const { session } = asking;
-  return incidentText(await incidentState(session, { id: incidentNamed(asking, rest) }), session.config.roster);
+  const { session, options } = asking;
+  const state = await incidentState(session, { id: incidentNamed(asking, rest) });
+  return incidentText(state, session.config.roster, { deadlines: await options.deadlines(state.incident) });
 }

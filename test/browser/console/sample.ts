@@ -291,6 +291,10 @@ export const shownIncident: ShownIncident = {
       { name: 'deployment/shop/checkout', kind: 'Deployment', state: 'reaches', by: [] },
     ],
   },
+  deadlines: [
+    'NIS2 early warning: sent 2026-11-26T20:10:00.000Z by ada, reference CSIRT-4711',
+    'NIS2 incident notification: due 2026-11-29T09:12:00.000Z (known since 2026-11-26T09:12:00.000Z, by ada)',
+  ],
   posture: [
     'pod/shop/cart-7d9c5b6f4-x2x8k meets the profile “baseline” of Pod Security: it may run as root, may gain privileges.',
     'May gain privileges (app): not restricted, CIS 5.2.6.',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { AuditRecord } from '../../../core/audit/audit.ts';
-import { notificationDraft, notificationText, regimes, stages } from '../../../core/compliance/notification.ts';
+import { dueAt, notificationDraft, notificationText, regimes, stages } from '../../../core/compliance/notification.ts';
 
 const incident = 'incident/c/shop/Deployment/cart';
 const chain = `${incident}@run`;
@@ -33,8 +33,34 @@ describe('a draft of a notification', () => {
       dueAt: '2026-03-02T10:01:00.000Z',
       by: expect.stringContaining('23(4)(a)'),
     });
-    expect(draftOf('cra', 'notification').dueAt).toBe('2026-03-04T10:01:00.000Z');
-    expect(draftOf('nis2', 'final').dueAt).toBe('2026-04-03T10:01:00.000Z');
+    expect(draftOf('cra-incident', 'notification').dueAt).toBe('2026-03-04T10:01:00.000Z');
+    expect(draftOf('nis2', 'final').dueAt).toBe('2026-04-04T10:01:00.000Z');
+    expect(draftOf('nis2', 'final').awareBy).toBe('the first alert');
+  });
+
+  test('is counted from what people have put on record, and says who', () => {
+    const clock = { awareAt: Date.parse('2026-03-02T00:00:00Z'), notifiedAt: Date.parse('2026-03-03T00:00:00Z'), by: 'ada' };
+    const draft = notificationDraft({ incident, records, regime: 'nis2', stage: 'final', clock });
+    expect(draft).toMatchObject({ awareAt: '2026-03-02T00:00:00.000Z', awareBy: 'on record by ada' });
+    expect(draft.dueAt).toBe('2026-04-03T00:00:00.000Z');
+  });
+
+  test('says that nobody can say when the final report on a vulnerability is due before there is a measure', () => {
+    const draft = draftOf('cra-vulnerability', 'final');
+    expect(draft.dueAt).toBeNull();
+    expect(notificationText(draft)).toContain('**Nobody can say yet when it is due.**');
+    const measureAt = Date.parse('2026-03-10T08:00:00Z');
+    expect(dueAt('cra-vulnerability', 'final', { awareAt: 0, measureAt })).toBe(Date.parse('2026-03-24T08:00:00Z'));
+  });
+
+  test.each([
+    ['2026-01-31T23:30:00.000Z', '2026-02-28T23:30:00.000Z'],
+    ['2028-01-31T00:00:00.000Z', '2028-02-29T00:00:00.000Z'],
+    ['2026-02-28T12:00:00.000Z', '2026-03-28T12:00:00.000Z'],
+    ['2026-12-15T06:00:00.000Z', '2027-01-15T06:00:00.000Z'],
+  ])('a month after %s is %s: no later than the law says', (notified, due) => {
+    const at = dueAt('nis2', 'final', { awareAt: 0, notifiedAt: Date.parse(notified) });
+    expect(at === undefined ? undefined : new Date(at).toISOString()).toBe(due);
   });
 
   test('tells what the records tell, each line with its record', () => {
@@ -63,6 +89,6 @@ describe('a draft of a notification', () => {
   );
 
   test('needs the beginning of the incident', () => {
-    expect(() => notificationDraft({ incident, records: records.slice(1), regime: 'cra', stage: 'final' })).toThrow(RangeError);
+    expect(() => notificationDraft({ incident, records: records.slice(1), regime: 'nis2', stage: 'final' })).toThrow(RangeError);
   });
 });

@@ -15,7 +15,7 @@ import { pythonVerdict, withoutPython } from '../../suites/bundle-mutations.ts';
 import { alertAbout } from './parts/alerts.ts';
 import { until, type Workload } from './parts/cluster.ts';
 import { type CommandLine, cli, meant, peopleWithKeys } from './parts/command-line.ts';
-import { Service } from './parts/service.ts';
+import { ana, Service } from './parts/service.ts';
 
 jest.setTimeout(300_000);
 
@@ -166,6 +166,38 @@ test('an incident is handed out as one file by who may, on the record first, and
   expect(handling.map(({ kind, actor }) => [kind, actor])).toEqual([
     ['incident.refused', 'claimed/otto'],
     ['incident.exported', 'person/ada'],
+  ]);
+});
+
+test('an incident that has to be notified has its deadlines on record, and they are told wherever it is shown', async () => {
+  const order = (person: string, what: string, ...more: readonly string[]) =>
+    firebreak(person, 'deadlines', what, idOf(cart), '--regime', 'nis2', ...more);
+  const why = ['--reason', 'customers are cut off'];
+  await expect(order('otto', 'start', ...why)).rejects.toThrow('may decide what has to be notified');
+  await expect(order('ada', 'sent', '--stage', 'early-warning', '--reference', 'CSIRT-1')).rejects.toThrow('no deadlines of');
+  const aware = new Date(Date.now() - 30 * 3_600_000).toISOString();
+  expect(await order('ada', 'start', '--aware', aware, ...why)).toContain('NIS2 early warning: HAS RUN OUT');
+  const ended = ['--yes', '--target', 'cart'];
+  await expect(order('ada', 'stop', '--reason', 'a mistake', ...ended)).rejects.toThrow('somebody else decides that they end');
+  expect(await firebreak(undefined, 'incidents', 'show', idOf(cart))).toMatch(/authorities\nNIS2 early warning: HAS RUN OUT/);
+  const draft = await firebreak(undefined, 'report', 'notification', idOf(cart), '--regime', 'nis2', '--stage', 'early-warning');
+  expect(draft).toContain(`Aware since ${aware} (on record by ada).`);
+  // The desk looks each half minute, and computes by itself.
+  await until('the line in the thread', 120_000, () =>
+    service.slack.world.messages.find(({ text }) => text.includes('NIS2 early warning: its time is over')),
+  );
+  const reference = 'CSIRT-4711';
+  expect(await order('ada', 'sent', '--stage', 'early-warning', '--reference', reference)).toContain(`reference ${reference}`);
+  const typed = `sent ${idOf(cart)} nis2 notification ${reference}-2`;
+  await service.slack.command({ user: ana, channel: 'C0INCIDENTS', command: '/firebreak', text: typed });
+  const [deadlines] = await until('both sent', 120_000, async () => {
+    const found = JSON.parse(await firebreak(undefined, 'deadlines', 'list', '--json'));
+    return found[0].stages.filter(({ sent }: { sent?: object }) => sent).length === 2 ? found : undefined;
+  });
+  expect(deadlines.stages.map(({ sent }: { sent?: { reference: string } }) => sent?.reference)).toEqual([
+    reference,
+    `${reference}-2`,
+    undefined,
   ]);
 });
 

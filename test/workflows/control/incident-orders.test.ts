@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { holdsIn } from '../../../core/audit/record-holds.ts';
 import { controlNames } from '../../../core/decide/control.ts';
+import type { DeadlineDraft, DeadlineOrder } from '../../../core/orders/deadline-order.ts';
 import type { IncidentTerms, SignedIncidentOrder, StartIncident } from '../../../core/orders/incident-order.ts';
 import type { HoldRecords } from '../../../core/orders/record-hold.ts';
 import { type ControlLab, dayMs, type RunningControl, type Signer, signedOrder, startControlLab } from './control-harness.ts';
@@ -157,5 +158,72 @@ describe('a hold on records', () => {
     ],
   ])('is refused %s', async (_what, order) => {
     expect(await answered(await order())).toBe('records.refused');
+  });
+});
+
+describe('a notification to an authority', () => {
+  const about = { incident: 'incident/lab/shop/Deployment/cart', run: 'run', regime: 'nis2' } as const;
+  const start = {
+    kind: 'deadline.start',
+    ...about,
+    awareAt: '2026-03-01T10:00:00.000Z',
+    reason: 'customers are cut off',
+  } as const;
+  const deadlineOrder = async (
+    draft: DeadlineDraft,
+    over: Partial<Pick<DeadlineOrder, 'person' | 'at'>> = {},
+  ): Promise<DeadlineOrder> => ({
+    version: 1,
+    person: 'ana',
+    at: new Date(await lab.clock()).toISOString(),
+    cluster: 'lab',
+    ...draft,
+    ...over,
+  });
+  const answered = async (order: unknown): Promise<string> => {
+    const seen = lab.records.length;
+    await control.signal(controlNames.orderSignal, order);
+    const answer = () => lab.records.slice(seen).find(({ kind }) => /^(deadline|order)\./.test(kind))?.kind;
+    await control.until(() => answer() !== undefined, 'the answer');
+    return answer() ?? '';
+  };
+
+  test.each<readonly [string, DeadlineDraft, string]>([
+    ['is due', start, 'deadline.started'],
+    [
+      'was sent',
+      { kind: 'deadline.sent', ...about, stage: 'final', sentAt: '2026-03-02T10:00:00.000Z', reference: 'CSIRT-1' },
+      'deadline.sent',
+    ],
+    [
+      'is counted from a measure',
+      { kind: 'deadline.measure', ...about, availableAt: '2026-03-02T10:00:00.000Z', reason: '1.4.2 is out' },
+      'deadline.measured',
+    ],
+    ['is not due', { kind: 'deadline.stop', ...about, reason: 'it was a test' }, 'deadline.stopped'],
+  ])('%s by a signed order, where desks look for it', async (_what, draft, kind) => {
+    const order = signedOrder(await deadlineOrder(draft), 'ana');
+    expect(await answered(order)).toBe(kind);
+    expect(lab.records.findLast((record) => record.kind === kind)).toMatchObject({ actor: 'person/ana', body: { order } });
+  });
+
+  test.each<readonly [string, () => Promise<unknown>]>([
+    ['who is in no group that decides', async () => signedOrder(await deadlineOrder(start, { person: 'eve' }), 'eve')],
+    ['a stranger', async () => signedOrder(await deadlineOrder(start), 'stranger')],
+    [
+      'somebody for another cluster’s incident',
+      async () => signedOrder(await deadlineOrder({ ...start, incident: 'incident/other/shop/Deployment/cart' }), 'ana'),
+    ],
+    [
+      'somebody who knows of it from tomorrow on',
+      async () =>
+        signedOrder(await deadlineOrder({ ...start, awareAt: new Date((await lab.clock()) + dayMs).toISOString() }), 'ana'),
+    ],
+    [
+      'whoever kept yesterday’s order',
+      async () => signedOrder(await deadlineOrder(start, { at: new Date((await lab.clock()) - dayMs).toISOString() }), 'ana'),
+    ],
+  ])('is refused of %s', async (_what, order) => {
+    expect(await answered(await order())).toBe('deadline.refused');
   });
 });

@@ -121,6 +121,7 @@ roster:
   side = options.slack?.({ config, secrets, database, journal, log });
   const start = (): DeskConsole => {
     const made = createDeskConsole({
+      deadlines: async () => [],
       config,
       secrets,
       database,

@@ -1,0 +1,237 @@
+import { Counter, Gauge, Registry } from 'prom-client';
+import type { AuditRecord } from '../../core/audit/audit.ts';
+import { provenOf } from '../../core/audit/audit-check.ts';
+import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
+import type { AuditStore } from '../../core/audit/audit-store.ts';
+import type { ThreadPost } from '../../core/cards/card.ts';
+import {
+  callsDue,
+  type DeadlineCall,
+  deadlineKinds,
+  deadlineLines,
+  deadlinesIn,
+  draftCommand,
+  type IncidentDeadlines,
+} from '../../core/compliance/deadlines.ts';
+import { summaryOf } from '../../core/console/incident-summary.ts';
+import { type IncidentRef, subjectOfIncident, subjectTitle } from '../../core/incident/incident.ts';
+import type { Trust } from '../../core/messages/sender.ts';
+import { deadlineOrderIn } from '../../core/orders/deadline-order.ts';
+import type { Page, Pager } from '../../core/tickets/paging.ts';
+import type { Metrics } from '../../integrations/http-door.ts';
+import { type Logger, reasonOf } from '../process/log.ts';
+import { readDeadlines } from '../records/read-deadlines.ts';
+import type { Journal } from './journal.ts';
+
+/** Milliseconds from look to look. */
+export const deadlinesEveryMs = 30_000;
+
+/** A pager that does not answer is asked again at the next look. */
+const callWithinMs = 20_000;
+
+/** What was put on record later ago is in its thread, if Slack was there at all. */
+const newsForMs = 86_400_000;
+
+const ownKinds = { called: 'deadline.called', quieted: 'deadline.call-ended' } as const;
+
+export interface DeadlinesOptions {
+  readonly store: Pick<AuditStore, 'recordsOf' | 'storedChain'>;
+  readonly trust: Trust;
+  readonly signers: VoteSigners;
+  readonly journal: Pick<Journal, 'record'>;
+  /** Absent: none is configured, and nobody can be called. */
+  readonly pager?: Pager | undefined;
+  /** Absent: there is no Slack. */
+  readonly postInThread?: ((post: ThreadPost) => Promise<unknown>) | undefined;
+  /** Who is called, and how many milliseconds before a notification is due. Always when it has run out. */
+  readonly group: string;
+  readonly before: readonly number[];
+  readonly log: Pick<Logger, 'warn'>;
+  readonly now?: () => number;
+}
+
+export interface DeskDeadlines {
+  /** Looks whom to call now, and does. Throws nothing. */
+  look(): Promise<void>;
+  /** Of one run of an incident, a line each. Empty where they cannot be read. */
+  linesOf(incident: IncidentRef): Promise<readonly string[]>;
+  readonly metrics: Metrics;
+}
+
+/**
+ * Calls people before a notification to an authority is due. All of it is computed from signed records: no workflow keeps a clock, so nothing that is
+ * written to Temporal, and no restart, makes a call early, late or twice. What was called for is on record too; the pager knows each call by its key.
+ */
+export function createDeadlines(options: DeadlinesOptions): DeskDeadlines {
+  const { store, trust, journal, pager, postInThread, group, log, now = Date.now } = options;
+  const registry = new Registry();
+  const shared = { labelNames: ['regime', 'stage'], registers: [registry] };
+  const seconds = new Gauge({
+    name: 'firebreak_deadline_seconds',
+    help: 'Until the next notification to an authority is due that is not sent; negative once its time is over',
+    ...shared,
+  });
+  const missed = new Gauge({
+    name: 'firebreak_deadlines_missed',
+    help: 'Notifications to authorities whose time is over, and that are not sent',
+    ...shared,
+  });
+  const failed = new Counter({
+    name: 'firebreak_deadline_calls_failed_total',
+    help: 'Times that nobody could be called about a notification that is due; it is tried again',
+    registers: [registry],
+  });
+  // What is done is not done again by this process where its record could not be written.
+  const done = new Set<string>();
+  let noted: ReadonlySet<string> = new Set();
+
+  const show = (all: readonly IncidentDeadlines[]): void => {
+    seconds.reset();
+    missed.reset();
+    const running = all.flatMap(({ regime, stages, stopped }) =>
+      stages.flatMap(({ stage, dueAt, sent }) => (stopped || sent || dueAt === undefined ? [] : [{ regime, stage, dueAt }])),
+    );
+    for (const ones of Map.groupBy(running, ({ regime, stage }) => `${regime} ${stage}`).values()) {
+      const [first] = ones;
+      if (!first) continue;
+      const { regime, stage } = first;
+      const next = Math.min(...ones.map(({ dueAt }) => dueAt));
+      seconds.set({ regime, stage }, (next - now()) / 1_000);
+      missed.set({ regime, stage }, ones.filter(({ dueAt }) => dueAt <= now()).length);
+    }
+  };
+
+  const once = async (kind: string, key: string, work: () => Promise<Readonly<Record<string, unknown>> | undefined>) => {
+    const id = `${kind} ${key}`;
+    if (noted.has(id) || done.has(id)) return;
+    const body = await work();
+    if (!body) return;
+    done.add(id);
+    await journal.record({ kind, actor: 'desk', body: { key, ...body } });
+  };
+
+  const post = async (key: string, incident: IncidentRef, text: string): Promise<void> => {
+    if (!postInThread || done.has(`thread ${key}`)) return;
+    const { records } = provenOf((await store.storedChain(`${incident.id}@${incident.run}`)).records, trust);
+    const severity = summaryOf([...records].sort((a, b) => a.number - b.number))?.severity ?? 'unknown';
+    await postInThread({ key, incident: { ...incident, ...namesOf(incident), severity }, text });
+    done.add(`thread ${key}`);
+  };
+
+  const call = (due: DeadlineCall): Promise<void> =>
+    once(ownKinds.called, due.key, async () => {
+      const { deadlines, stage } = due;
+      const text = callText(due);
+      const about = {
+        incident: deadlines.incident.id,
+        run: deadlines.incident.run,
+        regime: deadlines.regime,
+        stage: stage.stage,
+      };
+      await post(
+        due.key,
+        deadlines.incident,
+        pager ? `${text} ${group} is called.` : `${text} Nobody can be called: no paging is configured.`,
+      );
+      if (pager) await pager.page(pageOf(due, { group, text }), AbortSignal.timeout(callWithinMs));
+      return { ...about, dueAt: new Date(stage.dueAt).toISOString(), group: pager ? group : null, text };
+    });
+
+  /** What was sent, or does not have to be, wakes nobody any more. */
+  const quiet = async (all: readonly IncidentDeadlines[], called: readonly AuditRecord[]): Promise<void> => {
+    if (!pager) return;
+    const over = all.flatMap(({ id, stages, stopped }) =>
+      stages.filter(({ sent }) => sent || stopped).map(({ stage }) => `deadline/${id}/${stage}/`),
+    );
+    for (const { body } of called) {
+      const { key, group: woken } = body;
+      if (typeof key !== 'string' || typeof woken !== 'string' || !over.some((begin) => key.startsWith(begin))) continue;
+      await once(ownKinds.quieted, key, async () => {
+        await pager.resolve({ key, nth: 1, groups: [woken] }, AbortSignal.timeout(callWithinMs));
+        return {};
+      });
+    }
+  };
+
+  const each = async (work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      failed.inc();
+      log.warn({ reason: reasonOf(error) }, 'people could not be called about a notification that is due: it is tried again');
+    }
+  };
+
+  return {
+    look: () =>
+      each(async () => {
+        const rows = await store.recordsOf({ kinds: [...deadlineKinds, ...Object.values(ownKinds)], since: '' });
+        const { records } = provenOf(rows, trust);
+        const all = deadlinesIn(records, options.signers);
+        show(all);
+        const own = records.filter(({ chain }) => chain.startsWith('desk/'));
+        noted = new Set(own.map(({ kind, body }) => `${kind} ${body.key}`));
+        for (const due of callsDue(all, now(), options.before)) await each(() => call(due));
+        await each(() =>
+          quiet(
+            all,
+            own.filter(({ kind }) => kind === ownKinds.called),
+          ),
+        );
+        for (const { chain, number, kind, at, body } of records) {
+          const incident = deadlineKinds.includes(kind) && Date.parse(at) > now() - newsForMs ? incidentIn(body) : undefined;
+          if (incident) await each(() => post(`${chain}#${number}`, incident, String(body.text)));
+        }
+      }),
+    linesOf: async ({ id, run }) => {
+      try {
+        const all = await readDeadlines(options);
+        const ours = all.filter(({ incident }) => incident.id === id && incident.run === run);
+        return ours.flatMap((one) => deadlineLines(one, now()));
+      } catch (error) {
+        log.warn({ reason: reasonOf(error) }, 'deadlines of notifications could not be read');
+        return [];
+      }
+    },
+    metrics: {
+      contentType: registry.contentType,
+      text: () => registry.metrics(),
+      read: () => registry.getMetricsAsJSON(),
+    },
+  };
+}
+
+function incidentIn({ order: signed }: AuditRecord['body']): IncidentRef | undefined {
+  const order = deadlineOrderIn(signed);
+  return order && { id: order.incident, run: order.run };
+}
+
+function namesOf({ id }: IncidentRef): { readonly title: string; readonly cluster: string } {
+  const subject = subjectOfIncident(id);
+  return subject ? { title: subjectTitle(subject), cluster: subject.cluster } : { title: id, cluster: '' };
+}
+
+function callText({ stage: { title, dueAt, stage }, before, deadlines }: DeadlineCall): string {
+  const at = new Date(dueAt).toISOString();
+  const draft = draftCommand(deadlines, stage);
+  return before === 0
+    ? `${title}: its time is over since ${at}, and it is not on record as sent. Draft: ${draft}.`
+    : `${title}: due ${at}, and not on record as sent. Draft: ${draft}.`;
+}
+
+function pageOf(
+  { deadlines, key, stage }: DeadlineCall,
+  { group, text }: { readonly group: string; readonly text: string },
+): Page {
+  const { incident, awareAt, startedBy } = deadlines;
+  return {
+    ...{ key, nth: 1, group, summary: text },
+    // However bad the incident was: what is missed here cannot be made good.
+    incident: { ...incident, ...namesOf(incident), severity: 'critical' },
+    details: {
+      due: new Date(stage.dueAt).toISOString(),
+      'known since': `${new Date(awareAt).toISOString()}, by ${startedBy.join(' and ')}`,
+      'once it is sent': `firebreak deadlines sent ${incident.id} --regime ${deadlines.regime} --stage ${stage.stage} --reference …`,
+    },
+  };
+}

@@ -1,0 +1,19 @@
+import { provenOf } from '../../core/audit/audit-check.ts';
+import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
+import type { AuditStore } from '../../core/audit/audit-store.ts';
+import { deadlineKinds, deadlinesIn, type IncidentDeadlines } from '../../core/compliance/deadlines.ts';
+import type { Trust } from '../../core/messages/sender.ts';
+
+/** The deadlines of notifications that are on record, as it is now. @throws what the store throws */
+export async function readDeadlines({
+  store,
+  trust,
+  signers,
+}: {
+  readonly store: Pick<AuditStore, 'recordsOf'>;
+  readonly trust: Trust;
+  readonly signers: VoteSigners;
+}): Promise<readonly IncidentDeadlines[]> {
+  const { records } = provenOf(await store.recordsOf({ kinds: deadlineKinds, since: '' }), trust);
+  return deadlinesIn(records, signers);
+}
