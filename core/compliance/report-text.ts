@@ -54,7 +54,7 @@ export function reportHtml(report: ComplianceReport): string {
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta http-equiv="content-security-policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${escaped(title)}</title><style>${style}</style></head><body>
+<title>${escaped(title)}</title><style>${style}${footer(title, day(since), day(until))}</style></head><body>
 <header><h1>${escaped(title)}</h1>
 <p>${clusters.length === 1 ? 'Cluster' : 'Clusters'} ${escaped(clusters.join(', ') || 'none')}, ${escaped(day(since))} to ${escaped(day(until))} (UTC). Made ${escaped(madeAt)} by ${escaped(program)}.</p>
 <p>By ${escaped(framework.source)}.</p>
@@ -62,11 +62,10 @@ export function reportHtml(report: ComplianceReport): string {
 <p>This report says what Firebreak has recorded. Whether a requirement is met, an assessor decides; whether a record is missing, <code>firebreak audit verify</code> says.</p></header>
 <main><h2>Requirements</h2>
 ${requirements.map((one) => requirementHtml(one, byId)).join('\n')}
-<h2>Where the numbers come from</h2>
+<h2 class="apart">Where the numbers come from</h2>
 <p>Each number is counted from records; the first ${mostRefs} are named by chain and number. <code>firebreak incidents show</code> and <code>firebreak audit verify</code> show and prove them.</p>
-<table><thead><tr><th>Number</th><th>Value</th><th>Records</th></tr></thead><tbody>
-${measures.map((measure) => `<tr id="${measure.id}"><td>${escaped(measure.title)}</td><td>${escaped(valueText(measure))}</td><td class="refs">${refsHtml(measure)}</td></tr>`).join('\n')}
-</tbody></table></main></body></html>
+${measures.flatMap(sourceHtml).join('\n')}
+${uncountedHtml(measures)}</main></body></html>
 `;
 }
 
@@ -84,9 +83,33 @@ function requirementHtml(one: ShownRequirement, measures: ReadonlyMap<string, Me
 <p class="not">Not shown here: ${coded(one.notShown)}</p></section>`;
 }
 
-function refsHtml({ records, counted }: Measure): string {
-  const names = records.map(({ chain, number }) => escaped(`${chain}#${number}`)).join('<br>');
-  return counted > records.length ? `${names}<br>and ${counted - records.length} more` : names;
+/** A number with its records; those of a chain stand together, since its name is long. */
+function sourceHtml(measure: Measure): string | readonly [] {
+  const { id, title, records, counted } = measure;
+  if (counted === 0) return [];
+  const chains = [...Map.groupBy(records, ({ chain }) => chain)].map(
+    ([chain, ofChain]) => `<li>${escaped(chain)} ${ofChain.map(({ number }) => `#${number}`).join(' ')}</li>`,
+  );
+  const more = counted > records.length ? `<li>and ${counted - records.length} more</li>` : '';
+  return `<section id="${id}"><h3>${escaped(title)}: ${escaped(valueText(measure))}</h3><ul class="refs">${chains.join('')}${more}</ul></section>`;
+}
+
+function uncountedHtml(measures: readonly Measure[]): string {
+  const none = measures.filter(({ counted }) => counted === 0);
+  if (none.length === 0) return '';
+  const items = none.map(({ id, title }) => `<li id="${id}">${escaped(title)}</li>`).join('');
+  return `<section><h3>Of these there were no records in this period</h3><ul>${items}</ul></section>`;
+}
+
+/** On each page of paper: what it is of, and which page. */
+function footer(title: string, since: string, until: string): string {
+  const text = `${title}, ${since} to ${until}`;
+  return `\n@page{size:A4;margin:16mm 15mm 18mm;@bottom-left{content:"${cssText(text)}";font:9px system-ui,sans-serif;color:#555}@bottom-right{content:counter(page) " / " counter(pages);font:9px system-ui,sans-serif;color:#555}}`;
+}
+
+/** Inside of a string of CSS: all but plain letters by their number. */
+function cssText(text: string): string {
+  return text.replace(/[^A-Za-z0-9 .,:-]/gu, (sign) => `\\${(sign.codePointAt(0) ?? 0).toString(16)} `);
 }
 
 function day(time: string): string {
@@ -104,14 +127,15 @@ function escaped(text: string): string {
 
 const style = `
 :root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}
-body{max-width:54rem;margin:2rem auto;padding:0 1rem}
+body{max-width:54rem;margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere}
 h1{font-size:1.6rem;line-height:1.2}h2{margin-top:2.5rem}h3{margin:0 0 .3rem}
-section{border-top:1px solid #8886;padding:1rem 0;break-inside:avoid}
+section{border-top:1px solid #8886;padding:1rem 0}
 section p{margin:.3rem 0}
 h3 span{font-weight:normal;font-size:.8rem;border:1px solid currentColor;border-radius:1rem;padding:.05rem .6rem;margin-left:.5rem}
 .numbers{color:#0a7d33}.nothing-happened{color:#6b6b6b}.described{color:#a15c00}
-table{border-collapse:collapse;width:100%;margin:.5rem 0}td,th{text-align:left;vertical-align:top;padding:.25rem .5rem;border-top:1px solid #8884}
-td:nth-child(2){font-variant-numeric:tabular-nums;min-width:10rem}
-.refs{font:12px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}.not{opacity:.75}
+table{border-collapse:collapse;width:100%;margin:.5rem 0;table-layout:fixed}td{text-align:left;vertical-align:top;padding:.25rem .5rem;border-top:1px solid #8884}
+td:first-child{width:55%}td:nth-child(2){font-variant-numeric:tabular-nums}
+ul{margin:.3rem 0;padding-left:1.2rem}.refs{font:12px/1.4 ui-monospace,monospace;list-style:none;padding:0}.refs li{padding-left:1.5em;text-indent:-1.5em}.not{opacity:.75}
 @media(prefers-color-scheme:dark){.numbers{color:#5bd08a}.nothing-happened{color:#aaa}.described{color:#f0b060}}
-@media print{:root{color-scheme:light;font-size:11px}body{max-width:none;margin:0}a{color:inherit;text-decoration:none}}`;
+@media print{:root{color-scheme:light;font-size:11px}body{max-width:none;margin:0;padding:0}a{color:inherit;text-decoration:none}
+section{padding:.7rem 0}.refs{font-size:8px}h2,h3,h3+p{break-after:avoid}tr,li{break-inside:avoid}p{orphans:3;widows:3}.not{break-before:avoid}.apart{break-before:page;margin-top:0}}`;
