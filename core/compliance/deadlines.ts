@@ -28,7 +28,7 @@ export interface IncidentDeadlines {
   readonly stopped?: { readonly by: string; readonly at: string; readonly reason: string };
 }
 
-export interface StageDeadline {
+interface StageDeadline {
   readonly stage: NotificationStage;
   readonly title: string;
   /** Milliseconds since 1970; absent: nobody can say yet. */

@@ -34,7 +34,7 @@ const newsForMs = 86_400_000;
 
 const ownKinds = { called: 'deadline.called', quieted: 'deadline.call-ended' } as const;
 
-export interface DeadlinesOptions {
+interface DeadlinesOptions {
   readonly store: Pick<AuditStore, 'recordsOf' | 'storedChain'>;
   readonly trust: Trust;
   readonly signers: VoteSigners;

@@ -17,7 +17,7 @@ export function reasonIn(words: readonly string[]): string | undefined {
 }
 
 /** @throws FB_ERR_REFUSED, which says how the command is written. */
-function neededReason(words: readonly string[], written: string): string {
+export function neededReason(words: readonly string[], written: string): string {
   const reason = reasonIn(words);
   if (reason === undefined) throw new FirebreakError('FB_ERR_REFUSED', `say why, in a few words: ${written}`);
   return reason;
