@@ -54,5 +54,14 @@ export function signatureOfAlert(
   return texts.length === 0 ? undefined : texts.join('; ');
 }
 
+/** What the records of an incident say of its images. That nobody has looked is said, too: it is no sign that they are signed. */
+export function imagesLine(checks: readonly Pick<ImageCheck, 'container' | 'signature' | 'by' | 'reason'>[]): string {
+  if (checks.length === 0) return 'Signatures of its images: not checked in this incident.';
+  const each = [...new Set(checks.map((check) => `${check.container} ${signatureText(check)}`))];
+  return `Signatures of its images: ${each.slice(0, mostShown).join('; ')}${each.length > mostShown ? ' and more' : ''}.`;
+}
+
+const mostShown = 5;
+
 /** An incident must not grow without bound: it remembers the last ones. */
 const mostImages = 50;

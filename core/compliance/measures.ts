@@ -1,6 +1,7 @@
 import { actions } from '../actions/index.ts';
 import type { AuditRecord } from '../audit/audit.ts';
 import { percentile } from '../audit/percentile.ts';
+import { deadlineOrderIn } from '../orders/deadline-order.ts';
 import { isObject } from '../text/plain-json.ts';
 
 /** A record that a number was counted from. */
@@ -40,6 +41,7 @@ const titles = {
   'effects-checked': 'Looks at a containment some time after it, by what was found',
   postures: 'Workloads of incidents, by month and the strictest profile of Pod Security that they met',
   'posture-findings': 'Of these, workloads with findings, by finding (one can have several)',
+  'image-signatures': 'Pods whose images’ signatures were checked, by the worst result',
   'steps-failed': 'Steps that failed, by code',
   'evidence-kept': 'Steps that kept evidence',
   'evidence-read': 'Times that a person read evidence',
@@ -59,6 +61,9 @@ const titles = {
   promotions: 'Decisions about versions of playbooks',
   strangers: 'Attempts that were refused: clicks, commands, messages, requests, by kind',
   exports: 'Incidents exported',
+  'notifications-due': 'Times that people found an incident notifiable, by law',
+  'notifications-sent': 'Notifications that people put on record as sent, by law and stage',
+  'notifications-called': 'Times that people were called because a notification was due, by law and stage',
 } as const;
 
 export type MeasureId = keyof typeof titles;
@@ -120,6 +125,8 @@ export class Measures {
     const { output } = record.body;
     if (isObject(output) && isObject(output.evidence)) this.#count('evidence-kept', record, action);
     if (action === 'openTicket') this.#count('tickets', record);
+    if (action === 'verifyImage')
+      this.#count('image-signatures', record, textOf(isObject(output) ? output.signature : undefined));
     if (!containing.has(action)) return;
     this.#count('containments', record, action);
     this.#ended(record, { id: 'time-to-contain', since: this.#openedAt, key: record.chain });
@@ -170,7 +177,11 @@ const byKind: Readonly<
 > = {
   'incident.opened': { id: 'incidents-opened', part: severityIn },
   'incident.closed': { id: 'incidents-closed', part: ({ verdict }) => textOf(verdict) },
-  'incident.export': { id: 'exports' },
+  'incident.exported': { id: 'exports' },
+  'console.exported': { id: 'exports' },
+  'deadline.started': { id: 'notifications-due', part: ({ order }) => regimeIn(order) },
+  'deadline.sent': { id: 'notifications-sent', part: ({ order }) => stageIn(order) },
+  'deadline.called': { id: 'notifications-called', part: ({ regime, stage }) => `${textOf(regime)} ${textOf(stage)}` },
   'alert.joined': { id: 'alerts-joined' },
   'alert.suppressed': { id: 'alerts-hidden' },
   'playbook.started': { id: 'playbooks-run', part: (_, actor) => actor.replace(/^playbook\//, '') },
@@ -219,6 +230,15 @@ export const measuredKinds: readonly string[] = [
 
 function textOf(value: unknown): string {
   return typeof value === 'string' ? value : 'unknown';
+}
+
+function regimeIn(signed: unknown): string {
+  return deadlineOrderIn(signed)?.regime ?? 'unknown';
+}
+
+function stageIn(signed: unknown): string {
+  const order = deadlineOrderIn(signed);
+  return order?.kind === 'deadline.sent' ? `${order.regime} ${order.stage}` : 'unknown';
 }
 
 function isTime(id: MeasureId): boolean {

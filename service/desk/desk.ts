@@ -14,13 +14,15 @@ import { IncidentMemory } from '../../activities/memory/incident-memory.ts';
 import { VoteMemory } from '../../activities/memory/vote-memory.ts';
 import type { AlertArchive } from '../../core/audit/alert-archive.ts';
 import type { AuditRecord } from '../../core/audit/audit.ts';
+import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import type { QuestionCard } from '../../core/cards/card.ts';
 import type { CardBeliefs } from '../../core/cards/question-card.ts';
 import { isSlackMessage, type ThreadOf } from '../../core/cards/thread-link.ts';
+import { keysThatSignFor } from '../../core/decide/vote-check.ts';
 import type { IncidentRef } from '../../core/incident/incident.ts';
 import type { LineMarks } from '../../core/incident/similar.ts';
-import type { Roster } from '../../core/people/roster.ts';
+import { personById, type Roster } from '../../core/people/roster.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import { createAlertArchive } from '../../integrations/database/alert-archive.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
@@ -42,7 +44,6 @@ import { RefusalCounts } from '../process/refusal-counts.ts';
 import { repeat } from '../process/repeat.ts';
 import { askingOf, noCensus, rulesOf } from '../process/rules.ts';
 import { openRoleSigner, openTrust } from '../process/trust.ts';
-import { openAuditTrust } from '../records/audit-trust.ts';
 import { startStreams } from '../streams/streams.ts';
 import { createActivityWorker, type WorkerBase } from '../temporal/workers.ts';
 import { createDeskConsole, type DeskConsole } from './console/console.ts';
@@ -87,6 +88,18 @@ async function beliefsOf(config: Config, log: Logger): Promise<CardBeliefs> {
   return { roster, keys: createVoteKeys({ deskPublicKeys: [publicKey, ...others], roster }) };
 }
 
+/** Whose orders on record count: as answers do on cards. */
+function signersOf({ roster, keys }: CardBeliefs): VoteSigners {
+  return {
+    keyIds: [...keys.deskKeyIds, ...roster.people.flatMap((person) => keys.keyIdsOf(person))],
+    keyIdsFor: (id, via) => {
+      const person = personById(roster, id);
+      return person ? keysThatSignFor(keys, person, via) : [];
+    },
+    verify: ({ keyId, bytes, signature }) => keys.verify(keyId, bytes, signature),
+  };
+}
+
 /** Tells what is written, once it is. */
 function telling(
   store: AuditStore,
@@ -124,7 +137,6 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   });
   const duty = bothDuties(createDuty({ config, secrets, log }), createUserGroupDuty({ config, secrets, log }));
   const beliefs = await beliefsOf(config, log);
-  const { signers } = await openAuditTrust(config, []);
   const linesOf = (incident: IncidentRef) => deadlines.linesOf(incident);
   const slack = await createSlack({ parts, database, store, journal, trust, refusals, duty, beliefs, deadlines: linesOf });
   const threadOf = slack && createThreadOf(slack.desk.threadUrl);
@@ -159,7 +171,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const [firstLevel] = config.incidents.levels;
   const { callMinutesBefore, group = firstLevel?.group ?? '' } = config.incidents.deadlines;
   const deadlines = createDeadlines({
-    ...{ store, trust, signers, journal, pager, group, log },
+    ...{ store, trust, signers: signersOf(beliefs), journal, pager, group, log },
     postInThread: slack?.desk.postInThread,
     before: callMinutesBefore.map((minutes) => minutes * 60_000),
   });

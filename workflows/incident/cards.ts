@@ -1,4 +1,4 @@
-import { signatureOfAlert } from '../../core/action/image-signature.ts';
+import { imagesLine, signatureOfAlert } from '../../core/action/image-signature.ts';
 import type { DeskActivities } from '../../core/action/step.ts';
 import type { Alert, ApiRequest } from '../../core/alert/alert.ts';
 import { heldEffects, type QuestionCard } from '../../core/cards/card.ts';
@@ -67,7 +67,7 @@ export function postOf(model: IncidentModel, state: QuestionState, alert: Alert)
       },
       contained: [...model.leases.values()].flatMap((lease) => heldEffects(lease, model.steps.get(lease.stepKey))),
       ...(state.answerers?.left ? { left: state.answerers.left } : {}),
-      ...(model.posture ? { posture: postureLines(model.posture) } : {}),
+      ...(model.posture ? { posture: [...postureLines(model.posture), imagesLine(model.images)] } : {}),
       ...(model.followUp.news ? { ticketNews: model.followUp.news.words } : {}),
       evidence: model.evidence.flatMap((ref) => ref.artefacts.map(({ name, sha256, bytes }) => ({ name, sha256, bytes }))),
     },

@@ -44,7 +44,7 @@ export const cisKubernetes: Framework = {
     {
       id: '5.5.1',
       asks: 'Images’ provenance is checked',
-      measures: ['playbooks-run'],
+      measures: ['image-signatures'],
       shown: '`verifyImage` checks signatures after an alert.',
       notShown: 'Admission control.',
     },

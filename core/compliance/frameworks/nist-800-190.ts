@@ -8,7 +8,7 @@ export const nist800190: Framework = {
     {
       id: '4.1.5',
       asks: 'Use of untrusted images',
-      measures: ['playbooks-run'],
+      measures: ['image-signatures', 'playbooks-run'],
       shown: '`verifyImage` and the playbook about unsigned images check signatures at run time.',
       notShown: 'Images that were never looked at.',
     },

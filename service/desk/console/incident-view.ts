@@ -1,3 +1,4 @@
+import { imagesLine, signatureStates } from '../../../core/action/image-signature.ts';
 import { actions } from '../../../core/actions/index.ts';
 import type { Alert } from '../../../core/alert/alert.ts';
 import { type AlertArchive, alertsIn, sealedAt, vouchedFor } from '../../../core/audit/alert-archive.ts';
@@ -140,7 +141,31 @@ function httpLink(url: string | undefined): string | null {
 function postureOf(records: readonly AuditRecord[]): string[] {
   const found = records.find(({ kind }) => kind === 'posture.found');
   const lines = found && Array.isArray(found.body.lines) ? found.body.lines : [];
-  return lines.filter((line) => typeof line === 'string');
+  return lines.length === 0 ? [] : [...lines.filter((line) => typeof line === 'string'), imagesLine(checkedImages(records))];
+}
+
+/** The last word on each image of a container, by the steps that have checked them. */
+function checkedImages(records: readonly AuditRecord[]): readonly ShownCheck[] {
+  const checks = new Map<string, ShownCheck>();
+  for (const { kind, body } of records) {
+    const output = kind === 'step.applied' && body.action === 'verifyImage' ? body.output : undefined;
+    for (const one of isObject(output) && Array.isArray(output.images) ? output.images : []) {
+      const check = checkIn(one);
+      if (check) checks.set(`${check.container} ${isObject(one) ? one.image : ''}`, check);
+    }
+  }
+  return [...checks.values()];
+}
+
+type ShownCheck = Parameters<typeof imagesLine>[0][number];
+
+function checkIn(value: unknown): ShownCheck | undefined {
+  if (!isObject(value)) return undefined;
+  const { container, signature, by, reason } = value;
+  const state = signatureStates.find((one) => one === signature);
+  if (typeof container !== 'string' || !state) return undefined;
+  const names = Array.isArray(by) ? by.filter((one) => typeof one === 'string') : [];
+  return { container, signature: state, by: names, ...(typeof reason === 'string' && { reason }) };
 }
 
 function textOf(record: AuditRecord | undefined): string | undefined {

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import {
   type ImageCheck,
+  imagesLine,
   signatureOfAlert,
   signatureText,
   withImages,
@@ -30,6 +31,15 @@ test('people read who signed it, or why nobody can say', () => {
   expect(signatureText(check('a', { by: ['ada', 'ben'] }))).toBe('signed by ada and ben');
   expect(signatureText(check('a', { signature: 'unsigned' }))).toBe('unsigned');
   expect(signatureText(check('a', { signature: 'unknown', reason: 'no answer' }))).toBe('unknown: no answer');
+});
+
+test('what an incident knows of its images is one line; that nobody has looked is said, and is no sign of anything', () => {
+  expect(imagesLine([])).toBe('Signatures of its images: not checked in this incident.');
+  const checks = [check('a'), check('b', { signature: 'unsigned', reason: 'no signature is there' })];
+  expect(imagesLine([...checks, ...checks])).toBe(
+    'Signatures of its images: a signed by ada; b unsigned: no signature is there.',
+  );
+  expect(imagesLine([...'abcdef'].map((name) => check(name)))).toMatch(/ and more\.$/);
 });
 
 test('an incident remembers the last look at each container, of so many at most', () => {

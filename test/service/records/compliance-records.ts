@@ -16,7 +16,7 @@ const actionsDone = ['quarantinePod', 'blockEgress', 'collectLogs', 'openTicket'
 export function recordsOfIncidents(count: number, from: number): readonly AuditRecord[] {
   const below = numbersFrom(7);
   const pick = (of: readonly string[]): string => of[below(of.length)] ?? '';
-  return Array.from({ length: count }, (_, index) => {
+  const ofIncidents = Array.from({ length: count }, (_, index) => {
     const chain = `incident/c/shop/Deployment/app${index}@run`;
     let at = from + index * 3 * 3_600_000;
     let number = 0;
@@ -64,6 +64,37 @@ export function recordsOfIncidents(count: number, from: number): readonly AuditR
       }
     }
     if (below(4) > 0) add('incident.closed', 'engine', { verdict: pick(['benign', 'malicious', 'unknown']) });
+    if (index % 3 === 0)
+      add('step.applied', 'playbook/firebreak/b', {
+        action: 'verifyImage',
+        output: { signature: ['signed', 'unsigned', 'unknown'][(index / 3) % 3], images: [] },
+      });
     return records;
   }).flat();
+  return [...ofIncidents, ...recordsOfOrders(count, from)];
+}
+
+/** What people order about incidents: one in ten has to be notified, and is; one in twenty is handed out. */
+function recordsOfOrders(count: number, from: number): readonly AuditRecord[] {
+  const hourMs = 3_600_000;
+  const regimes = ['nis2', 'cra-incident'];
+  const orders = Array.from({ length: Math.floor(count / 10) }, (_, index) => {
+    const begun = from + index * 30 * hourMs;
+    const at = (hours: number): string => new Date(begun + hours * hourMs).toISOString();
+    const regime = regimes[index % 2] ?? '';
+    const order = {
+      ...{ version: 1, person: 'ada', cluster: 'c', incident: `incident/c/shop/Deployment/app${index * 10}`, run: 'run', regime },
+      at: at(1),
+    };
+    const signed = (draft: object) => ({ order: { order: { ...order, ...draft } } });
+    const reason = 'customers are cut off';
+    const sent = { kind: 'deadline.sent', sentAt: at(3), reference: 'CSIRT-1' };
+    return [
+      { kind: 'deadline.started', at: at(1), body: signed({ kind: 'deadline.start', awareAt: at(0), reason }) },
+      { kind: 'deadline.sent', at: at(3), body: signed({ ...sent, stage: 'early-warning' }) },
+      ...(index % 3 === 0 ? [{ kind: 'deadline.sent', at: at(4), body: signed({ ...sent, stage: 'notification' }) }] : []),
+      ...(index % 2 === 0 ? [{ kind: 'incident.exported', at: at(5), body: {} }] : []),
+    ];
+  }).flat();
+  return orders.map((record, index) => ({ chain: 'control/c@run', number: index + 1, actor: 'person/ada', ...record }));
 }

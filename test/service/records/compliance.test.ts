@@ -61,6 +61,10 @@ describe('every number is what SQL counts in the records', () => {
     ['postures', `kind = 'posture.found' AND json_extract(body, '$.posture.level') IS NOT NULL`],
     ['posture-findings', `kind = 'posture.found' AND json_array_length(body, '$.posture.findings') > 0`],
     ['votes-accepted', `kind = 'vote.accepted'`],
+    ['image-signatures', `kind = 'step.applied' AND json_extract(body, '$.action') = 'verifyImage'`],
+    ['exports', `kind = 'incident.exported'`],
+    ['notifications-due', `kind = 'deadline.started'`],
+    ['notifications-sent', `kind = 'deadline.sent'`],
   ])('%s', async (id, where) => {
     const expected = await count(where);
     expect(expected).toBeGreaterThan(0);
@@ -72,6 +76,17 @@ describe('every number is what SQL counts in the records', () => {
     ['incidents-closed', `json_extract(body, '$.verdict')`, `kind = 'incident.closed'`],
     ['votes-accepted', `replace(actor, 'person/', '')`, `kind = 'vote.accepted'`],
     ['containments', `json_extract(body, '$.action')`, containing],
+    [
+      'image-signatures',
+      `json_extract(body, '$.output.signature')`,
+      `kind = 'step.applied' AND json_extract(body, '$.action') = 'verifyImage'`,
+    ],
+    ['notifications-due', `json_extract(body, '$.order.order.regime')`, `kind = 'deadline.started'`],
+    [
+      'notifications-sent',
+      `json_extract(body, '$.order.order.regime') || ' ' || json_extract(body, '$.order.order.stage')`,
+      `kind = 'deadline.sent'`,
+    ],
     ['effects-checked', `COALESCE(json_extract(body, '$.effect.outcome'), 'not-looked-at')`, `kind = 'effect.checked'`],
     [
       'postures',

@@ -34,6 +34,8 @@ describe('when an incident opens', () => {
     await eventually('the card', async () =>
       lab.seen.cards.some(({ incident: of, posture }) => of.id === incident.id && posture?.[1]?.includes('CIS 5.2.3')),
     );
+    const card = lab.seen.cards.find(({ incident: of, posture }) => of.id === incident.id && posture !== undefined);
+    expect(card?.posture?.at(-1)).toBe('Signatures of its images: not checked in this incident.');
     expect(state).toMatchObject({ severity: 'critical', verdict: 'unknown' });
   });
 
