@@ -59,6 +59,8 @@ const signer = await openSigner({ file: join(folder, 'cell.pem'), create: true }
 const verifier = createVerifier({ publicKeys: [signer.publicKey] });
 const trust: Trust = {
   senderOf: (signed) => (verifier.verify(signed) ? { role: 'cell', keyId: signed.keyId, cluster } : undefined),
+  senderOfAsync: async (signed) =>
+    (await verifier.verifyAsync(signed)) ? { role: 'cell', keyId: signed.keyId, cluster } : undefined,
 };
 /** Believes everything: what is left is the cost of all but the signatures. */
 const credulous: Trust = { senderOf: ({ keyId }) => ({ role: 'cell', keyId, cluster }) };

@@ -1,3 +1,5 @@
+import type { SignedBytes } from './signing.ts';
+
 /** What signs with a key of its own: the parts of Firebreak that speak to one another. */
 export const signingRoles = ['cell', 'secrets', 'forensics', 'packs', 'desk'] as const;
 export type SigningRole = (typeof signingRoles)[number];
@@ -37,7 +39,9 @@ export interface Judgement {
 /** Knows whose keys are trusted. */
 export interface Trust {
   /** Undefined for a key that nobody trusted has, and for a malformed or wrong signature. Never throws. */
-  senderOf(signed: { readonly keyId: string; readonly bytes: Uint8Array; readonly signature: string }): Sender | undefined;
+  senderOf(signed: SignedBytes): Sender | undefined;
+  /** The same, beside this thread. Never rejects. Absent: it cannot. */
+  senderOfAsync?(signed: SignedBytes): Promise<Sender | undefined>;
   /** Whether the key may be one that is trusted, which cannot be told for the moment: what a run refuses it refuses for good. Absent: never. */
   isUnsureOf?(keyId: string): boolean;
 }

@@ -22,7 +22,21 @@ export interface PublicKey {
 export interface SignatureVerifier {
   readonly keyIds: readonly string[];
   /** False for an unknown key id, a malformed or a wrong signature. Never throws. */
-  verify(signed: { readonly keyId: string; readonly bytes: Uint8Array; readonly signature: string }): boolean;
+  verify(signed: SignedBytes): boolean;
+}
+
+/** One that can also do so beside this thread: for many at a time. */
+export interface AsyncVerifier extends SignatureVerifier {
+  /** Never rejects. */
+  verifyAsync(signed: SignedBytes): Promise<boolean>;
+}
+
+/** Bytes with the signature that they are said to have. */
+export interface SignedBytes {
+  readonly keyId: string;
+  readonly bytes: Uint8Array;
+  /** Base64. */
+  readonly signature: string;
 }
 
 /** The name of a public key, from its SPKI in DER. */

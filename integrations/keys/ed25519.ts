@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject,
 import { existsSync } from 'node:fs';
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { FirebreakError } from '../../core/errors.ts';
-import { keyIdOf, type PublicKey, type SignatureVerifier, type Signer } from '../../core/messages/signing.ts';
+import { type AsyncVerifier, keyIdOf, type PublicKey, type SignedBytes, type Signer } from '../../core/messages/signing.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
 
 /** A signer whose public half can be handed out. */
@@ -44,19 +44,28 @@ export function signerFrom({ pem, name }: { readonly pem: string; readonly name:
  * Trusts the given public keys (SPKI PEM), and no other.
  * @throws FB_ERR_CONFIG_INVALID when one is not an Ed25519 public key.
  */
-export function createVerifier({ publicKeys }: { readonly publicKeys: readonly string[] }): SignatureVerifier {
+export function createVerifier({ publicKeys }: { readonly publicKeys: readonly string[] }): AsyncVerifier {
   const keys = new Map<string, KeyObject>();
   for (const [index, pem] of publicKeys.entries()) {
     const key = parsed(`public key ${index + 1}`, () => createPublicKey(refusingPrivate(pem)));
     keys.set(idOf(key), key);
   }
+  const keyOf = ({ keyId, signature }: SignedBytes): KeyObject | undefined =>
+    /^[A-Za-z0-9+/]{86}==$/.test(signature) ? keys.get(keyId) : undefined;
   return {
     keyIds: [...keys.keys()],
-    verify: ({ keyId, bytes, signature }) => {
-      const key = keys.get(keyId);
-      return (
-        key !== undefined && /^[A-Za-z0-9+/]{86}==$/.test(signature) && verify(null, bytes, key, Buffer.from(signature, 'base64'))
-      );
+    verify: (signed) => {
+      const key = keyOf(signed);
+      return key !== undefined && verify(null, signed.bytes, key, Buffer.from(signed.signature, 'base64'));
+    },
+    verifyAsync: (signed) => {
+      const key = keyOf(signed);
+      if (!key) return Promise.resolve(false);
+      return new Promise((resolve) => {
+        verify(null, signed.bytes, key, Buffer.from(signed.signature, 'base64'), (error, isGenuine) =>
+          resolve(!error && isGenuine),
+        );
+      });
     },
   };
 }
@@ -68,7 +77,7 @@ export function publicKeyOf(pem: string): PublicKey {
 }
 
 /** The same, from PEM files. */
-export async function openVerifier({ files }: { readonly files: readonly string[] }): Promise<SignatureVerifier> {
+export async function openVerifier({ files }: { readonly files: readonly string[] }): Promise<AsyncVerifier> {
   return createVerifier({ publicKeys: await Promise.all(files.map(read)) });
 }
 

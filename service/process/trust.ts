@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Sender, SigningRole, Trust } from '../../core/messages/sender.ts';
-import type { SignatureVerifier } from '../../core/messages/signing.ts';
+import type { AsyncVerifier } from '../../core/messages/signing.ts';
 import { createVerifier, type FileSigner, openSigner } from '../../integrations/keys/ed25519.ts';
 import type { Config } from '../config/load.ts';
 
@@ -30,7 +30,7 @@ export function openRoleSigner(config: Pick<Config, 'keys' | 'desk'>, role: Sign
 const momentMs = 60_000;
 
 interface Holder extends TrustedFile {
-  readonly verifier: SignatureVerifier;
+  readonly verifier: AsyncVerifier;
 }
 
 /**
@@ -63,12 +63,17 @@ export function openTrust(config: TrustConfig, reader: SigningRole | 'cli', opti
     for (const entry of files) readAgain(entry);
     return holderOf(keyId);
   };
+  const senderFrom = ({ role, cluster }: Holder, keyId: string): Sender => {
+    return { role, keyId, ...(cluster !== undefined && { cluster }) };
+  };
   return {
-    senderOf: ({ keyId, bytes, signature }): Sender | undefined => {
-      const holder = find(keyId);
-      if (!holder?.verifier.verify({ keyId, bytes, signature })) return undefined;
-      const { role, cluster } = holder;
-      return { role, keyId, ...(cluster !== undefined && { cluster }) };
+    senderOf: (signed) => {
+      const holder = find(signed.keyId);
+      return holder?.verifier.verify(signed) ? senderFrom(holder, signed.keyId) : undefined;
+    },
+    senderOfAsync: async (signed) => {
+      const holder = find(signed.keyId);
+      return (await holder?.verifier.verifyAsync(signed)) && holder ? senderFrom(holder, signed.keyId) : undefined;
     },
     isUnsureOf: (keyId) => !find(keyId) && [...unreadableSince.values()].some((since) => now() - since < momentMs),
   };
@@ -90,7 +95,7 @@ function filesOf({ cluster, trust, desk }: TrustConfig): readonly TrustedFile[] 
 }
 
 /** `missing`: not made yet, as far as one can tell, which is no trouble. */
-function verifierOf(file: string): SignatureVerifier | 'missing' | 'unreadable' {
+function verifierOf(file: string): AsyncVerifier | 'missing' | 'unreadable' {
   try {
     return createVerifier({ publicKeys: [readFileSync(file, 'utf8')] });
   } catch (error) {

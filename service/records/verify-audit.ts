@@ -6,6 +6,7 @@ import type { AuditStore, StoredRecord } from '../../core/audit/audit-store.ts';
 import { type Anchor, checkpointDigest, staleAfterMs } from '../../core/audit/checkpoint.ts';
 import type { CheckpointChain } from '../../core/audit/checkpoint-chain.ts';
 import type { RecordRetention } from '../../core/audit/record-cut.ts';
+import { SignaturesAhead } from '../../core/audit/signatures-ahead.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import type { SignatureVerifier } from '../../core/messages/signing.ts';
 import { readCheckpoints } from './read-checkpoints.ts';
@@ -139,10 +140,11 @@ async function checkRecords({
   const heads = new Map((await store.heads()).map((head) => [head.chain, head]));
   const unseen = new Set([...heads.keys(), ...checkpoints.heads.keys()]);
   const results: ChainResult[] = [];
+  const ahead = new SignaturesAhead(trust);
   let records = 0;
   const begin = (chain: string) => ({
     chain,
-    check: new ChainCheck({ chain, stated: checkpoints.stated(chain), trust, cuts: known.cuts.get(chain) ?? [] }),
+    check: new ChainCheck({ chain, stated: checkpoints.stated(chain), trust: ahead, cuts: known.cuts.get(chain) ?? [] }),
     decisions: new DecisionCheck({ chain, signers }),
     rows: 0,
   });
@@ -168,7 +170,7 @@ async function checkRecords({
     results.push(result);
   };
   let running: Running | undefined;
-  for await (const some of store.eachRow())
+  for await (const some of oneAhead(store.eachRow(), (rows) => ahead.find(rows)))
     for (const [chain, rows] of Map.groupBy(some, (row) => row.chain)) {
       if (running && running.chain !== chain) await end(running);
       if (running?.chain !== chain) running = begin(chain);
@@ -177,6 +179,22 @@ async function checkRecords({
   if (running) await end(running);
   for (const chain of unseen) await end(begin(chain));
   return { chains: results.sort((a, b) => (a.chain < b.chain ? -1 : 1)), records };
+}
+
+/** Each one once it is ready, while the next one is read. */
+async function* oneAhead<Page>(
+  pages: AsyncIterable<Page>,
+  ready: (page: Page) => Promise<void>,
+): AsyncGenerator<Page, undefined> {
+  let first: { readonly page: Page; readonly isReady: Promise<void> } | undefined;
+  for await (const page of pages) {
+    const next = { page, isReady: ready(page) };
+    await first?.isReady;
+    if (first) yield first.page;
+    first = next;
+  }
+  await first?.isReady;
+  if (first) yield first.page;
 }
 
 /** Whoever rolls database and anchor back together leaves nothing that does not fit, but the time: the notary signs at least every 15 minutes. */

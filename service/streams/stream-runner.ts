@@ -1,6 +1,7 @@
 import { setImmediate as breathe, setTimeout as sleep } from 'node:timers/promises';
 import { originProblems } from '../../core/audit/audit-check.ts';
 import type { StoredRecord } from '../../core/audit/audit-store.ts';
+import { SignaturesAhead } from '../../core/audit/signatures-ahead.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import { cloudEventOf } from '../../core/streams/cloud-event.ts';
@@ -62,7 +63,7 @@ const usualPace: StreamPace = {
 /** What is looked at besides, since clocks of desks differ and transactions take their time. */
 const overlapMs = 300_000;
 /** Chains in one delivery, and records of one chain: a long chain holds up no other. */
-const mostChains = 200;
+const mostChains = 400;
 const mostOfOne = 200;
 /** Making events takes the processor: others have their turn in between. */
 const atOnce = 25;
@@ -83,12 +84,17 @@ export class StreamRunner {
   readonly #stopping = new AbortController();
   /** Chains whose next record the receiver refuses, and until when they wait. */
   readonly #refused = new Map<string, number>();
+  readonly #signatures: SignaturesAhead;
   #running: Promise<void> = Promise.resolve();
   #limit: number;
   #failures = 0;
   #wholeAt = Number.NEGATIVE_INFINITY;
   /** Chains of the last look that are still to come. */
-  #ahead: readonly StreamGap[] = [];
+  #toCome: readonly StreamGap[] = [];
+  /** The delivery after the one that is on its way. */
+  #prepared: Promise<Batch | undefined> | undefined;
+  /** When it was last noted that this desk sends. */
+  #claimedAt = Number.NEGATIVE_INFINITY;
   /** In a look at all chains: what grew before this is delivered. */
   #doneBefore = '';
   #lookedAt = 0;
@@ -98,6 +104,7 @@ export class StreamRunner {
     this.#options = options;
     this.#pace = { ...usualPace, ...options.pace };
     this.#limit = options.batch;
+    this.#signatures = new SignaturesAhead(options.trust);
   }
 
   start(): void {
@@ -109,6 +116,7 @@ export class StreamRunner {
     const { feed, name, holder, receiver } = this.#options;
     this.#stopping.abort();
     await this.#running;
+    await this.#prepared?.catch(() => undefined);
     await feed.release(name, holder).catch(() => undefined);
     await receiver.close();
   }
@@ -129,12 +137,14 @@ export class StreamRunner {
     const { feed, name, from, holder, receiver, observer } = this.#options;
     if (!this.#begun) await feed.begin(name, from);
     this.#begun = true;
-    if (!(await feed.claim(name, holder, this.#pace.heldMs))) {
+    if (!(await this.#isOurs())) {
       this.#lookAgain();
       return this.#pace.lookMs;
     }
-    const batch = await this.#nextBatch();
+    const batch = await (this.#prepared ?? this.#nextBatch());
+    this.#prepared = undefined;
     if (!batch) return this.#pace.lookMs;
+    this.#prepare();
     const sent = await receiver.deliver(batch.events, this.#stopping.signal);
     if (this.#stopping.signal.aborted && sent.state !== 'delivered') return 0;
     if (sent.state === 'delivered') {
@@ -151,9 +161,29 @@ export class StreamRunner {
     return sent.state === 'refused' ? this.#afterRefusal(batch) : this.#afterFailure(sent);
   }
 
+  /** Noted seldom enough to cost nothing, and long before another one may send. */
+  async #isOurs(): Promise<boolean> {
+    const { feed, name, holder } = this.#options;
+    const now = performance.now();
+    if (now - this.#claimedAt < this.#pace.heldMs / 6) return true;
+    const isOurs = await feed.claim(name, holder, this.#pace.heldMs);
+    if (isOurs) this.#claimedAt = now;
+    return isOurs;
+  }
+
+  /** While a delivery is on its way, as far as the last look has shown what comes: another look would show again what is on its way. */
+  #prepare(): void {
+    if (this.#toCome.length === 0) return;
+    this.#prepared = this.#nextBatch();
+    // Who waits for it is told.
+    this.#prepared.catch(() => undefined);
+  }
+
   /** Whatever was looked up counts no more: a look at all chains is next. */
   #lookAgain(): void {
-    this.#ahead = [];
+    this.#prepared = undefined;
+    this.#claimedAt = Number.NEGATIVE_INFINITY;
+    this.#toCome = [];
     this.#wholeAt = Number.NEGATIVE_INFINITY;
     this.#doneBefore = '';
   }
@@ -179,11 +209,13 @@ export class StreamRunner {
     const events: StreamEvent[] = [];
     const upTo: { chain: string; place: number }[] = [];
     let records = 0;
-    for (const rows of await this.#nextRows()) {
+    const chains = await this.#nextRows();
+    await this.#signatures.find(chains.flat());
+    for (const rows of chains) {
       const last = rows.at(-1);
       // Its rows are gone, though its head says otherwise: the notary tells of that.
       if (!last) continue;
-      const problems = originProblems(rows, this.#options.trust);
+      const problems = originProblems(rows, this.#signatures);
       for (const [index, row] of rows.entries()) {
         records += 1;
         if (records % atOnce === 0) await breathe();
@@ -197,18 +229,18 @@ export class StreamRunner {
   /** Of each chain that has some to come, as many in all as one delivery takes. */
   async #nextRows(): Promise<readonly (readonly StoredRecord[])[]> {
     const { feed } = this.#options;
-    if (this.#ahead.length === 0) this.#ahead = await this.#gaps();
-    const ends = new Map(this.#ahead.map(({ chain, upTo }) => [chain, upTo]));
+    if (this.#toCome.length === 0) this.#toCome = await this.#gaps();
+    const ends = new Map(this.#toCome.map(({ chain, upTo }) => [chain, upTo]));
     const taken: StreamGap[] = [];
     const left: StreamGap[] = [];
     let room = this.#limit;
-    for (const gap of this.#ahead) {
+    for (const gap of this.#toCome) {
       const upTo = gap.after + Math.min(gap.upTo - gap.after, mostOfOne, room);
       if (upTo > gap.after) taken.push({ ...gap, upTo });
       if (upTo < gap.upTo) left.push({ ...gap, after: upTo });
       room -= upTo - gap.after;
     }
-    this.#ahead = left;
+    this.#toCome = left;
     const found = await feed.rowsOf(taken);
     return Promise.all(
       taken.map(async (gap) => {

@@ -56,6 +56,11 @@ export const makersTrust: Trust = {
     if (cellKeys.verify(signed)) return { role: 'cell', keyId, cluster: 'c' };
     return deskKeys.verify(signed) ? { role: 'desk', keyId } : undefined;
   },
+  senderOfAsync: async (signed) => {
+    const { keyId } = signed;
+    if (await cellKeys.verifyAsync(signed)) return { role: 'cell', keyId, cluster: 'c' };
+    return (await deskKeys.verifyAsync(signed)) ? { role: 'desk', keyId } : undefined;
+  },
 };
 
 /** Whoever writes such a chain. */

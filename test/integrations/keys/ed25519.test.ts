@@ -33,6 +33,11 @@ describe('Ed25519 keys in files', () => {
     expect(verifier.verify({ keyId, bytes, signature: await other.sign(bytes) })).toBe(false);
     expect(verifier.verify({ keyId, bytes, signature: `${signature}\n` })).toBe(false);
     expect(verifier.verify({ keyId, bytes, signature: '' })).toBe(false);
+    expect(await verifier.verifyAsync({ keyId, bytes, signature })).toBe(true);
+    expect(await verifier.verifyAsync({ keyId, bytes: Buffer.from('else'), signature })).toBe(false);
+    expect(await verifier.verifyAsync({ keyId, bytes, signature: await other.sign(bytes) })).toBe(false);
+    expect(await verifier.verifyAsync({ keyId: other.keyId, bytes, signature: await other.sign(bytes) })).toBe(false);
+    expect(await verifier.verifyAsync({ keyId, bytes, signature: '' })).toBe(false);
   });
 
   test('have the id that sha256sum gives for the public key', async () => {

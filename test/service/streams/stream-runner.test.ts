@@ -158,6 +158,27 @@ describe('a stream', () => {
     await delivered(20);
   });
 
+  test('reads the next delivery while one is on its way, and no further', async () => {
+    await store.append(run(chain('cart'), 1, 30));
+    server.script = ['hang'];
+    const read: number[] = [];
+    const counted: StreamFeed = {
+      ...feed,
+      rowsOf: async (gaps) => {
+        const rows = await feed.rowsOf(gaps);
+        read.push([...rows.values()].flat().length);
+        return rows;
+      },
+    };
+    const first = start({ feed: counted, batch: 10 });
+    await eventually('a delivery without an answer, and the next one read', () => server.hanging === 1 && read.length === 2);
+    await first.stop();
+    expect(read).toEqual([10, 10]);
+    start();
+    await delivered(30);
+    expect(arrived()).toEqual({ [chain('cart')]: upTo(30) });
+  });
+
   test('whose receiver refuses one record by itself holds up that incident alone, until it is taken', async () => {
     await store.append(run(chain('cart'), 1, 10));
     await store.append(run(chain('shop'), 1, 10));

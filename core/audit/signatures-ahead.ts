@@ -1,0 +1,52 @@
+import type { Sender, Trust } from '../messages/sender.ts';
+import type { SignedBytes } from '../messages/signing.ts';
+import { sha256Hex } from '../text/digest.ts';
+import { recordBytes, type SignedRecord } from './audit.ts';
+import type { StoredRecord } from './audit-store.ts';
+
+/**
+ * Finds out whose signatures these are beside this thread, before somebody asks: the check of one takes as long as all else about some ten records. It
+ * believes what the other trust believes, and whatever was not found ahead is asked there.
+ */
+export class SignaturesAhead implements Trust {
+  readonly #trust: Trust;
+  /** Those that are genuine, of the last rows and of those before them, by all that was signed. */
+  #found = new Map<string, Sender>();
+  #before = new Map<string, Sender>();
+
+  constructor(trust: Trust) {
+    this.#trust = trust;
+  }
+
+  /** Of rows that are asked about next, those of a chain in its order: the last one of each vouches for what is before it. */
+  async find(rows: readonly StoredRecord[]): Promise<void> {
+    this.#before = this.#found;
+    this.#found = new Map();
+    const found = this.#found;
+    if (!this.#trust.senderOfAsync) return;
+    const last = rows.flatMap(({ chain, signed }, index) => (signed && rows[index + 1]?.chain !== chain ? [signed] : []));
+    await Promise.all(last.map((signed) => this.#findOne(signedBytes(signed), found)));
+  }
+
+  senderOf(signed: SignedBytes): Sender | undefined {
+    const key = keyOf(signed);
+    return this.#found.get(key) ?? this.#before.get(key) ?? this.#trust.senderOf(signed);
+  }
+
+  isUnsureOf(keyId: string): boolean {
+    return this.#trust.isUnsureOf?.(keyId) ?? false;
+  }
+
+  async #findOne(signed: SignedBytes, found: Map<string, Sender>): Promise<void> {
+    const sender = await this.#trust.senderOfAsync?.(signed);
+    if (sender) found.set(keyOf(signed), sender);
+  }
+}
+
+function signedBytes(signed: SignedRecord): SignedBytes {
+  return { keyId: signed.keyId, bytes: recordBytes(signed), signature: signed.signature };
+}
+
+function keyOf({ keyId, bytes, signature }: SignedBytes): string {
+  return JSON.stringify([keyId, signature, sha256Hex(bytes)]);
+}

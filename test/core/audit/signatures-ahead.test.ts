@@ -1,0 +1,73 @@
+import { describe, expect, test } from '@jest/globals';
+import { recordBytes, type SignedRecord } from '../../../core/audit/audit.ts';
+import { originProblems } from '../../../core/audit/audit-check.ts';
+import type { StoredRecord } from '../../../core/audit/audit-store.ts';
+import { SignaturesAhead } from '../../../core/audit/signatures-ahead.ts';
+import type { Trust } from '../../../core/messages/sender.ts';
+import { record } from '../../suites/audit-store.ts';
+import { maker, makersTrust, newMaker } from '../../suites/signed-records.ts';
+
+const chain = 'incident/c/shop/Deployment/cart@1';
+
+function rowsOf(of: string, count: number): readonly StoredRecord[] {
+  const made: SignedRecord[] = [];
+  for (let number = 1; number <= count; number += 1) {
+    const before = made.at(-1);
+    made.push(before ? maker.signAfter(record(of, number), before) : maker.sign(record(of, number)));
+  }
+  return made.map((signed, index) => ({ chain: of, place: index + 1, previous: '', hash: '', signed }));
+}
+
+/** A trust that counts what it is asked for at once, and what beside the thread. */
+function counting(): { readonly trust: Trust; readonly asked: { now: number; async: number } } {
+  const asked = { now: 0, async: 0 };
+  const trust: Trust = {
+    senderOf: (signed) => {
+      asked.now += 1;
+      return makersTrust.senderOf(signed);
+    },
+    senderOfAsync: async (signed) => {
+      asked.async += 1;
+      return makersTrust.senderOfAsync?.(signed);
+    },
+  };
+  return { trust, asked };
+}
+
+describe('signatures that are looked at ahead', () => {
+  test('are one a chain, and nothing is left to be checked when they are asked about', async () => {
+    const { trust, asked } = counting();
+    const ahead = new SignaturesAhead(trust);
+    const chains = [rowsOf(chain, 20), rowsOf('incident/c/shop/Deployment/pay@1', 20)];
+    await ahead.find(chains.flat());
+    // The ones before count on while the next ones are looked at.
+    await ahead.find(rowsOf('incident/c/shop/Deployment/mail@1', 1));
+    for (const rows of chains) expect(originProblems(rows, ahead).filter((problem) => problem !== undefined)).toEqual([]);
+    expect(asked).toEqual({ now: 0, async: 3 });
+  });
+
+  test('make nothing genuine that is not: other words, another signature, a stranger', async () => {
+    const ahead = new SignaturesAhead(makersTrust);
+    const [row] = rowsOf(chain, 1);
+    if (!row?.signed) throw new Error('no record');
+    await ahead.find([row]);
+    const { keyId, signature } = row.signed;
+    const bytes = recordBytes(row.signed);
+    expect(ahead.senderOf({ keyId, bytes, signature })).toMatchObject({ role: 'cell' });
+    expect(ahead.senderOf({ keyId, bytes: Buffer.concat([bytes, Buffer.from(' ')]), signature })).toBeUndefined();
+    expect(ahead.senderOf({ keyId: 'else', bytes, signature })).toBeUndefined();
+    expect(
+      ahead.senderOf({ keyId, bytes, signature: `${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}` }),
+    ).toBeUndefined();
+    const forged: StoredRecord = { ...row, signed: newMaker().sign(record(chain, 1)) };
+    await ahead.find([forged]);
+    expect(originProblems([forged], ahead)[0]).toContain('no valid signature');
+  });
+
+  test('a trust that cannot look aside is asked when it is time', async () => {
+    const ahead = new SignaturesAhead({ senderOf: makersTrust.senderOf });
+    const rows = rowsOf(chain, 5);
+    await ahead.find(rows);
+    expect(originProblems(rows, ahead).filter((problem) => problem !== undefined)).toEqual([]);
+  });
+});
