@@ -126,6 +126,13 @@ function placeIn(path) {
 /** Where `KubeConfig` is, which is all that is taken from the client. */
 const kubeConfig = 'node_modules/@kubernetes/client-node/dist/config.js';
 
+/** Code for each place that packages look for something in. */
+const packagePlaces = {
+  chunks: placeIn('chunks'),
+  workflowThread: placeIn(`${workflowThread}.js`),
+  coreBridge: "dirname(createRequire(import.meta.url).resolve('@temporalio/core-bridge/package.json'))",
+};
+
 /** What packages look for beside their own files, as they stand in them. */
 const placesInPackages = [
   [/@temporalio\/worker\/lib\/workflow\/threaded-vm\.js$/, "require.resolve('./workflow-worker-thread')", 'workflowThread'],
@@ -158,11 +165,11 @@ function packages() {
     setup: ({ onLoad, onResolve }) => {
       onResolve({ filter: new RegExp(`^${places}$`) }, () => ({ path: places, namespace: 'firebreak' }));
       onLoad({ filter: /./, namespace: 'firebreak' }, () => ({
-        contents: `import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
-export const chunks = ${placeIn('chunks')};
-const workflowThread = ${placeIn(`${workflowThread}.js`)};
-const coreBridge = dirname(createRequire(import.meta.url).resolve('@temporalio/core-bridge/package.json'));`,
+        contents: [
+          "import { createRequire } from 'node:module';",
+          "import { dirname } from 'node:path';",
+          ...Object.entries(packagePlaces).map(([name, code]) => `export const ${name} = ${code};`),
+        ].join('\n'),
       }));
       for (const [filter, written, name] of placesInPackages)
         onLoad({ filter }, ({ path }) => {
