@@ -100,7 +100,12 @@ export function follows(checkpoint: Checkpoint, before: Checkpoint | undefined):
   );
 }
 
-export function isGenuine(signed: SignedCheckpoint, verifier: SignatureVerifier): boolean {
+/**
+ * By a trusted key, and by none that had been replaced when the checkpoint before it was signed: of the verifier's keys the notary's of today is the
+ * first, and each other one was replaced by the one in front of it. Whoever has a replaced key cannot go on with it.
+ */
+export function isGenuine(signed: SignedCheckpoint, verifier: SignatureVerifier, before: SignedCheckpoint | undefined): boolean {
   const { checkpoint, keyId, signature } = signed;
+  if (before && verifier.keyIds.indexOf(keyId) > verifier.keyIds.indexOf(before.keyId)) return false;
   return verifier.verify({ keyId, bytes: checkpointBytes(checkpoint), signature });
 }

@@ -230,7 +230,7 @@ export const audit = z
       .default([])
       .meta({
         description:
-          'Public keys (PEM) of the notary from before its key was replaced. What they signed stays genuine; without them the notary does not go on.',
+          'Public keys (PEM) of the notary from before its key was replaced, the latest first. What they signed until then stays genuine; without them the notary does not go on.',
         examples: [['/var/lib/firebreak/keys/notary-2026.pem.pub']],
       }),
     anchorFile: path.exactOptional().meta({

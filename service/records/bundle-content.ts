@@ -102,7 +102,7 @@ async function checkpointsAbout(
     const rows = await store.checkpoints({ after: known.last?.checkpoint.number ?? 0 });
     if (rows.length === 0) break;
     for (const { number, signed } of rows) {
-      if (!signed || !isGenuine(signed, verifier) || known.follow(signed).length > 0)
+      if (!signed || !isGenuine(signed, verifier, known.last) || known.follow(signed).length > 0)
         throw new FirebreakError(
           'FB_ERR_AUDIT_DAMAGED',
           `checkpoint ${number} is not signed by the notary, or one before it is missing`,

@@ -80,7 +80,7 @@ export function createNotary(options: NotaryOptions): Notary {
     let { last } = from;
     const heads = new Map(from.heads);
     for (const { signed } of await store.checkpoints({ after: last?.checkpoint.number ?? 0 })) {
-      if (!signed || !follows(signed.checkpoint, last?.checkpoint) || !isGenuine(signed, verifier)) break;
+      if (!signed || !follows(signed.checkpoint, last?.checkpoint) || !isGenuine(signed, verifier, last)) break;
       await anchor.append(signed);
       for (const head of signed.checkpoint.moved) heads.set(head.chain, head);
       last = signed;
@@ -103,7 +103,7 @@ export function createNotary(options: NotaryOptions): Notary {
       const before = state;
       state = undefined;
       try {
-        const isReplaced = await store.addCheckpoint(signed, (stored) => isGenuine(stored, verifier));
+        const isReplaced = await store.addCheckpoint(signed, (stored) => isGenuine(stored, verifier, last));
         if (isReplaced) alarm(forged(checkpoint));
       } catch (error) {
         if (!isTaken(error) || tries === triesOfARound) throw error;

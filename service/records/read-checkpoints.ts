@@ -44,7 +44,7 @@ export async function readCheckpoints({
   let row = await inDatabase.next();
 
   const take = async (stored: StoredCheckpoint | undefined, anchored: SignedCheckpoint | undefined): Promise<void> => {
-    const { genuine, finding } = choose({ stored, anchored, verifier });
+    const { genuine, finding } = choose({ stored, anchored, verifier, before: chain.last });
     if (finding) findings.push(finding);
     if (anchored && unanchored.length > 0) findings.push(...unanchored.map(missingInAnchor));
     if (anchored) unanchored = [];
@@ -89,14 +89,16 @@ function choose({
   stored,
   anchored,
   verifier,
+  before,
 }: {
   readonly stored: StoredCheckpoint | undefined;
   readonly anchored: SignedCheckpoint | undefined;
   readonly verifier: SignatureVerifier;
+  readonly before: SignedCheckpoint | undefined;
 }): { readonly genuine?: SignedCheckpoint; readonly finding?: Finding } {
   const checkpoint = anchored?.checkpoint.number ?? stored?.number ?? 0;
-  const inAnchor = anchored && isGenuine(anchored, verifier) ? anchored : undefined;
-  const inDatabase = stored?.signed && isGenuine(stored.signed, verifier) ? stored.signed : undefined;
+  const inAnchor = anchored && isGenuine(anchored, verifier, before) ? anchored : undefined;
+  const inDatabase = stored?.signed && isGenuine(stored.signed, verifier, before) ? stored.signed : undefined;
   const found = (kind: Finding['kind'], text: string): Finding => ({
     kind,
     checkpoint,
@@ -118,7 +120,7 @@ function choose({
         }
       : { genuine: inDatabase };
   }
-  return { finding: found('checkpoint-forged', 'has no valid signature by a trusted key') };
+  return { finding: found('checkpoint-forged', 'has no valid signature by a key that the notary had then') };
 }
 
 /** Of the databases' INTEGER: a row that somebody put below 1 is read too. */

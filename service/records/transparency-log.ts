@@ -111,7 +111,7 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
     for (;;) {
       const rows = await store.checkpoints({ after: of.last?.checkpoint.number ?? 0 });
       for (const { signed } of rows) {
-        if (!signed || !follows(signed.checkpoint, of.last?.checkpoint) || !isGenuine(signed, verifier)) return;
+        if (!signed || !follows(signed.checkpoint, of.last?.checkpoint) || !isGenuine(signed, verifier, of.last)) return;
         for (const file of of.tree.append(logEntry(signed))) await write(file, true);
         of.last = signed;
       }

@@ -70,7 +70,7 @@ export async function verifyAudit({
     ...(logCheck && { each: logCheck.take }),
   });
   const { chain: checkpoints } = read;
-  const age = checkAge({ checkpoints, expected, now: checkedAt });
+  const age = checkAge({ checkpoints, keyOfToday: verifier.keyIds[0], expected, now: checkedAt });
   const inLog = logCheck?.finish(expected.asOf ?? checkedAt) ?? [];
   // A copy has the records and the anchor; of the log there need not be one.
   const lateBy = expected.allowStale ?? (expected.asOf && 'a copy');
@@ -200,16 +200,19 @@ async function* oneAhead<Page>(
 /** Whoever rolls database and anchor back together leaves nothing that does not fit, but the time: the notary signs at least every 15 minutes. */
 function checkAge({
   checkpoints,
+  keyOfToday,
   expected: { asOf, allowStale, remembered },
   now,
 }: {
   readonly checkpoints: CheckpointChain;
+  readonly keyOfToday: string | undefined;
   readonly expected: CheckpointExpectation;
   readonly now: Date;
 }): { readonly findings: readonly Finding[]; readonly notes: readonly string[] } {
   const findings: Finding[] = [];
   const last = checkpoints.last?.checkpoint;
   const number = last?.number ?? 0;
+  const isByReplaced = checkpoints.last !== undefined && checkpoints.last.keyId !== keyOfToday;
   if (remembered && number < remembered.number) {
     const text = `the newest checkpoint is ${number}, but ${remembered.number} was seen before`;
     findings.push({ kind: 'checkpoint-stale', checkpoint: remembered.number, text });
@@ -219,12 +222,15 @@ function checkAge({
     const text = `checkpoint ${remembered.number} is not the one that was seen before`;
     if (digest !== remembered.digest) findings.push({ kind: 'checkpoint-inconsistent', checkpoint: remembered.number, text });
   }
-  const stale = ageProblem(last?.at, asOf ?? now, now);
+  const stale = ageProblem(last?.at, asOf ?? now, now) ?? (isByReplaced && asOf === undefined ? replacedKey : undefined);
   if (stale === undefined) return { findings, notes: [] };
   if (allowStale !== undefined) return { findings, notes: [`${stale}; allowed: ${allowStale}`] };
   findings.push({ kind: 'checkpoint-stale', ...(last && { checkpoint: number }), text: stale });
   return { findings, notes: [] };
 }
+
+const replacedKey =
+  'the newest checkpoint is by a key of the notary that was replaced: no desk has run since, or somebody who has that key went on with it';
 
 function ageProblem(at: string | undefined, asOf: Date, now: Date): string | undefined {
   if (at === undefined) return 'no checkpoint is there: the notary has not signed, or all were removed';

@@ -36,7 +36,7 @@ export function registerAuditCommand(program: Command): void {
     )
     .option(
       '--public-key <files...>',
-      'public keys (PEM) of trusted notaries (default: the .pub next to audit.notaryKeyFile, and audit.retiredNotaryKeys)',
+      'public keys (PEM) of the notary, that of today first (default: the .pub next to audit.notaryKeyFile, and audit.retiredNotaryKeys)',
     )
     .option('--anchor <file>', 'the anchor, where a copy is to be believed (default: audit.anchorFile)')
     .option('--log <folder>', 'the transparency log, where a copy is to be believed (default: audit.log.folder)')

@@ -248,6 +248,34 @@ describe('the notary', () => {
       expect(await verifyAudit({ ...asked, verifier })).toMatchObject({ ok: true, checkpoints: 2, notCovered: [] });
     });
 
+    test('whoever has the key of before cannot go on with it', async () => {
+      await audit.append(run('incident/c/a@1', 1, 1));
+      const old = await trust();
+      await (await start()).sign();
+      const signer = await renewed();
+      const verifier = await believing(signer, old.signer);
+      await audit.append(run('incident/c/a@1', 2, 2));
+      await (await start({ signer, verifier })).sign();
+      await audit.append(run('incident/c/a@1', 3, 3));
+      const careless = { keyIds: [old.signer.keyId], verify: verifier.verify };
+      await (await start({ signer: old.signer, verifier: careless })).sign();
+      const asked = { store: audit, anchor, trust: makersTrust, signers: noSigners };
+      const { findings } = await verifyAudit({ ...asked, verifier });
+      expect(findings).toContainEqual(expect.objectContaining({ kind: 'checkpoint-forged', checkpoint: 3 }));
+    });
+
+    test('is missed where the newest checkpoint is by the key of before, except in a copy', async () => {
+      await audit.append(run('incident/c/a@1', 1, 1));
+      await (await start()).sign();
+      const asked = { store: audit, anchor, trust: makersTrust, signers: noSigners };
+      const verifier = await believing(await renewed(), (await trust()).signer);
+      const { findings } = await verifyAudit({ ...asked, verifier });
+      expect(findings).toEqual([
+        expect.objectContaining({ kind: 'checkpoint-stale', text: expect.stringContaining('was replaced') }),
+      ]);
+      expect(await verifyAudit({ ...asked, verifier, expected: { asOf: new Date() } })).toMatchObject({ ok: true });
+    });
+
     test('signs nothing where it is not, and leaves what is there', async () => {
       await audit.append(run('incident/c/a@1', 1, 1));
       await (await start()).sign();
