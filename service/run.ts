@@ -12,6 +12,7 @@ import { learnOwnAccount, openDecisions } from './cell/control/control.ts';
 import type { DecisionBook } from './cell/control/decision-book.ts';
 import { followDecisions } from './cell/control/follow.ts';
 import { PromotedPacks } from './cell/control/promoted-packs.ts';
+import type { RampingVersions } from './cell/incident-versions.ts';
 import { createForensicsPool, createPacksPool, createSecretsPool, openCluster } from './cell/pools/cluster.ts';
 import { openKnowledge } from './cell/pools/durable-memory.ts';
 import { rotationVault } from './cell/pools/rotation.ts';
@@ -28,6 +29,7 @@ import type { Logger } from './process/log.ts';
 import { firebreakVersion } from './process/project-root.ts';
 import { repeat } from './process/repeat.ts';
 import { RightsWatch } from './process/rights-watch.ts';
+import { askingOfEither } from './process/rules.ts';
 import { openSpeakers, RefusedCalls } from './process/speakers.ts';
 import { createProcessMetrics, listenForStatus } from './process/status-server.ts';
 import { openTelemetry } from './process/telemetry/telemetry.ts';
@@ -44,6 +46,8 @@ interface RunOptions {
   readonly env: Environment;
   readonly roles: readonly Role[];
   readonly build: WorkflowBuild;
+  /** The version of a pack that some incidents begin with. */
+  readonly ramping?: RampingVersions | undefined;
   /** Where the configuration is read anew when other versions of packs are promoted. Absent: what runs stays as it is. */
   readonly source?: ConfigSource;
   readonly log: Logger;
@@ -71,7 +75,7 @@ const pools = [
 
 /** Starts the roles of this process. Intake and desk are open when it resolves; the workers begin as soon as Temporal answers, which may be later. */
 export async function startFirebreak(options: RunOptions): Promise<RunningFirebreak> {
-  const { config, env, build, source, log } = options;
+  const { config, env, build, ramping, source, log } = options;
   const own = ownActionsOf(config);
   // Where no pack has actions of its own, nor may have once a version is promoted, nobody speaks for their pool.
   const roles = options.roles.filter((role) => role !== 'packs' || own.length > 0 || config.releases.packs.length > 0);
@@ -123,7 +127,9 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   const needsCluster =
     has('cell') || has('secrets') || has('forensics') || (has('packs') && own.some(({ rights }) => rights.length > 0));
   const steps = new OwnSteps({ box: createBox({ keys: secrets.codecKeys }) });
-  const cluster = needsCluster ? await openCluster({ config, env, watches: has('cell'), steps, log }) : undefined;
+  const cluster = needsCluster
+    ? await openCluster({ config, ramping: ramping?.config, env, watches: has('cell'), steps, log })
+    : undefined;
   const stopping = new AbortController();
   if (cluster) void learnOwnAccount({ api: cluster.api, steps, signal: stopping.signal });
   const rights = cluster && new RightsWatch({ api: cluster.api, pools: roles.filter((role) => role !== 'desk'), config, log });
@@ -167,6 +173,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
           knowledge,
           queues,
           build,
+          ramping,
           maxCachedWorkflows,
           runWorker,
           first,
@@ -188,6 +195,8 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     const book = await followOwnDecisions(client, reader);
     return (step: Restrainable) => book.on(step);
   };
+  const ofEither = askingOfEither(config, ramping?.config);
+  const asking = () => ofEither;
   const promoted = Promise.withResolvers<void>();
   const followPromotions = async (packs: PromotedPacks): Promise<void> => {
     if (source && (await packs.changed(source, has('cell'), stopping.signal))) promoted.resolve();
@@ -201,7 +210,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     if (client) starts.asks(originsKnownTo(client));
     if (client && !cell && config.releases.packs.length > 0) {
       const book = await followOwnDecisions(client, `packs-${roles.join('-')}`);
-      void followPromotions(new PromotedPacks({ config, secrets, promotions: () => book.promotions(), log }));
+      void followPromotions(new PromotedPacks({ config, secrets, ramping, promotions: () => book.promotions(), log }));
     }
     // The desk first: what an incident wants to say is heard from its first moment on.
     const temporalOfDesk = asRole('desk');
@@ -211,14 +220,14 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
       if (!cluster || !temporal || !has(role)) continue;
       const { base, client } = temporal;
       const restraintOn = cell?.restraintOn ?? (await restraintsOf(client, role));
-      const activities = await createPool({ config, secrets, cluster, steps, restraintOn, knowledge, log, atEnd });
+      const activities = await createPool({ config, secrets, cluster, steps, restraintOn, knowledge, asking, log, atEnd });
       runWorker(await createActivityWorker({ ...base, taskQueue: queues[role], role, activities, concurrency: 10 }));
     }
     const temporalOfPacks = asRole('packs');
     if (temporalOfPacks) {
       const { base, client } = temporalOfPacks;
       const restraintOn = cell?.restraintOn ?? (await restraintsOf(client, 'packs'));
-      const activities = await createPacksPool({ config, secrets, steps, restraintOn, knowledge, env, log, atEnd });
+      const activities = await createPacksPool({ config, secrets, steps, restraintOn, knowledge, asking, env, log, atEnd });
       runWorker(await createActivityWorker({ ...base, taskQueue: queues.packs, role: 'packs', activities, concurrency: 10 }));
     }
     const temporalOfCell = asRole('cell');

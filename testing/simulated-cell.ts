@@ -7,7 +7,7 @@ import type { Plan } from '../core/action/plan.ts';
 import type { AppliedStep, CellActivities, DeskActivities, StepCall, WarrantActivities } from '../core/action/step.ts';
 import { quarantinePod } from '../core/actions/index.ts';
 import type { Level } from '../core/decide/approval.ts';
-import { type Asking, groupsAskedBy } from '../core/decide/asking.ts';
+import { type EnvelopeAsking, groupsAskedBy } from '../core/decide/asking.ts';
 import { checkVote } from '../core/decide/vote-check.ts';
 import type { SignedWarrant } from '../core/decide/warrant.ts';
 import { FirebreakError } from '../core/errors.ts';
@@ -35,7 +35,7 @@ export class SimulatedCell {
   readonly #declarations: ReadonlyMap<string, ActionDeclaration>;
   readonly #incidents: IncidentMemory;
   readonly #votes = new VoteMemory();
-  readonly #asking: Asking;
+  readonly #asking: EnvelopeAsking;
   readonly #roster: Roster;
   readonly #cluster: SimulatedCluster;
   readonly #events: CellEvents;
@@ -71,7 +71,7 @@ export class SimulatedCell {
       },
       hasEvidence: async () => true,
       evidenceWait: { ms: evidenceDeadlineMs },
-      asking: this.#asking,
+      asking: () => this.#asking,
       incidents: this.#incidents,
       votes: this.#votes,
       now: cluster.now,

@@ -27,7 +27,7 @@ export function knownOf(parts: Pick<Authority, 'incidents' | 'asking'>, call: St
   return {
     actors: [...new Set([...known.actors, ...(call.actors ?? [])])],
     requesters: known.requesters,
-    severity: [known.severity, leastSeverityOf(call.playbook, parts.asking)].reduce(worse, call.severity),
+    severity: [known.severity, leastSeverityOf(call.playbook, parts.asking(call.incident))].reduce(worse, call.severity),
     playbooks: known.playbooks,
   };
 }
@@ -42,21 +42,22 @@ export async function mustBeApproved(parts: Authority, call: StepCall, proof: Ap
   const { actors, requesters, severity, playbooks } = knownOf(parts, call);
   // A pool has heard and seen nothing itself: it adds what the cell knows.
   const warrant = as === 'release' ? parts.warrants?.readRelease(call, proof) : parts.warrants?.read(call);
-  const problem = problemOfApproval(proof, { ...call, as }, parts.asking);
+  const asking = parts.asking(call.incident);
+  const problem = problemOfApproval(proof, { ...call, as }, asking);
   if (problem !== undefined) refuse(problem);
   const asker = requester.replace(/^playbook\//, '');
   if (parts.votes.isAskedAnew(proof.question)) refuse('it was asked again since, and answered');
   const stepUp = await parts.signIns?.read(proof.votes);
   const result = checkProof({
     proof,
-    severity: [severity, leastSeverityOf(asker, parts.asking)].reduce(worse, warrant?.severity ?? 'unknown'),
+    severity: [severity, leastSeverityOf(asker, asking)].reduce(worse, warrant?.severity ?? 'unknown'),
     roster: parts.roster,
     keys: parts.keys,
     now: (parts.now ?? Date.now)(),
     protectedNamespaces: parts.rules.protectedNamespaces,
     actors: [...new Set([...actors, ...(warrant?.actors ?? [])])],
     requesters: [...new Set([...requesters, ...(warrant?.requesters ?? [])])],
-    groups: groupsAskedBy(proof.question, parts.asking, playbooks),
+    groups: groupsAskedBy(proof.question, asking, playbooks),
     seen: parts.votes.of(proof.question),
     cameAt: ({ signature }) => warrant?.deciders.find((one) => one.signature === signature)?.at,
     ...(stepUp && { stepUp }),

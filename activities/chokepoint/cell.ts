@@ -4,7 +4,7 @@ import type { CellActivities, StepCall } from '../../core/action/step.ts';
 import { actions } from '../../core/actions/index.ts';
 import type { StepOutcome } from '../../core/cluster/object-event.ts';
 import { type Question, questionDigest } from '../../core/decide/approval.ts';
-import { type Asking, groupsAskedBy } from '../../core/decide/asking.ts';
+import { type AskingIn, groupsAskedBy } from '../../core/decide/asking.ts';
 import { answerersTo } from '../../core/decide/standing.ts';
 import { checkVote, type VoteKeys } from '../../core/decide/vote-check.ts';
 import type { IncidentRef } from '../../core/incident/incident.ts';
@@ -30,7 +30,7 @@ export function createCellActivities(parts: {
   readonly roster: Roster;
   readonly keys: VoteKeys;
   /** Who may be asked, whatever a question says. */
-  readonly asking: Asking;
+  readonly asking: AskingIn;
   /** What this process has heard of incidents itself: a call can only add to it. */
   readonly incidents: IncidentMemory;
   /** Where votes are remembered as they arrive: what is shown before a step is held to it. */
@@ -50,7 +50,7 @@ export function createCellActivities(parts: {
     return {
       actors: [...new Set([...known.actors, ...actors])],
       requesters: known.requesters,
-      groups: groupsAskedBy(question, asking, known.playbooks),
+      groups: groupsAskedBy(question, asking(question.incident), known.playbooks),
     };
   };
 

@@ -4,7 +4,7 @@ import type { GuardrailRules } from '../../core/action/guardrail.ts';
 import type { StepCall } from '../../core/action/step.ts';
 import type { StepOutcome } from '../../core/cluster/object-event.ts';
 import type { ApprovalProof, SignedVote } from '../../core/decide/approval.ts';
-import type { Asking } from '../../core/decide/asking.ts';
+import type { AskingIn } from '../../core/decide/asking.ts';
 import type { SignIn, StepUpPolicy } from '../../core/decide/step-up.ts';
 import type { StepUp, VoteKeys } from '../../core/decide/vote-check.ts';
 import type { Warrant } from '../../core/decide/warrant.ts';
@@ -61,7 +61,7 @@ export interface ChokepointParts {
   readonly hasEvidence: (ref: EvidenceRef, incident: string) => Promise<boolean>;
   readonly evidenceWait: EvidenceWait;
   /** Who may be asked, whatever a question says. */
-  readonly asking: Asking;
+  readonly asking: AskingIn;
   /** What this process has heard of incidents itself. */
   readonly incidents: IncidentMemory;
   /** Which votes it has seen arrive. */

@@ -61,7 +61,7 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
 
   /** As the envelope says: so that who reviews a playbook sees what it may give back by itself. */
   const refuseSaga = (call: StepCall): undefined => {
-    const playbook = parts.asking.playbooks.find(({ id }) => id === call.playbook);
+    const playbook = parts.asking(call.incident).playbooks.find(({ id }) => id === call.playbook);
     if (playbook?.sagaUndo !== 'below-critical') refuse(`${call.playbook} gives nothing back by itself`);
     const { severity } = knownOf(parts, call);
     if (severity === 'critical' || severity === 'unknown')

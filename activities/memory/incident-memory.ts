@@ -22,6 +22,8 @@ interface HeardOfIncident {
   readonly facts: Facts;
   /** First run ids that this cell has started → since when alerts belong to them. */
   readonly runs: Readonly<Record<string, number>>;
+  /** First run ids → the build that this cell has begun them with. */
+  readonly builds?: Readonly<Record<string, string>>;
   /** Since when there are alerts that no run has. */
   readonly waitingSince?: number;
 }
@@ -64,13 +66,20 @@ export class IncidentMemory {
     this.#heard.set(id, { waitingSince: now, ...known, facts }, now);
   }
 
-  /** What it was told last is with a run: a new one, or, where none is named, the one that is open. */
-  delivered(id: string, run?: string): void {
+  /** What it was told last is with a run: a new one, begun with that build, or, where none is named, the one that is open. */
+  delivered(id: string, run?: string, build?: string): void {
     const known = this.#heard.get(id);
     if (!known) return;
     const { waitingSince, ...rest } = known;
     const runs = run === undefined ? known.runs : { ...known.runs, [run]: waitingSince ?? this.#now() };
-    this.#heard.set(id, { ...rest, runs: Object.fromEntries(Object.entries(runs).slice(-mostRuns)) }, this.#now());
+    const builds = run === undefined || build === undefined ? known.builds : { ...known.builds, [run]: build };
+    const heard = { ...rest, runs: newest(runs), ...(builds && { builds: newest(builds) }) };
+    this.#heard.set(id, heard, this.#now());
+  }
+
+  /** The build that this cell has begun the run with. Undefined where it did not, or no longer knows. */
+  buildOf({ id, run }: IncidentRef): string | undefined {
+    return this.#heard.get(id)?.builds?.[run];
   }
 
   of({ id, run }: IncidentRef): KnownOfIncident {
@@ -102,4 +111,8 @@ export class IncidentMemory {
     if (called === undefined) this.#runs.set(key, true, now);
     return Math.min(called ?? now, this.#heard.get(id)?.runs[run] ?? now);
   }
+}
+
+function newest<T>(runs: Readonly<Record<string, T>>): Readonly<Record<string, T>> {
+  return Object.fromEntries(Object.entries(runs).slice(-mostRuns));
 }

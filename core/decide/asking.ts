@@ -1,18 +1,34 @@
-import type { Severity } from '../alert/severity.ts';
+import { atLeast, type Severity, worse } from '../alert/severity.ts';
+import type { IncidentRef } from '../incident/incident.ts';
 import type { AnyPlaybook } from '../playbook/playbook.ts';
 import type { ApprovalProof, Question } from './approval.ts';
 
+/** What of an envelope says who is asked, and for what. */
+export interface AskingPlaybook extends Pick<AnyPlaybook, 'id' | 'sagaUndo'> {
+  readonly on: Pick<AnyPlaybook['on'], 'minSeverity'>;
+  readonly uses: Readonly<Record<string, { readonly name: string }>>;
+  readonly levels?: readonly { readonly group: string }[];
+}
+
 /** Who asks whom about what, as a process knows it of its own: the playbooks of its build, and its configuration. */
 export interface Asking {
-  readonly playbooks: readonly AnyPlaybook[];
+  readonly playbooks: readonly AskingPlaybook[];
   /** Groups of the roster that decide on incidents (`incidents.levels`), one after another. */
   readonly groups: readonly string[];
 }
 
+/** The same with whole envelopes. */
+export interface EnvelopeAsking extends Asking {
+  readonly playbooks: readonly AnyPlaybook[];
+}
+
+/** Who asks whom in an incident. Not each has begun with the same version of the playbooks. */
+export type AskingIn = (incident: IncidentRef) => Asking;
+
 /** What an approval is brought along for. */
 export type Approved = 'step' | 'release' | 'waiver';
 
-function playbookOf({ requester }: Pick<Question, 'requester'>, { playbooks }: Asking): AnyPlaybook | undefined {
+function playbookOf({ requester }: Pick<Question, 'requester'>, { playbooks }: Asking): AskingPlaybook | undefined {
   return playbooks.find(({ id }) => requester === `playbook/${id}`);
 }
 
@@ -36,7 +52,7 @@ export function groupsAskedBy(
   return own.filter((group) => others.includes(group) || asking.groups.includes(group));
 }
 
-function groupsIn({ levels }: AnyPlaybook, { groups }: Asking): readonly string[] {
+function groupsIn({ levels }: AskingPlaybook, { groups }: Asking): readonly string[] {
   return levels?.map(({ group }) => group) ?? groups;
 }
 
@@ -66,4 +82,45 @@ export function problemOfApproval(
 /** At least so bad is an incident in which this playbook runs, or asks. */
 export function leastSeverityOf(playbook: string, { playbooks }: Asking): Severity {
   return playbooks.find(({ id }) => id === playbook)?.on.minSeverity ?? 'unknown';
+}
+
+/** What both versions allow: where nobody can say by which of them an incident goes. */
+export function narrowerOf(one: Asking, other: Asking): Asking {
+  const playbooks = one.playbooks.flatMap((mine): readonly AskingPlaybook[] => {
+    const theirs = other.playbooks.find(({ id }) => id === mine.id);
+    if (!theirs) return [];
+    if (theirs === mine) return [mine];
+    const used = new Set(Object.values(theirs.uses).map(({ name }) => name));
+    const asked = new Set(groupsIn(theirs, other));
+    return [
+      {
+        id: mine.id,
+        on: { minSeverity: worse(mine.on.minSeverity, theirs.on.minSeverity) },
+        uses: Object.fromEntries(Object.entries(mine.uses).filter(([, { name }]) => used.has(name))),
+        levels: groupsIn(mine, one).flatMap((group) => (asked.has(group) ? { group } : [])),
+        ...(mine.sagaUndo !== undefined && mine.sagaUndo === theirs.sagaUndo && { sagaUndo: mine.sagaUndo }),
+      },
+    ];
+  });
+  return { playbooks, groups: one.groups.filter((group) => other.groups.includes(group)) };
+}
+
+/** What either version allows: where a cell, which knows by which of them an incident goes, has had its word before. */
+export function widerOf(one: Asking, other: Asking): Asking {
+  const both = one.playbooks.map((mine): AskingPlaybook => {
+    const theirs = other.playbooks.find(({ id }) => id === mine.id);
+    if (!theirs || theirs === mine) return mine;
+    const sagaUndo = mine.sagaUndo ?? theirs.sagaUndo;
+    const groups = new Set([...groupsIn(mine, one), ...groupsIn(theirs, other)]);
+    const [a, b] = [mine.on.minSeverity, theirs.on.minSeverity];
+    return {
+      id: mine.id,
+      on: { minSeverity: atLeast(a, b) ? b : a },
+      uses: Object.fromEntries([mine, theirs].flatMap(({ uses }) => Object.values(uses).map((use) => [use.name, use]))),
+      levels: [...groups].map((group) => ({ group })),
+      ...(sagaUndo !== undefined && { sagaUndo }),
+    };
+  });
+  const alone = other.playbooks.filter(({ id }) => !one.playbooks.some((mine) => mine.id === id));
+  return { playbooks: [...both, ...alone], groups: [...new Set([...one.groups, ...other.groups])] };
 }

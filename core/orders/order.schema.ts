@@ -65,14 +65,17 @@ const restraintPropose = z.strictObject({
 const promotionPropose = z.strictObject({
   ...given,
   kind: z.literal('promotion.propose'),
-  terms: z.strictObject({
-    ...terms,
-    pack: z.string().regex(packName),
-    release: z.string().regex(releaseVersion),
-    integrity: z.string().regex(/^sha512-[A-Za-z0-9+/]{86}==$/),
-    stage: z.enum(promotionStages),
-    widens: z.array(text(1_000)).max(200),
-  }),
+  terms: z
+    .strictObject({
+      ...terms,
+      pack: z.string().regex(packName),
+      release: z.string().regex(releaseVersion),
+      integrity: z.string().regex(/^sha512-[A-Za-z0-9+/]{86}==$/),
+      stage: z.enum(promotionStages),
+      percent: z.int().min(1).max(99).exactOptional(),
+      widens: z.array(text(1_000)).max(200),
+    })
+    .refine(({ stage, percent }) => (stage === 'percent') === (percent !== undefined)),
   via,
 });
 

@@ -2,9 +2,9 @@ import type { Plan } from '../action/plan.ts';
 import { digestOf } from '../text/digest.ts';
 import type { DecisionKind, Order, Terms } from './order.ts';
 
-/** How far a version of a pack goes: it is only looked on, or each incident begins with it. */
-export const promotionStages = ['observe', 'all'] as const;
-type PromotionStage = (typeof promotionStages)[number];
+/** How far a version of a pack goes: it is only looked on, some incidents begin with it, or each does. */
+export const promotionStages = ['observe', 'percent', 'all'] as const;
+export type PromotionStage = (typeof promotionStages)[number];
 
 export interface PromotionTerms extends Terms {
   readonly pack: string;
@@ -13,6 +13,8 @@ export interface PromotionTerms extends Terms {
   /** Of its code: a version of the same name that is other code is not meant. */
   readonly integrity: string;
   readonly stage: PromotionStage;
+  /** Of a hundred incidents that begin, how many begin with it: 1 to 99. Of the stage `percent` alone. */
+  readonly percent?: number;
   /**
    * What it may do that the version before might not, for who votes. The cell makes the list anew from both envelopes, and takes no proposal with
    * another one.
@@ -32,6 +34,8 @@ export interface ProposePromotion extends Order {
 const dayMs = 86_400_000;
 /** To be looked on for ever is to be forgotten. */
 export const longestObservedMs = 30 * dayMs;
+/** Two versions for ever are two answers to the same attack. */
+export const longestRampedMs = 30 * dayMs;
 /** What runs is not to end by itself. */
 export const longestPromotedMs = 3_650 * dayMs;
 
@@ -39,20 +43,66 @@ export function releaseText({ pack, release }: Pick<PromotionTerms, 'pack' | 're
   return `${pack}@${release}`;
 }
 
-const does: Readonly<Record<PromotionStage, string>> = {
-  observe: 'is tried on the alerts that come, in a simulation: nothing is done',
-  all: 'runs in every incident that begins from now on',
-};
+/** `10 % of the incidents`. */
+function shareOf({ percent = 0 }: Pick<PromotionTerms, 'percent'>): string {
+  return `${percent} % of the incidents`;
+}
+
+function doesOf(terms: PromotionTerms): string {
+  switch (terms.stage) {
+    case 'observe':
+      return 'is tried on the alerts that come, in a simulation: nothing is done';
+    case 'percent':
+      return `runs in ${shareOf(terms)} that begin from now on`;
+    case 'all':
+      return 'runs in every incident that begins from now on';
+  }
+}
+
+interface StageWords {
+  readonly title: string;
+  readonly question: string;
+  readonly longest: DecisionKind['longest'];
+  readonly over: string;
+}
+
+function wordsOf(terms: PromotionTerms): StageWords {
+  const { stage, until } = terms;
+  const name = releaseText(terms);
+  switch (stage) {
+    case 'observe':
+      return {
+        title: `observe ${name}`,
+        question: `Observe ${name}, until ${until}?`,
+        longest: { what: 'To observe a version', ms: longestObservedMs },
+        over: `${name} is no longer observed`,
+      };
+    case 'percent':
+      return {
+        title: `promote ${name} for ${shareOf(terms)}`,
+        question: `Let ${name} run in ${shareOf(terms)}, until ${until}?`,
+        longest: { what: 'To run a version in some incidents', ms: longestRampedMs },
+        over: `no incident begins with ${name} because of it any more`,
+      };
+    case 'all':
+      return {
+        title: `promote ${name}`,
+        question: `Let ${name} run in every incident?`,
+        longest: { what: 'A promotion', ms: longestPromotedMs },
+        over: `${name} is not promoted any more: what was promoted before it runs again`,
+      };
+  }
+}
 
 function promotionPlan(terms: PromotionTerms): Plan {
-  const { owner, reason, from, until, id, stage, integrity, widens } = terms;
+  const { owner, reason, from, until, id, integrity, widens } = terms;
   const name = releaseText(terms);
   return {
     action: 'promote',
     effect: 'reversible',
     reach: 'cluster',
     target: { name: `promotion/${id}` },
-    changes: [{ target: `pack/${name}`, what: does[stage] }],
+    changes: [{ target: `pack/${name}`, what: doesOf(terms) }],
     blastRadius: [`pack/${name}`],
     notes: [
       ...(widens.length === 0 ? ['its envelopes may do nothing that the version before might not'] : widens),
@@ -66,26 +116,22 @@ function promotionPlan(terms: PromotionTerms): Plan {
 }
 
 export function promotionKind({ terms, via }: ProposePromotion): DecisionKind {
-  const { stage, from, until, cluster } = terms;
-  const name = releaseText(terms);
-  const observes = stage === 'observe';
+  const { from, cluster } = terms;
+  const begun = `${releaseText(terms)} ${doesOf(terms)}`;
   return {
     noun: 'promotion',
     name: 'Promotion',
-    title: observes ? `observe ${name}` : `promote ${name}`,
+    ...wordsOf(terms),
     severity: 'high',
-    question: observes ? `Observe ${name}, until ${until}?` : `Let ${name} run in every incident?`,
     plan: promotionPlan(terms),
-    longest: observes ? { what: 'To observe a version', ms: longestObservedMs } : { what: 'A promotion', ms: longestPromotedMs },
     problem: undefined,
     // Else who reaches Temporal brings the version before back.
     outlivesForgetting: true,
-    begun: `${name} ${does[stage]}`,
-    over: observes ? `${name} is no longer observed` : `${name} is not promoted any more: what was promoted before it runs again`,
+    begun,
     nothing: 'what runs stays as it is',
     onSilence: 'What runs stays as it is.',
     happened: {
-      rule: `${name} ${does[stage]}`,
+      rule: begun,
       sensor: via === 'slack' ? 'Slack' : 'the command line',
       at: from,
       count: 0,
@@ -101,9 +147,11 @@ export interface ActivePromotion {
   readonly approvers: readonly string[];
 }
 
-/** What was decided about a pack, as of now: which version runs, and which is looked on. */
-interface Promoted {
+/** What was decided about a pack, as of now: which version runs, which runs in some incidents beside it, and which is looked on. */
+export interface Promoted {
   readonly live?: PromotionTerms;
+  /** Absent where it, or another one, runs in all incidents since. */
+  readonly ramping?: PromotionTerms;
   /** Absent where it was promoted since. */
   readonly observed?: PromotionTerms;
 }
@@ -111,14 +159,30 @@ interface Promoted {
 /** Of several the newest counts: a rollback ends it, and the one before counts again. `now`: milliseconds since 1970. */
 export function promotedOf(pack: string, active: readonly PromotionTerms[], now: number): Promoted {
   const newest = (wanted: PromotionStage): PromotionTerms | undefined =>
-    active
-      .filter(
+    newestOf(
+      active.filter(
         ({ pack: of, stage, from, until }) =>
           of === pack && stage === wanted && Date.parse(from) <= now && now < Date.parse(until),
-      )
-      .sort((a, b) => Date.parse(b.from) - Date.parse(a.from) || (a.id < b.id ? -1 : 1))[0];
+      ),
+    );
+  const isPast = (one: PromotionTerms, since: PromotionTerms | undefined): boolean =>
+    since !== undefined && (one.integrity === since.integrity || Date.parse(one.from) < Date.parse(since.from));
   const live = newest('all');
-  const observed = newest('observe');
-  const isPast = observed && live && (observed.integrity === live.integrity || Date.parse(observed.from) < Date.parse(live.from));
-  return { ...(live && { live }), ...(observed && !isPast && { observed }) };
+  const [ramped, observed] = [newest('percent'), newest('observe')];
+  const ramping = ramped && !isPast(ramped, live) ? ramped : undefined;
+  const runsBeside = observed !== undefined && observed.integrity === ramping?.integrity;
+  return {
+    ...(live && { live }),
+    ...(ramping && { ramping }),
+    ...(observed && !isPast(observed, live) && !runsBeside && { observed }),
+  };
+}
+
+/** Of these packs the one of which two versions run: one at a time, by the newest order. */
+export function rampingOf(packs: readonly string[], active: readonly PromotionTerms[], now: number): PromotionTerms | undefined {
+  return newestOf(packs.flatMap((pack) => promotedOf(pack, active, now).ramping ?? []));
+}
+
+function newestOf(terms: readonly PromotionTerms[]): PromotionTerms | undefined {
+  return [...terms].sort((a, b) => Date.parse(b.from) - Date.parse(a.from) || (a.id < b.id ? -1 : 1))[0];
 }

@@ -8,6 +8,7 @@ import { quarantineWorkload } from '../../core/actions/index.ts';
 import { namingActors } from '../../core/alert/actors.ts';
 import { atLeast } from '../../core/alert/severity.ts';
 import type { StepOutcome } from '../../core/cluster/object-event.ts';
+import type { AskingIn } from '../../core/decide/asking.ts';
 import type { ControlActivities, EvidenceActivities } from '../../core/decide/control.ts';
 import { incidentIdOf, incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentInput } from '../../core/incident/incident-input.ts';
@@ -26,10 +27,11 @@ import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-vi
 import { createSubjectResolver } from '../../integrations/kubernetes/watch/resolver.ts';
 import { followUpOf } from '../config/complete/complete-tickets.ts';
 import type { Config } from '../config/load.ts';
+import { enabledPlaybooks } from '../config/packs.ts';
 import type { Secrets } from '../config/secrets.ts';
 import { unavailableActions } from '../config/unavailable.ts';
 import { createLateGateway, type LateGateway } from '../intake/send/late-gateway.ts';
-import { temporalGateway } from '../intake/send/temporal-gateway.ts';
+import { type Beginning, temporalGateway } from '../intake/send/temporal-gateway.ts';
 import { type Intake, sourceOf, startIntake } from '../intake/start.ts';
 import { openKeyRegister } from '../process/evidence.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
@@ -54,6 +56,7 @@ import { EffectBook } from './effect-book.ts';
 import { HeadStarts } from './head-starts.ts';
 import { HeldObjects } from './held-objects.ts';
 import { HoldContainment, type LeaseHeld, type LeaseOf } from './hold-containment.ts';
+import { followRamp, IncidentVersions, type RampingVersions, tellBuilds } from './incident-versions.ts';
 import { ObservedPacks } from './observed-packs.ts';
 import { runOlderBuilds } from './older-builds.ts';
 import { OpenIncidents, remembering } from './open-incidents.ts';
@@ -75,6 +78,8 @@ interface CellParts {
   readonly knowledge: OwnKnowledge;
   readonly queues: ReturnType<typeof queuesOf>;
   readonly build: WorkflowBuild;
+  /** What some incidents begin with in its place. */
+  readonly ramping?: RampingVersions | undefined;
   readonly maxCachedWorkflows: number;
   readonly runWorker: (worker: Worker) => void;
   readonly first: ContainmentFirst;
@@ -105,6 +110,7 @@ const currentWithinMs = 15_000;
 export async function startCell(parts: CellParts): Promise<RunningCell> {
   const { config, secrets, cluster, watch, knowledge, log } = parts;
   const build = storeBuild(parts.build, config.stateDir);
+  const ramping = parts.ramping && { ...parts.ramping, build: storeBuild(parts.ramping.build, config.stateDir) };
   // Orders come by Temporal, which is asked only when the intake is open.
   let raise: Intake['raise'] | undefined;
   const control = await createCellControl({
@@ -121,21 +127,43 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
       return (await raise?.(alert)) ?? { reason: 'The intake is not open yet: order it again in a moment.' };
     },
     secrets,
+    ramping: parts.ramping,
     log,
   });
   const { steps, book } = control;
+  const versions = new IncidentVersions({
+    current: { config, build },
+    ramping,
+    promotions: () => book.promotions(),
+    incidents: knowledge.incidents,
+    openRun: (incident) => knowledge.open.get(incident)?.first,
+    cellKey: watch.cellKey,
+  });
+  const playbooksOf = (incident: string) => versions.playbooksOf(incident);
   const restraintOn: RunningCell['restraintOn'] = (step) => book.on(step);
   const pods = new ContainedPods(join(config.stateDir, 'contained'), knowledge.alertKinds);
   const notes: RememberedNotes = { of: (uid) => pods.get(uid)?.held?.note, uids: () => pods.held() };
   const knowing = { ...watch, notes };
   let mirror: ResourceMirror | undefined;
   const alsoTell = (outcome: StepOutcome): void => mirror?.tell(outcome);
-  const pool = await createCellPool({ config, secrets, cluster, watch: knowing, steps, restraintOn, knowledge, alsoTell, log });
-  const { playbooks: enabled } = askingOf(config);
-  const asked = askedFacts(enabled);
+  const asking: AskingIn = (incident) => versions.asking(incident);
+  const pool = await createCellPool({
+    config,
+    secrets,
+    cluster,
+    watch: knowing,
+    steps,
+    restraintOn,
+    knowledge,
+    asking,
+    alsoTell,
+    log,
+  });
+  const enabled = enabledPlaybooks(config);
+  const asked = askedFacts(versions.playbooks);
   const headStarts = new HeadStarts({
     chokepoint: pool.chokepoint,
-    playbooks: enabled,
+    playbooksOf,
     view: watch.view,
     cellKey: watch.cellKey,
     pods,
@@ -191,7 +219,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     log,
   });
   control.evidence.isOpen = (incident, run) => open.isOpen(incident, run);
-  const heard = remembering(gateway, { incidents: knowledge.incidents, open, playbooks: enabled });
+  const heard = remembering(gateway, { incidents: knowledge.incidents, open, playbooksOf });
   const packsOfStore = control.packs;
   const observed =
     packsOfStore &&
@@ -206,7 +234,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
       log,
     });
   const stamps = new CellStamps({
-    playbooks: enabled,
+    playbooks: versions.playbooks,
     counts: knowledge.alertCounts,
     awaited: knowledge.awaited,
     novelty: noveltyOf(config, { kept: knowledge.novelty, view: watch.view }),
@@ -273,7 +301,8 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     ...(control.packs && { packs: control.packs }),
     work: (temporal) =>
       work({
-        parts: { ...parts, build },
+        parts: { ...parts, build, ramping },
+        versions,
         activities: { ...activities, runDueSchedules: () => scheduled.look() },
         control,
         pace,
@@ -323,6 +352,7 @@ function noveltyOf(
 async function work(options: {
   readonly parts: CellParts;
   readonly activities: CellActivities & LookActivities & ControlActivities & EvidenceActivities & ScheduleActivities;
+  readonly versions: IncidentVersions;
   readonly control: CellControl;
   readonly pace: Pace;
   readonly gateway: LateGateway;
@@ -333,8 +363,8 @@ async function work(options: {
   readonly temporal: TemporalConnected;
   readonly stopping: AbortSignal;
 }): Promise<void> {
-  const { parts, activities, control, pace, gateway, headStarts, hold, follow, temporal, stopping } = options;
-  const { config, queues, build, maxCachedWorkflows, runWorker, log } = parts;
+  const { parts, activities, versions, control, pace, gateway, headStarts, hold, follow, temporal, stopping } = options;
+  const { config, queues, build, ramping, maxCachedWorkflows, runWorker, log } = parts;
   const { cluster } = config;
   const { base, client } = temporal;
   const deployment = deploymentName(config.cluster);
@@ -358,7 +388,14 @@ async function work(options: {
   const builds = new DurableBuilds({ config, secrets: parts.secrets, log });
   void builds.keep(build, stopping);
   const fetch = (id: string) => builds.fetch(id);
-  void runOlderBuilds({ client, deployment, current: build.id, stateDir, fetch, start: startOlder, log, signal: stopping });
+  if (ramping) {
+    // Apart, as older builds are: whoever is asked for a first task at once has the current build.
+    await startOlder(ramping.build);
+    void builds.keep(ramping.build, stopping);
+    void followRamp({ client, deployment, ramping, versions, log, signal: stopping });
+  }
+  const running = [build.id, ...(ramping ? [ramping.build.id] : [])];
+  void runOlderBuilds({ client, deployment, running, stateDir, fetch, start: startOlder, log, signal: stopping });
 
   let isCurrent = false;
   const notCurrent = new RepeatedTrouble();
@@ -366,6 +403,7 @@ async function work(options: {
     try {
       await makeCurrent({ client, deployment, buildId: build.id, withinMs: currentWithinMs, signal: stopping });
       isCurrent = true;
+      void tellBuilds({ client, deployment, current: { config, build }, ramping });
     } catch (error) {
       if (stopping.aborted) return;
       const reason = reasonOf(error);
@@ -400,14 +438,19 @@ async function work(options: {
     temporalGateway({
       client,
       taskQueue: queues.cell,
-      input: (start): IncidentInput => {
+      begins: (id, start): Beginning => {
         const contains = start.batch.alerts.some(
           ({ pod, severity }) => pod && atLeast(severity, config.guardrails.automaticFrom),
         );
         if (contains) parts.first.expect(incidentIdOf(start.subject));
-        return { start, settings: { ...settingsOf(config, queues), ...(isCurrent && { build: build.id }) } };
+        const chosen = versions.of(id);
+        const isRamped = chosen.build.id !== build.id;
+        const known = isRamped || isCurrent ? { build: chosen.build.id } : {};
+        const input: IncidentInput = { start, settings: { ...settingsOf(chosen.config, queues), ...known } };
+        return isRamped
+          ? { input, ...known, pinnedTo: { deploymentName: deployment, buildId: chosen.build.id }, mayBeEager: false }
+          : { input, ...known, mayBeEager: isCurrent };
       },
-      mayStartEagerly: () => isCurrent,
       mayRun: (id, first, run) => parts.knowledge.starts.mayRunOn(id, first, run),
       log,
     }),

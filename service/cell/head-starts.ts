@@ -7,6 +7,7 @@ import { type CellKey, openBeforeState } from '../../core/cluster/before-state.t
 import { names } from '../../core/cluster/labels.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { type HeadStartRequest, headStartOf } from '../../core/incident/head-start.ts';
+import { incidentIdOf } from '../../core/incident/incident.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
 import type { HeadStart, HeadStartResult } from '../intake/send/head-start.ts';
@@ -15,7 +16,8 @@ import type { ContainedPods } from './contained-pods.ts';
 
 interface HeadStartParts {
   readonly chokepoint: Pick<Chokepoint, 'apply'>;
-  readonly playbooks: readonly AnyPlaybook[];
+  /** What an incident runs: not each has begun with the same versions. */
+  readonly playbooksOf: (incident: string) => readonly AnyPlaybook[];
   readonly view: ClusterView;
   readonly cellKey: CellKey;
   readonly pods: ContainedPods;
@@ -131,7 +133,8 @@ export class HeadStarts implements HeadStart {
   }
 
   #stepFor(request: HeadStartRequest): StepCall | undefined {
-    return headStartOf(request, { playbooks: this.#parts.playbooks, now: Date.now() });
+    const playbooks = this.#parts.playbooksOf(incidentIdOf(request.subject));
+    return headStartOf(request, { playbooks, now: Date.now() });
   }
 
   #isKnown(uid: string, { alert }: HeadStartRequest): boolean {

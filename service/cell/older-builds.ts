@@ -13,7 +13,8 @@ const retryMs = 2_000;
 export async function runOlderBuilds(options: {
   readonly client: Client;
   readonly deployment: string;
-  readonly current: string;
+  /** What this process has workers for already. */
+  readonly running: readonly string[];
   readonly stateDir: string;
   /** From the store of releases, where the state directory does not have it. Undefined where the store has none that is trusted, either. */
   readonly fetch: (id: string) => Promise<WorkflowBuild | undefined>;
@@ -23,9 +24,9 @@ export async function runOlderBuilds(options: {
   readonly signal: AbortSignal;
   readonly everyMs?: number;
 }): Promise<void> {
-  const { client, deployment, current, stateDir, fetch, start, log, signal, everyMs = lookAgainMs } = options;
+  const { client, deployment, stateDir, fetch, start, log, signal, everyMs = lookAgainMs } = options;
   const known = new Set<string>();
-  const running = new Map<string, () => void>();
+  const older = new Map<string, () => void>();
   /** Without an open incident when it was looked last: what Temporal lists lags behind, so once is not enough. */
   let idle: ReadonlySet<string> = new Set();
   const trouble = new RepeatedTrouble();
@@ -33,7 +34,7 @@ export async function runOlderBuilds(options: {
     let wait = everyMs;
     let unanswered: unknown;
     try {
-      const open = await openBuilds({ client, deployment, except: current });
+      const open = await openBuilds({ client, deployment, except: options.running });
       for (const id of open) {
         if (known.has(id)) continue;
         // A store that does not answer keeps no other build from its work.
@@ -42,7 +43,7 @@ export async function runOlderBuilds(options: {
           unanswered = build.unanswered;
           continue;
         }
-        if (build) running.set(id, await start(build));
+        if (build) older.set(id, await start(build));
         known.add(id);
         if (build) log.info({ build: id }, 'open incidents are finished by the older build that began them');
         else
@@ -51,10 +52,10 @@ export async function runOlderBuilds(options: {
             'open incidents need an older build that is neither in the state directory nor in the store: run its version of Firebreak once more',
           );
       }
-      const drained = [...running.keys()].filter((id) => !open.includes(id));
+      const drained = [...older.keys()].filter((id) => !open.includes(id));
       for (const id of drained.filter((one) => idle.has(one))) {
-        running.get(id)?.();
-        running.delete(id);
+        older.get(id)?.();
+        older.delete(id);
         known.delete(id);
         log.info({ build: id }, 'an older build has no open incident any more: its worker ends');
       }

@@ -267,22 +267,27 @@ export function remembering(
   {
     incidents,
     open,
-    playbooks,
-  }: { readonly incidents: IncidentMemory; readonly open: OpenIncidents; readonly playbooks: readonly AnyPlaybook[] },
+    playbooksOf,
+  }: {
+    readonly incidents: IncidentMemory;
+    readonly open: OpenIncidents;
+    /** What an incident runs: not each has begun with the same versions. */
+    readonly playbooksOf: (incident: string) => readonly AnyPlaybook[];
+  },
 ): IncidentGateway {
   return {
     start: async (id, start, options) => {
-      incidents.hears(id, start.batch, playbooks);
+      incidents.hears(id, start.batch, playbooksOf(id));
       open.hears(id, start.batch);
       const result = await gateway.start(id, start, options);
       if (result.kind === 'started') {
-        incidents.delivered(id, result.run);
+        incidents.delivered(id, result.run, result.build);
         open.started(id, result.run, start.batch);
       }
       return result;
     },
     signal: async (id, batch) => {
-      incidents.hears(id, batch, playbooks);
+      incidents.hears(id, batch, playbooksOf(id));
       open.hears(id, batch);
       const result = await gateway.signal(id, batch);
       if (result.kind === 'signalled') {

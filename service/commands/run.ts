@@ -1,13 +1,16 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { enabledAmong } from '../../core/playbook/pack.ts';
 import { refuseUnfinishedRestore } from '../backup/unfinished.ts';
-import { type Config, loadConfig } from '../config/load.ts';
+import type { RampingVersions } from '../cell/incident-versions.ts';
+import { rampedFolder } from '../config/complete.ts';
+import { type Config, type ConfigSource, loadConfig } from '../config/load.ts';
 import { playbooksOf } from '../config/packs.ts';
 import { quorumProblems } from '../config/playbook-problems.ts';
 import { type Role, roles } from '../config/secrets.ts';
 import { unknownRules, unknownRuleText } from '../config/unknown-rules.ts';
-import { createLog, type Logger } from '../process/log.ts';
+import { createLog, type Logger, reasonOf } from '../process/log.ts';
 import { installLastNet } from '../process/unhandled-rejections.ts';
 import { startFirebreak } from '../run.ts';
 import { workflowBuild } from '../temporal/bundle/pack-build.ts';
@@ -49,7 +52,8 @@ export function registerRunCommand(program: Command): void {
       warnOfPlaybooks(config, log);
       // Only the cell runs workflows.
       const build = await workflowBuild({ ...config, packs: role.includes('cell') ? config.packs : [] });
-      const firebreak = await startFirebreak({ config, env: process.env, roles: role, build, source, log });
+      const ramping = await rampingVersions(source, config, { builds: role.includes('cell'), log });
+      const firebreak = await startFirebreak({ config, env: process.env, roles: role, build, ramping, source, log });
       const promoted = firebreak.promoted.then(() => 'promoted' as const);
       const ended = new AbortController();
       const saved = watch.length > 0 ? savedPacks({ source, running: config, log, signal: ended.signal }) : undefined;
@@ -69,6 +73,31 @@ export function registerRunCommand(program: Command): void {
       return;
     }
   });
+}
+
+/** What some incidents begin with, as the last order has left it here. Whether any does the cell decides, by the orders. */
+async function rampingVersions(
+  source: ConfigSource,
+  current: Config,
+  { builds, log }: { readonly builds: boolean; readonly log: Logger },
+): Promise<RampingVersions | undefined> {
+  const promoted = rampedFolder(current.stateDir);
+  if (!existsSync(promoted)) return undefined;
+  try {
+    const config = loadConfig({ ...source, promoted });
+    const differs = config.packs.find(
+      ({ name, integrity }) => !current.packs.some((one) => one.name === name && one.integrity === integrity),
+    );
+    if (!differs) return undefined;
+    const { name: pack, integrity } = differs;
+    return { config, build: await workflowBuild({ ...config, packs: builds ? config.packs : [] }), pack, integrity };
+  } catch (error) {
+    log.error(
+      { reason: reasonOf(error) },
+      'the version of a pack that is promoted for some incidents cannot be run: none begins with it',
+    );
+    return undefined;
+  }
 }
 
 /** Told, and no reason not to start: what contains needs nobody's answer. */

@@ -175,6 +175,11 @@ export function promotedFolder(stateDir: string): string {
   return join(stateDir, 'packs', 'promoted');
 }
 
+/** The same with the version of a pack that some incidents begin with. */
+export function rampedFolder(stateDir: string): string {
+  return join(stateDir, 'packs', 'ramped');
+}
+
 /** Makes the file's content effective. Relative paths are meant from the folder of the file. Adds to `problems` what is wrong. */
 export function completeConfig(options: {
   readonly file: FileConfig;

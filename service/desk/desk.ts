@@ -177,7 +177,8 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   });
   const followUpActivities = createFollowUpActivities({ ...(tickets && { tickets }), ...(pager && { pager }), mailbox });
   const inboundSystems = createInboundSystems({ config, secrets });
-  const asking = askingOf(config);
+  const current = askingOf(config);
+  const asking = () => current;
   const incidents = new IncidentMemory();
   const votes = new VoteMemory();
   const chokepoint = createChokepoint({

@@ -4,7 +4,7 @@ import type { StepCall } from '../../core/action/step.ts';
 import { authenticState, type BeforeState, type CellKey, heldSince, laterState } from '../../core/cluster/before-state.ts';
 import { names } from '../../core/cluster/labels.ts';
 import type { PodRecord } from '../../core/cluster/pod-record.ts';
-import type { Asking } from '../../core/decide/asking.ts';
+import { type Asking, type EnvelopeAsking, widerOf } from '../../core/decide/asking.ts';
 import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
 import { isOfWorkload, topOwnerOf } from '../../integrations/kubernetes/workloads/owners.ts';
 import type { Config } from '../config/load.ts';
@@ -28,8 +28,13 @@ export function isProtected(config: RulesConfig): (namespace: string) => boolean
 }
 
 /** Who asks whom, by this configuration and this build's playbooks. */
-export function askingOf(config: Config): Asking {
+export function askingOf(config: Config): EnvelopeAsking {
   return { playbooks: enabledPlaybooks(config), groups: config.incidents.levels.map(({ group }) => group) };
+}
+
+/** The same where some incidents begin with another version of a pack, and this process cannot say which: a cell has said for each step whether it may be. */
+export function askingOfEither(config: Config, ramping: Config | undefined): Asking {
+  return ramping ? widerOf(askingOf(config), askingOf(ramping)) : askingOf(config);
 }
 
 /** Where no pod is ever touched (the desk), nothing is counted. */

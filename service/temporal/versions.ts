@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { z } from 'zod';
 import { FirebreakError } from '../../core/errors.ts';
 import { grpc, grpcCode } from './grpc-status.ts';
 
@@ -89,6 +91,66 @@ export async function currentBuild(options: {
   return workerDeploymentInfo?.routingConfig?.currentDeploymentVersion?.buildId ?? undefined;
 }
 
+/** What a cell says of a build, for people: Temporal keeps it, and whoever reaches that can say something else. Nothing is decided by it. */
+export interface SaidOfBuild {
+  /** `acme@1.2.0` */
+  readonly packs: readonly string[];
+  /** Of a hundred incidents that begin, how many begin with it. Absent: it is the current one, or was. */
+  readonly percent?: number;
+}
+
+const saidKey = 'firebreak';
+const saidSchema = z.object({
+  packs: z.array(z.string().max(200)).max(100),
+  percent: z.number().min(0).max(100).exactOptional(),
+});
+
+/** @throws what Temporal throws, also where no worker of the build has asked it for work yet */
+export async function sayOfBuild(options: {
+  readonly client: Client;
+  readonly deployment: string;
+  readonly buildId: string;
+  readonly said: SaidOfBuild;
+}): Promise<void> {
+  const { client, deployment: deploymentName, buildId, said } = options;
+  await client.workflowService.updateWorkerDeploymentVersionMetadata({
+    namespace: client.options.namespace,
+    deploymentVersion: { deploymentName, buildId },
+    upsertEntries: { [saidKey]: defaultPayloadConverter.toPayload(said) },
+    identity: 'firebreak',
+  });
+}
+
+/** Undefined where no cell has said anything, or Temporal does not know the build any more. */
+export async function saidOfBuild(options: {
+  readonly client: Client;
+  readonly deployment: string;
+  readonly buildId: string;
+}): Promise<SaidOfBuild | undefined> {
+  const { client, deployment: deploymentName, buildId } = options;
+  try {
+    const { workerDeploymentVersionInfo: info } = await client.workflowService.describeWorkerDeploymentVersion({
+      namespace: client.options.namespace,
+      deploymentVersion: { deploymentName, buildId },
+    });
+    const entry = info?.metadata?.entries?.[saidKey];
+    return entry && saidSchema.parse(defaultPayloadConverter.fromPayload(entry));
+  } catch (error) {
+    if (grpcCode(error) === grpc.notFound || error instanceof z.ZodError) return undefined;
+    throw error;
+  }
+}
+
+/** The builds that Temporal has heard of, the newest first. */
+export async function knownBuilds(options: { readonly client: Client; readonly deployment: string }): Promise<readonly string[]> {
+  const { client, deployment } = options;
+  const { workerDeploymentInfo } = await client.workflowService.describeWorkerDeployment({
+    namespace: client.options.namespace,
+    deploymentName: deployment,
+  });
+  return workerDeploymentInfo?.versionSummaries?.flatMap(({ deploymentVersion }) => deploymentVersion?.buildId ?? []) ?? [];
+}
+
 /** Open incidents and control workflows, by the build that they are pinned to. */
 export async function pinnedTo(options: {
   readonly client: Client;
@@ -110,18 +172,18 @@ function buildOf({ raw }: Pick<WorkflowExecutionInfo, 'raw'>): string | undefine
   return /:([0-9a-f]{16})"?$/.exec(text)?.[1];
 }
 
-/** Builds whose incidents are still open, this one not counted. Each needs a worker of its own until they end. */
+/** Builds whose incidents are still open, these not counted. Each needs a worker of its own until they end. */
 export async function openBuilds(options: {
   readonly client: Client;
   readonly deployment: string;
-  readonly except: string;
+  readonly except: readonly string[];
 }): Promise<readonly string[]> {
   const { client, deployment, except } = options;
   const builds = new Set<string>();
-  const query = `WorkflowType IN ('incident', 'control') AND ExecutionStatus = 'Running' AND TemporalWorkerDeployment = '${deployment}' AND TemporalWorkerDeploymentVersion != '${deployment}:${except}'`;
+  const query = `WorkflowType IN ('incident', 'control') AND ExecutionStatus = 'Running' AND TemporalWorkerDeployment = '${deployment}'${except.map((id) => ` AND TemporalWorkerDeploymentVersion != '${deployment}:${id}'`).join('')}`;
   for await (const execution of client.workflow.list({ query })) {
     const build = buildOf(execution);
-    if (build !== undefined && build !== except) builds.add(build);
+    if (build !== undefined && !except.includes(build)) builds.add(build);
   }
   return [...builds];
 }

@@ -73,7 +73,7 @@ describe('owners of what was touched are told', () => {
       chokepoint,
       roster,
       keys: voteKeys,
-      asking: askingWith([]),
+      asking: () => askingWith([]),
       incidents: new IncidentMemory(),
       votes: new VoteMemory(),
       tell: (outcome) => told.push(outcome),

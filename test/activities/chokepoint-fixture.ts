@@ -9,7 +9,7 @@ import type { Effect, Plan, Reach } from '../../core/action/plan.ts';
 import { releasePlanOf } from '../../core/action/release-plan.ts';
 import type { StepCall } from '../../core/action/step.ts';
 import { type ApprovalProof, type Question, questionDigest, quorumOf } from '../../core/decide/approval.ts';
-import type { Asking } from '../../core/decide/asking.ts';
+import type { EnvelopeAsking } from '../../core/decide/asking.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceRef } from '../../core/evidence/evidence.ts';
 import type { ReleasedObject } from '../../core/incident/hold.ts';
@@ -218,13 +218,13 @@ export const partsWithout: Omit<ChokepointParts, 'actions'> = {
   census: { ownerReplicas: () => 1_000, contained: () => new Map(), containedBy: () => new Set() },
   hasEvidence: async () => false,
   evidenceWait: { ms: 1_800_000 },
-  asking: { playbooks: [], groups: ['oncall'] },
+  asking: () => ({ playbooks: [], groups: ['oncall'] }),
   incidents: new IncidentMemory(),
   votes: new VoteMemory(),
 };
 
 /** A playbook `p` that uses these actions and asks who is on call, as the incidents do. */
-export function askingWith(actions: readonly RegisteredAction[], over: Partial<AnyPlaybook> = {}): Asking {
+export function askingWith(actions: readonly RegisteredAction[], over: Partial<AnyPlaybook> = {}): EnvelopeAsking {
   const uses = Object.fromEntries(actions.map(({ declaration }) => [declaration.name, declaration]));
   const on = { match: { rule: 'none' }, minSeverity: 'low', requires: [] } as const;
   return {
@@ -269,7 +269,7 @@ export function setUp(over: Partial<ChokepointParts> & { replicas?: number } = {
   chokepoint = createChokepoint({
     ...partsWithout,
     actions,
-    asking: askingWith(actions),
+    asking: () => askingWith(actions),
     incidents: heardSince(Date.parse('2026-05-01T00:00:00Z')),
     census: {
       ownerReplicas: () => over.replicas ?? 1_000,

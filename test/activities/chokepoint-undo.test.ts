@@ -181,7 +181,7 @@ describe('giving back', () => {
     const high: StepCall = { ...call, severity: 'high' };
     const saga: UndoReason = { kind: 'saga-failed' };
     const lease = { durationMs: 14_400_000, onExpiry: 'renew', saga: true } as const;
-    const withSaga = { asking: askingWith([], { sagaUndo: 'below-critical' }) };
+    const withSaga = { asking: () => askingWith([], { sagaUndo: 'below-critical' }) };
     const at = minutesAgo(10);
 
     test.each<[string, ReleasedObject, StepCall, string | undefined]>([

@@ -224,7 +224,7 @@ describe('no action gets past the guardrails', () => {
           },
           hasEvidence: async () => false,
           evidenceWait: { ms: 0 },
-          asking: askingWith(registered(applied), { levels }),
+          asking: () => askingWith(registered(applied), { levels }),
           // So long ago that no step waits for evidence.
           incidents: heardSince(Date.parse('2026-05-01T00:00:00Z')),
           votes: new VoteMemory(),

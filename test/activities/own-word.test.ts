@@ -6,7 +6,7 @@ import type { Plan } from '../../core/action/plan.ts';
 import type { StepCall, UndoReason } from '../../core/action/step.ts';
 import type { Severity } from '../../core/alert/severity.ts';
 import type { ApprovalProof, Question, SignedVote } from '../../core/decide/approval.ts';
-import type { Asking } from '../../core/decide/asking.ts';
+import type { EnvelopeAsking } from '../../core/decide/asking.ts';
 import type { AlertBatch } from '../../core/incident/incident.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
@@ -38,7 +38,7 @@ import {
 const refused = 'FB_ERR_APPROVAL_INVALID';
 const quick: AnyPlaybook = { id: 'q', title: 'q', on: { match: { rule: 'quick' }, minSeverity: 'low', requires: [] }, uses: {} };
 
-function asking(over: Partial<AnyPlaybook> = {}): Asking {
+function asking(over: Partial<AnyPlaybook> = {}): EnvelopeAsking {
   const registered = [action(world, 'quarantine', 'reversible', { contains: true }), action(world, 'remove', 'destructive')];
   const { playbooks, groups } = askingWith(registered, over);
   const [p] = playbooks;
@@ -57,7 +57,7 @@ const everybody = [{ group: 'oncall', withinMs: 1 }, ...leads];
 describe('an approval of something destructive', () => {
   const apply = async (approval: ApprovalProof, over: Partial<StepCall> = {}, playbook: Partial<AnyPlaybook> = {}) => {
     setUp();
-    setUp({ asking: asking(playbook) });
+    setUp({ asking: () => asking(playbook) });
     return refusal(chokepoint.apply(callOf('remove', { approval, ...over }), context));
   };
 
@@ -77,7 +77,7 @@ describe('an approval of something destructive', () => {
   test('is one of those whom its playbook asks, or, where that names nobody, who decide on incidents', async () => {
     expect(await apply(of(['ana'], {}))).toBeUndefined();
     const { levels: _, ...unnamed } = asking().playbooks[0] ?? quick;
-    setUp({ asking: { playbooks: [unnamed], groups: ['oncall'] } });
+    setUp({ asking: () => ({ playbooks: [unnamed], groups: ['oncall'] }) });
     expect(await refusal(chokepoint.apply(callOf('remove', { approval: of(['ana'], {}) }), context))).toBeUndefined();
     expect(await refusal(chokepoint.apply(callOf('remove', { approval: of(['lea'], { levels: leads }) }), context))).toBe(
       refused,
@@ -112,7 +112,7 @@ describe('what the cell has heard itself', () => {
 
   test('so does a playbook that answers nothing less than critical', async () => {
     setUp();
-    setUp({ asking: asking({ on: { match: { rule: 'none' }, minSeverity: 'critical', requires: [] } }) });
+    setUp({ asking: () => asking({ on: { match: { rule: 'none' }, minSeverity: 'critical', requires: [] } }) });
     world.noted = [noteOf(low)];
     expect(await refusal(chokepoint.undo({ call: low, reason: release() }, context))).toBe(refused);
   });
@@ -130,7 +130,7 @@ describe('what the cell has heard itself', () => {
         ...playbooks.slice(1),
         { ...quick, id: 'o', uses: {}, on: { ...quick.on, match: { rule: 'other' } } },
       ]);
-      setUp({ asking: asking(), incidents: known });
+      setUp({ asking: () => asking(), incidents: known });
       expect(await refusal(chokepoint.apply(callOf('remove', { approval, playbook: 'q' }), context))).toBe(code);
     }
   });
@@ -175,7 +175,7 @@ async function clicked(vote: SignedVote, question: Question, incidents: Incident
     chokepoint,
     roster: people,
     keys: voteKeys,
-    asking: askingWith([]),
+    asking: () => askingWith([]),
     incidents,
     votes: new VoteMemory(),
     log: { info: () => undefined, warn: () => undefined },

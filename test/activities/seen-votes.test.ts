@@ -69,12 +69,13 @@ async function arrives(question: Question, signed: SignedVote, level = 0, people
     chokepoint,
     roster: people,
     keys: voteKeys,
-    asking: askingWith([], {
-      levels: [
-        { group: 'oncall', within: '15m' },
-        { group: 'leads', within: '1h' },
-      ],
-    }),
+    asking: () =>
+      askingWith([], {
+        levels: [
+          { group: 'oncall', within: '15m' },
+          { group: 'leads', within: '1h' },
+        ],
+      }),
     incidents: new IncidentMemory(),
     votes,
     log: { info: () => undefined, warn: () => undefined },

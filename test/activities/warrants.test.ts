@@ -80,7 +80,7 @@ let used: UsedWarrants;
 const actions = () => [action(world, 'remove', 'destructive')];
 
 function issuerWith(over: Partial<Authority> = {}, signer = cell.signer) {
-  const asking = askingWith(actions());
+  const asking = () => askingWith(actions());
   return createWarrantIssuer({ ...partsWithout, roster: people, asking, votes, incidents, now: () => clock, signer, ...over });
 }
 
@@ -228,7 +228,8 @@ describe('what a pool has taken', () => {
     for (const one of said.votes) all.note(said.question, one, { at: now, level: 0, asked: 0, actors: [] });
     return all;
   };
-  const issuer = () => issuerWith({ roster, votes: heard(), asking: askingWith([action(world, 'quarantine', 'reversible')]) });
+  const issuer = () =>
+    issuerWith({ roster, votes: heard(), asking: () => askingWith([action(world, 'quarantine', 'reversible')]) });
 
   beforeEach(() => {
     startPool(used, roster);

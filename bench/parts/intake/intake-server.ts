@@ -33,7 +33,7 @@ const intake = await startIntake({
   maxBytes: 2_000_000_000,
   cluster: 'bench',
   resolver: resolverFromNames,
-  gateway: temporalGateway({ client, taskQueue, input: (start) => start, log }),
+  gateway: temporalGateway({ client, taskQueue, begins: (_, start) => ({ input: start }), log }),
   seal: (bytes, aad) => box.seal(bytes, aad),
   log,
 });

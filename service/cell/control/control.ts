@@ -23,7 +23,7 @@ import type { Logger } from '../../process/log.ts';
 import { createSignInReader } from '../../process/sign-ins.ts';
 import { DecisionBook } from './decision-book.ts';
 import { EvidenceWindow } from './evidence-window.ts';
-import { PromotedPacks } from './promoted-packs.ts';
+import { PromotedPacks, type RunningRamp } from './promoted-packs.ts';
 import { SignInMemory } from './sign-in-memory.ts';
 
 const callMs = 5_000;
@@ -53,6 +53,7 @@ export async function createCellControl({
   incidents,
   raise,
   secrets,
+  ramping,
   log,
 }: {
   readonly config: Config;
@@ -64,6 +65,7 @@ export async function createCellControl({
   readonly incidents: IncidentMemory;
   readonly raise: Parameters<typeof createControlActivities>[0]['raise'];
   readonly secrets: Pick<Secrets, 'releases'>;
+  readonly ramping: RunningRamp | undefined;
   readonly log: Logger;
 }): Promise<CellControl> {
   const { stateDir } = config;
@@ -74,7 +76,7 @@ export async function createCellControl({
   const book = new DecisionBook({ file: join(stateDir, 'control', 'decisions.json'), beliefs, log });
   const packs =
     config.releases.packs.length > 0
-      ? new PromotedPacks({ config, secrets, promotions: () => book.promotions(), log })
+      ? new PromotedPacks({ config, secrets, ramping, promotions: () => book.promotions(), log })
       : undefined;
   const evidence = new EvidenceWindow((run) => incidents.of(run));
   const { retention } = config.evidence;

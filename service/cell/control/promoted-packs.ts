@@ -1,12 +1,13 @@
 import { copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { FirebreakError } from '../../../core/errors.ts';
-import { type ActivePromotion, type PromotionTerms, promotedOf, releaseText } from '../../../core/orders/promotion.ts';
+import { type ActivePromotion, type PromotionTerms, promotedOf, rampingOf, releaseText } from '../../../core/orders/promotion.ts';
 import { canonicalJson } from '../../../core/text/digest.ts';
 import { promotedFile } from '../../config/complete/complete-packs.ts';
-import { promotedFolder } from '../../config/complete.ts';
+import { promotedFolder, rampedFolder } from '../../config/complete.ts';
 import { type Config, type ConfigSource, loadConfig } from '../../config/load.ts';
 import type { Secrets } from '../../config/secrets.ts';
 import { orderedRelease, type Releases, wideningOfRelease } from '../../packs/promotion.ts';
+import type { ProvenRelease } from '../../packs/release-store.ts';
 import { type Logger, reasonOf } from '../../process/log.ts';
 import { openPublishers, openReleases } from '../../process/releases.ts';
 import { repeat } from '../../process/repeat.ts';
@@ -19,10 +20,24 @@ const againAfterMs = 60_000;
 interface PromotedPacksOptions {
   readonly config: Config;
   readonly secrets: Pick<Secrets, 'releases'>;
+  /** Which version of a pack runs in some incidents. Absent: none. */
+  readonly ramping?: RunningRamp | undefined;
   /** What stands above all incidents, as this process believes it. */
   readonly promotions: () => readonly ActivePromotion[];
   readonly log: Logger;
   readonly now?: () => number;
+}
+
+/** The version of a pack that some incidents begin with, by its code. */
+export interface RunningRamp {
+  readonly pack: string;
+  readonly integrity: string;
+}
+
+interface Wanted {
+  /** Of each pack of the store, what runs. */
+  readonly live: readonly (readonly [pack: string, terms: PromotionTerms | undefined])[];
+  readonly ramping: PromotionTerms | undefined;
 }
 
 /**
@@ -46,7 +61,11 @@ export class PromotedPacks {
       return `The configuration names no pack ${terms.pack} of the store of releases.`;
     try {
       const releases = await this.#open();
-      const widens = await wideningOfRelease(releases, await orderedRelease(releases, terms), this.#liveOf(terms.pack));
+      const proven = await orderedRelease(releases, terms);
+      const live = this.#liveOf(terms.pack);
+      const unfit = terms.stage === 'percent' ? await this.#problemOfRamp(releases, proven, live) : undefined;
+      if (unfit !== undefined) return unfit;
+      const widens = await wideningOfRelease(releases, proven, live);
       if (canonicalJson(widens) === canonicalJson(terms.widens)) return undefined;
       return `It may do otherwise than the order says: ${widens.join('; ') || 'nothing more than the version before'}. Order it again.`;
     } catch (error) {
@@ -68,7 +87,10 @@ export class PromotedPacks {
     let changed = false;
     const work = async (): Promise<void> => {
       const wanted = this.#wanted();
-      const key = canonicalJson(wanted.map(([pack, live]) => [pack, live?.integrity ?? null]));
+      const key = canonicalJson([
+        wanted.live.map(([pack, live]) => [pack, live?.integrity ?? null]),
+        wanted.ramping ? [wanted.ramping.pack, wanted.ramping.integrity] : null,
+      ]);
       if (key === canonicalJson(this.#running()) || (key === failed && this.#now() < notBefore)) return;
       try {
         await this.#adopt(wanted, source, builds);
@@ -96,45 +118,82 @@ export class PromotedPacks {
     return promotedOf(pack, terms, this.#now()).live;
   }
 
-  #wanted(): readonly (readonly [string, PromotionTerms | undefined])[] {
-    return this.#options.config.releases.packs.map((pack) => [pack, this.#liveOf(pack)] as const);
+  /** Why some incidents may not begin with it while others do not. */
+  async #problemOfRamp(
+    releases: Releases,
+    { statement }: ProvenRelease,
+    live: PromotionTerms | undefined,
+  ): Promise<string | undefined> {
+    const { pack, integrity } = statement;
+    const name = releaseText({ pack, release: statement.version });
+    if (integrity === live?.integrity) return `${name} runs in every incident already.`;
+    const other = this.#wanted().ramping;
+    if (other && other.pack !== pack)
+      return `${releaseText(other)} runs in some incidents: promote that for all, or roll it back first.`;
+    // Their pool runs the actions of one version.
+    const before = live && (await orderedRelease(releases, live)).statement;
+    if (statement.actions.length > 0 || (before && before.actions.length > 0))
+      return `${pack} has actions of its own, and these run as one version only: promote it with --all.`;
+    return undefined;
   }
 
-  #running(): readonly (readonly [string, string | null])[] {
-    const { releases, packs } = this.#options.config;
-    return releases.packs.map((pack) => [pack, packs.find(({ name }) => name === pack)?.integrity ?? null] as const);
+  #wanted(): Wanted {
+    const { packs } = this.#options.config.releases;
+    const terms = this.#options.promotions().map((one) => one.terms);
+    return {
+      live: packs.map((pack) => [pack, this.#liveOf(pack)] as const),
+      ramping: rampingOf(packs, terms, this.#now()),
+    };
   }
 
-  async #adopt(
-    wanted: readonly (readonly [string, PromotionTerms | undefined])[],
-    source: ConfigSource,
-    builds: boolean,
-  ): Promise<void> {
+  #running(): readonly [readonly (readonly [string, string | null])[], readonly [string, string] | null] {
+    const { config, ramping } = this.#options;
+    const { releases, packs } = config;
+    return [
+      releases.packs.map((pack) => [pack, packs.find(({ name }) => name === pack)?.integrity ?? null] as const),
+      ramping ? [ramping.pack, ramping.integrity] : null,
+    ];
+  }
+
+  /** A start in between has no version for some incidents, and looks again. */
+  async #adopt({ live, ramping }: Wanted, source: ConfigSource, builds: boolean): Promise<void> {
     const { config, log } = this.#options;
-    const folder = promotedFolder(config.stateDir);
-    const draft = `${folder}.draft`;
-    const running = new Map(this.#running());
+    const [folder, ramped] = [promotedFolder(config.stateDir), rampedFolder(config.stateDir)];
+    const next = await this.#drafted(`${folder}.draft`, live, source, builds);
+    const some = live.map(([pack, terms]) => [pack, pack === ramping?.pack ? ramping : terms] as const);
+    if (ramping) await this.#drafted(`${ramped}.draft`, some, source, builds);
+    rmSync(ramped, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(`${folder}.draft`, folder);
+    if (ramping) renameSync(`${ramped}.draft`, ramped);
+    const packs = next.packs.map(({ name, version }) => `${name}@${version}`);
+    log.info(
+      { packs, ...(ramping && { some: releaseText(ramping) }) },
+      'other versions of packs were promoted: the service restarts with them',
+    );
+  }
+
+  /** These versions in a folder of their own, read as the next start will: with another version a parameter may be gone that the configuration sets. */
+  async #drafted(draft: string, wanted: Wanted['live'], source: ConfigSource, builds: boolean): Promise<Config> {
+    const running = new Map(this.#running()[0]);
     const releases = await this.#open();
     rmSync(draft, { recursive: true, force: true });
     mkdirSync(draft, { recursive: true });
-    for (const [pack, live] of wanted) {
-      if (!live) continue;
-      if (running.get(pack) === live.integrity) copyFileSync(promotedFile(folder, pack), promotedFile(draft, pack));
+    for (const [pack, terms] of wanted) {
+      if (!terms) continue;
+      const here = promotedFile(promotedFolder(this.#options.config.stateDir), pack);
+      if (running.get(pack) === terms.integrity) copyFileSync(here, promotedFile(draft, pack));
       else {
-        await orderedRelease(releases, live);
-        writeFileSync(promotedFile(draft, pack), await releases.store.release(pack, live.release));
+        await orderedRelease(releases, terms);
+        writeFileSync(promotedFile(draft, pack), await releases.store.release(pack, terms.release));
       }
     }
-    // As the next start will read it: with another version a parameter may be gone that the configuration sets.
     const next = loadConfig({ ...source, promoted: draft });
-    for (const [pack, live] of wanted)
-      if (next.packs.find(({ name }) => name === pack)?.integrity !== live?.integrity)
+    for (const [pack, terms] of wanted)
+      if (next.packs.find(({ name }) => name === pack)?.integrity !== terms?.integrity)
         throw new FirebreakError('FB_ERR_CONFLICT', `the store has changed ${pack} meanwhile`);
     if (builds) await workflowBuild(next);
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(draft, folder);
-    const versions = next.packs.map(({ name, version }) => `${name}@${version}`);
-    log.info({ packs: versions }, 'other versions of packs were promoted: the service restarts with them');
+    return next;
   }
 
   #open(): Promise<Releases> {

@@ -9,6 +9,7 @@ import { createWarrantIssuer, createWarrantRule } from '../../../activities/chok
 import { asFailure } from '../../../activities/failures.ts';
 import type { CellActivities, WarrantActivities } from '../../../core/action/step.ts';
 import { eventsOf, type StepOutcome } from '../../../core/cluster/object-event.ts';
+import type { AskingIn } from '../../../core/decide/asking.ts';
 import type { IncidentRef } from '../../../core/incident/incident.ts';
 import type { WorkloadLeft } from '../../../core/incident/workload-left.ts';
 import type { SigningRole } from '../../../core/messages/sender.ts';
@@ -21,6 +22,7 @@ import { StandingPolicies } from '../../../integrations/kubernetes/policies/stan
 import { WatchCache } from '../../../integrations/kubernetes/watch/watch-cache.ts';
 import { workloadLeft } from '../../../integrations/kubernetes/watch/workload-left.ts';
 import type { Config, Environment } from '../../config/load.ts';
+import { enabledPlaybooks } from '../../config/packs.ts';
 import type { Secrets } from '../../config/secrets.ts';
 import { clusterAccess } from '../../process/cluster-api.ts';
 import { openEvidence, openEvidenceCheck } from '../../process/evidence.ts';
@@ -54,18 +56,20 @@ export interface Cluster {
 /** Connects to the cluster; for the cell, waits until the watch cache has its first lists, and keeps the standing policies. */
 export async function openCluster(options: {
   readonly config: Config;
+  /** With the version of a pack that some incidents begin with. */
+  readonly ramping?: Config | undefined;
   readonly env: Environment;
   readonly watches: boolean;
   /** What is asked of the API server within a step says so. */
   readonly steps: OwnSteps;
   readonly log: Logger;
 }): Promise<Cluster> {
-  const { config, env, watches, steps, log } = options;
+  const { config, ramping, env, watches, steps, log } = options;
   const access = await clusterAccess({ config, env });
   const api = createKubernetesApi({ access, stamp: (request) => steps.stamp(request) });
   if (!watches) return { api, access, stop: async () => api.close() };
   const nodes = Object.values(config.sensors).some(({ daemonSet }) => daemonSet !== undefined);
-  const { exposure: ingresses } = askedFacts(askingOf(config).playbooks);
+  const { exposure: ingresses } = askedFacts([config, ...(ramping ? [ramping] : [])].flatMap((one) => enabledPlaybooks(one)));
   const view = new WatchCache({ api, nodes, ingresses, log: (event) => log.debug({ ...event }, 'watch') });
   // The intake opens without the cluster too: what cannot be resolved yet is kept, and asked about.
   await Promise.race([view.start(), sleep(firstListsMs, undefined, { ref: false })]);
@@ -110,6 +114,7 @@ interface PoolParts {
   /** Freezes and observe modes, where they are known. */
   readonly restraintOn?: ChokepointParts['restraintOn'] | undefined;
   readonly knowledge: OwnKnowledge;
+  readonly asking: AskingIn;
   /** Who besides the owners of what was touched hears what became of steps. */
   readonly alsoTell?: ((outcome: StepOutcome) => void) | undefined;
   readonly log: Logger;
@@ -132,6 +137,7 @@ export async function createCellPool({
   steps,
   restraintOn,
   knowledge,
+  asking,
   alsoTell,
   log,
 }: PoolParts & { readonly watch: ClusterWatch }): Promise<PoolActivities> {
@@ -146,6 +152,7 @@ export async function createCellPool({
     steps,
     restraintOn,
     knowledge,
+    asking,
     alsoTell,
     role: 'cell',
     api: cluster.api,
@@ -154,7 +161,7 @@ export async function createCellPool({
 
 /** The secrets pool's activities, under an account that may do nothing else. It contains nothing, so it counts nothing. */
 export async function createSecretsPool(parts: PoolParts): Promise<CellActivities> {
-  const { config, secrets, cluster, steps, restraintOn, knowledge, log } = parts;
+  const { config, secrets, cluster, steps, restraintOn, knowledge, asking, log } = parts;
   const hasEvidence = await openEvidenceCheck({ config, secrets });
   const actions = secretsActions({
     config,
@@ -163,34 +170,34 @@ export async function createSecretsPool(parts: PoolParts): Promise<CellActivitie
     trust: readImageTrust(config.images),
   });
   const own = { actions, census: noCensus, hasEvidence, role: 'secrets', api: cluster.api } as const;
-  return (await poolOf({ config, log, steps, restraintOn, knowledge, ...own })).activities;
+  return (await poolOf({ config, log, steps, restraintOn, knowledge, asking, ...own })).activities;
 }
 
 /** The forensics pool's activities: what works inside of containers, and signs what it keeps. It contains nothing, so it counts nothing. */
 export async function createForensicsPool(parts: PoolParts): Promise<CellActivities> {
-  const { config, secrets, cluster, steps, restraintOn, knowledge, log, atEnd } = parts;
+  const { config, secrets, cluster, steps, restraintOn, knowledge, asking, log, atEnd } = parts;
   const evidence = { ...(await openEvidence({ config, secrets })), clock: () => cluster.api.clock() };
   const door = await openDoor({ config, log });
   if (door) atEnd?.(() => door.close());
   const actions = forensicsActions({ config, api: cluster.api, access: cluster.access, evidence, door });
   const own = { actions, census: noCensus, hasEvidence: evidence.kept, role: 'forensics', api: cluster.api } as const;
-  return (await poolOf({ config, log, steps, restraintOn, knowledge, ...own })).activities;
+  return (await poolOf({ config, log, steps, restraintOn, knowledge, asking, ...own })).activities;
 }
 
 /** The activities of the packs' own actions. It contains nothing of the cluster's, so it counts nothing. */
 export async function createPacksPool(
   parts: Omit<PoolParts, 'cluster'> & { readonly env: Environment; readonly atEnd: (close: () => Promise<void>) => void },
 ): Promise<CellActivities> {
-  const { config, secrets, steps, restraintOn, knowledge, log } = parts;
+  const { config, secrets, steps, restraintOn, knowledge, asking, log } = parts;
   const hasEvidence = await openEvidenceCheck({ config, secrets });
   const actions = packsActions(parts);
-  return (await poolOf({ config, log, actions, census: noCensus, hasEvidence, steps, restraintOn, knowledge, role: 'packs' }))
-    .activities;
+  const own = { actions, census: noCensus, hasEvidence, role: 'packs' } as const;
+  return (await poolOf({ config, log, steps, restraintOn, knowledge, asking, ...own })).activities;
 }
 
 async function poolOf(
   parts: Pick<ChokepointParts, 'actions' | 'census' | 'hasEvidence'> &
-    Pick<PoolParts, 'config' | 'log' | 'steps' | 'restraintOn' | 'knowledge' | 'alsoTell'> & {
+    Pick<PoolParts, 'config' | 'log' | 'steps' | 'restraintOn' | 'knowledge' | 'asking' | 'alsoTell'> & {
       /** What people are told of a workload that they are asked about. */
       readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
       readonly role: SigningRole;
@@ -198,12 +205,11 @@ async function poolOf(
       readonly api?: KubernetesApi;
     },
 ): Promise<PoolActivities> {
-  const { config, log, actions, census, hasEvidence, steps, restraintOn, knowledge, left, role, api, alsoTell } = parts;
+  const { config, log, actions, census, hasEvidence, steps, restraintOn, knowledge, asking, left, role, api, alsoTell } = parts;
   const { roster } = config;
   const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
   const signIns = createSignInReader(config);
   const { landed, incidents, votes } = knowledge;
-  const asking = askingOf(config);
   const tellsOwners = api && config.kubernetes.events ? tellOwners({ config, api, pool: role, log }) : undefined;
   const tell = (outcome: StepOutcome): void => {
     tellsOwners?.(outcome);

@@ -116,26 +116,37 @@ export function registerEnd(command: Command, noun: Noun): void {
 }
 
 /** Ends what is in force or proposed, asked back where the response changes by it. @throws FB_ERR_UNKNOWN_ID, FB_ERR_VOTE_REFUSED. */
-export async function end(session: Session, noun: Noun, id: string, options: VoterOptions): Promise<void> {
+export function end(session: Session, noun: Noun, id: string, options: VoterOptions): Promise<void> {
+  return endAll(session, noun, [id], options);
+}
+
+/** The same for several, one after another; who is asked back types the name of the last. @throws as `end` */
+export async function endAll(session: Session, noun: Noun, ids: readonly string[], options: VoterOptions): Promise<void> {
   const { as: person, reason = '' } = options;
   const { cluster } = session.config;
-  mustBeId(id, calledBy[noun]);
-  const found = decisionIn(await controlState(session), noun, id);
-  if (!found) throw unknown(noun, id);
-  const kind = kindOf(found.proposal.order);
+  const state = await controlState(session);
   const at = new Date().toISOString();
-  const order: EndDecision = { version: 1, kind: `${noun}.end`, person, at, cluster, decision: id, reason };
   const idToken = options.idToken === undefined ? undefined : idTokenIn(options.idToken);
-  if (idToken === undefined) mustNeedNoSignIn(session, found, order);
-  if (noun !== 'suppression')
-    await confirm(
-      { lines: [`Order of ${person}: end the ${kind.title} (${found.proposal.order.terms.reason})`], ends: endsOf(kind) },
-      options,
-    );
-  const signed = await signedOrder(order, options.key);
-  const ended = await endDecision(session, { ...signed, ...(idToken !== undefined && { idToken }) });
-  if (options.json) return printJson(ended.status);
-  print(printable(`Ended: ${kind.over}. Cells know it within 5 s.`));
+  const all = ids.map((id) => {
+    mustBeId(id, calledBy[noun]);
+    const found = decisionIn(state, noun, id);
+    if (!found) throw unknown(noun, id);
+    const order: EndDecision = { version: 1, kind: `${noun}.end`, person, at, cluster, decision: id, reason };
+    if (idToken === undefined) mustNeedNoSignIn(session, found, order);
+    const { terms } = found.proposal.order;
+    return { order, kind: kindOf(found.proposal.order), reason: terms.reason };
+  });
+  const last = all.at(-1);
+  if (noun !== 'suppression' && last) {
+    const lines = all.map(({ kind, reason: why }) => `Order of ${person}: end the ${kind.title} (${why})`);
+    await confirm({ lines, ends: endsOf(last.kind) }, options);
+  }
+  for (const { order, kind } of all) {
+    const signed = await signedOrder(order, options.key);
+    const ended = await endDecision(session, { ...signed, ...(idToken !== undefined && { idToken }) });
+    if (!options.json) print(printable(`Ended: ${kind.over}. Cells know it within 5 s.`));
+    else if (order === last?.order) printJson(ended.status);
+  }
 }
 
 /** By the configuration here; the cell goes by its own. @throws FB_ERR_INCOMPLETE, which says which nonce is to be signed. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Session } from '../../incidents/session.ts';
 import { storedBuild } from '../../temporal/bundle/bundle.ts';
-import { currentBuild, deploymentName, pinnedTo } from '../../temporal/versions.ts';
+import { currentBuild, deploymentName, knownBuilds, pinnedTo, saidOfBuild } from '../../temporal/versions.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { printJson, printTable } from '../output.ts';
 import { withSession } from '../session.ts';
@@ -19,18 +19,33 @@ async function list({ client, config }: Session, options: ConfiguredOptions): Pr
   const deployment = deploymentName(config.cluster);
   const pinned = await pinnedTo({ client, deployment });
   const current = await currentBuild({ client, deployment }).catch(() => undefined);
-  const ids = [...new Set([...(current === undefined ? [] : [current]), ...pinned.keys()])];
-  const rows = ids.map((id) => ({
-    id,
-    current: id === current,
-    open: pinned.get(id) ?? 0,
-    here: storedBuild(id, config.stateDir) !== undefined,
-  }));
+  const known = await knownBuilds({ client, deployment }).catch(() => []);
+  const listed = [...new Set([...(current === undefined ? [] : [current]), ...pinned.keys(), ...known])];
+  const all = await Promise.all(
+    listed.map(async (id) => {
+      const { packs = [], percent = 0 } = (await saidOfBuild({ client, deployment, buildId: id })) ?? {};
+      return {
+        id,
+        current: id === current,
+        percent: id === current ? 100 : percent,
+        packs,
+        open: pinned.get(id) ?? 0,
+        here: storedBuild(id, config.stateDir) !== undefined,
+      };
+    }),
+  );
+  const ramped = all.filter(({ current, percent }) => !current && percent > 0);
+  const rest = 100 - ramped.reduce((sum, { percent }) => sum + percent, 0);
+  const rows = all
+    .filter(({ current, percent, open }) => current || percent > 0 || open > 0)
+    .map((row) => (row.current ? { ...row, percent: rest } : row));
   if (options.json) return printJson(rows);
   printTable(rows, [
     { title: 'BUILD', text: ({ id }) => id },
-    { title: 'STATE', text: (row) => (row.current ? 'current' : 'drains') },
+    { title: 'STATE', text: (row) => (row.current ? 'current' : row.percent > 0 ? 'for some' : 'drains') },
+    { title: 'NEW', text: ({ percent }) => `${percent} %` },
     { title: 'OPEN', text: ({ open }) => String(open) },
+    { title: 'PACKS', text: ({ packs }) => packs.join(', ') },
     { title: 'IN THE STATE DIRECTORY HERE', text: ({ here }) => (here ? 'yes' : 'no') },
   ]);
 }

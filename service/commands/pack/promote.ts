@@ -6,6 +6,7 @@ import { FirebreakError } from '../../../core/errors.ts';
 import {
   longestObservedMs,
   longestPromotedMs,
+  longestRampedMs,
   type PromotionTerms,
   type ProposePromotion,
   promotedOf,
@@ -22,7 +23,7 @@ import { openPublishers, openReleases } from '../../process/releases.ts';
 import { mustBeConfirmable, withConfirmation } from '../confirm.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import {
-  end,
+  endAll,
   isOver,
   type ListOptions,
   type ProposeOptions,
@@ -42,7 +43,15 @@ interface Named {
 
 interface PromoteOptions extends ProposeOptions {
   readonly observe?: number;
+  readonly percent?: number;
   readonly all?: true;
+}
+
+/** Of the incidents that begin. */
+function percentOf(text: string): number {
+  const percent = /^[1-9]\d?$/.test(text) ? Number(text) : 0;
+  if (percent === 0) throw new InvalidArgumentError('A whole number from 1 to 99; for all of them: --all.');
+  return percent;
 }
 
 const usuallyObservedMs = 48 * 3_600_000;
@@ -66,19 +75,25 @@ export function registerPromoting(pack: Command): void {
       pack
         .command('promote')
         .description(
-          'propose that a version of a pack is observed, or runs in every incident from now on; one other person must agree',
+          'propose that a version of a pack is observed, or runs in some or all incidents from now on; one other person must agree',
         )
         .argument('<version>', 'PACK@VERSION', namedVersion),
     )
       .addOption(
         new Option('--observe <time>', 'look for so long what it would do, and do nothing (default: 48h)')
           .argParser(observedFor)
+          .conflicts(['all', 'percent']),
+      )
+      .addOption(
+        new Option('--percent <n>', 'let it run in so many of a hundred incidents that begin from now on, for 30 days at most')
+          .argParser(percentOf)
           .conflicts('all'),
       )
       .option('--all', 'let it run in every incident that begins from now on'),
     [
       'firebreak pack promote acme@1.2.0 --reason "answers miners" --as ada --key ~/.firebreak/ada.pem',
-      'firebreak pack promote acme@1.2.0 --all --reason "two days without a surprise" --as ada --key ~/.firebreak/ada.pem',
+      'firebreak pack promote acme@1.2.0 --percent 10 --reason "two days without a surprise" --as ada --key ~/.firebreak/ada.pem',
+      'firebreak pack promote acme@1.2.0 --all --reason "a week on one in ten" --as ada --key ~/.firebreak/ada.pem',
       'firebreak pack approve 0123456789abcdef --reason "read it" --as ben --key ~/.firebreak/ben.pem',
     ],
   ).action(promote);
@@ -98,7 +113,9 @@ export function registerPromoting(pack: Command): void {
         withVoter(
           pack
             .command('rollback')
-            .description('end the newest promotion of a pack: the version before runs again; one person is enough')
+            .description(
+              'end what a version runs by in some incidents, or else the newest promotion: the version before runs again; one person is enough',
+            )
             .argument('<pack>', 'name of the pack'),
         ),
       ),
@@ -137,7 +154,8 @@ async function observed({ pack, version }: Named, { config: path, json }: Config
 function promote({ pack, version }: Named, options: PromoteOptions): Promise<void> {
   return propose(options, async (session, at): Promise<ProposePromotion> => {
     const { cluster } = session.config;
-    const { reason, as: person, owner = person, all, observe = usuallyObservedMs } = options;
+    const { reason, as: person, owner = person, all, percent, observe = usuallyObservedMs } = options;
+    const lastsMs = all ? longestPromotedMs : percent === undefined ? observe : longestRampedMs;
     const releases = await releasesOf(session);
     const live = liveIn(await controlState(session), pack);
     try {
@@ -149,12 +167,12 @@ function promote({ pack, version }: Named, options: PromoteOptions): Promise<voi
         pack,
         release: version,
         integrity: proven.statement.integrity,
-        stage: all ? 'all' : 'observe',
+        ...(all ? { stage: 'all' } : percent === undefined ? { stage: 'observe' } : { stage: 'percent', percent }),
         widens: await wideningOfRelease(releases, proven, live),
         owner,
         reason,
         from: at,
-        until: new Date(Date.parse(at) + (all ? longestPromotedMs : observe)).toISOString(),
+        until: new Date(Date.parse(at) + lastsMs).toISOString(),
       };
       for (const what of terms.widens) process.stderr.write(`  ${what}\n`);
       return { version: 1, kind: 'promotion.propose', person, at, terms };
@@ -181,16 +199,22 @@ function liveIn(state: ControlState, pack: string): PromotionTerms | undefined {
 }
 
 async function rollback(session: Session, pack: string, options: VoterOptions): Promise<void> {
-  const active = activeIn(await controlState(session));
-  const { live } = promotedOf(pack, active, Date.now());
-  if (!live) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `no version of ${pack} is promoted`);
-  const before = promotedOf(
-    pack,
-    active.filter(({ id }) => id !== live.id),
-    Date.now(),
-  ).live;
-  await end(session, 'promotion', live.id, options);
-  if (!options.json) print(before ? `${releaseText(before)} runs again.` : `No version of ${pack} runs now.`);
+  const active = activeIn(await controlState(session)).filter((one) => one.pack === pack);
+  const { live, ramping } = promotedOf(pack, active, Date.now());
+  if (!live && !ramping) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `no version of ${pack} is promoted`);
+  // With each share before, which would count again.
+  const shares = active.filter(({ stage }) => stage === 'percent').sort((a, b) => Date.parse(a.from) - Date.parse(b.from));
+  const ends = ramping || !live ? shares : [...shares, live];
+  await endAll(
+    session,
+    'promotion',
+    ends.map(({ id }) => id),
+    options,
+  );
+  const left = active.filter((one) => !ends.includes(one));
+  const runs = promotedOf(pack, left, Date.now()).live;
+  const how = ramping ? 'in every incident that begins from now on' : 'again';
+  if (!options.json) print(runs ? `${releaseText(runs)} runs ${how}.` : `No version of ${pack} runs now.`);
 }
 
 async function list(session: Session, options: ListOptions): Promise<void> {
@@ -208,8 +232,9 @@ async function list(session: Session, options: ListOptions): Promise<void> {
       title: 'STATE',
       text: ({ proposal: { order }, status }) => {
         if (status.state !== 'active') return status.state;
-        const { live, observed } = promotedOf(order.terms.pack, active, now);
+        const { live, ramping, observed } = promotedOf(order.terms.pack, active, now);
         if (order.terms.id === live?.id) return 'runs';
+        if (order.terms.id === ramping?.id) return `runs in ${order.terms.percent} %`;
         return order.terms.id === observed?.id ? 'observed' : 'ran before';
       },
     },

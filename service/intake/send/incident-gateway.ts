@@ -14,8 +14,8 @@ interface RefusedForGood {
 }
 
 export type StartResult =
-  /** `run` is the first execution's run id. */
-  | { readonly kind: 'started'; readonly run: string }
+  /** `run` is the first execution's run id, `build` what it was begun with. */
+  | { readonly kind: 'started'; readonly run: string; readonly build?: string | undefined }
   /** The incident runs already: nothing of this start was taken. */
   | { readonly kind: 'already-started' }
   | RefusedForGood

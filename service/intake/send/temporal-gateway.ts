@@ -4,7 +4,7 @@ import {
   type SearchAttributePair,
   SearchAttributeType,
   TypedSearchAttributes,
-  type VersioningOverride,
+  type WorkerDeploymentVersion,
   WorkflowIdConflictPolicy,
   WorkflowIdReusePolicy,
 } from '@temporalio/common';
@@ -30,14 +30,22 @@ interface TemporalGatewayOptions {
   /** On the worker's own NativeConnection: only then can a start be eager. */
   readonly client: Client;
   readonly taskQueue: string;
-  /** What the workflow is called with, made of what the intake knows. */
-  readonly input: (start: IncidentStart) => unknown;
-  readonly versioningOverride?: VersioningOverride;
-  /** False while this process's build is not the current one: an eager start would run on an old build. */
-  readonly mayStartEagerly?: () => boolean;
+  readonly begins: (id: string, start: IncidentStart) => Beginning;
   /** False for a run that comes of a start that was played back, or was set back when it was over. `first`: its first run. Absent: each may be. */
   readonly mayRun?: (id: string, first: string, run: string) => Promise<boolean>;
   readonly log: IntakeLog;
+}
+
+/** How an incident begins. */
+export interface Beginning {
+  /** What the workflow is called with, made of what the intake knows. */
+  readonly input: unknown;
+  /** What it is begun with, where that is certain. */
+  readonly build?: string;
+  /** Absent: on the build that Temporal calls the current one. */
+  readonly pinnedTo?: WorkerDeploymentVersion;
+  /** True where the worker on this client has its build: an eager start would run on that. Absent: it has. */
+  readonly mayBeEager?: boolean;
 }
 
 /** Incidents as workflows of a Temporal namespace. */
@@ -68,14 +76,15 @@ class TemporalGateway implements IncidentGateway {
   }
 
   async #tryStart(id: string, start: IncidentStart, options: StartOptions): Promise<StartResult | 'invalid'> {
-    const { client, taskQueue, input, versioningOverride, mayStartEagerly } = this.#options;
+    const { client, taskQueue, begins } = this.#options;
+    const { input, build, pinnedTo, mayBeEager } = begins(id, start);
     try {
       const handle = await client.withDeadline(Date.now() + answerWithinMs, () =>
         client.workflow.start(incidentNames.workflow, {
           workflowId: id,
           taskQueue,
-          args: [input(start)],
-          requestEagerStart: options.eager && mayStartEagerly?.() !== false,
+          args: [input],
+          requestEagerStart: options.eager && mayBeEager !== false,
           // After a kill -9 another worker takes over this soon.
           workflowTaskTimeout: '3s',
           // USE_EXISTING would drop the alert without an error.
@@ -83,11 +92,11 @@ class TemporalGateway implements IncidentGateway {
           workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
           priority: { priorityKey: options.priority },
           typedSearchAttributes: typedAttributes(options),
-          ...(versioningOverride && { versioningOverride }),
+          ...(pinnedTo && { versioningOverride: { pinnedTo } }),
         }),
       );
       this.#runs.set(id, handle.firstExecutionRunId);
-      return { kind: 'started', run: handle.firstExecutionRunId };
+      return { kind: 'started', run: handle.firstExecutionRunId, build };
     } catch (error) {
       const code = grpcCode(error);
       if (error instanceof WorkflowExecutionAlreadyStartedError || code === grpc.alreadyExists)

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -46,7 +46,10 @@ export async function workflowBuild({
   if (isBundled) key.update(readBuild(engine).id);
   for (const { name, integrity } of packs) key.update(`\0${name}\0${integrity}`);
   const outFile = join(stateDir, 'packs', `${key.digest('hex').slice(0, 32)}.js`);
-  if (existsSync(outFile) && isBundled) return readBuild(outFile);
+  if (existsSync(outFile) && isBundled) {
+    utimesSync(outFile, new Date(), new Date());
+    return readBuild(outFile);
+  }
   mkdirSync(join(stateDir, 'packs'), { recursive: true });
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-packs-'));
   try {
@@ -78,9 +81,17 @@ export async function workflowBuild({
   }
 }
 
-/** What an open incident needs is in `builds`, too: here only the newest is of use. */
+/** Versions of one pack of which each has some incidents. */
+const mostKept = 2;
+
+/** What an open incident needs is in `builds`, too: here only those are of use that new ones begin with. */
 function removeOthers(outFile: string): void {
   const folder = dirname(outFile);
-  for (const file of readdirSync(folder))
-    if (/\.js(\.\d+)?$/.test(file) && join(folder, file) !== outFile) rmSync(join(folder, file), { force: true });
+  const others = readdirSync(folder)
+    .filter((file) => /\.js(\.\d+)?$/.test(file))
+    .map((file) => join(folder, file))
+    .filter((file) => file !== outFile)
+    .map((file) => ({ file, usedAt: statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
+    .sort((a, b) => b.usedAt - a.usedAt);
+  for (const { file } of others.slice(mostKept - 1)) rmSync(file, { force: true });
 }

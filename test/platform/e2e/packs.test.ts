@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
 import { openSigner } from '../../../integrations/keys/ed25519.ts';
+import { lotOf } from '../../../service/cell/incident-versions.ts';
 import { readPack } from '../../../service/packs/pack-files.ts';
 import { ReleaseStore, signedRelease } from '../../../service/packs/release-store.ts';
+import { readRandomKey } from '../../../service/process/keys/key-files.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
 import { acmeFiles, statementOf, writePackFolder } from '../../pack-folder.ts';
 import { blocksOf } from '../../page-blocks.ts';
@@ -25,6 +27,7 @@ let firebreak: CommandLine;
 let workload: Workload;
 let other: Workload;
 let third: Workload;
+let namespace: string;
 
 /**
  * The lines of the last section of the tutorial, which need a Firebreak that runs: with another name of the pack, with the id that was printed, and said as
@@ -52,18 +55,59 @@ function writeBeta(version: string, changed: (body: string) => string = (body) =
   });
 }
 
-async function publishBeta(): Promise<void> {
-  const folder = writeBeta('1.0.0');
+/** Its integrity. */
+async function publishBeta(version: string, changed?: (body: string) => string): Promise<string> {
+  const folder = writeBeta(version, changed);
   const publisher = await openSigner({ file: join(packFolder, 'publisher.pem'), create: true });
   const pack = readPack({ folder });
   const store = new ReleaseStore(createFolderShelf({ dir: join(packFolder, 'releases') }));
   await store.publish(await signedRelease(statementOf(pack), pack, publisher));
+  return pack.integrity;
+}
+
+const starts = (): number => service.log.split('\n').filter((line) => line.includes('at work: connected to Temporal')).length;
+/** The service has begun anew so often, the first start counted. */
+const startsAre = (count: number) => until('the service at work', 120_000, () => starts() === count);
+
+/** What has come of an alert about it: the playbook that ran, and its notes. */
+async function answered(
+  about: Workload,
+  rule: string,
+): Promise<{ readonly playbook: string; readonly notes: readonly string[] }> {
+  await service.post([{ ...alertAbout(about), rule }]);
+  await service.contained(about, 120_000);
+  const { bodies, timeline } = await service.stateWhen('the end of the body', about, 120_000, (state) =>
+    state.bodies.some(({ state: stands }) => stands === 'done'),
+  );
+  const [{ playbook = '' } = {}] = bodies;
+  return { playbook, notes: timeline.flatMap(({ actor, text }) => (actor === `playbook/${playbook}` ? text : [])) };
+}
+
+interface ListedBuild {
+  readonly id: string;
+  readonly current: boolean;
+  readonly percent: number;
+  readonly open: number;
+}
+
+async function listedBuilds(): Promise<readonly ListedBuild[]> {
+  return JSON.parse(await firebreak(undefined, 'builds', 'list', '--json'));
+}
+
+/** Of so many names of Deployments the first whose incident begins with that version at 50 %, and the first whose does not. */
+async function bothSides(namespace: string, integrity: string): Promise<readonly [string, string]> {
+  const cellKey = await readRandomKey(join(service.settings.folder, 'state', 'keys', 'cell.key'));
+  const isIn = (name: string): boolean => lotOf(service.incidentOf({ namespace, name }), { integrity, cellKey }) < 50;
+  const names = Array.from({ length: 200 }, (_, at) => `side-${at}`);
+  const [within, without] = [names.find(isIn), names.find((name) => !isIn(name))];
+  if (within === undefined || without === undefined) throw new Error('all of 200 incidents are on one side');
+  return [within, without];
 }
 
 beforeAll(async () => {
-  const namespace = await freshNamespace();
+  namespace = await freshNamespace();
   const folder = writePackFolder(join(packFolder, 'acme'));
-  await publishBeta();
+  await publishBeta('1.0.0');
   service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
     config.watch = { namespaces: [namespace] };
     config.novelty = { learningHours: 0 };
@@ -104,33 +148,55 @@ test('a playbook of a pack runs in the service, as the configuration has set it;
   expect(done.timeline).toContainEqual(expect.objectContaining({ actor: 'playbook/acme/miner', text: 'for 90m' }));
 });
 
-test('a version from the store runs once somebody else has agreed, without a restart of the process, and is rolled back by one person', async () => {
-  const starts = () => service.log.split('\n').filter((line) => line.includes('at work: connected to Temporal')).length;
-  await until('the service at work', 120_000, () => starts() === 1);
-  const [promote, approve, promotions, rollback] = tutorial;
+test('a version from the store runs once somebody else has agreed, without a restart of the process', async () => {
+  await startsAre(1);
+  const [promote, approve, promotions] = tutorial;
   const { id, widens } = JSON.parse(await firebreak(undefined, ...typed(promote), '--json', ...meant('beta@1.0.0')));
   expect(widens).toEqual(['beta/miner is new, and may quarantinePod (reversible, pod)']);
   const agreed = ['pack', 'approve', id, '--reason', 'read it', ...meant('beta@1.0.0')];
   await expect(firebreak('ada', ...agreed)).rejects.toThrow('Who asks may not answer');
   expect(await firebreak(undefined, ...typed(approve, id), ...meant('beta@1.0.0'))).toContain('Decided');
   const { pid } = service;
-  await until('the service to begin anew with it', 120_000, () => starts() === 2);
+  await startsAre(2);
   expect([service.pid, service.isRunning]).toEqual([pid, true]);
   expect(await firebreak(undefined, ...typed(promotions))).toMatch(/beta@1\.0\.0 +runs/);
-  await service.post([{ ...alertAbout(other), rule: 'Detect beta miners' }]);
-  await service.contained(other, 120_000);
-  const done = await service.stateWhen('the end of the body', other, 120_000, ({ bodies }) =>
-    bodies.some(({ state }) => state === 'done'),
-  );
-  expect(done.bodies).toMatchObject([{ playbook: 'beta/miner' }]);
-  expect(done.timeline).toContainEqual(expect.objectContaining({ actor: 'playbook/beta/miner', text: 'for 70m' }));
+  expect(await answered(other, 'Detect beta miners')).toEqual({ playbook: 'beta/miner', notes: ['for 70m'] });
+});
 
+test('another version runs in the share of incidents that was agreed to, and in none that begins after its rollback', async () => {
+  const integrity = await publishBeta('1.1.0', (body) => body.replace('note(saying(', "note('as 1.1.0 ' + saying("));
+  const [within, without] = await service.workloads.deploy(namespace, await bothSides(namespace, integrity));
+  if (!within || !without) throw new Error('they were not deployed');
+  const propose = ['pack', 'promote', 'beta@1.1.0', '--percent', '50', '--reason', 'on one in two', '--json'];
+  const { id } = JSON.parse(await firebreak('ada', ...propose, ...meant('beta@1.1.0')));
+  await firebreak('ben', 'pack', 'approve', id, '--reason', 'read it', ...meant('beta@1.1.0'));
+  await startsAre(3);
+  await until('its first incidents', 120_000, () => service.log.includes('new incidents begin with the version'));
+  expect(await firebreak(undefined, 'pack', 'promotions')).toMatch(/beta@1\.1\.0 +runs in 50 %/);
+  expect(await answered(within, 'Detect beta miners')).toEqual({ playbook: 'beta/miner', notes: ['as 1.1.0 for 70m'] });
+  expect(await answered(without, 'Detect beta miners')).toEqual({ playbook: 'beta/miner', notes: ['for 70m'] });
+  const listed = await listedBuilds();
+  expect(listed.find(({ current }) => current)).toMatchObject({ percent: 50, packs: ['acme@1.0.0', 'beta@1.0.0'] });
+  const next = listed.find(({ current, percent }) => !current && percent > 0);
+  expect(next).toMatchObject({ percent: 50, open: 1, packs: ['acme@1.0.0', 'beta@1.1.0'] });
+
+  const back = ['pack', 'rollback', 'beta', '--reason', 'slower'];
+  expect(await firebreak('ada', ...back, ...meant('beta@1.1.0'))).toContain(
+    'beta@1.0.0 runs in every incident that begins from now on.',
+  );
+  await startsAre(4);
+  await until('Temporal to be told', 120_000, async () =>
+    (await listedBuilds()).every((build) => build.current || build.percent === 0),
+  );
+  expect((await listedBuilds()).find((build) => build.id === next?.id)).toMatchObject({ current: false, open: 1 });
+});
+
+test('what runs in all incidents is rolled back by one person', async () => {
+  const [, , , rollback] = tutorial;
   const rolledBack = await firebreak(undefined, ...typed(rollback), ...meant('beta@1.0.0'));
   expect(rolledBack).toContain('No version of beta runs now.');
-  await until('the service to begin anew without it', 120_000, () => starts() === 3);
-  const builds: readonly { current: boolean; open: number }[] = JSON.parse(
-    await firebreak(undefined, 'builds', 'list', '--json'),
-  );
+  await startsAre(5);
+  const builds = await listedBuilds();
   expect(builds.filter(({ current }) => current)).toHaveLength(1);
   expect(builds.some(({ current, open }) => !current && open > 0)).toBe(true);
 });
@@ -141,22 +207,21 @@ test('what is published is tried on the incidents that there were: another way i
     firebreak(undefined, 'pack', 'publish', folder, ...key, '--json', ...more);
   expect(JSON.parse(await publish(writeBeta('1.0.1')))).toMatchObject({
     outcome: 'published',
-    replayed: { golden: 0, incidents: 1 },
+    replayed: { golden: 0, incidents: 3 },
   });
 
   const changed = writeBeta('1.2.0', (text) => text.replace(/ {4}await steps.quarantinePod.*\n/, ''));
   const refused = publish(changed);
-  await expect(refused).rejects.toThrow('1 of 1 histories go another way on it: incident ');
+  await expect(refused).rejects.toThrow('3 of 3 histories go another way on it: incident ');
   await expect(refused).rejects.toThrow(other.name);
   const published = JSON.parse(await publish(changed, '--allow-changed', 'people cut off by hand now'));
   expect(published).toMatchObject({ outcome: 'published', changed: { because: 'people cut off by hand now' } });
-  expect(published.changed.histories).toHaveLength(1);
+  expect(published.changed.histories).toHaveLength(3);
   expect(await firebreak(undefined, 'pack', 'releases', 'beta')).toContain('people cut off by hand now');
 });
 
 test('a pack that is being written is live when it is saved; a mistake is told with its place and leaves what runs', async () => {
-  const starts = () => service.log.split('\n').filter((line) => line.includes('at work: connected to Temporal')).length;
-  await until('the service at work', 120_000, () => starts() === 3);
+  await startsAre(5);
   const file = join(packFolder, 'acme', 'playbooks', 'miner.ts');
   const before = readFileSync(file, 'utf8');
   writeFileSync(file, `${before}\nexport const now = Date.now();\n`);
@@ -166,14 +231,9 @@ test('a pack that is being written is live when it is saved; a mistake is told w
       .split('\n')
       .some((one) => one.includes('what ran goes on') && one.includes(`playbooks/miner.ts:${line}: Date.now`)),
   );
-  expect(starts()).toBe(3);
+  expect(starts()).toBe(5);
 
   writeFileSync(file, before.replace('Detect crypto miners', 'Detect watched miners'));
-  await until('the service to begin anew with it', 120_000, () => starts() === 4);
-  await service.post([{ ...alertAbout(third), rule: 'Detect watched miners' }]);
-  await service.contained(third, 120_000);
-  const done = await service.stateWhen('the end of the body', third, 120_000, ({ bodies }) =>
-    bodies.some(({ state }) => state === 'done'),
-  );
-  expect(done.bodies).toMatchObject([{ playbook: 'acme/miner' }]);
+  await startsAre(6);
+  expect(await answered(third, 'Detect watched miners')).toMatchObject({ playbook: 'acme/miner' });
 });

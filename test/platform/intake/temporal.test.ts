@@ -25,7 +25,7 @@ beforeAll(async () => {
   const workflowsPath = fileURLToPath(new URL('./trivial-incident.ts', import.meta.url));
   worker = await Worker.create({ connection, namespace, taskQueue, workflowsPath });
   working = worker.run();
-  gateway = temporalGateway({ client, taskQueue, input: (start) => start, log: silent });
+  gateway = temporalGateway({ client, taskQueue, begins: (_, start) => ({ input: start }), log: silent });
   door = await openDoor(gateway, { maxBytes: 1_000_000_000 });
 });
 
@@ -86,7 +86,7 @@ describe('the gateway to Temporal', () => {
     const other = temporalGateway({
       client: new Client({ connection, namespace: bare }),
       taskQueue,
-      input: (start) => start,
+      begins: (_, start) => ({ input: start }),
       log: silent,
     });
     // A namespace is known a little after it was registered.
@@ -102,7 +102,7 @@ describe('the gateway to Temporal', () => {
     const lost = temporalGateway({
       client: new Client({ connection, namespace: `${platform.prefix}-nowhere` }),
       taskQueue,
-      input: (start) => start,
+      begins: (_, start) => ({ input: start }),
       log: silent,
     });
     expect(await lost.start(incidentOf('lost'), startOf('1'), options)).toMatchObject({ kind: 'unavailable' });

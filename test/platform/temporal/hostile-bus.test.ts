@@ -131,7 +131,7 @@ const keys: VoteKeys = {
 const believed = {
   roster,
   keys,
-  asking: { playbooks, groups: ['oncall'] },
+  asking: () => ({ playbooks, groups: ['oncall'] }),
   incidents: new IncidentMemory(),
   votes: new VoteMemory(),
 };
@@ -735,7 +735,12 @@ describe('who takes the id of an incident before it begins', () => {
     const stranger = new Client({ connection, namespace });
     const squatter = await stranger.workflow.start(type, { workflowId: id, taskQueue, args: [] });
     const log = { info: () => {}, warn: () => {}, error: () => {} };
-    const gateway = temporalGateway({ client: cell, taskQueue: queues.cell, input: (start) => ({ start, settings }), log });
+    const gateway = temporalGateway({
+      client: cell,
+      taskQueue: queues.cell,
+      begins: (_, start) => ({ input: { start, settings } }),
+      log,
+    });
     const batch = batchOf([alertOf({ cluster })]);
     expect(await gateway.signal(id, batch)).toMatchObject({ kind: 'unavailable' });
     const { events } = await squatter.fetchHistory();

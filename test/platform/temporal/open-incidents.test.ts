@@ -75,21 +75,23 @@ beforeAll(async () => {
     temporalGateway({
       client,
       taskQueue: queues.cell,
-      input: (start) => ({
-        start,
-        settings: {
-          queues,
-          playbooks: ['firebreak/contain-dropped-binary'],
-          levels: [{ group: 'oncall', withinMs: 900_000 }],
-          evidenceDeadlineMs: 60_000,
-          lingerMs,
-          maxBodies: 4,
+      begins: (_, start) => ({
+        input: {
+          start,
+          settings: {
+            queues,
+            playbooks: ['firebreak/contain-dropped-binary'],
+            levels: [{ group: 'oncall', withinMs: 900_000 }],
+            evidenceDeadlineMs: 60_000,
+            lingerMs,
+            maxBodies: 4,
+          },
         },
       }),
       mayRun: (id, first, run) => starts.mayRunOn(id, first, run),
       log,
     }),
-    { incidents: new IncidentMemory(), open, playbooks: [] },
+    { incidents: new IncidentMemory(), open, playbooksOf: () => [] },
   );
   void open.watch({ client, gateway, signal: stopping.signal, everyMs: 500 });
 });

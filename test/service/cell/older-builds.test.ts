@@ -38,7 +38,7 @@ test('the worker of an older build ends when it has no open incident for two loo
   const running = runOlderBuilds({
     client: clientOf(open),
     deployment: 'lab',
-    current: 'f'.repeat(16),
+    running: ['f'.repeat(16)],
     stateDir,
     fetch: async () => undefined,
     start: async ({ id }) => {

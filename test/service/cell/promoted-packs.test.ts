@@ -5,14 +5,16 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { questionDigest, voteBytes } from '../../../core/decide/approval.ts';
 import type { ControlState } from '../../../core/decide/control.ts';
 import { type PromotionState, questionOf } from '../../../core/decide/decision.ts';
+import { signedProposalSchema } from '../../../core/orders/order.schema.ts';
 import type { EndDecision, SignedOrder } from '../../../core/orders/order.ts';
 import { checkOrder } from '../../../core/orders/order-check.ts';
-import { type PromotionTerms, type ProposePromotion, promotedOf } from '../../../core/orders/promotion.ts';
+import { type PromotionTerms, type ProposePromotion, promotedOf, rampingOf } from '../../../core/orders/promotion.ts';
 import type { ReleaseStatement } from '../../../core/playbook/release.ts';
 import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
 import { type FileSigner, openSigner } from '../../../integrations/keys/ed25519.ts';
 import { DecisionBook } from '../../../service/cell/control/decision-book.ts';
 import { PromotedPacks } from '../../../service/cell/control/promoted-packs.ts';
+import { rampedFolder } from '../../../service/config/complete.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { type PackFiles, readPack } from '../../../service/packs/pack-files.ts';
 import { ReleaseStore, signedRelease } from '../../../service/packs/release-store.ts';
@@ -96,10 +98,20 @@ ${more}`,
   const asks = () => promotions().map((terms) => ({ terms, proposer: 'ana', approvers: ['ben'] }));
   const started = () => {
     const config = loadConfig(source);
-    return new PromotedPacks({ config, secrets: {}, promotions: asks, log: createLog(config), now: () => now + 3_600_000 });
+    const next = ramped();
+    const differs = next?.packs.find(({ integrity }) => !config.packs.some((one) => one.integrity === integrity));
+    const ramping = differs && { pack: differs.name, integrity: differs.integrity };
+    const log = createLog(config);
+    return new PromotedPacks({ config, secrets: {}, ramping, promotions: asks, log, now: () => now + 3_600_000 });
+  };
+  /** As a start reads what some incidents begin with. */
+  const ramped = () => {
+    const promoted = rampedFolder(loadConfig(source).stateDir);
+    return existsSync(promoted) ? loadConfig({ ...source, promoted }) : undefined;
   };
   const versions = () => loadConfig(source).packs.map(({ name, version }) => `${name}@${version}`);
-  return { source, started, versions };
+  const some = () => ramped()?.packs.map(({ name, version }) => `${name}@${version}`);
+  return { source, started, versions, some };
 }
 
 describe('a proposal to promote', () => {
@@ -127,6 +139,16 @@ describe('a proposal to promote', () => {
   });
 });
 
+const tenPercent = { stage: 'percent', percent: 10 } as const;
+
+describe('a proposal to promote for some incidents', () => {
+  test('is refused of what runs in all, and of one pack while another has two versions', async () => {
+    const cell = cellWith(() => [termsOf('1.0.0')]).started();
+    expect(await cell.problemOf(termsOf('1.0.0', tenPercent))).toBe('acme@1.0.0 runs in every incident already.');
+    expect(await cell.problemOf(termsOf('1.3.0', tenPercent))).toContain('It may do otherwise than the order says');
+  });
+});
+
 describe('what was promoted', () => {
   const going = () => new AbortController();
 
@@ -145,6 +167,23 @@ describe('what was promoted', () => {
     active = [];
     expect(await cell.started().changed(cell.source, false, going().signal)).toBe(true);
     expect(cell.versions()).toEqual([]);
+  });
+
+  test('for some incidents is there beside the current version, until it runs in all or is rolled back', async () => {
+    let active: readonly PromotionTerms[] = [termsOf('1.0.0')];
+    const cell = cellWith(() => active);
+    const becomes = async (terms: readonly PromotionTerms[]) => {
+      active = terms;
+      expect(await cell.started().changed(cell.source, false, going().signal)).toBe(true);
+      return [cell.versions(), cell.some()];
+    };
+    const [first, tenth, third] = [termsOf('1.0.0'), termsOf('1.1.0', tenPercent), termsOf('1.3.0', tenPercent)];
+    expect(await becomes([first])).toEqual([['acme@1.0.0'], undefined]);
+    expect(await becomes([first, tenth])).toEqual([['acme@1.0.0'], ['acme@1.1.0']]);
+    expect(await becomes([first, tenth, third])).toEqual([['acme@1.0.0'], ['acme@1.3.0']]);
+    expect(await becomes([first])).toEqual([['acme@1.0.0'], undefined]);
+    expect(await becomes([first, tenth])).toEqual([['acme@1.0.0'], ['acme@1.1.0']]);
+    expect(await becomes([first, tenth, termsOf('1.1.0')])).toEqual([['acme@1.1.0'], undefined]);
   });
 
   test('is not taken where the configuration does not fit it: what runs goes on', async () => {
@@ -244,6 +283,16 @@ test('of several promotions the newest counts, and what was promoted since is ob
   expect(promotedOf('acme', [old, observed], later)).toEqual({ live: old, observed });
   expect(promotedOf('acme', [old, observed, termsOf('1.2.0')], later).observed).toBeUndefined();
   expect(promotedOf('other', [old, next], later)).toEqual({});
+  const [tenth, half] = [termsOf('1.3.0', tenPercent), termsOf('1.3.0', { ...tenPercent, percent: 50 })];
+  expect(promotedOf('acme', [next, tenth, half], later)).toEqual({ live: next, ramping: half });
+  expect(promotedOf('acme', [next, tenth, termsOf('1.3.0', { stage: 'observe' })], later)).toEqual({
+    live: next,
+    ramping: tenth,
+  });
+  expect(promotedOf('acme', [next, half, termsOf('1.3.0')], later).ramping).toBeUndefined();
+  expect(rampingOf(['acme', 'other'], [next, tenth, termsOf('2.0.0', { ...tenPercent, pack: 'other' })], later)).toMatchObject({
+    pack: 'other',
+  });
   expect(promotedOf('acme', [old], Date.parse(old.from) - 1)).toEqual({});
 });
 
@@ -257,4 +306,16 @@ test('a promotion and its end are signed with a person’s own key: a desk signs
   ).toEqual(refused);
   const end = { ...given, kind: 'promotion.end', cluster: 'lab', decision: terms.id, reason: 'no' } satisfies EndDecision;
   expect(checkOrder(signedOrder<EndDecision>(end, 'desk'), beliefs)).toEqual(refused);
+});
+
+test('an order for some incidents says for how many of a hundred, and no other order does', () => {
+  const integrity = `sha512-${'A'.repeat(86)}==`;
+  const isTaken = (over: Partial<PromotionTerms>): boolean => {
+    const terms = termsOf('1.0.0', { integrity, ...over });
+    const order: ProposePromotion = { version: 1, kind: 'promotion.propose', person: 'ana', at: terms.from, terms };
+    return signedProposalSchema.safeParse(signedOrder(order, 'ana')).success;
+  };
+  expect([{}, tenPercent].map(isTaken)).toEqual([true, true]);
+  const wrong = [0, 100, 10.5].map((percent) => ({ ...tenPercent, percent }));
+  expect([...wrong, { stage: 'percent' } as const, { percent: 10 }].map(isTaken)).toEqual([false, false, false, false, false]);
 });

@@ -269,7 +269,7 @@ describe('the cell', () => {
       census: { ownerReplicas: () => undefined, contained: () => new Map(), containedBy: () => new Set() },
       hasEvidence: async () => true,
       evidenceWait: { ms: 0 },
-      asking: askingWith([action as unknown as RegisteredAction]),
+      asking: () => askingWith([action as unknown as RegisteredAction]),
       incidents: new IncidentMemory(),
       votes: new VoteMemory(),
     });

@@ -244,7 +244,7 @@ export class Service {
     return this.#session;
   }
 
-  incidentOf({ namespace, name }: Workload): string {
+  incidentOf({ namespace, name }: Pick<Workload, 'namespace' | 'name'>): string {
     return incidentIdOf({ kind: 'workload', cluster: this.cluster, namespace, ownerKind: 'Deployment', name });
   }
 

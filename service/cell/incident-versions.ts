@@ -1,0 +1,193 @@
+import { createHmac } from 'node:crypto';
+import type { Client } from '@temporalio/client';
+import type { IncidentMemory } from '../../activities/memory/incident-memory.ts';
+import type { CellKey } from '../../core/cluster/before-state.ts';
+import { type Asking, type EnvelopeAsking, narrowerOf } from '../../core/decide/asking.ts';
+import type { IncidentRef } from '../../core/incident/incident.ts';
+import { type ActivePromotion, rampingOf } from '../../core/orders/promotion.ts';
+import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
+import type { Config } from '../config/load.ts';
+import { type Logger, reasonOf } from '../process/log.ts';
+import { repeat } from '../process/repeat.ts';
+import { askingOf } from '../process/rules.ts';
+import type { WorkflowBuild } from '../temporal/bundle/bundle.ts';
+import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
+import { knownBuilds, saidOfBuild, sayOfBuild } from '../temporal/versions.ts';
+
+/** The versions of packs that an incident begins with: as a configuration reads them, and in one build. */
+export interface PackVersions {
+  readonly config: Config;
+  readonly build: WorkflowBuild;
+}
+
+/** Those that some incidents begin with: they differ in one pack. */
+export interface RampingVersions extends PackVersions {
+  readonly pack: string;
+  /** Of its code. */
+  readonly integrity: string;
+}
+
+export interface IncidentVersionsParts {
+  readonly current: PackVersions;
+  readonly ramping?: RampingVersions | undefined;
+  /** What people have decided. */
+  readonly promotions: () => readonly ActivePromotion[];
+  readonly incidents: Pick<IncidentMemory, 'buildOf'>;
+  /** The first run of an incident that is open. */
+  readonly openRun: (incident: string) => string | undefined;
+  readonly cellKey: CellKey;
+  readonly now?: () => number;
+}
+
+interface Known extends PackVersions {
+  readonly asking: EnvelopeAsking;
+}
+
+/**
+ * By which versions of packs each incident goes. The cell draws the lot itself, and remembers it: were it for Temporal, whoever reaches that could say
+ * whose envelope an incident is held to. Nobody outside can work out on which side an incident will be: the lot is drawn with the cell's key.
+ */
+export class IncidentVersions {
+  readonly #parts: IncidentVersionsParts;
+  readonly #current: Known;
+  readonly #ramping: (Known & RampingVersions) | undefined;
+  readonly #narrower: Asking;
+  readonly #now: () => number;
+  #isRampRunning = false;
+
+  constructor(parts: IncidentVersionsParts) {
+    const { current, ramping } = parts;
+    this.#parts = parts;
+    this.#current = { ...current, asking: askingOf(current.config) };
+    this.#ramping = ramping && { ...ramping, asking: askingOf(ramping.config) };
+    this.#narrower = this.#ramping ? narrowerOf(this.#current.asking, this.#ramping.asking) : this.#current.asking;
+    this.#now = parts.now ?? Date.now;
+  }
+
+  /** Playbooks of all versions: of some there are two. */
+  get playbooks(): readonly AnyPlaybook[] {
+    const current = this.#current.asking.playbooks;
+    const more = this.#ramping?.asking.playbooks.filter((one) => !current.includes(one)) ?? [];
+    return more.length === 0 ? current : [...current, ...more];
+  }
+
+  /** Of a hundred incidents that begin, how many begin with the version that is ramped, as people have decided. */
+  percent(): number {
+    const ramping = this.#ramping;
+    if (!ramping) return 0;
+    const terms = this.#parts.promotions().map((one) => one.terms);
+    const decided = rampingOf(ramping.config.releases.packs, terms, this.#now());
+    const isThis = decided?.pack === ramping.pack && decided.integrity === ramping.integrity;
+    return isThis ? (decided.percent ?? 0) : 0;
+  }
+
+  /** Its worker runs, and Temporal knows it: until then no incident begins with it. */
+  rampRuns(): void {
+    this.#isRampRunning = true;
+  }
+
+  /** What an incident runs that is open, or would begin with now. */
+  of(incident: string): PackVersions {
+    return this.#of(incident);
+  }
+
+  playbooksOf(incident: string): readonly AnyPlaybook[] {
+    return this.#of(incident).asking.playbooks;
+  }
+
+  /** Whom an incident may ask about what. One that this cell did not begin, or of which it has forgotten it, may do what both versions say. */
+  asking({ id, run }: IncidentRef): Asking {
+    const build = this.#parts.incidents.buildOf({ id, run });
+    if (build === undefined) return this.#narrower;
+    return build === this.#ramping?.build.id ? this.#ramping.asking : this.#current.asking;
+  }
+
+  #of(incident: string): Known {
+    const ramping = this.#ramping;
+    if (!ramping) return this.#current;
+    const { incidents, openRun } = this.#parts;
+    const run = openRun(incident);
+    if (run !== undefined) return incidents.buildOf({ id: incident, run }) === ramping.build.id ? ramping : this.#current;
+    if (!this.#isRampRunning) return this.#current;
+    return lotOf(incident, { integrity: ramping.integrity, cellKey: this.#parts.cellKey }) < this.percent()
+      ? ramping
+      : this.#current;
+  }
+}
+
+/** 0 to 99, for as long as this version is meant: an incident that begins with it at 10 % does so at 20 %, too. */
+export function lotOf(
+  incident: string,
+  { integrity, cellKey }: Pick<RampingVersions, 'integrity'> & { readonly cellKey: CellKey },
+): number {
+  const drawn = createHmac('sha256', cellKey).update(`firebreak.ramp.v1\n${integrity}\n${incident}`).digest();
+  return drawn.readUInt32BE(0) % 100;
+}
+
+const followEveryMs = 2_000;
+
+/**
+ * Tells Temporal how many incidents begin with the version that is ramped, so that `builds list` shows it. Once Temporal has taken that, it knows the
+ * build’s worker, and incidents begin with it. Ends with `signal`. Never rejects.
+ */
+export async function followRamp(options: {
+  readonly client: Client;
+  readonly deployment: string;
+  readonly ramping: PackVersions;
+  readonly versions: IncidentVersions;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const { client, deployment, ramping, versions, log, signal } = options;
+  const { id: buildId } = ramping.build;
+  const trouble = new RepeatedTrouble();
+  let said: number | undefined;
+  const work = async (): Promise<void> => {
+    const percent = versions.percent();
+    if (percent === said) return;
+    try {
+      await sayOfBuild({ client, deployment, buildId, said: { packs: packsIn(ramping.config), percent } });
+      versions.rampRuns();
+      said = percent;
+      trouble.over();
+      log.info(
+        { build: buildId, percent },
+        'so many of a hundred new incidents begin with the version that is promoted for some',
+      );
+    } catch (error) {
+      const reason = reasonOf(error);
+      const told = trouble.met(reason);
+      if (told)
+        log.warn(
+          { build: buildId, reason, ...told },
+          'Temporal does not know the build of the version that is promoted for some yet',
+        );
+    }
+  };
+  await repeat({ work, everyMs: followEveryMs, signal });
+}
+
+/** Tells which packs the current build has, and of builds that some incidents began with before that none does now. For people: that it fails stops nothing. */
+export async function tellBuilds(options: {
+  readonly client: Client;
+  readonly deployment: string;
+  readonly current: PackVersions;
+  readonly ramping: PackVersions | undefined;
+}): Promise<void> {
+  const { client, deployment, current, ramping } = options;
+  try {
+    await sayOfBuild({ client, deployment, buildId: current.build.id, said: { packs: packsIn(current.config) } });
+    for (const buildId of await knownBuilds({ client, deployment })) {
+      if (buildId === current.build.id || buildId === ramping?.build.id) continue;
+      const said = await saidOfBuild({ client, deployment, buildId });
+      if (said?.percent) await sayOfBuild({ client, deployment, buildId, said: { packs: said.packs } });
+    }
+  } catch {
+    // The next start tells it.
+  }
+}
+
+/** `acme@1.2.0`, of each. */
+function packsIn({ packs }: Pick<Config, 'packs'>): readonly string[] {
+  return packs.map(({ name, version }) => `${name}@${version}`);
+}

@@ -1,0 +1,57 @@
+import { describe, expect, test } from '@jest/globals';
+import { type Asking, type AskingPlaybook, groupsAskedBy, narrowerOf, widerOf } from '../../../core/decide/asking.ts';
+
+const miner: AskingPlaybook = {
+  id: 'acme/miner',
+  on: { minSeverity: 'high' },
+  uses: { quarantinePod: { name: 'quarantinePod' }, deletePod: { name: 'deletePod' } },
+  levels: [{ group: 'oncall' }, { group: 'leads' }],
+  sagaUndo: 'below-critical',
+};
+const other: AskingPlaybook = { id: 'acme/other', on: { minSeverity: 'low' }, uses: {} };
+const groups = ['oncall', 'security'];
+
+/** The next version: it deletes nothing and cuts connections, asks others, is for worse alerts, and gives nothing back by itself. */
+const { sagaUndo: _, ...kept } = miner;
+const next: AskingPlaybook = {
+  ...kept,
+  on: { minSeverity: 'critical' },
+  uses: { quarantinePod: { name: 'quarantinePod' }, cutConnections: { name: 'cutConnections' } },
+  levels: [{ group: 'security' }, { group: 'leads' }],
+};
+const added: AskingPlaybook = { id: 'acme/new', on: { minSeverity: 'high' }, uses: {} };
+
+const before: Asking = { playbooks: [miner, other], groups };
+const after: Asking = { playbooks: [next, other, added], groups };
+const namesOf = (asking: Asking, id: string) =>
+  Object.values(asking.playbooks.find((one) => one.id === id)?.uses ?? {}).map(({ name }) => name);
+const asked = (asking: Asking, playbook: string) => groupsAskedBy({ requester: `playbook/${playbook}` }, asking, [playbook]);
+
+describe('an incident of which nobody can say by which of two versions it goes', () => {
+  test.each([
+    ['the one before first', narrowerOf(before, after)],
+    ['the next one first', narrowerOf(after, before)],
+  ])('may do and ask only what both versions say (%s)', (_order, both) => {
+    expect(both.playbooks.map(({ id }) => id)).toEqual(['acme/miner', 'acme/other']);
+    expect(namesOf(both, 'acme/miner')).toEqual(['quarantinePod']);
+    expect(asked(both, 'acme/miner')).toEqual(['leads']);
+    expect(both.playbooks[0]).toMatchObject({ on: { minSeverity: 'critical' } });
+    expect(both.playbooks[0]).not.toHaveProperty('sagaUndo');
+    expect(asked(both, 'acme/other')).toEqual(groups);
+    expect(asked(both, 'acme/new')).toEqual([]);
+  });
+
+  test('asks those of incidents whom the other version names, too, where one names nobody', () => {
+    const { levels: __, ...unnamed } = miner;
+    const both = narrowerOf({ playbooks: [unnamed], groups }, { playbooks: [next], groups });
+    expect(asked(both, 'acme/miner')).toEqual(['security']);
+  });
+});
+
+test('a pool that cannot say it, and has the word of a cell for each step, refuses only what neither version says', () => {
+  const either = widerOf(before, after);
+  expect(either.playbooks.map(({ id }) => id)).toEqual(['acme/miner', 'acme/other', 'acme/new']);
+  expect(namesOf(either, 'acme/miner')).toEqual(['quarantinePod', 'deletePod', 'cutConnections']);
+  expect(asked(either, 'acme/miner')).toEqual(['oncall', 'leads', 'security']);
+  expect(either.playbooks[0]).toMatchObject({ on: { minSeverity: 'high' }, sagaUndo: 'below-critical' });
+});
