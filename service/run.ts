@@ -175,6 +175,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
           build,
           ramping,
           maxCachedWorkflows,
+          isWatched: (source?.watched ?? []).length > 0,
           runWorker,
           first,
           rights,

@@ -81,6 +81,8 @@ interface CellParts {
   /** What some incidents begin with in its place. */
   readonly ramping?: RampingVersions | undefined;
   readonly maxCachedWorkflows: number;
+  /** Its packs are being written: nobody waits for the first alert to be as fast as the next. */
+  readonly isWatched: boolean;
   readonly runWorker: (worker: Worker) => void;
   readonly first: ContainmentFirst;
   readonly rights: RightsWatch;
@@ -414,7 +416,7 @@ async function work(options: {
     }
   };
   await becomeCurrent();
-  if (isCurrent && !(await warmUp({ client, cluster, taskQueue: queues.cell })))
+  if (isCurrent && !parts.isWatched && !(await warmUp({ client, cluster, taskQueue: queues.cell })))
     log.warn({}, 'the first containment after this start may take a second longer');
   control.storms.open(client);
   control.evidence.open(client);

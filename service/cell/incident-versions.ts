@@ -157,7 +157,8 @@ export async function followRamp(options: {
     } catch (error) {
       const reason = reasonOf(error);
       const told = trouble.met(reason);
-      if (told)
+      // That its worker has not asked for work yet is so after each start.
+      if (told && told.times > 1)
         log.warn(
           { build: buildId, reason, ...told },
           'Temporal does not know the build of the version that is promoted for some yet',

@@ -1,5 +1,6 @@
 import { FirebreakError } from '../../core/errors.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
+import type { ConfiguredPack } from '../config/complete/complete-packs.ts';
 import { type Config, type ConfigSource, checkConfig } from '../config/load.ts';
 import { readPack } from '../packs/pack-files.ts';
 import { reasonOf } from '../process/log.ts';
@@ -48,8 +49,8 @@ export async function savedPacks({
   signal,
 }: {
   readonly source: ConfigSource & { readonly watched: readonly string[] };
-  readonly running: Pick<Config, 'packs'>;
-  readonly build?: (config: Config) => Promise<unknown>;
+  readonly running: Pick<Config, 'packs' | 'stateDir'>;
+  readonly build?: (config: Parameters<typeof workflowBuild>[0]) => Promise<unknown>;
   readonly log: {
     error(fields: { readonly problem: string; readonly remedy?: string }, message: string): void;
     info(fields: object, message: string): void;
@@ -70,7 +71,10 @@ export async function savedPacks({
     if (!isSteady || now === tried) return;
     tried = now;
     if (now === live.join()) return log.info({}, 'the pack is again what runs');
+    // Beside the check, which runs the modules in a process of its own: the bundler only reads them. What is wrong with them the check says better.
+    const early = build({ ...running, packs: running.packs.map(asSaved) }).catch(() => undefined);
     const checked = checkConfig(source);
+    await early;
     if (!checked.ok) {
       for (const { problem, remedy } of checked.problems)
         log.error({ problem, remedy }, 'what was saved does not run: what ran goes on');
@@ -87,6 +91,11 @@ export async function savedPacks({
   };
   await repeat({ work, everyMs: lookEveryMs, signal: AbortSignal.any([signal, stop.signal]) });
   return isSaved;
+}
+
+/** With the code that its folder has now. */
+function asSaved(pack: ConfiguredPack): ConfiguredPack {
+  return 'folder' in pack.source ? { ...pack, integrity: codeIn(pack.source.folder) } : pack;
 }
 
 /** What its code is; of what is no pack at the moment, why not. */

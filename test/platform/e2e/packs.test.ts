@@ -69,18 +69,15 @@ const starts = (): number => service.log.split('\n').filter((line) => line.inclu
 /** The service has begun anew so often, the first start counted. */
 const startsAre = (count: number) => until('the service at work', 120_000, () => starts() === count);
 
-/** What has come of an alert about it: the playbook that ran, and its notes. */
-async function answered(
-  about: Workload,
-  rule: string,
-): Promise<{ readonly playbook: string; readonly notes: readonly string[] }> {
+/** What has come of an alert about it: the playbook that ran, and what its body says of its parameter. */
+async function answered(about: Workload, rule: string): Promise<{ readonly playbook: string; readonly says: readonly string[] }> {
   await service.post([{ ...alertAbout(about), rule }]);
   await service.contained(about, 120_000);
   const { bodies, timeline } = await service.stateWhen('the end of the body', about, 120_000, (state) =>
     state.bodies.some(({ state: stands }) => stands === 'done'),
   );
   const [{ playbook = '' } = {}] = bodies;
-  return { playbook, notes: timeline.flatMap(({ actor, text }) => (actor === `playbook/${playbook}` ? text : [])) };
+  return { playbook, says: timeline.flatMap(({ text }) => (/ ?for \d+m$/.test(text) ? text : [])) };
 }
 
 interface ListedBuild {
@@ -160,7 +157,7 @@ test('a version from the store runs once somebody else has agreed, without a res
   await startsAre(2);
   expect([service.pid, service.isRunning]).toEqual([pid, true]);
   expect(await firebreak(undefined, ...typed(promotions))).toMatch(/beta@1\.0\.0 +runs/);
-  expect(await answered(other, 'Detect beta miners')).toEqual({ playbook: 'beta/miner', notes: ['for 70m'] });
+  expect(await answered(other, 'Detect beta miners')).toEqual({ playbook: 'beta/miner', says: ['for 70m'] });
 });
 
 test('another version runs in the share of incidents that was agreed to, and in none that begins after its rollback', async () => {
@@ -173,8 +170,8 @@ test('another version runs in the share of incidents that was agreed to, and in 
   await startsAre(3);
   await until('its first incidents', 120_000, () => service.log.includes('new incidents begin with the version'));
   expect(await firebreak(undefined, 'pack', 'promotions')).toMatch(/beta@1\.1\.0 +runs in 50 %/);
-  expect(await answered(within, 'Detect beta miners')).toEqual({ playbook: 'beta/miner', notes: ['as 1.1.0 for 70m'] });
-  expect(await answered(without, 'Detect beta miners')).toEqual({ playbook: 'beta/miner', notes: ['for 70m'] });
+  expect(await answered(within, 'Detect beta miners')).toEqual({ playbook: 'beta/miner', says: ['as 1.1.0 for 70m'] });
+  expect(await answered(without, 'Detect beta miners')).toEqual({ playbook: 'beta/miner', says: ['for 70m'] });
   const listed = await listedBuilds();
   expect(listed.find(({ current }) => current)).toMatchObject({ percent: 50, packs: ['acme@1.0.0', 'beta@1.0.0'] });
   const next = listed.find(({ current, percent }) => !current && percent > 0);
