@@ -4,7 +4,7 @@ import type { DecisionKind, Order, Terms } from './order.ts';
 
 /** How far a version of a pack goes: it is only looked on, some incidents begin with it, or each does. */
 export const promotionStages = ['observe', 'percent', 'all'] as const;
-export type PromotionStage = (typeof promotionStages)[number];
+type PromotionStage = (typeof promotionStages)[number];
 
 export interface PromotionTerms extends Terms {
   readonly pack: string;
@@ -148,7 +148,7 @@ export interface ActivePromotion {
 }
 
 /** What was decided about a pack, as of now: which version runs, which runs in some incidents beside it, and which is looked on. */
-export interface Promoted {
+interface Promoted {
   readonly live?: PromotionTerms;
   /** Absent where it, or another one, runs in all incidents since. */
   readonly ramping?: PromotionTerms;

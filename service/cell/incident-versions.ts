@@ -15,7 +15,7 @@ import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
 import { knownBuilds, saidOfBuild, sayOfBuild } from '../temporal/versions.ts';
 
 /** The versions of packs that an incident begins with: as a configuration reads them, and in one build. */
-export interface PackVersions {
+interface PackVersions {
   readonly config: Config;
   readonly build: WorkflowBuild;
 }
@@ -27,7 +27,7 @@ export interface RampingVersions extends PackVersions {
   readonly integrity: string;
 }
 
-export interface IncidentVersionsParts {
+interface IncidentVersionsParts {
   readonly current: PackVersions;
   readonly ramping?: RampingVersions | undefined;
   /** What people have decided. */

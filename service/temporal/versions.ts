@@ -92,7 +92,7 @@ export async function currentBuild(options: {
 }
 
 /** What a cell says of a build, for people: Temporal keeps it, and whoever reaches that can say something else. Nothing is decided by it. */
-export interface SaidOfBuild {
+interface SaidOfBuild {
   /** `acme@1.2.0` */
   readonly packs: readonly string[];
   /** Of a hundred incidents that begin, how many begin with it. Absent: it is the current one, or was. */
