@@ -101,11 +101,10 @@ export function createDeadlines(options: DeadlinesOptions): DeskDeadlines {
     }
   };
 
-  const once = async (kind: string, key: string, work: () => Promise<Readonly<Record<string, unknown>> | undefined>) => {
+  const once = async (kind: string, key: string, work: () => Promise<Readonly<Record<string, unknown>>>) => {
     const id = `${kind} ${key}`;
     if (noted.has(id) || done.has(id)) return;
     const body = await work();
-    if (!body) return;
     done.add(id);
     await journal.record({ kind, actor: 'desk', body: { key, ...body } });
   };
@@ -121,21 +120,28 @@ export function createDeadlines(options: DeadlinesOptions): DeskDeadlines {
   const call = (due: DeadlineCall): Promise<void> =>
     once(ownKinds.called, due.key, async () => {
       const { deadlines, stage } = due;
+      const { incident, regime } = deadlines;
       const text = callText(due);
-      const about = {
-        incident: deadlines.incident.id,
-        run: deadlines.incident.run,
-        regime: deadlines.regime,
-        stage: stage.stage,
-      };
-      await post(
-        due.key,
-        deadlines.incident,
-        pager ? `${text} ${group} is called.` : `${text} Nobody can be called: no paging is configured.`,
-      );
+      // Nothing comes before it: whoever is to be woken waits for no other system.
       if (pager) await pager.page(pageOf(due, { group, text }), AbortSignal.timeout(callWithinMs));
-      return { ...about, dueAt: new Date(stage.dueAt).toISOString(), group: pager ? group : null, text };
+      return {
+        ...{ incident: incident.id, run: incident.run, regime, stage: stage.stage },
+        ...{ dueAt: new Date(stage.dueAt).toISOString(), group: pager ? group : null },
+        text: `${text} ${pager ? `${group} is called.` : 'Nobody can be called: no paging is configured.'}`,
+      };
     });
+
+  /** What is on record since a short time stands in the thread, once. */
+  const tell = async ({ chain, number, at, kind, body }: AuditRecord): Promise<void> => {
+    const incident = kind === ownKinds.called ? calledIn(body) : incidentIn(body);
+    if (!incident || Date.parse(at) < now() - newsForMs) return;
+    try {
+      // Of two desks each may have a record of the same call.
+      await post(kind === ownKinds.called ? String(body.key) : `${chain}#${number}`, incident, String(body.text));
+    } catch (error) {
+      log.warn({ reason: reasonOf(error) }, 'a deadline could not be told in its thread: it is tried again');
+    }
+  };
 
   /** What was sent, or does not have to be, wakes nobody any more. */
   const quiet = async (all: readonly IncidentDeadlines[], called: readonly AuditRecord[]): Promise<void> => {
@@ -178,10 +184,7 @@ export function createDeadlines(options: DeadlinesOptions): DeskDeadlines {
             own.filter(({ kind }) => kind === ownKinds.called),
           ),
         );
-        for (const { chain, number, kind, at, body } of records) {
-          const incident = deadlineKinds.includes(kind) && Date.parse(at) > now() - newsForMs ? incidentIn(body) : undefined;
-          if (incident) await each(() => post(`${chain}#${number}`, incident, String(body.text)));
-        }
+        for (const record of records) if (record.kind !== ownKinds.quieted) await tell(record);
       }),
     linesOf: async ({ id, run }) => {
       try {
@@ -204,6 +207,10 @@ export function createDeadlines(options: DeadlinesOptions): DeskDeadlines {
 function incidentIn({ order: signed }: AuditRecord['body']): IncidentRef | undefined {
   const order = deadlineOrderIn(signed);
   return order && { id: order.incident, run: order.run };
+}
+
+function calledIn({ incident, run }: AuditRecord['body']): IncidentRef | undefined {
+  return typeof incident === 'string' && typeof run === 'string' ? { id: incident, run } : undefined;
 }
 
 function namesOf({ id }: IncidentRef): { readonly title: string; readonly cluster: string } {

@@ -130,12 +130,34 @@ describe('deadlines of notifications', () => {
     expect(await called()).toMatchObject([
       { group: 'oncall', stage: 'early-warning', dueAt: '2026-03-02T10:00:00.000Z', incident: incident.id },
     ]);
-    expect(posts.map(({ text }) => text)).toEqual([
+    // What was just done is told at the next look.
+    await desk().look();
+    expect([...new Set(posts.map(({ text }) => text))]).toEqual([
+      'ana: deadline.started',
       expect.stringMatching(
         /Draft: firebreak report notification incident\/c\/shop\/Deployment\/cart --run r1 --regime nis2 --stage early-warning\. oncall is called\.$/,
       ),
-      'ana: deadline.started',
     ]);
+  });
+
+  test('wait for no Slack: people are called, and the thread is told when it can be', async () => {
+    await order(start);
+    at(20);
+    let isDown = true;
+    const one = desk({
+      postInThread: async (post) => {
+        if (isDown) throw new Error('Slack is away');
+        posts.push(post);
+      },
+    });
+    await one.look();
+    await one.look();
+    expect(calls()).toHaveLength(1);
+    expect(await one.metrics.text()).toContain('firebreak_deadline_calls_failed_total 0');
+    isDown = false;
+    await one.look();
+    await one.look();
+    expect(posts).toHaveLength(2);
   });
 
   test('call nobody for what was sent, and end the call that is open; what comes next is counted from when it was sent', async () => {
@@ -228,7 +250,8 @@ describe('deadlines of notifications', () => {
     expect(text).toContain('firebreak_deadlines_missed{regime="nis2",stage="early-warning"} 1');
     expect(text).toContain('firebreak_deadlines_missed{regime="nis2",stage="notification"} 0');
     expect(await called()).toMatchObject([{ group: null }]);
-    expect(posts[0]?.text).toContain('Nobody can be called: no paging is configured.');
+    await one.look();
+    expect(posts.map(({ text }) => text).join()).toContain('Nobody can be called: no paging is configured.');
   });
 
   test('of a vulnerability has its last one from when a measure is available', async () => {
