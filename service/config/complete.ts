@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { RecordRetention } from '../../core/audit/record-cut.ts';
+import { movedSecrets } from '../../core/config/fields.schema.ts';
 import type { RetentionRules } from '../../core/evidence/evidence-retention.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import { completeImages } from './complete/complete-images.ts';
@@ -11,7 +12,6 @@ import { completeReports, type ReportConfig } from './complete/complete-reports.
 import { completeOnCall, onCallProblems, userGroupProblems } from './complete/complete-roster.ts';
 import { completeStreams, type StreamConfig } from './complete/complete-streams.ts';
 import { completeTelemetry, type TelemetryConfig } from './complete/complete-telemetry.ts';
-import { completePaging, completeTickets } from './complete/complete-tickets.ts';
 import { completeRotation } from './complete/rotation-secrets.ts';
 import type { Environment, SecretRef } from './fields.ts';
 import { ownActionsOf, playbooksOf } from './packs.ts';
@@ -190,12 +190,12 @@ export function completeConfig(options: {
   readonly watched: readonly string[];
   readonly problems: PlacedProblem[];
 }): Config {
-  const { file, env, problems } = options;
+  const { env, problems } = options;
   const absolute = (path: string) => resolve(dirname(resolve(options.path)), path);
+  const file = movedSecrets(options.file, (ref) => ('file' in ref ? { file: absolute(ref.file) } : ref));
   const stateDir = absolute(file.stateDir ?? env.FIREBREAK_STATE_DIR ?? 'firebreak-state');
   const inState = (own: string | undefined, ...parts: readonly string[]) =>
     own === undefined ? join(stateDir, ...parts) : absolute(own);
-  const secretRef = (ref: SecretRef): SecretRef => ('file' in ref ? { file: absolute(ref.file) } : ref);
 
   const people = file.roster.people.map((person, index) => {
     const keys = person.keys.flatMap((written, place) => {
@@ -231,7 +231,7 @@ export function completeConfig(options: {
   const { schedules, delegations } = file.roster;
   const timeZoneOf = (person: string) => people.find(({ id }) => id === person)?.timeZone;
   const promoted = options.promoted ?? promotedFolder(stateDir);
-  const packs = completePacks(file, { absolute, secretRef, stateDir, promoted, watched: options.watched, problems });
+  const packs = completePacks(file, { absolute, stateDir, promoted, watched: options.watched, problems });
   problems.push(
     ...ofKubernetes,
     ...sharedKeys(people),
@@ -251,12 +251,7 @@ export function completeConfig(options: {
     packs,
     releases: {
       store: releaseBucket
-        ? {
-            kind: 's3',
-            ...releaseBucket,
-            accessKeyId: secretRef(releaseBucket.accessKeyId),
-            secretAccessKey: secretRef(releaseBucket.secretAccessKey),
-          }
+        ? { kind: 's3', ...releaseBucket }
         : { kind: 'folder', folder: inState(file.releases.folder, 'releases') },
       packs: file.packs.flatMap(({ release }) => release ?? []),
       publishers: file.releases.publishers.map(({ name, key }) => ({ name, key: absolute(key) })),
@@ -264,27 +259,21 @@ export function completeConfig(options: {
     temporal: {
       address: file.temporal.address ?? env.TEMPORAL_ADDRESS ?? '127.0.0.1:7233',
       namespace: file.temporal.namespace ?? env.TEMPORAL_NAMESPACE ?? 'default',
-      ...completeTemporalAccess({ file: file.temporal, env, absolute, secretRef, problems }),
-      codecKeys: (file.temporal.codecKeys ?? [{ id: 'local', key: { file: join(stateDir, 'keys', 'codec.key') } }]).map(
-        (key) => ({ id: key.id, key: secretRef(key.key) }),
-      ),
+      ...completeTemporalAccess({ file: file.temporal, env, absolute, problems }),
+      codecKeys: file.temporal.codecKeys ?? [{ id: 'local', key: { file: join(stateDir, 'keys', 'codec.key') } }],
     },
     kubernetes,
     evidence: {
-      store: s3
-        ? { kind: 's3', ...s3, accessKeyId: secretRef(s3.accessKeyId), secretAccessKey: secretRef(s3.secretAccessKey) }
-        : { kind: 'folder', folder: inState(file.evidence.folder, 'evidence') },
+      store: s3 ? { kind: 's3', ...s3 } : { kind: 'folder', folder: inState(file.evidence.folder, 'evidence') },
       keyFile: inState(file.evidence.keyFile, 'keys', 'evidence.pem'),
       wrapKeyFile: inState(file.evidence.wrapKeyFile, 'keys', 'evidence-wrap.key'),
       deadlineMinutes: file.evidence.deadlineMinutes,
-      ...(file.evidence.vault && { vault: { ...file.evidence.vault, token: secretRef(file.evidence.vault.token) } }),
+      ...(file.evidence.vault && { vault: file.evidence.vault }),
       stewards: file.evidence.stewards,
       retention: file.evidence.retention,
     },
     intake: {
       ...file.intake,
-      tokens: file.intake.tokens.map(({ name, token }) => ({ name, token: secretRef(token) })),
-      signatures: file.intake.signatures.map(({ name, secret }) => ({ name, secret: secretRef(secret) })),
       ...(file.intake.tls && { tls: absoluteTls(file.intake.tls, absolute) }),
       spool: { dir: join(stateDir, 'spool'), maxBytes: file.intake.spool.maxBytes },
     },
@@ -298,7 +287,6 @@ export function completeConfig(options: {
       stepUp: {
         ...file.stepUp,
         publicUrl: file.stepUp.publicUrl.replace(/\/$/, ''),
-        ...(file.stepUp.clientSecret && { clientSecret: secretRef(file.stepUp.clientSecret) }),
         ...(file.stepUp.jwksFile !== undefined && { jwksFile: absolute(file.stepUp.jwksFile) }),
       },
     }),
@@ -308,28 +296,10 @@ export function completeConfig(options: {
         ...(file.console.temporalUrl !== undefined && { temporalUrl: file.console.temporalUrl.replace(/\/$/, '') }),
       },
     }),
-    ...(file.slack && {
-      slack: {
-        ...file.slack,
-        botToken: secretRef(file.slack.botToken),
-        ...(file.slack.signingSecrets && { signingSecrets: file.slack.signingSecrets.map(secretRef) }),
-        ...(file.slack.appToken && { appToken: secretRef(file.slack.appToken) }),
-      },
-    }),
-    actions: {
-      ...file.actions,
-      ...(file.actions.nodeIsolation && {
-        nodeIsolation: {
-          webhook: { ...file.actions.nodeIsolation.webhook, secret: secretRef(file.actions.nodeIsolation.webhook.secret) },
-        },
-      }),
-    },
-    rotation: completeRotation(file.rotation, secretRef, absolute),
+    rotation: completeRotation(file.rotation, absolute),
     images: completeImages(file.images, absolute),
-    tickets: completeTickets(file.tickets, secretRef),
-    paging: completePaging(file.paging, secretRef),
     audit: {
-      url: typeof url === 'string' ? `sqlite:${absolute(url.slice('sqlite:'.length))}` : secretRef(url),
+      url: typeof url === 'string' ? `sqlite:${absolute(url.slice('sqlite:'.length))}` : url,
       notaryKeyFile: inState(file.audit.notaryKeyFile, 'keys', 'notary.pem'),
       retiredNotaryKeys: file.audit.retiredNotaryKeys.map(absolute),
       anchorFile: inState(file.audit.anchorFile, 'anchor', 'checkpoints.jsonl'),
@@ -339,22 +309,14 @@ export function completeConfig(options: {
         name: file.audit.log.name ?? `firebreak/${file.cluster}`,
         folder: inState(file.audit.log.folder, 'anchor', 'log'),
         witnesses: file.audit.log.witnesses,
-        copies: {
-          ...file.audit.log.copies,
-          ...(file.audit.log.copies.s3 && { s3: withSecretRefs(file.audit.log.copies.s3, secretRef) }),
-        },
+        copies: file.audit.log.copies,
       },
       retention: retentionOf(file.audit.retention),
       carriesOutCuts: file.audit.retention.carryOut,
     },
-    backup: {
-      ...(file.backup.s3 && {
-        s3: withSecretRefs(file.backup.s3, secretRef),
-      }),
-    },
-    streams: completeStreams(file.streams, { secretRef, absolute }),
-    reports: completeReports(file.reports, { secretRef, absolute }),
-    telemetry: completeTelemetry({ file: file.telemetry, env, absolute, secretRef, problems }),
+    streams: completeStreams(file.streams, absolute),
+    reports: completeReports(file.reports, absolute),
+    telemetry: completeTelemetry({ file: file.telemetry, env, absolute, problems }),
     keys: {
       cellKeyFile: inState(file.keys.cellKeyFile, 'keys', 'cell.key'),
       signing: {
@@ -377,12 +339,4 @@ export function completeConfig(options: {
       ),
     },
   };
-}
-
-/** A bucket, with what opens it where the program finds it. */
-function withSecretRefs<Bucket extends { readonly accessKeyId: SecretRef; readonly secretAccessKey: SecretRef }>(
-  bucket: Bucket,
-  secretRef: (ref: SecretRef) => SecretRef,
-): Bucket {
-  return { ...bucket, accessKeyId: secretRef(bucket.accessKeyId), secretAccessKey: secretRef(bucket.secretAccessKey) };
 }

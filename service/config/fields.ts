@@ -1,28 +1,9 @@
 import { z } from 'zod';
 import { namespacePattern } from '../../core/cluster/namespace-name.ts';
+import { httpUrl, type SecretRef, secret } from '../../core/config/fields.schema.ts';
 
-/** Where a secret is: never in the configuration file itself. */
-export type SecretRef = { readonly env: string } | { readonly file: string };
-
-/** A secret is named, not written: `{ env: NAME }` or `{ file: PATH }`. */
-export const secret = z
-  .strictObject(
-    {
-      env: z.string().min(1).exactOptional().meta({ description: 'Name of the environment variable that holds it.' }),
-      file: z
-        .string()
-        .min(1)
-        .exactOptional()
-        .meta({ description: 'Path of the file that holds it; white space at its end is cut.' }),
-    },
-    {
-      error: (issue) =>
-        issue.code === 'invalid_type' && issue.input !== undefined ? 'a secret is never written into this file' : undefined,
-    },
-  )
-  .refine(({ env, file }) => (env === undefined) !== (file === undefined), { error: 'exactly one of env and file is needed' })
-  .transform(({ env, file }): SecretRef => (env === undefined ? { file: file ?? '' } : { env }))
-  .meta({ examples: [{ env: 'NAME' }, { file: '/run/secrets/name' }] });
+// What the sections of this folder are written with, together.
+export { httpUrl, type SecretRef, secret };
 
 /** A path; relative ones are meant from the configuration file's folder. */
 export const path = z.string().min(1);
@@ -49,8 +30,6 @@ export const id = z
 export const playbookId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(\/[A-Za-z0-9][A-Za-z0-9._-]{0,62})?$/, {
   error: 'not the id of a playbook: PACK/PLAYBOOK',
 });
-
-export const httpUrl = z.url({ protocol: /^https?$/, error: 'not an http or https URL' });
 
 /** Where a bucket of S3 is, and what opens it. */
 export const bucketFields = (example: string) => ({

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { type Pool, pools } from '../../core/action/action.ts';
+import { type OpenedSection, openedSection } from '../../core/config/fields.schema.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { ReportConfig } from './complete/complete-reports.ts';
 import { readStreamAccess, type StreamAccess, type StreamConfig } from './complete/complete-streams.ts';
 import { type OtlpAccess, type OtlpSignal, readOtlpAccess } from './complete/complete-telemetry.ts';
-import { type PagingSecrets, pagingSecrets, type TicketSecrets, ticketSecrets } from './complete/ticket-secrets.ts';
 import type { Config } from './complete.ts';
 import type { Environment, SecretRef } from './fields.ts';
 import { type ConfigProblem, describeProblem } from './problems.ts';
@@ -37,9 +37,9 @@ export interface Secrets {
   /** Of the desk: our own at the identity provider. */
   readonly stepUpClient?: string;
   /** Of the desk. */
-  readonly tickets?: TicketSecrets;
+  readonly tickets?: OpenedSection<Config['tickets']>;
   /** Of the desk. */
-  readonly paging?: PagingSecrets;
+  readonly paging?: OpenedSection<Config['paging']>;
   /** Of the secrets pool. */
   readonly rotation?: RotationSecrets;
   /** Of the pool of the packs' actions, by pack and by name. Asked before each call: files are read anew. */
@@ -147,8 +147,10 @@ function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Sec
     ...(desk && logBucketSecrets(read, config)),
     ...(desk && config.slack && { slack: slackSecrets(read, config.slack) }),
     ...(desk && config.stepUp?.clientSecret && { stepUpClient: read.text('stepUp.clientSecret', config.stepUp.clientSecret) }),
-    ...(desk && { tickets: ticketSecrets(config.tickets, (path, ref) => read.text(path, ref)) }),
-    ...(desk && { paging: pagingSecrets(config.paging, (path, ref) => read.text(path, ref)) }),
+    ...(desk && {
+      tickets: openedSection(config.tickets, 'tickets', (path, ref) => read.text(path, ref)),
+      paging: openedSection(config.paging, 'paging', (path, ref) => read.text(path, ref)),
+    }),
     ...(wanted.includes('secrets') && {
       rotation: rotationSecrets(config.rotation, read, read.problems),
     }),

@@ -26,11 +26,10 @@ export function completeTemporalAccess(options: {
   readonly file: FileConfig['temporal'];
   readonly env: Environment;
   readonly absolute: (path: string) => string;
-  readonly secretRef: (ref: SecretRef) => SecretRef;
   readonly problems: Problem[];
 }): { readonly tls?: TemporalTls; readonly apiKey?: SecretRef } {
-  const { file, env, absolute, secretRef, problems } = options;
-  const apiKey = file.apiKey ? secretRef(file.apiKey) : env.TEMPORAL_API_KEY ? { env: 'TEMPORAL_API_KEY' } : undefined;
+  const { file, env, absolute, problems } = options;
+  const apiKey = file.apiKey ?? (env.TEMPORAL_API_KEY ? { env: 'TEMPORAL_API_KEY' } : undefined);
   const tls = file.tls === undefined ? tlsOfEnvironment(env, problems) : tlsOfFile(file.tls, absolute);
   const encrypts = tls ?? (apiKey ? {} : undefined);
   if (apiKey && encrypts === false)

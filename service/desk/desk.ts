@@ -49,15 +49,7 @@ import { createActivityWorker, type WorkerBase } from '../temporal/workers.ts';
 import { createDeskConsole, type DeskConsole } from './console/console.ts';
 import { createDeadlines, deadlinesEveryMs } from './deadlines.ts';
 import { createDeskMetrics } from './desk-metrics.ts';
-import {
-  boundPager,
-  boundTickets,
-  createInboundSystems,
-  createPager,
-  createTickets,
-  linkingPager,
-  threaded,
-} from './follow-up.ts';
+import { boundPager, boundTickets, createInboundPager, createPager, linkingPager, openTickets, threaded } from './follow-up.ts';
 import { createInboundTickets, type InboundTickets, inboundPrefix, nudgeThrough } from './inbound-tickets.ts';
 import { Journal } from './journal.ts';
 import { startNotary } from './notary.ts';
@@ -166,8 +158,9 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
 
   const mailbox = createTicketMailbox(database);
   const places = createThreadPlaces(database);
-  const tickets = threaded(boundTickets(createTickets({ config, secrets, database }), mailbox), { mailbox, places, threadOf });
-  const pager = linkingPager(boundPager(createPager({ config, secrets }), mailbox), { answerLink: slack?.answerLink, threadOf });
+  const opened = await openTickets({ secrets, database });
+  const tickets = threaded(boundTickets(opened.tickets, mailbox), { mailbox, places, threadOf });
+  const pager = linkingPager(boundPager(createPager(secrets), mailbox), { answerLink: slack?.answerLink, threadOf });
   const [firstLevel] = config.incidents.levels;
   const { callMinutesBefore, group = firstLevel?.group ?? '' } = config.incidents.deadlines;
   const deadlines = createDeadlines({
@@ -176,7 +169,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     before: callMinutesBefore.map((minutes) => minutes * 60_000),
   });
   const followUpActivities = createFollowUpActivities({ ...(tickets && { tickets }), ...(pager && { pager }), mailbox });
-  const inboundSystems = createInboundSystems({ config, secrets });
+  const inboundSystems = [opened.inbound, createInboundPager(secrets)].filter((system) => system !== undefined);
   const current = askingOf(config);
   const asking = () => current;
   const incidents = new IncidentMemory();

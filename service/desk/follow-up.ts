@@ -1,73 +1,64 @@
+import type { z } from 'zod';
 import { type ThreadOf, type ThreadPlaces, threadedPager, threadedTickets } from '../../core/cards/thread-link.ts';
+import type { OpenedSection } from '../../core/config/fields.schema.ts';
+import type { TicketMemory } from '../../core/tickets/one-ticket.ts';
 import { type Pager, redactedPager } from '../../core/tickets/paging.ts';
 import { redactedTickets, referenceOf, type TicketSystem } from '../../core/tickets/ticket.ts';
 import type { InboundSystem, TicketMailbox } from '../../core/tickets/ticket-news.ts';
 import type { Database } from '../../integrations/database/queries.ts';
 import { createTicketMemory } from '../../integrations/database/ticket-memory.ts';
-import { githubInbound } from '../../integrations/github/inbound.ts';
-import { createGithubTickets } from '../../integrations/github/tickets.ts';
-import { jiraInbound } from '../../integrations/jira/inbound.ts';
-import { createJiraTickets } from '../../integrations/jira/tickets.ts';
 import { pagerDutyInbound } from '../../integrations/pagerduty/inbound.ts';
 import { createPagerDuty } from '../../integrations/pagerduty/pager.ts';
-import { serviceNowInbound } from '../../integrations/servicenow/inbound.ts';
-import { createServiceNowTickets } from '../../integrations/servicenow/tickets.ts';
-import { webhookInbound } from '../../integrations/webhook/inbound.ts';
+import type { OpenedTickets } from '../../integrations/ticket-declaration.ts';
 import { createWebhookPager } from '../../integrations/webhook/pager.ts';
-import { createWebhookTickets } from '../../integrations/webhook/tickets.ts';
-import type { OfEachSystem } from '../config/complete/complete-tickets.ts';
-import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
+import { ticketSystems } from '../config/sections/ticket-sections.ts';
 import type { AnswerLink } from './pages/answer-pages.ts';
 
-interface Parts {
-  readonly config: Config;
-  readonly secrets: Secrets;
+type Declared = typeof ticketSystems;
+/** Each by its own name, so that the compiler knows which section belongs to which system. */
+type Sections = { readonly [System in keyof Declared]: OpenedSection<z.output<Declared[System]['section']>> };
+type Openers = {
+  readonly [System in keyof Declared]: {
+    readonly open: (section: Sections[System], parts: { readonly memory?: TicketMemory }) => Promise<OpenedTickets>;
+  };
+};
+
+/** The configured ticket system; nothing leaves unredacted. What it tells back is heard where the configuration has secrets for that. */
+export async function openTickets({
+  secrets: { tickets = {} },
+  database,
+}: {
+  readonly secrets: Pick<Secrets, 'tickets'>;
   /** Remembers what was filed. Absent: for who files nothing. */
   readonly database?: Database;
+}): Promise<Partial<OpenedTickets>> {
+  const openers: Openers = ticketSystems;
+  const sections: Partial<Sections> = tickets;
+  const openOne = async <System extends keyof Sections>(system: System): Promise<OpenedTickets | undefined> => {
+    const section: Sections[System] | undefined = sections[system];
+    return section && openers[system].open(section, database ? { memory: createTicketMemory(database) } : {});
+  };
+  const configured = Object.keys(tickets).find(isTicketSystem);
+  const opened = configured && (await openOne(configured));
+  return opened ? { ...opened, tickets: redactedTickets(opened.tickets) } : {};
 }
 
-/** The configured ticket system; nothing leaves unredacted. */
-export function createTickets({ config, secrets, database }: Parts): TicketSystem | undefined {
-  const { github, jira, servicenow, webhook } = config.tickets;
-  const { tickets = {} } = secrets;
-  const memory = database && createTicketMemory(database);
-  const systems: OfEachSystem<TicketSystem | undefined> = {
-    github: github && tickets.github && createGithubTickets({ ...github, ...tickets.github }),
-    jira: jira && tickets.jira && createJiraTickets({ ...jira, ...tickets.jira, ...(memory && { memory }) }),
-    servicenow:
-      servicenow &&
-      tickets.servicenow &&
-      createServiceNowTickets({ ...servicenow, ...tickets.servicenow, ...(memory && { memory }) }),
-    webhook: webhook && tickets.webhook && createWebhookTickets({ ...webhook, ...tickets.webhook }),
-  };
-  const configured = Object.values(systems).find((system) => system !== undefined);
-  return configured && redactedTickets(configured);
+function isTicketSystem(name: string): name is keyof Sections {
+  return Object.hasOwn(ticketSystems, name);
 }
 
 /** The configured pager; nothing leaves unredacted. */
-export function createPager({ config, secrets }: Omit<Parts, 'database'>): Pager | undefined {
-  const { pagerduty, webhook } = config.paging;
-  const { paging = {} } = secrets;
-  if (pagerduty && paging.pagerduty)
-    return redactedPager(createPagerDuty({ apiUrl: pagerduty.apiUrl, summary: pagerduty.summary, ...paging.pagerduty }));
-  if (webhook && paging.webhook) return redactedPager(createWebhookPager({ ...webhook, ...paging.webhook }));
-  return undefined;
+export function createPager({ paging = {} }: Pick<Secrets, 'paging'>): Pager | undefined {
+  const { pagerduty, webhook } = paging;
+  if (pagerduty) return redactedPager(createPagerDuty({ ...pagerduty, groupKeys: pagerduty.groups ?? {} }));
+  return webhook && redactedPager(createWebhookPager(webhook));
 }
 
-/** The systems that may tell us what people do there: those that the configuration has secrets for. */
-export function createInboundSystems({ config, secrets }: Omit<Parts, 'database'>): readonly InboundSystem[] {
-  const { github, jira, servicenow, webhook } = config.tickets;
-  const ofTickets = secrets.tickets?.inbound;
-  const ofPages = secrets.paging?.inbound;
-  const systems: OfEachSystem<InboundSystem | undefined> | undefined = ofTickets && {
-    github: github && githubInbound({ secrets: ofTickets, repository: github.repository }),
-    jira: jira && jiraInbound({ secrets: ofTickets, project: jira.project }),
-    servicenow: servicenow && serviceNowInbound({ secrets: ofTickets, user: servicenow.user }),
-    webhook: webhook && webhookInbound({ secrets: ofTickets }),
-  };
-  const pager = config.paging.pagerduty && ofPages && pagerDutyInbound({ secrets: ofPages });
-  return [...Object.values(systems ?? {}), pager].filter((system) => system !== undefined);
+/** What the pager tells back, where the configuration has secrets for that. */
+export function createInboundPager({ paging }: Pick<Secrets, 'paging'>): InboundSystem | undefined {
+  const inbound = paging?.pagerduty?.inbound;
+  return inbound && pagerDutyInbound(inbound);
 }
 
 /** The same system; whose ticket it is, is known from then on. */

@@ -94,14 +94,13 @@ export function createDuty({
   secrets,
   log,
 }: {
-  readonly config: Pick<Config, 'paging' | 'roster'>;
+  readonly config: Pick<Config, 'roster'>;
   readonly secrets: Pick<Secrets, 'paging'>;
   readonly log: Logger;
 }): OutsideDuty | undefined {
-  const onCall = config.paging.pagerduty?.onCall;
-  const token = secrets.paging?.pagerduty?.onCallToken;
-  if (!onCall || token === undefined) return undefined;
-  const { schedules, apiUrl, everySeconds } = onCall;
+  const onCall = secrets.paging?.pagerduty?.onCall;
+  if (!onCall) return undefined;
+  const { token, schedules, apiUrl, everySeconds } = onCall;
   const read = createPagerDutyOnCall({ token, apiUrl });
   return followDuty({ roster: config.roster, schedules, read, everyMs: everySeconds * 1_000, log });
 }

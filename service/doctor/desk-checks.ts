@@ -3,7 +3,7 @@ import { createSignInClient } from '../../integrations/oidc/sign-in-client.ts';
 import { examineSlack } from '../../integrations/slack/examine.ts';
 import type { Config } from '../config/load.ts';
 import { resolveSecrets, type Secrets } from '../config/secrets.ts';
-import { createTickets } from '../desk/follow-up.ts';
+import { openTickets } from '../desk/follow-up.ts';
 import { type DoctorCheck, type Examined, failure, type LookResult, notTried, ok } from './diagnosis.ts';
 
 export const deskChecks: readonly DoctorCheck[] = [
@@ -41,7 +41,7 @@ async function tickets(examined: Examined, signal: AbortSignal): Promise<readonl
   const { config } = examined;
   const [name] = Object.entries(config.tickets).flatMap(([key, value]) => (value === undefined ? [] : [key]));
   if (name === undefined) return [notTried('no ticket system is configured')];
-  const system = createTickets({ config, secrets: secretsOf({ tickets: config.tickets }, examined) });
+  const { tickets: system } = await openTickets({ secrets: secretsOf({ tickets: config.tickets }, examined) });
   if (!system?.look) return [notTried(`${name} has no question that files nothing`)];
   await system.look(signal);
   return [ok(`${name} answers, and its credentials are valid`)];

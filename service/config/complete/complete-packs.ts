@@ -31,14 +31,12 @@ export function completePacks(
   file: FileConfig,
   {
     absolute,
-    secretRef,
     stateDir,
     promoted,
     watched,
     problems,
   }: {
     readonly absolute: (path: string) => string;
-    readonly secretRef: (ref: SecretRef) => SecretRef;
     readonly stateDir: string;
     /** The folder of `promotedFile`. */
     readonly promoted: string;
@@ -84,8 +82,8 @@ export function completePacks(
         });
       else {
         problems.push(...givenProblems(described, entry, at));
-        const secrets = Object.fromEntries(Object.entries(entry.secrets).map(([name, ref]) => [name, secretRef(ref)]));
-        packs.push({ ...described, source, integrity: files.integrity, secrets, settings: entry.settings });
+        const { secrets, settings } = entry;
+        packs.push({ ...described, source, integrity: files.integrity, secrets, settings });
       }
     } catch (error) {
       problems.push({

@@ -32,21 +32,16 @@ export interface ReportConfig {
   readonly to: ReportTarget;
 }
 
-interface Places {
-  readonly secretRef: (ref: SecretRef) => SecretRef;
-  readonly absolute: (path: string) => string;
+export function completeReports(file: FileConfig['reports'], absolute: (path: string) => string): readonly ReportConfig[] {
+  return file.map(({ to, ...report }) => ({ ...report, to: targetOf(to, absolute) }));
 }
 
-export function completeReports(file: FileConfig['reports'], places: Places): readonly ReportConfig[] {
-  return file.map(({ to, ...report }) => ({ ...report, to: targetOf(to, places) }));
-}
-
-function targetOf({ folder, s3, slack, mail }: FileTarget, { secretRef, absolute }: Places): ReportTarget {
+function targetOf({ folder, s3, slack, mail }: FileTarget, absolute: (path: string) => string): ReportTarget {
   if (folder !== undefined) return { kind: 'folder', folder: absolute(folder) };
   if (slack) return { kind: 'slack', channel: slack.channel };
   if (s3) {
     const { accessKeyId, secretAccessKey, ...place } = s3;
-    return { kind: 's3', s3: place, accessKeyId: secretRef(accessKeyId), secretAccessKey: secretRef(secretAccessKey) };
+    return { kind: 's3', s3: place, accessKeyId, secretAccessKey };
   }
   if (mail) {
     const { password, caFile, ...rest } = mail;
@@ -54,7 +49,7 @@ function targetOf({ folder, s3, slack, mail }: FileTarget, { secretRef, absolute
       kind: 'mail',
       mail: rest,
       ...(caFile !== undefined && { caFile: absolute(caFile) }),
-      ...(password && { password: secretRef(password) }),
+      ...(password && { password }),
     };
   }
   throw new TypeError('the check of the file lets no report without a place pass');

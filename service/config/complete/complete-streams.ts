@@ -49,22 +49,20 @@ export interface StreamConfig {
   readonly access: AccessRefs;
 }
 
-interface Places {
-  readonly secretRef: (ref: SecretRef) => SecretRef;
-  readonly absolute: (path: string) => string;
-}
-
-export function completeStreams(file: FileConfig['streams'], places: Places): readonly StreamConfig[] {
+export function completeStreams(file: FileConfig['streams'], absolute: (path: string) => string): readonly StreamConfig[] {
   return file.map(({ to, timeoutSeconds, ...stream }) => ({
     ...stream,
     timeoutMs: timeoutSeconds * 1_000,
-    ...targetOf(to, places),
+    ...targetOf(to, absolute),
   }));
 }
 
-function targetOf({ http, syslog, s3, kafka }: File['to'], { secretRef, absolute }: Places): Pick<StreamConfig, 'to' | 'access'> {
+function targetOf(
+  { http, syslog, s3, kafka }: File['to'],
+  absolute: (path: string) => string,
+): Pick<StreamConfig, 'to' | 'access'> {
   const refs = (all: Readonly<Partial<Record<keyof StreamAccess, SecretRef | undefined>>>): AccessRefs =>
-    Object.fromEntries(Object.entries(all).flatMap(([name, ref]) => (ref ? [[name, secretRef(ref)]] : [])));
+    Object.fromEntries(Object.entries(all).flatMap(([name, ref]) => (ref ? [[name, ref]] : [])));
   const files = ({ caFile, certFile, keyFile }: NonNullable<NonNullable<typeof http>['tls']>) => {
     const at = (path: string | undefined): SecretRef | undefined => (path === undefined ? undefined : { file: absolute(path) });
     return { ca: at(caFile), cert: at(certFile), key: at(keyFile) };

@@ -45,7 +45,6 @@ export function completeTelemetry(options: {
   readonly file: FileConfig['telemetry'];
   readonly env: Environment;
   readonly absolute: (path: string) => string;
-  readonly secretRef: (ref: SecretRef) => SecretRef;
   readonly problems: PlacedProblem[];
 }): TelemetryConfig {
   const { file, env, problems } = options;
@@ -78,7 +77,6 @@ function endpointOf(
     otlp,
     env,
     absolute,
-    secretRef,
     problems,
   }: Parameters<typeof completeTelemetry>[0] & {
     readonly otlp: NonNullable<FileConfig['telemetry']['otlp']>;
@@ -100,7 +98,7 @@ function endpointOf(
   const own = otlp.endpoint === undefined ? env[`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_ENDPOINT`] : undefined;
   const base = otlp.endpoint ?? env.OTEL_EXPORTER_OTLP_ENDPOINT ?? usualEndpoint;
   const headersIn = variable('HEADERS');
-  const headers = otlp.headers ? secretRef(otlp.headers) : headersIn === undefined ? undefined : { env: headersIn };
+  const headers = otlp.headers ?? (headersIn === undefined ? undefined : { env: headersIn });
   const ca = inFile(otlp.tls?.caFile, 'CERTIFICATE');
   const cert = inFile(otlp.tls?.certFile, 'CLIENT_CERTIFICATE');
   const key = inFile(otlp.tls?.keyFile, 'CLIENT_KEY');

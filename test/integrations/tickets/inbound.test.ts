@@ -4,7 +4,7 @@ import { githubInbound } from '../../../integrations/github/inbound.ts';
 import { jiraInbound } from '../../../integrations/jira/inbound.ts';
 import { pagerDutyInbound } from '../../../integrations/pagerduty/inbound.ts';
 import { serviceNowInbound } from '../../../integrations/servicenow/inbound.ts';
-import { webhookInbound } from '../../../integrations/webhook/inbound.ts';
+import { webhookInbound } from '../../../integrations/webhook/tickets.ts';
 import {
   type Delivery,
   githubDelivery,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { FirebreakError } from '../../../core/errors.ts';
 import { type ConfigProblem, checkConfig, loadConfig } from '../../../service/config/load.ts';
-import { resolveSecrets } from '../../../service/config/secrets.ts';
+import { missingSecrets, resolveSecrets } from '../../../service/config/secrets.ts';
 
 const minimal = `cluster: lab
 intake:
@@ -80,10 +80,26 @@ temporal: { codecKeys: [{ id: a, key: { env: CODEC } }] }
     const env = { CODEC: codec, FALCO_TOKEN: 'f', JIRA: 'j', PD: 'p', PD_LEADS: 'l' };
     expect(resolveSecrets({ config, env, roles: ['desk'] })).toMatchObject({
       tickets: { jira: { token: 'j' } },
-      paging: { pagerduty: { routingKey: 'p', groupKeys: { leads: 'l' } } },
+      paging: { pagerduty: { routingKey: 'p', groups: { leads: 'l' } } },
     });
     const cell = resolveSecrets({ config, env: { CODEC: codec, FALCO_TOKEN: 'f' }, roles: ['cell'] });
     expect([cell.tickets, cell.paging]).toEqual([undefined, undefined]);
+  });
+
+  test('name the secret that is not there by its place, however deep; what only looks like one stays a field', () => {
+    const text = `${minimal}tickets: { jira: { ${jira}, fields: { customfield_1: { file: notes.txt } }, inbound: { secrets: [{ file: hook }] } } }
+paging: { pagerduty: { routingKey: { env: PD }, groups: { leads: { file: leads } } } }
+temporal: { codecKeys: [{ id: a, key: { env: CODEC } }] }
+`;
+    const path = write(text);
+    const config = loadConfig({ path, env: {} });
+    expect(config.tickets.jira).toMatchObject({
+      fields: { customfield_1: { file: 'notes.txt' } },
+      inbound: { secrets: [{ file: join(folder, 'hook') }] },
+    });
+    const env = { CODEC: Buffer.alloc(32, 7).toString('base64'), JIRA: 'j', PD: 'p' };
+    const missing = missingSecrets({ config, env, roles: ['desk'] }).map((one) => one.path);
+    expect(missing).toEqual(['tickets.jira.inbound.secrets[0]', 'paging.pagerduty.groups.leads']);
   });
 
   test('know their placeholders', () => {

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
 import { pageKeyOf } from '../../../core/tickets/paging.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
-import { followUpOf } from '../../../service/config/complete/complete-tickets.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { resolveSecrets } from '../../../service/config/secrets.ts';
-import { createInboundSystems, createPager, createTickets } from '../../../service/desk/follow-up.ts';
+import { followUpOf } from '../../../service/config/sections/ticket-sections.ts';
+import { createInboundPager, createPager, openTickets } from '../../../service/desk/follow-up.ts';
 import { startJiraFake } from '../../fakes/jira/server.ts';
 import { startPagerDutyFake } from '../../fakes/pagerduty/server.ts';
 import { request } from '../../integrations/tickets/systems.ts';
@@ -34,11 +34,12 @@ ${sections}`,
   const secrets = resolveSecrets({ config, env: { CODEC: codec, ...env }, roles: ['desk'] });
   const database = await openDatabase({ url: `sqlite:${join(folder, 'desk.db')}` });
   stops.push(() => database.close());
+  const { tickets, inbound } = await openTickets({ secrets, database });
   return {
     config,
-    inbound: createInboundSystems({ config, secrets }).map(({ name }) => name),
-    tickets: createTickets({ config, secrets, database }),
-    pager: createPager({ config, secrets }),
+    inbound: [inbound, createInboundPager(secrets)].flatMap((system) => system?.name ?? []),
+    tickets,
+    pager: createPager(secrets),
   };
 }
 

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { type OpenedSection, secret } from '../core/config/fields.schema.ts';
+import type { TicketMemory } from '../core/tickets/one-ticket.ts';
+import { type FieldTemplate, placeholders, unknownPlaceholders } from '../core/tickets/template.ts';
+import type { TicketSystem } from '../core/tickets/ticket.ts';
+import type { InboundSystem } from '../core/tickets/ticket-news.ts';
+
+/** What is made of a section of the configuration. */
+export interface OpenedTickets {
+  readonly tickets: TicketSystem;
+  /** Where the section lets it tell something back. */
+  readonly inbound: InboundSystem | undefined;
+}
+
+/** A ticket system: its section of the configuration, and what is made of it. Its code is loaded only where it is configured. */
+export function declareTicketSystem<Section extends z.ZodType>(declared: {
+  readonly section: Section;
+  readonly open: (
+    section: OpenedSection<z.output<Section>>,
+    parts: {
+      /** Remembers what was filed. Absent: for who files nothing. */
+      readonly memory?: TicketMemory;
+    },
+  ) => Promise<OpenedTickets>;
+}) {
+  return declared;
+}
+
+const known = Object.keys(placeholders)
+  .map((name) => `{{${name}}}`)
+  .join(', ');
+const problem = `a placeholder is not known; known are ${known}`;
+
+/** Text with placeholders. */
+export const template = z.string().refine((text) => unknownPlaceholders(text).length === 0, { error: problem });
+
+/** Any JSON whose texts may hold placeholders: custom fields are of every shape. */
+export const fieldTemplate: z.ZodType<FieldTemplate> = z
+  .json()
+  .refine((value): boolean => unknownPlaceholders(value).length === 0, { error: problem });
+
+export const titleAndBody = z.strictObject({
+  title: template.exactOptional().meta({ description: 'Template of the title. Default: `{{title}}`.' }),
+  body: template.exactOptional().meta({ description: 'Template of the body. Default: `{{body}}`.' }),
+});
+
+/** What comes back. The desk must be reachable for it, at `/inbound/SYSTEM`. */
+export const inboundSection = z
+  .strictObject({
+    secrets: z.array(secret).min(1).max(2).meta({
+      description: 'What its webhooks are signed with (ServiceNow: the token that they carry); two while they are rotated.',
+    }),
+  })
+  .exactOptional()
+  .meta({
+    description: 'Whether it tells us what people do to the ticket there. Absent: it does not. It is shown, and decides nothing.',
+    examples: [{ secrets: [{ env: 'TICKET_WEBHOOK_SECRET' }] }],
+  });
