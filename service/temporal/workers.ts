@@ -81,8 +81,6 @@ export function createCellWorker(
     ...workflowThread,
     // A burst's first tasks all come with the answer to their start; one that finds no free slot goes through the server's queue.
     maxConcurrentWorkflowTaskExecutions: 100,
-    maxConcurrentActivityTaskExecutions: 100,
-    maxConcurrentLocalActivityExecutions: 100,
     shutdownGraceTime: '5s',
     shutdownForceTime: '10s',
   });

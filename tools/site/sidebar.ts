@@ -86,6 +86,7 @@ export const kinds: readonly Kind[] = [
           'image-signatures.md',
           'hostile-bus.md',
           'architecture.md',
+          'tuned-constants.md',
         ],
       },
       { title: 'Decisions', pages: ['decisions/'], collapsed: true },

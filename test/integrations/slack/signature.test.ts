@@ -40,6 +40,13 @@ describe('the verifier of requests', () => {
     expect(verifier.refusal(signed('d', start + 301))).toMatchObject({ reason: 'future_dated' });
   });
 
+  test('takes what any of its secrets signed, so that one can be rotated, and nothing of another', () => {
+    const verifier = new RequestVerifier({ secrets: ['the-next-secret', secret], now: () => start * 1_000 });
+    expect(verifier.refusal(signed('a', start))).toBeUndefined();
+    const other = new RequestVerifier({ secrets: ['the-next-secret'], now: () => start * 1_000 });
+    expect(other.refusal(signed('a', start))).toMatchObject({ reason: 'bad_signature' });
+  });
+
   test('remembers a bounded number, the oldest goes first', () => {
     const verifier = new RequestVerifier({ secrets: [secret], now: () => start * 1_000, remembered: 3 });
     for (const body of ['a', 'b', 'c', 'd']) expect(verifier.refusal(signed(body, start))).toBeUndefined();

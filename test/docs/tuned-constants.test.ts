@@ -1,0 +1,17 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+
+const root = join(import.meta.dirname, '..', '..');
+const rows = [
+  ...readFileSync(join(root, 'docs', 'tuned-constants.md'), 'utf8').matchAll(/^\| `([^`]+)` \| `([^`]+)` \| `([^`]+)`/gm),
+].map(([, constant = '', file = '', bench = '']) => ({ constant, file, bench }));
+
+test('the page lists constants', () => {
+  expect(rows.length).toBeGreaterThan(20);
+});
+
+test.each(rows)('$constant stands in $file as the page says, and $bench is there', ({ constant, file, bench }) => {
+  expect(readFileSync(join(root, file), 'utf8')).toContain(constant);
+  expect(existsSync(join(root, bench))).toBe(true);
+});
