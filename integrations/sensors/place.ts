@@ -29,6 +29,20 @@ export function workloadRef(value: {
   return { kind: value.kind, namespace, name };
 }
 
+const workloadKinds: ReadonlyMap<unknown, string> = new Map([
+  ['deployments', 'Deployment'],
+  ['statefulsets', 'StatefulSet'],
+  ['daemonsets', 'DaemonSet'],
+  ['replicasets', 'ReplicaSet'],
+  ['jobs', 'Job'],
+  ['cronjobs', 'CronJob'],
+]);
+
+/** By the resource that the API audit names; undefined for what is no workload. */
+export function workloadKindOf(resource: unknown): string | undefined {
+  return workloadKinds.get(resource);
+}
+
 /** A node's name; hosts write theirs in any case. */
 export function nodeName(value: unknown): string | undefined {
   return objectName(typeof value === 'string' ? value.toLowerCase() : undefined);

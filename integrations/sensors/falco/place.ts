@@ -1,16 +1,6 @@
 import type { PodRef, WorkloadRef } from '../../../core/alert/alert.ts';
 import { type Fields, firstKnown, objectName } from '../../../core/alert/sensor-text.ts';
-import { nodeName, nodeOfHost } from '../place.ts';
-
-/** Resources of the API audit that are workloads themselves. */
-const workloadKinds: Readonly<Record<string, string>> = {
-  deployments: 'Deployment',
-  statefulsets: 'StatefulSet',
-  daemonsets: 'DaemonSet',
-  replicasets: 'ReplicaSet',
-  jobs: 'Job',
-  cronjobs: 'CronJob',
-};
+import { nodeName, nodeOfHost, workloadKindOf } from '../place.ts';
 
 /** The pod that a system call came from, or the pod or workload that an API request was about. */
 export function placeOf(fields: Fields): { readonly pod?: PodRef; readonly workload?: WorkloadRef } {
@@ -21,7 +11,7 @@ export function placeOf(fields: Fields): { readonly pod?: PodRef; readonly workl
   const target = podAt(fields['ka.target.namespace'], firstKnown(fields['ka.target.name'], fields['ka.resp.name']));
   if (target === undefined) return {};
   if (resource === 'pods' || (resource === undefined && isAboutPod(fields))) return { pod: target };
-  const kind = typeof resource === 'string' && Object.hasOwn(workloadKinds, resource) ? workloadKinds[resource] : undefined;
+  const kind = workloadKindOf(resource);
   return kind === undefined ? {} : { workload: { kind, ...target } };
 }
 

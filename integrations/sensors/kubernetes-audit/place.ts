@@ -1,16 +1,7 @@
 import type { PodRef, WorkloadRef } from '../../../core/alert/alert.ts';
 import { firstKnown } from '../../../core/alert/sensor-text.ts';
-import { nodeName, podRef, workloadRef } from '../place.ts';
+import { nodeName, podRef, workloadKindOf, workloadRef } from '../place.ts';
 import { type AuditRequest, extraText } from './request.ts';
-
-const workloadKinds: Readonly<Record<string, string>> = {
-  deployments: 'Deployment',
-  statefulsets: 'StatefulSet',
-  daemonsets: 'DaemonSet',
-  replicasets: 'ReplicaSet',
-  jobs: 'Job',
-  cronjobs: 'CronJob',
-};
 
 interface Place {
   readonly pod?: PodRef;
@@ -33,7 +24,7 @@ export function placeOf(request: AuditRequest): Place {
     const node = nodeName(name);
     return node === undefined ? {} : { node };
   }
-  const kind = resource !== undefined && Object.hasOwn(workloadKinds, resource) ? workloadKinds[resource] : undefined;
+  const kind = workloadKindOf(resource);
   if (kind !== undefined) {
     const workload = workloadRef({ kind, namespace, name: name ?? metadataOf(answered)?.name });
     return workload === undefined ? {} : { workload };
