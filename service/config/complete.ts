@@ -10,9 +10,9 @@ import { completeKubernetes, type KubernetesConfig } from './complete/complete-k
 import { type ConfiguredPack, completePacks, unpromoted } from './complete/complete-packs.ts';
 import { completeReports, type ReportConfig } from './complete/complete-reports.ts';
 import { completeOnCall, onCallProblems, userGroupProblems } from './complete/complete-roster.ts';
+import { completeRotation } from './complete/complete-rotation.ts';
 import { completeStreams, type StreamConfig } from './complete/complete-streams.ts';
 import { completeTelemetry, type TelemetryConfig } from './complete/complete-telemetry.ts';
-import { completeRotation } from './complete/rotation-secrets.ts';
 import type { Environment, SecretRef } from './fields.ts';
 import { ownActionsOf, playbooksOf } from './packs.ts';
 import { type PlacedProblem, playbookProblems } from './playbook-problems.ts';

@@ -15,6 +15,11 @@ import { readTemporalAccess, type TemporalAccess } from './temporal-access.ts';
 export type Role = Pool;
 export const roles: readonly Role[] = [...pools].sort();
 
+interface BucketAccess {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
 /** The secrets themselves. Keep them out of logs, errors, histories and `config check`. */
 export interface Secrets {
   readonly codecKeys: readonly { readonly id: string; readonly key: Uint8Array }[];
@@ -25,9 +30,9 @@ export interface Secrets {
   /** Of the cell; otherwise empty. */
   readonly intakeSignatures: readonly { readonly name: string; readonly secret: string }[];
   /** Where evidence is in S3, and the role keeps evidence. */
-  readonly s3?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  readonly s3?: BucketAccess;
   /** Where releases of packs are in S3. */
-  readonly releases?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  readonly releases?: BucketAccess;
   /** Where the keys of the evidence are in Vault, and the role keeps or checks evidence. Asked before each call: files are read anew. */
   readonly evidenceVault?: () => string;
   /** Of the desk. */
@@ -49,7 +54,7 @@ export interface Secrets {
   /** Of the desk: what opens the receivers of streams, by their names; files are read anew at each call. */
   readonly streams?: ReadonlyMap<string, () => StreamAccess>;
   /** Of the desk, where the transparency log is copied to S3. */
-  readonly logBucket?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  readonly logBucket?: BucketAccess;
   /** Of the desk: `sqlite:PATH` or `postgres://…`. */
   readonly auditUrl?: string;
 }
@@ -134,10 +139,7 @@ function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Sec
       }),
     ...(store.kind === 's3' &&
       keepsEvidence && {
-        s3: {
-          accessKeyId: read.text('evidence.s3.accessKeyId', store.accessKeyId),
-          secretAccessKey: read.text('evidence.s3.secretAccessKey', store.secretAccessKey),
-        },
+        s3: bucketAccess(read, 'evidence.s3', store),
       }),
     ...(wanted.length > 0 && releaseSecrets(read, config)),
     ...(config.evidence.vault &&
@@ -165,12 +167,7 @@ function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Sec
 
 function releaseSecrets(read: Reader, { releases: { store } }: Pick<Config, 'releases'>): Pick<Secrets, 'releases'> {
   if (store.kind !== 's3') return {};
-  return {
-    releases: {
-      accessKeyId: read.text('releases.s3.accessKeyId', store.accessKeyId),
-      secretAccessKey: read.text('releases.s3.secretAccessKey', store.secretAccessKey),
-    },
-  };
+  return { releases: bucketAccess(read, 'releases.s3', store) };
 }
 
 /** What opens the store of releases, and nothing else. @throws FB_ERR_CONFIG_INVALID when a part of it cannot be had. */
@@ -181,10 +178,7 @@ export function resolveReleaseSecrets({
   readonly config: Pick<Config, 'releases'>;
   readonly env: Environment;
 }): Pick<Secrets, 'releases'> {
-  const read = new Reader(env);
-  const secrets = releaseSecrets(read, config);
-  if (read.problems.length > 0) throw refused(read);
-  return secrets;
+  return resolved(env, (read) => releaseSecrets(read, config));
 }
 
 /** What opens the bucket of backups; undefined where there is none. @throws FB_ERR_CONFIG_INVALID when a part of it cannot be had. */
@@ -194,15 +188,10 @@ export function resolveBackupSecrets({
 }: {
   readonly config: Pick<Config, 'backup'>;
   readonly env: Environment;
-}): { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined {
+}): BucketAccess | undefined {
   if (!backup.s3) return undefined;
-  const read = new Reader(env);
-  const access = {
-    accessKeyId: read.text('backup.s3.accessKeyId', backup.s3.accessKeyId),
-    secretAccessKey: read.text('backup.s3.secretAccessKey', backup.s3.secretAccessKey),
-  };
-  if (read.problems.length > 0) throw refused(read);
-  return access;
+  const { s3 } = backup;
+  return resolved(env, (read) => bucketAccess(read, 'backup.s3', s3));
 }
 
 /** What opens the receivers of these streams, and nothing else. @throws FB_ERR_CONFIG_INVALID when a part of it cannot be had. */
@@ -213,22 +202,13 @@ export function resolveStreamAccess({
   readonly streams: readonly StreamConfig[];
   readonly env: Environment;
 }): ReadonlyMap<string, () => StreamAccess> {
-  const read = new Reader(env);
-  const access = readStreamAccess(streams, (path, ref) => read.current(path, ref));
-  if (read.problems.length > 0) throw refused(read);
-  return access;
+  return resolved(env, (read) => readStreamAccess(streams, (path, ref) => read.current(path, ref)));
 }
 
 function logBucketSecrets(read: Reader, { audit }: Pick<Config, 'audit'>): Pick<Secrets, 'logBucket'> {
   const { s3 } = audit.log.copies;
   if (!s3) return {};
-  const path = 'audit.log.copies.s3';
-  return {
-    logBucket: {
-      accessKeyId: read.text(`${path}.accessKeyId`, s3.accessKeyId),
-      secretAccessKey: read.text(`${path}.secretAccessKey`, s3.secretAccessKey),
-    },
-  };
+  return { logBucket: bucketAccess(read, 'audit.log.copies.s3', s3) };
 }
 
 /** What opens the place that a report goes to. */
@@ -249,18 +229,11 @@ export function resolveReportAccess({
   readonly slack: Config['slack'];
   readonly env: Environment;
 }): ReportAccess {
-  const read = new Reader(env);
-  const at = (part: string): string => `reports.${name}.to.${to.kind}.${part}`;
-  const access: ReportAccess = {
-    ...(to.kind === 's3' && {
-      accessKeyId: read.text(at('accessKeyId'), to.accessKeyId),
-      secretAccessKey: read.text(at('secretAccessKey'), to.secretAccessKey),
-    }),
-    ...(to.kind === 'mail' && to.password && { password: read.text(at('password'), to.password) }),
+  return resolved(env, (read) => ({
+    ...(to.kind === 's3' && bucketAccess(read, `reports.${name}.to.s3`, to)),
+    ...(to.kind === 'mail' && to.password && { password: read.text(`reports.${name}.to.mail.password`, to.password) }),
     ...(to.kind === 'slack' && slack && { botToken: read.text('slack.botToken', slack.botToken) }),
-  };
-  if (read.problems.length > 0) throw refused(read);
-  return access;
+  }));
 }
 
 /** Each pack gets its own, and no other's. */
@@ -289,10 +262,7 @@ function slackSecrets(read: Reader, { mode, botToken, signingSecrets = [], appTo
  * @throws FB_ERR_CONFIG_INVALID naming every secret that cannot be had; never a value.
  */
 export function resolveSecrets(query: SecretsQuery): Secrets {
-  const read = new Reader(query.env);
-  const secrets = readSecrets(read, query);
-  if (read.problems.length > 0) throw refused(read);
-  return secrets;
+  return resolved(query.env, (read) => readSecrets(read, query));
 }
 
 /** What reads evidence, of all secrets. The token of a Vault that is not there is left out: without it what is sealed stays sealed. @throws FB_ERR_CONFIG_INVALID */
@@ -317,20 +287,14 @@ export function resolveTelemetrySecrets({
 }): Pick<Secrets, 'telemetry'> {
   const { otlp } = config.telemetry;
   if (!otlp) return {};
-  const read = new Reader(env);
-  const telemetry = readOtlpAccess(otlp, (path, ref) => read.current(path, ref));
-  if (read.problems.length > 0) throw refused(read);
-  return { telemetry };
+  return resolved(env, (read) => ({ telemetry: readOtlpAccess(otlp, (path, ref) => read.current(path, ref)) }));
 }
 
 /** Where the records are, for who only reads them. @throws FB_ERR_CONFIG_INVALID when the secret cannot be had. */
 export function resolveAuditUrl({ config, env }: Omit<SecretsQuery, 'roles'>): string {
   const { url } = config.audit;
   if (typeof url === 'string') return url;
-  const read = new Reader(env);
-  const text = read.text('audit.url', url);
-  if (read.problems.length > 0) throw refused(read);
-  return text;
+  return resolved(env, (read) => read.text('audit.url', url));
 }
 
 /** The first token of the intake, for who sends an alert to it. @throws FB_ERR_CONFIG_INVALID when there is none, or it cannot be had. */
@@ -343,10 +307,7 @@ export function resolveIntakeToken({
 }): string {
   const [first] = config.intake.tokens;
   if (!first) throw new FirebreakError('FB_ERR_CONFIG_INVALID', 'the intake has no token, only signatures or certificates');
-  const read = new Reader(env);
-  const token = read.text('intake.tokens[0].token', first.token);
-  if (read.problems.length > 0) throw refused(read);
-  return token;
+  return resolved(env, (read) => read.text('intake.tokens[0].token', first.token));
 }
 
 /** What opens Temporal's door, and nothing else. @throws FB_ERR_CONFIG_INVALID when a part of it cannot be had. */
@@ -357,14 +318,26 @@ export function resolveTemporalAccess({
   readonly config: Pick<Config, 'temporal'>;
   readonly env: Environment;
 }): () => TemporalAccess {
-  const read = new Reader(env);
-  const access = readTemporalAccess(config.temporal, (path, ref) => read.current(path, ref));
-  if (read.problems.length > 0) throw refused(read);
-  return access;
+  return resolved(env, (read) => readTemporalAccess(config.temporal, (path, ref) => read.current(path, ref)));
 }
 
-function refused(read: Reader): FirebreakError {
-  return new FirebreakError('FB_ERR_CONFIG_INVALID', read.problems.map((problem) => `\n  ${describeProblem(problem)}`).join(''));
+/** What was read. @throws FB_ERR_CONFIG_INVALID naming every secret that cannot be had; never a value. */
+function resolved<Result>(env: Environment, from: (read: Reader) => Result): Result {
+  const read = new Reader(env);
+  const result = from(read);
+  if (read.problems.length === 0) return result;
+  throw new FirebreakError('FB_ERR_CONFIG_INVALID', read.problems.map((problem) => `\n  ${describeProblem(problem)}`).join(''));
+}
+
+function bucketAccess(
+  read: Reader,
+  path: string,
+  bucket: { readonly accessKeyId: SecretRef; readonly secretAccessKey: SecretRef },
+): BucketAccess {
+  return {
+    accessKeyId: read.text(`${path}.accessKeyId`, bucket.accessKeyId),
+    secretAccessKey: read.text(`${path}.secretAccessKey`, bucket.secretAccessKey),
+  };
 }
 
 /** What `resolveSecrets` would complain about, but for keys that the first start makes in the state directory. */
