@@ -1,18 +1,9 @@
 import type { InputBlock, KnownBlock, ModalView } from '@slack/types';
 import type { QuestionCard, StoredButton } from '../../../core/cards/card.ts';
 import { placeOf } from '../../../core/cards/card-words.ts';
-import { isGuarded, nameToType } from '../../../core/cards/guarded-choice.ts';
-import { typedEnd } from '../../../core/decide/approval.ts';
-import {
-  answersText,
-  answersToSign,
-  answersTyped,
-  askedFor,
-  type FormAnswers,
-  problemsOfAnswers,
-} from '../../../core/decide/form.ts';
+import { filledChoice, isGuarded, nameToType } from '../../../core/cards/guarded-choice.ts';
+import { answersText, askedFor, type FormAnswers } from '../../../core/decide/form.ts';
 import { wholeTargetText } from '../../../core/text/plain-text.ts';
-import { problemOfReason, tooLong } from '../../../core/text/reason.ts';
 import { context, section, words } from './blocks.ts';
 import { reasonBlock, reasonInput, selectInput } from './order-inputs.ts';
 import { code, inline, linesUpTo, plain } from './text.ts';
@@ -93,7 +84,7 @@ function targetInput(name: string, { target }: Choice): KnownBlock {
 }
 
 /** A field's place in the dialog. */
-export function formBlock(name: string): string {
+function formBlock(name: string): string {
   return `fb_form_${name}`;
 }
 
@@ -135,32 +126,20 @@ export type Filled =
   /** By block, what is wrong there: shown in the dialog, which stays open. */
   | { readonly ok: false; readonly errors: Readonly<Record<string, string>> };
 
-/** Whether what was typed is right. Case is let pass: telephones begin with a capital. */
+/** Whether what was typed into the dialog is right. */
 export function filledIn(
   typed: Readonly<Record<string, string>>,
-  card: Parameters<typeof nameToType>[0],
+  card: Parameters<typeof filledChoice>[1],
   choice: Choice,
 ): Filled {
-  const name = nameToType(card, choice);
-  const reason = typed[reasonBlock] ?? '';
-  const unreasoned = isGuarded(choice) ? problemOfReason(reason) : tooLong(reason);
-  const { form } = choice;
-  const answers = form && answersTyped(form, (field) => typed[formBlock(field)]);
-  const misfilled = Object.entries(form ? problemsOfAnswers(form, answers) : {});
-  const wanted = name === undefined ? undefined : typedEnd(name);
-  const errors = {
-    ...(wanted === undefined || typed[targetBlock]?.toLowerCase() === wanted
-      ? {}
-      : { [targetBlock]: `These are not the last four characters of ${plain(name ?? '', 200)}.` }),
-    ...Object.fromEntries(misfilled.map(([field, problem]) => [formBlock(field), problem])),
-    ...(unreasoned === undefined ? {} : { [reasonBlock]: unreasoned }),
+  const given = { reason: typed[reasonBlock] ?? '', target: typed[targetBlock], field: (name: string) => typed[formBlock(name)] };
+  const filled = filledChoice(given, card, choice);
+  if (filled.ok) return filled;
+  const blockOf = (field: string): string => {
+    if (field === 'reason') return reasonBlock;
+    return field === 'target' ? targetBlock : formBlock(field.slice('form.'.length));
   };
-  if (Object.keys(errors).length > 0) return { ok: false, errors };
-  return {
-    ok: true,
-    ...(reason !== '' && { reason }),
-    ...(form && answers && { answers: answersToSign(form, answers) }),
-  };
+  return { ok: false, errors: Object.fromEntries(filled.problems.map(({ field, text }) => [blockOf(field), plain(text, 300)])) };
 }
 
 /** For a button whose card this desk has not kept: it was posted by an older version. The dialog asks for everything. */

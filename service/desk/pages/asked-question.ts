@@ -1,5 +1,6 @@
 import type { StoredButton } from '../../../core/cards/card.ts';
 import type { CardStore } from '../../../core/cards/card-store.ts';
+import { filledChoice } from '../../../core/cards/guarded-choice.ts';
 import { type CardBeliefs, signedVotes } from '../../../core/cards/question-card.ts';
 import { type Question, questionDigest } from '../../../core/decide/approval.ts';
 import type { FormAnswers } from '../../../core/decide/form.ts';
@@ -8,8 +9,6 @@ import { FirebreakError } from '../../../core/errors.ts';
 import type { IncidentRef } from '../../../core/incident/incident.ts';
 import type { IncidentState, QuestionState } from '../../../core/incident/incident-state.ts';
 import type { Person } from '../../../core/people/roster.ts';
-import { filledIn, formBlock, targetBlock } from '../../../integrations/slack/views/decision-view.ts';
-import { reasonBlock } from '../../../integrations/slack/views/order-inputs.ts';
 import { shownOfLease, standingButton, stands } from '../slash/lease-answers.ts';
 import { pageField, type ShownQuestion, shownOfCard, type TypedAnswer } from './answer-view.ts';
 
@@ -82,11 +81,10 @@ interface AnswerProblem {
   readonly text: string;
 }
 
-function problemAt({ form = {} }: ShownQuestion['choices'][number], at: string, problem: string): AnswerProblem {
-  const of = Object.entries(form).find(([name]) => formBlock(name) === at);
+function onPage({ field, text }: AnswerProblem, { form = {} }: ShownQuestion['choices'][number]): AnswerProblem {
+  const label = form[field.replace(/^form\./, '')]?.label;
   // On a page the problems stand together: each says of which field it is.
-  if (of) return { field: `form.${of[0]}`, text: `${of[1].label}: ${problem}` };
-  return { field: at === reasonBlock ? 'reason' : 'target', text: problem };
+  return field.startsWith('form.') && label !== undefined ? { field, text: `${label}: ${text}` } : { field, text };
 }
 
 type ReadAnswer =
@@ -107,11 +105,9 @@ export function readAnswer(card: ShownQuestion, typed: TypedAnswer, people: read
     const problem = choice ? { field: 'person', text: 'Say who you are.' } : { field: 'choice', text: 'Choose an answer.' };
     return { ok: false, problems: [problem] };
   }
-  const { reason } = typed;
-  const fields = Object.keys(choice.form ?? {}).map((name) => [formBlock(name), typed.form[pageField(choice.id, name)] ?? '']);
-  const filled = filledIn({ [reasonBlock]: reason, [targetBlock]: typed.target, ...Object.fromEntries(fields) }, card, choice);
-  if (!filled.ok)
-    return { ok: false, problems: Object.entries(filled.errors).map(([at, problem]) => problemAt(choice, at, problem)) };
+  const { reason, target } = typed;
+  const filled = filledChoice({ reason, target, field: (name) => typed.form[pageField(choice.id, name)] }, card, choice);
+  if (!filled.ok) return { ok: false, problems: filled.problems.map((problem) => onPage(problem, choice)) };
   const { answers, reason: why } = filled;
   return { ok: true, choice, person, ...(why !== undefined && { reason: why }), ...(answers && { answers }) };
 }
