@@ -20,7 +20,7 @@ interface ReadyChange {
   readonly now: PodsReady;
 }
 
-/** By alerts, unless the quarantine itself is not as it should be. `unknown`: this cell does not know the quarantine. */
+/** By alerts, unless the containment itself is not as it should be. `unknown`: this cell does not know the containment. */
 const effectOutcomes = ['no-alerts', 'alerts-stopped', 'alerts-continue', 'not-in-force', 'unknown'] as const;
 export type EffectOutcome = (typeof effectOutcomes)[number];
 
@@ -32,9 +32,11 @@ export interface EffectLook {
   readonly outcome: EffectOutcome;
   /** ISO 8601, UTC. */
   readonly at: string;
-  /** Since when the cell counts; absent where it does not know the quarantine. */
+  /** Since when the cell counts; absent where it does not know the containment. */
   readonly since?: string;
-  /** Of the contained pods, since then. */
+  /** Whose rights were taken away, where it is that and no quarantine. */
+  readonly account?: string;
+  /** Of the contained pods, or naming the account, since then. */
   readonly alerts?: {
     readonly counts: Readonly<Partial<Record<Severity, number>>>;
     /** Absent: none came. */
@@ -91,7 +93,7 @@ export function unknownText({ unknown }: Pick<EffectLook, 'unknown'>): string {
 }
 
 function alertsText({ alerts, outcome, at, since }: EffectLook): string {
-  if (!alerts || since === undefined) return 'This cell does not know the quarantine, so it has counted no alerts.';
+  if (!alerts || since === undefined) return 'This cell does not know the containment, so it has counted no alerts.';
   const total = severities.reduce((sum, severity) => sum + (alerts.counts[severity] ?? 0), 0);
   if (alerts.lastAt === undefined || total === 0) return 'No alert has come from it since.';
   const each = severities.flatMap((severity) => (alerts.counts[severity] ? [`${alerts.counts[severity]} ${severity}`] : []));
@@ -102,7 +104,9 @@ function alertsText({ alerts, outcome, at, since }: EffectLook): string {
     : `Alerts have stopped: ${came}.`;
 }
 
-function forceText({ problems, pods, since }: EffectLook): string {
+function forceText({ problems, pods, since, account }: EffectLook): string {
+  if (account !== undefined)
+    return problems.length > 0 ? `Its rights are not all taken away: ${problems.join('; ')}.` : 'Its rights are taken away.';
   if (problems.length > 0) return `The quarantine is not whole: ${problems.join('; ')}.`;
   if (!pods || since === undefined) return '';
   if (pods.there === 0) return pods.of === 1 ? 'The pod is gone.' : 'All its pods are gone.';

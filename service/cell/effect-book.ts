@@ -1,7 +1,8 @@
 import type { StepRegister } from '../../activities/chokepoint/step-register.ts';
 import { Memory, type MemoryKeeper } from '../../activities/memory/memory.ts';
 import type { AppliedStep, CellActivities, LookActivities, StepCall } from '../../core/action/step.ts';
-import { quarantinePod, quarantineWorkload } from '../../core/actions/index.ts';
+import { quarantinePod, quarantineWorkload, revokeServiceAccount } from '../../core/actions/index.ts';
+import type { RevokeServiceAccountInput } from '../../core/actions/secrets/revoke-service-account.schema.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import { type Severity, severities } from '../../core/alert/severity.ts';
 import { authenticState, type BeforeState, type CellKey, heldSince, type NamedKind } from '../../core/cluster/before-state.ts';
@@ -14,7 +15,7 @@ import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-vi
 import { readyOf, servicesOf, standWithout } from '../../integrations/kubernetes/watch/pods-ready.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 
-/** A quarantine of which will be asked what it did, as the cell saw it when it was made. */
+/** A quarantine, or an account without its rights, of which will be asked what it did, as the cell saw it when it was made. */
 export interface WatchedQuarantine {
   readonly incident: string;
   /** Milliseconds since 1970. */
@@ -22,6 +23,8 @@ export interface WatchedQuarantine {
   readonly namespace: string;
   /** Uids of the pods that it took, with the restarts of their containers until then. */
   readonly pods: Readonly<Record<string, number>>;
+  /** `system:serviceaccount:…`, whose rights were taken away. It has no pods then. */
+  readonly account?: string;
   readonly workload?: NamedKind;
   /** Services that had selected one of the pods. */
   readonly services: readonly string[];
@@ -81,7 +84,10 @@ export class EffectBook {
     this.#now = parts.now ?? Date.now;
     this.#quarantines = new Memory({ most: mostQuarantines, retentionMs, keeper: parts.quarantines });
     this.#kept = new Memory({ most: mostPods, retentionMs, keeper: parts.alerts });
-    for (const [, { pods }] of this.#quarantines.entries()) for (const uid of Object.keys(pods)) this.#contained.add(uid);
+    for (const [, { pods, account }] of this.#quarantines.entries()) {
+      for (const uid of Object.keys(pods)) this.#contained.add(uid);
+      if (account !== undefined) this.#contained.add(account);
+    }
   }
 
   start(): void {
@@ -98,6 +104,7 @@ export class EffectBook {
     const noting = async (call: StepCall, apply: () => Promise<AppliedStep>): Promise<AppliedStep> => {
       const applied = await apply();
       if (quarantines.has(call.action)) this.#made(call, applied);
+      if (call.action === revokeServiceAccount.name) this.#revoked(call);
       return applied;
     };
     return {
@@ -107,10 +114,13 @@ export class EffectBook {
     };
   }
 
-  /** An alert goes on its way to an incident. Of pods that are not contained nothing is counted. */
-  heard({ pod, severity }: Pick<Alert, 'pod' | 'severity'>): void {
-    const uid = pod?.uid;
-    if (uid === undefined || !this.#contained.has(uid)) return;
+  /** An alert goes on its way to an incident. Of pods and accounts that are not contained nothing is counted. */
+  heard({ pod, apiRequest, severity }: Pick<Alert, 'pod' | 'apiRequest' | 'severity'>): void {
+    for (const contained of [pod?.uid, apiRequest?.account])
+      if (contained !== undefined && this.#contained.has(contained)) this.#count(contained, severity);
+  }
+
+  #count(uid: string, severity: Severity): void {
     const known = this.#fresh.get(uid) ?? this.#kept.get(uid);
     const counts = known?.counts ?? {};
     this.#fresh.set(uid, { counts: { ...counts, [severity]: (counts[severity] ?? 0) + 1 }, lastAt: this.#now() });
@@ -125,11 +135,15 @@ export class EffectBook {
     const watched = known?.incident === incident.id ? known : undefined;
     // A wider step may have found a pod in quarantine already, by another step.
     const isOwn = ({ uid, ...one }: HeldContainment): boolean =>
-      watched ? uid !== undefined && uid in watched.pods : one.step === step && one.incident === incident.id;
+      watched && watched.account === undefined
+        ? uid !== undefined && uid in watched.pods
+        : one.step === step && one.incident === incident.id;
     const held = containments().filter(isOwn);
     const problems = [...new Set(held.flatMap((one) => one.problems))].slice(0, mostProblems);
     const unknown = [
-      'whether connections that were open before live on: only a cut of them tells',
+      watched?.account === undefined
+        ? 'whether connections that were open before live on: only a cut of them tells'
+        : 'whether its tokens were used where no sensor of the API audit reports it',
       ...(view.age() > staleMs || !view.ready() ? ['how it is now: the API server has not answered for a while'] : []),
       ...(cells > 1 ? ['alerts that other cells of this cluster have taken in'] : []),
     ];
@@ -141,6 +155,8 @@ export class EffectBook {
         unknown: ['what came of it: this cell did not make the quarantine, or has lost its memory', ...unknown],
       };
 
+    if (watched.account !== undefined)
+      return this.#lookAtAccount({ ...watched, account: watched.account }, { at, problems, unknown });
     const { namespace, workload, services, before } = watched;
     const since = new Date(watched.at).toISOString();
     const uids = Object.keys(watched.pods);
@@ -180,6 +196,20 @@ export class EffectBook {
     };
   }
 
+  /** Of an account is known who names it. What it is used for, only a sensor of the API audit tells. */
+  #lookAtAccount(
+    { account, at: madeAt }: WatchedQuarantine & { readonly account: string },
+    { at, problems, unknown }: Pick<EffectLook, 'at' | 'problems' | 'unknown'>,
+  ): EffectLook {
+    const since = new Date(madeAt).toISOString();
+    const alerts = this.#alertsOf([account]);
+    return {
+      outcome: outcomeOf({ isWhole: problems.length === 0, lastAt: alerts.lastAt, at, since }),
+      ...{ at, since, account, alerts, problems },
+      unknown,
+    };
+  }
+
   /** As an activity. */
   get activities(): Pick<LookActivities, 'lookAtEffect'> {
     return { lookAtEffect: (asked) => this.look(asked, AbortSignal.timeout(10_000)) };
@@ -196,6 +226,18 @@ export class EffectBook {
       lastAt = Math.max(lastAt, found.lastAt);
     }
     return { counts, ...(lastAt > 0 && { lastAt: new Date(lastAt).toISOString() }) };
+  }
+
+  /** What was given was checked against its schema by the chokepoint. */
+  #revoked({ key, input, incident }: StepCall): void {
+    if (this.#quarantines.get(key)) return;
+    const { namespace, name } = (input as RevokeServiceAccountInput).serviceAccount;
+    const account = `system:serviceaccount:${namespace}:${name}`;
+    this.#contained.add(account);
+    this.#fresh.delete(account);
+    this.#kept.delete(account);
+    const made = { incident: incident.id, at: this.#now(), namespace, pods: {}, account, services: [], before: {} };
+    this.#quarantines.set(key, made, this.#now());
   }
 
   /** From memory, and never in the way of the containment: what fails here is not known later. */

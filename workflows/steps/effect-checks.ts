@@ -1,4 +1,4 @@
-import { quarantinePod, quarantineWorkload } from '../../core/actions/index.ts';
+import { quarantinePod, quarantineWorkload, revokeServiceAccount } from '../../core/actions/index.ts';
 import { afterText, type EffectLook, effectText, type PendingEffect, unknownText } from '../../core/incident/effect.ts';
 import type { Lease } from '../../core/incident/lease.ts';
 import { lastPart } from '../../core/text/object-name.ts';
@@ -11,8 +11,8 @@ import { condition, nowMs, sleep } from '../world.ts';
 const gatherMs = 5_000;
 const mostTold = 3;
 
-/** Of these the cell knows the pods, and so whose alerts to count. */
-const lookedAt: ReadonlySet<string> = new Set([quarantinePod.name, quarantineWorkload.name]);
+/** Of these the cell knows the pods or the account, and so whose alerts to count. */
+const lookedAt: ReadonlySet<string> = new Set([quarantinePod.name, quarantineWorkload.name, revokeServiceAccount.name]);
 
 /**
  * Some time after a quarantine the cell looks whether it helped, and says so on record and in the thread. Nothing is decided by it. It is the
@@ -78,7 +78,7 @@ export class EffectChecks {
     const step = this.#model.steps.get(key);
     if (!step) return;
     this.#model.steps.set(key, { ...step, effect: { afterMs, look } });
-    this.#tell(`${afterText(afterMs)} after ${lastPart(step.target)} was ${heldAs(step.action)}: ${text}`);
+    this.#tell(`${afterText(afterMs)} after ${doneTo(step)}: ${text}`);
     this.#events.changed();
   }
 
@@ -112,6 +112,8 @@ export class EffectChecks {
   }
 }
 
-function heldAs(action: string): string {
-  return declarationOf(action).words?.held ?? 'contained';
+function doneTo({ action, target }: { readonly action: string; readonly target: string }): string {
+  const name = lastPart(target);
+  if (action === revokeServiceAccount.name) return `the rights of ${name} were revoked`;
+  return `${name} was ${declarationOf(action).words?.held ?? 'contained'}`;
 }

@@ -141,13 +141,13 @@ afterEach(async () => {
   for (const world of worlds.splice(0)) await world.close();
 });
 
-const apply = async (book: EffectBook): Promise<void> => {
+const apply = async (book: EffectBook, given = call): Promise<void> => {
   const applied: AppliedStep = { plan: {} as never, output: {} };
   const activities = book.following({
     applyStep: async () => applied,
     applyStepNow: async () => applied,
   } as Partial<CellActivities> as CellActivities);
-  await activities.applyStepNow(call);
+  await activities.applyStepNow(given);
 };
 const alerts = (book: EffectBook, severity: Severity, times: number, of = uid): void => {
   for (let n = 0; n < times; n += 1) book.heard({ pod: { namespace: 'shop', name: 'cart-1', uid: of }, severity });
@@ -254,5 +254,51 @@ describe('the look at a quarantine', () => {
     const read = await look(book);
     expect(effectText(read)).toContain('Warnings in the namespace since: BackOff 400, Unhealthy 100.');
     expect(read.unknown).toContain('further warnings in the namespace: there are more than are read');
+  });
+});
+
+describe('some time after an account lost its rights', () => {
+  const key = `${incident.id}/r/contain/cart/revokeServiceAccount/0`;
+  const account = 'system:serviceaccount:shop:cart';
+  const revoked = {
+    ...{ key, action: 'revokeServiceAccount', input: { serviceAccount: { namespace: 'shop', name: 'cart' } }, incident },
+  } as StepCall;
+  const binding: HeldContainment = {
+    ...{ target: 'rolebinding/shop/cart', action: 'revokeServiceAccount', incident: incident.id, step: key },
+    ...{ terms: holdTermsNow({}), problems: [] },
+  };
+  const request = (of: string) => ({ apiRequest: { account: of, verb: 'get' }, severity: 'high' as const });
+
+  test('the alerts that name it since are counted, and no others; what no sensor reports is said', async () => {
+    const world = worldOf('account');
+    world.held = [binding];
+    const book = world.book();
+    book.heard(request(account));
+    await apply(book, revoked);
+    world.now += 10 * minute;
+    const before = await look(book, { incident, step: key });
+    expect(before).toMatchObject({ outcome: 'no-alerts', account, alerts: { counts: {} }, problems: [] });
+    expect(effectText(before)).toBe('No alert has come from it since. Its rights are taken away.');
+    expect(before.unknown).toEqual(['whether its tokens were used where no sensor of the API audit reports it']);
+    book.heard(request(account));
+    book.heard(request('system:serviceaccount:shop:other'));
+    const after = await look(book, { incident, step: key });
+    expect(after).toMatchObject({ outcome: 'alerts-continue', alerts: { counts: { high: 1 } } });
+    expect(effectText(after)).toMatch(/^Alerts still come from it: 1 high since, .* Its rights are taken away\.$/);
+  });
+
+  test('a binding that is not as it should be is told, and it is still known after a restart', async () => {
+    const world = worldOf('account-restart');
+    const book = world.book();
+    await apply(book, revoked);
+    book.stop();
+    await world.restart();
+    world.now += 10 * minute;
+    world.held = [{ ...binding, problems: ['the account is in it again'] }, held];
+    const again = world.book();
+    again.heard(request(account));
+    const found = await look(again, { incident, step: key });
+    expect(found).toMatchObject({ outcome: 'not-in-force', alerts: { counts: { high: 1 } } });
+    expect(effectText(found)).toContain('Its rights are not all taken away: the account is in it again.');
   });
 });
