@@ -30,6 +30,10 @@ export interface EventMaker {
 export const streamFormats = ['ocsf', 'cloudevents'] as const;
 export type StreamFormat = (typeof streamFormats)[number];
 
+/** What an object in a bucket is: zipped lines of JSON, or Parquet. */
+export const bucketObjects = ['ndjson', 'parquet'] as const;
+export type BucketObjects = (typeof bucketObjects)[number];
+
 /** How brokers of Kafka are told who asks. */
 export const kafkaSaslMechanisms = ['scram-sha-512', 'scram-sha-256', 'plain'] as const;
 export type KafkaSaslMechanism = (typeof kafkaSaslMechanisms)[number];

@@ -39,7 +39,11 @@ export async function openReceiver(
   // The client of S3 is large: who has no such stream does not load it.
   const { openBucket } = await import('../../integrations/evidence/bucket.ts');
   const { accessKeyId = '', secretAccessKey = '' } = access();
-  return createBucketReceiver({ bucket: openBucket({ ...to, accessKeyId, secretAccessKey, silentMs: timeoutMs }), timeoutMs });
+  return createBucketReceiver({
+    bucket: openBucket({ ...to, accessKeyId, secretAccessKey, silentMs: timeoutMs }),
+    objects: to.objects,
+    timeoutMs,
+  });
 }
 
 /** In a few words, without what may be a secret. */

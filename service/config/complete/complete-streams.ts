@@ -1,4 +1,4 @@
-import type { KafkaSaslMechanism, StreamFormat } from '../../../core/streams/stream.ts';
+import type { BucketObjects, KafkaSaslMechanism, StreamFormat } from '../../../core/streams/stream.ts';
 import type { SecretRef } from '../fields.ts';
 import type { FileConfig } from '../schema.ts';
 
@@ -29,6 +29,7 @@ type StreamTarget =
       readonly region: string;
       readonly bucket: string;
       readonly prefix: string;
+      readonly objects: BucketObjects;
     }
   | {
       readonly kind: 'kafka';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { kafkaSaslMechanisms, streamFormats } from '../../../../core/streams/stream.ts';
+import { bucketObjects, kafkaSaslMechanisms, streamFormats } from '../../../../core/streams/stream.ts';
 import { bucketFields, httpUrl, id, path, secret } from '../../fields.ts';
 
 const tls = {
@@ -52,7 +52,13 @@ const syslog = z.strictObject({
     .meta({ description: 'Whom to believe, and who we are. The files are read again for each delivery.' }),
 });
 
-const s3 = z.strictObject(bucketFields('firebreak-events'));
+const s3 = z.strictObject({
+  ...bucketFields('firebreak-events'),
+  objects: z.enum(bucketObjects).default('ndjson').meta({
+    description:
+      '`ndjson`: zipped lines of JSON; `parquet`: columns `id`, `chain`, `time`, `kind` and `event`, which is the whole as JSON.',
+  }),
+});
 
 const broker = z
   .string()
@@ -113,7 +119,7 @@ export const streams = z
         .strictObject({
           http: http.exactOptional().meta({ description: 'HTTP.' }),
           syslog: syslog.exactOptional().meta({ description: 'Syslog over TLS.' }),
-          s3: s3.exactOptional().meta({ description: 'An S3 bucket: zipped lines of JSON, an object a delivery.' }),
+          s3: s3.exactOptional().meta({ description: 'An S3 bucket: an object a delivery.' }),
           kafka: kafka.exactOptional().meta({ description: 'A topic of Kafka.' }),
         })
         .refine((to) => Object.values(to).filter((one) => one !== undefined).length === 1, {
