@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import { checkConfig, loadConfig } from '../../../service/config/load.ts';
+import { firebreakHere } from '../../command-line.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-streams-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -39,6 +40,12 @@ test('a stream into Kafka is read with its brokers, its account and its certific
 
 const broker = { brokers: ['kafka-1.example.com:9093'], topic: 'events' };
 const account = { username: { env: 'LAKE_USER' }, password: { env: 'LAKE_PASSWORD' } };
+
+test('the network policy lets the desk out to its brokers', async () => {
+  const config = written({ kafka: { ...broker, brokers: ['kafka-1.example.com:19093'] } });
+  const { stdout } = await firebreakHere(['rbac', 'network', '--config', config], { folder });
+  expect(stdout).toContain('port: 19093');
+});
 
 test.each<[string, object, string]>([
   ['a password that goes over the network as it is', { plaintext: true, sasl: { ...account, mechanism: 'plain' } }, 'needs TLS'],
