@@ -45,6 +45,11 @@ export function releaseOf({ choices }: Pick<Question, 'choices'>): string | unde
   return release && others.length === 0 ? nameOf(release) : undefined;
 }
 
+/** Whether some answer to a question gives this back, alone or together with other things. */
+export function offersRelease({ choices }: Pick<Question, 'choices'>, release: string): boolean {
+  return choices.some(({ plans }) => plans.some((plan) => nameOf(plan) === release));
+}
+
 function nameOf({ action, inputDigest }: Pick<Plan, 'action' | 'inputDigest'>): string {
   return `${action}\n${inputDigest}`;
 }

@@ -1,7 +1,12 @@
+import { offersRelease, releaseOf } from '../action/release-plan.ts';
 import { standingQuestionText } from '../cards/card-words.ts';
+import type { QuestionState } from '../incident/incident-state.ts';
 import type { Choice, Question } from './approval.ts';
 
 const prefix = 'lease:';
+
+/** The answer that gives back what a lease is about. To extend or keep it takes nothing from anybody. */
+export const releaseChoice = 'release';
 
 /** Id of the standing question about a lease. */
 export function standingIdOf(lease: string): string {
@@ -16,7 +21,9 @@ function doesAsItSays({ id, plans, harmless }: Choice): boolean {
   if (harmless) return false;
   if (id === 'extend' || id === 'keep') return plans.length === 0;
   return (
-    id === 'release' && plans.length > 0 && plans.every(({ action, weakens }) => action.startsWith('undo:') && weakens === true)
+    id === releaseChoice &&
+    plans.length > 0 &&
+    plans.every(({ action, weakens }) => action.startsWith('undo:') && weakens === true)
   );
 }
 
@@ -34,4 +41,21 @@ export function isStandingQuestion(question: Question, { id, run }: { readonly i
 export function standingText({ text, choices }: Question): string {
   const plan = choices.flatMap(({ plans }) => plans)[0];
   return plan ? standingQuestionText({ action: plan.action.replace(/^undo:/, ''), target: plan.target }) : text;
+}
+
+/**
+ * The open question of a playbook that asks whether to give back what this standing question is about. While there is one, it is
+ * released there and not here: people who answer the same thing in two places do not see each other's answers.
+ */
+export function askedElsewhere(standing: Question, questions: Iterable<QuestionState>): Question | undefined {
+  const release = isOfLease(standing.id) ? releaseOf(standing) : undefined;
+  if (release === undefined) return undefined;
+  for (const { question, status } of questions)
+    if (status.state === 'open' && !isOfLease(question.id) && offersRelease(question, release)) return question;
+  return undefined;
+}
+
+/** Where to answer then. */
+export function elsewhereText({ text }: Pick<Question, 'text'>): string {
+  return `An open question decides whether this is released: “${text}” Answer that question.`;
 }

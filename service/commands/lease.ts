@@ -1,5 +1,11 @@
 import type { Command } from 'commander';
-import { isStandingQuestion, standingIdOf } from '../../core/decide/standing-question.ts';
+import {
+  askedElsewhere,
+  elsewhereText,
+  isStandingQuestion,
+  releaseChoice,
+  standingIdOf,
+} from '../../core/decide/standing-question.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { notOpen } from '../incidents/cast-vote.ts';
 import { choices, type LeaseChoice, leaseOf } from '../incidents/lease.ts';
@@ -52,6 +58,12 @@ function answer(call: {
     const choice = question?.question.choices.find((one) => one.id === call.choice);
     if (!question || !choice) throw new FirebreakError('FB_ERR_NOT_OPEN', `nobody is asked about the lease ${id}`);
     if (question.status.state !== 'open') throw notOpen(question, namesWithIds(session.config.roster));
+    const elsewhere = choice.id === releaseChoice ? askedElsewhere(question.question, state.questions) : undefined;
+    if (elsewhere)
+      throw new FirebreakError(
+        'FB_ERR_REFUSED',
+        `${elsewhereText(elsewhere)} Here: firebreak approve ${state.incident.id} --question ${elsewhere.id}`,
+      );
     await submit(session, { state, question, choice, ...voterIn(options) }, options);
   });
 }

@@ -4,6 +4,7 @@ import { standingQuestionText } from '../../core/cards/card-words.ts';
 import type { ApprovalProof } from '../../core/decide/approval.ts';
 import type { FormAnswers } from '../../core/decide/form.ts';
 import { proofOf, silenceOn } from '../../core/decide/question.ts';
+import { askedElsewhere, releaseChoice, standingIdOf } from '../../core/decide/standing-question.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { type Lease, levelAtRenewal, silenceOnLease } from '../../core/incident/lease.ts';
 import { stepFailure } from '../calls.ts';
@@ -53,6 +54,7 @@ export class Questions {
     const id = `${this.#model.newId()}-q`;
     const state = this.#open(id, asked);
     this.#model.record('question.asked', asked.requester, asked.text, { question: state.question, digest: state.digest });
+    this.#takeOver(state);
     await askWho(this.#model, id);
     const onRefused = (error: unknown): void =>
       this.#model.record('card.failed', 'engine', stepFailure(error).message, { question: id });
@@ -100,6 +102,22 @@ export class Questions {
       standing: true,
     });
     this.#set({ ...state, levelUntil: new Date(lease.until).toISOString() });
+  }
+
+  /** Who has begun to release what a question is about from now on is asked there: what they have said here counts no more, and they hear it. */
+  #takeOver(by: QuestionState): void {
+    for (const lease of this.#model.activeLeases) {
+      const standing = this.#model.questions.get(standingIdOf(lease.id));
+      if (standing?.status.state !== 'open' || !askedElsewhere(standing.question, [by])) continue;
+      const ending = standing.votes.filter(({ vote }) => vote.choice === releaseChoice);
+      const plan = standing.question.choices.flatMap(({ plans }) => plans)[0];
+      if (ending.length === 0 || !plan) continue;
+      const names = [...new Set(ending.map(({ vote }) => vote.person))].join(' and ');
+      const text = `${names} answered that this is released. A new question decides that, and needs your answer again: ${by.question.text}`;
+      this.standing(lease, plan);
+      this.#model.record('question.taken-over', 'engine', text, { question: by.question.id, lease: lease.id });
+      this.page(text);
+    }
   }
 
   /** A lease was renewed in silence, and the next level is called: from now on it may answer. What was said so far stands. */

@@ -3,6 +3,7 @@ import type { Severity } from '../../core/alert/severity.ts';
 import { claimedBy } from '../../core/audit/audit.ts';
 import type { SignedVote } from '../../core/decide/approval.ts';
 import { countVote, saidBy } from '../../core/decide/question.ts';
+import { askedElsewhere, elsewhereText, releaseChoice } from '../../core/decide/standing-question.ts';
 import { isVoteShaped } from '../../core/decide/vote-shape.ts';
 import type { IncidentRef } from '../../core/incident/incident.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
@@ -84,6 +85,8 @@ export class Votes {
     if (!check) return this.#refuse(signed, 'The vote could not be checked; please answer again.');
     if (!check.ok) return this.#refuse(signed, check.reason, check.signed);
     const before = home.questions.get(vote.question) ?? state;
+    const elsewhere = vote.choice === releaseChoice ? askedElsewhere(before.question, home.questions.values()) : undefined;
+    if (elsewhere) return this.#refuse(signed, elsewhereText(elsewhere), true);
     const { level, name, signIn, alone = false } = check;
     const now = timeNow();
     const result = countVote(before, signed, { now, severity: home.severityOf(before), level, ...home.namedActors });

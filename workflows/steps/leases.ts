@@ -84,6 +84,8 @@ export class Leases {
   /** One holder lets go; the last one undoes it. */
   async letGo(id: string, holder: string, reason: UndoReason): Promise<void> {
     const lease = this.#model.leases.get(id);
+    // People were asked whether it is released, and somebody has kept it for good meanwhile: both must not go by in silence.
+    if (lease?.state === 'permanent') return this.#keptForGood(lease);
     if (lease?.state !== 'active') return;
     const holders = lease.holders.filter((other) => other !== holder);
     if (holders.length > 0) {
@@ -179,6 +181,12 @@ export class Leases {
     });
     this.#events.page(text);
     this.#events.changed();
+  }
+
+  #keptForGood(lease: Lease): void {
+    const text = leaseNews.refused(lease, 'people keep it for good');
+    this.#model.record('lease.release-refused', 'engine', text, { lease: lease.id });
+    this.#events.page(text);
   }
 
   #refused(lease: Lease, failure: StepFailure): void {

@@ -4,7 +4,13 @@ import { heldEffects, type StoredButton } from '../../../core/cards/card.ts';
 import type { CardStore } from '../../../core/cards/card-store.ts';
 import { shownChoice, titleOfQuestion } from '../../../core/cards/question-card.ts';
 import { type Question, questionDigest } from '../../../core/decide/approval.ts';
-import { isStandingQuestion, standingText } from '../../../core/decide/standing-question.ts';
+import {
+  askedElsewhere,
+  elsewhereText,
+  isStandingQuestion,
+  releaseChoice,
+  standingText,
+} from '../../../core/decide/standing-question.ts';
 import type { IncidentRef } from '../../../core/incident/incident.ts';
 import type { IncidentState, QuestionState } from '../../../core/incident/incident-state.ts';
 import type { ShownQuestion } from '../pages/answer-view.ts';
@@ -64,11 +70,13 @@ export function standingButton(question: Question, choice: { readonly id: string
 /** A standing question as a page shows one that has a card: what each answer does is read in the question itself, of which the vote signs the digest. */
 export function shownOfLease(state: IncidentState, asked: QuestionState): ShownQuestion {
   const { question, level } = asked;
-  const { severity, counts, leases, steps, evidence } = state;
+  const { severity, counts, leases, steps, evidence, questions } = state;
+  const elsewhere = askedElsewhere(question, questions);
+  const offered = elsewhere ? question.choices.filter(({ id }) => id !== releaseChoice) : question.choices;
   return {
     incident: { ...titleOfQuestion(question), severity: worse(question.severity, severity) },
     digest: questionDigest(question),
-    text: standingText(question),
+    text: elsewhere ? `${standingText(question)} ${elsewhereText(elsewhere)}` : standingText(question),
     happened: counts.map(
       ({ rule, pod, count, firstSeen, lastSeen }) =>
         `${rule}${pod === undefined ? '' : `, ${pod}`}: ${count} ${count === 1 ? `time, ${lastSeen}` : `times, ${firstSeen} to ${lastSeen}`}`,
@@ -80,7 +88,7 @@ export function shownOfLease(state: IncidentState, asked: QuestionState): ShownQ
       ),
     ),
     evidence: evidence.flatMap((ref) => ref.artefacts.map(({ name, sha256, bytes }) => ({ name, sha256, bytes }))),
-    choices: question.choices.map((choice) => shownChoice(choice)),
+    choices: offered.map((choice) => shownChoice(choice)),
     onSilence: question.onSilence,
     level: { group: question.levels[level]?.group ?? 'nobody', until: asked.levelUntil },
   };

@@ -5,7 +5,13 @@ import { labelOf } from '../../../core/cards/choice-label.ts';
 import { isGuarded } from '../../../core/cards/guarded-choice.ts';
 import { shownChoice, titleOfQuestion } from '../../../core/cards/question-card.ts';
 import { type Choice, questionDigest } from '../../../core/decide/approval.ts';
-import { standingIdOf, standingText } from '../../../core/decide/standing-question.ts';
+import {
+  askedElsewhere,
+  elsewhereText,
+  releaseChoice,
+  standingIdOf,
+  standingText,
+} from '../../../core/decide/standing-question.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { IncidentRef } from '../../../core/incident/incident.ts';
 import type { IncidentState, QuestionState } from '../../../core/incident/incident-state.ts';
@@ -88,6 +94,8 @@ export function createLeaseAnswers(
       return {
         text: 'This containment is no longer asked about as the dialog showed it. Nothing was decided; please order it again.',
       };
+    const elsewhere = offered.id === releaseChoice ? askedElsewhere(asked.question, state.questions) : undefined;
+    if (elsewhere) return { text: inline(elsewhereText(elsewhere), 1_000) };
     const click = { clickId: `click-${sha256Hex(`dialog ${dialogId}`).slice(0, 32)}`, slackUser, channel, button, reason };
     return offered.stepUp ? signIns.open(click, { card, choice }) : votes.vote(click);
   };
@@ -108,5 +116,7 @@ function leaseAnswer(
   const found = asked?.question.choices.find((one) => one.id === choice);
   if (!asked || !found) throw new FirebreakError('FB_ERR_REFUSED', 'nobody is asked about this containment');
   const { question } = asked;
+  const elsewhere = choice === releaseChoice ? askedElsewhere(question, state.questions) : undefined;
+  if (elsewhere) throw new FirebreakError('FB_ERR_REFUSED', elsewhereText(elsewhere));
   return { button: standingButton(question, { id: found.id, label: labelOf(found) }), offered: found, asked };
 }

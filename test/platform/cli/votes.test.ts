@@ -338,7 +338,14 @@ describe('a lease', () => {
     }
     const unsaid = await firebreak('lease', 'release', id, ...as('eve'), ...why);
     expect([unsaid.status, unsaid.stderr]).toEqual([2, expect.stringContaining('add --yes and --target')]);
-    expect((await firebreak('lease', 'release', id, ...as('eve'), ...why, ...meant)).stderr).toContain('Only oncall may answer');
+    // A card asks the same.
+    const twice = await firebreak('lease', 'release', id, ...as('ada'), ...why, ...meant);
+    expect([twice.status, twice.stderr]).toEqual([
+      1,
+      expect.stringMatching(
+        /^FB_ERR_REFUSED: .*“Is the new binary in cart-1 expected\?” Answer that question\. .*firebreak approve \S+ --question \S+/,
+      ),
+    ]);
     expect((await firebreak('lease', 'keep', id, ...as('ada'))).status).toBe(0);
     await until(id, (state) => state.leases[0]?.state === 'permanent');
     const late = await firebreak('lease', 'extend', id, ...as('ada'));

@@ -1,11 +1,11 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { Plan } from '../../../core/action/plan.ts';
 import { shownChoice } from '../../../core/cards/question-card.ts';
 import type { Question } from '../../../core/decide/approval.ts';
 import { openState } from '../../../core/decide/question.ts';
 import type { IncidentState, QuestionState } from '../../../core/incident/incident-state.ts';
 import type { TrustedClick } from '../../../service/desk/click-votes.ts';
-import { standingButton } from '../../../service/desk/slash/lease-answers.ts';
+import { shownOfLease, standingButton } from '../../../service/desk/slash/lease-answers.ts';
 import { createLeaseAnswers, draftOf } from '../../../service/desk/slash/slash-lease.ts';
 
 const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'run-1' };
@@ -41,10 +41,10 @@ function asked(over: Partial<Question> = {}): QuestionState {
 }
 
 /** What the dialog showed, and what became of it where the incident says this by the time that it is sent off. */
-async function answered(shown: QuestionState, now: QuestionState, choice = 'release') {
+async function answered(shown: QuestionState, now: QuestionState, choice = 'release', others: readonly QuestionState[] = []) {
   const votes: TrustedClick[] = [];
   const stateWith = (question: QuestionState) =>
-    ({ incident, severity: 'critical', questions: [question] }) as unknown as IncidentState;
+    ({ incident, severity: 'critical', questions: [question, ...others] }) as unknown as IncidentState;
   const offered = shown.question.choices.find(({ id }) => id === choice);
   if (!offered) throw new Error('no such choice');
   const button = standingButton(shown.question, { id: choice, label: 'Release pod' });
@@ -96,4 +96,48 @@ test('where the widest step needs a sign-in, it leads there', async () => {
   const { told, votes } = await answered(stepUp, stepUp);
   expect(told.text).toBe('Sign in first.');
   expect(votes).toEqual([]);
+});
+
+describe('while a question of the incident offers the same release', () => {
+  const card = asked({
+    id: 'q-1',
+    text: 'Is the new binary in *cart* expected?',
+    choices: [
+      { id: 'release', label: 'Yes, release it', plans: [release], quorum: 2 },
+      { id: 'stay', label: 'No', plans: [], quorum: 1 },
+    ],
+  });
+
+  test('the dialog that was open signs nothing, and says where it is asked', async () => {
+    const { told, votes } = await answered(asked(), asked(), 'release', [card]);
+    expect(told.text).toMatch(
+      /^An open question decides whether this is released: “Is the new binary in .cart. expected\?” Answer that question/u,
+    );
+    expect(told.text).not.toContain('*cart*');
+    expect(votes).toEqual([]);
+  });
+
+  test('the lease is still extended', async () => {
+    expect((await answered(asked(), asked(), 'extend', [card])).votes).toMatchObject([{ button: { choice: 'extend' } }]);
+  });
+
+  test('its page and the console offer nothing else', () => {
+    const state = { severity: 'critical', counts: [], leases: [], steps: [], evidence: [] };
+    const shown = shownOfLease({ ...state, questions: [asked(), card] } as unknown as IncidentState, asked());
+    expect(shown.choices.map(({ id }) => id)).toEqual(['extend']);
+    expect(shown.text).toContain('Is the new binary');
+  });
+
+  test.each<[string, QuestionState]>([
+    ['is decided', { ...card, status: { state: 'decided', choice: 'stay', by: ['ada'], at: '2026-11-28T00:00:00Z' } }],
+    [
+      'is of another step',
+      openState(
+        { ...card.question, choices: [{ id: 'release', label: '', plans: [{ ...release, inputDigest: 'e' }], quorum: 2 }] },
+        { at: 0 },
+      ),
+    ],
+  ])('but not where that question %s', async (_how, other) => {
+    expect((await answered(asked(), asked(), 'release', [other])).votes).toHaveLength(1);
+  });
 });

@@ -76,8 +76,8 @@ describe('some time after a quarantine', () => {
     await lab.env.sleep('11m');
     await eventually('the record of the first look', async () => recordsOf(incident.id).length === 1);
     const lease = (await incident.state()).leases[0];
-    await incident.vote('release', 'ana', {}, true);
-    await incident.vote('release', 'ben', {}, true);
+    await incident.vote('release', 'ana');
+    await incident.vote('release', 'ben');
     await incident.until(({ leases }) => leases.some(({ id, state }) => id === lease?.id && state === 'released'), 'the release');
     await eventually('that it is over', async () => recordsOf(incident.id).length === 2);
     expect(recordsOf(incident.id)[1]?.body).toMatchObject({

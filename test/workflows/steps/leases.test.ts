@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { ApplicationFailure } from '@temporalio/common';
+import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { eventually } from '../../eventually.ts';
 import { type RunningIncident, refuse } from '../harness.ts';
-import { alertOf } from '../people.ts';
+import { alertOf, batchOf } from '../people.ts';
 import { useLab } from '../use-lab.ts';
 
 const { lab, script } = useLab();
@@ -14,6 +15,27 @@ const applied = (incident: RunningIncident, action: string) =>
 
 async function contained(incident: RunningIncident): Promise<void> {
   await incident.until((state) => state.leases.some((lease) => lease.state === 'active'), 'containment');
+}
+
+/** By low severity, so that one person is enough; and nothing is asked on a card. */
+async function containedShell(): Promise<RunningIncident> {
+  const incident = await lab.start([alertOf(shell)]);
+  await incident.vote('quarantine', 'ana');
+  await contained(incident);
+  return incident;
+}
+
+function asksOnCards({ questions }: IncidentState): { readonly question: string; readonly questionDigest: string } | undefined {
+  const asked = questions.find(({ question, status }) => status.state === 'open' && !question.id.startsWith('lease:'));
+  return asked && { question: asked.question.id, questionDigest: asked.digest };
+}
+
+function votesOnLease({ questions }: IncidentState) {
+  return questions.filter(({ question }) => question.id.startsWith('lease:')).flatMap(({ votes }) => votes);
+}
+
+function refusalsIn({ timeline }: IncidentState): readonly string[] {
+  return timeline.filter(({ kind }) => kind === 'vote.refused').map(({ text }) => text);
 }
 
 describe('silence', () => {
@@ -183,13 +205,66 @@ describe('people decide on a lease', () => {
     expect(undone(incident)).toEqual([]);
   });
 
-  test('a release that is refused leaves the lease and its question standing', async () => {
-    script['undo:quarantinePod'] = (_call, attempt) => (attempt === 1 ? refuse('FB_ERR_UNVERIFIED_STATE') : undefined);
+  test('while a question asks whether to release it, that is answered there, and the lease can be extended', async () => {
     const incident = await lab.start([alertOf()]);
     await contained(incident);
+    await incident.question();
+    await incident.vote('release', 'ana', {}, true);
+    const refused = await incident.until((state) => refusalsIn(state).length === 1, 'the refusal');
+    expect(refusalsIn(refused)[0]).toMatch(/^An open question decides whether this is released: “Is the new binary .*” Answer/);
+    await eventually('what Slack is told', () => lab.seen.answers.some((text) => text.startsWith('An open question decides')));
+    await incident.vote('extend', 'ana', {}, true);
+    await incident.until((state) => state.leases[0]?.renewals === 1, 'the extension');
+    await incident.vote('release', 'ana');
+    await incident.vote('release', 'ben');
+    expect((await incident.result()).leases).toMatchObject([{ state: 'released' }]);
+    expect(undone(incident)).toHaveLength(1);
+  });
+
+  test('what is kept for good is not given back by a question that was open then, and that is said', async () => {
+    const incident = await lab.start([alertOf()]);
+    await contained(incident);
+    await incident.question();
+    await incident.vote('keep', 'ana', {}, true);
+    await incident.until((state) => state.leases[0]?.state === 'permanent', 'that it is kept');
+    await incident.vote('release', 'ana');
+    await incident.vote('release', 'ben');
+    const end = await incident.result();
+    expect(end.leases).toMatchObject([{ state: 'permanent' }]);
+    expect(undone(incident)).toEqual([]);
+    expect(end.timeline).toContainEqual(
+      expect.objectContaining({ kind: 'lease.release-refused', text: expect.stringContaining('people keep it for good') }),
+    );
+  });
+
+  test('who has begun to release it when a question asks the same is told to answer there', async () => {
+    let kept = () => {};
+    const keeping = new Promise<void>((resolve) => {
+      kept = resolve;
+    });
+    script.snapshotPodState = ({ playbook }) => (playbook.includes('contain-dropped-binary') ? keeping : undefined);
+    const incident = await containedShell();
+    // Its evidence is not kept yet, so that nobody is asked.
+    await incident.alerts(batchOf([alertOf()]));
+    await incident.until((state) => state.leases[0]?.holders.length === 2, 'two holders');
+    await incident.vote('release', 'ana', {}, true);
+    await incident.until((state) => votesOnLease(state).length === 1, 'the first vote');
+    kept();
+    const state = await incident.until((now) => now.timeline.some(({ kind }) => kind === 'question.taken-over'), 'the news');
+    expect(votesOnLease(state)).toEqual([]);
+    await eventually('the thread', () =>
+      lab.seen.threads.some((text) => /^ana answered that this is released\. A new question .* Is the new binary/.test(text)),
+    );
+    const asked = asksOnCards(state);
+    await incident.vote('remove', 'ana', asked);
+    await incident.result();
+  });
+
+  test('a release that is refused leaves the lease and its question standing', async () => {
+    script['undo:quarantinePod'] = (_call, attempt) => (attempt === 1 ? refuse('FB_ERR_UNVERIFIED_STATE') : undefined);
+    const incident = await containedShell();
     const first = await incident.question(true);
     await incident.vote('release', 'ana', {}, true);
-    await incident.vote('release', 'ben', {}, true);
     await incident.until(
       (state) =>
         state.questions.some(
@@ -198,7 +273,6 @@ describe('people decide on a lease', () => {
       'the question anew',
     );
     await incident.vote('release', 'ana', {}, true);
-    await incident.vote('release', 'ben', {}, true);
     expect((await incident.result()).leases).toMatchObject([{ state: 'released' }]);
   });
 
@@ -208,14 +282,13 @@ describe('people decide on a lease', () => {
       letGo = resolve;
     });
     script['undo:quarantinePod'] = () => hanging;
-    const incident = await lab.start([alertOf()]);
-    await contained(incident);
-    await incident.question();
+    const incident = await containedShell();
+    await incident.alerts(batchOf([alertOf({ ...shell, n: 2 })]));
+    const other = asksOnCards(await incident.until((state) => asksOnCards(state) !== undefined, 'the other question'));
     await incident.vote('release', 'ana', {}, true);
-    await incident.vote('release', 'ben', {}, true);
     await incident.until((state) => state.leases[0]?.state === 'releasing', 'the undo');
-    await incident.vote('remove', 'ana');
-    await incident.until((state) => state.verdict === 'true_positive', 'the other decision');
+    await incident.vote('expected', 'ana', other);
+    await incident.until((state) => asksOnCards(state) === undefined, 'the other decision');
     letGo();
     await incident.result();
   });
