@@ -100,6 +100,7 @@ const entries: Readonly<Record<string, Entry>> = {
   'question.comment': { text: 'Comment', tone: 'person' },
   'question.snoozed': { text: 'Asks to be reminded', tone: 'person' },
   'question.passed-on': { text: 'Passed on', tone: 'person' },
+  'question.taken-over': { text: 'Asked by a new question', tone: 'person' },
   'question.handed-over': { text: 'Shift has changed' },
   'vote.accepted': { text: 'Answer given', tone: 'person' },
   'vote.refused': { text: 'Answer refused', tone: 'bad' },

@@ -51,7 +51,6 @@ function Shown({ shown, session }: { readonly shown: ShownIncident; readonly ses
   const now = useNow();
   const stand = standText(incident);
   const open = questions.filter(({ state, kind }) => state === 'open' && kind === 'question');
-  const over = questions.filter(({ state }) => state !== 'open');
   return (
     <>
       <div class="head">
@@ -113,9 +112,7 @@ function Shown({ shown, session }: { readonly shown: ShownIncident; readonly ses
           </Sheet>
           <Evidence shown={shown} />
           <Posture shown={shown} />
-          {over.map((question) => (
-            <Question key={question.id} question={question} session={session} isAlone={false} />
-          ))}
+          <PastQuestions shown={shown} />
           <Links shown={shown} session={session} />
           <Records shown={shown} session={session} />
         </div>
@@ -218,7 +215,7 @@ function Containment({ shown: { leases, incident } }: { readonly shown: ShownInc
               )}
             </p>
             {state === 'active' && <p class="soft small">If nobody answers: {plainText(onSilence, now)}</p>}
-            {question !== null && <a href={`/console/questions/${question}`}>Extend, keep or release</a>}
+            {question !== null && <a href={`/console/questions/${question}`}>Decide how long it lasts</a>}
           </li>
         ))}
       </ul>
@@ -240,6 +237,42 @@ function Posture({ shown: { posture } }: { readonly shown: ShownIncident }) {
           ))}
         </ul>
       </details>
+    </Sheet>
+  );
+}
+
+const ends = { decided: 'Decided', expired: 'No answer', void: 'Closed' } as const;
+
+/** What was asked and is over: how it was answered, by whom and why. */
+function PastQuestions({ shown: { pastQuestions } }: { readonly shown: ShownIncident }) {
+  const now = useNow();
+  return (
+    <Sheet title="Questions that are over" none={pastQuestions.length === 0 ? 'No question is over yet.' : undefined}>
+      <ul class="rows">
+        {pastQuestions.map(({ number, text, state, endedAt, choice, by, why, answers }) => (
+          <li key={number}>
+            <div class="line">
+              <h3>{plainText(text, now)}</h3>
+              <Tag tone={state === 'decided' ? 'good' : 'doubt'}>{ends[state]}</Tag>
+            </div>
+            <p class="small">
+              {choice !== null && <strong>{choice}</strong>}
+              {by.length > 0 && `, by ${by.join(' and ')}`}
+              {why !== null && plainText(why, now)}, <Time at={endedAt} />
+            </p>
+            {answers.length > 0 && (
+              <ul class="soft small">
+                {answers.map((answer) => (
+                  <li key={`${answer.person} ${answer.at}`}>
+                    {answer.person}: {answer.choice}, <Time at={answer.at} />
+                    {answer.reason !== null && <>: “{answer.reason}”</>}
+                  </li>
+                ))}
+              </ul>
+            )}
+          </li>
+        ))}
+      </ul>
     </Sheet>
   );
 }

@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 import type { ConsoleOverview, ConsoleSession, ListedIncident } from '../../core/console/console.schema.ts';
 import { useAsked } from '../api.ts';
 import { Fact, Problem, Severity, Sheet, Tag, Time, usePage, Waiting } from '../parts/common.tsx';
+import { History, Share } from '../parts/plots.tsx';
 import { tookText } from '../time.ts';
 import { countText, placeText, verdictText } from '../words.ts';
 import { mayAsk } from './incident.tsx';
@@ -23,7 +24,7 @@ export function Overview({ session }: { readonly session: ConsoleSession }) {
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
 
 function Shown({ overview }: { readonly overview: ConsoleOverview }) {
-  const { clusters, sensors, containments, guardrails, suppressions, playbooks, times, questions, days } = overview;
+  const { clusters, sensors, containments, guardrails, suppressions, playbooks, times, questions, days, history } = overview;
   return (
     <>
       <dl class="tiles">
@@ -43,6 +44,7 @@ function Shown({ overview }: { readonly overview: ConsoleOverview }) {
           {times.toDecide ? `9 of 10 within ${tookText(times.toDecide.p90)}` : 'nothing was decided'}
         </Tile>
       </dl>
+      <History history={history} />
       <div class="sheets">
         <Sheet title="Contained now" none={containments.length === 0 ? 'Nothing is contained.' : undefined}>
           <ul class="rows">
@@ -219,6 +221,7 @@ function People() {
   const { data, fault, again } = useAsked('people', {}, () => false);
   if (fault) return <Problem fault={fault} again={again} />;
   if (!data) return null;
+  const most = Math.max(0, ...data.people.map(({ questions }) => questions));
   return (
     <Sheet
       title="Approvals per person"
@@ -229,10 +232,13 @@ function People() {
       }
       none={data.people.length === 0 ? 'Nobody was asked.' : undefined}
     >
-      <Table head={['Person', '#Asked', '#Answered', '#Within 10 s', '#Most in a shift']}>
+      <Table head={['Person', 'Load', '#Asked', '#Answered', '#Within 10 s', '#Most in a shift']}>
         {data.people.map(({ person, name, questions, answers, quickApprovals, mostInAShift }) => (
           <tr key={person}>
             <th scope="row">{name}</th>
+            <td>
+              <Share of={questions} most={most} unit="question" />
+            </td>
             <td class="number">{questions}</td>
             <td class="number">{answers}</td>
             <td class="number">{quickApprovals}</td>

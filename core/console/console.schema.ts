@@ -295,6 +295,25 @@ export const shownQuestionBody = z.object({
 });
 export type ConsoleQuestion = z.output<typeof shownQuestionBody>;
 
+/** One that is over, as its records tell it. */
+export const pastQuestion = z.object({
+  /** Of the record that ended it. */
+  number: count,
+  kind: z.enum(['question', 'lease']),
+  text,
+  state: z.enum(['decided', 'expired', 'void']),
+  askedAt: time,
+  endedAt: time,
+  /** In words; null where nothing was chosen. */
+  choice: text.nullable(),
+  /** Whose answers decided it. */
+  by: z.array(text),
+  /** Why it is over without an answer. */
+  why: text.nullable(),
+  answers: z.array(z.object({ person: text, choice: text, at: time, reason: text.nullable() })),
+});
+export type PastQuestion = z.output<typeof pastQuestion>;
+
 export const questionList = z.object({ items: z.array(shownQuestionBody) });
 
 export const answerBody = z.strictObject({
@@ -355,7 +374,10 @@ export const shownIncident = z.object({
   posture: z.array(text),
   /** Notifications to authorities that people have found due, a line each. */
   deadlines: z.array(text),
+  /** Open ones. */
   questions: z.array(shownQuestionBody),
+  /** Those that are over, newest first. */
+  pastQuestions: z.array(pastQuestion),
   tickets: z.array(z.object({ id: text.nullable(), url: z.url().nullable() })),
   thread: z.url().nullable(),
   temporal: z.url().nullable(),
@@ -407,6 +429,16 @@ export const overview = z.object({
   ),
   /** Seconds. */
   times: z.object({ toContain: range, toDecide: range }),
+  /** A line for each day of them, oldest first; a day is one of UTC. The times are medians, in seconds. */
+  history: z.array(
+    z.object({
+      day: z.iso.date(),
+      incidents: count,
+      questions: count,
+      toContain: z.number().nullable(),
+      toDecide: z.number().nullable(),
+    }),
+  ),
   questions: z.object({ asked: count, decided: count, expired: count, open: count, quickApprovals: count }),
 });
 export type ConsoleOverview = z.output<typeof overview>;

@@ -24,6 +24,7 @@ import { personBySlackId, type Roster } from '../../../core/people/roster.ts';
 import { spelt } from '../../../core/text/object-name.ts';
 import { isObject } from '../../../core/text/plain-json.ts';
 import { personNames } from '../../incidents/names.ts';
+import { pastQuestionsOf } from './past-questions.ts';
 
 const mostInTimeline = 1_000;
 const mostSampleRecords = 5;
@@ -125,6 +126,7 @@ export function shownIncidentOf(parts: {
       command: `firebreak evidence get ${manifestSha256} --out evidence --as YOU --key YOUR-KEY.pem --reason "…"`,
     })),
     questions: [...questions],
+    pastQuestions: pastQuestionsOf(records, roster),
     tickets: (state?.tickets ?? []).map(({ id, url }) => ({ id: id ?? null, url: httpLink(url) })),
     thread: httpLink(links.thread),
     temporal: httpLink(links.temporal),

@@ -1,6 +1,6 @@
 import { provenOf } from '../../../core/audit/audit-check.ts';
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
-import { decisionKinds } from '../../../core/audit/decision-events.ts';
+import { type AskedOnce, decisionKinds, questionsIn } from '../../../core/audit/decision-events.ts';
 import { type DecisionReport, decisionReport } from '../../../core/audit/decision-report.ts';
 import { percentile } from '../../../core/audit/percentile.ts';
 import type { ConsoleOverview, ConsolePeople } from '../../../core/console/console.schema.ts';
@@ -64,25 +64,25 @@ export function createOverviews(parts: {
   };
 
   /** Of the incidents that somebody may see. */
-  const reportFor = async (visible: SignedIn['visible']): Promise<DecisionReport> => {
+  const recordsFor = async (visible: SignedIn['visible']): Promise<Awaited<ReturnType<typeof readRecords>>> => {
     const all = await records();
-    const own =
-      visible === 'all'
-        ? all
-        : all.filter(({ chain }) => {
-            const subject = subjectOfIncident(chain.slice(0, chain.lastIndexOf('@')));
-            return subject?.kind === 'workload' && visible.includes(subject.namespace);
-          });
-    return decisionReport({ records: own, roster: config.roster, since: sinceMs(), until: now() });
+    if (visible === 'all') return all;
+    return all.filter(({ chain }) => {
+      const subject = subjectOfIncident(chain.slice(0, chain.lastIndexOf('@')));
+      return subject?.kind === 'workload' && visible.includes(subject.namespace);
+    });
   };
+  const reportOf = (own: Awaited<ReturnType<typeof readRecords>>): DecisionReport =>
+    decisionReport({ records: own, roster: config.roster, since: sinceMs(), until: now() });
 
   const make = async ({ visible }: SignedIn): Promise<ConsoleOverview> => {
-    const [incidents, contained, decided, state] = await Promise.all([
+    const [incidents, contained, own, state] = await Promise.all([
       list.since(new Date(sinceMs()).toISOString(), visible, mostIncidents),
       list.contained(visible, mostContained),
-      reportFor(visible),
+      recordsFor(visible),
       control(),
     ]);
+    const decided = reportOf(own);
     const { asked, decided: answered, expired, open, quickApprovals, secondsToAnswer } = decided.all;
     const active = state?.decisions.filter(({ status }) => status.state === 'active') ?? [];
     const hides = active.filter(isSuppression).filter(({ proposal: { order } }) => sees(visible, order.terms.match.namespace));
@@ -123,6 +123,7 @@ export function createOverviews(parts: {
         return { id, title, enabled: enabled.has(id), rules: text === '' ? [] : [text], runs: runs.length, verdicts };
       }),
       times: { toContain: containTimes(incidents), toDecide: secondsToAnswer },
+      history: historyOf(incidents, questionsIn(own), now()),
       questions: { asked, decided: answered, expired, open, quickApprovals },
     };
   };
@@ -139,7 +140,7 @@ export function createOverviews(parts: {
       return made;
     },
     people: async () => {
-      const { since, people } = await reportFor('all');
+      const { since, people } = reportOf(await recordsFor('all'));
       return {
         since,
         people: people.map((one) => ({ ...one, name: personById(config.roster, one.person)?.name ?? one.person })),
@@ -179,11 +180,44 @@ function sensorsOf(incidents: readonly IncidentSummary[]): ConsoleOverview['sens
   return [...found.values()].sort((a, b) => a.cluster.localeCompare(b.cluster) || a.name.localeCompare(b.name));
 }
 
-function containTimes(incidents: readonly IncidentSummary[]): ConsoleOverview['times']['toContain'] {
-  const seconds = incidents
+/** How long each took, in seconds, ascending. */
+function secondsToContain(incidents: readonly IncidentSummary[]): readonly number[] {
+  return incidents
     .flatMap(({ openedAt, containedAt }) =>
       containedAt === null ? [] : [Math.max(0, Date.parse(containedAt) - Date.parse(openedAt)) / 1_000],
     )
     .sort((a, b) => a - b);
+}
+
+function containTimes(incidents: readonly IncidentSummary[]): ConsoleOverview['times']['toContain'] {
+  const seconds = secondsToContain(incidents);
   return seconds.length === 0 ? null : { p50: percentile(seconds, 0.5), p90: percentile(seconds, 0.9) };
+}
+
+function medianOf(ascending: readonly number[]): number | null {
+  return ascending.length === 0 ? null : percentile(ascending, 0.5);
+}
+
+function historyOf(
+  incidents: readonly IncidentSummary[],
+  questions: readonly AskedOnce[],
+  now: number,
+): ConsoleOverview['history'] {
+  const dayOf = (at: number | string): string => new Date(at).toISOString().slice(0, 10);
+  const opened = Map.groupBy(incidents, ({ openedAt }) => dayOf(openedAt));
+  const asked = Map.groupBy(questions, ({ askedAt }) => dayOf(askedAt));
+  return Array.from({ length: days }, (_, index) => {
+    const day = dayOf(now - (days - 1 - index) * dayMs);
+    const [ofDay, askedThen] = [opened.get(day) ?? [], asked.get(day) ?? []];
+    const answered = askedThen
+      .flatMap(({ askedAt, answeredAt }) => (answeredAt === undefined ? [] : [Math.max(0, answeredAt - askedAt) / 1_000]))
+      .sort((a, b) => a - b);
+    return {
+      day,
+      incidents: ofDay.length,
+      questions: askedThen.length,
+      toContain: medianOf(secondsToContain(ofDay)),
+      toDecide: medianOf(answered),
+    };
+  });
 }

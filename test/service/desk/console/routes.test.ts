@@ -268,3 +268,16 @@ test('the description names every route that there is', async () => {
   );
   expect(described.sort()).toEqual(routes.map(([, { method, path }]) => `${method} ${path}`).sort());
 });
+
+test('the overview tells each day of a month, and a tenant of their own incidents alone', async () => {
+  const now = new Date().toISOString();
+  for (const namespace of ['shop', 'bank']) await desk.append(incidentRecords(namespace, 'today', 'run-1', now));
+  const today = now.slice(0, 10);
+  const incidentsOf = async (name: string): Promise<number | undefined> => {
+    const { history } = await who(name).read(overview, '/api/v1/overview');
+    expect(history).toHaveLength(30);
+    return history.find(({ day }) => day === today)?.incidents;
+  };
+  await eventually('both on the overview of all', async () => (await incidentsOf('viewer')) === 2);
+  await eventually('one on the overview of the shop', async () => (await incidentsOf('shop')) === 1);
+});
