@@ -296,7 +296,7 @@ export const shownQuestionBody = z.object({
 export type ConsoleQuestion = z.output<typeof shownQuestionBody>;
 
 /** One that is over, as its records tell it. */
-export const pastQuestion = z.object({
+const pastQuestion = z.object({
   /** Of the record that ended it. */
   number: count,
   kind: z.enum(['question', 'lease']),
