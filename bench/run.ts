@@ -26,6 +26,7 @@ const benchmarks = [
   'streams',
   'records/audit',
   'records/many-records',
+  'console',
 ] as const;
 
 const wanted = process.argv.slice(2);
