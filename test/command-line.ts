@@ -16,12 +16,14 @@ interface Around {
   readonly folder: string;
   /** Beside PATH and HOME; nothing else of this process's environment is there. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Its standard input; without it there is none, also where the tests have a terminal. */
+  readonly input?: string | Uint8Array;
 }
 
 /**
  * What the command line makes of these arguments, in this process: all of it but the start of a Node, which takes a third of a second of the
- * processor for each. What only a process has – that it ends, its standard input, a pipe that closes, a signal, what it loads – is tested with `firebreakProcess`.
- * One after the other.
+ * processor for each. What only a process has – that it ends, a pipe that brings its input bit by bit or closes, a signal, what it loads – is tested with
+ * `firebreakProcess`. One after the other.
  */
 export function firebreakHere(args: readonly string[], around: Around): Promise<CommandRun> {
   const run = before.then(() => runHere(args, around));
@@ -33,12 +35,11 @@ export function firebreakHere(args: readonly string[], around: Around): Promise<
 }
 let before = Promise.resolve<undefined>(undefined);
 
-async function runHere(args: readonly string[], { folder, env = {} }: Around): Promise<CommandRun> {
+async function runHere(args: readonly string[], { folder, env = {}, input }: Around): Promise<CommandRun> {
   const { exitCode, env: environment } = process;
   const from = process.cwd();
   const stdin = Object.getOwnPropertyDescriptor(process, 'stdin') ?? {};
-  // No terminal, also where the tests have one.
-  const nothing = Readable.from([]);
+  const given = Readable.from(input === undefined ? [] : [Buffer.from(input)]);
   const said = { stdout: '', stderr: '' };
   const spies = (['stdout', 'stderr'] as const).map((name) =>
     jest.spyOn(process[name], 'write').mockImplementation((piece, ...more: readonly unknown[]) => {
@@ -51,7 +52,7 @@ async function runHere(args: readonly string[], { folder, env = {} }: Around): P
     process.chdir(folder);
     process.env = { ...ofThisProcess(), ...env };
     process.exitCode = undefined;
-    Object.defineProperty(process, 'stdin', { ...stdin, get: () => nothing });
+    Object.defineProperty(process, 'stdin', { ...stdin, get: () => given });
     await runCommandLine(args);
     return { status: Number(process.exitCode ?? 0), ...said };
   } finally {
@@ -63,17 +64,25 @@ async function runHere(args: readonly string[], { folder, env = {} }: Around): P
   }
 }
 
+/**
+ * What Node is told to run as the command line: of a whole run what is built, as users have it, which loads in less time than its sources; of a file
+ * that runs alone the sources as they stand.
+ */
+export function commandFile(): string {
+  return join(projectRoot(), ...(process.env.FIREBREAK_TEST_RUN === undefined ? ['service/cli.ts'] : ['dist/service/cli.js']));
+}
+
 /** The command line as a process of its own. What this process offers it meanwhile it finds. */
 export async function firebreakProcess(
   args: readonly string[],
-  { folder, env = {}, input }: Around & { readonly input?: string },
+  { folder, env = {}, input = '' }: Around & { readonly input?: string },
 ): Promise<CommandRun> {
   const { code, stdout, stderr } = await runCommand({
     command: process.execPath,
-    args: [join(projectRoot(), 'service/cli.ts'), ...args],
+    args: [commandFile(), ...args],
     cwd: folder,
     env: { ...ofThisProcess(), ...env },
-    ...(input !== undefined && { input }),
+    input,
   });
   return { status: code, stdout, stderr };
 }

@@ -47,11 +47,20 @@ export function writePackFolder(folder: string, files: Readonly<Record<string, s
   return folder;
 }
 
+/** What packs say of themselves: the same code says the same, and a process that asks it costs a third of a second. */
+const told = new Map<string, ReturnType<typeof describePack>>();
+
+function described(pack: PackFiles): ReturnType<typeof describePack> {
+  const known = told.get(pack.integrity) ?? describePack(pack);
+  told.set(pack.integrity, known);
+  return known;
+}
+
 /** What its publisher signs of a pack, but for the build, which nothing that is tested with it asks for. */
 export function statementOf(pack: PackFiles, changed: Partial<ReleaseStatement> = {}): ReleaseStatement {
   const { integrity, main } = pack;
-  const described = describePack(pack);
-  const { name, version } = described.pack;
+  const { pack: said, raw } = described(pack);
+  const { name, version } = said;
   const builtWith = { firebreak: '0.1.0', build: '0123456789abcdef' };
   return {
     format: 1,
@@ -60,7 +69,7 @@ export function statementOf(pack: PackFiles, changed: Partial<ReleaseStatement> 
     integrity,
     main,
     builtWith,
-    ...declarationsIn(described.raw),
+    ...declarationsIn(raw),
     rights: [],
     replayed: { golden: 0, incidents: 0 },
     at: '2026-11-27T12:00:00.000Z',

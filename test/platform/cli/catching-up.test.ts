@@ -14,6 +14,7 @@ import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { bundlePath } from '../../workflows/bundle.ts';
 import '../../workflows/temporal-error-log.ts';
+import { commandFile } from '../../command-line.ts';
 import { clientOptions, member, testSpeaker, workerOptions, writePublicKey } from '../../workflows/speakers.ts';
 
 const platform = await testPlatform();
@@ -88,10 +89,9 @@ test('while Temporal has a task done again the command line says so and waits, a
     code: 'FB_ERR_UNAVAILABLE',
     detail: expect.stringMatching(/catching up after an outage of Temporal.*ask again in a minute.*log of the cell/),
   });
-  const cli = fileURLToPath(new URL('../../../service/cli.ts', import.meta.url));
   const shown = promisify(execFile)(
     process.execPath,
-    [cli, 'incidents', 'show', 'shop/Deployment/late', '--json', '--config', config],
+    [commandFile(), 'incidents', 'show', 'shop/Deployment/late', '--json', '--config', config],
     { env },
   );
   const said: string[] = [];

@@ -16,6 +16,7 @@ import { openSigner } from '../../../integrations/keys/ed25519.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { createVoteKeys } from '../../../service/process/keys/vote-keys.ts';
 import { resultOf } from '../../../service/temporal/speaker.ts';
+import { commandFile } from '../../command-line.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { bundlePath } from '../../workflows/bundle.ts';
@@ -25,7 +26,6 @@ import { clientOptions, member, testSpeaker, workerOptions, writePublicKey } fro
 
 const platform = await testPlatform();
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-cli-votes-'));
-const cli = join(import.meta.dirname, '../../../service/cli.ts');
 const codecKey = Buffer.alloc(32, 3).toString('base64');
 const configPath = join(folder, 'firebreak.yaml');
 const cluster = platform.prefix;
@@ -82,7 +82,7 @@ function firebreak(
   ...args: readonly string[]
 ): Promise<{ readonly status: number | null; readonly stdout: string; readonly stderr: string }> {
   const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env;
-  const child = spawn(process.execPath, [cli, ...args], {
+  const child = spawn(process.execPath, [commandFile(), ...args], {
     cwd: folder,
     env: { PATH, HOME, NODE_COMPILE_CACHE, CODEC_KEY: codecKey },
   });

@@ -10,11 +10,12 @@ import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.t
 import { createIncidentKeys } from '../../../integrations/evidence/incident-keys.ts';
 import { auditReport } from '../../../service/commands/records/audit.ts';
 import { controlState } from '../../../service/incidents/session.ts';
+import { commandFile } from '../../command-line.ts';
 import { testPlatform } from '../../platform.ts';
 import { pythonVerdict, withoutPython } from '../../suites/bundle-mutations.ts';
 import { alertAbout } from './parts/alerts.ts';
 import { until, type Workload } from './parts/cluster.ts';
-import { type CommandLine, cli, meant, peopleWithKeys } from './parts/command-line.ts';
+import { type CommandLine, meant, peopleWithKeys } from './parts/command-line.ts';
 import { ana, Service } from './parts/service.ts';
 
 jest.setTimeout(300_000);
@@ -156,7 +157,7 @@ test('an incident is handed out as one file by who may, on the record first, and
   const keys = join(service.folder, 'keys.txt');
   writeFileSync(keys, await firebreak(undefined, 'bundle', 'keys'));
   const verdict = JSON.parse(
-    execFileSync(process.execPath, [cli, 'bundle', 'verify', file, '--trust', keys, '--json'], { encoding: 'utf8' }),
+    execFileSync(process.execPath, [commandFile(), 'bundle', 'verify', file, '--trust', keys, '--json'], { encoding: 'utf8' }),
   );
   expect(verdict).toMatchObject({ ok: true, compared: true, closed: false, exported: { person: 'ada' }, missingManifests: [] });
   expect(verdict.records).toBeGreaterThan(3);

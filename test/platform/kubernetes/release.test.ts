@@ -15,6 +15,7 @@ import { findContainments } from '../../../service/offline/containments.ts';
 import { findOnPath } from '../../../service/parts/command.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
 import { kubectlBinary } from '../../../tools/platform/kubernetes/kubelab-binary.ts';
+import { commandFile } from '../../command-line.ts';
 import { comparable } from '../../comparable.ts';
 import { testPlatform } from '../../platform.ts';
 import { nodeNobodyUses } from '../actions/rows-cluster-wide.ts';
@@ -43,11 +44,10 @@ describe('the way out, with nothing but a kubeconfig', () => {
   };
   /** The program in a process of its own, in which nothing of Temporal, a database or Slack is named. */
   const offline = (...more: readonly string[]) =>
-    run(
-      process.execPath,
-      [...['--disable-warning=ExperimentalWarning', join(projectRoot(), 'service', 'cli.ts'), 'release', '--offline', ...more]],
-      { TEMPORAL_ADDRESS: '127.0.0.1:1', NO_COLOR: '1' },
-    );
+    run(process.execPath, [...['--disable-warning=ExperimentalWarning', commandFile(), 'release', '--offline', ...more]], {
+      TEMPORAL_ADDRESS: '127.0.0.1:1',
+      NO_COLOR: '1',
+    });
   const release = (namespace: string, ...more: readonly string[]) =>
     offline('--kubeconfig', platform.kubeconfig, '--namespace', namespace, ...more);
   const meant = (name: string) => ['--yes', '--target', name.slice(-4)];

@@ -9,11 +9,11 @@ import { searchAttributes } from '../../../core/incident/search-attributes.ts';
 import { runCommand } from '../../../service/parts/command.ts';
 import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
 import { writeAccountKubeconfig } from '../../account-kubeconfig.ts';
+import { commandFile } from '../../command-line.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 
 const platform = await testPlatform();
-const cli = join(import.meta.dirname, '../../../service/cli.ts');
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-doctor-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -56,7 +56,7 @@ async function doctor(place: Place = {}, ...more: readonly string[]): Promise<To
   );
   const { code, stdout } = await runCommand({
     command: process.execPath,
-    args: [cli, 'doctor', '--config', file, '--role', 'cell,secrets', ...more],
+    args: [commandFile(), 'doctor', '--config', file, '--role', 'cell,secrets', ...more],
     env: { ...process.env, FALCO_TOKEN: 'token', NO_COLOR: '1' },
   });
   const { findings = [] }: Partial<Told> = more.includes('--json') ? JSON.parse(stdout) : {};
@@ -172,7 +172,7 @@ describe('firebreak init', () => {
     const people = ['--person', 'ada=Ada', '--person', 'grace=Grace'];
     const { code, stdout, stderr } = await runCommand({
       command: process.execPath,
-      args: [cli, 'init', '--yes', '--json', '--out', out, ...people, '--kubeconfig', platform.kubeconfig],
+      args: [commandFile(), 'init', '--yes', '--json', '--out', out, ...people, '--kubeconfig', platform.kubeconfig],
     });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const { sight, next } = JSON.parse(stdout);

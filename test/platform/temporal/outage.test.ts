@@ -11,6 +11,7 @@ import { incidentNames } from '../../../core/incident/incident.ts';
 import { openTemporalLink, type TemporalLink } from '../../../service/temporal/link.ts';
 import { installRuntime } from '../../../service/temporal/runtime.ts';
 import { startTemporal, type TemporalServer } from '../../../tools/platform/temporal-server.ts';
+import { commandFile } from '../../command-line.ts';
 import { until } from '../../service/intake/parts/intake-fixture.ts';
 import { bundlePath } from '../../workflows/bundle.ts';
 import { member, testSpeaker, workerOptions, writePublicKey } from '../../workflows/speakers.ts';
@@ -52,11 +53,14 @@ trust: { cells: [{ key: '${writePublicKey(folder, member('cell', 'lab'))}' }] }
 roster: { people: [{ id: ada, name: Ada }], groups: { oncall: [ada], leads: [ada] } }
 `,
   );
-  const cli = fileURLToPath(new URL('../../../service/cli.ts', import.meta.url));
-  const child = spawn(process.execPath, [cli, 'incidents', 'watch', 'shop/Deployment/web', '--json', '--config', config], {
-    env: { ...process.env, CODEC_KEY: Buffer.alloc(32, 3).toString('base64') },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    [commandFile(), 'incidents', 'watch', 'shop/Deployment/web', '--json', '--config', config],
+    {
+      env: { ...process.env, CODEC_KEY: Buffer.alloc(32, 3).toString('base64') },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   const printed = { out: '', err: '' };
   child.stdout.on('data', (text) => {
     printed.out += text;

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFileSync,
@@ -31,11 +31,11 @@ import { type CheckedBackup, checkBackup, restoreBackup, restoreConfig } from '.
 import { auditReport } from '../../../service/commands/records/audit.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { ensureRandomKey, readRandomKey } from '../../../service/process/keys/key-files.ts';
+import { commandFile, firebreakHere, firebreakProcess } from '../../command-line.ts';
 import { eventually } from '../../eventually.ts';
 import { run } from '../../suites/audit-store.ts';
 import { signNow, writeConfiguration } from '../../suites/signed-records.ts';
 
-const cli = join(import.meta.dirname, '../../../service/cli.ts');
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-backup-'));
 const home = join(folder, 'home');
 const chain = 'incident/lab/shop/Deployment/cart@1';
@@ -88,8 +88,8 @@ let places = 0;
 const newFolder = (): string => join(folder, `place-${++places}`);
 const configOf = (at: string): readonly string[] => ['--config', join(at, 'firebreak.yaml')];
 
-function firebreak(...args: readonly string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8', cwd: folder });
+async function firebreak(...args: readonly string[]) {
+  const { status, stdout, stderr } = await firebreakHere(args, { folder });
   return { status, stdout, said: `${stdout}${stderr}` };
 }
 
@@ -139,7 +139,7 @@ function filesIn(at: string): ReadonlyMap<string, string> {
 }
 
 describe('backups in a folder, one after another', () => {
-  test('are read back, and make room: the newest of this cluster stay, and nothing that is somebody else’s goes', () => {
+  test('are read back, and make room: the newest of this cluster stay, and nothing that is somebody else’s goes', async () => {
     const to = newFolder();
     const put = (name: string, isWhole = true): void => {
       mkdirSync(join(to, name), { recursive: true });
@@ -154,7 +154,16 @@ describe('backups in a folder, one after another', () => {
     put(running, false);
     const others = ['lab-eu-2026-01-01T02-00-00.000Z', 'lab-notes', 'prod-2026-01-01T02-00-00.000Z'];
     for (const name of others) put(name);
-    const { status, stdout, said } = firebreak('backup', '--to', to, ...configOf(home), '--verify', '--keep', '2', '--json');
+    const { status, stdout, said } = await firebreak(
+      'backup',
+      '--to',
+      to,
+      ...configOf(home),
+      '--verify',
+      '--keep',
+      '2',
+      '--json',
+    );
     expect({ status, said }).toMatchObject({ status: 0 });
     const told = JSON.parse(stdout);
     expect(told).toMatchObject({ verified: true });
@@ -162,8 +171,8 @@ describe('backups in a folder, one after another', () => {
     expect(readdirSync(to).sort()).toEqual([...others, 'lab-2026-01-02T02-00-00.000Z', running, basename(told.from)].sort());
   });
 
-  test('are not kept by number in a bucket, which has rules of its own', () => {
-    const { status, said } = firebreak('backup', '--to', 's3', ...configOf(home), '--keep', '2');
+  test('are not kept by number in a bucket, which has rules of its own', async () => {
+    const { status, said } = await firebreak('backup', '--to', 's3', ...configOf(home), '--keep', '2');
     expect(status).toBe(2);
     expect(said).toContain('lifecycle');
   });
@@ -172,10 +181,10 @@ describe('backups in a folder, one after another', () => {
 describe('a backup', () => {
   test('is put back where nothing is, with its configuration, and the records are proven afterwards', async () => {
     const place = newFolder();
-    const made = firebreak('backup', '--to', place, ...configOf(home), '--evidence', 'bytes', '--keys', backupKey);
+    const made = await firebreak('backup', '--to', place, ...configOf(home), '--evidence', 'bytes', '--keys', backupKey);
     expect(made).toMatchObject({ status: 0, said: expect.stringContaining('not in it: what Temporal holds') });
     const to = newFolder();
-    const { status, said } = restore(join(place, readdirSync(place)[0] ?? ''), to, '--keys', backupKey);
+    const { status, said } = await restore(join(place, readdirSync(place)[0] ?? ''), to, '--keys', backupKey);
     expect({ status, said }).toMatchObject({
       status: 0,
       said: expect.stringMatching(/40 records(.|\n)*The audit store is intact/),
@@ -272,9 +281,9 @@ describe('a backup', () => {
   test('counts for nothing when somebody else has signed it, or nobody says who is believed', async () => {
     const from = await backup({ signer: await openSigner({ file: join(folder, 'thief.pem'), create: true }) });
     const to = newFolder();
-    expect(restore(from, to)).toMatchObject({ status: 1, said: expect.stringContaining('a key that is not trusted') });
+    expect(await restore(from, to)).toMatchObject({ status: 1, said: expect.stringContaining('a key that is not trusted') });
     expect(filesIn(to).size).toBe(0);
-    expect(firebreak('restore', '--from', from, ...configOf(to))).toMatchObject({
+    expect(await firebreak('restore', '--from', from, ...configOf(to))).toMatchObject({
       status: 2,
       said: expect.stringContaining('--public-key'),
     });
@@ -289,13 +298,13 @@ describe('a backup', () => {
     cpSync(join(home, 'firebreak.yaml'), join(to, 'firebreak.yaml'));
     appendFileSync(join(to, 'firebreak.yaml'), '# mine\n');
     const before = filesIn(to);
-    const refused = restore(from, to, '--keys', backupKey);
+    const refused = await restore(from, to, '--keys', backupKey);
     expect(refused).toMatchObject({ status: 1, said: expect.stringContaining('the database holds records') });
     expect(refused.said).toContain('keys/codec.key is there, and is another one');
     for (const [path, content] of before)
       if (!/-(wal|shm)$/.test(path)) expect([path, filesIn(to).get(path)]).toEqual([path, content]);
-    expect(restore(from, to, '--keys', backupKey, '--force')).toMatchObject({ status: 2 });
-    const { status, said } = restore(from, to, '--keys', backupKey, '--force', '--yes', '--target', 'lab');
+    expect(await restore(from, to, '--keys', backupKey, '--force')).toMatchObject({ status: 2 });
+    const { status, said } = await restore(from, to, '--keys', backupKey, '--force', '--yes', '--target', 'lab');
     expect({ status, said }).toMatchObject({ status: 0, said: expect.stringContaining('it stays as it is') });
     expect(await recordsIn(to)).toBe(40);
     expect(readFileSync(join(to, 'firebreak.yaml'), 'utf8')).toContain('# mine');
@@ -320,7 +329,7 @@ describe('killed in the middle', () => {
     for (const child of started) child.kill('SIGKILL');
   });
   const begin = (...args: readonly string[]): ChildProcess => {
-    const child = spawn(process.execPath, [cli, ...args], { stdio: 'ignore', cwd: folder });
+    const child = spawn(process.execPath, [commandFile(), ...args], { stdio: 'ignore', cwd: folder });
     started.push(child);
     return child;
   };
@@ -359,12 +368,12 @@ describe('killed in the middle', () => {
     holder.exec('ROLLBACK');
     holder.close();
     expect(existsSync(join(to, 'keys/notary.pem'))).toBe(true);
-    const { status, said } = firebreak('run', '--role', 'desk', ...configOf(to));
-    expect({ status, said }).toMatchObject({ status: 1, said: expect.stringContaining('FB_ERR_RESTORE_UNFINISHED') });
+    const { status, stderr } = await firebreakProcess(['run', '--role', 'desk', ...configOf(to)], { folder });
+    expect({ status, stderr }).toMatchObject({ status: 1, stderr: expect.stringContaining('FB_ERR_RESTORE_UNFINISHED') });
     await expect(restored(await backup(), to)).rejects.toMatchObject({
       detail: expect.stringContaining('half of another backup'),
     });
-    expect(restore(from, to, '--keys', backupKey)).toMatchObject({ status: 0 });
+    expect(await restore(from, to, '--keys', backupKey)).toMatchObject({ status: 0 });
     expect(await recordsIn(to)).toBe(40);
     expect(readdirSync(to).filter((name) => name.includes('before-'))).toEqual([]);
   });

@@ -7,8 +7,7 @@ import type { CheckFinding } from '../../../service/check/finding.ts';
 import { type Config, loadConfig } from '../../../service/config/load.ts';
 import { ruleSetInFolder } from '../../../service/coverage/rule-files.ts';
 import { readPack } from '../../../service/packs/pack-files.ts';
-import { runCommand } from '../../../service/parts/command.ts';
-import { projectRoot } from '../../../service/process/project-root.ts';
+import { firebreakHere } from '../../command-line.ts';
 import { acmeFiles, writePackFolder } from '../../pack-folder.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-check-test-'));
@@ -142,12 +141,11 @@ test('rule names are looked for in the rule files that somebody has, and what no
 });
 
 test('the command prints each finding with its place, and ends with 1 where there is one too many; so does the coverage of a pack', async () => {
-  const cli = (...args: readonly string[]) =>
-    runCommand({ command: process.execPath, args: [join(projectRoot(), 'service', 'cli.ts'), 'playbooks', ...args] });
+  const cli = (...args: readonly string[]) => firebreakHere(['playbooks', ...args], { folder });
   const checked = await cli('check', '--pack', pack);
   expect(checked.stdout).toMatch(/^warning {2}playbooks\/miner\.ts:10: acme\/miner: cutConnections is off/m);
   expect(checked.stdout).toMatch(/^acme 1\.0\.0: 1 error, 3 warnings, 3 notices$/m);
-  expect(checked.code).toBe(1);
+  expect(checked.status).toBe(1);
   const covered = await cli('coverage', '--pack', pack, '--rules', join(folder, 'rules'), '--all');
   expect(covered.stdout).toMatch(/^Detect a miner of ours .*yes .*acme\/miner$/m);
 });

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { residentBytes } from '../../../tools/demo/processes.ts';
+import { commandFile, firebreakHere } from '../../command-line.ts';
 import { eventually } from '../../eventually.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -29,22 +30,15 @@ function ticksOf(pid: number): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
-function parse(args: readonly string[], input?: string | Uint8Array) {
-  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env;
-  const result = spawnSync(process.execPath, [join(root, 'service/cli.ts'), 'alerts', 'parse', ...args], {
-    cwd: folder,
-    encoding: 'utf8',
-    env: { PATH, HOME, NODE_COMPILE_CACHE },
-    maxBuffer: 64 * 1024 ** 2,
-    ...(input !== undefined && { input }),
-  });
-  const lines = result.stdout.split('\n').filter((line) => line !== '');
-  return { status: result.status, lines, alerts: lines.map((line) => JSON.parse(line)), stderr: result.stderr };
+async function parse(args: readonly string[], input: string | Uint8Array = '') {
+  const { status, stdout, stderr } = await firebreakHere(['alerts', 'parse', ...args], { folder, input });
+  const lines = stdout.split('\n').filter((line) => line !== '');
+  return { status, lines, alerts: lines.map((line) => JSON.parse(line)), stderr };
 }
 
 describe('firebreak alerts parse', () => {
-  test('reads a folder, tells each sensor, and prints one alert a line', () => {
-    const { status, alerts, lines, stderr } = parse(['alerts']);
+  test('reads a folder, tells each sensor, and prints one alert a line', async () => {
+    const { status, alerts, lines, stderr } = await parse(['alerts']);
     expect(status).toBe(0);
     expect(alerts.map(({ sensor, rule }) => [sensor, rule])).toEqual([
       ['tetragon', 'block-c2'],
@@ -59,16 +53,16 @@ describe('firebreak alerts parse', () => {
     expect(lines[1]).toContain('"timestamp":1672674697796957174');
   });
 
-  test('reads standard input, with and without a dash, packed or not, with bytes that are no UTF-8', () => {
+  test('reads standard input, with and without a dash, packed or not, with bytes that are no UTF-8', async () => {
     const event = `{"rule":"r","priority":"Notice","time":"2026-06-01T10:00:00Z","source":"syscall","output":"x","output_fields":{"fd.name":"/tmp/`;
     const broken = Buffer.concat([Buffer.from(event), Buffer.from([0xff, 0xc3]), Buffer.from('"}}')]);
-    for (const run of [parse(['-'], broken), parse([], broken), parse([], gzipSync(broken))]) {
+    for (const run of [await parse(['-'], broken), await parse([], broken), await parse([], gzipSync(broken))]) {
       expect(run.status).toBe(0);
       expect(run.alerts[0].observables).toEqual([{ type: 'path', value: '/tmp/\uFFFD\uFFFD' }]);
     }
   });
 
-  test('gives a rule the severity of a configuration', () => {
+  test('gives a rule the severity of a configuration', async () => {
     const config = join(folder, 'firebreak.yaml');
     writeFileSync(
       config,
@@ -78,31 +72,31 @@ roster: { people: [{ id: ada, name: Ada, slack: [U01ADA] }], groups: { oncall: [
 sensors: { tetragon: { severities: { block-c2: critical } } }
 `,
     );
-    expect(parse(['--config', config, 'alerts/a.json']).alerts[0].severity).toBe('critical');
+    expect((await parse(['--config', config, 'alerts/a.json'])).alerts[0].severity).toBe('critical');
     // As the shipped mapping has it.
-    expect(parse(['alerts/a.json']).alerts[0].severity).toBe('medium');
+    expect((await parse(['alerts/a.json'])).alerts[0].severity).toBe('medium');
     writeFileSync(config, 'sensors: { tetragon: { severities: { block-c2: awful } } }');
-    expect(parse(['--config', config, 'alerts/a.json']).stderr).toContain('sensors.tetragon.severities.block-c2');
+    expect((await parse(['--config', config, 'alerts/a.json'])).stderr).toContain('sensors.tetragon.severities.block-c2');
   });
 
-  test('reads a log that is longer than any body', () => {
+  test('reads a log that is longer than any body', async () => {
     const line = (at: number): string =>
       `{"rule":"r","priority":"Notice","time":"2026-06-01T10:00:00.${String(at).padStart(9, '0')}Z","source":"syscall","output":"x"}\n`;
     const log = Array.from({ length: 25_000 }, (_none, at) => line(at)).join('');
-    const { status, alerts } = parse([], log);
+    const { status, alerts } = await parse([], log);
     expect(status).toBe(0);
     expect(new Set(alerts.map(({ id }) => id)).size).toBe(25_000);
   });
 
-  test('reads a log of more and shorter lines than any body may have', () => {
+  test('reads a log of more and shorter lines than any body may have', async () => {
     const event = '{"rule":"r","priority":"Notice","time":"2026-06-01T10:00:00Z","source":"syscall","output":"x"}';
-    const { alerts, stderr } = parse([], `${'a line\n'.repeat(30_000)}${event}\n${'{"no":"alert"}\n'.repeat(30_000)}`);
+    const { alerts, stderr } = await parse([], `${'a line\n'.repeat(30_000)}${event}\n${'{"no":"alert"}\n'.repeat(30_000)}`);
     expect(alerts).toHaveLength(1);
     expect(stderr.split('\n')).toHaveLength(60_001);
     expect(stderr).toContain('standard input: item 60001: no known sensor');
   });
 
-  test('reads what a log has around the alerts: lines of text, and what kubectl or the runtime puts before each line', () => {
+  test('reads what a log has around the alerts: lines of text, and what kubectl or the runtime puts before each line', async () => {
     const event = (at: number): string =>
       `{"rule":"r","priority":"Notice","time":"2026-06-01T10:00:00.00${at}Z","source":"syscall","output":"x"}`;
     const log = [
@@ -112,14 +106,14 @@ sensors: { tetragon: { severities: { block-c2: critical } } }
       `[pod/falco-x7k2p/falco] ${event(3)}`,
       '',
     ].join('\n');
-    const { status, alerts, stderr } = parse(['--sensor', 'falco'], log);
+    const { status, alerts, stderr } = await parse(['--sensor', 'falco'], log);
     expect(alerts.map(({ time }) => time.slice(-4, -1))).toEqual(['001', '002', '003']);
     expect(stderr).toBe('standard input: item 1: not JSON\n');
     expect(status).toBe(1);
   });
 
   test('prints what a pipe brings as it comes, whether on one line or several', async () => {
-    const child = spawn(process.execPath, [join(root, 'service/cli.ts'), 'alerts', 'parse'], { cwd: folder });
+    const child = spawn(process.execPath, [commandFile(), 'alerts', 'parse'], { cwd: folder });
     let printed = '';
     child.stdout.on('data', (text) => {
       printed += text;
@@ -140,14 +134,14 @@ sensors: { tetragon: { severities: { block-c2: critical } } }
     ).toEqual(['r', 's', 't']);
   });
 
-  test('one file of a folder that cannot be read takes no other with it', () => {
+  test('one file of a folder that cannot be read takes no other with it', async () => {
     const mixed = join(folder, 'mixed');
     mkdirSync(mixed);
     writeFileSync(join(mixed, 'a.json.gz'), Buffer.from([0x1f, 0x8b, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8]));
     writeFileSync(join(mixed, 'b.json'), Buffer.from([0, 1, 2, 3, 0x7b, 0x7d, 0x0a]));
     writeFileSync(join(mixed, 'c.json'), '');
     copyFileSync(join(fixtures, 'tetragon/rw-kprobe-sigkill-policy.json'), join(mixed, 'd.json'));
-    const { status, alerts, stderr } = parse(['mixed']);
+    const { status, alerts, stderr } = await parse(['mixed']);
     expect(status).toBe(1);
     expect(alerts.map(({ rule }) => rule)).toEqual(['block-c2']);
     expect(stderr.split('\n')).toEqual([
@@ -158,17 +152,17 @@ sensors: { tetragon: { severities: { block-c2: critical } } }
     ]);
   });
 
-  test('a sensor that there is not is wrong usage, and the answer lists them', () => {
-    const { status, stderr } = parse(['--sensor', 'falc', 'alerts']);
+  test('a sensor that there is not is wrong usage, and the answer lists them', async () => {
+    const { status, stderr } = await parse(['--sensor', 'falc', 'alerts']);
     expect(status).toBe(2);
     expect(stderr).toMatch(/Allowed choices are .*tetragon.*falco/s);
-    expect(parse([], '').stderr).toBe('standard input: is empty\n');
+    expect((await parse([], '')).stderr).toBe('standard input: is empty\n');
   });
 
   test('a reader that has seen enough is no fault, also of what goes to standard error', async () => {
     const many = join(folder, 'many.json');
     writeFileSync(many, '{"no":"alert"}\n'.repeat(20_000));
-    const child = spawn(process.execPath, [join(root, 'service/cli.ts'), 'alerts', 'parse', many], { cwd: folder });
+    const child = spawn(process.execPath, [commandFile(), 'alerts', 'parse', many], { cwd: folder });
     await once(child.stderr, 'data');
     child.stderr.destroy();
     child.stdout.destroy();
@@ -180,7 +174,7 @@ sensors: { tetragon: { severities: { block-c2: critical } } }
       `{"rule":"r","priority":"Notice","time":"2026-06-01T10:00:00.${String(at).padStart(9, '0')}Z","source":"syscall","output":"${'x'.repeat(900)}"}\n`;
     const log = join(folder, 'long.jsonl');
     writeFileSync(log, Array.from({ length: 60_000 }, (_none, at) => line(at)).join(''));
-    const child = spawn(process.execPath, [join(root, 'service/cli.ts'), 'alerts', 'parse', log], { cwd: folder });
+    const child = spawn(process.execPath, [commandFile(), 'alerts', 'parse', log], { cwd: folder });
     const { pid = 0 } = child;
     await once(child.stdout, 'readable');
     let ticks = -1;
@@ -199,8 +193,8 @@ sensors: { tetragon: { severities: { block-c2: critical } } }
     expect(held).toBeLessThan(300e6);
   });
 
-  test('says what it cannot read, and goes on', () => {
-    const { status, alerts, stderr } = parse(['nowhere.json', 'alerts/README.md', 'alerts/a.json']);
+  test('says what it cannot read, and goes on', async () => {
+    const { status, alerts, stderr } = await parse(['nowhere.json', 'alerts/README.md', 'alerts/a.json']);
     expect(status).toBe(1);
     expect(alerts).toHaveLength(1);
     expect(stderr).toMatch(/nowhere\.json: cannot be read: ENOENT/);

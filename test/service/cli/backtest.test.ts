@@ -10,18 +10,15 @@ import { createAlertArchive } from '../../../integrations/database/alert-archive
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { loadConfig } from '../../../service/config/load.ts';
-import { firebreakHere, firebreakProcess } from '../../command-line.ts';
+import { firebreakHere } from '../../command-line.ts';
 import { maker, newMaker, writeConfiguration } from '../../suites/signed-records.ts';
 import { alertOf } from '../../testing/alert-of.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-backtest-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+const run = (args: readonly string[], input = '') => firebreakHere(args, { folder, input });
 const firebreak = (args: readonly string[], input?: string) => run(['backtest', ...args], input);
-
-function run(args: readonly string[], input?: string) {
-  return input === undefined ? firebreakHere(args, { folder }) : firebreakProcess(args, { folder, input });
-}
 
 /** What is kept of the alerts of each. */
 const kept: { readonly record: AuditRecord; readonly text: string }[] = [];

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { checkConfig } from '../../../service/config/load.ts';
+import { commandFile } from '../../command-line.ts';
 
-const cli = join(import.meta.dirname, '../../../service/cli.ts');
 const two = ['--person', 'ada=Ada', '--person', 'grace=Grace Hopper:U1234567890'];
 
 let folder = '';
@@ -18,7 +18,11 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 function init(...args: readonly string[]) {
   const { KUBECONFIG: _, ...env } = process.env;
   const given = ['init', '--yes', '--out', 'new', ...args];
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...given], { encoding: 'utf8', cwd: folder, env });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [commandFile(), ...given], {
+    encoding: 'utf8',
+    cwd: folder,
+    env,
+  });
   return { status, stdout, stderr };
 }
 

@@ -10,12 +10,12 @@ import { createStreamFeed } from '../../../integrations/database/outbound/stream
 import { loadConfig } from '../../../service/config/load.ts';
 import { examine } from '../../../service/doctor/doctor.ts';
 import { storeChecks } from '../../../service/doctor/store-checks.ts';
+import { commandFile } from '../../command-line.ts';
 import { ocsfProblems } from '../../core/streams/events.ts';
 import { run } from '../../suites/audit-store.ts';
 import { writeConfiguration } from '../../suites/signed-records.ts';
 import { ReceivingServer } from '../streams/receiving-server.ts';
 
-const cli = join(import.meta.dirname, '../../../service/cli.ts');
 const home = mkdtempSync(join(tmpdir(), 'firebreak-stream-'));
 const config = join(home, 'firebreak.yaml');
 let server: ReceivingServer;
@@ -33,7 +33,7 @@ async function firebreak(...args: readonly string[]): Promise<{ readonly code: n
   const env = { ...process.env, TOKEN: 't-1' };
   const done = promisify(execFile)(
     process.execPath,
-    ['--disable-warning=ExperimentalWarning', cli, ...args, '--config', config],
+    ['--disable-warning=ExperimentalWarning', commandFile(), ...args, '--config', config],
     { env },
   );
   return done.then(

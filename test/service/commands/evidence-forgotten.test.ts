@@ -9,11 +9,11 @@ import { createEvidenceWriter } from '../../../activities/evidence/evidence-writ
 import { loadConfig } from '../../../service/config/load.ts';
 import { openEvidence } from '../../../service/process/evidence.ts';
 import { ensureKeys } from '../../../service/process/keys/key-files.ts';
+import { commandFile } from '../../command-line.ts';
 import { stepContext } from '../../platform/kubernetes/parts/cluster.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-forgotten-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-const cli = join(import.meta.dirname, '../../../service/cli.ts');
 
 function configFile(stateDir: string): string {
   const file = join(folder, `${stateDir}.yaml`);
@@ -48,8 +48,11 @@ test('evidence of an incident that Temporal cannot tell of is found in the store
   await keep('shop/Deployment/web', 'run-3');
 
   const firebreak = async (...args: readonly string[]) =>
-    (await promisify(execFile)(process.execPath, [cli, 'evidence', ...args], { env: { ...process.env, FIREBREAK_CONFIG: file } }))
-      .stdout;
+    (
+      await promisify(execFile)(process.execPath, [commandFile(), 'evidence', ...args], {
+        env: { ...process.env, FIREBREAK_CONFIG: file },
+      })
+    ).stdout;
   // Each waits for a Temporal that is not there.
   const [listed, verified, none] = await Promise.all([
     firebreak('list', 'shop/Deployment/cart'),

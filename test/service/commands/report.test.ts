@@ -10,11 +10,11 @@ import { createAuditStore } from '../../../integrations/database/audit-store.ts'
 import { openDatabase } from '../../../integrations/database/database.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
 import { createDeskMetrics } from '../../../service/desk/desk-metrics.ts';
+import { commandFile } from '../../command-line.ts';
 import { recordsOf } from '../../core/decision-records.ts';
 import { maker, makersTrust, newMaker, writeConfiguration } from '../../suites/signed-records.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-report-'));
-const cli = join(import.meta.dirname, '../../../service/cli.ts');
 const now = Date.now();
 const dayMs = 86_400_000;
 const records = recordsOf([
@@ -29,7 +29,7 @@ let database: Database;
 
 const run = promisify(execFile);
 const firebreak = async (...args: readonly string[]): Promise<string> => {
-  const options = ['--disable-warning=ExperimentalWarning', cli, ...args, '--config', join(folder, 'firebreak.yaml')];
+  const options = ['--disable-warning=ExperimentalWarning', commandFile(), ...args, '--config', join(folder, 'firebreak.yaml')];
   return (await run(process.execPath, options, { env: { ...process.env, NO_COLOR: '1' } })).stdout;
 };
 

@@ -7,7 +7,7 @@ import { playbooksOf } from '../../../service/config/packs.ts';
 import { readPack } from '../../../service/packs/pack-files.ts';
 import { packFaults } from '../../../service/packs/pack-rules.ts';
 import { runCommand } from '../../../service/parts/command.ts';
-import { projectRoot } from '../../../service/process/project-root.ts';
+import { firebreakHere } from '../../command-line.ts';
 import { acmeFiles, writePackFolder } from '../../pack-folder.ts';
 
 const folders: string[] = [];
@@ -230,8 +230,7 @@ describe('the command line', () => {
   const { integrity } = readPack({ folder });
   const path = join(newFolder(), 'firebreak.yaml');
   writeFileSync(path, `${minimal}packs: ${JSON.stringify([{ folder, integrity }])}\n`);
-  const cli = (...args: readonly string[]) =>
-    runCommand({ command: process.execPath, args: [join(projectRoot(), 'service', 'cli.ts'), ...args, '--config', path] });
+  const cli = (...args: readonly string[]) => firebreakHere([...args, '--config', path], { folder });
 
   test('lists and shows the playbooks of the configured packs, with their parameters', async () => {
     expect((await cli('playbooks', 'list')).stdout).toMatch(/^acme\/miner +high +quarantinePod/m);
@@ -248,8 +247,8 @@ describe('the command line', () => {
   });
 
   test('makes the manifests of its rights', async () => {
-    const { code, stdout } = await cli('rbac', 'manifests', '--playbooks', 'acme/miner');
-    expect(code).toBe(0);
+    const { status, stdout } = await cli('rbac', 'manifests', '--playbooks', 'acme/miner');
+    expect(status).toBe(0);
     expect(stdout).toContain('networkpolicies');
   });
 });

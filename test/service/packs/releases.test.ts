@@ -11,7 +11,7 @@ import { checkConfig } from '../../../service/config/load.ts';
 import { playbooksOf } from '../../../service/config/packs.ts';
 import { type PackFiles, readPack } from '../../../service/packs/pack-files.ts';
 import { provenRelease, ReleaseStore, signedRelease } from '../../../service/packs/release-store.ts';
-import { projectRoot } from '../../../service/process/project-root.ts';
+import { commandFile } from '../../command-line.ts';
 import { acmeFiles, statementOf, writePackFolder } from '../../pack-folder.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-releases-test-'));
@@ -190,7 +190,7 @@ describe('a configuration with a pack of the store', () => {
 describe('firebreak pack publish', () => {
   const run = (args: readonly string[]) => {
     const { PATH = '', HOME = '' } = process.env;
-    const program = [join(projectRoot(), 'service/cli.ts'), 'pack', ...args];
+    const program = [commandFile(), 'pack', ...args];
     return spawnSync(process.execPath, program, { encoding: 'utf8', cwd: folder, env: { PATH, HOME } });
   };
 

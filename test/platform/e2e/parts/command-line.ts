@@ -4,9 +4,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { typedEnd } from '../../../../core/decide/approval.ts';
+import { commandFile } from '../../../command-line.ts';
 import type { Service } from './service.ts';
-
-export const cli = join(import.meta.dirname, '../../../../service/cli.ts');
 
 /** A person in a configuration that is still being written. */
 interface RosterEntry {
@@ -45,7 +44,7 @@ export function peopleWithKeys() {
       for (const [id, pem] of privateKeys) writeFileSync(keyFile(service, id), pem, { mode: 0o600 });
       return async (person, ...args) => {
         const who = person === undefined ? [] : ['--as', person, '--key', keyFile(service, person)];
-        const all = [cli, ...args, ...who, '--config', service.settings.configFile];
+        const all = [commandFile(), ...args, ...who, '--config', service.settings.configFile];
         return (await promisify(execFile)(process.execPath, all)).stdout;
       };
     },

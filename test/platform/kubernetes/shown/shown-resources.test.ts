@@ -26,6 +26,7 @@ import { findOnPath } from '../../../../service/parts/command.ts';
 import { projectRoot } from '../../../../service/process/project-root.ts';
 import { rbacManifests } from '../../../../service/rbac/manifests.ts';
 import { kubectlBinary } from '../../../../tools/platform/kubernetes/kubelab-binary.ts';
+import { commandFile } from '../../../command-line.ts';
 import { testPlatform } from '../../../platform.ts';
 import { cellKey, resolved, stepContext, until } from '../parts/cluster.ts';
 import { type PoolAccounts, poolAccounts } from '../parts/pool-accounts.ts';
@@ -98,10 +99,9 @@ describe('incidents and containments as resources of the cluster', () => {
 
   /** As kubectl starts it: what is first on the way of `kubectl firebreak …`. */
   const plugin = async (...args: readonly string[]) => {
-    const cli = join(projectRoot(), 'service', 'cli.ts');
     writeFileSync(
       join(folder, 'kubectl-firebreak'),
-      `#!/bin/sh\nexec "${process.execPath}" --disable-warning=ExperimentalWarning "${cli}" "$@"\n`,
+      `#!/bin/sh\nexec "${process.execPath}" --disable-warning=ExperimentalWarning "${commandFile()}" "$@"\n`,
     );
     chmodSync(join(folder, 'kubectl-firebreak'), 0o755);
     const program = (await kubectlBinary(() => {})) ?? findOnPath('kubectl');
