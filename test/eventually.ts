@@ -3,8 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** A machine with three times as much to do as it can takes this long for what takes some seconds. */
 const leastMs = 120_000;
 
-/** Looks cost processor time, most of it that of the servers that are asked: who has waited for long looks at every twentieth part of that. */
-const seldomestMs = 200;
+/** Looks cost processor time, most of it that of the servers that are asked: who has waited for long looks again after a tenth part of that. */
+const seldomestMs = 300;
+
+const pauseMs = (waitedMs: number, leastMs: number): number => Math.max(leastMs, Math.min(waitedMs / 10, seldomestMs));
 
 /**
  * Looks again until there is something: neither `undefined` nor `false`. Throws after `withinMs`, which is generous, since
@@ -21,7 +23,7 @@ export async function eventually<T>(
     if (found !== false && found !== undefined) return found;
     const waitedMs = Date.now() - begunAt;
     if (waitedMs > patienceMs) throw new Error(`${what}: not there after ${patienceMs / 1_000} s`);
-    await sleep(Math.max(everyMs, Math.min(waitedMs / 20, seldomestMs)));
+    await sleep(pauseMs(waitedMs, everyMs));
   }
 }
 
@@ -30,10 +32,11 @@ export async function within<T>(
   withinMs: number,
   look: () => T | false | undefined | Promise<T | false | undefined>,
 ): Promise<T | undefined> {
-  for (const deadline = Date.now() + withinMs; ; ) {
+  for (const begunAt = Date.now(); ; ) {
     const found = await look();
     if (found !== false && found !== undefined) return found;
-    if (Date.now() > deadline) return undefined;
-    await sleep(25);
+    const waitedMs = Date.now() - begunAt;
+    if (waitedMs > withinMs) return undefined;
+    await sleep(pauseMs(waitedMs, 25));
   }
 }

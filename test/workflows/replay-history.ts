@@ -4,29 +4,38 @@ import { workflowThread } from '../../service/temporal/workers.ts';
 import { bundlePath } from './bundle.ts';
 import { testSpeaker } from './speakers.ts';
 
-/** Those of the histories that do not replay on the workflows of today, by their workflows' ids. */
-export async function unreplayed(
-  histories: Iterable<{ readonly workflowId: string; readonly history: proto.temporal.api.history.v1.IHistory }>,
-): Promise<ReadonlyMap<string, Error>> {
-  const options = { workflowBundle: { codePath: await bundlePath() }, ...testSpeaker().workflows, ...workflowThread };
+interface ToReplay {
+  readonly workflowId: string;
+  readonly history: proto.temporal.api.history.v1.IHistory;
+}
+
+/**
+ * Those of the histories that do not replay on the workflows of today, by their workflows' ids. All of them together: a worker of its own for each
+ * loads the workflows anew, half a second of the processor.
+ */
+export async function unreplayed(histories: readonly ToReplay[], workflowsPath?: string): Promise<ReadonlyMap<string, Error>> {
+  const byId = new Map(histories.map((one) => [one.workflowId, one.history]));
+  if (byId.size < histories.length) throw new Error('two histories are of one workflow: which of them failed could not be told');
+  const options = {
+    workflowBundle: { codePath: await bundlePath(workflowsPath) },
+    ...testSpeaker().workflows,
+    ...workflowThread,
+  };
   const errors = new Map<string, Error>();
-  for await (const { workflowId, error } of Worker.runReplayHistories(options, histories))
-    if (error) errors.set(workflowId, error);
+  let replayed = 0;
+  for await (const { workflowId, error } of Worker.runReplayHistories(options, histories)) {
+    replayed += 1;
+    if (!error) continue;
+    error.message += `\nIn this history:\n${outlineOf(byId.get(workflowId) ?? {})}`;
+    errors.set(workflowId, error);
+  }
+  if (replayed < histories.length) throw new Error(`${replayed} of ${histories.length} histories were replayed`);
   return errors;
 }
 
 /** What replaying a history on the workflows of today comes to: one entry, undefined when it comes out the same. */
-export async function replayHistory(workflowId: string, history: proto.temporal.api.history.v1.IHistory, workflowsPath?: string) {
-  const results = Worker.runReplayHistories(
-    { workflowBundle: { codePath: await bundlePath(workflowsPath) }, ...testSpeaker().workflows, ...workflowThread },
-    [{ workflowId, history }],
-  );
-  const errors: (Error | undefined)[] = [];
-  for await (const { error } of results) {
-    if (error) error.message += `\nIn this history:\n${outlineOf(history)}`;
-    errors.push(error);
-  }
-  return errors;
+export async function replayHistory(workflowId: string, history: ToReplay['history'], workflowsPath?: string) {
+  return [(await unreplayed([{ workflowId, history }], workflowsPath)).get(workflowId)];
 }
 
 /** An event a line, with what tells it from others of its kind: a fault that comes once in a hundred runs has to be understood from its report. */
