@@ -12,7 +12,7 @@ import { learnOwnAccount, openDecisions } from './cell/control/control.ts';
 import type { DecisionBook } from './cell/control/decision-book.ts';
 import { followDecisions } from './cell/control/follow.ts';
 import { PromotedPacks } from './cell/control/promoted-packs.ts';
-import type { RampingVersions } from './cell/incident-versions.ts';
+import { eitherOf, type RampingVersions } from './cell/incident-versions.ts';
 import { createForensicsPool, createPacksPool, createSecretsPool, openCluster } from './cell/pools/cluster.ts';
 import { openKnowledge } from './cell/pools/durable-memory.ts';
 import { rotationVault } from './cell/pools/rotation.ts';
@@ -132,7 +132,14 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     : undefined;
   const stopping = new AbortController();
   if (cluster) void learnOwnAccount({ api: cluster.api, steps, signal: stopping.signal });
-  const rights = cluster && new RightsWatch({ api: cluster.api, pools: roles.filter((role) => role !== 'desk'), config, log });
+  const rights =
+    cluster &&
+    new RightsWatch({
+      api: cluster.api,
+      pools: roles.filter((role) => role !== 'desk'),
+      config: eitherOf(config, ramping),
+      log,
+    });
   rights?.start(stopping.signal);
   let isAtWork = false;
   const at = config.status?.listen;

@@ -56,7 +56,7 @@ import { EffectBook } from './effect-book.ts';
 import { HeadStarts } from './head-starts.ts';
 import { HeldObjects } from './held-objects.ts';
 import { HoldContainment, type LeaseHeld, type LeaseOf } from './hold-containment.ts';
-import { followRamp, IncidentVersions, type RampingVersions, tellBuilds } from './incident-versions.ts';
+import { eitherOf, followRamp, IncidentVersions, type RampingVersions, tellBuilds } from './incident-versions.ts';
 import { ObservedPacks } from './observed-packs.ts';
 import { runOlderBuilds } from './older-builds.ts';
 import { OpenIncidents, remembering } from './open-incidents.ts';
@@ -181,7 +181,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     objects: new HeldObjects({
       api: cluster.api,
       cellKey: watch.cellKey,
-      actions: enabledActions(config).filter((action) => action.pool === 'cell'),
+      actions: enabledActions(eitherOf(config, ramping)).filter((action) => action.pool === 'cell'),
       keeper: knowledge.heldObjects,
       log: (event) => log.debug({ ...event }, 'watch'),
     }),

@@ -124,6 +124,12 @@ export function lotOf(
   return drawn.readUInt32BE(0) % 100;
 }
 
+/** The configuration with both versions of the pack: rights that are missing, and what is held, are looked for by what either uses. */
+export function eitherOf(config: Config, ramping: RampingVersions | undefined): Config {
+  const next = ramping?.config.packs.filter(({ name }) => name === ramping.pack) ?? [];
+  return next.length === 0 ? config : { ...config, packs: [...config.packs, ...next] };
+}
+
 const followEveryMs = 2_000;
 
 /**

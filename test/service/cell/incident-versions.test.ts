@@ -3,8 +3,9 @@ import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
 import type { PromotionTerms } from '../../../core/orders/promotion.ts';
 import type { AnyPlaybook } from '../../../core/playbook/playbook.ts';
 import { containDroppedBinary } from '../../../playbooks/contain-dropped-binary.ts';
-import { IncidentVersions, lotOf, type RampingVersions } from '../../../service/cell/incident-versions.ts';
+import { eitherOf, IncidentVersions, lotOf, type RampingVersions } from '../../../service/cell/incident-versions.ts';
 import type { Config } from '../../../service/config/load.ts';
+import { enabledPlaybooks } from '../../../service/config/packs.ts';
 
 const now = Date.parse('2026-11-27T12:00:00.000Z');
 const cellKey = Buffer.alloc(32, 7);
@@ -139,4 +140,13 @@ describe('what an incident may do', () => {
     const { versions } = versionsWith(() => [], {});
     expect(usesOf(versions, ids[0] ?? '', 'run-1')).toEqual([['quarantinePod']]);
   });
+});
+
+test('what either version uses is held, and its rights are looked for', () => {
+  const { openTicket } = containDroppedBinary.uses;
+  const next = { ...ramping, config: configWith('1.1.0', { openTicket }) };
+  const usesOf = (config: Config) =>
+    enabledPlaybooks(config).flatMap(({ id, uses }) => (id === 'acme/miner' ? Object.keys(uses) : []));
+  expect(usesOf(eitherOf(current.config, next))).toEqual(['quarantinePod', 'openTicket']);
+  expect(eitherOf(current.config, undefined)).toBe(current.config);
 });
