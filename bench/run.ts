@@ -13,6 +13,7 @@ const benchmarks = [
   'intake',
   'memory',
   'scale',
+  'workers',
   'actions',
   'outages',
   'temporal-away',

@@ -45,6 +45,8 @@ export async function openStage(options: {
   readonly prepare: (api: KubernetesApi) => Promise<void>;
   /** Changes what the demo's configuration says. */
   readonly configure?: (config: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>;
+  /** Of the service. */
+  readonly env?: Readonly<Record<string, string>>;
 }): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-bench-'));
   const group = new ServerGroup();
@@ -63,7 +65,7 @@ export async function openStage(options: {
     const settings = writeSettings({ folder, standIns, cluster: 'bench', temporal: { address, namespace }, kubeconfig });
     raiseCaps(settings.configFile, options.configure);
     const standInsServer = await startStandIns({ group, folder, standIns });
-    const service = await startService({ group, settings });
+    const service = await startService({ group, settings, env: options.env ?? {} });
     const servers = [platform.temporal.pid ?? 0, ...Object.values(platform.kubernetes.pids())].filter((pid) => pid > 0);
     return {
       platform,

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { modelOf, predicted } from '../../bench/parts/scale/model.ts';
-import { readMemoryPoints, readScalePoints, withScalingTables } from '../../bench/parts/scale/tables.ts';
+import { modelOf, predicted, predictedOf, workerModelOf } from '../../bench/parts/scale/model.ts';
+import { readMemoryPoints, readScalePoints, readWorkerPoints, withScalingTables } from '../../bench/parts/scale/tables.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 
 const { incidents } = readScalePoints();
@@ -20,6 +20,16 @@ describe('the capacity model, against what the last runs of bench/scale and benc
 
   test.each(memory)('says within a quarter what memory %d open incidents take', (open, mb) => {
     expect(offBy(predicted(model, open).firebreakMb, mb)).toBeLessThanOrEqual(most);
+  });
+
+  test('says within a quarter what several replicas take, and their records in PostgreSQL, once it is measured', () => {
+    const points = readWorkerPoints();
+    const off = points.flatMap((measured) =>
+      Object.entries(predictedOf(workerModelOf(points), measured)).map(
+        ([name, value]) => [measured.workers, name, offBy(value, measured[name as keyof typeof measured])] as const,
+      ),
+    );
+    expect(off.filter(([, , share]) => share > most)).toEqual([]);
   });
 
   test('is what docs/scaling.md has its tables from', () => {

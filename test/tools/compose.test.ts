@@ -72,6 +72,12 @@ test('Temporal gets the search attributes that incidents use', () => {
   expect(flags).toEqual(searchAttributes.map(({ name, type }) => `--search-attribute=${name}=${type}`));
 });
 
+test('the page for who installs it registers the same', () => {
+  const page = readFileSync(join(root, 'docs', 'install.md'), 'utf8');
+  const written = [...page.matchAll(/--name (Firebreak\w+) --type (\w+)/g)].map(([, name, type]) => ({ name, type }));
+  expect(written).toEqual(searchAttributes);
+});
+
 describe('the configuration that is made of its parts', () => {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-compose-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -21,6 +21,18 @@ export interface CellPoint {
   readonly cpuMsPerStart: number;
 }
 
+/** What was measured where so many replicas of a cell shared so many open incidents. */
+export interface WorkerPoint {
+  readonly workers: number;
+  readonly open: number;
+  /** Resident memory and processor time of all of them together. */
+  readonly mb: number;
+  readonly cpuSeconds: number;
+  /** What PostgreSQL took for the records. */
+  readonly recordsMb: number;
+  readonly seconds: number;
+}
+
 /** A straight line. */
 interface Line {
   readonly base: number;
@@ -71,6 +83,34 @@ export function modelOf(
 }
 
 const at = ({ base, each }: Line, x: number): number => base + each * x;
+
+/** What several replicas cost, by how many they are, and what an incident takes in PostgreSQL, whoever works on it. */
+export interface WorkerModel {
+  readonly mb: Line;
+  readonly cpuSeconds: Line;
+  readonly recordsMbPerThousand: number;
+}
+
+export function workerModelOf(points: readonly WorkerPoint[]): WorkerModel {
+  const by = (of: (point: WorkerPoint) => number) => lineThrough(points.map((point) => [point.workers, of(point)]));
+  const perThousand = points.map(({ recordsMb, open }) => (recordsMb * 1_000) / open);
+  return {
+    mb: by(({ mb }) => mb),
+    cpuSeconds: by(({ cpuSeconds }) => cpuSeconds),
+    recordsMbPerThousand: perThousand.reduce((sum, one) => sum + one, 0) / perThousand.length,
+  };
+}
+
+export function predictedOf(
+  model: WorkerModel,
+  { workers, open }: Pick<WorkerPoint, 'workers' | 'open'>,
+): Pick<WorkerPoint, 'mb' | 'cpuSeconds' | 'recordsMb'> {
+  return {
+    mb: at(model.mb, workers),
+    cpuSeconds: at(model.cpuSeconds, workers),
+    recordsMb: (model.recordsMbPerThousand * open) / 1_000,
+  };
+}
 
 /** What the model says of so many open incidents. */
 export function predicted(model: CapacityModel, open: number): Omit<IncidentPoint, 'open' | 'temporalMb'> {

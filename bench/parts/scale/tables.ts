@@ -1,6 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CellPoint, type IncidentPoint, modelOf, sizingRows } from './model.ts';
+import { type CellPoint, type IncidentPoint, modelOf, sizingRows, type WorkerPoint, workerModelOf } from './model.ts';
 
 /** What the last run of bench/scale has left. */
 interface ScalePoints {
@@ -14,6 +14,14 @@ const marks = ['<!-- written by bench/scale: begin -->', '<!-- written by bench/
 
 export function readScalePoints(): ScalePoints {
   const { points }: { readonly points: ScalePoints } = JSON.parse(readFileSync(join(results, 'scale.json'), 'utf8'));
+  return points;
+}
+
+/** Empty until bench/workers has run. */
+export function readWorkerPoints(): readonly WorkerPoint[] {
+  const file = join(results, 'workers.json');
+  if (!existsSync(file)) return [];
+  const { points }: { readonly points: readonly WorkerPoint[] } = JSON.parse(readFileSync(file, 'utf8'));
   return points;
 }
 
@@ -54,12 +62,35 @@ export function withScalingTables(text: string): string {
     '| simulated cells on one Temporal | its processor time idle | for each incident that begins and waits |',
     '|---|---|---|',
     ...cells.map(simulatedRow),
+    ...replicaLines(model.recordsDiskMb.each * 1_000),
   ];
   const [begin, end] = marks;
   const from = text.indexOf(begin);
   const to = text.indexOf(end);
   if (from < 0 || to < from) throw new Error('docs/scaling.md has no place for what bench/scale writes');
   return `${text.slice(0, from)}${begin}\n${lines.join('\n')}\n${text.slice(to)}`;
+}
+
+/** One to four replicas, from the model made of what they took, and the size of a thousand incidents in each kind of database. */
+function replicaLines(sqliteMbPerThousand: number): readonly string[] {
+  const points = readWorkerPoints();
+  if (points.length === 0) return [];
+  const { mb, cpuSeconds, recordsMbPerThousand } = workerModelOf(points);
+  const open = points[0]?.open ?? 0;
+  return [
+    '',
+    `| replicas of a cell, ${open} incidents open | memory of all | processor time of all until all wait for an answer |`,
+    '|---|---|---|',
+    ...points.map(({ workers }) => {
+      const at = ({ base, each }: typeof mb): string => figure(base + each * workers);
+      return `| ${workers} | ${at(mb)} MB | ${at(cpuSeconds)} s |`;
+    }),
+    '',
+    '| records of 1 000 incidents that wait for an answer | |',
+    '|---|---|',
+    `| SQLite | ${figure(sqliteMbPerThousand)} MB |`,
+    `| PostgreSQL, with its indexes | ${figure(recordsMbPerThousand)} MB |`,
+  ];
 }
 
 function simulatedRow({ cells, idleShare, cpuMsPerStart }: CellPoint): string {
