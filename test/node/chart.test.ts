@@ -77,15 +77,15 @@ async function writeValues(image: { readonly name: string }) {
   };
   config.temporal = { address: temporal.address.replace('127.0.0.1', hostAddress), namespace: temporal.namespace };
   config.watch = { namespaces: [namespace] };
-  config.evidence = {
-    s3: {
-      endpoint: s3.endpoint.replace('127.0.0.1', hostAddress),
-      region: s3.region,
-      bucket: s3.bucket,
-      accessKeyId: s3Secret('s3-id', s3.accessKeyId),
-      secretAccessKey: s3Secret('s3-secret', s3.secretAccessKey),
-    },
+  const bucket = {
+    endpoint: s3.endpoint.replace('127.0.0.1', hostAddress),
+    region: s3.region,
+    bucket: s3.bucket,
+    accessKeyId: s3Secret('s3-id', s3.accessKeyId),
+    secretAccessKey: s3Secret('s3-secret', s3.secretAccessKey),
   };
+  config.evidence = { s3: bucket };
+  config.backup = { s3: { ...bucket, prefix: 'backups' } };
   delete config.intake.listen;
   delete config.desk;
   const apiPort = String(portOf(admin.server));
@@ -95,10 +95,11 @@ async function writeValues(image: { readonly name: string }) {
     config,
     secretFiles: [{ name: 'lab', secret: 'lab', roles: ['cell', 'desk', 'secrets', 'forensics'] }],
     cell: { persistence: { enabled: false }, resources: { requests: { cpu: '10m', memory: '64Mi' } } },
-    desk: { persistence: { enabled: false }, resources: { requests: { cpu: '10m', memory: '64Mi' } } },
+    desk: { persistence: { enabled: true, size: '1Gi' }, resources: { requests: { cpu: '10m', memory: '64Mi' } } },
     secrets: { resources: { requests: { cpu: '10m', memory: '64Mi' } } },
     forensics: { resources: { requests: { cpu: '10m', memory: '64Mi' } } },
     doctor: { schedule: '17 5 * * *' },
+    backup: { schedule: '40 2 * * *', evidence: 'manifests' },
     networkPolicy: {
       temporalPort: portOf(`http://${temporal.address}`),
       evidencePort: portOf(s3.endpoint),
@@ -183,6 +184,32 @@ async function containAndRelease(name: string): Promise<void> {
   await until('the release', 120_000, async () => (await labelOf(name)) === '');
 }
 
+interface Backup {
+  /** The name that `restore.from` takes. */
+  readonly name: string;
+  readonly records: number;
+}
+
+/** Runs the CronJob of the backup now. */
+async function backedUp(): Promise<Backup> {
+  const made = await ranNow<{ readonly from: string; readonly verified: boolean; readonly records: number }>('firebreak-backup');
+  expect(made.verified).toBe(true);
+  expect(made.records).toBeGreaterThan(0);
+  // From a bucket it is told with the word by which `restore --from` knows it.
+  return { name: basename(made.from).replace(/^s3:/, ''), records: made.records };
+}
+
+/** What the restore that the chart began has put back. */
+function restored(): Promise<unknown> {
+  return until('what the restore says', 300_000, async () => {
+    const { stdout: jobs } = await firebreak('get', 'jobs', '--output', 'name');
+    const job = jobs.split('\n').find((name) => name.includes('firebreak-restore-'));
+    const { stdout } = await firebreak('logs', job ?? '');
+    // What it replaces is told on the other stream, before the answer.
+    return stdout.endsWith('}\n') && JSON.parse(stdout.slice(stdout.search(/^\{/m)));
+  });
+}
+
 interface Found {
   readonly ok: boolean;
   readonly findings: readonly { readonly state: string; readonly text: string }[];
@@ -202,7 +229,7 @@ async function ranNow<T>(cronJob: string): Promise<T> {
 (missing === undefined && helm !== '' ? describe : describe.skip)('installed by its chart', () => {
   let values: Values;
   let inOnePod: object;
-  let backup: { readonly name: string; readonly records: number };
+  let backup: Backup;
 
   beforeAll(async () => {
     // `npm test` has built.
@@ -235,7 +262,7 @@ async function ranNow<T>(cronJob: string): Promise<T> {
     await chart(release, 'uninstall', 'firebreak', '--wait', '--timeout', '60s');
     await chart(hub, 'uninstall', 'firebreak', '--ignore-not-found');
     await lab.kubectl('delete', 'namespace', release, hub, '--wait=false');
-    for (const claim of ['state-firebreak-0', 'backups'])
+    for (const claim of ['state-firebreak-desk-0', 'state-firebreak-0', 'backups'])
       await lab.kubectl('delete', 'persistentvolume', `${release}-${claim}`, '--ignore-not-found', '--wait=false');
     await ways.stop();
     for (const one of forwards) one.close();
@@ -245,6 +272,7 @@ async function ranNow<T>(cronJob: string): Promise<T> {
   });
 
   test('makes its keys, runs each role apart, and is ready with all rights that it needs', async () => {
+    await volumeFor('state-firebreak-desk-0');
     await install(release, values);
     const { stdout } = await firebreak(
       'get',
@@ -271,6 +299,35 @@ async function ranNow<T>(cronJob: string): Promise<T> {
       await until(`the role ${role} in order`, 300_000, async () => (await ranNow<Found>(`firebreak-doctor-${role}`)).ok);
   });
 
+  test('backs itself up to a bucket, and has all back from there when the volume of its desk is lost', async () => {
+    const { name, records } = await backedUp();
+    // What an administrator keeps elsewhere.
+    const { stdout: notary } = await firebreak(
+      ...['get', 'configmap', 'firebreak-keys-public', '--output', 'jsonpath={.data.notary\\.pem\\.pub}'],
+    );
+    await chart(release, 'uninstall', 'firebreak', '--wait', '--timeout', '60s');
+    const volume = join(folder, 'state-firebreak-desk-0');
+    await until('no pod has the volume', 120_000, async () => (await firebreak('get', 'pods', '--output', 'name')).stdout === '');
+    for (const file of readdirSync(volume)) rmSync(join(volume, file), { recursive: true });
+    await firebreak('create', 'configmap', 'notary-of-all', `--from-literal=notary.pem.pub=${notary}`);
+    await install(release, { ...values, restore: { from: name, publicKey: 'notary-of-all' } });
+    expect(await restored()).toMatchObject({ records, audit: { ok: true } });
+    await install(release, values);
+    await openDoors({ intake: 'firebreak-cell-0', desk: { namespace: release, pod: await podOf('desk') } });
+    await containAndRelease('cart-of-restored');
+    const config = ['--config', '/etc/firebreak/config/firebreak.yaml', '--json'];
+    const verified = await until('the records of before and after in order', 120_000, async () => {
+      const { stdout } = await firebreak(
+        ...['exec', 'firebreak-desk-0', '--container', 'desk', '--', 'node', '/app/dist/service/cli.js', 'audit', 'verify'],
+        ...config,
+      );
+      const report: { readonly ok: boolean; readonly records: number } | undefined =
+        stdout === '' ? undefined : JSON.parse(stdout);
+      return report?.ok && report;
+    });
+    expect(verified.records).toBeGreaterThan(records);
+  });
+
   test('goes on with the keys that it has when it is upgraded, and is decided on by the desk of a hub', async () => {
     const keys = async () => (await firebreak('get', 'secret', 'firebreak-keys-cell', '--output', 'jsonpath={.data}')).stdout;
     const before = await keys();
@@ -278,15 +335,16 @@ async function ranNow<T>(cronJob: string): Promise<T> {
     await copied('secret', 'lab', { from: release, to: hub });
     await copied('secret', 'firebreak-keys-shared', { from: release, to: hub });
     await copied('configmap', 'firebreak-keys-public', { from: release, to: hub, as: 'keys-of-lab' });
-    const { image, config, secretFiles, desk, networkPolicy } = values;
+    const { image, config, secretFiles, networkPolicy } = values;
     await install(hub, {
-      ...{ profile: 'hub', image, config, secretFiles, desk, networkPolicy },
+      ...{ profile: 'hub', image, config, secretFiles, networkPolicy },
+      desk: { ...values.desk, persistence: { enabled: false } },
       trust: { clusters: [{ cluster: 'lab', keys: 'keys-of-lab' }] },
       // Of the cluster, which has one: usually a hub is in another.
       priorityClass: { create: false },
     });
     await copied('configmap', 'firebreak-keys-public', { from: hub, to: release, as: 'keys-of-hub' });
-    await install(release, { ...values, desk: { enabled: false }, trust: { hub: 'keys-of-hub' } });
+    await install(release, { ...values, desk: { enabled: false }, backup: {}, trust: { hub: 'keys-of-hub' } });
     expect(await keys()).toBe(before);
     const status = await admin.json<{ readonly data?: object }>({
       method: 'GET',
@@ -319,26 +377,15 @@ async function ranNow<T>(cronJob: string): Promise<T> {
   });
 
   test('backs itself up on a schedule, from its volume to another, and reads back what it has written', async () => {
-    const { from, verified, records }: { readonly from: string; readonly verified: boolean; readonly records: number } =
-      await ranNow('firebreak-backup');
-    expect(verified).toBe(true);
-    expect(records).toBeGreaterThan(0);
-    expect(readdirSync(join(folder, 'backups', basename(from)))).toEqual(expect.arrayContaining(['backup.json', 'keys.sealed']));
-    backup = { name: basename(from), records };
+    backup = await backedUp();
+    expect(readdirSync(join(folder, 'backups', backup.name))).toEqual(expect.arrayContaining(['backup.json', 'keys.sealed']));
   });
 
   test('is restored from there by a job, while nothing of it runs, and goes on with the records of the backup', async () => {
     const notary = join(folder, 'state-firebreak-0', 'keys', 'notary.pem.pub');
     await firebreak('create', 'configmap', 'notary', `--from-file=notary.pem.pub=${notary}`);
     await install(release, { ...inOnePod, restore: { from: backup.name, publicKey: 'notary', replace: true } });
-    const restored = await until('what the restore says', 300_000, async () => {
-      const { stdout: jobs } = await firebreak('get', 'jobs', '--output', 'name');
-      const job = jobs.split('\n').find((name) => name.includes('firebreak-restore-'));
-      const { stdout } = await firebreak('logs', job ?? '');
-      // What it replaces is told on the other stream, before the answer.
-      return stdout.endsWith('}\n') && JSON.parse(stdout.slice(stdout.search(/^\{/m)));
-    });
-    expect(restored).toMatchObject({ records: backup.records, audit: { ok: true } });
+    expect(await restored()).toMatchObject({ records: backup.records, audit: { ok: true } });
     expect((await firebreak('get', 'pods', '--output', 'name')).stdout).not.toContain('pod/firebreak-0');
     await install(release, inOnePod);
     await until('the desk in order', 300_000, async () => (await ranNow<Found>('firebreak-doctor-desk')).ok);

@@ -243,13 +243,16 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     expect((await render(least)).documents.some(({ metadata }) => metadata.name.startsWith('firebreak-restore'))).toBe(false);
   });
 
-  test('backs up to and restores from a bucket, where the configuration has one and no claim is named', async () => {
+  test.each([
+    ['its name', ''],
+    ['what the backup said of itself', 's3:'],
+  ])('backs up to and restores from a bucket, where the configuration has one and no claim is named: by %s', async (_, said) => {
     const s3 = { bucket: 'backups', accessKeyId: { env: 'ID' }, secretAccessKey: { env: 'SECRET' } };
     const { documents, error } = await render({
       ...least,
       config: { ...least.config, backup: { s3 } },
       backup: { schedule: '40 2 * * *' },
-      restore: { from: 'prod-eu-2026-03-01T10-00-00.000Z', publicKey: 'notary' },
+      restore: { from: `${said}prod-eu-2026-03-01T10-00-00.000Z`, publicKey: 'notary' },
     });
     expect(error).toBe('');
     const text = JSON.stringify(documents.filter(({ kind }) => kind === 'CronJob' || kind === 'Job'));
