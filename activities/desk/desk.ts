@@ -61,7 +61,7 @@ function sealedAlertsOf(given: OutgoingRecord, seal: AlertKeeper['seal']): reado
   return text === undefined ? [] : [{ chain, number, at, sealed: seal(Buffer.from(text), sealedAt({ chain, number })) }];
 }
 
-const unsigned: RecordSignature = { keyId: '', follows: genesisHash, signature: '' };
+const unsigned: RecordSignature = { keyId: '', follows: genesisHash, salt: '', signature: '' };
 
 /** A card goes out without what is not known by then: the next edit of it may bring it. */
 const similarWithinMs = 250;
@@ -113,8 +113,8 @@ export function createDeskActivities({
   ): Promise<ChainHead> => {
     const records = given.map(storable);
     const signed = records.map((one, index): SignedRecord => {
-      const { keyId, follows, signature } = signatures?.[index] ?? unsigned;
-      return { record: one, keyId, follows, signature };
+      const { keyId, follows, salt, signature } = signatures?.[index] ?? unsigned;
+      return { record: one, keyId, follows, salt, signature };
     });
     const origin = new OriginCheck(trust);
     for (const one of signed.toReversed()) {

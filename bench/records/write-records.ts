@@ -13,7 +13,7 @@ import {
   type SignedRecord,
   storedRecord,
 } from '../../core/audit/audit.ts';
-import { canonicalJson } from '../../core/text/digest.ts';
+import { canonicalJson, sha256Hex } from '../../core/text/digest.ts';
 import { recordColumns } from '../../integrations/database/audit-rows.ts';
 import { signerFrom } from '../../integrations/keys/ed25519.ts';
 import { findPostgres } from '../../test/suites.mjs';
@@ -115,13 +115,14 @@ async function writePart({
       at = new Date(openedAt + number * 20_000).toISOString();
       const { kind, actor, body } = recordOf(nth, number, perIncident);
       const text = canonicalJson(body);
-      const record = storedRecord({ chain, number, at, kind, actor, body }, text);
-      const signature = sign(null, recordBytes({ record, follows }), key).toString('base64');
-      const signed: SignedRecord = { record, keyId, follows, signature };
+      const salt = sha256Hex(`${chain} ${number}`).slice(0, 32);
+      const record = storedRecord({ chain, number, at, kind, actor, body }, text, salt);
+      const signature = sign(null, recordBytes({ record, follows, salt }), key).toString('base64');
+      const signed: SignedRecord = { record, keyId, follows, salt, signature };
       const link = recordLink(signed);
       const hash = recordHash(signed, previous, link);
       // In the order of `recordColumns`.
-      lines += copyLine([chain, number, number, at, kind, actor, text, keyId, follows, signature, previous, hash]);
+      lines += copyLine([chain, number, number, at, kind, actor, text, keyId, follows, salt, signature, '', previous, hash]);
       [follows, previous] = [link, hash];
     }
     await records.write(lines);

@@ -4,7 +4,7 @@ import {
   type ChainHead,
   genesisHash,
   OriginCheck,
-  recordDigest,
+  recordContent,
   recordHash,
   recordLink,
   type SignedRecord,
@@ -37,6 +37,8 @@ interface ChainAbout {
   readonly trust: Trust;
   /** What was proven to be cut of it, from low to high. */
   readonly cuts?: readonly Pick<RecordCut, 'to' | 'after'>[];
+  /** Numbers of records whose content two people have had removed. */
+  readonly removals?: ReadonlySet<number>;
 }
 
 export interface CheckedChain {
@@ -45,6 +47,8 @@ export interface CheckedChain {
   readonly cutTo: number;
   /** The place of the last row. */
   readonly end: number;
+  /** Numbers of the records that say nothing any more, by order. */
+  readonly removed: readonly number[];
 }
 
 /** The same, some rows at a time: of a chain of any length it holds what is odd about it, and no row but those that it was just given. */
@@ -59,7 +63,7 @@ export class ChainCheck {
     this.#about = about;
     this.#rows = new RowCheck(about.chain);
     this.#stated = new StatedCheck(about.chain, about.stated);
-    this.#origin = new OwnNumbers(about.chain);
+    this.#origin = new OwnNumbers(about.chain, about.removals);
   }
 
   /** The next ones, by place. Returns the records whose signature shows whose they are. */
@@ -82,7 +86,7 @@ export class ChainCheck {
     const last = stated.at(-1);
     const begin = this.#begin ?? this.#beginAt(undefined);
     const { end, endHash, isEmpty } = this.#rows;
-    const about = { cutTo: begin.number, end: isEmpty ? 0 : end };
+    const about = { cutTo: begin.number, end: isEmpty ? 0 : end, removed: this.#origin.removed };
     if (isEmpty && last && last.number > begin.number) {
       const missing = { number: begin.number + 1, to: last.number };
       const text = `${chain} is gone: checkpoint ${last.checkpoint} vouches for ${numbers(missing.number, missing.to)}`;
@@ -156,8 +160,13 @@ class OwnNumbers {
   /** Digests by number, of the last ones: what a second one of a number is compared with. */
   readonly #recent = new Map<number, string>();
 
-  constructor(chain: string) {
+  /** Those that say nothing any more, by order. */
+  readonly removed: number[] = [];
+  readonly #removals: ReadonlySet<number>;
+
+  constructor(chain: string, removals: ReadonlySet<number> = new Set()) {
     this.#chain = chain;
+    this.#removals = removals;
   }
 
   /** Whether it is its maker's. */
@@ -170,7 +179,12 @@ class OwnNumbers {
       this.#findings.push({ kind: 'record-forged', chain, number: place, text: `${chain} ${which} ${problem}` });
       return false;
     }
-    const digest = recordDigest(signed.record);
+    if (signed.removed !== undefined && this.#removals.has(number)) this.removed.push(number);
+    else if (signed.removed !== undefined) {
+      const text = `${chain} record ${number} says nothing any more, and no two people have had that removed`;
+      this.#findings.push({ kind: 'content-removed', chain, number: place, text });
+    }
+    const digest = recordContent(signed);
     if (this.#genuine.has(number))
       this.#findings.push({ kind: 'record-doubled', chain, number: place, text: this.#doubled(number, place, digest) });
     else this.#remember(number, digest);

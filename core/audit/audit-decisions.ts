@@ -37,6 +37,8 @@ export class DecisionCheck {
   readonly #signers: VoteSigners;
   readonly #asked = new Map<string, Question>();
   readonly #votes: Vote[] = [];
+  /** A question or a vote was removed by order: what was decided afterwards cannot be followed. */
+  #isPartial = false;
   readonly findings: Finding[] = [];
 
   constructor({ chain, signers }: { readonly chain: string; readonly signers: VoteSigners }) {
@@ -46,7 +48,10 @@ export class DecisionCheck {
 
   /** The next ones, in their order. */
   add(records: readonly SignedRecord[]): void {
-    for (const { record } of records) this.#add(record);
+    for (const { record, removed } of records) {
+      if (removed === undefined) this.#add(record);
+      else this.#isPartial ||= decisive.has(record.kind);
+    }
   }
 
   #add(record: AuditRecord): void {
@@ -63,10 +68,14 @@ export class DecisionCheck {
     }
     const problem = orderProblem(record, this.#signers);
     if (problem !== undefined) found('order-forged', problem);
-    const unproven = kind === 'question.decided' ? decisionProblem(record, this.#asked, this.#votes) : undefined;
+    const unproven =
+      kind === 'question.decided' && !this.#isPartial ? decisionProblem(record, this.#asked, this.#votes) : undefined;
     if (unproven !== undefined) found('decision-unproven', unproven);
   }
 }
+
+/** Without these nobody can say whether a decision follows. */
+const decisive: ReadonlySet<string> = new Set(['question.asked', 'question.decided', 'vote.accepted']);
 
 function voteProblem({ chain, actor, body }: AuditRecord, signers: VoteSigners): string | undefined {
   if (!isVoteShaped(body)) return 'it holds no signed vote';
@@ -97,6 +106,7 @@ const signedIn: Readonly<Record<string, 'order' | 'proposal' | 'remark'>> = {
   'deadline.sent': 'order',
   'deadline.measured': 'order',
   'deadline.stopped': 'order',
+  'records.remove-ordered': 'order',
   'question.comment': 'remark',
 };
 

@@ -30,6 +30,8 @@ export type FindingKind =
   | 'cut-early'
   /** What was cut was held. */
   | 'cut-held'
+  /** What a record said is gone, and no two people have ordered that. */
+  | 'content-removed'
   | 'checkpoint-changed'
   | 'checkpoint-missing'
   | 'checkpoint-forged'
@@ -76,6 +78,8 @@ export interface AuditReport {
   readonly anchor: string;
   /** What is gone by proven cuts, and how many cuts are ordered whose records are still there. */
   readonly cut: { readonly chains: number; readonly records: number; readonly ordered: number };
+  /** How many records say nothing any more by order of two people, and how many such orders are not carried out. */
+  readonly removed: { readonly records: number; readonly ordered: number };
   readonly findings: readonly Finding[];
   /** Records that no checkpoint vouches for yet: a rewrite of these with fitting hashes would not be seen. */
   readonly notCovered: readonly { readonly chain: string; readonly from: number; readonly to: number }[];
@@ -86,7 +90,7 @@ const listedAtMost = 50;
 
 /** The report as lines for people. */
 export function describeReport(report: AuditReport): string[] {
-  const { chains, records, checkpoints, lastCheckpoint, anchor, cut, findings, notCovered, notes } = report;
+  const { chains, records, checkpoints, lastCheckpoint, anchor, cut, removed, findings, notCovered, notes } = report;
   const last = lastCheckpoint
     ? `the last one ${lastCheckpoint.number}:${lastCheckpoint.digest} of ${lastCheckpoint.at}, key ${lastCheckpoint.keyId}`
     : 'none signed yet';
@@ -99,6 +103,12 @@ export function describeReport(report: AuditReport): string[] {
           `${counted(cut.records, 'record')} of ${counted(cut.chains, 'chain')} ${cut.records === 1 ? 'is' : 'are'} no longer kept: each cut is on record and signed.`,
         ]),
     ...(cut.ordered === 0 ? [] : [`${counted(cut.ordered, 'cut')} ordered and not carried out yet.`]),
+    ...(removed.records === 0
+      ? []
+      : [
+          `What ${counted(removed.records, 'record')} said was removed: each time two people have ordered it, on record and signed.`,
+        ]),
+    ...(removed.ordered === 0 ? [] : [`${counted(removed.ordered, 'removal')} ordered and not carried out yet.`]),
     ...listed(findings, ({ kind, text }) => `  ${kind}: ${text}`),
     ...(notCovered.length === 0 ? ['Every record is covered by a checkpoint.'] : ['Not covered by a checkpoint yet:']),
     ...listed(notCovered, ({ chain, from, to }) => `  ${chain} ${numbers(from, to)}`),

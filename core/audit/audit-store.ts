@@ -38,6 +38,13 @@ export interface AuditStore extends AuditWriter {
   cutPlaces(): Promise<ReadonlyMap<string, number>>;
   /** Deletes the rows of a chain up to this place, with all that is kept beside them. Only what a proven cut names: see `carryOutCuts`. */
   cut(upTo: { readonly chain: string; readonly place: number }): Promise<void>;
+  /** Takes what it says from the row at this place, and keeps the hash of that; with what was made of it beside the records. Only by a proven removal: see `carryOutRemovals`. */
+  removeContent(of: {
+    readonly chain: string;
+    readonly place: number;
+    readonly number: number;
+    readonly content: string;
+  }): Promise<void>;
   storedChain(chain: string): Promise<StoredChain>;
   /** Of a chain of any length: its rows by place, some at a time, and then its head, all as of one moment. */
   eachOfChain(chain: string, take: (rows: readonly StoredRecord[]) => void): Promise<ChainHead | undefined>;

@@ -29,51 +29,75 @@ export interface RecordSignature {
    * run has proven all of them: the check of a signature takes as long as that of 50 hashes.
    */
   readonly follows: string;
+  /** 32 hex digits that only its maker can make: what is removed of a record is not found out by trying what it may have said. Empty where it is removed. */
+  readonly salt: string;
   /** Ed25519 over `recordBytes(signed)`, base64. */
   readonly signature: string;
 }
 
 export interface SignedRecord extends RecordSignature {
   readonly record: AuditRecord;
+  /** Of a record whose content was removed: the SHA-256 of what its maker had signed of it. `record` says nothing then but where and of what kind it was. */
+  readonly removed?: string;
 }
 
-/** A record as a store has it. `bodyText`: the canonical JSON of its body; from it the digest is known at once, where making the text anew takes as long as the rest of a check. */
-export function storedRecord(record: AuditRecord, bodyText: string): AuditRecord {
-  const { chain, number, at, kind, actor } = record;
-  const before = `{"actor":${quoted(actor)},"at":${quoted(at)},"body":`;
-  digests.set(
-    record,
-    sha256Hex(`${before}${bodyText},"chain":${quoted(chain)},"kind":${quoted(kind)},"number":${JSON.stringify(number)}}`),
-  );
+/** A record as a store has it. `bodyText`: the canonical JSON of its body; from it the hash is known at once, where making the text anew takes as long as the rest of a check. */
+export function storedRecord(record: AuditRecord, bodyText: string, salt: string): AuditRecord {
+  contents.set(record, { salt, content: hashOfContent(record.actor, bodyText, salt) });
   return record;
 }
 
-/** SHA-256 of its canonical JSON. It holds chain and number: a record cannot be moved. */
-export function recordDigest(record: AuditRecord): string {
-  const known = digests.get(record);
-  if (known !== undefined) return known;
-  const digest = sha256Hex(canonicalJson(record));
-  digests.set(record, digest);
-  return digest;
+const contents = new WeakMap<AuditRecord, { readonly salt: string; readonly content: string }>();
+
+function hashOfContent(actor: Actor, bodyText: string, salt: string): string {
+  return sha256Hex(`{"actor":${quoted(actor)},"body":${bodyText},"salt":${quoted(salt)}}`);
 }
 
-const digests = new WeakMap<AuditRecord, string>();
+/** What is left of a record whose content was removed. */
+export function removedRecord({ chain, number, at, kind }: Pick<AuditRecord, 'chain' | 'number' | 'at' | 'kind'>): AuditRecord {
+  return { chain, number, at, kind, actor: removedActor, body: { text: 'what it said was removed by order' } };
+}
 
-/** The bytes that are signed. */
-export function recordBytes({ record, follows }: Pick<SignedRecord, 'record' | 'follows'>): Uint8Array {
-  return new TextEncoder().encode(`firebreak.record.v2\n{"follows":${quoted(follows)},"record":"${recordDigest(record)}"}`);
+const removedActor = 'removed';
+
+/** SHA-256 over who did it and what it says, with the salt: what can be removed, and is signed by this hash alone. */
+export function recordContent({ record, salt, removed }: Pick<SignedRecord, 'record' | 'salt' | 'removed'>): string {
+  if (removed !== undefined) return removed;
+  const known = contents.get(record);
+  if (known && known.salt === salt) return known.content;
+  const content = hashOfContent(record.actor, canonicalJson(record.body), salt);
+  contents.set(record, { salt, content });
+  return content;
+}
+
+/** The bytes that are signed: where it stands, its kind and the hash of its content. It cannot be moved. */
+export function recordBytes(unsigned: Omit<SignedRecord, 'keyId' | 'signature'>): Uint8Array {
+  return new TextEncoder().encode(`firebreak.record.v3\n{${signedText(unsigned, '')}}`);
+}
+
+/** What is signed, as canonical JSON has it. `between`: what a link has beside that, and where it belongs by name. */
+function signedText(unsigned: Omit<SignedRecord, 'keyId' | 'signature'>, between: string): string {
+  const { at, chain, kind, number } = unsigned.record;
+  const first = `"at":${quoted(at)},"chain":${quoted(chain)},"content":"${recordContent(unsigned)}","follows":${quoted(unsigned.follows)}`;
+  return `${first},${between}"kind":${quoted(kind)},"number":${JSON.stringify(number)}`;
 }
 
 /** @param follows `recordLink` of what the same signer has signed before it in this chain, and only of that */
 export async function signRecord(given: AuditRecord, signer: Signer, follows = genesisHash): Promise<SignedRecord> {
   const record = storable(given);
-  return { record, keyId: signer.keyId, follows, signature: await signer.sign(recordBytes({ record, follows })) };
+  const salt = await saltFor(record, signer);
+  return { record, keyId: signer.keyId, follows, salt, signature: await signer.sign(recordBytes({ record, follows, salt })) };
+}
+
+/** The same for a record that is signed again, since an answer was lost; made by nobody without the key. */
+async function saltFor({ chain, number, at }: AuditRecord, signer: Signer): Promise<string> {
+  const bytes = new TextEncoder().encode(`firebreak.salt.v1\n${canonicalJson({ at, chain, number })}`);
+  return sha256Hex(await signer.sign(bytes)).slice(0, 32);
 }
 
 /** What a later record of the same maker names it by: it holds the signature too, so that nothing of it can be changed. */
-export function recordLink({ record, keyId, follows, signature }: SignedRecord): string {
-  const ends = `"follows":${quoted(follows)},"keyId":${quoted(keyId)}`;
-  return sha256Hex(`{${ends},"record":"${recordDigest(record)}","signature":${quoted(signature)}}`);
+export function recordLink(signed: SignedRecord): string {
+  return sha256Hex(`{${signedText(signed, `"keyId":${quoted(signed.keyId)},`)},"signature":${quoted(signed.signature)}}`);
 }
 
 /** A text as JSON has it. What is to be hashed of a record is put together by hand: it is made for each one that is checked. */

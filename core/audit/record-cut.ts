@@ -113,9 +113,10 @@ function isCut(value: unknown): value is RecordCut {
 
 function isSigned(value: unknown): value is SignedRecord {
   if (!isObject(value) || !isObject(value.record)) return false;
+  if (value.removed !== undefined && !(typeof value.removed === 'string' && /^[0-9a-f]{64}$/.test(value.removed))) return false;
   const { chain, number, at, kind, actor, body } = value.record;
   return (
-    [value.keyId, value.follows, value.signature, chain, at, kind, actor].every((text) => typeof text === 'string') &&
+    [value.keyId, value.follows, value.salt, value.signature, chain, at, kind, actor].every((text) => typeof text === 'string') &&
     Number.isSafeInteger(number) &&
     isObject(body)
   );

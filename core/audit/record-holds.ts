@@ -1,4 +1,4 @@
-import { type HoldRecords, recordOrderDone, recordOrderIn, type UnholdRecords, unholdWithinMs } from '../orders/record-hold.ts';
+import { type HoldRecords, recordOrderDone, recordOrderIn, secondWithinMs, type UnholdRecords } from '../orders/record-hold.ts';
 import { type AuditRecord, originOf } from './audit.ts';
 import { isOrderOf, type VoteSigners } from './audit-decisions.ts';
 
@@ -34,6 +34,7 @@ export function holdsIn(records: Iterable<VouchedRecord>, signers: VoteSigners):
   for (const { record, checkpoint } of records) {
     const order = recordOrderIn(record.body.order);
     if (!order || record.kind !== recordOrderDone[order.kind] || originOf(record.chain)?.cluster !== order.cluster) continue;
+    if (order.kind === 'records.remove') continue;
     const id = `${order.cluster} ${order.hold}`;
     const known = holds.get(id);
     if (order.kind === 'records.hold') {
@@ -46,7 +47,7 @@ export function holdsIn(records: Iterable<VouchedRecord>, signers: VoteSigners):
 function askedToEnd(hold: RecordHold, { person, at, reason }: UnholdRecords, checkpoint: number | undefined): RecordHold {
   const { order, since, asked } = hold;
   const begun = { order, ...(since !== undefined && { since }) };
-  const stands = asked && Date.parse(at) - Date.parse(asked.at) < unholdWithinMs;
+  const stands = asked && Date.parse(at) - Date.parse(asked.at) < secondWithinMs;
   if (!stands) return { ...begun, asked: { person, at } };
   if (asked.person === person) return hold;
   return {

@@ -1,4 +1,5 @@
 import type { Order } from '../orders/order.ts';
+import type { RemoveContent } from '../orders/record-hold.ts';
 
 /** The file that an incident leaves the house in, as `docs/spec/bundle.md` specifies it. */
 export interface Bundle {
@@ -14,6 +15,8 @@ export interface BundleContent {
   readonly madeBy: string;
   /** By place, from 1. */
   readonly records: readonly BundleRow[];
+  /** Orders by which what records said was removed: two of different people for each. */
+  readonly removals: readonly BundleRemoval[];
   readonly checkpoints: readonly BundleCheckpoint[];
   readonly evidence: readonly BundleManifest[];
   readonly artefacts: readonly BundleArtefact[];
@@ -28,14 +31,22 @@ export interface BundleRow {
     readonly number: number;
     readonly at: string;
     readonly kind: string;
-    readonly actor: string;
-    readonly body: Readonly<Record<string, unknown>>;
+    /** SHA-256 of the canonical JSON of `said`. */
+    readonly content: string;
   };
+  /** Null where it was removed by order. `salt`: 32 hex digits that only the maker can make. */
+  readonly said: { readonly actor: string; readonly body: Readonly<Record<string, unknown>>; readonly salt: string } | null;
   readonly keyId: string;
   /** The link of the record that its maker signed before it; 64 zeros where it vouches for none. */
   readonly follows: string;
   readonly signature: string;
   readonly hash: string;
+}
+
+export interface BundleRemoval {
+  readonly order: Omit<RemoveContent, 'via'>;
+  readonly keyId: string;
+  readonly signature: string;
 }
 
 /** A checkpoint without the heads of other chains, and the proof that it vouches for one of this chain. */

@@ -10,6 +10,7 @@ import type {
   BundleExport,
   BundleKey,
   BundleManifest,
+  BundleRemoval,
   BundleRow,
   KeyFingerprint,
 } from './bundle.ts';
@@ -20,6 +21,8 @@ export interface IntactBundle {
   readonly ok: true;
   readonly chain: string;
   readonly records: number;
+  /** Places of those that say nothing any more, by order of two people. */
+  readonly removed: readonly number[];
   /** So many of them are vouched for by a checkpoint. */
   readonly covered: number;
   readonly lastCheckpoint: { readonly number: number; readonly at: string; readonly digest: string };
@@ -52,6 +55,8 @@ const texts = {
   'record-order': 'Record {at} is missing, doubled, or in another place.',
   'record-changed': 'Record {at} is not what its hash says.',
   'record-forged': 'Record {at} is not signed by the cell of {what}.',
+  'removal-forged': 'Removal {at} is not signed by its person, or is about other records.',
+  'removal-unproven': 'What record {at} said is gone, and no two people have ordered that.',
   'no-checkpoint': 'No checkpoint vouches for the records.',
   'checkpoint-order': 'Checkpoint {at} is doubled, or in another place.',
   'checkpoint-forged': 'Checkpoint {at} is not signed by the notary.',
@@ -172,10 +177,24 @@ function shaped<T extends object>(fields: { readonly [Name in keyof T]-?: Guard<
     [...guards].every(([name, isRight]) => Object.hasOwn(value, name) && isRight(value[name]));
 }
 
+const isSaid: Guard<NonNullable<BundleRow['said']>> = shaped({
+  ...{ actor: isText, body: isObject, salt: matching(/^[0-9a-f]{32}$/) },
+});
+
+const isRemoval: Guard<BundleRemoval> = shaped({
+  order: shaped<BundleRemoval['order']>({
+    ...{ version: exactly(1), kind: exactly('records.remove'), person: isText, at: isTime, cluster: isText },
+    ...{ removal: isText, chain: isText, records: listOf(isCount), reason: isText },
+  }),
+  keyId: isKeyId,
+  signature: isSignature,
+});
+
 const isRow: Guard<BundleRow> = shaped({
   record: shaped<BundleRow['record']>({
-    ...{ chain: isText, number: isCount, at: isTime, kind: isText, actor: isText, body: isObject },
+    ...{ chain: isText, number: isCount, at: isTime, kind: isText, content: isHash },
   }),
+  said: (value): value is BundleRow['said'] => value === null || isSaid(value),
   keyId: isKeyId,
   follows: isHash,
   signature: isSignature,
@@ -203,6 +222,7 @@ const isBundle: Guard<Bundle> = shaped({
     chain: matching(/^incident\/[^/]+\/[\s\S]+@[^@]+$/),
     madeBy: isText,
     records: listOf(isRow),
+    removals: listOf(isRemoval),
     checkpoints: listOf(isCheckpoint),
     evidence: listOf(shaped<BundleManifest>({ sha256: isHash, manifest: isObject })),
     artefacts: listOf(shaped<BundleArtefact>({ sha256: isHash, data: isBase64 })),
@@ -295,9 +315,10 @@ async function verdictOn(
   const known = { content, incident: chain.slice(0, cut), run: chain.slice(cut + 1), cluster, keys };
   await checkExport(signed, known);
   await checkRecords(known);
+  await checkRemovals(known);
   const { covered, lastCheckpoint } = await checkCheckpoints(known);
   await checkDecisions(known);
-  const bodies = records.map(({ record }) => canonicalText(record.body));
+  const bodies = records.map(({ said }) => canonicalText(said?.body ?? null));
   const listed = await checkManifests(known, bodies);
   await checkArtefacts(content.artefacts, listed);
   const present = new Set(content.evidence.map((one) => one.sha256));
@@ -307,6 +328,7 @@ async function verdictOn(
   const { person, at } = signed.order;
   return {
     ...{ ok: true, chain, records: records.length, covered, lastCheckpoint },
+    removed: records.flatMap(({ said }, index) => (said === null ? index + 1 : [])),
     closed: records.at(-1)?.record.kind === 'incident.closed',
     exported: { person, at },
     keys: keys.fingerprints,
@@ -347,17 +369,35 @@ async function checkExport(
 async function checkRecords({ content: { chain, records }, cluster, keys }: Known): Promise<void> {
   must(records.length > 0, 'no-records');
   let previous = '0'.repeat(64);
-  for (const [index, { record, keyId, follows, signature, hash }] of records.entries()) {
+  for (const [index, { record, said, keyId, follows, signature, hash }] of records.entries()) {
     const place = index + 1;
     must(record.chain === chain, 'record-foreign', place);
     must(record.number === place, 'record-order', place);
-    const value = { follows, record: await digestOf(record) };
+    const value = { ...record, follows };
     const link = await digestOf({ ...value, keyId, signature });
+    must(said === null || record.content === (await digestOf(said)), 'record-changed', place);
     must(hash === (await digestOf({ link, previous })), 'record-changed', place);
-    const signed = { of: `cell/${cluster}`, prefix: 'firebreak.record.v2', value, keyId, signature };
+    const signed = { of: `cell/${cluster}`, prefix: 'firebreak.record.v3', value, keyId, signature };
     must(await keys.hasSigned(signed), 'record-forged', place, cluster);
     previous = hash;
   }
+}
+
+async function checkRemovals({ content: { chain, records, removals }, keys }: Known): Promise<void> {
+  for (const [index, { order, keyId, signature }] of removals.entries()) {
+    const signed = { of: `person/${order.person}`, prefix: 'firebreak.order.v1', value: order, keyId, signature };
+    must(order.chain === chain && (await keys.hasSigned(signed)), 'removal-forged', index);
+  }
+  const peopleOf = new Map<string, Set<string>>();
+  for (const { order } of removals) {
+    const same = canonicalText(order.records);
+    peopleOf.set(same, (peopleOf.get(same) ?? new Set()).add(order.person));
+  }
+  const ordered = removals.flatMap(({ order }) =>
+    (peopleOf.get(canonicalText(order.records))?.size ?? 0) > 1 ? order.records : [],
+  );
+  for (const [index, { said }] of records.entries())
+    must(said !== null || ordered.includes(index + 1), 'removal-unproven', index + 1);
 }
 
 async function checkCheckpoints({
@@ -412,9 +452,15 @@ type Fields = Readonly<Record<string, unknown>>;
 async function checkDecisions({ content: { chain, records }, keys }: Known): Promise<void> {
   const asked = new Map<string, Fields>();
   const votes: Fields[] = [];
-  for (const [index, { record }] of records.entries()) {
+  let isPartial = false;
+  for (const [index, { record, said }] of records.entries()) {
     const place = index + 1;
-    const { body, actor, kind } = record;
+    const { kind } = record;
+    if (said === null) {
+      isPartial ||= ['question.asked', 'question.decided', 'vote.accepted'].includes(kind);
+      continue;
+    }
+    const { body, actor } = said;
     for (const value of [body.question, body.asked]) if (isQuestion(value)) asked.set(value.id, value);
     if (kind === 'vote.accepted') {
       const { vote, keyId, signature } = body;
@@ -430,7 +476,7 @@ async function checkDecisions({ content: { chain, records }, keys }: Known): Pro
       const signed = { of: 'desk', prefix: 'firebreak.remark.v1', value: remark, keyId, signature };
       must(await keys.hasSigned(signed), 'remark-forged', place);
     }
-    if (kind === 'question.decided') must(await isProven(body, asked, votes), 'decision-unproven', place);
+    if (kind === 'question.decided' && !isPartial) must(await isProven(body, asked, votes), 'decision-unproven', place);
   }
 }
 

@@ -23,7 +23,7 @@ import {
   type SignedOrder,
 } from '../orders/order.ts';
 import { type ProposePromotion, promotionKind } from '../orders/promotion.ts';
-import type { HoldRecords, RecordOrder, UnholdRecords } from '../orders/record-hold.ts';
+import type { HoldRecords, RecordOrder, RemoveContent, UnholdRecords } from '../orders/record-hold.ts';
 import { type ProposeRestraint, restraintKind } from '../orders/restraint.ts';
 import { type ProposeSuppression, suppressionKind } from '../orders/suppression.ts';
 import { type ApprovalProof, type Level, type Question, questionDigest } from './approval.ts';
@@ -55,6 +55,7 @@ export type PromptOrder =
   | SignedOrder<NotificationSent>
   | SignedOrder<MeasureAvailable>
   | SignedOrder<StopDeadlines>
+  | SignedOrder<RemoveContent>
   | SignedOrder<StartIncident>;
 
 /** A decision with everything that proves it: whoever believes it checks all of it. */

@@ -1,3 +1,4 @@
+import { cutsChain } from '../audit/record-cut.ts';
 import type { ApprovalProof, Question, SignedVote } from '../decide/approval.ts';
 import { type AnyOrder, isQuestionOf, kindOf, type Propose, type ProvenDecision } from '../decide/decision.ts';
 import { endNeedsStepUp, type SignIn, type StepUpPolicy, signInRefusal } from '../decide/step-up.ts';
@@ -7,7 +8,7 @@ import { isInAnyGroup, type Person, type Roster } from '../people/roster.ts';
 import { type DeadlineOrder, isDeadlineOrder } from './deadline-order.ts';
 import type { StartIncident } from './incident-order.ts';
 import { approveChoice, type Order, orderBytes, type SignedEnd, type SignedOrder } from './order.ts';
-import type { HoldRecords } from './record-hold.ts';
+import { type HoldRecords, type RemoveContent, removalId } from './record-hold.ts';
 import { endChoice, endDigest } from './restraint.ts';
 
 /** What the cell believes, and by which clock. */
@@ -108,6 +109,7 @@ const rules: Readonly<Record<AnyOrder['kind'], Rule>> = {
   'evidence.unhold': stewards,
   'records.hold': { ...stewards, groups: (beliefs) => [...beliefs.groups, ...(beliefs.stewards ?? [])] },
   'records.unhold': stewards,
+  'records.remove': stewards,
   'evidence.destroy': stewards,
   'deadline.start': notifying,
   'deadline.sent': notifying,
@@ -143,6 +145,7 @@ function problemOf(order: AnyOrder, beliefs: Beliefs): string | undefined {
   if (order.kind === 'incident.start') return problemOfStart(order);
   if (order.kind === 'records.hold') return problemOfHold(order);
   if (isDeadlineOrder(order)) return problemOfDeadline(order, beliefs);
+  if (order.kind === 'records.remove') return problemOfRemoval(order);
   return isPropose(order) ? problemOfProposal(order, beliefs) : undefined;
 }
 
@@ -173,6 +176,18 @@ function momentOf(order: DeadlineOrder): string | undefined {
     case 'deadline.stop':
       return undefined;
   }
+}
+
+function problemOfRemoval(order: RemoveContent): string | undefined {
+  const { chain, records, removal, cluster } = order;
+  if (records.some((number, index) => number <= (records[index - 1] ?? 0))) return 'Its records do not rise.';
+  if (removal !== removalId(order)) return 'Its id is not that of its records.';
+  return isRemovable(chain, cluster) ? undefined : `${chain} is neither an incident of this cluster nor what a desk has written.`;
+}
+
+/** Orders and cuts prove what is done by them, and stay whole. */
+function isRemovable(chain: string, cluster: string): boolean {
+  return chain.startsWith(`incident/${cluster}/`) || (chain.startsWith('desk/') && chain !== cutsChain);
 }
 
 function problemOfStart({ terms: { wish, severity } }: StartIncident): string | undefined {

@@ -172,6 +172,15 @@ const notificationSent = z.strictObject({
 });
 const measureAvailable = z.strictObject({ ...aboutDeadlines, kind: z.literal('deadline.measure'), availableAt: time, reason });
 const stopDeadlines = z.strictObject({ ...aboutDeadlines, kind: z.literal('deadline.stop'), reason });
+const removeContent = z.strictObject({
+  ...given,
+  kind: z.literal('records.remove'),
+  cluster,
+  removal: id,
+  chain: text(1_200),
+  records: z.array(z.int().min(1)).min(1).max(1_000),
+  reason,
+});
 
 const signed = <Given extends z.ZodType>(order: Given) => z.strictObject({ order, keyId: text(100), signature: text(200) });
 
@@ -190,5 +199,6 @@ export const signedOrderSchema = z.union([
   signed(notificationSent),
   signed(measureAvailable),
   signed(stopDeadlines),
+  signed(removeContent),
   signed(startIncident),
 ]);

@@ -1,3 +1,4 @@
+import { canonicalJson, sha256Hex } from '../text/digest.ts';
 import { isObject } from '../text/plain-json.ts';
 import type { Order } from './order.ts';
 
@@ -25,13 +26,35 @@ export interface UnholdRecords extends Order {
   readonly reason: string;
 }
 
-export type RecordOrder = HoldRecords | UnholdRecords;
+/** One of the two orders by which what records say is removed: who did it, what it says, and the salt. Where they stood, when, and of what kind they were stays. */
+export interface RemoveContent extends Order {
+  readonly kind: 'records.remove';
+  readonly cluster: string;
+  /** Of the same chain and numbers it is the same for everybody: `removalId`. */
+  readonly removal: string;
+  /** Of an incident of this cluster, or of a desk. */
+  readonly chain: string;
+  /** Their makers' own numbers, rising. */
+  readonly records: readonly number[];
+  readonly reason: string;
+}
+
+export type RecordOrder = HoldRecords | UnholdRecords | RemoveContent;
+
+/** 16 hex digits. */
+export function removalId({ chain, records }: Pick<RemoveContent, 'chain' | 'records'>): string {
+  return sha256Hex(canonicalJson({ chain, records })).slice(0, 16);
+}
 
 /** What is on record of each. */
-export const recordOrderDone = { 'records.hold': 'records.held', 'records.unhold': 'records.unheld' } as const;
+export const recordOrderDone = {
+  'records.hold': 'records.held',
+  'records.unhold': 'records.unheld',
+  'records.remove': 'records.remove-ordered',
+} as const;
 
-/** Orders of two people end a hold, where the second comes within so many milliseconds after the first. */
-export const unholdWithinMs = 7 * 86_400_000;
+/** Orders of two people end a hold, or remove what records say, where the second comes within so many milliseconds after the first. */
+export const secondWithinMs = 7 * 86_400_000;
 
 export function holdScopeText(scope: HoldScope): string {
   if (scope.kind === 'time') return `everything from ${scope.from} to ${scope.until}`;
@@ -45,8 +68,13 @@ export function recordOrderIn(signed: unknown): RecordOrder | undefined {
 
 function isRecordOrder(value: unknown): value is RecordOrder {
   if (!isObject(value)) return false;
-  const { kind, person, at, cluster, hold, reason } = value;
-  if (![person, at, cluster, hold, reason].every((text) => typeof text === 'string')) return false;
+  const { kind, person, at, cluster, hold, reason, removal, chain, records } = value;
+  if (![person, at, cluster, reason].every((text) => typeof text === 'string')) return false;
+  if (kind === 'records.remove')
+    return (
+      [removal, chain].every((text) => typeof text === 'string') && Array.isArray(records) && records.every(Number.isSafeInteger)
+    );
+  if (typeof hold !== 'string') return false;
   return kind === 'records.unhold' || (kind === 'records.hold' && isScope(value.scope));
 }
 

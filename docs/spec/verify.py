@@ -18,16 +18,16 @@ TEXTS = {
     "key-not-trusted": "Key {at} ({what}) is not among the keys that you trust.",
     "content-changed": "The content is not what {what} has signed.", "order-mismatch": "The order is about something else.",
     "export-forged": "{what} has not signed this bundle.", "no-records": "There is no record.",
-    "record-foreign": "Record {at} belongs to another incident.",
+    "record-foreign": "Record {at} belongs to another incident.", "record-changed": "Record {at} is not what its hash says.",
     "record-order": "Record {at} is missing, doubled, or in another place.",
-    "record-changed": "Record {at} is not what its hash says.",
     "record-forged": "Record {at} is not signed by the cell of {what}.",
-    "no-checkpoint": "No checkpoint vouches for the records.",
+    "removal-forged": "Removal {at} is not signed by its person, or is about other records.",
+    "removal-unproven": "What record {at} said is gone, and no two people have ordered that.",
+    "no-checkpoint": "No checkpoint vouches for the records.", "checkpoint-head": "Checkpoint {at} is about other records.",
     "checkpoint-order": "Checkpoint {at} is doubled, or in another place.",
     "checkpoint-forged": "Checkpoint {at} is not signed by the notary.",
     "checkpoint-unlinked": "Checkpoint {at} does not follow from the one before it.",
     "checkpoint-proof": "Checkpoint {at} does not vouch for what it is shown for.",
-    "checkpoint-head": "Checkpoint {at} is about other records.",
     "records-cut": "Records are missing at the end: checkpoint {at} vouches for {what}.",
     "records-rewritten": "Record {what} is not the one that checkpoint {at} vouches for.",
     "vote-forged": "The vote of record {at} is not signed by its person or a desk, or is about something else.",
@@ -51,27 +51,22 @@ def must(right, code, at=None, what=""):
 
 # --- canonical JSON (RFC 8785): all numbers are read as IEEE doubles, as JavaScript does ---
 def number_text(x):
-    if x != x or x in (float("inf"), float("-inf")):
-        raise ValueError("no number")
+    if x != x or x in (float("inf"), float("-inf")): raise ValueError("no number")
     if x == 0: return "0"
     digits = Decimal(repr(abs(x))).normalize().as_tuple()
     s, n = "".join(map(str, digits.digits)), len(digits.digits) + digits.exponent
     sign, k = "-" if x < 0 else "", len(s)
-    if 0 < n <= 21:
-        return sign + (s + "0" * (n - k) if k <= n else s[:n] + "." + s[n:])
-    if -6 < n <= 0:
-        return sign + "0." + "0" * -n + s
+    if 0 < n <= 21: return sign + (s + "0" * (n - k) if k <= n else s[:n] + "." + s[n:])
+    if -6 < n <= 0: return sign + "0." + "0" * -n + s
     e = ("+" if n > 0 else "-") + str(abs(n - 1))
     return sign + s[0] + ("." + s[1:] if k > 1 else "") + "e" + e
 
 def text_of(value, level=1):
     if value is None or isinstance(value, (str, bool)):
         return json.dumps(value, ensure_ascii=False)  # a lone surrogate has no UTF-8: found below
-    if isinstance(value, (int, float)):
-        return number_text(float(value))
+    if isinstance(value, (int, float)): return number_text(float(value))
     if level > 100: raise ValueError("nested too deep")
-    if isinstance(value, list):
-        return "[" + ",".join(text_of(one, level + 1) for one in value) + "]"
+    if isinstance(value, list): return "[" + ",".join(text_of(one, level + 1) for one in value) + "]"
     names = sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
     return "{" + ",".join(text_of(name) + ":" + text_of(value[name], level + 1) for name in names) + "}"
 
@@ -93,8 +88,11 @@ def fields(**wanted):
 HASH, KEY_ID = like("[0-9a-f]{64}"), like("[0-9a-f]{16}")
 SIGNATURE = like("[A-Za-z0-9+/]{85}[AQgw]==")
 TIME = like("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z")
-ROW = fields(follows=HASH, hash=HASH, keyId=KEY_ID, signature=SIGNATURE, record=fields(
-    actor=is_text, at=TIME, body=is_object, chain=is_text, kind=is_text, number=is_count))
+SAID = fields(actor=is_text, body=is_object, salt=like("[0-9a-f]{32}"))
+ROW = fields(follows=HASH, hash=HASH, keyId=KEY_ID, signature=SIGNATURE, said=lambda v: v is None or SAID(v), record=fields(
+    at=TIME, chain=is_text, content=HASH, kind=is_text, number=is_count))
+REMOVAL = fields(keyId=KEY_ID, signature=SIGNATURE, order=fields(at=TIME, chain=is_text, cluster=is_text,
+    kind=one_of("records.remove"), person=is_text, reason=is_text, records=each(is_count), removal=is_text, version=one_of(1.0)))
 CHECKPOINT = fields(
     header=fields(allHeads=HASH, at=TIME, chains=is_count, moved=HASH, movedCount=is_count, number=is_count,
                   previous=HASH, version=one_of(1.0)),
@@ -108,7 +106,8 @@ BUNDLE = fields(
         chain=like("incident/[^/]+/(?s:.)+@[^@]+"), checkpoints=each(CHECKPOINT),
         evidence=each(fields(manifest=is_object, sha256=HASH)),
         keys=each(fields(of=like("desk|notary|evidence|(?:cell|person)/(?s:.)+"), spki=like("[A-Za-z0-9+/]{59}="))),
-        madeBy=is_text, names=lambda v: is_object(v) and all(map(is_text, v.values())), records=each(ROW)),
+        madeBy=is_text, names=lambda v: is_object(v) and all(map(is_text, v.values())), records=each(ROW),
+        removals=each(REMOVAL)),
     export=fields(keyId=KEY_ID, signature=SIGNATURE, order=fields(
         artefacts=each(HASH), at=TIME, bundle=HASH, cluster=is_text, incident=is_text, kind=one_of("incident.export"),
         person=is_text, reason=is_text, run=is_text, version=one_of(1.0))))
@@ -122,8 +121,7 @@ def read(data):
             text = inside[:inside.index("</script>")]
         value = json.loads(text, parse_int=float, parse_float=float, parse_constant=lambda name: float("inf"))
         same = canonical(value).decode("utf-8")
-        must(page or text in (same, same + "\n"), "form")
-        must(BUNDLE(value), "form")
+        must((page or text in (same, same + "\n")) and BUNDLE(value), "form")
         return value
     except (ValueError, RecursionError):
         raise Refused("form") from None
@@ -143,11 +141,8 @@ class Keys:
         if not SIGNATURE(signature): return False
         data = prefix.encode("ascii") + b"\n" + canonical(value)
         for key in [known for owner, known_id, known in self.known if owner == of and known_id == key_id]:
-            try:
-                key.verify(unpack(signature), data)
-                return True
-            except InvalidSignature:
-                pass
+            try: return key.verify(unpack(signature), data) is None
+            except InvalidSignature: pass
         return False
 
 def included(header, proof):
@@ -159,10 +154,8 @@ def included(header, proof):
         if sn == 0: return False
         if fn & 1 or fn == sn:
             r = hashlib.sha256(b"\1" + p + r).digest()
-            while not fn & 1 and fn:
-                fn, sn = fn >> 1, sn >> 1
-        else:
-            r = hashlib.sha256(b"\1" + r + p).digest()
+            while not fn & 1 and fn: fn, sn = fn >> 1, sn >> 1
+        else: r = hashlib.sha256(b"\1" + r + p).digest()
         fn, sn = fn >> 1, sn >> 1
     return sn == 0 and r.hex() == root
 
@@ -180,18 +173,20 @@ def proven(body, asked, votes):
     named = (c for c in question["choices"] if is_object(c) and is_text(c.get("id")) and c["id"] == body.get("choice"))
     choice = next(named, None)
     by = body.get("by")
-    if choice is None or not is_count(choice.get("quorum")) or not each(is_text)(by) or len(set(by)) < choice["quorum"]:
-        return False
+    if not (choice and is_count(choice.get("quorum")) and each(is_text)(by) and len(set(by)) >= choice["quorum"]): return False
     wanted, actors = digest(question), question.get("actors")
     last = {v["person"]: v["choice"] for v in votes if v["question"] == question["id"] and v["questionDigest"] == wanted}
     return all(last.get(one) == choice["id"] and question["requester"] != "person/" + one
                and not (is_list(actors) and one in actors) for one in by)
 
 def decisions(content, keys):
-    asked, votes = {}, []
+    asked, votes, partial = {}, [], False
     for place, row in enumerate(content["records"], 1):
-        record = row["record"]
-        body, kind, actor = record["body"], record["kind"], record["actor"]
+        kind, said = row["record"]["kind"], row["said"]
+        if said is None:
+            partial = partial or kind in ("question.asked", "question.decided", "vote.accepted")
+            continue
+        body, actor = said["body"], said["actor"]
         for q in (body.get("question"), body.get("asked")):
             if is_question(q): asked[q["id"]] = q
         if kind == "vote.accepted":
@@ -205,9 +200,8 @@ def decisions(content, keys):
             said = body.get("remark") if is_object(body.get("remark")) else {}
             r = said.get("remark")
             must(is_object(r) and is_text(r.get("person")) and actor == "person/" + r["person"], "remark-forged", place)
-            good = keys.signed("desk", "firebreak.remark.v1", r, said.get("keyId"), said.get("signature"))
-            must(good, "remark-forged", place)
-        if kind == "question.decided":
+            must(keys.signed("desk", "firebreak.remark.v1", r, said.get("keyId"), said.get("signature")), "remark-forged", place)
+        if kind == "question.decided" and not partial:
             must(proven(body, asked, votes), "decision-unproven", place)
 
 def verify(data, trusted=None):
@@ -225,14 +219,23 @@ def verify(data, trusted=None):
     must(records, "no-records")
     previous = ZEROS
     for place, row in enumerate(records, 1):
-        record, value = row["record"], {"follows": row["follows"], "record": digest(row["record"])}
+        record, said, value = row["record"], row["said"], {"follows": row["follows"], **row["record"]}
         link = digest({"keyId": row["keyId"], "signature": row["signature"], **value})
         must(record["chain"] == chain, "record-foreign", place)
         must(record["number"] == place, "record-order", place)
+        must(said is None or record["content"] == digest(said), "record-changed", place)
         must(row["hash"] == digest({"link": link, "previous": previous}), "record-changed", place)
-        good = keys.signed("cell/" + cluster, "firebreak.record.v2", value, row["keyId"], row["signature"])
+        good = keys.signed("cell/" + cluster, "firebreak.record.v3", value, row["keyId"], row["signature"])
         must(good, "record-forged", place, cluster)
         previous = row["hash"]
+    people, removed = {}, [place for place, row in enumerate(records, 1) if row["said"] is None]
+    for i, one in enumerate(content["removals"]):
+        o = one["order"]
+        good = keys.signed("person/" + o["person"], "firebreak.order.v1", o, one["keyId"], one["signature"])
+        must(o["chain"] == chain and good, "removal-forged", i)
+        people.setdefault(tuple(o["records"]), set()).add(o["person"])
+    for place in removed:
+        must(any(place in named and len(by) > 1 for named, by in people.items()), "removal-unproven", place)
     # 5: checkpoints
     must(content["checkpoints"], "no-checkpoint")
     before, head = None, {"number": 1}
@@ -252,7 +255,7 @@ def verify(data, trusted=None):
         must(records[m - 1]["hash"] == head["hash"], "records-rewritten", n, m)
     decisions(content, keys)
     # 7 and 8: evidence
-    bodies, listed = [text_of(row["record"]["body"]) for row in records], set()
+    bodies, listed = [text_of((row["said"] or {"body": None})["body"]) for row in records], set()
     for i, one in enumerate(content["evidence"]):
         m = one["manifest"]
         must(one["sha256"] == digest(m) and any('"%s"' % one["sha256"] in body for body in bodies), "manifest-unnamed", i)
@@ -266,22 +269,20 @@ def verify(data, trusted=None):
             must(is_object(entry) and entry.get("previous") == previous, "custody-broken", i)
             previous = digest(entry)
         for a in m["artefacts"] if is_list(m.get("artefacts")) else []:
-            if is_object(a) and is_text(a.get("sha256")) and is_count(a.get("bytes")):
-                listed.add((a["sha256"], int(a["bytes"])))
+            if is_object(a) and is_text(a.get("sha256")) and is_count(a.get("bytes")): listed.add((a["sha256"], int(a["bytes"])))
     for i, one in enumerate(content["artefacts"]):
         raw = unpack(one["data"])
         must(one["sha256"] == sha256(raw) and (one["sha256"], len(raw)) in listed, "artefact-changed", i)
     named = [a for body in bodies for a in re.findall('"manifestSha256":"([0-9a-f]{64})"', body)]
     there = {one["sha256"] for one in content["evidence"]}
-    return {"ok": True, "chain": chain, "records": len(records), "covered": int(head["number"]),
+    return {"ok": True, "chain": chain, "records": len(records), "removed": removed, "covered": int(head["number"]),
             "lastCheckpoint": {"number": int(before["number"]), "at": before["at"], "digest": digest(before)},
             "closed": records[-1]["record"]["kind"] == "incident.closed", "exported": {"person": person, "at": order["at"]},
             "keys": keys.shown, "compared": trusted is not None,
             "missingManifests": [a for a in dict.fromkeys(named) if a not in there]}
 
 def answer(data, trusted=None):
-    try:
-        return verify(data, trusted)
+    try: return verify(data, trusted)
     except Refused as no:
         return {"ok": False, "code": no.code, **({} if no.at is None else {"at": no.at}), "text": str(no)}
 
@@ -292,8 +293,7 @@ if __name__ == "__main__":
     args = parser.parse_args()
     trust = args.trust and {tuple(line.strip().rsplit(" ", 1)) for line in args.trust if line.strip() and line[0] != "#"}
     if args.file is sys.stdin.buffer:
-        for one in args.file:
-            print(json.dumps(answer(one.rstrip(b"\n"), trust)))
+        for one in args.file: print(json.dumps(answer(one.rstrip(b"\n"), trust)))
         sys.exit(0)
     found = answer(args.file.read(), trust)
     print(json.dumps(found, indent=2, ensure_ascii=False))

@@ -1,4 +1,4 @@
-import { type ChainHead, storedRecord } from '../../core/audit/audit.ts';
+import { type ChainHead, removedRecord, storedRecord } from '../../core/audit/audit.ts';
 import type { StoredCheckpoint, StoredRecord } from '../../core/audit/audit-store.ts';
 import { asSignedCheckpoint } from '../../core/audit/checkpoint.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
@@ -6,7 +6,8 @@ import { isObject } from '../../core/text/plain-json.ts';
 import type { Row } from './queries.ts';
 import { numberOf, textOf } from './row.ts';
 
-export const recordColumns = 'chain, place, number, at, kind, actor, body, key_id, follows, signature, previous, hash';
+export const recordColumns =
+  'chain, place, number, at, kind, actor, body, key_id, follows, salt, signature, removed, previous, hash';
 
 /** Undefined for a row that no program of ours writes: SQLite takes a text where a number should be. */
 export function headFromRow({ chain, number, hash }: Row): ChainHead | undefined {
@@ -16,16 +17,26 @@ export function headFromRow({ chain, number, hash }: Row): ChainHead | undefined
 
 /** Its digest is of the text as it stands there, so one whose body means the same but reads otherwise is signed by nobody. */
 export function recordFromRow(row: Row): StoredRecord {
-  const { number, at, kind, actor, key_id: keyId, follows, signature } = row;
+  const { number, at, kind, actor, key_id: keyId, follows, salt, removed } = row;
   const chain = textOf(row, 'chain');
   const place = { chain, place: numberOf(row, 'place'), previous: asText(row.previous), hash: asText(row.hash) };
+  const texts = { at, kind, actor, keyId, follows, salt, signature: row.signature, removed };
+  if (typeof number !== 'number' || !areTexts(texts)) return place;
+  const proof = { keyId: texts.keyId, follows: texts.follows, salt: texts.salt, signature: texts.signature };
+  if (texts.removed !== '') {
+    if (!isHash(texts.removed) || texts.salt !== '') return place;
+    const record = removedRecord({ chain, number, at: texts.at, kind: texts.kind });
+    return { ...place, signed: { record, ...proof, removed: texts.removed } };
+  }
   const bodyText = asText(row.body);
   const body = parsed(bodyText);
-  if (!isObject(body) || typeof number !== 'number') return place;
-  const texts = { at, kind, actor, keyId, follows, signature };
-  if (!areTexts(texts)) return place;
-  const record = storedRecord({ chain, number, at: texts.at, kind: texts.kind, actor: texts.actor, body }, bodyText);
-  return { ...place, signed: { record, keyId: texts.keyId, follows: texts.follows, signature: texts.signature } };
+  if (!isObject(body)) return place;
+  const record = { chain, number, at: texts.at, kind: texts.kind, actor: texts.actor, body };
+  return { ...place, signed: { record: storedRecord(record, bodyText, texts.salt), ...proof } };
+}
+
+function isHash(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
 }
 
 function areTexts<Name extends string>(values: Readonly<Record<Name, unknown>>): values is Readonly<Record<Name, string>> {

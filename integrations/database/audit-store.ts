@@ -1,8 +1,8 @@
 import {
   type Appended,
-  type AuditRecord,
   type ChainHead,
   genesisHash,
+  recordContent,
   recordHash,
   recordLink,
   type SignedRecord,
@@ -66,8 +66,16 @@ export function createAuditStore(database: Database): AuditStore {
         await queries.all('UPDATE audit_heads SET cut_to = $2 WHERE chain = $1', [chain, place]);
         await queries.all('DELETE FROM audit_records WHERE chain = $1 AND place <= $2', [chain, place]);
         await queries.all('DELETE FROM stored_alerts WHERE chain = $1 AND number <= $2', [chain, place]);
-        if (!chain.startsWith('incident/')) return;
-        for (const table of ofOneIncident) await queries.all(`DELETE FROM ${table} WHERE chain = $1`, [chain]);
+        await forgetIncident(queries, chain);
+      }),
+    removeContent: ({ chain, place, number, content }) =>
+      database.transaction(async (queries) => {
+        await queries.all(
+          `UPDATE audit_records SET actor = '', body = '', salt = '', removed = $3 WHERE chain = $1 AND place = $2`,
+          [chain, place, content],
+        );
+        await queries.all('DELETE FROM stored_alerts WHERE chain = $1 AND number = $2', [chain, number]);
+        await forgetIncident(queries, chain);
       }),
     storedChain: async (chain) => {
       const records: StoredRecord[] = [];
@@ -109,6 +117,11 @@ export function createAuditStore(database: Database): AuditStore {
   };
 }
 
+async function forgetIncident(queries: Queries, chain: string): Promise<void> {
+  if (!chain.startsWith('incident/')) return;
+  for (const table of ofOneIncident) await queries.all(`DELETE FROM ${table} WHERE chain = $1`, [chain]);
+}
+
 /** The next rows are on their way while these are looked at. */
 async function* pages(queries: Queries, chains?: readonly string[]): AsyncGenerator<readonly StoredRecord[], undefined> {
   const page = (after?: Row): Promise<readonly Row[]> => {
@@ -140,7 +153,7 @@ async function appendIn(queries: Queries, given: readonly SignedRecord[]): Promi
     ({ record }) => record.number,
   );
   const added = given.filter((signed) => !there.get(signed.record.number)?.some((one) => isSame(one, signed)));
-  const found = given.flatMap(({ record }) => takenBefore(record, there.get(record.number) ?? []));
+  const found = given.flatMap((signed) => takenBefore(signed, there.get(signed.record.number) ?? []));
   if (first > 1 && !there.has(first - 1)) found.push(gapBefore(chain, first));
   const { number, hash } = stated;
   const head = added.length === 0 ? { chain, number, hash } : await insert(queries, added, stated);
@@ -175,11 +188,18 @@ function isSame(a: SignedRecord, b: SignedRecord): boolean {
   return recordLink(a) === recordLink(b);
 }
 
-function takenBefore(record: AuditRecord, there: readonly SignedRecord[]): readonly Finding[] {
-  if (there.every((other) => canonicalJson(other.record) === canonicalJson(record))) return [];
+function takenBefore(signed: SignedRecord, there: readonly SignedRecord[]): readonly Finding[] {
+  const { record } = signed;
+  if (there.every((other) => saysTheSame(other, signed))) return [];
   const { chain, number } = record;
   const text = `${chain} record ${number} stands there with other content, too: both are kept`;
   return [{ kind: 'record-doubled', chain, number, text }];
+}
+
+/** Of one whose content was removed its hash tells. */
+function saysTheSame(other: SignedRecord, signed: SignedRecord): boolean {
+  if (other.removed !== undefined) return other.removed === recordContent(signed);
+  return canonicalJson(other.record) === canonicalJson(signed.record);
 }
 
 function gapBefore(chain: string, number: number): Finding {
@@ -253,15 +273,16 @@ async function insert(queries: Queries, added: readonly SignedRecord[], stated: 
 async function insertAfter(queries: Queries, added: readonly SignedRecord[], before: ChainHead): Promise<ChainHead> {
   let head = before;
   const rows = added.map((signed) => {
-    const { record, keyId, follows, signature } = signed;
+    const { record, keyId, follows, salt, signature, removed = '' } = signed;
     const previous = head.hash;
     head = { chain: record.chain, number: head.number + 1, hash: recordHash(signed, previous) };
     const { chain, number, at, kind, actor, body } = record;
-    return [chain, head.number, number, at, kind, actor, canonicalJson(body), keyId, follows, signature, previous, head.hash];
+    const said = [actor, canonicalJson(body), keyId, follows, salt, signature, removed];
+    return [chain, head.number, number, at, kind, ...said, previous, head.hash];
   });
   for (let start = 0; start < rows.length; start += rowsAtOnce) {
     const part = rows.slice(start, start + rowsAtOnce);
-    const values = placeholders({ rows: part.length, columns: 12 });
+    const values = placeholders({ rows: part.length, columns: 14 });
     await queries.all(`INSERT INTO audit_records (${recordColumns}) VALUES ${values}`, part.flat());
   }
   return head;

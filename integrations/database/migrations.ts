@@ -349,6 +349,15 @@ export const migrations: readonly Migration[] = [
     statements: ['ALTER TABLE audit_heads ADD COLUMN cut_to INTEGER NOT NULL DEFAULT 0'],
     back: ['ALTER TABLE audit_heads DROP COLUMN cut_to'],
   },
+  {
+    name: 'what a record says can be removed from it',
+    statements: [
+      `ALTER TABLE audit_records ADD COLUMN salt TEXT NOT NULL DEFAULT ''`,
+      `ALTER TABLE audit_records ADD COLUMN removed TEXT NOT NULL DEFAULT ''`,
+    ],
+    back: ['ALTER TABLE audit_records DROP COLUMN removed', 'ALTER TABLE audit_records DROP COLUMN salt'],
+    isBreaking: true,
+  },
 ];
 
 /** What a database was brought to. */

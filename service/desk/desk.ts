@@ -223,7 +223,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const stopping = new AbortController();
   void repeat({ work: () => expireAlerts(archive, config.audit.alertDays, log), everyMs: 3_600_000, signal: stopping.signal });
   void repeat({ work: deadlines.look, everyMs: deadlinesEveryMs, signal: stopping.signal });
-  if (retention) void repeat({ work: retention, everyMs: retentionEveryMs, signal: stopping.signal });
+  void repeat({ work: retention, everyMs: retentionEveryMs, signal: stopping.signal });
   return {
     url: `http://${config.desk.listen.host}:${portOf(server)}`,
     metrics: [metrics, deadlines.metrics, ...(streams ? [streams.metrics] : [])],

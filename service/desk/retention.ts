@@ -7,12 +7,13 @@ import { openNotaryKeys } from '../process/keys/key-files.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 import { openRoleSigner } from '../process/trust.ts';
 import { openAuditTrust } from '../records/audit-trust.ts';
+import { carryOutRemovals } from '../records/removals.ts';
 import { carryOutCuts, orderCuts } from '../records/retention.ts';
 
 /** Milliseconds. What is cut in one look is deleted in the next. */
 export const retentionEveryMs = 6 * 3_600_000;
 
-/** Has records cut when their time is over; undefined where all are kept for ever. It goes by this desk's anchor, as its notary does. */
+/** Has records cut when their time is over, and removes what two people have ordered to be removed from some. It goes by this desk's anchor, as its notary does. */
 export async function createRetention({
   config,
   store,
@@ -23,9 +24,8 @@ export async function createRetention({
   readonly store: AuditStore;
   readonly trust: Trust;
   readonly log: Logger;
-}): Promise<(() => Promise<void>) | undefined> {
+}): Promise<() => Promise<void>> {
   const { retention, carriesOutCuts, anchorFile } = config.audit;
-  if (Object.keys(retention.days).length === 0) return undefined;
   const { publicKeys } = await openNotaryKeys(config.audit);
   const { signers } = await openAuditTrust(config, []);
   const parts = {
@@ -38,8 +38,10 @@ export async function createRetention({
       // What was cut the last time comes first: the notary vouches for it by now.
       const carried = carriesOutCuts ? await carryOutCuts(parts) : undefined;
       const ordered = await orderCuts({ ...parts, signer });
-      for (const problem of [...(carried?.problems ?? []), ...ordered.problems])
-        log.error({ problem }, 'records are kept that are old enough: they are not as they were made');
+      const removed = carriesOutCuts ? await carryOutRemovals(parts) : undefined;
+      for (const problem of [...(carried?.problems ?? []), ...ordered.problems, ...(removed?.problems ?? [])])
+        log.error({ problem }, 'records are kept that were to be cut, or to lose what they say: they are not as they were made');
+      if (removed && removed.records > 0) log.info({ records: removed.records }, 'what records say was removed by order');
       const { chains, records, held } = ordered;
       if (chains + (carried?.chains ?? 0) > 0)
         log.info({ chains, records, held, deleted: carried?.records ?? 0 }, 'records are no longer kept');

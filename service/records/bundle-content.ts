@@ -1,4 +1,4 @@
-import { genesisHash } from '../../core/audit/audit.ts';
+import { genesisHash, recordContent, type SignedRecord } from '../../core/audit/audit.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import { headerOf, headProof, type SignedCheckpoint } from '../../core/audit/checkpoint.ts';
 import { CheckpointChain, isGenuine } from '../../core/audit/checkpoint-chain.ts';
@@ -8,17 +8,19 @@ import type {
   BundleContent,
   BundleKey,
   BundleManifest,
+  BundleRemoval,
   BundleRow,
   ExportOrder,
 } from '../../core/bundle/bundle.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceManifest } from '../../core/evidence/evidence.ts';
 import type { SignatureVerifier } from '../../core/messages/signing.ts';
+import { recordOrderDone, recordOrderIn } from '../../core/orders/record-hold.ts';
 import { canonicalJson, digestOf, sha256Hex } from '../../core/text/digest.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 
 interface BundleSources {
-  readonly store: Pick<AuditStore, 'storedChain' | 'checkpoints'>;
+  readonly store: Pick<AuditStore, 'storedChain' | 'checkpoints' | 'recordsOf'>;
   /** The notary's keys. */
   readonly verifier: SignatureVerifier;
   /** Of everybody who may have signed something of it; those that did are in the bundle. */
@@ -48,6 +50,7 @@ export async function bundleContent(chain: string, sources: BundleSources): Prom
         'FB_ERR_AUDIT_DAMAGED',
         `${chain} record ${proof.head.number} is not the one of checkpoint ${header.number}`,
       );
+  const removals = await removalsOf(chain, records, sources);
   const evidence: { readonly sha256: string; readonly manifest: EvidenceManifest }[] = [];
   for (const sha256 of manifestsNamed(records)) {
     const manifest = await sources.manifestAt(sha256);
@@ -56,8 +59,8 @@ export async function bundleContent(chain: string, sources: BundleSources): Prom
   const artefacts = await sources.artefactsOf(evidence.map(({ manifest }) => manifest));
   // As the file has them: without what is undefined.
   const manifests: readonly BundleManifest[] = evidence.map(({ sha256, manifest }) => ({ sha256, manifest: { ...manifest } }));
-  const content = { chain, madeBy: sources.madeBy, records, checkpoints, evidence: manifests, artefacts };
-  const used = keyIdsIn([...records, ...checkpoints, ...manifests]).add(sources.exporterKeyId);
+  const content = { chain, madeBy: sources.madeBy, records, removals, checkpoints, evidence: manifests, artefacts };
+  const used = keyIdsIn([...records, ...removals, ...checkpoints, ...manifests]).add(sources.exporterKeyId);
   const keys = sources.keys.filter(({ spki }) => used.has(sha256Hex(Buffer.from(spki, 'base64')).slice(0, 16)));
   const said = canonicalJson(records);
   const names = Object.entries(sources.names).filter(([id]) => said.includes(`person/${id}`));
@@ -87,7 +90,34 @@ function rowsOf(chain: string, stored: Awaited<ReturnType<AuditStore['storedChai
         `${chain}: what stands at place ${index + 1} is not the record of that number`,
       );
     previous = hash;
-    return { ...signed, hash };
+    return rowFrom(signed, hash);
+  });
+}
+
+function rowFrom(signed: SignedRecord, hash: string): BundleRow {
+  const { record, keyId, follows, salt, signature, removed } = signed;
+  const { chain, number, at, kind, actor, body } = record;
+  return {
+    record: { chain, number, at, kind, content: recordContent(signed) },
+    said: removed === undefined ? { actor, body, salt } : null,
+    ...{ keyId, follows, signature, hash },
+  };
+}
+
+/** The orders by which what these records said was removed. Who checks the bundle checks them: here nothing is proven. */
+async function removalsOf(
+  chain: string,
+  records: readonly BundleRow[],
+  { store }: Pick<BundleSources, 'store'>,
+): Promise<readonly BundleRemoval[]> {
+  if (records.every(({ said }) => said !== null)) return [];
+  const ordered = await store.recordsOf({ kinds: [recordOrderDone['records.remove']], since: '' });
+  return ordered.flatMap(({ signed }): readonly BundleRemoval[] => {
+    const given = signed?.record.body.order;
+    const order = recordOrderIn(given);
+    if (order?.kind !== 'records.remove' || order.chain !== chain || !isObject(given)) return [];
+    const { keyId, signature } = given;
+    return typeof keyId === 'string' && typeof signature === 'string' ? [{ order, keyId, signature }] : [];
   });
 }
 
@@ -133,7 +163,7 @@ function signedHeader({ checkpoint, keyId, signature }: SignedCheckpoint): Omit<
 }
 
 function manifestsNamed(records: readonly BundleRow[]): ReadonlySet<string> {
-  const bodies = records.map(({ record }) => canonicalJson(record.body));
+  const bodies = records.map(({ said }) => canonicalJson(said?.body ?? null));
   return new Set(
     bodies.flatMap((body) => Array.from(body.matchAll(/"manifestSha256":"([0-9a-f]{64})"/g), ([, sha256 = '']) => sha256)),
   );

@@ -41,6 +41,7 @@ function cutStatements(user: string, everything: string): readonly string[] {
     `GRANT SELECT ON ${[register, ...replaced].join(', ')} TO ${user};`,
     `GRANT UPDATE (cut_to) ON audit_heads TO ${user};`,
     `GRANT SELECT, DELETE ON ${[addedOnly, ...besideRecords].join(', ')} TO ${user};`,
+    `GRANT UPDATE (actor, body, salt, removed) ON ${addedOnly} TO ${user};`,
   ];
 }
 

@@ -6,6 +6,7 @@ import type { AuditStore } from '../../core/audit/audit-store.ts';
 import { checkCuts, heldBefore, type ProvenCut, type Vouched, vouchedBy } from '../../core/audit/cut-check.ts';
 import { cutsChain, type RecordRetention } from '../../core/audit/record-cut.ts';
 import { holdsIn, type RecordHold, type VouchedRecord } from '../../core/audit/record-holds.ts';
+import { type RecordRemoval, removalsIn } from '../../core/audit/record-removals.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import { holdScopeText } from '../../core/orders/record-hold.ts';
 
@@ -14,6 +15,7 @@ export interface KnownCuts {
   /** By chain, from low to high. */
   readonly cuts: ReadonlyMap<string, readonly ProvenCut[]>;
   readonly holds: readonly RecordHold[];
+  readonly removals: readonly RecordRemoval[];
   /** What is wrong with cuts. */
   readonly findings: readonly Finding[];
   /** What is wrong with the chains in which cuts and holds stand. */
@@ -50,7 +52,14 @@ export async function readCuts({ store, vouched, trust, signers, retention = for
     else ofHolds.push(...records.map((record) => ({ record, checkpoint: vouchedBy(vouched, chain, record.number) })));
   }
   const { cuts, findings } = checkCuts({ records: ofCuts, vouched, trust, retention, now });
-  return { cuts, holds: holdsIn(ofHolds, signers), findings, damage, recorded: ofCuts.length };
+  return {
+    cuts,
+    holds: holdsIn(ofHolds, signers),
+    removals: removalsIn(ofHolds, signers),
+    findings,
+    damage,
+    recorded: ofCuts.length,
+  };
 }
 
 /** What a check says of one chain's cuts. `cutTo`: the place up to which rows are gone. */

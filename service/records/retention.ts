@@ -16,6 +16,7 @@ import {
   rootOf,
 } from '../../core/audit/record-cut.ts';
 import { covers, type RecordHold } from '../../core/audit/record-holds.ts';
+import { removedNumbers } from '../../core/audit/record-removals.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import type { SignatureVerifier, Signer } from '../../core/messages/signing.ts';
@@ -57,8 +58,9 @@ const mostCuts = 1_000;
  * @throws FB_ERR_AUDIT_DAMAGED
  */
 export async function orderCuts(parts: RetentionParts & { readonly signer: Signer }): Promise<Retained> {
-  const { store, signer } = parts;
-  const known = await soundly(parts);
+  const { store, signer, retention } = parts;
+  if (Object.keys(retention.days).length === 0) return { chains: 0, records: 0, held: 0, problems: [] };
+  const known = await readSoundly(parts);
   const done = { chains: 0, records: 0, held: 0 };
   const problems: string[] = [];
   for (const chain of known.vouched.heads.keys()) {
@@ -93,7 +95,7 @@ export async function orderCuts(parts: RetentionParts & { readonly signer: Signe
  */
 export async function carryOutCuts(parts: RetentionParts, { isTrial = false } = {}): Promise<Retained> {
   const { store } = parts;
-  const known = await soundly(parts);
+  const known = await readSoundly(parts);
   const gone = await store.cutPlaces();
   const done = { chains: 0, records: 0, held: 0 };
   const problems: string[] = [];
@@ -118,8 +120,8 @@ export async function carryOutCuts(parts: RetentionParts, { isTrial = false } = 
   return { ...done, problems };
 }
 
-/** @throws FB_ERR_AUDIT_DAMAGED */
-async function soundly({
+/** What checkpoints, cuts, holds and removals say. @throws FB_ERR_AUDIT_DAMAGED where something of that is not as it was made. */
+export async function readSoundly({
   store,
   anchor,
   verifier,
@@ -140,7 +142,7 @@ async function soundly({
 async function dueCut(
   chain: string,
   { store, trust, signers, retention }: RetentionParts,
-  { vouched, cuts, now }: Known,
+  { vouched, cuts, removals, now }: Known,
 ): Promise<RecordCut | string | undefined> {
   const before = cuts.get(chain) ?? [];
   const cutTo = before.at(-1)?.to ?? 0;
@@ -152,7 +154,10 @@ async function dueCut(
   if (kind === undefined || days === undefined || ageMs({ vouched, checkpoint: upTo.checkpoint, now }) < days * dayMs)
     return undefined;
   const stored = await store.storedChain(chain);
-  const checked = checkChain({ chain, stored, stated: vouched.stated(chain), trust, cuts: before });
+  const checked = checkChain({
+    ...{ chain, stored, stated: vouched.stated(chain), trust, cuts: before },
+    removals: removedNumbers(removals).get(chain) ?? new Set(),
+  });
   const [finding] = [...checked.findings, ...checkDecisions({ chain, records: checked.genuine, signers })];
   if (finding) return `${chain} is kept: ${finding.text}`;
   // An incident that goes on is not over.

@@ -6,6 +6,7 @@ import type { AuditStore, StoredRecord } from '../../core/audit/audit-store.ts';
 import { type Anchor, checkpointDigest, staleAfterMs } from '../../core/audit/checkpoint.ts';
 import type { CheckpointChain } from '../../core/audit/checkpoint-chain.ts';
 import type { RecordRetention } from '../../core/audit/record-cut.ts';
+import { type RecordRemoval, removedNumbers } from '../../core/audit/record-removals.ts';
 import { SignaturesAhead } from '../../core/audit/signatures-ahead.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import type { SignatureVerifier } from '../../core/messages/signing.ts';
@@ -80,11 +81,14 @@ export async function verifyAudit({
   const known = await readCuts({ store, vouched: checkpoints, trust, signers, retention, now: checkedAt });
   findings.push(...known.findings);
   const cut = { chains: 0, records: 0, ordered: 0 };
+  const removed = { records: 0, ordered: 0 };
   const checked = await checkRecords({ store, checkpoints, known, trust, signers });
   for (const { chain, cutTo, end, ...one } of checked.chains) {
     findings.push(...one.findings, ...heldFindings(known, checkpoints, { chain, cutTo }));
     if (cutTo > 0) cut.chains += 1;
     cut.records += cutTo;
+    removed.records += one.removed.length;
+    removed.ordered += known.removals.filter((removal) => isPending(removal, { chain, cutTo, removed: one.removed })).length;
     cut.ordered += (known.cuts.get(chain) ?? []).filter(({ to }) => to > cutTo).length;
     const covered = checkpoints.heads.get(chain)?.number ?? 0;
     if (end > covered) notCovered.push({ chain, from: covered + 1, to: end });
@@ -106,10 +110,20 @@ export async function verifyAudit({
     }),
     anchor: anchor.description,
     cut,
+    removed,
     findings,
     notCovered,
     notes: [...read.notes, ...age.notes, ...late.map(({ text }) => `${text}; allowed: ${lateBy}`)],
   };
+}
+
+/** Whether what it names is there, and says still what it said. */
+function isPending(
+  removal: RecordRemoval,
+  { chain, cutTo, removed }: { readonly chain: string; readonly cutTo: number; readonly removed: readonly number[] },
+): boolean {
+  if (!removal.isOrdered || removal.chain !== chain) return false;
+  return removal.records.some((number) => number > cutTo && !removed.includes(number));
 }
 
 function isLate(kind: Finding['kind']): boolean {
@@ -133,18 +147,22 @@ async function checkRecords({
 }: {
   readonly store: AuditStore;
   readonly checkpoints: CheckpointChain;
-  readonly known: Pick<KnownCuts, 'cuts'>;
+  readonly known: Pick<KnownCuts, 'cuts' | 'removals'>;
   readonly trust: Trust;
   readonly signers: VoteSigners;
 }): Promise<{ readonly chains: readonly ChainResult[]; readonly records: number }> {
   const heads = new Map((await store.heads()).map((head) => [head.chain, head]));
   const unseen = new Set([...heads.keys(), ...checkpoints.heads.keys()]);
+  const removals = removedNumbers(known.removals);
   const results: ChainResult[] = [];
   const ahead = new SignaturesAhead(trust);
   let records = 0;
   const begin = (chain: string) => ({
     chain,
-    check: new ChainCheck({ chain, stated: checkpoints.stated(chain), trust: ahead, cuts: known.cuts.get(chain) ?? [] }),
+    check: new ChainCheck({
+      ...{ chain, stated: checkpoints.stated(chain), trust: ahead, cuts: known.cuts.get(chain) ?? [] },
+      removals: removals.get(chain) ?? new Set(),
+    }),
     decisions: new DecisionCheck({ chain, signers }),
     rows: 0,
   });

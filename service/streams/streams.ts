@@ -73,7 +73,7 @@ export function testEvent(format: StreamFormat, maker: EventMaker, name: string)
   const at = new Date().toISOString();
   const body = { text: `A test of the stream ${name}: nothing has happened.` };
   const record = { chain: `test/${maker.cluster}`, number: 1, at, kind: 'stream.test', actor: 'cli', body };
-  const signed = { record, keyId: '', follows: genesisHash, signature: '' };
+  const signed = { record, keyId: '', follows: genesisHash, salt: '', signature: '' };
   const item = { record: { place: 1, previous: genesisHash, hash: `test-${randomUUID()}`, signed } };
   const [event] = format === 'ocsf' ? ocsfEventsOf(item, maker) : [];
   return event ?? cloudEventOf(item, maker);

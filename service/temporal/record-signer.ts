@@ -6,7 +6,7 @@ import type { Signer } from '../../core/messages/signing.ts';
 /** How a message to the desk with records begins. The interceptors of workflows write it; no value from outside stands at the beginning of a payload. */
 const beginning = Buffer.from('{"to":"activity:recordAudit"');
 
-const nobodys: RecordSignature = { keyId: '', follows: genesisHash, signature: '' };
+const nobodys: RecordSignature = { keyId: '', follows: genesisHash, salt: '', signature: '' };
 
 /** Chains of which it is known what was signed last. Who is forgotten begins a new run: that costs a reader one check of a signature. */
 const mostChains = 5_000;
@@ -46,8 +46,8 @@ export class RecordSigner {
       const before = last.get(chain) ?? this.#endAt(chain, number - 1);
       const signed = await signRecord(record, this.#signer, before?.number === number - 1 ? before.link : undefined);
       last.set(chain, { number, link: recordLink(signed) });
-      const { keyId, follows, signature } = signed;
-      signatures.push({ keyId, follows, signature });
+      const { keyId, follows, salt, signature } = signed;
+      signatures.push({ keyId, follows, salt, signature });
     }
     for (const [chain, end] of last) this.#remember(chain, end);
     return Buffer.concat([json.subarray(0, -1), Buffer.from(`,"signatures":${JSON.stringify(signatures)}}`)]);

@@ -55,7 +55,7 @@ inBrowser(
       await page.close();
 
       const lied = draftOf(bundle);
-      const body = lied.content.records[0]?.record.body;
+      const body = lied.content.records[0]?.said?.body;
       if (!body) throw new Error('no record');
       body.text = '<img src=x onerror=alert(1)></script>\u202enothing';
       exportAgain(lied);

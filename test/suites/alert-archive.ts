@@ -140,7 +140,7 @@ export function alertArchiveSuite(newUrl: () => Promise<string>): void {
       const forged = told('forged', 1, 3);
       await store.append([newMaker().sign(forged.record)]);
       await seal(archive, forged);
-      await database.all(`INSERT INTO audit_records SELECT chain, 77, at, kind, actor, body, previous, hash, number, key_id, signature, follows
+      await database.all(`INSERT INTO audit_records SELECT chain, 77, at, kind, actor, body, previous, hash, number, key_id, signature, follows, salt, removed
         FROM (SELECT * FROM audit_records WHERE number = 2) AS copied`);
       const alerts = alertsIn(archive);
       expect((await all(alerts)).map(({ alert }) => alert.id)).toEqual(['cart-1', 'cart-2']);

@@ -28,8 +28,9 @@ export function exportAgain({ content, export: signed }: Draft, person = 'person
 function sealAgain({ content }: Draft): void {
   let [previous, follows] = [genesisHash, genesisHash];
   for (const row of content.records) {
-    const value = { follows, record: digestOf(row.record) };
-    Object.assign(row, { follows }, signedWithKeyOf('cell/prod-eu', bytesOf('firebreak.record.v2', value)));
+    if (row.said !== null) row.record.content = digestOf(row.said);
+    const value = { ...row.record, follows };
+    Object.assign(row, { follows }, signedWithKeyOf('cell/prod-eu', bytesOf('firebreak.record.v3', value)));
     const { keyId, signature } = row;
     follows = digestOf({ ...value, keyId, signature });
     row.hash = digestOf({ link: follows, previous });
@@ -53,7 +54,8 @@ function must<T>(value: T | undefined): T {
 }
 
 const lastOf = <T>(list: readonly T[]): T => must(list.at(-1));
-const bodyOf = (draft: Draft, place: number): Record<string, unknown> => must(draft.content.records[place - 1]).record.body;
+const saidIn = (draft: Draft, place: number) => must(must(draft.content.records[place - 1]).said ?? undefined);
+const bodyOf = (draft: Draft, place: number): Record<string, unknown> => saidIn(draft, place).body;
 const fieldsIn = (body: Record<string, unknown>, name: string): Record<string, unknown> => {
   const value = body[name];
   if (!isObject(value)) throw new Error(`the sample has no ${name}`);
@@ -88,7 +90,7 @@ export const namedMutations: readonly NamedMutation[] = [
     at: 0,
     change: ({ content: { keys } }) => Object.assign(must(keys[0]), { spki: `A${must(keys[0]).spki.slice(1)}` }),
   },
-  { name: 'a key twice', code: 'key-form', at: 5, change: ({ content: { keys } }) => keys.push({ ...must(keys[1]) }) },
+  { name: 'a key twice', code: 'key-form', at: 6, change: ({ content: { keys } }) => keys.push({ ...must(keys[1]) }) },
   {
     name: 'a text in a record, in a file that nobody signed again',
     code: 'content-changed',
@@ -139,7 +141,7 @@ export const namedMutations: readonly NamedMutation[] = [
     code: 'record-changed',
     at: 3,
     change: exported((draft) => {
-      must(draft.content.records[2]).record.actor = 'person/ben';
+      saidIn(draft, 3).actor = 'person/ben';
     }),
   },
   {
@@ -148,13 +150,46 @@ export const namedMutations: readonly NamedMutation[] = [
     at: 12,
     change: exported(({ content: { records } }) => {
       const row = lastOf(records);
-      row.record.body = { text: 'closed: harmless' };
-      Object.assign(row, signedWithKeyOf('desk', bytesOf('firebreak.record.v1', row.record)));
-      const { record, follows, keyId, signature } = row;
+      if (row.said) row.said.body = { text: 'closed: harmless' };
+      row.record.content = digestOf(row.said);
+      const value = { ...row.record, follows: row.follows };
+      Object.assign(row, signedWithKeyOf('desk', bytesOf('firebreak.record.v3', value)));
+      const { keyId, signature } = row;
       row.hash = digestOf({
-        link: digestOf({ follows, keyId, record: digestOf(record), signature }),
+        link: digestOf({ ...value, keyId, signature }),
         previous: must(records.at(-2)).hash,
       });
+    }),
+  },
+  {
+    name: 'what a record said taken out, and no order for that',
+    code: 'removal-unproven',
+    at: 7,
+    change: exported((draft) => {
+      must(draft.content.records[6]).said = null;
+    }),
+  },
+  {
+    name: 'what a record said taken out by order of one person',
+    code: 'removal-unproven',
+    at: 11,
+    change: exported(({ content: { removals } }) => removals.splice(1)),
+  },
+  {
+    name: 'an order to remove something else',
+    code: 'removal-forged',
+    at: 0,
+    change: exported(({ content: { removals, records } }) => {
+      must(removals[0]).order.records = [7];
+      must(records[6]).said = null;
+    }),
+  },
+  {
+    name: 'another kind of a record that says nothing any more',
+    code: 'record-changed',
+    at: 11,
+    change: exported((draft) => {
+      must(draft.content.records[10]).record.kind = 'incident.closed';
     }),
   },
   { name: 'no checkpoint', code: 'no-checkpoint', change: exported(({ content }) => content.checkpoints.splice(0)) },

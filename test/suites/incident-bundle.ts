@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Plan } from '../../core/action/plan.ts';
-import { type AuditRecord, recordLink, type SignedRecord, signRecord } from '../../core/audit/audit.ts';
+import { type AuditRecord, recordContent, recordLink, type SignedRecord, signRecord } from '../../core/audit/audit.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import type { Bundle, BundleKey } from '../../core/bundle/bundle.ts';
 import { type Question, questionDigest, type Vote, voteBytes } from '../../core/decide/approval.ts';
@@ -11,6 +11,7 @@ import type { EvidenceManifest } from '../../core/evidence/evidence.ts';
 import { manifestBytes, unsignedManifest } from '../../core/evidence/evidence-manifest.ts';
 import { type Remark, remarkBytes } from '../../core/incident/remark.ts';
 import { orderBytes } from '../../core/orders/order.ts';
+import { type RemoveContent, recordOrderDone, removalId } from '../../core/orders/record-hold.ts';
 import { canonicalJson, sha256Hex } from '../../core/text/digest.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../integrations/database/database.ts';
@@ -219,8 +220,29 @@ export async function writeSample(store: AuditStore): Promise<void> {
   await until(7, 3, 7);
   await until(12, 7, 12);
   await store.append([await other('desk/main', 2)]);
+  await removeContent(store, records);
   now = 13;
   await notary.stop();
+}
+
+const removedPlace = 11;
+
+/** Two people have what the verdict says removed: it names others. */
+async function removeContent(store: AuditStore, records: readonly SignedRecord[]): Promise<void> {
+  const control = 'control/prod-eu@9a1b';
+  const what = { chain: sampleChain, records: [removedPlace] };
+  for (const [index, person] of ['ada', 'mia'].entries()) {
+    const order: RemoveContent = {
+      ...{ version: 1, kind: 'records.remove', person, at: minute(12), cluster: 'prod-eu', removal: removalId(what), ...what },
+      reason: 'erasure request 17',
+    };
+    const body = { text: 'remove it', order: { order, ...signedWithKeyOf(`person/${person}`, orderBytes(order)) } };
+    const record = { chain: control, number: index + 1, at: minute(12), actor: `person/${person}`, body };
+    await store.append([await signRecord({ ...record, kind: recordOrderDone[order.kind] }, signerOf('cell/prod-eu'))]);
+  }
+  const signed = records[removedPlace - 1];
+  if (!signed) throw new Error('the sample has no such record');
+  await store.removeContent({ chain: sampleChain, place: removedPlace, number: removedPlace, content: recordContent(signed) });
 }
 
 /** As its person would have it exported. */

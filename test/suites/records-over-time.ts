@@ -69,7 +69,7 @@ export async function recordsOfLongAgo({
         const said: string[] = [];
         const log = pino({}, { write: (line: string) => void said.push(String(JSON.parse(line).msg)) });
         const work = await createRetention({ config, store, trust: openTrust(config, 'desk'), log });
-        await work?.();
+        await work();
         return said;
       },
       firebreak: (...args) => firebreakHere([...args, '--config', file], { folder, env }),

@@ -13,6 +13,7 @@ import {
 import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import type { Trust } from '../../core/messages/sender.ts';
+import { sha256Hex } from '../../core/text/digest.ts';
 import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
 import { createVerifier, type FileSigner, signerFrom } from '../../integrations/keys/ed25519.ts';
 import { createNotary } from '../../service/records/notary.ts';
@@ -33,7 +34,14 @@ export function newMaker(): Maker {
   const { keyId, publicKey } = signerFrom({ pem, name: 'a maker of records' });
   const signed = (given: AuditRecord, follows: string): SignedRecord => {
     const record = storable(given);
-    return { record, keyId, follows, signature: sign(null, recordBytes({ record, follows }), key).toString('base64') };
+    const salt = sha256Hex(`${record.chain} ${record.number}`).slice(0, 32);
+    return {
+      record,
+      keyId,
+      follows,
+      salt,
+      signature: sign(null, recordBytes({ record, follows, salt }), key).toString('base64'),
+    };
   };
   return {
     pem,

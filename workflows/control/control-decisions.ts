@@ -62,6 +62,14 @@ export class Decisions {
         order: signed,
         ...signatureIn(signed),
       });
+    } else if (order.kind === 'records.remove') {
+      // As with holds: whoever removes it reads there that two have ordered so.
+      const { chain, records, removal, reason } = order;
+      const what = `what ${records.length === 1 ? 'a record' : `${records.length} records`} of ${chain} say${records.length === 1 ? 's' : ''}`;
+      this.#model.record(recordOrderDone[order.kind], actor, `${name} wants ${what} removed (${removal}): ${reason}`, {
+        order: signed,
+        ...signatureIn(signed),
+      });
     } else {
       // The incident is the intake's to start. Its own card tells people; here it is on record who ordered it, and signed.
       const { id, reason } = order.terms;

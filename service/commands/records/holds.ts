@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { RecordHold } from '../../../core/audit/record-holds.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { fullIncidentId } from '../../../core/incident/incident.ts';
-import { type HoldScope, holdScopeText, type RecordOrder, recordOrderDone } from '../../../core/orders/record-hold.ts';
+import { type HoldScope, holdScopeText, type RecordOrder, recordOrderDone, removalId } from '../../../core/orders/record-hold.ts';
 import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
@@ -14,6 +14,7 @@ import { notaryKeyFiles } from '../../process/keys/key-files.ts';
 import { openAuditTrust } from '../../records/audit-trust.ts';
 import { readCheckpoints } from '../../records/read-checkpoints.ts';
 import { readCuts } from '../../records/read-cuts.ts';
+import { carryOutRemovals } from '../../records/removals.ts';
 import { carryOutCuts, type RetentionParts } from '../../records/retention.ts';
 import { type ConfirmOptions, confirm, mustBeConfirmable, withConfirmation } from '../confirm.ts';
 import { type ConfiguredOptions, withConfig, withExamples, withPerson } from '../options.ts';
@@ -39,7 +40,7 @@ interface ReadOptions extends ConfiguredOptions, RetiredKeysOption {}
 
 const as = '--as ada --key ~/.firebreak/ada.pem';
 
-/** Adds `firebreak records hold add|end|list` and `firebreak records cut`. */
+/** Adds `firebreak records hold add|end|list`, `firebreak records remove` and `firebreak records cut`. */
 export function registerRecordsCommand(program: Command): void {
   const records = program.command('records').description('how long records are kept, and what holds them');
   const hold = records.command('hold').description('records that are kept whatever the configuration says');
@@ -69,12 +70,23 @@ export function registerRecordsCommand(program: Command): void {
   const list = hold.command('list').description('all holds, who ordered them, and who wants them ended');
   withExamples(withConfig(list.addOption(retiredKeyOption())), ['firebreak records hold list']).action(listHolds);
 
+  const remove = records
+    .command('remove')
+    .description(
+      'order what records say to be removed, such as personal data: who, what, and the salt; where, when and of what kind they were stays, and the chain fits as before. For evidence.stewards: two of them have to order the same within 7 days',
+    )
+    .argument('<chain>', 'the chain: INCIDENT@RUN, or desk/NAME')
+    .requiredOption('--records <numbers>', 'numbers of the records, such as 3,7-9', recordNumbers);
+  withExamples(withConfirmation(ordered(remove)), [
+    `firebreak records remove shop/Deployment/cart@0f6c2a52 --records 3,7-9 --reason "erasure request 17" --as lea --key ~/.firebreak/lea.pem`,
+  ]).action(removeContent);
+
   const cut = records
     .command('cut')
     .description(
-      'what is cut by records of the desk and still there; for a database user that may delete, where the desk’s may not',
+      'what is cut by records of the desk and still there, and what two people have had removed and records still say; for a database user that may do so, where the desk’s may not',
     )
-    .option('--carry-out', 'delete it')
+    .option('--carry-out', 'delete and remove it')
     .addOption(retiredKeyOption());
   withExamples(withConfig(cut), ['firebreak records cut', 'firebreak records cut --carry-out']).action(cutRecords);
 }
@@ -84,6 +96,21 @@ function time(text: string): string {
   if (!/^\d{4}-\d{2}-\d{2}T/.test(text) || Number.isNaN(at.getTime()))
     throw new InvalidArgumentError('Not a time such as 2026-03-01T10:00:00Z.');
   return at.toISOString();
+}
+
+const mostRecords = 1_000;
+
+/** `3,7-9`, rising and each once. */
+function recordNumbers(text: string): readonly number[] {
+  const parts = text.split(',').map((part) => /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(part));
+  const numbers = parts.flatMap((part) => {
+    const [from, to] = [Number(part?.[1]), Number(part?.[2] ?? part?.[1])];
+    return to - from < mostRecords ? Array.from({ length: to - from + 1 }, (_, index) => from + index) : [0];
+  });
+  const sorted = [...new Set(numbers)].sort((one, other) => one - other);
+  if (parts.includes(null) || sorted[0] === undefined || sorted[0] < 1 || sorted.length > mostRecords)
+    throw new InvalidArgumentError(`Not numbers such as 3,7-9, ${mostRecords} at most.`);
+  return sorted;
 }
 
 function scopeOf(incident: string | undefined, cluster: string, { run, from, until }: AddOptions): HoldScope {
@@ -109,6 +136,23 @@ async function endHold(hold: string, options: OrderOptions & ConfirmOptions): Pr
   await give(options, (given) => ({ ...given, kind: 'records.unhold', hold }));
   if (options.json) return printJson({ hold });
   print('On the record. The hold ends once two people have ordered it within 7 days: see firebreak records hold list.');
+}
+
+async function removeContent(
+  written: string,
+  options: OrderOptions & ConfirmOptions & { readonly records: readonly number[] },
+): Promise<void> {
+  mustBeConfirmable(options);
+  const { cluster } = loadConfig({ path: options.config, env: process.env });
+  const [, id, run] = /^(.+)@([^@]+)$/.exec(written) ?? [];
+  const chain = id === undefined || written.startsWith('desk/') ? written : `${fullIncidentId(id, cluster)}@${run}`;
+  const { records, as: person } = options;
+  const removal = removalId({ chain, records });
+  const what = `what ${records.length === 1 ? 'record' : 'records'} ${records.join(', ')} of ${chain} say`;
+  await confirm({ lines: [`Order of ${person}: remove ${what}. Nobody can bring it back.`], ends: chain }, options);
+  await give(options, (given) => ({ ...given, kind: 'records.remove', removal, chain, records }));
+  if (options.json) return printJson({ removal, chain, records });
+  print(printable(`On the record (${removal}). It is removed once two people have ordered the same within 7 days.`));
 }
 
 /** Puts an order on the record of the control workflow, which is where cuts look for it. */
@@ -163,11 +207,17 @@ function stateText({ asked, ended }: RecordHold): string {
 
 async function cutRecords(options: ReadOptions & { readonly carryOut?: true }): Promise<void> {
   const isTrial = options.carryOut !== true;
-  const done = await withRecords(options, (parts) => carryOutCuts(parts, { isTrial }));
-  if (done.problems.length > 0) process.exitCode = 1;
-  if (options.json) return printJson({ deleted: !isTrial, ...done });
+  const [done, removed] = await withRecords(options, async (parts) => [
+    await carryOutCuts(parts, { isTrial }),
+    await carryOutRemovals(parts, { isTrial }),
+  ]);
+  const problems = [...done.problems, ...removed.problems];
+  if (problems.length > 0) process.exitCode = 1;
+  if (options.json) return printJson({ deleted: !isTrial, ...done, removed });
   const what = `${done.records} records of ${done.chains} chains`;
   print(isTrial ? `${what} are cut and still there: --carry-out deletes them.` : `Deleted ${what}.`);
-  if (done.held > 0) print(`${done.held} chains are held.`);
-  for (const problem of done.problems) print(printable(`Kept: ${problem}.`));
+  const said = `What ${removed.records} ${removed.records === 1 ? 'record says' : 'records say'}`;
+  if (removed.records > 0) print(isTrial ? `${said} is to be removed: --carry-out does so.` : `${said} is removed.`);
+  if (done.held + removed.held > 0) print(`${done.held + removed.held} chains are held.`);
+  for (const problem of problems) print(printable(`Kept: ${problem}.`));
 }

@@ -5,6 +5,7 @@ import { type AlertArchive, alertsIn, sealedAt, vouchedFor } from '../../../core
 import type { AuditRecord } from '../../../core/audit/audit.ts';
 import { checkChain, provenOf } from '../../../core/audit/audit-check.ts';
 import type { AuditStore, StoredChain } from '../../../core/audit/audit-store.ts';
+import { type RecordRemoval, removalsIn, removedNumbers } from '../../../core/audit/record-removals.ts';
 import type {
   AlertSample,
   ConsoleQuestion,
@@ -20,6 +21,7 @@ import { chainOf, type IncidentSummary, isSeverity, listedOf } from '../../../co
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { silenceOnLease } from '../../../core/incident/lease.ts';
 import type { Trust } from '../../../core/messages/sender.ts';
+import { recordOrderDone } from '../../../core/orders/record-hold.ts';
 import { personBySlackId, type Roster } from '../../../core/people/roster.ts';
 import { spelt } from '../../../core/text/object-name.ts';
 import { isObject } from '../../../core/text/plain-json.ts';
@@ -45,9 +47,15 @@ export interface ReadChain {
 }
 
 /** All of one incident's records, and whether they are whole. */
-export async function readChain(store: Pick<AuditStore, 'storedChain'>, trust: Trust, chain: string): Promise<ReadChain> {
+export async function readChain(
+  store: Pick<AuditStore, 'storedChain' | 'recordsOf'>,
+  trust: Trust,
+  chain: string,
+): Promise<ReadChain> {
   const stored = await store.storedChain(chain);
-  const { findings, genuine } = checkChain({ chain, stored, stated: [], trust });
+  const removals = stored.records.some(({ signed }) => signed?.removed !== undefined) ? await orderedRemovals(store, trust) : [];
+  const removed = removedNumbers(removals).get(chain) ?? new Set();
+  const { findings, genuine } = checkChain({ chain, stored, stated: [], trust, removals: removed });
   const { records, leftOut } = provenOf(stored.records, trust);
   return {
     stored,
@@ -60,6 +68,12 @@ export async function readChain(store: Pick<AuditStore, 'storedChain'>, trust: T
       head: /^[0-9a-f]{64}$/.test(stored.head?.hash ?? '') ? (stored.head?.hash ?? null) : null,
     },
   };
+}
+
+/** By the word of the cells, which have checked who ordered it. */
+async function orderedRemovals(store: Pick<AuditStore, 'recordsOf'>, trust: Trust): Promise<readonly RecordRemoval[]> {
+  const rows = await store.recordsOf({ kinds: [recordOrderDone['records.remove']], since: '' });
+  return removalsIn(provenOf(rows, trust).records.map((record) => ({ record })));
 }
 
 export function shownRecords({ stored, proof }: ReadChain, trust: Trust): ShownRecords {

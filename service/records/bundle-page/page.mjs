@@ -68,11 +68,13 @@ function tell(verdict) {
     );
     return;
   }
-  const { records, covered, lastCheckpoint, closed, exported, keys, missingManifests } = verdict;
+  const { records, removed, covered, lastCheckpoint, closed, exported, keys, missingManifests } = verdict;
   const notes = [
     `It shows the incident as of ${timeText(lastCheckpoint.at)}. It was exported at ${timeText(exported.at)}.`,
     covered < records && `The last ${records - covered} records are newer than that: the notary had not signed them yet.`,
     !closed && 'The incident was still open.',
+    removed.length > 0 &&
+      `What ${removed.length} of them said was removed: for each, two people have signed an order. Decisions that follow from such a record are not checked.`,
     missingManifests.length > 0 && `${missingManifests.length} lists of evidence that the records name are not in this file.`,
     'This page used the keys in the file. Compare their fingerprints below with those you were given by another way.',
   ];
@@ -97,7 +99,9 @@ function tell(verdict) {
 }
 
 function show({ content, export: { order } }) {
-  const { records, names } = content;
+  const { names } = content;
+  const nothing = { actor: 'removed', body: { text: 'What it said was removed: two people have ordered that.' } };
+  const records = content.records.map(({ record, said }) => ({ record: { ...record, ...(said ?? nothing) } }));
   const who = (actor) =>
     visible(
       actor

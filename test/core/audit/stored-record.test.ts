@@ -6,6 +6,7 @@ import {
   recordBytes,
   recordHash,
   recordLink,
+  removedRecord,
   storable,
   storedRecord,
 } from '../../../core/audit/audit.ts';
@@ -20,13 +21,19 @@ test('a record that was read with its text has the bytes and the hash that it wa
   fc.assert(
     fc.property(given, text, (one, signature) => {
       const made = storable(one);
-      const read = storedRecord({ ...made }, canonicalJson(made.body));
-      const of = { keyId: '0123456789abcdef', follows: genesisHash, signature: signature.toWellFormed() };
+      const of = { keyId: '0123456789abcdef', follows: genesisHash, salt: 'ab'.repeat(16), signature: signature.toWellFormed() };
+      const read = storedRecord({ ...made }, canonicalJson(made.body), of.salt);
       const bytes = [read, made].map((record) => Buffer.from(recordBytes({ record, ...of })).toString());
       expect(bytes[0]).toBe(bytes[1]);
-      const value = { follows: genesisHash, record: sha256Hex(canonicalJson(made)) };
-      expect(bytes[0]).toBe(`firebreak.record.v2\n${canonicalJson(value)}`);
-      expect(recordLink({ record: read, ...of })).toBe(digestOf({ ...of, ...value }));
+      const { actor, body, ...where } = made;
+      const content = sha256Hex(canonicalJson({ actor, body, salt: of.salt }));
+      const value = { ...where, content, follows: genesisHash };
+      expect(bytes[0]).toBe(`firebreak.record.v3\n${canonicalJson(value)}`);
+      const { keyId, signature: signed } = of;
+      expect(recordLink({ record: read, ...of })).toBe(digestOf({ ...value, keyId, signature: signed }));
+      const removed = { record: removedRecord(where), ...of, salt: '', removed: content };
+      expect(Buffer.from(recordBytes(removed)).toString()).toBe(bytes[0]);
+      expect(recordLink(removed)).toBe(recordLink({ record: read, ...of }));
       expect(recordHash({ record: read, ...of }, genesisHash)).toBe(recordHash({ record: made, ...of }, genesisHash));
     }),
   );

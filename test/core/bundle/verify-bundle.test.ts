@@ -18,7 +18,7 @@ describe('a bundle', () => {
   test('is intact as it was exported, and says what is covered until when, and by whose keys', async () => {
     const verdict = await verifyBundle(fileOf(bundle));
     expect(verdict).toMatchObject({
-      ...{ ok: true, records: 12, covered: 12, closed: true, compared: false, missingManifests: [] },
+      ...{ ok: true, records: 12, removed: [11], covered: 12, closed: true, compared: false, missingManifests: [] },
       lastCheckpoint: { number: 4, at: '2026-03-01T10:13:00.000Z' },
       exported: { person: 'ada' },
     });
@@ -29,6 +29,7 @@ describe('a bundle', () => {
       'notary',
       'evidence',
       'person/ada',
+      'person/mia',
     ]);
     expect(canonicalJson(bundle)).not.toContain('Deployment/web');
     expect(canonicalJson(bundle)).not.toContain('Otto');

@@ -30,10 +30,12 @@ describe('a record as a CloudEvent', () => {
   test('carries its maker’s signature, and the link to the record before it, so that whoever gets it can check both', () => {
     const given = streamed(record, 4);
     const { data } = JSON.parse(cloudEventOf({ record: given }, eventMaker).json);
-    const { record: told, keyId, follows, signature, previous, hash } = data;
-    expect(originProblem({ record: told, keyId, follows, signature }, makersTrust)).toBeUndefined();
-    expect(recordHash({ record: told, keyId, follows, signature }, previous)).toBe(hash);
-    expect(originProblem({ record: { ...told, actor: 'person/ada' }, keyId, follows, signature }, makersTrust)).toBeDefined();
+    const { record: told, keyId, follows, salt, signature, previous, hash } = data;
+    expect(originProblem({ record: told, keyId, follows, salt, signature }, makersTrust)).toBeUndefined();
+    expect(recordHash({ record: told, keyId, follows, salt, signature }, previous)).toBe(hash);
+    expect(
+      originProblem({ record: { ...told, actor: 'person/ada' }, keyId, follows, salt, signature }, makersTrust),
+    ).toBeDefined();
   });
 
   test('of a row that nobody of ours has signed it says where it is, and none of its words', () => {

@@ -34,7 +34,7 @@ describe('on SQLite', () => {
       const audit = createAuditStore(await openDatabase({ url: process.argv[1] }));
       for (let number = 1; ; number += 1) {
         const record = { chain: 'a@1', number, at: '2026-03-01T10:00:00Z', kind: 'k', actor: 'engine', body: {} };
-        await audit.append([{ record, keyId: 'k', follows: 'f', signature: 's' }]);
+        await audit.append([{ record, keyId: 'k', follows: 'f', salt: 's', signature: 's' }]);
         process.stdout.write(number + '\\n');
       }`;
     const child = spawn(process.execPath, ['--input-type=module', '-e', program, `sqlite:${path}`], {

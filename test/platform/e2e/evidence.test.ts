@@ -257,6 +257,33 @@ test('records are held by order of who may, also of a time, and no longer once t
   await listed('.* ended \\S+ by margaret and grace');
 });
 
+test('what a record says is removed once two stewards have ordered it, and who gets the incident sees and can check that', async () => {
+  const given = async (name: string): Promise<string> => {
+    const file = join(service.folder, name);
+    await firebreak('ada', 'incidents', 'export', idOf(cart), '-o', file, '--reason', 'the audit');
+    return file;
+  };
+  const { chain } = JSON.parse(readFileSync(await given('whole.json'), 'utf8')).content;
+  const remove = (person: string) =>
+    firebreak(person, 'records', 'remove', chain, '--records', '1', '--reason', 'erasure request 17', ...meant(chain));
+  await expect(remove('ada')).rejects.toThrow('Only records may do that');
+  await remove('margaret');
+  expect(await remove('grace')).toContain('once two people have ordered the same');
+  // Beside the desk, whose own next look is six hours away; the notary has to sign both orders first.
+  const carryOut = async () => JSON.parse(await firebreak(undefined, 'records', 'cut', '--carry-out', '--json'));
+  await until('the notary', 120_000, async () => ((await carryOut()).removed.records === 1 ? true : undefined));
+  const file = await given('emptied.json');
+  const verdict = JSON.parse(
+    execFileSync(process.execPath, [commandFile(), 'bundle', 'verify', file, '--json'], { encoding: 'utf8' }),
+  );
+  expect(verdict).toMatchObject({ ok: true, removed: [1] });
+  if (withoutPython() === undefined) {
+    const keys = join(service.folder, 'all-keys.txt');
+    writeFileSync(keys, await firebreak(undefined, 'bundle', 'keys'));
+    expect(pythonVerdict(file, keys)).toEqual({ ...verdict, compared: true });
+  }
+});
+
 function filesOf(): readonly string[] {
   return readdirSync(service.folder, { recursive: true, encoding: 'utf8' }).map((name) => join(service.folder, name));
 }

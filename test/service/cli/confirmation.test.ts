@@ -101,6 +101,7 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   'records hold add': 'nothing',
   'records hold end': [id, ...who],
   'records hold list': 'nothing',
+  'records remove': ['desk/main', '--records', '3', ...who],
   // What it deletes was cut before, by what is configured and on record.
   'records cut': 'nothing',
   'stream list': 'nothing',

@@ -74,6 +74,7 @@ describe('records whose time is over', () => {
     expect(await counts()).toEqual([3, 3, 2]);
     expect(await json('records', 'cut', '--carry-out')).toEqual({
       ...{ deleted: true, chains: 2, records: 5, held: 0, problems: [] },
+      removed: { records: 0, held: 0, problems: [] },
     });
     expect(await counts()).toEqual([0, 3, 0]);
     expect((await old.firebreak('records', 'cut', '--carry-out')).stdout).toBe('Deleted 0 records of 0 chains.\n');
@@ -153,6 +154,5 @@ describe('records whose time is over', () => {
     });
     old = await old.again();
     expect((await schemaOf(old.database)).number).toBe(migrations.length);
-    expect((await verified()).ok).toBe(true);
   });
 });

@@ -28,7 +28,7 @@ export const firstBadAt: Readonly<Record<string, (place: Place) => number>> = {
 
 type Mutation = (database: Database, place: Place) => Promise<void>;
 
-const rest = 'at, kind, actor, body, key_id, follows, signature, previous, hash';
+const rest = 'at, kind, actor, body, key_id, follows, salt, signature, previous, hash';
 const copied = `INSERT INTO audit_records (chain, place, number, ${rest})`;
 const byPlace = 'WHERE chain = $1 AND place = $2';
 
@@ -193,12 +193,12 @@ export async function rewrite(
     if (!signed) throw new Error('an unreadable record');
     const changed = place >= number ? change(signed) : signed;
     const next = recordHash(changed, previous);
-    const { record, keyId, follows, signature } = changed;
+    const { record, keyId, follows, salt, signature } = changed;
     const { number: own, at, kind, actor, body } = record;
     await database.all(
       `UPDATE audit_records SET number = $3, at = $4, kind = $5, actor = $6, body = $7, key_id = $8, signature = $9,
-         previous = $10, hash = $11, follows = $12 ${byPlace}`,
-      [chain, place, own, at, kind, actor, canonicalJson(body), keyId, signature, previous, next, follows],
+         previous = $10, hash = $11, follows = $12, salt = $13 ${byPlace}`,
+      [chain, place, own, at, kind, actor, canonicalJson(body), keyId, signature, previous, next, follows, salt],
     );
     previous = next;
   }

@@ -7,6 +7,7 @@ import {
   type RecordSignature,
   recordLink,
   type SignedRecord,
+  signRecord,
 } from '../../../core/audit/audit.ts';
 import type { Trust } from '../../../core/messages/sender.ts';
 import { signerFrom } from '../../../integrations/keys/ed25519.ts';
@@ -35,9 +36,9 @@ async function signaturesOf(message: object, by = new RecordSigner(signer)): Pro
 test('records that leave their own workflow are signed, in the form in which they are kept', async () => {
   const records = [record(1), record(2)];
   const signatures = await signaturesOf({ to: 'activity:recordAudit', workflow, run: 'r', call: '7', value: [records] });
-  const first = maker.sign(record(1));
-  const second = maker.signAfter(record(2), first);
-  expect(signatures).toEqual([first, second].map(({ keyId, follows, signature }) => ({ keyId, follows, signature })));
+  const first = await signRecord(record(1), signer);
+  const second = await signRecord(record(2), signer, recordLink(first));
+  expect(signatures).toEqual([first, second].map(({ keyId, follows, salt, signature }) => ({ keyId, follows, salt, signature })));
   expect(originProblem(second, makersTrust)).toBeUndefined();
 });
 
@@ -45,7 +46,10 @@ describe('each record names the one that this process has signed before it', () 
   const sent = async (by: RecordSigner, numbers: readonly number[], text = 'said'): Promise<readonly SignedRecord[]> => {
     const records = numbers.map((number) => ({ ...record(number), body: { text } }));
     const signatures = await signaturesOf({ to: 'activity:recordAudit', workflow, value: [records] }, by);
-    return records.map((one, index) => ({ record: one, ...(signatures?.[index] ?? { keyId: '', follows: '', signature: '' }) }));
+    return records.map((one, index) => ({
+      record: one,
+      ...(signatures?.[index] ?? { keyId: '', follows: '', salt: '', signature: '' }),
+    }));
   };
   const links = (records: readonly SignedRecord[]) => records.map(recordLink);
 
@@ -85,7 +89,7 @@ describe('each record names the one that this process has signed before it', () 
 test('records of another chain are not', async () => {
   const others = [record(1, 'incident/c/shop/Deployment/web@run-1'), record(1, `${workflow}-2@run-1`), record(1, 'desk/c')];
   const signatures = await signaturesOf({ to: 'activity:recordAudit', workflow, value: [others] });
-  expect(signatures).toEqual(others.map(() => ({ keyId: '', follows: genesisHash, signature: '' })));
+  expect(signatures).toEqual(others.map(() => ({ keyId: '', follows: genesisHash, salt: '', signature: '' })));
 });
 
 test('nothing else that goes to Temporal is touched, whatever it holds', async () => {

@@ -1,0 +1,48 @@
+import { type RemoveContent, recordOrderDone, recordOrderIn, secondWithinMs } from '../orders/record-hold.ts';
+import { originOf } from './audit.ts';
+import { isOrderOf, type VoteSigners } from './audit-decisions.ts';
+import type { VouchedRecord } from './record-holds.ts';
+
+/** An order to remove what records say, as the records of the control chains tell it. */
+export interface RecordRemoval extends Pick<RemoveContent, 'removal' | 'chain' | 'records' | 'cluster'> {
+  /** Who has ordered it: it counts with two. */
+  readonly by: readonly string[];
+  /** Of the last of their orders. */
+  readonly at: string;
+  readonly reason: string;
+  readonly isOrdered: boolean;
+  /** The checkpoint that vouches for the second order. */
+  readonly vouchedBy?: number;
+}
+
+/** Each with the signatures of its people: whoever could forge a record has nothing removed by it. Records by chain, each in its order. Without signers, by the cell's word for them. */
+export function removalsIn(records: Iterable<VouchedRecord>, signers?: VoteSigners): readonly RecordRemoval[] {
+  const removals = new Map<string, RecordRemoval>();
+  for (const { record, checkpoint } of records) {
+    const order = recordOrderIn(record.body.order);
+    if (order?.kind !== 'records.remove' || record.kind !== recordOrderDone[order.kind]) continue;
+    if (originOf(record.chain)?.cluster !== order.cluster) continue;
+    if (signers && !isOrderOf(record, signers)) continue;
+    const id = JSON.stringify([order.cluster, order.chain, order.records]);
+    const known = removals.get(id);
+    if (known?.isOrdered) continue;
+    const { removal, chain, records: numbers, cluster, person, at, reason } = order;
+    const of = { removal, chain, records: numbers, cluster, at, reason };
+    const stands = known && Date.parse(at) - Date.parse(known.at) < secondWithinMs;
+    if (!stands) removals.set(id, { ...of, by: [person], isOrdered: false });
+    else if (!known.by.includes(person))
+      removals.set(id, {
+        ...{ ...of, by: [...known.by, person], isOrdered: true },
+        ...(checkpoint !== undefined && { vouchedBy: checkpoint }),
+      });
+  }
+  return [...removals.values()];
+}
+
+/** Numbers of the records of each chain whose content two people have had removed. */
+export function removedNumbers(removals: readonly RecordRemoval[]): ReadonlyMap<string, ReadonlySet<number>> {
+  const numbers = new Map<string, Set<number>>();
+  for (const { chain, records, isOrdered } of removals)
+    if (isOrdered) numbers.set(chain, new Set([...(numbers.get(chain) ?? []), ...records]));
+  return numbers;
+}
