@@ -14,8 +14,10 @@ export function openPostgres({ url }: { readonly url: string }): Database {
     query_timeout: 15_000,
     application_name: 'firebreak',
   });
-  // A connection that breaks while idle is replaced by the pool; without a listener it would end the process.
+  // A connection that breaks is replaced by the pool; without a listener it would end the process, also in the middle of a transaction: the pool
+  // listens to those that are idle or run a query of its own. Whatever query waits for it fails besides.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
 
   const transaction = async <Result>(begin: string, work: (queries: Queries) => Promise<Result>): Promise<Result> => {
     const client = await guarded(() => pool.connect());
