@@ -1,6 +1,17 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  watch,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { replaceFile, replaceFileSync } from '../../integrations/replace-file.ts';
 
@@ -15,6 +26,22 @@ function newFolder(): string {
   return folder;
 }
 
+/** Drafts are counted: after one that was seen comes the next. */
+async function nextDraftOf(path: string, replace: typeof replaceFile): Promise<string> {
+  const seen = new Promise<string>((resolve) => {
+    const watcher = watch(dirname(path), (_, name) => {
+      if (!name?.endsWith('.draft')) return;
+      watcher.close();
+      resolve(name);
+    });
+  });
+  await replace({ path, content: 'zero' });
+  return join(
+    dirname(path),
+    (await seen).replace(/-(\d+)\.draft$/, (_, nth: string) => `-${Number(nth) + 1}.draft`),
+  );
+}
+
 describe.each([
   ['replaceFile', replaceFile],
   ['replaceFileSync', async (file: Parameters<typeof replaceFileSync>[0]) => replaceFileSync(file)],
@@ -27,6 +54,23 @@ describe.each([
     expect(readFileSync(path, 'utf8')).toBe('two');
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(readdirSync(folder)).toEqual(['orders.json']);
+  });
+
+  test('makes a folder for those who may read the file', async () => {
+    const folder = join(newFolder(), 'log');
+    await replace({ path: join(folder, 'checkpoint'), content: 'one', mode: 0o644 });
+    expect(statSync(folder).mode & 0o777).toBe(0o755);
+  });
+
+  test('writes through no link that somebody has put where its draft will be', async () => {
+    const folder = newFolder();
+    const [path, other] = [join(folder, 'report.html'), join(folder, 'other')];
+    writeFileSync(other, 'untouched');
+    const draft = await nextDraftOf(path, replace);
+    symlinkSync(other, draft);
+    await replace({ path, content: 'one' });
+    expect([readFileSync(other, 'utf8'), readFileSync(path, 'utf8')]).toEqual(['untouched', 'one']);
+    expect(lstatSync(path).isSymbolicLink()).toBe(false);
   });
 
   test('where it cannot be replaced, what is there stays, and no draft does', async () => {
