@@ -1,6 +1,10 @@
 import { originProblem, recordContent } from '../../core/audit/audit.ts';
+import { provenOf } from '../../core/audit/audit-check.ts';
+import type { AuditStore, StoredRecord } from '../../core/audit/audit-store.ts';
 import { covers } from '../../core/audit/record-holds.ts';
-import type { RecordRemoval } from '../../core/audit/record-removals.ts';
+import { type RecordRemoval, removalsIn } from '../../core/audit/record-removals.ts';
+import type { Trust } from '../../core/messages/sender.ts';
+import { recordOrderDone } from '../../core/orders/record-hold.ts';
 import { type RetentionParts, readSoundly } from './retention.ts';
 
 export interface Removed {
@@ -18,14 +22,14 @@ export interface Removed {
  */
 export async function carryOutRemovals(parts: RetentionParts, { isTrial = false } = {}): Promise<Removed> {
   const { store, trust } = parts;
+  if (!(await isAnyPending(store))) return { records: 0, held: 0, problems: [] };
   const { removals, holds, vouched } = await readSoundly(parts);
   const problems: string[] = [];
   let [records, held] = [0, 0];
   for (const removal of removals) {
     if (!removal.isOrdered || removal.vouchedBy === undefined) continue;
     const { chain } = removal;
-    const rows = (await store.storedChain(chain)).records.filter((row) => isNamed(row.signed?.record.number, removal));
-    const left = rows.filter(({ signed }) => signed?.removed === undefined);
+    const left = await leftOf(removal, store);
     if (left.length === 0) continue;
     const times = left.map(({ place }) => {
       const stated = vouched.stated(chain).find(({ number }) => number >= place);
@@ -50,6 +54,31 @@ export async function carryOutRemovals(parts: RetentionParts, { isTrial = false 
   return { records, held, problems };
 }
 
-function isNamed(number: number | undefined, { records }: RecordRemoval): boolean {
-  return number !== undefined && records.includes(number);
+/** What people have ordered, by the word of the cells, which have checked who did. */
+export async function orderedRemovals(store: Pick<AuditStore, 'recordsOf'>, trust: Trust): Promise<readonly RecordRemoval[]> {
+  return removalsIn(provenOf(await ordersOnRecord(store), trust).records.map((record) => ({ record })));
+}
+
+function ordersOnRecord(store: Pick<AuditStore, 'recordsOf'>): Promise<readonly StoredRecord[]> {
+  return store.recordsOf({ kinds: [recordOrderDone['records.remove']], since: '' });
+}
+
+/**
+ * All checkpoints are read to prove an order: not where nothing is named that says something still, which is so nearly always. By anybody's word: what is
+ * on record and proves nothing is found then.
+ */
+async function isAnyPending(store: Pick<AuditStore, 'recordsOf' | 'storedChain'>): Promise<boolean> {
+  const told = (await ordersOnRecord(store)).flatMap(({ signed }) => (signed ? [{ record: signed.record }] : []));
+  for (const removal of removalsIn(told)) if ((await leftOf(removal, store)).length > 0) return true;
+  return false;
+}
+
+/** The rows that it names and that say something still. */
+async function leftOf(
+  { chain, records }: RecordRemoval,
+  store: Pick<AuditStore, 'storedChain'>,
+): Promise<readonly StoredRecord[]> {
+  const isLeft = ({ signed }: StoredRecord): boolean =>
+    signed !== undefined && signed.removed === undefined && records.includes(signed.record.number);
+  return (await store.storedChain(chain)).records.filter(isLeft);
 }

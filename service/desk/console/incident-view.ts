@@ -5,7 +5,7 @@ import { type AlertArchive, alertsIn, sealedAt, vouchedFor } from '../../../core
 import type { AuditRecord } from '../../../core/audit/audit.ts';
 import { checkChain, provenOf } from '../../../core/audit/audit-check.ts';
 import type { AuditStore, StoredChain } from '../../../core/audit/audit-store.ts';
-import { type RecordRemoval, removalsIn, removedNumbers } from '../../../core/audit/record-removals.ts';
+import { removedNumbers } from '../../../core/audit/record-removals.ts';
 import type {
   AlertSample,
   ConsoleQuestion,
@@ -21,11 +21,11 @@ import { chainOf, type IncidentSummary, isSeverity, listedOf } from '../../../co
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { silenceOnLease } from '../../../core/incident/lease.ts';
 import type { Trust } from '../../../core/messages/sender.ts';
-import { recordOrderDone } from '../../../core/orders/record-hold.ts';
 import { personBySlackId, type Roster } from '../../../core/people/roster.ts';
 import { spelt } from '../../../core/text/object-name.ts';
 import { isObject } from '../../../core/text/plain-json.ts';
 import { personNames } from '../../incidents/names.ts';
+import { orderedRemovals } from '../../records/removals.ts';
 import { pastQuestionsOf } from './past-questions.ts';
 
 const mostInTimeline = 1_000;
@@ -68,12 +68,6 @@ export async function readChain(
       head: /^[0-9a-f]{64}$/.test(stored.head?.hash ?? '') ? (stored.head?.hash ?? null) : null,
     },
   };
-}
-
-/** By the word of the cells, which have checked who ordered it. */
-async function orderedRemovals(store: Pick<AuditStore, 'recordsOf'>, trust: Trust): Promise<readonly RecordRemoval[]> {
-  const rows = await store.recordsOf({ kinds: [recordOrderDone['records.remove']], since: '' });
-  return removalsIn(provenOf(rows, trust).records.map((record) => ({ record })));
 }
 
 export function shownRecords({ stored, proof }: ReadChain, trust: Trust): ShownRecords {
