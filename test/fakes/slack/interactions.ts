@@ -59,19 +59,15 @@ export class Interactions {
 
   /** Clicks, waits for the dialog, and fills it in: what Slack would send when it is sent off, for whoever wants to send it themselves. */
   async clickToDialog(options: Omit<ClickOptions, 'dialog'>): Promise<unknown> {
-    const clicked = pressedBy(options, this.#world.messages);
-    const trigger = this.#trigger(options.user);
-    const { status } = await this.deliver(this.#blockActions(options, clicked, trigger), options.forge);
-    const open = status === 200 ? await this.#dialogOf(trigger) : undefined;
-    if (open === undefined) throw new Error(`no dialog opened: the app answered ${status}`);
+    const { trigger, delivery } = await this.#press(options);
+    const open = delivery.status === 200 ? await this.#dialogOf(trigger) : undefined;
+    if (open === undefined) throw new Error(`no dialog opened: the app answered ${delivery.status}`);
     return this.#submission({ viewId: open.id, user: options.user, typed: carefullyTyped(open.view) }, open);
   }
 
   async #clickThrough(options: ClickOptions): Promise<Delivery> {
     const { dialog, user } = options;
-    const clicked = pressedBy(options, this.#world.messages);
-    const trigger = this.#trigger(user);
-    const delivery = await this.deliver(this.#blockActions(options, clicked, trigger), options.forge);
+    const { clicked, trigger, delivery } = await this.#press(options);
     const opens = dialog === undefined ? clicked.actionId.startsWith(opensDialog) : dialog !== 'leave';
     if (!opens || delivery.status !== 200) return delivery;
     const open = await this.#dialogOf(trigger);
@@ -80,6 +76,13 @@ export class Interactions {
     const sent = await this.submitView({ viewId: open.id, user, typed });
     const { request, result } = sent;
     return { ...delivery, status: sent.status, body: sent.body, dialog: { request, result } };
+  }
+
+  async #press(options: ClickOptions) {
+    const clicked = pressedBy(options, this.#world.messages);
+    const trigger = this.#trigger(options.user);
+    const delivery = await this.deliver(this.#blockActions(options, clicked, trigger), options.forge);
+    return { clicked, trigger, delivery };
   }
 
   /** The dialog that this click was exchanged for; none when its time has passed. */
