@@ -1,8 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { parse } from 'yaml';
+import { z } from 'zod';
 import { systemErrorCode } from '../../core/system-error.ts';
-import { promotedFolder } from '../config/complete.ts';
+import { controlFolder, promotedFolder, rampedFolder } from '../config/complete.ts';
 import type { Config } from '../config/load.ts';
 import { notaryKeyFiles } from '../process/keys/key-files.ts';
 
@@ -25,25 +26,62 @@ interface Found {
   readonly elsewhere: readonly string[];
 }
 
-/** The configuration and what it names that is no secret, and the versions of packs that run. What is not on this machine is not there. */
+/**
+ * The configuration and what it names that is no secret, and the versions of packs that run, with the orders that say so. What is not on this machine is
+ * not there.
+ */
 export async function publicFiles(config: Config, configFile: string): Promise<Found> {
   const { trust, desk, releases, images, audit, evidence } = config;
   // Without these the configuration cannot be loaded.
   const atLoad = [...(await rosterKeyFiles(configFile)), ...releases.publishers.map(({ key }) => key)];
-  const promoted = promotedFolder(config.stateDir);
-  const versions = (await readdir(promoted).catch(() => [])).filter((name) => name.endsWith('.json'));
   const named = [
     ...trust.cells.map(({ key }) => key),
     ...[...trust.secrets, ...trust.forensics, ...trust.packs, ...desk.votePublicKeys],
     ...images.trust.flatMap(({ keys, trustedRoot }) => [...keys, ...(trustedRoot === undefined ? [] : [trustedRoot])]),
     ...[...notaryKeyFiles(audit), `${evidence.keyFile}.pub`],
-    ...versions.map((name) => join(promoted, name)),
+    ...(await jsonFilesIn(promotedFolder(config.stateDir))),
+    ...(await jsonFilesIn(rampedFolder(config.stateDir))),
+    ...(await jsonFilesIn(controlFolder(config.stateDir))),
   ].filter((path) => !atLoad.includes(path));
   const bases = basesOf(config, configFile);
   const first = await find(atLoad, [bases.config, bases.state]);
   const then = await find(named, [bases.state, bases.config]);
   const own: FoundFile = { base: 'configuration', path: 'firebreak.yaml', content: await readFile(configFile) };
-  return { files: [own, ...first.files, ...then.files], elsewhere: [...first.elsewhere, ...then.elsewhere] };
+  const files = [own, ...first.files, ...then.files].map((file) => (isDecisions(file) ? promotionsIn(file) : file));
+  return { files, elsewhere: [...first.elsewhere, ...then.elsewhere] };
+}
+
+async function jsonFilesIn(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names.filter((name) => name.endsWith('.json')).map((name) => join(folder, name));
+}
+
+function isDecisions({ base, path }: FilePlace): boolean {
+  return base === 'state' && /^control\/decisions[\w-]*\.json$/.test(path);
+}
+
+const decisions = z.object({
+  decided: z.array(z.looseObject({ proposal: z.looseObject({ order: z.looseObject({ kind: z.string() }) }) })),
+  ended: z.array(z.looseObject({ end: z.looseObject({ order: z.looseObject({ kind: z.string() }) }) })),
+});
+
+/**
+ * Without them the versions that are put back would run until the cell looks what was decided. Nothing else comes back: a suppression that was ended since
+ * would hide alerts again. Each is proven anew where it is read.
+ */
+function promotionsIn(file: FoundFile): FoundFile {
+  const all = decisions.safeParse(readJson(file.content)).data;
+  const decided = all?.decided.filter(({ proposal }) => proposal.order.kind === 'promotion.propose') ?? [];
+  const ended = all?.ended.filter(({ end }) => end.order.kind === 'promotion.end') ?? [];
+  return { ...file, content: new TextEncoder().encode(JSON.stringify({ decided, ended })) };
+}
+
+function readJson(content: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(content));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Private halves and keys of the payloads and the evidence. */

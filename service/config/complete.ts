@@ -180,6 +180,11 @@ export function rampedFolder(stateDir: string): string {
   return join(stateDir, 'packs', 'ramped');
 }
 
+/** Where a process keeps what was decided above all incidents, while Temporal is down. */
+export function controlFolder(stateDir: string): string {
+  return join(stateDir, 'control');
+}
+
 /** Makes the file's content effective. Relative paths are meant from the folder of the file. Adds to `problems` what is wrong. */
 export function completeConfig(options: {
   readonly file: FileConfig;

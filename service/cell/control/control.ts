@@ -14,6 +14,7 @@ import type { KeyRegister } from '../../../core/evidence/incident-key.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
 import type { Beliefs } from '../../../core/orders/order-check.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
+import { controlFolder } from '../../config/complete.ts';
 import type { Config } from '../../config/load.ts';
 import type { Secrets } from '../../config/secrets.ts';
 import type { ExpectedSensor } from '../../intake/watch/silence.ts';
@@ -70,10 +71,10 @@ export async function createCellControl({
 }): Promise<CellControl> {
   const { stateDir } = config;
   const reader = createSignInReader(config);
-  const stored = { file: join(stateDir, 'control', 'sign-ins.json'), key: cellKey };
+  const stored = { file: join(controlFolder(stateDir), 'sign-ins.json'), key: cellKey };
   const signIns = reader && new SignInMemory({ reader, stored, log });
   const { levels, beliefs } = await beliefsOf(config, signIns, votes);
-  const book = new DecisionBook({ file: join(stateDir, 'control', 'decisions.json'), beliefs, log });
+  const book = new DecisionBook({ file: join(controlFolder(stateDir), 'decisions.json'), beliefs, log });
   const packs =
     config.releases.packs.length > 0
       ? new PromotedPacks({ config, secrets, ramping, promotions: () => book.promotions(), log })
@@ -140,7 +141,7 @@ export async function openDecisions(options: {
   const reader = createSignInReader(config);
   const signIns = reader && new SignInMemory({ reader, log });
   const { beliefs } = await beliefsOf(config, signIns);
-  const book = new DecisionBook({ file: join(config.stateDir, 'control', `decisions-${by}.json`), beliefs, log });
+  const book = new DecisionBook({ file: join(controlFolder(config.stateDir), `decisions-${by}.json`), beliefs, log });
   return { book, ...(signIns && { signIns }) };
 }
 

@@ -2,117 +2,40 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { questionDigest, voteBytes } from '../../../core/decide/approval.ts';
-import type { ControlState } from '../../../core/decide/control.ts';
-import { type PromotionState, questionOf } from '../../../core/decide/decision.ts';
 import { signedProposalSchema } from '../../../core/orders/order.schema.ts';
-import type { EndDecision, SignedOrder } from '../../../core/orders/order.ts';
+import type { EndDecision } from '../../../core/orders/order.ts';
 import { checkOrder } from '../../../core/orders/order-check.ts';
 import { type PromotionTerms, type ProposePromotion, promotedOf, rampingOf } from '../../../core/orders/promotion.ts';
-import type { ReleaseStatement } from '../../../core/playbook/release.ts';
-import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
-import { type FileSigner, openSigner } from '../../../integrations/keys/ed25519.ts';
 import { DecisionBook } from '../../../service/cell/control/decision-book.ts';
 import { PromotedPacks } from '../../../service/cell/control/promoted-packs.ts';
-import { rampedFolder } from '../../../service/config/complete.ts';
 import { loadConfig } from '../../../service/config/load.ts';
-import { type PackFiles, readPack } from '../../../service/packs/pack-files.ts';
-import { ReleaseStore, signedRelease } from '../../../service/packs/release-store.ts';
 import { createLog } from '../../../service/process/log.ts';
-import { acmeFiles, statementOf, writePackFolder } from '../../pack-folder.ts';
-import { beliefsAt, signature, signedOrder } from '../../workflows/control/control-harness.ts';
+import { beliefsAt, signedOrder } from '../../workflows/control/control-harness.ts';
+import { decided, looksAt, nothingDecided, now, publishedPacks, tenPercent } from './published-packs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-promoted-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const store = new ReleaseStore(createFolderShelf({ dir: join(folder, 'shared') }));
-const packs = new Map<string, PackFiles>();
-let publisher: FileSigner;
-
-/** A version of acme, with a line of its pack and one of its playbook changed. */
-async function publish(
-  version: string,
-  playbook: (text: string) => string = (text) => text,
-  statement: Partial<ReleaseStatement> = {},
-): Promise<void> {
-  const files = {
-    ...acmeFiles,
-    'firebreak.pack.ts': acmeFiles['firebreak.pack.ts']?.replace('1.0.0', version),
-    'playbooks/miner.ts': playbook(acmeFiles['playbooks/miner.ts'] ?? ''),
-  };
-  const pack = readPack({ folder: writePackFolder(join(folder, version), files) });
-  packs.set(version, pack);
-  await store.publish(await signedRelease(statementOf(pack, statement), pack, publisher));
-}
+let published: Awaited<ReturnType<typeof publishedPacks>>;
+const termsOf = (release: string, over?: Partial<PromotionTerms>): PromotionTerms => published.termsOf(release, over);
+const cellWith = (...args: Parameters<(typeof published)['cellWith']>) => published.cellWith(...args);
 
 beforeAll(async () => {
-  publisher = await openSigner({ file: join(folder, 'publisher.pem'), create: true });
+  published = await publishedPacks(folder);
+  const { publish } = published;
   await publish('1.0.0');
-  await publish('1.1.0', (text) =>
-    text.replaceAll('quarantinePod', 'deletePod').replace(', lease: params.lease', '').replace('await steps', '// await steps'),
-  );
-  await publish('1.2.0', (text) => text.replace("lease: param.duration('4h'), ", '').replaceAll('params.lease', "'4h'"));
+  await publish('1.1.0', {
+    playbook: (text) =>
+      text.replaceAll('quarantinePod', 'deletePod').replace(', lease: params.lease', '').replace('await steps', '// await steps'),
+  });
+  await publish('1.2.0', {
+    playbook: (text) => text.replace("lease: param.duration('4h'), ", '').replaceAll('params.lease', "'4h'"),
+  });
   const changed = { count: 1, histories: ['incident incident/lab/shop (run 1) goes another way'], because: 'asks first' };
-  await publish('1.3.0', undefined, { replayed: { golden: 2, incidents: 1 }, changed });
+  await publish('1.3.0', { statement: { replayed: { golden: 2, incidents: 1 }, changed } });
 });
 
-const now = Date.parse('2026-11-27T12:00:00.000Z');
-let serial = 0;
-function termsOf(release: string, over: Partial<PromotionTerms> = {}): PromotionTerms {
-  serial += 1;
-  return {
-    version: 1,
-    id: serial.toString(16).padStart(16, '0'),
-    cluster: 'lab',
-    pack: 'acme',
-    release,
-    integrity: packs.get(release)?.integrity ?? '',
-    stage: 'all',
-    widens: [],
-    owner: 'ana',
-    reason: 'answers miners',
-    from: new Date(now + serial * 1_000).toISOString(),
-    until: new Date(now + 86_400_000_000).toISOString(),
-    ...over,
-  };
-}
-
 const firstWidens = ['acme/miner is new, and may quarantinePod (reversible, pod)'];
-
-/** A cell's configuration with the pack from the store, in a state directory of its own. */
-function cellWith(promotions: () => readonly PromotionTerms[], more = '') {
-  serial += 1;
-  const path = join(folder, `cell-${serial}.yaml`);
-  writeFileSync(
-    path,
-    `cluster: lab
-stateDir: state-${serial}
-intake: { tokens: [{ name: falco, token: { env: FALCO_TOKEN } }] }
-roster: { people: [{ id: ada, name: Ada, slack: [U01] }], groups: { oncall: [ada], leads: [ada] } }
-releases: { folder: shared, publishers: [{ name: us, key: publisher.pem.pub }] }
-packs: [{ release: acme }]
-log: { level: fatal }
-${more}`,
-  );
-  const source = { path, env: {} };
-  const asks = () => promotions().map((terms) => ({ terms, proposer: 'ana', approvers: ['ben'] }));
-  const started = () => {
-    const config = loadConfig(source);
-    const next = ramped();
-    const differs = next?.packs.find(({ integrity }) => !config.packs.some((one) => one.integrity === integrity));
-    const ramping = differs && { pack: differs.name, integrity: differs.integrity };
-    const log = createLog(config);
-    return new PromotedPacks({ config, secrets: {}, ramping, promotions: asks, log, now: () => now + 3_600_000 });
-  };
-  /** As a start reads what some incidents begin with. */
-  const ramped = () => {
-    const promoted = rampedFolder(loadConfig(source).stateDir);
-    return existsSync(promoted) ? loadConfig({ ...source, promoted }) : undefined;
-  };
-  const versions = () => loadConfig(source).packs.map(({ name, version }) => `${name}@${version}`);
-  const some = () => ramped()?.packs.map(({ name, version }) => `${name}@${version}`);
-  return { source, started, versions, some };
-}
 
 describe('a proposal to promote', () => {
   test('is taken where it says exactly what the version may do that the one before might not', async () => {
@@ -132,17 +55,15 @@ describe('a proposal to promote', () => {
   test('is refused of a version that is not there, is other code, or is of a pack that the configuration does not name', async () => {
     const cell = cellWith(() => []).started();
     expect(await cell.problemOf(termsOf('9.9.9'))).toContain('acme@9.9.9 is not in the store');
-    expect(await cell.problemOf(termsOf('1.0.0', { integrity: packs.get('1.1.0')?.integrity ?? '' }))).toContain(
+    expect(await cell.problemOf(termsOf('1.0.0', { integrity: published.integrityOf('1.1.0') }))).toContain(
       'is other code than the order names',
     );
     expect(await cell.problemOf(termsOf('1.0.0', { pack: 'other' }))).toContain('names no pack other');
   });
 });
 
-const tenPercent = { stage: 'percent', percent: 10 } as const;
-
 describe('a proposal to promote for some incidents', () => {
-  test('is refused of what runs in all, and of one pack while another has two versions', async () => {
+  test('is refused of what runs in all, and where it says otherwise what it may do', async () => {
     const cell = cellWith(() => [termsOf('1.0.0')]).started();
     expect(await cell.problemOf(termsOf('1.0.0', tenPercent))).toBe('acme@1.0.0 runs in every incident already.');
     expect(await cell.problemOf(termsOf('1.3.0', tenPercent))).toContain('It may do otherwise than the order says');
@@ -200,62 +121,23 @@ describe('what was promoted', () => {
       if (asked > config.releases.packs.length) stopping.abort();
       return active.map((terms) => ({ terms, proposer: 'ana', approvers: ['ben'] }));
     };
-    const packsOf = new PromotedPacks({ config, secrets: {}, promotions, log: createLog(config), now: () => now + 3_600_000 });
+    const packsOf = new PromotedPacks({ config, secrets: {}, promotions, log: createLog(config), now: () => looksAt });
     expect(await packsOf.changed(cell.source, false, stopping.signal)).toBe(false);
     expect(cell.versions()).toEqual(['acme@1.0.0']);
   });
 });
 
 describe('the decisions of a cell', () => {
-  const control = { id: 'control/lab', run: 'run-1' };
-  const levels = [{ group: 'oncall', withinMs: 900_000 }];
-
-  function decided(terms: PromotionTerms, by: 'ana' | 'ben'): Pick<ControlState, 'decisions' | 'questions'> {
-    const order: ProposePromotion = { version: 1, kind: 'promotion.propose', person: 'ana', at: terms.from, terms };
-    const proposal: SignedOrder<ProposePromotion> = signedOrder(order, 'ana');
-    const question = questionOf({ proposal, control, levels });
-    const at = terms.from;
-    const digest = questionDigest(question);
-    const vote = {
-      version: 1,
-      id: `v-${terms.id}`,
-      incident: control,
-      question: question.id,
-      questionDigest: digest,
-      choice: 'approve',
-      person: by,
-      via: 'cli',
-      reason: 'read it',
-      at,
-    } as const;
-    const votes = [{ vote, keyId: by, signature: signature(voteBytes(vote), by) }];
-    const decision: PromotionState = { proposal, question: question.id, status: { state: 'active', since: at } };
-    const status = { state: 'decided', choice: 'approve', by: [by], at } as const;
-    return {
-      decisions: [decision],
-      questions: [{ question, digest, votes, status, level: 0, levelUntil: terms.until, askedAt: at, plans: [] }],
-    };
-  }
-
   test('hold a promotion that somebody else has agreed to, over a restart and a control workflow that forgets it, and none that its proposer has', () => {
     const file = join(folder, 'decisions.json');
-    const open = () =>
-      new DecisionBook({ file, beliefs: () => beliefsAt(now + 3_600_000), log: { info: () => {}, warn: () => {} } });
-    const nothing = {
-      incident: control,
-      cluster: 'lab',
-      decisions: [],
-      questions: [],
-      timeline: [],
-      audit: { made: 0, acknowledged: 0 },
-    };
+    const open = () => new DecisionBook({ file, beliefs: () => beliefsAt(looksAt), log: { info: () => {}, warn: () => {} } });
     const terms = termsOf('1.0.0');
     const book = open();
-    book.update({ ...nothing, ...decided(terms, 'ana') });
+    book.update({ ...nothingDecided, ...decided(terms, 'ana') });
     expect(book.promotions()).toEqual([]);
-    book.update({ ...nothing, ...decided(terms, 'ben') });
+    book.update({ ...nothingDecided, ...decided(terms, 'ben') });
     expect(book.promotions()).toEqual([{ terms, proposer: 'ana', approvers: ['ben'] }]);
-    book.update(nothing);
+    book.update(nothingDecided);
     expect(open().promotions()).toMatchObject([{ terms: { release: '1.0.0' } }]);
     // Whoever may write the file can have it forget, and cannot have it run another version.
     writeFileSync(file, readFileSync(file, 'utf8').replaceAll('"release":"1.0.0"', '"release":"1.1.0"'));
