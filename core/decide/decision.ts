@@ -80,7 +80,7 @@ export interface DecisionState<Proposal = SignedProposal> {
 
 export type SuppressionState = DecisionState<SignedOrder<ProposeSuppression>>;
 type RestraintState = DecisionState<SignedOrder<ProposeRestraint>>;
-export type PromotionState = DecisionState<SignedOrder<ProposePromotion>>;
+type PromotionState = DecisionState<SignedOrder<ProposePromotion>>;
 
 /** Of an order about a decision: of which sort it is. An end of one sort ends none of the other. */
 export function nounOf({ kind }: Pick<Propose | EndDecision, 'kind'>): DecisionNoun {
