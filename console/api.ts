@@ -22,7 +22,7 @@ interface RequestOf<Name extends ConsoleRouteName> {
   readonly params?: Readonly<Record<string, string>>;
   readonly query?: ConsoleApi[Name]['request'] & object;
   readonly body?: ConsoleApi[Name]['body'];
-  readonly csrf?: string;
+  readonly csrf?: string | null;
 }
 
 /** The address of a route, for what is fetched by a link, too. */
@@ -49,7 +49,7 @@ export async function ask<Name extends ConsoleRouteName>(
       accept: 'application/json',
       // Also where there is no body: a form of another page cannot send it so.
       ...(method === 'POST' && { 'content-type': 'application/json' }),
-      ...(csrf !== undefined && { [csrfHeader]: csrf }),
+      ...(typeof csrf === 'string' && { [csrfHeader]: csrf }),
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   }).catch(() => {

@@ -36,6 +36,15 @@ export const errorBody = z.object({
 });
 export type ConsoleError = z.output<typeof errorBody>;
 
+/** With a token of this client of the provider somebody may ask what their role opens. */
+export const deviceSignIn = z.object({
+  issuer: z.url({ protocol: /^https?$/ }),
+  clientId: text,
+  /** Besides `openid`. */
+  scopes: z.array(text),
+});
+export type DeviceSignIn = z.output<typeof deviceSignIn>;
+
 export const session = z.object({
   person: z.object({
     /** Of the roster; null for who is not on it, and so decides nothing. */
@@ -45,8 +54,8 @@ export const session = z.object({
   roles: z.array(z.enum(consoleRoles)),
   /** Null: all. */
   namespaces: z.array(text).nullable(),
-  /** To be sent with whatever changes something. */
-  csrf: text,
+  /** To be sent with whatever changes something. Null: who shows a token changes nothing. */
+  csrf: text.nullable(),
   /** However busy. */
   endsAt: time,
   idleMinutes: count,

@@ -19,12 +19,21 @@ export function openApiDescription(version: string): Readonly<Record<string, unk
       title: 'Firebreak console',
       version,
       description:
-        'What the console asks of the desk. Somebody signs in with a browser at /console/sign-in; what changes something needs the session’s token in a header and comes from the console’s own page.',
+        'What the console asks of the desk. Somebody signs in with a browser at /console/sign-in; what changes something needs the session’s token in a header and comes from the console’s own page. Whoever only reads may show a token of the identity provider instead, for the client that /api/v1/device-sign-in names.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     paths,
     components: {
-      securitySchemes: { session: { type: 'apiKey', in: 'cookie', name: '__Host-firebreak' } },
+      securitySchemes: {
+        session: { type: 'apiKey', in: 'cookie', name: '__Host-firebreak' },
+        token: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description:
+            'An ID token for the client of /api/v1/device-sign-in, as `firebreak login --desk URL` gets one. It reads, and changes nothing.',
+        },
+      },
       schemas: { Error: schemaOf(errorBody, 'output') },
     },
   };
@@ -42,7 +51,7 @@ function operationOf(name: string, route: ConsoleRoute, shape: RouteShape): Read
   return {
     operationId: name,
     summary: route.summary,
-    security: isOpen ? [] : [{ session: [] }],
+    security: isOpen ? [] : route.method === 'GET' ? [{ session: [] }, { token: [] }] : [{ session: [] }],
     'x-roles': isOpen ? [] : route.roles,
     ...(parameters.length > 0 && { parameters }),
     ...(body && { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(body, 'input') } } } }),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   answerAccepted,
   answerBody,
+  deviceSignIn,
   exportBody,
   incidentKey,
   incidentPage,
@@ -33,6 +34,7 @@ const done = z.object({ text: z.string() });
 /** One for each line of `consoleRoutes`. */
 export const routeShapes = {
   openapi: { response: z.record(z.string(), z.unknown()) },
+  deviceSignIn: { response: deviceSignIn },
   session: { response: session },
   signOut: { response: done },
   incidents: { query: incidentQuery, response: incidentPage },

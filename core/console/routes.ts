@@ -26,6 +26,12 @@ const everybody = consoleRoles;
 /** Everything that the console's server answers, but for its files and the sign-in itself. Whatever has no line here does not exist. */
 export const consoleRoutes = {
   openapi: { method: 'GET', path: '/api/v1/openapi.json', roles: 'anybody', summary: 'This description.' },
+  deviceSignIn: {
+    method: 'GET',
+    path: '/api/v1/device-sign-in',
+    roles: 'anybody',
+    summary: 'Where the command line signs in (RFC 8628).',
+  },
   session: { method: 'GET', path: '/api/v1/session', roles: everybody, summary: 'Who is signed in, and what they may do.' },
   signOut: {
     method: 'POST',

@@ -1,5 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import { createLocalJWKSet, createRemoteJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import {
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  errors,
+  type JSONWebKeySet,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  jwtVerify,
+} from 'jose';
 import { z } from 'zod';
 import type { SignIn } from '../../core/decide/step-up.ts';
 import { FirebreakError } from '../../core/errors.ts';
@@ -20,32 +28,83 @@ export interface IdTokens {
   read(token: string, at: number): Promise<SignIn | undefined>;
 }
 
-/** The keys of a provider: from a file, or from where its own description says, once they are needed. */
-export function createIdTokens(options: {
+interface TokensOf {
   readonly issuer: string;
   readonly audience: string;
   readonly jwksFile?: string;
-}): IdTokens {
-  const { issuer, audience, jwksFile } = options;
-  const keys = jwksFile === undefined ? keysOfProvider(issuer) : keysOfFile(jwksFile);
+}
+
+/** A sign-in for exactly one answer, which its nonce names. */
+export function createIdTokens(options: TokensOf): IdTokens {
+  const check = tokenCheck(options);
   return {
     read: async (token, at) => {
-      try {
-        const { payload } = await jwtVerify(token, keys, {
-          issuer,
-          audience,
-          algorithms,
-          currentDate: new Date(at),
-          clockTolerance: clockToleranceSeconds,
-          requiredClaims: ['sub', 'iat', 'exp', 'nonce'],
-        });
-        return signInOf(payload, { issuer, audience });
-      } catch (error) {
-        if (isRefusal(error)) return undefined;
-        if (error instanceof FirebreakError) throw error;
-        throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the keys of the identity provider cannot be fetched');
-      }
+      const payload = await check(token, at);
+      const parsed = signInClaims.safeParse(payload);
+      if (!parsed.success) return undefined;
+      const { sub, nonce, iat, exp, auth_time: authTime } = parsed.data;
+      return {
+        issuer: options.issuer,
+        subject: sub,
+        nonce,
+        issuedAt: iat * 1_000,
+        expiresAt: exp * 1_000,
+        ...(authTime !== undefined && { authenticatedAt: authTime * 1_000 }),
+      };
     },
+  };
+}
+
+/** Who shows a token in place of a session. Times are milliseconds since 1970. */
+interface TokenHolder {
+  readonly subject: string;
+  readonly expiresAt: number;
+  /** When the person was asked who they are, or, where the provider does not say, when it made the token. */
+  readonly signedInAt: number;
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+export interface BearerTokens {
+  /**
+   * Whose the token is, if it is the provider's, for this audience and valid at that time; undefined for any other.
+   * @throws FB_ERR_UNAVAILABLE while the provider's keys cannot be had.
+   */
+  read(token: string, at: number): Promise<TokenHolder | undefined>;
+}
+
+/** Tokens of one client of the provider, which say who asks, and answer nothing. */
+export function createBearerTokens(options: TokensOf): BearerTokens {
+  const check = tokenCheck(options);
+  return {
+    read: async (token, at) => {
+      const payload = await check(token, at);
+      const parsed = commonClaims.safeParse(payload);
+      if (!payload || !parsed.success) return undefined;
+      const { sub, iat, exp, auth_time: authTime } = parsed.data;
+      return { subject: sub, expiresAt: exp * 1_000, signedInAt: (authTime ?? iat) * 1_000, claims: payload };
+    },
+  };
+}
+
+/** By the keys of the provider: from a file, or from where its own description says, once they are needed. */
+function tokenCheck({ issuer, audience, jwksFile }: TokensOf): (token: string, at: number) => Promise<JWTPayload | undefined> {
+  const keys = jwksFile === undefined ? keysOfProvider(issuer) : keysOfFile(jwksFile);
+  return async (token, at) => {
+    try {
+      const { payload } = await jwtVerify(token, keys, {
+        issuer,
+        audience,
+        algorithms,
+        currentDate: new Date(at),
+        clockTolerance: clockToleranceSeconds,
+        requiredClaims: ['sub', 'iat', 'exp'],
+      });
+      return isFor(payload, audience) ? payload : undefined;
+    } catch (error) {
+      if (isRefusal(error)) return undefined;
+      if (error instanceof FirebreakError) throw error;
+      throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the keys of the identity provider cannot be fetched');
+    }
   };
 }
 
@@ -59,34 +118,17 @@ function isRefusal(error: unknown): boolean {
   );
 }
 
-const claims = z.object({
+const commonClaims = z.object({
   sub: z.string().min(1),
-  nonce: z.string().min(1),
   iat: z.number(),
   exp: z.number(),
   auth_time: z.number().optional(),
-  aud: z.union([z.string(), z.array(z.string())]),
-  azp: z.string().optional(),
 });
+const signInClaims = commonClaims.extend({ nonce: z.string().min(1) });
 
-function signInOf(
-  payload: object,
-  { issuer, audience }: { readonly issuer: string; readonly audience: string },
-): SignIn | undefined {
-  const parsed = claims.safeParse(payload);
-  if (!parsed.success) return undefined;
-  const { sub, nonce, iat, exp, auth_time: authTime, aud, azp } = parsed.data;
-  // https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation: made for somebody else, who may show it to us.
-  const isOurs = azp === undefined ? typeof aud === 'string' || aud.length === 1 : azp === audience;
-  if (!isOurs) return undefined;
-  return {
-    issuer,
-    subject: sub,
-    nonce,
-    issuedAt: iat * 1_000,
-    expiresAt: exp * 1_000,
-    ...(authTime !== undefined && { authenticatedAt: authTime * 1_000 }),
-  };
+/** https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation: any other was made for somebody else, who may show it to us. */
+function isFor({ aud, azp }: JWTPayload, audience: string): boolean {
+  return azp === undefined ? typeof aud === 'string' || aud?.length === 1 : azp === audience;
 }
 
 function keysOfFile(file: string): JWTVerifyGetKey {

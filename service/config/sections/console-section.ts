@@ -39,6 +39,20 @@ export const consoleSection = z.strictObject({
       description: 'What is asked of the provider besides `openid`, where it names groups only then.',
       examples: [['groups']],
     }),
+  commandLine: z
+    .strictObject({
+      clientId: z
+        .string()
+        .min(1)
+        .max(200)
+        .meta({
+          description:
+            'A client of its own at the provider of `stepUp`: public, with the device authorization grant. Its tokens open what their person’s role opens, and answer nothing.',
+          examples: ['firebreak-cli'],
+        }),
+    })
+    .exactOptional()
+    .meta({ description: 'People may look with `firebreak … --desk URL`, too. Absent: with a browser only.' }),
   idleMinutes: z.int().min(5).max(480).default(30).meta({ description: 'A session ends when nothing is asked for so long.' }),
   hours: z.int().min(1).max(24).default(10).meta({ description: 'A session ends after so long, however busy it is.' }),
   temporalUrl: httpUrl.exactOptional().meta({
@@ -50,8 +64,18 @@ export const consoleSection = z.strictObject({
 type ConsoleSection = z.output<typeof consoleSection>;
 
 /** The console knows people by the provider of `stepUp`, and by nothing else. */
-export function consoleProblems(section: ConsoleSection | undefined, stepUp: object | undefined) {
-  if (!section || stepUp) return [];
+export function consoleProblems(section: ConsoleSection | undefined, stepUp: { readonly clientId: string } | undefined) {
+  if (!section) return [];
+  if (stepUp)
+    return stepUp.clientId !== section.commandLine?.clientId
+      ? []
+      : [
+          {
+            at: ['console', 'commandLine', 'clientId'],
+            problem: 'this is the client of stepUp, whose tokens prove answers',
+            remedy: 'Register another client at the provider: public, with the device authorization grant.',
+          },
+        ];
   return [
     {
       at: ['console'],

@@ -20,6 +20,7 @@ import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { createSessionStore } from '../../../integrations/database/console-sessions.ts';
 import { createIncidentList, type IncidentList } from '../../../integrations/database/incident-list.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
+import { createBearerTokens } from '../../../integrations/oidc/id-token.ts';
 import { createSignInClient } from '../../../integrations/oidc/sign-in-client.ts';
 import type { Config } from '../../config/load.ts';
 import type { Secrets } from '../../config/secrets.ts';
@@ -39,6 +40,7 @@ import { createConsoleRouter, type RouteAnswers } from './router.ts';
 import { createSessions, type SignedIn } from './sessions.ts';
 import { createConsoleSignIn } from './sign-in.ts';
 import { createStaticFiles } from './static-files.ts';
+import { createTokenSignIns } from './token-sign-ins.ts';
 
 /** Somebody waits for a page: without an answer by then it is made of the records. */
 const stateWithinMs = 1_500;
@@ -88,7 +90,8 @@ export function createDeskConsole(parts: {
   const { console: section, stepUp, roster } = config;
   const [key] = secrets.codecKeys;
   if (!section || !stepUp || !key) return undefined;
-  const { issuer, clientId, publicUrl } = stepUp;
+  const { issuer, clientId, publicUrl, jwksFile } = stepUp;
+  const { commandLine } = section;
   const warn = (message: string, error: unknown): void => log.warn({ reason: reasonOf(error) }, message);
   const list = createIncidentList(database, {
     marks,
@@ -102,6 +105,25 @@ export function createDeskConsole(parts: {
     key: key.key,
     publicUrl,
   });
+  const withoutRole = (subject: string): void => {
+    log.warn({ subject }, 'somebody without a role has signed in at the console');
+    refusals.count('console', 'no role');
+  };
+  const begun = (who: SignedIn): void =>
+    void journal.record({
+      kind: 'console.signed-in',
+      actor: actorOf(who),
+      body: { by: who.by, roles: who.roles, visible: who.visible },
+    });
+  const tokens =
+    commandLine &&
+    createTokenSignIns({
+      section,
+      roster,
+      tokens: createBearerTokens({ issuer, audience: commandLine.clientId, ...(jwksFile !== undefined && { jwksFile }) }),
+      begun,
+      refused: withoutRole,
+    });
   const signIn = createConsoleSignIn({
     client: createSignInClient({
       issuer,
@@ -114,12 +136,8 @@ export function createDeskConsole(parts: {
     groupsClaim: section.groupsClaim,
     key: key.key,
     publicUrl,
-    signedIn: (who) =>
-      void journal.record({ kind: 'console.signed-in', actor: actorOf(who), body: { roles: who.roles, visible: who.visible } }),
-    refused: ({ subject }) => {
-      log.warn({ subject }, 'somebody without a role has signed in at the console');
-      refusals.count('console', 'no role');
-    },
+    signedIn: begun,
+    refused: ({ subject }) => withoutRole(subject),
     log: warn,
   });
   const state = async (incident: IncidentSummary['incident']): Promise<IncidentState | undefined> => {
@@ -139,7 +157,12 @@ export function createDeskConsole(parts: {
       return connected && controlState(sessionOver(config, connected, stateWithinMs)).catch(() => undefined);
     },
   });
-  const events = createEventStream({ list, lasts: sessions.lasts, publicUrl, log: warn });
+  const events = createEventStream({
+    list,
+    lasts: async (who) => (who.by === 'token' ? Date.now() < who.endsAt : sessions.lasts(who)),
+    publicUrl,
+    log: warn,
+  });
   const samplesBox = createBox({ keys: secrets.codecKeys });
 
   const found = async (who: SignedIn, incident: string): Promise<IncidentSummary> => {
@@ -220,6 +243,8 @@ export function createDeskConsole(parts: {
 
   const router = createConsoleRouter({
     sessions,
+    tokens,
+    deviceSignIn: commandLine && { issuer, clientId: commandLine.clientId, scopes: section.scopes },
     answers,
     openApi: openApiDescription(firebreakVersion()),
     stream: events.open,

@@ -1,13 +1,14 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { z } from 'zod';
-import type { ConsoleError } from '../../../core/console/console.schema.ts';
+import type { ConsoleError, DeviceSignIn } from '../../../core/console/console.schema.ts';
 import { type RouteShape, routeShapes } from '../../../core/console/routes.schema.ts';
 import { type ConsoleRoute, type ConsoleRouteName, consoleRoutes, csrfHeader } from '../../../core/console/routes.ts';
 import { type ErrorCode, errorCatalogue, FirebreakError } from '../../../core/errors.ts';
 import { bodyWithin } from '../../process/request-body.ts';
 import { RequestBudget } from './request-budget.ts';
 import type { Sessions, SignedIn } from './sessions.ts';
+import { bearerTokenIn, type TokenSignIns } from './token-sign-ins.ts';
 
 const longestBody = 32_768;
 const bodyWithinMs = 10_000;
@@ -26,9 +27,9 @@ interface RouteRequest<Name extends ConsoleRouteName> {
   readonly body: Given<Name, 'body'>;
 }
 
-/** What answers each route, but for the description, the end of a session and the stream of events, which are the router's own. */
+/** What answers each route, but for the router's own: the two that anybody may ask, the end of a session and the stream of events. */
 export type RouteAnswers = {
-  readonly [Name in Exclude<ConsoleRouteName, 'openapi' | 'signOut' | 'events'>]: (
+  readonly [Name in Exclude<ConsoleRouteName, 'openapi' | 'deviceSignIn' | 'signOut' | 'events'>]: (
     asking: RouteRequest<Name>,
   ) => Promise<z.input<Shapes[Name]['response']>>;
 };
@@ -66,6 +67,9 @@ interface ConsoleRouter {
 /** Everything below `/api/v1/`: who asks, whether they may, what they have sent; and what is answered is cut down to what the shapes name. */
 export function createConsoleRouter(parts: {
   readonly sessions: Sessions;
+  /** Absent: nobody asks with a token. */
+  readonly tokens: TokenSignIns | undefined;
+  readonly deviceSignIn: DeviceSignIn | undefined;
   readonly answers: RouteAnswers;
   readonly openApi: object;
   /** Takes the response over. */
@@ -79,7 +83,7 @@ export function createConsoleRouter(parts: {
   readonly log: (message: string, error: unknown) => void;
   readonly budget?: RequestBudget;
 }): ConsoleRouter {
-  const { sessions, answers, openApi, stream, publicUrl, refused, stranger, signedOut, log } = parts;
+  const { sessions, tokens, deviceSignIn, answers, openApi, stream, publicUrl, refused, stranger, signedOut, log } = parts;
   const { budget = new RequestBudget() } = parts;
   const headers = { ...dataHeaders, ...transportHeaders(publicUrl) };
   const origin = new URL(publicUrl).origin;
@@ -88,11 +92,33 @@ export function createConsoleRouter(parts: {
     response.writeHead(status, { ...headers, ...more }).end(`${JSON.stringify(body)}\n`);
   };
 
+  /**
+   * By the session's cookie, else by a token. Never by both: with a cookie of ours a token counts for nothing, so that whatever a browser sends is held to a
+   * session's rules.
+   */
   const whoAsks = async (request: IncomingMessage, response: ServerResponse): Promise<SignedIn> => {
-    const who = await sessions.of(request, response);
+    const token = sessions.isIn(request) ? undefined : bearerTokenIn(request);
+    if (token === undefined) {
+      // Before anything is asked of the database: a stranger costs no more than the look at a cookie.
+      if (request.headers.cookie === undefined) budget.spend('nobody');
+      const who = await sessions.of(request, response);
+      if (who) return who;
+      stranger('nobody is signed in');
+      throw new FirebreakError('FB_ERR_SIGN_IN', 'you are not signed in');
+    }
+    if (!tokens) {
+      budget.spend('nobody');
+      throw noTokens();
+    }
+    const who = await tokens.of(token).catch((error: unknown) => {
+      budget.spend('nobody');
+      throw error;
+    });
     if (who) return who;
-    stranger('nobody is signed in');
-    throw new FirebreakError('FB_ERR_SIGN_IN', 'you are not signed in');
+    // Only now: strangers with tokens of their own making take nothing from who has a good one.
+    budget.spend('nobody');
+    stranger('a token that does not count');
+    throw new FirebreakError('FB_ERR_SIGN_IN', 'this token does not count here, or not any more: firebreak login gets a new one');
   };
 
   /** A page of another site can have a browser send its cookie along; it can set no header of ours, and read no token. */
@@ -104,6 +130,7 @@ export function createConsoleRouter(parts: {
       (site === undefined || site === 'same-origin') &&
       type.split(';')[0]?.trim().toLowerCase() === 'application/json' &&
       typeof token === 'string' &&
+      who.csrf !== null &&
       isSame(token, who.csrf);
     if (!isOwn) throw new FirebreakError('FB_ERR_REFUSED', 'this did not come from the console’s own page');
   };
@@ -116,18 +143,25 @@ export function createConsoleRouter(parts: {
       throw new FirebreakError('FB_ERR_NOT_FOUND', 'there is nothing at this address');
     }
     const { name, route, params } = found;
-    if (name === 'openapi' || route.roles === 'anybody') {
+    if (name === 'openapi' || name === 'deviceSignIn' || route.roles === 'anybody') {
       budget.spend('nobody');
-      return send(response, 200, openApi);
+      if (name === 'openapi') return send(response, 200, openApi);
+      if (!deviceSignIn) throw noTokens();
+      return send(response, 200, deviceSignIn);
     }
-    // Before anything is asked of the database: a stranger costs no more than the look at a cookie.
-    if (request.headers.cookie === undefined) budget.spend('nobody');
     const who = await whoAsks(request, response);
     proven();
     budget.spend(who.id, name === 'answer' ? 20 : 1);
     if (!route.roles.some((role) => who.roles.includes(role))) {
       refused(who, name);
       throw new FirebreakError('FB_ERR_REFUSED', `this needs one of the roles ${route.roles.join(', ')}`);
+    }
+    if (route.method === 'POST' && who.by === 'token') {
+      refused(who, name);
+      throw new FirebreakError(
+        'FB_ERR_REFUSED',
+        'a sign-in at the command line only looks. Answer in Slack, in the console, or with firebreak approve and your own key',
+      );
     }
     if (route.method === 'POST') mustBeOwn(request, who);
     if (name === 'events') return stream(who, request, response);
@@ -158,10 +192,22 @@ export function createConsoleRouter(parts: {
         const known = error instanceof FirebreakError ? error : undefined;
         const code = known && statusOf[known.code] !== undefined ? known.code : 'FB_ERR_UNAVAILABLE';
         if (code !== known?.code || code === 'FB_ERR_UNAVAILABLE') log('the console could not be answered', error);
-        send(response, statusOf[code] ?? 503, errorOf(code, known), code === 'FB_ERR_TOO_MANY' ? { 'retry-after': '5' } : {});
+        const more = {
+          ...(code === 'FB_ERR_TOO_MANY' && { 'retry-after': '5' }),
+          // https://www.rfc-editor.org/rfc/rfc6750#section-3
+          ...(code === 'FB_ERR_SIGN_IN' && bearerTokenIn(request) && { 'www-authenticate': 'Bearer error="invalid_token"' }),
+        };
+        send(response, statusOf[code] ?? 503, errorOf(code, known), more);
       });
     },
   };
+}
+
+function noTokens(): FirebreakError {
+  return new FirebreakError(
+    'FB_ERR_NOT_FOUND',
+    'this desk takes no sign-in from the command line: console.commandLine is not configured',
+  );
 }
 
 /** Of what is meant for people. Whatever else went wrong is for the log alone. */

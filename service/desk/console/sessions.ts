@@ -17,7 +17,10 @@ export interface SignedIn {
   readonly name: string;
   readonly roles: readonly ConsoleRole[];
   readonly visible: VisibleNamespaces;
-  readonly csrf: string;
+  /** By a session in a browser, or by a token of the provider, which only reads. */
+  readonly by: 'session' | 'token';
+  /** Null: nothing can be changed. */
+  readonly csrf: string | null;
   /** Milliseconds since 1970. */
   readonly endsAt: number;
   /** Of this session and no other; not what the cookie holds. */
@@ -44,6 +47,8 @@ export interface Sessions {
     response: ServerResponse,
     who: { readonly subject: string; readonly name: string; readonly groups: readonly string[] },
   ): Promise<SignedIn | undefined>;
+  /** Whether a session's cookie came along, good or not. */
+  isIn(request: IncomingMessage): boolean;
   /** Undefined: nobody, or not any more. */
   of(request: IncomingMessage, response: ServerResponse): Promise<SignedIn | undefined>;
   /** Whether one that was found before still lasts. */
@@ -69,10 +74,11 @@ export function createSessions(parts: {
   const idleMs = section.idleMinutes * 60_000;
   const secure = publicUrl.startsWith('https:');
   const password = Buffer.from(hkdfSync('sha256', key, '', 'firebreak.console.session.v1', 32)).toString('hex');
+  // The prefix binds it to this host, and to TLS: https://developer.mozilla.org/en-US/docs/Web/HTTP/Headers/Set-Cookie#cookie_prefixes
+  const cookieName = secure ? '__Host-firebreak' : 'firebreak';
   const cookie = (request: IncomingMessage, response: ServerResponse): Promise<IronSession<CookieContent>> =>
     getIronSession<CookieContent>(request, response, {
-      // The prefix binds it to this host, and to TLS: https://developer.mozilla.org/en-US/docs/Web/HTTP/Headers/Set-Cookie#cookie_prefixes
-      cookieName: secure ? '__Host-firebreak' : 'firebreak',
+      cookieName,
       password,
       ttl: longestMs / 1_000,
       cookieOptions: { httpOnly: true, secure, sameSite: 'strict', path: '/' },
@@ -80,21 +86,8 @@ export function createSessions(parts: {
 
   const signedIn = ({ id, subject, name, groups, csrf, beganAt }: CookieContent): SignedIn | undefined => {
     if (!id || !subject || !csrf || !groups || beganAt === undefined) return undefined;
-    const roles = rolesOf(section, groups);
-    const known = roster.people.find((one) => one.subject === subject);
-    const person = known && personById(roster, known.id);
-    return roles.length === 0
-      ? undefined
-      : {
-          ...(person && { person }),
-          subject,
-          name: person?.name ?? name ?? subject,
-          roles,
-          visible: visibleTo(section, groups),
-          csrf,
-          endsAt: beganAt + longestMs,
-          id,
-        };
+    const standing = standingOf({ section, roster, subject, name, groups });
+    return standing && { ...standing, by: 'session', csrf, endsAt: beganAt + longestMs, id };
   };
 
   const lasts = async (session: SignedIn): Promise<boolean> => {
@@ -124,6 +117,7 @@ export function createSessions(parts: {
       await made.save();
       return session;
     },
+    isIn: ({ headers }) => (headers.cookie ?? '').split(';').some((one) => one.trimStart().startsWith(`${cookieName}=`)),
     of: async (request, response) => {
       const session = signedIn(await cookie(request, response));
       if (!session) return undefined;
@@ -140,6 +134,35 @@ export function createSessions(parts: {
       made.destroy();
     },
   };
+}
+
+/** What the groups that the provider names give somebody, by today's configuration. Undefined: no role. */
+export function standingOf(about: {
+  readonly section: Pick<ConsoleSection, 'roles' | 'tenants' | 'everything'>;
+  readonly roster: Roster;
+  readonly subject: string;
+  readonly name: string | undefined;
+  readonly groups: readonly string[];
+}): Pick<SignedIn, 'person' | 'subject' | 'name' | 'roles' | 'visible'> | undefined {
+  const { section, roster, subject, name, groups } = about;
+  const roles = rolesOf(section, groups);
+  if (roles.length === 0) return undefined;
+  const known = roster.people.find((one) => one.subject === subject);
+  const person = known && personById(roster, known.id);
+  const shown = person?.name ?? name ?? subject;
+  return { ...(person && { person }), subject, name: shown, roles, visible: visibleTo(section, groups) };
+}
+
+/** A list of names, or one. */
+export function groupsIn(claim: unknown): readonly string[] {
+  const all = Array.isArray(claim) ? claim : [claim];
+  return all.filter((one) => typeof one === 'string').slice(0, 1_000);
+}
+
+/** How the provider calls somebody, for people. */
+export function nameIn(claims: Readonly<Record<string, unknown>>): string | undefined {
+  const name = [claims.name, claims.preferred_username].find((one) => typeof one === 'string' && one !== '');
+  return typeof name === 'string' ? name.slice(0, 200) : undefined;
 }
 
 function rolesOf({ roles }: Pick<ConsoleSection, 'roles'>, groups: readonly string[]): readonly ConsoleRole[] {

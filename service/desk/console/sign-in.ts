@@ -6,7 +6,7 @@ import { FirebreakError } from '../../../core/errors.ts';
 import { freshNonce, type SignInClient } from '../../../integrations/oidc/sign-in-client.ts';
 import { pageHeaders, sendFault, sendNotice } from '../pages/page-html.ts';
 import type { SignInPages } from '../pages/sign-in-pages.ts';
-import type { Sessions, SignedIn } from './sessions.ts';
+import { groupsIn, nameIn, type Sessions, type SignedIn } from './sessions.ts';
 
 /** Long enough for a second factor. */
 const openForSeconds = 600;
@@ -74,8 +74,7 @@ export function createConsoleSignIn(parts: {
       nonce,
     });
     const groups = groupsIn(claims[groupsClaim]);
-    const name = [claims.name, claims.preferred_username].find((one) => typeof one === 'string' && one !== '');
-    const session = await sessions.begin(request, response, { subject, name: typeof name === 'string' ? name : subject, groups });
+    const session = await sessions.begin(request, response, { subject, name: nameIn(claims) ?? subject, groups });
     if (!session) {
       refused({ subject, groups: groups.length });
       return sendNotice(
@@ -117,10 +116,4 @@ function redirect(response: ServerResponse, location: string): void {
 function ownPath(to: string | null): string {
   if (to === null || !/^\/console\/[\w\-./?=&%:+,]*$/.test(to) || to.includes('//') || to.includes('..')) return consolePath;
   return to;
-}
-
-/** A list of names, or one. */
-function groupsIn(claim: unknown): readonly string[] {
-  const all = Array.isArray(claim) ? claim : [claim];
-  return all.filter((one) => typeof one === 'string').slice(0, 1_000);
 }

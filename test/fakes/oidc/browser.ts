@@ -5,24 +5,41 @@ interface Kept {
   readonly value: string;
 }
 
+interface Page {
+  readonly status: number;
+  readonly url: string;
+  readonly text: string;
+}
+
 /** What a browser does with redirects and cookies, and no more: one person's, from page to page. */
 export class Browser {
   #cookies: readonly Kept[] = [];
 
   /** Follows redirects to their end. */
-  async go(url: string, method = 'GET'): Promise<{ readonly status: number; readonly url: string; readonly text: string }> {
-    let [next, how] = [url, method];
+  async go(url: string, method = 'GET', form?: URLSearchParams): Promise<Page> {
+    let [next, how, body] = [url, method, form];
     const seen: string[] = [];
     for (let hop = 0; hop < 12; hop += 1) {
       seen.push(next);
-      const response = await fetch(next, { method: how, redirect: 'manual', headers: { cookie: this.#header(next) } });
+      const headers = { cookie: this.#header(next) };
+      const response = await fetch(next, { method: how, redirect: 'manual', headers, ...(body && { body }) });
       for (const line of response.headers.getSetCookie()) this.#keep(next, line);
       const location = response.headers.get('location');
       const text = await response.text();
       if (location === null) return { status: response.status, url: next, text };
-      [next, how] = [new URL(location, next).href, 'GET'];
+      [next, how, body] = [new URL(location, next).href, 'GET', undefined];
     }
     throw new Error(`redirected without end: ${seen.join('\n')}`);
+  }
+
+  /** Sends the one form of a page as it is filled in already. */
+  submit({ url, text }: Page): Promise<Page> {
+    const action = /<form[^>]* action="([^"]+)"/.exec(text)?.[1];
+    if (action === undefined) throw new Error(`there is no form on ${url}: ${text}`);
+    const fields = [...text.matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)].map(
+      ([, name = '', value = '']): [string, string] => [name, value],
+    );
+    return this.go(new URL(action, url).href, 'POST', new URLSearchParams(fields));
   }
 
   /** https://www.rfc-editor.org/rfc/rfc6265#section-5.3; an expired one takes the kept one away. */

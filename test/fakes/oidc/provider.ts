@@ -1,11 +1,13 @@
 import { createServer, type RequestListener } from 'node:http';
-import { exportJWK, generateKeyPair } from 'jose';
+import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import Provider from 'oidc-provider';
 
 export interface IdentityProvider {
   readonly issuer: string;
   /** Who sits at the browser, by the `sub` of their tokens: signed in as soon as they are asked. Undefined: they walk away. */
   person: string | undefined;
+  /** A token with the provider's own signature that says what no request would have it say. */
+  token(claims: JWTPayload): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -27,6 +29,8 @@ export async function startIdentityProvider(client: {
   /** What the tokens say of somebody besides `sub`, such as their groups. */
   readonly claimsOf?: (sub: string) => Readonly<Record<string, unknown>>;
   readonly people?: readonly KnownPerson[];
+  /** A second client, for the device authorization grant. */
+  readonly device?: { readonly clientId: string; readonly idTokenSeconds?: number };
   /** Absent: any that is free. */
   readonly port?: number;
 }): Promise<IdentityProvider> {
@@ -52,7 +56,9 @@ export async function startIdentityProvider(client: {
         AccessToken: aMinute,
         AuthorizationCode: aMinute,
         Grant: aMinute,
-        IdToken: aMinute,
+        IdToken: client.device?.idTokenSeconds ?? aMinute,
+        DeviceCode: 10 * aMinute,
+        RefreshToken: 60 * aMinute,
         Interaction: aMinute,
         Session: aMinute,
       },
@@ -63,9 +69,24 @@ export async function startIdentityProvider(client: {
           application_type: 'web',
           token_endpoint_auth_method: 'none',
         },
+        ...(client.device
+          ? [
+              {
+                client_id: client.device.clientId,
+                grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
+                redirect_uris: [],
+                response_types: [],
+                token_endpoint_auth_method: 'none' as const,
+              },
+            ]
+          : []),
       ],
       cookies: { keys: ['a key of this test'] },
-      features: { devInteractions: { enabled: false } },
+      features: {
+        devInteractions: { enabled: false },
+        deviceFlow: { enabled: client.device !== undefined },
+        revocation: { enabled: client.device !== undefined },
+      },
       findAccount: async (_context, sub) => ({
         accountId: sub,
         claims: async () => ({ sub, ...known.get(sub), ...client.claimsOf?.(sub) }),
@@ -78,7 +99,7 @@ export async function startIdentityProvider(client: {
         const { client: asking, session } = context.oidc;
         if (!asking || session?.accountId === undefined) return undefined;
         const grant = new provider.Grant({ clientId: asking.clientId, accountId: session.accountId });
-        grant.addOIDCScope('openid');
+        grant.addOIDCScope('openid offline_access');
         await grant.save();
         return grant;
       },
@@ -96,6 +117,7 @@ export async function startIdentityProvider(client: {
   const self: IdentityProvider = {
     issuer,
     person: undefined,
+    token: (claims) => new SignJWT(claims).setProtectedHeader({ alg: 'RS256', kid: 'k1' }).sign(privateKey),
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -210,3 +210,15 @@ describe('the identity provider of the widest steps', () => {
     expect(problems(stepUp('http://127.0.0.1:9000', 'http://localhost:8766'), known)).toEqual([]);
   });
 });
+
+test('the command line has a client of its own at the provider: one whose tokens prove answers is refused', () => {
+  const own = 'ana, subject: s1';
+  const listed = people.replace('ana,', `${own},`);
+  const step = "stepUp: { issuer: 'https://login.example.com', clientId: firebreak, publicUrl: 'https://f.example.com' }";
+  const consoleOf = (clientId: string): string =>
+    `${step}\nconsole: { roles: { viewer: [all] }, commandLine: { clientId: ${clientId} } }\n`;
+  expect(problems(consoleOf('firebreak-cli'), listed)).toEqual([]);
+  expect(problems(consoleOf('firebreak'), listed)).toEqual([
+    'console.commandLine.clientId: this is the client of stepUp, whose tokens prove answers. Register another client at the provider: public, with the device authorization grant.',
+  ]);
+});

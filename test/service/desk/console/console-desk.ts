@@ -19,6 +19,7 @@ import { listenAtDesk } from '../../../../service/desk/desk.ts';
 import { Journal } from '../../../../service/desk/journal.ts';
 import type { createSignIns } from '../../../../service/desk/pages/sign-ins-desk.ts';
 import { RefusalCounts } from '../../../../service/process/refusal-counts.ts';
+import { deviceTokens } from '../../../fakes/oidc/device.ts';
 import { type IdentityProvider, startIdentityProvider } from '../../../fakes/oidc/provider.ts';
 import { deskMaker, makerOf, makersTrust } from '../../../suites/signed-records.ts';
 
@@ -48,6 +49,8 @@ export interface ConsoleDesk {
   append(records: readonly AuditRecord[]): Promise<void>;
   /** The cookie and the session of somebody who has signed in as a browser would. */
   signIn(name: string): Promise<Person>;
+  /** The token of somebody who has signed in by a device. */
+  tokenOf(name: string): Promise<string>;
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -63,7 +66,13 @@ export interface Person {
 
 /** The console of a desk on a port of its own, with a real identity provider and a real database. Temporal is away. */
 export async function startConsoleDesk(
-  options: { readonly slack?: (parts: SlackSide) => ConsoleCards } = {},
+  options: {
+    readonly slack?: (parts: SlackSide) => ConsoleCards;
+    /** False: nobody looks by the command line. */
+    readonly commandLine?: false;
+    readonly idTokenSeconds?: number;
+    readonly budget?: RequestBudget;
+  } = {},
 ): Promise<ConsoleDesk> {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-console-'));
   let handler: DeskConsole | undefined;
@@ -80,6 +89,7 @@ export async function startConsoleDesk(
   const provider = await startIdentityProvider({
     clientId: 'firebreak',
     redirectUri: () => `${url}/sign-in/callback`,
+    device: { clientId: 'firebreak-cli', ...(options.idTokenSeconds && { idTokenSeconds: options.idTokenSeconds }) },
     claimsOf: (sub) => ({ name: sub.replace('sub-', 'Name of '), groups: groupsOf[sub] ?? [] }),
   });
   const path = join(folder, 'firebreak.yaml');
@@ -93,6 +103,7 @@ console:
   roles: { viewer: [viewers], responder: [responders], approver: [approvers], admin: [admins], auditor: [auditors] }
   tenants: { team-shop: [shop], team-bank: [bank] }
   everything: [everything]
+${options.commandLine === false ? '' : '  commandLine: { clientId: firebreak-cli }'}
 roster:
   people:
     - { id: ana, name: Ana, slack: [U1], subject: sub-ana }
@@ -137,7 +148,7 @@ roster:
       client: () => undefined,
       log,
       // A test that waits asks more often than people do.
-      budget: new RequestBudget({ perSecond: 100_000, burst: 100_000 }),
+      budget: options.budget ?? new RequestBudget({ perSecond: 100_000, burst: 100_000 }),
     });
     if (!made) throw new Error('the console is configured');
     return made;
@@ -178,7 +189,13 @@ roster:
         fetch(`${url}${at}`, {
           method: 'POST',
           body: JSON.stringify(body),
-          headers: { cookie, 'content-type': 'application/json', 'x-firebreak-csrf': session.csrf, origin: url, ...headers },
+          headers: {
+            cookie,
+            'content-type': 'application/json',
+            'x-firebreak-csrf': session.csrf ?? '',
+            origin: url,
+            ...headers,
+          },
         }),
     };
   };
@@ -195,6 +212,7 @@ roster:
       handler?.note(records);
     },
     signIn,
+    tokenOf: async (name) => (await deviceTokens(provider, 'firebreak-cli', `sub-${name}`)).id_token,
     restart: async () => {
       await handler?.stop();
       handler = start();

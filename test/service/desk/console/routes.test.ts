@@ -61,7 +61,7 @@ async function statusOf(route: ConsoleRoute, person: Person | undefined, namespa
   return response.status;
 }
 
-describe.each(routes.filter(([name]) => name !== 'openapi' && name !== 'signOut'))('the route %s', (name, route) => {
+describe.each(routes.filter(([name, { roles }]) => roles !== 'anybody' && name !== 'signOut'))('the route %s', (name, route) => {
   test('refuses who is not signed in', async () => {
     expect(await statusOf(route, undefined)).toBe(401);
   });
