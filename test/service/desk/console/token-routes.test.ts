@@ -16,7 +16,7 @@ import { type ConsoleDesk, incidentRecords, keyOf, type Person, startConsoleDesk
 
 let desk: ConsoleDesk;
 let now = 0;
-const budget = new RequestBudget({ perSecond: 1, burst: 1_000, now: () => now });
+const budget = new RequestBudget({ perSecond: 1, burst: 300, now: () => now });
 const tokens = new Map<string, string>();
 let browser: Person;
 const roleOf: Readonly<Record<ConsoleRole, string>> = {
@@ -218,7 +218,7 @@ describe('a token does not count', () => {
 test('tokens of their own making take nothing from who has a good one, and are answered less and less', async () => {
   now += 1_000_000;
   const statuses: number[] = [];
-  for (let n = 0; n < 1_010; n += 1) {
+  for (let n = 0; n < 310; n += 1) {
     const { status } = await fetch(`${desk.url}/api/v1/session`, { headers: { authorization: 'Bearer guess' } });
     statuses.push(status);
   }
@@ -231,11 +231,11 @@ test('all tokens of one person share what they may ask for', async () => {
   now += 1_000_000;
   const [one, other] = [tokenOf('responder'), await desk.tokenOf('responder')];
   const statuses: number[] = [];
-  for (let n = 0; n < 1_010; n += 1) {
+  for (let n = 0; n < 310; n += 1) {
     const token = n % 2 === 0 ? one : other;
     statuses.push((await fetch(`${desk.url}/api/v1/session`, { headers: { authorization: `Bearer ${token}` } })).status);
   }
-  expect(statuses.filter((status) => status === 200)).toHaveLength(1_000);
+  expect(statuses.filter((status) => status === 200)).toHaveLength(300);
   expect(statuses.at(-1)).toBe(429);
 });
 
