@@ -10,6 +10,7 @@ import { openClusterApi } from '../process/cluster-api.ts';
 import { configuredManifests } from '../rbac/manifests.ts';
 import { missingRightsOf } from '../rbac/missing.ts';
 import { daemonSets, networkOf } from '../setup/cluster-sight.ts';
+import { webhookBundles } from './certificate-checks.ts';
 import { clockResult, type DoctorCheck, type Examined, failure, type LookResult, notTried, ok, warning } from './diagnosis.ts';
 
 const inCluster: readonly Role[] = ['cell', 'secrets', 'forensics', 'packs'];
@@ -24,6 +25,7 @@ export const clusterChecks: readonly DoctorCheck[] = [
   { name: 'kubernetes clock', roles: inCluster, run: withApi(clock) },
   { name: 'rights', withinMs: oneByOneMs, roles: inCluster, run: withApi(rights) },
   { name: 'admission policies', withinMs: oneByOneMs, roles: inCluster, run: withApi(admission) },
+  { name: 'admission webhooks', roles: inCluster, run: withApi((api, _, signal) => webhookBundles(api, signal)) },
   { name: 'network policies', roles: ['cell'], run: withApi(enforcement) },
 ];
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CheckedConfig } from '../config/load.ts';
+import { certificateChecks } from './certificate-checks.ts';
 import { clusterChecks, networkProbe } from './cluster-checks.ts';
 import { deskChecks } from './desk-checks.ts';
 import {
@@ -29,6 +30,7 @@ const usualChecks: readonly DoctorCheck[] = [
   ...storeChecks,
   ...deskChecks,
   ...sensorChecks,
+  ...certificateChecks,
   ...keyChecks,
 ];
 

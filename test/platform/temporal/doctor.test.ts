@@ -6,6 +6,7 @@ import { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { parse } from 'yaml';
 import { searchAttributes } from '../../../core/incident/search-attributes.ts';
+import { makeOwnCertificate } from '../../../integrations/uploads/own-certificate.ts';
 import { runCommand } from '../../../service/parts/command.ts';
 import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
 import { writeAccountKubeconfig } from '../../account-kubeconfig.ts';
@@ -127,6 +128,59 @@ describe('firebreak doctor', () => {
     expect(of(told, 'evidence store')).toMatchObject([{ state: 'ok' }]);
   });
 
+  test('reads the certificate that the API server shows, and whether all authorities of a webhook have ended', async () => {
+    const daysAgo = (days: number): string => makeOwnCertificate({ now: new Date(Date.now() - days * 86_400_000) }).certificate;
+    const webhook = (name: string, failurePolicy: string, ...authorities: readonly string[]) => ({
+      name: `${name}.${platform.prefix}.example`,
+      failurePolicy,
+      admissionReviewVersions: ['v1'],
+      sideEffects: 'None',
+      // Of no group that there is: nobody is kept from anything.
+      rules: [{ apiGroups: ['none.example'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['nothings'] }],
+      clientConfig: {
+        url: 'https://127.0.0.1:1/',
+        caBundle: Buffer.from(authorities.join('')).toString('base64'),
+      },
+    });
+    const path = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations';
+    const name = `${platform.prefix}-bundles`;
+    await create(path, {
+      kind: 'ValidatingWebhookConfiguration',
+      ...{
+        apiVersion: 'admissionregistration.k8s.io/v1',
+        metadata: { name },
+        webhooks: [
+          webhook('ended', 'Fail', daysAgo(500), daysAgo(400)),
+          webhook('passed-over', 'Ignore', daysAgo(400)),
+          webhook('renewed', 'Fail', daysAgo(400), daysAgo(0)),
+        ],
+      },
+    });
+    try {
+      // A machine with too much to do may not answer in time.
+      const told = await eventually('an answer of the API server', async () => {
+        const now = await doctor({}, '--json');
+        const isAnswered = of(now, 'served certificates')[0]?.state === 'ok' && of(now, 'admission webhooks').length >= 2;
+        return isAnswered && now;
+      });
+      expect(of(told, 'served certificates')[0]?.text).toMatch(/^in order: kubernetes \(\d+ days\)$/);
+      const ours = of(told, 'admission webhooks').filter(({ text }) => text.includes(platform.prefix));
+      const which = `(validatingwebhookconfiguration ${name}) ended 35 days ago`;
+      expect(ours).toMatchObject([
+        {
+          state: 'error',
+          text: `the CA bundle of the webhook ended.${platform.prefix}.example ${which}; without a valid one the API server refuses what it is asked about`,
+        },
+        {
+          state: 'warning',
+          text: `the CA bundle of the webhook passed-over.${platform.prefix}.example ${which}; without a valid one it is passed over`,
+        },
+      ]);
+    } finally {
+      await callKubernetes({ access: readAccess(platform.kubeconfig), path: `${path}/${name}`, method: 'DELETE' });
+    }
+  });
+
   test('names the rights that an account lacks, and what it may not look at', async () => {
     const namespace = await platform.freshNamespace();
     await create(`/api/v1/namespaces/${namespace}/serviceaccounts`, {
@@ -144,6 +198,7 @@ describe('firebreak doctor', () => {
       }),
     );
     expect(of(told, 'admission policies')).toMatchObject([{ state: 'not tried' }]);
+    expect(of(told, 'admission webhooks')).toMatchObject([{ state: 'not tried' }]);
     expect(of(told, 'network policies')).toMatchObject([{ state: 'not tried' }]);
   });
 });

@@ -5,6 +5,7 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { logHeadText, type NoteKey, noteText, rawKeyOf, verifierKey } from '../../../core/tlog/signed-note.ts';
 import { createLogFolder } from '../../../integrations/anchor/log-folder.ts';
@@ -13,6 +14,7 @@ import { signerFrom } from '../../../integrations/keys/ed25519.ts';
 import { makeOwnCertificate } from '../../../integrations/uploads/own-certificate.ts';
 import { type Config, loadConfig } from '../../../service/config/load.ts';
 import type { Role } from '../../../service/config/secrets.ts';
+import { certificateChecks } from '../../../service/doctor/certificate-checks.ts';
 import { deskChecks } from '../../../service/doctor/desk-checks.ts';
 import { clockResult, type Diagnosis, type DoctorCheck, failure, ok } from '../../../service/doctor/diagnosis.ts';
 import { examine, worstOf } from '../../../service/doctor/doctor.ts';
@@ -438,7 +440,85 @@ describe('of keys and certificates it says', () => {
     writeFileSync(join(folder, 'cert.pem'), certificate);
     writeFileSync(join(folder, 'key.pem'), key);
     const config = configured('', '  tls: { certFile: cert.pem, keyFile: key.pem }');
-    expect(await found({ chosen: keyChecks, config, name: 'certificates' })).toMatchObject([{ state }]);
+    expect(await found({ chosen: certificateChecks, config, name: 'certificates' })).toMatchObject([{ state }]);
+  });
+
+  test('whether an authority is left in a bundle of them, and which certificate of a chain ends first', async () => {
+    const ended = makeOwnCertificate({ now: new Date(Date.now() - 500 * dayMs) });
+    const fresh = makeOwnCertificate();
+    const both = `${ended.certificate}${fresh.certificate}`;
+    for (const [name, text] of Object.entries({ 'bundle.pem': both, 'chain.pem': both, 'key.pem': fresh.key }))
+      writeFileSync(join(folder, name), text);
+    const clients = '[{ name: node, subject: node }]';
+    const config = configured(
+      '',
+      `  tls: { certFile: chain.pem, keyFile: key.pem, clientCaFile: bundle.pem, clients: ${clients} }`,
+    );
+    expect(await found({ chosen: certificateChecks, config, name: 'certificates' })).toEqual([
+      expect.objectContaining({ state: 'error', text: 'intake.tls.certFile ended 135 days ago' }),
+      expect.objectContaining({ state: 'ok', text: expect.stringMatching(/^intake\.tls\.clientCaFile ends in 36[45] days$/) }),
+    ]);
+  });
+
+  test('that our own certificate in the kubeconfig has ended', async () => {
+    const { certificate, key } = makeOwnCertificate({ now: new Date(Date.now() - 400 * dayMs) });
+    const data = (pem: string): string => Buffer.from(pem).toString('base64');
+    const kubeconfig = {
+      'current-context': 'lab',
+      clusters: [{ name: 'lab', cluster: { server: 'https://127.0.0.1:1' } }],
+      users: [{ name: 'lab', user: { 'client-certificate-data': data(certificate), 'client-key-data': data(key) } }],
+      contexts: [{ name: 'lab', context: { cluster: 'lab', user: 'lab' } }],
+    };
+    writeFileSync(join(folder, 'kubeconfig'), JSON.stringify(kubeconfig));
+    const config = configured('kubernetes: { kubeconfig: kubeconfig }');
+    const asked = { chosen: certificateChecks, config };
+    expect(await found({ ...asked, name: 'certificates' })).toMatchObject([
+      { state: 'error', text: 'our certificate in kubernetes.kubeconfig ended 35 days ago' },
+    ]);
+    // A desk has no account in a cluster.
+    expect(await found({ ...asked, name: 'certificates', roles: ['desk'] })).toMatchObject([{ state: 'ok' }]);
+  });
+
+  test('what the running intake, Temporal and others show, whatever their files say, and who shows none', async () => {
+    const daysAgo = (days: number) => makeOwnCertificate({ now: new Date(Date.now() - days * dayMs) });
+    const serving = async ({ certificate, key }: ReturnType<typeof makeOwnCertificate>) => {
+      const server = createTlsServer({ cert: certificate, key, ALPNProtocols: ['h2', 'http/1.1'] }, (socket) =>
+        socket.on('error', () => {}),
+      ).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const address = server.address();
+      return { server, port: typeof address === 'object' && address ? address.port : 0 };
+    };
+    // It was renewed on disk, and the process still shows the last one.
+    const intake = await serving(daysAgo(360));
+    const temporal = await serving(daysAgo(400));
+    const page = await serving(daysAgo(100));
+    const renewed = daysAgo(0);
+    writeFileSync(join(folder, 'cert.pem'), renewed.certificate);
+    writeFileSync(join(folder, 'key.pem'), renewed.key);
+    const stepUp = { issuer: 'https://127.0.0.1:1', clientId: 'firebreak', publicUrl: `https://127.0.0.1:${page.port}` };
+    const config = configured(
+      `temporal: { address: '127.0.0.1:${temporal.port}', tls: true }\nstepUp: ${JSON.stringify(stepUp)}`,
+      `  listen: { port: ${intake.port} }\n  tls: { certFile: cert.pem, keyFile: key.pem }`,
+      ', subject: s-ada',
+    );
+    const asked = { chosen: certificateChecks, config, name: 'served certificates' };
+    const told = await found(asked);
+    for (const { server } of [intake, temporal, page]) server.close();
+    expect(told).toEqual([
+      expect.objectContaining({
+        state: 'error',
+        text: `temporal.address: what 127.0.0.1:${temporal.port} shows ended 35 days ago`,
+        remedy: expect.stringContaining('renew'),
+      }),
+      expect.objectContaining({
+        state: 'warning',
+        text: expect.stringMatching(/^intake\.listen: what 127\.0\.0\.1:\d+ shows ends in [45] days$/),
+      }),
+      expect.objectContaining({ state: 'ok', text: expect.stringMatching(/^in order: stepUp\.publicUrl \(26[45] days\)$/) }),
+      expect.objectContaining({ state: 'not tried', text: 'no certificate was shown by stepUp.issuer' }),
+    ]);
+    expect(await found({ ...asked, roles: ['secrets'] })).toMatchObject([{ state: 'not tried' }]);
   });
 
   test('which keys are older than a year', async () => {
@@ -450,5 +530,29 @@ describe('of keys and certificates it says', () => {
     expect(await found({ chosen: keyChecks, config, name: 'keys' })).toMatchObject([
       { state: 'warning', text: expect.stringMatching(/keys\.signing\.cell is (499|500) days old/) },
     ]);
+  });
+
+  test('that Slack’s signing secret is older than a year, where it is in a file', async () => {
+    const secret = join(folder, 'signing-secret');
+    const past = new Date(Date.now() - 400 * dayMs);
+    writeFileSync(secret, 'a-secret');
+    utimesSync(secret, past, past);
+    const slack = {
+      mode: 'http',
+      appId,
+      teamId,
+      channel,
+      botToken: { env: 'BOT' },
+      signingSecrets: [{ file: 'signing-secret' }],
+    };
+    const asked = { chosen: keyChecks, config: configured(`slack: ${JSON.stringify(slack)}`), name: 'keys' };
+    expect(await found(asked)).toMatchObject([
+      {
+        state: 'warning',
+        text: expect.stringMatching(/^slack\.signingSecrets\[0\] is (399|400) days old$/),
+        remedy: expect.stringContaining('where it comes from'),
+      },
+    ]);
+    expect(await found({ ...asked, roles: ['cell'] })).toMatchObject([{ state: 'ok' }]);
   });
 });
