@@ -1,6 +1,6 @@
 /**
- * What very many records cost in PostgreSQL: a check of all, the report of a quarter, and the console. `node bench/records/many-records.ts`; BENCH_COUNT
- * incidents of 100 records, over a year. A hundred thousand incidents take some 25 GB of the disk while it runs.
+ * What very many records cost in PostgreSQL: a check of all, the report of a quarter, the console, and the notary. `node bench/records/many-records.ts`; BENCH_COUNT
+ * incidents of 100 records, over a year, with a checkpoint for each minute in which something moved. A hundred thousand incidents take some 25 GB of the disk while it runs.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,11 +19,13 @@ import { startDatabases } from '../../test/postgres/databases.ts';
 import { newPrivateKey } from '../../test/suites/private-key.ts';
 import { maker, makersTrust, noSigners } from '../../test/suites/signed-records.ts';
 import { distribution, loadNow, printGoals, round, writeResult } from '../report.ts';
+import { writeCheckpoints } from './write-checkpoints.ts';
 import { writeManyRecords } from './write-records.ts';
 
 const whole = 100_000;
 const incidents = Number(process.env.BENCH_COUNT ?? whole);
 const perIncident = 100;
+const shares = 2;
 const count = incidents * perIncident;
 const [since, until] = [Date.UTC(2026, 0, 1), Date.UTC(2027, 0, 1)];
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-bench-many-'));
@@ -60,6 +62,12 @@ async function spentOn<Result>(work: () => Promise<Result>): Promise<Spent & { r
   };
 }
 
+/** One more record of an incident. */
+function grown(chain: string, nth: number) {
+  const record = { chain, number: perIncident + nth, at: new Date(until).toISOString(), actor: 'engine' };
+  return maker.sign({ ...record, kind: 'lease.renewed', body: { text: 'renewed' } });
+}
+
 /** Milliseconds of each. */
 async function timesOf(times: number, work: (nth: number) => Promise<unknown>): Promise<readonly number[]> {
   const taken: number[] = [];
@@ -75,16 +83,20 @@ const databases = await startDatabases();
 try {
   const url = await databases.next();
   await (await openDatabase({ url })).close();
-  const written = await spentOn(() => writeManyRecords({ url, pem: maker.pem, incidents, perIncident, since, until }));
+  const many = { url, pem: maker.pem, incidents, perIncident, since, until, movesIn: folder };
+  const written = await spentOn(() => writeManyRecords(many, shares));
   console.log(`${count} records written in ${written.seconds} s, ${written.cpuSeconds} s of the processor`);
+  const anchorFile = join(folder, 'anchor.jsonl');
+  const checkpoints = await spentOn(() => writeCheckpoints({ url, movesIn: folder, shares, signer: key, anchorFile }));
+  const { at: signedAt, ...signed } = checkpoints.result;
+  console.log(`${signed.count} checkpoints of ${signed.heads} heads written in ${checkpoints.cpuSeconds} s of the processor`);
   const database = await openDatabase({ url });
   await database.all('ANALYZE');
   const store = createAuditStore(database);
-  const anchor = createFileAnchor({ file: join(folder, 'anchor.jsonl') });
-  const notary = createNotary({ store, signer: key, verifier, anchor, everyMs: 60_000, onAlarm: fail, onError: fail });
-  await notary.stop();
+  const anchor = createFileAnchor({ file: anchorFile });
+  const now = () => signedAt;
 
-  const verify = await spentOn(() => verifyAudit({ store, anchor, verifier, trust: makersTrust, signers: noSigners }));
+  const verify = await spentOn(() => verifyAudit({ store, anchor, verifier, trust: makersTrust, signers: noSigners, now }));
   if (!verify.result.ok || verify.result.records !== count) throw new Error(JSON.stringify(verify.result.findings.slice(0, 3)));
   console.log('audit verify', { ...verify, result: undefined });
   const quarter = { since: Date.UTC(2026, 3, 1), until: Date.UTC(2026, 6, 1) };
@@ -108,7 +120,16 @@ try {
     const summary = await list.find(incidentKeyOf(chain), 'all');
     if (!summary || !(await readChain(store, makersTrust, chain)).proof.whole) throw new Error(`${chain} is not whole`);
   });
-  const [page, one] = [distribution(pages), distribution(ones)];
+  const notary = createNotary({ store, signer: key, verifier, anchor, everyMs: 60_000, onAlarm: fail, onError: fail, now });
+  const begun = await spentOn(() => notary.sign());
+  console.log('the notary begins', { ...begun, result: undefined });
+  const rounds: number[] = [];
+  for (let nth = 1; nth <= 20; nth += 1) {
+    for (const chain of chains.slice(0, 6)) await store.append([grown(chain, nth)]);
+    rounds.push((await spentOn(() => notary.sign())).cpuSeconds * 1_000);
+  }
+  await notary.stop();
+  const [page, one, round6] = [distribution(pages), distribution(ones), distribution(rounds)];
   const perSecond = Math.round(count / verify.seconds);
   const goals = [
     {
@@ -140,11 +161,15 @@ try {
       what: `${count} records of ${incidents} incidents over a year in PostgreSQL, each signed: all checked, a quarter reported, and looked at in the console`,
       figures: {
         'written: CPU seconds of the generator': written.cpuSeconds,
+        'checkpoints, and heads that they name': `${signed.count}, ${signed.heads}`,
         'audit verify: CPU seconds': verify.cpuSeconds,
         'report of a quarter: CPU seconds': report.cpuSeconds,
         'report of a quarter: records counted': report.result.records.counted,
         'console, two pages of the list, ms': page,
         'console, one incident, ms': one,
+        'the notary reads all checkpoints at a start: CPU seconds': begun.cpuSeconds,
+        'the notary reads all checkpoints at a start: MB': begun.megabytes,
+        'a round of the notary, six chains moved: CPU ms': round6,
       },
       goals,
       limitedBy: [loadNow(), 'One process reads and checks; PostgreSQL works beside it.'],

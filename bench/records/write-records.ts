@@ -1,11 +1,12 @@
 /** Very many signed records in PostgreSQL, as fast as they can be signed: worker threads write them into `COPY`. */
-import { spawn } from 'node:child_process';
 import { createPrivateKey, sign } from 'node:crypto';
 import { once } from 'node:events';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import {
   type AuditRecord,
+  type ChainHead,
   genesisHash,
   recordBytes,
   recordHash,
@@ -16,7 +17,7 @@ import {
 import { canonicalJson, sha256Hex } from '../../core/text/digest.ts';
 import { recordColumns } from '../../integrations/database/audit-rows.ts';
 import { signerFrom } from '../../integrations/keys/ed25519.ts';
-import { findPostgres } from '../../test/suites.mjs';
+import { copyInto, copyLine } from './copy-rows.ts';
 
 interface ManyRecords {
   /** Of an empty database with the schema. */
@@ -28,13 +29,27 @@ interface ManyRecords {
   /** The incidents begin one after the other in this time, milliseconds since 1970. */
   readonly since: number;
   readonly until: number;
+  /** A folder for the heads that move in each minute, which checkpoints are made of: see `writeCheckpoints`. */
+  readonly movesIn: string;
+}
+
+/** What moved in a minute: a line of JSON in the files of `movesIn`, by minute. */
+export interface MovedHeads {
+  /** Since 1970. */
+  readonly minute: number;
+  readonly heads: readonly ChainHead[];
+}
+
+/** Of a share of the incidents; the next share goes on where this one ends, with some minutes of both. */
+export function movesFile(folder: string, share: number): string {
+  return join(folder, `moves-${share}.jsonl`);
 }
 
 export async function writeManyRecords(many: ManyRecords, threads = 2): Promise<void> {
   const share = Math.ceil(many.incidents / threads);
   await Promise.all(
     Array.from({ length: threads }, async (_, index) => {
-      const part = { ...many, first: index * share, last: Math.min(many.incidents, (index + 1) * share) };
+      const part: Part = { ...many, share: index, first: index * share, last: Math.min(many.incidents, (index + 1) * share) };
       const worker = new Worker(new URL(import.meta.url), { workerData: part });
       await once(worker, 'message');
       await once(worker, 'exit');
@@ -92,25 +107,33 @@ function recordOf(nth: number, number: number, count: number): Pick<AuditRecord,
   return again[number % again.length] ?? recordOf(nth, 2, count);
 }
 
-async function writePart({
-  url,
-  pem,
-  perIncident,
-  since,
-  until,
-  incidents,
-  first,
-  last,
-}: ManyRecords & { first: number; last: number }) {
+interface Part extends ManyRecords {
+  readonly share: number;
+  readonly first: number;
+  readonly last: number;
+}
+
+async function writePart({ url, pem, perIncident, since, until, incidents, movesIn, share, first, last }: Part) {
   const key = createPrivateKey(pem);
   const { keyId } = signerFrom({ pem, name: 'the cell' });
   const records = copyInto(url, `audit_records (${recordColumns})`);
   const heads = copyInto(url, 'audit_heads (chain, number, hash, grown_at)');
+  const moves = openSync(movesFile(movesIn, share), 'w');
+  const open = new Map<number, ChainHead[]>();
+  const writeMoves = (before: number): void => {
+    const minutes = [...open.keys()].filter((minute) => minute < before).sort((a, b) => a - b);
+    const ready = minutes.map((minute): MovedHeads => ({ minute, heads: open.get(minute) ?? [] }));
+    writeSync(moves, ready.map((one) => `${JSON.stringify(one)}\n`).join(''));
+    for (const minute of minutes) open.delete(minute);
+  };
   for (let nth = first; nth < last; nth += 1) {
     const chain = `incident/c/shop-${nth % 40}/Deployment/w${nth}@6d0c4c53-9d0e-4f5f-8d1f-${String(nth).padStart(12, '0')}`;
     const openedAt = since + ((until - since) * nth) / incidents;
     let [follows, previous, at] = [genesisHash, genesisHash, ''];
     let lines = '';
+    const ends = new Map<number, ChainHead>();
+    // No incident that is to come has a head in an earlier minute.
+    writeMoves(minuteOf(openedAt));
     for (let number = 1; number <= perIncident; number += 1) {
       at = new Date(openedAt + number * 20_000).toISOString();
       const { kind, actor, body } = recordOf(nth, number, perIncident);
@@ -124,36 +147,22 @@ async function writePart({
       // In the order of `recordColumns`.
       lines += copyLine([chain, number, number, at, kind, actor, text, keyId, follows, salt, signature, '', previous, hash]);
       [follows, previous] = [link, hash];
+      ends.set(minuteOf(openedAt + number * 20_000), { chain, number, hash });
     }
+    for (const [minute, head] of ends) open.set(minute, [...(open.get(minute) ?? []), head]);
     await records.write(lines);
     await heads.write(copyLine([chain, perIncident, previous, at]));
   }
+  writeMoves(Number.POSITIVE_INFINITY);
+  closeSync(moves);
   await Promise.all([records.end(), heads.end()]);
 }
 
-function copyLine(values: readonly (string | number)[]): string {
-  return `${values.map((value) => String(value).replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\t', '\\t')).join('\t')}\n`;
-}
-
-function copyInto(url: string, table: string) {
-  const programs = findPostgres();
-  if (programs === undefined) throw new Error('There are no PostgreSQL programs on this machine.');
-  const args = ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-c', `COPY ${table} FROM STDIN`, url];
-  const psql = spawn(join(programs, 'psql'), args, { stdio: ['pipe', 'inherit', 'inherit'] });
-  const closed = once(psql, 'close');
-  return {
-    write: async (lines: string): Promise<void> => {
-      if (!psql.stdin.write(lines)) await once(psql.stdin, 'drain');
-    },
-    end: async (): Promise<void> => {
-      psql.stdin.end();
-      const [code] = await closed;
-      if (code !== 0) throw new Error(`psql ended with ${code}`);
-    },
-  };
+function minuteOf(time: number): number {
+  return Math.floor(time / 60_000);
 }
 
 if (!isMainThread) {
-  await writePart(workerData as ManyRecords & { first: number; last: number });
+  await writePart(workerData as Part);
   parentPort?.postMessage('done');
 }

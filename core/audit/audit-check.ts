@@ -11,12 +11,8 @@ import {
 } from './audit.ts';
 import { type Finding, numbers } from './audit-report.ts';
 import type { StoredChain, StoredRecord } from './audit-store.ts';
+import type { StatedHead } from './head-history.ts';
 import type { RecordCut } from './record-cut.ts';
-
-/** A head that a genuine checkpoint names. */
-export interface StatedHead extends ChainHead {
-  readonly checkpoint: number;
-}
 
 /**
  * Compares one chain's rows with their own hashes, with what checkpoints state of it (`stated`: by number, from low to high), and

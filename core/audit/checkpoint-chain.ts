@@ -1,29 +1,25 @@
-import type { SignatureVerifier } from '../messages/signing.ts';
+import type { SignatureVerifier, SignedBytes } from '../messages/signing.ts';
 import { genesisHash } from './audit.ts';
-import type { StatedHead } from './audit-check.ts';
 import type { Finding } from './audit-report.ts';
-import {
-  type Checkpoint,
-  checkpointBytes,
-  checkpointDigest,
-  type Heads,
-  headsRoot,
-  type SignedCheckpoint,
-} from './checkpoint.ts';
+import { type Checkpoint, checkpointBytes, checkpointDigest, type SignedCheckpoint } from './checkpoint.ts';
+import { HeadHistory, type StatedHead } from './head-history.ts';
+import { HeadsTree } from './heads-tree.ts';
 
 /** Follows checkpoints by number and holds what they state. Give each number at most once, rising. */
 export class CheckpointChain {
-  readonly #stated = new Map<string, StatedHead[]>();
-  readonly #heads = new Map<string, StatedHead>();
+  readonly #stated = new HeadHistory();
+  readonly #heads = new HeadsTree();
+  readonly #isAll: boolean;
   readonly #wanted: readonly number[];
   readonly #remembered = new Map<number, Checkpoint>();
   readonly #times = new Map<number, string>();
   #last: SignedCheckpoint | undefined;
   #count = 0;
 
-  /** `remember`: the numbers of checkpoints that are asked for later. */
-  constructor({ remember = [] }: { readonly remember?: readonly number[] } = {}) {
+  /** `remember`: the numbers of checkpoints that are asked for later. `keeps`: `last` where nobody asks for `stated` or `timeOf`. */
+  constructor({ remember = [], keeps = 'all' }: { readonly remember?: readonly number[]; readonly keeps?: 'all' | 'last' } = {}) {
     this.#wanted = remember;
+    this.#isAll = keeps === 'all';
   }
 
   remembered(number: number): Checkpoint | undefined {
@@ -39,7 +35,7 @@ export class CheckpointChain {
   }
 
   /** The last stated head of every chain. */
-  get heads(): Heads {
+  get heads(): HeadsTree {
     return this.#heads;
   }
 
@@ -50,7 +46,7 @@ export class CheckpointChain {
 
   /** Every stated head of a chain, from low to high. */
   stated(chain: string): readonly StatedHead[] {
-    return this.#stated.get(chain) ?? [];
+    return this.#stated.of(chain);
   }
 
   /** Takes over a checkpoint whose signature was found genuine, and says what does not fit to the ones before. */
@@ -58,14 +54,11 @@ export class CheckpointChain {
     const { checkpoint } = signed;
     const findings = linkFindings(checkpoint, this.#last?.checkpoint);
     for (const head of checkpoint.moved) {
-      const stated = { ...head, checkpoint: checkpoint.number };
-      const before = this.#stated.get(head.chain);
-      if (before) before.push(stated);
-      else this.#stated.set(head.chain, [stated]);
-      this.#heads.set(head.chain, stated);
+      if (this.#isAll) this.#stated.add({ ...head, checkpoint: checkpoint.number });
+      this.#heads.set(head);
     }
     this.#last = signed;
-    this.#times.set(checkpoint.number, checkpoint.at);
+    if (this.#isAll) this.#times.set(checkpoint.number, checkpoint.at);
     if (this.#wanted.includes(checkpoint.number)) this.#remembered.set(checkpoint.number, checkpoint);
     this.#count += 1;
     return findings;
@@ -74,7 +67,7 @@ export class CheckpointChain {
   /** Whether the heads that the checkpoints name one by one are all the heads that the last one vouches for. */
   finish(): readonly Finding[] {
     const last = this.#last?.checkpoint;
-    if (!last || (last.chains === this.#heads.size && last.allHeads === headsRoot(this.#heads))) return [];
+    if (!last || (last.chains === this.#heads.size && last.allHeads === this.#heads.root())) return [];
     const text = `checkpoint ${last.number} vouches for ${last.chains} chains, the checkpoints at hand name ${this.#heads.size}, or other heads`;
     return [{ kind: 'checkpoint-inconsistent', checkpoint: last.number, text }];
   }
@@ -105,7 +98,18 @@ export function follows(checkpoint: Checkpoint, before: Checkpoint | undefined):
  * first, and each other one was replaced by the one in front of it. Whoever has a replaced key cannot go on with it.
  */
 export function isGenuine(signed: SignedCheckpoint, verifier: SignatureVerifier, before: SignedCheckpoint | undefined): boolean {
-  const { checkpoint, keyId, signature } = signed;
-  if (before && verifier.keyIds.indexOf(keyId) > verifier.keyIds.indexOf(before.keyId)) return false;
-  return verifier.verify({ keyId, bytes: checkpointBytes(checkpoint), signature });
+  return isByKeyOfThen(signed, verifier, before) && verifier.verify(signedBytesOf(signed));
+}
+
+/** The same without the signature itself, for who has that checked beside this thread: `signedBytesOf`. */
+export function isByKeyOfThen(
+  { keyId }: SignedCheckpoint,
+  { keyIds }: Pick<SignatureVerifier, 'keyIds'>,
+  before: SignedCheckpoint | undefined,
+): boolean {
+  return !before || keyIds.indexOf(keyId) <= keyIds.indexOf(before.keyId);
+}
+
+export function signedBytesOf({ checkpoint, keyId, signature }: SignedCheckpoint): SignedBytes {
+  return { keyId, bytes: checkpointBytes(checkpoint), signature };
 }

@@ -1,7 +1,8 @@
-import { canonicalJson, digestOf } from '../text/digest.ts';
+import { sha256Hex } from '../text/digest.ts';
 import { isObject } from '../text/plain-json.ts';
 import { type ChainHead, genesisHash } from './audit.ts';
-import { type InclusionProof, inclusionProof, type LeafHash, leafHash, merkleRoot } from './merkle.ts';
+import { type HeadsTree, headLeaf } from './heads-tree.ts';
+import { type InclusionProof, inclusionProof, merkleRoot } from './merkle.ts';
 
 /**
  * What the notary states at a time about all chains. Checkpoints are a chain of their own. A later one names every chain that
@@ -49,19 +50,35 @@ export function headerOf(checkpoint: Checkpoint): CheckpointHeader {
 
 /** The bytes that are signed. */
 export function checkpointBytes(checkpoint: Checkpoint): Uint8Array {
-  return new TextEncoder().encode(`firebreak.checkpoint.v1\n${canonicalJson(headerOf(checkpoint))}`);
+  return new TextEncoder().encode(`firebreak.checkpoint.v1\n${headerText(checkpoint)}`);
 }
 
 export function checkpointDigest(checkpoint: Checkpoint): string {
-  return digestOf(headerOf(checkpoint));
+  return sha256Hex(headerText(checkpoint));
 }
 
-/** By chain, in the order in which checkpoints have named these first. */
-export type Heads = ReadonlyMap<string, ChainHead>;
+/** The canonical JSON of its header, put together by hand: it is made for each of the half a million that a year has. */
+function headerText(checkpoint: Checkpoint): string {
+  const known = headerTexts.get(checkpoint);
+  if (known !== undefined) return known;
+  const { version, number, at, previous, moved, movedCount, chains, allHeads } = headerOf(checkpoint);
+  const first = `"allHeads":${JSON.stringify(allHeads)},"at":${JSON.stringify(at)},"chains":${chains},"moved":"${moved}","movedCount":${movedCount}`;
+  const text = `{${first},"number":${number},"previous":${JSON.stringify(previous)},"version":${version}}`;
+  headerTexts.set(checkpoint, text);
+  return text;
+}
 
-/** The root of the tree over these heads, in the order in which checkpoints have named their chains first. */
-export function headsRoot(heads: Heads): string {
-  return merkleRoot([...heads.values()].map(headLeaf));
+const headerTexts = new WeakMap<Checkpoint, string>();
+
+/** The canonical JSON of a signed one, as database and anchor have it. */
+export function checkpointText({ checkpoint, keyId, signature }: SignedCheckpoint): string {
+  const { version, number, at, previous, moved, chains, allHeads } = checkpoint;
+  const heads = moved.map(
+    (one) => `{"chain":${JSON.stringify(one.chain)},"hash":${JSON.stringify(one.hash)},"number":${one.number}}`,
+  );
+  const first = `"allHeads":${JSON.stringify(allHeads)},"at":${JSON.stringify(at)},"chains":${chains},"moved":[${heads.join(',')}]`;
+  const stated = `{${first},"number":${number},"previous":${JSON.stringify(previous)},"version":${version}}`;
+  return `{"checkpoint":${stated},"keyId":${JSON.stringify(keyId)},"signature":${JSON.stringify(signature)}}`;
 }
 
 /** That a chain's head is among these, which are the leaves of a tree in this order; undefined where it is not. */
@@ -70,14 +87,9 @@ export function headProof(heads: readonly ChainHead[], chain: string): Inclusion
   return index === -1 ? undefined : inclusionProof(heads.map(headLeaf), index);
 }
 
-/** Of its canonical JSON, written by hand: `canonicalJson` takes seconds for 100 000. */
-function headLeaf({ chain, number, hash }: ChainHead): LeafHash {
-  return leafHash(`{"chain":${JSON.stringify(chain)},"hash":${JSON.stringify(hash)},"number":${number}}`);
-}
-
 /**
  * The next checkpoint over the heads as the store shows them. What was stated once stays stated: a head that went back, changed
- * in place or vanished is not taken over but returned in `retracted`, for an alarm; all others move on.
+ * in place or vanished is not taken over but returned in `retracted`, for an alarm; all others move on. `stated` stays as it is: set what has moved once it is signed.
  */
 export function nextCheckpoint({
   last,
@@ -86,10 +98,10 @@ export function nextCheckpoint({
   at,
 }: {
   readonly last: Checkpoint | undefined;
-  readonly stated: Heads;
+  readonly stated: HeadsTree;
   readonly shown: readonly ChainHead[];
   readonly at: string;
-}): { readonly checkpoint: Checkpoint; readonly heads: Heads; readonly retracted: readonly ChainHead[] } {
+}): { readonly checkpoint: Checkpoint; readonly retracted: readonly ChainHead[] } {
   const moved: ChainHead[] = [];
   const retracted: ChainHead[] = [];
   const present = new Set<string>();
@@ -104,18 +116,17 @@ export function nextCheckpoint({
   }
   for (const before of stated.values()) if (!present.has(before.chain)) retracted.push(before);
   const named = byChain(moved);
-  const heads = new Map(stated);
-  for (const head of named) heads.set(head.chain, head);
+  const added = named.filter(({ chain }) => !stated.get(chain));
   const checkpoint: Checkpoint = {
     version: 1,
     number: (last?.number ?? 0) + 1,
     at,
     previous: last ? checkpointDigest(last) : genesisHash,
     moved: named,
-    chains: heads.size,
-    allHeads: moved.length === 0 && last ? last.allHeads : headsRoot(heads),
+    chains: stated.size + added.length,
+    allHeads: moved.length === 0 && last ? last.allHeads : stated.rootWith(named),
   };
-  return { checkpoint, heads, retracted };
+  return { checkpoint, retracted };
 }
 
 function byChain(heads: readonly ChainHead[]): readonly ChainHead[] {
@@ -138,13 +149,12 @@ export function asSignedCheckpoint(value: unknown): SignedCheckpoint | undefined
 }
 
 function isSignedCheckpoint(value: unknown): value is SignedCheckpoint {
-  return (
-    isObject(value) && typeof value.keyId === 'string' && typeof value.signature === 'string' && isCheckpoint(value.checkpoint)
-  );
+  if (!isObject(value) || !hasOnly(value, 3)) return false;
+  return typeof value.keyId === 'string' && typeof value.signature === 'string' && isCheckpoint(value.checkpoint);
 }
 
 function isCheckpoint(value: unknown): value is Checkpoint {
-  if (!isObject(value) || value.version !== 1 || !Array.isArray(value.moved)) return false;
+  if (!isObject(value) || !hasOnly(value, 7) || value.version !== 1 || !Array.isArray(value.moved)) return false;
   const { number, chains, at, previous, allHeads, moved } = value;
   return (
     [number, chains].every(Number.isSafeInteger) &&
@@ -154,7 +164,11 @@ function isCheckpoint(value: unknown): value is Checkpoint {
 }
 
 function isHead(value: unknown): value is ChainHead {
-  return (
-    isObject(value) && typeof value.chain === 'string' && Number.isSafeInteger(value.number) && typeof value.hash === 'string'
-  );
+  if (!isObject(value) || !hasOnly(value, 3)) return false;
+  return typeof value.chain === 'string' && Number.isSafeInteger(value.number) && typeof value.hash === 'string';
+}
+
+/** Nothing beside what is known: what is not signed would be read by nobody, and told by nobody. */
+function hasOnly(value: object, fields: number): boolean {
+  return Object.keys(value).length === fields;
 }

@@ -1,7 +1,7 @@
 import type { Trust } from '../messages/sender.ts';
 import { type AuditRecord, originProblem } from './audit.ts';
-import type { StatedHead } from './audit-check.ts';
 import { type Finding, numbers } from './audit-report.ts';
+import type { StatedHead } from './head-history.ts';
 import { cutIn, daysAt, problemOfCut, type RecordCut, type RecordRetention } from './record-cut.ts';
 import { covers, type RecordHold, wasInForce } from './record-holds.ts';
 

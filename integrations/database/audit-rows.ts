@@ -1,7 +1,6 @@
 import { type ChainHead, removedRecord, storedRecord } from '../../core/audit/audit.ts';
 import type { StoredCheckpoint, StoredRecord } from '../../core/audit/audit-store.ts';
-import { asSignedCheckpoint } from '../../core/audit/checkpoint.ts';
-import { canonicalJson } from '../../core/text/digest.ts';
+import { asSignedCheckpoint, checkpointText } from '../../core/audit/checkpoint.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import type { Row } from './queries.ts';
 import { numberOf, textOf } from './row.ts';
@@ -50,14 +49,10 @@ function asText(value: unknown): string {
 
 export function checkpointFromRow(row: Row): StoredCheckpoint {
   const number = numberOf(row, 'number');
-  const signed = asSignedCheckpoint(canonical(asText(row.content)));
-  return signed?.checkpoint.number === number ? { number, signed } : { number };
-}
-
-/** The value of a text that is canonical JSON, undefined for any other: what means the same but reads otherwise was not written here. */
-function canonical(text: string): unknown {
-  const value = parsed(text);
-  return value !== undefined && canonicalJson(value) === text ? value : undefined;
+  const content = asText(row.content);
+  const signed = asSignedCheckpoint(parsed(content));
+  // What means the same but reads otherwise was not written here.
+  return signed?.checkpoint.number === number && checkpointText(signed) === content ? { number, signed } : { number };
 }
 
 function parsed(text: string): unknown {

@@ -126,7 +126,7 @@ async function checkpointsAbout(
   chain: string,
   { store, verifier }: Pick<BundleSources, 'store' | 'verifier'>,
 ): Promise<readonly BundleCheckpoint[]> {
-  const known = new CheckpointChain();
+  const known = new CheckpointChain({ keeps: 'last' });
   const found: BundleCheckpoint[] = [];
   for (;;) {
     const rows = await store.checkpoints({ after: known.last?.checkpoint.number ?? 0 });
@@ -143,7 +143,7 @@ async function checkpointsAbout(
   }
   const { last } = known;
   const head = known.heads.get(chain);
-  const proof = headProof([...known.heads.values()], chain);
+  const proof = headProof(known.heads.values(), chain);
   if (!last || !head || !proof)
     throw new FirebreakError('FB_ERR_UNAVAILABLE', `the notary has signed nothing of ${chain} yet: try again in a minute`);
   const { number, hash } = head;

@@ -5,12 +5,12 @@ import {
   type Anchor,
   type Checkpoint,
   checkpointBytes,
-  type Heads,
   heartbeatMs,
   nextCheckpoint,
   type SignedCheckpoint,
 } from '../../core/audit/checkpoint.ts';
 import { follows, isGenuine } from '../../core/audit/checkpoint-chain.ts';
+import type { HeadsTree } from '../../core/audit/heads-tree.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { SignatureVerifier, Signer } from '../../core/messages/signing.ts';
 import { readCheckpoints } from './read-checkpoints.ts';
@@ -42,7 +42,7 @@ export interface Notary {
 
 interface State {
   readonly last: SignedCheckpoint | undefined;
-  readonly heads: Heads;
+  readonly heads: HeadsTree;
 }
 
 /** Another notary may be ahead by one, and by one more when it signs at that moment. */
@@ -61,7 +61,7 @@ export function createNotary(options: NotaryOptions): Notary {
   let state: State | undefined;
 
   const begin = async (): Promise<State> => {
-    const { chain, findings, unanchored, anchored } = await readCheckpoints({ store, anchor, verifier });
+    const { chain, findings, unanchored, anchored } = await readCheckpoints({ store, anchor, verifier, keeps: 'last' });
     // To this key all of them are forged, and it would put its own in their place.
     if (!chain.last && anchored > 0)
       throw new FirebreakError(
@@ -78,23 +78,26 @@ export function createNotary(options: NotaryOptions): Notary {
   /** What follows genuinely upon what is known here; where something else stands there, the round finds out. */
   const followOthers = async (from: State): Promise<State> => {
     let { last } = from;
-    const heads = new Map(from.heads);
+    const { heads } = from;
+    const moved: ChainHead[] = [];
     for (const { signed } of await store.checkpoints({ after: last?.checkpoint.number ?? 0 })) {
       if (!signed || !follows(signed.checkpoint, last?.checkpoint) || !isGenuine(signed, verifier, last)) break;
       await anchor.append(signed);
-      for (const head of signed.checkpoint.moved) heads.set(head.chain, head);
+      moved.push(...signed.checkpoint.moved);
       last = signed;
     }
+    // Only once all of them are anchored: until then the next round begins where this one did.
+    for (const head of moved) heads.set(head);
     return last === from.last ? from : { last, heads };
   };
 
   const round = async (): Promise<SignedCheckpoint | undefined> => {
     for (let tries = 1; ; tries += 1) {
       state = await followOthers(state ?? (await begin()));
-      const { last, heads: stated } = state;
+      const { last, heads } = state;
       const at = now();
       const shown = await store.heads();
-      const { checkpoint, heads, retracted } = nextCheckpoint({ last: last?.checkpoint, stated, shown, at: at.toISOString() });
+      const { checkpoint, retracted } = nextCheckpoint({ last: last?.checkpoint, stated: heads, shown, at: at.toISOString() });
       for (const head of retracted) alarm(takenBack(head));
       const idleMs = last ? at.getTime() - Date.parse(last.checkpoint.at) : Number.POSITIVE_INFINITY;
       if (checkpoint.moved.length === 0 && idleMs < heartbeatMs) return undefined;
@@ -111,6 +114,7 @@ export function createNotary(options: NotaryOptions): Notary {
         continue;
       }
       await anchor.append(signed);
+      for (const head of checkpoint.moved) heads.set(head);
       state = { last: signed, heads };
       return signed;
     }

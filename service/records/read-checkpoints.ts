@@ -1,9 +1,8 @@
 import type { Finding } from '../../core/audit/audit-report.ts';
 import type { AuditStore, StoredCheckpoint } from '../../core/audit/audit-store.ts';
-import type { Anchor, SignedCheckpoint } from '../../core/audit/checkpoint.ts';
-import { CheckpointChain, isGenuine } from '../../core/audit/checkpoint-chain.ts';
-import type { SignatureVerifier } from '../../core/messages/signing.ts';
-import { canonicalJson } from '../../core/text/digest.ts';
+import { type Anchor, checkpointText, type SignedCheckpoint } from '../../core/audit/checkpoint.ts';
+import { CheckpointChain, isByKeyOfThen, signedBytesOf } from '../../core/audit/checkpoint-chain.ts';
+import type { AsyncVerifier, SignatureVerifier } from '../../core/messages/signing.ts';
 
 interface ReadCheckpoints {
   readonly chain: CheckpointChain;
@@ -18,63 +17,57 @@ interface ReadCheckpoints {
 /** The notary writes the database first, then the anchor: so many of the newest may be on their way. */
 const onTheirWay = 2;
 
-/** Reads the checkpoints of the database and of the anchor side by side, number by number, and follows the genuine ones. */
+/** So many signatures are checked beside this thread while others are read. */
+const checkedAhead = 32;
+
+/**
+ * Reads the checkpoints of the database and of the anchor side by side, number by number, and follows the genuine ones. A year has half a million: where both copies are the
+ * same, one signature is checked, and beside this thread.
+ */
 export async function readCheckpoints({
   store,
   anchor,
   verifier,
   remember = [],
+  keeps = 'all',
   each,
 }: {
   readonly store: Pick<AuditStore, 'checkpoints'>;
   readonly anchor: Anchor;
-  readonly verifier: SignatureVerifier;
+  readonly verifier: SignatureVerifier | AsyncVerifier;
   /** The numbers of checkpoints that the chain keeps at hand. */
   readonly remember?: readonly number[];
+  /** `last`: of the chain nobody asks for earlier heads, or when they were signed. */
+  readonly keeps?: 'all' | 'last';
   /** Is given the genuine ones, in their order. */
   readonly each?: (genuine: SignedCheckpoint) => void | Promise<void>;
 }): Promise<ReadCheckpoints> {
-  const chain = new CheckpointChain({ remember });
+  const chain = new CheckpointChain({ remember, keeps });
   const findings: Finding[] = [];
   const notes: string[] = [];
   let unanchored: SignedCheckpoint[] = [];
   let unreadable = 0;
   let anchoredCount = 0;
-  const inDatabase = databaseCheckpoints(store);
-  let row = await inDatabase.next();
 
-  const take = async (stored: StoredCheckpoint | undefined, anchored: SignedCheckpoint | undefined): Promise<void> => {
-    const { genuine, finding } = choose({ stored, anchored, verifier, before: chain.last });
+  for await (const found of inTurn(sideBySide(store, anchor), (found) => checked(found, verifier))) {
+    if ('odd' in found) {
+      const { odd } = found;
+      if (odd === 'unreadable') unreadable += 1;
+      else anchoredCount += 1;
+      if (typeof odd === 'object') findings.push(outOfOrder(odd));
+      continue;
+    }
+    const { anchored } = found;
+    if (anchored) anchoredCount += 1;
+    const { genuine, finding } = choose(found, verifier, chain.last);
     if (finding) findings.push(finding);
     if (anchored && unanchored.length > 0) findings.push(...unanchored.map(missingInAnchor));
     if (anchored) unanchored = [];
     else if (genuine) unanchored.push(genuine);
-    if (!genuine) return;
+    if (!genuine) continue;
     findings.push(...chain.follow(genuine));
     await each?.(genuine);
-  };
-
-  let lastAnchored: SignedCheckpoint | undefined;
-  for await (const entry of anchor.read()) {
-    if (typeof entry === 'string') {
-      unreadable += 1;
-      continue;
-    }
-    anchoredCount += 1;
-    const { number } = entry.checkpoint;
-    if (lastAnchored && number <= lastAnchored.checkpoint.number) {
-      if (isSame(entry, lastAnchored)) continue;
-      findings.push({ kind: 'anchor-changed', checkpoint: number, text: `the anchor names checkpoint ${number} out of order` });
-      continue;
-    }
-    lastAnchored = entry;
-    for (; !row.done && row.value.number < number; row = await inDatabase.next()) await take(row.value, undefined);
-    if (!row.done && row.value.number === number) {
-      await take(row.value, entry);
-      row = await inDatabase.next();
-    } else await take(undefined, entry);
   }
-  for (; !row.done; row = await inDatabase.next()) await take(row.value, undefined);
 
   if (unreadable > 0)
     notes.push(`${anchor.description} has ${unreadable} lines that cannot be read (a crash while writing leaves one)`);
@@ -84,28 +77,96 @@ export async function readCheckpoints({
   return { chain, findings, notes, unanchored, anchored: anchoredCount };
 }
 
+/** What stands under one number. */
+interface Copies {
+  readonly stored?: StoredCheckpoint;
+  readonly anchored?: SignedCheckpoint;
+}
+
+/** What the anchor has besides: a line that cannot be read, the last one again, or one behind a higher number. */
+interface Odd {
+  readonly odd: 'unreadable' | 'again' | SignedCheckpoint;
+}
+
+type Found = Copies | Odd;
+
+/** By number, rising. */
+async function* sideBySide(store: Pick<AuditStore, 'checkpoints'>, anchor: Anchor): AsyncGenerator<Found, undefined> {
+  const inDatabase = databaseCheckpoints(store);
+  let row = await inDatabase.next();
+  let last: SignedCheckpoint | undefined;
+  for await (const entry of anchor.read()) {
+    if (typeof entry === 'string') {
+      yield { odd: 'unreadable' };
+      continue;
+    }
+    const { number } = entry.checkpoint;
+    if (last && number <= last.checkpoint.number) {
+      yield { odd: isSame(entry, last) ? 'again' : entry };
+      continue;
+    }
+    last = entry;
+    for (; !row.done && row.value.number < number; row = await inDatabase.next()) yield { stored: row.value };
+    if (!row.done && row.value.number === number) {
+      yield { stored: row.value, anchored: entry };
+      row = await inDatabase.next();
+    } else yield { anchored: entry };
+  }
+  for (; !row.done; row = await inDatabase.next()) yield { stored: row.value };
+}
+
+interface CheckedCopies extends Copies {
+  readonly areSame: boolean;
+  /** Whether its signature is good. */
+  readonly isStoredSigned: boolean;
+  readonly isAnchoredSigned: boolean;
+}
+
+async function checked(found: Found, verifier: SignatureVerifier | AsyncVerifier): Promise<CheckedCopies | Odd> {
+  if ('odd' in found) return found;
+  const { stored, anchored } = found;
+  const isSigned = async (signed: SignedCheckpoint | undefined): Promise<boolean> => {
+    if (!signed) return false;
+    const bytes = signedBytesOf(signed);
+    return 'verifyAsync' in verifier ? verifier.verifyAsync(bytes) : verifier.verify(bytes);
+  };
+  const areSame = stored?.signed !== undefined && anchored !== undefined && isSame(stored.signed, anchored);
+  const isAnchoredSigned = isSigned(anchored);
+  const isStoredSigned = areSame ? isAnchoredSigned : isSigned(stored?.signed);
+  return { ...found, areSame, isAnchoredSigned: await isAnchoredSigned, isStoredSigned: await isStoredSigned };
+}
+
+/** What is made of each, in their order, some at a time. */
+async function* inTurn<Item, Made>(
+  items: AsyncIterable<Item>,
+  make: (item: Item) => Promise<Made>,
+): AsyncGenerator<Made, undefined> {
+  const waiting: Promise<Made>[] = [];
+  for await (const item of items) {
+    waiting.push(make(item));
+    const first = waiting.length > checkedAhead ? waiting.shift() : undefined;
+    if (first) yield await first;
+  }
+  for (const one of waiting) yield await one;
+}
+
 /** Which of the two copies to believe, and what is wrong with the other. */
-function choose({
-  stored,
-  anchored,
-  verifier,
-  before,
-}: {
-  readonly stored: StoredCheckpoint | undefined;
-  readonly anchored: SignedCheckpoint | undefined;
-  readonly verifier: SignatureVerifier;
-  readonly before: SignedCheckpoint | undefined;
-}): { readonly genuine?: SignedCheckpoint; readonly finding?: Finding } {
+function choose(
+  { stored, anchored, areSame, isStoredSigned, isAnchoredSigned }: CheckedCopies,
+  verifier: SignatureVerifier,
+  before: SignedCheckpoint | undefined,
+): { readonly genuine?: SignedCheckpoint; readonly finding?: Finding } {
   const checkpoint = anchored?.checkpoint.number ?? stored?.number ?? 0;
-  const inAnchor = anchored && isGenuine(anchored, verifier, before) ? anchored : undefined;
-  const inDatabase = stored?.signed && isGenuine(stored.signed, verifier, before) ? stored.signed : undefined;
+  const inAnchor = anchored && isAnchoredSigned && isByKeyOfThen(anchored, verifier, before) ? anchored : undefined;
+  const signed = isStoredSigned ? stored?.signed : undefined;
+  const inDatabase = signed && isByKeyOfThen(signed, verifier, before) ? signed : undefined;
   const found = (kind: Finding['kind'], text: string): Finding => ({
     kind,
     checkpoint,
     text: `checkpoint ${checkpoint} ${text}`,
   });
   if (inAnchor && inDatabase) {
-    if (isSame(inAnchor, inDatabase)) return { genuine: inAnchor };
+    if (areSame) return { genuine: inAnchor };
     return { genuine: inAnchor, finding: found('checkpoint-inconsistent', 'was signed twice with different contents') };
   }
   if (inAnchor) {
@@ -127,18 +188,23 @@ function choose({
 const lowestInteger = -(2 ** 31);
 
 async function* databaseCheckpoints(store: Pick<AuditStore, 'checkpoints'>): AsyncGenerator<StoredCheckpoint, undefined> {
-  let after = lowestInteger;
-  for (;;) {
-    const rows = await store.checkpoints({ after });
-    yield* rows;
+  for (let next = store.checkpoints({ after: lowestInteger }); ; ) {
+    const rows = await next;
     const last = rows.at(-1);
     if (!last) return undefined;
-    after = last.number;
+    // They are on their way while these are looked at.
+    next = store.checkpoints({ after: last.number });
+    next.catch(() => undefined);
+    yield* rows;
   }
 }
 
 function isSame(a: SignedCheckpoint, b: SignedCheckpoint): boolean {
-  return canonicalJson(a) === canonicalJson(b);
+  return checkpointText(a) === checkpointText(b);
+}
+
+function outOfOrder({ checkpoint: { number } }: SignedCheckpoint): Finding {
+  return { kind: 'anchor-changed', checkpoint: number, text: `the anchor names checkpoint ${number} out of order` };
 }
 
 function missingInAnchor({ checkpoint: { number } }: SignedCheckpoint): Finding {

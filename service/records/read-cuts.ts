@@ -27,7 +27,7 @@ export interface KnownCuts {
 interface CutReading {
   readonly store: Pick<AuditStore, 'chains' | 'storedChain'>;
   /** What the genuine checkpoints state: read before the records. */
-  readonly vouched: Vouched & { readonly heads: ReadonlyMap<string, unknown> };
+  readonly vouched: Vouched & { readonly heads: { keys(): Iterable<string> } };
   readonly trust: Trust;
   readonly signers: VoteSigners;
   /** Absent: everything is kept for ever. */

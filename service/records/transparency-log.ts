@@ -93,6 +93,7 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
       store,
       anchor,
       verifier,
+      keeps: 'last',
       each: async (signed) => {
         isBroken ||= !follows(signed.checkpoint, made.last?.checkpoint);
         if (isBroken) return;

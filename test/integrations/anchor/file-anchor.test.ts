@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { type Anchor, nextCheckpoint, type SignedCheckpoint } from '../../../core/audit/checkpoint.ts';
+import { HeadsTree } from '../../../core/audit/heads-tree.ts';
 import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-anchor-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function following(last: SignedCheckpoint | undefined, at: string): SignedCheckpoint {
-  const { checkpoint } = nextCheckpoint({ last: last?.checkpoint, stated: new Map(), shown: [], at });
+  const { checkpoint } = nextCheckpoint({ last: last?.checkpoint, stated: new HeadsTree(), shown: [], at });
   return { checkpoint, keyId: 'k', signature: 's' };
 }
 

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/g
 import type { Finding } from '../../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
 import { type Anchor, checkpointBytes, nextCheckpoint, type SignedCheckpoint } from '../../../core/audit/checkpoint.ts';
+import { HeadsTree } from '../../../core/audit/heads-tree.ts';
 import { parseEntries } from '../../../core/tlog/log-tree.ts';
 import { type NoteKey, parseNote, pemOf, rawKeyOf, verifierKey } from '../../../core/tlog/signed-note.ts';
 import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
@@ -107,7 +108,7 @@ describe('the transparency log', () => {
     const all: SignedCheckpoint[] = [];
     for (let at = time; all.length < 260; at += 1_000) {
       const { checkpoint } = nextCheckpoint({
-        ...{ last: all.at(-1)?.checkpoint, stated: new Map(), shown: [] },
+        ...{ last: all.at(-1)?.checkpoint, stated: new HeadsTree(), shown: [] },
         at: new Date(at).toISOString(),
       });
       all.push({ checkpoint, keyId: signer.keyId, signature: await signer.sign(checkpointBytes(checkpoint)) });

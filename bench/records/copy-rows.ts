@@ -1,0 +1,28 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { findPostgres } from '../../test/suites.mjs';
+
+/** A row in the text that `COPY` reads. */
+export function copyLine(values: readonly (string | number)[]): string {
+  return `${values.map((value) => String(value).replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\t', '\\t')).join('\t')}\n`;
+}
+
+/** Rows into a table by psql's `COPY`: a hundred times as fast as statements. */
+export function copyInto(url: string, table: string) {
+  const programs = findPostgres();
+  if (programs === undefined) throw new Error('There are no PostgreSQL programs on this machine.');
+  const args = ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-c', `COPY ${table} FROM STDIN`, url];
+  const psql = spawn(join(programs, 'psql'), args, { stdio: ['pipe', 'inherit', 'inherit'] });
+  const closed = once(psql, 'close');
+  return {
+    write: async (lines: string): Promise<void> => {
+      if (!psql.stdin.write(lines)) await once(psql.stdin, 'drain');
+    },
+    end: async (): Promise<void> => {
+      psql.stdin.end();
+      const [code] = await closed;
+      if (code !== 0) throw new Error(`psql ended with ${code}`);
+    },
+  };
+}

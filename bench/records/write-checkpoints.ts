@@ -1,0 +1,86 @@
+/** The checkpoints of a year of very many records, one for each minute in which something moved, as a notary has signed them: in the database and in an anchor. */
+import { once } from 'node:events';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { finished } from 'node:stream/promises';
+import { type ChainHead, genesisHash } from '../../core/audit/audit.ts';
+import { type Checkpoint, checkpointBytes, checkpointDigest, checkpointText } from '../../core/audit/checkpoint.ts';
+import { HeadsTree } from '../../core/audit/heads-tree.ts';
+import type { Signer } from '../../core/messages/signing.ts';
+import { copyInto, copyLine } from './copy-rows.ts';
+import { type MovedHeads, movesFile } from './write-records.ts';
+
+interface WrittenCheckpoints {
+  readonly count: number;
+  /** Heads that they name. */
+  readonly heads: number;
+  /** When the last one was signed. */
+  readonly at: Date;
+}
+
+export async function writeCheckpoints({
+  url,
+  movesIn,
+  shares,
+  signer,
+  anchorFile,
+}: {
+  readonly url: string;
+  readonly movesIn: string;
+  readonly shares: number;
+  readonly signer: Signer;
+  readonly anchorFile: string;
+}): Promise<WrittenCheckpoints> {
+  const rows = copyInto(url, 'audit_checkpoints (number, content)');
+  const anchor = createWriteStream(anchorFile);
+  const tree = new HeadsTree();
+  let [last, heads]: [Checkpoint | undefined, number] = [undefined, 0];
+  for await (const { minute, heads: moved } of inTurn(movesIn, shares)) {
+    for (const head of moved) tree.set(head);
+    const checkpoint: Checkpoint = {
+      version: 1,
+      number: (last?.number ?? 0) + 1,
+      at: new Date((minute + 1) * 60_000).toISOString(),
+      previous: last ? checkpointDigest(last) : genesisHash,
+      moved: moved.toSorted((a, b) => (a.chain < b.chain ? -1 : 1)),
+      chains: tree.size,
+      allHeads: tree.root(),
+    };
+    const signature = await signer.sign(checkpointBytes(checkpoint));
+    const text = checkpointText({ checkpoint, keyId: signer.keyId, signature });
+    await rows.write(copyLine([checkpoint.number, text]));
+    if (!anchor.write(`${text}\n`)) await once(anchor, 'drain');
+    last = checkpoint;
+    heads += moved.length;
+  }
+  anchor.end();
+  await Promise.all([rows.end(), finished(anchor)]);
+  if (!last) throw new Error('nothing has moved');
+  return { count: last.number, heads, at: new Date(last.at) };
+}
+
+/** Of all shares, by minute. */
+async function* inTurn(folder: string, shares: number): AsyncGenerator<MovedHeads, undefined> {
+  const files = Array.from({ length: shares }, (_, share) => linesOf(movesFile(folder, share)));
+  const next = await Promise.all(files.map((lines) => lines.next()));
+  for (;;) {
+    const minutes = next.flatMap(({ done, value }) => (done ? [] : [value.minute]));
+    if (minutes.length === 0) return;
+    const minute = Math.min(...minutes);
+    const heads: ChainHead[] = [];
+    for (const [index, lines] of files.entries()) {
+      const one = next[index];
+      if (!one || one.done || one.value.minute !== minute) continue;
+      heads.push(...one.value.heads);
+      next[index] = await lines.next();
+    }
+    yield { minute, heads };
+  }
+}
+
+async function* linesOf(file: string): AsyncGenerator<MovedHeads, undefined> {
+  for await (const line of createInterface({ input: createReadStream(file) })) {
+    const one: MovedHeads = JSON.parse(line);
+    yield one;
+  }
+}

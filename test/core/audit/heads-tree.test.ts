@@ -1,0 +1,104 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { ChainHead } from '../../../core/audit/audit.ts';
+import {
+  asSignedCheckpoint,
+  type Checkpoint,
+  checkpointBytes,
+  checkpointDigest,
+  checkpointText,
+  headerOf,
+  nextCheckpoint,
+} from '../../../core/audit/checkpoint.ts';
+import { HeadHistory } from '../../../core/audit/head-history.ts';
+import { HeadsTree, headLeaf } from '../../../core/audit/heads-tree.ts';
+import { merkleRoot } from '../../../core/audit/merkle.ts';
+import { canonicalJson, digestOf, sha256Hex } from '../../../core/text/digest.ts';
+
+const rootOf = (heads: ReadonlyMap<string, ChainHead>): string => merkleRoot([...heads.values()].map(headLeaf));
+
+describe('the tree over all heads', () => {
+  test('has after each change the root of a tree that is made anew', () => {
+    const rounds = fc.array(fc.record({ chains: fc.array(fc.nat(60), { maxLength: 6 }), isAsked: fc.boolean() }), {
+      maxLength: 60,
+    });
+    fc.assert(
+      fc.property(rounds, (all) => {
+        const tree = new HeadsTree();
+        let plain = new Map<string, ChainHead>();
+        expect(tree.root()).toBe(rootOf(plain));
+        for (const [number, { chains, isAsked }] of all.entries()) {
+          const heads = chains.map(
+            (nth): ChainHead => ({ chain: `incident/c/${nth}@1`, number, hash: sha256Hex(`${nth} ${number}`) }),
+          );
+          const next = new Map(plain);
+          for (const head of heads) next.set(head.chain, head);
+          if (isAsked) expect(tree.rootWith(heads)).toBe(rootOf(next));
+          // That was a question: nothing has moved by it.
+          if (isAsked) expect([tree.root(), tree.size]).toEqual([rootOf(plain), plain.size]);
+          for (const head of heads) tree.set(head);
+          plain = next;
+        }
+        expect(tree.root()).toBe(rootOf(plain));
+        expect(tree.values()).toEqual([...plain.values()]);
+        expect([...tree.keys()]).toEqual([...plain.keys()]);
+        for (const [chain, head] of plain) expect(tree.get(chain)).toEqual(head);
+      }),
+    );
+  });
+
+  test('a checkpoint is over the heads as they will be, and takes none of them over before it is signed', () => {
+    const stated = new HeadsTree();
+    const shown = ['a@1', 'b@1'].map((chain): ChainHead => ({ chain, number: 1, hash: sha256Hex(chain) }));
+    const { checkpoint } = nextCheckpoint({ last: undefined, stated, shown, at: '2026-01-01T00:00:00.000Z' });
+    expect(checkpoint).toMatchObject({ chains: 2, allHeads: merkleRoot(shown.map(headLeaf)) });
+    expect(stated.size).toBe(0);
+    for (const head of checkpoint.moved) stated.set(head);
+    expect(stated.root()).toBe(checkpoint.allHeads);
+  });
+});
+
+test('heads that were stated are given back as they were, of each chain in their order, and also what is no hash', () => {
+  const history = new HeadHistory();
+  const plain = new Map<string, unknown[]>();
+  for (let nth = 0; nth < 40_000; nth += 1) {
+    const chain = `incident/c/${(nth * 7) % 13}@1`;
+    const hash = nth % 1_000 === 3 ? `no hash ${nth}` : sha256Hex(String(nth));
+    const head = { chain, number: nth * 2 ** 20, hash, checkpoint: nth + 1 };
+    history.add(head);
+    plain.set(chain, [...(plain.get(chain) ?? []), head]);
+  }
+  for (const [chain, heads] of plain) expect(history.of(chain)).toEqual(heads);
+  expect(history.of('incident/c/none@1')).toEqual([]);
+});
+
+describe('what is put together by hand of a checkpoint', () => {
+  const moved = ['incident/c/é"\\\u2028/x@1', 'desk/main'].map((chain, at): ChainHead => ({ chain, number: at, hash: `${at}"` }));
+  const checkpoint: Checkpoint = {
+    version: 1,
+    number: 7,
+    at: '2026-01-01T00:00:00.000Z"',
+    previous: 'p\n',
+    moved,
+    chains: 2,
+    allHeads: 'r',
+  };
+  const signed = { checkpoint, keyId: 'k"', signature: 's' };
+
+  test('is its canonical JSON', () => {
+    expect(checkpointText(signed)).toBe(canonicalJson(signed));
+    expect(checkpointDigest(checkpoint)).toBe(digestOf(headerOf(checkpoint)));
+    expect(new TextDecoder().decode(checkpointBytes(checkpoint))).toBe(
+      `firebreak.checkpoint.v1\n${canonicalJson(headerOf(checkpoint))}`,
+    );
+  });
+
+  test.each([
+    ['beside the signature', { ...signed, more: 1 }],
+    ['in the checkpoint', { ...signed, checkpoint: { ...checkpoint, more: 1 } }],
+    ['in a head', { ...signed, checkpoint: { ...checkpoint, moved: [{ ...moved[0], more: 1 }] } }],
+  ])('and nothing is read that has more: %s', (_, value) => {
+    expect(asSignedCheckpoint(signed)).toEqual(signed);
+    expect(asSignedCheckpoint(value)).toBeUndefined();
+  });
+});
