@@ -117,9 +117,8 @@ if (platforms.length > 0) {
   }));
   writeFileSync(environment.FIREBREAK_TEST_PLATFORM, JSON.stringify(addresses));
 }
-// Lanes side by side: what runs on real servers, or on a real node, waits for them most of the time.
-const laneOf = ({ suite }) => (suite.platform ? 'platform' : suite.lab ? 'lab' : 'neither');
-await Promise.all([checked, ...Object.values(Object.groupBy(wanted, laneOf)).map(runLane)]);
+const lanes = Object.groupBy(wanted, ({ suite: { lane = 'no servers of the run' } }) => lane);
+await Promise.all([checked, ...Object.values(lanes).map(runLane)]);
 if (words.length === 0 && process.env.FIREBREAK_TEST_AGAIN !== 'no') await runFailedAgain();
 await part('end', async () => {
   await Promise.all(platforms.map((platform) => platform.stop()));

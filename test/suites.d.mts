@@ -5,6 +5,7 @@ export interface Suite {
   readonly workersAlone?: number;
   readonly platform?: boolean;
   readonly lab?: boolean;
+  readonly lane?: string;
   missing(): string | undefined;
 }
 export const suites: readonly Suite[];

@@ -8,18 +8,20 @@ import { missingForRealNodes } from '../tools/platform/nodes/parts.mjs';
  * `packs` has what is tried as its users have it: the package that `npm pack` makes, installed in a folder of its own.
  * A suite on real parts has a platform for each of its workers: a file has the servers to itself while it runs, though others ran on them before.
  * One with a lab gets a Kubernetes with a real node.
+ * Suites of one `lane` run one after the other, and lanes side by side: what runs on real servers waits for them most of the time.
  */
 export const suites = [
   // Half of their time they wait for what a product waits for, too: where no other suite fills it, more workers do.
   { name: 'unit', workers: 2, workersAlone: 4, missing: () => undefined },
   { name: 'packs', folder: 'packs', workers: 1, missing: () => undefined },
   { name: 'workflows', folder: 'workflows', workers: 2, missing: () => undefined },
-  { name: 'platform', folder: 'platform', workers: 2, platform: true, missing: () => undefined },
+  { name: 'platform', folder: 'platform', workers: 2, platform: true, lane: 'platform', missing: () => undefined },
   {
     name: 'browser',
     folder: 'browser',
     workers: 1,
     platform: true,
+    lane: 'platform',
     missing: () => (findBrowser() ? undefined : 'there is no chromium on PATH or in /usr/bin'),
   },
   {
@@ -33,9 +35,10 @@ export const suites = [
     name: 'cluster',
     folder: 'cluster',
     workers: 1,
+    lane: 'cluster',
     missing: () => (findPostgres() ? undefined : 'there are no PostgreSQL server programs (initdb, postgres)'),
   },
-  { name: 'node', folder: 'node', workers: 1, lab: true, missing: missingForRealNodes },
+  { name: 'node', folder: 'node', workers: 1, lab: true, lane: 'lab', missing: missingForRealNodes },
 ];
 
 /** The test files of a suite, as paths from the root, that contain all of `filters`. */

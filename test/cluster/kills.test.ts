@@ -88,7 +88,7 @@ here(typeof started === 'string' ? `a cluster of all parts (skipped: ${started})
   async function keepSending(site: Site, workload: Workload): Promise<void> {
     while (noisy) {
       await site.send(workload, alertAbout(workload));
-      await new Promise((done) => setTimeout(done, 500));
+      await new Promise((done) => setTimeout(done, 2_000));
     }
   }
 

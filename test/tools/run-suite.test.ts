@@ -8,6 +8,7 @@ import { projectRoot } from '../../service/process/project-root.ts';
 import { eventually } from '../eventually.ts';
 import { cpuMsUsed } from '../jest/cpu-used.mjs';
 import { afterAgain, processesWith, runSuite } from '../run-suite.mjs';
+import { suites } from '../suites.mjs';
 
 const root = mkdtempSync(join(tmpdir(), 'firebreak-runner-'));
 mkdirSync(join(root, 'test'));
@@ -110,6 +111,12 @@ describe('a suite', () => {
       notes: ['some: test/passes.test.ts did not run: the time for the whole run was over'],
     });
   });
+});
+
+it('suites that share the servers of a run never run side by side: their workers have the same ones', () => {
+  const sharing = suites.filter(({ platform }) => platform);
+  expect(sharing.length).toBeGreaterThan(1);
+  expect(new Set(sharing.map(({ lane }) => lane))).toEqual(new Set(['platform']));
 });
 
 (existsSync('/proc/self/stat') ? it : it.skip)('processor time has that of the processes that have ended', () => {

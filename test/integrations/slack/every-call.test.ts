@@ -10,7 +10,7 @@ afterEach(async () => {
 });
 
 async function rigged(): Promise<Rig> {
-  const rig = await startRig({ timeoutMs: 250, triggerMs: 3_000 });
+  const rig = await startRig({ timeoutMs: 2_000, triggerMs: 24_000 });
   rigs.push(rig);
   return rig;
 }

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +15,7 @@ import { openSigner } from '../../../integrations/keys/ed25519.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { createVoteKeys } from '../../../service/process/keys/vote-keys.ts';
 import { resultOf } from '../../../service/temporal/speaker.ts';
-import { commandFile } from '../../command-line.ts';
+import { firebreakHere, firebreakProcess } from '../../command-line.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { bundlePath } from '../../workflows/bundle.ts';
@@ -78,24 +77,8 @@ function activities(): CellActivities & DeskActivities & WarrantActivities {
   };
 }
 
-function firebreak(
-  ...args: readonly string[]
-): Promise<{ readonly status: number | null; readonly stdout: string; readonly stderr: string }> {
-  const { PATH = '', HOME = '', NODE_COMPILE_CACHE = '' } = process.env;
-  const child = spawn(process.execPath, [commandFile(), ...args], {
-    cwd: folder,
-    env: { PATH, HOME, NODE_COMPILE_CACHE, CODEC_KEY: codecKey },
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
-  return new Promise((resolve) => child.once('close', (status) => resolve({ status, stdout, stderr })));
-}
+const around = { folder, env: { CODEC_KEY: codecKey } };
+const firebreak = (...args: readonly string[]) => firebreakHere(args, around);
 
 let client: Client;
 let stop = async (): Promise<void> => undefined;
@@ -190,7 +173,8 @@ describe('incidents', () => {
     const shown = await firebreak('incidents', 'show', 'shop/Deployment/listed');
     expect(shown.status).toBe(0);
     expect(shown.stdout).toMatch(/Is the new binary in cart-1 expected\?[\s\S]*--choice remove: .*1 person; pod\/shop\/cart-1/);
-    const watching = firebreak('incidents', 'watch', id, '--json');
+    // It goes on while others are asked.
+    const watching = firebreakProcess(['incidents', 'watch', id, '--json'], around);
     expect(await firebreak('approve', id, ...as('ada'), '--choice', 'remove', ...why, ...meant)).toMatchObject({
       status: 0,
     });

@@ -1,11 +1,10 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { checkConfig } from '../../../service/config/load.ts';
-import { commandFile } from '../../command-line.ts';
+import { firebreakHere } from '../../command-line.ts';
 
 const two = ['--person', 'ada=Ada', '--person', 'grace=Grace Hopper:U1234567890'];
 
@@ -15,22 +14,13 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function init(...args: readonly string[]) {
-  const { KUBECONFIG: _, ...env } = process.env;
-  const given = ['init', '--yes', '--out', 'new', ...args];
-  const { status, stdout, stderr } = spawnSync(process.execPath, [commandFile(), ...given], {
-    encoding: 'utf8',
-    cwd: folder,
-    env,
-  });
-  return { status, stdout, stderr };
-}
+const init = (...args: readonly string[]) => firebreakHere(['init', '--yes', '--out', 'new', ...args], { folder });
 
 const text = (name: string): string => readFileSync(join(folder, 'new', name), 'utf8');
 
 describe('firebreak init', () => {
-  test('writes a configuration that is valid, with a key for who has no account in Slack, and says what comes next', () => {
-    const { status, stdout } = init(...two, '--cluster', 'prod-eu');
+  test('writes a configuration that is valid, with a key for who has no account in Slack, and says what comes next', async () => {
+    const { status, stdout } = await init(...two, '--cluster', 'prod-eu');
     expect([status, stdout]).toEqual([0, expect.stringContaining('Next:\n  firebreak config check --connect --config ')]);
     const checked = checkConfig({ path: join(folder, 'new', 'firebreak.yaml'), env: {} });
     expect(checked).toMatchObject({ ok: true, deadEnds: [], config: { cluster: 'prod-eu' } });
@@ -42,8 +32,8 @@ describe('firebreak init', () => {
       expect([secret, statSync(join(folder, 'new', secret)).mode & 0o777]).toEqual([secret, 0o600]);
   });
 
-  test('gives the sensors the token of the intake', () => {
-    init(...two);
+  test('gives the sensors the token of the intake', async () => {
+    await init(...two);
     const token = text('alerts-token').trim();
     expect(token).toMatch(/^[0-9a-f]{48}$/);
     expect(parse(text('secrets.yaml'))).toMatchObject({ kind: 'Secret', stringData: { token } });
@@ -51,29 +41,37 @@ describe('firebreak init', () => {
     expect(parse(text('falcosidekick-values.yaml')).config.webhook.customHeaders).toBe(`Authorization:Bearer ${token}`);
   });
 
-  test('writes the app for Slack with the address of the desk', () => {
+  test('writes the app for Slack with the address of the desk', async () => {
     const ids = 'A0123456789,T0123456789,C0123456789';
-    init(...two, '--slack', ids, '--url', 'https://alerts.example.org/', '--temporal', 'temporal-frontend.temporal.svc:7233');
+    await init(
+      ...two,
+      '--slack',
+      ids,
+      '--url',
+      'https://alerts.example.org/',
+      '--temporal',
+      'temporal-frontend.temporal.svc:7233',
+    );
     expect(text('slack-manifest.yaml')).toContain('request_url: https://alerts.example.org/slack/events');
     expect(parse(text('values.yaml')).config.slack).toMatchObject({ mode: 'socket', appId: 'A0123456789' });
   });
 
-  test('writes over nothing without --force, and even so keeps the token and the keys', () => {
-    init(...two);
+  test('writes over nothing without --force, and even so keeps the token and the keys', async () => {
+    await init(...two);
     const before = { token: text('alerts-token'), key: text('ada.pem') };
     writeFileSync(join(folder, 'new', 'values.yaml'), 'mine: true\n');
-    const refused = init(...two);
+    const refused = await init(...two);
     expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining('values.yaml')]);
     expect(text('values.yaml')).toBe('mine: true\n');
-    expect(init(...two, '--force').status).toBe(0);
+    expect((await init(...two, '--force')).status).toBe(0);
     expect(text('values.yaml')).toContain('profile: single');
     expect({ token: text('alerts-token'), key: text('ada.pem') }).toEqual(before);
   });
 
-  test('writes nothing where it is not said who decides, or what is said cannot be read', () => {
-    expect(init()).toMatchObject({ status: 2, stderr: expect.stringContaining('name who decides') });
-    expect(init('--person', 'ada').status).toBe(2);
-    expect(init(...two, '--slack', 'general').status).toBe(2);
+  test('writes nothing where it is not said who decides, or what is said cannot be read', async () => {
+    expect(await init()).toMatchObject({ status: 2, stderr: expect.stringContaining('name who decides') });
+    expect((await init('--person', 'ada')).status).toBe(2);
+    expect((await init(...two, '--slack', 'general')).status).toBe(2);
     expect(existsSync(join(folder, 'new'))).toBe(false);
   });
 });

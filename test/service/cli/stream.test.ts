@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
@@ -10,7 +8,7 @@ import { createStreamFeed } from '../../../integrations/database/outbound/stream
 import { loadConfig } from '../../../service/config/load.ts';
 import { examine } from '../../../service/doctor/doctor.ts';
 import { storeChecks } from '../../../service/doctor/store-checks.ts';
-import { commandFile } from '../../command-line.ts';
+import { firebreakHere } from '../../command-line.ts';
 import { ocsfProblems } from '../../core/streams/events.ts';
 import { run } from '../../suites/audit-store.ts';
 import { writeConfiguration } from '../../suites/signed-records.ts';
@@ -29,17 +27,9 @@ beforeEach(async () => {
 afterEach(() => server.close());
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-async function firebreak(...args: readonly string[]): Promise<{ readonly code: number; readonly stdout: string }> {
-  const env = { ...process.env, TOKEN: 't-1' };
-  const done = promisify(execFile)(
-    process.execPath,
-    ['--disable-warning=ExperimentalWarning', commandFile(), ...args, '--config', config],
-    { env },
-  );
-  return done.then(
-    ({ stdout }) => ({ code: 0, stdout }),
-    (error: { readonly code: number; readonly stdout: string }) => ({ code: error.code, stdout: error.stdout }),
-  );
+async function firebreak(...args: readonly string[]): Promise<{ readonly code: number | null; readonly stdout: string }> {
+  const { status, stdout } = await firebreakHere([...args, '--config', config], { folder: home, env: { TOKEN: 't-1' } });
+  return { code: status, stdout };
 }
 
 describe('firebreak stream', () => {

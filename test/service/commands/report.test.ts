@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AuditRecord } from '../../../core/audit/audit.ts';
 import type { Trust } from '../../../core/messages/sender.ts';
@@ -10,7 +8,7 @@ import { createAuditStore } from '../../../integrations/database/audit-store.ts'
 import { openDatabase } from '../../../integrations/database/database.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
 import { createDeskMetrics } from '../../../service/desk/desk-metrics.ts';
-import { commandFile } from '../../command-line.ts';
+import { firebreakHere } from '../../command-line.ts';
 import { recordsOf } from '../../core/decision-records.ts';
 import { maker, makersTrust, newMaker, writeConfiguration } from '../../suites/signed-records.ts';
 
@@ -27,11 +25,14 @@ const madeUp = recordsOf([{ id: 'd', at: now - dayMs, votes: [{ person: 'ana', c
 const stranger = newMaker();
 let database: Database;
 
-const run = promisify(execFile);
-const firebreak = async (...args: readonly string[]): Promise<string> => {
-  const options = ['--disable-warning=ExperimentalWarning', commandFile(), ...args, '--config', join(folder, 'firebreak.yaml')];
-  return (await run(process.execPath, options, { env: { ...process.env, NO_COLOR: '1' } })).stdout;
-};
+async function firebreak(...args: readonly string[]): Promise<string> {
+  const { status, stdout, stderr } = await firebreakHere([...args, '--config', 'firebreak.yaml'], {
+    folder,
+    env: { NO_COLOR: '1' },
+  });
+  if (status === 0) return stdout;
+  throw Object.assign(new Error(stderr), { stderr });
+}
 
 beforeAll(async () => {
   writeConfiguration(folder);

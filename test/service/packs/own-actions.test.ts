@@ -24,6 +24,10 @@ const example = readPack({ folder: join(projectRoot(), 'packs', 'cloud-security-
 const { actions, playbooks } = describePack(example).pack;
 const [closePort] = actions as readonly [OwnAction];
 
+/** With limits that no machine reaches: what an action does is tested, and not how soon. */
+const patient = (declared: readonly OwnAction[]): readonly OwnAction[] =>
+  declared.map((action) => ({ ...action, timeouts: { planMs: 300_000, applyMs: 300_000, verifyMs: 300_000 } }));
+
 const folders: string[] = [];
 afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
@@ -58,7 +62,7 @@ function contextOf(key = 'incident/run/step/0'): StepContext {
 function pool(stored = new Map<string, OwnStepRecord>(), token = cloud.token) {
   const host = new ActionHost({
     files: example,
-    actions,
+    actions: patient(actions),
     secrets: () => ({ token, others: 'never given' }),
     settings: { endpoint: cloud.endpoint },
     log: () => undefined,
@@ -122,7 +126,7 @@ export default implementAction(look, {
   const described = describePack(files).pack;
   const host = new ActionHost({
     files,
-    actions: described.actions,
+    actions: patient(described.actions),
     secrets: () => ({ token: 'tok-en-41"7' }),
     settings: {},
     log: () => undefined,

@@ -1,10 +1,8 @@
-import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { typedEnd } from '../../../../core/decide/approval.ts';
-import { commandFile } from '../../../command-line.ts';
+import { firebreakHere } from '../../../command-line.ts';
 import type { Service } from './service.ts';
 
 /** A person in a configuration that is still being written. */
@@ -14,7 +12,10 @@ interface RosterEntry {
   accounts?: readonly string[];
 }
 
-/** Runs `firebreak ARGS` with the service's configuration, as this person, and answers what it prints. Rejects where it fails. */
+/**
+ * Runs `firebreak ARGS` with the service's configuration, as this person, and answers what it prints. Rejects where it fails, with what it says and
+ * `code`, `stdout` and `stderr`. In the test's own process: a start of the command line costs half a second of the processor and more.
+ */
 export type CommandLine = (person: string | undefined, ...args: readonly string[]) => Promise<string>;
 
 /** As somebody says it without a terminal, where this would end or be given up. */
@@ -44,8 +45,10 @@ export function peopleWithKeys() {
       for (const [id, pem] of privateKeys) writeFileSync(keyFile(service, id), pem, { mode: 0o600 });
       return async (person, ...args) => {
         const who = person === undefined ? [] : ['--as', person, '--key', keyFile(service, person)];
-        const all = [commandFile(), ...args, ...who, '--config', service.settings.configFile];
-        return (await promisify(execFile)(process.execPath, all)).stdout;
+        const all = [...args, ...who, '--config', service.settings.configFile];
+        const { status, stdout, stderr } = await firebreakHere(all, { folder: service.folder });
+        if (status === 0) return stdout;
+        throw Object.assign(new Error(`firebreak ${args.join(' ')}: ${stderr}`), { code: status, stdout, stderr });
       };
     },
   };
