@@ -110,7 +110,9 @@ export function readBundle(file: Uint8Array): Bundle | undefined {
     const page = /^<!doctype html>/i.test(text) ? bundleOfPage(text) : undefined;
     const value: unknown = JSON.parse(page ?? text);
     const canonical = canonicalText(value);
-    if (page === undefined && text !== canonical && text !== `${canonical}\n`) return undefined;
+    const isAsWritten =
+      page === undefined ? text === canonical || text === `${canonical}\n` : page === canonical.replaceAll('<', '\\u003c');
+    if (!isAsWritten) return undefined;
     return isBundle(value) ? value : undefined;
   } catch {
     return undefined;
@@ -383,10 +385,11 @@ async function checkRecords({ content: { chain, records }, cluster, keys }: Know
   }
 }
 
-async function checkRemovals({ content: { chain, records, removals }, keys }: Known): Promise<void> {
+async function checkRemovals({ content: { chain, records, removals }, cluster, keys }: Known): Promise<void> {
   for (const [index, { order, keyId, signature }] of removals.entries()) {
     const signed = { of: `person/${order.person}`, prefix: 'firebreak.order.v1', value: order, keyId, signature };
-    must(order.chain === chain && (await keys.hasSigned(signed)), 'removal-forged', index);
+    const isAboutIt = order.chain === chain && order.cluster === cluster;
+    must(isAboutIt && (await keys.hasSigned(signed)), 'removal-forged', index);
   }
   const peopleOf = new Map<string, Set<string>>();
   for (const { order } of removals) {

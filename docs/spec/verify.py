@@ -121,7 +121,7 @@ def read(data):
             text = inside[:inside.index("</script>")]
         value = json.loads(text, parse_int=float, parse_float=float, parse_constant=lambda name: float("inf"))
         same = canonical(value).decode("utf-8")
-        must((page or text in (same, same + "\n")) and BUNDLE(value), "form")
+        must(text in ((same.replace("<", "\\u003c"),) if page else (same, same + "\n")) and BUNDLE(value), "form")
         return value
     except (ValueError, RecursionError):
         raise Refused("form") from None
@@ -232,7 +232,7 @@ def verify(data, trusted=None):
     for i, one in enumerate(content["removals"]):
         o = one["order"]
         good = keys.signed("person/" + o["person"], "firebreak.order.v1", o, one["keyId"], one["signature"])
-        must(o["chain"] == chain and good, "removal-forged", i)
+        must((o["chain"], o["cluster"]) == (chain, cluster) and good, "removal-forged", i)
         people.setdefault(tuple(o["records"]), set()).add(o["person"])
     for place in removed:
         must(any(place in named and len(by) > 1 for named, by in people.items()), "removal-unproven", place)

@@ -1,9 +1,7 @@
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { genesisHash } from '../../core/audit/audit.ts';
 import { leafHash, merkleRoot } from '../../core/audit/merkle.ts';
 import type { Bundle } from '../../core/bundle/bundle.ts';
-import type { BundleFault, BundleVerdict } from '../../core/bundle/verify-bundle.ts';
+import type { BundleFault } from '../../core/bundle/verify-bundle.ts';
 import { canonicalJson, digestOf } from '../../core/text/digest.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { signedWithKeyOf } from './incident-bundle.ts';
@@ -11,7 +9,7 @@ import { signedWithKeyOf } from './incident-bundle.ts';
 type Mutable<T> = T extends string | number | boolean ? T : { -readonly [Name in keyof T]: Mutable<T[Name]> };
 export type Draft = Mutable<Bundle>;
 
-const bytesOf = (prefix: string, value: unknown): Uint8Array => Buffer.from(`${prefix}\n${canonicalJson(value)}`);
+export const signedBytes = (prefix: string, value: unknown): Uint8Array => Buffer.from(`${prefix}\n${canonicalJson(value)}`);
 
 export function draftOf(bundle: Bundle): Draft {
   return structuredClone(bundle) as Draft;
@@ -21,16 +19,16 @@ export function draftOf(bundle: Bundle): Draft {
 export function exportAgain({ content, export: signed }: Draft, person = 'person/ada'): void {
   signed.order.bundle = digestOf(content);
   signed.order.artefacts = content.artefacts.map(({ sha256 }) => sha256);
-  Object.assign(signed, signedWithKeyOf(person, bytesOf('firebreak.order.v1', signed.order)));
+  Object.assign(signed, signedWithKeyOf(person, signedBytes('firebreak.order.v1', signed.order)));
 }
 
 /** As a cell would have made it that lies, and a notary that helps: all signatures, hashes and proofs fit. */
-function sealAgain({ content }: Draft): void {
+export function sealAgain({ content }: Draft): void {
   let [previous, follows] = [genesisHash, genesisHash];
   for (const row of content.records) {
     if (row.said !== null) row.record.content = digestOf(row.said);
     const value = { ...row.record, follows };
-    Object.assign(row, { follows }, signedWithKeyOf('cell/prod-eu', bytesOf('firebreak.record.v3', value)));
+    Object.assign(row, { follows }, signedWithKeyOf('cell/prod-eu', signedBytes('firebreak.record.v3', value)));
     const { keyId, signature } = row;
     follows = digestOf({ ...value, keyId, signature });
     row.hash = digestOf({ link: follows, previous });
@@ -43,12 +41,12 @@ function sealAgain({ content }: Draft): void {
     const root = merkleRoot([leafHash(canonicalJson(proof.head))]);
     Object.assign(proof, { index: 0, path: [] });
     Object.assign(header, { moved: root, movedCount: 1, chains: 1, allHeads: root, previous: before });
-    Object.assign(one, signedWithKeyOf('notary', bytesOf('firebreak.checkpoint.v1', header)));
+    Object.assign(one, signedWithKeyOf('notary', signedBytes('firebreak.checkpoint.v1', header)));
     before = digestOf(header);
   }
 }
 
-function must<T>(value: T | undefined): T {
+export function must<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('the sample has no such thing');
   return value;
 }
@@ -153,7 +151,7 @@ export const namedMutations: readonly NamedMutation[] = [
       if (row.said) row.said.body = { text: 'closed: harmless' };
       row.record.content = digestOf(row.said);
       const value = { ...row.record, follows: row.follows };
-      Object.assign(row, signedWithKeyOf('desk', bytesOf('firebreak.record.v3', value)));
+      Object.assign(row, signedWithKeyOf('desk', signedBytes('firebreak.record.v3', value)));
       const { keyId, signature } = row;
       row.hash = digestOf({
         link: digestOf({ ...value, keyId, signature }),
@@ -182,6 +180,27 @@ export const namedMutations: readonly NamedMutation[] = [
     change: exported(({ content: { removals, records } }) => {
       must(removals[0]).order.records = [7];
       must(records[6]).said = null;
+    }),
+  },
+  {
+    name: 'an order to remove records, given for another cluster by its person',
+    code: 'removal-forged',
+    at: 1,
+    change: exported(({ content: { removals } }) => {
+      const one = must(removals[1]);
+      one.order.cluster = 'prod-us';
+      Object.assign(one, signedWithKeyOf(`person/${one.order.person}`, signedBytes('firebreak.order.v1', one.order)));
+    }),
+  },
+  {
+    name: 'two orders of one person, by a key and the one that replaced it',
+    code: 'removal-unproven',
+    at: 11,
+    change: exported(({ content: { removals, keys } }) => {
+      const [first, second] = [must(removals[0]), must(removals[1])];
+      second.order.person = first.order.person;
+      Object.assign(second, signedWithKeyOf('person/mia', signedBytes('firebreak.order.v1', second.order)));
+      keys.push({ ...must(keys.find(({ of }) => of === 'person/mia')), of: `person/${first.order.person}` });
     }),
   },
   {
@@ -214,7 +233,7 @@ export const namedMutations: readonly NamedMutation[] = [
     change: exported(({ content: { checkpoints } }) => {
       const one = must(checkpoints[2]);
       one.header.previous = genesisHash;
-      Object.assign(one, signedWithKeyOf('notary', bytesOf('firebreak.checkpoint.v1', one.header)));
+      Object.assign(one, signedWithKeyOf('notary', signedBytes('firebreak.checkpoint.v1', one.header)));
     }),
   },
   {
@@ -318,7 +337,7 @@ export const namedMutations: readonly NamedMutation[] = [
       const { manifest } = must(draft.content.evidence[0]);
       const custody = Array.isArray(manifest.custody) ? manifest.custody.slice(1) : [];
       const { signature: _, ...unsigned }: Record<string, unknown> = { ...manifest, custody };
-      renamed(draft, { custody, ...signedWithKeyOf('evidence', bytesOf('firebreak.evidence-manifest.v1', unsigned)) });
+      renamed(draft, { custody, ...signedWithKeyOf('evidence', signedBytes('firebreak.evidence-manifest.v1', unsigned)) });
     }),
   },
   {
@@ -338,114 +357,4 @@ function renamed({ content }: Draft, fields: Readonly<Record<string, unknown>>):
   Object.assign(one.manifest, fields);
   one.sha256 = digestOf(one.manifest);
   content.records = JSON.parse(JSON.stringify(content.records).replaceAll(before, one.sha256));
-}
-
-/** Numbers that look drawn, the same for the same seed. */
-function dice(seed: number): (sides: number) => number {
-  let state = seed;
-  return (sides) => {
-    state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) | 0;
-    const mixed = Math.imul(state ^ (state >>> 12), 0x297a2d39);
-    return ((mixed ^ (mixed >>> 15)) >>> 0) % sides;
-  };
-}
-
-type Place = { readonly of: unknown[] | Record<string, unknown>; readonly name: string };
-
-function placesIn(value: unknown, found: Place[] = []): Place[] {
-  if (typeof value !== 'object' || value === null) return found;
-  for (const name of Object.keys(value)) {
-    found.push({ of: value as Place['of'], name });
-    placesIn(Reflect.get(value, name), found);
-  }
-  return found;
-}
-
-/** One random change of any value in it: taken out, doubled, exchanged with another, moved a little. */
-function changeSomething(draft: Draft, roll: (sides: number) => number): void {
-  const places = placesIn(draft);
-  const { of, name } = must(places[roll(places.length)]);
-  const value: unknown = Reflect.get(of, name);
-  const other = must(places[roll(places.length)]);
-  const changes: readonly (() => unknown)[] = [
-    () => (Array.isArray(of) ? of.splice(Number(name), 1) : Reflect.deleteProperty(of, name)),
-    () => (Array.isArray(of) ? of.splice(roll(of.length + 1), 0, structuredClone(value)) : Reflect.set(of, `${name}2`, value)),
-    () => Array.isArray(of) && of.reverse(),
-    () => Reflect.set(of, name, structuredClone(Reflect.get(other.of, other.name))),
-    () => Reflect.set(of, name, nudged(value, roll)),
-    () => Reflect.set(of, name, [null, true, 0, -1, 1.5, 1e21, '', [], {}][roll(9)]),
-  ];
-  must(changes[roll(changes.length)])();
-}
-
-function nudged(value: unknown, roll: (sides: number) => number): unknown {
-  if (typeof value === 'number') return value + (roll(2) === 0 ? 1 : -0.5);
-  if (typeof value === 'boolean') return !value;
-  if (typeof value !== 'string' || value === '') return value;
-  const at = roll(value.length);
-  const character = '0123456789abcdefXYZ +/=\u0000\ud800é'[roll(26)] ?? '0';
-  return `${value.slice(0, at)}${character}${value.slice(at + 1)}`;
-}
-
-interface MutatedFile {
-  readonly file: Uint8Array;
-  /** Whoever can have made it: somebody with no key, who exports with their own, or a cell and a notary that lie. */
-  readonly by: 'anybody' | 'exporter' | 'everybody';
-}
-
-/** A mutated file: bytes, or values with none, some or all of the signatures made anew. Deterministic. */
-export function mutatedFile(bundle: Bundle, seed: number): MutatedFile {
-  const roll = dice(seed);
-  const draft = draftOf(bundle);
-  const kind = roll(10);
-  if (kind === 0) return { by: 'anybody', file: mutatedBytes(Buffer.from(canonicalJson(bundle)), roll) };
-  const by = kind < 4 && kind > 1 ? 'anybody' : kind > 6 || kind === 1 ? 'everybody' : 'exporter';
-  if (kind === 1) must(namedMutations[roll(namedMutations.length)]).change(draft);
-  else for (let times = 1 + roll(2); times > 0; times -= 1) changeSomething(kind < 4 ? draft : draftIn(draft), roll);
-  try {
-    if (kind > 6) sealAgain(draft);
-    if (kind > 3) exportAgain(draft);
-    return { by, file: Buffer.from(canonicalJson(draft)) };
-  } catch {
-    // What has no canonical form, or no records to sign, is written as it is.
-    return { by, file: Buffer.from(JSON.stringify(draft)) };
-  }
-}
-
-/** Of what its exporter signs anew, the content is of interest. */
-function draftIn(draft: Draft): Draft {
-  return Object.defineProperty({ ...draft }, 'export', { enumerable: false });
-}
-
-function mutatedBytes(bytes: Buffer, roll: (sides: number) => number): Uint8Array {
-  const at = roll(bytes.length);
-  const byte = Buffer.of(roll(256));
-  const after = at + (roll(3) === 0 ? 0 : 1);
-  const mutated = Buffer.concat([bytes.subarray(0, at), roll(3) === 0 ? Buffer.of() : byte, bytes.subarray(after)]);
-  // A line is a file to the other verifier.
-  return mutated.map((one) => (one === 10 ? 32 : one));
-}
-
-const verifier = join(import.meta.dirname, '../../docs/spec/verify.py');
-
-/** Why the other verifier cannot run here; undefined where it can. */
-export function withoutPython(): string | undefined {
-  const { status } = spawnSync('python3', ['-c', 'import cryptography'], { stdio: 'ignore' });
-  return status === 0 ? undefined : 'no python3 with the package cryptography (apt-get install python3-cryptography)';
-}
-
-/** What the verifier in Python says of one file, by a list of trusted keys. */
-export function pythonVerdict(file: string, keys: string): BundleVerdict {
-  return JSON.parse(spawnSync('python3', [verifier, file, '--trust', keys], { encoding: 'utf8' }).stdout);
-}
-
-/** What it says of each. */
-export function pythonVerdicts(files: readonly Uint8Array[]): readonly BundleVerdict[] {
-  const input = Buffer.concat(files.flatMap((file) => [file, Buffer.from('\n')]));
-  const { status, stdout, stderr } = spawnSync('python3', [verifier, '-'], { input, encoding: 'utf8', maxBuffer: 2 ** 30 });
-  if (status !== 0) throw new Error(stderr);
-  return stdout
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line));
 }

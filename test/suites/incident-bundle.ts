@@ -29,9 +29,14 @@ export const seeds = Object.fromEntries(
 
 const pkcs8 = '302e020100300506032b657004220420';
 
-function pemOf(of: string): string {
-  const der = Buffer.from(`${pkcs8}${seeds[of] ?? ''}`, 'hex').toString('base64');
+/** @param seed 32 bytes in hex */
+export function privateKeyOf(seed: string): string {
+  const der = Buffer.from(`${pkcs8}${seed}`, 'hex').toString('base64');
   return `-----BEGIN PRIVATE KEY-----\n${der}\n-----END PRIVATE KEY-----\n`;
+}
+
+function pemOf(of: string): string {
+  return privateKeyOf(seeds[of] ?? '');
 }
 
 function signerOf(of: string): FileSigner {

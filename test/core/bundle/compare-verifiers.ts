@@ -1,26 +1,58 @@
-/** Whether both verifiers say the same of so many mutated bundles: `node test/core/bundle/compare-verifiers.ts [COUNT]`, of 10 000 where nothing is said. */
+/**
+ * Whether both verifiers say the same of so many mutated bundles: `node test/core/bundle/compare-verifiers.ts [COUNT] [FIRST-SEED]`, of 10 000 from seed 0
+ * where nothing is said. Every second bundle is checked by a list of trusted keys. A bundle is named by its seed: a run can be made in parts, and one bundle again.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { verifyBundle } from '../../../core/bundle/verify-bundle.ts';
-import { mutatedFile, pythonVerdicts } from '../../suites/bundle-mutations.ts';
+import { type BundleVerdict, verifyBundle } from '../../../core/bundle/verify-bundle.ts';
+import { canonicalJson } from '../../../core/text/digest.ts';
 import { sampleBundle } from '../../suites/incident-bundle.ts';
+import { PythonVerifier, trustFile } from '../../suites/python-verifier.ts';
+import { mutatedFile } from '../../suites/random-bundles.ts';
 
-const atOnce = 500;
-const count = Number(process.argv[2] ?? 10_000);
+const [count = 10_000, firstSeed = 0] = process.argv.slice(2).map(Number);
 const bundle = await sampleBundle();
+const intact = await verifyBundle(Buffer.from(canonicalJson(bundle)));
+if (!intact.ok) throw new Error(intact.text);
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-verifiers-'));
+const trusted = join(folder, 'trusted.txt');
+writeFileSync(trusted, trustFile(intact.keys));
+const pythons = [new PythonVerifier(), new PythonVerifier(trusted)] as const;
+
 const found = new Map<string, number>();
-const disagreed: unknown[] = [];
-for (let from = 0; from < count; from += atOnce) {
-  const seeds = Array.from({ length: Math.min(atOnce, count - from) }, (_, index) => from + index);
-  const files = seeds.map((seed) => mutatedFile(bundle, seed).file);
-  const python = pythonVerdicts(files);
-  for (const [index, file] of files.entries()) {
-    const ours = await verifyBundle(file);
-    const code = ours.ok ? 'intact' : ours.code;
-    found.set(code, (found.get(code) ?? 0) + 1);
-    if (!isDeepStrictEqual(ours, python[index])) disagreed.push({ seed: seeds[index], ours, python: python[index] });
-  }
+const families = new Map<string, number>();
+const countIn = (counts: Map<string, number>, name: string): void => void counts.set(name, (counts.get(name) ?? 0) + 1);
+const disagreed: { readonly seed: number; readonly ours: BundleVerdict; readonly python: BundleVerdict }[] = [];
+/** Ours, until the answer of the other is there. */
+const waiting: Promise<void>[] = [];
+const startedAt = Date.now();
+
+async function compare(seed: number, ours: BundleVerdict, python: PythonVerifier): Promise<void> {
+  const theirs = await python.verdict();
+  countIn(found, ours.ok ? 'intact' : ours.code);
+  if (!isDeepStrictEqual(ours, theirs)) disagreed.push({ seed, ours, python: theirs });
 }
-console.log(Object.fromEntries([...found].sort(([, one], [, other]) => other - one)));
-console.log(`${count} mutated bundles, ${disagreed.length} on which the verifiers disagree`);
+
+for (let seed = firstSeed; seed < firstSeed + count; seed += 1) {
+  const { file, family } = mutatedFile(bundle, seed);
+  countIn(families, family);
+  const python = pythons[seed % 2 === 0 ? 0 : 1];
+  await python.give(file);
+  const ours = await verifyBundle(file, seed % 2 === 0 ? undefined : intact.keys);
+  waiting.push(compare(seed, ours, python));
+  if ((seed - firstSeed + 1) % 1_000 === 0) console.log(`${seed - firstSeed + 1} of ${count}`);
+}
+for (const python of pythons) python.end();
+await Promise.all(waiting);
+rmSync(folder, { recursive: true });
+
+const sorted = (counts: Map<string, number>) => Object.fromEntries([...counts].sort(([, one], [, other]) => other - one));
+console.log('mutated by', sorted(families));
+console.log('found', sorted(found));
+const seconds = ((Date.now() - startedAt) / 1_000).toFixed(0);
+const seeds = `seeds ${firstSeed} to ${firstSeed + count - 1}, ${seconds} s`;
+console.log(`${count} mutated bundles (${seeds}), ${disagreed.length} on which the verifiers disagree`);
 for (const one of disagreed.slice(0, 10)) console.log(JSON.stringify(one));
 process.exitCode = disagreed.length === 0 ? 0 : 1;

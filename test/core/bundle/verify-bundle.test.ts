@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Bundle } from '../../../core/bundle/bundle.ts';
-import { type IntactBundle, verifyBundle } from '../../../core/bundle/verify-bundle.ts';
+import { type IntactBundle, readBundle, verifyBundle } from '../../../core/bundle/verify-bundle.ts';
 import { canonicalJson } from '../../../core/text/digest.ts';
-import { draftOf, mutatedFile, namedMutations, pythonVerdicts, withoutPython } from '../../suites/bundle-mutations.ts';
+import { draftOf, namedMutations } from '../../suites/bundle-mutations.ts';
 import { sampleBundle } from '../../suites/incident-bundle.ts';
+import { pythonVerdicts, withoutPython } from '../../suites/python-verifier.ts';
+import { mutatedFile } from '../../suites/random-bundles.ts';
 import { bundleVectors } from './record-vectors.ts';
 
 let bundle: Bundle;
@@ -56,7 +58,8 @@ describe('a bundle', () => {
     for (let seed = 0; seed < 300; seed += 1) {
       const { by, file } = mutatedFile(bundle, seed);
       if (by === 'everybody' || !(await verifyBundle(file)).ok) continue;
-      const { content }: Bundle = JSON.parse(Buffer.from(file).toString('utf8'));
+      const content = readBundle(file)?.content;
+      if (!content) throw new Error('it was read before');
       passed += 1;
       expect(content.records).toEqual(bundle.content.records.slice(0, content.records.length));
       for (const one of [...content.records, ...content.checkpoints, ...content.evidence])
@@ -71,6 +74,11 @@ describe('a bundle', () => {
     expect(await verifyBundle(Buffer.from(page))).toMatchObject({ ok: true });
     expect(await verifyBundle(Buffer.from('<!doctype html>'))).toMatchObject({ code: 'form' });
     expect(await verifyBundle(Buffer.from(page.slice(0, -10)))).toMatchObject({ code: 'form' });
+    // Whoever reads it otherwise, as the first of two names, would read something else.
+    const twice = page.replace('"madeBy":', '"madeBy":"somebody","madeBy":');
+    expect(await verifyBundle(Buffer.from(twice))).toMatchObject({ code: 'form' });
+    expect(await verifyBundle(Buffer.from(page.replace('{"content"', '{ "content"')))).toMatchObject({ code: 'form' });
+    expect(await verifyBundle(Buffer.from(page.replace(inPage, canonicalJson(bundle))))).toMatchObject({ code: 'form' });
   });
 
   test('has test vectors that are those of the specification', async () => {
@@ -92,6 +100,6 @@ withPython('the verifier in Python', () => {
     });
     const files = [fileOf(bundle), ...named, ...Array.from({ length: 150 }, (_, seed) => mutatedFile(bundle, seed).file)];
     const ours = await Promise.all(files.map((file) => verifyBundle(file)));
-    expect(pythonVerdicts(files)).toEqual(ours);
+    expect(await pythonVerdicts(files)).toEqual(ours);
   });
 });

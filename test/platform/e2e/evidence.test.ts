@@ -12,7 +12,7 @@ import { auditReport } from '../../../service/commands/records/audit.ts';
 import { controlState } from '../../../service/incidents/session.ts';
 import { commandFile } from '../../command-line.ts';
 import { testPlatform } from '../../platform.ts';
-import { pythonVerdict, withoutPython } from '../../suites/bundle-mutations.ts';
+import { pythonVerdict, withoutPython } from '../../suites/python-verifier.ts';
 import { alertAbout } from './parts/alerts.ts';
 import { until, type Workload } from './parts/cluster.ts';
 import { type CommandLine, meant, peopleWithKeys } from './parts/command-line.ts';
