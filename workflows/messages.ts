@@ -13,6 +13,7 @@ import {
   type WorkflowInterceptorsFactory,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { RecordKind } from '../core/audit/record-kinds.ts';
 import { incidentNames } from '../core/incident/incident.ts';
 import {
   argumentsIn,
@@ -112,7 +113,7 @@ export function onRefusedMessages(listener: Listener): void {
 }
 
 interface Recorder {
-  record(kind: string, actor: string, text: string, body?: Readonly<Record<string, unknown>>): void;
+  record(kind: RecordKind, actor: string, text: string, body?: Readonly<Record<string, unknown>>): void;
 }
 
 export function recordRefused(model: Recorder, { what, why, times }: RefusedMessages): void {

@@ -1,5 +1,6 @@
 import type { DeskActivities } from '../core/action/step.ts';
 import type { OutgoingRecord } from '../core/audit/alert-archive.ts';
+import type { RecordKind } from '../core/audit/record-kinds.ts';
 import type { IncidentRef } from '../core/incident/incident.ts';
 import { condition, runInfo, sleep, timeNow } from './world.ts';
 
@@ -37,7 +38,7 @@ export class Outbox {
     this.#send = send;
   }
 
-  add(kind: string, actor: string, body: Readonly<Record<string, unknown>>, kept?: string): void {
+  add(kind: RecordKind, actor: string, body: Readonly<Record<string, unknown>>, kept?: string): void {
     this.#made += 1;
     const record = { chain: this.#chain, number: this.#made, at: timeNow(), kind, actor, body };
     this.#pending.push(kept === undefined ? record : { ...record, kept });

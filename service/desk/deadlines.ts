@@ -3,6 +3,7 @@ import type { AuditRecord } from '../../core/audit/audit.ts';
 import { provenOf } from '../../core/audit/audit-check.ts';
 import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
+import type { RecordKind } from '../../core/audit/record-kinds.ts';
 import type { ThreadPost } from '../../core/cards/card.ts';
 import {
   callsDue,
@@ -101,7 +102,7 @@ export function createDeadlines(options: DeadlinesOptions): DeskDeadlines {
     }
   };
 
-  const once = async (kind: string, key: string, work: () => Promise<Readonly<Record<string, unknown>>>) => {
+  const once = async (kind: RecordKind, key: string, work: () => Promise<Readonly<Record<string, unknown>>>) => {
     const id = `${kind} ${key}`;
     if (noted.has(id) || done.has(id)) return;
     const body = await work();

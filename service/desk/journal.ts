@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AuditRecord, type AuditWriter, recordLink, type SignedRecord, signRecord } from '../../core/audit/audit.ts';
+import type { RecordKind } from '../../core/audit/record-kinds.ts';
 import type { Signer } from '../../core/messages/signing.ts';
 
 const waitMs = [100, 500, 2_000, 5_000];
@@ -29,7 +30,7 @@ export class Journal {
     this.#log = options.log;
   }
 
-  record(entry: Pick<AuditRecord, 'kind' | 'actor' | 'body'>): Promise<void> {
+  record(entry: Pick<AuditRecord, 'actor' | 'body'> & { readonly kind: RecordKind }): Promise<void> {
     const at = new Date().toISOString();
     this.#work = this.#work.then(() => this.#append({ ...entry, at }));
     return this.#work;

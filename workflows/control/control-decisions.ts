@@ -210,18 +210,22 @@ export function claimedActor(value: unknown): string {
   return claimed(value).actor;
 }
 
-const nouns = ['suppression', 'restraint', 'promotion', 'evidence', 'incident', 'records', 'deadline'];
+const nouns = ['suppression', 'restraint', 'promotion', 'evidence', 'incident', 'records', 'deadline'] as const;
 
 /** Who an order that was refused says that it is from, and what it is about: for the record, cut, and marked as what it is. */
-function claimed(value: unknown): { readonly actor: string; readonly id: string | null; readonly noun: string } {
+function claimed(value: unknown): {
+  readonly actor: string;
+  readonly id: string | null;
+  readonly noun: (typeof nouns)[number] | 'order';
+} {
   const order = isObject(value) && isObject(value.order) ? value.order : {};
   const text = (one: unknown, most: number): string | undefined => (typeof one === 'string' ? one.slice(0, most) : undefined);
   const terms = isObject(order.terms) ? order.terms : {};
-  const [noun = ''] = (text(order.kind, 100) ?? '').split('.');
+  const [about] = (text(order.kind, 100) ?? '').split('.');
   return {
     actor: claimedBy(text(order.person, 100) ?? 'unknown'),
     id: text(terms.id, 32) ?? text(order.decision, 32) ?? null,
-    noun: nouns.includes(noun) ? noun : 'order',
+    noun: nouns.find((noun) => noun === about) ?? 'order',
   };
 }
 

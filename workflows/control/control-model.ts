@@ -1,5 +1,6 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { Severity } from '../../core/alert/severity.ts';
+import type { RecordKind } from '../../core/audit/record-kinds.ts';
 import type { Level } from '../../core/decide/approval.ts';
 import type { AcceptedOrder, CarriedControl, ControlInput, ControlState } from '../../core/decide/control.ts';
 import {
@@ -56,7 +57,7 @@ export class ControlModel {
     return this.#outbox;
   }
 
-  record(kind: string, actor: string, text: string, body: Readonly<Record<string, unknown>> = {}): void {
+  record(kind: RecordKind, actor: string, text: string, body: Readonly<Record<string, unknown>> = {}): void {
     this.#enter({ at: new Date().toISOString(), kind, actor, text, ...entryOf(body) });
     this.#outbox.add(kind, actor, { text, ...body });
   }

@@ -8,6 +8,7 @@ import {
   stormTotals,
   withReport,
 } from '../../core/alert/storm.ts';
+import type { RecordKind } from '../../core/audit/record-kinds.ts';
 import type { Notice } from '../../core/cards/card.ts';
 
 /** A channel that is edited more often tells nobody more. */
@@ -17,7 +18,7 @@ interface StormNoticesOptions {
   readonly cluster: string;
   readonly storm: StormState | undefined;
   readonly show: (notice: Notice) => Promise<unknown>;
-  readonly record: (kind: string, text: string, body: Readonly<Record<string, unknown>>) => void;
+  readonly record: (kind: RecordKind, text: string, body: Readonly<Record<string, unknown>>) => void;
 }
 
 /**

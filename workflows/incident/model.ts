@@ -3,6 +3,7 @@ import type { DeskActivities, IncidentSettings } from '../../core/action/step.ts
 import type { Alert } from '../../core/alert/alert.ts';
 import type { AlertKind } from '../../core/alert/coverage.ts';
 import { type Severity, worse } from '../../core/alert/severity.ts';
+import type { RecordKind } from '../../core/audit/record-kinds.ts';
 import type { Posture } from '../../core/cluster/posture.ts';
 import type { EvidenceRef } from '../../core/evidence/evidence.ts';
 import type { PendingEffect } from '../../core/incident/effect.ts';
@@ -87,7 +88,7 @@ export class IncidentModel {
     calls: 0,
   };
   /** Hears of every record that is made. */
-  onRecord: (kind: string, text: string, body: Readonly<Record<string, unknown>>) => void = () => undefined;
+  onRecord: (kind: RecordKind, text: string, body: Readonly<Record<string, unknown>>) => void = () => undefined;
   openedAt: string;
   lastAlertAt = nowMs();
   /** When something came that was not only counted: what is mere noise keeps no incident open for ever. */
@@ -118,7 +119,7 @@ export class IncidentModel {
   }
 
   /** In the timeline and on the record. @param kept what is kept beside the record, and no part of it */
-  record(kind: string, actor: string, text: string, body: Readonly<Record<string, unknown>> = {}, kept?: string): void {
+  record(kind: RecordKind, actor: string, text: string, body: Readonly<Record<string, unknown>> = {}, kept?: string): void {
     this.note(kind, actor, text, entryOf(body));
     this.outbox.add(kind, actor, { text, ...body }, kept);
     this.onRecord(kind, text, body);

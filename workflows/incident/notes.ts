@@ -1,4 +1,5 @@
 import { blockEgress, isolateNamespace } from '../../core/actions/index.ts';
+import type { RecordKind } from '../../core/audit/record-kinds.ts';
 import type { IncidentNote } from '../../core/incident/incident.ts';
 import type { StepState } from '../../core/incident/incident-state.ts';
 import { declarationOf } from '../declarations.ts';
@@ -6,7 +7,7 @@ import { lasts } from '../steps/step-calls.ts';
 import type { IncidentModel } from './model.ts';
 import type { IncidentParts } from './parts.ts';
 
-const noteKinds: ReadonlySet<unknown> = new Set([
+const noteKinds = [
   'alert.suppressed',
   'sensor.back',
   'step.seen',
@@ -16,7 +17,7 @@ const noteKinds: ReadonlySet<unknown> = new Set([
   'containment.changed',
   'containment.whole',
   'containment.gone',
-]);
+] as const satisfies readonly RecordKind[];
 
 const makesPolicies: ReadonlySet<string> = new Set([isolateNamespace.name, blockEgress.name]);
 
@@ -26,8 +27,9 @@ export function noteOn(
   note: Partial<IncidentNote> | null | undefined,
 ): void {
   const { model, questions, checks } = parts;
-  const { id, kind, text, about } = note ?? {};
-  if (typeof id !== 'string' || !noteKinds.has(kind) || typeof text !== 'string' || typeof about !== 'string') return;
+  const { id, text, about } = note ?? {};
+  const kind = noteKinds.find((known) => known === note?.kind);
+  if (typeof id !== 'string' || kind === undefined || typeof text !== 'string' || typeof about !== 'string') return;
   if (!model.firstSight(`note:${id}`)) return;
   const words = text.slice(0, 1_000);
   // What the incident itself has ended, or is giving back, is no news.
@@ -39,9 +41,9 @@ export function noteOn(
     return;
   // Likewise of an object that is held without a lease: nobody gives it back by the incident, but it may be deleted by it.
   if (kind === 'containment.changed' && !stillHeld(model, about, words)) return;
-  model.record(String(kind), 'engine', words, { about: about.slice(0, 300) });
+  model.record(kind, 'engine', words, { about: about.slice(0, 300) });
   if (kind === 'incident.restarted') questions.page(words);
-  if (!String(kind).startsWith('containment.')) return;
+  if (!kind.startsWith('containment.')) return;
   // Whoever changes a quarantine is there now. How it stands the cell says itself, whoever has sent the note.
   questions.page(words);
   checks.lookAgain();

@@ -1,5 +1,6 @@
 import type { Plan } from '../../core/action/plan.ts';
 import type { DeskActivities } from '../../core/action/step.ts';
+import type { RecordKind } from '../../core/audit/record-kinds.ts';
 import { standingQuestionText } from '../../core/cards/card-words.ts';
 import type { ApprovalProof } from '../../core/decide/approval.ts';
 import type { FormAnswers } from '../../core/decide/form.ts';
@@ -249,7 +250,7 @@ export class Questions {
       .catch((error) => this.#model.note('card.failed', 'engine', stepFailure(error).message));
   }
 
-  #close(id: string, status: QuestionState['status'], kind: string, text: string): void {
+  #close(id: string, status: QuestionState['status'], kind: RecordKind, text: string): void {
     this.#set({ ...this.#get(id), status });
     this.#model.record(kind, 'engine', text, { question: id });
     this.#cards.get(id)?.touch();

@@ -1,6 +1,7 @@
 import type { CellActivities, DeskActivities } from '../../core/action/step.ts';
 import type { Severity } from '../../core/alert/severity.ts';
 import { claimedBy } from '../../core/audit/audit.ts';
+import type { RecordKind } from '../../core/audit/record-kinds.ts';
 import type { SignedVote } from '../../core/decide/approval.ts';
 import { countVote, saidBy } from '../../core/decide/question.ts';
 import { askedElsewhere, elsewhereText, releaseChoice } from '../../core/decide/standing-question.ts';
@@ -16,7 +17,7 @@ interface VoteHome {
   readonly questions: Map<string, QuestionState>;
   /** Ids of people whom the alerts name as the actor by now. */
   readonly namedActors: { readonly actors?: readonly string[] };
-  record(kind: string, actor: string, text: string, body?: Readonly<Record<string, unknown>>): void;
+  record(kind: RecordKind, actor: string, text: string, body?: Readonly<Record<string, unknown>>): void;
   /** In the timeline, and not on the record. */
   note(kind: string, actor: string, text: string): void;
   /** How bad it is by now. */
