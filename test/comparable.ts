@@ -1,3 +1,4 @@
+import { names } from '../core/cluster/labels.ts';
 import { isObject } from '../core/text/plain-json.ts';
 
 /** What is never compared between an object before and after: the fields that the API server and its controllers move by themselves. */
@@ -9,7 +10,7 @@ const ignoredInComparison = [
   'status',
 ] as const;
 
-/** A copy without the ignored fields: two of them are equal exactly when an undo was exact. */
+/** A copy without the ignored fields, and without the one mark that an undo leaves: two of them are equal exactly when an undo was exact. */
 export function comparable(object: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const copy = structuredClone(object);
   for (const path of ignoredInComparison) {
@@ -18,6 +19,11 @@ export function comparable(object: Readonly<Record<string, unknown>>): Record<st
     let at: unknown = copy;
     for (const part of parts) at = isObject(at) ? at[part] : undefined;
     if (isObject(at) && last !== undefined) delete at[last];
+  }
+  const { metadata } = copy;
+  if (isObject(metadata) && isObject(metadata.annotations)) {
+    delete metadata.annotations[names.releasedAnnotation];
+    if (Object.keys(metadata.annotations).length === 0) delete metadata.annotations;
   }
   return copy;
 }

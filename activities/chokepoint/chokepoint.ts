@@ -389,7 +389,8 @@ async function undoStep(run: StepRun, { parts, release, reservations, landed, no
     ),
   );
   reservations.drop(call.key);
-  landed.gaveBack(call.key, now());
+  // What was changed meanwhile is held still: it is put back, and may be given back another time.
+  if (run.undone.state !== 'drifted') landed.gaveBack(call.key, now(), run.released);
 }
 
 function tellOwners(run: StepRun, { parts }: Rules): void {

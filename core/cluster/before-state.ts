@@ -1,5 +1,6 @@
 import { type HoldTerms, isHoldTerms } from '../incident/hold.ts';
 import { type CellKey, seal, unseal } from '../messages/sealed.ts';
+import { sha256Hex } from '../text/digest.ts';
 import { doNotDisrupt, incidentHash, names } from './labels.ts';
 
 export type { CellKey };
@@ -80,6 +81,39 @@ export function laterState(found: BeforeState | undefined, known: BeforeState | 
 /** Milliseconds since 1970. */
 export function heldSince({ terms }: BeforeState): number {
   return Date.parse(terms.at);
+}
+
+/** Who gave a pod back: a cell, or a person with the cell's key and without a cell. */
+export type GivenBackBy = 'cell' | 'hand';
+
+const releaseDomain = 'firebreak.release-mark.v1\n';
+
+/**
+ * What is written onto a pod in the same patch that gives it back: each replica of the cell sees from it that the pod was not robbed of its
+ * quarantine. It names the note that it ends, so one that somebody has kept ends no later quarantine.
+ */
+export function releaseMark(before: BeforeState, by: GivenBackBy, key: CellKey): Readonly<Record<string, string>> {
+  const { incident, podUid, step } = before;
+  const mark = { version: 1, by, incident, note: noteDigest(before, key), podUid, step };
+  return { [names.releasedAnnotation]: seal(releaseDomain, mark, key) };
+}
+
+/** Who has ended exactly this quarantine, by the mark on its pod; undefined where nobody has who holds the cell's key. */
+export function givenBackBy(
+  pod: { readonly uid: string; readonly annotations: Readonly<Record<string, string>> },
+  before: BeforeState,
+  key: CellKey,
+): GivenBackBy | undefined {
+  const opened = unseal(releaseDomain, pod.annotations[names.releasedAnnotation], key);
+  if (opened.kind !== 'read' || opened.authentic !== 'yes') return undefined;
+  const { by, note, podUid, version }: { by?: unknown; note?: unknown; podUid?: unknown; version?: unknown } = opened.value;
+  const isOfThis = version === 1 && podUid === pod.uid && podUid === before.podUid && note === noteDigest(before, key);
+  return isOfThis && (by === 'cell' || by === 'hand') ? by : undefined;
+}
+
+/** Of the note as the cell writes it, whatever its text was made to look like meanwhile. */
+function noteDigest(before: BeforeState, key: CellKey): string {
+  return sha256Hex(sealBeforeState(before, key));
 }
 
 /** Everything that a quarantine has on its pod. */

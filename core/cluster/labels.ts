@@ -10,6 +10,8 @@ export const names = {
   incidentAnnotation: 'firebreak.dev/incident-id',
   /** JSON with the before-state, authenticated by the cell's key. */
   beforeAnnotation: 'firebreak.dev/before',
+  /** On a pod that was given back: that the cell did it, and from which note, authenticated by its key. Other replicas of the cell go by it. */
+  releasedAnnotation: 'firebreak.dev/released',
   /** The key of the step that changed the object. */
   stepAnnotation: 'firebreak.dev/step',
   /** On the successor of a rotated Secret: the old one's name. */

@@ -155,6 +155,10 @@ export const playedBack = {
     what: 'a reset of a run that is open',
     outcome: 'goes on from there; released containments are not applied again, and it hears again what the cell has heard',
   },
+  deleted: {
+    what: 'the run of an open incident deleted, while who may patch its pod takes every mark off that',
+    outcome: 'the pod is quarantined again by the same note: no run is asked whether it is held',
+  },
 } as const;
 
 /** An order that a person has signed, and what comes of it when it is sent past the command line and Slack. */

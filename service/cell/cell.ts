@@ -13,6 +13,7 @@ import type { ControlActivities, EvidenceActivities } from '../../core/decide/co
 import { incidentIdOf, incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentInput } from '../../core/incident/incident-input.ts';
 import type { IncidentState } from '../../core/incident/incident-state.ts';
+import type { Lease } from '../../core/incident/lease.ts';
 import type { NoveltyStore } from '../../core/novelty/novelty.ts';
 import { controlIdOf } from '../../core/orders/order.ts';
 import type { ActiveRestraint, Restrainable } from '../../core/orders/restraint.ts';
@@ -55,7 +56,7 @@ import { DurableBuilds } from './durable-builds.ts';
 import { EffectBook } from './effect-book.ts';
 import { HeadStarts } from './head-starts.ts';
 import { HeldObjects } from './held-objects.ts';
-import { HoldContainment, type LeaseHeld, type LeaseOf } from './hold-containment.ts';
+import { HoldContainment, type ReleaseSaid } from './hold-containment.ts';
 import { eitherOf, followRamp, IncidentVersions, type RampingVersions, tellBuilds } from './incident-versions.ts';
 import { ObservedPacks } from './observed-packs.ts';
 import { runOlderBuilds } from './older-builds.ts';
@@ -107,6 +108,7 @@ interface RunningCell {
 }
 
 const currentWithinMs = 15_000;
+const askMs = 10_000;
 
 /** The cell. Its intake is open at once: what it takes before Temporal and the workers are there waits in the spool. */
 export async function startCell(parts: CellParts): Promise<RunningCell> {
@@ -185,6 +187,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
       keeper: knowledge.heldObjects,
       log: (event) => log.debug({ ...event }, 'watch'),
     }),
+    landed: knowledge.landed,
     denyTier: watch.denyTier,
     exceptions: config.actions.quarantine,
     note: (incident, note) => intake.note(incident, note),
@@ -433,9 +436,8 @@ async function work(options: {
     signal: stopping,
   });
   void expireEvidence({ client, cluster, signal: stopping });
-  const leaseHeld = (incident: string, of: LeaseOf): Promise<LeaseHeld> => leaseOn(client, incident, of);
-  headStarts.watch(async (incident, uid) => (await leaseHeld(incident, { uid })) !== 'not held');
-  hold.ask(leaseHeld);
+  headStarts.watch((incident, uid) => isHeld(client, incident, uid));
+  hold.ask((incident, step) => releaseSaid(client, incident, step));
   gateway.open(
     temporalGateway({
       client,
@@ -460,17 +462,29 @@ async function work(options: {
   follow(client);
 }
 
-async function leaseOn(client: Client, incident: string, of: LeaseOf): Promise<LeaseHeld> {
+/** Only an alarm follows from it: a pod that no incident holds stays contained. */
+async function isHeld(client: Client, incident: string, uid: string): Promise<boolean> {
+  // The lease on a workload's pods names the workload.
+  const own = (await leasesOf(client, incident)).filter(
+    ({ target, action }) => target.uid === uid || action === quarantineWorkload.name,
+  );
+  return own.some(({ state }) => state !== 'released');
+}
+
+/** A run that is gone, was set back or has begun anew knows of no release: that is no word of one. */
+async function releaseSaid(client: Client, incident: string, step: string): Promise<ReleaseSaid> {
+  const lease = (await leasesOf(client, incident)).find(({ stepKey }) => stepKey === step);
+  if (lease?.state === 'releasing') return 'being released';
+  return lease?.state === 'released' ? 'released' : 'not released';
+}
+
+async function leasesOf(client: Client, incident: string): Promise<readonly Lease[]> {
   try {
-    const { leases } = await client.workflow.getHandle(incident).query<IncidentState>(incidentNames.stateQuery);
-    // The lease on a workload's pods names the workload.
-    const own = leases.filter(({ target, action, stepKey }) =>
-      'step' in of ? stepKey === of.step : target.uid === of.uid || action === quarantineWorkload.name,
-    );
-    if (own.some(({ state }) => state === 'releasing')) return 'being released';
-    return own.some(({ state }) => state !== 'released') ? 'held' : 'not held';
+    const handle = client.workflow.getHandle(incident);
+    const ask = () => handle.query<IncidentState>(incidentNames.stateQuery);
+    return (await client.withDeadline(Date.now() + askMs, ask)).leases;
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return 'not held';
+    if (error instanceof WorkflowNotFoundError) return [];
     throw error;
   }
 }

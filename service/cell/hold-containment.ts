@@ -1,6 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { additivePolicies } from '../../activities/actions/containment/quarantine-plan.ts';
 import { markDifference } from '../../activities/actions/containment/quarantine-pod.ts';
 import type { Chokepoint } from '../../activities/chokepoint/chokepoint.ts';
+import type { LandedSteps } from '../../activities/memory/landed-steps.ts';
+import type { TargetName } from '../../core/action/plan.ts';
 import type { QuarantineExceptions } from '../../core/action/quarantine-exceptions.ts';
 import type { CellActivities, StepCall, UndoReason } from '../../core/action/step.ts';
 import { actions, blockEgress, isolateNamespace, quarantinePod, quarantineWorkload } from '../../core/actions/index.ts';
@@ -8,6 +11,8 @@ import {
   authenticState,
   type BeforeState,
   type CellKey,
+  type GivenBackBy,
+  givenBackBy,
   heldSince,
   type QuarantineMarks,
   quarantineMarks,
@@ -24,10 +29,10 @@ import { type Logger, reasonOf } from '../process/log.ts';
 import type { ContainedPods } from './contained-pods.ts';
 import { Fights } from './fights.ts';
 import type { HeldObjects } from './held-objects.ts';
-import { MadePolicies } from './made-policies.ts';
+import { type ChangedPolicy, MadePolicies } from './made-policies.ts';
 
-/** Whether an incident holds a pod, or what a step of it has done, as Temporal tells. */
-export type LeaseHeld = 'held' | 'being released' | 'not held';
+/** What an incident says of the lease of a step. `not released`: also where it is not there, or knows of no such step. */
+export type ReleaseSaid = 'released' | 'being released' | 'not released';
 
 interface HoldContainmentParts {
   readonly chokepoint: Pick<Chokepoint, 'apply'>;
@@ -36,6 +41,8 @@ interface HoldContainmentParts {
   readonly pods: ContainedPods;
   /** What actions hold besides pods and policies. */
   readonly objects: HeldObjects;
+  /** What this cell has itself given back. */
+  readonly landed: Pick<LandedSteps, 'wasGivenBack' | 'wasReleased'>;
   /** What the cluster denies by beside NetworkPolicies. */
   readonly denyTier: () => DenyTier | undefined;
   readonly exceptions: QuarantineExceptions;
@@ -45,10 +52,9 @@ interface HoldContainmentParts {
   readonly lastManager?: (pod: { readonly namespace: string; readonly name: string }) => Promise<string | undefined>;
   readonly log: Logger;
   readonly everyMs?: number;
+  /** How long people are not told of a change while nobody can say whether another replica has given the object back. */
+  readonly unclearMs?: number;
 }
-
-/** Of which lease is asked: of the one on a pod, or of the one of a step. */
-export type LeaseOf = { readonly uid: string } | { readonly step: string };
 
 /** What denies by label or by policy, or holds an object: while one of them is given back, that is no change by somebody else. */
 const denying: ReadonlySet<string> = new Set([
@@ -64,6 +70,7 @@ const togetherMs = 50;
 /** Besides each change: for what no watch brings, and for what could not be put back. */
 const lookEveryMs = 2_000;
 const applyWithinMs = 5_000;
+const unclearWithinMs = 60_000;
 
 /** A note that the cell has sealed, and what is on its pod with it. */
 interface ProvenNote {
@@ -76,6 +83,9 @@ interface ProvenNote {
  * Keeps what is quarantined quarantined. Each change of such a pod, its labels and notes, and of the policies of its namespace is judged when the
  * watch brings it: what the cell wrote is put back, what others have made beside it is called partial, and the incident is told of both. What
  * was on the pod is remembered by the cell, so that an edited note neither frees it nor loses what it was before.
+ *
+ * That a pod was given back is known from this cell's own undo, or from the mark that the cell which did it has sealed onto the pod. Temporal is not
+ * asked: whoever can silence or delete an incident there would free its pods by taking all marks off them.
  */
 export class HoldContainment {
   readonly #parts: HoldContainmentParts;
@@ -95,7 +105,9 @@ export class HoldContainment {
   #undos = 0;
   /** Held objects that something may have become of. */
   readonly #unjudged = new Set<string>();
-  #leaseHeld: ((incident: string, of: LeaseOf) => Promise<LeaseHeld>) | undefined;
+  /** By held object or policy, since when nobody could say whether it was given back. */
+  readonly #unclear = new Map<string, number>();
+  #releaseSaid: ((incident: string, step: string) => Promise<ReleaseSaid>) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #soon: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -153,8 +165,8 @@ export class HoldContainment {
   }
 
   /** From now on incidents can be asked. */
-  ask(leaseHeld: (incident: string, of: LeaseOf) => Promise<LeaseHeld>): void {
-    this.#leaseHeld = leaseHeld;
+  ask(releaseSaid: (incident: string, step: string) => Promise<ReleaseSaid>): void {
+    this.#releaseSaid = releaseSaid;
   }
 
   /** The cell's activities: what they give back is not taken again. */
@@ -187,9 +199,10 @@ export class HoldContainment {
     // What came after somebody's answer was not before them.
     const given = by.length === 0 ? {} : { by, askedUntil: Math.min(...votes.map(({ at }) => Date.parse(at))) };
     for (const uid of pods.held()) {
-      if (pods.get(uid)?.incident !== incident) continue;
-      const pod = view.podByUid(uid);
-      if (pod && isBare(pod)) this.#keep(uid, pods.letGo(uid, given));
+      const { held, incident: of } = pods.get(uid) ?? {};
+      if (of !== incident) continue;
+      const [pod, state] = [view.podByUid(uid), held && this.#provenBy(uid, held.note)?.state];
+      if (pod && state && isBare(pod) && this.#givenBackBy(pod, state) === 'cell') this.#keep(uid, pods.letGo(uid, given));
     }
   }
 
@@ -198,15 +211,52 @@ export class HoldContainment {
     const changes = this.#policies.changes(namespace, this.#parts.view.policies(namespace), (incident) =>
       this.#givingBack.has(incident),
     );
-    for (const { incident, object, what } of changes)
-      void this.#tell(
-        { uid: object, about: object, incident },
-        what === 'is as it was again'
-          ? { kind: 'containment.whole', text: `${object} ${what}` }
-          : { kind: 'containment.changed', text: `${object}, which this incident made, ${what}: what it denied may be open` },
-      ).catch((error: unknown) =>
-        this.#parts.log.error({ object, reason: reasonOf(error) }, 'a changed policy could not be told'),
+    for (const change of changes)
+      void this.#tellOfPolicy(change).catch((error: unknown) =>
+        this.#parts.log.error({ object: change.object, reason: reasonOf(error) }, 'a changed policy could not be told'),
       );
+  }
+
+  async #tellOfPolicy({ incident, step, object, what }: ChangedPolicy): Promise<void> {
+    while (what === 'is gone') {
+      const released = await this.#wasReleased({ key: object, incident, step, object });
+      if (released || this.#stopped) return;
+      if (released === false) break;
+      await sleep(this.#parts.everyMs ?? lookEveryMs, undefined, { ref: false });
+    }
+    await this.#tell(
+      { uid: object, about: object, incident },
+      what === 'is as it was again'
+        ? { kind: 'containment.whole', text: `${object} ${what}` }
+        : { kind: 'containment.changed', text: `${object}, which this incident made, ${what}: what it denied may be open` },
+    );
+  }
+
+  /**
+   * Whether what a step holds beside pods was given back: by this cell, or by a replica of it, as the incident says with a cell's signature. Nothing
+   * is put back by that, people are told or not: so an incident that is gone or does not know says no. Undefined where nobody can say for the
+   * moment, which lasts for a minute at most.
+   */
+  async #wasReleased(of: {
+    readonly key: string;
+    readonly incident: string;
+    readonly step: string;
+    readonly object: TargetName;
+    readonly uid?: string;
+  }): Promise<boolean | undefined> {
+    const { landed, unclearMs = unclearWithinMs } = this.#parts;
+    const { key, incident, step } = of;
+    if (landed.wasGivenBack(step) || landed.wasReleased(of)) return true;
+    const said = await this.#releaseSaid?.(incident, step).catch(() => undefined);
+    if (said === 'released' || said === 'not released') {
+      this.#unclear.delete(key);
+      return said === 'released';
+    }
+    const since = this.#unclear.get(key) ?? Date.now();
+    this.#unclear.set(key, since);
+    if (Date.now() - since < unclearMs) return undefined;
+    this.#unclear.delete(key);
+    return false;
   }
 
   #see(pod: PodRecord): void {
@@ -266,9 +316,9 @@ export class HoldContainment {
     if (this.#stopped || this.#undos !== undos) return false;
     const lacksLease = withoutLease.has(action);
     if (difference.length > 0 && !lacksLease) {
-      const lease = await this.#leaseHeld?.(incident, { step });
-      if (lease === undefined || lease === 'being released' || this.#stopped) return false;
-      if (lease === 'not held') {
+      const released = await this.#wasReleased({ key, incident, step, object: about, uid: held.uid });
+      if (released === undefined || this.#stopped) return false;
+      if (released) {
         objects.forget(key);
         return true;
       }
@@ -412,29 +462,26 @@ export class HoldContainment {
 
   /** Nothing of ours is left on it: it was given back, here or by another replica or by hand, or robbed of all at once. */
   async #mustBeTakenAgain(pod: PodRecord, state: BeforeState): Promise<boolean> {
-    const { pods, log } = this.#parts;
+    const { pods } = this.#parts;
     const { uid, namespace, name } = pod;
-    if (!this.#leaseHeld) return false;
-    let held: LeaseHeld;
-    try {
-      held = await this.#leaseHeld(state.incident, { uid });
-    } catch (error) {
-      log.error({ pod: `${namespace}/${name}`, reason: reasonOf(error) }, 'could not check whether a pod was released');
-      return false;
-    }
-    if (held === 'being released') return false;
-    if (held === 'not held') {
-      this.#keep(uid, pods.letGo(uid, {}));
-      return false;
-    }
-    if (this.#seen.has(uid)) return true;
-    // While the cell was stopped, as the way out by hand says. That stands, and is no secret.
+    const by = this.#givenBackBy(pod, state);
+    if (by === undefined && this.#seen.has(uid)) return true;
     this.#keep(uid, pods.letGo(uid, {}));
+    if (by === 'cell') return false;
+    // As the way out by hand says. That stands, and is no secret.
+    const how = by === 'hand' ? 'with the cell’s key' : 'while the cell was stopped';
     await this.#tell(toTell(pod, state), {
       kind: 'containment.changed',
-      text: `the quarantine of pod/${namespace}/${name} was taken off by hand while the cell was stopped, and is not put back: somebody must decide`,
+      text: `the quarantine of pod/${namespace}/${name} was taken off by hand ${how}, and is not put back: somebody must decide`,
     });
     return false;
+  }
+
+  #givenBackBy(pod: PodRecord, state: BeforeState): GivenBackBy | undefined {
+    const { landed, cellKey } = this.#parts;
+    const { uid, namespace, name } = pod;
+    if (landed.wasReleased({ object: `pod/${namespace}/${name}`, uid, step: state.step })) return 'cell';
+    return givenBackBy(pod, state, cellKey);
   }
 
   /** The standing policy: denied by it alone is what has no tier above. */

@@ -10,8 +10,9 @@ interface MadePolicy {
 }
 
 /** A policy that an action made, and that is no longer as it made it. */
-interface ChangedPolicy {
+export interface ChangedPolicy {
   readonly incident: string;
+  readonly step: string;
   /** `networkpolicy/namespace/name` */
   readonly object: string;
   readonly what: 'is gone' | 'was changed' | 'is as it was again';
@@ -41,7 +42,7 @@ export class MadePolicies {
       if (note && !this.#known.has(object))
         this.#known.set(object, { incident: note.incident, specDigest: policy.specDigest, note });
     }
-    return [...this.#known].flatMap(([object, { incident, specDigest }]): readonly ChangedPolicy[] => {
+    return [...this.#known].flatMap(([object, { incident, specDigest, note }]): readonly ChangedPolicy[] => {
       if (!object.startsWith(`networkpolicy/${namespace}/`)) return [];
       const policy = found.get(object);
       if (!policy) this.#known.delete(object);
@@ -50,7 +51,7 @@ export class MadePolicies {
       const before = this.#told.get(object) ?? 'is as it was again';
       this.#told.set(object, what);
       if (!policy) this.#told.delete(object);
-      return what === before ? [] : [{ incident, object, what }];
+      return what === before ? [] : [{ incident, step: note.step, object, what }];
     });
   }
 

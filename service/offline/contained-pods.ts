@@ -22,7 +22,7 @@ export async function findContainedPods({ api, namespace, cellKey }: FindOptions
         difference: look.difference,
         changes: changesOf(pod, look),
         before: look.before?.labels ?? null,
-        release: (force) => undoQuarantine({ api, pod, cellKey, ...(force && { despite: look.difference }) }),
+        release: (force) => undoQuarantine({ api, pod, cellKey, by: 'hand', ...(force && { despite: look.difference }) }),
       },
     ];
   });

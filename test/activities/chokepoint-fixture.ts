@@ -40,6 +40,8 @@ interface World {
   note: string;
   started: boolean;
   gone: boolean;
+  /** An undo finds that somebody has changed the pod. */
+  drifted: boolean;
   /** Whose evidence the plan asks for, in place of its target's. */
   evidenceOf?: NonNullable<Plan['evidenceOf']>;
   /** What the note on the pod says. */
@@ -101,7 +103,9 @@ export function action(
             undo: async ({ allow }) => {
               await allow?.(world.noted);
               world.done.push(`undo ${name}`);
-              return { state: 'undone', detail: '' } as const;
+              return world.drifted
+                ? ({ state: 'drifted', detail: '', difference: ['a label'] } as const)
+                : ({ state: 'undone', detail: '' } as const);
             },
           }
         : {}),
@@ -257,6 +261,7 @@ export function setUp(over: Partial<ChokepointParts> & { replicas?: number } = {
     started: false,
     gone: false,
     watchLags: false,
+    drifted: false,
     noted: [noteOf(callOf('quarantine'))],
   };
   const w = world;

@@ -402,6 +402,41 @@ describe('giving back', () => {
     rmSync(folder, { recursive: true });
   });
 
+  test('remembers of each object which step held it by its own note, so that nobody need be asked whether it is held', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'firebreak-memory-'));
+    const open = () => new DurableMemory(join(folder, 'kept'), console);
+    const first = open();
+    const landed = new LandedSteps({ released: first.keeper('released') });
+    setUp({ landed });
+    await chokepoint.apply(call, context);
+    world.noted = [{ ...noteOf(call), step: 'the step that took it' }];
+    await chokepoint.undo({ call, reason: approved(approvalOf([plan])) }, context);
+    await first.close();
+    const second = open();
+    const kept = new LandedSteps({ released: second.keeper('released') });
+    const [held] = world.noted;
+    if (!held) throw new Error('nothing was held');
+    expect([kept.wasReleased(held), kept.wasReleased({ ...held, step: call.key })]).toEqual([true, false]);
+    expect(kept.wasReleased({ ...held, uid: 'another' })).toBe(false);
+    await second.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  test('that found the object changed ends nothing: the step may still be put back, and given back later', async () => {
+    const landed = new LandedSteps();
+    setUp({ landed });
+    await chokepoint.apply(call, context);
+    world.noted = [noteOf(call)];
+    world.drifted = true;
+    expect(await chokepoint.undo({ call, reason: approved(approvalOf([plan])) }, context)).toMatchObject({ state: 'drifted' });
+    expect([landed.wasGivenBack(call.key), landed.wasReleased(noteOf(call))]).toEqual([false, false]);
+    await chokepoint.apply(call, context);
+    expect(world.applied).toHaveLength(2);
+    world.drifted = false;
+    await chokepoint.undo({ call, reason: approved(approvalOf([plan])) }, context);
+    expect([landed.wasGivenBack(call.key), landed.wasReleased(noteOf(call))]).toEqual([true, true]);
+  });
+
   test('is refused where there is no undo', async () => {
     expect(await refusal(chokepoint.undo({ call: callOf('remove'), reason: { kind: 'step-failed' } }, context))).toBe(
       'FB_ERR_REFUSED',

@@ -95,7 +95,7 @@ function hostileBusPage(): string {
     '**A person’s own vote**, sent by that person with the payload key: alone it decides nothing if two are needed. Replayed it counts once, and not at all once its person has answered again. It is refused, on record, if it is for another question or asking, for another incident or for a choice that does not exist; if it is in another’s name or came another way; if it is dated into the future, or back into a time as a stand-in; or if it was changed after it was signed. This test checks votes and orders as a cell does.',
     'A person’s own **order** (a freeze, suppression, observe mode or break-glass session, the end of one, the start of an incident, or about evidence), sent to the control workflow by whoever reaches Temporal:',
     whatComesOf(Object.values(sentOrders)),
-    'Old messages that were true once, replayed or reset by whoever reaches Temporal, with whatever keys:',
+    'Old messages that were true once and are replayed, and runs that are set back or deleted, by whoever reaches Temporal, with whatever keys:',
     whatComesOf(Object.values(playedBack)),
     'An **answer** (of an activity or a query) counts only if the pool or cell that was asked has signed it for exactly that call. Otherwise the workflow asks again, and the asker is told. What remains is delay: a workflow can be ended, reset or filled up, and messages can be withheld.',
   ].join('\n\n');

@@ -184,6 +184,8 @@ export function quarantinePodImplementation(
         api,
         pod: input.pod,
         cellKey,
+        by: 'cell',
+        remembered: authenticState({ text: noteOf?.(input.pod.uid), podUid: input.pod.uid, key: cellKey }),
         holder: ({ step, incident }) => step === key || incident === context.incident,
         ...(allow && { allow }),
         signal: context.signal,

@@ -1,7 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { UndoResult } from '../../../core/action/action.ts';
 import { labelDifference } from '../../../core/action/drift.ts';
-import { type BeforeState, type CellKey, openBeforeState, quarantineLabels } from '../../../core/cluster/before-state.ts';
+import {
+  type BeforeState,
+  type CellKey,
+  type GivenBackBy,
+  openBeforeState,
+  quarantineLabels,
+  releaseMark,
+} from '../../../core/cluster/before-state.ts';
 import { doNotDisrupt, names } from '../../../core/cluster/labels.ts';
 import type { PodRecord } from '../../../core/cluster/pod-record.ts';
 import { FirebreakError } from '../../../core/errors.ts';
@@ -50,7 +57,7 @@ export function lookAtQuarantine(pod: PodRecord, cellKey: CellKey | undefined): 
 }
 
 /**
- * Gives the pod exactly the labels back that it had, and takes our annotations off. Nothing is changed when labels have been
+ * Gives the pod exactly the labels back that it had, takes our annotations off, and leaves one that says so. Nothing is changed when labels have been
  * changed since, when the before-state is not authentic, or when it does not belong to `holder`.
  * @throws FB_ERR_UNAVAILABLE, FB_ERR_REFUSED (no right); FB_ERR_CONFLICT when the pod kept changing.
  */
@@ -59,6 +66,10 @@ export async function undoQuarantine(options: {
   readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string };
   /** Absent only offline: then nothing can be authenticated, and the caller has said so. */
   readonly cellKey: CellKey | undefined;
+  /** Who gives it back: where there is a key, the pod says so from then on. */
+  readonly by: GivenBackBy;
+  /** How the pod was before by what the cell remembers of it: of a pod that somebody has robbed of all marks this is asked about. */
+  readonly remembered?: BeforeState | undefined;
   /** Whose quarantine is undone; absent: whoever's. */
   readonly holder?: (before: BeforeState) => boolean;
   /** What a person has seen to be different, and wants the labels back all the same. Needs a readable before-state of this pod; another difference is refused. */
@@ -67,7 +78,7 @@ export async function undoQuarantine(options: {
   readonly signal?: AbortSignal;
   readonly observe?: (pod: PodJson) => void;
 }): Promise<UndoResult> {
-  const { api, cellKey, holder, despite, allow, signal, observe } = options;
+  const { api, cellKey, by, remembered, holder, despite, allow, signal, observe } = options;
   const { namespace, name, uid } = options.pod;
   const target = `pod/${namespace}/${name}`;
   for (let attempt = 1; ; attempt += 1) {
@@ -76,20 +87,25 @@ export async function undoQuarantine(options: {
     if (found.metadata.deletionTimestamp) return { state: 'gone', detail: `${target} is being deleted` };
     const pod = podRecord(found);
     const look = lookAtQuarantine(pod, cellKey);
-    if (look.state === 'none') return { state: 'already', detail: `${target} is not quarantined` };
-    const { before } = look;
+    const isRobbed = look.state === 'none' && cellKey && remembered?.podUid === uid && (!holder || holder(remembered));
+    if (look.state === 'none' && !isRobbed) return { state: 'already', detail: `${target} is not quarantined` };
+    const before = isRobbed ? remembered : look.before;
     if (before && look.authentic === 'yes' && holder && !holder(before))
       return drifted(target, [`the quarantine now belongs to another step, of ${before.incident}`]);
-    const isAccepted = look.state === 'clear' || (despite !== undefined && isDeepStrictEqual(look.difference, despite));
+    const isAccepted =
+      look.state === 'clear' || isRobbed || (despite !== undefined && isDeepStrictEqual(look.difference, despite));
     if (!before || before.podUid !== uid || !isAccepted) return drifted(target, look.difference);
     await allow?.(podGivenBack(pod, before));
+    const mark = cellKey && releaseMark(before, by, cellKey);
+    const { labels, annotations } = isRobbed ? { labels: pod.labels, annotations: {} } : before;
     try {
       const undone = await replacePodLabels({
         api,
         pod,
-        labels: before.labels,
+        labels,
         annotations: {
-          ...before.annotations,
+          ...annotations,
+          ...mark,
           [names.incidentAnnotation]: null,
           [names.stepAnnotation]: null,
           [names.beforeAnnotation]: null,
@@ -97,6 +113,7 @@ export async function undoQuarantine(options: {
         ...(signal && { signal }),
       });
       observe?.(undone);
+      if (isRobbed) return { state: 'already', detail: `${target} was not quarantined any more` };
       return { state: 'undone', detail: `${target} has its ${Object.keys(before.labels).length} labels back` };
     } catch (error) {
       const again = error instanceof FirebreakError && (error.code === 'FB_ERR_CONFLICT' || error.code === 'FB_ERR_NOT_FOUND');

@@ -8,6 +8,7 @@ import type {
 import type { ResolvedPod } from '../../../core/actions/pod.schema.ts';
 import type { NamedWorkload } from '../../../core/actions/workload.schema.ts';
 import {
+  authenticState,
   type BeforeState,
   type CellKey,
   disruptionBefore,
@@ -50,11 +51,13 @@ export function quarantineWorkloadImplementation(parts: {
   readonly api: KubernetesApi;
   readonly view: ClusterView;
   readonly cellKey: CellKey;
+  /** The sealed note of a pod as the cell wrote it last. */
+  readonly noteOf?: ((podUid: string) => string | undefined) | undefined;
   /** What the cluster denies by beside NetworkPolicies, from memory. */
   readonly denyTier?: (() => DenyTier | undefined) | undefined;
   readonly exceptions?: QuarantineExceptions;
 }): Implementation & Required<Pick<Implementation, 'undo'>> {
-  const { api, view, cellKey, denyTier = () => undefined, exceptions = {} } = parts;
+  const { api, view, cellKey, noteOf, denyTier = () => undefined, exceptions = {} } = parts;
 
   const podsIn = async (namespace: string, signal: AbortSignal, labelSelector?: string): Promise<readonly PodRecord[]> => {
     const items = await listObjects<PodJson>({
@@ -70,6 +73,11 @@ export function quarantineWorkloadImplementation(parts: {
     const opened = openBeforeState({ text: pod.annotations[names.beforeAnnotation], podUid: pod.uid, key: cellKey });
     return opened.kind === 'read' && opened.authentic === 'yes' ? opened.state : undefined;
   };
+
+  /** How it was before by what the cell remembers, where somebody has robbed it of all that says so. */
+  const rememberedOf = ({ uid }: PodRecord): BeforeState | undefined =>
+    authenticState({ text: noteOf?.(uid), podUid: uid, key: cellKey });
+  const isRobbed = (pod: PodRecord): boolean => lookAtQuarantine(pod, cellKey).state === 'none';
 
   /** The pods that the step is about: those that it began with, or those that the workload has now. */
   const meant = async ({ workload }: QuarantineWorkloadInput, { key, signal }: StepContext) => {
@@ -222,7 +230,8 @@ export function quarantineWorkloadImplementation(parts: {
       const { namespace } = input.workload;
       const { signal } = context;
       const marked = `${names.incidentLabel}=${incidentHash(context.incident)}`;
-      const held = (await podsIn(namespace, signal)).filter((pod) => beforeOf(pod)?.step === key);
+      const stateOf = (pod: PodRecord): BeforeState | undefined => (isRobbed(pod) ? rememberedOf(pod) : beforeOf(pod));
+      const held = (await podsIn(namespace, signal)).filter((pod) => stateOf(pod)?.step === key);
       if (held.length === 0) {
         const edited = (await podsIn(namespace, signal, marked)).filter((pod) => !beforeOf(pod)).map(({ name }) => name);
         if (edited.length === 0) return { state: 'already', detail: `no pod in ${namespace} is quarantined by this step` };
@@ -233,7 +242,7 @@ export function quarantineWorkloadImplementation(parts: {
       );
       if (difference.length > 0)
         return { state: 'drifted', detail: 'pods are no longer as the quarantine left them; nothing was changed', difference };
-      await allow?.(held.flatMap((pod) => podGivenBack(pod, beforeOf(pod))));
+      await allow?.(held.flatMap((pod) => podGivenBack(pod, stateOf(pod))));
       const results: UndoResult[] = [];
       for (const pod of held)
         results.push(
@@ -241,6 +250,8 @@ export function quarantineWorkloadImplementation(parts: {
             api,
             pod,
             cellKey,
+            by: 'cell',
+            remembered: rememberedOf(pod),
             holder: ({ step }) => step === key,
             signal,
             observe: (seen) => view.observePod(seen),

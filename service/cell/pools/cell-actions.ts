@@ -49,7 +49,7 @@ export function cellActions({
   const exempt = [...new Set([...protectedNamespaces, ownNamespace])].sort();
   const isolation = nodeIsolationOf(config, secrets);
   const parts = { api, view, cellKey };
-  const quarantine = { ...parts, denyTier, exceptions };
+  const quarantine = { ...parts, denyTier, exceptions, ...(notes && { noteOf: notes.of }) };
   const holding = { ...parts, pausing, isProtected: isProtected(config) };
   const keeping = { ...parts, ...evidence };
   return registeredActions({
@@ -68,7 +68,7 @@ export function cellActions({
       hardenWorkload: hardenWorkloadImplementation({ ...parts, appArmorOnEveryNode }),
       isolateNamespace: isolateNamespaceImplementation(parts),
       listReachableSecrets: listReachableSecretsImplementation(parts),
-      quarantinePod: quarantinePodImplementation({ ...quarantine, ...(notes && { noteOf: notes.of }) }),
+      quarantinePod: quarantinePodImplementation(quarantine),
       quarantineWorkload: quarantineWorkloadImplementation(quarantine),
       restartWorkload: restartWorkloadImplementation(parts),
       revokeServiceAccount: revokeServiceAccountImplementation(parts),

@@ -203,7 +203,11 @@ export interface OwnKnowledge {
 export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): OwnKnowledge {
   const stored = new DurableMemory(directory, log);
   return {
-    landed: new LandedSteps({ landed: stored.keeper('landed'), givenBack: stored.keeper('given-back') }),
+    landed: new LandedSteps({
+      landed: stored.keeper('landed'),
+      givenBack: stored.keeper('given-back'),
+      released: stored.keeper('released'),
+    }),
     incidents: new IncidentMemory({ heard: stored.keeper('heard'), runs: stored.keeper('runs') }),
     votes: new VoteMemory({
       votes: stored.keeper('votes'),

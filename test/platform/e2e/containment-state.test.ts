@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { resourcePlurals } from '../../../core/cluster/cluster-resources.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
+import { playedBack } from '../../../core/messages/message-table.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
 import { callKubernetes, type KubernetesAccess, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
 import { writeAccountKubeconfig } from '../../account-kubeconfig.ts';
@@ -210,6 +211,20 @@ describe('a tenant with the built-in role edit, at a quarantined pod', () => {
       const { [names.beforeAnnotation]: note } = annotations ?? {};
       return JSON.stringify(labels) === JSON.stringify(before.labels) && note === before.annotations?.[names.beforeAnnotation];
     });
+  });
+
+  test(`who takes every mark off: ${playedBack.deleted.what}`, async () => {
+    const before = await metadata();
+    await service.deleteRun(workload);
+    await call(tenant, 'PATCH', pod(), {
+      metadata: {
+        labels: { [names.quarantineLabel]: null, [names.incidentLabel]: null },
+        annotations: { [names.beforeAnnotation]: null, [names.stepAnnotation]: null, [names.incidentAnnotation]: null },
+      },
+    });
+    // An incident that began anew, and contained it by itself, would write another note.
+    const note = await until('a note', 120_000, async () => (await metadata()).annotations?.[names.beforeAnnotation]);
+    expect(note).toBe(before.annotations?.[names.beforeAnnotation]);
   });
 
   test('who deletes it has that told', async () => {

@@ -7,6 +7,7 @@ import { revokeServiceAccountImplementation } from '../../../activities/actions/
 import { scaleToZeroImplementation } from '../../../activities/actions/workloads/scale-to-zero.ts';
 import { suspendCronJobImplementation } from '../../../activities/actions/workloads/suspend-cron-job.ts';
 import { suspendRolloutImplementation } from '../../../activities/actions/workloads/suspend-rollout.ts';
+import type { LandedSteps } from '../../../activities/memory/landed-steps.ts';
 import type { CellActivities } from '../../../core/action/step.ts';
 import { actions, revokeServiceAccount, scaleToZero, suspendCronJob, suspendRollout } from '../../../core/actions/index.ts';
 import { noteAnnotation } from '../../../core/cluster/object-note.ts';
@@ -15,7 +16,7 @@ import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { fieldOf, type ObjectJson } from '../../../integrations/kubernetes/objects.ts';
 import { ContainedPods } from '../../../service/cell/contained-pods.ts';
 import { HeldObjects } from '../../../service/cell/held-objects.ts';
-import { HoldContainment, type LeaseHeld } from '../../../service/cell/hold-containment.ts';
+import { HoldContainment, type ReleaseSaid } from '../../../service/cell/hold-containment.ts';
 import { openKnowledge } from '../../../service/cell/pools/durable-memory.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
@@ -35,10 +36,11 @@ afterAll(() => cluster.close());
 /** What the cell does about held objects, with a folder of its own that a second cell may go on with. */
 class Cell {
   readonly notes: (IncidentNote & { readonly incident: string })[] = [];
-  /** Of incidents that hold nothing any more. */
-  readonly over = new Set<string>();
+  /** What incidents say of what they hold, where they say anything. */
+  readonly said = new Map<string, ReleaseSaid | Error>();
   readonly #folder = mkdtempSync(join(tmpdir(), 'firebreak-held-'));
   #ends: (() => Promise<void>)[] = [];
+  #landed: LandedSteps | undefined;
 
   start(): HoldContainment {
     const knowledge = openKnowledge(join(this.#folder, 'memory'), log);
@@ -49,13 +51,20 @@ class Cell {
       cellKey,
       pods,
       objects: new HeldObjects({ api: cluster.api, cellKey, actions, keeper: knowledge.heldObjects }),
+      landed: knowledge.landed,
       denyTier: () => undefined,
       exceptions: {},
       note: async (incident, note) => void this.notes.push({ ...note, incident }),
       log,
       everyMs: 200,
+      unclearMs: 1_000,
     });
-    hold.ask(async (incident): Promise<LeaseHeld> => (this.over.has(incident) ? 'not held' : 'held'));
+    hold.ask(async (incident): Promise<ReleaseSaid> => {
+      const said = this.said.get(incident) ?? 'not released';
+      if (said instanceof Error) throw said;
+      return said;
+    });
+    this.#landed = knowledge.landed;
     hold.start();
     this.#ends = [() => hold.stop(), () => pods.close(), () => knowledge.close()];
     return hold;
@@ -68,6 +77,11 @@ class Cell {
   async end(): Promise<void> {
     await this.stop();
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** The chokepoint of this cell has given this step back. */
+  gaveBack(step: string): void {
+    this.#landed?.gaveBack(step, Date.now());
   }
 
   get own(): readonly IncidentNote[] {
@@ -214,6 +228,38 @@ describe('an object that an action holds', () => {
     await cell.told(`rolebinding/${namespace}/writes gives rights to ${namespace}/cart again`);
   });
 
+  test.each<[string, ReleaseSaid | Error]>([
+    ['is there no more, or knows nothing of it', 'not released'],
+    ['says without an end that it is giving it back', 'being released'],
+    ['cannot be asked', new Error('Temporal is away')],
+  ])('and that loses its note is told of where its incident %s', async (_, said) => {
+    await begin();
+    cell.said.set(context(0).incident, said);
+    await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
+    await suspendRolloutImplementation(parts()).apply({ deployment: { namespace, name: 'cart' } }, context(0));
+    const annotation = noteAnnotation(suspendRollout.name);
+    await change(at('apps', 'deployments', 'cart'), {
+      metadata: { annotations: { [annotation]: null } },
+      spec: { paused: false },
+    });
+    await cell.told(`annotation ${annotation} was removed; spec.paused was changed`);
+  });
+
+  test('is nobody’s news where its incident says that another replica has given it back', async () => {
+    await begin();
+    const [given, held] = [context(0), context(1)];
+    cell.said.set(given.incident, 'released');
+    const action = suspendRolloutImplementation(parts());
+    for (const [name, own] of [['cart', given] as const, ['till', held] as const]) {
+      await cluster.makeDeployment(namespace, name, { replicas: 1 });
+      const deployment = { namespace, name };
+      await action.apply({ deployment }, own);
+      await action.undo({ input: { deployment }, key: own.key }, own);
+    }
+    expect(await cell.told('is no longer as suspendRollout left it')).toMatchObject({ about: `deployment/${namespace}/till` });
+    expect(cell.own).toHaveLength(1);
+  });
+
   test('is nobody’s news while its incident gives it back', async () => {
     const hold = await begin();
     const action = revokeServiceAccountImplementation(parts());
@@ -242,7 +288,7 @@ describe('an object that an action holds', () => {
         reason: { kind: 'step-failed' },
       } as Parameters<typeof undo>[0]),
     ).toMatchObject({ state: 'undone' });
-    cell.over.add(own.incident);
+    cell.gaveBack(own.key);
     // What another incident holds is told after it: nothing was told of the undo before.
     await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
     await suspendRolloutImplementation(parts()).apply({ deployment: { namespace, name: 'cart' } }, context(1));

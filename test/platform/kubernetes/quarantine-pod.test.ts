@@ -1,10 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
-import { openBeforeState, quarantineLabels, sealBeforeState } from '../../../core/cluster/before-state.ts';
+import {
+  authenticState,
+  type BeforeState,
+  givenBackBy,
+  openBeforeState,
+  quarantineLabels,
+  sealBeforeState,
+} from '../../../core/cluster/before-state.ts';
 import { names } from '../../../core/cluster/labels.ts';
-import { holdTermsNow } from '../../../core/incident/hold.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { holdTermsNow, type ReleasedObject } from '../../../core/incident/hold.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import { readStandingPolicy } from '../../../integrations/kubernetes/policies/standing-policy.ts';
+import type { PodJson } from '../../../integrations/kubernetes/watch/projection.ts';
 import { comparable } from '../../comparable.ts';
 import { testPlatform } from '../../platform.ts';
 import { cellKey, openCluster, resolved, stepContext, until } from './parts/cluster.ts';
@@ -20,10 +29,19 @@ describe('quarantining a pod', () => {
   });
   afterAll(() => cluster.close());
   const action = (api: KubernetesApi = cluster.api) => quarantinePodImplementation({ api, view: cluster.view, cellKey });
+  const stateOf = ({ metadata }: PodJson): BeforeState => {
+    const state = authenticState({
+      text: metadata?.annotations?.[names.beforeAnnotation],
+      podUid: metadata?.uid ?? '',
+      key: cellKey,
+    });
+    if (!state) throw new Error('no note');
+    return state;
+  };
   const labels = { app: 'cart', 'app.kubernetes.io/part-of': 'shop' };
   const metadata = { labels, annotations: { owner: 'team-cart' } };
 
-  test('changes exactly what the plan said, and the undo gives the pod back byte for byte', async () => {
+  test('changes exactly what the plan said, and the undo gives the pod back byte for byte, but for the mark that says so', async () => {
     const before = await cluster.makePod(namespace, 'exact', { metadata });
     const [input, context] = [{ pod: resolved(before) }, stepContext()];
     const plan = await action().plan(input, context);
@@ -41,8 +59,42 @@ describe('quarantining a pod', () => {
     expect(await action().plan(input, context)).toEqual(plan);
 
     expect(await action().undo({ input, output, key: context.key }, context)).toMatchObject({ state: 'undone' });
-    expect(comparable({ ...(await cluster.pod(namespace, 'exact')) })).toEqual(comparable({ ...before }));
+    const { metadata: given, ...rest } = await cluster.pod(namespace, 'exact');
+    expect(comparable({ ...rest, metadata: given })).toEqual(comparable({ ...before }));
+    const left = Object.keys(given?.annotations ?? {}).filter((key) => !(key in (before.metadata?.annotations ?? {})));
+    expect(left).toEqual([names.releasedAnnotation]);
+    const held = stateOf(after);
+    const marked = { uid: given?.uid ?? '', annotations: given?.annotations ?? {} };
+    expect([givenBackBy(marked, held, cellKey), givenBackBy(marked, held, new Uint8Array(32).fill(9))]).toEqual([
+      'cell',
+      undefined,
+    ]);
     expect(await action().undo({ input, output, key: context.key }, context)).toMatchObject({ state: 'already' });
+  });
+
+  test('is given back only by its own note where somebody has robbed the pod of all marks, and the pod says so then', async () => {
+    const pod = await cluster.makePod(namespace, 'robbed', { metadata });
+    const [input, context] = [{ pod: resolved(pod) }, stepContext()];
+    await action().apply(input, context);
+    const quarantined = await cluster.pod(namespace, 'robbed');
+    const note = quarantined.metadata?.annotations?.[names.beforeAnnotation];
+    await cluster.patchPod(namespace, 'robbed', {
+      labels: { [names.quarantineLabel]: null, [names.incidentLabel]: null, app: 'mine' },
+      annotations: { [names.beforeAnnotation]: null, [names.stepAnnotation]: null, [names.incidentAnnotation]: null },
+    });
+    const remembering = quarantinePodImplementation({ api: cluster.api, view: cluster.view, cellKey, noteOf: () => note });
+    const allow = async (notes: readonly ReleasedObject[]) => {
+      expect(notes).toMatchObject([{ object: `pod/${namespace}/robbed`, step: context.key, uid: pod.metadata?.uid }]);
+      throw new FirebreakError('FB_ERR_APPROVAL_INVALID', 'silence never frees it');
+    };
+    await expect(remembering.undo({ input, key: context.key, allow }, context)).rejects.toMatchObject({
+      code: 'FB_ERR_APPROVAL_INVALID',
+    });
+    expect((await cluster.pod(namespace, 'robbed')).metadata?.annotations).not.toHaveProperty([names.releasedAnnotation]);
+    const result = await remembering.undo({ input, key: context.key, allow: async () => undefined }, context);
+    expect(result).toMatchObject({ state: 'already' });
+    const { labels: kept, annotations = {}, uid = '' } = (await cluster.pod(namespace, 'robbed')).metadata ?? {};
+    expect([kept, givenBackBy({ uid, annotations }, stateOf(quarantined), cellKey)]).toEqual([{ app: 'mine' }, 'cell']);
   });
 
   test('is one mutating call on the fast path, and none when it is done again', async () => {
@@ -323,7 +375,8 @@ describe('quarantining a pod', () => {
     });
     await cluster.patchPod(own, name, { annotations: { 'karpenter.sh/do-not-disrupt': 'true' } });
     expect(await undo()).toMatchObject({ state: 'undone' });
-    expect((await cluster.pod(own, name)).metadata?.annotations).toEqual(before.metadata?.annotations);
+    const { [names.releasedAnnotation]: mark, ...annotations } = (await cluster.pod(own, name)).metadata?.annotations ?? {};
+    expect([typeof mark, annotations]).toEqual(['string', before.metadata?.annotations]);
   });
 
   test('says gone when the pod is gone', async () => {

@@ -3,10 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import pino from 'pino';
+import type { LandedSteps } from '../../../activities/memory/landed-steps.ts';
 import type { CellActivities, StepCall } from '../../../core/action/step.ts';
 import type { Alert } from '../../../core/alert/alert.ts';
 import type { SubjectResolver } from '../../../core/alert/subject-resolver.ts';
-import { type BeforeState, quarantineMarks, sealBeforeState } from '../../../core/cluster/before-state.ts';
+import {
+  type BeforeState,
+  type GivenBackBy,
+  quarantineMarks,
+  releaseMark,
+  sealBeforeState,
+} from '../../../core/cluster/before-state.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import { noteAnnotation, sealNote } from '../../../core/cluster/object-note.ts';
 import type { PodRecord, PolicyRecord } from '../../../core/cluster/pod-record.ts';
@@ -18,7 +25,7 @@ import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster
 import { policyRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { ContainedPods, tellingDecided } from '../../../service/cell/contained-pods.ts';
 import { HeldObjects } from '../../../service/cell/held-objects.ts';
-import { HoldContainment, type LeaseHeld } from '../../../service/cell/hold-containment.ts';
+import { HoldContainment, type ReleaseSaid } from '../../../service/cell/hold-containment.ts';
 import { openKnowledge } from '../../../service/cell/pools/durable-memory.ts';
 import { eventually } from '../../eventually.ts';
 
@@ -77,8 +84,8 @@ const open = policy('open', { podSelector: {}, egress: [{}] });
 class World {
   readonly notes: IncidentNote[] = [];
   readonly applied: StepCall[] = [];
-  /** What the incident says of its lease. */
-  lease: LeaseHeld = 'held';
+  /** What the incident says of what it holds beside pods. */
+  said: ReleaseSaid = 'not released';
   /** Whether what is put back stays. */
   obeys = true;
   #pod: PodRecord | undefined;
@@ -88,6 +95,7 @@ class World {
   readonly #folder: string;
   readonly #ends: (() => Promise<void>)[] = [];
   #pods: ContainedPods | undefined;
+  #landed: LandedSteps | undefined;
 
   constructor() {
     this.#folder = mkdtempSync(join(tmpdir(), 'firebreak-hold-'));
@@ -108,6 +116,7 @@ class World {
     const knowledge = openKnowledge(join(this.#folder, 'memory'), pino({ level: 'silent' }));
     const pods = new ContainedPods(join(this.#folder, 'contained'), knowledge.alertKinds);
     this.#pods = pods;
+    this.#landed = knowledge.landed;
     const hold = new HoldContainment({
       chokepoint: {
         apply: async (call) => {
@@ -123,6 +132,7 @@ class World {
       cellKey,
       pods,
       objects: new HeldObjects({ api: createKubernetesApi({ access: nowhere }), cellKey, actions: [] }),
+      landed: knowledge.landed,
       denyTier: () => undefined,
       exceptions: {},
       note: async (of, note) => {
@@ -132,8 +142,9 @@ class World {
       lastManager: async () => 'argocd-controller',
       log: pino({ level: 'silent' }),
       everyMs: 20,
+      unclearMs: 200,
     });
-    hold.ask(async () => this.lease);
+    hold.ask(async () => this.said);
     hold.start();
     this.#ends.push(async () => {
       await hold.stop();
@@ -166,6 +177,11 @@ class World {
   async end(): Promise<void> {
     await this.stopCell();
     rmSync(this.#folder, { recursive: true });
+  }
+
+  /** The chokepoint of this cell has given the pod back from this step. */
+  gaveBack(step: string): void {
+    this.#landed?.gaveBack(step, Date.now(), [{ object: 'pod/shop/cart-1', uid, step }]);
   }
 
   /** The cell has looked, and found so many things wrong. */
@@ -307,12 +323,16 @@ function undone(hold: HoldContainment, undoStep: Undo, reason: object): ReturnTy
 
 describe('what was given back', () => {
   const bare = { labels: { app: 'cart' }, annotations: {} };
+  const released = (state = stateBefore(), key = cellKey, by: GivenBackBy = 'cell') => ({
+    labels: { app: 'cart' },
+    annotations: releaseMark(state, by, key),
+  });
 
   test('by the cell’s own undo is left alone', async () => {
     const hold = begin();
     await world.judged();
     const undoStep = async () => {
-      world.change(bare);
+      world.change(released());
       await looks();
       return { state: 'undone', detail: '' } as const;
     };
@@ -335,7 +355,7 @@ describe('what was given back', () => {
     await looks();
     expect(decidedOn({ rule: 'Too late' })).toBeUndefined();
     const undoStep = async () => {
-      world.change(bare);
+      world.change(released());
       return { state: 'undone', detail: '' } as const;
     };
     await undone(hold, undoStep, { kind: 'approved', proof: { votes } });
@@ -361,7 +381,7 @@ describe('what was given back', () => {
     const hold = world.cell();
     const votes = [{ vote: { person: 'ana', at: new Date().toISOString() } }];
     const undoStep = async () => {
-      world.change(bare);
+      world.change(released());
       return { state: 'undone', detail: '' } as const;
     };
     await undone(hold, undoStep, { kind: 'approved', proof: { votes } });
@@ -369,15 +389,47 @@ describe('what was given back', () => {
     expect(decided).toMatchObject({ by: ['ana'], covers: [{ rule: 'Known', severity: 'critical' }] });
   });
 
-  test('by another replica is left alone, as the incident says', async () => {
+  test('by another replica is left alone, as the mark says that it has sealed onto the pod', async () => {
     begin();
     await world.judged();
-    world.lease = 'being released';
-    world.change(bare);
-    await looks();
-    world.lease = 'not held';
+    world.change(released());
     await looks();
     expect([world.applied, world.notes]).toEqual([[], []]);
+  });
+
+  test('by this cell is known to it where somebody takes the mark off at once', async () => {
+    begin();
+    await world.judged();
+    world.gaveBack('the-step');
+    world.change(bare);
+    await looks();
+    expect([world.applied, world.notes]).toEqual([[], []]);
+  });
+
+  test.each([
+    ['no mark', bare],
+    ['what this cell has given back of another step', bare],
+    ['a mark of another key', released(stateBefore(), new Uint8Array(32).fill(6))],
+    ['the mark of another pod', released(stateBefore({ podUid: 'uid-2' }))],
+    ['the mark of an earlier quarantine of this pod', released(stateBefore({ terms: takenAt('2026-05-01T10:00:00.000Z') }))],
+    ['the mark of another step', released(stateBefore({ step: 'another-step' }))],
+    ['what is no mark', { labels: { app: 'cart' }, annotations: { [names.releasedAnnotation]: '{}' } }],
+  ])('is nothing that only looks so: a pod without anything of ours on it, with %s, is taken again', async (_, marks) => {
+    begin();
+    await world.judged();
+    world.gaveBack('another-step');
+    world.change(marks);
+    await world.told('and it is in force again');
+    expect(world.applied).toHaveLength(1);
+  });
+
+  test('with the cell’s key and by hand stays, and is told', async () => {
+    begin();
+    await world.judged();
+    world.change(released(stateBefore(), cellKey, 'hand'));
+    expect(await world.told('was taken off by hand with the cell’s key')).toMatchObject({ kind: 'containment.changed' });
+    await looks();
+    expect([world.applied.length, world.notes.length]).toEqual([0, 1]);
   });
 
   test('by hand while the cell was stopped stays, and is told', async () => {
@@ -420,6 +472,25 @@ describe('a policy that a wider step made', () => {
     world.policies([standing]);
     await world.told(`${object}, which this incident made, is gone`);
     expect(world.applied).toEqual([]);
+  });
+
+  test('and that goes is nobody’s news where its incident says that a replica has given it back', async () => {
+    world = new World();
+    world.cell();
+    world.said = 'released';
+    world.policies([standing, isolating(deny)]);
+    world.policies([standing]);
+    await looks();
+    expect(world.notes).toEqual([]);
+  });
+
+  test('and that goes is told of where its incident says for ever that it is giving it back', async () => {
+    world = new World();
+    world.cell();
+    world.said = 'being released';
+    world.policies([standing, isolating(deny)]);
+    world.policies([standing]);
+    await world.told(`${object}, which this incident made, is gone`);
   });
 
   test('is nobody’s news while its incident gives it back, nor where the cell did not make it', async () => {

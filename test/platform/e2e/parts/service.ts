@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
 import { parse, stringify } from 'yaml';
 import { incidentIdOf } from '../../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../../core/incident/incident-state.ts';
@@ -323,6 +323,26 @@ export class Service {
       const open = this.slack.world.openView(user);
       return open && open.id !== before ? open : undefined;
     });
+  }
+
+  /** Its incident's run is deleted in Temporal, as if it had never been. */
+  async deleteRun(workload: Workload): Promise<void> {
+    const { temporalAddress: address, temporalNamespace: namespace } = this.#servers;
+    const connection = await Connection.connect({ address });
+    try {
+      const { workflow, workflowService } = new Client({ connection, namespace });
+      const handle = workflow.getHandle(this.incidentOf(workload));
+      const { runId } = await handle.describe();
+      await workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId: handle.workflowId, runId } });
+      await until('its end', 120_000, () =>
+        handle.describe().then(
+          (now) => now.runId !== runId,
+          (error: unknown) => error instanceof WorkflowNotFoundError,
+        ),
+      );
+    } finally {
+      await connection.close();
+    }
   }
 
   ticketsOf({ pod }: Workload): number {
