@@ -60,6 +60,8 @@ interface RunningFirebreak {
   readonly failed: Promise<Error>;
   /** Resolves when other versions of packs were promoted than run: start anew with the configuration as it is read now. */
   readonly promoted: Promise<void>;
+  /** Has new incidents begin with a build of the same envelopes. False where it has to be started anew for that. Never rejects. */
+  adopt(build: WorkflowBuild): Promise<boolean>;
   stop(): Promise<void>;
 }
 
@@ -250,6 +252,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     ...(desk ? { deskUrl: desk.url } : {}),
     failed: workers.failed,
     promoted: promoted.promise,
+    adopt: async (next) => cell?.adopt(next) ?? false,
     stop: async () => {
       stopping.abort();
       isAtWork = false;

@@ -47,6 +47,7 @@ import { deploymentName, makeCurrent } from '../temporal/versions.ts';
 import { warmUp } from '../temporal/warm-up.ts';
 import { createCellWorker, type queuesOf, type WorkerBase } from '../temporal/workers.ts';
 import { CellStamps, runningIn, tellingFacts } from './alert-stamps.ts';
+import { BegunBuilds } from './begun-builds.ts';
 import { ContainedPods, tellingDecided, withDecided } from './contained-pods.ts';
 import { type CellControl, createCellControl, expectedSensors } from './control/control.ts';
 import { expireEvidence } from './control/evidence-window.ts';
@@ -57,7 +58,7 @@ import { EffectBook } from './effect-book.ts';
 import { HeadStarts } from './head-starts.ts';
 import { HeldObjects } from './held-objects.ts';
 import { HoldContainment, type ReleaseSaid } from './hold-containment.ts';
-import { eitherOf, followRamp, IncidentVersions, type RampingVersions, tellBuilds } from './incident-versions.ts';
+import { eitherOf, followRamp, IncidentVersions, type RampingVersions, tellBuild, tellBuilds } from './incident-versions.ts';
 import { ObservedPacks } from './observed-packs.ts';
 import { runOlderBuilds } from './older-builds.ts';
 import { OpenIncidents, remembering } from './open-incidents.ts';
@@ -101,6 +102,11 @@ interface RunningCell {
   readonly packs?: PromotedPacks;
   /** Starts the incidents' workers; resolves when what the intake takes goes to Temporal. */
   work(temporal: TemporalConnected): Promise<void>;
+  /**
+   * Has new incidents begin with another build, whose envelopes are the same. What is open stays on its own. False where it cannot: before the incidents'
+   * workers run, where two versions of a pack do, or where Temporal does not hear of the new worker. Never rejects.
+   */
+  adopt(build: WorkflowBuild): Promise<boolean>;
   /** Closes the intake: what it took is handed over, or stays in the spool. */
   stop(): Promise<void>;
   /** After the workers. */
@@ -109,6 +115,8 @@ interface RunningCell {
 
 const currentWithinMs = 15_000;
 const askMs = 10_000;
+/** Each save leaves a worker behind, which ends when it has been without an open incident at two looks. */
+const watchedEveryMs = 5_000;
 
 /** The cell. Its intake is open at once: what it takes before Temporal and the workers are there waits in the spool. */
 export async function startCell(parts: CellParts): Promise<RunningCell> {
@@ -294,6 +302,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     tracing: parts.tracing,
     log,
   });
+  let begun: BegunBuilds | undefined;
   raise = intake.raise;
   stamps.watch(intake.tell);
   scheduled.open(intake.tell);
@@ -304,8 +313,8 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     metrics: intake.metrics,
     restraintOn,
     ...(control.packs && { packs: control.packs }),
-    work: (temporal) =>
-      work({
+    work: async (temporal) => {
+      begun = await work({
         parts: { ...parts, build, ramping },
         versions,
         activities: { ...activities, runDueSchedules: () => scheduled.look() },
@@ -332,7 +341,9 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
         },
         temporal,
         stopping: stopping.signal,
-      }),
+      });
+    },
+    adopt: async (next) => begun !== undefined && !ramping && (await begun.adopt(storeBuild(next, config.stateDir))),
     stop: async () => {
       stopping.abort();
       await Promise.all([hold.stop(), stamps.stop(), scheduled.stop()]);
@@ -367,7 +378,7 @@ async function work(options: {
   readonly follow: (client: Client) => void;
   readonly temporal: TemporalConnected;
   readonly stopping: AbortSignal;
-}): Promise<void> {
+}): Promise<BegunBuilds> {
   const { parts, activities, versions, control, pace, gateway, headStarts, hold, follow, temporal, stopping } = options;
   const { config, queues, build, ramping, maxCachedWorkflows, runWorker, log } = parts;
   const { cluster } = config;
@@ -399,8 +410,31 @@ async function work(options: {
     void builds.keep(ramping.build, stopping);
     void followRamp({ client, deployment, ramping, versions, log, signal: stopping });
   }
-  const running = [build.id, ...(ramping ? [ramping.build.id] : [])];
-  void runOlderBuilds({ client, deployment, running, stateDir, fetch, start: startOlder, log, signal: stopping });
+  const begun = new BegunBuilds({
+    first: build,
+    start: startOlder,
+    makeKnown: async (next) => {
+      await tellBuild({ client, deployment, of: { config, build: next } });
+      void builds.keep(next, stopping);
+      // For `builds list`, and for what begins without being told with which one. Nobody waits for it.
+      void makeCurrent({ client, deployment, buildId: next.id, withinMs: currentWithinMs, signal: stopping }).catch(
+        () => undefined,
+      );
+    },
+    signal: stopping,
+  });
+  void runOlderBuilds({
+    client,
+    deployment,
+    running: () => [...begun.running(), ...(ramping ? [ramping.build.id] : [])],
+    superseded: () => begun.superseded(),
+    stateDir,
+    fetch,
+    start: (which) => begun.start(which),
+    ...(parts.isWatched && { everyMs: watchedEveryMs }),
+    log,
+    signal: stopping,
+  });
 
   let isCurrent = false;
   const notCurrent = new RepeatedTrouble();
@@ -449,10 +483,12 @@ async function work(options: {
         if (contains) parts.first.expect(incidentIdOf(start.subject));
         const chosen = versions.of(id);
         const isRamped = chosen.build.id !== build.id;
-        const known = isRamped || isCurrent ? { build: chosen.build.id } : {};
+        const buildId = isRamped ? chosen.build.id : begun.newest.id;
+        const isPinned = isRamped || begun.hasChanged;
+        const known = isPinned || isCurrent ? { build: buildId } : {};
         const input: IncidentInput = { start, settings: { ...settingsOf(chosen.config, queues), ...known } };
-        return isRamped
-          ? { input, ...known, pinnedTo: { deploymentName: deployment, buildId: chosen.build.id }, mayBeEager: false }
+        return isPinned
+          ? { input, ...known, pinnedTo: { deploymentName: deployment, buildId }, mayBeEager: false }
           : { input, ...known, mayBeEager: isCurrent };
       },
       mayRun: (id, first, run) => parts.knowledge.starts.mayRunOn(id, first, run),
@@ -460,6 +496,7 @@ async function work(options: {
     }),
   );
   follow(client);
+  return begun;
 }
 
 /** Only an alarm follows from it: a pod that no incident holds stays contained. */

@@ -174,6 +174,16 @@ export async function followRamp(options: {
   await repeat({ work, everyMs: followEveryMs, signal });
 }
 
+/** Tells which packs a build has. @throws what Temporal throws, also where no worker of the build has asked it for work yet */
+export async function tellBuild(options: {
+  readonly client: Client;
+  readonly deployment: string;
+  readonly of: PackVersions;
+}): Promise<void> {
+  const { client, deployment, of } = options;
+  await sayOfBuild({ client, deployment, buildId: of.build.id, said: { packs: packsIn(of.config) } });
+}
+
 /** Tells which packs the current build has, and of builds that some incidents began with before that none does now. For people: that it fails stops nothing. */
 export async function tellBuilds(options: {
   readonly client: Client;
@@ -183,7 +193,7 @@ export async function tellBuilds(options: {
 }): Promise<void> {
   const { client, deployment, current, ramping } = options;
   try {
-    await sayOfBuild({ client, deployment, buildId: current.build.id, said: { packs: packsIn(current.config) } });
+    await tellBuild({ client, deployment, of: current });
     for (const buildId of await knownBuilds({ client, deployment })) {
       if (buildId === current.build.id || buildId === ramping?.build.id) continue;
       const said = await saidOfBuild({ client, deployment, buildId });

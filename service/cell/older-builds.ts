@@ -13,8 +13,10 @@ const retryMs = 2_000;
 export async function runOlderBuilds(options: {
   readonly client: Client;
   readonly deployment: string;
-  /** What this process has workers for already. */
-  readonly running: readonly string[];
+  /** What new incidents begin with here: its workers are not ended, and nobody looks for its incidents. */
+  readonly running: () => readonly string[];
+  /** What this process has workers for besides, by build, with what ends them. */
+  readonly superseded?: () => ReadonlyMap<string, () => void>;
   readonly stateDir: string;
   /** From the store of releases, where the state directory does not have it. Undefined where the store has none that is trusted, either. */
   readonly fetch: (id: string) => Promise<WorkflowBuild | undefined>;
@@ -24,7 +26,7 @@ export async function runOlderBuilds(options: {
   readonly signal: AbortSignal;
   readonly everyMs?: number;
 }): Promise<void> {
-  const { client, deployment, stateDir, fetch, start, log, signal, everyMs = lookAgainMs } = options;
+  const { client, deployment, running, superseded, stateDir, fetch, start, log, signal, everyMs = lookAgainMs } = options;
   const known = new Set<string>();
   const older = new Map<string, () => void>();
   /** Without an open incident when it was looked last: what Temporal lists lags behind, so once is not enough. */
@@ -34,7 +36,11 @@ export async function runOlderBuilds(options: {
     let wait = everyMs;
     let unanswered: unknown;
     try {
-      const open = await openBuilds({ client, deployment, except: options.running });
+      const open = await openBuilds({ client, deployment, except: running() });
+      for (const [id, end] of superseded?.() ?? []) {
+        older.set(id, end);
+        known.add(id);
+      }
       for (const id of open) {
         if (known.has(id)) continue;
         // A store that does not answer keeps no other build from its work.
@@ -52,7 +58,8 @@ export async function runOlderBuilds(options: {
             'open incidents need an older build that is neither in the state directory nor in the store: run its version of Firebreak once more',
           );
       }
-      const drained = [...older.keys()].filter((id) => !open.includes(id));
+      // One of them may be what is begun with again.
+      const drained = [...older.keys()].filter((id) => !open.includes(id) && !running().includes(id));
       for (const id of drained.filter((one) => idle.has(one))) {
         older.get(id)?.();
         older.delete(id);

@@ -56,7 +56,10 @@ export function registerRunCommand(program: Command): void {
       const firebreak = await startFirebreak({ config, env: process.env, roles: role, build, ramping, source, log });
       const promoted = firebreak.promoted.then(() => 'promoted' as const);
       const ended = new AbortController();
-      const saved = watch.length > 0 ? savedPacks({ source, running: config, log, signal: ended.signal }) : undefined;
+      const saved =
+        watch.length > 0
+          ? savedPacks({ source, running: config, adopt: (next) => firebreak.adopt(next), log, signal: ended.signal })
+          : undefined;
       const end = await Promise.race([
         stopping,
         firebreak.failed,

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { FirebreakError } from '../../core/errors.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
 import type { ConfiguredPack } from '../config/complete/complete-packs.ts';
@@ -5,6 +6,7 @@ import { type Config, type ConfigSource, checkConfig } from '../config/load.ts';
 import { readPack } from '../packs/pack-files.ts';
 import { reasonOf } from '../process/log.ts';
 import { repeat } from '../process/repeat.ts';
+import type { WorkflowBuild } from '../temporal/bundle/bundle.ts';
 import { workflowBuild } from '../temporal/bundle/pack-build.ts';
 
 /** What is saved is tried when it has not changed from one look to the next: an editor may be half way through. */
@@ -38,19 +40,23 @@ function isHere(host: string): boolean {
 }
 
 /**
- * Looks until the watched packs are others than those that run, and what was saved can be run: then its build is made. A mistake is told, with file and
- * line, and what runs goes on. False where `signal` has ended it.
+ * Looks until the watched packs are others than those that run, and what was saved can be run: then its build is made. Where bodies alone have changed, new
+ * incidents begin with it beside what runs, and it looks on; else it ends with true, and the service has to be started anew. A mistake is told, with file
+ * and line, and what runs goes on. False where `signal` has ended it.
  */
 export async function savedPacks({
   source,
   running,
   build = workflowBuild,
+  adopt,
   log,
   signal,
 }: {
   readonly source: ConfigSource & { readonly watched: readonly string[] };
-  readonly running: Pick<Config, 'packs' | 'stateDir'>;
-  readonly build?: (config: Parameters<typeof workflowBuild>[0]) => Promise<unknown>;
+  readonly running: Config;
+  readonly build?: (config: Parameters<typeof workflowBuild>[0]) => Promise<WorkflowBuild>;
+  /** Has new incidents begin with it while all else goes on; false where that cannot be. */
+  readonly adopt: (build: WorkflowBuild) => Promise<boolean>;
   readonly log: {
     error(fields: { readonly problem: string; readonly remedy?: string }, message: string): void;
     info(fields: object, message: string): void;
@@ -58,11 +64,10 @@ export async function savedPacks({
   readonly signal: AbortSignal;
 }): Promise<boolean> {
   const stop = new AbortController();
-  const live = source.watched.map((folder) => {
-    const pack = running.packs.find((one) => 'folder' in one.source && one.source.folder === folder);
-    return pack?.integrity ?? '';
-  });
-  let [before, tried] = [live.join(), live.join()];
+  let live = source.watched
+    .map((folder) => running.packs.find((one) => 'folder' in one.source && one.source.folder === folder)?.integrity ?? '')
+    .join();
+  let [before, tried] = [live, live];
   let isSaved = false;
   const work = async (): Promise<void> => {
     const now = source.watched.map(codeIn).join();
@@ -70,7 +75,7 @@ export async function savedPacks({
     before = now;
     if (!isSteady || now === tried) return;
     tried = now;
-    if (now === live.join()) return log.info({}, 'the pack is again what runs');
+    if (now === live) return log.info({}, 'the pack is again what runs');
     // Beside the check, which runs the modules in a process of its own: the bundler only reads them. What is wrong with them the check says better.
     const early = build({ ...running, packs: running.packs.map(asSaved) }).catch(() => undefined);
     const checked = checkConfig(source);
@@ -80,10 +85,18 @@ export async function savedPacks({
         log.error({ problem, remedy }, 'what was saved does not run: what ran goes on');
       return;
     }
+    let made: WorkflowBuild;
     try {
-      await build(checked.config);
+      made = await build(checked.config);
     } catch (error) {
       return log.error({ problem: reasonOf(error) }, 'what was saved does not run: what ran goes on');
+    }
+    if (differInBodies(running, checked.config)) {
+      log.info({ build: made.id }, 'what was saved is built: a worker for it starts beside what runs');
+      if (await adopt(made)) {
+        live = now;
+        return log.info({ build: made.id }, 'the saved code is live: new incidents run it, and open ones what they began with');
+      }
     }
     isSaved = true;
     log.info({}, 'the saved code is used from now on: the service restarts with it');
@@ -91,6 +104,18 @@ export async function savedPacks({
   };
   await repeat({ work, everyMs: lookEveryMs, signal: AbortSignal.any([signal, stop.signal]) });
   return isSaved;
+}
+
+/**
+ * Whether nothing but what bodies do is otherwise: an envelope is data, and all of the service but the workflows goes by these. What does an action of its
+ * own runs in a pool, which has to be started with it.
+ */
+function differInBodies(running: Config, next: Config): boolean {
+  const { packs, ...rest } = running;
+  const { packs: nextPacks, ...nextRest } = next;
+  const said = (all: Config['packs']): readonly object[] => all.map(({ integrity: _, ...pack }) => pack);
+  const acts = packs.some(({ actions }) => actions.length > 0);
+  return !acts && isDeepStrictEqual(said(packs), said(nextPacks)) && isDeepStrictEqual(rest, nextRest);
 }
 
 /** With the code that its folder has now. */

@@ -217,7 +217,7 @@ test('what is published is tried on the incidents that there were: another way i
   expect(await firebreak(undefined, 'pack', 'releases', 'beta')).toContain('people cut off by hand now');
 });
 
-test('a pack that is being written is live when it is saved; a mistake is told with its place and leaves what runs', async () => {
+test('a pack that is being written is live when it is saved; a mistake is told with its place and leaves what runs, and a changed body what is open', async () => {
   await startsAre(5);
   const file = join(packFolder, 'acme', 'playbooks', 'miner.ts');
   const before = readFileSync(file, 'utf8');
@@ -233,4 +233,15 @@ test('a pack that is being written is live when it is saved; a mistake is told w
   writeFileSync(file, before.replace('Detect crypto miners', 'Detect watched miners'));
   await startsAre(6);
   expect(await answered(third, 'Detect watched miners')).toMatchObject({ playbook: 'acme/miner' });
+
+  // What a body does is no part of an envelope: nothing is started anew for it.
+  const [fourth] = (await service.workloads.deploy(namespace, ['fourth'])) as [Workload];
+  writePackFolder(join(packFolder, 'acme'), { 'saying.ts': acmeFiles['saying.ts']?.replace('`for', '`as saved, for') });
+  await until('the saved code to be live', 120_000, () => service.log.includes('the saved code is live'));
+  expect(await answered(fourth, 'Detect watched miners')).toEqual({ playbook: 'acme/miner', says: ['as saved, for 90m'] });
+  expect(starts()).toBe(6);
+  // What is open is answered by the build that it began with.
+  expect(await service.stateWhen('the incident of before', third, 120_000, () => true)).toMatchObject({
+    bodies: [{ playbook: 'acme/miner', state: 'done' }],
+  });
 });

@@ -38,7 +38,7 @@ test('the worker of an older build ends when it has no open incident for two loo
   const running = runOlderBuilds({
     client: clientOf(open),
     deployment: 'lab',
-    running: ['f'.repeat(16)],
+    running: () => ['f'.repeat(16)],
     stateDir,
     fetch: async () => undefined,
     start: async ({ id }) => {
@@ -57,6 +57,44 @@ test('the worker of an older build ends when it has no open incident for two loo
   open.builds = [second, first];
   await said(`starts ${first}`, 2);
   expect(told).not.toContain(`ends ${second}`);
+  stopping.abort();
+  await running;
+});
+
+test('a worker that was begun with ends like an older build’s, and never while it is begun with again', async () => {
+  const [saved, again] = ['a'.repeat(16), 'b'.repeat(16)];
+  const open = { builds: [saved] as readonly string[], looks: 0 };
+  const stopping = new AbortController();
+  const ended: string[] = [];
+  let begunWith: readonly string[] = [again];
+  const superseded = new Map([saved, again].map((id) => [id, () => ended.push(id)] as const));
+  const running = runOlderBuilds({
+    client: clientOf(open),
+    deployment: 'lab',
+    running: () => begunWith,
+    superseded: () => new Map([...superseded].filter(([id]) => !ended.includes(id)).map(([id, end]) => [id, () => void end()])),
+    stateDir,
+    fetch: async () => undefined,
+    start: async () => {
+      throw new Error('its worker runs already');
+    },
+    log: createLog({ log: { level: 'fatal', format: 'json' } }),
+    signal: stopping.signal,
+    everyMs: 1,
+  });
+  const looks = (more: number) => {
+    const from = open.looks;
+    return eventually('more looks', () => open.looks >= from + more);
+  };
+  // Two looks end what has no open incident: neither is so.
+  await looks(5);
+  expect(ended).toEqual([]);
+  open.builds = [];
+  await eventually('the end of the first', () => ended.includes(saved));
+  await looks(5);
+  expect(ended).toEqual([saved]);
+  begunWith = [];
+  await eventually('the end of the other', () => ended.includes(again));
   stopping.abort();
   await running;
 });

@@ -65,7 +65,11 @@ test('what is saved is tried once, a mistake is told with its place, and what ca
   const saved = savedPacks({
     source,
     running,
-    build: async ({ packs }) => built.push(...packs.map(({ integrity }) => integrity)),
+    build: async ({ packs }) => {
+      built.push(...packs.map(({ integrity }) => integrity));
+      return { id: 'f'.repeat(16), path: 'none' };
+    },
+    adopt: async () => false,
     log,
     signal: stop.signal,
   });
@@ -83,7 +87,44 @@ test('what is saved is tried once, a mistake is told with its place, and what ca
   expect(built.at(-1)).toBe(loadConfig(source).packs[0]?.integrity);
   expect(built).not.toContain(running.packs[0]?.integrity);
 
-  const ended = savedPacks({ source, running: loadConfig(source), log, signal: stop.signal });
+  const ended = savedPacks({ source, running: loadConfig(source), adopt: async () => false, log, signal: stop.signal });
   stop.abort();
   expect(await ended).toBe(false);
+});
+
+test('a change of what a body does is begun with beside what runs; of an envelope, or an action of the pack, the service starts anew', async () => {
+  const pack = writePackFolder(join(folder, 'in-place'));
+  const source = { ...configWith('https://127.0.0.1:6443'), watched: [pack] };
+  const said: string[] = [];
+  const hear = (_fields: object, message: string) => void said.push(message);
+  const stop = new AbortController();
+  const adopted: string[] = [];
+  const watch = () =>
+    savedPacks({
+      source,
+      running: loadConfig(source),
+      build: async ({ packs: [one] }) => ({ id: one?.integrity ?? '', path: 'none' }),
+      adopt: async ({ id }) => adopted.push(id) > 0,
+      log: { error: hear, info: hear },
+      signal: stop.signal,
+    });
+  const saved = watch();
+  const integrity = () => loadConfig(source).packs[0]?.integrity ?? '';
+  const save = async (text: string): Promise<string> => {
+    writePackFolder(pack, { 'saying.ts': `export const saying = (): string => '${text}';\n` });
+    const now = integrity();
+    await eventually(text, () => adopted.at(-1) === now);
+    return now;
+  };
+  const first = await save('one');
+  const second = await save('two');
+  expect(adopted).toEqual([first, second]);
+  await eventually('the word', () => said.filter((one) => one.startsWith('the saved code is live')).length === 2);
+  // What was run before is another change, and not what runs.
+  await save('one');
+  expect(adopted.at(-1)).toBe(first);
+  const miner = acmeFiles['playbooks/miner.ts'] ?? '';
+  writePackFolder(pack, { 'playbooks/miner.ts': miner.replace("minSeverity: 'high'", "minSeverity: 'critical'") });
+  expect(await saved).toBe(true);
+  expect(adopted).toHaveLength(3);
 });
