@@ -26,24 +26,14 @@ export const quarantineOnOrder = definePlaybook(
       }),
     });
     await kept;
-    const plans = await settle({
-      release: steps.quarantinePod.undo.plan(quarantine),
-      remove: steps.deletePod.plan({ pod: alert.pod }),
-    });
+    const { planned } = await settle({ planned: steps.deletePod.plan({ pod: alert.pod }) });
+    const release = await steps.quarantinePod.undo.plan(quarantine);
     const question = `What becomes of ${alert.pod.name}? ${alert.title}`;
     const onSilence = 'The pod stays quarantined.';
-    const release = plans.release.ok ? plans.release.value : undefined;
-    const remove = plans.remove.ok ? plans.remove.value : undefined;
-    const keep = 'It stays quarantined';
     // What cannot be planned is not offered: people are asked about the rest.
-    const answer =
-      release && remove
-        ? await ask({ question, choices: { release: '', remove: '' }, plan: { release, remove }, onSilence })
-        : release
-          ? await ask({ question, choices: { release: '', keep }, plan: { release }, onSilence })
-          : remove
-            ? await ask({ question, choices: { remove: '', keep }, plan: { remove }, onSilence })
-            : await ask({ question, choices: { keep }, onSilence });
+    const answer = planned.ok
+      ? await ask({ question, choices: { release: '', remove: '' }, plan: { release, remove: planned.value }, onSilence })
+      : await ask({ question, choices: { release: '', keep: 'It stays quarantined' }, plan: { release }, onSilence });
     if (answer.choice === 'release') {
       verdict('benign', `harmless, said ${answer.by.join(' and ')}`);
       await steps.quarantinePod.undo(quarantine, answer.approval);

@@ -162,21 +162,18 @@ export async function releaseOrRemove(
   const { alert, steps, ask, settle, verdict } = context;
   const { pod } = alert;
   const plans = await settle({
-    release: steps.quarantinePod.undo.plan(quarantine),
     rotate: steps.rotateSecret.plan({ suspect: pod }),
     remove: steps.deletePod.plan({ pod }),
   });
+  const release = await steps.quarantinePod.undo.plan(quarantine);
   const onSilence = 'The pod stays quarantined.';
   const choices = { release: 'Yes', remove: 'No' };
-  const release = plans.release.ok ? plans.release.value : undefined;
   const rotate = plans.rotate.ok ? plans.rotate.value : undefined;
   const remove = plans.remove.ok ? plans.remove.value : undefined;
   const answer =
-    release && rotate && remove
+    rotate && remove
       ? await ask({ question, choices, plan: { release, remove: [rotate, remove] }, onSilence })
-      : release
-        ? await ask({ question, choices: { release: 'Yes', keep: 'No, it stays quarantined' }, plan: { release }, onSilence })
-        : await ask({ question, choices: { keep: 'It stays quarantined' }, onSilence });
+      : await ask({ question, choices: { release: 'Yes', keep: 'No, it stays quarantined' }, plan: { release }, onSilence });
   if (answer.choice === 'release') {
     verdict('benign', `expected, said ${answer.by.join(' and ')}`);
     await steps.quarantinePod.undo(quarantine, answer.approval);

@@ -51,17 +51,15 @@ export const drillQuarantine = definePlaybook(
     }
     const quarantine = await steps.quarantinePod({ pod, lease: '15m', onExpiry: 'release' }, begin.approval);
     const { kept } = await settle({ kept: steps.snapshotPodState({ pod }) });
-    const { release } = await settle({ release: steps.quarantinePod.undo.plan(quarantine) });
+    const release = await steps.quarantinePod.undo.plan(quarantine);
     const question = `This is a drill. ${where} is cut off: ${quarantine.verification.state}. Is all as it should be?`;
     const onSilence = 'The pod is released after a quarter of an hour. A ticket says that nobody answered.';
-    const end = release.ok
-      ? await ask({
-          question,
-          choices: { release: 'Yes', wrong: 'No, something is wrong' },
-          plan: { release: release.value },
-          onSilence,
-        })
-      : await ask({ question, choices: { wrong: 'No, it cannot be released' }, onSilence });
+    const end = await ask({
+      question,
+      choices: { release: 'Yes', wrong: 'No, something is wrong' },
+      plan: { release },
+      onSilence,
+    });
     if (end.choice === 'release') {
       verdict('benign', `a drill, said ${end.by.join(' and ')}`);
       await steps.quarantinePod.undo(quarantine, end.approval);

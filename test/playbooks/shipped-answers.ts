@@ -1,7 +1,11 @@
 import type { Alert } from '../../core/alert/alert.ts';
+import type { Duration } from '../../core/playbook/duration.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { everyAnswer } from '../../testing/every-answer.ts';
+import { outcomeOf } from '../../testing/path-line.ts';
+import { simulate } from '../../testing/simulate.ts';
 import type { Story, StoryQuestion } from '../../testing/story.ts';
+import { silence } from '../../testing/walk.ts';
 
 const reached = { pod: { namespace: 'shop', name: 'cart-1', uid: 'u1' }, detours: [], unknown: [] };
 /** Of a pod with an account and a Secret, and of one with neither. */
@@ -40,7 +44,22 @@ export async function answersOf(playbook: ListedPlaybook, alert: Alert) {
     ]),
   );
 
-  return { problems, lines: [...answers, ...[...told, ...filed].toSorted()] };
+  return { problems, lines: [...answers, await slowLine(playbook, alert), ...[...told, ...filed].toSorted()] };
+}
+
+/** What is waited for, and before what: what is read takes minutes, the ticket system longer still, and people answer with the first choice meanwhile. */
+async function slowLine(playbook: ListedPlaybook, alert: Alert): Promise<string> {
+  const takes = Object.values(playbook.uses).flatMap(({ name, effect }): readonly (readonly [string, Duration])[] => {
+    if (name === 'openTicket') return [[name, '20m']];
+    return effect === 'read' ? [[name, '5m']] : [];
+  });
+  const story = await simulate(playbook, {
+    alert,
+    takes: Object.fromEntries(takes),
+    answer: ({ asker, choices: [first] }) => (asker === 'engine' ? silence : (first?.id ?? silence)),
+  });
+  const unwaited = story.notAwaited.map((step) => `; nobody waits for ${step}`).join('');
+  return `where all is slow: ${outcomeOf(story)}${unwaited}`;
 }
 
 function questionLine({ text, asker, choices, groups, onSilence }: StoryQuestion): string {
