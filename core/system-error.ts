@@ -5,3 +5,17 @@
 export function systemErrorCode(error: unknown): string | undefined {
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : undefined;
 }
+
+const fileWords: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'a part of the path is no folder',
+  EISDIR: 'it is a folder',
+  EACCES: 'you may not read it',
+  EPERM: 'you may not read it',
+};
+
+/** Why a file cannot be read, in words for who named it. */
+export function fileProblem(error: unknown): string {
+  const code = systemErrorCode(error);
+  return code === undefined ? 'it cannot be read' : (fileWords[code] ?? `it cannot be read (${code})`);
+}

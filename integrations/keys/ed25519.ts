@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { FirebreakError } from '../../core/errors.ts';
 import { type AsyncVerifier, keyIdOf, type PublicKey, type SignedBytes, type Signer } from '../../core/messages/signing.ts';
-import { systemErrorCode } from '../../core/system-error.ts';
+import { fileProblem, systemErrorCode } from '../../core/system-error.ts';
 
 /** A signer whose public half can be handed out. */
 export interface FileSigner extends Signer {
@@ -116,10 +116,7 @@ async function read(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw new FirebreakError(
-      'FB_ERR_CONFIG_INVALID',
-      `the key file ${file} cannot be read: ${systemErrorCode(error) ?? 'unknown reason'}`,
-    );
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `the key file ${file}: ${fileProblem(error)}`);
   }
 }
 

@@ -52,6 +52,7 @@ export async function checkPack({ files, folder, alerts }: PackToCheck, { config
     pack,
     findings: [
       ...types,
+      ...listFindings(pack, places),
       ...ruleFindings(pack, places, rules, config),
       ...(config ? configurationFindings(pack, places, config) : groupFindings(pack, places)),
       ...rightsFindings(pack, places, config),
@@ -178,6 +179,21 @@ const turnPlace = / at (?<file>[\w./-]+\.[jt]s):(?<line>\d+)/;
 function placeIn(text: string): { readonly file?: string; readonly line?: number } {
   const { file, line } = (stackPlace.exec(text) ?? turnPlace.exec(text))?.groups ?? {};
   return file === undefined || line === undefined ? {} : { file, line: Number(line) };
+}
+
+/** Written, and in no list: it answers nothing, and nothing says so. */
+function listFindings({ playbooks, name }: DescribedPack, places: PackPlaces): readonly CheckFinding[] {
+  return places
+    .written()
+    .filter(({ id }) => !playbooks.some((one) => one.id === `${name}/${id}`))
+    .map(({ id, file, line }) => ({
+      severity: 'warning',
+      check: 'envelope',
+      file,
+      line,
+      problem: `the playbook ${id} is not in the list of the pack: it answers no alert`,
+      remedy: 'Import it in firebreak.pack.ts, and add it to playbooks: […].',
+    }));
 }
 
 function ruleFindings(

@@ -13,6 +13,8 @@ interface TextInCode {
   readonly line: number;
   /** It is what an `id` is said to be. */
   readonly isId: boolean;
+  /** Of a playbook: in what `definePlaybook` is called with. */
+  readonly isPlaybook: boolean;
 }
 
 /** Finds where an envelope says something, by its texts: as data it no longer knows where it was written. */
@@ -39,6 +41,13 @@ export class PackPlaces {
     return undefined;
   }
 
+  /** Ids under which playbooks are written here, whatever the list of the pack says. An id that is worked out is not among them. */
+  written(): readonly (PlaceInPack & { readonly id: string })[] {
+    return [...this.#texts].flatMap(([file, texts]) =>
+      texts.flatMap(({ text, line, isPlaybook }) => (isPlaybook ? [{ id: text, file, line }] : [])),
+    );
+  }
+
   #anywhere(text: string | undefined): PlaceInPack | undefined {
     for (const [file, texts] of this.#texts) {
       const found = texts.find((one) => one.text === text);
@@ -56,10 +65,16 @@ function textsIn(source: string, isTyped: boolean): readonly TextInCode[] {
   } catch {
     return texts;
   }
+  const envelopes = new Set<Node>();
+  const ids = new Set<Node>();
   visit(program, (node, parent) => {
+    if (node.type === 'CallExpression' && 'callee' in node && nameOf(node.callee) === 'definePlaybook' && 'arguments' in node)
+      for (const argument of Array.isArray(node.arguments) ? node.arguments.slice(0, 1) : []) envelopes.add(argument);
+    if (parent !== undefined && envelopes.has(parent)) ids.add(node);
     const text = node.type === 'Literal' || node.type === 'Identifier' ? nameOf(node) : undefined;
     const isId = parent !== undefined && 'key' in parent && parent.key !== node && nameOf(parent.key) === 'id';
-    if (text !== undefined) texts.push({ text, line: node.loc?.start.line ?? 1, isId });
+    const isPlaybook = isId && node.type === 'Literal' && ids.has(parent);
+    if (text !== undefined) texts.push({ text, line: node.loc?.start.line ?? 1, isId, isPlaybook });
   });
   return texts;
 }

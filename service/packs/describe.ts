@@ -97,8 +97,12 @@ export function packFrom(value: unknown, files: PackFiles): DescribedPack {
   const { main } = files;
   const parsed = description.safeParse(value);
   if (!parsed.success) {
+    if (value === null)
+      throw new Error(`${main}: it exports no pack: write export default definePack({ name, version, playbooks })`);
     const [issue] = parsed.error.issues;
     const at = issue?.path.join('.');
+    if (at === 'playbooks' && issue?.code === 'too_small')
+      throw new Error(`${main}: its list of playbooks is empty: import one, and write playbooks: [miner]`);
     throw new Error(`${main}: export default definePack(…): ${at ? `${at}: ` : ''}${issue?.message ?? 'not a pack'}`);
   }
   const { name: pack, version, playbooks } = parsed.data;

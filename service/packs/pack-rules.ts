@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import { type Node, parse } from 'acorn';
+import { systemErrorCode } from '../../core/system-error.ts';
 import { implementations, type PackFiles } from './pack-files.ts';
 import { childrenOf, freeName, isNode, nameOf, visit, withoutTypes } from './syntax.ts';
 
@@ -95,18 +96,27 @@ function parsed(file: string, source: string): { readonly program: Node } | { re
     const code = file.endsWith('.ts') ? withoutTypes(source) : source;
     return { program: parse(code, { ecmaVersion: 'latest', sourceType: 'module', locations: true }) };
   } catch (error) {
-    const loc: unknown = error instanceof Error && 'loc' in error ? error.loc : undefined;
-    const line = typeof loc === 'object' && loc !== null && 'line' in loc && typeof loc.line === 'number' ? loc.line : 1;
     const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : '';
     return {
       fault: {
         file,
-        line,
+        line: lineOfFault(error),
         problem: `it cannot be read: ${reason}`,
-        remedy: 'Only TypeScript whose types can be taken off is read: no enum, no namespace, no parameter property.',
+        remedy:
+          systemErrorCode(error) === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX'
+            ? 'Only TypeScript whose types can be taken off is read: no enum, no namespace, no parameter property.'
+            : 'Correct it there, or in the line before: a bracket, a comma or a quote may be missing.',
       },
     };
   }
+}
+
+/** As the parser says it, or as Node heads the stack of what it cannot take the types off: `:24`, the line, and a mark below. */
+function lineOfFault(error: unknown): number {
+  const loc: unknown = typeof error === 'object' && error !== null && 'loc' in error ? error.loc : undefined;
+  if (typeof loc === 'object' && loc !== null && 'line' in loc && typeof loc.line === 'number') return loc.line;
+  const stack = typeof error === 'object' && error !== null && 'stack' in error ? String(error.stack) : '';
+  return Number(/^[^\n]*:(\d+)\n/.exec(stack)?.[1] ?? 1);
 }
 
 function isImplementation(file: string): boolean {

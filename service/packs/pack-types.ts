@@ -127,7 +127,7 @@ function faultsIn(output: string, places: ReadonlyMap<string, MarkedCode>): read
       faults.push({
         file,
         line,
-        problem: `${[...new Set(reason)].map((one) => one.replace(/\.$/, '')).join(': ')} (${code})`,
+        problem: `${[...new Set(reason)].map((one) => shortened(one.replace(/\.$/, ''))).join(': ')} (${code})`,
         remedy: remedyOf(details.join('\n')),
       });
     }
@@ -136,12 +136,25 @@ function faultsIn(output: string, places: ReadonlyMap<string, MarkedCode>): read
   return faults.toSorted((a, b) => (a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1));
 }
 
-/** What the envelope lacks, of what the compiler only says that it may be missing. */
+/** Types that the compiler writes out say little from some length on. */
+function shortened(text: string): string {
+  return text.replaceAll(/'([^']{60})[^']{60,}'/g, "'$1…'");
+}
+
+/** What to do, of what the compiler only says that it does not fit. */
 function remedyOf(text: string): string {
   const [, needed] = /NotInRequires<"(\w+)"/.exec(text) ?? [];
-  return needed === undefined
-    ? 'Types say what would be refused, or missing, when it runs.'
-    : `Add '${needed}' to on.requires, or check that it is there.`;
+  if (needed !== undefined) return `Add '${needed}' to on.requires, or check that it is there.`;
+  if (/to (?:parameter of )?type '(?:Duration|`\$\{Digit\})/.test(text))
+    return "Write a number and its unit: '30s', '15m', '4h' or '2d'.";
+  const [, unused] = /Property '(\w+)' does not exist on type 'Steps</.exec(text) ?? [];
+  if (unused !== undefined) return `Add ${unused} to uses, imported from firebreak/actions.`;
+  if (/Type 'Promise<.*is not assignable/.test(text)) return 'Write await before it.';
+  if (/^Expected \d+ arguments, but got \d+/.test(text))
+    return 'Add what is missing. What gives back or destroys takes the approval of the question that offered its plan: answer.approval.';
+  const [, missing] = /Property '(\w+)' is missing in type/.exec(text) ?? [];
+  if (missing !== undefined) return `Add ${missing}: docs/playbook-body.md and docs/matching.md say what for.`;
+  return 'Types say what would be refused, or missing, when it runs.';
 }
 
 function unwaited(file: string, { line, text, name }: Unwaited): PackFault {

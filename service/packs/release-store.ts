@@ -136,7 +136,7 @@ export class ReleaseStore {
     this.#shelf = shelf;
   }
 
-  /** @throws FB_ERR_CONFLICT where this version is there with other code; FB_ERR_UNAVAILABLE. */
+  /** @throws FB_ERR_REFUSED where this version is there with other code; FB_ERR_UNAVAILABLE. */
   async publish(release: PackRelease): Promise<'published' | 'known'> {
     const { pack, version, integrity } = release.statement;
     const name = releaseName(pack, version);
@@ -146,8 +146,8 @@ export class ReleaseStore {
     const kept = releaseIn(known ?? (await this.#shelf.get(name)) ?? Buffer.of());
     if (kept?.statement.integrity !== integrity || kept.keyId !== release.keyId)
       throw new FirebreakError(
-        'FB_ERR_CONFLICT',
-        `${pack}@${version} is published already, with other code or by another key: give it a new version`,
+        'FB_ERR_REFUSED',
+        `${pack}@${version} is published already, with other code or by another key: give it a new version in its firebreak.pack.ts`,
       );
     return known === undefined ? 'published' : 'known';
   }
@@ -155,7 +155,11 @@ export class ReleaseStore {
   /** As it is stored: see `provenRelease`. @throws FB_ERR_NOT_FOUND, FB_ERR_UNAVAILABLE. */
   async release(pack: string, version: string): Promise<Uint8Array> {
     const found = await this.#shelf.get(releaseName(pack, version));
-    if (!found) throw new FirebreakError('FB_ERR_NOT_FOUND', `${pack}@${version} is not in the store of releases`);
+    if (!found)
+      throw new FirebreakError(
+        'FB_ERR_NOT_FOUND',
+        `${pack}@${version} is not in the store of releases: firebreak pack releases ${pack} lists what is`,
+      );
     return found;
   }
 

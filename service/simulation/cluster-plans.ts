@@ -8,7 +8,7 @@ import type { Plan } from '../../core/action/plan.ts';
 import { actions as allActions } from '../../core/actions/index.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { systemErrorCode } from '../../core/system-error.ts';
+import { fileProblem } from '../../core/system-error.ts';
 import { createKubernetesApi, type KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { pausingRights } from '../../integrations/kubernetes/gitops/declarers.ts';
 import type { ClusterAccess } from '../../integrations/kubernetes/kubeconfig.ts';
@@ -92,7 +92,7 @@ export function readSnapshot(file: string): ClusterSnapshot {
   try {
     bytes = readFileSync(file);
   } catch (error) {
-    throw new FirebreakError('FB_ERR_FILE_MISSING', `${file}: ${systemErrorCode(error) ?? 'cannot be read'}`);
+    throw new FirebreakError('FB_ERR_FILE_MISSING', `${file}: ${fileProblem(error)}`);
   }
   try {
     return clusterSnapshot.parse(JSON.parse(gunzipSync(bytes).toString('utf8')));

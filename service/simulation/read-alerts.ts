@@ -5,7 +5,7 @@ import type { Alert } from '../../core/alert/alert.ts';
 import { severities } from '../../core/alert/severity.ts';
 import { guessWorkload } from '../../core/alert/subject.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { systemErrorCode } from '../../core/system-error.ts';
+import { fileProblem } from '../../core/system-error.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { parseAlerts } from '../intake/read/parse.ts';
 
@@ -50,7 +50,7 @@ function filesOf(path: string): readonly string[] {
   try {
     if (!statSync(path).isDirectory()) return [path];
   } catch (error) {
-    throw new FirebreakError('FB_ERR_FILE_MISSING', `${path}: ${systemErrorCode(error) ?? 'cannot be read'}`);
+    throw new FirebreakError('FB_ERR_FILE_MISSING', `${path}: ${fileProblem(error)}`);
   }
   return readdirSync(path, { recursive: true, encoding: 'utf8' })
     .filter((file) => alertFile.test(file))

@@ -10,7 +10,7 @@ import type { AuditStore } from '../../core/audit/audit-store.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Verdict } from '../../core/incident/incident.ts';
 import type { Trust } from '../../core/messages/sender.ts';
-import { systemErrorCode } from '../../core/system-error.ts';
+import { fileProblem } from '../../core/system-error.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { type Box, createBox } from '../../integrations/crypto-box/box.ts';
 import { createAlertArchive } from '../../integrations/database/alert-archive.ts';
@@ -62,7 +62,7 @@ function isLong(path: string): boolean {
     const found = statSync(path);
     return found.isFile() && found.size > wholeBytes;
   } catch (error) {
-    throw new FirebreakError('FB_ERR_FILE_MISSING', `${path}: ${systemErrorCode(error) ?? 'cannot be read'}`);
+    throw new FirebreakError('FB_ERR_FILE_MISSING', `${path}: ${fileProblem(error)}`);
   }
 }
 

@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { SeverityOverrides } from '../../../core/alert/sensor.ts';
-import { systemErrorCode } from '../../../core/system-error.ts';
+import { fileProblem, systemErrorCode } from '../../../core/system-error.ts';
 import { sensors } from '../../../integrations/sensors/index.ts';
 import { loadConfig } from '../../config/load.ts';
 import { type Parsed, type ParsedItem, parseAlerts } from '../../intake/read/parse.ts';
@@ -74,7 +74,7 @@ async function printPath(path: string, options: ParseOptions, severities: Severi
 function whyUnread(error: unknown): string {
   const code = systemErrorCode(error);
   if (code?.startsWith('Z_')) return `is packed, and cannot be unpacked: ${code}`;
-  return code === undefined ? 'cannot be read' : `cannot be read: ${code}`;
+  return fileProblem(error);
 }
 
 function nameOf(file: string): string {

@@ -10,11 +10,12 @@ export type Runner = (typeof runners)[number];
 
 /**
  * Writes a pack that works: one playbook, its test, an alert of its rule. Returns the names of the files.
- * @throws FB_ERR_CONFLICT where the folder is there.
+ * @throws FB_ERR_REFUSED where the folder is there.
  */
 export function newPack(options: { readonly name: string; readonly folder: string; readonly runner: Runner }): readonly string[] {
   const { name, folder, runner } = options;
-  if (existsSync(folder)) throw new FirebreakError('FB_ERR_CONFLICT', `${folder} is there: choose another name`);
+  if (existsSync(folder))
+    throw new FirebreakError('FB_ERR_REFUSED', `${folder} is there already: choose another name, or remove it`);
   const files = filesOf(name, runner, folder);
   for (const [file, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, file)), { recursive: true });

@@ -116,7 +116,12 @@ async function check(where: string, { json }: CommonOptions): Promise<void> {
     { title: 'PARAMETERS', text: ({ params = {} }) => Object.keys(params).join(', ') },
     { title: 'TITLE', text: ({ title }) => title },
   ]);
-  if (actions.length === 0) return;
+  if (actions.length > 0) printActions(actions);
+  print();
+  print(`Whatever people answer, its rules and its groups: firebreak playbooks check --pack ${where}`);
+}
+
+function printActions(actions: readonly OwnAction[]): void {
   print();
   printTable(actions, [
     { title: 'OWN ACTION', text: (action) => action.name },

@@ -201,7 +201,8 @@ function liveIn(state: ControlState, pack: string): PromotionTerms | undefined {
 async function rollback(session: Session, pack: string, options: VoterOptions): Promise<void> {
   const active = activeIn(await controlState(session)).filter((one) => one.pack === pack);
   const { live, ramping } = promotedOf(pack, active, Date.now());
-  if (!live && !ramping) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `no version of ${pack} is promoted`);
+  if (!live && !ramping)
+    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `no version of ${pack} is promoted: firebreak pack promotions lists what is`);
   // With each share before, which would count again.
   const shares = active.filter(({ stage }) => stage === 'percent').sort((a, b) => Date.parse(a.from) - Date.parse(b.from));
   const ends = ramping || !live ? shares : [...shares, live];

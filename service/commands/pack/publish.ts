@@ -93,7 +93,7 @@ async function publish(where: string, options: PublishOptions): Promise<void> {
   if (fault)
     throw new FirebreakError(
       'FB_ERR_REFUSED',
-      `${fault.file}:${fault.line}: ${fault.problem}. firebreak pack check says all of it`,
+      `${fault.file}:${fault.line}: ${fault.problem}. ${fault.remedy} firebreak pack check says all of it`,
     );
   const statement = await statementOf(pack, where, options);
   // Only who publishes or lists needs it.

@@ -148,9 +148,11 @@ async function runOn({ simulations, paths, options, find }: Run): Promise<void> 
     return printEvery(await simulations.every({ alerts, only: options.playbook }), options);
   }
   const table: TableRow[] = [];
+  const offered = new Set<string>();
   const tell = async ({ alert, only }: Asked): Promise<void> => {
     const story = await simulations.story({ alert, only, answers: options.answer ?? [], failures: options.fail });
     if (story.end === 'failed' || story.end === 'endless') process.exitCode = 1;
+    for (const { choices } of story.questions) for (const { id } of choices) offered.add(id);
     if (options.json) printJson({ alert, playbooks: story.playbooks, story });
     else if (options.story) printStory({ alert, story, isPlanned: options.live === true || options.snapshot !== undefined });
     else table.push(rowOf(alert, story));
@@ -160,6 +162,11 @@ async function runOn({ simulations, paths, options, find }: Run): Promise<void> 
     await eachOnRecord(options, (alert) => tell({ alert: find(alert), only: options.playbook }));
   else for (const asked of await alertsFor({ simulations, paths, options, find })) await tell(asked);
   if (table.length > 0) printSimulated(table);
+  for (const answer of options.answer ?? [])
+    if (!offered.has(answer))
+      complain(
+        `no question was asked that has the answer “${answer}”${offered.size === 0 ? '' : `, only: ${[...offered].join(', ')}`}`,
+      );
 }
 
 /** One after another: there may be more than memory has room for. */

@@ -165,7 +165,7 @@ export function progressOnTerminal(): (share: number) => void {
   };
 }
 
-/** @throws FB_ERR_CONFLICT where the file is there */
+/** @throws FB_ERR_REFUSED where the file is there */
 function write({ out }: { readonly out?: string }, text: string, onTerminal = (): void => void process.stdout.write(text)): void {
   if (out === undefined) {
     onTerminal();
@@ -175,7 +175,7 @@ function write({ out }: { readonly out?: string }, text: string, onTerminal = ()
     writeFileSync(out, text, { flag: 'wx', mode: 0o600 });
   } catch (error) {
     if (systemErrorCode(error) !== 'EEXIST') throw error;
-    throw new FirebreakError('FB_ERR_CONFLICT', `${out} is there already: choose another name`);
+    throw new FirebreakError('FB_ERR_REFUSED', `${out} is there already: choose another name`);
   }
   print(`Written to ${printable(out)}.`);
 }

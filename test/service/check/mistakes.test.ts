@@ -7,7 +7,7 @@ import { checkPack } from '../../../service/check/check-pack.ts';
 import type { CheckFinding } from '../../../service/check/finding.ts';
 import { type Config, loadConfig } from '../../../service/config/load.ts';
 import { readPack } from '../../../service/packs/pack-files.ts';
-import { writePackFolder } from '../../pack-folder.ts';
+import { acmeFiles, writePackFolder } from '../../pack-folder.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-mistakes-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -86,13 +86,35 @@ const mistakes: readonly Mistake[] = [
     mistake: 'a length of time in words',
     body: ["await steps.quarantinePod({ pod: alert.pod, lease: '4 hours' }); // here"],
     check: 'types',
-    says: /"4 hours".*Duration/,
+    says: /"4 hours".*Duration.*Write a number and its unit/,
   },
   {
     mistake: 'a length of time that is negative',
     body: ["await steps.quarantinePod({ pod: alert.pod, lease: '-4h' }); // here"],
     check: 'types',
     says: /"-4h"|-4h/,
+  },
+  {
+    mistake: 'an action that `uses` does not list',
+    body: ['await steps.cordonNode({ node: alert.pod.name }); // here'],
+    check: 'types',
+    says: /Property 'cordonNode' does not exist on type 'Steps<.{0,80}…' .*Add cordonNode to uses/,
+  },
+  {
+    mistake: 'a plan that is not waited for',
+    body: [
+      'const cut = await steps.quarantinePod({ pod: alert.pod });',
+      ask("no: 'No', end: 'Yes'", 'end: steps.quarantinePod.undo.plan(cut) /* here */'),
+      "if (answer.choice === 'end') await steps.quarantinePod.undo(cut, answer.approval);",
+    ],
+    check: 'types',
+    says: /Promise<Plan.*Write await before it/,
+  },
+  {
+    mistake: 'a release that nobody has approved',
+    body: ['const cut = await steps.quarantinePod({ pod: alert.pod });', 'await steps.quarantinePod.undo(cut); // here'],
+    check: 'types',
+    says: /Expected 2 arguments.*takes the approval of the question that offered its plan/,
   },
   {
     mistake: 'a throw',
@@ -220,6 +242,13 @@ const refused: readonly (readonly [mistake: string, source: string, check: Check
   ['the environment', 'export const group = process.env.GROUP;', 'code', /process is what the machine is like.*is a parameter/],
   ['a module of Node', "import 'node:fs';", 'code', /'node:fs'.*Import firebreak\/playbook/],
   [
+    'a bracket that is missing',
+    'export const a = 1;\nexport const b = String(1;\n',
+    'code',
+    /it cannot be read: .*a bracket, a comma or a quote/,
+  ],
+  ['an enum', 'export const a = 1;\nenum Colour { Red }\n', 'code', /it cannot be read: TypeScript enum.*no enum/],
+  [
     'a head start where evidence has to be first',
     envelope("headStart: 'quarantinePod', evidenceFirst: '30s'"),
     'envelope',
@@ -240,6 +269,40 @@ export const lease = param;
 export const playbook = definePlaybook({ id: 'a', title: 'A', on: { match: {}, minSeverity: 'low', requires: ['pod'] }, uses: { quarantinePod }, ${more} }, async () => {});
 `;
 }
+
+test('a playbook that is in no list is warned of, with its place; so is none that is', async () => {
+  const where = mkdtempSync(join(folder, 'unlisted-'));
+  writePackFolder(where, {
+    ...acmeFiles,
+    'playbooks/other.ts': acmeFiles['playbooks/miner.ts']?.replace("id: 'miner'", "id: 'other'"),
+  });
+  const { findings: found } = await checkPack({ files: readPack({ folder: where }), alerts: [] }, {});
+  const line = (acmeFiles['playbooks/miner.ts'] ?? '').split('\n').findIndex((one) => one.includes("id: 'miner'")) + 1;
+  expect(found.filter(({ check }) => check === 'envelope')).toEqual([
+    {
+      severity: 'warning',
+      check: 'envelope',
+      file: 'playbooks/other.ts',
+      line,
+      problem: 'the playbook other is not in the list of the pack: it answers no alert',
+      remedy: 'Import it in firebreak.pack.ts, and add it to playbooks: […].',
+    },
+  ]);
+});
+
+test.each([
+  ['no pack', 'export const pack = 1;\n', /firebreak\.pack\.ts: it exports no pack: write export default definePack/],
+  [
+    'no playbook',
+    "import { definePack } from 'firebreak/playbook';\nexport default definePack({ name: 'acme', version: '1.0.0', playbooks: [] });\n",
+    /its list of playbooks is empty: import one/,
+  ],
+])('a file of a pack with %s in it is told in words', async (_, source, says) => {
+  const where = mkdtempSync(join(folder, 'empty-'));
+  writePackFolder(where, { 'firebreak.pack.ts': source });
+  const { findings: found } = await checkPack({ files: readPack({ folder: where }), alerts: [] }, {});
+  expect(found.map(({ file, problem }) => `${file}: ${problem}`)).toContainEqual(expect.stringMatching(says));
+});
 
 describe('playbooks check finds', () => {
   test.each(mistakes.map((one, index) => [one.mistake, one, index] as const))('%s', (_, one, index) => {
@@ -267,14 +330,22 @@ describe('playbooks check finds', () => {
       'firebreak.pack.ts': "import './playbooks/bad.ts';\n",
       'playbooks/bad.ts': source,
     });
+    const brokenLine = source.startsWith('export const a = 1;') ? 2 : expect.any(Number);
     const { findings: found, pack } = await checkPack({ files: readPack({ folder: where }), alerts: [] }, {});
     expect(pack).toBeUndefined();
     const said = found.map((one) => ({
       check: one.check,
       severity: one.severity,
       file: one.file,
+      line: one.line ?? 1,
       text: `${one.problem}. ${one.remedy}`,
     }));
-    expect(said).toContainEqual({ check, severity: 'error', file: 'playbooks/bad.ts', text: expect.stringMatching(says) });
+    expect(said).toContainEqual({
+      check,
+      severity: 'error',
+      file: 'playbooks/bad.ts',
+      line: brokenLine,
+      text: expect.stringMatching(says),
+    });
   });
 });

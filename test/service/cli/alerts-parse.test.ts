@@ -197,7 +197,7 @@ sensors: { tetragon: { severities: { block-c2: critical } } }
     const { status, alerts, stderr } = await parse(['nowhere.json', 'alerts/README.md', 'alerts/a.json']);
     expect(status).toBe(1);
     expect(alerts).toHaveLength(1);
-    expect(stderr).toMatch(/nowhere\.json: cannot be read: ENOENT/);
+    expect(stderr).toMatch(/nowhere\.json: there is no such file/);
     expect(stderr).toMatch(/README\.md: item 1: not JSON/);
   });
 });

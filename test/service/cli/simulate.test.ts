@@ -32,6 +32,11 @@ describe('firebreak simulate', () => {
     expect(status).toBe(0);
     expect(stdout).toMatch(/question\.decided +rotate, by oncall-1$/m);
     expect(stdout).toContain('It was true_positive.');
+    const unknown = await firebreak(['simulate', '--playbook', 'contain-dropped-binary', '--answer', 'yes']);
+    expect(unknown).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/no question was asked that has the answer “yes”, only: release, remove/),
+    });
   });
 
   test('reads alerts from standard input, as a sensor sends them and as alerts parse prints them', async () => {
@@ -61,7 +66,7 @@ describe('firebreak simulate', () => {
     expect(broken.stderr).toContain('standard input: ');
     expect(await firebreak(['simulate', 'none.json'])).toMatchObject({
       status: 1,
-      stderr: expect.stringContaining('FB_ERR_FILE_MISSING'),
+      stderr: expect.stringMatching(/FB_ERR_FILE_MISSING: .*none\.json: there is no such file/),
     });
     expect((await firebreak(['simulate', '--fail', 'openTicket=FB_ERR_NONE'])).status).toBe(2);
     const unknown = await firebreak(['simulate', '--playbook', 'none']);
