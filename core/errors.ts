@@ -63,12 +63,12 @@ export const errorCatalogue = {
   FB_ERR_CONFIG_INVALID: {
     retryable: false,
     summary: 'The configuration is not valid',
-    remedy: 'Correct the path that the message names. `firebreak config check` lists all problems.',
+    remedy: 'Correct what the message names. `firebreak config check` lists all problems.',
   },
   FB_ERR_CONFLICT: {
     retryable: true,
     summary: 'The object changed at the same time',
-    remedy: 'Wait: a step reads the object again and retries. If a command says so, run it again, or choose another name.',
+    remedy: 'Wait: a step reads the object again and retries. If a command says so, run it again.',
   },
   FB_ERR_CONTAINER_REPLACED: {
     retryable: false,
@@ -242,16 +242,21 @@ export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === 'string' && value in errorCatalogue;
 }
 
-/** The only error that Firebreak throws on purpose. `detail` is safe to show: no secret, no response body, no header. */
+/**
+ * The only error that Firebreak throws on purpose. `detail` is safe to show: no secret, no response body, no header. `remedy` is what to do about this one,
+ * where that is known better than for all of its code.
+ */
 export class FirebreakError extends Error {
   readonly code: ErrorCode;
   readonly detail: string;
+  readonly #remedy: string | undefined;
 
-  constructor(code: ErrorCode, detail: string, options?: { readonly cause?: unknown }) {
+  constructor(code: ErrorCode, detail: string, options?: { readonly cause?: unknown; readonly remedy?: string }) {
     super(`${code}: ${errorCatalogue[code].summary}: ${detail}`, options);
     this.name = 'FirebreakError';
     this.code = code;
     this.detail = detail;
+    this.#remedy = options?.remedy;
   }
 
   get retryable(): boolean {
@@ -259,7 +264,7 @@ export class FirebreakError extends Error {
   }
 
   get remedy(): string {
-    return errorCatalogue[this.code].remedy;
+    return this.#remedy ?? errorCatalogue[this.code].remedy;
   }
 }
 

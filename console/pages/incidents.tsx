@@ -36,13 +36,26 @@ function askedBy(query: URLSearchParams, now: number): IncidentQuery {
   };
 }
 
+/** Each search looks through all incidents: what is typed goes out once nobody has typed for a moment. */
+const settleMs = 250;
+
+function useSettled(text: string): string {
+  const [settled, setSettled] = useState(text);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(text), settleMs);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return settled;
+}
+
 export function Incidents() {
   usePage('Incidents');
   const { query } = useAddress();
+  const settled = useSettled(query.toString());
   const opened = query.get('opened') ?? '';
   const [now, setNow] = useState(Date.now);
   useEffect(() => setNow(Date.now()), [opened]);
-  const request = askedBy(query, now);
+  const request = askedBy(new URLSearchParams(settled), now);
   const first = useAsked('incidents', { query: request }, ({ kind }) => kind === 'incident');
   const [more, setMore] = useState<{ of: string; items: readonly ListedIncident[]; next: string | null; fault?: RequestFault }>();
   const of = JSON.stringify(request);

@@ -24,7 +24,8 @@ export function Overview({ session }: { readonly session: ConsoleSession }) {
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
 
 function Shown({ overview }: { readonly overview: ConsoleOverview }) {
-  const { clusters, sensors, containments, guardrails, suppressions, playbooks, times, questions, days, history } = overview;
+  const { reckoned, clusters, sensors, containments, guardrails, suppressions, playbooks, times, questions, days, history } =
+    overview;
   return (
     <>
       <dl class="tiles">
@@ -32,7 +33,7 @@ function Shown({ overview }: { readonly overview: ConsoleOverview }) {
           {sum(clusters.map(({ critical }) => critical))} critical
         </Tile>
         <Tile name="Contained now" value={sum(clusters.map(({ contained }) => contained))}>
-          {countText(containments.length, 'incident')}
+          incidents with a containment in force
         </Tile>
         <Tile name="Questions open" value={questions.open}>
           {questions.decided} decided, {questions.expired} not answered in {countText(days, 'day')}
@@ -107,6 +108,12 @@ function Shown({ overview }: { readonly overview: ConsoleOverview }) {
         </Sheet>
       </div>
       <Playbooks playbooks={playbooks} days={days} />
+      {reckoned.incidents < reckoned.of && (
+        <p class="soft small">
+          Playbooks, sensors and the time to contain are reckoned from the newest {reckoned.incidents} of {reckoned.of} incidents
+          of these {countText(days, 'day')}.
+        </p>
+      )}
     </>
   );
 }

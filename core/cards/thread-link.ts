@@ -28,11 +28,6 @@ export function isSlackMessage(url: string): boolean {
   return message.test(url);
 }
 
-/** As systems without links of their own show it. */
-export function threadLine(url: string): string {
-  return `Slack thread: ${url}`;
-}
-
 /**
  * The same system, whose tickets say once where their incident's thread is: in the body, or, where there was no thread yet, in the first comment
  * after there was one.

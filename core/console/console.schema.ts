@@ -402,6 +402,8 @@ export const overview = z.object({
   at: time,
   /** Of the last so many days, where a number is of a time. */
   days: count,
+  /** What sensors, playbooks and the time to contain are reckoned from: the newest incidents of these days, of all that there were. */
+  reckoned: z.object({ incidents: count, of: count }),
   clusters: z.array(z.object({ name: text, open: count, critical: count, contained: count, lastAlertAt: time.nullable() })),
   sensors: z.array(z.object({ cluster: text, name: text, alerts: count, lastAlertAt: time })),
   containments: z.array(

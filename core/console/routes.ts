@@ -97,6 +97,11 @@ export type ConsoleRouteName = keyof typeof consoleRoutes;
 export const signInPath = '/console/sign-in';
 /** The console's own files are below this. */
 export const consolePath = '/console/';
+
+/** Where a browser shows an incident. @param publicUrl of the desk, without a slash at its end */
+export function incidentAddress(publicUrl: string, key: string): string {
+  return `${publicUrl}${consolePath}incidents/${key}`;
+}
 /** Has to have the session's `csrf` in whatever changes something. */
 export const csrfHeader = 'x-firebreak-csrf';
 /** How often an event stream says that it is there where nothing happens. */

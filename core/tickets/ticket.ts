@@ -11,6 +11,8 @@ export interface TicketRequest {
   readonly body: string;
   readonly labels: readonly string[];
   readonly severity?: string;
+  /** The address of the incident in the console, where there is one: written as it is. */
+  readonly console?: string;
   /** The address of the incident's thread in Slack, where there is one: written as it is. */
   readonly thread?: string;
 }

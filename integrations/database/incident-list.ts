@@ -12,7 +12,7 @@ import { sees, type VisibleNamespaces } from '../../core/console/routes.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { LineMarks } from '../../core/incident/similar.ts';
 import type { Database, Parameter, Queries, Row } from './queries.ts';
-import { placeholders, textOf } from './row.ts';
+import { numberOf, placeholders, textOf } from './row.ts';
 
 const columns =
   'chain, incident_key, seen, cluster, namespace, state, severity, verdict, opened_at, changed_at, is_contained, words, summary_json, mark';
@@ -43,10 +43,22 @@ export interface IncidentList {
   contained(visible: VisibleNamespaces, most: number): Promise<readonly IncidentSummary[]>;
   /** Opened since, newest first, `most` at most. */
   since(at: string, visible: VisibleNamespaces, most: number): Promise<readonly IncidentSummary[]>;
+  /** How many there are, however many: of each cluster those that are open now, and of each day since then (UTC) those that were opened. */
+  counts(since: string, visible: VisibleNamespaces): Promise<IncidentCounts>;
   /** Takes these records in. Chains of which earlier ones are not in it are read anew. */
   note(records: readonly AuditRecord[]): Promise<void>;
   /** Reads anew what is behind its records. Returns how many were. */
   catchUp(): Promise<number>;
+}
+
+export interface IncidentCounts {
+  readonly clusters: readonly {
+    readonly cluster: string;
+    readonly open: number;
+    readonly critical: number;
+    readonly contained: number;
+  }[];
+  readonly days: ReadonlyMap<string, number>;
 }
 
 type ListedBy = Omit<IncidentQuery, 'limit' | 'severity' | 'verdict' | 'namespace'> & {
@@ -145,6 +157,32 @@ export function createIncidentList(
       const where = visibleOnly(visible, ['opened_at >= $1'], [at]);
       const found = where ? await listed(where, 'opened_at DESC', most) : [];
       return found.filter(({ namespace }) => sees(visible, namespace));
+    },
+    counts: async (since, visible) => {
+      const now = visibleOnly(visible, [`(state = 'open' OR is_contained = 1)`]);
+      const opened = visibleOnly(visible, ['opened_at >= $1'], [since]);
+      if (!now || !opened) return { clusters: [], days: new Map() };
+      const clusters = await database.all(
+        `SELECT cluster,
+           SUM(CASE WHEN state = 'open' THEN 1 ELSE 0 END) AS open,
+           SUM(CASE WHEN state = 'open' AND severity = 'critical' THEN 1 ELSE 0 END) AS critical,
+           SUM(is_contained) AS contained
+         FROM incident_summaries ${now.sql} GROUP BY cluster`,
+        now.values,
+      );
+      const days = await database.all(
+        `SELECT substr(opened_at, 1, 10) AS day, COUNT(*) AS opened FROM incident_summaries ${opened.sql} GROUP BY substr(opened_at, 1, 10)`,
+        opened.values,
+      );
+      return {
+        clusters: clusters.map((row) => ({
+          cluster: textOf(row, 'cluster'),
+          open: numberOf(row, 'open'),
+          critical: numberOf(row, 'critical'),
+          contained: numberOf(row, 'contained'),
+        })),
+        days: new Map(days.map((row) => [textOf(row, 'day'), numberOf(row, 'opened')])),
+      };
     },
     note: async (given) => {
       const lacking: string[] = [];

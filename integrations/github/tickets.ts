@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
-import { threadLine } from '../../core/cards/thread-link.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { visibleText } from '../../core/text/visible-text.ts';
 import { fillTemplate } from '../../core/tickets/template.ts';
@@ -12,6 +11,7 @@ import {
   type TicketSystem,
   templateValues,
 } from '../../core/tickets/ticket.ts';
+import { addressLine, type TicketAddress, threadAddress, ticketFrame } from '../../core/tickets/ticket-frame.ts';
 import { OutcomeUnknown } from '../json-api.ts';
 import { GithubApi } from './api.ts';
 import { checkRepository, findIssues, hasComment, type Issue, markerOf, ticketLabel, toIssue } from './issues.ts';
@@ -37,13 +37,14 @@ function ticketBody(request: TicketRequest): string {
   const text = escapeMarkdown(request.body);
   const shown =
     text.length <= bodyLimit ? text : `${text.slice(0, bodyLimit).replace(/\\+$/, '')}\n\n(cut: too long for a ticket)`;
-  const about = `Incident \`${request.incident.id.replaceAll('`', '')}\`, run \`${request.incident.run}\``;
-  return `${markerOf(request.key)}\n${shown}\n\n---\n${about}${threadLink(request.thread)}`;
+  const { facts, addresses, ids } = ticketFrame(request);
+  const below = [facts.map(escapeMarkdown).join('\n'), ...linkLines(addresses), escapeMarkdown(ids)];
+  return [`${markerOf(request.key)}\n${shown}`, '---', ...below].join('\n\n');
 }
 
 /** Beside what is escaped, which has no link. */
-function threadLink(thread: string | undefined): string {
-  return thread === undefined ? '' : `\n\n${threadLine(`<${thread}>`)}`;
+function linkLines(addresses: readonly TicketAddress[]): readonly string[] {
+  return addresses.map(({ name, url }) => addressLine({ name, url: `<${url}>` }));
 }
 
 function ticketLabels(labels: readonly string[]): string[] {
@@ -92,7 +93,9 @@ class GithubTickets implements TicketSystem {
     const path = this.#issuePath(id);
     await this.#checkRepository(signal);
     if (await hasComment(this.#api, path, key, signal)) return;
-    const body = `${markerOf(key)}\n${escapeMarkdown(text).slice(0, bodyLimit)}${threadLink(thread)}`;
+    const body = `${markerOf(key)}\n${escapeMarkdown(text).slice(0, bodyLimit)}${linkLines(threadAddress(thread))
+      .map((line) => `\n\n${line}`)
+      .join('')}`;
     await this.#api.call({ method: 'POST', path: `${path}/comments`, body: { body }, signal });
   }
 

@@ -1,5 +1,5 @@
-import { threadLine } from '../../core/cards/thread-link.ts';
 import { cutText, visibleText } from '../../core/text/visible-text.ts';
+import { addressLine, type TicketAddress } from '../../core/tickets/ticket-frame.ts';
 
 /** https://developer.atlassian.com/cloud/jira/platform/apis/document/structure */
 interface AdfDocument {
@@ -27,24 +27,31 @@ function lineOf(line: string, index: number): readonly AdfInline[] {
 
 /**
  * Plain text as a document that shows exactly this text: only text nodes without marks, in which nothing is markup, mention or link.
- * An empty line starts a new paragraph. The only link is that of `thread`, an address in Slack, in a paragraph of its own.
+ * An empty line starts a new paragraph. The only links are `addresses`, each in a paragraph of its own; `last` comes below them.
  */
-export function adfOf(text: string, thread?: string): AdfDocument {
-  const paragraphs = cutText(visibleText(text), longestText).split(/\n[ \t]*\n+/);
+export function adfOf(
+  text: string,
+  { addresses = [], last = [] }: { readonly addresses?: readonly TicketAddress[]; readonly last?: readonly string[] } = {},
+): AdfDocument {
   return {
     version: 1,
     type: 'doc',
     content: [
-      ...paragraphs.map((paragraph) => ({ type: 'paragraph' as const, content: paragraph.split('\n').flatMap(lineOf) })),
-      ...(thread === undefined ? [] : [{ type: 'paragraph' as const, content: linkOf(thread) }]),
+      ...paragraphsOf(cutText(visibleText(text), longestText)),
+      ...addresses.map((address) => ({ type: 'paragraph' as const, content: linkOf(address) })),
+      ...last.flatMap((one) => paragraphsOf(visibleText(one))),
     ],
   };
 }
 
-function linkOf(thread: string): readonly AdfInline[] {
+function paragraphsOf(text: string): AdfDocument['content'] {
+  return text.split(/\n[ \t]*\n+/).map((paragraph) => ({ type: 'paragraph', content: paragraph.split('\n').flatMap(lineOf) }));
+}
+
+function linkOf({ name, url }: TicketAddress): readonly AdfInline[] {
   return [
-    { type: 'text', text: threadLine('') },
-    { type: 'text', text: thread, marks: [{ type: 'link', attrs: { href: thread } }] },
+    { type: 'text', text: addressLine({ name, url: '' }) },
+    { type: 'text', text: url, marks: [{ type: 'link', attrs: { href: url } }] },
   ];
 }
 

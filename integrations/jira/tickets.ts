@@ -1,6 +1,6 @@
 import { FirebreakError } from '../../core/errors.ts';
 import { isObject } from '../../core/text/plain-json.ts';
-import { oneLine } from '../../core/text/visible-text.ts';
+import { cutText, oneLine } from '../../core/text/visible-text.ts';
 import type { FoundTicket, TicketMemory } from '../../core/tickets/one-ticket.ts';
 import { type FieldTemplate, fillField, fillTemplate } from '../../core/tickets/template.ts';
 import {
@@ -10,6 +10,7 @@ import {
   type TicketSystem,
   templateValues,
 } from '../../core/tickets/ticket.ts';
+import { threadAddress, ticketFrame } from '../../core/tickets/ticket-frame.ts';
 import { hasListAt, JsonApi, listAt, objectAt, textAt } from '../json-api.ts';
 import { type FinishReason, type ReferencedSystem, referencedTickets } from '../referenced-tickets.ts';
 import { adfOf, textOfAdf } from './adf.ts';
@@ -36,6 +37,8 @@ export interface JiraTicketsOptions {
 }
 
 const summaryLimit = 255;
+/** So that what stands below it is never cut off. */
+const longestDescription = 28_000;
 const ownLabel = 'firebreak';
 type Fields = Readonly<Record<string, FieldTemplate>>;
 
@@ -85,7 +88,7 @@ class JiraTickets implements ReferencedSystem {
     await this.#api.call({
       method: 'POST',
       path,
-      body: { body: adfOf(`${text}\n\n${mark}`, thread) },
+      body: { body: adfOf(text, { addresses: threadAddress(thread), last: [mark] }) },
       expects: isComment,
       signal,
     });
@@ -122,13 +125,14 @@ class JiraTickets implements ReferencedSystem {
     const values = templateValues(request);
     const { summary, description, labels, ...others }: Fields = { ...defaultFields, ...this.#options.fields };
     const own = Array.isArray(labels) ? labels.map((item) => String(fillField(item, values))) : [];
-    const about = `Incident ${request.incident.id}, run ${request.incident.run}`;
+    const { facts, addresses, ids } = ticketFrame(request);
+    const text = cutText(fillTemplate(String(description), values), longestDescription);
     return {
       ...Object.fromEntries(Object.entries(others).map(([name, template]) => [name, fillField(template, values)])),
       project: { key: this.#options.project },
       issuetype: { name: this.#options.issueType },
       summary: oneLine(fillTemplate(String(summary), values), summaryLimit) || 'Incident',
-      description: adfOf(`${about}\n\n${fillTemplate(String(description), values)}`, request.thread),
+      description: adfOf(`${text}\n\n${facts.join('\n')}`, { addresses, last: [ids] }),
       labels: [...new Set([ownLabel, label, ...[...request.labels, ...own].map(labelOf).filter((text) => text !== '')])],
     };
   }

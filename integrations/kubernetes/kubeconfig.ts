@@ -52,18 +52,21 @@ interface Kubeconfig {
   }[];
 }
 
-const invalid = (detail: string): FirebreakError => new FirebreakError('FB_ERR_CONFIG_INVALID', detail);
+const invalid = (detail: string): FirebreakError =>
+  new FirebreakError('FB_ERR_CONFIG_INVALID', detail, { remedy: 'Correct the kubeconfig, or name another one.' });
 
-function readText(file: string): string {
+function readText(file: string, what: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch {
-    throw invalid(`${file} cannot be read`);
+    throw new FirebreakError('FB_ERR_FILE_MISSING', `${what} ${file} cannot be read`, {
+      remedy: 'Name another kubeconfig: --kubeconfig, KUBECONFIG, or `kubernetes.kubeconfig` of the configuration.',
+    });
   }
 }
 
 function parseKubeconfig(file: string): Kubeconfig {
-  const text = readText(file);
+  const text = readText(file, 'the kubeconfig');
   try {
     return parse(text) ?? {};
   } catch {
@@ -74,7 +77,7 @@ function parseKubeconfig(file: string): Kubeconfig {
 /**
  * Reads a kubeconfig: certificates and tokens, inline or as files. Logins by a plugin (`exec`, `auth-provider`) go through
  * client-node, which is loaded only then: it costs 90 MB of memory.
- * @throws FB_ERR_CONFIG_INVALID with what is missing.
+ * @throws FB_ERR_FILE_MISSING, and FB_ERR_CONFIG_INVALID with what is missing in it.
  */
 export async function accessFromKubeconfig(options: {
   readonly file: string;
@@ -83,7 +86,7 @@ export async function accessFromKubeconfig(options: {
   const { file } = options;
   const config = parseKubeconfig(file);
   const contextName = options.context ?? config['current-context'];
-  if (!contextName) throw invalid(`the kubeconfig ${file} has no current context; name one`);
+  if (!contextName) throw invalid(`the kubeconfig ${file} has no current context`);
   const context = config.contexts?.find(({ name }) => name === contextName)?.context;
   if (!context) throw invalid(`the kubeconfig ${file} has no context ${contextName}`);
   const cluster = config.clusters?.find(({ name }) => name === context.cluster)?.cluster;
@@ -93,7 +96,7 @@ export async function accessFromKubeconfig(options: {
   const folder = dirname(resolve(file));
   const pem = (data: string | undefined, path: string | undefined): string | undefined => {
     if (data) return Buffer.from(data, 'base64').toString('utf8');
-    return path ? readText(resolve(folder, path)) : undefined;
+    return path ? readText(resolve(folder, path), `what the kubeconfig ${file} names,`) : undefined;
   };
   const ca = pem(cluster['certificate-authority-data'], cluster['certificate-authority']);
   const cert = pem(user['client-certificate-data'], user['client-certificate']);
@@ -132,7 +135,7 @@ export function accessInCluster(options: {
   return {
     server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
     context: 'in-cluster',
-    tls: { ca: readText(`${accountFolder}/ca.crt`) },
+    tls: { ca: readText(`${accountFolder}/ca.crt`, 'the certificate of the pod’s account,') },
     authorization: tokenReader({ user: { tokenFile: `${accountFolder}/token` }, folder: accountFolder }),
   };
 }
@@ -143,7 +146,8 @@ function tokenReader({ user, folder }: { readonly user: User; readonly folder: s
   if (!tokenFile) return async () => (token ? `Bearer ${token}` : undefined);
   let read: { readonly at: number; readonly value: string } | undefined;
   return async () => {
-    if (!read || Date.now() - read.at > 60_000) read = { at: Date.now(), value: readText(resolve(folder, tokenFile)).trim() };
+    if (!read || Date.now() - read.at > 60_000)
+      read = { at: Date.now(), value: readText(resolve(folder, tokenFile), 'the token').trim() };
     return `Bearer ${read.value}`;
   };
 }

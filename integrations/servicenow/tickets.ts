@@ -1,4 +1,3 @@
-import { threadLine } from '../../core/cards/thread-link.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { cutText, oneLine, visibleText } from '../../core/text/visible-text.ts';
@@ -11,6 +10,7 @@ import {
   type TicketSystem,
   templateValues,
 } from '../../core/tickets/ticket.ts';
+import { addressLine, threadAddress, ticketFrame } from '../../core/tickets/ticket-frame.ts';
 import { hasListAt, JsonApi, listAt, objectAt, textAt } from '../json-api.ts';
 import { type FinishReason, type ReferencedSystem, referencedTickets } from '../referenced-tickets.ts';
 
@@ -53,7 +53,7 @@ function withoutMarkup(text: string): string {
 }
 
 function threadLines(thread: string | undefined): readonly string[] {
-  return thread === undefined ? [] : [threadLine(thread)];
+  return threadAddress(thread).map(addressLine);
 }
 
 /**
@@ -135,12 +135,13 @@ class ServiceNowTickets implements ReferencedSystem {
     const values = templateValues(request);
     const fields: Readonly<Record<string, string>> = this.#options.fields ?? {};
     const { short_description = '{{title}}', description = '{{body}}', ...others } = fields;
-    const about = [`Incident ${request.incident.id}, run ${request.incident.run}`, ...threadLines(request.thread)].join('\n');
+    const { facts, addresses, ids } = ticketFrame(request);
+    const below = [facts.join('\n'), addresses.map(addressLine).join('\n'), ids].filter((text) => text !== '').join('\n\n');
     return {
       ...Object.fromEntries(Object.entries(others).map(([name, text]) => [name, withoutMarkup(fillTemplate(text, values))])),
       // Longer ones are cut by the instance without a word.
       short_description: oneLine(withoutMarkup(fillTemplate(short_description, values)), 160) || 'Incident',
-      description: cutText(`${about}\n\n${withoutMarkup(fillTemplate(description, values))}`, 4_000),
+      description: `${cutText(withoutMarkup(fillTemplate(description, values)), 4_000 - below.length - 2)}\n\n${below}`,
       correlation_id: reference,
       correlation_display: 'Firebreak',
     };

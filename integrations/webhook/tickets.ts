@@ -52,6 +52,7 @@ function contentOf(request: TicketRequest, fields: { readonly title?: string; re
     namespace: values.namespace,
     workload: values.workload,
     severity: values.severity,
+    ...(request.console === undefined ? {} : { console: request.console }),
     ...(request.thread === undefined ? {} : { thread: request.thread }),
   };
 }

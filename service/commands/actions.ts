@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { ActionDeclaration } from '../../core/action/action.ts';
 import { deciderOf } from '../../core/action/guardrail.ts';
-import { FirebreakError } from '../../core/errors.ts';
 import { loadConfig } from '../config/load.ts';
+import { unknownName } from '../config/nearest.ts';
 import { actionsOf } from '../config/packs.ts';
 import { fieldsOf } from './action-fields.ts';
 import { type CommonOptions, withExamples, withJson } from './options.ts';
@@ -80,8 +80,8 @@ function list(options: ActionsOptions): void {
 function show(name: string, options: ActionsOptions): void {
   const all = known(options);
   const action = all.find((one) => one.name === name);
-  if (!action)
-    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no action ${name}, only: ${all.map((one) => one.name).join(', ')}`);
+  const names = all.map((one) => one.name);
+  if (!action) throw unknownName({ what: 'action', written: name, known: names, listedBy: 'firebreak actions list' });
   if (options.json) {
     printJson(described(action));
     return;

@@ -271,14 +271,13 @@ export function createWholeProgram({ version }: Pick<ProgramOptions, 'version'>)
 }
 
 async function programWith(version: string, isLoaded: (command: LazyCommand) => boolean): Promise<Command> {
-  const program = new Command('firebreak')
+  const program = new CommandLine('firebreak')
     .description(
       'Contains the workload named in a runtime alert, asks people before anything destructive, and keeps a record of it all.',
     )
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
-    .showHelpAfterError('(--help shows what is possible)')
     .addHelpText(
       'after',
       '\nExamples:\n  $ firebreak demo\n  $ firebreak incidents list\n  $ firebreak incidents show shop/Deployment/cart\n  $ firebreak help approve',
@@ -312,4 +311,51 @@ function withoutCheckout(program: Command, { name, description }: LazyCommand): 
         `firebreak ${name} is not in what is built: run bin/firebreak.mjs ${name} in a checkout of the source`,
       );
     });
+}
+
+/** A command of commander, whose refusals name all that is missing at once, and say how it is written. */
+class CommandLine extends Command {
+  override createCommand(name?: string): CommandLine {
+    return new CommandLine(name);
+  }
+
+  override error(message: string, options?: Parameters<Command['error']>[1]): never {
+    const path = this.#path();
+    const way = this.commands.length > 0 ? `\`${path} --help\` lists its commands` : `Usage: ${path} ${this.usage()}`;
+    return super.error(
+      `${message.trimEnd()}\n→ ${way}${this.commands.length > 0 ? '' : `; \`${path} --help\` shows all options`}.`,
+      options,
+    );
+  }
+
+  /** Commander calls it for the first one that is missing, and knows no other way to say it otherwise. */
+  missingMandatoryOptionValue(): never {
+    return this.#missing('commander.missingMandatoryOptionValue');
+  }
+
+  /** The same, of an argument. */
+  missingArgument(): never {
+    return this.#missing('commander.missingArgument');
+  }
+
+  #missing(code: string): never {
+    const args = this.registeredArguments.flatMap((argument, index) =>
+      argument.required && this.args[index] === undefined ? [`<${argument.name()}>`] : [],
+    );
+    const options = this.options.flatMap((option) =>
+      option.mandatory && this.getOptionValue(option.attributeName()) === undefined
+        ? [
+            `${option.long ?? option.flags} ${option.flags.replace(/^[^<[]*/, '')}`.trim() +
+              (option.envVar ? ` (or ${option.envVar})` : ''),
+          ]
+        : [],
+    );
+    return this.error(`error: missing ${[...args, ...options].join(', ')}`, { code });
+  }
+
+  #path(): string {
+    const names: string[] = [];
+    for (let command: Command | null = this; command !== null; command = command.parent) names.unshift(command.name());
+    return names.join(' ');
+  }
 }

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { type ActionDeclaration, type Pool, pools } from '../../core/action/action.ts';
-import { FirebreakError } from '../../core/errors.ts';
 import { usualNamespace } from '../config/fields.ts';
 import { type Config, loadConfig } from '../config/load.ts';
+import { unknownName } from '../config/nearest.ts';
 import { actionsOf } from '../config/packs.ts';
 import { openClusterApi } from '../process/cluster-api.ts';
 import { actionsOfPlaybooks, enabledActions } from '../rbac/enabled.ts';
@@ -99,10 +99,12 @@ function chosen(
   const all = actionsOf(config);
   const unknown = actions.find((name) => !all.some((action) => action.name === name));
   if (unknown !== undefined)
-    throw new FirebreakError(
-      'FB_ERR_UNKNOWN_ID',
-      `there is no action ${unknown}, only: ${all.map(({ name }) => name).join(', ')}`,
-    );
+    throw unknownName({
+      what: 'action',
+      written: unknown,
+      known: all.map(({ name }) => name),
+      listedBy: 'firebreak actions list',
+    });
   const enabled = config && playbooks === undefined ? enabledActions(config) : actionsOfPlaybooks(playbooks, config);
   const used = new Set(enabled.map(({ name }) => name));
   return all.filter(({ name }) => used.has(name) || actions.includes(name));

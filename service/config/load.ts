@@ -1,14 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
-import { FirebreakError } from '../../core/errors.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
 import { accountFolder } from '../../integrations/kubernetes/kubeconfig.ts';
 import { type Config, completeConfig } from './complete.ts';
 import type { Environment } from './fields.ts';
 import { playbooksOf } from './packs.ts';
 import { type PlacedProblem, quorumProblems } from './playbook-problems.ts';
-import { type ConfigProblem, describeProblem, Lines, pathText, problemsOf } from './problems.ts';
+import { type ConfigProblem, invalidConfig, Lines, pathText, problemsOf } from './problems.ts';
 import { configSchema, type FileConfig } from './schema.ts';
 
 export type { Config } from './complete.ts';
@@ -37,7 +36,7 @@ function readText(path: string): string | ConfigProblem {
     return {
       path: '',
       problem: `the file ${path} cannot be read (${reason})`,
-      remedy: 'Name an existing file with --config FILE or FIREBREAK_CONFIG.',
+      remedy: 'Name an existing file with --config FILE or FIREBREAK_CONFIG; `firebreak init` writes a first one.',
     };
   }
 }
@@ -159,6 +158,5 @@ export function loadConfig(source: ConfigSource): Config {
   const { path } = source;
   const checked = checkConfig(source);
   if (checked.ok) return checked.config;
-  const list = checked.problems.map((problem) => `\n  ${describeProblem(problem)}`).join('');
-  throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${path}:${list}`);
+  throw invalidConfig(checked.problems, path);
 }

@@ -1,4 +1,5 @@
 import { distance } from 'fastest-levenshtein';
+import { FirebreakError } from '../../core/errors.ts';
 
 /** The known name that was probably meant, or undefined where none is near. */
 export function nearestName(written: string, known: readonly string[]): string | undefined {
@@ -6,4 +7,32 @@ export function nearestName(written: string, known: readonly string[]): string |
   const ranked = known.map((name) => ({ name, far: distance(plain(written), plain(name)) })).toSorted((a, b) => a.far - b.far);
   const [best] = ranked;
   return best && best.far <= Math.max(2, Math.floor(written.length / 3)) ? best.name : undefined;
+}
+
+/** Of more than these a person finds none in one line. */
+const mostNamed = 8;
+
+/** The error of a name that is not there: with the one that was probably meant, and all that there are, or how to list them. */
+export function unknownName(parts: {
+  /** `playbook`, `action` … */
+  readonly what: string;
+  readonly written: string;
+  readonly known: readonly string[];
+  /** The command that lists them all. */
+  readonly listedBy?: string;
+}): FirebreakError {
+  const { what, written, known, listedBy } = parts;
+  const near = nearestName(written, known) ?? nearestBare(written, known);
+  const detail = `there is no ${what} ${written}${near === undefined ? '' : `; did you mean ${near}?`}`;
+  if (known.length === 0) return new FirebreakError('FB_ERR_UNKNOWN_ID', detail, { remedy: `There is no ${what} at all here.` });
+  const all =
+    known.length <= mostNamed || listedBy === undefined ? `one of: ${known.join(', ')}` : `one that \`${listedBy}\` shows`;
+  return new FirebreakError('FB_ERR_UNKNOWN_ID', detail, { remedy: `Name ${all}.` });
+}
+
+/** Where what stands before the `/` was left out. */
+export function nearestBare(written: string, known: readonly string[]): string | undefined {
+  const bare = (name: string): string => name.slice(name.lastIndexOf('/') + 1);
+  const near = nearestName(written, known.map(bare));
+  return near === undefined ? undefined : known.find((name) => bare(name) === near);
 }

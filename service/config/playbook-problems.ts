@@ -1,11 +1,11 @@
 import type { ActionDeclaration } from '../../core/action/action.ts';
 import { actions as allActions } from '../../core/actions/index.ts';
-import type { Roster } from '../../core/people/roster.ts';
+import type { Person, Roster } from '../../core/people/roster.ts';
 import { enabledAmong } from '../../core/playbook/pack.ts';
 import { problemOfParam } from '../../core/playbook/params.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import { playbooks as shipped } from '../../playbooks/index.ts';
-import { nearestName } from './nearest.ts';
+import { nearestBare, nearestName } from './nearest.ts';
 import type { ConfigProblem } from './problems.ts';
 import type { FileConfig } from './schema.ts';
 import { isUnavailable } from './unavailable.ts';
@@ -66,17 +66,8 @@ function idProblems(
 }
 
 function meant(written: string, known: readonly string[]): string {
-  const near = nearestName(written, known) ?? nearestId(written, known);
+  const near = nearestName(written, known) ?? nearestBare(written, known);
   return near === undefined ? `Name one of: ${known.join(', ')}.` : `Did you mean ${near}?`;
-}
-
-/** Where the pack was left out. */
-function nearestId(written: string, known: readonly string[]): string | undefined {
-  const bare = nearestName(
-    written,
-    known.flatMap((id) => id.split('/')[1] ?? []),
-  );
-  return bare === undefined ? undefined : known.find((id) => id.endsWith(`/${bare}`));
 }
 
 /** What is set for playbooks and does not fit. A default that names a group of nobody counts as well, where the playbook is enabled. */
@@ -210,10 +201,10 @@ const peopleOnCritical = 2;
  * that contains is stopped by it: it is an error for who checks the configuration, and a line in the log for who starts it.
  */
 export function quorumProblems(
-  config: Pick<FileConfig, 'playbooks' | 'incidents'> & { readonly roster: Roster },
+  config: Pick<FileConfig, 'playbooks' | 'incidents'> & { readonly roster: Roster; readonly slack?: unknown },
   playbooks: readonly AnyPlaybook[] = shipped,
 ): readonly PlacedProblem[] {
-  const { roster, incidents } = config;
+  const { roster, incidents, slack } = config;
   const ladders = [
     { who: 'about leases', groups: incidents.levels.map(({ group }) => group) },
     ...enabledAmong(playbooks, config.playbooks.enabled).flatMap(({ id, levels }) =>
@@ -225,16 +216,19 @@ export function quorumProblems(
     const members = new Set(
       alike[0]?.groups.flatMap((group) => (Object.hasOwn(roster.groups, group) ? (roster.groups[group] ?? []) : [])),
     );
-    const able = roster.people.filter(
-      ({ id, slackIds, keys, subject }) => members.has(id) && (slackIds.length > 0 || keys.length > 0 || subject !== undefined),
-    );
+    // Without Slack nobody is asked but at the command line, where a key of one's own is needed.
+    const hasWay = ({ slackIds, keys, subject }: Person): boolean =>
+      keys.length > 0 || (slack !== undefined && (slackIds.length > 0 || subject !== undefined));
+    const able = roster.people.filter((person) => members.has(person.id) && hasWay(person));
     if (able.length >= peopleOnCritical) return [];
     const who = able.length === 0 ? 'nobody' : `only ${able.map(({ id }) => id).join(', ')}`;
     return [
       {
         at: ['roster', 'groups'],
         problem: `${who} can answer in ${names}, and it takes ${peopleOnCritical} people to call a critical alert harmless or to give its containment back: asked ${asking(alike.map((one) => one.who))}`,
-        remedy: 'Add people to one of these groups, each with a key of their own or a Slack id.',
+        remedy: slack
+          ? 'Add people to one of these groups, each with a key of their own or a Slack id.'
+          : 'Give people of these groups keys of their own, or configure Slack: without it a Slack id answers nothing.',
       },
     ];
   });

@@ -1,5 +1,6 @@
 import { type Document, isMap, isNode, isScalar, type LineCounter, stringify } from 'yaml';
 import type { z } from 'zod';
+import { FirebreakError } from '../../core/errors.ts';
 import { nearestName } from './nearest.ts';
 import { kindOf, knownKeys, schemaAt } from './schema-walk.ts';
 
@@ -86,6 +87,28 @@ function unknownKey(schema: z.core.$ZodType, path: readonly PropertyKey[], key: 
   };
 }
 
+const units: Readonly<Record<string, readonly [string, string]>> = {
+  string: ['character', 'characters'],
+  array: ['entry', 'entries'],
+  set: ['entry', 'entries'],
+  object: ['key', 'keys'],
+  record: ['key', 'keys'],
+};
+
+function boundText(how: 'least' | 'most', bound: number | bigint, origin: string): string {
+  const [one, many] = units[origin] ?? ['', ''];
+  const unit = Number(bound) === 1 ? one : many;
+  if (unit === '') return `it must be at ${how} ${bound}`;
+  return `it ${how === 'least' ? 'needs' : 'may have'} at ${how} ${bound} ${unit}`;
+}
+
+/** What zod found, in words. */
+function issueText(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'too_small' && issue.inclusive === true) return boundText('least', issue.minimum, issue.origin);
+  if (issue.code === 'too_big' && issue.inclusive === true) return boundText('most', issue.maximum, issue.origin);
+  return issue.message.replace(/^(Invalid (input|option): |Too (big|small): )/, '');
+}
+
 /** All that zod found, in the order of the file. */
 export function problemsOf(schema: z.core.$ZodType, issues: readonly z.core.$ZodIssue[], lines: Lines): ConfigProblem[] {
   const at = (path: readonly PropertyKey[]) => {
@@ -101,7 +124,7 @@ export function problemsOf(schema: z.core.$ZodType, issues: readonly z.core.$Zod
         {
           path: pathText(issue.path),
           ...at(issue.path),
-          problem: missing ? 'it is missing' : issue.message.replace(/^(Invalid (input|option): |Too (big|small): )/, ''),
+          problem: missing ? 'it is missing' : issueText(issue),
           remedy: issue.code === 'custom' ? remedyOf(issue) : remedyFor(schema, issue.path, missing),
         },
       ];
@@ -109,8 +132,30 @@ export function problemsOf(schema: z.core.$ZodType, issues: readonly z.core.$Zod
     .toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
 }
 
-/** One line for people: `line 3, roster.people[1].id: … → …`. */
-export function describeProblem({ path, line, problem, remedy }: ConfigProblem): string {
+/** The error of these: of one in a line with its remedy below, of more than one in a line each, with its own. */
+export function invalidConfig(problems: readonly ConfigProblem[], file?: string): FirebreakError {
+  const [first] = problems;
+  if (problems.length === 1 && first) {
+    const { problem, remedy } = first;
+    const where = file === undefined || problem.includes(file) ? '' : `${file}: `;
+    return new FirebreakError('FB_ERR_CONFIG_INVALID', `${where}${placeOf(first)}${problem}`, { remedy });
+  }
+  const list = problems.map((problem) => `\n  ${describeProblem(problem)}`).join('');
+  return new FirebreakError(
+    'FB_ERR_CONFIG_INVALID',
+    `${file === undefined ? '' : `${file}, `}${problems.length} problems:${list}`,
+    {
+      remedy: 'Correct these. `firebreak config check` also says which secrets and files are missing.',
+    },
+  );
+}
+
+function placeOf({ path, line }: ConfigProblem): string {
   const place = [line === undefined ? '' : `line ${line}`, path].filter((part) => part !== '').join(', ');
-  return `${place === '' ? '' : `${place}: `}${problem}. ${remedy}`;
+  return place === '' ? '' : `${place}: `;
+}
+
+/** One line for people: `line 3, roster.people[1].id: … → …`. */
+export function describeProblem(found: ConfigProblem): string {
+  return `${placeOf(found)}${found.problem}. ${found.remedy}`;
 }

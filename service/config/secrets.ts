@@ -7,7 +7,7 @@ import { readStreamAccess, type StreamAccess, type StreamConfig } from './comple
 import { type OtlpAccess, type OtlpSignal, readOtlpAccess } from './complete/complete-telemetry.ts';
 import type { Config } from './complete.ts';
 import type { Environment, SecretRef } from './fields.ts';
-import { type ConfigProblem, describeProblem } from './problems.ts';
+import { type ConfigProblem, invalidConfig } from './problems.ts';
 import { type RotationSecrets, rotationSecrets } from './rotation-secrets.ts';
 import { readTemporalAccess, type TemporalAccess } from './temporal-access.ts';
 
@@ -326,7 +326,7 @@ function resolved<Result>(env: Environment, from: (read: Reader) => Result): Res
   const read = new Reader(env);
   const result = from(read);
   if (read.problems.length === 0) return result;
-  throw new FirebreakError('FB_ERR_CONFIG_INVALID', read.problems.map((problem) => `\n  ${describeProblem(problem)}`).join(''));
+  throw invalidConfig(read.problems);
 }
 
 function bucketAccess(

@@ -75,11 +75,13 @@ function rulesIn(path: string): readonly FoundRule[] {
 /**
  * The rules in the files of a folder and all below it: Falco's rule files, Tetragon's TracingPolicies, KubeArmor's policies. A rule that is defined twice is
  * the later one's, as for Falco.
- * @throws FB_ERR_CONFIG_INVALID for what is not there, or is no YAML
+ * @throws FB_ERR_FILE_MISSING; FB_ERR_CONFIG_INVALID for what is no YAML
  */
 export function ruleSetInFolder(folder: string): RuleSet {
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
-    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `there is no folder ${folder}`);
+    throw new FirebreakError('FB_ERR_FILE_MISSING', `there is no folder ${folder}`, {
+      remedy: 'Name the folder with your rule files.',
+    });
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((file) => /\.ya?ml$/.test(file))
     .toSorted();

@@ -49,7 +49,16 @@ import { createActivityWorker, type WorkerBase } from '../temporal/workers.ts';
 import { createDeskConsole, type DeskConsole } from './console/console.ts';
 import { createDeadlines, deadlinesEveryMs } from './deadlines.ts';
 import { createDeskMetrics } from './desk-metrics.ts';
-import { boundPager, boundTickets, createInboundPager, createPager, linkingPager, openTickets, threaded } from './follow-up.ts';
+import {
+  boundPager,
+  boundTickets,
+  consoleLinked,
+  createInboundPager,
+  createPager,
+  linkingPager,
+  openTickets,
+  threaded,
+} from './follow-up.ts';
 import { createInboundTickets, type InboundTickets, inboundPrefix, nudgeThrough } from './inbound-tickets.ts';
 import { Journal } from './journal.ts';
 import { startNotary } from './notary.ts';
@@ -159,7 +168,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const mailbox = createTicketMailbox(database);
   const places = createThreadPlaces(database);
   const opened = await openTickets({ secrets, database });
-  const tickets = threaded(boundTickets(opened.tickets, mailbox), { mailbox, places, threadOf });
+  const tickets = threaded(consoleLinked(boundTickets(opened.tickets, mailbox), config), { mailbox, places, threadOf });
   const pager = linkingPager(boundPager(createPager(secrets), mailbox), { answerLink: slack?.answerLink, threadOf });
   const [firstLevel] = config.incidents.levels;
   const { callMinutesBefore, group = firstLevel?.group ?? '' } = config.incidents.deadlines;

@@ -1,6 +1,8 @@
 import type { z } from 'zod';
 import { type ThreadOf, type ThreadPlaces, threadedPager, threadedTickets } from '../../core/cards/thread-link.ts';
 import type { OpenedSection } from '../../core/config/fields.schema.ts';
+import { chainOf, incidentKeyOf } from '../../core/console/incident-summary.ts';
+import { incidentAddress } from '../../core/console/routes.ts';
 import type { TicketMemory } from '../../core/tickets/one-ticket.ts';
 import { type Pager, redactedPager } from '../../core/tickets/paging.ts';
 import { redactedTickets, referenceOf, type TicketSystem } from '../../core/tickets/ticket.ts';
@@ -11,6 +13,7 @@ import { pagerDutyInbound } from '../../integrations/pagerduty/inbound.ts';
 import { createPagerDuty } from '../../integrations/pagerduty/pager.ts';
 import type { OpenedTickets } from '../../integrations/ticket-declaration.ts';
 import { createWebhookPager } from '../../integrations/webhook/pager.ts';
+import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
 import { ticketSystems } from '../config/sections/ticket-sections.ts';
 import type { AnswerLink } from './pages/answer-pages.ts';
@@ -90,6 +93,23 @@ export function boundPager(pager: Pager | undefined, mailbox: TicketMailbox): Pa
     },
     acknowledge: (page, signal) => pager.acknowledge(page, signal),
     resolve: (page, signal) => pager.resolve(page, signal),
+  };
+}
+
+/** The same system, whose tickets have the incident's address in the console; without a console there is none. */
+export function consoleLinked(
+  system: TicketSystem | undefined,
+  {
+    console,
+    stepUp,
+  }: { readonly console?: object | undefined; readonly stepUp?: Pick<NonNullable<Config['stepUp']>, 'publicUrl'> | undefined },
+): TicketSystem | undefined {
+  if (!system || !console || !stepUp) return system;
+  const { publicUrl } = stepUp;
+  return {
+    ...system,
+    open: (request, signal) =>
+      system.open({ ...request, console: incidentAddress(publicUrl, incidentKeyOf(chainOf(request.incident))) }, signal),
   };
 }
 

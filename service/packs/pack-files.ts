@@ -64,7 +64,9 @@ export function readPackAt(where: string | PackSource): PackFiles {
   try {
     return readPack(typeof where === 'string' ? packSourceAt(where) : where);
   } catch (error) {
-    throw new FirebreakError('FB_ERR_FILE_MISSING', error instanceof Error ? error.message : 'the pack cannot be read');
+    throw new FirebreakError('FB_ERR_FILE_MISSING', error instanceof Error ? error.message : 'the pack cannot be read', {
+      remedy: 'Name the folder or the tarball of a pack; `firebreak pack new NAME` makes one.',
+    });
   }
 }
 
@@ -89,8 +91,7 @@ export function packOf(files: PackFiles['files'], name: string, integrity?: stri
   const stranger = [...files.keys()].find((path) => !codePath.test(path) || path.split('/').some((part) => notCode.test(part)));
   if (stranger !== undefined) throw new Error(`${name} holds ${stranger}, which is no code of a pack`);
   const main = mains.find((file) => files.has(file));
-  if (main === undefined)
-    throw new Error(`${name} has no firebreak.pack.ts: name the folder of the pack, or make one with firebreak pack new`);
+  if (main === undefined) throw new Error(`${name} has no firebreak.pack.ts`);
   if (files.size > mostFiles) throw new Error(`${name} has more than ${mostFiles} files of code`);
   const bytes = [...files.values()].reduce((sum, { length }) => sum + length, 0);
   if (bytes > mostBytes) throw new Error(`${name} has more than ${mostBytes} bytes of code`);

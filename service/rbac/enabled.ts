@@ -1,6 +1,6 @@
 import type { ActionDeclaration } from '../../core/action/action.ts';
-import { FirebreakError } from '../../core/errors.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
+import { unknownName } from '../config/nearest.ts';
 import { actionsOf, enabledPlaybooks, type Packed, playbooksOf } from '../config/packs.ts';
 import { isUnavailable } from '../config/unavailable.ts';
 
@@ -19,7 +19,7 @@ export function actionsOfPlaybooks(ids?: readonly string[], config?: Packed): re
   const named = ids?.map((id) => {
     const playbook = all.find((one) => one.id === id);
     if (playbook) return playbook;
-    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no playbook ${id}, only: ${all.map((one) => one.id).join(', ')}`);
+    throw unknownName({ what: 'playbook', written: id, known: all.map((one) => one.id), listedBy: 'firebreak playbooks list' });
   });
   return actionsUsedBy(named ?? all, config);
 }

@@ -1,12 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
 import type { BundleKey } from '../../core/bundle/bundle.ts';
-import { FirebreakError } from '../../core/errors.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import type { PublicKey } from '../../core/messages/signing.ts';
 import { createVerifier, publicKeyOf } from '../../integrations/keys/ed25519.ts';
 import type { Config } from '../config/load.ts';
-import { notaryKeyFiles } from '../process/keys/key-files.ts';
+import { notaryKeyFiles, readKeyText } from '../process/keys/key-files.ts';
 import { openTrust } from '../process/trust.ts';
 
 /** A public key that is no longer in the configuration, and signed what is on record. */
@@ -34,12 +32,12 @@ export async function openAuditTrust(
   const desks = retired.flatMap(({ of, file }) => ('desk' in of ? file : []));
   const people = new Map<string, string[]>(config.roster.people.map(({ id, keys }) => [id, [...keys]]));
   for (const { of, file } of retired)
-    if ('person' in of) people.set(of.person, [...(people.get(of.person) ?? []), await readKey(file)]);
+    if ('person' in of) people.set(of.person, [...(people.get(of.person) ?? []), await readKeyText(file)]);
   const cells = [...config.trust.cells, ...retiredCells];
   // Read here, so that one that cannot be read is an error, and does not make forgeries of its records.
-  createVerifier({ publicKeys: await Promise.all(cells.map(({ key }) => readKey(key))) });
+  createVerifier({ publicKeys: await Promise.all(cells.map(({ key }) => readKeyText(key))) });
   const votePublicKeys = [...config.desk.votePublicKeys, ...desks];
-  const deskKeys = await Promise.all(votePublicKeys.map(readKey));
+  const deskKeys = await Promise.all(votePublicKeys.map(readKeyText));
   const byPerson = new Map([...people].map(([id, publicKeys]) => [id, createVerifier({ publicKeys }).keyIds]));
   const desk = createVerifier({ publicKeys: deskKeys });
   const all = createVerifier({ publicKeys: [...deskKeys, ...[...people.values()].flat()] });
@@ -71,7 +69,7 @@ export async function recordKeys(
     ...notaryKeyFiles(config.audit).map((file) => ({ of: 'notary', file })),
     ...retired.map(({ of, file }) => ({ of: ownerOf(of), file })),
   ];
-  const read = await Promise.all(files.map(async ({ of, file }) => bundleKey(of, await readKey(file))));
+  const read = await Promise.all(files.map(async ({ of, file }) => bundleKey(of, await readKeyText(file))));
   const people = config.roster.people.flatMap(({ id, keys }) => keys.map((pem) => bundleKey(`person/${id}`, pem)));
   const all = [...read, ...people, ...evidence.map(({ pem }) => bundleKey('evidence', pem))];
   return [...new Map(all.map((key) => [`${key.of} ${key.spki}`, key])).values()];
@@ -85,12 +83,4 @@ function ownerOf(of: RetiredKey['of']): string {
 /** @throws FB_ERR_CONFIG_INVALID when it is no public key. */
 function bundleKey(of: string, pem: string): BundleKey {
   return { of, spki: publicKeyOf(pem).pem.replaceAll(/-----[A-Z ]+-----|\s/g, '') };
-}
-
-async function readKey(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch {
-    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `the key file ${file} cannot be read`);
-  }
 }

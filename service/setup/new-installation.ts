@@ -64,13 +64,18 @@ function yaml(value: unknown, comment: string): string {
   return `${lines.join('\n')}\n${stringify(value, { lineWidth: 0 })}`;
 }
 
-function rosterOf(people: readonly NewPerson[], withKeys: boolean): object {
+/** Those who answer with a key of their own: they have no account in Slack, or there is no Slack. */
+export function withoutSlack({ people, slack: app }: Pick<NewInstallation, 'people' | 'slack'>): readonly NewPerson[] {
+  return people.filter(({ slack }) => slack === undefined || app === undefined);
+}
+
+function rosterOf({ people }: Pick<NewInstallation, 'people'>, haveKeys: readonly NewPerson[]): object {
   return {
-    people: people.map(({ id, name, slack }) => ({
-      id,
-      name,
-      ...(slack !== undefined && { slack: [slack] }),
-      ...(slack === undefined && withKeys && { keys: [`${id}.pem.pub`] }),
+    people: people.map((person) => ({
+      id: person.id,
+      name: person.name,
+      ...(person.slack !== undefined && { slack: [person.slack] }),
+      ...(haveKeys.includes(person) && { keys: [`${person.id}.pem.pub`] }),
     })),
     groups: { oncall: people.map(({ id }) => id), leads: people.map(({ id }) => id) },
   };
@@ -81,14 +86,15 @@ function sensorsOf(sensors: readonly SightedSensor[]): object {
   return Object.fromEntries(sensors.map(({ sensor, namespace, name }) => [sensor, { daemonSet: { namespace, name } }]));
 }
 
-function firebreakYaml({ cluster, temporal, kubeconfig, context, people, sensors, slack }: NewInstallation): string {
+function firebreakYaml(wanted: NewInstallation): string {
+  const { cluster, temporal, kubeconfig, context, sensors, slack } = wanted;
   const config = {
     cluster,
     temporal: { address: temporal },
     ...(kubeconfig !== undefined && { kubernetes: { kubeconfig, ...(context !== undefined && { context }) } }),
     intake: { tokens: [{ name: 'sensors', token: { file: tokenFile } }] },
     ...(sensors.length > 0 && { sensors: sensorsOf(sensors) }),
-    roster: rosterOf(people, true),
+    roster: rosterOf(wanted, withoutSlack(wanted)),
     ...(slack && {
       slack: { mode: 'socket', ...slack, botToken: { file: 'slack-bot-token' }, appToken: { file: 'slack-app-token' } },
     }),
@@ -108,7 +114,7 @@ function chartValues({ cluster, temporal, people, sensors, slack }: NewInstallat
       temporal: { address: temporal },
       intake: { tokens: [{ name: 'sensors', token: { file: '/etc/firebreak/secrets/alerts/token' } }] },
       ...(sensors.length > 0 && { sensors: sensorsOf(sensors) }),
-      roster: rosterOf(people, false),
+      roster: rosterOf({ people }, []),
       ...(slack && {
         slack: {
           mode: 'socket',

@@ -11,6 +11,7 @@ import { graphOf, type PlaybookGraph } from '../../testing/graph.ts';
 import type { Said, SimulatedQuestion } from '../../testing/people.ts';
 import { simulate } from '../../testing/simulate.ts';
 import type { Story } from '../../testing/story.ts';
+import { unknownName } from '../config/nearest.ts';
 import { type Fork, type ForkOptions, forkIncident } from './fork.ts';
 import type { PastIncident } from './past-incident.ts';
 
@@ -138,8 +139,8 @@ export class LocalSimulations implements Simulations {
     return ids.map((wanted) => {
       const found = this.#all.find(({ id }) => id === wanted || id.endsWith(`/${wanted}`));
       if (found) return found;
-      const known = this.#all.map(({ id }) => id).join(', ');
-      throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no playbook ${wanted}, only: ${known}`);
+      const known = this.#all.map(({ id }) => id);
+      throw unknownName({ what: 'playbook', written: wanted, known, listedBy: 'firebreak playbooks list' });
     });
   }
 }

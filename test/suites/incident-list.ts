@@ -57,6 +57,20 @@ export function incidentListSuite(nextUrl: () => Promise<string>): void {
       expect(await list.catchUp()).toBe(0);
     });
 
+    test('is counted by cluster and by day, however many there are, for whom it is', async () => {
+      await list.catchUp();
+      const ofAll = await list.counts('2026-03-02T00:00:00.000Z', 'all');
+      expect(ofAll.clusters).toEqual([{ cluster: 'c', open: 3, critical: 2, contained: 0 }]);
+      expect([...ofAll.days].sort()).toEqual([
+        ['2026-03-02', 1],
+        ['2026-03-03', 1],
+      ]);
+      expect((await list.counts('2026-03-01T00:00:00.000Z', ['bank'])).clusters).toEqual([
+        { cluster: 'c', open: 1, critical: 1, contained: 0 },
+      ]);
+      expect((await list.counts('2026-03-01T00:00:00.000Z', [])).clusters).toEqual([]);
+    });
+
     test('is filtered, searched by what is written and no pattern, and seen by whom it is for', async () => {
       await list.catchUp();
       expect(await titles({ severity: ['critical'] })).toEqual(['vault', 'cart']);

@@ -63,8 +63,8 @@ export function register(program: Command): void {
       .option('--state <dir>', 'folder of their data, logs and kubeconfig', `${cacheFolder()}/dev`)
       .option('--json', 'print JSON');
   subcommand('up', 'start them, and leave them running')
-    .option('--nodes <number>', 'how many nodes to play (default: 2, or none beside real ones)', Number)
-    .option('--real-nodes <number>', 'how many nodes to run containers on: 4 at most, on Linux and as root', Number, 0)
+    .option('--nodes <number>', 'how many nodes to play (default: 2, or none beside real ones)', count)
+    .option('--real-nodes <number>', 'how many nodes to run containers on: 4 at most, on Linux and as root', count, 0)
     .option(
       '--port <number>',
       'the first of ten ports in a row: this one is Temporal’s (default: free ones, the same as the last time)',
@@ -188,6 +188,12 @@ async function makeShop({ kubernetes, realNodes }: PlatformRecord): Promise<void
     password: randomBytes(16).toString('hex'),
     ...(realNodes && { image: realNodes.image }),
   });
+}
+
+function count(text: string): number {
+  const number = Number(text);
+  if (text.trim() !== '' && Number.isInteger(number) && number >= 0) return number;
+  throw new InvalidArgumentError('A whole number from 0 is needed.');
 }
 
 function portNumber(text: string): number {

@@ -125,7 +125,9 @@ export function removeFromCache(folder: string): void {
 function named(parts: readonly CachedPart[], wanted: string): readonly CachedPart[] {
   const found = parts.filter(({ folder, name }) => folder === wanted || name === wanted);
   if (found.length === 0)
-    throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no part ${wanted} in ${cacheFolder()}. It holds: ${listed(parts)}`);
+    throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no part ${wanted} in ${cacheFolder()}`, {
+      remedy: `Name one that is there: ${listed(parts)}.`,
+    });
   return found;
 }
 

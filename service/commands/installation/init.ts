@@ -17,6 +17,7 @@ import {
   newFiles,
   newToken,
   tokenFile,
+  withoutSlack,
 } from '../../setup/new-installation.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printable, printFacts, printJson } from '../output.ts';
@@ -201,10 +202,10 @@ async function valid<Read>(lines: Interface, question: string, usual: string, re
   }
 }
 
-/** For who has no account in Slack, and no key here yet. */
-function keysOf({ people }: NewInstallation, out: string): readonly NewFile[] {
-  return people
-    .filter(({ id, slack: account }) => account === undefined && !existsSync(join(out, `${id}.pem.pub`)))
+/** For who cannot answer in Slack, and has no key here yet. */
+function keysOf(wanted: NewInstallation, out: string): readonly NewFile[] {
+  return withoutSlack(wanted)
+    .filter(({ id }) => !existsSync(join(out, `${id}.pem.pub`)))
     .flatMap(({ id }) => {
       const { publicKey, privateKey } = generateKeyPairSync('ed25519');
       return [

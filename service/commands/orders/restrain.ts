@@ -15,6 +15,7 @@ import {
   type RestraintTerms,
   scopeText,
 } from '../../../core/orders/restraint.ts';
+import { unknownName } from '../../config/nearest.ts';
 import { playbooksOf } from '../../config/packs.ts';
 import { namesWithIds } from '../../incidents/names.ts';
 import { controlState, type Session } from '../../incidents/session.ts';
@@ -145,7 +146,7 @@ async function scopeOf(
   if (playbook === undefined) return { kind: 'cluster' };
   const ids = playbooksOf(session.config).map(({ id }) => id);
   if (!ids.includes(playbook))
-    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no playbook ${playbook}, only: ${ids.join(', ')}`);
+    throw unknownName({ what: 'playbook', written: playbook, known: ids, listedBy: 'firebreak playbooks list' });
   return { kind: 'playbook', name: playbook };
 }
 

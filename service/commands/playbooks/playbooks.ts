@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { FirebreakError } from '../../../core/errors.ts';
 import { matchText } from '../../../core/playbook/match-text.ts';
 import { enabledAmong } from '../../../core/playbook/pack.ts';
 import type { AnyPlaybook } from '../../../core/playbook/playbook.ts';
 import { isScheduled, type NextRun, nextRunOf } from '../../../core/playbook/scheduled-runs.ts';
+import { unknownName } from '../../config/nearest.ts';
 import { playbooksOf } from '../../config/packs.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printFacts, printJson, printTable, styled } from '../output.ts';
@@ -107,7 +107,7 @@ async function show(id: string, options: ListOptions): Promise<void> {
   const { all, nextOf } = await playbooksIn(options);
   const playbook = all.find((one) => one.id === id);
   if (!playbook)
-    throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no playbook ${id}, only: ${all.map((one) => one.id).join(', ')}`);
+    throw unknownName({ what: 'playbook', written: id, known: all.map((one) => one.id), listedBy: 'firebreak playbooks list' });
   const shown = described(playbook);
   if (options.json) {
     printJson(shown);

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
 import { isKeyName, type NoteKey, parseVerifierKey, pemOf, rawKeyOf, verifierKey } from '../../../core/tlog/signed-note.ts';
@@ -6,7 +5,7 @@ import { createLogFolder } from '../../../integrations/anchor/log-folder.ts';
 import { portOf } from '../../../integrations/http-door.ts';
 import { createVerifier, openSigner } from '../../../integrations/keys/ed25519.ts';
 import { type Config, loadConfig } from '../../config/load.ts';
-import { notaryKeyFiles } from '../../process/keys/key-files.ts';
+import { notaryKeyFiles, readKeyText } from '../../process/keys/key-files.ts';
 import { reasonOf } from '../../process/log.ts';
 import { readLogNote } from '../../records/transparency-log.ts';
 import { type ExpectedLog, logKeys, readWitnessed } from '../../records/verify-log.ts';
@@ -95,20 +94,12 @@ export async function expectedLog(
   given: { readonly log?: string; readonly witness?: readonly string[]; readonly publicKey?: readonly string[] },
 ): Promise<ExpectedLog> {
   const { log = audit.log.folder, witness, publicKey = notaryKeyFiles(audit) } = given;
-  const [first = '', ...others] = await Promise.all(publicKey.map(readKey));
+  const [first = '', ...others] = await Promise.all(publicKey.map(readKeyText));
   const witnesses = witness ?? audit.log.witnesses.map(({ key }) => key);
   return {
     files: createLogFolder({ folder: log }),
     ...logKeys({ name: audit.log.name, witnesses, publicKeys: [first, ...others] }),
   };
-}
-
-async function readKey(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch {
-    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `the key file ${file} cannot be read`);
-  }
 }
 
 function logKey(text: string, before: readonly NoteKey[] = []): readonly NoteKey[] {

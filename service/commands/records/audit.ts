@@ -99,7 +99,9 @@ export function existingAuditUrl(config: Config): string {
   const url = resolveAuditUrl({ config, env: process.env });
   const file = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : undefined;
   if (file !== undefined && !existsSync(file))
-    throw new FirebreakError('FB_ERR_FILE_MISSING', `there is no audit store at ${file}`);
+    throw new FirebreakError('FB_ERR_FILE_MISSING', `there is no audit store at ${file}`, {
+      remedy: 'Run this where the desk runs, with its configuration. `firebreak run` makes the store when it first starts.',
+    });
   return url;
 }
 

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { FirebreakError } from '../../../core/errors.ts';
 import { openAsIs } from '../../../integrations/database/database.ts';
 import { createStreamFeed } from '../../../integrations/database/outbound/stream-feed.ts';
 import type { StreamConfig } from '../../config/complete/complete-streams.ts';
 import { loadConfig } from '../../config/load.ts';
+import { unknownName } from '../../config/nearest.ts';
 import { resolveStreamAccess } from '../../config/secrets.ts';
 import { openReceiver, targetText } from '../../streams/receivers.ts';
 import { lagSeconds, makerOf, testEvent } from '../../streams/streams.ts';
@@ -77,6 +77,5 @@ async function testStream(name: string, options: ConfiguredOptions): Promise<voi
 function streamNamed(streams: readonly StreamConfig[], name: string): StreamConfig {
   const found = streams.find((one) => one.name === name);
   if (found) return found;
-  const known = streams.map((one) => one.name).join(', ') || 'none';
-  throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no stream ${name} in the configuration (${known})`);
+  throw unknownName({ what: 'stream', written: name, known: streams.map((one) => one.name) });
 }

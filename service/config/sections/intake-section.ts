@@ -154,6 +154,7 @@ export const intake = z
       const twice = section.senders.findIndex((other) => other.name === name) < index;
       if (known.includes(name) && !twice) return;
       const message = twice ? 'this sender is listed twice' : 'no token, signature or client has this name';
-      context.addIssue({ code: 'custom', message, path: ['senders', index, 'name'] });
+      const remedy = twice ? 'Keep one of the two.' : known.length === 0 ? 'Remove it.' : `Name one of: ${known.join(', ')}.`;
+      context.addIssue({ code: 'custom', message, path: ['senders', index, 'name'], params: { remedy } });
     });
   });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { id, path } from '../fields.ts';
+import { nearestName } from '../nearest.ts';
 import { delegations, schedule, scheduleProblems, timeZone } from './schedule-section.ts';
 
 const person = z.strictObject({
@@ -78,6 +79,7 @@ export const roster = z
         code: 'custom',
         path: ['people', index, 'id'],
         message: `the id ${ids[index]} is taken by another person`,
+        params: { remedy: 'Give each person an id of their own.' },
       });
     const slackIds = people.flatMap((one, index) => one.slack.map((slackId, place) => ({ slackId, index, place })));
     for (const double of doubles(slackIds.map((one) => one.slackId))) {
@@ -87,6 +89,7 @@ export const roster = z
           code: 'custom',
           path: ['people', found.index, 'slack', found.place],
           message: `the Slack id ${found.slackId} belongs to more than one person`,
+          params: { remedy: 'Leave it with the person whose account it is.' },
         });
     }
     for (const [group, members] of Object.entries(groups))
@@ -96,8 +99,14 @@ export const roster = z
             code: 'custom',
             path: ['groups', group, index],
             message: `${member} is no id of a person in people`,
+            params: { remedy: `${near(member, ids)}Add them to roster.people, or take them out of the group.` },
           });
       });
     for (const { path: place, message, remedy } of scheduleProblems({ people, groups, schedules, delegations: handed }))
       context.addIssue({ code: 'custom', path: [...place], message, params: { remedy } });
   });
+
+function near(written: string, known: readonly string[]): string {
+  const name = nearestName(written, known);
+  return name === undefined ? '' : `Did you mean ${name}? `;
+}

@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+import { type AuditRecord, recordLink } from '../../../core/audit/audit.ts';
 import { provenOf } from '../../../core/audit/audit-check.ts';
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
 import { type AskedOnce, decisionKinds, questionsIn } from '../../../core/audit/decision-events.ts';
@@ -13,7 +15,7 @@ import type { Trust } from '../../../core/messages/sender.ts';
 import { restraintTitle } from '../../../core/orders/restraint.ts';
 import { personById } from '../../../core/people/roster.ts';
 import { matchText } from '../../../core/playbook/match-text.ts';
-import type { IncidentList } from '../../../integrations/database/incident-list.ts';
+import type { IncidentCounts, IncidentList } from '../../../integrations/database/incident-list.ts';
 import type { Config } from '../../config/load.ts';
 import { enabledPlaybooks, playbooksOf } from '../../config/packs.ts';
 import type { SignedIn } from './sessions.ts';
@@ -23,6 +25,9 @@ const dayMs = 86_400_000;
 /** Newest first: so many tell enough, and are read in a moment. */
 const mostIncidents = 3_000;
 const mostContained = 200;
+const provenAtOnce = 100;
+/** Whose key is believed no more is not counted for longer. */
+const provenAnewMs = 600_000;
 /** Many look at it, and it changes slowly. */
 const rememberedMs = 5_000;
 
@@ -33,7 +38,7 @@ interface ConsoleOverviews {
 
 export function createOverviews(parts: {
   readonly config: Config;
-  readonly list: Pick<IncidentList, 'since' | 'contained'>;
+  readonly list: Pick<IncidentList, 'since' | 'contained' | 'counts'>;
   readonly store: Pick<AuditStore, 'recordsOf'>;
   readonly trust: Trust;
   /** What is decided above all incidents; undefined while the cell does not say. */
@@ -47,9 +52,29 @@ export function createOverviews(parts: {
 
   const sinceMs = (): number => now() - days * dayMs;
 
-  async function readRecords() {
+  /** By what was signed: so that each is proven once, and not with every look. */
+  let proven = new Map<string, AuditRecord>();
+  let provenAt = 0;
+
+  async function readRecords(): Promise<readonly AuditRecord[]> {
     const since = new Date(sinceMs()).toISOString();
-    return provenOf(await store.recordsOf({ kinds: decisionKinds, since }), trust).records;
+    const rows = await store.recordsOf({ kinds: decisionKinds, since });
+    const known = new Map<string, AuditRecord>();
+    if (now() - provenAt > provenAnewMs) {
+      proven = new Map();
+      provenAt = now();
+    }
+    for (let start = 0; start < rows.length; start += provenAtOnce) {
+      for (const row of rows.slice(start, start + provenAtOnce)) {
+        const what = row.signed && recordLink(row.signed);
+        const record = what && (proven.get(what) ?? provenOf([row], trust).records[0]);
+        if (what && record) known.set(what, record);
+      }
+      // Who else waits for the desk is not kept waiting by thousands of signatures.
+      await setImmediate();
+    }
+    proven = known;
+    return [...known.values()];
   }
 
   const records = (): ReturnType<typeof readRecords> => {
@@ -76,8 +101,10 @@ export function createOverviews(parts: {
     decisionReport({ records: own, roster: config.roster, since: sinceMs(), until: now() });
 
   const make = async ({ visible }: SignedIn): Promise<ConsoleOverview> => {
-    const [incidents, contained, own, state] = await Promise.all([
-      list.since(new Date(sinceMs()).toISOString(), visible, mostIncidents),
+    const since = new Date(sinceMs()).toISOString();
+    const [counts, incidents, contained, own, state] = await Promise.all([
+      list.counts(since, visible),
+      list.since(since, visible, mostIncidents),
       list.contained(visible, mostContained),
       recordsFor(visible),
       control(),
@@ -90,7 +117,8 @@ export function createOverviews(parts: {
     return {
       at: new Date(now()).toISOString(),
       days,
-      clusters: clustersOf(incidents, config.cluster),
+      reckoned: { incidents: incidents.length, of: Math.max(incidents.length, sum([...counts.days.values()])) },
+      clusters: clustersOf(counts, incidents, config.cluster),
       sensors: sensorsOf(incidents),
       containments: contained.map((summary) => ({
         incident: incidentKeyOf(chainOf(summary.incident)),
@@ -123,7 +151,7 @@ export function createOverviews(parts: {
         return { id, title, enabled: enabled.has(id), rules: text === '' ? [] : [text], runs: runs.length, verdicts };
       }),
       times: { toContain: containTimes(incidents), toDecide: secondsToAnswer },
-      history: historyOf(incidents, questionsIn(own), now()),
+      history: historyOf({ incidents, opened: counts.days, questions: questionsIn(own), now: now() }),
       questions: { asked, decided: answered, expired, open, quickApprovals },
     };
   };
@@ -153,18 +181,22 @@ function latest(times: readonly (string | null)[]): string | null {
   return times.reduce((last, one) => (one !== null && (last === null || one > last) ? one : last), null);
 }
 
-function clustersOf(incidents: readonly IncidentSummary[], own: string): ConsoleOverview['clusters'] {
-  const names = [...new Set([own, ...incidents.map(({ cluster }) => cluster)])].sort();
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((all, one) => all + one, 0);
+}
+
+/** Counted by the database: of an incident that is open for months, and of more than are read here, too. */
+function clustersOf(
+  { clusters }: IncidentCounts,
+  incidents: readonly IncidentSummary[],
+  own: string,
+): ConsoleOverview['clusters'] {
+  const ofCluster = Map.groupBy(incidents, ({ cluster }) => cluster);
+  const names = [...new Set([own, ...clusters.map(({ cluster }) => cluster), ...ofCluster.keys()])].sort();
   return names.map((name) => {
-    const all = incidents.filter(({ cluster }) => cluster === name);
-    const open = all.filter(({ state }) => state === 'open');
-    return {
-      name,
-      open: open.length,
-      critical: open.filter(({ severity }) => severity === 'critical').length,
-      contained: all.filter((one) => containedIn(one) > 0).length,
-      lastAlertAt: latest(all.map(({ lastAlertAt }) => lastAlertAt)),
-    };
+    const { open = 0, critical = 0, contained = 0 } = clusters.find(({ cluster }) => cluster === name) ?? {};
+    const lastAlertAt = latest((ofCluster.get(name) ?? []).map((one) => one.lastAlertAt));
+    return { name, open, critical, contained, lastAlertAt };
   });
 }
 
@@ -198,23 +230,29 @@ function medianOf(ascending: readonly number[]): number | null {
   return ascending.length === 0 ? null : percentile(ascending, 0.5);
 }
 
-function historyOf(
-  incidents: readonly IncidentSummary[],
-  questions: readonly AskedOnce[],
-  now: number,
-): ConsoleOverview['history'] {
+function historyOf({
+  incidents,
+  opened,
+  questions,
+  now,
+}: {
+  readonly incidents: readonly IncidentSummary[];
+  readonly opened: IncidentCounts['days'];
+  readonly questions: readonly AskedOnce[];
+  readonly now: number;
+}): ConsoleOverview['history'] {
   const dayOf = (at: number | string): string => new Date(at).toISOString().slice(0, 10);
-  const opened = Map.groupBy(incidents, ({ openedAt }) => dayOf(openedAt));
+  const read = Map.groupBy(incidents, ({ openedAt }) => dayOf(openedAt));
   const asked = Map.groupBy(questions, ({ askedAt }) => dayOf(askedAt));
   return Array.from({ length: days }, (_, index) => {
     const day = dayOf(now - (days - 1 - index) * dayMs);
-    const [ofDay, askedThen] = [opened.get(day) ?? [], asked.get(day) ?? []];
+    const [ofDay, askedThen] = [read.get(day) ?? [], asked.get(day) ?? []];
     const answered = askedThen
       .flatMap(({ askedAt, answeredAt }) => (answeredAt === undefined ? [] : [Math.max(0, answeredAt - askedAt) / 1_000]))
       .sort((a, b) => a - b);
     return {
       day,
-      incidents: ofDay.length,
+      incidents: opened.get(day) ?? 0,
       questions: askedThen.length,
       toContain: medianOf(secondsToContain(ofDay)),
       toDecide: medianOf(answered),

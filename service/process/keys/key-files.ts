@@ -55,13 +55,13 @@ export async function ensureRandomKey(file: string): Promise<void> {
 
 /** 32 bytes, base64. @throws FB_ERR_CONFIG_INVALID when the file does not hold them. */
 export async function readRandomKey(file: string): Promise<Uint8Array> {
-  const key = Buffer.from((await readText(file)).trim(), 'base64');
+  const key = Buffer.from((await readKeyText(file)).trim(), 'base64');
   if (key.length !== 32) throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${file} does not hold 32 bytes in base64`);
   return key;
 }
 
 export function readPublicKeys(files: readonly string[]): Promise<readonly string[]> {
-  return Promise.all(files.map(readText));
+  return Promise.all(files.map(readKeyText));
 }
 
 type NotaryKeys = Pick<Config['audit'], 'notaryKeyFile' | 'retiredNotaryKeys'>;
@@ -79,10 +79,14 @@ export async function openNotaryKeys(
   return { signer, publicKeys: [signer.publicKey, ...(await readPublicKeys(audit.retiredNotaryKeys))] };
 }
 
-async function readText(file: string): Promise<string> {
+/** A key as its file has it. @throws FB_ERR_CONFIG_INVALID */
+export async function readKeyText(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch {
-    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `the key file ${file} cannot be read`);
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `the key file ${file} cannot be read`, {
+      // Keys are made where the role runs that signs with them.
+      remedy: 'Start `firebreak run` once, which makes the keys, or copy the file from where that role runs.',
+    });
   }
 }

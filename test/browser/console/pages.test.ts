@@ -182,6 +182,21 @@ inBrowser('the console', () => {
     await page.close();
   });
 
+  test('asks once for what was typed, and not with each letter', async () => {
+    const page = await opened('/incidents');
+    await page.getByRole('link', { name: /shop\/cart/ }).waitFor();
+    // The page's own clock stands while somebody types, however slow the machine is.
+    await page.clock.install();
+    await page.clock.pauseAt(Date.now() + 60_000);
+    const before = desk.asked.length;
+    await page.getByLabel('Search').pressSequentially('cart');
+    await page.waitForURL('**/incidents?text=cart');
+    await page.clock.runFor(1_000);
+    await eventually('what is asked', () => desk.asked.findLast(({ name }) => name === 'incidents')?.url.endsWith('text=cart'));
+    expect(desk.asked.slice(before).filter(({ name }) => name === 'incidents')).toHaveLength(1);
+    await page.close();
+  });
+
   test('shows further incidents once each', async () => {
     desk.answers.incidents = { items: [sample.cart], next: 'cursor-2' };
     const page = await opened('/incidents');

@@ -363,6 +363,7 @@ export const records: ShownRecords = {
 export const overview: ConsoleOverview = {
   at: at(0),
   days: 30,
+  reckoned: { incidents: 3_000, of: 4_218 },
   clusters: [
     { name: 'prod-1', open: 5, critical: 1, contained: 1, lastAlertAt: at(-2) },
     { name: 'prod-2', open: 0, critical: 0, contained: 0, lastAlertAt: null },

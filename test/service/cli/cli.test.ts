@@ -9,14 +9,14 @@ import { createAuditStore } from '../../../integrations/database/audit-store.ts'
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { openSigner } from '../../../integrations/keys/ed25519.ts';
 import { firebreakHere, firebreakProcess } from '../../command-line.ts';
-import { signNow } from '../../suites/signed-records.ts';
+import { newMaker, signNow } from '../../suites/signed-records.ts';
 
 const configText = `cluster: lab
 temporal: { address: '127.0.0.1:1', codecKeys: [{ id: k1, key: { env: CODEC_KEY } }] }
 intake:
   tokens: [{ name: falco, token: { env: FALCO_TOKEN } }]
 roster:
-  people: [{ id: ada, name: Ada, slack: [U01ADA] }, { id: grace, name: Grace, slack: [U02GRACE] }]
+  people: [{ id: ada, name: Ada, keys: [ada.pem.pub] }, { id: grace, name: Grace, slack: [U02GRACE], keys: [grace.pem.pub] }]
   groups: { oncall: [ada], leads: [ada, grace] }
 `;
 
@@ -26,6 +26,8 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'firebreak-cli-'));
   config = join(folder, 'firebreak.yaml');
   writeFileSync(config, configText);
+  for (const name of ['ada', 'grace']) writeFileSync(join(folder, `${name}.pem.pub`), newMaker().publicKey);
+  mkdirSync(join(folder, 'taken'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -106,20 +108,24 @@ describe('wrong usage ends with code 2 and says what is wrong', () => {
   test.each([
     [['bogus'], "unknown command 'bogus'"],
     [['incidents', 'lst'], 'Did you mean list?'],
-    [['incidents', 'show'], "missing required argument 'incident'"],
+    [['incidents', 'show'], 'missing <incident>'],
     [['incidents', 'list', '--limit', 'many'], 'whole number'],
     [['incidents', 'list', '--severity', 'awful'], 'Allowed choices are critical, high'],
     [['incidents', 'list', '--namespace', "x' OR '1'='1"], 'Not the name of a namespace'],
     [['rbac', 'manifests', '--namespace', "x' || true || '"], 'Not the name of a namespace'],
     [['rbac', 'risks', '--pool', 'all'], 'One of cell, secrets'],
-    [
-      ['evidence', 'get', 'shop/Deployment/cart', '--as', 'ada', '--key', 'k', '--reason', 'why'],
-      "required option '--out <folder>'",
-    ],
-    [['quarantine', 'shop/cart-1', '--as', 'ada', '--key', 'k'], "required option '--reason <text>'"],
+    [['evidence', 'get', 'shop/Deployment/cart', '--as', 'ada', '--key', 'k', '--reason', 'why'], 'missing --out <folder>'],
+    [['quarantine', 'shop/cart-1', '--as', 'ada', '--key', 'k'], 'missing --reason <text>'],
     [['quarantine', 'shop', '--as', 'ada', '--key', 'k', '--reason', 'it mines'], 'Write NAMESPACE/NAME'],
     [['quarantine', 'shop/cart-1', '--as', 'ada', '--key', 'k', '--reason', 'no'], 'Say why, in a few words'],
-    [['quarantine', 'shop/cart-1', '--reason', 'it mines', '--key', 'k'], "required option '--as <person>'"],
+    [['quarantine', 'shop/cart-1', '--reason', 'it mines', '--key', 'k'], 'missing --as <person> (or FIREBREAK_AS)'],
+    [
+      ['quarantine'],
+      'error: missing <namespace/pod>, --as <person> (or FIREBREAK_AS), --key <file> (or FIREBREAK_KEY), --reason <text>\n' +
+        '→ Usage: firebreak quarantine [options] <namespace/pod>; `firebreak quarantine --help` shows all options.\n',
+    ],
+    [['roster', 'list'], "unknown command 'list'\n→ `firebreak roster --help` lists its commands."],
+    [['dev', 'up', '--nodes', '-1'], 'A whole number from 0 is needed'],
     [
       ['incidents', 'start', 'shop/cart-1', '--as', 'ada', '--key', 'k', '--reason', 'odd', '--severity', 'info'],
       'Allowed choices are critical, high, medium, low',
@@ -128,9 +134,9 @@ describe('wrong usage ends with code 2 and says what is wrong', () => {
       ['incidents', 'start', 'shop/cart-1', '--as', 'ada', '--key', 'k', '--reason', 'odd', '--link', 'javascript:alert(1)'],
       'Write an address that begins with https://',
     ],
-    [['approve', 'x', '--as', 'ada'], "required option '--key <file>'"],
-    [['deny', 'x', '--key', 'k'], "required option '--as <person>'"],
-    [['lease', 'extend', 'x'], 'required option'],
+    [['approve', 'x', '--as', 'ada'], 'missing --key <file>'],
+    [['deny', 'x', '--key', 'k'], 'missing --as <person>'],
+    [['lease', 'extend', 'x'], 'missing --as <person>'],
     [['config', 'check', '--role', 'king'], 'Roles are cell, desk'],
   ])('%j', async (args, message) => {
     const { status, stdout, stderr } = await firebreak(args);
@@ -178,7 +184,9 @@ describe('errors', () => {
   test('say code, what and remedy, end with 1, and show no stack', async () => {
     const { status, stderr } = await asProcess(['incidents', 'list', '--config', 'none.yaml']);
     expect(status).toBe(1);
-    expect(stderr).toMatch(/^FB_ERR_CONFIG_INVALID: .*\n.*ENOENT[\s\S]*\n→ /);
+    expect(stderr).toMatch(
+      /^FB_ERR_CONFIG_INVALID: .*none\.yaml cannot be read \(ENOENT\)\n→ Name an existing file with --config FILE/,
+    );
     expect(stderr).not.toMatch(/\n {4}at /);
   });
 
@@ -193,6 +201,40 @@ describe('errors', () => {
     expect(JSON.parse(stderr)).toMatchObject({
       error: { code: 'FB_ERR_UNKNOWN_ID', remedy: expect.stringContaining('list') },
     });
+  });
+
+  const inThreeLines: readonly (readonly [string, readonly string[], RegExp])[] = [
+    [
+      'a kubeconfig',
+      ['why', 'shop/cart', '--kubeconfig', 'none'],
+      /the kubeconfig none cannot be read\n→ Name another kubeconfig/,
+    ],
+    ['no kubeconfig', ['snapshot', 'x.json', '--kubeconfig', 'firebreak.yaml'], /no current context\n→ Correct the kubeconfig/],
+    ['a pack', ['pack', 'check', 'none'], /there is no folder .*none\n→ Name the folder or the tarball of a pack/],
+    ['rule files', ['playbooks', 'coverage', '--rules', 'none'], /there is no folder none\n→ Name the folder/],
+    ['a key', ['bundle', 'keys', '--config', 'firebreak.yaml'], /the key file .* cannot be read\n→ Start `firebreak run` once/],
+    ['the store', ['tune', '--config', 'firebreak.yaml'], /no audit store at .*\n→ Run this where the desk runs/],
+    ['a folder for a pack', ['pack', 'new', 'taken'], /^FB_ERR_REFUSED: .*taken is there already: choose another name/],
+  ];
+  test.each(inThreeLines)('that are about %s say what happened and what to do, in three lines at most', async (_, args, said) => {
+    const { status, stderr } = await firebreak(args);
+    expect([status, stderr.trimEnd()]).toEqual([1, expect.stringMatching(said)]);
+    expect(stderr.trimEnd().split('\n').length).toBeLessThanOrEqual(3);
+  });
+
+  test('of a configuration name all its problems, each with what to do, and how many they are', async () => {
+    const path = join(folder, 'wrong.yaml');
+    writeFileSync(
+      path,
+      configText.replace('leads: [ada, grace]', 'leads: []').replace('oncall: [ada', 'oncall: [adda, ada').concat('clustr: x\n'),
+    );
+    const { stderr } = await firebreak(['incidents', 'list', '--config', path]);
+    expect(stderr).toMatch(/^FB_ERR_CONFIG_INVALID: .*wrong\.yaml, 3 problems:\n/);
+    expect(stderr).toMatch(/leads: it needs at least 1 entry\. /);
+    expect(stderr).toMatch(/adda is no id of a person in people\. Did you mean ada\? Add them to roster\.people/);
+    expect(stderr).toMatch(
+      /clustr: this key is not known\. Did you mean cluster\?\n→ Correct these\. `firebreak config check` also/,
+    );
   });
 
   test('of a Temporal that does not answer name its address', async () => {
@@ -227,7 +269,7 @@ describe('config check', () => {
     const path = written(
       'bad.yaml',
       configText
-        .replace('slack: [U01ADA]', 'slack: [U01ADA], keys: [missing.pem.pub]')
+        .replace('ada.pem.pub', 'ada.pem.pub, missing.pem.pub')
         .replace(/$/, 'guardrails: { clusterCap: 0, automaticFrm: high }\nplaybooks: { enabled: [ask-about-shel] }\n'),
     );
     const { status, stdout, stderr } = await firebreak(['config', 'check', '--config', path]);
@@ -235,7 +277,7 @@ describe('config check', () => {
     expect(lines).toEqual([
       expect.stringMatching(/^line 8, guardrails\.clusterCap: /),
       expect.stringMatching(/^line 8, guardrails\.automaticFrm: .*Did you mean automaticFrom\?/),
-      expect.stringMatching(/^line 6, roster\.people\[0\]\.keys\[0\]: .*missing\.pem\.pub cannot be read/),
+      expect.stringMatching(/^line 6, roster\.people\[0\]\.keys\[1\]: .*missing\.pem\.pub cannot be read/),
       expect.stringMatching(
         /^line 9, playbooks\.enabled\[0\]: there is no playbook ask-about-shel\. Did you mean firebreak\/ask-about-shell\?/,
       ),
@@ -342,7 +384,10 @@ describe('audit verify', () => {
     const other = join(folder, 'other.yaml');
     writeFileSync(other, `${configText}stateDir: nowhere\n`);
     const { status, stderr } = await firebreak(['audit', 'verify', '--config', other]);
-    expect([status, stderr]).toEqual([1, expect.stringMatching(/^FB_ERR_FILE_MISSING: .*nowhere[\s\S]*\n→ Check the path/)]);
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^FB_ERR_FILE_MISSING: .*nowhere[\s\S]*\n→ Run this where the desk runs/),
+    ]);
   });
 });
 
@@ -381,11 +426,11 @@ describe('playbooks', () => {
 
 describe('rbac', () => {
   test('says what there is where a name is wrong, and says it where a thief gains nothing', async () => {
-    expect((await firebreak(['rbac', 'manifests', '--actions', 'evict'])).stderr).toMatch(
-      /there is no action evict, only: .*evictPod/,
+    expect((await firebreak(['rbac', 'manifests', '--actions', 'evict-pods'])).stderr).toMatch(
+      /there is no action evict-pods; did you mean evictPod\?\n→ Name one that `firebreak actions list` shows\./,
     );
     expect((await firebreak(['rbac', 'risks', '--playbooks', 'none'])).stderr).toMatch(
-      /there is no playbook none, only: .*firebreak\/contain-dropped-binary/,
+      /there is no playbook none\n→ Name one that `firebreak playbooks list` shows\./,
     );
     expect((await firebreak(['rbac', 'risks', '--pool', 'desk'])).stdout).toMatch(/^Nothing: /);
   });

@@ -11,6 +11,14 @@ import { playbooks as shipped } from '../../../playbooks/index.ts';
 import { playbookProblems, quorumProblems } from '../../../service/config/playbook-problems.ts';
 import { configSchema } from '../../../service/config/schema.ts';
 
+/** As it is configured, of no interest here but that there is one. */
+const { slack } = configSchema.parse({
+  cluster: 'lab',
+  intake: { tokens: [{ name: 'falco', token: { env: 'FALCO_TOKEN' } }] },
+  roster: { people: [{ id: 'ada', name: 'Ada' }], groups: { oncall: ['ada'] } },
+  slack: { botToken: { env: 'B' }, signingSecrets: [{ env: 'S' }], channel: 'C01', appId: 'A01', teamId: 'T01' },
+});
+
 const people = [
   { id: 'ada', name: 'Ada', slack: ['U01ADA'] },
   { id: 'grace', name: 'Grace', keys: ['grace.pem.pub'] },
@@ -107,9 +115,29 @@ test('what is shipped is not refused, and nothing is asked of a playbook that do
   expect(playbookProblems(fileWith({ forensics: { toolsImage } }), [playbook('a', { uses: { killProcess } })])).toEqual([]);
 });
 
+test('an id of Slack answers nothing where no Slack is configured', () => {
+  const file = fileWith({ roster: { people: [people[0], people[1]], groups: { oncall: ['ada', 'grace'], leads: ['grace'] } } });
+  const asked = [playbook('a', { levels: [{ group: 'oncall', within: '15m' }] })];
+  expect(quorumProblemsOf(file, asked)).toEqual([]);
+  const without = quorumProblems({ ...file, slack: undefined, roster: rosterOf(file) }, asked);
+  expect(without).toMatchObject([
+    {
+      problem: expect.stringMatching(/^only grace can answer in leads and oncall, /),
+      remedy: expect.stringContaining('or configure Slack'),
+    },
+    { problem: expect.stringMatching(/^only grace can answer in oncall, .*: asked by a$/) },
+  ]);
+});
+
+function rosterOf(file: ReturnType<typeof fileWith>) {
+  return {
+    people: file.roster.people.map(({ slack: slackIds, ...person }) => ({ ...person, slackIds })),
+    groups: file.roster.groups,
+  };
+}
+
 function quorumProblemsOf(file: ReturnType<typeof fileWith>, playbooks: readonly AnyPlaybook[] = shipped) {
-  const able = file.roster.people.map(({ slack, ...person }) => ({ ...person, slackIds: slack }));
-  return quorumProblems({ ...file, roster: { people: able, groups: file.roster.groups } }, playbooks);
+  return quorumProblems({ ...file, slack, roster: rosterOf(file) }, playbooks);
 }
 
 describe('questions that can never be answered as they need it are told', () => {

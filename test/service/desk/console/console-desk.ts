@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import type { AuditRecord } from '../../../../core/audit/audit.ts';
 import { type ConsoleSession, session as sessionShape } from '../../../../core/console/console.schema.ts';
 import { incidentKeyOf } from '../../../../core/console/incident-summary.ts';
+import { sha256Hex } from '../../../../core/text/digest.ts';
 import { createAlertArchive } from '../../../../integrations/database/alert-archive.ts';
 import { createAuditStore } from '../../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../../integrations/database/database.ts';
@@ -72,6 +73,8 @@ export async function startConsoleDesk(
     readonly commandLine?: false;
     readonly idTokenSeconds?: number;
     readonly budget?: RequestBudget;
+    /** Of an empty database. Absent: SQLite, in a folder of its own. */
+    readonly databaseUrl?: string;
   } = {},
 ): Promise<ConsoleDesk> {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-console-'));
@@ -112,7 +115,7 @@ roster:
 `,
   );
   const config = loadConfig({ path, env: {} });
-  const database = await openDatabase({ url: `sqlite:${join(folder, 'audit.db')}` });
+  const database = await openDatabase({ url: options.databaseUrl ?? `sqlite:${join(folder, 'audit.db')}` });
   const store = createAuditStore(database);
   const log = { warn: () => undefined, error: () => undefined, info: () => undefined } as never;
   const journal = new Journal({
@@ -139,7 +142,7 @@ roster:
       store,
       archive: createAlertArchive(database),
       trust: makersTrust,
-      marks: { of: (content) => `mark of ${content}`, isOf: (content, mark) => mark === `mark of ${content}` },
+      marks: { of: markOf, isOf: (content, mark) => mark === markOf(content) },
       journal,
       refusals: new RefusalCounts({ tell: () => undefined }),
       duty: undefined,
@@ -226,6 +229,11 @@ roster:
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Who has no more than the database's password could make it, too: that is the real desk's to prevent. */
+export function markOf(content: string): string {
+  return sha256Hex(`mark of ${content}`);
 }
 
 /** The first records of an incident of that namespace: one critical alert, contained. */

@@ -100,8 +100,11 @@ describe('what a tenant sees', () => {
   });
 
   test('is also what the overview counts', async () => {
-    const { containments } = await who('shop').read(overview, '/api/v1/overview');
+    const { containments, clusters, reckoned } = await who('shop').read(overview, '/api/v1/overview');
     expect(containments.map(({ namespace }) => namespace)).toEqual(['shop']);
+    // Open since long before the days that are looked at.
+    expect(clusters).toMatchObject([{ name: 'c', open: 1, critical: 1, contained: 1 }]);
+    expect(reckoned).toEqual({ incidents: 0, of: 0 });
   });
 
   test('is asked of what the desk has sealed, too: a namespace that somebody wrote into the row opens nothing', async () => {
