@@ -52,9 +52,10 @@ interface ClickVotesOptions {
 
 /** The person who clicked waits for 3 s. The connection goes on trying for some seconds after its deadline. */
 const sendWithinMs = 2_000;
+const wakeWithinMs = 10_000;
 
 export interface ClickVotes {
-  /** Whether the vote would be taken: asked before a dialog opens. Who is refused is on the record. */
+  /** Whether the vote would be taken: asked before a dialog opens, and its incident made ready for it. Who is refused is on the record. */
   mayAnswer(click: TrustedClick): Promise<{ readonly refusal?: string }>;
   /** `taken`: Temporal has it. */
   vote(click: TrustedClick): Promise<{ readonly text: string; readonly taken?: true }>;
@@ -69,7 +70,9 @@ export function createClickVotes(options: ClickVotesOptions): ClickVotes {
   return {
     mayAnswer: async (click) => {
       const voter = voterOf(click, options, now());
-      return 'refusal' in voter ? { refusal: voter.refusal } : {};
+      if ('refusal' in voter) return { refusal: voter.refusal };
+      void wake(client(), click.button);
+      return {};
     },
     vote: async (click) => {
       const { button, reason, answers, idToken } = click;
@@ -139,6 +142,18 @@ function voterOf(
     };
   }
   return person;
+}
+
+/**
+ * The cell keeps some incidents in memory; any other is read from its history again when it is told something, which takes longer than all else on
+ * the way from a vote to its step. So it is read while the person reads the dialog. Nothing rests on what it answers, nor on whether it does.
+ */
+async function wake(client: Client | undefined, { incident: { id, run } }: StoredButton): Promise<void> {
+  const asked = async () =>
+    client?.withDeadline(Date.now() + wakeWithinMs, () =>
+      client.workflow.getHandle(id, undefined, { firstExecutionRunId: run }).query(incidentNames.stateQuery),
+    );
+  await asked().catch(() => undefined);
 }
 
 const undelivered = 'Your answer could not be delivered just now. Nothing was decided; please click again.';

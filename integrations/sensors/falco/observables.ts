@@ -50,15 +50,23 @@ export function observablesOf(fields: Fields, commandLine: string | undefined): 
     if (!found.some((other) => other.value === value && other.type === type)) found.push({ type, value });
   };
   for (const { type, value } of fromDescriptor(fields['fd.name'])) add(type, value);
-  for (const key of addressFields) for (const part of texts(fields[key])) for (const { value } of ipOf(part)) add('ip', value);
+  for (const key of addressFields) {
+    if (key in fields) for (const part of texts(fields[key])) for (const { value } of ipOf(part)) add('ip', value);
+  }
   for (const key of domainFields) {
+    if (!(key in fields)) continue;
     for (const part of texts(fields[key])) if (isIP(part) === 0 && /^[\w-]+(?:\.[\w-]+)+\.?$/.test(part)) add('domain', part);
   }
   for (const key of hashFields) {
+    if (!(key in fields)) continue;
     for (const part of texts(fields[key])) if (/^[0-9a-f]{32,128}$/i.test(part)) add('hash', part.toLowerCase());
   }
-  for (const key of pathFields) for (const part of texts(fields[key])) if (isPath(part)) add('path', part);
-  for (const key of userFields) for (const part of texts(fields[key])) add('user', part);
+  for (const key of pathFields) {
+    if (key in fields) for (const part of texts(fields[key])) if (isPath(part)) add('path', part);
+  }
+  for (const key of userFields) {
+    if (key in fields) for (const part of texts(fields[key])) add('user', part);
+  }
   for (const { type, value } of observablesInCommand(commandLine)) add(type, value);
   return found.slice(0, atMost);
 }

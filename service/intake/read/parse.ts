@@ -74,13 +74,22 @@ export function readItem(raw: Uint8Array, context: ParseContext): ReadItem {
   const text = raw.length > largestAlert ? outlineOf(raw) : utf8.decode(raw);
   const value = text === undefined ? undefined : parsed(text);
   if (text === undefined || value === undefined) return { kind: 'items', items: [notJson(raw)] };
-  const lister = context.sensor ? [context.sensor] : sensors;
-  const list = lister.map((sensor) => sensor.listIn?.(value)).find((name) => name !== undefined);
+  const list = listIn(value, context.sensor);
   const parts = list === undefined ? undefined : listMember(raw, list);
   if (parts === undefined) return { kind: 'items', items: decodeItem({ raw, text, value, context }) };
   if (parts.length > 0) return { kind: 'parts', parts: parts.map(({ start, end }) => raw.subarray(start, end)) };
   const sensor = context.sensor?.name ?? 'unknown';
   return { kind: 'items', items: [{ kind: 'ignored', sensor, reason: 'an empty batch', raw }] };
+}
+
+/** The member of a batch that has its parts: asked of each body, so without lists in between. */
+function listIn(value: unknown, wanted: Sensor | undefined): string | undefined {
+  if (wanted) return wanted.listIn?.(value);
+  for (const sensor of sensors) {
+    const name = sensor.listIn?.(value);
+    if (name !== undefined) return name;
+  }
+  return undefined;
 }
 
 export function readPart(raw: Uint8Array, context: ParseContext): readonly ParsedItem[] {
