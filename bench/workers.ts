@@ -20,6 +20,8 @@ import { loadNow, round, writeResult } from './report.ts';
 const count = Number(process.env.BENCH_COUNT ?? 100);
 const namespace = 'bench-workers';
 const atOnce = 5;
+/** A port that is free when it is looked for may be taken when the replica gets to it. */
+const portTries = 5;
 
 const points: WorkerPoint[] = [];
 for (const workers of [1, 2, 3, 4]) {
@@ -97,13 +99,20 @@ async function startReplica(options: {
   mkdirSync(join(folder, 'state'), { recursive: true });
   cpSync(join(settings.folder, 'state', 'keys'), join(folder, 'state', 'keys'), { recursive: true });
   cpSync(join(settings.folder, 'secrets'), join(folder, 'secrets'), { recursive: true });
-  const { intake: port } = await freePorts({ names: ['intake'] });
   const config = parse(readFileSync(settings.configFile, 'utf8'));
   const configFile = join(folder, 'firebreak.yaml');
-  writeFileSync(configFile, stringify({ ...config, intake: { ...config.intake, listen: { port } } }));
-  const server = await startService({
-    ...{ group, roles: 'cell', env: { BENCH_DATABASE: url } },
-    settings: { ...settings, folder, configFile, intakeUrl: `http://127.0.0.1:${port}` },
-  });
-  return server.pid;
+  for (let tries = 1; ; tries += 1) {
+    const { intake: port } = await freePorts({ names: ['intake'] });
+    writeFileSync(configFile, stringify({ ...config, intake: { ...config.intake, listen: { port } } }));
+    try {
+      const server = await startService({
+        ...{ group, roles: 'cell', env: { BENCH_DATABASE: url } },
+        settings: { ...settings, folder, configFile, intakeUrl: `http://127.0.0.1:${port}` },
+      });
+      return server.pid;
+    } catch (error) {
+      const isTaken = error instanceof Error && error.message.includes('something listens there already');
+      if (!isTaken || tries === portTries) throw error;
+    }
+  }
 }

@@ -84,10 +84,12 @@ export function modelOf(
 
 const at = ({ base, each }: Line, x: number): number => base + each * x;
 
-/** What several replicas cost, by how many they are, and what an incident takes in PostgreSQL, whoever works on it. */
+/**
+ * How much memory several replicas take, by how many they are, and what an incident takes in PostgreSQL, whoever works on it. Processor time is
+ * measured and not modelled: on a machine with other work a part of it that nobody knows is what had to be done twice.
+ */
 export interface WorkerModel {
   readonly mb: Line;
-  readonly cpuSeconds: Line;
   readonly recordsMbPerThousand: number;
 }
 
@@ -96,7 +98,6 @@ export function workerModelOf(points: readonly WorkerPoint[]): WorkerModel {
   const perThousand = points.map(({ recordsMb, open }) => (recordsMb * 1_000) / open);
   return {
     mb: by(({ mb }) => mb),
-    cpuSeconds: by(({ cpuSeconds }) => cpuSeconds),
     recordsMbPerThousand: perThousand.reduce((sum, one) => sum + one, 0) / perThousand.length,
   };
 }
@@ -104,10 +105,9 @@ export function workerModelOf(points: readonly WorkerPoint[]): WorkerModel {
 export function predictedOf(
   model: WorkerModel,
   { workers, open }: Pick<WorkerPoint, 'workers' | 'open'>,
-): Pick<WorkerPoint, 'mb' | 'cpuSeconds' | 'recordsMb'> {
+): Pick<WorkerPoint, 'mb' | 'recordsMb'> {
   return {
     mb: at(model.mb, workers),
-    cpuSeconds: at(model.cpuSeconds, workers),
     recordsMb: (model.recordsMbPerThousand * open) / 1_000,
   };
 }

@@ -75,16 +75,13 @@ export function withScalingTables(text: string): string {
 function replicaLines(sqliteMbPerThousand: number): readonly string[] {
   const points = readWorkerPoints();
   if (points.length === 0) return [];
-  const { mb, cpuSeconds, recordsMbPerThousand } = workerModelOf(points);
+  const { mb, recordsMbPerThousand } = workerModelOf(points);
   const open = points[0]?.open ?? 0;
   return [
     '',
-    `| replicas of a cell, ${open} incidents open | memory of all | processor time of all until all wait for an answer |`,
+    `| replicas of a cell, ${open} incidents open | memory of all, by the model | as measured |`,
     '|---|---|---|',
-    ...points.map(({ workers }) => {
-      const at = ({ base, each }: typeof mb): string => figure(base + each * workers);
-      return `| ${workers} | ${at(mb)} MB | ${at(cpuSeconds)} s |`;
-    }),
+    ...points.map((point) => `| ${point.workers} | ${figure(mb.base + mb.each * point.workers)} MB | ${figure(point.mb)} MB |`),
     '',
     '| records of 1 000 incidents that wait for an answer | |',
     '|---|---|',

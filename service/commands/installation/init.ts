@@ -238,7 +238,8 @@ function commandsFor({ temporal, slack: app }: NewInstallation, out: string, con
           'kubectl --namespace firebreak create secret generic firebreak-slack --from-literal=bot-token=xoxb-… --from-literal=app-token=xapp-…',
         ]
       : []),
-    `helm install firebreak deploy/helm/firebreak --namespace firebreak --values ${folder}/values.yaml --wait`,
+    // The chart has no image of its own: there is none until it was made and pushed.
+    `helm install firebreak deploy/helm/firebreak --namespace firebreak --values ${folder}/values.yaml --set image.repository=REGISTRY/firebreak,image.digest=sha256:… --wait`,
     `firebreak doctor --config ${config}`,
   ];
 }

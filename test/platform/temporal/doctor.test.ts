@@ -238,6 +238,6 @@ describe('firebreak init', () => {
       temporal: { address: sight.temporal },
       sensors: { tetragon: { daemonSet: { namespace, name: 'tetragon' } } },
     });
-    expect(next).toContainEqual(expect.stringMatching(/^helm install /));
+    expect(next).toContainEqual(expect.stringMatching(/^helm install .* image\.repository=REGISTRY\/firebreak,image\.digest=/));
   });
 });
