@@ -27,6 +27,7 @@ export function trustFile(keys: readonly KeyFingerprint[]): string {
 export class PythonVerifier {
   readonly #child;
   readonly #lines: AsyncIterator<string>;
+  readonly #over: Promise<unknown>;
   #stderr = '';
 
   /** @param trusted name of a file with trusted keys */
@@ -36,6 +37,7 @@ export class PythonVerifier {
     this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr += text;
     });
+    this.#over = new Promise((resolve) => this.#child.once('close', resolve));
     // Where it has ended, that its answers are missing says so.
     this.#child.stdin.on('error', () => undefined);
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
@@ -45,8 +47,7 @@ export class PythonVerifier {
   async give(file: Uint8Array): Promise<void> {
     const { stdin } = this.#child;
     stdin.write(file);
-    if (!stdin.write('\n') && this.#child.exitCode === null)
-      await Promise.race([once(stdin, 'drain'), once(this.#child, 'exit')]);
+    if (!stdin.write('\n')) await Promise.race([once(stdin, 'drain'), this.#over]);
   }
 
   /** No more is given. */
