@@ -21,6 +21,8 @@ export type FindingKind =
   | 'vote-forged'
   /** An order, a proposal or a comment on record that its desk or person did not sign. */
   | 'order-forged'
+  /** An order on record of somebody who was not allowed to give it then, as desks have it on record. */
+  | 'order-unauthorised'
   /** A decision on record for which the votes on record do not suffice. */
   | 'decision-unproven'
   | 'head-changed'

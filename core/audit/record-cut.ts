@@ -2,6 +2,7 @@ import { isObject } from '../text/plain-json.ts';
 import { type AuditRecord, genesisHash, originOf, recordHash, type SignedRecord } from './audit.ts';
 import type { StoredRecord } from './audit-store.ts';
 import { leafHash, merkleRoot } from './merkle.ts';
+import { stewardsChain } from './stewards.ts';
 
 /**
  * What records are kept for how long. `unanswered`: incidents that no playbook answered and about which nobody was asked; `incidents`: those
@@ -38,9 +39,9 @@ const classOfAnswer: Readonly<Record<AnsweredBy, RecordClass>> = {
 /** The chain in which desks say what was cut: one for all, so that none cuts what another has. No cluster's journal has this name. It is never cut itself. */
 export const cutsChain = 'desk/all/retention';
 
-/** By the last record of what is cut. Undefined: never cut, as decisions above all incidents, holds and cuts. */
+/** By the last record of what is cut. Undefined: never cut, as decisions above all incidents, holds, cuts, and who the stewards are. */
 export function classOf({ chain, kind, body }: Pick<AuditRecord, 'chain' | 'kind' | 'body'>): RecordClass | undefined {
-  if (chain === cutsChain || chain.startsWith('control/')) return undefined;
+  if (chain === cutsChain || chain === stewardsChain || chain.startsWith('control/')) return undefined;
   const origin = originOf(chain);
   if (!origin) return undefined;
   if (origin.role === 'desk') return 'journals';

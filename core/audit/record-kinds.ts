@@ -109,6 +109,7 @@ export const recordKinds = [
   'step.planned',
   'step.seen',
   'step.unavailable',
+  'stewards.named',
   'storm.begun',
   'storm.over',
   'suppression.begun',

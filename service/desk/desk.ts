@@ -44,6 +44,7 @@ import { RefusalCounts } from '../process/refusal-counts.ts';
 import { repeat } from '../process/repeat.ts';
 import { askingOf, noCensus, rulesOf } from '../process/rules.ts';
 import { openRoleSigner, openTrust } from '../process/trust.ts';
+import { nameStewards } from '../records/name-stewards.ts';
 import { startStreams } from '../streams/streams.ts';
 import { createActivityWorker, type WorkerBase } from '../temporal/workers.ts';
 import { createDeskConsole, type DeskConsole } from './console/console.ts';
@@ -123,12 +124,17 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const store = createAuditStore(database);
   const archive = createAlertArchive(database);
   const trust = openTrust(config, 'desk');
+  const signer = await openRoleSigner(config, 'desk');
   const journal = new Journal({
     store,
     chain: `desk/${config.cluster}`,
-    signer: await openRoleSigner(config, 'desk'),
+    signer,
     log: (problem) => log.error(problem),
   });
+  // Nothing waits for it: what it is about is rare.
+  void nameStewards({ store, trust, signer, roster: config.roster, groups: config.evidence.stewards }).catch((error: unknown) =>
+    log.warn({ reason: reasonOf(error) }, 'who the stewards are could not be put on record: it is tried again at the next start'),
+  );
   const metrics = createDeskMetrics({ store, trust, roster: config.roster });
   const refusals = new RefusalCounts({
     tell: (refused) => {

@@ -1,5 +1,5 @@
 import type { AuditRecord } from '../../core/audit/audit.ts';
-import { checkChain } from '../../core/audit/audit-check.ts';
+import { checkChain, provenOf } from '../../core/audit/audit-check.ts';
 import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
 import { type Finding, numbers } from '../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
@@ -7,6 +7,7 @@ import { checkCuts, heldBefore, type ProvenCut, type Vouched, vouchedBy } from '
 import { cutsChain, type RecordRetention } from '../../core/audit/record-cut.ts';
 import { holdsIn, type RecordHold, type VouchedRecord } from '../../core/audit/record-holds.ts';
 import { type RecordRemoval, removalsIn } from '../../core/audit/record-removals.ts';
+import { StewardHistory, stewardsKind } from '../../core/audit/stewards.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import { holdScopeText } from '../../core/orders/record-hold.ts';
 
@@ -16,6 +17,10 @@ export interface KnownCuts {
   readonly cuts: ReadonlyMap<string, readonly ProvenCut[]>;
   readonly holds: readonly RecordHold[];
   readonly removals: readonly RecordRemoval[];
+  /** Orders of people who were no stewards: they count for nothing. */
+  readonly unauthorised: readonly Finding[];
+  /** Orders of which nothing on record says whether their people were. */
+  readonly unjudged: number;
   /** What is wrong with cuts. */
   readonly findings: readonly Finding[];
   /** What is wrong with the chains in which cuts and holds stand. */
@@ -25,7 +30,7 @@ export interface KnownCuts {
 }
 
 interface CutReading {
-  readonly store: Pick<AuditStore, 'chains' | 'storedChain'>;
+  readonly store: Pick<AuditStore, 'chains' | 'storedChain' | 'recordsOf'>;
   /** What the genuine checkpoints state: read before the records. */
   readonly vouched: Vouched & { readonly heads: { keys(): Iterable<string> } };
   readonly trust: Trust;
@@ -42,6 +47,9 @@ export async function readCuts({ store, vouched, trust, signers, retention = for
   const damage: Finding[] = [];
   const ofCuts: AuditRecord[] = [];
   const ofHolds: VouchedRecord[] = [];
+  const unauthorised: Finding[] = [];
+  let unjudged = 0;
+  const history = await stewardHistory(store, trust);
   for (const chain of [...new Set([...(await store.chains()), ...vouched.heads.keys()])].sort()) {
     const tellsCuts = chain === cutsChain;
     if (!tellsCuts && !chain.startsWith('control/')) continue;
@@ -49,17 +57,33 @@ export async function readCuts({ store, vouched, trust, signers, retention = for
     damage.push(...checked.findings);
     const records = checked.genuine.map(({ record }) => record);
     if (tellsCuts) ofCuts.push(...records);
-    else ofHolds.push(...records.map((record) => ({ record, checkpoint: vouchedBy(vouched, chain, record.number) })));
+    else
+      for (const record of records) {
+        const { number } = record;
+        const checkpoint = vouchedBy(vouched, chain, number);
+        const time = checkpoint === undefined ? undefined : vouched.timeOf(checkpoint);
+        const problem = history.problemOf(record, time === undefined ? now.getTime() : Date.parse(time));
+        if (problem === 'unknown') unjudged += 1;
+        if (problem === undefined || problem === 'unknown') ofHolds.push({ record, checkpoint });
+        else unauthorised.push({ kind: 'order-unauthorised', chain, number, text: `${chain} record ${number}: ${problem}` });
+      }
   }
   const { cuts, findings } = checkCuts({ records: ofCuts, vouched, trust, retention, now });
   return {
     cuts,
     holds: holdsIn(ofHolds, signers),
     removals: removalsIn(ofHolds, signers),
+    unauthorised,
+    unjudged,
     findings,
     damage,
     recorded: ofCuts.length,
   };
+}
+
+/** Who was a steward when, by the records of desks that are proven. */
+export async function stewardHistory(store: Pick<AuditStore, 'recordsOf'>, trust: Trust): Promise<StewardHistory> {
+  return new StewardHistory(provenOf(await store.recordsOf({ kinds: [stewardsKind], since: '' }), trust).records);
 }
 
 /** What a check says of one chain's cuts. `cutTo`: the place up to which rows are gone. */

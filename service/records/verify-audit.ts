@@ -31,7 +31,7 @@ export interface RememberedCheckpoint {
 
 /**
  * Checks every record against its maker's signature, its hash, its place in its chain, and the signed checkpoints in the database and in the
- * anchor outside it; the votes on record against their signatures, and decisions against the votes. Runs beside a working Firebreak. Trusts
+ * anchor outside it; the votes on record against their signatures, decisions against the votes, and orders of stewards against who was one. Runs beside a working Firebreak. Trusts
  * the public keys that it is given, and the anchor, not the database.
  * @throws FB_ERR_UNAVAILABLE when the database or the anchor cannot be read.
  */
@@ -79,7 +79,7 @@ export async function verifyAudit({
   const findings: Finding[] = [...read.findings, ...age.findings, ...inLog.filter((finding) => !late.includes(finding))];
   const notCovered: { chain: string; from: number; to: number }[] = [];
   const known = await readCuts({ store, vouched: checkpoints, trust, signers, retention, now: checkedAt });
-  findings.push(...known.findings);
+  findings.push(...known.findings, ...known.unauthorised);
   const cut = { chains: 0, records: 0, ordered: 0 };
   const removed = { records: 0, ordered: 0 };
   const checked = await checkRecords({ store, checkpoints, known, trust, signers });
@@ -113,8 +113,14 @@ export async function verifyAudit({
     removed,
     findings,
     notCovered,
-    notes: [...read.notes, ...age.notes, ...late.map(({ text }) => `${text}; allowed: ${lateBy}`)],
+    notes: [...read.notes, ...age.notes, ...unjudgedNote(known), ...late.map(({ text }) => `${text}; allowed: ${lateBy}`)],
   };
+}
+
+function unjudgedNote({ unjudged }: Pick<KnownCuts, 'unjudged'>): readonly string[] {
+  if (unjudged === 0) return [];
+  const orders = unjudged === 1 ? 'one order' : `${unjudged} orders`;
+  return [`of ${orders} that only stewards may give, nothing on record says who was a steward then: it is the cell's word`];
 }
 
 /** Whether what it names is there, and says still what it said. */

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/g
 import { type AuditRecord, recordContent, type SignedRecord } from '../../../core/audit/audit.ts';
 import { describeReport } from '../../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
+import { stewardsChain } from '../../../core/audit/stewards.ts';
 import { type Question, questionDigest, type Vote, voteBytes } from '../../../core/decide/approval.ts';
 import { orderBytes } from '../../../core/orders/order.ts';
 import { type RecordOrder, recordOrderDone, removalId } from '../../../core/orders/record-hold.ts';
@@ -14,6 +15,7 @@ import { openDatabase } from '../../../integrations/database/database.ts';
 import { createStreamFeed } from '../../../integrations/database/outbound/stream-feed.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
 import { createVerifier, signerFrom } from '../../../integrations/keys/ed25519.ts';
+import { nameStewards } from '../../../service/records/name-stewards.ts';
 import { createNotary } from '../../../service/records/notary.ts';
 import { carryOutRemovals } from '../../../service/records/removals.ts';
 import { carryOutCuts, orderCuts, type RetentionParts } from '../../../service/records/retention.ts';
@@ -218,6 +220,106 @@ describe('removing what records say', () => {
     await sign();
     expect(await carryOut()).toEqual({ records: 0, held: 1, problems: [] });
     expect(await verify()).toMatchObject({ ok: true, removed: { records: 0, ordered: 1 } });
+  });
+
+  describe('where a desk has on record who the stewards are', () => {
+    const name = (...stewards: readonly string[]) =>
+      nameStewards({
+        ...{ store, trust: makersTrust, signer: signerFrom({ pem: deskMaker.pem, name: 'desk' }), now: () => now },
+        ...{ roster: { groups: { leads: stewards } }, groups: ['leads'] },
+      });
+    const later = (days: number): void => {
+      now = new Date(now.getTime() + days * dayMs);
+    };
+
+    test('that is said once, until it is another, and never cut', async () => {
+      await name();
+      await name('ben', 'ana');
+      await name('ana', 'ben');
+      await name('ana');
+      const { records: named } = await store.storedChain(stewardsChain);
+      expect(named.map(({ signed: one }) => one?.record.body.stewards)).toEqual([['ana', 'ben'], ['ana']]);
+      await sign();
+      later(1_000);
+      await sign();
+      await orderCuts({
+        ...parts(),
+        signer: signerFrom({ pem: deskMaker.pem, name: 'desk' }),
+        retention: { days: { journals: 1 }, earlier: [] },
+      });
+      await sign();
+      await carryOutCuts(parts());
+      expect((await store.storedChain(stewardsChain)).records).toHaveLength(2);
+    });
+
+    test('counts by orders of these alone, and the check judges each order by who was one then', async () => {
+      await name('ana', 'ben');
+      await sign();
+      later(1);
+      await removeBy([1]);
+      const report = await verify();
+      expect(report).toMatchObject({ ok: true, removed: { records: 1 } });
+      expect(report.notes.join()).not.toContain('steward');
+      later(1);
+      await name('ana');
+      await sign();
+      later(1);
+      // Ben has left; what he had ordered before still counts.
+      await removeBy([3]);
+      const found = await verify();
+      expect(found).toMatchObject({
+        removed: { records: 1 },
+        findings: [{ kind: 'order-unauthorised', chain: control, number: 4 }],
+      });
+      expect(found.findings[0]?.text).toContain('ben has ordered records.remove, and was no steward then');
+    });
+
+    test('is not made good by naming somebody afterwards, nor by an order that is dated back', async () => {
+      await name('ana');
+      await sign();
+      later(2);
+      const today = now;
+      now = new Date(today.getTime() - 3 * dayMs);
+      await remove('ana', [1]);
+      await remove('ben', [1]);
+      now = today;
+      await sign();
+      later(1);
+      await name('ana', 'ben');
+      await sign();
+      expect(await carryOut()).toMatchObject({ records: 0 });
+      expect(await kinds()).toEqual(['order-unauthorised']);
+    });
+
+    test('is believed of desks alone: a cell makes nobody a steward', async () => {
+      await name('ana');
+      const body = { text: '', stewards: ['ana', 'ben'] };
+      await store.append([
+        makerOf('control/c@1').sign({
+          chain: stewardsChain,
+          number: 2,
+          at: now.toISOString(),
+          kind: 'stewards.named',
+          actor: 'desk',
+          body,
+        }),
+      ]);
+      await sign();
+      await removeBy([1]);
+      const found = await kinds();
+      expect(found).toContain('order-unauthorised');
+      expect(found).toContain('record-forged');
+      expect((await store.storedChain(chain)).records[0]?.signed?.removed).toBeUndefined();
+    });
+
+    test('that nothing is on record of it is said, and the cell’s word stands', async () => {
+      await removeBy([1]);
+      const report = await verify();
+      expect(report).toMatchObject({ ok: true, removed: { records: 1 } });
+      expect(report.notes).toEqual([
+        expect.stringContaining('of 2 orders that only stewards may give, nothing on record says who was'),
+      ]);
+    });
   });
 
   describe('otherwise is found', () => {

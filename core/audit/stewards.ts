@@ -1,0 +1,57 @@
+import { isObject } from '../text/plain-json.ts';
+import { type AuditRecord, originOf } from './audit.ts';
+
+/** The chain in which desks say who the stewards are: one for all. No cluster's journal has this name. It is never cut. */
+export const stewardsChain = 'desk/all/stewards';
+export const stewardsKind = 'stewards.named';
+
+/** What is on record of it: ids of people. */
+export function stewardsBody(stewards: readonly string[]): Readonly<Record<string, unknown>> {
+  const text = stewards.length === 0 ? 'nobody is a steward' : `stewards are ${stewards.join(', ')}`;
+  return { text, stewards };
+}
+
+/** Orders that only stewards may give: the cell has checked it by its own roster. */
+const byStewards: ReadonlySet<unknown> = new Set(['records.unhold', 'records.remove', 'evidence.unhold', 'evidence.destroy']);
+
+/** The notary signs at least each 15 minutes: when a record came to be is known no better. */
+const vouchedWithinMs = 20 * 60_000;
+
+/**
+ * Who was a steward when, as desks have put it on record. A cell judges orders by its own word: by this another one has to agree, with another key. So neither a cell
+ * that was taken over nor a desk makes somebody a steward who was none.
+ */
+export class StewardHistory {
+  readonly #named: readonly { readonly at: number; readonly stewards: readonly unknown[] }[];
+
+  /** @param records of desks, each proven to be theirs */
+  constructor(records: readonly AuditRecord[]) {
+    this.#named = records
+      .flatMap(({ chain, kind, at, body }) => {
+        const isOne = kind === stewardsKind && chain === stewardsChain && originOf(chain)?.role === 'desk';
+        return isOne && Array.isArray(body.stewards) ? [{ at: Date.parse(at), stewards: body.stewards }] : [];
+      })
+      .sort((one, other) => one.at - other.at);
+  }
+
+  /** The last that is named. Absent: none is. */
+  get last(): readonly unknown[] | undefined {
+    return this.#named.at(-1)?.stewards;
+  }
+
+  /**
+   * Why the order of this record should not have been followed. `unknown`: nothing is on record of who was a steward then. Undefined: nothing is wrong with
+   * it, or it is no order of a steward.
+   * @param vouched when the notary signed the first checkpoint that names it, or now (milliseconds since 1970): what the record says of its time is its cell's word
+   */
+  problemOf({ body }: Pick<AuditRecord, 'body'>, vouched: number): string | undefined {
+    const order = isObject(body.order) && isObject(body.order.order) ? body.order.order : {};
+    if (!byStewards.has(order.kind)) return undefined;
+    const before = this.#named.findLast(({ at }) => at <= vouched - vouchedWithinMs);
+    const meanwhile = this.#named.filter(({ at }) => at > vouched - vouchedWithinMs && at <= vouched);
+    const then = [...(before ? [before] : []), ...meanwhile];
+    if (then.length === 0) return 'unknown';
+    if (then.some(({ stewards }) => stewards.includes(order.person))) return undefined;
+    return `${String(order.person)} has ordered ${String(order.kind)}, and was no steward then by what the desks have on record`;
+  }
+}
