@@ -1,12 +1,28 @@
+import { blockEgress, cordonNode, isolateNamespace, revokeServiceAccount, suspendCronJob } from '../actions/index.ts';
 import { type Severity, severities } from '../alert/severity.ts';
 import { lastPart } from '../text/object-name.ts';
 import type { IncidentRef } from './incident.ts';
 
-/** What the cell is asked about: a quarantine, by the key of its step. All else it knows itself. */
+/** What the cell is asked about: a containment, by the key of its step. All else it knows itself. */
 export interface AskedEffect {
   readonly incident: IncidentRef;
   readonly step: string;
 }
+
+/** What was contained where it is no pod: an account (`system:serviceaccount:…`), a node, a namespace, a workload (`deployment/shop/cart`). */
+export interface EffectScope {
+  readonly kind: 'account' | 'node' | 'namespace' | 'workload';
+  readonly name: string;
+}
+
+/** Actions that contain something else than pods, and what that is. Of others nothing that the cell watches says what came of them. */
+export const lookedAtScopes: Readonly<Record<string, EffectScope['kind']>> = {
+  [revokeServiceAccount.name]: 'account',
+  [cordonNode.name]: 'node',
+  [isolateNamespace.name]: 'namespace',
+  [blockEgress.name]: 'workload',
+  [suspendCronJob.name]: 'workload',
+};
 
 export interface PodsReady {
   readonly ready: number;
@@ -34,15 +50,15 @@ export interface EffectLook {
   readonly at: string;
   /** Since when the cell counts; absent where it does not know the containment. */
   readonly since?: string;
-  /** Whose rights were taken away, where it is that and no quarantine. */
-  readonly account?: string;
-  /** Of the contained pods, or naming the account, since then. */
+  /** Absent: a quarantine of pods. */
+  readonly scope?: EffectScope;
+  /** Of the contained pods, or of what is contained, since then. */
   readonly alerts?: {
     readonly counts: Readonly<Partial<Record<Severity, number>>>;
     /** Absent: none came. */
     readonly lastAt?: string;
   };
-  /** What of the quarantine is not as it should be. */
+  /** What of it is not as it should be. */
   readonly problems: readonly string[];
   /** Contained pods that are still there, of how many. */
   readonly pods?: { readonly there: number; readonly of: number };
@@ -58,7 +74,7 @@ export interface EffectLook {
   readonly unknown: readonly string[];
 }
 
-/** A quarantine that is looked at again, as its incident remembers it. */
+/** A containment that is looked at again, as its incident remembers it. */
 export interface PendingEffect {
   readonly step: string;
   readonly lease: string;
@@ -104,9 +120,10 @@ function alertsText({ alerts, outcome, at, since }: EffectLook): string {
     : `Alerts have stopped: ${came}.`;
 }
 
-function forceText({ problems, pods, since, account }: EffectLook): string {
-  if (account !== undefined)
+function forceText({ problems, pods, since, scope }: EffectLook): string {
+  if (scope?.kind === 'account')
     return problems.length > 0 ? `Its rights are not all taken away: ${problems.join('; ')}.` : 'Its rights are taken away.';
+  if (scope) return problems.length > 0 ? `The containment is not whole: ${problems.join('; ')}.` : '';
   if (problems.length > 0) return `The quarantine is not whole: ${problems.join('; ')}.`;
   if (!pods || since === undefined) return '';
   if (pods.there === 0) return pods.of === 1 ? 'The pod is gone.' : 'All its pods are gone.';

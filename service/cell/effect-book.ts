@@ -1,21 +1,28 @@
 import type { StepRegister } from '../../activities/chokepoint/step-register.ts';
 import { Memory, type MemoryKeeper } from '../../activities/memory/memory.ts';
 import type { AppliedStep, CellActivities, LookActivities, StepCall } from '../../core/action/step.ts';
-import { quarantinePod, quarantineWorkload, revokeServiceAccount } from '../../core/actions/index.ts';
-import type { RevokeServiceAccountInput } from '../../core/actions/secrets/revoke-service-account.schema.ts';
-import type { Alert } from '../../core/alert/alert.ts';
+import { quarantinePod, quarantineWorkload } from '../../core/actions/index.ts';
+import type { Alert, WorkloadRef } from '../../core/alert/alert.ts';
 import { type Severity, severities } from '../../core/alert/severity.ts';
 import { authenticState, type BeforeState, type CellKey, heldSince, type NamedKind } from '../../core/cluster/before-state.ts';
 import type { HeldContainment } from '../../core/cluster/cluster-resources.ts';
 import { names } from '../../core/cluster/labels.ts';
 import type { PodRecord } from '../../core/cluster/pod-record.ts';
-import { type AskedEffect, type EffectLook, type EffectOutcome, isRecent, type PodsReady } from '../../core/incident/effect.ts';
+import {
+  type AskedEffect,
+  type EffectLook,
+  type EffectOutcome,
+  type EffectScope,
+  isRecent,
+  lookedAtScopes,
+  type PodsReady,
+} from '../../core/incident/effect.ts';
 import type { warningsSince } from '../../integrations/kubernetes/pods/warnings.ts';
 import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
 import { readyOf, servicesOf, standWithout } from '../../integrations/kubernetes/watch/pods-ready.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 
-/** A quarantine, or an account without its rights, of which will be asked what it did, as the cell saw it when it was made. */
+/** A quarantine, or another containment, of which will be asked what it did, as the cell saw it when it was made. */
 export interface WatchedQuarantine {
   readonly incident: string;
   /** Milliseconds since 1970. */
@@ -23,15 +30,15 @@ export interface WatchedQuarantine {
   readonly namespace: string;
   /** Uids of the pods that it took, with the restarts of their containers until then. */
   readonly pods: Readonly<Record<string, number>>;
-  /** `system:serviceaccount:…`, whose rights were taken away. It has no pods then. */
-  readonly account?: string;
+  /** What is contained instead of pods. */
+  readonly scope?: EffectScope;
   readonly workload?: NamedKind;
   /** Services that had selected one of the pods. */
   readonly services: readonly string[];
   readonly before: { readonly workload?: PodsReady; readonly neighbours?: PodsReady };
 }
 
-/** Alerts of one contained pod. */
+/** Alerts of one contained pod, or of what else is contained. */
 export interface AlertsOfPod {
   readonly counts: Readonly<Partial<Record<Severity, number>>>;
   /** Milliseconds since 1970, by the cell's own clock. */
@@ -65,7 +72,7 @@ interface EffectBookParts {
 }
 
 /**
- * What the cell knows of quarantines that it is asked about later: how it was before them, and which alerts of their pods it has taken in since. A call
+ * What the cell knows of containments that it is asked about later: how it was before them, and which alerts of their pods it has taken in since. A call
  * names the step alone, so nobody can have it count for another one. It is what the cell itself saw, and no proof that an attack is over: a sensor
  * that was silenced sends no alert either.
  */
@@ -84,9 +91,9 @@ export class EffectBook {
     this.#now = parts.now ?? Date.now;
     this.#quarantines = new Memory({ most: mostQuarantines, retentionMs, keeper: parts.quarantines });
     this.#kept = new Memory({ most: mostPods, retentionMs, keeper: parts.alerts });
-    for (const [, { pods, account }] of this.#quarantines.entries()) {
+    for (const [, { pods, scope }] of this.#quarantines.entries()) {
       for (const uid of Object.keys(pods)) this.#contained.add(uid);
-      if (account !== undefined) this.#contained.add(account);
+      if (scope) this.#contained.add(keyOf(scope));
     }
   }
 
@@ -104,7 +111,8 @@ export class EffectBook {
     const noting = async (call: StepCall, apply: () => Promise<AppliedStep>): Promise<AppliedStep> => {
       const applied = await apply();
       if (quarantines.has(call.action)) this.#made(call, applied);
-      if (call.action === revokeServiceAccount.name) this.#revoked(call);
+      const scope = scopeOf(call);
+      if (scope) this.#madeFor(call, scope);
       return applied;
     };
     return {
@@ -114,10 +122,9 @@ export class EffectBook {
     };
   }
 
-  /** An alert goes on its way to an incident. Of pods and accounts that are not contained nothing is counted. */
-  heard({ pod, apiRequest, severity }: Pick<Alert, 'pod' | 'apiRequest' | 'severity'>): void {
-    for (const contained of [pod?.uid, apiRequest?.account])
-      if (contained !== undefined && this.#contained.has(contained)) this.#count(contained, severity);
+  /** An alert goes on its way to an incident. Of what is not contained nothing is counted. */
+  heard(alert: HeardAlert): void {
+    for (const contained of new Set(keysOf(alert))) if (this.#contained.has(contained)) this.#count(contained, alert.severity);
   }
 
   #count(uid: string, severity: Severity): void {
@@ -135,15 +142,11 @@ export class EffectBook {
     const watched = known?.incident === incident.id ? known : undefined;
     // A wider step may have found a pod in quarantine already, by another step.
     const isOwn = ({ uid, ...one }: HeldContainment): boolean =>
-      watched && watched.account === undefined
-        ? uid !== undefined && uid in watched.pods
-        : one.step === step && one.incident === incident.id;
+      watched && !watched.scope ? uid !== undefined && uid in watched.pods : one.step === step && one.incident === incident.id;
     const held = containments().filter(isOwn);
     const problems = [...new Set(held.flatMap((one) => one.problems))].slice(0, mostProblems);
     const unknown = [
-      watched?.account === undefined
-        ? 'whether connections that were open before live on: only a cut of them tells'
-        : 'whether its tokens were used where no sensor of the API audit reports it',
+      unknownOf[watched?.scope?.kind ?? 'pods'],
       ...(view.age() > staleMs || !view.ready() ? ['how it is now: the API server has not answered for a while'] : []),
       ...(cells > 1 ? ['alerts that other cells of this cluster have taken in'] : []),
     ];
@@ -155,8 +158,7 @@ export class EffectBook {
         unknown: ['what came of it: this cell did not make the quarantine, or has lost its memory', ...unknown],
       };
 
-    if (watched.account !== undefined)
-      return this.#lookAtAccount({ ...watched, account: watched.account }, { at, problems, unknown });
+    if (watched.scope) return this.#lookAtScope({ ...watched, scope: watched.scope }, { at, problems, unknown });
     const { namespace, workload, services, before } = watched;
     const since = new Date(watched.at).toISOString();
     const uids = Object.keys(watched.pods);
@@ -196,16 +198,16 @@ export class EffectBook {
     };
   }
 
-  /** Of an account is known who names it. What it is used for, only a sensor of the API audit tells. */
-  #lookAtAccount(
-    { account, at: madeAt }: WatchedQuarantine & { readonly account: string },
+  /** Of what is no pod is known which alerts name it. */
+  #lookAtScope(
+    { scope, at: madeAt }: WatchedQuarantine & { readonly scope: EffectScope },
     { at, problems, unknown }: Pick<EffectLook, 'at' | 'problems' | 'unknown'>,
   ): EffectLook {
     const since = new Date(madeAt).toISOString();
-    const alerts = this.#alertsOf([account]);
+    const alerts = this.#alertsOf([keyOf(scope)]);
     return {
       outcome: outcomeOf({ isWhole: problems.length === 0, lastAt: alerts.lastAt, at, since }),
-      ...{ at, since, account, alerts, problems },
+      ...{ at, since, scope, alerts, problems },
       unknown,
     };
   }
@@ -228,15 +230,13 @@ export class EffectBook {
     return { counts, ...(lastAt > 0 && { lastAt: new Date(lastAt).toISOString() }) };
   }
 
-  /** What was given was checked against its schema by the chokepoint. */
-  #revoked({ key, input, incident }: StepCall): void {
+  #madeFor({ key, incident }: StepCall, scope: EffectScope): void {
     if (this.#quarantines.get(key)) return;
-    const { namespace, name } = (input as RevokeServiceAccountInput).serviceAccount;
-    const account = `system:serviceaccount:${namespace}:${name}`;
-    this.#contained.add(account);
-    this.#fresh.delete(account);
-    this.#kept.delete(account);
-    const made = { incident: incident.id, at: this.#now(), namespace, pods: {}, account, services: [], before: {} };
+    const contained = keyOf(scope);
+    this.#contained.add(contained);
+    this.#fresh.delete(contained);
+    this.#kept.delete(contained);
+    const made = { incident: incident.id, at: this.#now(), namespace: '', pods: {}, scope, services: [], before: {} };
     this.#quarantines.set(key, made, this.#now());
   }
 
@@ -294,6 +294,70 @@ export class EffectBook {
     this.#fresh.clear();
   }
 }
+
+type HeardAlert = Pick<Alert, 'pod' | 'apiRequest' | 'node' | 'workload' | 'severity'>;
+
+/** Nobody's uid and no account has such a name. */
+function keyOf({ kind, name }: EffectScope): string {
+  return kind === 'account' ? name : `${kind} ${name}`;
+}
+
+/** What an alert can be counted for. */
+function keysOf({ pod, apiRequest, node, workload }: HeardAlert): readonly string[] {
+  return [
+    ...(pod?.uid === undefined ? [] : [pod.uid]),
+    ...(apiRequest ? [apiRequest.account] : []),
+    ...(node === undefined ? [] : [keyOf({ kind: 'node', name: node })]),
+    ...(pod ? [keyOf({ kind: 'namespace', name: pod.namespace })] : []),
+    ...(workload ? [keyOf({ kind: 'workload', name: workloadName(workload) })] : []),
+  ];
+}
+
+function workloadName({ kind, namespace, name }: Pick<WorkloadRef, 'kind' | 'namespace' | 'name'>): string {
+  return `${kind.toLowerCase()}/${namespace}/${name}`;
+}
+
+/** Undefined for what contains pods, or nothing. What was given was checked against its schema by the chokepoint. */
+function scopeOf({ action, input }: StepCall): EffectScope | undefined {
+  const given = input as {
+    readonly serviceAccount?: { readonly namespace: string; readonly name: string };
+    readonly node?: string;
+    readonly namespace?: string;
+    readonly workload?: Pick<WorkloadRef, 'kind' | 'namespace' | 'name'>;
+    readonly cronJob?: { readonly namespace: string; readonly name: string };
+  };
+  const kind = lookedAtScopes[action];
+  switch (kind) {
+    case 'account':
+      return (
+        given.serviceAccount && {
+          kind,
+          name: `system:serviceaccount:${given.serviceAccount.namespace}:${given.serviceAccount.name}`,
+        }
+      );
+    case 'node':
+      return given.node === undefined ? undefined : { kind, name: given.node };
+    case 'namespace':
+      return given.namespace === undefined ? undefined : { kind, name: given.namespace };
+    case 'workload':
+      return workloadScope(given.workload ?? (given.cronJob && { kind: 'CronJob', ...given.cronJob }));
+    default:
+      return undefined;
+  }
+}
+
+function workloadScope(workload: Pick<WorkloadRef, 'kind' | 'namespace' | 'name'> | undefined): EffectScope | undefined {
+  return workload && { kind: 'workload', name: workloadName(workload) };
+}
+
+/** What no look can tell. */
+const unknownOf: Readonly<Record<EffectScope['kind'] | 'pods', string>> = {
+  pods: 'whether connections that were open before live on: only a cut of them tells',
+  account: 'whether its tokens were used where no sensor of the API audit reports it',
+  node: 'what runs on the node that no sensor watches: a cordon ends nothing that runs there',
+  namespace: 'whether connections that were open before live on: only a cut of them tells',
+  workload: 'what it does that no sensor reports',
+};
 
 function outcomeOf(of: {
   readonly isWhole: boolean;

@@ -1,5 +1,12 @@
-import { quarantinePod, quarantineWorkload, revokeServiceAccount } from '../../core/actions/index.ts';
-import { afterText, type EffectLook, effectText, type PendingEffect, unknownText } from '../../core/incident/effect.ts';
+import { blockEgress, quarantinePod, quarantineWorkload, revokeServiceAccount } from '../../core/actions/index.ts';
+import {
+  afterText,
+  type EffectLook,
+  effectText,
+  lookedAtScopes,
+  type PendingEffect,
+  unknownText,
+} from '../../core/incident/effect.ts';
 import type { Lease } from '../../core/incident/lease.ts';
 import { lastPart } from '../../core/text/object-name.ts';
 import { lookActivities, stepFailure } from '../calls.ts';
@@ -11,11 +18,11 @@ import { condition, nowMs, sleep } from '../world.ts';
 const gatherMs = 5_000;
 const mostTold = 3;
 
-/** Of these the cell knows the pods or the account, and so whose alerts to count. */
-const lookedAt: ReadonlySet<string> = new Set([quarantinePod.name, quarantineWorkload.name, revokeServiceAccount.name]);
+/** Of these the cell knows what is contained, and so whose alerts to count. */
+const lookedAt: ReadonlySet<string> = new Set([quarantinePod.name, quarantineWorkload.name, ...Object.keys(lookedAtScopes)]);
 
 /**
- * Some time after a quarantine the cell looks whether it helped, and says so on record and in the thread. Nothing is decided by it. It is the
+ * Some time after a containment the cell looks whether it helped, and says so on record and in the thread. Nothing is decided by it. It is the
  * incident that waits, so a restart of any process changes nothing; what is given back before is not looked at any more, and that is said.
  */
 export class EffectChecks {
@@ -115,5 +122,6 @@ export class EffectChecks {
 function doneTo({ action, target }: { readonly action: string; readonly target: string }): string {
   const name = lastPart(target);
   if (action === revokeServiceAccount.name) return `the rights of ${name} were revoked`;
+  if (action === blockEgress.name) return `the egress of ${name} was blocked`;
   return `${name} was ${declarationOf(action).words?.held ?? 'contained'}`;
 }

@@ -277,7 +277,12 @@ describe('some time after an account lost its rights', () => {
     await apply(book, revoked);
     world.now += 10 * minute;
     const before = await look(book, { incident, step: key });
-    expect(before).toMatchObject({ outcome: 'no-alerts', account, alerts: { counts: {} }, problems: [] });
+    expect(before).toMatchObject({
+      outcome: 'no-alerts',
+      scope: { kind: 'account', name: account },
+      alerts: { counts: {} },
+      problems: [],
+    });
     expect(effectText(before)).toBe('No alert has come from it since. Its rights are taken away.');
     expect(before.unknown).toEqual(['whether its tokens were used where no sensor of the API audit reports it']);
     book.heard(request(account));
@@ -300,5 +305,56 @@ describe('some time after an account lost its rights', () => {
     const found = await look(again, { incident, step: key });
     expect(found).toMatchObject({ outcome: 'not-in-force', alerts: { counts: { high: 1 } } });
     expect(effectText(found)).toContain('Its rights are not all taken away: the account is in it again.');
+  });
+});
+
+describe('some time after something else was contained', () => {
+  const workloadRef = { kind: 'CronJob', namespace: 'shop', name: 'nightly' };
+  const inShop = (over: object) => ({
+    pod: { namespace: 'shop', name: 'any', uid: 'uid-any' },
+    severity: 'high' as const,
+    ...over,
+  });
+  test.each([
+    ['cordonNode', { node: 'node-1' }, inShop({ node: 'node-1' }), inShop({ node: 'node-2' })],
+    [
+      'isolateNamespace',
+      { namespace: 'shop' },
+      inShop({}),
+      { pod: { namespace: 'other', name: 'any' }, severity: 'high' as const },
+    ],
+    [
+      'blockEgress',
+      { workload: { ...workloadRef, kind: 'Deployment' }, to: ['203.0.113.7'] },
+      inShop({ workload: { ...workloadRef, kind: 'Deployment' } }),
+      inShop({ workload: { ...workloadRef, kind: 'Deployment', namespace: 'other' } }),
+    ],
+    ['suspendCronJob', { cronJob: { namespace: 'shop', name: 'nightly' } }, inShop({ workload: workloadRef }), inShop({})],
+  ])('by %s, the alerts of that since are counted, and no others', async (action, input, ofIt, ofAnother) => {
+    const world = worldOf(action);
+    const key = `${incident.id}/r/contain/cart/${action}/0`;
+    const own: HeldContainment = { ...held, action, step: key, target: 'node/node-1' };
+    const { uid: _, ...ownWithoutUid } = own;
+    world.held = [held, ownWithoutUid];
+    const first = world.book();
+    first.heard(ofIt);
+    await apply(first, { key, action, input, incident } as unknown as StepCall);
+    first.heard(ofAnother);
+    world.now += 10 * minute;
+    const before = await look(first, { incident, step: key });
+    expect(before).toMatchObject({ outcome: 'no-alerts', alerts: { counts: {} }, problems: [] });
+    expect(effectText(before)).toBe('No alert has come from it since.');
+    first.stop();
+    await world.restart();
+    const book = world.book();
+    book.heard(ofIt);
+    world.held = [{ ...ownWithoutUid, problems: ['somebody has taken it back'] }];
+    const after = await look(book, { incident, step: key });
+    expect(after).toMatchObject({ outcome: 'not-in-force', alerts: { counts: { high: 1 } } });
+    expect(effectText(after)).toBe(
+      'Alerts still come from it: 1 high since, the last 0 minutes ago. The containment is not whole: somebody has taken it back.',
+    );
+    // What no look can tell is another for each.
+    expect(after.unknown).toHaveLength(1);
   });
 });

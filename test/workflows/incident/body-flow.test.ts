@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { eventually } from '../../eventually.ts';
 import { type RunningIncident, refuse } from '../harness.ts';
 import { alertOf } from '../people.ts';
 import { replayHistory } from '../replay-history.ts';
@@ -15,6 +16,41 @@ const undone = ({ id }: RunningIncident) =>
     incident.id === id ? [`${action}: ${lab.seen.undoReasons[at]?.kind}`] : [],
   );
 const historyOf = ({ id }: RunningIncident) => lab.env.client.workflow.getHandle(id).fetchHistory();
+
+test('a suspended workload is looked at later as a quarantine is, each on record and in one line of the thread', async () => {
+  const looked: string[] = [];
+  script.lookAtEffect = ({ key }) => {
+    looked.push(key);
+    return {
+      outcome: 'no-alerts',
+      at: '2026-11-24T22:00:00.000Z',
+      since: '2026-11-24T21:50:00.000Z',
+      alerts: { counts: {} },
+      problems: [],
+      unknown: [],
+    };
+  };
+  const minute = 60_000;
+  const incident = await lab.start([alertOf({ rule: 'Whole', severity: 'high' })], {
+    playbooks: ['all-or-nothing'],
+    effectChecksMs: [10 * minute, 60 * minute],
+  });
+  await incident.until(({ leases }) => leases.length === 2, 'both');
+  await lab.env.sleep('61m');
+  const checked = () => lab.seen.records.filter(({ kind, chain }) => kind === 'effect.checked' && chain.startsWith(incident.id));
+  await eventually('the records of all looks', async () => checked().length === 4);
+  expect(
+    checked()
+      .map(({ body }) => `${body.action} ${body.afterMs}`)
+      .sort(),
+  ).toEqual(
+    ['quarantinePod', 'suspendCronJob'].flatMap((action) => [`${action} ${10 * minute}`, `${action} ${60 * minute}`]).sort(),
+  );
+  expect(new Set(looked).size).toBe(2);
+  await eventually('the line', async () =>
+    lab.seen.threads.some((text) => /10 minutes after \S+ was suspended: No alert has come from it since\./.test(text)),
+  );
+});
 
 describe('a saga of which a later part fails', () => {
   const fails = () => {
