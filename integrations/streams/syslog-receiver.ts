@@ -62,8 +62,16 @@ function deliver(events: readonly StreamEvent[], options: SyslogReceiverOptions,
 /** With its length before it, so that a line break in it ends nothing (RFC 5425, 4.3). */
 function frame({ json, at, kind }: StreamEvent, hostname: string): Buffer {
   const header = `<${priority}>1 ${at} ${printable(hostname, 255)} firebreak ${nothing} ${printable(kind, 32)} ${nothing}`;
-  const message = Buffer.from(`${header} \ufeff${json}`);
+  const message = Buffer.from(`${header} ${ascii(json)}`);
   return Buffer.concat([Buffer.from(`${message.length} `), message]);
+}
+
+/**
+ * The same JSON in ASCII. A text in UTF-8 has to begin with a byte order mark (RFC 5424, 6.4): rsyslog leaves it where it stands, and then the message is
+ * no JSON to who reads it next.
+ */
+function ascii(json: string): string {
+  return json.replaceAll(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** Printable ASCII without a space; `-` for nothing. */

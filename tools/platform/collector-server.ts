@@ -10,6 +10,8 @@ import { ServerGroup, waitUntilReady } from './server-group.ts';
 export interface CollectorServer {
   /** `http://127.0.0.1:23456`: takes OTLP over HTTP. */
   readonly url: string;
+  /** Where it takes syslog over TLS, from who has a certificate that it knows. */
+  readonly syslogPort?: number;
   /** What it has read so far, as OTLP in JSON: one object for each batch. */
   received(): readonly unknown[];
   /** Ends it; what it has read stays. */
@@ -17,47 +19,70 @@ export interface CollectorServer {
 }
 
 /**
- * A real OpenTelemetry collector on this machine: its receiver for OTLP, and what that has read in a file. Built with Go from
+ * A real OpenTelemetry collector on this machine: its receivers for OTLP and for syslog, and what they have read in a file. Built with Go from
  * `tools/platform/collector` on first use. Throws FB_ERR_PLATFORM_PART_MISSING, FB_ERR_PLATFORM_START.
  */
 export async function startCollector(options: {
   readonly stateDir: string;
+  /** Names of files in PEM. Absent: it takes no syslog. */
+  readonly syslog?: { readonly cert: string; readonly key: string; readonly clientCa: string };
   readonly onProgress?: OnProgress;
 }): Promise<CollectorServer> {
-  const { stateDir, onProgress = () => {} } = options;
+  const { stateDir, syslog, onProgress = () => {} } = options;
   const program = { name: 'otel-collector', module: join('tools', 'platform', 'collector'), target: '.', linked: {}, pinned: 1 };
   const folder = await goProgram({ ...program, title: 'the OpenTelemetry collector' }, onProgress);
   if (!folder)
     throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', 'there is no go on PATH to build the OpenTelemetry collector with');
   mkdirSync(stateDir, { recursive: true });
-  const { otlp: port } = await freePorts({ names: ['otlp'] });
+  const { otlp: port, syslog: syslogPort } = await freePorts({ names: ['otlp', 'syslog'] });
   const file = join(stateDir, 'received.jsonl');
   const configFile = join(stateDir, 'collector.json');
   const pipeline = { receivers: ['otlp'], exporters: ['file'] };
   const config = {
-    receivers: { otlp: { protocols: { http: { endpoint: `127.0.0.1:${port}` } } } },
+    receivers: {
+      otlp: { protocols: { http: { endpoint: `127.0.0.1:${port}` } } },
+      ...(syslog && {
+        syslog: {
+          protocol: 'rfc5424',
+          enable_octet_counting: true,
+          max_octets: 1_048_576,
+          tcp: {
+            listen_address: `127.0.0.1:${syslogPort}`,
+            tls: { cert_file: syslog.cert, key_file: syslog.key, client_ca_file: syslog.clientCa },
+          },
+        },
+      }),
+    },
     exporters: { file: { path: file } },
-    service: { pipelines: { traces: pipeline, metrics: pipeline } },
+    service: {
+      pipelines: { traces: pipeline, metrics: pipeline, ...(syslog && { logs: { ...pipeline, receivers: ['syslog'] } }) },
+    },
   };
   writeFileSync(configFile, JSON.stringify(config));
   const group = new ServerGroup();
   const command = join(folder, 'collector');
   const args = ['--config', `file:${configFile}`];
   const server = group.start({ name: 'collector', command, args, logFile: join(stateDir, 'collector.log') });
-  await waitUntilReady({ server, timeoutMs: 60_000, ready: () => listens(port) });
+  await waitUntilReady({
+    server,
+    timeoutMs: 60_000,
+    ready: async () => (await listens(port)) && (!syslog || (await listens(syslogPort))),
+  });
   return {
     url: `http://127.0.0.1:${port}`,
+    ...(syslog && { syslogPort }),
     received: () => (existsSync(file) ? wholeLines(readFileSync(file, 'utf8')).map((line): unknown => JSON.parse(line)) : []),
     stop: () => group.stop(),
   };
 }
 
 /** The last one may still be written. */
-function wholeLines(text: string): readonly string[] {
+export function wholeLines(text: string): readonly string[] {
   return text.split('\n').slice(0, -1);
 }
 
-function listens(port: number): Promise<boolean> {
+/** Whether somebody listens at this port here. */
+export function listens(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port });
     const end = (answer: boolean): void => {

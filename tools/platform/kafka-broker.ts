@@ -127,7 +127,8 @@ async function kafkaJars(onProgress: OnProgress): Promise<string> {
   return cachedPart({ name: 'kafka', version, source: 'Maven: org.apache.kafka', install, onProgress });
 }
 
-async function makeCertificate(folder: string, name: string): Promise<void> {
+/** Of a server here or of a client: `NAME.crt` and `NAME.key`. */
+export async function makeCertificate(folder: string, name: string): Promise<void> {
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
   const about = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=IP:${host},DNS:localhost`];
   const out = ['-keyout', join(folder, `${name}.key`), '-out', join(folder, `${name}.crt`)];

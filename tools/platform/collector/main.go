@@ -1,4 +1,4 @@
-// A real OpenTelemetry collector with what the tests need of it: it receives OTLP, and writes what it has read to a file, one JSON object a line.
+// A real OpenTelemetry collector with what the tests need of it: it receives OTLP and syslog, and writes what it has read to a file, one JSON object a line.
 package main
 
 import (
@@ -7,12 +7,14 @@ import (
 	"os"
 	"sync"
 
+	"github.com/open-telemetry/opentelemetry-collector-contrib/receiver/syslogreceiver"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/provider/fileprovider"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/otelcol"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/receiver"
@@ -64,6 +66,14 @@ func (f metricFile) ConsumeMetrics(_ context.Context, metrics pmetric.Metrics) e
 	return f.write((&pmetric.JSONMarshaler{}).MarshalMetrics(metrics))
 }
 
+type logFile struct{ *file }
+
+func (logFile) Capabilities() consumer.Capabilities { return consumer.Capabilities{} }
+
+func (f logFile) ConsumeLogs(_ context.Context, logs plog.Logs) error {
+	return f.write((&plog.JSONMarshaler{}).MarshalLogs(logs))
+}
+
 func fileExporter() exporter.Factory {
 	at := func(config component.Config) *file { return &file{path: config.(*fileConfig).Path} }
 	return exporter.NewFactory(
@@ -75,11 +85,14 @@ func fileExporter() exporter.Factory {
 		exporter.WithMetrics(func(_ context.Context, _ exporter.Settings, config component.Config) (exporter.Metrics, error) {
 			return metricFile{at(config)}, nil
 		}, component.StabilityLevelStable),
+		exporter.WithLogs(func(_ context.Context, _ exporter.Settings, config component.Config) (exporter.Logs, error) {
+			return logFile{at(config)}, nil
+		}, component.StabilityLevelStable),
 	)
 }
 
 func components() (otelcol.Factories, error) {
-	receivers, err := otelcol.MakeFactoryMap[receiver.Factory](otlpreceiver.NewFactory())
+	receivers, err := otelcol.MakeFactoryMap[receiver.Factory](otlpreceiver.NewFactory(), syslogreceiver.NewFactory())
 	if err != nil {
 		return otelcol.Factories{}, err
 	}
