@@ -1,8 +1,8 @@
+import { stewardsChain } from '../people/stewards.ts';
 import { isObject } from '../text/plain-json.ts';
 import { type AuditRecord, genesisHash, originOf, recordHash, type SignedRecord } from './audit.ts';
 import type { StoredRecord } from './audit-store.ts';
 import { leafHash, merkleRoot } from './merkle.ts';
-import { stewardsChain } from './stewards.ts';
 
 /**
  * What records are kept for how long. `unanswered`: incidents that no playbook answered and about which nobody was asked; `incidents`: those

@@ -1,9 +1,9 @@
 import { signRecord } from '../../core/audit/audit.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
-import { stewardsBody, stewardsChain, stewardsKind } from '../../core/audit/stewards.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import type { Signer } from '../../core/messages/signing.ts';
 import type { Roster } from '../../core/people/roster.ts';
+import { stewardsBody, stewardsChain, stewardsKind } from '../../core/people/stewards.ts';
 import { stewardHistory } from './read-cuts.ts';
 
 /**

@@ -7,9 +7,9 @@ import { checkCuts, heldBefore, type ProvenCut, type Vouched, vouchedBy } from '
 import { cutsChain, type RecordRetention } from '../../core/audit/record-cut.ts';
 import { holdsIn, type RecordHold, type VouchedRecord } from '../../core/audit/record-holds.ts';
 import { type RecordRemoval, removalsIn } from '../../core/audit/record-removals.ts';
-import { StewardHistory, stewardsKind } from '../../core/audit/stewards.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import { holdScopeText } from '../../core/orders/record-hold.ts';
+import { StewardHistory, stewardsKind } from '../../core/people/stewards.ts';
 
 /** What is on record of cuts and holds, and judged. */
 export interface KnownCuts {

@@ -5,10 +5,10 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/g
 import { type AuditRecord, recordContent, type SignedRecord } from '../../../core/audit/audit.ts';
 import { describeReport } from '../../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
-import { stewardsChain } from '../../../core/audit/stewards.ts';
 import { type Question, questionDigest, type Vote, voteBytes } from '../../../core/decide/approval.ts';
 import { orderBytes } from '../../../core/orders/order.ts';
 import { type RecordOrder, recordOrderDone, removalId } from '../../../core/orders/record-hold.ts';
+import { stewardsChain } from '../../../core/people/stewards.ts';
 import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';

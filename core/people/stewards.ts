@@ -1,5 +1,5 @@
+import { type AuditRecord, originOf } from '../audit/audit.ts';
 import { isObject } from '../text/plain-json.ts';
-import { type AuditRecord, originOf } from './audit.ts';
 
 /** The chain in which desks say who the stewards are: one for all. No cluster's journal has this name. It is never cut. */
 export const stewardsChain = 'desk/all/stewards';
