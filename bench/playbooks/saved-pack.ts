@@ -18,7 +18,7 @@ const saves = Number(process.argv[2] ?? 5);
 const goalMs = 2_000;
 /** What the service says of a save, in its order: of one that changes what a body does, and of one that changes an envelope. */
 const ofBody = [
-  ['seen, checked and built', 'what was saved is built: a worker for it starts beside what runs'],
+  ['seen, checked and built', 'what was saved is built: a worker for it starts'],
   ['its worker known to Temporal', 'the saved code is live: new incidents run it, and open ones what they began with'],
 ] as const;
 const ofEnvelope = [

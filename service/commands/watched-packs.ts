@@ -92,7 +92,7 @@ export async function savedPacks({
       return log.error({ problem: reasonOf(error) }, 'what was saved does not run: what ran goes on');
     }
     if (differInBodies(running, checked.config)) {
-      log.info({ build: made.id }, 'what was saved is built: a worker for it starts beside what runs');
+      log.info({ build: made.id }, 'what was saved is built: a worker for it starts');
       if (await adopt(made)) {
         live = now;
         return log.info({ build: made.id }, 'the saved code is live: new incidents run it, and open ones what they began with');

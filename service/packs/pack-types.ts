@@ -151,7 +151,7 @@ function remedyOf(text: string): string {
   if (unused !== undefined) return `Add ${unused} to uses, imported from firebreak/actions.`;
   if (/Type 'Promise<.*is not assignable/.test(text)) return 'Write await before it.';
   if (/^Expected \d+ arguments, but got \d+/.test(text))
-    return 'Add what is missing. What gives back or destroys takes the approval of the question that offered its plan: answer.approval.';
+    return 'Add what is missing. A release and a destructive step need the approval of the question that offered their plan: answer.approval.';
   const [, missing] = /Property '(\w+)' is missing in type/.exec(text) ?? [];
   if (missing !== undefined) return `Add ${missing}: docs/playbook-body.md and docs/matching.md say what for.`;
   return 'Types say what would be refused, or missing, when it runs.';

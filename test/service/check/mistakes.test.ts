@@ -114,7 +114,7 @@ const mistakes: readonly Mistake[] = [
     mistake: 'a release that nobody has approved',
     body: ['const cut = await steps.quarantinePod({ pod: alert.pod });', 'await steps.quarantinePod.undo(cut); // here'],
     check: 'types',
-    says: /Expected 2 arguments.*takes the approval of the question that offered its plan/,
+    says: /Expected 2 arguments.*need the approval of the question that offered their plan/,
   },
   {
     mistake: 'a throw',
