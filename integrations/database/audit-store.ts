@@ -12,7 +12,7 @@ import type { AuditStore, StoredRecord } from '../../core/audit/audit-store.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
 import { checkpointFromRow, headFromRow, recordColumns, recordFromRow } from './audit-rows.ts';
-import type { Database, Parameter, Queries, Row } from './queries.ts';
+import type { Database, Queries, Row } from './queries.ts';
 import { numberOf, placeholders, textOf } from './row.ts';
 
 const rowsAtOnce = 100;
@@ -26,11 +26,16 @@ const ofOneIncident = ['incident_summaries', 'incident_likeness', 'incident_verd
 /** Rows that are in memory at once where all are read. */
 const checkedAtOnce = 2_000;
 
-/** From one chain to the next by the index: of millions of rows, a hundred thousand are looked at. */
-const allChains = `WITH RECURSIVE names(chain) AS (
-    SELECT MIN(chain) FROM audit_records
-    UNION ALL SELECT (SELECT MIN(next.chain) FROM audit_records AS next WHERE next.chain > names.chain) FROM names WHERE names.chain IS NOT NULL)
-  SELECT chain FROM names WHERE chain IS NOT NULL UNION SELECT chain FROM audit_heads`;
+/** Of each of so many chains, so many rows come with one statement. Longer chains are read on by themselves. */
+const chainsAtOnce = 16;
+const rowsOfEach = checkedAtOnce / chainsAtOnce;
+
+/** Names in one statement: each is a look into the index, and a statement has to end in seconds however many there are. */
+const namesAtOnce = 2_000;
+
+const dayMs = 86_400_000;
+/** A longer time is asked about in that many parts. */
+const mostParts = 400;
 
 /** Above every time as text. */
 const endOfTime = '9999';
@@ -38,7 +43,7 @@ const endOfTime = '9999';
 export function createAuditStore(database: Database): AuditStore {
   const eachOfChain: AuditStore['eachOfChain'] = (chain, take) =>
     database.snapshot(async (queries) => {
-      for await (const rows of pages(queries, [chain])) take(rows);
+      for await (const rows of rowsOfChain(queries, chain)) take(rows);
       const [row] = await queries.all('SELECT chain, number, hash FROM audit_heads WHERE chain = $1', [chain]);
       return row && headFromRow(row);
     });
@@ -46,8 +51,11 @@ export function createAuditStore(database: Database): AuditStore {
     append: (given) => database.transaction((queries) => appendIn(queries, given)),
     appendNext: (chain, make) => database.transaction((queries) => appendNextIn(queries, chain, make)),
     chains: async () => {
-      const rows = await database.all(allChains);
-      return rows.map((row) => textOf(row, 'chain')).sort();
+      const heads = await database.all('SELECT chain FROM audit_heads');
+      const names = new Set(heads.map((row) => textOf(row, 'chain')));
+      for (let page = await namesAfter(database); page.length > 0; page = await namesAfter(database, page.at(-1)))
+        for (const name of page) names.add(name);
+      return [...names].sort();
     },
     recordsOf: async ({ kinds, since, until = endOfTime }) => {
       const places = kinds.map((_, index) => `$${index + 3}`).join(', ');
@@ -86,9 +94,12 @@ export function createAuditStore(database: Database): AuditStore {
     chainsWith: async ({ kinds, since, until }) => {
       const places = kinds.map((_, index) => `$${index + 3}`).join(', ');
       const sql = `SELECT DISTINCT chain FROM audit_records WHERE kind IN (${places}) AND at >= $1 AND at < $2`;
-      return (await database.all(sql, [since, until, ...kinds])).map((row) => textOf(row, 'chain'));
+      const chains = new Set<string>();
+      for (const [from, to] of partsOf(since, until))
+        for (const row of await database.all(sql, [from, to, ...kinds])) chains.add(textOf(row, 'chain'));
+      return [...chains];
     },
-    eachRow: (chains) => pages(database, chains),
+    eachRow: (chains) => (chains ? rowsOfChains(database, chains) : pages((after) => rowsAfter(database, after))),
     recordAt: async ({ chain, place }) => {
       const sql = `SELECT ${recordColumns} FROM audit_records WHERE chain = $1 AND place = $2`;
       const [row] = await database.all(sql, [chain, place]);
@@ -123,15 +134,7 @@ async function forgetIncident(queries: Queries, chain: string): Promise<void> {
 }
 
 /** The next rows are on their way while these are looked at. */
-async function* pages(queries: Queries, chains?: readonly string[]): AsyncGenerator<readonly StoredRecord[], undefined> {
-  const page = (after?: Row): Promise<readonly Row[]> => {
-    const values: Parameter[] = after ? [textOf(after, 'chain'), numberOf(after, 'place')] : [];
-    const wanted = after ? ['(chain, place) > ($1, $2)'] : [];
-    if (chains) wanted.push(`chain IN (${chains.map((chain) => `$${values.push(chain)}`).join(', ')})`);
-    const where = wanted.length === 0 ? '' : `WHERE ${wanted.join(' AND ')}`;
-    const sql = `SELECT ${recordColumns} FROM audit_records ${where} ORDER BY chain, place LIMIT ${checkedAtOnce}`;
-    return queries.all(sql, values);
-  };
+async function* pages(page: (after?: Row) => Promise<readonly Row[]>): AsyncGenerator<readonly StoredRecord[], undefined> {
   for (let next: Promise<readonly Row[]> | undefined = page(); next; ) {
     const rows: readonly Row[] = await next;
     next = rows.length < checkedAtOnce ? undefined : page(rows.at(-1));
@@ -139,6 +142,69 @@ async function* pages(queries: Queries, chains?: readonly string[]): AsyncGenera
     next?.catch(() => undefined);
     yield rows.map(recordFromRow);
   }
+}
+
+/** Of all chains. */
+function rowsAfter(queries: Queries, after?: Row): Promise<readonly Row[]> {
+  const where = after ? 'WHERE (chain, place) > ($1, $2)' : '';
+  const sql = `SELECT ${recordColumns} FROM audit_records ${where} ORDER BY chain, place LIMIT ${checkedAtOnce}`;
+  return queries.all(sql, after ? [textOf(after, 'chain'), numberOf(after, 'place')] : []);
+}
+
+function rowsOfChain(queries: Queries, chain: string, first?: Row): AsyncIterable<readonly StoredRecord[]> {
+  return pages((last) => {
+    const after = last ?? first;
+    const where = after ? 'chain = $1 AND place > $2' : 'chain = $1';
+    const sql = `SELECT ${recordColumns} FROM audit_records WHERE ${where} ORDER BY place LIMIT ${checkedAtOnce}`;
+    return queries.all(sql, after ? [chain, numberOf(after, 'place')] : [chain]);
+  });
+}
+
+/**
+ * Each chain is asked for by itself, some in one statement. Asked for all of them in one order, PostgreSQL went through every row that lies between two of them: the report of a quarter
+ * read the year.
+ */
+async function* rowsOfChains(queries: Queries, all: readonly string[]): AsyncGenerator<readonly StoredRecord[], undefined> {
+  const chains = [...new Set(all)];
+  const beginnings = async (from: number): Promise<ReadonlyMap<string, readonly Row[]>> => {
+    const some = chains.slice(from, from + chainsAtOnce);
+    const parts = some.map((_, index) => {
+      const rows = `SELECT ${recordColumns} FROM audit_records WHERE chain = $${index + 1} ORDER BY place LIMIT ${rowsOfEach}`;
+      return `SELECT * FROM (${rows}) AS part_${index}`;
+    });
+    return Map.groupBy(await queries.all(parts.join(' UNION ALL '), some), (row) => textOf(row, 'chain'));
+  };
+  let next: ReturnType<typeof beginnings> | undefined = chains.length > 0 ? beginnings(0) : undefined;
+  for (let from = 0; next; from += chainsAtOnce) {
+    const found = await next;
+    next = from + chainsAtOnce < chains.length ? beginnings(from + chainsAtOnce) : undefined;
+    next?.catch(() => undefined);
+    for (const chain of chains.slice(from, from + chainsAtOnce)) {
+      const rows = (found.get(chain) ?? []).toSorted((a, b) => numberOf(a, 'place') - numberOf(b, 'place'));
+      if (rows.length > 0) yield rows.map(recordFromRow);
+      if (rows.length === rowsOfEach) yield* rowsOfChain(queries, chain, rows.at(-1));
+    }
+  }
+}
+
+/** From one chain to the next by the index: of millions of rows, as many are looked at as there are chains. */
+async function namesAfter(queries: Queries, after?: string): Promise<readonly string[]> {
+  const sql = `WITH RECURSIVE names(chain) AS (
+      SELECT MIN(chain) FROM audit_records ${after === undefined ? '' : 'WHERE chain > $1'}
+      UNION ALL SELECT (SELECT MIN(next.chain) FROM audit_records AS next WHERE next.chain > names.chain) FROM names WHERE names.chain IS NOT NULL)
+    SELECT chain FROM names WHERE chain IS NOT NULL LIMIT ${namesAtOnce}`;
+  const rows = await queries.all(sql, after === undefined ? [] : [after]);
+  return rows.map((row) => textOf(row, 'chain'));
+}
+
+/** Of a time (ISO 8601), its days, or fewer and longer parts: no statement has to read a year. */
+function partsOf(since: string, until: string): readonly (readonly [from: string, to: string])[] {
+  const [begin, end] = [Date.parse(since), Date.parse(until)];
+  const step = Math.max(dayMs, Math.ceil((end - begin) / mostParts));
+  const between: string[] = [];
+  for (let at = begin + step; at < end; at += step) between.push(new Date(at).toISOString());
+  const bounds = [since, ...between, until];
+  return bounds.slice(1).map((to, index) => [bounds[index] ?? since, to] as const);
 }
 
 async function appendIn(queries: Queries, given: readonly SignedRecord[]): Promise<Appended> {

@@ -13,11 +13,15 @@ export function openPostgres({ url }: { readonly url: string }): Database {
     connectionTimeoutMillis: 5000,
     query_timeout: 15_000,
     application_name: 'firebreak',
+    onConnect: async (client) => {
+      // A connection that breaks is replaced by the pool; without a listener it would end the process, also in the middle of a transaction: the pool
+      // listens to those that are idle or run a query of its own. Whatever query waits for it fails besides.
+      client.on('error', () => undefined);
+      // No statement here is worth compiling, and on large tables PostgreSQL takes seconds to do it. Where that is refused, it is only slower.
+      await client.query('SET jit = off').catch(() => undefined);
+    },
   });
-  // A connection that breaks is replaced by the pool; without a listener it would end the process, also in the middle of a transaction: the pool
-  // listens to those that are idle or run a query of its own. Whatever query waits for it fails besides.
   pool.on('error', () => undefined);
-  pool.on('connect', (client) => client.on('error', () => undefined));
 
   const transaction = async <Result>(begin: string, work: (queries: Queries) => Promise<Result>): Promise<Result> => {
     const client = await guarded(() => pool.connect());

@@ -90,6 +90,42 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       ]);
     });
 
+    test('reads chains of any length and number, those of each together and by place', async () => {
+      const audit = await store();
+      const lengths = [1, 124, 125, 126, 300, ...Array.from({ length: 30 }, () => 2)];
+      const chains = lengths.map((_, index) => `a${index}@1`);
+      for (const [index, length] of lengths.entries()) await audit.append(run(chains[index] ?? '', 1, length));
+      const read = async (wanted?: readonly string[]): Promise<readonly (readonly [string, number])[]> => {
+        const rows: (readonly [string, number])[] = [];
+        for await (const some of audit.eachRow(wanted)) rows.push(...some.map(({ chain, place }) => [chain, place] as const));
+        return rows;
+      };
+      const told = (wanted: readonly string[]) =>
+        wanted.flatMap((chain) => run(chain, 1, lengths[chains.indexOf(chain)] ?? 0).map(({ record }) => [chain, record.number]));
+      expect(await read()).toEqual(told(chains.toSorted()));
+      // As they were asked for, each once.
+      const wanted = [...chains.slice(1).reverse(), 'nobody@1', 'a4@1'];
+      expect(await read(wanted)).toEqual(told(chains.slice(1).reverse()));
+      expect(await read([])).toEqual([]);
+      expect(await audit.chains()).toEqual(chains.toSorted());
+    });
+
+    test('names the chains that have records of some kinds in a time, of any length', async () => {
+      const audit = await store();
+      const at = (time: string) => ({ kind: 'question.asked', at: time });
+      await audit.append([signed('a@1', 1, at('2024-12-31T23:59:59.999Z'))]);
+      await audit.append([signed('b@1', 1, at('2025-01-01T00:00:00.000Z'))]);
+      await audit.append([signed('c@1', 1, at('2025-06-01T00:00:00.000Z')), signed('c@1', 2, at('2025-07-01T12:00:00.000Z'))]);
+      await audit.append([signed('d@1', 1, { kind: 'question.void', at: '2025-06-01T00:00:00.000Z' })]);
+      await audit.append([signed('e@1', 1, at('2026-12-31T23:59:59.999Z'))]);
+      await audit.append([signed('f@1', 1, at('2027-01-01T00:00:00.000Z'))]);
+      const asked = { kinds: ['question.asked', 'question.decided'], since: '2025-01-01T00:00:00.000Z' };
+      const found = async (until: string) => (await audit.chainsWith({ ...asked, until })).toSorted();
+      expect(await found('2027-01-01T00:00:00.000Z')).toEqual(['b@1', 'c@1', 'e@1']);
+      expect(await found('2025-01-01T00:00:00.001Z')).toEqual(['b@1']);
+      expect(await found('2025-01-01T00:00:00.000Z')).toEqual([]);
+    });
+
     test('acknowledges what it has, and takes the rest of a batch that it half knows', async () => {
       const audit = await store();
       const first = await audit.append(run('a@1', 1, 3));
