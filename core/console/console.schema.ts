@@ -417,6 +417,11 @@ export const overview = z.object({
         z.object({
           id: text,
           mode: z.enum(['freeze', 'observe', 'break-glass']),
+          scope: z.object({
+            kind: z.enum(['cluster', 'namespace', 'playbook', 'incident']),
+            /** Of anything but the whole cluster. */
+            name: text.exactOptional(),
+          }),
           title: text,
           owner: text,
           reason: text,
@@ -426,7 +431,12 @@ export const overview = z.object({
       .nullable(),
   }),
   suppressions: z
-    .array(z.object({ id: text, title: text, owner: text, reason: text, upTo: severity, until: time, hidden: count.nullable() }))
+    .array(
+      z.object({
+        ...{ id: text, title: text, rule: text, workload: text, owner: text, reason: text },
+        ...{ upTo: severity, until: time, hidden: count.nullable() },
+      }),
+    )
     .nullable(),
   playbooks: z.array(
     z.object({
@@ -453,6 +463,37 @@ export const overview = z.object({
   questions: z.object({ asked: count, decided: count, expired: count, open: count, quickApprovals: count }),
 });
 export type ConsoleOverview = z.output<typeof overview>;
+
+/** What a playbook says of itself, without its code. */
+const describedPlaybook = z.object({
+  id: text,
+  title: text,
+  enabled: z.boolean(),
+  /** `match` is the playbook's own data (docs/matching.md); `answers` says the same in words. */
+  on: z.looseObject({ match: z.unknown(), minSeverity: severity, requires: z.array(text) }),
+  answers: text,
+  per: text,
+  priority: z.number(),
+  exclusive: z.boolean(),
+  /** Whom its questions ask, one level after the other; null: whom the configuration names. */
+  levels: z
+    .array(
+      z.object({
+        group: text,
+        within: text,
+        page: z.union([z.literal(true), z.literal('critical')]).exactOptional(),
+      }),
+    )
+    .nullable(),
+  params: z.record(text, z.looseObject({ kind: text, default: z.unknown(), about: text.exactOptional() })),
+  headStart: text.nullable(),
+  evidenceFirst: text.nullable(),
+  uses: z.array(z.object({ name: text, title: text, effect: text, reach: text, undo: text })),
+  /** When a scheduled one runs, in words, and next; null: it answers alerts. */
+  scheduled: z.object({ times: text, next: time.nullable() }).nullable(),
+});
+export type DescribedPlaybook = z.output<typeof describedPlaybook>;
+export const playbookList = z.object({ items: z.array(describedPlaybook) });
 
 export const peopleBody = z.object({
   since: time,

@@ -9,6 +9,7 @@ import {
   incidentQuery,
   overview,
   peopleBody,
+  playbookList,
   questionId,
   questionList,
   recordsBody,
@@ -45,6 +46,7 @@ export const routeShapes = {
   question: { params: ofQuestion, response: shownQuestionBody },
   answer: { params: ofQuestion, body: answerBody, response: answerAccepted },
   overview: { response: overview },
+  playbooks: { response: playbookList },
   people: { response: peopleBody },
   events: { response: z.string().meta({ description: 'text/event-stream' }) },
 } as const satisfies Readonly<Record<ConsoleRouteName, RouteShape>>;

@@ -77,6 +77,12 @@ export const consoleRoutes = {
     summary: 'Takes an answer, and says where to sign in for it: nothing is decided before.',
   },
   overview: { method: 'GET', path: '/api/v1/overview', roles: everybody, summary: 'How the response stands.' },
+  playbooks: {
+    method: 'GET',
+    path: '/api/v1/playbooks',
+    roles: everybody,
+    summary: 'The procedures: what each answers, whom it asks and what it may do.',
+  },
   people: {
     method: 'GET',
     path: '/api/v1/overview/people',

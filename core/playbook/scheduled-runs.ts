@@ -35,7 +35,7 @@ export function targetOf(
 }
 
 /** When a playbook runs next, for people to read: what decides is the cell, when the time has come. */
-export interface NextRun {
+interface NextRun {
   readonly playbook: string;
   readonly times: string;
   /** ISO 8601, UTC; null while it has no target. */

@@ -31,6 +31,16 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./incidents/incidents.ts')).registerIncidentsCommand(program),
   },
   {
+    name: 'login',
+    description: 'sign in at a desk, to look from your own machine with --desk',
+    register: async (program) => (await import('./desk/sign-in.ts')).registerLoginCommand(program),
+  },
+  {
+    name: 'logout',
+    description: 'end the sign-in at a desk',
+    register: async (program) => (await import('./desk/sign-in.ts')).registerLogoutCommand(program),
+  },
+  {
     name: 'quarantine',
     description: 'cut a pod off at once, by order of a person; others decide what becomes of it',
     register: async (program) => (await import('./incidents/start-incident.ts')).registerQuarantineCommand(program),
@@ -258,11 +268,16 @@ interface ProgramOptions {
 }
 
 /** The program with the one command that `args` ask for; of the others only name and description. */
-export function createProgram({ version, args }: ProgramOptions): Promise<Command> {
+export async function createProgram({ version, args }: ProgramOptions): Promise<Command> {
   // What a shell asks to complete, as `complete -- incidents sh`, is looked at too.
   const completed = args[0] === 'complete' ? [wanted(args.slice(1))] : [];
   const names = [wanted(args), ...completed].filter((name) => name !== undefined);
-  return programWith(version, ({ name, alias }) => names.includes(name) || (alias !== undefined && names.includes(alias)));
+  const program = await programWith(
+    version,
+    ({ name, alias }) => names.includes(name) || (alias !== undefined && names.includes(alias)),
+  );
+  if (args.some((arg) => /^--desk(=|$)/.test(arg))) (await import('./desk/desk-options.ts')).refuseDesk(program);
+  return program;
 }
 
 /** The program with all its commands, to look at them: it loads everything there is. */

@@ -7,6 +7,7 @@ import { createKubernetesApi, type KubernetesApi } from '../../integrations/kube
 import { KubernetesError } from '../../integrations/kubernetes/client-error.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
 import { type Explanation, explainPod, findResources } from '../offline/explain.ts';
+import { type DeskOptions, deskOf, withDesk } from './desk/desk-options.ts';
 import { type CommonOptions, namespaceName, withExamples, withJson } from './options.ts';
 import { print, printable, printFacts, printJson, printTable, severityText, styled } from './output.ts';
 
@@ -14,6 +15,10 @@ interface ClusterOptions extends CommonOptions {
   readonly kubeconfig?: string;
   readonly context?: string;
   readonly namespace?: string;
+}
+
+interface GetOptions extends ClusterOptions, DeskOptions {
+  readonly allNamespaces?: true;
 }
 
 /** As kubectl has them: these commands look with the rights of whoever asks, and need nothing of Firebreak's. */
@@ -43,14 +48,19 @@ export function registerWhyCommand(program: Command): void {
 /** `firebreak get`: what is open and in force, as the cluster shows it. */
 export function registerGetCommand(program: Command): void {
   withExamples(
-    withCluster(
-      program
-        .command('get')
-        .description('incidents and containments as the cluster shows them, with nothing but a kubeconfig')
-        .option('-A, --all-namespaces', 'in all namespaces'),
+    withDesk(
+      withCluster(
+        program
+          .command('get')
+          .description('incidents and containments as the cluster shows them, with nothing but a kubeconfig')
+          .option('-A, --all-namespaces', 'in all namespaces'),
+      ),
     ),
     ['kubectl firebreak get --namespace shop', 'firebreak get --all-namespaces --json'],
-  ).action((options: ClusterOptions & { readonly allNamespaces?: true }) => get(options));
+  ).action(async (options: GetOptions, command: Command) => {
+    const at = deskOf(options, command, 'kubeconfig');
+    return at ? (await import('./desk/desk-in-force.ts')).getAtDesk(at, options) : get(options);
+  });
 }
 
 interface WrittenPod {
@@ -142,7 +152,7 @@ function untilText(until: string, silence: 'ask' | 'release'): string {
   return printable(`${until}${silence === 'release' ? '' : ', and on for as long as nobody decides otherwise'}`);
 }
 
-function get(options: ClusterOptions & { readonly allNamespaces?: true }): Promise<void> {
+function get(options: GetOptions): Promise<void> {
   return inCluster(options, async (api, usual) => {
     const place = options.allNamespaces ? {} : { namespace: usual };
     try {

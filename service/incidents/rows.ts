@@ -3,7 +3,7 @@ import { incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentState } from '../../core/incident/incident-state.ts';
 import type { Session } from './session.ts';
 
-interface IncidentRow {
+export interface IncidentRow {
   readonly incident: string;
   readonly run: string;
   readonly open: boolean;

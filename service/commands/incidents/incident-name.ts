@@ -1,13 +1,12 @@
 import { FirebreakError } from '../../../core/errors.ts';
 import { fullIncidentId, shortIncidentId } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
-import { nearestName } from '../../config/nearest.ts';
 import { rowsOf } from '../../incidents/rows.ts';
 import { incidentState, type Session } from '../../incidents/session.ts';
+import { meantText } from './meant-incident.ts';
 
-/** As many as are looked through for the one that was meant, and as many as are named. */
+/** As many as are looked through for the one that was meant. */
 const lookedThrough = 200;
-const mostNamed = 3;
 
 /**
  * The state of the incident that was typed, in whatever form.
@@ -28,23 +27,8 @@ export async function suggestion(session: Session, written: string): Promise<str
   for (const all of [undefined, true] as const) {
     const rows = await rowsOf(session, { limit: lookedThrough, ...(all && { all }) }).catch(() => []);
     const known = [...new Set(rows.map(({ incident }) => shortIncidentId(incident, session.config.cluster)))];
-    const [first, ...others] = meantBy(written, known);
-    if (first === undefined) continue;
-    const named = others.length === 0 ? first : `one of ${[first, ...others].join(', ')}`;
-    return `; did you mean ${named}?`;
+    const named = meantText(written, known);
+    if (named !== '') return named;
   }
   return '';
-}
-
-/** Those of that name, or that the name is of a pod of; else the nearest one. Bounded. */
-export function meantBy(written: string, known: readonly string[]): readonly string[] {
-  const lastOf = (id: string): string => id.split('/').at(-1) ?? id;
-  const last = lastOf(written).toLowerCase();
-  const same = known.filter((id) => {
-    const name = lastOf(id).toLowerCase();
-    return last === name || last.startsWith(`${name}-`);
-  });
-  if (same.length > 0) return same.slice(0, mostNamed);
-  const near = nearestName(last, known.map(lastOf));
-  return known.filter((id) => lastOf(id) === near).slice(0, mostNamed);
 }

@@ -2,14 +2,17 @@ import { signatureText } from '../../../core/action/image-signature.ts';
 import { labelOf } from '../../../core/cards/choice-label.ts';
 import { type Choice, needsReason } from '../../../core/decide/approval.ts';
 import { askedFor } from '../../../core/decide/form.ts';
-import type { IncidentState, QuestionState, TimelineEntry } from '../../../core/incident/incident-state.ts';
+import type { EvidenceRef } from '../../../core/evidence/evidence.ts';
+import type { IncidentState, QuestionState, StepState, TimelineEntry } from '../../../core/incident/incident-state.ts';
 import type { Lease } from '../../../core/incident/lease.ts';
 import { type RestraintTerms, restraintTitle } from '../../../core/orders/restraint.ts';
 import { type Names, statusText } from '../../incidents/names.ts';
-import { print, printable, printFacts, printTable, severityText, styled } from '../output.ts';
+import type { IncidentRow } from '../../incidents/rows.ts';
+import type { CommonOptions } from '../options.ts';
+import { print, printable, printFacts, printJson, printTable, severityText, styled } from '../output.ts';
 
 /** `2026-11-24T23:29:39.123Z` as `23:29:39.123`, with the date where it is another day than `day`. */
-function timeOf(iso: string): string {
+export function timeOf(iso: string): string {
   return printable(iso).replace('T', ' ').replace(/Z$/, '');
 }
 
@@ -17,12 +20,39 @@ function heading(text: string): void {
   print(`\n${styled('bold', text)}`);
 }
 
-export function timelineLine(entry: TimelineEntry, { actor }: Pick<Names, 'actor'>): string {
+function timelineLine(entry: TimelineEntry, { actor }: Pick<Names, 'actor'>): string {
   const kind = entry.kind.padEnd(20);
   return `${styled('dim', timeOf(entry.at))}  ${printable(kind)}  ${printable(entry.text)}  ${styled('dim', printable(actor(entry.actor)))}`;
 }
 
-function leaseEnd(lease: Lease): string {
+/** As it grows. */
+export function printEntry(entry: TimelineEntry, names: Pick<Names, 'actor'>, { json }: CommonOptions): void {
+  if (json) printJson(entry);
+  else print(timelineLine(entry, names));
+}
+
+export function sayNoAnswer(): void {
+  process.stderr.write('No answer at the moment: the timeline goes on when there is one.\n');
+}
+
+/** `firebreak incidents list`. */
+export function printRows(rows: readonly IncidentRow[], { json, all }: CommonOptions & { readonly all?: true }): void {
+  if (json) printJson(rows);
+  else if (rows.length === 0) print(all ? 'No incidents.' : 'No open incidents.');
+  else printRowTable(rows);
+}
+
+function printRowTable(rows: readonly IncidentRow[]): void {
+  printTable(rows, [
+    { title: 'OPENED', text: (row) => row.openedAt.replace('T', ' ').slice(0, 19) },
+    { title: 'SEVERITY', text: (row) => row.severity, style: (row, text) => severityText(row.severity, text.length) },
+    { title: 'STATE', text: (row) => (row.open ? 'open' : 'closed') },
+    { title: 'INCIDENT', text: (row) => row.incident },
+    { title: 'RULES', text: (row) => row.rules.join(', ') },
+  ]);
+}
+
+function leaseEnd(lease: Pick<Lease, 'state' | 'until'>): string {
   return lease.state === 'active' ? timeOf(new Date(lease.until).toISOString()) : '-';
 }
 
@@ -50,32 +80,49 @@ function choiceLine(choice: Choice): string {
   return `--choice ${id}: ${labelOf(choice)} (${facts.join('; ')})`;
 }
 
-function printQuestions(questions: readonly QuestionState[], names: Names): void {
-  heading('Questions');
-  for (const state of questions) {
-    const { question } = state;
-    print(`${printable(question.id)}  ${printable(question.text)}`);
-    print(`  ${printable(statusText(state, names))}`);
-    if (state.status.state !== 'open') continue;
-    print(`  asked: ${printable(question.levels[state.level]?.group ?? 'nobody')}, until ${timeOf(state.levelUntil)}`);
-    for (const line of whoLines(state)) print(`  ${printable(line)}`);
-    for (const choice of question.choices) print(`  ${printable(choiceLine(choice))}`);
-    for (const { vote } of state.votes)
-      print(`  ${printable(names.person(vote.person))} said ${printable(vote.choice)} at ${timeOf(vote.at)}`);
-  }
+function questionLines(state: QuestionState, names: Names): readonly string[] {
+  const { question } = state;
+  const about = [`${question.id}  ${question.text}`, `  ${statusText(state, names)}`];
+  if (state.status.state !== 'open') return about;
+  return [
+    ...about,
+    `  asked: ${question.levels[state.level]?.group ?? 'nobody'}, until ${timeOf(state.levelUntil)}`,
+    ...whoLines(state).map((line) => `  ${line}`),
+    ...question.choices.map((choice) => `  ${choiceLine(choice)}`),
+    ...state.votes.map(({ vote }) => `  ${names.person(vote.person)} said ${vote.choice} at ${timeOf(vote.at)}`),
+  ];
+}
+
+/** What of an incident is shown, from its own word or from a desk's. */
+export interface PrintedIncident
+  extends Pick<
+    IncidentState,
+    'incident' | 'title' | 'severity' | 'open' | 'openedAt' | 'reached' | 'verdict' | 'verdictWhy' | 'counts' | 'total' | 'images'
+  > {
+  readonly steps: readonly Pick<StepState, 'state' | 'action' | 'target' | 'detail'>[];
+  readonly leases: readonly (Pick<Lease, 'id' | 'state' | 'until' | 'action'> & {
+    readonly target: Pick<Lease['target'], 'name'>;
+  })[];
+  readonly evidence: readonly Pick<EvidenceRef, 'artefacts'>[];
+  readonly timeline: readonly TimelineEntry[];
+}
+
+interface Besides {
+  readonly names: Pick<Names, 'actor'>;
+  /** What the records say of themselves. */
+  readonly records: string;
+  /** Lines above all else, in yellow. */
+  readonly warnings: readonly string[];
+  readonly deadlines: readonly string[];
+  /** Lines of each. */
+  readonly questions: readonly (readonly string[])[];
+  readonly tickets: readonly string[];
 }
 
 /** The whole incident for people: what came in, what was done, what is asked, what lasts, what is on record. */
-export function printIncident(
-  state: IncidentState,
-  {
-    names,
-    restraints,
-    deadlines,
-  }: { readonly names: Names; readonly restraints: readonly RestraintTerms[]; readonly deadlines: readonly string[] },
-): void {
-  for (const terms of restraints)
-    print(styled('yellow', printable(`In force: ${restraintTitle(terms)} (${terms.id}) until ${terms.until}: ${terms.reason}`)));
+export function printIncident(state: PrintedIncident, besides: Besides): void {
+  const { names, records, warnings, deadlines, questions, tickets } = besides;
+  for (const line of warnings) print(styled('yellow', printable(line)));
   print(`${severityText(state.severity)}  ${styled('bold', printable(state.title))}  ${state.open ? 'open' : 'closed'}`);
   printFacts([
     ['incident', printable(state.incident.id)],
@@ -83,7 +130,7 @@ export function printIncident(
     ['opened', timeOf(state.openedAt)],
     ['reached', state.reached],
     ['verdict', printable(`${state.verdict}${state.verdictWhy ? `: ${state.verdictWhy}` : ''}`)],
-    ['records', `${state.audit.acknowledged} of ${state.audit.made} in the audit store`],
+    ['records', printable(records)],
   ]);
   if (deadlines.length > 0) {
     heading('Notifications to authorities');
@@ -126,11 +173,13 @@ export function printIncident(
       { title: 'TARGET', text: (row) => row.target.name },
     ]);
   }
-  if (state.questions.length > 0) printQuestions(state.questions, names);
-  const { tickets = [] } = state;
+  if (questions.length > 0) {
+    heading('Questions');
+    for (const lines of questions) for (const line of lines) print(printable(line));
+  }
   if (tickets.length > 0) {
     heading('Tickets');
-    for (const { system, id, url } of tickets) print(printable(`${system} ${id}${url ? `  ${url}` : ''}`));
+    for (const line of tickets) print(printable(line));
   }
   if (state.evidence.length > 0) {
     heading('Evidence');
@@ -145,4 +194,20 @@ export function printIncident(
   }
   heading('Timeline');
   for (const entry of state.timeline) print(timelineLine(entry, names));
+}
+
+/** What the incident itself has said, with what is in force above it. */
+export function besidesOf(
+  state: IncidentState,
+  about: { readonly names: Names; readonly restraints: readonly RestraintTerms[]; readonly deadlines: readonly string[] },
+): Besides {
+  const { names, restraints, deadlines } = about;
+  return {
+    names,
+    records: `${state.audit.acknowledged} of ${state.audit.made} in the audit store`,
+    warnings: restraints.map((terms) => `In force: ${restraintTitle(terms)} (${terms.id}) until ${terms.until}: ${terms.reason}`),
+    deadlines,
+    questions: state.questions.map((one) => questionLines(one, names)),
+    tickets: (state.tickets ?? []).map(({ system, id, url }) => `${system} ${id}${url ? `  ${url}` : ''}`),
+  };
 }

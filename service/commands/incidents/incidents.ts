@@ -1,29 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { severities } from '../../../core/alert/severity.ts';
-import { FirebreakError } from '../../../core/errors.ts';
-import type { IncidentState } from '../../../core/incident/incident-state.ts';
-import { traceOf } from '../../../core/incident/incident-trace.ts';
-import { namesWithIds } from '../../incidents/names.ts';
-import { type ListedIncidents, newEntries, rowsOf } from '../../incidents/rows.ts';
-import type { Session } from '../../incidents/session.ts';
-import { type ConfiguredOptions, namespaceName, positive, withConfig, withExamples, withPerson } from '../options.ts';
-import { restraintsOn } from '../orders/restrain.ts';
-import { print, printJson, printTable, severityText } from '../output.ts';
+import { deskOf, withDesk } from '../desk/desk-options.ts';
+import { namespaceName, positive, withConfig, withExamples, withPerson } from '../options.ts';
 import { reasonOption } from '../reason.ts';
 import { retiredKeyOption } from '../records/retired-key.ts';
-import { withSession } from '../session.ts';
 import { registerForkCommand } from './fork-incident.ts';
-import { incidentNamed } from './incident-name.ts';
-import { printIncident, timelineLine } from './incident-text.ts';
+import type { ListIncidentsOptions, ShowIncidentOptions } from './local-incidents.ts';
 import { registerStartCommand } from './start-incident.ts';
 import type { ExportOptions } from './write-bundle.ts';
-
-interface ListOptions extends ConfiguredOptions, ListedIncidents {}
-
-interface ShowOptions extends ConfiguredOptions {
-  readonly run?: string;
-}
 
 /** Adds `firebreak incidents list|show|watch|start|fork`. */
 export function registerIncidentsCommand(program: Command): void {
@@ -36,88 +20,45 @@ export function registerIncidentsCommand(program: Command): void {
     .addOption(new Option('--severity <severity>', 'only this severity').choices(severities))
     .option('--namespace <name>', 'only this namespace of the cluster', namespaceName)
     .option('--limit <number>', 'how many at most', positive, 50);
-  withExamples(withConfig(list), [
+  withExamples(withDesk(withConfig(list)), [
     'firebreak incidents list',
     'firebreak incidents list --all --severity critical --json',
-  ]).action((options: ListOptions) => withSession(options, (session) => listIncidents(session, options)));
+    'firebreak incidents list --desk https://firebreak.example.com',
+  ]).action(async (options: ListIncidentsOptions, command: Command) => {
+    const at = deskOf(options, command);
+    if (at) return (await import('../desk/desk-incidents.ts')).listAtDesk(at, options);
+    return (await import('./local-incidents.ts')).listIncidents(options);
+  });
 
   const incident = (name: string, description: string) =>
-    withConfig(
-      incidents
-        .command(name)
-        .description(description)
-        .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
-        .option('--run <run>', 'an earlier run of this id'),
+    withDesk(
+      withConfig(
+        incidents
+          .command(name)
+          .description(description)
+          .argument('<incident>', 'id of the incident, with or without incident/CLUSTER/ before it')
+          .option('--run <run>', 'an earlier run of this id'),
+      ),
     );
   withExamples(incident('show', 'show one incident: alerts, steps, questions, leases, evidence, timeline'), [
     'firebreak incidents show shop/Deployment/cart',
     'firebreak incidents show incident/prod-eu/shop/Deployment/cart --json',
-  ]).action((written: string, options: ShowOptions) =>
-    withSession(options, async (session) => {
-      const state = await incidentNamed(session, written, options.run);
-      const deadlines = await (await import('../records/deadlines.ts')).deadlineLinesOf(options, state.incident);
-      if (options.json) return printJson({ ...state, deadlines, traceId: traceOf(state.incident).traceId });
-      const { subject, bodies } = state;
-      const namespace = subject.kind === 'workload' ? subject.namespace : undefined;
-      const held = await restraintsOn(session, {
-        incident: state.incident.id,
-        namespace,
-        playbooks: bodies.map(({ playbook }) => playbook),
-      });
-      printIncident(state, { names: namesWithIds(session.config.roster), restraints: held, deadlines });
-    }),
-  );
+  ]).action(async (written: string, options: ShowIncidentOptions, command: Command) => {
+    const at = deskOf(options, command);
+    if (at) return (await import('../desk/desk-incidents.ts')).showAtDesk(at, written, options);
+    return (await import('./local-incidents.ts')).showIncident(written, options);
+  });
   withExamples(incident('watch', 'print the timeline as it grows, until the incident closes'), [
     'firebreak incidents watch shop/Deployment/cart',
     'firebreak incidents watch shop/Deployment/cart --json',
-  ]).action((written: string, options: ShowOptions) => withSession(options, (session) => watch(session, written, options)));
+  ]).action(async (written: string, options: ShowIncidentOptions, command: Command) => {
+    const at = deskOf(options, command);
+    if (at) return (await import('../desk/desk-incidents.ts')).watchAtDesk(at, written, options);
+    return (await import('./local-incidents.ts')).watchIncident(written, options);
+  });
   registerStartCommand(incidents);
   registerForkCommand(incidents);
   registerExportCommand(incidents);
-}
-
-async function listIncidents(session: Session, options: ListOptions): Promise<void> {
-  const rows = await rowsOf(session, options);
-  if (options.json) {
-    printJson(rows);
-    return;
-  }
-  if (rows.length === 0) {
-    print(options.all ? 'No incidents.' : 'No open incidents.');
-    return;
-  }
-  printTable(rows, [
-    { title: 'OPENED', text: (row) => row.openedAt.replace('T', ' ').slice(0, 19) },
-    { title: 'SEVERITY', text: (row) => row.severity, style: (row, text) => severityText(row.severity, text.length) },
-    { title: 'STATE', text: (row) => (row.open ? 'open' : 'closed') },
-    { title: 'INCIDENT', text: (row) => row.incident },
-    { title: 'RULES', text: (row) => row.rules.join(', ') },
-  ]);
-}
-
-async function watch(session: Session, written: string, options: ShowOptions): Promise<void> {
-  const names = namesWithIds(session.config.roster);
-  let before: IncidentState | undefined;
-  for (let isAway = false; ; ) {
-    const now = await incidentNamed(session, written, options.run).catch((error: unknown) => {
-      if (!before || !(error instanceof FirebreakError && error.code === 'FB_ERR_UNAVAILABLE')) throw error;
-      return undefined;
-    });
-    if (!now) {
-      if (!isAway) process.stderr.write('No answer at the moment: the timeline goes on when there is one.\n');
-      isAway = true;
-      await sleep(1_000);
-      continue;
-    }
-    isAway = false;
-    for (const entry of newEntries(before, now)) {
-      if (options.json) printJson(entry);
-      else print(timelineLine(entry, names));
-    }
-    if (!now.open) return;
-    before = now;
-    await sleep(1_000);
-  }
 }
 
 /** Adds `firebreak incidents export`. */

@@ -4,12 +4,10 @@ import { type Severity, severities } from '../../../core/alert/severity.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { shortIncidentId } from '../../../core/incident/incident.ts';
 import { type IncidentTerms, podIn, type StartIncident } from '../../../core/orders/incident-order.ts';
-import { signedOrder, startedText, startIncident } from '../../incidents/orders.ts';
 import type { Session } from '../../incidents/session.ts';
 import { type ConfiguredOptions, namespaceName, withConfig, withExamples, withPerson } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';
 import { reasonOption } from '../reason.ts';
-import { withSession } from '../session.ts';
 
 type Pod = IncidentTerms['pod'];
 type WrittenPod = Pick<Pod, 'name'> & Partial<Pod>;
@@ -90,7 +88,12 @@ export function registerQuarantineCommand(program: Command): void {
   );
 }
 
-function order(options: OrderOptions, wanted: Pick<IncidentTerms, 'wish' | 'pod' | 'severity'>): Promise<void> {
+async function order(options: OrderOptions, wanted: Pick<IncidentTerms, 'wish' | 'pod' | 'severity'>): Promise<void> {
+  // Whoever only looks, or asks for help, loads no client of Temporal.
+  const [{ withSession }, { signedOrder, startedText, startIncident }] = await Promise.all([
+    import('../session.ts'),
+    import('../../incidents/orders.ts'),
+  ]);
   return withSession(options, async (session: Session) => {
     const { cluster } = session.config;
     const { reason, link, as: person } = options;

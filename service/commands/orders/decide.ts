@@ -21,6 +21,7 @@ import {
 } from '../../incidents/orders.ts';
 import { controlState, type Session } from '../../incidents/session.ts';
 import { confirm, mustBeConfirmable, withConfirmation } from '../confirm.ts';
+import { type DeskOptions, type DeskPlace, deskOf, withDesk } from '../desk/desk-options.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';
 import { withSession } from '../session.ts';
@@ -160,7 +161,7 @@ function unknown(noun: Noun, id: string): FirebreakError {
   return new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no ${calledBy[noun]} ${id}`);
 }
 
-export interface ListOptions extends ConfiguredOptions {
+export interface ListOptions extends ConfiguredOptions, DeskOptions {
   readonly all?: true;
 }
 
@@ -168,11 +169,18 @@ export interface ListOptions extends ConfiguredOptions {
 export function registerList(
   parent: Command,
   about: { readonly name: string; readonly description: string },
-  list: (session: Session, options: ListOptions) => Promise<void>,
+  list: {
+    readonly here: (session: Session, options: ListOptions) => Promise<void>;
+    readonly atDesk: (at: DeskPlace, options: ListOptions) => Promise<void>;
+  },
 ): void {
-  withExamples(withConfig(parent.command('list').description(about.description).option('--all', 'also what is over')), [
-    `firebreak ${about.name} list`,
-  ]).action((options: ListOptions) => withSession(options, (session) => list(session, options)));
+  const command = withDesk(
+    withConfig(parent.command('list').description(about.description).option('--all', 'also what is over')),
+  );
+  withExamples(command, [`firebreak ${about.name} list`]).action((options: ListOptions, ran: Command) => {
+    const at = deskOf(options, ran);
+    return at ? list.atDesk(at, options) : withSession(options, (session) => list.here(session, options));
+  });
 }
 
 export function isOver({ status }: DecisionState): boolean {

@@ -113,7 +113,14 @@ export function registerRestraintsCommand(program: Command): void {
   const restraints = program
     .command('restraints')
     .description('freezes, observe modes and break-glass sessions: what is in force, and what is proposed');
-  registerList(restraints, { name: 'restraints', description: 'list what is in force and proposed' }, list);
+  registerList(
+    restraints,
+    { name: 'restraints', description: 'list what is in force and proposed; with --desk what is in force' },
+    {
+      here: list,
+      atDesk: async (at, options) => (await import('../desk/desk-in-force.ts')).listRestraintsAtDesk(at, options),
+    },
+  );
   registerApproval(restraints, 'restraint');
 }
 

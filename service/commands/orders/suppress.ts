@@ -82,7 +82,14 @@ export function registerSuppressCommand(program: Command): void {
     suppress.command('end').description('end a suppression or withdraw a proposal; one person is enough'),
     'suppression',
   );
-  registerList(suppress, { name: 'suppress', description: 'list what is hidden and what is proposed' }, listSuppressions);
+  registerList(
+    suppress,
+    { name: 'suppress', description: 'list what is hidden and what is proposed; with --desk what is hidden' },
+    {
+      here: listSuppressions,
+      atDesk: async (at, options) => (await import('../desk/desk-in-force.ts')).listSuppressionsAtDesk(at, options),
+    },
+  );
   withExamples(
     withConfig(
       suppress

@@ -52,7 +52,9 @@ export const consoleSection = z.strictObject({
         }),
     })
     .exactOptional()
-    .meta({ description: 'People may look with `firebreak … --desk URL`, too. Absent: with a browser only.' }),
+    .meta({
+      description: 'People may look with `firebreak incidents list --desk URL` and the like, too. Absent: with a browser only.',
+    }),
   idleMinutes: z.int().min(5).max(480).default(30).meta({ description: 'A session ends when nothing is asked for so long.' }),
   hours: z.int().min(1).max(24).default(10).meta({ description: 'A session ends after so long, however busy it is.' }),
   temporalUrl: httpUrl.exactOptional().meta({

@@ -22,6 +22,7 @@ import { createIncidentList, type IncidentList } from '../../../integrations/dat
 import type { Database } from '../../../integrations/database/queries.ts';
 import { createBearerTokens } from '../../../integrations/oidc/id-token.ts';
 import { createSignInClient } from '../../../integrations/oidc/sign-in-client.ts';
+import { describedPlaybooks } from '../../config/described-playbooks.ts';
 import type { Config } from '../../config/load.ts';
 import type { Secrets } from '../../config/secrets.ts';
 import { controlState, incidentState, sessionOver } from '../../incidents/session.ts';
@@ -238,6 +239,7 @@ export function createDeskConsole(parts: {
       return questions.answer(who, params.question, body);
     },
     overview: ({ who }) => overviews.overview(who),
+    playbooks: async () => ({ items: [...describedPlaybooks(config, Date.now())] }),
     people: () => overviews.people(),
   };
 

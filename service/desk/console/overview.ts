@@ -13,6 +13,7 @@ import { isRestraint, isSuppression, kindOf } from '../../../core/decide/decisio
 import { subjectOfIncident } from '../../../core/incident/incident.ts';
 import type { Trust } from '../../../core/messages/sender.ts';
 import { restraintTitle } from '../../../core/orders/restraint.ts';
+import { suppressedWorkload } from '../../../core/orders/suppression.ts';
 import { personById } from '../../../core/people/roster.ts';
 import { matchText } from '../../../core/playbook/match-text.ts';
 import type { IncidentCounts, IncidentList } from '../../../integrations/database/incident-list.ts';
@@ -132,15 +133,16 @@ export function createOverviews(parts: {
         protectedNamespaces: config.guardrails.protectedNamespaces.filter((namespace) => sees(visible, namespace)),
         restraints: state
           ? active.filter(isRestraint).map(({ proposal: { order } }) => {
-              const { id, mode, owner, reason, until } = order.terms;
-              return { id, mode, title: restraintTitle(order.terms), owner: nameOf(owner), reason, until };
+              const { id, mode, scope, owner, reason, until } = order.terms;
+              return { id, mode, scope, title: restraintTitle(order.terms), owner: nameOf(owner), reason, until };
             })
           : null,
       },
       suppressions: state
         ? hides.map(({ proposal: { order } }) => {
-            const { id, owner, reason, until, upTo } = order.terms;
-            return { id, title: kindOf(order).title, owner: nameOf(owner), reason, upTo, until, hidden: null };
+            const { id, match, owner, reason, until, upTo } = order.terms;
+            const about = { title: kindOf(order).title, rule: match.rule, workload: suppressedWorkload(match) };
+            return { id, ...about, owner: nameOf(owner), reason, upTo, until, hidden: null };
           })
         : null,
       playbooks: playbooksOf(config).map(({ id, title, on }) => {

@@ -381,6 +381,7 @@ export const overview: ConsoleOverview = {
       {
         id: 'r-1',
         mode: 'freeze',
+        scope: { kind: 'namespace', name: 'pay' },
         title: 'Nothing automatic in pay',
         owner: 'Grace Hopper',
         reason: 'Migration of the ledger',
@@ -392,6 +393,8 @@ export const overview: ConsoleOverview = {
     {
       id: 's-1',
       title: 'Terminal shell in container, in batch/report',
+      rule: 'Terminal shell in container',
+      workload: 'batch/CronJob/report',
       owner: 'Ada Byron',
       reason: 'Known job, will be rewritten',
       upTo: 'low',

@@ -55,7 +55,7 @@ export async function startIdentityProvider(client: {
       ttl: {
         AccessToken: aMinute,
         AuthorizationCode: aMinute,
-        Grant: aMinute,
+        Grant: 60 * aMinute,
         IdToken: client.device?.idTokenSeconds ?? aMinute,
         DeviceCode: 10 * aMinute,
         RefreshToken: 60 * aMinute,

@@ -29,6 +29,8 @@ const table: Readonly<Record<string, readonly string[] | 'as it turns out' | 'no
   quarantine: 'nothing',
   approve: 'as it turns out',
   deny: 'as it turns out',
+  login: 'nothing',
+  logout: 'nothing',
   'lease extend': 'nothing',
   'lease release': ['shop/Deployment/cart', ...who],
   'lease keep': 'nothing',

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { meantBy } from '../../../service/commands/incidents/incident-name.ts';
+import { meantBy } from '../../../service/commands/incidents/meant-incident.ts';
 
 const known = ['shop/Deployment/cart', 'shop/StatefulSet/till', 'pay/Deployment/cart', 'node/worker-1'];
 

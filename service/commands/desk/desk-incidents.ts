@@ -1,0 +1,169 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ConsoleQuestion, ListedIncident, ShownIncident } from '../../../core/console/console.schema.ts';
+import { chainOf, incidentKeyOf, isSeverity } from '../../../core/console/incident-summary.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { fullIncidentId, shortIncidentId, subjectOfIncident, subjectTitle } from '../../../core/incident/incident.ts';
+import { traceOf } from '../../../core/incident/incident-trace.ts';
+import { newEntries } from '../../incidents/rows.ts';
+import { type PrintedIncident, printEntry, printIncident, printRows, sayNoAnswer, timeOf } from '../incidents/incident-text.ts';
+import type { ListIncidentsOptions, ShowIncidentOptions } from '../incidents/local-incidents.ts';
+import { meantText } from '../incidents/meant-incident.ts';
+import { printJson } from '../output.ts';
+import { type DeskClient, openDesk } from './desk-client.ts';
+import type { DeskPlace } from './desk-options.ts';
+
+const mostOnPage = 200;
+/** Names can be parts of many others: so many pages are looked through for one. */
+const mostPages = 10;
+/** No longer text is searched for. */
+const longestSearch = 100;
+const lookEveryMs = 1_000;
+
+/** `firebreak incidents list --desk`. */
+export async function listAtDesk(at: DeskPlace, options: ListIncidentsOptions): Promise<void> {
+  const desk = await openDesk(at);
+  const { all, severity, namespace, limit } = options;
+  const rows: ListedIncident[] = [];
+  const { cluster } = await desk.ask('session');
+  for (let cursor: string | undefined; rows.length < limit; ) {
+    const { items, next } = await desk.ask('incidents', {
+      query: {
+        cluster,
+        limit: Math.min(limit - rows.length, mostOnPage),
+        ...(all ? {} : { state: 'open' as const }),
+        ...(isSeverity(severity) && { severity }),
+        ...(namespace !== undefined && { namespace }),
+        ...(cursor !== undefined && { cursor }),
+      },
+    });
+    rows.push(...items);
+    if (next === null) break;
+    cursor = next;
+  }
+  printRows(
+    rows.map(({ id, run, state, severity: worst, openedAt, rules }) => ({
+      ...{ incident: id, run, open: state === 'open', severity: worst, openedAt, rules },
+    })),
+    options,
+  );
+}
+
+/** `firebreak incidents show --desk`. */
+export async function showAtDesk(at: DeskPlace, written: string, options: ShowIncidentOptions): Promise<void> {
+  const desk = await openDesk(at);
+  const shown = await desk.ask('incident', { params: { key: await keyNamed(desk, written, options.run) } });
+  const state = stateOf(shown);
+  const { deadlines, questions, tickets, live, proof } = shown;
+  if (options.json) {
+    const { incident } = state;
+    const asked = questions.map(questionOf);
+    return printJson({ ...state, live, questions: asked, tickets, proof, deadlines, traceId: traceOf(incident).traceId });
+  }
+  printIncident(state, {
+    names: { actor: (actor) => actor },
+    records: `${proof.stored} in the audit store${proof.whole ? ', complete and signed' : ''}`,
+    warnings: [
+      ...(live ? [] : ['The incident does not answer now: this is what its records say.']),
+      ...(proof.whole ? [] : ['Its records are not complete, or not signed:', ...proof.findings.map((one) => `  ${one}`)]),
+    ],
+    deadlines,
+    questions: questions.map(linesOf),
+    tickets: tickets.map(({ id, url }) => [id, url].filter((one) => one !== null).join('  ')),
+  });
+}
+
+/** `firebreak incidents watch --desk`. */
+export async function watchAtDesk(at: DeskPlace, written: string, options: ShowIncidentOptions): Promise<void> {
+  const desk = await openDesk(at);
+  const key = await keyNamed(desk, written, options.run);
+  let before: PrintedIncident | undefined;
+  for (let isAway = false; ; ) {
+    const shown = await desk.ask('incident', { params: { key } }).catch((error: unknown) => {
+      const passes = error instanceof FirebreakError && (error.code === 'FB_ERR_UNAVAILABLE' || error.code === 'FB_ERR_TOO_MANY');
+      if (!before || !passes) throw error;
+      return undefined;
+    });
+    if (shown) {
+      const now = stateOf(shown);
+      for (const entry of newEntries(before, now)) printEntry(entry, { actor: (actor) => actor }, options);
+      if (!now.open) return;
+      before = now;
+    } else if (!isAway) sayNoAnswer();
+    isAway = shown === undefined;
+    await sleep(lookEveryMs);
+  }
+}
+
+/** The address of the incident that was typed, in whatever form. @throws FB_ERR_UNKNOWN_ID, which names what was probably meant */
+async function keyNamed(desk: DeskClient, written: string, run: string | undefined): Promise<string> {
+  const { cluster } = await desk.ask('session');
+  const id = fullIncidentId(written, cluster);
+  if (run !== undefined) return incidentKeyOf(chainOf({ id, run }));
+  const subject = subjectOfIncident(id);
+  const namespace = subject?.kind === 'workload' ? { namespace: subject.namespace } : {};
+  const about = subject && { ...namespace, text: subjectTitle(subject).slice(0, longestSearch) };
+  for (let cursor: string | undefined, page = 0; about && page < mostPages; page += 1) {
+    const query = { ...about, limit: mostOnPage, ...(cursor !== undefined && { cursor }) };
+    const { items, next } = await desk.ask('incidents', { query });
+    // The newest run comes first.
+    const found = items.find((one) => one.id === id);
+    if (found) return found.key;
+    if (next === null) break;
+    cursor = next;
+  }
+  const { items } = await desk.ask('incidents', { query: { limit: mostOnPage } });
+  const known = [...new Set(items.map((one) => shortIncidentId(one.id, cluster)))];
+  throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no incident ${id}, or it is not for you${meantText(written, known)}`);
+}
+
+/** As the incident itself says it, as far as a desk tells it. People are named, and not by their ids. */
+function stateOf(shown: ShownIncident): PrintedIncident {
+  const { incident, verdictWhy, timeline, steps, leases, alerts, evidence } = shown;
+  const { id, run, title, severity, state, reached, verdict, openedAt } = incident;
+  return {
+    ...{ incident: { id, run }, title, severity, open: state === 'open', openedAt, reached, verdict },
+    ...(verdictWhy !== null && { verdictWhy }),
+    counts: alerts.map(({ pod, ...count }) => ({ ...count, ...(pod !== null && { pod }) })),
+    total: incident.alerts,
+    timeline: timeline.map(({ at, kind, text, actor }) => ({ at, kind, text, actor: actorText(actor) })),
+    steps: steps.map(({ state: now, action, target, detail }) => ({ state: now, action, target, detail })),
+    leases: leases.map(({ id: lease, state: now, until, action, target }) => ({
+      ...{ id: lease, state: now, action, target: { name: target }, until: until === null ? 0 : Date.parse(until) },
+    })),
+    evidence: evidence.map(({ artefacts }) => ({
+      artefacts: artefacts.map(({ partial, ...artefact }) => ({ ...artefact, ...(partial !== null && { partial }) })),
+    })),
+  };
+}
+
+function actorText({ kind, name }: ShownIncident['timeline'][number]['actor']): string {
+  if (kind === 'engine') return 'engine';
+  return kind === 'playbook' || kind === 'sensor' ? `${kind}/${name}` : name;
+}
+
+function questionOf({ id, text, digest, state, choices, votes, level, onSilence }: ConsoleQuestion) {
+  return {
+    question: { id, text, onSilence, choices: choices.map((one) => ({ id: one.id, label: one.label, quorum: one.quorum })) },
+    digest,
+    status: { state },
+    votes: votes.map((vote) => ({ vote })),
+    levelUntil: level.until,
+  };
+}
+
+function linesOf({ text, state, level, choices, votes, mine, onSilence }: ConsoleQuestion): readonly string[] {
+  const people = level.people === null ? [] : [`  may answer: ${level.people.join(', ') || 'nobody now'}`];
+  return [
+    text,
+    `  ${state}`,
+    `  asked: ${level.group}, until ${timeOf(level.until)}`,
+    ...people,
+    ...choices.map(({ label, quorum, blastRadius }) => {
+      const touches = blastRadius.length === 0 ? 'changes nothing' : blastRadius.join(', ');
+      return `  ${label} (${quorum === 1 ? '1 person' : `${quorum} people`}; ${touches})`;
+    }),
+    ...votes.map(({ person, choice, at }) => `  ${person} said ${choice} at ${timeOf(at)}`),
+    `  if nobody answers: ${onSilence}`,
+    `  ${mine.may ? 'You may answer, in the console or in Slack.' : `Not yours to answer: ${mine.why ?? 'others are asked'}`}`,
+  ];
+}

@@ -1,0 +1,93 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { FirebreakError } from '../../../core/errors.ts';
+
+export interface DeskOptions {
+  readonly desk?: string;
+  readonly ca?: string;
+}
+
+/** The desk that is asked, in place of Temporal and the database. */
+export interface DeskPlace {
+  /** Its origin: `https://firebreak.example.com`. */
+  readonly url: string;
+  /** A file with authorities of its own. */
+  readonly ca?: string;
+}
+
+const loopback: ReadonlySet<string> = new Set(['127.0.0.1', 'localhost', '[::1]']);
+
+/** Over TLS, except on this machine itself: whoever reads along has the token. */
+export function isSafe(url: URL): boolean {
+  return url.protocol === 'https:' || (url.protocol === 'http:' && loopback.has(url.hostname));
+}
+
+/** The address in a browser's bar counts, too: only where the desk is, is taken from it. */
+function deskUrl(text: string): string {
+  if (!URL.canParse(text) || !/^https?:\/\//.test(text))
+    throw new InvalidArgumentError('Write its address, such as https://firebreak.example.com.');
+  const url = new URL(text);
+  if (!isSafe(url)) throw new InvalidArgumentError('https is needed, except on this machine itself.');
+  return url.origin;
+}
+
+function caOption(): Option {
+  return new Option('--ca <file>', 'with --desk: authorities (PEM) of the certificates, besides those of the system').env(
+    'FIREBREAK_DESK_CA',
+  );
+}
+
+function deskOption(about: string): Option {
+  return new Option('--desk <url>', about).argParser(deskUrl).env('FIREBREAK_DESK');
+}
+
+/** `--desk` and `--ca` of what a desk can answer. */
+export function withDesk(command: Command): Command {
+  return command
+    .addOption(deskOption('ask this desk, with the sign-in of `firebreak login`: no configuration and no key is needed'))
+    .addOption(caOption());
+}
+
+/** Of the sign-in itself, which is at a desk or nowhere. */
+export function withDeskAlone(command: Command): Command {
+  return command
+    .addOption(deskOption('where people reach the desk: the address of the console').makeOptionMandatory())
+    .addOption(caOption());
+}
+
+/** The desk that is to be asked; undefined where the configuration says what is. What is typed counts more than what the environment says. */
+export function deskOf({ desk, ca }: DeskOptions, command: Command, otherwise = 'config'): DeskPlace | undefined {
+  if (desk === undefined) return undefined;
+  const isTyped = (name: string): boolean => command.getOptionValueSource(name) === 'cli';
+  if (isTyped(otherwise)) {
+    if (!isTyped('desk')) return undefined;
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `--desk and --${otherwise} are two ways to look: use one of them`);
+  }
+  return placeOf({ desk, ca });
+}
+
+export function placeOf({ desk, ca }: { readonly desk: string; readonly ca: string | undefined }): DeskPlace {
+  return { url: desk, ...(ca !== undefined && { ca }) };
+}
+
+/** What else there is has no answer from a desk, and says so in place of an unknown option. */
+export function refuseDesk(command: Command, path: readonly string[] = []): void {
+  for (const one of command.commands) refuseDesk(one, [...path, one.name()]);
+  if (command.commands.length > 0 || command.options.some(({ long }) => long === '--desk')) return;
+  const refuse = (): never => {
+    const name = path.join(' ');
+    throw new FirebreakError(
+      'FB_ERR_INCOMPLETE',
+      `firebreak ${name} cannot use --desk: a desk shows incidents, playbooks and what is in force. ${instead(name)}`,
+    );
+  };
+  command.addOption(new Option('--desk <url>').argParser(refuse).hideHelp());
+}
+
+const deciding =
+  /^(approve|deny|quarantine|lease|suppress|freeze|observe|break-glass|unfreeze|restraints|incidents start|deadlines|pack|evidence|records)\b/;
+
+function instead(name: string): string {
+  return deciding.test(name)
+    ? 'Decide in Slack or in the console, or with --config and your own key where Firebreak can be reached'
+    : 'Run it with --config where Firebreak runs';
+}

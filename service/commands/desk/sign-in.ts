@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+import { type CommonOptions, withExamples, withJson } from '../options.ts';
+import { type DeskPlace, placeOf, withDeskAlone } from './desk-options.ts';
+
+interface SignInOptions extends CommonOptions {
+  readonly desk: string;
+  readonly ca?: string;
+}
+
+const where = ({ desk, ca }: SignInOptions): DeskPlace => placeOf({ desk, ca });
+
+/** `firebreak login`: the sign-in that `--desk` looks with. */
+export function registerLoginCommand(program: Command): void {
+  withExamples(
+    withJson(
+      withDeskAlone(
+        program
+          .command('login')
+          .description('sign in at a desk with a browser, here or on your phone, so that --desk can look; it decides nothing'),
+      ),
+    ),
+    ['firebreak login --desk https://firebreak.example.com', 'FIREBREAK_DESK=https://firebreak.example.com firebreak login'],
+  ).action(async (options: SignInOptions) => (await import('./sign-in-run.ts')).login(where(options), options));
+}
+
+/** `firebreak logout`. */
+export function registerLogoutCommand(program: Command): void {
+  withExamples(
+    withJson(
+      withDeskAlone(
+        program.command('logout').description('end the sign-in at a desk: here, and for what renews it at the identity provider'),
+      ),
+    ),
+    ['firebreak logout --desk https://firebreak.example.com'],
+  ).action(async (options: SignInOptions) => (await import('./sign-in-run.ts')).logout(where(options), options));
+}

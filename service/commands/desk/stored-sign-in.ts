@@ -1,0 +1,82 @@
+import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { FirebreakError } from '../../../core/errors.ts';
+import { replaceFile } from '../../../integrations/replace-file.ts';
+
+const stored = z.object({
+  /** The desk that the token is for: it is sent nowhere else. */
+  desk: z.string(),
+  issuer: z.string(),
+  clientId: z.string(),
+  idToken: z.string(),
+  refreshToken: z.string().exactOptional(),
+  expiresAt: z.number(),
+});
+export type StoredSignIn = z.output<typeof stored>;
+
+/** One file for each desk, for its owner's eyes alone. */
+function fileOf(desk: string): string {
+  const { XDG_CONFIG_HOME: xdg } = process.env;
+  const name = new URL(desk).host.replaceAll(/[^a-z0-9.-]/g, '_');
+  return join(xdg || join(homedir(), '.config'), 'firebreak', 'sign-ins', `${name}.json`);
+}
+
+/** Undefined: nobody has signed in at this desk. What is no sign-in, or one at another desk, is none. */
+export async function readSignIn(desk: string): Promise<StoredSignIn | undefined> {
+  const text = await readFile(fileOf(desk), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw new FirebreakError('FB_ERR_FILE_MISSING', `the sign-in cannot be read: ${fileOf(desk)}`);
+  });
+  if (text === undefined) return undefined;
+  const read = stored.safeParse(jsonOf(text));
+  return read.success && read.data.desk === desk ? read.data : undefined;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+export async function writeSignIn(signIn: StoredSignIn): Promise<void> {
+  await replaceFile({ path: fileOf(signIn.desk), content: `${JSON.stringify(signIn)}\n` });
+}
+
+export async function removeSignIn(desk: string): Promise<void> {
+  await rm(fileOf(desk), { force: true });
+}
+
+const lockedForMs = 30_000;
+const lookEveryMs = 100;
+
+/**
+ * One after the other, also of several processes: a refresh token counts once at many providers, and two that use the same one at the same time end the
+ * sign-in. A lock that a killed process has left is taken over.
+ */
+export async function oneAtATime<T>(desk: string, work: () => Promise<T>): Promise<T> {
+  const lock = `${fileOf(desk)}.lock`;
+  await mkdir(dirname(lock), { recursive: true, mode: 0o700 });
+  for (;;) {
+    const handle = await open(lock, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') return undefined;
+      throw error;
+    });
+    if (handle) {
+      await handle.close();
+      break;
+    }
+    const made = await stat(lock).catch(() => undefined);
+    if (made && Date.now() - made.mtimeMs > lockedForMs) await rm(lock, { force: true });
+    else await sleep(lookEveryMs);
+  }
+  try {
+    return await work();
+  } finally {
+    await rm(lock, { force: true });
+  }
+}

@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FirebreakError } from '../../../core/errors.ts';
+import type { IncidentState } from '../../../core/incident/incident-state.ts';
+import { traceOf } from '../../../core/incident/incident-trace.ts';
+import { namesWithIds } from '../../incidents/names.ts';
+import { type ListedIncidents, newEntries, rowsOf } from '../../incidents/rows.ts';
+import type { DeskOptions } from '../desk/desk-options.ts';
+import type { ConfiguredOptions } from '../options.ts';
+import { restraintsOn } from '../orders/restrain.ts';
+import { printJson } from '../output.ts';
+import { withSession } from '../session.ts';
+import { incidentNamed } from './incident-name.ts';
+import { besidesOf, printEntry, printIncident, printRows, sayNoAnswer } from './incident-text.ts';
+
+export interface ListIncidentsOptions extends ConfiguredOptions, DeskOptions, ListedIncidents {}
+
+export interface ShowIncidentOptions extends ConfiguredOptions, DeskOptions {
+  readonly run?: string;
+}
+
+export function listIncidents(options: ListIncidentsOptions): Promise<void> {
+  return withSession(options, async (session) => printRows(await rowsOf(session, options), options));
+}
+
+export function showIncident(written: string, options: ShowIncidentOptions): Promise<void> {
+  return withSession(options, async (session) => {
+    const state = await incidentNamed(session, written, options.run);
+    const deadlines = await (await import('../records/deadlines.ts')).deadlineLinesOf(options, state.incident);
+    if (options.json) return printJson({ ...state, deadlines, traceId: traceOf(state.incident).traceId });
+    const { subject, bodies } = state;
+    const namespace = subject.kind === 'workload' ? subject.namespace : undefined;
+    const restraints = await restraintsOn(session, {
+      incident: state.incident.id,
+      namespace,
+      playbooks: bodies.map(({ playbook }) => playbook),
+    });
+    printIncident(state, besidesOf(state, { names: namesWithIds(session.config.roster), restraints, deadlines }));
+  });
+}
+
+export function watchIncident(written: string, options: ShowIncidentOptions): Promise<void> {
+  return withSession(options, async (session) => {
+    const names = namesWithIds(session.config.roster);
+    let before: IncidentState | undefined;
+    for (let isAway = false; ; ) {
+      const now = await incidentNamed(session, written, options.run).catch((error: unknown) => {
+        if (!before || !(error instanceof FirebreakError && error.code === 'FB_ERR_UNAVAILABLE')) throw error;
+        return undefined;
+      });
+      if (!now) {
+        if (!isAway) sayNoAnswer();
+        isAway = true;
+        await sleep(1_000);
+        continue;
+      }
+      isAway = false;
+      for (const entry of newEntries(before, now)) printEntry(entry, names, options);
+      if (!now.open) return;
+      before = now;
+      await sleep(1_000);
+    }
+  });
+}
