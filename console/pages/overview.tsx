@@ -32,8 +32,8 @@ function Shown({ overview }: { readonly overview: ConsoleOverview }) {
         <Tile name="Open incidents" value={sum(clusters.map(({ open }) => open))}>
           {sum(clusters.map(({ critical }) => critical))} critical
         </Tile>
-        <Tile name="Contained now" value={sum(clusters.map(({ contained }) => contained))}>
-          incidents with a containment in force
+        <Tile name="Contained incidents" value={sum(clusters.map(({ contained }) => contained))}>
+          in {countText(clusters.filter(({ contained }) => contained > 0).length, 'cluster')}
         </Tile>
         <Tile name="Questions open" value={questions.open}>
           {questions.decided} decided, {questions.expired} not answered in {countText(days, 'day')}

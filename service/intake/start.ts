@@ -171,7 +171,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     spool.notes.open(gateway, log);
     silence?.start();
     forget();
-    log.info({ url, waitingBytes: spool.bytes() }, 'the intake takes alerts');
+    if (spool.bytes() > 0) log.info({ waitingBytes: spool.bytes() }, 'alerts of before wait on the disk: they are sent first');
     return {
       url,
       metrics,

@@ -143,9 +143,12 @@ export class DecisionBook {
     this.#suppressions = suppressions;
     this.#restraints = restraints;
     this.#promotions = promotions;
+    const hadNone = this.#stored.decided.length === 0;
     this.#stored = { decided: believed, ended: [...ends.values()] };
     const written = this.#file.write(this.#stored);
-    if (written === 'written') log.info({ decisions: believed.map(idOf) }, 'what stands above all incidents has changed');
+    // Where nothing was decided yet there is nothing to tell.
+    if (written === 'written' && !(hadNone && believed.length === 0))
+      log.info({ decisions: believed.map(idOf) }, 'what stands above all incidents has changed');
     if (written === 'failed')
       log.warn(
         { file },

@@ -28,6 +28,9 @@ test.each([
         .split('\n')
         .filter((line) => !isOurs(line));
       expect(worrying).toEqual([]);
+      // One line for each thing, and none where nothing has happened.
+      expect(service.log.split('\n').filter((line) => line.includes('the intake'))).toHaveLength(1);
+      expect(service.log).not.toContain('what stands above all incidents has changed');
     } finally {
       await service.stop();
     }
