@@ -1,4 +1,5 @@
 import { appendFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { resolverFromNames } from '../../../../core/alert/subject.ts';
 import type { AnyPlaybook } from '../../../../core/playbook/playbook.ts';
@@ -60,4 +61,6 @@ const intake = await startIntake({
   seal: (bytes) => bytes,
   log,
 });
+// It is killed: what Node has compiled for it by now is there for the next one.
+flushCompileCache();
 console.log(intake.url);
