@@ -9,6 +9,7 @@ import { readPack } from '../../../service/packs/pack-files.ts';
 import { ReleaseStore, signedRelease } from '../../../service/packs/release-store.ts';
 import { readRandomKey } from '../../../service/process/keys/key-files.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
+import { firebreakProcess } from '../../command-line.ts';
 import { acmeFiles, statementOf, writePackFolder } from '../../pack-folder.ts';
 import { blocksOf } from '../../page-blocks.ts';
 import { testPlatform } from '../../platform.ts';
@@ -200,8 +201,14 @@ test('what runs in all incidents is rolled back by one person', async () => {
 
 test('what is published is tried on the incidents that there were: another way is refused, or wanted for a reason that is signed', async () => {
   const key = ['--key', join(packFolder, 'publisher.pem')];
-  const publish = (folder: string, ...more: readonly string[]) =>
-    firebreak(undefined, 'pack', 'publish', folder, ...key, '--json', ...more);
+  // It replays histories, for which its own process has nothing else to do.
+  const publish = async (folder: string, ...more: readonly string[]): Promise<string> => {
+    const limits = ['--within', '30m', '--config', service.settings.configFile];
+    const words = ['pack', 'publish', folder, ...key, '--json', ...more, ...limits];
+    const { status, stdout, stderr } = await firebreakProcess(words, { folder: service.folder });
+    if (status !== 0) throw new Error(stderr);
+    return stdout;
+  };
   expect(JSON.parse(await publish(writeBeta('1.0.1')))).toMatchObject({
     outcome: 'published',
     replayed: { golden: 0, incidents: 3 },
