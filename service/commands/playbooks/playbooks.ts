@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import type { DescribedPlaybook } from '../../../core/console/console.schema.ts';
 import { describedPlaybooks } from '../../config/described-playbooks.ts';
-import { unknownName } from '../../config/nearest.ts';
 import { type DeskOptions, deskOf, withDesk } from '../desk/desk-options.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printable, printFacts, printJson, printTable, styled } from '../output.ts';
@@ -84,8 +83,11 @@ function nextText({ next }: { readonly next: string | null }): string {
 async function show(id: string, options: ListOptions, command: Command): Promise<void> {
   const all = await playbooksIn(options, command);
   const shown = all.find((one) => one.id === id);
-  if (!shown)
+  if (!shown) {
+    // Who lists them needs none of it.
+    const { unknownName } = await import('../../config/nearest.ts');
     throw unknownName({ what: 'playbook', written: id, known: all.map((one) => one.id), listedBy: 'firebreak playbooks list' });
+  }
   if (options.json) {
     printJson(shownJson(shown));
     return;
