@@ -115,8 +115,6 @@ interface RunningCell {
 
 const currentWithinMs = 15_000;
 const askMs = 10_000;
-/** Each save leaves a worker behind, which ends when it has been without an open incident at two looks. */
-const watchedEveryMs = 5_000;
 
 /** The cell. Its intake is open at once: what it takes before Temporal and the workers are there waits in the spool. */
 export async function startCell(parts: CellParts): Promise<RunningCell> {
@@ -431,7 +429,6 @@ async function work(options: {
     stateDir,
     fetch,
     start: (which) => begun.start(which),
-    ...(parts.isWatched && { everyMs: watchedEveryMs }),
     log,
     signal: stopping,
   });
