@@ -92,8 +92,14 @@ type Found = Copies | Odd;
 
 /** By number, rising. */
 async function* sideBySide(store: Pick<AuditStore, 'checkpoints'>, anchor: Anchor): AsyncGenerator<Found, undefined> {
-  const inDatabase = databaseCheckpoints(store);
+  let inDatabase = databaseCheckpoints(store, lowestInteger);
   let row = await inDatabase.next();
+  let lastStored = lowestInteger;
+  let mayHaveGrown = true;
+  const nextRow = async (): Promise<typeof row> => {
+    if (!row.done) lastStored = row.value.number;
+    return inDatabase.next();
+  };
   let last: SignedCheckpoint | undefined;
   for await (const entry of anchor.read()) {
     if (typeof entry === 'string') {
@@ -106,13 +112,20 @@ async function* sideBySide(store: Pick<AuditStore, 'checkpoints'>, anchor: Ancho
       continue;
     }
     last = entry;
-    for (; !row.done && row.value.number < number; row = await inDatabase.next()) yield { stored: row.value };
+    for (; !row.done && row.value.number < number; row = await nextRow()) yield { stored: row.value };
+    // The notary goes on meanwhile, and writes into the database first: what the anchor has now may be there only since its end was read.
+    if (row.done && mayHaveGrown && lastStored < number) {
+      inDatabase = databaseCheckpoints(store, lastStored);
+      row = await inDatabase.next();
+      mayHaveGrown = !row.done;
+      for (; !row.done && row.value.number < number; row = await nextRow()) yield { stored: row.value };
+    }
     if (!row.done && row.value.number === number) {
       yield { stored: row.value, anchored: entry };
-      row = await inDatabase.next();
+      row = await nextRow();
     } else yield { anchored: entry };
   }
-  for (; !row.done; row = await inDatabase.next()) yield { stored: row.value };
+  for (; !row.done; row = await nextRow()) yield { stored: row.value };
 }
 
 interface CheckedCopies extends Copies {
@@ -187,8 +200,11 @@ function choose(
 /** Of the databases' INTEGER: a row that somebody put below 1 is read too. */
 const lowestInteger = -(2 ** 31);
 
-async function* databaseCheckpoints(store: Pick<AuditStore, 'checkpoints'>): AsyncGenerator<StoredCheckpoint, undefined> {
-  for (let next = store.checkpoints({ after: lowestInteger }); ; ) {
+async function* databaseCheckpoints(
+  store: Pick<AuditStore, 'checkpoints'>,
+  after: number,
+): AsyncGenerator<StoredCheckpoint, undefined> {
+  for (let next = store.checkpoints({ after }); ; ) {
     const rows = await next;
     const last = rows.at(-1);
     if (!last) return undefined;

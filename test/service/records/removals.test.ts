@@ -209,6 +209,26 @@ describe('removing what records say', () => {
     expect(await verify()).toMatchObject({ ok: true, cut: { records: 5 }, removed: { records: 1, ordered: 0 } });
   });
 
+  test('is done, and nothing is found, where the notary signs while checkpoints are read', async () => {
+    await remove('ana', [1]);
+    await remove('ben', [1]);
+    await sign();
+    const { anchor, ...others } = parts();
+    const meanwhile = {
+      ...anchor,
+      read: async function* () {
+        now = new Date(now.getTime() + 60_000);
+        await store.appendNext('desk/main', async (number) =>
+          signed('desk/main', number, 'click.refused', 'slack/U1', { text: '' }),
+        );
+        await sign();
+        yield* anchor.read();
+      },
+    };
+    expect(await carryOutRemovals({ ...others, anchor: meanwhile })).toMatchObject({ records: 1 });
+    expect((await verifyAudit({ ...others, anchor: meanwhile })).findings).toEqual([]);
+  });
+
   test('is not done under a hold', async () => {
     await remove('ana', [1]);
     await remove('ben', [1]);
