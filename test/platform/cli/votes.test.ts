@@ -257,7 +257,7 @@ describe('a vote from the command line', () => {
     };
     expect(await errorOf('approve', id, '--as', 'ada', '--key', 'none.pem', ...said)).toEqual([
       1,
-      expect.stringMatching(/^FB_ERR_KEY_FILE: .*none\.pem cannot be read.*\n→ .*--key/),
+      expect.stringMatching(/^FB_ERR_KEY_FILE: .*none\.pem: there is no such file\n→ .*--key/),
     ]);
     expect(await errorOf('approve', id, ...as('ada'), '--choice', 'burn')).toEqual([
       2,
