@@ -158,20 +158,21 @@ export function createIncidentList(
       const found = where ? await listed(where, 'opened_at DESC', most) : [];
       return found.filter(({ namespace }) => sees(visible, namespace));
     },
+    // As INTEGER: sums and counts are wider in PostgreSQL, and its client gives those as texts.
     counts: async (since, visible) => {
       const now = visibleOnly(visible, [`(state = 'open' OR is_contained = 1)`]);
       const opened = visibleOnly(visible, ['opened_at >= $1'], [since]);
       if (!now || !opened) return { clusters: [], days: new Map() };
       const clusters = await database.all(
         `SELECT cluster,
-           SUM(CASE WHEN state = 'open' THEN 1 ELSE 0 END) AS open,
-           SUM(CASE WHEN state = 'open' AND severity = 'critical' THEN 1 ELSE 0 END) AS critical,
-           SUM(is_contained) AS contained
+           CAST(SUM(CASE WHEN state = 'open' THEN 1 ELSE 0 END) AS INTEGER) AS open,
+           CAST(SUM(CASE WHEN state = 'open' AND severity = 'critical' THEN 1 ELSE 0 END) AS INTEGER) AS critical,
+           CAST(SUM(is_contained) AS INTEGER) AS contained
          FROM incident_summaries ${now.sql} GROUP BY cluster`,
         now.values,
       );
       const days = await database.all(
-        `SELECT substr(opened_at, 1, 10) AS day, COUNT(*) AS opened FROM incident_summaries ${opened.sql} GROUP BY substr(opened_at, 1, 10)`,
+        `SELECT substr(opened_at, 1, 10) AS day, CAST(COUNT(*) AS INTEGER) AS opened FROM incident_summaries ${opened.sql} GROUP BY substr(opened_at, 1, 10)`,
         opened.values,
       );
       return {
