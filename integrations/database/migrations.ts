@@ -389,13 +389,9 @@ export async function migrate(database: Database): Promise<void> {
   const there = await schemaOf(database);
   if (there.needs > migrations.length) throw newer(there);
   if (there.number >= migrations.length) return;
-  await database.transaction(async (queries) => {
-    await database.lockForMigration(queries);
-    await makeRegister(queries);
-  });
+  await database.migration(makeRegister);
   for (const index of migrations.keys()) {
-    await database.transaction(async (queries) => {
-      await database.lockForMigration(queries);
+    await database.migration(async (queries) => {
       const done = await schemaOf(queries);
       if (done.needs > migrations.length) throw newer(done);
       if (done.number <= index) await forward(queries, index);
@@ -409,8 +405,7 @@ export async function migrate(database: Database): Promise<void> {
  */
 export async function migrateBack(database: Database, { to }: { readonly to: number }): Promise<void> {
   for (;;) {
-    const isDone = await database.transaction(async (queries) => {
-      await database.lockForMigration(queries);
+    const isDone = await database.migration(async (queries) => {
       const done = await schemaOf(queries);
       if (done.number <= to) return true;
       const last = migrations[done.number - 1];

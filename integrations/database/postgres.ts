@@ -1,4 +1,4 @@
-import { DatabaseError, Pool, type PoolClient } from 'pg';
+import { DatabaseError, Pool, type PoolClient, type QueryConfig } from 'pg';
 import { FirebreakError } from '../../core/errors.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
 import type { Database, Queries } from './queries.ts';
@@ -6,12 +6,16 @@ import type { Database, Queries } from './queries.ts';
 /** Taken while migrating; any number does that nothing else in the database uses. */
 const migrationLock = 4_602_241_301;
 
-export function openPostgres({ url }: { readonly url: string }): Database {
+const answerWithinMs = 15_000;
+/** An index on many millions of rows takes many minutes, and another process waits as long for its turn. */
+const migrateWithinMs = 6 * 3_600_000;
+
+export function openPostgres({ url, answerMs = answerWithinMs }: { readonly url: string; readonly answerMs?: number }): Database {
   const pool = new Pool({
     connectionString: url,
     max: 5,
     connectionTimeoutMillis: 5000,
-    query_timeout: 15_000,
+    query_timeout: answerMs,
     application_name: 'firebreak',
     onConnect: async (client) => {
       // A connection that breaks is replaced by the pool; without a listener it would end the process, also in the middle of a transaction: the pool
@@ -23,12 +27,16 @@ export function openPostgres({ url }: { readonly url: string }): Database {
   });
   pool.on('error', () => undefined);
 
-  const transaction = async <Result>(begin: string, work: (queries: Queries) => Promise<Result>): Promise<Result> => {
+  const transaction = async <Result>(
+    begin: string,
+    work: (queries: Queries) => Promise<Result>,
+    withinMs?: number,
+  ): Promise<Result> => {
     const client = await guarded(() => pool.connect());
     let broken = true;
     try {
       await guarded(() => client.query(begin));
-      const result = await work(queriesOn(client));
+      const result = await work(queriesOn(client, withinMs));
       await guarded(() => client.query('COMMIT'));
       broken = false;
       return result;
@@ -48,16 +56,30 @@ export function openPostgres({ url }: { readonly url: string }): Database {
     ...queriesOn(pool),
     transaction: (work) => transaction('BEGIN', work),
     snapshot: (work) => transaction('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', work),
-    lockForMigration: async (queries) => {
-      await queries.all('SELECT pg_advisory_xact_lock($1)', [migrationLock]);
-    },
+    migration: (work) =>
+      transaction(
+        'BEGIN',
+        async (queries) => {
+          await queries.all('SELECT pg_advisory_xact_lock($1)', [migrationLock]);
+          return work(queries);
+        },
+        migrateWithinMs,
+      ),
     close: () => pool.end(),
   };
 }
 
-function queriesOn(client: Pool | PoolClient): Queries {
+/** `withinMs`: in place of what the pool allows each statement. */
+function queriesOn(client: Pool | PoolClient, withinMs?: number): Queries {
   return {
-    all: (sql, parameters = []) => guarded(async () => (await client.query<Record<string, unknown>>(sql, [...parameters])).rows),
+    all: (sql, parameters = []) =>
+      guarded(async () => {
+        const statement: QueryConfig & { readonly query_timeout?: number } = {
+          ...{ text: sql, values: [...parameters] },
+          ...(withinMs !== undefined && { query_timeout: withinMs }),
+        };
+        return (await client.query<Record<string, unknown>>(statement)).rows;
+      }),
   };
 }
 

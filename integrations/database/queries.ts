@@ -13,7 +13,7 @@ export interface Database extends Queries {
   transaction<Result>(work: (queries: Queries) => Promise<Result>): Promise<Result>;
   /** Reads that all see the same moment. */
   snapshot<Result>(work: (queries: Queries) => Promise<Result>): Promise<Result>;
-  /** Inside a transaction: waits until no other process migrates. */
-  lockForMigration(queries: Queries): Promise<void>;
+  /** A transaction that changes tables: one process at a time, and its statements take as long as large tables need. */
+  migration<Result>(work: (queries: Queries) => Promise<Result>): Promise<Result>;
   close(): Promise<void>;
 }

@@ -57,7 +57,7 @@ export async function openSqlite({ path }: { readonly path: string }): Promise<D
     all: (sql, parameters) => inTurn(() => queries.all(sql, parameters)),
     transaction: (work) => transaction('BEGIN IMMEDIATE', work),
     snapshot: (work) => transaction('BEGIN', work),
-    lockForMigration: async () => undefined,
+    migration: (work) => transaction('BEGIN IMMEDIATE', work),
     close: () =>
       inTurn(async () => {
         if (file.isOpen) file.close();

@@ -85,8 +85,7 @@ interface TableContents {
 /** All or nothing: after it the database has this schema and these rows, and none of its own. */
 export async function replaceTables(database: Database, { schema, rows }: TableContents): Promise<void> {
   const tables = await tablesAt(schema);
-  await database.transaction(async (queries) => {
-    await database.lockForMigration(queries);
+  await database.migration(async (queries) => {
     for (const { name } of [...(await tablesAt(migrations.length)), ...tables]) await queries.all(`DROP TABLE IF EXISTS ${name}`);
     await queries.all('DROP TABLE IF EXISTS schema_migrations');
     await makeSchema(queries, schema);
