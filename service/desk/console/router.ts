@@ -228,8 +228,8 @@ const statusOf: Partial<Record<ErrorCode, number>> = {
 function errorOf(code: ErrorCode, known: FirebreakError | undefined): ConsoleError {
   const { summary, remedy } = errorCatalogue[code];
   const fields = known instanceof AnswerProblems ? { fields: { ...known.fields } } : {};
-  const message = known && known.code === code && code !== 'FB_ERR_UNAVAILABLE' ? known.detail : summary;
-  return { error: { code, message, help: remedy, ...fields } };
+  const told = known?.code === code && code !== 'FB_ERR_UNAVAILABLE' ? known : undefined;
+  return { error: { code, message: told?.detail ?? summary, help: told?.remedy ?? remedy, ...fields } };
 }
 
 function routeOf(
