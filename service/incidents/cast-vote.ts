@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { labelOf } from '../../core/cards/choice-label.ts';
 import { type Choice, questionDigest, type SignedVote, type Vote, voteBytes } from '../../core/decide/approval.ts';
 import type { FormAnswers } from '../../core/decide/form.ts';
@@ -12,9 +11,7 @@ import type { IncidentState, QuestionState } from '../../core/incident/incident-
 import { type Names, namesWithIds } from './names.ts';
 import { personalSigner } from './orders.ts';
 import { newEntries } from './rows.ts';
-import { incidentState, type Session, signalIncident } from './session.ts';
-
-const answerWithinMs = 20_000;
+import { answerOf, incidentState, type Session, signalIncident } from './session.ts';
 
 /** What a vote needs to know of an incident, or of the control workflow. */
 type Votable = Pick<IncidentState, 'incident' | 'questions' | 'timeline'>;
@@ -149,15 +146,16 @@ export async function castVote(session: Session, ballot: Ballot): Promise<CastVo
   const signed = await signedVote(ballot);
   const { id, run } = ballot.state.incident;
   await signalIncident(session, { id }, incidentNames.voteSignal, signed);
-  const until = Date.now() + answerWithinMs;
-  for (let waitMs = 100; Date.now() < until; waitMs = Math.min(waitMs * 2, 1_000)) {
-    await sleep(waitMs);
-    const now = await incidentState(session, { id });
-    if (now.incident.run !== run) break;
-    const reception = receptionOf(ballot.state, now, signed);
-    if (reception?.accepted === false) throw refusalOf(session, ballot, now, reception.reason);
-    if (reception) return { vote: signed.vote, outcome: outcomeOf(now, ballot) };
-  }
+  const counted = await answerOf(
+    () => incidentState(session, { id }),
+    (now) => {
+      if (now.incident.run !== run) return 'another run';
+      const reception = receptionOf(ballot.state, now, signed);
+      if (reception?.accepted === false) throw refusalOf(session, ballot, now, reception.reason);
+      return reception && { vote: signed.vote, outcome: outcomeOf(now, ballot) };
+    },
+  );
+  if (counted !== undefined && counted !== 'another run') return counted;
   throw new FirebreakError(
     'FB_ERR_UNAVAILABLE',
     `the vote ${signed.vote.id} was sent but is not confirmed yet: check it with firebreak incidents show`,

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type ControlState, controlNames } from '../../core/decide/control.ts';
 import {
   type AnyOrder,
@@ -24,9 +23,7 @@ import {
 import { openSigner } from '../../integrations/keys/ed25519.ts';
 import type { Config } from '../config/load.ts';
 import { newEntries } from './rows.ts';
-import { controlState, incidentState, type Session, signalIncident } from './session.ts';
-
-const answerWithinMs = 20_000;
+import { answerOf, controlState, incidentState, type Session, signalIncident } from './session.ts';
 
 /** The own key of whoever sits at the command line. @throws FB_ERR_KEY_FILE: the configuration has nothing to do with it. */
 export async function personalSigner(file: string): Promise<Signer> {
@@ -73,16 +70,18 @@ export async function giveOrder<T>(
   const refusedAs = `${ordered.slice(0, ordered.indexOf('.'))}.refused`;
   const before = await controlState(session);
   await signalIncident(session, { id: controlIdOf(session.config.cluster) }, controlNames.orderSignal, signed);
-  const until = Date.now() + answerWithinMs;
-  for (let waitMs = 100; Date.now() < until; waitMs = Math.min(waitMs * 2, 1_000)) {
-    await sleep(waitMs);
-    const now = await controlState(session);
-    const ours = newEntries(before, now).filter(({ of }) => of === signed.signature);
-    const answer = found(now, ours);
-    if (answer !== undefined) return answer;
-    const refused = ours.find(({ kind }) => kind === refusedAs);
-    if (refused) throw new FirebreakError('FB_ERR_VOTE_REFUSED', refused.text);
-  }
+  const answer = await answerOf(
+    () => controlState(session),
+    (now) => {
+      const ours = newEntries(before, now).filter(({ of }) => of === signed.signature);
+      const answered = found(now, ours);
+      if (answered !== undefined) return answered;
+      const refused = ours.find(({ kind }) => kind === refusedAs);
+      if (refused) throw new FirebreakError('FB_ERR_VOTE_REFUSED', refused.text);
+      return undefined;
+    },
+  );
+  if (answer !== undefined) return answer;
   throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the order was sent but is not confirmed yet: check the list');
 }
 

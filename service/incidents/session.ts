@@ -117,6 +117,28 @@ export async function controlState(session: Session): Promise<ControlState> {
   }
 }
 
+/**
+ * Asks after something that was sent, until `found` makes something of an answer; undefined where that does not come in time. That nobody answers for a
+ * while is no end: an order about packs has the service start anew, and so nobody is there who could say that it was taken.
+ */
+export async function answerOf<State, T>(
+  ask: () => Promise<State>,
+  found: (now: State) => T | undefined,
+  withinMs = 60_000,
+): Promise<T | undefined> {
+  const until = Date.now() + withinMs;
+  for (let waitMs = 100; Date.now() < until; waitMs = Math.min(waitMs * 2, 1_000)) {
+    await sleep(waitMs);
+    const now = await ask().catch((error: unknown) => {
+      if (error instanceof FirebreakError && error.code === 'FB_ERR_UNAVAILABLE') return undefined;
+      throw error;
+    });
+    const answer = now === undefined ? undefined : found(now);
+    if (answer !== undefined) return answer;
+  }
+  return undefined;
+}
+
 /** @throws FB_ERR_UNAVAILABLE, FB_ERR_UNKNOWN_ID (the signal may have arrived: send it again with the same ids). */
 export async function signalIncident(session: Session, name: IncidentName, signal: string, payload: unknown): Promise<void> {
   const { client, withinMs = callMs } = session;

@@ -76,7 +76,7 @@ describe('firebreak dev parts', () => {
     await keep({ name: 'tool', version: '1.0' });
     await keep({ name: 'tool', version: '1.1' });
     await keep({ name: 'library', version: '2.1' });
-    expect((await parts('--remove', 'tool-1.1', 'nothing')).text).toContain('It holds: library, tool');
+    expect((await parts('--remove', 'tool-1.1', 'nothing')).text).toContain('Name one that is there: library, tool.');
     expect(readdirSync(cache)).toHaveLength(3);
     expect((await listing('--remove', 'tool-1.1')).removed).toEqual(['tool-1.1']);
     expect((await parts('--remove', 'tool')).stdout).toContain('1 removed');

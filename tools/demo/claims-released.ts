@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { names } from '../../core/cluster/labels.ts';
 import { type AuditEvent, type AuditLog, isFirebreaks, isWrite } from './audit-log.ts';
 import { changedPolicies } from './claims-contained.ts';
 import type { DemoCluster, Metadata, Pod } from './cluster.ts';
@@ -39,7 +40,12 @@ export async function releasedClaims(options: {
               : undefined,
       ),
       claim('its labels are byte for byte what they were', difference(before.suspect.metadata.labels, given?.labels)),
-      claim('no annotation of Firebreak is left on it', difference(before.suspect.metadata.annotations, given?.annotations)),
+      claim(
+        'its annotations are what they were, and one more says that it was released',
+        given?.annotations?.[names.releasedAnnotation] === undefined
+          ? 'nothing on it says so'
+          : difference(before.suspect.metadata.annotations, withoutMark(given.annotations)),
+      ),
       claim(aliveText(before.suspect, ended), nowFault({ before: before.suspect, pods, ended, wanted, alive: alive.length })),
       claim('no other pod was touched by Firebreak', touchedOthers(before.suspect, events) ?? changedPods(kept, pods)),
       claim(
@@ -60,6 +66,12 @@ export async function releasedClaims(options: {
     if (claims.every(({ ok }) => ok) || Date.now() > deadline) return claims;
     await sleep(100);
   }
+}
+
+/** The API server has no annotations at all where none is left. */
+function withoutMark(annotations: Readonly<Record<string, string>>): Metadata['annotations'] {
+  const { [names.releasedAnnotation]: _, ...own } = annotations;
+  return Object.keys(own).length > 0 ? own : undefined;
 }
 
 /** Firebreak's changes of the pod: the quarantine, then the release. */

@@ -7,15 +7,18 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Client } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
+import { controlNames } from '../../../core/decide/control.ts';
 import { incidentNames } from '../../../core/incident/incident.ts';
+import { controlIdOf, type EndDecision } from '../../../core/orders/order.ts';
 import { loadConfig } from '../../../service/config/load.ts';
+import { giveOrder, signedWith } from '../../../service/incidents/orders.ts';
 import { incidentState, type Session, sessionOver } from '../../../service/incidents/session.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { bundlePath } from '../../workflows/bundle.ts';
 import '../../workflows/temporal-error-log.ts';
 import { commandFile } from '../../command-line.ts';
-import { clientOptions, member, testSpeaker, workerOptions, writePublicKey } from '../../workflows/speakers.ts';
+import { clientOptions, member, testSigner, testSpeaker, workerOptions, writePublicKey } from '../../workflows/speakers.ts';
 
 const platform = await testPlatform();
 const cluster = platform.prefix;
@@ -66,6 +69,7 @@ async function work(bundle: string): Promise<void> {
   });
   const working = worker.run();
   stopWorker = async () => {
+    stopWorker = async () => {};
     worker.shutdown();
     await working;
   };
@@ -121,4 +125,26 @@ test('where nobody answers for an incident that is said, and is no fault inside 
     code: 'FB_ERR_UNAVAILABLE',
     detail: `no answer about ${id}: is Temporal there, and is a Firebreak with the role cell running?`,
   });
+});
+
+test('an order whose taking has the service start anew is waited for: nobody can answer meanwhile', async () => {
+  await work(code);
+  await client.workflow.start(controlNames.workflow, { workflowId: controlIdOf(cluster), taskQueue: cluster, args: [] });
+  const order: EndDecision = {
+    ...{ version: 1, kind: 'promotion.end', cluster, decision: '0123456789abcdef', person: 'ada', reason: 'slower' },
+    ...{ at: new Date().toISOString() },
+  };
+  let looks = 0;
+  const taken = giveOrder(slack, await signedWith(order, testSigner('ada')), (_, ours) => {
+    looks += 1;
+    // Its worker is gone with the first answer, which says nothing yet; what is asked next nobody answers.
+    if (looks === 1) {
+      void stopWorker()
+        .then(() => incidentState(slack, { id: controlIdOf(cluster) }).catch(() => undefined))
+        .then(() => work(code));
+      return undefined;
+    }
+    return ours.find(({ kind }) => String(kind) === 'order.taken');
+  });
+  await expect(taken).resolves.toMatchObject({ kind: 'order.taken' });
 });

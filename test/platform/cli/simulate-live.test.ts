@@ -65,7 +65,7 @@ describe('a simulation in a real cluster', () => {
   const simulate = async (
     ...more: readonly string[]
   ): Promise<{ readonly plans: readonly Plan[]; readonly steps: readonly { readonly action: string }[] }> => {
-    const answers = ['--answer', 'remove', 'rotate'];
+    const answers = ['--answer', 'remove'];
     const run = await firebreakHere(['simulate', 'alert.json', '--json', ...answers, ...more], { folder });
     expect({ status: run.status, stderr: run.stderr }).toEqual({ status: 0, stderr: '' });
     const { story } = JSON.parse(run.stdout);

@@ -32,7 +32,7 @@ describe('the demo', () => {
     expect(stdout).not.toContain('\u001b');
   });
 
-  test('with --no gives the pod back byte for byte, which two people must say, and prints one JSON summary', async () => {
+  test('with --no gives the pod back, its labels byte for byte, which two people must say, and prints one JSON summary', async () => {
     const { code, stdout, stderr } = await demo('--no', '--json');
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
     expect(stderr).toContain('(2 of 2, decided)');

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,6 +35,9 @@ export const miner = definePlaybook(
 `;
 const pack = writePackFolder(join(folder, 'acme'), { ...acmeFiles, 'playbooks/miner.ts': miner, 'saying.ts': undefined });
 
+/** There is no Slack in this configuration: people answer by their keys. */
+const newKey = (): string => generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }).toString();
+
 function configured(more: object = {}): Config {
   const path = join(folder, 'firebreak.yaml');
   const sections = {
@@ -41,8 +45,8 @@ function configured(more: object = {}): Config {
     intake: { tokens: [{ name: 'falco', token: { env: 'FALCO_TOKEN' } }] },
     roster: {
       people: [
-        { id: 'ada', name: 'Ada', slack: ['U01'] },
-        { id: 'bob', name: 'Bob', slack: ['U02'] },
+        { id: 'ada', name: 'Ada', keys: [newKey()] },
+        { id: 'bob', name: 'Bob', keys: [newKey()] },
       ],
       groups: { oncall: ['ada', 'bob'], leads: ['ada', 'bob'] },
     },

@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { runCommand } from '../../../service/parts/command.ts';
+import { projectRoot } from '../../../service/process/project-root.ts';
 import { type CommandRun, commandFile, firebreakHere } from '../../command-line.ts';
 import { eventually } from '../../eventually.ts';
 import { approveDevice } from '../../fakes/oidc/device.ts';
@@ -276,9 +277,11 @@ describe('which way', () => {
   test('neither Temporal nor a database is so much as loaded, and no configuration is there', async () => {
     const report = join(folder, 'loaded.json');
     const preload = pathToFileURL(join(import.meta.dirname, '../cli/loaded.mjs')).href;
+    // The sources: what is built holds its packages in files of its own.
+    const sources = join(projectRoot(), 'service', 'cli.ts');
     const { code } = await runCommand({
       command: process.execPath,
-      args: ['--import', preload, commandFile(), 'incidents', 'show', 'shop/Deployment/cart', '--desk', desk.url],
+      args: ['--import', preload, sources, 'incidents', 'show', 'shop/Deployment/cart', '--desk', desk.url],
       cwd: folder,
       env: { ...aloneEnv('ana'), LOADED: report },
     });
