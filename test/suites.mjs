@@ -35,7 +35,6 @@ export const suites = [
     name: 'cluster',
     folder: 'cluster',
     workers: 1,
-    lane: 'cluster',
     missing: () => (findPostgres() ? undefined : 'there are no PostgreSQL server programs (initdb, postgres)'),
   },
   { name: 'node', folder: 'node', workers: 1, lab: true, lane: 'lab', missing: missingForRealNodes },
