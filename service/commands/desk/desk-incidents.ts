@@ -1,13 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConsoleQuestion, ListedIncident, ShownIncident } from '../../../core/console/console.schema.ts';
 import { chainOf, incidentKeyOf, isSeverity } from '../../../core/console/incident-summary.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { fullIncidentId, shortIncidentId, subjectOfIncident, subjectTitle } from '../../../core/incident/incident.ts';
 import { traceOf } from '../../../core/incident/incident-trace.ts';
-import { newEntries } from '../../incidents/rows.ts';
-import { type PrintedIncident, printEntry, printIncident, printRows, sayNoAnswer, timeOf } from '../incidents/incident-text.ts';
+import { type PrintedIncident, printIncident, printRows, timeOf } from '../incidents/incident-text.ts';
 import type { ListIncidentsOptions, ShowIncidentOptions } from '../incidents/local-incidents.ts';
 import { meantText } from '../incidents/meant-incident.ts';
+import { printUntilClosed } from '../incidents/watch-lines.ts';
 import { printJson } from '../output.ts';
 import { type DeskClient, openDesk } from './desk-client.ts';
 import type { DeskPlace } from './desk-options.ts';
@@ -17,7 +16,6 @@ const mostOnPage = 200;
 const mostPages = 10;
 /** No longer text is searched for. */
 const longestSearch = 100;
-const lookEveryMs = 1_000;
 
 /** `firebreak incidents list --desk`. */
 export async function listAtDesk(at: DeskPlace, options: ListIncidentsOptions): Promise<void> {
@@ -76,22 +74,10 @@ export async function showAtDesk(at: DeskPlace, written: string, options: ShowIn
 export async function watchAtDesk(at: DeskPlace, written: string, options: ShowIncidentOptions): Promise<void> {
   const desk = await openDesk(at);
   const key = await keyNamed(desk, written, options.run);
-  let before: PrintedIncident | undefined;
-  for (let isAway = false; ; ) {
-    const shown = await desk.ask('incident', { params: { key } }).catch((error: unknown) => {
-      const passes = error instanceof FirebreakError && (error.code === 'FB_ERR_UNAVAILABLE' || error.code === 'FB_ERR_TOO_MANY');
-      if (!before || !passes) throw error;
-      return undefined;
-    });
-    if (shown) {
-      const now = stateOf(shown);
-      for (const entry of newEntries(before, now)) printEntry(entry, { actor: (actor) => actor }, options);
-      if (!now.open) return;
-      before = now;
-    } else if (!isAway) sayNoAnswer();
-    isAway = shown === undefined;
-    await sleep(lookEveryMs);
-  }
+  const look = async (): Promise<PrintedIncident> => stateOf(await desk.ask('incident', { params: { key } }));
+  // People are named already.
+  const names = { actor: (actor: string): string => actor };
+  await printUntilClosed(look, { ...options, names, passing: ['FB_ERR_UNAVAILABLE', 'FB_ERR_TOO_MANY'] });
 }
 
 /** The address of the incident that was typed, in whatever form. @throws FB_ERR_UNKNOWN_ID, which names what was probably meant */

@@ -31,10 +31,6 @@ export function printEntry(entry: TimelineEntry, names: Pick<Names, 'actor'>, { 
   else print(timelineLine(entry, names));
 }
 
-export function sayNoAnswer(): void {
-  process.stderr.write('No answer at the moment: the timeline goes on when there is one.\n');
-}
-
 /** `firebreak incidents list`. */
 export function printRows(rows: readonly IncidentRow[], { json, all }: CommonOptions & { readonly all?: true }): void {
   if (json) printJson(rows);

@@ -1,16 +1,14 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { FirebreakError } from '../../../core/errors.ts';
-import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { traceOf } from '../../../core/incident/incident-trace.ts';
 import { namesWithIds } from '../../incidents/names.ts';
-import { type ListedIncidents, newEntries, rowsOf } from '../../incidents/rows.ts';
+import { type ListedIncidents, rowsOf } from '../../incidents/rows.ts';
 import type { DeskOptions } from '../desk/desk-options.ts';
 import type { ConfiguredOptions } from '../options.ts';
 import { restraintsOn } from '../orders/restrain.ts';
 import { printJson } from '../output.ts';
 import { withSession } from '../session.ts';
 import { incidentNamed } from './incident-name.ts';
-import { besidesOf, printEntry, printIncident, printRows, sayNoAnswer } from './incident-text.ts';
+import { besidesOf, printIncident, printRows } from './incident-text.ts';
+import { printUntilClosed } from './watch-lines.ts';
 
 export interface ListIncidentsOptions extends ConfiguredOptions, DeskOptions, ListedIncidents {}
 
@@ -39,25 +37,11 @@ export function showIncident(written: string, options: ShowIncidentOptions): Pro
 }
 
 export function watchIncident(written: string, options: ShowIncidentOptions): Promise<void> {
-  return withSession(options, async (session) => {
-    const names = namesWithIds(session.config.roster);
-    let before: IncidentState | undefined;
-    for (let isAway = false; ; ) {
-      const now = await incidentNamed(session, written, options.run).catch((error: unknown) => {
-        if (!before || !(error instanceof FirebreakError && error.code === 'FB_ERR_UNAVAILABLE')) throw error;
-        return undefined;
-      });
-      if (!now) {
-        if (!isAway) sayNoAnswer();
-        isAway = true;
-        await sleep(1_000);
-        continue;
-      }
-      isAway = false;
-      for (const entry of newEntries(before, now)) printEntry(entry, names, options);
-      if (!now.open) return;
-      before = now;
-      await sleep(1_000);
-    }
-  });
+  return withSession(options, (session) =>
+    printUntilClosed(() => incidentNamed(session, written, options.run), {
+      ...options,
+      names: namesWithIds(session.config.roster),
+      passing: ['FB_ERR_UNAVAILABLE'],
+    }),
+  );
 }
