@@ -6,7 +6,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { chromium } from 'playwright-core';
+import { type BrowserContextOptions, chromium } from 'playwright-core';
+import type { AuditRecord } from '../core/audit/audit.ts';
 import { consoleRoutes } from '../core/console/routes.ts';
 import { createIncidentList } from '../integrations/database/incident-list.ts';
 import { projectRoot } from '../service/process/project-root.ts';
@@ -45,8 +46,8 @@ try {
   const person = await desk.signIn('ana');
   const cookie = person.cookie.slice(person.cookie.indexOf('=') + 1);
   /** With nothing kept from before, as who opens it for the first time. */
-  const opened = async () => {
-    const context = await browser.newContext();
+  const opened = async (options: BrowserContextOptions = {}) => {
+    const context = await browser.newContext(options);
     await context.addCookies([{ name: 'firebreak', value: cookie, url: desk.url }]);
     return { context, page: await context.newPage() };
   };
@@ -65,16 +66,33 @@ try {
     await context.close();
   }
 
-  const { context, page } = await opened();
+  // Asked within the page, where its own policy lets nothing be run that is no file of the desk's.
+  const { context, page } = await opened({ bypassCSP: true });
   await page.goto(`${desk.url}/console/incidents`);
   await page.getByText('Live', { exact: true }).waitFor();
-  const shown: number[] = [];
-  for (let nth = 0; nth < news; nth += 1) {
-    const began = performance.now();
-    await desk.append(incidentRecords('shop', `new-${nth}`, 'run-1', new Date().toISOString()));
-    await page.getByRole('link', { name: `shop/new-${nth} c` }).waitFor();
-    shown.push(performance.now() - began);
-  }
+  const isShown = (name: string) =>
+    page.waitForFunction(
+      `[...document.querySelectorAll('a.incident .name')].some(({ textContent }) => textContent === '${name}')`,
+      undefined,
+      { polling: 'raf' },
+    );
+  /** One at a time; asked with each frame of the browser, since it is there when it is painted. */
+  const newsOf = async (writer: string, write: (records: readonly AuditRecord[]) => Promise<void>): Promise<number[]> => {
+    const taken: number[] = [];
+    for (let nth = 0; nth < news; nth += 1) {
+      const name = `${writer}-${nth}`;
+      const there = isShown(`shop/${name}`);
+      await sleep(Math.random() * 1_000);
+      const began = performance.now();
+      await write(incidentRecords('shop', name, 'run-1', new Date().toISOString()));
+      await there;
+      taken.push(performance.now() - began);
+    }
+    return taken;
+  };
+  const shown = await newsOf('own', (records) => desk.append(records));
+  // As another desk on the same database writes it: this one finds it.
+  const found = await newsOf('other', (records) => list.note(records));
   await context.close();
 
   const of = (path: string): string => `${consoleRoutes.incidents.path}${path}`;
@@ -117,12 +135,17 @@ try {
     await sleep(5_500);
   }
 
-  const [first, there, live] = [painted, listed, shown].map(distribution);
-  if (!first || !there || !live) throw new Error('nothing was measured');
+  const [first, there, live, elsewhere] = [painted, listed, shown, found].map(distribution);
+  if (!first || !there || !live || !elsewhere) throw new Error('nothing was measured');
   const slowest = Math.max(...Object.values(answered).map(({ p99 }) => p99));
   const goals = [
     { what: 'first paint of the console, p50', goal: 'under 500 ms', measured: `${first.p50} ms`, met: first.p50 < 500 },
-    { what: 'an incident on a page that is open, p99', goal: 'within 1 s', measured: `${live.p99} ms`, met: live.p99 <= 1_000 },
+    {
+      what: 'an incident on a page that is open, p99',
+      goal: 'within 1 s',
+      measured: `${Math.max(live.p99, elsewhere.p99)} ms`,
+      met: Math.max(live.p99, elsewhere.p99) <= 1_000,
+    },
     {
       what: 'lists, searches and one incident at the API, the slowest p99',
       goal: 'at most 200 ms',
@@ -140,6 +163,7 @@ try {
     'first paint, ms': first,
     'the list is there, ms': there,
     'from a record in the store to the line on the page, ms': live,
+    'the same, written by another desk, ms': elsewhere,
     ...Object.fromEntries(Object.entries(answered).map(([what, one]) => [`API: ${what}, ms`, one])),
     'the overview for the first time, ms': round(overviews[0] ?? 0),
     'the overview again, ms': round(overviews[1] ?? 0),
@@ -157,7 +181,7 @@ try {
       limitedBy: [
         loadNow(),
         'Browser, desk and identity provider share the machine.',
-        'The desk tells of changes 150 ms after a record, to take many at once.',
+        'The desk tells of its own changes at once, and looks for those of others every 400 ms.',
         'Records are there of the last 30 days; of what is older, what is listed.',
       ],
     });

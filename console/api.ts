@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import type { ConsoleError, ListedIncident } from '../core/console/console.schema.ts';
+import { paced } from '../core/console/paced.ts';
 import type { ConsoleApi } from '../core/console/routes.schema.ts';
 import { type ConsoleRouteName, consoleRoutes, csrfHeader } from '../core/console/routes.ts';
 import { visibleText } from '../core/text/visible-text.ts';
@@ -154,7 +155,7 @@ export function useLive({ onEnd }: { readonly onEnd: () => void }): 'joining' | 
   return state;
 }
 
-/** Many changes at once are one question to the desk, and no more of them than this. */
+/** The first change is asked for at once, and many that follow with one question to the desk, no more often than this. */
 const togetherMs = 400;
 
 /** Asks a route, shows what it said last while it asks anew, and does so for each news that `renewsOn` names. */
@@ -181,12 +182,13 @@ export function useAsked<Name extends ConsoleRouteName>(
       isOver = true;
     };
   }, [address, round]);
+  const soon = useRef(
+    paced(again, (over) => {
+      timer.current = setTimeout(over, togetherMs);
+    }),
+  );
   useNews((news) => {
-    if (news.kind === 'signed-out' || (news.kind !== 'back' && !renewsOn(news))) return;
-    timer.current ??= setTimeout(() => {
-      timer.current = undefined;
-      again();
-    }, togetherMs);
+    if (news.kind !== 'signed-out' && (news.kind === 'back' || renewsOn(news))) soon.current();
   });
   useEffect(() => () => clearTimeout(timer.current), []);
   // A desk that was not reached is tried until it is: an event may be lost with it.

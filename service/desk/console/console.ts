@@ -18,7 +18,7 @@ import type { LineMarks } from '../../../core/incident/similar.ts';
 import type { Trust } from '../../../core/messages/sender.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { createSessionStore } from '../../../integrations/database/console-sessions.ts';
-import { createIncidentList, type IncidentList } from '../../../integrations/database/incident-list.ts';
+import { createIncidentList } from '../../../integrations/database/incident-list.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
 import { createBearerTokens } from '../../../integrations/oidc/id-token.ts';
 import { createSignInClient } from '../../../integrations/oidc/sign-in-client.ts';
@@ -34,6 +34,7 @@ import type { OutsideDuty } from '../on-call.ts';
 import type { SignIns } from '../pages/sign-ins-desk.ts';
 import { createEventStream } from './event-stream.ts';
 import { type ReadChain, readChain, readSamples, shownIncidentOf, shownRecords } from './incident-view.ts';
+import { createListWriter, createSharedPages } from './live-list.ts';
 import { createOverviews } from './overview.ts';
 import { createConsoleQuestions } from './questions.ts';
 import type { RequestBudget } from './request-budget.ts';
@@ -45,8 +46,6 @@ import { createTokenSignIns } from './token-sign-ins.ts';
 
 /** Somebody waits for a page: without an answer by then it is made of the records. */
 const stateWithinMs = 1_500;
-/** Records come in bursts: what is listed is written once for many. */
-const noteEveryMs = 150;
 /** Command lines and their like may be secrets of their workload. */
 const seeAlerts: readonly ConsoleRole[] = ['responder', 'approver', 'admin', 'auditor'];
 
@@ -158,8 +157,10 @@ export function createDeskConsole(parts: {
       return connected && controlState(sessionOver(config, connected, stateWithinMs)).catch(() => undefined);
     },
   });
+  const pages = createSharedPages(list);
   const events = createEventStream({
     list,
+    told: pages.changed,
     lasts: async (who) => (who.by === 'token' ? Date.now() < who.endsAt : sessions.lasts(who)),
     publicUrl,
     log: warn,
@@ -206,7 +207,7 @@ export function createDeskConsole(parts: {
       version: firebreakVersion(),
     }),
     incidents: async ({ who, query }) => {
-      const { items, next } = await list.page(query, who.visible);
+      const { items, next } = await pages.page(query, who.visible);
       return { items: items.map(listedOf), next };
     },
     incident: async ({ who, params }) => {
@@ -258,7 +259,14 @@ export function createDeskConsole(parts: {
     ...(parts.budget && { budget: parts.budget }),
   });
   const files = createStaticFiles({ folder: join(projectRoot(), 'dist', 'console'), publicUrl });
-  const writer = createWriter(list, () => events.changed(), warn);
+  const writer = createListWriter({
+    list,
+    changed: () => {
+      pages.changed();
+      events.changed();
+    },
+    warn,
+  });
   writer.catchUp();
 
   return {
@@ -309,43 +317,4 @@ function actorOf({ person, subject }: SignedIn): string {
 
 function temporalLink(base: string, namespace: string, { id, run }: IncidentSummary['incident']): string {
   return `${base}/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(id)}/${encodeURIComponent(run)}`;
-}
-
-/** Writes what is listed behind the records, and never in their way: what it cannot write is made anew from them. */
-function createWriter(list: IncidentList, changed: () => void, warn: (message: string, error: unknown) => void) {
-  let waiting: AuditRecord[] = [];
-  let timer: NodeJS.Timeout | undefined;
-  let work: Promise<void> = Promise.resolve();
-  let isBehind = false;
-  const write = async (): Promise<void> => {
-    const records = waiting;
-    waiting = [];
-    try {
-      if (isBehind) await list.catchUp();
-      isBehind = false;
-      await list.note(records.filter(({ chain }) => chain.startsWith('incident/')));
-      changed();
-    } catch (error) {
-      isBehind = true;
-      warn('the console’s list of incidents is behind the records: it is rebuilt from them', error);
-    }
-  };
-  return {
-    note: (records: readonly AuditRecord[]): void => {
-      waiting.push(...records);
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        work = work.then(write);
-      }, noteEveryMs);
-    },
-    catchUp: (): void => {
-      isBehind = true;
-      work = work.then(write);
-    },
-    stop: async (): Promise<void> => {
-      clearTimeout(timer);
-      work = work.then(write);
-      await work;
-    },
-  };
 }

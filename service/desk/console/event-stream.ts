@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ListedIncident } from '../../../core/console/console.schema.ts';
 import { listedOf } from '../../../core/console/incident-summary.ts';
 import { eventsHeartbeatMs, sees } from '../../../core/console/routes.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import type { ChangedSummary, IncidentList } from '../../../integrations/database/incident-list.ts';
+import type { IncidentList } from '../../../integrations/database/incident-list.ts';
 import { transportHeaders } from './router.ts';
 import type { SignedIn } from './sessions.ts';
 
 const mostOfOne = 6;
 const mostOfAll = 500;
-const lookEveryMs = 400;
 const checkSessionEveryMs = 30_000;
 /** Another desk may have written a little earlier than its clock says, and is seen a little later. */
 const overlapMs = 5_000;
@@ -16,10 +16,18 @@ const mostAtOnce = 500;
 /** Of what a browser missed for longer all is asked for anew. */
 const longestGapMs = 15 * 60_000;
 
+/** The last revisions of incidents, by their keys. */
+type Revisions = Map<string, number>;
+
 interface Listener {
   readonly who: SignedIn;
   readonly response: ServerResponse;
-  readonly sent: Map<string, number>;
+  readonly sent: Revisions;
+}
+
+interface Change {
+  readonly item: ListedIncident;
+  readonly changedAt: string;
 }
 
 interface EventStream {
@@ -36,23 +44,29 @@ interface EventStream {
  */
 export function createEventStream(parts: {
   readonly list: Pick<IncidentList, 'changedSince'>;
+  /** Called before a change is told: who hears of it asks at once. */
+  readonly told: () => void;
   readonly lasts: (who: SignedIn) => Promise<boolean>;
   readonly publicUrl: string;
   readonly log: (message: string, error: unknown) => void;
   readonly now?: () => number;
+  /** How soon what another desk has written is seen. */
+  readonly lookEveryMs?: number;
 }): EventStream {
-  const { list, lasts, publicUrl, log, now = Date.now } = parts;
+  const { list, told, lasts, publicUrl, log, now = Date.now, lookEveryMs = 400 } = parts;
   const listeners = new Set<Listener>();
+  const found: Revisions = new Map();
   let seenUntil = now();
   let looking = false;
   let again = false;
 
-  const tell = (listener: Listener, { summary, changedAt }: ChangedSummary): void => {
-    if (!sees(listener.who.visible, summary.namespace)) return;
-    const item = listedOf(summary);
-    if (listener.sent.get(item.key) === item.revision) return;
-    listener.sent.set(item.key, item.revision);
-    if (listener.sent.size > 2 * mostAtOnce) listener.sent.delete(listener.sent.keys().next().value ?? '');
+  const changedSince = async (from: number): Promise<readonly Change[]> => {
+    const changed = await list.changedSince(new Date(from).toISOString(), mostAtOnce);
+    return changed.map(({ summary, changedAt }) => ({ item: listedOf(summary), changedAt }));
+  };
+
+  const tell = (listener: Listener, { item, changedAt }: Change): void => {
+    if (!sees(listener.who.visible, item.namespace) || !isNewTo(listener.sent, item)) return;
     // Who does not read is not waited for: their browser comes back, and says what it had.
     if (listener.response.writableLength > 1_000_000) return void listener.response.destroy();
     listener.response.write(`id: ${changedAt}\nevent: incident\ndata: ${JSON.stringify(item)}\n\n`);
@@ -68,7 +82,8 @@ export function createEventStream(parts: {
       do {
         again = false;
         const from = seenUntil - overlapMs;
-        const changed = await list.changedSince(new Date(from).toISOString(), mostAtOnce);
+        const changed = await changedSince(from);
+        if (changed.filter(({ item }) => isNewTo(found, item)).length > 0) told();
         for (const one of changed) for (const listener of listeners) tell(listener, one);
         const last = changed.at(-1);
         if (changed.length === mostAtOnce && last && Date.parse(last.changedAt) > seenUntil) {
@@ -101,7 +116,8 @@ export function createEventStream(parts: {
   }, eventsHeartbeatMs).unref();
 
   const missed = async (listener: Listener, since: number): Promise<void> => {
-    const changed = await list.changedSince(new Date(since - overlapMs).toISOString(), mostAtOnce);
+    const changed = await changedSince(since - overlapMs);
+    if (changed.length > 0) told();
     for (const one of changed) tell(listener, one);
   };
 
@@ -134,4 +150,11 @@ export function createEventStream(parts: {
       for (const { response } of listeners) response.end();
     },
   };
+}
+
+function isNewTo(revisions: Revisions, { key, revision }: ListedIncident): boolean {
+  if (revisions.get(key) === revision) return false;
+  revisions.set(key, revision);
+  if (revisions.size > 2 * mostAtOnce) revisions.delete(revisions.keys().next().value ?? '');
+  return true;
 }

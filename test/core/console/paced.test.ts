@@ -1,0 +1,50 @@
+import { expect, test } from '@jest/globals';
+import { paced } from '../../../core/console/paced.ts';
+
+/** A clock that is turned by hand. */
+function byHand() {
+  const rests: (() => void)[] = [];
+  let done = 0;
+  const soon = paced(
+    () => {
+      done += 1;
+    },
+    (over) => rests.push(over),
+  );
+  return { soon, done: () => done, rests: () => rests.length, pass: () => rests.shift()?.() };
+}
+
+test('the first of a burst is done at once, and the others once, when the rest is over', () => {
+  const { soon, done, pass } = byHand();
+  soon();
+  expect(done()).toBe(1);
+  for (let nth = 0; nth < 20; nth += 1) soon();
+  expect(done()).toBe(1);
+  pass();
+  expect(done()).toBe(2);
+});
+
+test('after a rest in which nothing was asked the next is done at once again, and no clock runs meanwhile', () => {
+  const { soon, done, rests, pass } = byHand();
+  soon();
+  pass();
+  expect([done(), rests()]).toEqual([1, 0]);
+  soon();
+  expect(done()).toBe(2);
+});
+
+test('what asks again while it is done is done after the rest', () => {
+  const rests: (() => void)[] = [];
+  const seen: string[] = [];
+  const soon: () => void = paced(
+    () => {
+      seen.push('done');
+      if (seen.length === 1) soon();
+    },
+    (over) => rests.push(over),
+  );
+  soon();
+  expect(seen).toHaveLength(1);
+  rests.shift()?.();
+  expect(seen).toHaveLength(2);
+});
