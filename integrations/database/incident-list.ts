@@ -27,7 +27,7 @@ interface SummaryPage {
 }
 
 /** A summary with the moment at which it was written here. */
-export interface ChangedSummary {
+interface ChangedSummary {
   readonly summary: IncidentSummary;
   readonly changedAt: string;
 }
