@@ -131,6 +131,30 @@ function drawn(root: Tree): PlaybookGraph {
   return { nodes: nodes.toReversed(), edges: edges.toReversed() };
 }
 
+/** Steps that follow one another with nothing between are one box, a line each: a picture that fits a page. */
+export function inBoxes({ nodes, edges }: PlaybookGraph): PlaybookGraph {
+  const into = (id: string) => edges.filter(({ to }) => to === id);
+  const outOf = (id: string) => edges.filter(({ from }) => from === id);
+  const kindOf = new Map(nodes.map(({ id, kind }) => [id, kind]));
+  /** The step before, where it leads nowhere else and is of the same kind. */
+  const before = (id: string): string | undefined => {
+    const [edge, another] = into(id);
+    if (!edge || another || edge.label !== '' || outOf(edge.from).length > 1) return undefined;
+    const kind = kindOf.get(id);
+    return (kind === 'step' || kind === 'destructive') && kindOf.get(edge.from) === kind ? edge.from : undefined;
+  };
+  const boxOf = (id: string): string => {
+    const earlier = before(id);
+    return earlier === undefined ? id : boxOf(earlier);
+  };
+  return {
+    nodes: nodes
+      .filter(({ id }) => boxOf(id) === id)
+      .map((box) => ({ ...box, text: nodes.flatMap(({ id, text }) => (boxOf(id) === box.id ? [text] : [])).join('\n') })),
+    edges: edges.flatMap(({ from, to, label }) => (before(to) === undefined ? [{ from: boxOf(from), to, label }] : [])),
+  };
+}
+
 const shapes: Readonly<Record<GraphNode['kind'], readonly [string, string]>> = {
   alert: ['([', '])'],
   step: ['[', ']'],
@@ -155,5 +179,5 @@ export function mermaidOf({ nodes, edges }: PlaybookGraph): string {
 
 /** An author's text must not end the label. */
 function mermaidText(text: string): string {
-  return text.replace(/[#"<>&\\`\n]/g, (character) => `#${character.codePointAt(0)};`);
+  return text.replace(/[#"<>&\\`]/g, (character) => `#${character.codePointAt(0)};`).replaceAll('\n', '<br>');
 }

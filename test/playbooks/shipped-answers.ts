@@ -2,10 +2,11 @@ import type { Alert } from '../../core/alert/alert.ts';
 import type { Duration } from '../../core/playbook/duration.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { everyAnswer } from '../../testing/every-answer.ts';
+import { graphOf } from '../../testing/graph.ts';
 import { outcomeOf } from '../../testing/path-line.ts';
 import { simulate } from '../../testing/simulate.ts';
 import type { Story, StoryQuestion } from '../../testing/story.ts';
-import { silence } from '../../testing/walk.ts';
+import { type Path, silence } from '../../testing/walk.ts';
 
 const reached = { pod: { namespace: 'shop', name: 'cart-1', uid: 'u1' }, detours: [], unknown: [] };
 /** Of a pod with an account and a Secret, and of one with neither. */
@@ -21,7 +22,7 @@ const reachable = [
 
 /**
  * Everything that a playbook comes to on an alert: each way by answers alone, each question that is put on any way, also where something goes wrong, with what
- * each choice would do, what the incident is taken for after each answer, each ticket and each note.
+ * each choice would do, what the incident is taken for after each answer, each ticket and each note. `shown` is what its page in the docs shows of it.
  */
 export async function answersOf(playbook: ListedPlaybook, alert: Alert) {
   const filed = new Set<string>();
@@ -44,7 +45,28 @@ export async function answersOf(playbook: ListedPlaybook, alert: Alert) {
     ]),
   );
 
-  return { problems, lines: [...answers, await slowLine(playbook, alert), ...[...told, ...filed].toSorted()] };
+  return {
+    problems,
+    lines: [...answers, await slowLine(playbook, alert), ...[...told, ...filed].toSorted()],
+    shown: shownOf(alert, paths),
+  };
+}
+
+/** The ways as a picture, and the questions of the playbook itself, each once; without what was seen, which stands behind a question. */
+function shownOf({ rule, severity, title }: Alert, paths: readonly Path[]) {
+  const plain = (text: string): string => text.replace(title, '').trim();
+  const { nodes, edges } = graphOf(paths);
+  const questions = new Map<string, Pick<StoryQuestion, 'text' | 'choices' | 'onSilence'>>();
+  for (const { text, asker, choices, onSilence } of paths.flatMap(({ story }) => story.questions)) {
+    if (asker === 'engine') continue;
+    const question = { text: plain(text), choices, onSilence };
+    questions.set(JSON.stringify(question), question);
+  }
+  return {
+    alert: `${rule} (${severity})`,
+    graph: { nodes: nodes.map((node) => ({ ...node, text: plain(node.text) })), edges },
+    questions: [...questions.values()],
+  };
 }
 
 /** What is waited for, and before what: what is read takes minutes, the ticket system longer still, and people answer with the first choice meanwhile. */

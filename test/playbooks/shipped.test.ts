@@ -13,9 +13,13 @@ const ways = Object.entries(waysInto).flatMap(([name, alerts]) =>
 );
 
 /** What each answer comes to, as people have agreed to it: `node test/playbooks/record-answers.ts` writes it anew, to be read in the diff. */
-const agreed: Readonly<Record<string, readonly (readonly string[])[]>> = JSON.parse(
-  readFileSync(join(import.meta.dirname, '..', 'fixtures', 'shipped-answers.json'), 'utf8'),
-);
+const agreed: Readonly<Record<string, readonly (readonly string[])[]>> = fixture('shipped-answers.json');
+/** What their pages in the docs show of it. */
+const pictures: Readonly<Record<string, readonly object[]>> = fixture('shipped-pictures.json');
+
+function fixture(file: string) {
+  return JSON.parse(readFileSync(join(import.meta.dirname, '..', 'fixtures', file), 'utf8'));
+}
 
 describe('a shipped playbook', () => {
   test('has alerts by which it is tried, every one of them', () => {
@@ -34,9 +38,10 @@ describe('a shipped playbook', () => {
     async (name, _what, at, alert) => {
       const playbook = playbooks.find(({ id }) => nameOf(id) === name);
       if (!playbook) throw new Error(`there is no ${name}`);
-      const { problems, lines } = await answersOf(playbook, alert);
+      const { problems, lines, shown } = await answersOf(playbook, alert);
       expect(problems).toEqual([]);
       expect(lines).toEqual(agreed[name]?.[at]);
+      expect(shown).toEqual(pictures[name]?.[at]);
     },
   );
 

@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { timesText } from '../../core/playbook/schedule.ts';
 import { ruleSets } from '../../core/rules/known-rules.ts';
 import { playbooks } from '../../playbooks/index.ts';
 import { coverageOf } from '../../service/coverage/coverage.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
+import { type GraphNode, inBoxes, mermaidOf, type PlaybookGraph } from '../../testing/graph.ts';
+import type { StoryQuestion } from '../../testing/story.ts';
 
 export function pageName({ id }: Pick<ListedPlaybook, 'id'>): string {
   return id.split('/').at(-1) ?? id;
@@ -16,45 +19,71 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-/** What each answer comes to, as its test holds it fast. */
-const agreed: Readonly<Record<string, readonly (readonly string[])[]>> = JSON.parse(
-  readFileSync(join(projectRoot(), 'test', 'fixtures', 'shipped-answers.json'), 'utf8'),
+/** What a shipped playbook does on an alert, as its test holds it fast (`test/playbooks/shipped.test.ts`). */
+interface Picture {
+  /** Rule and severity. */
+  readonly alert: string;
+  readonly graph: PlaybookGraph;
+  readonly questions: readonly Question[];
+}
+
+type Question = Pick<StoryQuestion, 'text' | 'choices' | 'onSilence'>;
+
+const pictures: Readonly<Record<string, readonly Picture[]>> = JSON.parse(
+  readFileSync(join(projectRoot(), 'test', 'fixtures', 'shipped-pictures.json'), 'utf8'),
 );
 
-/** A line by answers alone begins with choices; all others say who asks, what is done and what is filed. */
-const byAnswers = /^(?:always|[a-z]+(?:, [a-z]+)*): /;
-const told = /^(?:note|ticket)\b/;
-
-function waysOf(playbook: ListedPlaybook): readonly (readonly string[])[] {
-  return (agreed[pageName(playbook)] ?? []).map((lines) => lines.filter((line) => byAnswers.test(line) && !told.test(line)));
+/** Each question once, with what its answers do and what silence means. Where something goes wrong fewer answers are offered: that is left out. */
+function questionsOf(playbook: ListedPlaybook, all: readonly Picture[]): readonly string[] {
+  const asked = all.flatMap(({ questions }) => questions);
+  const offersAllOf = (one: Question, other: Question): boolean =>
+    one.text === other.text &&
+    one.onSilence === other.onSilence &&
+    one.choices.length > other.choices.length &&
+    other.choices.every((choice) => one.choices.some((same) => isDeepStrictEqual(same, choice)));
+  const shown = asked.filter((question) => !asked.some((fuller) => offersAllOf(fuller, question)));
+  const blocks = shown.map(({ text, choices, onSilence }) => {
+    const rows = choices.map(({ id, label, plans, people, isHarmless }) => [
+      `\`${id}\` “${label}”`,
+      plans.map((plan) => planText(playbook, plan)).join('; ') || (isHarmless ? 'nothing: the alert was harmless' : 'nothing'),
+      String(people),
+    ]);
+    return `**${text}**\n\n${table(['answer', 'what it does', 'people'], [...rows, ['`silence`: nobody answers', onSilence, '']])}`;
+  });
+  return [...new Set(blocks)];
 }
 
-function questionsOf(playbook: ListedPlaybook): readonly string[] {
-  const lines = (agreed[pageName(playbook)] ?? []).flat().filter((line) => line.startsWith(`${playbook.id} asks `));
-  return [...new Set(lines.map((line) => line.slice(`${playbook.id} asks `.length)))];
+/** An action, or the release of one, by its title. */
+function planText(playbook: ListedPlaybook, plan: string): string {
+  const name = plan.replace('undo:', '');
+  return plan === name ? titleOf(playbook, name) : `Undo: ${lower(titleOf(playbook, name))}`;
 }
 
-/** The choices as a tree, and at its ends what is done then. */
-function diagram(lines: readonly string[]): string {
-  const ids = new Map<string, string>();
-  const idOf = (path: string): string => {
-    const known = ids.get(path) ?? `n${ids.size}`;
-    ids.set(path, known);
-    return known;
-  };
-  const edges = new Set<string>();
-  for (const line of lines) {
-    const [choices = '', ...rest] = line.split(': ');
-    const taken = choices === 'always' ? [] : choices.split(', ');
-    let path = 'alert';
-    for (const choice of taken) {
-      edges.add(`  ${idOf(path)} -->|${choice}| ${idOf(`${path}/${choice}`)}`);
-      path = `${path}/${choice}`;
-    }
-    const end = rest.join(': ').replaceAll('"', "'").replaceAll('; ', '<br>');
-    edges.add(taken.length === 0 ? `  ${idOf(path)} --> ${idOf('end')}["${end}"]` : `  ${idOf(path)}["${end}"]`);
+function titleOf({ uses }: ListedPlaybook, name: string): string {
+  return Object.values(uses).find((action) => action.name === name)?.title ?? name;
+}
+
+function lower(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+/** As Mermaid draws it: actions by their titles, and what follows one another with nothing between in one box. */
+function drawing(playbook: ListedPlaybook, graph: PlaybookGraph): string {
+  const named = graph.nodes.map((node) => ({ ...node, text: nodeText(playbook, node) }));
+  return ['```mermaid', mermaidOf(inBoxes({ nodes: named, edges: graph.edges })), '```'].join('\n');
+}
+
+const staysInForce = / stays in force$/;
+const isHeld = (part: string): boolean => staysInForce.test(part);
+
+function nodeText(playbook: ListedPlaybook, { kind, text }: GraphNode): string {
+  if (kind === 'end') {
+    const [held, said] = [text.split('; ').filter(isHeld), text.split('; ').filter((part) => !isHeld(part))];
+    const names = held.map((part) => lower(titleOf(playbook, part.replace(staysInForce, ''))));
+    return [...said, ...(held.length > 0 ? [`in force: ${names.join(', ')}`] : [])].join('\n');
   }
-  return ['```mermaid', 'flowchart LR', `  ${idOf('alert')}([alert])`, ...edges, '```'].join('\n');
+  if (kind !== 'step' && kind !== 'destructive') return text;
+  return text.startsWith('undo ') ? planText(playbook, text.replace('undo ', 'undo:')) : titleOf(playbook, text);
 }
 
 /** `docs/playbooks/NAME.md` of a shipped playbook. */
@@ -65,7 +94,8 @@ export function playbookPage(playbook: ListedPlaybook): string {
       .filter(({ answers }) => answers.some(({ playbooks: ids, rest }) => [...ids, ...rest].includes(id)))
       .map((one) => [one.rule.name, set.title, one.severity, one.mitre.join(', ')]),
   );
-  const ways = waysOf(playbook);
+  const shown = pictures[pageName(playbook)] ?? [];
+  const questions = questionsOf(playbook, shown);
   return [
     `# ${title}`,
     `\`${id}\``,
@@ -98,22 +128,10 @@ export function playbookPage(playbook: ListedPlaybook): string {
         effect !== 'read' ? '' : optIn ? 'where it is turned on' : pool === 'forensics' ? 'where there are tools' : '',
       ]),
     ),
-    ...(questionsOf(playbook).length > 0
-      ? [
-          '## What it asks',
-          'About an alert of a pod, with what each choice would do and what silence means:',
-          questionsOf(playbook)
-            .map((line) => `- ${line}`)
-            .join('\n'),
-        ]
-      : []),
-    ...(ways.flat().length > 0
-      ? [
-          '## What each answer comes to',
-          'Held fast by a test that goes every way (`test/playbooks/shipped.test.ts`). Several lists: on alerts of different severity or kind.',
-          ...ways.flatMap((lines) => [diagram(lines), lines.map((line) => `- ${line}`).join('\n')]),
-        ]
-      : []),
+    ...(questions.length > 0 ? ['## What it asks', ...questions] : []),
+    '## What each answer comes to',
+    'By a test that goes every way (`test/playbooks/shipped.test.ts`). What destroys something has a red frame.',
+    ...shown.flatMap(({ alert, graph }) => [`On ${alert}:`, drawing(playbook, graph)]),
     '## Which rules it answers',
     covered.length > 0
       ? table(['rule', 'rule set', 'severity', 'ATT&CK'], covered)

@@ -104,18 +104,21 @@ export function sitePage({
   files: ReadonlySet<string>;
   repository: string | undefined;
 }): string {
-  return page.text.replaceAll(
-    /(!?)\[((?:[^[\]]|\[[^\]]*\])*)\]\((?!https?:|mailto:)([^)\s#]*)(#[^)\s]*)?\)/g,
-    (whole, image, words, path, anchor = '') => {
-      if (image !== '' || path === '') return whole;
-      const file = fileOf(page.file, path);
-      const target = pageAt(file, files);
-      if (target !== undefined) {
-        const away = posix.relative(dirname(nameOf(page.file)), siteFile(nameOf(target)));
-        return `[${words}](${away.startsWith('.') ? away : `./${away}`}${anchor})`;
-      }
-      if (repository === undefined) return words;
-      return `[${words}](${repository}/${statSync(join(root, file)).isDirectory() ? 'tree' : 'blob'}/main/${file}${anchor})`;
-    },
-  );
+  // What a page says to those who change it (made by a script) is not for its readers.
+  return page.text
+    .replaceAll(/^<!--.*?-->\n+/gs, '')
+    .replaceAll(
+      /(!?)\[((?:[^[\]]|\[[^\]]*\])*)\]\((?!https?:|mailto:)([^)\s#]*)(#[^)\s]*)?\)/g,
+      (whole, image, words, path, anchor = '') => {
+        if (image !== '' || path === '') return whole;
+        const file = fileOf(page.file, path);
+        const target = pageAt(file, files);
+        if (target !== undefined) {
+          const away = posix.relative(dirname(nameOf(page.file)), siteFile(nameOf(target)));
+          return `[${words}](${away.startsWith('.') ? away : `./${away}`}${anchor})`;
+        }
+        if (repository === undefined) return words;
+        return `[${words}](${repository}/${statSync(join(root, file)).isDirectory() ? 'tree' : 'blob'}/main/${file}${anchor})`;
+      },
+    );
 }

@@ -35,6 +35,7 @@ async function drawDiagrams(isDark) {
     drawn += 1;
     const { svg } = await mermaid.render(`diagram-${drawn}`, node.dataset.source);
     node.innerHTML = svg;
+    node.style.setProperty('--drawn-width', `${node.firstElementChild.viewBox.baseVal.width}px`);
   }
 }
 
