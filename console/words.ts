@@ -59,6 +59,7 @@ export const stepStates: Readonly<
   failed: { text: 'Failed', tone: 'bad' },
   undone: { text: 'Taken back', tone: '' },
   drifted: { text: 'Changed by others', tone: 'bad' },
+  skipped: { text: 'Skipped', tone: '' },
 };
 
 export const leaseStates: Readonly<Record<ShownLease['state'], string>> = {
@@ -85,7 +86,7 @@ const entries: Readonly<Record<string, Entry>> = {
   'step.joined': { text: 'Already in force' },
   'step.checked': { text: 'Checked' },
   'step.failed': { text: 'Step failed', tone: 'bad' },
-  'step.unavailable': { text: 'Not available' },
+  'step.unavailable': { text: 'Skipped' },
   'containment.whole': { text: 'Containment is complete', tone: 'good' },
   'containment.changed': { text: 'Containment was changed', tone: 'bad' },
   'containment.reasserted': { text: 'Containment put back', tone: 'good' },

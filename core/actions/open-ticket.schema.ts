@@ -13,7 +13,9 @@ export type OpenTicketInput = z.input<typeof openTicketInput>;
 
 export const openTicketOutput = z.object({
   system: z.string(),
-  state: z.enum(['created', 'existing', 'ambiguous']),
+  state: z.enum(['created', 'existing', 'ambiguous', 'skipped']).meta({
+    description: '`skipped`: no ticket system is configured, so there is no ticket.',
+  }),
   id: z.string().exactOptional(),
   url: z.string().exactOptional(),
 });

@@ -128,6 +128,7 @@ export const sureness: Readonly<Record<HeldEffect['state'], string>> = {
   failed: 'could not apply',
   undone: 'no longer applied',
   drifted: 'changed by others',
+  skipped: 'skipped',
 };
 
 /** The same of a step of any action: what contains nothing, such as keeping evidence, proves nothing by a test. */

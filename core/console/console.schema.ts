@@ -141,7 +141,7 @@ const shownStep = z.object({
   title: text,
   target,
   effect: z.enum(['read', 'reversible', 'destructive']).nullable(),
-  state: z.enum(['planned', 'running', 'applied', 'verified', 'unverified', 'partial', 'failed', 'undone', 'drifted']),
+  state: z.enum(['planned', 'running', 'applied', 'verified', 'unverified', 'partial', 'failed', 'undone', 'drifted', 'skipped']),
   detail: text,
   startedAt: time,
   endedAt: time.nullable(),

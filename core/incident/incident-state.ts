@@ -33,7 +33,18 @@ export interface StepState {
   readonly playbook: string;
   readonly action: string;
   readonly target: TargetName;
-  readonly state: 'planned' | 'running' | 'applied' | 'verified' | 'unverified' | 'partial' | 'failed' | 'undone' | 'drifted';
+  /** `skipped`: it had nothing to do, as the detail says. */
+  readonly state:
+    | 'planned'
+    | 'running'
+    | 'applied'
+    | 'verified'
+    | 'unverified'
+    | 'partial'
+    | 'failed'
+    | 'undone'
+    | 'drifted'
+    | 'skipped';
   readonly detail: string;
   readonly startedAt: string;
   readonly endedAt?: string;

@@ -1,4 +1,4 @@
-import type { Verification } from '../../core/action/action.ts';
+import type { ActionDeclaration, Verification } from '../../core/action/action.ts';
 import type { Plan } from '../../core/action/plan.ts';
 import { releasePlanOf } from '../../core/action/release-plan.ts';
 import { type AppliedStep, podUidOf, type StepCall } from '../../core/action/step.ts';
@@ -166,6 +166,7 @@ export class StepEngine {
     const { order, call, step, lease, applied, uid } = done;
     const { declaration } = order;
     const target = applied.plan.target.name;
+    if (isSkipped(declaration, applied.output)) return this.#skipped({ ...step, target }, declaration.title);
     this.#model.steps.set(step.key, { ...step, target, state: 'applied', detail: '', endedAt: timeNow() });
     this.#model.record('step.applied', `playbook/${order.caller.playbook}`, `${declaration.title}: ${target}`, {
       step: call.key,
@@ -217,8 +218,23 @@ export class StepEngine {
     return verification;
   }
 
+  #skipped(step: StepState, title: string): Verification {
+    const detail = 'skipped: no ticket system is configured';
+    this.#model.steps.set(step.key, { ...step, state: 'skipped', detail, endedAt: timeNow() });
+    const body = { step: step.key, action: step.action, target: step.target };
+    this.#model.record('step.unavailable', `playbook/${step.playbook}`, `${title}: ${detail}`, body);
+    this.#questions.touchAll();
+    return { state: 'unverified', detail };
+  }
+
   #destroyed(order: StepOrder, uid: string | undefined): void {
     this.#model.reached = 'eradicated';
     if (uid) this.#questions.voidOn(uid, `${order.declaration.name} has changed the target`, order.approval?.question.id);
   }
+}
+
+/** Only the desk's own action says so: what acts on a cluster has always done something, whatever it answers. */
+function isSkipped({ pool, effect }: ActionDeclaration, output: unknown): boolean {
+  if (pool !== 'desk' || effect !== 'read' || typeof output !== 'object' || output === null) return false;
+  return 'state' in output && output.state === 'skipped';
 }

@@ -228,11 +228,12 @@ function stepsOf(records: readonly AuditRecord[], state: IncidentState | undefin
         ...{ state: 'applied', detail: String(body.text ?? ''), startedAt: at, endedAt: at, proof: known?.proof ?? [] },
         changes: changes.map((change) => ({ target: String(change.target), what: String(change.what) })),
       });
-    } else if (kind === 'step.failed') {
+    } else if (kind === 'step.failed' || kind === 'step.unavailable') {
       const action = String(body.action);
       steps.set(key, {
         ...{ key, playbook, action, title: titleOf(action), target: String(body.target), effect: null },
-        ...{ state: 'failed', detail: String(body.text ?? ''), startedAt: at, endedAt: at, proof: [], changes: [] },
+        state: kind === 'step.failed' ? 'failed' : 'skipped',
+        ...{ detail: String(body.text ?? ''), startedAt: at, endedAt: at, proof: [], changes: [] },
       });
     } else if (kind === 'step.checked' && known && isObject(body.verification)) {
       const { verification } = body;

@@ -83,3 +83,25 @@ test('in observe mode the plan is on record, nothing is done, and nobody is aske
   const planned = lab.seen.records.filter(({ kind, chain }) => kind === 'step.planned' && chain.startsWith(incident.id));
   expect(planned).toMatchObject([{ body: { action: 'quarantinePod', plan: { target: { name: 'pod/shop/cart-1' } } } }]);
 });
+
+test('without a ticket system a ticket is skipped, and the playbook that files it is done', async () => {
+  script.openTicket = async () => ({ system: 'none', state: 'skipped' });
+  const incident = await lab.start([alertOf({ rule: 'Read sensitive file untrusted', severity: 'high' })]);
+  const end = await incident.result();
+  expect(end.bodies).toMatchObject([{ playbook: 'firebreak/ticket-sensitive-read', state: 'done' }]);
+  expect(end.steps).toMatchObject([
+    { action: 'openTicket', state: 'skipped', detail: 'skipped: no ticket system is configured' },
+  ]);
+  expect(end.tickets).toEqual([]);
+  const kinds = end.timeline.map(({ kind }) => kind);
+  expect(kinds).toContain('step.unavailable');
+  expect(kinds.filter((kind) => kind === 'step.applied' || kind === 'step.failed' || kind === 'playbook.failed')).toEqual([]);
+});
+
+test('a step that changes a cluster is never skipped, whatever its pool answers', async () => {
+  script['output:quarantinePod'] = async () => ({ state: 'skipped' });
+  const incident = await lab.start([alertOf()]);
+  const state = await incident.until((now) => now.reached === 'contained', 'the containment');
+  expect(state.steps.find(({ action }) => action === 'quarantinePod')?.state).not.toBe('skipped');
+  expect(state.timeline.map(({ kind }) => kind)).toContain('step.applied');
+});

@@ -6,7 +6,7 @@ import { incidentRecords } from './console-desk.ts';
 
 const lines = ['pod/shop/cart-1 meets the profile “baseline” of Pod Security.'];
 
-function shown(...more: readonly Pick<AuditRecord, 'kind' | 'body'>[]): readonly string[] {
+function incidentWith(...more: readonly Pick<AuditRecord, 'kind' | 'body'>[]) {
   const begun = incidentRecords('shop');
   const [first] = begun;
   if (!first) throw new Error('no record');
@@ -22,8 +22,10 @@ function shown(...more: readonly Pick<AuditRecord, 'kind' | 'body'>[]): readonly
     deadlines: [],
     roster: { people: [], groups: {} },
     links: { thread: undefined, temporal: undefined },
-  }).posture;
+  });
 }
+
+const shown = (...more: readonly Pick<AuditRecord, 'kind' | 'body'>[]): readonly string[] => incidentWith(...more).posture;
 
 const found = { kind: 'posture.found', body: { lines } };
 const checked = (...images: readonly unknown[]) => ({
@@ -45,4 +47,13 @@ test('what a workload is allowed says of its images what checks have found, the 
 test('that nobody has looked is said; and where nothing was read of the workload, nothing is', () => {
   expect(shown(found)).toEqual([...lines, 'Signatures of its images: not checked in this incident.']);
   expect(shown()).toEqual([]);
+});
+
+test('a step that had nothing to do is shown as skipped, and one that failed as failed', () => {
+  const body = { step: 's9', action: 'openTicket', target: 'ticket/cart', text: 'Open a ticket: skipped' };
+  const { steps } = incidentWith({ kind: 'step.unavailable', body }, { kind: 'step.failed', body: { ...body, step: 's10' } });
+  expect(steps.slice(-2)).toMatchObject([
+    { title: 'Open a ticket', state: 'skipped' },
+    { title: 'Open a ticket', state: 'failed' },
+  ]);
 });
