@@ -123,14 +123,12 @@ function deadlinesOf({ id, starts, sent, measure, stopped }: Open): IncidentDead
 }
 
 /** What a draft is counted from. */
-export function clockOf({
-  awareAt,
-  startedBy,
-  measureAt,
-  stages: all,
-}: IncidentDeadlines): CountedFrom & { readonly by: string } {
+export function clockOf(
+  { awareAt, startedBy, measureAt, stages: all }: IncidentDeadlines,
+  nameOf: (id: string) => string,
+): CountedFrom & { readonly by: string } {
   const notified = all.find(({ stage }) => stage === 'notification')?.sent?.at;
-  return { awareAt, by: startedBy.join(' and '), notifiedAt: notified, measureAt };
+  return { awareAt, by: startedBy.map(nameOf).join(' and '), notifiedAt: notified, measureAt };
 }
 
 /** People have to be called because a notification is not sent, and soon has to be. */
@@ -170,16 +168,16 @@ export function isMissed({ stopped }: IncidentDeadlines, { dueAt: due, sent }: S
   return !stopped && !sent && due !== undefined && now >= due;
 }
 
-/** One line a stage, for people. Times are ISO 8601. */
-export function deadlineLines(deadlines: IncidentDeadlines, now: number): readonly string[] {
+/** One line a stage, for people, whom `nameOf` names. Times are ISO 8601. */
+export function deadlineLines(deadlines: IncidentDeadlines, now: number, nameOf: (id: string) => string): readonly string[] {
   const { awareAt, stages: all, stopped, startedBy, regime } = deadlines;
-  if (stopped) return [`${regime}: not to be notified, by ${stopped.by} ${stopped.at}: ${stopped.reason}`];
+  if (stopped) return [`${regime}: not to be notified, by ${nameOf(stopped.by)} ${stopped.at}: ${stopped.reason}`];
   return all.map((stage) => {
     const { title, dueAt: due, sent } = stage;
-    const since = `known since ${iso(awareAt)}, by ${startedBy.join(' and ')}`;
+    const since = `known since ${iso(awareAt)}, by ${startedBy.map(nameOf).join(' and ')}`;
     if (sent) {
       const late = due !== undefined && sent.at > due ? `, after its end at ${iso(due)}` : '';
-      return `${title}: sent ${iso(sent.at)} by ${sent.by}, reference ${sent.reference}${late}`;
+      return `${title}: sent ${iso(sent.at)} by ${nameOf(sent.by)}, reference ${sent.reference}${late}`;
     }
     if (due === undefined) return `${title}: nobody can say yet when it is due: 14 days after a measure is available`;
     return `${title}: ${now >= due ? 'HAS RUN OUT' : 'due'} ${iso(due)} (${since})`;

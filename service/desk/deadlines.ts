@@ -18,8 +18,10 @@ import { summaryOf } from '../../core/console/incident-summary.ts';
 import { type IncidentRef, subjectOfIncident, subjectTitle } from '../../core/incident/incident.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import { deadlineOrderIn } from '../../core/orders/deadline-order.ts';
+import type { Roster } from '../../core/people/roster.ts';
 import type { Page, Pager } from '../../core/tickets/paging.ts';
 import type { Metrics } from '../../integrations/http-door.ts';
+import { personNames } from '../incidents/names.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 import { readDeadlines } from '../records/read-deadlines.ts';
 import type { Journal } from './journal.ts';
@@ -39,6 +41,8 @@ interface DeadlinesOptions {
   readonly store: Pick<AuditStore, 'recordsOf' | 'storedChain'>;
   readonly trust: Trust;
   readonly signers: VoteSigners;
+  /** By whom people are named. */
+  readonly roster: Roster;
   readonly journal: Pick<Journal, 'record'>;
   /** Absent: none is configured, and nobody can be called. */
   readonly pager?: Pager | undefined;
@@ -65,6 +69,7 @@ export interface DeskDeadlines {
  */
 export function createDeadlines(options: DeadlinesOptions): DeskDeadlines {
   const { store, trust, journal, pager, postInThread, group, log, now = Date.now } = options;
+  const nameOf = personNames(options.roster);
   const registry = new Registry();
   const shared = { labelNames: ['regime', 'stage'], registers: [registry] };
   const seconds = new Gauge({
@@ -124,7 +129,7 @@ export function createDeadlines(options: DeadlinesOptions): DeskDeadlines {
       const { incident, regime } = deadlines;
       const text = callText(due);
       // Nothing comes before it: whoever is to be woken waits for no other system.
-      if (pager) await pager.page(pageOf(due, { group, text }), AbortSignal.timeout(callWithinMs));
+      if (pager) await pager.page(pageOf(due, { group, text, nameOf }), AbortSignal.timeout(callWithinMs));
       return {
         ...{ incident: incident.id, run: incident.run, regime, stage: stage.stage },
         ...{ dueAt: new Date(stage.dueAt).toISOString(), group: pager ? group : null },
@@ -191,7 +196,7 @@ export function createDeadlines(options: DeadlinesOptions): DeskDeadlines {
       try {
         const all = await readDeadlines(options);
         const ours = all.filter(({ incident }) => incident.id === id && incident.run === run);
-        return ours.flatMap((one) => deadlineLines(one, now()));
+        return ours.flatMap((one) => deadlineLines(one, now(), nameOf));
       } catch (error) {
         log.warn({ reason: reasonOf(error) }, 'deadlines of notifications could not be read');
         return [];
@@ -229,7 +234,7 @@ function callText({ stage: { title, dueAt, stage }, before, deadlines }: Deadlin
 
 function pageOf(
   { deadlines, key, stage }: DeadlineCall,
-  { group, text }: { readonly group: string; readonly text: string },
+  { group, text, nameOf }: { readonly group: string; readonly text: string; readonly nameOf: (id: string) => string },
 ): Page {
   const { incident, awareAt, startedBy } = deadlines;
   return {
@@ -238,7 +243,7 @@ function pageOf(
     incident: { ...incident, ...namesOf(incident), severity: 'critical' },
     details: {
       due: new Date(stage.dueAt).toISOString(),
-      'known since': `${new Date(awareAt).toISOString()}, by ${startedBy.join(' and ')}`,
+      'known since': `${new Date(awareAt).toISOString()}, by ${startedBy.map(nameOf).join(' and ')}`,
       'once it is sent': `firebreak deadlines sent ${incident.id} --regime ${deadlines.regime} --stage ${stage.stage} --reference …`,
     },
   };

@@ -179,7 +179,7 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const [firstLevel] = config.incidents.levels;
   const { callMinutesBefore, group = firstLevel?.group ?? '' } = config.incidents.deadlines;
   const deadlines = createDeadlines({
-    ...{ store, trust, signers: signersOf(beliefs), journal, pager, group, log },
+    ...{ store, trust, signers: signersOf(beliefs), roster: config.roster, journal, pager, group, log },
     postInThread: slack?.desk.postInThread,
     before: callMinutesBefore.map((minutes) => minutes * 60_000),
   });

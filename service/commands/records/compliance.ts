@@ -21,8 +21,8 @@ import { systemErrorCode } from '../../../core/system-error.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
-
 import { type Config, loadConfig } from '../../config/load.ts';
+import { personNames } from '../../incidents/names.ts';
 import { openAuditTrust } from '../../records/audit-trust.ts';
 import { reportOfPeriod } from '../../records/compliance.ts';
 import { provenRunOf } from '../../records/incident-run.ts';
@@ -130,11 +130,17 @@ function draftOf(
     const running = (await readDeadlines({ store, trust, signers })).findLast(
       (one) => `${one.incident.id}@${one.incident.run}` === chain && one.regime === regime && !one.stopped,
     );
-    return notificationDraft({ incident, records, regime, stage, clock: running && clockOf(running) });
+    return notificationDraft({
+      incident,
+      records,
+      regime,
+      stage,
+      clock: running && clockOf(running, personNames(config.roster)),
+    });
   });
 }
 
-type OpenRecords = {
+export type OpenRecords = {
   readonly config: Config;
   readonly database: Database;
   readonly store: ReturnType<typeof createAuditStore>;

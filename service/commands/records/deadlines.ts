@@ -6,6 +6,7 @@ import { FirebreakError } from '../../../core/errors.ts';
 import { fullIncidentId, type IncidentRef } from '../../../core/incident/incident.ts';
 import type { DeadlineDraft, DeadlineOrder } from '../../../core/orders/deadline-order.ts';
 import { reasonToSign } from '../../../core/text/reason.ts';
+import { type Names, namesWithIds } from '../../incidents/names.ts';
 import { giveDeadlineOrder, signedOrder } from '../../incidents/orders.ts';
 import { provenRunOf } from '../../records/incident-run.ts';
 import { readDeadlines } from '../../records/read-deadlines.ts';
@@ -14,7 +15,7 @@ import { type ConfiguredOptions, withConfig, withExamples, withPerson } from '..
 import { print, printable, printJson } from '../output.ts';
 import { reasonOption } from '../reason.ts';
 import { withSession } from '../session.ts';
-import { withRecords } from './compliance.ts';
+import { type OpenRecords, withRecords } from './compliance.ts';
 
 interface NamedOptions extends ConfiguredOptions {
   readonly regime: Regime;
@@ -190,10 +191,11 @@ async function give(options: OrderOptions, draft: DeadlineDraft): Promise<void> 
   const isMeant = ({ incident, regime }: IncidentDeadlines): boolean =>
     incident.id === draft.incident && incident.run === draft.run && regime === draft.regime;
   const until = Date.now() + onRecordWithinMs;
-  const after = await withRecords(options.config, undefined, async (read) => {
+  const { after, nameOf } = await withRecords(options.config, undefined, async (records) => {
     for (;;) {
-      const found = (await readDeadlines(read)).findLast(isMeant);
-      if ((found && shows(found, draft, person)) || Date.now() > until) return found;
+      const { found, nameOf } = await read(records);
+      const after = found.findLast(isMeant);
+      if ((after && shows(after, draft, person)) || Date.now() > until) return { after, nameOf };
       await sleep(500);
     }
   });
@@ -203,7 +205,7 @@ async function give(options: OrderOptions, draft: DeadlineDraft): Promise<void> 
       'the order was taken, and is not among the records yet: firebreak deadlines list shows when it is',
     );
   if (json) return printJson(after);
-  printDeadlines(after);
+  printDeadlines(after, nameOf);
 }
 
 function shows({ stages: all, startedBy, measureAt, stopped }: IncidentDeadlines, draft: DeadlineDraft, person: string): boolean {
@@ -220,17 +222,21 @@ function shows({ stages: all, startedBy, measureAt, stopped }: IncidentDeadlines
 }
 
 async function listDeadlines(options: ConfiguredOptions & { readonly all?: true }): Promise<void> {
-  const found = await withRecords(options.config, undefined, readDeadlines);
+  const { found, nameOf } = await withRecords(options.config, undefined, read);
   const shown = options.all ? found : found.filter(({ stopped }) => !stopped);
   if (options.json) return printJson(shown);
   if (shown.length === 0) return print('No incident has to be notified.');
-  for (const one of shown) printDeadlines(one);
+  for (const one of shown) printDeadlines(one, nameOf);
 }
 
-function printDeadlines(deadlines: IncidentDeadlines): void {
+async function read(records: OpenRecords): Promise<{ found: readonly IncidentDeadlines[]; nameOf: Names['person'] }> {
+  return { found: await readDeadlines(records), nameOf: namesWithIds(records.config.roster).person };
+}
+
+function printDeadlines(deadlines: IncidentDeadlines, nameOf: Names['person']): void {
   const { incident, stages: all, stopped } = deadlines;
   print(printable(`${incident.id}@${incident.run}`));
-  for (const line of deadlineLines(deadlines, Date.now())) print(printable(`  ${line}`));
+  for (const line of deadlineLines(deadlines, Date.now(), nameOf)) print(printable(`  ${line}`));
   const next = stopped ? undefined : all.find(({ sent }) => !sent);
   if (next) print(printable(`  draft: ${draftCommand(deadlines, next.stage)}`));
 }
@@ -238,9 +244,9 @@ function printDeadlines(deadlines: IncidentDeadlines): void {
 /** For another command, which shows it along: a line each of one run, or why that cannot be said here. */
 export async function deadlineLinesOf(options: ConfiguredOptions, { id, run }: IncidentRef): Promise<readonly string[]> {
   try {
-    const all = await withRecords(options.config, undefined, readDeadlines);
-    const ours = all.filter(({ incident }) => incident.id === id && incident.run === run);
-    return ours.flatMap((one) => deadlineLines(one, Date.now()));
+    const { found, nameOf } = await withRecords(options.config, undefined, read);
+    const ours = found.filter(({ incident }) => incident.id === id && incident.run === run);
+    return ours.flatMap((one) => deadlineLines(one, Date.now(), nameOf));
   } catch (error) {
     if (error instanceof FirebreakError) return [`not known here: ${error.detail}`];
     throw error;

@@ -29,6 +29,13 @@ const control = 'control/c@1';
 const routingKey = 'r'.repeat(32);
 
 const people = { ana: signerFrom({ pem: newPrivateKey(), name: 'ana' }), ben: signerFrom({ pem: newPrivateKey(), name: 'ben' }) };
+const roster = {
+  people: [
+    { id: 'ana', name: 'Ana', slackIds: [], keys: [] },
+    { id: 'ben', name: 'Ben', slackIds: [], keys: [] },
+  ],
+  groups: {},
+};
 const keys = createVerifier({ publicKeys: Object.values(people).map(({ publicKey }) => publicKey) });
 const signers = {
   keyIds: keys.keyIds,
@@ -74,7 +81,7 @@ describe('deadlines of notifications', () => {
   /** A desk that was just started. */
   const desk = (over: Partial<Parameters<typeof createDeadlines>[0]> = {}): DeskDeadlines =>
     createDeadlines({
-      ...{ store, trust: makersTrust, signers, group: 'oncall', before: [4 * hourMs, hourMs] },
+      ...{ store, trust: makersTrust, signers, roster, group: 'oncall', before: [4 * hourMs, hourMs] },
       pager: createPagerDuty({ routingKey, apiUrl: pagerDuty.url }),
       journal: new Journal({
         store,
@@ -124,6 +131,8 @@ describe('deadlines of notifications', () => {
     await order(start);
     at(20);
     await desk().look();
+    const details = pagerDuty.alerts.map(({ triggers: [first] }) => isObject(first?.payload) && first.payload.custom_details);
+    expect(details).toMatchObject([{ 'known since': '2026-03-01T10:00:00.000Z, by Ana' }]);
     expect(calls()).toEqual([
       expect.stringMatching(/critical: deployment\/shop\/cart: NIS2 early warning: due 2026-03-02T10:00:00\.000Z/),
     ]);
@@ -176,7 +185,7 @@ describe('deadlines of notifications', () => {
     expect(calls()).toHaveLength(1);
     const lines = await desk().linesOf(incident);
     expect(lines).toEqual([
-      expect.stringContaining('NIS2 early warning: sent 2026-03-02T07:00:00.000Z by ana, reference CSIRT-4711'),
+      expect.stringContaining('NIS2 early warning: sent 2026-03-02T07:00:00.000Z by Ana, reference CSIRT-4711'),
       expect.stringContaining('NIS2 incident notification: sent'),
       expect.stringContaining('NIS2 final report: due 2026-04-02T07:00:00.000Z'),
     ]);
@@ -206,7 +215,7 @@ describe('deadlines of notifications', () => {
     await desk().look();
     expect(calls()).toHaveLength(1);
     expect(calls('resolved')).toHaveLength(1);
-    expect(await desk().linesOf(incident)).toEqual([expect.stringContaining('not to be notified, by ben')]);
+    expect(await desk().linesOf(incident)).toEqual([expect.stringContaining('not to be notified, by Ben')]);
   });
 
   test('run although their start’s signer is not known any more, and count from the earliest moment that anybody named', async () => {
