@@ -21,6 +21,8 @@ export interface StoredChain {
 /** A checkpoint's row; `signed` is absent when it cannot be read as one. */
 export interface StoredCheckpoint {
   readonly number: number;
+  /** As it stands there. */
+  readonly text: string;
   readonly signed?: SignedCheckpoint;
 }
 

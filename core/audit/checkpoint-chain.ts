@@ -12,7 +12,7 @@ export class CheckpointChain {
   readonly #isAll: boolean;
   readonly #wanted: readonly number[];
   readonly #remembered = new Map<number, Checkpoint>();
-  readonly #times = new Map<number, string>();
+  readonly #times = new Times();
   #last: SignedCheckpoint | undefined;
   #count = 0;
 
@@ -41,12 +41,13 @@ export class CheckpointChain {
 
   /** When a checkpoint was signed: ISO 8601, UTC. */
   timeOf(number: number): string | undefined {
-    return this.#times.get(number);
+    return this.#times.of(number);
   }
 
   /** Every stated head of a chain, from low to high. */
   stated(chain: string): readonly StatedHead[] {
-    return this.#stated.of(chain);
+    const place = this.#heads.placeOf(chain);
+    return place === undefined ? [] : this.#stated.of(place).map((head) => ({ chain, ...head }));
   }
 
   /** Takes over a checkpoint whose signature was found genuine, and says what does not fit to the ones before. */
@@ -54,8 +55,8 @@ export class CheckpointChain {
     const { checkpoint } = signed;
     const findings = linkFindings(checkpoint, this.#last?.checkpoint);
     for (const head of checkpoint.moved) {
-      if (this.#isAll) this.#stated.add({ ...head, checkpoint: checkpoint.number });
-      this.#heads.set(head);
+      const place = this.#heads.set(head);
+      if (this.#isAll) this.#stated.add(place, { number: head.number, hash: head.hash, checkpoint: checkpoint.number });
     }
     this.#last = signed;
     if (this.#isAll) this.#times.set(checkpoint.number, checkpoint.at);
@@ -71,6 +72,29 @@ export class CheckpointChain {
     const text = `checkpoint ${last.number} vouches for ${last.chains} chains, the checkpoints at hand name ${this.#heads.size}, or other heads`;
     return [{ kind: 'checkpoint-inconsistent', checkpoint: last.number, text }];
   }
+}
+
+/** When each checkpoint was signed, as numbers: a year has half a million. */
+class Times {
+  readonly #milliseconds: number[] = [];
+  /** What is not as `toISOString` writes it. */
+  readonly #others = new Map<number, string>();
+
+  set(number: number, at: string): void {
+    const time = Date.parse(at);
+    const isUsual = number >= 0 && number <= this.#milliseconds.length + 1 && isTimeText(at, time);
+    if (isUsual) this.#milliseconds[number] = time;
+    else this.#others.set(number, at);
+  }
+
+  of(number: number): string | undefined {
+    const time = this.#milliseconds[number];
+    return this.#others.get(number) ?? (time === undefined ? undefined : new Date(time).toISOString());
+  }
+}
+
+function isTimeText(at: string, time: number): boolean {
+  return Number.isFinite(time) && new Date(time).toISOString() === at;
 }
 
 function linkFindings(checkpoint: Checkpoint, before: Checkpoint | undefined): readonly Finding[] {

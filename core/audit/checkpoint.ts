@@ -139,8 +139,17 @@ export interface Anchor {
   readonly description: string;
   /** Durable when it resolves; idempotent for the same checkpoint. @throws FB_ERR_CONFLICT when its number is taken by another one. */
   append(signed: SignedCheckpoint): Promise<void>;
-  /** In the order in which they were written. Lines that cannot be read are given as text. */
-  read(): AsyncIterable<SignedCheckpoint | string>;
+  /** Its lines as they are, in the order in which they were written, some at a time: `checkpointOfLine`. */
+  read(): AsyncIterable<readonly string[]>;
+}
+
+/** What a line of an anchor says; undefined where it cannot be read, as one that a crash tore. */
+export function checkpointOfLine(line: string): SignedCheckpoint | undefined {
+  try {
+    return asSignedCheckpoint(JSON.parse(line));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Reads what JSON gave as a signed checkpoint; undefined for anything of another shape. Whether it is genuine the signature says. */

@@ -8,44 +8,48 @@ export interface StatedHead extends ChainHead {
 
 const hashBytes = 32;
 const perPart = 16_384;
+const most = 2 ** 32 - 1;
 
 /**
- * All heads that checkpoints have stated. A year of a busy house has millions: as objects with their texts each took some 220 bytes, and here 52.
+ * All heads that checkpoints have stated. A year of a busy house has millions: as objects with their texts each took some 220 bytes, and here 44. Chains are named by
+ * numbers, from 0 and without a gap: `HeadsTree` gives them.
  */
 export class HeadHistory {
   readonly #parts: Part[] = [];
-  /** The place of the last one of a chain. */
-  readonly #last = new Map<string, number>();
-  /** What is no SHA-256: the notary signs what the table of heads says, and anybody with the database's password can write there. */
-  readonly #otherHashes = new Map<number, string>();
+  /** By chain: the place of the last one, and one; 0 for none. */
+  readonly #last: number[] = [];
+  /** What is no SHA-256, or no number that a chain of ours reaches: the notary signs what the table of heads says, and anybody with the database's password can write there. */
+  readonly #odd = new Map<number, Pick<StatedHead, 'number' | 'hash'>>();
   #count = 0;
 
-  add({ chain, number, hash, checkpoint }: StatedHead): void {
+  add(chain: number, { number, hash, checkpoint }: Omit<StatedHead, 'chain'>): void {
     const place = this.#count;
     const at = place % perPart;
     const part = this.#parts[Math.floor(place / perPart)] ?? newPart();
     if (at === 0) this.#parts.push(part);
     part.numbers[at] = number;
     part.checkpoints[at] = checkpoint;
-    part.before[at] = (this.#last.get(chain) ?? -1) + 1;
-    if (/^[0-9a-f]{64}$/.test(hash)) part.hashes.set(hexToBytes(hash), at * hashBytes);
-    else this.#otherHashes.set(place, hash);
-    this.#last.set(chain, place);
+    part.before[at] = this.#last[chain] ?? 0;
+    if (/^[0-9a-f]{64}$/.test(hash) && number >= 0 && number <= most) part.hashes.set(hexToBytes(hash), at * hashBytes);
+    else this.#odd.set(place, { number, hash });
+    this.#last[chain] = place + 1;
     this.#count += 1;
   }
 
   /** In the order in which they were stated. */
-  of(chain: string): readonly StatedHead[] {
-    const found: StatedHead[] = [];
-    for (let next = (this.#last.get(chain) ?? -1) + 1; next > 0; ) {
+  of(chain: number): readonly Omit<StatedHead, 'chain'>[] {
+    const found: Omit<StatedHead, 'chain'>[] = [];
+    for (let next = this.#last[chain] ?? 0; next > 0; ) {
       const place = next - 1;
       const at = place % perPart;
       const part = this.#parts[Math.floor(place / perPart)];
       if (!part) break;
       const { numbers, checkpoints, before, hashes } = part;
-      const bytes = hashes.subarray(at * hashBytes, (at + 1) * hashBytes);
-      const hash = this.#otherHashes.get(place) ?? bytesToHex(bytes);
-      found.push({ chain, number: numbers[at] ?? 0, hash, checkpoint: checkpoints[at] ?? 0 });
+      const { number, hash } = this.#odd.get(place) ?? {
+        number: numbers[at] ?? 0,
+        hash: bytesToHex(hashes.subarray(at * hashBytes, (at + 1) * hashBytes)),
+      };
+      found.push({ number, hash, checkpoint: checkpoints[at] ?? 0 });
       next = before[at] ?? 0;
     }
     return found.reverse();
@@ -56,8 +60,8 @@ type Part = ReturnType<typeof newPart>;
 
 function newPart() {
   return {
-    numbers: new Float64Array(perPart),
-    checkpoints: new Float64Array(perPart),
+    numbers: new Uint32Array(perPart),
+    checkpoints: new Uint32Array(perPart),
     /** Of the same chain: its place and one; 0 for none. */
     before: new Uint32Array(perPart),
     hashes: new Uint8Array(perPart * hashBytes),

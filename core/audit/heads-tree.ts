@@ -30,6 +30,11 @@ export class HeadsTree {
     return place === undefined ? undefined : this.#heads[place];
   }
 
+  /** The number of a chain, by which it was named first: from 0. */
+  placeOf(chain: string): number | undefined {
+    return this.#places.get(chain);
+  }
+
   keys(): Iterable<string> {
     return this.#places.keys();
   }
@@ -38,13 +43,15 @@ export class HeadsTree {
     return this.#heads;
   }
 
-  set({ chain, number, hash }: ChainHead): void {
+  /** @returns the chain's place */
+  set({ chain, number, hash }: ChainHead): number {
     const place = this.#places.get(chain) ?? this.size;
     const known = this.#heads[place]?.chain;
     if (known === undefined) this.#places.set(chain, place);
     // The same text as the key: each checkpoint that is read brings another copy of it.
     this.#heads[place] = { chain: known ?? chain, number, hash };
     this.#moved.add(place);
+    return place;
   }
 
   root(): string {

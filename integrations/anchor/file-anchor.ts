@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { type Anchor, asSignedCheckpoint, type SignedCheckpoint } from '../../core/audit/checkpoint.ts';
+import { type Anchor, checkpointOfLine, type SignedCheckpoint } from '../../core/audit/checkpoint.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
@@ -35,8 +35,12 @@ export function createFileAnchor({ file }: { readonly file: string }): Anchor {
 
 /** The same checkpoint again is no harm; another one under its number is. */
 async function refuseOther(anchor: Anchor, signed: SignedCheckpoint): Promise<void> {
-  for await (const entry of anchor.read()) {
-    if (typeof entry !== 'string' && canonicalJson(entry) === canonicalJson(signed)) return;
+  const text = canonicalJson(signed);
+  for await (const lines of anchor.read()) {
+    for (const line of lines) {
+      const entry = checkpointOfLine(line);
+      if (entry && canonicalJson(entry) === text) return;
+    }
   }
   throw new FirebreakError(
     'FB_ERR_CONFLICT',
@@ -44,7 +48,7 @@ async function refuseOther(anchor: Anchor, signed: SignedCheckpoint): Promise<vo
   );
 }
 
-async function* readLines(file: string): AsyncGenerator<SignedCheckpoint | string> {
+async function* readLines(file: string): AsyncGenerator<readonly string[]> {
   const handle = await open(file, 'r').catch((error: unknown) => {
     if (systemErrorCode(error) === 'ENOENT') return undefined;
     throw new FirebreakError(
@@ -54,23 +58,22 @@ async function* readLines(file: string): AsyncGenerator<SignedCheckpoint | strin
   });
   if (!handle) return;
   try {
-    for await (const line of handle.readLines({ encoding: 'utf8', autoClose: false })) if (line !== '') yield parseLine(line);
+    let rest = '';
+    for await (const text of handle.createReadStream({ encoding: 'utf8', autoClose: false })) {
+      const end = text.lastIndexOf('\n');
+      // A line over many parts is put together once: that of a first look at 100 000 chains has 20 MB.
+      if (end !== -1) yield `${rest}${text.slice(0, end)}`.split('\n').filter((line) => line !== '');
+      rest = end === -1 ? `${rest}${text}` : text.slice(end + 1);
+    }
+    if (rest !== '') yield [rest];
   } finally {
     await handle.close();
   }
 }
 
-function parseLine(line: string): SignedCheckpoint | string {
-  try {
-    return asSignedCheckpoint(JSON.parse(line)) ?? line;
-  } catch {
-    return line;
-  }
-}
-
 async function readEnd(file: string): Promise<{ readonly last: SignedCheckpoint | undefined; readonly whole: boolean }> {
   let last: SignedCheckpoint | undefined;
-  for await (const entry of readLines(file)) if (typeof entry !== 'string') last = entry;
+  for await (const lines of readLines(file)) for (const line of lines) last = checkpointOfLine(line) ?? last;
   return { last, whole: await endsWithNewline(file) };
 }
 

@@ -1,6 +1,6 @@
 import { type ChainHead, removedRecord, storedRecord } from '../../core/audit/audit.ts';
 import type { StoredCheckpoint, StoredRecord } from '../../core/audit/audit-store.ts';
-import { asSignedCheckpoint, checkpointText } from '../../core/audit/checkpoint.ts';
+import { checkpointOfLine, checkpointText } from '../../core/audit/checkpoint.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import type { Row } from './queries.ts';
 import { numberOf, textOf } from './row.ts';
@@ -49,10 +49,10 @@ function asText(value: unknown): string {
 
 export function checkpointFromRow(row: Row): StoredCheckpoint {
   const number = numberOf(row, 'number');
-  const content = asText(row.content);
-  const signed = asSignedCheckpoint(parsed(content));
+  const text = asText(row.content);
+  const signed = checkpointOfLine(text);
   // What means the same but reads otherwise was not written here.
-  return signed?.checkpoint.number === number && checkpointText(signed) === content ? { number, signed } : { number };
+  return signed?.checkpoint.number === number && checkpointText(signed) === text ? { number, text, signed } : { number, text };
 }
 
 function parsed(text: string): unknown {

@@ -1,6 +1,6 @@
 import type { Finding } from '../../core/audit/audit-report.ts';
 import type { AuditStore, StoredCheckpoint } from '../../core/audit/audit-store.ts';
-import { type Anchor, checkpointText, type SignedCheckpoint } from '../../core/audit/checkpoint.ts';
+import { type Anchor, checkpointOfLine, checkpointText, type SignedCheckpoint } from '../../core/audit/checkpoint.ts';
 import { CheckpointChain, isByKeyOfThen, signedBytesOf } from '../../core/audit/checkpoint-chain.ts';
 import type { AsyncVerifier, SignatureVerifier } from '../../core/messages/signing.ts';
 
@@ -101,30 +101,33 @@ async function* sideBySide(store: Pick<AuditStore, 'checkpoints'>, anchor: Ancho
     return inDatabase.next();
   };
   let last: SignedCheckpoint | undefined;
-  for await (const entry of anchor.read()) {
-    if (typeof entry === 'string') {
-      yield { odd: 'unreadable' };
-      continue;
-    }
-    const { number } = entry.checkpoint;
-    if (last && number <= last.checkpoint.number) {
-      yield { odd: isSame(entry, last) ? 'again' : entry };
-      continue;
-    }
-    last = entry;
-    for (; !row.done && row.value.number < number; row = await nextRow()) yield { stored: row.value };
-    // The notary goes on meanwhile, and writes into the database first: what the anchor has now may be there only since its end was read.
-    if (row.done && mayHaveGrown && lastStored < number) {
-      inDatabase = databaseCheckpoints(store, lastStored);
-      row = await inDatabase.next();
-      mayHaveGrown = !row.done;
+  for await (const lines of anchor.read())
+    for (const line of lines) {
+      // The same text is read once.
+      const entry = !row.done && row.value.text === line && row.value.signed ? row.value.signed : checkpointOfLine(line);
+      if (!entry) {
+        yield { odd: 'unreadable' };
+        continue;
+      }
+      const { number } = entry.checkpoint;
+      if (last && number <= last.checkpoint.number) {
+        yield { odd: isSame(entry, last) ? 'again' : entry };
+        continue;
+      }
+      last = entry;
       for (; !row.done && row.value.number < number; row = await nextRow()) yield { stored: row.value };
+      // The notary goes on meanwhile, and writes into the database first: what the anchor has now may be there only since its end was read.
+      if (row.done && mayHaveGrown && lastStored < number) {
+        inDatabase = databaseCheckpoints(store, lastStored);
+        row = await inDatabase.next();
+        mayHaveGrown = !row.done;
+        for (; !row.done && row.value.number < number; row = await nextRow()) yield { stored: row.value };
+      }
+      if (!row.done && row.value.number === number) {
+        yield { stored: row.value, anchored: entry };
+        row = await nextRow();
+      } else yield { anchored: entry };
     }
-    if (!row.done && row.value.number === number) {
-      yield { stored: row.value, anchored: entry };
-      row = await nextRow();
-    } else yield { anchored: entry };
-  }
   for (; !row.done; row = await nextRow()) yield { stored: row.value };
 }
 
@@ -216,7 +219,7 @@ async function* databaseCheckpoints(
 }
 
 function isSame(a: SignedCheckpoint, b: SignedCheckpoint): boolean {
-  return checkpointText(a) === checkpointText(b);
+  return a === b || checkpointText(a) === checkpointText(b);
 }
 
 function outOfOrder({ checkpoint: { number } }: SignedCheckpoint): Finding {

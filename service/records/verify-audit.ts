@@ -82,9 +82,10 @@ export async function verifyAudit({
   findings.push(...known.findings, ...known.unauthorised);
   const cut = { chains: 0, records: 0, ordered: 0 };
   const removed = { records: 0, ordered: 0 };
-  const checked = await checkRecords({ store, checkpoints, known, trust, signers });
-  for (const { chain, cutTo, end, ...one } of checked.chains) {
-    findings.push(...one.findings, ...heldFindings(known, checkpoints, { chain, cutTo }));
+  const ofChains: { readonly chain: string; readonly findings: readonly Finding[] }[] = [];
+  const checked = await checkRecords({ store, checkpoints, known, trust, signers }, ({ chain, cutTo, end, ...one }) => {
+    const found = [...one.findings, ...heldFindings(known, checkpoints, { chain, cutTo })];
+    if (found.length > 0) ofChains.push({ chain, findings: found });
     if (cutTo > 0) cut.chains += 1;
     cut.records += cutTo;
     removed.records += one.removed.length;
@@ -92,12 +93,14 @@ export async function verifyAudit({
     cut.ordered += (known.cuts.get(chain) ?? []).filter(({ to }) => to > cutTo).length;
     const covered = checkpoints.heads.get(chain)?.number ?? 0;
     if (end > covered) notCovered.push({ chain, from: covered + 1, to: end });
-  }
+  });
+  findings.push(...ofChains.sort(byChain).flatMap((one) => one.findings));
+  notCovered.sort(byChain);
   const { last } = checkpoints;
   return {
     ok: findings.length === 0,
     checkedAt: checkedAt.toISOString(),
-    chains: checked.chains.length,
+    chains: checked.chains,
     records: checked.records,
     checkpoints: checkpoints.count,
     ...(last && {
@@ -140,29 +143,36 @@ interface ChainResult extends CheckedChain {
   readonly chain: string;
 }
 
+function byChain(a: { readonly chain: string }, b: { readonly chain: string }): number {
+  return a.chain < b.chain ? -1 : 1;
+}
+
 /**
- * Goes through all rows once, some thousand in memory at a time, whatever the number. Chains grow meanwhile, and what is odd about one may be that: such a
- * chain is read again by itself, as of one moment, and that counts.
+ * Goes through all rows once, some thousand in memory at a time, whatever the number, and gives what it has found of each chain to `take`. Chains grow meanwhile, and what is odd
+ * about one may be that: such a chain is read again by itself, as of one moment, and that counts.
  */
-async function checkRecords({
-  store,
-  checkpoints,
-  known,
-  trust,
-  signers,
-}: {
-  readonly store: AuditStore;
-  readonly checkpoints: CheckpointChain;
-  readonly known: Pick<KnownCuts, 'cuts' | 'removals'>;
-  readonly trust: Trust;
-  readonly signers: VoteSigners;
-}): Promise<{ readonly chains: readonly ChainResult[]; readonly records: number }> {
-  const heads = new Map((await store.heads()).map((head) => [head.chain, head]));
+async function checkRecords(
+  {
+    store,
+    checkpoints,
+    known,
+    trust,
+    signers,
+  }: {
+    readonly store: AuditStore;
+    readonly checkpoints: CheckpointChain;
+    readonly known: Pick<KnownCuts, 'cuts' | 'removals'>;
+    readonly trust: Trust;
+    readonly signers: VoteSigners;
+  },
+  take: (result: ChainResult) => void,
+): Promise<{ readonly chains: number; readonly records: number }> {
+  // Nearly all are as checkpoints have them: no second copy of those.
+  const heads = new Map((await store.heads()).map((head) => asStated(head, checkpoints)).map((head) => [head.chain, head]));
   const unseen = new Set([...heads.keys(), ...checkpoints.heads.keys()]);
   const removals = removedNumbers(known.removals);
-  const results: ChainResult[] = [];
   const ahead = new SignaturesAhead(trust);
-  let records = 0;
+  let [chains, records] = [0, 0];
   const begin = (chain: string) => ({
     chain,
     check: new ChainCheck({
@@ -190,8 +200,9 @@ async function checkRecords({
       const head = await store.eachOfChain(chain, (some) => add(again, some));
       [result, { rows }] = [finish(again, head), again];
     }
+    chains += 1;
     records += rows;
-    results.push(result);
+    take(result);
   };
   let running: Running | undefined;
   for await (const some of oneAhead(store.eachRow(), (rows) => ahead.find(rows)))
@@ -202,7 +213,12 @@ async function checkRecords({
     }
   if (running) await end(running);
   for (const chain of unseen) await end(begin(chain));
-  return { chains: results.sort((a, b) => (a.chain < b.chain ? -1 : 1)), records };
+  return { chains, records };
+}
+
+function asStated(head: ChainHead, { heads }: CheckpointChain): ChainHead {
+  const stated = heads.get(head.chain);
+  return stated && stated.number === head.number && stated.hash === head.hash ? stated : head;
 }
 
 /** Each one once it is ready, while the next one is read. */

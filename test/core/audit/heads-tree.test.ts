@@ -10,6 +10,7 @@ import {
   headerOf,
   nextCheckpoint,
 } from '../../../core/audit/checkpoint.ts';
+import { CheckpointChain } from '../../../core/audit/checkpoint-chain.ts';
 import { HeadHistory } from '../../../core/audit/head-history.ts';
 import { HeadsTree, headLeaf } from '../../../core/audit/heads-tree.ts';
 import { merkleRoot } from '../../../core/audit/merkle.ts';
@@ -60,16 +61,26 @@ describe('the tree over all heads', () => {
 
 test('heads that were stated are given back as they were, of each chain in their order, and also what is no hash', () => {
   const history = new HeadHistory();
-  const plain = new Map<string, unknown[]>();
+  const plain = new Map<number, unknown[]>();
   for (let nth = 0; nth < 40_000; nth += 1) {
-    const chain = `incident/c/${(nth * 7) % 13}@1`;
+    const chain = (nth * 7) % 13;
     const hash = nth % 1_000 === 3 ? `no hash ${nth}` : sha256Hex(String(nth));
-    const head = { chain, number: nth * 2 ** 20, hash, checkpoint: nth + 1 };
-    history.add(head);
+    const head = { number: nth % 1_000 === 7 ? -nth : nth * 2 ** 20, hash, checkpoint: nth + 1 };
+    history.add(chain, head);
     plain.set(chain, [...(plain.get(chain) ?? []), head]);
   }
   for (const [chain, heads] of plain) expect(history.of(chain)).toEqual(heads);
-  expect(history.of('incident/c/none@1')).toEqual([]);
+  expect(history.of(13)).toEqual([]);
+});
+
+test('the time of a checkpoint is given back as it was signed, however it was written', () => {
+  const chain = new CheckpointChain();
+  const times = ['2026-01-01T00:00:00.000Z', '2026-01-01T01:00:00+00:00', 'never', '2026-01-01T02:00:00.000Z'];
+  for (const [index, at] of times.entries()) {
+    const { checkpoint } = nextCheckpoint({ last: chain.last?.checkpoint, stated: new HeadsTree(), shown: [], at });
+    chain.follow({ checkpoint: { ...checkpoint, number: index === 3 ? 900 : checkpoint.number }, keyId: 'k', signature: 's' });
+  }
+  expect([1, 2, 3, 4, 900].map((number) => chain.timeOf(number))).toEqual([...times.slice(0, 3), undefined, times[3]]);
 });
 
 describe('what is put together by hand of a checkpoint', () => {

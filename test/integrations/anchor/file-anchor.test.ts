@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { type Anchor, nextCheckpoint, type SignedCheckpoint } from '../../../core/audit/checkpoint.ts';
+import { type Anchor, checkpointOfLine, nextCheckpoint, type SignedCheckpoint } from '../../../core/audit/checkpoint.ts';
 import { HeadsTree } from '../../../core/audit/heads-tree.ts';
 import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
 
@@ -16,7 +16,7 @@ function following(last: SignedCheckpoint | undefined, at: string): SignedCheckp
 
 async function contents(anchor: Anchor): Promise<readonly (SignedCheckpoint | string)[]> {
   const entries: (SignedCheckpoint | string)[] = [];
-  for await (const entry of anchor.read()) entries.push(entry);
+  for await (const lines of anchor.read()) entries.push(...lines.map((line) => checkpointOfLine(line) ?? line));
   return entries;
 }
 
@@ -40,6 +40,26 @@ describe('the anchor in a file', () => {
     appendFileSync(file, '{"checkpoint":{"nu');
     await createFileAnchor({ file }).append(second);
     expect(await contents(createFileAnchor({ file }))).toEqual([first, '{"checkpoint":{"nu', second]);
+  });
+
+  test('gives a line whole that is longer than what is read at once, and those around it', async () => {
+    const file = join(folder, 'long.jsonl');
+    const shown = Array.from({ length: 3_000 }, (_, nth) => ({
+      chain: `incident/c/é\u2028 ${nth}@1`,
+      number: 1,
+      hash: 'h'.repeat(64),
+    }));
+    const { checkpoint } = nextCheckpoint({
+      last: first.checkpoint,
+      stated: new HeadsTree(),
+      shown,
+      at: '2026-03-01T10:01:00.000Z',
+    });
+    const long: SignedCheckpoint = { checkpoint, keyId: 'k', signature: 's' };
+    const third = following(long, '2026-03-01T10:02:00.000Z');
+    for (const signed of [first, long, third]) await createFileAnchor({ file }).append(signed);
+    expect(statSync(file).size).toBeGreaterThan(4 * 65_536);
+    expect(await contents(createFileAnchor({ file }))).toEqual([first, long, third]);
   });
 
   test('says when it cannot be written', async () => {

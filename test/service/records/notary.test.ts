@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Finding } from '../../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
-import type { Anchor } from '../../../core/audit/checkpoint.ts';
+import { type Anchor, checkpointOfLine } from '../../../core/audit/checkpoint.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
@@ -57,7 +57,8 @@ describe('the notary', () => {
   };
   const numbersIn = async (where: Anchor): Promise<readonly unknown[]> => {
     const numbers: unknown[] = [];
-    for await (const entry of where.read()) numbers.push(typeof entry === 'string' ? entry : entry.checkpoint.number);
+    for await (const lines of where.read())
+      numbers.push(...lines.map((line) => checkpointOfLine(line)?.checkpoint.number ?? line));
     return numbers;
   };
   const verify = async () =>

@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Finding } from '../../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
-import { type Anchor, checkpointBytes, nextCheckpoint, type SignedCheckpoint } from '../../../core/audit/checkpoint.ts';
+import {
+  type Anchor,
+  checkpointBytes,
+  checkpointText,
+  nextCheckpoint,
+  type SignedCheckpoint,
+} from '../../../core/audit/checkpoint.ts';
 import { HeadsTree } from '../../../core/audit/heads-tree.ts';
 import { parseEntries } from '../../../core/tlog/log-tree.ts';
 import { type NoteKey, parseNote, pemOf, rawKeyOf, verifierKey } from '../../../core/tlog/signed-note.ts';
@@ -116,7 +122,9 @@ describe('the transparency log', () => {
     return {
       shown: 0,
       async checkpoints({ after }: { readonly after: number }) {
-        return all.slice(Math.max(after, 0), this.shown).map((signed) => ({ number: signed.checkpoint.number, signed }));
+        return all.slice(Math.max(after, 0), this.shown).map((signed) => {
+          return { number: signed.checkpoint.number, text: checkpointText(signed), signed };
+        });
       },
     };
   };
