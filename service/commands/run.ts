@@ -16,7 +16,7 @@ import { startFirebreak } from '../run.ts';
 import { workflowBuild } from '../temporal/bundle/pack-build.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { roleList } from './role-list.ts';
-import { requireLocal, savedPacks } from './watched-packs.ts';
+import { ReadyForSaves, requireLocal, savedPacks } from './watched-packs.ts';
 
 interface RunCommandOptions extends ConfiguredOptions {
   readonly role: readonly Role[];
@@ -43,37 +43,41 @@ export function registerRunCommand(program: Command): void {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('signal'));
     });
     const source = { path, env: process.env, watched: watch.map((folder) => resolve(folder)) };
-    for (let isFirst = true; ; isFirst = false) {
-      const config = loadConfig(source);
-      refuseUnfinishedRestore(config);
-      if (watch.length > 0) await requireLocal(config);
-      const log = createLog(config);
-      if (isFirst) installLastNet(log);
-      warnOfPlaybooks(config, log);
-      // Only the cell runs workflows.
-      const build = await workflowBuild({ ...config, packs: role.includes('cell') ? config.packs : [] });
-      const ramping = await rampingVersions(source, config, { builds: role.includes('cell'), log });
-      const firebreak = await startFirebreak({ config, env: process.env, roles: role, build, ramping, source, log });
-      const promoted = firebreak.promoted.then(() => 'promoted' as const);
-      const ended = new AbortController();
-      const saved =
-        watch.length > 0
-          ? savedPacks({ source, running: config, adopt: (next) => firebreak.adopt(next), log, signal: ended.signal })
-          : undefined;
-      const end = await Promise.race([
-        stopping,
-        firebreak.failed,
-        promoted,
-        ...(saved ? [saved.then(() => 'saved' as const)] : []),
-      ]);
-      ended.abort();
-      if (end instanceof Error) log.error({ reason: end.name }, 'a worker has ended by itself');
-      else log.info({}, 'stopping: what was taken is finished first');
-      await firebreak.stop();
-      // In the same process: whoever watches it sees no end, and its intake is closed for a moment only.
-      if (end === 'promoted' || end === 'saved') continue;
-      process.exitCode = end instanceof Error ? 1 : 0;
-      return;
+    const ready = watch.length > 0 ? new ReadyForSaves() : undefined;
+    try {
+      for (let isFirst = true; ; isFirst = false) {
+        const config = loadConfig(source);
+        refuseUnfinishedRestore(config);
+        if (watch.length > 0) await requireLocal(config);
+        const log = createLog(config);
+        if (isFirst) installLastNet(log);
+        warnOfPlaybooks(config, log);
+        // Only the cell runs workflows.
+        const build = await workflowBuild({ ...config, packs: role.includes('cell') ? config.packs : [] });
+        const ramping = await rampingVersions(source, config, { builds: role.includes('cell'), log });
+        const firebreak = await startFirebreak({ config, env: process.env, roles: role, build, ramping, source, log });
+        const promoted = firebreak.promoted.then(() => 'promoted' as const);
+        const ended = new AbortController();
+        const saved =
+          ready &&
+          savedPacks({ source, running: config, ready, adopt: (next) => firebreak.adopt(next), log, signal: ended.signal });
+        const end = await Promise.race([
+          stopping,
+          firebreak.failed,
+          promoted,
+          ...(saved ? [saved.then(() => 'saved' as const)] : []),
+        ]);
+        ended.abort();
+        if (end instanceof Error) log.error({ reason: end.name }, 'a worker has ended by itself');
+        else log.info({}, 'stopping: what was taken is finished first');
+        await firebreak.stop();
+        // In the same process: whoever watches it sees no end, and its intake is closed for a moment only.
+        if (end === 'promoted' || end === 'saved') continue;
+        process.exitCode = end instanceof Error ? 1 : 0;
+        return;
+      }
+    } finally {
+      ready?.close();
     }
   });
 }

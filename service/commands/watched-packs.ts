@@ -1,16 +1,19 @@
 import { isDeepStrictEqual } from 'node:util';
 import { FirebreakError } from '../../core/errors.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
-import type { ConfiguredPack } from '../config/complete/complete-packs.ts';
+import { type ConfiguredPack, keepDescription } from '../config/complete/complete-packs.ts';
 import { type Config, type ConfigSource, checkConfig } from '../config/load.ts';
+import { DescribingAhead } from '../packs/describe-ahead.ts';
 import { readPack } from '../packs/pack-files.ts';
+import { packFaults } from '../packs/pack-rules.ts';
 import { reasonOf } from '../process/log.ts';
 import { repeat } from '../process/repeat.ts';
 import type { WorkflowBuild } from '../temporal/bundle/bundle.ts';
 import { workflowBuild } from '../temporal/bundle/pack-build.ts';
+import { WarmBundler } from '../temporal/bundle/warm-bundler.ts';
 
 /** What is saved is tried when it has not changed from one look to the next: an editor may be half way through. */
-const lookEveryMs = 100;
+const lookEveryMs = 50;
 
 /**
  * Code that nothing pins, and that is run as soon as it is saved, has no place where something is at stake.
@@ -39,6 +42,37 @@ function isHere(host: string): boolean {
   return host === 'localhost' || host === '[::1]' || /^127(\.\d+){3}$/.test(host);
 }
 
+/** What stands ready before something is saved: to start it then would take most of the time until what was saved is live. */
+export class ReadyForSaves {
+  readonly #bundler = new WarmBundler();
+  readonly #describing = new DescribingAhead();
+
+  build(config: Parameters<typeof workflowBuild>[0]): Promise<WorkflowBuild> {
+    return workflowBuild({ ...config, bundle: (job) => this.#bundler.bundle(job) });
+  }
+
+  /** Has what the pack in a folder says of itself there for the check, which else runs its modules. What is wrong with them the check says better. */
+  async describe(folder: string, stateDir: string): Promise<void> {
+    try {
+      const files = readPack({ folder });
+      if (packFaults(files).length > 0) return;
+      keepDescription(files, stateDir, await this.#describing.describe(files));
+    } catch {
+      // The check looks for itself.
+    }
+  }
+
+  /** For the next save. */
+  again(): void {
+    this.#describing.prepare();
+  }
+
+  close(): void {
+    this.#bundler.close();
+    this.#describing.close();
+  }
+}
+
 /**
  * Looks until the watched packs are others than those that run, and what was saved can be run: then its build is made. Where bodies alone have changed, new
  * incidents begin with it beside what runs, and it looks on; else it ends with true, and the service has to be started anew. A mistake is told, with file
@@ -47,13 +81,15 @@ function isHere(host: string): boolean {
 export async function savedPacks({
   source,
   running,
-  build = workflowBuild,
+  ready,
+  build = (config) => ready.build(config),
   adopt,
   log,
   signal,
 }: {
   readonly source: ConfigSource & { readonly watched: readonly string[] };
   readonly running: Config;
+  readonly ready: ReadyForSaves;
   readonly build?: (config: Parameters<typeof workflowBuild>[0]) => Promise<WorkflowBuild>;
   /** Has new incidents begin with it while all else goes on; false where that cannot be. */
   readonly adopt: (build: WorkflowBuild) => Promise<boolean>;
@@ -75,11 +111,16 @@ export async function savedPacks({
     before = now;
     if (!isSteady || now === tried) return;
     tried = now;
+    await taken(now);
+    ready.again();
+  };
+  const taken = async (now: string): Promise<void> => {
     if (now === live) return log.info({}, 'the pack is again what runs');
     // Beside the check, which runs the modules in a process of its own: the bundler only reads them. What is wrong with them the check says better.
     const early = build({ ...running, packs: running.packs.map(asSaved) }).catch(() => undefined);
+    const described = source.watched.map((folder) => ready.describe(folder, running.stateDir));
+    await Promise.all([early, ...described]);
     const checked = checkConfig(source);
-    await early;
     if (!checked.ok) {
       for (const { problem, remedy } of checked.problems)
         log.error({ problem, remedy }, 'what was saved does not run: what ran goes on');

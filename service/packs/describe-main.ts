@@ -1,5 +1,19 @@
-/** Prints what a pack says of itself, as JSON: see `runPackProgram`. */
-import { loadedPack } from './loaded-pack.ts';
+/** Prints what a pack says of itself, as JSON: see `runPackProgram`. Without MAIN it makes ready, and reads that as a line: see `DescribingAhead`. */
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { loadDoors, loadedPack } from './loaded-pack.ts';
 
-const [folder = '', main = ''] = process.argv.slice(2);
-process.stdout.write(JSON.stringify((await loadedPack(folder, main)) ?? null));
+const [folder = '', given] = process.argv.slice(2);
+const main = given ?? (await told());
+if (main !== undefined) process.stdout.write(JSON.stringify((await loadedPack(folder, main)) ?? null));
+
+/** Undefined where whoever has started it has ended. */
+async function told(): Promise<string | undefined> {
+  const lines = createInterface({ input: process.stdin });
+  const heard = Promise.race([once(lines, 'line'), once(lines, 'close')]);
+  await loadDoors();
+  const [line]: readonly unknown[] = await heard;
+  lines.close();
+  process.stdin.destroy();
+  return typeof line === 'string' ? line : undefined;
+}

@@ -53,8 +53,14 @@ export async function runPackProgram(pack: PackFiles, program: string, input: un
 export const mostBytes = 16 * 1024 * 1024;
 
 export function prepareProgram(pack: PackFiles, program: string) {
-  const folder = mkdtempSync(join(tmpdir(), 'firebreak-pack-'));
+  const { folder, args, options } = prepareFolder(program);
   writePack(pack, folder);
+  return { folder, args: [...args, pack.main], options };
+}
+
+/** The same before there is a pack: it is written into the folder, and the program is told then which module is its main one. */
+export function prepareFolder(program: string) {
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-pack-'));
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
   const root = join(import.meta.dirname, '..', '..');
   const readable = [folder, ...codeFolders(root)].map((path) => `--allow-fs-read=${path}`);
@@ -69,7 +75,7 @@ export function prepareProgram(pack: PackFiles, program: string) {
   const file = `${join(root, program)}${extname(import.meta.filename)}`;
   return {
     folder,
-    args: [...flags, file, folder, pack.main],
+    args: [...flags, file, folder],
     options: { env: {}, cwd: folder, encoding: 'utf8', timeout: programMs } as const,
   };
 }

@@ -7,7 +7,7 @@ import { playbooks as shipped } from '../../playbooks/index.ts';
 import { describePack } from '../packs/describe.ts';
 import { type PackFiles, readPack } from '../packs/pack-files.ts';
 import { cacheFolder } from '../process/cache-folder.ts';
-import { bundleWorkflows } from '../temporal/bundle/bundle.ts';
+import { bundleWorkflows } from '../temporal/bundle/engine-bundle.ts';
 import { workflowBuild } from '../temporal/bundle/pack-build.ts';
 
 /** The workflows that a trial runs, and the playbooks in them under their full ids. */

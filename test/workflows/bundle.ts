@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { cachedPart } from '../../service/parts/cache.ts';
-import { bundleWorkflows } from '../../service/temporal/bundle/bundle.ts';
+import { bundleWorkflows } from '../../service/temporal/bundle/engine-bundle.ts';
 import { removeUnusedParts } from '../unused-parts.ts';
 
 const root = resolve(import.meta.dirname, '../..');

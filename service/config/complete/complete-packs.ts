@@ -176,19 +176,28 @@ function pinProblem({ integrity: is }: PackFiles, wanted: string | undefined): O
 
 /** To run a pack's modules takes half a second: what came of it is kept for as long as neither the pack nor Firebreak changes. */
 function descriptionOf(files: PackFiles, stateDir: string): { readonly pack: DescribedPack; readonly raw: unknown } {
-  const key = createHash('sha256').update(`${codeOfPacks()}\0${files.integrity}`).digest('hex').slice(0, 32);
-  const path = join(stateDir, 'packs', `${key}.json`);
   try {
-    const raw: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    const raw: unknown = JSON.parse(readFileSync(descriptionPath(files, stateDir), 'utf8'));
     return { pack: packFrom(raw, files), raw };
   } catch {
     const told = describePack(files);
-    try {
-      mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(path, JSON.stringify(told.raw));
-    } catch {
-      // Who may only read the state directory runs it again.
-    }
+    keepDescription(files, stateDir, told.raw);
     return told;
   }
+}
+
+/** For whoever reads the configuration next: what modules of a pack that are run say of it. It is checked when it is read. */
+export function keepDescription(files: PackFiles, stateDir: string, raw: unknown): void {
+  const path = descriptionPath(files, stateDir);
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, JSON.stringify(raw));
+  } catch {
+    // Who may only read the state directory runs it again.
+  }
+}
+
+function descriptionPath({ integrity }: PackFiles, stateDir: string): string {
+  const key = createHash('sha256').update(`${codeOfPacks()}\0${integrity}`).digest('hex').slice(0, 32);
+  return join(stateDir, 'packs', `${key}.json`);
 }

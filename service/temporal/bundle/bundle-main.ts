@@ -1,22 +1,48 @@
-/** `bundle-main FROM OUT [PACKS]`: bundles the workflows, or takes an engine that is bundled (`*.bundle.js`), and puts packs behind it. */
+/**
+ * `bundle-main FROM OUT [PACKS]`: bundles the workflows, or takes an engine that is bundled (`*.bundle.js`), and puts packs behind it. Without arguments it
+ * does so for each line that it reads, a `PacksJob`, and answers each with a line: see `WarmBundler`.
+ */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bundleWorkflows, readBuild } from './bundle.ts';
-import type { PackToBundle } from './pack-build.ts';
+import { createInterface } from 'node:readline';
+import { readBuild } from './bundle.ts';
+import type { PacksJob, PackToBundle } from './pack-build.ts';
 
 const [from, outFile, listed = '[]'] = process.argv.slice(2);
-if (from === undefined || outFile === undefined) {
+if (from === undefined) await serve();
+else if (outFile === undefined) {
   console.error('usage: bundle-main FROM OUT [PACKS]');
-  process.exit(2);
+  process.exitCode = 2;
+} else {
+  await bundled({ from, outFile, packs: JSON.parse(listed) });
+  console.log(`workflow bundle ${readBuild(outFile).id}`);
 }
-const packs: readonly PackToBundle[] = JSON.parse(listed);
-const engine = from.endsWith('.bundle.js') ? readBuild(from) : await bundleWorkflows({ workflowsPath: from, outFile });
-if (packs.length > 0) {
+
+async function serve(): Promise<void> {
+  // What takes long is loaded before anybody waits.
+  await import('./packs-part.ts');
+  for await (const line of createInterface({ input: process.stdin })) {
+    const answer = await bundled(JSON.parse(line)).then(
+      () => ({}),
+      (error: unknown) => ({ problem: error instanceof Error ? error.message : String(error) }),
+    );
+    process.stdout.write(`${JSON.stringify(answer)}\n`);
+  }
+}
+
+async function bundled({ from: engineFrom, outFile: to, packs }: PacksJob): Promise<void> {
+  const engine = engineFrom.endsWith('.bundle.js') ? engineFrom : await engineOf(engineFrom, to);
+  if (packs.length === 0) return;
   // The engine alone is bundled without it.
   const { withPacks } = await import('./packs-part.ts');
-  writeFileSync(outFile, withPacks(readFileSync(engine.path, 'utf8'), packs.map(codeOf)));
+  writeFileSync(to, withPacks(readFileSync(engine, 'utf8'), packs.map(codeOf)));
 }
-console.log(`workflow bundle ${readBuild(outFile).id}`);
+
+async function engineOf(workflowsPath: string, to: string): Promise<string> {
+  // The bundler alone takes longer to load than packs take to be put behind an engine.
+  const { bundleWorkflows } = await import('./engine-bundle.ts');
+  return (await bundleWorkflows({ workflowsPath, outFile: to })).path;
+}
 
 function codeOf({ folder, name, main }: PackToBundle) {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true })

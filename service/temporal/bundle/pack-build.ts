@@ -23,6 +23,18 @@ export interface PackToBundle {
   readonly folder: string;
 }
 
+/** What `bundle-main` is to do. */
+export interface PacksJob {
+  readonly from: string;
+  readonly outFile: string;
+  readonly packs: readonly PackToBundle[];
+}
+
+export const bundlerArgs = [
+  '--disable-warning=ExperimentalWarning',
+  join(import.meta.dirname, `bundle-main${extension}`),
+] as const;
+
 /**
  * The build that new incidents begin with: what is shipped, and the configured packs behind it. With packs it is made once, in some tenths of a second, by a
  * process of its own, since what reads their code would cost this one its memory for good; then it is in the state directory.
@@ -33,11 +45,14 @@ export async function workflowBuild({
   packs,
   stateDir,
   engine = shippedPath,
+  bundle = bundledOnce,
 }: {
   readonly packs: readonly Pick<ConfiguredPack, 'name' | 'source' | 'integrity'>[];
   readonly stateDir: string;
   /** What is shipped, bundled (`*.bundle.js`). */
   readonly engine?: string;
+  /** Puts packs behind it. Absent: by a process that is started for that. */
+  readonly bundle?: (job: PacksJob) => Promise<void>;
 }): Promise<WorkflowBuild> {
   if (packs.length === 0) return readBuild(engine);
   const key = createHash('sha256');
@@ -60,14 +75,9 @@ export async function workflowBuild({
       writePack(files, join(folder, name));
       return { name, folder: join(folder, name), main: files.main };
     });
-    const program = join(import.meta.dirname, `bundle-main${extension}`);
     const draft = `${outFile}.${process.pid}`;
     const from = isBundled ? engine : join(rooms, 'workflows', `index${extension}`);
-    const args = [program, from, draft, JSON.stringify(listed)];
-    await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
-      env: { PATH: process.env.PATH },
-      timeout: buildMs,
-    });
+    await bundle({ from, outFile: draft, packs: listed });
     renameSync(draft, outFile);
     removeOthers(outFile);
     return readBuild(outFile);
@@ -79,6 +89,13 @@ export async function workflowBuild({
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+async function bundledOnce({ from, outFile, packs }: PacksJob): Promise<void> {
+  await promisify(execFile)(process.execPath, [...bundlerArgs, from, outFile, JSON.stringify(packs)], {
+    env: { PATH: process.env.PATH },
+    timeout: buildMs,
+  });
 }
 
 /** Versions of one pack of which each has some incidents. */

@@ -1,15 +1,24 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
-import { requireLocal, savedPacks } from '../../../service/commands/watched-packs.ts';
+import { ReadyForSaves, requireLocal, savedPacks } from '../../../service/commands/watched-packs.ts';
 import { loadConfig } from '../../../service/config/load.ts';
+import { describePack } from '../../../service/packs/describe.ts';
+import { readPack } from '../../../service/packs/pack-files.ts';
+import { workflowBuild } from '../../../service/temporal/bundle/pack-build.ts';
+import { WarmBundler } from '../../../service/temporal/bundle/warm-bundler.ts';
 import { eventually } from '../../eventually.ts';
 import { acmeFiles, writePackFolder } from '../../pack-folder.ts';
+import { bundlePath } from '../../workflows/bundle.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-watched-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const ready = new ReadyForSaves();
+afterAll(() => {
+  ready.close();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const path = join(folder, 'firebreak.yaml');
 function configWith(server: string, address = '127.0.0.1:7233') {
@@ -65,6 +74,7 @@ test('what is saved is tried once, a mistake is told with its place, and what ca
   const saved = savedPacks({
     source,
     running,
+    ready,
     build: async ({ packs }) => {
       built.push(...packs.map(({ integrity }) => integrity));
       return { id: 'f'.repeat(16), path: 'none' };
@@ -87,7 +97,7 @@ test('what is saved is tried once, a mistake is told with its place, and what ca
   expect(built.at(-1)).toBe(loadConfig(source).packs[0]?.integrity);
   expect(built).not.toContain(running.packs[0]?.integrity);
 
-  const ended = savedPacks({ source, running: loadConfig(source), adopt: async () => false, log, signal: stop.signal });
+  const ended = savedPacks({ source, running: loadConfig(source), ready, adopt: async () => false, log, signal: stop.signal });
   stop.abort();
   expect(await ended).toBe(false);
 });
@@ -103,6 +113,7 @@ test('a change of what a body does is begun with beside what runs; of an envelop
     savedPacks({
       source,
       running: loadConfig(source),
+      ready,
       build: async ({ packs: [one] }) => ({ id: one?.integrity ?? '', path: 'none' }),
       adopt: async ({ id }) => adopted.push(id) > 0,
       log: { error: hear, info: hear },
@@ -127,4 +138,64 @@ test('a change of what a body does is begun with beside what runs; of an envelop
   writePackFolder(pack, { 'playbooks/miner.ts': miner.replace("minSeverity: 'high'", "minSeverity: 'critical'") });
   expect(await saved).toBe(true);
   expect(adopted).toHaveLength(3);
+});
+
+test('what stands ready says of a pack what the check would, once for each save, and leaves what is wrong with it to that', async () => {
+  const pack = writePackFolder(join(folder, 'ahead'));
+  const stateDir = join(folder, 'ahead-state');
+  const kept = () => readdirSync(join(stateDir, 'packs')).map((file) => readFileSync(join(stateDir, 'packs', file), 'utf8'));
+  const said = () => JSON.stringify(describePack(readPack({ folder: pack })).raw);
+  await ready.describe(pack, stateDir);
+  expect(kept()).toEqual([said()]);
+  // Whether the next one is made ready beforehand, or nobody had the time.
+  ready.again();
+  for (const title of ['Cut off at once', 'Cut off later']) {
+    const miner = acmeFiles['playbooks/miner.ts'] ?? '';
+    writePackFolder(pack, { 'playbooks/miner.ts': miner.replace('Cut off', title) });
+    await ready.describe(pack, stateDir);
+    expect(kept()).toContain(said());
+  }
+  const before = kept().length;
+  for (const mistake of [
+    'export const saying = () => Date.now();\n',
+    "throw new Error('not now');\n",
+    'export const saying = (\n',
+  ]) {
+    writePackFolder(pack, { 'saying.ts': mistake });
+    await ready.describe(pack, stateDir);
+  }
+  expect(kept()).toHaveLength(before);
+});
+
+test('the bundler that stays makes of one save after another what one that is started for it makes, and a mistake does not end it', async () => {
+  const pack = writePackFolder(join(folder, 'bundled'));
+  const engine = await bundlePath();
+  const of = (stateDir: string) => {
+    const { integrity } = readPack({ folder: pack });
+    return { engine, stateDir: join(folder, stateDir), packs: [{ name: 'acme', source: { folder: pack }, integrity }] };
+  };
+  for (const text of ['one', 'two']) {
+    writePackFolder(pack, { 'saying.ts': `export const saying = (): string => '${text}';\n` });
+    const [mine, once] = [await ready.build(of('warm')), await workflowBuild(of('once'))];
+    expect(mine.id).toBe(once.id);
+    writePackFolder(pack, { 'saying.ts': 'export const saying = (: string => "x";\n' });
+    await expect(ready.build(of('warm'))).rejects.toThrow(/the packs cannot be built: Error: saying\.ts: it cannot be read/);
+  }
+});
+
+test('a bundler that was ended is started again with the next job', async () => {
+  const bundler = new WarmBundler();
+  try {
+    const pack = writePackFolder(join(folder, 'again'));
+    for (const other of ['package.json', 'test']) rmSync(join(pack, other), { recursive: true });
+    const job = { from: await bundlePath(), outFile: join(folder, 'again.js') };
+    const packs = [{ name: 'acme', main: 'firebreak.pack.ts', folder: pack }];
+    await bundler.bundle({ ...job, packs });
+    rmSync(job.outFile);
+    bundler.close();
+    await bundler.bundle({ ...job, packs });
+    expect(existsSync(job.outFile)).toBe(true);
+  } finally {
+    bundler.close();
+  }
 });

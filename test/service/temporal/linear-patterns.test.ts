@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { bundleWorkflows } from '../../../service/temporal/bundle/bundle.ts';
+import { bundleWorkflows } from '../../../service/temporal/bundle/engine-bundle.ts';
 import { isBounded } from '../../../service/temporal/bundle/linear-patterns.ts';
 
 describe('a regular expression of a playbook', () => {

@@ -1,0 +1,83 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bundleWorkflowCode } from '@temporalio/worker';
+import { readBuild, type WorkflowBuild } from './bundle.ts';
+import { BundleStage, packagesFolder } from './bundle-stage.ts';
+import { withLoopBudget } from './loop-budget.ts';
+import { linesOfPlaybooks, withLines } from './playbook-lines.ts';
+
+/** Where the rooms are that this file is run with. */
+const ownRoot = join(import.meta.dirname, '..', '..', '..');
+const extension = import.meta.filename.endsWith('.ts') ? '.ts' : '.js';
+
+/**
+ * What all workflows of a worker share, with everything that it imports: evaluated once, and frozen. What it remembers may depend on its arguments alone,
+ * else one incident would know of another, and no history would replay. A pack of somebody else is not among it, but what it imports is. With an own
+ * copy each incident took 21 MB and 87 ms of a processor to find out who answers its first alert.
+ */
+const sharedModules = ['core/playbook/answering', 'playbooks/index'];
+
+/**
+ * Bundles the workflows and what is shipped, so that the result depends on their source only, not on where it lies. Takes some seconds. Packs of a
+ * configuration are put behind it: `withPacks`.
+ */
+export async function bundleWorkflows(options: {
+  readonly workflowsPath: string;
+  readonly outFile: string;
+  /** The folder of the rooms: `workflowsPath` is in it. Absent: where this file is run from. */
+  readonly root?: string;
+}): Promise<WorkflowBuild> {
+  const { workflowsPath, outFile, root = ownRoot } = options;
+  const stage = new BundleStage(root, extension);
+  try {
+    return await bundleOn(stage, { workflowsPath, outFile, root });
+  } finally {
+    stage.remove();
+  }
+}
+
+async function bundleOn(
+  stage: BundleStage,
+  { workflowsPath, outFile, root }: Required<Parameters<typeof bundleWorkflows>[0]>,
+): Promise<WorkflowBuild> {
+  const aliases = stage.aliases();
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: stage.pathOf(workflowsPath),
+    // What makes every payload of a workflow a message, and takes nothing else.
+    workflowInterceptorModules: [stage.pathOf(join(root, 'workflows', `messages${extension}`))],
+    failureConverterPath: stage.pathOf(join(root, 'service', 'temporal', `failure-converter${extension}`)),
+    preloadModules: [...sharedModules.map((path) => stage.pathOf(join(root, `${path}${extension}`))), ...stage.doors()],
+    logger: { log: noLog, trace: noLog, debug: noLog, info: noLog, warn: noLog, error: noLog },
+    webpackConfigHook: (config) => ({
+      ...config,
+      context: stage.folder,
+      mode: 'production',
+      optimization: { ...config.optimization, minimize: false, moduleIds: 'named', chunkIds: 'named' },
+      resolve: {
+        ...config.resolve,
+        // Else modules would be known by their real paths again.
+        symlinks: false,
+        modules: config.resolve?.modules?.map((path) => path.replace(packagesFolder(), join(stage.folder, 'node_modules'))) ?? [],
+        alias: { ...config.resolve?.alias, ...aliases },
+      },
+    }),
+  });
+  // The worker wants a source map in the bundle. One of the playbooks alone keeps the id free of paths, and saves the memory of the real one.
+  const text = withLines(withLoopBudget(code), linesOfPlaybooks(code));
+  if (/node_modules\/zod\//.test(text)) {
+    throw new Error(
+      'zod is in the workflow bundle: a schema there is kept per cached workflow until the isolate is out of memory; import it as a type only',
+    );
+  }
+  // As webpack heads a module of its own, and one that it has put into another.
+  const heads = text.matchAll(/^(?:\/\*\*\*\/ "|;\/\/ )(\S*workflows\/messages\.[jt]s)"?$/gm);
+  if (new Set(Array.from(heads, ([, path]) => path)).size > 1) {
+    throw new Error(
+      'workflows/messages is in the workflow bundle twice: what the one refuses the workflows do not hear of from the other',
+    );
+  }
+  writeFileSync(outFile, text);
+  return readBuild(outFile);
+}
+
+function noLog(): void {}
