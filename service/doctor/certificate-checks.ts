@@ -188,6 +188,7 @@ async function tlsServers(examined: Examined): Promise<readonly NamedServer[]> {
   const access = await accessOf(examined);
   return [
     ...temporalServer(examined, theirs),
+    ...Object.entries(config.telemetry.otlp?.signals ?? {}).flatMap(([signal, to]) => at(`telemetry.otlp of ${signal}`, to?.url)),
     ...at(
       'kubernetes',
       access?.server,
@@ -220,6 +221,7 @@ async function tlsServers(examined: Examined): Promise<readonly NamedServer[]> {
     ...(has('desk')
       ? [
           ...postgresServer(examined, theirs),
+          ...at('backup.s3.endpoint', config.backup.s3?.endpoint),
           ...at('stepUp.issuer', config.stepUp?.issuer),
           ...at(
             'stepUp.publicUrl',

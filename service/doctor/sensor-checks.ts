@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { sensors as knownSensors } from '../../integrations/sensors/index.ts';
 import { askRunningSensors } from '../intake/control.ts';
 import { type DoctorCheck, type Examined, failure, type LookResult, notTried, ok, warning } from './diagnosis.ts';
 
@@ -18,9 +19,13 @@ async function sensors({ config }: Examined): Promise<readonly LookResult[]> {
     const own = reports.filter(({ sensor }) => sensor === name);
     if (own.length === 0) {
       const text = `${name}: may send, and nothing came since ${since}`;
+      // A token may have any name.
+      const isSensor = knownSensors.some((sensor) => sensor.name === name);
       return warning(
         text,
-        `firebreak alerts send --sample ${name} tries the way; docs/sensors/${name}.md says how it is set up.`,
+        isSensor
+          ? `firebreak alerts send --sample ${name} tries the way; docs/sensors/${name}.md says how it is set up.`
+          : 'firebreak alerts send --sample falco tries the way; docs/sensors/README.md has a page for each sensor.',
       );
     }
     const last =

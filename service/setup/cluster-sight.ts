@@ -11,6 +11,8 @@ export interface ClusterSight {
   readonly gitops: readonly ('Argo CD' | 'Flux')[];
   /** Address of Temporal's frontend. */
   readonly temporal?: string;
+  /** Port at which the API server's own hosts listen: what leads there, some networks only let through where a policy names it. */
+  readonly apiServerPort?: number;
 }
 
 type NetworkSight =
@@ -27,6 +29,11 @@ export interface SightedSensor {
 
 interface Listed {
   readonly metadata: { readonly name: string; readonly namespace: string };
+}
+
+/** https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/ */
+interface EndpointSlice {
+  readonly ports?: readonly { readonly port?: number }[] | null;
 }
 
 const enforcing =
@@ -48,15 +55,19 @@ export async function lookAtCluster(api: KubernetesApi, signal?: AbortSignal): P
   const get = <T>(path: string): Promise<T> =>
     api.json<T>({ method: 'GET', path, what: `get ${path}`, ...(signal && { signal }) });
   const { gitVersion = 'unknown' } = await get<{ readonly gitVersion?: string }>('/version');
-  const [sets, services, groups] = await Promise.all([
+  const [sets, services, groups, ofApiServer] = await Promise.all([
     daemonSets(api, signal),
     get<{ readonly items?: readonly Listed[] }>(pathOf({ resource: 'services' })).catch(() => ({ items: [] })),
     get<{ readonly groups?: readonly { readonly name: string }[] }>('/apis').catch(() => ({ groups: [] })),
+    get<EndpointSlice>(
+      pathOf({ group: 'discovery.k8s.io', namespace: 'default', resource: 'endpointslices', name: 'kubernetes' }),
+    ).catch((): EndpointSlice => ({})),
   ]);
   const has = (group: string): boolean => groups.groups?.some(({ name }) => name === group) ?? false;
   const frontend = services.items?.find(({ metadata: { name } }) =>
     /^(.*-)?temporal-frontend$|^temporal-server-frontend$/.test(name),
   );
+  const apiServerPort = ofApiServer.ports?.find(({ port }) => port !== undefined)?.port;
   return {
     version: gitVersion,
     network: networkOf(sets),
@@ -68,6 +79,7 @@ export async function lookAtCluster(api: KubernetesApi, signal?: AbortSignal): P
       ...(has('argoproj.io') ? (['Argo CD'] as const) : []),
       ...(has('kustomize.toolkit.fluxcd.io') ? (['Flux'] as const) : []),
     ],
+    ...(apiServerPort !== undefined && { apiServerPort }),
     ...(frontend && { temporal: `${frontend.metadata.name}.${frontend.metadata.namespace}.svc:7233` }),
   };
 }

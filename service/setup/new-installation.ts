@@ -18,6 +18,8 @@ export interface NewInstallation {
   readonly people: readonly NewPerson[];
   readonly sensors: readonly SightedSensor[];
   readonly slack?: { readonly appId: string; readonly teamId: string; readonly channel: string };
+  /** Port of the API server's own hosts. Absent: not known. */
+  readonly apiServerPort?: number;
   /** Where sensors outside of the cluster, and Slack, reach it. */
   readonly url: string;
 }
@@ -34,16 +36,29 @@ export const tokenFile = 'alerts-token';
 const schemaFile = 'firebreak.schema.json';
 const inCluster = `http://firebreak-intake.${usualNamespace}.svc:8765`;
 
-/** Everything that a new installation begins with. `token` is what sensors send with; `schema` and `slackManifest` are texts of this version. */
+/**
+ * Everything that a new installation begins with. `token` is what sensors send with; `publicKeys` has those of who answers without Slack, as PEM, by the
+ * person's id; `schema` and `slackManifest` are texts of this version.
+ */
 export function newFiles(
   wanted: NewInstallation,
-  { token, schema, slackManifest }: { readonly token: string; readonly schema: string; readonly slackManifest: string },
+  {
+    token,
+    publicKeys,
+    schema,
+    slackManifest,
+  }: {
+    readonly token: string;
+    readonly publicKeys: Readonly<Record<string, string>>;
+    readonly schema: string;
+    readonly slackManifest: string;
+  },
 ): readonly NewFile[] {
   return [
     { name: 'firebreak.yaml', text: firebreakYaml(wanted) },
     { name: schemaFile, text: schema },
     { name: tokenFile, text: `${token}\n`, isSecret: true },
-    { name: 'values.yaml', text: chartValues(wanted) },
+    { name: 'values.yaml', text: chartValues(wanted, publicKeys) },
     { name: 'secrets.yaml', text: secretManifest(token), isSecret: true },
     { name: 'falco-values.yaml', text: falcoValues(token), isSecret: true },
     { name: 'falcosidekick-values.yaml', text: falcosidekickValues(token), isSecret: true },
@@ -59,6 +74,10 @@ export function newToken(): string {
   return randomBytes(24).toString('hex');
 }
 
+export function publicKeyFile({ id }: Pick<NewPerson, 'id'>): string {
+  return `${id}.pem.pub`;
+}
+
 function yaml(value: unknown, comment: string): string {
   const lines = comment.split('\n').map((line) => (line === '' ? '#' : `# ${line}`));
   return `${lines.join('\n')}\n${stringify(value, { lineWidth: 0 })}`;
@@ -69,14 +88,18 @@ export function withoutSlack({ people, slack: app }: Pick<NewInstallation, 'peop
   return people.filter(({ slack }) => slack === undefined || app === undefined);
 }
 
-function rosterOf({ people }: Pick<NewInstallation, 'people'>, haveKeys: readonly NewPerson[]): object {
+/** `keyOf` is a person's key, by its file or itself; undefined where they need none. */
+function rosterOf(people: readonly NewPerson[], keyOf: (person: NewPerson) => string | undefined): object {
   return {
-    people: people.map((person) => ({
-      id: person.id,
-      name: person.name,
-      ...(person.slack !== undefined && { slack: [person.slack] }),
-      ...(haveKeys.includes(person) && { keys: [`${person.id}.pem.pub`] }),
-    })),
+    people: people.map((person) => {
+      const key = keyOf(person);
+      return {
+        id: person.id,
+        name: person.name,
+        ...(person.slack !== undefined && { slack: [person.slack] }),
+        ...(key !== undefined && { keys: [key] }),
+      };
+    }),
     groups: { oncall: people.map(({ id }) => id), leads: people.map(({ id }) => id) },
   };
 }
@@ -87,14 +110,15 @@ function sensorsOf(sensors: readonly SightedSensor[]): object {
 }
 
 function firebreakYaml(wanted: NewInstallation): string {
-  const { cluster, temporal, kubeconfig, context, sensors, slack } = wanted;
+  const { cluster, temporal, kubeconfig, context, people, sensors, slack } = wanted;
+  const haveKeys = withoutSlack(wanted);
   const config = {
     cluster,
     temporal: { address: temporal },
     ...(kubeconfig !== undefined && { kubernetes: { kubeconfig, ...(context !== undefined && { context }) } }),
     intake: { tokens: [{ name: 'sensors', token: { file: tokenFile } }] },
     ...(sensors.length > 0 && { sensors: sensorsOf(sensors) }),
-    roster: rosterOf(wanted, withoutSlack(wanted)),
+    roster: rosterOf(people, (person) => (haveKeys.includes(person) ? publicKeyFile(person) : undefined)),
     ...(slack && {
       slack: { mode: 'socket', ...slack, botToken: { file: 'slack-bot-token' }, appToken: { file: 'slack-app-token' } },
     }),
@@ -106,7 +130,10 @@ function firebreakYaml(wanted: NewInstallation): string {
   );
 }
 
-function chartValues({ cluster, temporal, people, sensors, slack }: NewInstallation): string {
+function chartValues(
+  { cluster, temporal, people, sensors, slack, apiServerPort }: NewInstallation,
+  publicKeys: Readonly<Record<string, string>>,
+): string {
   const values = {
     profile: 'single',
     config: {
@@ -114,7 +141,8 @@ function chartValues({ cluster, temporal, people, sensors, slack }: NewInstallat
       temporal: { address: temporal },
       intake: { tokens: [{ name: 'sensors', token: { file: '/etc/firebreak/secrets/alerts/token' } }] },
       ...(sensors.length > 0 && { sensors: sensorsOf(sensors) }),
-      roster: rosterOf({ people }, []),
+      // Themselves, since no file of this folder is in the pod.
+      roster: rosterOf(people, ({ id }) => publicKeys[id]),
       ...(slack && {
         slack: {
           mode: 'socket',
@@ -124,6 +152,8 @@ function chartValues({ cluster, temporal, people, sensors, slack }: NewInstallat
         },
       }),
     },
+    // What the chart opens anyway is not said.
+    ...(apiServerPort !== undefined && ![443, 6443].includes(apiServerPort) && { networkPolicy: { apiServerPort } }),
     secretFiles: [
       { name: 'alerts', secret: 'firebreak-alerts', roles: ['cell'] },
       ...(slack ? [{ name: 'slack', secret: 'firebreak-slack', roles: ['desk'] }] : []),

@@ -100,9 +100,8 @@ async function writeValues(image: { readonly name: string }) {
     forensics: { resources: { requests: { cpu: '10m', memory: '64Mi' } } },
     doctor: { schedule: '17 5 * * *' },
     backup: { schedule: '40 2 * * *', evidence: 'manifests' },
+    // The ports of Temporal and of the buckets are in the configuration.
     networkPolicy: {
-      temporalPort: portOf(`http://${temporal.address}`),
-      evidencePort: portOf(s3.endpoint),
       apiServerPort: Number(apiPort),
       morePorts: { desk: [settings.standIns.slack.port, settings.standIns.github.port] },
     },
@@ -315,11 +314,9 @@ async function ranNow<T>(cronJob: string): Promise<T> {
     await install(release, values);
     await openDoors({ intake: 'firebreak-cell-0', desk: { namespace: release, pod: await podOf('desk') } });
     await containAndRelease('cart-of-restored');
-    const config = ['--config', '/etc/firebreak/config/firebreak.yaml', '--json'];
     const verified = await until('the records of before and after in order', 120_000, async () => {
       const { stdout } = await firebreak(
-        ...['exec', 'firebreak-desk-0', '--container', 'desk', '--', 'node', '/app/dist/service/cli.js', 'audit', 'verify'],
-        ...config,
+        ...['exec', 'firebreak-desk-0', '--container', 'desk', '--', 'firebreak', 'audit', 'verify', '--json'],
       );
       const report: { readonly ok: boolean; readonly records: number } | undefined =
         stdout === '' ? undefined : JSON.parse(stdout);

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,7 +31,7 @@ interface Rendered {
     readonly replicas?: number;
     readonly template?: { readonly spec: RenderedPod };
     readonly jobTemplate?: { readonly spec: { readonly template: { readonly spec: RenderedPod } } };
-    readonly egress?: unknown;
+    readonly egress?: readonly { readonly ports: readonly { readonly port: number }[] }[];
   };
 }
 
@@ -38,13 +39,14 @@ const helm = await helmBinary(() => {});
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-chart-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+const adasKey = generateKeyPairSync('ed25519').publicKey.export({ format: 'pem', type: 'spki' }).toString();
 const least = {
   config: {
     cluster: 'prod-eu',
     temporal: { address: 'temporal:7233' },
     intake: { tokens: [{ name: 'falco', token: { file: '/etc/firebreak/secrets/alerts/falco' } }] },
     evidence: { s3: { bucket: 'evidence', accessKeyId: { env: 'ID' }, secretAccessKey: { env: 'SECRET' } } },
-    roster: { people: [{ id: 'ada', name: 'Ada' }], groups: { oncall: ['ada'], leads: ['ada'] } },
+    roster: { people: [{ id: 'ada', name: 'Ada', keys: [adasKey] }], groups: { oncall: ['ada'], leads: ['ada'] } },
   },
   secretFiles: [{ name: 'alerts', secret: 'firebreak-alerts', roles: ['cell'] }],
 };
@@ -65,6 +67,18 @@ async function render(values: object): Promise<{ readonly documents: readonly Re
   return { documents, error: stderr };
 }
 
+interface Places {
+  readonly temporal?: number;
+  readonly endpoint?: string;
+  readonly given?: object;
+}
+
+/** TCP ports that a role reaches outside of the cluster's DNS. */
+function portsOut(documents: readonly Rendered[], role: string): readonly number[] {
+  const policy = documents.find(({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name === `firebreak-${role}`);
+  return policy?.spec?.egress?.at(-1)?.ports.map(({ port }) => port) ?? [];
+}
+
 const workloads = (documents: readonly Rendered[]): readonly Rendered[] =>
   documents.filter(({ kind }) => kind === 'StatefulSet' || kind === 'Deployment');
 const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): string =>
@@ -74,6 +88,10 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
   test.each([
     ['config.cluster is missing', {}],
     ['config.roster is missing', { config: { ...least.config, roster: undefined } }],
+    [
+      'nobody could answer',
+      { ...least, config: { ...least.config, roster: { people: [{ id: 'ada', name: 'Ada', slack: ['U0ADA'] }] } } },
+    ],
     ['config.temporal.address is missing', { config: { ...least.config, temporal: undefined } }],
     ['several desks share a PostgreSQL', { ...least, desk: { replicas: 2 } }],
     ['reports.schedule has nothing', { ...least, reports: { schedule: '20 6 * * *' } }],
@@ -304,18 +322,26 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     expect(JSON.stringify(pod?.volumes)).not.toMatch(/account/);
   });
 
-  test('takes the values that firebreak init writes', async () => {
-    const people = [{ id: 'ada', name: 'Ada', slack: 'U0ADA' }];
+  const inSlack = {
+    people: [{ id: 'ada', name: 'Ada', slack: 'U0ADA' }],
+    slack: { appId: 'A0FIREBREAK', teamId: 'T0ACME', channel: 'C0SECURITY' },
+  };
+  test.each([
+    ['with Slack', inSlack, {}, 'C0SECURITY'],
+    ['with keys', { people: [{ id: 'ada', name: 'Ada' }] }, { ada: adasKey }, undefined],
+  ])('takes the values that firebreak init writes, %s', async (_title, people, publicKeys, channel) => {
     const sensors = [{ sensor: 'falco', namespace: 'falco', name: 'falco' }];
-    const slack = { appId: 'A0FIREBREAK', teamId: 'T0ACME', channel: 'C0SECURITY' };
-    const wanted = { cluster: 'prod-eu', temporal: 'temporal:7233', people, sensors, slack, url: 'https://firebreak.example' };
-    const made = newFiles(wanted, { token: 'token', schema: '{}', slackManifest: '' });
+    const place = { cluster: 'prod-eu', temporal: 'temporal:7233', url: 'https://firebreak.example', apiServerPort: 8443 };
+    const made = newFiles({ ...place, sensors, ...people }, { token: 'token', publicKeys, schema: '{}', slackManifest: '' });
     const values = parse(made.find(({ name }) => name === 'values.yaml')?.text ?? '');
     const { documents, error } = await render(values);
     expect(error).toBe('');
     const file = join(folder, 'firebreak.yaml');
     writeFileSync(file, configOf(documents, 'cell.yaml'));
-    expect(loadConfig({ path: file, env: {} })).toMatchObject({ cluster: 'prod-eu', slack: { channel: 'C0SECURITY' } });
+    const config = loadConfig({ path: file, env: {} });
+    expect([config.cluster, config.slack?.channel]).toEqual(['prod-eu', channel]);
+    expect(config.roster.people[0]?.keys).toHaveLength(Object.keys(publicKeys).length);
+    expect(portsOut(documents, 'cell')).toContain(8443);
   });
 
   test.each(['cluster', 'single', 'hub'])('gives profile %s a configuration that the service takes', async (profile) => {
@@ -381,6 +407,30 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     const cell = await loaded({ desk: { enabled: false }, trust: { hub: 'keys-of-hub' } });
     expect(cell.config.desk.votePublicKeys).toEqual(['/etc/firebreak/trust/hub/vote.pem.pub']);
     expect(cell.places).toContain('/etc/firebreak/trust/hub');
+  });
+
+  test.each([
+    ['the usual ones', {}, [443, 6443, 7233, 8200]],
+    ['those that the configuration names', { temporal: 17233, endpoint: 'http://minio.storage.svc:9000' }, [9000, 17233]],
+    ['that of an endpoint without one', { endpoint: 'http://minio.storage.svc' }, [80]],
+    [
+      'those that the values name, before all',
+      { temporal: 17233, given: { temporalPort: 27233, evidencePort: 9443 } },
+      [9443, 27233],
+    ],
+  ])('lets the cell out by the ports of what it talks to: %s', async (_title, { temporal, endpoint, given }: Places, ports) => {
+    const { documents, error } = await render({
+      ...least,
+      config: {
+        ...least.config,
+        temporal: { address: `temporal:${temporal ?? 7233}` },
+        evidence: { s3: { ...least.config.evidence.s3, ...(endpoint && { endpoint }) } },
+      },
+      ...(given && { networkPolicy: given }),
+    });
+    expect(error).toBe('');
+    expect(portsOut(documents, 'cell')).toEqual(expect.arrayContaining(ports));
+    expect(portsOut(documents, 'cell').includes(17233)).toBe(ports.includes(17233));
   });
 
   test('opens further ports, and no others', async () => {

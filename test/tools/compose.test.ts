@@ -8,6 +8,7 @@ import { loadConfig } from '../../service/config/load.ts';
 import { serviceEnvironment, serviceNodeFlags } from '../../service/launcher/node-flags.mjs';
 import { runCommand } from '../../service/parts/command.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
+import { commandInImage } from '../../tools/image/firebreak-image.ts';
 import { composeChecker } from '../../tools/platform/compose-checker.ts';
 
 interface Compose {
@@ -59,6 +60,13 @@ test('the image starts Node as the command line does', () => {
   const entry: unknown = JSON.parse(/^ENTRYPOINT (.+)$/m.exec(dockerfile)?.[1] ?? 'null');
   expect(entry).toEqual(['node', ...serviceNodeFlags, '/app/dist/service/cli.js']);
   for (const [name, value] of Object.entries(serviceEnvironment)) expect(dockerfile).toContain(`${name}=${value}`);
+});
+
+test('has the command line under its name in either image, for who looks into a pod', async () => {
+  const dockerfile = readFileSync(join(root, 'deploy', 'Dockerfile'), 'utf8');
+  const [, written = ''] = /^RUN printf '%s\\n' (.+) > \/usr\/local\/bin\/firebreak && chmod 755/m.exec(dockerfile) ?? [];
+  const lines = [...written.matchAll(/'([^']+)'(?= |$)|"([^"]+)"/g)].map(([, single, double]) => single ?? double);
+  expect(`${lines.join('\n')}\n`).toBe(commandInImage);
 });
 
 test('no port is open to other machines', () => {

@@ -74,8 +74,8 @@ function template(manifest: string, condition: string): string {
     .replace(/^# Made .*\n(# .*\n)*/, '')
     .replaceAll('{{', '{{"{{"}}')
     .replaceAll(namespace, '{{ .Release.Namespace }}')
-    .replaceAll(String(ports.temporal), '{{ .Values.networkPolicy.temporalPort }}')
-    .replaceAll(String(ports.evidence), '{{ .Values.networkPolicy.evidencePort }}')
+    .replaceAll(String(ports.temporal), '{{ include "firebreak.temporalPort" . }}')
+    .replaceAll(String(ports.evidence), '{{ include "firebreak.evidencePort" . }}')
     .replaceAll(String(ports.apiServer), '{{ .Values.networkPolicy.apiServerPort }}');
   const head = '{{- /* Made from the declarations by tools/deploy/generate.ts: do not edit. */ -}}';
   return `${head}\n{{- $roles := splitList "," (include "firebreak.roles" .) }}\n{{- if ${condition} }}\n${text}{{- end }}\n`;

@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
@@ -21,6 +21,11 @@ interface FirebreakImage {
   /** Debian's packages that it has parts of, as their files are named. */
   readonly debianPackages: readonly string[];
 }
+
+/** `firebreak`, for who runs a command in a container that is there: the program's own first line asks for an `env`, which is not in the image. */
+export const commandInImage = `#!/usr/local/bin/node
+import('/app/dist/service/cli.js');
+`;
 
 /** Where state is kept; the only place that it writes to, besides /tmp. */
 const stateFolder = '/var/lib/firebreak';
@@ -92,6 +97,10 @@ function program(root: string, dist: string): void {
   mkdirSync(app, { recursive: true });
   cpSync(dist, join(app, 'dist'), { recursive: true, filter: (from) => !from.endsWith('.d.ts') });
   for (const file of ['package.json', 'LICENSE']) copyFileSync(join(projectRoot(), file), join(app, file));
+  const commands = join(root, 'usr', 'local', 'bin');
+  mkdirSync(commands, { recursive: true });
+  writeFileSync(join(commands, 'firebreak'), commandInImage);
+  chmodSync(join(commands, 'firebreak'), 0o755);
   for (const folder of [stateFolder, '/tmp']) mkdirSync(join(root, folder), { recursive: true });
   for (const folder of [stateFolder, '/tmp']) chmodSync(join(root, folder), 0o1777);
 }

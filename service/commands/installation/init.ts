@@ -16,6 +16,7 @@ import {
   type NewPerson,
   newFiles,
   newToken,
+  publicKeyFile,
   tokenFile,
   withoutSlack,
 } from '../../setup/new-installation.ts';
@@ -84,9 +85,11 @@ async function make(options: InitOptions): Promise<void> {
   const wanted = asks ? await ask(options, kubeconfig, sight) : chosen(options, kubeconfig, sight);
   const kept = join(out, tokenFile);
   const token = existsSync(kept) ? readFileSync(kept, 'utf8').trim() : newToken();
+  const keys = keysOf(wanted, out);
+  const publicKeys = Object.fromEntries(keys.map(({ person, publicKey }) => [person, publicKey]));
   const files = [
-    ...newFiles(wanted, { token, schema: configJsonSchema(), slackManifest: slackManifest() }),
-    ...keysOf(wanted, out),
+    ...newFiles(wanted, { token, publicKeys, schema: configJsonSchema(), slackManifest: slackManifest() }),
+    ...keys.flatMap(({ newFiles: written }) => written),
   ];
   const there = files.filter(({ name }) => name !== tokenFile && existsSync(join(out, name)));
   if (there.length > 0 && !options.force)
@@ -152,6 +155,7 @@ function chosen(options: InitOptions, kubeconfig: string | undefined, sight: Clu
     ...(context !== undefined && { context }),
     people,
     sensors: sight?.sensors ?? [],
+    ...(sight?.apiServerPort !== undefined && { apiServerPort: sight.apiServerPort }),
     ...(app && { slack: app }),
     url: url ?? 'https://firebreak.example.com',
   };
@@ -202,17 +206,33 @@ async function valid<Read>(lines: Interface, question: string, usual: string, re
   }
 }
 
-/** For who cannot answer in Slack, and has no key here yet. */
-function keysOf(wanted: NewInstallation, out: string): readonly NewFile[] {
-  return withoutSlack(wanted)
-    .filter(({ id }) => !existsSync(join(out, `${id}.pem.pub`)))
-    .flatMap(({ id }) => {
-      const { publicKey, privateKey } = generateKeyPairSync('ed25519');
-      return [
-        { name: `${id}.pem`, text: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(), isSecret: true as const },
-        { name: `${id}.pem.pub`, text: publicKey.export({ format: 'pem', type: 'spki' }).toString() },
-      ];
-    });
+interface PersonKey {
+  /** Their id. */
+  readonly person: string;
+  /** PEM. */
+  readonly publicKey: string;
+  /** None where the key was there. */
+  readonly newFiles: readonly NewFile[];
+}
+
+/** Of who cannot answer in Slack: the key that is here, or a new one. */
+function keysOf(wanted: NewInstallation, out: string): readonly PersonKey[] {
+  return withoutSlack(wanted).map((person) => {
+    const name = publicKeyFile(person);
+    const kept = join(out, name);
+    if (existsSync(kept)) return { person: person.id, publicKey: readFileSync(kept, 'utf8'), newFiles: [] };
+    const pair = generateKeyPairSync('ed25519');
+    const publicKey = pair.publicKey.export({ format: 'pem', type: 'spki' }).toString();
+    const privateKey = pair.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
+    return {
+      person: person.id,
+      publicKey,
+      newFiles: [
+        { name: `${person.id}.pem`, text: privateKey, isSecret: true },
+        { name, text: publicKey },
+      ],
+    };
+  });
 }
 
 function write(out: string, files: readonly NewFile[]): void {
@@ -222,6 +242,7 @@ function write(out: string, files: readonly NewFile[]): void {
   }
 }
 
+/** From the folder that the new one is in, which is where the chart is. */
 function commandsFor({ temporal, slack: app }: NewInstallation, out: string, config: string): readonly string[] {
   const folder = basename(out);
   const isHere = /^(localhost|127\.)/.test(temporal);
@@ -231,8 +252,10 @@ function commandsFor({ temporal, slack: app }: NewInstallation, out: string, con
       `firebreak run --config ${config}`,
       `firebreak alerts send --sample falco --pod NAMESPACE/POD --config ${config}`,
     ];
+  const inPod = 'kubectl --namespace firebreak exec firebreak-0 --container cell -- firebreak';
   return [
-    `kubectl create namespace firebreak; kubectl apply --filename ${folder}/secrets.yaml`,
+    'kubectl create namespace firebreak',
+    `kubectl apply --filename ${folder}/secrets.yaml`,
     ...(app
       ? [
           'kubectl --namespace firebreak create secret generic firebreak-slack --from-literal=bot-token=xoxb-… --from-literal=app-token=xapp-…',
@@ -240,6 +263,7 @@ function commandsFor({ temporal, slack: app }: NewInstallation, out: string, con
       : []),
     // The chart has no image of its own: there is none until it was made and pushed.
     `helm install firebreak deploy/helm/firebreak --namespace firebreak --values ${folder}/values.yaml --set image.repository=REGISTRY/firebreak,image.digest=sha256:… --wait`,
-    `firebreak doctor --config ${config}`,
+    `${inPod} doctor --role cell`,
+    `${inPod} alerts send --sample falco --pod NAMESPACE/POD`,
   ];
 }

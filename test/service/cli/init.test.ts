@@ -58,6 +58,20 @@ describe('firebreak init', () => {
     expect(parse(text('values.yaml')).config.slack).toMatchObject({ mode: 'socket', appId: 'A0123456789' });
   });
 
+  test('gives who answers without Slack a key in the values of the chart, too, and the same one each time', async () => {
+    const there = ['--temporal', 'temporal-frontend.temporal.svc:7233'];
+    const { stdout } = await init(...two, ...there);
+    const roster = () => parse(text('values.yaml')).config.roster.people;
+    expect(roster()).toEqual([
+      { id: 'ada', name: 'Ada', keys: [text('ada.pem.pub')] },
+      { id: 'grace', name: 'Grace Hopper', slack: ['U1234567890'], keys: [text('grace.pem.pub')] },
+    ]);
+    expect(stdout).toContain('exec firebreak-0 --container cell -- firebreak alerts send --sample falco --pod NAMESPACE/POD');
+    const before = roster();
+    await init(...two, ...there, '--force');
+    expect(roster()).toEqual(before);
+  });
+
   test('writes over nothing without --force, and even so keeps the token and the keys', async () => {
     await init(...two);
     const before = { token: text('alerts-token'), key: text('ada.pem') };

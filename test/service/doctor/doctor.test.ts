@@ -425,6 +425,20 @@ describe('of sensors it says', () => {
     }
   });
 
+  test('how any sensor sends where a token is for none of that name', async () => {
+    const dir = join(folder, 'firebreak-state', 'spool');
+    mkdirSync(dir, { recursive: true });
+    const control = await startControl({ directory: dir, health: new SensorHealth(Date.now) });
+    try {
+      const config = { ...configured(), intake: { ...configured().intake, tokens: [{ name: 'sensors', token: { env: 'T' } }] } };
+      expect(await found({ chosen: sensorChecks, config })).toMatchObject([
+        { state: 'warning', remedy: expect.stringMatching(/--sample falco .*; docs\/sensors\/README\.md /) },
+      ]);
+    } finally {
+      await control.close();
+    }
+  });
+
   test('that it cannot say anything where no intake runs', async () => {
     expect(await found({ chosen: sensorChecks })).toMatchObject([{ state: 'not tried' }]);
   });
@@ -477,6 +491,59 @@ describe('of keys and certificates it says', () => {
     ]);
     // A desk has no account in a cluster.
     expect(await found({ ...asked, name: 'certificates', roles: ['desk'] })).toMatchObject([{ state: 'ok' }]);
+  });
+
+  const s3 = { bucket: 'events', accessKeyId: { env: 'FALCO_TOKEN' }, secretAccessKey: { env: 'FALCO_TOKEN' } };
+  const token = { env: 'FALCO_TOKEN' };
+  const streamTo = (to: object) => ({ streams: [{ name: 'siem', to }] });
+  test.each<readonly [string, Role, (port: number) => object]>([
+    ['evidence.s3.endpoint', 'forensics', (port) => ({ evidence: { s3: { ...s3, endpoint: `https://127.0.0.1:${port}` } } })],
+    ['evidence.vault.address', 'cell', (port) => ({ evidence: { vault: { address: `https://127.0.0.1:${port}`, token } } })],
+    ['rotation.vault.address', 'secrets', (port) => ({ rotation: { vault: { address: `https://127.0.0.1:${port}`, token } } })],
+    ['backup.s3.endpoint', 'desk', (port) => ({ backup: { s3: { ...s3, endpoint: `https://127.0.0.1:${port}` } } })],
+    [
+      'stepUp.issuer',
+      'desk',
+      (port) => ({
+        stepUp: { issuer: `https://127.0.0.1:${port}`, clientId: 'firebreak', publicUrl: 'http://127.0.0.1:1' },
+      }),
+    ],
+    ['streams.siem', 'desk', (port) => streamTo({ http: { url: `https://127.0.0.1:${port}/events` } })],
+    ['streams.siem', 'desk', (port) => streamTo({ syslog: { host: '127.0.0.1', port } })],
+    ['streams.siem', 'desk', (port) => streamTo({ s3: { ...s3, endpoint: `https://127.0.0.1:${port}` } })],
+    ['streams.siem', 'desk', (port) => streamTo({ kafka: { brokers: [`127.0.0.1:${port}`], topic: 'events' } })],
+    [
+      'telemetry.otlp of traces',
+      'cell',
+      (port) => ({ telemetry: { otlp: { endpoint: `https://127.0.0.1:${port}`, metrics: false } } }),
+    ],
+  ])('that what %s shows the role %s is about to end, or has ended (%#)', async (path, role, section) => {
+    let shown = makeOwnCertificate({ now: new Date(Date.now() - 360 * dayMs) });
+    const server = createTlsServer({ cert: shown.certificate, key: shown.key }, (socket) => socket.on('error', () => {})).listen(
+      0,
+      '127.0.0.1',
+    );
+    await once(server, 'listening');
+    try {
+      const address = server.address();
+      const port = typeof address === 'object' && address ? address.port : 0;
+      const lines = Object.entries(section(port)).map(([name, value]) => `${name}: ${JSON.stringify(value)}`);
+      const config = configured(lines.join('\n'), '', ', subject: s-ada');
+      const asked = { chosen: certificateChecks, config, roles: [role], name: 'served certificates' };
+      expect(await found(asked)).toContainEqual(
+        expect.objectContaining({
+          state: 'warning',
+          text: expect.stringMatching(`^${path}: what 127\\.0\\.0\\.1:${port} shows ends in [45] days$`),
+        }),
+      );
+      shown = makeOwnCertificate({ now: new Date(Date.now() - 400 * dayMs) });
+      server.setSecureContext({ cert: shown.certificate, key: shown.key });
+      expect(await found(asked)).toContainEqual(
+        expect.objectContaining({ state: 'error', text: `${path}: what 127.0.0.1:${port} shows ended 35 days ago` }),
+      );
+    } finally {
+      server.close();
+    }
   });
 
   test('what the running intake, Temporal and others show, whatever their files say, and who shows none', async () => {

@@ -14,6 +14,28 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
+{{/* Ports of what the configuration names, where the values name none. */}}
+{{- define "firebreak.temporalPort" -}}
+{{- $address := (.Values.config.temporal | default dict).address -}}
+{{- range .Values.env }}{{ if and (not $address) (eq .name "TEMPORAL_ADDRESS") }}{{ $address = .value }}{{ end }}{{ end -}}
+{{- .Values.networkPolicy.temporalPort | default (regexFind "[0-9]+$" (regexFind ":[0-9]+$" ($address | default ""))) | default 7233 -}}
+{{- end -}}
+
+{{- define "firebreak.evidencePort" -}}
+{{- .Values.networkPolicy.evidencePort | default (include "firebreak.portOf" (dig "evidence" "s3" "endpoint" "" .Values.config)) -}}
+{{- end -}}
+
+{{/* Of a bucket that is not where the evidence is. */}}
+{{- define "firebreak.backupPort" -}}
+{{- $endpoint := dig "backup" "s3" "endpoint" "" .Values.config -}}
+{{- if or .Values.networkPolicy.evidencePort (not $endpoint) }}{{ include "firebreak.evidencePort" . }}{{ else }}{{ include "firebreak.portOf" $endpoint }}{{ end -}}
+{{- end -}}
+
+{{/* Takes a URL. */}}
+{{- define "firebreak.portOf" -}}
+{{- regexFind "[0-9]+$" (regexFind ":[0-9]+$" (regexFind "^https?://[^/?#]+" .)) | default (ternary 80 443 (hasPrefix "http://" .)) -}}
+{{- end -}}
+
 {{/* The roles that run, with commas between. */}}
 {{- define "firebreak.roles" -}}
 {{- if eq .Values.profile "hub" -}}
@@ -69,6 +91,10 @@ desk
 {{- $roles := splitList "," (include "firebreak.roles" .) -}}
 {{- if not .Values.config.cluster }}{{ fail "config.cluster is missing: the name of this cluster, part of every incident's id" }}{{ end -}}
 {{- if not .Values.config.roster }}{{ fail "config.roster is missing: who may decide, see docs/configuration.md" }}{{ end -}}
+{{- $people := (.Values.config.roster).people | default list -}}
+{{- $answer := .Values.config.slack -}}
+{{- range $people }}{{ if .keys }}{{ $answer = true }}{{ end }}{{ end -}}
+{{- if and (has "desk" $roles) (not $answer) }}{{ fail "nobody could answer: config.slack is missing, and nobody in config.roster.people has keys (firebreak init makes some)" }}{{ end -}}
 {{- $temporal := .Values.config.temporal | default dict -}}
 {{- $named := $temporal.address -}}
 {{- range .Values.env }}{{ if eq .name "TEMPORAL_ADDRESS" }}{{ $named = true }}{{ end }}{{ end -}}
@@ -176,9 +202,10 @@ seccompProfile: { type: RuntimeDefault }
   image: {{ include "firebreak.image" $root }}
   imagePullPolicy: {{ $root.Values.image.pullPolicy }}
   args: [run, --role, {{ $role }}, --config, /etc/firebreak/config/{{ if $single }}{{ $role }}{{ else }}firebreak{{ end }}.yaml]
-  {{- with $root.Values.env }}
-  env: {{- toYaml . | nindent 4 }}
-  {{- end }}
+  env:
+    # For who runs the command line in here: `kubectl exec POD --container ROLE -- firebreak …`.
+    - { name: FIREBREAK_CONFIG, value: /etc/firebreak/config/{{ if $single }}{{ $role }}{{ else }}firebreak{{ end }}.yaml }
+    {{- with $root.Values.env }}{{ toYaml . | nindent 4 }}{{ end }}
   ports:
     - { name: status-{{ $role | trunc 8 }}, containerPort: {{ $status }} }
     {{- if eq $role "cell" }}
