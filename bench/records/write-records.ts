@@ -14,7 +14,7 @@ import {
   type SignedRecord,
   storedRecord,
 } from '../../core/audit/audit.ts';
-import { canonicalJson, sha256Hex } from '../../core/text/digest.ts';
+import { canonicalJson } from '../../core/text/digest.ts';
 import { recordColumns } from '../../integrations/database/audit-rows.ts';
 import { signerFrom } from '../../integrations/keys/ed25519.ts';
 import { copyInto, copyLine } from './copy-rows.ts';
@@ -64,11 +64,13 @@ const plan = {
   inputDigest: '0'.repeat(64),
 };
 const rules = ['Drop and execute new binary in container', 'Terminal shell in container', 'Read sensitive file untrusted'];
-const alert = (nth: number) => ({
+const alertId = (nth: number): string => String(nth).padStart(32, '0');
+const anyAlert = 'a'.repeat(32);
+const alert = (rule: number) => ({
   ...{
-    id: String(nth).padStart(32, '0'),
-    rule: rules[nth % 3],
-    severity: nth % 3 === 0 ? 'critical' : 'medium',
+    id: anyAlert,
+    rule: rules[rule],
+    severity: rule === 0 ? 'critical' : 'medium',
     sensor: 'falco',
   },
   title: 'Executing binary not part of base image (user=root process=xmrig)',
@@ -77,13 +79,31 @@ const alert = (nth: number) => ({
 const playbook = 'playbook/contain-dropped-binary';
 const step = (number: number) => `run/contain-dropped-binary/uid/quarantinePod/${number}`;
 
+interface Said extends Pick<AuditRecord, 'kind' | 'actor'> {
+  /** The canonical JSON of its body, with `anyAlert` for the alert. */
+  readonly text: string;
+}
+
+/** Incidents of the same rule say the same but for the alert: making each text anew took as long as all hashes. */
+const saidBefore = new Map<string, Said>();
+
+function said(rule: number, number: number, count: number): Said {
+  const key = `${rule} ${number} ${count}`;
+  const known = saidBefore.get(key);
+  if (known) return known;
+  const { kind, actor, body } = recordOf(rule, number, count);
+  const made = { kind, actor, text: canonicalJson(body) };
+  saidBefore.set(key, made);
+  return made;
+}
+
 /** An incident in the order of its records; what lies between is said again and again. */
-function recordOf(nth: number, number: number, count: number): Pick<AuditRecord, 'kind' | 'actor' | 'body'> {
+function recordOf(rule: number, number: number, count: number): Pick<AuditRecord, 'kind' | 'actor' | 'body'> {
   if (number === 1)
     return {
       kind: 'incident.opened',
       actor: 'sensor/falco',
-      body: { text: '1 × Drop and execute', counts: [], alerts: [alert(nth)] },
+      body: { text: '1 × Drop and execute', counts: [], alerts: [alert(rule)] },
     };
   if (number === 2) return { kind: 'playbook.started', actor: playbook, body: { text: 'Contain a pod', subject: 'uid' } };
   if (number === 3)
@@ -98,13 +118,13 @@ function recordOf(nth: number, number: number, count: number): Pick<AuditRecord,
     };
   const verification = { state: 'verified', detail: 'a probe was refused' };
   const again = [
-    { kind: 'alert.joined', actor: 'sensor/falco', body: { text: 'again', alerts: [alert(nth + number)] } },
+    { kind: 'alert.joined', actor: 'sensor/falco', body: { text: 'again', alerts: [alert(rule)] } },
     { kind: 'step.planned', actor: playbook, body: { text: 'Kill the process', step: step(number), plan } },
     { kind: 'step.checked', actor: 'engine', body: { text: 'verified', step: step(number), verification } },
     { kind: 'page.sent', actor: 'engine', body: { text: 'the on-call was called', group: 'oncall', question: 'q' } },
     { kind: 'lease.renewed', actor: 'engine', body: { text: 'renewed: it is critical', lease: step(1), renewals: number } },
   ];
-  return again[number % again.length] ?? recordOf(nth, 2, count);
+  return again[number % again.length] ?? recordOf(rule, 2, count);
 }
 
 interface Part extends ManyRecords {
@@ -136,10 +156,10 @@ async function writePart({ url, pem, perIncident, since, until, incidents, moves
     writeMoves(minuteOf(openedAt));
     for (let number = 1; number <= perIncident; number += 1) {
       at = new Date(openedAt + number * 20_000).toISOString();
-      const { kind, actor, body } = recordOf(nth, number, perIncident);
-      const text = canonicalJson(body);
-      const salt = sha256Hex(`${chain} ${number}`).slice(0, 32);
-      const record = storedRecord({ chain, number, at, kind, actor, body }, text, salt);
+      const { kind, actor, text: ofAny } = said(nth % rules.length, number, perIncident);
+      const text = ofAny.replaceAll(anyAlert, alertId(number === 1 ? nth : nth + number));
+      const salt = String(nth * perIncident + number).padStart(32, '0');
+      const record = storedRecord({ chain, number, at, kind, actor, body: {} }, text, salt);
       const signature = sign(null, recordBytes({ record, follows, salt }), key).toString('base64');
       const signed: SignedRecord = { record, keyId, follows, salt, signature };
       const link = recordLink(signed);
