@@ -28,3 +28,13 @@ export function processStat(pid: number): ProcessStat | undefined {
 export function anonMb(pid: number): number {
   return Number(/RssAnon:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024;
 }
+
+/** The most memory that a process has had so far, MB of 10^6 bytes; undefined for one that has ended. */
+export function peakMb(pid: number): number | undefined {
+  try {
+    const [, kib] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    return kib === undefined ? undefined : Math.round((Number(kib) * 1_024) / 1e6);
+  } catch {
+    return undefined;
+  }
+}
