@@ -16,7 +16,7 @@ import { startFirebreak } from '../run.ts';
 import { workflowBuild } from '../temporal/bundle/pack-build.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from './options.ts';
 import { roleList } from './role-list.ts';
-import { ReadyForSaves, requireLocal, savedPacks } from './watched-packs.ts';
+import { keepAsAccepted, ReadyForSaves, requireLocal, savedPacks } from './watched-packs.ts';
 
 interface RunCommandOptions extends ConfiguredOptions {
   readonly role: readonly Role[];
@@ -50,6 +50,7 @@ export function registerRunCommand(program: Command): void {
         refuseUnfinishedRestore(config);
         if (watch.length > 0) await requireLocal(config);
         const log = createLog(config);
+        if (watch.length > 0 || role.includes('cell')) keepAsAccepted(config, source.watched);
         if (isFirst) installLastNet(log);
         warnOfPlaybooks(config, log);
         // Only the cell runs workflows.

@@ -3,6 +3,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
 import { type ConfiguredPack, keepDescription } from '../config/complete/complete-packs.ts';
 import { type Config, type ConfigSource, checkConfig } from '../config/load.ts';
+import { keepAccepted } from '../packs/accepted-packs.ts';
 import { DescribingAhead } from '../packs/describe-ahead.ts';
 import { readPack } from '../packs/pack-files.ts';
 import { packFaults } from '../packs/pack-rules.ts';
@@ -136,6 +137,7 @@ export async function savedPacks({
       log.info({ build: made.id }, 'what was saved is built: a worker for it starts');
       if (await adopt(made)) {
         live = now;
+        keepAsAccepted(checked.config, source.watched);
         return log.info({ build: made.id }, 'the saved code is live: new incidents run it, and open ones what they began with');
       }
     }
@@ -157,6 +159,16 @@ function differInBodies(running: Config, next: Config): boolean {
   const said = (all: Config['packs']): readonly object[] => all.map(({ integrity: _, ...pack }) => pack);
   const acts = packs.some(({ actions }) => actions.length > 0);
   return !acts && isDeepStrictEqual(said(packs), said(nextPacks)) && isDeepStrictEqual(rest, nextRest);
+}
+
+/** Has commands find what runs of these folders. What has been saved again meanwhile is taken next. */
+export function keepAsAccepted({ packs, stateDir }: Pick<Config, 'packs' | 'stateDir'>, watched: readonly string[]): void {
+  const taken = watched.flatMap((folder) => {
+    const running = packs.find(({ source }) => 'folder' in source && source.folder === folder);
+    const pack = running && readPack({ folder });
+    return pack && pack.integrity === running.integrity ? [{ folder, pack }] : [];
+  });
+  if (taken.length === watched.length) keepAccepted(stateDir, taken);
 }
 
 /** With the code that its folder has now. */

@@ -192,7 +192,7 @@ export function completeConfig(options: {
   readonly env: Environment;
   readonly account: string;
   readonly promoted?: string | undefined;
-  readonly watched: readonly string[];
+  readonly watched: readonly string[] | undefined;
   readonly problems: PlacedProblem[];
 }): Config {
   const { env, problems } = options;

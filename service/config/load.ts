@@ -57,12 +57,15 @@ export interface ConfigSource {
   readonly account?: string;
   /** Folder with the versions of packs that run. Absent: the one in the state directory. */
   readonly promoted?: string;
-  /** Folders of packs that are being written, absolute: taken as they are, without a pin. Nothing that is written in a file may ask for it. */
+  /**
+   * Folders of packs that are being written, absolute: taken as they are, without a pin. Nothing that is written in a file may ask for it. Absent: for who
+   * only looks, and runs nothing; then what a service with this state directory has taken of them stands in.
+   */
   readonly watched?: readonly string[];
 }
 
 /** Reads and checks a configuration file, and gives all problems at once. Secrets are not looked at: see `resolveSecrets`. */
-export function checkConfig({ path, env, account = accountFolder, promoted, watched = [] }: ConfigSource): CheckedConfig {
+export function checkConfig({ path, env, account = accountFolder, promoted, watched }: ConfigSource): CheckedConfig {
   const text = readText(path);
   if (typeof text !== 'string') return { ok: false, deadEnds: [], problems: [text] };
   const counter = new LineCounter();

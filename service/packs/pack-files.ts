@@ -12,7 +12,7 @@ export type PackSource =
   | { readonly tarball: string }
   /** A package that is installed in `node_modules` of a folder or of one above it. Nothing is downloaded. */
   | { readonly npm: string; readonly from: string }
-  /** The files themselves, of a release whose signature was looked at. */
+  /** The files themselves: of a release whose signature was looked at, or as a service that watches a folder has taken them. */
   | { readonly release: PackFiles };
 
 /** A pack as it lies on the disk: what a build is made of, and nothing of it has run yet. */

@@ -74,7 +74,7 @@ function withPackNames(config: Config): object {
 /** Ends with one line that says whether it is valid, below every problem that there is. */
 async function checkFile(options: CheckOptions): Promise<void> {
   const { config: path, role, json } = options;
-  const checked = checkConfig({ path, env: process.env });
+  const checked = checkConfig({ path, env: process.env, watched: [] });
   const { config, without } = checked.ok ? { config: checked.config, without: new Set<string>() } : (checked.rest ?? {});
   const isRead = (problem: ConfigProblem): boolean => !without?.has(problem.path.split(/[.[]/)[0] ?? '');
   // Loaded where it is asked for: with the clients it takes longer than all the rest.

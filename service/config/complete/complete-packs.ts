@@ -6,6 +6,7 @@ import type { ReleaseStatement } from '../../../core/playbook/release.ts';
 import { systemErrorCode } from '../../../core/system-error.ts';
 import { canonicalJson } from '../../../core/text/digest.ts';
 import { createVerifier } from '../../../integrations/keys/ed25519.ts';
+import { acceptedPacks } from '../../packs/accepted-packs.ts';
 import { codeOfPacks, type DescribedPack, declarationsIn, describePack, packFrom } from '../../packs/describe.ts';
 import { type PackFiles, type PackSource, readPack } from '../../packs/pack-files.ts';
 import { packFaults } from '../../packs/pack-rules.ts';
@@ -40,21 +41,24 @@ export function completePacks(
     readonly stateDir: string;
     /** The folder of `promotedFile`. */
     readonly promoted: string;
-    /** Folders of packs that nothing pins. */
-    readonly watched: readonly string[];
+    /** Folders of packs that nothing pins. Absent: what a service that watches them has taken of them stands in. */
+    readonly watched: readonly string[] | undefined;
     readonly problems: PlacedProblem[];
   },
 ): readonly ConfiguredPack[] {
   const packs: ConfiguredPack[] = [];
   const publishers = publishersOf(file, absolute);
   const folderOf = ({ folder }: FileConfig['packs'][number]) => (folder === undefined ? undefined : absolute(folder));
-  const more = watched.filter((folder) => !file.packs.some((entry) => folderOf(entry) === folder));
+  const taken = new Map(watched ? [] : acceptedPacks(stateDir).map(({ folder, pack }) => [folder, pack] as const));
+  const free = watched ?? [...taken.keys()];
+  const more = free.filter((folder) => !file.packs.some((entry) => folderOf(entry) === folder));
   const entries: FileConfig['packs'] = [...file.packs, ...more.map((folder) => ({ folder, secrets: {}, settings: {} }))];
   for (const [index, entry] of entries.entries()) {
-    const isWatched = watched.includes(folderOf(entry) ?? '');
+    const isWatched = free.includes(folderOf(entry) ?? '');
+    const asAccepted = taken.get(folderOf(entry) ?? '');
     const at = index < file.packs.length ? ['packs', index] : ['packs'];
     try {
-      const found = sourceOf(entry, { absolute, promoted, publishers });
+      const found = asAccepted ? { source: { release: asAccepted } } : sourceOf(entry, { absolute, promoted, publishers });
       if (!found) continue;
       const { source, statement } = found;
       const files = readPack(source);

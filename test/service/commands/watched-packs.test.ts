@@ -2,13 +2,14 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
-import { stringify } from 'yaml';
-import { ReadyForSaves, requireLocal, savedPacks } from '../../../service/commands/watched-packs.ts';
+import { parse, stringify } from 'yaml';
+import { keepAsAccepted, ReadyForSaves, requireLocal, savedPacks } from '../../../service/commands/watched-packs.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { describePack } from '../../../service/packs/describe.ts';
 import { readPack } from '../../../service/packs/pack-files.ts';
 import { workflowBuild } from '../../../service/temporal/bundle/pack-build.ts';
 import { WarmBundler } from '../../../service/temporal/bundle/warm-bundler.ts';
+import { firebreakHere } from '../../command-line.ts';
 import { eventually } from '../../eventually.ts';
 import { acmeFiles, writePackFolder } from '../../pack-folder.ts';
 import { bundlePath } from '../../workflows/bundle.ts';
@@ -130,6 +131,7 @@ test('a change of what a body does is begun with beside what runs; of an envelop
   const first = await save('one');
   const second = await save('two');
   expect(adopted).toEqual([first, second]);
+  await eventually('what commands go by', () => loadConfig({ path, env: {} }).packs[0]?.integrity === second);
   await eventually('the word', () => said.filter((one) => one.startsWith('the saved code is live')).length === 2);
   // What was run before is another change, and not what runs.
   await save('one');
@@ -138,6 +140,46 @@ test('a change of what a body does is begun with beside what runs; of an envelop
   writePackFolder(pack, { 'playbooks/miner.ts': miner.replace("minSeverity: 'high'", "minSeverity: 'critical'") });
   expect(await saved).toBe(true);
   expect(adopted).toHaveLength(3);
+});
+
+test('commands go by what the service has taken of a watched pack, pinned or not, whatever is saved there; a service never does', async () => {
+  const pack = writePackFolder(join(folder, 'taken'));
+  const first = readPack({ folder: pack }).integrity;
+  const of = (entry: object | undefined, stateDir: string) => {
+    const source = configWith('https://127.0.0.1:6443');
+    const file = join(folder, `${stateDir}.yaml`);
+    const written: object = parse(readFileSync(source.path, 'utf8'));
+    const params = { 'acme/miner': { lease: '3h' } };
+    writeFileSync(file, stringify({ ...written, stateDir, ...(entry && { packs: [entry] }), playbooks: { params } }));
+    return { path: file, env: {} };
+  };
+  for (const [entry, stateDir] of [
+    [{ folder: pack, integrity: first }, 'pinned'],
+    [{ folder: pack }, 'unpinned'],
+    [undefined, 'unlisted'],
+  ] as const) {
+    writePackFolder(pack, { 'saying.ts': acmeFiles['saying.ts'] });
+    const command = of(entry, stateDir);
+    const list = () => firebreakHere(['playbooks', 'list', '--config', command.path], { folder });
+    const watching = { ...command, watched: [pack] };
+    writePackFolder(pack, { 'saying.ts': 'export const saying = (): string => "saved";\n' });
+    expect(await list()).toMatchObject({ status: 1 });
+    const config = loadConfig(watching);
+    keepAsAccepted(config, watching.watched);
+    // Half written.
+    writePackFolder(pack, { 'saying.ts': 'export const saying = (\n' });
+    keepAsAccepted(config, watching.watched);
+    expect(loadConfig(command).packs.map(({ integrity }) => integrity)).toEqual(config.packs.map(({ integrity }) => integrity));
+    const listed = await list();
+    expect(listed).toMatchObject({ status: 0 });
+    expect(listed.stdout).toContain('acme/miner');
+    expect(() => loadConfig({ ...command, watched: [] })).toThrow();
+    const checked = await firebreakHere(['config', 'check', '--config', command.path], { folder });
+    expect(checked.stderr).toMatch(/not what is pinned|not pinned|acme\/miner/);
+    // A service that watches nothing has taken none.
+    keepAsAccepted(config, []);
+    expect(await list()).toMatchObject({ status: 1 });
+  }
 });
 
 test('what stands ready says of a pack what the check would, once for each save, and leaves what is wrong with it to that', async () => {

@@ -1,0 +1,56 @@
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { systemErrorCode } from '../../core/system-error.ts';
+import { replaceFileSync } from '../../integrations/replace-file.ts';
+import { type PackFiles, packOf } from './pack-files.ts';
+
+const acceptedSchema = z.array(
+  z.object({ folder: z.string(), integrity: z.string(), files: z.array(z.tuple([z.string(), z.base64()])) }),
+);
+
+/** A watched pack as the service has taken it last. */
+interface AcceptedPack {
+  /** Where it is written: by now there may be something else. */
+  readonly folder: string;
+  readonly pack: PackFiles;
+}
+
+function fileOf(stateDir: string): string {
+  return join(stateDir, 'packs', 'watched.json');
+}
+
+/**
+ * Leaves in the state directory what a service that watches packs runs of them, for commands that go by its configuration. What lies in the folder may be half
+ * written, and nothing pins it. No service ever runs what is left here.
+ */
+export function keepAccepted(stateDir: string, taken: readonly AcceptedPack[]): void {
+  const path = fileOf(stateDir);
+  if (taken.length === 0) {
+    rmSync(path, { force: true });
+    return;
+  }
+  mkdirSync(dirname(path), { recursive: true });
+  const said: z.infer<typeof acceptedSchema> = taken.map(({ folder, pack: { integrity, files } }) => ({
+    folder,
+    integrity,
+    files: [...files].map(([file, content]) => [file, content.toString('base64')]),
+  }));
+  replaceFileSync({ path, content: Buffer.from(JSON.stringify(said)) });
+}
+
+/** What a service with this state directory runs of packs that it watches; none where none watches. */
+export function acceptedPacks(stateDir: string): readonly AcceptedPack[] {
+  let text: string;
+  try {
+    text = readFileSync(fileOf(stateDir), 'utf8');
+  } catch (error) {
+    // Who may not read the state directory goes by the file alone.
+    if (systemErrorCode(error) !== undefined) return [];
+    throw error;
+  }
+  return acceptedSchema.parse(JSON.parse(text)).map(({ folder, integrity, files }) => {
+    const contents = new Map(files.map(([file, content]) => [file, Buffer.from(content, 'base64')] as const));
+    return { folder, pack: packOf(contents, folder, integrity) };
+  });
+}
