@@ -74,10 +74,9 @@ export function quarantineWorkloadImplementation(parts: {
     return opened.kind === 'read' && opened.authentic === 'yes' ? opened.state : undefined;
   };
 
-  /** How it was before by what the cell remembers, where somebody has robbed it of all that says so. */
+  /** How it was before by what the cell remembers of it. */
   const rememberedOf = ({ uid }: PodRecord): BeforeState | undefined =>
     authenticState({ text: noteOf?.(uid), podUid: uid, key: cellKey });
-  const isRobbed = (pod: PodRecord): boolean => lookAtQuarantine(pod, cellKey).state === 'none';
 
   /** The pods that the step is about: those that it began with, or those that the workload has now. */
   const meant = async ({ workload }: QuarantineWorkloadInput, { key, signal }: StepContext) => {
@@ -229,15 +228,15 @@ export function quarantineWorkloadImplementation(parts: {
     async undo({ input, key, allow }, context): Promise<UndoResult> {
       const { namespace } = input.workload;
       const { signal } = context;
-      const marked = `${names.incidentLabel}=${incidentHash(context.incident)}`;
-      const stateOf = (pod: PodRecord): BeforeState | undefined => (isRobbed(pod) ? rememberedOf(pod) : beforeOf(pod));
-      const held = (await podsIn(namespace, signal)).filter((pod) => stateOf(pod)?.step === key);
-      if (held.length === 0) {
-        const edited = (await podsIn(namespace, signal, marked)).filter((pod) => !beforeOf(pod)).map(({ name }) => name);
-        if (edited.length === 0) return { state: 'already', detail: `no pod in ${namespace} is quarantined by this step` };
-        return { state: 'drifted', detail: 'the notes on the pods were edited', difference: edited };
-      }
-      const difference = held.flatMap((pod) =>
+      // Of a pod whose note was edited or taken away the cell remembers what it wrote there.
+      const stateOf = (pod: PodRecord): BeforeState | undefined => beforeOf(pod) ?? rememberedOf(pod);
+      const pods = await podsIn(namespace, signal);
+      const held = pods.filter((pod) => stateOf(pod)?.step === key);
+      // And where it remembers nothing, the pod may be this step's: it is not left contained while the step counts as given back.
+      const edited = pods.filter((pod) => !stateOf(pod) && saysThatItIsOf(pod, key, context.incident));
+      if (held.length === 0 && edited.length === 0)
+        return { state: 'already', detail: `no pod in ${namespace} is quarantined by this step` };
+      const difference = [...held, ...edited].flatMap((pod) =>
         lookAtQuarantine(pod, cellKey).difference.map((what) => `pod/${namespace}/${pod.name}: ${what}`),
       );
       if (difference.length > 0)
@@ -260,9 +259,17 @@ export function quarantineWorkloadImplementation(parts: {
       const late = results.flatMap((result) => (result.state === 'drifted' ? result.difference : []));
       if (late.length > 0)
         return { state: 'drifted', detail: 'a pod was changed while the others were released', difference: late };
-      return { state: 'undone', detail: `${held.length === 1 ? '1 pod has its' : `${held.length} pods have their`} labels back` };
+      const given = results.filter(({ state }) => state === 'undone').length;
+      if (given === 0) return { state: 'already', detail: `no pod in ${namespace} is quarantined by this step any more` };
+      return { state: 'undone', detail: `${given === 1 ? '1 pod has its' : `${given} pods have their`} labels back` };
     },
   };
+}
+
+/** By what anybody who may patch the pod can write: enough to ask people about it. */
+function saysThatItIsOf(pod: PodRecord, key: string, incident: string): boolean {
+  if (lookAtQuarantine(pod, undefined).state === 'none') return false;
+  return pod.annotations[names.stepAnnotation] === key || pod.labels[names.incidentLabel] === incidentHash(incident);
 }
 
 function isEnded({ phase }: PodRecord): boolean {

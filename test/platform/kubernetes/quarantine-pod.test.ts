@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
+import { quarantineWorkloadImplementation } from '../../../activities/actions/containment/quarantine-workload.ts';
 import {
   authenticState,
   type BeforeState,
@@ -391,5 +392,83 @@ describe('quarantining a pod', () => {
     });
     expect(await action().undo({ input, key: context.key }, context)).toMatchObject({ state: 'gone' });
     await expect(action().apply(input, stepContext())).rejects.toMatchObject({ code: 'FB_ERR_NOT_FOUND' });
+  });
+});
+
+describe('giving back the pods of a quarantined workload', () => {
+  let cluster: Awaited<ReturnType<typeof openCluster>>;
+  beforeAll(async () => {
+    cluster = await openCluster(platform.kubeconfig);
+  });
+  afterAll(() => cluster.close());
+  const noMarks = {
+    labels: { [names.quarantineLabel]: null, [names.incidentLabel]: null, app: 'mine' },
+    annotations: { [names.beforeAnnotation]: null, [names.stepAnnotation]: null, [names.incidentAnnotation]: null },
+  };
+
+  /** Two pods of one owner, both quarantined by one step; and what the cell has written on each. */
+  const quarantined = async () => {
+    const namespace = await platform.freshNamespace();
+    // One that makes no pods anew, and takes none away: what happens to these two is the step's doing.
+    const workload = { kind: 'ConfigMap', namespace, name: 'cart' };
+    const made = await cluster.api.json<{ readonly metadata: { readonly uid: string } }>({
+      method: 'POST',
+      path: pathOf({ namespace, resource: 'configmaps' }),
+      body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'cart' } },
+      what: 'make an owner for a test',
+    });
+    const owner = { apiVersion: 'v1', kind: 'ConfigMap', name: 'cart', uid: made.metadata.uid, controller: true };
+    for (const name of ['cart-a', 'cart-b'])
+      await cluster.makePod(namespace, name, { metadata: { labels: { app: 'cart' }, ownerReferences: [owner] } });
+    const notes = new Map<string, string>();
+    const action = quarantineWorkloadImplementation({
+      api: cluster.api,
+      view: cluster.view,
+      cellKey,
+      noteOf: (uid) => notes.get(uid),
+    });
+    const [input, context] = [{ workload }, stepContext()];
+    const output = await action.apply(input, context);
+    const remember = async (...ofPods: readonly string[]) => {
+      for (const name of ofPods) {
+        const { metadata } = await cluster.pod(namespace, name);
+        notes.set(metadata?.uid ?? '', metadata?.annotations?.[names.beforeAnnotation] ?? '');
+      }
+    };
+    const undo = (allow: (released: readonly ReleasedObject[]) => Promise<void> = async () => undefined) =>
+      action.undo({ input, output, key: context.key, allow }, context);
+    const labelsOf = async (name: string) => (await cluster.pod(namespace, name)).metadata?.labels;
+    expect(output.pods.map(({ name }) => name)).toEqual(['cart-a', 'cart-b']);
+    return { namespace, context, remember, undo, labelsOf };
+  };
+
+  test('asks about one that was robbed of all marks too, and has it say that it was given back', async () => {
+    const { namespace, context, remember, undo, labelsOf } = await quarantined();
+    await remember('cart-a', 'cart-b');
+    await cluster.patchPod(namespace, 'cart-b', noMarks);
+    const asked: ReleasedObject[] = [];
+    const result = await undo(async (released) => void asked.push(...released));
+    expect(asked).toMatchObject([
+      { object: `pod/${namespace}/cart-a`, step: context.key },
+      { object: `pod/${namespace}/cart-b`, step: context.key },
+    ]);
+    expect(result).toEqual({ state: 'undone', detail: '1 pod has its labels back' });
+    expect([await labelsOf('cart-a'), await labelsOf('cart-b')]).toEqual([{ app: 'cart' }, { app: 'mine' }]);
+    expect((await cluster.pod(namespace, 'cart-b')).metadata?.annotations).toHaveProperty([names.releasedAnnotation]);
+  });
+
+  test.each([
+    ['remembers what it wrote', true],
+    ['remembers nothing', false],
+  ])('gives none back while one has a note that somebody edited, where the cell %s', async (_, isRemembered) => {
+    const { namespace, context, remember, undo, labelsOf } = await quarantined();
+    if (isRemembered) await remember('cart-a', 'cart-b');
+    await cluster.patchPod(namespace, 'cart-b', { annotations: { [names.beforeAnnotation]: '{}' } });
+    expect(await undo()).toMatchObject({
+      state: 'drifted',
+      difference: [expect.stringMatching(`^pod/${namespace}/cart-b: annotation .* somebody edited it$`)],
+    });
+    const held = quarantineLabels(context.incident);
+    expect([await labelsOf('cart-a'), await labelsOf('cart-b')]).toEqual([held, held]);
   });
 });
