@@ -3,6 +3,7 @@ import type { AuditRecord } from '../audit/audit.ts';
 import { percentile } from '../audit/percentile.ts';
 import { deadlineOrderIn } from '../orders/deadline-order.ts';
 import { isObject } from '../text/plain-json.ts';
+import { findingsIn, PostureTrend, type TrendStep, trendPart } from './posture-trend.ts';
 
 /** A record that a number was counted from. */
 interface RecordRef {
@@ -25,6 +26,20 @@ export interface Measure {
   /** Where it comes from: the first ones of `counted`. */
   readonly records: readonly RecordRef[];
   readonly counted: number;
+  /** Of those that show how something went on: where each part comes from, by its first ones. */
+  readonly partRecords?: Readonly<Record<string, readonly RecordRef[]>>;
+}
+
+/** How many records each part of a trend names. */
+const mostPartRefs = 3;
+
+const trends = ['posture-trend', 'posture-opened', 'posture-gone'] as const;
+
+/** What is shown over time. */
+export type TrendId = (typeof trends)[number];
+
+export function isTrend(id: MeasureId): id is TrendId {
+  return trends.some((one) => one === id);
 }
 
 const titles = {
@@ -39,8 +54,13 @@ const titles = {
   'containments-proven': 'Checks of a step after it was done, by result',
   'containments-changed': 'Times that somebody changed what a containment had set, and it was seen',
   'effects-checked': 'Looks at a containment some time after it, by what was found',
-  postures: 'Workloads of incidents, by month and the strictest profile of Pod Security that they met',
+  postures: 'Workloads of incidents, by month or week and the strictest profile of Pod Security that they met',
   'posture-findings': 'Of these, workloads with findings, by finding (one can have several)',
+  'posture-trend': 'The same, by month or week and finding',
+  'posture-opened':
+    'Looks that found what the look at that workload before, in this period, had not, by month or week and finding',
+  'posture-gone':
+    'Looks that no longer found what the look at that workload before, in this period, had, by month or week and finding',
   'image-signatures': 'Pods whose images’ signatures were checked, by the worst result',
   'steps-failed': 'Steps that failed, by code',
   'evidence-kept': 'Steps that kept evidence',
@@ -74,7 +94,12 @@ interface Counter {
   value: number;
   readonly parts: Map<string, number>;
   readonly records: RecordRef[];
+  readonly partRecords: Map<string, RecordRef[]>;
   readonly times: number[];
+}
+
+function newCounter(): Counter {
+  return { value: 0, parts: new Map(), records: [], partRecords: new Map(), times: [] };
 }
 
 const containing: ReadonlySet<string> = new Set(
@@ -83,12 +108,19 @@ const containing: ReadonlySet<string> = new Set(
 
 /**
  * Counts records of a period, those of a chain in their order; each at most once. It holds the numbers, and the incidents and questions that
- * are open, never the records. What belongs to an incident or a question that began before the first record has no time to its containment or decision.
+ * are open, and what was found at workloads, never the records. What belongs to an incident or a question that began before the first record has no time to its containment or decision.
  */
 export class Measures {
   readonly #counters = new Map<MeasureId, Counter>();
   readonly #openedAt = new Map<string, number>();
   readonly #askedAt = new Map<string, number>();
+  readonly #postures = new PostureTrend();
+  readonly #step: TrendStep;
+
+  /** `by`: what goes on over time is counted by it. */
+  constructor({ by = 'month' }: { readonly by?: TrendStep } = {}) {
+    this.#step = by;
+  }
 
   add(record: AuditRecord): void {
     const { kind, chain, body } = record;
@@ -100,14 +132,17 @@ export class Measures {
       this.#ended(record, { id: 'time-to-decide', since: this.#askedAt, key: `${chain} ${textOf(body.question)}` });
     if (kind === 'question.expired') this.#askedAt.delete(`${chain} ${textOf(body.question)}`);
     if (kind === 'step.applied') this.#applied(record, textOf(body.action));
+    if (kind === 'posture.found') this.#looked(record);
     for (const [id, ...parts] of countedBy(record)) this.#count(id, record, ...parts);
   }
 
   /** All of them, in the order of `measureIds`; those that nothing was counted for too. */
   all(): readonly Measure[] {
+    const counters = new Map([...this.#counters, ...this.#changesOfPostures()]);
     return measureIds.map((id) => {
-      const { value, parts, records, times } = this.#counters.get(id) ?? { value: 0, parts: new Map(), records: [], times: [] };
-      const shared = { id, title: titles[id], records, counted: value };
+      const { value, parts, records, partRecords, times } = counters.get(id) ?? newCounter();
+      const ofParts = isTrend(id) && { partRecords: Object.fromEntries([...partRecords].sort()) };
+      const shared = { id, title: titles[id], records, counted: value, ...ofParts };
       if (!isTime(id)) return { ...shared, unit: 'number', value, parts: Object.fromEntries([...parts].sort()) };
       const sorted = times.toSorted((a, b) => a - b);
       if (sorted.length === 0) return { ...shared, unit: 'seconds', value: null, parts: {} };
@@ -119,6 +154,37 @@ export class Measures {
         parts: { p50, p90: percentile(sorted, 0.9), longest: percentile(sorted, 1) },
       };
     });
+  }
+
+  #looked(record: AuditRecord): void {
+    const posture = findingsIn(record.body.posture);
+    // Nothing of what could not be read.
+    if (!posture) return;
+    const { level, found } = posture;
+    const when = trendPart(record.at, this.#step);
+    this.#postures.add(record, found);
+    this.#count('postures', record, `${when} ${textOf(level)}`);
+    if (found.length === 0) return;
+    this.#count('posture-findings', record, ...found);
+    this.#count('posture-trend', record, ...found.map((id) => `${when} ${id}`));
+  }
+
+  #changesOfPostures(): readonly (readonly [MeasureId, Counter])[] {
+    const [opened, gone] = [newCounter(), newCounter()];
+    for (const change of this.#postures.changes()) {
+      const when = trendPart(change.look.at, this.#step);
+      for (const [counter, ids] of [[opened, change.opened] as const, [gone, change.gone] as const])
+        if (ids.length > 0)
+          count(
+            counter,
+            change.look,
+            ids.map((id) => `${when} ${id}`),
+          );
+    }
+    return [
+      ['posture-opened', opened],
+      ['posture-gone', gone],
+    ];
   }
 
   #applied(record: AuditRecord, action: string): void {
@@ -143,33 +209,32 @@ export class Measures {
     this.#counters.get(id)?.times.push(Math.max(0, Date.parse(record.at) - from) / 1_000);
   }
 
-  #count(id: MeasureId, { chain, number }: AuditRecord, ...parts: readonly string[]): void {
-    const counter = this.#counters.get(id) ?? { value: 0, parts: new Map<string, number>(), records: [], times: [] };
+  #count(id: MeasureId, record: AuditRecord, ...parts: readonly string[]): void {
+    const counter = this.#counters.get(id) ?? newCounter();
     this.#counters.set(id, counter);
-    counter.value += 1;
-    for (const part of parts) counter.parts.set(part, (counter.parts.get(part) ?? 0) + 1);
-    if (counter.records.length < mostRefs) counter.records.push({ chain, number });
+    count(counter, record, parts);
+  }
+}
+
+function count(counter: Counter, { chain, number }: RecordRef, parts: readonly string[]): void {
+  counter.value += 1;
+  if (counter.records.length < mostRefs) counter.records.push({ chain, number });
+  for (const part of parts) {
+    counter.parts.set(part, (counter.parts.get(part) ?? 0) + 1);
+    const refs = counter.partRecords.get(part) ?? [];
+    if (refs.length === 0) counter.partRecords.set(part, refs);
+    if (refs.length < mostPartRefs) refs.push({ chain, number });
   }
 }
 
 /** What one record is counted as by itself, and as which parts of it. */
-function countedBy({ kind, body, actor, at }: AuditRecord): readonly (readonly [id: MeasureId, ...parts: readonly string[]])[] {
+function countedBy({ kind, body, actor }: AuditRecord): readonly (readonly [id: MeasureId, ...parts: readonly string[]])[] {
   const known = byKind[kind];
   if (known) return [known.part ? [known.id, known.part(body, actor)] : [known.id]];
-  if (kind === 'posture.found') return posturesIn(body.posture, at);
   if (strangers.has(kind)) return [['strangers', kind.replace('.refused', '')]];
   const [noun = '', what = ''] = kind.split('.');
   const decision = decisions[noun];
   return decision ? [[decision, what]] : [];
-}
-
-/** Nothing of what could not be read. */
-function posturesIn(posture: unknown, at: string): ReturnType<typeof countedBy> {
-  if (!isObject(posture)) return [];
-  const findings: readonly unknown[] = Array.isArray(posture.findings) ? posture.findings : [];
-  const ids = new Set(findings.flatMap((finding) => (isObject(finding) ? [textOf(finding.id)] : [])));
-  const level: ReturnType<typeof countedBy> = [['postures', `${at.slice(0, 7)} ${textOf(posture.level)}`]];
-  return ids.size === 0 ? level : [...level, ['posture-findings', ...ids]];
 }
 
 const byKind: Readonly<

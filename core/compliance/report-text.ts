@@ -1,7 +1,7 @@
 import { htmlEscaped } from '../text/html.ts';
 import { visibleLine } from '../text/visible-text.ts';
 import { basisTexts, type ComplianceReport, partsText, type ShownRequirement, valueText } from './compliance-report.ts';
-import { type Measure, mostRefs } from './measures.ts';
+import { isTrend, type Measure, mostRefs, type TrendId } from './measures.ts';
 
 /** One line a measure of each requirement, for a spreadsheet (RFC 4180). */
 export function reportCsv({ framework, since, until, requirements, measures }: ComplianceReport): string {
@@ -63,7 +63,7 @@ export function reportHtml(report: ComplianceReport): string {
 <main><h2>Requirements</h2>
 ${requirements.map((one) => requirementHtml(one, byId)).join('\n')}
 <h2 class="apart">Where the numbers come from</h2>
-<p>Each number is counted from records; the first ${mostRefs} are named by chain and number. <code>firebreak incidents show</code> and <code>firebreak audit verify</code> show and prove them.</p>
+<p>Each number is counted from records; the first ${mostRefs} are named by chain and number, of what is counted over time the first ones of each time. <code>firebreak incidents show</code> and <code>firebreak audit verify</code> show and prove them.</p>
 ${measures.flatMap(sourceHtml).join('\n')}
 ${uncountedHtml(measures)}</main></body></html>
 `;
@@ -73,25 +73,66 @@ function requirementHtml(one: ShownRequirement, measures: ReadonlyMap<string, Me
   const rows = one.measures.flatMap((id) => {
     const measure = measures.get(id);
     if (!measure) return [];
-    const parts = partsText(measure);
+    // Those over time are in a table of their own.
+    const parts = isTrend(id) ? '' : partsText(measure);
     return [
       `<tr><td><a href="#${measure.id}">${escaped(measure.title)}</a></td><td>${escaped(valueText(measure))}${parts === '' ? '' : `<br><small>${escaped(parts)}</small>`}</td></tr>`,
     ];
   });
   return `<section><h3>${escaped(one.id)} <span class="${one.basis}">${basisTexts[one.basis]}</span></h3>
-<p>${escaped(one.asks)}.</p>${one.shown === undefined ? '' : `<p>${coded(one.shown)}</p>`}${rows.length > 0 ? `<table><tbody>${rows.join('')}</tbody></table>` : ''}
+<p>${escaped(one.asks)}.</p>${one.shown === undefined ? '' : `<p>${coded(one.shown)}</p>`}${rows.length > 0 ? `<table><tbody>${rows.join('')}</tbody></table>` : ''}${trendHtml(one.measures.flatMap((id) => measures.get(id) ?? []))}
 <p class="not">Not shown here: ${coded(one.notShown)}</p></section>`;
+}
+
+/** So many times stand beside one another on paper. */
+const mostTimes = 12;
+
+/** What was found over time: a row for each finding, and in each month or week how many workloads had it, and at how many it was new or gone. */
+function trendHtml(measures: readonly Measure[]): string {
+  const trends = measures.filter(({ id }) => isTrend(id));
+  const cells = new Set(trends.flatMap(({ parts }) => Object.keys(parts)));
+  if (cells.size === 0) return '';
+  const split = [...cells].map((part) => part.split(' ', 2));
+  const all = [...new Set(split.map(([time = '']) => time))].sort();
+  const times = all.slice(-mostTimes);
+  const findings = [...new Set(split.map(([, finding = '']) => finding))].sort();
+  const of = (id: TrendId, part: string, sign: string): string => {
+    const count = trends.find((one) => one.id === id)?.parts[part] ?? 0;
+    return count === 0 ? '' : `<a href="#${id}">${sign}${count}</a>`;
+  };
+  const rows = findings.map((finding) => {
+    const counts = times.map((time) => {
+      const part = `${time} ${finding}`;
+      return `<td>${of('posture-trend', part, '') || '0'} <small>${of('posture-opened', part, '+')} ${of('posture-gone', part, '−')}</small></td>`;
+    });
+    return `<tr><th scope="row">${escaped(finding)}</th>${counts.join('')}</tr>`;
+  });
+  const left = all.length > times.length ? ` The last ${times.length} of ${all.length} are shown; JSON and CSV have all.` : '';
+  const heads = times.map((time) => `<th scope="col">${escaped(time)}</th>`);
+  return `<p>Findings over time: looks that had each; + those where it was new since the look before, − those where it was gone.${left}</p>
+<table class="trend"><thead><tr><th></th>${heads.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table>`;
 }
 
 /** A number with its records; those of a chain stand together, since its name is long. */
 function sourceHtml(measure: Measure): string | readonly [] {
-  const { id, title, records, counted } = measure;
+  const { id, title, records, partRecords, parts, counted } = measure;
   if (counted === 0) return [];
-  const chains = [...Map.groupBy(records, ({ chain }) => chain)].map(
-    ([chain, ofChain]) => `<li>${escaped(chain)} ${ofChain.map(({ number }) => `#${number}`).join(' ')}</li>`,
+  const items = partRecords
+    ? Object.entries(partRecords).map(([part, refs]) => {
+        const more = (parts[part] ?? 0) - refs.length;
+        return `<li><i>${escaped(part)}</i>: ${refsOf(refs).join(', ')}${more > 0 ? ` and ${more} more` : ''}</li>`;
+      })
+    : [
+        ...refsOf(records).map((ref) => `<li>${ref}</li>`),
+        ...(counted > records.length ? [`<li>and ${counted - records.length} more</li>`] : []),
+      ];
+  return `<section id="${id}"><h3>${escaped(title)}: ${escaped(valueText(measure))}</h3><ul class="refs">${items.join('')}</ul></section>`;
+}
+
+function refsOf(records: Measure['records']): readonly string[] {
+  return [...Map.groupBy(records, ({ chain }) => chain)].map(
+    ([chain, ofChain]) => `${escaped(chain)} ${ofChain.map(({ number }) => `#${number}`).join(' ')}`,
   );
-  const more = counted > records.length ? `<li>and ${counted - records.length} more</li>` : '';
-  return `<section id="${id}"><h3>${escaped(title)}: ${escaped(valueText(measure))}</h3><ul class="refs">${chains.join('')}${more}</ul></section>`;
 }
 
 function uncountedHtml(measures: readonly Measure[]): string {
@@ -134,7 +175,8 @@ section p{margin:.3rem 0}
 h3 span{font-weight:normal;font-size:.8rem;border:1px solid currentColor;border-radius:1rem;padding:.05rem .6rem;margin-left:.5rem}
 .numbers{color:#0a7d33}.nothing-happened{color:#6b6b6b}.described{color:#a15c00}
 table{border-collapse:collapse;width:100%;margin:.5rem 0;table-layout:fixed}td{text-align:left;vertical-align:top;padding:.25rem .5rem;border-top:1px solid #8884}
-td:first-child{width:55%}td:nth-child(2){font-variant-numeric:tabular-nums}
+.trend th{font-weight:normal;text-align:left;vertical-align:top;padding:.25rem .3rem;border-top:1px solid #8884}.trend thead th:first-child{width:20%}.trend td{padding:.25rem .3rem}
+table:not(.trend) td:first-child{width:55%}td:nth-child(2){font-variant-numeric:tabular-nums}
 ul{margin:.3rem 0;padding-left:1.2rem}.refs{font:12px/1.4 ui-monospace,monospace;list-style:none;padding:0}.refs li{padding-left:1.5em;text-indent:-1.5em}.not{opacity:.75}
 @media(prefers-color-scheme:dark){.numbers{color:#5bd08a}.nothing-happened{color:#aaa}.described{color:#f0b060}}
 @media print{:root{color-scheme:light;font-size:11px}body{max-width:none;margin:0;padding:0}a{color:inherit;text-decoration:none}

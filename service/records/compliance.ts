@@ -5,6 +5,7 @@ import { type ComplianceReport, complianceReport } from '../../core/compliance/c
 import type { Framework } from '../../core/compliance/framework.ts';
 import { type Measure, Measures, measuredKinds } from '../../core/compliance/measures.ts';
 import type { ReportPeriod } from '../../core/compliance/period.ts';
+import { trendStepOf } from '../../core/compliance/posture-trend.ts';
 import { clusterOfWorkflow } from '../../core/messages/message.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import { firebreakVersion } from '../process/project-root.ts';
@@ -37,7 +38,7 @@ export async function measurePeriod({
   readonly cluster?: string | undefined;
   readonly onPart?: (share: number) => void;
 }): Promise<MeasuredPeriod> {
-  const measures = new Measures();
+  const measures = new Measures({ by: trendStepOf({ since, until }) });
   const clusters = new Set<string>();
   const [from, to] = [since, until].map((time) => new Date(time).toISOString());
   let counted = 0;

@@ -15,12 +15,16 @@ if (executablePath === undefined) console.warn('skipped: no Chromium (install it
 const hasPdftotext = spawnSync('pdftotext', ['-v']).error === undefined;
 if (!hasPdftotext) console.warn('skipped in part: no pdftotext (install poppler-utils)');
 
-/** Names as long as Kubernetes takes them, which nothing may push off the paper. */
+/** Names as long as Kubernetes takes them, and more months than stand beside one another, which nothing may push off the paper. */
 const measured = new Measures();
 const records = recordsOfIncidents(60, Date.parse('2026-07-01T00:00:00Z'));
 const longest = `incident/production/${'n'.repeat(63)}/Deployment/${'w'.repeat(200)}`;
-for (const { chain, ...record } of records)
-  measured.add({ ...record, chain: chain.replace(/^.*\/app/, longest).replace('@run', '@0198a7c2-6a2e-7b2c-9a55-0c7fbe2f4a11') });
+for (const [nth, { chain, at, ...record }] of records.entries())
+  measured.add({
+    ...record,
+    at: new Date(Date.parse(at) + (nth % 15) * 30 * 86_400_000).toISOString(),
+    chain: chain.replace(/^.*\/app\d+/, longest).replace('@run', '@0198a7c2-6a2e-7b2c-9a55-0c7fbe2f4a11'),
+  });
 
 function htmlOf(id: string): string {
   const framework = frameworks.find((one) => one.id === id);

@@ -23,7 +23,7 @@ export const cisKubernetes: Framework = {
     {
       id: '5.2.x',
       asks: 'Pods run with few rights',
-      measures: ['postures', 'posture-findings', 'containments'],
+      measures: ['postures', 'posture-findings', 'posture-trend', 'posture-opened', 'posture-gone', 'containments'],
       shown:
         'What the workload of an incident was allowed is on record, with the number of each recommendation. `hardenWorkload` by approval.',
       notShown: 'Pods that had no incident: use a posture scanner.',

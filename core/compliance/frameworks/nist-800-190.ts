@@ -29,7 +29,7 @@ export const nist800190: Framework = {
     {
       id: '4.4.3',
       asks: 'Insecure configurations of containers at run time',
-      measures: ['postures', 'posture-findings', 'containments'],
+      measures: ['postures', 'posture-findings', 'posture-trend', 'posture-opened', 'posture-gone', 'containments'],
       shown:
         'What the workload of an incident was allowed is on record. `hardenWorkload` proposes and applies limits, approved by people.',
       notShown: 'A benchmark of all workloads.',

@@ -17,7 +17,8 @@ export function recordsOfIncidents(count: number, from: number): readonly AuditR
   const below = numbersFrom(7);
   const pick = (of: readonly string[]): string => of[below(of.length)] ?? '';
   const ofIncidents = Array.from({ length: count }, (_, index) => {
-    const chain = `incident/c/shop/Deployment/app${index}@run`;
+    // Some workloads have incidents again and again.
+    const chain = `incident/c/shop/Deployment/app${index % 60}@run${index}`;
     let at = from + index * 3 * 3_600_000;
     let number = 0;
     const records: AuditRecord[] = [];
@@ -83,7 +84,14 @@ function recordsOfOrders(count: number, from: number): readonly AuditRecord[] {
     const at = (hours: number): string => new Date(begun + hours * hourMs).toISOString();
     const regime = regimes[index % 2] ?? '';
     const order = {
-      ...{ version: 1, person: 'ada', cluster: 'c', incident: `incident/c/shop/Deployment/app${index * 10}`, run: 'run', regime },
+      ...{
+        version: 1,
+        person: 'ada',
+        cluster: 'c',
+        incident: `incident/c/shop/Deployment/app${(index * 10) % 60}`,
+        run: `run${index * 10}`,
+        regime,
+      },
       at: at(1),
     };
     const signed = (draft: object) => ({ order: { order: { ...order, ...draft } } });

@@ -90,7 +90,7 @@ describe('every number is what SQL counts in the records', () => {
     ['effects-checked', `COALESCE(json_extract(body, '$.effect.outcome'), 'not-looked-at')`, `kind = 'effect.checked'`],
     [
       'postures',
-      `substr(at, 1, 7) || ' ' || json_extract(body, '$.posture.level')`,
+      `date(at, 'weekday 0', '-6 days') || ' ' || json_extract(body, '$.posture.level')`,
       `kind = 'posture.found' AND json_extract(body, '$.posture.level') IS NOT NULL`,
     ],
   ])('the parts of %s', async (id, part, where) => {
@@ -109,6 +109,45 @@ describe('every number is what SQL counts in the records', () => {
     );
     expect(rows).toHaveLength(3);
     expect(measureOf('posture-findings')?.parts).toEqual(Object.fromEntries(rows.map((row) => [row.part, Number(row.n)])));
+  });
+
+  const [weekOf, monthOf] = [`date(at, 'weekday 0', '-6 days')`, 'substr(at, 1, 7)'];
+  const trendSql = (from: number, to: number, when: string, rows: string, lacks: string): string => `
+    WITH looks AS (SELECT *, substr(chain, 1, instr(chain, '@') - 1) AS workload FROM audit_records WHERE kind = 'posture.found'
+        AND json_extract(body, '$.posture') IS NOT NULL AND at >= '${new Date(from).toISOString()}' AND at < '${new Date(to).toISOString()}'),
+      pairs AS (SELECT *, LAG(body) OVER (PARTITION BY workload ORDER BY at, chain, number) AS earlier FROM looks)
+    SELECT ${when} || ' ' || json_extract(found.value, '$.id') AS part, chain, number FROM pairs, json_each(${rows}, '$.posture.findings') AS found
+    WHERE ${
+      lacks === ''
+        ? '1'
+        : `earlier IS NOT NULL AND NOT EXISTS (SELECT 1 FROM json_each(${lacks}, '$.posture.findings') AS other
+        WHERE json_extract(other.value, '$.id') = json_extract(found.value, '$.id'))`
+    }`;
+
+  test.each<[MeasureId, string, string]>([
+    ['posture-trend', 'body', ''],
+    ['posture-opened', 'body', 'earlier'],
+    ['posture-gone', 'earlier', 'body'],
+  ])('%s, over weeks and over months, each part with records of its own', async (id, rows, lacks) => {
+    const longer = { since: since - 10 * 86_400_000, until: until + 20 * 86_400_000 };
+    const byMonth = await measurePeriod({ store: createAuditStore(database), trust: makersTrust, ...longer });
+    const periods = [
+      { when: weekOf, since, until, measures: measured.measures, times: 2 },
+      { when: monthOf, ...longer, measures: byMonth.measures, times: 1 },
+    ];
+    for (const period of periods) {
+      const found = await database.all(trendSql(period.since, period.until, period.when, rows, lacks), []);
+      const parts = Map.groupBy(found, (row) => String(row.part));
+      expect(new Set([...parts.keys()].map((part) => part.split(' ')[0])).size).toBeGreaterThanOrEqual(period.times);
+      const measure = period.measures.find((one) => one.id === id);
+      expect(measure?.parts).toEqual(Object.fromEntries([...parts].map(([part, ofPart]) => [part, ofPart.length])));
+      expect(measure?.counted).toBe(new Set(found.map(({ chain, number }) => `${chain}#${number}`)).size);
+      for (const [part, ofPart] of parts) {
+        const named = measure?.partRecords?.[part] ?? [];
+        expect(named).toHaveLength(Math.min(3, ofPart.length));
+        for (const { chain, number } of named) expect(ofPart).toContainEqual({ part, chain, number });
+      }
+    }
   });
 
   test.each<[MeasureId, string]>([
@@ -188,6 +227,27 @@ describe('the report', () => {
       for (const line of reportCsv(report).split('\r\n')) expect(line).not.toMatch(/(?:^|,)"?[=+@-]/);
     },
   );
+
+  test('has a table of what was found over time, with what is new and gone, and the records of each', () => {
+    const [framework] = frameworks.filter(({ id }) => id === 'cis-kubernetes');
+    if (!framework) throw new Error('no such framework');
+    const html = reportHtml(complianceReport({ framework, ...measured, ...about }));
+    const [, table = ''] = /<table class="trend">(.*?)<\/table>/.exec(html) ?? [];
+    const heads = [...table.matchAll(/<th scope="col">([^<]+)/g)].map(([, text]) => text);
+    expect(heads).toEqual(['2026-06-29', '2026-07-06', '2026-07-13']);
+    const part = '2026-07-06 root';
+    const [all, opened, gone] = (['posture-trend', 'posture-opened', 'posture-gone'] as const).map(
+      (id) => measureOf(id)?.parts[part],
+    );
+    const row = /<th scope="row">root<\/th>(.*?)<\/tr>/.exec(table)?.[1] ?? '';
+    const [, second] = [...row.matchAll(/<td>(.*?)<\/td>/g)].map(([, cell = '']) => cell.replace(/<[^>]+>/g, ''));
+    expect(second).toBe(`${all} +${opened} −${gone}`);
+    for (const id of ['posture-trend', 'posture-opened', 'posture-gone'] as const) {
+      const [first] = measureOf(id)?.partRecords?.[part] ?? [];
+      const section = html.slice(html.indexOf(`<section id="${id}">`)).split('</section>')[0];
+      expect(section).toContain(`<i>${part}</i>: ${first?.chain} #${first?.number}`);
+    }
+  });
 
   test('says for each requirement whether numbers, nothing or only words show it', () => {
     const [framework] = frameworks.filter(({ id }) => id === 'pci-dss');
