@@ -145,9 +145,26 @@ export function revokeServiceAccountImplementation(options: {
         return note.incident === context.incident && isFor({ object }, serviceAccount);
       });
       if (ours.length === 0) return { state: 'already', detail: 'no binding is held by this step' };
-      const difference = ours.flatMap(({ object, ref, target }) =>
-        lookAtField({ object, cellKey, field: fieldOn(ref, serviceAccount) }).difference.map((what) => `${target}: ${what}`),
+      // Who takes a note off keeps the account out of that binding: another note of this step names it still.
+      const together = ours.flatMap(({ object, ref }) => {
+        const note = noteOn({ object, cellKey, field: fieldOn(ref, serviceAccount) });
+        return note?.step === key ? (note.together ?? []) : [];
+      });
+      const robbed = all.filter(
+        (binding) =>
+          together.includes(binding.target) &&
+          !held.includes(binding) &&
+          !binding.subjects.some((one) => isAccount(one, serviceAccount)),
       );
+      const difference = [
+        ...ours.flatMap(({ object, ref, target }) =>
+          lookAtField({ object, cellKey, field: fieldOn(ref, serviceAccount) }).difference.map((what) => `${target}: ${what}`),
+        ),
+        ...robbed.map(
+          ({ target }) =>
+            `${target}: annotation ${noteAnnotation(revokeServiceAccount.name)} was removed, so what was before is not known: put the account back by hand, or delete the binding`,
+        ),
+      ];
       if (difference.length > 0)
         return { state: 'drifted', detail: 'bindings are no longer as the step left them; nothing was changed', difference };
       await allow?.(

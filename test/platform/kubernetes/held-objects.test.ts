@@ -298,6 +298,37 @@ describe('an object that an action holds', () => {
   });
 });
 
+test('an account is given back all of its bindings or none, also where somebody has taken the note off one', async () => {
+  await begin();
+  const action = revokeServiceAccountImplementation(parts());
+  const [serviceAccount, own] = [{ namespace, name: 'cart' }, context(0)];
+  await cluster.post(pathOf({ resource: 'serviceaccounts', namespace }), { metadata: { name: 'cart' } });
+  const group = 'rbac.authorization.k8s.io';
+  const subject = { kind: 'ServiceAccount', ...serviceAccount };
+  for (const name of ['reads', 'writes'])
+    await cluster.post(at(group, 'rolebindings'), {
+      metadata: { name },
+      roleRef: { apiGroup: group, kind: 'ClusterRole', name: 'view' },
+      subjects: [subject],
+    });
+  const output = await action.apply({ serviceAccount }, own);
+  const annotation = noteAnnotation(revokeServiceAccount.name);
+  await change(at(group, 'rolebindings', 'writes'), { metadata: { annotations: { [annotation]: null } } });
+  const undo = () => action.undo({ input: { serviceAccount }, output, key: own.key }, own);
+  const subjectsOf = async (name: string) => {
+    const path = at(group, 'rolebindings', name);
+    return (await cluster.api.json<{ readonly subjects?: readonly object[] }>({ method: 'GET', path, what: 'look' })).subjects;
+  };
+  expect(await undo()).toMatchObject({
+    state: 'drifted',
+    difference: [expect.stringMatching(`^rolebinding/${namespace}/writes: annotation ${annotation} was removed`)],
+  });
+  expect([await subjectsOf('reads'), await subjectsOf('writes')]).toEqual([undefined, undefined]);
+  await change(at(group, 'rolebindings', 'writes'), { subjects: [subject] });
+  expect(await undo()).toMatchObject({ state: 'undone', detail: `it is back in rolebinding/${namespace}/reads` });
+  expect(await subjectsOf('reads')).toMatchObject([subject]);
+});
+
 test('every kind that an action holds it may list and watch', () => {
   expect([suspendRollout, scaleToZero].every(({ holds = [] }) => holds.length > 0)).toBe(true);
   for (const { holds = [], rights } of actions)
