@@ -148,7 +148,8 @@ export function entryText(
   }
   if (record.kind === 'incident.closed') return { head: entry.text, detail: '', tone: 'good' };
   // Who it was stands in the head already.
-  if (record.kind === 'question.decided') return { head: entry.text, detail: detail.replace(/, by .*$/s, ''), tone: 'person' };
+  if (record.kind === 'question.decided')
+    return { head: entry.text, detail: detail.replace(/^(.*), by .*$/s, '$1'), tone: 'person' };
   if (record.actor.kind === 'person' && detail.startsWith(`${record.actor.name}: `))
     return { head: entry.text || detail, detail: detail.slice(record.actor.name.length + 2), tone: entry.tone ?? '' };
   if (entry.text === '') return { head: detail, detail: '', tone: '' };

@@ -64,6 +64,15 @@ export function labelOf({ label, plans }: { readonly label: string; readonly pla
   return leads.map((lead) => labelOfPlans(plans, lead)).find((honest) => honest === label) ?? labelOfPlans(plans);
 }
 
+/** The same of the choice with that id. */
+export function labelIn(
+  { choices }: { readonly choices: readonly { readonly id: string; readonly label: string; readonly plans: readonly Plan[] }[] },
+  id: string,
+): string {
+  const found = choices.find((choice) => choice.id === id);
+  return found ? labelOf(found) : id;
+}
+
 /** The label of a choice that is asked about: of words that are given for one with plans only the `Yes` or `No` in front counts. */
 export function labelFor(given: string, plans: readonly Plan[]): string {
   if (plans.length === 0) return given;

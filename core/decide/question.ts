@@ -47,8 +47,8 @@ function wasCounted(state: QuestionState, { vote }: SignedVote): boolean {
 }
 
 /** A counted vote in one line: `Ada Byron: remove: not ours`; with what was filled in: `Ada Byron: extend (hours 4): not done yet`. */
-export function saidBy(name: string, { choice, reason, answers }: Vote): string {
-  const what = answers === undefined ? choice : `${choice} (${answersText(answers)})`;
+export function saidBy(name: string, label: string, { reason, answers }: Pick<Vote, 'reason' | 'answers'>): string {
+  const what = answers === undefined ? label : `${label} (${answersText(answers)})`;
   return reason === undefined ? `${name}: ${what}` : `${name}: ${what}: ${reason}`;
 }
 

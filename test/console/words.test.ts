@@ -78,8 +78,10 @@ describe('what the engine wrote', () => {
     const verdict = { ...record, kind: 'incident.verdict', text: 'benign: expected, said Ada', target: null };
     expect(entryText(verdict, now)).toMatchObject({ head: 'Verdict: harmless', detail: 'expected, said Ada' });
     const actor = { kind: 'person', name: 'Ada Byron' } as const;
-    const vote = { ...record, actor, kind: 'vote.accepted', text: 'Ada Byron: release: ours', target: null };
-    expect(entryText(vote, now)).toMatchObject({ head: 'Answer given', detail: 'release: ours' });
+    const vote = { ...record, actor, kind: 'vote.accepted', text: 'Ada Byron: Yes: release the pod: ours', target: null };
+    expect(entryText(vote, now)).toMatchObject({ head: 'Answer given', detail: 'Yes: release the pod: ours' });
+    const decided = { ...record, actor, kind: 'question.decided', text: 'Expected, by design, by Ada Byron', target: null };
+    expect(entryText(decided, now)).toMatchObject({ head: 'Decided', detail: 'Expected, by design' });
   });
 
   test('of a kind that nobody has named here is told all the same', () => {

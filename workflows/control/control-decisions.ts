@@ -18,6 +18,8 @@ export class Decisions {
   readonly #model: ControlModel;
   readonly #desk: DeskActivities;
   readonly #cell: ControlActivities;
+  /** Of who has proposed or voted, by their ids, as the cell knows them. */
+  readonly #names = new Map<string, string>();
 
   constructor(model: ControlModel, desk: DeskActivities, cell: ControlActivities) {
     this.#model = model;
@@ -104,6 +106,7 @@ export class Decisions {
       return;
     }
     const { noun, title } = kindOf(proposal.order);
+    this.#names.set(person, name);
     const state = this.#model.propose(proposal, levels, stepUp);
     this.#model.record(`${noun}.proposed`, `person/${person}`, `${name}: ${title}`, {
       [noun]: terms.id,
@@ -147,14 +150,16 @@ export class Decisions {
   }
 
   /** What a vote has changed. */
-  counted({ after: { question, status } }: CountedVote): void {
+  counted({ after: { question, status }, by, name }: CountedVote): void {
+    this.#names.set(by, name);
     if (status.state === 'decided') this.#decided(question.id, status.choice, status.by);
     else this.#update(question.id);
   }
 
   #decided(question: string, choice: string, by: readonly string[]): void {
     const who = by.map((person) => `person/${person}`).join(',');
-    this.#model.record('question.decided', who, `${choice}, by ${by.join(' and ')}`, { question, choice, by });
+    const names = by.map((person) => this.#names.get(person) ?? person).join(' and ');
+    this.#model.record('question.decided', who, `${choice}, by ${names}`, { question, choice, by });
     const found = [...this.#model.decisions].find(([, one]) => one.question === question);
     if (!found) return;
     const [id, { proposal }] = found;
@@ -167,7 +172,10 @@ export class Decisions {
     this.#model.record(approved ? `${noun}.begun` : `${noun}.rejected`, who, text, { [noun]: id });
     this.#update(question);
     if (approved)
-      this.#say(proposal, `${name} ${id}, approved by ${by.join(' and ')}: ${text}. ${owner} answers for it: ${reason}`);
+      this.#say(
+        proposal,
+        `${name} ${id}, approved by ${names}: ${text}. ${this.#names.get(owner) ?? owner} answers for it: ${reason}`,
+      );
   }
 
   #closeQuestion(id: string): void {

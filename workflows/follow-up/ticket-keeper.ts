@@ -2,6 +2,8 @@ import type { FollowUpActivities } from '../../core/action/step.ts';
 import { verdictText } from '../../core/cards/card-words.ts';
 import type { Verdict } from '../../core/incident/incident.ts';
 import type { FollowUpState } from '../../core/incident/incident-input.ts';
+import { isVerdict } from '../../core/incident/similar.ts';
+import { isObject } from '../../core/text/plain-json.ts';
 import type { TicketLink, TicketUpdate } from '../../core/tickets/ticket.ts';
 import { stepFailure } from '../calls.ts';
 import { declarationOf } from '../declarations.ts';
@@ -14,7 +16,6 @@ const toldKinds: ReadonlySet<string> = new Set([
   'step.failed',
   'question.decided',
   'question.expired',
-  'incident.verdict',
   'incident.reopened',
   'lease.released',
   'lease.permanent',
@@ -63,7 +64,19 @@ export class TicketKeeper {
     if (ticket) return;
     // What was not reached is told at once: a Secret of Helm, say, and what people have to do there.
     for (const missing of kind === 'step.checked' ? missingIn(body.verification) : []) this.#say(`Left open: ${missing}`);
-    if (toldKinds.has(kind)) this.#say(text);
+    if (kind === 'question.asked') this.#asked(body.question);
+    if (kind === 'incident.verdict') this.#say(verdictIn(body, text));
+    else if (toldKinds.has(kind)) this.#say(text);
+  }
+
+  /** Who reads the ticket may be one of those who are asked: they hear until when, and what comes without them. */
+  #asked(asked: unknown): void {
+    const { question, levelUntil } = this.#model.questions.get(isObject(asked) ? String(asked.id) : '') ?? {};
+    if (!question) return;
+    const [first, ...later] = question.levels.map(({ group }) => group);
+    const next = later.length > 0 ? `, then ${later.join(' and ')}` : '';
+    const who = first === undefined ? '' : ` ${first} may answer until ${levelUntil}${next}.`;
+    this.#say(`Asked: ${question.text}${who} Without an answer: ${question.onSilence}`);
   }
 
   #say(text: string): void {
@@ -181,4 +194,8 @@ function ticketIn(output: unknown): TicketLink | undefined {
   const { system, id, url }: { readonly system?: unknown; readonly id?: unknown; readonly url?: unknown } = output;
   if (typeof system !== 'string' || typeof id !== 'string') return undefined;
   return { system, id, ...(typeof url === 'string' ? { url } : {}) };
+}
+
+function verdictIn({ verdict }: Readonly<Record<string, unknown>>, text: string): string {
+  return isVerdict(verdict) ? `Found to be ${verdictText[verdict]}${text.slice(verdict.length)}` : text;
 }

@@ -121,7 +121,7 @@ export function contextFor(parts: ContextParts, playbook: ListedPlaybook, body: 
     return decision
       ? {
           choice: decision.choice,
-          by: decision.by,
+          by: model.namesOf(decision.by),
           approval: { proof: decision.proof, covers: {} },
           form: decision.answers ?? {},
         }

@@ -57,6 +57,8 @@ export class IncidentModel {
   readonly steps = new Map<string, StepState>();
   readonly bodies = new Map<string, Body>();
   readonly questions = new Map<string, QuestionState>();
+  /** What those are called who have voted, by their ids, as the cell knows them. A run that goes on where another ended has to learn them anew. */
+  readonly names = new Map<string, string>();
   readonly leases = new Map<string, Lease>();
   readonly holdings = new Map<string, Holding>();
   readonly callCounters = new Map<string, number>();
@@ -96,6 +98,10 @@ export class IncidentModel {
   /** Work under way that must end before the incident does: steps, card updates, votes. */
   busy = 0;
   #seen = new Set<string>();
+
+  namesOf(people: readonly string[]): readonly string[] {
+    return people.map((id) => this.names.get(id) ?? id);
+  }
 
   constructor(input: IncidentInput, desk: DeskActivities) {
     const info = runInfo();

@@ -64,7 +64,7 @@ export class Recurrences {
     const plan = order && (await engine.plan(order).catch(() => undefined));
     const [first, ...later] = levelsOf(playbook, alert.severity, model.settings.levels);
     const decision = await questions.ask({
-      text: textOf(alert, again),
+      text: textOf(alert, again, model.namesOf(again.decided.by)),
       choices: [
         ...(plan ? [{ id: 'quarantine', label: 'Quarantine the pod', plans: [plan] }] : []),
         { id: 'look', label: 'Leave it as it is, and look into it', plans: [] },
@@ -99,9 +99,9 @@ function orderOf(playbook: ListedPlaybook, alert: Alert): StepOrder | undefined 
 }
 
 /** With the time and the people of the answer that it stands against. */
-function textOf({ rule, pod, node, cluster }: Alert, { times, decided }: Again): string {
+function textOf({ rule, pod, node, cluster }: Alert, { times, decided }: Again, people: readonly string[]): string {
   const where = pod ? `${pod.namespace}/${pod.name}` : (node ?? cluster);
   const often = times === 1 ? 'has come again' : `has come again, ${times} times`;
   const at = `${decided.at.slice(0, 16).replace('T', ' ')} UTC`;
-  return `“${rule}” ${often} in ${where}, which ${decided.by.join(' and ')} found harmless or released at ${at}. What is it?`;
+  return `“${rule}” ${often} in ${where}, which ${people.join(' and ')} found harmless or released at ${at}. What is it?`;
 }

@@ -2,6 +2,7 @@ import type { Plan } from '../../core/action/plan.ts';
 import type { DeskActivities } from '../../core/action/step.ts';
 import type { RecordKind } from '../../core/audit/record-kinds.ts';
 import { standingQuestionText } from '../../core/cards/card-words.ts';
+import { labelIn } from '../../core/cards/choice-label.ts';
 import type { ApprovalProof } from '../../core/decide/approval.ts';
 import type { FormAnswers } from '../../core/decide/form.ts';
 import { proofOf, silenceOn } from '../../core/decide/question.ts';
@@ -155,8 +156,9 @@ export class Questions {
   }
 
   /** A vote has been taken: what follows from it for its question. */
-  counted({ before, after, name, alone }: CountedVote): void {
+  counted({ before, after, by, name, alone }: CountedVote): void {
     const { id } = after.question;
+    this.#model.names.set(by, name);
     if (alone) this.#tellAlone(before, name);
     this.#cards.get(id)?.touch();
     if (after.level > before.level) this.#escalate(id, after.level, { why: `${name} said no`, opening: silence.opening });
@@ -174,13 +176,18 @@ export class Questions {
   #decided(id: string, choice: string, by: readonly string[]): void {
     const who = by.map((person) => `person/${person}`).join(',');
     const isOfLease = id.startsWith('lease:');
-    this.#model.record('question.decided', who, `${choice}, by ${by.join(' and ')}`, {
-      question: id,
-      choice,
-      by,
-      // Nobody is asked for it: only with its answer it comes on record.
-      ...(isOfLease && { asked: this.#get(id).question }),
-    });
+    this.#model.record(
+      'question.decided',
+      who,
+      `${labelIn(this.#get(id).question, choice)}, by ${this.#model.namesOf(by).join(' and ')}`,
+      {
+        question: id,
+        choice,
+        by,
+        // Nobody is asked for it: only with its answer it comes on record.
+        ...(isOfLease && { asked: this.#get(id).question }),
+      },
+    );
     if (!isOfLease) return;
     const proof = proofOf(this.#get(id));
     if (!proof) return;

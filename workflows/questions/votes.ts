@@ -2,6 +2,7 @@ import type { CellActivities, DeskActivities } from '../../core/action/step.ts';
 import type { Severity } from '../../core/alert/severity.ts';
 import { claimedBy } from '../../core/audit/audit.ts';
 import type { RecordKind } from '../../core/audit/record-kinds.ts';
+import { labelIn } from '../../core/cards/choice-label.ts';
 import type { SignedVote } from '../../core/decide/approval.ts';
 import { countVote, saidBy } from '../../core/decide/question.ts';
 import { askedElsewhere, elsewhereText, releaseChoice } from '../../core/decide/standing-question.ts';
@@ -29,7 +30,8 @@ interface VoteHome {
 export interface CountedVote {
   readonly before: QuestionState;
   readonly after: QuestionState;
-  /** Of who voted. */
+  /** Who voted: their id, and what they are called. */
+  readonly by: string;
   readonly name: string;
   /** They have ordered this, and nobody else can be asked. */
   readonly alone: boolean;
@@ -94,14 +96,14 @@ export class Votes {
     if (result.outcome === 'refused') return this.#refuse(signed, result.reply, true);
     if (result.outcome === 'repeated') return this.#answer(signed, result.reply);
     home.questions.set(vote.question, result.state);
-    home.record('vote.accepted', `person/${vote.person}`, saidBy(name, vote), {
+    home.record('vote.accepted', `person/${vote.person}`, saidBy(name, labelIn(before.question, vote.choice), vote), {
       vote,
       keyId: signed.keyId,
       signature: signed.signature,
       ...(signIn ? { signIn } : {}),
     });
     this.#answer(signed, result.reply);
-    counted({ before, after: result.state, name, alone });
+    counted({ before, after: result.state, by: vote.person, name, alone });
   }
 
   #refuse(signed: SignedVote, reason: string, isTheirs = false): void {

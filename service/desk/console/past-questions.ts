@@ -1,6 +1,6 @@
 import type { AuditRecord } from '../../../core/audit/audit.ts';
 import { isQuestion } from '../../../core/audit/decision-events.ts';
-import { labelOf } from '../../../core/cards/choice-label.ts';
+import { labelIn } from '../../../core/cards/choice-label.ts';
 import type { PastQuestion } from '../../../core/console/console.schema.ts';
 import type { Question } from '../../../core/decide/approval.ts';
 import { isOfLease, standingText } from '../../../core/decide/standing-question.ts';
@@ -25,10 +25,6 @@ export function pastQuestionsOf(records: readonly AuditRecord[], roster: Roster)
   const asked = new Map<string, { readonly question: Question; readonly at: string }>();
   const answers = new Map<string, Answer[]>();
   const over: PastQuestion[] = [];
-  const labelIn = ({ choices }: Question, choice: string): string => {
-    const found = choices.find(({ id }) => id === choice);
-    return found ? labelOf(found) : choice;
-  };
   for (const { kind, at, body, number } of records) {
     if (kind === 'question.asked' && isQuestion(body.question)) asked.set(body.question.id, { question: body.question, at });
     const { vote } = body;

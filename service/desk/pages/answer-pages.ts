@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { labelIn } from '../../../core/cards/choice-label.ts';
 import { saidBy } from '../../../core/decide/question.ts';
 import { isOfLease, standingText } from '../../../core/decide/standing-question.ts';
 import { FirebreakError } from '../../../core/errors.ts';
@@ -82,7 +83,10 @@ export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
     problems: readonly string[],
   ): Promise<void> {
     const { shown, known, current } = asked;
-    const counted = (current?.votes ?? []).map(({ vote }) => ({ at: vote.at, line: saidBy(person(vote.person), vote) }));
+    const counted = (current?.votes ?? []).map(({ vote }) => ({
+      at: vote.at,
+      line: saidBy(person(vote.person), current ? labelIn(current.question, vote.choice) : vote.choice, vote),
+    }));
     const refused = (known?.timeline ?? [])
       .filter(({ kind }) => kind === 'vote.refused')
       .map(({ at, actor, text }) => ({ at, line: `${person(actor.replace(/^person\//, ''))} was refused: ${text}` }));

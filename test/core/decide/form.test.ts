@@ -106,7 +106,7 @@ describe('a vote with a form', () => {
     const signed = vote('ana');
     expect(isVoteShaped(signed)).toBe(true);
     expect(check(signed)).toMatchObject({ ok: true });
-    expect(saidBy('Ana', signed.vote)).toBe('Ana: go (hours 4, how soft, why a test, who ana): not ours');
+    expect(saidBy('Ana', 'go', signed.vote)).toBe('Ana: go (hours 4, how soft, why a test, who ana): not ours');
   });
 
   test.each<[string, SignedVote]>([

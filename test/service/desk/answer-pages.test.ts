@@ -333,7 +333,7 @@ describe('the page of a question', () => {
     };
     const text = await (await fetch(link)).text();
     expect(text).toContain('14:05 UTC  Ana was refused: Who asks may not answer.');
-    expect(text).toMatch(/UTC {2}Ben: keep/);
+    expect(text).toMatch(/UTC {2}Ben: Keep it/);
     expect(text).not.toMatch(/I never said so|Ana: keep/);
     expect(text).toContain('Nothing is asked any more: decided: Keep it, by Ben');
     expect(text).not.toContain('<form');

@@ -77,7 +77,7 @@ describe('making one', () => {
     expect(book.hiding(noisyAlert())).toMatchObject({ terms: { id: terms.id }, proposer: 'ana', approvers: ['ben'] });
     await control.until(() => lab.records.some(({ kind }) => kind === 'suppression.begun'), 'the record');
     expect(lab.records.map(({ number }) => number)).toEqual(lab.records.map((_, index) => index + 1));
-    await lab.heard((text) => text.includes(terms.id) && text.includes('ben'));
+    await lab.heard((text) => text.includes(terms.id) && text.includes('Ben'));
   });
 
   test('two people for critical alerts, and not the same one twice', async () => {

@@ -96,7 +96,7 @@ describe('a broken glass', () => {
     // Whoever has the control workflow forget it mends no glass.
     book.update({ ...state, decisions: [], questions: [] });
     expect(book.on(step)).toMatchObject({ terms: { id: broken.id } });
-    await lab.heard((text) => text.startsWith(`Break-glass session ${broken.id}, approved by ben`));
+    await lab.heard((text) => text.startsWith(`Break-glass session ${broken.id}, approved by Ben`));
     clock.now = Date.parse(broken.until);
     expect(book.on(step)?.terms.id).toBe(frozen.id);
   });
@@ -146,7 +146,7 @@ describe('a freeze', () => {
     expect(book.on({ ...inShop, namespaces: ['bank'] })).toBeUndefined();
     expect(book.on({ ...inShop, namespaces: ['bank', 'shop'] })).toBeDefined();
     await control.until(() => lab.records.some(({ kind }) => kind === 'restraint.begun'), 'the record');
-    await lab.heard((text) => text.startsWith(`Freeze ${made.id}, approved by ben`));
+    await lab.heard((text) => text.startsWith(`Freeze ${made.id}, approved by Ben`));
     clock.now = Date.parse(made.until);
     expect(book.on(inShop)).toBeUndefined();
   });

@@ -95,7 +95,7 @@ describe('a question with a form', () => {
     expect(timeline.filter(({ kind }) => kind === 'playbook.note').map(({ text }) => text)).toEqual(['5 hours, ana']);
     expect(questions[0]?.status).toMatchObject({ state: 'decided', answers });
     const record = lab.seen.records.find(({ kind, chain }) => kind === 'vote.accepted' && chain.startsWith(incident.id));
-    expect(record?.body).toMatchObject({ vote: { answers }, text: 'Ana: extend (hours 4, who ana): not ours' });
+    expect(record?.body).toMatchObject({ vote: { answers }, text: 'Ana: Longer (hours 4, who ana): not ours' });
     const card = lab.seen.cards.findLast((one) => one.incident.id === incident.id);
     expect(card?.choices[0]?.form?.who).toMatchObject({ people: [{ id: 'ana' }, { id: 'ben' }] });
     expect(card?.votes).toMatchObject([{ person: 'ana', answers }]);

@@ -102,8 +102,11 @@ describe('an incident with a ticket and a pager', () => {
     expect(jira.issues.length - before).toBe(1);
     expect(issue?.status).toBe('Done');
     expect(comments.join('\n')).toMatch(/Quarantine.*Pod cart-1 in shop/);
-    expect(comments.join('\n')).toContain('remove, by ana');
-    expect(comments.join('\n')).toContain('Verdict: an attack (not expected, said ana).');
+    const said = comments.join('\n');
+    expect(said).toMatch(/Asked: .* oncall may answer until \d+ \w+, \d\d:\d\d UTC, then leads\. Without an answer: /);
+    expect(said).toContain('Found to be an attack: not expected, said Ana');
+    expect(said).toContain('No: rotate secrets and delete pod, by Ana');
+    expect(said).toContain('Verdict: an attack (not expected, said Ana).');
     expect(comments.length).toBeLessThanOrEqual(3);
     expect((await alertsOf(incident)).map((alert) => `${alert.status} ${alert.triggers.length}`)).toEqual(['resolved 1']);
   });

@@ -110,8 +110,8 @@ describe('an incident about a dropped binary', () => {
     expect(released.story).toMatchObject({ verdict: 'benign', left: [] });
     const only = (side: 'past' | 'fork') =>
       released.rows.flatMap((row) => (Object.keys(row).length === 1 && row[side] ? [row[side].text] : []));
-    expect(only('past')).toContainEqual(expect.stringMatching(/^remove, by ana/));
-    expect(only('fork')).toContainEqual(expect.stringMatching(/^release, by /));
+    expect(only('past')).toContainEqual(expect.stringMatching(/^No: rotate secrets and delete pod, by Ana/));
+    expect(only('fork')).toContainEqual(expect.stringMatching(/^Yes: release pod, by /));
     expect(released.rows.filter(({ past: was, fork }) => was && fork).map(({ past: was }) => was?.kind)).toContain(
       'incident.opened',
     );

@@ -43,7 +43,7 @@ describe('a released pod', () => {
     expect(openOnes(state)).toHaveLength(1);
     const text = openOnes(state)[0]?.question.text ?? '';
     expect(text).toContain('“Drop and execute new binary in container” has come again');
-    expect(text).toMatch(/in shop\/cart-1, which ana and ben found harmless or released at \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
+    expect(text).toMatch(/in shop\/cart-1, which Ana and Ben found harmless or released at \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
     expect(contains(incident)).toBe(1);
     await answer(incident, 'quarantine', ['ana']);
     await incident.until(({ leases }) => leases.filter((lease) => lease.state === 'active').length === 1, 'containment');

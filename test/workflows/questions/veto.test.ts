@@ -92,7 +92,7 @@ test('silence lets a no stand, when the next level has had its time', async () =
   const began = await lab.env.currentTimeMs();
   const { decision, timeline, last } = await outcomeOf([['ana', 'no']]);
   expect(decision).toMatchObject({ choice: 'no', by: ['ana'] });
-  expect(timeline.at(-1)).toBe('question.decided: no, by ana');
+  expect(timeline.at(-1)).toBe('question.decided: No, by Ana');
   const after = last?.status.state === 'decided' ? Date.parse(last.status.at) - began : 0;
   expect(after).toBeGreaterThanOrEqual(3_600_000);
   // Not after both levels’ times: the no asked the second before its time.

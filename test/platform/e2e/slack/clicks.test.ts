@@ -358,7 +358,7 @@ describe('a vote that did not come through the desk', () => {
     await ended(service, [asked]);
     const closed = await service.stateWhen('the reason', asked, 120_000, (now) => now.timeline.some(isAcceptedOnQuestion));
     expect(closed.timeline.filter(isAcceptedOnQuestion)).toMatchObject([
-      { actor: 'person/ada', text: expect.stringMatching(/: remove: As the card says\.$/) },
+      { actor: 'person/ada', text: expect.stringMatching(/: No: rotate secrets and delete pod: As the card says\.$/) },
     ]);
   });
 });

@@ -121,7 +121,7 @@ describe('a broken glass from Slack', () => {
     await until('the broken glass', 120_000, async () => (await found())?.status.state === 'active' || undefined);
     await until('the word to everybody', 120_000, () =>
       service.slack.world.messages.find(
-        ({ text, ephemeralFor }) => ephemeralFor === undefined && text.includes(`Break-glass session ${id}, approved by grace`),
+        ({ text, ephemeralFor }) => ephemeralFor === undefined && text.includes(`Break-glass session ${id}, approved by Grace`),
       ),
     );
     await type(ana, `unfreeze ${id} it is over`);
