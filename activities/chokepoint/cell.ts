@@ -5,8 +5,10 @@ import { actions } from '../../core/actions/index.ts';
 import type { StepOutcome } from '../../core/cluster/object-event.ts';
 import { type Question, questionDigest } from '../../core/decide/approval.ts';
 import { type AskingIn, groupsAskedBy } from '../../core/decide/asking.ts';
+import type { FormAnswers } from '../../core/decide/form.ts';
 import { answerersTo } from '../../core/decide/standing.ts';
-import { checkVote, type VoteKeys } from '../../core/decide/vote-check.ts';
+import { checkVote, tallyOf, type VoteKeys } from '../../core/decide/vote-check.ts';
+import { type ErrorCode, isErrorCode } from '../../core/errors.ts';
 import type { IncidentRef } from '../../core/incident/incident.ts';
 import { checkRemark } from '../../core/incident/remark.ts';
 import type { WorkloadLeft } from '../../core/incident/workload-left.ts';
@@ -22,6 +24,21 @@ import type { SignInReader } from './parts.ts';
 interface ActivityLog {
   info(fields: Readonly<Record<string, unknown>>, message: string): void;
   warn(fields: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+/** Who hears what this process has found out about incidents itself, whatever a workflow says of them. It answers at once, and never throws. */
+export interface IncidentListener {
+  /** By votes that were found good here. Again, where a vote is asked about again. */
+  decided(question: Question, answer: DecidedAnswer): void;
+  /** It is not tried again. */
+  failed(call: Pick<StepCall, 'incident' | 'action'>, what: 'plan' | 'apply' | 'undo', code: ErrorCode): void;
+}
+
+export interface DecidedAnswer {
+  readonly choice: string;
+  /** How many groups had been asked before the one that answered. */
+  readonly level: number;
+  readonly form?: FormAnswers;
 }
 
 /** The activities of one pool: the chokepoint for steps, and the check of votes. */
@@ -40,9 +57,10 @@ export function createCellActivities(parts: {
   readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
   /** Who tells the owners of what is held that people have decided about it. */
   readonly tell?: ((outcome: StepOutcome) => void) | undefined;
+  readonly listener?: IncidentListener | undefined;
   readonly log: ActivityLog;
 }): CellActivities {
-  const { chokepoint, roster, keys, asking, incidents, votes, signIns, left: leftOf, tell, log } = parts;
+  const { chokepoint, roster, keys, asking, incidents, votes, signIns, left: leftOf, tell, listener, log } = parts;
 
   /** Who may answer, and who may not, by what the cell knows: a question can only make it stricter. */
   const ownWord = (question: Question, actors: readonly string[] = []) => {
@@ -62,7 +80,12 @@ export function createCellActivities(parts: {
     tell?.({ action, outcome, incident: question.incident.id, key: questionDigest(question), objects });
   };
 
-  const run = async <T>(what: string, call: StepCall, fast: boolean, work: (context: StepContext) => Promise<T>): Promise<T> => {
+  const run = async <T>(
+    what: 'plan' | 'apply' | 'verify' | 'undo',
+    call: StepCall,
+    fast: boolean,
+    work: (context: StepContext) => Promise<T>,
+  ): Promise<T> => {
     const { cancellationSignal, info } = Context.current();
     let at: string | undefined;
     const started = performance.now();
@@ -94,6 +117,7 @@ export function createCellActivities(parts: {
         { incident: call.incident.id, step: call.key, attempt: info.attempt, code: failure.type, reason: failure.message },
         `${what} ${call.action} failed`,
       );
+      if (failure.nonRetryable && what !== 'verify' && isErrorCode(failure.type)) listener?.failed(call, what, failure.type);
       throw failure;
     }
   };
@@ -123,6 +147,9 @@ export function createCellActivities(parts: {
       const { ok, lease } = votes.note(question, vote, { ...seen, level: checked.level });
       if (!ok) return { ok: false, reason: 'You have answered this question too often.' };
       if (lease) tellOfLease(question, lease);
+      const { status, level: reached } = tallyOf(question, votes.of(question), question.severity);
+      if (status.state === 'decided')
+        listener?.decided(question, { choice: status.choice, level: reached, ...(status.answers && { form: status.answers }) });
       return checked;
     },
     verifyRemark: async ({ remark, question, level }) =>

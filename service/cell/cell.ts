@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Worker } from '@temporalio/worker';
+import type { IncidentListener } from '../../activities/chokepoint/cell.ts';
 import { type ContainmentFirst, cellContainsFirst } from '../../activities/chokepoint/containment-first.ts';
 import type { OwnSteps } from '../../activities/chokepoint/own-steps.ts';
 import type { CellActivities, IncidentSettings, LookActivities } from '../../core/action/step.ts';
@@ -157,6 +158,11 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   let mirror: ResourceMirror | undefined;
   const alsoTell = (outcome: StepOutcome): void => mirror?.tell(outcome);
   const asking: AskingIn = (incident) => versions.asking(incident);
+  let observed: ObservedPacks | undefined;
+  const listener: IncidentListener = {
+    decided: (question, answer) => observed?.decided(question, answer),
+    failed: (call, what, code) => observed?.failed(call, what, code),
+  };
   const pool = await createCellPool({
     config,
     secrets,
@@ -167,6 +173,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     knowledge,
     asking,
     alsoTell,
+    listener,
     log,
   });
   const enabled = enabledPlaybooks(config);
@@ -232,7 +239,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   control.evidence.isOpen = (incident, run) => open.isOpen(incident, run);
   const heard = remembering(gateway, { incidents: knowledge.incidents, open, playbooksOf });
   const packsOfStore = control.packs;
-  const observed =
+  observed =
     packsOfStore &&
     new ObservedPacks({
       packs: config.releases.packs,

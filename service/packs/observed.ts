@@ -10,6 +10,10 @@ export interface Observed {
   readonly playbook: string;
   readonly outcome: string;
   readonly asks: readonly string[];
+  /** What people had answered, and it would have been told. Absent: nothing. */
+  readonly answered?: readonly string[];
+  /** Actions that had failed, and would have for it. */
+  readonly failed?: readonly string[];
 }
 
 const mostListed = 200;

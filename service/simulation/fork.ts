@@ -130,11 +130,10 @@ function planIn(steps: readonly PastStep[], input: unknown): NonNullable<PastSte
 }
 
 /** What the engine refuses by itself it refuses again, if it is the same. */
-const ownRefusals: ReadonlySet<string> = new Set([
+const ownRefusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'FB_ERR_ASK_FIRST',
   'FB_ERR_APPROVAL_INVALID',
   'FB_ERR_EVIDENCE_PENDING',
-  'FB_ERR_APPROVAL_MISSING',
 ]);
 
 function failuresOf(steps: readonly PastStep[], until: number): Readonly<Record<string, ErrorCode>> {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { createCellActivities } from '../../activities/chokepoint/cell.ts';
 import { IncidentMemory } from '../../activities/memory/incident-memory.ts';
 import { VoteMemory } from '../../activities/memory/vote-memory.ts';
@@ -11,7 +12,7 @@ import { checkProof } from '../../core/decide/vote-check.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import { DurableMemory } from '../../service/cell/pools/durable-memory.ts';
 import { roster, signVote, voteKeys } from '../workflows/people.ts';
-import { askingWith, chokepoint, incident, planOf, pod, setUp } from './chokepoint-fixture.ts';
+import { askingWith, callOf, chokepoint, incident, planOf, pod, setUp } from './chokepoint-fixture.ts';
 
 /*
  * What is shown before a step is held to what arrived: back-dated votes, votes that were taken back, votes against a no, votes of an earlier asking.
@@ -58,8 +59,10 @@ function voteOf(question: Question, person: string, choice: string, agoMs = 0): 
 }
 
 let votes: VoteMemory;
+let decided: unknown[];
 beforeEach(() => {
   setUp();
+  decided = [];
   votes = new VoteMemory();
 });
 
@@ -78,6 +81,7 @@ async function arrives(question: Question, signed: SignedVote, level = 0, people
       }),
     incidents: new IncidentMemory(),
     votes,
+    listener: { decided: (...said) => decided.push(said), failed: () => undefined },
     log: { info: () => undefined, warn: () => undefined },
   });
   return (await cell.verifyVote({ vote: signed, question, level })).ok;
@@ -205,4 +209,30 @@ describe('before a step', () => {
     expect(answered.filter(Boolean)).toHaveLength(20);
     expect(votes.of(question)[0]?.signed.vote.person).toBe('ben');
   });
+});
+
+test('who listens hears what people have decided: with as many as it takes, and by which group', async () => {
+  const question = questionOf(wide);
+  expect(await arrives(question, voteOf(question, 'ana', 'yes', 2_000))).toBe(true);
+  expect(await arrives(question, { ...voteOf(question, 'ben', 'yes'), signature: 'forged' })).toBe(false);
+  expect(decided).toEqual([]);
+  expect(await arrives(question, voteOf(question, 'lea', 'yes'), 1)).toBe(true);
+  expect(decided).toEqual([[question, { choice: 'yes', level: 1 }]]);
+});
+
+test('who listens hears of what has failed for good', async () => {
+  const failed: unknown[] = [];
+  const activities = createCellActivities({
+    chokepoint,
+    roster,
+    keys: voteKeys,
+    asking: () => askingWith([]),
+    incidents: new IncidentMemory(),
+    votes,
+    listener: { decided: () => undefined, failed: ({ action }, ...what) => failed.push([action, ...what]) },
+    log: { info: () => undefined, warn: () => undefined },
+  });
+  const applied = (action: string) => new MockActivityEnvironment().run(() => activities.applyStep(callOf(action)));
+  await expect(applied('remove')).rejects.toThrow();
+  expect(failed).toEqual([['remove', 'apply', expect.stringMatching(/^FB_ERR_/)]]);
 });

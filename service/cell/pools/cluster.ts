@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createCellActivities } from '../../../activities/chokepoint/cell.ts';
+import { createCellActivities, type IncidentListener } from '../../../activities/chokepoint/cell.ts';
 import { type Chokepoint, createChokepoint } from '../../../activities/chokepoint/chokepoint.ts';
 import type { OwnSteps } from '../../../activities/chokepoint/own-steps.ts';
 import type { ChokepointParts } from '../../../activities/chokepoint/parts.ts';
@@ -117,6 +117,7 @@ interface PoolParts {
   readonly asking: AskingIn;
   /** Who besides the owners of what was touched hears what became of steps. */
   readonly alsoTell?: ((outcome: StepOutcome) => void) | undefined;
+  readonly listener?: IncidentListener | undefined;
   readonly log: Logger;
   /** Is called when the workers have finished what they began. */
   readonly atEnd?: (close: () => Promise<void>) => void;
@@ -139,6 +140,7 @@ export async function createCellPool({
   knowledge,
   asking,
   alsoTell,
+  listener,
   log,
 }: PoolParts & { readonly watch: ClusterWatch }): Promise<PoolActivities> {
   const evidence = { ...(await openEvidence({ config, secrets })), clock: () => cluster.api.clock() };
@@ -154,6 +156,7 @@ export async function createCellPool({
     knowledge,
     asking,
     alsoTell,
+    listener,
     role: 'cell',
     api: cluster.api,
   });
@@ -197,7 +200,7 @@ export async function createPacksPool(
 
 async function poolOf(
   parts: Pick<ChokepointParts, 'actions' | 'census' | 'hasEvidence'> &
-    Pick<PoolParts, 'config' | 'log' | 'steps' | 'restraintOn' | 'knowledge' | 'asking' | 'alsoTell'> & {
+    Pick<PoolParts, 'config' | 'log' | 'steps' | 'restraintOn' | 'knowledge' | 'asking' | 'alsoTell' | 'listener'> & {
       /** What people are told of a workload that they are asked about. */
       readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
       readonly role: SigningRole;
@@ -205,7 +208,22 @@ async function poolOf(
       readonly api?: KubernetesApi;
     },
 ): Promise<PoolActivities> {
-  const { config, log, actions, census, hasEvidence, steps, restraintOn, knowledge, asking, left, role, api, alsoTell } = parts;
+  const {
+    config,
+    log,
+    actions,
+    census,
+    hasEvidence,
+    steps,
+    restraintOn,
+    knowledge,
+    asking,
+    left,
+    role,
+    api,
+    alsoTell,
+    listener,
+  } = parts;
   const { roster } = config;
   const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
   const signIns = createSignInReader(config);
@@ -240,6 +258,7 @@ async function poolOf(
         incidents,
         votes,
         tell,
+        listener,
         log,
         ...(left && { left }),
         ...(signIns && { signIns }),

@@ -147,7 +147,8 @@ async function observed({ pack, version }: Named, { config: path, json }: Config
     { title: 'INCIDENT', text: ({ incident }) => incident },
     { title: 'ALERT', text: ({ rule }) => rule },
     { title: 'PLAYBOOK', text: ({ playbook }) => playbook },
-    { title: 'WITH NOBODY ANSWERING', text: ({ outcome }) => outcome },
+    { title: 'PEOPLE ANSWERED', text: ({ answered = [] }) => answered.join(', ') },
+    { title: 'IT WOULD COME TO', text: ({ outcome }) => outcome },
   ]);
 }
 

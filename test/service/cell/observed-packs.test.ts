@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Alert } from '../../../core/alert/alert.ts';
+import type { Question } from '../../../core/decide/approval.ts';
 import type { IncidentNote } from '../../../core/incident/incident.ts';
 import type { PromotionTerms } from '../../../core/orders/promotion.ts';
 import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
@@ -43,13 +44,17 @@ beforeAll(async () => {
 });
 
 let cells = 0;
-function cellWith(active: readonly PromotionTerms[], publicKeys: readonly string[] = [publicKey]) {
+function cellWith(
+  active: readonly PromotionTerms[],
+  publicKeys: readonly string[] = [publicKey],
+  packs: readonly string[] = ['acme'],
+) {
   cells += 1;
   const stateDir = join(folder, `state-${cells}`);
   const notes: (IncidentNote & { readonly incident: string })[] = [];
   const warned: unknown[] = [];
   const observed = new ObservedPacks({
-    packs: ['acme'],
+    packs,
     promotions: () => active.map((terms) => ({ terms, proposer: 'ana', approvers: ['ben'] })),
     releases: async () => ({ store, publishers: createVerifier({ publicKeys }) }),
     running: playbooksOf(),
@@ -65,7 +70,7 @@ function cellWith(active: readonly PromotionTerms[], publicKeys: readonly string
     observed.hears('incident/lab/shop/Deployment/cart', alerts);
     await observed.idle();
   };
-  return { stateDir, notes, warned, hears };
+  return { observed, stateDir, notes, warned, hears };
 }
 
 const miner = () => alertOf({ rule: 'Detect crypto miners', severity: 'critical' });
@@ -92,4 +97,78 @@ test('nothing is tried of a version that nobody has let be observed, that runs, 
   await unsigned.hears(miner());
   expect([quiet.notes, runs.notes, unsigned.notes]).toEqual([[], [], []]);
   expect(unsigned.warned).toMatchObject([{ reason: expect.stringContaining('signed by no publisher') }]);
+});
+
+const askers = {
+  'package.json': '{ "name": "asks-playbooks", "version": "1.0.0", "type": "module" }\n',
+  'firebreak.pack.ts': `import { deletePod, quarantinePod } from 'firebreak/actions';
+import { definePack, definePlaybook } from 'firebreak/playbook';
+
+const miner = definePlaybook(
+  {
+    id: 'miner',
+    title: 'Cut off a pod that mines, and ask whether to remove it',
+    on: { match: { rule: 'Detect crypto miners' }, minSeverity: 'high', requires: ['pod'] },
+    uses: { quarantinePod, deletePod },
+  },
+  async ({ alert, steps, ask, verdict }) => {
+    await steps.quarantinePod({ pod: alert.pod });
+    const plan = await steps.deletePod.plan({ pod: alert.pod });
+    const answer = await ask({
+      question: 'Is it removed?',
+      choices: { remove: 'Yes', keep: 'No, leave it cut off' },
+      plan: { remove: plan },
+      onSilence: 'It stays cut off.',
+    });
+    if (answer.choice === 'remove') await steps.deletePod({ pod: alert.pod }, answer.approval);
+    if (answer.choice === 'keep') verdict('suspicious', 'kept');
+  },
+);
+
+export default definePack({ name: 'asks', version: '1.0.0', playbooks: [miner] });
+`,
+};
+
+test('what people have decided, and what has failed, counts for what is observed as it did, each as this cell has heard of it itself', async () => {
+  const publisher = await openSigner({ file: join(folder, 'publisher.pem'), create: true });
+  const pack = readPack({ folder: writePackFolder(join(folder, 'asks'), askers) });
+  await store.publish(await signedRelease(statementOf(pack), pack, publisher));
+  const terms = { ...observe, pack: 'asks', integrity: pack.integrity };
+  const { observed, stateDir, notes, hears } = cellWith([terms], [publicKey], ['asks']);
+  const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'one' };
+  const asked = (text: string, over: object = {}) => ({ id: text, text, incident, ...over }) as Question;
+  await hears(miner());
+  expect(notes.map(({ text }) => text)).toEqual([
+    'asks@1.0.0 is observed, and has done nothing. With nobody answering asks/miner would come to: quarantinePod; quarantinePod in force; it asks once',
+  ]);
+  // Of another question, of another run, and of an incident in which nothing of it was tried.
+  observed.decided(asked('Is the node cordoned?'), { choice: 'remove', level: 0 });
+  observed.decided(asked('Is it removed?', { incident: { ...incident, run: 'two' } }), { choice: 'remove', level: 0 });
+  observed.decided(asked('Is it removed?', { incident: { id: 'incident/lab/shop/Deployment/web', run: 'one' } }), {
+    choice: 'remove',
+    level: 0,
+  });
+  // A choice that it does not offer, then the one that people came to; told again at each vote.
+  observed.decided(asked('Is it removed?', { id: 'q0' }), { choice: 'reboot', level: 0 });
+  observed.decided(asked('Is it removed?'), { choice: 'keep', level: 1 });
+  observed.decided(asked('Is it removed?'), { choice: 'keep', level: 1 });
+  await observed.idle();
+  expect(notes.slice(1).map(({ text }) => text)).toEqual([
+    'asks@1.0.0 is observed, and has done nothing. As people have answered (“Is it removed?”: keep) asks/miner would come to: quarantinePod; suspicious; quarantinePod in force; it asks once',
+  ]);
+  const call = { incident, action: 'quarantinePod' };
+  observed.failed({ ...call, action: 'deletePod' }, 'apply', 'FB_ERR_APPROVAL_INVALID');
+  observed.failed(call, 'apply', 'FB_ERR_NOT_FOUND');
+  await observed.idle();
+  expect(notes.slice(2).map(({ text }) => text)).toEqual([
+    expect.stringContaining(
+      'With nobody answering and quarantinePod failing as here asks/miner would come to: quarantinePod fails',
+    ),
+  ]);
+  expect(new Set(notes.map(({ id }) => id)).size).toBe(3);
+  expect(observedOf(stateDir, { pack: 'asks', release: '1.0.0' })).toMatchObject([
+    { asks: ['Is it removed?'] },
+    { answered: ['“Is it removed?”: keep'] },
+    { failed: ['quarantinePod'] },
+  ]);
 });
