@@ -90,11 +90,11 @@ test.each(allRooms)('the stand-ins cannot be reached from %s: by no import, by n
   expect(faultsOf(`${room}/a.mjs`, "await import(new URL('../test/fakes/slack/index.ts', import.meta.url));")).toEqual([named]);
 });
 
-test('but from the demo, as a process of its own; what is built and what is in the image has none', () => {
+test('but from the demo, as a process of its own; what is built has none, and Docker’s image is what is built', () => {
   expect(faultsOf('tools/demo/processes.ts', "export const folder = ['test', 'fakes'];")).toEqual([]);
   const textOf = (file: string): string => readFileSync(join(projectRoot(), file), 'utf8');
   const copied = textOf('deploy/Dockerfile').matchAll(/^COPY --from=build (\S+)/gm);
-  expect([...copied].map(([, from]) => from)).toEqual(['/app/package.json', '/app/node_modules', '/app/dist']);
+  expect([...copied].map(([, from]) => from)).toEqual(['/image']);
   const { include }: { include: string[] } = JSON.parse(textOf('tsconfig.build.json'));
   expect(include).toEqual(allRooms.filter((room) => room !== 'tools' && room !== 'console'));
 });

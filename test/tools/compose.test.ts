@@ -5,10 +5,9 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { searchAttributes } from '../../core/incident/search-attributes.ts';
 import { loadConfig } from '../../service/config/load.ts';
-import { serviceEnvironment, serviceNodeFlags } from '../../service/launcher/node-flags.mjs';
 import { runCommand } from '../../service/parts/command.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
-import { commandInImage } from '../../tools/image/firebreak-image.ts';
+import { imageConfig } from '../../tools/image/firebreak-image.ts';
 import { composeChecker } from '../../tools/platform/compose-checker.ts';
 
 interface Compose {
@@ -55,18 +54,15 @@ test('every image is pinned to a version', () => {
   for (const image of images) expect(image).toMatch(/:\d+\.\d+/);
 });
 
-test('the image starts Node as the command line does', () => {
+test('Docker starts the image as `npm run image` has it started', () => {
   const dockerfile = readFileSync(join(root, 'deploy', 'Dockerfile'), 'utf8');
-  const entry: unknown = JSON.parse(/^ENTRYPOINT (.+)$/m.exec(dockerfile)?.[1] ?? 'null');
-  expect(entry).toEqual(['node', ...serviceNodeFlags, '/app/dist/service/cli.js']);
-  for (const [name, value] of Object.entries(serviceEnvironment)) expect(dockerfile).toContain(`${name}=${value}`);
-});
-
-test('has the command line under its name in either image, for who looks into a pod', async () => {
-  const dockerfile = readFileSync(join(root, 'deploy', 'Dockerfile'), 'utf8');
-  const [, written = ''] = /^RUN printf '%s\\n' (.+) > \/usr\/local\/bin\/firebreak && chmod 755/m.exec(dockerfile) ?? [];
-  const lines = [...written.matchAll(/'([^']+)'(?= |$)|"([^"]+)"/g)].map(([, single, double]) => single ?? double);
-  expect(`${lines.join('\n')}\n`).toBe(commandInImage);
+  const of = (word: string): string =>
+    new RegExp(`^${word} (.+)$`, 'm').exec(dockerfile.split('FROM scratch')[1] ?? '')?.[1] ?? '';
+  const { Entrypoint, Cmd, Env, User, WorkingDir } = imageConfig('1.2.3');
+  expect(JSON.parse(of('ENTRYPOINT'))).toEqual(Entrypoint);
+  expect(JSON.parse(of('CMD'))).toEqual(Cmd);
+  expect(of('ENV').split(' ').sort()).toEqual([...Env].sort());
+  expect([of('USER'), of('WORKDIR')]).toEqual([User, WorkingDir]);
 });
 
 test('no port is open to other machines', () => {

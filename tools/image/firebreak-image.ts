@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import { serviceEnvironment, serviceNodeFlags } from '../../service/launcher/node-flags.mjs';
 import type { OnProgress } from '../../service/parts/cache.ts';
+import { runCommand } from '../../service/parts/command.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { type Architecture, account, baseLayer } from './base.ts';
 import { elfFiles } from './elf.ts';
@@ -23,7 +24,7 @@ interface FirebreakImage {
 }
 
 /** `firebreak`, for who runs a command in a container that is there: the program's own first line asks for an `env`, which is not in the image. */
-export const commandInImage = `#!/usr/local/bin/node
+const command = `#!/usr/local/bin/node
 import('/app/dist/service/cli.js');
 `;
 
@@ -55,20 +56,11 @@ export async function makeFirebreakImage(options: {
   try {
     const images: OneImage[] = [];
     const debianPackages: string[] = [];
-    const ofProgram = join(work, 'program.tar');
-    program(join(work, 'program'), dist);
-    await pack(join(work, 'program'), ofProgram);
+    const ofProgram = await programLayer(work, dist);
     for (const architecture of architectures) {
-      const base = await baseLayer({ architecture, fresh, onProgress });
-      debianPackages.push(...base.packages);
-      const layers = [
-        base.file,
-        await nodeLayer(architecture, onProgress),
-        await modulesLayer(architecture, onProgress),
-        ofProgram,
-      ];
-      checkPrograms(architecture, layers);
-      images.push({ architecture, layers, config: config(version) });
+      const { layers, packages } = await layersOf({ architecture, ofProgram, fresh, onProgress });
+      debianPackages.push(...packages);
+      images.push({ architecture, layers, config: imageConfig(version) });
     }
     const name = `${repository}:${version}`;
     const layout = join(work, 'layout');
@@ -80,6 +72,49 @@ export async function makeFirebreakImage(options: {
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** What is in the image, as a folder: for a builder that makes one of it, as `deploy/Dockerfile` has Docker do. */
+export async function makeImageRoot(options: {
+  readonly folder: string;
+  readonly architecture: Architecture;
+  readonly onProgress: OnProgress;
+  readonly fresh?: boolean;
+}): Promise<void> {
+  const { folder, architecture, onProgress, fresh = false } = options;
+  mkdirSync(folder, { recursive: true });
+  const work = mkdtempSync(join(tmpdir(), 'firebreak-image-'));
+  try {
+    const ofProgram = await programLayer(work, join(projectRoot(), 'dist'));
+    const { layers } = await layersOf({ architecture, ofProgram, fresh, onProgress });
+    for (const layer of layers) {
+      const { code, stderr } = await runCommand({ command: 'tar', args: ['-xpf', layer, '-C', folder, '--numeric-owner'] });
+      if (code !== 0) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `${layer}: ${stderr.trim().slice(-200)}`);
+    }
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** From below: parts of Debian, Node, the packages of the lock, Firebreak. */
+async function layersOf(options: {
+  readonly architecture: Architecture;
+  readonly ofProgram: string;
+  readonly fresh: boolean;
+  readonly onProgress: OnProgress;
+}): Promise<{ readonly layers: readonly string[]; readonly packages: readonly string[] }> {
+  const { architecture, ofProgram, fresh, onProgress } = options;
+  const base = await baseLayer({ architecture, fresh, onProgress });
+  const layers = [base.file, await nodeLayer(architecture, onProgress), await modulesLayer(architecture, onProgress), ofProgram];
+  checkPrograms(architecture, layers);
+  return { layers, packages: base.packages };
+}
+
+async function programLayer(work: string, dist: string): Promise<string> {
+  const file = join(work, 'program.tar');
+  program(join(work, 'program'), dist);
+  await pack(join(work, 'program'), file);
+  return file;
 }
 
 /** Nobody starts an image for another processor here: what is wrong with it would be found where it is installed. */
@@ -99,13 +134,14 @@ function program(root: string, dist: string): void {
   for (const file of ['package.json', 'LICENSE']) copyFileSync(join(projectRoot(), file), join(app, file));
   const commands = join(root, 'usr', 'local', 'bin');
   mkdirSync(commands, { recursive: true });
-  writeFileSync(join(commands, 'firebreak'), commandInImage);
+  writeFileSync(join(commands, 'firebreak'), command);
   chmodSync(join(commands, 'firebreak'), 0o755);
   for (const folder of [stateFolder, '/tmp']) mkdirSync(join(root, folder), { recursive: true });
   for (const folder of [stateFolder, '/tmp']) chmodSync(join(root, folder), 0o1777);
 }
 
-function config(version: string) {
+/** How a container of it is started. */
+export function imageConfig(version: string) {
   const environment = { PATH: '/usr/local/bin', NODE_ENV: 'production', FIREBREAK_STATE_DIR: stateFolder, ...serviceEnvironment };
   return {
     Entrypoint: ['/usr/local/bin/node', ...serviceNodeFlags, '/app/dist/service/cli.js'],

@@ -1,11 +1,11 @@
-/** `npm run image [-- --arch amd64,arm64 --repository NAME --out FOLDER]`: the image of Firebreak as an OCI archive. */
+/** `npm run image [-- --arch amd64,arm64 --repository NAME --out FOLDER]`: the image of Firebreak as an OCI archive; with `--root FOLDER` what is in it, as files. */
 import { arch } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bytesText } from '../../service/commands/output.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { type Architecture, missingForImages } from './base.ts';
-import { makeFirebreakImage } from './firebreak-image.ts';
+import { makeFirebreakImage, makeImageRoot } from './firebreak-image.ts';
 
 const here: Architecture = arch() === 'arm64' ? 'arm64' : 'amd64';
 const { values } = parseArgs({
@@ -13,6 +13,7 @@ const { values } = parseArgs({
     arch: { type: 'string', default: here },
     repository: { type: 'string', default: 'firebreak.local/firebreak' },
     out: { type: 'string', default: join(projectRoot(), '.images') },
+    root: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -20,7 +21,7 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const architectures = values.arch.split(',').filter((one): one is Architecture => one === 'amd64' || one === 'arm64');
 const missing = missingForImages();
 if (values.help) {
-  say('npm run image [-- --arch amd64,arm64] [--repository registry.example/firebreak] [--out FOLDER]');
+  say('npm run image [-- --arch amd64,arm64] [--repository registry.example/firebreak] [--out FOLDER | --root FOLDER]');
 } else if (architectures.length === 0 || missing !== undefined) {
   say(
     missing
@@ -28,6 +29,8 @@ if (values.help) {
       : `--arch ${values.arch}: amd64, arm64 or both, with a comma`,
   );
   process.exitCode = 2;
+} else if (values.root !== undefined) {
+  await makeImageRoot({ folder: values.root, architecture: architectures[0] ?? here, onProgress: say, fresh: true });
 } else {
   const { file, name, digest, size } = await makeFirebreakImage({
     folder: values.out,
