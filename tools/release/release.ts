@@ -237,7 +237,8 @@ async function chartArchive(root: string): Promise<Uint8Array> {
 }
 
 const head = `# Firebreak in one pod (profile: single), made from the chart with deploy/install/values.yaml: kubectl apply --filename install.yaml
-# Before: kubectl create namespace firebreak, and the Secret firebreak-alerts. Edit cluster, temporal and roster in each file of the ConfigMap firebreak.
+# Before: kubectl create namespace firebreak, and the Secrets firebreak-alerts and firebreak-slack. Edit cluster, temporal, roster and slack in each file of the ConfigMap firebreak.
+# It is a base for Kustomize, too: docs/install.md.
 `;
 
 /** `install.yaml`: the chart, as a folder or an archive, rendered. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
@@ -33,6 +33,17 @@ const helm = await helmBinary(() => {});
         expect(stdout).toContain(`${made} created (server dry run)`);
       // What its head says to edit.
       expect(text).toMatch(/each file of the ConfigMap firebreak\.\n/);
+      // As a base for Kustomize, as the page has it.
+      const page = readFileSync(join(projectRoot(), 'docs', 'install.md'), 'utf8');
+      const [, overlay = ''] = /```yaml\n(# kustomization\.yaml[^`]+)```/.exec(page) ?? [];
+      const digest = 'a'.repeat(64);
+      writeFileSync(join(folder, 'kustomization.yaml'), overlay.replace('…', digest));
+      const built = await run('kustomize', folder);
+      expect({ code: built.code, stderr: built.stderr }).toEqual({ code: 0, stderr: '' });
+      const images = [...built.stdout.matchAll(/^\s+(?:- )?image: (\S+)$/gm)].map(([, image]) => image);
+      expect(images.length).toBeGreaterThan(3);
+      expect(new Set(images)).toEqual(new Set([`registry.example/firebreak@sha256:${digest}`]));
+      expect(await run('apply', '--dry-run=server', '--kustomize', folder)).toMatchObject({ code: 0, stderr: '' });
     } finally {
       await run('delete', 'namespace', 'firebreak', '--wait=false');
     }
