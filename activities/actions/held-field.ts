@@ -140,9 +140,15 @@ export function lookAtField(
 
 /** Gives the field exactly back and takes the note off; nothing is changed where somebody else has changed either. */
 export async function releaseField(
-  options: Parts & { readonly key: string; readonly context: StepContext; readonly allow?: AllowRelease | undefined },
+  options: Parts & {
+    readonly key: string;
+    readonly context: StepContext;
+    readonly allow?: AllowRelease | undefined;
+    /** The step says that it has changed the field: it was something else before. */
+    readonly hasChanged?: boolean;
+  },
 ): Promise<UndoResult> {
-  const { api, field, key, context, allow } = options;
+  const { api, field, key, context, allow, hasChanged = false } = options;
   const { ref, action, marks = {} } = field;
   const target = targetOf(ref);
   const holder = ({ step, incident }: ObjectNote): boolean => step === key || incident === context.incident;
@@ -150,7 +156,12 @@ export async function releaseField(
     const seen = await readObject({ api, ref, signal: context.signal });
     if (!seen) return { state: 'gone', detail: `${target} no longer exists` };
     const { state, note, change, difference } = lookAtField({ ...options, object: seen, holder });
-    if (state === 'none') return { state: 'already', detail: `${target} is not held` };
+    if (state === 'none') {
+      const found = fieldOf(seen, field.path);
+      // Who gives it back takes the note off and changes the field in one call. Who only took the note off has not freed it.
+      if (hasChanged && same(found, field.value(found))) return robbed(target, field, found);
+      return { state: 'already', detail: `${target} is not held` };
+    }
     if (state === 'drifted' || !change || !note)
       return { state: 'drifted', detail: `${target} is no longer as the step left it; nothing was changed`, difference };
     await allow?.([releasedBy(note)]);
@@ -163,6 +174,11 @@ export async function releaseField(
       if (!isConflict(error) || attempt > 3) throw error;
     }
   }
+}
+
+function robbed(target: string, { action, path }: HeldField, found: Json | undefined): UndoResult {
+  const what = `annotation ${noteAnnotation(action.name)} was removed, and ${pathText(path)} is ${text(found)} still: what was before is not known, so change it by hand`;
+  return { state: 'drifted', detail: `${target} is no longer as the step left it; nothing was changed`, difference: [what] };
 }
 
 /** ` by argocd-controller`: who changed it, as they call themselves. */

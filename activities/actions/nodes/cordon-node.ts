@@ -78,8 +78,9 @@ export function cordonNodeImplementation(options: {
       return { ...found, detail: `${found.detail}; ${cordoned}` };
     },
 
-    async undo({ input: { node }, key, allow }, context) {
-      const released = await releaseField({ api, cellKey, field: fieldOn(node), key, context, allow });
+    async undo({ input: { node }, output, key, allow }, context) {
+      const hasChanged = output?.wasCordoned === false;
+      const released = await releaseField({ api, cellKey, field: fieldOn(node), key, context, allow, hasChanged });
       if (!isolation) return released;
       // Without a note on the node only people can say that the provider's isolation goes: it may be all that is left in force.
       if (released.state === 'already' || released.state === 'gone') await allow?.([]);

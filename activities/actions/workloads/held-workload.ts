@@ -25,7 +25,12 @@ interface HeldWorkload<Input> extends Required<Pick<ActionImplementation<Input, 
 }
 
 /** What the actions that hold one field of a workload have in common: how a step of theirs is done, is known again, and is given back. */
-export function heldWorkload<Input>(parts: PauseParts, fieldOn: (input: Input) => HeldField): HeldWorkload<Input> {
+export function heldWorkload<Input>(
+  parts: PauseParts,
+  fieldOn: (input: Input) => HeldField,
+  /** Whether a step with this output has changed the field. */
+  hasChanged: (output: Readonly<Record<string, unknown>>) => boolean,
+): HeldWorkload<Input> {
   const { api, cellKey } = parts;
   const resume = (paused: Awaited<ReturnType<typeof findPaused>>, signal: AbortSignal) =>
     Promise.all(
@@ -84,6 +89,7 @@ export function heldWorkload<Input>(parts: PauseParts, fieldOn: (input: Input) =
         key,
         context,
         allow: allow && ((notes) => allow([...notes, ...pauses])),
+        hasChanged: isObject(output) && hasChanged(output),
       });
       if (paused.length === 0) return result;
       if (result.state === 'drifted') {

@@ -25,7 +25,11 @@ export function scaleToZeroImplementation(
   options: PauseParts & { readonly view: ClusterView; readonly pollMs?: number },
 ): Implementation & Required<Pick<Implementation, 'undo'>> {
   const { api, view, cellKey, pollMs = 500 } = options;
-  const { withDeclarer, hold, ...steps } = heldWorkload(options, fieldOn);
+  const { withDeclarer, hold, ...steps } = heldWorkload(
+    options,
+    fieldOn,
+    ({ replicasBefore }) => typeof replicasBefore === 'number' && replicasBefore > 0,
+  );
   const read = async (field: HeldField, signal: AbortSignal): Promise<WorkloadJson> =>
     readKnownObject({ api, ref: field.ref, signal });
 

@@ -15,7 +15,7 @@ type CronJobJson = ObjectJson & Partial<Pick<Jsonify<V1CronJob>, 'spec' | 'statu
 /** Keeps a CronJob from starting Jobs; see the declaration in `core/actions/workloads/suspend-cron-job.ts`. */
 export function suspendCronJobImplementation(parts: PauseParts): Implementation & Required<Pick<Implementation, 'undo'>> {
   const { api, cellKey } = parts;
-  const { withDeclarer, hold, ...steps } = heldWorkload(parts, fieldOn);
+  const { withDeclarer, hold, ...steps } = heldWorkload(parts, fieldOn, ({ wasSuspended }) => wasSuspended === false);
   const read = async (field: HeldField, signal: AbortSignal): Promise<CronJobJson> =>
     readKnownObject({ api, ref: field.ref, signal });
 

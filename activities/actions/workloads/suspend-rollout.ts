@@ -12,7 +12,7 @@ type Implementation = ActionImplementation<SuspendRolloutInput, SuspendRolloutOu
 /** Pauses a Deployment; see the declaration in `core/actions/workloads/suspend-rollout.ts`. */
 export function suspendRolloutImplementation(parts: PauseParts): Implementation & Required<Pick<Implementation, 'undo'>> {
   const { api, cellKey } = parts;
-  const { withDeclarer, hold, ...steps } = heldWorkload(parts, fieldOn);
+  const { withDeclarer, hold, ...steps } = heldWorkload(parts, fieldOn, ({ wasPaused }) => wasPaused === false);
 
   return {
     ...steps,

@@ -298,6 +298,24 @@ describe('an object that an action holds', () => {
   });
 });
 
+test('what has lost its note and is still as the step left it is not called given back', async () => {
+  await begin();
+  const [given, own] = [{ deployment: { namespace, name: 'cart' } }, context(0)];
+  await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });
+  const action = suspendRolloutImplementation(parts());
+  const output = await action.apply(given, own);
+  const annotation = noteAnnotation(suspendRollout.name);
+  await change(at('apps', 'deployments', 'cart'), { metadata: { annotations: { [annotation]: null } } });
+  const undo = () => action.undo({ input: given, output, key: own.key }, own);
+  expect(await undo()).toMatchObject({
+    state: 'drifted',
+    difference: [expect.stringMatching(`^annotation ${annotation} was removed, and spec.paused is true still`)],
+  });
+  // By hand, as `firebreak release --offline` does it too.
+  await change(at('apps', 'deployments', 'cart'), { spec: { paused: false } });
+  expect(await undo()).toMatchObject({ state: 'already' });
+});
+
 test('an account is given back all of its bindings or none, also where somebody has taken the note off one', async () => {
   await begin();
   const action = revokeServiceAccountImplementation(parts());
