@@ -125,6 +125,8 @@ export async function signedRelease(statement: ReleaseStatement, { files }: Pack
 
 const largestBuild = 64 * 1024 * 1024;
 
+const mostListed = 20;
+
 /**
  * Where versions of packs and builds are kept for all cells: a folder or a bucket. Nothing in it is ever written over; that it says the truth, whoever reads
  * it finds out by hash and signature.
@@ -161,6 +163,13 @@ export class ReleaseStore {
         `${pack}@${version} is not in the store of releases: firebreak pack releases ${pack} lists what is`,
       );
     return found;
+  }
+
+  /** Names of the packs of which there is something; none where the store does not list its folders. */
+  async packs(): Promise<readonly string[]> {
+    const found: string[] = [];
+    for await (const name of this.#shelf.names('releases')) found.push(name);
+    return found.filter((name) => !name.endsWith('.json')).slice(0, mostListed);
   }
 
   /** Of a pack, by their names: whether one is what it says, its signature says. */

@@ -59,12 +59,13 @@ export function proposing(command: Command): Command {
   );
 }
 
-/** Runs one, with what it proposes; `make` is asked once Temporal answers. */
+/** Runs one, with what it proposes; `make` is asked once Temporal answers. `about`: the name whose end is typed, where it is known before. */
 export async function propose<Options extends ProposeOptions>(
   options: Options,
   make: (session: Session, at: string) => Propose | Promise<Propose>,
+  about?: string,
 ): Promise<void> {
-  mustBeConfirmable(options);
+  mustBeConfirmable(options, about);
   await withSession(options, async (session) => {
     const order = await make(session, new Date().toISOString());
     const kind = kindOf(order);

@@ -62,6 +62,13 @@ function namedVersion(text: string): Named {
   return { pack, version };
 }
 
+/** @throws InvalidArgumentError */
+export function namedPack(text: string): string {
+  if (packName.test(text)) return text;
+  const [name = ''] = text.split('@');
+  throw new InvalidArgumentError(`Write the name of the pack alone: ${packName.test(name) ? name : 'acme'}.`);
+}
+
 function observedFor(text: string): number {
   const ms = isDuration(text) ? durationMs(text) : 0;
   if (ms <= 0 || ms > longestObservedMs) throw new InvalidArgumentError('A duration such as 48h or 7d, 30 days at most.');
@@ -116,13 +123,13 @@ export function registerPromoting(pack: Command): void {
             .description(
               'end what a version runs by in some incidents, or else the newest promotion: the version before runs again; one person is enough',
             )
-            .argument('<pack>', 'name of the pack'),
+            .argument('<pack>', 'name of the pack', namedPack),
         ),
       ),
     ),
     ['firebreak pack rollback acme --reason "cuts off the wrong pods" --as ada --key ~/.firebreak/ada.pem'],
   ).action((name: string, options: VoterOptions) => {
-    mustBeConfirmable(options);
+    mustBeConfirmable(options, name);
     return withSession(options, (session) => rollback(session, name, options));
   });
   withExamples(
@@ -153,35 +160,39 @@ async function observed({ pack, version }: Named, { config: path, json }: Config
 }
 
 function promote({ pack, version }: Named, options: PromoteOptions): Promise<void> {
-  return propose(options, async (session, at): Promise<ProposePromotion> => {
-    const { cluster } = session.config;
-    const { reason, as: person, owner = person, all, percent, observe = usuallyObservedMs } = options;
-    const lastsMs = all ? longestPromotedMs : percent === undefined ? observe : longestRampedMs;
-    const releases = await releasesOf(session);
-    const live = liveIn(await controlState(session), pack);
-    try {
-      const proven = await releaseOf(releases, pack, version);
-      const terms: PromotionTerms = {
-        version: 1,
-        id: randomBytes(8).toString('hex'),
-        cluster,
-        pack,
-        release: version,
-        integrity: proven.statement.integrity,
-        ...(all ? { stage: 'all' } : percent === undefined ? { stage: 'observe' } : { stage: 'percent', percent }),
-        widens: await wideningOfRelease(releases, proven, live),
-        owner,
-        reason,
-        from: at,
-        until: new Date(Date.parse(at) + lastsMs).toISOString(),
-      };
-      for (const what of terms.widens) process.stderr.write(`  ${what}\n`);
-      return { version: 1, kind: 'promotion.propose', person, at, terms };
-    } catch (error) {
-      if (error instanceof FirebreakError || !(error instanceof Error)) throw error;
-      throw new FirebreakError('FB_ERR_REFUSED', error.message);
-    }
-  });
+  return propose(
+    options,
+    async (session, at): Promise<ProposePromotion> => {
+      const { cluster } = session.config;
+      const { reason, as: person, owner = person, all, percent, observe = usuallyObservedMs } = options;
+      const lastsMs = all ? longestPromotedMs : percent === undefined ? observe : longestRampedMs;
+      const releases = await releasesOf(session);
+      const live = liveIn(await controlState(session), pack);
+      try {
+        const proven = await releaseOf(releases, pack, version);
+        const terms: PromotionTerms = {
+          version: 1,
+          id: randomBytes(8).toString('hex'),
+          cluster,
+          pack,
+          release: version,
+          integrity: proven.statement.integrity,
+          ...(all ? { stage: 'all' } : percent === undefined ? { stage: 'observe' } : { stage: 'percent', percent }),
+          widens: await wideningOfRelease(releases, proven, live),
+          owner,
+          reason,
+          from: at,
+          until: new Date(Date.parse(at) + lastsMs).toISOString(),
+        };
+        for (const what of terms.widens) process.stderr.write(`  ${what}\n`);
+        return { version: 1, kind: 'promotion.propose', person, at, terms };
+      } catch (error) {
+        if (error instanceof FirebreakError || !(error instanceof Error)) throw error;
+        throw new FirebreakError('FB_ERR_REFUSED', error.message);
+      }
+    },
+    pack,
+  );
 }
 
 async function releasesOf({ config }: Session): Promise<Releases> {

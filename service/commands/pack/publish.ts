@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
@@ -15,6 +15,7 @@ import { firebreakVersion } from '../../process/project-root.ts';
 import { workflowBuild } from '../../temporal/bundle/pack-build.ts';
 import { type CommonOptions, milliseconds, positive, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable } from '../output.ts';
+import { namedPack } from './promote.ts';
 import { type ReplayOptions, replayAll } from './replay.ts';
 
 interface StoreOptions extends CommonOptions {
@@ -71,7 +72,10 @@ export function registerPublishing(pack: Command): void {
     .action(publish);
   withExamples(
     withStore(
-      pack.command('releases').description('list the versions of a pack in the store').argument('<pack>', 'name of the pack'),
+      pack
+        .command('releases')
+        .description('list the versions of a pack in the store')
+        .argument('<pack>', 'name of the pack', namedPack),
     ),
     ['firebreak pack releases our-playbooks'],
   ).action(list);
@@ -170,6 +174,10 @@ async function configured(path: string) {
 }
 
 async function list(pack: string, options: StoreOptions): Promise<void> {
+  if (options.store !== undefined && !existsSync(options.store))
+    throw new FirebreakError('FB_ERR_FILE_MISSING', `there is no folder ${resolve(options.store)}`, {
+      remedy: 'Name the folder that `firebreak pack publish --store` was given.',
+    });
   const store = await storeIn(options);
   const verify = options.store === undefined ? await publishersIn(options.config) : () => true;
   const rows: { readonly version: string; readonly at: string; readonly said: string; readonly changed?: string }[] = [];
@@ -183,7 +191,12 @@ async function list(pack: string, options: StoreOptions): Promise<void> {
     }
   }
   if (options.json) return printJson(rows);
-  if (rows.length === 0) return print(printable(`No version of ${pack} is in the store.`));
+  if (rows.length === 0) {
+    const others = await store.packs();
+    return print(
+      printable(`No version of ${pack} is in the store${others.length === 0 ? '' : `, only of: ${others.join(', ')}`}.`),
+    );
+  }
   printTable(rows, [
     { title: 'VERSION', text: (row) => row.version },
     { title: 'PUBLISHED', text: (row) => row.at },

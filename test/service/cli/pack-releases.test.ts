@@ -1,0 +1,41 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from '@jest/globals';
+import { firebreakHere } from '../../command-line.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-releases-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const person = ['--as', 'ada', '--key', 'ada.pem', '--reason', 'shells in payments'];
+
+test('whoever looks for a pack under another name, or in a folder that is not there, is told so', async () => {
+  mkdirSync(join(folder, 'store/releases/acme'), { recursive: true });
+  writeFileSync(join(folder, 'store/releases/acme/1.0.0.json'), '{}');
+  const releases = (...args: readonly string[]) => firebreakHere(['pack', 'releases', ...args], { folder });
+  expect(await releases('acmee', '--store', 'store')).toMatchObject({
+    status: 0,
+    stdout: 'No version of acmee is in the store, only of: acme.\n',
+  });
+  const missing = await releases('acme', '--store', 'stroe');
+  expect(missing).toMatchObject({ status: 1, stdout: '' });
+  expect(missing.stderr).toContain(`there is no folder ${join(folder, 'stroe')}`);
+});
+
+test.each([
+  ['releases', 'acme@1.0.0', []],
+  ['rollback', 'acme@1.0.0', person],
+] as const)('pack %s takes the name of a pack alone, and says which', async (command, written, more) => {
+  const refused = await firebreakHere(['pack', command, written, ...more], { folder });
+  expect(refused.status).toBe(2);
+  expect(refused.stderr).toContain('Write the name of the pack alone: acme.');
+});
+
+test.each([
+  ['promote', 'acme@1.0.0'],
+  ['rollback', 'acme'],
+])('pack %s says without a terminal the end of which name is to be typed', async (command, written) => {
+  const refused = await firebreakHere(['pack', command, written, ...person], { folder });
+  expect(refused.status).toBe(2);
+  expect(refused.stderr).toContain('add --yes and --target with the last 4 characters of acme');
+});
