@@ -44,6 +44,9 @@ export async function startNotary({
     log.error({ ...finding }, 'the audit store was changed behind our back');
   };
   const anchor = createFileAnchor({ file: config.audit.anchorFile });
+  const { transparency, copies } = await openTransparencyLog({
+    ...{ config, access, store, anchor, signer, publicKeys, log, onAlarm },
+  });
   const notary = createNotary({
     store,
     signer,
@@ -54,9 +57,7 @@ export async function startNotary({
     onError,
     onCaughtUp: (checkpoints) =>
       log.info({ checkpoints }, 'checkpoints that another desk signed meanwhile are in the anchor of this one now'),
-  });
-  const { transparency, copies } = await openTransparencyLog({
-    ...{ config, access, store, anchor, signer, publicKeys, log, onAlarm },
+    beside: transparency.beginWith,
   });
   const publish = (): Promise<void> =>
     transparency

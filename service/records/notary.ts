@@ -30,7 +30,15 @@ export interface NotaryOptions {
   readonly onError: (error: unknown) => void;
   /** The anchor did not have so many that are genuine in the database: other notaries signed them while this one was away. It has them now. */
   readonly onCaughtUp?: (checkpoints: number) => void;
+  /** Asked when it begins to read all checkpoints: who wants to see them, too. */
+  readonly beside?: () => CheckpointFollower | undefined;
   readonly now?: () => Date;
+}
+
+/** Is given the genuine checkpoints in their order, and never makes who gives them wait. */
+export interface CheckpointFollower {
+  readonly take: (genuine: SignedCheckpoint) => void;
+  readonly end: () => void;
 }
 
 export interface Notary {
@@ -61,7 +69,12 @@ export function createNotary(options: NotaryOptions): Notary {
   let state: State | undefined;
 
   const begin = async (): Promise<State> => {
-    const { chain, findings, unanchored, anchored } = await readCheckpoints({ store, anchor, verifier, keeps: 'last' });
+    const beside = options.beside?.();
+    const { chain, findings, unanchored, anchored } = await readCheckpoints({
+      ...{ store, anchor, verifier, keeps: 'last' },
+      ...(beside && { each: beside.take }),
+    });
+    beside?.end();
     // To this key all of them are forged, and it would put its own in their place.
     if (!chain.last && anchored > 0)
       throw new FirebreakError(

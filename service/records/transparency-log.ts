@@ -19,7 +19,7 @@ import {
   signaturesBy,
   toHex,
 } from '../../core/tlog/signed-note.ts';
-import { once } from './notary.ts';
+import { type CheckpointFollower, once } from './notary.ts';
 import { readCheckpoints } from './read-checkpoints.ts';
 
 export interface TransparencyLogOptions {
@@ -40,15 +40,28 @@ export interface TransparencyLogOptions {
 }
 
 export interface TransparencyLog {
+  /**
+   * For the notary, which reads all checkpoints when it begins: they are read once for both. Absent where the log has begun, and undone where it cannot be read or is slower than the
+   * notary by much: the log reads them by itself then, with its first `publish`.
+   */
+  beginWith(): CheckpointFollower | undefined;
   /** Puts into the log what has been signed since, and asks the witnesses. @throws FB_ERR_UNAVAILABLE, FB_ERR_AUDIT_DAMAGED where the log and the checkpoints do not fit. */
   publish(): Promise<void>;
 }
+
+/** So many may wait for the log's files, before it is left to read by itself. */
+const mostWaiting = 2_000;
 
 interface LogState {
   readonly tree: LogTree;
   last: SignedCheckpoint | undefined;
   /** What the log says, with all signatures so far. */
   said: { readonly size: number; readonly note: Note } | undefined;
+}
+
+interface Beginning {
+  readonly take: (signed: SignedCheckpoint) => Promise<void>;
+  readonly finish: () => LogState;
 }
 
 /** What is written of a checkpoint into the log: what the notary signs of it, and so no name of an incident. */
@@ -85,16 +98,12 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
     return new FirebreakError('FB_ERR_AUDIT_DAMAGED', text);
   };
 
-  const begin = async (): Promise<LogState> => {
+  const beginning = async (): Promise<Beginning> => {
     const said = await readLogNote(files, key.name);
     const made: LogState = { tree: new LogTree(), last: undefined, said: said && { size: said.size, note: said.note } };
     let isBroken = false;
-    await readCheckpoints({
-      store,
-      anchor,
-      verifier,
-      keeps: 'last',
-      each: async (signed) => {
+    return {
+      take: async (signed) => {
         isBroken ||= !follows(signed.checkpoint, made.last?.checkpoint);
         if (isBroken) return;
         for (const file of made.tree.append(logEntry(signed))) await write(file, false);
@@ -102,10 +111,54 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
         if (said?.size === made.tree.size && said.root !== toHex(made.tree.root()))
           throw damaged(`${files.description} says something else about the first ${said.size} checkpoints than they do`);
       },
-    });
-    if (said && said.size > made.tree.size)
-      throw damaged(`${files.description} has ${said.size} checkpoints, of which only ${made.tree.size} are there`);
-    return made;
+      finish: () => {
+        if (said && said.size > made.tree.size)
+          throw damaged(`${files.description} has ${said.size} checkpoints, of which only ${made.tree.size} are there`);
+        return made;
+      },
+    };
+  };
+
+  let beside: Promise<LogState | undefined> | undefined;
+  let hasBegun = false;
+
+  const begin = async (): Promise<LogState> => {
+    hasBegun = true;
+    const made = await beside;
+    beside = undefined;
+    if (made) return made;
+    const { take, finish } = await beginning();
+    await readCheckpoints({ store, anchor, verifier, keeps: 'last', each: take });
+    return finish();
+  };
+
+  const beginWith = (): CheckpointFollower | undefined => {
+    if (hasBegun) return undefined;
+    hasBegun = true;
+    let waiting = 0;
+    let isLeft = false;
+    const begun = beginning();
+    let taken: Promise<unknown> = begun;
+    // Where it was left, or ended with an error, there is no end to wait for.
+    taken.catch(() => undefined);
+    return {
+      take: (signed) => {
+        isLeft ||= waiting >= mostWaiting;
+        if (isLeft) return;
+        waiting += 1;
+        taken = taken.then(async () => {
+          await (await begun).take(signed);
+          waiting -= 1;
+        });
+        taken.catch(() => {
+          isLeft = true;
+        });
+      },
+      end: () => {
+        const all = taken;
+        beside = isLeft ? undefined : all.then(async () => (await begun).finish()).catch(() => undefined);
+      },
+    };
   };
 
   const followOn = async (of: LogState): Promise<void> => {
@@ -203,6 +256,7 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
 
   let running: Promise<unknown> = Promise.resolve();
   return {
+    beginWith,
     publish: () => {
       const next = running.then(round);
       running = next.catch(() => undefined);

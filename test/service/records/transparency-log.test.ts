@@ -207,6 +207,69 @@ describe('the transparency log', () => {
     },
   );
 
+  describe('begins with the notary of its desk', () => {
+    /** A desk that starts: how often the anchor was read by its end. */
+    const startBoth = async (changes: Partial<TransparencyLogOptions> = {}) => {
+      let reads = 0;
+      const counted: Anchor = {
+        ...anchor,
+        read: () => {
+          reads += 1;
+          return anchor.read();
+        },
+      };
+      const log = open({ anchor: counted, ...changes });
+      const notary = createNotary({
+        ...{ store, signer, verifier, anchor: counted, everyMs: 60_000, beside: log.beginWith },
+        onAlarm: (finding) => alarms.push(finding),
+        onError: (error) => errors.push(error),
+        now: () => new Date(time),
+      });
+      closing.push(notary.stop);
+      await notary.sign();
+      return { log, reads: () => reads };
+    };
+
+    test('so that checkpoints are read once, whether the log is new or goes on', async () => {
+      await sign(3);
+      const first = await startBoth();
+      await first.log.publish();
+      expect(first.reads()).toBe(1);
+      await sign(2);
+      const second = await startBoth();
+      await second.log.publish();
+      expect(second.reads()).toBe(1);
+      expect(head()[1]).toBe('5');
+      expect(await verify()).toMatchObject({ ok: true, notes: [] });
+      expect([...alarms, ...errors]).toEqual([]);
+    });
+
+    test('and is never in its way, where its files give no answer or an error', async () => {
+      await sign(3);
+      const folderOf = createLogFolder({ folder: place });
+      let asked = 0;
+      await startBoth({ files: { ...folderOf, read: () => new Promise(() => {}) } });
+      const read = (path: string) => {
+        asked += 1;
+        return asked === 1 ? Promise.reject(new Error('no disk')) : folderOf.read(path);
+      };
+      const { log, reads } = await startBoth({ files: { ...folderOf, read } });
+      await log.publish();
+      expect(reads()).toBe(2);
+      expect(await verify()).toMatchObject({ ok: true });
+      expect([...alarms, ...errors]).toEqual([]);
+    });
+
+    test('and still tells of a log that says something else', async () => {
+      await sign(2);
+      await open().publish();
+      writeFileSync(join(place, 'checkpoint'), head().join('\n').replace('\n2\n', '\n7\n'));
+      const { log } = await startBoth();
+      await expect(log.publish()).rejects.toMatchObject({ code: 'FB_ERR_AUDIT_DAMAGED' });
+      expect(alarms).toMatchObject([{ kind: 'log-forked' }]);
+    });
+  });
+
   test('is left as it is, as the proof, where database and anchor go back behind it or say something else', async () => {
     await sign(2);
     cpSync(`${place}.jsonl`, `${place}.old.jsonl`);
