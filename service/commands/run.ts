@@ -69,7 +69,7 @@ export function registerRunCommand(program: Command): void {
           ...(saved ? [saved.then(() => 'saved' as const)] : []),
         ]);
         ended.abort();
-        if (end instanceof Error) log.error({ reason: end.name }, 'a worker has ended by itself');
+        if (end instanceof Error) log.error({ reason: reasonOf(end) }, 'a worker has ended by itself');
         else log.info({}, 'stopping: what was taken is finished first');
         await firebreak.stop();
         // In the same process: whoever watches it sees no end, and its intake is closed for a moment only.

@@ -1,4 +1,5 @@
 import { expect, jest, test } from '@jest/globals';
+import { firebreakProcess } from '../../command-line.ts';
 import { testPlatform } from '../../platform.ts';
 import { until } from './parts/cluster.ts';
 import { Service } from './parts/service.ts';
@@ -36,6 +37,21 @@ test.each([
     }
   },
 );
+
+test('a pool whose roles run apart, and that lacks the key of another one, ends and says which', async () => {
+  const namespace = await freshNamespace();
+  const service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
+    config.watch = { namespaces: [namespace] };
+  });
+  try {
+    const args = ['run', '--role', 'secrets', '--config', service.settings.configFile];
+    const { status, stderr } = await firebreakProcess(args, { folder: service.folder });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/FB_ERR_CONFIG_INVALID: the key file \S+vote\.pem\.pub cannot be read/);
+  } finally {
+    await service.stop();
+  }
+});
 
 function isOurs(line: string): boolean {
   try {
