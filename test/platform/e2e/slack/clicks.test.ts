@@ -68,7 +68,7 @@ async function refusals(): Promise<readonly AuditRecord[]> {
 
 /** Not the extension of the lease. */
 const isAcceptedOnQuestion = ({ kind, text }: { readonly kind: string; readonly text: string }): boolean =>
-  kind === 'vote.accepted' && !text.endsWith(': extend');
+  kind === 'vote.accepted' && !text.endsWith(': Extend it');
 
 const reasonOf = ({ body }: AuditRecord): string => String(body.reason);
 

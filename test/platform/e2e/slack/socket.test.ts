@@ -33,7 +33,7 @@ async function asked(index: number): Promise<Workload> {
 }
 
 const votes = ({ timeline }: IncidentState) =>
-  timeline.filter(({ kind, text }) => kind === 'vote.accepted' && !text.endsWith(': extend'));
+  timeline.filter(({ kind, text }) => kind === 'vote.accepted' && !text.endsWith(': Extend it'));
 const decided = ({ questions }: IncidentState) =>
   questions.some(({ question, status }) => !question.id.startsWith('lease:') && status.state === 'decided');
 
