@@ -182,7 +182,7 @@ test('an incident that has to be notified has its deadlines on record, and they 
   await expect(order('ada', 'stop', '--reason', 'a mistake', ...ended)).rejects.toThrow('somebody else decides that they end');
   expect(await firebreak(undefined, 'incidents', 'show', idOf(cart))).toMatch(/authorities\nNIS2 early warning: HAS RUN OUT/);
   const draft = await firebreak(undefined, 'report', 'notification', idOf(cart), '--regime', 'nis2', '--stage', 'early-warning');
-  expect(draft).toContain(`Aware since ${aware} (on record by ada).`);
+  expect(draft).toContain(`Aware since ${aware} (on record by Ada Byron).`);
   // The desk looks each half minute, and computes by itself.
   await until('the line in the thread', 120_000, () =>
     service.slack.world.messages.find(({ text }) => text.includes('NIS2 early warning: its time is over')),
