@@ -24,11 +24,11 @@ const mostUnderNumbers = 1_000;
 const ofOneIncident = ['incident_summaries', 'incident_likeness', 'incident_verdicts'] as const;
 
 /** Rows that are in memory at once where all are read. */
-const checkedAtOnce = 2_000;
+const checkedAtOnce = 500;
 
 /** Of each of so many chains, so many rows come with one statement. Longer chains are read on by themselves. */
 const chainsAtOnce = 16;
-const rowsOfEach = checkedAtOnce / chainsAtOnce;
+const rowsOfEach = 2_000 / chainsAtOnce;
 
 /** Names in one statement: each is a look into the index, and a statement has to end in seconds however many there are. */
 const namesAtOnce = 2_000;
