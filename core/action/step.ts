@@ -174,6 +174,8 @@ export interface IncidentSettings {
    * Temporal says of it is another thing when a history is read again. Absent in tests.
    */
   readonly build?: string;
+  /** SHA-256 of the cell's configuration file, for the record. Absent in tests. */
+  readonly configuration?: string;
 }
 
 /** The uid of the pod that a step's input is about, whatever the field is called. */

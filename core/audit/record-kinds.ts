@@ -7,6 +7,7 @@ export const recordKinds = [
   'card.failed',
   'click.refused',
   'command.refused',
+  'configuration.loaded',
   'console.exported',
   'console.refused',
   'console.signed-in',

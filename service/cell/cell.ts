@@ -541,6 +541,7 @@ function settingsOf(config: Config, queues: CellParts['queues']): IncidentSettin
   const afterQuarantine = ['cutConnections', 'probeQuarantine'].filter((name) => config.actions.optIn.includes(name));
   return {
     queues,
+    configuration: config.fileSha256,
     playbooks: askingOf(config).playbooks.map(({ id }) => id),
     params: config.playbooks.params,
     levels: config.incidents.levels.map(({ group, withinMinutes, page }) => ({

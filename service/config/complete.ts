@@ -5,6 +5,7 @@ import type { RecordRetention } from '../../core/audit/record-cut.ts';
 import { movedSecrets } from '../../core/config/fields.schema.ts';
 import type { RetentionRules } from '../../core/evidence/evidence-retention.ts';
 import type { Roster } from '../../core/people/roster.ts';
+import { sha256Hex } from '../../core/text/digest.ts';
 import { completeImages } from './complete/complete-images.ts';
 import { completeKubernetes, type KubernetesConfig } from './complete/complete-kubernetes.ts';
 import { type ConfiguredPack, completePacks, unpromoted } from './complete/complete-packs.ts';
@@ -49,6 +50,8 @@ type Completed =
 
 /** The effective configuration: every path absolute, every default filled in, no secret in it. */
 export interface Config extends Readonly<Omit<FileConfig, Completed>> {
+  /** SHA-256 of the file, hex: by it records name a version of the configuration. */
+  readonly fileSha256: string;
   readonly stateDir: string;
   /** Besides what is shipped. */
   readonly packs: readonly ConfiguredPack[];
@@ -188,6 +191,8 @@ export function controlFolder(stateDir: string): string {
 /** Makes the file's content effective. Relative paths are meant from the folder of the file. Adds to `problems` what is wrong. */
 export function completeConfig(options: {
   readonly file: FileConfig;
+  /** The file as it stands. */
+  readonly text: string;
   readonly path: string;
   readonly env: Environment;
   readonly account: string;
@@ -253,6 +258,7 @@ export function completeConfig(options: {
   return {
     ...file,
     stateDir,
+    fileSha256: sha256Hex(options.text),
     packs,
     releases: {
       store: releaseBucket

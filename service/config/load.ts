@@ -100,7 +100,7 @@ export function checkConfig({ path, env, account = accountFolder, promoted, watc
     const { file, without } = parsedParts(plain.value, parsed.error.issues);
     if (!file) return { ok: false, problems, deadEnds: [] };
     const more: PlacedProblem[] = [];
-    const rest = completeConfig({ file, path, env, account, promoted, watched, problems: more });
+    const rest = completeConfig({ file, text, path, env, account, promoted, watched, problems: more });
     // What is said of a part that is not there, or of what goes by it, would not be so.
     const unsure = new Set([...without].flatMap((section) => [section, ...(goesBy[section] ?? [])]));
     const known = more.filter(({ at }) => !unsure.has(String(at[0])));
@@ -112,7 +112,7 @@ export function checkConfig({ path, env, account = accountFolder, promoted, watc
     };
   }
   const problems: PlacedProblem[] = [];
-  const config = completeConfig({ file: parsed.data, path, env, account, promoted, watched, problems });
+  const config = completeConfig({ file: parsed.data, text, path, env, account, promoted, watched, problems });
   const deadEnds = placed(quorumProblems(config, playbooksOf(config)));
   if (problems.length === 0) return { ok: true, config, deadEnds };
   return { ok: false, problems: placed(problems), deadEnds, rest: { config, without: new Set() } };

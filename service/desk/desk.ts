@@ -40,11 +40,12 @@ import { personNames } from '../incidents/names.ts';
 import { readPublicKeys } from '../process/keys/key-files.ts';
 import { createVoteKeys } from '../process/keys/vote-keys.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
+import { firebreakVersion } from '../process/project-root.ts';
 import { RefusalCounts } from '../process/refusal-counts.ts';
 import { repeat } from '../process/repeat.ts';
 import { askingOf, noCensus, rulesOf } from '../process/rules.ts';
 import { openRoleSigner, openTrust } from '../process/trust.ts';
-import { nameStewards } from '../records/name-stewards.ts';
+import { nameStewards, recordConfiguration } from '../records/at-start.ts';
 import { startStreams } from '../streams/streams.ts';
 import { createActivityWorker, type WorkerBase } from '../temporal/workers.ts';
 import { createDeskConsole, type DeskConsole } from './console/console.ts';
@@ -125,15 +126,20 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const archive = createAlertArchive(database);
   const trust = openTrust(config, 'desk');
   const signer = await openRoleSigner(config, 'desk');
+  const journalChain = `desk/${config.cluster}`;
   const journal = new Journal({
     store,
-    chain: `desk/${config.cluster}`,
+    chain: journalChain,
     signer,
     log: (problem) => log.error(problem),
   });
   // Nothing waits for it: what it is about is rare.
   void nameStewards({ store, trust, signer, roster: config.roster, groups: config.evidence.stewards }).catch((error: unknown) =>
     log.warn({ reason: reasonOf(error) }, 'who the stewards are could not be put on record: it is tried again at the next start'),
+  );
+  const running = { sha256: config.fileSha256, version: firebreakVersion() };
+  void recordConfiguration({ store, trust, journal, chain: journalChain, running }).catch((error: unknown) =>
+    log.warn({ reason: reasonOf(error) }, 'the configuration could not be put on record: it is tried again at the next start'),
   );
   const metrics = createDeskMetrics({ store, trust, roster: config.roster });
   const refusals = new RefusalCounts({

@@ -46,6 +46,7 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
   const added = counts.reduce((sum, count) => sum + count.count, 0);
   const rules = [...new Set(counts.map((count) => count.rule))].join(', ');
   const first = before === 0;
+  const { configuration } = model.settings;
   const novelties = fresh.flatMap(({ facts }) => facts?.novelty ?? []);
   const novelty = (novelties.find(({ state }) => state === 'novel') ?? novelties[0])?.text;
   const doubt = fresh.find((alert) => alert.doubt !== undefined)?.doubt;
@@ -78,6 +79,8 @@ export function joinBatch(model: IncidentModel, batch: AlertBatch): Joined {
         ...hidableBy(alert),
       })),
       ...(kept && { kept: kept.digest }),
+      // It holds for the whole incident, whatever is configured meanwhile.
+      ...(first && configuration !== undefined && { configuration }),
     },
     kept?.text,
   );

@@ -15,7 +15,7 @@ import { openDatabase } from '../../../integrations/database/database.ts';
 import { createStreamFeed } from '../../../integrations/database/outbound/stream-feed.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
 import { createVerifier, signerFrom } from '../../../integrations/keys/ed25519.ts';
-import { nameStewards } from '../../../service/records/name-stewards.ts';
+import { nameStewards } from '../../../service/records/at-start.ts';
 import { createNotary } from '../../../service/records/notary.ts';
 import { carryOutRemovals } from '../../../service/records/removals.ts';
 import { carryOutCuts, orderCuts, type RetentionParts } from '../../../service/records/retention.ts';

@@ -125,4 +125,16 @@ describe('an alert that no playbook answers', () => {
     expect(mainQuestion(await answered.state())?.question.text).toContain('Is the new binary');
     expect((await answered.state()).bodies.map(({ playbook }) => playbook)).toEqual(['firebreak/contain-dropped-binary']);
   });
+
+  test('and that is slight asks nobody, and is on record all the same, with the configuration that holds', async () => {
+    const incident = await lab.start([escaped({ severity: 'low' })], { ...settings, configuration: 'c0ffee' });
+    expect(await incident.result()).toMatchObject({ verdict: 'unknown', leases: [] });
+    const records = lab.seen.records.filter(({ chain }) => chain.includes(incident.id));
+    expect(records.map(({ kind }) => kind)).toEqual(['incident.opened', 'incident.closed']);
+    expect(records[0]?.body).toMatchObject({
+      alerts: [{ rule: 'Detect release_agent File Container Escapes', severity: 'low' }],
+      configuration: 'c0ffee',
+    });
+    expect(records[1]?.body).toMatchObject({ answered: 'nobody', total: 1 });
+  });
 });

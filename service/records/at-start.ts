@@ -1,5 +1,7 @@
-import { signRecord } from '../../core/audit/audit.ts';
+import { type AuditRecord, signRecord } from '../../core/audit/audit.ts';
+import { provenOf } from '../../core/audit/audit-check.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
+import type { RecordKind } from '../../core/audit/record-kinds.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import type { Signer } from '../../core/messages/signing.ts';
 import type { Roster } from '../../core/people/roster.ts';
@@ -35,4 +37,40 @@ export async function nameStewards({
     const record = { chain: stewardsChain, number, at: now().toISOString(), kind: stewardsKind, actor: 'desk' };
     return signRecord({ ...record, body: stewardsBody(stewards) }, signer);
   });
+}
+
+const configurationKind = 'configuration.loaded';
+
+/** What a service runs with. */
+interface Running {
+  /** SHA-256 of its configuration file, hex: `sha256sum firebreak.yaml`. */
+  readonly sha256: string;
+  /** Of Firebreak. */
+  readonly version: string;
+}
+
+/**
+ * Puts on record with which configuration and version of Firebreak a desk runs, where its chain's last word is another. Cells say it in each incident that
+ * they open. Desks that share a chain and differ say it in turn, each at its start.
+ */
+export async function recordConfiguration({
+  store,
+  trust,
+  journal,
+  chain,
+  running: { sha256, version },
+}: {
+  readonly store: Pick<AuditStore, 'recordsOf'>;
+  readonly trust: Trust;
+  readonly journal: {
+    record(entry: Pick<AuditRecord, 'actor' | 'body'> & { readonly kind: RecordKind }): Promise<void>;
+  };
+  readonly chain: string;
+  readonly running: Running;
+}): Promise<void> {
+  const { records } = provenOf(await store.recordsOf({ kinds: [configurationKind], since: '' }), trust);
+  const last = records.filter((record) => record.chain === chain).at(-1)?.body;
+  if (last?.sha256 === sha256 && last.version === version) return;
+  const text = `Firebreak ${version} runs with the configuration of SHA-256 ${sha256}`;
+  await journal.record({ kind: configurationKind, actor: 'desk', body: { text, sha256, version } });
 }
