@@ -30,7 +30,7 @@ describe('firebreak simulate', () => {
     const args = ['simulate', '--playbook', 'contain-dropped-binary', '--answer', 'remove', 'rotate', '--story'];
     const { status, stdout } = await firebreak(args);
     expect(status).toBe(0);
-    expect(stdout).toMatch(/question\.decided +rotate, by oncall-1$/m);
+    expect(stdout).toMatch(/question\.decided +Yes: rotate secrets, by oncall-1$/m);
     expect(stdout).toContain('It was true_positive.');
     const unknown = await firebreak(['simulate', '--playbook', 'contain-dropped-binary', '--answer', 'yes']);
     expect(unknown).toMatchObject({
