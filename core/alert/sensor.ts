@@ -21,13 +21,16 @@ export interface DecodeContext {
   readonly settings?: SensorSettings | undefined;
 }
 
-/** What one item of a sensor's delivery turned out to be. */
+/**
+ * What one item of a sensor's delivery turned out to be. `lacks` is what the sensor's own settings keep out of it, so that rules cannot
+ * apply: few texts, and none of the event's.
+ */
 export type Decoded =
-  | { readonly kind: 'alert'; readonly alert: Alert }
+  | { readonly kind: 'alert'; readonly alert: Alert; readonly lacks?: string }
   /** The sensor speaks of itself: dropped events, metrics. Never a reason for a playbook. */
   | { readonly kind: 'health'; readonly sensor: string; readonly host?: string; readonly time?: string; readonly text: string }
   /** Read and understood, and no alert: telemetry, the end of an alert, an update of a known one. */
-  | { readonly kind: 'ignored'; readonly sensor: string; readonly reason: string }
+  | { readonly kind: 'ignored'; readonly sensor: string; readonly reason: string; readonly lacks?: string }
   /** Not to be read. The reason names the field and is safe to show to the sender. */
   | { readonly kind: 'rejected'; readonly reason: string };
 

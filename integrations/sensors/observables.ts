@@ -102,12 +102,15 @@ export function observablesInCommand(commandLine: string | undefined): readonly 
 
 const ofUrl = /^[a-z][a-z0-9+.-]{0,30}:\/\/(?:[^/@]{0,256}@)?(\[[^\]]{1,64}\]|[^/:?#]{1,253})/i;
 const ofBash = /^\/dev\/(?:tcp|udp)\/([^/]{1,253})\//;
+const ofSocat = /^(?:tcp[46]?|udp[46]?|sctp[46]?|openssl|ssl)(?:-connect)?:(\[[^\]]{1,64}\]|[^@:[\]]{1,253})/i;
 const ofNobody = /^\/dev\/(?:null|zero|stdin|stdout|stderr|tty|fd)(?:\/|$)/;
 const parts = /^(?:([^@/:]{1,64})@)?(\[[0-9a-f:.]{2,64}\]|[^@/:]{1,253})(?::(\d{1,5})(?![^/]))?(.*)$/i;
 
 function inWord(word: string, outward: boolean): readonly Observable[] {
-  const url = ofUrl.exec(word)?.[1] ?? ofBash.exec(word)?.[1];
+  const url = ofUrl.exec(word)?.[1] ?? ofBash.exec(word)?.[1] ?? (outward ? ofSocat.exec(word)?.[1] : undefined);
   if (url !== undefined) return first(ipOf(url), domainOf(url));
+  // The server that `dig` asks; what else has that mark in front is a file.
+  if (outward && word.startsWith('@')) return ipOf(word.slice(1));
   if (word.startsWith('/')) return ofNobody.test(word) ? [] : pathOf(word);
   const [, user, host = word, port, rest = ''] = isIP(word) === 0 ? (parts.exec(word) ?? []) : [];
   const address = ipOf(host);

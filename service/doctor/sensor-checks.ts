@@ -41,6 +41,12 @@ async function sensors({ config }: Examined): Promise<readonly LookResult[]> {
         `${text}; it says ${drops} times that it dropped events`,
         'Give the sensor a larger buffer, or fewer rules.',
       );
+    const lacks = [...new Set(own.flatMap((one) => one.lacks ?? []))].sort();
+    if (lacks.length > 0)
+      return warning(
+        `${text}; rules cannot apply that look at ${lacks.join('; ')}`,
+        `docs/sensors/${name}.md says which rules need which level, and has a policy that all of them can apply with.`,
+      );
     if (Date.now() - Date.parse(last) > silentMs)
       return failure(text, 'See whether it runs, and whether it still has the address and the token.');
     return ok(text);

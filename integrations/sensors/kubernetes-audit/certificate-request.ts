@@ -13,9 +13,9 @@ const organisation = '55040a';
  * From the PKCS #10 request in `spec.request`, base64 of PEM; undefined where the event does not hold it (level Metadata). Only these
  * two attributes are looked for, wherever they stand: what is asked for is shown, and nothing is granted by it.
  */
-export function askedIdentity({ resource, body, answered }: AuditRequest): AskedIdentity | undefined {
+export function askedIdentity({ resource, written, answered }: AuditRequest): AskedIdentity | undefined {
   if (resource !== 'certificatesigningrequests') return undefined;
-  for (const object of [body, answered]) {
+  for (const object of [...written, answered]) {
     const spec: unknown = object?.spec;
     const request: unknown = typeof spec === 'object' && spec !== null && 'request' in spec ? spec.request : undefined;
     if (typeof request !== 'string' || request.length > 65_536) continue;

@@ -25,8 +25,8 @@ const everybody: readonly string[] = [
   'system:serviceaccounts',
 ];
 
-function subjectsOf({ body, answered }: AuditRequest): readonly unknown[] {
-  return [body, answered].flatMap((binding) => objectsIn(binding?.subjects).map(({ name }) => name));
+function subjectsOf({ written, answered }: AuditRequest): readonly unknown[] {
+  return [...written, answered].flatMap((binding) => objectsIn(binding?.subjects).map(({ name }) => name));
 }
 
 /** Whether a binding is for the group that may do everything, whatever the role is. */
@@ -39,26 +39,33 @@ export function bindsEverybody(request: AuditRequest): boolean {
 }
 
 /** Whether a value of a ConfigMap has the shape of a secret. */
-export function holdsCredentials({ resource, body }: AuditRequest): boolean {
+export function holdsCredentials({ resource, written }: AuditRequest): boolean {
   if (resource !== 'configmaps') return false;
-  const data = objectOf(body?.data) ?? {};
-  return Object.entries(data)
+  return written.some(({ data, binaryData }) => {
+    return isSecretIn(data, (text) => text) || isSecretIn(binaryData, (text) => Buffer.from(text, 'base64').toString('latin1'));
+  });
+}
+
+const mostRead = 16_384;
+
+function isSecretIn(data: unknown, read: (text: string) => string): boolean {
+  return Object.entries(objectOf(data) ?? {})
     .slice(0, atMost)
     .some(([name, value]) => {
       if (typeof value !== 'string') return false;
-      const line = `${name}=${value.slice(0, 16_384)}`;
+      const line = `${name}=${read(value.slice(0, mostRead))}`;
       return redactSecrets(line) !== line;
     });
 }
 
-export function opensEveryNode({ resource, body, answered }: AuditRequest): boolean {
+export function opensEveryNode({ resource, written, answered }: AuditRequest): boolean {
   if (resource !== 'services') return false;
-  return [body, answered].some((service) => objectOf(service?.spec)?.type === 'NodePort');
+  return [...written, answered].some((service) => objectOf(service?.spec)?.type === 'NodePort');
 }
 
 /** An image of a pod, or of the template in a workload, that is from none of these registries (`registry.example.com`, or `registry.example.com/shop`). */
-export function foreignImage({ body, answered }: AuditRequest, registries: readonly string[]): boolean {
-  return [body, answered].some((object) => {
+export function foreignImage({ written, answered }: AuditRequest, registries: readonly string[]): boolean {
+  return [...written, answered].some((object) => {
     const spec = podSpecOf(object);
     if (!spec) return false;
     const images = containerLists.flatMap((list) => objectsIn(spec[list]).map(({ image }) => image));
@@ -78,8 +85,8 @@ function wholeImage(image: string): string {
 }
 
 /** Whether a pod, or the template in a workload, can reach its node. */
-export function opensTheNode({ body, answered }: AuditRequest): boolean {
-  return [body, answered].some((object) => {
+export function opensTheNode({ written, answered }: AuditRequest): boolean {
+  return [...written, answered].some((object) => {
     const spec = podSpecOf(object);
     return spec !== undefined && isOpen(spec);
   });

@@ -10,7 +10,7 @@ import { askedIdentity } from './certificate-request.ts';
 import { placeOf } from './place.ts';
 import { type AuditRequest, requestOf } from './request.ts';
 import { RoleMemory } from './roles.ts';
-import { ruleFor } from './rules.ts';
+import { notShown, ruleFor } from './rules.ts';
 
 function isEventList(event: Readonly<Record<string, unknown>>): boolean {
   return Array.isArray(event.items) && event.kind === 'EventList';
@@ -48,9 +48,15 @@ function decodeEvent(value: unknown, { cluster, settings }: DecodeContext): read
   if (stage === 'RequestReceived')
     return ignored('kubernetes-audit', 'a request that is not answered yet: its next stage counts');
   const request = requestOf(event);
-  const rule = ruleFor(request, { cluster, settings, roles });
+  const known = { cluster, settings, roles };
+  const rule = ruleFor(request, known);
+  const lacks = notShown(request, known);
   if (request.code !== undefined && request.code < 300) roles.learn(cluster, request);
-  if (rule === undefined) return ignored('kubernetes-audit', 'a request that no rule is about');
+  if (rule === undefined) {
+    if (lacks === undefined) return ignored('kubernetes-audit', 'a request that no rule is about');
+    const reason = `a request that no rule is about, as far as can be seen: not ${lacks}`;
+    return [{ kind: 'ignored', sensor: 'kubernetes-audit', reason, lacks }];
+  }
   const time = firstTime(event.requestReceivedTimestamp, event.stageTimestamp, event.timestamp);
   if (time === undefined) return rejected('`requestReceivedTimestamp` is missing or not an RFC 3339 time');
   const { pod, workload, node } = placeOf(request);
@@ -78,7 +84,7 @@ function decodeEvent(value: unknown, { cluster, settings }: DecodeContext): read
     tags: rule.tags,
     mitre: rule.mitre,
   };
-  return [{ kind: 'alert', alert }];
+  return [{ kind: 'alert', alert, ...(lacks !== undefined && { lacks }) }];
 }
 
 function titleOf(request: AuditRequest): string {

@@ -23,9 +23,13 @@ export interface AuditRequest {
   /** What an exec runs, and the container that a request for a pod names, both from the address. */
   readonly command: string | undefined;
   readonly container: string | undefined;
-  /** Only at the levels Request and RequestResponse. */
-  readonly body: Fields | undefined;
+  /** What it writes: its object, or what each operation of a JSON patch puts where. Only at the levels Request and RequestResponse. */
+  readonly written: readonly Fields[];
+  /** A JSON patch: what stood there before stays. */
+  readonly isPart: boolean;
   readonly answered: Fields | undefined;
+  /** Why the event does not hold what was written, where it does not. */
+  readonly hidden: 'at level Metadata' | 'cut by the API server' | undefined;
   readonly code: number | undefined;
   /** By authorization or authentication. */
   readonly refused: boolean;
@@ -57,11 +61,43 @@ export function requestOf(event: Fields): AuditRequest {
     uid: target?.uid,
     command,
     container: target?.resource === 'pods' ? container : undefined,
-    body: objectOf(event.requestObject),
+    written: writtenBy(event.requestObject),
+    isPart: Array.isArray(event.requestObject),
     answered: objectOf(event.responseObject),
+    hidden: hiddenBy(event),
     code,
     refused: decision === 'forbid' || code === 401 || code === 403,
   };
+}
+
+const mostOperations = 256;
+/** Fields of what rules look at whose members are counted, and not named. */
+const lists = new Set('rules subjects verbs resources containers initContainers ephemeralContainers volumes add'.split(' '));
+
+function writtenBy(sent: unknown): readonly Fields[] {
+  if (Array.isArray(sent)) return sent.slice(0, mostOperations).flatMap((operation) => placedBy(objectOf(operation) ?? {}));
+  const whole = objectOf(sent);
+  return whole === undefined ? [] : [whole];
+}
+
+/** `{ op: 'add', path: '/rules/-', value }` → `{ rules: [value] }`. https://www.rfc-editor.org/rfc/rfc6902 and rfc6901 */
+function placedBy({ op, path, value }: Fields): readonly Fields[] {
+  if ((op !== 'add' && op !== 'replace') || typeof path !== 'string' || path.length > 1_024) return [];
+  const keys = path
+    .split('/', 32)
+    .slice(1)
+    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const placed = keys.reduceRight<unknown>(
+    (inner, key, at) => (lists.has(keys[at - 1] ?? '') ? [inner] : { [key]: inner }),
+    value,
+  );
+  const whole = objectOf(placed);
+  return whole === undefined ? [] : [whole];
+}
+
+function hiddenBy(event: Fields): AuditRequest['hidden'] {
+  if (event.level === 'Metadata') return 'at level Metadata';
+  return objectOf(event.annotations)?.['audit.k8s.io/truncated'] === 'true' ? 'cut by the API server' : undefined;
 }
 
 /** The first of an authenticator's list of texts. */

@@ -53,13 +53,21 @@ function weightOfRule({ verbs, resources }: Fields): RoleWeight {
  * What the role in this request gives; undefined where the event does not tell: level Metadata, a patch without its answer, or a role that is filled
  * with the rules of others. https://kubernetes.io/docs/reference/access-authn-authz/rbac/#aggregated-clusterroles
  */
-export function weightOfRole({ resource, body, answered }: AuditRequest): RoleWeight | undefined {
+export function weightOfRole({ resource, written, isPart, answered }: AuditRequest): RoleWeight | undefined {
   if (resource !== 'roles' && resource !== 'clusterroles') return undefined;
-  if ([body, answered].some((role) => objectOf(role?.aggregationRule) !== undefined)) return undefined;
-  const given = [body, answered].filter((role) => Array.isArray(role?.rules));
+  const told = [...written, answered];
+  if (told.some((role) => objectOf(role?.aggregationRule) !== undefined)) return undefined;
+  const given = told.filter((role) => Array.isArray(role?.rules));
   if (given.length === 0) return undefined;
   const weights = given.flatMap((role) => objectsIn(role?.rules).map(weightOfRule));
-  return heaviestFirst.find((weight) => weights.includes(weight)) ?? 'reads';
+  const heaviest = heaviestFirst.find((weight) => weights.includes(weight)) ?? 'reads';
+  // What a part adds, the role gives at least; what it gave before, only the answer tells.
+  const mayGiveMore = isPart && !Array.isArray(answered?.rules) && isLight(heaviest);
+  return mayGiveMore ? undefined : heaviest;
+}
+
+function isLight(weight: RoleWeight | undefined): boolean {
+  return weight === 'writes' || weight === 'reads';
 }
 
 /** Roles that every cluster has. https://kubernetes.io/docs/reference/access-authn-authz/rbac/#user-facing-roles */
@@ -78,20 +86,21 @@ export class RoleMemory {
 
   /** Takes in what an answered request did to a role. */
   learn(cluster: string, request: AuditRequest): void {
-    const { verb, resource, namespace, subresource, name, body, answered } = request;
+    const { verb, resource, namespace, subresource, name, written, answered } = request;
     if ((resource !== 'roles' && resource !== 'clusterroles') || subresource !== undefined) return;
-    const called = name ?? sensorText(objectOf((answered ?? body)?.metadata)?.name, 253);
+    const called = name ?? sensorText(objectOf((answered ?? written[0])?.metadata)?.name, 253);
     if (called === undefined || !['create', 'update', 'patch', 'delete'].includes(verb)) return;
     const key = keyOf(cluster, resource === 'roles' ? namespace : undefined, called);
     this.#weights.delete(key);
+    const weight = verb === 'delete' ? undefined : weightOfRole(request);
     // A patch may add to what the event does not hold.
-    const weight = verb === 'delete' || (verb === 'patch' && !Array.isArray(answered?.rules)) ? undefined : weightOfRole(request);
-    if (weight !== undefined) this.#weights.set(key, weight);
+    const mayGiveMore = verb === 'patch' && !Array.isArray(answered?.rules) && isLight(weight);
+    if (weight !== undefined && !mayGiveMore) this.#weights.set(key, weight);
   }
 
   /** Of the role that a binding names; undefined where it does not say, or the role was not seen. */
-  boundBy(cluster: string, { namespace, body, answered }: AuditRequest): RoleWeight | undefined {
-    const ref = [body, answered].map((binding) => objectOf(binding?.roleRef)).find((found) => found !== undefined);
+  boundBy(cluster: string, { namespace, written, answered }: AuditRequest): RoleWeight | undefined {
+    const ref = [...written, answered].map((binding) => objectOf(binding?.roleRef)).find((found) => found !== undefined);
     const name = sensorText(ref?.name, 253);
     if (name === undefined) return undefined;
     if (ref?.kind !== 'Role' && Object.hasOwn(wellKnown, name)) return wellKnown[name];

@@ -69,8 +69,8 @@ function isForItself({ user, namespace, name }: AuditRequest): boolean {
   return user === `system:serviceaccount:${namespace}:${name}`;
 }
 
-function isTokenSecret({ body }: AuditRequest): boolean {
-  return body?.type === 'kubernetes.io/service-account-token';
+function isTokenSecret({ written }: AuditRequest): boolean {
+  return written.some(({ type }) => type === 'kubernetes.io/service-account-token');
 }
 
 const of =
@@ -392,6 +392,20 @@ export function ruleFor(request: AuditRequest, context: AuditContext): AuditRule
   if (failed && (code === 404 || !throughTheNode.includes(`${resource}/${subresource}`))) return undefined;
   if (isSystemAtWork(request, context.settings?.controlPlane)) return undefined;
   return auditRules.find((rule) => rule.applies(request, context));
+}
+
+const readByContent = new Set([...rbac, ...runners, 'configmaps', 'services', 'certificatesigningrequests']);
+
+/**
+ * What rules should have looked at and the event does not hold, such as `the content of configmaps, at level Metadata`: they cannot
+ * apply then, and a lower level of the audit policy says so of itself nowhere.
+ */
+export function notShown(request: AuditRequest, { settings }: AuditContext): string | undefined {
+  const { resource, subresource, hidden, written, answered, code } = request;
+  if (hidden === undefined || written.length > 0 || answered !== undefined) return undefined;
+  if (resource === undefined || subresource !== undefined || !readByContent.has(resource) || !isMade(request)) return undefined;
+  if (code === undefined || code >= 300 || isSystemAtWork(request, settings?.controlPlane)) return undefined;
+  return `the content of ${resource}, ${hidden}`;
 }
 
 function isOneOf(resources: readonly string[], { resource, subresource }: AuditRequest): boolean {

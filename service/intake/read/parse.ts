@@ -20,7 +20,7 @@ const largestAlert = 1024 * 1024;
 export const largestBody = 16 * 1024 * 1024;
 
 export type ParsedItem =
-  | { readonly kind: 'alert'; readonly alert: Alert; readonly raw: Uint8Array }
+  | (Extract<Decoded, { readonly kind: 'alert' }> & { readonly raw: Uint8Array })
   | (Exclude<Decoded, { readonly kind: 'alert' }> & { readonly raw: Uint8Array });
 
 export type Parsed =
@@ -134,7 +134,7 @@ function decodeItem({ raw, text, value, context }: Item): readonly ParsedItem[] 
   return withTextBudget(() => sensor.decode(content, { cluster, settings })).map((decoded) => {
     if (decoded.kind !== 'alert') return { ...decoded, raw };
     if (decoded.alert.sensor === ownSensor) return { kind: 'rejected', reason: `nobody else sends as ${ownSensor}`, raw };
-    return { kind: 'alert', alert: ofASensor(withConfiguredSeverity(withDefaultSeverity(decoded.alert), severities)), raw };
+    return { ...decoded, alert: ofASensor(withConfiguredSeverity(withDefaultSeverity(decoded.alert), severities)), raw };
   });
 }
 

@@ -145,6 +145,7 @@ export class Receiver {
     const { bucket, rule } = delivery.from;
     const foreign = foreignCluster(rule, { raw: item.raw, own: this.#options.cluster });
     if (foreign !== undefined) return isCounted ? this.#forbid(item.raw, foreign, delivery) : this.#limit();
+    if ('lacks' in item && item.lacks !== undefined) this.#options.health.lacks(sensorOf(item), item.lacks);
     const known = item.kind === 'alert' ? this.#options.spool.incidentOf(item.alert.id) : undefined;
     // What is no alert, or a known one, counts against no limit: whoever sends a batch again must come further than the time before.
     if (isCounted && (item.kind !== 'alert' || known !== undefined)) bucket.giveBack();
@@ -283,6 +284,10 @@ export class Receiver {
 /** Whose sign of life it is: who sees one node cannot hide that the sensor of another one is silent. */
 function hostOf({ node }: AlertSender, told: string | undefined): string | undefined {
   return node ?? told;
+}
+
+function sensorOf(item: Extract<ParsedItem, { readonly kind: 'alert' | 'ignored' }>): string {
+  return item.kind === 'alert' ? item.alert.sensor : item.sensor;
 }
 
 function saidBy(from: AlertSender, said: SensorWord): SensorWord {

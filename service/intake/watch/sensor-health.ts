@@ -12,6 +12,8 @@ export interface SensorReport {
   /** ISO 8601, UTC; by the intake's clock. */
   readonly lastSeenAt: string;
   readonly lastMessage?: { readonly at: string; readonly text: string };
+  /** What its own settings keep out of its events, such as `the content of configmaps, at level Metadata`. */
+  readonly lacks?: readonly string[];
 }
 
 /** What a sensor says about itself. */
@@ -27,11 +29,13 @@ interface Known {
   drops: number;
   lastSeenAt: number;
   last?: { readonly at: number; readonly text: string };
+  readonly lacks: Set<string>;
 }
 
 /** One per node and kind of sensor; who makes up names pushes out the ones that were silent longest. */
 const mostSensors = 5_000;
 const mostText = 1_000;
+const mostLacks = 32;
 
 /** Counts in memory what sensors sent and said about themselves, per sensor and host. */
 export class SensorHealth {
@@ -60,6 +64,12 @@ export class SensorHealth {
     return ofDrops;
   }
 
+  /** It could not say all that rules look at: they cannot apply, and nobody would know. */
+  lacks(sensor: string, what: string): void {
+    const { lacks } = this.#of(sensor, undefined);
+    if (lacks.size < mostLacks) lacks.add(what);
+  }
+
   /** When it was heard of last, in milliseconds since 1970. */
   seenAt(sensor: string, host: string): number | undefined {
     return this.#known.peek(`${sensor}\n${host}`)?.lastSeenAt;
@@ -74,7 +84,7 @@ export class SensorHealth {
   report(): readonly SensorReport[] {
     return [...this.#known.entries()]
       .sort(([, a], [, b]) => a.lastSeenAt - b.lastSeenAt)
-      .map(([key, { alerts, messages, drops, lastSeenAt, last }]) => {
+      .map(([key, { alerts, messages, drops, lastSeenAt, last, lacks }]) => {
         const [sensor = '', host] = key.split('\n');
         return {
           sensor,
@@ -84,13 +94,14 @@ export class SensorHealth {
           drops,
           lastSeenAt: new Date(lastSeenAt).toISOString(),
           ...(last && { lastMessage: { at: new Date(last.at).toISOString(), text: last.text } }),
+          ...(lacks.size > 0 && { lacks: [...lacks] }),
         };
       });
   }
 
   #of(sensor: string, host: string | undefined): Known {
     const key = host === undefined ? sensor : `${sensor}\n${host}`;
-    const known = this.#known.get(key) ?? { alerts: 0, messages: 0, drops: 0, lastSeenAt: 0 };
+    const known = this.#known.get(key) ?? { alerts: 0, messages: 0, drops: 0, lastSeenAt: 0, lacks: new Set() };
     known.lastSeenAt = this.#now();
     this.#known.set(key, known);
     return known;

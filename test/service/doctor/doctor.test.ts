@@ -425,6 +425,28 @@ describe('of sensors it says', () => {
     }
   });
 
+  test('which rules cannot apply, since the sensor does not show what they look at', async () => {
+    const dir = join(folder, 'firebreak-state', 'spool');
+    mkdirSync(dir, { recursive: true });
+    const health = new SensorHealth(Date.now);
+    health.alert('kubernetes-audit', undefined);
+    for (const what of ['services', 'configmaps', 'services'])
+      health.lacks('kubernetes-audit', `the content of ${what}, at level Metadata`);
+    const control = await startControl({ directory: dir, health });
+    try {
+      const config = { ...configured(), intake: { ...configured().intake, tokens: [] } };
+      expect(await found({ chosen: sensorChecks, config })).toMatchObject([
+        {
+          state: 'warning',
+          text: expect.stringMatching(/content of configmaps, at level Metadata; the content of services, at level Metadata$/),
+          remedy: expect.stringContaining('docs/sensors/kubernetes-audit.md'),
+        },
+      ]);
+    } finally {
+      await control.close();
+    }
+  });
+
   test('how any sensor sends where a token is for none of that name', async () => {
     const dir = join(folder, 'firebreak-state', 'spool');
     mkdirSync(dir, { recursive: true });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { flags, isExecutable } from '../../../service/parts/command.ts';
 import { freePorts } from '../ports.ts';
 import { type RunningServer, type ServerGroup, waitUntilReady } from '../server-group.ts';
-import type { AuditLevel } from './audit-policy.ts';
+import type { AuditLevel, AuditPolicy } from './audit-policy.ts';
 import { etcdFlags, sharedApiServerFlags, writeAuditPolicy } from './control-plane-flags.ts';
 import { callKubernetes, type KubernetesServer, readAccess } from './kubernetes-api.ts';
 
@@ -22,7 +22,7 @@ export function assetsFolder(): string | undefined {
 export async function startApiServerOnly(options: {
   readonly assets: string;
   readonly folder: string;
-  readonly auditLevel: AuditLevel;
+  readonly auditLevel: AuditLevel | AuditPolicy;
   readonly group: ServerGroup;
 }): Promise<KubernetesServer> {
   const { assets, folder, auditLevel, group } = options;

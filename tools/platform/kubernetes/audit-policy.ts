@@ -4,8 +4,15 @@
  */
 export type AuditLevel = 'Metadata' | 'RequestResponse';
 
+/** A policy of one's own, as the API server reads it from its file. */
+export interface AuditPolicy {
+  readonly apiVersion: 'audit.k8s.io/v1';
+  readonly kind: 'Policy';
+}
+
 /** The audit policy. Left out: the health checks and the leases that the control plane renews every few seconds. */
-export function auditPolicy(level: AuditLevel): object {
+export function auditPolicy(level: AuditLevel | AuditPolicy): object {
+  if (typeof level !== 'string') return level;
   const writes = ['create', 'update', 'patch', 'delete', 'deletecollection'];
   const changed = [
     { group: '', resources: ['pods', 'pods/eviction', 'pods/ephemeralcontainers', 'secrets'] },

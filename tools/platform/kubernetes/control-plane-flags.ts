@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { flags } from '../../../service/parts/command.ts';
-import { type AuditLevel, auditPolicy } from './audit-policy.ts';
+import { type AuditLevel, type AuditPolicy, auditPolicy } from './audit-policy.ts';
 
 export function etcdFlags(options: { readonly folder: string; readonly port: number; readonly peerPort: number }): string[] {
   const client = `http://127.0.0.1:${options.port}`;
@@ -67,7 +67,7 @@ export function apiServerCertificateFlags(pki: string): string[] {
 }
 
 /** Writes the audit policy into the folder and returns its path. */
-export function writeAuditPolicy(options: { readonly folder: string; readonly auditLevel: AuditLevel }): string {
+export function writeAuditPolicy(options: { readonly folder: string; readonly auditLevel: AuditLevel | AuditPolicy }): string {
   const path = join(options.folder, 'audit-policy.json');
   writeFileSync(path, JSON.stringify(auditPolicy(options.auditLevel)));
   return path;

@@ -6,7 +6,7 @@ import { flags, runCommand } from '../../../service/parts/command.ts';
 import { startRealNodes } from '../nodes/real-nodes.ts';
 import { freePorts } from '../ports.ts';
 import { type RunningServer, type ServerGroup, waitUntilReady } from '../server-group.ts';
-import type { AuditLevel } from './audit-policy.ts';
+import type { AuditLevel, AuditPolicy } from './audit-policy.ts';
 import {
   apiServerCertificateFlags,
   controllerManagerFlags,
@@ -31,7 +31,7 @@ import {
 export async function startControlPlane(options: {
   readonly kubelab: string;
   readonly folder: string;
-  readonly auditLevel: AuditLevel;
+  readonly auditLevel: AuditLevel | AuditPolicy;
   readonly group: ServerGroup;
   readonly realNodes?: readonly string[];
   readonly port?: number | undefined;

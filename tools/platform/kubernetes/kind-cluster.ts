@@ -5,7 +5,7 @@ import { FirebreakError } from '../../../core/errors.ts';
 import { type OnProgress, withProgress } from '../../../service/parts/cache.ts';
 import { findOnPath, runCommand } from '../../../service/parts/command.ts';
 import type { ServerGroup } from '../server-group.ts';
-import type { AuditLevel } from './audit-policy.ts';
+import type { AuditLevel, AuditPolicy } from './audit-policy.ts';
 import { writeAuditPolicy } from './control-plane-flags.ts';
 import { type KubernetesServer, serverOf } from './kubernetes-api.ts';
 
@@ -22,7 +22,7 @@ export async function startKindCluster(options: {
   readonly kind: string;
   readonly folder: string;
   readonly workers: number;
-  readonly auditLevel: AuditLevel;
+  readonly auditLevel: AuditLevel | AuditPolicy;
   readonly group: ServerGroup;
   readonly onProgress: OnProgress;
 }): Promise<KubernetesServer> {

@@ -4,7 +4,7 @@ import { FirebreakError } from '../../../core/errors.ts';
 import type { OnProgress } from '../../../service/parts/cache.ts';
 import { ServerGroup } from '../server-group.ts';
 import { assetsFolder, startApiServerOnly } from './api-server-only.ts';
-import type { AuditLevel } from './audit-policy.ts';
+import type { AuditLevel, AuditPolicy } from './audit-policy.ts';
 import { startControlPlane } from './control-plane.ts';
 import { addFakeNodes, nodesAreReady } from './fake-nodes.ts';
 import { kindProgram, startKindCluster } from './kind-cluster.ts';
@@ -17,7 +17,7 @@ export interface KubernetesOptions {
   /** Names of nodes on which containers run, where the machine can have them (see `nodes/parts.mjs`). Default: none. */
   readonly realNodes?: readonly string[];
   /** Default `Metadata`. */
-  readonly auditLevel?: AuditLevel;
+  readonly auditLevel?: AuditLevel | AuditPolicy;
   /** The first of its six ports. Default: free ones, the same as the last time. */
   readonly port?: number | undefined;
 }
