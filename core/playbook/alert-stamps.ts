@@ -1,6 +1,6 @@
 import type { Alert } from '../alert/alert.ts';
 import { sha256Hex } from '../text/digest.ts';
-import { answering, candidates, matches } from './answering.ts';
+import { answering, matches, matching } from './answering.ts';
 import type { AnyPlaybook } from './playbook.ts';
 import { AlertCounts, AwaitedAlerts, type AwaitedStore, type CountStore, matchesOf } from './timed-conditions.ts';
 
@@ -68,12 +68,13 @@ export class AlertStamps {
     const counts = this.#counts.take(alert, now);
     const counted = counts ? { ...alert, facts: { ...alert.facts, counts } } : alert;
     const waiting = this.#awaited.take(counted, now);
-    if (!counts && waiting.length === 0) return this.#calling(counted);
+    // Of a storm most have come often enough, and then nothing more will be true of them.
+    if (waiting.length === 0 && (!counts || this.#counts.areReached(counts))) return this.#calling(counted);
     const { facts } = counted;
     const often = Object.fromEntries(Object.keys(counts ?? {}).map((key) => [key, Number.MAX_SAFE_INTEGER]));
     const then = { ...counted, facts: { ...facts, counts: often, missing: waiting } };
-    const countedFor = candidates(this.#playbooks, alert.rule)
-      .filter((one) => matches(one, then) && !matches(one, counted))
+    const countedFor = matching(this.#playbooks, then)
+      .filter((one) => !matches(one, counted))
       .map(({ id }) => id);
     return this.#calling(countedFor.length > 0 ? { ...counted, countedFor } : counted);
   }

@@ -3,7 +3,8 @@ import { mayCarryRule, ownSensor } from '../alert/own-alerts.ts';
 import { atLeast } from '../alert/severity.ts';
 import { sha256Hex } from '../text/digest.ts';
 import type { Match, MatchPer } from './match.ts';
-import { ByRule, exactRules, matchAlert } from './match-alert.ts';
+import { exactRules, matchAlert } from './match-alert.ts';
+import { MatchIndex } from './match-index.ts';
 import type { AnyPlaybook } from './playbook.ts';
 
 /** Whether the envelope asks for this alert. A rule of Firebreak's own counts only from Firebreak: no sensor gives a person's order. */
@@ -18,22 +19,27 @@ export function matches(playbook: AnyPlaybook, alert: Alert): boolean {
   return matchAlert(match, alert) === true;
 }
 
-/** Places in a list of playbooks by rule, made once for each list: whoever asks does so for every alert. */
-const known = new WeakMap<readonly AnyPlaybook[], ByRule<number>>();
+/** Places in a list of playbooks by what an alert says, made once for each list: whoever asks does so for every alert. */
+const known = new WeakMap<readonly AnyPlaybook[], MatchIndex<number>>();
 
-/** Those that alerts of this rule may concern, in the order of the list. */
-export function candidates<P extends AnyPlaybook>(playbooks: readonly P[], rule: string): readonly P[] {
-  return placesFor(playbooks, rule).flatMap((place) => playbooks[place] ?? []);
-}
-
-function placesFor(playbooks: readonly AnyPlaybook[], rule: string): readonly number[] {
+function placesFor(playbooks: readonly AnyPlaybook[], alert: Alert): readonly number[] {
   let places = known.get(playbooks);
   if (!places) {
-    places = new ByRule();
+    places = new MatchIndex();
     for (const [place, { on }] of playbooks.entries()) if (on.match !== 'unanswered') places.add(place, on.match);
     known.set(playbooks, places);
   }
-  return places.of(rule);
+  return places.of(alert);
+}
+
+/** Those whose envelope asks for this alert, in the order of the list. */
+export function matching<P extends AnyPlaybook>(playbooks: readonly P[], alert: Alert): P[] {
+  const found: P[] = [];
+  for (const place of placesFor(playbooks, alert)) {
+    const playbook = playbooks[place];
+    if (playbook && matches(playbook, alert)) found.push(playbook);
+  }
+  return found;
 }
 
 /**
@@ -42,12 +48,12 @@ function placesFor(playbooks: readonly AnyPlaybook[], rule: string): readonly nu
  * The list is looked through once: another one is asked about by another list.
  */
 export function answering<P extends AnyPlaybook>(playbooks: readonly P[], alert: Alert): readonly P[] {
-  const answers = candidates(playbooks, alert.rule).filter((playbook) => matches(playbook, alert));
+  const answers = matching(playbooks, alert);
   if (answers.length === 0)
     return alert.countedFor || alert.againFor
       ? []
       : playbooks.filter(({ on }) => on.match === 'unanswered').filter((one) => concerns(one, alert));
-  const ranked = answers.sort((a, b) => priorityOf(b) - priorityOf(a));
+  const ranked = answers.length === 1 ? answers : answers.sort((a, b) => priorityOf(b) - priorityOf(a));
   const alone = ranked.find(({ exclusive }) => exclusive === true);
   const left = alone ? ranked.filter((one) => priorityOf(one) >= priorityOf(alone)) : ranked;
   const { againFor } = alert;

@@ -47,30 +47,6 @@ function inBoth(left: ReadonlySet<string> | undefined, right: ReadonlySet<string
   return left && right ? new Set([...left].filter((one) => right.has(one))) : (left ?? right);
 }
 
-const mostRules = 2_000;
-
-/** Matches, or what has one, by the rules that they may be about: an alert is compared with few of them. Patterns are run once for each rule's name. */
-export class ByRule<Item> {
-  readonly #items: { readonly item: Item; readonly match: Match }[] = [];
-  readonly #known = new Map<string, readonly Item[]>();
-
-  add(item: Item, match: Match): void {
-    this.#items.push({ item, match });
-    this.#known.clear();
-  }
-
-  /** In the order in which they were added. */
-  of(rule: string): readonly Item[] {
-    const known = this.#known.get(rule);
-    if (known) return known;
-    const found = this.#items.filter(({ match }) => matchAlert(match, { rule }) !== false).map(({ item }) => item);
-    // Whoever sends ever other names makes it begin anew, and no larger.
-    if (this.#known.size >= mostRules) this.#known.clear();
-    if (rule.length <= 1_024) this.#known.set(rule, found);
-    return found;
-  }
-}
-
 function listOf<T>(value: OneOrMore<T> | undefined): readonly T[] {
   return value === undefined ? [] : Array.isArray(value) ? value : [value as T];
 }
@@ -154,28 +130,65 @@ function testOf(match: Match): Test {
   return allOf(tests);
 }
 
+/** A text that an alert has at most one of, and what a match asks of it. */
+interface TextField {
+  /** As the alert itself has it: of a part of the alert with it a match may be known not to hold, whatever its parts ask. */
+  readonly part?: 'rule' | 'sensor' | 'severity' | 'priority';
+  readonly patterns: (fields: MatchFields) => OneOrMore<TextPattern> | undefined;
+  readonly read: (alert: MatchedAlert) => string | undefined;
+}
+
+/** What costs least to read, and tells most alerts apart, comes first. */
+const textFields: readonly TextField[] = [
+  { part: 'rule', patterns: ({ rule }) => rule, read: ({ rule }) => rule },
+  { part: 'sensor', patterns: ({ sensor }) => sensor, read: ({ sensor }) => sensor },
+  { part: 'priority', patterns: ({ priority }) => priority, read: ({ priority }) => priority },
+  { patterns: ({ namespace }) => namespace, read: namespaceOf },
+  { patterns: ({ node }) => node, read: ({ node }) => node },
+  { patterns: ({ place }) => place, read: placeOfAlert },
+  { patterns: ({ workload }) => workload?.kind, read: (alert) => sureWorkload(alert)?.kind },
+  { patterns: ({ workload }) => workload?.name, read: (alert) => sureWorkload(alert)?.name },
+  { patterns: ({ process }) => process?.name, read: ({ process }) => process?.name },
+  { patterns: ({ process }) => process?.parent, read: ({ process }) => process?.parent },
+  { patterns: ({ process }) => process?.user, read: ({ process }) => process?.user },
+  { patterns: ({ process }) => process?.path, read: ({ process }) => process?.exe },
+  { patterns: ({ process }) => process?.arguments, read: ({ process }) => process?.commandLine },
+  { patterns: ({ image }) => image?.digest, read: ({ container }) => container?.digest },
+  { patterns: ({ image }) => image?.registry, read: (alert) => imagePlace(alert)?.host },
+  { patterns: ({ image }) => image?.repository, read: (alert) => imagePlace(alert)?.path },
+  { patterns: ({ image }) => image?.tag, read: (alert) => imageReference(alert)?.tag },
+];
+
+/** What an index of matches goes by: a severity that is not named cannot make a match hold, whatever `unknown` leaves open. */
+export const indexedFields: readonly TextField[] = [
+  ...textFields.slice(0, 1),
+  { part: 'severity', patterns: ({ severity }) => severity, read: ({ severity }) => severity },
+  ...textFields.slice(1),
+];
+
+/** What has to hold of one text of an alert so that the match can; undefined where it asks nothing of it. */
+export function textNeeded(match: Match, field: TextField): TextTest | undefined {
+  const { all = [], any } = match;
+  const patterns = field.patterns(match);
+  const ways = any?.map((one) => textNeeded(one, field));
+  const tests = [
+    patterns === undefined ? undefined : textTest(patterns),
+    ...all.map((one) => textNeeded(one, field)),
+    ways?.every((one) => one !== undefined) ? (text: string) => ways.some((one) => one(text)) : undefined,
+  ].filter((one) => one !== undefined);
+  const [only] = tests;
+  return tests.length > 1 ? (text) => tests.every((one) => one(text)) : only;
+}
+
 function fieldTests(fields: MatchFields): readonly Test[] {
-  const { workload = {}, process = {}, labels = {}, window } = fields;
+  const { labels = {}, window } = fields;
   return [
-    ...ofText(fields.rule, ({ rule }) => rule),
-    ...ofText(fields.sensor, ({ sensor }) => sensor),
+    ...textFields.flatMap(({ patterns, read }) => ofText(patterns(fields), read)),
     ...severityTest(fields.severity),
-    ...ofText(fields.priority, ({ priority }) => priority),
-    ...ofText(fields.node, ({ node }) => node),
-    ...ofText(fields.place, placeOfAlert),
-    ...ofText(fields.namespace, namespaceOf),
     ...(fields.tag === undefined ? [] : [ofList(({ tags }) => tags, textTest(fields.tag))]),
     ...techniqueTest(fields.technique),
     ...tacticTest(fields.tactic),
-    ...ofText(workload.kind, (alert) => sureWorkload(alert)?.kind),
-    ...ofText(workload.name, (alert) => sureWorkload(alert)?.name),
     ...Object.entries(labels).map(([key, patterns]) => labelTest(key, patterns)),
-    ...imageTests(fields.image),
-    ...ofText(process.name, (alert) => alert.process?.name),
-    ...ofText(process.path, (alert) => alert.process?.exe),
-    ...ofText(process.arguments, (alert) => alert.process?.commandLine),
-    ...ofText(process.parent, (alert) => alert.process?.parent),
-    ...ofText(process.user, (alert) => alert.process?.user),
     ...(window ? [windowTest(window)] : []),
     ...(fields.privileged === undefined ? [] : [privilegedTest(fields.privileged)]),
     ...exposureTest(fields.exposure),
@@ -244,19 +257,13 @@ function labelTest(key: string, patterns: OneOrMore<TextPattern>): Test {
   };
 }
 
-function imageTests(image: MatchFields['image'] = {}): readonly Test[] {
-  const reference = ({ container }: MatchedAlert) =>
-    container?.image === undefined ? undefined : parseReference(container.image);
-  const place = (alert: MatchedAlert) => {
-    const named = reference(alert);
-    return named && placeOf(named.repository);
-  };
-  return [
-    ...ofText(image.registry, (alert) => place(alert)?.host),
-    ...ofText(image.repository, (alert) => place(alert)?.path),
-    ...ofText(image.tag, (alert) => reference(alert)?.tag),
-    ...ofText(image.digest, ({ container }) => container?.digest),
-  ];
+function imageReference({ container }: MatchedAlert): ReturnType<typeof parseReference> | undefined {
+  return container?.image === undefined ? undefined : parseReference(container.image);
+}
+
+function imagePlace(alert: MatchedAlert): ReturnType<typeof placeOf> | undefined {
+  const named = imageReference(alert);
+  return named && placeOf(named.repository);
 }
 
 function privilegedTest(wanted: boolean): Test {

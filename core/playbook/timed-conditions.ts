@@ -4,7 +4,8 @@ import { sha256Hex } from '../text/digest.ts';
 import { keyOfSubject } from './answering.ts';
 import { durationMs } from './duration.ts';
 import type { Match, MatchPer } from './match.ts';
-import { ByRule, conditionKey, matchAlert } from './match-alert.ts';
+import { conditionKey, matchAlert } from './match-alert.ts';
+import { MatchIndex } from './match-index.ts';
 import type { AnyPlaybook } from './playbook.ts';
 
 /** A part of a match that one alert does not decide: it counts alerts, or waits for one. */
@@ -18,6 +19,8 @@ interface TimedCondition {
 
 interface CountCondition extends TimedCondition {
   readonly times: number;
+  /** By what is counted together, as it was written last; the one that was longest ago is the first. */
+  readonly tallies: Map<string, Tally>;
 }
 
 interface AbsenceCondition extends TimedCondition {
@@ -35,20 +38,20 @@ export function matchesOf(playbooks: readonly AnyPlaybook[]): readonly Match[] {
   return playbooks.flatMap(({ on }) => (on.match === 'unanswered' ? [] : matchesIn(on.match)));
 }
 
-/** Conditions by rule, each once. */
+/** Conditions by the alerts that may meet them, each once. */
 class Conditions<Condition extends { readonly key: string }> {
-  readonly #byRule = new ByRule<Condition>();
+  readonly #index = new MatchIndex<Condition>();
   readonly keys = new Set<string>();
 
   add(condition: Condition, match: Match): void {
     if (this.keys.has(condition.key)) return;
     this.keys.add(condition.key);
-    this.#byRule.add(condition, match);
+    this.#index.add(condition, match);
   }
 
-  /** Those that an alert of this rule may meet. */
-  of(rule: string): readonly Condition[] {
-    return this.keys.size === 0 ? [] : this.#byRule.of(rule);
+  /** Those that this alert may meet. */
+  of(alert: Alert): readonly Condition[] {
+    return this.#index.of(alert);
   }
 }
 
@@ -69,14 +72,25 @@ const mostCounted = 100_000;
 const writtenEveryMs = 1_000;
 
 interface Tally {
-  counted: readonly Counted[];
+  /** When each was counted, by how its id begins; the oldest is the first. */
+  readonly counted: Map<string, number>;
+  lastAt: number;
   writtenAt: number;
+}
+
+/** As long as whoever names a pod wants it to be: its digest is not. */
+const longestSubject = 128;
+
+function subjectOf(per: MatchPer, alert: Alert): string {
+  const subject = keyOfSubject(per, alert);
+  // One with a line end could be read as another one's.
+  return subject.length > longestSubject || subject.includes('\n') ? sha256Hex(subject).slice(0, 32) : subject;
 }
 
 /** Counts alerts over time for playbooks that ask how often they come. Bounded in memory, whatever comes. */
 export class AlertCounts {
   readonly #conditions = new Conditions<CountCondition>();
-  readonly #tallies = new Map<string, Map<string, Tally>>();
+  readonly #byKey = new Map<string, CountCondition>();
   readonly #kept: CountStore | undefined;
 
   constructor({ playbooks, kept }: { readonly playbooks: readonly AnyPlaybook[]; readonly kept?: CountStore | undefined }) {
@@ -85,13 +99,19 @@ export class AlertCounts {
       const { count, ...rest } = match;
       if (!count) continue;
       const { times, within, per = 'workload' } = count;
-      this.#conditions.add({ key: conditionKey(match), rest, withinMs: durationMs(within), per, times }, rest);
+      const key = conditionKey(match);
+      if (this.#byKey.has(key)) continue;
+      const condition = { key, rest, withinMs: durationMs(within), per, times, tallies: new Map<string, Tally>() };
+      this.#conditions.add(condition, rest);
+      this.#byKey.set(key, condition);
     }
     for (const [key, { value }] of kept?.load() ?? []) {
-      const [condition = '', subject = ''] = key.split('\n');
+      const [name = '', subject = ''] = key.split('\n');
+      const condition = this.#byKey.get(name);
+      const counted = new Map(value.map(([at, id]) => [id, at]));
       // A playbook that is no longer enabled counts no more.
-      if (!this.#conditions.keys.has(condition)) kept?.remove(key);
-      else this.#of(condition).set(subject, { counted: value, writtenAt: 0 });
+      if (!condition) kept?.remove(key);
+      else condition.tallies.set(subject, { counted, lastAt: value.at(-1)?.[0] ?? 0, writtenAt: 0 });
     }
   }
 
@@ -99,50 +119,77 @@ export class AlertCounts {
   take(alert: Alert, now: number): Readonly<Record<string, number>> | undefined {
     let counts: Record<string, number> | undefined;
     const subjects: Partial<Record<MatchPer, string>> = {};
-    for (const condition of this.#conditions.of(alert.rule)) {
+    for (const condition of this.#conditions.of(alert)) {
       if (!mayCarryRule(alert) || matchAlert(condition.rest, alert) !== true) continue;
       counts ??= {};
       const { per } = condition;
-      // As long as whoever names a pod wants it to be: its digest is not.
-      subjects[per] ??= sha256Hex(keyOfSubject(per, alert)).slice(0, 32);
+      subjects[per] ??= subjectOf(per, alert);
       counts[condition.key] = this.#count(condition, { subject: subjects[per], id: alert.id.slice(0, 12), now });
     }
     return counts;
   }
 
-  /** For tests and figures: how many subjects are remembered. */
-  get size(): number {
-    return [...this.#tallies.values()].reduce((sum, { size }) => sum + size, 0);
+  /** Whether each of these has come so often as is asked. */
+  areReached(counts: Readonly<Record<string, number>>): boolean {
+    for (const key in counts) if ((counts[key] ?? 0) < (this.#byKey.get(key)?.times ?? 0)) return false;
+    return true;
   }
 
-  #of(condition: string): Map<string, Tally> {
-    const known = this.#tallies.get(condition) ?? new Map<string, Tally>();
-    this.#tallies.set(condition, known);
-    return known;
+  /** For tests and figures: how many subjects are remembered. */
+  get size(): number {
+    return [...this.#byKey.values()].reduce((sum, { tallies }) => sum + tallies.size, 0);
   }
 
   #count(
-    { key, withinMs, times }: CountCondition,
+    condition: CountCondition,
     { subject, id, now }: { readonly subject: string; readonly id: string; readonly now: number },
   ): number {
-    const tallies = this.#of(key);
-    const known = tallies.get(subject);
-    const young = (known?.counted ?? []).filter(([at]) => now - at < withinMs && at <= now);
-    const counted: readonly Counted[] = young.some(([, one]) => one === id) ? young : [...young.slice(1 - times), [now, id]];
-    const reachedBefore = young.length >= times;
-    const writes = !reachedBefore || now - (known?.writtenAt ?? 0) >= writtenEveryMs;
+    const { withinMs, times, tallies } = condition;
+    const tally = tallies.get(subject) ?? { counted: new Map<string, number>(), lastAt: 0, writtenAt: 0 };
+    const { counted } = tally;
+    forgetOld(tally, { now, withinMs });
+    const reachedBefore = counted.size >= times;
+    if (!counted.has(id)) {
+      // What came before the last so many changes nothing.
+      if (reachedBefore) forgetOldest(counted);
+      counted.set(id, now);
+      tally.lastAt = now;
+    }
+    if (!reachedBefore || now - tally.writtenAt >= writtenEveryMs) this.#write(condition, { subject, tally, now });
+    return counted.size;
+  }
+
+  #write(
+    { key, withinMs, times, tallies }: CountCondition,
+    { subject, tally, now }: { readonly subject: string; readonly tally: Tally; readonly now: number },
+  ): void {
+    tally.writtenAt = now;
+    this.#kept?.put(`${key}\n${subject}`, { value: [...tally.counted].map(([id, at]) => [at, id] as const), at: now });
     // Taken out first: a map keeps the order in which keys came, and the oldest is the first to be forgotten.
     tallies.delete(subject);
-    tallies.set(subject, { counted, writtenAt: writes ? now : (known?.writtenAt ?? 0) });
-    if (writes) this.#kept?.put(`${key}\n${subject}`, { value: counted, at: now });
+    tallies.set(subject, tally);
     const most = Math.min(mostSubjects, Math.floor(mostCounted / times));
-    for (const [oldest, tally] of tallies) {
-      const last = tally.counted.at(-1)?.[0] ?? 0;
-      if (tallies.size <= most && now - last < withinMs) break;
+    for (const [oldest, { lastAt }] of tallies) {
+      if (tallies.size <= most && now - lastAt < withinMs) break;
       tallies.delete(oldest);
       this.#kept?.remove(`${key}\n${oldest}`);
     }
-    return counted.length;
+  }
+}
+
+/** What is no longer within the time, and, where the clock was put back, what has not been yet. */
+function forgetOld({ counted, lastAt }: Tally, { now, withinMs }: { readonly now: number; readonly withinMs: number }): void {
+  for (const [id, at] of counted) {
+    // The rest of them is younger.
+    if (lastAt <= now && now - at < withinMs) break;
+    if (at > now || now - at >= withinMs) counted.delete(id);
+  }
+}
+
+function forgetOldest(counted: Map<string, unknown>): void {
+  for (const id of counted.keys()) {
+    counted.delete(id);
+    return;
   }
 }
 
@@ -205,7 +252,7 @@ export class AwaitedAlerts {
   /** What waits for this alert waits no more. */
   heard(alert: Alert): void {
     if (this.#due.size === 0 || !mayCarryRule(alert)) return;
-    for (const { key, of, per } of this.#ending.of(alert.rule)) {
+    for (const { key, of, per } of this.#ending.of(alert)) {
       if (matchAlert(of, alert) === true) this.#remove(keyFor(key, per, alert));
     }
   }
@@ -213,7 +260,7 @@ export class AwaitedAlerts {
   /** Conditions that begin to wait with this alert, or wait already. @param now milliseconds since 1970 */
   take(alert: Alert, now: number): readonly string[] {
     if (!mayCarryRule(alert)) return [];
-    return this.#after.of(alert.rule).flatMap(({ key, rest, withinMs, per }) => {
+    return this.#after.of(alert).flatMap(({ key, rest, withinMs, per }) => {
       if (matchAlert(rest, alert) !== true) return [];
       const place = keyFor(key, per, alert);
       if (this.#due.has(place)) return [key];
@@ -238,7 +285,7 @@ export class AwaitedAlerts {
 
   /** Somebody else answers for it now. */
   told(condition: string, alert: Alert): void {
-    for (const { key, per } of this.#after.of(alert.rule)) if (key === condition) this.#remove(keyFor(key, per, alert));
+    for (const { key, per } of this.#after.of(alert)) if (key === condition) this.#remove(keyFor(key, per, alert));
   }
 
   #set(key: string, due: number): void {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { array, assert, integer, property, record } from 'fast-check';
 import type { Alert } from '../../../core/alert/alert.ts';
 import { ownRules, ownSensor } from '../../../core/alert/own-alerts.ts';
 import { AlertStamps, askedFacts } from '../../../core/playbook/alert-stamps.ts';
@@ -122,6 +123,40 @@ describe('a match that counts', () => {
     expect(kept.size).toBe(1);
     new AlertStamps({ playbooks: [], counts: keeper });
     expect(kept.size).toBe(0);
+  });
+
+  test('counts as one would who kept a list of all, whatever the clock does and whatever is sent twice', () => {
+    const step = record({ id: integer({ min: 0, max: 12 }), forward: integer({ min: -4, max: 6 }) });
+    const anyOrder = property(array(step, { maxLength: 60 }), integer({ min: 2, max: 6 }), (steps, times) => {
+      const condition = { times, within: '10m' } as const;
+      const counts = new AlertCounts({ playbooks: [playbook('p', { ...often, count: condition })] });
+      let list: readonly { readonly id: number; readonly at: number }[] = [];
+      let now = 100 * minute;
+      for (const { id, forward } of steps) {
+        now += forward * minute;
+        const young = list.filter(({ at }) => at <= now && now - at < 10 * minute);
+        list = young.some((one) => one.id === id) ? young : [...young, { id, at: now }].slice(-times);
+        const counted = counts.take(alertOf({ id: String(id).padStart(12, '0') }), now) ?? {};
+        expect(Object.values(counted)).toEqual([list.length]);
+      }
+    });
+    assert(anyOrder, { numRuns: 200 });
+  });
+
+  test('takes no subject for another’s, however it is named', () => {
+    const kept = new Map<string, Parameters<CountStore['put']>[1]>();
+    const keeper: CountStore = {
+      load: () => [...kept],
+      put: (key, entry) => void kept.set(key, entry),
+      remove: (key) => void kept.delete(key),
+    };
+    const playbooks = [playbook('often', often)];
+    const names = ['cart', 'cart\nother', `${'x'.repeat(300)}1`, `${'x'.repeat(300)}2`];
+    const before = new AlertCounts({ playbooks, kept: keeper });
+    for (const name of names) before.take(alertOf({}, name), 0);
+    const after = new AlertCounts({ playbooks, kept: keeper });
+    for (const name of names) expect(Object.values(after.take(alertOf({}, name), minute) ?? {})).toEqual([2]);
+    expect(Math.max(...[...kept.keys()].map(({ length }) => length))).toBeLessThan(200);
   });
 
   test('writes what came often enough once a second, and not with each alert of a storm', () => {

@@ -1,0 +1,93 @@
+import type { Match } from './match.ts';
+import { indexedFields, type MatchedAlert, matchAlert, textNeeded } from './match-alert.ts';
+
+/** Places of the tree that are kept. Whoever sends ever other texts makes it begin anew, and no larger. */
+const mostPlaces = 2_000;
+const longestText = 256;
+/** To ask so few takes no longer than to tell them apart. */
+const fewItems = 2;
+
+interface Indexed<Item> {
+  readonly item: Item;
+  readonly match: Match;
+  /** In the order of the fields. */
+  readonly needed: readonly (ReturnType<typeof textNeeded> | undefined)[];
+}
+
+/** Those that alerts can match which are alike so far, and by which field they are told apart next. */
+interface Place<Item> {
+  readonly left: readonly Indexed<Item>[];
+  readonly items: readonly Item[];
+  /** One behind the last: no other field tells anything. */
+  readonly field: number;
+  readonly next: Map<string | undefined, Place<Item>>;
+}
+
+/**
+ * Matches, or what has one, by the texts of the alerts that they need: an alert is compared with few of them. What alerts with the same texts have in
+ * common is found once: a tree of the texts that have come, each of whose places has those that are left.
+ */
+export class MatchIndex<Item> {
+  readonly #all: Indexed<Item>[] = [];
+  #root: Place<Item> | undefined;
+  #places = 0;
+
+  add(item: Item, match: Match): void {
+    this.#all.push({ item, match, needed: indexedFields.map((field) => textNeeded(match, field)) });
+    this.#root = undefined;
+  }
+
+  /** All that this alert can match, and few that it does not, in the order in which they were added. */
+  of(alert: MatchedAlert): readonly Item[] {
+    if (this.#all.length === 0) return [];
+    let place = this.#begin();
+    for (let { field } = place; field < indexedFields.length; { field } = place) {
+      const text = indexedFields[field]?.read(alert);
+      place = place.next.get(text) ?? this.#grow(place, text, alert);
+    }
+    return place.items;
+  }
+
+  /** For tests: how many places are kept. */
+  get size(): number {
+    return this.#places;
+  }
+
+  #begin(): Place<Item> {
+    if (this.#root && this.#places < mostPlaces) return this.#root;
+    this.#places = 0;
+    this.#root = { left: this.#all, items: this.#all.map(({ item }) => item), field: 0, next: new Map() };
+    return this.#root;
+  }
+
+  #grow(from: Place<Item>, text: string | undefined, alert: MatchedAlert): Place<Item> {
+    const { field } = from;
+    const part = partOf(alert, field);
+    const left = from.left.filter(({ match, needed }) => {
+      const test = needed[field];
+      // What is not known of an alert makes no match hold that asks for it.
+      if (test && (text === undefined || !test(text))) return false;
+      return part === undefined || matchAlert(match, part) !== false;
+    });
+    const tells = (at: number): boolean => indexedFields[at]?.part !== undefined || left.some(({ needed }) => needed[at]);
+    const later = left.length > fewItems ? indexedFields.findIndex((_, at) => at > field && tells(at)) : -1;
+    const place: Place<Item> = {
+      left,
+      items: left.map(({ item }) => item),
+      field: later < 0 ? indexedFields.length : later,
+      next: new Map(),
+    };
+    if ((text?.length ?? 0) <= longestText) {
+      from.next.set(text, place);
+      this.#places += 1;
+    }
+    return place;
+  }
+}
+
+/** What is known of all alerts at a place behind this field, where it tells more than the one before. */
+function partOf(alert: MatchedAlert, field: number): MatchedAlert | undefined {
+  if (indexedFields[field]?.part === undefined) return undefined;
+  const parts = indexedFields.slice(0, field + 1).flatMap(({ part }) => (part === undefined ? [] : [part]));
+  return Object.fromEntries(parts.map((part) => [part, alert[part]]));
+}
