@@ -70,7 +70,7 @@ function Door({ fault }: { readonly fault: RequestFault }) {
       <Mark />
       <h1>Sign in to see incidents</h1>
       <p class="soft">{fault.code === 'FB_ERR_SIGN_IN' ? signedOutText : `${fault.message} ${fault.help}`}</p>
-      <a class="button" href={`${signInPath}?${new URLSearchParams({ to: back })}`}>
+      <a class="button primary" href={`${signInPath}?${new URLSearchParams({ to: back })}`}>
         Sign in
       </a>
     </main>

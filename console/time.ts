@@ -24,6 +24,11 @@ export function timeText(iso: string, now: number, reader: Reader = {}): string 
   return parts(at, { month: 'short', day: 'numeric', ...year, ...clock }, reader);
 }
 
+/** A day of UTC, `2026-11-26`, as `Nov 26`. */
+export function dayText(day: string, { locale }: Pick<Reader, 'locale'> = {}): string {
+  return parts(Date.parse(day), { month: 'short', day: 'numeric' }, { timeZone: 'UTC', ...(locale !== undefined && { locale }) });
+}
+
 /** All of it, for who wants to be sure: with seconds and the zone. */
 export function wholeTimeText(iso: string, reader: Reader = {}): string {
   return parts(Date.parse(iso), { dateStyle: 'full', timeStyle: 'long' }, reader);

@@ -42,8 +42,13 @@ export function standText(incident: ListedIncident): { readonly text: string; re
   return { text: 'Not contained', tone: 'doubt' };
 }
 
+/** `1 204`, as the docs write it; four digits and more are hard to read otherwise. */
+export function numberText(number: number): string {
+  return String(number).replaceAll(/(?<=\d)(?=(?:\d{3})+$)/g, '\u202f');
+}
+
 export function countText(count: number, one: string, many = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`;
+  return `${numberText(count)} ${count === 1 ? one : many}`;
 }
 
 /** How sure a step is, by what was looked at. */

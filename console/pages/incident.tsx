@@ -82,6 +82,9 @@ function Shown({ shown, session }: { readonly shown: ShownIncident; readonly ses
           </p>
         </div>
       )}
+      {open.map((question) => (
+        <Question key={question.id} question={question} session={session} isAlone={false} />
+      ))}
       {shown.deadlines.length > 0 && (
         <div class="notice">
           <p>
@@ -94,9 +97,6 @@ function Shown({ shown, session }: { readonly shown: ShownIncident; readonly ses
           </ul>
         </div>
       )}
-      {open.map((question) => (
-        <Question key={question.id} question={question} session={session} isAlone={false} />
-      ))}
       <Containment shown={shown} />
       <div class="columns">
         <div>
@@ -225,15 +225,16 @@ function Containment({ shown: { leases, incident } }: { readonly shown: ShownInc
 
 /** The first line says all in one. */
 function Posture({ shown: { posture } }: { readonly shown: ShownIncident }) {
+  const now = useNow();
   const [first, ...others] = posture;
   return (
     <Sheet title="What it is allowed" none={first === undefined ? 'Nobody has looked, or it is no workload.' : undefined}>
-      <p class="small">{first}</p>
+      <p class="small">{first === undefined ? '' : plainText(first, now)}</p>
       <details>
         <summary>All findings</summary>
         <ul class="small">
           {others.map((line) => (
-            <li key={line}>{line}</li>
+            <li key={line}>{plainText(line, now)}</li>
           ))}
         </ul>
       </details>

@@ -4,7 +4,7 @@ import { useAsked } from '../api.ts';
 import { Fact, Problem, Severity, Sheet, Tag, Time, usePage, Waiting } from '../parts/common.tsx';
 import { History, Share } from '../parts/plots.tsx';
 import { tookText } from '../time.ts';
-import { countText, placeText, verdictText } from '../words.ts';
+import { countText, numberText, placeText, verdictText } from '../words.ts';
 import { mayAsk } from './incident.tsx';
 
 export function Overview({ session }: { readonly session: ConsoleSession }) {
@@ -29,14 +29,14 @@ function Shown({ overview }: { readonly overview: ConsoleOverview }) {
   return (
     <>
       <dl class="tiles">
-        <Tile name="Open incidents" value={sum(clusters.map(({ open }) => open))}>
+        <Tile name="Open incidents" value={numberText(sum(clusters.map(({ open }) => open)))}>
           {sum(clusters.map(({ critical }) => critical))} critical
         </Tile>
         <Tile name="Contained incidents" value={sum(clusters.map(({ contained }) => contained))}>
           in {countText(clusters.filter(({ contained }) => contained > 0).length, 'cluster')}
         </Tile>
         <Tile name="Questions open" value={questions.open}>
-          {questions.decided} decided, {questions.expired} not answered in {countText(days, 'day')}
+          {numberText(questions.decided)} decided, {numberText(questions.expired)} not answered in {countText(days, 'day')}
         </Tile>
         <Tile name="Time to contain" value={times.toContain ? tookText(times.toContain.p50) : '–'}>
           {times.toContain ? `9 of 10 within ${tookText(times.toContain.p90)}` : 'nothing was contained'}
@@ -51,8 +51,9 @@ function Shown({ overview }: { readonly overview: ConsoleOverview }) {
           <ul class="rows">
             {containments.map(({ incident, title, namespace, severity, contained, since }) => (
               <li key={incident} class="line">
-                <a href={`/console/incidents/${incident}`}>{placeText({ title, namespace })}</a>
-                <Severity is={severity} />
+                <span>
+                  <a href={`/console/incidents/${incident}`}>{placeText({ title, namespace })}</a> <Severity is={severity} />
+                </span>
                 <span class="soft small">
                   {countText(contained, 'containment')}, since <Time at={since} />
                 </span>
@@ -80,7 +81,7 @@ function Shown({ overview }: { readonly overview: ConsoleOverview }) {
               <tr key={`${cluster} ${name}`}>
                 <th scope="row">{name}</th>
                 <td>{cluster}</td>
-                <td class="number">{alerts}</td>
+                <td class="number">{numberText(alerts)}</td>
                 <td>
                   <Time at={lastAlertAt} as="ago" />
                 </td>
@@ -110,8 +111,8 @@ function Shown({ overview }: { readonly overview: ConsoleOverview }) {
       <Playbooks playbooks={playbooks} days={days} />
       {reckoned.incidents < reckoned.of && (
         <p class="soft small">
-          Playbooks, sensors and the time to contain are reckoned from the newest {reckoned.incidents} of {reckoned.of} incidents
-          of these {countText(days, 'day')}.
+          Playbooks, sensors and the time to contain are of the newest {numberText(reckoned.incidents)} of{' '}
+          {numberText(reckoned.of)} incidents of these {countText(days, 'day')}.
         </p>
       )}
     </>

@@ -1,5 +1,5 @@
 import type { ConsoleOverview } from '../../core/console/console.schema.ts';
-import { tookText } from '../time.ts';
+import { dayText, tookText } from '../time.ts';
 import { countText } from '../words.ts';
 import { Sheet } from './common.tsx';
 
@@ -37,7 +37,7 @@ export function History({ history }: { readonly history: ConsoleOverview['histor
             <tbody>
               {history.toReversed().map(({ day, incidents, questions, toContain, toDecide }) => (
                 <tr key={day}>
-                  <th scope="row">{day}</th>
+                  <th scope="row">{dayText(day)}</th>
                   <td class="number">{incidents}</td>
                   <td class="number">{toContain === null ? '–' : tookText(toContain)}</td>
                   <td class="number">{questions}</td>
@@ -66,6 +66,7 @@ function Plot({
 }) {
   const values = history.map(dayValue);
   const most = Math.max(0, ...values.filter((value) => value !== null));
+  const [first, last] = [history[0], history.at(-1)];
   const each = width / Math.max(1, history.length);
   return (
     <figure>
@@ -75,21 +76,22 @@ function Plot({
       </figcaption>
       <svg class="plot" viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
         <line x1="0" x2={width} y1={floor} y2={floor} />
-        {values.map((value, index) => {
+        {history.map((one, index) => {
+          const value = dayValue(one);
           if (value === null || value === 0) return null;
           const tall = Math.max(2, (value / most) * (floor - 4));
           return (
-            <rect key={history[index]?.day} x={index * each + gap / 2} y={floor - tall} width={each - gap} height={tall} rx="2">
+            <rect key={one.day} x={index * each + gap / 2} y={floor - tall} width={each - gap} height={tall} rx="2">
               <title>
-                {history[index]?.day}: {textOf(value)}
+                {dayText(one.day)}: {textOf(value)}
               </title>
             </rect>
           );
         })}
       </svg>
       <p class="line soft small number" aria-hidden="true">
-        <span>{history[0]?.day}</span>
-        <span>{history.at(-1)?.day}</span>
+        <span>{first && dayText(first.day)}</span>
+        <span>{last && dayText(last.day)}</span>
       </p>
     </figure>
   );

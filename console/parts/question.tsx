@@ -91,15 +91,21 @@ export function Question({
                   : level.people.join(', ')}
             </Fact>
             <Fact name="Asked next">
-              {level.next ?? 'nobody'}, from <Time at={level.until} />
+              {level.next === null ? (
+                'nobody else'
+              ) : (
+                <>
+                  {level.next}, from <Time at={level.until} />
+                </>
+              )}
             </Fact>
             <Fact name="If nobody answers">
               {plainText(onSilence, now)}
               {deadline !== null && (
-                <>
+                <span class="soft">
                   {' '}
-                  (<Time at={deadline} />)
-                </>
+                  Asked until <Time at={deadline} />.
+                </span>
               )}
             </Fact>
           </>

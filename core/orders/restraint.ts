@@ -78,7 +78,7 @@ export function restraintTitle({ mode, scope }: Pick<RestraintTerms, 'mode' | 's
 export const restraintMeanings: Readonly<Record<RestraintMode, string>> = {
   freeze: 'nothing is done at once: each step becomes a question to people',
   observe: 'nothing is done at all, also not what people approve: each step becomes a plan on record',
-  'break-glass': 'caps, freezes and change windows do not hold; protected namespaces, approvals and evidence do as always',
+  'break-glass': 'caps, freezes and change windows do not apply; protected namespaces, approvals and evidence still do',
 };
 
 function touchedBy({ scope, cluster }: RestraintTerms): string {

@@ -1,17 +1,14 @@
 /** The pictures of `docs/slack.md`, from the emulator's page, and that of the desk's own page in `docs/on-call.md`: `node test/browser/slack-pictures.ts`. They are looked at, not compared. */
-import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import type { QuestionCard } from '../../core/cards/card.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { answerView, nothingTyped, shownOfCard } from '../../service/desk/pages/answer-view.ts';
 import { draft, incident as incidentNow, post, questionCard, type Rig, startRig, until } from '../integrations/slack/fixture.ts';
 import { cardOf, nameOf } from '../integrations/slack/target-cards.ts';
+import { imagesFolder, type pictured, type Screen, screenNames, screens, takePicture, withBrowser } from './pictures.ts';
 
-const folder = join(import.meta.dirname, '../../docs/images');
-const executablePath = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-chrome'].find(
-  (path) => path !== undefined && existsSync(path),
-);
+/** Where another folder is named: `node test/browser/slack-pictures.ts /tmp/looked-at`. */
+const [folder = imagesFolder] = process.argv.slice(2);
 
 const at = (minutes: number): string => new Date(Date.now() + minutes * 60_000).toISOString();
 
@@ -29,6 +26,10 @@ function cardNow(changes: Partial<QuestionCard> = {}): QuestionCard {
 }
 
 const reason = 'Nobody built this binary';
+const decided: Partial<QuestionCard> = {
+  votes: [{ person: 'Ada Byron', choice: 'remove', at: at(0), reason }],
+  status: { state: 'decided', choice: 'remove', by: ['Ada Byron'], at: at(1) },
+};
 const vote = { person: 'Ada Byron', choice: 'release', at: at(0), reason: 'Our own migration job' };
 
 const shellChoices: QuestionCard['choices'] = [
@@ -56,10 +57,10 @@ const shellChoices: QuestionCard['choices'] = [
 ];
 const { similar: _, left: __, ...bare } = cardNow();
 
-/** Questions as they come. */
-const asked: Readonly<Record<string, QuestionCard>> = {
-  'slack-card-open': cardNow(),
-  'slack-card-shell': {
+/** Questions as they come, and what has become of one. */
+const cards: Readonly<Record<Exclude<(typeof pictured)['slack-card'][number], 'group'>, QuestionCard>> = {
+  open: cardNow(),
+  shell: {
     ...bare,
     incident: { ...incidentNow, id: 'incident/prod-1/shop/Deployment/web', title: 'deployment/shop/web', severity: 'low' },
     text: 'Is the shell in web-856c7d8f9-8qgc4 yours, or expected?',
@@ -79,177 +80,101 @@ const asked: Readonly<Record<string, QuestionCard>> = {
     choices: shellChoices,
     onSilence: 'Nothing is done to the pod. A ticket is filed.',
   },
+  'one-of-two': cardNow({ votes: [vote] }),
+  decided: cardNow(decided),
+  expired: cardNow({ status: { state: 'expired', at: at(73) } }),
+  void: cardNow({ status: { state: 'void', why: 'the pod was deleted by somebody else', at: at(1) } }),
 };
 
-const states: Readonly<Record<string, Partial<QuestionCard>>> = {
-  'slack-card-one-of-two': { votes: [vote] },
-  'slack-card-decided': {
-    votes: [{ ...vote, choice: 'remove', reason }],
-    status: { state: 'decided', choice: 'remove', by: ['Ada Byron'], at: at(1) },
-  },
-  'slack-card-expired': { status: { state: 'expired', at: at(73) } },
-  'slack-card-void': { status: { state: 'void', why: 'the pod was deleted by somebody else', at: at(1) } },
-};
+const waiting =
+  '*What waits for you*\n•  Is the new binary in cart-7d9c5b6f4-x2x8k expected?  `shop/Deployment/cart`, until 14:17 UTC';
 
-async function picture(page: Page, name: string, selector: string): Promise<void> {
-  await page.mouse.move(0, 0);
-  await page.locator(selector).screenshot({ path: join(folder, `${name}.png`), animations: 'disabled' });
+interface Shown {
+  readonly page: Page;
+  readonly rig: Rig;
+  readonly screen: Screen;
+}
+type Work = (shown: Shown) => Promise<void>;
+
+/** Work with the emulator's page at each screen, `command` being what a command is answered: each time with a Slack of its own, so that a message is always the first. */
+async function atEachScreen(browser: Browser, work: Work, command?: string): Promise<void> {
+  for (const screen of screenNames) {
+    const rig = await startRig({
+      ...(command !== undefined && { onCommand: async () => ({ mrkdwn: command }) }),
+      onMenu: async ({ button }) =>
+        button.choice === ':suppress'
+          ? { opens: draft }
+          : {
+              details: [
+                '*CRITICAL*  shop/cart  ·  open, contained, not decided yet',
+                '3 alerts, 2 pieces of evidence kept',
+                '*Steps*',
+                '•  quarantine pod on cart-…x2x8k: not proven yet',
+                '•  snapshot pod state on cart-…x2x8k: done and checked',
+                '*Timeline*',
+                '14:02 UTC  1 × Drop and execute new binary in container',
+                '14:02 UTC  Quarantine the pod: cart-…x2x8k',
+                '14:02 UTC  Keep the pod’s state as evidence: cart-…x2x8k',
+                '14:02 UTC  Is the new binary in cart-7d9c5b6f4-x2x8k expected?',
+              ].join('\n'),
+            },
+    });
+    const page = await browser.newPage(screens[screen]);
+    await page.goto(`${rig.slack.pageUrl}?user=U0ADA`);
+    await work({ page, rig, screen });
+    await page.close();
+    await rig.stop();
+  }
 }
 
-/** A telephone's first screen, and a desk's. */
-const screens = {
-  telephone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 1.5 },
-  night: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 1.5, colorScheme: 'dark' },
-  desk: { viewport: { width: 1120, height: 1200 } },
-} as const;
-type Screen = keyof typeof screens;
-
-async function opened(browser: Browser, rig: Rig, screen: Screen = 'desk'): Promise<Page> {
-  const page = await browser.newPage(screens[screen]);
-  await page.goto(`${rig.slack.pageUrl}?user=U0ADA`);
-  return page;
-}
-
-/** One card after another, so that a message is always the first. */
-async function shown(
-  browser: Browser,
-  work: (page: Page, rig: Rig) => Promise<void>,
-  { screen = 'desk', card = cardNow() }: { readonly screen?: Screen; readonly card?: QuestionCard | undefined } = {},
-): Promise<void> {
-  const rig = await startRig({
-    onCommand: async () => ({
-      mrkdwn:
-        '*What waits for you*\n•  Is the new binary in cart-7d9c5b6f4-x2x8k expected?  `shop/Deployment/cart`, until 14:17 UTC',
-    }),
-    onMenu: async ({ button }) =>
-      button.choice === ':suppress'
-        ? { opens: draft }
-        : {
-            details: [
-              '*CRITICAL*  shop/cart  ·  open, contained, not decided yet',
-              '3 alerts, 2 pieces of evidence kept',
-              '*Steps*',
-              '•  quarantine pod on cart-…x2x8k: not proven yet',
-              '•  snapshot pod state on cart-…x2x8k: done and checked',
-              '*Timeline*',
-              '14:02 UTC  1 × Drop and execute new binary in container',
-              '14:02 UTC  Quarantine the pod: cart-…x2x8k',
-              '14:02 UTC  Keep the pod’s state as evidence: cart-…x2x8k',
-              '14:02 UTC  Is the new binary in cart-7d9c5b6f4-x2x8k expected?',
-            ].join('\n'),
-          },
-  });
-  const page = await opened(browser, rig, screen);
-  await post(rig, card);
+/** As it is posted, and then as it has become. */
+async function posted({ page, rig }: Shown, card: QuestionCard): Promise<void> {
+  await post(rig, { ...card, votes: [], status: { state: 'open' } });
   await page.getByRole('button', { name: 'Details' }).waitFor();
-  await work(page, rig);
-  await page.close();
-  await rig.stop();
+  if (card.votes.length === 0 && card.status.state === 'open') return;
+  await rig.desk.updateQuestion({ card });
+  await page.getByText('(edited)').waitFor();
 }
 
-mkdirSync(folder, { recursive: true });
-const browser = await chromium.launch({ executablePath: executablePath ?? '', args: ['--no-sandbox'] });
+/** A message whole: the screen is made as tall as it has to be. */
+async function take({ page, screen }: Shown, name: string, selector: string): Promise<void> {
+  const { width, height } = screens[screen].viewport;
+  const taken = await page.locator(selector).boundingBox();
+  if (taken && selector.startsWith('article')) await page.setViewportSize({ width, height: Math.ceil(taken.height) + height });
+  await takePicture(page, page.locator(selector), `${name}-${screen}`, folder);
+  await page.setViewportSize({ width, height });
+}
 
-await shown(browser, (page) => picture(page, 'slack-card-desk', 'article.message'));
-for (const [name, card] of Object.entries(asked)) {
-  await shown(
-    browser,
-    async (page) => {
-      await picture(page, name, 'article.message');
-    },
-    { screen: 'telephone', card },
-  );
-}
-for (const [name, changes] of Object.entries(states)) {
-  await shown(
-    browser,
-    async (page, rig) => {
-      await rig.desk.updateQuestion({ card: cardNow(changes) });
-      await page.getByText('(edited)').waitFor();
-      await picture(page, name, 'article.message');
-    },
-    { screen: 'telephone' },
-  );
-}
-for (const name of ['slack-card-open', 'slack-card-shell'])
-  await shown(browser, (page) => picture(page, `${name}-dark`, 'article.message'), { screen: 'night', card: asked[name] });
-await shown(
-  browser,
-  async (page, rig) => {
-    await rig.desk.updateQuestion({ card: cardNow(states['slack-card-decided']) });
-    await page.getByText('(edited)').waitFor();
-    await picture(page, 'slack-card-decided-dark', 'article.message');
+/** How each dialog of one card is opened, and filled in. */
+const dialogs: Readonly<
+  Record<Exclude<(typeof pictured)['slack-dialog'][number], 'group' | 'choose'>, (page: Page) => Promise<unknown>>
+> = {
+  details: async (page) => {
+    await page.getByRole('button', { name: 'Details' }).first().click();
+    await page.getByRole('dialog').getByText('Timeline').waitFor();
   },
-  { screen: 'night' },
-);
-for (const [screen, ending] of [
-  ['desk', ''],
-  ['telephone', '-telephone'],
-] as const)
-  await shown(
-    browser,
-    async (page) => {
-      await page.getByRole('button', { name: 'No: rotate secrets and delete pod' }).click();
-      await page.getByRole('dialog').getByLabel('Last four').fill('x2x8');
-      await page.getByRole('dialog').getByLabel('Why?').fill(reason);
-      await page.getByRole('button', { name: 'Decide this' }).click();
-      await page.getByText('These are not the last four').waitFor();
-      await picture(page, `slack-dialog-destructive${ending}`, '#modal');
-    },
-    { screen },
-  );
-for (const [screen, ending] of [
-  ['telephone', '-telephone'],
-  ['night', '-telephone-dark'],
-] as const)
-  await shown(
-    browser,
-    async (page) => {
-      await page.getByRole('button', { name: 'Details' }).first().click();
-      await page.getByRole('dialog').getByText('Timeline').waitFor();
-      await picture(page, `slack-dialog-details${ending}`, '#modal');
-    },
-    { screen },
-  );
-await shown(browser, async (page) => {
-  await page.getByRole('button', { name: 'Yes: release pod' }).click();
-  await page.getByRole('dialog').getByLabel('Why?').fill(vote.reason);
-  await picture(page, 'slack-dialog-weakening', '#modal');
-});
-await shown(browser, async (page) => {
-  await page.getByLabel('More actions').first().click();
-  await page.locator('.block-actions').scrollIntoViewIfNeeded();
-  const menu = await page.getByRole('menu').first().boundingBox();
-  if (!menu) throw new Error('the menu is not to be seen');
-  const height = 380;
-  const clip = { x: 320, y: menu.y + menu.height + 20 - height, width: 800, height };
-  await page.screenshot({ path: join(folder, 'slack-menu.png'), clip });
-  await page.keyboard.press('Escape');
-  await page.getByRole('button', { name: 'Details' }).first().click();
-  await page.getByRole('dialog').getByText('Timeline').waitFor();
-  await picture(page, 'slack-dialog-details', '#modal');
-});
-await shown(browser, async (page) => {
-  await page.getByLabel('More actions').last().click();
-  await page.getByRole('menuitem', { name: 'False alarm' }).click();
-  await page.getByRole('dialog').getByLabel('Why').fill('Our own scanner runs a shell in each pod at night');
-  await picture(page, 'slack-dialog-suppression', '#modal');
-});
-await shown(browser, async (page, rig) => {
-  await page.getByLabel('Message #security-incidents').fill('/firebreak questions');
-  await page.keyboard.press('Enter');
-  await page.getByText('What waits for you').waitFor();
-  await until(() => rig.slack.ephemerals('U0ADA')[0]);
-  await picture(page, 'slack-command', 'article.private');
-});
-const breaking = await startRig();
-const asking = await opened(browser, breaking);
-await asking.getByLabel('Message #security-incidents').fill('/firebreak break-glass shop/Deployment/cart');
-await asking.keyboard.press('Enter');
-await asking.getByRole('dialog').getByLabel('Why?').fill('It spreads faster than the caps allow');
-await picture(asking, 'slack-dialog-break-glass', '#modal');
-await asking.close();
-await breaking.stop();
+  destructive: async (page) => {
+    await page.getByRole('button', { name: 'No: rotate secrets and delete pod' }).click();
+    await page.getByRole('dialog').getByLabel('Last four').fill('x2x8');
+    await page.getByRole('dialog').getByLabel('Why?').fill(reason);
+    await page.getByRole('button', { name: 'Decide this' }).click();
+    await page.getByText('These are not the last four').waitFor();
+  },
+  weakening: async (page) => {
+    await page.getByRole('button', { name: 'Yes: release pod' }).click();
+    await page.getByRole('dialog').getByLabel('Why?').fill(vote.reason);
+  },
+  suppression: async (page) => {
+    await page.getByLabel('More actions').last().click();
+    await page.getByRole('menuitem', { name: 'False alarm' }).click();
+    await page.getByRole('dialog').getByLabel('Why').fill('Our own scanner runs a shell in each pod at night');
+  },
+  'break-glass': async (page) => {
+    await page.getByLabel('Message #security-incidents').fill('/firebreak break-glass shop/Deployment/cart');
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').getByLabel('Why?').fill('It spreads faster than the caps allow');
+  },
+};
 
 /** Two of five are decided already. */
 function targetNow(number: number, changes: Partial<QuestionCard> = {}): QuestionCard {
@@ -262,56 +187,111 @@ function targetNow(number: number, changes: Partial<QuestionCard> = {}): Questio
   }));
   return { ...card, contained, level, happened: { ...card.happened, at: happened.at } };
 }
-const rig = await startRig();
-const page = await opened(browser, rig);
-for (const number of [1, 2, 3, 4, 5]) await post(rig, targetNow(number, number === 3 ? { votes: [vote] } : {}));
-await rig.desk.updateQuestion({ card: targetNow(5, states['slack-card-decided']) });
-await page.getByText('4 undecided').waitFor();
-await picture(page, 'slack-group-desk', 'article.message');
-await page.setViewportSize(screens.telephone.viewport);
-await picture(page, 'slack-group', 'article.message');
-await page.setViewportSize(screens.desk.viewport);
-await page.getByRole('button', { name: 'No: rotate secrets and delete pod (all 4)' }).click();
-await page.getByRole('dialog').getByLabel('Last four').fill('2x8k 5');
-await page.getByRole('dialog').getByLabel('Why?').fill(reason);
-await page.getByRole('button', { name: 'Decide all 4' }).click();
-await page.getByText('a space, and how many: 4').waitFor();
-await picture(page, 'slack-dialog-group', '#modal');
-await page.getByRole('button', { name: 'Go back' }).click();
-await page.getByRole('button', { name: 'Choose …' }).click();
-await page.getByRole('checkbox').nth(1).check();
-await picture(page, 'slack-dialog-choose', '#modal');
-await page.close();
-await rig.stop();
 
-const telephone = await browser.newPage({ viewport: { width: 420, height: 900 } });
-const people = ['Ada Byron', 'Grace Hopper'].map((name) => ({ id: name, name, slackIds: [], keys: [] }));
-const further = [{ path: '#', text: 'cart-7d9c5b6f4-x2x8k quarantined: extend it, keep it for good, or end it?' }];
-const onPage = cardNow();
-const { incident, level } = onPage;
-const current: QuestionState = {
-  question: {
-    id: onPage.questionId,
-    incident,
-    severity: 'critical',
-    text: onPage.text,
-    choices: [],
-    levels: [{ group: level.group, withinMs: 900_000 }],
-    requester: 'playbook/firebreak/contain-dropped-binary',
-    onSilence: 'It stays.',
-  },
-  digest: onPage.questionDigest,
-  status: { state: 'open' },
-  votes: [],
-  level: 0,
-  levelUntil: level.until,
-  askedAt: at(-2),
-  plans: [],
-  answerers: { levels: [['Ada Byron', 'Grace Hopper']], requesters: [] },
-};
-const names = { person: (id: string) => id };
-const shownAsPage = { asked: shownOfCard(onPage), current, said: [], further, names, people, typed: nothingTyped, problems: [] };
-await telephone.setContent(answerView(shownAsPage));
-await telephone.screenshot({ path: join(folder, 'answer-page.png'), fullPage: true });
-await telephone.close();
-await browser.close();
+/** What the desk serves itself, while Slack is away. */
+async function answerPage(browser: Browser): Promise<void> {
+  const people = ['Ada Byron', 'Grace Hopper'].map((name) => ({ id: name, name, slackIds: [], keys: [] }));
+  const further = [{ path: '#', text: 'cart-7d9c5b6f4-x2x8k quarantined: extend it, keep it for good, or end it?' }];
+  const onPage = cardNow();
+  const { incident, level } = onPage;
+  const current: QuestionState = {
+    question: {
+      id: onPage.questionId,
+      incident,
+      severity: 'critical',
+      text: onPage.text,
+      choices: [],
+      levels: [{ group: level.group, withinMs: 900_000 }],
+      requester: 'playbook/firebreak/contain-dropped-binary',
+      onSilence: 'It stays.',
+    },
+    digest: onPage.questionDigest,
+    status: { state: 'open' },
+    votes: [],
+    level: 0,
+    levelUntil: level.until,
+    askedAt: at(-2),
+    plans: [],
+    answerers: { levels: [['Ada Byron', 'Grace Hopper']], requesters: [] },
+  };
+  const names = { person: (id: string) => id };
+  const shownAsPage = {
+    asked: shownOfCard(onPage),
+    current,
+    said: [],
+    further,
+    names,
+    people,
+    typed: nothingTyped,
+    problems: [],
+  };
+  for (const screen of screenNames) {
+    const page = await browser.newPage(screens[screen]);
+    await page.setContent(answerView(shownAsPage));
+    await takePicture(page, page, `page-answer-${screen}`, folder);
+    await page.close();
+  }
+}
+
+await withBrowser(async (browser) => {
+  for (const [name, card] of Object.entries(cards))
+    await atEachScreen(browser, async (at) => {
+      await posted(at, card);
+      await take(at, `slack-card-${name}`, 'article.message');
+    });
+  for (const [name, open] of Object.entries(dialogs))
+    await atEachScreen(browser, async (at) => {
+      await posted(at, cards.open);
+      await open(at.page);
+      await take(at, `slack-dialog-${name}`, '#modal');
+    });
+  await atEachScreen(
+    browser,
+    async (at) => {
+      const { page, rig, screen } = at;
+      await posted(at, cards.open);
+      await page.getByLabel('More actions').first().click();
+      await page.locator('.block-actions').first().scrollIntoViewIfNeeded();
+      const [menu, buttons] = [
+        await page.getByRole('menu').first().boundingBox(),
+        await page.locator('.block-actions').last().boundingBox(),
+      ];
+      if (!menu || !buttons) throw new Error('the menu is not to be seen');
+      const [left, top] = [Math.min(menu.x, buttons.x) - 16, Math.min(menu.y, buttons.y) - 16];
+      const right = Math.max(menu.x + menu.width, buttons.x + buttons.width) + 16;
+      const bottom = Math.max(menu.y + menu.height, buttons.y + buttons.height) + 16;
+      const clip = {
+        x: Math.max(0, left),
+        y: Math.max(0, top),
+        width: right - Math.max(0, left),
+        height: bottom - Math.max(0, top),
+      };
+      await takePicture(page, clip, `slack-menu-${screen}`, folder);
+      await page.keyboard.press('Escape');
+      await page.getByLabel('Message #security-incidents').fill('/firebreak questions');
+      await page.keyboard.press('Enter');
+      await page.getByText('What waits for you').waitFor();
+      await until(() => rig.slack.ephemerals('U0ADA')[0]);
+      await take(at, 'slack-command', 'article.private');
+    },
+    waiting,
+  );
+  await atEachScreen(browser, async (at) => {
+    const { page, rig } = at;
+    for (const number of [1, 2, 3, 4, 5]) await post(rig, targetNow(number, number === 3 ? { votes: [vote] } : {}));
+    await rig.desk.updateQuestion({ card: targetNow(5, decided) });
+    await page.getByText('4 undecided').waitFor();
+    await take(at, 'slack-card-group', 'article.message');
+    await page.getByRole('button', { name: 'No: rotate secrets and delete pod (all 4)' }).click();
+    await page.getByRole('dialog').getByLabel('Last four').fill('2x8k 5');
+    await page.getByRole('dialog').getByLabel('Why?').fill(reason);
+    await page.getByRole('button', { name: 'Decide all 4' }).click();
+    await page.getByText('a space, and how many: 4').waitFor();
+    await take(at, 'slack-dialog-group', '#modal');
+    await page.getByRole('button', { name: 'Go back' }).click();
+    await page.getByRole('button', { name: 'Choose …' }).click();
+    await page.getByRole('checkbox').nth(1).check();
+    await take(at, 'slack-dialog-choose', '#modal');
+  });
+  await answerPage(browser);
+});

@@ -37,11 +37,11 @@ describe('the site of the documentation', () => {
     const page = {
       name: 'a/b.md',
       file: 'docs/a/b.md',
-      text: '[the code](../../core/errors.ts), [more](../errors.md#codes), ![card](../images/slack-menu.png)',
+      text: '[the code](../../core/errors.ts), [more](../errors.md#codes), ![card](../images/slack-menu-desk-light.webp)',
     };
     const files = new Set(['docs/errors.md']);
     expect(sitePage({ page, files, repository: undefined })).toBe(
-      'the code, [more](../errors.md#codes), ![card](../images/slack-menu.png)',
+      'the code, [more](../errors.md#codes), ![card](../images/slack-menu-desk-light.webp)',
     );
     expect(sitePage({ page, files, repository: 'https://forge.example/firebreak' })).toContain(
       '[the code](https://forge.example/firebreak/blob/main/core/errors.ts)',

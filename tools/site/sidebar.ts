@@ -62,6 +62,7 @@ export const kinds: readonly Kind[] = [
           'errors.md',
           'rights.md',
           'nouns.md',
+          'pictures.md',
           'writing.md',
           'dependencies.md',
         ],

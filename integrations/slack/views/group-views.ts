@@ -3,6 +3,7 @@ import type { QuestionCard } from '../../../core/cards/card.ts';
 import { targetNameOf } from '../../../core/cards/card-group.ts';
 import { isGuarded, nameToType } from '../../../core/cards/guarded-choice.ts';
 import { typedEnd } from '../../../core/decide/approval.ts';
+import { wholeTargetText } from '../../../core/text/plain-text.ts';
 import { problemOfReason } from '../../../core/text/reason.ts';
 import { context, section, slackLimits, words } from './blocks.ts';
 import { targetBlock } from './decision-view.ts';
@@ -61,7 +62,7 @@ export function allView({
         ? []
         : [
             typeInput(`Last four characters of ${typed.name}, a space, and the number ${cards.length}`, {
-              hint: `So many would be ended at once. The first of them: ${typed.target}`,
+              hint: `So many would be ended at once. The first of them: ${wholeTargetText(typed.target)}`,
             }),
           ]),
       reasonInput('Why?', why),

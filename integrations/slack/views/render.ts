@@ -231,7 +231,7 @@ export function outcomeOf(card: QuestionCard, status: Ended): string {
     return `*${inline(labelOf(card, status.choice), 100)}*${said}: decided by ${by}, ${at}${why}`;
   }
   if (status.state === 'expired') return `Nobody answered by ${at}. ${inline(card.onSilence, 300)}`;
-  return `Nothing is asked any more since ${at}: ${inline(status.why, 300)}`;
+  return `No longer asked since ${at}: ${inline(status.why, 300)}`;
 }
 
 /** The first line on a locked telephone: it tells where, what and until when, in this order. */
@@ -248,6 +248,6 @@ function notification(card: QuestionCard): string {
     case 'expired':
       return `${where}: nobody answered by ${utcClock(status.at)}. ${text}`;
     case 'void':
-      return `${where}: nothing is asked any more. ${text}`;
+      return `${where}: no longer asked. ${text}`;
   }
 }

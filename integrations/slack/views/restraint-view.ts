@@ -43,19 +43,19 @@ const holdingHours = [1, 2, 4, 8, 24, 72, 168, longestRestraintMs / hourMs];
 const forms: Readonly<Record<RestraintMode, Form>> = {
   freeze: {
     title: 'Freeze',
-    warning: `*This weakens the response.* In force, ${restraintMeanings.freeze}. It begins only when somebody else agrees.`,
+    warning: `*This weakens the response.* While it is in force, ${restraintMeanings.freeze}. It begins only when somebody else agrees.`,
     hours: holdingHours,
     usual: 4,
   },
   observe: {
     title: 'Only observe',
-    warning: `*This weakens the response.* In force, ${restraintMeanings.observe}. It begins only when two other people agree.`,
+    warning: `*This weakens the response.* While it is in force, ${restraintMeanings.observe}. It begins only when two other people agree.`,
     hours: holdingHours,
     usual: 4,
   },
   'break-glass': {
     title: 'Break glass',
-    warning: `*This lifts guardrails.* In force, ${restraintMeanings['break-glass']}. It begins only when somebody else agrees, and everybody is told.`,
+    warning: `*This lifts guardrails.* While it is in force, ${restraintMeanings['break-glass']}. It begins only when somebody else agrees, and everybody is told.`,
     hours: [1, 2, 4, 8, longestBrokenGlassMs / hourMs],
     usual: 1,
   },

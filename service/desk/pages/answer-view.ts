@@ -4,8 +4,9 @@ import { nameToType } from '../../../core/cards/guarded-choice.ts';
 import type { ShownField } from '../../../core/decide/form.ts';
 import type { QuestionState } from '../../../core/incident/incident-state.ts';
 import type { Person } from '../../../core/people/roster.ts';
+import { utcWords, wholeTargetText } from '../../../core/text/plain-text.ts';
 import { longestReason } from '../../../core/text/reason.ts';
-import { sizeText, utc } from '../../../integrations/slack/views/text.ts';
+import { sizeText } from '../../../integrations/slack/views/text.ts';
 import { type Names, statusText } from '../../incidents/names.ts';
 import { html, list, page } from './page-html.ts';
 
@@ -76,9 +77,9 @@ export function answerView(view: {
   return page(
     text,
     [
-      `<p>${html(incident.severity.toUpperCase())}: ${html(incident.title)}, cluster ${html(incident.cluster)}</p>`,
+      `<p>${html(incident.severity.toUpperCase())}: ${html(wholeTargetText(incident.title))}, cluster ${html(incident.cluster)}</p>`,
       ...problems.map((problem) => `<p class="wrong">${html(problem)}</p>`),
-      ...(over === undefined ? [] : [`<p><strong>Nothing is asked any more: ${html(over)}</strong></p>`]),
+      ...(over === undefined ? [] : [`<p><strong>This is no longer asked: ${html(over)}</strong></p>`]),
       ...(current ? [] : ['<p class="wrong">The incident does not answer now: this is how it stood last.</p>']),
       ...(over === undefined ? [whenAndWho(asked, current)] : []),
       list('What happened', asked.happened),
@@ -88,7 +89,7 @@ export function answerView(view: {
           ? [`${notHeld}.`]
           : contained.map(
               (held) =>
-                `${heldText(held)}: ${sureness[held.state]}, since ${utc(held.since)}, until ${held.until ? utc(held.until) : 'somebody ends it'}${held.detail === undefined ? '' : ` (${held.detail})`}${held.effect === undefined ? '' : `. ${held.effect}`}`,
+                `${heldText(held)}: ${sureness[held.state]}, since ${utcWords(held.since)}, until ${held.until ? utcWords(held.until) : 'somebody ends it'}${held.detail === undefined ? '' : ` (${held.detail})`}${held.effect === undefined ? '' : `. ${held.effect}`}`,
             ),
       ),
       ...(left ? [list('Remaining capacity', leftLines(left))] : []),
@@ -108,7 +109,7 @@ function whenAndWho({ level, onSilence, deadline }: ShownQuestion, current: Ques
   const group = current?.question.levels[current.level]?.group ?? level.group;
   const names = current?.answerers && [...new Set(current.answerers.levels.slice(0, current.level + 1).flat())];
   const who = names === undefined ? '' : ` (${names.length === 0 ? 'nobody of it can answer now' : names.join(', ')})`;
-  return `<p><strong>Until ${html(utc(current?.levelUntil ?? level.until))}</strong> ${html(group)} is asked${html(who)}. If nobody answers${deadline === undefined ? '' : ` until ${html(utc(deadline))}`}: ${html(onSilence)}</p>`;
+  return `<p><strong>Until ${html(utcWords(current?.levelUntil ?? level.until))}</strong> ${html(group)} is asked${html(who)}. If nobody answers${deadline === undefined ? '' : ` until ${html(utcWords(deadline))}`}: ${html(onSilence)}</p>`;
 }
 
 function links(title: string, to: readonly PageLink[]): string {
@@ -121,7 +122,7 @@ function leftLines(left: NonNullable<QuestionCard['left']>): readonly string[] {
   const { services, budgets = [], secrets } = left;
   const line = (what: string, names: readonly string[]) => (names.length === 0 ? [] : [`${what}: ${names.join(', ')}`]);
   return [
-    `${leftText(left)}, ${utc(left.at)}`,
+    `${leftText(left)}, ${utcWords(left.at)}`,
     ...line('Services', services),
     ...line('Disruption budgets', budgets),
     ...line('Secrets', secrets),
@@ -131,11 +132,11 @@ function leftLines(left: NonNullable<QuestionCard['left']>): readonly string[] {
 function happened({ happened: what }: QuestionCard): readonly string[] {
   const line = (name: string, value: string | undefined) => (value === undefined ? [] : [`${name}: ${value}`]);
   return [
-    `${what.rule} (${what.sensor}), ${utc(what.at)}, ${what.count} ${what.count === 1 ? 'time' : 'times'}`,
+    `${what.rule} (${what.sensor}), ${utcWords(what.at)}, ${what.count} ${what.count === 1 ? 'time' : 'times'}`,
     ...line('In doubt', what.doubt),
     ...line('Pod', what.pod),
     ...line('Image', what.image),
-    ...line('Image is', what.signature),
+    ...line('Signature of the image', what.signature),
     ...line('Process', what.process),
     ...line('Command line', what.commandLine),
   ];
@@ -150,7 +151,7 @@ function form(view: {
   const { asked, current, people, typed } = view;
   const { choices } = asked;
   const toType = new Set(choices.flatMap((choice) => nameToType(asked, choice) ?? []));
-  const named = toType.size === 1 ? [...toType].join() : 'the name of what is ended';
+  const named = [...toType].join(' or ');
   const options = people.map(
     ({ id, name }) => `<option value="${html(id)}"${id === typed.person ? ' selected' : ''}>${html(name)}</option>`,
   );

@@ -2,20 +2,35 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { buildConsole } from '../../../tools/setup/console.mjs';
-import { findBrowser } from '../../suites.mjs';
+import { pictured, screenNames, screens, takePicture, withBrowser } from '../pictures.ts';
 import * as sample from './sample.ts';
-import { startConsoleStandIn } from './stand-in.ts';
+import { Fault, startConsoleStandIn } from './stand-in.ts';
 
-/** All of them, or where it is named, another folder: `node test/browser/console/pictures.ts /tmp/looked-at all`. */
-const [images = join(import.meta.dirname, '../../../docs/images'), all] = process.argv.slice(2);
+/** Where another folder is named: `node test/browser/console/pictures.ts /tmp/looked-at`. */
+const [images] = process.argv.slice(2);
 
-const pages: Readonly<Record<string, { readonly path: string; readonly ready: (page: Page) => Promise<unknown> }>> = {
+interface Pictured {
+  readonly path: string;
+  readonly ready: (page: Page) => Promise<unknown>;
+  readonly isSignedOut?: boolean;
+}
+
+const incidentPath = `/incidents/${sample.cart.key}`;
+const pages: Readonly<Record<(typeof pictured.console)[number], Pictured>> = {
+  'sign-in': { path: '/incidents', ready: (page) => page.getByRole('link', { name: 'Sign in' }).waitFor(), isSignedOut: true },
   incidents: { path: '/incidents', ready: (page) => page.getByRole('link', { name: /shop\/cart/ }).waitFor() },
-  incident: {
-    path: `/incidents/${sample.cart.key}`,
-    ready: (page) => page.getByRole('heading', { name: 'What happened' }).waitFor(),
+  incident: { path: incidentPath, ready: (page) => page.getByRole('heading', { name: 'What happened' }).waitFor() },
+  'incident-story': {
+    path: incidentPath,
+    ready: async (page) => {
+      const story = page.getByRole('region', { name: 'What happened' });
+      await story.waitFor();
+      // Below the bar that stays above.
+      const { y = 0 } = (await story.boundingBox()) ?? {};
+      await page.evaluate(`window.scrollBy(0, ${y - 64})`);
+    },
   },
   questions: { path: '/questions', ready: (page) => page.getByText('For others').waitFor() },
   answer: {
@@ -28,30 +43,27 @@ const pages: Readonly<Record<string, { readonly path: string; readonly ready: (p
   overview: { path: '/overview', ready: (page) => page.getByText('Approvals per person').waitFor() },
 };
 
-const screens = {
-  telephone: { width: 390, height: 844 },
-  desk: { width: 1280, height: 900 },
-} as const;
-/** In the docs each page is there once in each scheme and once at each width. */
-const inDocs = new Set(['desk-light', 'telephone-dark']);
-
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-console-'));
 await buildConsole({ folder });
 const desk = await startConsoleStandIn({ folder, answers: sample.answers() });
-const browser = await chromium.launch({ executablePath: findBrowser() ?? '', args: ['--no-sandbox'] });
-for (const [name, { path, ready }] of Object.entries(pages)) {
-  for (const [screen, viewport] of Object.entries(screens)) {
-    for (const colorScheme of ['light', 'dark'] as const) {
-      if (all === undefined && !inDocs.has(`${screen}-${colorScheme}`)) continue;
-      const page = await browser.newPage({ viewport, colorScheme, reducedMotion: 'reduce' });
+const signedOut = new Fault(401, {
+  code: 'FB_ERR_UNAUTHORIZED',
+  message: 'You are not signed in.',
+  help: 'Sign in with your identity provider.',
+});
+await withBrowser(async (browser) => {
+  for (const name of pictured.console) {
+    const { path, ready, isSignedOut = false } = pages[name];
+    desk.answers.session = isSignedOut ? signedOut : sample.session;
+    for (const screen of screenNames) {
+      const page = await browser.newPage({ ...screens[screen], reducedMotion: 'reduce' });
       await page.goto(`${desk.url}/console${path}`);
-      await page.getByText('Live', { exact: true }).waitFor();
+      if (!isSignedOut) await page.getByText('Live', { exact: true }).waitFor();
       await ready(page);
-      await page.screenshot({ path: join(images, `console-${name}-${screen}-${colorScheme}.png`) });
+      await takePicture(page, page, `console-${name}-${screen}`, images);
       await page.close();
     }
   }
-}
-await browser.close();
+});
 await desk.stop();
 rmSync(folder, { recursive: true, force: true });

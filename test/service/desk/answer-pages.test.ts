@@ -220,7 +220,7 @@ describe('the page of a question', () => {
       'Is the new binary in &lt;cart&gt; expected?',
       'quarantined',
       'pod.yaml, 8.2 KiB',
-      '<strong>Until 2026-03-01 14:17 UTC</strong> oncall is asked.',
+      '<strong>Until 1 Mar, 14:17 UTC</strong> oncall is asked.',
       'the last four characters of cart-x2x8k',
       'ends its &lt;containers&gt;',
       pod,
@@ -335,7 +335,7 @@ describe('the page of a question', () => {
     expect(text).toContain('14:05 UTC  Ana was refused: Who asks may not answer.');
     expect(text).toMatch(/UTC {2}Ben: Keep it/);
     expect(text).not.toMatch(/I never said so|Ana: keep/);
-    expect(text).toContain('Nothing is asked any more: decided: Keep it, by Ben');
+    expect(text).toContain('This is no longer asked: decided: Keep it, by Ben');
     expect(text).not.toContain('<form');
   });
 
@@ -365,7 +365,7 @@ describe('the page about what is in force', () => {
     for (const shown of [
       'cart-x2x8k quarantined: extend it, keep it for good, or end it?',
       'Drop &lt;x&gt;: 2 times, 14:01 to 14:02',
-      '&lt;cart&gt; quarantined: not proven yet, since 2026-03-01 14:02 UTC, until 2026-03-01 18:02 UTC (applied; no probe)',
+      '&lt;cart&gt; quarantined: not proven yet, since 1 Mar, 14:02 UTC, until 1 Mar, 18:02 UTC (applied; no probe)',
       '<strong>Release pod</strong> Needs 2 people. This weakens the response.',
       'ends its &lt;containers&gt;',
     ])
@@ -447,7 +447,7 @@ describe('the page about what is in force', () => {
     const url = await linkOf();
     lease = { ...leaseState, status: { state: 'void', why: 'given back', at: '2026-03-01T15:00:00Z' } };
     const text = await (await fetch(url)).text();
-    expect(text).toContain('Nothing is asked any more: void: given back');
+    expect(text).toContain('This is no longer asked: void: given back');
     expect(text).not.toContain('<form');
     expect((await sendOff({ choice: 'extend', person: 'ana' }, {}, url)).status).toBe(404);
     expect(await (await fetch(link)).text()).not.toContain('extend it, keep it');

@@ -88,7 +88,7 @@ test('while Slack is down the pod is contained, people are called, and one of th
     questions.some(({ question, status }) => !question.id.startsWith('lease:') && status.state === 'decided'),
   );
   expect(state.timeline).toContainEqual(expect.objectContaining({ kind: 'vote.accepted', actor: 'person/ada' }));
-  expect(await (await fetch(link)).text()).toContain('Nothing is asked any more');
+  expect(await (await fetch(link)).text()).toContain('This is no longer asked');
 
   service.slack.calm();
   await until('one card that is decided', 120_000, () => {
