@@ -5,10 +5,19 @@ import { isObject } from '../text/plain-json.ts';
 export const stewardsChain = 'desk/all/stewards';
 export const stewardsKind = 'stewards.named';
 
-/** What is on record of it: ids of people. */
-export function stewardsBody(stewards: readonly string[]): Readonly<Record<string, unknown>> {
-  const text = stewards.length === 0 ? 'nobody is a steward' : `stewards are ${stewards.join(', ')}`;
-  return { text, stewards };
+/** What is on record of it: ids of people, and whose word it is, by the name of the desk's cluster. */
+export function stewardsBody(stewards: readonly string[], desk: string): Readonly<Record<string, unknown>> {
+  return { text: stewardsText(stewards), stewards, desk };
+}
+
+export function stewardsText(stewards: readonly unknown[]): string {
+  return stewards.length === 0 ? 'nobody is a steward' : `stewards are ${stewards.join(', ')}`;
+}
+
+interface Named {
+  readonly at: number;
+  readonly stewards: readonly unknown[];
+  readonly desk: unknown;
 }
 
 /** Orders that only stewards may give: the cell has checked it by its own roster. */
@@ -22,21 +31,21 @@ const vouchedWithinMs = 20 * 60_000;
  * that was taken over nor a desk makes somebody a steward who was none.
  */
 export class StewardHistory {
-  readonly #named: readonly { readonly at: number; readonly stewards: readonly unknown[] }[];
+  readonly #named: readonly Named[];
 
   /** @param records of desks, each proven to be theirs */
   constructor(records: readonly AuditRecord[]) {
     this.#named = records
       .flatMap(({ chain, kind, at, body }) => {
         const isOne = kind === stewardsKind && chain === stewardsChain && originOf(chain)?.role === 'desk';
-        return isOne && Array.isArray(body.stewards) ? [{ at: Date.parse(at), stewards: body.stewards }] : [];
+        return isOne && Array.isArray(body.stewards) ? [{ at: Date.parse(at), stewards: body.stewards, desk: body.desk }] : [];
       })
       .sort((one, other) => one.at - other.at);
   }
 
-  /** The last that is named. Absent: none is. */
-  get last(): readonly unknown[] | undefined {
-    return this.#named.at(-1)?.stewards;
+  /** The last that are named, and by whom. Absent: nobody was ever named. */
+  get last(): Named | undefined {
+    return this.#named.at(-1);
   }
 
   /**

@@ -32,13 +32,23 @@ interface ChangedSummary {
   readonly changedAt: string;
 }
 
+/** What was written after this: many are written in the same moment, and the key tells how far one has come among these. */
+export interface ChangedAfter {
+  readonly at: string;
+  /** Absent: all of what was written in that moment is known. */
+  readonly key?: string;
+}
+
 /** What the console lists: made from the records as they come, and from all of a chain wherever something lacks. */
 export interface IncidentList {
   /** @throws FB_ERR_REFUSED for a cursor that is none. */
   page(query: ListedBy, visible: VisibleNamespaces): Promise<SummaryPage>;
   find(key: string, visible: VisibleNamespaces): Promise<IncidentSummary | undefined>;
-  /** Written after that moment, oldest first, `most` at most. */
-  changedSince(at: string, most: number): Promise<readonly ChangedSummary[]>;
+  /** Written after that, oldest first, `most` at most; `next` where there may be more. */
+  changedSince(
+    after: ChangedAfter,
+    most: number,
+  ): Promise<{ readonly items: readonly ChangedSummary[]; readonly next?: ChangedAfter }>;
   /** Those with a containment in force, newest first, `most` at most. */
   contained(visible: VisibleNamespaces, most: number): Promise<readonly IncidentSummary[]>;
   /** Opened since, newest first, `most` at most. */
@@ -138,15 +148,19 @@ export function createIncidentList(
       if (!summary || incidentKeyOf(chainOf(summary.incident)) !== key) return undefined;
       return sees(visible, summary.namespace) ? summary : undefined;
     },
-    changedSince: async (at, most) => {
+    changedSince: async ({ at, key }, most) => {
+      const later = key === undefined ? 'changed_at > $1' : 'changed_at >= $1 AND (changed_at > $1 OR incident_key > $2)';
       const rows = await database.all(
-        `SELECT changed_at, summary_json, mark FROM incident_summaries WHERE changed_at > $1 ORDER BY changed_at LIMIT ${most}`,
-        [at],
+        `SELECT changed_at, incident_key, summary_json, mark FROM incident_summaries WHERE ${later}
+         ORDER BY changed_at, incident_key LIMIT ${most}`,
+        key === undefined ? [at] : [at, key],
       );
-      return rows.flatMap((row) => {
+      const items = rows.flatMap((row) => {
         const summary = readRow(row);
         return summary ? [{ summary, changedAt: textOf(row, 'changed_at') }] : [];
       });
+      const last = rows.length === most ? rows.at(-1) : undefined;
+      return { items, ...(last && { next: { at: textOf(last, 'changed_at'), key: textOf(last, 'incident_key') } }) };
     },
     contained: async (visible, most) => {
       const where = visibleOnly(visible, ['is_contained = 1']);

@@ -134,8 +134,12 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
     log: (problem) => log.error(problem),
   });
   // Nothing waits for it: what it is about is rare.
-  void nameStewards({ store, trust, signer, roster: config.roster, groups: config.evidence.stewards }).catch((error: unknown) =>
-    log.warn({ reason: reasonOf(error) }, 'who the stewards are could not be put on record: it is tried again at the next start'),
+  const named = { roster: config.roster, groups: config.evidence.stewards, desk: config.cluster };
+  void nameStewards({ store, trust, signer, ...named }).catch((error: unknown) =>
+    log.error(
+      { reason: reasonOf(error) },
+      'who the stewards are could not be put on record: it is tried again at the next start',
+    ),
   );
   const running = { sha256: config.fileSha256, version: firebreakVersion() };
   void recordConfiguration({ store, trust, journal, chain: journalChain, running }).catch((error: unknown) =>

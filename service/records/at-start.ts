@@ -2,15 +2,17 @@ import { type AuditRecord, signRecord } from '../../core/audit/audit.ts';
 import { provenOf } from '../../core/audit/audit-check.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import type { RecordKind } from '../../core/audit/record-kinds.ts';
+import { FirebreakError } from '../../core/errors.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import type { Signer } from '../../core/messages/signing.ts';
 import type { Roster } from '../../core/people/roster.ts';
-import { stewardsBody, stewardsChain, stewardsKind } from '../../core/people/stewards.ts';
+import { stewardsBody, stewardsChain, stewardsKind, stewardsText } from '../../core/people/stewards.ts';
 import { stewardHistory } from './read-cuts.ts';
 
 /**
  * Puts on record who the stewards are, where that is another than the desks' last word: by it orders of stewards are judged later. Of several desks that
- * start at once each may say it; where they do not agree, each says its own at its start.
+ * start at once each may say it. A desk overrules itself alone: two of one database that did not agree would make each other's stewards nobody, in turn.
+ * @throws FB_ERR_REFUSED where the last word is another desk's, and names others
  */
 export async function nameStewards({
   store,
@@ -18,6 +20,7 @@ export async function nameStewards({
   signer,
   roster,
   groups,
+  desk,
   now = () => new Date(),
 }: {
   readonly store: Pick<AuditStore, 'recordsOf' | 'appendNext'>;
@@ -26,16 +29,24 @@ export async function nameStewards({
   readonly roster: Pick<Roster, 'groups'>;
   /** `evidence.stewards`: names of groups of the roster. */
   readonly groups: readonly string[];
+  /** The cluster of the desk that says it. */
+  readonly desk: string;
   readonly now?: () => Date;
 }): Promise<void> {
   const members = groups.flatMap((group) => (Object.hasOwn(roster.groups, group) ? (roster.groups[group] ?? []) : []));
   const stewards = [...new Set(members)].sort();
   const { last } = await stewardHistory(store, trust);
   // Where there never were any, there is nothing to say.
-  if (JSON.stringify(last ?? []) === JSON.stringify(stewards)) return;
+  const isSame = JSON.stringify(last?.stewards ?? []) === JSON.stringify(stewards);
+  if (isSame && (last === undefined || last.desk === desk)) return;
+  if (!isSame && last !== undefined && last.desk !== desk)
+    throw new FirebreakError(
+      'FB_ERR_REFUSED',
+      `by the desk of ${String(last.desk)}, which uses this database too, ${stewardsText(last.stewards)}; by the configuration of this one, of ${desk}, ${stewardsText(stewards)}. Orders are judged by the former until both configurations name the same people (evidence.stewards and roster)`,
+    );
   await store.appendNext(stewardsChain, (number) => {
     const record = { chain: stewardsChain, number, at: now().toISOString(), kind: stewardsKind, actor: 'desk' };
-    return signRecord({ ...record, body: stewardsBody(stewards) }, signer);
+    return signRecord({ ...record, body: stewardsBody(stewards, desk) }, signer);
   });
 }
 

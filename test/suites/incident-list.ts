@@ -104,7 +104,7 @@ export function incidentListSuite(nextUrl: () => Promise<string>): void {
       expect(await list.find(key, 'all')).toMatchObject({ seen: 2, begun: ['s1'], reached: 'contained', alerts: 2 });
       expect(await list.find(key, ['bank'])).toBeUndefined();
       expect((await list.contained('all', 10)).map(({ incident }) => chainOf(incident))).toEqual([step.chain]);
-      expect((await list.changedSince(before, 10)).map(({ summary }) => summary.seen)).toContain(2);
+      expect((await list.changedSince({ at: before }, 10)).items.map(({ summary }) => summary.seen)).toContain(2);
     });
   });
 }

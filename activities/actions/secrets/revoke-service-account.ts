@@ -132,7 +132,7 @@ export function revokeServiceAccountImplementation(options: {
         : { state: 'applied', detail };
     },
 
-    async undo({ input: { serviceAccount }, key, allow }, context): Promise<UndoResult> {
+    async undo({ input: { serviceAccount }, output, key, allow }, context): Promise<UndoResult> {
       const all = await allBindings(context.signal);
       const held = all.filter(
         ({ object }) => object.metadata.annotations?.[noteAnnotation(revokeServiceAccount.name)] !== undefined,
@@ -144,18 +144,19 @@ export function revokeServiceAccountImplementation(options: {
         // The same incident may have revoked another account too: that is another step's.
         return note.incident === context.incident && isFor({ object }, serviceAccount);
       });
-      if (ours.length === 0) return { state: 'already', detail: 'no binding is held by this step' };
-      // Who takes a note off keeps the account out of that binding: another note of this step names it still.
+      // Who takes a note off keeps the account out of that binding: another note of this step names it still, and the step itself said it.
       const together = ours.flatMap(({ object, ref }) => {
         const note = noteOn({ object, cellKey, field: fieldOn(ref, serviceAccount) });
         return note?.step === key ? (note.together ?? []) : [];
       });
+      if (output) together.push(...output.bindings);
       const robbed = all.filter(
         (binding) =>
           together.includes(binding.target) &&
           !held.includes(binding) &&
           !binding.subjects.some((one) => isAccount(one, serviceAccount)),
       );
+      if (ours.length === 0 && robbed.length === 0) return { state: 'already', detail: 'no binding is held by this step' };
       const difference = [
         ...ours.flatMap(({ object, ref, target }) =>
           lookAtField({ object, cellKey, field: fieldOn(ref, serviceAccount) }).difference.map((what) => `${target}: ${what}`),

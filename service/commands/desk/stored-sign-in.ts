@@ -1,6 +1,7 @@
-import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { FirebreakError } from '../../../core/errors.ts';
@@ -51,32 +52,40 @@ export async function removeSignIn(desk: string): Promise<void> {
   await rm(fileOf(desk), { force: true });
 }
 
-const lockedForMs = 30_000;
+const waitsForMs = 120_000;
 const lookEveryMs = 100;
+/** https://www.sqlite.org/rescode.html#busy */
+const sqliteBusy = 5;
 
 /**
  * One after the other, also of several processes: a refresh token counts once at many providers, and two that use the same one at the same time end the
- * sign-in. A lock that a killed process has left is taken over.
+ * sign-in. The lock is SQLite's on an empty file, which the system drops with its process: nobody has to judge by a file's age whether its maker lives.
+ * @throws FB_ERR_CONFLICT while another process holds it for two minutes
  */
 export async function oneAtATime<T>(desk: string, work: () => Promise<T>): Promise<T> {
-  const lock = `${fileOf(desk)}.lock`;
-  await mkdir(dirname(lock), { recursive: true, mode: 0o700 });
-  for (;;) {
-    const handle = await open(lock, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'EEXIST') return undefined;
-      throw error;
-    });
-    if (handle) {
-      await handle.close();
-      break;
-    }
-    const made = await stat(lock).catch(() => undefined);
-    if (made && Date.now() - made.mtimeMs > lockedForMs) await rm(lock, { force: true });
-    else await sleep(lookEveryMs);
-  }
+  const path = `${fileOf(desk)}.lock`;
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const { DatabaseSync } = await import('node:sqlite');
+  const lock = new DatabaseSync(path, { timeout: 0 });
   try {
+    const until = Date.now() + waitsForMs;
+    while (!isTaken(lock)) {
+      if (Date.now() > until)
+        throw new FirebreakError('FB_ERR_CONFLICT', `another command is at the sign-in of ${desk} for two minutes: ${path}`);
+      await sleep(lookEveryMs);
+    }
     return await work();
   } finally {
-    await rm(lock, { force: true });
+    lock.close();
+  }
+}
+
+function isTaken(lock: DatabaseSync): boolean {
+  try {
+    lock.exec('BEGIN EXCLUSIVE');
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'errcode' in error && error.errcode === sqliteBusy) return false;
+    throw error;
   }
 }

@@ -1,9 +1,10 @@
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ListedIncident } from '../../../core/console/console.schema.ts';
 import { listedOf } from '../../../core/console/incident-summary.ts';
 import { eventsHeartbeatMs, sees } from '../../../core/console/routes.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import type { IncidentList } from '../../../integrations/database/incident-list.ts';
+import type { ChangedAfter, IncidentList } from '../../../integrations/database/incident-list.ts';
 import { transportHeaders } from './router.ts';
 import type { SignedIn } from './sessions.ts';
 
@@ -13,16 +14,16 @@ const checkSessionEveryMs = 30_000;
 /** Another desk may have written a little earlier than its clock says, and is seen a little later. */
 const overlapMs = 5_000;
 const mostAtOnce = 500;
+/** Written to a browser and not read by it, in bytes. */
+const mostUnread = 1_000_000;
+/** How long a browser may take to read a part of what it missed. */
+const readWithinMs = 30_000;
 /** Of what a browser missed for longer all is asked for anew. */
 const longestGapMs = 15 * 60_000;
-
-/** The last revisions of incidents, by their keys. */
-type Revisions = Map<string, number>;
 
 interface Listener {
   readonly who: SignedIn;
   readonly response: ServerResponse;
-  readonly sent: Revisions;
 }
 
 interface Change {
@@ -55,20 +56,33 @@ export function createEventStream(parts: {
 }): EventStream {
   const { list, told, lasts, publicUrl, log, now = Date.now, lookEveryMs = 400 } = parts;
   const listeners = new Set<Listener>();
-  const found: Revisions = new Map();
+  /** What was told of late: the same is found again for as long as the looks overlap. */
+  const known = new Map<string, Change>();
   let seenUntil = now();
   let looking = false;
   let again = false;
 
-  const changedSince = async (from: number): Promise<readonly Change[]> => {
-    const changed = await list.changedSince(new Date(from).toISOString(), mostAtOnce);
-    return changed.map(({ summary, changedAt }) => ({ item: listedOf(summary), changedAt }));
+  /** All that was written after that moment, a part at a time. */
+  async function* changedSince(from: number): AsyncGenerator<readonly Change[], void> {
+    let after: ChangedAfter | undefined = { at: new Date(from).toISOString() };
+    while (after !== undefined) {
+      const { items, next } = await list.changedSince(after, mostAtOnce);
+      yield items.map(({ summary, changedAt }) => ({ item: listedOf(summary), changedAt }));
+      after = next;
+    }
+  }
+
+  const isNew = ({ item: { key, revision } }: Change): boolean => known.get(key)?.item.revision !== revision;
+
+  const forgetBefore = (from: number): void => {
+    const at = new Date(from).toISOString();
+    for (const [key, { changedAt }] of known) if (changedAt <= at) known.delete(key);
   };
 
   const tell = (listener: Listener, { item, changedAt }: Change): void => {
-    if (!sees(listener.who.visible, item.namespace) || !isNewTo(listener.sent, item)) return;
+    if (!sees(listener.who.visible, item.namespace)) return;
     // Who does not read is not waited for: their browser comes back, and says what it had.
-    if (listener.response.writableLength > 1_000_000) return void listener.response.destroy();
+    if (listener.response.writableLength > mostUnread) return void listener.response.destroy();
     listener.response.write(`id: ${changedAt}\nevent: incident\ndata: ${JSON.stringify(item)}\n\n`);
   };
 
@@ -82,14 +96,17 @@ export function createEventStream(parts: {
       do {
         again = false;
         const from = seenUntil - overlapMs;
-        const changed = await changedSince(from);
-        if (changed.filter(({ item }) => isNewTo(found, item)).length > 0) told();
-        for (const one of changed) for (const listener of listeners) tell(listener, one);
-        const last = changed.at(-1);
-        if (changed.length === mostAtOnce && last && Date.parse(last.changedAt) > seenUntil) {
-          seenUntil = Date.parse(last.changedAt) + overlapMs;
-          again = true;
-        } else seenUntil = now();
+        const lookedAt = now();
+        forgetBefore(from);
+        for await (const part of changedSince(from)) {
+          const changed = part.filter(isNew);
+          if (changed.length > 0) told();
+          for (const one of changed) {
+            known.set(one.item.key, one);
+            for (const listener of listeners) tell(listener, one);
+          }
+        }
+        seenUntil = lookedAt;
       } while (again && listeners.size > 0);
     } catch (error) {
       log('the news for the console could not be read', error);
@@ -99,7 +116,10 @@ export function createEventStream(parts: {
   };
   const looks = setInterval(() => {
     if (listeners.size > 0) void look();
-    else seenUntil = now();
+    else {
+      seenUntil = now();
+      known.clear();
+    }
   }, lookEveryMs).unref();
 
   const end = (listener: Listener): void => {
@@ -116,9 +136,15 @@ export function createEventStream(parts: {
   }, eventsHeartbeatMs).unref();
 
   const missed = async (listener: Listener, since: number): Promise<void> => {
-    const changed = await changedSince(since - overlapMs);
-    if (changed.length > 0) told();
-    for (const one of changed) tell(listener, one);
+    const { response } = listener;
+    for await (const part of changedSince(since - overlapMs)) {
+      if (part.length > 0) told();
+      for (const one of part) tell(listener, one);
+      // Much may have been missed: who reads it, however slowly, gets all of it.
+      if (response.writableNeedDrain && !response.destroyed)
+        await once(response, 'drain', { signal: AbortSignal.timeout(readWithinMs) });
+      if (response.destroyed) return;
+    }
   };
 
   return {
@@ -133,14 +159,18 @@ export function createEventStream(parts: {
         'x-content-type-options': 'nosniff',
         ...transportHeaders(publicUrl),
       });
-      const listener: Listener = { who, response, sent: new Map() };
+      const listener: Listener = { who, response };
       response.write('retry: 2000\n\n');
       listeners.add(listener);
       response.on('close', () => listeners.delete(listener));
       const last = Date.parse(String(request.headers['last-event-id'] ?? ''));
-      if (Number.isNaN(last)) return;
-      if (now() - last > longestGapMs) response.write(`id: ${new Date(now()).toISOString()}\nevent: reload\ndata: {}\n\n`);
-      else missed(listener, last).catch((error: unknown) => log('what a browser missed could not be read', error));
+      // Who comes for the first time has just read the list, and may lack what was written meanwhile.
+      if (Number.isNaN(last)) for (const one of known.values()) tell(listener, one);
+      else if (now() - last > longestGapMs) response.write(`id: ${new Date(now()).toISOString()}\nevent: reload\ndata: {}\n\n`);
+      else
+        missed(listener, last).catch((error: unknown) => {
+          if (!response.destroyed) log('what a browser missed could not be read', error);
+        });
     },
     changed: () => {
       if (listeners.size > 0) void look();
@@ -150,11 +180,4 @@ export function createEventStream(parts: {
       for (const { response } of listeners) response.end();
     },
   };
-}
-
-function isNewTo(revisions: Revisions, { key, revision }: ListedIncident): boolean {
-  if (revisions.get(key) === revision) return false;
-  revisions.set(key, revision);
-  if (revisions.size > 2 * mostAtOnce) revisions.delete(revisions.keys().next().value ?? '');
-  return true;
 }

@@ -347,6 +347,36 @@ test('an account is given back all of its bindings or none, also where somebody 
   expect(await subjectsOf('reads')).toMatchObject([subject]);
 });
 
+test('an account whose bindings have all lost their notes is not called given back', async () => {
+  await begin();
+  const action = revokeServiceAccountImplementation(parts());
+  const [serviceAccount, own] = [{ namespace, name: 'cart' }, context(0)];
+  await cluster.post(pathOf({ resource: 'serviceaccounts', namespace }), { metadata: { name: 'cart' } });
+  const group = 'rbac.authorization.k8s.io';
+  const subject = { kind: 'ServiceAccount', ...serviceAccount };
+  const names = ['reads', 'writes'];
+  for (const name of names)
+    await cluster.post(at(group, 'rolebindings'), {
+      metadata: { name },
+      roleRef: { apiGroup: group, kind: 'ClusterRole', name: 'view' },
+      subjects: [subject],
+    });
+  const output = await action.apply({ serviceAccount }, own);
+  const annotation = noteAnnotation(revokeServiceAccount.name);
+  for (const name of names) await change(at(group, 'rolebindings', name), { metadata: { annotations: { [annotation]: null } } });
+  const undo = () => action.undo({ input: { serviceAccount }, output, key: own.key }, own);
+  expect(await undo()).toMatchObject({
+    state: 'drifted',
+    difference: names.map((name) =>
+      expect.stringMatching(`^rolebinding/${namespace}/${name}: annotation ${annotation} was removed`),
+    ),
+  });
+  // What is put back by hand, or gone, is held no more.
+  await change(at(group, 'rolebindings', 'reads'), { subjects: [subject] });
+  await cluster.api.json({ method: 'DELETE', path: at(group, 'rolebindings', 'writes'), what: 'delete it' });
+  expect(await undo()).toMatchObject({ state: 'already' });
+});
+
 test('every kind that an action holds it may list and watch', () => {
   expect([suspendRollout, scaleToZero].every(({ holds = [] }) => holds.length > 0)).toBe(true);
   for (const { holds = [], rights } of actions)

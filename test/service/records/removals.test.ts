@@ -243,8 +243,10 @@ describe('removing what records say', () => {
   });
 
   describe('where a desk has on record who the stewards are', () => {
-    const name = (...stewards: readonly string[]) =>
+    const name = (...stewards: readonly string[]) => nameBy('c', ...stewards);
+    const nameBy = (desk: string, ...stewards: readonly string[]) =>
       nameStewards({
+        desk,
         ...{ store, trust: makersTrust, signer: signerFrom({ pem: deskMaker.pem, name: 'desk' }), now: () => now },
         ...{ roster: { groups: { leads: stewards } }, groups: ['leads'] },
       });
@@ -270,6 +272,25 @@ describe('removing what records say', () => {
       await sign();
       await carryOutCuts(parts());
       expect((await store.storedChain(stewardsChain)).records).toHaveLength(2);
+    });
+
+    test('that a desk changes as far as it is its own word: two of one database do not overrule each other in turn', async () => {
+      await nameBy('c', 'ana', 'ben');
+      await expect(nameBy('d', 'ana')).rejects.toMatchObject({
+        code: 'FB_ERR_REFUSED',
+        detail: expect.stringMatching(/desk of c, .* stewards are ana, ben; by .* this one, of d, stewards are ana\./),
+      });
+      await expect(nameBy('d')).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
+      // One that agrees takes the word over, as the desk of another name that replaces it.
+      await nameBy('d', 'ana', 'ben');
+      await nameBy('d', 'ana');
+      await expect(nameBy('c', 'ana', 'ben')).rejects.toMatchObject({ code: 'FB_ERR_REFUSED' });
+      const { records: named } = await store.storedChain(stewardsChain);
+      expect(named.map(({ signed: one }) => [one?.record.body.desk, one?.record.body.stewards])).toEqual([
+        ['c', ['ana', 'ben']],
+        ['d', ['ana', 'ben']],
+        ['d', ['ana']],
+      ]);
     });
 
     test('counts by orders of these alone, and the check judges each order by who was one then', async () => {

@@ -123,13 +123,7 @@ test('a change that this desk made is told to all who listen after one look, and
     log: fails,
     lookEveryMs: anHourMs,
   });
-  let opened = 0;
-  const server = createServer((request, response) => {
-    opened += 1;
-    events.open(someone(`person-${opened}`), request, response);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const port = portOf(server);
+  const { port, opened, close } = await serve(events);
   const ends = new AbortController();
   const heard = Array.from({ length: 40 }, async () => {
     const response = await fetch(`http://127.0.0.1:${port}`, { signal: ends.signal });
@@ -142,7 +136,7 @@ test('a change that this desk made is told to all who listen after one look, and
     throw new Error('the stream is over');
   });
   try {
-    await eventually('all listen', async () => opened === heard.length);
+    await eventually('all listen', async () => opened() === heard.length);
     await list.note(incidentRecords('shop'));
     events.changed();
     await Promise.all(heard);
@@ -150,11 +144,80 @@ test('a change that this desk made is told to all who listen after one look, and
     expect([said[0], said.length]).toEqual(['forgotten', 41]);
   } finally {
     ends.abort();
+    await close();
+  }
+});
+
+test('however many incidents are written in one moment, all are told, to who listens and to who comes back', async () => {
+  const at = Date.now();
+  list = createIncidentList(database, {
+    marks: { of: markOf, isOf: (content, mark) => mark === markOf(content) },
+    records: async () => [],
+    now: () => at,
+  });
+  const namespaces = Array.from({ length: 1_203 }, (_, nth) => `shop-${nth}`);
+  const keys = namespaces.map((namespace) => keyOf(namespace));
+  const lacking = (found: ReadonlyMap<string, number>) => keys.filter((key) => !found.has(key));
+  const events = createEventStream({
+    list,
+    told: () => undefined,
+    lasts: async () => true,
+    publicUrl: 'http://127.0.0.1',
+    log: fails,
+    now: () => at,
+    lookEveryMs: anHourMs,
+  });
+  const { port, opened, close } = await serve(events);
+  const ends = new AbortController();
+  /** How often each of them was told, until each was. */
+  const told = async (headers: Record<string, string>): Promise<ReadonlyMap<string, number>> => {
+    const response = await fetch(`http://127.0.0.1:${port}`, { headers, signal: ends.signal });
+    const decoder = new TextDecoder();
+    const times = new Map<string, number>();
+    let text = '';
+    for await (const part of response.body ?? []) {
+      text += decoder.decode(part, { stream: true });
+      const lines = text.split('\n');
+      text = lines.pop() ?? '';
+      for (const line of lines) {
+        if (!line.startsWith('data: {"')) continue;
+        const { key }: { readonly key: string } = JSON.parse(line.slice('data: '.length));
+        times.set(key, (times.get(key) ?? 0) + 1);
+      }
+      if (times.size === keys.length) return times;
+    }
+    throw new Error(`${times.size} of ${keys.length} were told`);
+  };
+  try {
+    const listening = told({});
+    await eventually('one listens', async () => opened() === 1);
+    await list.note(namespaces.flatMap((namespace) => incidentRecords(namespace).slice(0, 1)));
+    events.changed();
+    events.changed();
+    const live = await listening;
+    expect([lacking(live), new Set(live.values())]).toEqual([[], new Set([1])]);
+    expect(lacking(await told({ 'last-event-id': new Date(at).toISOString() }))).toEqual([]);
+    expect(lacking(await told({}))).toEqual([]);
+  } finally {
+    ends.abort();
+    await close();
+  }
+});
+
+async function serve(events: ReturnType<typeof createEventStream>) {
+  let opened = 0;
+  const server = createServer((request, response) => {
+    opened += 1;
+    events.open(someone(`person-${opened}`), request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const close = async (): Promise<void> => {
     events.stop();
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
-  }
-});
+  };
+  return { port: portOf(server), opened: () => opened, close };
+}
 
 function someone(subject: string): SignedIn {
   return {
