@@ -36,6 +36,8 @@ export interface AuditStore extends AuditWriter {
     readonly until?: string;
   }): Promise<readonly StoredRecord[]>;
   heads(): Promise<readonly ChainHead[]>;
+  /** By chain as the database orders them, at most 500 at once, those after `after`. `head` is absent where the row is none of ours. */
+  headsAfter(after?: string): Promise<readonly { readonly chain: string; readonly head?: ChainHead }[]>;
   /** The place up to which a chain's rows were deleted by `cut`, of those of which some were. For who looks what is left to do: it proves nothing. */
   cutPlaces(): Promise<ReadonlyMap<string, number>>;
   /** Deletes the rows of a chain up to this place, with all that is kept beside them. Only what a proven cut names: see `carryOutCuts`. */
@@ -58,6 +60,11 @@ export interface AuditStore extends AuditWriter {
   }): Promise<readonly string[]>;
   /** Rows of all chains or of some, a part at a time: those of a chain together and by place. Chains that grow meanwhile may show it. */
   eachRow(chains?: readonly string[]): AsyncIterable<readonly StoredRecord[]>;
+  /** The same of all chains behind one, and up to another, in the order of `headsAfter`. */
+  rowsBetween(chains: {
+    readonly after?: string | undefined;
+    readonly upTo?: string | undefined;
+  }): AsyncIterable<readonly StoredRecord[]>;
   recordAt(where: Pick<StoredRecord, 'chain' | 'place'>): Promise<StoredRecord | undefined>;
   /**
    * What stands under its number and is not genuine gives way, since it would keep every later checkpoint out: true where something did.

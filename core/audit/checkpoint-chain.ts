@@ -50,6 +50,11 @@ export class CheckpointChain {
     return place === undefined ? [] : this.#stated.of(place).map((head) => ({ chain, ...head }));
   }
 
+  /** Every stated head, for other threads: by the chains' places in `heads`. */
+  get history(): HeadHistory {
+    return this.#stated;
+  }
+
   /** Takes over a checkpoint whose signature was found genuine, and says what does not fit to the ones before. */
   follow(signed: SignedCheckpoint): readonly Finding[] {
     const { checkpoint } = signed;

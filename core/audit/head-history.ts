@@ -15,12 +15,25 @@ const most = 2 ** 32 - 1;
  * numbers, from 0 and without a gap: `HeadsTree` gives them.
  */
 export class HeadHistory {
-  readonly #parts: Part[] = [];
+  readonly #parts: Part[];
   /** By chain: the place of the last one, and one; 0 for none. */
-  readonly #last: number[] = [];
+  readonly #last: number[];
   /** What is no SHA-256, or no number that a chain of ours reaches: the notary signs what the table of heads says, and anybody with the database's password can write there. */
-  readonly #odd = new Map<number, Pick<StatedHead, 'number' | 'hash'>>();
-  #count = 0;
+  readonly #odd: Map<number, Pick<StatedHead, 'number' | 'hash'>>;
+  #count: number;
+
+  /** `shared`: of another thread's, to be read only. */
+  constructor({ parts, last, odd, count }: SharedHistory = { parts: [], last: [], odd: new Map(), count: 0 }) {
+    this.#parts = [...parts];
+    this.#last = [...last];
+    this.#odd = new Map(odd);
+    this.#count = count;
+  }
+
+  /** For another thread, in the same memory but for a few bytes a chain. Nothing may be added from then on. */
+  shared(): SharedHistory {
+    return { parts: this.#parts, last: this.#last, odd: this.#odd, count: this.#count };
+  }
 
   add(chain: number, { number, hash, checkpoint }: Omit<StatedHead, 'chain'>): void {
     const place = this.#count;
@@ -56,14 +69,23 @@ export class HeadHistory {
   }
 }
 
+/** What structured cloning takes to another thread. */
+export interface SharedHistory {
+  readonly parts: readonly Part[];
+  readonly last: readonly number[];
+  readonly odd: ReadonlyMap<number, Pick<StatedHead, 'number' | 'hash'>>;
+  readonly count: number;
+}
+
 type Part = ReturnType<typeof newPart>;
 
 function newPart() {
+  const numbers = () => new Uint32Array(new SharedArrayBuffer(perPart * Uint32Array.BYTES_PER_ELEMENT));
   return {
-    numbers: new Uint32Array(perPart),
-    checkpoints: new Uint32Array(perPart),
+    numbers: numbers(),
+    checkpoints: numbers(),
     /** Of the same chain: its place and one; 0 for none. */
-    before: new Uint32Array(perPart),
-    hashes: new Uint8Array(perPart * hashBytes),
+    before: numbers(),
+    hashes: new Uint8Array(new SharedArrayBuffer(perPart * hashBytes)),
   };
 }

@@ -17,6 +17,7 @@ import { numberOf, placeholders, textOf } from './row.ts';
 
 const rowsAtOnce = 100;
 const checkpointsAtOnce = 500;
+const headsAtOnce = 500;
 /** What is looked at under the numbers of a batch: somebody may have put any number of rows there. A record beyond is written once more. */
 const mostUnderNumbers = 1_000;
 
@@ -64,6 +65,15 @@ export function createAuditStore(database: Database): AuditStore {
     },
     heads: async () =>
       (await database.all('SELECT chain, number, hash FROM audit_heads')).flatMap((row) => headFromRow(row) ?? []),
+    headsAfter: async (after) => {
+      const where = after === undefined ? '' : 'WHERE chain > $1';
+      const sql = `SELECT chain, number, hash FROM audit_heads ${where} ORDER BY chain LIMIT ${headsAtOnce}`;
+      const rows = await database.all(sql, after === undefined ? [] : [after]);
+      return rows.map((row) => {
+        const head = headFromRow(row);
+        return { chain: textOf(row, 'chain'), ...(head && { head }) };
+      });
+    },
     cutPlaces: async () => {
       const rows = await database.all('SELECT chain, cut_to FROM audit_heads WHERE cut_to > 0');
       return new Map(rows.map((row) => [textOf(row, 'chain'), numberOf(row, 'cut_to')]));
@@ -99,7 +109,8 @@ export function createAuditStore(database: Database): AuditStore {
         for (const row of await database.all(sql, [from, to, ...kinds])) chains.add(textOf(row, 'chain'));
       return [...chains];
     },
-    eachRow: (chains) => (chains ? rowsOfChains(database, chains) : pages((after) => rowsAfter(database, after))),
+    eachRow: (chains) => (chains ? rowsOfChains(database, chains) : pages((last) => rowsAfter(database, last))),
+    rowsBetween: ({ after, upTo }) => pages((last) => rowsAfter(database, last, { after, upTo })),
     recordAt: async ({ chain, place }) => {
       const sql = `SELECT ${recordColumns} FROM audit_records WHERE chain = $1 AND place = $2`;
       const [row] = await database.all(sql, [chain, place]);
@@ -144,11 +155,21 @@ async function* pages(page: (after?: Row) => Promise<readonly Row[]>): AsyncGene
   }
 }
 
-/** Of all chains. */
-function rowsAfter(queries: Queries, after?: Row): Promise<readonly Row[]> {
-  const where = after ? 'WHERE (chain, place) > ($1, $2)' : '';
+/** Of all chains, or those of a range. */
+function rowsAfter(
+  queries: Queries,
+  last: Row | undefined,
+  { after, upTo }: { readonly after?: string | undefined; readonly upTo?: string | undefined } = {},
+): Promise<readonly Row[]> {
+  const parameters: (string | number)[] = [];
+  const parameter = (value: string | number): string => `$${parameters.push(value)}`;
+  const conditions: string[] = [];
+  if (last) conditions.push(`(chain, place) > (${parameter(textOf(last, 'chain'))}, ${parameter(numberOf(last, 'place'))})`);
+  else if (after !== undefined) conditions.push(`chain > ${parameter(after)}`);
+  if (upTo !== undefined) conditions.push(`chain <= ${parameter(upTo)}`);
+  const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
   const sql = `SELECT ${recordColumns} FROM audit_records ${where} ORDER BY chain, place LIMIT ${checkedAtOnce}`;
-  return queries.all(sql, after ? [textOf(after, 'chain'), numberOf(after, 'place')] : []);
+  return queries.all(sql, parameters);
 }
 
 function rowsOfChain(queries: Queries, chain: string, first?: Row): AsyncIterable<readonly StoredRecord[]> {

@@ -23,11 +23,43 @@ export function retiredKeyFrom(text: string): RetiredKey | undefined {
   return kind === 'person' ? { of: { person: name }, file } : undefined;
 }
 
+/** The public keys (PEM) of everybody who may have signed what is on record, as another thread can be given them. */
+export interface AuditKeys {
+  readonly cells: readonly { readonly cluster: string; readonly key: string }[];
+  readonly desks: readonly string[];
+  /** By person. */
+  readonly people: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Whom these keys stand for. A trust that is given keys as they are now. @throws FB_ERR_CONFIG_INVALID for what is no public key. */
+export function trustInKeys({ cells, desks, people }: AuditKeys): { readonly trust: Trust; readonly signers: VoteSigners } {
+  const ofCells = cells.map(({ cluster, key }) => ({ cluster, verifier: createVerifier({ publicKeys: [key] }) }));
+  const desk = createVerifier({ publicKeys: desks });
+  return {
+    trust: {
+      senderOf: (signed) => {
+        const { keyId } = signed;
+        const cell = ofCells.find(({ verifier }) => verifier.keyIds.includes(keyId));
+        if (cell) return cell.verifier.verify(signed) ? { role: 'cell', keyId, cluster: cell.cluster } : undefined;
+        return desk.verify(signed) ? { role: 'desk', keyId } : undefined;
+      },
+    },
+    signers: voteSigners(desks, people),
+  };
+}
+
+function voteSigners(desks: readonly string[], people: ReadonlyMap<string, readonly string[]>): VoteSigners {
+  const byPerson = new Map([...people].map(([id, publicKeys]) => [id, createVerifier({ publicKeys }).keyIds]));
+  const desk = createVerifier({ publicKeys: desks });
+  const all = createVerifier({ publicKeys: [...desks, ...[...people.values()].flat()] });
+  return { ...all, keyIdsFor: (person, via) => (via === 'cli' ? (byPerson.get(person) ?? []) : desk.keyIds) };
+}
+
 /** Who may have signed what is on record: those of the configuration, and those who did before. @throws FB_ERR_CONFIG_INVALID for what is no public key. */
 export async function openAuditTrust(
   config: Pick<Config, 'cluster' | 'trust' | 'desk' | 'roster'>,
   retired: readonly RetiredKey[],
-): Promise<{ readonly trust: Trust; readonly signers: VoteSigners }> {
+): Promise<{ readonly trust: Trust; readonly signers: VoteSigners; readonly keys: AuditKeys }> {
   const retiredCells = retired.flatMap(({ of, file }) => ('cell' in of ? { cluster: of.cell, key: file } : []));
   const desks = retired.flatMap(({ of, file }) => ('desk' in of ? file : []));
   const people = new Map<string, string[]>(config.roster.people.map(({ id, keys }) => [id, [...keys]]));
@@ -35,12 +67,10 @@ export async function openAuditTrust(
     if ('person' in of) people.set(of.person, [...(people.get(of.person) ?? []), await readKeyText(file)]);
   const cells = [...config.trust.cells, ...retiredCells];
   // Read here, so that one that cannot be read is an error, and does not make forgeries of its records.
-  createVerifier({ publicKeys: await Promise.all(cells.map(({ key }) => readKeyText(key))) });
+  const cellKeys = await Promise.all(cells.map(async ({ cluster, key }) => ({ cluster, key: await readKeyText(key) })));
+  createVerifier({ publicKeys: cellKeys.map(({ key }) => key) });
   const votePublicKeys = [...config.desk.votePublicKeys, ...desks];
   const deskKeys = await Promise.all(votePublicKeys.map(readKeyText));
-  const byPerson = new Map([...people].map(([id, publicKeys]) => [id, createVerifier({ publicKeys }).keyIds]));
-  const desk = createVerifier({ publicKeys: deskKeys });
-  const all = createVerifier({ publicKeys: [...deskKeys, ...[...people.values()].flat()] });
   return {
     trust: openTrust(
       {
@@ -50,10 +80,8 @@ export async function openAuditTrust(
       },
       'desk',
     ),
-    signers: {
-      ...all,
-      keyIdsFor: (person, via) => (via === 'cli' ? (byPerson.get(person) ?? []) : desk.keyIds),
-    },
+    signers: voteSigners(deskKeys, people),
+    keys: { cells: cellKeys, desks: deskKeys, people },
   };
 }
 

@@ -18,7 +18,7 @@ interface ReadCheckpoints {
 const onTheirWay = 2;
 
 /** So many signatures are checked beside this thread while others are read. */
-const checkedAhead = 32;
+const checkedAhead = 256;
 
 /**
  * Reads the checkpoints of the database and of the anchor side by side, number by number, and follows the genuine ones. A year has half a million: where both copies are the

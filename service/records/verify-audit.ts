@@ -1,8 +1,7 @@
 import type { ChainHead } from '../../core/audit/audit.ts';
-import { ChainCheck, type CheckedChain } from '../../core/audit/audit-check.ts';
-import { DecisionCheck, type VoteSigners } from '../../core/audit/audit-decisions.ts';
+import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
 import type { AuditReport, Finding } from '../../core/audit/audit-report.ts';
-import type { AuditStore, StoredRecord } from '../../core/audit/audit-store.ts';
+import type { AuditStore } from '../../core/audit/audit-store.ts';
 import { type Anchor, checkpointDigest, staleAfterMs } from '../../core/audit/checkpoint.ts';
 import type { CheckpointChain } from '../../core/audit/checkpoint-chain.ts';
 import type { RecordRetention } from '../../core/audit/record-cut.ts';
@@ -13,6 +12,8 @@ import type { SignatureVerifier } from '../../core/messages/signing.ts';
 import { readCheckpoints } from './read-checkpoints.ts';
 import { heldFindings, type KnownCuts, readCuts } from './read-cuts.ts';
 import { beginLogCheck, type ExpectedLog } from './verify-log.ts';
+import { type ChainResult, RowsCheck } from './workers/check-rows.ts';
+import type { CheckWorkers } from './workers/check-workers.ts';
 
 /** What is known from elsewhere of how far the checkpoints must go. */
 interface CheckpointExpectation {
@@ -43,6 +44,7 @@ export async function verifyAudit({
   signers,
   log,
   retention,
+  workers,
   expected = {},
   now = () => new Date(),
 }: {
@@ -57,6 +59,8 @@ export async function verifyAudit({
   readonly log?: ExpectedLog;
   /** What may be cut, and after how long. Absent: nothing. */
   readonly retention?: RecordRetention;
+  /** For what is large. They have the same keys, and the same database. */
+  readonly workers?: CheckWorkers | undefined;
   readonly expected?: CheckpointExpectation;
   readonly now?: () => Date;
 }): Promise<AuditReport> {
@@ -66,7 +70,7 @@ export async function verifyAudit({
   const read = await readCheckpoints({
     store,
     anchor,
-    verifier,
+    verifier: workers?.notary ?? verifier,
     remember: expected.remembered ? [expected.remembered.number] : [],
     ...(logCheck && { each: logCheck.take }),
   });
@@ -83,7 +87,7 @@ export async function verifyAudit({
   const cut = { chains: 0, records: 0, ordered: 0 };
   const removed = { records: 0, ordered: 0 };
   const ofChains: { readonly chain: string; readonly findings: readonly Finding[] }[] = [];
-  const checked = await checkRecords({ store, checkpoints, known, trust, signers }, ({ chain, cutTo, end, ...one }) => {
+  const checked = await checkRecords({ store, checkpoints, known, trust, signers, workers }, ({ chain, cutTo, end, ...one }) => {
     const found = [...one.findings, ...heldFindings(known, checkpoints, { chain, cutTo })];
     if (found.length > 0) ofChains.push({ chain, findings: found });
     if (cutTo > 0) cut.chains += 1;
@@ -139,10 +143,6 @@ function isLate(kind: Finding['kind']): boolean {
   return kind === 'log-behind' || kind === 'witness-missing';
 }
 
-interface ChainResult extends CheckedChain {
-  readonly chain: string;
-}
-
 function byChain(a: { readonly chain: string }, b: { readonly chain: string }): number {
   return a.chain < b.chain ? -1 : 1;
 }
@@ -158,63 +158,50 @@ async function checkRecords(
     known,
     trust,
     signers,
+    workers,
   }: {
     readonly store: AuditStore;
     readonly checkpoints: CheckpointChain;
     readonly known: Pick<KnownCuts, 'cuts' | 'removals'>;
     readonly trust: Trust;
     readonly signers: VoteSigners;
+    readonly workers: CheckWorkers | undefined;
   },
   take: (result: ChainResult) => void,
 ): Promise<{ readonly chains: number; readonly records: number }> {
-  // Nearly all are as checkpoints have them: no second copy of those.
-  const heads = new Map((await store.heads()).map((head) => asStated(head, checkpoints)).map((head) => [head.chain, head]));
-  const unseen = new Set([...heads.keys(), ...checkpoints.heads.keys()]);
+  const unseen = new Set(checkpoints.heads.keys());
   const removals = removedNumbers(known.removals);
+  const ofChain = (chain: string) => ({ cuts: known.cuts.get(chain) ?? [], removals: removals.get(chain) ?? none });
   const ahead = new SignaturesAhead(trust);
-  let [chains, records] = [0, 0];
-  const begin = (chain: string) => ({
-    chain,
-    check: new ChainCheck({
-      ...{ chain, stated: checkpoints.stated(chain), trust: ahead, cuts: known.cuts.get(chain) ?? [] },
-      removals: removals.get(chain) ?? new Set(),
-    }),
-    decisions: new DecisionCheck({ chain, signers }),
-    rows: 0,
+  const heads = new Map<string, ChainHead>();
+  const check = new RowsCheck({ trust: ahead, signers }, (chain) => {
+    return { ...ofChain(chain), stated: checkpoints.stated(chain), head: heads.get(chain) };
   });
-  type Running = ReturnType<typeof begin>;
-  const add = (running: Running, rows: readonly StoredRecord[]): void => {
-    running.decisions.add(running.check.add(rows));
-    running.rows += rows.length;
-  };
-  const finish = ({ chain, check, decisions }: Running, head: ChainHead | undefined): ChainResult => {
-    const checked = check.finish(head);
-    return { ...checked, chain, findings: [...checked.findings, ...decisions.findings] };
-  };
-  const end = async (running: Running): Promise<void> => {
-    const { chain } = running;
-    unseen.delete(chain);
-    let [result, { rows }] = [finish(running, heads.get(chain)), running];
-    if (result.findings.length > 0) {
-      const again = begin(chain);
-      const head = await store.eachOfChain(chain, (some) => add(again, some));
-      [result, { rows }] = [finish(again, head), again];
-    }
+  let [chains, records] = [0, 0];
+  const end = (result: ChainResult): void => {
+    unseen.delete(result.chain);
     chains += 1;
-    records += rows;
+    records += result.rows;
     take(result);
   };
-  let running: Running | undefined;
-  for await (const some of oneAhead(store.eachRow(), (rows) => ahead.find(rows)))
-    for (const [chain, rows] of Map.groupBy(some, (row) => row.chain)) {
-      if (running && running.chain !== chain) await end(running);
-      if (running?.chain !== chain) running = begin(chain);
-      add(running, rows);
-    }
-  if (running) await end(running);
-  for (const chain of unseen) await end(begin(chain));
+  const again = async (chain: string): Promise<void> => end(await check.alone(chain, store));
+  if (workers)
+    await workers.checkAll({ store, checkpoints, known: ofChain }, async ({ sound, odd }) => {
+      for (const result of sound) end(result);
+      for (const chain of odd) await again(chain);
+    });
+  else {
+    // Nearly all are as checkpoints have them: no second copy of those.
+    for (const head of await store.heads()) heads.set(head.chain, asStated(head, checkpoints));
+    for (const chain of heads.keys()) unseen.add(chain);
+    const rows = oneAhead(store.eachRow(), (page) => ahead.find(page));
+    for await (const result of check.each(rows)) await (result.findings.length > 0 ? again(result.chain) : end(result));
+  }
+  for (const chain of [...unseen]) await again(chain);
   return { chains, records };
 }
+
+const none: ReadonlySet<number> = new Set();
 
 function asStated(head: ChainHead, { heads }: CheckpointChain): ChainHead {
   const stated = heads.get(head.chain);

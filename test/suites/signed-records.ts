@@ -16,6 +16,7 @@ import type { Trust } from '../../core/messages/sender.ts';
 import { sha256Hex } from '../../core/text/digest.ts';
 import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
 import { createVerifier, type FileSigner, signerFrom } from '../../integrations/keys/ed25519.ts';
+import type { AuditKeys } from '../../service/records/audit-trust.ts';
 import { createNotary } from '../../service/records/notary.ts';
 import { newPrivateKey } from './private-key.ts';
 
@@ -69,6 +70,13 @@ export const makersTrust: Trust = {
     if (await cellKeys.verifyAsync(signed)) return { role: 'cell', keyId, cluster: 'c' };
     return (await deskKeys.verifyAsync(signed)) ? { role: 'desk', keyId } : undefined;
   },
+};
+
+/** The same keys, for threads. */
+export const makersKeys: AuditKeys = {
+  cells: [{ cluster: 'c', key: maker.publicKey }],
+  desks: [deskMaker.publicKey],
+  people: new Map(),
 };
 
 /** Whoever writes such a chain. */

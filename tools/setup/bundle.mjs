@@ -17,6 +17,7 @@ const programs = [
   'service/packs/action-host-main',
   'service/packs/describe-main',
   'service/packs/observe-main',
+  'service/records/workers/check-main',
   'service/simulation/sandbox-main',
   'service/temporal/bundle/bundle-main',
   'service/temporal/failure-converter',

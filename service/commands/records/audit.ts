@@ -1,16 +1,18 @@
 import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type AuditReport, describeReport } from '../../../core/audit/audit-report.ts';
+import type { AuditStore } from '../../../core/audit/audit-store.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
-import { openVerifier } from '../../../integrations/keys/ed25519.ts';
+import { createVerifier } from '../../../integrations/keys/ed25519.ts';
 import { type Config, loadConfig } from '../../config/load.ts';
 import { resolveAuditUrl } from '../../config/secrets.ts';
-import { notaryKeyFiles } from '../../process/keys/key-files.ts';
+import { notaryKeyFiles, readKeyText } from '../../process/keys/key-files.ts';
 import { openAuditTrust } from '../../records/audit-trust.ts';
 import { type RememberedCheckpoint, verifyAudit } from '../../records/verify-audit.ts';
+import { type CheckWorkers, startCheckWorkers } from '../../records/workers/check-workers.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson } from '../output.ts';
 import { expectedLog, registerLogCommands } from './audit-log.ts';
@@ -109,17 +111,20 @@ export function existingAuditUrl(config: Config): string {
 export async function auditReport(options: VerifyOptions): Promise<AuditReport> {
   const config = loadConfig({ path: options.config, env: process.env });
   const url = existingAuditUrl(config);
-  const verifier = await openVerifier({ files: options.publicKey ?? notaryKeyFiles(config.audit) });
+  const files = options.publicKey ?? notaryKeyFiles(config.audit);
+  const notaryKeys = await Promise.all(files.map(readKeyText));
+  const verifier = createVerifier({ publicKeys: notaryKeys });
   const anchor = createFileAnchor({ file: options.anchor ?? config.audit.anchorFile });
-  const { trust, signers } = await openAuditTrust(config, options.retiredKey ?? []);
+  const { trust, signers, keys } = await openAuditTrust(config, options.retiredKey ?? []);
   const { asOf, allowStale, atLeast } = options;
   const log = await expectedLog(config, options);
   const database = await openDatabase({ url });
+  const store = createAuditStore(database);
+  let workers: CheckWorkers | undefined;
   try {
+    if (await isLarge(store)) workers = startCheckWorkers({ url, keys, notaryKeys }, verifier);
     return await verifyAudit({
-      store: createAuditStore(database),
-      anchor,
-      verifier,
+      ...{ store, anchor, workers, verifier },
       trust,
       signers,
       log,
@@ -127,6 +132,22 @@ export async function auditReport(options: VerifyOptions): Promise<AuditReport> 
       expected: { asOf, allowStale, remembered: atLeast },
     });
   } finally {
+    await workers?.close();
     await database.close();
   }
 }
+
+/** Whether threads save more than it takes to start them. */
+async function isLarge(store: Pick<AuditStore, 'headsAfter' | 'checkpoints'>): Promise<boolean> {
+  if ((await store.checkpoints({ after: manyCheckpoints })).length > 0) return true;
+  let [rows, last] = [0, ''];
+  for (let page = await store.headsAfter(); page.length > 0; page = await store.headsAfter(last)) {
+    last = page.at(-1)?.chain ?? '';
+    rows += page.reduce((sum, { head }) => sum + (head?.number ?? 0), 0);
+    if (rows >= manyRows) return true;
+  }
+  return false;
+}
+
+const manyRows = 100_000;
+const manyCheckpoints = 10_000;
