@@ -61,6 +61,12 @@ export function firstKnown(...values: readonly unknown[]): unknown {
   });
 }
 
+/** The first of these that is an object with anything in it: an empty one, as many write for what they do not know, hides no other. */
+export function firstFilled(...values: readonly unknown[]): Fields | undefined {
+  const objects = values.map(objectOf);
+  return objects.find((object) => object !== undefined && Object.keys(object).length > 0);
+}
+
 const nameOfObject = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
 /** A name as Kubernetes allows it for pods, namespaces and nodes (RFC 1123). Anything else is not a name. */

@@ -147,7 +147,7 @@ export type Answer<Choices extends Readonly<Record<string, string>>, Plans, Form
   | {
       [K in keyof Choices & string]: {
         readonly choice: K;
-        /** What those are called who said so. */
+        /** What those are called who said so, for texts alone: two people may be called the same, so a body decides nothing by it. */
         readonly by: readonly string[];
         readonly approval: Approval<K extends keyof Plans ? ActionOf<Plans[K]> : never>;
         /** What was filled in with it. */

@@ -64,12 +64,19 @@ export function observablesIn(value: unknown): readonly Observable[] {
       for (const word of part) found.push(...first(ipOf(word), hashOf(word), pathOf(word)));
       // A path with blanks in it is whole as a word only.
       found.push(...observablesInCommand(part.filter((word) => !pathWithBlank.test(word)).join(' ')));
-    } else if (typeof part === 'object' && part !== null) for (const inner of Object.values(part)) look(inner, depth + 1);
+    } else if (typeof part === 'object' && part !== null)
+      for (const [key, inner] of Object.entries(part)) {
+        // What is asked of DNS is a host, whatever it ends in.
+        const asked = hostKeys.has(key) ? domainOf(inner) : [];
+        if (asked.length > 0) found.push(...asked);
+        else look(inner, depth + 1);
+      }
   };
   look(value, 0);
   return found;
 }
 
+const hostKeys = new Set(['query', 'domain', 'hostname', 'fqdn', 'dnsName', 'dns_name']);
 const pathWithBlank = /^\/.*\s/;
 
 /** A command as a list of its words: what they mean, the first one tells. */

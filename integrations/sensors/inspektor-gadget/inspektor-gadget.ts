@@ -2,7 +2,15 @@ import type { Alert, ProcessRef } from '../../../core/alert/alert.ts';
 import { alertIdOf } from '../../../core/alert/alert-id.ts';
 import { mitreIds } from '../../../core/alert/mitre.ts';
 import { type DecodeContext, type Decoded, rejected, type Sensor } from '../../../core/alert/sensor.ts';
-import { type Fields, firstKnown, objectOf, sensorText, timeText, wholeNumber } from '../../../core/alert/sensor-text.ts';
+import {
+  type Fields,
+  firstFilled,
+  firstKnown,
+  objectOf,
+  sensorText,
+  timeText,
+  wholeNumber,
+} from '../../../core/alert/sensor-text.ts';
 import { timeFromNanoseconds } from '../../../core/alert/sensor-time.ts';
 import { distinct, domainOf, observablesIn, observablesInCommand, pathOf } from '../observables.ts';
 import { containerRef, nodeOfHost, podRef, workloadRef } from '../place.ts';
@@ -91,9 +99,11 @@ function alertOf(parts: {
     cluster,
     ...present({ node, pod, container, workload, process }),
     observables: distinct(
-      ...['fname', 'file', 'path', 'fullpath', 'fullPath', 'exepath', 'filename'].map((key) => pathOf(event[key])),
+      ...['fname', 'file', 'path', 'fullpath', 'fullPath', 'exepath', 'filename', 'dest', 'target'].map((key) =>
+        pathOf(event[key]),
+      ),
       ...['src', 'dst', 'saddr', 'daddr', 'addr', 'nameserver', 'addresses'].map((key) => observablesIn(event[key])),
-      'qr' in event || 'qtype' in event ? domainOf(firstKnown(event.name, event.dnsName)) : [],
+      'qr' in event || 'qtype' in event || rule === 'trace_sni' ? domainOf(firstKnown(event.name, event.dnsName)) : [],
       observablesInCommand(process?.commandLine),
     ),
     tags,
@@ -110,13 +120,14 @@ function gadgetOf(event: Fields): string {
   // The built-in gadget calls the file `path`.
   if ('fname' in event || 'flags_raw' in event || ('fd' in event && 'path' in event)) return 'trace_open';
   if ('dst' in event || 'daddr' in event) return 'trace_tcp';
+  if ('fs' in event && 'dest' in event) return 'trace_mount';
   if ('addr' in event && 'port' in event) return 'trace_bind';
   return 'event';
 }
 
 /** Gadgets of one's own may call it `process`. */
 function procOf(event: Fields): Fields | undefined {
-  return objectOf(event.proc) ?? objectOf(event.process);
+  return firstFilled(event.proc, event.process);
 }
 
 function processOf(event: Fields): ProcessRef | undefined {

@@ -2,7 +2,7 @@ import type { Alert } from '../../../core/alert/alert.ts';
 import { alertIdOf } from '../../../core/alert/alert-id.ts';
 import { mitreIds } from '../../../core/alert/mitre.ts';
 import { type DecodeContext, type Decoded, ignored, rejected, type Sensor } from '../../../core/alert/sensor.ts';
-import { type Fields, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
+import { type Fields, firstFilled, objectOf, sensorText, wholeNumber } from '../../../core/alert/sensor-text.ts';
 import { firstTime } from '../../../core/alert/sensor-time.ts';
 import type { Severity } from '../../../core/alert/severity.ts';
 import { present } from '../present.ts';
@@ -29,7 +29,7 @@ function decode(value: unknown, { cluster }: DecodeContext): readonly Decoded[] 
   if (event === undefined) return rejected('an OCSF event is a JSON object');
   const kind = wholeNumber(event.class_uid);
   if (kind === undefined) return rejected('`class_uid` is missing or not a whole number');
-  const finding = objectOf(event.finding_info) ?? objectOf(event.finding);
+  const finding = firstFilled(event.finding_info, event.finding);
   if (kind !== apiActivity && !isDetection(kind, finding)) return ignored('ocsf', `class ${kind}: no detection`);
   const time = firstTime(event.time_dt, event.time, finding?.created_time_dt, finding?.created_time);
   if (time === undefined) return rejected('`time` is neither a count since 1970 nor an RFC 3339 time');

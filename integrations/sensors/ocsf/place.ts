@@ -1,5 +1,5 @@
 import type { ContainerRef, PodRef, WorkloadRef } from '../../../core/alert/alert.ts';
-import { type Fields, firstKnown, objectOf } from '../../../core/alert/sensor-text.ts';
+import { type Fields, firstFilled, firstKnown, objectOf } from '../../../core/alert/sensor-text.ts';
 import { containerRef, nodeName, nodeOfHost, podRef, workloadRef } from '../place.ts';
 
 const atMost = 32;
@@ -41,15 +41,14 @@ export function placeOf(event: Fields, evidences: readonly Fields[]): Place {
   const owner = resources.find((resource) => Object.hasOwn(workloadTypes, typeOf(resource)));
   const kind = owner && workloadTypes[typeOf(owner)];
   const workload = owner && workloadRef({ kind, namespace: owner.namespace, name: owner.name });
-  const sent = [objectOf(event.container), ...evidences.map(containerIn), objectOf(objectOf(event.device)?.container)].find(
-    (found) => found !== undefined,
-  );
+  const device = objectOf(event.device);
+  const sent = firstFilled(event.container, ...evidences.map(containerIn), device?.container);
   const image = objectOf(sent?.image);
   const container =
     sent &&
     containerRef({ id: sent.uid, name: sent.name, image: imageName(image), digest: firstKnown(image?.uid, sent.image_digest) });
   const host = listOf(event.observables).find(({ name }) => name === 'hostname')?.value;
-  const node = nodeName(ofType('node')?.name) ?? nodeOfHost(firstKnown(objectOf(event.device)?.hostname, host));
+  const node = nodeName(ofType('node')?.name) ?? nodeOfHost(firstKnown(device?.hostname, device?.name, host));
   return {
     ...(node !== undefined && { node }),
     ...(pod && { pod }),
@@ -59,7 +58,7 @@ export function placeOf(event: Fields, evidences: readonly Fields[]): Place {
 }
 
 function containerIn(evidence: Fields): Fields | undefined {
-  return objectOf(evidence.container) ?? objectOf(objectOf(evidence.process)?.container);
+  return firstFilled(evidence.container, objectOf(evidence.process)?.container);
 }
 
 function imageName(image: Fields | undefined): unknown {

@@ -55,8 +55,10 @@ function targetOf(args: unknown): string {
     const only = objectOf(Object.values(objectOf(arg) ?? {})[0]);
     const path = sensorText(only?.path, 120);
     if (path !== undefined) return ` on ${path}`;
-    const address = sensorText(only?.daddr, 64);
-    if (address !== undefined) return ` to ${address}:${wholeNumber(only?.dport) ?? '?'}`;
+    // Of a socket, and of what `connect` is called with.
+    const [address, port] = only && 'addr' in only ? [only.addr, only.port] : [only?.daddr, only?.dport];
+    const named = sensorText(address, 64);
+    if (named !== undefined) return ` to ${named}:${wholeNumber(port) ?? '?'}`;
   }
   return '';
 }

@@ -83,6 +83,16 @@ describe('an event', () => {
     expect(alertOf(tcp).observables).toContainEqual({ type: 'ip', value: '203.0.113.9' });
   });
 
+  test('of trace_sni and trace_mount gives the host and the place', () => {
+    expect(alertOf({ ...image, gadget: 'trace_sni:latest', name: 'c2.evil.sbs' }).observables).toContainEqual({
+      type: 'domain',
+      value: 'c2.evil.sbs',
+    });
+    const mount = alertOf({ ...image, op: 'MOUNT', fs: 'ext4', src: '/dev/sda1', dest: '/mnt/host' });
+    expect(mount).toMatchObject({ rule: 'trace_mount' });
+    expect(mount.observables).toContainEqual({ type: 'path', value: '/mnt/host' });
+  });
+
   test('may say its gadget and severity, and the configuration may', () => {
     expect(alertOf({ ...image, gadget: 'trace_ssl:latest', severity: 'high' })).toMatchObject({
       rule: 'trace_ssl',
@@ -117,6 +127,8 @@ describe('an event', () => {
       severity: 'unknown',
       process: { name: 'wget', parent: 'sh', user: 'root', pid: 41 },
     });
+    const both = JSON.parse(fixture('inspektor-gadget/rw-image-process-for-proc.json'));
+    expect(alertOf({ ...both, proc: {} })).toMatchObject({ process: { name: 'wget', pid: 41 } });
   });
 
   test.each([

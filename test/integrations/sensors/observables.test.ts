@@ -86,6 +86,9 @@ describe('an event’s arguments', () => {
     expect(observablesIn([{ name: 'url', value: 'http://c2.evil.example/a' }])).toEqual([
       { type: 'domain', value: 'c2.evil.example' },
     ]);
+    expect(observablesIn([{ name: 'dns_questions', value: [{ query: 'x.evil.sbs.', query_type: 'A' }] }])).toEqual([
+      { type: 'domain', value: 'x.evil.sbs' },
+    ]);
   });
 });
 

@@ -57,6 +57,11 @@ describe('a detection finding', () => {
     });
   });
 
+  test('whose empty texts and objects hide nothing', () => {
+    const alert = alertOf({ ...finding, container: {}, finding: {}, device: { hostname: '', name: 'worker-1' } });
+    expect(alert).toMatchObject({ node: 'worker-1', container: { id: '84c0b936c919' }, rule: 'shell-in-container' });
+  });
+
   test.each([
     ['seconds', { time: 1723564700 }, '2024-08-13T15:58:20Z'],
     ['milliseconds', { time: 1723564700123 }, '2024-08-13T15:58:20.123Z'],

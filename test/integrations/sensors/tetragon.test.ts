@@ -77,6 +77,15 @@ describe('a hit of a tracing policy', () => {
     expect(alertOf(fixture(`tetragon/${name}.json`))).toMatchObject({ rule, title, process: { exe: expect.anything() } });
   });
 
+  test('says where a call to connect leads', () => {
+    const connect = {
+      function_name: 'sys_connect',
+      message: '',
+      args: [{ sockaddr_arg: { family: 'AF_INET', addr: '203.0.113.9', port: 443 } }],
+    };
+    expect(alertOf(change(connect)).title).toMatch(/ called sys_connect to 203\.0\.113\.9:443/);
+  });
+
   test.each([null, '', '<NA>', 'host', {}, undefined])('has no pod when the name is %p', (name) => {
     const { pod } = kprobe.process_kprobe.process;
     const process = { ...kprobe.process_kprobe.process, pod: { ...pod, name } };
