@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Pool, pools } from '../../core/action/action.ts';
 import { type OpenedSection, openedSection } from '../../core/config/fields.schema.ts';
 import { FirebreakError } from '../../core/errors.ts';
@@ -59,6 +60,28 @@ export interface Secrets {
   readonly auditUrl?: string;
 }
 
+function unreadable(file: string): Omit<ConfigProblem, 'path'> {
+  return { problem: `the file ${file} cannot be read or is empty`, remedy: 'Put the secret there, readable by this user only.' };
+}
+
+function notMadeYet(file: string, stateDir: string): Omit<ConfigProblem, 'path'> {
+  return {
+    problem: `no service has run with the state directory ${stateDir} yet: its first start makes ${file}`,
+    remedy:
+      'Start `firebreak run` with this configuration, and try again. If it runs elsewhere, run this command there, or copy the key from there.',
+  };
+}
+
+/** Whether the first start makes this key. */
+function isMadeAtStart(file: string, stateDir: string): boolean {
+  return file.startsWith(`${stateDir}/`) && !existsSync(file);
+}
+
+/** Nothing of a start is there: a key that was lost later is not made again, since nobody could read what it has sealed. */
+function isBeforeStart(file: string, stateDir: string): boolean {
+  return isMadeAtStart(file, stateDir) && !existsSync(join(stateDir, 'keys'));
+}
+
 class Reader {
   readonly problems: ConfigProblem[] = [];
   readonly #env: Environment;
@@ -67,7 +90,8 @@ class Reader {
     this.#env = env;
   }
 
-  text(path: string, ref: SecretRef): string {
+  /** @param stateDir in whose `keys` the first start makes it */
+  text(path: string, ref: SecretRef, stateDir?: string): string {
     const value = 'env' in ref ? this.#env[ref.env] : this.#file(ref.file);
     if (value !== undefined && value !== '') return value;
     this.problems.push(
@@ -75,8 +99,9 @@ class Reader {
         ? { path, problem: `the environment variable ${ref.env} is not set`, remedy: 'Set it for this process.' }
         : {
             path,
-            problem: `the file ${ref.file} cannot be read or is empty`,
-            remedy: 'Put the secret there, readable by this user only.',
+            ...(stateDir !== undefined && isBeforeStart(ref.file, stateDir)
+              ? notMadeYet(ref.file, stateDir)
+              : unreadable(ref.file)),
           },
     );
     return '';
@@ -88,8 +113,8 @@ class Reader {
     return () => ('env' in ref ? first : this.#file(ref.file) || first);
   }
 
-  key(path: string, ref: SecretRef): Uint8Array {
-    const text = this.text(path, ref);
+  key(path: string, ref: SecretRef, stateDir?: string): Uint8Array {
+    const text = this.text(path, ref, stateDir);
     const bytes = Buffer.from(text, 'base64');
     if (text !== '' && bytes.length !== 32)
       this.problems.push({ path, problem: 'the key is not 32 bytes in base64', remedy: 'Make one: openssl rand -base64 32.' });
@@ -121,7 +146,7 @@ function readSecrets(read: Reader, { config, roles: wanted }: SecretsQuery): Sec
   return {
     codecKeys: config.temporal.codecKeys.map(({ id, key }, index) => ({
       id,
-      key: read.key(`temporal.codecKeys[${index}].key`, key),
+      key: read.key(`temporal.codecKeys[${index}].key`, key, config.stateDir),
     })),
     temporalAccess: readTemporalAccess(config.temporal, (path, ref) => read.current(path, ref)),
     intakeTokens: cell
@@ -344,7 +369,7 @@ function bucketAccess(
 export function missingSecrets(query: SecretsQuery): readonly ConfigProblem[] {
   const { stateDir, temporal } = query.config;
   const madeLater = temporal.codecKeys.flatMap(({ key }, index) =>
-    'file' in key && key.file.startsWith(`${stateDir}/`) && !existsSync(key.file) ? [`temporal.codecKeys[${index}].key`] : [],
+    'file' in key && isMadeAtStart(key.file, stateDir) ? [`temporal.codecKeys[${index}].key`] : [],
   );
   const read = new Reader(query.env);
   readSecrets(read, query);

@@ -5,9 +5,12 @@ import { systemErrorCode } from '../../core/system-error.ts';
 import { replaceFileSync } from '../../integrations/replace-file.ts';
 import { type PackFiles, packOf } from './pack-files.ts';
 
-const acceptedSchema = z.array(
-  z.object({ folder: z.string(), integrity: z.string(), files: z.array(z.tuple([z.string(), z.base64()])) }),
-);
+const acceptedSchema = z.object({
+  /** Of the process that runs them, and when the system started it: another process may have the number later. */
+  pid: z.int().positive(),
+  started: z.string().optional(),
+  packs: z.array(z.object({ folder: z.string(), integrity: z.string(), files: z.array(z.tuple([z.string(), z.base64()])) })),
+});
 
 /** A watched pack as the service has taken it last. */
 interface AcceptedPack {
@@ -21,8 +24,8 @@ function fileOf(stateDir: string): string {
 }
 
 /**
- * Leaves in the state directory what a service that watches packs runs of them, for commands that go by its configuration. What lies in the folder may be half
- * written, and nothing pins it. No service ever runs what is left here.
+ * Leaves in the state directory what this service, which watches packs, runs of them, for commands that go by its configuration, as long as it lives. What
+ * lies in the folder may be half written, and nothing pins it. No service ever runs what is left here.
  */
 export function keepAccepted(stateDir: string, taken: readonly AcceptedPack[]): void {
   const path = fileOf(stateDir);
@@ -31,15 +34,19 @@ export function keepAccepted(stateDir: string, taken: readonly AcceptedPack[]): 
     return;
   }
   mkdirSync(dirname(path), { recursive: true });
-  const said: z.infer<typeof acceptedSchema> = taken.map(({ folder, pack: { integrity, files } }) => ({
-    folder,
-    integrity,
-    files: [...files].map(([file, content]) => [file, content.toString('base64')]),
-  }));
+  const said: z.infer<typeof acceptedSchema> = {
+    pid: process.pid,
+    started: startOf(process.pid),
+    packs: taken.map(({ folder, pack: { integrity, files } }) => ({
+      folder,
+      integrity,
+      files: [...files].map(([file, content]) => [file, content.toString('base64')]),
+    })),
+  };
   replaceFileSync({ path, content: Buffer.from(JSON.stringify(said)) });
 }
 
-/** What a service with this state directory runs of packs that it watches; none where none watches. */
+/** What a service with this state directory runs of packs that it watches; none where none watches, or it has ended, however that was. */
 export function acceptedPacks(stateDir: string): readonly AcceptedPack[] {
   let text: string;
   try {
@@ -49,8 +56,32 @@ export function acceptedPacks(stateDir: string): readonly AcceptedPack[] {
     if (systemErrorCode(error) !== undefined) return [];
     throw error;
   }
-  return acceptedSchema.parse(JSON.parse(text)).map(({ folder, integrity, files }) => {
+  const { pid, started, packs } = acceptedSchema.parse(JSON.parse(text));
+  if (!lives(pid, started)) return [];
+  return packs.map(({ folder, integrity, files }) => {
     const contents = new Map(files.map(([file, content]) => [file, Buffer.from(content, 'base64')] as const));
     return { folder, pack: packOf(contents, folder, integrity) };
   });
+}
+
+/** Undefined where the system does not say: only Linux has `/proc`. */
+function startOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // Behind the name, which may have blanks and brackets: the state first, and the start in ticks as the twentieth (proc_pid_stat(5)).
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // One that has ended, and whose parent has not noticed.
+    return fields[0] === 'Z' ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+function lives(pid: number, started: string | undefined): boolean {
+  if (started !== undefined) return startOf(pid) === started;
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return systemErrorCode(error) === 'EPERM';
+  }
 }

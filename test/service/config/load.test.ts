@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -235,6 +235,16 @@ tickets: { github: { repository: acme/incidents, token: { env: GH } } }
       intakeTokens: [],
     });
     expect([...(resolveSecrets({ config, env: {}, roles: [] }).codecKeys[0]?.key ?? [])]).toEqual(Array(32).fill(7));
+  });
+
+  test('of a service that has never run, the key that its first start makes is no lost file', () => {
+    const config = loadConfig({ path: write(`${minimal}stateDir: never-run\n`), env: {} });
+    const asked = () => resolveSecrets({ config, env: {}, roles: [] });
+    expect(asked).toThrow(/no service has run with the state directory \S+never-run yet: its first start makes \S+codec\.key/);
+    // What was made and is gone is lost: nobody is told to make another.
+    mkdirSync(join(config.stateDir, 'keys'), { recursive: true });
+    expect(asked).toThrow(/codec\.key cannot be read or is empty/);
+    rmSync(config.stateDir, { recursive: true });
   });
 
   test('all that are missing are named together', () => {
