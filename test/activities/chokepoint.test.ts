@@ -9,6 +9,7 @@ import { severities } from '../../core/alert/severity.ts';
 import type { ApprovalProof } from '../../core/decide/approval.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
+import { eventually } from '../eventually.ts';
 import { deskKey, outsiderKey } from '../workflows/people.ts';
 import {
   action,
@@ -55,6 +56,7 @@ describe('order', () => {
       keep = resolve;
     });
     const applied = chokepoint.apply(callOf('quarantine'), { ...context, durable });
+    await eventually('the plan', () => world.done.length > 0);
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(world.done).toEqual(['plan quarantine']);
     keep();

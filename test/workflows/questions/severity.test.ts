@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { eventually } from '../../eventually.ts';
 import type { RunningIncident } from '../harness.ts';
 import { alertOf, batchOf } from '../people.ts';
 import { useLab } from '../use-lab.ts';
@@ -53,6 +54,8 @@ test('two pods run side by side; steps on one pod come one after another', async
       mostAtAll,
       [...running.values()].reduce((sum, count) => sum + count, 0),
     );
+    // Long enough for another of the same pod to come, which must not; and for one of another pod, which must.
+    await eventually('one of another pod beside it', () => mostAtAll > 1);
     await new Promise((resolve) => setTimeout(resolve, 300));
     running.set(uid, (running.get(uid) ?? 0) - 1);
   };
