@@ -88,6 +88,8 @@ export interface ActionDeclaration<Name extends string = string, Input = unknown
   readonly outside?: string;
   /** How a button calls it. Absent: by its name, `evictPod` as `evict pod`. */
   readonly words?: ActionWords;
+  /** What it says where it has nothing to work with and did nothing: its output has the state `skipped` then. The desk's own actions alone may say so. */
+  readonly skipped?: string;
   /** What Events on the objects that it touched are called. Absent: it changes nothing of what runs, and nobody is told. */
   readonly outcomes?: Outcomes;
   readonly requires: readonly Requirement[];

@@ -9,6 +9,7 @@ export const openTicket = declareAction<OpenTicketInput, OpenTicketOutput>()({
   reach: 'outside',
   pool: 'desk',
   requires: [],
+  skipped: 'no ticket system is configured',
   timeouts: { planMs: 5_000, applyMs: 20_000, verifyMs: 10_000 },
   rights: [],
   verifiedBy: 'The ticket is read back from the ticket system.',

@@ -18,8 +18,6 @@ export class Decisions {
   readonly #model: ControlModel;
   readonly #desk: DeskActivities;
   readonly #cell: ControlActivities;
-  /** Of who has proposed or voted, by their ids, as the cell knows them. */
-  readonly #names = new Map<string, string>();
 
   constructor(model: ControlModel, desk: DeskActivities, cell: ControlActivities) {
     this.#model = model;
@@ -106,7 +104,7 @@ export class Decisions {
       return;
     }
     const { noun, title } = kindOf(proposal.order);
-    this.#names.set(person, name);
+    this.#model.names.set(person, name);
     const state = this.#model.propose(proposal, levels, stepUp);
     this.#model.record(`${noun}.proposed`, `person/${person}`, `${name}: ${title}`, {
       [noun]: terms.id,
@@ -151,14 +149,14 @@ export class Decisions {
 
   /** What a vote has changed. */
   counted({ after: { question, status }, by, name }: CountedVote): void {
-    this.#names.set(by, name);
+    this.#model.names.set(by, name);
     if (status.state === 'decided') this.#decided(question.id, status.choice, status.by);
     else this.#update(question.id);
   }
 
   #decided(question: string, choice: string, by: readonly string[]): void {
     const who = by.map((person) => `person/${person}`).join(',');
-    const names = by.map((person) => this.#names.get(person) ?? person).join(' and ');
+    const names = by.map((person) => this.#model.names.get(person) ?? person).join(' and ');
     this.#model.record('question.decided', who, `${choice}, by ${names}`, { question, choice, by });
     const found = [...this.#model.decisions].find(([, one]) => one.question === question);
     if (!found) return;
@@ -174,7 +172,7 @@ export class Decisions {
     if (approved)
       this.#say(
         proposal,
-        `${name} ${id}, approved by ${names}: ${text}. ${this.#names.get(owner) ?? owner} answers for it: ${reason}`,
+        `${name} ${id}, approved by ${names}: ${text}. ${this.#model.names.get(owner) ?? owner} answers for it: ${reason}`,
       );
   }
 

@@ -40,6 +40,8 @@ export class ControlModel {
   /** Of every kind, by their ids. */
   readonly decisions = new Map<string, DecisionState>();
   readonly questions = new Map<string, QuestionState>();
+  /** Of who has proposed or voted, by their ids, as the cell knows them. */
+  readonly names = new Map<string, string>();
   readonly #outbox: Outbox;
   #timeline: readonly TimelineEntry[] = [];
   #accepted: readonly AcceptedOrder[] = [];
@@ -154,10 +156,16 @@ export class ControlModel {
   }
 
   carry(): CarriedControl {
-    return { state: this.snapshot(), pendingRecords: this.#outbox.carried, orders: this.#accepted };
+    return {
+      state: this.snapshot(),
+      pendingRecords: this.#outbox.carried,
+      orders: this.#accepted,
+      names: Object.fromEntries(this.names),
+    };
   }
 
-  #carryOn({ state, pendingRecords, orders }: CarriedControl): void {
+  #carryOn({ state, pendingRecords, orders, names }: CarriedControl): void {
+    for (const [person, name] of Object.entries(names)) this.names.set(person, name);
     this.#accepted = orders;
     for (const one of state.decisions) this.decisions.set(one.proposal.order.terms.id, one);
     for (const one of state.questions) this.questions.set(one.question.id, one);

@@ -57,7 +57,7 @@ export class IncidentModel {
   readonly steps = new Map<string, StepState>();
   readonly bodies = new Map<string, Body>();
   readonly questions = new Map<string, QuestionState>();
-  /** What those are called who have voted, by their ids, as the cell knows them. A run that goes on where another ended has to learn them anew. */
+  /** What those are called who have voted, by their ids, as the cell knows them. */
   readonly names = new Map<string, string>();
   readonly leases = new Map<string, Lease>();
   readonly holdings = new Map<string, Holding>();
@@ -242,10 +242,12 @@ export class IncidentModel {
       callCounters: Object.fromEntries(this.callCounters),
       followUp: this.followUp,
       ...(this.effects.size > 0 && { effects: [...this.effects.values()] }),
+      names: Object.fromEntries(this.names),
     };
   }
 
-  #carryOn({ state, holdings, seen, pendingRecords, callCounters, followUp, effects = [] }: CarriedIncident): void {
+  #carryOn({ state, holdings, seen, pendingRecords, callCounters, followUp, effects = [], names }: CarriedIncident): void {
+    for (const [person, name] of Object.entries(names)) this.names.set(person, name);
     for (const entry of state.counts) this.counts.set(countKey(entry), entry);
     for (const step of state.steps) this.steps.set(step.key, step);
     for (const question of state.questions) this.questions.set(question.question.id, question);

@@ -166,7 +166,8 @@ export class StepEngine {
     const { order, call, step, lease, applied, uid } = done;
     const { declaration } = order;
     const target = applied.plan.target.name;
-    if (isSkipped(declaration, applied.output)) return this.#skipped({ ...step, target }, declaration.title);
+    if (declaration.skipped !== undefined && isSkipped(declaration, applied.output))
+      return this.#skipped({ ...step, target }, declaration.title, declaration.skipped);
     this.#model.steps.set(step.key, { ...step, target, state: 'applied', detail: '', endedAt: timeNow() });
     this.#model.record('step.applied', `playbook/${order.caller.playbook}`, `${declaration.title}: ${target}`, {
       step: call.key,
@@ -218,8 +219,8 @@ export class StepEngine {
     return verification;
   }
 
-  #skipped(step: StepState, title: string): Verification {
-    const detail = 'skipped: no ticket system is configured';
+  #skipped(step: StepState, title: string, why: string): Verification {
+    const detail = `skipped: ${why}`;
     this.#model.steps.set(step.key, { ...step, state: 'skipped', detail, endedAt: timeNow() });
     const body = { step: step.key, action: step.action, target: step.target };
     this.#model.record('step.unavailable', `playbook/${step.playbook}`, `${title}: ${detail}`, body);
