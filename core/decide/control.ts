@@ -47,8 +47,8 @@ export interface CarriedControl {
   readonly state: ControlState;
   readonly pendingRecords: readonly OutgoingRecord[];
   readonly orders: readonly AcceptedOrder[];
-  /** What people are called, by their ids: for the texts, and for nothing else. */
-  readonly names: Readonly<Record<string, string>>;
+  /** What people are called, by their ids: for the texts, and for nothing else. Absent: of a run that kept none. */
+  readonly names?: Readonly<Record<string, string>>;
 }
 
 /** The one argument of the control workflow. */

@@ -41,8 +41,8 @@ export interface CarriedIncident {
   readonly followUp?: FollowUpState;
   /** Quarantines that are still to be looked at. Absent: none. */
   readonly effects?: readonly PendingEffect[];
-  /** What those who have voted are called, by their ids: for the texts, and for nothing else. */
-  readonly names: Readonly<Record<string, string>>;
+  /** What those who have voted are called, by their ids: for the texts, and for nothing else. Absent: of a run that kept none. */
+  readonly names?: Readonly<Record<string, string>>;
 }
 
 /** The one argument of the incident workflow. */

@@ -17,6 +17,8 @@ import { numberOf, placeholders, textOf } from './row.ts';
 const columns =
   'chain, incident_key, seen, cluster, namespace, state, severity, verdict, opened_at, changed_at, is_contained, words, summary_json, mark';
 const columnCount = 14;
+/** Rung when something has changed that is listed. */
+export const listBell = 'firebreak_incidents';
 const rowsAtOnce = 50;
 /** Chains that are brought up to date at once when a desk starts. */
 const staleAtOnce = 100;
@@ -214,6 +216,7 @@ export function createIncidentList(
         await write(queries, made);
       });
       if (lacking.length > 0) await anew(lacking);
+      await database.bell?.ring(listBell);
     },
     catchUp: async () => {
       let count = 0;

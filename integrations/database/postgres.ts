@@ -1,6 +1,7 @@
 import { DatabaseError, Pool, type PoolClient, type QueryConfig } from 'pg';
 import { FirebreakError } from '../../core/errors.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
+import { createPostgresBell } from './postgres-bell.ts';
 import type { Database, Queries } from './queries.ts';
 
 /** Taken while migrating; any number does that nothing else in the database uses. */
@@ -65,6 +66,7 @@ export function openPostgres({ url, answerMs = answerWithinMs }: { readonly url:
         },
         migrateWithinMs,
       ),
+    bell: createPostgresBell({ url, pool }),
     close: () => pool.end(),
   };
 }

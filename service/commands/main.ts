@@ -24,11 +24,14 @@ export async function main(args: readonly string[]): Promise<void> {
 /** Runs one command. What it fails with is said on standard error. Leaves its exit code to the process; false after a fault. */
 export async function runCommandLine(args: readonly string[]): Promise<boolean> {
   const { createProgram } = await import('./program.ts');
+  const done = process.stderr.isTTY ? (await import('../process/working-line.ts')).showWork(args) : undefined;
   try {
     const program = await createProgram({ version: firebreakVersion(), args });
     await program.parseAsync(args, { from: 'user' });
+    done?.();
     return true;
   } catch (error) {
+    done?.();
     const { faultOf } = await import('./output.ts');
     const { lines, exitCode } = faultOf(error, { json: args.includes('--json'), debug: Boolean(process.env.FIREBREAK_DEBUG) });
     for (const line of lines) process.stderr.write(`${line}\n`);

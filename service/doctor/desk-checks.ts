@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { FirebreakError } from '../../core/errors.ts';
+import { createDeviceSignIn } from '../../integrations/oidc/device-sign-in.ts';
 import { createSignInClient } from '../../integrations/oidc/sign-in-client.ts';
 import { examineSlack } from '../../integrations/slack/examine.ts';
 import type { Config } from '../config/load.ts';
@@ -11,6 +13,7 @@ export const deskChecks: readonly DoctorCheck[] = [
   { name: 'tickets', roles: ['desk'], run: tickets },
   { name: 'paging', roles: ['desk'], run: paging },
   { name: 'identity provider', roles: ['desk'], run: identityProvider },
+  { name: 'firebreak login', roles: ['desk'], run: deviceSignIn },
 ];
 
 /** Those of one system alone: what another one lacks, and the key that the first start makes, is no reason not to ask this one. */
@@ -64,4 +67,19 @@ async function identityProvider(examined: Examined): Promise<readonly LookResult
     maxAgeMs: 60_000,
   }).begin(randomUUID());
   return [ok(`${stepUp.issuer} answers; people sign in at ${new URL(url).host}`)];
+}
+
+/** As `firebreak login` begins: the provider gives a code that nobody uses, and forgets it after some minutes. */
+async function deviceSignIn({ config: { console: page, stepUp } }: Examined): Promise<readonly LookResult[]> {
+  if (!page?.commandLine || !stepUp)
+    return [notTried('console.commandLine is not configured: nobody signs in from a command line')];
+  const { clientId } = page.commandLine;
+  try {
+    const { verificationUrl } = await createDeviceSignIn({ issuer: stepUp.issuer, clientId, scopes: page.scopes }).begin();
+    return [ok(`${stepUp.issuer} lets ${clientId} begin; people type the code at ${new URL(verificationUrl).host}`)];
+  } catch (error) {
+    if (!(error instanceof FirebreakError) || error.code !== 'FB_ERR_REFUSED') throw error;
+    const remedy = `register ${clientId} there as a public client with the device authorization grant (docs/console.md, “From your own machine”)`;
+    return [failure(error.message, remedy)];
+  }
 }

@@ -164,7 +164,7 @@ export class ControlModel {
     };
   }
 
-  #carryOn({ state, pendingRecords, orders, names }: CarriedControl): void {
+  #carryOn({ state, pendingRecords, orders, names = {} }: CarriedControl): void {
     for (const [person, name] of Object.entries(names)) this.names.set(person, name);
     this.#accepted = orders;
     for (const one of state.decisions) this.decisions.set(one.proposal.order.terms.id, one);

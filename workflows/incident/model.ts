@@ -246,7 +246,7 @@ export class IncidentModel {
     };
   }
 
-  #carryOn({ state, holdings, seen, pendingRecords, callCounters, followUp, effects = [], names }: CarriedIncident): void {
+  #carryOn({ state, holdings, seen, pendingRecords, callCounters, followUp, effects = [], names = {} }: CarriedIncident): void {
     for (const [person, name] of Object.entries(names)) this.names.set(person, name);
     for (const entry of state.counts) this.counts.set(countKey(entry), entry);
     for (const step of state.steps) this.steps.set(step.key, step);

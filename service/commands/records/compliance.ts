@@ -23,6 +23,7 @@ import { openDatabase } from '../../../integrations/database/database.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
 import { type Config, loadConfig } from '../../config/load.ts';
 import { personNames } from '../../incidents/names.ts';
+import { tellProgress } from '../../process/working-line.ts';
 import { openAuditTrust } from '../../records/audit-trust.ts';
 import { reportOfPeriod } from '../../records/compliance.ts';
 import { provenRunOf } from '../../records/incident-run.ts';
@@ -115,7 +116,7 @@ async function readCompliance({
   const framework = frameworks.find((one) => one.id === id);
   if (!framework) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no framework ${id}`);
   return withRecords(path, retiredKey, async ({ store, trust }) => {
-    const onPart = progressOnTerminal();
+    const onPart = (share: number) => tellProgress('reading the records', share);
     return reportOfPeriod({ store, trust, framework, period, cluster, onPart });
   });
 }
@@ -160,15 +161,6 @@ export async function withRecords<T>(
   } finally {
     await database.close();
   }
-}
-
-/** Long periods take their time; standard output stays the report's. */
-export function progressOnTerminal(): (share: number) => void {
-  const began = Date.now();
-  return (share) => {
-    if (process.stderr.isTTY && Date.now() - began > 2_000)
-      process.stderr.write(`\rreading the records: ${Math.round(share * 100)} %${share >= 1 ? '\n' : ''}`);
-  };
 }
 
 /** @throws FB_ERR_REFUSED where the file is there */

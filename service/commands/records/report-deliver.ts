@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import { createReportDeliveries } from '../../../integrations/database/outbound/report-deliveries.ts';
+import { tellProgress } from '../../process/working-line.ts';
 import { deliverReport, dueReports, type ReportOutcome, reportTargetText } from '../../records/scheduled-reports.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable } from '../output.ts';
-import { progressOnTerminal, withRecords } from './compliance.ts';
+import { withRecords } from './compliance.ts';
 import { type RetiredKeysOption, retiredKeyOption } from './retired-key.ts';
 
 interface DeliverOptions extends ConfiguredOptions, RetiredKeysOption {
@@ -46,7 +47,7 @@ async function deliverReports({ config: path, retiredKey, dryRun, json }: Delive
     }
     const outcomes: ReportOutcome[] = [];
     for (const one of due) {
-      const onPart = progressOnTerminal();
+      const onPart = (share: number) => tellProgress('reading the records', share);
       const outcome = await deliverReport(one, { config, env: process.env, store, trust, deliveries, onPart });
       outcomes.push(outcome);
       if (!json) print(printable(lineOf(outcome)));

@@ -10,6 +10,7 @@ import type { CardStore } from '../../../core/cards/card-store.ts';
 import type { ThreadOf } from '../../../core/cards/thread-link.ts';
 import { chainOf, type IncidentSummary, listedOf } from '../../../core/console/incident-summary.ts';
 import { openApiDescription } from '../../../core/console/open-api.schema.ts';
+import { paced } from '../../../core/console/paced.ts';
 import { type ConsoleRole, consolePath, signInPath } from '../../../core/console/routes.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { IncidentRef } from '../../../core/incident/incident.ts';
@@ -18,7 +19,7 @@ import type { LineMarks } from '../../../core/incident/similar.ts';
 import type { Trust } from '../../../core/messages/sender.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { createSessionStore } from '../../../integrations/database/console-sessions.ts';
-import { createIncidentList } from '../../../integrations/database/incident-list.ts';
+import { createIncidentList, listBell } from '../../../integrations/database/incident-list.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
 import { createBearerTokens } from '../../../integrations/oidc/id-token.ts';
 import { createSignInClient } from '../../../integrations/oidc/sign-in-client.ts';
@@ -57,6 +58,8 @@ export interface DeskConsole {
   stop(): Promise<void>;
 }
 
+const leastRestMs = 100;
+
 /** What of Slack's side the console answers questions with. Absent: no question is shown. */
 export interface ConsoleCards {
   readonly cards: Pick<CardStore, 'openCards' | 'buttonsOf' | 'saveButtons' | 'button' | 'card'>;
@@ -84,6 +87,8 @@ export function createDeskConsole(parts: {
   readonly log: Logger;
   /** How often each may ask. Absent: as often as the console itself needs, and somebody with several windows. */
   readonly budget?: RequestBudget;
+  /** How soon what another desk has written is seen where nobody rings. */
+  readonly lookEveryMs?: number;
 }): DeskConsole | undefined {
   const { config, secrets, database, store, archive, trust, marks, journal, refusals, duty, slack, threadOf, client, log } =
     parts;
@@ -164,6 +169,7 @@ export function createDeskConsole(parts: {
     lasts: async (who) => (who.by === 'token' ? Date.now() < who.endsAt : sessions.lasts(who)),
     publicUrl,
     log: warn,
+    ...(parts.lookEveryMs !== undefined && { lookEveryMs: parts.lookEveryMs }),
   });
   const samplesBox = createBox({ keys: secrets.codecKeys });
 
@@ -259,14 +265,16 @@ export function createDeskConsole(parts: {
     ...(parts.budget && { budget: parts.budget }),
   });
   const files = createStaticFiles({ folder: join(projectRoot(), 'dist', 'console'), publicUrl });
-  const writer = createListWriter({
-    list,
-    changed: () => {
-      pages.changed();
-      events.changed();
-    },
-    warn,
-  });
+  const changed = (): void => {
+    pages.changed();
+    events.changed();
+  };
+  const writer = createListWriter({ list, changed, warn });
+  // Anybody who reaches the database can ring: as often as they like it costs no more than a look each time.
+  const stopHearing = database.bell?.hear(
+    listBell,
+    paced(changed, (over) => setTimeout(over, leastRestMs).unref()),
+  );
   writer.catchUp();
 
   return {
@@ -305,6 +313,7 @@ export function createDeskConsole(parts: {
     note: writer.note,
     stop: async () => {
       events.stop();
+      await stopHearing?.();
       await writer.stop();
     },
   };

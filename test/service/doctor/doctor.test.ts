@@ -29,6 +29,7 @@ import { startControl } from '../../../service/intake/control.ts';
 import { SensorHealth } from '../../../service/intake/watch/sensor-health.ts';
 import { ensureKeys } from '../../../service/process/keys/key-files.ts';
 import { startJiraFake } from '../../fakes/jira/server.ts';
+import { startIdentityProvider } from '../../fakes/oidc/provider.ts';
 import { type SlackEmulator, startSlackEmulator } from '../../fakes/slack/index.ts';
 import { appId, appToken, botToken, channel, channels, signingSecret, teamId, users } from '../../integrations/slack/fixture.ts';
 import { newPrivateKey } from '../../suites/private-key.ts';
@@ -399,6 +400,38 @@ describe('of the other services it says', () => {
     expect(await found({ chosen: deskChecks, config, name: 'identity provider' })).toMatchObject([
       { state: 'error', text: 'the identity provider does not answer' },
     ]);
+  });
+  test('whether `firebreak login` can begin: the provider has it, and knows its client', async () => {
+    const redirectUri = () => 'https://firebreak.example/sign-in/callback';
+    const [able, unable] = [
+      await startIdentityProvider({ clientId: 'firebreak', redirectUri, device: { clientId: 'firebreak-cli' } }),
+      await startIdentityProvider({ clientId: 'firebreak', redirectUri }),
+    ];
+    const look = (issuer: string, lines: string) => {
+      const stepUp = { issuer, clientId: 'firebreak', publicUrl: 'https://firebreak.example' };
+      const config = configured(`stepUp: ${JSON.stringify(stepUp)}\n${lines}`, '', ', subject: s-ada');
+      return found({ chosen: deskChecks, config, name: 'firebreak login' });
+    };
+    const as = (clientId: string) => `console: { roles: { viewer: [all] }, commandLine: { clientId: ${clientId} } }`;
+    try {
+      expect(await look(able.issuer, as('firebreak-cli'))).toMatchObject([
+        { state: 'ok', text: expect.stringContaining(`people type the code at ${new URL(able.issuer).host}`) },
+      ]);
+      expect(await look(able.issuer, as('misspelt'))).toMatchObject([
+        {
+          state: 'error',
+          text: expect.stringMatching(/begins no sign-in for the client misspelt: the client is not known there/),
+          remedy: expect.stringContaining('register misspelt there as a public client with the device authorization grant'),
+        },
+      ]);
+      expect(await look(unable.issuer, as('firebreak-cli'))).toMatchObject([
+        { state: 'error', text: expect.stringContaining('knows no sign-in by a device'), remedy: expect.any(String) },
+      ]);
+      expect(await look(able.issuer, '')).toMatchObject([{ state: 'not tried' }]);
+    } finally {
+      await able.stop();
+      await unable.stop();
+    }
   });
 });
 

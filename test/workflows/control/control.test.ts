@@ -542,3 +542,18 @@ describe('a storm', () => {
     ]);
   });
 });
+
+describe('a run that goes on where another ended', () => {
+  test('still calls people by their names', async () => {
+    const terms = termsOf(await lab.clock());
+    await control.propose(terms);
+    const handle = lab.env.client.workflow.getHandle(controlIdOf('lab'));
+    const { runId } = await handle.describe();
+    await control.signal(controlNames.handOverSignal, 'another build');
+    await eventually('a new run', async () => (await handle.describe()).runId !== runId);
+    await control.vote(terms.id, 'approve', 'ben');
+    const said = await lab.heard((text) => text.includes(`${terms.id}, approved by`));
+    expect(said).toContain('approved by Ben');
+    expect(said).toContain('Ana answers for it');
+  });
+});

@@ -73,6 +73,7 @@ export async function startConsoleDesk(
     readonly commandLine?: false;
     readonly idTokenSeconds?: number;
     readonly budget?: RequestBudget;
+    readonly lookEveryMs?: number;
     /** Of an empty database. Absent: SQLite, in a folder of its own. */
     readonly databaseUrl?: string;
   } = {},
@@ -151,6 +152,7 @@ roster:
       client: () => undefined,
       log,
       // A test that waits asks more often than people do.
+      ...(options.lookEveryMs !== undefined && { lookEveryMs: options.lookEveryMs }),
       budget: options.budget ?? new RequestBudget({ perSecond: 100_000, burst: 100_000 }),
     });
     if (!made) throw new Error('the console is configured');

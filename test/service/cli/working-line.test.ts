@@ -1,0 +1,110 @@
+import { spawn } from 'node:child_process';
+import { createServer, type ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { showWork, tellProgress } from '../../../service/process/working-line.ts';
+import { eventually } from '../../eventually.ts';
+
+const cli = join(import.meta.dirname, '../../../service/cli.ts');
+const stops: (() => void)[] = [];
+afterEach(() => {
+  for (const stop of stops.splice(0)) stop();
+});
+
+/** A desk that answers when it is told to. */
+async function startSlowDesk() {
+  const waiting: ServerResponse[] = [];
+  const server = createServer((_request, response) => void waiting.push(response));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('it does not listen');
+  stops.push(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    asked: () => waiting.length > 0,
+    answer: () => {
+      for (const response of waiting.splice(0)) response.writeHead(503).end();
+    },
+  };
+}
+
+/** A command whose standard streams are a terminal. */
+function onTerminal(args: readonly string[]) {
+  const command = [process.execPath, '--disable-warning=ExperimentalWarning', cli, ...args];
+  const child = spawn('script', ['-qec', command.map((word) => `'${word}'`).join(' '), '/dev/null'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  stops.push(() => child.kill());
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (part: string) => {
+    text += part;
+  });
+  return { text: () => text, ended: new Promise<void>((resolve) => child.on('close', () => resolve())) };
+}
+
+test('a command that waits says so on a terminal, how long already, and takes its line away before it says anything', async () => {
+  const desk = await startSlowDesk();
+  const { text, ended } = onTerminal(['login', '--desk', desk.url]);
+  await eventually('the line', () => /firebreak login is at work, \d+ s/.test(text()));
+  expect(desk.asked()).toBe(true);
+  desk.answer();
+  await ended;
+  const after = text().slice(text().lastIndexOf('is at work'));
+  const [, said = ''] = after.split('\r\u001b[2K');
+  expect(said).toContain('→ ');
+});
+
+/** A terminal, and what stands in it. */
+function terminal(isTTY = true) {
+  const written: string[] = [];
+  const err = { isTTY, write: (text: string | Uint8Array) => written.push(String(text)) > 0 };
+  return { err, out: { write: err.write }, written };
+}
+
+describe('the line of a command at work', () => {
+  beforeEach(() => {
+    jest.useFakeTimers();
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  test('says how far it is, where that is known', () => {
+    const { written, ...streams } = terminal();
+    const done = showWork(['report', 'compliance'], streams);
+    tellProgress('reading the records', 0.426);
+    jest.advanceTimersByTime(1_999);
+    expect(written).toEqual([]);
+    jest.advanceTimersByTime(2_000);
+    expect(written.at(-1)).toContain('reading the records: 42 %, 3 s');
+    done();
+    expect(written.at(-1)).toBe('\r\u001b[2K');
+  });
+
+  test('does not stand where a question waits for its answer', () => {
+    const { written, ...streams } = terminal();
+    const done = showWork(['restore'], streams);
+    streams.err.write('Put it back? ');
+    jest.advanceTimersByTime(60_000);
+    expect(written).toEqual(['Put it back? ']);
+    streams.err.write('\n');
+    jest.advanceTimersByTime(3_000);
+    expect(written.at(-1)).toContain('firebreak restore is at work');
+    done();
+  });
+
+  test.each([
+    ['is not written where a program reads it', ['audit', 'verify'], false],
+    ['is not for what stays', ['run', '--role', 'desk'], true],
+    ['is not for a view that is watched', ['incidents', 'watch', 'shop/cart'], true],
+  ])('%s', (_, args, isTTY) => {
+    const { written, ...streams } = terminal(isTTY);
+    const done = showWork(args, streams);
+    jest.advanceTimersByTime(60_000);
+    expect(written).toEqual([]);
+    done();
+  });
+});
