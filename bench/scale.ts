@@ -7,7 +7,8 @@ import { AlertSender } from './parts/alerts.ts';
 import { cpuMs, idle } from './parts/clock.ts';
 import type { CellPoint, IncidentPoint } from './parts/scale/model.ts';
 import { simulateCells } from './parts/scale/simulated-cells.ts';
-import { deployPods, inParallel, openStage, podsWhenRunning } from './parts/stage.ts';
+import { readScalePoints } from './parts/scale/tables.ts';
+import { deployPods, inParallel, openStage, type PodTarget, podsWhenRunning } from './parts/stage.ts';
 import { loadNow, round, writeResult } from './report.ts';
 
 /** Stops at the level at which so many minutes are over: this machine is not to be held for an hour. */
@@ -15,12 +16,15 @@ const minutes = Number(process.env.BENCH_MINUTES ?? 10);
 const levels = [1, 10, 30, 100, 300, 1_000, 3_000, 10_000];
 const most = Number(process.env.BENCH_COUNT ?? 10_000);
 const namespace = 'bench-scale';
-/** Begun together, and waited for until each has asked: what is measured are open incidents, not a burst. */
-const together = 20;
+/** Pods that are made together, while the alerts about those before are answered. */
+const together = 50;
+/** More alerts are held back until so many have come to their question: what is measured are open incidents, not a burst. */
+const underway = 40;
 const atOnce = 5;
 
 const stage = await openStage({
-  nodes: ['node-a', 'node-b', 'node-c', 'node-d'],
+  // A node has room for a thousand pods.
+  nodes: Array.from({ length: Math.ceil(most / 1_000) + 1 }, (_, index) => `node-${index}`),
   prepare: (api) => deployPods(api, { [namespace]: 1 }),
   // Slack takes a card a second: that is its limit, and not what is measured.
   configure: ({ slack: _, ...config }) => config,
@@ -39,17 +43,50 @@ async function measure(): Promise<void> {
   const cpu = { firebreak: cpuMs(stage.servicePid), temporal: cpuMs(temporalPid) };
   const points: (IncidentPoint & { readonly seconds: number })[] = [];
   const began = Date.now();
-  let open = 0;
+  let [open, known] = [0, 0];
+  let looking: Promise<void> | undefined;
+  // One look for all that wait: it takes longer the more there are.
+  const lookAgain = (): Promise<void> => {
+    looking ??= sleep(300).then(() => {
+      known = asked();
+      looking = undefined;
+    });
+    return looking;
+  };
+  const write = (cells: readonly CellPoint[], stopped: string): void =>
+    writeResult({
+      name: 'scale',
+      what: 'Open incidents (all roles in one process, no Slack, records in SQLite, Temporal’s dev server), and simulated cells on the same Temporal',
+      figures: { ...figuresOf(points), ...cellFigures(cells), stopped },
+      goals: [],
+      limitedBy: ['Firebreak, Temporal, the control plane and the sender share this machine.', loadNow()],
+      points: { incidents: points, cells },
+    });
+  // What the page has of cells stays until they were measured anew: a run that is cut short leaves what it has measured by then.
+  const cellsOfBefore = readScalePoints().cells;
   for (const level of levels.filter((one) => one <= most)) {
-    for (let batch = 0; open < level && Date.now() < until; batch += 1) {
-      const size = Math.min(together, level - open);
-      const own = `${namespace}-${level}-${batch}`;
+    const sizes = Array.from({ length: Math.ceil((level - open) / together) }, (_, batch) =>
+      Math.min(together, level - open - batch * together),
+    );
+    const deployed = async (batch: number): Promise<readonly PodTarget[]> => {
+      const [own, size] = [`${namespace}-${level}-${batch}`, sizes[batch] ?? 0];
+      if (size === 0) return [];
       await deployPods(stage.api, { [own]: size });
-      const pods = await podsWhenRunning(stage.api, own, size);
-      await inParallel(pods, atOnce, (pod) => sender.alert(pod));
-      open += size;
-      while (asked() < open && Date.now() < until) await sleep(500);
+      return podsWhenRunning(stage.api, own, size);
+    };
+    let ready = deployed(0);
+    for (const [batch] of sizes.entries()) {
+      const pods = await ready;
+      ready = Date.now() < until ? deployed(batch + 1) : Promise.resolve([]);
+      await inParallel(pods, atOnce, async (pod) => {
+        while (open - known >= underway && Date.now() < until) await lookAgain();
+        if (Date.now() >= until) return;
+        open += 1;
+        await sender.alert(pod);
+      });
     }
+    await ready;
+    while (asked() < open && Date.now() < until) await sleep(500);
     if (open < level || asked() < open) break;
     await idle({ pids: [stage.servicePid, temporalPid], share: 0.3, withinMs: 30_000 });
     points.push({
@@ -63,19 +100,12 @@ async function measure(): Promise<void> {
       seconds: Math.round((Date.now() - began) / 1_000),
     });
     console.log(JSON.stringify(points.at(-1)));
+    write(cellsOfBefore, `cut short after ${level} open incidents; the cells are those of the run before`);
   }
   sender.close();
   const { address, namespace: temporalNamespace } = stage.platform.temporal;
   const cells = await simulateCells({ address, namespace: temporalNamespace, temporalPid, counts: [1, 5, 10, 20] });
-  const stopped = open < most ? `stopped at ${open} open incidents after ${minutes} minutes` : `all ${most} incidents`;
-  writeResult({
-    name: 'scale',
-    what: 'Open incidents (all roles in one process, no Slack, records in SQLite, Temporal’s dev server), and simulated cells on the same Temporal',
-    figures: { ...figuresOf(points), ...cellFigures(cells), stopped },
-    goals: [],
-    limitedBy: ['Firebreak, Temporal, the control plane and the sender share this machine.', loadNow()],
-    points: { incidents: points, cells },
-  });
+  write(cells, open < most ? `stopped at ${open} open incidents after ${minutes} minutes` : `all ${most} incidents`);
 }
 
 /** How many incidents have a question on record. */
