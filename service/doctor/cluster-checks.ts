@@ -11,7 +11,17 @@ import { configuredManifests } from '../rbac/manifests.ts';
 import { missingRightsOf } from '../rbac/missing.ts';
 import { daemonSets, networkOf } from '../setup/cluster-sight.ts';
 import { webhookBundles } from './certificate-checks.ts';
-import { clockResult, type DoctorCheck, type Examined, failure, type LookResult, notTried, ok, warning } from './diagnosis.ts';
+import {
+  clockResult,
+  type DoctorCheck,
+  type Examined,
+  failure,
+  type LookResult,
+  notTried,
+  ok,
+  reasonWhy,
+  warning,
+} from './diagnosis.ts';
 
 const inCluster: readonly Role[] = ['cell', 'secrets', 'forensics', 'packs'];
 /** Older ones have no admission policies that hold an account to what it is for. */
@@ -44,7 +54,19 @@ function withApi(
   look: (api: KubernetesApi, examined: Examined, signal: AbortSignal) => Promise<readonly LookResult[]>,
 ): DoctorCheck['run'] {
   return async (examined, signal) => {
-    const api = await openClusterApi(examined);
+    let api: KubernetesApi;
+    try {
+      api = await openClusterApi(examined);
+    } catch (error) {
+      // The first of them says why.
+      if (look !== version) return [notTried('there is no access to the API server')];
+      return [
+        failure(
+          reasonWhy(error, 'the access to the API server cannot be read'),
+          'Name a kubeconfig in kubernetes.kubeconfig or KUBECONFIG, or run it in a pod with an account.',
+        ),
+      ];
+    }
     try {
       return await look(api, examined, signal);
     } catch (error) {
