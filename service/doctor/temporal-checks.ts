@@ -22,6 +22,8 @@ const calls = 5;
 /** Containment does not wait for Temporal, but everything after it does. */
 const slowMs = 200;
 const testedMinor = 32;
+/** As the chart names the one that it installs for a trial. */
+const ownOfChart = /^firebreak-temporal\./;
 const ownMachine = /^(localhost|127\.[\d.]+|\[::1\]|unix:.*)(:\d+)?$/;
 
 export const temporalChecks: readonly DoctorCheck[] = [
@@ -133,6 +135,14 @@ async function reachability(connection: Connection, { config }: Examined): Promi
   const text = `${address} serves the namespace ${namespace}; a call takes ${median} ms`;
   const speed = median > slowMs ? warning(text, 'Run Firebreak nearer to Temporal, or see what slows its database.') : ok(text);
   if (tls || ownMachine.test(address)) return [speed];
+  if (ownOfChart.test(address))
+    return [
+      speed,
+      warning(
+        'this is the chart’s own Temporal, for a trial: one server, no TLS, and nothing copies its data elsewhere',
+        'For production set config.temporal.address to a Temporal of yours, and temporal.install to false.',
+      ),
+    ];
   return [
     speed,
     warning(

@@ -12,7 +12,10 @@ export interface NewPerson {
 
 export interface NewInstallation {
   readonly cluster: string;
+  /** Address of its frontend, as Firebreak outside of the cluster reaches it. */
   readonly temporal: string;
+  /** The chart brings one, for a trial. */
+  readonly installTemporal?: true;
   readonly kubeconfig?: string;
   readonly context?: string;
   readonly people: readonly NewPerson[];
@@ -31,6 +34,8 @@ export interface NewFile {
   readonly isSecret?: true;
 }
 
+/** Where the chart's own Temporal is reached through `kubectl port-forward`, and that of `temporal server start-dev`. */
+export const temporalHere = '127.0.0.1:7233';
 /** What sensors send with. It stays when all else is written anew: others have it by now. */
 export const tokenFile = 'alerts-token';
 const schemaFile = 'firebreak.schema.json';
@@ -76,6 +81,10 @@ export function newToken(): string {
 
 export function publicKeyFile({ id }: Pick<NewPerson, 'id'>): string {
   return `${id}.pem.pub`;
+}
+
+export function isOnThisMachine(address: string): boolean {
+  return /^(localhost|127\.)/.test(address);
 }
 
 function yaml(value: unknown, comment: string): string {
@@ -131,14 +140,17 @@ function firebreakYaml(wanted: NewInstallation): string {
 }
 
 function chartValues(
-  { cluster, temporal, people, sensors, slack, apiServerPort }: NewInstallation,
+  { cluster, temporal, installTemporal, people, sensors, slack, apiServerPort }: NewInstallation,
   publicKeys: Readonly<Record<string, string>>,
 ): string {
+  // What is on this machine no pod reaches.
+  const ofChart = installTemporal || isOnThisMachine(temporal);
   const values = {
     profile: 'single',
+    ...(ofChart && { temporal: { install: true } }),
     config: {
       cluster,
-      temporal: { address: temporal },
+      ...(!ofChart && { temporal: { address: temporal } }),
       intake: { tokens: [{ name: 'sensors', token: { file: '/etc/firebreak/secrets/alerts/token' } }] },
       ...(sensors.length > 0 && { sensors: sensorsOf(sensors) }),
       // Themselves, since no file of this folder is in the pod.

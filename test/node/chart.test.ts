@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -12,10 +12,12 @@ import { projectRoot } from '../../service/process/project-root.ts';
 import { writeSettings, writeStandIns } from '../../tools/demo/settings.ts';
 import { missingForImages } from '../../tools/image/base.ts';
 import { makeFirebreakImage } from '../../tools/image/firebreak-image.ts';
+import { pack, writeLayout } from '../../tools/image/oci.ts';
 import { helmBinary } from '../../tools/platform/helm-binary.ts';
 import { importImage } from '../../tools/platform/nodes/real-nodes.ts';
 import { type S3Server, startS3Server } from '../../tools/platform/s3-server.ts';
 import { ServerGroup } from '../../tools/platform/server-group.ts';
+import { temporalBinary } from '../../tools/platform/temporal-binary.ts';
 import { startTemporal, type TemporalServer } from '../../tools/platform/temporal-server.ts';
 import { ensureBuilt } from '../../tools/setup/build.mjs';
 import { within } from '../eventually.ts';
@@ -150,8 +152,8 @@ async function openDoors({ intake, desk }: Doors): Promise<void> {
     );
 }
 
-/** An alert about a new pod of that name is answered by a quarantine, and a click of two people gives the pod back. */
-async function containAndRelease(name: string): Promise<void> {
+/** An alert about a new pod of that name is answered by a quarantine, and a click of two people gives the pod back. `meanwhile` is between the two. */
+async function containAndRelease(name: string, meanwhile: () => Promise<void> = async () => {}): Promise<void> {
   await lab.runPod({ name });
   const posted = await postAlerts(settings.intakeUrl, settings.falcoToken, [
     alertAbout({ namespace, name, pod: name, secretValue: '' }),
@@ -164,6 +166,7 @@ async function containAndRelease(name: string): Promise<void> {
       return text.includes(labels.release) && text.includes(name);
     }),
   );
+  await meanwhile();
   // A critical containment is given back by two.
   for (const user of [ana, ben])
     await until(`the vote of ${user}`, 120_000, async () => {
@@ -238,7 +241,11 @@ async function ranNow<T>(cronJob: string): Promise<T> {
       architectures: [process.arch === 'arm64' ? 'arm64' : 'amd64'],
       repository: 'firebreak.local/firebreak',
       onProgress: say,
+      compress: true,
     });
+    // As a registry and as a node keep it.
+    expect(image.size).toBeLessThan(200e6);
+    expect(image.unpacked).toBeLessThan(230e6);
     await importImage({ ...lab.node, image });
     rmSync(image.file);
     [temporal, s3] = await Promise.all([startTemporal({ stateDir: folder }), startS3Server({ stateDir: folder })]);
@@ -261,7 +268,7 @@ async function ranNow<T>(cronJob: string): Promise<T> {
     await chart(release, 'uninstall', 'firebreak', '--wait', '--timeout', '60s');
     await chart(hub, 'uninstall', 'firebreak', '--ignore-not-found');
     await lab.kubectl('delete', 'namespace', release, hub, '--wait=false');
-    for (const claim of ['state-firebreak-desk-0', 'state-firebreak-0', 'backups'])
+    for (const claim of ['state-firebreak-desk-0', 'state-firebreak-0', 'backups', 'data-firebreak-temporal-0'])
       await lab.kubectl('delete', 'persistentvolume', `${release}-${claim}`, '--ignore-not-found', '--wait=false');
     await ways.stop();
     for (const one of forwards) one.close();
@@ -353,24 +360,60 @@ async function ranNow<T>(cronJob: string): Promise<T> {
     await containAndRelease('cart-of-hub');
   });
 
-  test('does the same in one pod, with evidence in a folder and a database in a file', async () => {
+  test('does the same in one pod, with evidence in a folder, a database in a file and a Temporal that the chart brings', async () => {
     await chart(release, 'uninstall', 'firebreak', '--wait', '--timeout', '60s');
     await chart(hub, 'uninstall', 'firebreak', '--wait', '--timeout', '60s');
-    const { evidence: _evidence, ...config } = values.config;
-    for (const claim of ['state-firebreak-0', 'backups']) await volumeFor(claim);
+    const { evidence: _evidence, temporal: _temporal, ...config } = values.config;
+    await importImage({ ...lab.node, image: await temporalImage() });
+    for (const claim of ['state-firebreak-0', 'backups', 'data-firebreak-temporal-0']) await volumeFor(claim);
     await firebreak('create', 'secret', 'generic', 'seal', `--from-literal=backup.key=${randomBytes(32).toString('base64')}`);
     inOnePod = {
       ...values,
       profile: 'single',
       config: { ...config, cluster: 'lab-in-one-pod' },
+      temporal: { install: true, resources: { requests: { cpu: '10m', memory: '64Mi' } } },
       cell: { ...values.cell, persistence: { enabled: true, size: '1Gi' } },
       backup: { schedule: '40 2 * * *', existingClaim: 'backups', sealKeysWith: 'seal' },
     };
     await install(release, inOnePod);
     await openDoors({ intake: 'firebreak-0', desk: { namespace: release, pod: 'firebreak-0' } });
     await containAndRelease('cart-of-one');
-    for (const role of ['cell', 'desk'])
-      await until(`the role ${role} in order`, 300_000, async () => (await ranNow<Found>(`firebreak-doctor-${role}`)).ok);
+    const inOrder = (role: string): Promise<Found> =>
+      until(`the role ${role} in order`, 300_000, async () => {
+        const found = await ranNow<Found>(`firebreak-doctor-${role}`);
+        return found.ok && found;
+      });
+    await inOrder('desk');
+    expect((await inOrder('cell')).findings).toContainEqual(
+      expect.objectContaining({ state: 'warning', text: expect.stringContaining('for a trial') }),
+    );
+  });
+
+  test('loses nothing when the Temporal that the chart brought is killed between alert and answer, and lets nobody else reach it', async () => {
+    const temporalPod = async (path: string) =>
+      (await firebreak('get', 'pod', 'firebreak-temporal-0', '--output', `jsonpath={${path}}`)).stdout;
+    await containAndRelease('cart-of-killed', async () => {
+      const before = await temporalPod('.metadata.uid');
+      await firebreak('delete', 'pod', 'firebreak-temporal-0', '--grace-period', '0', '--force');
+      await until('a Temporal that is ready anew', 120_000, async () => {
+        const [uid, ready] = (await temporalPod('.metadata.uid} {.status.containerStatuses[0].ready')).split(' ');
+        return uid !== before && ready === 'true';
+      });
+    });
+    const address = await temporalPod('.status.podIP');
+    await lab.runPod({ name: 'stranger' });
+    // As who may: it is the policy that keeps the other one out, and not an address at which nobody answers.
+    await firebreak(
+      ...['run', 'friend', '--image', lab.image, '--image-pull-policy', 'IfNotPresent', '--restart', 'Never'],
+      ...['--labels', 'firebreak.dev/role-secrets=true'],
+    );
+    await firebreak('wait', '--for', 'condition=Ready', 'pod/friend', '--timeout', '120s');
+    // A server of HTTP/2 speaks first.
+    const greeted = async (of: string, pod: string): Promise<boolean> =>
+      (await lab.kubectl('--namespace', of, 'exec', pod, '--', 'nc', '-w', '2', address, '7233')).stdout !== '';
+    await until('Temporal answers who may', 120_000, () => greeted(release, 'friend'));
+    expect(await greeted(namespace, 'stranger')).toBe(false);
+    await firebreak('delete', 'pod', 'friend', '--grace-period', '0', '--force');
   });
 
   test('backs itself up on a schedule, from its volume to another, and reads back what it has written', async () => {
@@ -388,6 +431,24 @@ async function ranNow<T>(cronJob: string): Promise<T> {
     await until('the desk in order', 300_000, async () => (await ranNow<Found>('firebreak-doctor-desk')).ok);
   });
 });
+
+/** Temporal's own program under the name of Temporal's own image, and laid out as that is: the program, an account without rights, and nothing else. */
+async function temporalImage(): Promise<{ readonly name: string; readonly file: string }> {
+  const name = `docker.io/${parse(readFileSync(join(chartFolder, 'values.yaml'), 'utf8')).temporal.image.replace(/@.*$/, '')}`;
+  const root = join(folder, 'temporal-root');
+  const layer = join(folder, 'temporal-layer.tar');
+  const layout = join(folder, 'temporal-layout');
+  mkdirSync(root);
+  copyFileSync(await temporalBinary(say), join(root, 'temporal'));
+  await pack(root, layer);
+  const config = { Entrypoint: ['/temporal'], User: '1000:1000' };
+  const images = [{ architecture: process.arch === 'arm64' ? 'arm64' : 'amd64', layers: [layer], config }];
+  writeLayout({ folder: layout, images, names: () => [name] });
+  const file = join(folder, 'temporal.tar');
+  await pack(layout, file);
+  for (const path of [root, layer, layout]) rmSync(path, { recursive: true });
+  return { name, file };
+}
 
 /** A volume in a folder of the node, and its claim, as a provisioner of storage would make both. */
 async function volumeFor(claim: string): Promise<void> {

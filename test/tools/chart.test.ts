@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { parse, parseAllDocuments, stringify } from 'yaml';
+import { searchAttributes } from '../../core/incident/search-attributes.ts';
 import { loadConfig } from '../../service/config/load.ts';
 import { runCommand } from '../../service/parts/command.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
-import { newFiles } from '../../service/setup/new-installation.ts';
+import { newFiles, temporalHere } from '../../service/setup/new-installation.ts';
 import { helmBinary } from '../../tools/platform/helm-binary.ts';
 
 interface RenderedPod {
@@ -29,6 +30,8 @@ interface Rendered {
   readonly data?: Readonly<Record<string, string>>;
   readonly spec?: {
     readonly replicas?: number;
+    readonly selector?: { readonly matchLabels?: object };
+    readonly podSelector?: { readonly matchLabels?: object };
     readonly template?: { readonly spec: RenderedPod };
     readonly jobTemplate?: { readonly spec: { readonly template: { readonly spec: RenderedPod } } };
     readonly egress?: readonly { readonly ports: readonly { readonly port: number }[] }[];
@@ -51,6 +54,7 @@ const least = {
   secretFiles: [{ name: 'alerts', secret: 'firebreak-alerts', roles: ['cell'] }],
 };
 
+const withItsOwn = { temporal: { install: true }, config: { ...least.config, temporal: undefined } };
 const reported = {
   config: { ...least.config, reports: [{ name: 'iso', framework: 'iso-27001', to: { folder: '/var/lib/firebreak/reports' } }] },
   reports: { schedule: '20 6 * * *' },
@@ -93,6 +97,14 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
       { ...least, config: { ...least.config, roster: { people: [{ id: 'ada', name: 'Ada', slack: ['U0ADA'] }] } } },
     ],
     ['config.temporal.address is missing', { config: { ...least.config, temporal: undefined } }],
+    ['leave config.temporal.address and TEMPORAL_ADDRESS out', { ...least, temporal: { install: true } }],
+    [
+      'temporal.install is for who has no Temporal',
+      { ...withItsOwn, env: [{ name: 'TEMPORAL_ADDRESS', value: 'temporal:7233' }] },
+    ],
+    ['temporal.install has no TLS', { ...withItsOwn, config: { ...withItsOwn.config, temporal: { tls: { enabled: true } } } }],
+    ['temporal.install is for one cluster', { ...withItsOwn, profile: 'hub' }],
+    ['temporal.install is for one cluster', { ...withItsOwn, desk: { enabled: false }, trust: { hub: 'keys-of-hub' } }],
     ['several desks share a PostgreSQL', { ...least, desk: { replicas: 2 } }],
     ['reports.schedule has nothing', { ...least, reports: { schedule: '20 6 * * *' } }],
     ['reports.schedule needs persistence', { ...least, ...reported, desk: { persistence: { enabled: false } } }],
@@ -329,7 +341,13 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
   test.each([
     ['with Slack', inSlack, {}, 'C0SECURITY'],
     ['with keys', { people: [{ id: 'ada', name: 'Ada' }] }, { ada: adasKey }, undefined],
-  ])('takes the values that firebreak init writes, %s', async (_title, people, publicKeys, channel) => {
+    [
+      'with a Temporal of the chart',
+      { people: [{ id: 'ada', name: 'Ada' }], installTemporal: true, temporal: temporalHere },
+      { ada: adasKey },
+      undefined,
+    ],
+  ] as const)('takes the values that firebreak init writes, %s', async (_title, people, publicKeys, channel) => {
     const sensors = [{ sensor: 'falco', namespace: 'falco', name: 'falco' }];
     const place = { cluster: 'prod-eu', temporal: 'temporal:7233', url: 'https://firebreak.example', apiServerPort: 8443 };
     const made = newFiles({ ...place, sensors, ...people }, { token: 'token', publicKeys, schema: '{}', slackManifest: '' });
@@ -340,6 +358,9 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     writeFileSync(file, configOf(documents, 'cell.yaml'));
     const config = loadConfig({ path: file, env: {} });
     expect([config.cluster, config.slack?.channel]).toEqual(['prod-eu', channel]);
+    const brings = 'installTemporal' in people;
+    expect(config.temporal.address).toBe(brings ? 'firebreak-temporal.guard.svc:7233' : 'temporal:7233');
+    expect(documents.some(({ metadata }) => metadata.name === 'firebreak-temporal')).toBe(brings);
     expect(config.roster.people[0]?.keys).toHaveLength(Object.keys(publicKeys).length);
     expect(portsOut(documents, 'cell')).toContain(8443);
   });
@@ -432,6 +453,49 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     expect(portsOut(documents, 'cell')).toEqual(expect.arrayContaining(ports));
     expect(portsOut(documents, 'cell').includes(17233)).toBe(ports.includes(17233));
   });
+
+  test.each(['single', 'cluster'])(
+    'brings a Temporal to profile %s where the values want one: known to the configuration, without rights, reached by Firebreak alone',
+    async (profile) => {
+      expect(JSON.stringify((await render({ ...least, profile })).documents)).not.toContain('firebreak-temporal');
+      const { documents, error } = await render({ ...withItsOwn, profile });
+      expect(error).toBe('');
+      const file = join(folder, 'with-its-own.yaml');
+      writeFileSync(file, configOf(documents));
+      expect(loadConfig({ path: file, env: {} }).temporal).toMatchObject({
+        address: 'firebreak-temporal.guard.svc:7233',
+        namespace: 'default',
+      });
+      const named = documents.filter(({ metadata }) => metadata.name === 'firebreak-temporal');
+      // In Helm's order.
+      const [policy, service, server] = named;
+      expect(named.map(({ kind }) => kind)).toEqual(['NetworkPolicy', 'Service', 'StatefulSet']);
+      const pod = server?.spec?.template?.spec;
+      expect(pod).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true } });
+      const [container] = pod?.containers ?? [];
+      expect(container).toMatchObject({
+        securityContext: { readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+        args: expect.arrayContaining([
+          '--namespace=default',
+          ...searchAttributes.map(({ name, type }) => `--search-attribute=${name}=${type}`),
+        ]),
+      });
+      const labels = server?.spec?.selector?.matchLabels;
+      expect([service?.spec?.selector, policy?.spec?.podSelector?.matchLabels]).toEqual([labels, labels]);
+      const roles = ['cell', 'desk', 'secrets', 'forensics'];
+      expect(policy?.spec).toMatchObject({
+        policyTypes: ['Ingress', 'Egress'],
+        egress: [],
+        ingress: [
+          {
+            from: roles.map((role) => ({ podSelector: { matchLabels: { [`firebreak.dev/role-${role}`]: 'true' } } })),
+            ports: [{ port: 7233 }],
+          },
+        ],
+      });
+      for (const role of roles) expect(portsOut(documents, role)).toContain(7233);
+    },
+  );
 
   test('opens further ports, and no others', async () => {
     const { documents } = await render({ ...least, networkPolicy: { morePorts: { desk: [8443] } } });

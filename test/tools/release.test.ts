@@ -9,6 +9,7 @@ import { toSignedEntity, Verifier } from '@sigstore/verify';
 import { parse, parseAllDocuments } from 'yaml';
 import { runCommand } from '../../service/parts/command.ts';
 import { firebreakVersion, projectRoot } from '../../service/process/project-root.ts';
+import { architecturesIn } from '../../tools/image/base.ts';
 import { helmBinary } from '../../tools/platform/helm-binary.ts';
 import { krewBinary } from '../../tools/platform/krew-binary.ts';
 import { billOfMaterials } from '../../tools/release/bill-of-materials.ts';
@@ -192,6 +193,12 @@ describe('before a release', () => {
     const image = { architectures: ['amd64'], repository: 'example.com/firebreak' } as const;
     expect(releasePlan({ image, isSigned: true }).join('\n')).toMatch(/example\.com\/firebreak:.* for amd64(.|\n)*sigstore/);
     expect(releasePlan({ image: undefined, isSigned: false }).join('\n')).not.toMatch(/oci|sigstore/);
+  });
+
+  test('an image is for the processors that are named, and none is left out because it is not known', () => {
+    expect(architecturesIn('amd64, arm64')).toEqual(['amd64', 'arm64']);
+    expect(architecturesIn('arm64,arm64')).toEqual(['arm64']);
+    for (const text of ['', 'amd64,riscv64', 'x64', 'amd64,']) expect([text, architecturesIn(text)]).toEqual([text, undefined]);
   });
 
   test('the workflow of the forge runs nobody else’s actions, and has no right by default', () => {

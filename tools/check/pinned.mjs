@@ -7,7 +7,12 @@ import { fileURLToPath } from 'node:url';
 const lockFiles = ['package-lock.json', 'tools/site/package-lock.json'];
 
 /** Files that say from which images something is built or run. */
-export const imageFiles = ['deploy/Dockerfile', 'deploy/forensics/Dockerfile', 'docker-compose.yml'];
+export const imageFiles = [
+  'deploy/Dockerfile',
+  'deploy/forensics/Dockerfile',
+  'deploy/helm/firebreak/values.yaml',
+  'docker-compose.yml',
+];
 
 /**
  * Images whose digest is still to be written down: a digest is only worth something when it was read from the registry itself. Where one is
@@ -26,15 +31,15 @@ export function packageFaults({ packages = {} }) {
   });
 }
 
-/** @param {string} text of a Dockerfile or a compose file */
+/** @param {string} text of a Dockerfile, a compose file or a chart's values */
 export function unpinnedImages(text) {
   const stages = new Set([...text.matchAll(/^FROM\s.*\sAS\s+(\S+)/gim)].map(([, name]) => name));
-  const images = [...text.matchAll(/^\s*(?:FROM|image:)\s+(?:--\S+\s+)*["']?([^\s"']+)/gim)].map(([, image]) => image);
+  const images = [...text.matchAll(/^\s*(?:FROM|image:)[ \t]+(?:--\S+[ \t]+)*["']?([^\s"']+)/gim)].map(([, image]) => image);
   const outside = images.filter((image) => image !== 'scratch' && !stages.has(image));
   return outside.filter((image) => !/@sha256:[0-9a-f]{64}$/.test(image));
 }
 
-/** @param {string} text of a Dockerfile or a compose file */
+/** @param {string} text of a Dockerfile, a compose file or a chart's values */
 export function imageFaults(text, toCome = digestsToCome) {
   return unpinnedImages(text)
     .filter((image) => !toCome.includes(image))

@@ -8,6 +8,13 @@ import { pack } from './oci.ts';
 
 export type Architecture = 'amd64' | 'arm64';
 
+/** Of a list with commas; undefined where it names none, or one that no image is made for. */
+export function architecturesIn(text: string): readonly Architecture[] | undefined {
+  const named = text.split(',').map((one) => one.trim());
+  const known = named.filter((one): one is Architecture => one === 'amd64' || one === 'arm64');
+  return known.length === named.length ? [...new Set(known)] : undefined;
+}
+
 /** Of Debian's, what Node and the native modules link with, the certificates, and the time zones. */
 const packages = ['base-files', 'netbase', 'libc6', 'libgcc-s1', 'libstdc++6', 'ca-certificates', 'tzdata'] as const;
 

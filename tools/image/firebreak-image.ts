@@ -19,6 +19,8 @@ interface FirebreakImage {
   readonly digest: string;
   /** Bytes: of the blobs as a registry keeps them. */
   readonly size: number;
+  /** Bytes: of the layers as a node keeps them. */
+  readonly unpacked: number;
   /** Debian's packages that it has parts of, as their files are named. */
   readonly debianPackages: readonly string[];
 }
@@ -65,10 +67,10 @@ export async function makeFirebreakImage(options: {
     const name = `${repository}:${version}`;
     const layout = join(work, 'layout');
     const names = (digest: string) => [name, `${repository}@${digest}`];
-    const { digest, size } = writeLayout({ folder: layout, images, names, compress });
+    const { digest, size, unpacked } = writeLayout({ folder: layout, images, names, compress });
     const file = join(folder, `firebreak-${version}.oci.tar`);
     await pack(layout, file);
-    return { file, name, digest, size, debianPackages };
+    return { file, name, digest, size, unpacked, debianPackages };
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

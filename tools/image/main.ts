@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bytesText } from '../../service/commands/output.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
-import { type Architecture, missingForImages } from './base.ts';
+import { type Architecture, architecturesIn, missingForImages } from './base.ts';
 import { makeFirebreakImage, makeImageRoot } from './firebreak-image.ts';
 
 const here: Architecture = arch() === 'arm64' ? 'arm64' : 'amd64';
@@ -18,11 +18,11 @@ const { values } = parseArgs({
   },
 });
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
-const architectures = values.arch.split(',').filter((one): one is Architecture => one === 'amd64' || one === 'arm64');
+const architectures = architecturesIn(values.arch);
 const missing = missingForImages();
 if (values.help) {
   say('npm run image [-- --arch amd64,arm64] [--repository registry.example/firebreak] [--out FOLDER | --root FOLDER]');
-} else if (architectures.length === 0 || missing !== undefined) {
+} else if (architectures === undefined || missing !== undefined) {
   say(
     missing
       ? `An image needs ${missing}: apt-get install mmdebstrap`
@@ -32,7 +32,7 @@ if (values.help) {
 } else if (values.root !== undefined) {
   await makeImageRoot({ folder: values.root, architecture: architectures[0] ?? here, onProgress: say, fresh: true });
 } else {
-  const { file, name, digest, size } = await makeFirebreakImage({
+  const { file, name, digest, size, unpacked } = await makeFirebreakImage({
     folder: values.out,
     architectures,
     repository: values.repository,
@@ -41,5 +41,7 @@ if (values.help) {
     compress: true,
   });
   process.stdout.write(`${file}\n${name}\n${digest}\n`);
-  say(`${bytesText(size)} compressed. Into a registry: skopeo copy oci-archive:${file} docker://${name}`);
+  say(
+    `${bytesText(size)} compressed, ${bytesText(unpacked)} unpacked, of all architectures together. Into a registry: skopeo copy oci-archive:${file} docker://${name}`,
+  );
 }

@@ -21,6 +21,8 @@ const nodeIntegrity = {
 
 /** What no running program reads: types, maps and papers, and what another runtime than Node loads, for every processor there is; licences stay. */
 const unread = /\.(d\.[cm]?ts|map|md|markdown|flow|bare)$|\.tsbuildinfo$/;
+/** Of the database: what it has for other libraries of C, and for older Nodes, beside what every Node loads. */
+const otherBuilds = /^node\.(abi\d+\..*|napi\.musl)\.node$/;
 /** Of Temporal's core: the sources that its library was made from. */
 const coreSources = ['sdk-core', 'src', 'ts', 'bridge-macros', 'scripts', 'Cargo.lock', 'Cargo.toml'];
 
@@ -30,7 +32,10 @@ const coreSources = ['sdk-core', 'src', 'ts', 'bridge-macros', 'scripts', 'Cargo
  */
 export async function modulesLayer(architecture: Architecture, onProgress: OnProgress): Promise<string> {
   const files = ['package.json', 'package-lock.json', '.npmrc'].map((file) => join(projectRoot(), file));
-  const hash = createHash('sha256').update(architecture).update(unread.source).update(JSON.stringify(nativePackages));
+  const hash = createHash('sha256')
+    .update(architecture)
+    .update(unread.source + otherBuilds.source)
+    .update(JSON.stringify(nativePackages));
   // Not of package.json: npm refuses one that the lock does not fit.
   for (const file of files.slice(1)) hash.update(readFileSync(file));
   const folder = await cachedPart({
@@ -109,5 +114,5 @@ function prune(modules: string, architecture: Architecture): void {
     if (release !== ofCore[architecture]) rmSync(join(core, 'releases', release), { recursive: true });
   rmSync(join(modules, '.bin'), { recursive: true, force: true });
   for (const entry of readdirSync(modules, { recursive: true, withFileTypes: true }))
-    if (entry.isFile() && unread.test(entry.name)) rmSync(join(entry.parentPath, entry.name));
+    if (entry.isFile() && (unread.test(entry.name) || otherBuilds.test(entry.name))) rmSync(join(entry.parentPath, entry.name));
 }

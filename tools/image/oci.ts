@@ -34,7 +34,7 @@ const indexType = 'application/vnd.oci.image.index.v1+json';
 
 /**
  * Writes an OCI image layout into `folder`: one image, or an index of one for each architecture. Nothing in it depends on when or where it is
- * made. Returns the digest that the image is known by, and the size of its blobs in bytes.
+ * made. Returns the digest that the image is known by, and in bytes the size of its blobs and of what is in its layers.
  */
 export function writeLayout(options: {
   readonly folder: string;
@@ -42,11 +42,11 @@ export function writeLayout(options: {
   /** Names that `ctr images import` gives it, of the digest. */
   readonly names: (digest: string) => readonly string[];
   readonly compress?: boolean;
-}): { readonly digest: string; readonly size: number } {
+}): { readonly digest: string; readonly size: number; readonly unpacked: number } {
   const { folder, images, names, compress = false } = options;
   const blobs = join(folder, 'blobs', 'sha256');
   mkdirSync(blobs, { recursive: true });
-  let size = 0;
+  let [size, unpacked] = [0, 0];
   const store = (content: Buffer, mediaType: string): Descriptor => {
     const hash = sha256(content);
     writeFileSync(join(blobs, hash), content);
@@ -58,6 +58,7 @@ export function writeLayout(options: {
   const manifests = images.map(({ architecture, layers, config }) => {
     const stored = layers.map((file) => {
       const content = readFileSync(file);
+      unpacked += content.length;
       const packed = compress ? store(gzipSync(content, { level: 6 }), `${layerType}+gzip`) : store(content, layerType);
       return { packed, diffId: `sha256:${sha256(content)}` };
     });
@@ -79,7 +80,7 @@ export function writeLayout(options: {
   };
   writeFileSync(join(folder, 'index.json'), JSON.stringify(index));
   writeFileSync(join(folder, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
-  return { digest: top.digest, size };
+  return { digest: top.digest, size, unpacked };
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
- * `npm run images:pin`: asks the registries of the images that the Dockerfiles and docker-compose.yml name by version alone for their digests, and writes these
- * behind the versions. `--check` asks nobody, and says which have none yet.
+ * `npm run images:pin`: asks the registries of the images that the Dockerfiles, docker-compose.yml and the chart's values name by version alone for their digests, and
+ * writes these behind the versions. `--check` asks nobody, and says which have none yet.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

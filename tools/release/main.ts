@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { FirebreakError } from '../../core/errors.ts';
 import { bytesText } from '../../service/commands/output.ts';
 import { firebreakVersion, projectRoot } from '../../service/process/project-root.ts';
-import { type Architecture, missingForImages } from '../image/base.ts';
+import { architecturesIn, missingForImages } from '../image/base.ts';
 import { makeRelease, prepareRelease, releasePlan, releaseProblems } from './release.ts';
 
 const usage = `npm run release [-- OPTION …]
@@ -45,13 +45,13 @@ async function main(): Promise<number> {
     for (const file of prepareRelease(projectRoot(), values.prepare)) say(`wrote ${file}`);
     return 0;
   }
-  const architectures = values.arch.split(',').filter((one): one is Architecture => one === 'amd64' || one === 'arm64');
+  const architectures = architecturesIn(values.arch);
   const problems = [
     ...releaseProblems(projectRoot(), { allowDirty: values['allow-dirty'] }),
-    ...(architectures.length === 0 ? [`--arch ${values.arch}: amd64, arm64 or both, with a comma`] : []),
+    ...(architectures === undefined ? [`--arch ${values.arch}: amd64, arm64 or both, with a comma`] : []),
     ...(values['skip-image'] ? [] : [missingForImages()].flatMap((one) => (one ? [`an image needs ${one}`] : []))),
   ];
-  const image = values['skip-image'] ? undefined : { architectures, repository: values.repository };
+  const image = values['skip-image'] ? undefined : { architectures: architectures ?? [], repository: values.repository };
   if (values['dry-run'])
     for (const line of releasePlan({ image, isSigned: values.key !== undefined })) process.stdout.write(`${line}\n`);
   for (const problem of problems) say(problem);

@@ -236,8 +236,9 @@ async function chartArchive(root: string): Promise<Uint8Array> {
   }
 }
 
-const head = `# Firebreak in one pod (profile: single), made from the chart with deploy/install/values.yaml: kubectl apply --filename install.yaml
-# Before: kubectl create namespace firebreak, and the Secrets firebreak-alerts and firebreak-slack. Edit cluster, temporal, roster and slack in each file of the ConfigMap firebreak.
+const head = `# Firebreak in one pod (profile: single) with a Temporal for a trial, made from the chart with deploy/install/values.yaml: kubectl apply --filename install.yaml
+# Before: kubectl create namespace firebreak, and the Secrets firebreak-alerts and firebreak-slack. Edit cluster, roster and slack in each file of the ConfigMap firebreak.
+# With a Temporal of your own: temporal.address there, too, and without the objects called firebreak-temporal.
 # It is a base for Kustomize, too: docs/install.md.
 `;
 

@@ -11,12 +11,14 @@ import { describeProblem } from '../../config/problems.ts';
 import { openClusterApi } from '../../process/cluster-api.ts';
 import { type ClusterSight, lookAtCluster } from '../../setup/cluster-sight.ts';
 import {
+  isOnThisMachine,
   type NewFile,
   type NewInstallation,
   type NewPerson,
   newFiles,
   newToken,
   publicKeyFile,
+  temporalHere,
   tokenFile,
   withoutSlack,
 } from '../../setup/new-installation.ts';
@@ -37,6 +39,8 @@ interface InitOptions extends CommonOptions {
 }
 
 const lookForMs = 10_000;
+/** In place of an address: the chart brings a Temporal. */
+const install = 'install';
 
 /** Adds `firebreak init`. */
 export function registerInitCommand(program: Command): void {
@@ -47,7 +51,10 @@ export function registerInitCommand(program: Command): void {
     .option('--yes', 'ask nothing: what no option says is found in the cluster, or the usual')
     .option('--force', 'write over what is there; a token and keys that are there stay')
     .option('--cluster <name>', 'name of the cluster (default: lab)')
-    .option('--temporal <address>', 'Temporal’s frontend (default: its service in the cluster, else 127.0.0.1:7233)')
+    .option(
+      '--temporal <address>',
+      `Temporal’s frontend, or \`install\` for one that the chart brings, for a trial (default: its service in the cluster, else \`install\`; ${temporalHere} where no cluster is looked at)`,
+    )
     .option('--kubeconfig <file>', 'how the cluster is reached (default: KUBECONFIG; without one nothing is looked at)')
     .option('--context <name>', 'which of its contexts (default: the current one)')
     .option('--person <id=name[:slack]>', 'who decides, several times: two at least for what is critical', person, [])
@@ -142,7 +149,7 @@ function tell(sight: ClusterSight | undefined, kubeconfig: string | undefined): 
 }
 
 function chosen(options: InitOptions, kubeconfig: string | undefined, sight: ClusterSight | undefined): NewInstallation {
-  const { cluster = 'lab', temporal = sight?.temporal ?? '127.0.0.1:7233', context, person: people, slack: app, url } = options;
+  const { cluster = 'lab', temporal = usualTemporal(sight), context, person: people, slack: app, url } = options;
   if (people.length === 0)
     throw new FirebreakError(
       'FB_ERR_INCOMPLETE',
@@ -150,7 +157,7 @@ function chosen(options: InitOptions, kubeconfig: string | undefined, sight: Clu
     );
   return {
     cluster,
-    temporal,
+    ...(temporal === install ? { temporal: temporalHere, installTemporal: true } : { temporal }),
     ...(kubeconfig !== undefined && { kubeconfig: resolve(kubeconfig) }),
     ...(context !== undefined && { context }),
     people,
@@ -159,6 +166,10 @@ function chosen(options: InitOptions, kubeconfig: string | undefined, sight: Clu
     ...(app && { slack: app }),
     url: url ?? 'https://firebreak.example.com',
   };
+}
+
+function usualTemporal(sight: ClusterSight | undefined): string {
+  return sight === undefined ? temporalHere : (sight.temporal ?? install);
 }
 
 /** Only what no option has said. */
@@ -170,7 +181,7 @@ async function ask(
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
     const cluster = options.cluster ?? (await answer(lines, 'Name of the cluster', 'lab'));
-    const temporal = options.temporal ?? (await answer(lines, 'Address of Temporal', sight?.temporal ?? '127.0.0.1:7233'));
+    const temporal = options.temporal ?? (await answer(lines, `Address of Temporal, or ${install}`, usualTemporal(sight)));
     const people =
       options.person.length > 0 ? options.person : await valid(lines, 'Who decides (ada=Ada:U0123456789, …)', '', peopleOf);
     const app =
@@ -243,9 +254,9 @@ function write(out: string, files: readonly NewFile[]): void {
 }
 
 /** From the folder that the new one is in, which is where the chart is. */
-function commandsFor({ temporal, slack: app }: NewInstallation, out: string, config: string): readonly string[] {
+function commandsFor({ temporal, installTemporal, slack: app }: NewInstallation, out: string, config: string): readonly string[] {
   const folder = basename(out);
-  const isHere = /^(localhost|127\.)/.test(temporal);
+  const isHere = !installTemporal && isOnThisMachine(temporal);
   if (isHere)
     return [
       `firebreak config check --connect --config ${config}`,

@@ -72,6 +72,35 @@ describe('firebreak init', () => {
     expect(roster()).toEqual(before);
   });
 
+  test('has the chart bring a Temporal where it is told so, and never gives a pod an address of this machine', async () => {
+    const told = await init(...two, '--temporal', 'install');
+    expect(parse(text('values.yaml'))).toMatchObject({ temporal: { install: true } });
+    expect(parse(text('values.yaml')).config).not.toHaveProperty('temporal');
+    expect(parse(text('firebreak.yaml')).temporal.address).toBe('127.0.0.1:7233');
+    expect(told.stdout).toContain('helm install firebreak');
+    const here = await init(...two, '--temporal', 'localhost:17233', '--force');
+    expect(parse(text('values.yaml'))).toMatchObject({ temporal: { install: true } });
+    expect(parse(text('firebreak.yaml')).temporal.address).toBe('localhost:17233');
+    expect(here.stdout).not.toContain('helm install');
+    await init(...two, '--temporal', 'temporal-frontend.temporal.svc:7233', '--force');
+    expect(parse(text('values.yaml'))).not.toHaveProperty('temporal');
+    expect(parse(text('values.yaml')).config.temporal.address).toBe('temporal-frontend.temporal.svc:7233');
+  });
+
+  test('leaves what the doctor looks at, who says once what to do about a cluster that nobody has named', async () => {
+    await init(...two, '--temporal', '127.0.0.1:1');
+    const { stdout } = await firebreakHere(['doctor', '--config', 'new/firebreak.yaml', '--role', 'cell', '--json'], { folder });
+    const {
+      findings,
+    }: { readonly findings: readonly { readonly check: string; readonly state: string; readonly remedy?: string }[] } =
+      JSON.parse(stdout);
+    const ofCluster = findings.filter(({ check }) => /^(kubernetes|rights|admission|network)/.test(check));
+    expect(ofCluster.filter(({ state }) => state === 'error')).toEqual([
+      expect.objectContaining({ check: 'kubernetes', remedy: expect.stringContaining('kubernetes.kubeconfig') }),
+    ]);
+    expect(ofCluster.filter(({ state }) => state === 'not tried').length).toBeGreaterThan(3);
+  });
+
   test('writes over nothing without --force, and even so keeps the token and the keys', async () => {
     await init(...two);
     const before = { token: text('alerts-token'), key: text('ada.pem') };

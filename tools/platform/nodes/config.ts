@@ -88,6 +88,9 @@ function kubeletConfig({ pki, addresses, cgroup }: NodeSettings, own: { readonly
     failSwapOn: false,
     containerRuntimeEndpoint: 'unix:///run/containerd/containerd.sock',
     resolvConf: '',
+    clusterDomain: 'cluster.local',
+    // As the node's init.sh has it.
+    clusterDNS: ['169.254.20.10'],
     // A full disk of the machine is not this node's affair.
     evictionHard: { 'memory.available': '1Mi', 'nodefs.available': '0%', 'imagefs.available': '0%', 'nodefs.inodesFree': '0%' },
     imageGCHighThresholdPercent: 100,

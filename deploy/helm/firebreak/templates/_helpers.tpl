@@ -61,6 +61,7 @@ desk
   "status" (dict "listen" (dict "host" "0.0.0.0" "port" 8767))
   "guardrails" (dict "cells" (ternary 1 (int .Values.cell.replicas) (eq .Values.profile "single")))
 -}}
+{{- if .Values.temporal.install }}{{ $_ := set $own "temporal" (dict "address" (printf "firebreak-temporal.%s.svc:7233" .Release.Namespace)) }}{{ end -}}
 {{- if .Values.trust.clusters -}}
 {{- $trust := dict "cells" list "secrets" list "forensics" list "packs" list -}}
 {{- range .Values.trust.clusters -}}
@@ -98,7 +99,11 @@ desk
 {{- $temporal := .Values.config.temporal | default dict -}}
 {{- $named := $temporal.address -}}
 {{- range .Values.env }}{{ if eq .name "TEMPORAL_ADDRESS" }}{{ $named = true }}{{ end }}{{ end -}}
-{{- if not $named }}{{ fail "config.temporal.address is missing: host and port of Temporal's frontend" }}{{ end -}}
+{{- if .Values.temporal.install -}}
+{{- if $named }}{{ fail "temporal.install is for who has no Temporal: leave config.temporal.address and TEMPORAL_ADDRESS out, or temporal.install" }}{{ end -}}
+{{- if $temporal.tls }}{{ fail "temporal.install has no TLS: leave config.temporal.tls out, or name a Temporal of yours in config.temporal.address" }}{{ end -}}
+{{- if or (eq .Values.profile "hub") .Values.trust.hub }}{{ fail "temporal.install is for one cluster: a hub and its clusters share a Temporal that all of them reach" }}{{ end -}}
+{{- else if not $named }}{{ fail "config.temporal.address is missing: host and port of Temporal's frontend (temporal.install has one for a trial)" }}{{ end -}}
 {{- $database := (.Values.config.audit | default dict).url -}}
 {{- if and (gt (int .Values.desk.replicas) 1) (not $database) }}{{ fail "desk.replicas over 1 needs config.audit.url: several desks share a PostgreSQL" }}{{ end -}}
 {{- if and .Values.doctor.schedule (eq .Values.profile "single") (not .Values.cell.persistence.enabled) }}{{ fail "doctor.schedule with profile single needs cell.persistence: otherwise the state is the pod's own" }}{{ end -}}

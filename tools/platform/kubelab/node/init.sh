@@ -31,7 +31,7 @@ export PATH="$programs:$PATH" TMPDIR="$folder/tmp"
 containerd -c "$folder/containerd.toml" >"$folder/log/containerd.log" 2>&1 &
 until ctr version >/dev/null 2>&1; do sleep 0.1; done
 
-# The one Service that there is: the API server, at its usual address, for pods with an account.
+# The one Service with an address of its own: the API server, at its usual one, for pods with an account. Others are found by their names.
 iptables -t nat -A PREROUTING -d 10.96.0.1/32 -p tcp --dport 443 -j DNAT --to-destination "$api"
 
 iptables -t mangle -N POLICY
@@ -41,7 +41,11 @@ iptables -t mangle -A POLICY -m conntrack --ctstate ESTABLISHED,RELATED -j RETUR
 iptables -t mangle -A POLICY -s "$pods" -j NFQUEUE --queue-num 100
 iptables -t mangle -A POLICY -d "$pods" -j NFQUEUE --queue-num 100
 iptables -t mangle -A POSTROUTING -j POLICY
-policy --kubeconfig "$folder/policy.kubeconfig" --node "$name" --queue 100 >"$folder/log/policy.log" 2>&1 &
+# Pods ask for names at the node, as with a DNS cache on each: there policies decide on what the node itself receives.
+names=169.254.20.10
+ip address add "$names/32" dev lo
+iptables -t mangle -A INPUT -s "$pods" -d "$names" -m conntrack --ctstate NEW -j NFQUEUE --queue-num 100
+policy --kubeconfig "$folder/policy.kubeconfig" --node "$name" --queue 100 --names "$names" >"$folder/log/policy.log" 2>&1 &
 
 kubelet --config "$folder/kubelet.json" --kubeconfig "$folder/kubelet.kubeconfig" --hostname-override "$name" \
   --node-ip "$address" --root-dir /var/lib/kubelet -v 2 >"$folder/log/kubelet.log" 2>&1 &
