@@ -12,16 +12,18 @@ const program = await prepare().catch((error) => {
 });
 // The service is a process of its own, with its memory bounded.
 const isService = process.argv[2] === 'run';
-if (program.node === process.execPath && !isService) {
+// So is what reads all records, of which there may be millions.
+const isAudit = process.argv[2] === 'audit' && process.argv[3] === 'verify';
+if (program.node === process.execPath && !isService && !isAudit) {
   process.argv[1] = program.cli;
   await import(pathToFileURL(program.cli).href);
 } else {
   const { runUnder } = await import(new URL('launcher.mjs', program.launcher).href);
-  const { serviceEnvironment, serviceNodeFlags } = await import(new URL('node-flags.mjs', program.launcher).href);
+  const { auditNodeFlags, serviceEnvironment, serviceNodeFlags } = await import(new URL('node-flags.mjs', program.launcher).href);
   process.exitCode = await runUnder({
     node: program.node,
-    args: [...(isService ? serviceNodeFlags : []), program.cli, ...process.argv.slice(2)],
-    env: { ...(isService ? serviceEnvironment : {}), ...process.env },
+    args: [...(isService ? serviceNodeFlags : isAudit ? auditNodeFlags : []), program.cli, ...process.argv.slice(2)],
+    env: { ...(isService || isAudit ? serviceEnvironment : {}), ...process.env },
   });
 }
 

@@ -14,6 +14,7 @@ import { openDatabase } from '../../integrations/database/database.ts';
 import { createIncidentList } from '../../integrations/database/incident-list.ts';
 import { createVerifier, signerFrom } from '../../integrations/keys/ed25519.ts';
 import { readChain } from '../../service/desk/console/incident-view.ts';
+import { auditNodeFlags, serviceEnvironment } from '../../service/launcher/node-flags.mjs';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { createNotary } from '../../service/records/notary.ts';
 import { startDatabases } from '../../test/postgres/databases.ts';
@@ -100,8 +101,11 @@ roster:
 async function command(args: readonly string[]): Promise<Spent & { readonly said: Readonly<Record<string, unknown>> }> {
   const childTicks = (): number => processStat(process.pid)?.childrenTicks ?? 0;
   const [began, ticks] = [performance.now(), childTicks()];
-  const child = spawn(process.execPath, [join(projectRoot(), 'service/cli.ts'), ...args], {
+  // As the launcher starts it.
+  const isAudit = args[0] === 'audit';
+  const child = spawn(process.execPath, [...(isAudit ? auditNodeFlags : []), join(projectRoot(), 'service/cli.ts'), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...(isAudit ? serviceEnvironment : {}), ...process.env },
   });
   const { pid } = child;
   if (pid === undefined) throw new Error('it did not start');
@@ -243,7 +247,7 @@ try {
         'a round of the notary, six chains moved: CPU ms': round6,
       },
       goals,
-      limitedBy: [loadNow(), 'One process reads and checks; PostgreSQL works beside it.'],
+      limitedBy: [loadNow(), 'A thread for each core reads and checks; PostgreSQL works on the same cores.'],
     });
 } finally {
   await databases.stop();

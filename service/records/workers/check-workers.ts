@@ -21,7 +21,7 @@ const usualRange = { rows: 5_000, chains: 500 };
 const signaturesAtOnce = 64;
 
 /** Of a thread. Rows are rubbish a moment later: with 16 MB for them, the processor worked a third longer. What a range needs is less by far than the rest. */
-const heap = { maxYoungGenerationSizeMb: 48, maxOldGenerationSizeMb: 256 };
+const heap = { maxYoungGenerationSizeMb: 24, maxOldGenerationSizeMb: 256 };
 
 /** Threads that check what would take this one minutes. */
 export interface CheckWorkers {
