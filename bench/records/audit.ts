@@ -1,4 +1,4 @@
-/** What the records cost: append (SQLite, PostgreSQL), verify, verify after an earlier check, export. `node bench/records/audit.ts`; BENCH_COUNT records. */
+/** What the records cost: append (SQLite, PostgreSQL), verify, an incident, export; what streams give out is in `streams.ts`. `node bench/records/audit.ts`; BENCH_COUNT records. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { canonicalJson } from '../../core/text/digest.ts';
 import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../integrations/database/database.ts';
+import type { Database } from '../../integrations/database/queries.ts';
 import { createVerifier, signerFrom } from '../../integrations/keys/ed25519.ts';
 import { createNotary } from '../../service/records/notary.ts';
 import { verifyAudit } from '../../service/records/verify-audit.ts';
@@ -71,10 +72,22 @@ async function measured(url: string, name: string) {
     const heapBefore = process.memoryUsage().rss;
     const verify = await rate(count, async () => mustBeSound(await verifyAudit(whole)));
     const megabytes = Math.round((process.memoryUsage().rss - heapBefore) / 1e6);
-    return { append, verify, megabytes };
+    const incidents = count / perChain;
+    const kilobytes = round((await bytesOf(database)) / 1e3 / incidents);
+    return { append, verify, megabytes, ofIncident: { kilobytes, cpuMs: round((1e3 * perChain) / append.cpu) } };
   } finally {
     await database.close();
   }
+}
+
+/** All that the database has, with its indexes. */
+async function bytesOf(database: Database): Promise<number> {
+  const sizes = {
+    sqlite: 'SELECT page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()',
+    postgres: `SELECT SUM(pg_total_relation_size(oid))::float8 AS bytes FROM pg_class WHERE relkind = 'r' AND relname LIKE 'audit_%'`,
+  };
+  const [row] = await database.all(sizes[database.kind]);
+  return Number(row?.bytes);
 }
 
 function mustBeSound({ findings }: Awaited<ReturnType<typeof verifyAudit>>): void {
@@ -126,12 +139,14 @@ try {
   const figures: Record<string, number> = {};
   let best = 0;
   for (const [name, url] of Object.entries(places)) {
-    const { append, verify, megabytes } = await measured(url, name);
+    const { append, verify, megabytes, ofIncident } = await measured(url, name);
     figures[`${name}: records appended in batches of ${perBatch}, per second`] = append.wall;
     figures[`${name}: records appended, per CPU second of the desk`] = append.cpu;
     figures[`${name}: records verified, every signature, per CPU second`] = verify.cpu;
     figures[`${name}: records verified, every signature, per second`] = verify.wall;
     figures[`${name}: memory that a whole check adds, MB`] = megabytes;
+    figures[`${name}: an incident of ${perChain} records, kB`] = ofIncident.kilobytes;
+    figures[`${name}: an incident of ${perChain} records appended, CPU ms of the desk`] = ofIncident.cpuMs;
     best = Math.max(best, verify.wall);
   }
   Object.assign(figures, await exported());
