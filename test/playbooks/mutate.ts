@@ -1,9 +1,10 @@
 /**
  * How much the tests of the shipped playbooks notice: `node test/playbooks/mutate.ts [WORD]` changes one thing of a playbook or fragment at a time (a step
  * dropped, a choice swapped, a condition inverted), asks whether what each answer comes to is still what is agreed, and says which changes nobody would see.
- * Not a part of `npm test`: it takes minutes.
+ * What it found of each file it writes to `test/fixtures/mutation-scores.json`, when the file is done. Not a part of `npm test`: it takes minutes.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -170,16 +171,32 @@ async function isNoticed(mutant: Mutant, number: number): Promise<boolean> {
 const word = process.argv[2] ?? '';
 const tried = [...Object.keys(waysInto)].flatMap((name) => files.get(name) ?? []);
 const fragments = readdirSync(join(folder, 'fragments')).map((file) => join(folder, 'fragments', file));
-const mutants = [...tried, ...fragments].filter((file) => file.includes(word)).flatMap(mutantsOf);
-const unchanged = [...tried, ...fragments].filter((file) => file.includes(word));
-for (const [at, file] of unchanged.entries())
+const scoresFile = join(root, 'test', 'fixtures', 'mutation-scores.json');
+
+/** Anew after each file: whoever ends it before has the others. */
+function writeScore(file: string, score: { readonly noticed: number; readonly of: number }): void {
+  const scores: Record<string, object> = JSON.parse(readFileSync(scoresFile, 'utf8'));
+  const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 16);
+  const at = new Date().toISOString().slice(0, 10);
+  const all = { ...scores, [file.slice(root.length + 1)]: { ...score, at, sha256 } };
+  const sorted = Object.fromEntries(Object.entries(all).sort(([left], [right]) => (left < right ? -1 : 1)));
+  writeFileSync(scoresFile, `${JSON.stringify(sorted, null, 2)}\n`);
+}
+
+const asked = [...tried, ...fragments].filter((file) => file.includes(word));
+let [noticed, number] = [0, 0];
+for (const [at, file] of asked.entries()) {
   if (await isNoticed({ file, what: 'nothing', source: readFileSync(file, 'utf8') }, -1 - at))
     throw new Error(`${file} does not come to what is agreed: record the answers first`);
-let noticed = 0;
-for (const [number, mutant] of mutants.entries()) {
-  if (await isNoticed(mutant, number)) noticed += 1;
-  else process.stdout.write(`not noticed: ${mutant.file.slice(root.length + 1)}, ${mutant.what}\n`);
+  const mutants = mutantsOf(file);
+  const before = noticed;
+  for (const mutant of mutants) {
+    number += 1;
+    if (await isNoticed(mutant, number)) noticed += 1;
+    else process.stdout.write(`not noticed: ${mutant.file.slice(root.length + 1)}, ${mutant.what}\n`);
+  }
+  const score = { noticed: noticed - before, of: mutants.length };
+  process.stdout.write(`${file.slice(root.length + 1)}: ${score.noticed} of ${score.of}\n`);
+  writeScore(file, score);
 }
-process.stdout.write(
-  `${noticed} of ${mutants.length} changes are noticed: ${Math.floor((100 * noticed) / Math.max(1, mutants.length))} %\n`,
-);
+process.stdout.write(`${noticed} of ${number} changes are noticed: ${Math.floor((100 * noticed) / Math.max(1, number))} %\n`);

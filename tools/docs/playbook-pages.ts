@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { timesText } from '../../core/playbook/schedule.ts';
 import { ruleSets } from '../../core/rules/known-rules.ts';
+import { sha256Hex } from '../../core/text/digest.ts';
 import { playbooks } from '../../playbooks/index.ts';
 import { coverageOf } from '../../service/coverage/coverage.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
@@ -151,13 +152,40 @@ function coverage(): ReturnType<typeof coverageOf> {
   return made;
 }
 
+interface MutationScore {
+  readonly noticed: number;
+  readonly of: number;
+  readonly at: string;
+  /** Of the file as it was tried: its beginning. */
+  readonly sha256: string;
+}
+
+const scores: Readonly<Record<string, MutationScore>> = JSON.parse(
+  readFileSync(join(projectRoot(), 'test', 'fixtures', 'mutation-scores.json'), 'utf8'),
+);
+
+/** Of the file of this playbook, whichever folder has it. */
+function scoreOf(name: string): string {
+  const [file, score] = Object.entries(scores).find(([one]) => one.endsWith(`/${name}.ts`)) ?? [];
+  if (file === undefined || !score) return '';
+  const isAsTried = sha256Hex(readFileSync(join(projectRoot(), file))).startsWith(score.sha256);
+  return `${score.noticed} of ${score.of} (${score.at}${isAsTried ? '' : ', before its last change'})`;
+}
+
+/** Of what playbooks share, as far as it was tried. */
+function fragmentsText(): string {
+  const place = 'playbooks/fragments/';
+  const found = Object.entries(scores).filter(([file]) => file.startsWith(place));
+  return found.map(([file, { noticed, of }]) => `\`${file.slice(place.length)}\` ${noticed} of ${of}`).join(', ');
+}
+
 /** `docs/playbooks/README.md`. */
 export function playbooksPage(): string {
   return [
     '# The shipped playbooks',
     'They are the pack `firebreak`. By itself a playbook contains one pod, on critical only, and what it does can be given back; whatever is wider or destroys something is asked. Below medium most ask nobody: what was seen is on record. Which rules are answered: [coverage.md](../coverage.md). How playbooks are tried: [playbook-tests.md](../playbook-tests.md).',
     table(
-      ['playbook', 'what it does', 'from', 'rules of the public sets'],
+      ['playbook', 'what it does', 'from', 'rules of the public sets', 'changes noticed'],
       playbooks.map((playbook) => [
         `[${pageName(playbook)}](${pageName(playbook)}.md)`,
         playbook.title,
@@ -167,7 +195,9 @@ export function playbooksPage(): string {
             rules.filter(({ answers }) => answers.some(({ playbooks: ids }) => ids.includes(playbook.id))),
           ).length,
         ),
+        scoreOf(pageName(playbook)),
       ]),
     ),
+    `*Changes noticed:* a step dropped, a choice swapped or a condition inverted in its file, and how many of these changes its tests notice (\`test/playbooks/mutate.ts\`, on the day that is named). Of the changes of what they share: ${fragmentsText()}.`,
   ].join('\n\n');
 }

@@ -1,0 +1,16 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { playbooks } from '../../playbooks/index.ts';
+
+const scores: Readonly<Record<string, { readonly noticed: number; readonly of: number }>> = JSON.parse(
+  readFileSync(join(import.meta.dirname, '..', 'fixtures', 'mutation-scores.json'), 'utf8'),
+);
+const names = [...new Set(playbooks.map(({ id }) => id.split('/').at(-1) ?? id))];
+
+test.each(names)('nine of ten changes of %s are noticed by its tests, as far as it was tried', (name) => {
+  const [, score] = Object.entries(scores).find(([file]) => file.endsWith(`/${name}.ts`)) ?? [];
+  // Not there: `node test/playbooks/mutate.ts NAME` tries it.
+  expect(score).toBeDefined();
+  expect(10 * (score?.noticed ?? 0)).toBeGreaterThanOrEqual(9 * (score?.of ?? 0));
+});
