@@ -79,7 +79,7 @@ function registerKind(group: Command, kind: Kind): void {
     [`firebreak alerts ${command} drop ${letter}12 --reason 'a test of ours'`],
   ).action((ids: readonly string[], options: DropOptions, own: Command) => {
     mustName(ids, options, own);
-    mustBeConfirmable(options);
+    mustBeConfirmable(options, 'the name of the cluster');
     return withRejected(options, (session) => drop(session, kind, { ids, ...options }));
   });
 }

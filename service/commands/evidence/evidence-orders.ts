@@ -70,7 +70,7 @@ async function order(kind: EvidenceOrder['kind'], written: string, options: Orde
   const { as: person, key, reason, run, class: classes } = options;
   const outcomes: readonly string[] = kind === 'evidence.unhold' ? [doneBy[kind], unholdAsked] : [doneBy[kind]];
   const what = givesUp[kind];
-  if (what !== undefined) mustBeConfirmable(options);
+  if (what !== undefined) mustBeConfirmable(options, written);
   const { done, text } = await withSession(options, async (session) => {
     const given: EvidenceOrder = {
       version: 1,

@@ -86,7 +86,7 @@ async function showSchema(options: ConfiguredOptions): Promise<void> {
 }
 
 async function goBack(options: BackOptions): Promise<void> {
-  mustBeConfirmable(options);
+  mustBeConfirmable(options, 'the name of the cluster');
   const config = loadConfig({ path: options.config, env: process.env });
   const database = await openAsIs({ url: existingAuditUrl(config) });
   try {

@@ -146,7 +146,7 @@ async function markMeasure(written: string, options: MeasureOptions): Promise<vo
 }
 
 async function stopDeadlines(written: string, options: ReasonedOptions & ConfirmOptions): Promise<void> {
-  mustBeConfirmable(options);
+  mustBeConfirmable(options, written);
   const { incident, startedBy } = await runningOf(written, options);
   const { regime, reason, as: person } = options;
   if (startedBy.includes(person))

@@ -130,7 +130,7 @@ async function addHold(incident: string | undefined, options: AddOptions): Promi
 }
 
 async function endHold(hold: string, options: OrderOptions & ConfirmOptions): Promise<void> {
-  mustBeConfirmable(options);
+  mustBeConfirmable(options, hold);
   mustBeId(hold, 'hold');
   await confirm({ lines: [`Order of ${options.as}: end the hold ${hold}; what it held may be cut then`], ends: hold }, options);
   await give(options, (given) => ({ ...given, kind: 'records.unhold', hold }));
@@ -142,7 +142,7 @@ async function removeContent(
   written: string,
   options: OrderOptions & ConfirmOptions & { readonly records: readonly number[] },
 ): Promise<void> {
-  mustBeConfirmable(options);
+  mustBeConfirmable(options, written);
   const { cluster } = loadConfig({ path: options.config, env: process.env });
   const [, id, run] = /^(.+)@([^@]+)$/.exec(written) ?? [];
   const chain = id === undefined || written.startsWith('desk/') ? written : `${fullIncidentId(id, cluster)}@${run}`;

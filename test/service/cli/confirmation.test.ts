@@ -180,6 +180,20 @@ describe('what destroys something or weakens the response', () => {
     expect((await withoutTerminal(name, [...args, '--yes', '--target', 'cart'])).stderr).not.toContain('FB_ERR_INCOMPLETE');
   });
 
+  test.each([
+    ['deadlines stop', 'cart'],
+    ['evidence destroy', 'cart'],
+    ['records hold end', id],
+    ['records remove', 'main'],
+    ['database back', 'the name of the cluster'],
+    ['alerts rejected drop', 'the name of the cluster'],
+    ['alerts refused drop', 'the name of the cluster'],
+  ])('without a terminal %s says of which name', async (name, ends) => {
+    const args = table[name];
+    if (args === undefined || typeof args === 'string') throw new Error('it decides nothing');
+    expect((await withoutTerminal(name, args)).stderr).toContain(`with the last 4 characters of ${ends}\n`);
+  });
+
   test('without a terminal is told which of both is missing', async () => {
     const args = ['shop/Deployment/cart', ...who];
     expect((await withoutTerminal('lease release', [...args, '--yes'])).stderr).toMatch(/to ask on: add --target with/);
