@@ -68,7 +68,14 @@ async function composed(profiles: string): Promise<{ readonly alert: number; rea
     expect(alert).toBe(200);
     const inOrder = (check: string, text: string) =>
       expect(findings).toContainEqual({ check, state: 'ok', text: expect.stringContaining(text) });
-    inOrder('temporal', 'temporal:7233 serves');
+    // How fast it answers is the machine's affair: then that is said besides, as a warning.
+    expect(findings).toContainEqual(
+      expect.objectContaining({
+        check: 'temporal',
+        state: expect.stringMatching(/^(ok|warning)$/),
+        text: expect.stringContaining('temporal:7233 serves'),
+      }),
+    );
     for (const check of ['temporal search attributes', 'kubernetes', 'rights']) inOrder(check, '');
     for (const [check, text] of Object.entries(found)) inOrder(check, text);
   },
