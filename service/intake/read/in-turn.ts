@@ -32,7 +32,8 @@ export async function readInTurn<Answer>(unread: readonly Uint8Array[], call: In
     } while (answers.length - settled < atOnce && performance.now() < until);
   };
   while (place < unread.length || part < parts.length) {
-    await call.turns.run(call.sender, readSome);
+    const turn = call.turns.run(call.sender, readSome);
+    if (turn instanceof Promise) await turn;
     if (answers.length - settled < atOnce) continue;
     await Promise.all(answers.slice(settled));
     settled = answers.length;

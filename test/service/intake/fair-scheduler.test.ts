@@ -28,6 +28,18 @@ describe('turns', () => {
     expect(done).toEqual(['large', 'small', 'larger']);
   });
 
+  test('whoever is beyond its share does not wait while nobody else does, until this turn of the event loop has had its time', async () => {
+    const { turns, done, piece } = clocked();
+    const greedy = {};
+    turns.run(greedy, piece('first', 1_000));
+    await new Promise<void>((next) => setImmediate(next));
+    done.length = 0;
+    const all = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => turns.run(greedy, piece(name, 2)));
+    expect(done).toEqual(['a', 'b']);
+    await Promise.all(all);
+    expect(done).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
+  });
+
   test('those who need much come one after another, a piece each', async () => {
     const { turns, done, piece } = clocked();
     const senders = { a: {}, b: {}, c: {} };
