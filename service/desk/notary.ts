@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Finding, FindingKind } from '../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import type { Anchor } from '../../core/audit/checkpoint.ts';
+import type { SignatureVerifier } from '../../core/messages/signing.ts';
 import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
 import { createLogFolder } from '../../integrations/anchor/log-folder.ts';
 import { createVerifier, type FileSigner } from '../../integrations/keys/ed25519.ts';
@@ -44,13 +45,14 @@ export async function startNotary({
     log.error({ ...finding }, 'the audit store was changed behind our back');
   };
   const anchor = createFileAnchor({ file: config.audit.anchorFile });
+  const verifier = createVerifier({ publicKeys });
   const { transparency, copies } = await openTransparencyLog({
-    ...{ config, access, store, anchor, signer, publicKeys, log, onAlarm },
+    ...{ config, access, store, anchor, signer, publicKeys, verifier, log, onAlarm },
   });
   const notary = createNotary({
     store,
     signer,
-    verifier: createVerifier({ publicKeys }),
+    verifier,
     anchor,
     everyMs: config.audit.everySeconds * 1_000,
     onAlarm,
@@ -90,6 +92,7 @@ async function openTransparencyLog({
   anchor,
   signer,
   publicKeys,
+  verifier,
   log,
   onAlarm,
 }: {
@@ -99,6 +102,8 @@ async function openTransparencyLog({
   readonly anchor: Anchor;
   readonly signer: FileSigner;
   readonly publicKeys: readonly [string, ...string[]];
+  /** Of these alone. */
+  readonly verifier: SignatureVerifier;
   readonly log: Logger;
   readonly onAlarm: (finding: Finding) => void;
 }): Promise<{ readonly transparency: TransparencyLog; readonly copies: LogCopies }> {
@@ -106,7 +111,7 @@ async function openTransparencyLog({
   const {
     keys,
     witnesses: witnessKeys,
-    verifier,
+    verifier: noteVerifier,
   } = logKeys({
     name,
     witnesses: witnesses.map(({ key }) => key),
@@ -115,7 +120,7 @@ async function openTransparencyLog({
   const open = witnesses.length === 0 ? undefined : (await import('../../integrations/witness/witness.ts')).createWitness;
   const files = createLogFolder({ folder });
   const transparency = createTransparencyLog({
-    ...{ store, anchor, signer, key: keys[0], verifier, files, onAlarm },
+    ...{ store, anchor, signer, key: keys[0], verifier, noteVerifier, files, onAlarm },
     witnesses: witnessKeys.flatMap((key, index) => open?.({ url: witnesses[index]?.url ?? '', key }) ?? []),
     onError: (error) => log.warn({ reason: reasonOf(error) }, 'a witness has not signed the log; it is asked again'),
   });

@@ -25,8 +25,10 @@ import { readCheckpoints } from './read-checkpoints.ts';
 export interface TransparencyLogOptions {
   readonly store: Pick<AuditStore, 'checkpoints'>;
   readonly anchor: Anchor;
-  /** Trusts the notary's keys, and those of the witnesses. */
+  /** Trusts the notary's keys alone: what a witness signs is no checkpoint. */
   readonly verifier: SignatureVerifier;
+  /** Trusts the keys of the witnesses, too: for the notes of the log. */
+  readonly noteVerifier: SignatureVerifier;
   /** The notary's. */
   readonly signer: Signer;
   /** Its public half, under the log's name. */
@@ -80,7 +82,7 @@ export function witnessedPath(key: NoteKey): string {
  * something else, is left as it is: it is the proof that somebody went back.
  */
 export function createTransparencyLog(options: TransparencyLogOptions): TransparencyLog {
-  const { store, anchor, verifier, signer, key, files, witnesses } = options;
+  const { store, anchor, verifier, noteVerifier, signer, key, files, witnesses } = options;
   const alarm = once(options.onAlarm);
   const seen = new Map<string, number>();
   const refusing = new Set<string>();
@@ -187,7 +189,7 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
       const answer = await witness.cosign({ from, proof: await consistencyProof(files, from, size), note: noteText(note) });
       if ('refused' in answer) return refused(answer.refused);
       if ('signatures' in answer) {
-        const cosigned = cosignedBy({ text: note.text, signatures: answer.signatures }, witness.key, verifier);
+        const cosigned = cosignedBy({ text: note.text, signatures: answer.signatures }, witness.key, noteVerifier);
         if (!cosigned) return refused('its answer has no signature of its key');
         seen.set(name, size);
         refusing.delete(name);
@@ -207,7 +209,7 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
 
   /** With what each witness says that has not signed it yet; each is asked, whatever the others do. */
   const cosign = async (size: number, note: Note): Promise<Note> => {
-    const missing = witnesses.filter((witness) => !cosignedBy(note, witness.key, verifier));
+    const missing = witnesses.filter((witness) => !cosignedBy(note, witness.key, noteVerifier));
     const added = await Promise.all(
       missing.map((witness) =>
         ask(witness, size, note).catch((error: unknown) => {
@@ -244,7 +246,7 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
       return;
     }
     let note = said?.note;
-    if (!note || said?.size !== tree.size || !isNoteSigned(note, key, verifier)) {
+    if (!note || said?.size !== tree.size || !isNoteSigned(note, key, noteVerifier)) {
       for (const file of tree.partialFiles()) await write(file, false);
       note = await signedNote({ origin: key.name, size: tree.size, root: toHex(tree.root()) }, { key, signer });
       await say(current, note);
