@@ -22,7 +22,7 @@ interface Around {
 
 /**
  * What the command line makes of these arguments, in this process: all of it but the start of a Node, which takes a third of a second of the
- * processor for each. What only a process has – that it ends, a pipe that brings its input bit by bit or closes, a signal, what it loads – is tested with
+ * processor for each. What only a process has – that it ends (the doctor ends it itself), a pipe that brings its input bit by bit or closes, a signal, what it loads – is tested with
  * `firebreakProcess`. One after the other.
  */
 export function firebreakHere(args: readonly string[], around: Around): Promise<CommandRun> {

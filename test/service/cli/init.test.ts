@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { checkConfig } from '../../../service/config/load.ts';
-import { firebreakHere } from '../../command-line.ts';
+import { firebreakHere, firebreakProcess } from '../../command-line.ts';
 
 const two = ['--person', 'ada=Ada', '--person', 'grace=Grace Hopper:U1234567890'];
 
@@ -89,7 +89,10 @@ describe('firebreak init', () => {
 
   test('leaves what the doctor looks at, who says once what to do about a cluster that nobody has named', async () => {
     await init(...two, '--temporal', '127.0.0.1:1');
-    const { stdout } = await firebreakHere(['doctor', '--config', 'new/firebreak.yaml', '--role', 'cell', '--json'], { folder });
+    // In a process of its own: the doctor ends it, whatever connections are left.
+    const { stdout } = await firebreakProcess(['doctor', '--config', 'new/firebreak.yaml', '--role', 'cell', '--json'], {
+      folder,
+    });
     const {
       findings,
     }: { readonly findings: readonly { readonly check: string; readonly state: string; readonly remedy?: string }[] } =

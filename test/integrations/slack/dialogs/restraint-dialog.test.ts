@@ -86,7 +86,7 @@ describe('the dialog that proposes to break the glass', () => {
     const { blocks } = viewOf(restraintView({ draft: brokenDraft, modalId: 'm_x' }));
     const shown = JSON.stringify(blocks);
     expect(shown).toMatch(
-      /lifts guardrails.*caps, freezes and change windows do not hold.*somebody else agrees.*everybody is told/,
+      /lifts guardrails.*caps, freezes and change windows do not apply.*somebody else agrees.*everybody is told/,
     );
     expect(shown).toContain('"initial_value":"shop/Deployment/cart"');
     expect(shown).not.toContain('The whole cluster');
