@@ -16,6 +16,14 @@ const longestWord = 512;
 const budget = 32_768;
 const nameLength = 256;
 
+/**
+ * Short texts that leave the decoder as they came: rules, tags, names and images come again with each alert of a storm. Whoever sends ever other
+ * texts makes it begin anew, and no larger.
+ */
+const clean = new Map<string, string>();
+const mostClean = 2_000;
+const longestClean = 128;
+
 let left = Number.POSITIVE_INFINITY;
 
 /** Decodes one alert, with a bound on what all of its texts together cost. Not for work that waits. */
@@ -34,6 +42,11 @@ export function withTextBudget<T>(decode: () => T): T {
  */
 export function sensorText(value: unknown, atMost = 1_024): string | undefined {
   if (typeof value !== 'string') return undefined;
+  const known = value.length <= longestClean ? clean.get(value) : undefined;
+  if (known !== undefined && known.length <= atMost) {
+    left -= known.length;
+    return known;
+  }
   const wellFormed = value.toWellFormed();
   const text = (wellFormed.includes('\u0000') ? wellFormed.replaceAll('\u0000', '\uFFFD') : wellFormed).trim();
   if (unknownWords.has(text)) return undefined;
@@ -41,8 +54,18 @@ export function sensorText(value: unknown, atMost = 1_024): string | undefined {
   left -= Math.min(text.length, mostRead);
   const read = text.length > mostRead ? withoutLastWord(text.slice(0, mostRead)) : text;
   const redacted = redactSecrets(read);
-  if (redacted.length <= atMost && read === text) return redacted;
+  if (redacted.length <= atMost && read === text) {
+    if (redacted === value && value.length <= longestClean) remember(value);
+    return redacted;
+  }
   return `${redacted.slice(0, atMost).toWellFormed()} [cut, ${text.length} characters]`.trimStart();
+}
+
+function remember(text: string): void {
+  if (clean.size >= mostClean) clean.clear();
+  // A copy: a part of a long text would keep all of it in memory.
+  const copy = Buffer.from(text).toString();
+  clean.set(copy, copy);
 }
 
 function withoutLastWord(text: string): string {

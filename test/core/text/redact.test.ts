@@ -147,6 +147,41 @@ describe('the cost of a text that was made to be slow', () => {
   });
 });
 
+describe('a text that comes again', () => {
+  const { floor, random } = Math;
+  const pieces = [
+    'curl',
+    ' ',
+    '/usr/bin/',
+    'password=hunter22',
+    '\u0000',
+    '\ud800',
+    '<NA>',
+    'x'.repeat(60),
+    'é',
+    '"',
+    'AKIAABCDEFGHIJKLMNOP',
+  ];
+  const some = (): string => Array.from({ length: floor(random() * 5) }, () => pieces[floor(random() * pieces.length)]).join('');
+
+  test('is what it was the first time, whatever is wanted of it, also when thousands came in between', () => {
+    const given = Array.from({ length: 400 }, () => [some(), [16, 64, 1_024][floor(random() * 3)]] as const);
+    const read = (): readonly unknown[] => given.map(([text, atMost]) => sensorText(text, atMost));
+    const first = read();
+    expect(read()).toEqual(first);
+    for (let count = 0; count < 5_000; count += 1) sensorText(`pod-${count}`);
+    expect(read()).toEqual(first);
+    expect(first.join()).not.toContain('hunter22');
+  });
+
+  test('is read no further than is wanted', () => {
+    const text = 'a name of 24 characters.';
+    expect(sensorText(text, 64)).toBe(text);
+    expect(sensorText(text, 6)).toBe('a name [cut, 24 characters]');
+    expect(sensorText(text, 64)).toBe(text);
+  });
+});
+
 describe('all texts of one alert', () => {
   const falco = (fields: Record<string, unknown>) =>
     parseAlerts(
