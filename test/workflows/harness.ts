@@ -32,6 +32,7 @@ import { checkRemark } from '../../core/incident/remark.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import { boundPatterns } from '../../service/temporal/bundle/linear-patterns.ts';
+import { grpc, grpcCode } from '../../service/temporal/grpc-status.ts';
 import { resultOf } from '../../service/temporal/speaker.ts';
 import { eventually } from '../eventually.ts';
 import { bundlePath } from './bundle.ts';
@@ -283,7 +284,14 @@ async function startIncident(options: {
     args: [input],
     ...(listed ? { searchAttributes: { FirebreakSeverity: [alerts[0]?.severity ?? 'unknown'] } } : {}),
   });
-  const state = () => handle.query<IncidentState>(incidentNames.stateQuery);
+  /** On a busy machine a worker may need longer for an answer than Temporal waits for it. */
+  const state = (): Promise<IncidentState> =>
+    eventually('an answer of the incident', () =>
+      handle.query<IncidentState>(incidentNames.stateQuery).catch((error: unknown) => {
+        if (grpcCode(error) === grpc.deadlineExceeded) return undefined;
+        throw error;
+      }),
+    );
   const question = async (lease = false): Promise<QuestionState> => {
     const { questions } = await until(
       (now) => now.questions.some((asked) => asked.question.id.startsWith('lease:') === lease),
