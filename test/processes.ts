@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { processExists } from '../service/parts/cache.ts';
+import { processExists } from '../integrations/running-process.ts';
 
 /** Which of the processes are still alive after `withinMs`; returns at once when none is. */
 export async function survivors(pids: readonly number[], withinMs: number): Promise<readonly number[]> {

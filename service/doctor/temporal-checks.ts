@@ -5,6 +5,7 @@ import proto from '@temporalio/proto';
 import { searchAttributes } from '../../core/incident/search-attributes.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
 import { type Role, resolveTemporalAccess } from '../config/secrets.ts';
+import { isOnThisMachine } from '../setup/new-installation.ts';
 import { openConnection } from '../temporal/access.ts';
 import { currentBuild, deploymentName, pinnedTo } from '../temporal/versions.ts';
 import { queuesOf } from '../temporal/workers.ts';
@@ -24,7 +25,6 @@ const slowMs = 200;
 const testedMinor = 32;
 /** As the chart names the one that it installs for a trial. */
 const ownOfChart = /^firebreak-temporal\./;
-const ownMachine = /^(localhost|127\.[\d.]+|\[::1\]|unix:.*)(:\d+)?$/;
 
 export const temporalChecks: readonly DoctorCheck[] = [
   { name: 'temporal', run: withTemporal(reachability) },
@@ -134,7 +134,7 @@ async function reachability(connection: Connection, { config }: Examined): Promi
   const median = Math.round(took.sort((a, b) => a - b)[Math.floor(calls / 2)] ?? 0);
   const text = `${address} serves the namespace ${namespace}; a call takes ${median} ms`;
   const speed = median > slowMs ? warning(text, 'Run Firebreak nearer to Temporal, or see what slows its database.') : ok(text);
-  if (tls || ownMachine.test(address)) return [speed];
+  if (tls || isOnThisMachine(address)) return [speed];
   if (ownOfChart.test(address))
     return [
       speed,

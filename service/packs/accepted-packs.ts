@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { systemErrorCode } from '../../core/system-error.ts';
 import { replaceFileSync } from '../../integrations/replace-file.ts';
+import { isRunning, startOf } from '../../integrations/running-process.ts';
 import { type PackFiles, packOf } from './pack-files.ts';
 
 const acceptedSchema = z.object({
@@ -64,24 +65,6 @@ export function acceptedPacks(stateDir: string): readonly AcceptedPack[] {
   });
 }
 
-/** Undefined where the system does not say: only Linux has `/proc`. */
-function startOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // Behind the name, which may have blanks and brackets: the state first, and the start in ticks as the twentieth (proc_pid_stat(5)).
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // One that has ended, and whose parent has not noticed.
-    return fields[0] === 'Z' ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
-}
-
 function lives(pid: number, started: string | undefined): boolean {
-  if (started !== undefined) return startOf(pid) === started;
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return systemErrorCode(error) === 'EPERM';
-  }
+  return started === undefined ? isRunning(pid) : startOf(pid) === started;
 }

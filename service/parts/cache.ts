@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemErrorCode } from '../../core/system-error.ts';
+import { isRunning } from '../../integrations/running-process.ts';
 import { cacheFolder } from '../process/cache-folder.ts';
 import { PartDraft, type RunForPart } from './part-draft.ts';
 
@@ -145,25 +146,5 @@ function readOwner(path: string): number | undefined {
     return Number(readFileSync(path, 'utf8')) || 0;
   } catch {
     return undefined;
-  }
-}
-
-/** Whether a process still does something: one that has ended and waits for its parent to notice does not. */
-export function processExists(pid: number): boolean {
-  if (!isRunning(pid)) return false;
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2)[0] !== 'Z';
-  } catch {
-    return isRunning(pid);
-  }
-}
-
-export function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return systemErrorCode(error) === 'EPERM';
   }
 }

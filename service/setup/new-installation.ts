@@ -83,8 +83,9 @@ export function publicKeyFile({ id }: Pick<NewPerson, 'id'>): string {
   return `${id}.pem.pub`;
 }
 
+/** Whether this address of Temporal means the machine that Firebreak runs on: no pod reaches it. */
 export function isOnThisMachine(address: string): boolean {
-  return /^(localhost|127\.)/.test(address);
+  return /^(localhost|127\.[\d.]+|\[::1\]|unix:.*)(:\d+)?$/.test(address);
 }
 
 function yaml(value: unknown, comment: string): string {

@@ -2,7 +2,8 @@ import { existsSync, lstatSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
-import { isRunning, noteFile, type PartNote } from '../../service/parts/cache.ts';
+import { isRunning } from '../../integrations/running-process.ts';
+import { noteFile, type PartNote } from '../../service/parts/cache.ts';
 import { cacheFolder } from '../../service/process/cache-folder.ts';
 import { readRecord, serverStates } from './platform-record.ts';
 

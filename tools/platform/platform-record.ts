@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { replaceFileSync } from '../../integrations/replace-file.ts';
-import { processExists } from '../../service/parts/cache.ts';
+import { processExists } from '../../integrations/running-process.ts';
 import { deleteKindCluster } from './kubernetes/kind-cluster.ts';
 import { removeDeadCgroups } from './nodes/cgroups.ts';
 import type { Platform } from './platform.ts';

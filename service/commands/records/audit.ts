@@ -140,9 +140,8 @@ export async function auditReport(options: VerifyOptions): Promise<AuditReport> 
 /** Whether threads save more than it takes to start them. */
 async function isLarge(store: Pick<AuditStore, 'headsAfter' | 'checkpoints'>): Promise<boolean> {
   if ((await store.checkpoints({ after: manyCheckpoints })).length > 0) return true;
-  let [rows, last] = [0, ''];
-  for (let page = await store.headsAfter(); page.length > 0; page = await store.headsAfter(last)) {
-    last = page.at(-1)?.chain ?? '';
+  let rows = 0;
+  for (let page = await store.headsAfter(); page.length > 0; page = await store.headsAfter(page.at(-1)?.chain)) {
     rows += page.reduce((sum, { head }) => sum + (head?.number ?? 0), 0);
     if (rows >= manyRows) return true;
   }

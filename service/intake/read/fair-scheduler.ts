@@ -24,7 +24,6 @@ export class FairScheduler {
   #isComing = false;
   /** What was done since the event loop went on. */
   #turnSpentMs = 0;
-  #turnEnds = false;
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
@@ -50,15 +49,14 @@ export class FairScheduler {
     });
   }
 
+  /** Ends this turn of the event loop when it goes on, and begins the next with those that wait. */
   #next(): void {
     if (this.#isComing) return;
     this.#isComing = true;
     setImmediate(() => {
       this.#isComing = false;
-      const until = this.#now() + turnMs;
-      do this.#workOnce();
-      while (this.#waiting.size > 0 && this.#now() < until);
-      if (this.#waiting.size > 0) this.#next();
+      this.#turnSpentMs = 0;
+      while (this.#waiting.size > 0 && this.#turnSpentMs < turnMs) this.#workOnce();
     });
   }
 
@@ -81,17 +79,8 @@ export class FairScheduler {
       const tookMs = this.#now() - began;
       this.#spent(sender).spentMs += tookMs;
       this.#turnSpentMs += tookMs;
-      this.#endTurn();
+      this.#next();
     }
-  }
-
-  #endTurn(): void {
-    if (this.#turnEnds) return;
-    this.#turnEnds = true;
-    setImmediate(() => {
-      this.#turnEnds = false;
-      this.#turnSpentMs = 0;
-    });
   }
 
   #spent(sender: object): Account {

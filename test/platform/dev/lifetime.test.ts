@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
 import { searchAttributes } from '../../../core/incident/search-attributes.ts';
-import { processExists } from '../../../service/parts/cache.ts';
+import { processExists } from '../../../integrations/running-process.ts';
 import { runCommand } from '../../../service/parts/command.ts';
 import { startKubernetes } from '../../../tools/platform/kubernetes/kubernetes-server.ts';
 import { startTemporal } from '../../../tools/platform/temporal-server.ts';

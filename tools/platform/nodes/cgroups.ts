@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { processExists } from '../../../service/parts/cache.ts';
+import { processExists } from '../../../integrations/running-process.ts';
 import { cgroupHierarchies } from './parts.mjs';
 
 const prefix = 'firebreak-node-';
