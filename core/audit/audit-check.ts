@@ -11,7 +11,7 @@ import {
 } from './audit.ts';
 import { type Finding, numbers } from './audit-report.ts';
 import type { StoredChain, StoredRecord } from './audit-store.ts';
-import type { StatedHead } from './head-history.ts';
+import { headsDigest, type StatedHead } from './head-history.ts';
 import type { RecordCut } from './record-cut.ts';
 
 /**
@@ -30,6 +30,8 @@ export function checkChain({
 interface ChainAbout {
   readonly chain: string;
   readonly stated: readonly StatedHead[];
+  /** `headsDigest` over the heads, where not each has its hash. */
+  readonly digest?: string | undefined;
   readonly trust: Trust;
   /** What was proven to be cut of it, from low to high. */
   readonly cuts?: readonly Pick<RecordCut, 'to' | 'after'>[];
@@ -58,7 +60,7 @@ export class ChainCheck {
   constructor(about: ChainAbout) {
     this.#about = about;
     this.#rows = new RowCheck(about.chain);
-    this.#stated = new StatedCheck(about.chain, about.stated);
+    this.#stated = new StatedCheck(about);
     this.#origin = new OwnNumbers(about.chain, about.removals);
   }
 
@@ -94,7 +96,7 @@ export class ChainCheck {
     const origin = this.#origin.finish(begin.number);
     const findings = [
       ...this.#rows.findings,
-      ...this.#stated.findings,
+      ...(isEmpty ? [] : this.#stated.finish()),
       ...checkEnd({ chain, head, last, end: stored.number, endHash: stored.hash }),
       ...origin.filter(({ kind }) => kind !== 'record-missing' || !isMissing),
     ];
@@ -297,29 +299,45 @@ class RowCheck {
 
 /** Whether rows have the hashes that checkpoints name. Only the first difference: all that follows differs for the same reason. */
 class StatedCheck {
-  readonly #chain: string;
-  readonly #stated: readonly StatedHead[];
-  readonly findings: Finding[] = [];
+  readonly #about: Pick<ChainAbout, 'chain' | 'stated' | 'digest'>;
+  #finding: Finding | undefined;
   #next = 0;
   #agreed = 0;
+  /** Over the hashes of the rows that are stated. */
+  #digest = '';
 
-  constructor(chain: string, stated: readonly StatedHead[]) {
-    this.#chain = chain;
-    this.#stated = stated;
+  constructor(about: Pick<ChainAbout, 'chain' | 'stated' | 'digest'>) {
+    this.#about = about;
   }
 
   add({ place, hash }: StoredRecord): void {
-    for (let head = this.#stated[this.#next]; head && head.number <= place; head = this.#stated[this.#next]) {
+    const { stated, digest } = this.#about;
+    for (let head = stated[this.#next]; head && head.number <= place; head = stated[this.#next]) {
       this.#next += 1;
-      if (head.number < place || this.findings.length > 0) continue;
-      const { number, checkpoint } = head;
-      if (head.hash === hash) this.#agreed = number;
-      else {
-        const from = this.#agreed + 1;
-        const text = `${this.#chain}, among ${numbers(from, number)}: the hash at ${number} is not the one in checkpoint ${checkpoint}`;
-        this.findings.push({ kind: 'records-rewritten', chain: this.#chain, number: from, to: number, checkpoint, text });
+      if (head.number < place || this.#finding) continue;
+      if (digest !== undefined) this.#digest = headsDigest(this.#digest, hash);
+      if (head.hash === hash) this.#agreed = head.number;
+      else if (head.hash !== undefined) {
+        const { number, checkpoint } = head;
+        const text = `the hash at ${number} is not the one in checkpoint ${checkpoint}`;
+        this.#finding = this.#rewritten(this.#agreed + 1, head, text);
       }
     }
+  }
+
+  /** A digest says that one of them differs, and not which. */
+  finish(): readonly Finding[] {
+    const { stated, digest } = this.#about;
+    const last = stated.at(-1);
+    const differs = last !== undefined && digest !== undefined && this.#digest !== digest;
+    if (differs) this.#finding ??= this.#rewritten(1, last, 'one of the hashes is not the one that checkpoints state');
+    return this.#finding ? [this.#finding] : [];
+  }
+
+  #rewritten(from: number, { number, checkpoint }: StatedHead, what: string): Finding {
+    const { chain } = this.#about;
+    const text = `${chain}, among ${numbers(from, number)}: ${what}`;
+    return { kind: 'records-rewritten', chain, number: from, to: number, checkpoint, text };
   }
 }
 

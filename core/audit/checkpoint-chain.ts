@@ -2,24 +2,35 @@ import type { SignatureVerifier, SignedBytes } from '../messages/signing.ts';
 import { genesisHash } from './audit.ts';
 import type { Finding } from './audit-report.ts';
 import { type Checkpoint, checkpointBytes, checkpointDigest, type SignedCheckpoint } from './checkpoint.ts';
-import { HeadHistory, type StatedHead } from './head-history.ts';
+import { HeadHistory, headsDigest, headsIn, type StatedHead } from './head-history.ts';
 import { HeadsTree } from './heads-tree.ts';
+
+/**
+ * What is kept of the heads that checkpoints state. `usual`: of incidents, which are very many, no hashes but the last and a digest over all; of the other chains everything. `last`: nobody
+ * asks for `stated` or `timeOf`. A set: everything of these chains.
+ */
+export type RetainedHeads = 'usual' | 'last' | ReadonlySet<string>;
 
 /** Follows checkpoints by number and holds what they state. Give each number at most once, rising. */
 export class CheckpointChain {
   readonly #stated = new HeadHistory();
   readonly #heads = new HeadsTree();
-  readonly #isAll: boolean;
+  readonly #keeps: RetainedHeads;
+  /** Of chains that were read once more. */
+  readonly #whole = new Map<string, readonly Required<StatedHead>[]>();
   readonly #wanted: readonly number[];
   readonly #remembered = new Map<number, Checkpoint>();
   readonly #times = new Times();
   #last: SignedCheckpoint | undefined;
   #count = 0;
 
-  /** `remember`: the numbers of checkpoints that are asked for later. `keeps`: `last` where nobody asks for `stated` or `timeOf`. */
-  constructor({ remember = [], keeps = 'all' }: { readonly remember?: readonly number[]; readonly keeps?: 'all' | 'last' } = {}) {
+  /** `remember`: the numbers of checkpoints that are asked for later. */
+  constructor({
+    remember = [],
+    keeps = 'usual',
+  }: { readonly remember?: readonly number[]; readonly keeps?: RetainedHeads } = {}) {
     this.#wanted = remember;
-    this.#isAll = keeps === 'all';
+    this.#keeps = keeps;
   }
 
   remembered(number: number): Checkpoint | undefined {
@@ -44,27 +55,61 @@ export class CheckpointChain {
     return this.#times.of(number);
   }
 
-  /** Every stated head of a chain, from low to high. */
+  /** Every stated head of a chain, from low to high; of an incident the last one has a hash, and `digestOf` is over all. */
   stated(chain: string): readonly StatedHead[] {
+    const whole = this.#whole.get(chain);
     const place = this.#heads.placeOf(chain);
-    return place === undefined ? [] : this.#stated.of(place).map((head) => ({ chain, ...head }));
+    if (whole || place === undefined) return whole ?? [];
+    const heads = headsIn(this.#stated.bytesOf(place));
+    const hash = this.#heads.get(chain)?.hash;
+    return heads.map((head, index) => (index === heads.length - 1 && hash !== undefined ? { ...head, hash } : head));
   }
 
-  /** Every stated head, for other threads: by the chains' places in `heads`. */
-  get history(): HeadHistory {
-    return this.#stated;
+  /** `headsDigest` over all stated heads of a chain; undefined where each has its hash. */
+  digestOf(chain: string): string | undefined {
+    const place = this.#heads.placeOf(chain);
+    return place === undefined || this.#whole.has(chain) || this.#isWhole(chain) ? undefined : this.#stated.digestOf(place);
+  }
+
+  /** The stated heads of a chain as another thread is given them: `headsIn`. */
+  bytesOf(chain: string): Uint8Array | undefined {
+    const place = this.#heads.placeOf(chain);
+    return place === undefined ? undefined : this.#stated.bytesOf(place);
+  }
+
+  /**
+   * Takes the hashes of a chain's heads from checkpoints that were read once more: since then there may be later ones.
+   * @returns whether they are those of before
+   */
+  learn(chain: string, again: CheckpointChain): boolean {
+    const heads: Required<StatedHead>[] = [];
+    let digest = '';
+    for (const { hash, ...head } of again.stated(chain).slice(0, this.stated(chain).length)) {
+      if (hash === undefined) return false;
+      digest = headsDigest(digest, hash);
+      heads.push({ ...head, hash });
+    }
+    if (digest !== this.digestOf(chain)) return false;
+    this.#whole.set(chain, heads);
+    return true;
+  }
+
+  #isWhole(chain: string): boolean {
+    return typeof this.#keeps === 'string' ? !chain.startsWith('incident/') : this.#keeps.has(chain);
   }
 
   /** Takes over a checkpoint whose signature was found genuine, and says what does not fit to the ones before. */
   follow(signed: SignedCheckpoint): readonly Finding[] {
     const { checkpoint } = signed;
     const findings = linkFindings(checkpoint, this.#last?.checkpoint);
-    for (const head of checkpoint.moved) {
-      const place = this.#heads.set(head);
-      if (this.#isAll) this.#stated.add(place, { number: head.number, hash: head.hash, checkpoint: checkpoint.number });
+    for (const { chain, ...head } of checkpoint.moved) {
+      const place = this.#heads.set({ chain, ...head });
+      const isWhole = this.#isWhole(chain);
+      if (this.#keeps === 'usual' || (isWhole && this.#keeps !== 'last'))
+        this.#stated.add(place, { ...head, checkpoint: checkpoint.number }, isWhole);
     }
     this.#last = signed;
-    if (this.#isAll) this.#times.set(checkpoint.number, checkpoint.at);
+    if (this.#keeps === 'usual') this.#times.set(checkpoint.number, checkpoint.at);
     if (this.#wanted.includes(checkpoint.number)) this.#remembered.set(checkpoint.number, checkpoint);
     this.#count += 1;
     return findings;

@@ -1,91 +1,153 @@
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
+import { sha256Hex } from '../text/digest.ts';
 import type { ChainHead } from './audit.ts';
 
 /** A head that a genuine checkpoint names. */
-export interface StatedHead extends ChainHead {
+export interface StatedHead extends Pick<ChainHead, 'number'> {
   readonly checkpoint: number;
+  /** Absent where only `headsDigest` holds it. */
+  readonly hash?: string;
 }
 
-const hashBytes = 32;
-const perPart = 16_384;
-const most = 2 ** 32 - 1;
+/** Over the hashes of a chain's heads in their order, of which the first `before` stands for: ''. */
+export function headsDigest(before: string, hash: string): string {
+  return sha256Hex(`${before} ${hash}`);
+}
 
 /**
- * All heads that checkpoints have stated. A year of a busy house has millions: as objects with their texts each took some 220 bytes, and here 44. Chains are named by
- * numbers, from 0 and without a gap: `HeadsTree` gives them.
+ * All heads that checkpoints have stated, by the numbers of their chains. A year of a busy house has millions: with its hash one takes 36 bytes, and without it three. Whoever
+ * reads all rows of a chain needs no more than that and the digest over the hashes.
  */
 export class HeadHistory {
-  readonly #parts: Part[];
-  /** By chain: the place of the last one, and one; 0 for none. */
-  readonly #last: number[];
-  /** What is no SHA-256, or no number that a chain of ours reaches: the notary signs what the table of heads says, and anybody with the database's password can write there. */
-  readonly #odd: Map<number, Pick<StatedHead, 'number' | 'hash'>>;
-  #count: number;
+  readonly #bytes = new ByteLists();
+  readonly #chains: { number: number; checkpoint: number; count: number; digest: string }[] = [];
 
-  /** `shared`: of another thread's, to be read only. */
-  constructor({ parts, last, odd, count }: SharedHistory = { parts: [], last: [], odd: new Map(), count: 0 }) {
-    this.#parts = [...parts];
-    this.#last = [...last];
-    this.#odd = new Map(odd);
-    this.#count = count;
+  /** `isWhole`: with its hash. */
+  add(chain: number, { number, hash, checkpoint }: Required<StatedHead>, isWhole: boolean): void {
+    const known = this.#chains[chain];
+    const before = known ?? { number: 0, checkpoint: 0, count: 0, digest: '' };
+    this.#bytes.append(chain, [
+      ...variable(number - before.number),
+      ...variable((checkpoint - before.checkpoint) * 2 + (isWhole ? 1 : 0)),
+      ...(isWhole ? hashBytes(hash) : []),
+    ]);
+    const digest = headsDigest(before.digest, hash);
+    if (known) Object.assign(known, { number, checkpoint, count: known.count + 1, digest });
+    else this.#chains[chain] = { number, checkpoint, count: 1, digest };
   }
 
-  /** For another thread, in the same memory but for a few bytes a chain. Nothing may be added from then on. */
-  shared(): SharedHistory {
-    return { parts: this.#parts, last: this.#last, odd: this.#odd, count: this.#count };
+  /** '' where there is none. */
+  digestOf(chain: number): string {
+    return this.#chains[chain]?.digest ?? '';
   }
 
-  add(chain: number, { number, hash, checkpoint }: Omit<StatedHead, 'chain'>): void {
-    const place = this.#count;
-    const at = place % perPart;
-    const part = this.#parts[Math.floor(place / perPart)] ?? newPart();
-    if (at === 0) this.#parts.push(part);
-    part.numbers[at] = number;
-    part.checkpoints[at] = checkpoint;
-    part.before[at] = this.#last[chain] ?? 0;
-    if (/^[0-9a-f]{64}$/.test(hash) && number >= 0 && number <= most) part.hashes.set(hexToBytes(hash), at * hashBytes);
-    else this.#odd.set(place, { number, hash });
-    this.#last[chain] = place + 1;
-    this.#count += 1;
+  /** What `headsIn` reads. */
+  bytesOf(chain: number): Uint8Array {
+    return this.#bytes.of(chain);
   }
+}
 
-  /** In the order in which they were stated. */
-  of(chain: number): readonly Omit<StatedHead, 'chain'>[] {
-    const found: Omit<StatedHead, 'chain'>[] = [];
-    for (let next = this.#last[chain] ?? 0; next > 0; ) {
-      const place = next - 1;
-      const at = place % perPart;
-      const part = this.#parts[Math.floor(place / perPart)];
-      if (!part) break;
-      const { numbers, checkpoints, before, hashes } = part;
-      const { number, hash } = this.#odd.get(place) ?? {
-        number: numbers[at] ?? 0,
-        hash: bytesToHex(hashes.subarray(at * hashBytes, (at + 1) * hashBytes)),
-      };
-      found.push({ number, hash, checkpoint: checkpoints[at] ?? 0 });
-      next = before[at] ?? 0;
+/** In the order in which they were stated. */
+export function headsIn(bytes: Uint8Array): readonly StatedHead[] {
+  const heads: StatedHead[] = [];
+  let at = 0;
+  const next = (): number => {
+    let [value, factor] = [0, 1];
+    for (let byte = 128; byte >= 128; factor *= 128) {
+      byte = bytes[at] ?? 0;
+      value += (byte % 128) * factor;
+      at += 1;
     }
-    return found.reverse();
-  }
-}
-
-/** What structured cloning takes to another thread. */
-export interface SharedHistory {
-  readonly parts: readonly Part[];
-  readonly last: readonly number[];
-  readonly odd: ReadonlyMap<number, Pick<StatedHead, 'number' | 'hash'>>;
-  readonly count: number;
-}
-
-type Part = ReturnType<typeof newPart>;
-
-function newPart() {
-  const numbers = () => new Uint32Array(new SharedArrayBuffer(perPart * Uint32Array.BYTES_PER_ELEMENT));
-  return {
-    numbers: numbers(),
-    checkpoints: numbers(),
-    /** Of the same chain: its place and one; 0 for none. */
-    before: numbers(),
-    hashes: new Uint8Array(new SharedArrayBuffer(perPart * hashBytes)),
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   };
+  const part = (length: number): Uint8Array => {
+    at += length;
+    return bytes.subarray(at - length, at);
+  };
+  let [number, checkpoint] = [0, 0];
+  while (at < bytes.length) {
+    number += next();
+    const marked = next();
+    const isWhole = marked % 2 !== 0;
+    checkpoint += Math.floor(marked / 2);
+    if (!isWhole) heads.push({ number, checkpoint });
+    else {
+      const length = next();
+      const hash = length === usualHash ? bytesToHex(part(32)) : new TextDecoder().decode(part(length));
+      heads.push({ number, checkpoint, hash });
+    }
+  }
+  return heads;
+}
+
+/** In place of its length: one of ours, in half the bytes. */
+const usualHash = -1;
+
+/** What is no SHA-256 is kept as it is: the notary signs what the table of heads says, and anybody with the database's password can write there. */
+function hashBytes(hash: string): readonly number[] {
+  if (/^[0-9a-f]{64}$/.test(hash)) return [...variable(usualHash), ...hexToBytes(hash)];
+  const bytes = new TextEncoder().encode(hash);
+  return [...variable(bytes.length), ...bytes];
+}
+
+/** The smaller, the fewer bytes. */
+function variable(value: number): readonly number[] {
+  const bytes: number[] = [];
+  let left = value >= 0 ? value * 2 : -value * 2 - 1;
+  for (; left >= 128; left = Math.floor(left / 128)) bytes.push((left % 128) + 128);
+  bytes.push(left);
+  return bytes;
+}
+
+const blockBytes = 32;
+const linkBytes = 4;
+const dataBytes = blockBytes - linkBytes;
+const blocksAtOnce = 32_768;
+
+/** Very many lists of a few bytes, which grow in turn: in blocks of shared arrays, each of which names the one before it. An array for each list would take more than what is in it. */
+class ByteLists {
+  readonly #parts: DataView[] = [];
+  #blocks = 0;
+  readonly #lengths: number[] = [];
+  /** By list: its last block, counted from 1. */
+  readonly #last: number[] = [];
+
+  append(list: number, bytes: readonly number[]): void {
+    let length = this.#lengths[list] ?? 0;
+    for (const byte of bytes) {
+      const inBlock = length % dataBytes;
+      if (inBlock === 0) this.#begin(list);
+      const { part, at } = this.#block(this.#last[list] ?? 0);
+      part.setUint8(at + linkBytes + inBlock, byte);
+      length += 1;
+    }
+    this.#lengths[list] = length;
+  }
+
+  of(list: number): Uint8Array {
+    const length = this.#lengths[list] ?? 0;
+    const found = new Uint8Array(length);
+    let block = this.#last[list] ?? 0;
+    for (let from = Math.floor((length - 1) / dataBytes) * dataBytes; block > 0; from -= dataBytes) {
+      const { part, at } = this.#block(block);
+      const count = Math.min(dataBytes, length - from);
+      found.set(new Uint8Array(part.buffer, at + linkBytes, count), from);
+      block = part.getUint32(at);
+    }
+    return found;
+  }
+
+  #begin(list: number): void {
+    if (this.#blocks % blocksAtOnce === 0) this.#parts.push(new DataView(new ArrayBuffer(blocksAtOnce * blockBytes)));
+    this.#blocks += 1;
+    const { part, at } = this.#block(this.#blocks);
+    part.setUint32(at, this.#last[list] ?? 0);
+    this.#last[list] = this.#blocks;
+  }
+
+  #block(number: number): { readonly part: DataView; readonly at: number } {
+    const part = this.#parts[Math.floor((number - 1) / blocksAtOnce)];
+    if (!part) throw new RangeError('there is no such block');
+    return { part, at: ((number - 1) % blocksAtOnce) * blockBytes };
+  }
 }

@@ -1,7 +1,7 @@
 import type { Finding } from '../../core/audit/audit-report.ts';
 import type { AuditStore, StoredCheckpoint } from '../../core/audit/audit-store.ts';
 import { type Anchor, checkpointOfLine, checkpointText, type SignedCheckpoint } from '../../core/audit/checkpoint.ts';
-import { CheckpointChain, isByKeyOfThen, signedBytesOf } from '../../core/audit/checkpoint-chain.ts';
+import { CheckpointChain, isByKeyOfThen, type RetainedHeads, signedBytesOf } from '../../core/audit/checkpoint-chain.ts';
 import type { AsyncVerifier, SignatureVerifier } from '../../core/messages/signing.ts';
 
 interface ReadCheckpoints {
@@ -12,6 +12,8 @@ interface ReadCheckpoints {
   readonly unanchored: readonly SignedCheckpoint[];
   /** How many the anchor has, whoever signed them. */
   readonly anchored: number;
+  /** Has the chain know every head of these, with its hash: by reading all checkpoints once more, where it does not yet. Says of which that could not be, since something has changed meanwhile. */
+  readonly learn: (chains: Iterable<string>) => Promise<readonly Finding[]>;
 }
 
 /** The notary writes the database first, then the anchor: so many of the newest may be on their way. */
@@ -29,7 +31,7 @@ export async function readCheckpoints({
   anchor,
   verifier,
   remember = [],
-  keeps = 'all',
+  keeps = 'usual',
   each,
 }: {
   readonly store: Pick<AuditStore, 'checkpoints'>;
@@ -37,8 +39,7 @@ export async function readCheckpoints({
   readonly verifier: SignatureVerifier | AsyncVerifier;
   /** The numbers of checkpoints that the chain keeps at hand. */
   readonly remember?: readonly number[];
-  /** `last`: of the chain nobody asks for earlier heads, or when they were signed. */
-  readonly keeps?: 'all' | 'last';
+  readonly keeps?: RetainedHeads;
   /** Is given the genuine ones, in their order. */
   readonly each?: (genuine: SignedCheckpoint) => void | Promise<void>;
 }): Promise<ReadCheckpoints> {
@@ -74,7 +75,18 @@ export async function readCheckpoints({
   if (unanchored.length > onTheirWay) findings.push(...unanchored.map(missingInAnchor));
   else for (const { checkpoint } of unanchored) notes.push(`checkpoint ${checkpoint.number} is not in the anchor yet`);
   findings.push(...chain.finish());
-  return { chain, findings, notes, unanchored, anchored: anchoredCount };
+  const learn = async (chains: Iterable<string>): Promise<readonly Finding[]> => {
+    const asked = new Set([...chains].filter((one) => chain.digestOf(one) !== undefined));
+    if (asked.size === 0) return [];
+    const again = await readCheckpoints({ store, anchor, verifier, keeps: asked });
+    return [...asked].filter((one) => !chain.learn(one, again.chain)).map(changedMeanwhile);
+  };
+  return { chain, findings, notes, unanchored, anchored: anchoredCount, learn };
+}
+
+function changedMeanwhile(chain: string): Finding {
+  const text = `what checkpoints state of ${chain} has changed while they were read`;
+  return { kind: 'checkpoint-inconsistent', chain, text };
 }
 
 /** What stands under one number. */

@@ -4,12 +4,13 @@ import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
 import { type Finding, numbers } from '../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import { checkCuts, heldBefore, type ProvenCut, type Vouched, vouchedBy } from '../../core/audit/cut-check.ts';
-import { cutsChain, type RecordRetention } from '../../core/audit/record-cut.ts';
+import { cutIn, cutsChain, type RecordCut, type RecordRetention } from '../../core/audit/record-cut.ts';
 import { holdsIn, type RecordHold, type VouchedRecord } from '../../core/audit/record-holds.ts';
 import { type RecordRemoval, removalsIn } from '../../core/audit/record-removals.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import { holdScopeText } from '../../core/orders/record-hold.ts';
 import { StewardHistory, stewardsKind } from '../../core/people/stewards.ts';
+import type { readCheckpoints } from './read-checkpoints.ts';
 
 /** What is on record of cuts and holds, and judged. */
 export interface KnownCuts {
@@ -32,7 +33,7 @@ export interface KnownCuts {
 interface CutReading {
   readonly store: Pick<AuditStore, 'chains' | 'storedChain' | 'recordsOf'>;
   /** What the genuine checkpoints state: read before the records. */
-  readonly vouched: Vouched & { readonly heads: { keys(): Iterable<string> } };
+  readonly checkpoints: Pick<Awaited<ReturnType<typeof readCheckpoints>>, 'chain' | 'learn'>;
   readonly trust: Trust;
   readonly signers: VoteSigners;
   /** Absent: everything is kept for ever. */
@@ -43,7 +44,14 @@ interface CutReading {
 const forEver: RecordRetention = { days: {}, earlier: [] };
 
 /** Reads the chains of cuts, and of decisions above all incidents, where holds stand. Both are never cut. */
-export async function readCuts({ store, vouched, trust, signers, retention = forEver, now }: CutReading): Promise<KnownCuts> {
+export async function readCuts({
+  store,
+  checkpoints: { chain: vouched, learn },
+  trust,
+  signers,
+  retention = forEver,
+  now,
+}: CutReading): Promise<KnownCuts> {
   const damage: Finding[] = [];
   const ofCuts: AuditRecord[] = [];
   const ofHolds: VouchedRecord[] = [];
@@ -68,6 +76,7 @@ export async function readCuts({ store, vouched, trust, signers, retention = for
         else unauthorised.push({ kind: 'order-unauthorised', chain, number, text: `${chain} record ${number}: ${problem}` });
       }
   }
+  damage.push(...(await learn(cutBeforeTheirEnd(ofCuts, vouched))));
   const { cuts, findings } = checkCuts({ records: ofCuts, vouched, trust, retention, now });
   return {
     cuts,
@@ -79,6 +88,14 @@ export async function readCuts({ store, vouched, trust, signers, retention = for
     damage,
     recorded: ofCuts.length,
   };
+}
+
+/** Chains that have grown since they were cut: of these, a hash is needed that is not their last one. */
+function cutBeforeTheirEnd(records: readonly AuditRecord[], vouched: Pick<Vouched, 'stated'>): ReadonlySet<string> {
+  const cuts = records.flatMap((record) => cutIn(record) ?? []);
+  const isBefore = ({ chain, to }: RecordCut): boolean =>
+    vouched.stated(chain).some(({ number, hash }) => number === to && hash === undefined);
+  return new Set(cuts.filter(isBefore).map(({ chain }) => chain));
 }
 
 /** Who was a steward when, by the records of desks that are proven. */

@@ -131,8 +131,9 @@ export async function readSoundly({
   now = () => new Date(),
 }: RetentionParts): Promise<Known> {
   const at = now();
-  const { chain: vouched, findings } = await readCheckpoints({ store, anchor, verifier });
-  const known = await readCuts({ store, vouched, trust, signers, retention, now: at });
+  const checkpoints = await readCheckpoints({ store, anchor, verifier });
+  const { chain: vouched, findings } = checkpoints;
+  const known = await readCuts({ store, checkpoints, trust, signers, retention, now: at });
   const [first] = [...findings, ...known.damage, ...known.findings];
   if (first) throw new FirebreakError('FB_ERR_AUDIT_DAMAGED', `nothing is cut: ${first.text}`);
   return { ...known, vouched, now: at };
@@ -155,7 +156,7 @@ async function dueCut(
     return undefined;
   const stored = await store.storedChain(chain);
   const checked = checkChain({
-    ...{ chain, stored, stated: vouched.stated(chain), trust, cuts: before },
+    ...{ chain, stored, stated: vouched.stated(chain), digest: vouched.digestOf(chain), trust, cuts: before },
     removals: removedNumbers(removals).get(chain) ?? new Set(),
   });
   const [finding] = [...checked.findings, ...checkDecisions({ chain, records: checked.genuine, signers })];

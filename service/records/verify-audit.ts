@@ -82,12 +82,13 @@ export async function verifyAudit({
   const late = lateBy === undefined ? [] : inLog.filter(({ kind }) => isLate(kind));
   const findings: Finding[] = [...read.findings, ...age.findings, ...inLog.filter((finding) => !late.includes(finding))];
   const notCovered: { chain: string; from: number; to: number }[] = [];
-  const known = await readCuts({ store, vouched: checkpoints, trust, signers, retention, now: checkedAt });
+  const known = await readCuts({ store, checkpoints: read, trust, signers, retention, now: checkedAt });
   findings.push(...known.findings, ...known.unauthorised);
   const cut = { chains: 0, records: 0, ordered: 0 };
   const removed = { records: 0, ordered: 0 };
   const ofChains: { readonly chain: string; readonly findings: readonly Finding[] }[] = [];
-  const checked = await checkRecords({ store, checkpoints, known, trust, signers, workers }, ({ chain, cutTo, end, ...one }) => {
+  const about = { store, checkpoints: read, known, trust, signers, workers };
+  const checked = await checkRecords(about, ({ chain, cutTo, end, ...one }) => {
     const found = [...one.findings, ...heldFindings(known, checkpoints, { chain, cutTo })];
     if (found.length > 0) ofChains.push({ chain, findings: found });
     if (cutTo > 0) cut.chains += 1;
@@ -98,7 +99,7 @@ export async function verifyAudit({
     const covered = checkpoints.heads.get(chain)?.number ?? 0;
     if (end > covered) notCovered.push({ chain, from: covered + 1, to: end });
   });
-  findings.push(...ofChains.sort(byChain).flatMap((one) => one.findings));
+  findings.push(...checked.findings, ...ofChains.sort(byChain).flatMap((one) => one.findings));
   notCovered.sort(byChain);
   const { last } = checkpoints;
   return {
@@ -154,28 +155,29 @@ function byChain(a: { readonly chain: string }, b: { readonly chain: string }): 
 async function checkRecords(
   {
     store,
-    checkpoints,
+    checkpoints: { chain: checkpoints, learn },
     known,
     trust,
     signers,
     workers,
   }: {
     readonly store: AuditStore;
-    readonly checkpoints: CheckpointChain;
+    readonly checkpoints: Pick<Awaited<ReturnType<typeof readCheckpoints>>, 'chain' | 'learn'>;
     readonly known: Pick<KnownCuts, 'cuts' | 'removals'>;
     readonly trust: Trust;
     readonly signers: VoteSigners;
     readonly workers: CheckWorkers | undefined;
   },
   take: (result: ChainResult) => void,
-): Promise<{ readonly chains: number; readonly records: number }> {
+): Promise<{ readonly chains: number; readonly records: number; readonly findings: readonly Finding[] }> {
   const unseen = new Set(checkpoints.heads.keys());
   const removals = removedNumbers(known.removals);
   const ofChain = (chain: string) => ({ cuts: known.cuts.get(chain) ?? [], removals: removals.get(chain) ?? none });
   const ahead = new SignaturesAhead(trust);
   const heads = new Map<string, ChainHead>();
   const check = new RowsCheck({ trust: ahead, signers }, (chain) => {
-    return { ...ofChain(chain), stated: checkpoints.stated(chain), head: heads.get(chain) };
+    const stated = { stated: checkpoints.stated(chain), digest: checkpoints.digestOf(chain) };
+    return { ...ofChain(chain), ...stated, head: heads.get(chain) };
   });
   let [chains, records] = [0, 0];
   const end = (result: ChainResult): void => {
@@ -184,7 +186,13 @@ async function checkRecords(
     records += result.rows;
     take(result);
   };
-  const again = async (chain: string): Promise<void> => end(await check.alone(chain, store));
+  /** Chains in which something is wrong: where, the heads one by one may say. */
+  const wrong = new Set<string>();
+  const again = async (chain: string): Promise<void> => {
+    const result = await check.alone(chain, store);
+    if (result.findings.length > 0 && checkpoints.digestOf(chain) !== undefined) wrong.add(chain);
+    else end(result);
+  };
   if (workers)
     await workers.checkAll({ store, checkpoints, known: ofChain }, async ({ sound, odd }) => {
       for (const result of sound) end(result);
@@ -197,8 +205,11 @@ async function checkRecords(
     const rows = oneAhead(store.eachRow(), (page) => ahead.find(page));
     for await (const result of check.each(rows)) await (result.findings.length > 0 ? again(result.chain) : end(result));
   }
+  for (const chain of wrong) unseen.delete(chain);
   for (const chain of [...unseen]) await again(chain);
-  return { chains, records };
+  const findings = await learn(wrong);
+  for (const chain of wrong) end(await check.alone(chain, store));
+  return { chains, records, findings };
 }
 
 const none: ReadonlySet<number> = new Set();

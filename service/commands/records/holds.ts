@@ -184,8 +184,7 @@ async function withRecords<Result>(options: ReadOptions, work: (parts: Retention
 
 async function listHolds(options: ReadOptions): Promise<void> {
   const { holds, damage } = await withRecords(options, async (parts) => {
-    const { chain: vouched } = await readCheckpoints(parts);
-    return readCuts({ ...parts, vouched, now: new Date() });
+    return readCuts({ ...parts, checkpoints: await readCheckpoints(parts), now: new Date() });
   });
   if (options.json) return printJson(holds);
   if (damage.length > 0) print('What is on record of holds is not as it was made: firebreak audit verify says what is wrong.');

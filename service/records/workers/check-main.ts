@@ -1,7 +1,7 @@
 /** A thread that checks rows and signatures for `startCheckWorkers`, with a connection of its own to the database. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ChainHead } from '../../../core/audit/audit.ts';
-import { HeadHistory, type SharedHistory } from '../../../core/audit/head-history.ts';
+import { headsIn } from '../../../core/audit/head-history.ts';
 import type { RecordCut } from '../../../core/audit/record-cut.ts';
 import { type ErrorCode, FirebreakError } from '../../../core/errors.ts';
 import type { SignedBytes } from '../../../core/messages/signing.ts';
@@ -23,8 +23,9 @@ export interface CheckParts {
 export interface ExpectedChain {
   readonly chain: string;
   readonly head?: ChainHead;
-  /** In the history that was given; absent where no checkpoint names the chain. */
-  readonly place?: number | undefined;
+  /** For `headsIn`; absent where no checkpoint names the chain. */
+  readonly stated?: Uint8Array | undefined;
+  readonly digest?: string | undefined;
   readonly cuts?: readonly Pick<RecordCut, 'to' | 'after'>[] | undefined;
   readonly removals?: ReadonlySet<number> | undefined;
 }
@@ -45,7 +46,6 @@ export interface RangeResult {
 
 export type CheckRequest =
   | { readonly kind: 'signatures'; readonly signed: readonly SignedBytes[] }
-  | { readonly kind: 'history'; readonly history: SharedHistory }
   | { readonly kind: 'range'; readonly range: ChainRange }
   | { readonly kind: 'end' };
 
@@ -60,14 +60,12 @@ const database = await openAsIs({ url });
 const store = createAuditStore(database);
 const trusted = trustInKeys(keys);
 const notary = createVerifier({ publicKeys: notaryKeys });
-let history = new HeadHistory();
 
 async function checkRange({ expected, ...range }: ChainRange): Promise<RangeResult> {
   const byChain = new Map(expected.map((one) => [one.chain, one]));
   const check = new RowsCheck(trusted, (chain) => {
-    const { head, place, cuts = [], removals = new Set<number>() } = byChain.get(chain) ?? {};
-    const stated = place === undefined ? [] : history.of(place).map((one) => ({ chain, ...one }));
-    return { head, stated, cuts, removals };
+    const { head, stated, digest, cuts = [], removals = new Set<number>() } = byChain.get(chain) ?? {};
+    return { head, stated: stated ? headsIn(stated) : [], digest, cuts, removals };
   });
   const sound: ChainResult[] = [];
   const odd: string[] = [];
@@ -84,9 +82,6 @@ async function answer(request: CheckRequest): Promise<unknown> {
   switch (request.kind) {
     case 'signatures':
       return request.signed.map((signed) => notary.verify(signed));
-    case 'history':
-      history = new HeadHistory(request.history);
-      return undefined;
     case 'range':
       return checkRange(request.range);
     case 'end':

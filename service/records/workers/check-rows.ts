@@ -9,6 +9,8 @@ import type { Trust } from '../../../core/messages/sender.ts';
 /** What is known of a chain before its rows are read. */
 export interface KnownOfChain {
   readonly stated: readonly StatedHead[];
+  /** Over their hashes, where not each has one. */
+  readonly digest: string | undefined;
   readonly cuts: readonly Pick<RecordCut, 'to' | 'after'>[];
   /** Numbers of records whose content two people have had removed. */
   readonly removals: ReadonlySet<number>;

@@ -55,8 +55,6 @@ export function startCheckWorkers(parts: CheckParts, notary: AsyncVerifier, rang
   return {
     notary: { ...notary, verifyAsync: (signed) => signatures.verify(signed) },
     checkAll: async ({ store, checkpoints, known }, take) => {
-      const history = checkpoints.history.shared();
-      await Promise.all(threads.map((thread) => thread.ask({ kind: 'history', history })));
       const running = new Set<Promise<void>>();
       for await (const range of rangesOf(store, { checkpoints, known, rangeSize })) {
         if (running.size >= threads.length * rangesAtOnce) await Promise.race(running);
@@ -94,11 +92,12 @@ async function* rangesOf(
   for (let page = await store.headsAfter(); page.length > 0; page = await store.headsAfter(page.at(-1)?.chain))
     for (const { chain, head } of page) {
       const { cuts, removals } = known(chain);
-      const place = checkpoints.heads.placeOf(chain);
+      const [stated, digest] = [checkpoints.bytesOf(chain), checkpoints.digestOf(chain)];
       expected.push({
         chain,
         ...(head && { head }),
-        ...(place !== undefined && { place }),
+        ...(stated && { stated }),
+        ...(digest !== undefined && { digest }),
         ...(cuts.length > 0 && { cuts: cuts.map(({ to, after: hash }) => ({ to, after: hash })) }),
         ...(removals.size > 0 && { removals }),
       });

@@ -11,7 +11,7 @@ import {
   nextCheckpoint,
 } from '../../../core/audit/checkpoint.ts';
 import { CheckpointChain } from '../../../core/audit/checkpoint-chain.ts';
-import { HeadHistory } from '../../../core/audit/head-history.ts';
+import { HeadHistory, headsDigest, headsIn, type StatedHead } from '../../../core/audit/head-history.ts';
 import { HeadsTree, headLeaf } from '../../../core/audit/heads-tree.ts';
 import { merkleRoot } from '../../../core/audit/merkle.ts';
 import { canonicalJson, digestOf, sha256Hex } from '../../../core/text/digest.ts';
@@ -61,16 +61,31 @@ describe('the tree over all heads', () => {
 
 test('heads that were stated are given back as they were, of each chain in their order, and also what is no hash', () => {
   const history = new HeadHistory();
-  const plain = new Map<number, unknown[]>();
+  const plain = new Map<number, Required<StatedHead>[]>();
+  const isWhole = (chain: number): boolean => chain % 2 === 0;
   for (let nth = 0; nth < 40_000; nth += 1) {
     const chain = (nth * 7) % 13;
     const hash = nth % 1_000 === 3 ? `no hash ${nth}` : sha256Hex(String(nth));
     const head = { number: nth % 1_000 === 7 ? -nth : nth * 2 ** 20, hash, checkpoint: nth + 1 };
-    history.add(chain, head);
+    history.add(chain, head, isWhole(chain));
     plain.set(chain, [...(plain.get(chain) ?? []), head]);
   }
-  for (const [chain, heads] of plain) expect(history.of(chain)).toEqual(heads);
-  expect(history.of(13)).toEqual([]);
+  for (const [chain, heads] of plain) {
+    const expected = isWhole(chain) ? heads : heads.map(({ number, checkpoint }) => ({ number, checkpoint }));
+    expect(headsIn(history.bytesOf(chain))).toEqual(expected);
+    expect(history.digestOf(chain)).toBe(heads.reduce((digest, { hash }) => headsDigest(digest, hash), ''));
+  }
+  expect(headsIn(history.bytesOf(13))).toEqual([]);
+});
+
+test('of an incident a head takes some three bytes, however many checkpoints there are', () => {
+  const history = new HeadHistory();
+  const [chains, each] = [500, 40];
+  for (let nth = 0; nth < each; nth += 1)
+    for (let chain = 0; chain < chains; chain += 1)
+      history.add(chain, { number: nth * 3, hash: sha256Hex(`${nth}`), checkpoint: 500_000 + nth * 5 }, false);
+  const bytes = Array.from({ length: chains }, (_, chain) => history.bytesOf(chain).length).reduce((a, b) => a + b);
+  expect(bytes / (chains * each)).toBeLessThan(3);
 });
 
 test('the time of a checkpoint is given back as it was signed, however it was written', () => {

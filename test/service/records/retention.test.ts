@@ -167,6 +167,15 @@ describe('keeping records for a time', () => {
     expect(await verify()).toMatchObject({ ok: true, cut: { chains: 2, records: 6, ordered: 0 } });
   });
 
+  test('an incident that has grown since it was cut is intact, too, and what was cut of it stays proven', async () => {
+    await cutAll();
+    await store.append([made(quiet, 4, 'ticket.news')]);
+    await sign();
+    expect(await verify()).toMatchObject({ ok: true, findings: [], cut: { chains: 2, records: 5, ordered: 0 } });
+    await database.all("UPDATE audit_records SET actor = 'somebody' WHERE chain = $1", [quiet]);
+    expect(await kinds()).toEqual(expect.arrayContaining(['record-changed', 'record-forged']));
+  });
+
   test('whoever has the records from before, as in a bundle, can show that they are those that were cut', async () => {
     const { records } = await store.storedChain(quiet);
     await cutAll();

@@ -285,6 +285,54 @@ describe('verifying the audit store', () => {
     ]);
   });
 
+  test('names them of an incident, too, of which only a digest was kept until then', async () => {
+    const chain = 'incident/c/shop/Deployment/cart@1';
+    const report = await verifyAfter((database) =>
+      rewrite(database, { chain, number: 4, end: 11 }, (signed) => withRecord(signed, { body: { step: 'nothing' } })),
+    );
+    const [first] = report.findings;
+    expect(first).toMatchObject({ kind: 'records-rewritten', chain, number: 4, checkpoint: 2 });
+    expect(first?.text).toMatch(/the hash at \d+ is not the one in checkpoint 2$/);
+  });
+
+  test('finds that a chain was rewritten while a later checkpoint vouches for what became of it', async () => {
+    const chain = 'incident/c/shop/Deployment/cart@1';
+    const report = await verifyAfter(async (database, anchorFile) => {
+      await rewrite(database, { chain, number: 2, end: 11 }, ({ record: one }) => maker.sign({ ...one, actor: 'person/else' }));
+      const store = createAuditStore(database);
+      const verifier = createVerifier({ publicKeys: [signer.publicKey] });
+      const ignore = () => {};
+      const anchor = createFileAnchor({ file: anchorFile });
+      await createNotary({ store, signer, verifier, anchor, everyMs: 60_000, onAlarm: ignore, onError: ignore }).stop();
+    });
+    expect(report.checkpoints).toBe(5);
+    expect(report.findings).toMatchObject([{ kind: 'records-rewritten', chain, number: 1, checkpoint: 1 }]);
+  });
+
+  test('says so where checkpoints are gone when they are read once more', async () => {
+    const chain = 'incident/c/shop/Deployment/cart@1';
+    const file = createFileAnchor({ file: original.anchor });
+    const none = async function* (): AsyncGenerator<readonly string[]> {};
+    let readings = 0;
+    const anchor = {
+      ...file,
+      read: () => {
+        readings += 1;
+        return readings === 1 ? file.read() : none();
+      },
+    };
+    const { findings } = await verifyAfter(
+      async (database) => {
+        await database.all('DELETE FROM audit_checkpoints');
+        await rewrite(database, { chain, number: 4, end: 11 }, otherActor(4));
+      },
+      { anchor },
+    );
+    expect(readings).toBe(2);
+    expect(findings).toContainEqual(expect.objectContaining({ kind: 'checkpoint-inconsistent', chain }));
+    expect(findings).toContainEqual(expect.objectContaining({ kind: 'records-rewritten', chain, number: 1 }));
+  });
+
   test('finds a rewrite of what no checkpoint covers yet by the signatures', async () => {
     const place = { chain: uncovered, number: 2, end: 3 };
     const report = await verifyAfter((database) => rewrite(database, place, otherActor(2)));

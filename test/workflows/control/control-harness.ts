@@ -219,6 +219,7 @@ export async function startControlLab(
       ...createControlActivities({
         beliefs: () => ({ ...beliefsAt(now), roster: asked, ...(noSignIn && { stepUp: noSignIn }) }),
         levels,
+        problemOfPromotion: async () => undefined,
         ...(signIns && { signIns: signIns.reader, inForce: signIns.inForce }),
         raise: async (alert) => {
           raised.push(alert);
