@@ -26,7 +26,7 @@ export function withConfirmation(command: Command): Command {
   return command
     .option(
       '--target <end>',
-      `last ${typedCharacters} characters of the name of what ends; asked for on a terminal, needed elsewhere`,
+      `last ${typedCharacters} characters of the target’s name; asked for on a terminal, needed elsewhere`,
     )
     .option('--yes', 'do not ask back; needed where there is no terminal');
 }
@@ -35,13 +35,15 @@ function hasTerminal(): boolean {
   return process.stdin.isTTY === true;
 }
 
-/** Without a terminal nobody can be asked. Looked at before anything else is done. @throws FB_ERR_INCOMPLETE. */
-export function mustBeConfirmable({ yes, target }: ConfirmOptions, ends?: string): void {
+/**
+ * Without a terminal nobody can be asked. Looked at before anything else is done. `ends`: the name whose end is to be typed, or, where it is not known
+ * yet, in words which name that is. @throws FB_ERR_INCOMPLETE.
+ */
+export function mustBeConfirmable({ yes, target }: ConfirmOptions, ends: string): void {
   if (hasTerminal() || (yes && target !== undefined)) return;
-  const name = ends === undefined ? 'the name of what ends' : lastPart(ends);
   const missing = [
     ...(yes ? [] : ['--yes']),
-    ...(target === undefined ? [`--target with the last ${typedCharacters} characters of ${name}`] : []),
+    ...(target === undefined ? [`--target with the last ${typedCharacters} characters of ${lastPart(ends)}`] : []),
   ];
   throw new FirebreakError('FB_ERR_INCOMPLETE', `there is no terminal to ask on: add ${missing.join(' and ')}`);
 }

@@ -48,7 +48,7 @@ function answer(call: {
   readonly options: VoterOptions;
 }): Promise<void> {
   const { options } = call;
-  if (call.choice === 'release') mustBeConfirmable(options);
+  if (call.choice === 'release') mustBeConfirmable(options, 'the name of the pod, workload or account that is released');
   return withSession(options, async (session) => {
     const state = await incidentNamed(session, call.written);
     const id = leaseOf(state, call.leaseId);

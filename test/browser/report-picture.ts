@@ -1,11 +1,11 @@
-/** Makes the picture of a report in `docs/images`, with invented records: `node test/browser/report-picture.ts`. It needs a Chromium. */
+/** Makes the picture of a report in `docs/images`, with invented records. */
 import { join } from 'node:path';
-import { chromium } from 'playwright-core';
 import { complianceReport } from '../../core/compliance/compliance-report.ts';
 import { cisKubernetes } from '../../core/compliance/frameworks/cis-kubernetes.ts';
 import { Measures } from '../../core/compliance/measures.ts';
 import { reportHtml } from '../../core/compliance/report-text.ts';
 import { recordsOfIncidents } from '../service/records/compliance-records.ts';
+import { imagesFolder, withBrowser } from './pictures.ts';
 
 const since = '2026-07-01T00:00:00.000Z';
 const records = recordsOfIncidents(700, Date.parse(since));
@@ -20,11 +20,8 @@ const html = reportHtml(
     program: 'firebreak',
   }),
 );
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
-try {
+await withBrowser(async (browser) => {
   const page = await browser.newPage({ viewport: { width: 860, height: 1_450 } });
   await page.setContent(html);
-  await page.screenshot({ path: join(import.meta.dirname, '../../docs/images/compliance-report.png') });
-} finally {
-  await browser.close();
-}
+  await page.screenshot({ path: join(imagesFolder, 'compliance-report.png') });
+});

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { channel, incident, post, questionCard, type Rig, startRig, until } from '../integrations/slack/fixture.ts';
 import { cardOf } from '../integrations/slack/target-cards.ts';
+import { broken } from './axe.ts';
 
 const executablePath = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
   (path) => path !== undefined && existsSync(path),
@@ -59,6 +60,23 @@ inBrowser('the page of the emulated Slack', () => {
     });
     await page.getByText('decided by Ada Lovelace').waitFor();
     expect(await page.getByRole('button', { name: 'Yes: release pod' }).count()).toBe(0);
+    await page.close();
+    await rig.stop();
+  });
+
+  test('axe finds nothing in a card, and in its dialog with what is wrong in it', async () => {
+    rig = await startRig();
+    const page = await opened();
+    await post(rig);
+    await page.getByRole('button', { name: 'Details' }).waitFor();
+    expect(await broken(page, 'article.message')).toEqual([]);
+    await page.getByRole('button', { name: 'No: rotate secrets and delete pod' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Last four characters of cart-7d9c5b6f4-x2x8k').fill('x2x8');
+    await dialog.getByLabel('Why?').fill('Nobody built this binary');
+    await dialog.getByRole('button', { name: 'Decide this' }).click();
+    await dialog.getByText('These are not the last four characters').waitFor();
+    expect(await broken(page, '#modal')).toEqual([]);
     await page.close();
     await rig.stop();
   });

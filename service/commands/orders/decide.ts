@@ -41,6 +41,13 @@ const agreeing: Readonly<Record<Noun, string>> = {
   promotion: 'pack approve',
 };
 
+/** Which name's end is typed, for somebody who has only the id of a proposal or of what is in force. */
+const endsInWords: Readonly<Record<Noun, string>> = {
+  suppression: 'the workload’s name, as `firebreak suppress list` shows it',
+  restraint: 'the name under SCOPE in `firebreak restraints list`, or of the cluster’s name',
+  promotion: 'the pack’s name',
+};
+
 /** What it is about, by the name whose end is typed. */
 function endsOf({ plan: { blastRadius } }: DecisionKind): string {
   return blastRadius.join(' ');
@@ -59,11 +66,11 @@ export function proposing(command: Command): Command {
   );
 }
 
-/** Runs one, with what it proposes; `make` is asked once Temporal answers. `about`: the name whose end is typed, where it is known before. */
+/** Runs one, with what it proposes; `make` is asked once Temporal answers. `about`: the name whose end is typed, or in words which one. */
 export async function propose<Options extends ProposeOptions>(
   options: Options,
   make: (session: Session, at: string) => Propose | Promise<Propose>,
-  about?: string,
+  about: string,
 ): Promise<void> {
   mustBeConfirmable(options, about);
   await withSession(options, async (session) => {
@@ -89,7 +96,7 @@ export function registerApproval(parent: Command, noun: Noun): void {
     ),
     [`firebreak ${agreeing[noun]} 0123456789abcdef --reason "agreed" --as ben --key ~/.firebreak/ben.pem`],
   ).action((id: string, options: VoterOptions) => {
-    mustBeConfirmable(options);
+    mustBeConfirmable(options, endsInWords[noun]);
     return withSession(options, (session) => approve(session, noun, id, options));
   });
 }
@@ -112,7 +119,7 @@ export function registerEnd(command: Command, noun: Noun): void {
   withExamples(isAsked ? withConfirmation(voter) : voter, [
     `firebreak ${named} 0123456789abcdef --reason "done" --as ada --key ~/.firebreak/ada.pem`,
   ]).action((id: string, options: VoterOptions) => {
-    if (isAsked) mustBeConfirmable(options);
+    if (isAsked) mustBeConfirmable(options, endsInWords[noun]);
     return withSession(options, (session) => end(session, noun, id, options));
   });
 }

@@ -125,7 +125,8 @@ export function registerRestraintsCommand(program: Command): void {
 }
 
 function restrain(mode: RestraintMode, options: RestrainOptions): Promise<void> {
-  return propose(options, async (session, at): Promise<ProposeRestraint> => {
+  const about = options.incident ?? options.namespace ?? options.playbook ?? 'the cluster’s name';
+  const make = async (session: Session, at: string): Promise<ProposeRestraint> => {
     const { cluster } = session.config;
     const { hours, reason, as: person, owner = person } = options;
     const until = new Date(Date.parse(at) + hours * hourMs).toISOString();
@@ -133,7 +134,8 @@ function restrain(mode: RestraintMode, options: RestrainOptions): Promise<void> 
     const scope = await scopeOf(session, mode, options);
     const terms = { version: 1, id, cluster, mode, scope, owner, reason, from: at, until } as const;
     return { version: 1, kind: 'restraint.propose', person, at, terms };
-  });
+  };
+  return propose(options, make, about);
 }
 
 async function scopeOf(

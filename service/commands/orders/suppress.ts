@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Severity, severities } from '../../../core/alert/severity.ts';
 import type { ProposeSuppression, SuppressionMatch } from '../../../core/orders/suppression.ts';
 import { glob } from '../../../core/playbook/match.ts';
+import type { Session } from '../../incidents/session.ts';
 import { withConfig, withExamples } from '../options.ts';
 import { withSession } from '../session.ts';
 import { type ProposeOptions, propose, proposing, registerApproval, registerEnd, registerList } from './decide.ts';
@@ -60,8 +61,8 @@ export function registerSuppressCommand(program: Command): void {
     .option('--arguments <pattern>', 'only of command lines like this: * stands for any text, ? for one character');
   withExamples(add, [
     'firebreak suppress add --rule "Terminal shell in container" --workload shop/Deployment/debug --digest sha256:… --days 14 --reason "our own debug pod" --as ada --key ~/.firebreak/ada.pem',
-  ]).action((options: AddOptions) =>
-    propose(options, ({ config: { cluster } }, at): ProposeSuppression => {
+  ]).action((options: AddOptions) => {
+    const make = ({ config: { cluster } }: Session, at: string): ProposeSuppression => {
       const { rule, workload, digest, sensor, exe, arguments: like, upTo, days, reason, as: person, owner = person } = options;
       const process = { ...(exe !== undefined && { path: exe }), ...(like !== undefined && { arguments: glob(like) }) };
       const match = {
@@ -75,8 +76,9 @@ export function registerSuppressCommand(program: Command): void {
       const id = randomBytes(8).toString('hex');
       const terms = { version: 1, id, cluster, match, upTo, owner, reason, from: at, until } as const;
       return { version: 1, kind: 'suppression.propose', person, at, terms };
-    }),
-  );
+    };
+    return propose(options, make, options.workload.workload.name);
+  });
   registerApproval(suppress, 'suppression');
   registerEnd(
     suppress.command('end').description('end a suppression or withdraw a proposal; one person is enough'),

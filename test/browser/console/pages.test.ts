@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -7,13 +6,13 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { buildConsole } from '../../../tools/setup/console.mjs';
 import { eventually } from '../../eventually.ts';
 import { findBrowser } from '../../suites.mjs';
+import { broken } from '../axe.ts';
 import { tabTo } from './keyboard.ts';
 import * as sample from './sample.ts';
 import { type ConsoleStandIn, Fault, startConsoleStandIn } from './stand-in.ts';
 
 const executablePath = findBrowser();
 const inBrowser = executablePath === undefined ? describe.skip : describe;
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 inBrowser('the console', () => {
   let browser: Browser;
@@ -44,25 +43,6 @@ inBrowser('the console', () => {
     page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
     await page.goto(`${desk.url}/console${path}`);
     return page;
-  }
-
-  /** Each rule of axe that is broken, by where. Contrast is of the scheme, reflow of the width. */
-  async function broken(page: Page): Promise<readonly string[]> {
-    const found: string[] = [];
-    await page.evaluate(axe);
-    for (const colorScheme of ['light', 'dark'] as const) {
-      for (const width of [390, 1280]) {
-        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-        await page.setViewportSize({ width, height: 900 });
-        const results: readonly string[] = await page.evaluate(
-          `axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => id + ': ' + html)))`,
-        );
-        found.push(...results.map((result) => `${colorScheme} ${width}: ${result}`));
-        const overflow = await page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
-        if (overflow !== 0) found.push(`${colorScheme} ${width}: ${overflow} px wider than the screen`);
-      }
-    }
-    return found;
   }
 
   test.each([

@@ -1,10 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createSecureServer, type ServerHttp2Session } from 'node:http2';
-import { type AddressInfo, connect as connectTcp } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createServer, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { NativeConnection, type Worker } from '@temporalio/worker';
 import type { CellActivities } from '../../../core/action/step.ts';
@@ -17,6 +15,7 @@ import { createActivityWorker } from '../../../service/temporal/workers.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { testSpeaker } from '../../workflows/speakers.ts';
+import { makeCertificate, openTlsDoor, type TlsDoor } from './mutual-tls.ts';
 
 const platform = await testPlatform();
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-temporal-tls-'));
@@ -25,64 +24,18 @@ const configPath = file('firebreak.yaml');
 process.env.CODEC_KEY = Buffer.alloc(32, 3).toString('base64');
 process.env.FALCO = 'token';
 
-const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'];
-
-function certificate(name: string, by?: string): void {
-  const issued = by
-    ? ['-CA', `${by}.pem`, '-CAkey', `${by}.key`, '-addext', 'basicConstraints=critical,CA:FALSE']
-    : ['-addext', 'keyUsage=critical,keyCertSign'];
-  const about = by ? ['-addext', 'subjectAltName=DNS:temporal.test'] : [];
-  const out = ['-subj', `/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.pem`];
-  execFileSync('openssl', ['req', '-x509', ...newKey, ...issued, ...about, ...out], { cwd: folder, stdio: 'pipe' });
-}
-
 function useClient(name: string): void {
   copyFileSync(file(`${name}.pem`), file('client.pem'));
   copyFileSync(file(`${name}.key`), file('client.key'));
 }
 
-/** What stands before the real server: it lets in who shows a client certificate of the authority of the day, and passes the bytes on. */
-function openDoor() {
-  const [host = '', port = ''] = platform.temporalAddress.split(':');
-  const open = new Set<TLSSocket>();
-  const files = (authority: string) => ({
-    key: readFileSync(file('server.key')),
-    cert: readFileSync(file('server.pem')),
-    ca: readFileSync(file(`${authority}.pem`)),
-  });
-  const server = createServer(
-    { ...files('ours'), requestCert: true, rejectUnauthorized: true, ALPNProtocols: ['h2'] },
-    (socket) => {
-      open.add(socket);
-      const behind = connectTcp(Number(port), host);
-      socket.pipe(behind).pipe(socket);
-      const close = (): void => {
-        open.delete(socket);
-        socket.destroy();
-        behind.destroy();
-      };
-      for (const one of [socket, behind]) one.on('error', close);
-      socket.on('close', close);
-    },
-  );
-  return {
-    server,
-    address: () => `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    /** From now on certificates of this authority count, and who is inside is put out. */
-    believe: (authority: string) => {
-      server.setSecureContext(files(authority));
-      for (const socket of open) socket.destroy();
-    },
-  };
-}
-
-let door: ReturnType<typeof openDoor>;
+let door: TlsDoor;
 
 function writeConfig(tls: string): void {
   writeFileSync(
     configPath,
     `cluster: ${platform.prefix}
-temporal: { address: '${door.address()}', namespace: ${platform.temporalNamespace}, ${tls} codecKeys: [{ id: k, key: { env: CODEC_KEY } }] }
+temporal: { address: '${door.address}', namespace: ${platform.temporalNamespace}, ${tls} codecKeys: [{ id: k, key: { env: CODEC_KEY } }] }
 intake: { tokens: [{ name: falco, token: { env: FALCO } }] }
 roster: { people: [{ id: ada, name: Ada }], groups: { oncall: [ada], leads: [ada] } }
 `,
@@ -92,18 +45,16 @@ roster: { people: [{ id: ada, name: Ada }], groups: { oncall: [ada], leads: [ada
 const withCertificate = 'tls: { caFile: ours.pem, certFile: client.pem, keyFile: client.key, serverName: temporal.test },';
 
 beforeAll(async () => {
-  for (const name of ['ours', 'next']) certificate(name);
-  certificate('server', 'ours');
-  certificate('first', 'ours');
-  certificate('second', 'next');
+  for (const name of ['ours', 'next']) makeCertificate({ folder, name });
+  makeCertificate({ folder, name: 'server', by: 'ours' });
+  makeCertificate({ folder, name: 'first', by: 'ours' });
+  makeCertificate({ folder, name: 'second', by: 'next' });
   useClient('first');
-  door = openDoor();
-  await new Promise<void>((listening) => door.server.listen(0, '127.0.0.1', listening));
+  door = await openTlsDoor({ folder, authority: 'ours', temporalAddress: platform.temporalAddress });
 });
 
 afterAll(() => {
-  door.server.close();
-  door.believe('ours');
+  door.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -131,7 +82,7 @@ describe('a Temporal that demands a client certificate', () => {
     const speaker = testSpeaker(platform.prefix, { namespace: platform.temporalNamespace });
     const outcomes: string[] = [];
     const link = openTemporalLink({
-      address: door.address(),
+      address: door.address,
       namespace: platform.temporalNamespace,
       identity: 'test',
       access: temporalAccess,

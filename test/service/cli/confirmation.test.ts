@@ -181,6 +181,15 @@ describe('what destroys something or weakens the response', () => {
   });
 
   test.each([
+    ['lease release', 'the name of the pod, workload or account that is released'],
+    ['freeze', 'the cluster’s name'],
+    ['observe', 'shop'],
+    ['break-glass', 'cart'],
+    ['unfreeze', 'the name under SCOPE in `firebreak restraints list`, or of the cluster’s name'],
+    ['restraints approve', 'the name under SCOPE in `firebreak restraints list`, or of the cluster’s name'],
+    ['suppress add', 'debug'],
+    ['suppress approve', 'the workload’s name, as `firebreak suppress list` shows it'],
+    ['pack approve', 'the pack’s name'],
     ['deadlines stop', 'cart'],
     ['evidence destroy', 'cart'],
     ['records hold end', id],
