@@ -66,11 +66,9 @@ export async function confirm(
     if (isUnreasoned) throw new FirebreakError('FB_ERR_INCOMPLETE', 'this answer needs a reason: say why with --reason TEXT');
     return undefined;
   }
-  const asker = createInterface({ input: process.stdin, output: process.stderr });
-  // A terminal that is closed answers nothing, and nothing is never yes.
-  const closed = once(asker, 'close').then(() => undefined);
+  const terminal = askOnTerminal();
   const ask = async (question: string): Promise<string> => {
-    const typed = await Promise.race([asker.question(printable(question)).catch(() => undefined), closed]);
+    const typed = await terminal.ask(question);
     if (typed === undefined) throw new FirebreakError('FB_ERR_NOT_CONFIRMED', 'nobody answered');
     return typed;
   };
@@ -84,8 +82,18 @@ export async function confirm(
       throw new FirebreakError('FB_ERR_NOT_CONFIRMED', 'the answer was no');
     return reason === undefined ? undefined : reasonToSign(reason);
   } finally {
-    asker.close();
+    terminal.close();
   }
+}
+
+/** Questions on the terminal, one after the other. Who ends the input or interrupts answers nothing, which is never yes. */
+export function askOnTerminal(): { ask(question: string): Promise<string | undefined>; close(): void } {
+  const asker = createInterface({ input: process.stdin, output: process.stderr });
+  const closed = once(asker, 'close').then(() => undefined);
+  return {
+    ask: (question) => Promise.race([asker.question(printable(question)).catch(() => undefined), closed]),
+    close: () => asker.close(),
+  };
 }
 
 function mustEndName(ends: string, typed: string): void {

@@ -1,7 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { createInterface, type Interface } from 'node:readline/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
 import { slackManifest } from '../../../integrations/slack/manifest.ts';
@@ -22,6 +21,7 @@ import {
   tokenFile,
   withoutSlack,
 } from '../../setup/new-installation.ts';
+import { askOnTerminal } from '../confirm.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printable, printFacts, printJson } from '../output.ts';
 
@@ -178,20 +178,20 @@ async function ask(
   kubeconfig: string | undefined,
   sight: ClusterSight | undefined,
 ): Promise<NewInstallation> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const terminal = askOnTerminal();
   try {
-    const cluster = options.cluster ?? (await answer(lines, 'Name of the cluster', 'lab'));
-    const temporal = options.temporal ?? (await answer(lines, `Address of Temporal, or ${install}`, usualTemporal(sight)));
+    const cluster = options.cluster ?? (await answer(terminal, 'Name of the cluster', 'lab'));
+    const temporal = options.temporal ?? (await answer(terminal, `Address of Temporal, or ${install}`, usualTemporal(sight)));
     const people =
-      options.person.length > 0 ? options.person : await valid(lines, 'Who decides (ada=Ada:U0123456789, …)', '', peopleOf);
+      options.person.length > 0 ? options.person : await valid(terminal, 'Who decides (ada=Ada:U0123456789, …)', '', peopleOf);
     const app =
       options.slack ??
-      (await valid(lines, 'Slack: ids of app, workspace, channel (empty: none)', '', (text) =>
+      (await valid(terminal, 'Slack: ids of app, workspace, channel (empty: none)', '', (text) =>
         text === '' ? undefined : slack(text),
       ));
     return chosen({ ...options, cluster, temporal, person: people, ...(app && { slack: app }) }, kubeconfig, sight);
   } finally {
-    lines.close();
+    terminal.close();
   }
 }
 
@@ -199,15 +199,18 @@ function peopleOf(text: string): readonly NewPerson[] {
   return text.split(',').reduce<readonly NewPerson[]>((before, one) => person(one, before), []);
 }
 
-async function answer(lines: Interface, question: string, usual: string): Promise<string> {
-  const text = (await lines.question(usual === '' ? `${question}: ` : `${question} [${usual}]: `)).trim();
-  return text === '' ? usual : text;
+type Terminal = ReturnType<typeof askOnTerminal>;
+
+async function answer(terminal: Terminal, question: string, usual: string): Promise<string> {
+  const typed = await terminal.ask(usual === '' ? `${question}: ` : `${question} [${usual}]: `);
+  if (typed === undefined) throw new FirebreakError('FB_ERR_INCOMPLETE', 'it was ended before all questions were answered');
+  return typed.trim() || usual;
 }
 
 /** Asks again until it can be read. */
-async function valid<Read>(lines: Interface, question: string, usual: string, read: (text: string) => Read): Promise<Read> {
+async function valid<Read>(terminal: Terminal, question: string, usual: string, read: (text: string) => Read): Promise<Read> {
   for (;;) {
-    const text = await answer(lines, question, usual);
+    const text = await answer(terminal, question, usual);
     try {
       return read(text);
     } catch (error) {

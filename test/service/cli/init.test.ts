@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -121,5 +123,55 @@ describe('firebreak init', () => {
     expect((await init('--person', 'ada')).status).toBe(2);
     expect((await init(...two, '--slack', 'general')).status).toBe(2);
     expect(existsSync(join(folder, 'new'))).toBe(false);
+  });
+});
+
+describe('on a terminal', () => {
+  const cli = join(import.meta.dirname, '../../../service/cli.ts');
+
+  /** `script` gives it one; each text is typed when it asks with the words before it. */
+  async function typed(answers: readonly (readonly [asked: string, text: string])[]): Promise<string> {
+    const command = [process.execPath, '--disable-warning=ExperimentalWarning', cli, 'init', '--kubeconfig', 'none'];
+    const child = spawn('script', ['-qec', command.map((word) => `'${word}'`).join(' '), '/dev/null'], {
+      ...{ cwd: folder, stdio: ['pipe', 'pipe', 'inherit'] },
+    });
+    let shown = '';
+    let next = 0;
+    child.stdout.setEncoding('utf8').on('data', (part: string) => {
+      shown += part;
+      const [asked, text] = answers[next] ?? [];
+      if (asked === undefined || !shown.includes(asked)) return;
+      next += 1;
+      child.stdin.write(text ?? '');
+    });
+    await once(child, 'close');
+    return shown;
+  }
+
+  test('it asks for what no option says, and takes what stands in brackets where nothing is typed', async () => {
+    const shown = await typed([
+      ['Name of the cluster [lab]', 'prod-eu\n'],
+      ['Address of Temporal, or install', 'temporal.example.org:7233\n'],
+      ['Who decides', 'ada=Ada, grace=Grace\n'],
+      ['Slack: ids', '\n'],
+    ]);
+    expect(shown).toContain('Next:');
+    expect(parse(readFileSync(join(folder, 'firebreak', 'firebreak.yaml'), 'utf8'))).toMatchObject({
+      cluster: 'prod-eu',
+      temporal: { address: 'temporal.example.org:7233' },
+      roster: { people: [{ id: 'ada' }, { id: 'grace' }] },
+    });
+  });
+
+  test.each([
+    ['ends the input', '\u0004'],
+    ['interrupts it', '\u0003'],
+  ])('who %s writes nothing, and is told so', async (_, text) => {
+    const shown = await typed([
+      ['Name of the cluster', 'prod-eu\n'],
+      ['Address of Temporal, or install', text],
+    ]);
+    expect(shown).toContain('FB_ERR_INCOMPLETE: The command is incomplete: it was ended before all questions were answered');
+    expect(existsSync(join(folder, 'firebreak'))).toBe(false);
   });
 });
