@@ -13,16 +13,10 @@ export interface Vouched {
   timeOf(checkpoint: number): string | undefined;
 }
 
-/** A cut that the notary's word, its last record and its place among the cuts of its chain prove. */
-export interface ProvenCut extends RecordCut {
+/** A cut that the notary's word, its last record and its place among the cuts of its chain prove. The record itself is kept no longer: of cuts there are as many as of incidents. */
+export interface ProvenCut extends Omit<RecordCut, 'last' | 'lastPrevious'> {
   /** The first checkpoint that vouches for its record; absent: none yet, and nothing may be deleted by it. */
   readonly vouchedBy?: number;
-}
-
-interface CheckedCuts {
-  /** By chain, from low to high. */
-  readonly cuts: ReadonlyMap<string, readonly ProvenCut[]>;
-  readonly findings: readonly Finding[];
 }
 
 const dayMs = 86_400_000;
@@ -32,55 +26,76 @@ export function vouchedBy(vouched: Pick<Vouched, 'stated'>, chain: string, place
   return vouched.stated(chain).find(({ number }) => number >= place)?.checkpoint;
 }
 
+interface CutJudgement {
+  readonly vouched: Vouched;
+  readonly trust: Trust;
+  readonly retention: RecordRetention;
+  readonly now: Date;
+}
+
 /**
  * Judges each cut on record: that it names what was there, as the notary had signed it, and that it was old enough by what is
  * configured. Whoever has a desk's key and the database's password can cut nothing that was not to be cut anyway. What does not prove itself is no cut: what it
  * names is missing.
  */
-export function checkCuts({
-  records,
-  vouched,
-  trust,
-  retention,
-  now,
-}: {
-  /** Of the chains of cuts, signed by a desk, in their order. */
-  readonly records: Iterable<AuditRecord>;
-  readonly vouched: Vouched;
-  readonly trust: Trust;
-  readonly retention: RecordRetention;
-  readonly now: Date;
-}): CheckedCuts {
-  const cuts = new Map<string, ProvenCut[]>();
-  const findings: Finding[] = [];
-  for (const record of records) {
-    const found = (kind: Finding['kind'], text: string): void => {
-      const { chain, number } = record;
-      findings.push({ kind, chain, number, text: `${chain} record ${number}: ${text}` });
-    };
+export class CutCheck {
+  readonly #by: CutJudgement;
+  /** By chain, from low to high. */
+  readonly cuts = new Map<string, ProvenCut[]>();
+  readonly findings: Finding[] = [];
+  /** Chains that have grown since they were cut: a hash is needed that is not their last one. */
+  readonly unknown = new Set<string>();
+  readonly #waiting: AuditRecord[] = [];
+
+  constructor(by: CutJudgement) {
+    this.#by = by;
+  }
+
+  /** The records of the chain of cuts, signed by a desk, in their order. */
+  add(record: AuditRecord): void {
     const cut = cutIn(record);
     if (!cut) {
-      found('cut-forged', 'it names no cut');
-      continue;
+      this.#found(record, 'cut-forged', 'it names no cut');
+      return;
     }
-    const before = cuts.get(cut.chain) ?? [];
+    const { chain, to } = cut;
+    if (this.#by.vouched.stated(chain).some(({ number, hash }) => number === to && hash === undefined)) this.unknown.add(chain);
+    if (this.unknown.has(chain)) this.#waiting.push(record);
+    else this.#judge(record, cut);
+  }
+
+  /** Once every head of the `unknown` is known with its hash. */
+  finish(): void {
+    for (const record of this.#waiting) {
+      const cut = cutIn(record);
+      if (cut) this.#judge(record, cut);
+    }
+  }
+
+  #judge(record: AuditRecord, cut: RecordCut): void {
+    const { vouched, trust, retention, now } = this.#by;
+    const before = this.cuts.get(cut.chain) ?? [];
     const about = `the cut of ${cut.chain}, ${numbers(cut.from, cut.to)},`;
     const stated = vouched.stated(cut.chain).find(({ number }) => number === cut.to);
+    const by = vouchedBy(vouched, record.chain, record.number);
     const problem =
       problemOfCut(cut, before.at(-1)) ??
       (stated?.hash === cut.after && stated.checkpoint === cut.checkpoint ? undefined : 'is of what the notary has not signed') ??
       originProblem(cut.last, trust) ??
-      partProblem(cut, vouched, vouchedBy(vouched, record.chain, record.number));
+      partProblem(cut, vouched, by);
     if (problem !== undefined) {
-      found('cut-forged', `${about} ${problem}`);
-      continue;
+      this.#found(record, 'cut-forged', `${about} ${problem}`);
+      return;
     }
-    const by = vouchedBy(vouched, record.chain, record.number);
-    cuts.set(cut.chain, [...before, { ...cut, ...(by !== undefined && { vouchedBy: by }) }]);
+    const { last: _, lastPrevious: __, ...kept } = cut;
+    this.cuts.set(cut.chain, [...before, { ...kept, ...(by !== undefined && { vouchedBy: by }) }]);
     const early = earlyProblem({ cut, by, vouched, retention, now });
-    if (early !== undefined) found('cut-early', `${about} ${early}`);
+    if (early !== undefined) this.#found(record, 'cut-early', `${about} ${early}`);
   }
-  return { cuts, findings };
+
+  #found({ chain, number }: AuditRecord, kind: Finding['kind'], text: string): void {
+    this.findings.push({ kind, chain, number, text: `${chain} record ${number}: ${text}` });
+  }
 }
 
 /** An incident is cut as a whole: its last record says of what class it is. Only a journal is cut from its beginning on. */

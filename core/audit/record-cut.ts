@@ -124,7 +124,7 @@ function isSigned(value: unknown): value is SignedRecord {
 }
 
 /** Why what it says of itself does not fit together; undefined where it does. `previous`: the cut of this chain before it. */
-export function problemOfCut(cut: RecordCut, previous: RecordCut | undefined): string | undefined {
+export function problemOfCut(cut: RecordCut, previous: Pick<RecordCut, 'to' | 'after'> | undefined): string | undefined {
   const { chain, from, to, before, after, last, lastPrevious } = cut;
   if (from !== (previous?.to ?? 0) + 1 || before !== (previous?.after ?? genesisHash) || to < from)
     return 'does not begin where what was cut before ends';

@@ -1,14 +1,14 @@
 import type { AuditRecord } from '../../core/audit/audit.ts';
-import { checkChain, provenOf } from '../../core/audit/audit-check.ts';
+import { ChainCheck, provenOf } from '../../core/audit/audit-check.ts';
 import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
 import { type Finding, numbers } from '../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
-import { checkCuts, heldBefore, type ProvenCut, type Vouched, vouchedBy } from '../../core/audit/cut-check.ts';
-import { cutIn, cutsChain, type RecordCut, type RecordRetention } from '../../core/audit/record-cut.ts';
+import { CutCheck, heldBefore, type ProvenCut, type Vouched, vouchedBy } from '../../core/audit/cut-check.ts';
+import { cutsChain, type RecordRetention } from '../../core/audit/record-cut.ts';
 import { holdsIn, type RecordHold, type VouchedRecord } from '../../core/audit/record-holds.ts';
 import { type RecordRemoval, removalsIn } from '../../core/audit/record-removals.ts';
 import type { Trust } from '../../core/messages/sender.ts';
-import { holdScopeText } from '../../core/orders/record-hold.ts';
+import { holdScopeText, recordOrderIn } from '../../core/orders/record-hold.ts';
 import { StewardHistory, stewardsKind } from '../../core/people/stewards.ts';
 import type { readCheckpoints } from './read-checkpoints.ts';
 
@@ -31,7 +31,7 @@ export interface KnownCuts {
 }
 
 interface CutReading {
-  readonly store: Pick<AuditStore, 'chains' | 'storedChain' | 'recordsOf'>;
+  readonly store: Pick<AuditStore, 'chains' | 'eachOfChain' | 'recordsOf'>;
   /** What the genuine checkpoints state: read before the records. */
   readonly checkpoints: Pick<Awaited<ReturnType<typeof readCheckpoints>>, 'chain' | 'learn'>;
   readonly trust: Trust;
@@ -43,7 +43,7 @@ interface CutReading {
 
 const forEver: RecordRetention = { days: {}, earlier: [] };
 
-/** Reads the chains of cuts, and of decisions above all incidents, where holds stand. Both are never cut. */
+/** Reads the chains of cuts, and of decisions above all incidents, where holds stand, some rows at a time: of a record of a cut it keeps what was cut, and of decisions the orders about records. Both are never cut. */
 export async function readCuts({
   store,
   checkpoints: { chain: vouched, learn },
@@ -53,49 +53,48 @@ export async function readCuts({
   now,
 }: CutReading): Promise<KnownCuts> {
   const damage: Finding[] = [];
-  const ofCuts: AuditRecord[] = [];
-  const ofHolds: VouchedRecord[] = [];
+  const check = new CutCheck({ vouched, trust, retention, now });
+  let recorded = 0;
+  const ofOrders: VouchedRecord[] = [];
   const unauthorised: Finding[] = [];
   let unjudged = 0;
   const history = await stewardHistory(store, trust);
+  const judge = (chain: string, record: AuditRecord): void => {
+    const { number } = record;
+    const checkpoint = vouchedBy(vouched, chain, number);
+    const time = checkpoint === undefined ? undefined : vouched.timeOf(checkpoint);
+    const problem = history.problemOf(record, time === undefined ? now.getTime() : Date.parse(time));
+    if (problem === 'unknown') unjudged += 1;
+    const isOrder = recordOrderIn(record.body.order) !== undefined;
+    if (problem !== undefined && problem !== 'unknown')
+      unauthorised.push({ kind: 'order-unauthorised', chain, number, text: `${chain} record ${number}: ${problem}` });
+    else if (isOrder) ofOrders.push({ record, checkpoint });
+  };
   for (const chain of [...new Set([...(await store.chains()), ...vouched.heads.keys()])].sort()) {
     const tellsCuts = chain === cutsChain;
     if (!tellsCuts && !chain.startsWith('control/')) continue;
-    const checked = checkChain({ chain, stored: await store.storedChain(chain), stated: vouched.stated(chain), trust });
-    damage.push(...checked.findings);
-    const records = checked.genuine.map(({ record }) => record);
-    if (tellsCuts) ofCuts.push(...records);
-    else
-      for (const record of records) {
-        const { number } = record;
-        const checkpoint = vouchedBy(vouched, chain, number);
-        const time = checkpoint === undefined ? undefined : vouched.timeOf(checkpoint);
-        const problem = history.problemOf(record, time === undefined ? now.getTime() : Date.parse(time));
-        if (problem === 'unknown') unjudged += 1;
-        if (problem === undefined || problem === 'unknown') ofHolds.push({ record, checkpoint });
-        else unauthorised.push({ kind: 'order-unauthorised', chain, number, text: `${chain} record ${number}: ${problem}` });
-      }
+    const ofChain = new ChainCheck({ chain, stated: vouched.stated(chain), digest: vouched.digestOf(chain), trust });
+    const head = await store.eachOfChain(chain, (rows) => {
+      for (const { record } of ofChain.add(rows))
+        if (tellsCuts) {
+          recorded += 1;
+          check.add(record);
+        } else judge(chain, record);
+    });
+    damage.push(...ofChain.finish(head).findings);
   }
-  damage.push(...(await learn(cutBeforeTheirEnd(ofCuts, vouched))));
-  const { cuts, findings } = checkCuts({ records: ofCuts, vouched, trust, retention, now });
+  damage.push(...(await learn(check.unknown)));
+  check.finish();
   return {
-    cuts,
-    holds: holdsIn(ofHolds, signers),
-    removals: removalsIn(ofHolds, signers),
+    cuts: check.cuts,
+    holds: holdsIn(ofOrders, signers),
+    removals: removalsIn(ofOrders, signers),
     unauthorised,
     unjudged,
-    findings,
+    findings: check.findings,
     damage,
-    recorded: ofCuts.length,
+    recorded,
   };
-}
-
-/** Chains that have grown since they were cut: of these, a hash is needed that is not their last one. */
-function cutBeforeTheirEnd(records: readonly AuditRecord[], vouched: Pick<Vouched, 'stated'>): ReadonlySet<string> {
-  const cuts = records.flatMap((record) => cutIn(record) ?? []);
-  const isBefore = ({ chain, to }: RecordCut): boolean =>
-    vouched.stated(chain).some(({ number, hash }) => number === to && hash === undefined);
-  return new Set(cuts.filter(isBefore).map(({ chain }) => chain));
 }
 
 /** Who was a steward when, by the records of desks that are proven. */

@@ -186,7 +186,7 @@ function ageMs({ vouched, checkpoint, now }: Pick<Known, 'vouched' | 'now'> & { 
   return now.getTime() - Date.parse(vouched.timeOf(checkpoint) ?? now.toISOString());
 }
 
-function holdOn(cut: RecordCut, { holds, vouched }: Known): RecordHold | undefined {
+function holdOn(cut: Pick<RecordCut, 'chain' | 'from' | 'checkpoint'>, { holds, vouched }: Known): RecordHold | undefined {
   return holds.find((hold) => !hold.ended && covers(hold, timesOf(cut, vouched)));
 }
 

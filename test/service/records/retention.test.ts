@@ -28,6 +28,7 @@ import type { Database } from '../../../integrations/database/queries.ts';
 import { createVerifier, type FileSigner, openSigner, signerFrom } from '../../../integrations/keys/ed25519.ts';
 import { createNotary } from '../../../service/records/notary.ts';
 import { readCheckpoints } from '../../../service/records/read-checkpoints.ts';
+import { readCuts } from '../../../service/records/read-cuts.ts';
 import { carryOutCuts, orderCuts, type RetentionParts } from '../../../service/records/retention.ts';
 import { verifyAudit } from '../../../service/records/verify-audit.ts';
 import { newPrivateKey } from '../../suites/private-key.ts';
@@ -183,6 +184,29 @@ describe('keeping records for a time', () => {
     expect(cuts.map(({ signed }) => signed?.record.kind)).toEqual(['records.cut', 'records.cut']);
     const cut = cuts.flatMap(({ signed }) => (signed ? (cutIn(signed.record) ?? []) : [])).find(({ chain }) => chain === quiet);
     expect(cut).toMatchObject({ from: 1, to: 3, root: rootOf(records), after: records.at(-1)?.hash, days: 90 });
+  });
+
+  test('cuts and orders are read some rows at a time, and of a cut only what was cut is kept', async () => {
+    await cutAll();
+    await write(cutsChain, 'click.refused');
+    await sign();
+    const pages: number[] = [];
+    const watched: AuditStore = {
+      ...store,
+      storedChain: () => Promise.reject(new Error('a whole chain is read at once')),
+      eachOfChain: (chain, take) =>
+        store.eachOfChain(chain, (rows) => {
+          pages.push(rows.length);
+          take(rows);
+        }),
+    };
+    const checkpoints = await readCheckpoints(parts(ninety));
+    const known = await readCuts({ ...parts(ninety), store: watched, checkpoints, now });
+    expect(pages).toEqual([3]);
+    expect(known).toMatchObject({ recorded: 3, damage: [], findings: [{ kind: 'cut-forged', number: 3 }] });
+    const cuts = [...known.cuts.values()].flat();
+    expect(cuts).toHaveLength(2);
+    for (const cut of cuts) expect(Object.keys(cut)).not.toContain('last');
   });
 
   test('what is kept beside an incident goes with it', async () => {
