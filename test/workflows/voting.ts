@@ -3,7 +3,7 @@ import type { IncidentState, QuestionState } from '../../core/incident/incident-
 import type { Lab, RunningIncident } from './harness.ts';
 
 /** The records of one kind that the incident has handed over so far. */
-export function recordsIn(lab: Lab, incident: RunningIncident, kind: string) {
+export function recordsIn(lab: Pick<Lab, 'seen'>, incident: RunningIncident, kind: string) {
   return lab.seen.records.filter((record) => record.chain.startsWith(`${incident.id}@`) && record.kind === kind);
 }
 

@@ -5,6 +5,7 @@ import { type RunningIncident, refuse } from '../harness.ts';
 import { alertOf, batchOf } from '../people.ts';
 import { playbookLines } from '../temporal-error-log.ts';
 import { useLab } from '../use-lab.ts';
+import { recordsIn } from '../voting.ts';
 
 const { lab, script } = useLab(join(import.meta.dirname, '../../playbooks/saying-playbooks.ts'));
 
@@ -122,6 +123,11 @@ describe('a body that does not wait for what it has begun', () => {
       ),
       'playbook.done: done',
     ]);
+    const [unsettled] = recordsIn(lab, incident, 'playbook.unsettled');
+    expect(unsettled).toMatchObject({
+      actor: 'playbook/forgets-to-wait',
+      body: { unsettled: [expect.stringContaining('snapshotPodState on pod/shop/cart-1')] },
+    });
   });
 
   test('goes on where that fails', async () => {

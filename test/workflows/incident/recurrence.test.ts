@@ -4,6 +4,7 @@ import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import type { RunningIncident } from '../harness.ts';
 import { alertOf, batchOf } from '../people.ts';
 import { useLab } from '../use-lab.ts';
+import { recordsIn } from '../voting.ts';
 
 const { lab } = useLab();
 
@@ -38,6 +39,10 @@ async function released(): Promise<RunningIncident> {
 describe('a released pod', () => {
   test('of which the same alert comes again, eight times, is asked about at once and by one question; yes contains it', async () => {
     const incident = await released();
+    const covers = [{ rule: 'Drop and execute new binary in container', severity: 'critical' }];
+    const body = { text: 'harmless: “Drop and execute new binary in container” (critical)', by: ['ana', 'ben'], covers };
+    await incident.until(() => recordsIn(lab, incident, 'decision.covers').length > 0, 'the record');
+    expect(recordsIn(lab, incident, 'decision.covers')).toMatchObject([{ actor: 'person/ana,person/ben', body }]);
     for (let n = 1; n <= 8; n += 1) await incident.alerts(batchOf([binary(n)]));
     const state = await incident.until((now) => openOnes(now).length > 0 && now.total === 9, 'the question');
     expect(openOnes(state)).toHaveLength(1);

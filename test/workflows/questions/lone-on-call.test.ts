@@ -39,6 +39,8 @@ describe('who has ordered a quarantine', () => {
     expect(mainQuestion(end)?.status).toMatchObject({ state: 'decided', choice: 'remove', by: ['ana'] });
     expect(end.requesters).toEqual(['ana']);
     expect(recordsIn(lab, incident, 'vote.alone')).toHaveLength(1);
+    const text = 'ana has ordered it: the others are asked';
+    expect(recordsIn(lab, incident, 'requester.named')).toMatchObject([{ actor: 'person/ana', body: { person: 'ana', text } }]);
     expect(lab.seen.threads.some((text) => text.startsWith('Ana has ordered this, and answers alone'))).toBe(true);
     // The step proves it again: by the roster of the time of the vote.
     const deletion = lab.seen.applied.find((call) => call.incident.id === incident.id && call.action === 'deletePod');

@@ -72,6 +72,12 @@ test('who wants to be asked again is asked again, and the deadline stays', async
   await incident.until(() => lab.seen.answers.length > before, 'an answer');
   expect(lab.seen.answers.at(-1)).toMatch(/You are asked again at .* The deadline stays/);
   expect(mainQuestion(await incident.state())?.levelUntil).toBe(asked.levelUntil);
+  await incident.until(() => heard(incident, 'question.snoozed').length > 0, 'the record');
+  const text = expect.stringMatching(/^wants to be asked again at \d\d:\d\d UTC$/);
+  const { id: question } = asked.question;
+  expect(heard(incident, 'question.snoozed')).toMatchObject([
+    { actor: expect.stringMatching(/^person\//), body: { question, text } },
+  ]);
   await lab.env.sleep('870s');
   await incident.until(() => lab.seen.answers.some((text) => text.startsWith('You wanted to be asked again')), 'the reminder');
   expect(mainQuestion(await incident.state())).toMatchObject({ status: { state: 'open' }, level: 0 });

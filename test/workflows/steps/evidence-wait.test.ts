@@ -3,6 +3,7 @@ import { waiverOf } from '../../../core/action/waiver.ts';
 import { type RunningIncident, refuse } from '../harness.ts';
 import { alertOf } from '../people.ts';
 import { useLab } from '../use-lab.ts';
+import { recordsIn } from '../voting.ts';
 
 const { lab, script } = useLab();
 
@@ -65,4 +66,12 @@ test('nobody is asked while it is not long, and the question ends with the deadl
   const { questions } = await incident.until(() => destroyed(incident).length === 2, 'the steps');
   expect(questions.find(({ question }) => isWaiver(question.text))?.status).toMatchObject({ state: 'void' });
   for (const call of destroyed(incident)) expect(call.waiver).toBeUndefined();
+  await incident.until(() => recordsIn(lab, incident, 'evidence.deadline').length > 0, 'the record');
+  const late = recordsIn(lab, incident, 'evidence.deadline');
+  const target = { name: 'pod/shop/cart-1', uid: 'uid-1' };
+  for (const record of late)
+    expect(record).toMatchObject({
+      actor: 'engine',
+      body: { target, text: expect.stringContaining('the deadline for evidence') },
+    });
 });

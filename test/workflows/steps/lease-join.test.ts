@@ -2,6 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import type { Lease } from '../../../core/incident/lease.ts';
 import type { IncidentModel } from '../../../workflows/incident/model.ts';
 import { Leases } from '../../../workflows/steps/leases.ts';
+import { joinLease } from '../../../workflows/steps/step-leases.ts';
+import { setWorld, type World } from '../../../workflows/world.ts';
 
 const lease: Lease = {
   id: 'l1',
@@ -36,5 +38,23 @@ describe('a step like one that is in force', () => {
     expect(join('isolateNamespace', undefined, { allow: { dns: true }, namespace: 'shop' })).toBe('l1');
     expect(join('isolateNamespace', undefined, { namespace: 'shop' })).toBeUndefined();
     expect(join('blockEgress', undefined, { namespace: 'shop', allow: { dns: true } })).toBeUndefined();
+  });
+
+  test('is on record with the playbook that joined, which holds it from then on', () => {
+    const records: unknown[][] = [];
+    const known = { holdings, steps: new Map(), record: (...record: unknown[]) => records.push(record) };
+    const updated: Lease[] = [];
+    const parts = { model: known, leases: { update: (one: Lease) => updated.push(one) } } as unknown as Parameters<
+      typeof joinLease
+    >[0];
+    setWorld(() => ({ now: () => 1_000 }) as World);
+    const order = {
+      ...{ caller: { playbook: 'firebreak/other', subjectKey: 'pod:1' }, declaration: { reach: 'namespace' } },
+      ...{ action: 'isolateNamespace', input: {}, options: {} },
+    } as unknown as Parameters<typeof joinLease>[2];
+    joinLease(parts, lease, order);
+    const text = expect.stringMatching(/already: joined$/);
+    expect(records).toEqual([['step.joined', 'playbook/firebreak/other', text, { lease: 'l1' }]]);
+    expect(updated[0]?.holders).toEqual(['contain/pod:1', 'firebreak/other/pod:1']);
   });
 });

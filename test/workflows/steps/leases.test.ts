@@ -5,6 +5,7 @@ import { eventually } from '../../eventually.ts';
 import { type RunningIncident, refuse } from '../harness.ts';
 import { alertOf, batchOf } from '../people.ts';
 import { useLab } from '../use-lab.ts';
+import { recordsIn } from '../voting.ts';
 
 const { lab, script } = useLab();
 
@@ -162,6 +163,9 @@ describe('the end of a lease', () => {
     expect(end.leases).toMatchObject([{ state: 'drifted', detail: 'its labels were changed' }]);
     expect(undone(incident)).toHaveLength(1);
     expect(lab.seen.threads.some((text) => text.includes('somebody has changed it'))).toBe(true);
+    const [lease] = end.leases;
+    const text = expect.stringContaining('somebody has changed it');
+    expect(recordsIn(lab, incident, 'lease.drifted')).toMatchObject([{ actor: 'engine', body: { lease: lease?.id, text } }]);
   });
 });
 
@@ -207,6 +211,9 @@ describe('people decide on a lease', () => {
     const end = await incident.result();
     expect(end.leases).toMatchObject([{ state: 'permanent' }]);
     expect(undone(incident)).toEqual([]);
+    const [lease] = end.leases;
+    const text = expect.stringContaining('made permanent by person/ana');
+    expect(recordsIn(lab, incident, 'lease.permanent')).toMatchObject([{ actor: 'engine', body: { lease: lease?.id, text } }]);
   });
 
   test('while a question asks whether to release it, that is answered there, and the lease can be extended', async () => {

@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
 import { parse, stringify } from 'yaml';
+import type { AuditRecord } from '../../../../core/audit/audit.ts';
 import { incidentIdOf } from '../../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../../core/incident/incident-state.ts';
+import { createAuditStore } from '../../../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../../../integrations/database/database.ts';
 import { connect } from '../../../../service/commands/session.ts';
 import { incidentState, type Session } from '../../../../service/incidents/session.ts';
 import { serviceNodeFlags } from '../../../../service/launcher/node-flags.mjs';
@@ -367,6 +370,17 @@ async function endWorkflows({ temporalAddress, temporalNamespace }: Servers, clu
 }
 
 /** By the key in its metadata: a question's id, not the start of a thread or a line in one. */
+/** Of the desk's own chain. */
+export async function deskRecords({ settings, cluster }: Pick<Service, 'settings' | 'cluster'>): Promise<readonly AuditRecord[]> {
+  const database = await openDatabase({ url: `sqlite:${join(settings.folder, 'state', 'audit.db')}` });
+  try {
+    const { records } = await createAuditStore(database).storedChain(`desk/${cluster}`);
+    return records.flatMap(({ signed }) => signed?.record ?? []);
+  } finally {
+    await database.close();
+  }
+}
+
 export function isCard({ metadata }: FakeMessage): boolean {
   return /^[0-9a-f]+-q$/.test(String(metadata?.event_payload.key));
 }

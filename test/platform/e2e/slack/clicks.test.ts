@@ -1,18 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
 import type { AuditRecord } from '../../../../core/audit/audit.ts';
 import { incidentNames } from '../../../../core/incident/incident.ts';
-import { createAuditStore } from '../../../../integrations/database/audit-store.ts';
-import { openDatabase } from '../../../../integrations/database/database.ts';
 import { auditReport } from '../../../../service/commands/records/audit.ts';
 import { people } from '../../../../tools/demo/settings.ts';
 import type { Forgery } from '../../../fakes/slack/index.ts';
 import { testPlatform } from '../../../platform.ts';
 import { podOf, until, type Workload } from '../parts/cluster.ts';
 import { containedAt, ended } from '../parts/oracle.ts';
-import { ana, ben, labels, Service } from '../parts/service.ts';
+import { ana, ben, deskRecords, labels, Service } from '../parts/service.ts';
 
 jest.setTimeout(300_000);
 
@@ -50,20 +47,9 @@ beforeAll(async () => {
 
 afterAll(() => service?.stop());
 
-/** A chain of the desk's own. */
-async function deskRecords(): Promise<readonly AuditRecord[]> {
-  const database = await openDatabase({ url: `sqlite:${join(service.settings.folder, 'state', 'audit.db')}` });
-  try {
-    const { records } = await createAuditStore(database).storedChain(`desk/${service.cluster}`);
-    return records.flatMap(({ signed }) => signed?.record ?? []);
-  } finally {
-    await database.close();
-  }
-}
-
 /** Clicks that were refused before they reached an incident. What nobody has signed is in none of these: it is counted. */
 async function refusals(): Promise<readonly AuditRecord[]> {
-  return (await deskRecords()).filter(({ kind }) => kind !== 'door.refused');
+  return (await deskRecords(service)).filter(({ kind }) => kind !== 'door.refused');
 }
 
 /** Not the extension of the lease. */
@@ -409,7 +395,7 @@ describe('two people who click opposite answers at once', () => {
 
   test('what nobody had signed is on record once a minute, by reason', async () => {
     const counted = await until('the sum', 90_000, async () => {
-      const sums = (await deskRecords()).filter(({ kind }) => kind === 'door.refused');
+      const sums = (await deskRecords(service)).filter(({ kind }) => kind === 'door.refused');
       const reasons = new Set(sums.flatMap(({ body }) => Object.keys(body.counts ?? {})));
       return ['unsigned', 'bad_signature', 'too_old', 'future_dated', 'replayed'].every((one) => reasons.has(one)) && sums;
     });

@@ -8,7 +8,7 @@ import { proposeDecision, signedWith } from '../../../../service/incidents/order
 import { controlState } from '../../../../service/incidents/session.ts';
 import { testPlatform } from '../../../platform.ts';
 import { podOf, until, type Workload } from '../parts/cluster.ts';
-import { ana, ben, Service } from '../parts/service.ts';
+import { ana, ben, deskRecords, Service } from '../parts/service.ts';
 
 jest.setTimeout(300_000);
 
@@ -85,6 +85,10 @@ describe('a freeze from Slack', () => {
     await type(tom, 'freeze');
     await told(tom, 'not on the roster');
     expect(service.slack.world.openView(tom)).toBeUndefined();
+    const refused = await until('the record', 120_000, async () =>
+      (await deskRecords(service)).find(({ kind }) => kind === 'command.refused'),
+    );
+    expect(refused).toMatchObject({ actor: `slack/${tom}`, body: { reason: 'not on the roster' } });
   });
 });
 
