@@ -42,10 +42,8 @@ export function withScalingTables(text: string): string {
   const model = modelOf(incidents, readMemoryPoints());
   const line = ({ base, each }: { readonly base: number; readonly each: number }, unit: string): string =>
     `${figure(base)} + ${figure(each)} × N ${unit}`;
-  const { figures }: { readonly figures: Readonly<Record<string, number>> } = JSON.parse(
-    readFileSync(join(results, 'intake.json'), 'utf8'),
-  );
-  const intake = figures['thousand: CPU of the process for 1 000 alerts, ms'] ?? 0;
+  const intake = figuresOf('intake')['thousand: CPU of the process for 1 000 alerts, ms'];
+  if (typeof intake !== 'number') throw new Error('bench/intake has left no processor time for 1 000 alerts');
   const lines = [
     '| N incidents open | model |',
     '|---|---|',
@@ -63,6 +61,8 @@ export function withScalingTables(text: string): string {
     '|---|---|---|',
     ...cells.map(simulatedRow),
     ...replicaLines(model.recordsDiskMb.each * 1_000),
+    ...alertLines(),
+    ...historyLines(),
   ];
   const [begin, end] = marks;
   const from = text.indexOf(begin);
@@ -87,6 +87,52 @@ function replicaLines(sqliteMbPerThousand: number): readonly string[] {
     '|---|---|',
     `| SQLite | ${figure(sqliteMbPerThousand)} MB |`,
     `| PostgreSQL, with its indexes | ${figure(recordsMbPerThousand)} MB |`,
+  ];
+}
+
+type Figures = Readonly<Record<string, number | Readonly<Record<string, number>>>>;
+
+function figuresOf(bench: string): Figures {
+  const { figures }: { readonly figures: Figures } = JSON.parse(readFileSync(join(results, `${bench}.json`), 'utf8'));
+  return figures;
+}
+
+/** By the names of bench/intake. */
+const loads = { one: '1', thousand: '1 000', many: '5 000' } as const;
+
+function alertLines(): readonly string[] {
+  const figures = figuresOf('intake');
+  const of = (load: string, name: string, share?: string): string => {
+    const found = figures[`${load}: ${name}`];
+    const value = typeof found === 'object' ? found[share ?? ''] : found;
+    if (value === undefined) throw new Error(`bench/intake has left no “${name}” of “${load}”`);
+    return figure(value);
+  };
+  return [
+    '',
+    '| alerts on so many workloads, as fast as one intake takes them | alerts/s | answered within, p99 | processor time of Firebreak for 1 000 | the same of Temporal |',
+    '|---|---|---|---|---|',
+    ...Object.entries(loads).map(([load, workloads]) => {
+      const cells = [
+        of(load, 'accepted a second, as fast as it takes them'),
+        `${of(load, 'answer when as fast as possible, ms', 'p99')} ms`,
+        `${of(load, 'CPU of the process for 1 000 alerts, ms')} ms`,
+        `${of(load, 'CPU of Temporal’s server meanwhile, for 1 000 alerts, ms')} ms`,
+      ];
+      return `| ${workloads} | ${cells.join(' | ')} |`;
+    }),
+  ];
+}
+
+function historyLines(): readonly string[] {
+  const events = figuresOf('alert-to-containment')['events per incident with its question open'];
+  if (typeof events !== 'object') throw new Error('bench/alert-to-containment has left no events of histories');
+  return [
+    '',
+    `| events in Temporal’s history of an incident whose question is open, ${events.count} incidents | |`,
+    '|---|---|',
+    `| median | ${events.p50} |`,
+    `| most | ${events.max} |`,
   ];
 }
 
