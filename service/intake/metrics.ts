@@ -2,10 +2,11 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Metrics, MetricsRead } from '../../integrations/http-door.ts';
 import { countUnhandled } from '../process/unhandled-rejections.ts';
 import { gaugeMissingRights, type MissingByPool } from '../rbac/missing-report.ts';
-import type { HeadStartResult } from './send/head-start.ts';
+import { type HeadStartResult, headStartResults } from './send/head-start.ts';
 
 /** Why an item was not taken, in few words: a label must not grow with what strangers send. */
-type RefusalReason = 'unreadable' | 'forbidden' | 'rate_limit' | 'spool_full' | 'not_durable' | 'unauthorized' | 'request';
+const refusalReasons = ['unreadable', 'forbidden', 'rate_limit', 'spool_full', 'not_durable', 'unauthorized', 'request'] as const;
+type RefusalReason = (typeof refusalReasons)[number];
 
 /** What the gauges are read from when somebody asks. */
 export interface IntakeGauges {
@@ -60,6 +61,9 @@ export class IntakeMetrics implements Metrics {
     this.#headStarts = counter('firebreak_head_starts_total', 'Containments begun at the same time as their incident', [
       'result',
     ]);
+    // Of what begins at one Prometheus sees no increase: the first failure would go unseen.
+    for (const reason of refusalReasons) this.#refused.inc({ reason }, 0);
+    for (const result of headStartResults) this.#headStarts.inc({ result }, 0);
     this.#durable = new Histogram({
       name: 'firebreak_intake_durable_seconds',
       help: 'From a body that is read to all its alerts durable',

@@ -17,7 +17,7 @@ import { createProcessMetrics } from '../../service/process/status-server.ts';
 import { openTelemetry } from '../../service/process/telemetry/telemetry.ts';
 import { createStreamMetrics } from '../../service/streams/streams.ts';
 import { dashboards } from '../../tools/deploy/dashboards.ts';
-import { promtoolBinary } from '../../tools/platform/promtool-binary.ts';
+import { promtoolBinary } from '../../tools/platform/prometheus.ts';
 import { noSigners } from '../suites/signed-records.ts';
 
 interface Rule {

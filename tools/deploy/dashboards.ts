@@ -47,7 +47,7 @@ export const dashboards: readonly Dashboard[] = [
         unit: 'percentunit',
         queries: [
           [
-            'sum(increase(firebreak_contain_seconds_bucket{le="5"}[30d])) / sum(increase(firebreak_contain_seconds_count[30d]))',
+            'sum(increase(firebreak_contain_seconds_bucket{le=~"5([.]0)?"}[30d])) / sum(increase(firebreak_contain_seconds_count[30d]))',
             'in time',
           ],
         ],
@@ -59,7 +59,7 @@ export const dashboards: readonly Dashboard[] = [
         unit: 'percentunit',
         queries: [
           [
-            'sum(increase(firebreak_decide_seconds_bucket{le="900"}[30d])) / sum(increase(firebreak_questions_ended_total{outcome=~"decided|expired"}[30d]))',
+            'sum(increase(firebreak_decide_seconds_bucket{le=~"900([.]0)?"}[30d])) / sum(increase(firebreak_questions_ended_total{outcome=~"decided|expired"}[30d]))',
             'in time',
           ],
         ],

@@ -2,7 +2,7 @@ import type { Environment, SecretRef } from '../fields.ts';
 import type { PlacedProblem } from '../playbook-problems.ts';
 import type { FileConfig } from '../schema.ts';
 
-const otlpSignals = ['traces', 'metrics'] as const;
+export const otlpSignals = ['traces', 'metrics'] as const;
 export type OtlpSignal = (typeof otlpSignals)[number];
 
 /** Where one signal goes. */

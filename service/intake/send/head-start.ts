@@ -1,7 +1,8 @@
 import type { HeadStartRequest } from '../../../core/incident/head-start.ts';
 
 /** `known`: the pod was contained before, or is at this moment. */
-export type HeadStartResult = 'contained' | 'known' | 'refused' | 'failed';
+export const headStartResults = ['contained', 'known', 'refused', 'failed'] as const;
+export type HeadStartResult = (typeof headStartResults)[number];
 
 /** The cell, as the dispatcher asks it to contain what must not wait for Temporal. */
 export interface HeadStart {

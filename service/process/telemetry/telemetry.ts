@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { Counter, Registry } from 'prom-client';
 import type { Metrics, MetricsRead } from '../../../integrations/http-door.ts';
-import type { OtlpSignal } from '../../config/complete/complete-telemetry.ts';
+import { type OtlpSignal, otlpSignals } from '../../config/complete/complete-telemetry.ts';
 import type { Config } from '../../config/load.ts';
 import type { Secrets } from '../../config/secrets.ts';
 import { RepeatedTrouble } from '../../temporal/repeated-trouble.ts';
@@ -52,6 +52,7 @@ export function openTelemetry(options: {
     labelNames: ['signal'],
     registers: [registry],
   });
+  for (const signal of otlpSignals) dropped.inc({ signal }, 0);
   const drop = (signal: OtlpSignal, count: number, reason: string): void => {
     dropped.inc({ signal }, count);
     const soFar = trouble.met(`${signal} ${reason}`);

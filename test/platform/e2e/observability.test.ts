@@ -5,11 +5,14 @@ import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import type { IncidentRef } from '../../../core/incident/incident.ts';
 import { traceOf } from '../../../core/incident/incident-trace.ts';
 import { type CollectorServer, startCollector } from '../../../tools/platform/collector-server.ts';
+import { freePorts } from '../../../tools/platform/ports.ts';
+import { type PrometheusServer, startPrometheus } from '../../../tools/platform/prometheus.ts';
 import { ocsfProblems } from '../../core/streams/events.ts';
 import { testPlatform } from '../../platform.ts';
 import { ReceivingServer } from '../../service/streams/receiving-server.ts';
 import { until, type Workload } from './parts/cluster.ts';
 import { containedAt, ended, voteUntilAccepted } from './parts/oracle.ts';
+import { rulesFile, selectorsIn, seriesOf, shippedQueries } from './parts/queries.ts';
 import { ana, ben, labels, Service } from './parts/service.ts';
 
 jest.setTimeout(600_000);
@@ -32,6 +35,7 @@ interface Batch {
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-collector-'));
 let collector: CollectorServer;
+let prometheus: PrometheusServer | undefined;
 let siem: ReceivingServer;
 let hanging: ReceivingServer;
 let service: Service;
@@ -49,6 +53,17 @@ beforeAll(async () => {
   siem = await ReceivingServer.open();
   hanging = await ReceivingServer.open();
   hanging.decide = () => 'hang';
+  const { status } = await freePorts({ names: ['status'] });
+  // As the chart's ServiceMonitor has the operator write it, only oftener; the operator adds these labels.
+  const target = { targets: [`127.0.0.1:${status}`], labels: { namespace: 'firebreak', pod: 'firebreak-0' } };
+  prometheus = await startPrometheus({
+    stateDir: join(folder, 'prometheus'),
+    config: {
+      global: { scrape_interval: '5s', scrape_timeout: '5s', evaluation_interval: '1s' },
+      rule_files: [rulesFile],
+      scrape_configs: [{ job_name: 'firebreak', metrics_path: '/metrics', static_configs: [target] }],
+    },
+  });
   const namespace = await freshNamespace();
   service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
     config.watch = { namespaces: [namespace] };
@@ -56,6 +71,7 @@ beforeAll(async () => {
       { name: 'siem', to: { http: { url: siem.url } } },
       { name: 'hanging', timeoutSeconds: 20, to: { http: { url: hanging.url } } },
     ];
+    config.status = { listen: { port: status } };
     config.telemetry = { otlp: { endpoint: collector.url } };
     config.incidents = { ...(config.incidents as object), lingerSeconds: 1 };
   });
@@ -67,6 +83,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await service?.stop();
+  await prometheus?.stop();
   await collector?.stop();
   await siem?.close();
   await hanging?.close();
@@ -84,6 +101,7 @@ test('an incident is one trace at a real collector: alert, spool, start, workflo
 
   const { traceId, alertSpan, startSpan, workflowSpan } = traceOf(incident);
   const own = (): readonly ReceivedSpan[] => spans().filter((span) => span.traceId === traceId);
+  await until('the span of the head start', 120_000, () => own().some(({ name }) => name === 'head start'));
   await until('the workflow’s span', 120_000, () => own().some(({ spanId }) => spanId === workflowSpan));
 
   const all = own();
@@ -127,6 +145,58 @@ test('the same collector has the numbers that Prometheus reads', async () => {
   // Of the first reading: the next comes a minute later.
   await until('the numbers of the intake', 180_000, () => names().has('firebreak_intake_durable_seconds'));
   expect([...names()]).toEqual(expect.arrayContaining(['firebreak_at_work', 'firebreak_contain_seconds']));
+});
+
+/** What is not said until it happens, and what others say: kube-state-metrics, and the doctor by the collector. */
+const onOtherDays = [
+  'firebreak_deadline_seconds',
+  'firebreak_doctor_findings{state="error"}',
+  'firebreak_intake_alerts_hidden_total',
+  'firebreak_intake_sensor_drops_total',
+  'firebreak_intake_sensor_messages_total',
+  'firebreak_refused_calls',
+  ...['backup', 'reports'].map((job) => `kube_cronjob_created{cronjob="firebreak-${job}"}`),
+  'kube_cronjob_created{cronjob=~"firebreak-doctor-.+"}',
+  'kube_cronjob_status_last_schedule_time{cronjob="firebreak-reports"}',
+  'kube_cronjob_status_last_schedule_time{cronjob=~"firebreak-doctor-.+"}',
+  ...['backup', 'reports'].map((job) => `kube_cronjob_status_last_successful_time{cronjob="firebreak-${job}"}`),
+  'kube_cronjob_status_last_successful_time{cronjob=~"firebreak-doctor-.+"}',
+];
+
+test('a real Prometheus reads each number that a rule or a dashboard names, with the labels that are named, and no rule fires', async () => {
+  if (!prometheus) return;
+  const server = prometheus;
+  // Of the records, once a minute.
+  await until('the questions', 300_000, async () => (await seriesOf(server, 'firebreak_questions_in_a_shift')).length > 0);
+  const absent = new Set<string>();
+  const withoutLabel: string[] = [];
+  for (const { query, told } of shippedQueries()) {
+    const found = await Promise.all(
+      (await selectorsIn(server, query)).map(async ({ text, groupedBy }) => ({
+        text,
+        groupedBy,
+        series: await seriesOf(server, text),
+      })),
+    );
+    for (const { text, groupedBy, series } of found) {
+      if (series.length === 0) absent.add(text);
+      for (const label of groupedBy) if (series.some((one) => one[label] === undefined)) withoutLabel.push(`${label} of ${text}`);
+    }
+    const known = new Set(found.flatMap(({ series }) => series.flatMap((one) => Object.keys(one))));
+    if (found.every(({ series }) => series.length > 0))
+      withoutLabel.push(...told.filter((label) => !known.has(label)).map((label) => `${label} of ${query}`));
+  }
+  expect([...absent].sort()).toEqual(onOtherDays);
+  expect(withoutLabel).toEqual([]);
+
+  const { groups } = (await server.ask('rules')) as {
+    readonly groups: readonly {
+      readonly rules: readonly { readonly name: string; readonly health: string; readonly state?: string }[];
+    }[];
+  };
+  const rules = groups.flatMap((group) => group.rules);
+  expect(rules.filter(({ health }) => health !== 'ok')).toEqual([]);
+  expect(rules.filter(({ state }) => state === 'firing').map(({ name }) => name)).toEqual([]);
 });
 
 test('the whole of it waited for no stream of records, of which one hangs: the other has every record, as valid events in order', async () => {
