@@ -155,6 +155,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   });
   const status =
     at && (await listening('status.listen', at, () => listenForStatus({ ...at, rights, isAtWork: () => isAtWork, metrics })));
+  if (at && status) log.info({ url: `http://${at.host}:${at.port}` }, 'metrics and health are served');
   if (has('cell'))
     void repeat({ work: () => judgements.sweep(stopping.signal), everyMs: sweepJudgementsMs, signal: stopping.signal });
   if (has('cell') || has('forensics')) {
@@ -243,7 +244,7 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
     const temporalOfCell = asRole('cell');
     if (temporalOfCell) await cell?.work(temporalOfCell);
     isAtWork = true;
-    log.info({ address }, 'at work: connected to Temporal');
+    log.info({ roles, address, next: 'firebreak doctor says what is missing' }, 'at work: connected to Temporal');
   })();
   atWork.catch((error: unknown) => workers.fail(error));
 

@@ -51,44 +51,54 @@ export interface Column<Row> {
   readonly style?: (row: Row, text: string) => string;
 }
 
-/** Below that a text says nothing any more: it goes on in the next line. */
+/** Below that a text says nothing any more. */
 const leastTextWidth = 20;
+const indent = '    ';
 
-/** Rows in aligned columns, the titles above them. On a terminal the last column is cut where a line would not fit; into a pipe all is written. */
+/**
+ * Rows in aligned columns, the titles above them. On a terminal the last column is cut where a line would not fit. Where too little would be left of it, it
+ * stands below the others; where not even those fit, each row is a list of its columns. Into a pipe all is written, in columns.
+ */
 export function printTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], within = terminalWidth()): void {
-  const cells = fitted(
-    rows.map((row) => columns.map((column) => printable(column.text(row)))),
-    { titles: columns.map(({ title }) => title), within },
-  );
-  const widths = columns.map((column, index) => Math.max(column.title.length, ...cells.map((row) => row[index]?.length ?? 0)));
-  const pad = (text: string, index: number) => (index === columns.length - 1 ? text : text.padEnd(widths[index] ?? 0));
-  print(styled('dim', columns.map((column, index) => pad(column.title, index)).join('  ')));
-  rows.forEach((row, place) => {
-    const line = columns.map((column, index) => {
-      const text = pad(cells[place]?.[index] ?? '', index);
-      return column.style?.(row, text) ?? text;
+  const cells = rows.map((row) => columns.map((column) => printable(column.text(row))));
+  const widths = columns.map(({ title }, index) => Math.max(title.length, ...cells.map((row) => row[index]?.length ?? 0)));
+  const last = columns.length - 1;
+  const before = widths.slice(0, last).reduce((sum, width) => sum + width + 2, 0);
+  const isBelow = within - before < Math.min(leastTextWidth, widths[last] ?? 0);
+  if (isBelow && before - 2 > within) {
+    rows.forEach((row, place) => {
+      if (place > 0) print();
+      const styledText = (column: Column<Row>, text: string): string => column.style?.(row, text) ?? text;
+      printFacts(columns.map((column, index) => [column.title, styledText(column, cells[place]?.[index] ?? '')]));
     });
-    print(line.join('  ').trimEnd());
+    return;
+  }
+  const room = isBelow ? within - indent.length : within - before;
+  const gap = isBelow ? `\n${indent}` : '  ';
+  const lineOf = (texts: readonly string[], style: (text: string, index: number) => string): string => {
+    const padded = texts.map((text, index) => style(index === last ? cut(text, room) : text.padEnd(widths[index] ?? 0), index));
+    const others = padded.slice(0, last).join('  ');
+    return [isBelow ? others.trimEnd() : others, ...padded.slice(last)].join(last === 0 ? '' : gap).trimEnd();
+  };
+  const titles = columns.map(({ title }) => title);
+  print(
+    styled(
+      'dim',
+      lineOf(titles, (text) => text),
+    ),
+  );
+  rows.forEach((row, place) => {
+    print(lineOf(cells[place] ?? [], (text, index) => columns[index]?.style?.(row, text) ?? text));
   });
 }
 
-function terminalWidth(): number {
-  return process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY;
+function cut(text: string, room: number): string {
+  return text.length > room ? `${text.slice(0, room - 1)}…` : text;
 }
 
-function fitted(
-  cells: readonly string[][],
-  { titles, within }: { readonly titles: readonly string[]; readonly within: number },
-): readonly string[][] {
-  const last = titles.length - 1;
-  const before = titles
-    .slice(0, last)
-    .map((title, index) => Math.max(title.length, ...cells.map((row) => row[index]?.length ?? 0)));
-  const left = within - before.reduce((sum, width) => sum + width + 2, 0);
-  if (left < leastTextWidth) return cells;
-  return cells.map((row) =>
-    row.map((text, index) => (index === last && text.length > left ? `${text.slice(0, left - 1)}…` : text)),
-  );
+function terminalWidth(): number {
+  // Some terminals do not say how wide they are: 0.
+  return (process.stdout.isTTY && process.stdout.columns) || Number.POSITIVE_INFINITY;
 }
 
 /** `name  value` lines, aligned. */

@@ -23,7 +23,8 @@ export function tellProgress(what: string, share: number): void {
 
 /**
  * On a terminal, whatever has written nothing for two seconds says that it is at work, and for how long, in a line of its own on standard error. The line
- * goes when anything is written; while a question waits for its answer there is none. Returns what ends it.
+ * goes when anything is written; while a question waits for its answer there is none. Ctrl-C takes it away, and says that the command was stopped. Returns
+ * what ends it.
  */
 export function showWork(
   args: readonly string[],
@@ -61,10 +62,21 @@ export function showWork(
     Reflect.apply(errWrite, err, [`${erased}${styleText('dim', line, { stream: process.stderr })}`]);
     isShown = true;
   }, everyMs).unref();
-  return () => {
+  const end = (): void => {
+    process.off('SIGINT', stop);
     clearInterval(timer);
     if (isShown) Reflect.apply(errWrite, err, [erased]);
     for (const back of restore) back();
     known = undefined;
   };
+  function stop(): void {
+    const isAlone = process.listenerCount('SIGINT') === 1;
+    end();
+    // Whoever else listens finishes something first, and says so.
+    if (!isAlone) return;
+    err.write(`\nfirebreak ${command}: stopped\n` as never);
+    process.kill(process.pid, 'SIGINT');
+  }
+  process.on('SIGINT', stop);
+  return end;
 }

@@ -63,7 +63,6 @@ async function list(options: ListOptions, command: Command): Promise<void> {
   printTable(all, [
     { title: 'PLAYBOOK', text: (row) => row.id },
     { title: 'FROM', text: (row) => row.on.minSeverity },
-    { title: 'ACTIONS', text: (row) => row.uses.map(({ name }) => name).join(', ') },
     { title: 'TITLE', text: (row) => row.title },
   ]);
   const scheduled = all.flatMap(({ id, scheduled: run }) => (run ? [{ id, ...run }] : []));

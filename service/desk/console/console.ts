@@ -276,6 +276,7 @@ export function createDeskConsole(parts: {
     paced(changed, (over) => setTimeout(over, leastRestMs).unref()),
   );
   writer.catchUp();
+  void overviews.prepare();
 
   return {
     handle: (request, response, proven) => {

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { type AuditRecord, recordLink } from '../../../core/audit/audit.ts';
 import { provenOf } from '../../../core/audit/audit-check.ts';
-import type { AuditStore } from '../../../core/audit/audit-store.ts';
+import type { AuditStore, StoredRecord } from '../../../core/audit/audit-store.ts';
 import { type AskedOnce, decisionKinds, questionsIn } from '../../../core/audit/decision-events.ts';
 import { type DecisionReport, decisionReport } from '../../../core/audit/decision-report.ts';
 import { percentile } from '../../../core/audit/percentile.ts';
@@ -26,15 +26,16 @@ const dayMs = 86_400_000;
 /** Newest first: so many tell enough, and are read in a moment. */
 const mostIncidents = 3_000;
 const mostContained = 200;
-const provenAtOnce = 100;
-/** Whose key is believed no more is not counted for longer. */
-const provenAnewMs = 600_000;
+/** What else the desk has to do waits for no more signatures than these. */
+const provenAtOnce = 25;
 /** Many look at it, and it changes slowly. */
 const rememberedMs = 5_000;
 
 interface ConsoleOverviews {
   overview(who: SignedIn): Promise<ConsoleOverview>;
   people(): Promise<ConsolePeople>;
+  /** Proves the records of a month, so that whoever looks first does not wait for their signatures. Never rejects. */
+  prepare(): Promise<void>;
 }
 
 export function createOverviews(parts: {
@@ -55,23 +56,26 @@ export function createOverviews(parts: {
 
   /** By what was signed: so that each is proven once, and not with every look. */
   let proven = new Map<string, AuditRecord>();
-  let provenAt = 0;
 
   async function readRecords(): Promise<readonly AuditRecord[]> {
     const since = new Date(sinceMs()).toISOString();
     const rows = await store.recordsOf({ kinds: decisionKinds, since });
     const known = new Map<string, AuditRecord>();
-    if (now() - provenAt > provenAnewMs) {
-      proven = new Map();
-      provenAt = now();
-    }
+    // A record that was proven is so as long as its key is believed: one record of each key tells.
+    const believed = new Map<string, boolean>();
+    const isBelieved = (row: StoredRecord, keyId: string): boolean => {
+      const is = believed.get(keyId) ?? provenOf([row], trust).records.length === 1;
+      believed.set(keyId, is);
+      return is;
+    };
     for (let start = 0; start < rows.length; start += provenAtOnce) {
       for (const row of rows.slice(start, start + provenAtOnce)) {
-        const what = row.signed && recordLink(row.signed);
-        const record = what && (proven.get(what) ?? provenOf([row], trust).records[0]);
-        if (what && record) known.set(what, record);
+        if (!row.signed) continue;
+        const what = recordLink(row.signed);
+        const before = proven.get(what);
+        const record = before && isBelieved(row, row.signed.keyId) ? before : provenOf([row], trust).records[0];
+        if (record) known.set(what, record);
       }
-      // Who else waits for the desk is not kept waiting by thousands of signatures.
       await setImmediate();
     }
     proven = known;
@@ -159,6 +163,7 @@ export function createOverviews(parts: {
   };
 
   return {
+    prepare: async () => void (await records().catch(() => undefined)),
     overview: (who) => {
       const key = JSON.stringify(who.visible);
       const known = remembered.get(key);

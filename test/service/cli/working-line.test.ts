@@ -35,14 +35,15 @@ async function startSlowDesk() {
 function onTerminal(args: readonly string[]) {
   const command = [process.execPath, '--disable-warning=ExperimentalWarning', cli, ...args];
   const child = spawn('script', ['-qec', command.map((word) => `'${word}'`).join(' '), '/dev/null'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
   stops.push(() => child.kill());
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (part: string) => {
     text += part;
   });
-  return { text: () => text, ended: new Promise<void>((resolve) => child.on('close', () => resolve())) };
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  return { text: () => text, type: (typed: string) => child.stdin.write(typed), ended };
 }
 
 test('a command that waits says so on a terminal, how long already, and takes its line away before it says anything', async () => {
@@ -55,6 +56,17 @@ test('a command that waits says so on a terminal, how long already, and takes it
   const after = text().slice(text().lastIndexOf('is at work'));
   const [, said = ''] = after.split('\r\u001b[2K');
   expect(said).toContain('→ ');
+});
+
+test('Ctrl-C takes the line away, says in one line what was stopped, and ends the command as a signal does', async () => {
+  const desk = await startSlowDesk();
+  const { text, type, ended } = onTerminal(['login', '--desk', desk.url]);
+  await eventually('the line', () => text().includes('firebreak login is at work'));
+  type('\u0003');
+  expect(await ended).toBe(130);
+  const erased = '\u001b[2K';
+  const after = text().slice(text().lastIndexOf(erased) + erased.length);
+  expect(after.replaceAll('^C', '').trim()).toBe('firebreak login: stopped');
 });
 
 /** A terminal, and what stands in it. */

@@ -29,8 +29,26 @@ describe('a table', () => {
     ]);
   });
 
-  test('is whole where it fits, where too little would be left of the text, and in a pipe', () => {
+  test('has its last column below the others where too little would be left of it', () => {
+    expect(printed(30)).toEqual([
+      'INCIDENT\n    WHAT',
+      'shop/Deployment/cart\n    a binary that was not in …',
+      'shop/Job/mail\n    short',
+    ]);
+  });
+
+  test('is a list of its columns where the others do not fit, either', () => {
+    expect(printed(18)).toEqual([
+      'INCIDENT  shop/Deployment/cart',
+      'WHAT      a binary that was not in the image ran in cart-1',
+      '',
+      'INCIDENT  shop/Job/mail',
+      'WHAT      short',
+    ]);
+  });
+
+  test('is whole where it fits, and in a pipe', () => {
     const whole = 'shop/Deployment/cart  a binary that was not in the image ran in cart-1';
-    for (const within of [120, 30, Number.POSITIVE_INFINITY]) expect(printed(within)[1]).toBe(whole);
+    for (const within of [120, Number.POSITIVE_INFINITY]) expect(printed(within)[1]).toBe(whole);
   });
 });

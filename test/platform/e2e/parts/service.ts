@@ -179,8 +179,12 @@ export class Service {
       env: compiled(),
       logFile,
     });
-    await until(`${name} at work`, 120_000, () => readFileSync(logFile, 'utf8').includes('at work: connected to Temporal'));
-    return { configFile, log: () => readFileSync(logFile, 'utf8'), end: (signal) => this.#group.end(server, signal) };
+    const log = (): string => readFileSync(logFile, 'utf8');
+    await until(`${name} at work`, 120_000, () => {
+      if (!server.isRunning()) throw new Error(`${name} has ended:\n${log()}`);
+      return log().includes('at work: connected to Temporal');
+    });
+    return { configFile, log, end: (signal) => this.#group.end(server, signal) };
   }
 
   /** Resolves when intake and desk answer: the moment from which is measured what a restart takes. */
