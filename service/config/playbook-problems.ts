@@ -193,7 +193,7 @@ function meansProblems(file: Checked, playbooks: readonly AnyPlaybook[]): readon
   ];
 }
 
-/** To call a critical alert harmless, to give its containment back, or to change what is wider: see `quorumOf`. */
+/** To call a critical alert harmless, to release what it contained, or to change what is wider: see `quorumOf`. */
 const peopleOnCritical = 2;
 
 /**
@@ -225,7 +225,7 @@ export function quorumProblems(
     return [
       {
         at: ['roster', 'groups'],
-        problem: `${who} can answer in ${names}, and it takes ${peopleOnCritical} people to call a critical alert harmless or to give its containment back: asked ${asking(alike.map((one) => one.who))}`,
+        problem: `${who} can answer in ${names}, and it takes ${peopleOnCritical} people to call a critical alert harmless or to release what it contained: asked ${asking(alike.map((one) => one.who))}`,
         remedy: slack
           ? 'Add people to one of these groups, each with a key of their own or a Slack id.'
           : 'Give people of these groups keys of their own, or configure Slack: without it a Slack id answers nothing.',

@@ -23,6 +23,6 @@ export function leaseOf(state: IncidentState, wanted: string | undefined): strin
 
 export const choices = {
   extend: 'let a containment last for one more term',
-  release: 'give a containment back now',
+  release: 'release what is contained now',
   keep: 'make a containment permanent',
 } as const;

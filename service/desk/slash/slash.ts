@@ -15,7 +15,7 @@ const help = [
   '*/firebreak show ID*  one incident: what was done, what is asked, what happened last',
   '*/firebreak questions*  what waits for you',
   '*/firebreak quarantine NAMESPACE/POD REASON*  cut a pod off at once; others decide what becomes of it',
-  '*/firebreak release ID*  give a containment back: a dialog shows what that does; on a critical incident two people must say so',
+  '*/firebreak release ID*  release what is contained: a dialog shows what that does; on a critical incident two people must say so',
   '*/firebreak extend ID*  let a containment last for one more term; *keep ID*  for good',
   '*/firebreak suppress ID*  propose to hide alerts of this kind for a time; somebody else must agree',
   '*/firebreak suppress list*  what is hidden and proposed; *suppress end ID REASON*  end one of them',
