@@ -144,7 +144,7 @@ export async function releaseField(
     readonly key: string;
     readonly context: StepContext;
     readonly allow?: AllowRelease | undefined;
-    /** The step says that it has changed the field: it was something else before. */
+    /** It was something else before, or nobody here knows. */
     readonly hasChanged?: boolean;
   },
 ): Promise<UndoResult> {

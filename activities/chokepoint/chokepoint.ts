@@ -98,7 +98,7 @@ export const order: readonly Stage[] = [
   },
   {
     name: 'record',
-    does: 'That it succeeded is remembered: it is no longer undone as a step that failed.',
+    does: 'That it succeeded is remembered, and what it has done: it is no longer undone as a step that failed, nor by what a call says of it.',
     file: 'activities/memory/landed-steps.ts',
     on: ['apply'],
     run: recordStep,
@@ -203,8 +203,7 @@ export function createChokepoint(parts: ChokepointParts): Chokepoint {
     },
     verify: async ({ call, output }, context) =>
       found((await through({ operation: 'verify', call, context, output })).verification),
-    undo: async ({ call, output, reason }, context) =>
-      found((await through({ operation: 'undo', call, context, output, reason })).undone),
+    undo: async ({ call, reason }, context) => found((await through({ operation: 'undo', call, context, reason })).undone),
   };
 }
 
@@ -354,8 +353,9 @@ async function applyStep(run: StepRun, { parts }: Rules): Promise<void> {
   run.output = await underway(parts.steps, call, found(run.plan), () => implementation.apply(input, { ...context, taking }));
 }
 
-function recordStep({ call }: StepRun, { landed, now }: Rules): void {
+function recordStep({ call, action, output }: StepRun, { landed, now }: Rules): void {
   landed.note(call.key, now());
+  if (found(action).implementation.undo) landed.noteDone(call, output, now());
 }
 
 async function verifyStep(run: StepRun, { parts }: Rules): Promise<void> {
@@ -364,22 +364,29 @@ async function verifyStep(run: StepRun, { parts }: Rules): Promise<void> {
   run.verification = await underway(parts.steps, call, undefined, () => implementation.verify(output, context));
 }
 
-async function checkRelease(run: StepRun, { release }: Rules): Promise<void> {
+async function checkRelease(run: StepRun, { release, landed }: Rules): Promise<void> {
   const { call } = run;
+  const done = landed.doneBy(call.key);
+  const isOther =
+    done?.action !== call.action || done.incident !== call.incident.id || done.inputDigest !== digestOf(call.input);
+  if (done && isOther) throw new FirebreakError('FB_ERR_REFUSED', `the step with this key was another one, of ${done.action}`);
   if (!found(run.action).implementation.undo) throw new FirebreakError('FB_ERR_REFUSED', `${call.action} has no undo`);
   await release.before(call, found(run.reason));
 }
 
 async function undoStep(run: StepRun, { parts, release, reservations, landed, now }: Rules): Promise<void> {
-  const { call, context, input, output } = run;
+  const { call, context, input } = run;
   const undo = found(found(run.action).implementation.undo);
   const reason = found(run.reason);
+  const done = landed.doneBy(call.key);
+  const isForgotten = !done && reason.kind !== 'step-failed' && !landed.wasUndone(call.key);
   run.undone = await underway(parts.steps, call, undefined, () =>
     undo(
       {
         input,
         key: call.key,
-        ...(output === undefined ? {} : { output }),
+        ...(done && { output: done.output }),
+        ...(isForgotten && { isForgotten }),
         allow: async (notes) => {
           await release.given(call, reason, notes);
           run.released = notes;

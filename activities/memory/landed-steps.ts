@@ -1,4 +1,6 @@
+import type { StepCall } from '../../core/action/step.ts';
 import type { ReleasedObject } from '../../core/incident/hold.ts';
+import { digestOf } from '../../core/text/digest.ts';
 import { Memory, type MemoryKeeper } from './memory.ts';
 
 /** Longer ago nobody is believed who says that a step did not come about. */
@@ -11,20 +13,35 @@ const releasedRetentionMs = 30 * 86_400_000;
 /** An object, and the step that holds it by the note on it. */
 type HeldBy = Pick<ReleasedObject, 'object' | 'uid' | 'step'>;
 
+/** What a step was, and what it answered when it was done. */
+export interface DoneStep {
+  readonly incident: string;
+  readonly action: string;
+  readonly inputDigest: string;
+  readonly output: unknown;
+}
+
+/** Each lasts until its step is given back; of so many the oldest go. */
+const mostDone = 10_000;
+
 /** What became of steps here. What comes about is given back by people, or at the end of its lease; what does not, at once; and none is run again after that. */
 export class LandedSteps {
   readonly #steps: Memory<true>;
-  readonly #givenBack: Memory<true>;
+  readonly #done: Memory<DoneStep>;
+  /** Whether it is known that nothing of the step is left. */
+  readonly #givenBack: Memory<boolean>;
   readonly #released: Memory<true>;
 
   constructor(
     keepers: {
       readonly landed?: MemoryKeeper<true>;
-      readonly givenBack?: MemoryKeeper<true>;
+      readonly done?: MemoryKeeper<DoneStep>;
+      readonly givenBack?: MemoryKeeper<boolean>;
       readonly released?: MemoryKeeper<true>;
     } = {},
   ) {
     this.#steps = new Memory({ most: 10_000, retentionMs, keeper: keepers.landed });
+    this.#done = new Memory({ most: mostDone, retentionMs: Number.POSITIVE_INFINITY, keeper: keepers.done });
     this.#givenBack = new Memory({ most: 20_000, retentionMs: releasedRetentionMs, keeper: keepers.givenBack });
     this.#released = new Memory({ most: 20_000, retentionMs: releasedRetentionMs, keeper: keepers.released });
   }
@@ -33,14 +50,30 @@ export class LandedSteps {
     this.#steps.set(key, true, now);
   }
 
+  /** What it has done, for whoever gives it back: so that no call need be believed about that. */
+  noteDone(call: Pick<StepCall, 'key' | 'incident' | 'action' | 'input'>, output: unknown, now: number): void {
+    const { key, incident, action, input } = call;
+    this.#done.set(key, { incident: incident.id, action, inputDigest: digestOf(input), output }, now);
+  }
+
+  /** Undefined where it was given back, or was done elsewhere. */
+  doneBy(key: string): DoneStep | undefined {
+    return this.#done.get(key);
+  }
+
   /** Whether the step with this key came about, or may have: what was taken before this memory reaches back counts as come about. */
   mayHaveLanded(key: string, takenAt: number): boolean {
     return this.#steps.get(key) === true || takenAt <= this.#steps.since;
   }
 
-  /** Its undo is done, and has given these back, each by the step that its own note names. */
+  /**
+   * Its undo is done, and has given these back, each by the step that its own note names. Where it has found nothing, and is of a step that was not
+   * done here, that is no sign that nothing of the step is left: it may have been called with the name of another object.
+   */
   gaveBack(key: string, now: number, released: readonly HeldBy[] = []): void {
-    this.#givenBack.set(key, true, now);
+    const isKnown = this.#done.get(key) !== undefined || released.some(({ step }) => step === key);
+    this.#givenBack.set(key, isKnown || this.wasUndone(key), now);
+    this.#done.delete(key);
     for (const one of released) this.#released.set(heldBy(one), true, now);
   }
 
@@ -51,6 +84,11 @@ export class LandedSteps {
 
   /** Each step has a key of its own: with that of one that was given back comes only an incident that was set back. */
   wasGivenBack(key: string): boolean {
+    return this.#givenBack.get(key) !== undefined;
+  }
+
+  /** Whether an undo here has left nothing of it. */
+  wasUndone(key: string): boolean {
     return this.#givenBack.get(key) === true;
   }
 }

@@ -170,7 +170,10 @@ export interface ActionImplementation<Input, Output> {
   undo?(
     call: {
       readonly input: Input;
+      /** What it answered when it was done, as this worker remembers it. */
       readonly output?: Output;
+      /** It is said to have come about, and what it has changed is not known here: another worker did it, or its memory is lost. */
+      readonly isForgotten?: true;
       readonly key: string;
       /** Awaited once the note has been read and before anything is changed. Absent only in tests. */
       readonly allow?: AllowRelease;

@@ -72,7 +72,6 @@ export type UndoReason =
 
 export interface UndoCall {
   readonly call: StepCall;
-  readonly output?: unknown;
   readonly reason: UndoReason;
 }
 

@@ -42,7 +42,7 @@ interface HoldContainmentParts {
   /** What actions hold besides pods and policies. */
   readonly objects: HeldObjects;
   /** What this cell has itself given back. */
-  readonly landed: Pick<LandedSteps, 'wasGivenBack' | 'wasReleased'>;
+  readonly landed: Pick<LandedSteps, 'wasUndone' | 'wasReleased'>;
   /** What the cluster denies by beside NetworkPolicies. */
   readonly denyTier: () => DenyTier | undefined;
   readonly exceptions: QuarantineExceptions;
@@ -246,7 +246,7 @@ export class HoldContainment {
   }): Promise<boolean | undefined> {
     const { landed, unclearMs = unclearWithinMs } = this.#parts;
     const { key, incident, step } = of;
-    if (landed.wasGivenBack(step) || landed.wasReleased(of)) return true;
+    if (landed.wasUndone(step) || landed.wasReleased(of)) return true;
     const said = await this.#releaseSaid?.(incident, step).catch(() => undefined);
     if (said === 'released' || said === 'not released') {
       this.#unclear.delete(key);

@@ -48,6 +48,8 @@ interface World {
   noted: readonly ReleasedObject[];
   /** Until the watch shows what was done. */
   watchLags: boolean;
+  /** What each undo was told of what its step had done. */
+  readonly told: { readonly output?: unknown; readonly isForgotten?: true }[];
   /** On which terms things were taken. */
   readonly taken: StepContext['taking'][];
 }
@@ -100,7 +102,8 @@ export function action(
       verify: async () => ({ state: 'applied', detail: '' }),
       ...(effect === 'reversible'
         ? {
-            undo: async ({ allow }) => {
+            undo: async ({ allow, output, isForgotten }) => {
+              world.told.push({ ...(output !== undefined && { output }), ...(isForgotten && { isForgotten }) });
               await allow?.(world.noted);
               world.done.push(`undo ${name}`);
               return world.drifted
@@ -254,6 +257,7 @@ export function setUp(over: Partial<ChokepointParts> & { replicas?: number } = {
     done: [],
     applied: [],
     taken: [],
+    told: [],
     contained: new Map(),
     containedByIncident: new Set(),
     kept: new Set(),

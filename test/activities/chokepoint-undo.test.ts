@@ -437,6 +437,54 @@ describe('giving back', () => {
     expect([landed.wasGivenBack(call.key), landed.wasReleased(noteOf(call))]).toEqual([true, true]);
   });
 
+  test('goes by what the cell remembers of the step, also after a restart, and not by what a call says', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'firebreak-memory-'));
+    const open = () => new DurableMemory(join(folder, 'kept'), console);
+    const reason = approved(approvalOf([plan]));
+    const first = open();
+    setUp({ landed: new LandedSteps({ done: first.keeper('done') }) });
+    await chokepoint.apply(call, context);
+    await first.close();
+    const second = open();
+    const landed = new LandedSteps({ done: second.keeper('done'), givenBack: second.keeper('given-back') });
+    setUp({ landed });
+    const elsewhere = { pod: { ...pod, name: 'cart-2', uid: 'uid-2' } };
+    const lies: readonly Partial<StepCall>[] = [
+      { input: elsewhere },
+      { action: 'other' },
+      { incident: { ...incident, id: 'incident/lab/shop/Deployment/till' } },
+    ];
+    for (const lie of lies)
+      expect(await refusal(chokepoint.undo({ call: { ...call, ...lie }, reason: failed }, context))).toBe('FB_ERR_REFUSED');
+    expect([world.done, landed.wasUndone(call.key)]).toEqual([[], false]);
+    world.noted = [noteOf(call)];
+    await chokepoint.undo(Object.assign({ call, reason }, { output: { name: 'what the call says' } }), context);
+    await chokepoint.undo({ call, reason }, context);
+    // Once it is given back there is nothing to know any more.
+    expect(world.told).toEqual([{ output: { name: 'quarantine' } }, {}]);
+    await second.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  test('says so where the step was done elsewhere, and believes of it only what a note says', async () => {
+    const landed = new LandedSteps();
+    setUp({ landed });
+    world.noted = [];
+    await chokepoint.undo({ call, reason: approved(approvalOf([plan])) }, context);
+    expect(world.told).toEqual([{ isForgotten: true }]);
+    // Nothing was found there: a call with the name of another object finds nothing either.
+    expect([landed.wasGivenBack(call.key), landed.wasUndone(call.key)]).toEqual([true, false]);
+    world.noted = [noteOf(call)];
+    await chokepoint.undo({ call, reason: approved(approvalOf([plan])) }, context);
+    expect(landed.wasUndone(call.key)).toBe(true);
+  });
+
+  test('is told nothing of a step that did not come about', async () => {
+    world.noted = [noteOf(call)];
+    await chokepoint.undo({ call, reason: failed }, context);
+    expect(world.told).toEqual([{}]);
+  });
+
   test('is refused where there is no undo', async () => {
     expect(await refusal(chokepoint.undo({ call: callOf('remove'), reason: { kind: 'step-failed' } }, context))).toBe(
       'FB_ERR_REFUSED',

@@ -106,7 +106,7 @@ export class Leases {
       const pool = stepActivities(this.#model.settings, declaration, this.#model.priority);
       // What has become worse since the step needs the people of today.
       const call = { ...holding.call, severity: worse(holding.call.severity, this.#model.severity), ...this.#model.namedActors };
-      const undo = { call, output: holding.output, reason };
+      const undo = { call, reason };
       const needsWarrant = declaration.pool !== 'cell' && reason.kind !== 'step-failed';
       const result = await this.#model.during(
         needsWarrant

@@ -78,8 +78,8 @@ export function cordonNodeImplementation(options: {
       return { ...found, detail: `${found.detail}; ${cordoned}` };
     },
 
-    async undo({ input: { node }, output, key, allow }, context) {
-      const hasChanged = output?.wasCordoned === false;
+    async undo({ input: { node }, output, isForgotten = false, key, allow }, context) {
+      const hasChanged = output ? !output.wasCordoned : isForgotten;
       const released = await releaseField({ api, cellKey, field: fieldOn(node), key, context, allow, hasChanged });
       if (!isolation) return released;
       // Without a note on the node only people can say that the provider's isolation goes: it may be all that is left in force.

@@ -132,7 +132,7 @@ export function revokeServiceAccountImplementation(options: {
         : { state: 'applied', detail };
     },
 
-    async undo({ input: { serviceAccount }, output, key, allow }, context): Promise<UndoResult> {
+    async undo({ input: { serviceAccount }, output, isForgotten, key, allow }, context): Promise<UndoResult> {
       const all = await allBindings(context.signal);
       const held = all.filter(
         ({ object }) => object.metadata.annotations?.[noteAnnotation(revokeServiceAccount.name)] !== undefined,
@@ -156,6 +156,13 @@ export function revokeServiceAccountImplementation(options: {
           !held.includes(binding) &&
           !binding.subjects.some((one) => isAccount(one, serviceAccount)),
       );
+      const isNamed = all.some(({ subjects }) => subjects.some((one) => isAccount(one, serviceAccount)));
+      if (isForgotten && ours.length === 0 && !isNamed)
+        return {
+          state: 'drifted',
+          detail: 'no binding says that it is held by this step; nothing was changed',
+          difference: [`no binding names the account, and of which it was taken is not known: put it back by hand`],
+        };
       if (ours.length === 0 && robbed.length === 0) return { state: 'already', detail: 'no binding is held by this step' };
       const difference = [
         ...ours.flatMap(({ object, ref, target }) =>

@@ -74,7 +74,7 @@ export function heldWorkload<Input>(
       return noteOn({ object, cellKey, field })?.step === key;
     },
 
-    undo: async ({ input, output, key, allow }, context) => {
+    undo: async ({ input, output, isForgotten = false, key, allow }, context) => {
       const field = fieldOn(input);
       const { signal } = context;
       const object = await readObject({ api, ref: field.ref, signal });
@@ -89,7 +89,7 @@ export function heldWorkload<Input>(
         key,
         context,
         allow: allow && ((notes) => allow([...notes, ...pauses])),
-        hasChanged: isObject(output) && hasChanged(output),
+        hasChanged: isObject(output) ? hasChanged(output) : isForgotten,
       });
       if (paused.length === 0) return result;
       if (result.state === 'drifted') {

@@ -205,6 +205,7 @@ export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): Ow
   return {
     landed: new LandedSteps({
       landed: stored.keeper('landed'),
+      done: stored.keeper('done-steps'),
       givenBack: stored.keeper('given-back'),
       released: stored.keeper('released'),
     }),

@@ -81,6 +81,8 @@ class Cell {
 
   /** The chokepoint of this cell has given this step back. */
   gaveBack(step: string): void {
+    const done = { key: step, incident: { id: '', run: '' }, action: '', input: {} };
+    this.#landed?.noteDone(done, {}, Date.now());
     this.#landed?.gaveBack(step, Date.now());
   }
 
@@ -311,6 +313,8 @@ test('what has lost its note and is still as the step left it is not called give
     state: 'drifted',
     difference: [expect.stringMatching(`^annotation ${annotation} was removed, and spec.paused is true still`)],
   });
+  // Of a cell that does not remember the step: in doubt it is held.
+  expect(await action.undo({ input: given, isForgotten: true, key: own.key }, own)).toMatchObject({ state: 'drifted' });
   // By hand, as `firebreak release --offline` does it too.
   await change(at('apps', 'deployments', 'cart'), { spec: { paused: false } });
   expect(await undo()).toMatchObject({ state: 'already' });
@@ -370,6 +374,10 @@ test('an account whose bindings have all lost their notes is not called given ba
     difference: names.map((name) =>
       expect.stringMatching(`^rolebinding/${namespace}/${name}: annotation ${annotation} was removed`),
     ),
+  });
+  expect(await action.undo({ input: { serviceAccount }, isForgotten: true, key: own.key }, own)).toMatchObject({
+    state: 'drifted',
+    difference: [expect.stringMatching(/^no binding names the account/)],
   });
   // What is put back by hand, or gone, is held no more.
   await change(at(group, 'rolebindings', 'reads'), { subjects: [subject] });
