@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Dropped, RejectedAlert, RejectedAlerts, Replayed, ShownAlert } from './spool/rejected-alerts.ts';
-import { socketPath } from './spool/spool-lock.ts';
 import type { SensorHealth, SensorReport } from './watch/sensor-health.ts';
 import type { StormView, StormWatch } from './watch/storm.ts';
 
@@ -16,6 +18,8 @@ export interface RejectedAlertsAccess {
 }
 
 const largestAsked = 2 * 1024 * 1024;
+/** A socket's path may have 107 bytes (unix(7)). */
+const longestSocketPath = 100;
 
 /**
  * A local way in for the operator: a socket in the spool's directory that only the service's own user can open. The directory is
@@ -27,7 +31,7 @@ export async function startControl(options: {
   readonly storm?: StormWatch | undefined;
   readonly health?: SensorHealth | undefined;
 }): Promise<{ close(): Promise<void> }> {
-  const path = socketPath(options.directory, 'control');
+  const path = socketOf(options.directory);
   // The lock of the directory is held: whoever left this is gone.
   rmSync(path, { force: true });
   const since = new Date().toISOString();
@@ -41,6 +45,14 @@ export async function startControl(options: {
   chmodSync(path, 0o600);
   server.unref();
   return { close: () => new Promise((done) => server.close(() => done())) };
+}
+
+/** In the directory, or in the system's temporary folder when that path would be too long. */
+function socketOf(directory: string): string {
+  const inside = join(resolve(directory), 'control.sock');
+  if (Buffer.byteLength(inside) <= longestSocketPath) return inside;
+  const hash = createHash('sha256').update(resolve(directory)).digest('hex').slice(0, 24);
+  return join(tmpdir(), `firebreak-control-${hash}.sock`);
 }
 
 async function respond(
@@ -76,7 +88,7 @@ function reply(answer: ServerResponse, value: unknown): void {
 
 /** Asks the service that runs on this directory. Undefined when none does. */
 export async function askRunningService(directory: string): Promise<RejectedAlertsAccess | undefined> {
-  const socket = socketPath(directory, 'control');
+  const socket = socketOf(directory);
   const ask = async <T>(path: string, body?: Uint8Array): Promise<T> => JSON.parse(await call(socket, path, body));
   try {
     await ask('/kept/r0');
@@ -110,7 +122,7 @@ export function askRunningSensors(directory: string): Promise<HeardSensors | und
 
 async function askRunning<View>(directory: string, path: string): Promise<View | undefined> {
   try {
-    const view: View | null = JSON.parse(await call(socketPath(directory, 'control'), path));
+    const view: View | null = JSON.parse(await call(socketOf(directory), path));
     return view ?? undefined;
   } catch {
     return undefined;

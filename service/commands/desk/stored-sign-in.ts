@@ -1,11 +1,11 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { FirebreakError } from '../../../core/errors.ts';
 import { replaceFile } from '../../../integrations/replace-file.ts';
+import { takeLock } from '../../process/file-lock.ts';
 
 const stored = z.object({
   /** The desk that the token is for: it is sent nowhere else. */
@@ -54,38 +54,20 @@ export async function removeSignIn(desk: string): Promise<void> {
 
 const waitsForMs = 120_000;
 const lookEveryMs = 100;
-/** https://www.sqlite.org/rescode.html#busy */
-const sqliteBusy = 5;
 
 /**
  * One after the other, also of several processes: a refresh token counts once at many providers, and two that use the same one at the same time end the
- * sign-in. The lock is SQLite's on an empty file, which the system drops with its process: nobody has to judge by a file's age whether its maker lives.
+ * sign-in.
  * @throws FB_ERR_CONFLICT while another process holds it for two minutes
  */
 export async function oneAtATime<T>(desk: string, work: () => Promise<T>): Promise<T> {
   const path = `${fileOf(desk)}.lock`;
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const { DatabaseSync } = await import('node:sqlite');
-  const lock = new DatabaseSync(path, { timeout: 0 });
-  try {
-    const until = Date.now() + waitsForMs;
-    while (!isTaken(lock)) {
-      if (Date.now() > until)
-        throw new FirebreakError('FB_ERR_CONFLICT', `another command is at the sign-in of ${desk} for two minutes: ${path}`);
-      await sleep(lookEveryMs);
-    }
-    return await work();
-  } finally {
-    lock.close();
-  }
-}
-
-function isTaken(lock: DatabaseSync): boolean {
-  try {
-    lock.exec('BEGIN EXCLUSIVE');
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'errcode' in error && error.errcode === sqliteBusy) return false;
-    throw error;
+  const until = Date.now() + waitsForMs;
+  for (let free = await takeLock(path); ; free = await takeLock(path)) {
+    if (free !== undefined) return await work().finally(free);
+    if (Date.now() > until)
+      throw new FirebreakError('FB_ERR_CONFLICT', `another command is at the sign-in of ${desk} for two minutes: ${path}`);
+    await sleep(lookEveryMs);
   }
 }

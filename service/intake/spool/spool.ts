@@ -1,6 +1,8 @@
 import { mkdirSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { FirebreakError } from '../../../core/errors.ts';
+import { takeLock } from '../../process/file-lock.ts';
 import type { PlacedEntry, SpoolEntry } from './entry.ts';
 import { FreshIds } from './fresh-ids.ts';
 import { HiddenAlerts } from './hidden-alerts.ts';
@@ -8,7 +10,6 @@ import { Ledger } from './ledger.ts';
 import { Notes } from './notes.ts';
 import { RejectedItems } from './rejected-items.ts';
 import { SentBeforeWrite } from './sent-before-write.ts';
-import { lockDirectory } from './spool-lock.ts';
 import { WaitingAlerts } from './waiting-alerts.ts';
 import { partOfBatch, WriteGroup } from './write-group.ts';
 
@@ -39,7 +40,7 @@ interface SpoolOptions {
 
 interface Opened extends SpoolOptions {
   readonly root: RootDatabase;
-  readonly unlock: () => Promise<void>;
+  readonly unlock: () => void;
 }
 
 /**
@@ -59,7 +60,7 @@ export class Spool {
   readonly #sending: Database<Sending, string>;
   readonly #writes: WriteGroup;
   readonly #maxBytes: number;
-  readonly #unlock: () => Promise<void>;
+  readonly #unlock: () => void;
   #lastPlace = 0;
   #closed = false;
   readonly #directory: string;
@@ -86,7 +87,9 @@ export class Spool {
   /** @throws FB_ERR_CONFLICT while another process holds the directory */
   static async open({ directory, maxBytes, leftFree }: SpoolOptions): Promise<Spool> {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const unlock = await lockDirectory(directory);
+    const unlock = await takeLock(join(directory, 'spool.lock'));
+    if (unlock === undefined)
+      throw new FirebreakError('FB_ERR_CONFLICT', `another process uses the spool directory ${directory}`);
     const root = open({
       path: directory,
       maxDbs: 16,
@@ -231,7 +234,7 @@ export class Spool {
     this.#closed = true;
     this.sentBeforeWrite.close();
     await this.#root.close();
-    await this.#unlock();
+    this.#unlock();
   }
 
   /** LMDB lets the process fail, in a timer where nobody can catch it, for a read between the beginning and the end of its closing. */

@@ -1,0 +1,45 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from '@jest/globals';
+import { takeLock } from '../../../service/process/file-lock.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-lock-'));
+const path = join(folder, 'lock');
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const module = join(import.meta.dirname, '../../../service/process/file-lock.ts');
+const holder = `import { takeLock } from ${JSON.stringify(module)};
+const free = await takeLock(${JSON.stringify(path)});
+console.log(free ? 'held' : 'not held');
+setInterval(() => free, 1_000);`;
+
+/** A process that tries to take the lock, and stays. */
+async function started(): Promise<{ readonly says: string; readonly kill: () => Promise<unknown> }> {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', holder], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [data] = await once(child.stdout, 'data');
+  const ended = once(child, 'exit');
+  return { says: String(data).trim(), kill: () => (child.kill('SIGKILL'), ended) };
+}
+
+test('one process holds it, and when that is killed, one of all that come at once', async () => {
+  const first = await started();
+  expect(first.says).toBe('held');
+  expect(await takeLock(path)).toBeUndefined();
+  await first.kill();
+  const others = await Promise.all([started(), started(), started(), started()]);
+  expect(others.map(({ says }) => says).sort()).toEqual(['held', 'not held', 'not held', 'not held']);
+  await Promise.all(others.map(({ kill }) => kill()));
+});
+
+test('in one process, too, one of all that come at once holds it, until that lets go', async () => {
+  const taken = (await Promise.all(Array.from({ length: 8 }, () => takeLock(path)))).filter((free) => free !== undefined);
+  expect(taken).toHaveLength(1);
+  expect(await takeLock(path)).toBeUndefined();
+  taken[0]?.();
+  const again = await takeLock(path);
+  expect(again).toBeDefined();
+  again?.();
+});
