@@ -63,6 +63,31 @@ export function opensEveryNode({ resource, written, answered }: AuditRequest): b
   return [...written, answered].some((service) => objectOf(service?.spec)?.type === 'NodePort');
 }
 
+/** Reached from outside of the cluster, by a load balancer of its own. */
+export function opensToOutside({ written, answered }: AuditRequest): boolean {
+  return [...written, answered].some((service) => objectOf(service?.spec)?.type === 'LoadBalancer');
+}
+
+/**
+ * Nodes send what goes to these addresses to its pods, whoever they are of.
+ * https://kubernetes.io/docs/concepts/services-networking/service/#external-ips and CVE-2020-8554
+ */
+export function takesAddresses({ written, answered }: AuditRequest): boolean {
+  return [...written, answered].some((service) => {
+    const addresses: unknown = objectOf(service?.spec)?.externalIPs;
+    return Array.isArray(addresses) && addresses.length > 0;
+  });
+}
+
+/** An Ingress with a rule for every host, or that takes what no rule is for. */
+export function takesAllHosts({ written, answered }: AuditRequest): boolean {
+  return [...written, answered].some((ingress) => {
+    const spec = objectOf(ingress?.spec);
+    if (objectOf(spec?.defaultBackend) !== undefined) return true;
+    return objectsIn(spec?.rules).some(({ host }) => host === undefined || host === '' || host === '*');
+  });
+}
+
 /** An image of a pod, or of the template in a workload, that is from none of these registries (`registry.example.com`, or `registry.example.com/shop`). */
 export function foreignImage({ written, answered }: AuditRequest, registries: readonly string[]): boolean {
   return [...written, answered].some((object) => {

@@ -72,7 +72,9 @@ export function requestOf(event: Fields): AuditRequest {
 
 const mostOperations = 256;
 /** Fields of what rules look at whose members are counted, and not named. */
-const lists = new Set('rules subjects verbs resources containers initContainers ephemeralContainers volumes add'.split(' '));
+const lists = new Set(
+  'rules subjects verbs resources containers initContainers ephemeralContainers volumes externalIPs add'.split(' '),
+);
 
 function writtenBy(sent: unknown): readonly Fields[] {
   if (Array.isArray(sent)) return sent.slice(0, mostOperations).flatMap((operation) => placedBy(objectOf(operation) ?? {}));

@@ -2,7 +2,17 @@ import type { SensorSettings } from '../../../core/alert/sensor.ts';
 import type { Severity } from '../../../core/alert/severity.ts';
 import { askedIdentity, isOwnNode, isSystemIdentity } from './certificate-request.ts';
 import { isSystemAtWork } from './components.ts';
-import { bindsEverybody, bindsMasters, foreignImage, holdsCredentials, opensEveryNode, opensTheNode } from './dangerous.ts';
+import {
+  bindsEverybody,
+  bindsMasters,
+  foreignImage,
+  holdsCredentials,
+  opensEveryNode,
+  opensTheNode,
+  opensToOutside,
+  takesAddresses,
+  takesAllHosts,
+} from './dangerous.ts';
 import type { AuditRequest } from './request.ts';
 import { type RoleMemory, type RoleWeight, weightOfRole } from './roles.ts';
 
@@ -335,6 +345,30 @@ export const auditRules: readonly AuditRule[] = [
     applies: (request) => isOneOf(['configmaps'], request) && isMade(request) && holdsCredentials(request),
   },
   {
+    name: 'Service takes addresses of others',
+    severity: 'high',
+    tags: ['credential_access', 'collection'],
+    mitre: ['T1557', 'TA0006'],
+    about: 'a Service with `externalIPs` made or changed: what nodes send to these addresses goes to its pods (level Request)',
+    applies: (request) => isOneOf(['services'], request) && isMade(request) && takesAddresses(request),
+  },
+  {
+    name: 'Service opened to the outside',
+    severity: 'medium',
+    tags: ['initial_access', 'persistence'],
+    mitre: ['T1133', 'TA0001'],
+    about: 'a Service of the type `LoadBalancer` made or changed (level Request)',
+    applies: (request) => isOneOf(['services'], request) && isMade(request) && opensToOutside(request),
+  },
+  {
+    name: 'Ingress for all hosts',
+    severity: 'medium',
+    tags: ['initial_access', 'persistence'],
+    mitre: ['T1133', 'TA0001'],
+    about: 'an Ingress made or changed that has a rule without a host, or a default backend (level Request)',
+    applies: (request) => isOneOf(['ingresses'], request) && isMade(request) && takesAllHosts(request),
+  },
+  {
     name: 'Service opened on every node',
     severity: 'low',
     tags: ['initial_access', 'persistence'],
@@ -394,7 +428,7 @@ export function ruleFor(request: AuditRequest, context: AuditContext): AuditRule
   return auditRules.find((rule) => rule.applies(request, context));
 }
 
-const readByContent = new Set([...rbac, ...runners, 'configmaps', 'services', 'certificatesigningrequests']);
+const readByContent = new Set([...rbac, ...runners, 'configmaps', 'services', 'ingresses', 'certificatesigningrequests']);
 
 /**
  * What rules should have looked at and the event does not hold, such as `the content of configmaps, at level Metadata`: they cannot

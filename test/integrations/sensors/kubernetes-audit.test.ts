@@ -187,6 +187,19 @@ describe('one request', () => {
     ],
     ['Service opened on every node', { ...target('services'), verb: 'create', requestObject: { spec: { type: 'NodePort' } } }],
     [
+      'Service opened to the outside',
+      { ...target('services'), verb: 'create', requestObject: { spec: { type: 'LoadBalancer' } } },
+    ],
+    [
+      'Service takes addresses of others',
+      { ...target('services'), verb: 'patch', requestObject: { spec: { externalIPs: ['203.0.113.9'] } } },
+    ],
+    ['Ingress for all hosts', { ...target('ingresses'), verb: 'create', requestObject: { spec: { defaultBackend: {} } } }],
+    [
+      'Ingress for all hosts',
+      { ...target('ingresses'), verb: 'update', requestObject: { spec: { rules: [{ host: 'shop.example' }, { http: {} }] } } },
+    ],
+    [
       'System certificate requested',
       { ...clusterWide('certificatesigningrequests'), verb: 'create', requestObject: csrOf('system:kube-controller-manager') },
     ],
@@ -235,6 +248,9 @@ describe('one request', () => {
     ['Pod that opens the node', target('deployments'), add('/spec/template/spec/hostPID', true)],
     ['Pod that opens the node', target('deployments'), add('', { spec: { template: { spec: { hostPID: true } } } })],
     ['Service opened on every node', target('services'), { op: 'replace', path: '/spec/type', value: 'NodePort' }],
+    ['Service opened to the outside', target('services'), { op: 'replace', path: '/spec/type', value: 'LoadBalancer' }],
+    ['Service takes addresses of others', target('services'), add('/spec/externalIPs/-', '203.0.113.9')],
+    ['Ingress for all hosts', target('ingresses'), add('/spec/rules/-', { http: {} })],
     ['Credentials in a ConfigMap', target('configmaps'), add('/data/0', 'AKIAIOSFODNN7EXAMPLE')],
     ['Credentials in a ConfigMap', target('configmaps'), add('/data/a~1b', 'AKIAIOSFODNN7EXAMPLE')],
   ])('%s, by a JSON patch', (rule, on, operation) => {

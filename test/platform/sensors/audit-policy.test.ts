@@ -41,6 +41,9 @@ const template = (container: object) => ({
 const deployment = { spec: { selector: { matchLabels: { app: 'a' } }, template: template({}) } };
 const named = (name: string, object: object) => ({ ...object, metadata: { name } });
 const ruleOf = (verbs: readonly string[], resources: readonly string[]) => ({ apiGroups: [''], verbs, resources });
+const ingresses = `/apis/networking.k8s.io/v1/namespaces/${namespace}/ingresses`;
+const backend = { name: 'plain', port: { number: 80 } };
+const toPlain = { path: '/', pathType: 'Prefix', backend: { service: backend } };
 const privileged = { securityContext: { privileged: true } };
 
 function make(path: string, name: string, object: object): Written {
@@ -94,6 +97,13 @@ describe('with the audit policy of the page, a real API server shows what each r
       'Service opened on every node',
       change('json', `${core}/services/plain`, [{ op: 'replace', path: '/spec/type', value: 'NodePort' }]),
     ],
+    [
+      'Service opened to the outside',
+      make(`${core}/services`, 'balanced', { spec: { ports: [{ port: 80 }], type: 'LoadBalancer' } }),
+    ],
+    ['Service takes addresses of others', change('merge', `${core}/services/plain`, { spec: { externalIPs: ['203.0.113.9'] } })],
+    ['Ingress for all hosts', make(ingresses, 'made', { spec: { defaultBackend: { service: backend } } })],
+    ['Ingress for all hosts', make(ingresses, 'open', { spec: { rules: [{ http: { paths: [toPlain] } }] } })],
     ['Pod that opens the node', make(apps, 'made', { spec: { ...deployment.spec, template: template(privileged) } })],
     ['Pod that opens the node', change('json', `${apps}/plain`, [image])],
     ['Pod that opens the node', change('strategic', `${apps}/plain`, { spec: { template: { spec: { hostPID: true } } } })],
