@@ -367,8 +367,7 @@ async function verifyStep(run: StepRun, { parts }: Rules): Promise<void> {
 async function checkRelease(run: StepRun, { release, landed }: Rules): Promise<void> {
   const { call } = run;
   const done = landed.doneBy(call.key);
-  const isOther =
-    done?.action !== call.action || done.incident !== call.incident.id || done.inputDigest !== digestOf(call.input);
+  const isOther = done?.action !== call.action || done.incident !== call.incident.id || done.inputDigest !== digestOf(call.input);
   if (done && isOther) throw new FirebreakError('FB_ERR_REFUSED', `the step with this key was another one, of ${done.action}`);
   if (!found(run.action).implementation.undo) throw new FirebreakError('FB_ERR_REFUSED', `${call.action} has no undo`);
   await release.before(call, found(run.reason));

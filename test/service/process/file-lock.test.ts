@@ -21,7 +21,11 @@ async function started(): Promise<{ readonly says: string; readonly kill: () => 
   const child = spawn(process.execPath, ['--input-type=module', '-e', holder], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [data] = await once(child.stdout, 'data');
   const ended = once(child, 'exit');
-  return { says: String(data).trim(), kill: () => (child.kill('SIGKILL'), ended) };
+  const kill = (): Promise<unknown> => {
+    child.kill('SIGKILL');
+    return ended;
+  };
+  return { says: String(data).trim(), kill };
 }
 
 test('one process holds it, and when that is killed, one of all that come at once', async () => {
