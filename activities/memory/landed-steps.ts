@@ -14,7 +14,7 @@ const releasedRetentionMs = 30 * 86_400_000;
 type HeldBy = Pick<ReleasedObject, 'object' | 'uid' | 'step'>;
 
 /** What a step was, and what it answered when it was done. */
-export interface DoneStep {
+interface DoneStep {
   readonly incident: string;
   readonly action: string;
   readonly inputDigest: string;
