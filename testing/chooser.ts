@@ -42,8 +42,6 @@ export interface Chooser {
   readonly failure: (call: SimulatedCall, nth: number) => Failure | undefined;
   /** @param samples what it may give back, the plainest first */
   readonly output: (call: SimulatedCall, samples: readonly unknown[], nth: number) => unknown;
-  /** A body looks at what the step with this key gave back. */
-  readonly looked?: (key: string) => void;
 }
 
 /** As the test says it. */

@@ -26,7 +26,7 @@ export function simulate(playbook: ListedPlaybook | readonly ListedPlaybook[], o
   return runStory('id' in playbook ? [playbook] : playbook, options, chooserFrom(options));
 }
 
-/** Runs it as the chooser has it. */
+/** Runs it as the chooser has it. Whoever runs the same list again has it looked through for alerts once. */
 export async function runStory(playbooks: readonly ListedPlaybook[], options: SimulateOptions, chooser: Chooser): Promise<Story> {
   const all = alertsOf(options);
   if (!all.some((one) => answering(playbooks, one.alert).length > 0)) return unmatched;
@@ -104,10 +104,7 @@ class Simulation {
   #begin(): IncidentParts {
     const { alert } = this.#options;
     const start = { subject: subjectOf(alert), batch: batchOf(alert, 0) };
-    const parts = createParts(
-      { start, settings: this.#stage.settings },
-      this.#playbooks.map((one) => watched(one, this.#chooser)),
-    );
+    const parts = createParts({ start, settings: this.#stage.settings }, this.#playbooks);
     this.#parts = parts;
     const heard = parts.model.onRecord;
     parts.model.onRecord = (kind, text, body) => {
@@ -161,9 +158,11 @@ class Simulation {
   }
 }
 
-/** The same playbook, and it is seen at whose output its body looks. The promises are the engine's own: nothing comes in another order. */
-function watched(playbook: ListedPlaybook, { looked }: Chooser): ListedPlaybook {
-  if (!looked) return playbook;
+/**
+ * The same playbook, and it is seen at whose output its body looks: `looked` hears the step's key. The promises are the engine's own: nothing comes in
+ * another order.
+ */
+export function watched(playbook: ListedPlaybook, looked: (key: string) => void): ListedPlaybook {
   const watch = (result: StepResult): void => {
     const { output, key } = result;
     Object.defineProperty(result, 'output', {

@@ -3,7 +3,7 @@ import type { Alert } from '../core/alert/alert.ts';
 import type { ListedPlaybook } from '../core/playbook/pack.ts';
 import { type Chooser, type SimulateOptions, withGiven } from './chooser.ts';
 import type { SimulatedQuestion } from './people.ts';
-import { runStory } from './simulate.ts';
+import { runStory, watched } from './simulate.ts';
 import type { Failure, SimulatedCall } from './simulated-actions.ts';
 import type { Story } from './story.ts';
 
@@ -52,6 +52,11 @@ interface Point {
   readonly isDeviation: boolean;
 }
 
+/** What hears of the run that is underway that its body looks at the output of the step with this key. */
+interface Look {
+  at: (key: string) => void;
+}
+
 interface Script {
   readonly choices: readonly number[];
   readonly deviations: number;
@@ -63,6 +68,9 @@ export async function walk(playbook: ListedPlaybook, options: WalkOptions): Prom
   const paths: Path[] = [];
   let isCut = false;
   let allPairs = true;
+  const look: Look = { at: () => undefined };
+  // One list for all runs.
+  const playbooks = [watched(playbook, (key) => look.at(key))];
   for (const [circumstance, changed] of circumstances(playbook, options)) {
     // Ways with fewer failures first.
     const waiting: Script[][] = [[{ choices: [], deviations: 0 }], [], []];
@@ -82,7 +90,7 @@ export async function walk(playbook: ListedPlaybook, options: WalkOptions): Prom
         isCut = true;
         break;
       }
-      const { points, taken, story } = await follow(playbook, { ...options, ...changed }, script);
+      const { points, taken, story } = await follow({ playbooks, look }, { ...options, ...changed }, script);
       // The playbook may well say that it does not answer that.
       if (story.end === 'unmatched' && circumstance !== 'as given') break;
       paths.push({ circumstance, turns: points.map(({ turn }) => turn), story });
@@ -118,7 +126,7 @@ function containsUnasked({ steps }: Story): boolean {
 
 /** One run by a script: beyond its end everything goes as it should. */
 async function follow(
-  playbook: ListedPlaybook,
+  { playbooks, look }: { readonly playbooks: readonly ListedPlaybook[]; readonly look: Look },
   { outputs = {}, ...options }: WalkOptions,
   { choices }: Script,
 ): Promise<{ readonly points: readonly Point[]; readonly taken: readonly number[]; readonly story: Story }> {
@@ -156,16 +164,16 @@ async function follow(
         kind: 'output',
         action,
         variant: at,
-        said: differenceOf(variants[at], variants[0]),
+        said: at === 0 ? '' : differenceOf(variants[at], variants[0]),
       });
       const option = turn(variants.length, !isList, turnOf, key);
       return variants[option];
     },
-    looked: (key) => {
-      for (const point of points) if (point.unlooked === key) delete point.unlooked;
-    },
   };
-  const story = await runStory([playbook], options, chooser);
+  look.at = (key) => {
+    for (const point of points) if (point.unlooked === key) delete point.unlooked;
+  };
+  const story = await runStory(playbooks, options, chooser);
   return { points, taken, story };
 }
 

@@ -400,6 +400,7 @@ async function undoStep(run: StepRun, { parts, release, reservations, landed, no
 }
 
 function tellOwners(run: StepRun, { parts }: Rules): void {
+  if (!parts.tell) return;
   const { call, operation, output, plan, reason, taking, undone, released = [] } = run;
   const { declaration: action } = found(run.action);
   const step = { action, incident: call.incident.id, key: call.key };
@@ -407,11 +408,11 @@ function tellOwners(run: StepRun, { parts }: Rules): void {
     const { target, changes } = found(plan);
     const objects = [target, ...changes.map((change) => ({ name: change.target }))];
     const done = { ...step, outcome: 'done', objects, output, playbook: call.playbook, release: releaseIdOf(call) } as const;
-    parts.tell?.({ ...done, ...(taking && { terms: taking }) });
+    parts.tell({ ...done, ...(taking && { terms: taking }) });
   } else if (undone?.state === 'undone') {
     const objects = released.map(({ object: name, uid }) => ({ name, ...(uid !== undefined && { uid }) }));
     const byPeople = reason !== undefined && 'proof' in reason && reason.proof !== undefined;
-    parts.tell?.({ ...step, outcome: 'undone', objects, byPeople });
+    parts.tell({ ...step, outcome: 'undone', objects, byPeople });
   }
 }
 

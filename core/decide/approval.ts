@@ -1,7 +1,7 @@
 import { namespacesOf, type Plan, planDigest } from '../action/plan.ts';
 import type { Severity } from '../alert/severity.ts';
 import { type IncidentRef, subjectOfIncident } from '../incident/incident.ts';
-import { canonicalJson, digestOf } from '../text/digest.ts';
+import { canonicalJson, digestOfFixed } from '../text/digest.ts';
 import { lastPart } from '../text/object-name.ts';
 import type { Form, FormAnswers } from './form.ts';
 
@@ -55,7 +55,7 @@ export interface Question {
 }
 
 export function questionDigest(question: Question): string {
-  return digestOf(question);
+  return digestOfFixed(question);
 }
 
 /** Reaches at which one person is not enough for a destructive step. */

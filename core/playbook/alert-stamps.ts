@@ -65,11 +65,11 @@ export class AlertStamps {
   /** The alert as incidents hear of it. It is counted by that. @param now milliseconds since 1970 */
   stamp(alert: Alert, now: number): Alert {
     if (alert.againFor) return this.#calling(alert);
-    const counts = this.#counts.take(alert, now);
+    const { counts, reached = true } = this.#counts.take(alert, now) ?? {};
     const counted = counts ? { ...alert, facts: { ...alert.facts, counts } } : alert;
     const waiting = this.#awaited.take(counted, now);
     // Of a storm most have come often enough, and then nothing more will be true of them.
-    if (waiting.length === 0 && (!counts || this.#counts.areReached(counts))) return this.#calling(counted);
+    if (waiting.length === 0 && reached) return this.#calling(counted);
     const { facts } = counted;
     const often = Object.fromEntries(Object.keys(counts ?? {}).map((key) => [key, Number.MAX_SAFE_INTEGER]));
     const then = { ...counted, facts: { ...facts, counts: often, missing: waiting } };

@@ -10,34 +10,41 @@ import type { AnyPlaybook } from './playbook.ts';
 /** Whether the envelope asks for this alert. A rule of Firebreak's own counts only from Firebreak: no sensor gives a person's order. */
 export function matches(playbook: AnyPlaybook, alert: Alert): boolean {
   const { match } = playbook.on;
-  if (match === 'unanswered' || !mayCarryRule(alert) || !concerns(playbook, alert)) return false;
+  return match !== 'unanswered' && mayCarryRule(alert) && isMeant(playbook, alert) && matchAlert(match, alert) === true;
+}
+
+/** All that the envelope asks besides its match. */
+function isMeant(playbook: AnyPlaybook, alert: Alert): boolean {
+  const { match } = playbook.on;
+  if (match === 'unanswered' || !concerns(playbook, alert)) return false;
   // That the time of one has come is for that one alone.
   if (playbook.on.schedule || alert.scheduledFor !== undefined)
     return playbook.on.schedule !== undefined && alert.scheduledFor === playbook.id;
   // What a person has ordered is for the playbook of that order, and not for whatever answers all of a severity or a namespace.
-  if (alert.sensor === ownSensor && exactRules(match)?.has(alert.rule) !== true) return false;
-  return matchAlert(match, alert) === true;
+  return alert.sensor !== ownSensor || exactRules(match)?.has(alert.rule) === true;
 }
 
-/** Places in a list of playbooks by what an alert says, made once for each list: whoever asks does so for every alert. */
+/** Places in a list of playbooks by what an alert says, those of most priority first. Made once for each list: whoever asks does so for every alert. */
 const known = new WeakMap<readonly AnyPlaybook[], MatchIndex<number>>();
 
 function placesFor(playbooks: readonly AnyPlaybook[], alert: Alert): readonly number[] {
   let places = known.get(playbooks);
   if (!places) {
     places = new MatchIndex();
-    for (const [place, { on }] of playbooks.entries()) if (on.match !== 'unanswered') places.add(place, on.match);
+    const ranked = [...playbooks.entries()].sort(([, a], [, b]) => priorityOf(b) - priorityOf(a));
+    for (const [place, { on }] of ranked) if (on.match !== 'unanswered') places.add(place, on.match);
     known.set(playbooks, places);
   }
   return places.of(alert);
 }
 
-/** Those whose envelope asks for this alert, in the order of the list. */
-export function matching<P extends AnyPlaybook>(playbooks: readonly P[], alert: Alert): P[] {
+/** Those whose envelope asks for this alert, the ones of most priority first, and in the order of the list among equals. */
+export function matching<P extends AnyPlaybook>(playbooks: readonly P[], alert: Alert): readonly P[] {
+  if (!mayCarryRule(alert)) return [];
   const found: P[] = [];
   for (const place of placesFor(playbooks, alert)) {
     const playbook = playbooks[place];
-    if (playbook && matches(playbook, alert)) found.push(playbook);
+    if (playbook && isMeant(playbook, alert)) found.push(playbook);
   }
   return found;
 }
@@ -53,9 +60,8 @@ export function answering<P extends AnyPlaybook>(playbooks: readonly P[], alert:
     return alert.countedFor || alert.againFor
       ? []
       : playbooks.filter(({ on }) => on.match === 'unanswered').filter((one) => concerns(one, alert));
-  const ranked = answers.length === 1 ? answers : answers.sort((a, b) => priorityOf(b) - priorityOf(a));
-  const alone = ranked.find(({ exclusive }) => exclusive === true);
-  const left = alone ? ranked.filter((one) => priorityOf(one) >= priorityOf(alone)) : ranked;
+  const alone = answers.find(({ exclusive }) => exclusive === true);
+  const left = alone ? answers.filter((one) => priorityOf(one) >= priorityOf(alone)) : answers;
   const { againFor } = alert;
   return againFor ? left.filter(({ id }) => againFor.includes(id)) : left;
 }

@@ -25,11 +25,16 @@ const compiled = new WeakMap<Match, Test>();
  * @throws RangeError for a match that `problemsOfMatch` has something to say about
  */
 export function matchAlert(match: Match, alert: MatchedAlert): Known {
+  return compiledMatch(match)(alert);
+}
+
+/** The same for one match that is asked about many alerts: it need not be found each time. */
+export function compiledMatch(match: Match): Test {
   const known = compiled.get(match);
-  if (known) return known(alert);
+  if (known) return known;
   const test = testOf(match);
   compiled.set(match, test);
-  return test(alert);
+  return test;
 }
 
 /** The rules that a match is bound to by their exact names; undefined where others may match too. */

@@ -1,5 +1,5 @@
 import type { Match } from './match.ts';
-import { indexedFields, type MatchedAlert, matchAlert, textNeeded } from './match-alert.ts';
+import { compiledMatch, indexedFields, type MatchedAlert, textNeeded } from './match-alert.ts';
 
 /** Places of the tree that are kept. Whoever sends ever other texts makes it begin anew, and no larger. */
 const mostPlaces = 2_000;
@@ -9,7 +9,7 @@ const fewItems = 2;
 
 interface Indexed<Item> {
   readonly item: Item;
-  readonly match: Match;
+  readonly test: ReturnType<typeof compiledMatch>;
   /** In the order of the fields. */
   readonly needed: readonly (ReturnType<typeof textNeeded> | undefined)[];
 }
@@ -17,7 +17,6 @@ interface Indexed<Item> {
 /** Those that alerts can match which are alike so far, and by which field they are told apart next. */
 interface Place<Item> {
   readonly left: readonly Indexed<Item>[];
-  readonly items: readonly Item[];
   /** One behind the last: no other field tells anything. */
   readonly field: number;
   readonly next: Map<string | undefined, Place<Item>>;
@@ -33,19 +32,31 @@ export class MatchIndex<Item> {
   #places = 0;
 
   add(item: Item, match: Match): void {
-    this.#all.push({ item, match, needed: indexedFields.map((field) => textNeeded(match, field)) });
+    this.#all.push({ item, test: compiledMatch(match), needed: indexedFields.map((field) => textNeeded(match, field)) });
     this.#root = undefined;
   }
 
-  /** All that this alert can match, and few that it does not, in the order in which they were added. */
-  of(alert: MatchedAlert): readonly Item[] {
-    if (this.#all.length === 0) return [];
+  /** All that this alert matches, in the order in which they were added. */
+  of(alert: MatchedAlert): Item[] {
+    const found: Item[] = [];
+    for (const { item, test } of this.#left(alert)) if (test(alert) === true) found.push(item);
+    return found;
+  }
+
+  /** For tests: how many are looked at for this alert. */
+  asked(alert: MatchedAlert): number {
+    return this.#left(alert).length;
+  }
+
+  /** All that this alert can match, and few that it does not. */
+  #left(alert: MatchedAlert): readonly Indexed<Item>[] {
+    if (this.#all.length === 0) return this.#all;
     let place = this.#begin();
     for (let { field } = place; field < indexedFields.length; { field } = place) {
       const text = indexedFields[field]?.read(alert);
       place = place.next.get(text) ?? this.#grow(place, text, alert);
     }
-    return place.items;
+    return place.left;
   }
 
   /** For tests: how many places are kept. */
@@ -56,24 +67,23 @@ export class MatchIndex<Item> {
   #begin(): Place<Item> {
     if (this.#root && this.#places < mostPlaces) return this.#root;
     this.#places = 0;
-    this.#root = { left: this.#all, items: this.#all.map(({ item }) => item), field: 0, next: new Map() };
+    this.#root = { left: this.#all, field: 0, next: new Map() };
     return this.#root;
   }
 
   #grow(from: Place<Item>, text: string | undefined, alert: MatchedAlert): Place<Item> {
     const { field } = from;
     const part = partOf(alert, field);
-    const left = from.left.filter(({ match, needed }) => {
-      const test = needed[field];
+    const left = from.left.filter(({ test, needed }) => {
+      const needs = needed[field];
       // What is not known of an alert makes no match hold that asks for it.
-      if (test && (text === undefined || !test(text))) return false;
-      return part === undefined || matchAlert(match, part) !== false;
+      if (needs && (text === undefined || !needs(text))) return false;
+      return part === undefined || test(part) !== false;
     });
     const tells = (at: number): boolean => indexedFields[at]?.part !== undefined || left.some(({ needed }) => needed[at]);
     const later = left.length > fewItems ? indexedFields.findIndex((_, at) => at > field && tells(at)) : -1;
     const place: Place<Item> = {
       left,
-      items: left.map(({ item }) => item),
       field: later < 0 ? indexedFields.length : later,
       next: new Map(),
     };

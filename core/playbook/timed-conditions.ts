@@ -4,27 +4,22 @@ import { sha256Hex } from '../text/digest.ts';
 import { keyOfSubject } from './answering.ts';
 import { durationMs } from './duration.ts';
 import type { Match, MatchPer } from './match.ts';
-import { conditionKey, matchAlert } from './match-alert.ts';
+import { conditionKey } from './match-alert.ts';
 import { MatchIndex } from './match-index.ts';
 import type { AnyPlaybook } from './playbook.ts';
 
 /** A part of a match that one alert does not decide: it counts alerts, or waits for one. */
 interface TimedCondition {
   readonly key: string;
-  /** All else in the match. */
-  readonly rest: Match;
   readonly withinMs: number;
   readonly per: MatchPer;
 }
 
 interface CountCondition extends TimedCondition {
   readonly times: number;
+  readonly writtenEveryMs: number;
   /** By what is counted together, as it was written last; the one that was longest ago is the first. */
   readonly tallies: Map<string, Tally>;
-}
-
-interface AbsenceCondition extends TimedCondition {
-  readonly of: Match;
 }
 
 /** Every match in it, itself the first. */
@@ -49,9 +44,9 @@ class Conditions<Condition extends { readonly key: string }> {
     this.#index.add(condition, match);
   }
 
-  /** Those that this alert may meet. */
+  /** Those that this alert meets. */
   of(alert: Alert): readonly Condition[] {
-    return this.#index.of(alert);
+    return mayCarryRule(alert) ? this.#index.of(alert) : [];
   }
 }
 
@@ -68,14 +63,85 @@ export interface CountStore {
 /** For each condition, whoever sends alerts about ever more pods: the oldest of them are forgotten, and none of another condition. */
 const mostSubjects = 5_000;
 const mostCounted = 100_000;
-/** Of what has come often enough: that it came once more changes nothing until then. */
-const writtenEveryMs = 1_000;
+/**
+ * What has come often enough is written once in a hundredth of its time, in ten seconds at least, and not with each alert of a storm: that it came once
+ * more changes nothing until then. After a crash it counts as often enough for so much less.
+ */
+const writtenWithin = 100;
+const writtenEveryMs = { least: 1_000, most: 10_000 } as const;
 
-interface Tally {
-  /** When each was counted, by how its id begins; the oldest is the first. */
-  readonly counted: Map<string, number>;
-  lastAt: number;
-  writtenAt: number;
+/** The last so many alerts of a subject. A ring: a map of them was made anew every few alerts of a storm. */
+class Tally {
+  writtenAt = 0;
+  readonly #most: number;
+  readonly #withinMs: number;
+  /** Of those that are counted, and where the oldest of them is. */
+  readonly #ids: string[] = [];
+  readonly #times: number[] = [];
+  #oldest = 0;
+  #size = 0;
+
+  constructor({ times, withinMs }: Pick<CountCondition, 'times' | 'withinMs'>) {
+    this.#most = times;
+    this.#withinMs = withinMs;
+  }
+
+  static of(condition: CountCondition, counted: readonly Counted[]): Tally {
+    const tally = new Tally(condition);
+    for (const [at, id] of counted) tally.count(id, at);
+    return tally;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The newest one; 0 where there is none. */
+  get lastAt(): number {
+    return this.#size === 0 ? 0 : (this.#times[this.#at(this.#size - 1)] ?? 0);
+  }
+
+  /** One that is known by its id counts once. @returns whether there were enough without it */
+  count(id: string, now: number): boolean {
+    this.#forgetOld(now);
+    const wasReached = this.#size === this.#most;
+    for (let place = 0; place < this.#size; place += 1) if (this.#ids[this.#at(place)] === id) return wasReached;
+    // What came before the last so many changes nothing.
+    if (wasReached) this.#forgetOldest();
+    const at = this.#at(this.#size);
+    this.#ids[at] = id;
+    this.#times[at] = now;
+    this.#size += 1;
+    return wasReached;
+  }
+
+  list(): Counted[] {
+    return Array.from({ length: this.#size }, (_, place) => {
+      const at = this.#at(place);
+      return [this.#times[at] ?? 0, this.#ids[at] ?? ''];
+    });
+  }
+
+  #at(place: number): number {
+    const at = this.#oldest + place;
+    return at < this.#most ? at : at - this.#most;
+  }
+
+  #forgetOldest(): void {
+    this.#oldest = this.#at(1);
+    this.#size -= 1;
+  }
+
+  /** What is no longer within the time, and, where the clock was put back, what has not been yet. */
+  #forgetOld(now: number): void {
+    const isYoung = (at: number): boolean => at <= now && now - at < this.#withinMs;
+    if (this.lastAt > now) {
+      const young = this.list().filter(([at]) => isYoung(at));
+      this.#size = 0;
+      for (const [at, id] of young) this.count(id, at);
+    }
+    while (this.#size > 0 && !isYoung(this.#times[this.#oldest] ?? 0)) this.#forgetOldest();
+  }
 }
 
 /** As long as whoever names a pod wants it to be: its digest is not. */
@@ -101,38 +167,44 @@ export class AlertCounts {
       const { times, within, per = 'workload' } = count;
       const key = conditionKey(match);
       if (this.#byKey.has(key)) continue;
-      const condition = { key, rest, withinMs: durationMs(within), per, times, tallies: new Map<string, Tally>() };
+      const withinMs = durationMs(within);
+      const { least, most } = writtenEveryMs;
+      const condition = {
+        ...{ key, withinMs, per, times },
+        writtenEveryMs: Math.min(most, Math.max(least, withinMs / writtenWithin)),
+        tallies: new Map<string, Tally>(),
+      };
       this.#conditions.add(condition, rest);
       this.#byKey.set(key, condition);
     }
     for (const [key, { value }] of kept?.load() ?? []) {
       const [name = '', subject = ''] = key.split('\n');
       const condition = this.#byKey.get(name);
-      const counted = new Map(value.map(([at, id]) => [id, at]));
+      if (condition) condition.tallies.set(subject, Tally.of(condition, value));
       // A playbook that is no longer enabled counts no more.
-      if (!condition) kept?.remove(key);
-      else condition.tallies.set(subject, { counted, lastAt: value.at(-1)?.[0] ?? 0, writtenAt: 0 });
+      else kept?.remove(key);
     }
   }
 
-  /** How often such alerts have come, by condition, this one included; undefined where it is not counted. @param now milliseconds since 1970 */
-  take(alert: Alert, now: number): Readonly<Record<string, number>> | undefined {
-    let counts: Record<string, number> | undefined;
+  /**
+   * How often such alerts have come, by condition, this one included, and whether each is as often as is asked; undefined where it is not counted.
+   * @param now milliseconds since 1970
+   */
+  take(alert: Alert, now: number): { readonly counts: Readonly<Record<string, number>>; readonly reached: boolean } | undefined {
+    const conditions = this.#conditions.of(alert);
+    if (conditions.length === 0) return undefined;
+    const counts: Record<string, number> = {};
     const subjects: Partial<Record<MatchPer, string>> = {};
-    for (const condition of this.#conditions.of(alert)) {
-      if (!mayCarryRule(alert) || matchAlert(condition.rest, alert) !== true) continue;
-      counts ??= {};
-      const { per } = condition;
+    const id = alert.id.slice(0, 12);
+    let reached = true;
+    for (const condition of conditions) {
+      const { key, per, times } = condition;
       subjects[per] ??= subjectOf(per, alert);
-      counts[condition.key] = this.#count(condition, { subject: subjects[per], id: alert.id.slice(0, 12), now });
+      const count = this.#count(condition, { subject: subjects[per], id, now });
+      counts[key] = count;
+      if (count < times) reached = false;
     }
-    return counts;
-  }
-
-  /** Whether each of these has come so often as is asked. */
-  areReached(counts: Readonly<Record<string, number>>): boolean {
-    for (const key in counts) if ((counts[key] ?? 0) < (this.#byKey.get(key)?.times ?? 0)) return false;
-    return true;
+    return { counts, reached };
   }
 
   /** For tests and figures: how many subjects are remembered. */
@@ -144,19 +216,10 @@ export class AlertCounts {
     condition: CountCondition,
     { subject, id, now }: { readonly subject: string; readonly id: string; readonly now: number },
   ): number {
-    const { withinMs, times, tallies } = condition;
-    const tally = tallies.get(subject) ?? { counted: new Map<string, number>(), lastAt: 0, writtenAt: 0 };
-    const { counted } = tally;
-    forgetOld(tally, { now, withinMs });
-    const reachedBefore = counted.size >= times;
-    if (!counted.has(id)) {
-      // What came before the last so many changes nothing.
-      if (reachedBefore) forgetOldest(counted);
-      counted.set(id, now);
-      tally.lastAt = now;
-    }
-    if (!reachedBefore || now - tally.writtenAt >= writtenEveryMs) this.#write(condition, { subject, tally, now });
-    return counted.size;
+    const tally = condition.tallies.get(subject) ?? new Tally(condition);
+    const wasReached = tally.count(id, now);
+    if (!wasReached || now - tally.writtenAt >= condition.writtenEveryMs) this.#write(condition, { subject, tally, now });
+    return tally.size;
   }
 
   #write(
@@ -164,7 +227,7 @@ export class AlertCounts {
     { subject, tally, now }: { readonly subject: string; readonly tally: Tally; readonly now: number },
   ): void {
     tally.writtenAt = now;
-    this.#kept?.put(`${key}\n${subject}`, { value: [...tally.counted].map(([id, at]) => [at, id] as const), at: now });
+    this.#kept?.put(`${key}\n${subject}`, { value: tally.list(), at: now });
     // Taken out first: a map keeps the order in which keys came, and the oldest is the first to be forgotten.
     tallies.delete(subject);
     tallies.set(subject, tally);
@@ -174,22 +237,6 @@ export class AlertCounts {
       tallies.delete(oldest);
       this.#kept?.remove(`${key}\n${oldest}`);
     }
-  }
-}
-
-/** What is no longer within the time, and, where the clock was put back, what has not been yet. */
-function forgetOld({ counted, lastAt }: Tally, { now, withinMs }: { readonly now: number; readonly withinMs: number }): void {
-  for (const [id, at] of counted) {
-    // The rest of them is younger.
-    if (lastAt <= now && now - at < withinMs) break;
-    if (at > now || now - at >= withinMs) counted.delete(id);
-  }
-}
-
-function forgetOldest(counted: Map<string, unknown>): void {
-  for (const id of counted.keys()) {
-    counted.delete(id);
-    return;
   }
 }
 
@@ -213,8 +260,8 @@ const mostAwaited = 1_000;
 
 /** Waits after alerts for what should follow them. Whatever comes keeps its bounds: what there is no room for is said, and not waited for. */
 export class AwaitedAlerts {
-  readonly #after = new Conditions<AbsenceCondition>();
-  readonly #ending = new Conditions<AbsenceCondition>();
+  readonly #after = new Conditions<TimedCondition>();
+  readonly #ending = new Conditions<TimedCondition>();
   readonly #due = new Map<string, number>();
   readonly #waiting = new Map<string, number>();
   readonly #kept: AwaitedStore;
@@ -234,7 +281,7 @@ export class AwaitedAlerts {
       const { absent, ...rest } = match;
       if (!absent) continue;
       const { of, within, per = 'workload' } = absent;
-      const condition = { key: conditionKey(match), rest, withinMs: durationMs(within), per, of };
+      const condition = { key: conditionKey(match), withinMs: durationMs(within), per };
       this.#after.add(condition, rest);
       this.#ending.add(condition, of);
     }
@@ -251,17 +298,13 @@ export class AwaitedAlerts {
 
   /** What waits for this alert waits no more. */
   heard(alert: Alert): void {
-    if (this.#due.size === 0 || !mayCarryRule(alert)) return;
-    for (const { key, of, per } of this.#ending.of(alert)) {
-      if (matchAlert(of, alert) === true) this.#remove(keyFor(key, per, alert));
-    }
+    if (this.#due.size === 0) return;
+    for (const { key, per } of this.#ending.of(alert)) this.#remove(keyFor(key, per, alert));
   }
 
   /** Conditions that begin to wait with this alert, or wait already. @param now milliseconds since 1970 */
   take(alert: Alert, now: number): readonly string[] {
-    if (!mayCarryRule(alert)) return [];
-    return this.#after.of(alert).flatMap(({ key, rest, withinMs, per }) => {
-      if (matchAlert(rest, alert) !== true) return [];
+    return this.#after.of(alert).flatMap(({ key, withinMs, per }) => {
       const place = keyFor(key, per, alert);
       if (this.#due.has(place)) return [key];
       if ((this.#waiting.get(key) ?? 0) >= mostAwaited) {

@@ -47,3 +47,15 @@ function keptKey(crypto: Native, key: Uint8Array): ReturnType<Native['createSecr
 export function digestOf(value: unknown): string {
   return sha256Hex(canonicalJson(value));
 }
+
+const known = new WeakMap<object, string>();
+
+/**
+ * The same of an object in which nothing changes any more, worked out once: a question is asked for its digest three times at each vote. Whoever got the
+ * value from elsewhere has read an object of their own, and works it out for that.
+ */
+export function digestOfFixed(value: object): string {
+  const digest = known.get(value) ?? digestOf(value);
+  known.set(value, digest);
+  return digest;
+}

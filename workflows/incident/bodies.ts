@@ -29,7 +29,9 @@ export class Bodies {
   constructor(parts: ContextParts, listed: readonly ListedPlaybook[]) {
     this.#model = parts.model;
     this.#parts = parts;
-    this.#enabled = listed.filter((playbook) => parts.model.settings.playbooks.includes(playbook.id));
+    const isEnabled = ({ id }: ListedPlaybook): boolean => parts.model.settings.playbooks.includes(id);
+    // The same list is looked through for alerts once, however many incidents there are.
+    this.#enabled = listed.every(isEnabled) ? listed : listed.filter(isEnabled);
     this.#cameAgain = new Recurrences(parts);
   }
 

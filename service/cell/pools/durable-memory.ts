@@ -38,7 +38,8 @@ export class DurableMemory {
   readonly #root: RootDatabase;
   readonly #since: Database<number, string>;
   readonly #log: Pick<Logger, 'error'>;
-  readonly #writing = new Set<Promise<boolean>>();
+  /** Resolves when all that was begun has ended. A chain: each alert of a storm waits for it, and looked at all of them. */
+  #written: Promise<unknown> = Promise.resolve();
 
   constructor(directory: string, log: Pick<Logger, 'error'>) {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -147,7 +148,7 @@ export class DurableMemory {
 
   /** Resolves when what was begun is written, or could not be. */
   async written(): Promise<void> {
-    await Promise.allSettled(this.#writing);
+    await this.#written;
   }
 
   /** What was begun is written first: a write into what is closed would end the process. */
@@ -158,10 +159,10 @@ export class DurableMemory {
 
   /** A full disk must not end the process: it remembers on in memory. */
   #watch(written: Promise<boolean>): void {
-    this.#writing.add(written);
-    written
-      .catch((error: unknown) => this.#log.error({ reason: reasonOf(error) }, 'what this process knows could not be kept'))
-      .finally(() => this.#writing.delete(written));
+    const ended = written.catch((error: unknown) =>
+      this.#log.error({ reason: reasonOf(error) }, 'what this process knows could not be kept'),
+    );
+    this.#written = Promise.all([this.#written, ended]);
   }
 }
 

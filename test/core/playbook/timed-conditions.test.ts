@@ -37,6 +37,10 @@ function playbook(id: string, match: Match | 'unanswered', over: Partial<AnyPlay
   return { id, title: id, on: { match, minSeverity: 'low', requires: [] }, uses: {}, ...over };
 }
 
+function countsOf(taken: ReturnType<AlertCounts['take']>): readonly number[] {
+  return Object.values(taken?.counts ?? {});
+}
+
 const often: Match = { rule: 'Read sensitive file', count: { times: 3, within: '10m' } };
 const rest = playbook('rest', 'unanswered');
 
@@ -64,7 +68,7 @@ describe('a match that counts', () => {
     });
     const got = ['eve', 'eve', 'ada', 'eve'].map((account, at) => {
       const read = alertOf({ rule: 'Secret read', apiRequest: { account, verb: 'get', name: `secret-${at}` } }, `w${at}`);
-      return Object.values(counts.take(read, minute) ?? {});
+      return countsOf(counts.take(read, minute));
     });
     expect(got).toEqual([[1], [2], [1], [3]]);
   });
@@ -83,7 +87,7 @@ describe('a match that counts', () => {
     const counts = new AlertCounts({
       playbooks: [playbook('p', { rule: glob('Read*'), count: { times: 5, within: '1h', per } })],
     });
-    const got = workloads.map((workload) => Object.values(counts.take(alertOf({}, workload), minute) ?? {}));
+    const got = workloads.map((workload) => countsOf(counts.take(alertOf({}, workload), minute)));
     expect(got).toEqual(expected.map((one) => [one]));
   });
 
@@ -91,7 +95,7 @@ describe('a match that counts', () => {
     const counts = new AlertCounts({ playbooks: [playbook('p', { ...often, severity: 'critical' })] });
     expect(counts.take(alertOf(), 0)).toBeUndefined();
     const alert = alertOf({ severity: 'critical' });
-    expect([0, 1, 2].map((second) => Object.values(counts.take(alert, second * 1_000) ?? {}))).toEqual([[1], [1], [1]]);
+    expect([0, 1, 2].map((second) => countsOf(counts.take(alert, second * 1_000)))).toEqual([[1], [1], [1]]);
   });
 
   test('counts nothing that a sensor sends in Firebreak’s name', () => {
@@ -105,7 +109,7 @@ describe('a match that counts', () => {
     counts.take(alertOf({ rule: 'Other' }), 0);
     for (let at = 0; at < 12_000; at += 1) counts.take(alertOf({}, `w${at}`), at);
     expect(counts.size).toBe(5_001);
-    expect(Object.values(counts.take(alertOf({ rule: 'Other' }), 12_000) ?? {})).toEqual([2]);
+    expect(countsOf(counts.take(alertOf({ rule: 'Other' }), 12_000))).toEqual([2]);
   });
 
   test('goes on counting after a restart; what no playbook counts any more is forgotten', () => {
@@ -136,8 +140,9 @@ describe('a match that counts', () => {
         now += forward * minute;
         const young = list.filter(({ at }) => at <= now && now - at < 10 * minute);
         list = young.some((one) => one.id === id) ? young : [...young, { id, at: now }].slice(-times);
-        const counted = counts.take(alertOf({ id: String(id).padStart(12, '0') }), now) ?? {};
-        expect(Object.values(counted)).toEqual([list.length]);
+        const counted = counts.take(alertOf({ id: String(id).padStart(12, '0') }), now);
+        expect(counted?.reached).toBe(list.length === times);
+        expect(countsOf(counted)).toEqual([list.length]);
       }
     });
     assert(anyOrder, { numRuns: 200 });
@@ -155,16 +160,40 @@ describe('a match that counts', () => {
     const before = new AlertCounts({ playbooks, kept: keeper });
     for (const name of names) before.take(alertOf({}, name), 0);
     const after = new AlertCounts({ playbooks, kept: keeper });
-    for (const name of names) expect(Object.values(after.take(alertOf({}, name), minute) ?? {})).toEqual([2]);
+    for (const name of names) expect(countsOf(after.take(alertOf({}, name), minute))).toEqual([2]);
     expect(Math.max(...[...kept.keys()].map(({ length }) => length))).toBeLessThan(200);
   });
 
-  test('writes what came often enough once a second, and not with each alert of a storm', () => {
-    let puts = 0;
-    const keeper: CountStore = { load: () => [], put: () => (puts += 1), remove: () => {} };
-    const counts = new AlertCounts({ playbooks: [playbook('p', often)], kept: keeper });
-    for (let at = 0; at < 10_000; at += 10) counts.take(alertOf(), at);
-    expect(puts).toBeLessThanOrEqual(13);
+  test.each([
+    ['10m', 6],
+    ['1m', 1],
+    ['7d', 10],
+  ] as const)(
+    'within %s is written every %d seconds when it came often enough, and not with each alert of a storm',
+    (within, seconds) => {
+      const written: number[] = [];
+      const keeper: CountStore = { load: () => [], put: (_, { at }) => written.push(at), remove: () => {} };
+      const condition = { times: 3, within };
+      const counts = new AlertCounts({ playbooks: [playbook('p', { ...often, count: condition })], kept: keeper });
+      for (let at = 0; at < 60_000; at += 10) counts.take(alertOf(), at);
+      const after = written.slice(3).map((at, place) => at - (written[place + 2] ?? 0));
+      expect(written.slice(0, 3)).toEqual([0, 10, 20]);
+      expect(new Set(after)).toEqual(new Set([seconds * 1_000]));
+    },
+  );
+
+  test('after a crash it is known to have come often enough, up to a hundredth of the time', () => {
+    const kept = new Map<string, Parameters<CountStore['put']>[1]>();
+    const keeper: CountStore = {
+      load: () => [...kept],
+      put: (key, entry) => void kept.set(key, entry),
+      remove: (key) => void kept.delete(key),
+    };
+    const playbooks = [playbook('often', often)];
+    const before = new AlertCounts({ playbooks, kept: keeper });
+    for (let at = 0; at < 60_000; at += 1_000) before.take(alertOf(), at);
+    const after = new AlertCounts({ playbooks, kept: keeper });
+    expect(after.take(alertOf(), 10 * minute + 50_000)).toMatchObject({ reached: true });
   });
 });
 
