@@ -5,7 +5,13 @@ import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { fileTicket } from '../fragments/words.ts';
 
 /** What opens something to the outside is worth a ticket, however the audit weighs it. */
-const opens = ['Service opened on every node', 'Create NodePort Service', 'Ingress Object without TLS Certificate Created'];
+const opens = [
+  'Service opened on every node',
+  'Service opened to the outside',
+  'Ingress for all hosts',
+  'Create NodePort Service',
+  'Ingress Object without TLS Certificate Created',
+];
 
 export const ticketApiChange = definePlaybook(
   {

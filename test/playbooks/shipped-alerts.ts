@@ -121,6 +121,7 @@ export const waysInto: Readonly<Record<string, readonly Alert[]>> = {
   ],
   'ticket-api-change': [
     auditAlert('Service opened on every node', { severity: 'low' }),
+    auditAlert('Service opened to the outside'),
     auditAlert('RBAC of a namespace changed', { severity: 'low' }),
     auditAlert('Create Disallowed Namespace', {
       severity: 'medium',
