@@ -1,7 +1,7 @@
 /**
  * `npm test`: sets up, checks, builds, starts a Temporal and a Kubernetes API for each worker that needs them, and adds
  * the suites up into the last line. `npm test -- unit`, `npm test -- platform lease` choose suites and files by part of their path, without the check.
- * `--kubernetes 1.37` takes another API server than the usual one; tools/platform/kubernetes/kubelab-binary.ts has them.
+ * `--kubernetes 1.36` takes another Kubernetes than the usual one; tools/platform/kubernetes/kubelab-binary.ts has them.
  * Of a whole run the few files that failed run once more, alone: what passes then is counted as passed, and named as unsteady
  * (docs/decisions/tests-again.md; FIREBREAK_TEST_AGAIN=no leaves it out).
  * It ends by itself after FIREBREAK_TEST_MINUTES (85), with an account of what did not run, which has failed.
@@ -26,7 +26,7 @@ const words = process.argv.slice(2);
 const option = words.indexOf('--kubernetes');
 if (option >= 0) {
   const [, version] = words.splice(option, 2);
-  if (version === undefined) throw new Error('--kubernetes needs a version: npm test -- --kubernetes 1.37');
+  if (version === undefined) throw new Error('--kubernetes needs a version: npm test -- --kubernetes 1.36');
   process.env.FIREBREAK_KUBERNETES = version;
 }
 const named = suites.filter(({ name }) => words.includes(name));

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { BuildProgress } from '../../tools/platform/go-program.ts';
-import { controlPlanes, kubelabBinary } from '../../tools/platform/kubernetes/kubelab-binary.ts';
+import { kubernetesProgram, kubernetesVersions } from '../../tools/platform/kubernetes/kubelab-binary.ts';
 import { eventually } from '../eventually.ts';
 import { processesWith } from '../processes.ts';
 
@@ -106,7 +106,7 @@ esac
 describe('the control planes that there are to choose from', () => {
   const modules = join(projectRoot(), 'tools', 'platform', 'kubelab');
 
-  test.each(Object.entries(controlPlanes))(
+  test.each(Object.entries(kubernetesVersions))(
     'Kubernetes %s is built from modules of that version alone',
     (minor, { git, modfile }) => {
       expect(git).toMatch(new RegExp(`^v${minor.replace('.', '\\.')}\\.`));
@@ -123,7 +123,7 @@ describe('the control planes that there are to choose from', () => {
     const before = process.env.FIREBREAK_KUBERNETES;
     process.env.FIREBREAK_KUBERNETES = '1.12';
     try {
-      await expect(kubelabBinary(() => {})).rejects.toThrow(
+      await expect(kubernetesProgram('kubelab', () => {})).rejects.toThrow(
         'Kubernetes 1.12, which FIREBREAK_KUBERNETES names. There are: 1.36, 1.37',
       );
     } finally {
@@ -135,6 +135,6 @@ describe('the control planes that there are to choose from', () => {
   test('and the workflow of the forge tries each of them', () => {
     const workflow = readFileSync(join(projectRoot(), '.github/workflows/kubernetes.yml'), 'utf8');
     const tried: unknown = parse(workflow).jobs.kubernetes.strategy.matrix.version;
-    expect(tried).toEqual(Object.keys(controlPlanes));
+    expect(tried).toEqual(Object.keys(kubernetesVersions));
   });
 });

@@ -25,7 +25,7 @@ export interface GoProgram {
   readonly tags?: readonly string[];
   /** Goes into the hash that the part is kept under, besides the sources. */
   readonly pinned: unknown;
-  /** In words: `Kubernetes v1.36.3`. */
+  /** In words: `Kubernetes v1.37.2`. */
   readonly title: string;
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll } from '@jest/globals';
 import type { PodJson } from '../../../integrations/kubernetes/watch/projection.ts';
 import { type CommandResult, runCommand } from '../../../service/parts/command.ts';
-import { kubectlBinary } from '../../../tools/platform/kubernetes/kubelab-binary.ts';
+import { kubernetesProgram } from '../../../tools/platform/kubernetes/kubelab-binary.ts';
 import { callKubernetes, readAccess } from '../../../tools/platform/kubernetes/kubernetes-api.ts';
 import type { ServerGroup } from '../../../tools/platform/server-group.ts';
 import { until } from '../../platform/kubernetes/parts/cluster.ts';
@@ -55,7 +55,7 @@ export async function nodeLab(): Promise<NodeLab> {
   const { kubeconfig } = addresses;
   const access = readAccess(kubeconfig);
   const namespace = await freshNamespace(access);
-  const program = (await kubectlBinary(() => {})) ?? '';
+  const program = (await kubernetesProgram('kubectl', () => {})) ?? '';
   const kubectl = (...words: readonly string[]) =>
     runCommand({ command: program, args: ['--kubeconfig', kubeconfig, '--namespace', namespace, ...words] });
   const pod = async (name: string): Promise<PodJson> => {

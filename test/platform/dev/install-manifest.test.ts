@@ -6,7 +6,7 @@ import { parseAllDocuments, stringify } from 'yaml';
 import { runCommand } from '../../../service/parts/command.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
 import { helmBinary } from '../../../tools/platform/helm-binary.ts';
-import { kubectlBinary } from '../../../tools/platform/kubernetes/kubelab-binary.ts';
+import { kubernetesProgram } from '../../../tools/platform/kubernetes/kubelab-binary.ts';
 import { installManifests } from '../../../tools/release/release.ts';
 import { testPlatform } from '../../platform.ts';
 
@@ -16,7 +16,7 @@ const folder = mkdtempSync(join(tmpdir(), 'firebreak-install-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const helm = await helmBinary(() => {});
 const chart = join(projectRoot(), 'deploy', 'helm', 'firebreak');
-const kubectl = (await kubectlBinary(() => {})) ?? 'kubectl';
+const kubectl = (await kubernetesProgram('kubectl', () => {})) ?? 'kubectl';
 const run = (...args: readonly string[]) =>
   runCommand({ command: kubectl, args: ['--kubeconfig', platform.kubeconfig, ...args] });
 

@@ -24,7 +24,7 @@ import { projectRoot } from '../../../service/process/project-root.ts';
 import { shippedActions } from '../../../service/rbac/enabled.ts';
 import { rbacManifests } from '../../../service/rbac/manifests.ts';
 import { missingRights } from '../../../service/rbac/missing.ts';
-import { kubectlBinary } from '../../../tools/platform/kubernetes/kubelab-binary.ts';
+import { kubernetesProgram } from '../../../tools/platform/kubernetes/kubelab-binary.ts';
 import { testPlatform } from '../../platform.ts';
 import { cellKey, resolved, stepContext, until } from './parts/cluster.ts';
 import { folderEvidence } from './parts/evidence.ts';
@@ -336,7 +336,7 @@ describe('the rights that the declarations ask for', () => {
     };
     await write('cell');
     expect(dropped).toEqual([]);
-    const program = (await kubectlBinary(() => {})) ?? findOnPath('kubectl');
+    const program = (await kubernetesProgram('kubectl', () => {})) ?? findOnPath('kubectl');
     if (program === undefined) throw new Error('there is no kubectl');
     const kubectl = spawn(program, ['--kubeconfig', platform.kubeconfig, '-n', namespace, 'describe', 'pod', name]);
     const described = await text(kubectl.stdout);

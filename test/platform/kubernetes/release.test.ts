@@ -14,7 +14,7 @@ import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { findContainments } from '../../../service/offline/containments.ts';
 import { findOnPath } from '../../../service/parts/command.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
-import { kubectlBinary } from '../../../tools/platform/kubernetes/kubelab-binary.ts';
+import { kubernetesProgram } from '../../../tools/platform/kubernetes/kubelab-binary.ts';
 import { commandFile } from '../../command-line.ts';
 import { comparable } from '../../comparable.ts';
 import { testPlatform } from '../../platform.ts';
@@ -201,7 +201,7 @@ describe('the way out, with nothing but a kubeconfig', () => {
     const namespace = await platform.freshNamespace();
     const before = await contain(namespace, 'cart');
     const kubectl = join(folder, 'kubectl');
-    const program = await kubectlBinary(() => {});
+    const program = await kubernetesProgram('kubectl', () => {});
     writeFileSync(kubectl, `#!/bin/sh\nexec "${program ?? findOnPath('kubectl')}" "$@"\n`);
     chmodSync(kubectl, 0o755);
     const page = readFileSync(join(projectRoot(), 'docs', 'way-out.md'), 'utf8');

@@ -8,7 +8,7 @@ import type { AuditLevel, AuditPolicy } from './audit-policy.ts';
 import { startControlPlane } from './control-plane.ts';
 import { addFakeNodes, nodesAreReady } from './fake-nodes.ts';
 import { kindProgram, startKindCluster } from './kind-cluster.ts';
-import { kubelabBinary } from './kubelab-binary.ts';
+import { kubernetesProgram } from './kubelab-binary.ts';
 import type { KubernetesServer } from './kubernetes-api.ts';
 
 export interface KubernetesOptions {
@@ -42,7 +42,7 @@ export async function startKubernetes(options: {
   try {
     // What the environment names comes first, unless it cannot do what is asked for and something else can.
     const assets = assetsFolder();
-    const kubelab = assets && nodes.length + realNodes.length === 0 ? undefined : await kubelabBinary(onProgress);
+    const kubelab = assets && nodes.length + realNodes.length === 0 ? undefined : await kubernetesProgram('kubelab', onProgress);
     if (kubelab) {
       const plane = await startControlPlane({ kubelab, folder, auditLevel, group, realNodes, port: kubernetes.port, onProgress });
       await addFakeNodes({ access: plane.access, names: nodes });

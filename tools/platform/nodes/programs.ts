@@ -5,19 +5,11 @@ import { cachedPart, type OnProgress } from '../../../service/parts/cache.ts';
 import { findOnPath } from '../../../service/parts/command.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
 import { type GoProgram, goProgram } from '../go-program.ts';
-import { kubernetesVersion, linkedVersion } from '../kubernetes/kubelab-binary.ts';
+import { kubernetesProgram } from '../kubernetes/kubelab-binary.ts';
 
 const containerdVersion = '2.3.7';
 
 const built: readonly GoProgram[] = [
-  {
-    name: 'kubelet',
-    module: 'tools/platform/kubelab',
-    target: './cmd/kubelet',
-    linked: linkedVersion(kubernetesVersion),
-    pinned: kubernetesVersion,
-    title: `the kubelet of Kubernetes ${kubernetesVersion.git}`,
-  },
   {
     name: 'containerd',
     module: 'tools/platform/kubelab/containerd',
@@ -42,13 +34,20 @@ const built: readonly GoProgram[] = [
  */
 export async function nodePrograms(folder: string, onProgress: OnProgress): Promise<void> {
   const link = (from: string, name: string) => symlinkSync(join(from, name), join(folder, name));
+  const kubelet = await kubernetesProgram('kubelet', onProgress);
+  if (!kubelet) throw noGo('the kubelet');
+  symlinkSync(kubelet, join(folder, 'kubelet'));
   for (const program of built) {
     const part = await goProgram(program, onProgress);
-    if (!part) throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `${program.title}: put Go 1.26 or newer on PATH`);
+    if (!part) throw noGo(program.title);
     const names = program.name === 'containerd' ? ['containerd', 'containerd-shim-runc-v2', 'ctr'] : [program.name];
     for (const name of names) link(part, name);
   }
   await wrapCriu(folder, onProgress);
+}
+
+function noGo(title: string): FirebreakError {
+  return new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `${title}: put Go 1.26 or newer on PATH`);
 }
 
 /** criu by its name, first on the node's PATH. Without a C compiler it is the machine's own, which an old one may not survive. */

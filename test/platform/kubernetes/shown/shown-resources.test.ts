@@ -25,7 +25,7 @@ import { type OpenRun, ResourceMirror } from '../../../../service/cell/resources
 import { findOnPath } from '../../../../service/parts/command.ts';
 import { projectRoot } from '../../../../service/process/project-root.ts';
 import { rbacManifests } from '../../../../service/rbac/manifests.ts';
-import { kubectlBinary } from '../../../../tools/platform/kubernetes/kubelab-binary.ts';
+import { kubernetesProgram } from '../../../../tools/platform/kubernetes/kubelab-binary.ts';
 import { commandFile } from '../../../command-line.ts';
 import { testPlatform } from '../../../platform.ts';
 import { cellKey, resolved, stepContext, until } from '../parts/cluster.ts';
@@ -92,7 +92,7 @@ describe('incidents and containments as resources of the cluster', () => {
   });
 
   const kubectl = async (...args: readonly string[]): Promise<string> => {
-    const program = (await kubectlBinary(() => {})) ?? findOnPath('kubectl');
+    const program = (await kubernetesProgram('kubectl', () => {})) ?? findOnPath('kubectl');
     if (program === undefined) throw new Error('there is no kubectl');
     return text(spawn(program, ['--kubeconfig', platform.kubeconfig, ...args]).stdout);
   };
@@ -104,7 +104,7 @@ describe('incidents and containments as resources of the cluster', () => {
       `#!/bin/sh\nexec "${process.execPath}" --disable-warning=ExperimentalWarning "${commandFile()}" "$@"\n`,
     );
     chmodSync(join(folder, 'kubectl-firebreak'), 0o755);
-    const program = (await kubectlBinary(() => {})) ?? findOnPath('kubectl');
+    const program = (await kubernetesProgram('kubectl', () => {})) ?? findOnPath('kubectl');
     if (program === undefined) throw new Error('there is no kubectl');
     const env = {
       ...process.env,
