@@ -121,11 +121,14 @@ export const waysInto: Readonly<Record<string, readonly Alert[]>> = {
   ],
   'ticket-api-change': [
     auditAlert('Service opened on every node', { severity: 'low' }),
-    auditAlert('Service opened to the outside'),
     auditAlert('RBAC of a namespace changed', { severity: 'low' }),
     auditAlert('Create Disallowed Namespace', {
       severity: 'medium',
       apiRequest: { account: 'mallory', verb: 'create', resource: 'namespaces', name: 'odd' },
+    }),
+    auditAlert('Service opened to the outside', {
+      severity: 'medium',
+      apiRequest: { account: 'mallory', verb: 'create', resource: 'services', namespace: 'shop', name: 'cart' },
     }),
   ],
   'ask-about-cloud-change': [
