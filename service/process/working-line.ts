@@ -74,7 +74,7 @@ export function showWork(
     end();
     // Whoever else listens finishes something first, and says so.
     if (!isAlone) return;
-    err.write(`\nfirebreak ${command}: stopped\n` as never);
+    Reflect.apply(errWrite, err, [`\nfirebreak ${command}: stopped\n`]);
     process.kill(process.pid, 'SIGINT');
   }
   process.on('SIGINT', stop);
