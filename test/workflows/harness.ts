@@ -32,7 +32,7 @@ import { checkRemark } from '../../core/incident/remark.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import { boundPatterns } from '../../service/temporal/bundle/linear-patterns.ts';
-import { grpc, grpcCode } from '../../service/temporal/grpc-status.ts';
+import { grpc, grpcCode, isCatchingUp } from '../../service/temporal/grpc-status.ts';
 import { resultOf } from '../../service/temporal/speaker.ts';
 import { eventually } from '../eventually.ts';
 import { bundlePath } from './bundle.ts';
@@ -284,11 +284,11 @@ async function startIncident(options: {
     args: [input],
     ...(listed ? { searchAttributes: { FirebreakSeverity: [alerts[0]?.severity ?? 'unknown'] } } : {}),
   });
-  /** On a busy machine a worker may need longer for an answer than Temporal waits for it. */
+  /** On a busy machine a worker may need longer for an answer than Temporal waits for it, and a task that a signal has overtaken is done again. */
   const state = (): Promise<IncidentState> =>
     eventually('an answer of the incident', () =>
       handle.query<IncidentState>(incidentNames.stateQuery).catch((error: unknown) => {
-        if (grpcCode(error) === grpc.deadlineExceeded) return undefined;
+        if (grpcCode(error) === grpc.deadlineExceeded || isCatchingUp(error)) return undefined;
         throw error;
       }),
     );
