@@ -39,7 +39,7 @@ export class DurableMemory {
   readonly #since: Database<number, string>;
   readonly #log: Pick<Logger, 'error'>;
   /** Resolves when all that was begun has ended. A chain: each alert of a storm waits for it, and looked at all of them. */
-  #written: Promise<unknown> = Promise.resolve();
+  #written = Promise.resolve();
 
   constructor(directory: string, log: Pick<Logger, 'error'>) {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -159,10 +159,11 @@ export class DurableMemory {
 
   /** A full disk must not end the process: it remembers on in memory. */
   #watch(written: Promise<boolean>): void {
-    const ended = written.catch((error: unknown) =>
-      this.#log.error({ reason: reasonOf(error) }, 'what this process knows could not be kept'),
+    const ended = written.then(
+      () => undefined,
+      (error: unknown) => this.#log.error({ reason: reasonOf(error) }, 'what this process knows could not be kept'),
     );
-    this.#written = Promise.all([this.#written, ended]);
+    this.#written = this.#written.then(() => ended);
   }
 }
 

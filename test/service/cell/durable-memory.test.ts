@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, test } from '@jest/globals';
 import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
 
@@ -19,6 +21,27 @@ test('what was just written is read back at once, and after a restart', async ()
     expect(second.values('some').keys()).toEqual(['a']);
     expect(second.values('some').get('a')).toEqual({ n: 2 });
     await second.close();
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
+test('what is written keeps no memory, however much that was', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const directory = mkdtempSync(join(tmpdir(), 'firebreak-kept-'));
+  try {
+    const memory = new DurableMemory(directory, { error: () => undefined });
+    const values = memory.values<number>('some');
+    const heapAfter = async (writes: number): Promise<number> => {
+      for (let n = 0; n < writes; n += 1) values.put('a', n);
+      await memory.written();
+      collect();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = await heapAfter(5_000);
+    expect((await heapAfter(50_000)) - before).toBeLessThan(1_500_000);
+    await memory.close();
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
