@@ -9,7 +9,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { boundedTerms, type HoldTerms, type ReleasedObject } from '../../core/incident/hold.ts';
 import { defaultLeaseMs } from '../../core/incident/lease.ts';
 import { digestOf } from '../../core/text/digest.ts';
-import { LandedSteps } from '../memory/landed-steps.ts';
+import { isSameStep, LandedSteps } from '../memory/landed-steps.ts';
 import { approvedPlan, knownOf, mustBeApproved } from './approval-check.ts';
 import { asApproved, type ChangeWindows, createChangeWindows, restrainableOf } from './change-windows.ts';
 import { createEvidenceRule, type EvidenceRule } from './evidence-rule.ts';
@@ -367,8 +367,8 @@ async function verifyStep(run: StepRun, { parts }: Rules): Promise<void> {
 async function checkRelease(run: StepRun, { release, landed }: Rules): Promise<void> {
   const { call } = run;
   const done = landed.doneBy(call.key);
-  const isOther = done?.action !== call.action || done.incident !== call.incident.id || done.inputDigest !== digestOf(call.input);
-  if (done && isOther) throw new FirebreakError('FB_ERR_REFUSED', `the step with this key was another one, of ${done.action}`);
+  if (done && !isSameStep(call, done))
+    throw new FirebreakError('FB_ERR_REFUSED', `the step with this key was another one, of ${done.action}`);
   if (!found(run.action).implementation.undo) throw new FirebreakError('FB_ERR_REFUSED', `${call.action} has no undo`);
   await release.before(call, found(run.reason));
 }

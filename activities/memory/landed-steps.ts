@@ -13,12 +13,19 @@ const releasedRetentionMs = 30 * 86_400_000;
 /** An object, and the step that holds it by the note on it. */
 type HeldBy = Pick<ReleasedObject, 'object' | 'uid' | 'step'>;
 
+type AboutStep = Pick<StepCall, 'incident' | 'action' | 'input'>;
+
 /** What a step was, and what it answered when it was done. */
 interface DoneStep {
   readonly incident: string;
   readonly action: string;
   readonly inputDigest: string;
   readonly output: unknown;
+}
+
+/** Whether a call is about this step. */
+export function isSameStep({ incident, action, input }: AboutStep, done: DoneStep): boolean {
+  return done.action === action && done.incident === incident.id && done.inputDigest === digestOf(input);
 }
 
 /** Each lasts until its step is given back; of so many the oldest go. */
@@ -51,7 +58,7 @@ export class LandedSteps {
   }
 
   /** What it has done, for whoever gives it back: so that no call need be believed about that. */
-  noteDone(call: Pick<StepCall, 'key' | 'incident' | 'action' | 'input'>, output: unknown, now: number): void {
+  noteDone(call: AboutStep & Pick<StepCall, 'key'>, output: unknown, now: number): void {
     const { key, incident, action, input } = call;
     this.#done.set(key, { incident: incident.id, action, inputDigest: digestOf(input), output }, now);
   }

@@ -20,20 +20,20 @@ export function headsDigest(before: string, hash: string): string {
  */
 export class HeadHistory {
   readonly #bytes = new ByteLists();
-  readonly #chains: { number: number; checkpoint: number; count: number; digest: string }[] = [];
+  readonly #chains: { number: number; checkpoint: number; digest: string }[] = [];
 
   /** `isWhole`: with its hash. */
   add(chain: number, { number, hash, checkpoint }: Required<StatedHead>, isWhole: boolean): void {
     const known = this.#chains[chain];
-    const before = known ?? { number: 0, checkpoint: 0, count: 0, digest: '' };
+    const before = known ?? { number: 0, checkpoint: 0, digest: '' };
     this.#bytes.append(chain, [
       ...variable(number - before.number),
       ...variable((checkpoint - before.checkpoint) * 2 + (isWhole ? 1 : 0)),
       ...(isWhole ? hashBytes(hash) : []),
     ]);
     const digest = headsDigest(before.digest, hash);
-    if (known) Object.assign(known, { number, checkpoint, count: known.count + 1, digest });
-    else this.#chains[chain] = { number, checkpoint, count: 1, digest };
+    if (known) Object.assign(known, { number, checkpoint, digest });
+    else this.#chains[chain] = { number, checkpoint, digest };
   }
 
   /** '' where there is none. */

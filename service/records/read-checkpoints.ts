@@ -4,7 +4,7 @@ import { type Anchor, checkpointOfLine, checkpointText, type SignedCheckpoint } 
 import { CheckpointChain, isByKeyOfThen, type RetainedHeads, signedBytesOf } from '../../core/audit/checkpoint-chain.ts';
 import type { AsyncVerifier, SignatureVerifier } from '../../core/messages/signing.ts';
 
-interface ReadCheckpoints {
+export interface ReadCheckpoints {
   readonly chain: CheckpointChain;
   readonly findings: readonly Finding[];
   readonly notes: readonly string[];

@@ -10,7 +10,7 @@ import { type RecordRemoval, removalsIn } from '../../core/audit/record-removals
 import type { Trust } from '../../core/messages/sender.ts';
 import { holdScopeText, recordOrderIn } from '../../core/orders/record-hold.ts';
 import { StewardHistory, stewardsKind } from '../../core/people/stewards.ts';
-import type { readCheckpoints } from './read-checkpoints.ts';
+import type { ReadCheckpoints } from './read-checkpoints.ts';
 
 /** What is on record of cuts and holds, and judged. */
 export interface KnownCuts {
@@ -33,7 +33,7 @@ export interface KnownCuts {
 interface CutReading {
   readonly store: Pick<AuditStore, 'chains' | 'eachOfChain' | 'recordsOf'>;
   /** What the genuine checkpoints state: read before the records. */
-  readonly checkpoints: Pick<Awaited<ReturnType<typeof readCheckpoints>>, 'chain' | 'learn'>;
+  readonly checkpoints: Pick<ReadCheckpoints, 'chain' | 'learn'>;
   readonly trust: Trust;
   readonly signers: VoteSigners;
   /** Absent: everything is kept for ever. */

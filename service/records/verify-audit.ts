@@ -9,7 +9,7 @@ import { type RecordRemoval, removedNumbers } from '../../core/audit/record-remo
 import { SignaturesAhead } from '../../core/audit/signatures-ahead.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import type { SignatureVerifier } from '../../core/messages/signing.ts';
-import { readCheckpoints } from './read-checkpoints.ts';
+import { type ReadCheckpoints, readCheckpoints } from './read-checkpoints.ts';
 import { heldFindings, type KnownCuts, readCuts } from './read-cuts.ts';
 import { beginLogCheck, type ExpectedLog } from './verify-log.ts';
 import { type ChainResult, RowsCheck } from './workers/check-rows.ts';
@@ -162,7 +162,7 @@ async function checkRecords(
     workers,
   }: {
     readonly store: AuditStore;
-    readonly checkpoints: Pick<Awaited<ReturnType<typeof readCheckpoints>>, 'chain' | 'learn'>;
+    readonly checkpoints: Pick<ReadCheckpoints, 'chain' | 'learn'>;
     readonly known: Pick<KnownCuts, 'cuts' | 'removals'>;
     readonly trust: Trust;
     readonly signers: VoteSigners;

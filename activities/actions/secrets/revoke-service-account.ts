@@ -161,7 +161,7 @@ export function revokeServiceAccountImplementation(options: {
         return {
           state: 'drifted',
           detail: 'no binding says that it is held by this step; nothing was changed',
-          difference: [`no binding names the account, and of which it was taken is not known: put it back by hand`],
+          difference: ['no binding names the account, and of which it was taken is not known: put it back by hand'],
         };
       if (ours.length === 0 && robbed.length === 0) return { state: 'already', detail: 'no binding is held by this step' };
       const difference = [

@@ -41,6 +41,17 @@ function countsOf(taken: ReturnType<AlertCounts['take']>): readonly number[] {
   return Object.values(taken?.counts ?? {});
 }
 
+/** As a disk does, it gives back what was written, and not what has become of it since. */
+function storeOfCounts() {
+  const kept = new Map<string, Parameters<CountStore['put']>[1]>();
+  const keeper: CountStore = {
+    load: () => structuredClone([...kept]),
+    put: (key, entry) => void kept.set(key, entry),
+    remove: (key) => void kept.delete(key),
+  };
+  return { kept, keeper };
+}
+
 const often: Match = { rule: 'Read sensitive file', count: { times: 3, within: '10m' } };
 const rest = playbook('rest', 'unanswered');
 
@@ -113,12 +124,7 @@ describe('a match that counts', () => {
   });
 
   test('goes on counting after a restart; what no playbook counts any more is forgotten', () => {
-    const kept = new Map<string, Parameters<CountStore['put']>[1]>();
-    const keeper: CountStore = {
-      load: () => structuredClone([...kept]),
-      put: (key, entry) => void kept.set(key, entry),
-      remove: (key) => void kept.delete(key),
-    };
+    const { kept, keeper } = storeOfCounts();
     const playbooks = [playbook('often', often)];
     const before = new AlertStamps({ playbooks, counts: keeper });
     before.stamp(alertOf(), 0);
@@ -149,12 +155,7 @@ describe('a match that counts', () => {
   });
 
   test('takes no subject for another’s, however it is named', () => {
-    const kept = new Map<string, Parameters<CountStore['put']>[1]>();
-    const keeper: CountStore = {
-      load: () => [...kept],
-      put: (key, entry) => void kept.set(key, entry),
-      remove: (key) => void kept.delete(key),
-    };
+    const { kept, keeper } = storeOfCounts();
     const playbooks = [playbook('often', often)];
     const names = ['cart', 'cart\nother', `${'x'.repeat(300)}1`, `${'x'.repeat(300)}2`];
     const before = new AlertCounts({ playbooks, kept: keeper });
@@ -183,12 +184,7 @@ describe('a match that counts', () => {
   );
 
   test('after a crash it is known to have come often enough, up to a hundredth of the time', () => {
-    const kept = new Map<string, Parameters<CountStore['put']>[1]>();
-    const keeper: CountStore = {
-      load: () => [...kept],
-      put: (key, entry) => void kept.set(key, entry),
-      remove: (key) => void kept.delete(key),
-    };
+    const { keeper } = storeOfCounts();
     const playbooks = [playbook('often', often)];
     const before = new AlertCounts({ playbooks, kept: keeper });
     for (let at = 0; at < 60_000; at += 1_000) before.take(alertOf(), at);
