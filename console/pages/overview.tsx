@@ -3,6 +3,7 @@ import type { ConsoleOverview, ConsoleSession, ListedIncident } from '../../core
 import { useAsked } from '../api.ts';
 import { Fact, Problem, Severity, Sheet, Tag, Time, usePage, Waiting } from '../parts/common.tsx';
 import { History, Share } from '../parts/plots.tsx';
+import { Sensors } from '../parts/sensors.tsx';
 import { tookText } from '../time.ts';
 import { countText, numberText, placeText, verdictText } from '../words.ts';
 import { mayAsk } from './incident.tsx';
@@ -24,8 +25,8 @@ export function Overview({ session }: { readonly session: ConsoleSession }) {
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
 
 function Shown({ overview }: { readonly overview: ConsoleOverview }) {
-  const { reckoned, clusters, sensors, containments, guardrails, suppressions, playbooks, times, questions, days, history } =
-    overview;
+  const { reckoned, clusters, containments, guardrails, suppressions, playbooks, times, questions, days, history } = overview;
+  const isOne = clusters.length === 1;
   return (
     <>
       <dl class="tiles">
@@ -61,12 +62,14 @@ function Shown({ overview }: { readonly overview: ConsoleOverview }) {
             ))}
           </ul>
         </Sheet>
-        <Guardrails guardrails={guardrails} />
+        <Guardrails guardrails={guardrails} isOne={isOne} />
         <Sheet title="Clusters" none={clusters.length === 0 ? 'No cluster has sent an alert yet.' : undefined}>
           <Table head={['Cluster', '#Open', '#Critical', '#Contained', 'Last alert']}>
-            {clusters.map(({ name, open, critical, contained, lastAlertAt }) => (
+            {clusters.map(({ name, open, critical, contained, lastAlertAt, answers }) => (
               <tr key={name}>
-                <th scope="row">{name}</th>
+                <th scope="row">
+                  {name} {answers === false && <Tag tone="doubt">Does not answer</Tag>}
+                </th>
                 <td class="number">{open}</td>
                 <td class="number">{critical}</td>
                 <td class="number">{contained}</td>
@@ -75,23 +78,10 @@ function Shown({ overview }: { readonly overview: ConsoleOverview }) {
             ))}
           </Table>
         </Sheet>
-        <Sheet title="Sensors" none={sensors.length === 0 ? 'No sensor has sent an alert yet.' : undefined}>
-          <Table head={['Sensor', 'Cluster', '#Alerts', 'Last alert']}>
-            {sensors.map(({ cluster, name, alerts, lastAlertAt }) => (
-              <tr key={`${cluster} ${name}`}>
-                <th scope="row">{name}</th>
-                <td>{cluster}</td>
-                <td class="number">{numberText(alerts)}</td>
-                <td>
-                  <Time at={lastAlertAt} as="ago" />
-                </td>
-              </tr>
-            ))}
-          </Table>
-        </Sheet>
+        <Sensors overview={overview} />
         <Sheet title="Suppressed alerts" none={suppressionsNone(suppressions)}>
           <ul class="rows">
-            {(suppressions ?? []).map(({ id, title, owner, reason, upTo, until, hidden }) => (
+            {(suppressions ?? []).map(({ id, cluster, title, owner, reason, upTo, until, hidden }) => (
               <li key={id}>
                 <div class="line">
                   <h3>{title}</h3>
@@ -100,6 +90,7 @@ function Shown({ overview }: { readonly overview: ConsoleOverview }) {
                   </span>
                 </div>
                 <p class="soft small">
+                  {isOne ? '' : `${cluster}. `}
                   {owner}: “{reason}”. Up to {upTo}
                   {hidden !== null && `, ${countText(hidden, 'alert')} hidden`}
                 </p>
@@ -167,7 +158,14 @@ function Table({ head, children }: { readonly head: readonly string[]; readonly 
 
 const modes = { freeze: 'Frozen', observe: 'Observe only', 'break-glass': 'Limits lifted' } as const;
 
-function Guardrails({ guardrails: { protectedNamespaces, restraints } }: { readonly guardrails: ConsoleOverview['guardrails'] }) {
+function Guardrails({
+  guardrails: { protectedNamespaces, restraints },
+  isOne,
+}: {
+  readonly guardrails: ConsoleOverview['guardrails'];
+  /** Of one cluster nobody needs to read its name. */
+  readonly isOne: boolean;
+}) {
   return (
     <Sheet title="Guardrails">
       {restraints === null && <p class="soft">The cell does not say now whether it is frozen.</p>}
@@ -177,13 +175,14 @@ function Guardrails({ guardrails: { protectedNamespaces, restraints } }: { reado
         </p>
       )}
       <ul class="rows">
-        {(restraints ?? []).map(({ id, mode, title, owner, reason, until }) => (
+        {(restraints ?? []).map(({ id, cluster, mode, title, owner, reason, until }) => (
           <li key={id}>
             <div class="line">
               <h3>{title}</h3>
               <Tag tone="doubt">{modes[mode]}</Tag>
             </div>
             <p class="soft small">
+              {isOne ? '' : `${cluster}. `}
               {owner}: “{reason}”, until <Time at={until} />
             </p>
           </li>

@@ -404,18 +404,64 @@ export const overview = z.object({
   days: count,
   /** What sensors, playbooks and the time to contain are reckoned from: the newest incidents of these days, of all that there were. */
   reckoned: z.object({ incidents: count, of: count }),
-  clusters: z.array(z.object({ name: text, open: count, critical: count, contained: count, lastAlertAt: time.nullable() })),
-  sensors: z.array(z.object({ cluster: text, name: text, alerts: count, lastAlertAt: time })),
+  clusters: z.array(
+    z.object({
+      name: text,
+      open: count,
+      critical: count,
+      contained: count,
+      lastAlertAt: time.nullable(),
+      /** Whether its cell says now what is decided above its incidents; null: the desk trusts no cell of it any more. */
+      answers: z.boolean().nullable(),
+    }),
+  ),
+  sensors: z.array(
+    z.object({
+      cluster: text,
+      name: text,
+      /** In incidents. */
+      alerts: count,
+      lastAlertAt: time.nullable(),
+      /** By the intakes of its cluster. Null: none is there that says so, or not to who sees some namespaces only. */
+      health: z
+        .object({
+          /** The last sign of life; null: none since the intakes began to listen. */
+          heardAt: time.nullable(),
+          /** How often it said that it dropped events, which nobody has looked at then. */
+          drops: count,
+          droppedAt: time.nullable(),
+          /** What its own settings keep out of its events. */
+          lacks: z.array(text),
+          /** Of the nodes that have to have it; null: that is not configured. */
+          watched: z.object({ nodes: count, silent: count, longest: z.array(z.object({ node: text, since: time })) }).nullable(),
+        })
+        .nullable(),
+    }),
+  ),
+  /** Null: for who sees some namespaces only. */
+  intakes: z
+    .array(
+      z.object({
+        ...{ cluster: text, source: text, at: time, since: time },
+        /** It has said nothing for longer than it would be silent. */
+        isAway: z.boolean(),
+        /** Since it began to listen. */
+        ...{ accepted: count, duplicates: count },
+        refused: z.array(z.object({ reason: text, count })),
+      }),
+    )
+    .nullable(),
   containments: z.array(
     z.object({ incident: incidentKey, title: text, namespace: text.nullable(), severity, contained: count, since: time }),
   ),
   guardrails: z.object({
     protectedNamespaces: z.array(text),
-    /** Freezes, observe modes and broken glass. Null while the cell does not say. */
+    /** Freezes, observe modes and broken glass. Null while no cell says. */
     restraints: z
       .array(
         z.object({
           id: text,
+          cluster: text,
           mode: z.enum(['freeze', 'observe', 'break-glass']),
           scope: z.object({
             kind: z.enum(['cluster', 'namespace', 'playbook', 'incident']),
@@ -433,8 +479,10 @@ export const overview = z.object({
   suppressions: z
     .array(
       z.object({
-        ...{ id: text, title: text, rule: text, workload: text, owner: text, reason: text },
-        ...{ upTo: severity, until: time, hidden: count.nullable() },
+        ...{ id: text, cluster: text, title: text, rule: text, workload: text, owner: text, reason: text },
+        ...{ upTo: severity, until: time },
+        /** Alerts, so far; null: no intake says. */
+        hidden: count.nullable(),
       }),
     )
     .nullable(),
@@ -446,6 +494,8 @@ export const overview = z.object({
       rules: z.array(text),
       runs: count,
       verdicts: z.record(verdict, count),
+      /** Of its incidents, and of its own questions. */
+      ...{ toContain: range, toDecide: range },
     }),
   ),
   /** Seconds. */

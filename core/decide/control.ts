@@ -1,3 +1,4 @@
+import type { IntakeReport } from '../alert/intake-report.ts';
 import type { StormState } from '../alert/storm.ts';
 import type { OutgoingRecord } from '../audit/alert-archive.ts';
 import type { KeyName } from '../evidence/incident-key.ts';
@@ -15,6 +16,8 @@ export const controlNames = {
   voteSignal: 'vote',
   /** What an intake says of a storm. Shown, and nothing else. */
   stormSignal: 'storm',
+  /** How an intake and its sensors stand. Shown, and nothing else. */
+  intakeSignal: 'intake',
   /** A cell asks for a look at what is kept longer than it may be. */
   expireEvidenceSignal: 'expireEvidence',
   /** Go on under the current build. */
@@ -32,6 +35,8 @@ export interface ControlState {
   readonly audit: { readonly acknowledged: number; readonly made: number };
   /** While one is on. */
   readonly storm?: StormState;
+  /** What each intake said last. Absent: none has said anything. */
+  readonly intakes?: readonly IntakeReport[];
 }
 
 /** An order of a person that was accepted, by the digest of what was signed. */

@@ -1,4 +1,5 @@
 import type { CellActivities, DeskActivities, FollowUpActivities, LookActivities, WarrantActivities } from '../action/step.ts';
+import type { IntakeReport } from '../alert/intake-report.ts';
 import type { StormReport } from '../alert/storm.ts';
 import type { SignedVote } from '../decide/approval.ts';
 import type { ControlActivities, ControlInput, ControlState, EvidenceActivities } from '../decide/control.ts';
@@ -36,6 +37,7 @@ export interface SignalsByWorkflow {
     readonly order: [SignedOrder<AnyOrder>];
     readonly vote: [SignedVote];
     readonly storm: [StormReport];
+    readonly intake: [IntakeReport];
     readonly expireEvidence: [];
     /** Id of the build. */
     readonly handOver: [string];

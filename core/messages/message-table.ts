@@ -43,6 +43,7 @@ export const workflowTable: Readonly<
       [controlNames.orderSignal]: 'anybody',
       [controlNames.voteSignal]: 'anybody',
       [controlNames.stormSignal]: cell,
+      [controlNames.intakeSignal]: cell,
       [controlNames.expireEvidenceSignal]: cell,
       [controlNames.handOverSignal]: cell,
     } satisfies SendersOf<'control'>,

@@ -301,7 +301,8 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     },
     screen: { suppressions: book, steps: control.steps },
     silence: { expected: expectedSensors(config), view: watch.view },
-    storm: { ...config.intake.storm, tell: (report) => control.storms.tell(report) },
+    storm: { ...config.intake.storm, tell: (report) => control.intake.storm(report) },
+    stand: { tell: (report) => control.intake.stand(report) },
     seal: sealRaw(secrets),
     missingRights: () => parts.rights.missing(),
     tracing: parts.tracing,
@@ -459,7 +460,7 @@ async function work(options: {
   await becomeCurrent();
   if (isCurrent && !parts.isWatched && !(await warmUp({ client, cluster, taskQueue: queues.cell })))
     log.warn({}, 'the first containment after this start may take a second longer');
-  control.storms.open(client);
+  control.intake.open(client);
   control.evidence.open(client);
   void followControl({
     client,

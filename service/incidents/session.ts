@@ -98,13 +98,12 @@ export async function incidentState(session: Session, name: IncidentName): Promi
 }
 
 /**
- * What is decided above all incidents of the cluster.
+ * What is decided above all incidents of a cluster.
  * @throws FB_ERR_UNAVAILABLE while no cell has started it.
  */
-export async function controlState(session: Session): Promise<ControlState> {
-  const { client, config } = session;
-  const handle = client.workflow.getHandle(controlIdOf(config.cluster));
-  const about = `the list of decisions of ${config.cluster}`;
+export async function controlState(session: Session, cluster: string = session.config.cluster): Promise<ControlState> {
+  const handle = session.client.workflow.getHandle(controlIdOf(cluster));
+  const about = `the list of decisions of ${cluster}`;
   try {
     return await asked(session, about, () => handle.query<ControlState>(controlNames.stateQuery));
   } catch (error) {
@@ -112,7 +111,7 @@ export async function controlState(session: Session): Promise<ControlState> {
     if (isCatchingUp(error)) throw stillCatchingUp(about);
     throw new FirebreakError(
       'FB_ERR_UNAVAILABLE',
-      `no answer about the decisions of ${config.cluster}: is a Firebreak with the role cell running?`,
+      `no answer about the decisions of ${cluster}: is a Firebreak with the role cell running?`,
     );
   }
 }

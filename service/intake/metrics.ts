@@ -27,6 +27,7 @@ export class IntakeMetrics implements Metrics {
   readonly #ofProcess = new Registry();
   /** By severity, since somebody asked: a counter looks at its labels each time that it counts. */
   readonly #acceptedSince = new Map<string, number>();
+  readonly #accepted: Counter<'severity'>;
   readonly #duplicates: Counter;
   readonly #hidden: Counter<'by'>;
   readonly #health: Counter<'sensor'>;
@@ -42,7 +43,7 @@ export class IntakeMetrics implements Metrics {
     const counter = <Label extends string>(name: string, help: string, labelNames: Label[] = []): Counter<Label> =>
       new Counter({ name, help, labelNames, registers });
     const acceptedSince = this.#acceptedSince;
-    new Counter({
+    this.#accepted = new Counter({
       name: 'firebreak_intake_alerts_accepted_total',
       help: 'Alerts that are durable',
       labelNames: ['severity'],
@@ -138,6 +139,27 @@ export class IntakeMetrics implements Metrics {
 
   durable(seconds: number): void {
     this.#durable.observe(seconds);
+  }
+
+  /** What was taken and what was not, since the start. */
+  async totals(): Promise<{
+    readonly accepted: number;
+    readonly duplicates: number;
+    readonly refused: Readonly<Record<string, number>>;
+  }> {
+    const [accepted, duplicates, refused] = await Promise.all([
+      this.#accepted.get(),
+      this.#duplicates.get(),
+      this.#refused.get(),
+    ]);
+    const sum = (values: readonly { readonly value: number }[]): number => values.reduce((all, { value }) => all + value, 0);
+    return {
+      accepted: sum(accepted.values),
+      duplicates: sum(duplicates.values),
+      refused: Object.fromEntries(
+        refused.values.flatMap(({ value, labels }) => (value > 0 ? [[String(labels.reason), value]] : [])),
+      ),
+    };
   }
 
   text(): Promise<string> {

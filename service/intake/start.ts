@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Alert } from '../../core/alert/alert.ts';
+import type { IntakeReport } from '../../core/alert/intake-report.ts';
 import type { SeverityOverrides } from '../../core/alert/sensor.ts';
 import type { SubjectResolver } from '../../core/alert/subject-resolver.ts';
 import type { IncidentNote } from '../../core/incident/incident.ts';
@@ -25,6 +26,7 @@ import type { HeadStart } from './send/head-start.ts';
 import type { IncidentGateway } from './send/incident-gateway.ts';
 import { RejectedAlerts } from './spool/rejected-alerts.ts';
 import { Spool } from './spool/spool.ts';
+import { IntakeStand } from './watch/intake-stand.ts';
 import { SensorHealth } from './watch/sensor-health.ts';
 import { type SilenceOptions, SilenceWatch } from './watch/silence.ts';
 import { silenceParts } from './watch/silence-parts.ts';
@@ -56,6 +58,8 @@ export interface IntakeOptions {
   readonly silence?: Pick<SilenceOptions, 'expected' | 'view' | 'lookEveryMs'> | undefined;
   /** When many alerts are a storm, and who tells people. */
   readonly storm?: Pick<StormOptions, 'alertsPerSecond' | 'workloads' | 'calmAfterSeconds' | 'tell'> | undefined;
+  /** Who is told how the intake and its sensors stand. Absent: nobody. */
+  readonly stand?: { readonly tell: (report: IntakeReport) => Promise<boolean> } | undefined;
   readonly seal: SealBytes;
   /** What the accounts of this process could not do, whatever alert comes: measured, and no reason to refuse one. */
   readonly missingRights?: IntakeGauges['missingRights'];
@@ -141,6 +145,10 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
   });
   const silence =
     options.silence && new SilenceWatch({ ...options.silence, ...silenceParts({ receiver, gate, health, spool, cluster }), log });
+  const stand =
+    options.stand &&
+    new IntakeStand({ ...options.stand, source: sourceOf(spoolDir), metrics, health, hidden: spool.hidden, silence });
+  const standing = new AbortController();
   let stopping = false;
   const notReady = (): string | undefined => (stopping ? 'stopping' : spool.isFull() ? 'the spool is full' : undefined);
   const server = createIntakeServer({ receiver, gate, listener, metrics, health, notReady, stopping: () => stopping, log });
@@ -154,6 +162,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
   const end = (): void => {
     clearInterval(forgetting);
     clearInterval(warnOfFill);
+    standing.abort();
     silence?.stop();
     storm?.stop();
     listener.stop();
@@ -170,6 +179,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     dispatcher.drain();
     spool.notes.open(gateway, log);
     silence?.start();
+    stand?.start(standing.signal);
     forget();
     if (spool.bytes() > 0) log.info({ waitingBytes: spool.bytes() }, 'alerts of before wait on the disk: they are sent first');
     return {

@@ -8,6 +8,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { CellActivities } from '../../core/action/step.ts';
+import { isIntakeReport, withIntakeReport } from '../../core/alert/intake-report.ts';
 import {
   type ControlActivities,
   type ControlInput,
@@ -30,6 +31,7 @@ import { StormNotices } from './storm-notices.ts';
 const orderSignal = defineSignal<[unknown]>(controlNames.orderSignal);
 const voteSignal = defineSignal<[unknown]>(controlNames.voteSignal);
 const stormSignal = defineSignal<[unknown]>(controlNames.stormSignal);
+const intakeSignal = defineSignal<[unknown]>(controlNames.intakeSignal);
 const expireEvidenceSignal = defineSignal<SignalsByWorkflow['control']['expireEvidence']>(controlNames.expireEvidenceSignal);
 const handOverSignal = defineSignal<SignalsByWorkflow['control']['handOver']>(controlNames.handOverSignal);
 const stateQuery = defineQuery<ControlState>(controlNames.stateQuery);
@@ -74,7 +76,15 @@ export async function control(input: ControlInput): Promise<never> {
     record: (kind, text, body) => model.record(kind, 'engine', text, body),
   });
   setHandler(stormSignal, (report) => storms.hear(report));
-  const snapshot = (): ControlState => ({ ...model.snapshot(), ...(storms.storm && { storm: storms.storm }) });
+  let intakes = input.carried?.state.intakes;
+  setHandler(intakeSignal, (report) => {
+    if (isIntakeReport(report)) intakes = withIntakeReport(intakes ?? [], report);
+  });
+  const snapshot = (): ControlState => ({
+    ...model.snapshot(),
+    ...(storms.storm && { storm: storms.storm }),
+    ...(intakes && { intakes }),
+  });
   setHandler(stateQuery, snapshot);
   onRefusedMessages((refused) => recordRefused(model, refused));
 

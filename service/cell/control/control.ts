@@ -6,6 +6,7 @@ import { createControlActivities } from '../../../activities/control/control.ts'
 import { createEvidenceActivities } from '../../../activities/control/evidence-orders.ts';
 import type { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
 import type { VoteMemory } from '../../../activities/memory/vote-memory.ts';
+import type { IntakeReport } from '../../../core/alert/intake-report.ts';
 import type { StormReport } from '../../../core/alert/storm.ts';
 import type { CellKey } from '../../../core/cluster/before-state.ts';
 import type { Level } from '../../../core/decide/approval.ts';
@@ -36,7 +37,7 @@ export interface CellControl {
   /** What Firebreak is doing itself. */
   readonly steps: OwnSteps;
   readonly activities: ControlActivities & EvidenceActivities;
-  readonly storms: StormTeller;
+  readonly intake: IntakeTeller;
   /** Which versions of packs run. Absent: none comes from the store. */
   readonly packs?: PromotedPacks;
   /** Of the evidence orders: what Temporal knows of incidents. */
@@ -100,7 +101,7 @@ export async function createCellControl({
       }),
       ...createEvidenceActivities({ beliefs, retention, keys, runOf }),
     },
-    storms: new StormTeller(config.cluster),
+    intake: new IntakeTeller(config.cluster),
     evidence,
     ...(packs && { packs }),
     ...(signIns && { signIns }),
@@ -179,8 +180,8 @@ export async function learnOwnAccount(options: {
   }
 }
 
-/** Brings what an intake sees of a storm to the cluster's control workflow, which has the desk tell people: a cell holds no credentials for that. */
-class StormTeller {
+/** Brings what an intake sees to the cluster's control workflow, where the desk and whoever may ask find it: a cell holds no credentials for telling people. */
+class IntakeTeller {
   readonly #cluster: string;
   #client: Client | undefined;
 
@@ -194,12 +195,21 @@ class StormTeller {
   }
 
   /** False when it did not arrive. Never rejects. */
-  async tell(report: StormReport): Promise<boolean> {
+  storm(report: StormReport): Promise<boolean> {
+    return this.#tell(controlNames.stormSignal, report);
+  }
+
+  /** False when it did not arrive. Never rejects. */
+  stand(report: IntakeReport): Promise<boolean> {
+    return this.#tell(controlNames.intakeSignal, report);
+  }
+
+  async #tell(signal: string, report: StormReport | IntakeReport): Promise<boolean> {
     const client = this.#client;
     if (client === undefined) return false;
     try {
       const handle = client.workflow.getHandle(controlIdOf(this.#cluster));
-      await client.withDeadline(Date.now() + callMs, () => handle.signal(controlNames.stormSignal, report));
+      await client.withDeadline(Date.now() + callMs, () => handle.signal(signal, report));
       return true;
     } catch {
       return false;

@@ -157,9 +157,9 @@ export function createDeskConsole(parts: {
     list,
     store,
     trust,
-    control: async () => {
+    control: async (cluster) => {
       const connected = client();
-      return connected && controlState(sessionOver(config, connected, stateWithinMs)).catch(() => undefined);
+      return connected && controlState(sessionOver(config, connected, stateWithinMs), cluster).catch(() => undefined);
     },
   });
   const pages = createSharedPages(list);

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { awayAfterMs, type IntakeReport, sensorStands } from '../../../core/alert/intake-report.ts';
 import { type AuditRecord, recordLink } from '../../../core/audit/audit.ts';
 import { provenOf } from '../../../core/audit/audit-check.ts';
 import type { AuditStore, StoredRecord } from '../../../core/audit/audit-store.ts';
@@ -7,12 +8,12 @@ import { type DecisionReport, decisionReport } from '../../../core/audit/decisio
 import { percentile } from '../../../core/audit/percentile.ts';
 import type { ConsoleOverview, ConsolePeople } from '../../../core/console/console.schema.ts';
 import { chainOf, containedIn, type IncidentSummary, incidentKeyOf } from '../../../core/console/incident-summary.ts';
-import { sees } from '../../../core/console/routes.ts';
+import { sees, type VisibleNamespaces } from '../../../core/console/routes.ts';
 import type { ControlState } from '../../../core/decide/control.ts';
 import { isRestraint, isSuppression, kindOf } from '../../../core/decide/decision.ts';
 import { subjectOfIncident } from '../../../core/incident/incident.ts';
 import type { Trust } from '../../../core/messages/sender.ts';
-import { restraintTitle } from '../../../core/orders/restraint.ts';
+import { type RestraintScope, restraintTitle } from '../../../core/orders/restraint.ts';
 import { suppressedWorkload } from '../../../core/orders/suppression.ts';
 import { personById } from '../../../core/people/roster.ts';
 import { matchText } from '../../../core/playbook/match-text.ts';
@@ -43,11 +44,12 @@ export function createOverviews(parts: {
   readonly list: Pick<IncidentList, 'since' | 'contained' | 'counts'>;
   readonly store: Pick<AuditStore, 'recordsOf'>;
   readonly trust: Trust;
-  /** What is decided above all incidents; undefined while the cell does not say. */
-  readonly control: () => Promise<ControlState | undefined>;
+  /** What is decided above all incidents of a cluster; undefined while its cell does not say. */
+  readonly control: (cluster: string) => Promise<ControlState | undefined>;
   readonly now?: () => number;
 }): ConsoleOverviews {
   const { config, list, store, trust, control, now = Date.now } = parts;
+  const cells = [...new Set(config.trust.cells.map(({ cluster }) => cluster))];
   const enabled = new Set(enabledPlaybooks(config).map(({ id }) => id));
   const remembered = new Map<string, { readonly at: number; readonly made: Promise<ConsoleOverview> }>();
   let report: { readonly at: number; readonly made: ReturnType<typeof readRecords> } | undefined;
@@ -107,24 +109,30 @@ export function createOverviews(parts: {
 
   const make = async ({ visible }: SignedIn): Promise<ConsoleOverview> => {
     const since = new Date(sinceMs()).toISOString();
-    const [counts, incidents, contained, own, state] = await Promise.all([
+    const [counts, incidents, contained, own, states] = await Promise.all([
       list.counts(since, visible),
       list.since(since, visible, mostIncidents),
       list.contained(visible, mostContained),
       recordsFor(visible),
-      control(),
+      Promise.all(cells.map(async (cluster) => ({ cluster, state: await control(cluster) }))),
     ]);
     const decided = reportOf(own);
-    const { asked, decided: answered, expired, open, quickApprovals, secondsToAnswer } = decided.all;
-    const active = state?.decisions.filter(({ status }) => status.state === 'active') ?? [];
-    const hides = active.filter(isSuppression).filter(({ proposal: { order } }) => sees(visible, order.terms.match.namespace));
+    const { asked, decided: answered, expired, open, quickApprovals, secondsToAnswer: toDecide } = decided.all;
+    const answering = states.flatMap(({ cluster, state }) => (state ? [{ cluster, state }] : []));
+    const active = answering.flatMap(({ cluster, state: { decisions } }) =>
+      decisions.filter(({ status }) => status.state === 'active').map((decision) => ({ cluster, decision })),
+    );
+    const intakes = answering.map(({ cluster, state }) => ({ cluster, reports: state.intakes ?? [] }));
+    const questions = questionsIn(own);
+    const askedBy = Map.groupBy(questions, ({ requester }) => requester);
     const nameOf = (id: string): string => personById(config.roster, id)?.name ?? id;
     return {
       at: new Date(now()).toISOString(),
       days,
       reckoned: { incidents: incidents.length, of: Math.max(incidents.length, sum([...counts.days.values()])) },
-      clusters: clustersOf(counts, incidents, config.cluster),
-      sensors: sensorsOf(incidents),
+      clusters: clustersOf({ counts, incidents, states }),
+      sensors: sensorsOf({ incidents, intakes: visible === 'all' ? intakes : [], now: now() }),
+      intakes: visible === 'all' ? intakesOf(intakes, now()) : null,
       containments: contained.map((summary) => ({
         incident: incidentKeyOf(chainOf(summary.incident)),
         title: summary.title,
@@ -135,29 +143,43 @@ export function createOverviews(parts: {
       })),
       guardrails: {
         protectedNamespaces: config.guardrails.protectedNamespaces.filter((namespace) => sees(visible, namespace)),
-        restraints: state
-          ? active.filter(isRestraint).map(({ proposal: { order } }) => {
-              const { id, mode, scope, owner, reason, until } = order.terms;
-              return { id, mode, scope, title: restraintTitle(order.terms), owner: nameOf(owner), reason, until };
+        restraints:
+          answering.length > 0
+            ? active.flatMap(({ cluster, decision }) => {
+                if (!isRestraint(decision)) return [];
+                const { terms } = decision.proposal.order;
+                const { id, mode, scope, owner, reason, until } = terms;
+                if (!seesScope(visible, scope)) return [];
+                return { id, cluster, mode, scope, title: restraintTitle(terms), owner: nameOf(owner), reason, until };
+              })
+            : null,
+      },
+      suppressions:
+        answering.length > 0
+          ? active.flatMap(({ cluster, decision }) => {
+              if (!isSuppression(decision)) return [];
+              const { order } = decision.proposal;
+              const { id, match, owner, reason, until, upTo } = order.terms;
+              if (!sees(visible, match.namespace)) return [];
+              const about = { title: kindOf(order).title, rule: match.rule, workload: suppressedWorkload(match) };
+              const reports = intakes.find((one) => one.cluster === cluster)?.reports ?? [];
+              const hidden = reports.length === 0 ? null : sum(reports.map((report) => report.hidden[id] ?? 0));
+              return { id, cluster, ...about, owner: nameOf(owner), reason, upTo, until, hidden };
             })
           : null,
-      },
-      suppressions: state
-        ? hides.map(({ proposal: { order } }) => {
-            const { id, match, owner, reason, until, upTo } = order.terms;
-            const about = { title: kindOf(order).title, rule: match.rule, workload: suppressedWorkload(match) };
-            return { id, ...about, owner: nameOf(owner), reason, upTo, until, hidden: null };
-          })
-        : null,
       playbooks: playbooksOf(config).map(({ id, title, on }) => {
         const runs = incidents.filter(({ playbooks }) => playbooks.includes(id));
         const verdicts = { true_positive: 0, benign: 0, suspicious: 0, unknown: 0 };
         for (const { verdict } of runs) verdicts[verdict] += 1;
         const text = on.match === undefined ? '' : typeof on.match === 'string' ? on.match : matchText(on.match);
-        return { id, title, enabled: enabled.has(id), rules: text === '' ? [] : [text], runs: runs.length, verdicts };
+        return {
+          ...{ id, title, enabled: enabled.has(id), rules: text === '' ? [] : [text], runs: runs.length, verdicts },
+          toContain: rangeOf(secondsToContain(runs)),
+          toDecide: rangeOf(secondsToAnswer(askedBy.get(`playbook/${id}`) ?? [])),
+        };
       }),
-      times: { toContain: containTimes(incidents), toDecide: secondsToAnswer },
-      history: historyOf({ incidents, opened: counts.days, questions: questionsIn(own), now: now() }),
+      times: { toContain: rangeOf(secondsToContain(incidents)), toDecide },
+      history: historyOf({ incidents, opened: counts.days, questions, now: now() }),
       questions: { asked, decided: answered, expired, open, quickApprovals },
     };
   };
@@ -192,23 +214,78 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((all, one) => all + one, 0);
 }
 
+/** A freeze of everything is for all to see; that of one namespace, or of one incident, for who sees that. */
+function seesScope(visible: VisibleNamespaces, scope: RestraintScope): boolean {
+  if (scope.kind === 'namespace') return sees(visible, scope.name);
+  if (scope.kind !== 'incident') return true;
+  const subject = subjectOfIncident(scope.name);
+  return sees(visible, subject?.kind === 'workload' ? subject.namespace : null);
+}
+
 /** Counted by the database: of an incident that is open for months, and of more than are read here, too. */
-function clustersOf(
-  { clusters }: IncidentCounts,
-  incidents: readonly IncidentSummary[],
-  own: string,
-): ConsoleOverview['clusters'] {
+function clustersOf({
+  counts: { clusters },
+  incidents,
+  states,
+}: {
+  readonly counts: IncidentCounts;
+  readonly incidents: readonly IncidentSummary[];
+  readonly states: readonly { readonly cluster: string; readonly state: ControlState | undefined }[];
+}): ConsoleOverview['clusters'] {
   const ofCluster = Map.groupBy(incidents, ({ cluster }) => cluster);
-  const names = [...new Set([own, ...clusters.map(({ cluster }) => cluster), ...ofCluster.keys()])].sort();
-  return names.map((name) => {
+  const known = [...states, ...clusters].map(({ cluster }) => cluster);
+  return [...new Set([...known, ...ofCluster.keys()])].sort().map((name) => {
     const { open = 0, critical = 0, contained = 0 } = clusters.find(({ cluster }) => cluster === name) ?? {};
     const lastAlertAt = latest((ofCluster.get(name) ?? []).map((one) => one.lastAlertAt));
-    return { name, open, critical, contained, lastAlertAt };
+    const cell = states.find(({ cluster }) => cluster === name);
+    return { name, open, critical, contained, lastAlertAt, answers: cell ? cell.state !== undefined : null };
   });
 }
 
-function sensorsOf(incidents: readonly IncidentSummary[]): ConsoleOverview['sensors'] {
-  const found = new Map<string, ConsoleOverview['sensors'][number]>();
+interface ClusterIntakes {
+  readonly cluster: string;
+  readonly reports: readonly IntakeReport[];
+}
+
+function isAway({ at }: IntakeReport, now: number): boolean {
+  return now - Date.parse(at) > awayAfterMs;
+}
+
+function intakesOf(clusters: readonly ClusterIntakes[], now: number): NonNullable<ConsoleOverview['intakes']> {
+  return clusters.flatMap(({ cluster, reports }) =>
+    reports.map((report) => ({
+      ...{ cluster, source: report.source, at: report.at, since: report.since, isAway: isAway(report, now) },
+      ...{ accepted: report.accepted, duplicates: report.duplicates },
+      refused: Object.entries(report.refused).map(([reason, count]) => ({ reason, count })),
+    })),
+  );
+}
+
+/** What incidents tell of sensors, and what the intakes do that are there. */
+function sensorsOf({
+  incidents,
+  intakes,
+  now,
+}: {
+  readonly incidents: readonly IncidentSummary[];
+  readonly intakes: readonly ClusterIntakes[];
+  readonly now: number;
+}): ConsoleOverview['sensors'] {
+  const stands = intakes.flatMap(({ cluster, reports }) =>
+    sensorStands(reports.filter((report) => !isAway(report, now))).map(({ sensor, ...health }) => ({ cluster, sensor, health })),
+  );
+  const heard = alertsOf(incidents).map((one) => {
+    const stand = stands.find(({ cluster, sensor }) => cluster === one.cluster && sensor === one.name);
+    return { ...one, health: stand?.health ?? null };
+  });
+  const quiet = stands
+    .filter(({ cluster, sensor }) => !heard.some((one) => one.cluster === cluster && one.name === sensor))
+    .map(({ cluster, sensor, health }) => ({ cluster, name: sensor, alerts: 0, lastAlertAt: null, health }));
+  return [...heard, ...quiet].sort((a, b) => a.cluster.localeCompare(b.cluster) || a.name.localeCompare(b.name));
+}
+
+function alertsOf(incidents: readonly IncidentSummary[]): readonly Omit<ConsoleOverview['sensors'][number], 'health'>[] {
+  const found = new Map<string, Omit<ConsoleOverview['sensors'][number], 'health'>>();
   for (const { cluster, sensors, lastAlertAt, openedAt } of incidents)
     for (const [name, alerts] of Object.entries(sensors)) {
       const key = `${cluster}\n${name}`;
@@ -216,7 +293,7 @@ function sensorsOf(incidents: readonly IncidentSummary[]): ConsoleOverview['sens
       const last = latest([lastAlertAt, openedAt, known?.lastAlertAt ?? null]) ?? openedAt;
       found.set(key, { cluster, name, alerts: (known?.alerts ?? 0) + alerts, lastAlertAt: last });
     }
-  return [...found.values()].sort((a, b) => a.cluster.localeCompare(b.cluster) || a.name.localeCompare(b.name));
+  return [...found.values()];
 }
 
 /** How long each took, in seconds, ascending. */
@@ -228,8 +305,14 @@ function secondsToContain(incidents: readonly IncidentSummary[]): readonly numbe
     .sort((a, b) => a - b);
 }
 
-function containTimes(incidents: readonly IncidentSummary[]): ConsoleOverview['times']['toContain'] {
-  const seconds = secondsToContain(incidents);
+/** How long people took for each that was answered, in seconds, ascending. */
+function secondsToAnswer(questions: readonly AskedOnce[]): readonly number[] {
+  return questions
+    .flatMap(({ askedAt, answeredAt }) => (answeredAt === undefined ? [] : [Math.max(0, answeredAt - askedAt) / 1_000]))
+    .sort((a, b) => a - b);
+}
+
+function rangeOf(seconds: readonly number[]): ConsoleOverview['times']['toContain'] {
   return seconds.length === 0 ? null : { p50: percentile(seconds, 0.5), p90: percentile(seconds, 0.9) };
 }
 
@@ -254,15 +337,12 @@ function historyOf({
   return Array.from({ length: days }, (_, index) => {
     const day = dayOf(now - (days - 1 - index) * dayMs);
     const [ofDay, askedThen] = [read.get(day) ?? [], asked.get(day) ?? []];
-    const answered = askedThen
-      .flatMap(({ askedAt, answeredAt }) => (answeredAt === undefined ? [] : [Math.max(0, answeredAt - askedAt) / 1_000]))
-      .sort((a, b) => a - b);
     return {
       day,
       incidents: opened.get(day) ?? 0,
       questions: askedThen.length,
       toContain: medianOf(secondsToContain(ofDay)),
-      toDecide: medianOf(answered),
+      toDecide: medianOf(secondsToAnswer(askedThen)),
     };
   });
 }

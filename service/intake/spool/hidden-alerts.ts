@@ -61,6 +61,10 @@ export class HiddenAlerts {
     });
   }
 
+  counts(): ReadonlyMap<string, HiddenCount> {
+    return this.#counts;
+  }
+
   count(by: string): HiddenCount | undefined {
     return this.#counts.get(by);
   }

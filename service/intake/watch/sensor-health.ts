@@ -9,6 +9,8 @@ export interface SensorReport {
   readonly messages: number;
   /** Messages about events that it dropped. */
   readonly drops: number;
+  /** When it spoke of that last. */
+  readonly droppedAt?: string;
   /** ISO 8601, UTC; by the intake's clock. */
   readonly lastSeenAt: string;
   readonly lastMessage?: { readonly at: string; readonly text: string };
@@ -27,6 +29,7 @@ interface Known {
   alerts: number;
   messages: number;
   drops: number;
+  droppedAt?: number;
   lastSeenAt: number;
   last?: { readonly at: number; readonly text: string };
   readonly lacks: Set<string>;
@@ -59,7 +62,10 @@ export class SensorHealth {
     const known = this.#of(sensor, host);
     known.messages += 1;
     const ofDrops = /\bdrop/i.test(text);
-    if (ofDrops) known.drops += 1;
+    if (ofDrops) {
+      known.drops += 1;
+      known.droppedAt = known.lastSeenAt;
+    }
     known.last = { at: known.lastSeenAt, text: text.slice(0, mostText) };
     return ofDrops;
   }
@@ -84,7 +90,7 @@ export class SensorHealth {
   report(): readonly SensorReport[] {
     return [...this.#known.entries()]
       .sort(([, a], [, b]) => a.lastSeenAt - b.lastSeenAt)
-      .map(([key, { alerts, messages, drops, lastSeenAt, last, lacks }]) => {
+      .map(([key, { alerts, messages, drops, droppedAt, lastSeenAt, last, lacks }]) => {
         const [sensor = '', host] = key.split('\n');
         return {
           sensor,
@@ -92,6 +98,7 @@ export class SensorHealth {
           alerts,
           messages,
           drops,
+          ...(droppedAt !== undefined && { droppedAt: new Date(droppedAt).toISOString() }),
           lastSeenAt: new Date(lastSeenAt).toISOString(),
           ...(last && { lastMessage: { at: new Date(last.at).toISOString(), text: last.text } }),
           ...(lacks.size > 0 && { lacks: [...lacks] }),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Alert } from '../../../core/alert/alert.ts';
+import { mostOf, type WatchedSensor } from '../../../core/alert/intake-report.ts';
 import { ownRules, ownSensor } from '../../../core/alert/own-alerts.ts';
 import type { PodRecord } from '../../../core/cluster/pod-record.ts';
 import { incidentIdOf } from '../../../core/incident/incident.ts';
@@ -103,6 +104,24 @@ export class SilenceWatch {
     } finally {
       this.#looking = false;
     }
+  }
+
+  /** How the sensors stand that are expected, as of the last look. */
+  view(): readonly WatchedSensor[] {
+    return this.#options.expected.map(({ sensor }) => {
+      const ofIt = [...this.#watched].filter(([key]) => key.startsWith(`${sensor}\n`));
+      const silent = ofIt
+        .flatMap(([key, { silentSince }]) =>
+          silentSince === undefined ? [] : [{ node: key.slice(sensor.length + 1), since: silentSince }],
+        )
+        .sort((a, b) => a.since - b.since);
+      return {
+        sensor,
+        nodes: ofIt.length,
+        silent: silent.length,
+        longest: silent.slice(0, mostOf.silentNodes).map(({ node, since }) => ({ node, since: new Date(since).toISOString() })),
+      };
+    });
   }
 
   async #lookAt(key: string, at: { sensor: ExpectedSensor; node: string; pods: readonly PodRecord[] }): Promise<void> {

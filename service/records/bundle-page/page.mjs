@@ -74,7 +74,7 @@ function tell(verdict) {
     covered < records && `The last ${records - covered} records are newer than that: the notary had not signed them yet.`,
     !closed && 'The incident was still open.',
     removed.length > 0 &&
-      `What ${removed.length} of them said was removed: for each, two people have signed an order. Decisions that follow from such a record are not checked.`,
+      `${removed.length === 1 ? 'The content of one record was' : `The contents of ${removed.length} records were`} removed, by orders that two people signed. Decisions that depend on them are not checked.`,
     missingManifests.length > 0 && `${missingManifests.length} lists of evidence that the records name are not in this file.`,
     'This page used the keys in the file. Compare their fingerprints below with those you were given by another way.',
   ];

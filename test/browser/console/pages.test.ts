@@ -227,6 +227,37 @@ inBrowser('the console', () => {
     await page.close();
   });
 
+  test('tells of sensors who is silent where, who loses events, and what the intake turned away', async () => {
+    const page = await opened('/overview');
+    const sensors = page.getByRole('region', { name: 'Sensors', exact: true });
+    await sensors.getByText('Silent on 2 of 12 nodes').waitFor();
+    for (const text of [
+      /node-7 since .*, node-9 since/,
+      /It said 3 times that it lost events/,
+      'On all 12 nodes',
+      'Not heard of by an intake',
+    ])
+      expect(await sensors.getByText(text).count()).toBe(1);
+    const intake = page.getByRole('region', { name: 'Intake' });
+    expect(await intake.getByText('118 over the limit of their sender, 2 could not be read').count()).toBe(1);
+    expect(await intake.getByText('Says nothing').count()).toBe(1);
+    await page.close();
+  });
+
+  test('tells who sees some namespaces only of the alerts of sensors, and nothing of their health', async () => {
+    desk.answers.overview = {
+      ...sample.overview,
+      intakes: null,
+      sensors: sample.overview.sensors.map((one) => ({ ...one, health: null })),
+    };
+    const page = await opened('/overview');
+    const sensors = page.getByRole('region', { name: 'Sensors', exact: true });
+    await sensors.getByText('tetragon').waitFor();
+    expect(await sensors.locator('.tag').count()).toBe(0);
+    expect(await page.getByRole('region', { name: 'Intake' }).count()).toBe(0);
+    await page.close();
+  });
+
   test('runs nothing that an attacker wrote, and writes out what hides or turns text round', async () => {
     const script = '<img src=x onerror="window.owned=1"><script>window.owned=1</script>\u202egnp.exe';
     const [process] = sample.shownIncident.samples;

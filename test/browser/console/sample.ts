@@ -408,12 +408,65 @@ export const overview: ConsoleOverview = {
   days: 30,
   reckoned: { incidents: 3_000, of: 4_218 },
   clusters: [
-    { name: 'prod-1', open: 5, critical: 1, contained: 1, lastAlertAt: at(-2) },
-    { name: 'prod-2', open: 0, critical: 0, contained: 0, lastAlertAt: null },
+    { name: 'prod-1', open: 5, critical: 1, contained: 1, lastAlertAt: at(-2), answers: true },
+    { name: 'prod-2', open: 0, critical: 0, contained: 0, lastAlertAt: null, answers: false },
   ],
   sensors: [
-    { cluster: 'prod-1', name: 'falco', alerts: 1_204, lastAlertAt: at(-2) },
-    { cluster: 'prod-1', name: 'tetragon', alerts: 87, lastAlertAt: at(-44) },
+    {
+      cluster: 'prod-1',
+      name: 'falco',
+      alerts: 1_204,
+      lastAlertAt: at(-2),
+      health: {
+        heardAt: at(-1),
+        drops: 3,
+        droppedAt: at(-12),
+        lacks: [],
+        watched: {
+          nodes: 12,
+          silent: 2,
+          longest: [
+            { node: 'node-7', since: at(-14) },
+            { node: 'node-9', since: at(-6) },
+          ],
+        },
+      },
+    },
+    {
+      cluster: 'prod-1',
+      name: 'kubernetes-audit',
+      alerts: 31,
+      lastAlertAt: at(-90),
+      health: {
+        heardAt: at(-1),
+        drops: 0,
+        droppedAt: null,
+        lacks: ['the content of configmaps, at level Metadata'],
+        watched: null,
+      },
+    },
+    {
+      cluster: 'prod-1',
+      name: 'tetragon',
+      alerts: 87,
+      lastAlertAt: at(-44),
+      health: { heardAt: at(-1), drops: 0, droppedAt: null, lacks: [], watched: { nodes: 12, silent: 0, longest: [] } },
+    },
+    { cluster: 'prod-2', name: 'falco', alerts: 4, lastAlertAt: at(-2_000), health: null },
+  ],
+  intakes: [
+    {
+      ...{ cluster: 'prod-1', source: 'firebreak-cell-0/3f2a9c1e', at: at(-2), since: at(-60 * 26), isAway: false },
+      ...{ accepted: 1_822, duplicates: 64 },
+      refused: [
+        { reason: 'rate_limit', count: 118 },
+        { reason: 'unreadable', count: 2 },
+      ],
+    },
+    {
+      ...{ cluster: 'prod-2', source: 'firebreak-cell-0/77b01d52', at: at(-40), since: at(-60 * 200), isAway: true },
+      ...{ accepted: 4, duplicates: 0, refused: [] },
+    },
   ],
   containments: [
     { incident: cart.key, title: 'deployment/shop/cart', namespace: 'shop', severity: 'critical', contained: 1, since: at(-3) },
@@ -423,6 +476,7 @@ export const overview: ConsoleOverview = {
     restraints: [
       {
         id: 'r-1',
+        cluster: 'prod-1',
         mode: 'freeze',
         scope: { kind: 'namespace', name: 'pay' },
         title: 'Nothing automatic in pay',
@@ -435,6 +489,7 @@ export const overview: ConsoleOverview = {
   suppressions: [
     {
       id: 's-1',
+      cluster: 'prod-1',
       title: 'Terminal shell in container, in batch/report',
       rule: 'Terminal shell in container',
       workload: 'batch/CronJob/report',
@@ -453,6 +508,8 @@ export const overview: ConsoleOverview = {
       rules: ['Drop and execute new binary in container'],
       runs: 14,
       verdicts: { true_positive: 3, suspicious: 1, benign: 9, unknown: 1 },
+      toContain: { p50: 0.3, p90: 1.1 },
+      toDecide: { p50: 140, p90: 610 },
     },
     {
       id: 'ask-about-shell',
@@ -461,6 +518,8 @@ export const overview: ConsoleOverview = {
       rules: ['Terminal shell in container'],
       runs: 61,
       verdicts: { true_positive: 0, suspicious: 2, benign: 55, unknown: 4 },
+      toContain: null,
+      toDecide: { p50: 220, p90: 900 },
     },
   ],
   times: { toContain: { p50: 0.3, p90: 1.2 }, toDecide: { p50: 190, p90: 840 } },

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Alert } from '../../../core/alert/alert.ts';
+import type { IntakeReport } from '../../../core/alert/intake-report.ts';
 import type { StormReport } from '../../../core/alert/storm.ts';
 import { type ControlState, controlNames } from '../../../core/decide/control.ts';
 import { isSuppression } from '../../../core/decide/decision.ts';
@@ -543,7 +544,38 @@ describe('a storm', () => {
   });
 });
 
+const intakeReport = (over: Partial<IntakeReport>): IntakeReport => ({
+  ...{ source: 'one', at: '2026-06-01T10:10:00.000Z', since: '2026-06-01T10:00:00.000Z', accepted: 5, duplicates: 0 },
+  ...{ refused: {}, hidden: {}, sensors: [], watched: [] },
+  ...over,
+});
+
+describe('how intakes stand', () => {
+  test('is what each of them said last, and nothing of what is no report', async () => {
+    await control.signal(controlNames.intakeSignal, 'nonsense');
+    await control.signal(controlNames.intakeSignal, { ...intakeReport({}), accepted: -1 });
+    await control.signal(controlNames.intakeSignal, intakeReport({}));
+    await control.signal(controlNames.intakeSignal, intakeReport({ at: '2026-06-01T10:15:00.000Z', accepted: 8 }));
+    await control.signal(controlNames.intakeSignal, intakeReport({ source: 'two' }));
+    await control.until(({ intakes }) => intakes?.length === 2, 'the second intake');
+    expect((await control.state()).intakes).toMatchObject([
+      { source: 'one', accepted: 8 },
+      { source: 'two', accepted: 5 },
+    ]);
+    expect(lab.records.map(({ kind }) => kind).filter((kind) => kind.startsWith('intake'))).toEqual([]);
+  });
+});
+
 describe('a run that goes on where another ended', () => {
+  test('still knows how the intakes stand', async () => {
+    const handle = lab.env.client.workflow.getHandle(controlIdOf('lab'));
+    const { runId } = await handle.describe();
+    await control.signal(controlNames.intakeSignal, intakeReport({ source: 'lasting' }));
+    await control.signal(controlNames.handOverSignal, 'a further build');
+    await eventually('a new run', async () => (await handle.describe()).runId !== runId);
+    expect((await control.state()).intakes?.map(({ source }) => source)).toContain('lasting');
+  });
+
   test('still calls people by their names', async () => {
     const terms = termsOf(await lab.clock());
     await control.propose(terms);

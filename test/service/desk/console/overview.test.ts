@@ -2,11 +2,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
+import type { IntakeReport } from '../../../../core/alert/intake-report.ts';
 import type { StoredRecord } from '../../../../core/audit/audit-store.ts';
+import { type IncidentSummary, summaryOf } from '../../../../core/console/incident-summary.ts';
+import { sees } from '../../../../core/console/routes.ts';
+import type { ControlState } from '../../../../core/decide/control.ts';
 import type { Trust } from '../../../../core/messages/sender.ts';
 import { loadConfig } from '../../../../service/config/load.ts';
 import { createOverviews } from '../../../../service/desk/console/overview.ts';
 import { makersTrust, newMaker, maker as trusted } from '../../../suites/signed-records.ts';
+import { incidentRecords } from './console-desk.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-overview-'));
 const path = join(folder, 'firebreak.yaml');
@@ -18,7 +23,9 @@ const config = loadConfig({ path, env: {} });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const at = '2026-03-01T14:02:11.000Z';
-const viewer = { visible: 'all' } as Parameters<ReturnType<typeof createOverviews>['overview']>[0];
+type Reader = Parameters<ReturnType<typeof createOverviews>['overview']>[0];
+const viewer = { visible: 'all' } as Reader;
+const tenant = { visible: ['shop'] } as Partial<Reader> as Reader;
 
 /** A question that the cell asked, in a run of its own. */
 function asked(nth: number, maker = trusted): StoredRecord {
@@ -36,17 +43,29 @@ function asked(nth: number, maker = trusted): StoredRecord {
   return { chain, place: 1, previous: '', hash: '', signed: maker.sign(record) };
 }
 
-function overviewsOf(rows: () => readonly StoredRecord[], trust: Trust, clock: { now: number }) {
+/** What overviews are made of, where nothing has happened. */
+function overviewsOf(
+  rows: () => readonly StoredRecord[],
+  trust: Trust,
+  clock: { now: number },
+  over: {
+    readonly incidents?: readonly IncidentSummary[];
+    readonly control?: (cluster: string) => Promise<ControlState | undefined>;
+    readonly config?: typeof config;
+  } = {},
+) {
+  const incidents = over.incidents ?? [];
+  const seenBy = (visible: Reader['visible']) => incidents.filter(({ namespace }) => sees(visible, namespace));
   return createOverviews({
-    config,
+    config: over.config ?? config,
     list: {
-      since: async () => [],
+      since: async (_, visible) => seenBy(visible),
       contained: async () => [],
       counts: async () => ({ clusters: [], days: new Map<string, number>() }),
     },
     store: { recordsOf: async () => [...rows()] },
     trust,
-    control: async () => undefined,
+    control: over.control ?? (async () => undefined),
     now: () => clock.now,
   });
 }
@@ -77,4 +96,123 @@ test('the overview that was prepared proves no record a second time, but one of 
   clock.now += 10_000;
   believes = false;
   expect((await overviews.overview(viewer)).questions.asked).toBe(0);
+});
+
+const clockAt = (minutes: number): { now: number } => ({ now: Date.parse(at) + minutes * 60_000 });
+const isoAt = (minutes: number): string => new Date(clockAt(minutes).now).toISOString();
+
+const stand = (over: Partial<IntakeReport> = {}): IntakeReport => ({
+  ...{ source: 'cell-0/1', at: isoAt(20), since: isoAt(0), accepted: 7, duplicates: 1, refused: { rate_limit: 3 } },
+  hidden: { 's-1': 12 },
+  sensors: [
+    { sensor: 'falco', alerts: 5, drops: 2, droppedAt: isoAt(18), heardAt: isoAt(19), lacks: [] },
+    { sensor: 'tetragon', alerts: 0, drops: 0, heardAt: isoAt(19), lacks: [] },
+  ],
+  watched: [{ sensor: 'falco', nodes: 3, silent: 1, longest: [{ node: 'n1', since: isoAt(9) }] }],
+  ...over,
+});
+
+const decided = (kind: string, terms: object) => ({ status: { state: 'active' }, proposal: { order: { kind, terms } } });
+const terms = { owner: 'ana', reason: 'Known', until: isoAt(900) };
+const matching = (namespace: string) => ({
+  rule: 'R',
+  namespace,
+  workload: { kind: 'Deployment', name: 'cart' },
+  image: { digest: 'sha256:1' },
+});
+const controlSaid = (intakes?: readonly IntakeReport[]): ControlState =>
+  ({
+    decisions: [
+      decided('suppression.propose', { ...terms, id: 's-1', upTo: 'low', match: matching('shop') }),
+      decided('suppression.propose', { ...terms, id: 's-2', upTo: 'low', match: matching('bank') }),
+      ...[
+        { id: 'r-1', mode: 'freeze', scope: { kind: 'cluster' } },
+        { id: 'r-2', mode: 'freeze', scope: { kind: 'namespace', name: 'bank' } },
+        { id: 'r-3', mode: 'break-glass', scope: { kind: 'incident', name: 'incident/c/bank/Deployment/pay' } },
+        { id: 'r-4', mode: 'break-glass', scope: { kind: 'incident', name: 'incident/c/shop/Deployment/cart' } },
+      ].map((restraint) => decided('restraint.propose', { ...terms, ...restraint })),
+    ],
+    ...(intakes && { intakes }),
+  }) as never;
+
+const incidents = ['shop', 'bank'].flatMap((namespace) => summaryOf(incidentRecords(namespace, 'cart', 'run-1', isoAt(5))) ?? []);
+
+test('sensors are told with what the intakes of their cluster say: drops, silent nodes, who was heard of and has found nothing, what was turned away', async () => {
+  const overviews = overviewsOf(() => [], makersTrust, clockAt(21), { incidents, control: async () => controlSaid([stand()]) });
+  const { sensors, intakes, clusters, suppressions } = await overviews.overview(viewer);
+  const watched = { nodes: 3, silent: 1, longest: [{ node: 'n1', since: isoAt(9) }] };
+  expect(sensors).toEqual([
+    {
+      ...{ cluster: 'c', name: 'falco', alerts: 4, lastAlertAt: isoAt(5) },
+      health: { heardAt: isoAt(19), drops: 2, droppedAt: isoAt(18), lacks: [], watched },
+    },
+    {
+      ...{ cluster: 'c', name: 'tetragon', alerts: 0, lastAlertAt: null },
+      health: { heardAt: isoAt(19), drops: 0, droppedAt: null, lacks: [], watched: null },
+    },
+  ]);
+  expect(intakes).toEqual([
+    {
+      ...{ cluster: 'c', source: 'cell-0/1', at: isoAt(20), since: isoAt(0), isAway: false, accepted: 7, duplicates: 1 },
+      refused: [{ reason: 'rate_limit', count: 3 }],
+    },
+  ]);
+  expect(clusters).toMatchObject([{ name: 'c', answers: true }]);
+  expect(suppressions?.map(({ id, hidden }) => [id, hidden])).toEqual([
+    ['s-1', 12],
+    ['s-2', 0],
+  ]);
+});
+
+test('what an intake said that is away for longer counts for no sensor, and it is said to be away', async () => {
+  const overviews = overviewsOf(() => [], makersTrust, clockAt(40), { incidents, control: async () => controlSaid([stand()]) });
+  const { sensors, intakes } = await overviews.overview(viewer);
+  expect(intakes).toMatchObject([{ isAway: true }]);
+  expect(sensors).toMatchObject([{ name: 'falco', alerts: 4, health: null }]);
+});
+
+test('while the cell does not say, nothing is said of what only it knows', async () => {
+  const { sensors, intakes, clusters, suppressions, guardrails } = await overviewsOf(() => [], makersTrust, clockAt(21), {
+    incidents,
+  }).overview(viewer);
+  expect(clusters).toMatchObject([{ name: 'c', answers: false }]);
+  expect([suppressions, guardrails.restraints, intakes]).toEqual([null, null, []]);
+  expect(sensors).toMatchObject([{ name: 'falco', health: null }]);
+});
+
+test('who sees one namespace is told of what touches it, and of no node, no intake and nothing of others', async () => {
+  const overviews = overviewsOf(() => [], makersTrust, clockAt(21), { incidents, control: async () => controlSaid([stand()]) });
+  const { sensors, intakes, suppressions, guardrails, playbooks } = await overviews.overview(tenant);
+  expect(sensors).toEqual([{ cluster: 'c', name: 'falco', alerts: 2, lastAlertAt: isoAt(5), health: null }]);
+  expect(intakes).toBeNull();
+  expect(suppressions?.map(({ id }) => id)).toEqual(['s-1']);
+  expect(guardrails.restraints?.map(({ id }) => id)).toEqual(['r-1', 'r-4']);
+  expect(playbooks.reduce((sum, { runs }) => sum + runs, 0)).toBe(0);
+});
+
+test('a desk of several clusters asks each of them', async () => {
+  const cells = ['c', 'eu'].map((cluster) => ({ cluster, key: 'k' }));
+  const hub = { ...config, trust: { ...config.trust, cells } };
+  const { clusters, guardrails } = await overviewsOf(() => [], makersTrust, clockAt(21), {
+    config: hub,
+    control: async (cluster) => (cluster === 'eu' ? controlSaid() : undefined),
+  }).overview(viewer);
+  expect(clusters).toMatchObject([
+    { name: 'c', answers: false },
+    { name: 'eu', answers: true },
+  ]);
+  expect(guardrails.restraints?.map(({ cluster }) => cluster)).toEqual(['eu', 'eu', 'eu', 'eu']);
+});
+
+test('a playbook is told with how long it took to contain, and people to answer what it asked', async () => {
+  const [id = ''] = (await overviewsOf(() => [], makersTrust, clockAt(21)).overview(viewer)).playbooks.map((one) => one.id);
+  const rows = asked(1);
+  const run = incidents.map((one) => ({ ...one, playbooks: [id], verdict: 'benign' as const, containedAt: isoAt(6) }));
+  const { playbooks } = await overviewsOf(() => [rows], makersTrust, clockAt(21), { incidents: run }).overview(viewer);
+  expect(playbooks.find((one) => one.id === id)).toMatchObject({
+    runs: 2,
+    verdicts: { benign: 2 },
+    toContain: { p50: 60, p90: 60 },
+    toDecide: null,
+  });
 });

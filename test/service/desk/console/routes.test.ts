@@ -100,7 +100,8 @@ describe('what a tenant sees', () => {
   });
 
   test('is also what the overview counts', async () => {
-    const { containments, clusters, reckoned } = await who('shop').read(overview, '/api/v1/overview');
+    const { containments, clusters, reckoned, intakes } = await who('shop').read(overview, '/api/v1/overview');
+    expect(intakes).toBeNull();
     expect(containments.map(({ namespace }) => namespace)).toEqual(['shop']);
     // Open since long before the days that are looked at.
     expect(clusters).toMatchObject([{ name: 'c', open: 1, critical: 1, contained: 1 }]);

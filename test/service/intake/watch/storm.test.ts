@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import type { StormReport } from '../../../core/alert/storm.ts';
-import { askRunningStorm } from '../../../service/intake/control.ts';
-import { DistinctCount, StormWatch } from '../../../service/intake/watch/storm.ts';
-import { TopTalkers } from '../../../service/intake/watch/top-talkers.ts';
-import { eventually } from '../../eventually.ts';
-import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
-import { type Door, falcoEvent, openDoor, removeDirectory, silent } from './parts/intake-fixture.ts';
+import type { StormReport } from '../../../../core/alert/storm.ts';
+import { askRunningStorm } from '../../../../service/intake/control.ts';
+import { DistinctCount, StormWatch } from '../../../../service/intake/watch/storm.ts';
+import { TopTalkers } from '../../../../service/intake/watch/top-talkers.ts';
+import { eventually } from '../../../eventually.ts';
+import { FakeIncidentGateway } from '../../../fakes/incident-gateway.ts';
+import { type Door, falcoEvent, openDoor, removeDirectory, silent } from '../parts/intake-fixture.ts';
 
 const alert = {
   id: 'a'.repeat(32),

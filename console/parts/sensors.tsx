@@ -1,0 +1,140 @@
+import type { ConsoleOverview } from '../../core/console/console.schema.ts';
+import { countText, numberText } from '../words.ts';
+import { Sheet, Tag, Time } from './common.tsx';
+
+type Sensor = ConsoleOverview['sensors'][number];
+type Intake = NonNullable<ConsoleOverview['intakes']>[number];
+
+/** Who sees, what they lose, and what was turned away at the door: an attack that is not seen here is seen nowhere. */
+export function Sensors({ overview: { sensors, intakes, days } }: { readonly overview: ConsoleOverview }) {
+  return (
+    <>
+      <Sheet title="Sensors" none={sensors.length === 0 ? 'No sensor has sent an alert yet.' : undefined}>
+        <ul class="rows">
+          {sensors.map((sensor) => (
+            <OneSensor key={`${sensor.cluster} ${sensor.name}`} sensor={sensor} days={days} isTold={intakes !== null} />
+          ))}
+        </ul>
+      </Sheet>
+      {intakes !== null && (
+        <Sheet title="Intake" none={intakes.length === 0 ? 'No intake says now how it stands.' : undefined}>
+          <ul class="rows">
+            {intakes.map((intake) => (
+              <OneIntake key={`${intake.cluster} ${intake.source}`} intake={intake} />
+            ))}
+          </ul>
+        </Sheet>
+      )}
+    </>
+  );
+}
+
+function OneSensor({
+  sensor: { cluster, name, alerts, lastAlertAt, health },
+  days,
+  isTold,
+}: {
+  readonly sensor: Sensor;
+  readonly days: number;
+  /** Whether the reader is told of intakes at all. */
+  readonly isTold: boolean;
+}) {
+  const heardAt = health?.heardAt ?? lastAlertAt;
+  return (
+    <li>
+      <div class="line">
+        <h3>{name}</h3>
+        {isTold && <Health health={health} />}
+      </div>
+      <p class="soft small">
+        {cluster}: {countText(alerts, 'alert')} in {countText(days, 'day')}
+        {heardAt !== null && (
+          <>
+            , last heard <Time at={heardAt} as="ago" />
+          </>
+        )}
+      </p>
+      {health && health.drops > 0 && (
+        <p class="small">
+          It said {countText(health.drops, 'time')} that it lost events
+          {health.droppedAt !== null && (
+            <>
+              , last <Time at={health.droppedAt} as="ago" />
+            </>
+          )}
+          . An attack in them was not seen.
+        </p>
+      )}
+      {health?.watched && health.watched.silent > 0 && (
+        <p class="small">
+          Silent:{' '}
+          {health.watched.longest.map(({ node, since }, index) => (
+            <span key={node}>
+              {index > 0 && ', '}
+              {node} since <Time at={since} />
+            </span>
+          ))}
+          {health.watched.silent > health.watched.longest.length &&
+            `, and ${health.watched.silent - health.watched.longest.length} more`}
+        </p>
+      )}
+      {health && health.lacks.length > 0 && <p class="small">Its settings leave out: {health.lacks.join('; ')}.</p>}
+    </li>
+  );
+}
+
+function Health({ health }: Pick<Sensor, 'health'>) {
+  if (!health) return <Tag tone="doubt">Not heard of by an intake</Tag>;
+  const { watched, drops, heardAt } = health;
+  if (watched && watched.silent > 0)
+    return (
+      <Tag tone="bad">
+        Silent on {watched.silent} of {countText(watched.nodes, 'node')}
+      </Tag>
+    );
+  if (drops > 0) return <Tag tone="doubt">Loses events</Tag>;
+  if (watched) return <Tag tone="good">{watched.nodes === 1 ? 'On its node' : `On all ${watched.nodes} nodes`}</Tag>;
+  return heardAt === null ? <Tag tone="doubt">Not heard yet</Tag> : <Tag>Nodes not watched</Tag>;
+}
+
+/** What the reasons of the intake's metrics are called. */
+const refusals: Readonly<Record<string, string>> = {
+  unreadable: 'could not be read',
+  forbidden: 'not allowed to their sender',
+  rate_limit: 'over the limit of their sender',
+  spool_full: 'came while the disk was full',
+  not_durable: 'could not be written to disk',
+  unauthorized: 'without a valid token',
+  request: 'not a request as it should be',
+};
+
+function OneIntake({
+  intake: { cluster, source, at, since, isAway, accepted, duplicates, refused },
+}: {
+  readonly intake: Intake;
+}) {
+  const turnedAway = refused.reduce((sum, { count }) => sum + count, 0);
+  return (
+    <li>
+      <div class="line">
+        <h3>
+          {cluster} <span class="soft small">{source.split('/')[0]}</span>
+        </h3>
+        {isAway ? (
+          <Tag tone="bad">Says nothing</Tag>
+        ) : (
+          <Tag tone={turnedAway > 0 ? 'doubt' : 'good'}>{turnedAway > 0 ? 'Turned alerts away' : 'Took all'}</Tag>
+        )}
+      </div>
+      <p class="soft small">
+        {countText(accepted, 'alert')} taken since <Time at={since} />, and {numberText(duplicates)} that were known already. As
+        of <Time at={at} />
+      </p>
+      {refused.length > 0 && (
+        <p class="small">
+          Not taken: {refused.map(({ reason, count }) => `${numberText(count)} ${refusals[reason] ?? reason}`).join(', ')}.
+        </p>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,156 @@
+import { isObject } from '../text/plain-json.ts';
+
+/** What an intake has heard of a sensor, whatever its hosts. Times are ISO 8601, UTC. */
+interface HeardSensor {
+  readonly sensor: string;
+  readonly alerts: number;
+  /** How often it spoke of events that it dropped, and when it did last. */
+  readonly drops: number;
+  readonly droppedAt?: string;
+  readonly heardAt: string;
+  /** What its own settings keep out of its events. */
+  readonly lacks: readonly string[];
+}
+
+/** A sensor that nodes have to have. */
+export interface WatchedSensor {
+  readonly sensor: string;
+  readonly nodes: number;
+  readonly silent: number;
+  /** Some of the silent ones, longest first. */
+  readonly longest: readonly { readonly node: string; readonly since: string }[];
+}
+
+/** How an intake stands. Counts are since it began to listen. */
+export interface IntakeReport {
+  /** Which intake. */
+  readonly source: string;
+  readonly at: string;
+  readonly since: string;
+  readonly accepted: number;
+  readonly duplicates: number;
+  /** What was not taken, by its reason. */
+  readonly refused: Readonly<Record<string, number>>;
+  /** How many alerts each suppression has hidden so far. */
+  readonly hidden: Readonly<Record<string, number>>;
+  readonly sensors: readonly HeardSensor[];
+  readonly watched: readonly WatchedSensor[];
+}
+
+/** More of a sort are left out: whoever makes up names fills no report. */
+export const mostOf = { sensors: 30, lacks: 10, silentNodes: 10, hidden: 200 } as const;
+const mostIntakes = 8;
+const longest = 64_000;
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= 300;
+}
+
+function isTime(value: unknown): boolean {
+  return typeof value === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(value) && !Number.isNaN(Date.parse(value));
+}
+
+function areCounts(value: unknown): boolean {
+  return isObject(value) && Object.values(value).every(isCount);
+}
+
+function areAll(values: unknown, most: number, fits: (value: unknown) => boolean): boolean {
+  return Array.isArray(values) && values.length <= most && values.every(fits);
+}
+
+function isHeard(value: unknown): boolean {
+  return (
+    isObject(value) &&
+    isText(value.sensor) &&
+    isCount(value.alerts) &&
+    isCount(value.drops) &&
+    (value.droppedAt === undefined || isTime(value.droppedAt)) &&
+    isTime(value.heardAt) &&
+    areAll(value.lacks, mostOf.lacks, isText)
+  );
+}
+
+function isWatched(value: unknown): boolean {
+  return (
+    isObject(value) &&
+    isText(value.sensor) &&
+    isCount(value.nodes) &&
+    isCount(value.silent) &&
+    areAll(value.longest, mostOf.silentNodes, (one) => isObject(one) && isText(one.node) && isTime(one.since))
+  );
+}
+
+/** Whether what a signal brought is a report: what is shown of it is read without a further look. */
+export function isIntakeReport(value: unknown): value is IntakeReport {
+  return (
+    isObject(value) &&
+    isText(value.source) &&
+    isTime(value.at) &&
+    isTime(value.since) &&
+    isCount(value.accepted) &&
+    isCount(value.duplicates) &&
+    areCounts(value.refused) &&
+    areCounts(value.hidden) &&
+    areAll(value.sensors, mostOf.sensors, isHeard) &&
+    areAll(value.watched, mostOf.sensors, isWatched) &&
+    JSON.stringify(value).length <= longest
+  );
+}
+
+/** What each intake said last, newest first. An older report that comes late changes nothing; of too many intakes those heard of last stay. */
+export function withIntakeReport(known: readonly IntakeReport[], report: IntakeReport): readonly IntakeReport[] {
+  const before = known.find(({ source }) => source === report.source);
+  if (before && before.at >= report.at) return known;
+  const others = known.filter(({ source }) => source !== report.source);
+  return [report, ...others].sort((a, b) => b.at.localeCompare(a.at)).slice(0, mostIntakes);
+}
+
+/** An intake that has said nothing for so long is away. Milliseconds. */
+export const awayAfterMs = 15 * 60_000;
+
+/** A sensor, as the intakes that are there know it together. */
+interface SensorStand {
+  readonly sensor: string;
+  readonly drops: number;
+  readonly droppedAt: string | null;
+  /** Null: it was not heard of since the intakes began. */
+  readonly heardAt: string | null;
+  readonly lacks: string[];
+  /** Null: nobody has said which nodes have to have it. */
+  readonly watched: { nodes: number; silent: number; longest: { node: string; since: string }[] } | null;
+}
+
+/** By name. Each node is heard by one intake or another: it is silent where no intake hears it. */
+export function sensorStands(reports: readonly IntakeReport[]): readonly SensorStand[] {
+  const heard = Map.groupBy(
+    reports.flatMap(({ sensors }) => sensors),
+    ({ sensor }) => sensor,
+  );
+  const watched = Map.groupBy(
+    reports.flatMap((report) => report.watched),
+    ({ sensor }) => sensor,
+  );
+  return [...new Set([...heard.keys(), ...watched.keys()])].sort().map((sensor) => {
+    const said = heard.get(sensor) ?? [];
+    const fewest = (watched.get(sensor) ?? []).reduce<WatchedSensor | undefined>(
+      (best, one) => (best === undefined || one.silent < best.silent ? one : best),
+      undefined,
+    );
+    return {
+      sensor,
+      drops: said.reduce((all, { drops }) => all + drops, 0),
+      droppedAt: latestOf(said.map(({ droppedAt }) => droppedAt)),
+      heardAt: latestOf(said.map(({ heardAt }) => heardAt)),
+      lacks: [...new Set(said.flatMap(({ lacks }) => lacks))],
+      watched: fewest ? { nodes: fewest.nodes, silent: fewest.silent, longest: [...fewest.longest] } : null,
+    };
+  });
+}
+
+function latestOf(times: readonly (string | undefined)[]): string | null {
+  return times.reduce<string | null>((last, one) => (one !== undefined && (last === null || one > last) ? one : last), null);
+}

@@ -1,0 +1,95 @@
+import { type IntakeReport, mostOf } from '../../../core/alert/intake-report.ts';
+import { ownSensor } from '../../../core/alert/own-alerts.ts';
+import { repeatAsItSays } from '../../process/repeat.ts';
+import type { IntakeMetrics } from '../metrics.ts';
+import type { HiddenAlerts } from '../spool/hidden-alerts.ts';
+import type { SensorHealth, SensorReport } from './sensor-health.ts';
+import type { SilenceWatch } from './silence.ts';
+
+interface StandParts {
+  /** Which intake this is. */
+  readonly source: string;
+  readonly metrics: Pick<IntakeMetrics, 'totals'>;
+  readonly health: Pick<SensorHealth, 'report'>;
+  readonly hidden: Pick<HiddenAlerts, 'counts'>;
+  readonly silence: Pick<SilenceWatch, 'view'> | undefined;
+  /** False when it did not arrive. Never rejects. */
+  readonly tell: (report: IntakeReport) => Promise<boolean>;
+  readonly now?: () => number;
+}
+
+const lookEveryMs = 60_000;
+/** Each report is a signal to a workflow that lasts for ever: what only counts on need not be told at once. */
+const tellEveryMs = 5 * 60_000;
+const tellAgainMs = 10_000;
+const longestText = 300;
+
+/** Tells how the intake and its sensors stand: at once where a sensor falls silent, drops events or something is refused, else every five minutes. */
+export class IntakeStand {
+  readonly #parts: StandParts;
+  readonly #now: () => number;
+  readonly #since: string;
+  #told = '';
+  #toldAt = Number.NEGATIVE_INFINITY;
+
+  constructor(parts: StandParts) {
+    this.#parts = parts;
+    this.#now = parts.now ?? Date.now;
+    this.#since = new Date(this.#now()).toISOString();
+  }
+
+  start(signal: AbortSignal): void {
+    void repeatAsItSays({ work: () => this.look(), signal });
+  }
+
+  /** Looks once; in how many milliseconds to look again. */
+  async look(): Promise<number> {
+    const report = await this.#report();
+    const { refused, watched, sensors } = report;
+    const stand = JSON.stringify([refused, watched, sensors.map(({ sensor, drops, lacks }) => [sensor, drops, lacks])]);
+    const now = this.#now();
+    if (stand === this.#told && now - this.#toldAt < tellEveryMs) return lookEveryMs;
+    if (!(await this.#parts.tell(report))) return tellAgainMs;
+    this.#told = stand;
+    this.#toldAt = now;
+    return lookEveryMs;
+  }
+
+  async #report(): Promise<IntakeReport> {
+    const { source, metrics, health, hidden, silence } = this.#parts;
+    return {
+      source,
+      at: new Date(this.#now()).toISOString(),
+      since: this.#since,
+      ...(await metrics.totals()),
+      hidden: Object.fromEntries([...hidden.counts()].slice(0, mostOf.hidden).map(([by, { count }]) => [by, count])),
+      sensors: heardSensors(health.report()),
+      watched: (silence?.view() ?? []).slice(0, mostOf.sensors),
+    };
+  }
+}
+
+/** All hosts of a sensor as one; of too many names those heard of last. */
+function heardSensors(reports: readonly SensorReport[]): IntakeReport['sensors'] {
+  const last = (times: readonly (string | undefined)[]): string => times.reduce<string>((a, b = '') => (b > a ? b : a), '');
+  return [...Map.groupBy(reports, ({ sensor }) => sensor)]
+    .filter(([sensor]) => sensor !== ownSensor)
+    .map(([sensor, hosts]) => {
+      const sum = (of: (host: SensorReport) => number): number => hosts.reduce((all, host) => all + of(host), 0);
+      const droppedAt = last(hosts.map((host) => host.droppedAt));
+      return {
+        sensor: sensor.slice(0, longestText),
+        alerts: sum(({ alerts }) => alerts),
+        drops: sum(({ drops }) => drops),
+        ...(droppedAt !== '' && { droppedAt }),
+        heardAt: last(hosts.map(({ lastSeenAt }) => lastSeenAt)),
+        lacks: [...new Set(hosts.flatMap(({ lacks = [] }) => lacks.map((one) => one.slice(0, longestText))))].slice(
+          0,
+          mostOf.lacks,
+        ),
+      };
+    })
+    .sort((a, b) => b.heardAt.localeCompare(a.heardAt))
+    .slice(0, mostOf.sensors)
+    .sort((a, b) => a.sensor.localeCompare(b.sensor));
+}

@@ -1,0 +1,84 @@
+import { describe, expect, test } from '@jest/globals';
+import { type IntakeReport, isIntakeReport, sensorStands, withIntakeReport } from '../../../core/alert/intake-report.ts';
+
+const at = (minute: number): string => new Date(Date.UTC(2026, 5, 1, 10, minute)).toISOString();
+
+function report(over: Partial<IntakeReport> = {}): IntakeReport {
+  return {
+    source: 'one',
+    at: at(10),
+    since: at(0),
+    accepted: 5,
+    duplicates: 1,
+    refused: { rate_limit: 2 },
+    hidden: {},
+    sensors: [{ sensor: 'falco', alerts: 5, drops: 1, droppedAt: at(8), heardAt: at(9), lacks: [] }],
+    watched: [{ sensor: 'falco', nodes: 3, silent: 1, longest: [{ node: 'n1', since: at(4) }] }],
+    ...over,
+  };
+}
+
+describe('a report of an intake', () => {
+  test('is taken as it is made', () => {
+    expect(isIntakeReport(report())).toBe(true);
+    expect(isIntakeReport(report({ sensors: [], watched: [], refused: {} }))).toBe(true);
+  });
+
+  test.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['a text', 'report'],
+    ['a time that is none', { ...report(), at: 'soon' }],
+    ['a count below nothing', { ...report(), accepted: -1 }],
+    ['a count that is a text', { ...report(), refused: { rate_limit: '2' } }],
+    ['a sensor without a name', { ...report(), sensors: [{ alerts: 1, drops: 0, heardAt: at(1), lacks: [] }] }],
+    ['a node without a time', { ...report(), watched: [{ sensor: 'falco', nodes: 1, silent: 1, longest: [{ node: 'n1' }] }] }],
+    ['more sensors than there are', { ...report(), sensors: Array.from({ length: 31 }, () => report().sensors[0]) }],
+    [
+      'more than anybody reads',
+      { ...report(), hidden: Object.fromEntries(Array.from({ length: 9_000 }, (_, n) => [`s-${n}`, n])) },
+    ],
+  ])('is not %s', (_, value) => {
+    expect(isIntakeReport(value)).toBe(false);
+  });
+
+  test('takes the place of the one before; one that is older changes nothing', () => {
+    const first = withIntakeReport([], report());
+    const later = withIntakeReport(first, report({ at: at(12), accepted: 9 }));
+    expect(later).toMatchObject([{ accepted: 9 }]);
+    expect(withIntakeReport(later, report({ at: at(11), accepted: 7 }))).toBe(later);
+    expect(withIntakeReport(later, report({ source: 'two', at: at(13) })).map(({ source }) => source)).toEqual(['two', 'one']);
+  });
+
+  test('pushes out the one that was heard of longest ago, once there are eight', () => {
+    const many = Array.from({ length: 9 }, (_, n) => report({ source: `s${n}`, at: at(n) })).reduce(withIntakeReport, [
+      report({ source: 'oldest', at: at(0).replace('10:00', '09:00') }),
+    ]);
+    expect(many.map(({ source }) => source)).toEqual(['s8', 's7', 's6', 's5', 's4', 's3', 's2', 's1']);
+  });
+});
+
+describe('a sensor, as several intakes know it', () => {
+  test('is silent on a node that none of them hears, and has dropped what it said to any of them', () => {
+    const other = report({
+      source: 'two',
+      sensors: [{ sensor: 'falco', alerts: 1, drops: 2, droppedAt: at(3), heardAt: at(7), lacks: ['the content of configmaps'] }],
+      watched: [{ sensor: 'falco', nodes: 3, silent: 0, longest: [] }],
+    });
+    expect(sensorStands([report(), other])).toEqual([
+      {
+        sensor: 'falco',
+        drops: 3,
+        droppedAt: at(8),
+        heardAt: at(9),
+        lacks: ['the content of configmaps'],
+        watched: { nodes: 3, silent: 0, longest: [] },
+      },
+    ]);
+  });
+
+  test('is named also where nobody has heard of it, and is not said to be watched where it is not', () => {
+    const never = report({ sensors: [], watched: [{ sensor: 'tetragon', nodes: 2, silent: 2, longest: [] }] });
+    expect(sensorStands([never])).toMatchObject([{ sensor: 'tetragon', heardAt: null, drops: 0, watched: { silent: 2 } }]);
+    expect(sensorStands([report({ watched: [] })])).toMatchObject([{ sensor: 'falco', watched: null }]);
+  });
+});

@@ -1,0 +1,132 @@
+import { afterEach, expect, test } from '@jest/globals';
+import type { IntakeReport } from '../../../../core/alert/intake-report.ts';
+import { IntakeMetrics } from '../../../../service/intake/metrics.ts';
+import { IntakeStand } from '../../../../service/intake/watch/intake-stand.ts';
+import { SensorHealth } from '../../../../service/intake/watch/sensor-health.ts';
+import { SilenceWatch } from '../../../../service/intake/watch/silence.ts';
+import { eventually } from '../../../eventually.ts';
+import { FakeIncidentGateway } from '../../../fakes/incident-gateway.ts';
+import { type Door, falcoEvent, openDoor, removeDirectory, silent } from '../parts/intake-fixture.ts';
+
+const doors: Door[] = [];
+afterEach(async () => {
+  for (const { intake, directory } of doors.splice(0)) {
+    await intake.stop(100);
+    removeDirectory(directory);
+  }
+});
+
+/** An intake's own parts on a clock that the test turns; two nodes have to have Falco. */
+function standing(arrives: () => boolean = () => true) {
+  const clock = { now: Date.parse('2026-06-01T10:00:00Z') };
+  const now = () => clock.now;
+  const told: IntakeReport[] = [];
+  const metrics = new IntakeMetrics({
+    spoolBytes: () => 0,
+    spoolShare: () => 0,
+    oldestSeconds: () => 0,
+    openLines: () => 0,
+    refusedForGood: () => 0,
+    orphans: () => 0,
+  });
+  const health = new SensorHealth(now);
+  const silence = new SilenceWatch({
+    cluster: 'lab',
+    expected: [
+      { sensor: 'falco', daemonSet: { namespace: 'falco', name: 'falco' }, nodes: {}, silentAfterMs: 120_000, speaks: true },
+    ],
+    view: { ready: () => true, nodes: () => ['n1', 'n2'].map((name) => ({ name, labels: {} })) as never, pods: () => [] },
+    heard: (sensor, hosts) => Math.max(0, ...hosts.flatMap((host) => health.seenAt(sensor, host) ?? [])) || undefined,
+    lastAlertOf: () => undefined,
+    raise: async () => true,
+    back: async () => undefined,
+    log: silent,
+    now,
+  });
+  const stand = new IntakeStand({
+    ...{ source: 'here', metrics, health, silence, now },
+    hidden: { counts: () => new Map([['s-1', { count: 12, firstSeen: '', lastSeen: '' }]]) },
+    tell: async (report) => {
+      told.push(report);
+      return arrives();
+    },
+  });
+  return { clock, told, metrics, health, silence, stand };
+}
+
+test('says how many were taken and turned away, who was heard of, what was dropped, and on which nodes nobody speaks', async () => {
+  const { clock, told, metrics, health, silence, stand } = standing();
+  await silence.look();
+  metrics.accepted('low');
+  metrics.accepted('critical');
+  metrics.duplicate();
+  metrics.refused('rate_limit');
+  clock.now += 60_000;
+  health.alert('falco', 'n1');
+  health.message({ sensor: 'falco', host: 'n1', text: 'Falco internal: syscall event drop. 4 system calls dropped' });
+  health.lacks('kubernetes-audit', 'the content of configmaps');
+  clock.now += 100_000;
+  await silence.look();
+  await stand.look();
+  expect(told).toEqual([
+    {
+      source: 'here',
+      at: '2026-06-01T10:02:40.000Z',
+      since: '2026-06-01T10:00:00.000Z',
+      accepted: 2,
+      duplicates: 1,
+      refused: { rate_limit: 1 },
+      hidden: { 's-1': 12 },
+      sensors: [
+        {
+          ...{ sensor: 'falco', alerts: 1, drops: 1, lacks: [] },
+          ...{ droppedAt: '2026-06-01T10:01:00.000Z', heardAt: '2026-06-01T10:01:00.000Z' },
+        },
+        {
+          ...{ sensor: 'kubernetes-audit', alerts: 0, drops: 0, lacks: ['the content of configmaps'] },
+          heardAt: '2026-06-01T10:01:00.000Z',
+        },
+      ],
+      watched: [{ sensor: 'falco', nodes: 2, silent: 1, longest: [{ node: 'n2', since: '2026-06-01T10:00:00.000Z' }] }],
+    },
+  ]);
+});
+
+test('is told again at once where something is worse, every five minutes else, and soon where it did not arrive', async () => {
+  let arrives = false;
+  const { clock, told, metrics, stand } = standing(() => arrives);
+  expect(await stand.look()).toBe(10_000);
+  arrives = true;
+  await stand.look();
+  expect(told).toHaveLength(2);
+  for (let minute = 0; minute < 4; minute += 1) {
+    clock.now += 60_000;
+    metrics.accepted('low');
+    expect(await stand.look()).toBe(60_000);
+  }
+  expect(told).toHaveLength(2);
+  clock.now += 60_000;
+  await stand.look();
+  expect(told.at(2)).toMatchObject({ accepted: 4 });
+  metrics.refused('spool_full');
+  clock.now += 60_000;
+  await stand.look();
+  expect(told.at(3)).toMatchObject({ refused: { spool_full: 1 } });
+});
+
+test('a running intake tells what has come through its door', async () => {
+  const told: IntakeReport[] = [];
+  const door = await openDoor(new FakeIncidentGateway(), {
+    // The first does not arrive: it is told again soon.
+    stand: { tell: async (report) => told.push(report) > 1 },
+  });
+  doors.push(door);
+  await door.post(JSON.stringify(falcoEvent()));
+  await door.post('no JSON');
+  await eventually('the second report', () => told.length > 1);
+  expect(told.at(-1)).toMatchObject({
+    accepted: 1,
+    refused: { unreadable: 1 },
+    sensors: [{ sensor: 'falco', alerts: 1, drops: 0 }],
+  });
+});
