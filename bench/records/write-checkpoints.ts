@@ -4,7 +4,13 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { finished } from 'node:stream/promises';
 import { type ChainHead, genesisHash } from '../../core/audit/audit.ts';
-import { type Checkpoint, checkpointBytes, checkpointDigest, checkpointText } from '../../core/audit/checkpoint.ts';
+import {
+  type Checkpoint,
+  checkpointBytes,
+  checkpointDigest,
+  checkpointText,
+  type SignedCheckpoint,
+} from '../../core/audit/checkpoint.ts';
 import { HeadsTree } from '../../core/audit/heads-tree.ts';
 import type { Signer } from '../../core/messages/signing.ts';
 import { copyInto, copyLine } from './copy-rows.ts';
@@ -34,12 +40,12 @@ export async function writeCheckpoints({
   const rows = copyInto(url, 'audit_checkpoints (number, content)');
   const anchor = createWriteStream(anchorFile);
   const tree = new HeadsTree();
-  let [last, heads]: [Checkpoint | undefined, number] = [undefined, 0];
+  let [last, heads]: [SignedCheckpoint | undefined, number] = [undefined, 0];
   for await (const { minute, heads: moved } of inTurn(movesIn, shares)) {
     for (const head of moved) tree.set(head);
     const checkpoint: Checkpoint = {
       version: 1,
-      number: (last?.number ?? 0) + 1,
+      number: (last?.checkpoint.number ?? 0) + 1,
       at: new Date((minute + 1) * 60_000).toISOString(),
       previous: last ? checkpointDigest(last) : genesisHash,
       moved: moved.toSorted((a, b) => (a.chain < b.chain ? -1 : 1)),
@@ -47,16 +53,17 @@ export async function writeCheckpoints({
       allHeads: tree.root(),
     };
     const signature = await signer.sign(checkpointBytes(checkpoint));
-    const text = checkpointText({ checkpoint, keyId: signer.keyId, signature });
+    last = { checkpoint, keyId: signer.keyId, signature };
+    const text = checkpointText(last);
     await rows.write(copyLine([checkpoint.number, text]));
     if (!anchor.write(`${text}\n`)) await once(anchor, 'drain');
-    last = checkpoint;
     heads += moved.length;
   }
   anchor.end();
   await Promise.all([rows.end(), finished(anchor)]);
   if (!last) throw new Error('nothing has moved');
-  return { count: last.number, heads, at: new Date(last.at) };
+  const { number: count, at } = last.checkpoint;
+  return { count, heads, at: new Date(at) };
 }
 
 /** Of all shares, by minute. */

@@ -19,7 +19,7 @@ export class CheckpointChain {
   /** Of chains that were read once more. */
   readonly #whole = new Map<string, readonly Required<StatedHead>[]>();
   readonly #wanted: readonly number[];
-  readonly #remembered = new Map<number, Checkpoint>();
+  readonly #remembered = new Map<number, SignedCheckpoint>();
   readonly #times = new Times();
   #last: SignedCheckpoint | undefined;
   #count = 0;
@@ -33,7 +33,7 @@ export class CheckpointChain {
     this.#keeps = keeps;
   }
 
-  remembered(number: number): Checkpoint | undefined {
+  remembered(number: number): SignedCheckpoint | undefined {
     return this.#remembered.get(number);
   }
 
@@ -101,7 +101,7 @@ export class CheckpointChain {
   /** Takes over a checkpoint whose signature was found genuine, and says what does not fit to the ones before. */
   follow(signed: SignedCheckpoint): readonly Finding[] {
     const { checkpoint } = signed;
-    const findings = linkFindings(checkpoint, this.#last?.checkpoint);
+    const findings = linkFindings(checkpoint, this.#last);
     for (const { chain, ...head } of checkpoint.moved) {
       const place = this.#heads.set({ chain, ...head });
       const isWhole = this.#isWhole(chain);
@@ -110,7 +110,7 @@ export class CheckpointChain {
     }
     this.#last = signed;
     if (this.#keeps === 'usual') this.#times.set(checkpoint.number, checkpoint.at);
-    if (this.#wanted.includes(checkpoint.number)) this.#remembered.set(checkpoint.number, checkpoint);
+    if (this.#wanted.includes(checkpoint.number)) this.#remembered.set(checkpoint.number, signed);
     this.#count += 1;
     return findings;
   }
@@ -147,9 +147,9 @@ function isTimeText(at: string, time: number): boolean {
   return Number.isFinite(time) && new Date(time).toISOString() === at;
 }
 
-function linkFindings(checkpoint: Checkpoint, before: Checkpoint | undefined): readonly Finding[] {
+function linkFindings(checkpoint: Checkpoint, before: SignedCheckpoint | undefined): readonly Finding[] {
   const { number } = checkpoint;
-  const expected = (before?.number ?? 0) + 1;
+  const expected = (before?.checkpoint.number ?? 0) + 1;
   if (number > expected) {
     const which = number - 1 === expected ? `checkpoint ${expected} is` : `checkpoints ${expected} to ${number - 1} are`;
     return [{ kind: 'checkpoint-missing', checkpoint: expected, text: `${which} in neither the database nor the anchor` }];
@@ -161,10 +161,13 @@ function linkFindings(checkpoint: Checkpoint, before: Checkpoint | undefined): r
 }
 
 /** Whether it is the next one. */
-export function follows(checkpoint: Checkpoint, before: Checkpoint | undefined): boolean {
-  return (
-    checkpoint.number === (before?.number ?? 0) + 1 && checkpoint.previous === (before ? checkpointDigest(before) : genesisHash)
-  );
+export function follows({ number, previous }: Checkpoint, before: SignedCheckpoint | undefined): boolean {
+  return number === (before?.checkpoint.number ?? 0) + 1 && previous === (before ? checkpointDigest(before) : genesisHash);
+}
+
+/** Whether a genuine one proves the signature of this one, too: it names it, and is by the same key. Another key would say what a replaced one had signed. */
+export function vouchesFor({ checkpoint, keyId }: SignedCheckpoint, before: SignedCheckpoint): boolean {
+  return keyId === before.keyId && follows(checkpoint, before);
 }
 
 /**
@@ -175,7 +178,7 @@ export function isGenuine(signed: SignedCheckpoint, verifier: SignatureVerifier,
   return isByKeyOfThen(signed, verifier, before) && verifier.verify(signedBytesOf(signed));
 }
 
-/** The same without the signature itself, for who has that checked beside this thread: `signedBytesOf`. */
+/** The same without the signature itself, for who has that checked elsewhere: `signedBytesOf`. */
 export function isByKeyOfThen(
   { keyId }: SignedCheckpoint,
   { keyIds }: Pick<SignatureVerifier, 'keyIds'>,

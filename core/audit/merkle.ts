@@ -1,3 +1,4 @@
+import { bytesToHex } from '@noble/hashes/utils.js';
 import { sha256 } from '../text/digest.ts';
 
 /**
@@ -20,7 +21,7 @@ export interface InclusionProof {
 
 /** In lower-case hex. */
 export function merkleRoot(leaves: readonly LeafHash[]): string {
-  return hex(merkleRootHash(leaves));
+  return bytesToHex(merkleRootHash(leaves));
 }
 
 /** The same, as 32 bytes. */
@@ -36,7 +37,7 @@ export function inclusionProof(leaves: readonly LeafHash[], index: number): Incl
   for (let at = index; level.length > 1; at = Math.floor(at / 2)) {
     const beside = level[at % 2 === 0 ? at + 1 : at - 1];
     // The last of an odd number goes up as it is.
-    if (beside) path.push(hex(beside));
+    if (beside) path.push(bytesToHex(beside));
     level = nextLevel(level);
   }
   return { index, path };
@@ -58,10 +59,4 @@ export function parentHash(left: LeafHash, right: LeafHash): LeafHash {
   pair.set(left, 1);
   pair.set(right, 33);
   return sha256(pair);
-}
-
-function hex(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
-  return text;
 }

@@ -415,7 +415,7 @@ async function checkCheckpoints({
     const signed = { of: 'notary', prefix: 'firebreak.checkpoint.v1', value: header, keyId, signature };
     must(await keys.hasSigned(signed), 'checkpoint-forged', number);
     if (before && number === before.header.number + 1)
-      must(header.previous === (await digestOf(before.header)), 'checkpoint-unlinked', number);
+      must(header.previous === (await digestOfSigned(before)), 'checkpoint-unlinked', number);
     const isLast = index === checkpoints.length - 1;
     must((proof.tree === 'all') === isLast && (await isIncluded(one)), 'checkpoint-proof', number);
     const { head } = proof;
@@ -426,8 +426,13 @@ async function checkCheckpoints({
   }
   must(before !== undefined, 'no-checkpoint');
   const { header, proof } = before;
-  const digest = await digestOf(header);
+  const digest = await digestOfSigned(before);
   return { covered: proof.head.number, lastCheckpoint: { number: header.number, at: header.at, digest } };
+}
+
+/** What the next one names it by. */
+function digestOfSigned({ header, keyId, signature }: BundleCheckpoint): Promise<string> {
+  return digestOf({ header, keyId, signature });
 }
 
 /** RFC 9162, 2.1.3.2. Numbers may be larger than 32 bits: no bitwise operators. */

@@ -238,18 +238,18 @@ def verify(data, trusted=None):
         must(any(place in named and len(by) > 1 for named, by in people.items()), "removal-unproven", place)
     # 5: checkpoints
     must(content["checkpoints"], "no-checkpoint")
-    before, head = None, {"number": 1}
+    before, stated, head = None, None, {"number": 1}
     for i, one in enumerate(content["checkpoints"]):
         header, proof = one["header"], one["proof"]
         n = int(header["number"])
         must(before is None or (n > before["number"] and header["at"] >= before["at"]), "checkpoint-order", n)
         must(keys.signed("notary", "firebreak.checkpoint.v1", header, one["keyId"], one["signature"]), "checkpoint-forged", n)
         if before is not None and n == before["number"] + 1:
-            must(header["previous"] == digest(before), "checkpoint-unlinked", n)
+            must(header["previous"] == stated, "checkpoint-unlinked", n)
         last = i == len(content["checkpoints"]) - 1
         must(proof["tree"] == ("all" if last else "moved") and included(header, proof), "checkpoint-proof", n)
         must(proof["head"]["chain"] == chain and proof["head"]["number"] >= max(1, head["number"]), "checkpoint-head", n)
-        before, head = header, proof["head"]
+        before, stated, head = header, digest({f: one[f] for f in ("header", "keyId", "signature")}), proof["head"]
         m = int(head["number"])
         must(m <= len(records), "records-cut", n, m)
         must(records[m - 1]["hash"] == head["hash"], "records-rewritten", n, m)
@@ -276,7 +276,7 @@ def verify(data, trusted=None):
     named = [a for body in bodies for a in re.findall('"manifestSha256":"([0-9a-f]{64})"', body)]
     there = {one["sha256"] for one in content["evidence"]}
     return {"ok": True, "chain": chain, "records": len(records), "removed": removed, "covered": int(head["number"]),
-            "lastCheckpoint": {"number": int(before["number"]), "at": before["at"], "digest": digest(before)},
+            "lastCheckpoint": {"number": int(before["number"]), "at": before["at"], "digest": stated},
             "closed": records[-1]["record"]["kind"] == "incident.closed", "exported": {"person": person, "at": order["at"]},
             "keys": keys.shown, "compared": trusted is not None,
             "missingManifests": [a for a in dict.fromkeys(named) if a not in there]}

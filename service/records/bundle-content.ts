@@ -122,8 +122,8 @@ async function removalsOf(
 }
 
 /**
- * Those that name the chain, and the newest: each with the proof for its head. Of the half a million of a year only these have their signatures checked: each checkpoint names the one before it by its hash, and the
- * newest all heads by a root. So what the others state cannot have been changed; a worthless signature of one of them is for `audit verify` to find. Where the newest is not by the notary's key of today, it
+ * Those that name the chain, and the newest: each with the proof for its head. Of the half a million of a year only these have their signatures checked: each checkpoint names the one before it by a hash that is over its signature, too, and the
+ * newest all heads by a root. So nothing of the others can have been changed. Where the newest is not by the notary's key of today, it
  * matters who has signed before it, and every signature is checked: nobody goes on with a key that was replaced.
  */
 async function checkpointsAbout(chain: string, sources: CheckpointSources): Promise<readonly BundleCheckpoint[]> {

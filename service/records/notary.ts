@@ -94,7 +94,7 @@ export function createNotary(options: NotaryOptions): Notary {
     const { heads } = from;
     const moved: ChainHead[] = [];
     for (const { signed } of await store.checkpoints({ after: last?.checkpoint.number ?? 0 })) {
-      if (!signed || !follows(signed.checkpoint, last?.checkpoint) || !isGenuine(signed, verifier, last)) break;
+      if (!signed || !follows(signed.checkpoint, last) || !isGenuine(signed, verifier, last)) break;
       await anchor.append(signed);
       moved.push(...signed.checkpoint.moved);
       last = signed;
@@ -110,7 +110,7 @@ export function createNotary(options: NotaryOptions): Notary {
       const { last, heads } = state;
       const at = now();
       const shown = await store.heads();
-      const { checkpoint, retracted } = nextCheckpoint({ last: last?.checkpoint, stated: heads, shown, at: at.toISOString() });
+      const { checkpoint, retracted } = nextCheckpoint({ last, stated: heads, shown, at: at.toISOString() });
       for (const head of retracted) alarm(takenBack(head));
       const idleMs = last ? at.getTime() - Date.parse(last.checkpoint.at) : Number.POSITIVE_INFINITY;
       if (checkpoint.moved.length === 0 && idleMs < heartbeatMs) return undefined;

@@ -1,8 +1,14 @@
 import type { Finding } from '../../core/audit/audit-report.ts';
 import type { AuditStore, StoredCheckpoint } from '../../core/audit/audit-store.ts';
 import { type Anchor, checkpointOfLine, checkpointText, type SignedCheckpoint } from '../../core/audit/checkpoint.ts';
-import { CheckpointChain, isByKeyOfThen, type RetainedHeads, signedBytesOf } from '../../core/audit/checkpoint-chain.ts';
-import type { AsyncVerifier, SignatureVerifier } from '../../core/messages/signing.ts';
+import {
+  CheckpointChain,
+  isByKeyOfThen,
+  type RetainedHeads,
+  signedBytesOf,
+  vouchesFor,
+} from '../../core/audit/checkpoint-chain.ts';
+import type { SignatureVerifier } from '../../core/messages/signing.ts';
 
 export interface ReadCheckpoints {
   readonly chain: CheckpointChain;
@@ -19,12 +25,12 @@ export interface ReadCheckpoints {
 /** The notary writes the database first, then the anchor: so many of the newest may be on their way. */
 const onTheirWay = 2;
 
-/** So many signatures are checked beside this thread while others are read. */
-const checkedAhead = 256;
+/** So many are read before their signatures are looked at: the last one vouches for those before it. */
+const checkedAtOnce = 256;
 
 /**
- * Reads the checkpoints of the database and of the anchor side by side, number by number, and follows the genuine ones. A year has half a million: where both copies are the
- * same, one signature is checked, and beside this thread.
+ * Reads the checkpoints of the database and of the anchor side by side, number by number, and follows the genuine ones. A year has half a million: of those that name
+ * one another, only the last one has its signature checked.
  */
 export async function readCheckpoints({
   store,
@@ -36,7 +42,7 @@ export async function readCheckpoints({
 }: {
   readonly store: Pick<AuditStore, 'checkpoints'>;
   readonly anchor: Anchor;
-  readonly verifier: SignatureVerifier | AsyncVerifier;
+  readonly verifier: SignatureVerifier;
   /** The numbers of checkpoints that the chain keeps at hand. */
   readonly remember?: readonly number[];
   readonly keeps?: RetainedHeads;
@@ -50,7 +56,7 @@ export async function readCheckpoints({
   let unreadable = 0;
   let anchoredCount = 0;
 
-  for await (const found of inTurn(sideBySide(store, anchor), (found) => checked(found, verifier))) {
+  for await (const found of someAtOnce(sideBySide(store, anchor), (some) => checked(some, verifier))) {
     if ('odd' in found) {
       const { odd } = found;
       if (odd === 'unreadable') unreadable += 1;
@@ -150,32 +156,37 @@ interface CheckedCopies extends Copies {
   readonly isAnchoredSigned: boolean;
 }
 
-async function checked(found: Found, verifier: SignatureVerifier | AsyncVerifier): Promise<CheckedCopies | Odd> {
-  if ('odd' in found) return found;
-  const { stored, anchored } = found;
-  const isSigned = async (signed: SignedCheckpoint | undefined): Promise<boolean> => {
-    if (!signed) return false;
-    const bytes = signedBytesOf(signed);
-    return 'verifyAsync' in verifier ? verifier.verifyAsync(bytes) : verifier.verify(bytes);
-  };
-  const areSame = stored?.signed !== undefined && anchored !== undefined && isSame(stored.signed, anchored);
-  const isAnchoredSigned = isSigned(anchored);
-  const isStoredSigned = areSame ? isAnchoredSigned : isSigned(stored?.signed);
-  return { ...found, areSame, isAnchoredSigned: await isAnchoredSigned, isStoredSigned: await isStoredSigned };
+/** From the last to the first: the signature of one that a genuine one names is proven by that. */
+function checked(all: readonly Found[], verifier: SignatureVerifier): readonly (CheckedCopies | Odd)[] {
+  let next: SignedCheckpoint | undefined;
+  const isSigned = (signed: SignedCheckpoint | undefined): boolean =>
+    signed !== undefined && ((next && vouchesFor(next, signed)) || verifier.verify(signedBytesOf(signed)));
+  const made = all.toReversed().map((found): CheckedCopies | Odd => {
+    if ('odd' in found) return found;
+    const { stored, anchored } = found;
+    const areSame = stored?.signed !== undefined && anchored !== undefined && isSame(stored.signed, anchored);
+    const isAnchoredSigned = isSigned(anchored);
+    const isStoredSigned = areSame ? isAnchoredSigned : isSigned(stored?.signed);
+    if (isAnchoredSigned) next = anchored;
+    else next = isStoredSigned ? stored?.signed : undefined;
+    return { ...found, areSame, isAnchoredSigned, isStoredSigned };
+  });
+  return made.reverse();
 }
 
-/** What is made of each, in their order, some at a time. */
-async function* inTurn<Item, Made>(
+/** What is made of them, in their order. */
+async function* someAtOnce<Item, Made>(
   items: AsyncIterable<Item>,
-  make: (item: Item) => Promise<Made>,
+  make: (some: readonly Item[]) => readonly Made[],
 ): AsyncGenerator<Made, undefined> {
-  const waiting: Promise<Made>[] = [];
+  let some: Item[] = [];
   for await (const item of items) {
-    waiting.push(make(item));
-    const first = waiting.length > checkedAhead ? waiting.shift() : undefined;
-    if (first) yield await first;
+    some.push(item);
+    if (some.length < checkedAtOnce) continue;
+    yield* make(some);
+    some = [];
   }
-  for (const one of waiting) yield await one;
+  yield* make(some);
 }
 
 /** Which of the two copies to believe, and what is wrong with the other. */

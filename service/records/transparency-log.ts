@@ -106,7 +106,7 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
     let isBroken = false;
     return {
       take: async (signed) => {
-        isBroken ||= !follows(signed.checkpoint, made.last?.checkpoint);
+        isBroken ||= !follows(signed.checkpoint, made.last);
         if (isBroken) return;
         for (const file of made.tree.append(logEntry(signed))) await write(file, false);
         made.last = signed;
@@ -167,7 +167,7 @@ export function createTransparencyLog(options: TransparencyLogOptions): Transpar
     for (;;) {
       const rows = await store.checkpoints({ after: of.last?.checkpoint.number ?? 0 });
       for (const { signed } of rows) {
-        if (!signed || !follows(signed.checkpoint, of.last?.checkpoint) || !isGenuine(signed, verifier, of.last)) return;
+        if (!signed || !follows(signed.checkpoint, of.last) || !isGenuine(signed, verifier, of.last)) return;
         for (const file of of.tree.append(logEntry(signed))) await write(file, true);
         of.last = signed;
       }

@@ -70,7 +70,7 @@ export async function verifyAudit({
   const read = await readCheckpoints({
     store,
     anchor,
-    verifier: workers?.notary ?? verifier,
+    verifier,
     remember: expected.remembered ? [expected.remembered.number] : [],
     ...(logCheck && { each: logCheck.take }),
   });
@@ -113,7 +113,7 @@ export async function verifyAudit({
         number: last.checkpoint.number,
         at: last.checkpoint.at,
         keyId: last.keyId,
-        digest: checkpointDigest(last.checkpoint),
+        digest: checkpointDigest(last),
       },
     }),
     anchor: anchor.description,

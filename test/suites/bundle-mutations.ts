@@ -42,7 +42,7 @@ export function sealAgain({ content }: Draft): void {
     Object.assign(proof, { index: 0, path: [] });
     Object.assign(header, { moved: root, movedCount: 1, chains: 1, allHeads: root, previous: before });
     Object.assign(one, signedWithKeyOf('notary', signedBytes('firebreak.checkpoint.v1', header)));
-    before = digestOf(header);
+    before = digestOf({ header, keyId: one.keyId, signature: one.signature });
   }
 }
 

@@ -122,7 +122,7 @@ export async function auditReport(options: VerifyOptions): Promise<AuditReport> 
   const store = createAuditStore(database);
   let workers: CheckWorkers | undefined;
   try {
-    if (await isLarge(store)) workers = startCheckWorkers({ url, keys, notaryKeys }, verifier);
+    if (await isLarge(store)) workers = startCheckWorkers({ url, keys });
     return await verifyAudit({
       ...{ store, anchor, workers, verifier },
       trust,

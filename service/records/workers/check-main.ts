@@ -1,13 +1,11 @@
-/** A thread that checks rows and signatures for `startCheckWorkers`, with a connection of its own to the database. */
+/** A thread that checks rows for `startCheckWorkers`, with a connection of its own to the database. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ChainHead } from '../../../core/audit/audit.ts';
 import { headsIn } from '../../../core/audit/head-history.ts';
 import type { RecordCut } from '../../../core/audit/record-cut.ts';
 import { type ErrorCode, FirebreakError } from '../../../core/errors.ts';
-import type { SignedBytes } from '../../../core/messages/signing.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openAsIs } from '../../../integrations/database/database.ts';
-import { createVerifier } from '../../../integrations/keys/ed25519.ts';
 import { type AuditKeys, trustInKeys } from '../audit-trust.ts';
 import { type ChainResult, RowsCheck } from './check-rows.ts';
 
@@ -15,8 +13,6 @@ import { type ChainResult, RowsCheck } from './check-rows.ts';
 export interface CheckParts {
   readonly url: string;
   readonly keys: AuditKeys;
-  /** Public keys (PEM) of the notary. */
-  readonly notaryKeys: readonly string[];
 }
 
 /** A chain of which a range is thought to have rows. */
@@ -44,10 +40,7 @@ export interface RangeResult {
   readonly odd: readonly string[];
 }
 
-export type CheckRequest =
-  | { readonly kind: 'signatures'; readonly signed: readonly SignedBytes[] }
-  | { readonly kind: 'range'; readonly range: ChainRange }
-  | { readonly kind: 'end' };
+export type CheckRequest = { readonly kind: 'range'; readonly range: ChainRange } | { readonly kind: 'end' };
 
 export interface CheckAnswer {
   readonly id: number;
@@ -55,11 +48,10 @@ export interface CheckAnswer {
   readonly problem?: { readonly code: ErrorCode; readonly detail: string };
 }
 
-const { url, keys, notaryKeys }: CheckParts = workerData;
+const { url, keys }: CheckParts = workerData;
 const database = await openAsIs({ url });
 const store = createAuditStore(database);
 const trusted = trustInKeys(keys);
-const notary = createVerifier({ publicKeys: notaryKeys });
 
 async function checkRange({ expected, ...range }: ChainRange): Promise<RangeResult> {
   const byChain = new Map(expected.map((one) => [one.chain, one]));
@@ -80,8 +72,6 @@ async function checkRange({ expected, ...range }: ChainRange): Promise<RangeResu
 
 async function answer(request: CheckRequest): Promise<unknown> {
   switch (request.kind) {
-    case 'signatures':
-      return request.signed.map((signed) => notary.verify(signed));
     case 'range':
       return checkRange(request.range);
     case 'end':

@@ -1,11 +1,9 @@
-import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
 import type { CheckpointChain } from '../../../core/audit/checkpoint-chain.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import type { AsyncVerifier, SignedBytes } from '../../../core/messages/signing.ts';
 import type { ChainRange, CheckAnswer, CheckParts, CheckRequest, ExpectedChain, RangeResult } from './check-main.ts';
 import type { KnownOfChain } from './check-rows.ts';
 
@@ -18,15 +16,11 @@ const rangesAtOnce = 2;
 /** So many rows are thought to be in a range, or so many chains. */
 const usualRange = { rows: 5_000, chains: 500 };
 
-const signaturesAtOnce = 64;
-
 /** Of a thread. Rows are rubbish a moment later: with 16 MB for them, the processor worked a third longer. What a range needs is less by far than the rest. */
 const heap = { maxYoungGenerationSizeMb: 24, maxOldGenerationSizeMb: 256 };
 
 /** Threads that check what would take this one minutes. */
 export interface CheckWorkers {
-  /** Checks signatures of the notary in them. */
-  readonly notary: AsyncVerifier;
   /**
    * Checks all rows that there are, and the chains that have heads. Each chain comes once, unless somebody writes meanwhile; what comes as odd has to be looked at again.
    * @throws FB_ERR_UNAVAILABLE when the database cannot be read
@@ -42,18 +36,10 @@ export interface CheckWorkers {
   close(): Promise<void>;
 }
 
-/** @param notary knows the same keys as are given in `parts` */
-export function startCheckWorkers(parts: CheckParts, notary: AsyncVerifier, rangeSize = usualRange): CheckWorkers {
+export function startCheckWorkers(parts: CheckParts, rangeSize = usualRange): CheckWorkers {
   const threads = Array.from({ length: Math.min(mostThreads, availableParallelism()) }, () => new CheckThread(parts));
   const idlest = (): CheckThread => threads.reduce((a, b) => (b.waiting < a.waiting ? b : a));
-  const signatures = new SignatureBatches(async (signed) => {
-    const value = await idlest()
-      .ask({ kind: 'signatures', signed })
-      .catch(() => undefined);
-    return Array.isArray(value) && value.length === signed.length ? value.map(Boolean) : signed.map(notary.verify);
-  });
   return {
-    notary: { ...notary, verifyAsync: (signed) => signatures.verify(signed) },
     checkAll: async ({ store, checkpoints, known }, take) => {
       const running = new Set<Promise<void>>();
       for await (const range of rangesOf(store, { checkpoints, known, rangeSize })) {
@@ -144,7 +130,8 @@ class CheckThread {
 
   async end(): Promise<void> {
     if (this.#failed) return;
-    const ended = once(this.#worker, 'exit');
+    // Not `once`: a thread that fails meanwhile would have that reject.
+    const ended = new Promise((resolve) => void this.#worker.on('exit', resolve));
     await this.ask({ kind: 'end' }).catch(() => this.#worker.terminate());
     await ended;
   }
@@ -155,32 +142,5 @@ class CheckThread {
     this.#failed ??= new FirebreakError(code, `a thread that checks records: ${detail}`);
     for (const { reject } of this.#asked.values()) reject(this.#failed);
     this.#asked.clear();
-  }
-}
-
-/** Signatures are given to a thread some at a time: to hand over each by itself takes a third as long as its check. */
-class SignatureBatches {
-  readonly #check: (signed: readonly SignedBytes[]) => Promise<readonly boolean[]>;
-  #waiting: { readonly signed: SignedBytes; readonly resolve: (isGenuine: boolean) => void }[] = [];
-
-  constructor(check: (signed: readonly SignedBytes[]) => Promise<readonly boolean[]>) {
-    this.#check = check;
-  }
-
-  verify(signed: SignedBytes): Promise<boolean> {
-    return new Promise((resolve) => {
-      if (this.#waiting.length === 0) setImmediate(() => this.#send());
-      this.#waiting.push({ signed, resolve });
-      if (this.#waiting.length >= signaturesAtOnce) this.#send();
-    });
-  }
-
-  #send(): void {
-    const batch = this.#waiting;
-    if (batch.length === 0) return;
-    this.#waiting = [];
-    void this.#check(batch.map(({ signed }) => signed)).then((found) => {
-      for (const [index, { resolve }] of batch.entries()) resolve(found[index] === true);
-    });
   }
 }

@@ -9,8 +9,9 @@ import {
   checkpointText,
   headerOf,
   nextCheckpoint,
+  type SignedCheckpoint,
 } from '../../../core/audit/checkpoint.ts';
-import { CheckpointChain } from '../../../core/audit/checkpoint-chain.ts';
+import { CheckpointChain, vouchesFor } from '../../../core/audit/checkpoint-chain.ts';
 import { HeadHistory, headsDigest, headsIn, type StatedHead } from '../../../core/audit/head-history.ts';
 import { HeadsTree, headLeaf } from '../../../core/audit/heads-tree.ts';
 import { merkleRoot } from '../../../core/audit/merkle.ts';
@@ -92,10 +93,24 @@ test('the time of a checkpoint is given back as it was signed, however it was wr
   const chain = new CheckpointChain();
   const times = ['2026-01-01T00:00:00.000Z', '2026-01-01T01:00:00+00:00', 'never', '2026-01-01T02:00:00.000Z'];
   for (const [index, at] of times.entries()) {
-    const { checkpoint } = nextCheckpoint({ last: chain.last?.checkpoint, stated: new HeadsTree(), shown: [], at });
+    const { checkpoint } = nextCheckpoint({ last: chain.last, stated: new HeadsTree(), shown: [], at });
     chain.follow({ checkpoint: { ...checkpoint, number: index === 3 ? 900 : checkpoint.number }, keyId: 'k', signature: 's' });
   }
   expect([1, 2, 3, 4, 900].map((number) => chain.timeOf(number))).toEqual([...times.slice(0, 3), undefined, times[3]]);
+});
+
+test('a checkpoint vouches for the one that it names, with its signature, and for none of another key', () => {
+  const next = (last: SignedCheckpoint | undefined, keyId = 'k') => ({
+    ...nextCheckpoint({ last, stated: new HeadsTree(), shown: [], at: '2026-01-01T00:00:00.000Z' }),
+    ...{ keyId, signature: 's' },
+  });
+  const first = next(undefined);
+  const second = next(first);
+  expect(vouchesFor(second, first)).toBe(true);
+  expect(vouchesFor(second, { ...first, signature: 'worthless' })).toBe(false);
+  expect(vouchesFor(second, { ...first, checkpoint: { ...first.checkpoint, at: '2026-01-01T00:01:00.000Z' } })).toBe(false);
+  expect(vouchesFor(next(second), first)).toBe(false);
+  expect(vouchesFor(next(first, 'newer'), first)).toBe(false);
 });
 
 describe('what is put together by hand of a checkpoint', () => {
@@ -113,7 +128,7 @@ describe('what is put together by hand of a checkpoint', () => {
 
   test('is its canonical JSON', () => {
     expect(checkpointText(signed)).toBe(canonicalJson(signed));
-    expect(checkpointDigest(checkpoint)).toBe(digestOf(headerOf(checkpoint)));
+    expect(checkpointDigest(signed)).toBe(digestOf({ header: headerOf(checkpoint), keyId: 'k"', signature: 's' }));
     expect(new TextDecoder().decode(checkpointBytes(checkpoint))).toBe(
       `firebreak.checkpoint.v1\n${canonicalJson(headerOf(checkpoint))}`,
     );

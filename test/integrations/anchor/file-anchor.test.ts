@@ -10,7 +10,7 @@ const folder = mkdtempSync(join(tmpdir(), 'firebreak-anchor-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function following(last: SignedCheckpoint | undefined, at: string): SignedCheckpoint {
-  const { checkpoint } = nextCheckpoint({ last: last?.checkpoint, stated: new HeadsTree(), shown: [], at });
+  const { checkpoint } = nextCheckpoint({ last, stated: new HeadsTree(), shown: [], at });
   return { checkpoint, keyId: 'k', signature: 's' };
 }
 
@@ -50,7 +50,7 @@ describe('the anchor in a file', () => {
       hash: 'h'.repeat(64),
     }));
     const { checkpoint } = nextCheckpoint({
-      last: first.checkpoint,
+      last: first,
       stated: new HeadsTree(),
       shown,
       at: '2026-03-01T10:01:00.000Z',

@@ -70,7 +70,7 @@ const put = (signed: SignedCheckpoint) =>
 /** What somebody adds who has a key that was replaced. */
 async function addedBy(signer: FileSigner, after: number): Promise<SignedCheckpoint> {
   const last = await checkpoint(after);
-  const made = { ...last.checkpoint, number: after + 1, previous: checkpointDigest(last.checkpoint), moved: [] };
+  const made = { ...last.checkpoint, number: after + 1, previous: checkpointDigest(last), moved: [] };
   return { checkpoint: made, keyId: signer.keyId, signature: await signer.sign(checkpointBytes(made)) };
 }
 

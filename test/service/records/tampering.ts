@@ -212,7 +212,7 @@ export async function forgeCheckpoints(database: Database, from: number, signer:
     if (!signed) throw new Error('an unreadable checkpoint');
     let forged = signed;
     if (number >= from) {
-      const previous = before ? checkpointDigest(before.checkpoint) : genesisHash;
+      const previous = before ? checkpointDigest(before) : genesisHash;
       const checkpoint = { ...signed.checkpoint, previous, at: '2020-01-01T00:00:00.000Z' };
       forged = { checkpoint, keyId: signer.keyId, signature: await signer.sign(checkpointBytes(checkpoint)) };
       await database.all('UPDATE audit_checkpoints SET content = $2 WHERE number = $1', [number, canonicalJson(forged)]);

@@ -115,7 +115,7 @@ describe('the transparency log', () => {
     const all: SignedCheckpoint[] = [];
     for (let at = time; all.length < 260; at += 1_000) {
       const { checkpoint } = nextCheckpoint({
-        ...{ last: all.at(-1)?.checkpoint, stated: new HeadsTree(), shown: [] },
+        ...{ last: all.at(-1), stated: new HeadsTree(), shown: [] },
         at: new Date(at).toISOString(),
       });
       all.push({ checkpoint, keyId: signer.keyId, signature: await signer.sign(checkpointBytes(checkpoint)) });
