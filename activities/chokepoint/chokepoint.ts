@@ -378,7 +378,7 @@ async function undoStep(run: StepRun, { parts, release, reservations, landed, no
   const undo = found(found(run.action).implementation.undo);
   const reason = found(run.reason);
   const done = landed.doneBy(call.key);
-  const isForgotten = !done && reason.kind !== 'step-failed' && !landed.wasUndone(call.key);
+  const isForgotten = !done && !landed.wasUndone(call.key);
   run.undone = await underway(parts.steps, call, undefined, () =>
     undo(
       {

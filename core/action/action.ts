@@ -172,7 +172,7 @@ export interface ActionImplementation<Input, Output> {
       readonly input: Input;
       /** What it answered when it was done, as this worker remembers it. */
       readonly output?: Output;
-      /** It is said to have come about, and what it has changed is not known here: another worker did it, or its memory is lost. */
+      /** What it has changed, if anything, is not known here: it was cut short, another worker did it, or the memory of it is lost. */
       readonly isForgotten?: true;
       readonly key: string;
       /** Awaited once the note has been read and before anything is changed. Absent only in tests. */

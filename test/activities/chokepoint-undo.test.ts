@@ -479,10 +479,10 @@ describe('giving back', () => {
     expect(landed.wasUndone(call.key)).toBe(true);
   });
 
-  test('is told nothing of a step that did not come about', async () => {
+  test('says so too of a step that is said not to have come about: it may have, without an answer', async () => {
     world.noted = [noteOf(call)];
     await chokepoint.undo({ call, reason: failed }, context);
-    expect(world.told).toEqual([{}]);
+    expect(world.told).toEqual([{ isForgotten: true }]);
   });
 
   test('is refused where there is no undo', async () => {

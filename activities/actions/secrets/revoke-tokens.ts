@@ -18,6 +18,7 @@ import { readPod, readSamePod } from '../../../integrations/kubernetes/pods/pods
 import { type PodJson, podRecord, secretUses } from '../../../integrations/kubernetes/watch/projection.ts';
 import { controllerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { deletePodImplementation } from '../workloads/delete-pod.ts';
+import { despiteConflicts } from '../workloads/rolled-out.ts';
 import { accountRef, keeperRef, makeAccountAnew } from './account-anew.ts';
 
 /** Names and annotations only: with this the API server sends no value, whatever the right would allow. */
@@ -138,7 +139,9 @@ export function revokeTokensImplementation(options: {
       const account = accountName(input);
       const { signal } = context;
       if (ways.includes('legacySecrets'))
-        for (const seen of await tokenSecrets(namespace, account, signal)) await deleteSecret(seen, namespace, context);
+        await despiteConflicts(async () => {
+          for (const seen of await tokenSecrets(namespace, account, signal)) await deleteSecret(seen, namespace, context);
+        });
       const accountUid = ways.includes('account') ? await makeAccountAnew({ api, namespace, name: account, context }) : undefined;
       if (ways.includes('pod') && !(await deletion.started({ pod }, context))) await deletion.apply({ pod }, context);
       return { pod, account, ways, ...(accountUid !== undefined && { accountUid }) };

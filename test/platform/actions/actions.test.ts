@@ -70,7 +70,7 @@ describe('every action, on the real API server', () => {
   });
 
   test.each(reversible)('%s is undone byte for byte, once, and not where somebody has changed it since', async (name) => {
-    const { drift, undo, asFailed, unallowed, release, restored } = await of(name);
+    const { drift, robbed, undo, asFailed, unallowed, release, restored } = await of(name);
     // Whoever says under another key that it failed frees nothing, and what people are shown of its release is what it gives back.
     expect(asFailed?.changed).toEqual([]);
     expect(['FB_ERR_APPROVAL_INVALID', ...(holdsByItsKey.has(name) ? ['done'] : [])]).toContain(asFailed?.code);
@@ -79,6 +79,8 @@ describe('every action, on the real API server', () => {
     expect(release).toBeUndefined();
     expect(drift).toMatchObject({ result: { state: 'drifted' }, changed: [] });
     expect(drift?.result.state === 'drifted' && drift.result.difference).not.toEqual([]);
+    // Nobody here knows the step, and nothing says what was before: people are asked.
+    expect(robbed).toMatchObject({ result: { state: 'drifted' }, changed: [] });
     expect(undo).toMatchObject({ result: { state: 'undone' }, again: { state: 'already' } });
     for (const { before, after } of restored) expect(after).toEqual(before);
   });

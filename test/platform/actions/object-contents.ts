@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { listObjects, type ObjectRef, readObject } from '../../../integrations/kubernetes/objects.ts';
+import { names } from '../../../core/cluster/labels.ts';
+import { noteAnnotation } from '../../../core/cluster/object-note.ts';
+import { pathOf } from '../../../integrations/kubernetes/client.ts';
+import { listObjects, type ObjectJson, type ObjectRef, readObject } from '../../../integrations/kubernetes/objects.ts';
 import { comparable } from '../../comparable.ts';
 import type { Scene, TestCluster } from './row.ts';
 
@@ -16,18 +19,47 @@ export function restorable({
   return [...objects, ...makes.map((place) => ({ ...place, of: namespace }))];
 }
 
+export function podsOf(namespace: string): Restorable {
+  return { kind: 'Pod', resource: 'pods', namespace, of: namespace };
+}
+
 export async function contents(cluster: TestCluster, all: readonly Restorable[]): Promise<readonly unknown[]> {
-  const { api } = cluster;
   return Promise.all(
     all.map(async (kept) => {
-      if ('of' in kept) {
-        const found = await listObjects({ api, ref: kept });
-        return found.filter((object) => JSON.stringify(object).includes(kept.of)).map((object) => comparable({ ...object }));
-      }
-      const object = await readObject({ api, ref: kept });
-      return object === undefined ? null : comparable({ ...object });
+      const found = await foundIn(cluster, kept);
+      if ('of' in kept) return found.map((object) => comparable({ ...object }));
+      return found[0] === undefined ? null : comparable({ ...found[0] });
     }),
   );
+}
+
+async function foundIn({ api }: TestCluster, kept: Restorable): Promise<readonly ObjectJson[]> {
+  if ('of' in kept) return (await listObjects({ api, ref: kept })).filter((object) => JSON.stringify(object).includes(kept.of));
+  const object = await readObject({ api, ref: kept });
+  return object ? [object] : [];
+}
+
+/** Takes the action's notes off all of these. @returns what puts them back */
+export async function takeNotes(cluster: TestCluster, all: readonly Restorable[], action: string): Promise<() => Promise<void>> {
+  const ours = [noteAnnotation(action), names.beforeAnnotation];
+  const notes: { readonly path: string; readonly name: string; readonly text: string }[] = [];
+  for (const kept of all)
+    for (const { metadata } of await foundIn(cluster, kept))
+      for (const name of ours) {
+        const text = metadata.annotations?.[name];
+        if (text === undefined) continue;
+        const { namespace } = metadata;
+        notes.push({ path: pathOf({ ...kept, name: metadata.name, ...(namespace !== undefined && { namespace }) }), name, text });
+      }
+  if (notes.length === 0) throw new Error(`${action} has left no note`);
+  const write = async (textOf: (text: string) => string | null): Promise<void> => {
+    for (const { path, name, text } of notes) {
+      const body = { metadata: { annotations: { [name]: textOf(text) } } };
+      await cluster.api.json({ method: 'PATCH', patch: 'merge', path, body, what: 'change a note by hand' });
+    }
+  };
+  await write(() => null);
+  return () => write((text) => text);
 }
 
 /** Controllers follow an undo a moment later: a taint that they put on a cordoned node goes with it. */

@@ -9,7 +9,7 @@ import { targetOf } from '../../../integrations/kubernetes/objects.ts';
 import { callOf, partsWithout, refusal } from '../../activities/chokepoint-fixture.ts';
 import { cellKey, stepContext, until } from '../kubernetes/parts/cluster.ts';
 import { accountWith, without } from './accounts.ts';
-import { contents, restorable, settledContents } from './object-contents.ts';
+import { contents, podsOf, restorable, settledContents, takeNotes } from './object-contents.ts';
 import { Killed, recorded } from './recorder.ts';
 import type { AnyRow, ImplementationParts, Scene, TestCluster } from './row.ts';
 
@@ -28,6 +28,8 @@ export interface Observations {
   /** Pods that ran before and are no longer there, or are being ended. */
   readonly ended: readonly string[];
   readonly drift?: { readonly result: UndoResult; readonly changed: readonly string[] };
+  /** The same where the notes are gone from everything that it left, and the cell does not know the step. */
+  readonly robbed?: { readonly result: UndoResult; readonly changed: readonly string[] };
   readonly undo?: { readonly result: UndoResult; readonly again: UndoResult };
   /** What was changed by an undo that is not allowed by what the note says, and what it was asked about. */
   readonly unallowed?: { readonly changed: readonly string[]; readonly asked: readonly ReleasedObject[] };
@@ -84,7 +86,17 @@ export async function observe(row: AnyRow, world: World): Promise<Observations> 
   const ended = await endedSince(runs, running, row.declaration.effect === 'destructive');
 
   const undone = action.undo
-    ? await undoBoth({ row, action, undo: action.undo, scene: first.scene, plan, output, context, take: () => api.take() })
+    ? await undoBoth({
+        row,
+        action,
+        undo: action.undo,
+        scene: first.scene,
+        plan,
+        output,
+        context,
+        take: () => api.take(),
+        takeNotes: () => takeNotes(cluster, [...kept, podsOf(first.namespace)], row.declaration.name),
+      })
     : {};
   const restored = action.undo ? kept.map((one, at) => ({ object: targetOf({ name: '', ...one }), before: before[at] })) : [];
   const after = await settledContents(cluster, kept, action.undo ? before : undefined);
@@ -163,7 +175,8 @@ async function undoBoth(options: {
   readonly output: unknown;
   readonly context: StepContext;
   readonly take: () => readonly string[];
-}): Promise<Pick<Observations, 'drift' | 'undo' | 'unallowed' | 'release' | 'asFailed'>> {
+  readonly takeNotes: () => Promise<() => Promise<void>>;
+}): Promise<Pick<Observations, 'drift' | 'robbed' | 'undo' | 'unallowed' | 'release' | 'asFailed'>> {
   const { undo, scene, plan, output, context, take } = options;
   const { input } = scene;
   const call = { input, output, key: context.key };
@@ -172,6 +185,11 @@ async function undoBoth(options: {
   const refused = repair ? await undo(call, context) : undefined;
   const changed = take();
   await repair?.();
+  const putBack = await options.takeNotes();
+  take();
+  const forgotten = await undo({ input, key: context.key, isForgotten: true }, context);
+  const robbed = { result: forgotten, changed: take() };
+  await putBack();
   take();
   const asFailed = { code: (await undoAsFailed(options)) ?? 'done', changed: take() };
   const asked: ReleasedObject[] = [];
@@ -184,6 +202,7 @@ async function undoBoth(options: {
   const result = await undo(call, context);
   return {
     asFailed,
+    robbed,
     unallowed,
     release: problemOfRelease(releasePlanOf(plan, context.key), asked),
     ...(refused && { drift: { result: refused, changed } }),
