@@ -1,6 +1,6 @@
 import { type Fields, objectOf } from '../../../core/alert/sensor-text.ts';
 import { redactSecrets } from '../../../core/text/redact.ts';
-import type { AuditRequest } from './request.ts';
+import { type AuditRequest, isPartOfElement } from './request.ts';
 
 const atMost = 256;
 const containerLists = ['containers', 'initContainers', 'ephemeralContainers'] as const;
@@ -84,7 +84,10 @@ export function takesAllHosts({ written, answered }: AuditRequest): boolean {
   return [...written, answered].some((ingress) => {
     const spec = objectOf(ingress?.spec);
     if (objectOf(spec?.defaultBackend) !== undefined) return true;
-    return objectsIn(spec?.rules).some(({ host }) => host === undefined || host === '' || host === '*');
+    return objectsIn(spec?.rules).some((rule) => {
+      if (isPartOfElement(rule) && !('host' in rule)) return false;
+      return rule.host === undefined || rule.host === '' || rule.host === '*';
+    });
   });
 }
 

@@ -27,6 +27,8 @@ export interface AuditRequest {
   readonly written: readonly Fields[];
   /** A JSON patch: what stood there before stays. */
   readonly isPart: boolean;
+  /** A JSON patch that copies or moves what stands in the object to elsewhere than its metadata: the event does not hold what that is. */
+  readonly copies: boolean;
   readonly answered: Fields | undefined;
   /** Why the event does not hold what was written, where it does not. */
   readonly hidden: 'at level Metadata' | 'cut by the API server' | undefined;
@@ -63,6 +65,7 @@ export function requestOf(event: Fields): AuditRequest {
     container: target?.resource === 'pods' ? container : undefined,
     written: writtenBy(event.requestObject),
     isPart: Array.isArray(event.requestObject),
+    copies: copiesBy(event.requestObject),
     answered: objectOf(event.responseObject),
     hidden: hiddenBy(event),
     code,
@@ -82,16 +85,40 @@ function writtenBy(sent: unknown): readonly Fields[] {
   return whole === undefined ? [] : [whole];
 }
 
+function copiesBy(sent: unknown): boolean {
+  if (!Array.isArray(sent)) return false;
+  return sent.slice(0, mostOperations).some((operation) => {
+    const { op, path } = objectOf(operation) ?? {};
+    return (op === 'copy' || op === 'move') && !(typeof path === 'string' && path.startsWith('/metadata/'));
+  });
+}
+
+/** Elements of a list of which an operation changes only what is in them. */
+const partial = new WeakSet<object>();
+
+/** Whether a JSON patch says only this of an element, which has more. */
+export function isPartOfElement(element: Fields): boolean {
+  return partial.has(element);
+}
+
 /** `{ op: 'add', path: '/rules/-', value }` → `{ rules: [value] }`. https://www.rfc-editor.org/rfc/rfc6902 and rfc6901 */
-function placedBy({ op, path, value }: Fields): readonly Fields[] {
-  if ((op !== 'add' && op !== 'replace') || typeof path !== 'string' || path.length > 1_024) return [];
+function placedBy(operation: Fields): readonly Fields[] {
+  const { op, value } = operation;
+  const isTaken = op === 'remove' || op === 'move';
+  const path: unknown = op === 'move' ? operation.from : operation.path;
+  if (!(isTaken || op === 'add' || op === 'replace') || typeof path !== 'string' || path.length > 1_024) return [];
   const keys = path
     .split('/', 32)
     .slice(1)
     .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
   const placed = keys.reduceRight<unknown>(
-    (inner, key, at) => (lists.has(keys[at - 1] ?? '') ? [inner] : { [key]: inner }),
-    value,
+    (inner, key, at) => {
+      if (!lists.has(keys[at - 1] ?? '')) return { [key]: inner };
+      const element = at < keys.length - 1 ? objectOf(inner) : undefined;
+      if (element) partial.add(element);
+      return [inner];
+    },
+    isTaken ? undefined : value,
   );
   const whole = objectOf(placed);
   return whole === undefined ? [] : [whole];

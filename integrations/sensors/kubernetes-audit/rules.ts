@@ -207,6 +207,19 @@ export const auditRules: readonly AuditRule[] = [
     applies: (request, context) => isOneOf(rbac, request) && isMade(request) && weight(request, context) === 'reads',
   },
   {
+    name: 'Written by a copy',
+    severity: 'high',
+    tags: ['privilege_escalation', 'defense_evasion'],
+    mitre: ['T1098.006', 'TA0004'],
+    about:
+      'a JSON patch that copies or moves what is there into a role, binding, pod, workload, Service or Ingress, outside of its metadata: the event does not hold what that is (level Request)',
+    applies: (request) =>
+      isOneOf([...rbac, ...runners, 'services', 'ingresses'], request) &&
+      isMade(request) &&
+      request.copies &&
+      request.answered === undefined,
+  },
+  {
     name: 'RBAC changed',
     severity: 'medium',
     tags: ['privilege_escalation'],

@@ -251,10 +251,32 @@ describe('one request', () => {
     ['Service opened to the outside', target('services'), { op: 'replace', path: '/spec/type', value: 'LoadBalancer' }],
     ['Service takes addresses of others', target('services'), add('/spec/externalIPs/-', '203.0.113.9')],
     ['Ingress for all hosts', target('ingresses'), add('/spec/rules/-', { http: {} })],
+    ['Ingress for all hosts', target('ingresses'), { op: 'replace', path: '/spec/rules/0', value: { http: {} } }],
+    ['Ingress for all hosts', target('ingresses'), { op: 'replace', path: '/spec/rules/0/host', value: '*' }],
+    ['Ingress for all hosts', target('ingresses'), { op: 'remove', path: '/spec/rules/0/host' }],
+    ['Ingress for all hosts', target('ingresses'), { op: 'move', from: '/spec/rules/0/host', path: '/metadata/labels/host' }],
+    // `enableServiceLinks` is true in every template: a copy of it opens the node without a value in the event.
+    [
+      'Written by a copy',
+      target('deployments'),
+      { op: 'copy', from: '/spec/template/spec/enableServiceLinks', path: '/spec/template/spec/hostPID' },
+    ],
+    ['Written by a copy', target('roles'), { op: 'copy', from: '/metadata/annotations/all', path: '/rules/0/verbs/0' }],
+    ['Written by a copy', target('services'), { op: 'move', from: '/metadata/labels/type', path: '/spec/type' }],
     ['Credentials in a ConfigMap', target('configmaps'), add('/data/0', 'AKIAIOSFODNN7EXAMPLE')],
     ['Credentials in a ConfigMap', target('configmaps'), add('/data/a~1b', 'AKIAIOSFODNN7EXAMPLE')],
   ])('%s, by a JSON patch', (rule, on, operation) => {
     expect(alertOf(event({ ...on, ...patch({ op: 'test', path: '/x', value: 1 }, operation) })).rule).toBe(rule);
+  });
+
+  test.each<[string, object, object]>([
+    // The host of the rule stands, as in what kubectl patch --type=json sends for another backend.
+    ['another way of a rule', target('ingresses'), { op: 'replace', path: '/spec/rules/0/http', value: { paths: [] } }],
+    ['another port of a way', target('ingresses'), add('/spec/rules/0/http/paths/0/backend/service/port/number', 8080)],
+    ['a copy within the metadata', target('deployments'), { op: 'copy', from: '/metadata/labels/a', path: '/metadata/labels/b' }],
+    ['what is taken off', target('deployments'), { op: 'remove', path: '/spec/template/spec/containers/0/securityContext' }],
+  ])('%s, by a JSON patch, is no alert', (_what, on, operation) => {
+    expect(itemsOf(event({ ...on, ...patch(operation) }))).toMatchObject([{ kind: 'ignored' }]);
   });
 
   test('a role that a JSON patch gave all rights is known for it where it is bound', () => {
