@@ -21,7 +21,10 @@ export async function ensureSetUp({ log = (line) => process.stderr.write(`${line
   if (existsSync(lockFile)) await ensurePackages({ lockFile, log, startsCluster });
   const pinned = join(root, 'node_modules', 'node', 'bin', 'node');
   // Its real path, as process.execPath gives it: who compares the two must not start itself for ever behind a linked node_modules.
-  if (existsSync(pinned) && spawnSync(pinned, ['--version']).status === 0) return realpathSync(pinned);
+  if (existsSync(pinned)) {
+    const real = realpathSync(pinned);
+    if (real === process.execPath || spawnSync(real, ['--version']).status === 0) return real;
+  }
   const problem = nodeProblem();
   if (problem === undefined) return process.execPath;
   throw new Error(problem);
