@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
+import { GatheredBody } from '../../integrations/gathered-body.ts';
 
-type RequestBody =
+export type RequestBody =
   | { readonly ok: true; readonly bytes: Uint8Array }
   /** Larger than it may be: the rest is not kept. */
   | { readonly ok: false; readonly status: 413 }
@@ -13,20 +14,17 @@ export function readBody(request: IncomingMessage, atMost: number, done: (body: 
     done({ ok: false, status: 413 });
     return;
   }
-  const parts: Buffer[] = [];
-  let length = 0;
+  const gathered = new GatheredBody();
   const end = (body: RequestBody): void => {
     // What still comes is read and forgotten.
     request.off('data', take).off('end', whole).off('error', broken);
     done(body);
   };
   const take = (part: Buffer): void => {
-    length += part.length;
-    if (length > atMost) end({ ok: false, status: 413 });
-    else parts.push(part);
+    gathered.add(part);
+    if (gathered.length > atMost) end({ ok: false, status: 413 });
   };
-  // Each part is a copy of its own: one that is the whole body need not be copied again.
-  const whole = (): void => end({ ok: true, bytes: parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts, length) });
+  const whole = (): void => end({ ok: true, bytes: gathered.whole() });
   const broken = (error: NodeJS.ErrnoException): void => end({ ok: false, status: 400, code: error.code ?? 'unknown' });
   request.on('data', take).on('end', whole).on('error', broken);
 }

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { createServer, request as httpRequest, type Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { type ConnectionLimits, GuardedConnections } from '../../integrations/guarded-connections.ts';
 import { UnprovenBodies } from '../../integrations/unproven-bodies.ts';
@@ -130,6 +132,39 @@ describe('a door that strangers reach', () => {
 });
 
 describe('bodies of whom nobody knows', () => {
+  test('take the memory that they say, also in parts of one byte', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect: () => void = runInNewContext('gc');
+    const heap = (): number => {
+      collect();
+      return process.memoryUsage().heapUsed;
+    };
+    const bytes = 200_000;
+    const bodies = new UnprovenBodies({ atMost: bytes, inAll: bytes, withinMs: 600_000 });
+    const port = await open({});
+    let [came, before, whole] = [0, 0, ''];
+    server.removeAllListeners('request');
+    server.on('request', async (request, response) => {
+      before = heap();
+      request.on('data', (part: Buffer) => {
+        came += part.length;
+      });
+      const body = await bodies.read(request);
+      whole = body.ok ? body.bytes.toString() : 'cut';
+      response.end();
+    });
+    const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+    socket.write('POST / HTTP/1.1\r\nhost: door\r\ntransfer-encoding: chunked\r\n\r\n');
+    for (let part = 0; part < bytes; part += 1_000) socket.write('1\r\na\r\n1\r\nb\r\n'.repeat(500));
+    await eventually('all of it is there, but for its end', () => came === bytes);
+    // Each part kept as it came is two hundred bytes: 40 MB of these.
+    expect(heap() - before).toBeLessThan(10_000_000);
+    socket.write('0\r\n\r\n');
+    await eventually('it is whole', () => whole !== '');
+    expect(whole === 'ab'.repeat(bytes / 2)).toBe(true);
+    socket.destroy();
+  });
+
   test('are bounded together: the one goes that has been coming for the longest', async () => {
     const bodies = new UnprovenBodies({ atMost: 1_000, inAll: 1_500, withinMs: 60_000 });
     const port = await open({});

@@ -2,7 +2,8 @@ import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerR
 import type { Sensor } from '../../../core/alert/sensor.ts';
 import { systemErrorCode } from '../../../core/system-error.ts';
 import { cloudEvents, sensors } from '../../../integrations/sensors/index.ts';
-import { readBody } from '../../process/request-body.ts';
+import { UnprovenBodies } from '../../../integrations/unproven-bodies.ts';
+import { type RequestBody, readBody } from '../../process/request-body.ts';
 import type { IntakeLog } from '../log.ts';
 import type { IntakeMetrics } from '../metrics.ts';
 import { largestBody } from '../read/parse.ts';
@@ -28,12 +29,16 @@ type Admitted = Exclude<Admission, { readonly kind: 'refused' }>;
 
 export const retryAfterSeconds = 5;
 
+/** Of whom only the signature will tell: whoever claims to have signed could otherwise have 16 MB kept over each connection. */
+const unprovenLimits = { atMost: largestBody, inAll: 4 * largestBody, withinMs: 30_000 };
+
 /**
  * The addresses of alerts, on Node's own server: what a framework does for each request was a fifth of what an alert costs, where senders
  * send one a request. Nothing that was sent, and no address with a token in it, is ever logged.
  */
 export function createAlertDoor({ receiver, gate, listener, metrics, stopping, log }: AlertDoorOptions): AlertDoor {
   const { connections } = listener;
+  const unproven = new UnprovenBodies(unprovenLimits);
   const take = async (request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> => {
     const { admission, sensor, bytes } = call;
     const { headers } = request;
@@ -87,12 +92,13 @@ export function createAlertDoor({ receiver, gate, listener, metrics, stopping, l
       send(response, 429, { reason: tooMany }, again);
       return true;
     }
-    readBody(request, largestBody, (body) => {
+    const bodyRead = (body: RequestBody): void => {
       if (!body.ok) {
         const reason =
           body.status === 413 ? `a body has at most ${largestBody} bytes` : `the request cannot be read (${body.code})`;
         // Its sender would go on to send the rest.
-        return send(response, body.status, { reason }, { connection: 'close' });
+        send(response, body.status, { reason }, { connection: 'close' });
+        return;
       }
       take(request, response, { admission, sensor, bytes: body.bytes }).catch((error: unknown) => {
         const code = systemErrorCode(error) ?? 'unknown';
@@ -100,7 +106,9 @@ export function createAlertDoor({ receiver, gate, listener, metrics, stopping, l
         if (response.headersSent) return response.destroy();
         send(response, 503, { reason: 'the intake failed; send it again' }, { 'retry-after': String(retryAfterSeconds) });
       });
-    });
+    };
+    if (admission.kind === 'sender') readBody(request, largestBody, bodyRead);
+    else unproven.read(request).then(bodyRead);
     return true;
   };
 }

@@ -91,6 +91,25 @@ describe('signatures', () => {
     expect(gateway.calls).toBe(0);
   });
 
+  test('that nobody has made yet has only so much kept of all bodies together: the oldest goes, and who has signed comes in', async () => {
+    const { post, intake } = await door(new FakeIncidentGateway(), { access: { signatures } });
+    const { hostname, port } = new URL(intake.url);
+    const part = Buffer.alloc(15 * 1_048_576, 0x20);
+    const held = Array.from({ length: 5 }, () => {
+      const socket = connect(Number(port), hostname).on('error', () => undefined);
+      const claimed = { ...signed('nothing'), authorization: 'none', host: 'intake', 'content-length': `${part.length + 1}` };
+      const lines = Object.entries(claimed).map(([name, value]) => `${name}: ${value}`);
+      socket.resume().write(`POST /v1/alerts HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
+      socket.write(part);
+      return socket;
+    });
+    await until(() => held.some(({ closed }) => closed));
+    expect(held.filter(({ closed }) => !closed)).toHaveLength(4);
+    const body = event();
+    expect((await post(body, { headers: signed(body) })).json).toMatchObject({ accepted: 1 });
+    for (const socket of held) socket.destroy();
+  });
+
   test('opens once, and again only when nothing was taken', async () => {
     const { post } = await door(new FakeIncidentGateway(), {
       access: { signatures, senders: [{ name: 'siem', alertsPerSecond: hardlyAny, burst: 1 }] },
