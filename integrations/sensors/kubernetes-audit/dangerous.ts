@@ -2,20 +2,11 @@ import { type Fields, objectOf } from '../../../core/alert/sensor-text.ts';
 import { redactSecrets } from '../../../core/text/redact.ts';
 import { type AuditRequest, isPartOfElement } from './request.ts';
 
-const atMost = 256;
 const containerLists = ['containers', 'initContainers', 'ephemeralContainers'] as const;
 
+/** All of them, however many: what matters may stand behind a thousand that are harmless. An event is not larger than an alert may be. */
 export function objectsIn(value: unknown): readonly Fields[] {
-  return Array.isArray(value)
-    ? value
-        .slice(0, atMost)
-        .map(objectOf)
-        .filter((item) => item !== undefined)
-    : [];
-}
-
-export function has(list: unknown, word: string): boolean {
-  return Array.isArray(list) && list.slice(0, atMost).includes(word);
+  return Array.isArray(value) ? value.map(objectOf).filter((item) => item !== undefined) : [];
 }
 
 const everybody: readonly string[] = [
@@ -46,11 +37,12 @@ export function holdsCredentials({ resource, written }: AuditRequest): boolean {
   });
 }
 
+const mostValues = 256;
 const mostRead = 16_384;
 
 function isSecretIn(data: unknown, read: (text: string) => string): boolean {
   return Object.entries(objectOf(data) ?? {})
-    .slice(0, atMost)
+    .slice(0, mostValues)
     .some(([name, value]) => {
       if (typeof value !== 'string') return false;
       const line = `${name}=${read(value.slice(0, mostRead))}`;
@@ -133,7 +125,10 @@ function isOpen(spec: Fields): boolean {
     objectsIn(spec[list]).some(({ securityContext }) => {
       const context = objectOf(securityContext);
       const added: unknown = objectOf(context?.capabilities)?.add;
-      return context?.privileged === true || ['SYS_ADMIN', 'CAP_SYS_ADMIN', 'ALL'].some((capability) => has(added, capability));
+      return (
+        context?.privileged === true ||
+        (Array.isArray(added) && ['SYS_ADMIN', 'CAP_SYS_ADMIN', 'ALL'].some((capability) => added.includes(capability)))
+      );
     }),
   );
 }

@@ -73,21 +73,20 @@ export function requestOf(event: Fields): AuditRequest {
   };
 }
 
-const mostOperations = 256;
 /** Fields of what rules look at whose members are counted, and not named. */
 const lists = new Set(
   'rules subjects verbs resources containers initContainers ephemeralContainers volumes externalIPs add'.split(' '),
 );
 
 function writtenBy(sent: unknown): readonly Fields[] {
-  if (Array.isArray(sent)) return sent.slice(0, mostOperations).flatMap((operation) => placedBy(objectOf(operation) ?? {}));
+  if (Array.isArray(sent)) return sent.flatMap((operation) => placedBy(objectOf(operation) ?? {}));
   const whole = objectOf(sent);
   return whole === undefined ? [] : [whole];
 }
 
 function copiesBy(sent: unknown): boolean {
   if (!Array.isArray(sent)) return false;
-  return sent.slice(0, mostOperations).some((operation) => {
+  return sent.some((operation) => {
     const { op, path } = objectOf(operation) ?? {};
     return (op === 'copy' || op === 'move') && !(typeof path === 'string' && path.startsWith('/metadata/'));
   });
@@ -106,7 +105,7 @@ function placedBy(operation: Fields): readonly Fields[] {
   const { op, value } = operation;
   const isTaken = op === 'remove' || op === 'move';
   const path: unknown = op === 'move' ? operation.from : operation.path;
-  if (!(isTaken || op === 'add' || op === 'replace') || typeof path !== 'string' || path.length > 1_024) return [];
+  if (!(isTaken || op === 'add' || op === 'replace') || typeof path !== 'string') return [];
   const keys = path
     .split('/', 32)
     .slice(1)

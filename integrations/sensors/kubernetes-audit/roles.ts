@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { type Fields, objectOf, sensorText } from '../../../core/alert/sensor-text.ts';
-import { has, objectsIn } from './dangerous.ts';
+import { objectsIn } from './dangerous.ts';
 import type { AuditRequest } from './request.ts';
 
 /**
@@ -38,15 +38,20 @@ const dangerousToMake = [
 const dangerousAtAll = ['pods/exec', 'pods/attach'];
 
 /** Of one rule of a role. */
-function weightOfRule({ verbs, resources }: Fields): RoleWeight {
-  if (has(verbs, '*') && has(resources, '*')) return 'all';
-  if (has(verbs, '*') || has(resources, '*')) return 'wide';
+function weightOfRule(rule: Fields): RoleWeight {
+  const [verbs, resources] = [wordsIn(rule.verbs), wordsIn(rule.resources)];
+  if (verbs.has('*') && resources.has('*')) return 'all';
+  if (verbs.has('*') || resources.has('*')) return 'wide';
   const may = (list: readonly string[], on: readonly string[]) =>
-    list.some((verb) => has(verbs, verb)) && on.some((resource) => has(resources, resource));
-  if (dangerousVerbs.some((verb) => has(verbs, verb)) || dangerousAtAll.some((resource) => has(resources, resource)))
+    list.some((verb) => verbs.has(verb)) && on.some((resource) => resources.has(resource));
+  if (dangerousVerbs.some((verb) => verbs.has(verb)) || dangerousAtAll.some((resource) => resources.has(resource)))
     return 'dangerous';
   if (may(['get', 'list', 'watch'], dangerousToRead) || may(makeVerbs, dangerousToMake)) return 'dangerous';
-  return writeVerbs.some((verb) => has(verbs, verb)) ? 'writes' : 'reads';
+  return writeVerbs.some((verb) => verbs.has(verb)) ? 'writes' : 'reads';
+}
+
+function wordsIn(list: unknown): ReadonlySet<unknown> {
+  return new Set(Array.isArray(list) ? list : []);
 }
 
 /**

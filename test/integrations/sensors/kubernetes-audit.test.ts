@@ -37,6 +37,7 @@ const systemAccount = {
   },
 };
 const role = (verbs: readonly string[], resources: readonly string[]) => ({ rules: [{ apiGroups: [''], verbs, resources }] });
+const made = (resource: string, requestObject: object) => ({ ...target(resource), verb: 'create', requestObject });
 const binding = (kind: string, name: string) => ({ roleRef: { kind, name }, subjects: [{ kind: 'User', name: 'eve' }] });
 
 /** One attribute of a subject in DER: a set of a sequence of its type (2.5.4.N) and a UTF8String. */
@@ -278,6 +279,27 @@ describe('one request', () => {
   ])('%s, by a JSON patch, is no alert', (_what, on, operation) => {
     expect(itemsOf(event({ ...on, ...patch(operation) }))).toMatchObject([{ kind: 'ignored' }]);
   });
+
+  const harmless = { verbs: ['get'], resources: ['pods'] };
+  const manyOf = (value: unknown): readonly unknown[] => Array.from({ length: 2_000 }, () => value);
+  test.each<[string, object]>([
+    ['Role with all rights', made('roles', { rules: [...manyOf(harmless), { verbs: ['*'], resources: ['*'] }] })],
+    ['Role with wildcards', made('roles', { rules: [{ verbs: [...manyOf('get'), '*'], resources: ['pods'] }] })],
+    [
+      'Rights given to everybody',
+      made('rolebindings', { ...binding('Role', 'x'), subjects: [...manyOf({ name: 'eve' }), { name: 'system:authenticated' }] }),
+    ],
+    ['Pod that opens the node', made('pods', { spec: { volumes: [...manyOf({ emptyDir: {} }), { hostPath: { path: '/' } }] } })],
+    [
+      'Pod that opens the node',
+      {
+        ...target('deployments'),
+        ...patch(...manyOf({ op: 'test', path: '/kind', value: 'x' }).map(Object), add('/spec/template/spec/hostPID', true)),
+      },
+    ],
+    // The API server reads a place in a list as a number, with as many zeros before it as somebody likes.
+    ['Role with wildcards', { ...target('roles'), ...patch(add(`/rules/${'0'.repeat(2_000)}/verbs/-`, '*')) }],
+  ])('%s, however much stands before it', (rule, change) => expect(alertOf(event(change)).rule).toBe(rule));
 
   test('a role that a JSON patch gave all rights is known for it where it is bound', () => {
     const given = { objectRef: { resource: 'clusterroles', name: 'grown' } };
