@@ -7,6 +7,7 @@ import { ask, type RequestFault, useAsked, useLive, useNews } from './api.ts';
 import { Incident, mayAsk } from './pages/incident.tsx';
 import { Incidents } from './pages/incidents.tsx';
 import { Overview } from './pages/overview.tsx';
+import { Playbook } from './pages/playbook.tsx';
 import { OneQuestion, Questions } from './pages/questions.tsx';
 import { Empty, Problem, usePage, Waiting } from './parts/common.tsx';
 import './styles.css';
@@ -149,9 +150,10 @@ function Frame({ session, onEnd }: { readonly session: ConsoleSession; readonly 
 }
 
 function Page({ path, session }: { readonly path: string; readonly session: ConsoleSession }) {
-  const [, page = '', id] = path.split('/');
+  const [, page = '', id, ...rest] = path.split('/');
   if (page === 'incidents') return id ? <Incident key={id} incidentKey={id} session={session} /> : <Incidents />;
   if (page === 'questions') return id ? <OneQuestion key={id} id={id} session={session} /> : <Questions session={session} />;
+  if (page === 'playbooks' && id) return <Playbook key={path} id={[id, ...rest].join('/')} />;
   if (page === 'overview') return <Overview session={session} />;
   return (
     <Empty title="There is no such page">

@@ -1,11 +1,12 @@
 import type { ComponentChildren } from 'preact';
-import type { ConsoleOverview, ConsoleSession, ListedIncident } from '../../core/console/console.schema.ts';
+import type { ConsoleOverview, ConsoleSession } from '../../core/console/console.schema.ts';
 import { useAsked } from '../api.ts';
-import { Fact, Problem, Severity, Sheet, Tag, Time, usePage, Waiting } from '../parts/common.tsx';
+import { Fact, Problem, Severity, Sheet, Table, Tag, Time, usePage, Waiting } from '../parts/common.tsx';
+import { Coverage, Playbooks } from '../parts/playbook-record.tsx';
 import { History, Share } from '../parts/plots.tsx';
 import { Sensors } from '../parts/sensors.tsx';
 import { tookText } from '../time.ts';
-import { countText, numberText, placeText, verdictText } from '../words.ts';
+import { countText, numberText, placeText } from '../words.ts';
 import { mayAsk } from './incident.tsx';
 
 export function Overview({ session }: { readonly session: ConsoleSession }) {
@@ -25,7 +26,7 @@ export function Overview({ session }: { readonly session: ConsoleSession }) {
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
 
 function Shown({ overview }: { readonly overview: ConsoleOverview }) {
-  const { reckoned, clusters, containments, guardrails, suppressions, playbooks, times, questions, days, history } = overview;
+  const { reckoned, clusters, containments, guardrails, suppressions, times, questions, days, history } = overview;
   const isOne = clusters.length === 1;
   return (
     <>
@@ -99,7 +100,8 @@ function Shown({ overview }: { readonly overview: ConsoleOverview }) {
           </ul>
         </Sheet>
       </div>
-      <Playbooks playbooks={playbooks} days={days} />
+      <Playbooks overview={overview} />
+      <Coverage />
       {reckoned.incidents < reckoned.of && (
         <p class="soft small">
           Playbooks, sensors and the time to contain are of the newest {numberText(reckoned.incidents)} of{' '}
@@ -132,27 +134,6 @@ function Tile({
         <small>{children}</small>
       </dd>
     </div>
-  );
-}
-
-/** `#` before a heading: a column of numbers. */
-function Table({ head, children }: { readonly head: readonly string[]; readonly children: ComponentChildren }) {
-  return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
-    <section class="scroll" tabIndex={0} aria-label={`${head[0]}, table`}>
-      <table>
-        <thead>
-          <tr>
-            {head.map((text) => (
-              <th key={text} scope="col" class={text.startsWith('#') ? 'number' : ''}>
-                {text.replace('#', '')}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>{children}</tbody>
-      </table>
-    </section>
   );
 }
 
@@ -191,34 +172,6 @@ function Guardrails({
       <dl class="facts small">
         <Fact name="Protected namespaces">{protectedNamespaces.join(', ') || 'none'}</Fact>
       </dl>
-    </Sheet>
-  );
-}
-
-const verdicts: readonly ListedIncident['verdict'][] = ['true_positive', 'suspicious', 'benign', 'unknown'];
-
-function Playbooks({ playbooks, days }: { readonly playbooks: ConsoleOverview['playbooks']; readonly days: number }) {
-  return (
-    <Sheet
-      title="Playbooks"
-      aside={<span class="soft small">last {countText(days, 'day')}</span>}
-      none={playbooks.length === 0 ? 'No playbook is enabled.' : undefined}
-    >
-      <Table head={['Playbook', '#Runs', ...verdicts.map((one) => `#${verdictText[one]}`)]}>
-        {playbooks.map(({ id, title, enabled, runs, verdicts: found }) => (
-          <tr key={id}>
-            <th scope="row">
-              {title} {!enabled && <Tag>Off</Tag>}
-            </th>
-            <td class="number">{runs}</td>
-            {verdicts.map((one) => (
-              <td key={one} class="number">
-                {found[one] ?? 0}
-              </td>
-            ))}
-          </tr>
-        ))}
-      </Table>
     </Sheet>
   );
 }

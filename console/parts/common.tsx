@@ -75,6 +75,27 @@ export function Sheet({
   );
 }
 
+/** `#` before a heading: a column of numbers. */
+export function Table({ head, children }: { readonly head: readonly string[]; readonly children: ComponentChildren }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
+    <section class="scroll" tabIndex={0} aria-label={`${head[0]}, table`}>
+      <table>
+        <thead>
+          <tr>
+            {head.map((text) => (
+              <th key={text} scope="col" class={text.startsWith('#') ? 'number' : ''}>
+                {text.replace('#', '')}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>{children}</tbody>
+      </table>
+    </section>
+  );
+}
+
 /** A placeholder of the size of what comes, so that nothing jumps. */
 export function Waiting({ what }: { readonly what: string }) {
   return (

@@ -545,6 +545,30 @@ const describedPlaybook = z.object({
 export type DescribedPlaybook = z.output<typeof describedPlaybook>;
 export const playbookList = z.object({ items: z.array(describedPlaybook) });
 
+export const coverageQuery = z.strictObject({
+  /** Whose rules are listed. */
+  playbook: text.max(200).exactOptional(),
+});
+
+/** Of the rules of the public rule sets, by alerts as each sensor sends them. */
+export const coverageBody = z.object({
+  sets: z.array(
+    z.object({
+      /** `from`: the repository; `version`: as of when it was read. */
+      ...{ title: text, from: text, version: text, rules: count },
+      /** By a playbook that is for it, wherever it may happen; at some places only; by a playbook that takes the rest; by nothing. */
+      ...{ answered: count, partly: count, rest: count, none: count },
+    }),
+  ),
+  /** By nothing. */
+  unanswered: z.array(z.object({ rule: text, set: text, severity })),
+  /** How many rules each is for. */
+  playbooks: z.array(z.object({ id: text, rules: count })),
+  /** Of the playbook that was asked for; `places`: where it answers, if not everywhere. */
+  rules: z.array(z.object({ rule: text, set: text, severity, mitre: z.array(text), places: z.array(text) })),
+});
+export type ConsoleCoverage = z.output<typeof coverageBody>;
+
 export const peopleBody = z.object({
   since: time,
   people: z.array(

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import {
   answerAccepted,
   answerBody,
+  coverageBody,
+  coverageQuery,
   deviceSignIn,
   exportBody,
   incidentKey,
@@ -47,6 +49,7 @@ export const routeShapes = {
   answer: { params: ofQuestion, body: answerBody, response: answerAccepted },
   overview: { response: overview },
   playbooks: { response: playbookList },
+  coverage: { query: coverageQuery, response: coverageBody },
   people: { response: peopleBody },
   events: { response: z.string().meta({ description: 'text/event-stream' }) },
 } as const satisfies Readonly<Record<ConsoleRouteName, RouteShape>>;

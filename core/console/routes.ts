@@ -83,6 +83,12 @@ export const consoleRoutes = {
     roles: everybody,
     summary: 'The procedures: what each answers, whom it asks and what it may do.',
   },
+  coverage: {
+    method: 'GET',
+    path: '/api/v1/coverage',
+    roles: everybody,
+    summary: 'Which rules of the public rule sets the enabled playbooks answer.',
+  },
   people: {
     method: 'GET',
     path: '/api/v1/overview/people',

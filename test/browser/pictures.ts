@@ -6,7 +6,17 @@ import { findBrowser } from '../suites.mjs';
 
 /** Each is there at each screen: `NAME-SCREEN.webp`. `test/docs/pictures.test.ts` holds it. */
 export const pictured = {
-  console: ['sign-in', 'incidents', 'incident', 'incident-story', 'questions', 'answer', 'overview'],
+  console: [
+    'sign-in',
+    'incidents',
+    'incident',
+    'incident-story',
+    'questions',
+    'answer',
+    'overview',
+    'overview-sensors',
+    'playbook',
+  ],
   'slack-card': ['open', 'shell', 'one-of-two', 'decided', 'expired', 'void', 'group'],
   'slack-dialog': ['details', 'destructive', 'weakening', 'suppression', 'break-glass', 'group', 'choose'],
   slack: ['menu', 'command'],

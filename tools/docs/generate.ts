@@ -27,7 +27,7 @@ import { actionsPage } from './actions-page.ts';
 import { architecturePage } from './architecture-page.ts';
 import { configurationPage } from './configuration-page.ts';
 import { coveragePage } from './coverage-page.ts';
-import { pageName, playbookPage, playbooksPage } from './playbook-pages.ts';
+import { pageName, playbookDrawings, playbookPage, playbooksPage } from './playbook-pages.ts';
 import { valuesPage } from './values-page.ts';
 
 const strangers: readonly Outsider[] = ['temporal', 'payload-key', 'person'];
@@ -153,6 +153,11 @@ writeGenerated({
   // The version is that of the build that answers.
   text: `${JSON.stringify(openApiDescription('1'), null, 2)}\n`,
   problem: ' is not up to date with core/console: run `node tools/docs/generate.ts`',
+});
+writeGenerated({
+  path: 'console/drawings.json',
+  text: playbookDrawings(),
+  problem: ' is not up to date with playbooks and what their tests hold fast: run `node tools/docs/generate.ts`',
 });
 writeGenerated({
   path: 'docs/firebreak.schema.json',

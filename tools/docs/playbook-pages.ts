@@ -9,6 +9,7 @@ import { playbooks } from '../../playbooks/index.ts';
 import { coverageOf } from '../../service/coverage/coverage.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { type GraphNode, inBoxes, mermaidOf, type PlaybookGraph } from '../../testing/graph.ts';
+import { drawingOf } from '../../testing/graph-svg.ts';
 import type { StoryQuestion } from '../../testing/story.ts';
 
 export function pageName({ id }: Pick<ListedPlaybook, 'id'>): string {
@@ -68,12 +69,21 @@ function lower(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
-/** As Mermaid draws it: actions by their titles, and what follows one another with nothing between in one box. */
-function drawing(playbook: ListedPlaybook, graph: PlaybookGraph): string {
-  const named = graph.nodes.map((node) => ({ ...node, text: nodeText(playbook, node) }));
-  return ['```mermaid', mermaidOf(inBoxes({ nodes: named, edges: graph.edges })), '```'].join('\n');
+/** Actions by their titles, and what follows one another with nothing between in one box. */
+function forPeople(playbook: ListedPlaybook, { nodes, edges }: PlaybookGraph): PlaybookGraph {
+  return inBoxes({ nodes: nodes.map((node) => ({ ...node, text: nodeText(playbook, node) })), edges });
 }
 
+/** What the console draws of the shipped playbooks: by id, a drawing for each alert that its test tries it on. */
+export function playbookDrawings(): string {
+  const drawings = playbooks.map((playbook) => {
+    const shown = pictures[pageName(playbook)] ?? [];
+    return [playbook.id, shown.map(({ alert, graph }) => ({ alert, ...drawingOf(forPeople(playbook, graph)) }))] as const;
+  });
+  return `{\n${drawings.map(([id, of]) => `${JSON.stringify(id)}: ${JSON.stringify(of)}`).join(',\n')}\n}\n`;
+}
+
+const verdictWords: Readonly<Record<string, string>> = { 'true positive': 'an attack', benign: 'harmless' };
 const staysInForce = / stays in force$/;
 const isHeld = (part: string): boolean => staysInForce.test(part);
 
@@ -81,7 +91,10 @@ function nodeText(playbook: ListedPlaybook, { kind, text }: GraphNode): string {
   if (kind === 'end') {
     const [held, said] = [text.split('; ').filter(isHeld), text.split('; ').filter((part) => !isHeld(part))];
     const names = held.map((part) => lower(titleOf(playbook, part.replace(staysInForce, ''))));
-    return [...said, ...(held.length > 0 ? [`in force: ${names.join(', ')}`] : [])].join('\n');
+    return [
+      ...said.map((part) => verdictWords[part] ?? part),
+      ...(held.length > 0 ? [`in force: ${names.join(', ')}`] : []),
+    ].join('\n');
   }
   if (kind !== 'step' && kind !== 'destructive') return text;
   return text.startsWith('undo ') ? planText(playbook, text.replace('undo ', 'undo:')) : titleOf(playbook, text);
@@ -132,7 +145,10 @@ export function playbookPage(playbook: ListedPlaybook): string {
     ...(questions.length > 0 ? ['## What it asks', ...questions] : []),
     '## What each answer comes to',
     'By a test that goes every way (`test/playbooks/shipped.test.ts`). What destroys something has a red frame.',
-    ...shown.flatMap(({ alert, graph }) => [`On ${alert}:`, drawing(playbook, graph)]),
+    ...shown.flatMap(({ alert, graph }) => [
+      `On ${alert}:`,
+      ['```mermaid', mermaidOf(forPeople(playbook, graph)), '```'].join('\n'),
+    ]),
     '## Which rules it answers',
     covered.length > 0
       ? table(['rule', 'rule set', 'severity', 'ATT&CK'], covered)

@@ -40,6 +40,7 @@ import { createOverviews } from './overview.ts';
 import { createConsoleQuestions } from './questions.ts';
 import type { RequestBudget } from './request-budget.ts';
 import { createConsoleRouter, type RouteAnswers } from './router.ts';
+import { RuleCoverage } from './rule-coverage.ts';
 import { createSessions, type SignedIn } from './sessions.ts';
 import { createConsoleSignIn } from './sign-in.ts';
 import { createStaticFiles } from './static-files.ts';
@@ -162,6 +163,7 @@ export function createDeskConsole(parts: {
       return connected && controlState(sessionOver(config, connected, stateWithinMs), cluster).catch(() => undefined);
     },
   });
+  const coverage = new RuleCoverage(config);
   const pages = createSharedPages(list);
   const events = createEventStream({
     list,
@@ -247,6 +249,7 @@ export function createDeskConsole(parts: {
     },
     overview: ({ who }) => overviews.overview(who),
     playbooks: async () => ({ items: [...describedPlaybooks(config, Date.now())] }),
+    coverage: ({ query }) => coverage.shown(query.playbook),
     people: () => overviews.people(),
   };
 

@@ -50,6 +50,7 @@ inBrowser('the console', () => {
     ['one incident', `/incidents/${sample.cart.key}`, 'What happened'],
     ['questions', '/questions', 'For others'],
     ['the overview', '/overview', 'Approvals per person'],
+    ['a playbook', '/playbooks/firebreak/contain-dropped-binary', 'Rules it answers'],
   ])('axe finds nothing on %s, in both schemes and at both widths', async (_, path, text) => {
     const page = await opened(path);
     await page.getByText(text).first().waitFor();
@@ -255,6 +256,33 @@ inBrowser('the console', () => {
     await sensors.getByText('tetragon').waitFor();
     expect(await sensors.locator('.tag').count()).toBe(0);
     expect(await page.getByRole('region', { name: 'Intake' }).count()).toBe(0);
+    await page.close();
+  });
+
+  test('leads from the overview to a playbook with its record, every way that it can go, and the rules that it answers', async () => {
+    const page = await opened('/overview');
+    await page.getByRole('link', { name: 'Contain a pod that ran a binary which its image does not have' }).click();
+    await page
+      .getByText('14 runs: 3 attacks, 1 suspicious, 9 false alarms (69 % of those decided), 1 not decided yet.')
+      .waitFor();
+    await page.getByText('Half of them contained in 300 ms, 9 of 10 within 1.1 s; half decided in 2 min 20 s').waitFor();
+    const ways = page.getByRole('region', { name: 'What each answer comes to' });
+    expect(await ways.getByText('Asks: Is the new binary in cart-5d4c9b7f6-x2x7k expected?').count()).toBe(1);
+    expect(await ways.locator('.destructive').count()).toBe(4);
+    expect(await page.getByRole('region', { name: 'Rules it answers' }).getByText('(pod only)').count()).toBe(1);
+    expect(desk.asked.findLast(({ name }) => name === 'coverage')?.url).toContain('playbook=firebreak%2Fcontain-dropped-binary');
+    await page.close();
+  });
+
+  test('says which rules nothing answers, and of a playbook that is not drawn how to draw it', async () => {
+    desk.answers.playbooks = {
+      items: sample.playbooks.items.slice(0, 1).map((one) => ({ ...one, id: 'acme/miner', title: 'Stop a miner' })),
+    };
+    const page = await opened('/playbooks/acme/miner');
+    await page.getByText('firebreak playbooks graph acme/miner --pack FOLDER').waitFor();
+    await page.getByRole('link', { name: 'Overview' }).first().click();
+    await page.getByText('1 rule that nothing answers').click();
+    await page.getByText('Anti-Debugging detected').waitFor();
     await page.close();
   });
 

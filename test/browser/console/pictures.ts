@@ -24,13 +24,7 @@ const pages: Readonly<Record<(typeof pictured.console)[number], Pictured>> = {
   incident: { path: incidentPath, ready: (page) => page.getByRole('heading', { name: 'What happened' }).waitFor() },
   'incident-story': {
     path: incidentPath,
-    ready: async (page) => {
-      const story = page.getByRole('region', { name: 'What happened' });
-      await story.waitFor();
-      // Below the bar that stays above.
-      const { y = 0 } = (await story.boundingBox()) ?? {};
-      await page.evaluate(`window.scrollBy(0, ${y - 64})`);
-    },
+    ready: (page) => scrollTo(page, 'What happened'),
   },
   questions: { path: '/questions', ready: (page) => page.getByText('For others').waitFor() },
   answer: {
@@ -41,7 +35,29 @@ const pages: Readonly<Record<(typeof pictured.console)[number], Pictured>> = {
     },
   },
   overview: { path: '/overview', ready: (page) => page.getByText('Approvals per person').waitFor() },
+  'overview-sensors': {
+    path: '/overview',
+    ready: async (page) => {
+      for (const title of ['Coverage', 'Approvals per person']) await page.getByRole('heading', { name: title }).waitFor();
+      await scrollTo(page, 'Sensors');
+    },
+  },
+  playbook: {
+    path: '/playbooks/firebreak/contain-dropped-binary',
+    ready: async (page) => {
+      for (const title of ['Its record', 'Rules it answers']) await page.getByRole('heading', { name: title }).waitFor();
+      await scrollTo(page, 'What each answer comes to');
+    },
+  },
 };
+
+/** To a part of the page, below the bar that stays above. */
+async function scrollTo(page: Page, title: string): Promise<void> {
+  const part = page.getByRole('region', { name: title, exact: true });
+  await part.waitFor();
+  const { y = 0 } = (await part.boundingBox()) ?? {};
+  await page.evaluate(`window.scrollBy(0, ${y - 64})`);
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-console-'));
 await buildConsole({ folder });

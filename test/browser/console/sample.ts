@@ -1,5 +1,6 @@
 import type {
   AlertSample,
+  ConsoleCoverage,
   ConsoleOverview,
   ConsolePeople,
   ConsoleQuestion,
@@ -9,6 +10,7 @@ import type {
   ShownRecords,
   ShownStep,
 } from '../../../core/console/console.schema.ts';
+import { describedPlaybooks } from '../../../service/config/described-playbooks.ts';
 import type { Answers } from './stand-in.ts';
 
 /** Incidents as the API says them, at times that are near the reader's. */
@@ -502,7 +504,7 @@ export const overview: ConsoleOverview = {
   ],
   playbooks: [
     {
-      id: 'contain-dropped-binary',
+      id: 'firebreak/contain-dropped-binary',
       title: 'Contain a pod that ran a binary which its image does not have',
       enabled: true,
       rules: ['Drop and execute new binary in container'],
@@ -512,7 +514,7 @@ export const overview: ConsoleOverview = {
       toDecide: { p50: 140, p90: 610 },
     },
     {
-      id: 'ask-about-shell',
+      id: 'firebreak/ask-about-shell',
       title: 'Ask who opened a shell',
       enabled: true,
       rules: ['Terminal shell in container'],
@@ -531,6 +533,52 @@ export const overview: ConsoleOverview = {
     toDecide: index % 7 === 1 ? null : 150 + (index % 6) * 60,
   })),
   questions: { asked: 75, decided: 66, expired: 7, open: 2, quickApprovals: 3 },
+};
+
+/** As `firebreak playbooks list --json` has them. */
+export const playbooks = { items: [...describedPlaybooks(undefined, Date.now())] };
+
+export const coverage: ConsoleCoverage = {
+  sets: [
+    {
+      title: 'Falco, system calls',
+      from: 'falcosecurity/rules',
+      version: 'c72713e',
+      rules: 93,
+      answered: 93,
+      partly: 0,
+      rest: 0,
+      none: 0,
+    },
+    {
+      title: 'Tracee, signatures',
+      from: 'aquasecurity/tracee',
+      version: '7c9ec97',
+      rules: 34,
+      answered: 33,
+      partly: 0,
+      rest: 0,
+      none: 1,
+    },
+  ],
+  unanswered: [{ rule: 'Anti-Debugging detected', set: 'Tracee, signatures', severity: 'low' }],
+  playbooks: [{ id: 'firebreak/contain-dropped-binary', rules: 2 }],
+  rules: [
+    {
+      rule: 'Drop and execute new binary in container',
+      set: 'Falco, system calls',
+      severity: 'critical',
+      mitre: ['TA0003'],
+      places: [],
+    },
+    {
+      rule: 'Fileless execution via memfd_create',
+      set: 'Falco, system calls',
+      severity: 'critical',
+      mitre: ['TA0005', 'T1620'],
+      places: ['pod'],
+    },
+  ],
 };
 
 export const people: ConsolePeople = {
@@ -559,5 +607,7 @@ export const answers = (): Answers => ({
   questions: { items: [question, otherQuestion] },
   question,
   overview,
+  playbooks,
+  coverage,
   people,
 });

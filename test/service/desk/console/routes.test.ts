@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { incidentPage, overview, shownIncident } from '../../../../core/console/console.schema.ts';
+import { coverageBody, incidentPage, overview, shownIncident } from '../../../../core/console/console.schema.ts';
 import {
   type ConsoleRole,
   type ConsoleRoute,
@@ -8,6 +8,9 @@ import {
   consoleRoles,
   consoleRoutes,
 } from '../../../../core/console/routes.ts';
+import { ruleSets } from '../../../../core/rules/known-rules.ts';
+import { playbooks } from '../../../../playbooks/index.ts';
+import { coverageOf } from '../../../../service/coverage/coverage.ts';
 import { RequestBudget } from '../../../../service/desk/console/request-budget.ts';
 import { eventually } from '../../../eventually.ts';
 import { type ConsoleDesk, incidentRecords, keyOf, type Person, startConsoleDesk } from './console-desk.ts';
@@ -272,6 +275,29 @@ test('the description names every route that there is', async () => {
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
   expect(described.sort()).toEqual(routes.map(([, { method, path }]) => `${method} ${path}`).sort());
+});
+
+test('the coverage is that of the enabled playbooks, as the command tells it, and the rules of one of them on demand', async () => {
+  const all = coverageOf(playbooks, ruleSets);
+  const { sets, playbooks: counts, rules, unanswered } = await who('shop').read(coverageBody, '/api/v1/coverage');
+  expect(sets.map(({ title, answered, none }) => [title, answered, none])).toEqual(
+    all.map(({ set, rules: of }) => [
+      set.title,
+      of.filter(({ covered }) => covered === 'yes').length,
+      of.filter(({ covered }) => covered === 'no').length,
+    ]),
+  );
+  expect([rules, unanswered.length]).toEqual([
+    [],
+    all.flatMap((set) => set.rules).filter(({ covered }) => covered === 'no').length,
+  ]);
+  const id = 'firebreak/contain-dropped-binary';
+  const own = await who('viewer').read(coverageBody, `/api/v1/coverage?${new URLSearchParams({ playbook: id })}`);
+  expect(own.rules.map(({ rule }) => rule)).toEqual([
+    'Drop and execute new binary in container',
+    'Fileless execution via memfd_create',
+  ]);
+  expect(counts.find((one) => one.id === id)?.rules).toBe(2);
 });
 
 test('the overview tells each day of a month, and a tenant of their own incidents alone', async () => {

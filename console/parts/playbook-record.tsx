@@ -1,0 +1,107 @@
+import type { ComponentChildren } from 'preact';
+import type { ConsoleOverview } from '../../core/console/console.schema.ts';
+import { basePath } from '../address.ts';
+import { useAsked } from '../api.ts';
+import { tookText } from '../time.ts';
+import { countText, numberText } from '../words.ts';
+import { Problem, Sheet, Table, Tag } from './common.tsx';
+
+type Ran = ConsoleOverview['playbooks'][number];
+
+/** What came of its incidents, in one sentence; and how many of those that are decided were false alarms. */
+function cameOf({ runs, verdicts }: Ran): string {
+  const { true_positive: attacks = 0, suspicious = 0, benign = 0, unknown = 0 } = verdicts;
+  const decided = attacks + suspicious + benign;
+  const parts = [
+    `${countText(runs, 'run')}: ${countText(attacks, 'attack')}`,
+    ...(suspicious > 0 ? [`${numberText(suspicious)} suspicious`] : []),
+    `${countText(benign, 'false alarm')}${decided > 0 ? ` (${Math.round((100 * benign) / decided)} % of those decided)` : ''}`,
+    ...(unknown > 0 ? [`${numberText(unknown)} not decided yet`] : []),
+  ];
+  return parts.join(', ');
+}
+
+/** Its runs of the last days, what they found, and how long they took. */
+export function PlaybookRecord({ record }: { readonly record: Ran }) {
+  const { runs, toContain, toDecide } = record;
+  if (runs === 0) return <p class="soft small">No run.</p>;
+  const times = [
+    ...(toContain ? [`contained in ${tookText(toContain.p50)}, 9 of 10 within ${tookText(toContain.p90)}`] : []),
+    ...(toDecide ? [`decided in ${tookText(toDecide.p50)}, 9 of 10 within ${tookText(toDecide.p90)}`] : []),
+  ];
+  return (
+    <>
+      <p class="small">{cameOf(record)}.</p>
+      {times.length > 0 && <p class="soft small">Half of them {times.join('; half ')}.</p>}
+    </>
+  );
+}
+
+/** All of them, those with most runs first; those that have not run are folded up. */
+export function Playbooks({ overview: { playbooks, days } }: { readonly overview: ConsoleOverview }) {
+  const ran = playbooks.filter(({ runs }) => runs > 0).toSorted((a, b) => b.runs - a.runs);
+  const idle = playbooks.filter(({ runs }) => runs === 0);
+  const row = (record: Ran): ComponentChildren => (
+    <li key={record.id}>
+      <div class="line">
+        <h3>
+          <a href={`${basePath}/playbooks/${record.id}`}>{record.title}</a>
+        </h3>
+        {!record.enabled && <Tag>Off</Tag>}
+      </div>
+      {record.runs > 0 && <PlaybookRecord record={record} />}
+    </li>
+  );
+  return (
+    <Sheet
+      title="Playbooks"
+      aside={<span class="soft small">last {countText(days, 'day')}</span>}
+      none={playbooks.length === 0 ? 'No playbook is enabled.' : undefined}
+    >
+      <ul class="rows">{ran.map(row)}</ul>
+      {idle.length > 0 && (
+        <details>
+          <summary>{countText(idle.length, 'playbook')} without a run</summary>
+          <ul class="rows">{idle.map(row)}</ul>
+        </details>
+      )}
+    </Sheet>
+  );
+}
+
+/** Which rules of the public rule sets somebody answers: what nobody answers starts no playbook. */
+export function Coverage() {
+  const { data, fault, again } = useAsked('coverage', {}, () => false);
+  if (fault) return <Problem fault={fault} again={again} />;
+  if (!data) return null;
+  return (
+    <Sheet title="Coverage" aside={<span class="soft small">rules of the public rule sets</span>}>
+      <Table head={['Rule set', '#Rules', '#Answered', '#At some places', '#By a catch-all', '#By nothing']}>
+        {data.sets.map(({ title, rules, answered, partly, rest, none }) => (
+          <tr key={title}>
+            <th scope="row">{title}</th>
+            <td class="number">{numberText(rules)}</td>
+            <td class="number">{rules === 0 ? '–' : `${Math.floor((100 * answered) / rules)} %`}</td>
+            {[partly, rest, none].map((count, index) => (
+              <td key={index} class="number">
+                {numberText(count)}
+              </td>
+            ))}
+          </tr>
+        ))}
+      </Table>
+      {data.unanswered.length > 0 && (
+        <details>
+          <summary>{countText(data.unanswered.length, 'rule')} that nothing answers</summary>
+          <ul class="rows">
+            {data.unanswered.map(({ rule, set, severity }) => (
+              <li key={`${set} ${rule}`} class="small">
+                {rule} <span class="soft">{`${set}, ${severity}`}</span>
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
+    </Sheet>
+  );
+}

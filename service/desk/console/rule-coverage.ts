@@ -1,0 +1,71 @@
+import { setImmediate } from 'node:timers/promises';
+import type { ConsoleCoverage } from '../../../core/console/console.schema.ts';
+import type { Config } from '../../config/load.ts';
+import { enabledPlaybooks } from '../../config/packs.ts';
+import type { SetCoverage } from '../../coverage/coverage.ts';
+
+/** An alert is made and read for each rule: what else the desk has to do waits for no more than these. */
+const rulesAtOnce = 10;
+const mostUnanswered = 200;
+
+/** Which rules of the public rule sets the enabled playbooks answer, packs' included. Worked out once, when somebody first asks. */
+export class RuleCoverage {
+  readonly #config: Config;
+  #made: Promise<readonly SetCoverage[]> | undefined;
+
+  constructor(config: Config) {
+    this.#config = config;
+  }
+
+  /** @param playbook whose rules are listed */
+  async shown(playbook: string | undefined): Promise<ConsoleCoverage> {
+    this.#made ??= coverageInSlices(this.#config);
+    const sets = await this.#made.catch((error: unknown) => {
+      this.#made = undefined;
+      throw error;
+    });
+    const all = sets.flatMap(({ set, rules }) => rules.map((rule) => ({ ...rule, set: set.title })));
+    const playbooks = new Map<string, number>();
+    for (const { answers } of all)
+      for (const id of new Set(answers.flatMap((answer) => answer.playbooks))) playbooks.set(id, (playbooks.get(id) ?? 0) + 1);
+    return {
+      sets: sets.map(({ set: { title, from, version }, rules }) => {
+        const count = (which: (typeof rules)[number]['covered']): number =>
+          rules.filter(({ covered }) => covered === which).length;
+        return {
+          ...{ title, from, version, rules: rules.length },
+          ...{ answered: count('yes'), partly: count('partly'), rest: count('rest'), none: count('no') },
+        };
+      }),
+      unanswered: all
+        .filter(({ covered }) => covered === 'no')
+        .slice(0, mostUnanswered)
+        .map(({ rule, set, severity }) => ({ rule: rule.name, set, severity })),
+      playbooks: [...playbooks].map(([id, rules]) => ({ id, rules })),
+      rules: all.flatMap(({ rule, set, severity, mitre, answers }) => {
+        const by = answers.filter((answer) => playbook !== undefined && answer.playbooks.includes(playbook));
+        if (by.length === 0) return [];
+        const places = by.length === answers.length ? [] : by.map(({ place }) => place);
+        return { rule: rule.name, set, severity, mitre: [...mitre], places };
+      }),
+    };
+  }
+}
+
+async function coverageInSlices(config: Config): Promise<readonly SetCoverage[]> {
+  // Decoders and rule sets: nothing else of the desk needs them.
+  const { ruleSets } = await import('../../../core/rules/known-rules.ts');
+  const { coverageOf } = await import('../../coverage/coverage.ts');
+  const playbooks = enabledPlaybooks(config);
+  const sets: SetCoverage[] = [];
+  for (const { rules, ...set } of ruleSets) {
+    const covered: SetCoverage['rules'][number][] = [];
+    for (let start = 0; start < rules.length; start += rulesAtOnce) {
+      for (const part of coverageOf(playbooks, [{ ...set, rules: rules.slice(start, start + rulesAtOnce) }]))
+        covered.push(...part.rules);
+      await setImmediate();
+    }
+    sets.push({ set, rules: covered });
+  }
+  return sets;
+}
