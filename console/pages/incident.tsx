@@ -331,6 +331,11 @@ function Links({ shown, session }: { readonly shown: ShownIncident; readonly ses
               {text}
             </a>
           ))}
+        {tickets
+          .filter(({ id, url }) => id !== null && url === null)
+          .map(({ id }) => (
+            <span key={id}>Ticket {id}</span>
+          ))}
         {mayAsk(session, 'incidentExport') && (
           <a href={addressOf('incidentExport', { key: incident.key })} download={`incident-${incident.key}.json`}>
             Export with its records

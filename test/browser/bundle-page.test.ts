@@ -45,6 +45,7 @@ inBrowser(
         'Ada Lovelace (ada) answered “No, delete the pod” at the command line, with a key of their own: nobody built this',
       );
       expect(text).toContain('It cannot be undone.');
+      expect(text).toContain('The content of one record was removed, by orders that two people signed.');
       expect(text).toContain('checkpoint 4');
       const download = page.waitForEvent('download');
       await page.getByText('save').click();

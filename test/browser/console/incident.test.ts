@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { people } from '../../../tools/demo/settings.ts';
+import { eventually } from '../../eventually.ts';
 import { type IdentityProvider, startIdentityProvider } from '../../fakes/oidc/provider.ts';
 import type { Workload } from '../../platform/e2e/parts/cluster.ts';
 import { Service } from '../../platform/e2e/parts/service.ts';
@@ -112,6 +113,22 @@ inBrowser('an incident in the console of a whole Firebreak', () => {
     await press('Show records and signatures');
     await enter();
     await grace.getByText('incident.closed').waitFor();
+
+    // How sensors and intake stand comes from the cell, by a signal that it has signed.
+    await press('Overview');
+    await enter();
+    const intake = grace.getByRole('region', { name: 'Intake' });
+    await intake.waitFor();
+    await eventually(
+      'the cell has said how its intake stands',
+      async () => {
+        await grace.reload();
+        await intake.waitFor();
+        return (await intake.getByText(/^1 alert taken since/).count()) === 1;
+      },
+      { everyMs: 5_000 },
+    );
+    expect(await grace.getByRole('region', { name: 'Sensors' }).getByText('Nodes not watched').count()).toBe(1);
     expect(faults).toEqual([]);
   });
 });

@@ -209,6 +209,21 @@ inBrowser('the console', () => {
     await page.close();
   });
 
+  test('names a ticket that has no address, and links one that has', async () => {
+    desk.answers.incident = {
+      ...sample.shownIncident,
+      tickets: [
+        { id: 'SEC-1', url: null },
+        { id: 'SEC-2', url: 'https://tickets.example/SEC-2' },
+      ],
+    };
+    const page = await opened(`/incidents/${sample.cart.key}`);
+    await page.getByRole('link', { name: 'Ticket SEC-2' }).waitFor();
+    expect(await page.getByText('Ticket SEC-1').count()).toBe(1);
+    expect(await page.getByRole('link', { name: 'Ticket SEC-1' }).count()).toBe(0);
+    await page.close();
+  });
+
   test('shows what roles allow, and no more', async () => {
     desk.answers.session = { ...sample.session, roles: ['viewer'] };
     const page = await opened(`/incidents/${sample.cart.key}`);

@@ -6,7 +6,14 @@ import { incidentRecords } from './console-desk.ts';
 
 const lines = ['pod/shop/cart-1 meets the profile “baseline” of Pod Security.'];
 
-function incidentWith(...more: readonly Pick<AuditRecord, 'kind' | 'body'>[]) {
+type Parts = Parameters<typeof shownIncidentOf>[0];
+type Kinds = readonly Pick<AuditRecord, 'kind' | 'body'>[];
+
+function incidentWith(...more: Kinds) {
+  return incidentNow({}, ...more);
+}
+
+function incidentNow(over: Partial<Parts>, ...more: Kinds) {
   const begun = incidentRecords('shop');
   const [first] = begun;
   if (!first) throw new Error('no record');
@@ -22,6 +29,7 @@ function incidentWith(...more: readonly Pick<AuditRecord, 'kind' | 'body'>[]) {
     deadlines: [],
     roster: { people: [], groups: {} },
     links: { thread: undefined, temporal: undefined },
+    ...over,
   });
 }
 
@@ -56,4 +64,38 @@ test('a step that had nothing to do is shown as skipped, and one that failed as 
     { title: 'Open a ticket', state: 'skipped' },
     { title: 'Open a ticket', state: 'failed' },
   ]);
+});
+
+test('what is cut, what an answer would change and what is left to reach are one picture; a lease says when it ends', () => {
+  const at = '2026-03-01T14:02:11.000Z';
+  const until = Date.parse('2026-03-01T18:02:11.000Z');
+  const lease = {
+    id: 's1',
+    action: 'quarantinePod',
+    target: { name: 'pod/shop/cart-1' },
+    state: 'active',
+    startedAt: Date.parse(at),
+  };
+  const left = { workload: 'deployment/shop/cart', ready: 1, pods: 2, at, services: ['cart'], secrets: ['cart-db'], budgets: [] };
+  const state = {
+    ...{ steps: [], counts: [], evidence: [], questions: [{ answerers: { left } }], subject: { kind: 'cluster', cluster: 'c' } },
+    leases: [{ ...lease, until, renewals: 1, onExpiry: 'renew' }],
+    tickets: [{ id: 'SEC-1', url: 'javascript:alert(1)' }],
+  } as never;
+  const choices = [{ label: 'Delete it', blastRadius: ['pod/shop/cart-1', 'pod/shop/cart-2'] }];
+  const asked = { all: [{ state: 'open', choices }], leases: new Map([['s1', 'b_lease']]) } as never;
+  const links = { thread: 'https://slack.example/p1', temporal: 'file:///etc/passwd' };
+  const { blastRadius, leases, tickets, thread, temporal } = incidentNow({ state, asked, links });
+  expect(blastRadius).toEqual({
+    ...{ workload: 'deployment/shop/cart', ready: 1, pods: 2, at },
+    objects: [
+      { name: 'pod/shop/cart-1', kind: 'pod', state: 'cut', by: ['Quarantine the pod', 'Delete it'] },
+      { name: 'pod/shop/cart-2', kind: 'pod', state: 'planned', by: ['Delete it'] },
+      { name: 'service/shop/cart', kind: 'service', state: 'reaches', by: [] },
+      { name: 'secret/shop/cart-db', kind: 'secret', state: 'reaches', by: [] },
+    ],
+  });
+  expect(leases).toMatchObject([{ state: 'active', until: '2026-03-01T18:02:11.000Z', renewals: 1, question: 'b_lease' }]);
+  // Of what somebody could have written as an address only pages of the web are led to.
+  expect([tickets, thread, temporal]).toEqual([[{ id: 'SEC-1', url: null }], 'https://slack.example/p1', null]);
 });
