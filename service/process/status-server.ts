@@ -1,5 +1,5 @@
 import type { Server } from 'node:http';
-import { Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import { answerByPath, listenAt, type Metrics, statusRoutes } from '../../integrations/http-door.ts';
 import { gaugeMissingRights, lacking } from '../rbac/missing-report.ts';
 import type { RightsWatch } from './rights-watch.ts';
@@ -39,13 +39,14 @@ export function createProcessMetrics(options: {
       this.set(isAtWork() ? 1 : 0);
     },
   });
-  new Gauge({
-    name: 'firebreak_refused_calls',
-    help: 'Calls over Temporal since the start that were refused: nobody who is trusted has signed them, or for something else',
+  new Counter({
+    name: 'firebreak_refused_calls_total',
+    help: 'Calls over Temporal that were refused: nobody who is trusted has signed them, or for something else',
     labelNames: ['activity', 'why'],
     registers,
     collect() {
-      for (const { activity, why, times } of refused.all()) this.set({ activity, why }, times);
+      this.reset();
+      for (const { activity, why, times } of refused.all()) this.inc({ activity, why }, times);
     },
   });
   new Gauge({

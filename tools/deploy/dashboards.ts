@@ -194,7 +194,7 @@ export const dashboards: readonly Dashboard[] = [
         title: 'Refused calls',
         about: 'Over Temporal, of nobody who is trusted.',
         kind: 'table',
-        queries: [['sum by (activity, why) (firebreak_refused_calls) > 0', '{{activity}} {{why}}']],
+        queries: [['sum by (activity, why) (firebreak_refused_calls_total) > 0', '{{activity}} {{why}}']],
       },
       {
         title: 'Memory',

@@ -154,7 +154,7 @@ const onOtherDays = [
   'firebreak_intake_alerts_hidden_total',
   'firebreak_intake_sensor_drops_total',
   'firebreak_intake_sensor_messages_total',
-  'firebreak_refused_calls',
+  'firebreak_refused_calls_total',
   ...['backup', 'reports'].map((job) => `kube_cronjob_created{cronjob="firebreak-${job}"}`),
   'kube_cronjob_created{cronjob=~"firebreak-doctor-.+"}',
   'kube_cronjob_status_last_schedule_time{cronjob="firebreak-reports"}',

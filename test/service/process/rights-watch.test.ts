@@ -122,6 +122,13 @@ test('a probe is answered 503 with the reason until the pool is at work with all
     const missingRights = { cell: [{ right: 'patch pods', neededBy: ['quarantinePod', 'quarantineWorkload'] }] };
     expect(await ready()).toEqual([503, { status: 'not ready', reason: 'rights are missing: cell', missingRights }]);
     expect((await ask('/metrics'))[1]).toMatch(/^firebreak_at_work 1[\s\S]*^firebreak_missing_rights{pool="cell"} 1$/m);
+    const refusals = async () => (await ask('/metrics'))[1].match(/^(# TYPE )?firebreak_refused_calls_total.*$/gm);
+    expect(await refusals()).toEqual(['# TYPE firebreak_refused_calls_total counter']);
+    for (const times of [1, 2]) {
+      refused.add({ activity: 'applyStep', why: 'unsigned' });
+      const line = `firebreak_refused_calls_total{activity="applyStep",why="unsigned"} ${times}`;
+      expect(await refusals()).toEqual(['# TYPE firebreak_refused_calls_total counter', line]);
+    }
     answers.now = all;
     await rights.look();
     expect(await ready()).toEqual([200, { status: 'ready' }]);
