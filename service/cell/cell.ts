@@ -176,6 +176,8 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     listener,
     log,
   });
+  // Once all its keys are read: who cannot start changes nothing.
+  await cluster.keepPolicies?.();
   const enabled = enabledPlaybooks(config);
   const asked = askedFacts(versions.playbooks);
   const headStarts = new HeadStarts({

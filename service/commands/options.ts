@@ -19,6 +19,11 @@ export function milliseconds(text: string): number {
   }
 }
 
+/** A time that has a usual value, which the help shows as people write it. */
+export function durationOption(flags: string, description: string, usual: Duration): Option {
+  return new Option(flags, description).argParser(milliseconds).default(durationMs(usual), usual);
+}
+
 /** How many of something. */
 export function positive(text: string): number {
   const number = Number(text);

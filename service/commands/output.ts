@@ -39,6 +39,11 @@ export function print(line = ''): void {
   process.stdout.write(`${line}\n`);
 }
 
+/** So many of a thing whose name takes an s. */
+export function counted(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? '' : 's'}`;
+}
+
 /** One JSON value on one line, without characters that steer a terminal. */
 export function printJson(value: unknown): void {
   print(visibleJson(JSON.stringify(value)));

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Command } from 'commander';
+import { Command, Help, type Option } from 'commander';
 import { FirebreakError } from '../../core/errors.ts';
 
 interface LazyCommand {
@@ -329,9 +329,24 @@ function withoutCheckout(program: Command, { name, description }: LazyCommand): 
 }
 
 /** A command of commander, whose refusals name all that is missing at once, and say how it is written. */
+/** Names no default that is nothing: `[]`, `{}` or `false`. */
+class PlainHelp extends Help {
+  override optionDescription(option: Option): string {
+    const { defaultValue: usual } = option;
+    const isNothing = usual === false || (typeof usual === 'object' && usual !== null && Object.keys(usual).length === 0);
+    if (!isNothing) return super.optionDescription(option);
+    const without: Option = Object.create(option, { defaultValue: { value: undefined } });
+    return super.optionDescription(without);
+  }
+}
+
 class CommandLine extends Command {
   override createCommand(name?: string): CommandLine {
     return new CommandLine(name);
+  }
+
+  override createHelp(): Help {
+    return Object.assign(new PlainHelp(), this.configureHelp());
   }
 
   override error(message: string, options?: Parameters<Command['error']>[1]): never {

@@ -180,7 +180,9 @@ function get(options: GetOptions): Promise<void> {
       ]);
     } catch (error) {
       if (error instanceof KubernetesError && error.status === 404)
-        throw new FirebreakError('FB_ERR_NOT_FOUND', 'this cluster does not show incidents: deploy/crds are not installed');
+        throw new FirebreakError('FB_ERR_NOT_FOUND', 'this cluster has no definitions of incidents and containments', {
+          remedy: 'Apply `deploy/crds`, or set `crds.install` of the chart. `firebreak get --desk URL` does without them.',
+        });
       throw error;
     }
   });

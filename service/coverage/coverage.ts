@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Severity } from '../../core/alert/severity.ts';
 import { answering } from '../../core/playbook/answering.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
@@ -21,6 +22,9 @@ export interface CoveredRule {
   /** `yes`: by a playbook for it wherever it may happen; `partly`: somewhere; `rest`: only by what takes all that is left; `no`: by nothing. */
   readonly covered: 'yes' | 'partly' | 'rest' | 'no';
 }
+
+/** A few milliseconds of work. */
+const rulesATurn = 20;
 
 export interface SetCoverage {
   readonly set: Omit<RuleSet, 'rules'>;
@@ -49,6 +53,29 @@ function coveredRule(playbooks: readonly AnyPlaybook[], rule: KnownRule): Covere
 /** Which playbooks answer which rules, by alerts as each rule's sensor sends them. */
 export function coverageOf(playbooks: readonly AnyPlaybook[], sets: readonly RuleSet[]): readonly SetCoverage[] {
   return sets.map(({ rules, ...set }) => ({ set, rules: rules.map((rule) => coveredRule(playbooks, rule)) }));
+}
+
+/** The same for who waits for it on a terminal: between the rules others have their turn, and what is done is told. */
+export async function coverageInTurns(
+  playbooks: readonly AnyPlaybook[],
+  sets: readonly RuleSet[],
+  onPart: (share: number) => void,
+): Promise<readonly SetCoverage[]> {
+  const all = sets.reduce((sum, { rules }) => sum + rules.length, 0);
+  let done = 0;
+  const coverage: SetCoverage[] = [];
+  for (const { rules, ...set } of sets) {
+    const covered: CoveredRule[] = [];
+    for (const rule of rules) {
+      covered.push(coveredRule(playbooks, rule));
+      done += 1;
+      if (done % rulesATurn > 0) continue;
+      onPart(done / all);
+      await setImmediate();
+    }
+    coverage.push({ set, rules: covered });
+  }
+  return coverage;
 }
 
 /** Share of rules that a playbook is for, in whole per cent, rounded down. */

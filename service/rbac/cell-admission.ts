@@ -40,7 +40,7 @@ export function cellAdmission(options: {
             same('object.metadata.?labels', 'object.metadata.?finalizers'),
             sameBut('object.spec', 'oldObject.spec', 'unschedulable'),
           ].join(' && '),
-          message: 'Firebreak may make a node unschedulable and give that back, nothing else',
+          message: 'Firebreak may cordon and uncordon a node, nothing else',
         },
         onlyOwnAnnotations('a node'),
       ],

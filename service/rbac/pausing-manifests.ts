@@ -54,7 +54,7 @@ const narrowed: Readonly<Record<keyof Pausing, { readonly rule: object; readonly
     validations: [
       {
         expression: `${sameMetadata} && ${sameBut('object', 'oldObject', 'metadata', 'spec')} && ${sameBut('object.spec', 'oldObject.spec', 'suspend')}`,
-        message: 'Firebreak may suspend a Helm release and give that back, nothing else',
+        message: 'Firebreak may suspend and resume a Helm release, nothing else',
       },
       onlyOwnAnnotations('a Helm release'),
     ],

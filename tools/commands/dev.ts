@@ -17,6 +17,7 @@ import {
   type PlatformRecord,
   type RecordedNodes,
   readRecord,
+  removeData,
   type ServerState,
   serverStates,
   writeRecord,
@@ -36,6 +37,10 @@ interface UpOptions extends DevOptions {
   readonly audit: 'Metadata' | 'RequestResponse';
   readonly port?: number;
   readonly shop?: true;
+}
+
+interface DownOptions extends DevOptions {
+  readonly removeData?: true;
 }
 
 interface PartsOptions {
@@ -80,7 +85,9 @@ export function register(program: Command): void {
   subcommand('status', 'show addresses and processes; exit code 1 unless all run').action((options: DevOptions) =>
     status(options),
   );
-  subcommand('down', 'stop them; their data stays in the folder').action((options: DevOptions) => down(options));
+  subcommand('down', 'stop them; their data stays in the folder')
+    .option('--remove-data', 'remove their data too: the next start begins with nothing')
+    .action((options: DownOptions) => down(options));
   const partsCommand = dev
     .command('parts')
     .description(`list what is kept in ${cacheFolder()}, or remove it: what is needed again is installed again`)
@@ -130,8 +137,8 @@ function printParts(kept: readonly CachedPart[]): void {
       { title: 'VERSION', text: ({ version }) => version },
       { title: 'SIZE', text: ({ bytes }) => bytesText(bytes) },
       { title: 'LAST USED', text: ({ lastUsed }) => lastUsed.slice(0, 10) },
+      { title: 'USE', text: ({ inUse, unused }) => (inUse !== undefined ? 'in use' : unused ? 'unused' : '') },
       { title: 'FROM', text: ({ source }) => source },
-      { title: '', text: ({ inUse, unused }) => (inUse !== undefined ? 'in use' : unused ? 'unused' : '') },
     ]);
   print(kept.length === 0 ? `Nothing is kept in ${cacheFolder()}.` : `${sizeOf(kept)} in ${cacheFolder()}`);
 }
@@ -223,11 +230,14 @@ function status(options: DevOptions): void {
   printPlatform(options, record, states);
 }
 
-async function down(options: DevOptions): Promise<void> {
-  const record = readRecord(resolve(options.state));
+async function down(options: DownOptions): Promise<void> {
+  const stateDir = resolve(options.state);
+  const record = readRecord(stateDir);
   const ended = record ? await endRecorded(record) : 0;
-  const text = options.json ? JSON.stringify({ ended }) : ended === 0 ? 'Nothing was running.' : `Stopped ${ended} servers.`;
-  process.stdout.write(`${text}\n`);
+  const removed = options.removeData ? removeData(stateDir) : [];
+  if (options.json) return printJson({ ended, removed });
+  print(ended === 0 ? 'Nothing was running.' : `Stopped ${ended} servers.`);
+  for (const folder of removed) print(`Removed ${printable(folder)}.`);
 }
 
 function printPlatform(options: DevOptions, record: PlatformRecord | undefined, states: readonly ServerState[]): void {

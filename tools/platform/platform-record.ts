@@ -80,6 +80,14 @@ export async function endRecorded(record: PlatformRecord): Promise<number> {
   return ended.length + (record.kindCluster ? 1 : 0);
 }
 
+/** Of servers that have ended: all that they kept, and nothing else that stands in the folder. Returns what was removed. */
+export function removeData(stateDir: string): readonly string[] {
+  const folders = ['kubernetes', 'temporal'].map((name) => join(stateDir, name));
+  const ours = folders.filter((folder) => existsSync(join(folder, 'ports.json')));
+  for (const folder of ours) rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+  return ours;
+}
+
 function recordFile(stateDir: string): string {
   return join(stateDir, 'platform.json');
 }

@@ -50,10 +50,12 @@ export interface Cluster {
   readonly access: ClusterAccess;
   /** Of the cell: the secrets pool's account may neither watch the cluster nor write policies. */
   readonly watch?: ClusterWatch;
+  /** Of the cell: writes the standing policies, and keeps them. Before it, nothing in the cluster is changed. */
+  keepPolicies?(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Connects to the cluster; for the cell, waits until the watch cache has its first lists, and keeps the standing policies. */
+/** Connects to the cluster; for the cell, waits until the watch cache has its first lists. */
 export async function openCluster(options: {
   readonly config: Config;
   /** With the version of a pack that some incidents begin with. */
@@ -65,9 +67,10 @@ export async function openCluster(options: {
   readonly log: Logger;
 }): Promise<Cluster> {
   const { config, ramping, env, watches, steps, log } = options;
+  const cellKey = watches ? await readRandomKey(config.keys.cellKeyFile) : undefined;
   const access = await clusterAccess({ config, env });
   const api = createKubernetesApi({ access, stamp: (request) => steps.stamp(request) });
-  if (!watches) return { api, access, stop: async () => api.close() };
+  if (!cellKey) return { api, access, stop: async () => api.close() };
   const nodes = Object.values(config.sensors).some(({ daemonSet }) => daemonSet !== undefined);
   const { exposure: ingresses } = askedFacts([config, ...(ramping ? [ramping] : [])].flatMap((one) => enabledPlaybooks(one)));
   const view = new WatchCache({ api, nodes, ingresses, log: (event) => log.debug({ ...event }, 'watch') });
@@ -87,11 +90,11 @@ export async function openCluster(options: {
   });
   // What it finds is for plans to come: an API server that hangs must not hold up the start.
   void tier.start();
-  await policies.start();
   return {
     api,
     access,
-    watch: { view, cellKey: await readRandomKey(config.keys.cellKeyFile), denyTier: () => tier.current },
+    watch: { view, cellKey, denyTier: () => tier.current },
+    keepPolicies: () => policies.start(),
     stop: async () => {
       await Promise.all([policies.stop(), tier.stop()]);
       await view.stop();

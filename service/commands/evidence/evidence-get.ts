@@ -7,7 +7,7 @@ import type { ReadEvidence } from '../../../core/orders/order.ts';
 import { canonicalJson } from '../../../core/text/digest.ts';
 import { readArtefact, readManifest } from '../../../integrations/evidence/manifest.ts';
 import { giveOrder, signedOrder } from '../../incidents/orders.ts';
-import { print, printable, printJson } from '../output.ts';
+import { counted, print, printable, printJson } from '../output.ts';
 import { withSession } from '../session.ts';
 import type { EvidenceGetOptions, Wanted } from './reader.ts';
 
@@ -44,7 +44,7 @@ export async function getEvidence(
     artefacts.map(({ name, sha256 }) => ({ manifest: address, name, sha256 })),
   );
   if (options.json) return printJson({ folder: out, written });
-  const count = written.length === 1 ? '1 artefact' : `${written.length} artefacts`;
+  const count = counted(written.length, 'artefact');
   print(printable(`Wrote ${count} and the signed manifest to ${out}. It is on the record that ${options.as} has them.`));
 }
 

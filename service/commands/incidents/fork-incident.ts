@@ -86,19 +86,24 @@ async function forkFor(written: string, options: ForkCommandOptions): Promise<Fo
   return withSimulations(pack, (simulations) => simulations.fork({ past, only, options: forkOptions }));
 }
 
-const columnWidth = 60;
-
 function printFork({ chain, rows, past, story, missing }: Fork): void {
   print(styled('bold', printable(chain)));
   for (const text of missing) print(styled('yellow', printable(text)));
   print();
   printTable(rows, [
     { title: '', text: ({ past: was, fork }) => (was && fork ? ' ' : was ? '-' : '+') },
-    { title: 'AT', text: ({ past: was }) => (was ? timeText(was.at) : '') },
-    { title: 'AS IT WAS', text: ({ past: was }) => eventText(was) },
-    { title: 'AT', text: ({ fork }) => (fork ? timeText(fork.at) : '') },
-    { title: 'OTHERWISE', text: ({ fork }) => eventText(fork) },
+    { title: 'AT', text: (row) => [...new Set(bothOf(row).map(({ at }) => timeText(at)))].join(' → ') },
+    {
+      title: 'WHAT',
+      text: (row) =>
+        bothOf(row)
+          .slice(0, 1)
+          .map(({ kind, text }) => printable(`${kind} ${text}`))
+          .join(''),
+    },
   ]);
+  print();
+  print('- was so, + would have been so; the rest is the same.');
   print();
   printFacts([
     ['playbooks', printable(`${past.playbooks.join(', ') || 'none'} → ${story.playbooks.join(', ') || 'none'}`)],
@@ -108,8 +113,7 @@ function printFork({ chain, rows, past, story, missing }: Fork): void {
   ]);
 }
 
-function eventText(event: Fork['rows'][number]['past']): string {
-  if (!event) return '';
-  const text = `${event.kind} ${event.text}`;
-  return text.length > columnWidth ? `${text.slice(0, columnWidth - 1)}…` : text;
+/** What both have is told once, in the words of what was. */
+function bothOf({ past, fork }: Fork['rows'][number]) {
+  return [past, fork].filter((event) => event !== undefined);
 }

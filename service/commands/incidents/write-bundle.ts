@@ -1,9 +1,12 @@
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Bundle, BundleArtefact } from '../../../core/bundle/bundle.ts';
 import { type IntactBundle, verifyBundle } from '../../../core/bundle/verify-bundle.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { EvidenceManifest } from '../../../core/evidence/evidence.ts';
 import { fullIncidentId, shortIncidentId } from '../../../core/incident/incident.ts';
+import { systemErrorCode } from '../../../core/system-error.ts';
 import { canonicalJson } from '../../../core/text/digest.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
@@ -14,6 +17,7 @@ import { resolveStoreSecrets } from '../../config/secrets.ts';
 import { giveOrder, personalSigner, signedWith } from '../../incidents/orders.ts';
 import { evidencePublicKeys } from '../../process/keys/evidence-keys.ts';
 import { notaryKeyFiles } from '../../process/keys/key-files.ts';
+import { reasonOf } from '../../process/log.ts';
 import { firebreakVersion } from '../../process/project-root.ts';
 import { openAuditTrust, recordKeys } from '../../records/audit-trust.ts';
 import { bundleContent, exportOrder } from '../../records/bundle-content.ts';
@@ -22,7 +26,7 @@ import { provenRunOf } from '../../records/incident-run.ts';
 import { opened } from '../evidence/evidence-get.ts';
 import { openReader } from '../evidence/reader.ts';
 import type { ConfiguredOptions } from '../options.ts';
-import { print, printable, printJson } from '../output.ts';
+import { counted, print, printable, printJson } from '../output.ts';
 import { existingAuditUrl } from '../records/audit.ts';
 import type { RetiredKeysOption } from '../records/retired-key.ts';
 import { withSession } from '../session.ts';
@@ -42,6 +46,7 @@ const mostArtefactBytes = 64 * 1024 * 1024;
 
 /** `firebreak incidents export`: the bundle is made and checked, put on the record, and only then written. */
 export async function exportIncident(written: string, options: ExportOptions): Promise<void> {
+  mustBeNew(options.out);
   const config = loadConfig({ path: options.config, env: process.env });
   const secrets = resolveStoreSecrets({ config, env: process.env });
   const signer = await personalSigner(options.key);
@@ -83,22 +88,29 @@ export async function exportIncident(written: string, options: ExportOptions): P
 function linesOf(verdict: IntactBundle, incident: string, { out, as }: ExportOptions): readonly string[] {
   const { records, covered, lastCheckpoint, closed, missingManifests } = verdict;
   return [
-    `Wrote ${records} records of ${incident} to ${out}. It is on the record that ${as} has handed it out.`,
+    `Wrote ${counted(records, 'record')} of ${incident} to ${out}. It is on the record that ${as} has handed it out.`,
     ...(covered < records ? [`The notary has not signed the last ${records - covered} yet: export it again in a minute.`] : []),
     ...(closed ? [] : ['The incident is still open.']),
     ...(missingManifests.length > 0
-      ? [`${missingManifests.length} evidence manifests could not be read, and are not in it.`]
+      ? [`Not in it, because they could not be read: ${counted(missingManifests.length, 'evidence manifest')}.`]
       : []),
     `Newest checkpoint: ${lastCheckpoint.number}:${lastCheckpoint.digest} of ${lastCheckpoint.at}.`,
     'Give the fingerprints of the keys another way than the file: firebreak bundle keys.',
   ];
 }
 
+/** Before anything is read or on record. */
+function mustBeNew(file: string): void {
+  if (existsSync(file)) throw new FirebreakError('FB_ERR_INCOMPLETE', `${file} is there already`);
+  const folder = dirname(file);
+  if (!existsSync(folder)) throw new FirebreakError('FB_ERR_INCOMPLETE', `there is no folder ${folder}`);
+}
+
 async function write(file: string, text: string): Promise<void> {
   try {
     await writeFile(file, text, { mode: 0o600, flag: 'wx' });
-  } catch {
-    throw new FirebreakError('FB_ERR_INCOMPLETE', `${file} is there already, or cannot be made`);
+  } catch (error) {
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `${file} cannot be written: ${systemErrorCode(error) ?? reasonOf(error)}`);
   }
 }
 

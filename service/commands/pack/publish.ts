@@ -13,7 +13,7 @@ import { checkTypes } from '../../packs/pack-types.ts';
 import { longestReason, provenRelease, ReleaseStore, signedRelease } from '../../packs/release-store.ts';
 import { firebreakVersion } from '../../process/project-root.ts';
 import { workflowBuild } from '../../temporal/bundle/pack-build.ts';
-import { type CommonOptions, milliseconds, positive, withConfig, withExamples } from '../options.ts';
+import { type CommonOptions, durationOption, positive, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable } from '../output.ts';
 import { namedPack } from './promote.ts';
 import { type ReplayOptions, replayAll } from './replay.ts';
@@ -51,7 +51,7 @@ export function registerPublishing(pack: Command): void {
           positive,
           50,
         )
-        .option('--within <duration>', 'how long that may take', milliseconds, 60_000)
+        .addOption(durationOption('--within <duration>', 'how long that may take', '1m'))
         .option(
           '--allow-changed <reason>',
           'publish it although histories go another way on it; the reason is signed with it',

@@ -1,12 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { noveltyHours } from '../../../core/novelty/novelty.ts';
-import { durationMs } from '../../../core/playbook/duration.ts';
 import { type BacktestCondition, type BacktestReport, backtestCondition, type RecordedAlert } from '../../../testing/backtest.ts';
 import { loadConfig } from '../../config/load.ts';
 import { alertsOfFiles, withAlertsOnRecord } from '../../simulation/recorded-alerts.ts';
 import { withSimulations } from '../../simulation/sandboxed.ts';
 import type { Simulations } from '../../simulation/simulations.ts';
-import { type ConfiguredOptions, milliseconds, withConfig, withExamples } from '../options.ts';
+import { type ConfiguredOptions, durationOption, withConfig, withExamples } from '../options.ts';
 import { print, printable, printFacts, printJson, printTable, severityText, styled } from '../output.ts';
 import { existingAuditUrl, lackingTexts } from '../records/audit.ts';
 import { type RetiredKeysOption, retiredKeyOption } from '../records/retired-key.ts';
@@ -28,11 +27,11 @@ export function registerBacktestCommand(program: Command): void {
         .command('backtest')
         .description('say what playbooks would have done about the alerts that came; nothing is done anywhere')
         .argument('[paths...]', 'files with alerts, - for standard input (default: what is on record of incidents)')
-        .option('--since <duration>', 'of the records, those of the last 30d', milliseconds, durationMs('30d'))
+        .addOption(durationOption('--since <duration>', 'of the records, how far back', '30d'))
         .option('--pack <path>', 'folder of a pack with its firebreak.pack.ts (default: what is shipped)')
         .option('--against <path>', 'another version of the pack, to compare with')
         .option('--playbook <id...>', 'only these playbooks')
-        .option('--quiet <duration>', 'without news for so long an incident is over', milliseconds, durationMs('1h'))
+        .addOption(durationOption('--quiet <duration>', 'without news for so long an incident is over', '1h'))
         .option(
           '--fail-on <condition>',
           'exit code 1 where it holds, such as "touched benign > 0"; more than once for more',

@@ -3,7 +3,7 @@ import { FirebreakError } from '../../../core/errors.ts';
 import type { CheckFinding } from '../../check/finding.ts';
 import { packSourceAt } from '../../packs/pack-files.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
-import { print, printable, printJson, styled } from '../output.ts';
+import { counted, print, printable, printJson, styled } from '../output.ts';
 
 interface CheckOptions extends CommonOptions {
   readonly pack?: string;
@@ -60,7 +60,7 @@ async function run({ pack, config: path, rules: folder, live, strict, json }: Ch
   }
   for (const finding of findings) printFinding(finding);
   const names = packs.map(({ name, version }) => `${name} ${version}`).join(', ') || 'the pack';
-  const counts = (['error', 'warning', 'notice'] as const).map((one) => `${count(one)} ${one}${count(one) === 1 ? '' : 's'}`);
+  const counts = (['error', 'warning', 'notice'] as const).map((one) => counted(count(one), one));
   print(`${names}: ${counts.join(', ')}`);
 }
 

@@ -4,6 +4,7 @@ import { FirebreakError } from '../../../core/errors.ts';
 import { enabledPlaybooks } from '../../config/packs.ts';
 import type { DescribedPack } from '../../packs/describe.ts';
 import { readPackAt } from '../../packs/pack-files.ts';
+import { tellProgress } from '../../process/working-line.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printJson, printTable, styled } from '../output.ts';
 
@@ -47,7 +48,7 @@ async function packAt(path: string): Promise<DescribedPack> {
 async function coverage({ pack, config: path, rules: folder, enabled, layer, all, json }: CoverageOptions): Promise<void> {
   // Decoders and rule sets, which the other commands about playbooks do without.
   const { ruleSets } = await import('../../../core/rules/known-rules.ts');
-  const { coverageOf, navigatorLayer, percentCovered } = await import('../../coverage/coverage.ts');
+  const { coverageInTurns, navigatorLayer, percentCovered } = await import('../../coverage/coverage.ts');
   const { ruleSetInFolder } = await import('../../coverage/rule-files.ts');
   const config = path === undefined ? undefined : (await import('../../config/load.ts')).loadConfig({ path, env: process.env });
   const own = pack === undefined ? [] : [await packAt(pack)];
@@ -55,10 +56,11 @@ async function coverage({ pack, config: path, rules: folder, enabled, layer, all
   const packs = [...(config?.packs ?? []).filter(({ name }) => !names.includes(name)), ...own];
   const chosen = enabled ?? config?.playbooks.enabled ?? 'all';
   const ofPack = own.flatMap(({ playbooks }) => playbooks.map(({ id }) => id));
-  const sets = coverageOf(
+  const sets = await coverageInTurns(
     // A pack that is named is meant, whatever the configuration enables.
     enabledPlaybooks({ packs, playbooks: { enabled: chosen === 'all' || enabled ? chosen : [...chosen, ...ofPack] } }),
     folder === undefined ? ruleSets : [ruleSetInFolder(folder)],
+    (share) => tellProgress('matching rules', share),
   );
   if (layer !== undefined) writeFileSync(layer, `${JSON.stringify(navigatorLayer(sets), null, 2)}\n`);
   if (json) {

@@ -4,7 +4,6 @@ import type { Alert } from '../../../core/alert/alert.ts';
 import { type ErrorCode, FirebreakError, isErrorCode } from '../../../core/errors.ts';
 import { fullIncidentId } from '../../../core/incident/incident.ts';
 import { incidentOfChain } from '../../../core/incident/similar.ts';
-import { durationMs } from '../../../core/playbook/duration.ts';
 import { outcomeOf } from '../../../testing/path-line.ts';
 import { type Story, tellStory } from '../../../testing/story.ts';
 import { loadConfig } from '../../config/load.ts';
@@ -13,7 +12,7 @@ import { withAlertsOnRecord } from '../../simulation/recorded-alerts.ts';
 import { withSimulations } from '../../simulation/sandboxed.ts';
 import type { EveryAnswerOf, Simulations } from '../../simulation/simulations.ts';
 import { type WhichCluster, withCluster } from '../cluster.ts';
-import { type CommonOptions, type ConfiguredOptions, milliseconds, withConfig, withExamples } from '../options.ts';
+import { type CommonOptions, type ConfiguredOptions, durationOption, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable, severityText, styled } from '../output.ts';
 import { existingAuditUrl, lackingTexts } from '../records/audit.ts';
 import { type RetiredKeysOption, retiredKeyOption } from '../records/retired-key.ts';
@@ -49,7 +48,7 @@ export function registerSimulateCommand(program: Command): void {
         .option('--every', 'every answer, silence, and each step failing: what a person should know')
         .option('--cluster <name>', 'the cluster that the alerts are about', 'local')
         .option('--records', 'about the alerts on record of incidents, as they were')
-        .option('--since <duration>', 'of the records, those of the last 30d', milliseconds, durationMs('30d'))
+        .addOption(durationOption('--since <duration>', 'of the records, how far back', '30d'))
         .option('--incident <incident>', 'of the records, those of this incident')
         .addOption(retiredKeyOption())
         .addOption(

@@ -13,7 +13,7 @@ import {
 import { loadConfig } from '../../config/load.ts';
 import { withAlertsOnRecord } from '../../simulation/recorded-alerts.ts';
 import { type ConfiguredOptions, positive, withConfig, withExamples } from '../options.ts';
-import { print, printable, printJson, printTable, styled } from '../output.ts';
+import { counted, print, printable, printJson, printTable, styled } from '../output.ts';
 import { existingAuditUrl, leftOutText } from './audit.ts';
 import { type RetiredKeysOption, retiredKeyOption } from './retired-key.ts';
 
@@ -99,8 +99,8 @@ function printNoise(title: string, noises: readonly Noise[]): void {
   printTable(noises, [
     { title: 'ALERTS', text: ({ alerts }) => String(alerts) },
     { title: 'INCIDENTS', text: ({ incidents }) => String(incidents) },
-    { title: 'BENIGN', text: ({ benign }) => String(benign) },
-    { title: 'BAD', text: ({ bad }) => String(bad) },
+    { title: 'HARMLESS', text: ({ benign }) => String(benign) },
+    { title: 'NOT HARMLESS', text: ({ bad }) => String(bad) },
     { title: 'FALSE POSITIVES', text: rateText },
     { title, text: ({ name }) => name },
   ]);
@@ -115,7 +115,7 @@ function shellWord(text: string): string {
 function proposalLines(proposal: TriedProposal): readonly string[] {
   const { rule, why, upTo, wouldHaveHidden } = proposal;
   const { alerts, atLeast, samples } = wouldHaveHidden;
-  const count = `would have hidden ${atLeast ? 'at least ' : ''}${alerts} alerts (${upTo} at worst)`;
+  const count = `would have hidden ${atLeast ? 'at least ' : ''}${counted(alerts, 'alert')} (${upTo} at worst)`;
   const listed = samples.slice(0, 5).map(({ id, time, title }) => `    ${time} ${id} ${title.slice(0, 100)}`);
   const tried = `  ${backtestText(proposal.backtest)}`;
   if (proposal.kind === 'playbook-condition') {
@@ -138,7 +138,7 @@ function backtestText({ alerts, benign, true_positive: attacks, suspicious, unkn
 }
 
 function printReport(report: ProvenTuneReport): void {
-  print(`${report.alerts} alerts in ${report.incidents} incidents.`);
+  print(`${counted(report.alerts, 'alert')} in ${counted(report.incidents, 'incident')}.`);
   const without = leftOutText(report.leftOut);
   if (without !== undefined) print(styled('yellow', without));
   if (report.incidents === 0) return;
@@ -147,8 +147,7 @@ function printReport(report: ProvenTuneReport): void {
   printNoise('WORKLOAD', report.workloads);
   if (report.unanswered.length > 0) print('No playbook answers these rules, of which people were asked what they were:');
   for (const { rule, upTo, incidents, benign, bad } of report.unanswered) {
-    const many = `${incidents} ${incidents === 1 ? 'incident' : 'incidents'}`;
-    print(printable(`  “${rule}” (${upTo} at worst): ${many}, ${benign} harmless, ${bad} not`));
+    print(printable(`  “${rule}” (${upTo} at worst): ${counted(incidents, 'incident')}, ${benign} harmless, ${bad} not`));
   }
   if (report.unanswered.length > 0) print();
   if (report.proposals.length === 0) print('Nothing to propose: nothing was harmless often enough.');

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -101,10 +101,16 @@ describe('firebreak dev', () => {
       expect(JSON.parse(status.stdout).servers).toHaveLength(6);
     } finally {
       const down = await dev('down');
-      expect(JSON.parse(down.stdout)).toEqual({ ended: 6 });
+      expect(JSON.parse(down.stdout)).toEqual({ ended: 6, removed: [] });
     }
     expect(await survivors(pids, 0)).toEqual([]);
     expect((await dev('status')).code).toBe(1);
+    const data = ['kubernetes', 'temporal'];
+    expect(readdirSync(folder).toSorted()).toEqual(data);
+    mkdirSync(join(folder, 'ours'));
+    const removed = data.map((name) => join(folder, name));
+    expect(JSON.parse((await dev('down', '--remove-data')).stdout)).toEqual({ ended: 0, removed });
+    expect(readdirSync(folder)).toEqual(['ours']);
   });
 });
 

@@ -1,6 +1,8 @@
 import { expect, jest, test } from '@jest/globals';
+import { listObjects } from '../../../integrations/kubernetes/objects.ts';
 import { firebreakProcess } from '../../command-line.ts';
 import { testPlatform } from '../../platform.ts';
+import { openCluster } from '../kubernetes/parts/cluster.ts';
 import { until } from './parts/cluster.ts';
 import { Service } from './parts/service.ts';
 
@@ -38,20 +40,27 @@ test.each([
   },
 );
 
-test('a pool whose roles run apart, and that lacks the key of another one, ends and says which', async () => {
-  const namespace = await freshNamespace();
-  const service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
-    config.watch = { namespaces: [namespace] };
-  });
-  try {
-    const args = ['run', '--role', 'secrets', '--config', service.settings.configFile];
-    const { status, stderr } = await firebreakProcess(args, { folder: service.folder });
-    expect(status).toBe(1);
-    expect(stderr).toMatch(/FB_ERR_CONFIG_INVALID: the key file \S+vote\.pem\.pub cannot be read/);
-  } finally {
-    await service.stop();
-  }
-});
+test.each(['secrets', 'cell'])(
+  'a %s that runs apart and lacks the key of another role changes nothing, ends and says which',
+  async (role) => {
+    const namespace = await freshNamespace();
+    const service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
+      config.watch = { namespaces: [namespace] };
+    });
+    const { api, close } = await openCluster(kubeconfig, { watches: false });
+    try {
+      const args = ['run', '--role', role, '--config', service.settings.configFile];
+      const { status, stderr } = await firebreakProcess(args, { folder: service.folder });
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/FB_ERR_CONFIG_INVALID: the key file \S+vote\.pem\.pub cannot be read/);
+      const ref = { kind: 'NetworkPolicy', group: 'networking.k8s.io', resource: 'networkpolicies', namespace };
+      expect(await listObjects({ api, ref })).toEqual([]);
+    } finally {
+      await close();
+      await service.stop();
+    }
+  },
+);
 
 function isOurs(line: string): boolean {
   try {

@@ -290,7 +290,7 @@ describe('the account of the cell, with what `actions.gitops` adds', () => {
     await makeDeclared('pay', fluxMarks('helm'));
     const nothingElse = 'Firebreak may change annotations of an application, nothing else';
     await refused(application, (n) => ({ spec: { source: { repoURL: `https://attacker.example.com/${n}` } } }), nothingElse);
-    await refused(release, (n) => ({ spec: { values: { n } } }), 'Firebreak may suspend a Helm release');
+    await refused(release, (n) => ({ spec: { values: { n } } }), 'Firebreak may suspend and resume a Helm release');
     for (const body of [
       { operation: { sync: {} } },
       { metadata: { labels: { a: 'b' } } },

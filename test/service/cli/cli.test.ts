@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Command } from 'commander';
 import { signRecord } from '../../../core/audit/audit.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { openSigner } from '../../../integrations/keys/ed25519.ts';
+import { createWholeProgram } from '../../../service/commands/program.ts';
 import { firebreakHere, firebreakProcess } from '../../command-line.ts';
 import { newMaker, signNow } from '../../suites/signed-records.ts';
 
@@ -39,6 +41,13 @@ const firebreak = (args: readonly string[], env?: Readonly<Record<string, string
 const asProcess = (args: readonly string[], env?: Readonly<Record<string, string>>) => firebreakProcess(args, around(env));
 
 describe('help', () => {
+  test('of no command shows a default as only the program knows it', async () => {
+    const helpsOf = (command: Command): readonly string[] => [command.helpInformation(), ...command.commands.flatMap(helpsOf)];
+    const helps = helpsOf(await createWholeProgram({ version: 'test' }));
+    expect(helps.join('\n')).toMatch(/\(default:\s+30d\)/);
+    expect(helps.filter((help) => /\(default:\s+(?:\[\]|\{\}|false|\d{4,})\)/.test(help))).toEqual([]);
+  });
+
   test('of the program names every command', async () => {
     const { status, stdout } = await asProcess(['--help']);
     expect(status).toBe(0);

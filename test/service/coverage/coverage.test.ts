@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { type KnownRule, ruleSets } from '../../../core/rules/known-rules.ts';
 import { playbooks } from '../../../playbooks/index.ts';
-import { coverageOf, navigatorLayer, percentCovered } from '../../../service/coverage/coverage.ts';
+import { coverageInTurns, coverageOf, navigatorLayer, percentCovered } from '../../../service/coverage/coverage.ts';
 import { alertOfRule } from '../../../service/coverage/payloads.ts';
 import { ruleSetInFolder } from '../../../service/coverage/rule-files.ts';
 
@@ -88,6 +88,18 @@ describe('coverage', () => {
       ['kubearmor', 80],
     ] as const)
       expect({ name, isEnough: (shares.get(name) ?? 0) >= least }).toEqual({ name, isEnough: true });
+  });
+
+  test('comes to the same in turns, between which others have theirs and are told how far it is', async () => {
+    const others: number[] = [];
+    const timer = setInterval(() => others.push(told.length), 0);
+    const told: number[] = [];
+    const found = await coverageInTurns(playbooks, ruleSets, (share) => told.push(share));
+    clearInterval(timer);
+    expect(found).toEqual(coverageOf(playbooks, ruleSets));
+    expect(told.toSorted((a, b) => a - b)).toEqual(told);
+    expect(told.at(-1)).toBeGreaterThan(0.95);
+    expect(new Set(others).size).toBeGreaterThan(5);
   });
 
   test('as a layer has the version of ATT&CK, and each technique once with its share', () => {
