@@ -86,6 +86,28 @@ export async function confirm(
   }
 }
 
+/**
+ * Which of several is meant, by its number or its id. Undefined where it cannot be asked: without a terminal, with `--yes`, or where there is no choice.
+ * @throws FB_ERR_NOT_CONFIRMED where none of them is named.
+ */
+export async function pick(
+  { lines, of }: { readonly lines: readonly string[]; readonly of: readonly { readonly id: string; readonly label: string }[] },
+  { yes }: ConfirmOptions,
+): Promise<string | undefined> {
+  if (!hasTerminal() || yes || of.length < 2) return undefined;
+  const numbered = of.map(({ id, label }, index) => `  ${index + 1}  ${label} (${id})`);
+  for (const line of [...lines, ...numbered]) process.stderr.write(`${printable(line)}\n`);
+  const terminal = askOnTerminal();
+  try {
+    const typed = (await terminal.ask(`Which one? [1-${of.length}] `))?.trim();
+    const picked = of.find(({ id }, index) => typed === id || typed === String(index + 1));
+    if (!picked) throw new FirebreakError('FB_ERR_NOT_CONFIRMED', 'none of them was chosen');
+    return picked.id;
+  } finally {
+    terminal.close();
+  }
+}
+
 /** Questions on the terminal, one after the other. Who ends the input or interrupts answers nothing, which is never yes. */
 export function askOnTerminal(): { ask(question: string): Promise<string | undefined>; close(): void } {
   const asker = createInterface({ input: process.stdin, output: process.stderr });

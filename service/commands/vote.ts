@@ -16,7 +16,7 @@ import type { IncidentState, QuestionState } from '../../core/incident/incident-
 import type { Roster } from '../../core/people/roster.ts';
 import { type Ballot, castVote, idTokenOf, notOpen } from '../incidents/cast-vote.ts';
 import { type Names, namesWithIds } from '../incidents/names.ts';
-import { type ConfirmOptions, confirm, withConfirmation } from './confirm.ts';
+import { type ConfirmOptions, confirm, pick, withConfirmation } from './confirm.ts';
 import { incidentNamed } from './incidents/incident-name.ts';
 import { type ConfiguredOptions, withConfig, withExamples, withPerson } from './options.ts';
 import { print, printable, printJson } from './output.ts';
@@ -95,6 +95,13 @@ function incomplete(detail: string): FirebreakError {
   return new FirebreakError('FB_ERR_INCOMPLETE', detail);
 }
 
+/** The open ones that people were asked, but for those about leases. */
+function questionsOf({ questions }: Pick<IncidentState, 'questions'>) {
+  return questions
+    .filter(({ question, status }) => status.state === 'open' && !isOfLease(question.id))
+    .map(({ question: { id, text } }) => ({ id, label: text }));
+}
+
 /** When it was over; an open one sorts last. */
 function endedAt({ status }: QuestionState): string {
   return status.state === 'open' ? '~' : status.at;
@@ -123,12 +130,21 @@ function destroys(choice: Choice): boolean {
   return choice.plans.some((plan) => plan.effect === 'destructive');
 }
 
+function possible(kind: Kind, { question: { choices } }: QuestionState): readonly Choice[] {
+  return choices.filter((choice) => choice.plans.length > 0 === (kind === 'approve'));
+}
+
+function pickChoice(kind: Kind, question: QuestionState, options: ConfirmOptions): Promise<string | undefined> {
+  const of = possible(kind, question).map((choice) => ({ id: choice.id, label: labelOf(choice) }));
+  return pick({ lines: [question.question.text], of }, options);
+}
+
 /** The choice that is meant. Without `--choice` only where there is one possible, and never one by which something is destroyed on a no. */
 export function chosen(kind: Kind, question: QuestionState, wanted: string | undefined): Choice {
   const { choices } = question.question;
   const list = choices.map((one) => `${one.id} (${labelOf(one)})`).join(', ');
   if (wanted === undefined) {
-    const [only, ...others] = choices.filter((choice) => choice.plans.length > 0 === (kind === 'approve'));
+    const [only, ...others] = possible(kind, question);
     if (!only || others.length > 0) throw incomplete(`name one with --choice: ${list}`);
     return only;
   }
@@ -209,8 +225,10 @@ export function answersSet(choice: Choice, set: readonly string[], roster: Roste
 function answer(kind: Kind, written: string, options: VoteOptions): Promise<void> {
   return withSession(options, async (session) => {
     const state = await incidentNamed(session, written);
-    const question = openQuestion(state, options.question, namesWithIds(session.config.roster));
-    const choice = chosen(kind, question, options.choice);
+    const wanted =
+      options.question ?? (await pick({ lines: ['More than one question is open:'], of: questionsOf(state) }, options));
+    const question = openQuestion(state, wanted, namesWithIds(session.config.roster));
+    const choice = chosen(kind, question, options.choice ?? (await pickChoice(kind, question, options)));
     const answers = answersSet(choice, options.set ?? [], session.config.roster);
     const ballot: Ballot = { state, question, choice, ...voterIn(options), ...(answers && { answers }) };
     await submit(session, ballot, options);

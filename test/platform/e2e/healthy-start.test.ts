@@ -52,7 +52,7 @@ test.each(['secrets', 'cell'])(
       const args = ['run', '--role', role, '--config', service.settings.configFile];
       const { status, stderr } = await firebreakProcess(args, { folder: service.folder });
       expect(status).toBe(1);
-      expect(stderr).toMatch(/FB_ERR_CONFIG_INVALID: the key file \S+vote\.pem\.pub cannot be read/);
+      expect(stderr).toMatch(/FB_ERR_CONFIG_INVALID: .*the key file \S+vote\.pem\.pub cannot be read/);
       const ref = { kind: 'NetworkPolicy', group: 'networking.k8s.io', resource: 'networkpolicies', namespace };
       expect(await listObjects({ api, ref })).toEqual([]);
     } finally {

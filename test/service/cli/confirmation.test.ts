@@ -216,14 +216,15 @@ describe('on a terminal', () => {
     lines: readonly { readonly at: string; readonly type: string | undefined }[],
     decision: object,
     options: object,
+    asks: 'confirm' | 'pick' = 'confirm',
   ) {
     const program = join(folder, 'confirm.mjs');
     const confirm = join(import.meta.dirname, '../../../service/commands/confirm.ts');
     writeFileSync(
       program,
-      `import { confirm } from ${JSON.stringify(confirm)};
+      `import { ${asks} } from ${JSON.stringify(confirm)};
 try {
-  const reason = await confirm(${JSON.stringify(decision)}, ${JSON.stringify(options)});
+  const reason = await ${asks}(${JSON.stringify(decision)}, ${JSON.stringify(options)});
   console.log('CONFIRMED', reason ?? '');
 } catch (error) {
   console.log('REFUSED', error.code, error.detail);
@@ -282,6 +283,31 @@ process.exit();
     const shown = await typed([], { ...decision, isUnreasoned: false }, { yes: true, target: 'x2x8' });
     expect(shown).toContain('CONFIRMED');
     expect(shown).not.toContain('characters of');
+  });
+
+  const choices = {
+    lines: ['Is it yours?'],
+    of: [
+      { id: 'release', label: 'Yes' },
+      { id: 'remove', label: 'No' },
+    ],
+  };
+
+  test.each([['2'], ['remove']])('which of several answers is meant is asked for, and %s says it', async (type) => {
+    const shown = await typed([{ at: 'Which one? [1-2]', type }], choices, {}, 'pick');
+    expect(shown).toContain('Is it yours?\r\n  1  Yes (release)\r\n  2  No (remove)\r\n');
+    expect(shown).toContain('CONFIRMED remove');
+  });
+
+  test.each([[''], ['3']])('“%s” is none of them', async (type) =>
+    expect(await typed([{ at: 'Which one?', type }], choices, {}, 'pick')).toContain(
+      'REFUSED FB_ERR_NOT_CONFIRMED none of them was chosen',
+    ),
+  );
+
+  test('nobody is asked which where there is one, or where it was said not to ask', async () => {
+    expect(await typed([], { ...choices, of: choices.of.slice(1) }, {}, 'pick')).toMatch(/^CONFIRMED\s*$/);
+    expect(await typed([], choices, { yes: true }, 'pick')).toMatch(/^CONFIRMED\s*$/);
   });
 
   test('nothing that ends nothing asks for a name', async () => {
