@@ -32,10 +32,11 @@ async function startSlowDesk() {
 }
 
 /** A command whose standard streams are a terminal. */
-function onTerminal(args: readonly string[]) {
+function onTerminal(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const command = [process.execPath, '--disable-warning=ExperimentalWarning', cli, ...args];
   const child = spawn('script', ['-qec', command.map((word) => `'${word}'`).join(' '), '/dev/null'], {
     stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, TERM: 'xterm', FORCE_COLOR: undefined, NO_COLOR: undefined, ...env },
   });
   stops.push(() => child.kill());
   let text = '';
@@ -67,6 +68,15 @@ test('Ctrl-C takes the line away, says in one line what was stopped, and ends th
   const erased = '\u001b[2K';
   const after = text().slice(text().lastIndexOf(erased) + erased.length);
   expect(after.replaceAll('^C', '').trim()).toBe('firebreak login: stopped');
+});
+
+test('a terminal has colours, unless NO_COLOR is set', async () => {
+  const dim = '\u001b[2m';
+  const [usual, plain] = [onTerminal(['playbooks', 'list']), onTerminal(['playbooks', 'list'], { NO_COLOR: '1' })];
+  expect(await Promise.all([usual.ended, plain.ended])).toEqual([0, 0]);
+  expect(usual.text()).toContain(dim);
+  expect(plain.text()).toContain('contain-cryptominer');
+  expect(plain.text()).not.toContain(dim);
 });
 
 /** A terminal, and what stands in it. */
