@@ -27,7 +27,7 @@ export function cliSpeaker(config: Config): Speaker {
 
 function sayCatchingUp(about: string): void {
   process.stderr.write(
-    `${printable(about)} is catching up: Temporal was away, and has its last task done again. That takes up to a minute, and nothing is lost. Waiting …\n`,
+    `${printable(about)} is catching up after an outage of Temporal, which takes up to a minute, or no cell is at work. Nothing is lost. Waiting …\n`,
   );
 }
 

@@ -108,7 +108,7 @@ test('while Temporal has a task done again the command line says so and waits, a
   await work(mended);
   const { stdout, stderr } = await shown;
   expect(stderr).toBe(
-    `${id} is catching up: Temporal was away, and has its last task done again. That takes up to a minute, and nothing is lost. Waiting …\n`,
+    `${id} is catching up after an outage of Temporal, which takes up to a minute, or no cell is at work. Nothing is lost. Waiting …\n`,
   );
   expect(JSON.parse(stdout)).toEqual({
     incident: { id },
