@@ -231,6 +231,18 @@ describe('errors', () => {
     expect(stderr.trimEnd().split('\n').length).toBeLessThanOrEqual(3);
   });
 
+  test.each([
+    ['that is there', 'taken.json', /taken\.json is there already\n/],
+    ['without a folder', 'none/cart.html', /there is no folder none\n/],
+  ])('about a file %s come before an export reads anything', async (_, out, said) => {
+    writeFileSync(join(folder, 'taken.json'), '');
+    const who = ['--as', 'ada', '--key', 'none.pem', '--reason', 'asked for', '--config', 'none.yaml'];
+    expect(await firebreak(['incidents', 'export', 'shop/Deployment/cart', ...who, '--out', out])).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(said),
+    });
+  });
+
   test('of a configuration name all its problems, each with what to do, and how many they are', async () => {
     const path = join(folder, 'wrong.yaml');
     writeFileSync(
