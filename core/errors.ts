@@ -232,7 +232,8 @@ export const errorCatalogue = {
   FB_ERR_VOTE_REFUSED: {
     retryable: false,
     summary: 'The vote or order was not accepted',
-    remedy: 'Correct what the reason names: the target, the person, the key, the group or the question. The refusal is on record.',
+    remedy:
+      'Correct what the reason names: the target, the person, the key, the group or the question. The refusal is on record.',
   },
 } as const;
 
