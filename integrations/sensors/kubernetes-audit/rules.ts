@@ -66,10 +66,13 @@ function isBinding(request: AuditRequest): boolean {
   return isOneOf(['rolebindings', 'clusterrolebindings'], request);
 }
 
-/** What the role in the request, or the role that it binds, gives. */
+/** What the role in the request, or the role that it binds, gives. Several rules ask, and a role may have thousands of rules. */
 function weight(request: AuditRequest, { cluster, roles }: AuditContext): RoleWeight | undefined {
-  return isBinding(request) ? roles.boundBy(cluster, request) : weightOfRole(request);
+  if (!weights.has(request)) weights.set(request, isBinding(request) ? roles.boundBy(cluster, request) : weightOfRole(request));
+  return weights.get(request);
 }
+
+const weights = new WeakMap<AuditRequest, RoleWeight | undefined>();
 
 const credentialFiles =
   /serviceaccount\/|\.kube\/config|\/etc\/kubernetes\/|\.aws\/credentials|\/etc\/shadow|\.ssh\/id_|gcloud\/(?:credentials|access_tokens)|\.docker\/config\.json/;
