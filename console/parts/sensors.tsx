@@ -12,12 +12,12 @@ export function Sensors({ overview: { sensors, intakes, days } }: { readonly ove
       <Sheet title="Sensors" none={sensors.length === 0 ? 'No sensor has sent an alert yet.' : undefined}>
         <ul class="rows">
           {sensors.map((sensor) => (
-            <OneSensor key={`${sensor.cluster} ${sensor.name}`} sensor={sensor} days={days} isTold={intakes !== null} />
+            <OneSensor key={`${sensor.cluster} ${sensor.name}`} sensor={sensor} days={days} showsHealth={intakes !== null} />
           ))}
         </ul>
       </Sheet>
       {intakes !== null && (
-        <Sheet title="Intake" none={intakes.length === 0 ? 'No intake says now how it stands.' : undefined}>
+        <Sheet title="Intake" none={intakes.length === 0 ? 'No intake reports its health now.' : undefined}>
           <ul class="rows">
             {intakes.map((intake) => (
               <OneIntake key={`${intake.cluster} ${intake.source}`} intake={intake} />
@@ -32,19 +32,19 @@ export function Sensors({ overview: { sensors, intakes, days } }: { readonly ove
 function OneSensor({
   sensor: { cluster, name, alerts, lastAlertAt, health },
   days,
-  isTold,
+  showsHealth,
 }: {
   readonly sensor: Sensor;
   readonly days: number;
-  /** Whether the reader is told of intakes at all. */
-  readonly isTold: boolean;
+  /** Whether the reader may see it. */
+  readonly showsHealth: boolean;
 }) {
   const heardAt = health?.heardAt ?? lastAlertAt;
   return (
     <li>
       <div class="line">
         <h3>{name}</h3>
-        {isTold && <Health health={health} />}
+        {showsHealth && <Health health={health} />}
       </div>
       <p class="soft small">
         {cluster}: {countText(alerts, 'alert')} in {countText(days, 'day')}

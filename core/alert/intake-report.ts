@@ -21,7 +21,7 @@ export interface WatchedSensor {
   readonly longest: readonly { readonly node: string; readonly since: string }[];
 }
 
-/** How an intake stands. Counts are since it began to listen. */
+/** The health of an intake and its sensors. Counts are since it began to listen. */
 export interface IntakeReport {
   /** Which intake. */
   readonly source: string;
@@ -113,7 +113,7 @@ export function withIntakeReport(known: readonly IntakeReport[], report: IntakeR
 export const awayAfterMs = 15 * 60_000;
 
 /** A sensor, as the intakes that are there know it together. */
-interface SensorStand {
+interface SensorState {
   readonly sensor: string;
   readonly drops: number;
   readonly droppedAt: string | null;
@@ -125,7 +125,7 @@ interface SensorStand {
 }
 
 /** By name. Each node is heard by one intake or another: it is silent where no intake hears it. */
-export function sensorStands(reports: readonly IntakeReport[]): readonly SensorStand[] {
+export function sensorStates(reports: readonly IntakeReport[]): readonly SensorState[] {
   const heard = Map.groupBy(
     reports.flatMap(({ sensors }) => sensors),
     ({ sensor }) => sensor,

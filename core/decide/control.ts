@@ -16,7 +16,7 @@ export const controlNames = {
   voteSignal: 'vote',
   /** What an intake says of a storm. Shown, and nothing else. */
   stormSignal: 'storm',
-  /** How an intake and its sensors stand. Shown, and nothing else. */
+  /** The health of each intake and its sensors. Shown, and nothing else. */
   intakeSignal: 'intake',
   /** A cell asks for a look at what is kept longer than it may be. */
   expireEvidenceSignal: 'expireEvidence',

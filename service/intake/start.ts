@@ -26,7 +26,7 @@ import type { HeadStart } from './send/head-start.ts';
 import type { IncidentGateway } from './send/incident-gateway.ts';
 import { RejectedAlerts } from './spool/rejected-alerts.ts';
 import { Spool } from './spool/spool.ts';
-import { IntakeStand } from './watch/intake-stand.ts';
+import { IntakeReporter } from './watch/intake-reporter.ts';
 import { SensorHealth } from './watch/sensor-health.ts';
 import { type SilenceOptions, SilenceWatch } from './watch/silence.ts';
 import { silenceParts } from './watch/silence-parts.ts';
@@ -58,8 +58,8 @@ export interface IntakeOptions {
   readonly silence?: Pick<SilenceOptions, 'expected' | 'view' | 'lookEveryMs'> | undefined;
   /** When many alerts are a storm, and who tells people. */
   readonly storm?: Pick<StormOptions, 'alertsPerSecond' | 'workloads' | 'calmAfterSeconds' | 'tell'> | undefined;
-  /** Who is told how the intake and its sensors stand. Absent: nobody. */
-  readonly stand?: { readonly tell: (report: IntakeReport) => Promise<boolean> } | undefined;
+  /** Who is told of the health of the intake and its sensors. Absent: nobody. */
+  readonly reports?: { readonly tell: (report: IntakeReport) => Promise<boolean> } | undefined;
   readonly seal: SealBytes;
   /** What the accounts of this process could not do, whatever alert comes: measured, and no reason to refuse one. */
   readonly missingRights?: IntakeGauges['missingRights'];
@@ -145,9 +145,9 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
   });
   const silence =
     options.silence && new SilenceWatch({ ...options.silence, ...silenceParts({ receiver, gate, health, spool, cluster }), log });
-  const stand =
-    options.stand &&
-    new IntakeStand({ ...options.stand, source: sourceOf(spoolDir), metrics, health, hidden: spool.hidden, silence });
+  const reporter =
+    options.reports &&
+    new IntakeReporter({ ...options.reports, source: sourceOf(spoolDir), metrics, health, hidden: spool.hidden, silence });
   const standing = new AbortController();
   let stopping = false;
   const notReady = (): string | undefined => (stopping ? 'stopping' : spool.isFull() ? 'the spool is full' : undefined);
@@ -179,7 +179,7 @@ export async function startIntake(options: IntakeOptions): Promise<Intake> {
     dispatcher.drain();
     spool.notes.open(gateway, log);
     silence?.start();
-    stand?.start(standing.signal);
+    reporter?.start(standing.signal);
     forget();
     if (spool.bytes() > 0) log.info({ waitingBytes: spool.bytes() }, 'alerts of before wait on the disk: they are sent first');
     return {

@@ -200,7 +200,7 @@ class IntakeTeller {
   }
 
   /** False when it did not arrive. Never rejects. */
-  stand(report: IntakeReport): Promise<boolean> {
+  report(report: IntakeReport): Promise<boolean> {
     return this.#tell(controlNames.intakeSignal, report);
   }
 

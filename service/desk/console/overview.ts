@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { awayAfterMs, type IntakeReport, sensorStands } from '../../../core/alert/intake-report.ts';
+import { awayAfterMs, type IntakeReport, sensorStates } from '../../../core/alert/intake-report.ts';
 import { type AuditRecord, recordLink } from '../../../core/audit/audit.ts';
 import { provenOf } from '../../../core/audit/audit-check.ts';
 import type { AuditStore, StoredRecord } from '../../../core/audit/audit-store.ts';
@@ -271,14 +271,14 @@ function sensorsOf({
   readonly intakes: readonly ClusterIntakes[];
   readonly now: number;
 }): ConsoleOverview['sensors'] {
-  const stands = intakes.flatMap(({ cluster, reports }) =>
-    sensorStands(reports.filter((report) => !isAway(report, now))).map(({ sensor, ...health }) => ({ cluster, sensor, health })),
+  const states = intakes.flatMap(({ cluster, reports }) =>
+    sensorStates(reports.filter((report) => !isAway(report, now))).map(({ sensor, ...health }) => ({ cluster, sensor, health })),
   );
   const heard = alertsOf(incidents).map((one) => {
-    const stand = stands.find(({ cluster, sensor }) => cluster === one.cluster && sensor === one.name);
-    return { ...one, health: stand?.health ?? null };
+    const state = states.find(({ cluster, sensor }) => cluster === one.cluster && sensor === one.name);
+    return { ...one, health: state?.health ?? null };
   });
-  const quiet = stands
+  const quiet = states
     .filter(({ cluster, sensor }) => !heard.some((one) => one.cluster === cluster && one.name === sensor))
     .map(({ cluster, sensor, health }) => ({ cluster, name: sensor, alerts: 0, lastAlertAt: null, health }));
   return [...heard, ...quiet].sort((a, b) => a.cluster.localeCompare(b.cluster) || a.name.localeCompare(b.name));

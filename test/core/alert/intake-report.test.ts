@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type IntakeReport, isIntakeReport, sensorStands, withIntakeReport } from '../../../core/alert/intake-report.ts';
+import { type IntakeReport, isIntakeReport, sensorStates, withIntakeReport } from '../../../core/alert/intake-report.ts';
 
 const at = (minute: number): string => new Date(Date.UTC(2026, 5, 1, 10, minute)).toISOString();
 
@@ -64,7 +64,7 @@ describe('a sensor, as several intakes know it', () => {
       sensors: [{ sensor: 'falco', alerts: 1, drops: 2, droppedAt: at(3), heardAt: at(7), lacks: ['the content of configmaps'] }],
       watched: [{ sensor: 'falco', nodes: 3, silent: 0, longest: [] }],
     });
-    expect(sensorStands([report(), other])).toEqual([
+    expect(sensorStates([report(), other])).toEqual([
       {
         sensor: 'falco',
         drops: 3,
@@ -78,7 +78,7 @@ describe('a sensor, as several intakes know it', () => {
 
   test('is named also where nobody has heard of it, and is not said to be watched where it is not', () => {
     const never = report({ sensors: [], watched: [{ sensor: 'tetragon', nodes: 2, silent: 2, longest: [] }] });
-    expect(sensorStands([never])).toMatchObject([{ sensor: 'tetragon', heardAt: null, drops: 0, watched: { silent: 2 } }]);
-    expect(sensorStands([report({ watched: [] })])).toMatchObject([{ sensor: 'falco', watched: null }]);
+    expect(sensorStates([never])).toMatchObject([{ sensor: 'tetragon', heardAt: null, drops: 0, watched: { silent: 2 } }]);
+    expect(sensorStates([report({ watched: [] })])).toMatchObject([{ sensor: 'falco', watched: null }]);
   });
 });

@@ -101,7 +101,7 @@ test('the overview that was prepared proves no record a second time, but one of 
 const clockAt = (minutes: number): { now: number } => ({ now: Date.parse(at) + minutes * 60_000 });
 const isoAt = (minutes: number): string => new Date(clockAt(minutes).now).toISOString();
 
-const stand = (over: Partial<IntakeReport> = {}): IntakeReport => ({
+const intakeReport = (over: Partial<IntakeReport> = {}): IntakeReport => ({
   ...{ source: 'cell-0/1', at: isoAt(20), since: isoAt(0), accepted: 7, duplicates: 1, refused: { rate_limit: 3 } },
   hidden: { 's-1': 12 },
   sensors: [
@@ -138,7 +138,10 @@ const controlSaid = (intakes?: readonly IntakeReport[]): ControlState =>
 const incidents = ['shop', 'bank'].flatMap((namespace) => summaryOf(incidentRecords(namespace, 'cart', 'run-1', isoAt(5))) ?? []);
 
 test('sensors are told with what the intakes of their cluster say: drops, silent nodes, who was heard of and has found nothing, what was turned away', async () => {
-  const overviews = overviewsOf(() => [], makersTrust, clockAt(21), { incidents, control: async () => controlSaid([stand()]) });
+  const overviews = overviewsOf(() => [], makersTrust, clockAt(21), {
+    incidents,
+    control: async () => controlSaid([intakeReport()]),
+  });
   const { sensors, intakes, clusters, suppressions } = await overviews.overview(viewer);
   const watched = { nodes: 3, silent: 1, longest: [{ node: 'n1', since: isoAt(9) }] };
   expect(sensors).toEqual([
@@ -165,7 +168,10 @@ test('sensors are told with what the intakes of their cluster say: drops, silent
 });
 
 test('what an intake said that is away for longer counts for no sensor, and it is said to be away', async () => {
-  const overviews = overviewsOf(() => [], makersTrust, clockAt(40), { incidents, control: async () => controlSaid([stand()]) });
+  const overviews = overviewsOf(() => [], makersTrust, clockAt(40), {
+    incidents,
+    control: async () => controlSaid([intakeReport()]),
+  });
   const { sensors, intakes } = await overviews.overview(viewer);
   expect(intakes).toMatchObject([{ isAway: true }]);
   expect(sensors).toMatchObject([{ name: 'falco', alerts: 4, health: null }]);
@@ -181,7 +187,10 @@ test('while the cell does not say, nothing is said of what only it knows', async
 });
 
 test('who sees one namespace is told of what touches it, and of no node, no intake and nothing of others', async () => {
-  const overviews = overviewsOf(() => [], makersTrust, clockAt(21), { incidents, control: async () => controlSaid([stand()]) });
+  const overviews = overviewsOf(() => [], makersTrust, clockAt(21), {
+    incidents,
+    control: async () => controlSaid([intakeReport()]),
+  });
   const { sensors, intakes, suppressions, guardrails, playbooks } = await overviews.overview(tenant);
   expect(sensors).toEqual([{ cluster: 'c', name: 'falco', alerts: 2, lastAlertAt: isoAt(5), health: null }]);
   expect(intakes).toBeNull();

@@ -52,7 +52,7 @@ export interface DoorOptions {
   readonly stamps?: IntakeOptions['stamps'];
   readonly access?: Partial<Pick<IntakeOptions, 'tokens' | 'signatures' | 'senders' | 'tls'>>;
   readonly storm?: IntakeOptions['storm'];
-  readonly stand?: IntakeOptions['stand'];
+  readonly reports?: IntakeOptions['reports'];
   readonly log?: IntakeLog;
   readonly missingRights?: IntakeOptions['missingRights'];
 }
@@ -71,7 +71,7 @@ export async function openDoor(gateway: IncidentGateway, options: DoorOptions = 
     stamps: options.stamps,
     seal: (bytes, aad) => box.seal(bytes, aad),
     storm: options.storm,
-    stand: options.stand,
+    reports: options.reports,
     missingRights: options.missingRights,
     log: options.log ?? silent,
     ...options.access,

@@ -6,7 +6,7 @@ import type { HiddenAlerts } from '../spool/hidden-alerts.ts';
 import type { SensorHealth, SensorReport } from './sensor-health.ts';
 import type { SilenceWatch } from './silence.ts';
 
-interface StandParts {
+interface ReporterParts {
   /** Which intake this is. */
   readonly source: string;
   readonly metrics: Pick<IntakeMetrics, 'totals'>;
@@ -24,15 +24,15 @@ const tellEveryMs = 5 * 60_000;
 const tellAgainMs = 10_000;
 const longestText = 300;
 
-/** Tells how the intake and its sensors stand: at once where a sensor falls silent, drops events or something is refused, else every five minutes. */
-export class IntakeStand {
-  readonly #parts: StandParts;
+/** Reports the health of the intake and its sensors: at once where a sensor falls silent, drops events or something is refused, else every five minutes. */
+export class IntakeReporter {
+  readonly #parts: ReporterParts;
   readonly #now: () => number;
   readonly #since: string;
   #told = '';
   #toldAt = Number.NEGATIVE_INFINITY;
 
-  constructor(parts: StandParts) {
+  constructor(parts: ReporterParts) {
     this.#parts = parts;
     this.#now = parts.now ?? Date.now;
     this.#since = new Date(this.#now()).toISOString();
@@ -46,11 +46,11 @@ export class IntakeStand {
   async look(): Promise<number> {
     const report = await this.#report();
     const { refused, watched, sensors } = report;
-    const stand = JSON.stringify([refused, watched, sensors.map(({ sensor, drops, lacks }) => [sensor, drops, lacks])]);
+    const state = JSON.stringify([refused, watched, sensors.map(({ sensor, drops, lacks }) => [sensor, drops, lacks])]);
     const now = this.#now();
-    if (stand === this.#told && now - this.#toldAt < tellEveryMs) return lookEveryMs;
+    if (state === this.#told && now - this.#toldAt < tellEveryMs) return lookEveryMs;
     if (!(await this.#parts.tell(report))) return tellAgainMs;
-    this.#told = stand;
+    this.#told = state;
     this.#toldAt = now;
     return lookEveryMs;
   }

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals';
 import type { IntakeReport } from '../../../../core/alert/intake-report.ts';
 import { IntakeMetrics } from '../../../../service/intake/metrics.ts';
-import { IntakeStand } from '../../../../service/intake/watch/intake-stand.ts';
+import { IntakeReporter } from '../../../../service/intake/watch/intake-reporter.ts';
 import { SensorHealth } from '../../../../service/intake/watch/sensor-health.ts';
 import { SilenceWatch } from '../../../../service/intake/watch/silence.ts';
 import { eventually } from '../../../eventually.ts';
@@ -43,7 +43,7 @@ function standing(arrives: () => boolean = () => true) {
     log: silent,
     now,
   });
-  const stand = new IntakeStand({
+  const reporter = new IntakeReporter({
     ...{ source: 'here', metrics, health, silence, now },
     hidden: { counts: () => new Map([['s-1', { count: 12, firstSeen: '', lastSeen: '' }]]) },
     tell: async (report) => {
@@ -51,11 +51,11 @@ function standing(arrives: () => boolean = () => true) {
       return arrives();
     },
   });
-  return { clock, told, metrics, health, silence, stand };
+  return { clock, told, metrics, health, silence, reporter };
 }
 
 test('says how many were taken and turned away, who was heard of, what was dropped, and on which nodes nobody speaks', async () => {
-  const { clock, told, metrics, health, silence, stand } = standing();
+  const { clock, told, metrics, health, silence, reporter } = standing();
   await silence.look();
   metrics.accepted('low');
   metrics.accepted('critical');
@@ -67,7 +67,7 @@ test('says how many were taken and turned away, who was heard of, what was dropp
   health.lacks('kubernetes-audit', 'the content of configmaps');
   clock.now += 100_000;
   await silence.look();
-  await stand.look();
+  await reporter.look();
   expect(told).toEqual([
     {
       source: 'here',
@@ -94,23 +94,23 @@ test('says how many were taken and turned away, who was heard of, what was dropp
 
 test('is told again at once where something is worse, every five minutes else, and soon where it did not arrive', async () => {
   let arrives = false;
-  const { clock, told, metrics, stand } = standing(() => arrives);
-  expect(await stand.look()).toBe(10_000);
+  const { clock, told, metrics, reporter } = standing(() => arrives);
+  expect(await reporter.look()).toBe(10_000);
   arrives = true;
-  await stand.look();
+  await reporter.look();
   expect(told).toHaveLength(2);
   for (let minute = 0; minute < 4; minute += 1) {
     clock.now += 60_000;
     metrics.accepted('low');
-    expect(await stand.look()).toBe(60_000);
+    expect(await reporter.look()).toBe(60_000);
   }
   expect(told).toHaveLength(2);
   clock.now += 60_000;
-  await stand.look();
+  await reporter.look();
   expect(told.at(2)).toMatchObject({ accepted: 4 });
   metrics.refused('spool_full');
   clock.now += 60_000;
-  await stand.look();
+  await reporter.look();
   expect(told.at(3)).toMatchObject({ refused: { spool_full: 1 } });
 });
 
@@ -118,7 +118,7 @@ test('a running intake tells what has come through its door', async () => {
   const told: IntakeReport[] = [];
   const door = await openDoor(new FakeIncidentGateway(), {
     // The first does not arrive: it is told again soon.
-    stand: { tell: async (report) => told.push(report) > 1 },
+    reports: { tell: async (report) => told.push(report) > 1 },
   });
   doors.push(door);
   await door.post(JSON.stringify(falcoEvent()));
