@@ -57,6 +57,8 @@ export interface EffectLook {
     readonly counts: Readonly<Partial<Record<Severity, number>>>;
     /** Absent: none came. */
     readonly lastAt?: string;
+    /** How many of them name an address or a domain, as those about connections do. Absent: none. */
+    readonly addressed?: number;
   };
   /** What of it is not as it should be. */
   readonly problems: readonly string[];
@@ -67,7 +69,11 @@ export interface EffectLook {
   /** Of the workload that the pods were taken from. */
   readonly workload?: ReadyChange & { readonly name: string };
   /** Pods behind the Services that had selected the contained ones. Absent: there are none. */
-  readonly neighbours?: ReadyChange & { readonly services: readonly string[] };
+  readonly neighbours?: ReadyChange & {
+    readonly services: readonly string[];
+    /** Of their containers since then. Absent: none. */
+    readonly restarts?: number;
+  };
   /** Warning Events of the namespace since then, the most frequent reasons first. Absent: they could not be read. */
   readonly warnings?: { readonly total: number; readonly reasons: Readonly<Record<string, number>> };
   /** What could not be known, in words. */
@@ -114,7 +120,8 @@ function alertsText({ alerts, outcome, at, since }: EffectLook): string {
   if (alerts.lastAt === undefined || total === 0) return 'No alert has come from it since.';
   const each = severities.flatMap((severity) => (alerts.counts[severity] ? [`${alerts.counts[severity]} ${severity}`] : []));
   const ago = afterText(Math.max(0, Date.parse(at) - Date.parse(alerts.lastAt)));
-  const came = `${each.join(', ')} since, the last ${ago} ago`;
+  const addressed = alerts.addressed ? `, ${alerts.addressed} of them with an address or a domain` : '';
+  const came = `${each.join(', ')} since${addressed}, the last ${ago} ago`;
   return outcome === 'alerts-continue' || isRecent(alerts.lastAt, at, since)
     ? `Alerts still come from it: ${came}.`
     : `Alerts have stopped: ${came}.`;
@@ -143,9 +150,10 @@ function servedText({ workload }: EffectLook): string {
 
 function neighboursText({ neighbours }: EffectLook): string {
   if (!neighbours) return '';
-  const { services } = neighbours;
+  const { services, restarts = 0 } = neighbours;
   const named = services.length === 1 ? `Service ${services[0]}` : `${services.length} Services`;
-  return `Behind its ${named}: ${readyText(neighbours)}.`;
+  const restarted = restarts > 0 ? `, ${restarts} ${restarts === 1 ? 'restart' : 'restarts'} since` : '';
+  return `Behind its ${named}: ${readyText(neighbours)}${restarted}.`;
 }
 
 function readyText({ before, now }: ReadyChange): string {

@@ -36,11 +36,15 @@ export interface WatchedQuarantine {
   /** Services that had selected one of the pods. */
   readonly services: readonly string[];
   readonly before: { readonly workload?: PodsReady; readonly neighbours?: PodsReady };
+  /** Uids of the pods behind these Services, with the restarts of their containers until then. */
+  readonly behind: Readonly<Record<string, number>>;
 }
 
 /** Alerts of one contained pod, or of what else is contained. */
 export interface AlertsOfPod {
   readonly counts: Readonly<Partial<Record<Severity, number>>>;
+  /** Of these, how many name an address or a domain. */
+  readonly addressed: number;
   /** Milliseconds since 1970, by the cell's own clock. */
   readonly lastAt: number;
 }
@@ -50,6 +54,8 @@ const retentionMs = 8 * 86_400_000;
 const mostQuarantines = 2_000;
 const mostPods = 5_000;
 const mostProblems = 10;
+/** Of more neighbours the restarts before are not noted: those of the others count as new. */
+const mostBehind = 500;
 const staleMs = 60_000;
 const keepEveryMs = 2_000;
 
@@ -124,13 +130,18 @@ export class EffectBook {
 
   /** An alert goes on its way to an incident. Of what is not contained nothing is counted. */
   heard(alert: HeardAlert): void {
-    for (const contained of new Set(keysOf(alert))) if (this.#contained.has(contained)) this.#count(contained, alert.severity);
+    for (const contained of new Set(keysOf(alert))) if (this.#contained.has(contained)) this.#count(contained, alert);
   }
 
-  #count(uid: string, severity: Severity): void {
+  #count(uid: string, { severity, observables }: HeardAlert): void {
     const known = this.#fresh.get(uid) ?? this.#kept.get(uid);
     const counts = known?.counts ?? {};
-    this.#fresh.set(uid, { counts: { ...counts, [severity]: (counts[severity] ?? 0) + 1 }, lastAt: this.#now() });
+    const isAddressed = observables.some(({ type }) => type === 'ip' || type === 'domain');
+    this.#fresh.set(uid, {
+      counts: { ...counts, [severity]: (counts[severity] ?? 0) + 1 },
+      addressed: (known?.addressed ?? 0) + (isAddressed ? 1 : 0),
+      lastAt: this.#now(),
+    });
   }
 
   /** @throws never: what cannot be known is said */
@@ -149,6 +160,9 @@ export class EffectBook {
       unknownOf[watched?.scope?.kind ?? 'pods'],
       ...(view.age() > staleMs || !view.ready() ? ['how it is now: the API server has not answered for a while'] : []),
       ...(cells > 1 ? ['alerts that other cells of this cluster have taken in'] : []),
+      ...(watched && watched.services.length > 0
+        ? ['whether its neighbours answer with errors: only their own monitoring tells']
+        : []),
     ];
     if (!watched)
       return {
@@ -159,7 +173,7 @@ export class EffectBook {
       };
 
     if (watched.scope) return this.#lookAtScope({ ...watched, scope: watched.scope }, { at, problems, unknown });
-    const { namespace, workload, services, before } = watched;
+    const { namespace, workload, services, before, behind } = watched;
     const since = new Date(watched.at).toISOString();
     const uids = Object.keys(watched.pods);
     const alerts = this.#alertsOf(uids);
@@ -172,7 +186,7 @@ export class EffectBook {
       return undefined;
     });
     if (warnings?.more) unknown.push('further warnings in the namespace: there are more than are read');
-    const restarts = there.reduce((sum, pod) => sum + Math.max(0, (pod.restarts ?? 0) - (watched.pods[pod.uid] ?? 0)), 0);
+    const neighbourRestarts = restartsSince(stand.behind, behind);
     const isHeld = there.every(({ uid }) => held.some((one) => one.uid === uid));
     return {
       outcome: outcomeOf({ isWhole: isHeld && problems.length === 0, lastAt: alerts.lastAt, at, since }),
@@ -181,7 +195,7 @@ export class EffectBook {
       alerts,
       problems: isHeld ? problems : [...problems, 'a pod of it is not in quarantine any more'],
       pods: { there: there.length, of: uids.length },
-      restarts,
+      restarts: restartsSince(there, watched.pods),
       ...(workload &&
         stand.workload && {
           workload: {
@@ -191,7 +205,11 @@ export class EffectBook {
           },
         }),
       ...(stand.neighbours && {
-        neighbours: { services, now: stand.neighbours, ...(before.neighbours && { before: before.neighbours }) },
+        neighbours: {
+          ...{ services, now: stand.neighbours },
+          ...(neighbourRestarts > 0 && { restarts: neighbourRestarts }),
+          ...(before.neighbours && { before: before.neighbours }),
+        },
       }),
       ...(warnings && { warnings: { total: warnings.total, reasons: warnings.reasons } }),
       unknown,
@@ -219,15 +237,20 @@ export class EffectBook {
 
   #alertsOf(uids: readonly string[]): NonNullable<EffectLook['alerts']> {
     const counts: Partial<Record<Severity, number>> = {};
-    let lastAt = 0;
+    let [lastAt, addressed] = [0, 0];
     for (const uid of uids) {
       const found = this.#fresh.get(uid) ?? this.#kept.get(uid);
       if (!found) continue;
       for (const severity of severities)
         if (found.counts[severity]) counts[severity] = (counts[severity] ?? 0) + found.counts[severity];
       lastAt = Math.max(lastAt, found.lastAt);
+      addressed += found.addressed;
     }
-    return { counts, ...(lastAt > 0 && { lastAt: new Date(lastAt).toISOString() }) };
+    return {
+      counts,
+      ...(lastAt > 0 && { lastAt: new Date(lastAt).toISOString() }),
+      ...(addressed > 0 && { addressed }),
+    };
   }
 
   #madeFor({ key, incident }: StepCall, scope: EffectScope): void {
@@ -236,7 +259,8 @@ export class EffectBook {
     this.#contained.add(contained);
     this.#fresh.delete(contained);
     this.#kept.delete(contained);
-    const made = { incident: incident.id, at: this.#now(), namespace: '', pods: {}, scope, services: [], before: {} };
+    const nothing = { namespace: '', pods: {}, services: [], before: {}, behind: {} };
+    const made = { incident: incident.id, at: this.#now(), scope, ...nothing };
     this.#quarantines.set(key, made, this.#now());
   }
 
@@ -270,13 +294,14 @@ export class EffectBook {
           incident: call.incident.id,
           at: this.#now(),
           namespace,
-          pods: Object.fromEntries(pods.map(({ uid, restarts = 0 }) => [uid, restarts])),
+          pods: restartsOf(pods),
           ...(workload && { workload }),
           services,
           before: {
             ...(others.workload && { workload: whole(others.workload) }),
             ...(others.neighbours && { neighbours: whole(others.neighbours) }),
           },
+          behind: restartsOf(others.behind.slice(0, mostBehind)),
         },
         this.#now(),
       );
@@ -295,7 +320,16 @@ export class EffectBook {
   }
 }
 
-type HeardAlert = Pick<Alert, 'pod' | 'apiRequest' | 'node' | 'workload' | 'severity'>;
+type HeardAlert = Pick<Alert, 'pod' | 'apiRequest' | 'node' | 'workload' | 'severity' | 'observables'>;
+
+/** By uid. */
+function restartsOf(pods: readonly PodRecord[]): Readonly<Record<string, number>> {
+  return Object.fromEntries(pods.map(({ uid, restarts = 0 }) => [uid, restarts]));
+}
+
+function restartsSince(pods: readonly PodRecord[], before: Readonly<Record<string, number>>): number {
+  return pods.reduce((sum, { uid, restarts = 0 }) => sum + Math.max(0, restarts - (before[uid] ?? 0)), 0);
+}
 
 /** Nobody's uid and no account has such a name. */
 function keyOf({ kind, name }: EffectScope): string {
@@ -352,10 +386,10 @@ function workloadScope(workload: Pick<WorkloadRef, 'kind' | 'namespace' | 'name'
 
 /** What no look can tell. */
 const unknownOf: Readonly<Record<EffectScope['kind'] | 'pods', string>> = {
-  pods: 'whether connections that were open before live on: only a cut of them tells',
+  pods: 'whether connections that were open before live on where no sensor reports it: only a cut of them tells',
   account: 'whether its tokens were used where no sensor of the API audit reports it',
   node: 'what runs on the node that no sensor watches: a cordon ends nothing that runs there',
-  namespace: 'whether connections that were open before live on: only a cut of them tells',
+  namespace: 'whether connections that were open before live on where no sensor reports it: only a cut of them tells',
   workload: 'what it does that no sensor reports',
 };
 

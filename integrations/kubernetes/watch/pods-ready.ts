@@ -39,7 +39,7 @@ export function standWithout(
     /** Milliseconds since 1970: only pods that are older. Absent: all. */
     readonly olderThan?: number;
   },
-): { readonly workload?: PodsReady; readonly neighbours?: PodsReady } {
+): { readonly workload?: PodsReady; readonly neighbours?: PodsReady; readonly behind: readonly PodRecord[] } {
   const { namespace, workload, services, without, olderThan = Number.POSITIVE_INFINITY } = of;
   // The API server's times are whole seconds.
   const before = Math.floor(olderThan / 1_000) * 1_000;
@@ -50,11 +50,12 @@ export function standWithout(
     .services(namespace)
     .filter(({ name }) => services.includes(name))
     .map(({ selector }) => ({ matchLabels: selector }));
-  const isBehind = ({ labels }: PodRecord): boolean => selectors.some((selector) => selects(selector, labels));
+  const behind = others.filter(({ labels }) => selectors.some((selector) => selects(selector, labels)));
   return {
     ...(workload && {
       workload: readyOf(others.filter((pod) => isOfWorkload(pod, topOwnerOf({ pod, view }).workload, workload))),
     }),
-    ...(services.length > 0 && { neighbours: readyOf(others.filter(isBehind)) }),
+    ...(services.length > 0 && { neighbours: readyOf(behind) }),
+    behind,
   };
 }

@@ -150,7 +150,8 @@ const apply = async (book: EffectBook, given = call): Promise<void> => {
   await activities.applyStepNow(given);
 };
 const alerts = (book: EffectBook, severity: Severity, times: number, of = uid): void => {
-  for (let n = 0; n < times; n += 1) book.heard({ pod: { namespace: 'shop', name: 'cart-1', uid: of }, severity });
+  for (let n = 0; n < times; n += 1)
+    book.heard({ pod: { namespace: 'shop', name: 'cart-1', uid: of }, severity, observables: [] });
 };
 const look = (book: EffectBook, of = asked) => book.look(of, AbortSignal.timeout(10_000));
 
@@ -190,6 +191,30 @@ describe('the look at a quarantine', () => {
       workload: { name: 'deployment/shop/cart', before: { ready: 2, pods: 2 }, now: { ready: 1, pods: 2 } },
       neighbours: { services: ['cart'], before: { ready: 2, pods: 2 }, now: { ready: 1, pods: 2 } },
     });
+  });
+
+  test('says how many of the alerts are about a connection, and how often its neighbours have restarted', async () => {
+    const world = worldOf('connections');
+    const book = world.book();
+    world.pods = [quarantined(), podOf('cart-2', { restarts: 4 }), podOf('cart-3', { labels: { app: 'other' } })];
+    await apply(book);
+    alerts(book, 'high', 2);
+    const pod = { namespace: 'shop', name: 'cart-1', uid };
+    book.heard({ pod, severity: 'high', observables: [{ type: 'ip', value: '203.0.113.7' }] });
+    book.heard({ pod, severity: 'high', observables: [{ type: 'path', value: '/bin/sh' }] });
+    // One restarts, one is new and has restarted, and one is behind another Service.
+    world.pods = [
+      quarantined({ restarts: 9 }),
+      podOf('cart-2', { restarts: 5 }),
+      podOf('cart-4', { restarts: 2 }),
+      podOf('cart-3', { labels: { app: 'other' }, restarts: 7 }),
+    ];
+    world.now += 10 * minute;
+    const found = await look(book);
+    expect(found).toMatchObject({ alerts: { counts: { high: 4 }, addressed: 1 }, neighbours: { restarts: 3 } });
+    expect(effectText(found)).toContain('4 high since, 1 of them with an address or a domain, the last 10 minutes ago.');
+    expect(effectText(found)).toContain('Behind its Service cart: 2 of 2 pods ready, 2 of 2 before, 3 restarts since.');
+    expect(found.unknown).toContain('whether its neighbours answer with errors: only their own monitoring tells');
   });
 
   test('is told after a restart of the cell, too', async () => {
@@ -245,9 +270,10 @@ describe('the look at a quarantine', () => {
     const found = await look(book);
     expect(found.warnings).toBeUndefined();
     expect(found.unknown).toEqual([
-      'whether connections that were open before live on: only a cut of them tells',
+      'whether connections that were open before live on where no sensor reports it: only a cut of them tells',
       'how it is now: the API server has not answered for a while',
       'alerts that other cells of this cluster have taken in',
+      'whether its neighbours answer with errors: only their own monitoring tells',
       'warnings in the namespace: FB_ERR_UNAVAILABLE: events is forbidden',
     ]);
     world.warnings = async () => ({ total: 500, reasons: { BackOff: 400, Unhealthy: 100 }, more: true });
@@ -267,7 +293,7 @@ describe('some time after an account lost its rights', () => {
     ...{ target: 'rolebinding/shop/cart', action: 'revokeServiceAccount', incident: incident.id, step: key },
     ...{ terms: holdTermsNow({}), problems: [] },
   };
-  const request = (of: string) => ({ apiRequest: { account: of, verb: 'get' }, severity: 'high' as const });
+  const request = (of: string) => ({ apiRequest: { account: of, verb: 'get' }, severity: 'high' as const, observables: [] });
 
   test('the alerts that name it since are counted, and no others; what no sensor reports is said', async () => {
     const world = worldOf('account');
@@ -313,6 +339,7 @@ describe('some time after something else was contained', () => {
   const inShop = (over: object) => ({
     pod: { namespace: 'shop', name: 'any', uid: 'uid-any' },
     severity: 'high' as const,
+    observables: [],
     ...over,
   });
   test.each([
@@ -321,7 +348,7 @@ describe('some time after something else was contained', () => {
       'isolateNamespace',
       { namespace: 'shop' },
       inShop({}),
-      { pod: { namespace: 'other', name: 'any' }, severity: 'high' as const },
+      { pod: { namespace: 'other', name: 'any' }, severity: 'high' as const, observables: [] },
     ],
     [
       'blockEgress',
