@@ -185,7 +185,7 @@ try {
   const listed = await spentOn(() => list.catchUp());
   console.log(`the console's list made of ${listed.result} incidents in ${listed.cpuSeconds} s of the processor`);
   await database.all('ANALYZE');
-  const chains = await store.chains();
+  const chains = await store.chains(['']);
   const pages = await timesOf(200, async (nth) => {
     const { next } = await list.page({ limit: 50, ...(nth % 2 === 0 && { namespace: [`shop-${nth % 40}`] }) }, 'all');
     if (next !== null) await list.page({ limit: 50, cursor: next }, 'all');

@@ -115,7 +115,7 @@ export class ChainCheck {
 type Begin = Pick<ChainHead, 'number' | 'hash'>;
 
 /** What may be counted or shown of rows that anybody with the database's password can have written. */
-export interface ProvenRecords {
+interface ProvenRecords {
   readonly records: readonly AuditRecord[];
   /** Rows that their chain's own cell or desk has not signed, and copies of others. */
   readonly leftOut: number;
@@ -131,6 +131,33 @@ export function provenOf(rows: readonly StoredRecord[], trust: Trust): ProvenRec
       proven.set(JSON.stringify([chain, number, signed.signature]), signed.record);
     }
   return { records: [...proven.values()], leftOut: rows.length - proven.size };
+}
+
+/** The same of rows that come by time, some at once: each proven record is given to `take`. Returns how many rows are left out. */
+export async function takeProven(
+  pages: AsyncIterable<readonly StoredRecord[]>,
+  trust: Trust,
+  take: (record: AuditRecord) => void,
+): Promise<number> {
+  let rows = 0;
+  let taken = 0;
+  let time = '';
+  /** Of the last time: a copy says the same one. */
+  const seen = new Set<string>();
+  for await (const page of pages) {
+    rows += page.length;
+    for (const record of provenOf(page, trust).records) {
+      const { chain, number, at, kind } = record;
+      if (at !== time) seen.clear();
+      time = at;
+      const key = JSON.stringify([chain, number, kind]);
+      if (seen.has(key)) continue;
+      seen.add(key);
+      taken += 1;
+      take(record);
+    }
+  }
+  return rows - taken;
 }
 
 /** As `originProblem`, of each row; the rows of a chain stand in its order. */

@@ -26,15 +26,19 @@ export interface StoredCheckpoint {
   readonly signed?: SignedCheckpoint;
 }
 
+interface KindsAsked {
+  readonly kinds: readonly string[];
+  readonly since: string;
+  readonly until?: string;
+}
+
 export interface AuditStore extends AuditWriter {
-  /** Every chain that has records or a head. */
-  chains(): Promise<readonly string[]>;
-  /** Of these kinds, in all chains, from `since` and before `until` (ISO 8601, UTC), as the rows say it; by time. Go by what is proven of them: `provenOf`. */
-  recordsOf(asked: {
-    readonly kinds: readonly string[];
-    readonly since: string;
-    readonly until?: string;
-  }): Promise<readonly StoredRecord[]>;
+  /** The chains whose names begin in one of these ways and that have records or a head. All names are looked through, and no others are kept. */
+  chains(prefixes: readonly string[]): Promise<readonly string[]>;
+  /** Of these kinds, in all chains, from `since` and before `until` (ISO 8601, UTC), as the rows say it; by time. Go by what is proven of them: `provenOf`. For what is rare: all are in memory. */
+  recordsOf(asked: KindsAsked): Promise<readonly StoredRecord[]>;
+  /** The same, some at once, of any number: `takeProven`. */
+  eachOfKinds(asked: KindsAsked): AsyncIterable<readonly StoredRecord[]>;
   heads(): Promise<readonly ChainHead[]>;
   /** By chain as the database orders them, at most 500 at once, those after `after`. `head` is absent where the row is none of ours. */
   headsAfter(after?: string): Promise<readonly { readonly chain: string; readonly head?: ChainHead }[]>;

@@ -1,4 +1,4 @@
-import type { Level, Question, SignedVote } from '../decide/approval.ts';
+import type { Question, SignedVote } from '../decide/approval.ts';
 import { isObject } from '../text/plain-json.ts';
 import type { AuditRecord } from './audit.ts';
 
@@ -36,70 +36,75 @@ interface RecordedVote {
   readonly approves: boolean;
 }
 
-interface Told {
-  question: Question;
-  incident: string;
-  askedAt: number;
-  asked: { group: string; at: number }[];
-  votes: RecordedVote[];
+/** Of a question itself only what is counted: its plans and texts are a hundred times as much. */
+interface Told extends Pick<AskedOnce, 'question' | 'incident' | 'requester' | 'actors' | 'askedAt'> {
+  /** Groups, by level. */
+  readonly levels: readonly string[];
+  /** Choices on which something is done. */
+  readonly approving: readonly string[];
+  readonly asked: { readonly group: string; readonly at: number }[];
+  readonly votes: RecordedVote[];
   end: AskedOnce['end'];
 }
 
 /** Puts the records of questions together. What belongs to a question that was asked before the first record is left out. */
 export function questionsIn(records: Iterable<AuditRecord>): readonly AskedOnce[] {
-  const told = new Map<string, Told>();
-  for (const record of records) {
-    const { kind, body, chain } = record;
-    const at = Date.parse(record.at);
+  const told = new RecordedQuestions();
+  for (const record of records) told.add(record);
+  return told.all();
+}
+
+/** The same, record by record. */
+export class RecordedQuestions {
+  readonly #told = new Map<string, Told>();
+
+  add({ kind, body, chain, at: time }: AuditRecord): void {
+    const at = Date.parse(time);
     const asked = kind === 'question.asked' ? questionIn(body) : undefined;
     if (asked) {
-      const [first] = asked.levels;
-      told.set(`${chain} ${asked.id}`, {
-        question: asked,
-        incident: asked.incident.id,
-        askedAt: at,
-        asked: first ? [{ group: first.group, at }] : [],
-        votes: [],
-        end: 'open',
-      });
-      continue;
+      this.#told.set(`${chain} ${asked.id}`, toldOf(asked, at));
+      return;
     }
     const vote = kind === 'vote.accepted' ? voteIn(body) : undefined;
-    const one = told.get(`${chain} ${String(vote?.question ?? body.question)}`);
-    if (!one) continue;
-    if (vote) one.votes.push(counted(vote, one.question));
+    const one = this.#told.get(`${chain} ${String(vote?.question ?? body.question)}`);
+    if (!one) return;
+    if (vote) one.votes.push(counted(vote, one));
     else if (kind === 'question.escalated') escalate(one, body.level, at);
     else if (kind === 'question.decided') one.end = 'decided';
     else if (kind === 'question.expired') one.end = 'expired';
     else if (kind === 'question.void') one.end = 'void';
   }
-  return [...told.values()].map(finished);
+
+  all(): readonly AskedOnce[] {
+    return [...this.#told.values()].map(finished);
+  }
 }
 
-function escalate({ question, asked }: Told, level: unknown, at: number): void {
-  const next: Level | undefined = typeof level === 'number' ? question.levels[level] : undefined;
-  if (next) asked.push({ group: next.group, at });
-}
-
-function counted({ person, choice, at }: SignedVote['vote'], { choices }: Question): RecordedVote {
-  const approves = choices.some(({ id, plans }) => id === choice && plans.length > 0);
-  return { person, choice, at: Date.parse(at), approves };
-}
-
-function finished({ question, incident, askedAt, asked, votes, end }: Told): AskedOnce {
-  // The last word is the one that decided, also where silence let a no stand.
-  const last = votes.at(-1);
+function toldOf({ id, incident, requester, requesters = [], actors = [], levels, choices }: Question, at: number): Told {
+  const groups = levels.map(({ group }) => group);
   return {
-    question: question.id,
-    incident,
-    requester: question.requester,
-    actors: [...(question.actors ?? []), ...(question.requesters ?? [])],
-    askedAt,
-    asked,
-    votes,
-    end,
-    ...(end === 'decided' && last && { answeredAt: last.at }),
+    ...{ question: id, incident: incident.id, requester, actors: [...actors, ...requesters], askedAt: at },
+    levels: groups,
+    approving: choices.filter(({ plans }) => plans.length > 0).map((choice) => choice.id),
+    asked: groups.slice(0, 1).map((group) => ({ group, at })),
+    votes: [],
+    end: 'open',
   };
+}
+
+function escalate({ levels, asked }: Told, level: unknown, at: number): void {
+  const group = typeof level === 'number' ? levels[level] : undefined;
+  if (group !== undefined) asked.push({ group, at });
+}
+
+function counted({ person, choice, at }: SignedVote['vote'], { approving }: Told): RecordedVote {
+  return { person, choice, at: Date.parse(at), approves: approving.includes(choice) };
+}
+
+function finished({ levels: _, approving: __, ...told }: Told): AskedOnce {
+  // The last word is the one that decided, also where silence let a no stand.
+  const last = told.votes.at(-1);
+  return { ...told, ...(told.end === 'decided' && last && { answeredAt: last.at }) };
 }
 
 /** The store gives back what this program wrote, of whichever version: only what is needed is looked for. */

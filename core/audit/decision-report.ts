@@ -40,15 +40,24 @@ export interface DecisionReport {
 }
 
 /** How people decide: whoever is asked too often says yes without reading, and that is a fault of ours. */
-export function decisionReport(options: {
-  readonly records: Iterable<AuditRecord>;
+export function decisionReport({ records, ...asked }: ReportAsked & { readonly records: Iterable<AuditRecord> }): DecisionReport {
+  return reportOfQuestions({ questions: questionsIn(records), ...asked });
+}
+
+interface ReportAsked {
   readonly roster: Roster;
   /** Milliseconds since 1970. */
   readonly since: number;
   readonly until: number;
-}): DecisionReport {
-  const { records, roster, since, until } = options;
-  const questions = questionsIn(records);
+}
+
+/** The same, from questions whose records were put together already. */
+export function reportOfQuestions({
+  questions,
+  roster,
+  since,
+  until,
+}: ReportAsked & { readonly questions: readonly AskedOnce[] }): DecisionReport {
   const playbooks = Map.groupBy(questions, ({ requester }) => requester.replace(/^playbook\//, ''));
   return {
     since: new Date(since).toISOString(),

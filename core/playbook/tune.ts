@@ -81,17 +81,21 @@ const mostNamed = 20;
 
 /**
  * What is noisy, and what could be done about it. Proposals are only for what was benign each time somebody judged it, and often enough; nothing
- * is applied. `chains`: the records of incidents, one list an incident.
+ * is applied. `chains`: the records of incidents, one list an incident; of each is kept what is counted of it.
  */
-export function tune(options: {
-  readonly chains: Iterable<readonly AuditRecord[]>;
+export async function tune(options: {
+  readonly chains: AsyncIterable<readonly AuditRecord[]>;
   /** Benign incidents that are needed before anything is proposed. */
   readonly minBenign: number;
   /** Rules and workloads that are listed. */
   readonly top: number;
-}): TuneReport {
+}): Promise<TuneReport> {
   const { chains, minBenign, top } = options;
-  const incidents = [...chains].flatMap((records) => judged(records) ?? []);
+  const incidents: Judged[] = [];
+  for await (const records of chains) {
+    const one = judged(records);
+    if (one) incidents.push(one);
+  }
   const alerts = incidents.reduce((sum, one) => sum + countOf(one), 0);
   const rules = [...new Set(incidents.flatMap(({ rules: own }) => [...own.keys()]))];
   const names = [...new Set(incidents.map(({ subject }) => subjectText(subject)))];

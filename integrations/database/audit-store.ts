@@ -51,29 +51,33 @@ export function createAuditStore(database: Database): AuditStore {
   return {
     append: (given) => database.transaction((queries) => appendIn(queries, given)),
     appendNext: (chain, make) => database.transaction((queries) => appendNextIn(queries, chain, make)),
-    chains: async () => {
-      const heads = await database.all('SELECT chain FROM audit_heads');
-      const names = new Set(heads.map((row) => textOf(row, 'chain')));
+    chains: async (prefixes) => {
+      const isAsked = (name: string): boolean => prefixes.some((prefix) => name.startsWith(prefix));
+      const names = new Set<string>();
+      for (let after: string | undefined; ; ) {
+        const page = await headsAfter(database, after);
+        for (const row of page) if (isAsked(textOf(row, 'chain'))) names.add(textOf(row, 'chain'));
+        const last = page.at(-1);
+        if (!last) break;
+        after = textOf(last, 'chain');
+      }
       for (let page = await namesAfter(database); page.length > 0; page = await namesAfter(database, page.at(-1)))
-        for (const name of page) names.add(name);
+        for (const name of page) if (isAsked(name)) names.add(name);
       return [...names].sort();
     },
-    recordsOf: async ({ kinds, since, until = endOfTime }) => {
-      const places = kinds.map((_, index) => `$${index + 3}`).join(', ');
-      const sql = `SELECT ${recordColumns} FROM audit_records WHERE kind IN (${places}) AND at >= $1 AND at < $2 ORDER BY at, chain, place`;
-      return (await database.all(sql, [since, until, ...kinds])).map(recordFromRow);
+    recordsOf: async (asked) => {
+      const rows: StoredRecord[] = [];
+      for await (const page of rowsOfKinds(database, asked)) rows.push(...page);
+      return rows;
     },
+    eachOfKinds: (asked) => rowsOfKinds(database, asked),
     heads: async () =>
       (await database.all('SELECT chain, number, hash FROM audit_heads')).flatMap((row) => headFromRow(row) ?? []),
-    headsAfter: async (after) => {
-      const where = after === undefined ? '' : 'WHERE chain > $1';
-      const sql = `SELECT chain, number, hash FROM audit_heads ${where} ORDER BY chain LIMIT ${headsAtOnce}`;
-      const rows = await database.all(sql, after === undefined ? [] : [after]);
-      return rows.map((row) => {
+    headsAfter: async (after) =>
+      (await headsAfter(database, after)).map((row) => {
         const head = headFromRow(row);
         return { chain: textOf(row, 'chain'), ...(head && { head }) };
-      });
-    },
+      }),
     cutPlaces: async () => {
       const rows = await database.all('SELECT chain, cut_to FROM audit_heads WHERE cut_to > 0');
       return new Map(rows.map((row) => [textOf(row, 'chain'), numberOf(row, 'cut_to')]));
@@ -206,6 +210,59 @@ async function* rowsOfChains(queries: Queries, all: readonly string[]): AsyncGen
       if (rows.length === rowsOfEach) yield* rowsOfChain(queries, chain, rows.at(-1));
     }
   }
+}
+
+function headsAfter(queries: Queries, after?: string): Promise<readonly Row[]> {
+  const where = after === undefined ? '' : 'WHERE chain > $1';
+  const sql = `SELECT chain, number, hash FROM audit_heads ${where} ORDER BY chain LIMIT ${headsAtOnce}`;
+  return queries.all(sql, after === undefined ? [] : [after]);
+}
+
+/** By time: each kind is read in the order of its index, and the earliest of their next rows comes next. */
+async function* rowsOfKinds(
+  queries: Queries,
+  { kinds, since, until = endOfTime }: Parameters<AuditStore['eachOfKinds']>[0],
+): AsyncGenerator<readonly StoredRecord[], undefined> {
+  const found = [...new Set(kinds)].map((kind) => rowsOfKind(queries, { kind, since, until }));
+  const next = await Promise.all(found.map((rows) => rows.next()));
+  let page: StoredRecord[] = [];
+  for (;;) {
+    const [first] = next
+      .flatMap(({ done, value }, index) => (done ? [] : [{ row: value, index }]))
+      .sort((a, b) => compareTimes(a.row, b.row));
+    if (!first) break;
+    page.push(recordFromRow(first.row));
+    if (page.length === checkedAtOnce) {
+      yield page;
+      page = [];
+    }
+    const rows = found[first.index];
+    if (rows) next[first.index] = await rows.next();
+  }
+  if (page.length > 0) yield page;
+}
+
+async function* rowsOfKind(
+  queries: Queries,
+  { kind, since, until }: { readonly kind: string; readonly since: string; readonly until: string },
+): AsyncGenerator<Row, undefined> {
+  for (let last: Row | undefined; ; ) {
+    const after = last ? [textOf(last, 'at'), textOf(last, 'chain'), numberOf(last, 'place')] : [since];
+    const where = last ? '(at, chain, place) > ($3, $4, $5)' : 'at >= $3';
+    const sql = `SELECT ${recordColumns} FROM audit_records WHERE kind = $1 AND at < $2 AND ${where} ORDER BY at, chain, place LIMIT ${checkedAtOnce}`;
+    const rows = await queries.all(sql, [kind, until, ...after]);
+    yield* rows;
+    if (rows.length < checkedAtOnce) return;
+    last = rows.at(-1);
+  }
+}
+
+function compareTimes(a: Row, b: Row): number {
+  for (const column of ['at', 'chain']) {
+    const [one, other] = [textOf(a, column), textOf(b, column)];
+    if (one !== other) return one < other ? -1 : 1;
+  }
+  return numberOf(a, 'place') - numberOf(b, 'place');
 }
 
 /** From one chain to the next by the index: of millions of rows, as many are looked at as there are chains. */

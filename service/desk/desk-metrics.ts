@@ -1,11 +1,11 @@
 import { LRUCache } from 'lru-cache';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { AuditRecord } from '../../core/audit/audit.ts';
-import { provenOf } from '../../core/audit/audit-check.ts';
+import { takeProven } from '../../core/audit/audit-check.ts';
 import type { FindingKind } from '../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
-import { decisionKinds } from '../../core/audit/decision-events.ts';
-import { type DecisionReport, decisionReport } from '../../core/audit/decision-report.ts';
+import { decisionKinds, RecordedQuestions } from '../../core/audit/decision-events.ts';
+import { type DecisionReport, reportOfQuestions } from '../../core/audit/decision-report.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import { isObject } from '../../core/text/plain-json.ts';
@@ -44,7 +44,7 @@ interface DeskMetrics extends Metrics {
  * counters, but for what is wrong with the records themselves. Labels are ids of playbooks and people of the configuration.
  */
 export function createDeskMetrics(options: {
-  readonly store: Pick<AuditStore, 'recordsOf'>;
+  readonly store: Pick<AuditStore, 'eachOfKinds'>;
   readonly trust: Trust;
   readonly roster: Roster;
   readonly now?: () => number;
@@ -119,9 +119,10 @@ export function createDeskMetrics(options: {
   let read: { readonly at: number; readonly done: Promise<void> } | undefined;
   const refresh = async (until: number): Promise<void> => {
     const since = until - windowMs;
-    const rows = await store.recordsOf({ kinds: decisionKinds, since: new Date(since).toISOString() });
-    const { records, leftOut } = provenOf(rows, trust);
-    show(decisionReport({ records, roster, since, until }));
+    const told = new RecordedQuestions();
+    const pages = store.eachOfKinds({ kinds: decisionKinds, since: new Date(since).toISOString() });
+    const leftOut = await takeProven(pages, trust, (record) => told.add(record));
+    show(reportOfQuestions({ questions: told.all(), roster, since, until }));
     unproven.set(leftOut);
   };
   const refreshed = async (): Promise<void> => {

@@ -22,9 +22,7 @@ export async function provenRunOf(
   incident: string,
   run?: string,
 ): Promise<ProvenRun> {
-  const runs = (await store.chains()).filter((chain) =>
-    run === undefined ? chain.startsWith(`${incident}@`) : chain === `${incident}@${run}`,
-  );
+  const runs = run === undefined ? await store.chains([`${incident}@`]) : [`${incident}@${run}`];
   const read = await Promise.all(
     runs.map(async (chain) => ({ chain, ...provenOf((await store.storedChain(chain)).records, trust) })),
   );

@@ -41,6 +41,9 @@ interface CutReading {
   readonly now: Date;
 }
 
+/** Of what is decided above all incidents. */
+const controlPrefix = 'control/';
+
 const forEver: RecordRetention = { days: {}, earlier: [] };
 
 /** Reads the chains of cuts, and of decisions above all incidents, where holds stand, some rows at a time: of a record of a cut it keeps what was cut, and of decisions the orders about records. Both are never cut. */
@@ -70,9 +73,10 @@ export async function readCuts({
       unauthorised.push({ kind: 'order-unauthorised', chain, number, text: `${chain} record ${number}: ${problem}` });
     else if (isOrder) ofOrders.push({ record, checkpoint });
   };
-  for (const chain of [...new Set([...(await store.chains()), ...vouched.heads.keys()])].sort()) {
+  const isTold = (chain: string): boolean => chain === cutsChain || chain.startsWith(controlPrefix);
+  const there = await store.chains([cutsChain, controlPrefix]);
+  for (const chain of [...new Set([...there, ...vouched.heads.keys()].filter(isTold))].sort()) {
     const tellsCuts = chain === cutsChain;
-    if (!tellsCuts && !chain.startsWith('control/')) continue;
     const ofChain = new ChainCheck({ chain, stated: vouched.stated(chain), digest: vouched.digestOf(chain), trust });
     const head = await store.eachOfChain(chain, (rows) => {
       for (const { record } of ofChain.add(rows))

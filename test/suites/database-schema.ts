@@ -115,7 +115,7 @@ export function databaseSchemaSuite(newUrl: () => Promise<string>): void {
         },
       });
       expect((await createAuditStore(other).storedChain('a@1')).records).toHaveLength(1_200);
-      expect(await createAuditStore(other).chains()).toEqual(['a@1']);
+      expect(await createAuditStore(other).chains([''])).toEqual(['a@1']);
       expect((await contents(other)).flatMap(([, rows]) => rows)).toEqual(read.flatMap(([, some]) => some));
     });
 

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { provenOf } from '../../../core/audit/audit-check.ts';
-import { decisionKinds } from '../../../core/audit/decision-events.ts';
-import { type DecisionReport, decisionReport, type QuestionStats } from '../../../core/audit/decision-report.ts';
+import { takeProven } from '../../../core/audit/audit-check.ts';
+import { decisionKinds, RecordedQuestions } from '../../../core/audit/decision-events.ts';
+import { type DecisionReport, type QuestionStats, reportOfQuestions } from '../../../core/audit/decision-report.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { loadConfig } from '../../config/load.ts';
@@ -65,9 +65,10 @@ async function readReport({ config: path, since: span, retiredKey }: DecisionsOp
   try {
     const until = Date.now();
     const since = until - span;
-    const rows = await createAuditStore(database).recordsOf({ kinds: decisionKinds, since: new Date(since).toISOString() });
-    const { records, leftOut } = provenOf(rows, trust);
-    return { ...decisionReport({ records, roster: config.roster, since, until }), leftOut };
+    const told = new RecordedQuestions();
+    const pages = createAuditStore(database).eachOfKinds({ kinds: decisionKinds, since: new Date(since).toISOString() });
+    const leftOut = await takeProven(pages, trust, (record) => told.add(record));
+    return { ...reportOfQuestions({ questions: told.all(), roster: config.roster, since, until }), leftOut };
   } finally {
     await database.close();
   }

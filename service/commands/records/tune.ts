@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import { type ProvenRecords, provenOf } from '../../../core/audit/audit-check.ts';
-import type { AuditStore } from '../../../core/audit/audit-store.ts';
+import type { AuditRecord } from '../../../core/audit/audit.ts';
+import { provenOf } from '../../../core/audit/audit-check.ts';
+import type { AuditStore, StoredRecord } from '../../../core/audit/audit-store.ts';
 import type { Trust } from '../../../core/messages/sender.ts';
 import {
   type Noise,
@@ -58,9 +59,11 @@ export async function tuneReport({ config: path, days, minBenign, top, retiredKe
   return withAlertsOnRecord(asked, async (alerts, { store, trust }) => {
     const since = new Date(Date.now() - days * dayMs).toISOString();
     const { cluster } = config;
-    const found = await incidentChains({ store, cluster, since, trust });
-    const leftOut = found.reduce((sum, one) => sum + one.leftOut, 0);
-    const report = tune({ chains: found.map(({ records }) => records), minBenign, top });
+    let leftOut = 0;
+    const leave = (rows: number): void => {
+      leftOut += rows;
+    };
+    const report = await tune({ chains: incidentChains({ store, cluster, since, trust, leave }), minBenign, top });
     const backtests = new ProposalBacktests(report.proposals);
     if (report.proposals.length > 0)
       for await (const { alert, verdict = 'unknown' } of alerts.read({ since })) backtests.add(alert, verdict);
@@ -72,23 +75,37 @@ export async function tuneReport({ config: path, days, minBenign, top, retiredKe
   });
 }
 
-const kinds: ReadonlySet<string> = new Set(['incident.opened', 'alert.joined', 'incident.verdict', 'playbook.started']);
+const kinds = ['incident.opened', 'alert.joined', 'incident.verdict', 'playbook.started'] as const;
+const wanted: ReadonlySet<string> = new Set(kinds);
 
-/** What is proven of each incident with something of these kinds since then; that of others is left out where somebody wrote there. */
-async function incidentChains(asked: {
-  readonly store: AuditStore;
+/** What is proven of each incident with something of these kinds since then, one after another; that of others is left out where somebody wrote there. */
+async function* incidentChains(asked: {
+  readonly store: Pick<AuditStore, 'chainsWith' | 'eachRow'>;
   readonly cluster: string;
   readonly since: string;
   readonly trust: Trust;
-}): Promise<readonly ProvenRecords[]> {
-  const { store, cluster, since, trust } = asked;
-  const found: ProvenRecords[] = [];
-  for (const chain of await store.chains()) {
-    if (!chain.startsWith(`incident/${cluster}/`)) continue;
-    const rows = (await store.storedChain(chain)).records.filter(({ signed }) => !signed || kinds.has(signed.record.kind));
-    if (rows.some(({ signed }) => signed && signed.record.at >= since)) found.push(provenOf(rows, trust));
-  }
-  return found;
+  /** Is told how many rows of an incident are not proven. */
+  readonly leave: (rows: number) => void;
+}): AsyncGenerator<readonly AuditRecord[], undefined> {
+  const { store, cluster, since, trust, leave } = asked;
+  // Clocks differ.
+  const until = new Date(Date.now() + dayMs).toISOString();
+  const chains = (await store.chainsWith({ kinds, since, until })).filter((chain) => chain.startsWith(`incident/${cluster}/`));
+  const proven = (rows: readonly StoredRecord[]): readonly AuditRecord[] => {
+    const { records, leftOut } = provenOf(rows, trust);
+    leave(leftOut);
+    return records;
+  };
+  let rows: StoredRecord[] = [];
+  for await (const page of store.eachRow(chains.sort()))
+    for (const row of page) {
+      if (rows[0] && rows[0].chain !== row.chain) {
+        yield proven(rows);
+        rows = [];
+      }
+      if (!row.signed || wanted.has(row.signed.record.kind)) rows.push(row);
+    }
+  if (rows.length > 0) yield proven(rows);
 }
 
 function rateText({ falsePositiveRate }: Noise): string {

@@ -83,9 +83,9 @@ describe('the metrics of the desk', () => {
     const roster = { people: [{ id: 'ana', name: 'Ana', slackIds: [], keys: [] }], groups: { oncall: ['ana'] } };
     const counting: typeof store = {
       ...store,
-      recordsOf: (asked) => {
+      eachOfKinds: (asked) => {
         reads += 1;
-        return store.recordsOf(asked);
+        return store.eachOfKinds(asked);
       },
     };
     const trust: Trust = {

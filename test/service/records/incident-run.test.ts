@@ -17,7 +17,7 @@ const recordOf = (run: string, at: string): AuditRecord => ({
 function storeOf(signed: readonly SignedRecord[]) {
   const chains = [...new Set(signed.map(({ record }) => record.chain))];
   return {
-    chains: async () => chains,
+    chains: async (prefixes: readonly string[]) => chains.filter((chain) => prefixes.some((one) => chain.startsWith(one))),
     storedChain: async (chain: string) => {
       const own = signed.filter(({ record }) => record.chain === chain);
       return { records: own.map((one, index) => ({ chain, place: index + 1, previous: genesisHash, hash: '', signed: one })) };
