@@ -20,15 +20,51 @@ export function sampleOutputs(action: string, input: unknown, declaration?: Acti
   const known = isObject(input) ? input : {};
   const own = Object.fromEntries(Object.entries(known).filter(([field]) => field in schema.shape));
   const evidence = 'evidence' in schema.shape ? { evidence: evidenceOf(input) } : {};
-  const full = { ...sampleOf(schema, 1), ...own, ...evidence };
-  const empty = { ...sampleOf(schema, 0), ...own, ...evidence };
-  const kinds = Object.entries(schema.shape).flatMap(([field, type]) =>
-    wordsIn(type)
-      .slice(1)
-      .map((word) => ({ ...full, [field]: word })),
-  );
-  const differs = JSON.stringify(full) !== JSON.stringify(empty);
-  return [full, ...(differs ? [empty] : []), ...kinds].slice(0, mostKinds);
+  const { full, empty, differing, kinds } = sketchesOf(action, schema);
+  const differs = differing.some((field) => !(field in own || field in evidence));
+  // Each a new object: a body may change what it is given.
+  const made = (text: string, kind?: Kind): object => ({
+    ...JSON.parse(text),
+    ...own,
+    ...evidence,
+    ...(kind && { [kind.field]: kind.word }),
+  });
+  return [made(full), ...(differs ? [made(empty)] : []), ...kinds.map((kind) => made(full, kind))].slice(0, mostKinds);
+}
+
+interface Kind {
+  readonly field: string;
+  readonly word: string;
+}
+
+/** What a schema alone says of an output, as JSON: the same each time that the action is called. */
+interface Sketches {
+  readonly full: string;
+  readonly empty: string;
+  /** Fields in which these are not alike. */
+  readonly differing: readonly string[];
+  readonly kinds: readonly Kind[];
+}
+
+const sketches = new Map<string, Sketches>();
+
+function sketchesOf(action: string, schema: z.ZodObject): Sketches {
+  const known = sketches.get(action);
+  if (known) return known;
+  const full = sampleOf(schema, 1);
+  const empty = sampleOf(schema, 0);
+  const made: Sketches = {
+    full: JSON.stringify(full),
+    empty: JSON.stringify(empty),
+    differing: Object.keys(full).filter((field) => JSON.stringify(full[field]) !== JSON.stringify(empty[field])),
+    kinds: Object.entries(schema.shape).flatMap(([field, type]) =>
+      wordsIn(type)
+        .slice(1)
+        .map((word) => ({ field, word })),
+    ),
+  };
+  sketches.set(action, made);
+  return made;
 }
 
 /** Of what the step is about: so what destroys it later need not wait. */

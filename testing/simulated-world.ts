@@ -85,6 +85,9 @@ export class SimulatedWorld implements World {
     return new StepFailure('FB_ERR_INTERNAL', error instanceof Error ? error.message : String(error));
   };
 
+  /** Modules of a process have whole paths: what a body has thrown is looked up in its own stack. */
+  readonly namesPlaces = false;
+
   showSeverity = (): void => undefined;
 
   within = <Result>(_owner: unknown, run: () => Result): Result => run();

@@ -36,6 +36,7 @@ const world: World = {
   },
   log: (text, fields) => log.info(text, fields),
   ...hearDroppedPromises(),
+  namesPlaces: true,
   // Where the server does not know the attributes, incidents start without them, and an upsert would stop the incident for good.
   showSeverity: (severity) => {
     if (workflowInfo().searchAttributes.FirebreakSeverity !== undefined)

@@ -49,6 +49,8 @@ export interface World {
   readonly log: (text: string, fields: Readonly<Record<string, unknown>>) => void;
   /** Runs what makes promises of its own, so that `owner` hears of those that fail. A simulation leaves them to its process. */
   readonly within: <Result>(owner: PromiseOwner, run: () => Result) => Result;
+  /** Whether a stack names the file and line of an author's source: a workflow's bundle does so. */
+  readonly namesPlaces: boolean;
   /** For lists of incidents, where the server keeps such. */
   readonly showSeverity: (severity: Severity) => void;
 }
@@ -66,9 +68,17 @@ export function nowMs(): number {
   return here().now();
 }
 
-/** ISO 8601, UTC. */
+let lastMoment = 0;
+let lastText = new Date(lastMoment).toISOString();
+
+/** ISO 8601, UTC. Asked many times in one moment, which is written once. */
 export function timeNow(): string {
-  return new Date(nowMs()).toISOString();
+  const moment = nowMs();
+  if (moment !== lastMoment) {
+    lastText = new Date(moment).toISOString();
+    lastMoment = moment;
+  }
+  return lastText;
 }
 
 export function condition(holds: () => boolean): Promise<void>;
@@ -111,6 +121,10 @@ export function logLine(text: string, fields: Readonly<Record<string, unknown>>)
 
 export function within<Result>(owner: PromiseOwner, run: () => Result): Result {
   return here().within(owner, run);
+}
+
+export function namesPlaces(): boolean {
+  return here().namesPlaces;
 }
 
 export function showSeverity(severity: Severity): void {

@@ -6,6 +6,7 @@ import { spelt } from '../text/object-name.ts';
 /** What may stand before what a choice does: it answers the question, and promises nothing. */
 export const leads = ['', 'Yes', 'No'] as const;
 type Lead = (typeof leads)[number];
+const inFront = /^(?:Yes|No)\b/;
 
 /** Of what is no action, but stands on a button all the same. */
 const others: Readonly<Record<string, ActionWords>> = {
@@ -61,7 +62,10 @@ export function labelOfPlans(plans: readonly Plan[], lead: Lead = ''): string {
 /** What people read of a choice: its own words where nothing runs on it, else those of its plans, whatever stands in its label. */
 export function labelOf({ label, plans }: { readonly label: string; readonly plans: readonly Plan[] }): string {
   if (plans.length === 0) return label;
-  return leads.map((lead) => labelOfPlans(plans, lead)).find((honest) => honest === label) ?? labelOfPlans(plans);
+  return labelOfPlans(
+    plans,
+    leads.find((lead) => labelOfPlans(plans, lead) === label),
+  );
 }
 
 /** The same of the choice with that id. */
@@ -76,5 +80,9 @@ export function labelIn(
 /** The label of a choice that is asked about: of words that are given for one with plans only the `Yes` or `No` in front counts. */
 export function labelFor(given: string, plans: readonly Plan[]): string {
   if (plans.length === 0) return given;
-  return labelOfPlans(plans, leads.find((lead) => lead !== '' && new RegExp(`^${lead}\\b`).test(given)) ?? '');
+  const said = inFront.exec(given)?.[0];
+  return labelOfPlans(
+    plans,
+    leads.find((lead) => lead === said),
+  );
 }

@@ -1,6 +1,6 @@
 import type { ActionDeclaration } from '../../core/action/action.ts';
 import { StepFailure } from '../step-failure.ts';
-import { condition, type FailedPromise, type PromiseOwner } from '../world.ts';
+import { condition, type FailedPromise, namesPlaces, type PromiseOwner } from '../world.ts';
 
 /** Thrown through a body that has said that the alert is not for it. */
 class BodySkipped extends Error {
@@ -32,7 +32,7 @@ interface BodyWorkOptions {
 /** What a body has begun: whether it may still say that it did nothing, and what it has not waited for. */
 export class BodyWork implements PromiseOwner {
   readonly #options: BodyWorkOptions;
-  readonly #open = new Map<Promise<unknown>, { readonly what: string; readonly call: Error }>();
+  readonly #open = new Map<Promise<unknown>, { readonly what: string; readonly call: Error | undefined }>();
   /** Where the author called for what has failed: by then the stack is the engine's alone. */
   readonly #calls = new WeakMap<object, Error>();
   readonly #failed: FailedPromise[] = [];
@@ -51,14 +51,14 @@ export class BodyWork implements PromiseOwner {
       this.#acted = what;
       this.#options.onAct();
     }
-    const call = new Error(what);
+    const call = namesPlaces() ? new Error(what) : undefined;
     const work = go();
     this.#open.set(work, { what, call });
     work.then(
       () => void this.#open.delete(work),
       (error: unknown) => {
         this.#open.delete(work);
-        if (error instanceof Error) this.#calls.set(error, call);
+        if (call && error instanceof Error) this.#calls.set(error, call);
       },
     );
     return work;
@@ -81,7 +81,7 @@ export class BodyWork implements PromiseOwner {
   /** What it has begun and not waited for, in words. */
   get unsettled(): readonly string[] {
     return [...this.#open.values()].map(({ what, call }) => {
-      const place = placeIn(call);
+      const place = call && placeIn(call);
       return place === undefined ? what : `${what} (${place})`;
     });
   }
