@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { StepContext } from '../../core/action/action.ts';
-import type { CellActivities, StepCall } from '../../core/action/step.ts';
+import type { AppliedStep, CellActivities, StepCall } from '../../core/action/step.ts';
 import { actions } from '../../core/actions/index.ts';
 import type { StepOutcome } from '../../core/cluster/object-event.ts';
 import { type Question, questionDigest } from '../../core/decide/approval.ts';
@@ -32,6 +32,8 @@ export interface IncidentListener {
   decided(question: Question, answer: DecidedAnswer): void;
   /** It is not tried again. */
   failed(call: Pick<StepCall, 'incident' | 'action'>, what: 'plan' | 'apply' | 'undo', code: ErrorCode): void;
+  /** Again, where it is asked for again. */
+  done(call: Pick<StepCall, 'incident' | 'action' | 'input'>, output: unknown): void;
 }
 
 export interface DecidedAnswer {
@@ -122,10 +124,16 @@ export function createCellActivities(parts: {
     }
   };
 
+  const apply = async (call: StepCall, fast: boolean): Promise<AppliedStep> => {
+    const applied = await run('apply', call, fast, (context) => chokepoint.apply(call, context));
+    listener?.done(call, applied.output);
+    return applied;
+  };
+
   return {
     planStep: (call) => run('plan', call, false, (context) => chokepoint.plan(call, context)),
-    applyStep: (call) => run('apply', call, false, (context) => chokepoint.apply(call, context)),
-    applyStepNow: (call) => run('apply', call, true, (context) => chokepoint.apply(call, context)),
+    applyStep: (call) => apply(call, false),
+    applyStepNow: (call) => apply(call, true),
     verifyStep: (step) => run('verify', step.call, false, (context) => chokepoint.verify(step, context)),
     undoStep: (undo) => run('undo', undo.call, false, (context) => chokepoint.undo(undo, context)),
     verifyVote: async ({ vote, question, level, actors }) => {

@@ -162,6 +162,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
   const listener: IncidentListener = {
     decided: (question, answer) => observed?.decided(question, answer),
     failed: (call, what, code) => observed?.failed(call, what, code),
+    done: (call, output) => observed?.done(call, output),
   };
   const pool = await createCellPool({
     config,
@@ -250,6 +251,8 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
       running: enabled,
       params: config.playbooks.params,
       note: (incident, note) => intake.note(incident, note),
+      keeper: knowledge.observed,
+      box: createBox({ keys: secrets.codecKeys }),
       stateDir: config.stateDir,
       log,
     });
@@ -332,6 +335,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
         headStarts,
         hold,
         follow: (client) => {
+          observed?.resume();
           void open.watch({ client, gateway: heard, signal: stopping.signal });
           const containments = () => hold.containments();
           const { signal } = stopping;

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { DecidedAnswer, IncidentListener } from '../../activities/chokepoint/cell.ts';
+import { Memory, type MemoryKeeper } from '../../activities/memory/memory.ts';
 import type { StepCall } from '../../core/action/step.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import type { Question } from '../../core/decide/approval.ts';
@@ -11,8 +12,11 @@ import { answering } from '../../core/playbook/answering.ts';
 import type { ParamValue } from '../../core/playbook/params.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import { sha256Hex } from '../../core/text/digest.ts';
+import { isObject } from '../../core/text/plain-json.ts';
+import type { Box } from '../../integrations/crypto-box/box.ts';
+import { targetText } from '../../workflows/steps/step-data.ts';
 import type { IncidentGateway } from '../intake/send/incident-gateway.ts';
-import type { Observation, ObservedAnswer } from '../packs/observe-main.ts';
+import type { Observation, ObservedAnswer, ObservedOutput } from '../packs/observe-main.ts';
 import { rememberObserved } from '../packs/observed.ts';
 import type { PackFiles } from '../packs/pack-files.ts';
 import { runPackProgram } from '../packs/pack-program.ts';
@@ -29,6 +33,7 @@ const seenSchema = z
       asks: z.array(z.string()).max(100),
       answered: z.array(z.string()).max(100),
       failed: z.array(z.string()).max(100),
+      given: z.array(z.string()).max(100),
     }),
   )
   .max(500);
@@ -38,9 +43,14 @@ const mostWaiting = 50;
 const longestOutcome = 600;
 const longestAnswer = 200;
 const mostAnswers = 20;
+const mostOutputs = 50;
+/** As JSON. What is longer is left out: the simulation makes one up. */
+const longestOutput = 16_384;
+/** Of one run of an incident. */
 const mostTried = 20;
-/** Incidents of which it is remembered what was tried, and what people have said. */
+/** Incidents of which it is remembered what was tried, and what has come of them. */
 const mostIncidents = 200;
+const retentionMs = 30 * 86_400_000;
 /** Its own refusals the engine makes again, where it is the same. */
 const ownRefusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'FB_ERR_ASK_FIRST',
@@ -56,6 +66,9 @@ interface ObservedPacksOptions {
   readonly running: readonly AnyPlaybook[];
   readonly params: Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
   readonly note: (incident: string, note: IncidentNote) => Promise<void>;
+  /** Where what was heard outlives the process: sealed, since it has alerts and what steps have found. */
+  readonly keeper?: MemoryKeeper<Uint8Array>;
+  readonly box: Box;
   readonly stateDir: string;
   readonly log: Pick<Logger, 'warn'>;
   readonly now?: () => number;
@@ -68,26 +81,39 @@ interface LoadedRelease {
   readonly among: readonly AnyPlaybook[];
 }
 
-interface Waiting {
-  readonly incident: string;
+/** An alert that playbooks of what is observed answer. */
+interface Tried {
   readonly alert: Alert;
-  readonly terms: PromotionTerms;
+  /** Of the version. */
+  readonly integrity: string;
+  /** Those that no alert like it was tried with before. */
+  readonly playbooks: readonly string[];
+  /** Actions that they have. */
+  readonly uses: readonly string[];
+  /** By playbook what was said last. Absent: it waits for its first try. */
+  said?: Readonly<Record<string, string>>;
 }
 
 /** What a run of an incident has come to so far, as this cell has found out itself. */
 interface Heard {
   run?: string;
   /** By question. */
-  readonly answers: Map<string, ObservedAnswer>;
-  readonly failures: Map<string, ErrorCode>;
-  /** What is observed answers these. */
-  readonly tried: Waiting[];
+  readonly answers: (ObservedAnswer & { readonly question: string })[];
+  readonly failures: { readonly name: string; readonly code: ErrorCode }[];
+  readonly outputs: ObservedOutput[];
+  readonly tried: Tried[];
+}
+
+interface Waiting {
+  readonly incident: string;
+  readonly heard: Heard;
+  readonly tried: Tried;
 }
 
 /**
  * Versions of packs that are observed: what they would do about the alerts that come is found out in a simulation, by a process that may read their code and Firebreak's, and nothing
- * else; no build has them, and no step of theirs is ever asked for. One line in the incident for each playbook, and another whenever what people have decided, or
- * what has failed, makes it come to something else.
+ * else; no build has them, and no step of theirs is ever asked for. One line in the incident for each playbook, and another whenever what people have decided,
+ * what has failed, or what steps have given, makes it come to something else. All of that outlives the process.
  */
 export class ObservedPacks implements IncidentListener {
   readonly #options: ObservedPacksOptions;
@@ -95,18 +121,25 @@ export class ObservedPacks implements IncidentListener {
   readonly #loaded = new LRUCache<string, Promise<LoadedRelease>>({
     max: 10,
   });
-  readonly #done = new LRUCache<string, true>({ max: 10_000 });
+  readonly #kept: Memory<Uint8Array>;
+  /** What is kept, opened. */
   readonly #heard = new LRUCache<string, Heard>({ max: mostIncidents });
-  /** What was said last. */
-  readonly #said = new LRUCache<string, string>({ max: 10_000 });
   readonly #trouble = new RepeatedTrouble();
+  /** What the process before has not tried any more. */
+  #left: Waiting[];
   #waiting: Waiting[] = [];
-  #work: Promise<void> = Promise.resolve();
+  #work: Promise<unknown> = Promise.resolve();
   #isAtWork = false;
 
   constructor(options: ObservedPacksOptions) {
+    const { keeper, now = Date.now } = options;
     this.#options = options;
-    this.#now = options.now ?? Date.now;
+    this.#now = now;
+    this.#kept = new Memory({ most: mostIncidents, retentionMs, keeper });
+    this.#left = [...this.#kept.entries()].flatMap(([incident]) => {
+      const heard = this.#of(incident);
+      return heard?.tried.flatMap((tried) => (tried.said ? [] : [{ incident, heard, tried }])) ?? [];
+    });
   }
 
   /** The gateway, with each alert that went through it looked at afterwards: what is observed delays nothing. */
@@ -116,6 +149,7 @@ export class ObservedPacks implements IncidentListener {
         const result = await gateway.start(id, start, options);
         if (result.kind === 'started') {
           this.#heard.delete(id);
+          this.#kept.delete(id);
           this.hears(id, start.batch.alerts);
         }
         return result;
@@ -131,51 +165,143 @@ export class ObservedPacks implements IncidentListener {
 
   hears(incident: string, alerts: readonly Alert[]): void {
     const observed = this.#observed();
-    // What people decide, and what fails, may come before the first has been tried.
-    if (observed.length > 0 && !this.#heard.has(incident))
-      this.#heard.set(incident, { answers: new Map(), failures: new Map(), tried: [] });
-    for (const terms of observed)
-      for (const alert of alerts) if (this.#waiting.length < mostWaiting) this.#waiting.push({ incident, alert, terms });
+    if (observed.length === 0) return;
+    // What people decide, and what comes of steps, may come before the first has been tried.
+    const heard = this.#of(incident) ?? { answers: [], failures: [], outputs: [], tried: [] };
+    this.#heard.set(incident, heard);
+    for (const terms of observed) this.#after(this.#answered({ incident, heard, alerts, terms }), terms);
     this.#begin();
   }
 
   decided({ id, text, incident }: Question, { choice, level, form }: DecidedAnswer): void {
     const heard = this.#heardOf(incident);
-    const before = heard?.answers.get(id);
-    if (!heard || before?.choice === choice || (!before && heard.answers.size >= mostAnswers)) return;
-    heard.answers.set(id, { text, choice, level, ...(form && { form }) });
-    this.#again(heard);
+    const place = heard?.answers.findIndex(({ question }) => question === id) ?? -1;
+    if (!heard || heard.answers[place]?.choice === choice || (place < 0 && heard.answers.length >= mostAnswers)) return;
+    heard.answers.splice(place < 0 ? heard.answers.length : place, 1, {
+      question: id,
+      text,
+      choice,
+      level,
+      ...(form && { form }),
+    });
+    this.#again(incident.id, heard);
   }
 
   failed({ incident, action }: Pick<StepCall, 'incident' | 'action'>, what: 'plan' | 'apply' | 'undo', code: ErrorCode): void {
     const heard = this.#heardOf(incident);
     const name = what === 'apply' ? action : `${action}.${what}`;
-    if (!heard || ownRefusals.has(code) || heard.failures.has(name)) return;
-    heard.failures.set(name, code);
-    this.#again(heard);
+    if (!heard || ownRefusals.has(code) || heard.failures.some((one) => one.name === name)) return;
+    heard.failures.push({ name, code });
+    this.#again(incident.id, heard, action);
+  }
+
+  done({ incident, action, input }: Pick<StepCall, 'incident' | 'action' | 'input'>, output: unknown): void {
+    const heard = this.#heardOf(incident);
+    if (!heard || !isObject(output) || heard.outputs.length >= mostOutputs) return;
+    const given = { action, target: targetText(input), output };
+    const text = JSON.stringify(given);
+    if (text.length > longestOutput || heard.outputs.some((one) => JSON.stringify(one) === text)) return;
+    heard.outputs.push(given);
+    this.#again(incident.id, heard, action);
   }
 
   /** Undefined where nothing of what is observed was tried in it. */
   #heardOf({ id, run }: IncidentRef): Heard | undefined {
-    const heard = this.#heard.get(id);
+    const heard = this.#of(id);
     if (heard) heard.run ??= run;
     return heard?.run === run ? heard : undefined;
   }
 
-  #again({ tried }: Heard): void {
-    for (const one of tried) if (this.#waiting.length < mostWaiting && !this.#waiting.includes(one)) this.#waiting.push(one);
+  #of(incident: string): Heard | undefined {
+    const known = this.#heard.get(incident);
+    const kept = known ? undefined : this.#kept.get(incident);
+    if (!kept) return known;
+    try {
+      const heard: Heard = JSON.parse(Buffer.from(this.#options.box.open(kept, aadOf(incident))).toString());
+      this.#heard.set(incident, heard);
+      return heard;
+    } catch {
+      // The key of the seal is gone: what comes is heard anew.
+      this.#kept.delete(incident);
+      return undefined;
+    }
+  }
+
+  #keep(incident: string, heard: Heard): void {
+    // Begun anew meanwhile.
+    if (this.#heard.peek(incident) !== heard) return;
+    this.#kept.set(incident, this.#options.box.seal(Buffer.from(JSON.stringify(heard)), aadOf(incident)), this.#now());
+  }
+
+  /** @param action of which there is something new; absent: of an answer */
+  #again(incident: string, heard: Heard, action?: string): void {
+    this.#keep(incident, heard);
+    for (const tried of heard.tried)
+      if (action === undefined || tried.uses.includes(action)) this.#wait({ incident, heard, tried });
+    this.#begin();
+  }
+
+  #wait(waiting: Waiting): void {
+    const { tried } = waiting;
+    if (this.#waiting.length < mostWaiting && !this.#waiting.some((one) => one.tried === tried)) this.#waiting.push(waiting);
+  }
+
+  /** Has wait what playbooks of a version answer, and no alert like it was tried with before. */
+  async #answered(of: {
+    readonly incident: string;
+    readonly heard: Heard;
+    readonly alerts: readonly Alert[];
+    readonly terms: PromotionTerms;
+  }): Promise<void> {
+    const { incident, heard, alerts, terms } = of;
+    const { integrity } = terms;
+    const { playbooks, among } = await this.#load(terms);
+    let isNew = false;
+    for (const alert of alerts) {
+      if (this.#waiting.length >= mostWaiting) break;
+      const answer = answering(among, alert).filter((one) => playbooks.includes(one));
+      if (answer.length === 0) continue;
+      const alike = heard.tried.filter((one) => one.integrity === integrity && isAlike(one.alert, alert));
+      // What could not be tried is tried again with the next alert like it.
+      for (const tried of alike) if (!tried.said) this.#wait({ incident, heard, tried });
+      const fresh = answer.filter(({ id }) => !alike.some((one) => one.playbooks.includes(id)));
+      if (fresh.length === 0 || heard.tried.length >= mostTried) continue;
+      const uses = fresh.flatMap((one) => Object.values(one.uses).map(({ name }) => name));
+      const tried: Tried = { alert, integrity, playbooks: fresh.map(({ id }) => id), uses };
+      heard.tried.push(tried);
+      isNew = true;
+      this.#wait({ incident, heard, tried });
+    }
+    if (isNew) this.#keep(incident, heard);
+    this.#begin();
+  }
+
+  #after(work: Promise<void>, terms: PromotionTerms): void {
+    const told = work.catch((error: unknown) => this.#couldNot(terms, error));
+    this.#work = Promise.all([this.#work, told]);
+  }
+
+  /** Goes on with what the process before has left, once it is known what is observed. */
+  resume(): void {
     this.#begin();
   }
 
   #begin(): void {
+    if (this.#left.length > 0 && this.#observed().length > 0) {
+      for (const one of this.#left) this.#wait(one);
+      this.#left = [];
+    }
     if (this.#isAtWork || this.#waiting.length === 0) return;
     this.#isAtWork = true;
-    this.#work = this.#run();
+    this.#work = Promise.all([this.#work, this.#run()]);
   }
 
   /** Resolves when nothing waits. */
-  idle(): Promise<void> {
-    return this.#work;
+  async idle(): Promise<void> {
+    for (let work: unknown; work !== this.#work; ) {
+      work = this.#work;
+      await work;
+    }
   }
 
   #observed(): readonly PromotionTerms[] {
@@ -186,58 +312,54 @@ export class ObservedPacks implements IncidentListener {
 
   async #run(): Promise<void> {
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      try {
-        await this.#observe(next);
-      } catch (error) {
-        const reason = error instanceof Error ? error.message.slice(0, 300) : reasonOf(error);
-        const said = this.#trouble.met(reason);
-        if (said)
-          this.#options.log.warn({ pack: releaseText(next.terms), reason, ...said }, 'what is observed could not be tried');
-      }
+      const { integrity } = next.tried;
+      // Its order may be over by now.
+      const terms = this.#observed().find((one) => one.integrity === integrity);
+      if (terms) await this.#observe(next, terms).catch((error: unknown) => this.#couldNot(terms, error));
     }
     this.#isAtWork = false;
   }
 
-  async #observe(waiting: Waiting): Promise<void> {
-    const { incident, alert, terms } = waiting;
+  #couldNot(terms: PromotionTerms, error: unknown): void {
+    const reason = error instanceof Error ? error.message.slice(0, 300) : reasonOf(error);
+    const said = this.#trouble.met(reason);
+    if (said) this.#options.log.warn({ pack: releaseText(terms), reason, ...said }, 'what is observed could not be tried');
+  }
+
+  async #observe({ incident, heard, tried }: Waiting, terms: PromotionTerms): Promise<void> {
     const { params, note, stateDir } = this.#options;
-    // Its order may be over by now.
-    if (!this.#observed().some(({ integrity }) => integrity === terms.integrity)) return;
-    const { files, playbooks, among } = await this.#load(terms);
-    const answer = answering(among, alert).filter((one) => playbooks.includes(one));
-    const keyOf = (id: string): string => `${incident} ${terms.integrity} ${alert.pod?.uid ?? ''} ${alert.rule} ${id}`;
-    const known = this.#heard.get(incident);
-    const isAgain = known?.tried.includes(waiting) === true;
-    const ids = answer.map(({ id }) => id).filter((id) => isAgain || !this.#done.has(keyOf(id)));
-    if (ids.length === 0) return;
+    const { alert, playbooks, said: before } = tried;
+    const { files } = await this.#load(terms);
     const observation: Observation = {
       alert,
-      playbooks: ids,
+      playbooks,
       params,
-      answers: [...(known?.answers.values() ?? [])],
-      failures: Object.fromEntries(known?.failures ?? []),
+      answers: heard.answers,
+      failures: Object.fromEntries(heard.failures.map(({ name, code }) => [name, code])),
+      outputs: heard.outputs,
     };
     const told = seenSchema.parse(JSON.parse(await runPackProgram(files, 'service/packs/observe-main', observation)));
-    // What failed is tried again with the next alert like it.
-    for (const id of ids) this.#done.set(keyOf(id), true);
-    if (known && !isAgain && known.tried.length < mostTried) known.tried.push(waiting);
-    for (const { playbook, outcome, asks, answered, failed } of told) {
-      const would = outcome.slice(0, longestOutcome);
-      const said = `${answered.join()} ${failed.join()} ${would}`;
-      if (!ids.includes(playbook) || this.#said.get(keyOf(playbook)) === said) continue;
-      this.#said.set(keyOf(playbook), said);
+    const news = told.flatMap((one) => {
+      const outcome = one.outcome.slice(0, longestOutcome);
+      const said = `${one.answered.join()} ${one.failed.join()} ${outcome}`;
+      return playbooks.includes(one.playbook) && before?.[one.playbook] !== said ? [{ ...one, outcome, said }] : [];
+    });
+    for (const { playbook, outcome, asks, answered, failed, given, said } of news) {
       const at = new Date(this.#now()).toISOString();
-      const rest = { ...(answered.length > 0 && { answered }), ...(failed.length > 0 && { failed }) };
-      rememberObserved(stateDir, terms, { at, incident, rule: alert.rule, playbook, outcome: would, asks, ...rest });
+      const known = { answered, failed, given };
+      const rest = Object.fromEntries(Object.entries(known).filter(([, listed]) => listed.length > 0));
+      rememberObserved(stateDir, terms, { at, incident, rule: alert.rule, playbook, outcome, asks, ...rest });
       const questions = asks.length === 0 ? '' : `; it asks ${asks.length === 1 ? 'once' : `${asks.length} times`}`;
-      const under = circumstances({ answered, failed });
+      const under = circumstances(known);
       await note(incident, {
-        id: sha256Hex(`${incident} ${terms.integrity} ${alert.id} ${playbook} ${isAgain ? said : ''}`).slice(0, 32),
+        id: sha256Hex(`${incident} ${terms.integrity} ${alert.id} ${playbook} ${before ? said : ''}`).slice(0, 32),
         kind: 'pack.observed',
-        text: `${releaseText(terms)} is observed, and has done nothing. ${under} ${playbook} would come to: ${would}${questions}`,
+        text: `${releaseText(terms)} is observed, and has done nothing. ${under} ${playbook} would come to: ${outcome}${questions}`,
         about: playbook,
       });
     }
+    tried.said = { ...before, ...Object.fromEntries(news.map(({ playbook, said }) => [playbook, said])) };
+    this.#keep(incident, heard);
   }
 
   #load(terms: PromotionTerms): Promise<LoadedRelease> {
@@ -259,14 +381,26 @@ export class ObservedPacks implements IncidentListener {
   }
 }
 
+/** Tried with one, the other comes to the same. */
+function isAlike(one: Alert, other: Alert): boolean {
+  return one.rule === other.rule && one.pod?.uid === other.pod?.uid;
+}
+
+function aadOf(incident: string): string {
+  return `observed ${incident}`;
+}
+
 function circumstances({
   answered,
   failed,
+  given,
 }: {
   readonly answered: readonly string[];
   readonly failed: readonly string[];
+  readonly given: readonly string[];
 }): string {
-  const failing = failed.length === 0 ? '' : ` and ${failed.join(' and ')} failing as here`;
+  const giving = given.length === 0 ? '' : ` and ${given.join(' and ')} giving what it gave here`;
+  const failing = `${failed.length === 0 ? '' : ` and ${failed.join(' and ')} failing as here`}${giving}`;
   if (answered.length === 0) return `With nobody answering${failing}`;
   return `As people have answered (${answered.map((one) => one.slice(0, longestAnswer)).join(', ')})${failing}`;
 }

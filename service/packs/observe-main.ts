@@ -1,6 +1,6 @@
 /**
- * Says what playbooks of a pack would do about an alert, with what people have answered so far, and else silence, as JSON: see `runPackProgram`. It reads an
- * `Observation`.
+ * Says what playbooks of a pack would do about an alert, as JSON: with what people have answered, what has failed and what steps have given so far, and else
+ * silence. It reads an `Observation`: see `runPackProgram`.
  */
 import { readFileSync } from 'node:fs';
 import type { Alert } from '../../core/alert/alert.ts';
@@ -8,9 +8,11 @@ import type { FormAnswers } from '../../core/decide/form.ts';
 import type { ErrorCode } from '../../core/errors.ts';
 import type { Pack } from '../../core/playbook/pack.ts';
 import type { ParamValue } from '../../core/playbook/params.ts';
+import { isObject } from '../../core/text/plain-json.ts';
 import { outcomeOf } from '../../testing/path-line.ts';
 import type { Said, SimulatedQuestion } from '../../testing/people.ts';
 import { simulate } from '../../testing/simulate.ts';
+import { targetText } from '../../workflows/steps/step-data.ts';
 import { loadedPack } from './loaded-pack.ts';
 
 /** A question as people have answered it. */
@@ -20,6 +22,14 @@ export interface ObservedAnswer {
   /** How many groups had been asked before the one that answered. */
   readonly level: number;
   readonly form?: FormAnswers;
+}
+
+/** What a step has given in the incident. */
+export interface ObservedOutput {
+  readonly action: string;
+  /** What the step was about, as `targetText` says it. */
+  readonly target: string;
+  readonly output: unknown;
 }
 
 export interface Observation {
@@ -32,17 +42,26 @@ export interface Observation {
   readonly answers: readonly ObservedAnswer[];
   /** What has failed in it, as `SimulateOptions.failures`. */
   readonly failures: Readonly<Record<string, ErrorCode>>;
+  /** In their order. */
+  readonly outputs: readonly ObservedOutput[];
 }
 
 const [folder = '', main = ''] = process.argv.slice(2);
-const { alert, playbooks, params, answers, failures }: Observation = JSON.parse(readFileSync(0, 'utf8'));
+const { alert, playbooks, params, answers, failures, outputs }: Observation = JSON.parse(readFileSync(0, 'utf8'));
 const pack = (await loadedPack(folder, main)) as Pack;
 const seen: object[] = [];
 for (const playbook of pack.playbooks) {
   if (!playbooks.includes(playbook.id)) continue;
   const own = params[playbook.id];
   const used: ObservedAnswer[] = [];
-  const story = await simulate(playbook, { alert, failures, answer: answering(used), ...(own && { params: own }) });
+  const given = new Set<string>();
+  const story = await simulate(playbook, {
+    alert,
+    failures,
+    outputs: giving(given),
+    answer: answering(used),
+    ...(own && { params: own }),
+  });
   const failed = story.steps.flatMap(({ state, action, isInjected }) => (state === 'failed' && isInjected ? [action] : []));
   seen.push({
     playbook: playbook.id,
@@ -50,6 +69,7 @@ for (const playbook of pack.playbooks) {
     asks: story.questions.map(({ text }) => text),
     answered: used.map(({ text, choice }) => `“${text}”: ${choice}`),
     failed: [...new Set(failed)],
+    given: [...given],
   });
 }
 process.stdout.write(JSON.stringify(seen));
@@ -65,4 +85,24 @@ function answering(used: ObservedAnswer[]): (question: SimulatedQuestion) => Sai
     const { choice, level, form } = given;
     return { choice, level, ...(form && { form }) };
   };
+}
+
+/** As it was, of the same action about the same; each once, and the last one for those that come after it. */
+function giving(used: Set<string>): Readonly<Record<string, (input: unknown) => object>> {
+  const byAction = Map.groupBy(outputs, ({ action }) => action);
+  return Object.fromEntries(
+    [...byAction].map(([action, steps]) => {
+      const left = [...steps];
+      const give = (input: unknown): object => {
+        const target = targetText(input);
+        const place = left.findIndex((one) => one.target === target);
+        const found = left[place];
+        if (!found) return {};
+        if (left.filter((one) => one.target === target).length > 1) left.splice(place, 1);
+        used.add(action);
+        return isObject(found.output) ? found.output : {};
+      };
+      return [action, give];
+    }),
+  );
 }

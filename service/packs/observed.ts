@@ -14,6 +14,8 @@ export interface Observed {
   readonly answered?: readonly string[];
   /** Actions that had failed, and would have for it. */
   readonly failed?: readonly string[];
+  /** Actions that gave what they had given. */
+  readonly given?: readonly string[];
 }
 
 const mostListed = 200;

@@ -81,7 +81,7 @@ async function arrives(question: Question, signed: SignedVote, level = 0, people
       }),
     incidents: new IncidentMemory(),
     votes,
-    listener: { decided: (...said) => decided.push(said), failed: () => undefined },
+    listener: { decided: (...said) => decided.push(said), failed: () => undefined, done: () => undefined },
     log: { info: () => undefined, warn: () => undefined },
   });
   return (await cell.verifyVote({ vote: signed, question, level })).ok;
@@ -220,8 +220,9 @@ test('who listens hears what people have decided: with as many as it takes, and 
   expect(decided).toEqual([[question, { choice: 'yes', level: 1 }]]);
 });
 
-test('who listens hears of what has failed for good', async () => {
+test('who listens hears of what has failed for good, and what was done with what it gave', async () => {
   const failed: unknown[] = [];
+  const done: unknown[] = [];
   const activities = createCellActivities({
     chokepoint,
     roster,
@@ -229,7 +230,11 @@ test('who listens hears of what has failed for good', async () => {
     asking: () => askingWith([]),
     incidents: new IncidentMemory(),
     votes,
-    listener: { decided: () => undefined, failed: ({ action }, ...what) => failed.push([action, ...what]) },
+    listener: {
+      decided: () => undefined,
+      failed: ({ action }, ...what) => failed.push([action, ...what]),
+      done: ({ action }, output) => done.push([action, output]),
+    },
     log: { info: () => undefined, warn: () => undefined },
   });
   const applied = (action: string) => new MockActivityEnvironment().run(() => activities.applyStep(callOf(action)));

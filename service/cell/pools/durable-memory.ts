@@ -186,6 +186,8 @@ export interface OwnKnowledge {
   readonly alertCounts: CountStore;
   /** What was seen of each workload. */
   readonly novelty: NoveltyStore;
+  /** What was heard of incidents in which versions of packs are observed, sealed. */
+  readonly observed: MemoryKeeper<Uint8Array>;
   /** Steps of actions of packs, with how it was before them. */
   readonly ownSteps: StoredValues<OwnStepRecord>;
   /** Alerts after which something has to come. */
@@ -229,6 +231,7 @@ export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): Ow
     }),
     alertCounts: stored.keeper('alert-counts'),
     novelty: stored.keeper('novelty'),
+    observed: stored.keeper('observed'),
     ownSteps: stored.storedValues('own-steps'),
     awaited: stored.values('awaited'),
     scheduledRuns: stored.values('scheduled-runs'),

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
 import { openSigner } from '../../../integrations/keys/ed25519.ts';
 import { lotOf } from '../../../service/cell/incident-versions.ts';
@@ -251,4 +252,41 @@ test('a pack that is being written is live when it is saved; a mistake is told w
   expect(await service.stateWhen('the incident of before', third, 120_000, () => true)).toMatchObject({
     bodies: [{ playbook: 'acme/miner', state: 'done' }],
   });
+});
+
+test('a version that is observed gets what steps have given in the incident and what people have answered, also after the process was killed', async () => {
+  const [fifth] = (await service.workloads.deploy(namespace, ['fifth'])) as [Workload];
+  await publishBeta('1.3.0', (body) =>
+    body
+      .replace("rule: 'Detect beta miners'", "any: [{ rule: 'Detect watched miners' }, { rule: 'Detect late miners' }]")
+      .replace('alert, steps, note,', 'alert, steps, note, verdict,')
+      .replace('await steps.quarantinePod', 'const { output: { labelsBefore } } = await steps.quarantinePod')
+      .replace(
+        /(lease: params\.lease \}\);)/,
+        "$1\n    if (labelsBefore.app === 'fifth') verdict('suspicious', 'it is the real one');",
+      ),
+  );
+  const propose = ['pack', 'promote', 'beta@1.3.0', '--observe', '48h', '--reason', 'beside what runs', '--json'];
+  const { id } = JSON.parse(await firebreak('ada', ...propose, ...meant('beta@1.3.0')));
+  await firebreak('ben', 'pack', 'approve', id, '--reason', 'have a look', ...meant('beta@1.3.0'));
+  /** Its lines in the incident, as soon as the last one says that. */
+  const saying = async (text: string, more: number): Promise<readonly string[]> => {
+    const lines = (state: IncidentState) =>
+      state.timeline.flatMap((entry) => (entry.kind === 'pack.observed' ? [entry.text] : []));
+    const state = await service.stateWhen('what is observed to be tried', fifth, 120_000, (now) => {
+      const all = lines(now);
+      return all.length > more && all.at(-1)?.includes(text) === true;
+    });
+    return lines(state);
+  };
+  const given =
+    'With nobody answering and quarantinePod giving what it gave here beta/miner would come to: quarantinePod; suspicious';
+  await service.post([{ ...alertAbout(fifth), rule: 'Detect watched miners' }]);
+  const before = await saying(given, 0);
+
+  await service.kill();
+  await service.start();
+  await service.post([{ ...alertAbout(fifth), rule: 'Detect late miners' }]);
+  // At once: what the step has given was heard by the process before.
+  expect(await saying(given, before.length)).toHaveLength(before.length + 1);
 });

@@ -2,17 +2,21 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { MemoryKeeper, Remembered } from '../../../activities/memory/memory.ts';
 import type { Alert } from '../../../core/alert/alert.ts';
 import type { Question } from '../../../core/decide/approval.ts';
 import type { IncidentNote } from '../../../core/incident/incident.ts';
 import type { PromotionTerms } from '../../../core/orders/promotion.ts';
+import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
 import { createVerifier, openSigner } from '../../../integrations/keys/ed25519.ts';
 import { ObservedPacks } from '../../../service/cell/observed-packs.ts';
+import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
 import { playbooksOf } from '../../../service/config/packs.ts';
 import { observedOf } from '../../../service/packs/observed.ts';
 import { readPack } from '../../../service/packs/pack-files.ts';
 import { ReleaseStore, signedRelease } from '../../../service/packs/release-store.ts';
+import { eventually } from '../../eventually.ts';
 import { statementOf, writePackFolder } from '../../pack-folder.ts';
 import { alertOf } from '../../workflows/people.ts';
 
@@ -43,11 +47,15 @@ beforeAll(async () => {
   };
 });
 
+const box = createBox({ keys: [{ id: 'test', key: new Uint8Array(32).fill(7) }] });
+
 let cells = 0;
+/** @param more another one with the memory of one before */
 function cellWith(
   active: readonly PromotionTerms[],
   publicKeys: readonly string[] = [publicKey],
   packs: readonly string[] = ['acme'],
+  more: { readonly keeper?: MemoryKeeper<Uint8Array> } = {},
 ) {
   cells += 1;
   const stateDir = join(folder, `state-${cells}`);
@@ -62,6 +70,8 @@ function cellWith(
     note: async (incident, note) => {
       notes.push({ ...note, incident });
     },
+    box,
+    ...more,
     stateDir,
     log: { warn: (fields: object) => warned.push(fields) },
     now: () => now,
@@ -171,4 +181,101 @@ test('what people have decided, and what has failed, counts for what is observed
     { answered: ['“Is it removed?”: keep'] },
     { failed: ['quarantinePod'] },
   ]);
+});
+
+const lookers = {
+  'package.json': '{ "name": "looks-playbooks", "version": "1.0.0", "type": "module" }\n',
+  'firebreak.pack.ts': `import { quarantinePod, verifyImage } from 'firebreak/actions';
+import { definePack, definePlaybook } from 'firebreak/playbook';
+
+const miner = definePlaybook(
+  {
+    id: 'miner',
+    title: 'Cut off a pod whose image nobody has signed',
+    on: { match: { rule: 'Detect crypto miners' }, minSeverity: 'high', requires: ['pod'] },
+    uses: { quarantinePod, verifyImage },
+  },
+  async ({ alert, steps, verdict }) => {
+    const { output } = await steps.verifyImage({ pod: alert.pod });
+    if (output.signature === 'unsigned') await steps.quarantinePod({ pod: alert.pod });
+    else verdict('suspicious', 'signed');
+  },
+);
+
+export default definePack({ name: 'looks', version: '1.0.0', playbooks: [miner] });
+`,
+};
+
+test('what a step has given in the incident it gives what is observed, about the same pod; and all that was heard outlives the process', async () => {
+  const publisher = await openSigner({ file: join(folder, 'publisher.pem'), create: true });
+  const pack = readPack({ folder: writePackFolder(join(folder, 'looks'), lookers) });
+  await store.publish(await signedRelease(statementOf(pack), pack, publisher));
+  const terms = { ...observe, pack: 'looks', integrity: pack.integrity };
+  const kept = join(folder, 'kept');
+  const incident = { id: 'incident/lab/shop/Deployment/cart', run: 'one' };
+  const alert = miner();
+  const looked = (name: string) => ({ incident, action: 'verifyImage', input: { pod: { ...alert.pod, name } } });
+  const unsigned = { signature: 'unsigned', detail: 'nobody has signed it' };
+
+  let memory = new DurableMemory(kept, { error: () => undefined });
+  const first = cellWith([terms], [publicKey], ['looks'], { keeper: memory.keeper('observed') });
+  await first.hears(alert);
+  // What another pod's image came to, and what another run has found, is none of its business.
+  first.observed.done(looked('another-pod'), unsigned);
+  first.observed.done({ ...looked(alert.pod?.name ?? ''), incident: { ...incident, run: 'two' } }, unsigned);
+  await first.observed.idle();
+  expect(first.notes.map(({ text }) => text)).toEqual([expect.stringContaining('would come to: verifyImage; suspicious')]);
+  first.observed.done(looked(alert.pod?.name ?? ''), unsigned);
+  await first.observed.idle();
+  expect(first.notes.slice(1).map(({ text }) => text)).toEqual([
+    'looks@1.0.0 is observed, and has done nothing. With nobody answering and verifyImage giving what it gave here looks/miner would come to: verifyImage, quarantinePod; quarantinePod in force',
+  ]);
+  expect(observedOf(first.stateDir, { pack: 'looks', release: '1.0.0' })).toMatchObject([{}, { given: ['verifyImage'] }]);
+  await memory.close();
+
+  // A failure after the restart is added to what was heard before it; and the alert is not told of once more.
+  memory = new DurableMemory(kept, { error: () => undefined });
+  const second = cellWith([terms], [publicKey], ['looks'], { keeper: memory.keeper('observed') });
+  await second.hears(alert);
+  expect(second.notes).toEqual([]);
+  second.observed.failed({ incident, action: 'quarantinePod' }, 'apply', 'FB_ERR_NOT_FOUND');
+  await second.observed.idle();
+  expect(second.notes.map(({ text }) => text)).toEqual([
+    expect.stringContaining(
+      'With nobody answering and quarantinePod failing as here and verifyImage giving what it gave here looks/miner would come to: verifyImage, quarantinePod fails',
+    ),
+  ]);
+  await memory.close();
+});
+
+/** A disk that is as it was when the process ended, whatever that does then. */
+function keeperOn(disk: ReadonlyMap<string, Remembered<Uint8Array>>) {
+  const entries = new Map(disk);
+  const keeper: MemoryKeeper<Uint8Array> = {
+    load: () => [...entries],
+    since: () => 0,
+    put: (key, entry) => entries.set(key, entry),
+    remove: (key) => entries.delete(key),
+    keepSince: () => undefined,
+  };
+  return { entries, keeper };
+}
+
+test('an alert that was not tried any more before the process ended is tried after that, once it is known what is observed', async () => {
+  const before = keeperOn(new Map());
+  const first = cellWith([observe], [publicKey], ['acme'], before);
+  first.observed.hears('incident/lab/shop/Deployment/cart', [miner()]);
+  await eventually('the alert to be kept', () => before.entries.size === 1 || undefined);
+  const after = keeperOn(before.entries);
+  await first.observed.idle();
+
+  const active: PromotionTerms[] = [];
+  const second = cellWith(active, [publicKey], ['acme'], after);
+  second.observed.resume();
+  await second.observed.idle();
+  expect(second.notes).toEqual([]);
+  active.push(observe);
+  second.observed.resume();
+  await second.observed.idle();
+  expect(second.notes).toMatchObject([{ incident: 'incident/lab/shop/Deployment/cart', about: 'acme/miner' }]);
 });
