@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
@@ -9,6 +9,7 @@ import { answering } from '../../core/playbook/answering.ts';
 import { playbooks } from '../../playbooks/index.ts';
 import { parseAlerts } from '../../service/intake/read/parse.ts';
 import { simulate } from '../../testing/simulate.ts';
+import { attackSamples, describeRecorded } from '../attack-samples.ts';
 
 /** What a delivery comes to: rule, the playbooks that answer it, and whom its incident is about. The cell would know the uid of each pod. */
 function comesTo(bytes: Uint8Array): readonly string[] {
@@ -80,12 +81,8 @@ describe('payloads as sensors send them', () => {
   });
 });
 
-/** Recorded from a real API server, and not ours to keep here: an event list a technique, and an ordinary day. */
-const recorded = process.env.FIREBREAK_ATTACK_SAMPLES;
-const whenRecorded = recorded !== undefined && existsSync(recorded) ? describe : describe.skip;
-
-whenRecorded('what was recorded at an API server', () => {
-  const lines = (file: string) => comesTo(read(join(recorded ?? '', file)));
+describeRecorded('what was recorded at an API server', () => {
+  const lines = (file: string) => comesTo(read(join(attackSamples, file)));
 
   test.each([
     [
@@ -146,7 +143,7 @@ whenRecorded('what was recorded at an API server', () => {
   );
 
   test('of an ordinary day nobody is asked, and nothing is done', async () => {
-    const alerts = resolvedIn(read(join(recorded ?? '', 'benign/platform-team-day.json.gz')));
+    const alerts = resolvedIn(read(join(attackSamples, 'benign/platform-team-day.json.gz')));
     const stories = await Promise.all(alerts.map(({ alert }) => simulate(playbooks, { alert })));
     expect(stories.flatMap(({ questions, steps }) => [...questions, ...steps])).toEqual([]);
   });

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { auditRules } from '../../../integrations/sensors/kubernetes-audit/rules.ts';
+import { attackSamples, describeRecorded } from '../../attack-samples.ts';
 import { alertOf, fixture, itemsOf } from './read.ts';
 
 const user = { username: 'eve', groups: ['system:authenticated'] };
@@ -493,13 +494,9 @@ describe('images', () => {
   });
 });
 
-/** Recorded from a real API server, and not ours to keep here: an event list a technique, and an ordinary day. */
-const recorded = process.env.FIREBREAK_ATTACK_SAMPLES;
-const whenRecorded = recorded !== undefined && existsSync(recorded) ? describe : describe.skip;
-
-whenRecorded('what was recorded', () => {
+describeRecorded('what was recorded', () => {
   const alertsIn = (file: string): readonly string[] => {
-    const bytes = readFileSync(join(recorded ?? '', file));
+    const bytes = readFileSync(join(attackSamples, file));
     const list = JSON.parse((file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString());
     const items = itemsOf({ kind: 'EventList', items: list.items });
     return [...new Set(items.flatMap((item) => (item.kind === 'alert' ? [`${item.alert.severity}: ${item.alert.rule}`] : [])))];
