@@ -45,7 +45,7 @@ export async function askToRotate(
       ? await ask({ ...shared, choices: { ...choices, quarantine: 'No' }, plan: { quarantine } })
       : await ask({
           ...shared,
-          choices: { ...choices, quarantine: 'No', rotate: 'No, and it may have read them' },
+          choices: { ...choices, quarantine: 'No', rotate: 'No' },
           plan: { quarantine, rotate: [quarantine, rotate] },
         });
   if (answer.choice === 'expected') {

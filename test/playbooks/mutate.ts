@@ -9,8 +9,9 @@ import { registerHooks } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseSync } from '@swc/core';
+import { answering } from '../../core/playbook/answering.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
-import { waysInto } from './shipped-alerts.ts';
+import { policyAlerts, waysInto } from './shipped-alerts.ts';
 import { answersOf } from './shipped-answers.ts';
 
 interface Mutant {
@@ -151,18 +152,25 @@ function usesFragment(file: string, fragment: string): boolean {
   return readFileSync(file, 'utf8').includes(`fragments/${name}`);
 }
 
+/** As `shipped.test.ts` asks of all of them together. */
+function answersAnother(name: string, playbook: ListedPlaybook): boolean {
+  return policyAlerts.some(([owner, alert]) => answering([playbook], alert).length > 0 !== (owner === name));
+}
+
 async function isNoticed(mutant: Mutant, number: number): Promise<boolean> {
   now = { mutant, number };
   const touched = [...files].filter(([, file]) => file === mutant.file || usesFragment(file, mutant.file));
   // Those of most kinds first: a fragment is used by many.
   for (const [name, file] of touched.slice(0, 8)) {
-    for (const [at, alert] of (waysInto[name] ?? []).entries()) {
-      try {
-        const { problems, lines } = await answersOf(await loaded(file, number), alert);
+    try {
+      const playbook = await loaded(file, number);
+      if (answersAnother(name, playbook)) return true;
+      for (const [at, alert] of (waysInto[name] ?? []).entries()) {
+        const { problems, lines } = await answersOf(playbook, alert);
         if (problems.length > 0 || JSON.stringify(lines) !== JSON.stringify(agreed[name]?.[at])) return true;
-      } catch {
-        return true;
       }
+    } catch {
+      return true;
     }
   }
   return false;

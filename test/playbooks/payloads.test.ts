@@ -9,7 +9,7 @@ import { answering } from '../../core/playbook/answering.ts';
 import { playbooks } from '../../playbooks/index.ts';
 import { parseAlerts } from '../../service/intake/read/parse.ts';
 import { simulate } from '../../testing/simulate.ts';
-import { attackSamples, describeRecorded } from '../attack-samples.ts';
+import { attackSamples, describeRecorded } from './attack-samples.ts';
 
 /** What a delivery comes to: rule, the playbooks that answer it, and whom its incident is about. The cell would know the uid of each pod. */
 function comesTo(bytes: Uint8Array): readonly string[] {

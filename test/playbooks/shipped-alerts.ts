@@ -154,3 +154,16 @@ export const waysInto: Readonly<Record<string, readonly Alert[]>> = {
     alertOf('Terminal shell in container', { rule: 'Nobody knows this', severity: 'high' }),
   ],
 };
+
+/** Of policies that people have named themselves, each with the one playbook that answers it: by the hook alone, and where two kinds of words are in a name. */
+export const policyAlerts: readonly (readonly [string, Alert])[] = [
+  ['ask-about-kernel-change', policyAlert('tetragon', 'guard-1', ['hook:kprobe/security_bpf_prog'])],
+  ['contain-container-escape', policyAlert('tetragon', 'guard-2', ['hook:kprobe/sys_pivot_root'])],
+  ['contain-cryptominer', policyAlert('kubearmor', 'kinsing-by-netcat')],
+  ['contain-container-escape', policyAlert('tetragon', 'escape-by-unlink')],
+  ['ask-about-credential-search', policyAlert('kubearmor', 'truststore-by-ftp')],
+];
+
+function policyAlert(sensor: string, rule: string, tags: readonly string[] = []): Alert {
+  return { ...alertOf('Terminal shell in container'), sensor, rule, tags, severity: 'medium' };
+}

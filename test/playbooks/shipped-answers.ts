@@ -1,9 +1,11 @@
+import { actionOutputs } from '../../core/actions/outputs.schema.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import type { Duration } from '../../core/playbook/duration.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { everyAnswer } from '../../testing/every-answer.ts';
 import { graphOf } from '../../testing/graph.ts';
 import { outcomeOf } from '../../testing/path-line.ts';
+import type { SimulatedQuestion } from '../../testing/people.ts';
 import { simulate } from '../../testing/simulate.ts';
 import type { Story, StoryQuestion } from '../../testing/story.ts';
 import { type Path, silence } from '../../testing/walk.ts';
@@ -47,7 +49,7 @@ export async function answersOf(playbook: ListedPlaybook, alert: Alert) {
 
   return {
     problems,
-    lines: [...answers, await slowLine(playbook, alert), ...[...told, ...filed].toSorted()],
+    lines: [...answers, ...(await slowLines(playbook, alert)), ...[...told, ...filed].toSorted()],
     shown: shownOf(alert, paths),
   };
 }
@@ -69,19 +71,27 @@ function shownOf({ rule, severity, title }: Alert, paths: readonly Path[]) {
   };
 }
 
-/** What is waited for, and before what: what is read takes minutes, the ticket system longer still, and people answer with the first choice meanwhile. */
-async function slowLine(playbook: ListedPlaybook, alert: Alert): Promise<string> {
-  const takes = Object.values(playbook.uses).flatMap(({ name, effect }): readonly (readonly [string, Duration])[] => {
-    if (name === 'openTicket') return [[name, '20m']];
-    return effect === 'read' ? [[name, '5m']] : [];
-  });
-  const story = await simulate(playbook, {
-    alert,
-    takes: Object.fromEntries(takes),
-    answer: ({ asker, choices: [first] }) => (asker === 'engine' ? silence : (first?.id ?? silence)),
-  });
-  const unwaited = story.notAwaited.map((step) => `; nobody waits for ${step}`).join('');
-  return `where all is slow: ${outcomeOf(story)}${unwaited}`;
+/** Which choice people take each time, and how long evidence takes meanwhile: the engine itself waits for it before a destructive step, half an hour. */
+const slowWays = [
+  { which: 'first', place: 0, minutes: 120 },
+  { which: 'second', place: 1, minutes: 120 },
+  { which: 'last', place: -1, minutes: 24 },
+] as const;
+
+/** What is waited for, and before what: the ticket system takes its time, evidence longer still, and no two of a kind as long. */
+async function slowLines(playbook: ListedPlaybook, alert: Alert): Promise<readonly string[]> {
+  const names = Object.values(playbook.uses).map(({ name }) => name);
+  const evidence = names.filter((name) => 'evidence' in (actionOutputs[name]?.shape ?? {}));
+  const lines: string[] = [];
+  for (const { which, place, minutes } of slowWays) {
+    const slow = evidence.map((name, at) => [name, `${minutes + at}m` as Duration] as const);
+    const takes: Readonly<Record<string, Duration>> = { openTicket: '20m', ...Object.fromEntries(slow) };
+    const answer = ({ asker, choices }: SimulatedQuestion) => (asker === 'engine' ? silence : (choices.at(place)?.id ?? silence));
+    const story = await simulate(playbook, { alert, takes, answer });
+    const unwaited = story.notAwaited.map((step) => `; nobody waits for ${step}`).join('');
+    lines.push(`where all is slow, and people take the ${which}: ${outcomeOf(story)}${unwaited}`);
+  }
+  return lines;
 }
 
 function questionLine({ text, asker, choices, groups, onSilence }: StoryQuestion): string {

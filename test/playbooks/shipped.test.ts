@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { Alert } from '../../core/alert/alert.ts';
 import { answering } from '../../core/playbook/answering.ts';
 import { playbooks } from '../../playbooks/index.ts';
-import { waysInto } from './shipped-alerts.ts';
+import { policyAlerts, waysInto } from './shipped-alerts.ts';
 import { answersOf } from './shipped-answers.ts';
 
 const nameOf = (id: string): string => id.split('/').at(-1) ?? id;
@@ -43,6 +43,11 @@ describe('a shipped playbook', () => {
       expect(lines).toEqual(agreed[name]?.[at]);
       expect(shown).toEqual(pictures[name]?.[at]);
     },
+  );
+
+  test.each(policyAlerts.map(([name, alert]) => [name, alert.rule, alert] as const))(
+    '%s alone answers a policy that is called %s',
+    (name, _rule, alert) => expect(answering(playbooks, alert).map(({ id }) => nameOf(id))).toEqual([name]),
   );
 
   test('has a page', () => {

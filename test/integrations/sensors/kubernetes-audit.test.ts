@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import { auditRules } from '../../../integrations/sensors/kubernetes-audit/rules.ts';
-import { attackSamples, describeRecorded } from '../../attack-samples.ts';
+import { attackSamples, describeRecorded } from '../../playbooks/attack-samples.ts';
 import { alertOf, fixture, itemsOf } from './read.ts';
 
 const user = { username: 'eve', groups: ['system:authenticated'] };

@@ -4,7 +4,7 @@ import { describe } from '@jest/globals';
 
 /** Recorded from a real API server, and not ours to keep here: an event list a technique, and an ordinary day. */
 export const attackSamples =
-  process.env.FIREBREAK_ATTACK_SAMPLES ?? join(import.meta.dirname, '..', '..', 'shared', 'attack-samples');
+  process.env.FIREBREAK_ATTACK_SAMPLES ?? join(import.meta.dirname, '..', '..', '..', 'shared', 'attack-samples');
 
 /** Tests on them, skipped with the reason where they are not on this machine. */
 export function describeRecorded(what: string, tests: () => void): void {
