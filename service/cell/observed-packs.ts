@@ -128,7 +128,8 @@ export class ObservedPacks implements IncidentListener {
   /** What the process before has not tried any more. */
   #left: Waiting[];
   #waiting: Waiting[] = [];
-  #work: Promise<unknown> = Promise.resolve();
+  /** Resolves to nothing: what each has come to would be kept for as long as the process lives. */
+  #work: Promise<void> = Promise.resolve();
   #isAtWork = false;
 
   constructor(options: ObservedPacksOptions) {
@@ -277,8 +278,7 @@ export class ObservedPacks implements IncidentListener {
   }
 
   #after(work: Promise<void>, terms: PromotionTerms): void {
-    const told = work.catch((error: unknown) => this.#couldNot(terms, error));
-    this.#work = Promise.all([this.#work, told]);
+    this.#goOn(work.catch((error: unknown) => this.#couldNot(terms, error)));
   }
 
   /** Goes on with what the process before has left, once it is known what is observed. */
@@ -293,12 +293,16 @@ export class ObservedPacks implements IncidentListener {
     }
     if (this.#isAtWork || this.#waiting.length === 0) return;
     this.#isAtWork = true;
-    this.#work = Promise.all([this.#work, this.#run()]);
+    this.#goOn(this.#run());
+  }
+
+  #goOn(work: Promise<void>): void {
+    this.#work = Promise.all([this.#work, work]).then(() => undefined);
   }
 
   /** Resolves when nothing waits. */
   async idle(): Promise<void> {
-    for (let work: unknown; work !== this.#work; ) {
+    for (let work: Promise<void> | undefined; work !== this.#work; ) {
       work = this.#work;
       await work;
     }
