@@ -141,7 +141,7 @@ describe('bodies of whom nobody knows', () => {
     };
     const bytes = 200_000;
     const bodies = new UnprovenBodies({ atMost: bytes, inAll: bytes, withinMs: 600_000 });
-    const port = await open({});
+    const port = await open({ strangerIdleMs: 600_000 });
     let [came, before, whole] = [0, 0, ''];
     server.removeAllListeners('request');
     server.on('request', async (request, response) => {
@@ -167,7 +167,7 @@ describe('bodies of whom nobody knows', () => {
 
   test('are bounded together: the one goes that has been coming for the longest', async () => {
     const bodies = new UnprovenBodies({ atMost: 1_000, inAll: 1_500, withinMs: 60_000 });
-    const port = await open({});
+    const port = await open({ strangerIdleMs: 600_000 });
     const became: string[] = [];
     server.removeAllListeners('request');
     let begun = 0;

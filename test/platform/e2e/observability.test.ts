@@ -99,6 +99,7 @@ test('an incident is one trace at a real collector: alert, spool, start, workflo
   await voteUntilAccepted(service, workload, ben, labels.release);
   await ended(service, [workload]);
 
+  expect(service.log).toContain('head start: quarantinePod');
   const { traceId, alertSpan, startSpan, workflowSpan } = traceOf(incident);
   const own = (): readonly ReceivedSpan[] => spans().filter((span) => span.traceId === traceId);
   await until('the span of the head start', 120_000, () => own().some(({ name }) => name === 'head start'));
