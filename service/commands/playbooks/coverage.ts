@@ -4,7 +4,6 @@ import { FirebreakError } from '../../../core/errors.ts';
 import { enabledPlaybooks } from '../../config/packs.ts';
 import type { DescribedPack } from '../../packs/describe.ts';
 import { readPackAt } from '../../packs/pack-files.ts';
-import { tellProgress } from '../../process/working-line.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
 import { print, printJson, printTable, styled } from '../output.ts';
 
@@ -50,6 +49,7 @@ async function coverage({ pack, config: path, rules: folder, enabled, layer, all
   const { ruleSets } = await import('../../../core/rules/known-rules.ts');
   const { coverageInTurns, navigatorLayer, percentCovered } = await import('../../coverage/coverage.ts');
   const { ruleSetInFolder } = await import('../../coverage/rule-files.ts');
+  const { tellProgress } = await import('../../process/working-line.ts');
   const config = path === undefined ? undefined : (await import('../../config/load.ts')).loadConfig({ path, env: process.env });
   const own = pack === undefined ? [] : [await packAt(pack)];
   const names = own.map(({ name }) => name);

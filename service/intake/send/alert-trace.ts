@@ -30,8 +30,10 @@ export function tracedDelivery(
   );
   return tracing.ahead(async (join) => {
     const outcome = await send();
+    if (outcome !== 'sent') return outcome;
+    const ahead = line.ahead.splice(0);
     const { run } = line;
-    if (outcome !== 'sent' || run === undefined) return outcome;
+    if (run === undefined) return outcome;
     const ref = { id: incidentIdOf(subject), run };
     const startMs = Math.min(Date.parse(since), handedOverMs);
     const attributes = { 'firebreak.incident': ref.id, 'firebreak.alerts': size, 'firebreak.severity': severity };
@@ -40,12 +42,24 @@ export function tracedDelivery(
       ({ alertSpan }) => (run === earlier ? { parentId: alertSpan } : { spanId: alertSpan }),
       { name: 'alert', kind: 'server', startMs, endMs: Date.now(), attributes },
     );
-    join(traceId, spanId);
+    for (const joinTo of [join, ...ahead]) joinTo(traceId, spanId);
     const spoolSpan = (begunMs: number, endMs: number): void => {
       tracing.record(ref, () => ({ parentId: spanId }), { name: 'spool', kind: 'internal', startMs: begunMs, endMs });
     };
     if (writtenMs) void writtenMs.then((at) => at !== undefined && spoolSpan(handedOverMs, at));
     else spoolSpan(startMs, handedOverMs);
     return outcome;
+  });
+}
+
+/** Most parts of one incident that wait for its trace: others are in none. */
+const mostAhead = 16;
+
+/** What is contained before its alert's turn to be sent comes: it gets its place in the trace when that is done. */
+export function tracedAhead(tracing: Tracing | undefined, line: IncidentLine, work: () => Promise<void>): Promise<void> {
+  if (!tracing || line.ahead.length >= mostAhead) return work();
+  return tracing.ahead((join) => {
+    line.ahead.push(join);
+    return work();
   });
 }

@@ -3,7 +3,7 @@ import type { Tracing } from '../../process/telemetry/tracing.ts';
 import type { IntakeLog } from '../log.ts';
 import type { PlacedEntry, SpoolEntry } from '../spool/entry.ts';
 import type { Spool } from '../spool/spool.ts';
-import { tracedDelivery } from './alert-trace.ts';
+import { tracedAhead, tracedDelivery } from './alert-trace.ts';
 import { batchOfOne, kindOf, nextBatch, type SpooledBatch } from './batch.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
 import { type IncidentLine, worstFirst } from './incident-line.ts';
@@ -48,10 +48,8 @@ export class Dispatcher {
       const first = this.#peek(line);
       line.wait(Date.parse(first[0]?.entry.receivedAt ?? new Date().toISOString()));
       // Not only in its turn: Temporal may be away.
-      void this.#delivery.containFirst(
-        first.map(({ entry }) => entry),
-        Promise.resolve(),
-      );
+      const entries = first.map(({ entry }) => entry);
+      void tracedAhead(this.#tracing, line, () => this.#delivery.containFirst(entries, Promise.resolve()));
     }
     for (const line of lines.sort(worstFirst)) this.#flushSoon(line);
   }
@@ -77,7 +75,7 @@ export class Dispatcher {
       // A repetition within a storm is counted only.
       const kept = isNew || !line.isStorm ? { ...entry, raw: raw() } : entry;
       const stored = this.#store(line, again ? { ...kept, alone: true } : kept);
-      if (isNew) void this.#delivery.containFirst([entry], stored);
+      if (isNew) void tracedAhead(this.#tracing, line, () => this.#delivery.containFirst([entry], stored));
       line.holds(severity, await stored);
     } finally {
       line.writing -= 1;

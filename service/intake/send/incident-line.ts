@@ -13,6 +13,8 @@ export class IncidentLine {
   urgent = false;
   failures = 0;
   timer: NodeJS.Timeout | undefined;
+  /** What was contained before its alerts were sent waits for the trace of its incident. */
+  readonly ahead: ((traceId: string, under: string) => void)[] = [];
   /** Alerts since the last batch. */
   gathered = 0;
   #waitingSince: number | undefined;

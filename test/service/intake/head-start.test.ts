@@ -4,6 +4,7 @@ import { resolverFromNames } from '../../../core/alert/subject.ts';
 import type { SubjectResolver } from '../../../core/alert/subject-resolver.ts';
 import type { HeadStartRequest } from '../../../core/incident/head-start.ts';
 import type { HeadStart, HeadStartResult } from '../../../service/intake/send/head-start.ts';
+import { type TraceSpan, Tracing } from '../../../service/process/telemetry/tracing.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { type Door, falcoEvent, freshDirectory, openDoor, removeDirectory, until } from './parts/intake-fixture.ts';
 
@@ -140,6 +141,24 @@ describe('the head start', () => {
     expect(after.begun[0]?.request.alert.id).toBe(headStart.begun[0]?.request.alert.id);
     gateway.failing = 'no';
     await until(() => gateway.counted(incident) === 1);
+  });
+
+  test('is in the trace of its incident, also where it came before the turn of its alert', async () => {
+    const gateway = new FakeIncidentGateway();
+    gateway.failing = 'down';
+    const directory = freshDirectory();
+    const first = await openDoor(gateway, { directory });
+    await first.post(JSON.stringify(critical()));
+    await first.intake.stop(50);
+    const spans: TraceSpan[] = [];
+    const after = new NotedHeadStart(gateway);
+    await door(after, gateway, { directory, tracing: new Tracing((span) => spans.push(span)) });
+    await until(() => after.begun.length > 0);
+    gateway.failing = 'no';
+    const named = (name: string): readonly TraceSpan[] => spans.filter((span) => span.name === name);
+    await until(() => named('head start').length === after.begun.length);
+    const alerts = named('alert').map(({ traceId, spanId: parentId }) => ({ traceId, parentId }));
+    for (const { traceId, parentId } of named('head start')) expect(alerts).toContainEqual({ traceId, parentId });
   });
 
   test('while an incident is open: another pod’s does not wait for the window', async () => {

@@ -53,6 +53,7 @@ export interface DoorOptions {
   readonly access?: Partial<Pick<IntakeOptions, 'tokens' | 'signatures' | 'senders' | 'tls'>>;
   readonly storm?: IntakeOptions['storm'];
   readonly reports?: IntakeOptions['reports'];
+  readonly tracing?: IntakeOptions['tracing'];
   readonly log?: IntakeLog;
   readonly missingRights?: IntakeOptions['missingRights'];
 }
@@ -72,6 +73,7 @@ export async function openDoor(gateway: IncidentGateway, options: DoorOptions = 
     seal: (bytes, aad) => box.seal(bytes, aad),
     storm: options.storm,
     reports: options.reports,
+    tracing: options.tracing,
     missingRights: options.missingRights,
     log: options.log ?? silent,
     ...options.access,
