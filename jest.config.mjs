@@ -10,5 +10,6 @@ export default {
   transform: {},
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.build'],
-  testTimeout: 300_000,
+  // Only for what hangs: on a used machine a test may take ten times as long.
+  testTimeout: 600_000,
 };

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { auditReport } from '../../service/commands/records/audit.ts';
 import { within } from '../eventually.ts';
 import { alertAbout } from '../platform/e2e/parts/alerts.ts';
@@ -8,8 +8,6 @@ import { ana, ben, labels } from '../platform/e2e/parts/service.ts';
 import { startedOrWhyNot } from '../started-or-why-not.ts';
 import { type Estate, startEstate } from './parts/estate.ts';
 import type { Site } from './parts/site.ts';
-
-jest.setTimeout(600_000);
 
 /** Who is killed, and where alerts are answered with containment before it is back. */
 const both = ['east', 'west'] as const;

@@ -3,7 +3,7 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileS
 import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse, stringify } from 'yaml';
 import { createKubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
@@ -29,8 +29,6 @@ import { acceptedWords } from '../platform/e2e/parts/oracle.ts';
 import { ana, ben, labels } from '../platform/e2e/parts/service.ts';
 import { forwardFrom } from './lab/forwards.ts';
 import { nodeLab } from './lab/lab.ts';
-
-jest.setTimeout(600_000);
 
 const lab = await nodeLab();
 const { hostAddress, kubeconfig, namespace } = lab;

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { IncidentState } from '../../core/incident/incident-state.ts';
 import { createKubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
@@ -18,8 +18,6 @@ import { makePoolAccounts, removeBinding } from '../platform/e2e/parts/pool-acco
 import { ana, labels, type SecondProcess, Service } from '../platform/e2e/parts/service.ts';
 import { echoesOf, echoServer, talkTo } from './lab/echoes.ts';
 import { nodeLab } from './lab/lab.ts';
-
-jest.setTimeout(300_000);
 
 const lab = await nodeLab();
 const { namespace, kubeconfig, auditLog, toolsImage } = lab;

@@ -1,12 +1,10 @@
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, jest, test } from '@jest/globals';
+import { afterAll, expect, test } from '@jest/globals';
 import { findOnPath, runCommand } from '../../service/parts/command.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { ensureBuilt } from '../../tools/setup/build.mjs';
-
-jest.setTimeout(600_000);
 
 const canHaveOwnNetwork = process.getuid?.() === 0 && ['unshare', 'ip', 'wget'].every((program) => findOnPath(program));
 const folders: string[] = [];

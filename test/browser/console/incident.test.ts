@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { people } from '../../../tools/demo/settings.ts';
 import { eventually } from '../../eventually.ts';
@@ -8,8 +8,6 @@ import { Service } from '../../platform/e2e/parts/service.ts';
 import { testPlatform } from '../../platform.ts';
 import { findBrowser } from '../../suites.mjs';
 import { tabTo } from './keyboard.ts';
-
-jest.setTimeout(300_000);
 
 const executablePath = findBrowser();
 const inBrowser = executablePath === undefined ? describe.skip : describe;

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
 import { firebreakVersion } from '../../../service/process/project-root.ts';
 import { rolesAtTemporal } from '../../../service/skew/skew.ts';
@@ -11,8 +11,6 @@ import { podOf, until, type Workload } from './parts/cluster.ts';
 import { containedAt, ended, voteUntilAccepted } from './parts/oracle.ts';
 import type { Changes } from './parts/program.ts';
 import { ana, ben, labels, Service } from './parts/service.ts';
-
-jest.setTimeout(300_000);
 
 const leaseMs = 8_000;
 const shell = 'No: quarantine pod';

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { resourcePlurals } from '../../../core/cluster/cluster-resources.ts';
 import { names } from '../../../core/cluster/labels.ts';
@@ -13,8 +13,6 @@ import { writeAccountKubeconfig } from '../../account-kubeconfig.ts';
 import { testPlatform } from '../../platform.ts';
 import { until, type Workload } from './parts/cluster.ts';
 import { Service } from './parts/service.ts';
-
-jest.setTimeout(300_000);
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 const admin = readAccess(kubeconfig);

@@ -1,5 +1,5 @@
 import { copyFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { auditReport, existingAuditUrl } from '../../../service/commands/records/audit.ts';
 import { loadConfig } from '../../../service/config/load.ts';
 import { controlState } from '../../../service/incidents/session.ts';
@@ -9,8 +9,6 @@ import { alertAbout } from './parts/alerts.ts';
 import { until, type Workload } from './parts/cluster.ts';
 import { type CommandLine, keyFile, meant, peopleWithKeys } from './parts/command-line.ts';
 import { Service } from './parts/service.ts';
-
-jest.setTimeout(300_000);
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 const people = peopleWithKeys();

@@ -1,12 +1,10 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { testPlatform } from '../../platform.ts';
 import { alertAbout } from './parts/alerts.ts';
 import { podOf, until, type Workload } from './parts/cluster.ts';
 import { voteUntilAccepted } from './parts/oracle.ts';
 import { ana, ben, labels, Service } from './parts/service.ts';
-
-jest.setTimeout(300_000);
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 let service: Service;

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, expect, jest, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { readPack } from '../../../service/packs/pack-files.ts';
 import { makeKeySet } from '../../../service/process/keys/key-set.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
@@ -15,8 +15,6 @@ import { findPostgres } from '../../suites.mjs';
 import { makeCertificate, openTlsDoor, type TlsDoor } from '../temporal/mutual-tls.ts';
 import { until } from './parts/cluster.ts';
 import { Service } from './parts/service.ts';
-
-jest.setTimeout(300_000);
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace, cleanUp } = await testPlatform();
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-e2e-roles-'));

@@ -1,12 +1,10 @@
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { listObjects } from '../../../integrations/kubernetes/objects.ts';
 import { firebreakProcess } from '../../command-line.ts';
 import { testPlatform } from '../../platform.ts';
 import { openCluster } from '../kubernetes/parts/cluster.ts';
 import { until } from './parts/cluster.ts';
 import { Service } from './parts/service.ts';
-
-jest.setTimeout(300_000);
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 

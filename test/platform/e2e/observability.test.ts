@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { IncidentRef } from '../../../core/incident/incident.ts';
 import { traceOf } from '../../../core/incident/incident-trace.ts';
 import { type CollectorServer, startCollector } from '../../../tools/platform/collector-server.ts';
@@ -14,8 +14,6 @@ import { until, type Workload } from './parts/cluster.ts';
 import { containedAt, ended, voteUntilAccepted } from './parts/oracle.ts';
 import { rulesFile, selectorsIn, seriesOf, shippedQueries } from './parts/queries.ts';
 import { ana, ben, labels, Service } from './parts/service.ts';
-
-jest.setTimeout(600_000);
 
 interface ReceivedSpan {
   readonly traceId: string;

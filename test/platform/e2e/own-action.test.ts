@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, expect, jest, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { Cloud, officeRule, openRule } from '../../../packs/cloud-security-group/test/cloud.ts';
 import { readPack } from '../../../service/packs/pack-files.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
@@ -9,8 +9,6 @@ import { testPlatform } from '../../platform.ts';
 import { until, type Workload } from './parts/cluster.ts';
 import { meant, peopleWithKeys } from './parts/command-line.ts';
 import { ana, type SecondProcess, Service } from './parts/service.ts';
-
-jest.setTimeout(300_000);
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace, cleanUp } = await testPlatform();
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-e2e-own-action-'));

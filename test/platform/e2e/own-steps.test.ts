@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { parse, stringify } from 'yaml';
 import { OwnSteps } from '../../../activities/chokepoint/own-steps.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
@@ -15,8 +15,6 @@ import { AuditFeed, type Fed } from './parts/audit-feed.ts';
 import { podOf, until, type Workload } from './parts/cluster.ts';
 import { makePoolAccounts, removeBinding } from './parts/pool-accounts.ts';
 import { ana, ben, labels, type SecondProcess, Service } from './parts/service.ts';
-
-jest.setTimeout(300_000);
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace, prefix, cleanUp } = await testPlatform();
 const pools = ['cell', 'secrets'] as const;

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
 import { openSigner } from '../../../integrations/keys/ed25519.ts';
@@ -21,8 +21,6 @@ import { Service } from './parts/service.ts';
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 const packFolder = mkdtempSync(join(tmpdir(), 'firebreak-e2e-pack-'));
-jest.setTimeout(300_000);
-
 const people = peopleWithKeys();
 let service: Service;
 let firebreak: CommandLine;

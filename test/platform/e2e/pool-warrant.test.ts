@@ -1,9 +1,7 @@
-import { beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { testPlatform } from '../../platform.ts';
 import { podOf, until, type Workload } from './parts/cluster.ts';
 import { ana, labels, type SecondProcess, Service } from './parts/service.ts';
-
-jest.setTimeout(300_000);
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace, cleanUp } = await testPlatform();
 const minute = 60_000;

@@ -1,8 +1,6 @@
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { seedOf } from './parts/random.ts';
 import { randomKills } from './parts/random-kills.ts';
-
-jest.setTimeout(300_000);
 
 test('Firebreak and Temporal are killed at random: nothing is lost and nothing done twice', async () => {
   const seed = seedOf(process.env.FIREBREAK_E2E_SEED);

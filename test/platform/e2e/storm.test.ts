@@ -1,11 +1,9 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { testPlatform } from '../../platform.ts';
 import { alertAbout } from './parts/alerts.ts';
 import { podOf, until, type Workload } from './parts/cluster.ts';
 import { votedAt } from './parts/oracle.ts';
 import { ana, labels, Service } from './parts/service.ts';
-
-jest.setTimeout(300_000);
 
 const storm = 100_000;
 const perBody = 2_000;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type ControlState, controlNames } from '../../../core/decide/control.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
 import { auditReport } from '../../../service/commands/records/audit.ts';
@@ -10,8 +10,6 @@ import { type AlertOptions, alertAbout } from './parts/alerts.ts';
 import { until, type Workload } from './parts/cluster.ts';
 import { type CommandLine, meant, peopleWithKeys } from './parts/command-line.ts';
 import { Service } from './parts/service.ts';
-
-jest.setTimeout(300_000);
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 const digest = `sha256:${'d'.repeat(64)}`;

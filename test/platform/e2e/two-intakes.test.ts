@@ -1,12 +1,10 @@
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { freePorts } from '../../../tools/platform/ports.ts';
 import { testPlatform } from '../../platform.ts';
 import { alertAbout, postAlerts } from './parts/alerts.ts';
 import { podOf, until, type Workload } from './parts/cluster.ts';
 import { type SecondProcess, Service, spread } from './parts/service.ts';
-
-jest.setTimeout(300_000);
 
 const lowAlerts = 10_000;
 const perBody = 1_000;

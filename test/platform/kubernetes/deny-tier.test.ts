@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { quarantinePodImplementation } from '../../../activities/actions/containment/quarantine-pod.ts';
 import { type DenyTier, denyTiers, isDenyTier } from '../../../core/cluster/deny-tier.ts';
@@ -9,8 +9,6 @@ import { DenyTierWatch, readDenyTier } from '../../../integrations/kubernetes/po
 import { projectRoot } from '../../../service/process/project-root.ts';
 import { testPlatform } from '../../platform.ts';
 import { cellKey, openCluster, resolved, stepContext, until } from './parts/cluster.ts';
-
-jest.setTimeout(300_000);
 
 const platform = await testPlatform();
 const cluster = await openCluster(platform.kubeconfig);

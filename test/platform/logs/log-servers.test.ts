@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Receiver, StreamEvent } from '../../../core/streams/stream.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
@@ -25,8 +25,6 @@ import { eventually } from '../../eventually.ts';
 import { startedOrWhyNot } from '../../started-or-why-not.ts';
 import { run } from '../../suites/audit-store.ts';
 import { makersTrust } from '../../suites/signed-records.ts';
-
-jest.setTimeout(600_000);
 
 const stateDir = mkdtempSync(join(tmpdir(), 'firebreak-logs-'));
 const tls = await logServerCertificates(stateDir);

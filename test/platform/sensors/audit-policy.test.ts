@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import type { KubernetesCall } from '../../../integrations/kubernetes/call.ts';
 import { createKubernetesApi, type KubernetesApi } from '../../../integrations/kubernetes/client.ts';
@@ -10,8 +10,6 @@ import type { KubernetesServer } from '../../../tools/platform/kubernetes/kubern
 import { startKubernetes } from '../../../tools/platform/kubernetes/kubernetes-server.ts';
 import { itemsOf } from '../../integrations/sensors/read.ts';
 import { readAuditLog, testPlatform } from '../../platform.ts';
-
-jest.setTimeout(600_000);
 
 const platform = await testPlatform();
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-audit-'));

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
 import type { AuditRecord } from '../../../../core/audit/audit.ts';
 import { incidentNames } from '../../../../core/incident/incident.ts';
@@ -10,8 +10,6 @@ import { testPlatform } from '../../../platform.ts';
 import { podOf, until, type Workload } from '../parts/cluster.ts';
 import { containedAt, ended } from '../parts/oracle.ts';
 import { ana, ben, deskRecords, labels, Service } from '../parts/service.ts';
-
-jest.setTimeout(300_000);
 
 const margaret = 'U0MARGARET';
 const tom = 'U0TOM';

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { people } from '../../../../tools/demo/settings.ts';
 import { Browser } from '../../../fakes/oidc/browser.ts';
 import { type IdentityProvider, startIdentityProvider } from '../../../fakes/oidc/provider.ts';
@@ -10,8 +10,6 @@ import { testPlatform } from '../../../platform.ts';
 import { podOf, until, type Workload } from '../parts/cluster.ts';
 import { containedAt } from '../parts/oracle.ts';
 import { Service } from '../parts/service.ts';
-
-jest.setTimeout(300_000);
 
 const clientId = 'firebreak';
 const routingKey = 'a'.repeat(32);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ControlState } from '../../../../core/decide/control.ts';
 import { isRestraint, isSuppression } from '../../../../core/decide/decision.ts';
 import type { SuppressionTerms } from '../../../../core/orders/suppression.ts';
@@ -9,8 +9,6 @@ import { controlState } from '../../../../service/incidents/session.ts';
 import { testPlatform } from '../../../platform.ts';
 import { podOf, until, type Workload } from '../parts/cluster.ts';
 import { ana, ben, deskRecords, Service } from '../parts/service.ts';
-
-jest.setTimeout(300_000);
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 const tom = 'U0TOM';

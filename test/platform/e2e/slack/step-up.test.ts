@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { controlState } from '../../../../service/incidents/session.ts';
 import { people } from '../../../../tools/demo/settings.ts';
 import { Browser } from '../../../fakes/oidc/browser.ts';
@@ -7,8 +7,6 @@ import { testPlatform } from '../../../platform.ts';
 import { podOf, until, type Workload } from '../parts/cluster.ts';
 import { containedAt } from '../parts/oracle.ts';
 import { ana, ben, labels, Service } from '../parts/service.ts';
-
-jest.setTimeout(300_000);
 
 const clientId = 'firebreak';
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();

@@ -1,10 +1,8 @@
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { testPlatform } from '../../../platform.ts';
 import { until, type Workload } from '../parts/cluster.ts';
 import { voteUntilAccepted } from '../parts/oracle.ts';
 import { ana, labels, Service } from '../parts/service.ts';
-
-jest.setTimeout(300_000);
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
 let service: Service;
