@@ -29,6 +29,7 @@ export function tracedDelivery(
     () => undefined,
   );
   return tracing.ahead(async (join) => {
+    waitForTrace(line, join);
     const outcome = await send();
     if (outcome !== 'sent') return outcome;
     const ahead = line.ahead.splice(0);
@@ -42,7 +43,7 @@ export function tracedDelivery(
       ({ alertSpan }) => (run === earlier ? { parentId: alertSpan } : { spanId: alertSpan }),
       { name: 'alert', kind: 'server', startMs, endMs: Date.now(), attributes },
     );
-    for (const joinTo of [join, ...ahead]) joinTo(traceId, spanId);
+    for (const joinTo of ahead) joinTo(traceId, spanId);
     const spoolSpan = (begunMs: number, endMs: number): void => {
       tracing.record(ref, () => ({ parentId: spanId }), { name: 'spool', kind: 'internal', startMs: begunMs, endMs });
     };
@@ -52,14 +53,20 @@ export function tracedDelivery(
   });
 }
 
-/** Most parts of one incident that wait for its trace: others are in none. */
+/** Most parts of one incident that wait for its trace: the oldest are in none. */
 const mostAhead = 16;
 
 /** What is contained before its alert's turn to be sent comes: it gets its place in the trace when that is done. */
 export function tracedAhead(tracing: Tracing | undefined, line: IncidentLine, work: () => Promise<void>): Promise<void> {
-  if (!tracing || line.ahead.length >= mostAhead) return work();
+  if (!tracing) return work();
   return tracing.ahead((join) => {
-    line.ahead.push(join);
+    waitForTrace(line, join);
     return work();
   });
+}
+
+/** Also what was done in a try that failed: the next that succeeds has it. */
+function waitForTrace({ ahead }: IncidentLine, join: IncidentLine['ahead'][number]): void {
+  ahead.push(join);
+  if (ahead.length > mostAhead) ahead.shift();
 }

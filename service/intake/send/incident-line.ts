@@ -13,7 +13,7 @@ export class IncidentLine {
   urgent = false;
   failures = 0;
   timer: NodeJS.Timeout | undefined;
-  /** What was contained before its alerts were sent waits for the trace of its incident. */
+  /** What was done before its alerts were sent waits for the trace of its incident. */
   readonly ahead: ((traceId: string, under: string) => void)[] = [];
   /** Alerts since the last batch. */
   gathered = 0;

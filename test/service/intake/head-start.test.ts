@@ -143,23 +143,29 @@ describe('the head start', () => {
     await until(() => gateway.counted(incident) === 1);
   });
 
-  test('is in the trace of its incident, also where it came before the turn of its alert', async () => {
-    const gateway = new FakeIncidentGateway();
-    gateway.failing = 'down';
-    const directory = freshDirectory();
-    const first = await openDoor(gateway, { directory });
-    await first.post(JSON.stringify(critical()));
-    await first.intake.stop(50);
-    const spans: TraceSpan[] = [];
-    const after = new NotedHeadStart(gateway);
-    await door(after, gateway, { directory, tracing: new Tracing((span) => spans.push(span)) });
-    await until(() => after.begun.length > 0);
-    gateway.failing = 'no';
-    const named = (name: string): readonly TraceSpan[] => spans.filter((span) => span.name === name);
-    await until(() => named('head start').length === after.begun.length);
-    const alerts = named('alert').map(({ traceId, spanId: parentId }) => ({ traceId, parentId }));
-    for (const { traceId, parentId } of named('head start')) expect(alerts).toContainEqual({ traceId, parentId });
-  });
+  test.each(['before the turn of its alert', 'in a try to send it that failed'])(
+    'is in the trace of its incident, also where it came %s',
+    async (when) => {
+      const gateway = new FakeIncidentGateway();
+      gateway.failing = 'down';
+      const directory = freshDirectory();
+      const spans: TraceSpan[] = [];
+      const after = new NotedHeadStart(gateway);
+      const traced = { directory, tracing: new Tracing((span) => spans.push(span)) };
+      if (when.startsWith('before')) {
+        const first = await openDoor(gateway, { directory });
+        await first.post(JSON.stringify(critical()));
+        await first.intake.stop(50);
+        await door(after, gateway, traced);
+      } else await (await door(after, gateway, traced)).post(JSON.stringify(critical()));
+      await until(() => after.begun.length > 0 && gateway.calls > 0);
+      gateway.failing = 'no';
+      const named = (name: string): readonly TraceSpan[] => spans.filter((span) => span.name === name);
+      await until(() => named('head start').length === after.begun.length);
+      const alerts = named('alert').map(({ traceId, spanId: parentId }) => ({ traceId, parentId }));
+      for (const { traceId, parentId } of named('head start')) expect(alerts).toContainEqual({ traceId, parentId });
+    },
+  );
 
   test('while an incident is open: another pod’s does not wait for the window', async () => {
     const gateway = new FakeIncidentGateway();
