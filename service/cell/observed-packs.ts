@@ -297,7 +297,7 @@ export class ObservedPacks implements IncidentListener {
   }
 
   #goOn(work: Promise<void>): void {
-    this.#work = Promise.all([this.#work, work]).then(() => undefined);
+    this.#work = this.#work.then(() => work);
   }
 
   /** Resolves when nothing waits. */

@@ -23,8 +23,8 @@ export interface CoveredRule {
   readonly covered: 'yes' | 'partly' | 'rest' | 'no';
 }
 
-/** A few milliseconds of work. */
-const rulesATurn = 20;
+/** An alert is made and read for each: a few milliseconds of work. */
+const rulesATurn = 10;
 
 export interface SetCoverage {
   readonly set: Omit<RuleSet, 'rules'>;
@@ -55,11 +55,11 @@ export function coverageOf(playbooks: readonly AnyPlaybook[], sets: readonly Rul
   return sets.map(({ rules, ...set }) => ({ set, rules: rules.map((rule) => coveredRule(playbooks, rule)) }));
 }
 
-/** The same for who waits for it on a terminal: between the rules others have their turn, and what is done is told. */
+/** The same where others wait, on a terminal or in the desk: between the rules they have their turn, and `onPart` hears how much is done. */
 export async function coverageInTurns(
   playbooks: readonly AnyPlaybook[],
   sets: readonly RuleSet[],
-  onPart: (share: number) => void,
+  onPart?: (share: number) => void,
 ): Promise<readonly SetCoverage[]> {
   const all = sets.reduce((sum, { rules }) => sum + rules.length, 0);
   let done = 0;
@@ -70,7 +70,7 @@ export async function coverageInTurns(
       covered.push(coveredRule(playbooks, rule));
       done += 1;
       if (done % rulesATurn > 0) continue;
-      onPart(done / all);
+      onPart?.(done / all);
       await setImmediate();
     }
     coverage.push({ set, rules: covered });

@@ -1,11 +1,8 @@
-import { setImmediate } from 'node:timers/promises';
 import type { ConsoleCoverage } from '../../../core/console/console.schema.ts';
 import type { Config } from '../../config/load.ts';
 import { enabledPlaybooks } from '../../config/packs.ts';
 import type { SetCoverage } from '../../coverage/coverage.ts';
 
-/** An alert is made and read for each rule: what else the desk has to do waits for no more than these. */
-const rulesAtOnce = 10;
 const mostUnanswered = 200;
 
 /** Which rules of the public rule sets the enabled playbooks answer, packs' included. Worked out once, when somebody first asks. */
@@ -19,7 +16,7 @@ export class RuleCoverage {
 
   /** @param playbook whose rules are listed */
   async shown(playbook: string | undefined): Promise<ConsoleCoverage> {
-    this.#made ??= coverageInSlices(this.#config);
+    this.#made ??= coverageOfEnabled(this.#config);
     const sets = await this.#made.catch((error: unknown) => {
       this.#made = undefined;
       throw error;
@@ -52,20 +49,9 @@ export class RuleCoverage {
   }
 }
 
-async function coverageInSlices(config: Config): Promise<readonly SetCoverage[]> {
+async function coverageOfEnabled(config: Config): Promise<readonly SetCoverage[]> {
   // Decoders and rule sets: nothing else of the desk needs them.
   const { ruleSets } = await import('../../../core/rules/known-rules.ts');
-  const { coverageOf } = await import('../../coverage/coverage.ts');
-  const playbooks = enabledPlaybooks(config);
-  const sets: SetCoverage[] = [];
-  for (const { rules, ...set } of ruleSets) {
-    const covered: SetCoverage['rules'][number][] = [];
-    for (let start = 0; start < rules.length; start += rulesAtOnce) {
-      for (const part of coverageOf(playbooks, [{ ...set, rules: rules.slice(start, start + rulesAtOnce) }]))
-        covered.push(...part.rules);
-      await setImmediate();
-    }
-    sets.push({ set, rules: covered });
-  }
-  return sets;
+  const { coverageInTurns } = await import('../../coverage/coverage.ts');
+  return coverageInTurns(enabledPlaybooks(config), ruleSets);
 }
