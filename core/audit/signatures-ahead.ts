@@ -18,6 +18,19 @@ export class SignaturesAhead implements Trust {
     this.#trust = trust;
   }
 
+  /** Each page once its signatures are found, while the next one is read and looked at. */
+  async *each(pages: AsyncIterable<readonly StoredRecord[]>): AsyncGenerator<readonly StoredRecord[], undefined> {
+    let first: { readonly page: readonly StoredRecord[]; readonly isReady: Promise<void> } | undefined;
+    for await (const page of pages) {
+      const next = { page, isReady: this.find(page) };
+      await first?.isReady;
+      if (first) yield first.page;
+      first = next;
+    }
+    await first?.isReady;
+    if (first) yield first.page;
+  }
+
   /** Of rows that are asked about next, those of a chain in its order: the last one of each vouches for what is before it. */
   async find(rows: readonly StoredRecord[]): Promise<void> {
     this.#before = this.#found;

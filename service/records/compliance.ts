@@ -1,6 +1,7 @@
 import { type AuditRecord, recordLink } from '../../core/audit/audit.ts';
 import { originProblems } from '../../core/audit/audit-check.ts';
 import type { AuditStore, StoredRecord } from '../../core/audit/audit-store.ts';
+import { SignaturesAhead } from '../../core/audit/signatures-ahead.ts';
 import { type ComplianceReport, complianceReport } from '../../core/compliance/compliance-report.ts';
 import type { Framework } from '../../core/compliance/framework.ts';
 import { type Measure, Measures, measuredKinds } from '../../core/compliance/measures.ts';
@@ -42,7 +43,6 @@ export async function measurePeriod({
   const clusters = new Set<string>();
   const [from, to] = [since, until].map((time) => new Date(time).toISOString());
   let counted = 0;
-  let leftOut = 0;
   const add = (records: readonly AuditRecord[]): void => {
     for (const record of records) {
       const of = clusterOf(record.chain);
@@ -53,14 +53,14 @@ export async function measurePeriod({
   };
   const asked = { kinds: measuredKinds, since: from ?? '', until: to ?? '' };
   const all = (await store.chainsWith(asked)).filter((chain) => cluster === undefined || clusterOf(chain) === cluster).sort();
-  for (let start = 0; start < all.length; start += chainsAtOnce) {
-    const counts = new CountedOnce(asked, trust);
-    for await (const rows of store.eachRow(all.slice(start, start + chainsAtOnce)))
-      for (const ofChain of Map.groupBy(rows, ({ chain }) => chain).values()) add(counts.of(ofChain));
-    leftOut += counts.leftOut;
-    onPart?.(Math.min(1, (start + chainsAtOnce) / all.length));
-  }
-  return { clusters: [...clusters].sort(), measures: measures.all(), records: { counted, leftOut } };
+  const ahead = new SignaturesAhead(trust);
+  const counts = new CountedOnce(asked, ahead);
+  for await (const rows of ahead.each(store.eachRow(all)))
+    for (const [chain, ofChain] of Map.groupBy(rows, (row) => row.chain)) {
+      add(counts.of(chain, ofChain));
+      onPart?.(counts.chains / all.length);
+    }
+  return { clusters: [...clusters].sort(), measures: measures.all(), records: { counted, leftOut: counts.leftOut } };
 }
 
 /** What the records of a period show of a framework: of one that is not over, until now. */
@@ -85,7 +85,6 @@ export async function reportOfPeriod({
   });
 }
 
-const chainsAtOnce = 50;
 const isMeasured: ReadonlySet<string> = new Set(measuredKinds);
 
 /** Of rows as anybody can have written them, the records of a period that count. */
@@ -93,7 +92,11 @@ class CountedOnce {
   readonly #since: string;
   readonly #until: string;
   readonly #trust: Trust;
+  /** Links of the chain that is read: copies stand in the same one. */
   readonly #seen = new Set<string>();
+  #chain: string | undefined;
+  /** How many have begun. */
+  chains = 0;
   /** Rows that are not proven, and copies of others. */
   leftOut = 0;
 
@@ -103,8 +106,13 @@ class CountedOnce {
     this.#trust = trust;
   }
 
-  /** Of a chain, in its order. */
-  of(rows: readonly StoredRecord[]): readonly AuditRecord[] {
+  /** Of a chain, in its order; all parts of it come one after another. */
+  of(chain: string, rows: readonly StoredRecord[]): readonly AuditRecord[] {
+    if (chain !== this.#chain) {
+      this.#seen.clear();
+      this.#chain = chain;
+      this.chains += 1;
+    }
     const problems = originProblems(rows, this.#trust);
     return rows.flatMap(({ signed }, index) => {
       if (signed && !this.#isWanted(signed.record)) return [];

@@ -202,8 +202,7 @@ async function checkRecords(
     // Nearly all are as checkpoints have them: no second copy of those.
     for (const head of await store.heads()) heads.set(head.chain, asStated(head, checkpoints));
     for (const chain of heads.keys()) unseen.add(chain);
-    const rows = oneAhead(store.eachRow(), (page) => ahead.find(page));
-    for await (const result of check.each(rows)) await (result.findings.length > 0 ? again(result.chain) : end(result));
+    for await (const result of check.each(ahead.each(store.eachRow()))) await (result.findings.length > 0 ? again(result.chain) : end(result));
   }
   for (const chain of wrong) unseen.delete(chain);
   for (const chain of [...unseen]) await again(chain);
@@ -217,22 +216,6 @@ const none: ReadonlySet<number> = new Set();
 function asStated(head: ChainHead, { heads }: CheckpointChain): ChainHead {
   const stated = heads.get(head.chain);
   return stated && stated.number === head.number && stated.hash === head.hash ? stated : head;
-}
-
-/** Each one once it is ready, while the next one is read. */
-async function* oneAhead<Page>(
-  pages: AsyncIterable<Page>,
-  ready: (page: Page) => Promise<void>,
-): AsyncGenerator<Page, undefined> {
-  let first: { readonly page: Page; readonly isReady: Promise<void> } | undefined;
-  for await (const page of pages) {
-    const next = { page, isReady: ready(page) };
-    await first?.isReady;
-    if (first) yield first.page;
-    first = next;
-  }
-  await first?.isReady;
-  if (first) yield first.page;
 }
 
 /** Whoever rolls database and anchor back together leaves nothing that does not fit, but the time: the notary signs at least every 15 minutes. */
