@@ -202,7 +202,8 @@ async function checkRecords(
     // Nearly all are as checkpoints have them: no second copy of those.
     for (const head of await store.heads()) heads.set(head.chain, asStated(head, checkpoints));
     for (const chain of heads.keys()) unseen.add(chain);
-    for await (const result of check.each(ahead.each(store.eachRow()))) await (result.findings.length > 0 ? again(result.chain) : end(result));
+    for await (const result of check.each(ahead.each(store.eachRow())))
+      await (result.findings.length > 0 ? again(result.chain) : end(result));
   }
   for (const chain of wrong) unseen.delete(chain);
   for (const chain of [...unseen]) await again(chain);

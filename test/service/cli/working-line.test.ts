@@ -37,7 +37,15 @@ function onTerminal(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const child = spawn('script', ['-qec', command.map((word) => `'${word}'`).join(' '), '/dev/null'], {
     stdio: ['pipe', 'pipe', 'inherit'],
     // Node gives a terminal no colours where it runs in CI, or where one of these says so.
-    env: { ...process.env, TERM: 'xterm', CI: undefined, NODE_DISABLE_COLORS: undefined, FORCE_COLOR: undefined, NO_COLOR: undefined, ...env },
+    env: {
+      ...process.env,
+      TERM: 'xterm',
+      CI: undefined,
+      NODE_DISABLE_COLORS: undefined,
+      FORCE_COLOR: undefined,
+      NO_COLOR: undefined,
+      ...env,
+    },
   });
   stops.push(() => child.kill());
   let text = '';
