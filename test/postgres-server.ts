@@ -63,7 +63,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   const start = async () => {
     const spec = { name: 'postgres', command: join(programs, 'postgres'), args, logFile };
     const server = group.start({ ...spec, ...(owner && { owner }) });
-    await waitUntilReady({ server, timeoutMs: 30_000, ready: () => isReady(port) });
+    await waitUntilReady({ server, timeoutMs: 120_000, ready: () => isReady(port) });
     return server;
   };
   let server = await start();

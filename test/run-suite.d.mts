@@ -10,6 +10,7 @@ export interface SuiteResult {
   readonly costs: readonly { readonly file: string; readonly seconds: number; readonly cpuSeconds: number }[];
   readonly cpuSeconds: number;
 }
+export function environmentOfTests(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv;
 export function runSuite(options: {
   root: string;
   node: string;

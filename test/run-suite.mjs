@@ -11,6 +11,28 @@ import { stripVTControlCharacters } from 'node:util';
 const endWithinMs = 10_000;
 
 /**
+ * What of the environment of whoever runs the tests would have them, or what they start, behave otherwise: how to speak and in which language, whom to
+ * connect to and as whom, and what Node does besides. What builds need to find packages stays.
+ */
+const notForTests = new RegExp(
+  `^(${[
+    'CI|GITHUB_.*|DEBUG|NO_COLOR|FORCE_COLOR|CLICOLOR.*|COLUMNS|LINES|LANG|LANGUAGE|LC_.*',
+    'NODE_(?!EXTRA_CA_CERTS$).*|XDG_(?!CACHE_HOME$).*|GIT_(?!SSL_).*|COMPOSE_.*|EDITOR|VISUAL',
+    'KUBECONFIG|KUBERNETES_.*|TEMPORAL_.*|PG.*|AWS_.*|VAULT_.*|OTEL_.*|SLACK_.*|FIREBREAK_(CONFIG|DEBUG|STATE_DIR|REPOSITORY)',
+  ].join('|')})$`,
+);
+
+/** The environment that all tests have, made of that of whoever runs them. */
+export function environmentOfTests(given) {
+  const kept = Object.fromEntries(Object.entries(given).filter(([name]) => !notForTests.test(name)));
+  // Servers of the tests are here; what builds fetch is not.
+  const here = ['localhost', '127.0.0.1', '::1'];
+  const proxied = Object.keys(kept).some((name) => /^https?_proxy$/i.test(name));
+  const direct = [...(kept.no_proxy ?? kept.NO_PROXY ?? '').split(',').filter((host) => host !== ''), ...here].join();
+  return { ...kept, LANG: 'C.UTF-8', TZ: 'UTC', ...(proxied && { no_proxy: direct, NO_PROXY: direct }) };
+}
+
+/**
  * Returns `{ passed, failed, skipped, skippedIn, notes, costs, cpuSeconds, failedIn }`; `failedIn` has for each file that failed how many of its tests did and passed. `until`: milliseconds since 1970, after which Jest is ended; `signal` ends it at once.
  * `folder` is where the account is kept.
  */

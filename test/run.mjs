@@ -16,7 +16,7 @@ import { runUnder } from '../service/launcher/launcher.mjs';
 import { ensureBuilt } from '../tools/setup/build.mjs';
 import { ensureSetUp, root } from '../tools/setup/setup.mjs';
 import { cpuMsUsed } from './jest/cpu-used.mjs';
-import { afterAgain, processesWith, runSuite } from './run-suite.mjs';
+import { afterAgain, environmentOfTests, processesWith, runSuite } from './run-suite.mjs';
 import { suites, testFiles } from './suites.mjs';
 
 const say = (line) => process.stdout.write(`${line}\n`);
@@ -36,6 +36,9 @@ const chosen = named.length > 0 ? named : suites;
 const startsCluster = chosen.some(({ platform, lab, name }) => platform || lab || name === 'cluster');
 const node = await ensureSetUp({ log: say, startsCluster: startsCluster && option < 0 });
 if (node !== process.execPath) process.exit(await runUnder({ node, args: [import.meta.filename, ...process.argv.slice(2)] }));
+
+process.env = environmentOfTests(process.env);
+process.umask(0o022);
 
 const minutes = Number(process.env.FIREBREAK_TEST_MINUTES ?? 85);
 const until = startedAt + minutes * 60_000;

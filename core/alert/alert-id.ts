@@ -1,5 +1,5 @@
 import { sha256Hex } from '../text/digest.ts';
-import { isObject } from '../text/plain-json.ts';
+import { compareTexts, isObject } from '../text/plain-json.ts';
 
 export interface AlertIdentity {
   readonly sensor: string;
@@ -44,7 +44,7 @@ function stable(value: unknown, form: Form): unknown {
 /** In one pass over the keys: every alert has its id made, and lists in between were a sixth of all memory that it took. */
 function pairsOf(value: Readonly<Record<string, unknown>>, form: Form, without?: AlertIdentity['without']): readonly unknown[] {
   const keys = Object.keys(value);
-  if (!isSorted(keys, form)) keys.sort((a, b) => compare(form(a), form(b)));
+  if (!isSorted(keys, form)) keys.sort((a, b) => compareTexts(form(a), form(b)));
   const pairs: unknown[] = [];
   for (const key of keys) {
     const field = value[key];
@@ -57,13 +57,9 @@ function pairsOf(value: Readonly<Record<string, unknown>>, form: Form, without?:
 /** Most sensors write their keys in order. */
 function isSorted(keys: readonly string[], form: Form): boolean {
   for (let place = 1; place < keys.length; place += 1) {
-    if (compare(form(keys[place - 1] ?? ''), form(keys[place] ?? '')) > 0) return false;
+    if (compareTexts(form(keys[place - 1] ?? ''), form(keys[place] ?? '')) > 0) return false;
   }
   return true;
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function isExact(value: number): boolean {

@@ -1,4 +1,4 @@
-import { isObject } from '../text/plain-json.ts';
+import { compareTexts, isObject } from '../text/plain-json.ts';
 
 /** What an intake has heard of a sensor, whatever its hosts. Times are ISO 8601, UTC. */
 interface HeardSensor {
@@ -106,7 +106,7 @@ export function withIntakeReport(known: readonly IntakeReport[], report: IntakeR
   const before = known.find(({ source }) => source === report.source);
   if (before && before.at >= report.at) return known;
   const others = known.filter(({ source }) => source !== report.source);
-  return [report, ...others].sort((a, b) => b.at.localeCompare(a.at)).slice(0, mostIntakes);
+  return [report, ...others].sort((a, b) => compareTexts(b.at, a.at)).slice(0, mostIntakes);
 }
 
 /** An intake that has said nothing for so long is away. Milliseconds. */

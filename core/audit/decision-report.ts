@@ -1,4 +1,5 @@
 import { answerersOf, type Roster } from '../people/roster.ts';
+import { compareTexts } from '../text/plain-json.ts';
 import type { AuditRecord } from './audit.ts';
 import { type AskedOnce, questionsIn } from './decision-events.ts';
 import { percentile } from './percentile.ts';
@@ -65,7 +66,7 @@ export function reportOfQuestions({
     all: statsOf(questions),
     byPlaybook: [...playbooks]
       .map(([playbook, own]) => ({ playbook, ...statsOf(own) }))
-      .sort((a, b) => b.asked - a.asked || a.playbook.localeCompare(b.playbook)),
+      .sort((a, b) => b.asked - a.asked || compareTexts(a.playbook, b.playbook)),
     people: peopleIn(questions, roster),
   };
 }

@@ -37,3 +37,8 @@ export function isJson(value: unknown): value is Json {
   if (typeof value !== 'object') return false;
   return Object.values(value).every(isJson);
 }
+
+/** By their code units: the same wherever it runs, where a locale has an order of its own. Times in ISO 8601 (UTC) come by their moment. */
+export function compareTexts(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

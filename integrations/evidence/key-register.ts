@@ -9,6 +9,7 @@ import {
   type RegisteredKey,
 } from '../../core/evidence/incident-key.ts';
 import { sha256Hex } from '../../core/text/digest.ts';
+import { compareTexts } from '../../core/text/plain-json.ts';
 import { parsed, placeOf, readDestroyedKey, readWrappedKey, textBytes } from './incident-keys.ts';
 
 const holdId = (incident: string): string => sha256Hex(incident).slice(0, 32);
@@ -81,7 +82,7 @@ export function createKeyRegister({
       const all = [...kept, ...(await someAtATime(left, destroyed))].flatMap((key) => key ?? []);
       return all
         .filter((key) => incident === undefined || key.incident === incident)
-        .sort((one, other) => one.madeAt.localeCompare(other.madeAt) || one.id.localeCompare(other.id));
+        .sort((one, other) => compareTexts(one.madeAt, other.madeAt) || compareTexts(one.id, other.id));
     },
 
     async find(id) {

@@ -12,7 +12,8 @@ interface BegunBuildsOptions {
   readonly knownWithinMs?: number;
 }
 
-const knownWithinMs = 15_000;
+/** A used machine takes some tens of seconds to start a worker; who has saved waits no less for a restart. */
+const knownWithinMs = 60_000;
 const againMs = 20;
 
 /**

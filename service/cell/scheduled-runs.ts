@@ -9,6 +9,7 @@ import {
   type ScheduledPlaybook,
   scheduledAlert,
 } from '../../core/playbook/scheduled-runs.ts';
+import { compareTexts } from '../../core/text/plain-json.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 
 /** Temporal's schedules ring in time. Where one is late, gone or paused, what is due is found by this. */
@@ -143,6 +144,6 @@ export class ScheduledRuns {
 function newestPod({ label, value }: Extract<RunTarget, { kind: 'pod' }>, pods: Iterable<PodRecord>): PodRef | undefined {
   const [newest] = [...pods]
     .filter((pod) => pod.labels[label] === value && pod.ready && !pod.deleting)
-    .toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
+    .toSorted((a, b) => compareTexts(b.createdAt, a.createdAt));
   return newest && { namespace: newest.namespace, name: newest.name, uid: newest.uid };
 }

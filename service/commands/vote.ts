@@ -14,6 +14,7 @@ import { isOfLease } from '../../core/decide/standing-question.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { IncidentState, QuestionState } from '../../core/incident/incident-state.ts';
 import type { Roster } from '../../core/people/roster.ts';
+import { compareTexts } from '../../core/text/plain-json.ts';
 import { type Ballot, castVote, idTokenOf, notOpen } from '../incidents/cast-vote.ts';
 import { type Names, namesWithIds } from '../incidents/names.ts';
 import { type ConfirmOptions, confirm, pick, withConfirmation } from './confirm.ts';
@@ -121,7 +122,7 @@ export function openQuestion(
       `more than one question is open, name one with --question: ${[first, ...others].map((one) => one?.question.id).join(', ')}`,
     );
   if (first) return first;
-  const last = meant.toSorted((one, other) => endedAt(one).localeCompare(endedAt(other))).at(-1);
+  const last = meant.toSorted((one, other) => compareTexts(endedAt(one), endedAt(other))).at(-1);
   if (last) throw notOpen(last, names);
   throw new FirebreakError('FB_ERR_NOT_OPEN', wanted === undefined ? 'no question is asked' : `there is no question ${wanted}`);
 }

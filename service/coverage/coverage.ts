@@ -3,6 +3,7 @@ import type { Severity } from '../../core/alert/severity.ts';
 import { answering } from '../../core/playbook/answering.ts';
 import type { AnyPlaybook } from '../../core/playbook/playbook.ts';
 import type { KnownRule, RulePlace, RuleSet } from '../../core/rules/known-rules.ts';
+import { compareTexts } from '../../core/text/plain-json.ts';
 import { alertOfRule } from './payloads.ts';
 
 /** What becomes of one rule's alert at one place. */
@@ -92,7 +93,7 @@ export function navigatorLayer(coverage: readonly SetCoverage[]): object {
   );
   const techniques = [...byTechnique]
     .filter(([id]) => id.startsWith('T1') || id.startsWith('T0'))
-    .toSorted(([a], [b]) => a.localeCompare(b))
+    .toSorted(([a], [b]) => compareTexts(a, b))
     .map(([techniqueID, found]) => {
       const rules = found.map(({ rule }) => rule);
       const ids = new Set(rules.flatMap(({ answers }) => answers.flatMap((answer) => answer.playbooks)));

@@ -2,7 +2,7 @@ import { openBeforeState } from '../../core/cluster/before-state.ts';
 import type { ContainmentResourceStatus, IncidentResourceStatus } from '../../core/cluster/cluster-resources.schema.ts';
 import { type ResourceKind, resourceGroup, resourcePlurals, resourceVersion } from '../../core/cluster/cluster-resources.ts';
 import { names } from '../../core/cluster/labels.ts';
-import { isObject } from '../../core/text/plain-json.ts';
+import { compareTexts, isObject } from '../../core/text/plain-json.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { KubernetesError } from '../../integrations/kubernetes/client-error.ts';
 import { reporterPrefix } from '../../integrations/kubernetes/object-events.ts';
@@ -123,7 +123,7 @@ async function eventsAbout(
       if (pod.uid !== undefined && isObject(regarding) && regarding.uid !== undefined && regarding.uid !== pod.uid) return [];
       return [{ at: textOf(eventTime), reason: textOf(reason), note: textOf(note) }];
     })
-    .sort((a, b) => a.at.localeCompare(b.at));
+    .sort((a, b) => compareTexts(a.at, b.at));
 }
 
 function textOf(value: unknown): string {

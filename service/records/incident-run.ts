@@ -3,6 +3,7 @@ import { provenOf } from '../../core/audit/audit-check.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Trust } from '../../core/messages/sender.ts';
+import { compareTexts } from '../../core/text/plain-json.ts';
 
 /** The proven records of one run of an incident, in the order of their maker. */
 interface ProvenRun {
@@ -28,7 +29,7 @@ export async function provenRunOf(
   );
   const found = read
     .filter(({ records }) => records.length > 0)
-    .sort((a, b) => startOf(a.records).localeCompare(startOf(b.records)));
+    .sort((a, b) => compareTexts(startOf(a.records), startOf(b.records)));
   const newest = found.at(-1);
   if (!newest)
     throw new FirebreakError(

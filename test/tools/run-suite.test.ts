@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { eventually } from '../eventually.ts';
 import { cpuMsUsed } from '../jest/cpu-used.mjs';
-import { afterAgain, processesWith, runSuite } from '../run-suite.mjs';
+import { afterAgain, environmentOfTests, processesWith, runSuite } from '../run-suite.mjs';
 import { suites } from '../suites.mjs';
 
 const root = mkdtempSync(join(tmpdir(), 'firebreak-runner-'));
@@ -48,6 +48,46 @@ async function run(
     stderr: 'ignore',
   });
 }
+
+describe('the environment of the tests', () => {
+  it('is the same on every machine, but for where programs, packages and caches are', () => {
+    const same = {
+      PATH: '/usr/bin',
+      HOME: '/root',
+      XDG_CACHE_HOME: '/cache',
+      FIREBREAK_CACHE: '/parts',
+      npm_config_registry: 'https://npm.example',
+    };
+    const odd = {
+      ...{
+        CI: 'true',
+        NO_COLOR: '1',
+        FORCE_COLOR: '3',
+        COLUMNS: '40',
+        LANG: 'tr_TR.UTF-8',
+        LC_ALL: 'tr_TR.UTF-8',
+        TZ: 'Pacific/Auckland',
+      },
+      ...{
+        NODE_OPTIONS: '--no-warnings',
+        XDG_CONFIG_HOME: '/home/ada',
+        KUBECONFIG: '/home/ada/kube',
+        TEMPORAL_ADDRESS: 'temporal:7233',
+      },
+      ...{ PGHOST: 'db', AWS_PROFILE: 'prod', GIT_DIR: '/work/.git', FIREBREAK_CONFIG: '/etc/firebreak.yaml' },
+    };
+    expect(environmentOfTests({ ...same, ...odd })).toEqual({ ...same, LANG: 'C.UTF-8', TZ: 'UTC' });
+  });
+
+  it('has no proxy for servers of this machine', () => {
+    const direct = 'corp.example,localhost,127.0.0.1,::1';
+    expect(environmentOfTests({ https_proxy: 'http://proxy:3128', NO_PROXY: 'corp.example' })).toMatchObject({
+      https_proxy: 'http://proxy:3128',
+      no_proxy: direct,
+      NO_PROXY: direct,
+    });
+  });
+});
 
 describe('a suite', () => {
   it('adds up what passed, failed and was skipped, and names what failed', async () => {

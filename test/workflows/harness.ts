@@ -43,7 +43,7 @@ import { startTimeSkipping } from './time-skipping.ts';
 
 export type Script = Partial<Record<string, (call: StepCall, attempt: number) => unknown>>;
 
-/** What the scripted cell and desk were asked to do, in order. */
+/** What the scripted cell and desk have done, in order: once what has one key, however often it was asked for. */
 export interface Seen {
   readonly applied: StepCall[];
   readonly undone: StepCall[];
@@ -113,11 +113,18 @@ export function scriptedActivities(
   people: () => Roster,
 ): CellActivities & DeskActivities & WarrantActivities & LookActivities {
   const attempts = new Map<string, number>();
+  const done = new Set<string>();
+  /** A used machine hands an answer over too late now and then, and the same is asked for again under its key: real ones find that it is done. */
+  const isFirst = (key: string): boolean => {
+    const first = !done.has(key);
+    done.add(key);
+    return first;
+  };
   const apply = async (call: StepCall) => {
     const attempt = (attempts.get(call.key) ?? 0) + 1;
     attempts.set(call.key, attempt);
     const scripted = await script[call.action]?.(call, attempt);
-    seen.applied.push(call);
+    if (isFirst(call.key)) seen.applied.push(call);
     const output = await script[`output:${call.action}`]?.(call, attempt);
     if (output !== undefined) return { plan: planOf(call), output };
     const answers = ['openTicket', 'verifyImage', 'quarantineWorkload', 'rotateSecret'].includes(call.action);
@@ -147,8 +154,10 @@ export function scriptedActivities(
       const attempt = (attempts.get(`undo ${call.key}`) ?? 0) + 1;
       attempts.set(`undo ${call.key}`, attempt);
       const scripted = (await script[`undo:${call.action}`]?.(call, attempt)) as UndoResult | undefined;
-      seen.undone.push(call);
-      seen.undoReasons.push(reason);
+      if (isFirst(`undo ${call.key}`)) {
+        seen.undone.push(call);
+        seen.undoReasons.push(reason);
+      }
       if (scripted) return scripted;
       return { state: 'undone', detail: 'as before' };
     },
@@ -177,13 +186,13 @@ export function scriptedActivities(
     },
     updateQuestion: async (post) => void seen.cards.push(questionCard(post, { roster: people(), keys: voteKeys })),
     postInThread: async (post) => {
-      seen.threads.push(post.text);
+      if (isFirst(`thread ${post.key}`)) seen.threads.push(post.text);
       return { channel: 'C1', ts: '1.1' };
     },
     showNotice: async () => null,
     answerClick: async ({ text }) => void seen.answers.push(text),
     recordAudit: async (records) => {
-      seen.records.push(...records);
+      seen.records.push(...records.filter(({ chain, number }) => isFirst(`record ${chain} ${number}`)));
       return { chain: records[0]?.chain ?? '', number: records.at(-1)?.number ?? 0, hash: '0' };
     },
   };

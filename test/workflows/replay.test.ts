@@ -8,6 +8,7 @@ import { withIdleTasks } from './idle-tasks.ts';
 import { replayHistory, unreplayed } from './replay-history.ts';
 import { scenarios } from './scenarios.ts';
 import { readHistories, type StoredHistory } from './stored-histories.ts';
+import { recordsIn } from './voting.ts';
 
 const { History } = proto.temporal.api.history.v1;
 const folder = join(import.meta.dirname, '..', 'fixtures', 'histories');
@@ -111,7 +112,7 @@ test.each(Object.entries(scenarios))('%s comes out the same when nothing is kept
     const end = await incident.result();
     expect(end.open).toBe(false);
     expect(end.leases).toMatchObject([{ state: expect.stringMatching(/^(released|permanent)$/) }]);
-    const applied = lab.seen.applied.map((call) => call.key);
+    const applied = recordsIn(lab, incident, 'step.applied').map(({ body }) => body.step);
     expect(applied).toEqual([...new Set(applied)]);
     expect(end.audit.acknowledged).toBe(end.audit.made);
   } finally {

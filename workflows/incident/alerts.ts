@@ -161,5 +161,5 @@ function addCount(model: IncidentModel, exact: AlertCount): void {
 
 /** Of two times in one format (ISO 8601, UTC). */
 function later(a: string, b: string): string {
-  return a.localeCompare(b) > 0 ? a : b;
+  return a > b ? a : b;
 }

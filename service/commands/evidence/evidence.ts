@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type ErrorCode, FirebreakError } from '../../../core/errors.ts';
 import { fullIncidentId, subjectOfIncident } from '../../../core/incident/incident.ts';
+import { compareTexts } from '../../../core/text/plain-json.ts';
 import { createManifestVerifier, readManifest } from '../../../integrations/evidence/manifest.ts';
 import { loadConfig } from '../../config/load.ts';
 import { resolveStoreSecrets } from '../../config/secrets.ts';
@@ -123,7 +124,7 @@ async function indexed({ index, store, verifier }: EvidenceReader, incident: str
     if (manifest && (manifest.incident !== incident || (run !== undefined && manifest.run !== run))) continue;
     found.push({ address, createdAt: manifest?.createdAt ?? '' });
   }
-  return found.sort((one, other) => one.createdAt.localeCompare(other.createdAt)).map(({ address }) => address);
+  return found.sort((one, other) => compareTexts(one.createdAt, other.createdAt)).map(({ address }) => address);
 }
 
 async function verify({ reader, addresses }: Wanted, options: EvidenceOptions): Promise<void> {

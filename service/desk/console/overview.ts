@@ -17,6 +17,7 @@ import { type RestraintScope, restraintTitle } from '../../../core/orders/restra
 import { suppressedWorkload } from '../../../core/orders/suppression.ts';
 import { personById } from '../../../core/people/roster.ts';
 import { matchText } from '../../../core/playbook/match-text.ts';
+import { compareTexts } from '../../../core/text/plain-json.ts';
 import type { IncidentCounts, IncidentList } from '../../../integrations/database/incident-list.ts';
 import type { Config } from '../../config/load.ts';
 import { enabledPlaybooks, playbooksOf } from '../../config/packs.ts';
@@ -281,7 +282,7 @@ function sensorsOf({
   const quiet = states
     .filter(({ cluster, sensor }) => !heard.some((one) => one.cluster === cluster && one.name === sensor))
     .map(({ cluster, sensor, health }) => ({ cluster, name: sensor, alerts: 0, lastAlertAt: null, health }));
-  return [...heard, ...quiet].sort((a, b) => a.cluster.localeCompare(b.cluster) || a.name.localeCompare(b.name));
+  return [...heard, ...quiet].sort((a, b) => compareTexts(a.cluster, b.cluster) || compareTexts(a.name, b.name));
 }
 
 function alertsOf(incidents: readonly IncidentSummary[]): readonly Omit<ConsoleOverview['sensors'][number], 'health'>[] {

@@ -1,5 +1,6 @@
 import { type IntakeReport, mostOf } from '../../../core/alert/intake-report.ts';
 import { ownSensor } from '../../../core/alert/own-alerts.ts';
+import { compareTexts } from '../../../core/text/plain-json.ts';
 import { repeatAsItSays } from '../../process/repeat.ts';
 import type { IntakeMetrics } from '../metrics.ts';
 import type { HiddenAlerts } from '../spool/hidden-alerts.ts';
@@ -89,7 +90,7 @@ function heardSensors(reports: readonly SensorReport[]): IntakeReport['sensors']
         ),
       };
     })
-    .sort((a, b) => b.heardAt.localeCompare(a.heardAt))
+    .sort((a, b) => compareTexts(b.heardAt, a.heardAt))
     .slice(0, mostOf.sensors)
-    .sort((a, b) => a.sensor.localeCompare(b.sensor));
+    .sort((a, b) => compareTexts(a.sensor, b.sensor));
 }

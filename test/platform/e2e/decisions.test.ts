@@ -39,13 +39,6 @@ afterAll(async () => service?.stop());
 
 const idOf = ({ namespace, name }: Workload): string => `${namespace}/Deployment/${name}`;
 
-/** The cell looks every few seconds, and says so when it finds another state than before. */
-const cellKnows = (holds: (restraints: string) => boolean) =>
-  until('the cell to know it', 120_000, async () => {
-    const changes = service.log.split('\n').filter((line) => line.includes('what stands above all incidents has changed'));
-    return changes.length > 0 && holds(changes.at(-1) ?? '');
-  });
-
 describe('a freeze at the command line', () => {
   test('makes what is automatic a question, is shown with the incident, and a person still contains', async () => {
     const { id } = JSON.parse(
@@ -67,7 +60,7 @@ describe('a freeze at the command line', () => {
     await expect(firebreak('ada', ...agreed)).rejects.toThrow('Who asks may not answer');
     expect(await firebreak('grace', ...agreed)).toContain('Decided');
     expect(await firebreak(undefined, 'restraints', 'list')).toContain('maintenance of the shop');
-    await cellKnows((restraints) => restraints.includes(id));
+    await service.cellKnows((restraints) => restraints.includes(id));
 
     await service.post([alertAbout(pay, 'binary')]);
     const asked = await service.stateWhen('a question', pay, 120_000, ({ questions }) =>
@@ -81,7 +74,7 @@ describe('a freeze at the command line', () => {
     await service.stateWhen('the containment', pay, 120_000, ({ reached }) => reached === 'contained');
     expect(await firebreak('grace', 'unfreeze', id, '--reason', 'done', ...meant(pay.namespace))).toContain('Ended');
     expect(await firebreak(undefined, 'restraints', 'list')).toContain('Nothing is frozen');
-    await cellKnows((restraints) => !restraints.includes(id));
+    await service.cellKnows((restraints) => !restraints.includes(id));
   });
 });
 
@@ -92,7 +85,7 @@ describe('a broken glass at the command line', () => {
       const { id } = JSON.parse(await firebreak('ada', ...args));
       const agreed = ['restraints', 'approve', id, '--reason', 'agreed', ...meant(name)];
       expect(await firebreak('grace', ...agreed)).toContain('Decided');
-      await cellKnows((restraints) => restraints.includes(id));
+      await service.cellKnows((restraints) => restraints.includes(id));
       return id;
     };
     const frozen = await decide('freeze', '--namespace', till.namespace);
@@ -108,7 +101,7 @@ describe('a broken glass at the command line', () => {
     );
     for (const [id, name] of [[broken, idOf(till)] as const, [frozen, till.namespace] as const])
       expect(await firebreak('grace', 'unfreeze', id, '--reason', 'over', ...meant(name))).toContain('Ended');
-    await cellKnows((restraints) => ![broken, frozen].some((id) => restraints.includes(id)));
+    await service.cellKnows((restraints) => ![broken, frozen].some((id) => restraints.includes(id)));
   });
 });
 

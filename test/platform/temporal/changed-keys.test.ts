@@ -84,7 +84,7 @@ async function restart(options: {
     seen,
   });
   const client = new Client({ connection, namespace, ...clientOptions(speaker) });
-  await makeCurrent({ client, deployment: deploymentName(cluster), buildId: build.id, withinMs: 30_000 });
+  await makeCurrent({ client, deployment: deploymentName(cluster), buildId: build.id, withinMs: 120_000 });
   running = {
     client,
     stop: async () => {

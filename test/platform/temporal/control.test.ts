@@ -77,7 +77,7 @@ async function startWorker(build: WorkflowBuild, pace = new Pace(50)): Promise<v
     maxCachedWorkflows: 10,
   });
   running.push({ worker, run: worker.run() });
-  await makeCurrent({ client, deployment, buildId: build.id, withinMs: 20_000 });
+  await makeCurrent({ client, deployment, buildId: build.id, withinMs: 120_000 });
 }
 
 async function stopWorker(): Promise<void> {

@@ -244,7 +244,7 @@ beforeAll(async () => {
     logger: new DefaultLogger('ERROR'),
     workflowsPath: fileURLToPath(new URL('./attacker-workflows.ts', import.meta.url)),
   });
-  await makeCurrent({ client: cell, deployment, buildId: build.id, withinMs: 30_000 });
+  await makeCurrent({ client: cell, deployment, buildId: build.id, withinMs: 120_000 });
   incident = await startIncident('cart');
   control = await cell.workflow.start(controlNames.workflow, {
     workflowId: controlIdOf(cluster),

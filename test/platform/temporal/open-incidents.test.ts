@@ -58,7 +58,7 @@ beforeAll(async () => {
     speakers: { cell: speaker, desk: ofDesk },
     seen,
   });
-  await makeCurrent({ client, deployment, buildId: build.id, withinMs: 30_000 });
+  await makeCurrent({ client, deployment, buildId: build.id, withinMs: 120_000 });
   memory = new DurableMemory(folder, log);
   kept = memory.values('open');
   open = new OpenIncidents({

@@ -14,6 +14,9 @@ const binary = (n: number, over: Partial<Alert> = {}): Alert => alertOf({ title:
 const fileless = 'Fileless execution via memfd_create';
 const contains = ({ id }: RunningIncident) =>
   lab.seen.applied.filter((call) => call.incident.id === id && call.action === 'quarantinePod').length;
+/** A lease is there before its step is done. */
+const containedAgain = (incident: RunningIncident) =>
+  incident.until(({ leases }) => leases.some(({ state }) => state === 'active') && contains(incident) === 2, 'containment again');
 const asked = ({ questions }: IncidentState) => questions.filter(({ question: { id } }) => !id.startsWith('lease:'));
 const openOnes = (state: IncidentState) => asked(state).filter(({ status }) => status.state === 'open');
 
@@ -51,8 +54,7 @@ describe('a released pod', () => {
     expect(text).toMatch(/in shop\/cart-1, which Ana and Ben found harmless or released at \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
     expect(contains(incident)).toBe(1);
     await answer(incident, 'quarantine', ['ana']);
-    await incident.until(({ leases }) => leases.filter((lease) => lease.state === 'active').length === 1, 'containment');
-    expect(contains(incident)).toBe(2);
+    await containedAgain(incident);
     await incident.alerts(batchOf([binary(9)]));
     expect(openOnes(await incident.until(({ total }) => total === 10, 'one more'))).toEqual([]);
   });
@@ -80,18 +82,14 @@ describe('a released pod', () => {
   test('is contained again at once for a rule that was not decided upon, also where it came before the answer', async () => {
     const incident = await released();
     await incident.alerts(batchOf([binary(1, { rule: fileless })]));
-    await incident.until(({ leases }) => leases.some((lease) => lease.state === 'active'), 'containment again');
-    expect(contains(incident)).toBe(2);
+    await containedAgain(incident);
 
     const other = await lab.start([binary(0)], settings);
     await other.until((now) => openOnes(now).length > 0, 'the question');
     await other.alerts(batchOf([binary(1, { rule: fileless })]));
     await other.until(({ total }) => total === 2, 'both');
     await answer(other, 'release', ['ana', 'ben']);
-    await other.until(
-      ({ leases }) => leases.some((lease) => lease.state === 'active') && contains(other) === 2,
-      'containment again',
-    );
+    await containedAgain(other);
   });
 
   test('by its lease is asked about as well', async () => {

@@ -43,21 +43,21 @@ test('an unknown rule and a pod without a uid are on record, and nothing is done
 });
 
 test('two pods run side by side; steps on one pod come one after another', async () => {
-  const running = new Map<string, number>();
+  const running: { readonly uid: string; readonly key: string }[] = [];
   let mostOnOne = 0;
   let mostAtAll = 0;
-  script.quarantinePod = async (call) => {
-    const { uid } = (call.input as { pod: { uid: string } }).pod;
-    running.set(uid, (running.get(uid) ?? 0) + 1);
-    mostOnOne = Math.max(mostOnOne, running.get(uid) ?? 0);
-    mostAtAll = Math.max(
-      mostAtAll,
-      [...running.values()].reduce((sum, count) => sum + count, 0),
-    );
+  script.quarantinePod = async ({ key, input }) => {
+    const { uid } = (input as { pod: { uid: string } }).pod;
+    const call = { uid, key };
+    running.push(call);
+    // On a used machine the same step may be asked for once more before it has answered.
+    const steps = (of: typeof running): number => new Set(of.map((one) => one.key)).size;
+    mostOnOne = Math.max(mostOnOne, steps(running.filter((one) => one.uid === uid)));
+    mostAtAll = Math.max(mostAtAll, steps(running));
     // Long enough for another of the same pod to come, which must not; and for one of another pod, which must.
     await eventually('one of another pod beside it', () => mostAtAll > 1);
     await new Promise((resolve) => setTimeout(resolve, 300));
-    running.set(uid, (running.get(uid) ?? 0) - 1);
+    running.splice(running.indexOf(call), 1);
   };
   const fileless = { rule: 'Fileless execution via memfd_create' } as const;
   const incident = await lab.start([alertOf({ n: 1 }), alertOf({ n: 2 }), alertOf({ n: 3 }), alertOf({ n: 1, ...fileless })]);

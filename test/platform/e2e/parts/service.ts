@@ -280,6 +280,14 @@ export class Service {
     }
   }
 
+  /** Waits until what stands above all incidents, by the ids of the decisions, is so for the cell: it looks every few seconds, and says what has changed. */
+  cellKnows(holds: (ids: string) => boolean): Promise<boolean> {
+    return until('the cell to know it', 120_000, () => {
+      const changes = this.log.split('\n').filter((line) => line.includes('what stands above all incidents has changed'));
+      return changes.length > 0 && holds(changes.at(-1) ?? '');
+    });
+  }
+
   /** Waits for the label on its pod. */
   contained(workload: Workload, withinMs: number): Promise<Effect> {
     return this.effect('contain', workload, withinMs);
@@ -373,7 +381,6 @@ async function endWorkflows({ temporalAddress, temporalNamespace }: Servers, clu
   }
 }
 
-/** By the key in its metadata: a question's id, not the start of a thread or a line in one. */
 /** Of the desk's own chain. */
 export async function deskRecords({ settings, cluster }: Pick<Service, 'settings' | 'cluster'>): Promise<readonly AuditRecord[]> {
   const database = await openDatabase({ url: `sqlite:${join(settings.folder, 'state', 'audit.db')}` });
@@ -385,6 +392,7 @@ export async function deskRecords({ settings, cluster }: Pick<Service, 'settings
   }
 }
 
+/** By the key in its metadata: a question's id, not the start of a thread or a line in one. */
 export function isCard({ metadata }: FakeMessage): boolean {
   return /^[0-9a-f]+-q$/.test(String(metadata?.event_payload.key));
 }
