@@ -123,6 +123,12 @@ interface ProvenRecords {
 
 /** The records that their chain's own cell or desk has signed, each once. */
 export function provenOf(rows: readonly StoredRecord[], trust: Trust): ProvenRecords {
+  const proven = provenRows(rows, trust);
+  return { records: [...proven.values()], leftOut: rows.length - proven.size };
+}
+
+/** By what a copy has in common with it. */
+function provenRows(rows: readonly StoredRecord[], trust: Trust): ReadonlyMap<string, AuditRecord> {
   const problems = originProblems(rows, trust);
   const proven = new Map<string, AuditRecord>();
   for (const [index, { signed }] of rows.entries())
@@ -130,10 +136,17 @@ export function provenOf(rows: readonly StoredRecord[], trust: Trust): ProvenRec
       const { chain, number } = signed.record;
       proven.set(JSON.stringify([chain, number, signed.signature]), signed.record);
     }
-  return { records: [...proven.values()], leftOut: rows.length - proven.size };
+  return proven;
 }
 
-/** The same of rows that come by time, some at once: each proven record is given to `take`. Returns how many rows are left out. */
+/** The same of what is rare, of rows that come by time, some at once. Anybody with the database's password can have written any number of rows: only what is proven is held. */
+export async function provenIn(pages: AsyncIterable<readonly StoredRecord[]>, trust: Trust): Promise<ProvenRecords> {
+  const records: AuditRecord[] = [];
+  const leftOut = await takeProven(pages, trust, (record) => records.push(record));
+  return { records, leftOut };
+}
+
+/** Each proven record of rows that come by time, some at once, is given to `take`. Returns how many rows are left out. */
 export async function takeProven(
   pages: AsyncIterable<readonly StoredRecord[]>,
   trust: Trust,
@@ -146,11 +159,9 @@ export async function takeProven(
   const seen = new Set<string>();
   for await (const page of pages) {
     rows += page.length;
-    for (const record of provenOf(page, trust).records) {
-      const { chain, number, at, kind } = record;
-      if (at !== time) seen.clear();
-      time = at;
-      const key = JSON.stringify([chain, number, kind]);
+    for (const [key, record] of provenRows(page, trust)) {
+      if (record.at !== time) seen.clear();
+      time = record.at;
       if (seen.has(key)) continue;
       seen.add(key);
       taken += 1;

@@ -35,11 +35,10 @@ interface KindsAsked {
 export interface AuditStore extends AuditWriter {
   /** The chains whose names begin in one of these ways and that have records or a head. All names are looked through, and no others are kept. */
   chains(prefixes: readonly string[]): Promise<readonly string[]>;
-  /** Of these kinds, in all chains, from `since` and before `until` (ISO 8601, UTC), as the rows say it; by time. Go by what is proven of them: `provenOf`. For what is rare: all are in memory. */
-  recordsOf(asked: KindsAsked): Promise<readonly StoredRecord[]>;
-  /** The same, some at once, of any number: `takeProven`. */
+  /** Of these kinds, in all chains, from `since` and before `until` (ISO 8601, UTC), as the rows say it; by time, and some at once. Go by what is proven of them: `takeProven`. */
   eachOfKinds(asked: KindsAsked): AsyncIterable<readonly StoredRecord[]>;
-  heads(): Promise<readonly ChainHead[]>;
+  /** The heads of all chains, some at a time, all as of one moment. */
+  eachHead(take: (heads: readonly ChainHead[]) => void): Promise<void>;
   /** By chain as the database orders them, at most 500 at once, those after `after`. `head` is absent where the row is none of ours. */
   headsAfter(after?: string): Promise<readonly { readonly chain: string; readonly head?: ChainHead }[]>;
   /** The place up to which a chain's rows were deleted by `cut`, of those of which some were. For who looks what is left to do: it proves nothing. */

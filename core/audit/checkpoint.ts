@@ -90,36 +90,52 @@ export function headProof(heads: readonly ChainHead[], chain: string): Inclusion
 }
 
 /**
- * The next checkpoint over the heads as the store shows them. What was stated once stays stated: a head that went back, changed
- * in place or vanished is not taken over but returned in `retracted`, for an alarm; all others move on. `stated` stays as it is: set what has moved once it is signed.
+ * Compares all heads that the store shows, some at a time, with those that are stated. What was stated once stays stated: a head that went back, changed
+ * in place or vanished is in `retracted`, for an alarm, as it was stated; all others move on.
  */
+export class HeadsComparison {
+  readonly #stated: HeadsTree;
+  /** By place. */
+  readonly #isShown: Uint8Array;
+  readonly #moved: ChainHead[] = [];
+  readonly #retracted: ChainHead[] = [];
+
+  constructor(stated: HeadsTree) {
+    this.#stated = stated;
+    this.#isShown = new Uint8Array(stated.size);
+  }
+
+  add(shown: readonly ChainHead[]): void {
+    for (const head of shown) {
+      const place = this.#stated.placeOf(head.chain);
+      const before = place === undefined ? undefined : this.#stated.values()[place];
+      if (place !== undefined) this.#isShown[place] = 1;
+      if (!before || head.number > before.number) this.#moved.push(head);
+      else if (head.number < before.number || head.hash !== before.hash) this.#retracted.push(before);
+    }
+  }
+
+  finish(): { readonly moved: readonly ChainHead[]; readonly retracted: readonly ChainHead[] } {
+    const gone = this.#stated.values().filter((_, place) => this.#isShown[place] !== 1);
+    return { moved: this.#moved, retracted: [...this.#retracted, ...gone] };
+  }
+}
+
+/** `stated` stays as it is: set what has moved once it is signed. */
 export function nextCheckpoint({
   last,
   stated,
-  shown,
+  moved,
   at,
 }: {
   readonly last: SignedCheckpoint | undefined;
   readonly stated: HeadsTree;
-  readonly shown: readonly ChainHead[];
+  readonly moved: readonly ChainHead[];
   readonly at: string;
-}): { readonly checkpoint: Checkpoint; readonly retracted: readonly ChainHead[] } {
-  const moved: ChainHead[] = [];
-  const retracted: ChainHead[] = [];
-  const present = new Set<string>();
-  for (const { chain, number, hash } of shown) {
-    present.add(chain);
-    const before = stated.get(chain);
-    if (!before || number > before.number) {
-      moved.push({ chain, number, hash });
-    } else if (number < before.number || hash !== before.hash) {
-      retracted.push(before);
-    }
-  }
-  for (const before of stated.values()) if (!present.has(before.chain)) retracted.push(before);
+}): Checkpoint {
   const named = byChain(moved);
   const added = named.filter(({ chain }) => !stated.get(chain));
-  const checkpoint: Checkpoint = {
+  return {
     version: 1,
     number: (last?.checkpoint.number ?? 0) + 1,
     at,
@@ -128,7 +144,6 @@ export function nextCheckpoint({
     chains: stated.size + added.length,
     allHeads: moved.length === 0 && last ? last.checkpoint.allHeads : stated.rootWith(named),
   };
-  return { checkpoint, retracted };
 }
 
 function byChain(heads: readonly ChainHead[]): readonly ChainHead[] {
@@ -139,8 +154,8 @@ function byChain(heads: readonly ChainHead[]): readonly ChainHead[] {
 export interface Anchor {
   /** For people: `file /var/lib/firebreak/anchor.jsonl`. */
   readonly description: string;
-  /** Durable when it resolves; idempotent for the same checkpoint. @throws FB_ERR_CONFLICT when its number is taken by another one. */
-  append(signed: SignedCheckpoint): Promise<void>;
+  /** Some, in their order. Durable when it resolves; idempotent for the same checkpoint. @throws FB_ERR_CONFLICT when the number of one is taken by another one. */
+  append(...signed: readonly SignedCheckpoint[]): Promise<void>;
   /** Its lines as they are, in the order in which they were written, some at a time: `checkpointOfLine`. */
   read(): AsyncIterable<readonly string[]>;
 }

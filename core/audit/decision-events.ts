@@ -16,6 +16,8 @@ export const decisionKinds = [
 export interface AskedOnce {
   readonly question: string;
   readonly incident: string;
+  /** The chain of its records. */
+  readonly chain: string;
   /** `playbook/ID`, or who else asked. */
   readonly requester: string;
   readonly actors: readonly string[];
@@ -37,7 +39,7 @@ interface RecordedVote {
 }
 
 /** Of a question itself only what is counted: its plans and texts are a hundred times as much. */
-interface Told extends Pick<AskedOnce, 'question' | 'incident' | 'requester' | 'actors' | 'askedAt'> {
+interface Told extends Pick<AskedOnce, 'question' | 'incident' | 'chain' | 'requester' | 'actors' | 'askedAt'> {
   /** Groups, by level. */
   readonly levels: readonly string[];
   /** Choices on which something is done. */
@@ -47,14 +49,7 @@ interface Told extends Pick<AskedOnce, 'question' | 'incident' | 'requester' | '
   end: AskedOnce['end'];
 }
 
-/** Puts the records of questions together. What belongs to a question that was asked before the first record is left out. */
-export function questionsIn(records: Iterable<AuditRecord>): readonly AskedOnce[] {
-  const told = new RecordedQuestions();
-  for (const record of records) told.add(record);
-  return told.all();
-}
-
-/** The same, record by record. */
+/** Puts the records of questions together, one by one. What belongs to a question that was asked before the first record is left out. */
 export class RecordedQuestions {
   readonly #told = new Map<string, Told>();
 
@@ -62,7 +57,7 @@ export class RecordedQuestions {
     const at = Date.parse(time);
     const asked = kind === 'question.asked' ? questionIn(body) : undefined;
     if (asked) {
-      this.#told.set(`${chain} ${asked.id}`, toldOf(asked, at));
+      this.#told.set(`${chain} ${asked.id}`, toldOf(asked, chain, at));
       return;
     }
     const vote = kind === 'vote.accepted' ? voteIn(body) : undefined;
@@ -80,10 +75,14 @@ export class RecordedQuestions {
   }
 }
 
-function toldOf({ id, incident, requester, requesters = [], actors = [], levels, choices }: Question, at: number): Told {
+function toldOf(
+  { id, incident, requester, requesters = [], actors = [], levels, choices }: Question,
+  chain: string,
+  at: number,
+): Told {
   const groups = levels.map(({ group }) => group);
   return {
-    ...{ question: id, incident: incident.id, requester, actors: [...actors, ...requesters], askedAt: at },
+    ...{ question: id, incident: incident.id, chain, requester, actors: [...actors, ...requesters], askedAt: at },
     levels: groups,
     approving: choices.filter(({ plans }) => plans.length > 0).map((choice) => choice.id),
     asked: groups.slice(0, 1).map((group) => ({ group, at })),

@@ -1,7 +1,6 @@
 import { answerersOf, type Roster } from '../people/roster.ts';
 import { compareTexts } from '../text/plain-json.ts';
-import type { AuditRecord } from './audit.ts';
-import { type AskedOnce, questionsIn } from './decision-events.ts';
+import type { AskedOnce } from './decision-events.ts';
 import { percentile } from './percentile.ts';
 
 /** An approval that came faster than this was hardly read. */
@@ -41,24 +40,18 @@ export interface DecisionReport {
 }
 
 /** How people decide: whoever is asked too often says yes without reading, and that is a fault of ours. */
-export function decisionReport({ records, ...asked }: ReportAsked & { readonly records: Iterable<AuditRecord> }): DecisionReport {
-  return reportOfQuestions({ questions: questionsIn(records), ...asked });
-}
-
-interface ReportAsked {
-  readonly roster: Roster;
-  /** Milliseconds since 1970. */
-  readonly since: number;
-  readonly until: number;
-}
-
-/** The same, from questions whose records were put together already. */
 export function reportOfQuestions({
   questions,
   roster,
   since,
   until,
-}: ReportAsked & { readonly questions: readonly AskedOnce[] }): DecisionReport {
+}: {
+  readonly questions: readonly AskedOnce[];
+  readonly roster: Roster;
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  readonly until: number;
+}): DecisionReport {
   const playbooks = Map.groupBy(questions, ({ requester }) => requester.replace(/^playbook\//, ''));
   return {
     since: new Date(since).toISOString(),

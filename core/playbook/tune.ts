@@ -67,21 +67,22 @@ export interface TuneReport {
 
 /** One incident, as its records tell it. */
 interface Judged {
-  readonly id: string;
   readonly subject: Subject;
   readonly verdict: Verdict;
   readonly rules: ReadonlyMap<string, { readonly count: number; readonly upTo: Severity }>;
-  readonly samples: readonly (TuneSample & { readonly rule: string; readonly digest?: string })[];
+  readonly samples: readonly Sample[];
   /** Rules that no playbook answered, with the worst severity of each. */
   readonly unanswered: ReadonlyMap<string, Severity>;
 }
+
+type Sample = TuneSample & { readonly rule: string; readonly digest?: string };
 
 const mostSamples = 20;
 const mostNamed = 20;
 
 /**
  * What is noisy, and what could be done about it. Proposals are only for what was benign each time somebody judged it, and often enough; nothing
- * is applied. `chains`: the records of incidents, one list an incident; of each is kept what is counted of it.
+ * is applied. `chains`: the records of incidents, one list an incident; none of them is kept, only what is counted.
  */
 export async function tune(options: {
   readonly chains: AsyncIterable<readonly AuditRecord[]>;
@@ -91,91 +92,131 @@ export async function tune(options: {
   readonly top: number;
 }): Promise<TuneReport> {
   const { chains, minBenign, top } = options;
-  const incidents: Judged[] = [];
+  const counts = new Counts();
   for await (const records of chains) {
     const one = judged(records);
-    if (one) incidents.push(one);
+    if (one) counts.add(one);
   }
-  const alerts = incidents.reduce((sum, one) => sum + countOf(one), 0);
-  const rules = [...new Set(incidents.flatMap(({ rules: own }) => [...own.keys()]))];
-  const names = [...new Set(incidents.map(({ subject }) => subjectText(subject)))];
-  const ofRule = (rule: string): readonly Judged[] => incidents.filter((one) => one.rules.has(rule));
+  const rules = [...counts.rules];
+  const workloads = [...counts.workloads].map(([name, sums]) => noise(name, [sums]));
   return {
-    incidents: incidents.length,
-    alerts,
+    incidents: counts.incidents,
+    alerts: workloads.reduce((sum, { alerts }) => sum + alerts, 0),
     rules: noisiest(
-      rules.map((rule) => noise(rule, ofRule(rule), (one) => one.rules.get(rule)?.count ?? 0)),
+      rules.map(([rule, at]) => noise(rule, [...at.values()])),
       top,
     ),
-    workloads: noisiest(
-      names.map((name) =>
-        noise(
-          name,
-          incidents.filter(({ subject }) => subjectText(subject) === name),
-          countOf,
-        ),
-      ),
-      top,
-    ),
+    workloads: noisiest(workloads, top),
     proposals: rules
-      .flatMap((rule) => proposalsOf(rule, ofRule(rule), minBenign))
-      .sort((a, b) => b.wouldHaveHidden.alerts - a.wouldHaveHidden.alerts),
-    unanswered: unansweredIn(incidents).slice(0, top),
+      .flatMap(([rule, at]) => proposalsOf(rule, at, minBenign))
+      .sort((one, other) => other.wouldHaveHidden.alerts - one.wouldHaveHidden.alerts),
+    unanswered: [...counts.unanswered]
+      .map(([rule, { upTo, incidents, benign, bad }]) => ({ rule, upTo, incidents, benign, bad }))
+      .sort((one, other) => other.incidents - one.incidents || (one.rule < other.rule ? -1 : 1))
+      .slice(0, top),
   };
 }
 
-function unansweredIn(incidents: readonly Judged[]): readonly UnansweredRule[] {
-  const rules = [...new Set(incidents.flatMap(({ unanswered }) => [...unanswered.keys()]))];
-  return rules
-    .map((rule) => {
-      const asked = incidents.filter(({ unanswered }) => unanswered.has(rule));
-      return {
-        rule,
-        upTo: asked.reduce<Severity>((worst, one) => worse(worst, one.unanswered.get(rule) ?? 'unknown'), 'unknown'),
-        incidents: asked.length,
-        benign: asked.filter(({ verdict }) => verdict === 'benign').length,
-        bad: asked.filter(isBad).length,
-      };
-    })
-    .sort((a, b) => b.incidents - a.incidents || (a.rule < b.rule ? -1 : 1));
+/** Of incidents. */
+class Sums {
+  incidents = 0;
+  benign = 0;
+  bad = 0;
+  alerts = 0;
+  upTo: Severity = 'unknown';
+
+  add(verdict: Verdict, alerts: number, upTo: Severity): void {
+    this.incidents += 1;
+    if (verdict === 'benign') this.benign += 1;
+    if (verdict === 'true_positive' || verdict === 'suspicious') this.bad += 1;
+    this.alerts += alerts;
+    this.upTo = worse(this.upTo, upTo);
+  }
 }
 
-function countOf({ rules }: Judged): number {
-  return [...rules.values()].reduce((sum, { count }) => sum + count, 0);
+/** Alerts whose text is on record: how many, and the first of them. */
+class Samples {
+  count = 0;
+  upTo: Severity = 'unknown';
+  readonly first: TuneSample[] = [];
+
+  add({ id, time, severity, title, incident }: Sample): void {
+    this.count += 1;
+    this.upTo = worse(this.upTo, severity);
+    if (this.first.length < mostSamples) this.first.push({ id, time, severity, title, incident });
+  }
+}
+
+/** Of one rule at one workload. */
+class RuleSums extends Sums {
+  readonly subject: Subject;
+  readonly samples = new Samples();
+  /** By the digest of the image, where it is known. */
+  readonly byDigest = new Map<string | undefined, Samples>();
+
+  constructor(subject: Subject) {
+    super();
+    this.subject = subject;
+  }
+
+  sample(one: Sample): void {
+    this.samples.add(one);
+    entryOf(this.byDigest, one.digest, () => new Samples()).add(one);
+  }
+}
+
+class Counts {
+  incidents = 0;
+  readonly rules = new Map<string, Map<string, RuleSums>>();
+  readonly workloads = new Map<string, Sums>();
+  readonly unanswered = new Map<string, Sums>();
+
+  add({ subject, verdict, rules, samples, unanswered }: Judged): void {
+    const workload = subjectText(subject);
+    this.incidents += 1;
+    let all = 0;
+    for (const [rule, { count, upTo }] of rules) {
+      all += count;
+      const at = entryOf(this.rules, rule, () => new Map<string, RuleSums>());
+      entryOf(at, workload, () => new RuleSums(subject)).add(verdict, count, upTo);
+    }
+    entryOf(this.workloads, workload, () => new Sums()).add(verdict, all, 'unknown');
+    for (const one of samples) if (rules.has(one.rule)) this.rules.get(one.rule)?.get(workload)?.sample(one);
+    for (const [rule, upTo] of unanswered) entryOf(this.unanswered, rule, () => new Sums()).add(verdict, 0, upTo);
+  }
+}
+
+function entryOf<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
 }
 
 function noisiest(noises: readonly Noise[], top: number): readonly Noise[] {
   return [...noises].sort((a, b) => b.alerts - a.alerts || (a.name < b.name ? -1 : 1)).slice(0, top);
 }
 
-function isBad({ verdict }: Judged): boolean {
-  return verdict === 'true_positive' || verdict === 'suspicious';
-}
-
-function noise(name: string, incidents: readonly Judged[], count: (one: Judged) => number): Noise {
-  const benign = incidents.filter(({ verdict }) => verdict === 'benign').length;
-  const bad = incidents.filter(isBad).length;
+function noise(name: string, sums: readonly Sums[]): Noise {
+  const sum = (of: (one: Sums) => number): number => sums.reduce((all, one) => all + of(one), 0);
+  const [benign, bad] = [sum((one) => one.benign), sum((one) => one.bad)];
   return {
     name,
-    alerts: incidents.reduce((sum, one) => sum + count(one), 0),
-    incidents: incidents.length,
+    alerts: sum(({ alerts }) => alerts),
+    incidents: sum(({ incidents }) => incidents),
     benign,
     bad,
     falsePositiveRate: benign + bad === 0 ? null : benign / (benign + bad),
   };
 }
 
-function proposalsOf(rule: string, incidents: readonly Judged[], minBenign: number): readonly TuneProposal[] {
-  const byWorkload = new Map<string, readonly Judged[]>();
-  for (const one of incidents) {
-    const name = subjectText(one.subject);
-    byWorkload.set(name, [...(byWorkload.get(name) ?? []), one]);
-  }
-  const harmless = [...byWorkload].filter(([, group]) => isHarmless(group, minBenign));
-  const found = harmless.map(([name, group]) => ({ name, group, suppressions: suppressionsOf(rule, group) }));
+function proposalsOf(rule: string, at: ReadonlyMap<string, RuleSums>, minBenign: number): readonly TuneProposal[] {
+  const harmless = [...at].filter(([, { bad, benign }]) => bad === 0 && benign >= minBenign);
+  const found = harmless.map(([name, sums]) => ({ name, sums, suppressions: suppressionsOf(rule, sums) }));
   const without = found.filter(({ suppressions }) => suppressions.length === 0);
   // Harmless everywhere, or of no image that could be named: that is for the playbook to know.
-  const everywhere = harmless.length >= 3 && harmless.length === byWorkload.size;
+  const everywhere = harmless.length >= 3 && harmless.length === at.size;
   const general = everywhere ? found : without;
   return [
     ...(everywhere ? [] : found.flatMap(({ suppressions }) => suppressions)),
@@ -183,45 +224,35 @@ function proposalsOf(rule: string, incidents: readonly Judged[], minBenign: numb
   ];
 }
 
-function isHarmless(group: readonly Judged[], minBenign: number): boolean {
-  return !group.some(isBad) && group.filter(({ verdict }) => verdict === 'benign').length >= minBenign;
-}
-
-function suppressionsOf(rule: string, group: readonly Judged[]): readonly TuneProposal[] {
-  const { subject } = group[0] ?? {};
-  if (subject?.kind !== 'workload') return [];
-  const samples = group.flatMap((one) => one.samples.filter((sample) => sample.rule === rule));
-  const digests = [...new Set(samples.flatMap(({ digest }) => digest ?? []))];
-  const isOnlyOne = digests.length === 1 && samples.every(({ digest }) => digest !== undefined);
-  return digests.map((digest) => {
-    const own = samples.filter((sample) => sample.digest === digest);
-    const ownWorst = own.reduce<Severity>((worst, { severity }) => worse(worst, severity), 'unknown');
-    const upTo = isOnlyOne ? upToOf(rule, group) : ownWorst;
-    return {
-      kind: 'suppression',
-      rule,
-      workload: subject,
-      digest,
-      upTo,
-      match: { ...matchOfRule(rule, upTo), ...matchOfSubject(subject), image: { digest } },
-      why: whyOf(group),
-      wouldHaveHidden: {
-        // Repetitions are counted without their image: where there was more than one, only the samples are sure.
-        alerts: isOnlyOne ? alertsOf(rule, group) : own.length,
-        atLeast: !isOnlyOne,
-        samples: own.slice(0, mostSamples).map(plainSample),
+function suppressionsOf(rule: string, sums: RuleSums): readonly TuneProposal[] {
+  const { subject, byDigest } = sums;
+  if (subject.kind !== 'workload') return [];
+  return [...byDigest].flatMap(([digest, own]): readonly TuneProposal[] => {
+    if (digest === undefined) return [];
+    // Repetitions are counted without their image: where there was more than one, only the samples are sure.
+    const { alerts, upTo } = byDigest.size === 1 ? sums : { alerts: own.count, upTo: own.upTo };
+    return [
+      {
+        kind: 'suppression',
+        rule,
+        workload: subject,
+        digest,
+        upTo,
+        match: { ...matchOfRule(rule, upTo), ...matchOfSubject(subject), image: { digest } },
+        why: whyOf(sums),
+        wouldHaveHidden: { alerts, atLeast: byDigest.size > 1, samples: own.first },
       },
-    };
+    ];
   });
 }
 
 function conditionOf(
   rule: string,
-  found: readonly { readonly name: string; readonly group: readonly Judged[] }[],
+  found: readonly { readonly name: string; readonly sums: RuleSums }[],
   everywhere: boolean,
 ): TuneProposal {
-  const group = found.flatMap((one) => one.group);
-  const upTo = upToOf(rule, group);
+  const sum = (of: (one: RuleSums) => number): number => found.reduce((all, { sums }) => all + of(sums), 0);
+  const upTo = found.reduce<Severity>((worst, { sums }) => worse(worst, sums.upTo), 'unknown');
   const names = found.map(({ name }) => name);
   return {
     kind: 'playbook-condition',
@@ -233,16 +264,13 @@ function conditionOf(
     upTo,
     match: {
       ...matchOfRule(rule, upTo),
-      ...(!everywhere && { any: found.slice(0, mostNamed).map((one) => matchOfSubject(one.group[0]?.subject)) }),
+      ...(!everywhere && { any: found.slice(0, mostNamed).map(({ sums }) => matchOfSubject(sums.subject)) }),
     },
-    why: whyOf(group),
+    why: whyOf({ incidents: sum(({ incidents }) => incidents), benign: sum(({ benign }) => benign) }),
     wouldHaveHidden: {
-      alerts: alertsOf(rule, group),
+      alerts: sum(({ alerts }) => alerts),
       atLeast: false,
-      samples: group
-        .flatMap((one) => one.samples.filter((sample) => sample.rule === rule))
-        .slice(0, mostSamples)
-        .map(plainSample),
+      samples: found.flatMap(({ sums }) => sums.samples.first).slice(0, mostSamples),
     },
   };
 }
@@ -252,10 +280,10 @@ function matchOfRule(rule: string, upTo: Severity): Match {
   return { rule, severity: severities.filter((one) => worse(one, upTo) === upTo) };
 }
 
-function matchOfSubject(subject: Subject | undefined): Match {
-  if (subject?.kind === 'workload')
+function matchOfSubject(subject: Subject): Match {
+  if (subject.kind === 'workload')
     return { namespace: subject.namespace, workload: { kind: subject.ownerKind, name: subject.name } };
-  return subject?.kind === 'node' ? { place: 'node', node: subject.node } : { place: 'cluster' };
+  return subject.kind === 'node' ? { place: 'node', node: subject.node } : { place: 'cluster' };
 }
 
 /** What a proposal would have been about among alerts that came: by what their incidents were found to be. */
@@ -290,21 +318,8 @@ export class ProposalBacktests {
   }
 }
 
-function plainSample({ id, time, severity, title, incident }: TuneSample): TuneSample {
-  return { id, time, severity, title, incident };
-}
-
-function alertsOf(rule: string, group: readonly Judged[]): number {
-  return group.reduce((sum, one) => sum + (one.rules.get(rule)?.count ?? 0), 0);
-}
-
-function upToOf(rule: string, group: readonly Judged[]): Severity {
-  return group.reduce<Severity>((worst, one) => worse(worst, one.rules.get(rule)?.upTo ?? 'unknown'), 'unknown');
-}
-
-function whyOf(group: readonly Judged[]): string {
-  const benign = group.filter(({ verdict }) => verdict === 'benign').length;
-  return `${benign} of ${group.length} incidents were benign, and none was anything else`;
+function whyOf({ benign, incidents }: Pick<Sums, 'benign' | 'incidents'>): string {
+  return `${benign} of ${incidents} incidents were benign, and none was anything else`;
 }
 
 function subjectText(subject: Subject): string {
@@ -317,7 +332,7 @@ function judged(records: readonly AuditRecord[]): Judged | undefined {
   const subject = subjectOfIncident(id);
   if (!subject) return undefined;
   const rules = new Map<string, { readonly count: number; readonly upTo: Severity }>();
-  const samples: Judged['samples'][number][] = [];
+  const samples: Sample[] = [];
   const unanswered = new Map<string, Severity>();
   let verdict: Verdict = 'unknown';
   for (const { kind, body } of records) {
@@ -345,7 +360,7 @@ function judged(records: readonly AuditRecord[]): Judged | undefined {
       });
     }
   }
-  return { id, subject, verdict, rules, samples, unanswered };
+  return { subject, verdict, rules, samples, unanswered };
 }
 
 const verdicts: readonly Verdict[] = ['true_positive', 'benign', 'suspicious', 'unknown'];

@@ -4,29 +4,41 @@ import { FirebreakError } from '../../core/errors.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
 
+interface AnchorEnd {
+  readonly last: SignedCheckpoint | undefined;
+  /** Whether the last line has its end. */
+  readonly whole: boolean;
+}
+
+const blockBytes = 65_536;
+const newline = 0x0a;
+
 /**
  * One JSON line a checkpoint, only ever added to (the file may carry `chattr +a`), on the disk before `append` resolves. Keep it
  * where the database's writer cannot write: another volume, another account. A line that a crash tore stays as it is.
  */
 export function createFileAnchor({ file }: { readonly file: string }): Anchor {
-  let known: { readonly last: SignedCheckpoint | undefined; readonly whole: boolean } | undefined;
+  let known: AnchorEnd | undefined;
   const anchor: Anchor = {
     description: `file ${file}`,
-    append: (signed) =>
+    append: (...signed) =>
       guarded(file, async () => {
         known ??= await readEnd(file);
         const { last, whole } = known;
-        const text = canonicalJson(signed);
-        if (last && signed.checkpoint.number <= last.checkpoint.number) return refuseOther(anchor, signed);
+        const isThere = ({ checkpoint: { number } }: SignedCheckpoint): boolean =>
+          last !== undefined && number <= last.checkpoint.number;
+        for (const one of signed.filter(isThere)) await refuseOther(anchor, one);
+        const next = signed.filter((one) => !isThere(one));
+        if (next.length === 0) return;
         known = undefined;
         const handle = await open(file, 'a', 0o600);
         try {
-          await handle.appendFile(`${whole ? '' : '\n'}${text}\n`);
+          await handle.appendFile(`${whole ? '' : '\n'}${next.map((one) => `${canonicalJson(one)}\n`).join('')}`);
           await handle.sync();
         } finally {
           await handle.close();
         }
-        known = { last: signed, whole: true };
+        known = { last: next.at(-1), whole: true };
       }),
     read: () => readLines(file),
   };
@@ -71,19 +83,31 @@ async function* readLines(file: string): AsyncGenerator<readonly string[]> {
   }
 }
 
-async function readEnd(file: string): Promise<{ readonly last: SignedCheckpoint | undefined; readonly whole: boolean }> {
-  let last: SignedCheckpoint | undefined;
-  for await (const lines of readLines(file)) for (const line of lines) last = checkpointOfLine(line) ?? last;
-  return { last, whole: await endsWithNewline(file) };
-}
-
-async function endsWithNewline(file: string): Promise<boolean> {
+/** Read from behind: a year has half a million lines, and only the last one that can be read is asked for. */
+async function readEnd(file: string): Promise<AnchorEnd> {
   const handle = await open(file, 'a+', 0o600);
   try {
     const { size } = await handle.stat();
-    if (size === 0) return true;
-    const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
-    return buffer.toString() === '\n';
+    let whole = true;
+    /** Of the line that begins before what was read. */
+    let rest: readonly Buffer[] = [];
+    for (let from = size; from > 0; ) {
+      const length = Math.min(blockBytes, from);
+      from -= length;
+      const { buffer } = await handle.read(Buffer.alloc(length), 0, length, from);
+      if (from + length === size) whole = buffer.at(-1) === newline;
+      let end = length;
+      while (end > 0) {
+        const begin = buffer.lastIndexOf(newline, end - 1) + 1;
+        rest = [buffer.subarray(begin, end), ...rest];
+        if (begin === 0) break;
+        const last = checkpointOfLine(Buffer.concat(rest).toString());
+        if (last) return { last, whole };
+        rest = [];
+        end = begin - 1;
+      }
+    }
+    return { last: checkpointOfLine(Buffer.concat(rest).toString()), whole };
   } finally {
     await handle.close();
   }

@@ -18,6 +18,8 @@ import { numberOf, placeholders, textOf } from './row.ts';
 const rowsAtOnce = 100;
 const checkpointsAtOnce = 500;
 const headsAtOnce = 500;
+/** Where all are read for the notary, each minute. */
+const comparedAtOnce = 5_000;
 /** What is looked at under the numbers of a batch: somebody may have put any number of rows there. A record beyond is written once more. */
 const mostUnderNumbers = 1_000;
 
@@ -65,14 +67,18 @@ export function createAuditStore(database: Database): AuditStore {
         for (const name of page) if (isAsked(name)) names.add(name);
       return [...names].sort();
     },
-    recordsOf: async (asked) => {
-      const rows: StoredRecord[] = [];
-      for await (const page of rowsOfKinds(database, asked)) rows.push(...page);
-      return rows;
-    },
     eachOfKinds: (asked) => rowsOfKinds(database, asked),
-    heads: async () =>
-      (await database.all('SELECT chain, number, hash FROM audit_heads')).flatMap((row) => headFromRow(row) ?? []),
+    eachHead: (take) =>
+      database.snapshot(async (queries) => {
+        for (let after: string | undefined; ; ) {
+          const rows = await headsAfter(queries, after, comparedAtOnce);
+          take(rows.flatMap((row) => headFromRow(row) ?? []));
+          const last = rows.at(-1)?.chain;
+          // What is no text stands behind all texts.
+          if (rows.length < comparedAtOnce || typeof last !== 'string') return;
+          after = last;
+        }
+      }),
     headsAfter: async (after) =>
       (await headsAfter(database, after)).map((row) => {
         const head = headFromRow(row);
@@ -212,9 +218,9 @@ async function* rowsOfChains(queries: Queries, all: readonly string[]): AsyncGen
   }
 }
 
-function headsAfter(queries: Queries, after?: string): Promise<readonly Row[]> {
-  const where = after === undefined ? '' : 'WHERE chain > $1';
-  const sql = `SELECT chain, number, hash FROM audit_heads ${where} ORDER BY chain LIMIT ${headsAtOnce}`;
+function headsAfter(queries: Queries, after?: string, atOnce = headsAtOnce): Promise<readonly Row[]> {
+  const where = after === undefined ? `chain >= ''` : 'chain > $1';
+  const sql = `SELECT chain, number, hash FROM audit_heads WHERE ${where} ORDER BY chain LIMIT ${atOnce}`;
   return queries.all(sql, after === undefined ? [] : [after]);
 }
 

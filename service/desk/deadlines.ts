@@ -1,6 +1,6 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { AuditRecord } from '../../core/audit/audit.ts';
-import { provenOf } from '../../core/audit/audit-check.ts';
+import { provenIn, provenOf } from '../../core/audit/audit-check.ts';
 import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import type { RecordKind } from '../../core/audit/record-kinds.ts';
@@ -38,7 +38,7 @@ const newsForMs = 86_400_000;
 const ownKinds = { called: 'deadline.called', quieted: 'deadline.call-ended' } as const;
 
 interface DeadlinesOptions {
-  readonly store: Pick<AuditStore, 'recordsOf' | 'storedChain'>;
+  readonly store: Pick<AuditStore, 'eachOfKinds' | 'storedChain'>;
   readonly trust: Trust;
   readonly signers: VoteSigners;
   /** By whom people are named. */
@@ -177,8 +177,8 @@ export function createDeadlines(options: DeadlinesOptions): DeskDeadlines {
   return {
     look: () =>
       each(async () => {
-        const rows = await store.recordsOf({ kinds: [...deadlineKinds, ...Object.values(ownKinds)], since: '' });
-        const { records } = provenOf(rows, trust);
+        const rows = store.eachOfKinds({ kinds: [...deadlineKinds, ...Object.values(ownKinds)], since: '' });
+        const { records } = await provenIn(rows, trust);
         const all = deadlinesIn(records, options.signers);
         show(all);
         const own = records.filter(({ chain }) => chain.startsWith('desk/'));

@@ -1,5 +1,5 @@
 import { type AuditRecord, signRecord } from '../../core/audit/audit.ts';
-import { provenOf } from '../../core/audit/audit-check.ts';
+import { takeProven } from '../../core/audit/audit-check.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import type { RecordKind } from '../../core/audit/record-kinds.ts';
 import { FirebreakError } from '../../core/errors.ts';
@@ -23,7 +23,7 @@ export async function nameStewards({
   desk,
   now = () => new Date(),
 }: {
-  readonly store: Pick<AuditStore, 'recordsOf' | 'appendNext'>;
+  readonly store: Pick<AuditStore, 'eachOfKinds' | 'appendNext'>;
   readonly trust: Trust;
   readonly signer: Signer;
   readonly roster: Pick<Roster, 'groups'>;
@@ -71,7 +71,7 @@ export async function recordConfiguration({
   chain,
   running: { sha256, version },
 }: {
-  readonly store: Pick<AuditStore, 'recordsOf'>;
+  readonly store: Pick<AuditStore, 'eachOfKinds'>;
   readonly trust: Trust;
   readonly journal: {
     record(entry: Pick<AuditRecord, 'actor' | 'body'> & { readonly kind: RecordKind }): Promise<void>;
@@ -79,9 +79,11 @@ export async function recordConfiguration({
   readonly chain: string;
   readonly running: Running;
 }): Promise<void> {
-  const { records } = provenOf(await store.recordsOf({ kinds: [configurationKind], since: '' }), trust);
-  const last = records.filter((record) => record.chain === chain).at(-1)?.body;
-  if (last?.sha256 === sha256 && last.version === version) return;
+  let last: AuditRecord['body'] = {};
+  await takeProven(store.eachOfKinds({ kinds: [configurationKind], since: '' }), trust, (record) => {
+    if (record.chain === chain) last = record.body;
+  });
+  if (last.sha256 === sha256 && last.version === version) return;
   const text = `Firebreak ${version} runs with the configuration of SHA-256 ${sha256}`;
   await journal.record({ kind: configurationKind, actor: 'desk', body: { text, sha256, version } });
 }

@@ -20,7 +20,7 @@ import { canonicalJson, digestOf, sha256Hex } from '../../core/text/digest.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 
 interface BundleSources {
-  readonly store: Pick<AuditStore, 'storedChain' | 'checkpoints' | 'recordsOf'>;
+  readonly store: Pick<AuditStore, 'storedChain' | 'checkpoints' | 'eachOfKinds'>;
   /** The notary's keys. */
   readonly verifier: SignatureVerifier;
   /** Of everybody who may have signed something of it; those that did are in the bundle. */
@@ -111,14 +111,16 @@ async function removalsOf(
   { store }: Pick<BundleSources, 'store'>,
 ): Promise<readonly BundleRemoval[]> {
   if (records.every(({ said }) => said !== null)) return [];
-  const ordered = await store.recordsOf({ kinds: [recordOrderDone['records.remove']], since: '' });
-  return ordered.flatMap(({ signed }): readonly BundleRemoval[] => {
-    const given = signed?.record.body.order;
-    const order = recordOrderIn(given);
-    if (order?.kind !== 'records.remove' || order.chain !== chain || !isObject(given)) return [];
-    const { keyId, signature } = given;
-    return typeof keyId === 'string' && typeof signature === 'string' ? [{ order, keyId, signature }] : [];
-  });
+  const removals: BundleRemoval[] = [];
+  for await (const rows of store.eachOfKinds({ kinds: [recordOrderDone['records.remove']], since: '' }))
+    for (const { signed } of rows) {
+      const given = signed?.record.body.order;
+      const order = recordOrderIn(given);
+      if (order?.kind !== 'records.remove' || order.chain !== chain || !isObject(given)) continue;
+      const { keyId, signature } = given;
+      if (typeof keyId === 'string' && typeof signature === 'string') removals.push({ order, keyId, signature });
+    }
+  return removals;
 }
 
 /**

@@ -5,6 +5,7 @@ import {
   type Anchor,
   type Checkpoint,
   checkpointBytes,
+  HeadsComparison,
   heartbeatMs,
   nextCheckpoint,
   type SignedCheckpoint,
@@ -16,7 +17,7 @@ import type { SignatureVerifier, Signer } from '../../core/messages/signing.ts';
 import { readCheckpoints } from './read-checkpoints.ts';
 
 export interface NotaryOptions {
-  readonly store: Pick<AuditStore, 'heads' | 'checkpoints' | 'addCheckpoint'>;
+  readonly store: Pick<AuditStore, 'eachHead' | 'checkpoints' | 'addCheckpoint'>;
   /** Not held by whoever writes the database. */
   readonly signer: Signer;
   /** Trusts the signer's key, and the keys before it. */
@@ -53,6 +54,9 @@ interface State {
   readonly heads: HeadsTree;
 }
 
+/** With one write to the disk, where the anchor is brought up to date: a new one needs the half a million of a year. */
+const anchoredAtOnce = 256;
+
 /** Another notary may be ahead by one, and by one more when it signs at that moment. */
 const triesOfARound = 3;
 
@@ -70,10 +74,18 @@ export function createNotary(options: NotaryOptions): Notary {
 
   const begin = async (): Promise<State> => {
     const beside = options.beside?.();
+    let missing: SignedCheckpoint[] = [];
     const { chain, findings, unanchored, anchored } = await readCheckpoints({
       ...{ store, anchor, verifier, keeps: 'last' },
       ...(beside && { each: beside.take }),
+      eachUnanchored: async (signed) => {
+        missing.push(signed);
+        if (missing.length < anchoredAtOnce) return;
+        await anchor.append(...missing);
+        missing = [];
+      },
     });
+    if (missing.length > 0) await anchor.append(...missing);
     beside?.end();
     // To this key all of them are forged, and it would put its own in their place.
     if (!chain.last && anchored > 0)
@@ -81,10 +93,10 @@ export function createNotary(options: NotaryOptions): Notary {
         'FB_ERR_CONFIG_INVALID',
         `${anchor.description} has ${anchored} checkpoints, none by a key of the notary that is known: name its public key of before in audit.retiredNotaryKeys`,
       );
-    const behind = new Set(unanchored.map(({ checkpoint }) => checkpoint.number));
-    for (const finding of findings) if (!isBehind(finding, behind)) alarm(finding);
-    for (const signed of unanchored) await anchor.append(signed);
-    if (unanchored.length > 0) options.onCaughtUp?.(unanchored.length);
+    // Those at its end it was brought: this notary was away, or had a new volume. `audit verify` tells who asks for proof.
+    for (const finding of findings)
+      if (finding.kind !== 'anchor-missing' || finding.checkpoint !== unanchored?.first) alarm(finding);
+    if (unanchored) options.onCaughtUp?.(unanchored.count);
     return { last: chain.last, heads: chain.heads };
   };
 
@@ -92,16 +104,17 @@ export function createNotary(options: NotaryOptions): Notary {
   const followOthers = async (from: State): Promise<State> => {
     let { last } = from;
     const { heads } = from;
-    const moved: ChainHead[] = [];
+    const fresh: SignedCheckpoint[] = [];
     for (const { signed } of await store.checkpoints({ after: last?.checkpoint.number ?? 0 })) {
       if (!signed || !follows(signed.checkpoint, last) || !isGenuine(signed, verifier, last)) break;
-      await anchor.append(signed);
-      moved.push(...signed.checkpoint.moved);
+      fresh.push(signed);
       last = signed;
     }
+    if (fresh.length === 0) return from;
     // Only once all of them are anchored: until then the next round begins where this one did.
-    for (const head of moved) heads.set(head);
-    return last === from.last ? from : { last, heads };
+    await anchor.append(...fresh);
+    for (const { checkpoint } of fresh) for (const head of checkpoint.moved) heads.set(head);
+    return { last, heads };
   };
 
   const round = async (): Promise<SignedCheckpoint | undefined> => {
@@ -109,33 +122,38 @@ export function createNotary(options: NotaryOptions): Notary {
       state = await followOthers(state ?? (await begin()));
       const { last, heads } = state;
       const at = now();
-      const shown = await store.heads();
-      const { checkpoint, retracted } = nextCheckpoint({ last, stated: heads, shown, at: at.toISOString() });
+      const comparison = new HeadsComparison(heads);
+      await store.eachHead((some) => comparison.add(some));
+      const { moved, retracted } = comparison.finish();
       for (const head of retracted) alarm(takenBack(head));
       const idleMs = last ? at.getTime() - Date.parse(last.checkpoint.at) : Number.POSITIVE_INFINITY;
-      if (checkpoint.moved.length === 0 && idleMs < heartbeatMs) return undefined;
+      if (moved.length === 0 && idleMs < heartbeatMs) return undefined;
+      const checkpoint = nextCheckpoint({ last, stated: heads, moved, at: at.toISOString() });
       const signed = { checkpoint, keyId: signer.keyId, signature: await signer.sign(checkpointBytes(checkpoint)) };
-      // Until both have it, the next round reads again what there is: it anchors what only the database has.
-      const before = state;
-      state = undefined;
       try {
         const isReplaced = await store.addCheckpoint(signed, (stored) => isGenuine(stored, verifier, last));
         if (isReplaced) alarm(forged(checkpoint));
       } catch (error) {
         if (!isTaken(error) || tries === triesOfARound) throw error;
-        state = before;
         continue;
       }
       await anchor.append(signed);
-      for (const head of checkpoint.moved) heads.set(head);
+      for (const head of moved) heads.set(head);
       state = { last: signed, heads };
       return signed;
     }
   };
 
+  /** What failed on the way is followed and anchored by the next round, as what another has signed. Where something else stands in the place of a checkpoint, all are read again, which tells what. */
+  const attempt = (): Promise<SignedCheckpoint | undefined> =>
+    round().catch((error: unknown) => {
+      if (isTaken(error)) state = undefined;
+      throw error;
+    });
+
   let running: Promise<unknown> = Promise.resolve();
   const sign = (): Promise<SignedCheckpoint | undefined> => {
-    const next = running.then(round);
+    const next = running.then(attempt);
     running = next.catch(() => undefined);
     return next;
   };
@@ -154,11 +172,6 @@ export function createNotary(options: NotaryOptions): Notary {
       await sign().catch(onError);
     },
   };
-}
-
-/** It is genuine, and the anchor ends before it: this notary was away, or had a new volume. `audit verify` tells who asks for proof. */
-function isBehind({ kind, checkpoint }: Finding, unanchored: ReadonlySet<number>): boolean {
-  return kind === 'anchor-missing' && checkpoint !== undefined && unanchored.has(checkpoint);
 }
 
 function isTaken(error: unknown): boolean {

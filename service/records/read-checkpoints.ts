@@ -15,11 +15,18 @@ export interface ReadCheckpoints {
   readonly findings: readonly Finding[];
   readonly notes: readonly string[];
   /** Genuine ones at the end of the database that the anchor does not have. */
-  readonly unanchored: readonly SignedCheckpoint[];
+  readonly unanchored: CheckpointRun | undefined;
   /** How many the anchor has, whoever signed them. */
   readonly anchored: number;
   /** Has the chain know every head of these, with its hash: by reading all checkpoints once more, where it does not yet. Says of which that could not be, since something has changed meanwhile. */
   readonly learn: (chains: Iterable<string>) => Promise<readonly Finding[]>;
+}
+
+/** Genuine ones, and between them others at most. */
+interface CheckpointRun {
+  readonly first: number;
+  readonly last: number;
+  readonly count: number;
 }
 
 /** The notary writes the database first, then the anchor: so many of the newest may be on their way. */
@@ -39,6 +46,7 @@ export async function readCheckpoints({
   remember = [],
   keeps = 'usual',
   each,
+  eachUnanchored,
 }: {
   readonly store: Pick<AuditStore, 'checkpoints'>;
   readonly anchor: Anchor;
@@ -48,11 +56,13 @@ export async function readCheckpoints({
   readonly keeps?: RetainedHeads;
   /** Is given the genuine ones, in their order. */
   readonly each?: (genuine: SignedCheckpoint) => void | Promise<void>;
+  /** Is given those of `unanchored`, in their order: there is nothing more to be read of the anchor then. */
+  readonly eachUnanchored?: (genuine: SignedCheckpoint) => Promise<void>;
 }): Promise<ReadCheckpoints> {
   const chain = new CheckpointChain({ remember, keeps });
   const findings: Finding[] = [];
   const notes: string[] = [];
-  let unanchored: SignedCheckpoint[] = [];
+  let unanchored: CheckpointRun | undefined;
   let unreadable = 0;
   let anchoredCount = 0;
 
@@ -64,22 +74,23 @@ export async function readCheckpoints({
       if (typeof odd === 'object') findings.push(outOfOrder(odd));
       continue;
     }
-    const { anchored } = found;
+    const { anchored, isBehindAnchor } = found;
     if (anchored) anchoredCount += 1;
     const { genuine, finding } = choose(found, verifier, chain.last);
     if (finding) findings.push(finding);
-    if (anchored && unanchored.length > 0) findings.push(...unanchored.map(missingInAnchor));
-    if (anchored) unanchored = [];
-    else if (genuine) unanchored.push(genuine);
+    if (anchored && unanchored) findings.push(missingInAnchor(unanchored));
+    if (anchored) unanchored = undefined;
+    else if (genuine) unanchored = longer(unanchored, genuine);
     if (!genuine) continue;
     findings.push(...chain.follow(genuine));
     await each?.(genuine);
+    if (isBehindAnchor) await eachUnanchored?.(genuine);
   }
 
   if (unreadable > 0)
     notes.push(`${anchor.description} has ${unreadable} lines that cannot be read (a crash while writing leaves one)`);
-  if (unanchored.length > onTheirWay) findings.push(...unanchored.map(missingInAnchor));
-  else for (const { checkpoint } of unanchored) notes.push(`checkpoint ${checkpoint.number} is not in the anchor yet`);
+  if (unanchored && unanchored.count > onTheirWay) findings.push(missingInAnchor(unanchored));
+  else for (const number of numbersOf(unanchored)) notes.push(`checkpoint ${number} is not in the anchor yet`);
   findings.push(...chain.finish());
   const learn = async (chains: Iterable<string>): Promise<readonly Finding[]> => {
     const asked = new Set([...chains].filter((one) => chain.digestOf(one) !== undefined));
@@ -99,6 +110,8 @@ function changedMeanwhile(chain: string): Finding {
 interface Copies {
   readonly stored?: StoredCheckpoint;
   readonly anchored?: SignedCheckpoint;
+  /** The anchor has ended before. */
+  readonly isBehindAnchor?: true;
 }
 
 /** What the anchor has besides: a line that cannot be read, the last one again, or one behind a higher number. */
@@ -146,7 +159,7 @@ async function* sideBySide(store: Pick<AuditStore, 'checkpoints'>, anchor: Ancho
         row = await nextRow();
       } else yield { anchored: entry };
     }
-  for (; !row.done; row = await nextRow()) yield { stored: row.value };
+  for (; !row.done; row = await nextRow()) yield { stored: row.value, isBehindAnchor: true };
 }
 
 interface CheckedCopies extends Copies {
@@ -249,6 +262,17 @@ function outOfOrder({ checkpoint: { number } }: SignedCheckpoint): Finding {
   return { kind: 'anchor-changed', checkpoint: number, text: `the anchor names checkpoint ${number} out of order` };
 }
 
-function missingInAnchor({ checkpoint: { number } }: SignedCheckpoint): Finding {
-  return { kind: 'anchor-missing', checkpoint: number, text: `checkpoint ${number} is in the database, but not in the anchor` };
+function longer(run: CheckpointRun | undefined, { checkpoint: { number } }: SignedCheckpoint): CheckpointRun {
+  return { first: run?.first ?? number, last: number, count: (run?.count ?? 0) + 1 };
+}
+
+/** Of two at most. */
+function numbersOf(run: CheckpointRun | undefined): Iterable<number> {
+  return new Set(run ? [run.first, run.last] : []);
+}
+
+/** One for all of them: there may be half a million, where the anchor is a new one. */
+function missingInAnchor({ first, last, count }: CheckpointRun): Finding {
+  const which = count === 1 ? `checkpoint ${first} is` : `${count} checkpoints, from ${first} to ${last}, are`;
+  return { kind: 'anchor-missing', checkpoint: first, text: `${which} in the database, but not in the anchor` };
 }

@@ -1,5 +1,5 @@
 import type { AuditRecord } from '../../core/audit/audit.ts';
-import { ChainCheck, provenOf } from '../../core/audit/audit-check.ts';
+import { ChainCheck, provenIn } from '../../core/audit/audit-check.ts';
 import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
 import { type Finding, numbers } from '../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
@@ -31,7 +31,7 @@ export interface KnownCuts {
 }
 
 interface CutReading {
-  readonly store: Pick<AuditStore, 'chains' | 'eachOfChain' | 'recordsOf'>;
+  readonly store: Pick<AuditStore, 'chains' | 'eachOfChain' | 'eachOfKinds'>;
   /** What the genuine checkpoints state: read before the records. */
   readonly checkpoints: Pick<ReadCheckpoints, 'chain' | 'learn'>;
   readonly trust: Trust;
@@ -102,8 +102,8 @@ export async function readCuts({
 }
 
 /** Who was a steward when, by the records of desks that are proven. */
-export async function stewardHistory(store: Pick<AuditStore, 'recordsOf'>, trust: Trust): Promise<StewardHistory> {
-  return new StewardHistory(provenOf(await store.recordsOf({ kinds: [stewardsKind], since: '' }), trust).records);
+export async function stewardHistory(store: Pick<AuditStore, 'eachOfKinds'>, trust: Trust): Promise<StewardHistory> {
+  return new StewardHistory((await provenIn(store.eachOfKinds({ kinds: [stewardsKind], since: '' }), trust)).records);
 }
 
 /** What a check says of one chain's cuts. `cutTo`: the place up to which rows are gone. */

@@ -1,4 +1,4 @@
-import { provenOf } from '../../core/audit/audit-check.ts';
+import { provenIn } from '../../core/audit/audit-check.ts';
 import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import { deadlineKinds, deadlinesIn, type IncidentDeadlines } from '../../core/compliance/deadlines.ts';
@@ -10,10 +10,10 @@ export async function readDeadlines({
   trust,
   signers,
 }: {
-  readonly store: Pick<AuditStore, 'recordsOf'>;
+  readonly store: Pick<AuditStore, 'eachOfKinds'>;
   readonly trust: Trust;
   readonly signers: VoteSigners;
 }): Promise<readonly IncidentDeadlines[]> {
-  const { records } = provenOf(await store.recordsOf({ kinds: deadlineKinds, since: '' }), trust);
+  const { records } = await provenIn(store.eachOfKinds({ kinds: deadlineKinds, since: '' }), trust);
   return deadlinesIn(records, signers);
 }

@@ -1,5 +1,5 @@
 import { originProblem, recordContent } from '../../core/audit/audit.ts';
-import { provenOf } from '../../core/audit/audit-check.ts';
+import { provenIn } from '../../core/audit/audit-check.ts';
 import type { AuditStore, StoredRecord } from '../../core/audit/audit-store.ts';
 import { covers } from '../../core/audit/record-holds.ts';
 import { type RecordRemoval, removalsIn } from '../../core/audit/record-removals.ts';
@@ -55,21 +55,26 @@ export async function carryOutRemovals(parts: RetentionParts, { isTrial = false 
 }
 
 /** What people have ordered, by the word of the cells, which have checked who did. */
-export async function orderedRemovals(store: Pick<AuditStore, 'recordsOf'>, trust: Trust): Promise<readonly RecordRemoval[]> {
-  return removalsIn(provenOf(await ordersOnRecord(store), trust).records.map((record) => ({ record })));
+export async function orderedRemovals(
+  store: Pick<AuditStore, 'eachOfKinds'>,
+  trust: Trust,
+): Promise<readonly RecordRemoval[]> {
+  return removalsIn((await provenIn(ordersOnRecord(store), trust)).records.map((record) => ({ record })));
 }
 
-function ordersOnRecord(store: Pick<AuditStore, 'recordsOf'>): Promise<readonly StoredRecord[]> {
-  return store.recordsOf({ kinds: [recordOrderDone['records.remove']], since: '' });
+function ordersOnRecord(store: Pick<AuditStore, 'eachOfKinds'>): AsyncIterable<readonly StoredRecord[]> {
+  return store.eachOfKinds({ kinds: [recordOrderDone['records.remove']], since: '' });
 }
 
 /**
  * All checkpoints are read to prove an order: not where nothing is named that says something still, which is so nearly always. By anybody's word: what is
  * on record and proves nothing is found then.
  */
-async function isAnyPending(store: Pick<AuditStore, 'recordsOf' | 'storedChain'>): Promise<boolean> {
-  const told = (await ordersOnRecord(store)).flatMap(({ signed }) => (signed ? [{ record: signed.record }] : []));
-  for (const removal of removalsIn(told)) if ((await leftOf(removal, store)).length > 0) return true;
+async function isAnyPending(store: Pick<AuditStore, 'eachOfKinds' | 'storedChain'>): Promise<boolean> {
+  for await (const rows of ordersOnRecord(store)) {
+    const told = rows.flatMap(({ signed }) => (signed ? [{ record: signed.record }] : []));
+    for (const removal of removalsIn(told)) if ((await leftOf(removal, store)).length > 0) return true;
+  }
   return false;
 }
 

@@ -200,7 +200,9 @@ async function checkRecords(
     });
   else {
     // Nearly all are as checkpoints have them: no second copy of those.
-    for (const head of await store.heads()) heads.set(head.chain, asStated(head, checkpoints));
+    await store.eachHead((some) => {
+      for (const head of some) heads.set(head.chain, asStated(head, checkpoints));
+    });
     for (const chain of heads.keys()) unseen.add(chain);
     for await (const result of check.each(ahead.each(store.eachRow())))
       await (result.findings.length > 0 ? again(result.chain) : end(result));

@@ -14,7 +14,7 @@ const plan: Plan = {
 };
 
 /** What one question leaves on the record. Seconds are counted from when it was asked. */
-export interface Announced {
+interface Announced {
   readonly id: string;
   readonly at: number;
   readonly playbook?: string;

@@ -51,7 +51,7 @@ async function metricNames(): Promise<ReadonlySet<string>> {
     orphans: zero,
     missingRights: () => new Map(),
   });
-  const store: Pick<AuditStore, 'recordsOf' | 'eachOfKinds'> = { recordsOf: async () => [], async *eachOfKinds() {} };
+  const store: Pick<AuditStore, 'eachOfKinds'> = { async *eachOfKinds() {} };
   const desk = createDeskMetrics({ store, trust: { senderOf: () => undefined }, roster: { people: [], groups: {} } });
   const deadlines = createDeadlines({
     store: { ...store, storedChain: async () => ({ records: [] }) },

@@ -79,7 +79,7 @@ const kinds = ['incident.opened', 'alert.joined', 'incident.verdict', 'playbook.
 const wanted: ReadonlySet<string> = new Set(kinds);
 
 /** What is proven of each incident with something of these kinds since then, one after another; that of others is left out where somebody wrote there. */
-async function* incidentChains(asked: {
+export async function* incidentChains(asked: {
   readonly store: Pick<AuditStore, 'chainsWith' | 'eachRow'>;
   readonly cluster: string;
   readonly since: string;

@@ -48,7 +48,7 @@ export interface ReadChain {
 
 /** All of one incident's records, and whether they are whole. */
 export async function readChain(
-  store: Pick<AuditStore, 'storedChain' | 'recordsOf'>,
+  store: Pick<AuditStore, 'storedChain' | 'eachOfKinds'>,
   trust: Trust,
   chain: string,
 ): Promise<ReadChain> {

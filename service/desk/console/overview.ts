@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import { awayAfterMs, type IntakeReport, sensorStates } from '../../../core/alert/intake-report.ts';
-import { type AuditRecord, recordLink } from '../../../core/audit/audit.ts';
+import { recordLink } from '../../../core/audit/audit.ts';
 import { provenOf } from '../../../core/audit/audit-check.ts';
 import type { AuditStore, StoredRecord } from '../../../core/audit/audit-store.ts';
-import { type AskedOnce, decisionKinds, questionsIn } from '../../../core/audit/decision-events.ts';
-import { type DecisionReport, decisionReport } from '../../../core/audit/decision-report.ts';
+import { type AskedOnce, decisionKinds, RecordedQuestions } from '../../../core/audit/decision-events.ts';
+import { type DecisionReport, reportOfQuestions } from '../../../core/audit/decision-report.ts';
 import { percentile } from '../../../core/audit/percentile.ts';
 import type { ConsoleOverview, ConsolePeople } from '../../../core/console/console.schema.ts';
 import { chainOf, containedIn, type IncidentSummary, incidentKeyOf } from '../../../core/console/incident-summary.ts';
@@ -43,7 +43,7 @@ interface ConsoleOverviews {
 export function createOverviews(parts: {
   readonly config: Config;
   readonly list: Pick<IncidentList, 'since' | 'contained' | 'counts'>;
-  readonly store: Pick<AuditStore, 'recordsOf'>;
+  readonly store: Pick<AuditStore, 'eachOfKinds'>;
   readonly trust: Trust;
   /** What is decided above all incidents of a cluster; undefined while its cell does not say. */
   readonly control: (cluster: string) => Promise<ControlState | undefined>;
@@ -53,17 +53,17 @@ export function createOverviews(parts: {
   const cells = [...new Set(config.trust.cells.map(({ cluster }) => cluster))];
   const enabled = new Set(enabledPlaybooks(config).map(({ id }) => id));
   const remembered = new Map<string, { readonly at: number; readonly made: Promise<ConsoleOverview> }>();
-  let report: { readonly at: number; readonly made: ReturnType<typeof readRecords> } | undefined;
+  let report: { readonly at: number; readonly made: ReturnType<typeof readQuestions> } | undefined;
 
   const sinceMs = (): number => now() - days * dayMs;
 
-  /** By what was signed: so that each is proven once, and not with every look. */
-  let proven = new Map<string, AuditRecord>();
+  /** What was signed of each, in a hash: so that each is proven once, and not with every look. */
+  let proven: ReadonlySet<string> = new Set();
 
-  async function readRecords(): Promise<readonly AuditRecord[]> {
-    const since = new Date(sinceMs()).toISOString();
-    const rows = await store.recordsOf({ kinds: decisionKinds, since });
-    const known = new Map<string, AuditRecord>();
+  /** Some records at a time: of a question what is counted is kept, and none of its plans and texts. */
+  async function readQuestions(): Promise<readonly AskedOnce[]> {
+    const told = new RecordedQuestions();
+    const known = new Set<string>();
     // A record that was proven is so as long as its key is believed: one record of each key tells.
     const believed = new Map<string, boolean>();
     const isBelieved = (row: StoredRecord, keyId: string): boolean => {
@@ -71,23 +71,28 @@ export function createOverviews(parts: {
       believed.set(keyId, is);
       return is;
     };
-    for (let start = 0; start < rows.length; start += provenAtOnce) {
-      for (const row of rows.slice(start, start + provenAtOnce)) {
-        if (!row.signed) continue;
-        const what = recordLink(row.signed);
-        const before = proven.get(what);
-        const record = before && isBelieved(row, row.signed.keyId) ? before : provenOf([row], trust).records[0];
-        if (record) known.set(what, record);
+    const take = (row: StoredRecord): void => {
+      if (!row.signed) return;
+      const { record, keyId } = row.signed;
+      const what = recordLink(row.signed);
+      // A copy.
+      if (known.has(what)) return;
+      if (!(proven.has(what) && isBelieved(row, keyId)) && provenOf([row], trust).records.length === 0) return;
+      known.add(what);
+      told.add(record);
+    };
+    for await (const rows of store.eachOfKinds({ kinds: decisionKinds, since: new Date(sinceMs()).toISOString() }))
+      for (let start = 0; start < rows.length; start += provenAtOnce) {
+        for (const row of rows.slice(start, start + provenAtOnce)) take(row);
+        await setImmediate();
       }
-      await setImmediate();
-    }
     proven = known;
-    return [...known.values()];
+    return told.all();
   }
 
-  const records = (): ReturnType<typeof readRecords> => {
+  const questionsOnRecord = (): ReturnType<typeof readQuestions> => {
     if (!report || now() - report.at > rememberedMs) {
-      const made = readRecords();
+      const made = readQuestions();
       made.catch(() => {
         report = undefined;
       });
@@ -97,34 +102,33 @@ export function createOverviews(parts: {
   };
 
   /** Of the incidents that somebody may see. */
-  const recordsFor = async (visible: SignedIn['visible']): Promise<Awaited<ReturnType<typeof readRecords>>> => {
-    const all = await records();
+  const questionsFor = async (visible: SignedIn['visible']): Promise<readonly AskedOnce[]> => {
+    const all = await questionsOnRecord();
     if (visible === 'all') return all;
     return all.filter(({ chain }) => {
       const subject = subjectOfIncident(chain.slice(0, chain.lastIndexOf('@')));
       return subject?.kind === 'workload' && visible.includes(subject.namespace);
     });
   };
-  const reportOf = (own: Awaited<ReturnType<typeof readRecords>>): DecisionReport =>
-    decisionReport({ records: own, roster: config.roster, since: sinceMs(), until: now() });
+  const reportOf = (questions: readonly AskedOnce[]): DecisionReport =>
+    reportOfQuestions({ questions, roster: config.roster, since: sinceMs(), until: now() });
 
   const make = async ({ visible }: SignedIn): Promise<ConsoleOverview> => {
     const since = new Date(sinceMs()).toISOString();
-    const [counts, incidents, contained, own, states] = await Promise.all([
+    const [counts, incidents, contained, questions, states] = await Promise.all([
       list.counts(since, visible),
       list.since(since, visible, mostIncidents),
       list.contained(visible, mostContained),
-      recordsFor(visible),
+      questionsFor(visible),
       Promise.all(cells.map(async (cluster) => ({ cluster, state: await control(cluster) }))),
     ]);
-    const decided = reportOf(own);
+    const decided = reportOf(questions);
     const { asked, decided: answered, expired, open, quickApprovals, secondsToAnswer: toDecide } = decided.all;
     const answering = states.flatMap(({ cluster, state }) => (state ? [{ cluster, state }] : []));
     const active = answering.flatMap(({ cluster, state: { decisions } }) =>
       decisions.filter(({ status }) => status.state === 'active').map((decision) => ({ cluster, decision })),
     );
     const intakes = answering.map(({ cluster, state }) => ({ cluster, reports: state.intakes ?? [] }));
-    const questions = questionsIn(own);
     const askedBy = Map.groupBy(questions, ({ requester }) => requester);
     const nameOf = (id: string): string => personById(config.roster, id)?.name ?? id;
     return {
@@ -186,7 +190,7 @@ export function createOverviews(parts: {
   };
 
   return {
-    prepare: async () => void (await records().catch(() => undefined)),
+    prepare: async () => void (await questionsOnRecord().catch(() => undefined)),
     overview: (who) => {
       const key = JSON.stringify(who.visible);
       const known = remembered.get(key);
@@ -198,7 +202,7 @@ export function createOverviews(parts: {
       return made;
     },
     people: async () => {
-      const { since, people } = reportOf(await recordsFor('all'));
+      const { since, people } = reportOf(await questionsFor('all'));
       return {
         since,
         people: people.map((one) => ({ ...one, name: personById(config.roster, one.person)?.name ?? one.person })),

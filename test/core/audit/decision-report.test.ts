@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { decisionReport } from '../../../core/audit/decision-report.ts';
+import type { AuditRecord } from '../../../core/audit/audit.ts';
+import { RecordedQuestions } from '../../../core/audit/decision-events.ts';
+import { reportOfQuestions } from '../../../core/audit/decision-report.ts';
 import type { Roster } from '../../../core/people/roster.ts';
-import { type Announced, recordsOf } from '../decision-records.ts';
+import { recordsOf } from '../decision-records.ts';
 
 const monday = Date.parse('2026-06-01T09:00:00Z');
 const hour = 3_600_000;
@@ -24,18 +26,22 @@ const roster: Roster = {
     },
   },
 };
-const reported = (told: readonly Announced[]) =>
-  decisionReport({ records: recordsOf(told), roster, since: monday, until: monday + 48 * hour });
+const reported = (records: readonly AuditRecord[]) => {
+  const told = new RecordedQuestions();
+  for (const record of records) told.add(record);
+  return reportOfQuestions({ questions: told.all(), roster, since: monday, until: monday + 48 * hour });
+};
 
 describe('how people decide', () => {
-  const report = reported([
+  const told = [
     { id: 'a', at: monday + hour, votes: [{ person: 'ada', choice: 'remove', after: 4 }], end: 'decided' },
     { id: 'b', at: monday + 2 * hour, votes: [{ person: 'ada', choice: 'keep', after: 5 }], end: 'decided' },
     { id: 'c', at: monday + 13 * hour, votes: [{ person: 'grace', choice: 'remove', after: 300 }], end: 'decided' },
     { id: 'd', at: monday + 25 * hour, playbook: 'ask', escalatedAfter: 900, end: 'expired' },
     { id: 'e', at: monday + 26 * hour, playbook: 'ask' },
     { id: 'f', at: monday + 27 * hour, playbook: 'ask', actors: ['ada'], end: 'void' },
-  ]);
+  ] as const;
+  const report = reported(recordsOf(told));
 
   test('counts what became of questions, how long answers took, and approvals that were hardly read', () => {
     expect(report.all).toEqual({
@@ -68,9 +74,6 @@ describe('how people decide', () => {
     ]);
     const odd = { chain: 'x', number: 1, at: 'x', actor: 'x', body: { question: 7, vote: 'no' } };
     const records = [...rest, { ...odd, kind: 'question.asked' }, { ...odd, kind: 'vote.accepted' }];
-    expect(decisionReport({ records, roster, since: monday, until: monday }).all).toMatchObject({
-      asked: 0,
-      secondsToAnswer: null,
-    });
+    expect(reported(records).all).toMatchObject({ asked: 0, secondsToAnswer: null });
   });
 });

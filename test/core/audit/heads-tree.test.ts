@@ -51,9 +51,9 @@ describe('the tree over all heads', () => {
 
   test('a checkpoint is over the heads as they will be, and takes none of them over before it is signed', () => {
     const stated = new HeadsTree();
-    const shown = ['a@1', 'b@1'].map((chain): ChainHead => ({ chain, number: 1, hash: sha256Hex(chain) }));
-    const { checkpoint } = nextCheckpoint({ last: undefined, stated, shown, at: '2026-01-01T00:00:00.000Z' });
-    expect(checkpoint).toMatchObject({ chains: 2, allHeads: merkleRoot(shown.map(headLeaf)) });
+    const moved = ['a@1', 'b@1'].map((chain): ChainHead => ({ chain, number: 1, hash: sha256Hex(chain) }));
+    const checkpoint = nextCheckpoint({ last: undefined, stated, moved, at: '2026-01-01T00:00:00.000Z' });
+    expect(checkpoint).toMatchObject({ chains: 2, allHeads: merkleRoot(moved.map(headLeaf)) });
     expect(stated.size).toBe(0);
     for (const head of checkpoint.moved) stated.set(head);
     expect(stated.root()).toBe(checkpoint.allHeads);
@@ -93,7 +93,7 @@ test('the time of a checkpoint is given back as it was signed, however it was wr
   const chain = new CheckpointChain();
   const times = ['2026-01-01T00:00:00.000Z', '2026-01-01T01:00:00+00:00', 'never', '2026-01-01T02:00:00.000Z'];
   for (const [index, at] of times.entries()) {
-    const { checkpoint } = nextCheckpoint({ last: chain.last, stated: new HeadsTree(), shown: [], at });
+    const checkpoint = nextCheckpoint({ last: chain.last, stated: new HeadsTree(), moved: [], at });
     chain.follow({ checkpoint: { ...checkpoint, number: index === 3 ? 900 : checkpoint.number }, keyId: 'k', signature: 's' });
   }
   expect([1, 2, 3, 4, 900].map((number) => chain.timeOf(number))).toEqual([...times.slice(0, 3), undefined, times[3]]);
@@ -101,7 +101,7 @@ test('the time of a checkpoint is given back as it was signed, however it was wr
 
 test('a checkpoint vouches for the one that it names, with its signature, and for none of another key', () => {
   const next = (last: SignedCheckpoint | undefined, keyId = 'k') => ({
-    ...nextCheckpoint({ last, stated: new HeadsTree(), shown: [], at: '2026-01-01T00:00:00.000Z' }),
+    checkpoint: nextCheckpoint({ last, stated: new HeadsTree(), moved: [], at: '2026-01-01T00:00:00.000Z' }),
     ...{ keyId, signature: 's' },
   });
   const first = next(undefined);

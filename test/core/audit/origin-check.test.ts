@@ -1,8 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { genesisHash, OriginCheck, recordLink, type SignedRecord } from '../../../core/audit/audit.ts';
-import { originProblems } from '../../../core/audit/audit-check.ts';
+import { originProblems, provenIn } from '../../../core/audit/audit-check.ts';
+import type { StoredRecord } from '../../../core/audit/audit-store.ts';
 import type { Trust } from '../../../core/messages/sender.ts';
 import { record } from '../../suites/audit-store.ts';
+import { ReachableObjects } from '../../suites/reachable-objects.ts';
 import { deskMaker, maker, makersTrust, newMaker } from '../../suites/signed-records.ts';
 
 const chain = 'incident/c/shop/Deployment/cart@1';
@@ -77,5 +79,37 @@ describe('whose records these are', () => {
     expect(check.problemOf({ ...byCell, ...maker.signAfter(record(chain, 2), elsewhere) })).toBeUndefined();
     expect(check.problemOf(elsewhere)).toMatch(/no valid signature/);
     expect(recordLink(elsewhere)).not.toBe(recordLink(ofDesk));
+  });
+});
+
+describe('what is proven of rows that come some at once', () => {
+  const rowOf = (signed: SignedRecord, place = signed.record.number): StoredRecord => {
+    return { chain, place, previous: '', hash: '', signed };
+  };
+
+  test('is each record once: a copy says nothing more, and two that were signed under one number are two', async () => {
+    const first = maker.sign(record(chain, 1));
+    const second = maker.sign(record(chain, 1, { step: 'deletePod' }));
+    async function* pages() {
+      yield [rowOf(first), rowOf(second, 2)];
+      yield [rowOf(first, 3), rowOf(newMaker().sign(first.record), 4)];
+    }
+    expect(await provenIn(pages(), makersTrust)).toEqual({ records: [first.record, second.record], leftOut: 2 });
+  });
+
+  test('is held, and nothing else: of what anybody wrote there, two pages at most', async () => {
+    const held = new ReachableObjects();
+    const stranger = newMaker();
+    let most = 0;
+    async function* pages() {
+      for (let page = 0; page < 20; page += 1) {
+        const forged = Array.from({ length: 10 }, (_, nth) => stranger.sign(record(chain, 10 * page + nth + 1)));
+        for (const one of forged) held.watch(one.record.body);
+        yield forged.splice(0).map((one) => rowOf(one));
+        most = Math.max(most, await held.count());
+      }
+    }
+    expect(await provenIn(pages(), makersTrust)).toEqual({ records: [], leftOut: 200 });
+    expect(most).toBeLessThanOrEqual(20);
   });
 });

@@ -1,8 +1,14 @@
-import { appendFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { type Anchor, checkpointOfLine, nextCheckpoint, type SignedCheckpoint } from '../../../core/audit/checkpoint.ts';
+import {
+  type Anchor,
+  checkpointOfLine,
+  checkpointText,
+  nextCheckpoint,
+  type SignedCheckpoint,
+} from '../../../core/audit/checkpoint.ts';
 import { HeadsTree } from '../../../core/audit/heads-tree.ts';
 import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
 
@@ -10,7 +16,7 @@ const folder = mkdtempSync(join(tmpdir(), 'firebreak-anchor-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function following(last: SignedCheckpoint | undefined, at: string): SignedCheckpoint {
-  const { checkpoint } = nextCheckpoint({ last, stated: new HeadsTree(), shown: [], at });
+  const checkpoint = nextCheckpoint({ last, stated: new HeadsTree(), moved: [], at });
   return { checkpoint, keyId: 'k', signature: 's' };
 }
 
@@ -28,7 +34,9 @@ describe('the anchor in a file', () => {
     const file = join(folder, 'a.jsonl');
     const anchor = createFileAnchor({ file });
     expect(await contents(anchor)).toEqual([]);
-    for (const signed of [first, second, first]) await anchor.append(signed);
+    await anchor.append(first);
+    await anchor.append(first, second);
+    await anchor.append(first);
     await expect(anchor.append(following(first, '2026-03-01T10:09:00.000Z'))).rejects.toMatchObject({ code: 'FB_ERR_CONFLICT' });
     expect(await contents(createFileAnchor({ file }))).toEqual([first, second]);
     expect(statSync(file).mode & 0o777).toBe(0o600);
@@ -44,15 +52,15 @@ describe('the anchor in a file', () => {
 
   test('gives a line whole that is longer than what is read at once, and those around it', async () => {
     const file = join(folder, 'long.jsonl');
-    const shown = Array.from({ length: 3_000 }, (_, nth) => ({
+    const moved = Array.from({ length: 3_000 }, (_, nth) => ({
       chain: `incident/c/é\u2028 ${nth}@1`,
       number: 1,
       hash: 'h'.repeat(64),
     }));
-    const { checkpoint } = nextCheckpoint({
+    const checkpoint = nextCheckpoint({
       last: first,
       stated: new HeadsTree(),
-      shown,
+      moved,
       at: '2026-03-01T10:01:00.000Z',
     });
     const long: SignedCheckpoint = { checkpoint, keyId: 'k', signature: 's' };
@@ -60,6 +68,33 @@ describe('the anchor in a file', () => {
     for (const signed of [first, long, third]) await createFileAnchor({ file }).append(signed);
     expect(statSync(file).size).toBeGreaterThan(4 * 65_536);
     expect(await contents(createFileAnchor({ file }))).toEqual([first, long, third]);
+    // The last line that can be read is a long one: so is what a crash tore behind it.
+    const torn = `\n\n{"checkpoint":${'x'.repeat(200_000)}`;
+    for (const end of ['', '\n', torn, `${torn}\n`]) {
+      const copy = join(folder, 'long-copy.jsonl');
+      writeFileSync(copy, `${[first, long].map((signed) => JSON.stringify(signed)).join('\n')}${end}`);
+      await createFileAnchor({ file: copy }).append(third);
+      await expect(createFileAnchor({ file: copy }).append(following(long, '2026-03-01T10:09:00.000Z'))).rejects.toMatchObject({
+        code: 'FB_ERR_CONFLICT',
+      });
+      expect((await contents(createFileAnchor({ file: copy }))).filter((entry) => typeof entry !== 'string')).toEqual([
+        first,
+        long,
+        third,
+      ]);
+    }
+  });
+
+  test('goes on behind the last line without reading those of years before it', async () => {
+    const file = join(folder, 'years.jsonl');
+    // More than a text may hold, and no room on the disk: whoever reads it fails.
+    writeFileSync(file, '');
+    truncateSync(file, 2 ** 32);
+    appendFileSync(file, `\n${JSON.stringify(first)}\n`);
+    await createFileAnchor({ file }).append(second);
+    const lines = [JSON.stringify(first), checkpointText(second)].map((line) => `\n${line}`).join('');
+    expect(statSync(file).size).toBe(2 ** 32 + Buffer.byteLength(`${lines}\n`));
+    rmSync(file);
   });
 
   test('says when it cannot be written', async () => {

@@ -3,12 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AuditRecord } from '../../../core/audit/audit.ts';
-import type { TuneReport } from '../../../core/playbook/tune.ts';
+import type { Trust } from '../../../core/messages/sender.ts';
+import { type TuneReport, tune } from '../../../core/playbook/tune.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
-import type { tuneReport } from '../../../service/commands/records/tune.ts';
+import { incidentChains, type tuneReport } from '../../../service/commands/records/tune.ts';
 import { firebreakHere } from '../../command-line.ts';
-import { maker, newMaker, writeConfiguration } from '../../suites/signed-records.ts';
+import { headsIn } from '../../suites/audit-store.ts';
+import { ReachableObjects } from '../../suites/reachable-objects.ts';
+import { maker, makersTrust, newMaker, writeConfiguration } from '../../suites/signed-records.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-tune-'));
 const url = `sqlite:${join(folder, 'audit.db')}`;
@@ -104,7 +107,7 @@ let before: number;
 
 async function recordsInStore(): Promise<number> {
   const database = await openDatabase({ url });
-  const heads = await createAuditStore(database).heads();
+  const heads = await headsIn(createAuditStore(database));
   await database.close();
   return heads.reduce((sum, { number }) => sum + number, 0);
 }
@@ -191,6 +194,38 @@ describe('firebreak tune', () => {
     expect(strict.proposals).toEqual([]);
     const long: TuneReport = JSON.parse(await firebreak('tune', '--json', '--days', '120'));
     expect(long.incidents).toBe(13);
+  });
+
+  test('holds no more records at once than two pages have, of however many incidents', async () => {
+    const held = new ReachableObjects();
+    const trust: Trust = {
+      senderOf: (signed) => makersTrust.senderOf(signed) && { role: 'cell', keyId: signed.keyId, cluster: 'lab' },
+    };
+    let most = 0;
+    async function* eachRow() {
+      for (let page = 0; page < 20; page += 1) {
+        const incidents = Array.from({ length: 3 }, () =>
+          incidentOf({ name: 'debug', verdict: 'benign', counts: [['Shell', 'low', 2]], digest: image('a') }),
+        );
+        const rows = incidents.flat().map((record) => {
+          const signed = maker.sign(record);
+          held.watch(signed.record.body);
+          return { chain: record.chain, place: record.number, previous: '', hash: '', signed };
+        });
+        yield rows.splice(0);
+        most = Math.max(most, await held.count());
+      }
+    }
+    const store = { chainsWith: async () => [], eachRow };
+    const chains = incidentChains({ store, cluster: 'lab', since: old, trust, leave: () => undefined });
+    const { incidents, alerts, proposals } = await tune({ chains, minBenign: 2, top: 5 });
+    expect({ incidents, alerts, benign: proposals[0]?.why }).toEqual({
+      incidents: 60,
+      alerts: 120,
+      benign: '60 of 60 incidents were benign, and none was anything else',
+    });
+    expect(most).toBeLessThanOrEqual(18);
+    expect(await held.count()).toBe(0);
   });
 
   test('people get tables and the command that would propose it; nothing is changed', async () => {

@@ -17,6 +17,7 @@ import { createPagerDuty } from '../../../integrations/pagerduty/pager.ts';
 import { createDeadlines, type DeskDeadlines } from '../../../service/desk/deadlines.ts';
 import { Journal } from '../../../service/desk/journal.ts';
 import { type PagerDutyFake, startPagerDutyFake } from '../../fakes/pagerduty/server.ts';
+import { recordsOfKinds } from '../../suites/audit-store.ts';
 import { newPrivateKey } from '../../suites/private-key.ts';
 import { deskMaker, makerOf, makersTrust } from '../../suites/signed-records.ts';
 
@@ -107,9 +108,7 @@ describe('deadlines of notifications', () => {
       .filter((alert) => status === undefined || alert.status === status)
       .map(({ triggers: [first] }) => String(isObject(first?.payload) ? first.payload.summary : undefined));
   const called = async (): Promise<readonly AuditRecord['body'][]> =>
-    (await store.recordsOf({ kinds: ['deadline.called'], since: '' })).flatMap(({ signed }) =>
-      signed ? [signed.record.body] : [],
-    );
+    (await recordsOfKinds(store, ['deadline.called'])).map(({ body }) => body);
   const sent = (stage: 'early-warning' | 'notification' | 'final'): DeadlineDraft => ({
     ...{ kind: 'deadline.sent', ...about, stage, sentAt: new Date(now).toISOString(), reference: 'CSIRT-4711' },
   });
@@ -179,7 +178,7 @@ describe('deadlines of notifications', () => {
     await desk().look();
     await desk().look();
     expect(calls('resolved')).toHaveLength(1);
-    expect(await store.recordsOf({ kinds: ['deadline.call-ended'], since: '' })).toHaveLength(1);
+    expect(await recordsOfKinds(store, ['deadline.call-ended'])).toHaveLength(1);
     at(100);
     await desk().look();
     expect(calls()).toHaveLength(1);

@@ -18,6 +18,7 @@ import { createLog } from '../../../service/process/log.ts';
 import { RefusalCounts, type RefusedAtDoor } from '../../../service/process/refusal-counts.ts';
 import { RefusedCalls } from '../../../service/process/speakers.ts';
 import { createProcessMetrics, listenForStatus } from '../../../service/process/status-server.ts';
+import { recordsOfKinds } from '../../suites/audit-store.ts';
 
 const secret = 'a-signing-secret';
 const chain = 'desk/lab';
@@ -83,8 +84,7 @@ function signed(body: string, at = Math.floor(Date.now() / 1_000)): Record<strin
 
 async function recorded(): Promise<readonly AuditRecord[]> {
   await journal.flush();
-  const rows = await store.recordsOf({ kinds: ['door.refused', 'click.refused'], since: '2000-01-01T00:00:00Z' });
-  return rows.flatMap(({ signed }) => signed?.record ?? []);
+  return recordsOfKinds(store, ['door.refused', 'click.refused']);
 }
 
 describe('what strangers send to Slack’s address', () => {

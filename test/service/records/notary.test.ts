@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Finding } from '../../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
-import { type Anchor, checkpointOfLine } from '../../../core/audit/checkpoint.ts';
+import {
+  type Anchor,
+  checkpointBytes,
+  checkpointOfLine,
+  checkpointText,
+  nextCheckpoint,
+  type SignedCheckpoint,
+} from '../../../core/audit/checkpoint.ts';
+import { HeadsTree } from '../../../core/audit/heads-tree.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
@@ -15,6 +23,7 @@ import { createNotary, type Notary, type NotaryOptions } from '../../../service/
 import { verifyAudit } from '../../../service/records/verify-audit.ts';
 import { eventually } from '../../eventually.ts';
 import { run } from '../../suites/audit-store.ts';
+import { ReachableObjects } from '../../suites/reachable-objects.ts';
 import { makersTrust, noSigners } from '../../suites/signed-records.ts';
 import { forgeCheckpoints } from './tampering.ts';
 
@@ -118,6 +127,69 @@ describe('the notary', () => {
     expect(alarms).toEqual([]);
   });
 
+  describe('that has begun reads on from where it was', () => {
+    const reading = (): { readonly store: AuditStore; readonly fromTheBeginning: () => number } => {
+      const reads: number[] = [];
+      const checkpoints: AuditStore['checkpoints'] = (options) => {
+        reads.push(options.after);
+        return audit.checkpoints(options);
+      };
+      return { store: { ...audit, checkpoints }, fromTheBeginning: () => reads.filter((after) => after < 0).length };
+    };
+
+    test.each([
+      ['the anchor is out of reach', 'anchor'],
+      ['the database is gone after it has taken the checkpoint', 'database'],
+    ])('though %s for some rounds', async (_, what) => {
+      const { store, fromTheBeginning } = reading();
+      const gone = new FirebreakError('FB_ERR_UNAVAILABLE', 'gone');
+      let isGone = false;
+      const notary = await start({
+        anchor: {
+          ...anchor,
+          append: (...signed) => (isGone && what === 'anchor' ? Promise.reject(gone) : anchor.append(...signed)),
+        },
+        store: {
+          ...store,
+          addCheckpoint: async (...given) => {
+            const isReplaced = await store.addCheckpoint(...given);
+            if (isGone && what === 'database') throw gone;
+            return isReplaced;
+          },
+        },
+      });
+      await audit.append(run('incident/c/a@1', 1, 1));
+      await notary.sign();
+      isGone = true;
+      await audit.append(run('incident/c/a@1', 2, 2));
+      await expect(notary.sign()).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
+      if (what === 'anchor') await expect(notary.sign()).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
+      isGone = false;
+      expect(await notary.sign()).toBeUndefined();
+      expect(await numbersIn(anchor)).toEqual([1, 2]);
+      expect(fromTheBeginning()).toBe(1);
+      expect(await verify()).toMatchObject({ ok: true, checkpoints: 2, notCovered: [] });
+      expect(alarms).toEqual([]);
+    });
+
+    test('but begins anew where something else stands in the place of a checkpoint', async () => {
+      const { store, fromTheBeginning } = reading();
+      const taken = new FirebreakError('FB_ERR_CONFLICT', 'another one is there');
+      let isTaken = false;
+      const append: Anchor['append'] = (...signed) => (isTaken ? Promise.reject(taken) : anchor.append(...signed));
+      const notary = await start({ store, anchor: { ...anchor, append } });
+      await audit.append(run('incident/c/a@1', 1, 1));
+      await notary.sign();
+      isTaken = true;
+      await audit.append(run('incident/c/a@1', 2, 2));
+      await expect(notary.sign()).rejects.toMatchObject({ code: 'FB_ERR_CONFLICT' });
+      isTaken = false;
+      expect(await notary.sign()).toBeUndefined();
+      expect(fromTheBeginning()).toBe(2);
+      expect(await numbersIn(anchor)).toEqual([1, 2]);
+    });
+  });
+
   test('never takes back what it signed, and says once who tried', async () => {
     const notary = await start();
     await audit.append(run('incident/c/a@1', 1, 3));
@@ -172,13 +244,15 @@ describe('the notary', () => {
   test('one that loses its number to another in the same moment signs what that one has left', async () => {
     const raced: AuditStore = {
       ...audit,
-      heads: async () => {
-        const shown = await audit.heads();
-        if (shown.length === 1) {
-          await other.sign();
-          await audit.append(run('incident/c/b@1', 1, 1));
-        }
-        return shown;
+      eachHead: async (take) => {
+        let shown = 0;
+        await audit.eachHead((some) => {
+          shown += some.length;
+          take(some);
+        });
+        if (shown !== 1) return;
+        await other.sign();
+        await audit.append(run('incident/c/b@1', 1, 1));
       },
     };
     // Two that sign the same in the same millisecond have signed one checkpoint.
@@ -200,6 +274,36 @@ describe('the notary', () => {
     expect(await back.sign()).toBeUndefined();
     expect(caughtUp).toEqual([5]);
     expect(await numbersIn(anchor)).toEqual([1, 2, 3, 4, 5]);
+    expect(alarms).toEqual([]);
+  });
+
+  test('a new anchor is brought up to date from any number of checkpoints, of which some hundred are held at once', async () => {
+    const { signer } = await trust();
+    const texts: string[] = [];
+    let last: SignedCheckpoint | undefined;
+    for (let nth = 1; nth <= 1_500; nth += 1) {
+      const at = new Date(time - 1_500 + nth).toISOString();
+      const checkpoint = nextCheckpoint({ last, stated: new HeadsTree(), moved: [], at });
+      last = { checkpoint, keyId: signer.keyId, signature: await signer.sign(checkpointBytes(checkpoint)) };
+      texts.push(checkpointText(last));
+    }
+    const held = new ReachableObjects();
+    const checkpoints: AuditStore['checkpoints'] = async ({ after }) =>
+      texts.slice(Math.max(after, 0), Math.max(after, 0) + 100).map((text, index) => {
+        const signed = checkpointOfLine(text);
+        if (signed) held.watch(signed);
+        return { number: Math.max(after, 0) + index + 1, text, ...(signed && { signed }) };
+      });
+    let [appended, most] = [0, 0];
+    const append: Anchor['append'] = async (...signed) => {
+      appended += signed.length;
+      most = Math.max(most, await held.count());
+    };
+    const empty: Anchor = { description: 'a new volume', append, async *read() {} };
+    const notary = await start({ store: { ...audit, checkpoints }, anchor: empty, now: () => new Date(time) });
+    expect(await notary.sign()).toBeUndefined();
+    expect(appended).toBe(1_500);
+    expect(most).toBeLessThan(900);
     expect(alarms).toEqual([]);
   });
 

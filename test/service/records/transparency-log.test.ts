@@ -114,10 +114,8 @@ describe('the transparency log', () => {
   const manyCheckpoints = async () => {
     const all: SignedCheckpoint[] = [];
     for (let at = time; all.length < 260; at += 1_000) {
-      const { checkpoint } = nextCheckpoint({
-        ...{ last: all.at(-1), stated: new HeadsTree(), shown: [] },
-        at: new Date(at).toISOString(),
-      });
+      const asked = { last: all.at(-1), stated: new HeadsTree(), moved: [] };
+      const checkpoint = nextCheckpoint({ ...asked, at: new Date(at).toISOString() });
       all.push({ checkpoint, keyId: signer.keyId, signature: await signer.sign(checkpointBytes(checkpoint)) });
     }
     return {

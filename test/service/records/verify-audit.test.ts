@@ -364,7 +364,8 @@ describe('verifying the audit store', () => {
     const anchorOf = (kept: readonly (string | undefined)[]) => async (_: Database, file: string) =>
       writeFileSync(file, kept.join('\n'));
     expect(await kinds(anchorOf([lines[0], lines[2], lines[3]]))).toEqual([['anchor-missing', 2]]);
-    expect(await kinds(anchorOf([]))).toEqual([1, 2, 3, 4].map((number) => ['anchor-missing', number]));
+    // All of them: from the first one on.
+    expect(await kinds(anchorOf([]))).toEqual([['anchor-missing', 1]]);
     expect(await kinds(anchorOf([lines[0], lines[0], lines[1], lines[3], lines[2]]))).toContainEqual(['anchor-changed', 3]);
     expect(await kinds(anchorOf([...lines.slice(0, 3), lines[3]?.replace('"chains":3', '"chains":2')]))).toEqual([
       ['anchor-changed', 4],

@@ -10,6 +10,7 @@ import type { ControlState } from '../../../../core/decide/control.ts';
 import type { Trust } from '../../../../core/messages/sender.ts';
 import { loadConfig } from '../../../../service/config/load.ts';
 import { createOverviews } from '../../../../service/desk/console/overview.ts';
+import { ReachableObjects } from '../../../suites/reachable-objects.ts';
 import { makersTrust, newMaker, maker as trusted } from '../../../suites/signed-records.ts';
 import { incidentRecords } from './console-desk.ts';
 
@@ -52,9 +53,13 @@ function overviewsOf(
     readonly incidents?: readonly IncidentSummary[];
     readonly control?: (cluster: string) => Promise<ControlState | undefined>;
     readonly config?: typeof config;
+    readonly pages?: () => AsyncIterable<readonly StoredRecord[]>;
   } = {},
 ) {
   const incidents = over.incidents ?? [];
+  async function* onePage() {
+    yield [...rows()];
+  }
   const seenBy = (visible: Reader['visible']) => incidents.filter(({ namespace }) => sees(visible, namespace));
   return createOverviews({
     config: over.config ?? config,
@@ -63,7 +68,7 @@ function overviewsOf(
       contained: async () => [],
       counts: async () => ({ clusters: [], days: new Map<string, number>() }),
     },
-    store: { recordsOf: async () => [...rows()] },
+    store: { eachOfKinds: over.pages ?? onePage },
     trust,
     control: over.control ?? (async () => undefined),
     now: () => clock.now,
@@ -96,6 +101,24 @@ test('the overview that was prepared proves no record a second time, but one of 
   clock.now += 10_000;
   believes = false;
   expect((await overviews.overview(viewer)).questions.asked).toBe(0);
+});
+
+test('the overview keeps what it counts, and no more records at once than two pages have', async () => {
+  const held = new ReachableObjects();
+  let most = 0;
+  async function* pages() {
+    for (let page = 0; page < 20; page += 1) {
+      const rows = Array.from({ length: 10 }, (_, nth) => asked(10 * page + nth));
+      for (const { signed } of rows) if (signed) held.watch(signed.record.body);
+      yield rows.splice(0);
+      most = Math.max(most, await held.count());
+    }
+  }
+  const overviews = overviewsOf(() => [], makersTrust, { now: Date.parse(at) + 60_000 }, { pages });
+  await overviews.prepare();
+  expect(most).toBeLessThanOrEqual(20);
+  expect(await held.count()).toBe(0);
+  expect((await overviews.overview(viewer)).questions.asked).toBe(200);
 });
 
 const clockAt = (minutes: number): { now: number } => ({ now: Date.parse(at) + minutes * 60_000 });

@@ -1,0 +1,39 @@
+/** A notary in a process of its own, as a desk has it: in that of a bench, the garbage of its generator would count as memory of the notary. It signs each time it is told to, and says what that took. */
+import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
+import { createAuditStore } from '../../integrations/database/audit-store.ts';
+import { openDatabase } from '../../integrations/database/database.ts';
+import { createVerifier, signerFrom } from '../../integrations/keys/ed25519.ts';
+import { createNotary } from '../../service/records/notary.ts';
+
+export interface NotaryPlace {
+  readonly url: string;
+  readonly anchorFile: string;
+  readonly pem: string;
+  /** When it is: ISO 8601, UTC. */
+  readonly at: string;
+}
+
+export interface NotarySpent {
+  readonly cpuSeconds: number;
+  readonly seconds: number;
+}
+
+const fail = (problem: unknown): void => {
+  throw problem;
+};
+const { url, anchorFile, pem, at }: NotaryPlace = JSON.parse(process.argv[2] ?? '');
+const signer = signerFrom({ pem, name: 'the notary' });
+const notary = createNotary({
+  store: createAuditStore(await openDatabase({ url })),
+  anchor: createFileAnchor({ file: anchorFile }),
+  ...{ signer, verifier: createVerifier({ publicKeys: [signer.publicKey] }), everyMs: 60_000 },
+  ...{ onAlarm: fail, onError: fail, now: () => new Date(at) },
+});
+process.on('message', async () => {
+  const [began, cpu] = [performance.now(), process.cpuUsage()];
+  await notary.sign();
+  const { user, system } = process.cpuUsage(cpu);
+  const spent: NotarySpent = { cpuSeconds: (user + system) / 1e6, seconds: (performance.now() - began) / 1_000 };
+  process.send?.(spent);
+});
+process.on('disconnect', () => process.exit());
