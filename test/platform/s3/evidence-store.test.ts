@@ -25,6 +25,7 @@ import { keyRegisterSuite } from '../../suites/key-register.ts';
 import { until } from '../e2e/parts/cluster.ts';
 import { backupInBucketTests } from './backup-in-bucket.ts';
 import { lockedBucketTests } from './locked-bucket.ts';
+import { reportInBucketTests } from './report-in-bucket.ts';
 import { stallingProxy } from './stalling-proxy.ts';
 import { streamInBucketTests } from './stream-in-bucket.ts';
 
@@ -113,6 +114,7 @@ function inS3(server: S3Server): void {
     });
     lockedBucketTests(server);
     backupInBucketTests(server);
+    reportInBucketTests(server);
     streamInBucketTests(server);
   });
 }

@@ -106,3 +106,41 @@ function recordsOfOrders(count: number, from: number): readonly AuditRecord[] {
   }).flat();
   return orders.map((record, index) => ({ chain: 'control/c@run', number: index + 1, actor: 'person/ada', ...record }));
 }
+
+/** What else is counted, each kind now and then, and what is not counted beside it. */
+export function rarerRecords(count: number, from: number): readonly AuditRecord[] {
+  const hourMs = 3_600_000;
+  const verifications = ['verified', 'unverified', 'partial'];
+  const kinds: readonly (readonly [kind: string, every: number, body?: (nth: number) => AuditRecord['body']])[] = [
+    ['alert.joined', 1],
+    ['alert.suppressed', 5],
+    ['playbook.failed', 4, (nth) => ({ code: nth % 3 === 0 ? 'FB_ERR_UNAVAILABLE' : 'FB_ERR_REFUSED' })],
+    ['step.checked', 2, (nth) => ({ verification: { state: verifications[nth % 3] } })],
+    ['containment.changed', 6],
+    ['containment.gone', 9],
+    ['containment.whole', 3],
+    ['evidence.read', 7],
+    ['evidence.destroyed', 8],
+    ['evidence.held', 8],
+    ['vote.refused', 3],
+    ['question.escalated', 4],
+    ['page.sent', 4, (nth) => ({ group: nth % 8 === 0 ? 'oncall' : 'leads' })],
+    ['lease.released', 2],
+    ['lease.renewed', 2],
+    ['console.exported', 10],
+    ['deadline.called', 9, (nth) => ({ regime: 'nis2', stage: nth % 2 === 0 ? 'early-warning' : 'final' })],
+    ...['click', 'command', 'door', 'message', 'order'].map((noun, index) => [`${noun}.refused`, 5 + index] as const),
+    ...['restraint', 'suppression', 'promotion'].flatMap((noun) =>
+      ['proposed', 'begun', 'rejected', 'ended', 'expired', 'lapsed', 'refused', 'restored'].map(
+        (what, index) => [`${noun}.${what}`, 10 + index] as const,
+      ),
+    ),
+  ];
+  const records = Array.from({ length: count }, (_, nth) =>
+    kinds.flatMap(([kind, every, body]) => {
+      const at = new Date(from + nth * 3 * hourMs).toISOString();
+      return nth % every === 0 ? [{ at, kind, actor: 'engine', body: { text: kind, ...body?.(nth) } }] : [];
+    }),
+  ).flat();
+  return records.map((record, index) => ({ chain: 'control/c@rarer', number: index + 1, ...record }));
+}
