@@ -55,10 +55,7 @@ export async function carryOutRemovals(parts: RetentionParts, { isTrial = false 
 }
 
 /** What people have ordered, by the word of the cells, which have checked who did. */
-export async function orderedRemovals(
-  store: Pick<AuditStore, 'eachOfKinds'>,
-  trust: Trust,
-): Promise<readonly RecordRemoval[]> {
+export async function orderedRemovals(store: Pick<AuditStore, 'eachOfKinds'>, trust: Trust): Promise<readonly RecordRemoval[]> {
   return removalsIn((await provenIn(ordersOnRecord(store), trust)).records.map((record) => ({ record })));
 }
 

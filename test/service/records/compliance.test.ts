@@ -267,7 +267,9 @@ describe('the report', () => {
   test('says for each requirement whether numbers, nothing or only words show it', () => {
     const [framework] = frameworks.filter(({ id }) => id === 'pci-dss');
     if (!framework) throw new Error('no such framework');
-    const measures = measured.measures.map((one) => (one.id === 'promotions' ? { ...one, counted: 0, value: 0, parts: {} } : one));
+    const measures = measured.measures.map((one) =>
+      one.id === 'promotions' ? { ...one, counted: 0, value: 0, parts: {} } : one,
+    );
     const { requirements } = complianceReport({ framework, ...measured, measures, ...about });
     const bases = Object.fromEntries(requirements.map(({ id, basis }) => [id, basis]));
     expect(bases).toMatchObject({ '12.10.5': 'numbers', '12.10.6': 'nothing-happened', '10.6.1': 'described' });
