@@ -23,9 +23,10 @@ export async function main(args: readonly string[]): Promise<void> {
 
 /** Runs one command. What it fails with is said on standard error. Leaves its exit code to the process; false after a fault. */
 export async function runCommandLine(args: readonly string[]): Promise<boolean> {
-  const { createProgram } = await import('./program.ts');
+  // Before anything else is loaded: on a busy machine that alone takes seconds.
   const done = process.stderr.isTTY ? (await import('../process/working-line.ts')).showWork(args) : undefined;
   try {
+    const { createProgram } = await import('./program.ts');
     const program = await createProgram({ version: firebreakVersion(), args });
     await program.parseAsync(args, { from: 'user' });
     done?.();

@@ -60,12 +60,30 @@ test('a command that waits says so on a terminal, how long already, and takes it
   const desk = await startSlowDesk();
   const { text, ended } = onTerminal(['login', '--desk', desk.url]);
   await eventually('the line', () => /firebreak login is at work, \d+ s/.test(text()));
-  expect(desk.asked()).toBe(true);
+  await eventually('the desk is asked', desk.asked);
   desk.answer();
   await ended;
   const after = text().slice(text().lastIndexOf('is at work'));
   const [, said = ''] = after.split('\r\u001b[2K');
   expect(said).toContain('→ ');
+});
+
+/** Loads ten of the command's modules as a busy machine does: each takes a quarter of a second, in which no timer fires. */
+const slowLoading = `import { registerHooks } from 'node:module';
+let left = 10;
+registerHooks({
+  load(url, context, next) {
+    if (url.includes('/service/commands/') || url.includes('/core/')) if (left-- > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250);
+    return next(url, context);
+  },
+});`;
+
+test('the line is there also while a command is still being loaded, and counts from its start', async () => {
+  const { text, ended } = onTerminal(['playbooks', 'list'], {
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(slowLoading)}`,
+  });
+  expect(await ended).toBe(0);
+  expect(text()).toMatch(/firebreak playbooks list is at work, \d+ s.*contain-cryptominer/s);
 });
 
 test('Ctrl-C takes the line away, says in one line what was stopped, and ends the command as a signal does', async () => {
