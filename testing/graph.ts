@@ -1,5 +1,5 @@
 import type { Story } from './story.ts';
-import type { Path, PathTurn } from './walk.ts';
+import { nothing, type Path, type PathTurn, silence } from './walk.ts';
 
 export interface GraphNode {
   readonly id: string;
@@ -58,7 +58,7 @@ function beatsOf({ story, turns }: Path): readonly Beat[] {
     at: endedAt,
     kind: 'question' as const,
     text,
-    label: answer,
+    label: answerWords[answer] ?? answer,
   }));
   const order = [...questions, ...steps].map((beat, place) => ({ beat, place }));
   order.sort((a, b) => a.beat.at - b.beat.at || a.place - b.place);
@@ -68,22 +68,31 @@ function beatsOf({ story, turns }: Path): readonly Beat[] {
   ];
 }
 
+/** What is no choice of anybody's: an answer that did not come, and a question that became pointless. */
+const answerWords: Readonly<Record<string, string>> = { [silence]: 'nobody answers', void: 'no longer asked' };
+
 /** What each action has given back, where that makes a difference, in the order of its calls. */
 function foundIn(turns: readonly PathTurn[]): Map<string, string[]> {
   const found = new Map<string, string[]>();
   for (const turn of turns)
     if (turn.kind === 'output')
-      found.set(turn.action, [...(found.get(turn.action) ?? []), turn.variant === 0 ? otherwise : turn.said]);
+      found.set(turn.action, [...(found.get(turn.action) ?? []), turn.variant === 0 ? otherwise : foundText(turn.said)]);
   return found;
 }
 
+function foundText(said: string): string {
+  return said === nothing ? 'nothing found' : said;
+}
+
 const otherwise = 'otherwise';
+/** After the name of what is left at the end. */
+export const staysInForce = ' stays in force';
 
 function endText({ verdict, left, end, steps, questions }: Story): string {
   const silent = questions.length > 0 && questions.every(({ by }) => by.length === 0);
   return [
     verdict === 'unknown' ? (silent ? 'nobody has answered' : 'done') : verdict.replace('_', ' '),
-    ...left.map(({ action }) => `${action} stays in force`),
+    ...left.map(({ action }) => `${action}${staysInForce}`),
     ...(end === 'done' ? [] : [end]),
     ...(steps.length === 0 && questions.length === 0 ? ['nothing is done'] : []),
   ].join('; ');
@@ -121,7 +130,7 @@ function drawn(root: Tree): PlaybookGraph {
     nodes.push({ id, kind: tree.kind, text: tree.text });
     for (const [to, labels] of ways) {
       const all = [...new Set(labels)];
-      const label = all.includes(otherwise) ? (ways.size === 1 ? '' : otherwise) : all.join(', ');
+      const label = all.includes(otherwise) ? (ways.size === 1 ? '' : otherwise) : all.join(' or ');
       edges.push({ from: id, to, label });
     }
     return id;

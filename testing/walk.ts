@@ -179,15 +179,19 @@ async function follow(
 
 export const silence = 'silence';
 
+/** Said of an output of which every list is empty. */
+export const nothing = 'nothing';
+
 /** In which fields an output is otherwise than the plainest: `signature unsigned`, `without secrets`. */
 function differenceOf(output: unknown, plainest: unknown): string {
   const before = plainest as Readonly<Record<string, unknown>>;
+  const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
   const differing = Object.entries(output as object).filter(
     ([field, value]) => JSON.stringify(value) !== JSON.stringify(before[field]),
   );
+  const lists = Object.values(output as object).filter(Array.isArray);
+  if (differing.every(([, value]) => isEmpty(value)) && lists.every(isEmpty)) return nothing;
   return differing
-    .map(([field, value]) =>
-      typeof value === 'string' ? `${field} ${value}` : Array.isArray(value) && value.length === 0 ? `no ${field}` : field,
-    )
+    .map(([field, value]) => (typeof value === 'string' ? `${field} ${value}` : isEmpty(value) ? `without ${field}` : field))
     .join(', ');
 }

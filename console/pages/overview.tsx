@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import type { ConsoleOverview, ConsoleSession } from '../../core/console/console.schema.ts';
+import type { ConsoleCoverage, ConsoleOverview, ConsoleSession } from '../../core/console/console.schema.ts';
 import { useAsked } from '../api.ts';
 import { Fact, Problem, Severity, Sheet, Table, Tag, Time, usePage, Waiting } from '../parts/common.tsx';
 import { Coverage, Playbooks } from '../parts/playbook-record.tsx';
@@ -12,12 +12,14 @@ import { mayAsk } from './incident.tsx';
 export function Overview({ session }: { readonly session: ConsoleSession }) {
   usePage('Overview');
   const { data, fault, isLoading, again } = useAsked('overview', {}, () => true);
+  const covered = useAsked('coverage', {}, () => false);
   return (
     <>
       <h1>Overview</h1>
       {fault && <Problem fault={fault} again={again} />}
       {isLoading && <Waiting what="Looking how the response stands" />}
-      {data && <Shown overview={data} />}
+      {data && <Shown overview={data} coverage={covered.data} />}
+      {covered.fault && <Problem fault={covered.fault} again={covered.again} />}
       {mayAsk(session, 'people') && <People />}
     </>
   );
@@ -25,7 +27,7 @@ export function Overview({ session }: { readonly session: ConsoleSession }) {
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
 
-function Shown({ overview }: { readonly overview: ConsoleOverview }) {
+function Shown({ overview, coverage }: { readonly overview: ConsoleOverview; readonly coverage: ConsoleCoverage | undefined }) {
   const { reckoned, clusters, containments, guardrails, suppressions, times, questions, days, history } = overview;
   const isOne = clusters.length === 1;
   return (
@@ -100,8 +102,8 @@ function Shown({ overview }: { readonly overview: ConsoleOverview }) {
           </ul>
         </Sheet>
       </div>
-      <Playbooks overview={overview} />
-      <Coverage />
+      <Playbooks overview={overview} coverage={coverage} />
+      {coverage && <Coverage coverage={coverage} />}
       {reckoned.incidents < reckoned.of && (
         <p class="soft small">
           Playbooks, sensors and the time to contain are of the newest {numberText(reckoned.incidents)} of{' '}

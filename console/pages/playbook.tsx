@@ -2,7 +2,7 @@ import type { ConsoleCoverage, DescribedPlaybook } from '../../core/console/cons
 import { basePath } from '../address.ts';
 import { useAsked } from '../api.ts';
 import { Empty, Fact, Problem, Severity, Sheet, Table, Tag, usePage, Waiting } from '../parts/common.tsx';
-import { drawingsOf, PlaybookDrawing } from '../parts/playbook-drawing.tsx';
+import { PlaybookWays } from '../parts/playbook-drawing.tsx';
 import { PlaybookRecord } from '../parts/playbook-record.tsx';
 import { countText } from '../words.ts';
 
@@ -14,7 +14,6 @@ export function Playbook({ id }: { readonly id: string }) {
   const { data: coverage } = useAsked('coverage', { query: { playbook: id } }, () => false);
   const playbook = data?.items.find((one) => one.id === id);
   const record = overview?.playbooks.find((one) => one.id === id);
-  const drawings = drawingsOf(id);
   if (fault && !data) return <Problem fault={fault} again={again} />;
   if (isLoading) return <Waiting what="Looking what the playbook does" />;
   if (!playbook)
@@ -40,19 +39,7 @@ export function Playbook({ id }: { readonly id: string }) {
         </Sheet>
       )}
       <Described playbook={playbook} />
-      <Sheet
-        title="What each answer comes to"
-        none={
-          drawings.length === 0
-            ? `Drawn for shipped playbooks only. For this one: firebreak playbooks graph ${id} --pack FOLDER`
-            : undefined
-        }
-      >
-        <p class="soft small">By a test that goes every way. What has a red frame cannot be taken back.</p>
-        {drawings.map((drawing) => (
-          <PlaybookDrawing key={drawing.alert} drawing={drawing} />
-        ))}
-      </Sheet>
+      <PlaybookWays id={id} />
       {coverage && <Rules rules={coverage.rules} />}
     </>
   );
@@ -96,7 +83,11 @@ function Described({
 
 function Rules({ rules }: { readonly rules: ConsoleCoverage['rules'] }) {
   return (
-    <Sheet title="Rules it answers" none={rules.length === 0 ? 'None of the public rule sets.' : undefined}>
+    <Sheet
+      title="Rules it answers"
+      aside={<span class="soft small">{countText(rules.length, 'rule')}</span>}
+      none={rules.length === 0 ? 'None of the public rule sets.' : undefined}
+    >
       <Table head={['Rule', 'Rule set', 'Severity', 'ATT&CK']}>
         {rules.map(({ rule, set, severity, mitre, places }) => (
           <tr key={`${set} ${rule}`}>

@@ -1,31 +1,49 @@
 import { useEffect, useRef } from 'preact/hooks';
+import type { PlaybookDrawing as Drawing } from '../../core/console/console.schema.ts';
+import { useAsked } from '../api.ts';
 import drawings from '../drawings.json' with { type: 'json' };
+import { Problem, Sheet, Waiting } from './common.tsx';
 
-interface Drawing {
-  readonly alert: string;
-  readonly width: number;
-  readonly height: number;
-  readonly boxes: readonly {
-    readonly kind: string;
-    readonly x: number;
-    readonly y: number;
-    readonly width: number;
-    readonly height: number;
-    readonly lines: readonly string[];
-  }[];
-  readonly ways: readonly { readonly path: string; readonly label: string; readonly at: readonly number[] }[];
+/** Of shipped playbooks, as their tests have gone every way. */
+const shipped: Readonly<Record<string, readonly Drawing[]>> = drawings as Readonly<Record<string, Drawing[]>>;
+
+const title = 'What each answer comes to';
+
+/** Every way that a playbook can go, on each alert that it was tried on. */
+export function PlaybookWays({ id }: { readonly id: string }) {
+  const own = Object.hasOwn(shipped, id) ? shipped[id] : undefined;
+  return own ? <Drawings drawings={own} /> : <WaysOfPack id={id} />;
 }
 
-const shipped: Readonly<Record<string, readonly Drawing[]>> = drawings;
-
-/** Of a shipped playbook, as its test has gone every way; of a pack's there are none. */
-export function drawingsOf(playbook: string): readonly Drawing[] {
-  return Object.hasOwn(shipped, playbook) ? (shipped[playbook] ?? []) : [];
+function WaysOfPack({ id }: { readonly id: string }) {
+  const { data, fault, isLoading, again } = useAsked('drawings', { query: { playbook: id } }, () => false);
+  if (fault) return <Problem fault={fault} again={again} />;
+  if (isLoading || !data) return <Waiting what="Trying every answer" />;
+  if (data.items.length > 0) return <Drawings drawings={data.items} />;
+  return (
+    <Sheet title={title}>
+      <p class="soft">
+        {data.why} On your own machine: <code>firebreak playbooks graph {id} --pack FOLDER</code>
+      </p>
+    </Sheet>
+  );
 }
 
-const [lineHeight, firstLine] = [16, 22];
+function Drawings({ drawings }: { readonly drawings: readonly Drawing[] }) {
+  return (
+    <Sheet title={title}>
+      <p class="soft small">By a test that goes every way. What has a red frame cannot be taken back.</p>
+      {drawings.map((drawing) => (
+        <OneDrawing key={drawing.alert} drawing={drawing} />
+      ))}
+    </Sheet>
+  );
+}
 
-const kinds: Readonly<Record<string, string>> = {
+/** From the upper edge of a box or a label to the foot of its first line, and from line to line. */
+const foot = { box: 22, label: 12, line: 16 };
+
+const kinds: Readonly<Record<Drawing['boxes'][number]['kind'], string>> = {
   alert: 'Begins with',
   step: 'Does',
   destructive: 'Does, and cannot take back',
@@ -34,7 +52,7 @@ const kinds: Readonly<Record<string, string>> = {
 };
 
 /** From the alert down to the ends: what is done, what is asked, and how each answer goes on. Drawn for eyes; the list says what stands in it. */
-export function PlaybookDrawing({ drawing: { alert, width, height, boxes, ways } }: { readonly drawing: Drawing }) {
+function OneDrawing({ drawing: { alert, width, height, boxes, ways } }: { readonly drawing: Drawing }) {
   const shown = useRef<HTMLElement>(null);
   // It begins in the middle: on a telephone that is where the eye has to be.
   useEffect(() => {
@@ -58,27 +76,41 @@ export function PlaybookDrawing({ drawing: { alert, width, height, boxes, ways }
           {boxes.map(({ kind, x, y, width: wide, height: tall, lines }) => (
             <g key={`${x} ${y}`} class={kind}>
               <rect x={x} y={y} width={wide} height={tall} rx={kind === 'step' || kind === 'destructive' ? 3 : 14} />
-              {lines.map((line, index) => (
-                <text key={index} x={x + wide / 2} y={y + firstLine + index * lineHeight}>
-                  {line}
-                </text>
-              ))}
+              <Lines lines={lines} x={x + wide / 2} y={y + foot.box} />
             </g>
           ))}
-          {ways.map(({ path, label, at: [x, y] }) => (
-            <text key={path} class="label" x={x} y={y}>
-              {label}
-            </text>
-          ))}
+          {ways.map(
+            ({ path, label }) =>
+              label && (
+                <g key={path} class="label">
+                  <Lines lines={label.lines} x={label.x + label.width / 2} y={label.y + foot.label} />
+                </g>
+              ),
+          )}
         </svg>
       </section>
       <ol class="unseen">
-        {boxes.map(({ kind, x, y, lines }) => (
+        {boxes.map(({ kind, x, y, lines }, at) => (
           <li key={`${x} ${y}`}>
-            {kinds[kind]}: {lines.join(' ')}
+            {at + 1}. {kinds[kind]}: {lines.join(' ')}
+            {ways
+              .filter(({ from }) => from === at)
+              .map(({ to, label }) => ` ${label ? `If ${label.lines.join(' ')}` : 'Then'}: ${to + 1}.`)}
           </li>
         ))}
       </ol>
     </figure>
+  );
+}
+
+function Lines({ lines, x, y }: { readonly lines: readonly string[]; readonly x: number; readonly y: number }) {
+  return (
+    <>
+      {lines.map((line, at) => (
+        <text key={at} x={x} y={y + at * foot.line}>
+          {line}
+        </text>
+      ))}
+    </>
   );
 }

@@ -1,10 +1,9 @@
 import type { ComponentChildren } from 'preact';
-import type { ConsoleOverview } from '../../core/console/console.schema.ts';
+import type { ConsoleCoverage, ConsoleOverview } from '../../core/console/console.schema.ts';
 import { basePath } from '../address.ts';
-import { useAsked } from '../api.ts';
 import { tookText } from '../time.ts';
 import { countText, numberText } from '../words.ts';
-import { Problem, Sheet, Table, Tag } from './common.tsx';
+import { Sheet, Table, Tag } from './common.tsx';
 
 type Ran = ConsoleOverview['playbooks'][number];
 
@@ -38,7 +37,15 @@ export function PlaybookRecord({ record }: { readonly record: Ran }) {
 }
 
 /** All of them, those with most runs first; those that have not run are folded up. */
-export function Playbooks({ overview: { playbooks, days } }: { readonly overview: ConsoleOverview }) {
+export function Playbooks({
+  overview: { playbooks, days },
+  coverage,
+}: {
+  readonly overview: ConsoleOverview;
+  /** Undefined while nobody has said which rules they answer. */
+  readonly coverage: ConsoleCoverage | undefined;
+}) {
+  const rulesOf = new Map(coverage?.playbooks.map(({ id, rules }) => [id, rules]));
   const ran = playbooks.filter(({ runs }) => runs > 0).toSorted((a, b) => b.runs - a.runs);
   const idle = playbooks.filter(({ runs }) => runs === 0);
   const row = (record: Ran): ComponentChildren => (
@@ -47,7 +54,7 @@ export function Playbooks({ overview: { playbooks, days } }: { readonly overview
         <h3>
           <a href={`${basePath}/playbooks/${record.id}`}>{record.title}</a>
         </h3>
-        {!record.enabled && <Tag>Off</Tag>}
+        {record.enabled ? coverage && <span class="soft small">{answersText(rulesOf.get(record.id) ?? 0)}</span> : <Tag>Off</Tag>}
       </div>
       {record.runs > 0 && <PlaybookRecord record={record} />}
     </li>
@@ -69,15 +76,16 @@ export function Playbooks({ overview: { playbooks, days } }: { readonly overview
   );
 }
 
+function answersText(rules: number): string {
+  return rules === 0 ? 'no public rule' : `answers ${countText(rules, 'public rule')}`;
+}
+
 /** Which rules of the public rule sets somebody answers: what nobody answers starts no playbook. */
-export function Coverage() {
-  const { data, fault, again } = useAsked('coverage', {}, () => false);
-  if (fault) return <Problem fault={fault} again={again} />;
-  if (!data) return null;
+export function Coverage({ coverage: { sets, unanswered } }: { readonly coverage: ConsoleCoverage }) {
   return (
     <Sheet title="Coverage" aside={<span class="soft small">rules of the public rule sets</span>}>
       <Table head={['Rule set', '#Rules', '#Answered', '#At some places', '#By a catch-all', '#By nothing']}>
-        {data.sets.map(({ title, rules, answered, partly, rest, none }) => (
+        {sets.map(({ title, rules, answered, partly, rest, none }) => (
           <tr key={title}>
             <th scope="row">{title}</th>
             <td class="number">{numberText(rules)}</td>
@@ -90,11 +98,11 @@ export function Coverage() {
           </tr>
         ))}
       </Table>
-      {data.unanswered.length > 0 && (
+      {unanswered.length > 0 && (
         <details>
-          <summary>{countText(data.unanswered.length, 'rule')} that nothing answers</summary>
+          <summary>{countText(unanswered.length, 'rule')} that nothing answers</summary>
           <ul class="rows">
-            {data.unanswered.map(({ rule, set, severity }) => (
+            {unanswered.map(({ rule, set, severity }) => (
               <li key={`${set} ${rule}`} class="small">
                 {rule} <span class="soft">{`${set}, ${severity}`}</span>
               </li>

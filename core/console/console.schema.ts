@@ -545,6 +545,41 @@ const describedPlaybook = z.object({
 export type DescribedPlaybook = z.output<typeof describedPlaybook>;
 export const playbookList = z.object({ items: z.array(describedPlaybook) });
 
+const rectangle = { x: count, y: count, width: count, height: count };
+
+/** Every way that a playbook can go, from an alert down to the ends, as a picture: where each box and each label stands. It is data; whoever shows it draws it. */
+const drawing = z.object({
+  /** What it was tried on: rule and severity. */
+  alert: text,
+  width: count,
+  height: count,
+  boxes: z.array(
+    z.object({
+      ...rectangle,
+      kind: z.enum(['alert', 'step', 'destructive', 'question', 'end']),
+      lines: z.array(text),
+    }),
+  ),
+  ways: z.array(
+    z.object({
+      /** Places in `boxes`. */
+      ...{ from: count, to: count },
+      /** As SVG has it. */
+      path: z.string().regex(/^[MVC0-9 ]+$/),
+      /** What is written on it; null if there is only one way. */
+      label: z.object({ ...rectangle, lines: z.array(text) }).nullable(),
+    }),
+  ),
+});
+export type PlaybookDrawing = z.output<typeof drawing>;
+
+export const drawingsQuery = z.strictObject({
+  /** Which is drawn, of those of packs. */
+  playbook: text.max(200).exactOptional(),
+});
+/** `why`: there is none, and this is the reason. */
+export const drawingsBody = z.object({ items: z.array(drawing), why: text.nullable() });
+
 export const coverageQuery = z.strictObject({
   /** Whose rules are listed. */
   playbook: text.max(200).exactOptional(),

@@ -83,6 +83,12 @@ export const consoleRoutes = {
     roles: everybody,
     summary: 'The procedures: what each answers, whom it asks and what it may do.',
   },
+  drawings: {
+    method: 'GET',
+    path: '/api/v1/playbooks/drawings',
+    roles: everybody,
+    summary: 'Every way that a playbook of a pack can go, drawn. The console itself has those of shipped playbooks.',
+  },
   coverage: {
     method: 'GET',
     path: '/api/v1/coverage',

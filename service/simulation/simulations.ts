@@ -8,6 +8,7 @@ import type { SimulateOptions } from '../../testing/chooser.ts';
 import { type EveryAnswer, everyAnswer } from '../../testing/every-answer.ts';
 import { exampleAlert } from '../../testing/example-alert.ts';
 import { graphOf, type PlaybookGraph } from '../../testing/graph.ts';
+import { graphForPeople } from '../../testing/graph-words.ts';
 import type { Said, SimulatedQuestion } from '../../testing/people.ts';
 import { simulate } from '../../testing/simulate.ts';
 import type { Story } from '../../testing/story.ts';
@@ -52,12 +53,17 @@ export interface Simulations {
   }): Promise<Story>;
   /** Of each that answers one of the alerts. */
   every(asked: { readonly alerts: readonly Alert[]; readonly only: Ids }): Promise<readonly EveryAnswerOf[]>;
-  /** `answers`: none, where it answers none of the alerts. */
+  /** `drawn` is absent where it answers none of the alerts. */
   graph(asked: {
     readonly id: string;
     /** Absent: one is made up. */
     readonly alerts?: readonly Alert[] | undefined;
-  }): Promise<{ readonly playbook: string; readonly title: string; readonly graph?: PlaybookGraph }>;
+  }): Promise<{
+    readonly playbook: string;
+    readonly title: string;
+    /** Rule and severity of the alert, and what becomes of it. */
+    readonly drawn?: { readonly alert: string; readonly graph: PlaybookGraph };
+  }>;
   fork(asked: {
     readonly past: PastIncident;
     readonly only: Ids;
@@ -67,6 +73,19 @@ export interface Simulations {
   beginBacktest(asked: { readonly only: Ids; readonly options: Omit<BacktestOptions, 'playbooks'> }): Promise<void>;
   backtestOn(asked: { readonly alerts: readonly RecordedAlert[] }): Promise<void>;
   backtestReport(): Promise<BacktestReport>;
+}
+
+/** One playbook after another, as they are found: `share` is told before each. */
+export async function* everyInTurns(
+  simulations: Pick<Simulations, 'examples' | 'every'>,
+  { alerts, only }: Parameters<Simulations['every']>[0],
+  share: (done: number) => unknown,
+): AsyncGenerator<EveryAnswerOf> {
+  const chosen = await simulations.examples({ only });
+  for (const [at, { playbook }] of chosen.entries()) {
+    share(at / chosen.length);
+    yield* await simulations.every({ alerts, only: [playbook] });
+  }
 }
 
 /** In this process: of what is shipped, or within the sandbox of a pack. */
@@ -110,7 +129,10 @@ export class LocalSimulations implements Simulations {
     if (!playbook) throw new FirebreakError('FB_ERR_INTERNAL', `${id} was found, and is not there`);
     const alert = alerts ? alerts.find((one) => answering([playbook], one).length > 0) : exampleAlert(playbook);
     const said = { playbook: playbook.id, title: playbook.title };
-    return alert ? { ...said, graph: graphOf((await everyAnswer(playbook, alert)).paths) } : said;
+    if (!alert) return said;
+    const { paths } = await everyAnswer(playbook, alert);
+    const graph = graphForPeople(playbook, graphOf(paths));
+    return { ...said, drawn: { alert: `${alert.rule} (${alert.severity})`, graph } };
   }
 
   async fork({ past, only, options }: Parameters<Simulations['fork']>[0]): Promise<Fork> {

@@ -26,7 +26,7 @@ describe('every answer of a shipped playbook', () => {
   test('counts what actions give back where the body looks at it, and nothing that it does not look at', async () => {
     const { answers, paths } = await everyAnswer(containDroppedBinary, alertOf());
     expect(answers).toContain(
-      'remove, rotateSecret gives no rotated, no refused: quarantinePod, snapshotPodState, openTicket, rotateSecret by oncall-1, deletePod by oncall-1; true_positive',
+      'remove, rotateSecret gives nothing: quarantinePod, snapshotPodState, openTicket, rotateSecret by oncall-1, deletePod by oncall-1; true_positive',
     );
     const outputs = paths.flatMap(({ turns }) =>
       turns.flatMap((turn) => (turn.kind === 'output' && turn.variant > 0 ? [turn.action] : [])),

@@ -1,11 +1,15 @@
-import { expect, test } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
 import { snapshotPodState } from '../../core/actions/index.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { containDroppedBinary, playbooks } from '../../playbooks/index.ts';
 import { everyAnswer } from '../../testing/every-answer.ts';
 import { exampleAlert } from '../../testing/example-alert.ts';
-import { graphOf, mermaidOf } from '../../testing/graph.ts';
+import { graphOf, mermaidOf, type PlaybookGraph } from '../../testing/graph.ts';
+import { drawingOf, type GraphDrawing } from '../../testing/graph-layout.ts';
 import { svgOf } from '../../testing/graph-svg.ts';
+import { graphForPeople } from '../../testing/graph-words.ts';
 import { alertOf } from './alert-of.ts';
 
 test('ways that go on alike are drawn as one, and answers that lead to the same stand at one line', async () => {
@@ -16,14 +20,27 @@ test('ways that go on alike are drawn as one, and answers that lead to the same 
   expect(ends.sort()).toEqual(['benign', 'nobody has answered; quarantinePod stays in force', 'true positive']);
   const labels = edges.map(({ label }) => label).filter((label) => label !== '');
   expect(labels.sort()).toEqual([
-    'keep, silence',
-    'no rotated, no refused',
+    'keep or nobody answers',
+    'nobody answers',
+    'nothing found',
     'otherwise',
     'release',
     'remove',
     'rotate',
-    'silence',
   ]);
+});
+
+test('people read titles of actions, what giving back is called, and what is still in force', async () => {
+  const { paths } = await everyAnswer(containDroppedBinary, alertOf());
+  const texts = graphForPeople(containDroppedBinary, graphOf(paths)).nodes.map(({ text }) => text);
+  expect(texts).toEqual(
+    expect.arrayContaining([
+      'Quarantine the pod\nKeep the pod’s state as evidence\nOpen a ticket',
+      'Release pod',
+      'harmless',
+      'nobody has answered\nstill quarantined',
+    ]),
+  );
 });
 
 test('a text of an author breaks neither form out', async () => {
@@ -44,6 +61,97 @@ test('a text of an author breaks neither form out', async () => {
   const svg = svgOf(graph, playbook.title);
   expect(svg).toContain('<title>Odd &#60;b&#62;&#34;title&#34;</title>');
   expect(svg).not.toContain('<script>');
+});
+
+type Rectangle = Pick<GraphDrawing['boxes'][number], 'x' | 'y' | 'width' | 'height'>;
+
+const overlap = (a: Rectangle, b: Rectangle): boolean =>
+  a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+
+/** Points on a way, close to one another. */
+function pointsOn(path: string): readonly { readonly x: number; readonly y: number }[] {
+  let [x, y] = [0, 0];
+  const parts = [...path.matchAll(/([MVC])([\d ]+)/g)].map(([, kind, numbers = '']) => ({
+    kind,
+    to: numbers.split(' ').map(Number),
+  }));
+  return parts.flatMap(({ kind, to }) => {
+    const from = { x, y };
+    if (kind === 'V') [y] = to as [number];
+    else [x, y] = to.slice(-2) as [number, number];
+    if (kind === 'M') return [];
+    const steps = Array.from({ length: 201 }, (_, step) => step / 200);
+    if (kind === 'V') return steps.map((t) => ({ x, y: from.y + (y - from.y) * t }));
+    const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = to;
+    const at = (t: number, ...[a, b, c, d]: [number, number, number, number]): number =>
+      a * (1 - t) ** 3 + 3 * b * t * (1 - t) ** 2 + 3 * c * t ** 2 * (1 - t) + d * t ** 3;
+    return steps.map((t) => ({ x: at(t, from.x, x1, x2, x), y: at(t, from.y, y1, y2, y) }));
+  });
+}
+
+/** What lies on what it must not lie on. */
+function faultsIn({ boxes, ways, width, height }: GraphDrawing): readonly string[] {
+  const labels = ways.flatMap(({ label }) => label ?? []);
+  const all = [...boxes, ...labels].map((one) => ({ ...one, name: one.lines.join(' ') }));
+  const onAnother = all.flatMap((one, at) =>
+    all.slice(at + 1).flatMap((other) => (overlap(one, other) ? [`“${one.name}” lies on “${other.name}”`] : [])),
+  );
+  const outside = all.flatMap(({ name, x, y, width: wide, height: tall }) =>
+    x < 0 || y < 0 || x + wide > width || y + tall > height ? [`“${name}” lies outside`] : [],
+  );
+  const astray = ways.flatMap(({ path, label }) => {
+    const points = pointsOn(path);
+    const isIn = (one: Rectangle) => (point: { x: number; y: number }) =>
+      point.x > one.x + 1 && point.x < one.x + one.width - 1 && point.y > one.y + 1 && point.y < one.y + one.height - 1;
+    return [
+      ...boxes.filter((one) => points.some(isIn(one))).map(({ lines }) => `a way goes through “${lines.join(' ')}”`),
+      ...(label && !points.some(isIn(label)) ? [`“${label.lines.join(' ')}” is beside its way`] : []),
+    ];
+  });
+  return [...onAnother, ...outside, ...astray];
+}
+
+interface Picture {
+  readonly alert: string;
+  readonly graph: PlaybookGraph;
+}
+const pictures: Readonly<Record<string, readonly Picture[]>> = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../fixtures/shipped-pictures.json'), 'utf8'),
+);
+
+describe('in a drawing no label lies on a box or another label, and no way goes through a box', () => {
+  test.each(
+    playbooks.flatMap((playbook) =>
+      (pictures[playbook.id.split('/').at(-1) ?? ''] ?? []).map(
+        ({ alert, graph }) => [playbook.id, alert, playbook, graph] as const,
+      ),
+    ),
+  )('%s on %s', (_id, _alert, playbook, graph) => {
+    expect(faultsIn(drawingOf(graphForPeople(playbook, graph)))).toEqual([]);
+  });
+
+  test('also of many long answers that lead to the same, and past rows of boxes', () => {
+    const node = (id: string, kind: 'question' | 'step' | 'end', text = id) => ({ id, kind, text });
+    const labels = Array.from({ length: 9 }, (_, at) => `an answer that takes more than one line, number ${at}`);
+    const graph: PlaybookGraph = {
+      nodes: [
+        node('asked', 'question', 'What is it?'),
+        ...labels.map((_, at) => node(`step ${at}`, 'step')),
+        node('again', 'question', 'And what was it? '.repeat(12)),
+        ...['one', 'other'].map((id) => node(id, 'end')),
+      ],
+      edges: [
+        ...labels.map((label, at) => ({ from: 'asked', to: `step ${at}`, label })),
+        ...labels.slice(0, 6).map((_, at) => ({ from: `step ${at}`, to: 'again', label: '' })),
+        ...labels.slice(6).map((label, at) => ({ from: `step ${at + 6}`, to: 'other', label })),
+        { from: 'asked', to: 'one', label: 'nobody answers' },
+        { from: 'asked', to: 'other', label: 'no' },
+        { from: 'again', to: 'one', label: 'yes' },
+        { from: 'again', to: 'other', label: 'no or nobody answers' },
+      ],
+    };
+    expect(faultsIn(drawingOf(graph))).toEqual([]);
+  });
 });
 
 test('an alert can be made up for every playbook that is shipped', () => {

@@ -65,7 +65,7 @@ const serviceRooms = {
   setup: ['config'],
   doctor: ['config', 'process', 'temporal', 'rbac', 'intake', 'desk', 'records', 'setup', 'streams'],
   cell: ['config', 'packs', 'process', 'temporal', 'intake', 'rbac'],
-  desk: ['config', 'process', 'temporal', 'incidents', 'records', 'streams', 'coverage'],
+  desk: ['config', 'packs', 'process', 'temporal', 'incidents', 'records', 'streams', 'coverage'],
   commands: [
     'config',
     'packs',

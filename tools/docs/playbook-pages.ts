@@ -8,8 +8,9 @@ import { sha256Hex } from '../../core/text/digest.ts';
 import { playbooks } from '../../playbooks/index.ts';
 import { coverageOf } from '../../service/coverage/coverage.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
-import { type GraphNode, inBoxes, mermaidOf, type PlaybookGraph } from '../../testing/graph.ts';
-import { drawingOf } from '../../testing/graph-svg.ts';
+import { mermaidOf, type PlaybookGraph } from '../../testing/graph.ts';
+import { drawingOf } from '../../testing/graph-layout.ts';
+import { actionText, graphForPeople } from '../../testing/graph-words.ts';
 import type { StoryQuestion } from '../../testing/story.ts';
 
 export function pageName({ id }: Pick<ListedPlaybook, 'id'>): string {
@@ -55,49 +56,19 @@ function questionsOf(playbook: ListedPlaybook, all: readonly Picture[]): readonl
   return [...new Set(blocks)];
 }
 
-/** An action, or the release of one, by its title. */
+/** An action, or the release of one. */
 function planText(playbook: ListedPlaybook, plan: string): string {
   const name = plan.replace('undo:', '');
-  return plan === name ? titleOf(playbook, name) : `Undo: ${lower(titleOf(playbook, name))}`;
-}
-
-function titleOf({ uses }: ListedPlaybook, name: string): string {
-  return Object.values(uses).find((action) => action.name === name)?.title ?? name;
-}
-
-function lower(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1);
-}
-
-/** Actions by their titles, and what follows one another with nothing between in one box. */
-function forPeople(playbook: ListedPlaybook, { nodes, edges }: PlaybookGraph): PlaybookGraph {
-  return inBoxes({ nodes: nodes.map((node) => ({ ...node, text: nodeText(playbook, node) })), edges });
+  return actionText(playbook, name, plan === name ? 'done' : 'undone');
 }
 
 /** What the console draws of the shipped playbooks: by id, a drawing for each alert that its test tries it on. */
 export function playbookDrawings(): string {
   const drawings = playbooks.map((playbook) => {
     const shown = pictures[pageName(playbook)] ?? [];
-    return [playbook.id, shown.map(({ alert, graph }) => ({ alert, ...drawingOf(forPeople(playbook, graph)) }))] as const;
+    return [playbook.id, shown.map(({ alert, graph }) => ({ alert, ...drawingOf(graphForPeople(playbook, graph)) }))] as const;
   });
   return `{\n${drawings.map(([id, of]) => `${JSON.stringify(id)}: ${JSON.stringify(of)}`).join(',\n')}\n}\n`;
-}
-
-const verdictWords: Readonly<Record<string, string>> = { 'true positive': 'an attack', benign: 'harmless' };
-const staysInForce = / stays in force$/;
-const isHeld = (part: string): boolean => staysInForce.test(part);
-
-function nodeText(playbook: ListedPlaybook, { kind, text }: GraphNode): string {
-  if (kind === 'end') {
-    const [held, said] = [text.split('; ').filter(isHeld), text.split('; ').filter((part) => !isHeld(part))];
-    const names = held.map((part) => lower(titleOf(playbook, part.replace(staysInForce, ''))));
-    return [
-      ...said.map((part) => verdictWords[part] ?? part),
-      ...(held.length > 0 ? [`in force: ${names.join(', ')}`] : []),
-    ].join('\n');
-  }
-  if (kind !== 'step' && kind !== 'destructive') return text;
-  return text.startsWith('undo ') ? planText(playbook, text.replace('undo ', 'undo:')) : titleOf(playbook, text);
 }
 
 /** `docs/playbooks/NAME.md` of a shipped playbook. */
@@ -147,7 +118,7 @@ export function playbookPage(playbook: ListedPlaybook): string {
     'By a test that goes every way (`test/playbooks/shipped.test.ts`). What destroys something has a red frame.',
     ...shown.flatMap(({ alert, graph }) => [
       `On ${alert}:`,
-      ['```mermaid', mermaidOf(forPeople(playbook, graph)), '```'].join('\n'),
+      ['```mermaid', mermaidOf(graphForPeople(playbook, graph)), '```'].join('\n'),
     ]),
     '## Which rules it answers',
     covered.length > 0

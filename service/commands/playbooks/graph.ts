@@ -32,14 +32,15 @@ async function draw(id: string, { json, svg, pack, alert: file }: GraphOptions):
   const { mermaidOf } = await import('../../../testing/graph.ts');
   const { svgOf } = await import('../../../testing/graph-svg.ts');
   const alerts = file === undefined ? undefined : readAlerts([file], 'local').flatMap((read) => (read.ok ? [read.alert] : []));
-  const { playbook, title, graph } = await withSimulations(pack, (simulations) => simulations.graph({ id, alerts }));
-  if (!graph)
+  const { playbook, title, drawn } = await withSimulations(pack, (simulations) => simulations.graph({ id, alerts }));
+  if (!drawn)
     throw new FirebreakError(
       file === undefined ? 'FB_ERR_INCOMPLETE' : 'FB_ERR_ALERT_INVALID',
       file === undefined
         ? `no alert could be made up for ${playbook}: give one with --alert`
         : `${playbook} answers no alert in ${file}`,
     );
+  const { graph } = drawn;
   if (json) printJson(graph);
   else if (svg) for (const line of svgOf(graph, title).split('\n')) print(printable(line));
   else for (const line of mermaidOf(graph).split('\n')) print(printable(line));

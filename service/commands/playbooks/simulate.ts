@@ -7,10 +7,11 @@ import { incidentOfChain } from '../../../core/incident/similar.ts';
 import { outcomeOf } from '../../../testing/path-line.ts';
 import { type Story, tellStory } from '../../../testing/story.ts';
 import { loadConfig } from '../../config/load.ts';
+import { tellProgress } from '../../process/working-line.ts';
 import { asFound, readAlerts } from '../../simulation/read-alerts.ts';
 import { withAlertsOnRecord } from '../../simulation/recorded-alerts.ts';
 import { withSimulations } from '../../simulation/sandboxed.ts';
-import type { EveryAnswerOf, Simulations } from '../../simulation/simulations.ts';
+import { type EveryAnswerOf, everyInTurns, type Simulations } from '../../simulation/simulations.ts';
 import { type WhichCluster, withCluster } from '../cluster.ts';
 import { type CommonOptions, type ConfiguredOptions, durationOption, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable, severityText, styled } from '../output.ts';
@@ -144,7 +145,9 @@ interface Run {
 async function runOn({ simulations, paths, options, find }: Run): Promise<void> {
   if (options.every) {
     const alerts = (await alertsFor({ simulations, paths, options, find })).map(({ alert }) => alert);
-    return printEvery(await simulations.every({ alerts, only: options.playbook }), options);
+    const share = (done: number): void => tellProgress('trying every answer', done);
+    for await (const one of everyInTurns(simulations, { alerts, only: options.playbook }, share)) printEvery(one, options);
+    return;
   }
   const table: TableRow[] = [];
   const offered = new Set<string>();
@@ -237,18 +240,17 @@ function printPlan({ action, weakens, changes, blastRadius, notes }: Plan): void
   for (const note of notes) print(printable(`  ${note}`));
 }
 
-function printEvery(every: readonly EveryAnswerOf[], { json }: CommonOptions): void {
-  for (const { playbook, rule, problems, notices, answers, runs, isCut } of every) {
-    if (problems.length > 0) process.exitCode = 1;
-    if (json) {
-      printJson({ playbook, alert: rule, problems, notices, answers, runs, isCut });
-      continue;
-    }
-    print(styled('bold', printable(playbook)));
-    for (const line of answers) print(`  ${printable(line)}`);
-    for (const line of problems) print(`  ${styled('red', 'problem')}  ${printable(line)}`);
-    for (const line of notices) print(`  ${styled('dim', 'notice')}   ${printable(line)}`);
-    if (isCut) print(`  ${styled('dim', `only ${runs} of its ways were gone`)}`);
-    print();
+function printEvery(every: EveryAnswerOf, { json }: CommonOptions): void {
+  const { playbook, rule, problems, notices, answers, runs, isCut } = every;
+  if (problems.length > 0) process.exitCode = 1;
+  if (json) {
+    printJson({ playbook, alert: rule, problems, notices, answers, runs, isCut });
+    return;
   }
+  print(styled('bold', printable(playbook)));
+  for (const line of answers) print(`  ${printable(line)}`);
+  for (const line of problems) print(`  ${styled('red', 'problem')}  ${printable(line)}`);
+  for (const line of notices) print(`  ${styled('dim', 'notice')}   ${printable(line)}`);
+  if (isCut) print(`  ${styled('dim', `only ${runs} of its ways were gone`)}`);
+  print();
 }

@@ -37,6 +37,7 @@ import { createEventStream } from './event-stream.ts';
 import { type ReadChain, readChain, readSamples, shownIncidentOf, shownRecords } from './incident-view.ts';
 import { createListWriter, createSharedPages } from './live-list.ts';
 import { createOverviews } from './overview.ts';
+import { PackDrawings } from './pack-drawings.ts';
 import { createConsoleQuestions } from './questions.ts';
 import type { RequestBudget } from './request-budget.ts';
 import { createConsoleRouter, type RouteAnswers } from './router.ts';
@@ -164,6 +165,7 @@ export function createDeskConsole(parts: {
     },
   });
   const coverage = new RuleCoverage(config);
+  const drawings = new PackDrawings(config.packs);
   const pages = createSharedPages(list);
   const events = createEventStream({
     list,
@@ -249,6 +251,7 @@ export function createDeskConsole(parts: {
     },
     overview: ({ who }) => overviews.overview(who),
     playbooks: async () => ({ items: [...describedPlaybooks(config, Date.now())] }),
+    drawings: ({ query }) => drawings.of(query.playbook),
     coverage: ({ query }) => coverage.shown(query.playbook),
     people: () => overviews.people(),
   };

@@ -1,49 +1,17 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { buildConsole } from '../../../tools/setup/console.mjs';
+import { describe, expect, test } from '@jest/globals';
 import { eventually } from '../../eventually.ts';
 import { findBrowser } from '../../suites.mjs';
 import { broken } from '../axe.ts';
+import { consoleInBrowser } from './in-browser.ts';
 import { tabTo } from './keyboard.ts';
 import * as sample from './sample.ts';
-import { type ConsoleStandIn, Fault, startConsoleStandIn } from './stand-in.ts';
+import { Fault } from './stand-in.ts';
 
-const executablePath = findBrowser();
-const inBrowser = executablePath === undefined ? describe.skip : describe;
+const inBrowser = findBrowser() === undefined ? describe.skip : describe;
 
 inBrowser('the console', () => {
-  let browser: Browser;
-  let folder: string;
-  let desk: ConsoleStandIn;
-  const faults: string[] = [];
-
-  beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'firebreak-console-'));
-    await buildConsole({ folder });
-    browser = await chromium.launch({ executablePath: executablePath ?? '', args: ['--no-sandbox'] });
-    desk = await startConsoleStandIn({ folder, answers: {} });
-  });
-  afterAll(async () => {
-    await browser.close();
-    await desk.stop();
-    rmSync(folder, { recursive: true, force: true });
-  });
-  beforeEach(() => {
-    faults.length = 0;
-    desk.asked.length = 0;
-    Object.assign(desk.answers, sample.answers());
-  });
-
-  async function opened(path: string): Promise<Page> {
-    const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-    page.on('pageerror', (error) => faults.push(String(error)));
-    page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
-    await page.goto(`${desk.url}/console${path}`);
-    return page;
-  }
+  const shown = consoleInBrowser();
+  const { faults, opened } = shown;
 
   test.each([
     ['incidents', '/incidents', 'shop/cart'],
@@ -76,7 +44,7 @@ inBrowser('the console', () => {
   });
 
   test('can be used by keyboard alone, from the list to the sign-in for an answer', async () => {
-    desk.answers.answer = { signIn: `${desk.url}/sign-in-for-this`, text: 'Sign in.' };
+    shown.desk.answers.answer = { signIn: `${shown.desk.url}/sign-in-for-this`, text: 'Sign in.' };
     const page = await opened('/incidents');
     await page.getByRole('link', { name: /shop\/cart/ }).waitFor();
     const press = (name: string) => tabTo(page, name);
@@ -92,8 +60,8 @@ inBrowser('the console', () => {
     await page.keyboard.type('Nobody built this binary');
     await press('Go on to the sign-in');
     await page.keyboard.press('Enter');
-    await page.waitForURL(`${desk.url}/sign-in-for-this`);
-    expect(desk.asked.findLast(({ name }) => name === 'answer')?.body).toEqual({
+    await page.waitForURL(`${shown.desk.url}/sign-in-for-this`);
+    expect(shown.desk.asked.findLast(({ name }) => name === 'answer')?.body).toEqual({
       choice: 'remove',
       digest: sample.question.digest,
       reason: 'Nobody built this binary',
@@ -103,7 +71,7 @@ inBrowser('the console', () => {
   });
 
   test('says in the dialog what was wrong, and what was typed stays', async () => {
-    desk.answers.answer = new Fault(400, {
+    shown.desk.answers.answer = new Fault(400, {
       code: 'FB_ERR_BAD_ARGUMENTS',
       message: 'The answer is not complete.',
       help: 'Correct it, and send it again.',
@@ -120,12 +88,12 @@ inBrowser('the console', () => {
   });
 
   test('shows an incident that begins, and says so to who cannot see it', async () => {
-    desk.answers.incidents = { items: [], next: null };
+    shown.desk.answers.incidents = { items: [], next: null };
     const page = await opened('/incidents');
     await page.getByText('No open incidents').waitFor();
     await page.getByText('Live', { exact: true }).waitFor();
-    desk.answers.incidents = { items: [sample.cart], next: null };
-    desk.tell('incident', sample.cart);
+    shown.desk.answers.incidents = { items: [sample.cart], next: null };
+    shown.desk.tell('incident', sample.cart);
     await page.getByRole('link', { name: /shop\/cart/ }).waitFor();
     await page.getByText('critical incident: Drop and execute new binary in container in shop/cart').waitFor();
     await page.close();
@@ -136,10 +104,10 @@ inBrowser('the console', () => {
     await page.getByRole('link', { name: /shop\/cart/ }).waitFor();
     await page.getByText('Live', { exact: true }).waitFor();
     await page.context().setOffline(true);
-    desk.cut();
+    shown.desk.cut();
     await page.getByText('The connection is lost.').waitFor();
     expect(await page.getByRole('link', { name: /shop\/cart/ }).count()).toBe(1);
-    desk.answers.incidents = { items: [sample.listed(9, { title: 'deployment/shop/later' })], next: null };
+    shown.desk.answers.incidents = { items: [sample.listed(9, { title: 'deployment/shop/later' })], next: null };
     await page.context().setOffline(false);
     await page.getByRole('link', { name: /shop\/later/ }).waitFor();
     await page.getByText('Live', { exact: true }).waitFor();
@@ -155,9 +123,9 @@ inBrowser('the console', () => {
     await page.reload();
     expect(await page.getByLabel('Search').inputValue()).toBe('cart');
     await eventually('what is asked', () =>
-      desk.asked.findLast(({ name }) => name === 'incidents')?.url.endsWith('?severity=critical&text=cart'),
+      shown.desk.asked.findLast(({ name }) => name === 'incidents')?.url.endsWith('?severity=critical&text=cart'),
     );
-    desk.answers.incidents = { items: [], next: null };
+    shown.desk.answers.incidents = { items: [], next: null };
     await page.getByLabel('Search').fill('carts');
     await page.getByText('No incident fits these filters').waitFor();
     await page.close();
@@ -169,24 +137,26 @@ inBrowser('the console', () => {
     // The page's own clock stands while somebody types, however slow the machine is.
     await page.clock.install();
     await page.clock.pauseAt(Date.now() + 60_000);
-    const before = desk.asked.length;
+    const before = shown.desk.asked.length;
     await page.getByLabel('Search').pressSequentially('cart');
     await page.waitForURL('**/incidents?text=cart');
     await page.clock.runFor(1_000);
-    await eventually('what is asked', () => desk.asked.findLast(({ name }) => name === 'incidents')?.url.endsWith('text=cart'));
-    expect(desk.asked.slice(before).filter(({ name }) => name === 'incidents')).toHaveLength(1);
+    await eventually('what is asked', () =>
+      shown.desk.asked.findLast(({ name }) => name === 'incidents')?.url.endsWith('text=cart'),
+    );
+    expect(shown.desk.asked.slice(before).filter(({ name }) => name === 'incidents')).toHaveLength(1);
     await page.close();
   });
 
   test('shows further incidents once each', async () => {
-    desk.answers.incidents = { items: [sample.cart], next: 'cursor-2' };
+    shown.desk.answers.incidents = { items: [sample.cart], next: 'cursor-2' };
     const page = await opened('/incidents');
     await page.getByRole('link', { name: /shop\/cart/ }).waitFor();
-    desk.answers.incidents = { items: [sample.cart, sample.listed(7)], next: null };
+    shown.desk.answers.incidents = { items: [sample.cart, sample.listed(7)], next: null };
     await page.getByRole('button', { name: 'Show more' }).click();
     await page.getByRole('link', { name: /shop\/cart-7/ }).waitFor();
     expect(await page.getByRole('main').getByRole('listitem').count()).toBe(2);
-    expect(desk.asked.findLast(({ name }) => name === 'incidents')?.url).toContain('cursor=cursor-2');
+    expect(shown.desk.asked.findLast(({ name }) => name === 'incidents')?.url).toContain('cursor=cursor-2');
     await page.close();
   });
 
@@ -197,7 +167,7 @@ inBrowser('the console', () => {
   });
 
   test('is a door for who has not signed in, and brings them back to where they wanted to be', async () => {
-    desk.answers.session = new Fault(401, {
+    shown.desk.answers.session = new Fault(401, {
       code: 'FB_ERR_UNAUTHORIZED',
       message: 'You are not signed in.',
       help: 'Sign in with your identity provider.',
@@ -205,12 +175,12 @@ inBrowser('the console', () => {
     const page = await opened('/incidents?severity=high');
     const link = page.getByRole('link', { name: 'Sign in' });
     expect(await link.getAttribute('href')).toBe('/console/sign-in?to=%2Fconsole%2Fincidents%3Fseverity%3Dhigh');
-    expect(desk.asked.every(({ name }) => name === 'session')).toBe(true);
+    expect(shown.desk.asked.every(({ name }) => name === 'session')).toBe(true);
     await page.close();
   });
 
   test('names a ticket that has no address, and links one that has', async () => {
-    desk.answers.incident = {
+    shown.desk.answers.incident = {
       ...sample.shownIncident,
       tickets: [
         { id: 'SEC-1', url: null },
@@ -225,7 +195,7 @@ inBrowser('the console', () => {
   });
 
   test('shows what roles allow, and no more', async () => {
-    desk.answers.session = { ...sample.session, roles: ['viewer'] };
+    shown.desk.answers.session = { ...sample.session, roles: ['viewer'] };
     const page = await opened(`/incidents/${sample.cart.key}`);
     await page.getByText('What happened').waitFor();
     expect(await page.getByRole('link', { name: 'Questions' }).count()).toBe(0);
@@ -236,7 +206,7 @@ inBrowser('the console', () => {
 
   test('says what is out of order in records, and does not call them complete', async () => {
     const proof = { ...sample.shownIncident.proof, whole: false, findings: ['Record 4 is missing.'] };
-    desk.answers.incident = { ...sample.shownIncident, proof };
+    shown.desk.answers.incident = { ...sample.shownIncident, proof };
     const page = await opened(`/incidents/${sample.cart.key}`);
     await page.getByText('Record 4 is missing.').waitFor();
     expect(await page.getByText('Complete', { exact: true }).count()).toBe(0);
@@ -261,7 +231,7 @@ inBrowser('the console', () => {
   });
 
   test('tells who sees some namespaces only of the alerts of sensors, and nothing of their health', async () => {
-    desk.answers.overview = {
+    shown.desk.answers.overview = {
       ...sample.overview,
       intakes: null,
       sensors: sample.overview.sensors.map((one) => ({ ...one, health: null })),
@@ -284,20 +254,45 @@ inBrowser('the console', () => {
     const ways = page.getByRole('region', { name: 'What each answer comes to' });
     expect(await ways.getByText('Asks: Is the new binary in cart-5d4c9b7f6-x2x7k expected?').count()).toBe(1);
     expect(await ways.locator('.destructive').count()).toBe(4);
-    expect(await page.getByRole('region', { name: 'Rules it answers' }).getByText('(pod only)').count()).toBe(1);
-    expect(desk.asked.findLast(({ name }) => name === 'coverage')?.url).toContain('playbook=firebreak%2Fcontain-dropped-binary');
+    const rules = page.getByRole('region', { name: 'Rules it answers' });
+    expect(await rules.getByText('(pod only)').count()).toBe(1);
+    expect(await rules.getByText('2 rules', { exact: true }).count()).toBe(1);
+    expect(shown.desk.asked.findLast(({ name }) => name === 'coverage')?.url).toContain(
+      'playbook=firebreak%2Fcontain-dropped-binary',
+    );
     await page.close();
   });
 
-  test('says which rules nothing answers, and of a playbook that is not drawn how to draw it', async () => {
-    desk.answers.playbooks = {
-      items: sample.playbooks.items.slice(0, 1).map((one) => ({ ...one, id: 'acme/miner', title: 'Stop a miner' })),
-    };
+  test('shows every way that a playbook of a pack can go, as the desk says it, and each way in words for who cannot see it', async () => {
+    shown.desk.answers.playbooks = sample.playbooksOfPack;
+    shown.desk.answers.drawings = { items: [sample.drawing], why: null };
     const page = await opened('/playbooks/acme/miner');
+    const ways = page.getByRole('region', { name: 'What each answer comes to' });
+    await ways.getByText('On Detect crypto miners (critical)').waitFor();
+    expect(await ways.locator('svg.ways rect').count()).toBe(sample.drawing.boxes.length);
+    expect(await ways.getByRole('listitem').allTextContents()).toEqual([
+      '1. Begins with: alert Then: 2.',
+      '2. Asks: Is <b>it</b> ours? If yes: 3. If nobody answers: 4.',
+      '3. Ends: harmless',
+      '4. Ends: nobody has answered',
+    ]);
+    expect(shown.desk.asked.findLast(({ name }) => name === 'drawings')?.url).toContain('playbook=acme%2Fminer');
+    expect(await broken(page)).toEqual([]);
+    await page.close();
+  });
+
+  test('says which rules nothing answers, and of a playbook that could not be drawn why, and how to draw it', async () => {
+    shown.desk.answers.playbooks = sample.playbooksOfPack;
+    shown.desk.answers.drawings = { items: [], why: 'No alert could be made up for it.' };
+    const page = await opened('/playbooks/acme/miner');
+    await page.getByText('No alert could be made up for it.').waitFor();
     await page.getByText('firebreak playbooks graph acme/miner --pack FOLDER').waitFor();
     await page.getByRole('link', { name: 'Overview' }).first().click();
     await page.getByText('1 rule that nothing answers').click();
     await page.getByText('Anti-Debugging detected').waitFor();
+    const playbooks = page.getByRole('region', { name: 'Playbooks', exact: true });
+    await playbooks.getByText('answers 2 public rules').waitFor();
+    await playbooks.getByText('no public rule').waitFor();
     await page.close();
   });
 
@@ -305,7 +300,7 @@ inBrowser('the console', () => {
     const script = '<img src=x onerror="window.owned=1"><script>window.owned=1</script>\u202egnp.exe';
     const [process] = sample.shownIncident.samples;
     if (!process) throw new Error('the sample has no alert');
-    desk.answers.incident = {
+    shown.desk.answers.incident = {
       ...sample.shownIncident,
       incident: { ...sample.cart, rules: [script] },
       samples: [

@@ -6,6 +6,7 @@ import type {
   ConsoleQuestion,
   ConsoleSession,
   ListedIncident,
+  PlaybookDrawing,
   ShownIncident,
   ShownRecords,
   ShownStep,
@@ -537,6 +538,34 @@ export const overview: ConsoleOverview = {
 
 /** As `firebreak playbooks list --json` has them. */
 export const playbooks = { items: [...describedPlaybooks(undefined, Date.now())] };
+
+export const playbooksOfPack = {
+  items: playbooks.items.slice(0, 1).map((one) => ({ ...one, id: 'acme/miner', title: 'Stop a miner' })),
+};
+
+/** Of a playbook of a pack, as the desk draws it. */
+export const drawing: PlaybookDrawing = {
+  alert: 'Detect crypto miners (critical)',
+  width: 470,
+  height: 344,
+  boxes: [
+    { kind: 'alert', x: 140, y: 30, width: 190, height: 36, lines: ['alert'] },
+    { kind: 'question', x: 140, y: 126, width: 190, height: 36, lines: ['Is <b>it</b> ours?'] },
+    { kind: 'end', x: 30, y: 222, width: 190, height: 36, lines: ['harmless'] },
+    { kind: 'end', x: 250, y: 222, width: 190, height: 36, lines: ['nobody has answered'] },
+  ],
+  ways: [
+    { from: 0, to: 1, path: 'M235 66V66C235 86 235 106 235 126', label: null },
+    {
+      ...{ from: 1, to: 2, path: 'M235 162V162C235 182 125 202 125 222' },
+      label: { x: 170, y: 184, width: 20, height: 16, lines: ['yes'] },
+    },
+    {
+      ...{ from: 1, to: 3, path: 'M235 162V162C235 182 345 202 345 222' },
+      label: { x: 242, y: 184, width: 95, height: 16, lines: ['nobody answers'] },
+    },
+  ],
+};
 
 export const coverage: ConsoleCoverage = {
   sets: [

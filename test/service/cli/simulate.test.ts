@@ -3,8 +3,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { playbooks } from '../../../playbooks/index.ts';
 import { packOf } from '../../../service/packs/pack-files.ts';
 import { startPackProgram } from '../../../service/packs/pack-program.ts';
+import { everyInTurns, LocalSimulations } from '../../../service/simulation/simulations.ts';
 import { firebreakHere, firebreakProcess } from '../../command-line.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -95,6 +97,17 @@ export default definePack({ name: 'ours', version: '1.0.0', playbooks: [cuts] })
     expect(stdout).toContain('ours/cuts');
     expect(stdout).toContain('problem  quarantinePod on pod/shop/cart-1 stays in force, and nobody is asked about it');
     expect((await firebreak(['simulate', '--pack', folder])).stderr).toContain('FB_ERR_');
+  });
+
+  test('walks every answer of one playbook after the other, and says before each which share is done', async () => {
+    const simulations = new LocalSimulations(playbooks.filter(({ id }) => /drill-quarantine|ticket-api-change/.test(id)));
+    const alerts = (await simulations.examples({ only: undefined })).flatMap(({ alert }) => alert ?? []);
+    const shares: number[] = [];
+    const found: unknown[] = [];
+    const told = (share: number): unknown => shares.push(share);
+    for await (const one of everyInTurns(simulations, { alerts, only: undefined }, told)) found.push(one, shares.at(-1));
+    const [first, second] = await simulations.every({ alerts, only: undefined });
+    expect(found).toEqual([first, 0, second, 0.5]);
   });
 
   describe('of a pack that somebody else has written', () => {
