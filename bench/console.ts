@@ -6,7 +6,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type BrowserContextOptions, chromium } from 'playwright-core';
+import { type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
 import type { AuditRecord } from '../core/audit/audit.ts';
 import { consoleRoutes } from '../core/console/routes.ts';
 import { createIncidentList } from '../integrations/database/incident-list.ts';
@@ -52,19 +52,32 @@ try {
     return { context, page: await context.newPage() };
   };
 
-  const [painted, listed]: [number[], number[]] = [[], []];
-  for (let nth = 0; nth < openings; nth += 1) {
-    const { context, page } = await opened();
-    await page.goto(`${desk.url}/console/incidents`);
-    await page.getByRole('link', { name: `${namespaceOf(incidents - 1)}/app-${incidents - 1} c` }).waitFor();
-    const times = await page.evaluate(() => ({
-      listed: performance.now(),
-      painted: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? Number.NaN,
-    }));
-    painted.push(times.painted);
-    listed.push(times.listed);
-    await context.close();
-  }
+  /** How long until something is seen of a page, and until what it is opened for is there. */
+  const openedTimes = async (
+    path: string,
+    ready: (page: Page) => Locator,
+  ): Promise<Readonly<Record<'painted' | 'there', number[]>>> => {
+    const times = { painted: [] as number[], there: [] as number[] };
+    for (let nth = 0; nth < openings; nth += 1) {
+      const { context, page } = await opened();
+      await page.goto(`${desk.url}/console${path}`);
+      await ready(page).waitFor();
+      const at = await page.evaluate(() => ({
+        there: performance.now(),
+        painted: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? Number.NaN,
+      }));
+      times.painted.push(at.painted);
+      times.there.push(at.there);
+      await context.close();
+    }
+    return times;
+  };
+  const last = incidents - 1;
+  const newest = `${namespaceOf(last)}/app-${last}`;
+  const { painted, there: listed } = await openedTimes('/incidents', (page) => page.getByRole('link', { name: `${newest} c` }));
+  const one = await openedTimes(`/incidents/${keyOf(namespaceOf(last), `app-${last}`)}`, (page) =>
+    page.getByText('What happened'),
+  );
 
   // Asked within the page, where its own policy lets nothing be run that is no file of the desk's.
   const { context, page } = await opened({ bypassCSP: true });
@@ -135,11 +148,20 @@ try {
     await sleep(5_500);
   }
 
+  // After that: who opens it first has it made.
+  const overview = await openedTimes('/overview', (page) => page.getByText('Contained now'));
+
   const [first, there, live, elsewhere] = [painted, listed, shown, found].map(distribution);
   if (!first || !there || !live || !elsewhere) throw new Error('nothing was measured');
+  const paints = [painted, one.painted, overview.painted].map((taken) => distribution(taken).p50);
   const slowest = Math.max(...Object.values(answered).map(({ p99 }) => p99));
   const goals = [
-    { what: 'first paint of the console, p50', goal: 'under 500 ms', measured: `${first.p50} ms`, met: first.p50 < 500 },
+    {
+      what: 'first paint of the console, p50 of the slowest of three pages',
+      goal: 'under 500 ms',
+      measured: `${Math.max(...paints)} ms`,
+      met: Math.max(...paints) < 500,
+    },
     {
       what: 'an incident on a page that is open, p99',
       goal: 'within 1 s',
@@ -162,6 +184,10 @@ try {
   const figures = {
     'first paint, ms': first,
     'the list is there, ms': there,
+    'first paint of one incident, ms': distribution(one.painted),
+    'one incident is there, ms': distribution(one.there),
+    'first paint of the overview, ms': distribution(overview.painted),
+    'the overview is there, ms': distribution(overview.there),
     'from a record in the store to the line on the page, ms': live,
     'the same, written by another desk, ms': elsewhere,
     ...Object.fromEntries(Object.entries(answered).map(([what, one]) => [`API: ${what}, ms`, one])),

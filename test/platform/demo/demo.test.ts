@@ -50,6 +50,9 @@ describe('the demo', () => {
     const child = start(state);
     const output = await printed(child, 'Click there');
     const page = /(http:\/\/127\.0\.0\.1:\d+)\/\?user=U0ADA/.exec(output())?.[1] ?? '';
+    // The console's address stands beside Slack's, and leads there.
+    const consoleUrl = /(http:\S+) {2}the console, for any of them/.exec(output())?.[1] ?? '';
+    expect(await (await fetch(consoleUrl)).text()).toContain('<title>Firebreak</title>');
     await deleteOnePod(join(state, 'platform', 'kubernetes', 'pki', 'admin.kubeconfig'), 'web');
     const button = 'No: rotate secrets and delete pod';
     const exit = once(child, 'exit');

@@ -37,6 +37,9 @@ const groupsOf: Readonly<Record<string, readonly string[]>> = {
   'sub-nobody': ['others'],
 };
 
+/** What its payloads, and alerts beside its records, are sealed with. */
+export const codecKeys = [{ id: 'k1', key: new Uint8Array(32).fill(7) }];
+
 /** What Slack's side of a desk is made of. */
 type SlackSide = Pick<Parameters<typeof createSignIns>[0], 'config' | 'secrets' | 'database' | 'journal' | 'log'>;
 
@@ -126,7 +129,7 @@ roster:
     log: () => undefined,
   });
   const secrets: Secrets = {
-    codecKeys: [{ id: 'k1', key: new Uint8Array(32).fill(7) }],
+    codecKeys,
     temporalAccess: () => {
       throw new Error('Temporal is away');
     },
