@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { Alert } from '../../core/alert/alert.ts';
@@ -49,6 +49,15 @@ describe('a shipped playbook', () => {
     '%s alone answers a policy that is called %s',
     (name, _rule, alert) => expect(answering(playbooks, alert).map(({ id }) => nameOf(id))).toEqual([name]),
   );
+
+  test('is read on one page', () => {
+    const folder = join(import.meta.dirname, '..', '..', 'playbooks');
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+    const long = files
+      .filter((file) => file !== 'index.ts' && !file.startsWith('fragments/'))
+      .filter((file) => readFileSync(join(folder, file), 'utf8').split('\n').length > 100);
+    expect([long, files.length > playbooks.length]).toEqual([[], true]);
+  });
 
   test('has a page', () => {
     const docs = join(import.meta.dirname, '..', '..', 'docs', 'playbooks');

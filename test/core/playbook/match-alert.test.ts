@@ -1,9 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Alert } from '../../../core/alert/alert.ts';
 import { glob, type Match, regex } from '../../../core/playbook/match.ts';
-import { exactRules, type MatchedAlert, matchAlert } from '../../../core/playbook/match-alert.ts';
+import { conditionKey, exactRules, type MatchedAlert, matchAlert } from '../../../core/playbook/match-alert.ts';
 import { problemsOfMatch } from '../../../core/playbook/match-problems.ts';
 import { matchText } from '../../../core/playbook/match-text.ts';
+
+const ruleOf = { rule: 'Terminal shell in container' };
+const often: Match = { ...ruleOf, count: { times: 3, within: '10m' } };
+const oftener: Match = { ...ruleOf, count: { times: 4, within: '10m' } };
+const unfollowed: Match = { ...ruleOf, absent: { of: { rule: 'Session ended' }, within: '10m' } };
+const stillWaiting: Match = { ...ruleOf, absent: { of: { rule: 'Session ended' }, within: '20m' } };
 
 const alert: Alert = {
   id: '0123456789abcdef0123456789abcdef',
@@ -21,7 +27,14 @@ const alert: Alert = {
   workload: { kind: 'Deployment', namespace: 'shop', name: 'cart' },
   container: { image: 'registry.example:5000/shop/cart:1.2', digest: `sha256:${'a'.repeat(64)}` },
   process: { name: 'bash', exe: '/usr/bin/bash', commandLine: 'bash -i', parent: 'runc', user: 'root' },
-  facts: { labels: { team: 'shop', canary: null } },
+  facts: {
+    labels: { team: 'shop', canary: null },
+    privileged: true,
+    exposure: ['service', 'ingress'],
+    novelty: { state: 'novel', text: 'first time' },
+    counts: { [conditionKey(often)]: 3, [conditionKey(oftener)]: 3 },
+    missing: [conditionKey(unfollowed)],
+  },
   observables: [],
   tags: ['container', 'mitre_execution'],
   mitre: ['T1059.004', 'TA0002'],
@@ -29,7 +42,7 @@ const alert: Alert = {
 const berlin = (from: string, until: string) => ({ timeZone: 'Europe/Berlin', open: [{ days: ['fri'], from, until }] as const });
 
 describe('a match', () => {
-  const rows: readonly (readonly [Match, boolean])[] = [
+  const rows: readonly (readonly [Match, boolean | undefined])[] = [
     [{ rule: 'Terminal shell in container' }, true],
     [{ rule: ['Another', 'Terminal shell in container'] }, true],
     [{ rule: 'terminal shell in container' }, false],
@@ -39,6 +52,7 @@ describe('a match', () => {
     [{ sensor: 'falco', severity: ['critical', 'high'] }, true],
     [{ sensor: 'tetragon', severity: ['critical', 'high'] }, false],
     [{ priority: ['Warning', 'Notice'] }, true],
+    [{ priority: 'Warning' }, false],
     [{ tag: glob('mitre_*') }, true],
     [{ tag: 'network' }, false],
     [{ technique: 'T1059' }, true],
@@ -49,23 +63,47 @@ describe('a match', () => {
     [{ tactic: 'Execution' }, true],
     [{ tactic: ['credential-access'] }, false],
     [{ node: 'node-7', namespace: glob('sh*') }, true],
+    [{ node: 'node-8' }, false],
+    [{ namespace: ['pay', glob('kube-*')] }, false],
+    [{ place: ['node', 'pod'] }, true],
+    [{ place: 'workload' }, false],
     [{ workload: { kind: 'Deployment', name: ['cart', 'pay'] } }, true],
     [{ workload: { kind: 'StatefulSet' } }, false],
+    [{ workload: { name: 'pay' } }, false],
     [{ labels: { team: 'shop' } }, true],
     [{ labels: { team: 'pay' } }, false],
     [{ labels: { canary: glob('*') } }, false],
     [{ image: { registry: 'registry.example:5000', repository: 'shop/cart', tag: '1.2' } }, true],
+    [{ image: { registry: 'docker.io' } }, false],
+    [{ image: { repository: 'shop/pay' } }, false],
+    [{ image: { tag: regex('^1\\.3') } }, false],
+    [{ image: { digest: `sha256:${'a'.repeat(64)}` } }, true],
     [{ image: { digest: `sha256:${'b'.repeat(64)}` } }, false],
     [
       { process: { name: 'bash', path: glob('/usr/bin/*'), arguments: regex('(^|\\s)-i\\b'), parent: 'runc', user: 'root' } },
       true,
     ],
     [{ process: { name: 'sh' } }, false],
+    [{ process: { path: glob('/tmp/*') } }, false],
+    [{ process: { arguments: 'bash' } }, false],
+    [{ process: { parent: 'nginx' } }, false],
+    [{ process: { user: 'www-data' } }, false],
+    [{ privileged: true }, true],
+    [{ privileged: false }, false],
+    [{ exposure: ['external', 'ingress'] }, true],
+    [{ exposure: ['external', 'none'] }, false],
+    [{ novel: true }, true],
+    [{ novel: 'among-peers' }, false],
+    [often, true],
+    [oftener, false],
+    [unfollowed, true],
+    [stillWaiting, undefined],
     [{ window: berlin('22:00', '06:00') }, true],
     [{ window: berlin('09:00', '17:00') }, false],
     [{ any: [{ rule: 'Another' }, { severity: 'high' }] }, true],
     [{ any: [{ rule: 'Another' }, { severity: 'low' }] }, false],
     [{ all: [{ rule: glob('*shell*') }, { namespace: 'shop' }] }, true],
+    [{ all: [{ rule: glob('*shell*') }, { namespace: 'pay' }] }, false],
     [{ severity: 'high', not: { namespace: 'kube-system' } }, true],
     [{ severity: 'high', not: { namespace: 'shop' } }, false],
   ];
@@ -76,6 +114,32 @@ describe('a match', () => {
 
   test('is plain data', () => {
     for (const [match, is] of rows) expect(matchAlert(JSON.parse(JSON.stringify(match)), alert)).toBe(is);
+  });
+
+  test('is asked by each word that there is, once about an alert that it means and once about another', () => {
+    const listed = (match: object, of: string): readonly string[] =>
+      new RegExp(`^on\\.match\\.${of} is not known; there are (.*)$`).exec(problemsOfMatch(match)[0] ?? '')?.[1]?.split(', ') ??
+      [];
+    const partsOf = (word: string): readonly string[] =>
+      word === 'not' ? [] : listed({ [word]: { other: 'x' } }, `${word}.other`).map((part) => `${word}.${part}`);
+    const words = listed({ other: 'x' }, 'other').flatMap((word) => (partsOf(word).length > 0 ? partsOf(word) : [word]));
+    expect(words).toEqual(expect.arrayContaining(['rule', 'image.digest', 'tactic', 'absent', 'exposure', 'not']));
+    const asked = (match: object): readonly string[] =>
+      Object.entries(match).flatMap(([word, value]) =>
+        partsOf(word).length > 0 ? Object.keys(value).map((part) => `${word}.${part}`) : [word],
+      );
+    const lacking = (holds: boolean): readonly string[] => {
+      const shown = new Set(rows.flatMap(([match, is]) => ((is === true) === holds ? asked(match) : [])));
+      return words.filter((word) => !shown.has(word));
+    };
+    expect({ matches: lacking(true), doesNot: lacking(false) }).toEqual({ matches: [], doesNot: [] });
+  });
+
+  test('of what a pod is reached by may ask that it is nothing', () => {
+    const unreached = { ...alert, facts: { exposure: [] } };
+    expect(matchAlert({ exposure: 'none' }, unreached)).toBe(true);
+    expect(matchAlert({ exposure: 'service' }, unreached)).toBe(false);
+    expect(matchAlert({ exposure: 'none' }, alert)).toBe(false);
   });
 });
 
@@ -90,6 +154,10 @@ describe('what is not known', () => {
     image: { registry: 'r', repository: 'r', tag: 't', digest: 'd' },
     process: { name: 'n', path: 'p', arguments: 'a', parent: 'p', user: 'u' },
     window: berlin('09:00', '17:00'),
+    place: 'pod',
+    privileged: false,
+    exposure: 'none',
+    novel: true,
   };
   const { any: _, ...fields } = of;
   const single = Object.entries(fields).flatMap(([name, value]) =>

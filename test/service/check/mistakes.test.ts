@@ -92,7 +92,7 @@ const mistakes: readonly Mistake[] = [
     mistake: 'a length of time that is negative',
     body: ["await steps.quarantinePod({ pod: alert.pod, lease: '-4h' }); // here"],
     check: 'types',
-    says: /"-4h"|-4h/,
+    says: /"-4h".*Duration.*Write a number and its unit/,
   },
   {
     mistake: 'an action that `uses` does not list',

@@ -440,6 +440,16 @@ describe('playbooks', () => {
     );
   });
 
+  test('are listed with their next run, where they are scheduled and know what about', async () => {
+    const file = join(folder, 'scheduled.yaml');
+    const params = { 'firebreak/remind-of-rotation': { namespace: 'shop', secret: 'db' } };
+    writeFileSync(file, `${configText}playbooks: ${JSON.stringify({ params })}\n`);
+    const { stdout } = await firebreak(['playbooks', 'list', '--config', file]);
+    expect(stdout).toMatch(/^SCHEDULED +RUNS +NEXT *$/m);
+    expect(stdout).toMatch(/^firebreak\/remind-of-rotation .* \d{4}-\d\d-\d\d \d\d:\d\d UTC *$/m);
+    expect(stdout).toMatch(/^firebreak\/drill-quarantine .* never: not enabled, or playbooks\.params names no target *$/m);
+  });
+
   test('nothing is coloured into a pipe', async () => {
     expect((await asProcess(['playbooks', 'list'])).stdout).not.toContain(String.fromCharCode(27));
   });
