@@ -1,12 +1,57 @@
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 as plainSha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-import canonicalize from 'canonicalize';
 
 /** RFC 8785 canonical JSON: the same value has the same text, whoever wrote it. `undefined` fields do not exist. */
 export function canonicalJson(value: unknown): string {
-  const text = canonicalize(value);
-  if (text === undefined) throw new TypeError('only JSON values have a canonical form');
+  if (typeof value === 'string') return canonicalText(value);
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value)) throw new TypeError(`${value} has no canonical form`);
+    // As ECMAScript writes numbers, which the RFC goes by.
+    return String(value);
+  }
+  if (typeof value === 'boolean') return value ? 'true' : 'false';
+  if (value === null) return 'null';
+  if (typeof value !== 'object') throw new TypeError('only JSON values have a canonical form');
+  let text = '';
+  if (Array.isArray(value)) {
+    for (const item of value) text += `${text === '' ? '[' : ','}${isLeftOut(item) ? 'null' : canonicalJson(item)}`;
+    return text === '' ? '[]' : `${text}]`;
+  }
+  if ('toJSON' in value && typeof value.toJSON === 'function') return canonicalJson(value.toJSON());
+  const fields = value as Readonly<Record<string, unknown>>;
+  // By UTF-16 code units, as the RFC sorts.
+  for (const name of Object.keys(fields).sort()) {
+    const field = fields[name];
+    if (!isLeftOut(field)) text += `${text === '' ? '{' : ','}${canonicalName(name)}:${canonicalJson(field)}`;
+  }
+  return text === '' ? '{}' : `${text}}`;
+}
+
+/** As in any JSON. */
+function isLeftOut(value: unknown): boolean {
+  return value === undefined || typeof value === 'function' || typeof value === 'symbol';
+}
+
+/** Nothing in it has to be escaped. */
+const plainText = /^[ !#-[\]-~]*$/;
+
+function canonicalText(text: string): string {
+  if (plainText.test(text)) return `"${text}"`;
+  if (!text.isWellFormed()) throw new TypeError('a lone surrogate has no canonical form');
+  return JSON.stringify(text);
+}
+
+/** Names of fields are few, and come again and again. */
+const names = new Map<string, string>();
+const mostNames = 2_000;
+const longestName = 64;
+
+function canonicalName(name: string): string {
+  const known = names.get(name);
+  if (known !== undefined) return known;
+  const text = canonicalText(name);
+  if (names.size < mostNames && name.length <= longestName) names.set(name, text);
   return text;
 }
 

@@ -104,9 +104,7 @@ function above(root: string, names: readonly string[]): readonly string[] {
 
 /** Where the packages that Firebreak's doors import really are: some installers link them. */
 function packageFolders(): readonly string[] {
-  const real = ['@noble/hashes/sha2.js', 'canonicalize', 'lru-cache', 'zod', 'axios'].map(
-    (name) => new URL(import.meta.resolve(name)).pathname,
-  );
+  const real = ['@noble/hashes/sha2.js', 'lru-cache', 'zod', 'axios'].map((name) => new URL(import.meta.resolve(name)).pathname);
   return real.map((path) => `${path.split('/node_modules/')[0]}/node_modules`);
 }
 

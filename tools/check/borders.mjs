@@ -9,7 +9,7 @@ import { readTree } from './imports.mjs';
  */
 const rooms = {
   authoring: { rooms: ['core', 'integrations', 'service', 'testing'], packages: ['node:'] },
-  core: { rooms: [], packages: ['@noble/hashes', 'canonicalize', 'ipaddr.js'], schemaPackages: ['zod'] },
+  core: { rooms: [], packages: ['@noble/hashes', 'ipaddr.js'], schemaPackages: ['zod'] },
   playbooks: { rooms: ['core'], packages: [], schemaPackages: ['zod'] },
   workflows: { rooms: ['core', 'playbooks'], packages: ['@temporalio/workflow', '@temporalio/common'] },
   activities: {

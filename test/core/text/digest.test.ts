@@ -2,7 +2,9 @@ import { expect, test } from '@jest/globals';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-import { hmacSha256Hex, sha256Hex } from '../../../core/text/digest.ts';
+import canonicalize from 'canonicalize';
+import { assert, double, jsonValue, property, string } from 'fast-check';
+import { canonicalJson, hmacSha256Hex, sha256Hex } from '../../../core/text/digest.ts';
 
 const texts = ['', 'Hi There', 'Größe 🎈', 'x'.repeat(10_000)];
 
@@ -18,4 +20,54 @@ test('what Node makes is what workflows make in pure JavaScript', () => {
     expect(sha256Hex(text)).toBe(bytesToHex(sha256(utf8ToBytes(text))));
     expect(hmacSha256Hex(key, text)).toBe(bytesToHex(hmac(sha256, key, utf8ToBytes(text))));
   }
+});
+
+test('canonical JSON is that of RFC 8785, section 3.2.3', () => {
+  const given = {
+    '€': 'Euro Sign',
+    '\r': 'Carriage Return',
+    '\ufb33': 'Hebrew Letter Dalet With Dagesh',
+    '1': 'One',
+    '😀': 'Emoji: Grinning Face',
+    '\u0080': 'Control',
+    ö: 'Latin Small Letter O With Diaeresis',
+  };
+  const order = [...canonicalJson(given).matchAll(/:"([^"]+)"/g)].map(([, word]) => word);
+  expect(order).toEqual([
+    'Carriage Return',
+    'One',
+    'Control',
+    'Latin Small Letter O With Diaeresis',
+    'Euro Sign',
+    'Emoji: Grinning Face',
+    'Hebrew Letter Dalet With Dagesh',
+  ]);
+  const numbers = [333333333.3333333, 1e30, 4.5, 2e-3, 0.000000000000000000000000001, -0];
+  expect(canonicalJson({ numbers, string: '€$\u000f\nA\'B"\\\\"/', literals: [null, true, false] })).toBe(
+    '{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27,0],"string":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}',
+  );
+});
+
+test('canonical JSON is the same as that of others, of whatever value, and can be read back', () => {
+  const values = jsonValue({ stringUnit: 'binary', maxDepth: 4 });
+  assert(
+    property(values, (value) => {
+      expect(canonicalJson(value)).toBe(canonicalize(value));
+      expect(JSON.parse(canonicalJson(value))).toEqual(JSON.parse(JSON.stringify(value)));
+    }),
+    { numRuns: 500 },
+  );
+  assert(
+    property(double({ noNaN: true, noDefaultInfinity: true }), (value) => expect(canonicalJson(value)).toBe(canonicalize(value))),
+  );
+  assert(property(string({ unit: 'binary' }), (value) => expect(canonicalJson(value)).toBe(canonicalize(value))));
+});
+
+test('canonical JSON leaves out what JSON does, and there is none of what is no JSON', () => {
+  const at = new Date('2026-11-27T12:00:00.000Z');
+  expect(canonicalJson({ b: undefined, a: [undefined, at] })).toBe('{"a":[null,"2026-11-27T12:00:00.000Z"]}');
+  const circle: unknown[] = [];
+  circle.push(circle);
+  for (const none of [undefined, Number.NaN, Number.POSITIVE_INFINITY, 1n, '\ud800', { '\udc00': 1 }, circle])
+    expect(() => canonicalJson(none)).toThrow();
 });
