@@ -218,7 +218,7 @@ function countRule(
 }
 
 /** In silence, with nothing failing, and with the plainest that each action may give back. */
-const inSilence: Chooser = { answer: () => undefined, failure: () => undefined, output: (_, [plainest]) => plainest };
+const inSilence: Chooser = { answer: () => undefined, failure: () => undefined, output: (_, [plainest]) => plainest?.() };
 
 /** Fields of an alert that say which one it is, and not of which kind. */
 const names: ReadonlySet<string> = new Set(['id', 'time', 'receivedAt', 'title', 'pod', 'node', 'cluster']);

@@ -5,6 +5,7 @@ import type { ErrorCode } from '../core/errors.ts';
 import type { Duration } from '../core/playbook/duration.ts';
 import type { ParamValue } from '../core/playbook/params.ts';
 import type { Said, SimulatedQuestion } from './people.ts';
+import type { SampleOutput } from './sample-output.ts';
 import type { Failure, SimulatedCall } from './simulated-actions.ts';
 
 /** What happens in a simulation besides what the playbook does. */
@@ -41,7 +42,7 @@ export interface Chooser {
   /** @param nth of the calls of this action that do the same, from 1 on */
   readonly failure: (call: SimulatedCall, nth: number) => Failure | undefined;
   /** @param samples what it may give back, the plainest first */
-  readonly output: (call: SimulatedCall, samples: readonly unknown[], nth: number) => unknown;
+  readonly output: (call: SimulatedCall, samples: readonly SampleOutput[], nth: number) => unknown;
 }
 
 /** As the test says it. */
@@ -59,7 +60,7 @@ export function chooserFrom({ answer, outputs = {}, failures = {} }: SimulateOpt
       const failure = failures[`${name}#${nth}`] ?? failures[name];
       return typeof failure === 'string' ? { code: failure, reason: 'simulated' } : failure;
     },
-    output: ({ action, input }, [plainest]) => withGiven(outputs[action], input, plainest),
+    output: ({ action, input }, [plainest]) => withGiven(outputs[action], input, plainest?.()),
   };
 }
 

@@ -11,19 +11,21 @@ const mostKinds = 4;
 
 /**
  * What an action may give back, made up from its schema, the plainest first: about what it was called with, with one entry in each list; the same
- * with empty lists; and with each other word where its schema has a list of words. Of an action of a pack, the sample that it declares. Never empty.
+ * with empty lists; and with each other word where its schema has a list of words. Of an action of a pack, the sample that it declares. Never empty. Made
+ * when it is asked for: of several one is wanted.
  */
-export function sampleOutputs(action: string, input: unknown, declaration?: ActionDeclaration): readonly unknown[] {
-  if (declaration?.own) return [declaration.own.sample];
+export function sampleOutputs(action: string, input: unknown, declaration?: ActionDeclaration): readonly SampleOutput[] {
+  const { own: ofPack } = declaration ?? {};
+  if (ofPack) return [() => ofPack.sample];
   const schema = actionOutputs[action];
-  if (!schema) return [{}];
+  if (!schema) return [() => ({})];
   const known = isObject(input) ? input : {};
   const own = Object.fromEntries(Object.entries(known).filter(([field]) => field in schema.shape));
   const evidence = 'evidence' in schema.shape ? { evidence: evidenceOf(input) } : {};
   const { full, empty, differing, kinds } = sketchesOf(action, schema);
   const differs = differing.some((field) => !(field in own || field in evidence));
   // Each a new object: a body may change what it is given.
-  const made = (text: string, kind?: Kind): object => ({
+  const made = (text: string, kind?: Kind) => (): object => ({
     ...JSON.parse(text),
     ...own,
     ...evidence,
@@ -31,6 +33,9 @@ export function sampleOutputs(action: string, input: unknown, declaration?: Acti
   });
   return [made(full), ...(differs ? [made(empty)] : []), ...kinds.map((kind) => made(full, kind))].slice(0, mostKinds);
 }
+
+/** Makes it anew each time. */
+export type SampleOutput = () => unknown;
 
 interface Kind {
   readonly field: string;

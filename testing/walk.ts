@@ -154,20 +154,21 @@ async function follow(
     output: ({ action, input, key }, samples) => {
       const given = outputs[action];
       const isList = Array.isArray(given);
-      const variants: readonly unknown[] = isList
-        ? given.map((one: object) => withGiven(one, input, samples[0]))
+      const [plainest] = samples;
+      const variants: readonly (() => unknown)[] = isList
+        ? given.map((one: object) => () => withGiven(one, input, plainest?.()))
         : given === undefined
           ? samples
-          : [withGiven(given as object, input, samples[0])];
-      if (variants.length < 2) return variants[0];
+          : [() => withGiven(given as object, input, plainest?.())];
+      if (variants.length < 2) return variants[0]?.();
       const turnOf = (at: number): PathTurn => ({
         kind: 'output',
         action,
         variant: at,
-        said: at === 0 ? '' : differenceOf(variants[at], variants[0]),
+        said: at === 0 ? '' : differenceOf(variants[at]?.(), variants[0]?.()),
       });
       const option = turn(variants.length, !isList, turnOf, key);
-      return variants[option];
+      return variants[option]?.();
     },
   };
   look.at = (key) => {
