@@ -4,6 +4,7 @@ import type { Client } from '@temporalio/client';
 import type { Worker } from '@temporalio/worker';
 import { ContainmentFirst } from '../activities/chokepoint/containment-first.ts';
 import { OwnSteps } from '../activities/chokepoint/own-steps.ts';
+import type { StepListener } from '../core/action/step.ts';
 import { FirebreakError } from '../core/errors.ts';
 import type { Restrainable } from '../core/orders/restraint.ts';
 import { createBox } from '../integrations/crypto-box/box.ts';
@@ -101,7 +102,21 @@ export async function startFirebreak(options: RunOptions): Promise<RunningFirebr
   const { starts, judgements } = knowledge;
   const telemetry = openTelemetry({ config, secrets, roles, log });
   const tracing = telemetry?.tracing;
-  const speakers = await openSpeakers({ config, secrets, roles, refused, starts, judgements, tracing, log });
+  const heardSteps: StepListener = {
+    done: (call, output) => cell?.heard.done(call, output),
+    failed: (call, what, code) => cell?.heard.failed(call, what, code),
+  };
+  const speakers = await openSpeakers({
+    config,
+    secrets,
+    roles,
+    refused,
+    starts,
+    judgements,
+    steps: heardSteps,
+    tracing,
+    log,
+  });
   const asRole = (role: Role) => {
     const speaker = speakers.get(role);
     return speaker && link.as(speaker);

@@ -13,7 +13,9 @@ import {
   type WorkflowInterceptorsFactory,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { AppliedStep, StepCall, StepListener, UndoCall } from '../core/action/step.ts';
 import type { RecordKind } from '../core/audit/record-kinds.ts';
+import { isErrorCode } from '../core/errors.ts';
 import { incidentNames } from '../core/incident/incident.ts';
 import {
   argumentsIn,
@@ -80,9 +82,43 @@ export interface WorkflowSinks extends Sinks {
   readonly judgements: { found(found: Judgement): void };
   /** Of traces. */
   readonly traces: { ended(ended: EndedRun): void };
+  /** What came of steps that others than the cell have done: of its own it knows. */
+  readonly steps: Pick<StepListener, 'done' | 'failed'>;
 }
 
-const { judgements, traces } = proxySinks<WorkflowSinks>();
+const { judgements, traces, steps } = proxySinks<WorkflowSinks>();
+
+interface PoolCall {
+  readonly activityType: string;
+  readonly options: { readonly taskQueue?: string };
+  readonly args: readonly unknown[];
+}
+
+/** By its signature: of a step that a pool has done. */
+function tellDone({ activityType, options, args }: PoolCall, value: unknown): void {
+  if (activityType !== 'applyStep' || rolesOn(options.taskQueue).includes('cell')) return;
+  // As the engine calls it, and the pool answers.
+  const { incident, action, input } = args[0] as StepCall;
+  steps.done({ incident, action, input }, (value as AppliedStep).output);
+}
+
+const stepCalls: Readonly<Partial<Record<string, 'plan' | 'apply' | 'undo'>>> = {
+  planStep: 'plan',
+  applyStep: 'apply',
+  undoStep: 'undo',
+};
+
+function tellFailed({ activityType, options, args }: PoolCall, failure: unknown): void {
+  const what = stepCalls[activityType];
+  if (!what || rolesOn(options.taskQueue).includes('cell')) return;
+  const cause = failure instanceof ActivityFailure ? failure.cause : undefined;
+  if (!(cause instanceof ApplicationFailure) || !cause.nonRetryable || !isErrorCode(cause.type)) return;
+  // Nobody has said that.
+  if (cause.type === refusedCode || cause.type === playedBackCode) return;
+  const asked = args[0] as StepCall | UndoCall;
+  const { incident, action } = 'call' in asked ? asked.call : asked;
+  steps.failed({ incident, action }, what, cause.type);
+}
 
 /** Only incidents are traced: the control workflow never ends. */
 function tellEnd(error?: string): void {
@@ -264,10 +300,14 @@ export const interceptors: WorkflowInterceptorsFactory = () => ({
           const failure = signedFailure(error, { ...answer, to: `failure:${activityType}` });
           // Its id must be free for what the cell starts.
           if (codeOf(failure) === playedBackCode) run.over?.reject(refusal('this run', 'played-back', playedBackCode));
+          tellFailed(input, failure);
           throw failure;
         }
         const read = readMessage(received, { ...answer, to: `result:${activityType}` });
-        if (read.ok) return read.message.value;
+        if (read.ok) {
+          tellDone(input, read.message.value);
+          return read.message.value;
+        }
         const cause = refusal(`an answer to ${activityType}`, read.why);
         throw new ActivityFailure('Activity task failed', activityType, bound.call, 'NON_RETRYABLE_FAILURE', undefined, cause);
       },

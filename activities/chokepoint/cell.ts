@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { StepContext } from '../../core/action/action.ts';
-import type { AppliedStep, CellActivities, StepCall } from '../../core/action/step.ts';
+import type { AppliedStep, CellActivities, StepCall, StepListener } from '../../core/action/step.ts';
 import { actions } from '../../core/actions/index.ts';
 import type { StepOutcome } from '../../core/cluster/object-event.ts';
 import { type Question, questionDigest } from '../../core/decide/approval.ts';
@@ -8,7 +8,7 @@ import { type AskingIn, groupsAskedBy } from '../../core/decide/asking.ts';
 import type { FormAnswers } from '../../core/decide/form.ts';
 import { answerersTo } from '../../core/decide/standing.ts';
 import { checkVote, tallyOf, type VoteKeys } from '../../core/decide/vote-check.ts';
-import { type ErrorCode, isErrorCode } from '../../core/errors.ts';
+import { isErrorCode } from '../../core/errors.ts';
 import type { IncidentRef } from '../../core/incident/incident.ts';
 import { checkRemark } from '../../core/incident/remark.ts';
 import type { WorkloadLeft } from '../../core/incident/workload-left.ts';
@@ -26,14 +26,10 @@ interface ActivityLog {
   warn(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
-/** Who hears what this process has found out about incidents itself, whatever a workflow says of them. It answers at once, and never throws. */
-export interface IncidentListener {
+/** Who hears what this process has found out about incidents itself, whatever a workflow says of them. */
+export interface IncidentListener extends StepListener {
   /** By votes that were found good here. Again, where a vote is asked about again. */
   decided(question: Question, answer: DecidedAnswer): void;
-  /** It is not tried again. */
-  failed(call: Pick<StepCall, 'incident' | 'action'>, what: 'plan' | 'apply' | 'undo', code: ErrorCode): void;
-  /** Again, where it is asked for again. */
-  done(call: Pick<StepCall, 'incident' | 'action' | 'input'>, output: unknown): void;
 }
 
 export interface DecidedAnswer {

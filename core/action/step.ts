@@ -10,6 +10,7 @@ import type { Answerers } from '../decide/standing.ts';
 import type { StepUpPolicy } from '../decide/step-up.ts';
 import type { VoteCheck } from '../decide/vote-check.ts';
 import type { SignedWarrant } from '../decide/warrant.ts';
+import type { ErrorCode } from '../errors.ts';
 import type { EvidenceRef } from '../evidence/evidence.ts';
 import type { ClickAnswer } from '../incident/click-reply.ts';
 import type { AskedEffect, EffectLook } from '../incident/effect.ts';
@@ -57,6 +58,14 @@ export interface AppliedStep {
   readonly output: unknown;
   /** On which terms it was taken, as the note on it says: a call says no more than what is asked for. Absent: nothing was taken for a time. */
   readonly lease?: LeaseTerms & { readonly longestMs?: number };
+}
+
+/** Who hears what came of steps, for what decides nothing. It answers at once, and never throws. */
+export interface StepListener {
+  /** It is not tried again. */
+  failed(call: Pick<StepCall, 'incident' | 'action'>, what: 'plan' | 'apply' | 'undo', code: ErrorCode): void;
+  /** Again, where it is asked for again. */
+  done(call: Pick<StepCall, 'incident' | 'action' | 'input'>, output: unknown): void;
 }
 
 /**

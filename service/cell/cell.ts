@@ -4,7 +4,7 @@ import type { Worker } from '@temporalio/worker';
 import type { IncidentListener } from '../../activities/chokepoint/cell.ts';
 import { type ContainmentFirst, cellContainsFirst } from '../../activities/chokepoint/containment-first.ts';
 import type { OwnSteps } from '../../activities/chokepoint/own-steps.ts';
-import type { CellActivities, IncidentSettings, LookActivities } from '../../core/action/step.ts';
+import type { CellActivities, IncidentSettings, LookActivities, StepListener } from '../../core/action/step.ts';
 import { quarantineWorkload } from '../../core/actions/index.ts';
 import { namingActors } from '../../core/alert/actors.ts';
 import { atLeast } from '../../core/alert/severity.ts';
@@ -99,6 +99,8 @@ interface RunningCell {
   readonly metrics: Metrics;
   /** For the pools that share this process: which freeze or observe mode is on a step. */
   readonly restraintOn: (step: Restrainable) => ActiveRestraint | undefined;
+  /** Hears what came of steps in pools. */
+  readonly heard: StepListener;
   /** Which versions of packs are to run. Absent: none comes from the store of releases. */
   readonly packs?: PromotedPacks;
   /** Starts the incidents' workers; resolves when what the intake takes goes to Temporal. */
@@ -323,6 +325,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     url: intake.url,
     metrics: intake.metrics,
     restraintOn,
+    heard: listener,
     ...(control.packs && { packs: control.packs }),
     work: async (temporal) => {
       begun = await work({

@@ -51,11 +51,12 @@ const mostTried = 20;
 /** Incidents of which it is remembered what was tried, and what has come of them. */
 const mostIncidents = 200;
 const retentionMs = 30 * 86_400_000;
-/** Its own refusals the engine makes again, where it is the same. */
+/** Its own refusals the engine makes again, where it is the same; and for a warrant that is too old it asks again. */
 const ownRefusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'FB_ERR_ASK_FIRST',
   'FB_ERR_APPROVAL_INVALID',
   'FB_ERR_EVIDENCE_PENDING',
+  'FB_ERR_WARRANT_OUTDATED',
 ]);
 
 interface ObservedPacksOptions {
@@ -94,7 +95,7 @@ interface Tried {
   said?: Readonly<Record<string, string>>;
 }
 
-/** What a run of an incident has come to so far, as this cell has found out itself. */
+/** What a run of an incident has come to so far, as this cell has found out itself, or a pool has signed. */
 interface Heard {
   run?: string;
   /** By question. */

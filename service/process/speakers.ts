@@ -1,5 +1,6 @@
 import type { JudgementMemory } from '../../activities/memory/judgement-memory.ts';
 import type { StartMemory } from '../../activities/memory/start-memory.ts';
+import type { StepListener } from '../../core/action/step.ts';
 import type { Config } from '../config/load.ts';
 import { roles as allRoles, type Role, type Secrets } from '../config/secrets.ts';
 import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
@@ -40,11 +41,13 @@ export async function openSpeakers(parts: {
   readonly refused: RefusedCalls;
   readonly starts: StartMemory;
   readonly judgements: JudgementMemory;
+  /** Who hears what came of steps in pools. */
+  readonly steps: StepListener;
   /** Absent: nothing is traced. */
   readonly tracing?: Tracing | undefined;
   readonly log: Logger;
 }): Promise<ReadonlyMap<Role, Speaker>> {
-  const { config, secrets, roles, refused, starts, judgements, tracing, log } = parts;
+  const { config, secrets, roles, refused, starts, judgements, steps, tracing, log } = parts;
   const { namespace } = config.temporal;
   const speakers = new Map<Role, Speaker>();
   const trouble = new RepeatedTrouble();
@@ -61,7 +64,7 @@ export async function openSpeakers(parts: {
     const trust = openTrust(config, role, { onUnreadable });
     const onRefused = (call: RefusedCall): void => refused.add(call);
     const { codecKeys: keys } = secrets;
-    speakers.set(role, createSpeaker({ keys, namespace, signer, trust, onRefused, starts, judgements, tracing }));
+    speakers.set(role, createSpeaker({ keys, namespace, signer, trust, onRefused, starts, judgements, steps, tracing }));
   }
   const unread = unreadableTrust(config);
   if (unread.length > 0) log.info({ files: unread }, 'nobody is believed by these public keys until they are there');

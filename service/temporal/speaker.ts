@@ -5,6 +5,7 @@ import type { DataConverter } from '@temporalio/common';
 import type { ActivityExecuteInput, ActivityInterceptors, InjectedSinks } from '@temporalio/worker';
 import { asFailure } from '../../activities/failures.ts';
 import type { StartMemory } from '../../activities/memory/start-memory.ts';
+import type { StepListener } from '../../core/action/step.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { incidentNames } from '../../core/incident/incident.ts';
 import {
@@ -49,13 +50,15 @@ export interface SpeakerOptions extends Omit<CodecOptions, 'judgements' | 'judge
   readonly starts?: Pick<StartMemory, 'takes'> | undefined;
   /** Of a process with workflows. */
   readonly judgements?: Judgements | undefined;
+  /** Of a process with workflows: who hears what came of steps in pools, which their keys have signed. */
+  readonly steps?: StepListener | undefined;
   /** Absent: nothing is traced. */
   readonly tracing?: Tracing | undefined;
   readonly now?: () => number;
 }
 
 export function createSpeaker(options: SpeakerOptions): Speaker {
-  const { onRefused = () => undefined, starts, judgements, tracing, now = Date.now, ...codec } = options;
+  const { onRefused = () => undefined, starts, judgements, steps, tracing, now = Date.now, ...codec } = options;
   return {
     dataConverter: dataConverter({ ...codec, judgements, judgedAre: 'ends' }),
     workflows: {
@@ -65,6 +68,11 @@ export function createSpeaker(options: SpeakerOptions): Speaker {
           found: { fn: ({ workflowId }, found) => judgements?.found({ ...found, workflow: workflowId }), callDuringReplay: true },
         },
         traces: { ended: { fn: ({ workflowId }, ended) => recordWorkflow(tracing, workflowId, ended) } },
+        // Not while a history is read again: who hears of it keeps what it has heard.
+        steps: {
+          done: { fn: (_, call, output) => steps?.done(call, output) },
+          failed: { fn: (_, call, what, code) => steps?.failed(call, what, code) },
+        },
       },
     },
     client: clientInterceptor(now, tracing),

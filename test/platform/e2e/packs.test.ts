@@ -267,14 +267,25 @@ test('a pack that is being written is live when it is saved; a mistake is told w
 
 test('a version that is observed gets what steps have given in the incident and what people have answered, also after the process was killed', async () => {
   const [fifth] = (await service.workloads.deploy(namespace, ['fifth'])) as [Workload];
-  await publishBeta('1.3.0', (body) =>
+  // The second step is one of another pool.
+  const miner = acmeFiles['playbooks/miner.ts'] ?? '';
+  const looking = (body: string): string =>
     body
+      .replaceAll(/(import|uses:) \{ quarantinePod/g, '$1 { quarantinePod, verifyImage')
+      .replace(/(lease: params\.lease \}\);)/, '$1\n    const { output: image } = await steps.verifyImage({ pod: alert.pod });');
+  const watched = looking(miner)
+    .replace('Detect crypto miners', 'Detect watched miners')
+    .replace('const { output: image } = ', '');
+  writePackFolder(join(packFolder, 'acme'), { 'playbooks/miner.ts': watched });
+  await startsAre(7);
+  await publishBeta('1.3.0', (body) =>
+    looking(body)
       .replace("rule: 'Detect beta miners'", "any: [{ rule: 'Detect watched miners' }, { rule: 'Detect late miners' }]")
       .replace('alert, steps, note,', 'alert, steps, note, verdict,')
       .replace('await steps.quarantinePod', 'const { output: { labelsBefore } } = await steps.quarantinePod')
       .replace(
-        /(lease: params\.lease \}\);)/,
-        "$1\n    if (labelsBefore.app === 'fifth') verdict('suspicious', 'it is the real one');",
+        /(verifyImage\(\{ pod: alert\.pod \}\);)/,
+        "$1\n    if (labelsBefore.app === 'fifth' && image.signature === 'unknown') verdict('suspicious', 'it is the real one');",
       ),
   );
   const propose = ['pack', 'promote', 'beta@1.3.0', '--observe', '48h', '--reason', 'beside what runs', '--json'];
@@ -293,7 +304,7 @@ test('a version that is observed gets what steps have given in the incident and 
     return lines(state);
   };
   const given =
-    'With nobody answering and quarantinePod giving what it gave here beta/miner would come to: quarantinePod; suspicious';
+    'With nobody answering and quarantinePod and verifyImage giving what it gave here beta/miner would come to: quarantinePod, verifyImage; suspicious';
   await service.post([{ ...alertAbout(fifth), rule: 'Detect watched miners' }]);
   const before = await saying(given, 0);
 

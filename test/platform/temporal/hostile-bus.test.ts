@@ -15,7 +15,7 @@ import { createEvidenceActivities } from '../../../activities/control/evidence-o
 import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
 import { StartMemory } from '../../../activities/memory/start-memory.ts';
 import { VoteMemory } from '../../../activities/memory/vote-memory.ts';
-import type { CellActivities } from '../../../core/action/step.ts';
+import type { CellActivities, StepListener } from '../../../core/action/step.ts';
 import type { SignedVote, Vote } from '../../../core/decide/approval.ts';
 import { type ControlState, controlNames } from '../../../core/decide/control.ts';
 import type { AnyOrder, Propose } from '../../../core/decide/decision.ts';
@@ -63,7 +63,7 @@ import { partsWithout } from '../../activities/chokepoint-fixture.ts';
 import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { bundlePath } from '../../workflows/bundle.ts';
-import { type Seen, scriptedActivities } from '../../workflows/harness.ts';
+import { refuse, type Seen, scriptedActivities } from '../../workflows/harness.ts';
 import { alertOf, batchOf, keyPair, roster as sharedRoster, signVote, subject, voteKeys } from '../../workflows/people.ts';
 import { clientOptions, member, testCodecKeys, testSigner, trusting } from '../../workflows/speakers.ts';
 
@@ -77,6 +77,12 @@ const members = roles.map((role) => member(role, role === 'desk' ? undefined : c
 const trust = trusting(members);
 const refusedCalls: string[] = [];
 const starts = new StartMemory();
+/** What the cell hears of steps that others have done. */
+const heardSteps: { readonly incident: string; readonly action: string; readonly came: unknown }[] = [];
+const steps: StepListener = {
+  done: ({ incident: { id }, action }, output) => void heardSteps.push({ incident: id, action, came: output }),
+  failed: ({ incident: { id }, action }, what, code) => void heardSteps.push({ incident: id, action, came: `${what} ${code}` }),
+};
 const speakerOf = (role: SigningRole) =>
   createSpeaker({
     keys: testCodecKeys,
@@ -85,6 +91,7 @@ const speakerOf = (role: SigningRole) =>
     trust,
     onRefused: ({ activity }) => refusedCalls.push(activity),
     starts,
+    steps,
   });
 
 /** What an order of this test says otherwise. */
@@ -166,7 +173,10 @@ function activitiesOf(role: SigningRole): CellActivities {
   const scripted: Record<string, unknown> = {
     ...scriptedActivities(
       seen,
-      {},
+      {
+        openTicket: ({ incident: { id } }) =>
+          id.endsWith('/no-tickets') ? refuse('FB_ERR_REFUSED', 'no such project') : undefined,
+      },
       async () => Date.now(),
       () => roster,
     ),
@@ -924,8 +934,21 @@ test('an answer that no trusted pool has given is none: the workflow asks until 
   await eventually('the false answers', async () => told > 2);
   const { audit } = (await stateOf(other)) as IncidentState;
   expect(audit.acknowledged).toBe(0);
+  const ofOther = () => heardSteps.filter((one) => one.incident === other.workflowId);
+  expect(ofOther()).toEqual([]);
   await rogue();
   await runPool('desk');
   await eventually('the true answer', async () => ((await stateOf(other)) as IncidentState).audit.acknowledged > 0);
+  // The cell hears what came of the step of another pool, once its key has signed that; of its own it hears nothing this way.
+  await eventually('the step of the desk', () => ofOther().length > 0);
+  expect(ofOther()).toMatchObject([{ action: 'openTicket', came: { action: 'openTicket' } }]);
   await other.terminate();
+});
+
+test('that a step in another pool has failed for good is heard by the cell, too', async () => {
+  const handle = await startIncident('no-tickets');
+  const failed = () => heardSteps.filter((one) => one.incident === handle.workflowId);
+  await eventually('the failure of the step', () => failed().length > 0);
+  expect(failed()).toMatchObject([{ action: 'openTicket', came: 'apply FB_ERR_REFUSED' }]);
+  await handle.terminate();
 });
