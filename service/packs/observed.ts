@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { PromotionTerms } from '../../core/orders/promotion.ts';
 
 /** What a version that is observed would have done about an alert. */
@@ -20,15 +20,19 @@ export interface Observed {
 
 const mostListed = 200;
 
+function folderOf(stateDir: string): string {
+  return join(stateDir, 'packs', 'observed');
+}
+
 function fileOf(stateDir: string, { pack, release }: Pick<PromotionTerms, 'pack' | 'release'>): string {
-  return join(stateDir, 'packs', 'observed', `${pack}@${release}.json`);
+  return join(folderOf(stateDir), `${pack}@${release}.json`);
 }
 
 /** Adds one to what is remembered of a version. */
-export function rememberObserved(stateDir: string, terms: PromotionTerms, one: Observed): void {
-  const path = fileOf(stateDir, terms);
+export function rememberObserved(stateDir: string, version: Pick<PromotionTerms, 'pack' | 'release'>, one: Observed): void {
+  const path = fileOf(stateDir, version);
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, JSON.stringify([...observedOf(stateDir, terms), one].slice(-mostListed)), { mode: 0o600 });
+  writeFileSync(path, JSON.stringify([...observedOf(stateDir, version), one].slice(-mostListed)), { mode: 0o600 });
 }
 
 /** What a cell with this state directory has observed of a version, the newest last; 200 at most. */
@@ -39,4 +43,20 @@ export function observedOf(stateDir: string, version: Pick<PromotionTerms, 'pack
   } catch {
     return [];
   }
+}
+
+/** The same of one playbook, in whichever version of its pack: the newest last. */
+export function observedWith(stateDir: string, playbook: string): readonly (Observed & { readonly version: string })[] {
+  const [pack = ''] = playbook.split('/');
+  const folder = folderOf(stateDir);
+  const versions = (existsSync(folder) ? readdirSync(folder) : [])
+    .filter((file) => file.startsWith(`${pack}@`))
+    .map((file) => basename(file, '.json'));
+  return versions
+    .flatMap((version) =>
+      observedOf(stateDir, { pack, release: version.slice(pack.length + 1) })
+        .filter((one) => one.playbook === playbook)
+        .map((one) => ({ ...one, version })),
+    )
+    .toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at));
 }

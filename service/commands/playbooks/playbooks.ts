@@ -13,12 +13,18 @@ interface ListOptions extends CommonOptions, DeskOptions {
 }
 
 /** As a desk runs them; else with a configuration those of its packs, too. Only then is loaded what reads one. */
-async function playbooksIn(options: ListOptions, command: Command): Promise<readonly DescribedPlaybook[]> {
+async function playbooksIn(
+  options: ListOptions,
+  command: Command,
+): Promise<{ readonly all: readonly DescribedPlaybook[]; readonly stateDir?: string }> {
   const at = deskOf(options, command);
-  if (at) return (await (await import('../desk/desk-client.ts')).openDesk(at)).ask('playbooks').then(({ items }) => items);
+  if (at) {
+    const desk = await (await import('../desk/desk-client.ts')).openDesk(at);
+    return { all: (await desk.ask('playbooks')).items };
+  }
   const { config: path } = options;
   const config = path === undefined ? undefined : (await import('../../config/load.ts')).loadConfig({ path, env: process.env });
-  return describedPlaybooks(config, Date.now());
+  return { all: describedPlaybooks(config, Date.now()), ...(config && { stateDir: config.stateDir }) };
 }
 
 function withPacks(command: Command): Command {
@@ -55,7 +61,7 @@ export function registerPlaybooksCommand(program: Command): void {
 }
 
 async function list(options: ListOptions, command: Command): Promise<void> {
-  const all = await playbooksIn(options, command);
+  const { all } = await playbooksIn(options, command);
   if (options.json) {
     printJson(all.map(shownJson));
     return;
@@ -80,17 +86,34 @@ function nextText({ next }: { readonly next: string | null }): string {
 }
 
 async function show(id: string, options: ListOptions, command: Command): Promise<void> {
-  const all = await playbooksIn(options, command);
+  const { all, stateDir } = await playbooksIn(options, command);
   const shown = all.find((one) => one.id === id);
-  if (!shown) {
+  const observed = stateDir === undefined ? [] : (await import('../../packs/observed.ts')).observedWith(stateDir, id);
+  if (!shown && observed.length === 0) {
     // Who lists them needs none of it.
     const { unknownName } = await import('../../config/nearest.ts');
     throw unknownName({ what: 'playbook', written: id, known: all.map((one) => one.id), listedBy: 'firebreak playbooks list' });
   }
   if (options.json) {
-    printJson(shownJson(shown));
+    printJson({ ...(shown && shownJson(shown)), ...(observed.length > 0 && { observed }) });
     return;
   }
+  if (shown) printEnvelope(shown);
+  else print(`${printable(id)} does not run: a version of its pack was observed that has it.`);
+  if (observed.length === 0) return;
+  print();
+  printTable(observed.slice(-mostObserved), [
+    { title: 'OBSERVED', text: ({ version }) => version },
+    { title: 'AT', text: ({ at }) => at },
+    { title: 'ALERT', text: ({ rule }) => rule },
+    { title: 'IT WOULD COME TO', text: ({ outcome }) => outcome },
+  ]);
+}
+
+/** `firebreak pack observed` lists more. */
+const mostObserved = 10;
+
+function printEnvelope(shown: DescribedPlaybook): void {
   const { scheduled: run } = shown;
   const facts: readonly (readonly [string, string])[] = [
     ['playbook', shown.id],

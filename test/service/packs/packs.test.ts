@@ -2,8 +2,9 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { checkConfig } from '../../../service/config/load.ts';
+import { checkConfig, loadConfig } from '../../../service/config/load.ts';
 import { playbooksOf } from '../../../service/config/packs.ts';
+import { rememberObserved } from '../../../service/packs/observed.ts';
 import { readPack } from '../../../service/packs/pack-files.ts';
 import { packFaults } from '../../../service/packs/pack-rules.ts';
 import { runCommand } from '../../../service/parts/command.ts';
@@ -236,6 +237,25 @@ describe('the command line', () => {
     expect((await cli('playbooks', 'list')).stdout).toMatch(/^acme\/miner +high +\S/m);
     expect((await cli('playbooks', 'show', 'acme/miner')).stdout).toMatch(
       /^parameters +lease \(duration, "4h" where nothing is set\); group \(group, "oncall" where nothing is set\)$/m,
+    );
+  });
+
+  test('shows what versions that are observed would have done with a playbook, as far as the cell here has seen it', async () => {
+    expect((await cli('playbooks', 'show', 'acme/miner')).stdout).not.toContain('OBSERVED');
+    const { stateDir } = loadConfig({ path, env: {} });
+    const seen = { at: '2026-11-27T12:00:00.000Z', incident: 'i', rule: 'Detect crypto miners', asks: [] };
+    const next = { pack: 'acme', release: '1.1.0' };
+    rememberObserved(stateDir, next, { ...seen, playbook: 'acme/miner', outcome: 'quarantinePod; noted' });
+    rememberObserved(stateDir, next, { ...seen, playbook: 'acme/other', outcome: 'nothing is done' });
+    const { stdout } = await cli('playbooks', 'show', 'acme/miner');
+    expect(stdout).toMatch(/^acme@1\.1\.0 +2026-11-27T12:00:00\.000Z +Detect crypto miners +quarantinePod; noted$/m);
+    expect(stdout).not.toContain('nothing is done');
+    expect(JSON.parse((await cli('playbooks', 'show', 'acme/miner', '--json')).stdout)).toMatchObject({
+      observed: [{ version: 'acme@1.1.0', outcome: 'quarantinePod; noted' }],
+    });
+    // One that no version that runs has.
+    expect((await cli('playbooks', 'show', 'acme/other')).stdout).toMatch(
+      /^acme\/other does not run: a version of its pack was observed that has it\.\n\n.*\nacme@1\.1\.0 .* nothing is done$/m,
     );
   });
 
