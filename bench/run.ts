@@ -24,6 +24,7 @@ const benchmarks = [
   'novelty',
   'playbooks/every-answer',
   'playbooks/saved-pack',
+  'playbooks/pack-check',
   'streams',
   'records/audit',
   'records/many-records',

@@ -1,0 +1,64 @@
+/** What the looks at a pack take that its authors do before it is live: `node bench/playbooks/pack-check.ts [rounds]`. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ensureBuilt } from '../../tools/setup/build.mjs';
+import { processStat, ticksPerSecond } from '../parts/process-stat.ts';
+import { type BenchResult, distribution, loadNow, printGoals, round, writeResult } from '../report.ts';
+
+const rounds = Number(process.argv[2] ?? 5);
+const goalMs = 5_000;
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-pack-check-'));
+const cli = join(await ensureBuilt({ node: process.execPath }), 'service', 'cli.js');
+
+/** Milliseconds by the clock, and of a processor: its own and those of all that it starts. */
+function firebreak(cwd: string, ...args: readonly string[]): { readonly ms: number; readonly cpuMs: number } {
+  const ticks = () => processStat(process.pid)?.childrenTicks ?? 0;
+  const [began, used] = [performance.now(), ticks()];
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { cwd, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`firebreak ${args.join(' ')}: ${stderr}${stdout}`);
+  return { ms: performance.now() - began, cpuMs: ((ticks() - used) * 1_000) / ticksPerSecond };
+}
+
+firebreak(folder, 'pack', 'new', 'our-playbooks');
+const packs = [
+  ['a new pack', join(folder, 'our-playbooks')],
+  ['a pack with an action of its own', join(import.meta.dirname, '..', '..', 'packs', 'cloud-security-group')],
+] as const;
+const looks = [
+  ['pack check', ['pack', 'check', '.']],
+  ['playbooks check', ['playbooks', 'check', '--pack', '.']],
+] as const;
+const taken = new Map<string, { readonly ms: number; readonly cpuMs: number }[]>();
+try {
+  // In turns: what else the machine does meets all of them alike.
+  for (let at = 0; at < rounds; at += 1)
+    for (const [what, where] of packs)
+      for (const [look, args] of looks) {
+        const name = `${look} of ${what}`;
+        taken.set(name, [...(taken.get(name) ?? []), firebreak(where, ...args)]);
+      }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+const mean = (values: readonly number[]): number => round(values.reduce((sum, value) => sum + value, 0) / values.length);
+const goals = [...taken].map(([name, all]) => {
+  const used = mean(all.map(({ cpuMs }) => cpuMs));
+  // Beside others the clock says little.
+  return { what: name, goal: `less than ${goalMs} ms of a processor`, measured: `${used} ms of a processor`, met: used < goalMs };
+});
+const result: BenchResult = {
+  name: 'pack-check',
+  what: 'Milliseconds that a look at a pack takes, from the start of the command to its end',
+  figures: Object.fromEntries(
+    [...taken].flatMap(([name, all]) => [
+      [`${name}: by the clock`, distribution(all.map(({ ms }) => ms))],
+      [`${name}: of a processor`, mean(all.map(({ cpuMs }) => cpuMs))],
+    ]),
+  ),
+  goals,
+  limitedBy: [loadNow(), 'The compiler of TypeScript and a process that reads the envelopes run for each look.'],
+};
+writeResult(result);
+printGoals(goals);
