@@ -10,8 +10,7 @@ const { lab, script } = useLab(join(import.meta.dirname, '../with-evidence-first
 const only = { playbooks: ['evidence-before-cut'] };
 const done = ({ id }: RunningIncident): readonly string[] =>
   lab.seen.applied.filter(({ incident }) => incident.id === id).map(({ action }) => action);
-const contained = (incident: RunningIncident) =>
-  incident.until(({ leases }) => leases.some(({ state }) => state === 'active'), 'the quarantine');
+const contained = (incident: RunningIncident) => incident.until(() => done(incident).includes('quarantinePod'), 'the quarantine');
 const lines = async (incident: RunningIncident) =>
   (await incident.state()).timeline.filter(({ kind }) => kind === 'evidence.late');
 
