@@ -120,8 +120,3 @@ export function problemOfOwnAction({ name, effect, reach, rights, timeouts, exam
 export function ofPack<A extends OwnAction>(pack: string, action: A): A {
   return { ...action, name: `${pack}/${action.name}` };
 }
-
-/** Whether an action is one of a pack. */
-export function isOwnAction(action: ActionDeclaration): action is OwnAction {
-  return action.own !== undefined && action.pool === 'packs';
-}

@@ -109,20 +109,6 @@ export function* filePaths(from: number, size: number): Generator<string> {
   }
 }
 
-/** The entries of one file; undefined where it is none. */
-export function parseEntries(bytes: Uint8Array): readonly string[] | undefined {
-  const entries: string[] = [];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let at = 0; at < bytes.length; ) {
-    if (at + 2 > bytes.length) return undefined;
-    const end = at + 2 + view.getUint16(at);
-    if (end > bytes.length) return undefined;
-    entries.push(new TextDecoder().decode(bytes.subarray(at + 2, end)));
-    at = end;
-  }
-  return entries;
-}
-
 /**
  * That a log of `size` entries begins with its first `from` ones (RFC 6962, 2.1.2), from its files: each hash in 32 bytes.
  * @throws FB_ERR_UNAVAILABLE, and an error where a file is missing or cut.

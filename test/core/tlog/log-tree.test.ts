@@ -1,16 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { leafHash, merkleRoot } from '../../../core/audit/merkle.ts';
-import {
-  consistencyProof,
-  filePaths,
-  isConsistent,
-  LogTree,
-  parseEntries,
-  rootAt,
-  tilePath,
-} from '../../../core/tlog/log-tree.ts';
+import { consistencyProof, filePaths, isConsistent, LogTree, rootAt, tilePath } from '../../../core/tlog/log-tree.ts';
 import { fromHex, toHex } from '../../../core/tlog/signed-note.ts';
+import { parseEntries } from './entries.ts';
 
 /** Larger than a tile of tiles would be hard to make here: what is above works as what is below. */
 const most = 70_000;

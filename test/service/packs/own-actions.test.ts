@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/g
 import { type OwnRunner, type OwnStepRecord, ownAction } from '../../../activities/actions/own-action.ts';
 import type { StepContext } from '../../../core/action/action.ts';
 import { deciderOf } from '../../../core/action/guardrail.ts';
-import { isOwnAction, type OwnAction } from '../../../core/action/own-action.ts';
+import type { OwnAction } from '../../../core/action/own-action.ts';
 import { sha256Hex } from '../../../core/text/digest.ts';
 import { Cloud, officeRule, openRule } from '../../../packs/cloud-security-group/test/cloud.ts';
 import { checkConfig } from '../../../service/config/load.ts';
@@ -380,7 +380,7 @@ describe('a configuration with a pack that has actions', () => {
     expect(config.trust.packs).toEqual([expect.stringMatching(/keys\/packs\.pem\.pub$/)]);
     const manifest = (declared: readonly OwnAction[]) =>
       rbacManifests({ actions: declared, namespace: 'firebreak' }).get('packs.yaml') ?? '';
-    expect(manifest(enabledActions(config).filter(isOwnAction))).toContain(
+    expect(manifest(enabledActions(config).filter((one): one is OwnAction => one.pool === 'packs'))).toContain(
       'cloud-security-group/closePort: no rights in the cluster at all',
     );
     const withRights = { ...closePort, rights: [{ apiGroup: 'apps', resource: 'deployments', verbs: ['get', 'patch'] }] };

@@ -13,7 +13,6 @@ import {
   type SignedCheckpoint,
 } from '../../../core/audit/checkpoint.ts';
 import { HeadsTree } from '../../../core/audit/heads-tree.ts';
-import { parseEntries } from '../../../core/tlog/log-tree.ts';
 import { type NoteKey, parseNote, pemOf, rawKeyOf, verifierKey } from '../../../core/tlog/signed-note.ts';
 import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
 import { createLogFolder } from '../../../integrations/anchor/log-folder.ts';
@@ -29,6 +28,7 @@ import { createTransparencyLog, type TransparencyLogOptions } from '../../../ser
 import { verifyAudit } from '../../../service/records/verify-audit.ts';
 import { serveWitness } from '../../../service/witness/witness-server.ts';
 import { tlogChecker } from '../../../tools/platform/tlog-checker.ts';
+import { parseEntries } from '../../core/tlog/entries.ts';
 import { run } from '../../suites/audit-store.ts';
 import { makersTrust, noSigners } from '../../suites/signed-records.ts';
 
