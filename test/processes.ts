@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { processExists } from '../integrations/running-process.ts';
@@ -8,6 +9,14 @@ export async function survivors(pids: readonly number[], withinMs: number): Prom
   const deadline = Date.now() + withinMs;
   while (pids.some(processExists) && Date.now() < deadline) await sleep(50);
   return pids.filter(processExists);
+}
+
+/** Kills a child, and resolves when it has ended: what it has open is in the way of whoever tidies up. */
+export async function killed(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGKILL');
+  await ended;
 }
 
 /** The processes, but this one, that have `text` in their command line. */

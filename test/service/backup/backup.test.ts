@@ -1,5 +1,4 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import {
   appendFileSync,
   cpSync,
@@ -33,6 +32,7 @@ import { loadConfig } from '../../../service/config/load.ts';
 import { ensureRandomKey, readRandomKey } from '../../../service/process/keys/key-files.ts';
 import { commandFile, firebreakHere, firebreakProcess } from '../../command-line.ts';
 import { eventually } from '../../eventually.ts';
+import { killed } from '../../processes.ts';
 import { run } from '../../suites/audit-store.ts';
 import { signNow, writeConfiguration } from '../../suites/signed-records.ts';
 
@@ -325,18 +325,13 @@ describe('a backup', () => {
 
 describe('killed in the middle', () => {
   const started: ChildProcess[] = [];
-  afterAll(() => {
-    for (const child of started) child.kill('SIGKILL');
+  afterAll(async () => {
+    await Promise.all(started.map(killed));
   });
   const begin = (...args: readonly string[]): ChildProcess => {
     const child = spawn(process.execPath, [commandFile(), ...args], { stdio: 'ignore', cwd: folder });
     started.push(child);
     return child;
-  };
-  const kill = async (child: ChildProcess): Promise<void> => {
-    const closed = once(child, 'close');
-    child.kill('SIGKILL');
-    await closed;
   };
 
   test('a backup is none', async () => {
@@ -351,7 +346,7 @@ describe('killed in the middle', () => {
       const [name] = existsSync(to) ? readdirSync(to) : [];
       return name !== undefined && existsSync(join(to, name, 'files/configuration/firebreak.yaml')) ? join(to, name) : undefined;
     });
-    await kill(child);
+    await killed(child);
     await expect(check(from)).rejects.toMatchObject({ detail: expect.stringContaining('cut off before it was whole') });
   });
 
@@ -364,7 +359,7 @@ describe('killed in the middle', () => {
     holder.exec('PRAGMA journal_mode = WAL; BEGIN IMMEDIATE');
     const child = begin('restore', '--from', from, ...configOf(to), '--public-key', notaryPublic, '--keys', backupKey);
     await eventually('all but the database', () => existsSync(join(to, 'releases/releases/acme/1.0.0.json')) || undefined);
-    await kill(child);
+    await killed(child);
     holder.exec('ROLLBACK');
     holder.close();
     expect(existsSync(join(to, 'keys/notary.pem'))).toBe(true);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { eventually } from '../../eventually.ts';
+import { killed } from '../../processes.ts';
 
 let folder: string;
 let log: string;
@@ -15,8 +16,8 @@ beforeAll(() => {
   log = join(folder, 'log');
   appendFileSync(log, '');
 });
-afterAll(() => {
-  for (const child of started) child.kill('SIGKILL');
+afterAll(async () => {
+  await Promise.all(started.map(killed));
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -42,12 +43,12 @@ function atSignIn(name: string, ms: number): ChildProcess {
 }
 
 test('several commands are at a stored sign-in one after the other, also where one was killed in the middle', async () => {
-  const killed = atSignIn('killed', 3_600_000);
+  const first = atSignIn('killed', 3_600_000);
   await eventually('it has begun', () => readFileSync(log, 'utf8') === 'begins killed\n');
   const names = ['a', 'b', 'c', 'd'];
   const others = names.map((name) => atSignIn(name, 30));
   const ends = others.map((child) => once(child, 'exit'));
-  killed.kill('SIGKILL');
+  await killed(first);
   expect((await Promise.all(ends)).map(([code]) => code)).toEqual(names.map(() => 0));
   const [, ...lines] = readFileSync(log, 'utf8').trim().split('\n');
   const pairs = lines.flatMap((line, at) => (at % 2 === 0 ? [[line, lines[at + 1]]] : []));

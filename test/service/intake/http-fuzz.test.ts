@@ -1,31 +1,26 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { sensors } from '../../../integrations/sensors/index.ts';
-import { falcoEvent, freshDirectory, removeDirectory, token } from './parts/intake-fixture.ts';
+import { killed } from '../../processes.ts';
+import { falcoEvent, freshDirectory, removeDirectory, startIntakeProcess, token } from './parts/intake-fixture.ts';
 
-const program = fileURLToPath(new URL('./parts/intake-process.ts', import.meta.url));
 const directory = freshDirectory();
 let child: ChildProcess;
 let url: URL;
 
 /** A process of its own: its memory can be measured, and that it has not ended be seen. */
 beforeAll(async () => {
-  const files = [join(directory, 'spool'), join(directory, 'taken'), 'up'];
-  child = spawn(process.execPath, ['--max-semi-space-size=4', program, ...files], { stdio: ['ignore', 'pipe', 'inherit'] });
-  url = await new Promise<URL>((done, fail) => {
-    child.stdout?.once('data', (data) => done(new URL(String(data).trim())));
-    child.once('exit', (code) => fail(new Error(`the intake ended with ${code}`)));
-  });
+  const started = await startIntakeProcess(directory, { flags: ['--max-semi-space-size=4'] });
+  child = started.child;
+  url = new URL(started.url);
 });
 
-afterAll(() => {
-  child.kill('SIGKILL');
+afterAll(async () => {
+  await killed(child);
   removeDirectory(directory);
 });
 

@@ -1,36 +1,23 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { AlertBatch } from '../../../core/incident/incident.ts';
-import { falcoEvent, freshDirectory, removeDirectory, token, until } from './parts/intake-fixture.ts';
+import { killed } from '../../processes.ts';
+import { falcoEvent, freshDirectory, removeDirectory, startIntakeProcess, token, until } from './parts/intake-fixture.ts';
 
-const program = fileURLToPath(new URL('./parts/intake-process.ts', import.meta.url));
 const directories: string[] = [];
 const children: ChildProcess[] = [];
 
-afterEach(() => {
-  for (const child of children.splice(0)) child.kill('SIGKILL');
+afterEach(async () => {
+  await Promise.all(children.splice(0).map(killed));
   for (const directory of directories.splice(0)) removeDirectory(directory);
 });
 
 async function startProcess(directory: string, temporal: 'up' | 'down'): Promise<{ url: string; kill: () => Promise<void> }> {
-  const arguments_ = [program, join(directory, 'spool'), join(directory, 'taken'), temporal];
-  const child = spawn(process.execPath, arguments_, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const { url, child } = await startIntakeProcess(directory, { temporal });
   children.push(child);
-  const url = await new Promise<string>((done, fail) => {
-    child.stdout?.once('data', (data) => done(String(data).trim()));
-    child.once('exit', (code) => fail(new Error(`the intake ended with ${code}`)));
-  });
-  return {
-    url,
-    kill: () =>
-      new Promise((done) => {
-        child.once('exit', () => done());
-        child.kill('SIGKILL');
-      }),
-  };
+  return { url, kill: () => killed(child) };
 }
 
 async function postTo(url: string, body: string): Promise<boolean> {

@@ -1,7 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Alert, AlertFacts } from '../../../core/alert/alert.ts';
 import { subjectOf } from '../../../core/alert/subject.ts';
@@ -15,14 +14,24 @@ import { podRecord, serviceRecord } from '../../../integrations/kubernetes/watch
 import { tellingFacts } from '../../../service/cell/alert-stamps.ts';
 import type { StampSource } from '../../../service/intake/read/receive.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
-import { type Door, falcoEvent, freshDirectory, openDoor, removeDirectory, token, until } from './parts/intake-fixture.ts';
+import { killed } from '../../processes.ts';
+import {
+  type Door,
+  falcoEvent,
+  freshDirectory,
+  openDoor,
+  removeDirectory,
+  startIntakeProcess,
+  token,
+  until,
+} from './parts/intake-fixture.ts';
 
 const doors: Door[] = [];
 const children: ChildProcess[] = [];
 const directories: string[] = [];
 
 afterEach(async () => {
-  for (const child of children.splice(0)) child.kill('SIGKILL');
+  await Promise.all(children.splice(0).map(killed));
   await Promise.all(doors.splice(0).map(({ intake }) => intake.stop(500)));
   for (const directory of directories.splice(0)) removeDirectory(directory);
 });
@@ -184,27 +193,15 @@ describe('what a playbook asks of the cluster', () => {
 });
 
 describe('what was counted', () => {
-  const program = fileURLToPath(new URL('./parts/intake-process.ts', import.meta.url));
-
   async function startProcess(directory: string) {
-    const arguments_ = [program, join(directory, 'spool'), join(directory, 'taken'), 'up', JSON.stringify([often])];
-    const child = spawn(process.execPath, arguments_, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const { url, child } = await startIntakeProcess(directory, { playbooks: [often] });
     children.push(child);
-    const url = await new Promise<string>((done, fail) => {
-      child.stdout?.once('data', (data) => done(String(data).trim()));
-      child.once('exit', (code) => fail(new Error(`the intake ended with ${code}`)));
-    });
     const post = async (): Promise<number> => {
       const headers = { authorization: `Bearer ${token}` };
       const response = await fetch(`${url}/v1/alerts/falco`, { method: 'POST', body: JSON.stringify(falcoEvent()), headers });
       return response.status;
     };
-    const kill = (): Promise<void> =>
-      new Promise((done) => {
-        child.once('exit', () => done());
-        child.kill('SIGKILL');
-      });
-    return { post, kill };
+    return { post, kill: () => killed(child) };
   }
 
   test('is counted after a crash, too', async () => {

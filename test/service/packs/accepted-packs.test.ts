@@ -7,6 +7,7 @@ import { afterAll, expect, test } from '@jest/globals';
 import { acceptedPacks, keepAccepted } from '../../../service/packs/accepted-packs.ts';
 import { readPack } from '../../../service/packs/pack-files.ts';
 import { writePackFolder } from '../../pack-folder.ts';
+import { killed } from '../../processes.ts';
 
 const stateDir = mkdtempSync(join(tmpdir(), 'firebreak-accepted-'));
 const folder = writePackFolder(join(stateDir, 'acme'));
@@ -30,8 +31,7 @@ test('commands go by what a service has taken of a watched pack until it has end
     await once(child.stdout, 'data');
     expect(acceptedPacks(stateDir)).toMatchObject([{ folder, pack: { integrity: readPack({ folder }).integrity } }]);
   } finally {
-    child.kill('SIGKILL');
-    await once(child, 'exit');
+    await killed(child);
   }
   // It had no time to take back what it left.
   expect(JSON.parse(readFileSync(left, 'utf8'))).toMatchObject({ pid: child.pid });

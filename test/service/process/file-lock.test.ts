@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import { takeLock } from '../../../service/process/file-lock.ts';
+import { killed } from '../../processes.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-lock-'));
 const path = join(folder, 'lock');
@@ -17,15 +18,10 @@ console.log(free ? 'held' : 'not held');
 setInterval(() => free, 1_000);`;
 
 /** A process that tries to take the lock, and stays. */
-async function started(): Promise<{ readonly says: string; readonly kill: () => Promise<unknown> }> {
+async function started(): Promise<{ readonly says: string; readonly kill: () => Promise<void> }> {
   const child = spawn(process.execPath, ['--input-type=module', '-e', holder], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [data] = await once(child.stdout, 'data');
-  const ended = once(child, 'exit');
-  const kill = (): Promise<unknown> => {
-    child.kill('SIGKILL');
-    return ended;
-  };
-  return { says: String(data).trim(), kill };
+  return { says: String(data).trim(), kill: () => killed(child) };
 }
 
 test('one process holds it, and when that is killed, one of all that come at once', async () => {

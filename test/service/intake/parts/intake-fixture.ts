@@ -1,8 +1,11 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { resolverFromNames } from '../../../../core/alert/subject.ts';
 import type { SubjectResolver } from '../../../../core/alert/subject-resolver.ts';
+import type { AnyPlaybook } from '../../../../core/playbook/playbook.ts';
 import { createBox } from '../../../../integrations/crypto-box/box.ts';
 import { askRunningService } from '../../../../service/intake/control.ts';
 import type { IntakeLog } from '../../../../service/intake/log.ts';
@@ -42,6 +45,28 @@ export function freshDirectory(): string {
 
 export function removeDirectory(directory: string): void {
   rmSync(directory, { recursive: true, force: true });
+}
+
+/** An intake in a process of its own, which has its spool and what Temporal has taken in that directory: see `intake-process.ts`. */
+export async function startIntakeProcess(
+  directory: string,
+  { temporal = 'up', playbooks = [], flags = [] }: IntakeProcessOptions = {},
+): Promise<{ readonly url: string; readonly child: ChildProcess }> {
+  const program = fileURLToPath(new URL('./intake-process.ts', import.meta.url));
+  const args = [...flags, program, join(directory, 'spool'), join(directory, 'taken'), temporal, JSON.stringify(playbooks)];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const url = await new Promise<string>((done, fail) => {
+    child.stdout.once('data', (data) => done(String(data).trim()));
+    child.once('exit', (code) => fail(new Error(`the intake ended with ${code}`)));
+  });
+  return { url, child };
+}
+
+interface IntakeProcessOptions {
+  readonly temporal?: 'up' | 'down';
+  readonly playbooks?: readonly AnyPlaybook[];
+  /** Of Node. */
+  readonly flags?: readonly string[];
 }
 
 export interface DoorOptions {
