@@ -1,9 +1,9 @@
 import type { Plan } from '../../core/action/plan.ts';
 import type { StepCall } from '../../core/action/step.ts';
 import { worse } from '../../core/alert/severity.ts';
-import type { ApprovalProof } from '../../core/decide/approval.ts';
+import type { ApprovalProof, SignedVote } from '../../core/decide/approval.ts';
 import { type Approved, groupsAskedBy, leastSeverityOf, problemOfApproval } from '../../core/decide/asking.ts';
-import { checkProof } from '../../core/decide/vote-check.ts';
+import { checkProof, clockToleranceMs, timeOf } from '../../core/decide/vote-check.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import type { ChokepointParts } from './parts.ts';
@@ -35,8 +35,10 @@ export function knownOf(parts: Pick<Authority, 'incidents' | 'asking'>, call: St
 /**
  * The proof is of this very run of this incident; who was asked, who may not answer and how many are needed is what the cell itself knows; and the
  * votes stand today. What it approves is the caller's to compare.
+ *
+ * @returns when the last of them had said so, in milliseconds since 1970
  */
-export async function mustBeApproved(parts: Authority, call: StepCall, proof: ApprovalProof, as: Approved): Promise<void> {
+export async function mustBeApproved(parts: Authority, call: StepCall, proof: ApprovalProof, as: Approved): Promise<number> {
   const { incident, requester } = proof.question;
   if (incident.id !== call.incident.id || incident.run !== call.incident.run) refuse('the approval is of another incident');
   const { actors, requesters, severity, playbooks } = knownOf(parts, call);
@@ -48,6 +50,8 @@ export async function mustBeApproved(parts: Authority, call: StepCall, proof: Ap
   const asker = requester.replace(/^playbook\//, '');
   if (parts.votes.isAskedAnew(proof.question)) refuse('it was asked again since, and answered');
   const stepUp = await parts.signIns?.read(proof.votes);
+  const seen = parts.votes.of(proof.question);
+  const toldAt = ({ signature }: SignedVote) => warrant?.deciders.find((one) => one.signature === signature)?.at;
   const result = checkProof({
     proof,
     severity: [severity, leastSeverityOf(asker, asking)].reduce(worse, warrant?.severity ?? 'unknown'),
@@ -58,11 +62,16 @@ export async function mustBeApproved(parts: Authority, call: StepCall, proof: Ap
     actors: [...new Set([...actors, ...(warrant?.actors ?? [])])],
     requesters: [...new Set([...requesters, ...(warrant?.requesters ?? [])])],
     groups: groupsAskedBy(proof.question, asking, playbooks),
-    seen: parts.votes.of(proof.question),
-    cameAt: ({ signature }) => warrant?.deciders.find((one) => one.signature === signature)?.at,
+    seen,
+    cameAt: toldAt,
     ...(stepUp && { stepUp }),
   });
   if (!result.ok) refuse(result.reason);
+  const cameAt = (signed: SignedVote): number =>
+    seen.find((one) => one.signed.signature === signed.signature)?.at ??
+    toldAt(signed) ??
+    (timeOf(signed.vote) ?? 0) + clockToleranceMs;
+  return Math.max(...proof.votes.map(cameAt));
 }
 
 function refuse(reason: string): never {

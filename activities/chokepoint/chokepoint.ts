@@ -91,7 +91,7 @@ export const order: readonly Stage[] = [
   },
   {
     name: 'apply',
-    does: 'The action changes what its plan says, once for its key.',
+    does: 'The action changes what its plan says, once for its key; of what people approved, once by their votes.',
     file: 'core/action/action.ts',
     on: ['apply'],
     run: applyStep,
@@ -147,6 +147,8 @@ interface StepRun {
   /** This run has taken a place under the caps. */
   hasPlace?: true;
   taking?: Omit<HoldTerms, 'at'>;
+  /** It was done before, by the same votes. */
+  isRepeated?: true;
   output?: unknown;
   verification?: Verification;
   /** What the cell has sealed on what is given back. */
@@ -347,14 +349,22 @@ async function prepareNote(run: StepRun, { parts }: Rules): Promise<void> {
   run.taking = takingOf(call, found(run.plan), { severity, longestMs });
 }
 
-async function applyStep(run: StepRun, { parts }: Rules): Promise<void> {
+async function applyStep(run: StepRun, { parts, landed }: Rules): Promise<void> {
   const { call, context, input, taking } = run;
   const { implementation } = found(run.action);
+  const done = landed.doneByVotes(call);
+  if (done) {
+    run.isRepeated = true;
+    run.output = done.output;
+    return;
+  }
   run.output = await underway(parts.steps, call, found(run.plan), () => implementation.apply(input, { ...context, taking }));
 }
 
-function recordStep({ call, action, output }: StepRun, { landed, now }: Rules): void {
+function recordStep({ call, action, output, isRepeated }: StepRun, { landed, now }: Rules): void {
+  if (isRepeated) return;
   landed.note(call.key, now());
+  landed.noteApproved(call, output, now());
   if (found(action).implementation.undo) landed.noteDone(call, output, now());
 }
 
@@ -400,7 +410,7 @@ async function undoStep(run: StepRun, { parts, release, reservations, landed, no
 }
 
 function tellOwners(run: StepRun, { parts }: Rules): void {
-  if (!parts.tell) return;
+  if (!parts.tell || run.isRepeated) return;
   const { call, operation, output, plan, reason, taking, undone, released = [] } = run;
   const { declaration: action } = found(run.action);
   const step = { action, incident: call.incident.id, key: call.key };

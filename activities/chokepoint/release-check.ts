@@ -15,6 +15,14 @@ const clocksDifferMs = 60_000;
 
 type LeaseEnded = Extract<UndoReason, { kind: 'lease-ended' }>;
 
+/** What people have said of what is given back, where it needs that. */
+interface Said {
+  /** The release that they agreed to. Absent: that it is harmless. */
+  readonly release?: Plan;
+  /** When the last of them had, in milliseconds since 1970. */
+  readonly at: number;
+}
+
 /** Whether something may be given back: asked before it is looked at, and again with what the cell has sealed on it. */
 export interface ReleaseRule {
   before(call: StepCall, reason: UndoReason): Promise<void>;
@@ -28,16 +36,18 @@ export interface ReleaseRule {
  */
 export function createReleaseRule(parts: Authority & { readonly landed: LandedSteps }): ReleaseRule {
   const now = parts.now ?? Date.now;
+  /** Whoever seals a note and whoever hears a vote may have clocks of their own. */
+  const clocksMs = parts.warrants || (parts.rules.cells ?? 1) > 1 ? clocksDifferMs : 0;
 
   /** The release that people agreed to, if it is of this step. */
-  const approvedRelease = async (call: StepCall, proof: ApprovalProof, offered: readonly Plan[]): Promise<Plan> => {
-    await mustBeApproved(parts, call, proof, 'release');
+  const approvedRelease = async (call: StepCall, proof: ApprovalProof, offered: readonly Plan[]): Promise<Said> => {
+    const at = await mustBeApproved(parts, call, proof, 'release');
     const release = offered.find((plan) => isReleaseOf(plan, call) && planIsCovered(proof, plan));
-    return release ?? refuse('the approval is of another release');
+    return release ? { release, at } : refuse('the approval is of another release');
   };
 
-  /** The release that is approved; undefined where none is needed. */
-  const check = async (call: StepCall, reason: UndoReason): Promise<Plan | undefined> => {
+  /** Undefined where nobody has to say anything. */
+  const check = async (call: StepCall, reason: UndoReason): Promise<Said | undefined> => {
     if (parts.warrants) return checkElsewhere(call, reason);
     switch (reason.kind) {
       case 'step-failed':
@@ -52,7 +62,7 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
   };
 
   /** A pool has seen no votes, and knows of no extension of a lease: it gives back what people have approved, or what did not come about. */
-  const checkElsewhere = async (call: StepCall, reason: UndoReason): Promise<Plan | undefined> => {
+  const checkElsewhere = async (call: StepCall, reason: UndoReason): Promise<Said | undefined> => {
     if (reason.kind === 'step-failed') return undefined;
     const proof = releaseProofOf(call, reason);
     if (!proof) return refuse(`nobody has approved the release: a pool gives nothing back by itself`);
@@ -84,7 +94,7 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
     }
   };
 
-  const atLeaseEnd = async (call: StepCall, { verdict, severity, proof }: LeaseEnded): Promise<Plan | undefined> => {
+  const atLeaseEnd = async (call: StepCall, { verdict, severity, proof }: LeaseEnded): Promise<Said | undefined> => {
     const choice = proof?.question.choices.find(({ id }) => id === proof.choice);
     if (proof && choice?.plans.some((plan) => isReleaseOf(plan, call))) return approvedRelease(call, proof, choice.plans);
     const worst = worse(knownOf(parts, call).severity, severity);
@@ -93,11 +103,17 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
         'on a critical incident a containment is never lifted because nobody answered, only by the answer to the question about its release',
       );
     if (verdict === 'true_positive') refuse('a containment of a confirmed attack is never lifted because nobody answered');
-    if (verdict === 'benign' && proof) {
-      await mustBeApproved(parts, call, proof, 'release');
-      if (choice?.harmless !== true) refuse('nobody has said that it is harmless');
+    if (verdict !== 'benign' || !proof) return undefined;
+    const at = await mustBeApproved(parts, call, proof, 'release');
+    return choice?.harmless === true ? { at } : refuse('nobody has said that it is harmless');
+  };
+
+  /** A call that is played back brings along what people have said of an earlier containment. */
+  const isTakenAnew = ({ key }: StepCall, said: Said | undefined, notes: readonly ReleasedObject[]): void => {
+    for (const { object, step, terms } of notes) {
+      if (step !== key && parts.landed.wasUndone(key)) refuse(`${object} was taken anew since this step was given back`);
+      if (said && Date.parse(terms.at) > said.at + clocksMs) refuse(`${object} was taken after people had answered`);
     }
-    return undefined;
   };
 
   const hasEnded = (call: StepCall, { verdict, proof }: LeaseEnded, notes: readonly ReleasedObject[]): void => {
@@ -133,9 +149,11 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
     given: async (call, reason, notes) => {
       if (notes.some(({ incident }) => incident !== call.incident.id)) refuse('it belongs to another incident');
       const severity = notes.reduce((worst, { terms }) => worse(worst, terms.severity), call.severity);
-      const release = await check({ ...call, severity }, reason);
+      const said = await check({ ...call, severity }, reason);
+      const release = said?.release;
       const problem = release && problemOfRelease(release, notes);
       if (problem !== undefined) refuse(problem);
+      isTakenAnew(call, said, notes);
       if (!release && notes.length === 0) refuse('nothing is left that says who took it: giving it back is for people to decide');
       if (reason.kind === 'step-failed') hasFailed(call, notes);
       if (reason.kind === 'saga-failed') isOfSaga(call, notes);

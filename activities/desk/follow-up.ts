@@ -48,13 +48,20 @@ export function createFollowUpActivities({
           if (close) await system.close({ ...close, id: ticket.id, openedUnder: ticketKeyOf(incident) }, signal);
         })(),
       ),
-    callPeople: (page) =>
+    callPeople: ({ began, ...page }) =>
       safely(
-        (async () =>
-          called().page({ ...pageInWords(page), key: pageKeyOf(page.incident) }, Context.current().cancellationSignal))(),
+        (async () => {
+          const key = pageKeyOf(page.incident, { began });
+          await called().page({ ...pageInWords(page), key }, Context.current().cancellationSignal);
+        })(),
       ),
-    endPage: ({ incident, nth, groups }) =>
-      safely((async () => called().resolve({ key: pageKeyOf(incident), nth, groups }, Context.current().cancellationSignal))()),
+    endPage: ({ incident, began, nth, groups }) =>
+      safely(
+        (async () => {
+          const key = pageKeyOf(incident, { began });
+          await called().resolve({ key, nth, groups }, Context.current().cancellationSignal);
+        })(),
+      ),
     ticketNews: ({ incident, after }) => safely(mailbox?.after(incident, after, newsAtOnce) ?? Promise.resolve([])),
   };
 }

@@ -1,4 +1,5 @@
 import type { StepCall } from '../../core/action/step.ts';
+import { proofDigestOf } from '../../core/decide/warrant.ts';
 import type { ReleasedObject } from '../../core/incident/hold.ts';
 import { digestOf } from '../../core/text/digest.ts';
 import { Memory, type MemoryKeeper } from './memory.ts';
@@ -9,6 +10,8 @@ export const failedWithinMs = 15 * 60_000;
 const retentionMs = failedWithinMs + 5 * 60_000;
 /** As long as an incident that is set back in Temporal may reach back. */
 const releasedRetentionMs = 30 * 86_400_000;
+/** As long as votes are remembered. */
+const approvedRetentionMs = 30 * 86_400_000;
 
 /** An object, and the step that holds it by the note on it. */
 type HeldBy = Pick<ReleasedObject, 'object' | 'uid' | 'step'>;
@@ -31,10 +34,13 @@ export function isSameStep({ incident, action, input }: AboutStep, done: DoneSte
 /** Each lasts until its step is given back; of so many the oldest go. */
 const mostDone = 10_000;
 
+type ApprovedCall = Pick<StepCall, 'key' | 'approval'>;
+
 /** What became of steps here. What comes about is given back by people, or at the end of its lease; what does not, at once; and none is run again after that. */
 export class LandedSteps {
   readonly #steps: Memory<true>;
   readonly #done: Memory<DoneStep>;
+  readonly #approved: Memory<{ readonly output: unknown }>;
   /** Whether it is known that nothing of the step is left. */
   readonly #givenBack: Memory<boolean>;
   readonly #released: Memory<true>;
@@ -43,12 +49,14 @@ export class LandedSteps {
     keepers: {
       readonly landed?: MemoryKeeper<true>;
       readonly done?: MemoryKeeper<DoneStep>;
+      readonly approved?: MemoryKeeper<{ readonly output: unknown }>;
       readonly givenBack?: MemoryKeeper<boolean>;
       readonly released?: MemoryKeeper<true>;
     } = {},
   ) {
     this.#steps = new Memory({ most: 10_000, retentionMs, keeper: keepers.landed });
     this.#done = new Memory({ most: mostDone, retentionMs: Number.POSITIVE_INFINITY, keeper: keepers.done });
+    this.#approved = new Memory({ most: mostDone, retentionMs: approvedRetentionMs, keeper: keepers.approved });
     this.#givenBack = new Memory({ most: 20_000, retentionMs: releasedRetentionMs, keeper: keepers.givenBack });
     this.#released = new Memory({ most: 20_000, retentionMs: releasedRetentionMs, keeper: keepers.released });
   }
@@ -66,6 +74,16 @@ export class LandedSteps {
   /** Undefined where it was given back, or was done elsewhere. */
   doneBy(key: string): DoneStep | undefined {
     return this.#done.get(key);
+  }
+
+  /** What people have approved is done once by their word: a call that is played back is told what came of it then. */
+  noteApproved(call: ApprovedCall, output: unknown, now: number): void {
+    if (call.approval) this.#approved.set(approvedBy(call), { output }, now);
+  }
+
+  /** What came of this step when it was done by the same votes. Undefined where it was not, or nobody has approved it. */
+  doneByVotes(call: ApprovedCall): { readonly output: unknown } | undefined {
+    return call.approval && this.#approved.get(approvedBy(call));
   }
 
   /** Whether the step with this key came about, or may have: what was taken before this memory reaches back counts as come about. */
@@ -98,6 +116,10 @@ export class LandedSteps {
   wasUndone(key: string): boolean {
     return this.#givenBack.get(key) === true;
   }
+}
+
+function approvedBy({ key, approval }: ApprovedCall): string {
+  return `${key}\n${proofDigestOf({ ...(approval && { approval }) })}`;
 }
 
 function heldBy({ object, uid, step }: HeldBy): string {

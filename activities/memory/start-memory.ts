@@ -19,11 +19,11 @@ interface KnownStart {
 
 /**
  * Where a run that is not the first one of its start comes from. `ended`: somebody had Temporal set back what had come to its own end. `unknown`: what it
- * was set back from is gone, and nobody can say.
+ * was set back from is gone, so that nobody can say, or it comes of none of ours.
  */
 export type ComesFrom = 'open' | 'ended' | 'unknown';
 
-/** `earlier`: runs of the same start that are known. @throws when Temporal does not answer */
+/** `earlier`: runs of the same start that are known, its first run first. @throws when Temporal does not answer */
 export type OriginLookup = (run: {
   readonly workflow: string;
   readonly run: string;

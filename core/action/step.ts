@@ -18,7 +18,7 @@ import type { LeaseTerms } from '../incident/hold.ts';
 import type { IncidentRef, Verdict } from '../incident/incident.ts';
 import type { SignedRemark } from '../incident/remark.ts';
 import type { ParamValue } from '../playbook/params.ts';
-import type { Page, PageRef } from '../tickets/paging.ts';
+import type { Page, PageBegan, PageRef } from '../tickets/paging.ts';
 import type { TicketUpdate } from '../tickets/ticket.ts';
 import type { TicketNews } from '../tickets/ticket-news.ts';
 import type { Pool, UndoResult, Verification } from './action.ts';
@@ -142,10 +142,10 @@ export const newsAtOnce = 20;
 export interface FollowUpActivities {
   /** The comment, then the closing; both once, however often it is called. */
   updateTicket(update: TicketUpdate): Promise<void>;
-  /** Under the one key that the incident's page has. */
-  callPeople(page: Omit<Page, 'key'>): Promise<void>;
+  /** Under the one key that this page of the incident has. */
+  callPeople(page: Omit<Page, 'key'> & PageBegan): Promise<void>;
   /** Nobody is needed any more. */
-  endPage(page: Omit<PageRef, 'key'> & { readonly incident: IncidentRef }): Promise<void>;
+  endPage(page: Omit<PageRef, 'key'> & PageBegan & { readonly incident: IncidentRef }): Promise<void>;
   /** What people did to the ticket or the page where it is, after the event of that number. */
   ticketNews(of: { readonly incident: IncidentRef; readonly after: number }): Promise<readonly TicketNews[]>;
 }

@@ -77,6 +77,8 @@ export function withReport(storm: StormState | undefined, report: StormReport): 
   const others = storm.reports.filter(({ source }) => source !== report.source);
   if (others.length >= mostSources) return storm;
   const before = storm.reports.find(({ source }) => source === report.source);
+  // What it said before is no news, whoever sends it again.
+  if (before && Date.parse(before.at) > Date.parse(report.at)) return storm;
   const { alerts, critical } = storm.earlier;
   const countsAnew = before !== undefined && before.began !== report.began;
   const earlier = countsAnew ? { alerts: alerts + before.alerts, critical: critical + before.critical } : storm.earlier;
@@ -86,8 +88,12 @@ export function withReport(storm: StormState | undefined, report: StormReport): 
 /** An intake that has said nothing for so long says nothing more. Milliseconds. */
 const lostAfterMs = 10 * 60_000;
 
+export function isLate({ at }: Pick<StormReport, 'at'>, now: number): boolean {
+  return now - Date.parse(at) > lostAfterMs;
+}
+
 export function isStormOver({ reports }: StormState, now: number): boolean {
-  return reports.every(({ state, at }) => state === 'over' || now - Date.parse(at) > lostAfterMs);
+  return reports.every((report) => report.state === 'over' || isLate(report, now));
 }
 
 /** All intakes together. */

@@ -4,7 +4,7 @@ import type { OutgoingRecord } from '../audit/alert-archive.ts';
 import type { KeyName } from '../evidence/incident-key.ts';
 import type { IncidentRef } from '../incident/incident.ts';
 import type { QuestionState, TimelineEntry } from '../incident/incident-state.ts';
-import type { SignedEvidenceOrder } from '../orders/order.ts';
+import type { SignedEnd, SignedEvidenceOrder } from '../orders/order.ts';
 import type { Level } from './approval.ts';
 import type { DecisionState, PromptOrder, ProvenDecision } from './decision.ts';
 
@@ -20,6 +20,8 @@ export const controlNames = {
   intakeSignal: 'intake',
   /** A cell asks for a look at what is kept longer than it may be. */
   expireEvidenceSignal: 'expireEvidence',
+  /** A cell says what it goes by, to a workflow that has lost it. */
+  recallSignal: 'recall',
   /** Go on under the current build. */
   handOverSignal: 'handOver',
   stateQuery: 'state',
@@ -37,6 +39,17 @@ export interface ControlState {
   readonly storm?: StormState;
   /** What each intake said last. Absent: none has said anything. */
   readonly intakes?: readonly IntakeReport[];
+}
+
+/**
+ * What a cell goes by and the workflow does not name any more: whoever reaches Temporal can set it back. People would be shown that nothing is frozen
+ * while all of it is.
+ */
+export interface KnownDecisions {
+  /** In force. */
+  readonly decided: readonly ProvenDecision[];
+  /** Over, by somebody's order. */
+  readonly ended: readonly SignedEnd[];
 }
 
 /** An order of a person that was accepted, by the digest of what was signed. */

@@ -50,7 +50,7 @@ interface Known {
 }
 
 /** Two machines' clocks may differ by this much. */
-const clockToleranceMs = 5 * 60_000;
+export const clockToleranceMs = 5 * 60_000;
 /** A vote may be this long on its way without its shift being looked at again: whoever answered in the last minute of it has answered. */
 const travelMs = 15 * 60_000;
 

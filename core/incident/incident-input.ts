@@ -27,6 +27,8 @@ export interface FollowUpState {
   readonly calledFor: readonly string[];
   readonly calledGroups: readonly string[];
   readonly calls: number;
+  /** By which of them the page began that is open, or was last. */
+  readonly pageBegan: number;
   /** The last event of ticket or page that was read, and what it was. Absent: none yet. */
   readonly news?: { readonly number: number; readonly words: string };
 }

@@ -45,6 +45,7 @@ export const workflowTable: Readonly<
       [controlNames.stormSignal]: cell,
       [controlNames.intakeSignal]: cell,
       [controlNames.expireEvidenceSignal]: cell,
+      [controlNames.recallSignal]: cell,
       [controlNames.handOverSignal]: cell,
     } satisfies SendersOf<'control'>,
     queries: [controlNames.stateQuery],
@@ -155,6 +156,15 @@ export const playedBack = {
   'reset-while-open': {
     what: 'a reset of a run that is open',
     outcome: 'goes on from there; released containments are not applied again, and it hears again what the cell has heard',
+  },
+  'own-run': {
+    what: 'calls of ours, sent again by a run of their own that has the id of an incident',
+    outcome: 'refused: whoever is called asks where that run comes from, and it comes of none of ours',
+  },
+  'own-worker': {
+    what: 'a call of ours, sent again in its own run by a worker of theirs that has taken the task of the workflow',
+    outcome:
+      'it is done as after a crash: a step that people approved is not done again, a release frees nothing that was taken since, and the end of a page ends no later one',
   },
   deleted: {
     what: 'the run of an open incident deleted, while who may patch its pod takes every mark off that',

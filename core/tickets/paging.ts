@@ -37,9 +37,14 @@ export interface Pager {
   resolve(page: PageRef, signal: AbortSignal): Promise<void>;
 }
 
-/** An incident has one page, however often it calls. */
-export function pageKeyOf(incident: IncidentRef): string {
-  return `page/${incident.id}@${incident.run}`;
+/** Which page of the incident it is: `nth` of its first call. */
+export interface PageBegan {
+  readonly began: number;
+}
+
+/** An incident has one page at a time, however often it calls. What comes after its end is another one: whoever sends that end again ends nothing. */
+export function pageKeyOf({ id, run }: IncidentRef, { began }: PageBegan): string {
+  return `page/${id}@${run}/${began}`;
 }
 
 /** The same pager, which never sees a known shape of a secret. */

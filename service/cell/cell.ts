@@ -498,12 +498,12 @@ async function work(options: {
         const chosen = versions.of(id);
         const isRamped = chosen.build.id !== build.id;
         const buildId = isRamped ? chosen.build.id : begun.newest.id;
-        const isPinned = isRamped || begun.hasChanged;
-        const known = isPinned || isCurrent ? { build: buildId } : {};
+        // By name: what Temporal calls the current one is what somebody who reaches it has said last.
+        const isKnown = isRamped || begun.hasChanged || isCurrent;
+        const known = isKnown ? { build: buildId } : {};
         const input: IncidentInput = { start, settings: { ...settingsOf(chosen.config, queues), ...known } };
-        return isPinned
-          ? { input, ...known, pinnedTo: { deploymentName: deployment, buildId }, mayBeEager: false }
-          : { input, ...known, mayBeEager: isCurrent };
+        const pinned = isKnown && { pinnedTo: { deploymentName: deployment, buildId } };
+        return { input, ...known, ...pinned, mayBeEager: isCurrent && buildId === build.id };
       },
       mayRun: (id, first, run) => parts.knowledge.starts.mayRunOn(id, first, run),
       log,

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import type { IncidentMemory } from '../../activities/memory/incident-memory.ts';
 import type { JudgementMemory } from '../../activities/memory/judgement-memory.ts';
 import type { DurableValues } from '../../activities/memory/memory.ts';
@@ -20,6 +21,7 @@ import { kindOf } from '../intake/send/batch.ts';
 import type { IncidentGateway } from '../intake/send/incident-gateway.ts';
 import { startOptionsOf } from '../intake/send/start-options.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
+import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
 import { hasSignedEnd } from './run-ends.ts';
 
 /** An incident that this cell has begun or told something, and that has not come to its own end. */
@@ -48,6 +50,14 @@ const mostListed = 5_000;
 const longestPauseMs = 3_600_000;
 const firstPauseMs = 60_000;
 const mostRemembered = 10;
+/** Of those that run so many are asked for each time: of more, each every few minutes. */
+const mostLookedAt = 10;
+/** A task of a run is done within a second. One that has waited for so long nobody does. */
+const stillAfterMs = 120_000;
+
+const standsStill =
+  'an incident stands still: its next task in Temporal waits, and no cell does it, so it asks nobody and hears no answer. Look whether this cell is busy, ' +
+  'and which builds and workers Temporal knows (firebreak doctor); or end the run in Temporal, and the cell begins the incident again';
 
 interface OpenIncidentsParts {
   readonly kept: DurableValues<OpenIncident>;
@@ -73,10 +83,14 @@ type Stand =
 export class OpenIncidents {
   readonly #parts: OpenIncidentsParts;
   readonly #now: () => number;
+  readonly #still = new Map<string, RepeatedTrouble>();
+  readonly #since: number;
+  #turn = 0;
 
   constructor(parts: OpenIncidentsParts) {
     this.#parts = parts;
     this.#now = parts.now ?? Date.now;
+    this.#since = this.#now();
   }
 
   /** Whether that run, by its first one, has not come to its end as far as this cell knows. */
@@ -135,11 +149,12 @@ export class OpenIncidents {
     readonly gateway: IncidentGateway;
     readonly signal: AbortSignal;
     readonly everyMs?: number;
+    readonly stillMs?: number;
   }): Promise<void> {
-    const { signal, everyMs = lookEveryMs } = options;
+    const { client, signal, everyMs = lookEveryMs, stillMs = stillAfterMs } = options;
     while (!signal.aborted) {
       await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined);
-      if (!signal.aborted) await this.#look(options);
+      if (!signal.aborted) await this.#lookWhoStandsStill(client, await this.#look(options), stillMs);
     }
   }
 
@@ -147,14 +162,19 @@ export class OpenIncidents {
     readonly client: Client;
     readonly gateway: IncidentGateway;
     readonly signal: AbortSignal;
-  }): Promise<void> {
+  }): Promise<readonly string[]> {
     const { client, gateway, signal } = options;
     const { kept, log } = this.#parts;
     const listed = await runningIn(client).catch(() => new Map<string, string>());
+    const running: string[] = [];
     for (const id of kept.keys()) {
-      if (signal.aborted) return;
+      if (signal.aborted) return [];
       const known = kept.get(id);
-      if (!known || (known.run !== undefined && listed.get(id) === known.run && !known.before)) continue;
+      if (!known) continue;
+      if (known.run !== undefined && listed.get(id) === known.run && !known.before) {
+        running.push(id);
+        continue;
+      }
       try {
         if (known.before) await this.#joinBefore(id, known, known.before, options);
         await this.#follow(id, kept.get(id) ?? known, await standOf(client, id, known.first), gateway);
@@ -162,6 +182,26 @@ export class OpenIncidents {
         // Temporal is away: it is looked again. What is kept stays.
         log.info({ incident: id, reason: reasonOf(error) }, 'whether an incident still runs could not be told');
       }
+    }
+    return running;
+  }
+
+  /** Whoever reaches Temporal can keep the tasks of a run from every cell: it is listed as running, and does nothing. */
+  async #lookWhoStandsStill(client: Client, running: readonly string[], stillMs: number): Promise<void> {
+    const count = Math.min(mostLookedAt, running.length);
+    const looked = [...running, ...running].slice(this.#turn % (running.length || 1)).slice(0, count);
+    this.#turn += count;
+    for (const id of looked) {
+      const since = await taskWaitsSince(client, id).catch(() => undefined);
+      const waitsMs = since === undefined ? 0 : this.#now() - Math.max(since, this.#since);
+      if (waitsMs < stillMs) {
+        this.#still.delete(id);
+        continue;
+      }
+      const trouble = this.#still.get(id) ?? new RepeatedTrouble({ now: this.#now });
+      this.#still.set(id, trouble);
+      const said = trouble.met(id);
+      if (said) this.#parts.log.error({ incident: id, waitsSeconds: Math.round(waitsMs / 1_000), ...said }, standsStill);
     }
   }
 
@@ -190,6 +230,7 @@ export class OpenIncidents {
     if (!isDeepStrictEqual(kept.get(id), known)) return;
     if (known.first !== undefined) starts.ended(id, known.first);
     judgements?.ended(id);
+    this.#still.delete(id);
     kept.remove(id);
   }
 
@@ -318,6 +359,13 @@ async function runningIn(client: Client): Promise<ReadonlyMap<string, string>> {
     if (runs.size >= mostListed) break;
   }
   return runs;
+}
+
+/** Since when the next task of a run waits for somebody to do it, in milliseconds since 1970. Undefined: none waits. */
+async function taskWaitsSince(client: Client, id: string): Promise<number | undefined> {
+  const { raw } = await client.withDeadline(Date.now() + callMs, () => client.workflow.getHandle(id).describe());
+  const { originalScheduledTime, scheduledTime } = raw.pendingWorkflowTask ?? {};
+  return optionalTsToMs(originalScheduledTime ?? scheduledTime);
 }
 
 /** How an incident stands. That it has come to its own end only a cell can say. @throws what Temporal throws when it cannot say */

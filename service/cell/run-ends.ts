@@ -28,12 +28,14 @@ export async function hasSignedEnd(client: Client, type: string, { id, run, firs
 
 /**
  * Where a run comes from. One that Temporal was told to set back goes on under another run, whose history names the one that it was cut from; that one
- * names what it was set back to last. Whoever reaches Temporal can set back what is over, in the moment before the cell has seen the end.
+ * names what it was set back to last. Whoever reaches Temporal can set back what is over, in the moment before the cell has seen the end; and can start
+ * a run of their own under the same id, which sends what ours has sent: of that one nobody has come before.
  */
 export function originsKnownTo(client: Client): OriginLookup {
   return async ({ workflow, run, earlier }) => {
     const start = await startOf(client, workflow, run);
-    if (!start) return 'unknown';
+    const [first = start?.first] = earlier;
+    if (!start || start.first !== first) return 'unknown';
     if (start.original === run) return 'open';
     const looked = new Set<string>();
     const waiting = [start.original, ...earlier];

@@ -6,7 +6,7 @@ import { unknownName } from '../config/nearest.ts';
 import { actionsOf } from '../config/packs.ts';
 import { fieldsOf } from './action-fields.ts';
 import { type CommonOptions, withExamples, withJson } from './options.ts';
-import { print, printFacts, printJson, printTable, styled } from './output.ts';
+import { print, printable, printFacts, printJson, printTable, styled } from './output.ts';
 
 /** The declaration as JSON: everything that is in it, with what is absent said. */
 function described(action: ActionDeclaration) {
@@ -87,8 +87,8 @@ function show(name: string, options: ActionsOptions): void {
     return;
   }
   const { planMs, applyMs, verifyMs } = action.timeouts;
-  print(styled('bold', action.title));
-  printFacts([
+  print(styled('bold', printable(action.title)));
+  const facts: readonly (readonly [string, string])[] = [
     ['action', action.name],
     ['effect', action.effect],
     ['reach', action.reach],
@@ -100,7 +100,9 @@ function show(name: string, options: ActionsOptions): void {
     ['verified by', action.verifiedBy],
     ['undo', action.undo],
     ['time for one attempt', `plan ${planMs / 1_000} s, apply ${applyMs / 1_000} s, verify ${verifyMs / 1_000} s`],
-  ]);
+  ];
+  // Of a pack they are its author's words.
+  printFacts(facts.map(([name, value]) => [name, printable(value)]));
   print();
   printTable(fieldsOf(action), [
     { title: 'FIELD', text: (row) => row.field },
@@ -117,7 +119,8 @@ function show(name: string, options: ActionsOptions): void {
       { title: 'WHERE', text: (row) => (row.in ? `in Firebreak’s ${row.in} only` : 'in the cluster') },
     ]);
   print();
-  print(`steps.${action.name.split('/').at(-1)}(${JSON.stringify(action.example, null, 2)})`);
+  const call = `steps.${action.name.split('/').at(-1)}(${JSON.stringify(action.example, null, 2)})`;
+  for (const line of call.split('\n')) print(printable(line));
 }
 
 /** Of what its pack is given. */

@@ -41,7 +41,8 @@ describe('a step that was cut short in the middle', () => {
       planOf('remove', 'destructive', { pod }),
     );
     world.gone = true;
-    await chokepoint.apply(callOf('remove', { approval }), context);
+    const other = approvalOf([planOf('remove', 'destructive', { pod })], { question: { text: 'once more?' } });
+    await chokepoint.apply(callOf('remove', { approval: other }), context);
     expect(world.applied).toHaveLength(2);
   });
 
@@ -58,6 +59,28 @@ describe('a step that was cut short in the middle', () => {
     const forged = approvalOf([planOf('remove', 'destructive', { pod })], { key: outsiderKey });
     expect(await refusal(chokepoint.apply(callOf('remove', { approval: forged }), context))).toBe('FB_ERR_APPROVAL_INVALID');
   });
+});
+
+test('a step that people have approved is done once by their votes, also when its call is played back, and again by new ones', async () => {
+  const approval = approvalOf([planOf('remove', 'destructive', { pod })]);
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-memory-'));
+  const open = () => new DurableMemory(folder, console);
+  const first = open();
+  setUp({ landed: new LandedSteps({ approved: first.keeper('approved') }) });
+  const done = await chokepoint.apply(callOf('remove', { approval }), context);
+  await first.close();
+  const second = open();
+  setUp({ landed: new LandedSteps({ approved: second.keeper('approved') }) });
+  // What it left on its object is there still, so that it would go on.
+  world.started = true;
+  world.note = 'others are there by now';
+  expect(await chokepoint.apply(callOf('remove', { approval }), context)).toEqual(done);
+  expect(world.applied).toEqual([]);
+  const anew = approvalOf([planOf('remove', 'destructive', { pod })], { question: { text: 'once more?' } });
+  await chokepoint.apply(callOf('remove', { approval: anew }), context);
+  expect(world.applied).toHaveLength(1);
+  await second.close();
+  rmSync(folder, { recursive: true });
 });
 
 describe('giving back', () => {
@@ -175,6 +198,44 @@ describe('giving back', () => {
     world.noted = [note];
     expect(await refusal(chokepoint.undo({ call: which, reason }, context))).toBe(code);
     expect(world.done).toEqual(code === undefined ? ['undo quarantine'] : []);
+  });
+
+  describe('what another step of the incident has taken since', () => {
+    const since = callOf('quarantine', { key: 'a later step' });
+    const word = approved(approvalOf([plan]));
+    const seconds = (ago: number): string => new Date(now - ago * 1_000).toISOString();
+    /** The cell has heard them a minute ago. */
+    const heard = (...reasons: readonly UndoReason[]): VoteMemory => {
+      const votes = new VoteMemory();
+      for (const reason of reasons) {
+        const { question, votes: cast } = 'proof' in reason && reason.proof ? reason.proof : approvalOf([]);
+        for (const one of cast) votes.note(question, one, { at: now - 60_000, level: 0, asked: 0, actors: [] });
+      }
+      return votes;
+    };
+
+    test('is not given back by the same call, played back', async () => {
+      setUp({ votes: heard(word) });
+      await chokepoint.undo({ call, reason: word }, context);
+      world.done.length = 0;
+      world.noted = [noteOf(since)];
+      expect(await refusal(chokepoint.undo({ call, reason: word }, context))).toBe(refused);
+      expect(world.done).toEqual([]);
+    });
+
+    const over = { durationMs: 1_000, onExpiry: 'renew' } as const;
+
+    test.each<[string, StepCall, UndoReason]>([
+      ['two people’s word about its release', call, word],
+      ['a person’s word that it is harmless', low, harmless(['ana'])],
+    ])('is not given back by %s, which came before, whichever cell has given back the one before', async (_what, which, reason) => {
+      for (const [ago, code] of [[90, undefined], [30, refused]] as const) {
+        setUp({ votes: heard(reason) });
+        world.noted = [noteOf({ ...which, key: since.key }, { lease: over, at: seconds(ago) })];
+        expect(await refusal(chokepoint.undo({ call: which, reason }, context))).toBe(code);
+        expect(world.done).toEqual(code === undefined ? ['undo quarantine'] : []);
+      }
+    });
   });
 
   describe('because a later part of its saga failed', () => {

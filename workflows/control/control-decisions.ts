@@ -1,7 +1,7 @@
 import type { DeskActivities } from '../../core/action/step.ts';
 import { claimedBy } from '../../core/audit/audit.ts';
 import type { QuestionPost } from '../../core/cards/question-card.ts';
-import type { ControlActivities, OrderAnswer } from '../../core/decide/control.ts';
+import type { ControlActivities, KnownDecisions, OrderAnswer } from '../../core/decide/control.ts';
 import { type DecisionState, isEnd, isProposal, kindOf, nounOf, type SignedProposal } from '../../core/decide/decision.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { deadlineOrderDone, deadlineOrderText, isDeadlineOrder } from '../../core/orders/deadline-order.ts';
@@ -79,6 +79,20 @@ export class Decisions {
         incident,
         ...signatureIn(signed),
       });
+    }
+  }
+
+  /** What the cell goes by, and was lost here when somebody set this workflow back. */
+  recall({ decided, ended }: KnownDecisions): void {
+    for (const one of decided) if (this.#model.restore(one)) this.#update(one.proof.question.id);
+    for (const by of ended) {
+      const { decision } = by.order;
+      const known = this.#model.decisions.get(decision);
+      if (!known || !isLive(known)) continue;
+      this.#model.set(decision, { state: 'ended', at: new Date().toISOString(), by });
+      this.#closeQuestion(known.question);
+      const { noun } = kindOf(known.proposal.order);
+      this.#model.record(`${noun}.restored`, 'engine', 'its end is taken over from what the cell knew', { [noun]: decision });
     }
   }
 

@@ -173,6 +173,14 @@ export class ControlModel {
     this.#outbox.carryOn({ pending: pendingRecords, ...state.audit });
   }
 
+  /** What the cell has proven is in force, also where it was lost here. False: here it is known, and what it has come to since. */
+  restore(decided: ProvenDecision): boolean {
+    const known = this.decisions.get(decided.proposal.order.terms.id);
+    if (known && known.status.state !== 'proposed') return false;
+    this.#restore(decided);
+    return true;
+  }
+
   /** Its votes name the run in which they were given: they stay as they are. */
   #restore({ proposal, proof }: ProvenDecision): void {
     const { terms } = proposal.order;

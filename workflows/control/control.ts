@@ -33,6 +33,7 @@ const voteSignal = defineSignal<[unknown]>(controlNames.voteSignal);
 const stormSignal = defineSignal<[unknown]>(controlNames.stormSignal);
 const intakeSignal = defineSignal<[unknown]>(controlNames.intakeSignal);
 const expireEvidenceSignal = defineSignal<SignalsByWorkflow['control']['expireEvidence']>(controlNames.expireEvidenceSignal);
+const recallSignal = defineSignal<SignalsByWorkflow['control']['recall']>(controlNames.recallSignal);
 const handOverSignal = defineSignal<SignalsByWorkflow['control']['handOver']>(controlNames.handOverSignal);
 const stateQuery = defineQuery<ControlState>(controlNames.stateQuery);
 
@@ -107,6 +108,7 @@ export async function control(input: ControlInput): Promise<never> {
     else if (arrived.length < mostWaiting) arrived.push(order);
   });
   setHandler(expireEvidenceSignal, () => evidence.hear({ kind: 'expire' }));
+  setHandler(recallSignal, (known) => decisions.recall(known));
   void model.outbox.run();
   void storms.run();
   void evidence.run();

@@ -1,5 +1,6 @@
 import { condition } from '@temporalio/workflow';
 import {
+  isLate,
   isStormOver,
   isStormReport,
   type StormState,
@@ -30,6 +31,8 @@ export class StormNotices {
   #storm: StormState | undefined;
   #isNews: boolean;
   #editedAt = Number.NEGATIVE_INFINITY;
+  /** What was said of the storm that was last, when it was over: whoever sends it again begins none. */
+  #overAt = Number.NEGATIVE_INFINITY;
   #busy = false;
 
   constructor(options: StormNoticesOptions) {
@@ -48,7 +51,7 @@ export class StormNotices {
   }
 
   hear(value: unknown): void {
-    if (!isStormReport(value)) return;
+    if (!isStormReport(value) || isLate(value, Date.now()) || Date.parse(value.at) <= this.#overAt) return;
     const before = this.#storm;
     this.#storm = withReport(before, value);
     if (this.#storm === undefined || this.#storm === before) return;
@@ -91,8 +94,9 @@ export class StormNotices {
   }
 
   #end(storm: StormState): void {
-    const { alerts, critical, workloads } = stormTotals(storm);
+    const { at, alerts, critical, workloads } = stormTotals(storm);
     this.#storm = undefined;
+    this.#overAt = Date.parse(at);
     const text = `${alerts} alerts on about ${workloads} workloads, ${critical} of them critical`;
     this.#options.record('storm.over', text, { alerts, critical, workloads });
   }

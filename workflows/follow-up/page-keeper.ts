@@ -25,7 +25,7 @@ const leaseSettledKinds: ReadonlySet<string> = new Set(['lease.extended', 'lease
 
 /**
  * Calls people where a level says so, and where a lease is renewed in silence; ends the page when everything it called for is settled. One
- * page an incident; calls and ends go out one after another, since an end that overtakes its call would leave an alert open for ever.
+ * page at a time; calls and ends go out one after another, since an end that overtakes its call would leave an alert open for ever.
  */
 export class PageKeeper {
   readonly #model: IncidentModel;
@@ -118,10 +118,11 @@ export class PageKeeper {
 
   async #call(call: Call): Promise<void> {
     if (!this.#state.calledFor.includes(call.reason)) return;
-    const { calls, calledGroups } = this.#state;
-    this.#set({ calls: calls + 1, calledGroups: [...new Set([...calledGroups, call.group])] });
+    const { calls, calledGroups, pageBegan } = this.#state;
+    const began = calledGroups.length === 0 ? calls : pageBegan;
+    this.#set({ calls: calls + 1, calledGroups: [...new Set([...calledGroups, call.group])], pageBegan: began });
     try {
-      await this.#activities.callPeople(this.#page(call, calls));
+      await this.#activities.callPeople({ ...this.#page(call, calls), began });
       this.#model.record('page.sent', 'engine', `${call.group} is called: ${call.summary}`, { group: call.group });
     } catch (error) {
       const { code, message } = stepFailure(error);
@@ -130,10 +131,10 @@ export class PageKeeper {
   }
 
   async #end(): Promise<void> {
-    const { calledFor, calledGroups, calls } = this.#state;
+    const { calledFor, calledGroups, calls, pageBegan } = this.#state;
     if (calledFor.length > 0 || calledGroups.length === 0) return;
     try {
-      await this.#activities.endPage({ incident: this.#model.ref, nth: calls, groups: calledGroups });
+      await this.#activities.endPage({ incident: this.#model.ref, began: pageBegan, nth: calls, groups: calledGroups });
       this.#set({ calledGroups: [] });
     } catch (error) {
       const { code, message } = stepFailure(error);

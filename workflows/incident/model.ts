@@ -88,6 +88,7 @@ export class IncidentModel {
     calledFor: [],
     calledGroups: [],
     calls: 0,
+    pageBegan: 0,
   };
   /** Hears of every record that is made. */
   onRecord: (kind: RecordKind, text: string, body: Readonly<Record<string, unknown>>) => void = () => undefined;

@@ -1,5 +1,5 @@
 import type { Alert } from '../../../core/alert/alert.ts';
-import type { ControlState } from '../../../core/decide/control.ts';
+import type { ControlState, KnownDecisions } from '../../../core/decide/control.ts';
 import { kindOf, nounOf, type Propose, type ProvenDecision } from '../../../core/decide/decision.ts';
 import { proofOf } from '../../../core/decide/question.ts';
 import { signedEndSchema, signedProposalSchema } from '../../../core/orders/order.schema.ts';
@@ -99,6 +99,18 @@ export class DecisionBook {
     const named = new Set(decided.map(idOf));
     const lasting = this.#stored.decided.filter((one) => kindOf(one.proposal.order).outlivesForgetting && !named.has(idOf(one)));
     this.#believe({ decided: [...decided, ...lasting], ended });
+  }
+
+  /** What this cell goes by, and the control workflow says nothing of, or something else. */
+  lostIn({ decisions }: Pick<ControlState, 'decisions'>): KnownDecisions {
+    const states = new Map(decisions.map(({ proposal, status }) => [proposal.order.terms.id, status.state]));
+    const isOneOf = (id: string, ...some: readonly (string | undefined)[]): boolean => some.includes(states.get(id));
+    return {
+      decided: this.#stored.decided.filter(
+        (one) => kindOf(one.proposal.order).outlivesForgetting && isOneOf(idOf(one), undefined, 'proposed'),
+      ),
+      ended: this.#stored.ended.flatMap(({ end }) => (isOneOf(end.order.decision, 'proposed', 'active') ? [end] : [])),
+    };
   }
 
   /** A person's order that this cell has found good: it holds although the control workflow may be ended before it says so. */

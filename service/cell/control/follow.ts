@@ -13,6 +13,8 @@ const callMs = 5_000;
 const askEveryMs = 5_000;
 /** An older build that has not handed over by then is not there any more. */
 const handOverWithinMs = 120_000;
+/** What a person has just ended the cell knows a moment before the workflow does. */
+const lostForMs = 30_000;
 
 /** What is agreed to is counted by the workflow a moment after the cell has found the vote good. */
 const soonMs: readonly number[] = [50, 200, 500, 1_000, 2_000];
@@ -69,6 +71,7 @@ interface FollowControlOptions {
   readonly signal: AbortSignal;
   readonly pace: Pace;
   readonly handOverWithinMs?: number;
+  readonly lostForMs?: number;
 }
 
 /**
@@ -79,6 +82,7 @@ export async function followControl(options: FollowControlOptions): Promise<void
   const { book, signIns, signal, pace, log } = options;
   let asked = 0;
   let down = false;
+  let lostSince: number | undefined;
   const since = Date.now();
   while (!signal.aborted) {
     try {
@@ -86,6 +90,7 @@ export async function followControl(options: FollowControlOptions): Promise<void
       const state = await stateOf(options);
       await signIns?.learn(state);
       book.update(state);
+      lostSince = await recallLost(options, state, lostSince);
       down = false;
       asked += 1;
     } catch {
@@ -97,6 +102,21 @@ export async function followControl(options: FollowControlOptions): Promise<void
     }
     await pace.pause(signal);
   }
+}
+
+/** Tells the workflow again what it has lost. @returns since when it has, in milliseconds since 1970; undefined where it has lost nothing */
+async function recallLost(options: FollowControlOptions, state: ControlState, since: number | undefined): Promise<number | undefined> {
+  const { client, cluster, book, log } = options;
+  const lost = book.lostIn(state);
+  if (lost.decided.length + lost.ended.length === 0) return undefined;
+  if (since === undefined) return Date.now();
+  if (Date.now() - since < (options.lostForMs ?? lostForMs)) return since;
+  await client.withDeadline(Date.now() + callMs, () =>
+    client.workflow.getHandle(controlIdOf(cluster)).signal(controlNames.recallSignal, lost),
+  );
+  const counts = { inForce: lost.decided.length, over: lost.ended.length };
+  log.warn(counts, 'the control workflow has lost decisions that this cell goes by, as if it were set back: it is told them again');
+  return Date.now();
 }
 
 /** For a pool in a process of its own: it decides nothing about the control workflow, and holds itself to the same freezes. Ends with `signal`. */

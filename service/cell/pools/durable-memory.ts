@@ -210,6 +210,7 @@ export function openKnowledge(directory: string, log: Pick<Logger, 'error'>): Ow
     landed: new LandedSteps({
       landed: stored.keeper('landed'),
       done: stored.keeper('done-steps'),
+      approved: stored.keeper('approved-steps'),
       givenBack: stored.keeper('given-back'),
       released: stored.keeper('released'),
     }),

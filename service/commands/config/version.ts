@@ -49,7 +49,7 @@ async function version(options: VersionOptions): Promise<void> {
   printFacts([
     ['this program', `${own.version}, schema ${own.schema}, build ${own.build ?? 'none'}`],
     ['database', database ? `schema ${database.schema}, for programs that know ${database.needs}` : 'not asked'],
-    ['current build', temporal?.current ?? 'unknown'],
+    ['current build', printable(temporal?.current ?? 'unknown')],
   ]);
   if (temporal && temporal.roles.length > 0)
     printTable(temporal.roles, [

@@ -7,7 +7,7 @@ import { packSourceAt, readPackAt } from '../../packs/pack-files.ts';
 import { packFaults } from '../../packs/pack-rules.ts';
 import { checkTypes } from '../../packs/pack-types.ts';
 import { type CommonOptions, withExamples, withJson } from '../options.ts';
-import { print, printJson, printTable } from '../output.ts';
+import { print, printable, printJson, printTable } from '../output.ts';
 import { faultsOfHistories, printChanged, registerHistories } from './histories.ts';
 import { newPack, type Runner, runners } from './new-pack.ts';
 import { registerPromoting } from './promote.ts';
@@ -73,7 +73,7 @@ async function check(where: string, { json }: CommonOptions): Promise<void> {
   if (faults.length > 0) {
     process.exitCode = 1;
     if (json) printJson({ ok: false, faults });
-    else for (const { file, line, problem, remedy } of faults) print(`${file}:${line}: ${problem}. ${remedy}`);
+    else for (const { file, line, problem, remedy } of faults) print(printable(`${file}:${line}: ${problem}. ${remedy}`));
     return;
   }
   let pack: ReturnType<typeof describePack>['pack'];
@@ -83,7 +83,7 @@ async function check(where: string, { json }: CommonOptions): Promise<void> {
     process.exitCode = 1;
     const problem = error instanceof Error ? error.message : 'it cannot be read';
     if (json) printJson({ ok: false, faults: [{ file: files.main, problem }] });
-    else print(problem);
+    else for (const line of problem.split('\n')) print(printable(line));
     return;
   }
   const { name, version, playbooks, actions } = pack;

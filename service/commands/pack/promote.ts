@@ -32,7 +32,7 @@ import {
   registerApproval,
   requireReason,
 } from '../orders/decide.ts';
-import { print, printJson, printTable } from '../output.ts';
+import { print, printable, printJson, printTable } from '../output.ts';
 import { withSession } from '../session.ts';
 import { type VoterOptions, withVoter } from '../vote.ts';
 
@@ -184,7 +184,7 @@ function promote({ pack, version }: Named, options: PromoteOptions): Promise<voi
           from: at,
           until: new Date(Date.parse(at) + lastsMs).toISOString(),
         };
-        for (const what of terms.widens) process.stderr.write(`  ${what}\n`);
+        for (const what of terms.widens) process.stderr.write(`  ${printable(what)}\n`);
         return { version: 1, kind: 'promotion.propose', person, at, terms };
       } catch (error) {
         if (error instanceof FirebreakError || !(error instanceof Error)) throw error;

@@ -87,7 +87,7 @@ async function runOn(
   if (failed.length > 0) process.exitCode = 1;
   if (json) printJson({ ...now, ...(then && { against: then }), failed });
   else {
-    for (const text of lacking) print(styled('yellow', text));
+    for (const text of lacking) print(styled('yellow', printable(text)));
     printReport(now, then, failed);
   }
 }
@@ -151,7 +151,7 @@ function printReport(now: BacktestReport, then: BacktestReport | undefined, fail
       { title: 'ANSWERED BY NOTHING', text: ({ rule }) => rule },
     ]);
   }
-  for (const text of failed) print(styled('red', `fails: ${text}`));
+  for (const text of failed) print(styled('red', `fails: ${printable(text)}`));
 }
 
 function timesText(times: Readonly<Record<string, number>>): string {

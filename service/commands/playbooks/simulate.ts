@@ -182,7 +182,7 @@ async function eachOnRecord(
   await withAlertsOnRecord({ config, url: existingAuditUrl(config), retired, env: process.env }, async (alerts) => {
     for await (const { alert, chain } of alerts.read({ since }))
       if (id === undefined || incidentOfChain(chain)?.id === id) await tell(alert);
-    for (const text of lackingTexts(alerts)) process.stderr.write(`${text}\n`);
+    for (const text of lackingTexts(alerts)) process.stderr.write(`${printable(text)}\n`);
   });
 }
 

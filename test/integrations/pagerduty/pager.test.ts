@@ -16,7 +16,7 @@ const incident = {
   severity: 'critical',
   cluster: 'lab',
 } as const;
-const key = pageKeyOf(incident);
+const key = pageKeyOf(incident, { began: 0 });
 const page: Page = {
   key,
   nth: 0,

@@ -27,7 +27,7 @@ const signal = new AbortController().signal;
 const account = { repository: 'acme/incidents', token: 'ghp_x' };
 const thread = 'https://acme.slack.com/archives/C0SECURITY/p1758275400000100?thread_ts=1758275400.000001&cid=C0SECURITY';
 const page: Page = {
-  key: pageKeyOf(incident),
+  key: pageKeyOf(incident, { began: 0 }),
   nth: 0,
   group: 'oncall',
   incident: { ...incident, title: 'deployment/shop/cart', severity: 'critical', cluster: 'lab' },

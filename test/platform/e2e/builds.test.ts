@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
 import { firebreakVersion } from '../../../service/process/project-root.ts';
 import { rolesAtTemporal } from '../../../service/skew/skew.ts';
+import { currentBuild, deploymentName, knownBuilds, makeCurrent } from '../../../service/temporal/versions.ts';
 import { lastBundle, readLastRelease } from '../../../tools/release/last-release.ts';
 import { testPlatform } from '../../platform.ts';
 import { podOf, until, type Workload } from './parts/cluster.ts';
@@ -133,6 +134,21 @@ describe('the playbooks change while incidents are open', () => {
     expect(builds.get('asked')).not.toBe(builds.get('fresh'));
     for (const build of builds.values()) expect(kept()).toContain(`${build}.js`);
     for (const workload of [leased, asked, fresh]) expect(service.effects.of('contain', podOf(workload))).toHaveLength(1);
+  });
+
+  test('what begins does so with the cell’s own build, whichever somebody has Temporal call the current one', async () => {
+    const { client } = await service.session();
+    const deployment = deploymentName(service.cluster);
+    const current = await currentBuild({ client, deployment });
+    const older = (await knownBuilds({ client, deployment })).find((id) => id !== current);
+    if (current === undefined || older === undefined) throw new Error('there are no two builds');
+    await makeCurrent({ client, deployment, buildId: older, withinMs: 20_000 });
+    const misled = await one('misled');
+    await service.alert(misled);
+    expect(JSON.stringify((await service.cardOf(misled)).blocks)).toContain('Do you know the new binary in');
+    await makeCurrent({ client, deployment, buildId: current, withinMs: 20_000 });
+    await voteUntilAccepted(service, misled, ana, labels.remove);
+    await ended(service, [misled]);
   });
 
   // Until something is released, `node tools/release/keep-bundle.mjs` keeps today's workflows when a change is meant to end old ones.

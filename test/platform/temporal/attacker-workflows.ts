@@ -1,11 +1,15 @@
 import { ActivityFailure, ApplicationFailure, proxyActivities } from '@temporalio/workflow';
 
-/** What somebody with access to Temporal can run: it orders an activity on a queue that is not theirs, and says what it was told. */
-export async function order(taskQueue: string, name: string, args: unknown): Promise<string> {
+/**
+ * What somebody with access to Temporal can run: it orders an activity on a queue that is not theirs, and says what it was told. `activityId`: the one of a
+ * call that is sent again.
+ */
+export async function order(taskQueue: string, name: string, args: unknown, activityId?: string): Promise<string> {
   const activities = proxyActivities<Record<string, (given: unknown) => Promise<unknown>>>({
     taskQueue,
     startToCloseTimeout: '20s',
     retry: { maximumAttempts: 1 },
+    ...(activityId !== undefined && { activityId }),
   });
   try {
     await activities[name]?.(args);

@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from '@temporalio/client';
+import proto from '@temporalio/proto';
 import { NativeConnection, type Worker } from '@temporalio/worker';
 import { createControlActivities } from '../../../activities/control/control.ts';
 import type { CellActivities, DeskActivities } from '../../../core/action/step.ts';
@@ -10,7 +12,9 @@ import { voteBytes } from '../../../core/decide/approval.ts';
 import { type ControlState, controlNames } from '../../../core/decide/control.ts';
 import { questionOf } from '../../../core/decide/decision.ts';
 import { checkVote } from '../../../core/decide/vote-check.ts';
-import { controlIdOf } from '../../../core/orders/order.ts';
+import type { QuestionState } from '../../../core/incident/incident-state.ts';
+import { controlIdOf, type EndDecision } from '../../../core/orders/order.ts';
+import type { ProposeRestraint } from '../../../core/orders/restraint.ts';
 import { DecisionBook } from '../../../service/cell/control/decision-book.ts';
 import { followControl, Pace } from '../../../service/cell/control/follow.ts';
 import { readBuild, type WorkflowBuild } from '../../../service/temporal/bundle/bundle.ts';
@@ -25,6 +29,7 @@ import {
   proposalOf,
   roster,
   signature,
+  signedOrder,
   termsOf,
   voteKeys,
 } from '../../workflows/control/control-harness.ts';
@@ -89,7 +94,7 @@ async function stopWorker(): Promise<void> {
 function follow(build: WorkflowBuild, book: DecisionBook, pace = new Pace(50)): () => Promise<void> {
   const stopping = new AbortController();
   const options = { client, cluster, queues, deployment, buildId: build.id, book, log, signal: stopping.signal };
-  const following = followControl({ ...options, pace, handOverWithinMs: 300 });
+  const following = followControl({ ...options, pace, handOverWithinMs: 300, lostForMs: 500 });
   return async () => {
     stopping.abort();
     await following;
@@ -102,6 +107,22 @@ const state = () => handle().query<ControlState>(controlNames.stateQuery);
 const until = <T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> =>
   eventually(what, () => look().catch(() => undefined), { withinMs: 60_000 });
 
+async function approve({ question, digest }: QuestionState): Promise<void> {
+  const vote = {
+    version: 1,
+    id: `v-${question.id}`,
+    incident: question.incident,
+    question: question.id,
+    questionDigest: digest,
+    choice: 'approve',
+    person: 'ben',
+    via: 'slack',
+    reason: 'not ours',
+    at: new Date().toISOString(),
+  } as const;
+  await handle().signal(controlNames.voteSignal, { vote, keyId: 'desk', signature: signature(voteBytes(vote), 'desk') });
+}
+
 /** Somebody proposes to hide an alert, and somebody else agrees. */
 async function agreeOn() {
   const terms = termsOf(Date.now(), { cluster });
@@ -113,19 +134,8 @@ async function agreeOn() {
   const question = questionOf({ proposal: proposalOf(terms), control: incident, levels });
   const asked = (await state()).questions[0];
   expect(asked?.question).toEqual(question);
-  const vote = {
-    version: 1,
-    id: 'v1',
-    incident,
-    question: question.id,
-    questionDigest: asked?.digest ?? '',
-    choice: 'approve',
-    person: 'ben',
-    via: 'slack',
-    reason: 'not ours',
-    at: new Date().toISOString(),
-  } as const;
-  await handle().signal(controlNames.voteSignal, { vote, keyId: 'desk', signature: signature(voteBytes(vote), 'desk') });
+  if (!asked) throw new Error('no question');
+  await approve(asked);
   return { terms, incident };
 }
 
@@ -200,6 +210,59 @@ describe('the control workflow on a real server', () => {
     await until('its return', async () =>
       (await state()).decisions.some(({ proposal, status }) => proposal.order.terms.id === terms.id && status.state === 'active'),
     );
+    await stop();
+  });
+
+  test('is told again what it has lost when somebody sets it back: what holds the response up, and what a person has ended', async () => {
+    await handle().terminate();
+    const build = await buildOf('fourth');
+    await startWorker(build);
+    const book = new DecisionBook({ file: join(folder, 'book-of-all.json'), beliefs, log });
+    const stop = follow(build, book);
+    await until('the control workflow', state);
+    const hour = 3_600_000;
+    const at = Date.now();
+    const [kept, over] = ['a'.repeat(16), 'b'.repeat(16)];
+    for (const id of [kept, over]) {
+      const from = new Date(at).toISOString();
+      const named = { version: 1, id, cluster, owner: 'ana', reason: 'a migration', from } as const;
+      const scope = { kind: 'namespace', name: `shop-${id[0]}` } as const;
+      const order: ProposeRestraint = {
+        ...{ version: 1, kind: 'restraint.propose', person: 'ana', at: from },
+        terms: { ...named, mode: 'freeze', scope, until: new Date(at + hour).toISOString() },
+      };
+      await handle().signal(controlNames.orderSignal, signedOrder(order, 'ana'));
+      const asked = await until('the question', async () =>
+        (await state()).questions.find(({ question }) => question.id === `restraint:${id}`),
+      );
+      await approve(asked);
+      await until('the freeze', async () => book.inForce(id) !== undefined);
+    }
+    const end: EndDecision = {
+      ...{ version: 1, kind: 'restraint.end', cluster, person: 'ana', decision: over, reason: 'it is done' },
+      at: new Date().toISOString(),
+    };
+    await handle().signal(controlNames.orderSignal, signedOrder(end, 'ana'));
+    await until('its end', async () => book.inForce(over) === undefined);
+    const statusesOf = ({ decisions }: ControlState) =>
+      Object.fromEntries(decisions.map(({ proposal, status }) => [proposal.order.terms.id, status.state]));
+    const told = { [kept]: 'active', [over]: 'ended' };
+    expect(statusesOf(await state())).toEqual(told);
+
+    const { events } = await handle().fetchHistory();
+    const firstTask = events?.find(({ workflowTaskCompletedEventAttributes: done }) => done)?.eventId;
+    const { runId } = await handle().describe();
+    await client.workflowService.resetWorkflowExecution({
+      namespace: temporalNamespace,
+      workflowExecution: { workflowId: controlIdOf(cluster), runId },
+      requestId: randomUUID(),
+      reason: 'somebody reaches Temporal',
+      resetReapplyType: proto.temporal.api.enums.v1.ResetReapplyType.RESET_REAPPLY_TYPE_NONE,
+      ...(firstTask && { workflowTaskFinishEventId: firstTask }),
+    });
+    expect(book.inForce(kept)).toBeDefined();
+    await until('what the cell goes by', async () => statusesOf(await state())[kept] === 'active');
+    expect(book.inForce(over)).toBeUndefined();
     await stop();
   });
 });

@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter, type Payload, type PayloadCodec } from '@temporalio/common';
+import { msToTs } from '@temporalio/common/lib/time.js';
+import proto from '@temporalio/proto';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
 import fc from 'fast-check';
 import { createCellActivities } from '../../../activities/chokepoint/cell.ts';
@@ -54,7 +56,7 @@ import { createKeyRegister } from '../../../integrations/evidence/key-register.t
 import { playbooks } from '../../../playbooks/index.ts';
 import { originsKnownTo } from '../../../service/cell/run-ends.ts';
 import { temporalGateway } from '../../../service/intake/send/temporal-gateway.ts';
-import { readBuild } from '../../../service/temporal/bundle/bundle.ts';
+import { readBuild, type WorkflowBuild } from '../../../service/temporal/bundle/bundle.ts';
 import { createPayloadCodec } from '../../../service/temporal/codec.ts';
 import { createSpeaker, resultOf } from '../../../service/temporal/speaker.ts';
 import { deploymentName, makeCurrent } from '../../../service/temporal/versions.ts';
@@ -113,6 +115,10 @@ const rubbish: PayloadCodec = {
     payloads.map(() => ({ metadata: { encoding: Buffer.from('binary/encrypted') }, data: randomBytes(200) })),
   decode: async (payloads) => payloads,
 };
+
+/** Sends what it has read in Temporal in place of what it would say itself. */
+let read: Payload[] = [];
+const copying: PayloadCodec = { encode: async () => read, decode: async (payloads) => payloads };
 
 const seen: Seen = { applied: [], undone: [], undoReasons: [], cards: [], threads: [], answers: [], records: [] };
 const called: string[] = [];
@@ -228,6 +234,14 @@ async function startIncident(name: string, alert = alertOf({ cluster }), lingerM
   return cell.workflow.start(incidentNames.workflow, { workflowId: incidentIdOf(own), taskQueue: queues.cell, args });
 }
 
+let build: WorkflowBuild;
+let stopCell: () => Promise<void>;
+const deployment = deploymentName(cluster);
+const runCell = async (): Promise<void> => {
+  const options = { taskQueue: queues.cell, build, deployment, activities: activitiesOf('cell'), maxCachedWorkflows: 50 };
+  stopCell = await run(createCellWorker({ ...baseOf('cell'), ...options }));
+};
+
 let incident: WorkflowHandle;
 let control: WorkflowHandle;
 const stateOf = (handle: WorkflowHandle) => handle.query<IncidentState | ControlState>(incidentNames.stateQuery);
@@ -243,12 +257,8 @@ beforeAll(async () => {
   connection = await NativeConnection.connect({ address: temporalAddress });
   cell = new Client({ connection, namespace, ...clientOptions(speakerOf('cell')) });
   starts.asks(originsKnownTo(cell));
-  const build = readBuild(await bundlePath());
-  const deployment = deploymentName(cluster);
-  const activities = activitiesOf('cell');
-  await run(
-    createCellWorker({ ...baseOf('cell'), taskQueue: queues.cell, build, deployment, activities, maxCachedWorkflows: 50 }),
-  );
+  build = readBuild(await bundlePath());
+  await runCell();
   for (const role of signingRoles) if (role !== 'cell') await runPool(role);
   const workflowBundle = await bundleWorkflowCode({
     logger: new DefaultLogger('ERROR'),
@@ -263,7 +273,7 @@ beforeAll(async () => {
   });
   await eventually('the first card', async () => seen.cards.length > 0);
   // One worker for each codec: what an attacker runs speaks as the attacker does.
-  for (const [stranger, codec] of [...Object.entries(strangers), ['rubbish', rubbish] as const])
+  for (const [stranger, codec] of [...Object.entries(strangers), ['rubbish', rubbish] as const, ['copying', copying] as const])
     await run(
       Worker.create({
         connection,
@@ -861,6 +871,32 @@ describe('what was true once', () => {
     await again.terminate();
   });
 
+  const callsOf = async ({ workflowId }: WorkflowHandle) => {
+    const { events } = await cell.workflow.getHandle(workflowId).fetchHistory();
+    return (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) => scheduled ?? []);
+  };
+
+  test(playedBack['own-run'].what, async () => {
+    const first = await startIncident('own-run');
+    await contained(first);
+    const calls = await callsOf(first);
+    await first.terminate();
+    const applied = () => seen.applied.filter(({ incident: { id } }) => id === first.workflowId).length;
+    const before = applied();
+    const own = new Client({ connection, namespace });
+    for (const { activityId, activityType, taskQueue, input } of calls) {
+      read = [...(input?.payloads ?? [])];
+      const told: unknown = await own.workflow.execute('order', {
+        workflowId: first.workflowId,
+        taskQueue: `${attackersQueue}-copying`,
+        args: [taskQueue?.name, activityType?.name, 0, activityId],
+      });
+      expect([activityType?.name, told]).toEqual([activityType?.name, 'FB_ERR_PLAYED_BACK']);
+    }
+    expect(calls.length).toBeGreaterThan(3);
+    expect(applied()).toBe(before);
+  });
+
   test('the start of a control workflow, sent again under the same id', async () => {
     const workflowId = `control/${cluster}/of-the-test`;
     const args = [{ cluster, queues }];
@@ -951,4 +987,54 @@ test('that a step in another pool has failed for good is heard by the cell, too'
   await eventually('the failure of the step', () => failed().length > 0);
   expect(failed()).toMatchObject([{ action: 'openTicket', came: 'apply FB_ERR_REFUSED' }]);
   await handle.terminate();
+});
+
+test(playedBack['own-worker'].what, async () => {
+  const { CommandType, VersioningBehavior, WorkerVersioningMode } = proto.temporal.api.enums.v1;
+  const first = await startIncident('own-worker');
+  const cards = () => seen.cards.filter(({ incident: { id } }) => id === first.workflowId).length;
+  await eventually('its card', async () => cards() > 0);
+  const { events } = await first.fetchHistory();
+  const posted = events
+    ?.map(({ activityTaskScheduledEventAttributes: scheduled }) => scheduled)
+    .find((scheduled) => scheduled?.activityType?.name === 'postQuestion');
+  await stopCell();
+  const before = cards();
+  await new Client({ connection, namespace }).workflow.getHandle(first.workflowId).signal('anything', 0);
+  const identity = 'an attacker';
+  const deploymentOptions = {
+    deploymentName: deployment,
+    buildId: build.id,
+    workerVersioningMode: WorkerVersioningMode.WORKER_VERSIONING_MODE_VERSIONED,
+  };
+  const task = await eventually('its task', async () => {
+    const found = await cell.withDeadline(Date.now() + 10_000, () =>
+      cell.workflowService.pollWorkflowTaskQueue({ namespace, taskQueue: { name: queues.cell }, identity, deploymentOptions }),
+    );
+    return found.workflowExecution?.workflowId === first.workflowId && found;
+  });
+  await cell.workflowService.respondWorkflowTaskCompleted({
+    namespace,
+    identity,
+    deploymentOptions,
+    taskToken: task.taskToken,
+    versioningBehavior: VersioningBehavior.VERSIONING_BEHAVIOR_PINNED,
+    commands: [
+      {
+        commandType: CommandType.COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK,
+        scheduleActivityTaskCommandAttributes: {
+          ...(posted?.activityId && { activityId: posted.activityId }),
+          activityType: { name: 'postQuestion' },
+          taskQueue: { name: queues.desk },
+          ...(posted?.input && { input: posted.input }),
+          startToCloseTimeout: msToTs('20s'),
+          scheduleToCloseTimeout: msToTs('20s'),
+        },
+      },
+    ],
+  });
+  // Nobody can tell it from what is done again after a crash: what is done must bear that.
+  await eventually('the card again', async () => cards() > before);
+  await first.terminate();
+  await runCell();
 });

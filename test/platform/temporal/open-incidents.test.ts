@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
@@ -93,7 +93,7 @@ beforeAll(async () => {
     }),
     { incidents: new IncidentMemory(), open, playbooksOf: () => [] },
   );
-  void open.watch({ client, gateway, signal: stopping.signal, everyMs: 500 });
+  void open.watch({ client, gateway, signal: stopping.signal, everyMs: 500, stillMs: 3_000 });
 });
 
 afterAll(async () => {
@@ -188,4 +188,17 @@ test('one that has come to its own end is not begun again, and cannot be set bac
   const { runId } = await client.workflow.getHandle(id).describe();
   expect(runId).toBe(run);
   expect(starts.mayRun(id, run)).toBe(false);
+});
+
+test('one whose tasks nobody gets is told, though Temporal says that it runs', async () => {
+  const { id } = await begun('still');
+  await eventually('its question', async () => asks(await stateOf({ workflowId: id })));
+  const said = jest.spyOn(log, 'error');
+  await workers?.stop();
+  workers = undefined;
+  await gateway.signal(id, batchOf([alertOf({ cluster, n: 4, rule: 'Another rule' })]));
+  const told = await eventually('the line', () =>
+    Promise.resolve(said.mock.calls.find(([fields]) => (fields as { readonly incident?: string }).incident === id)),
+  );
+  expect(told[1]).toContain('stands still');
 });

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
-import { printTable } from '../../../service/commands/output.ts';
+import { FirebreakError } from '../../../core/errors.ts';
+import { faultOf, printTable } from '../../../service/commands/output.ts';
 
 const rows = [
   { id: 'shop/Deployment/cart', text: 'a binary that was not in the image ran in cart-1' },
@@ -51,4 +52,13 @@ describe('a table', () => {
     const whole = 'shop/Deployment/cart  a binary that was not in the image ran in cart-1';
     for (const within of [120, Number.POSITIVE_INFINITY]) expect(printed(within)[1]).toBe(whole);
   });
+});
+
+test('an error that holds words of others steers no terminal, neither as JSON nor with its stack', () => {
+  const error = new FirebreakError('FB_ERR_NOT_FOUND', 'no \u{1b}[2J\u{202e}\u{e0041} there');
+  for (const json of [false, true]) {
+    const { lines } = faultOf(error, { json, debug: true });
+    expect(lines.join('\n')).not.toMatch(/(?!\n)[\p{Other}]/u);
+    expect(lines.join('\n')).toContain(json ? '\\u202e' : '\\u{202e}');
+  }
 });

@@ -502,8 +502,9 @@ describe('a storm', () => {
     ...over,
   });
 
+  const at = async () => new Date(await lab.env.currentTimeMs()).toISOString();
+
   test('is one notice, edited at most once a minute, and one more when all intakes say that it is over', async () => {
-    const at = async () => new Date(await lab.env.currentTimeMs()).toISOString();
     const shown = async (count: number) => {
       await eventually('the notice', () => lab.notices.length >= count);
       expect(lab.notices).toHaveLength(count);
@@ -541,6 +542,26 @@ describe('a storm', () => {
       'storm.begun',
       'storm.over',
     ]);
+  });
+
+  test('neither begins nor ends by what was said before, sent again by whoever reaches Temporal', async () => {
+    const known = lab.records.length;
+    const said = await at();
+    const before = new Date(Date.parse(said) - 60_000).toISOString();
+    await control.signal(controlNames.stormSignal, report({ at: said }));
+    await control.until(({ storm }) => storm !== undefined, 'the storm');
+    await control.signal(controlNames.stormSignal, report({ state: 'over', at: before }));
+    await lab.env.sleep('70s');
+    expect((await control.state()).storm?.reports.map(({ state }) => state)).toEqual(['on']);
+    await control.signal(controlNames.stormSignal, report({ state: 'over', at: await at() }));
+    await lab.env.sleep('70s');
+    await control.until(({ storm }) => storm === undefined, 'its end');
+    await control.signal(controlNames.stormSignal, report({ at: said }));
+    await control.signal(controlNames.stormSignal, report({ source: 'of another day' }));
+    expect((await control.state()).storm).toBeUndefined();
+    const since = async () => lab.records.slice(known).filter(({ kind }) => kind.startsWith('storm.'));
+    await eventually('the records', async () => (await since()).length >= 2);
+    expect((await since()).map(({ kind }) => kind)).toEqual(['storm.begun', 'storm.over']);
   });
 });
 

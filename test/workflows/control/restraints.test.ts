@@ -96,6 +96,9 @@ describe('a broken glass', () => {
     // Whoever has the control workflow forget it mends no glass.
     book.update({ ...state, decisions: [], questions: [] });
     expect(book.on(step)).toMatchObject({ terms: { id: broken.id } });
+    // It is told what it has lost, and nothing else.
+    expect(book.lostIn(state)).toEqual({ decided: [], ended: [] });
+    expect(book.lostIn({ decisions: [] }).decided.map(({ proposal }) => proposal.order.terms.id)).toContain(broken.id);
     await lab.heard((text) => text.startsWith(`Break-glass session ${broken.id}, approved by Ben`));
     clock.now = Date.parse(broken.until);
     expect(book.on(step)?.terms.id).toBe(frozen.id);

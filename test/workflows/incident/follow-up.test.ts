@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from '@temporalio/client';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { createFollowUpActivities } from '../../../activities/desk/follow-up.ts';
+import type { FollowUpActivities } from '../../../core/action/step.ts';
 import { incidentNames } from '../../../core/incident/incident.ts';
 import { type TicketRequest, type TicketSystem, ticketKeyOf } from '../../../core/tickets/ticket.ts';
 import type { TicketMailbox } from '../../../core/tickets/ticket-news.ts';
@@ -35,6 +37,7 @@ let tickets: TicketSystem;
 let database: Database;
 let mailbox: TicketMailbox;
 let lab: Lab;
+let activities: FollowUpActivities;
 /** Whether the pods of the alerts are in a protected namespace. */
 let isProtected = false;
 /** What a rotation says that it did not reach. */
@@ -57,11 +60,12 @@ beforeAll(async () => {
   const quarantinePod = async () => {
     if (isProtected) refuse('FB_ERR_PROTECTED', 'namespace shop is protected; pod/shop/cart-1 was not touched');
   };
+  activities = createFollowUpActivities({ tickets, ...(pager && { pager }), mailbox });
   lab = await startLab(
     { openTicket, quarantinePod, 'verify:rotateSecret': rotation },
     100,
     undefined,
-    createFollowUpActivities({ tickets, ...(pager && { pager }), mailbox }),
+    activities,
   );
 });
 afterAll(async () => {
@@ -145,6 +149,22 @@ describe('an incident with a ticket and a pager', () => {
     expect(alerts.map((alert) => alert.triggers.length)).toEqual([4]);
     expect(JSON.stringify(alerts)).toContain('"asked":"leads"');
     expect(JSON.stringify(alerts)).toContain('"answer without Slack":"https://desk.acme.com/answer/');
+    await lab.env.client.workflow.getHandle(incident.id).terminate();
+  });
+
+  test('has another page after the end of one, which that end does not reach when it is sent again', async () => {
+    const incident = await lab.start([alertOf()], { followUp, levels, lingerMs: 3_600_000 });
+    await incident.question();
+    await incident.until((state) => state.timeline.some(({ kind }) => kind === 'page.sent'), 'the page');
+    await incident.vote('remove', 'ana');
+    const statuses = async () => (await alertsOf(incident)).map(({ status }) => status);
+    await eventually('its end', async () => (await statuses()).join() === 'resolved');
+    await incident.alerts(batchOf([alertOf({ n: 2 })]));
+    await eventually('the next page', async () => (await statuses()).join() === 'resolved,triggered');
+    const { incident: ref } = await incident.state();
+    const end = { incident: ref, began: 0, nth: 1, groups: ['oncall'] };
+    await new MockActivityEnvironment().run(() => activities.endPage(end));
+    expect(await statuses()).toEqual(['resolved', 'triggered']);
     await lab.env.client.workflow.getHandle(incident.id).terminate();
   });
 
