@@ -111,8 +111,8 @@ export function createReleaseRule(parts: Authority & { readonly landed: LandedSt
   /** A call that is played back brings along what people have said of an earlier containment. */
   const isTakenAnew = ({ key }: StepCall, said: Said | undefined, notes: readonly ReleasedObject[]): void => {
     for (const { object, step, terms } of notes) {
-      if (step !== key && parts.landed.wasUndone(key)) refuse(`${object} was taken anew since this step was given back`);
-      if (said && Date.parse(terms.at) > said.at + clocksMs) refuse(`${object} was taken after people had answered`);
+      if (step !== key && parts.landed.wasUndone(key)) refuse(`${object} was contained again since this step was released`);
+      if (said && Date.parse(terms.at) > said.at + clocksMs) refuse(`${object} was contained after people had answered`);
     }
   };
 

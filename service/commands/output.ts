@@ -133,7 +133,12 @@ function missingPackage(error: unknown): string | undefined {
 export function faultOf(error: unknown, { json, debug }: { readonly json: boolean; readonly debug: boolean }): Fault {
   // Commander has written its message already.
   if (error instanceof CommanderError) return { lines: [], exitCode: error.exitCode === 0 ? 0 : 2 };
-  const stack = debug && error instanceof Error ? inSources(error.stack ?? '').split('\n').map(printable) : [];
+  const stack =
+    debug && error instanceof Error
+      ? inSources(error.stack ?? '')
+          .split('\n')
+          .map(printable)
+      : [];
   if (error instanceof FirebreakError)
     return { lines: [...known(error, json), ...stack], exitCode: error.code === 'FB_ERR_INCOMPLETE' ? 2 : 1 };
   const missing = missingPackage(error);

@@ -228,14 +228,20 @@ describe('giving back', () => {
     test.each<[string, StepCall, UndoReason]>([
       ['two people’s word about its release', call, word],
       ['a person’s word that it is harmless', low, harmless(['ana'])],
-    ])('is not given back by %s, which came before, whichever cell has given back the one before', async (_what, which, reason) => {
-      for (const [ago, code] of [[90, undefined], [30, refused]] as const) {
-        setUp({ votes: heard(reason) });
-        world.noted = [noteOf({ ...which, key: since.key }, { lease: over, at: seconds(ago) })];
-        expect(await refusal(chokepoint.undo({ call: which, reason }, context))).toBe(code);
-        expect(world.done).toEqual(code === undefined ? ['undo quarantine'] : []);
-      }
-    });
+    ])(
+      'is not given back by %s, which came before, whichever cell has given back the one before',
+      async (_what, which, reason) => {
+        for (const [ago, code] of [
+          [90, undefined],
+          [30, refused],
+        ] as const) {
+          setUp({ votes: heard(reason) });
+          world.noted = [noteOf({ ...which, key: since.key }, { lease: over, at: seconds(ago) })];
+          expect(await refusal(chokepoint.undo({ call: which, reason }, context))).toBe(code);
+          expect(world.done).toEqual(code === undefined ? ['undo quarantine'] : []);
+        }
+      },
+    );
   });
 
   describe('because a later part of its saga failed', () => {

@@ -29,43 +29,24 @@ export function bindsEverybody(request: AuditRequest): boolean {
   return subjectsOf(request).some((name) => typeof name === 'string' && everybody.includes(name));
 }
 
-/** Whether a value of a ConfigMap has the shape of a secret. */
-export function holdsCredentials(request: AuditRequest): boolean {
-  const { lines } = configLines(request);
+/** Whether a value of a ConfigMap has the shape of a secret. All are looked through together, however many: an event has 1 MiB at most. */
+export function holdsCredentials({ resource, written }: AuditRequest): boolean {
+  if (resource !== 'configmaps') return false;
+  const lines = written
+    .flatMap(({ data, binaryData }) => [
+      ...linesOf(data, (text) => text),
+      ...linesOf(binaryData, (text) => Buffer.from(text, 'base64').toString('latin1')),
+    ])
+    .join(between);
   return redactSecrets(lines) !== lines;
 }
 
-/** Whether more was written than is looked through: a secret may stand behind it. */
-export function holdsTooMuch(request: AuditRequest): boolean {
-  return configLines(request).isCut;
-}
-
-/** Characters, of names and values together. The API server takes no ConfigMap whose values have more than 1 MiB. */
-const mostRead = 1_048_576;
 /** More than the blanks that may stand between a secret's name and its value: no shape reaches from one value into the next. */
 const between = '\n'.repeat(6);
 
-/** What is written into a ConfigMap, in the order in which it stands there: looked through together, however many values it has. */
-function configLines({ resource, written }: AuditRequest): { readonly lines: string; readonly isCut: boolean } {
-  if (resource !== 'configmaps') return { lines: '', isCut: false };
-  const lines: string[] = [];
-  let left = mostRead;
-  for (const [name, value, read] of written.flatMap(({ data, binaryData }) => [
-    ...textsIn(data, (text) => text),
-    ...textsIn(binaryData, (text) => Buffer.from(text, 'base64').toString('latin1')),
-  ])) {
-    lines.push(`${name}=${read(value.slice(0, left))}`);
-    left -= name.length + value.length;
-    if (left < 0) break;
-  }
-  return { lines: lines.join(between), isCut: left < 0 };
-}
-
-type Reading = (text: string) => string;
-
-function textsIn(data: unknown, read: Reading): readonly (readonly [string, string, Reading])[] {
+function linesOf(data: unknown, read: (text: string) => string): readonly string[] {
   return Object.entries(objectOf(data) ?? {}).flatMap(([name, value]) =>
-    typeof value === 'string' ? [[name, value, read] as const] : [],
+    typeof value === 'string' ? [`${name}=${read(value)}`] : [],
   );
 }
 

@@ -7,7 +7,6 @@ import {
   bindsMasters,
   foreignImage,
   holdsCredentials,
-  holdsTooMuch,
   opensEveryNode,
   opensTheNode,
   opensToOutside,
@@ -360,14 +359,6 @@ export const auditRules: readonly AuditRule[] = [
     mitre: ['T1552', 'TA0006'],
     about: 'a value of the shape of a key, token or password written into a ConfigMap (level Request)',
     applies: (request) => isOneOf(['configmaps'], request) && isMade(request) && holdsCredentials(request),
-  },
-  {
-    name: 'ConfigMap too large to look through',
-    severity: 'medium',
-    tags: ['credential_access'],
-    mitre: ['T1552', 'TA0006'],
-    about: 'more than 1 MiB of names and values written into a ConfigMap: what stands behind that is not looked at (level Request)',
-    applies: (request) => isOneOf(['configmaps'], request) && isMade(request) && holdsTooMuch(request),
   },
   {
     name: 'Service takes addresses of others',

@@ -105,7 +105,11 @@ export async function followControl(options: FollowControlOptions): Promise<void
 }
 
 /** Tells the workflow again what it has lost. @returns since when it has, in milliseconds since 1970; undefined where it has lost nothing */
-async function recallLost(options: FollowControlOptions, state: ControlState, since: number | undefined): Promise<number | undefined> {
+async function recallLost(
+  options: FollowControlOptions,
+  state: ControlState,
+  since: number | undefined,
+): Promise<number | undefined> {
   const { client, cluster, book, log } = options;
   const lost = book.lostIn(state);
   if (lost.decided.length + lost.ended.length === 0) return undefined;
@@ -115,7 +119,10 @@ async function recallLost(options: FollowControlOptions, state: ControlState, si
     client.workflow.getHandle(controlIdOf(cluster)).signal(controlNames.recallSignal, lost),
   );
   const counts = { inForce: lost.decided.length, over: lost.ended.length };
-  log.warn(counts, 'the control workflow has lost decisions that this cell goes by, as if it were set back: it is told them again');
+  log.warn(
+    counts,
+    'the control workflow has lost decisions that this cell goes by, as if it were set back: it is told them again',
+  );
   return Date.now();
 }
 

@@ -63,7 +63,14 @@ describe('a signed event', () => {
     const fake = await receiver();
     const pager = createWebhookPager({ url: `${fake.url}/hooks/T0PSECRET`, secret });
     const incident = { ...request.incident, title: 'deployment/shop/cart', severity: 'critical', cluster: 'lab' } as const;
-    const page: Page = { key: pageKeyOf(incident, { began: 0 }), nth: 0, group: 'oncall', incident, summary: 'renewed', details: {} };
+    const page: Page = {
+      key: pageKeyOf(incident, { began: 0 }),
+      nth: 0,
+      group: 'oncall',
+      incident,
+      summary: 'renewed',
+      details: {},
+    };
     await pager.page(page, signal);
     await pager.page(page, signal);
     await pager.page({ ...page, nth: 1 }, signal);

@@ -60,7 +60,10 @@ paging: { pagerduty: { routingKey: { env: PD }, groups: { leads: { env: LEADS } 
   expect(jira.issues[0]?.fields.summary).toBe('lab: new binary');
   expect(JSON.stringify(jira.issues)).not.toContain('secretpass');
   const incident = { ...request.incident, title: 'deployment/shop/cart', severity: 'critical', cluster: 'lab' } as const;
-  await pager?.page({ key: pageKeyOf(incident, { began: 0 }), nth: 0, group: 'leads', incident, summary: secret, details: {} }, signal);
+  await pager?.page(
+    { key: pageKeyOf(incident, { began: 0 }), nth: 0, group: 'leads', incident, summary: secret, details: {} },
+    signal,
+  );
   expect(pagerduty.alerts.map((alert) => alert.routingKey)).toEqual(['b'.repeat(32)]);
   expect(JSON.stringify(pagerduty.alerts)).not.toContain('secretpass');
 });

@@ -61,12 +61,7 @@ beforeAll(async () => {
     if (isProtected) refuse('FB_ERR_PROTECTED', 'namespace shop is protected; pod/shop/cart-1 was not touched');
   };
   activities = createFollowUpActivities({ tickets, ...(pager && { pager }), mailbox });
-  lab = await startLab(
-    { openTicket, quarantinePod, 'verify:rotateSecret': rotation },
-    100,
-    undefined,
-    activities,
-  );
+  lab = await startLab({ openTicket, quarantinePod, 'verify:rotateSecret': rotation }, 100, undefined, activities);
 });
 afterAll(async () => {
   await lab?.stop();
