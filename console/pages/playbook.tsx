@@ -45,6 +45,19 @@ export function Playbook({ id }: { readonly id: string }) {
   );
 }
 
+/** Longer it is for who wants to know exactly; the rules that it comes to stand below. */
+const longestShown = 200;
+
+function matchOf(answers: string) {
+  if (answers.length <= longestShown) return answers;
+  return (
+    <details>
+      <summary>Alerts by many conditions</summary>
+      <p class="small">{answers}</p>
+    </details>
+  );
+}
+
 function Described({
   playbook: { on, answers, per, levels, headStart, evidenceFirst, uses, scheduled },
 }: {
@@ -53,7 +66,7 @@ function Described({
   return (
     <Sheet title="What it does">
       <dl class="facts">
-        {scheduled ? <Fact name="Runs">{scheduled.times}</Fact> : <Fact name="Answers">{answers}</Fact>}
+        {scheduled ? <Fact name="Runs">{scheduled.times}</Fact> : <Fact name="Answers">{matchOf(answers)}</Fact>}
         <Fact name="From">
           <Severity is={on.minSeverity} />
         </Fact>

@@ -1,5 +1,5 @@
 import type { ShownBlastRadius } from '../../core/console/console.schema.ts';
-import { targetText, wholeTargetText } from '../../core/text/plain-text.ts';
+import { kindText, targetText, wholeTargetText } from '../../core/text/plain-text.ts';
 import { countText } from '../words.ts';
 
 const states = {
@@ -67,7 +67,7 @@ function Branch({ object, top }: { readonly object: ShownBlastRadius['objects'][
         {cutTo(targetText(name), mostLetters)}
       </text>
       <text class="kind" x={left + 12} y={top + 35}>
-        {cutTo([`${kind.charAt(0).toUpperCase()}${kind.slice(1)}, ${states[state]}`, ...by].join(' · '), 54)}
+        {cutTo([`${kindText(kind)}, ${states[state]}`, ...by].join(' · '), 54)}
       </text>
       <title>{wholeTargetText(name)}</title>
     </g>

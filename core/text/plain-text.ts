@@ -7,12 +7,27 @@ export function targetText(target: string): string {
   return shortName(lastPart(target));
 }
 
+const compoundKinds = [
+  'CronJob',
+  'DaemonSet',
+  'NetworkPolicy',
+  'PodDisruptionBudget',
+  'ReplicaSet',
+  'ServiceAccount',
+  'StatefulSet',
+];
+
+/** `networkpolicy` is `NetworkPolicy`, as Kubernetes writes it. */
+export function kindText(kind: string): string {
+  return compoundKinds.find((one) => one.toLowerCase() === kind) ?? `${kind.charAt(0).toUpperCase()}${kind.slice(1)}`;
+}
+
 /** `pod/shop/cart` is `Pod cart in shop`, whole. */
 export function wholeTargetText(target: string): string {
   const [kind = '', ...rest] = target.split('/');
   const name = rest.pop();
   if (name === undefined) return target;
-  return `${kind.charAt(0).toUpperCase()}${kind.slice(1)} ${name}${rest.length === 0 ? '' : ` in ${rest.join('/')}`}`;
+  return `${kindText(kind)} ${name}${rest.length === 0 ? '' : ` in ${rest.join('/')}`}`;
 }
 
 /** As machines write a time, and as a page writes it: `2026-11-27T20:36:01.5Z`, `2026-11-27 20:36 UTC`. */

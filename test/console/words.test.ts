@@ -98,5 +98,6 @@ test('an incident stands as it does, and no better', () => {
 test('objects and sizes are read in words', () => {
   expect(wholeTargetText('pod/shop/cart-1')).toBe('Pod cart-1 in shop');
   expect(wholeTargetText('node/worker-7')).toBe('Node worker-7');
+  expect(wholeTargetText('networkpolicy/shop/deny-all')).toBe('NetworkPolicy deny-all in shop');
   expect([sizeText(999), sizeText(4210), sizeText(2_500_000)]).toEqual(['999 B', '4.2 kB', '2.5 MB']);
 });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { QuestionCard, StoredButton } from '../../../core/cards/card.ts';
 import { oneOfEach } from '../../../core/cards/card-group.ts';
 import type { CardStore } from '../../../core/cards/card-store.ts';
-import { heldText, leftText, sureness } from '../../../core/cards/card-words.ts';
+import { happenedText, heldText, leftText, mattersText, signedText, sureness } from '../../../core/cards/card-words.ts';
 import { isGuarded, nameToType } from '../../../core/cards/guarded-choice.ts';
 import type { AnswerAccepted, AnswerBody, ConsoleQuestion } from '../../../core/console/console.schema.ts';
 import { chainOf, incidentKeyOf } from '../../../core/console/incident-summary.ts';
@@ -39,6 +39,14 @@ interface ConsoleQuestions {
   ): Promise<{ readonly all: readonly ConsoleQuestion[]; readonly leases: ReadonlyMap<string, string> }>;
   /** @throws FB_ERR_INCOMPLETE with the fields, FB_ERR_PLAN_CHANGED, FB_ERR_VOTE_REFUSED, FB_ERR_NOT_FOUND */
   answer(who: SignedIn, id: string, given: AnswerBody): Promise<AnswerAccepted>;
+}
+
+/** As the first lines of a card: who ran what, where; why it matters; how much there is of it. The whole of it stands on the incident's page. */
+function happenedLines(card: QuestionCard): readonly string[] {
+  const { doubt, count } = card.happened;
+  const facts = [...(count > 0 ? [count === 1 ? '1 alert' : `${count} alerts`] : []), signedText(card.happened)];
+  const lines = [happenedText(card), doubt && `In doubt: ${doubt}`, mattersText(card.happened), facts.filter(Boolean).join(', ')];
+  return lines.flatMap((line) => line || []);
 }
 
 /**
@@ -128,7 +136,7 @@ export function createConsoleQuestions(parts: {
     const buttons = await cards.buttonsOf(card.questionId);
     const stand = buttons.find(stands);
     if (!stand || stand.incident.id !== card.incident.id) return undefined;
-    const shown = { ...card, digest: card.questionDigest, happened: [] };
+    const shown = { ...card, digest: card.questionDigest, happened: happenedLines(card) };
     const question = shownOf(who, { stand, shown, known: undefined, current: undefined });
     const { next = null, people = null } = card.level;
     return {

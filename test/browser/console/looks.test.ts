@@ -101,6 +101,23 @@ inBrowser('the console, to look at', () => {
     await overview.close();
   });
 
+  test('folds up what a playbook answers where that is long, and shows it where it is not', async () => {
+    const facts = async (name: string) => {
+      const page = await opened(`/playbooks/firebreak/${name}`, { viewport: { width: 390, height: 844 } });
+      const does = page.getByRole('region', { name: 'What it does' });
+      await does.waitFor();
+      return { does, page };
+    };
+    const long = await facts('contain-container-escape');
+    expect(await long.does.getByText(/Detect release_agent File Container Escapes/).isVisible()).toBe(false);
+    await long.does.getByText('Alerts by many conditions').click();
+    await long.does.getByText(/Detect release_agent File Container Escapes/).waitFor();
+    await long.page.close();
+    const short = await facts('quarantine-on-order');
+    await short.does.getByText('Quarantine ordered by a person').waitFor();
+    await short.page.close();
+  });
+
   test('draws what is left of a workload, what is cut off, what an answer would change and what can be reached, each with its words inside', async () => {
     const page = await opened(`/incidents/${sample.cart.key}`);
     const radius = page.getByRole('region', { name: 'Blast radius' });

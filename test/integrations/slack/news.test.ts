@@ -82,7 +82,7 @@ describe('what people read beside the cards', () => {
     const pages = lines.map((summary) => pageInWords({ summary, details: { contained: pod } }));
     expect([...pages.map(({ summary }) => summary), ...lines.map(wholeText)].flatMap(codeIn)).toEqual([]);
     expect(pages[0]?.details).toEqual({ contained: 'Pod cart-7d9c5b6f4-x2x8k in shop' });
-    expect(wholeText(ofSteps[5] ?? '')).toBe('Networkpolicy allow-all in shop lets pods through since 1 Mar, 14:05 UTC');
+    expect(wholeText(ofSteps[5] ?? '')).toBe('NetworkPolicy allow-all in shop lets pods through since 1 Mar, 14:05 UTC');
     expect(utcWords('no time')).toBe('no time');
   });
 
