@@ -91,7 +91,7 @@ export function quorumOf(asked: {
   const ofPlans = plans.some((plan) => {
     if (plan.effect === 'read') return false;
     if (plan.weakens === true && severity === 'critical') return true;
-    if (namespacesOf(plan).some((namespace) => protectedNamespaces.includes(namespace))) return true;
+    if (protectedNamespaces.length > 0 && namespacesOf(plan).some((one) => protectedNamespaces.includes(one))) return true;
     if (plan.effect !== 'destructive') return false;
     return wide.has(plan.reach) || plan.blastRadius.length > manyObjects || touchesOthers(plan, incident);
   });
