@@ -127,8 +127,8 @@ export function provenOf(rows: readonly StoredRecord[], trust: Trust): ProvenRec
   return { records: [...proven.values()], leftOut: rows.length - proven.size };
 }
 
-/** By what a copy has in common with it. */
-function provenRows(rows: readonly StoredRecord[], trust: Trust): ReadonlyMap<string, AuditRecord> {
+/** Each by what a copy has in common with it. */
+export function provenRows(rows: readonly StoredRecord[], trust: Trust): ReadonlyMap<string, AuditRecord> {
   const problems = originProblems(rows, trust);
   const proven = new Map<string, AuditRecord>();
   for (const [index, { signed }] of rows.entries())

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { AuditRecord } from '../../../core/audit/audit.ts';
-import { provenOf } from '../../../core/audit/audit-check.ts';
-import type { AuditStore, StoredRecord } from '../../../core/audit/audit-store.ts';
+import { provenRows } from '../../../core/audit/audit-check.ts';
+import type { AuditStore } from '../../../core/audit/audit-store.ts';
 import type { Trust } from '../../../core/messages/sender.ts';
 import {
   type Noise,
@@ -91,21 +91,17 @@ export async function* incidentChains(asked: {
   // Clocks differ.
   const until = new Date(Date.now() + dayMs).toISOString();
   const chains = (await store.chainsWith({ kinds, since, until })).filter((chain) => chain.startsWith(`incident/${cluster}/`));
-  const proven = (rows: readonly StoredRecord[]): readonly AuditRecord[] => {
-    const { records, leftOut } = provenOf(rows, trust);
-    leave(leftOut);
-    return records;
-  };
-  let rows: StoredRecord[] = [];
+  let current: { readonly chain: string; readonly proven: Map<string, AuditRecord> } | undefined;
   for await (const page of store.eachRow(chains.sort()))
-    for (const row of page) {
-      if (rows[0] && rows[0].chain !== row.chain) {
-        yield proven(rows);
-        rows = [];
-      }
-      if (!row.signed || wanted.has(row.signed.record.kind)) rows.push(row);
+    for (const [chain, all] of Map.groupBy(page, (row) => row.chain)) {
+      if (current && current.chain !== chain) yield [...current.proven.values()];
+      if (current?.chain !== chain) current = { chain, proven: new Map() };
+      const rows = all.filter(({ signed }) => !signed || wanted.has(signed.record.kind));
+      const before = current.proven.size;
+      for (const [key, record] of provenRows(rows, trust)) current.proven.set(key, record);
+      leave(rows.length - (current.proven.size - before));
     }
-  if (rows.length > 0) yield proven(rows);
+  if (current) yield [...current.proven.values()];
 }
 
 function rateText({ falsePositiveRate }: Noise): string {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { AuditRecord } from '../../../core/audit/audit.ts';
+import type { AuditRecord, SignedRecord } from '../../../core/audit/audit.ts';
 import type { Trust } from '../../../core/messages/sender.ts';
 import { type TuneReport, tune } from '../../../core/playbook/tune.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
@@ -226,6 +226,38 @@ describe('firebreak tune', () => {
     });
     expect(most).toBeLessThanOrEqual(18);
     expect(await held.count()).toBe(0);
+  });
+
+  test('holds nothing of what somebody wrote into one incident, however much that is, and counts a copy once', async () => {
+    const held = new ReachableObjects();
+    const trust: Trust = {
+      senderOf: (signed) => makersTrust.senderOf(signed) && { role: 'cell', keyId: signed.keyId, cluster: 'lab' },
+    };
+    const stranger = newMaker();
+    const [opened] = incidentOf({ name: 'debug', counts: [['Shell', 'low', 2]] });
+    if (!opened) throw new Error('nothing was made');
+    const rowOf = (signed: SignedRecord, place: number) => ({ chain: opened.chain, place, previous: '', hash: '', signed });
+    let most = 0;
+    async function* eachRow() {
+      if (!opened) return;
+      yield [rowOf(maker.sign(opened), 1)];
+      for (let page = 0; page < 20; page += 1) {
+        const forged = Array.from({ length: 10 }, (_, nth) => stranger.sign({ ...opened, number: 10 * page + nth + 2 }));
+        for (const { record } of forged) held.watch(record.body);
+        yield forged.splice(0).map((signed, nth) => rowOf(signed, 10 * page + nth + 2));
+        most = Math.max(most, await held.count());
+      }
+      yield [rowOf(maker.sign(opened), 300)];
+    }
+    let leftOut = 0;
+    const leave = (rows: number): void => {
+      leftOut += rows;
+    };
+    const store = { chainsWith: async () => [], eachRow };
+    const chains = incidentChains({ store, cluster: 'lab', since: old, trust, leave });
+    expect(await tune({ chains, minBenign: 2, top: 5 })).toMatchObject({ incidents: 1, alerts: 2 });
+    expect(leftOut).toBe(201);
+    expect(most).toBeLessThanOrEqual(20);
   });
 
   test('people get tables and the command that would propose it; nothing is changed', async () => {
