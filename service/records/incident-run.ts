@@ -24,13 +24,13 @@ export async function provenRunOf(
   run?: string,
 ): Promise<ProvenRun> {
   const runs = run === undefined ? await store.chains([`${incident}@`]) : [`${incident}@${run}`];
-  const read = await Promise.all(
-    runs.map(async (chain) => ({ chain, ...provenOf((await store.storedChain(chain)).records, trust) })),
-  );
-  const found = read
-    .filter(({ records }) => records.length > 0)
-    .sort((a, b) => compareTexts(startOf(a.records), startOf(b.records)));
-  const newest = found.at(-1);
+  let newest: ProvenRun | undefined;
+  // One after another: a workload may have had hundreds.
+  for (const chain of runs) {
+    const one = { chain, ...provenOf((await store.storedChain(chain)).records, trust) };
+    const isNewer = !newest || compareTexts(startOf(one.records), startOf(newest.records)) >= 0;
+    if (one.records.length > 0 && isNewer) newest = one;
+  }
   if (!newest)
     throw new FirebreakError(
       'FB_ERR_UNKNOWN_ID',

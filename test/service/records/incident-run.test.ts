@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { type AuditRecord, genesisHash, type SignedRecord } from '../../../core/audit/audit.ts';
 import { provenRunOf } from '../../../service/records/incident-run.ts';
+import { ReachableObjects } from '../../suites/reachable-objects.ts';
 import { maker, makersTrust, newMaker } from '../../suites/signed-records.ts';
 
 const incident = 'incident/c/shop/Deployment/cart';
@@ -33,4 +34,22 @@ test('the newest run is meant where none is named, and a row that nobody believe
   expect(await provenRunOf(asked, incident, 'run-1')).toMatchObject({ chain: old.chain });
   await expect(provenRunOf(asked, incident, 'run-3')).rejects.toMatchObject({ code: 'FB_ERR_UNKNOWN_ID' });
   await expect(provenRunOf(asked, `${incident}2`)).rejects.toMatchObject({ code: 'FB_ERR_UNKNOWN_ID' });
+});
+
+test('of an incident that has happened often, two runs are held at once', async () => {
+  const held = new ReachableObjects();
+  const runs = Array.from({ length: 20 }, (_, nth) => `run-${nth}`);
+  let most = 0;
+  const store = {
+    chains: async () => runs.map((run) => `${incident}@${run}`),
+    storedChain: async (chain: string) => {
+      most = Math.max(most, await held.count());
+      const at = new Date(Date.UTC(2026, 0, 1 + runs.indexOf(chain.slice(chain.indexOf('@') + 1)))).toISOString();
+      const signed = maker.sign({ ...recordOf('', at), chain });
+      held.watch(signed.record.body);
+      return { records: [{ chain, place: 1, previous: genesisHash, hash: '', signed }] };
+    },
+  };
+  expect(await provenRunOf({ store, trust: makersTrust }, incident)).toMatchObject({ chain: `${incident}@run-19` });
+  expect(most).toBeLessThanOrEqual(2);
 });
