@@ -409,6 +409,21 @@ describe('its end', () => {
     expect(book.hiding(noisyAlert({ rule }))).toBeUndefined();
   });
 
+  test('is told again to a workflow that was set back to before it', async () => {
+    const rule = 'Ended and set back';
+    const terms = await agreed({ match: { ...termsOf(0).match, rule } });
+    const state = await control.state();
+    const book = bookAt({ now: await lab.clock() });
+    book.update(state);
+    expect(book.lostIn(state)).toEqual({ decided: [], ended: [] });
+    book.end(endOf(terms));
+    const lost = book.lostIn(state);
+    expect(lost).toMatchObject({ decided: [], ended: [{ order: { decision: terms.id } }] });
+    await control.signal(controlNames.recallSignal, lost);
+    const after = await control.until((now) => statusOf(now, terms) === 'ended', 'the end');
+    expect(book.lostIn(after)).toEqual({ decided: [], ended: [] });
+  });
+
   test('from Slack it is signed by a desk for somebody of the roster, and by nobody else', async () => {
     const rule = 'Ended in Slack';
     const terms = await agreed({ match: { ...termsOf(0).match, rule } });
