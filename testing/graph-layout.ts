@@ -277,10 +277,13 @@ function wrapped(text: string): readonly string[] {
   return lines.length <= box.lines ? lines : [...lines.slice(0, box.lines - 1), '…'];
 }
 
+/** Of a word that is longer than a line. */
+const piece = new RegExp(`.{1,${box.letters}}`, 'gu');
+
 function wrappedLine(text: string): readonly string[] {
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(/\s+/).flatMap((one) => one.match(new RegExp(`.{1,${box.letters}}`, 'gu')) ?? [])) {
+  for (const word of text.split(/\s+/).flatMap((one) => one.match(piece) ?? [])) {
     if (line !== '' && line.length + word.length + 1 > box.letters) {
       lines.push(line);
       line = word;

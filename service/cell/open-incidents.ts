@@ -191,6 +191,7 @@ export class OpenIncidents {
     const count = Math.min(mostLookedAt, running.length);
     const looked = [...running, ...running].slice(this.#turn % (running.length || 1)).slice(0, count);
     this.#turn += count;
+    for (const id of this.#still.keys()) if (!running.includes(id)) this.#still.delete(id);
     for (const id of looked) {
       const since = await taskWaitsSince(client, id).catch(() => undefined);
       const waitsMs = since === undefined ? 0 : this.#now() - Math.max(since, this.#since);
