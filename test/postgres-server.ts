@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,31 +23,33 @@ export interface PostgresServer {
 }
 
 /**
- * A real PostgreSQL server of its own on 127.0.0.1, durable settings as shipped, data in a temporary folder. It ends with
- * `stop()`, and when this process ends in any way. Throws where the machine has no PostgreSQL server programs.
+ * A real PostgreSQL server of its own on 127.0.0.1, durable settings as shipped, data in a temporary folder, or in one that is kept: then with what is there from
+ * before. It ends with `stop()`, and when this process ends in any way. Throws where the machine has no PostgreSQL server programs.
  */
-export async function startPostgres(): Promise<PostgresServer> {
+export async function startPostgres(kept?: string): Promise<PostgresServer> {
   const programs = findPostgres();
   if (!programs) throw new Error('There are no PostgreSQL server programs (initdb, postgres) on this machine.');
   const owner = serverOwner();
-  const folder = mkdtempSync(join(tmpdir(), 'firebreak-postgres-'));
+  const folder = kept ?? mkdtempSync(join(tmpdir(), 'firebreak-postgres-'));
   const data = join(folder, 'data');
-  const password = randomBytes(12).toString('hex');
   const passwordFile = join(folder, 'password');
-  mkdirSync(data, { mode: 0o700 });
-  writeFileSync(passwordFile, password, { mode: 0o600 });
-  if (owner) for (const path of [folder, data, passwordFile]) chownSync(path, owner.uid, owner.gid);
-  const initialise = [
-    '-D',
-    data,
-    '-U',
-    'firebreak',
-    '--auth=scram-sha-256',
-    `--pwfile=${passwordFile}`,
-    '--encoding=UTF8',
-    '--locale=C',
-  ];
-  execFileSync(join(programs, 'initdb'), initialise, { ...owner, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+  if (!existsSync(join(data, 'PG_VERSION'))) {
+    mkdirSync(data, { mode: 0o700, recursive: true });
+    writeFileSync(passwordFile, randomBytes(12).toString('hex'), { mode: 0o600 });
+    if (owner) for (const path of [folder, data, passwordFile]) chownSync(path, owner.uid, owner.gid);
+    const initialise = [
+      '-D',
+      data,
+      '-U',
+      'firebreak',
+      '--auth=scram-sha-256',
+      `--pwfile=${passwordFile}`,
+      '--encoding=UTF8',
+      '--locale=C',
+    ];
+    execFileSync(join(programs, 'initdb'), initialise, { ...owner, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+  }
+  const password = readFileSync(passwordFile, 'utf8');
 
   const { postgres: port } = await freePorts({ names: ['postgres'] });
   const settings = { listen_addresses: '127.0.0.1', unix_socket_directories: folder, max_connections: '200' };
@@ -76,8 +78,10 @@ export async function startPostgres(): Promise<PostgresServer> {
       server = await eventually('PostgreSQL after the last process of the killed one', () => start().catch(whileOldOnesEnd));
     },
     async stop() {
+      // At once, whoever is connected; with less than that it would be killed after two seconds.
+      if (kept) await group.end(server, 'SIGINT');
       await group.stop();
-      rmSync(folder, { recursive: true, force: true });
+      if (!kept) rmSync(folder, { recursive: true, force: true });
     },
   };
 }

@@ -1,10 +1,11 @@
 /**
  * What very many records cost in PostgreSQL: a check of all, the report of a quarter, the console, and the notary. `node bench/records/many-records.ts`; BENCH_COUNT
  * incidents of 100 records, over a year, with a checkpoint for each minute in which something moved. A hundred thousand incidents take some 25 GB of the disk while it runs.
+ * Writing them takes a quarter of an hour: with BENCH_KEEP=FOLDER they stay there, and the next time they are not written again.
  */
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { incidentKeyOf } from '../../core/console/incident-summary.ts';
@@ -15,9 +16,10 @@ import { signerFrom } from '../../integrations/keys/ed25519.ts';
 import { readChain } from '../../service/desk/console/incident-view.ts';
 import { auditNodeFlags, serviceEnvironment, serviceNodeFlags } from '../../service/launcher/node-flags.mjs';
 import { projectRoot } from '../../service/process/project-root.ts';
+import { trustInKeys } from '../../service/records/audit-trust.ts';
 import { startDatabases } from '../../test/postgres/databases.ts';
 import { newPrivateKey } from '../../test/suites/private-key.ts';
-import { deskMaker, maker, makersTrust } from '../../test/suites/signed-records.ts';
+import { newMaker } from '../../test/suites/signed-records.ts';
 import { peakMb, processStat, ticksPerSecond } from '../parts/process-stat.ts';
 import { distribution, loadNow, printGoals, round, writeResult } from '../report.ts';
 import type { NotaryPlace, NotarySpent } from './notary-main.ts';
@@ -29,12 +31,64 @@ const incidents = Number(process.env.BENCH_COUNT ?? whole);
 const perIncident = 100;
 const shares = 2;
 const count = incidents * perIncident;
+/** Of which each round of the notary finds a record more. */
+const movedChains = 6;
 // Over: no checkpoint may be of a time to come.
 const [since, until] = [Date.UTC(2025, 0, 1), Date.UTC(2026, 0, 1)];
 const quarter = '2025-Q2';
-const folder = mkdtempSync(join(tmpdir(), 'firebreak-bench-many-'));
-const pem = newPrivateKey();
+const kept = process.env.BENCH_KEEP;
+const folder = kept ?? mkdtempSync(join(tmpdir(), 'firebreak-bench-many-'));
+mkdirSync(folder, { recursive: true });
+const pem = privateKeyOf('notary');
 const key = signerFrom({ pem, name: 'the notary' });
+const [maker, deskMaker] = [newMaker(privateKeyOf('cell')), newMaker(privateKeyOf('desk'))];
+const { trust } = trustInKeys({
+  cells: [{ cluster: 'c', key: maker.publicKey }],
+  desks: [deskMaker.publicKey],
+  people: new Map(),
+});
+
+/** The same for as long as the folder is there. */
+function privateKeyOf(name: string): string {
+  const file = join(folder, `${name}-key.pem`);
+  if (!existsSync(file)) writeFileSync(file, newPrivateKey(), { mode: 0o600 });
+  return readFileSync(file, 'utf8');
+}
+
+/** What is in the folder that is kept. */
+interface Written {
+  readonly incidents: number;
+  readonly cpuSeconds: number;
+  readonly checkpoints: { readonly count: number; readonly heads: number; readonly at: string };
+  /** Records that rounds of the notary have added, to each of six chains. */
+  readonly added: number;
+}
+
+const writtenFile = join(folder, 'written.json');
+
+function readWritten(): Written | undefined {
+  if (!existsSync(writtenFile)) return undefined;
+  const written: Written = JSON.parse(readFileSync(writtenFile, 'utf8'));
+  if (written.incidents !== incidents)
+    throw new Error(`${folder} has ${written.incidents} incidents: set BENCH_COUNT to that, or take another folder`);
+  return written;
+}
+
+async function writeAll(url: string, anchorFile: string): Promise<Written> {
+  await (await openDatabase({ url })).close();
+  const many = { url, pem: maker.pem, incidents, perIncident, since, until, movesIn: folder };
+  const { seconds, cpuSeconds } = await spentOn(() => writeManyRecords(many, shares));
+  console.log(`${count} records written in ${seconds} s, ${cpuSeconds} s of the processor`);
+  const checkpoints = await spentOn(() => writeCheckpoints({ url, movesIn: folder, shares, signer: key, anchorFile }));
+  const { at, ...signed } = checkpoints.result;
+  console.log(`${signed.count} checkpoints of ${signed.heads} heads written in ${checkpoints.cpuSeconds} s of the processor`);
+  const database = await openDatabase({ url });
+  await database.all('ANALYZE');
+  await database.close();
+  const written: Written = { incidents, cpuSeconds, checkpoints: { ...signed, at: at.toISOString() }, added: 0 };
+  writeFileSync(writtenFile, JSON.stringify(written));
+  return written;
+}
 
 interface Spent {
   readonly seconds: number;
@@ -163,24 +217,18 @@ async function timesOf(times: number, work: (nth: number) => Promise<unknown>): 
   return taken;
 }
 
-const databases = await startDatabases();
+const databases = await startDatabases(kept && join(kept, 'postgres'));
 try {
   const url = await databases.next();
-  await (await openDatabase({ url })).close();
-  const many = { url, pem: maker.pem, incidents, perIncident, since, until, movesIn: folder };
-  const written = await spentOn(() => writeManyRecords(many, shares));
-  console.log(`${count} records written in ${written.seconds} s, ${written.cpuSeconds} s of the processor`);
   const anchorFile = join(folder, 'anchor.jsonl');
-  const checkpoints = await spentOn(() => writeCheckpoints({ url, movesIn: folder, shares, signer: key, anchorFile }));
-  const { at: signedAt, ...signed } = checkpoints.result;
-  console.log(`${signed.count} checkpoints of ${signed.heads} heads written in ${checkpoints.cpuSeconds} s of the processor`);
+  const written = readWritten() ?? (await writeAll(url, anchorFile));
+  const { at: signedAt, ...signed } = written.checkpoints;
   const database = await openDatabase({ url });
-  await database.all('ANALYZE');
   const store = createAuditStore(database);
   const config = writeConfiguration(url, anchorFile);
-  const verify = await command(['audit', 'verify', '--config', config, '--as-of', signedAt.toISOString(), '--json']);
+  const verify = await command(['audit', 'verify', '--config', config, '--as-of', signedAt, '--json']);
   const { ok, records, findings } = verify.said;
-  if (ok !== true || records !== count) throw new Error(JSON.stringify(findings).slice(0, 2_000));
+  if (ok !== true || records !== count + movedChains * written.added) throw new Error(JSON.stringify(findings).slice(0, 2_000));
   console.log('audit verify', { ...verify, said: undefined });
   const report = await command([
     'report',
@@ -197,7 +245,7 @@ try {
 
   const list = createIncidentList(database, {
     marks: { of: (content) => `mark of ${content.length}`, isOf: (content, mark) => mark === `mark of ${content.length}` },
-    records: async (chain) => (await readChain(store, makersTrust, chain)).records,
+    records: async (chain) => (await readChain(store, trust, chain)).records,
   });
   const listed = await spentOn(() => list.catchUp());
   console.log(`the console's list made of ${listed.result} incidents in ${listed.cpuSeconds} s of the processor`);
@@ -210,17 +258,18 @@ try {
   const ones = await timesOf(200, async (nth) => {
     const chain = chains[(nth * 7_919) % chains.length] ?? '';
     const summary = await list.find(incidentKeyOf(chain), 'all');
-    if (!summary || !(await readChain(store, makersTrust, chain)).proof.whole) throw new Error(`${chain} is not whole`);
+    if (!summary || !(await readChain(store, trust, chain)).proof.whole) throw new Error(`${chain} is not whole`);
   });
-  const notary = startNotary({ url, anchorFile, pem, at: signedAt.toISOString() });
+  const notary = startNotary({ url, anchorFile, pem, at: signedAt });
   const begun = await notary.sign();
   console.log('the notary begins', begun);
   const rounds: number[] = [];
   for (let nth = 1; nth <= 20; nth += 1) {
-    for (const chain of chains.slice(0, 6)) await store.append([grown(chain, nth)]);
+    for (const chain of chains.slice(0, movedChains)) await store.append([grown(chain, written.added + nth)]);
     rounds.push((await notary.sign()).cpuSeconds * 1_000);
   }
   await notary.stop();
+  writeFileSync(writtenFile, JSON.stringify({ ...written, added: written.added + rounds.length }));
   const [page, one, round6] = [distribution(pages), distribution(ones), distribution(rounds)];
   const perSecond = Math.round(count / verify.seconds);
   const goals = [
@@ -268,5 +317,5 @@ try {
     });
 } finally {
   await databases.stop();
-  rmSync(folder, { recursive: true, force: true });
+  if (kept === undefined) rmSync(folder, { recursive: true, force: true });
 }

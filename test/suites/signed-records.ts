@@ -29,8 +29,7 @@ interface Maker {
   signAfter(record: AuditRecord, before: SignedRecord): SignedRecord;
 }
 
-export function newMaker(): Maker {
-  const pem = newPrivateKey();
+export function newMaker(pem = newPrivateKey()): Maker {
   const key = createPrivateKey(pem);
   const { keyId, publicKey } = signerFrom({ pem, name: 'a maker of records' });
   const signed = (given: AuditRecord, follows: string): SignedRecord => {
