@@ -11,6 +11,7 @@ import { Playbook } from './pages/playbook.tsx';
 import { OneQuestion, Questions } from './pages/questions.tsx';
 import { Empty, Problem, usePage, Waiting } from './parts/common.tsx';
 import './styles.css';
+import { timeText } from './time.ts';
 import { countText, placeText } from './words.ts';
 
 /** Signed in, or at the door. */
@@ -65,15 +66,20 @@ const signedOutText = 'You are asked by your identity provider. A session ends b
 
 function Door({ fault }: { readonly fault: RequestFault }) {
   usePage('Sign in');
-  const back = `${window.location.pathname}${window.location.search}`;
+  const to = `${window.location.pathname}${window.location.search}`;
+  const address = (more: object): string => `${signInPath}?${new URLSearchParams({ to, ...more })}`;
   return (
     <main class="door">
       <Mark />
       <h1>Sign in to see incidents</h1>
       <p class="soft">{fault.code === 'FB_ERR_SIGN_IN' ? signedOutText : `${fault.message} ${fault.help}`}</p>
-      <a class="button primary" href={`${signInPath}?${new URLSearchParams({ to: back })}`}>
+      <a class="button primary" href={address({})}>
         Sign in
       </a>
+      <a href={address({ display: 'wall' })}>Open as a wall display</a>
+      <p class="soft">
+        A wall display stays signed in while its page is open. Whoever signs in, it shows no words of alerts and answers nothing.
+      </p>
     </main>
   );
 }
@@ -127,7 +133,9 @@ function Frame({ session, onEnd }: { readonly session: ConsoleSession; readonly 
         </nav>
         <div class="who">
           <span class={`live ${live}`}>{liveTexts[live]}</span>
-          <span class="name">{session.person.name}</span>
+          <span class="name">
+            {session.wall ? `Wall display until ${timeText(session.endsAt, Date.now())}` : session.person.name}
+          </span>
           <button type="button" class="plain" onClick={signOut}>
             Sign out
           </button>

@@ -58,6 +58,8 @@ export const session = z.object({
   csrf: text.nullable(),
   /** However busy. */
   endsAt: time,
+  /** Made for a screen on a wall: it only reads, and does not end while its page is open. */
+  wall: z.boolean(),
   idleMinutes: count,
   cluster: text,
   version: text,

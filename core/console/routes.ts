@@ -111,7 +111,7 @@ export const consoleRoutes = {
 
 export type ConsoleRouteName = keyof typeof consoleRoutes;
 
-/** Where the browser signs in: a page, not a route. `to` is where it comes back to, a path of the console. */
+/** Where the browser signs in: a page, not a route. `to` is where it comes back to, a path of the console; `display=wall` asks for the session of a wall. */
 export const signInPath = '/console/sign-in';
 /** The console's own files are below this. */
 export const consolePath = '/console/';

@@ -170,7 +170,7 @@ export function createDeskConsole(parts: {
   const events = createEventStream({
     list,
     told: pages.changed,
-    lasts: async (who) => (who.by === 'token' ? Date.now() < who.endsAt : sessions.lasts(who)),
+    lasts: async (who) => (who.by === 'token' ? Date.now() < who.endsAt : sessions.listens(who)),
     publicUrl,
     log: warn,
     ...(parts.lookEveryMs !== undefined && { lookEveryMs: parts.lookEveryMs }),
@@ -212,6 +212,7 @@ export function createDeskConsole(parts: {
       namespaces: who.visible === 'all' ? null : [...who.visible],
       csrf: who.csrf,
       endsAt: new Date(who.endsAt).toISOString(),
+      wall: who.by === 'wall',
       idleMinutes: section.idleMinutes,
       cluster: config.cluster,
       version: firebreakVersion(),

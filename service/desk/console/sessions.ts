@@ -17,8 +17,8 @@ export interface SignedIn {
   readonly name: string;
   readonly roles: readonly ConsoleRole[];
   readonly visible: VisibleNamespaces;
-  /** By a session in a browser, or by a token of the provider, which only reads. */
-  readonly by: 'session' | 'token';
+  /** By a session in a browser, by one of a screen on a wall, or by a token of the provider. The last two only read. */
+  readonly by: 'session' | 'wall' | 'token';
   /** Null: nothing can be changed. */
   readonly csrf: string | null;
   /** Milliseconds since 1970. */
@@ -36,23 +36,27 @@ interface CookieContent {
   groups?: readonly string[];
   csrf?: string;
   beganAt?: number;
+  wall?: boolean;
 }
 
 /** A session is written as used at most so often. */
 const seenEveryMs = 30_000;
 
+/** Whoever signed in: nobody sits before a screen on a wall, and everybody may pass. */
+const wallOnly = { by: 'wall', roles: ['viewer'] } as const;
+
 export interface Sessions {
   begin(
     request: IncomingMessage,
     response: ServerResponse,
-    who: { readonly subject: string; readonly name: string; readonly groups: readonly string[] },
+    who: { readonly subject: string; readonly name: string; readonly groups: readonly string[]; readonly wall: boolean },
   ): Promise<SignedIn | undefined>;
   /** Whether a session's cookie came along, good or not. */
   isIn(request: IncomingMessage): boolean;
   /** Undefined: nobody, or not any more. */
   of(request: IncomingMessage, response: ServerResponse): Promise<SignedIn | undefined>;
-  /** Whether one that was found before still lasts. */
-  lasts(session: SignedIn): Promise<boolean>;
+  /** Whether one that hears the events still lasts. To hear them is use enough for a screen on a wall, and not for a person. */
+  listens(session: SignedIn): Promise<boolean>;
   end(request: IncomingMessage, response: ServerResponse): Promise<void>;
 }
 
@@ -84,21 +88,23 @@ export function createSessions(parts: {
       cookieOptions: { httpOnly: true, secure, sameSite: 'strict', path: '/' },
     });
 
-  const signedIn = ({ id, subject, name, groups, csrf, beganAt }: CookieContent): SignedIn | undefined => {
+  const signedIn = ({ id, subject, name, groups, csrf, beganAt, wall }: CookieContent): SignedIn | undefined => {
     if (!id || !subject || !csrf || !groups || beganAt === undefined) return undefined;
     const standing = standingOf({ section, roster, subject, name, groups });
-    return standing && { ...standing, by: 'session', csrf, endsAt: beganAt + longestMs, id };
+    return standing && { ...standing, ...(wall ? wallOnly : { by: 'session' }), csrf, endsAt: beganAt + longestMs, id };
   };
 
-  const lasts = async (session: SignedIn): Promise<boolean> => {
+  const lasts = async ({ id, endsAt }: SignedIn, isUse: boolean): Promise<boolean> => {
     const at = now();
-    if (at >= session.endsAt) return false;
-    const seen = await store.seenAt(session.id);
-    return seen !== undefined && at - seen < idleMs;
+    if (at >= endsAt) return false;
+    const seen = await store.seenAt(id);
+    if (seen === undefined || at - seen >= idleMs) return false;
+    if (isUse && at - seen >= seenEveryMs) await store.see(id, at);
+    return true;
   };
 
   return {
-    begin: async (request, response, { subject, name, groups }) => {
+    begin: async (request, response, { subject, name, groups, wall }) => {
       const named = new Set([...Object.values(section.roles).flat(), ...section.everything, ...Object.keys(section.tenants)]);
       const content: Required<CookieContent> = {
         id: randomBytes(24).toString('base64url'),
@@ -107,6 +113,7 @@ export function createSessions(parts: {
         groups: groups.filter((group) => named.has(group)),
         csrf: randomBytes(24).toString('base64url'),
         beganAt: now(),
+        wall,
       };
       const session = signedIn(content);
       if (!session) return undefined;
@@ -120,14 +127,9 @@ export function createSessions(parts: {
     isIn: ({ headers }) => (headers.cookie ?? '').split(';').some((one) => one.trimStart().startsWith(`${cookieName}=`)),
     of: async (request, response) => {
       const session = signedIn(await cookie(request, response));
-      if (!session) return undefined;
-      const at = now();
-      const seen = at >= session.endsAt ? undefined : await store.seenAt(session.id);
-      if (seen === undefined || at - seen >= idleMs) return undefined;
-      if (at - seen > seenEveryMs) await store.see(session.id, at);
-      return session;
+      return session && (await lasts(session, true)) ? session : undefined;
     },
-    lasts,
+    listens: (session) => lasts(session, session.by === 'wall'),
     end: async (request, response) => {
       const made = await cookie(request, response);
       if (made.id) await store.end(made.id);

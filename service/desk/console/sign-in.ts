@@ -17,6 +17,7 @@ interface Begun {
   verifier?: string;
   nonce?: string;
   to?: string;
+  wall?: boolean;
 }
 
 interface ConsoleSignIn extends SignInPages {
@@ -56,14 +57,15 @@ export function createConsoleSignIn(parts: {
     const nonce = freshNonce();
     const { url, secrets } = await client.begin(nonce);
     const made = await begun(request, response);
-    Object.assign(made, { ...secrets, nonce, to: ownPath(searchParams.get('to')) });
+    const wall = searchParams.get('display') === 'wall';
+    Object.assign(made, { ...secrets, nonce, to: ownPath(searchParams.get('to')), wall });
     await made.save();
     redirect(response, url);
   }
 
   async function finish(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const made = await begun(request, response);
-    const { state, verifier, nonce, to } = made;
+    const { state, verifier, nonce, to, wall = false } = made;
     made.destroy();
     if (!state || !verifier || !nonce)
       throw new FirebreakError('FB_ERR_NOT_FOUND', 'This sign-in is too old. Please start again.');
@@ -74,7 +76,7 @@ export function createConsoleSignIn(parts: {
       nonce,
     });
     const groups = groupsIn(claims[groupsClaim]);
-    const session = await sessions.begin(request, response, { subject, name: nameIn(claims) ?? subject, groups });
+    const session = await sessions.begin(request, response, { subject, name: nameIn(claims) ?? subject, groups, wall });
     if (!session) {
       refused({ subject, groups: groups.length });
       return sendNotice(

@@ -26,6 +26,7 @@ export const session: ConsoleSession = {
   namespaces: null,
   csrf: 'csrf-of-ada',
   endsAt: at(480),
+  wall: false,
   idleMinutes: 30,
   cluster: 'prod-1',
   version: '0.1.0',

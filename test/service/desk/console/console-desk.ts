@@ -52,7 +52,7 @@ export interface ConsoleDesk {
   /** Puts records of an incident where the desk puts them, and tells the console. */
   append(records: readonly AuditRecord[]): Promise<void>;
   /** The cookie and the session of somebody who has signed in as a browser would. */
-  signIn(name: string): Promise<Person>;
+  signIn(name: string, display?: 'wall'): Promise<Person>;
   /** The token of somebody who has signed in by a device. */
   tokenOf(name: string): Promise<string>;
   restart(): Promise<void>;
@@ -162,10 +162,10 @@ roster:
     return made;
   };
   handler = start();
-  const signIn = async (name: string): Promise<Person> => {
+  const signIn = async (name: string, display?: 'wall'): Promise<Person> => {
     provider.person = `sub-${name}`;
     const jar = new Map<string, string>();
-    let next = `${url}/console/sign-in?to=/console/incidents`;
+    let next = `${url}/console/sign-in?to=/console/incidents${display ? `&display=${display}` : ''}`;
     for (let hop = 0; hop < 12; hop += 1) {
       const response = await fetch(next, {
         redirect: 'manual',

@@ -160,6 +160,31 @@ describe('a session', () => {
     await desk.database.all('UPDATE console_sessions SET seen_at = $1', [new Date().toISOString()]);
   });
 
+  test('of a wall display opens what a viewer sees, whoever has signed in', async () => {
+    const wall = await desk.signIn('admin', 'wall');
+    expect(wall.session).toMatchObject({ wall: true, roles: ['viewer'], person: { name: 'Name of admin' } });
+    expect(who('admin').session).toMatchObject({ wall: false, roles: ['admin'] });
+    const opens = async (person: Person) => {
+      const statuses: string[] = [];
+      for (const [name, route] of routes.filter(([name]) => name !== 'signOut'))
+        statuses.push(`${name} ${await statusOf(route, person)}`);
+      return statuses;
+    };
+    expect(await opens(wall)).toEqual(await opens(who('viewer')));
+    // A tenant's wall is a tenant's.
+    const ofTenant = await desk.signIn('bank', 'wall');
+    expect(ofTenant.session).toMatchObject({ roles: ['viewer'], namespaces: ['bank'] });
+    const begun = (await desk.onRecord()).filter(({ kind }) => kind === 'console.signed-in');
+    expect(begun.at(-1)?.body).toMatchObject({ by: 'wall', roles: ['viewer'] });
+  });
+
+  test('of a wall display ends, too, when its page was closed for half an hour', async () => {
+    const wall = await desk.signIn('viewer', 'wall');
+    await desk.database.all('UPDATE console_sessions SET seen_at = $1', [new Date(Date.now() - 31 * 60_000).toISOString()]);
+    expect((await wall.get('/api/v1/session')).status).toBe(401);
+    await desk.database.all('UPDATE console_sessions SET seen_at = $1', [new Date().toISOString()]);
+  });
+
   test('that was changed on its way is none', async () => {
     const { cookie } = who('shop');
     const changed = `${cookie.slice(0, -8)}${cookie.slice(-8).split('').reverse().join('')}`;
