@@ -1,4 +1,5 @@
 import { compareTexts, isObject } from '../text/plain-json.ts';
+import { isSeverity, type Severity, severities } from './severity.ts';
 
 /** What an intake has heard of a sensor, whatever its hosts. Times are ISO 8601, UTC. */
 interface HeardSensor {
@@ -21,7 +22,14 @@ export interface WatchedSensor {
   readonly longest: readonly { readonly node: string; readonly since: string }[];
 }
 
-/** The health of an intake and its sensors. Counts are since it began to listen. */
+/** What a cell knows to be open, whatever Temporal lists. */
+export interface OpenReport {
+  readonly count: number;
+  /** By their ids, the worst first; of too many only these. */
+  readonly worst: readonly { readonly incident: string; readonly severity: Severity }[];
+}
+
+/** The health of an intake and its sensors, and what is open. Counts are since it began to listen. */
 export interface IntakeReport {
   /** Which intake. */
   readonly source: string;
@@ -35,19 +43,21 @@ export interface IntakeReport {
   readonly hidden: Readonly<Record<string, number>>;
   readonly sensors: readonly HeardSensor[];
   readonly watched: readonly WatchedSensor[];
+  readonly open: OpenReport;
 }
 
 /** More of a sort are left out: whoever makes up names fills no report. */
-export const mostOf = { sensors: 30, lacks: 10, silentNodes: 10, hidden: 200 } as const;
+export const mostOf = { sensors: 30, lacks: 10, silentNodes: 10, hidden: 200, open: 100 } as const;
 const mostIntakes = 8;
-const longest = 64_000;
+const longest = 100_000;
+const longestText = 300;
 
 function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
 function isText(value: unknown): value is string {
-  return typeof value === 'string' && value.length <= 300;
+  return typeof value === 'string' && value.length <= longestText;
 }
 
 function isTime(value: unknown): boolean {
@@ -84,6 +94,23 @@ function isWatched(value: unknown): boolean {
   );
 }
 
+function isOpenReport(value: unknown): value is OpenReport {
+  return (
+    isObject(value) &&
+    isCount(value.count) &&
+    areAll(value.worst, mostOf.open, (one) => isObject(one) && isText(one.incident) && isSeverity(one.severity))
+  );
+}
+
+/** What of them is told. */
+export function openReportOf(open: OpenReport['worst']): OpenReport {
+  const worstFirst = [...open].sort(
+    (a, b) => severities.indexOf(a.severity) - severities.indexOf(b.severity) || compareTexts(a.incident, b.incident),
+  );
+  const worst = worstFirst.filter(({ incident }) => incident.length <= longestText).slice(0, mostOf.open);
+  return { count: open.length, worst };
+}
+
 /** Whether what a signal brought is a report: what is shown of it is read without a further look. */
 export function isIntakeReport(value: unknown): value is IntakeReport {
   return (
@@ -97,6 +124,7 @@ export function isIntakeReport(value: unknown): value is IntakeReport {
     areCounts(value.hidden) &&
     areAll(value.sensors, mostOf.sensors, isHeard) &&
     areAll(value.watched, mostOf.sensors, isWatched) &&
+    isOpenReport(value.open) &&
     JSON.stringify(value).length <= longest
   );
 }

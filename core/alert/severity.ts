@@ -2,6 +2,10 @@
 export const severities = ['critical', 'high', 'medium', 'low', 'info', 'unknown'] as const;
 export type Severity = (typeof severities)[number];
 
+export function isSeverity(value: unknown): value is Severity {
+  return severities.some((severity) => severity === value);
+}
+
 const rank: Readonly<Record<Severity, number>> = { critical: 5, high: 4, medium: 3, low: 2, info: 1, unknown: 0 };
 
 /** True when `severity` is at least `minimum`. `unknown` reaches no minimum but its own. */

@@ -1,4 +1,4 @@
-import { type Severity, severities, worse } from '../alert/severity.ts';
+import { isSeverity, type Severity, worse } from '../alert/severity.ts';
 import type { AuditRecord } from '../audit/audit.ts';
 import { type IncidentRef, type Reached, subjectOfIncident, subjectTitle, type Verdict } from '../incident/incident.ts';
 import { incidentOfChain, isVerdict } from '../incident/similar.ts';
@@ -194,12 +194,6 @@ function withStep(summary: IncidentSummary, { at, body }: AuditRecord): Incident
 
 function withName(names: readonly string[], name: string, most = mostNames): readonly string[] {
   return names.includes(name) || names.length >= most ? names : [...names, name];
-}
-
-const knownSeverities: ReadonlySet<unknown> = new Set(severities);
-
-export function isSeverity(value: unknown): value is Severity {
-  return knownSeverities.has(value);
 }
 
 const knownReached: ReadonlySet<unknown> = new Set<Reached>(['detected', 'contained', 'eradicated', 'recovered']);

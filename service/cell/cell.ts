@@ -309,7 +309,7 @@ export async function startCell(parts: CellParts): Promise<RunningCell> {
     screen: { suppressions: book, steps: control.steps },
     silence: { expected: expectedSensors(config), view: watch.view },
     storm: { ...config.intake.storm, tell: (report) => control.intake.storm(report) },
-    reports: { tell: (report) => control.intake.report(report) },
+    reports: { open: () => open.report(), tell: (report) => control.intake.report(report) },
     seal: sealRaw(secrets),
     missingRights: () => parts.rights.missing(),
     tracing: parts.tracing,

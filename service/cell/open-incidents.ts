@@ -7,6 +7,7 @@ import type { JudgementMemory } from '../../activities/memory/judgement-memory.t
 import type { DurableValues } from '../../activities/memory/memory.ts';
 import type { StartMemory } from '../../activities/memory/start-memory.ts';
 import type { Alert } from '../../core/alert/alert.ts';
+import { type OpenReport, openReportOf } from '../../core/alert/intake-report.ts';
 import { type Severity, worse } from '../../core/alert/severity.ts';
 import {
   type AlertBatch,
@@ -29,6 +30,8 @@ export interface OpenIncident {
   /** Its alerts, one of each kind, sealed: they hold what commands and attackers wrote. */
   readonly alerts: Uint8Array;
   readonly kinds: readonly string[];
+  /** The worst of all that it was told. */
+  readonly severity: Severity;
   readonly actors: readonly string[];
   readonly requesters: readonly string[];
   /** The first run of its start; absent where another replica of this cell has started it. */
@@ -98,21 +101,34 @@ export class OpenIncidents {
     return this.#parts.kept.get(id)?.first === run;
   }
 
+  /** For whoever asks which are open, and would otherwise have to believe what Temporal lists. */
+  report(): OpenReport {
+    const { kept } = this.#parts;
+    return openReportOf(
+      kept.keys().flatMap((incident) => {
+        const known = kept.get(incident);
+        return known ? { incident, severity: known.severity } : [];
+      }),
+    );
+  }
+
   /** Before the incident hears of it. */
-  hears(id: string, { alerts, actors = [], requesters = [] }: AlertBatch): void {
+  hears(id: string, { alerts, counts, actors = [], requesters = [] }: AlertBatch): void {
     const { kept, box } = this.#parts;
     const known = kept.get(id);
     const kinds = new Set(known?.kinds);
     const fresh = alerts.filter((alert) => kinds.size < mostKinds && !kinds.has(kindOf(alert)) && kinds.add(kindOf(alert)));
     const named =
       actors.some((one) => !known?.actors.includes(one)) || requesters.some((one) => !known?.requesters.includes(one));
-    if (known && fresh.length === 0 && !named) return;
+    const severity = [...alerts, ...counts].reduce((worst, one) => worse(worst, one.severity), known?.severity ?? 'unknown');
+    if (known && fresh.length === 0 && !named && severity === known.severity) return;
     const all = [...(known ? this.#alertsOf(id, known) : []), ...fresh];
     kept.put(id, {
       begunAgain: [],
       ...known,
       alerts: fresh.length > 0 || !known ? box.seal(Buffer.from(JSON.stringify(all)), aadOf(id)) : known.alerts,
       kinds: [...kinds],
+      severity,
       actors: [...new Set([...(known?.actors ?? []), ...actors])],
       requesters: [...new Set([...(known?.requesters ?? []), ...requesters])],
     });
@@ -263,8 +279,7 @@ export class OpenIncidents {
     const begunAgain = [...(lasted ? [] : known.begunAgain), now].slice(-mostRemembered);
     const batch = this.#batchOf(id, known, `again/${known.first ?? ''}/${now}`);
     const start: IncidentStart = { subject, batch };
-    const severity = batch.alerts.reduce<Severity>((worst, alert) => worse(worst, alert.severity), 'unknown');
-    const result = await gateway.start(id, start, startOptionsOf({ subject, severity, batch }));
+    const result = await gateway.start(id, start, startOptionsOf({ subject, severity: known.severity, batch }));
     if (result.kind === 'unavailable') return;
     log.error({ incident: id, how, result: result.kind }, 'an incident was ended from outside, and is begun again');
     const { before: _, ...heard } = kept.get(id) ?? known;

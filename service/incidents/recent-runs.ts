@@ -1,5 +1,5 @@
 import type proto from '@temporalio/proto';
-import { rowsOf } from './rows.ts';
+import { listedRuns } from './rows.ts';
 import { incidentState, type Session } from './session.ts';
 
 /** A run of an incident, as Temporal keeps it: still sealed. */
@@ -28,7 +28,7 @@ export async function recentRunsOf(
   session: Session,
   { pack, limit, untilMs }: { readonly pack: string; readonly limit: number; readonly untilMs: number },
 ): Promise<RecentRuns> {
-  const rows = await rowsOf(session, { all: true, limit });
+  const rows = await listedRuns(session, limit);
   const runs: StoredRun[] = [];
   let [looked, unread] = [0, 0];
   for (const { incident, run } of rows) {

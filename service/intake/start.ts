@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Alert } from '../../core/alert/alert.ts';
-import type { IntakeReport } from '../../core/alert/intake-report.ts';
+import type { IntakeReport, OpenReport } from '../../core/alert/intake-report.ts';
 import type { SeverityOverrides } from '../../core/alert/sensor.ts';
 import type { SubjectResolver } from '../../core/alert/subject-resolver.ts';
 import type { IncidentNote } from '../../core/incident/incident.ts';
@@ -59,7 +59,7 @@ export interface IntakeOptions {
   /** When many alerts are a storm, and who tells people. */
   readonly storm?: Pick<StormOptions, 'alertsPerSecond' | 'workloads' | 'calmAfterSeconds' | 'tell'> | undefined;
   /** Who is told of the health of the intake and its sensors. Absent: nobody. */
-  readonly reports?: { readonly tell: (report: IntakeReport) => Promise<boolean> } | undefined;
+  readonly reports?: { readonly open: () => OpenReport; readonly tell: (report: IntakeReport) => Promise<boolean> } | undefined;
   readonly seal: SealBytes;
   /** What the accounts of this process could not do, whatever alert comes: measured, and no reason to refuse one. */
   readonly missingRights?: IntakeGauges['missingRights'];

@@ -1,5 +1,6 @@
+import { isSeverity } from '../../../core/alert/severity.ts';
 import type { ConsoleQuestion, ListedIncident, ShownIncident } from '../../../core/console/console.schema.ts';
-import { chainOf, incidentKeyOf, isSeverity } from '../../../core/console/incident-summary.ts';
+import { chainOf, incidentKeyOf } from '../../../core/console/incident-summary.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { fullIncidentId, shortIncidentId, subjectOfIncident, subjectTitle } from '../../../core/incident/incident.ts';
 import { traceOf } from '../../../core/incident/incident-trace.ts';
@@ -38,12 +39,10 @@ export async function listAtDesk(at: DeskPlace, options: ListIncidentsOptions): 
     if (next === null) break;
     cursor = next;
   }
-  printRows(
-    rows.map(({ id, run, state, severity: worst, openedAt, rules }) => ({
-      ...{ incident: id, run, open: state === 'open', severity: worst, openedAt, rules },
-    })),
-    options,
-  );
+  const listed = rows.map(({ id, run, state, severity: worst, openedAt, rules: alerts }) => ({
+    ...{ incident: id, run, open: state === 'open', severity: worst, openedAt, rules: alerts, confirmed: true },
+  }));
+  printRows({ rows: listed, notes: [] }, options);
 }
 
 /** `firebreak incidents show --desk`. */

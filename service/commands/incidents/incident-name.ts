@@ -1,7 +1,7 @@
 import { FirebreakError } from '../../../core/errors.ts';
 import { fullIncidentId, shortIncidentId } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
-import { rowsOf } from '../../incidents/rows.ts';
+import { listedIds } from '../../incidents/rows.ts';
 import { incidentState, type Session } from '../../incidents/session.ts';
 import { meantText } from './meant-incident.ts';
 
@@ -25,8 +25,8 @@ export async function incidentNamed(session: Session, written: string, run?: str
 /** `; did you mean shop/Deployment/cart?`, or nothing: for a name that leads to no incident. Never throws. */
 export async function suggestion(session: Session, written: string): Promise<string> {
   for (const all of [undefined, true] as const) {
-    const rows = await rowsOf(session, { limit: lookedThrough, ...(all && { all }) }).catch(() => []);
-    const known = [...new Set(rows.map(({ incident }) => shortIncidentId(incident, session.config.cluster)))];
+    const ids = await listedIds(session, { limit: lookedThrough, ...(all && { all }) }).catch(() => []);
+    const known = [...new Set(ids.map((id) => shortIncidentId(id, session.config.cluster)))];
     const named = meantText(written, known);
     if (named !== '') return named;
   }

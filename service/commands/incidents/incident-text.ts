@@ -7,7 +7,7 @@ import type { IncidentState, QuestionState, StepState, TimelineEntry } from '../
 import type { Lease } from '../../../core/incident/lease.ts';
 import { type RestraintTerms, restraintTitle } from '../../../core/orders/restraint.ts';
 import { type Names, statusText } from '../../incidents/names.ts';
-import type { IncidentRow } from '../../incidents/rows.ts';
+import type { IncidentRow, IncidentRows } from '../../incidents/rows.ts';
 import type { CommonOptions } from '../options.ts';
 import { print, printable, printFacts, printJson, printTable, severityText, styled } from '../output.ts';
 
@@ -32,17 +32,18 @@ export function printEntry(entry: TimelineEntry, names: Pick<Names, 'actor'>, { 
 }
 
 /** `firebreak incidents list`. */
-export function printRows(rows: readonly IncidentRow[], { json, all }: CommonOptions & { readonly all?: true }): void {
+export function printRows({ rows, notes }: IncidentRows, { json, all }: CommonOptions & { readonly all?: true }): void {
   if (json) printJson(rows);
   else if (rows.length === 0) print(all ? 'No incidents.' : 'No open incidents.');
   else printRowTable(rows);
+  for (const note of notes) process.stderr.write(`${printable(note)}\n`);
 }
 
 function printRowTable(rows: readonly IncidentRow[]): void {
   printTable(rows, [
     { title: 'OPENED', text: (row) => row.openedAt.replace('T', ' ').slice(0, 19) },
     { title: 'SEVERITY', text: (row) => row.severity, style: (row, text) => severityText(row.severity, text.length) },
-    { title: 'STATE', text: (row) => (row.open ? 'open' : 'closed') },
+    { title: 'STATE', text: (row) => `${row.open ? 'open' : 'closed'}${row.confirmed ? '' : ', not confirmed'}` },
     { title: 'INCIDENT', text: (row) => row.incident },
     { title: 'RULES', text: (row) => row.rules.join(', ') },
   ]);

@@ -1,6 +1,7 @@
 import { imagesLine, signatureStates } from '../../../core/action/image-signature.ts';
 import { actions } from '../../../core/actions/index.ts';
 import type { Alert } from '../../../core/alert/alert.ts';
+import { isSeverity } from '../../../core/alert/severity.ts';
 import { type AlertArchive, alertsIn, sealedAt, vouchedFor } from '../../../core/audit/alert-archive.ts';
 import type { AuditRecord } from '../../../core/audit/audit.ts';
 import { checkChain, provenOf } from '../../../core/audit/audit-check.ts';
@@ -17,7 +18,7 @@ import type {
   ShownStep,
   TimelineRecord,
 } from '../../../core/console/console.schema.ts';
-import { chainOf, type IncidentSummary, isSeverity, listedOf } from '../../../core/console/incident-summary.ts';
+import { chainOf, type IncidentSummary, listedOf } from '../../../core/console/incident-summary.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { silenceOnLease } from '../../../core/incident/lease.ts';
 import type { Trust } from '../../../core/messages/sender.ts';

@@ -6,7 +6,7 @@ import type { IncidentState, QuestionState } from '../../../core/incident/incide
 import type { Person, Roster } from '../../../core/people/roster.ts';
 import { clock, code, inline, linesUpTo, localTime, newsText } from '../../../integrations/slack/views/text.ts';
 import { personNames, statusText } from '../../incidents/names.ts';
-import { rowsOf } from '../../incidents/rows.ts';
+import { openIncidentIds, rowsOf } from '../../incidents/rows.ts';
 import { controlState, incidentState, type Session } from '../../incidents/session.ts';
 
 /** An incident is asked for its state one by one: of more than these nobody reads an answer on a telephone. */
@@ -25,13 +25,15 @@ export interface Looking {
 
 /** The open ones, newest first. */
 export async function incidentsText({ session, now }: Looking): Promise<string> {
-  const rows = await rowsOf(session, { limit: listed });
-  if (rows.length === 0) return 'No open incidents.';
-  const lines = rows.map(
-    ({ incident, severity, openedAt, rules }) =>
-      `•  *${inline(severity, 20)}*  ${code(shortIncidentId(incident, session.config.cluster), 200)}  since ${clock(openedAt, new Date(now).toISOString())}: ${inline(rules.map(ruleText).join(', '), 200)}`,
-  );
-  return linesUpTo([`*Open incidents*${rows.length === listed ? ` (the newest ${listed})` : ''}`, ...lines], 8_000);
+  const { rows, notes } = await rowsOf(session, { limit: listed });
+  const said = notes.map((note) => `_${inline(note, 300)}_`);
+  if (rows.length === 0) return ['No open incidents.', ...said].join('\n');
+  const today = new Date(now).toISOString();
+  const lines = rows.map(({ incident, severity, openedAt, rules, confirmed }) => {
+    const since = openedAt === '' ? '' : `  since ${clock(openedAt, today)}: ${inline(rules.map(ruleText).join(', '), 200)}`;
+    return `•  *${inline(severity, 20)}*  ${code(shortIncidentId(incident, session.config.cluster), 200)}${since}${confirmed ? '' : ' (not confirmed)'}`;
+  });
+  return linesUpTo([`*Open incidents*${rows.length === listed ? ` (the newest ${listed})` : ''}`, ...lines, ...said], 8_000);
 }
 
 /** What is shown of an incident. */
@@ -103,14 +105,12 @@ function checkedText(text: string): string {
 /** Open questions that this person may answer now, here and above all incidents. */
 export async function questionsText({ session, person, now, narrowed }: Looking): Promise<string> {
   const { roster } = session.config;
-  const rows = await rowsOf(session, { limit: lookedThrough });
+  const incidents = await openIncidentIds(session, lookedThrough);
   const states: (Pick<IncidentState, 'incident' | 'questions' | 'actors'> | undefined)[] = [
     await controlState(session).catch(() => undefined),
   ];
-  for (let start = 0; start < rows.length; start += atOnce) {
-    const some = rows
-      .slice(start, start + atOnce)
-      .map(({ incident }) => incidentState(session, { id: incident }).catch(() => undefined));
+  for (let start = 0; start < incidents.length; start += atOnce) {
+    const some = incidents.slice(start, start + atOnce).map((id) => incidentState(session, { id }).catch(() => undefined));
     states.push(...(await Promise.all(some)));
   }
   const mine = ({ question, status, level }: QuestionState, actors: readonly string[] = []): boolean =>

@@ -1,4 +1,4 @@
-import { type IntakeReport, mostOf } from '../../../core/alert/intake-report.ts';
+import { type IntakeReport, mostOf, type OpenReport } from '../../../core/alert/intake-report.ts';
 import { ownSensor } from '../../../core/alert/own-alerts.ts';
 import { compareTexts } from '../../../core/text/plain-json.ts';
 import { repeatAsItSays } from '../../process/repeat.ts';
@@ -14,6 +14,7 @@ interface ReporterParts {
   readonly health: Pick<SensorHealth, 'report'>;
   readonly hidden: Pick<HiddenAlerts, 'counts'>;
   readonly silence: Pick<SilenceWatch, 'view'> | undefined;
+  readonly open: () => OpenReport;
   /** False when it did not arrive. Never rejects. */
   readonly tell: (report: IntakeReport) => Promise<boolean>;
   readonly now?: () => number;
@@ -25,13 +26,17 @@ const tellEveryMs = 5 * 60_000;
 const tellAgainMs = 10_000;
 const longestText = 300;
 
-/** Reports the health of the intake and its sensors: at once where a sensor falls silent, drops events or something is refused, else every five minutes. */
+/**
+ * Reports the health of the intake and its sensors, and which incidents are open: within a minute where a sensor falls silent, drops events, something is
+ * refused or an incident has begun, else every five minutes.
+ */
 export class IntakeReporter {
   readonly #parts: ReporterParts;
   readonly #now: () => number;
   readonly #since: string;
   #told = '';
   #toldAt = Number.NEGATIVE_INFINITY;
+  #toldOpen: ReadonlySet<string> = new Set();
 
   constructor(parts: ReporterParts) {
     this.#parts = parts;
@@ -46,18 +51,20 @@ export class IntakeReporter {
   /** Looks once; in how many milliseconds to look again. */
   async look(): Promise<number> {
     const report = await this.#report();
-    const { refused, watched, sensors } = report;
+    const { refused, watched, sensors, open } = report;
     const state = JSON.stringify([refused, watched, sensors.map(({ sensor, drops, lacks }) => [sensor, drops, lacks])]);
     const now = this.#now();
-    if (state === this.#told && now - this.#toldAt < tellEveryMs) return lookEveryMs;
+    const isKnown = state === this.#told && open.worst.every(({ incident }) => this.#toldOpen.has(incident));
+    if (isKnown && now - this.#toldAt < tellEveryMs) return lookEveryMs;
     if (!(await this.#parts.tell(report))) return tellAgainMs;
     this.#told = state;
+    this.#toldOpen = new Set(open.worst.map(({ incident }) => incident));
     this.#toldAt = now;
     return lookEveryMs;
   }
 
   async #report(): Promise<IntakeReport> {
-    const { source, metrics, health, hidden, silence } = this.#parts;
+    const { source, metrics, health, hidden, silence, open } = this.#parts;
     return {
       source,
       at: new Date(this.#now()).toISOString(),
@@ -66,6 +73,7 @@ export class IntakeReporter {
       hidden: Object.fromEntries([...hidden.counts()].slice(0, mostOf.hidden).map(([by, { count }]) => [by, count])),
       sensors: heardSensors(health.report()),
       watched: (silence?.view() ?? []).slice(0, mostOf.sensors),
+      open: open(),
     };
   }
 }

@@ -14,6 +14,7 @@ function report(over: Partial<IntakeReport> = {}): IntakeReport {
     hidden: {},
     sensors: [{ sensor: 'falco', alerts: 5, drops: 1, droppedAt: at(8), heardAt: at(9), lacks: [] }],
     watched: [{ sensor: 'falco', nodes: 3, silent: 1, longest: [{ node: 'n1', since: at(4) }] }],
+    open: { count: 1, worst: [{ incident: 'incident/lab/cluster', severity: 'high' }] },
     ...over,
   };
 }
@@ -31,6 +32,7 @@ describe('a report of an intake', () => {
     ['a count below nothing', { ...report(), accepted: -1 }],
     ['a count that is a text', { ...report(), refused: { rate_limit: '2' } }],
     ['a sensor without a name', { ...report(), sensors: [{ alerts: 1, drops: 0, heardAt: at(1), lacks: [] }] }],
+    ['an incident without an id', { ...report(), open: { count: 1, worst: [{ severity: 'high' }] } }],
     ['a node without a time', { ...report(), watched: [{ sensor: 'falco', nodes: 1, silent: 1, longest: [{ node: 'n1' }] }] }],
     ['more sensors than there are', { ...report(), sensors: Array.from({ length: 31 }, () => report().sensors[0]) }],
     [

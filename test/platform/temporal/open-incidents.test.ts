@@ -1,17 +1,22 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { IncidentMemory } from '../../../activities/memory/incident-memory.ts';
 import type { DurableValues } from '../../../activities/memory/memory.ts';
 import { StartMemory } from '../../../activities/memory/start-memory.ts';
+import { controlNames } from '../../../core/decide/control.ts';
 import { incidentIdOf, incidentNames } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
+import { controlIdOf } from '../../../core/orders/order.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { type OpenIncident, OpenIncidents, remembering } from '../../../service/cell/open-incidents.ts';
 import { DurableMemory } from '../../../service/cell/pools/durable-memory.ts';
+import { loadConfig } from '../../../service/config/load.ts';
+import { openIncidentIds, rowsOf } from '../../../service/incidents/rows.ts';
+import { type Session, sessionOver } from '../../../service/incidents/session.ts';
 import type { IncidentGateway } from '../../../service/intake/send/incident-gateway.ts';
 import { temporalGateway } from '../../../service/intake/send/temporal-gateway.ts';
 import { createLog } from '../../../service/process/log.ts';
@@ -188,6 +193,68 @@ test('one that has come to its own end is not begun again, and cannot be set bac
   const { runId } = await client.workflow.getHandle(id).describe();
   expect(runId).toBe(run);
   expect(starts.mayRun(id, run)).toBe(false);
+});
+
+describe('whoever asks which are open', () => {
+  const roster = '{ people: [{ id: ada, name: Ada }], groups: { oncall: [ada], leads: [ada] } }';
+  const tokens = '[{ name: falco, token: { env: T } }]';
+  const asking = (by: Client = client): Session => {
+    const path = join(folder, 'firebreak.yaml');
+    writeFileSync(path, `cluster: ${cluster}\nintake: { tokens: ${tokens} }\nroster: ${roster}\n`);
+    return sessionOver(loadConfig({ path, env: {} }), by);
+  };
+  /** A Temporal that lists nothing. */
+  const leavingOut = (): Client => {
+    const workflow = Object.create(client.workflow, { list: { value: async function* none() {} } });
+    return Object.create(client, { workflow: { value: workflow } });
+  };
+
+  test('hears it from the cell, with nothing in what Temporal lists it by; and of what somebody else has made up that nobody vouches for it', async () => {
+    const { id, run } = await begun('without-attributes');
+    const invented = `incident/${cluster}/shop/Deployment/invented`;
+    const stranger = await new Client({ connection, namespace }).workflow.start(incidentNames.workflow, {
+      workflowId: invented,
+      taskQueue: `${cluster}-nobody`,
+      searchAttributes: { FirebreakCluster: [cluster], FirebreakSeverity: ['critical'], FirebreakNamespace: ['shop'] },
+    });
+    const { rows, notes } = await eventually('both on the list', async () => {
+      const listed = await rowsOf(asking(), { limit: 50, severity: 'critical', namespace: 'shop' });
+      return [id, invented].every((one) => listed.rows.some(({ incident }) => incident === one)) && listed;
+    });
+    expect(rows).toContainEqual(
+      expect.objectContaining({
+        incident: id,
+        run,
+        open: true,
+        severity: 'critical',
+        rules: [alertOf({}).rule],
+        confirmed: true,
+      }),
+    );
+    expect(rows.at(-1)).toMatchObject({ incident: invented, confirmed: false });
+    expect(notes).toEqual([expect.stringContaining('No cell has said what is open'), expect.stringContaining('not signed')]);
+    await stranger.terminate();
+  });
+
+  test('hears it also where Temporal leaves it out, or says that it is over', async () => {
+    const { id } = await begun('left-out');
+    const control = await client.workflow.start(controlNames.workflow, {
+      workflowId: controlIdOf(cluster),
+      taskQueue: queues.cell,
+      args: [{ cluster, queues }],
+    });
+    const at = new Date().toISOString();
+    const counts = { accepted: 0, duplicates: 0, refused: {}, hidden: {}, sensors: [], watched: [] };
+    await control.signal(controlNames.intakeSignal, { source: 'here', at, since: at, ...counts, open: open.report() });
+    const { rows, notes } = await eventually('it on the list', async () => {
+      const listed = await rowsOf(asking(leavingOut()), { limit: 50, severity: 'critical' });
+      return listed.notes.length === 0 && listed;
+    });
+    expect(rows).toContainEqual(expect.objectContaining({ incident: id, open: true, severity: 'critical', confirmed: true }));
+    expect(notes).toEqual([]);
+    expect(await openIncidentIds(asking(leavingOut()), 50)).toContain(id);
+    await control.terminate();
+  });
 });
 
 test('one whose tasks nobody gets is told, though Temporal says that it runs', async () => {

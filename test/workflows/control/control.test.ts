@@ -582,7 +582,7 @@ describe('a storm', () => {
 
 const intakeReport = (over: Partial<IntakeReport>): IntakeReport => ({
   ...{ source: 'one', at: '2026-06-01T10:10:00.000Z', since: '2026-06-01T10:00:00.000Z', accepted: 5, duplicates: 0 },
-  ...{ refused: {}, hidden: {}, sensors: [], watched: [] },
+  ...{ refused: {}, hidden: {}, sensors: [], watched: [], open: { count: 0, worst: [] } },
   ...over,
 });
 

@@ -132,6 +132,7 @@ const intakeReport = (over: Partial<IntakeReport> = {}): IntakeReport => ({
     { sensor: 'tetragon', alerts: 0, drops: 0, heardAt: isoAt(19), lacks: [] },
   ],
   watched: [{ sensor: 'falco', nodes: 3, silent: 1, longest: [{ node: 'n1', since: isoAt(9) }] }],
+  open: { count: 0, worst: [] },
   ...over,
 });
 

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
-import type { IntakeReport } from '../../../../core/alert/intake-report.ts';
+import { type IntakeReport, openReportOf } from '../../../../core/alert/intake-report.ts';
+import type { Severity } from '../../../../core/alert/severity.ts';
 import { IntakeMetrics } from '../../../../service/intake/metrics.ts';
 import { IntakeReporter } from '../../../../service/intake/watch/intake-reporter.ts';
 import { SensorHealth } from '../../../../service/intake/watch/sensor-health.ts';
@@ -43,15 +44,17 @@ function standing(arrives: () => boolean = () => true) {
     log: silent,
     now,
   });
+  const open: { incident: string; severity: Severity }[] = [];
   const reporter = new IntakeReporter({
     ...{ source: 'here', metrics, health, silence, now },
+    open: () => openReportOf(open),
     hidden: { counts: () => new Map([['s-1', { count: 12, firstSeen: '', lastSeen: '' }]]) },
     tell: async (report) => {
       told.push(report);
       return arrives();
     },
   });
-  return { clock, told, metrics, health, silence, reporter };
+  return { clock, told, metrics, health, silence, open, reporter };
 }
 
 test('says how many were taken and turned away, who was heard of, what was dropped, and on which nodes nobody speaks', async () => {
@@ -88,6 +91,7 @@ test('says how many were taken and turned away, who was heard of, what was dropp
         },
       ],
       watched: [{ sensor: 'falco', nodes: 2, silent: 1, longest: [{ node: 'n2', since: '2026-06-01T10:00:00.000Z' }] }],
+      open: { count: 0, worst: [] },
     },
   ]);
 });
@@ -114,11 +118,43 @@ test('is told again at once where something is worse, every five minutes else, a
   expect(told.at(3)).toMatchObject({ refused: { spool_full: 1 } });
 });
 
+test('says within a minute that an incident has begun, and only with the next report that one is over', async () => {
+  const { clock, told, open, reporter } = standing();
+  await reporter.look();
+  open.push(
+    { incident: 'incident/lab/shop/Deployment/cart', severity: 'low' },
+    { incident: 'incident/lab/cluster', severity: 'critical' },
+  );
+  clock.now += 60_000;
+  await reporter.look();
+  expect(told.at(1)?.open).toEqual({
+    count: 2,
+    worst: [
+      { incident: 'incident/lab/cluster', severity: 'critical' },
+      { incident: 'incident/lab/shop/Deployment/cart', severity: 'low' },
+    ],
+  });
+  open.pop();
+  clock.now += 60_000;
+  await reporter.look();
+  expect(told).toHaveLength(2);
+});
+
+test('names so many open incidents as a report holds, the worst, and counts all', () => {
+  const open = Array.from({ length: 5_000 }, (_, n) => ({
+    incident: `incident/lab/shop/Deployment/${'cart'.repeat(20)}-${n}`,
+    severity: n === 4_999 ? ('critical' as const) : ('low' as const),
+  }));
+  const { count, worst } = openReportOf(open);
+  expect([count, worst[0]?.severity]).toEqual([5_000, 'critical']);
+  expect(worst).toHaveLength(100);
+});
+
 test('a running intake tells what has come through its door', async () => {
   const told: IntakeReport[] = [];
   const door = await openDoor(new FakeIncidentGateway(), {
     // The first does not arrive: it is told again soon.
-    reports: { tell: async (report) => told.push(report) > 1 },
+    reports: { open: () => openReportOf([]), tell: async (report) => told.push(report) > 1 },
   });
   doors.push(door);
   await door.post(JSON.stringify(falcoEvent()));
