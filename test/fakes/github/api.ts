@@ -14,8 +14,8 @@ export interface GithubFakeOptions {
   readonly archived?: boolean;
   /** Its new name: what asks for it by the old one is sent on. */
   readonly movedTo?: string;
-  /** How long a new issue is missing from the list. */
-  readonly listDelayMs?: number;
+  /** Which issues the list has by now; without it all. */
+  readonly isListed?: (issue: FakeIssue) => boolean;
   readonly port?: number;
 }
 
@@ -155,10 +155,9 @@ export class FakeApi {
   #list(url: URL): RestAnswer {
     const state = url.searchParams.get('state') ?? 'open';
     const labels = (url.searchParams.get('labels') ?? '').split(',').filter((label) => label !== '');
-    const shownBefore = Date.now() - (this.#options.listDelayMs ?? 0);
     const found = this.store
       .all()
-      .filter((issue) => issue.createdAt <= shownBefore)
+      .filter((issue) => this.#options.isListed?.(issue) ?? true)
       .filter((issue) => state === 'all' || issue.state === state)
       .filter((issue) => labels.every((label) => issue.labels.includes(label)));
     return this.#paged(

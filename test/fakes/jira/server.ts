@@ -16,8 +16,8 @@ export interface JiraFakeOptions extends Partial<JiraProject> {
   readonly project: string;
   readonly email: string;
   readonly token: string;
-  /** How long a new issue is missing from the search: it is only eventually consistent. */
-  readonly searchDelayMs?: number;
+  /** Which issues the search finds by now, which is only eventually consistent; without it all. */
+  readonly isFound?: (issue: FakeJiraIssue) => boolean;
   /** The account may see the project, and not write to it. */
   readonly mayWrite?: boolean;
   /** The transition to Done demands a resolution. */
@@ -84,11 +84,10 @@ export async function startJiraFake(options: JiraFakeOptions): Promise<JiraFake>
     const [, label] = /labels = "([^"]+)"/.exec(jql) ?? [];
     if (wantedProject !== undefined && wantedProject !== options.project)
       return problem(400, [`The value '${wantedProject}' does not exist for the field 'project'.`]);
-    const visibleBefore = Date.now() - (options.searchDelayMs ?? 0);
     const start = nextPageToken === undefined ? 0 : Number(/^page-(\d+)$/.exec(String(nextPageToken))?.[1]);
     if (Number.isNaN(start)) return problem(400, ['The provided next page token is invalid or expired.']);
     const found = issues.filter(
-      (issue) => issue.createdAt <= visibleBefore && (label === undefined || issue.labels.includes(label)),
+      (issue) => (options.isFound?.(issue) ?? true) && (label === undefined || issue.labels.includes(label)),
     );
     const end = start + maxResults;
     const page = found.slice(start, end).map((issue) => shown(issue, fields));

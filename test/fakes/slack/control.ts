@@ -24,7 +24,7 @@ const fail = z.object({
   times,
 });
 const hang = z.object({ method: text, ms: z.number().int().min(0), times });
-const doThenTimeout = z.object({ method: text, times });
+const lost = z.object({ method: text, times });
 
 /** The same handles as the emulator's functions, for whoever runs it in another process: `POST /control/NAME` with JSON. */
 export async function handleControl({
@@ -60,9 +60,10 @@ async function run(emulator: Parameters<typeof handleControl>[0]['emulator'], na
       const given = hang.parse(body);
       return emulator.hang(given.method, given.ms, given.times);
     }
-    case 'doThenTimeout': {
-      const given = doThenTimeout.parse(body);
-      return emulator.doThenTimeout(given.method, given.times);
+    case 'doThenTimeout':
+    case 'doThenReset': {
+      const given = lost.parse(body);
+      return emulator[name](given.method, given.times);
     }
     case 'calm':
       return emulator.calm();

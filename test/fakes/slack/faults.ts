@@ -2,7 +2,9 @@ export type Fault =
   | { readonly kind: 'fail'; readonly status?: number; readonly error?: string; readonly retryAfter?: number }
   | { readonly kind: 'hang'; readonly ms: number }
   /** The call does its work, and its answer never comes. */
-  | { readonly kind: 'doThenTimeout' };
+  | { readonly kind: 'doThenTimeout' }
+  /** The call does its work, and its connection breaks before the answer. */
+  | { readonly kind: 'doThenReset' };
 
 /** What goes wrong next, by method, in the order in which it was asked for. */
 export class Faults {

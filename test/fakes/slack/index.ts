@@ -82,6 +82,7 @@ export interface SlackEmulator {
   ): void;
   hang(method: string, ms: number, times?: number): void;
   doThenTimeout(method: string, times?: number): void;
+  doThenReset(method: string, times?: number): void;
   /** The same, once, after so many calls of the method that go right. */
   faultAfter(method: string, after: number, fault: Fault): void;
   /** Where Socket Mode is on. */
@@ -144,6 +145,7 @@ export async function startSlackEmulator(options: SlackEmulatorOptions): Promise
     fail: (method, { times = 1, ...fault }) => faults.add(method, { kind: 'fail', ...fault } satisfies Fault, times),
     hang: (method, ms, times) => faults.add(method, { kind: 'hang', ms }, times),
     doThenTimeout: (method, times) => faults.add(method, { kind: 'doThenTimeout' }, times),
+    doThenReset: (method, times) => faults.add(method, { kind: 'doThenReset' }, times),
     faultAfter: (method, after, fault) => faults.add(method, fault, 1, after),
     calm: () => {
       faults.clear();

@@ -69,6 +69,11 @@ export class WebApi {
     if (response.destroyed) return;
     const answer = this.#answer(method, args, request);
     if (fault?.kind === 'doThenTimeout') return this.#note(method, 'hung');
+    if (fault?.kind === 'doThenReset') {
+      this.#note(method, 'reset');
+      response.destroy();
+      return;
+    }
     this.#note(method, answer.ok === true ? 'ok' : String(answer.error));
     sendJson(response, 200, answer, { 'x-oauth-scopes': [...this.#scopes].join(',') });
   }

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { FirebreakError, RetryLaterError } from '../../../core/errors.ts';
-import type { Ticket, TicketRequest } from '../../../core/tickets/ticket.ts';
+import type { TicketRequest } from '../../../core/tickets/ticket.ts';
 import { createGithubTickets, type GithubTicketsOptions } from '../../../integrations/github/tickets.ts';
 import { limitAnswer } from '../../fakes/github/api.ts';
 import { shownText } from '../../fakes/github/page.ts';
@@ -78,10 +78,11 @@ describe('opening a ticket', () => {
   });
 
   test('closes what two processes made twice at the same moment, and keeps the first', async () => {
-    const fake = await github({ listDelayMs: 1_500 });
+    let isBehind = true;
+    const fake = await github({ isListed: () => !isBehind });
     await Promise.all([tickets(fake).open(request, signal), tickets(fake).open(request, signal)]);
     expect(fake.store.all()).toHaveLength(2);
-    await new Promise((resolve) => setTimeout(resolve, 1_550));
+    isBehind = false;
     expect(await tickets(fake).open(request, signal)).toMatchObject({ state: 'existing', id: '1' });
     expect(fake.store.all().map(({ number, state }) => `${number} ${state}`)).toEqual(['2 closed', '1 open']);
   });
@@ -95,9 +96,10 @@ test('title and body follow the configuration', async () => {
 });
 
 test('closing sweeps what was made twice since', async () => {
-  const fake = await github({ listDelayMs: 1_500 });
+  let isBehind = true;
+  const fake = await github({ isListed: () => !isBehind });
   await Promise.all([tickets(fake).open(request, signal), tickets(fake).open(request, signal)]);
-  await new Promise((resolve) => setTimeout(resolve, 1_550));
+  isBehind = false;
   await tickets(fake).close({ id: '1', reason: 'completed', openedUnder: request.key }, signal);
   expect(fake.store.all().map(({ stateReason }) => stateReason)).toEqual(['not_planned', 'completed']);
 });
@@ -114,17 +116,14 @@ describe('an answer that is lost', () => {
   );
 
   test('while the list lags behind: ambiguous, looked for again, never created twice', async () => {
-    const fake = await github({ listDelayMs: 6_000 });
-    const system = tickets(fake, { timeoutMs: 1_500 });
-    fake.inject({ method: 'POST', path: /\/issues$/, what: 'then-hang' });
+    let isBehind = true;
+    const fake = await github({ isListed: () => !isBehind });
+    const system = tickets(fake);
+    fake.inject({ method: 'POST', path: /\/issues$/, what: 'then-reset' });
     expect(await system.open(request, signal)).toEqual({ state: 'ambiguous' });
-    let ticket: Ticket = await system.open(request, signal);
-    expect(ticket).toEqual({ state: 'ambiguous' });
-    for (let attempt = 0; attempt < 60 && ticket.state === 'ambiguous'; attempt++) {
-      await new Promise((resolve) => setTimeout(resolve, 250));
-      ticket = await system.open(request, signal);
-    }
-    expect(ticket).toMatchObject({ state: 'existing', id: '1' });
+    expect(await system.open(request, signal)).toEqual({ state: 'ambiguous' });
+    isBehind = false;
+    expect(await system.open(request, signal)).toMatchObject({ state: 'existing', id: '1' });
     expect(fake.store.all()).toHaveLength(1);
   });
 
@@ -139,7 +138,7 @@ describe('an answer that is lost', () => {
   });
 
   test('of the confirmation: the next call confirms the same issue, although the list does not show it', async () => {
-    const fake = await github({ listDelayMs: 60_000 });
+    const fake = await github({ isListed: () => false });
     const system = tickets(fake);
     fake.inject({ method: 'GET', path: /\/issues\/1$/, what: 'hang' });
     expect((await faultOf(system.open(request, signal))).code).toBe('FB_ERR_UNAVAILABLE');

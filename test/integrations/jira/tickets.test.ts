@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createJiraTickets, type JiraTicketsOptions } from '../../../integrations/jira/tickets.ts';
 import { adfText } from '../../fakes/jira/adf-check.ts';
@@ -71,10 +70,11 @@ describe('an issue of Jira', () => {
   });
 
   test('that was made twice at the same moment is closed as a duplicate, at the latest with the closing', async () => {
-    const fake = await jira({ searchDelayMs: 1_500, resolutionOnScreen: true });
+    let isBehind = true;
+    const fake = await jira({ isFound: () => !isBehind, resolutionOnScreen: true });
     const [first] = await Promise.all([tickets(fake).open(request, signal), tickets(fake).open(request, signal)]);
     expect(fake.issues).toHaveLength(2);
-    await sleep(1_550);
+    isBehind = false;
     await tickets(fake).close({ id: 'SEC-1', reason: 'completed', openedUnder: request.key }, signal);
     expect(first?.id).toMatch(/^SEC-/);
     expect(fake.issues.map(({ key, status, resolution }) => `${key} ${status} ${resolution}`)).toEqual([
@@ -85,10 +85,12 @@ describe('an issue of Jira', () => {
   });
 
   test('without an answer while the search lags is ambiguous, looked for, and never made twice', async () => {
-    const fake = await jira({ searchDelayMs: 8_000 });
-    const system = tickets(fake, { settleMs: 60_000, timeoutMs: 1_500 });
-    fake.inject({ method: 'POST', path: /\/issue$/, what: 'then-hang' });
+    let isBehind = true;
+    const fake = await jira({ isFound: () => !isBehind });
+    const system = tickets(fake, { settleMs: 60_000 });
+    fake.inject({ method: 'POST', path: /\/issue$/, what: 'then-reset' });
     expect(await system.open(request, signal)).toEqual({ state: 'ambiguous' });
+    isBehind = false;
     expect(await system.open(request, signal)).toMatchObject({ state: 'existing', id: 'SEC-1' });
     expect(fake.issues).toHaveLength(1);
   });

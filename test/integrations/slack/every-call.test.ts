@@ -118,7 +118,7 @@ describe('whichever call of Slack', () => {
     await Promise.all(
       faults.map(async ([, fault]) => {
         const rig = await rigged();
-        rig.slack.doThenTimeout('chat.postMessage');
+        rig.slack.doThenReset('chat.postMessage');
         for (const method of ['conversations.history', 'conversations.replies']) rig.slack.faultAfter(method, 0, fault);
         await live(rig);
         expect(told(rig)).toEqual(once);

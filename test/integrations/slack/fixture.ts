@@ -317,6 +317,8 @@ export async function startRig(
     channel,
     apiUrl: slack.apiUrl,
     cards,
+    // What goes wrong here does so at once: a used machine must not look like a Slack that does not answer.
+    timeoutMs: 60_000,
     isTooMuch: async () => false,
     mayAnswer: async () => ({}),
     onMenu: async ({ button, reason }) => {

@@ -3,7 +3,7 @@ import { channel, incident, keep, plainCard, post, questionCard, type Rig, start
 
 let rig: Rig;
 beforeEach(async () => {
-  rig = await startRig({ timeoutMs: 1_500 });
+  rig = await startRig();
 });
 afterEach(() => rig.stop());
 
@@ -107,7 +107,7 @@ describe('a card that somebody has deleted', () => {
   });
 
   test.each([
-    ['is posted without an answer', () => rig.slack.doThenTimeout('chat.postMessage')],
+    ['is posted without an answer', () => rig.slack.doThenReset('chat.postMessage')],
     ['is not posted at first', () => rig.slack.fail('chat.postMessage', { status: 503 })],
   ])('is one card, too, when the new one %s and the desk is killed', async (_what, fault) => {
     const old = await post(rig, plainCard);

@@ -84,11 +84,11 @@ describe('more open questions than a person can have before their eyes', () => {
   test('have their incident’s news in the same thread, by name', async () => {
     for (let number = 0; number <= mostOpen; number += 1) await post(rig, cardOf(number));
     const [summary] = summaries();
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    rig.slack.calm();
     const line = await rig.desk.postInThread({ key: 'x', incident: cardOf(mostOpen).incident, text: 'leads are asked now' });
     const told = posted().find(({ ts }) => ts === line.ts);
     expect(told).toMatchObject({ threadTs: summary?.ts, text: `shop/cart-${mostOpen}: leads are asked now` });
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    rig.slack.calm();
     const own = await rig.desk.postInThread({ key: 'y', incident: cardOf(0).incident, text: 'leads are asked now' });
     expect(posted().find(({ ts }) => ts === own.ts)?.text).toBe('leads are asked now');
   });

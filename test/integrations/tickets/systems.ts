@@ -30,8 +30,9 @@ export interface Stage {
   comments(): readonly string[];
 }
 
-async function jira(searchDelayMs = 0): Promise<Stage> {
-  const fake = await startJiraFake({ project: 'SEC', email: 'firebreak@acme.com', token: 'jira-token', searchDelayMs });
+async function jira(behindMs = 0): Promise<Stage> {
+  const isFound = ({ createdAt }: { readonly createdAt: number }): boolean => createdAt <= Date.now() - behindMs;
+  const fake = await startJiraFake({ project: 'SEC', email: 'firebreak@acme.com', token: 'jira-token', isFound });
   const settings = { url: fake.url, email: 'firebreak@acme.com', token: 'jira-token', project: 'SEC', issueType: 'Task' };
   return {
     fake,

@@ -110,7 +110,10 @@ describe('making one', () => {
     await control.vote(terms.id, 'approve', 'ben', 'desk', { questionDigest: '0'.repeat(64) });
     await control.signal(controlNames.voteSignal, null);
     await control.signal(controlNames.voteSignal, { vote: 'x' });
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    // What comes after them has been heard: so have they.
+    const next = termsOf(await lab.clock());
+    await control.propose(next);
+    expect(statusOf(await control.state(), next)).toBe('proposed');
     expect(statusOf(await control.state(), terms)).toBe('proposed');
   });
 });

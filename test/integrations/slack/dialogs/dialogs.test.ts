@@ -180,10 +180,8 @@ test.each([{ error: 'expired_trigger_id' }, { status: 503 }])('a dialog that Sla
 });
 
 test('a dialog whose opening Slack never confirmed still counts', async () => {
-  await rig.stop();
-  rig = await startRig({ timeoutMs: 2_000 });
   await post(rig);
-  rig.slack.doThenTimeout('views.open');
+  rig.slack.doThenReset('views.open');
   await rig.slack.click(remove);
   const view = await until(() => rig.slack.world.openView('U0ADA'));
   await until(() => answers()[0]);
