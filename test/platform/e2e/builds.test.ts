@@ -60,13 +60,23 @@ afterAll(async () => {
 
 describe('a lease, with Firebreak killed before its end', () => {
   test('below critical, where the playbook says so: given back exactly once, after the restart', async () => {
-    const workload = await one('below');
-    await service.alert(workload, 'shell');
-    await voteUntilAccepted(service, workload, ana, shell);
-    await containedAt(service, [workload]);
-    await service.kill();
+    const quarantined = async (name: string): Promise<Workload> => {
+      const workload = await one(name);
+      await service.alert(workload, 'shell');
+      await voteUntilAccepted(service, workload, ana, shell);
+      await containedAt(service, [workload]);
+      await service.kill();
+      return workload;
+    };
+    const isOver = (workload: Workload): boolean => service.effects.of('give-back', podOf(workload)).length > 0;
+    let workload = await quarantined('below');
+    // On a used machine the lease may be over before the kill: then another one.
+    for (let again = 2; isOver(workload); again += 1) {
+      await service.start();
+      workload = await quarantined(`below-${again}`);
+    }
     await sleep(leaseMs);
-    expect(service.effects.of('give-back', podOf(workload))).toHaveLength(0);
+    expect(isOver(workload)).toBe(false);
     await service.start();
     await until('the undo', 120_000, () => service.effects.of('give-back', podOf(workload)).length === 1);
     await ended(service, [workload]);

@@ -20,6 +20,13 @@ afterEach(async () => {
   doors = [];
 });
 
+/** From here on no window of a storm ends, which is five seconds long at least: what waits for that waits for ever. */
+function keepWindowsOpen(): void {
+  const inTime = globalThis.setTimeout;
+  const wait = (work: () => void, ms?: number) => inTime(ms !== undefined && ms >= 5_000 ? () => undefined : work, ms);
+  jest.spyOn(globalThis, 'setTimeout').mockImplementation(Object.assign(wait, { __promisify__: inTime.__promisify__ }));
+}
+
 describe('the dispatcher', () => {
   test('starts an incident with the first alert and signals it with the next', async () => {
     const gateway = new FakeIncidentGateway();
@@ -89,12 +96,10 @@ describe('the dispatcher', () => {
     const storm = Array.from({ length: 1_500 }, () => falcoEvent());
     await post(JSON.stringify(storm));
     await until(() => gateway.counted(incident) > 0);
+    keepWindowsOpen();
     await post(JSON.stringify(Array.from({ length: 50 }, () => falcoEvent())));
-    const before = Date.now();
     await post(JSON.stringify(falcoEvent({ priority: 'Critical', rule: 'Drop and execute new binary in container' })));
     await until(() => gateway.batches(incident).some(({ alerts }) => alerts.some(({ severity }) => severity === 'critical')));
-    // The window is five seconds long.
-    expect(Date.now() - before).toBeLessThan(4_000);
     const samples = gateway.batches(incident).flatMap(({ alerts }) => alerts);
     expect(samples.find(({ severity }) => severity === 'critical')?.rule).toBe('Drop and execute new binary in container');
   });
