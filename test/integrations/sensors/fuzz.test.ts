@@ -149,9 +149,8 @@ describe('a whole body', () => {
   ])('with a text of nothing but %s takes ten times as long for ten times as much, or little more', (_what, nasty) => {
     for (const value of values) {
       const msFor = (part: string): number => {
-        const text = JSON.stringify(value).replaceAll(
-          /"(?:\/bin\/sleep 1|\/usr\/bin\/curl|execve clone|sh|strace|x)"/g,
-          () => JSON.stringify(part),
+        const text = JSON.stringify(value).replaceAll(/"(?:\/bin\/sleep 1|\/usr\/bin\/curl|execve clone|sh|strace|x)"/g, () =>
+          JSON.stringify(part),
         );
         const started = process.cpuUsage();
         parseAlerts(Buffer.from(text), { cluster: 'lab' });

@@ -30,7 +30,11 @@ afterAll(async () => {
 });
 
 const homeOf = (name: string): string => join(folder, name);
-const aloneEnv = (name: string) => ({ XDG_CONFIG_HOME: homeOf(name), HOME: homeOf(name), PATH: process.env.PATH ?? '' });
+const aloneEnv = (name: string) => {
+  // Of this process, besides: what Node has compiled already.
+  const { PATH = '', NODE_COMPILE_CACHE = '' } = process.env;
+  return { XDG_CONFIG_HOME: homeOf(name), HOME: homeOf(name), PATH, NODE_COMPILE_CACHE };
+};
 
 /** As a process of its own, since somebody signs in while it waits. */
 async function login(name: string, subject = `sub-${name}`, more: readonly string[] = []): Promise<CommandRun> {
