@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { type Logger, reasonOf } from '../process/log.ts';
-import { storedBuild, type WorkflowBuild } from '../temporal/bundle/bundle.ts';
+import { removeRetired, storedBuild, type WorkflowBuild } from '../temporal/bundle/bundle.ts';
 import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
 import { openBuilds } from '../temporal/versions.ts';
 
@@ -9,7 +9,10 @@ import { openBuilds } from '../temporal/versions.ts';
 const lookAgainMs = 60_000;
 const retryMs = 2_000;
 
-/** An incident that began under an older build of the playbooks is finished by it: its bundle is in the state directory. */
+/**
+ * An incident that began under an older build of the playbooks is finished by it: its bundle is in the state directory, and is removed some time after the
+ * last of them.
+ */
 export async function runOlderBuilds(options: {
   readonly client: Client;
   readonly deployment: string;
@@ -25,8 +28,10 @@ export async function runOlderBuilds(options: {
   readonly log: Logger;
   readonly signal: AbortSignal;
   readonly everyMs?: number;
+  readonly now?: () => number;
 }): Promise<void> {
-  const { client, deployment, running, superseded, stateDir, fetch, start, log, signal, everyMs = lookAgainMs } = options;
+  const { client, deployment, running, superseded, stateDir, fetch, start, log, signal } = options;
+  const { everyMs = lookAgainMs, now = Date.now } = options;
   const known = new Set<string>();
   const older = new Map<string, () => void>();
   /** Without an open incident when it was looked last: what Temporal lists lags behind, so once is not enough. */
@@ -67,6 +72,8 @@ export async function runOlderBuilds(options: {
         log.info({ build: id }, 'an older build has no open incident any more: its worker ends');
       }
       idle = new Set(drained);
+      for (const id of removeRetired({ stateDir, needed: [...open, ...running(), ...older.keys()], nowMs: now() }))
+        log.info({ build: id }, 'nothing has needed this older build for a week: it is removed from the state directory');
       if (unanswered !== undefined) throw unanswered;
       trouble.over();
     } catch (error) {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Session } from '../../incidents/session.ts';
-import { storedBuild } from '../../temporal/bundle/bundle.ts';
+import { storedBuild, storedBuilds } from '../../temporal/bundle/bundle.ts';
 import { currentBuild, deploymentName, knownBuilds, pinnedTo, saidOfBuild } from '../../temporal/versions.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { printJson, printTable } from '../output.ts';
@@ -10,7 +10,11 @@ import { withSession } from '../session.ts';
 export function registerBuildsCommand(program: Command): void {
   const builds = program.command('builds').description('what open incidents run on: Firebreak and packs, in one bundle each');
   withExamples(
-    withConfig(builds.command('list').description('list the builds that open incidents are pinned to, and the current one')),
+    withConfig(
+      builds
+        .command('list')
+        .description('list the current build, those that open incidents are pinned to, and those that are still kept here'),
+    ),
     ['firebreak builds list'],
   ).action((options: ConfiguredOptions) => withSession(options, (session) => list(session, options)));
 }
@@ -20,7 +24,8 @@ async function list({ client, config }: Session, options: ConfiguredOptions): Pr
   const pinned = await pinnedTo({ client, deployment });
   const current = await currentBuild({ client, deployment }).catch(() => undefined);
   const known = await knownBuilds({ client, deployment }).catch(() => []);
-  const listed = [...new Set([...(current === undefined ? [] : [current]), ...pinned.keys(), ...known])];
+  const kept = storedBuilds(config.stateDir);
+  const listed = [...new Set([...(current === undefined ? [] : [current]), ...pinned.keys(), ...known, ...kept.keys()])];
   const all = await Promise.all(
     listed.map(async (id) => {
       const { packs = [], percent = 0 } = (await saidOfBuild({ client, deployment, buildId: id })) ?? {};
@@ -37,15 +42,38 @@ async function list({ client, config }: Session, options: ConfiguredOptions): Pr
   const ramped = all.filter(({ current, percent }) => !current && percent > 0);
   const rest = 100 - ramped.reduce((sum, { percent }) => sum + percent, 0);
   const rows = all
-    .filter(({ current, percent, open }) => current || percent > 0 || open > 0)
-    .map((row) => (row.current ? { ...row, percent: rest } : row));
+    .map((row) => (row.current ? { ...row, percent: rest } : row))
+    .flatMap((row) => {
+      if (row.current || row.percent > 0 || row.open > 0) return [row];
+      const until = kept.get(row.id);
+      return until === undefined ? [] : [{ ...row, removedAt: new Date(until).toISOString() }];
+    });
   if (options.json) return printJson(rows);
   printTable(rows, [
     { title: 'BUILD', text: ({ id }) => id },
-    { title: 'STATE', text: (row) => (row.current ? 'current' : row.percent > 0 ? 'for some' : 'drains') },
+    { title: 'STATE', text: stateOf },
     { title: 'NEW', text: ({ percent }) => `${percent} %` },
     { title: 'OPEN', text: ({ open }) => String(open) },
     { title: 'PACKS', text: ({ packs }) => packs.join(', ') },
-    { title: 'IN THE STATE DIRECTORY HERE', text: ({ here }) => (here ? 'yes' : 'no') },
+    { title: 'IN THE STATE DIRECTORY HERE', text: hereText },
   ]);
+}
+
+interface Row {
+  readonly current: boolean;
+  readonly percent: number;
+  readonly here: boolean;
+  /** Nothing needs it: the cell removes it then. */
+  readonly removedAt?: string;
+}
+
+function stateOf({ current, percent, removedAt }: Row): string {
+  if (current) return 'current';
+  if (percent > 0) return 'for some';
+  return removedAt === undefined ? 'drains' : 'retired';
+}
+
+function hereText({ here, removedAt }: Row): string {
+  if (removedAt !== undefined) return `until ${removedAt.slice(0, 10)}`;
+  return here ? 'yes' : 'no';
 }

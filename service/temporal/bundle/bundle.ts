@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFileSync } from '../../../integrations/replace-file.ts';
 
@@ -32,6 +32,50 @@ export function storedBuild(id: string, stateDir: string): WorkflowBuild | undef
     return build.id === id ? build : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** A build is kept for so long after the last look that found it needed: somebody may set a run back, and Temporal may be restored to how it was. */
+const keptMs = 7 * 86_400_000;
+
+/** Builds in the state directory, with when each is removed if nothing needs it from now on, in milliseconds since 1970. */
+export function storedBuilds(stateDir: string): ReadonlyMap<string, number> {
+  const folder = buildsFolder(stateDir);
+  const ids = filesIn(folder).flatMap((file) => /^([0-9a-f]{16})\.js$/.exec(file)?.[1] ?? []);
+  return new Map(
+    ids.flatMap((id) => {
+      const neededAt = statSync(join(folder, `${id}.js`), { throwIfNoEntry: false })?.mtimeMs;
+      return neededAt === undefined ? [] : [[id, neededAt + keptMs] as const];
+    }),
+  );
+}
+
+/** Notes which builds are needed now, and removes those that have not been for a week. Returns what was removed. */
+export function removeRetired(options: {
+  readonly stateDir: string;
+  readonly needed: readonly string[];
+  readonly nowMs: number;
+}): readonly string[] {
+  const { stateDir, needed, nowMs } = options;
+  const folder = buildsFolder(stateDir);
+  const removed: string[] = [];
+  for (const [id, until] of storedBuilds(stateDir)) {
+    const path = join(folder, `${id}.js`);
+    if (needed.includes(id)) utimesSync(path, nowMs / 1_000, nowMs / 1_000);
+    else if (until < nowMs) {
+      rmSync(path, { force: true });
+      removed.push(id);
+    }
+  }
+  return removed;
+}
+
+function filesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    // Nothing was ever kept here.
+    return [];
   }
 }
 

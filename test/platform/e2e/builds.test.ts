@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -118,12 +118,18 @@ describe('the playbooks change while incidents are open', () => {
     await voteUntilAccepted(service, leased, ana, shell);
     await containedAt(service, [leased, asked]);
     await service.cardOf(asked);
-    const kept = (): readonly string[] => readdirSync(join(service.settings.folder, 'state', 'builds'));
+    const folder = join(service.settings.folder, 'state', 'builds');
+    const kept = (): readonly string[] => readdirSync(folder);
     const before = kept();
 
     await service.kill();
     service.changeProgram(otherPlaybook);
+    // As after a week away: only what open incidents need stays.
+    const retired = `${'0'.repeat(16)}.js`;
+    writeFileSync(join(folder, retired), '// no incident has begun with it');
+    for (const file of kept()) utimesSync(join(folder, file), 0, 0);
     await service.start();
+    await until('the end of the retired build', 120_000, () => !kept().includes(retired));
     expect(kept().length).toBe(before.length + 1);
 
     await service.alert(fresh);

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import type { Client } from '@temporalio/client';
 import { runOlderBuilds } from '../../../service/cell/older-builds.ts';
 import { createLog } from '../../../service/process/log.ts';
-import { storeBuild } from '../../../service/temporal/bundle/bundle.ts';
+import { storeBuild, storedBuild, storedBuilds } from '../../../service/temporal/bundle/bundle.ts';
 import { eventually } from '../../eventually.ts';
 
 const stateDir = mkdtempSync(join(tmpdir(), 'firebreak-older-test-'));
@@ -97,4 +97,55 @@ test('a worker that was begun with ends like an older build’s, and never while
   await eventually('the end of the other', () => ended.includes(again));
   stopping.abort();
   await running;
+});
+
+const dayMs = 86_400_000;
+
+test('a build is removed a week after it was needed last, and none that an open incident or a new one needs', async () => {
+  const [retired, open, begunWith] = [madeBuild('// retired\n'), madeBuild('// open\n'), madeBuild('// begun with\n')];
+  const start = Date.now();
+  const pinned = { builds: [open] as readonly string[], looks: 0 };
+  let nowMs = start + 6 * dayMs;
+  const stopping = new AbortController();
+  const running = runOlderBuilds({
+    client: clientOf(pinned),
+    deployment: 'lab',
+    running: () => [begunWith],
+    stateDir,
+    fetch: async () => undefined,
+    start: async () => () => undefined,
+    log: createLog({ log: { level: 'fatal', format: 'json' } }),
+    signal: stopping.signal,
+    everyMs: 1,
+    now: () => nowMs,
+  });
+  const kept = (): readonly boolean[] => [retired, open, begunWith].map((id) => storedBuild(id, stateDir) !== undefined);
+  const looks = (more: number) => {
+    const from = pinned.looks;
+    return eventually('more looks', () => pinned.looks >= from + more);
+  };
+  await looks(4);
+  expect(kept()).toEqual([true, true, true]);
+  nowMs = start + 8 * dayMs;
+  await eventually('the end of the retired one', () => storedBuild(retired, stateDir) === undefined);
+  expect(kept()).toEqual([false, true, true]);
+  // Its last incident is over: from here on a week.
+  pinned.builds = [];
+  nowMs = start + 12 * dayMs;
+  await looks(4);
+  expect(kept()).toEqual([false, true, true]);
+  expect(storedBuilds(stateDir).get(open)).toBeGreaterThan(nowMs);
+  nowMs = start + 20 * dayMs;
+  await eventually('the end of the other', () => storedBuild(open, stateDir) === undefined);
+  expect(kept()).toEqual([false, false, true]);
+  stopping.abort();
+  await running;
+});
+
+test('a file of another name in the folder of builds stays', async () => {
+  const other = join(stateDir, 'builds', 'notes.txt');
+  writeFileSync(other, 'mine');
+  utimesSync(other, 0, 0);
+  expect([...storedBuilds(stateDir).keys()]).not.toContain('notes');
+  expect([...storedBuilds(join(stateDir, 'nowhere')).keys()]).toEqual([]);
 });
