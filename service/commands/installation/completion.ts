@@ -1,17 +1,59 @@
 import tab from '@bomb.sh/tab/commander';
 import type { Command } from 'commander';
+import { completionScripts } from './completion-scripts.ts';
+
+/** Of values, as help names them: the shell knows what can be there. */
+const pathName = /^(file|folder|dir|path|paths|pack)$/;
 
 /**
  * Adds `firebreak completion bash|zsh|fish`, which prints a script for the shell, and the hidden `firebreak complete -- WORDS…` that the
  * script asks. To be called when the other commands are there.
  */
 export function registerCompletionCommand(program: Command): void {
-  tab(program, { completionCommandName: 'completion' });
+  const offers = tab(program, { completionCommandName: 'completion' });
+  const { parse, setup } = offers;
+  offers.setup = (name, executable, shell) => {
+    const script = completionScripts[shell];
+    if (script === undefined) setup.call(offers, name, executable, shell);
+    else process.stdout.write(script);
+  };
+  offers.parse = (words) => {
+    if (isForPath(program, words)) process.stdout.write(':0\n');
+    else parse.call(offers, words);
+  };
   program.commands
     .find((command) => command.name() === 'completion')
     ?.description('completion of commands and options: source what it prints')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ source <(firebreak completion bash)\n  $ firebreak completion zsh > ~/.zfunc/_firebreak\n  $ firebreak completion fish > ~/.config/fish/completions/firebreak.fish',
+      '\nExamples:\n  $ source <(firebreak completion bash)\n  $ firebreak completion zsh > ~/.zfunc/_firebreak   # a folder of your fpath\n  $ firebreak completion fish > ~/.config/fish/completions/firebreak.fish',
     );
+}
+
+/** Whether the last word is, or begins, the name of a file or folder. */
+function isForPath(program: Command, words: readonly string[]): boolean {
+  const last = words.at(-1) ?? '';
+  let command = program;
+  let places = 0;
+  let value: string | undefined;
+  for (const word of words.slice(0, -1)) {
+    const isValue = value !== undefined;
+    value = isValue ? undefined : valueName(command, word);
+    if (isValue || word.startsWith('-')) continue;
+    const next = places === 0 ? command.commands.find((one) => one.name() === word) : undefined;
+    if (next) command = next;
+    else places += 1;
+  }
+  const [option = '', typed] = last.split('=', 2);
+  if (option.startsWith('-')) return typed !== undefined && pathName.test(valueName(command, option) ?? '');
+  if (value !== undefined) return pathName.test(value);
+  const taken = command.registeredArguments;
+  const argument = taken[places] ?? taken.find((one) => one.variadic);
+  return argument !== undefined && pathName.test(argument.name());
+}
+
+/** What help calls the value of an option: `file` of `--config <file>`. Undefined: it takes none. */
+function valueName(command: Command, word: string): string | undefined {
+  const option = command.options.find(({ long, short }) => word === long || word === short);
+  return option && /[<[]([\w-]+)/.exec(option.flags)?.[1];
 }
