@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { originProblem, recordHash } from '../../../core/audit/audit.ts';
 import { cloudEventOf } from '../../../core/streams/cloud-event.ts';
 import { makersTrust } from '../../suites/signed-records.ts';
-import { eventMaker, streamed } from './events.ts';
+import { cloudEventProblems, eventMaker, streamed } from './events.ts';
 
 const chain = 'incident/c/shop/Deployment/cart@r1';
 const at = '2026-11-27T10:00:00.000Z';
@@ -11,8 +11,8 @@ const record = { chain, number: 3, at, kind: 'lease.released', actor: 'engine', 
 describe('a record as a CloudEvent', () => {
   test('has what the specification requires, each as it has to be', () => {
     const { json, id } = cloudEventOf({ record: streamed(record, 4) }, { ...eventMaker, cluster: 'prod eu' });
-    const event = JSON.parse(json);
-    expect(event).toMatchObject({
+    expect(cloudEventProblems({ json })).toEqual([]);
+    expect(JSON.parse(json)).toMatchObject({
       specversion: '1.0',
       id,
       source: '/firebreak/prod%20eu',
@@ -23,8 +23,6 @@ describe('a record as a CloudEvent', () => {
       partitionkey: chain,
       sequence: '0000000004',
     });
-    // Names of attributes: lower-case letters and digits, twenty at most.
-    for (const name of Object.keys(event)) expect(name).toMatch(/^[a-z0-9]{1,20}$/);
   });
 
   test('carries its maker’s signature, and the link to the record before it, so that whoever gets it can check both', () => {

@@ -23,7 +23,7 @@ const validators: ReadonlyMap<string, ValidateFunction> = (() => {
 })();
 
 /** What is wrong with an event of OCSF, by the vendored schema; nothing where it is valid. */
-export function ocsfProblems({ json }: StreamEvent): readonly string[] {
+export function ocsfProblems({ json }: Pick<StreamEvent, 'json'>): readonly string[] {
   const event = JSON.parse(json);
   const validate = validators.get(classNames[event.class_uid] ?? '');
   if (!validate) return [`class ${event.class_uid} is none of ours`];
@@ -33,6 +33,22 @@ export function ocsfProblems({ json }: StreamEvent): readonly string[] {
   // What a schema of JSON does not say: the type is of the class and the activity.
   if (event.type_uid !== event.class_uid * 100 + event.activity_id) problems.push('its type is of another class or activity');
   return problems;
+}
+
+/** What is wrong with a CloudEvent, by what its specification requires: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md */
+export function cloudEventProblems({ json }: Pick<StreamEvent, 'json'>): readonly string[] {
+  const event: Readonly<Record<string, unknown>> = JSON.parse(json);
+  const wanted: Readonly<Record<string, RegExp>> = {
+    ...{ specversion: /^1\.0$/, id: /./, source: /./, type: /./, subject: /./, partitionkey: /./, sequence: /^\d{10}$/ },
+    ...{ time: /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/, datacontenttype: /^application\/json$/ },
+  };
+  const problems = Object.entries(wanted).flatMap(([name, like]) => {
+    const value = event[name];
+    return typeof value === 'string' && like.test(value) ? [] : [`${name} is not as it has to be`];
+  });
+  // Lower-case letters and digits, twenty at most.
+  const misnamed = Object.keys(event).filter((name) => !/^[a-z0-9]{1,20}$/.test(name));
+  return [...problems, ...misnamed.map((name) => `no attribute is called ${name}`), ...('data' in event ? [] : ['has no data'])];
 }
 
 /** The record as it leaves the store. */

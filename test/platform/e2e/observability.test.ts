@@ -213,8 +213,6 @@ test('the whole of it waited for no stream of records, of which one hangs: the o
   const numbers = [...new Set(told.map(({ sequence }) => sequence))];
   expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, index) => index + 1));
   expect(new Set(told.map(({ event }) => event.class_uid))).toEqual(new Set([2004, 2005, 6003, 7001]));
-  const problems = siem.events.flatMap((event) =>
-    ocsfProblems({ id: '', chain: '', at: '', kind: '', json: JSON.stringify(event) }),
-  );
+  const problems = siem.events.flatMap((event) => ocsfProblems({ json: JSON.stringify(event) }));
   expect(problems).toEqual([]);
 });
