@@ -1,9 +1,6 @@
-import { setImmediate } from 'node:timers/promises';
 import { awayAfterMs, type IntakeReport, sensorStates } from '../../../core/alert/intake-report.ts';
-import { recordLink } from '../../../core/audit/audit.ts';
-import { provenOf } from '../../../core/audit/audit-check.ts';
-import type { AuditStore, StoredRecord } from '../../../core/audit/audit-store.ts';
-import { type AskedOnce, decisionKinds, RecordedQuestions } from '../../../core/audit/decision-events.ts';
+import type { AuditStore } from '../../../core/audit/audit-store.ts';
+import type { AskedOnce } from '../../../core/audit/decision-events.ts';
 import { type DecisionReport, reportOfQuestions } from '../../../core/audit/decision-report.ts';
 import { percentile } from '../../../core/audit/percentile.ts';
 import type { ConsoleOverview, ConsolePeople } from '../../../core/console/console.schema.ts';
@@ -21,6 +18,7 @@ import { compareTexts } from '../../../core/text/plain-json.ts';
 import type { IncidentCounts, IncidentList } from '../../../integrations/database/incident-list.ts';
 import type { Config } from '../../config/load.ts';
 import { enabledPlaybooks, playbooksOf } from '../../config/packs.ts';
+import { QuestionsOnRecord } from './questions-on-record.ts';
 import type { SignedIn } from './sessions.ts';
 
 const days = 30;
@@ -28,8 +26,6 @@ const dayMs = 86_400_000;
 /** Newest first: so many tell enough, and are read in a moment. */
 const mostIncidents = 3_000;
 const mostContained = 200;
-/** What else the desk has to do waits for no more signatures than these. */
-const provenAtOnce = 25;
 /** Many look at it, and it changes slowly. */
 const rememberedMs = 5_000;
 
@@ -53,57 +49,13 @@ export function createOverviews(parts: {
   const cells = [...new Set(config.trust.cells.map(({ cluster }) => cluster))];
   const enabled = new Set(enabledPlaybooks(config).map(({ id }) => id));
   const remembered = new Map<string, { readonly at: number; readonly made: Promise<ConsoleOverview> }>();
-  let report: { readonly at: number; readonly made: ReturnType<typeof readQuestions> } | undefined;
+  const questionsOnRecord = new QuestionsOnRecord({ store, trust, keptMs: days * dayMs, now });
 
   const sinceMs = (): number => now() - days * dayMs;
 
-  /** What was signed of each, in a hash: so that each is proven once, and not with every look. */
-  let proven: ReadonlySet<string> = new Set();
-
-  /** Some records at a time: of a question what is counted is kept, and none of its plans and texts. */
-  async function readQuestions(): Promise<readonly AskedOnce[]> {
-    const told = new RecordedQuestions();
-    const known = new Set<string>();
-    // A record that was proven is so as long as its key is believed: one record of each key tells.
-    const believed = new Map<string, boolean>();
-    const isBelieved = (row: StoredRecord, keyId: string): boolean => {
-      const is = believed.get(keyId) ?? provenOf([row], trust).records.length === 1;
-      believed.set(keyId, is);
-      return is;
-    };
-    const take = (row: StoredRecord): void => {
-      if (!row.signed) return;
-      const { record, keyId } = row.signed;
-      const what = recordLink(row.signed);
-      // A copy.
-      if (known.has(what)) return;
-      if (!(proven.has(what) && isBelieved(row, keyId)) && provenOf([row], trust).records.length === 0) return;
-      known.add(what);
-      told.add(record);
-    };
-    for await (const rows of store.eachOfKinds({ kinds: decisionKinds, since: new Date(sinceMs()).toISOString() }))
-      for (let start = 0; start < rows.length; start += provenAtOnce) {
-        for (const row of rows.slice(start, start + provenAtOnce)) take(row);
-        await setImmediate();
-      }
-    proven = known;
-    return told.all();
-  }
-
-  const questionsOnRecord = (): ReturnType<typeof readQuestions> => {
-    if (!report || now() - report.at > rememberedMs) {
-      const made = readQuestions();
-      made.catch(() => {
-        report = undefined;
-      });
-      report = { at: now(), made };
-    }
-    return report.made;
-  };
-
   /** Of the incidents that somebody may see. */
   const questionsFor = async (visible: SignedIn['visible']): Promise<readonly AskedOnce[]> => {
-    const all = await questionsOnRecord();
+    const all = await questionsOnRecord.read();
     if (visible === 'all') return all;
     return all.filter(({ chain }) => {
       const subject = subjectOfIncident(chain.slice(0, chain.lastIndexOf('@')));
@@ -190,7 +142,7 @@ export function createOverviews(parts: {
   };
 
   return {
-    prepare: async () => void (await questionsOnRecord().catch(() => undefined)),
+    prepare: async () => void (await questionsOnRecord.read().catch(() => undefined)),
     overview: (who) => {
       const key = JSON.stringify(who.visible);
       const known = remembered.get(key);

@@ -24,12 +24,14 @@ const config = loadConfig({ path, env: {} });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const at = '2026-03-01T14:02:11.000Z';
+const clockAt = (minutes: number): { now: number } => ({ now: Date.parse(at) + minutes * 60_000 });
+const isoAt = (minutes: number): string => new Date(clockAt(minutes).now).toISOString();
 type Reader = Parameters<ReturnType<typeof createOverviews>['overview']>[0];
 const viewer = { visible: 'all' } as Reader;
 const tenant = { visible: ['shop'] } as Partial<Reader> as Reader;
 
 /** A question that the cell asked, in a run of its own. */
-function asked(nth: number, maker = trusted): StoredRecord {
+function asked(nth: number, maker = trusted, askedAt = at): StoredRecord {
   const chain = `incident/c/shop/Deployment/app-${nth}@run-1`;
   const incident = { id: `incident/c/shop/Deployment/app-${nth}`, run: 'run-1' };
   const question = {
@@ -40,7 +42,7 @@ function asked(nth: number, maker = trusted): StoredRecord {
     requester: 'playbook/p',
     text: 'Yours?',
   };
-  const record = { chain, number: 1, at, kind: 'question.asked', actor: 'playbook/p', body: { question } };
+  const record = { chain, number: 1, at: askedAt, kind: 'question.asked', actor: 'playbook/p', body: { question } };
   return { chain, place: 1, previous: '', hash: '', signed: maker.sign(record) };
 }
 
@@ -53,7 +55,7 @@ function overviewsOf(
     readonly incidents?: readonly IncidentSummary[];
     readonly control?: (cluster: string) => Promise<ControlState | undefined>;
     readonly config?: typeof config;
-    readonly pages?: () => AsyncIterable<readonly StoredRecord[]>;
+    readonly pages?: (asked: { readonly since: string }) => AsyncIterable<readonly StoredRecord[]>;
   } = {},
 ) {
   const incidents = over.incidents ?? [];
@@ -103,6 +105,60 @@ test('the overview that was prepared proves no record a second time, but one of 
   expect((await overviews.overview(viewer)).questions.asked).toBe(0);
 });
 
+test('each look reads what came since the one before, and once an hour all: what came late is counted by then', async () => {
+  const clock = clockAt(60);
+  const rows = [asked(1), asked(2)];
+  const since: string[] = [];
+  async function* pages(of: { readonly since: string }) {
+    since.push(of.since);
+    yield rows.filter(({ signed }) => signed && signed.record.at >= of.since);
+  }
+  const overviews = overviewsOf(() => [], makersTrust, clock, { pages });
+  const askedNow = async () => (await overviews.overview(viewer)).questions.asked;
+  expect(await askedNow()).toBe(2);
+  clock.now = clockAt(70).now;
+  rows.push(asked(3, trusted, isoAt(55)), asked(4, trusted, isoAt(40)));
+  expect(await askedNow()).toBe(3);
+  expect(since).toEqual([isoAt(60 - 30 * 24 * 60), isoAt(50)]);
+  clock.now = clockAt(121).now;
+  expect(await askedNow()).toBe(4);
+  expect(since.at(-1)).toBe(isoAt(121 - 30 * 24 * 60));
+  // A month after the first two were asked.
+  clock.now = clockAt(30 * 24 * 60 + 30).now;
+  expect(await askedNow()).toBe(2);
+});
+
+test('a question that goes on is told to its end, and looks at the same time read once', async () => {
+  const clock = clockAt(10);
+  const question = asked(1);
+  const rows = [question];
+  let reads = 0;
+  let going = Promise.resolve();
+  async function* pages() {
+    reads += 1;
+    await going;
+    yield [...rows];
+  }
+  const overviews = overviewsOf(() => [], makersTrust, clock, { pages });
+  expect((await overviews.overview(viewer)).questions).toMatchObject({ asked: 1, open: 1, expired: 0 });
+  if (!question.signed) throw new Error('no record');
+  const { chain } = question;
+  const ended = { chain, number: 2, at: isoAt(10), kind: 'question.expired', actor: 'engine', body: { question: 'q-1' } };
+  rows.push({ ...question, place: 2, signed: trusted.signAfter(ended, question.signed) });
+  let go = (): void => undefined;
+  going = new Promise((resolve) => {
+    go = resolve;
+  });
+  clock.now += 6_000;
+  const [first, people] = [overviews.overview(viewer), overviews.people()];
+  clock.now += 6_000;
+  const second = overviews.overview(viewer);
+  go();
+  for (const look of await Promise.all([first, second])) expect(look.questions).toMatchObject({ asked: 1, open: 0, expired: 1 });
+  await people;
+  expect(reads).toBe(2);
+});
+
 test('the overview keeps what it counts, and no more records at once than two pages have', async () => {
   const held = new ReachableObjects();
   let most = 0;
@@ -120,9 +176,6 @@ test('the overview keeps what it counts, and no more records at once than two pa
   expect(await held.count()).toBe(0);
   expect((await overviews.overview(viewer)).questions.asked).toBe(200);
 });
-
-const clockAt = (minutes: number): { now: number } => ({ now: Date.parse(at) + minutes * 60_000 });
-const isoAt = (minutes: number): string => new Date(clockAt(minutes).now).toISOString();
 
 const intakeReport = (over: Partial<IntakeReport> = {}): IntakeReport => ({
   ...{ source: 'cell-0/1', at: isoAt(20), since: isoAt(0), accepted: 7, duplicates: 1, refused: { rate_limit: 3 } },
