@@ -10,7 +10,7 @@ import {
   type SignedRecord,
 } from './audit.ts';
 import { type Finding, numbers } from './audit-report.ts';
-import type { StoredChain, StoredRecord } from './audit-store.ts';
+import type { RecordProof, StoredChain, StoredRecord } from './audit-store.ts';
 import { headsDigest, type StatedHead } from './head-history.ts';
 import type { RecordCut } from './record-cut.ts';
 
@@ -128,7 +128,7 @@ export function provenOf(rows: readonly StoredRecord[], trust: Trust): ProvenRec
 }
 
 /** Each by what a copy has in common with it. */
-export function provenRows(rows: readonly StoredRecord[], trust: Trust): ReadonlyMap<string, AuditRecord> {
+export function provenRows(rows: readonly RecordProof[], trust: Trust): ReadonlyMap<string, AuditRecord> {
   const problems = originProblems(rows, trust);
   const proven = new Map<string, AuditRecord>();
   for (const [index, { signed }] of rows.entries())
@@ -173,7 +173,7 @@ export async function takeProven(
 
 /** As `originProblem`, of each row; the rows of a chain stand in its order. */
 export function originProblems(
-  rows: readonly StoredRecord[],
+  rows: readonly RecordProof[],
   trust: Trust,
   links: readonly (string | undefined)[] = [],
 ): readonly (string | undefined)[] {

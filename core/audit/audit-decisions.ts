@@ -16,22 +16,8 @@ export interface VoteSigners extends SignatureVerifier {
 
 /**
  * Checks what a chain's genuine records say of people: each vote has the signature of its desk or person and is about this incident, and
- * each decision follows from the votes before it. So a cell that was taken over cannot invent a person's word, not even on record.
+ * each decision follows from the votes before it. So a cell that was taken over cannot invent a person's word, not even on record. It is given some records at a time.
  */
-export function checkDecisions({
-  records,
-  ...about
-}: {
-  readonly chain: string;
-  readonly records: readonly SignedRecord[];
-  readonly signers: VoteSigners;
-}): readonly Finding[] {
-  const check = new DecisionCheck(about);
-  check.add(records);
-  return check.findings;
-}
-
-/** The same, some records at a time. */
 export class DecisionCheck {
   readonly #chain: string;
   readonly #signers: VoteSigners;

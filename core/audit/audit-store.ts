@@ -1,4 +1,4 @@
-import type { AuditWriter, ChainHead, SignedRecord } from './audit.ts';
+import type { AuditRecord, AuditWriter, ChainHead, SignedRecord } from './audit.ts';
 import type { SignedCheckpoint } from './checkpoint.ts';
 
 /** A record's row as it lies in the store. */
@@ -11,6 +11,12 @@ export interface StoredRecord {
   /** Absent when the row does not hold a record as this program writes it: somebody else wrote there. */
   readonly signed?: SignedRecord;
 }
+
+/** Of a row what shows whose record it is. */
+export type RecordProof = Pick<StoredRecord, 'chain' | 'place' | 'signed'>;
+
+/** Whether somebody asks for what a record says, and not only for the proof of others. */
+export type BodyWanted = (record: Pick<AuditRecord, 'kind' | 'at'>) => boolean;
 
 /** All rows of one chain, by place, and its head, read at one moment. */
 export interface StoredChain {
@@ -53,17 +59,21 @@ export interface AuditStore extends AuditWriter {
     readonly content: string;
   }): Promise<void>;
   storedChain(chain: string): Promise<StoredChain>;
-  /** Of a chain of any length: its rows by place, some at a time, and then its head, all as of one moment. */
-  eachOfChain(chain: string, take: (rows: readonly StoredRecord[]) => void): Promise<ChainHead | undefined>;
+  /** Of a chain of any length: its rows by place, some at a time, and then its head, all as of one moment. `upTo`: those behind that place are left out. */
+  eachOfChain(chain: string, take: (rows: readonly StoredRecord[]) => void, upTo?: number): Promise<ChainHead | undefined>;
+  /** Of a chain of any length: the rows that have one of these numbers, by place, some at a time. There is one of each, but where somebody wrote there. */
+  numbered(chain: string, numbers: readonly number[]): AsyncIterable<readonly StoredRecord[]>;
   /** The chains that have records of these kinds in that time, as the rows say it. */
   chainsWith(asked: {
     readonly kinds: readonly string[];
     readonly since: string;
     readonly until: string;
   }): Promise<readonly string[]>;
-  /** Rows of all chains or of some, a part at a time: those of a chain together and by place. Chains that grow meanwhile may show it. */
-  eachRow(chains?: readonly string[]): AsyncIterable<readonly StoredRecord[]>;
-  /** The same of all chains behind one, and up to another, in the order of `headsAfter`. */
+  /** Rows of all chains, a part at a time: those of a chain together and by place. Chains that grow meanwhile may show it. */
+  eachRow(): AsyncIterable<readonly StoredRecord[]>;
+  /** The same of some chains, as they are asked for. Who is not `isWanted` has an empty body: it is there as a proof of others. */
+  proofsOf(chains: readonly string[], isWanted: BodyWanted): AsyncIterable<readonly RecordProof[]>;
+  /** As `eachRow`, of all chains behind one, and up to another, in the order of `headsAfter`. */
   rowsBetween(chains: {
     readonly after?: string | undefined;
     readonly upTo?: string | undefined;

@@ -31,6 +31,26 @@ export function merkleRootHash(leaves: readonly LeafHash[]): Uint8Array {
   return level[0] ?? sha256(new Uint8Array());
 }
 
+/** The root of a tree that leaves are added to: it holds as many hashes as the tree is high. */
+export class GrowingRoot {
+  /** Of trees without a gap, from the largest to the smallest: the sizes are the bits of the number of leaves. */
+  readonly #whole: Uint8Array[] = [];
+  size = 0;
+
+  add(leaf: LeafHash): void {
+    let root = leaf;
+    for (let size = this.size; size % 2 === 1; size = (size - 1) / 2) root = parentHash(this.#whole.pop() ?? root, root);
+    this.#whole.push(root);
+    this.size += 1;
+  }
+
+  /** In lower-case hex. */
+  root(): string {
+    const [last = sha256(new Uint8Array()), ...others] = this.#whole.toReversed();
+    return bytesToHex(others.reduce((right, left) => parentHash(left, right), last));
+  }
+}
+
 export function inclusionProof(leaves: readonly LeafHash[], index: number): InclusionProof {
   const path: string[] = [];
   let level = leaves;

@@ -2,7 +2,7 @@ import { stewardsChain } from '../people/stewards.ts';
 import { isObject } from '../text/plain-json.ts';
 import { type AuditRecord, genesisHash, originOf, recordHash, type SignedRecord } from './audit.ts';
 import type { StoredRecord } from './audit-store.ts';
-import { leafHash, merkleRoot } from './merkle.ts';
+import { GrowingRoot, leafHash } from './merkle.ts';
 
 /**
  * What records are kept for how long. `unanswered`: incidents that no playbook answered and about which nobody was asked; `incidents`: those
@@ -79,22 +79,39 @@ export function cutBody(cut: RecordCut): Readonly<Record<string, unknown>> {
   return { text: `${count} records of ${chain} are no longer kept (${cut.class}, ${days} days)`, count, cut };
 }
 
-/** The beginning of such a cut of rows that follow one another and were found to be whole. */
-export function cutOf(
-  rows: readonly StoredRecord[],
-  by: Pick<RecordCut, 'checkpoint' | 'class' | 'days'>,
-): RecordCut | undefined {
-  const [first, last] = [rows[0], rows.at(-1)];
-  if (!first || !last?.signed) return undefined;
-  const { checkpoint, days } = by;
-  return {
-    ...{ chain: last.chain, from: first.place, to: last.place, before: first.previous, after: last.hash, checkpoint },
-    ...{ root: rootOf(rows), class: by.class, days, last: last.signed, lastPrevious: last.previous },
-  };
-}
+/** Rows that follow one another, some at a time: of any number it holds the first and the last one. */
+export class CutRows {
+  readonly #root = new GrowingRoot();
+  #first: Pick<StoredRecord, 'place' | 'previous'> | undefined;
+  #last: StoredRecord | undefined;
 
-export function rootOf(rows: readonly Pick<StoredRecord, 'hash'>[]): string {
-  return merkleRoot(rows.map(({ hash }) => leafHash(hash)));
+  add(rows: readonly StoredRecord[]): void {
+    for (const row of rows) {
+      this.#first ??= { place: row.place, previous: row.previous };
+      this.#last = row;
+      this.#root.add(leafHash(row.hash));
+    }
+  }
+
+  get count(): number {
+    return this.#root.size;
+  }
+
+  /** Whether they are what a cut names. */
+  are({ from, to, before, root }: Pick<RecordCut, 'from' | 'to' | 'before' | 'root'>): boolean {
+    const isWhole = this.count === to - from + 1 && this.#first?.place === from && this.#first.previous === before;
+    return isWhole && this.#root.root() === root;
+  }
+
+  /** The cut of them, where they were found to be whole. */
+  cut({ checkpoint, days, ...by }: Pick<RecordCut, 'checkpoint' | 'class' | 'days'>): RecordCut | undefined {
+    const [first, last] = [this.#first, this.#last];
+    if (!first || !last?.signed) return undefined;
+    return {
+      ...{ chain: last.chain, from: first.place, to: last.place, before: first.previous, after: last.hash, checkpoint },
+      ...{ root: this.#root.root(), class: by.class, days, last: last.signed, lastPrevious: last.previous },
+    };
+  }
 }
 
 /** Reads what a record of a cut holds; undefined for anything of another shape. */

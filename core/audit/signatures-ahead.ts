@@ -2,7 +2,7 @@ import type { Sender, Trust } from '../messages/sender.ts';
 import type { SignedBytes } from '../messages/signing.ts';
 import { sha256Hex } from '../text/digest.ts';
 import { recordBytes, type SignedRecord } from './audit.ts';
-import type { StoredRecord } from './audit-store.ts';
+import type { RecordProof } from './audit-store.ts';
 
 /**
  * Finds out whose signatures these are beside this thread, before somebody asks: the check of one takes as long as all else about some ten records. It
@@ -19,8 +19,8 @@ export class SignaturesAhead implements Trust {
   }
 
   /** Each page once its signatures are found, while the next one is read and looked at. */
-  async *each(pages: AsyncIterable<readonly StoredRecord[]>): AsyncGenerator<readonly StoredRecord[], undefined> {
-    let first: { readonly page: readonly StoredRecord[]; readonly isReady: Promise<void> } | undefined;
+  async *each<Row extends RecordProof>(pages: AsyncIterable<readonly Row[]>): AsyncGenerator<readonly Row[], undefined> {
+    let first: { readonly page: readonly Row[]; readonly isReady: Promise<void> } | undefined;
     for await (const page of pages) {
       const next = { page, isReady: this.find(page) };
       await first?.isReady;
@@ -32,7 +32,7 @@ export class SignaturesAhead implements Trust {
   }
 
   /** Of rows that are asked about next, those of a chain in its order: the last one of each vouches for what is before it. */
-  async find(rows: readonly StoredRecord[]): Promise<void> {
+  async find(rows: readonly RecordProof[]): Promise<void> {
     this.#before = this.#found;
     this.#found = new Map();
     const found = this.#found;

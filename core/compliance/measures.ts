@@ -3,7 +3,7 @@ import type { AuditRecord } from '../audit/audit.ts';
 import { percentile } from '../audit/percentile.ts';
 import { deadlineOrderIn } from '../orders/deadline-order.ts';
 import { isObject } from '../text/plain-json.ts';
-import { findingsIn, PostureTrend, type TrendStep, trendPart } from './posture-trend.ts';
+import { findingsIn, type PostureLook, PostureTrend, type TrendStep, trendPart } from './posture-trend.ts';
 
 /** A record that a number was counted from. */
 interface RecordRef {
@@ -98,6 +98,12 @@ interface Counter {
   readonly times: number[];
 }
 
+/** What was counted of some chains, of each to its end: plain data, as another thread can be given it. */
+export interface Counted {
+  readonly counters: ReadonlyMap<MeasureId, Readonly<Counter>>;
+  readonly looks: readonly PostureLook[];
+}
+
 function newCounter(): Counter {
   return { value: 0, parts: new Map(), records: [], partRecords: new Map(), times: [] };
 }
@@ -134,6 +140,16 @@ export class Measures {
     if (kind === 'step.applied') this.#applied(record, textOf(body.action));
     if (kind === 'posture.found') this.#looked(record);
     for (const [id, ...parts] of countedBy(record)) this.#count(id, record, ...parts);
+  }
+
+  counted(): Counted {
+    return { counters: this.#counters, looks: this.#postures.looks() };
+  }
+
+  /** Counts what was counted of other chains: as if their records came now. */
+  join({ counters, looks }: Counted): void {
+    for (const [id, other] of counters) addTo(this.#counterOf(id), other);
+    for (const look of looks) this.#postures.add(look, look.found);
   }
 
   /** All of them, in the order of `measureIds`; those that nothing was counted for too. */
@@ -210,10 +226,26 @@ export class Measures {
   }
 
   #count(id: MeasureId, record: AuditRecord, ...parts: readonly string[]): void {
+    count(this.#counterOf(id), record, parts);
+  }
+
+  #counterOf(id: MeasureId): Counter {
     const counter = this.#counters.get(id) ?? newCounter();
     this.#counters.set(id, counter);
-    count(counter, record, parts);
+    return counter;
   }
+}
+
+function addTo(counter: Counter, { value, parts, records, partRecords, times }: Readonly<Counter>): void {
+  counter.value += value;
+  for (const [part, of] of parts) counter.parts.set(part, (counter.parts.get(part) ?? 0) + of);
+  counter.records.push(...records.slice(0, mostRefs - counter.records.length));
+  for (const [part, refs] of partRecords) {
+    const known = counter.partRecords.get(part) ?? [];
+    known.push(...refs.slice(0, mostPartRefs - known.length));
+    counter.partRecords.set(part, known);
+  }
+  counter.times.push(...times);
 }
 
 function count(counter: Counter, { chain, number }: RecordRef, parts: readonly string[]): void {

@@ -9,7 +9,8 @@ interface PostureChange {
   readonly gone: readonly string[];
 }
 
-interface Look extends Pick<AuditRecord, 'chain' | 'number' | 'at'> {
+/** A look at a workload, as its record tells it. */
+export interface PostureLook extends Pick<AuditRecord, 'chain' | 'number' | 'at'> {
   /** What it found, sorted. */
   readonly found: readonly string[];
 }
@@ -19,15 +20,19 @@ interface Look extends Pick<AuditRecord, 'chain' | 'number' | 'at'> {
  * their texts.
  */
 export class PostureTrend {
-  readonly #looks = new Map<string, Look[]>();
+  readonly #looks = new Map<string, PostureLook[]>();
   /** Each list of findings once: there are few of them, and many looks. */
   readonly #lists = new Map<string, readonly string[]>();
 
-  add({ chain, number, at }: AuditRecord, found: readonly string[]): void {
+  add({ chain, number, at }: Pick<AuditRecord, 'chain' | 'number' | 'at'>, found: readonly string[]): void {
     const workload = chain.slice(0, chain.lastIndexOf('@'));
     const looks = this.#looks.get(workload) ?? [];
     if (looks.length === 0) this.#looks.set(workload, looks);
     looks.push({ chain, number, at, found: this.#once(found) });
+  }
+
+  looks(): readonly PostureLook[] {
+    return [...this.#looks.values()].flat();
   }
 
   /** Of each workload that was looked at more than once: the first look shows no change. */
@@ -51,7 +56,7 @@ export class PostureTrend {
   }
 }
 
-function inTime(a: Look, b: Look): number {
+function inTime(a: PostureLook, b: PostureLook): number {
   if (a.at !== b.at) return a.at < b.at ? -1 : 1;
   if (a.chain !== b.chain) return a.chain < b.chain ? -1 : 1;
   return a.number - b.number;

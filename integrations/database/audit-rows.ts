@@ -1,5 +1,5 @@
 import { type ChainHead, removedRecord, storedRecord } from '../../core/audit/audit.ts';
-import type { StoredCheckpoint, StoredRecord } from '../../core/audit/audit-store.ts';
+import type { BodyWanted, RecordProof, StoredCheckpoint, StoredRecord } from '../../core/audit/audit-store.ts';
 import { checkpointOfLine, checkpointText } from '../../core/audit/checkpoint.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import type { Row } from './queries.ts';
@@ -14,12 +14,25 @@ export function headFromRow({ chain, number, hash }: Row): ChainHead | undefined
   return { chain, number: Number(number), hash };
 }
 
-/** Its digest is of the text as it stands there, so one whose body means the same but reads otherwise is signed by nobody. */
+/** What proves a record, without its place among the rows of its chain. */
+export const proofColumns = 'chain, place, number, at, kind, actor, body, key_id, follows, salt, signature, removed';
+
 export function recordFromRow(row: Row): StoredRecord {
-  const { number, at, kind, actor, key_id: keyId, follows, salt, removed } = row;
+  const { previous, hash } = row;
+  const { chain, place, signed } = proofFromRow(row, all);
+  const stored = { chain, place, previous: asText(previous), hash: asText(hash) };
+  return signed ? { ...stored, signed } : stored;
+}
+
+/**
+ * Its digest is of the text as it stands there, so one whose body means the same but reads otherwise is signed by nobody.
+ * @param isWanted whose body is read: that of all others is empty, and the hash of what it says is known
+ */
+export function proofFromRow(row: Row, isWanted: BodyWanted): RecordProof {
+  const { number, at, kind, actor, key_id: keyId, follows, salt, removed, signature } = row;
   const chain = textOf(row, 'chain');
-  const place = { chain, place: numberOf(row, 'place'), previous: asText(row.previous), hash: asText(row.hash) };
-  const texts = { at, kind, actor, keyId, follows, salt, signature: row.signature, removed };
+  const place = { chain, place: numberOf(row, 'place') };
+  const texts = { at, kind, actor, keyId, follows, salt, signature, removed };
   if (typeof number !== 'number' || !areTexts(texts)) return place;
   const proof = { keyId: texts.keyId, follows: texts.follows, salt: texts.salt, signature: texts.signature };
   if (texts.removed !== '') {
@@ -28,11 +41,14 @@ export function recordFromRow(row: Row): StoredRecord {
     return { ...place, signed: { record, ...proof, removed: texts.removed } };
   }
   const bodyText = asText(row.body);
-  const body = parsed(bodyText);
+  const body = isWanted(texts) ? parsed(bodyText) : unread;
   if (!isObject(body)) return place;
   const record = { chain, number, at: texts.at, kind: texts.kind, actor: texts.actor, body };
   return { ...place, signed: { record: storedRecord(record, bodyText, texts.salt), ...proof } };
 }
+
+const all: BodyWanted = () => true;
+const unread = {};
 
 function isHash(text: string): boolean {
   return /^[0-9a-f]{64}$/.test(text);

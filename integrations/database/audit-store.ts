@@ -8,10 +8,10 @@ import {
   type SignedRecord,
 } from '../../core/audit/audit.ts';
 import type { Finding } from '../../core/audit/audit-report.ts';
-import type { AuditStore, StoredRecord } from '../../core/audit/audit-store.ts';
+import type { AuditStore, BodyWanted, RecordProof, StoredRecord } from '../../core/audit/audit-store.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
-import { checkpointFromRow, headFromRow, recordColumns, recordFromRow } from './audit-rows.ts';
+import { checkpointFromRow, headFromRow, proofColumns, proofFromRow, recordColumns, recordFromRow } from './audit-rows.ts';
 import type { Database, Queries, Row } from './queries.ts';
 import { numberOf, placeholders, textOf } from './row.ts';
 
@@ -29,24 +29,29 @@ const ofOneIncident = ['incident_summaries', 'incident_likeness', 'incident_verd
 /** Rows that are in memory at once where all are read. */
 const checkedAtOnce = 500;
 
-/** Of each of so many chains, so many rows come with one statement. Longer chains are read on by themselves. */
-const chainsAtOnce = 16;
-const rowsOfEach = 2_000 / chainsAtOnce;
+/** So many chains come with one statement where each has no more rows than that. */
+const chainsAtOnce = 32;
+const rowsOfShort = 125;
 
 /** Names in one statement: each is a look into the index, and a statement has to end in seconds however many there are. */
 const namesAtOnce = 2_000;
 
+/** The column has no larger ones, and PostgreSQL refuses to look for them. */
+const mostNumber = 2 ** 31 - 1;
+
 const dayMs = 86_400_000;
 /** A longer time is asked about in that many parts. */
 const mostParts = 400;
+/** Each with a connection of its own. */
+const partsAtOnce = 2;
 
 /** Above every time as text. */
 const endOfTime = '9999';
 
 export function createAuditStore(database: Database): AuditStore {
-  const eachOfChain: AuditStore['eachOfChain'] = (chain, take) =>
+  const eachOfChain: AuditStore['eachOfChain'] = (chain, take, upTo) =>
     database.snapshot(async (queries) => {
-      for await (const rows of rowsOfChain(queries, chain)) take(rows);
+      for await (const rows of recordsOf(rowsOfChain(queries, { chain, columns: recordColumns, upTo }))) take(rows);
       const [row] = await queries.all('SELECT chain, number, hash FROM audit_heads WHERE chain = $1', [chain]);
       return row && headFromRow(row);
     });
@@ -111,16 +116,22 @@ export function createAuditStore(database: Database): AuditStore {
       return { records, ...(head && { head }) };
     },
     eachOfChain,
+    numbered: (chain, numbers) => numberedRows(database, chain, numbers),
     chainsWith: async ({ kinds, since, until }) => {
       const places = kinds.map((_, index) => `$${index + 3}`).join(', ');
       const sql = `SELECT DISTINCT chain FROM audit_records WHERE kind IN (${places}) AND at >= $1 AND at < $2`;
       const chains = new Set<string>();
-      for (const [from, to] of partsOf(since, until))
-        for (const row of await database.all(sql, [from, to, ...kinds])) chains.add(textOf(row, 'chain'));
+      const parts = partsOf(since, until).values();
+      const readSome = async (): Promise<void> => {
+        for (const [from, to] of parts)
+          for (const row of await database.all(sql, [from, to, ...kinds])) chains.add(textOf(row, 'chain'));
+      };
+      await Promise.all(Array.from({ length: partsAtOnce }, readSome));
       return [...chains];
     },
-    eachRow: (chains) => (chains ? rowsOfChains(database, chains) : pages((last) => rowsAfter(database, last))),
-    rowsBetween: ({ after, upTo }) => pages((last) => rowsAfter(database, last, { after, upTo })),
+    eachRow: () => recordsOf(pages((last) => rowsAfter(database, last))),
+    proofsOf: (chains, isWanted) => proofsOf(database, chains, isWanted),
+    rowsBetween: ({ after, upTo }) => recordsOf(pages((last) => rowsAfter(database, last, { after, upTo }))),
     recordAt: async ({ chain, place }) => {
       const sql = `SELECT ${recordColumns} FROM audit_records WHERE chain = $1 AND place = $2`;
       const [row] = await database.all(sql, [chain, place]);
@@ -155,14 +166,18 @@ async function forgetIncident(queries: Queries, chain: string): Promise<void> {
 }
 
 /** The next rows are on their way while these are looked at. */
-async function* pages(page: (after?: Row) => Promise<readonly Row[]>): AsyncGenerator<readonly StoredRecord[], undefined> {
+async function* pages(page: (after?: Row) => Promise<readonly Row[]>): AsyncGenerator<readonly Row[], undefined> {
   for (let next: Promise<readonly Row[]> | undefined = page(); next; ) {
     const rows: readonly Row[] = await next;
     next = rows.length < checkedAtOnce ? undefined : page(rows.at(-1));
     // Who stops in between asks for no more.
     next?.catch(() => undefined);
-    yield rows.map(recordFromRow);
+    yield rows;
   }
+}
+
+async function* recordsOf(found: AsyncIterable<readonly Row[]>): AsyncGenerator<readonly StoredRecord[], undefined> {
+  for await (const rows of found) yield rows.map(recordFromRow);
 }
 
 /** Of all chains, or those of a range. */
@@ -182,40 +197,91 @@ function rowsAfter(
   return queries.all(sql, parameters);
 }
 
-function rowsOfChain(queries: Queries, chain: string, first?: Row): AsyncIterable<readonly StoredRecord[]> {
-  return pages((last) => {
-    const after = last ?? first;
-    const where = after ? 'chain = $1 AND place > $2' : 'chain = $1';
-    const sql = `SELECT ${recordColumns} FROM audit_records WHERE ${where} ORDER BY place LIMIT ${checkedAtOnce}`;
-    return queries.all(sql, after ? [chain, numberOf(after, 'place')] : [chain]);
+interface OfChain {
+  readonly chain: string;
+  readonly columns: string;
+  /** Rows behind this one. */
+  readonly first?: Row | undefined;
+  /** The last place. */
+  readonly upTo?: number | undefined;
+  readonly numbers?: readonly number[];
+}
+
+function rowsOfChain(
+  queries: Queries,
+  { chain, columns, first, upTo, numbers }: OfChain,
+): AsyncGenerator<readonly Row[], undefined> {
+  return pages((last = first) => {
+    const parameters: (string | number)[] = [];
+    const parameter = (value: string | number): string => `$${parameters.push(value)}`;
+    const conditions = [
+      `chain = ${parameter(chain)}`,
+      ...(last ? [`place > ${parameter(numberOf(last, 'place'))}`] : []),
+      ...(upTo === undefined ? [] : [`place <= ${parameter(upTo)}`]),
+      ...(numbers ? [`number IN (${numbers.map(parameter).join(', ')})`] : []),
+    ];
+    const sql = `SELECT ${columns} FROM audit_records WHERE ${conditions.join(' AND ')} ORDER BY place LIMIT ${checkedAtOnce}`;
+    return queries.all(sql, parameters);
   });
 }
 
+async function* numberedRows(
+  queries: Queries,
+  chain: string,
+  numbers: readonly number[],
+): AsyncGenerator<readonly StoredRecord[], undefined> {
+  const possible = numbers.filter((number) => number <= mostNumber);
+  for (let from = 0; from < possible.length; from += namesAtOnce) {
+    const some = possible.slice(from, from + namesAtOnce);
+    yield* recordsOf(rowsOfChain(queries, { chain, columns: recordColumns, numbers: some }));
+  }
+}
+
 /**
- * Each chain is asked for by itself, some in one statement. Asked for all of them in one order, PostgreSQL went through every row that lies between two of them: the report of a quarter
- * read the year.
+ * Short chains come many with one statement, by a join: asked for in one order, PostgreSQL went through every row that lies between two of them, and as a union of one statement for each it
+ * worked twice as long. A longer one is read by itself.
  */
-async function* rowsOfChains(queries: Queries, all: readonly string[]): AsyncGenerator<readonly StoredRecord[], undefined> {
+async function* proofsOf(
+  queries: Queries,
+  all: readonly string[],
+  isWanted: BodyWanted,
+): AsyncGenerator<readonly RecordProof[], undefined> {
   const chains = [...new Set(all)];
-  const beginnings = async (from: number): Promise<ReadonlyMap<string, readonly Row[]>> => {
-    const some = chains.slice(from, from + chainsAtOnce);
-    const parts = some.map((_, index) => {
-      const rows = `SELECT ${recordColumns} FROM audit_records WHERE chain = $${index + 1} ORDER BY place LIMIT ${rowsOfEach}`;
-      return `SELECT * FROM (${rows}) AS part_${index}`;
-    });
-    return Map.groupBy(await queries.all(parts.join(' UNION ALL '), some), (row) => textOf(row, 'chain'));
-  };
-  let next: ReturnType<typeof beginnings> | undefined = chains.length > 0 ? beginnings(0) : undefined;
+  const read = (row: Row): RecordProof => proofFromRow(row, isWanted);
+  let next: ReturnType<typeof shortChains> | undefined = chains.length > 0 ? shortChains(queries, chains, 0) : undefined;
   for (let from = 0; next; from += chainsAtOnce) {
-    const found = await next;
-    next = from + chainsAtOnce < chains.length ? beginnings(from + chainsAtOnce) : undefined;
+    const { rows: found, long } = await next;
+    next = from + chainsAtOnce < chains.length ? shortChains(queries, chains, from + chainsAtOnce) : undefined;
     next?.catch(() => undefined);
     for (const chain of chains.slice(from, from + chainsAtOnce)) {
       const rows = (found.get(chain) ?? []).toSorted((a, b) => numberOf(a, 'place') - numberOf(b, 'place'));
-      if (rows.length > 0) yield rows.map(recordFromRow);
-      if (rows.length === rowsOfEach) yield* rowsOfChain(queries, chain, rows.at(-1));
+      if (rows.length > 0) yield rows.map(read);
+      if (!long.has(chain)) continue;
+      for await (const more of rowsOfChain(queries, { chain, columns: proofColumns })) if (more.length > 0) yield more.map(read);
     }
   }
+}
+
+/** Of the next chains, those that are long, and the rows of all others. */
+async function shortChains(
+  queries: Queries,
+  chains: readonly string[],
+  from: number,
+): Promise<{ readonly rows: ReadonlyMap<string, readonly Row[]>; readonly long: ReadonlySet<string> }> {
+  const some = chains.slice(from, from + chainsAtOnce);
+  const asked = (of: readonly string[]): string =>
+    `WITH asked(of_chain) AS (VALUES ${of.map((_, at) => `($${at + 1})`).join(', ')})`;
+  const end = (which: 'MIN' | 'MAX'): string => `(SELECT ${which}(place) FROM audit_records WHERE chain = of_chain)`;
+  // Places begin at 1; what somebody else has put there stands anywhere.
+  const ofLong = await queries.all(
+    `${asked(some)} SELECT of_chain FROM asked WHERE ${end('MAX')} > ${rowsOfShort} OR ${end('MIN')} < 1`,
+    some,
+  );
+  const long = new Set(ofLong.map((row) => textOf(row, 'of_chain')));
+  const short = some.filter((chain) => !long.has(chain));
+  if (short.length === 0) return { rows: new Map(), long };
+  const sql = `${asked(short)} SELECT ${proofColumns} FROM asked JOIN audit_records ON chain = of_chain AND place <= ${rowsOfShort}`;
+  return { rows: Map.groupBy(await queries.all(sql, short), (row) => textOf(row, 'chain')), long };
 }
 
 function headsAfter(queries: Queries, after?: string, atOnce = headsAtOnce): Promise<readonly Row[]> {

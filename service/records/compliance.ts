@@ -1,15 +1,13 @@
-import { type AuditRecord, recordLink } from '../../core/audit/audit.ts';
-import { originProblems } from '../../core/audit/audit-check.ts';
-import type { AuditStore, StoredRecord } from '../../core/audit/audit-store.ts';
-import { SignaturesAhead } from '../../core/audit/signatures-ahead.ts';
+import type { AuditStore } from '../../core/audit/audit-store.ts';
 import { type ComplianceReport, complianceReport } from '../../core/compliance/compliance-report.ts';
 import type { Framework } from '../../core/compliance/framework.ts';
 import { type Measure, Measures, measuredKinds } from '../../core/compliance/measures.ts';
 import type { ReportPeriod } from '../../core/compliance/period.ts';
 import { trendStepOf } from '../../core/compliance/posture-trend.ts';
-import { clusterOfWorkflow } from '../../core/messages/message.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import { firebreakVersion } from '../process/project-root.ts';
+import { type AskedChains, clusterOf, type MeasuredChains, measureChains } from './workers/measure-chains.ts';
+import { RecordsThreads, type ThreadParts } from './workers/records-thread.ts';
 
 export interface MeasuredPeriod {
   readonly clusters: readonly string[];
@@ -17,11 +15,18 @@ export interface MeasuredPeriod {
   readonly records: { readonly counted: number; readonly leftOut: number };
 }
 
+/** So many chains are counted at once. */
+const chainsAtOnce = 100;
+/** Threads save more than it takes to start them. */
+const usualMany = 1_000;
+/** A thread begins with the next chains while it waits for rows of these. */
+const partsAtOnce = 2;
+
 /**
- * Counts the proven records of a period. Chains are read whole, some at a time: whose a record is one signature shows for many, and of millions it holds some
- * thousand in memory.
+ * Counts the proven records of a period. Of millions it holds some thousand in memory.
  * @param since from it on, milliseconds since 1970; `until` is not in it
  * @param onPart now and then, for whoever waits: a share from 0 to 1
+ * @param threads for many records: they have the same keys, and the same database
  */
 export async function measurePeriod({
   store,
@@ -30,37 +35,55 @@ export async function measurePeriod({
   until,
   cluster,
   onPart,
+  threads: parts,
+  manyChains = usualMany,
 }: {
-  readonly store: Pick<AuditStore, 'chainsWith' | 'eachRow'>;
+  readonly store: Pick<AuditStore, 'chainsWith' | 'proofsOf'>;
   readonly trust: Trust;
   readonly since: number;
   readonly until: number;
   /** Only its records. */
   readonly cluster?: string | undefined;
-  readonly onPart?: (share: number) => void;
+  readonly onPart?: ((share: number) => void) | undefined;
+  readonly threads?: ThreadParts | undefined;
+  /** From so many chains on there are threads. */
+  readonly manyChains?: number;
 }): Promise<MeasuredPeriod> {
-  const measures = new Measures({ by: trendStepOf({ since, until }) });
+  const period = { since: new Date(since).toISOString(), until: new Date(until).toISOString() };
+  const by = trendStepOf({ since, until });
+  const all = (await store.chainsWith({ ...period, kinds: measuredKinds }))
+    .filter((chain) => cluster === undefined || clusterOf(chain) === cluster)
+    .sort();
+  const measures = new Measures({ by });
   const clusters = new Set<string>();
-  const [from, to] = [since, until].map((time) => new Date(time).toISOString());
-  let counted = 0;
-  const add = (records: readonly AuditRecord[]): void => {
-    for (const record of records) {
-      const of = clusterOf(record.chain);
-      if (of !== undefined) clusters.add(of);
-      measures.add(record);
-      counted += 1;
-    }
+  let [chains, counted, leftOut] = [0, 0, 0];
+  const take = (measured: MeasuredChains): void => {
+    measures.join(measured.counted);
+    for (const one of measured.clusters) clusters.add(one);
+    counted += measured.records.counted;
+    leftOut += measured.records.leftOut;
+    chains = Math.min(all.length, chains + chainsAtOnce);
+    onPart?.(chains / all.length);
   };
-  const asked = { kinds: measuredKinds, since: from ?? '', until: to ?? '' };
-  const all = (await store.chainsWith(asked)).filter((chain) => cluster === undefined || clusterOf(chain) === cluster).sort();
-  const ahead = new SignaturesAhead(trust);
-  const counts = new CountedOnce(asked, ahead);
-  for await (const rows of ahead.each(store.eachRow(all)))
-    for (const [chain, ofChain] of Map.groupBy(rows, (row) => row.chain)) {
-      add(counts.of(chain, ofChain));
-      onPart?.(counts.chains / all.length);
+  const threads =
+    parts && all.length >= manyChains ? new RecordsThreads<AskedChains, MeasuredChains>('measure-main', parts) : undefined;
+  try {
+    const running: Promise<MeasuredChains>[] = [];
+    for (let from = 0; from < all.length; from += chainsAtOnce) {
+      const asked = { chains: all.slice(from, from + chainsAtOnce), ...period, by };
+      const one = threads ? threads.ask(asked) : measureChains(asked, { store, trust });
+      // Whoever waits for it hears of it.
+      one.catch(() => undefined);
+      running.push(one);
+      // In their order: the first records are named.
+      const [first] = running.length < (threads?.count ?? 1) * partsAtOnce ? [] : running.splice(0, 1);
+      if (first) take(await first);
     }
-  return { clusters: [...clusters].sort(), measures: measures.all(), records: { counted, leftOut: counts.leftOut } };
+    for (const one of running) take(await one);
+  } finally {
+    await threads?.close();
+  }
+  return { clusters: [...clusters].sort(), measures: measures.all(), records: { counted, leftOut } };
 }
 
 /** What the records of a period show of a framework: of one that is not over, until now. */
@@ -68,7 +91,7 @@ export async function reportOfPeriod({
   framework,
   period,
   ...read
-}: Pick<Parameters<typeof measurePeriod>[0], 'store' | 'trust' | 'cluster' | 'onPart'> & {
+}: Pick<Parameters<typeof measurePeriod>[0], 'store' | 'trust' | 'cluster' | 'onPart' | 'threads'> & {
   readonly framework: Framework;
   readonly period: ReportPeriod;
 }): Promise<ComplianceReport> {
@@ -83,53 +106,4 @@ export async function reportOfPeriod({
     madeAt: new Date(now).toISOString(),
     program: `firebreak ${firebreakVersion()}`,
   });
-}
-
-const isMeasured: ReadonlySet<string> = new Set(measuredKinds);
-
-/** Of rows as anybody can have written them, the records of a period that count. */
-class CountedOnce {
-  readonly #since: string;
-  readonly #until: string;
-  readonly #trust: Trust;
-  /** Links of the chain that is read: copies stand in the same one. */
-  readonly #seen = new Set<string>();
-  #chain: string | undefined;
-  /** How many have begun. */
-  chains = 0;
-  /** Rows that are not proven, and copies of others. */
-  leftOut = 0;
-
-  constructor({ since, until }: { readonly since: string; readonly until: string }, trust: Trust) {
-    this.#since = since;
-    this.#until = until;
-    this.#trust = trust;
-  }
-
-  /** Of a chain, in its order; all parts of it come one after another. */
-  of(chain: string, rows: readonly StoredRecord[]): readonly AuditRecord[] {
-    if (chain !== this.#chain) {
-      this.#seen.clear();
-      this.#chain = chain;
-      this.chains += 1;
-    }
-    const problems = originProblems(rows, this.#trust);
-    return rows.flatMap(({ signed }, index) => {
-      if (signed && !this.#isWanted(signed.record)) return [];
-      const known = this.#seen.size;
-      if (signed && problems[index] === undefined) this.#seen.add(recordLink(signed));
-      if (signed && this.#seen.size > known) return signed.record;
-      this.leftOut += 1;
-      return [];
-    });
-  }
-
-  #isWanted({ kind, at }: AuditRecord): boolean {
-    return isMeasured.has(kind) && at >= this.#since && at < this.#until;
-  }
-}
-
-/** `incident/CLUSTER/…` and `control/CLUSTER@…`; a desk's chain is of none. */
-function clusterOf(chain: string): string | undefined {
-  return chain.startsWith('desk/') ? undefined : clusterOfWorkflow(chain)?.split('@')[0];
 }

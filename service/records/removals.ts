@@ -67,7 +67,7 @@ function ordersOnRecord(store: Pick<AuditStore, 'eachOfKinds'>): AsyncIterable<r
  * All checkpoints are read to prove an order: not where nothing is named that says something still, which is so nearly always. By anybody's word: what is
  * on record and proves nothing is found then.
  */
-async function isAnyPending(store: Pick<AuditStore, 'eachOfKinds' | 'storedChain'>): Promise<boolean> {
+async function isAnyPending(store: Pick<AuditStore, 'eachOfKinds' | 'numbered'>): Promise<boolean> {
   for await (const rows of ordersOnRecord(store)) {
     const told = rows.flatMap(({ signed }) => (signed ? [{ record: signed.record }] : []));
     for (const removal of removalsIn(told)) if ((await leftOf(removal, store)).length > 0) return true;
@@ -76,11 +76,9 @@ async function isAnyPending(store: Pick<AuditStore, 'eachOfKinds' | 'storedChain
 }
 
 /** The rows that it names and that say something still. */
-async function leftOf(
-  { chain, records }: RecordRemoval,
-  store: Pick<AuditStore, 'storedChain'>,
-): Promise<readonly StoredRecord[]> {
-  const isLeft = ({ signed }: StoredRecord): boolean =>
-    signed !== undefined && signed.removed === undefined && records.includes(signed.record.number);
-  return (await store.storedChain(chain)).records.filter(isLeft);
+async function leftOf({ chain, records }: RecordRemoval, store: Pick<AuditStore, 'numbered'>): Promise<readonly StoredRecord[]> {
+  const left: StoredRecord[] = [];
+  for await (const rows of store.numbered(chain, records))
+    left.push(...rows.filter(({ signed }) => signed !== undefined && signed.removed === undefined));
+  return left;
 }

@@ -1,19 +1,18 @@
 import { signRecord } from '../../core/audit/audit.ts';
-import { checkChain } from '../../core/audit/audit-check.ts';
-import { checkDecisions, type VoteSigners } from '../../core/audit/audit-decisions.ts';
+import { ChainCheck } from '../../core/audit/audit-check.ts';
+import { DecisionCheck, type VoteSigners } from '../../core/audit/audit-decisions.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import type { Anchor } from '../../core/audit/checkpoint.ts';
 import type { CheckpointChain } from '../../core/audit/checkpoint-chain.ts';
 import { type ProvenCut, timesOf } from '../../core/audit/cut-check.ts';
 import {
+  CutRows,
   classOf,
   cutBody,
   cutKind,
-  cutOf,
   cutsChain,
   type RecordCut,
   type RecordRetention,
-  rootOf,
 } from '../../core/audit/record-cut.ts';
 import { covers, type RecordHold } from '../../core/audit/record-holds.ts';
 import { removedNumbers } from '../../core/audit/record-removals.ts';
@@ -154,17 +153,22 @@ async function dueCut(
   const days = kind && retention.days[kind];
   if (kind === undefined || days === undefined || ageMs({ vouched, checkpoint: upTo.checkpoint, now }) < days * dayMs)
     return undefined;
-  const stored = await store.storedChain(chain);
-  const checked = checkChain({
-    ...{ chain, stored, stated: vouched.stated(chain), digest: vouched.digestOf(chain), trust, cuts: before },
+  const check = new ChainCheck({
+    ...{ chain, stated: vouched.stated(chain), digest: vouched.digestOf(chain), trust, cuts: before },
     removals: removedNumbers(removals).get(chain) ?? new Set(),
   });
-  const [finding] = [...checked.findings, ...checkDecisions({ chain, records: checked.genuine, signers })];
+  const decisions = new DecisionCheck({ chain, signers });
+  const rows = new CutRows();
+  const head = await store.eachOfChain(chain, (some) => {
+    decisions.add(check.add(some));
+    rows.add(some.filter(({ place }) => place > cutTo && place <= upTo.number));
+  });
+  const checked = check.finish(head);
+  const [finding] = [...checked.findings, ...decisions.findings];
   if (finding) return `${chain} is kept: ${finding.text}`;
   // An incident that goes on is not over.
-  if (kind !== 'journals' && stored.records.at(-1)?.place !== upTo.number) return undefined;
-  const rows = stored.records.filter(({ place }) => place > cutTo && place <= upTo.number);
-  return cutOf(rows, { checkpoint: upTo.checkpoint, class: kind, days });
+  if (kind !== 'journals' && checked.end !== upTo.number) return undefined;
+  return rows.cut({ checkpoint: upTo.checkpoint, class: kind, days });
 }
 
 /** The last place that may be old enough: of an incident its end. Without reading a record, since nearly all are not. */
@@ -191,9 +195,8 @@ function holdOn(cut: Pick<RecordCut, 'chain' | 'from' | 'checkpoint'>, { holds, 
 }
 
 /** How many rows of a cut are there; undefined where they are not those that were cut. */
-async function rowsOf({ chain, from, to, before, root }: ProvenCut, store: AuditStore): Promise<number | undefined> {
-  const rows = (await store.storedChain(chain)).records.filter(({ place }) => place <= to);
-  if (rows.length === 0) return 0;
-  const isWhole = rows.length === to - from + 1 && rows[0]?.place === from && rows[0].previous === before;
-  return isWhole && rootOf(rows) === root ? rows.length : undefined;
+async function rowsOf(cut: ProvenCut, store: AuditStore): Promise<number | undefined> {
+  const rows = new CutRows();
+  await store.eachOfChain(cut.chain, (some) => rows.add(some), cut.to);
+  return rows.count === 0 || rows.are(cut) ? rows.count : undefined;
 }

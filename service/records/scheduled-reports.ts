@@ -15,6 +15,7 @@ import type { Config } from '../config/load.ts';
 import { type ReportAccess, resolveReportAccess } from '../config/secrets.ts';
 import { reasonOf } from '../process/log.ts';
 import { reportOfPeriod } from './compliance.ts';
+import type { ThreadParts } from './workers/records-thread.ts';
 
 /** A report whose time is over and that nobody has got. */
 interface DueReport {
@@ -68,10 +69,11 @@ export async function deliverReport(
   given: {
     readonly config: Pick<Config, 'slack'>;
     readonly env: NodeJS.ProcessEnv;
-    readonly store: Pick<AuditStore, 'chainsWith' | 'eachRow'>;
+    readonly store: Pick<AuditStore, 'chainsWith' | 'proofsOf'>;
     readonly trust: Trust;
     readonly deliveries: ReportDeliveries;
     readonly onPart?: (share: number) => void;
+    readonly threads?: ThreadParts;
   },
 ): Promise<ReportOutcome> {
   const { name, cluster, format } = report;
@@ -84,8 +86,8 @@ export async function deliverReport(
   try {
     // Before the records are read, which may take a minute.
     const access = resolveReportAccess({ report, slack: given.config.slack, env: given.env });
-    const { store, trust, onPart } = given;
-    const made = await reportOfPeriod({ store, trust, framework, period, cluster, ...(onPart && { onPart }) });
+    const { store, trust, onPart, threads } = given;
+    const made = await reportOfPeriod({ store, trust, framework, period, cluster, onPart, threads });
     const file = reportFile(made, format, randomUUID);
     const summary = reportSummary(made, period.name);
     const detail = await send({ report, period, file, summary, access, slack: given.config.slack });

@@ -1,8 +1,16 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { type AuditRecord, type ChainHead, genesisHash, recordHash, type SignedRecord } from '../../core/audit/audit.ts';
-import type { AuditStore } from '../../core/audit/audit-store.ts';
+import {
+  type AuditRecord,
+  type ChainHead,
+  genesisHash,
+  recordHash,
+  recordLink,
+  type SignedRecord,
+} from '../../core/audit/audit.ts';
+import type { AuditStore, RecordProof } from '../../core/audit/audit-store.ts';
 import type { StoredButton } from '../../core/cards/card.ts';
 import { mostAnswers } from '../../core/incident/click-reply.ts';
+import { recordColumns } from '../../integrations/database/audit-rows.ts';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { createCardStore } from '../../integrations/database/card-store.ts';
 import { openDatabase } from '../../integrations/database/database.ts';
@@ -163,7 +171,8 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       for (const [index, length] of lengths.entries()) await audit.append(run(chains[index] ?? '', 1, length));
       const read = async (wanted?: readonly string[]): Promise<readonly (readonly [string, number])[]> => {
         const rows: (readonly [string, number])[] = [];
-        for await (const some of audit.eachRow(wanted)) rows.push(...some.map(({ chain, place }) => [chain, place] as const));
+        for await (const some of wanted ? audit.proofsOf(wanted, () => true) : audit.eachRow())
+          rows.push(...some.map(({ chain, place }) => [chain, place] as const));
         return rows;
       };
       const told = (wanted: readonly string[]) =>
@@ -175,6 +184,40 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       expect(await read([])).toEqual([]);
       expect(await audit.chains([''])).toEqual(chains.toSorted());
       expect(await audit.chains(['a30@', 'a4', 'b'])).toEqual(['a30@1', 'a4@1']);
+    });
+
+    test('reads what some records of a chain say, and of the others what proves these', async () => {
+      const audit = await store();
+      const given = run('a@1', 1, 300);
+      await audit.append(given);
+      const isWanted = ({ at }: Pick<AuditRecord, 'at'>): boolean => at.endsWith(':20.000Z');
+      const rows: RecordProof[] = [];
+      for await (const some of audit.proofsOf(['a@1'], isWanted)) rows.push(...some);
+      expect(rows.map(({ signed: one }) => one && recordLink(one))).toEqual(given.map(recordLink));
+      expect(rows.map(({ signed: one }) => one?.record.body)).toEqual(
+        given.map(({ record: one }) => (isWanted(one) ? one.body : {})),
+      );
+    });
+
+    test('reads the rows of some numbers, also where somebody wrote there, and a chain up to a place', async () => {
+      const database = await open(await newUrl());
+      const audit = createAuditStore(database);
+      await audit.append(run('a@1', 1, 600));
+      await database.all(
+        `INSERT INTO audit_records (${recordColumns}) SELECT ${recordColumns.replace('place', '9000')} FROM audit_records WHERE place = 3`,
+      );
+      const read = async (numbers: readonly number[]) => {
+        const places: number[] = [];
+        for await (const rows of audit.numbered('a@1', numbers)) places.push(...rows.map(({ place }) => place));
+        return places;
+      };
+      expect(await read([600, 3, 7, 601, 2 ** 40])).toEqual([3, 7, 600, 9000]);
+      expect(await read(Array.from({ length: 600 }, (_, index) => index + 1))).toHaveLength(601);
+      expect(await read([])).toEqual([]);
+      const places: number[] = [];
+      const head = await audit.eachOfChain('a@1', (rows) => places.push(...rows.map(({ place }) => place)), 550);
+      expect(places).toEqual(Array.from({ length: 550 }, (_, index) => index + 1));
+      expect(head?.number).toBe(600);
     });
 
     test('names the chains that have records of some kinds in a time, of any length', async () => {

@@ -18,6 +18,7 @@ const programs = [
   'service/packs/describe-main',
   'service/packs/observe-main',
   'service/records/workers/check-main',
+  'service/records/workers/measure-main',
   'service/simulation/sandbox-main',
   'service/temporal/bundle/bundle-main',
   'service/temporal/failure-converter',

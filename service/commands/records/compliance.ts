@@ -28,6 +28,7 @@ import { openAuditTrust } from '../../records/audit-trust.ts';
 import { reportOfPeriod } from '../../records/compliance.ts';
 import { provenRunOf } from '../../records/incident-run.ts';
 import { readDeadlines } from '../../records/read-deadlines.ts';
+import type { ThreadParts } from '../../records/workers/records-thread.ts';
 import { type ConfiguredOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, printTable, styled } from '../output.ts';
 import { existingAuditUrl, leftOutText } from './audit.ts';
@@ -115,9 +116,9 @@ async function readCompliance({
 }: ComplianceOptions): Promise<ComplianceReport> {
   const framework = frameworks.find((one) => one.id === id);
   if (!framework) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no framework ${id}`);
-  return withRecords(path, retiredKey, async ({ store, trust }) => {
+  return withRecords(path, retiredKey, async ({ store, trust, threads }) => {
     const onPart = (share: number) => tellProgress('reading the records', share);
-    return reportOfPeriod({ store, trust, framework, period, cluster, onPart });
+    return reportOfPeriod({ store, trust, framework, period, cluster, onPart, threads });
   });
 }
 
@@ -145,6 +146,8 @@ export type OpenRecords = {
   readonly config: Config;
   readonly database: Database;
   readonly store: ReturnType<typeof createAuditStore>;
+  /** For what is large. */
+  readonly threads: ThreadParts;
 } & Pick<Awaited<ReturnType<typeof openAuditTrust>>, 'trust' | 'signers'>;
 
 /** The records of the configuration, for as long as the work takes. @throws FB_ERR_CONFIG_INVALID, FB_ERR_FILE_MISSING, FB_ERR_UNAVAILABLE. */
@@ -154,10 +157,11 @@ export async function withRecords<T>(
   work: (records: OpenRecords) => Promise<T>,
 ): Promise<T> {
   const config = loadConfig({ path, env: process.env });
-  const { trust, signers } = await openAuditTrust(config, retiredKey ?? []);
-  const database = await openDatabase({ url: existingAuditUrl(config) });
+  const { trust, signers, keys } = await openAuditTrust(config, retiredKey ?? []);
+  const url = existingAuditUrl(config);
+  const database = await openDatabase({ url });
   try {
-    return await work({ config, database, store: createAuditStore(database), trust, signers });
+    return await work({ config, database, store: createAuditStore(database), threads: { url, keys }, trust, signers });
   } finally {
     await database.close();
   }

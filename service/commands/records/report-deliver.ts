@@ -24,7 +24,7 @@ export function registerDeliverCommand(report: Command): void {
 }
 
 async function deliverReports({ config: path, retiredKey, dryRun, json }: DeliverOptions): Promise<void> {
-  await withRecords(path, retiredKey, async ({ config, database, store, trust }) => {
+  await withRecords(path, retiredKey, async ({ config, database, store, trust, threads }) => {
     if (config.reports.length === 0)
       return json ? printJson([]) : print('No report is configured: see `reports` in the configuration.');
     const deliveries = createReportDeliveries(database);
@@ -48,7 +48,7 @@ async function deliverReports({ config: path, retiredKey, dryRun, json }: Delive
     const outcomes: ReportOutcome[] = [];
     for (const one of due) {
       const onPart = (share: number) => tellProgress('reading the records', share);
-      const outcome = await deliverReport(one, { config, env: process.env, store, trust, deliveries, onPart });
+      const outcome = await deliverReport(one, { config, env: process.env, store, trust, deliveries, onPart, threads });
       outcomes.push(outcome);
       if (!json) print(printable(lineOf(outcome)));
     }

@@ -80,7 +80,7 @@ const wanted: ReadonlySet<string> = new Set(kinds);
 
 /** What is proven of each incident with something of these kinds since then, one after another; that of others is left out where somebody wrote there. */
 export async function* incidentChains(asked: {
-  readonly store: Pick<AuditStore, 'chainsWith' | 'eachRow'>;
+  readonly store: Pick<AuditStore, 'chainsWith' | 'proofsOf'>;
   readonly cluster: string;
   readonly since: string;
   readonly trust: Trust;
@@ -92,7 +92,7 @@ export async function* incidentChains(asked: {
   const until = new Date(Date.now() + dayMs).toISOString();
   const chains = (await store.chainsWith({ kinds, since, until })).filter((chain) => chain.startsWith(`incident/${cluster}/`));
   let current: { readonly chain: string; readonly proven: Map<string, AuditRecord> } | undefined;
-  for await (const page of store.eachRow(chains.sort()))
+  for await (const page of store.proofsOf(chains.sort(), ({ kind }) => wanted.has(kind)))
     for (const [chain, all] of Map.groupBy(page, (row) => row.chain)) {
       if (current && current.chain !== chain) yield [...current.proven.values()];
       if (current?.chain !== chain) current = { chain, proven: new Map() };

@@ -1,23 +1,14 @@
-import { availableParallelism } from 'node:os';
-import { extname, join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
 import type { CheckpointChain } from '../../../core/audit/checkpoint-chain.ts';
-import { FirebreakError } from '../../../core/errors.ts';
-import type { ChainRange, CheckAnswer, CheckParts, CheckRequest, ExpectedChain, RangeResult } from './check-main.ts';
+import type { ChainRange, ExpectedChain, RangeResult } from './check-main.ts';
 import type { KnownOfChain } from './check-rows.ts';
-
-/** More are no faster: the database has to give what they check. */
-const mostThreads = 4;
+import { RecordsThreads, type ThreadParts } from './records-thread.ts';
 
 /** A thread begins with the next range while it waits for rows of this one. */
 const rangesAtOnce = 2;
 
 /** So many rows are thought to be in a range, or so many chains. */
 const usualRange = { rows: 5_000, chains: 500 };
-
-/** Of a thread. Rows are rubbish a moment later: with 16 MB for them, the processor worked a third longer. What a range needs is less by far than the rest. */
-const heap = { maxYoungGenerationSizeMb: 24, maxOldGenerationSizeMb: 256 };
 
 /** Threads that check what would take this one minutes. */
 export interface CheckWorkers {
@@ -36,17 +27,16 @@ export interface CheckWorkers {
   close(): Promise<void>;
 }
 
-export function startCheckWorkers(parts: CheckParts, rangeSize = usualRange): CheckWorkers {
-  const threads = Array.from({ length: Math.min(mostThreads, availableParallelism()) }, () => new CheckThread(parts));
-  const idlest = (): CheckThread => threads.reduce((a, b) => (b.waiting < a.waiting ? b : a));
+export function startCheckWorkers(parts: ThreadParts, rangeSize = usualRange): CheckWorkers {
+  const threads = new RecordsThreads<ChainRange, RangeResult>('check-main', parts);
   return {
     checkAll: async ({ store, checkpoints, known }, take) => {
       const running = new Set<Promise<void>>();
       for await (const range of rangesOf(store, { checkpoints, known, rangeSize })) {
-        if (running.size >= threads.length * rangesAtOnce) await Promise.race(running);
-        const one = idlest()
-          .ask({ kind: 'range', range })
-          .then((result) => take(result as RangeResult))
+        if (running.size >= threads.count * rangesAtOnce) await Promise.race(running);
+        const one = threads
+          .ask(range)
+          .then(take)
           .finally(() => running.delete(one));
         // Whoever waits for it hears of it.
         one.catch(() => undefined);
@@ -54,9 +44,7 @@ export function startCheckWorkers(parts: CheckParts, rangeSize = usualRange): Ch
       }
       await Promise.all(running);
     },
-    close: async () => {
-      await Promise.all(threads.map((thread) => thread.end()));
-    },
+    close: () => threads.close(),
   };
 }
 
@@ -93,54 +81,4 @@ async function* rangesOf(
       [expected, after, rows] = [[], chain, 0];
     }
   yield { after, expected };
-}
-
-class CheckThread {
-  readonly #worker: Worker;
-  readonly #asked = new Map<number, { readonly resolve: (value: unknown) => void; readonly reject: (error: unknown) => void }>();
-  #failed: Error | undefined;
-  #count = 0;
-
-  constructor(parts: CheckParts) {
-    const program = join(import.meta.dirname, `check-main${extname(import.meta.filename)}`);
-    this.#worker = new Worker(program, { workerData: parts, resourceLimits: heap });
-    this.#worker.on('message', ({ id, value, problem }: CheckAnswer) => {
-      const asked = this.#asked.get(id);
-      this.#asked.delete(id);
-      if (problem) asked?.reject(new FirebreakError(problem.code, problem.detail));
-      else asked?.resolve(value);
-    });
-    this.#worker.on('error', (error) => this.#fail(error));
-    this.#worker.on('exit', () => this.#fail(new Error('it has ended')));
-  }
-
-  get waiting(): number {
-    return this.#asked.size;
-  }
-
-  ask(request: CheckRequest): Promise<unknown> {
-    if (this.#failed) return Promise.reject(this.#failed);
-    this.#count += 1;
-    const id = this.#count;
-    return new Promise((resolve, reject) => {
-      this.#asked.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, request });
-    });
-  }
-
-  async end(): Promise<void> {
-    if (this.#failed) return;
-    // Not `once`: a thread that fails meanwhile would have that reject.
-    const ended = new Promise((resolve) => void this.#worker.on('exit', resolve));
-    await this.ask({ kind: 'end' }).catch(() => this.#worker.terminate());
-    await ended;
-  }
-
-  #fail(error: unknown): void {
-    const code = error instanceof FirebreakError ? error.code : 'FB_ERR_INTERNAL';
-    const detail = error instanceof Error ? error.message : String(error);
-    this.#failed ??= new FirebreakError(code, `a thread that checks records: ${detail}`);
-    for (const { reject } of this.#asked.values()) reject(this.#failed);
-    this.#asked.clear();
-  }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Plan } from '../../../core/action/plan.ts';
 import type { AuditRecord, SignedRecord } from '../../../core/audit/audit.ts';
-import { checkDecisions, type VoteSigners } from '../../../core/audit/audit-decisions.ts';
+import { DecisionCheck, type VoteSigners } from '../../../core/audit/audit-decisions.ts';
 import { type Question, questionDigest, type SignedVote, type Vote, voteBytes } from '../../../core/decide/approval.ts';
 import { type Remark, remarkBytes } from '../../../core/incident/remark.ts';
 import { orderBytes } from '../../../core/orders/order.ts';
@@ -77,7 +77,9 @@ function recordsOf(lines: readonly Line[]): readonly SignedRecord[] {
 }
 
 function found(lines: readonly Line[]): readonly (readonly [string, string])[] {
-  return checkDecisions({ chain, records: recordsOf(lines), signers }).map(({ kind, text }) => [kind, text]);
+  const check = new DecisionCheck({ chain, signers });
+  for (const record of recordsOf(lines)) check.add([record]);
+  return check.findings.map(({ kind, text }) => [kind, text]);
 }
 
 describe('decisions on record', () => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type InclusionProof, inclusionProof, leafHash, merkleRoot } from '../../../core/audit/merkle.ts';
+import { GrowingRoot, type InclusionProof, inclusionProof, leafHash, merkleRoot } from '../../../core/audit/merkle.ts';
 
 /** The leaves with which Certificate Transparency tests its trees, and their roots. */
 const known = ['', '\0', '\x10', ' !', '01', '@ABC', 'PQRSTUVW', '`abcdefghijklmno'];
@@ -40,6 +40,16 @@ function isIncluded(leaf: string, { index, path }: InclusionProof, size: number,
 describe('the tree over heads', () => {
   test('has the roots that Certificate Transparency gives for its own leaves', () => {
     expect(roots.map((_, size) => merkleRoot(known.slice(0, size).map(leafHash)))).toEqual(roots);
+  });
+
+  test('has the same root where leaves come one by one', () => {
+    const leaves = Array.from({ length: 70 }, (_, nth) => leafHash(String(nth)));
+    const growing = new GrowingRoot();
+    for (let size = 0; size <= leaves.length; size += 1) {
+      expect([growing.size, growing.root()]).toEqual([size, merkleRoot(leaves.slice(0, size))]);
+      const next = leaves[size];
+      if (next) growing.add(next);
+    }
   });
 
   test('proves each of its leaves in its own place, and no other', () => {

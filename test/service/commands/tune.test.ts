@@ -202,7 +202,7 @@ describe('firebreak tune', () => {
       senderOf: (signed) => makersTrust.senderOf(signed) && { role: 'cell', keyId: signed.keyId, cluster: 'lab' },
     };
     let most = 0;
-    async function* eachRow() {
+    async function* proofsOf() {
       for (let page = 0; page < 20; page += 1) {
         const incidents = Array.from({ length: 3 }, () =>
           incidentOf({ name: 'debug', verdict: 'benign', counts: [['Shell', 'low', 2]], digest: image('a') }),
@@ -216,7 +216,7 @@ describe('firebreak tune', () => {
         most = Math.max(most, await held.count());
       }
     }
-    const store = { chainsWith: async () => [], eachRow };
+    const store = { chainsWith: async () => [], proofsOf };
     const chains = incidentChains({ store, cluster: 'lab', since: old, trust, leave: () => undefined });
     const { incidents, alerts, proposals } = await tune({ chains, minBenign: 2, top: 5 });
     expect({ incidents, alerts, benign: proposals[0]?.why }).toEqual({
@@ -238,7 +238,7 @@ describe('firebreak tune', () => {
     if (!opened) throw new Error('nothing was made');
     const rowOf = (signed: SignedRecord, place: number) => ({ chain: opened.chain, place, previous: '', hash: '', signed });
     let most = 0;
-    async function* eachRow() {
+    async function* proofsOf() {
       if (!opened) return;
       yield [rowOf(maker.sign(opened), 1)];
       for (let page = 0; page < 20; page += 1) {
@@ -253,7 +253,7 @@ describe('firebreak tune', () => {
     const leave = (rows: number): void => {
       leftOut += rows;
     };
-    const store = { chainsWith: async () => [], eachRow };
+    const store = { chainsWith: async () => [], proofsOf };
     const chains = incidentChains({ store, cluster: 'lab', since: old, trust, leave });
     expect(await tune({ chains, minBenign: 2, top: 5 })).toMatchObject({ incidents: 1, alerts: 2 });
     expect(leftOut).toBe(201);

@@ -14,7 +14,7 @@ import { createAuditStore } from '../../../integrations/database/audit-store.ts'
 import { openDatabase } from '../../../integrations/database/database.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
 import { type MeasuredPeriod, measurePeriod } from '../../../service/records/compliance.ts';
-import { maker, makersTrust, newMaker } from '../../suites/signed-records.ts';
+import { maker, makersKeys, makersTrust, newMaker } from '../../suites/signed-records.ts';
 import { rarerRecords, recordsOfIncidents } from './compliance-records.ts';
 
 const since = Date.UTC(2026, 6, 1);
@@ -208,6 +208,26 @@ describe('every number is what SQL counts in the records', () => {
     const again = await measurePeriod({ store, trust: makersTrust, since, until });
     expect(again.records.leftOut).toBe(1);
     expect(again.measures).toEqual(measured.measures);
+  });
+
+  test('threads that count some chains each come to the same, with the same records behind each number', async () => {
+    const asked = { store: createAuditStore(database), trust: makersTrust, since, until };
+    const shares: number[] = [];
+    const threads = { url: `sqlite:${join(folder, 'audit.db')}`, keys: makersKeys };
+    const counted = await measurePeriod({ ...asked, threads, manyChains: 2, onPart: (share) => shares.push(share) });
+    expect(counted).toEqual(await measurePeriod(asked));
+    expect(counted.records.leftOut).toBe(1);
+    expect(shares.length).toBeGreaterThan(1);
+    expect(shares.at(-1)).toBe(1);
+    const strangers = { ...threads, keys: { ...makersKeys, cells: [{ cluster: 'c', key: newMaker().publicKey }] } };
+    const unknown = await measurePeriod({ ...asked, threads: strangers, manyChains: 2 });
+    expect(unknown.measures.find(({ id }) => id === 'incidents-opened')?.value).toBe(0);
+  });
+
+  test('a thread that cannot read ends all of them', async () => {
+    const threads = { url: 'sqlite:/nowhere/audit.db', keys: makersKeys };
+    const asked = { store: createAuditStore(database), trust: makersTrust, since, until, threads, manyChains: 2 };
+    await expect(measurePeriod(asked)).rejects.toMatchObject({ code: expect.stringMatching(/^FB_ERR_/) });
   });
 
   test('only one cluster’s are counted where one is named', async () => {

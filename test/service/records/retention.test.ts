@@ -4,18 +4,18 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type AuditRecord, type SignedRecord, signRecord } from '../../../core/audit/audit.ts';
 import { type AuditReport, describeReport } from '../../../core/audit/audit-report.ts';
-import type { AuditStore } from '../../../core/audit/audit-store.ts';
+import type { AuditStore, StoredRecord } from '../../../core/audit/audit-store.ts';
 import type { CheckpointChain } from '../../../core/audit/checkpoint-chain.ts';
+import { leafHash, merkleRoot } from '../../../core/audit/merkle.ts';
 import {
   type AnsweredBy,
+  CutRows,
   cutBody,
   cutIn,
   cutKind,
-  cutOf,
   cutsChain,
   type RecordCut,
   type RecordRetention,
-  rootOf,
 } from '../../../core/audit/record-cut.ts';
 import type { Signer } from '../../../core/messages/signing.ts';
 import { orderBytes } from '../../../core/orders/order.ts';
@@ -33,6 +33,14 @@ import { carryOutCuts, orderCuts, type RetentionParts } from '../../../service/r
 import { verifyAudit } from '../../../service/records/verify-audit.ts';
 import { newPrivateKey } from '../../suites/private-key.ts';
 import { deskMaker, makerOf, makersTrust } from '../../suites/signed-records.ts';
+
+function cutOf(rows: readonly StoredRecord[], checkpoint: number): RecordCut {
+  const cut = new CutRows();
+  cut.add(rows);
+  const made = cut.cut({ checkpoint, class: 'unanswered', days: 90 });
+  if (!made) throw new Error('nothing is there');
+  return made;
+}
 
 const dayMs = 86_400_000;
 const begin = Date.parse('2026-01-01T00:00:00.000Z');
@@ -125,9 +133,7 @@ describe('keeping records for a time', () => {
   const forge = async (chain: string, changes: Partial<RecordCut> = {}): Promise<void> => {
     const { records } = await store.storedChain(chain);
     const { number = 0, checkpoint = 0 } = (await vouched()).stated(chain).at(-1) ?? {};
-    const cut = cutOf(records.slice(0, number), { checkpoint, class: 'unanswered', days: 90 });
-    if (!cut) throw new Error(`nothing of ${chain} is there`);
-    await tell({ ...cut, ...changes });
+    await tell({ ...cutOf(records.slice(0, number), checkpoint), ...changes });
     await sign();
     await database.all('DELETE FROM audit_records WHERE chain = $1', [chain]);
   };
@@ -183,7 +189,13 @@ describe('keeping records for a time', () => {
     const { records: cuts } = await store.storedChain(cutsChain);
     expect(cuts.map(({ signed }) => signed?.record.kind)).toEqual(['records.cut', 'records.cut']);
     const cut = cuts.flatMap(({ signed }) => (signed ? (cutIn(signed.record) ?? []) : [])).find(({ chain }) => chain === quiet);
-    expect(cut).toMatchObject({ from: 1, to: 3, root: rootOf(records), after: records.at(-1)?.hash, days: 90 });
+    expect(cut).toMatchObject({
+      from: 1,
+      to: 3,
+      root: merkleRoot(records.map(({ hash }) => leafHash(hash))),
+      after: records.at(-1)?.hash,
+      days: 90,
+    });
   });
 
   test('cuts and orders are read some rows at a time, and of a cut only what was cut is kept', async () => {
@@ -194,11 +206,13 @@ describe('keeping records for a time', () => {
     const watched: AuditStore = {
       ...store,
       storedChain: () => Promise.reject(new Error('a whole chain is read at once')),
-      eachOfChain: (chain, take) =>
-        store.eachOfChain(chain, (rows) => {
+      eachOfChain: (chain, take, upTo) => {
+        const look = (rows: readonly StoredRecord[]): void => {
           pages.push(rows.length);
           take(rows);
-        }),
+        };
+        return store.eachOfChain(chain, look, upTo);
+      },
     };
     const checkpoints = await readCheckpoints(parts(ninety));
     const known = await readCuts({ ...parts(ninety), store: watched, checkpoints, now });
@@ -268,7 +282,7 @@ describe('keeping records for a time', () => {
         },
         { checkpoint: 2 },
       ])
-        await tell({ ...(cutOf(records, { checkpoint: 1, class: 'unanswered', days: 90 }) as RecordCut), ...changes });
+        await tell({ ...cutOf(records, 1), ...changes });
       await sign();
       expect(await kinds()).toEqual(['cut-forged', 'cut-forged', 'cut-forged', 'cut-forged']);
       await expect(carryOut()).rejects.toMatchObject({ code: 'FB_ERR_AUDIT_DAMAGED' });
@@ -282,9 +296,7 @@ describe('keeping records for a time', () => {
       ]);
       await sign();
       await day(100);
-      const cut = cutOf((await store.storedChain(quiet)).records.slice(0, 3), { checkpoint: 1, class: 'unanswered', days: 90 });
-      if (!cut) throw new Error('nothing is there');
-      await tell(cut);
+      await tell(cutOf((await store.storedChain(quiet)).records.slice(0, 3), 1));
       await sign();
       expect(await kinds()).toEqual(['cut-forged']);
     });
