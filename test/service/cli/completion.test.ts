@@ -11,12 +11,12 @@ const shells = {
     args: ['--norc', '--noprofile', '-c'],
     // Twice: a new shell may source what its parent has.
     program: `source "$1" && source "$1"
-[[ $(complete -p firebreak) == *'-o default'* ]] && files=yes
-compopt() { [ "$*" != '+o default' ] || files=; }
+[[ $(complete -p firebreak) == *'-o default'* ]] && by_default=yes
+compopt() { [ "$*" != '+o default' ] || by_default=; }
 COMP_LINE=$2 COMP_POINT=\${#2}
 _firebreak
 printf '%s\\n' "\${COMPREPLY[@]}"
-[ -z "$files" ] || compgen -f -- "\${2##*[ =]}" || true`,
+[ -z "$by_default" ] || compgen -f -- "\${2##*[ =]}" || true`,
   },
   zsh: {
     args: ['-f', '-c'],
