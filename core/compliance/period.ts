@@ -15,19 +15,35 @@ const dayMs = 86_400_000;
 /** Records of the last minutes of a period reach the desk later, those of a cell that was cut off much later. */
 const settleMs = 3_600_000;
 
-/** Undefined where nothing of the kind was written. */
+/** Undefined where nothing of the kind was written, or a day that no calendar has. */
 export function periodNamed(name: string): ReportPeriod | undefined {
+  const period = daysNamed(name);
+  // JavaScript takes the first hundred years for those from 1900 on.
+  return period && period.since >= 0 && period.since < period.until ? { name, ...period } : undefined;
+}
+
+function daysNamed(name: string): Omit<ReportPeriod, 'name'> | undefined {
   const [, year, part] = /^(\d{4})(?:-(Q[1-4]|0[1-9]|1[0-2]))?$/.exec(name) ?? [];
   if (year !== undefined) {
     const quarter = part?.startsWith('Q') ? Number(part.slice(1)) : undefined;
     const first = quarter !== undefined ? (quarter - 1) * 3 : part === undefined ? 0 : Number(part) - 1;
     const months = quarter !== undefined ? 3 : part === undefined ? 12 : 1;
-    return { name, since: Date.UTC(Number(year), first), until: Date.UTC(Number(year), first + months) };
+    return { since: Date.UTC(Number(year), first), until: Date.UTC(Number(year), first + months) };
   }
-  const [, from, to] = /^(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})$/.exec(name) ?? [];
-  const since = Date.parse(`${from}T00:00:00Z`);
-  const until = Date.parse(`${to}T00:00:00Z`) + dayMs;
-  return since < until ? { name, since, until } : undefined;
+  const [, from = '', to = ''] = /^(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})$/.exec(name) ?? [];
+  const [since, last] = [dayNamed(from), dayNamed(to)];
+  return since === undefined || last === undefined ? undefined : { since, until: last + dayMs };
+}
+
+/** JavaScript takes the 30th of February for the 2nd of March. */
+function dayNamed(text: string): number | undefined {
+  const day = Date.parse(`${text}T00:00:00Z`);
+  return Number.isNaN(day) || dayOf(day) !== text ? undefined : day;
+}
+
+/** As people say it, with the last day in it. ISO 8601, UTC; `until` itself is not in it. */
+export function daysText({ since, until }: { readonly since: string; readonly until: string }): string {
+  return `${since.slice(0, 10)} to ${dayOf(Math.max(Date.parse(since), Date.parse(until) - 1))}`;
 }
 
 /**

@@ -2,6 +2,7 @@ import { htmlEscaped } from '../text/html.ts';
 import { visibleLine } from '../text/visible-text.ts';
 import { basisTexts, type ComplianceReport, partsText, type ShownRequirement, valueText } from './compliance-report.ts';
 import { isTrend, type Measure, mostRefs, type TrendId } from './measures.ts';
+import { daysText } from './period.ts';
 
 /** One line a measure of each requirement, for a spreadsheet (RFC 4180). */
 export function reportCsv({ framework, since, until, requirements, measures }: ComplianceReport): string {
@@ -47,16 +48,16 @@ function cell(value: string): string {
 
 /** One page that prints well, without scripts. */
 export function reportHtml(report: ComplianceReport): string {
-  const { framework, clusters, since, until, madeAt, program, records, requirements, measures } = report;
+  const { framework, clusters, madeAt, program, records, requirements, measures } = report;
   const byId = new Map(measures.map((measure) => [measure.id, measure]));
   const shown = requirements.filter(({ basis }) => basis === 'numbers').length;
   const title = `${framework.name}: what the records show`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta http-equiv="content-security-policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>${escaped(title)}</title><style>${style}${footer(title, day(since), day(until))}</style></head><body>
+<title>${escaped(title)}</title><style>${style}${footer(title, daysText(report))}</style></head><body>
 <header><h1>${escaped(title)}</h1>
-<p>${clusters.length === 1 ? 'Cluster' : 'Clusters'} ${escaped(clusters.join(', ') || 'none')}, ${escaped(day(since))} to ${escaped(day(until))} (UTC). Made ${escaped(madeAt)} by ${escaped(program)}.</p>
+<p>${clusters.length === 1 ? 'Cluster' : 'Clusters'} ${escaped(clusters.join(', ') || 'none')}, ${escaped(daysText(report))} (UTC). Made ${escaped(madeAt)} by ${escaped(program)}.</p>
 <p>By ${escaped(framework.source)}.</p>
 <p class="sum">${shown} of ${requirements.length} requirements have numbers in this period. ${records.counted} records were counted${records.leftOut > 0 ? `; <strong>${records.leftOut} not proven and left out</strong>: run <code>firebreak audit verify</code>` : '; each is signed by the cell or desk that made it'}.</p>
 <p>This report says what Firebreak has recorded. Whether a requirement is met, an assessor decides; whether a record is missing, <code>firebreak audit verify</code> says.</p></header>
@@ -143,18 +144,14 @@ function uncountedHtml(measures: readonly Measure[]): string {
 }
 
 /** On each page of paper: what it is of, and which page. */
-function footer(title: string, since: string, until: string): string {
-  const text = `${title}, ${since} to ${until}`;
+function footer(title: string, days: string): string {
+  const text = `${title}, ${days}`;
   return `\n@page{size:A4;margin:16mm 15mm 18mm;@bottom-left{content:"${cssText(text)}";font:9px system-ui,sans-serif;color:#555}@bottom-right{content:counter(page) " / " counter(pages);font:9px system-ui,sans-serif;color:#555}}`;
 }
 
 /** Inside of a string of CSS: all but plain letters by their number. */
 function cssText(text: string): string {
   return text.replace(/[^A-Za-z0-9 .,:-]/gu, (sign) => `\\${(sign.codePointAt(0) ?? 0).toString(16)} `);
-}
-
-function day(time: string): string {
-  return time.slice(0, 10);
 }
 
 /** Words of ours, with code in backticks. */

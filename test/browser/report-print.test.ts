@@ -74,7 +74,7 @@ const paperWidth = Math.floor(((210 - 2 * 15) / 25.4) * 96);
       expect(pages.length).toBeGreaterThan(3);
       for (const [index, text] of pages.entries()) {
         const last = text.trimEnd().split('\n').at(-1) ?? '';
-        expect(last).toMatch(/^ *ISO\/IEC 27001:2022, .*: what the records show, 2026-07-01 to 2026-10-01 /);
+        expect(last).toMatch(/^ *ISO\/IEC 27001:2022, .*: what the records show, 2026-07-01 to 2026-09-30 /);
         expect(last.replaceAll(' ', '')).toMatch(new RegExp(`${index + 1}/${pages.length}$`));
       }
       expect(pages.filter((text) => text.trimStart().startsWith('Where the numbers come from'))).toHaveLength(1);

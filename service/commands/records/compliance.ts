@@ -13,7 +13,7 @@ import {
   regimes,
   stages,
 } from '../../../core/compliance/notification.ts';
-import { periodNamed, type ReportPeriod } from '../../../core/compliance/period.ts';
+import { daysText, periodNamed, type ReportPeriod } from '../../../core/compliance/period.ts';
 import { reportFile, reportFormats } from '../../../core/compliance/report-file.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { fullIncidentId } from '../../../core/incident/incident.ts';
@@ -54,6 +54,7 @@ interface NotificationOptions extends ConfiguredOptions, RetiredKeysOption {
 function periodIn(text: string): ReportPeriod {
   const period = periodNamed(text);
   if (!period) throw new InvalidArgumentError('Write 2026, 2026-Q3, 2026-11, or 2026-11-01..2026-11-15 (UTC, both days in it).');
+  if (period.since > Date.now()) throw new InvalidArgumentError('It has not begun: nothing can be on record.');
   return period;
 }
 
@@ -184,12 +185,7 @@ function write({ out }: { readonly out?: string }, text: string, onTerminal = ()
 
 function printReport({ framework, clusters, since, until, records, requirements, measures }: ComplianceReport): void {
   print(styled('bold', framework.name));
-  print(
-    styled(
-      'dim',
-      `${clusters.join(', ') || 'no records'}, ${since.slice(0, 10)} to ${until.slice(0, 10)}; ${records.counted} records`,
-    ),
-  );
+  print(styled('dim', `${clusters.join(', ') || 'no records'}, ${daysText({ since, until })}; ${records.counted} records`));
   const without = leftOutText(records.leftOut);
   if (without !== undefined) print(styled('yellow', without));
   print();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { periodNamed, periodsDue, type ReportInterval } from '../../../core/compliance/period.ts';
+import { daysText, periodNamed, periodsDue, type ReportInterval } from '../../../core/compliance/period.ts';
 
 const names = (every: ReportInterval, reported: readonly string[], now: string): readonly string[] =>
   periodsDue(every, new Set(reported), Date.parse(now)).map(({ name }) => name);
@@ -14,9 +14,20 @@ describe('a period', () => {
     expect(periodNamed(name)).toEqual({ name, since: Date.parse(since), until: Date.parse(until) });
   });
 
-  test.each(['', '26', '2026-13', '2026-Q5', '2026-11-15..2026-11-01', '2026-02-30..x', 'last month'])('%j is none', (name) => {
+  test.each([
+    ...['', '26', '2026-13', '2026-Q5', '2026-11-15..2026-11-01', '2026-02-30..x', 'last month'],
+    // Of no calendar, and of one that nothing is on record of.
+    ...['2026-02-30..2026-03-05', '2026-02-01..2026-02-29', '0000', '0026-Q1', '1969'],
+  ])('%j is none', (name) => {
     expect(periodNamed(name)).toBeUndefined();
   });
+});
+
+test('the last day of a report is said, and not the one after it', () => {
+  const since = '2026-07-01T00:00:00.000Z';
+  expect(daysText({ since, until: '2026-10-01T00:00:00.000Z' })).toBe('2026-07-01 to 2026-09-30');
+  expect(daysText({ since, until: '2026-07-14T09:30:00.000Z' })).toBe('2026-07-01 to 2026-07-14');
+  expect(daysText({ since, until: since })).toBe('2026-07-01 to 2026-07-01');
 });
 
 describe('of a report is due', () => {

@@ -75,6 +75,23 @@ describe('firebreak report decisions', () => {
   });
 });
 
+describe('firebreak report compliance', () => {
+  const compliance = (period: string): Promise<string> =>
+    firebreak('report', 'compliance', '--framework', 'soc-2', '--period', period);
+
+  test('says the last day of its time, and counts what is proven', async () => {
+    expect(await compliance('2026-01-01..2026-01-31')).toContain('2026-01-01 to 2026-01-31; 0 records');
+    const begun = new Date(now - dayMs).getUTCFullYear();
+    expect(await compliance(String(begun))).toMatch(new RegExp(`lab, ${begun}-01-01 to ${begun}-.*; [1-9]\\d* records`));
+  });
+
+  test('does not say that nothing happened in a time that has not begun', async () => {
+    await expect(compliance(String(new Date(now).getUTCFullYear() + 1))).rejects.toMatchObject({
+      stderr: expect.stringContaining('It has not begun'),
+    });
+  });
+});
+
 describe('the metrics of the desk', () => {
   test('tell of the last seven days, and read the records once a minute at most', async () => {
     const store = createAuditStore(database);
