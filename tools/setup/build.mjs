@@ -90,24 +90,31 @@ function bundledFiles() {
 }
 
 function filesOf(room) {
-  if (!existsSync(join(root, room))) return [];
-  return readdirSync(join(root, room), { recursive: true, encoding: 'utf8' })
-    .map((file) => join(room, file))
-    .filter((file) => statSync(join(root, file)).isFile())
-    .sort();
+  return existsSync(join(root, room)) ? filesIn(room).sort() : [];
+}
+
+/** Every command does this first: a look at each file, Node's own recursive reading, or a thousand calls of `join`, which it compiles, cost eight megabytes. */
+function filesIn(folder) {
+  return readdirSync(`${root}/${folder}`, { withFileTypes: true }).flatMap((entry) => {
+    const path = `${folder}/${entry.name}`;
+    return entry.isDirectory() ? filesIn(path) : [path];
+  });
 }
 
 /** Read in pieces: each command does this first, and the sources together are more than a small one needs for itself. */
 function hashOf(files) {
   const hash = createHash('sha256');
   const piece = Buffer.allocUnsafe(65_536);
-  for (const file of ['tsconfig.json', 'tsconfig.build.json', ...files]) {
-    hash.update(`\0${file}\0`);
-    const opened = openSync(join(root, file), 'r');
-    for (let size = readSync(opened, piece); size > 0; size = readSync(opened, piece)) hash.update(piece.subarray(0, size));
-    closeSync(opened);
-  }
+  for (const file of ['tsconfig.json', 'tsconfig.build.json', ...files]) addFile(hash, file, piece);
   return hash.digest('hex');
+}
+
+/** A function of its own: the loop, compiled while it runs, cost six megabytes. */
+function addFile(hash, file, piece) {
+  hash.update(`\0${file}\0`);
+  const opened = openSync(`${root}/${file}`, 'r');
+  for (let size = readSync(opened, piece); size > 0; size = readSync(opened, piece)) hash.update(piece.subarray(0, size));
+  closeSync(opened);
 }
 
 /** One build at a time; the lock of a build whose process has ended is taken over, and one of which nobody knows whose it is after a minute. */
