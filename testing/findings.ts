@@ -58,7 +58,9 @@ function ending(path: Path): readonly Found[] {
   return [
     // What a body that throws has begun it could not wait for.
     ...(end === 'failed' ? [] : notAwaited).map((step) => problem(`${step} is not waited for: an await is missing`)),
-    ...(end === 'endless' ? [problem('it waits for something that never comes')] : []),
+    ...(end === 'endless'
+      ? [problem('after 30 days it still goes on: it waits for what never comes, or in a loop without an end')]
+      : []),
     ...(end === 'failed' && isClean(path) ? [problem(`it stops: ${error?.message ?? ''}${placeIn(error?.stack)}`)] : []),
     ...(end === 'failed' && !isClean(path)
       ? [notice('it stops where a step fails: people are told, and what follows is not done')]

@@ -77,7 +77,7 @@ export interface Story {
   readonly verdict: Verdict;
   readonly left: readonly StoryLease[];
   /**
-   * `skipped`: the body says that the alert is not for it. `endless`: it waits for something that never comes. `unmatched`: no playbook answers
+   * `skipped`: the body says that the alert is not for it. `endless`: after 30 days it still waits. `unmatched`: no playbook answers
    * the alert.
    */
   readonly end: 'done' | 'failed' | 'skipped' | 'endless' | 'unmatched';

@@ -203,12 +203,12 @@ function ruleFindings(
   config: Config | undefined,
 ): readonly CheckFinding[] {
   const named = Object.values(config?.sensors ?? {}).flatMap(({ severities }) => Object.keys(severities));
-  return unknownRules(playbooks, named, rules).map((unknown) => ({
+  return unknownRules(playbooks, named, rules).map(({ nearest, ...unknown }) => ({
     severity: 'warning',
     check: 'rules',
     playbook: unknown.playbook,
     ...places.of(unknown.playbook, unknown.rule),
     problem: rules === undefined ? unknownRuleText(unknown) : `the rule files have no “${unknown.rule}”: it never matches`,
-    remedy: unknown.nearest === undefined ? 'Write the name as its rule file has it.' : `Did you mean “${unknown.nearest}”?`,
+    remedy: nearest === undefined ? 'Write the name as its rule file has it.' : `Did you mean “${nearest}”?`,
   }));
 }

@@ -97,6 +97,8 @@ function settings(modules: string | undefined, { main, files }: PackFiles): obje
       checkJs: true,
       skipLibCheck: true,
       noEmit: true,
+      // Behind a loop without an end the compiler knows no more what anything is, and would say that of each line.
+      allowUnreachableCode: false,
       // With the Firebreak that runs it: the pack may have installed another version.
       paths: { 'firebreak/*': [join(root, declarations)] },
     },
@@ -133,7 +135,16 @@ function faultsIn(output: string, places: ReadonlyMap<string, MarkedCode>): read
     }
   }
   for (const [file, { places: all }] of places) for (const place of all) if (place.isSurely) faults.push(unwaited(file, place));
-  return faults.toSorted((a, b) => (a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1));
+  return faults
+    .filter((fault) => !faults.some((one) => isBehind(fault, one)))
+    .toSorted((a, b) => (a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1));
+}
+
+/** What it says of lines to which nothing leads. */
+const unreachable = 'Unreachable code detected';
+
+function isBehind({ file, line }: PackFault, other: PackFault): boolean {
+  return other.problem.startsWith(unreachable) && other.file === file && other.line < line;
 }
 
 /** Types that the compiler writes out say little from some length on. */
@@ -147,12 +158,18 @@ function remedyOf(text: string): string {
   if (needed !== undefined) return `Add '${needed}' to on.requires, or check that it is there.`;
   if (/to (?:parameter of )?type '(?:Duration|`\$\{Digit\})/.test(text))
     return "Write a number and its unit: '30s', '15m', '4h' or '2d'.";
-  const [, unused] = /Property '(\w+)' does not exist on type 'Steps</.exec(text) ?? [];
-  if (unused !== undefined) return `Add ${unused} to uses, imported from firebreak/actions.`;
+  const [, unused, meant] = /Property '(\w+)' does not exist on type 'Steps<.*?(?:Did you mean '(\w+)'\?|$)/m.exec(text) ?? [];
+  if (unused !== undefined)
+    return `${meant === undefined ? 'Add' : `Write ${meant}, or add`} ${unused} to uses, imported from firebreak/actions.`;
+  if (text.startsWith(unreachable))
+    return 'What stands above never ends, or always leaves: end its loop, or remove what stands here.';
+  if (/"firebreak\/actions"' has no exported member/.test(text)) return 'Write it as `firebreak actions list` does.';
   if (/Type 'Promise<.*is not assignable/.test(text)) return 'Write await before it.';
   if (/^Expected \d+ arguments, but got \d+/.test(text))
     return 'Add what is missing. A release and a destructive step need the approval of the question that offered their plan: answer.approval.';
   const [, missing] = /Property '(\w+)' is missing in type/.exec(text) ?? [];
+  if (missing === 'requires')
+    return "Add requires: ['pod'] to on, for a body that needs alert.pod; [] for one that needs nothing of it.";
   if (missing !== undefined) return `Add ${missing}: docs/playbook-body.md and docs/matching.md say what for.`;
   return 'Types say what would be refused, or missing, when it runs.';
 }

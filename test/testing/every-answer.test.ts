@@ -161,7 +161,9 @@ describe('what a person should know is a problem', () => {
       expect.stringMatching(/^openTicket on outside.* is not waited for: an await is missing$/),
     ]);
     const waits = definePlaybook({ id: 'waits', title: 'Waits', on, uses: {} }, () => new Promise<void>(() => undefined));
-    expect(await problemsOf(waits)).toEqual(['it waits for something that never comes']);
+    expect(await problemsOf(waits)).toEqual([
+      'after 30 days it still goes on: it waits for what never comes, or in a loop without an end',
+    ]);
   });
 
   test('of what lasts and does not contain, it is only noticed', async () => {

@@ -29,6 +29,8 @@ const ask = (choices: string, plan: string) =>
   `const answer = await ask({ question: 'What is it?', choices: { ${choices} }, plan: { ${plan} }, onSilence: 'Nothing is done.' });`;
 const done = "await steps.openTicket({ title: alert.title, body: 'Look.', labels: [] });";
 
+const unreachable = 'a loop before all else';
+
 const mistakes: readonly Mistake[] = [
   {
     mistake: 'undo of what cannot be undone',
@@ -61,7 +63,7 @@ const mistakes: readonly Mistake[] = [
     mistake: 'an unknown action',
     body: ['await steps.deletePods({ pod: alert.pod }); // here'],
     check: 'types',
-    says: /'deletePods' does not exist|Did you mean 'deletePod'/,
+    says: /'deletePods' does not exist.*Write deletePod, or add deletePods to uses/,
   },
   {
     mistake: 'something of the alert that `requires` does not name',
@@ -117,6 +119,16 @@ const mistakes: readonly Mistake[] = [
     says: /Expected 2 arguments.*need the approval of the question that offered their plan/,
   },
   {
+    mistake: unreachable,
+    body: [
+      'for (;;) await settle({});',
+      `${ask("no: 'No'", '')} // here`,
+      "if (answer.choice !== 'silence') note(answer.by.join());",
+    ],
+    check: 'types',
+    says: /Unreachable code detected.*What stands above never ends/,
+  },
+  {
     mistake: 'a throw',
     body: [done, "throw new Error('nobody has thought of this'); // here"],
     check: 'answers',
@@ -166,7 +178,7 @@ const mistakes: readonly Mistake[] = [
     body: [done],
     check: 'rules',
     severity: 'warning',
-    says: /no rule set .* has “Terminal shell in contaner”.*Did you mean “Terminal shell in container”\?/,
+    says: /no rule set .* has “Terminal shell in contaner”: unless it is a rule of your own, it never matches\. Did you mean “Terminal shell in container”\?$/,
   },
   {
     mistake: 'a group that the roster does not have',
@@ -302,6 +314,18 @@ test.each([
   writePackFolder(where, { 'firebreak.pack.ts': source });
   const { findings: found } = await checkPack({ files: readPack({ folder: where }), alerts: [] }, {});
   expect(found.map(({ file, problem }) => `${file}: ${problem}`)).toContainEqual(expect.stringMatching(says));
+});
+
+test('behind a loop without an end nothing else is said to be wrong', () => {
+  const index = mistakes.findIndex(({ mistake }) => mistake === unreachable);
+  expect(findings.filter(({ file, check }) => file === `playbooks/${index}.ts` && check === 'types')).toHaveLength(1);
+});
+
+test('a loop is told on one line, and is none that differs at a replay', () => {
+  const index = mistakes.findIndex(({ mistake }) => mistake === 'a loop that never ends');
+  const own = findings.filter(({ playbook }) => playbook === `broken/${idOf(index)}`);
+  expect(own.filter(({ problem }) => problem.includes('goes on without waiting'))).toHaveLength(1);
+  expect(own.filter(({ check }) => check === 'replay')).toEqual([]);
 });
 
 describe('playbooks check finds', () => {

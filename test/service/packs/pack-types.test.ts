@@ -143,3 +143,21 @@ test('what is shipped waits for all that it begins', () => {
     });
   expect(faultsOf({ files: new Map(files), integrity: '', main: 'index.ts' })).toEqual([]);
 });
+
+test('an envelope without `requires` is told what to write', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-types-test-'));
+  folders.push(folder);
+  const playbook = acmeFiles['playbooks/miner.ts']?.replace(/,\s*requires: \[[^\]]*\]/, '') ?? '';
+  expect(playbook).not.toContain('requires');
+  const [first] = faultsOf(readPack({ folder: writePackFolder(folder, { ...acmeFiles, 'playbooks/miner.ts': playbook }) }));
+  expect(`${first?.problem}. ${first?.remedy}`).toMatch(/Property 'requires' is missing.*Add requires: \['pod'\] to on/);
+});
+
+test('a name that firebreak/actions does not have leads to their list', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-types-test-'));
+  folders.push(folder);
+  const playbook = `import { cordonNodes } from 'firebreak/actions';\n${acmeFiles['playbooks/miner.ts']}\nexport const other = cordonNodes;\n`;
+  const [first] = faultsOf(readPack({ folder: writePackFolder(folder, { ...acmeFiles, 'playbooks/miner.ts': playbook }) }));
+  expect(first?.line).toBe(1);
+  expect(first?.remedy).toBe('Write it as `firebreak actions list` does.');
+});
