@@ -96,10 +96,11 @@ export async function* incidentChains(asked: {
     for (const [chain, all] of Map.groupBy(page, (row) => row.chain)) {
       if (current && current.chain !== chain) yield [...current.proven.values()];
       if (current?.chain !== chain) current = { chain, proven: new Map() };
-      const rows = all.filter(({ signed }) => !signed || wanted.has(signed.record.kind));
+      const asked = all.filter(({ signed }) => !signed || wanted.has(signed.record.kind));
       const before = current.proven.size;
-      for (const [key, record] of provenRows(rows, trust)) current.proven.set(key, record);
-      leave(rows.length - (current.proven.size - before));
+      // All of them: one signature shows whose many are, as long as none between is missing.
+      for (const [key, record] of provenRows(all, trust)) if (wanted.has(record.kind)) current.proven.set(key, record);
+      leave(asked.length - (current.proven.size - before));
     }
   if (current) yield [...current.proven.values()];
 }

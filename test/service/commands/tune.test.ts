@@ -260,6 +260,35 @@ describe('firebreak tune', () => {
     expect(most).toBeLessThanOrEqual(20);
   });
 
+  test('checks one signature of an incident whose records name one another, also where others lie between', async () => {
+    let checks = 0;
+    const trust: Trust = {
+      senderOf: (signed) => {
+        checks += 1;
+        return makersTrust.senderOf(signed) && { role: 'cell', keyId: signed.keyId, cluster: 'lab' };
+      },
+    };
+    const [opened] = incidentOf({ name: 'debug', counts: [['Shell', 'low', 1]] });
+    if (!opened) throw new Error('nothing was made');
+    let last: SignedRecord | undefined;
+    const rows = Array.from({ length: 20 }, (_, index) => {
+      const kind = index === 0 ? opened.kind : index % 2 === 0 ? 'alert.joined' : 'lease.renewed';
+      const record = { ...opened, number: index + 1, kind };
+      const signed: SignedRecord = last ? maker.signAfter(record, last) : maker.sign(record);
+      last = signed;
+      return { chain: opened.chain, place: index + 1, signed };
+    });
+    async function* proofsOf() {
+      yield rows;
+    }
+    const store = { chainsWith: async () => [], proofsOf };
+    const incidents: (readonly AuditRecord[])[] = [];
+    const leave = (left: number): void => expect(left).toBe(0);
+    for await (const one of incidentChains({ store, cluster: 'lab', since: old, trust, leave })) incidents.push(one);
+    expect(incidents.map((one) => one.map(({ number }) => number))).toEqual([[1, 3, 5, 7, 9, 11, 13, 15, 17, 19]]);
+    expect(checks).toBe(1);
+  });
+
   test('people get tables and the command that would propose it; nothing is changed', async () => {
     const text = await firebreak('tune');
     expect(text).toContain('FALSE POSITIVES');
