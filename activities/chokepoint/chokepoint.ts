@@ -9,7 +9,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { boundedTerms, type HoldTerms, type ReleasedObject } from '../../core/incident/hold.ts';
 import { defaultLeaseMs } from '../../core/incident/lease.ts';
 import { digestOf } from '../../core/text/digest.ts';
-import { isSameStep, LandedSteps } from '../memory/landed-steps.ts';
+import { approvedBy, isSameStep, LandedSteps } from '../memory/landed-steps.ts';
 import { approvedPlan, knownOf, mustBeApproved } from './approval-check.ts';
 import { asApproved, type ChangeWindows, createChangeWindows, restrainableOf } from './change-windows.ts';
 import { createEvidenceRule, type EvidenceRule } from './evidence-rule.ts';
@@ -358,14 +358,18 @@ async function applyStep(run: StepRun, { parts, landed }: Rules): Promise<void> 
     run.output = done.output;
     return;
   }
+  if (call.approval && (await parts.stepsOfCells?.isDone(call.incident.id, approvedBy(call))))
+    throw new FirebreakError('FB_ERR_REFUSED', `${call.action} was done by another cell, by these votes: it is not done again`);
   run.output = await underway(parts.steps, call, found(run.plan), () => implementation.apply(input, { ...context, taking }));
 }
 
-function recordStep({ call, action, output, isRepeated }: StepRun, { landed, now }: Rules): void {
-  if (isRepeated) return;
-  landed.note(call.key, now());
-  landed.noteApproved(call, output, now());
-  if (found(action).implementation.undo) landed.noteDone(call, output, now());
+async function recordStep({ call, action, output, isRepeated }: StepRun, { parts, landed, now }: Rules): Promise<void> {
+  if (!isRepeated) {
+    landed.note(call.key, now());
+    landed.noteApproved(call, output, now());
+    if (found(action).implementation.undo) landed.noteDone(call, output, now());
+  }
+  if (call.approval) await parts.stepsOfCells?.done(call.incident.id, approvedBy(call));
 }
 
 async function verifyStep(run: StepRun, { parts }: Rules): Promise<void> {

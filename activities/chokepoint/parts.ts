@@ -49,6 +49,15 @@ export interface SignInReader {
   readToken(idToken: string, at: number): Promise<SignIn | undefined>;
 }
 
+/**
+ * Which steps that people approved the cells of a cluster have done, together: each remembers only its own, and a call can be sent to another one.
+ * @throws where it cannot be had or kept: the call comes again
+ */
+export interface StepsOfCells {
+  isDone(incident: string, step: string): Promise<boolean>;
+  done(incident: string, step: string): Promise<void>;
+}
+
 export interface ChokepointParts {
   readonly actions: readonly RegisteredAction[];
   readonly rules: GuardrailRules;
@@ -72,6 +81,8 @@ export interface ChokepointParts {
   readonly steps?: StepRegister;
   /** Absent: remembered for as long as the process lives. */
   readonly landed?: LandedSteps;
+  /** Absent: there is one cell. */
+  readonly stepsOfCells?: StepsOfCells;
   /** The strictest freeze or observe mode on a step now. From memory: no call on the fast path. */
   readonly restraintOn?: (step: Restrainable) => ActiveRestraint | undefined;
   /** Who tells the owners of what was touched. Returns at once, and never throws. Absent: nobody. */

@@ -118,7 +118,8 @@ export class LandedSteps {
   }
 }
 
-function approvedBy({ key, approval }: ApprovedCall): string {
+/** A step, and by whose word it is done. */
+export function approvedBy({ key, approval }: ApprovedCall): string {
   return `${key}\n${proofDigestOf({ ...(approval && { approval }) })}`;
 }
 

@@ -39,6 +39,8 @@ export const names = {
   /** On the Lease of a scheduled playbook: the moment that its holder has the run of, in milliseconds since 1970. And which playbook it is. */
   runDueAnnotation: 'firebreak.dev/run-due',
   playbookAnnotation: 'firebreak.dev/playbook',
+  /** What annotations begin with on the Lease of an incident: a step that its cells have done by people's word, and when, in milliseconds since 1970. */
+  doneStepPrefix: 'firebreak.dev/done-',
   standingPolicy: 'firebreak-quarantine',
   /** What the names of policies begin with that `isolateNamespace` and `blockEgress` make. */
   isolatingPolicies: 'firebreak-isolate-',

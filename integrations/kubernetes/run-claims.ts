@@ -1,10 +1,11 @@
 import type { Right } from '../../core/action/action.ts';
 import { names } from '../../core/cluster/labels.ts';
+import { FirebreakError } from '../../core/errors.ts';
 import { sha256Hex } from '../../core/text/digest.ts';
 import type { KubernetesApi } from './client.ts';
 import { createObject, type ObjectRef, patchField, readObject } from './objects.ts';
 
-/** What it takes where several cells of a cluster could begin the same run. */
+/** What it takes where several cells of a cluster could begin the same run, or do the same step. */
 export const claimRight: Right = {
   apiGroup: 'coordination.k8s.io',
   resource: 'leases',
@@ -43,6 +44,61 @@ export function claimedByLease(options: {
     await patchField({ api, ref, seen, path: ['spec'], value: spec, annotations });
     return true;
   };
+}
+
+/** As long as votes count. */
+const doneForMs = 30 * 86_400_000;
+const mostDone = 100;
+
+/**
+ * What the cells of a cluster have done of what people approved, on one Lease an incident: the next incident of a workload has the same one. Written by
+ * compare-and-swap.
+ *
+ * @throws FB_ERR_CONFLICT where another writes at the same moment, and what the API server throws: then it is done again
+ */
+export function doneByLease(options: {
+  readonly api: KubernetesApi;
+  readonly namespace: string;
+  readonly holder: string;
+  readonly now?: () => number;
+}): {
+  readonly isDone: (incident: string, step: string) => Promise<boolean>;
+  readonly done: (incident: string, step: string) => Promise<void>;
+} {
+  const { api, namespace, holder, now = Date.now } = options;
+  const refOf = (incident: string): ObjectRef => {
+    const name = `firebreak-steps-${sha256Hex(incident).slice(0, 32)}`;
+    return { kind: 'Lease', group: 'coordination.k8s.io', resource: 'leases', namespace, name };
+  };
+  const isOn = (lease: Lease, step: string): boolean => lease?.metadata.annotations?.[annotationOf(step)] !== undefined;
+  return {
+    isDone: async (incident, step) => isOn(await readObject({ api, ref: refOf(incident) }), step),
+    done: async (incident, step) => {
+      const ref = refOf(incident);
+      const spec = { holderIdentity: holder };
+      const own = { [annotationOf(step)]: String(now()) };
+      const seen = await readObject({ api, ref });
+      if (isOn(seen, step)) return;
+      if (seen) {
+        await patchField({ api, ref, seen, path: ['spec'], value: spec, annotations: { ...outdatedOn(seen, now()), ...own } });
+        return;
+      }
+      if (await createObject({ api, ref, metadata: { annotations: own }, content: { spec } })) return;
+      throw new FirebreakError('FB_ERR_CONFLICT', `${ref.kind} ${ref.name} was made at the same moment`);
+    },
+  };
+}
+
+function annotationOf(step: string): string {
+  return `${names.doneStepPrefix}${sha256Hex(step).slice(0, 32)}`;
+}
+
+function outdatedOn(lease: Lease, now: number): Readonly<Record<string, null>> {
+  const done = Object.entries(lease?.metadata.annotations ?? {})
+    .filter(([name]) => name.startsWith(names.doneStepPrefix))
+    .sort(([, a], [, b]) => Number(b) - Number(a));
+  const outdated = done.filter(([, at], index) => index >= mostDone - 1 || !(now - Number(at) < doneForMs));
+  return Object.fromEntries(outdated.map(([name]) => [name, null]));
 }
 
 type Lease = Awaited<ReturnType<typeof readObject>>;

@@ -315,7 +315,7 @@ export function tellsOwners(pool: Pool, actions: readonly ActionDeclaration[]): 
   return actions.some((action) => action.pool === pool && action.outcomes !== undefined);
 }
 
-/** For several cells of one cluster to agree which of them begins a scheduled playbook. */
+/** For several cells of one cluster to agree which of them begins a scheduled playbook, and what is done. */
 function claiming({
   metadata,
   account,

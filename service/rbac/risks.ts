@@ -60,9 +60,10 @@ const alone: Readonly<Record<string, string>> = {
   'patch certificates/status.cert-manager.io': 'have certificates issued again',
   'patch applications.argoproj.io': 'have Argo CD deploy anything wherever it may, and delete what it has deployed',
   'patch helmreleases.helm.toolkit.fluxcd.io': 'have Flux install any chart with any values wherever it may',
-  'create leases.coordination.k8s.io': 'say that a cell has the run of a scheduled playbook: it is then not begun',
+  'create leases.coordination.k8s.io':
+    'say that a cell has the run of a scheduled playbook, or has done a step: it is then not begun',
   'patch leases.coordination.k8s.io':
-    'say that a cell has the run of a scheduled playbook, and delay what elects its leader by a Lease there',
+    'say that a cell has the run of a scheduled playbook, or has done a step, and delay what elects its leader by a Lease there',
   'create incidents.firebreak.dev': 'tell owners of applications what is not true',
   'patch incidents.firebreak.dev': 'tell owners of applications what is not true',
   'delete incidents.firebreak.dev': 'hide what Firebreak has to tell',

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { StepsOfCells } from '../../activities/chokepoint/parts.ts';
 import { LandedSteps } from '../../activities/memory/landed-steps.ts';
 import { VoteMemory } from '../../activities/memory/vote-memory.ts';
 import type { Plan } from '../../core/action/plan.ts';
@@ -81,6 +82,30 @@ test('a step that people have approved is done once by their votes, also when it
   expect(world.applied).toHaveLength(1);
   await second.close();
   rmSync(folder, { recursive: true });
+});
+
+test('a step that people have approved is not done once more by another cell of the cluster, whatever that one remembers', async () => {
+  const approval = approvalOf([planOf('remove', 'destructive', { pod })]);
+  const done = new Set<string>();
+  const stepsOfCells: StepsOfCells = {
+    isDone: async (of, step) => done.has(`${of} ${step}`),
+    done: async (of, step) => void done.add(`${of} ${step}`),
+  };
+  const landed = new LandedSteps();
+  setUp({ stepsOfCells, landed });
+  await chokepoint.apply(callOf('remove', { approval }), context);
+  setUp({ stepsOfCells });
+  expect(await refusal(chokepoint.apply(callOf('remove', { approval }), context))).toBe('FB_ERR_REFUSED');
+  expect(world.applied).toEqual([]);
+  const anew = approvalOf([planOf('remove', 'destructive', { pod })], { question: { text: 'once more?' } });
+  await chokepoint.apply(callOf('remove', { approval: anew }), context);
+  expect(world.applied).toHaveLength(1);
+  // The one that has done it answers what came of it, and sees to it that the others know.
+  done.clear();
+  setUp({ stepsOfCells, landed });
+  await chokepoint.apply(callOf('remove', { approval }), context);
+  expect(world.applied).toEqual([]);
+  expect(done.size).toBe(1);
 });
 
 describe('giving back', () => {

@@ -19,11 +19,13 @@ import type { ClusterAccess } from '../../../integrations/kubernetes/kubeconfig.
 import { EventWriter } from '../../../integrations/kubernetes/object-events.ts';
 import { DenyTierWatch } from '../../../integrations/kubernetes/policies/deny-tier.ts';
 import { StandingPolicies } from '../../../integrations/kubernetes/policies/standing-policy.ts';
+import { doneByLease } from '../../../integrations/kubernetes/run-claims.ts';
 import { WatchCache } from '../../../integrations/kubernetes/watch/watch-cache.ts';
 import { workloadLeft } from '../../../integrations/kubernetes/watch/workload-left.ts';
 import type { Config, Environment } from '../../config/load.ts';
 import { enabledPlaybooks } from '../../config/packs.ts';
 import type { Secrets } from '../../config/secrets.ts';
+import { sourceOf } from '../../intake/start.ts';
 import { clusterAccess } from '../../process/cluster-api.ts';
 import { openEvidence, openEvidenceCheck } from '../../process/evidence.ts';
 import { readPublicKeys, readRandomKey } from '../../process/keys/key-files.ts';
@@ -247,6 +249,15 @@ async function poolOf(
     tell,
     ...(steps && { steps }),
     ...(restraintOn && { restraintOn }),
+    ...(role === 'cell' &&
+      api &&
+      config.guardrails.cells > 1 && {
+        stepsOfCells: doneByLease({
+          api,
+          namespace: config.kubernetes.ownNamespace,
+          holder: sourceOf(config.intake.spool.dir),
+        }),
+      }),
     ...(role !== 'cell' && { warrants: createWarrantRule({ trust: openTrust(config, role), used: knowledge.warrants }) }),
   });
   const issuer = role === 'cell' && createWarrantIssuer({ ...authority, signer: await openRoleSigner(config, role) });

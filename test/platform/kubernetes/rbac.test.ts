@@ -17,7 +17,7 @@ import { hasRight } from '../../../integrations/kubernetes/access-review.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
 import { KubernetesError } from '../../../integrations/kubernetes/client-error.ts';
 import { EventWriter } from '../../../integrations/kubernetes/object-events.ts';
-import { claimedByLease } from '../../../integrations/kubernetes/run-claims.ts';
+import { claimedByLease, doneByLease } from '../../../integrations/kubernetes/run-claims.ts';
 import { HeldObjects } from '../../../service/cell/held-objects.ts';
 import { findOnPath } from '../../../service/parts/command.ts';
 import { projectRoot } from '../../../service/process/project-root.ts';
@@ -305,6 +305,24 @@ describe('the rights that the declarations ask for', () => {
     expect(await claimAs(winner)('rotate', 2_000)).toBe(false);
     expect(await claimAs(winner)('rotate', 1_000)).toBe(false);
     expect(await claimAs(winner)('drill', 1_000)).toBe(true);
+  });
+
+  test('let cells tell each other what they have done', async () => {
+    const { api } = as('cell');
+    let now = Date.now();
+    const of = (holder: string) => doneByLease({ api, namespace: own, holder, now: () => now });
+    const [one, other] = [of('one'), of('other')];
+    expect(await one.isDone('incident/lab/shop/Deployment/cart', 'remove')).toBe(false);
+    await one.done('incident/lab/shop/Deployment/cart', 'remove');
+    await one.done('incident/lab/shop/Deployment/cart', 'remove');
+    expect(await other.isDone('incident/lab/shop/Deployment/cart', 'remove')).toBe(true);
+    expect(await other.isDone('incident/lab/shop/Deployment/cart', 'drain')).toBe(false);
+    expect(await other.isDone('incident/lab/shop/Deployment/web', 'remove')).toBe(false);
+    await other.done('incident/lab/shop/Deployment/cart', 'drain');
+    expect(await one.isDone('incident/lab/shop/Deployment/cart', 'remove')).toBe(true);
+    now += 31 * 86_400_000;
+    await other.done('incident/lab/shop/Deployment/cart', 'restart');
+    expect(await one.isDone('incident/lab/shop/Deployment/cart', 'remove')).toBe(false);
   });
 
   test('are enough to tell the owner of a pod by an Event that kubectl describe shows, once, and as nobody else', async () => {
