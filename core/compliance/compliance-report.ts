@@ -18,8 +18,11 @@ export interface ComplianceReport {
 }
 
 export interface ShownRequirement extends RequirementMapping {
-  /** `numbers`: there are some in the period. `nothing-happened`: the records would show it, and nothing came. `described`: no record counts it. */
-  readonly basis: 'numbers' | 'nothing-happened' | 'described';
+  /**
+   * `numbers`: there are some in the period. `nothing-happened`: the records would show it, and nothing came. `nothing-proven`: the same, but records were left out that are not
+   * proven, and may have been of it. `described`: no record counts it.
+   */
+  readonly basis: 'numbers' | 'nothing-happened' | 'nothing-proven' | 'described';
 }
 
 export function complianceReport({
@@ -33,19 +36,25 @@ export function complianceReport({
   return {
     framework: named,
     ...about,
-    requirements: requirements.map((one) => ({ ...one, basis: basisOf(one, counted) })),
+    requirements: requirements.map((one) => ({ ...one, basis: basisOf(one, counted, about.records.leftOut) })),
     measures: measures.filter(({ id }) => used.has(id)),
   };
 }
 
-function basisOf({ measures }: RequirementMapping, counted: ReadonlyMap<string, number>): ShownRequirement['basis'] {
+function basisOf(
+  { measures }: RequirementMapping,
+  counted: ReadonlyMap<string, number>,
+  leftOut: number,
+): ShownRequirement['basis'] {
   if (measures.length === 0) return 'described';
-  return measures.some((id) => (counted.get(id) ?? 0) > 0) ? 'numbers' : 'nothing-happened';
+  if (measures.some((id) => (counted.get(id) ?? 0) > 0)) return 'numbers';
+  return leftOut === 0 ? 'nothing-happened' : 'nothing-proven';
 }
 
 export const basisTexts: Readonly<Record<ShownRequirement['basis'], string>> = {
   numbers: 'shown by records',
   'nothing-happened': 'nothing of the kind happened in this period',
+  'nothing-proven': 'no proven record of the kind, and some records were left out',
   described: 'described only: no record counts it',
 };
 

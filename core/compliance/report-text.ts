@@ -170,11 +170,11 @@ h1{font-size:1.6rem;line-height:1.2}h2{margin-top:2.5rem}h3{margin:0 0 .3rem}
 section{border-top:1px solid #8886;padding:1rem 0}
 section p{margin:.3rem 0}
 h3 span{font-weight:normal;font-size:.8rem;border:1px solid currentColor;border-radius:1rem;padding:.05rem .6rem;margin-left:.5rem}
-.numbers{color:#0a7d33}.nothing-happened{color:#6b6b6b}.described{color:#a15c00}
+.numbers{color:#0a7d33}.nothing-happened{color:#6b6b6b}.described,.nothing-proven{color:#a15c00}
 table{border-collapse:collapse;width:100%;margin:.5rem 0;table-layout:fixed}td{text-align:left;vertical-align:top;padding:.25rem .5rem;border-top:1px solid #8884}
 .trend th{font-weight:normal;text-align:left;vertical-align:top;padding:.25rem .3rem;border-top:1px solid #8884}.trend thead th:first-child{width:20%}.trend td{padding:.25rem .3rem}
 table:not(.trend) td:first-child{width:55%}td:nth-child(2){font-variant-numeric:tabular-nums}
 ul{margin:.3rem 0;padding-left:1.2rem}.refs{font:12px/1.4 ui-monospace,monospace;list-style:none;padding:0}.refs li{padding-left:1.5em;text-indent:-1.5em}.not{opacity:.75}
-@media(prefers-color-scheme:dark){.numbers{color:#5bd08a}.nothing-happened{color:#aaa}.described{color:#f0b060}}
+@media(prefers-color-scheme:dark){.numbers{color:#5bd08a}.nothing-happened{color:#aaa}.described,.nothing-proven{color:#f0b060}}
 @media print{:root{color-scheme:light;font-size:11px}body{max-width:none;margin:0;padding:0}a{color:inherit;text-decoration:none}
 section{padding:.7rem 0}.refs{font-size:8px}h2,h3,h3+p{break-after:avoid}tr,li{break-inside:avoid}p{orphans:3;widows:3}.not{break-before:avoid}.apart{break-before:page;margin-top:0}}`;

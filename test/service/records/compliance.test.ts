@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { complianceReport } from '../../../core/compliance/compliance-report.ts';
+import { basisTexts, complianceReport } from '../../../core/compliance/compliance-report.ts';
 import { frameworks } from '../../../core/compliance/frameworks/index.ts';
 import { type MeasureId, measureIds, mostRefs, type TrendId } from '../../../core/compliance/measures.ts';
 import { reportOscal } from '../../../core/compliance/oscal.ts';
@@ -293,6 +293,13 @@ describe('the report', () => {
     const { requirements } = complianceReport({ framework, ...measured, measures, ...about });
     const bases = Object.fromEntries(requirements.map(({ id, basis }) => [id, basis]));
     expect(bases).toMatchObject({ '12.10.5': 'numbers', '12.10.6': 'nothing-happened', '10.6.1': 'described' });
+    // What was left out may have been of it.
+    const unsure = complianceReport({ framework, ...measured, measures, ...about, records: { counted: 1, leftOut: 1 } });
+    const { basis } = unsure.requirements.find(({ id }) => id === '12.10.6') ?? {};
+    expect([basis, basis && basisTexts[basis]]).toEqual([
+      'nothing-proven',
+      'no proven record of the kind, and some records were left out',
+    ]);
   });
 
   test('no framework names a requirement twice', () => {
