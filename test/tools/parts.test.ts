@@ -23,7 +23,12 @@ const parts = async (...args: readonly string[]) => {
 
 interface Listing {
   readonly folder: string;
-  readonly parts: readonly { readonly folder: string; readonly unused: boolean; readonly lastUsed: string }[];
+  readonly parts: readonly {
+    readonly folder: string;
+    readonly source: string;
+    readonly unused: boolean;
+    readonly lastUsed: string;
+  }[];
   readonly removed: readonly string[];
 }
 const listing = async (...args: readonly string[]): Promise<Listing> => JSON.parse((await parts('--json', ...args)).stdout);
@@ -63,6 +68,12 @@ describe('firebreak dev parts', () => {
     expect(stdout).toMatch(/library +2\.1 +5 MiB +\d{4}-\d\d-\d\d +a test: library/);
     expect(stdout).toContain(`7 MiB in ${cache}`);
     expect(code).toBe(0);
+  });
+
+  test('says what else is kept, which is never unused', async () => {
+    for (const folder of ['compiled', 'dev', 'trials']) mkdirSync(join(cache, folder));
+    const kept = (await listing()).parts.map(({ folder, source, unused }) => [folder, source, unused]);
+    expect(kept).toEqual(['compiled', 'dev', 'trials'].map((folder) => [folder, expect.not.stringMatching('unknown'), false]));
   });
 
   test('a part that is used again says so', async () => {

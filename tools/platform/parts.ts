@@ -28,6 +28,7 @@ const unusedAfterMs = 30 * 86_400_000;
 const others: Readonly<Record<string, string>> = {
   dev: 'data of firebreak dev up',
   compiled: 'Node: compiled code of the command line',
+  trials: 'workflows of packs, as they are simulated',
 };
 
 /** Everything in the cache, the largest first. */
