@@ -1,7 +1,7 @@
 /**
  * What the console costs whoever looks at it, in a real Chromium before a real desk with BENCH_COUNT incidents of a year (100 000): how long until a page
  * that was never opened before has painted, and until its list is there; how long from a record in the desk's store to the line on the page; and each
- * question to the API. `node bench/console.ts [postgres]`.
+ * question to the API. `npm run bench -- console` and `console:postgres`.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -31,16 +31,24 @@ const benchmarks = [
   'console',
 ] as const;
 
-const wanted = process.argv.slice(2);
-const chosen = wanted.length > 0 ? benchmarks.filter((name) => wanted.includes(basename(name))) : benchmarks;
-if (chosen.length === 0) {
-  console.error(`usage: npm run bench [-- NAME…], with NAME of ${benchmarks.map((name) => basename(name)).join(', ')}`);
+/** Of `NAME:postgres`: what the benchmark is told. Its result is one of its own. */
+const wanted = process.argv.slice(2).map((one) => one.split(':', 2));
+const names: readonly string[] = benchmarks.map((name) => basename(name));
+const chosen =
+  wanted.length > 0
+    ? wanted.flatMap(([name, on]) => benchmarks.filter((one) => basename(one) === name).map((one) => ({ name: one, on })))
+    : benchmarks.map((name) => ({ name, on: undefined }));
+if (chosen.length < wanted.length) {
+  console.error(
+    `usage: npm run bench [-- NAME…], with NAME of ${names.join(', ')}; console:postgres is the console on PostgreSQL`,
+  );
   process.exit(2);
 }
 let failed = false;
-for (const name of chosen) {
+for (const { name, on } of chosen) {
   console.log(`\n== ${name}`);
-  const { status } = spawnSync(process.execPath, [...flagsFor(name), join(import.meta.dirname, `${name}.ts`)], {
+  const told = on === undefined ? [] : [on];
+  const { status } = spawnSync(process.execPath, [...flagsFor(name), join(import.meta.dirname, `${name}.ts`), ...told], {
     stdio: 'inherit',
   });
   failed ||= status !== 0;
@@ -48,7 +56,7 @@ for (const name of chosen) {
 // They are made from several results.
 writeScalingTables();
 console.log('');
-printTable(chosen.flatMap((name) => read(name)));
+printTable(chosen.flatMap(({ name, on }) => read(on === undefined ? name : `${name}-${on}`)));
 process.exit(failed ? 1 : 0);
 
 /** What does the service's work in its own process does it as the service would; the others start one. */

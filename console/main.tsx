@@ -62,7 +62,7 @@ function Opening() {
   );
 }
 
-const signedOutText = 'You are asked by your identity provider. A session ends by itself when nothing was asked for a while.';
+const signedOutText = 'Your identity provider asks who you are. A session ends by itself after a while without activity.';
 
 function Door({ fault }: { readonly fault: RequestFault }) {
   usePage('Sign in');
@@ -78,7 +78,8 @@ function Door({ fault }: { readonly fault: RequestFault }) {
       </a>
       <a href={address({ display: 'wall' })}>Open as a wall display</a>
       <p class="soft">
-        A wall display stays signed in while its page is open. Whoever signs in, it shows no words of alerts and answers nothing.
+        For a screen that others can see. It stays signed in while its page is open, hides the details of alerts, and cannot
+        answer questions, whoever signs in.
       </p>
     </main>
   );

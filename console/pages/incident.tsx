@@ -228,7 +228,7 @@ function Posture({ shown: { posture } }: { readonly shown: ShownIncident }) {
   const now = useNow();
   const [first, ...others] = posture;
   return (
-    <Sheet title="What it is allowed" none={first === undefined ? 'Nobody has looked, or it is no workload.' : undefined}>
+    <Sheet title="What it may do" none={first === undefined ? 'Not examined yet, or not a workload.' : undefined}>
       <p class="small">{first === undefined ? '' : plainText(first, now)}</p>
       <details>
         <summary>All findings</summary>
@@ -248,7 +248,7 @@ const ends = { decided: 'Decided', expired: 'No answer', void: 'Closed' } as con
 function PastQuestions({ shown: { pastQuestions } }: { readonly shown: ShownIncident }) {
   const now = useNow();
   return (
-    <Sheet title="Questions that are over" none={pastQuestions.length === 0 ? 'No question is over yet.' : undefined}>
+    <Sheet title="Closed questions" none={pastQuestions.length === 0 ? 'No question is closed yet.' : undefined}>
       <ul class="rows">
         {pastQuestions.map(({ number, text, state, endedAt, choice, by, why, answers }) => (
           <li key={number}>

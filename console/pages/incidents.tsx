@@ -129,13 +129,11 @@ function Row({ incident }: { readonly incident: ListedIncident }) {
       <span>
         <Severity is={severity} />
       </span>
-      <span>
+      <span class="what">
         <span class="name">{placeText(incident)}</span> <span class="soft small">{cluster}</span>
         <br />
-        <span class="what">
-          {rule}
-          {others.length > 0 && <span class="soft"> and {countText(others.length, 'other rule')}</span>}
-        </span>
+        {rule}
+        {others.length > 0 && <span class="soft"> and {countText(others.length, 'other rule')}</span>}
       </span>
       <span class="state">
         <Tag tone={tone}>{text}</Tag> {openQuestions > 0 && <Tag tone="low">{countText(openQuestions, 'question')} open</Tag>}

@@ -5,7 +5,7 @@ import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/cli
 import type { PodJson } from '../../../integrations/kubernetes/watch/projection.ts';
 import { type SamplePayload, type SamplePod, sampleAbout, samplePayloads } from '../../../integrations/sensors/samples.ts';
 import { type Config, loadConfig } from '../../config/load.ts';
-import { nearestName } from '../../config/nearest.ts';
+import { unknownName } from '../../config/nearest.ts';
 import { resolveIntakeToken } from '../../config/secrets.ts';
 import { parseAlerts } from '../../intake/read/parse.ts';
 import type { ItemAnswer } from '../../intake/read/receive.ts';
@@ -86,12 +86,12 @@ function chosen(name: string): NamedSample {
   const samples = namedSamples();
   const found = samples.find((sample) => sample.name === name || sample.sensor === name);
   if (found) return found;
-  const near = nearestName(
-    name,
-    samples.map((sample) => sample.name),
-  );
-  const meant = near === undefined ? '' : `; did you mean ${near}?`;
-  throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no sample ${name}${meant || '; --list has them all'}`);
+  throw unknownName({
+    what: 'sample',
+    written: name,
+    known: [...new Set(samples.flatMap((sample) => [sample.sensor, sample.name]))],
+    listedBy: 'firebreak alerts send --list',
+  });
 }
 
 async function send(options: SendOptions, wanted: string, podName: string): Promise<void> {

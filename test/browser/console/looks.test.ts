@@ -24,7 +24,8 @@ const wordsAstray = `[...document.querySelectorAll('svg.ways')].flatMap((svg) =>
 })`;
 
 inBrowser('the console, to look at', () => {
-  const { opened, faults } = consoleInBrowser();
+  const shown = consoleInBrowser();
+  const { opened, faults } = shown;
 
   test('counts down until when a containment lasts, to the second once it matters, and tells a screen reader the time instead', async () => {
     const [lease] = sample.shownIncident.leases;
@@ -99,6 +100,21 @@ inBrowser('the console, to look at', () => {
     await contained.waitFor();
     expect((await contained.boundingBox())?.y).toBeLessThan(1_080 - 200);
     await overview.close();
+  });
+
+  test('keeps its head in one line on a telephone, whoever reads, and gives a long name all the width there is', async () => {
+    shown.desk.answers.session = {
+      ...sample.session,
+      person: { id: 'max', name: 'Maximiliane Featherstonehaugh-Cholmondeley' },
+    };
+    const title = 'deployment/settlement-production/quarterly-ledger-reconciliation-worker';
+    shown.desk.answers.incidents = { items: [sample.listed(90, { title, namespace: 'settlement-production' })], next: null };
+    const page = await opened('/incidents', { viewport: { width: 390, height: 844 } });
+    await page.getByRole('link', { name: /reconciliation-worker/ }).waitFor();
+    expect((await page.locator('.top').boundingBox())?.height).toBeLessThan(60);
+    expect((await page.locator('.mark').first().boundingBox())?.height).toBeLessThan(30);
+    expect((await page.locator('a.incident .what').boundingBox())?.width).toBeGreaterThan(310);
+    await page.close();
   });
 
   test('folds up what a playbook answers where that is long, and shows it where it is not', async () => {

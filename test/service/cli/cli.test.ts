@@ -201,6 +201,13 @@ describe('who decides', () => {
 });
 
 describe('errors', () => {
+  test('of a sample that is not there name the nearest, and where all are', async () => {
+    const { status, stderr } = await firebreak(['alerts', 'send', '--sample', 'falc', '--pod', 'shop/cart']);
+    expect(status).toBe(1);
+    expect(stderr).toContain('there is no sample falc; did you mean falco?');
+    expect(stderr).toContain('→ Name one that `firebreak alerts send --list` shows.');
+  });
+
   test('say code, what and remedy, end with 1, and show no stack', async () => {
     const { status, stderr } = await asProcess(['incidents', 'list', '--config', 'none.yaml']);
     expect(status).toBe(1);
