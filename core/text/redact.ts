@@ -155,6 +155,27 @@ const shapes: readonly Shape[] = [
     signs: nameSigns,
     pattern: new RegExp(`((?<![\\w-])--?(?:[a-z]{1,20}[_-]){0,3}(?:${secretName})\\s{1,4})(?!-)${value}`, 'gi'),
   },
+  // JSON within a text: \"password\":\"x\", however often it was quoted.
+  {
+    kind: 'secret',
+    signs: nameSigns,
+    pattern: new RegExp(`((?:${secretName})\\\\{1,16}["']\\s{0,2}:\\s{0,2}\\\\{1,16}["'])[^\\\\"']{1,4096}`, 'gi'),
+  },
+  // A form that was encoded once more, within an address: password%3Dx
+  {
+    kind: 'secret',
+    signs: ['%3d'],
+    pattern: new RegExp(`((?:${secretName})%3d)(?:[^\\s"'&;,|<>%]|%(?!26)){1,4096}`, 'gi'),
+  },
+  // Arguments as a list: ["--password", "x"], or with a zero byte between them.
+  {
+    kind: 'secret',
+    signs: nameSigns,
+    pattern: new RegExp(
+      `((?<![\\w-])--?(?:[a-z]{1,20}[_-]){0,3}(?:${secretName})(?:\\0|["']\\s{0,2},\\s{0,2}["']))(?!-)[^"'\\0]{1,4096}`,
+      'gi',
+    ),
+  },
   {
     kind: 'password',
     signs: ['mysql', 'mariadb'],

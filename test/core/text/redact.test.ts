@@ -39,6 +39,12 @@ describe('redaction', () => {
     ['echo "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----"', 'MIIEow'],
     ['echo "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNz', 'b3BlbnNz'],
     ['glpat-abcdefghij0123456789', 'abcdefghij0123456789'],
+    ['curl -d "{\\"user\\":\\"x\\",\\"password\\":\\"hunter2\\"}" http://x', 'hunter2'],
+    ['sh -c "curl -d \\"{\\\\\\"token\\\\\\": \\\\\\"hunter2\\\\\\"}\\""', 'hunter2'],
+    ['https://x/login?next=%2Fy%3Fpassword%3Dhunter2%26z', 'hunter2'],
+    ['{"argv":["mysql","--password","hunter2"]}', 'hunter2'],
+    ["['app', '--api-key', 'hunter2']", 'hunter2'],
+    ['app\0--db-password\0hunter2\0--verbose', 'hunter2'],
   ])('%s loses its secret', (text, secret) => {
     const redacted = redactSecrets(text);
     expect(redacted).not.toContain(secret);
@@ -58,6 +64,8 @@ describe('redaction', () => {
     'bearer of bad news',
     '10.1.2.3:35662->198.51.100.7:65535',
     'Search Private Keys or Passwords',
+    '["--token","--verbose"]',
+    '{\\"passwords\\":[1]}',
   ])('%s stays as it is', (text) => expect(redactSecrets(text)).toBe(text));
 
   test('says what it took and leaves the rest', () => {
