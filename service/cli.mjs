@@ -10,6 +10,9 @@ if (problem === undefined) {
   const { main } = await import('./commands/main.ts');
   await main(process.argv.slice(2));
 } else {
-  process.stderr.write(`${problem} Or start bin/firebreak.mjs, which uses the Node that Firebreak includes.\n`);
+  // Only a checkout has a Node of its own: a package is JavaScript throughout, and was started by that file.
+  const isCheckout = import.meta.url.endsWith('.mjs');
+  const remedy = isCheckout ? ' Or start bin/firebreak.mjs, which uses the Node that this checkout has installed.' : '';
+  process.stderr.write(`${problem}${remedy}\n`);
   process.exitCode = 1;
 }

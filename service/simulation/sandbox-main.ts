@@ -72,7 +72,7 @@ async function answerTo(call: keyof Simulations, asked: unknown): Promise<FromSa
   try {
     return { value: await Reflect.apply(simulations[call], simulations, [asked]) };
   } catch (error) {
-    if (error instanceof FirebreakError) return { error: error.code, detail: error.detail };
+    if (error instanceof FirebreakError) return { error: error.code, detail: error.detail, remedy: error.remedy };
     if (error instanceof TypeError) return { mistake: error.message };
     throw error;
   }

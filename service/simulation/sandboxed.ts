@@ -22,7 +22,7 @@ export type PlannedForSandbox = { readonly planned: number } & (
 
 export type FromSandbox =
   | { readonly value: unknown }
-  | { readonly error: ErrorCode; readonly detail: string }
+  | { readonly error: ErrorCode; readonly detail: string; readonly remedy: string }
   /** It asks what a step would do, before it answers. */
   | { readonly plans: number; readonly action: string; readonly input: unknown }
   /** For people, beside the answers. */
@@ -94,7 +94,8 @@ class SandboxedSimulations implements Simulations {
   async #ask<Call extends keyof Simulations>(call: Call, asked: unknown): Promise<Awaited<ReturnType<Simulations[Call]>>> {
     await this.#write({ call, asked });
     const answer = await this.#answer();
-    if (isErrorCode(answer.error)) throw new FirebreakError(answer.error, visibleLine(String(answer.detail)));
+    if (isErrorCode(answer.error))
+      throw new FirebreakError(answer.error, visibleLine(String(answer.detail)), { remedy: visibleLine(String(answer.remedy)) });
     if (typeof answer.mistake === 'string') throw new TypeError(visibleLine(answer.mistake));
     // What a pack says of itself: it is printed, and nothing rests on it.
     return answer.value as Awaited<ReturnType<Simulations[Call]>>;

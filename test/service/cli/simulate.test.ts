@@ -97,6 +97,8 @@ export default definePack({ name: 'ours', version: '1.0.0', playbooks: [cuts] })
     expect(stdout).toContain('ours/cuts');
     expect(stdout).toContain('problem  quarantinePod on pod/shop/cart-1 stays in force, and nobody is asked about it');
     expect((await firebreak(['simulate', '--pack', folder])).stderr).toContain('FB_ERR_');
+    const { stderr } = await firebreak(['simulate', '--pack', pack, '--playbook', 'cut']);
+    expect(stderr).toMatch(/there is no playbook cut; did you mean ours\/cuts\?\n→ Name one of: ours\/cuts\./);
   });
 
   test('walks every answer of one playbook after the other, and says before each which share is done', async () => {

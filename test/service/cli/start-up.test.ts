@@ -66,15 +66,25 @@ describe('a command loads what it needs, and no other command', () => {
   });
 });
 
+function underOlder(program: string) {
+  const older = `data:text/javascript,${encodeURIComponent(
+    "Object.defineProperty(process, 'version', { value: 'v20.11.0' }); Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.11.0' } });",
+  )}`;
+  return spawnSync(process.execPath, ['--import', older, program, '--version'], { encoding: 'utf8' });
+}
+
 describe('a Node that is too old', () => {
   const says = expect.stringMatching(/^Firebreak needs Node 22\.19 or newer, this is v20\.\d+\.\d+\. .*bin\/firebreak\.mjs/);
 
   test('is told what is needed, in place of an error of its own', () => {
-    const older = `data:text/javascript,${encodeURIComponent(
-      "Object.defineProperty(process, 'version', { value: 'v20.11.0' }); Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.11.0' } });",
-    )}`;
-    const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', older, cli, '--version'], { encoding: 'utf8' });
+    const { status, stdout, stderr } = underOlder(cli);
     expect({ status, stdout, stderr }).toEqual({ status: 1, stdout: '', stderr: says });
+  });
+
+  test('and in a package of no file that would be the same again', () => {
+    const { status, stderr } = underOlder(join(import.meta.dirname, '../../../dist/service/cli.js'));
+    expect(status).toBe(1);
+    expect(stderr).toBe('Firebreak needs Node 22.19 or newer, this is v20.11.0. Install a newer Node.\n');
   });
 
   test('reads plain JavaScript, whatever the name says: it cannot read TypeScript', () => {
