@@ -86,6 +86,7 @@ interface ListedBuild {
   readonly percent: number;
   readonly packs: readonly string[];
   readonly open: number;
+  readonly removedAt?: string;
 }
 
 /** As soon as they are so: what Temporal lists, and is told for people, lags behind what runs. */
@@ -204,8 +205,18 @@ test('what runs in all incidents is rolled back by one person', async () => {
   const rolledBack = await firebreak(undefined, ...typed(rollback), ...meant('beta@1.0.0'));
   expect(rolledBack).toContain('No version of beta runs now.');
   await startsAre(5);
+  // As an earlier version has left it there.
+  const retired = '0'.repeat(16);
+  writeFileSync(join(service.settings.folder, 'state', 'builds', `${retired}.js`), '// no incident is pinned to it');
   const builds = await buildsWhen('the build without it to be current', (listed) =>
     listed.some(({ current, packs }) => current && packs.join() === 'acme@1.0.0'),
+  );
+  const weekMs = 7 * 86_400_000;
+  const removedAt = builds.find(({ id }) => id === retired)?.removedAt ?? '';
+  expect(builds.find(({ id }) => id === retired)).toMatchObject({ current: false, percent: 0, open: 0 });
+  expect(Math.abs(Date.parse(removedAt) - Date.now() - weekMs)).toBeLessThan(3_600_000);
+  expect(await firebreak(undefined, 'builds', 'list')).toMatch(
+    new RegExp(`${retired} +retired +0 % +0 +until ${removedAt.slice(0, 10)}`),
   );
   expect(builds.filter(({ current }) => current)).toHaveLength(1);
   expect(builds.some(({ current, open }) => !current && open > 0)).toBe(true);
