@@ -43,8 +43,34 @@ export interface SignedRecord extends RecordSignature {
 
 /** A record as a store has it. `bodyText`: the canonical JSON of its body; from it the hash is known at once, where making the text anew takes as long as the rest of a check. */
 export function storedRecord(record: AuditRecord, bodyText: string, salt: string): AuditRecord {
-  contents.set(record, { salt, content: hashOfContent(record.actor, bodyText, salt) });
-  return record;
+  return new StoredAuditRecord(record, salt, hashOfContent(record.actor, bodyText, salt));
+}
+
+/** Has its hash with it: millions of entries in a WeakMap kept the collection of garbage busy. */
+class StoredAuditRecord implements AuditRecord {
+  readonly chain: string;
+  readonly number: number;
+  readonly at: string;
+  readonly kind: string;
+  readonly actor: Actor;
+  readonly body: AuditRecord['body'];
+  readonly #salt: string;
+  readonly #content: string;
+
+  constructor({ chain, number, at, kind, actor, body }: AuditRecord, salt: string, content: string) {
+    this.chain = chain;
+    this.number = number;
+    this.at = at;
+    this.kind = kind;
+    this.actor = actor;
+    this.body = body;
+    this.#salt = salt;
+    this.#content = content;
+  }
+
+  static contentOf(record: AuditRecord, salt: string): string | undefined {
+    return #content in record && record.#salt === salt ? record.#content : undefined;
+  }
 }
 
 const contents = new WeakMap<AuditRecord, { readonly salt: string; readonly content: string }>();
@@ -63,6 +89,8 @@ const removedActor = 'removed';
 /** SHA-256 over who did it and what it says, with the salt: what can be removed, and is signed by this hash alone. */
 export function recordContent({ record, salt, removed }: Pick<SignedRecord, 'record' | 'salt' | 'removed'>): string {
   if (removed !== undefined) return removed;
+  const stored = StoredAuditRecord.contentOf(record, salt);
+  if (stored !== undefined) return stored;
   const known = contents.get(record);
   if (known && known.salt === salt) return known.content;
   const content = hashOfContent(record.actor, canonicalJson(record.body), salt);
@@ -100,8 +128,8 @@ export function recordLink(signed: SignedRecord): string {
   return sha256Hex(`{${signedText(signed, `"keyId":${quoted(signed.keyId)},`)},"signature":${quoted(signed.signature)}}`);
 }
 
-/** A text as JSON has it. What is to be hashed of a record is put together by hand: it is made for each one that is checked. */
-function quoted(text: string): string {
+/** A text as JSON has it. What is to be hashed is put together by hand: it is made for each record and each head that is checked. */
+export function quoted(text: string): string {
   return plain.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
@@ -129,7 +157,7 @@ export const genesisHash = '0'.repeat(64);
 
 /** The hash that links a row to the one before it: `previous` is that one's hash, 64 zeros for the first. */
 export function recordHash(signed: SignedRecord, previous: string, link = recordLink(signed)): string {
-  return sha256Hex(`{"link":${quoted(link)},"previous":${quoted(previous)}}`);
+  return sha256Hex(`{"link":"${link}","previous":${quoted(previous)}}`);
 }
 
 /** Whose records a chain holds. Nobody else's belong into it. */

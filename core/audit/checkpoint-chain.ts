@@ -102,11 +102,12 @@ export class CheckpointChain {
   follow(signed: SignedCheckpoint): readonly Finding[] {
     const { checkpoint } = signed;
     const findings = linkFindings(checkpoint, this.#last);
-    for (const { chain, ...head } of checkpoint.moved) {
-      const place = this.#heads.set({ chain, ...head });
+    for (const head of checkpoint.moved) {
+      const place = this.#heads.set(head);
+      const { chain, number, hash } = head;
       const isWhole = this.#isWhole(chain);
       if (this.#keeps === 'usual' || (isWhole && this.#keeps !== 'last'))
-        this.#stated.add(place, { ...head, checkpoint: checkpoint.number }, isWhole);
+        this.#stated.add(place, { number, hash, checkpoint: checkpoint.number }, isWhole);
     }
     this.#last = signed;
     if (this.#keeps === 'usual') this.#times.set(checkpoint.number, checkpoint.at);

@@ -1,7 +1,7 @@
 import { sha256Hex } from '../text/digest.ts';
 import { isObject } from '../text/plain-json.ts';
 import { type ChainHead, genesisHash } from './audit.ts';
-import { type HeadsTree, headLeaf } from './heads-tree.ts';
+import { type HeadsTree, headLeaf, headText } from './heads-tree.ts';
 import { type InclusionProof, inclusionProof, merkleRoot } from './merkle.ts';
 
 /**
@@ -54,10 +54,17 @@ export function checkpointBytes(checkpoint: Checkpoint): Uint8Array {
 }
 
 /** Over the signature, too: whoever proves the last of some checkpoints has proven those before it. The check of a signature takes as long as that of 50 hashes. */
-export function checkpointDigest({ checkpoint, keyId, signature }: SignedCheckpoint): string {
+export function checkpointDigest(signed: SignedCheckpoint): string {
+  const known = digests.get(signed);
+  if (known !== undefined) return known;
+  const { checkpoint, keyId, signature } = signed;
   const by = `"keyId":${JSON.stringify(keyId)},"signature":${JSON.stringify(signature)}`;
-  return sha256Hex(`{"header":${headerText(checkpoint)},${by}}`);
+  const digest = sha256Hex(`{"header":${headerText(checkpoint)},${by}}`);
+  digests.set(signed, digest);
+  return digest;
 }
+
+const digests = new WeakMap<SignedCheckpoint, string>();
 
 /** The canonical JSON of its header, put together by hand: it is made for each of the half a million that a year has. */
 function headerText(checkpoint: Checkpoint): string {
@@ -75,10 +82,7 @@ const headerTexts = new WeakMap<Checkpoint, string>();
 /** The canonical JSON of a signed one, as database and anchor have it. */
 export function checkpointText({ checkpoint, keyId, signature }: SignedCheckpoint): string {
   const { version, number, at, previous, moved, chains, allHeads } = checkpoint;
-  const heads = moved.map(
-    (one) => `{"chain":${JSON.stringify(one.chain)},"hash":${JSON.stringify(one.hash)},"number":${one.number}}`,
-  );
-  const first = `"allHeads":${JSON.stringify(allHeads)},"at":${JSON.stringify(at)},"chains":${chains},"moved":[${heads.join(',')}]`;
+  const first = `"allHeads":${JSON.stringify(allHeads)},"at":${JSON.stringify(at)},"chains":${chains},"moved":[${moved.map(headText).join(',')}]`;
   const stated = `{${first},"number":${number},"previous":${JSON.stringify(previous)},"version":${version}}`;
   return `{"checkpoint":${stated},"keyId":${JSON.stringify(keyId)},"signature":${JSON.stringify(signature)}}`;
 }

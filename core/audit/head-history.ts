@@ -24,16 +24,19 @@ export class HeadHistory {
 
   /** `isWhole`: with its hash. */
   add(chain: number, { number, hash, checkpoint }: Required<StatedHead>, isWhole: boolean): void {
-    const known = this.#chains[chain];
-    const before = known ?? { number: 0, checkpoint: 0, digest: '' };
-    this.#bytes.append(chain, [
-      ...variable(number - before.number),
-      ...variable((checkpoint - before.checkpoint) * 2 + (isWhole ? 1 : 0)),
-      ...(isWhole ? hashBytes(hash) : []),
-    ]);
-    const digest = headsDigest(before.digest, hash);
-    if (known) Object.assign(known, { number, checkpoint, digest });
-    else this.#chains[chain] = { number, checkpoint, digest };
+    let last = this.#chains[chain];
+    if (!last) {
+      last = { number: 0, checkpoint: 0, digest: '' };
+      this.#chains[chain] = last;
+    }
+    const bytes: number[] = [];
+    addVariable(bytes, number - last.number);
+    addVariable(bytes, (checkpoint - last.checkpoint) * 2 + (isWhole ? 1 : 0));
+    if (isWhole) addHash(bytes, hash);
+    this.#bytes.append(chain, bytes);
+    last.number = number;
+    last.checkpoint = checkpoint;
+    last.digest = headsDigest(last.digest, hash);
   }
 
   /** '' where there is none. */
@@ -84,19 +87,18 @@ export function headsIn(bytes: Uint8Array): readonly StatedHead[] {
 const usualHash = -1;
 
 /** What is no SHA-256 is kept as it is: the notary signs what the table of heads says, and anybody with the database's password can write there. */
-function hashBytes(hash: string): readonly number[] {
-  if (/^[0-9a-f]{64}$/.test(hash)) return [...variable(usualHash), ...hexToBytes(hash)];
-  const bytes = new TextEncoder().encode(hash);
-  return [...variable(bytes.length), ...bytes];
+function addHash(bytes: number[], hash: string): void {
+  const isUsual = /^[0-9a-f]{64}$/.test(hash);
+  const given = isUsual ? hexToBytes(hash) : new TextEncoder().encode(hash);
+  addVariable(bytes, isUsual ? usualHash : given.length);
+  for (const byte of given) bytes.push(byte);
 }
 
 /** The smaller, the fewer bytes. */
-function variable(value: number): readonly number[] {
-  const bytes: number[] = [];
+function addVariable(bytes: number[], value: number): void {
   let left = value >= 0 ? value * 2 : -value * 2 - 1;
   for (; left >= 128; left = Math.floor(left / 128)) bytes.push((left % 128) + 128);
   bytes.push(left);
-  return bytes;
 }
 
 const blockBytes = 32;

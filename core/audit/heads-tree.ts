@@ -1,10 +1,14 @@
 import { bytesToHex } from '@noble/hashes/utils.js';
-import type { ChainHead } from './audit.ts';
+import { type ChainHead, quoted } from './audit.ts';
 import { type LeafHash, leafHash, merkleRootHash, parentHash } from './merkle.ts';
 
-/** Of its canonical JSON, written by hand: `canonicalJson` takes seconds for 100 000. */
-export function headLeaf({ chain, number, hash }: ChainHead): LeafHash {
-  return leafHash(`{"chain":${JSON.stringify(chain)},"hash":${JSON.stringify(hash)},"number":${number}}`);
+export function headLeaf(head: ChainHead): LeafHash {
+  return leafHash(headText(head));
+}
+
+/** Its canonical JSON, written by hand: `canonicalJson` takes seconds for 100 000. */
+export function headText({ chain, number, hash }: ChainHead): string {
+  return `{"chain":${quoted(chain)},"hash":${quoted(hash)},"number":${number}}`;
 }
 
 const hashBytes = 32;

@@ -65,7 +65,8 @@ export function sha256Hex(data: string | Uint8Array): string {
 
 /** The same, as 32 bytes. */
 export function sha256(data: string | Uint8Array): Uint8Array {
-  if (native !== undefined) return native.hash('sha256', data, 'buffer');
+  // By way of the text: a buffer of its own for each takes Node twice as long.
+  if (native !== undefined) return Buffer.from(native.hash('sha256', data, 'hex'), 'hex');
   return plainSha256(typeof data === 'string' ? utf8ToBytes(data) : data);
 }
 

@@ -29,22 +29,23 @@ export function recordFromRow(row: Row): StoredRecord {
  * @param isWanted whose body is read: that of all others is empty, and the hash of what it says is known
  */
 export function proofFromRow(row: Row, isWanted: BodyWanted): RecordProof {
-  const { number, at, kind, actor, key_id: keyId, follows, salt, removed, signature } = row;
+  const { number, at, kind, actor, key_id: keyId, follows, salt, signature, removed } = row;
   const chain = textOf(row, 'chain');
-  const place = { chain, place: numberOf(row, 'place') };
-  const texts = { at, kind, actor, keyId, follows, salt, signature, removed };
-  if (typeof number !== 'number' || !areTexts(texts)) return place;
-  const proof = { keyId: texts.keyId, follows: texts.follows, salt: texts.salt, signature: texts.signature };
-  if (texts.removed !== '') {
-    if (!isHash(texts.removed) || texts.salt !== '') return place;
-    const record = removedRecord({ chain, number, at: texts.at, kind: texts.kind });
-    return { ...place, signed: { record, ...proof, removed: texts.removed } };
+  const place = numberOf(row, 'place');
+  const nothing = { chain, place };
+  if (typeof number !== 'number' || typeof at !== 'string' || typeof kind !== 'string' || typeof actor !== 'string') return nothing;
+  if (typeof keyId !== 'string' || typeof follows !== 'string' || typeof salt !== 'string') return nothing;
+  if (typeof signature !== 'string' || typeof removed !== 'string') return nothing;
+  if (removed !== '') {
+    if (!isHash(removed) || salt !== '') return nothing;
+    const record = removedRecord({ chain, number, at, kind });
+    return { chain, place, signed: { record, keyId, follows, salt, signature, removed } };
   }
   const bodyText = asText(row.body);
-  const body = isWanted(texts) ? parsed(bodyText) : unread;
-  if (!isObject(body)) return place;
-  const record = { chain, number, at: texts.at, kind: texts.kind, actor: texts.actor, body };
-  return { ...place, signed: { record: storedRecord(record, bodyText, texts.salt), ...proof } };
+  const body = isWanted({ kind, at }) ? parsed(bodyText) : unread;
+  if (!isObject(body)) return nothing;
+  const record = storedRecord({ chain, number, at, kind, actor, body }, bodyText, salt);
+  return { chain, place, signed: { record, keyId, follows, salt, signature } };
 }
 
 const all: BodyWanted = () => true;
@@ -52,10 +53,6 @@ const unread = {};
 
 function isHash(text: string): boolean {
   return /^[0-9a-f]{64}$/.test(text);
-}
-
-function areTexts<Name extends string>(values: Readonly<Record<Name, unknown>>): values is Readonly<Record<Name, string>> {
-  return Object.values(values).every((value) => typeof value === 'string');
 }
 
 /** What is no text where one should be fits nothing: the check of the chain says so. */

@@ -39,15 +39,19 @@ export async function beginLogCheck({ files, keys, witnesses, verifier }: Expect
   const where = files.description;
   const roots = new Map<number, string>();
   const wanted = new Set([head, ...witnessed.map(({ said }) => said)].map((said) => said?.size));
+  /** Beyond the longest that is known nothing is compared. */
+  const longest = Math.max(0, ...[...wanted].map((size = 0) => size));
   const tree = new LogTree();
+  let taken = 0;
   let firstAt: string | undefined;
   let nextAt: string | undefined;
   return {
     take: (signed) => {
       const { number, at } = signed.checkpoint;
       // Behind a gap nothing can be compared; that there is one the checkpoints' own check says.
-      if (number !== tree.size + 1) return;
-      tree.append(logEntry(signed));
+      if (number !== taken + 1) return;
+      taken = number;
+      if (number <= longest) tree.append(logEntry(signed));
       firstAt ??= at;
       if (number === (head?.size ?? 0) + 1) nextAt = at;
       if (wanted.has(number)) roots.set(number, toHex(tree.root()));
