@@ -64,6 +64,13 @@ export function checkpointDigest(signed: SignedCheckpoint): string {
   return digest;
 }
 
+/** What another thread has read of the same text, with the digest that it worked out. */
+export function checkpointWithDigest(text: string, digest: string): SignedCheckpoint | undefined {
+  const signed = checkpointOfLine(text);
+  if (signed) digests.set(signed, digest);
+  return signed;
+}
+
 const digests = new WeakMap<SignedCheckpoint, string>();
 
 /** The canonical JSON of its header, put together by hand: it is made for each of the half a million that a year has. */

@@ -1,5 +1,7 @@
 /** A thread that checks rows for `startCheckWorkers`. */
 import type { ChainHead } from '../../../core/audit/audit.ts';
+import type { AuditStore } from '../../../core/audit/audit-store.ts';
+import { checkpointDigest } from '../../../core/audit/checkpoint.ts';
 import { headsIn } from '../../../core/audit/head-history.ts';
 import type { RecordCut } from '../../../core/audit/record-cut.ts';
 import { type ChainResult, RowsCheck } from './check-rows.ts';
@@ -30,7 +32,27 @@ export interface RangeResult {
   readonly odd: readonly string[];
 }
 
-await answerRequests<ChainRange, RangeResult>(({ store, ...trusted }) => async ({ expected, ...range }) => {
+/** A checkpoint's row. `digest` is absent where it is none as we write them. */
+export interface CheckpointRow {
+  readonly number: number;
+  readonly text: string;
+  readonly digest?: string;
+}
+
+export type CheckRequest = { readonly range: ChainRange } | { readonly checkpointsAfter: number };
+export type CheckAnswer = RangeResult | readonly CheckpointRow[];
+
+await answerRequests<CheckRequest, CheckAnswer>(({ store, ...trusted }) => async (request) => {
+  if ('range' in request) return checkRange(request.range, store, trusted);
+  const rows = await store.checkpoints({ after: request.checkpointsAfter });
+  return rows.map(({ number, text, signed }) => (signed ? { number, text, digest: checkpointDigest(signed) } : { number, text }));
+});
+
+async function checkRange(
+  { expected, ...range }: ChainRange,
+  store: Pick<AuditStore, 'rowsBetween'>,
+  trusted: ConstructorParameters<typeof RowsCheck>[0],
+): Promise<RangeResult> {
   const byChain = new Map(expected.map((one) => [one.chain, one]));
   const check = new RowsCheck(trusted, (chain) => {
     const { head, stated, digest, cuts = [], removals = new Set<number>() } = byChain.get(chain) ?? {};
@@ -45,4 +67,4 @@ await answerRequests<ChainRange, RangeResult>(({ store, ...trusted }) => async (
   for await (const result of check.each(store.rowsBetween(range))) take(result);
   for (const chain of [...byChain.keys()]) take(check.ofNone(chain));
   return { sound, odd };
-});
+}

@@ -1,6 +1,7 @@
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
+import { checkpointWithDigest } from '../../../core/audit/checkpoint.ts';
 import type { CheckpointChain } from '../../../core/audit/checkpoint-chain.ts';
-import type { ChainRange, ExpectedChain, RangeResult } from './check-main.ts';
+import type { ChainRange, CheckAnswer, CheckpointRow, CheckRequest, ExpectedChain, RangeResult } from './check-main.ts';
 import type { KnownOfChain } from './check-rows.ts';
 import { RecordsThreads, type ThreadParts } from './records-thread.ts';
 
@@ -24,25 +25,34 @@ export interface CheckWorkers {
     },
     take: (result: RangeResult) => Promise<void>,
   ): Promise<void>;
+  /** As the store's. A thread goes on with the next ones while these are looked at: their digests take longer than all else about them. */
+  readonly checkpoints: AuditStore['checkpoints'];
   close(): Promise<void>;
 }
 
 export function startCheckWorkers(parts: ThreadParts, rangeSize = usualRange): CheckWorkers {
-  const threads = new RecordsThreads<ChainRange, RangeResult>('check-main', parts);
+  const threads = new RecordsThreads<CheckRequest, CheckAnswer>('check-main', parts);
   return {
     checkAll: async ({ store, checkpoints, known }, take) => {
       const running = new Set<Promise<void>>();
       for await (const range of rangesOf(store, { checkpoints, known, rangeSize })) {
         if (running.size >= threads.count * rangesAtOnce) await Promise.race(running);
         const one = threads
-          .ask(range)
-          .then(take)
+          .ask({ range })
+          .then((result) => take(result as RangeResult))
           .finally(() => running.delete(one));
         // Whoever waits for it hears of it.
         one.catch(() => undefined);
         running.add(one);
       }
       await Promise.all(running);
+    },
+    checkpoints: async ({ after }) => {
+      const rows = (await threads.ask({ checkpointsAfter: after })) as readonly CheckpointRow[];
+      return rows.map(({ number, text, digest }) => {
+        const signed = digest === undefined ? undefined : checkpointWithDigest(text, digest);
+        return signed ? { number, text, signed } : { number, text };
+      });
     },
     close: () => threads.close(),
   };
