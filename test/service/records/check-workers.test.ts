@@ -90,6 +90,15 @@ describe('checking records in several threads', () => {
     expect(checks).toBe(1);
   });
 
+  test('has the threads read the checkpoints, too', async () => {
+    const asked = askedOf(anchorFile);
+    const checkpoints = (): never => {
+      throw new Error('this thread was to read none');
+    };
+    const report = await verifyAudit({ ...asked, store: { ...asked.store, checkpoints }, workers, now: () => checkedAt });
+    expect(report).toMatchObject({ ok: true, checkpoints: 72 });
+  });
+
   test.each(Object.entries(mutations))('says the same as one thread when somebody %s', async (_, mutate) => {
     await restoredAfter(async () => {
       await mutate(database, { chain: odd, number: 3, end: 6 });
