@@ -106,7 +106,7 @@ export function recordBytes(unsigned: Omit<SignedRecord, 'keyId' | 'signature'>)
 /** What is signed, as canonical JSON has it. `between`: what a link has beside that, and where it belongs by name. */
 function signedText(unsigned: Omit<SignedRecord, 'keyId' | 'signature'>, between: string): string {
   const { at, chain, kind, number } = unsigned.record;
-  const first = `"at":${quoted(at)},"chain":${quoted(chain)},"content":"${recordContent(unsigned)}","follows":${quoted(unsigned.follows)}`;
+  const first = `"at":${quoted(at)},"chain":${quotedChain(chain)},"content":"${recordContent(unsigned)}","follows":${quoted(unsigned.follows)}`;
   return `${first},${between}"kind":${quoted(kind)},"number":${JSON.stringify(number)}`;
 }
 
@@ -127,6 +127,14 @@ async function saltFor({ chain, number, at }: AuditRecord, signer: Signer): Prom
 export function recordLink(signed: SignedRecord): string {
   return sha256Hex(`{${signedText(signed, `"keyId":${quoted(signed.keyId)},`)},"signature":${quoted(signed.signature)}}`);
 }
+
+/** The same chain comes many times in a row. */
+function quotedChain(chain: string): string {
+  if (chain !== lastChain.name) lastChain = { name: chain, text: quoted(chain) };
+  return lastChain.text;
+}
+
+let lastChain = { name: '', text: '""' };
 
 /** A text as JSON has it. What is to be hashed is put together by hand: it is made for each record and each head that is checked. */
 export function quoted(text: string): string {

@@ -33,7 +33,8 @@ export function proofFromRow(row: Row, isWanted: BodyWanted): RecordProof {
   const chain = textOf(row, 'chain');
   const place = numberOf(row, 'place');
   const nothing = { chain, place };
-  if (typeof number !== 'number' || typeof at !== 'string' || typeof kind !== 'string' || typeof actor !== 'string') return nothing;
+  if (typeof number !== 'number' || typeof at !== 'string' || typeof kind !== 'string' || typeof actor !== 'string')
+    return nothing;
   if (typeof keyId !== 'string' || typeof follows !== 'string' || typeof salt !== 'string') return nothing;
   if (typeof signature !== 'string' || typeof removed !== 'string') return nothing;
   if (removed !== '') {
