@@ -93,10 +93,10 @@ describe('the dispatcher', () => {
   test('lets a new rule, pod or severity not wait for the window of a storm', async () => {
     const gateway = new FakeIncidentGateway();
     const { post } = await door(gateway);
+    keepWindowsOpen();
     const storm = Array.from({ length: 1_500 }, () => falcoEvent());
     await post(JSON.stringify(storm));
     await until(() => gateway.counted(incident) > 0);
-    keepWindowsOpen();
     await post(JSON.stringify(Array.from({ length: 50 }, () => falcoEvent())));
     await post(JSON.stringify(falcoEvent({ priority: 'Critical', rule: 'Drop and execute new binary in container' })));
     await until(() => gateway.batches(incident).some(({ alerts }) => alerts.some(({ severity }) => severity === 'critical')));
