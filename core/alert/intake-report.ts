@@ -49,15 +49,17 @@ export interface IntakeReport {
 /** More of a sort are left out: whoever makes up names fills no report. */
 export const mostOf = { sensors: 30, lacks: 10, silentNodes: 10, hidden: 200, open: 100 } as const;
 const mostIntakes = 8;
-const longest = 100_000;
+const longest = 120_000;
 const longestText = 300;
+/** A namespace, a kind and a name of any length that Kubernetes allows, and a uid. */
+const longestIncident = 500;
 
 function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value.length <= longestText;
+function isText(value: unknown, atMost = longestText): value is string {
+  return typeof value === 'string' && value.length <= atMost;
 }
 
 function isTime(value: unknown): boolean {
@@ -69,7 +71,7 @@ function areCounts(value: unknown): boolean {
 }
 
 function areAll(values: unknown, most: number, fits: (value: unknown) => boolean): boolean {
-  return Array.isArray(values) && values.length <= most && values.every(fits);
+  return Array.isArray(values) && values.length <= most && values.every((one) => fits(one));
 }
 
 function isHeard(value: unknown): boolean {
@@ -98,7 +100,7 @@ function isOpenReport(value: unknown): value is OpenReport {
   return (
     isObject(value) &&
     isCount(value.count) &&
-    areAll(value.worst, mostOf.open, (one) => isObject(one) && isText(one.incident) && isSeverity(one.severity))
+    areAll(value.worst, mostOf.open, (one) => isObject(one) && isText(one.incident, longestIncident) && isSeverity(one.severity))
   );
 }
 
@@ -107,7 +109,7 @@ export function openReportOf(open: OpenReport['worst']): OpenReport {
   const worstFirst = [...open].sort(
     (a, b) => severities.indexOf(a.severity) - severities.indexOf(b.severity) || compareTexts(a.incident, b.incident),
   );
-  const worst = worstFirst.filter(({ incident }) => incident.length <= longestText).slice(0, mostOf.open);
+  const worst = worstFirst.filter(({ incident }) => incident.length <= longestIncident).slice(0, mostOf.open);
   return { count: open.length, worst };
 }
 

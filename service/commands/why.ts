@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
@@ -78,8 +79,11 @@ function podWritten(text: string): WrittenPod {
 }
 
 async function inCluster(options: ClusterOptions, work: (api: KubernetesApi, namespace: string) => Promise<void>): Promise<void> {
+  const file = options.kubeconfig ?? usualKubeconfig(process.env);
+  if (!existsSync(file))
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `there is no kubeconfig ${file}: name one with --kubeconfig, or in KUBECONFIG`);
   const access = await accessFromKubeconfig({
-    file: options.kubeconfig ?? usualKubeconfig(process.env),
+    file,
     ...(options.context !== undefined && { context: options.context }),
   });
   const api = createKubernetesApi({ access });

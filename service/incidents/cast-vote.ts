@@ -10,7 +10,7 @@ import { incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentState, QuestionState } from '../../core/incident/incident-state.ts';
 import { type Names, namesWithIds } from './names.ts';
 import { personalSigner } from './orders.ts';
-import { newEntries } from './rows.ts';
+import { newEntries } from './new-entries.ts';
 import { answerOf, incidentState, type Session, signalIncident } from './session.ts';
 
 /** What a vote needs to know of an incident, or of the control workflow. */

@@ -22,7 +22,7 @@ import {
 } from '../../core/orders/order.ts';
 import { openSigner } from '../../integrations/keys/ed25519.ts';
 import type { Config } from '../config/load.ts';
-import { newEntries } from './rows.ts';
+import { newEntries } from './new-entries.ts';
 import { answerOf, controlState, incidentState, type Session, signalIncident } from './session.ts';
 
 /** The own key of whoever sits at the command line. @throws FB_ERR_KEY_FILE: the configuration has nothing to do with it. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ErrorCode, FirebreakError } from '../../../core/errors.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import type { Names } from '../../incidents/names.ts';
-import { newEntries } from '../../incidents/rows.ts';
+import { newEntries } from '../../incidents/new-entries.ts';
 import type { CommonOptions } from '../options.ts';
 import { printEntry } from './incident-text.ts';
 
