@@ -1,5 +1,5 @@
 import type { Alert } from '../../core/alert/alert.ts';
-import { asksAgainFrom, covers, withKind } from '../../core/alert/coverage.ts';
+import { asksAgainFrom, covers, type HarmlessDecision, withKind } from '../../core/alert/coverage.ts';
 import { atLeast, severities } from '../../core/alert/severity.ts';
 import type { AlertCount } from '../../core/incident/incident.ts';
 import type { BodyState } from '../../core/incident/incident-state.ts';
@@ -47,9 +47,9 @@ export class Bodies {
       else {
         if (known) known.state = { ...known.state, alerts: known.state.alerts + 1 };
         if (!atLeast(alert.severity, asksAgainFrom) || this.#isHeld(alert)) continue;
-        const { decided } = state;
-        if (decided && covers(decided.covers, alert)) this.#cameAgain.ask({ playbook, alert, decided });
-        else if (state.verdict !== 'true_positive' && (decided || !covers(state.kinds, alert) || this.#wasHeld(alert)))
+        const decided = this.#decisionOn(key, state, alert);
+        if (decided) this.#cameAgain.ask({ playbook, alert, decided });
+        else if (state.verdict !== 'true_positive' && (state.decided || !covers(state.kinds, alert) || this.#wasHeld(alert)))
           this.#anew(key, playbook, alert);
       }
     }
@@ -107,7 +107,18 @@ export class Bodies {
   }
 
   #ended(key: string): BodyState | undefined {
-    return this.#model.endedBodies.findLast((body) => bodyKey(body.playbook, body.subjectKey) === key);
+    return this.#endedOf(key).at(-1);
+  }
+
+  #endedOf(key: string): readonly BodyState[] {
+    return this.#model.endedBodies.filter((body) => bodyKey(body.playbook, body.subjectKey) === key);
+  }
+
+  /** People's answer that covers an alert: one about something else does not take it back, and that it was an attack does. */
+  #decisionOn(key: string, newest: BodyState, alert: Alert): HarmlessDecision | undefined {
+    if (newest.verdict === 'true_positive') return undefined;
+    const answers = [...this.#endedOf(key), newest].map(({ decided }) => decided);
+    return answers.findLast((decided) => decided && covers(decided.covers, alert));
   }
 
   #add(key: string, playbook: ListedPlaybook, alert: Alert, skips = 0): void {

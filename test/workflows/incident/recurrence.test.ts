@@ -92,6 +92,19 @@ describe('a released pod', () => {
     await containedAgain(other);
   });
 
+  test('is not contained for what an earlier answer covers, whatever the last one was about', async () => {
+    const incident = await released();
+    await incident.alerts(batchOf([binary(1, { rule: fileless })]));
+    await containedAgain(incident);
+    await answer(incident, 'release', ['ana', 'ben']);
+    await incident.until(({ leases }) => leases.every(({ state }) => state === 'released'), 'the second release');
+    await incident.until(() => recordsIn(lab, incident, 'decision.covers').length === 2, 'the second answer');
+    await incident.alerts(batchOf([binary(2)]));
+    const state = await incident.until((now) => openOnes(now).length > 0, 'the question');
+    expect(openOnes(state)[0]?.question.text).toContain('“Drop and execute new binary in container” has come again');
+    expect(contains(incident)).toBe(2);
+  });
+
   test('by its lease is asked about as well', async () => {
     const incident = await lab.start([binary(0)], { ...settings, levels: [{ group: 'oncall', withinMs: 900_000 }] });
     await incident.question();
