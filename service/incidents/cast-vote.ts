@@ -9,8 +9,8 @@ import { FirebreakError } from '../../core/errors.ts';
 import { incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentState, QuestionState } from '../../core/incident/incident-state.ts';
 import { type Names, namesWithIds } from './names.ts';
-import { personalSigner } from './orders.ts';
 import { newEntries } from './new-entries.ts';
+import { personalSigner } from './orders.ts';
 import { answerOf, incidentState, type Session, signalIncident } from './session.ts';
 
 /** What a vote needs to know of an incident, or of the control workflow. */
