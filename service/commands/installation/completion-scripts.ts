@@ -40,7 +40,7 @@ _firebreak() {
 }
 if [[ ${'$'}{funcstack[1]} == _firebreak ]]; then _firebreak; else compdef _firebreak firebreak; fi
 `,
-  fish: String.raw`# fish completion for firebreak
+  fish: `# fish completion for firebreak
 function __firebreak_offers
     set -l words (commandline -opc)
     set -l current (commandline -ct)

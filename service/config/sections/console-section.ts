@@ -55,15 +55,9 @@ export const consoleSection = z.strictObject({
     .meta({
       description: 'People may look with `firebreak incidents list --desk URL` and the like, too. Absent: with a browser only.',
     }),
-  idleMinutes: z
-    .int()
-    .min(5)
-    .max(480)
-    .default(30)
-    .meta({
-      description:
-        'A session ends when nothing is asked for so long; one for a wall display, when its page is closed for so long.',
-    }),
+  idleMinutes: z.int().min(5).max(480).default(30).meta({
+    description: 'A session ends when nothing is asked for so long; one for a wall display, when its page is closed for so long.',
+  }),
   hours: z.int().min(1).max(24).default(10).meta({ description: 'A session ends after so long, however busy it is.' }),
   temporalUrl: httpUrl.exactOptional().meta({
     description: 'Where people reach Temporal’s web UI: incidents link to it.',
