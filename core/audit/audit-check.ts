@@ -261,11 +261,18 @@ class NumberSpans {
   readonly #spans: [number, number][] = [];
 
   has(number: number): boolean {
+    const last = this.#spans.at(-1);
+    if (!last || number > last[1]) return false;
     const span = this.#spans.findLast(([from]) => from <= number);
     return span !== undefined && number <= span[1];
   }
 
   add(number: number): void {
+    const last = this.#spans.at(-1);
+    if (last && number === last[1] + 1) {
+      last[1] = number;
+      return;
+    }
     if (this.has(number)) return;
     const after = this.#spans.findLastIndex(([from]) => from <= number);
     const [before, next] = [this.#spans[after], this.#spans[after + 1]];

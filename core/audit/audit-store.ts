@@ -85,5 +85,7 @@ export interface AuditStore extends AuditWriter {
    */
   addCheckpoint(signed: SignedCheckpoint, isGenuine: (stored: SignedCheckpoint) => boolean): Promise<boolean>;
   /** By number, at most 500 at once, those after `after`. */
-  checkpoints(options: { readonly after: number }): Promise<readonly StoredCheckpoint[]>;
+  checkpoints(options: { readonly after: number; readonly upTo?: number | undefined }): Promise<readonly StoredCheckpoint[]>;
+  /** The numbers behind `after` at which a share of so many checkpoints ends: for who reads several side by side. */
+  checkpointShares(options: { readonly after: number; readonly each: number }): Promise<readonly number[]>;
 }

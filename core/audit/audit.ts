@@ -198,8 +198,8 @@ export function originProblem(signed: SignedRecord, trust: Trust): string | unde
  */
 export class OriginCheck {
   readonly #trust: Trust;
-  /** By link: the chain and the key of the record that vouches for it. */
-  readonly #vouched = new Map<string, string>();
+  /** By link: the record that vouches for it, as far as its chain and its key. */
+  readonly #vouched = new Map<string, SignedRecord>();
 
   constructor(trust: Trust) {
     this.#trust = trust;
@@ -207,11 +207,11 @@ export class OriginCheck {
 
   /** As `originProblem`. */
   problemOf(signed: SignedRecord, link = recordLink(signed)): string | undefined {
-    const { record, keyId, follows } = signed;
-    const by = `${keyId} ${record.chain}`;
-    const problem = this.#vouched.get(link) === by ? undefined : originProblem(signed, this.#trust);
+    const by = this.#vouched.get(link);
+    const isVouchedFor = by !== undefined && by.keyId === signed.keyId && by.record.chain === signed.record.chain;
+    const problem = isVouchedFor ? undefined : originProblem(signed, this.#trust);
     this.#vouched.delete(link);
-    if (problem === undefined && follows !== genesisHash) this.#vouched.set(follows, by);
+    if (problem === undefined && signed.follows !== genesisHash) this.#vouched.set(signed.follows, signed);
     return problem;
   }
 }

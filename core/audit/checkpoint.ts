@@ -1,6 +1,6 @@
 import { sha256Hex } from '../text/digest.ts';
 import { isObject } from '../text/plain-json.ts';
-import { type ChainHead, genesisHash } from './audit.ts';
+import { type ChainHead, genesisHash, quoted } from './audit.ts';
 import { type HeadsTree, headLeaf, headText } from './heads-tree.ts';
 import { type InclusionProof, inclusionProof, merkleRoot } from './merkle.ts';
 
@@ -58,7 +58,7 @@ export function checkpointDigest(signed: SignedCheckpoint): string {
   const known = digests.get(signed);
   if (known !== undefined) return known;
   const { checkpoint, keyId, signature } = signed;
-  const by = `"keyId":${JSON.stringify(keyId)},"signature":${JSON.stringify(signature)}`;
+  const by = `"keyId":${quoted(keyId)},"signature":${quoted(signature)}`;
   const digest = sha256Hex(`{"header":${headerText(checkpoint)},${by}}`);
   digests.set(signed, digest);
   return digest;
@@ -78,8 +78,8 @@ function headerText(checkpoint: Checkpoint): string {
   const known = headerTexts.get(checkpoint);
   if (known !== undefined) return known;
   const { version, number, at, previous, moved, movedCount, chains, allHeads } = headerOf(checkpoint);
-  const first = `"allHeads":${JSON.stringify(allHeads)},"at":${JSON.stringify(at)},"chains":${chains},"moved":"${moved}","movedCount":${movedCount}`;
-  const text = `{${first},"number":${number},"previous":${JSON.stringify(previous)},"version":${version}}`;
+  const first = `"allHeads":${quoted(allHeads)},"at":${quoted(at)},"chains":${chains},"moved":"${moved}","movedCount":${movedCount}`;
+  const text = `{${first},"number":${number},"previous":${quoted(previous)},"version":${version}}`;
   headerTexts.set(checkpoint, text);
   return text;
 }
@@ -89,9 +89,9 @@ const headerTexts = new WeakMap<Checkpoint, string>();
 /** The canonical JSON of a signed one, as database and anchor have it. */
 export function checkpointText({ checkpoint, keyId, signature }: SignedCheckpoint): string {
   const { version, number, at, previous, moved, chains, allHeads } = checkpoint;
-  const first = `"allHeads":${JSON.stringify(allHeads)},"at":${JSON.stringify(at)},"chains":${chains},"moved":[${moved.map(headText).join(',')}]`;
-  const stated = `{${first},"number":${number},"previous":${JSON.stringify(previous)},"version":${version}}`;
-  return `{"checkpoint":${stated},"keyId":${JSON.stringify(keyId)},"signature":${JSON.stringify(signature)}}`;
+  const first = `"allHeads":${quoted(allHeads)},"at":${quoted(at)},"chains":${chains},"moved":[${moved.map(headText).join(',')}]`;
+  const stated = `{${first},"number":${number},"previous":${quoted(previous)},"version":${version}}`;
+  return `{"checkpoint":${stated},"keyId":${quoted(keyId)},"signature":${quoted(signature)}}`;
 }
 
 /** That a chain's head is among these, which are the leaves of a tree in this order; undefined where it is not. */

@@ -1,4 +1,4 @@
-import { type ChainHead, removedRecord, storedRecord } from '../../core/audit/audit.ts';
+import { type ChainHead, removedRecord, type SignedRecord, storedRecord } from '../../core/audit/audit.ts';
 import type { BodyWanted, RecordProof, StoredCheckpoint, StoredRecord } from '../../core/audit/audit-store.ts';
 import { checkpointOfLine, checkpointText } from '../../core/audit/checkpoint.ts';
 import { isObject } from '../../core/text/plain-json.ts';
@@ -18,10 +18,11 @@ export function headFromRow({ chain, number, hash }: Row): ChainHead | undefined
 export const proofColumns = 'chain, place, number, at, kind, actor, body, key_id, follows, salt, signature, removed';
 
 export function recordFromRow(row: Row): StoredRecord {
-  const { previous, hash } = row;
-  const { chain, place, signed } = proofFromRow(row, all);
-  const stored = { chain, place, previous: asText(previous), hash: asText(hash) };
-  return signed ? { ...stored, signed } : stored;
+  const chain = textOf(row, 'chain');
+  const place = numberOf(row, 'place');
+  const signed = signedIn(row, chain, all);
+  const [previous, hash] = [asText(row.previous), asText(row.hash)];
+  return signed ? { chain, place, previous, hash, signed } : { chain, place, previous, hash };
 }
 
 /**
@@ -29,24 +30,27 @@ export function recordFromRow(row: Row): StoredRecord {
  * @param isWanted whose body is read: that of all others is empty, and the hash of what it says is known
  */
 export function proofFromRow(row: Row, isWanted: BodyWanted): RecordProof {
-  const { number, at, kind, actor, key_id: keyId, follows, salt, signature, removed } = row;
   const chain = textOf(row, 'chain');
   const place = numberOf(row, 'place');
-  const nothing = { chain, place };
+  const signed = signedIn(row, chain, isWanted);
+  return signed ? { chain, place, signed } : { chain, place };
+}
+
+function signedIn(row: Row, chain: string, isWanted: BodyWanted): SignedRecord | undefined {
+  const { number, at, kind, actor, key_id: keyId, follows, salt, signature, removed } = row;
   if (typeof number !== 'number' || typeof at !== 'string' || typeof kind !== 'string' || typeof actor !== 'string')
-    return nothing;
-  if (typeof keyId !== 'string' || typeof follows !== 'string' || typeof salt !== 'string') return nothing;
-  if (typeof signature !== 'string' || typeof removed !== 'string') return nothing;
+    return undefined;
+  if (typeof keyId !== 'string' || typeof follows !== 'string' || typeof salt !== 'string') return undefined;
+  if (typeof signature !== 'string' || typeof removed !== 'string') return undefined;
   if (removed !== '') {
-    if (!isHash(removed) || salt !== '') return nothing;
-    const record = removedRecord({ chain, number, at, kind });
-    return { chain, place, signed: { record, keyId, follows, salt, signature, removed } };
+    if (!isHash(removed) || salt !== '') return undefined;
+    return { record: removedRecord({ chain, number, at, kind }), keyId, follows, salt, signature, removed };
   }
   const bodyText = asText(row.body);
   const body = isWanted({ kind, at }) ? parsed(bodyText) : unread;
-  if (!isObject(body)) return nothing;
+  if (!isObject(body)) return undefined;
   const record = storedRecord({ chain, number, at, kind, actor, body }, bodyText, salt);
-  return { chain, place, signed: { record, keyId, follows, salt, signature } };
+  return { record, keyId, follows, salt, signature };
 }
 
 const all: BodyWanted = () => true;

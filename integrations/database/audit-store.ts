@@ -153,9 +153,15 @@ export function createAuditStore(database: Database): AuditStore {
         await queries.all('UPDATE audit_checkpoints SET content = $2 WHERE number = $1', [number, content]);
         return true;
       }),
-    checkpoints: async ({ after }) => {
-      const sql = 'SELECT number, content FROM audit_checkpoints WHERE number > $1 ORDER BY number LIMIT $2';
-      return (await database.all(sql, [after, checkpointsAtOnce])).map(checkpointFromRow);
+    checkpoints: async ({ after, upTo }) => {
+      const end = upTo === undefined ? 'ORDER BY number LIMIT $2' : 'AND number <= $2 ORDER BY number';
+      const sql = `SELECT number, content FROM audit_checkpoints WHERE number > $1 ${end}`;
+      return (await database.all(sql, [after, upTo ?? checkpointsAtOnce])).map(checkpointFromRow);
+    },
+    checkpointShares: async ({ after, each }) => {
+      const counted = 'SELECT number, ROW_NUMBER() OVER (ORDER BY number) AS nth FROM audit_checkpoints WHERE number > $1';
+      const sql = `SELECT number FROM (${counted}) AS counted WHERE nth % $2 = 0 ORDER BY number`;
+      return (await database.all(sql, [after, each])).map((row) => numberOf(row, 'number'));
     },
   };
 }

@@ -68,7 +68,7 @@ export async function verifyAudit({
   const logCheck = log && (await beginLogCheck(log));
   // Checkpoints first: whatever they name must be in the records that are read after them.
   const read = await readCheckpoints({
-    store: workers ?? store,
+    store: workers ? { checkpoints: workers.checkpointsOf(store) } : store,
     anchor,
     verifier,
     remember: expected.remembered ? [expected.remembered.number] : [],

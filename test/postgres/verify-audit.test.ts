@@ -25,7 +25,7 @@ const inThreads = new Set([
   'renames the chain with fitting hashes',
   'removes the head',
 ]);
-const oneAtOnce = { rows: 1, chains: 1 };
+const oneAtOnce = { rows: 1, chains: 1, checkpoints: 1 };
 const title = 'verifying the audit store on PostgreSQL';
 
 onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on this machine)`, () => {

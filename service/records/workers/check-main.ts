@@ -39,12 +39,18 @@ export interface CheckpointRow {
   readonly digest?: string;
 }
 
-export type CheckRequest = { readonly range: ChainRange } | { readonly checkpointsAfter: number };
+/** Behind one number, and up to another where there is one. */
+export interface CheckpointRange {
+  readonly after: number;
+  readonly upTo?: number | undefined;
+}
+
+export type CheckRequest = { readonly range: ChainRange } | { readonly checkpoints: CheckpointRange };
 export type CheckAnswer = RangeResult | readonly CheckpointRow[];
 
 await answerRequests<CheckRequest, CheckAnswer>(({ store, ...trusted }) => async (request) => {
   if ('range' in request) return checkRange(request.range, store, trusted);
-  const rows = await store.checkpoints({ after: request.checkpointsAfter });
+  const rows = await store.checkpoints(request.checkpoints);
   return rows.map(({ number, text, signed }) => (signed ? { number, text, digest: checkpointDigest(signed) } : { number, text }));
 });
 

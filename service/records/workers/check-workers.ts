@@ -1,15 +1,23 @@
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
 import { checkpointWithDigest } from '../../../core/audit/checkpoint.ts';
 import type { CheckpointChain } from '../../../core/audit/checkpoint-chain.ts';
-import type { ChainRange, CheckAnswer, CheckpointRow, CheckRequest, ExpectedChain, RangeResult } from './check-main.ts';
+import type {
+  ChainRange,
+  CheckAnswer,
+  CheckpointRange,
+  CheckpointRow,
+  CheckRequest,
+  ExpectedChain,
+  RangeResult,
+} from './check-main.ts';
 import type { KnownOfChain } from './check-rows.ts';
 import { RecordsThreads, type ThreadParts } from './records-thread.ts';
 
 /** A thread begins with the next range while it waits for rows of this one. */
 const rangesAtOnce = 2;
 
-/** So many rows are thought to be in a range, or so many chains. */
-const usualRange = { rows: 5_000, chains: 500 };
+/** So many rows are thought to be in a range, or so many chains; so many checkpoints are. */
+const usualRange = { rows: 5_000, chains: 500, checkpoints: 250 };
 
 /** Threads that check what would take this one minutes. */
 export interface CheckWorkers {
@@ -25,8 +33,8 @@ export interface CheckWorkers {
     },
     take: (result: RangeResult) => Promise<void>,
   ): Promise<void>;
-  /** As the store's. A thread goes on with the next ones while these are looked at: their digests take longer than all else about them. */
-  readonly checkpoints: AuditStore['checkpoints'];
+  /** As those of the store. Threads go on with the next ones while these are looked at: their digests take longer than all else about them. */
+  checkpointsOf(store: Pick<AuditStore, 'checkpointShares'>): AuditStore['checkpoints'];
   close(): Promise<void>;
 }
 
@@ -47,14 +55,43 @@ export function startCheckWorkers(parts: ThreadParts, rangeSize = usualRange): C
       }
       await Promise.all(running);
     },
-    checkpoints: async ({ after }) => {
-      const rows = (await threads.ask({ checkpointsAfter: after })) as readonly CheckpointRow[];
-      return rows.map(({ number, text, digest }) => {
+    checkpointsOf: (store) => checkpointsAhead(store, threads, rangeSize.checkpoints),
+    close: () => threads.close(),
+  };
+}
+
+/** For who asks for one share after the other, as it stands in the database: several are read ahead. */
+function checkpointsAhead(
+  store: Pick<AuditStore, 'checkpointShares'>,
+  threads: RecordsThreads<CheckRequest, CheckAnswer>,
+  each: number,
+): AuditStore['checkpoints'] {
+  let shares: CheckpointRange[] = [];
+  const ahead: { readonly after: number; readonly rows: Promise<CheckAnswer> }[] = [];
+  const askAhead = (): void => {
+    for (const share of shares.splice(0, threads.count * rangesAtOnce - ahead.length)) {
+      const rows = threads.ask({ checkpoints: share });
+      // Whoever waits for it hears of it.
+      rows.catch(() => undefined);
+      ahead.push({ after: share.after, rows });
+    }
+  };
+  return async ({ after }) => {
+    if (ahead[0]?.after !== after) {
+      const ends = await store.checkpointShares({ after, each });
+      shares = [after, ...ends].map((begin, index) => ({ after: begin, upTo: ends[index] }));
+      ahead.length = 0;
+    }
+    for (;;) {
+      askAhead();
+      const rows = (await ahead.shift()?.rows) as readonly CheckpointRow[] | undefined;
+      // All of a share may be gone since.
+      if (rows?.length === 0 && ahead.length > 0) continue;
+      return (rows ?? []).map(({ number, text, digest }) => {
         const signed = digest === undefined ? undefined : checkpointWithDigest(text, digest);
         return signed ? { number, text, signed } : { number, text };
       });
-    },
-    close: () => threads.close(),
+    }
   };
 }
 

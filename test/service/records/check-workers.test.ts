@@ -25,7 +25,7 @@ const signer = signerFrom({ pem: newPrivateKey(), name: 'the notary' });
 const verifier = createVerifier({ publicKeys: [signer.publicKey] });
 const parts = { url, keys: makersKeys };
 /** Several ranges, of some chains each. */
-const small = { rows: 20, chains: 4 };
+const small = { rows: 20, chains: 4, checkpoints: 7 };
 const chains = Array.from({ length: 12 }, (_, nth) => `incident/c/shop/Deployment/w${nth}@1`);
 const odd = 'incident/c/shop/Deployment/w5@1';
 let database: Database;
@@ -97,6 +97,25 @@ describe('checking records in several threads', () => {
     };
     const report = await verifyAudit({ ...asked, store: { ...asked.store, checkpoints }, workers, now: () => checkedAt });
     expect(report).toMatchObject({ ok: true, checkpoints: 72 });
+  });
+
+  test('goes on behind checkpoints that are gone by the time that a thread comes to them', async () => {
+    const asked = askedOf(anchorFile);
+    const { checkpointShares } = asked.store;
+    await restoredAfter(async () => {
+      const store: typeof asked.store = {
+        ...asked.store,
+        checkpointShares: async (options) => {
+          const ends = await checkpointShares(options);
+          await database.all('DELETE FROM audit_checkpoints WHERE number > 14 AND number <= 21');
+          return ends;
+        },
+      };
+      const { findings } = await verifyAudit({ ...asked, store, workers, now: () => checkedAt });
+      expect(findings.map(({ kind, checkpoint }) => [kind, checkpoint])).toEqual(
+        [15, 16, 17, 18, 19, 20, 21].map((number) => ['checkpoint-missing', number]),
+      );
+    });
   });
 
   test.each(Object.entries(mutations))('says the same as one thread when somebody %s', async (_, mutate) => {
