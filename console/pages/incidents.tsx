@@ -13,6 +13,8 @@ const spans: Readonly<Record<string, { readonly text: string; readonly hours: nu
   week: { text: 'Last 7 days', hours: 168 },
 };
 
+const states = ['open', 'closed', 'all'] as const;
+
 /** Filters that are seldom wanted. */
 const further = ['cluster', 'namespace', 'playbook'];
 
@@ -22,11 +24,12 @@ function askedBy(query: URLSearchParams, now: number): IncidentQuery {
     const value = query.get(name)?.trim();
     return value ? { [name]: value } : {};
   };
-  const state = query.get('state') ?? 'open';
+  // Whatever else the address says is shown as what the page begins with.
+  const state = states.find((one) => one === query.get('state')) ?? 'open';
   const severity = severities.find((one) => one === query.get('severity'));
   const span = spans[query.get('opened') ?? ''];
   return {
-    ...(state === 'open' || state === 'closed' ? { state } : {}),
+    ...(state !== 'all' && { state }),
     ...(severity && { severity }),
     ...(span && { from: new Date(now - span.hours * 3_600_000).toISOString() }),
     ...text('text'),
@@ -170,7 +173,10 @@ function Filters({ query }: { readonly query: URLSearchParams }) {
   const choice = (name: string, label: string, options: readonly (readonly [string, string])[]) => (
     <label>
       {label}
-      <select value={query.get(name) ?? ''} onChange={({ currentTarget }) => set(name, currentTarget.value)}>
+      <select
+        value={options.find(([value]) => value === query.get(name))?.[0] ?? ''}
+        onChange={({ currentTarget }) => set(name, currentTarget.value)}
+      >
         {options.map(([value, text]) => (
           <option key={value} value={value}>
             {text}

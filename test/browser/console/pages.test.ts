@@ -131,6 +131,15 @@ inBrowser('the console', () => {
     await page.close();
   });
 
+  test('shows what is open where the address says what is no filter', async () => {
+    const page = await opened('/incidents?state=nonsense&opened=never');
+    await page.getByRole('link', { name: /shop\/cart/ }).waitFor();
+    const shownIn = (label: string) => page.getByLabel(label).locator('option:checked').textContent();
+    expect([await shownIn('State'), await shownIn('Opened')]).toEqual(['Open', 'Any time']);
+    expect(shown.desk.asked.findLast(({ name }) => name === 'incidents')?.url).toMatch(/\?(?:.*&)?state=open(?:&|$)/);
+    await page.close();
+  });
+
   test('asks once for what was typed, and not with each letter', async () => {
     const page = await opened('/incidents');
     await page.getByRole('link', { name: /shop\/cart/ }).waitFor();
