@@ -80,7 +80,7 @@ function podWritten(text: string): WrittenPod {
 
 async function inCluster(options: ClusterOptions, work: (api: KubernetesApi, namespace: string) => Promise<void>): Promise<void> {
   const file = options.kubeconfig ?? usualKubeconfig(process.env);
-  if (!existsSync(file))
+  if (options.kubeconfig === undefined && !existsSync(file))
     throw new FirebreakError('FB_ERR_INCOMPLETE', `there is no kubeconfig ${file}: name one with --kubeconfig, or in KUBECONFIG`);
   const access = await accessFromKubeconfig({
     file,

@@ -249,6 +249,14 @@ describe('errors', () => {
     expect(stderr.trimEnd().split('\n').length).toBeLessThanOrEqual(3);
   });
 
+  test('that are about the usual kubeconfig say how to name another one', async () => {
+    const { status, stderr } = await firebreak(['why', 'shop/cart'], { KUBECONFIG: '/nowhere/config' });
+    expect([status, stderr]).toEqual([
+      2,
+      expect.stringMatching(/no kubeconfig \/nowhere\/config: name one with --kubeconfig, or in KUBECONFIG/),
+    ]);
+  });
+
   test.each([
     ['that is there', 'taken.json', /taken\.json is there already\n/],
     ['without a folder', 'none/cart.html', /there is no folder none\n/],
