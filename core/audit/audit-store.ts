@@ -84,7 +84,7 @@ export interface AuditStore extends AuditWriter {
    * @throws FB_ERR_CONFLICT when the number is taken by a genuine one.
    */
   addCheckpoint(signed: SignedCheckpoint, isGenuine: (stored: SignedCheckpoint) => boolean): Promise<boolean>;
-  /** By number, at most 500 at once, those after `after`. */
+  /** By number, those after `after`: at most 500 at once, or all up to `upTo`. */
   checkpoints(options: { readonly after: number; readonly upTo?: number | undefined }): Promise<readonly StoredCheckpoint[]>;
   /** The numbers behind `after` at which a share of so many checkpoints ends: for who reads several side by side. */
   checkpointShares(options: { readonly after: number; readonly each: number }): Promise<readonly number[]>;
