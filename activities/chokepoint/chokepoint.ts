@@ -352,15 +352,27 @@ async function prepareNote(run: StepRun, { parts }: Rules): Promise<void> {
 async function applyStep(run: StepRun, { parts, landed }: Rules): Promise<void> {
   const { call, context, input, taking } = run;
   const { implementation } = found(run.action);
-  const done = landed.doneByVotes(call);
+  const done = landed.doneByVotes(call) ?? (await doneByAnother(run, parts));
   if (done) {
     run.isRepeated = true;
     run.output = done.output;
     return;
   }
-  if (call.approval && (await parts.stepsOfCells?.isDone(call.incident.id, approvedBy(call))))
-    throw new FirebreakError('FB_ERR_REFUSED', `${call.action} was done by another cell, by these votes: it is not done again`);
   run.output = await underway(parts.steps, call, found(run.plan), () => implementation.apply(input, { ...context, taking }));
+}
+
+/** What came of it where another cell has done it, by the same votes. That it was given back since only that one remembers: then nothing of it is there. */
+async function doneByAnother(run: StepRun, { stepsOfCells }: ChokepointParts): Promise<{ readonly output: unknown } | undefined> {
+  const { call } = run;
+  const done = call.approval && (await stepsOfCells?.doneBefore(call.incident.id, approvedBy(call)));
+  if (!done) return undefined;
+  const isThere = !found(run.action).implementation.undo || (await hasStarted(run));
+  if (isThere && done.output !== undefined) return { output: done.output };
+  const { name } = found(run.plan).target;
+  throw new FirebreakError(
+    'FB_ERR_REFUSED',
+    `another cell has done ${call.action} by these votes, so it is not done again: look at ${name}, ${isThere ? 'what came of it is not known here' : 'which no longer bears it'}`,
+  );
 }
 
 async function recordStep({ call, action, output, isRepeated }: StepRun, { parts, landed, now }: Rules): Promise<void> {
@@ -369,7 +381,7 @@ async function recordStep({ call, action, output, isRepeated }: StepRun, { parts
     landed.noteApproved(call, output, now());
     if (found(action).implementation.undo) landed.noteDone(call, output, now());
   }
-  if (call.approval) await parts.stepsOfCells?.done(call.incident.id, approvedBy(call));
+  if (call.approval) await parts.stepsOfCells?.done(call.incident.id, approvedBy(call), output);
 }
 
 async function verifyStep(run: StepRun, { parts }: Rules): Promise<void> {

@@ -54,8 +54,9 @@ export interface SignInReader {
  * @throws where it cannot be had or kept: the call comes again
  */
 export interface StepsOfCells {
-  isDone(incident: string, step: string): Promise<boolean>;
-  done(incident: string, step: string): Promise<void>;
+  /** Undefined: no cell has. Without `output`: one has, and what came of it cannot be told any more. */
+  doneBefore(incident: string, step: string): Promise<{ readonly output?: unknown } | undefined>;
+  done(incident: string, step: string, output: unknown): Promise<void>;
 }
 
 export interface ChokepointParts {

@@ -1,7 +1,8 @@
 import type { Right } from '../../core/action/action.ts';
 import { names } from '../../core/cluster/labels.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import { sha256Hex } from '../../core/text/digest.ts';
+import { type CellKey, seal, unseal } from '../../core/messages/sealed.ts';
+import { canonicalJson, sha256Hex } from '../../core/text/digest.ts';
 import type { KubernetesApi } from './client.ts';
 import { createObject, type ObjectRef, patchField, readObject } from './objects.ts';
 
@@ -48,11 +49,13 @@ export function claimedByLease(options: {
 
 /** As long as votes count. */
 const doneForMs = 30 * 86_400_000;
+/** So many of so many bytes are less than the 256 KiB that the API server takes. */
 const mostDone = 100;
+const mostOutputBytes = 2_000;
 
 /**
- * What the cells of a cluster have done of what people approved, on one Lease an incident: the next incident of a workload has the same one. Written by
- * compare-and-swap.
+ * What the cells of a cluster have done of what people approved, and what came of it, on one Lease an incident: the next incident of a workload has the
+ * same one. Written by compare-and-swap, and sealed: whoever may write there can have a step refused, and no more.
  *
  * @throws FB_ERR_CONFLICT where another writes at the same moment, and what the API server throws: then it is done again
  */
@@ -60,25 +63,34 @@ export function doneByLease(options: {
   readonly api: KubernetesApi;
   readonly namespace: string;
   readonly holder: string;
+  readonly cellKey: CellKey;
   readonly now?: () => number;
 }): {
-  readonly isDone: (incident: string, step: string) => Promise<boolean>;
-  readonly done: (incident: string, step: string) => Promise<void>;
+  readonly doneBefore: (incident: string, step: string) => Promise<{ readonly output?: unknown } | undefined>;
+  readonly done: (incident: string, step: string, output: unknown) => Promise<void>;
 } {
-  const { api, namespace, holder, now = Date.now } = options;
+  const { api, namespace, holder, cellKey, now = Date.now } = options;
   const refOf = (incident: string): ObjectRef => {
     const name = `firebreak-steps-${sha256Hex(incident).slice(0, 32)}`;
     return { kind: 'Lease', group: 'coordination.k8s.io', resource: 'leases', namespace, name };
   };
-  const isOn = (lease: Lease, step: string): boolean => lease?.metadata.annotations?.[annotationOf(step)] !== undefined;
+  const noteOn = (lease: Lease, step: string): string | undefined => lease?.metadata.annotations?.[annotationOf(step)];
   return {
-    isDone: async (incident, step) => isOn(await readObject({ api, ref: refOf(incident) }), step),
-    done: async (incident, step) => {
+    doneBefore: async (incident, step) => {
+      const text = noteOn(await readObject({ api, ref: refOf(incident) }), step);
+      if (text === undefined) return undefined;
+      const opened = unseal(domainOf(step), text, cellKey);
+      const isOurs = opened.kind === 'read' && opened.authentic === 'yes' && 'output' in opened.value;
+      return isOurs ? { output: opened.value.output } : {};
+    },
+    done: async (incident, step, output) => {
       const ref = refOf(incident);
       const spec = { holderIdentity: holder };
-      const own = { [annotationOf(step)]: String(now()) };
+      const isShort = Buffer.byteLength(canonicalJson(output)) <= mostOutputBytes;
+      const note = { at: now(), ...(isShort && { output }) };
+      const own = { [annotationOf(step)]: seal(domainOf(step), note, cellKey) };
       const seen = await readObject({ api, ref });
-      if (isOn(seen, step)) return;
+      if (noteOn(seen, step) !== undefined) return;
       if (seen) {
         await patchField({ api, ref, seen, path: ['spec'], value: spec, annotations: { ...outdatedOn(seen, now()), ...own } });
         return;
@@ -89,6 +101,11 @@ export function doneByLease(options: {
   };
 }
 
+/** Of one step alone: what came of another one cannot be put in its place. */
+function domainOf(step: string): string {
+  return `firebreak.done-step.v1\n${step}\n`;
+}
+
 function annotationOf(step: string): string {
   return `${names.doneStepPrefix}${sha256Hex(step).slice(0, 32)}`;
 }
@@ -96,9 +113,16 @@ function annotationOf(step: string): string {
 function outdatedOn(lease: Lease, now: number): Readonly<Record<string, null>> {
   const done = Object.entries(lease?.metadata.annotations ?? {})
     .filter(([name]) => name.startsWith(names.doneStepPrefix))
-    .sort(([, a], [, b]) => Number(b) - Number(a));
-  const outdated = done.filter(([, at], index) => index >= mostDone - 1 || !(now - Number(at) < doneForMs));
+    .map(([name, text]) => [name, doneAt(text)] as const)
+    .sort(([, a], [, b]) => b - a);
+  const outdated = done.filter(([, at], index) => index >= mostDone - 1 || !(now - at < doneForMs));
   return Object.fromEntries(outdated.map(([name]) => [name, null]));
+}
+
+/** As it says there: that it was done holds whoever has written it. */
+function doneAt(text: string): number {
+  const opened = unseal('', text, undefined);
+  return opened.kind === 'read' && 'at' in opened.value ? Number(opened.value.at) : 0;
 }
 
 type Lease = Awaited<ReturnType<typeof readObject>>;

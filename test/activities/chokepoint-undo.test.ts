@@ -84,28 +84,65 @@ test('a step that people have approved is done once by their votes, also when it
   rmSync(folder, { recursive: true });
 });
 
-test('a step that people have approved is not done once more by another cell of the cluster, whatever that one remembers', async () => {
+describe('a step that people have approved, in another cell of the cluster', () => {
   const approval = approvalOf([planOf('remove', 'destructive', { pod })]);
-  const done = new Set<string>();
+  const call = callOf('remove', { approval });
+  const done = new Map<string, unknown>();
   const stepsOfCells: StepsOfCells = {
-    isDone: async (of, step) => done.has(`${of} ${step}`),
-    done: async (of, step) => void done.add(`${of} ${step}`),
+    doneBefore: async (of, step) => (done.has(`${of} ${step}`) ? { output: done.get(`${of} ${step}`) } : undefined),
+    done: async (of, step, output) => void done.set(`${of} ${step}`, output),
   };
-  const landed = new LandedSteps();
-  setUp({ stepsOfCells, landed });
-  await chokepoint.apply(callOf('remove', { approval }), context);
-  setUp({ stepsOfCells });
-  expect(await refusal(chokepoint.apply(callOf('remove', { approval }), context))).toBe('FB_ERR_REFUSED');
-  expect(world.applied).toEqual([]);
-  const anew = approvalOf([planOf('remove', 'destructive', { pod })], { question: { text: 'once more?' } });
-  await chokepoint.apply(callOf('remove', { approval: anew }), context);
-  expect(world.applied).toHaveLength(1);
-  // The one that has done it answers what came of it, and sees to it that the others know.
-  done.clear();
-  setUp({ stepsOfCells, landed });
-  await chokepoint.apply(callOf('remove', { approval }), context);
-  expect(world.applied).toEqual([]);
-  expect(done.size).toBe(1);
+  beforeEach(() => done.clear());
+
+  test('is not done once more, whatever that one remembers: it says what came of it, also after a crash between note and answer', async () => {
+    setUp({ stepsOfCells });
+    const first = await chokepoint.apply(call, context);
+    expect(world.applied).toHaveLength(1);
+    setUp({ stepsOfCells });
+    // What is gone cannot be planned again.
+    world.gone = true;
+    world.started = true;
+    expect(await chokepoint.apply(call, context)).toEqual(first);
+    expect(world.applied).toEqual([]);
+    world.gone = false;
+    world.started = false;
+    await chokepoint.apply(
+      callOf('remove', {
+        approval: approvalOf([planOf('remove', 'destructive', { pod })], { question: { text: 'once more?' } }),
+      }),
+      context,
+    );
+    expect(world.applied).toHaveLength(1);
+  });
+
+  test('is refused where nobody can tell what came of it, and who reads that knows where to look', async () => {
+    setUp({ stepsOfCells: { ...stepsOfCells, doneBefore: async () => ({}) } });
+    const refused = chokepoint.apply(call, context);
+    await expect(refused).rejects.toMatchObject({ code: 'FB_ERR_REFUSED', detail: expect.stringContaining('pod/shop/cart-1') });
+    expect(world.applied).toEqual([]);
+  });
+
+  test('counts as done only while its object bears it, where it can be given back: the other one may have done so', async () => {
+    const held = callOf('quarantine', { approval: approvalOf([planOf('quarantine', 'reversible', { pod })]) });
+    setUp({ stepsOfCells });
+    const first = await chokepoint.apply(held, context);
+    setUp({ stepsOfCells });
+    expect(await refusal(chokepoint.apply(held, context))).toBe('FB_ERR_REFUSED');
+    world.started = true;
+    expect(await chokepoint.apply(held, context)).toEqual(first);
+    expect(world.applied).toEqual([]);
+  });
+
+  test('is told to the others by the one that has done it, whenever it is asked again', async () => {
+    const landed = new LandedSteps();
+    setUp({ stepsOfCells, landed });
+    await chokepoint.apply(call, context);
+    done.clear();
+    setUp({ stepsOfCells, landed });
+    await chokepoint.apply(call, context);
+    expect(world.applied).toEqual([]);
+    expect([...done.values()]).toEqual([{ name: 'remove' }]);
+  });
 });
 
 describe('giving back', () => {

@@ -164,6 +164,14 @@ export async function createCellPool({
     listener,
     role: 'cell',
     api: cluster.api,
+    ...(config.guardrails.cells > 1 && {
+      stepsOfCells: doneByLease({
+        api: cluster.api,
+        namespace: config.kubernetes.ownNamespace,
+        holder: sourceOf(config.intake.spool.dir),
+        cellKey: watch.cellKey,
+      }),
+    }),
   });
 }
 
@@ -204,7 +212,7 @@ export async function createPacksPool(
 }
 
 async function poolOf(
-  parts: Pick<ChokepointParts, 'actions' | 'census' | 'hasEvidence'> &
+  parts: Pick<ChokepointParts, 'actions' | 'census' | 'hasEvidence' | 'stepsOfCells'> &
     Pick<PoolParts, 'config' | 'log' | 'steps' | 'restraintOn' | 'knowledge' | 'asking' | 'alsoTell' | 'listener'> & {
       /** What people are told of a workload that they are asked about. */
       readonly left?: (incident: IncidentRef) => WorkloadLeft | undefined;
@@ -228,6 +236,7 @@ async function poolOf(
     api,
     alsoTell,
     listener,
+    stepsOfCells,
   } = parts;
   const { roster } = config;
   const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
@@ -249,15 +258,7 @@ async function poolOf(
     tell,
     ...(steps && { steps }),
     ...(restraintOn && { restraintOn }),
-    ...(role === 'cell' &&
-      api &&
-      config.guardrails.cells > 1 && {
-        stepsOfCells: doneByLease({
-          api,
-          namespace: config.kubernetes.ownNamespace,
-          holder: sourceOf(config.intake.spool.dir),
-        }),
-      }),
+    ...(stepsOfCells && { stepsOfCells }),
     ...(role !== 'cell' && { warrants: createWarrantRule({ trust: openTrust(config, role), used: knowledge.warrants }) }),
   });
   const issuer = role === 'cell' && createWarrantIssuer({ ...authority, signer: await openRoleSigner(config, role) });

@@ -307,22 +307,40 @@ describe('the rights that the declarations ask for', () => {
     expect(await claimAs(winner)('drill', 1_000)).toBe(true);
   });
 
-  test('let cells tell each other what they have done', async () => {
+  test('let cells tell each other what they have done, and what came of it', async () => {
+    const { api } = as('cell');
+    const [cart, web] = ['incident/lab/shop/Deployment/cart', 'incident/lab/shop/Deployment/web'];
+    let now = Date.now();
+    const of = (holder: string, cellKey = Buffer.alloc(32, 1)) =>
+      doneByLease({ api, namespace: own, holder, cellKey, now: () => now });
+    const [one, other, stranger] = [of('one'), of('other'), of('stranger', Buffer.alloc(32, 2))];
+    expect(await one.doneBefore(cart, 'remove')).toBeUndefined();
+    await one.done(cart, 'remove', { pod: 'cart-1' });
+    await one.done(cart, 'remove', { pod: 'another' });
+    expect(await other.doneBefore(cart, 'remove')).toEqual({ output: { pod: 'cart-1' } });
+    expect(await other.doneBefore(cart, 'drain')).toBeUndefined();
+    expect(await other.doneBefore(web, 'remove')).toBeUndefined();
+    await other.done(cart, 'drain', { evicted: 'x'.repeat(2_000) });
+    expect(await one.doneBefore(cart, 'drain')).toEqual({});
+    // Who has not the key says that it was done, and not what came of it.
+    await stranger.done(cart, 'evict', { pod: 'cart-1' });
+    expect(await one.doneBefore(cart, 'evict')).toEqual({});
+    expect(await one.doneBefore(cart, 'remove')).toEqual({ output: { pod: 'cart-1' } });
+    now += 31 * 86_400_000;
+    await other.done(cart, 'restart', {});
+    expect(await one.doneBefore(cart, 'remove')).toBeUndefined();
+  });
+
+  test('hold as much as the most steps of an incident may have answered', async () => {
     const { api } = as('cell');
     let now = Date.now();
-    const of = (holder: string) => doneByLease({ api, namespace: own, holder, now: () => now });
-    const [one, other] = [of('one'), of('other')];
-    expect(await one.isDone('incident/lab/shop/Deployment/cart', 'remove')).toBe(false);
-    await one.done('incident/lab/shop/Deployment/cart', 'remove');
-    await one.done('incident/lab/shop/Deployment/cart', 'remove');
-    expect(await other.isDone('incident/lab/shop/Deployment/cart', 'remove')).toBe(true);
-    expect(await other.isDone('incident/lab/shop/Deployment/cart', 'drain')).toBe(false);
-    expect(await other.isDone('incident/lab/shop/Deployment/web', 'remove')).toBe(false);
-    await other.done('incident/lab/shop/Deployment/cart', 'drain');
-    expect(await one.isDone('incident/lab/shop/Deployment/cart', 'remove')).toBe(true);
-    now += 31 * 86_400_000;
-    await other.done('incident/lab/shop/Deployment/cart', 'restart');
-    expect(await one.isDone('incident/lab/shop/Deployment/cart', 'remove')).toBe(false);
+    const incident = 'incident/lab/shop/Deployment/full';
+    const cell = doneByLease({ api, namespace: own, holder: 'one', cellKey: Buffer.alloc(32, 1), now: () => now });
+    const output = { said: 'x'.repeat(1_980) };
+    for (let index = 0; index <= 100; index += 1, now += 1) await cell.done(incident, `step ${index}`, output);
+    expect(await cell.doneBefore(incident, 'step 0')).toBeUndefined();
+    expect(await cell.doneBefore(incident, 'step 1')).toEqual({ output });
+    expect(await cell.doneBefore(incident, 'step 100')).toEqual({ output });
   });
 
   test('are enough to tell the owner of a pod by an Event that kubectl describe shows, once, and as nobody else', async () => {
