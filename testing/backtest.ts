@@ -2,6 +2,7 @@ import type { Alert } from '../core/alert/alert.ts';
 import { subjectOf } from '../core/alert/subject.ts';
 import { incidentIdOf, type Verdict } from '../core/incident/incident.ts';
 import { NoveltyMemory, type NoveltyOptions, type RunningImage } from '../core/novelty/novelty.ts';
+import { type AskedRoster, type ShiftLoad, ShiftLoads } from '../core/people/shift-load.ts';
 import { AlertStamps, unstamped } from '../core/playbook/alert-stamps.ts';
 import { subjectKeyOf } from '../core/playbook/answering.ts';
 import type { ListedPlaybook } from '../core/playbook/pack.ts';
@@ -41,8 +42,11 @@ export interface BacktestReport {
   readonly unanswered: readonly { readonly rule: string; readonly severity: string; readonly alerts: number }[];
   /** Pods that something would have contained without asking, by what their incident was found to be. */
   readonly touched: Readonly<Record<Verdict, number>> & { readonly all: number };
-  /** Group that is asked first → its questions: in all, and in its worst shift of eight hours. */
-  readonly questions: Readonly<Record<string, { readonly all: number; readonly worstShift: number }>>;
+  /** Group that is asked first → its questions. */
+  readonly questions: Readonly<Record<string, ShiftLoad>>;
+  /** With a roster: each person → what they are asked, and how often nobody was on call. */
+  readonly people?: Readonly<Record<string, ShiftLoad>>;
+  readonly askedNobody?: number;
 }
 
 export interface BacktestOptions {
@@ -51,9 +55,12 @@ export interface BacktestOptions {
   readonly quietMs: number;
   /** The alerts are as sensors sent them, and no cell has said what was new: it is found out in their order, as a cell would. Absent: it is as they say. */
   readonly judgesNovelty?: Pick<NoveltyOptions, 'learningMs' | 'rolloutMs'>;
+  /** Who is on call when. Absent: questions are counted by group alone. */
+  readonly roster?: AskedRoster;
+  /** Groups that are asked, one after another, where a playbook does not say. */
+  readonly levels?: readonly string[];
 }
 
-const shiftMs = 8 * 3_600_000;
 /** Bodies that are remembered as running: beyond them the oldest counts as over. */
 const mostOpen = 50_000;
 /** Kinds of alerts whose story is remembered, and rules that are counted. */
@@ -65,7 +72,8 @@ interface Outcome {
   readonly contained: number;
   readonly automatic: readonly string[];
   readonly refused: readonly string[];
-  readonly asked: readonly string[];
+  /** Of each question the groups, the first one first. */
+  readonly asked: readonly (readonly string[])[];
   readonly stopped: boolean;
 }
 
@@ -95,7 +103,7 @@ export class Backtest {
   readonly #counted = new Map<string, Counted>();
   readonly #unanswered = new Map<string, { readonly rule: string; readonly severity: string; alerts: number }>();
   readonly #touched = { all: 0, benign: 0, suspicious: 0, true_positive: 0, unknown: 0 };
-  readonly #shifts = new Map<string, Map<number, number>>();
+  readonly #loads: ShiftLoads;
   #alerts = 0;
   #answered = 0;
   #from = Number.POSITIVE_INFINITY;
@@ -103,7 +111,8 @@ export class Backtest {
 
   constructor(options: BacktestOptions) {
     this.#options = options;
-    this.#stories = new StoryMemory();
+    this.#stories = new StoryMemory(options.levels);
+    this.#loads = new ShiftLoads(options.roster);
     this.#stamps = new AlertStamps({ playbooks: options.playbooks });
     this.#novelty = options.judgesNovelty && new NoveltyMemory({ ...options.judgesNovelty, imageOf: imageInAlert });
     this.#byId = new Map(options.playbooks.map((playbook) => [playbook.id, playbook]));
@@ -162,16 +171,13 @@ export class Backtest {
     if (outcome.stopped) counted.stopped += 1;
     this.#touched.all += outcome.contained;
     this.#touched[verdict] += outcome.contained;
-    for (const group of outcome.asked) {
-      counted.questions += 1;
-      const shifts = this.#shifts.get(group) ?? new Map<number, number>();
-      this.#shifts.set(group, shifts);
-      count(shifts, Math.floor(at / shiftMs));
-    }
+    counted.questions += outcome.asked.length;
+    for (const groups of outcome.asked) this.#loads.ask(groups, at);
   }
 
   report(): BacktestReport {
     const isEmpty = this.#alerts === 0;
+    const { groups, people, nobody } = this.#loads;
     return {
       alerts: this.#alerts,
       answered: this.#answered,
@@ -186,12 +192,8 @@ export class Backtest {
         .sort((a, b) => b.alerts - a.alerts),
       unanswered: [...this.#unanswered.values()].sort((a, b) => b.alerts - a.alerts),
       touched: { ...this.#touched },
-      questions: Object.fromEntries(
-        [...this.#shifts].map(([group, shifts]) => [
-          group,
-          { all: [...shifts.values()].reduce((sum, one) => sum + one, 0), worstShift: Math.max(...shifts.values()) },
-        ]),
-      ),
+      questions: groups,
+      ...(people && { people, askedNobody: nobody }),
     };
   }
 }
@@ -234,11 +236,16 @@ function remember<Value>(all: Map<string, Value>, key: string, value: Value): vo
 
 /** What a playbook does about each kind of alert: the kind is all that its body looks at. */
 class StoryMemory {
+  readonly #levels: readonly { readonly group: string; readonly within: '1h' }[] | undefined;
   readonly #outcomes = new Map<string, Outcome>();
   /** Playbook, rule and severity → how often they came to the same, whatever else the alert said; never again, once they did not. */
   readonly #alike = new Map<string, { readonly outcome: Outcome; readonly times: number }>();
   /** Playbook → fields of alerts at which its body has looked so far. */
   readonly #looked = new Map<string, Set<string>>();
+
+  constructor(levels: BacktestOptions['levels']) {
+    this.#levels = levels?.map((group) => ({ group, within: '1h' }));
+  }
 
   async outcomeOf(playbook: ListedPlaybook, alert: Alert): Promise<Outcome> {
     const { rule, severity, sensor, doubt, pod } = alert;
@@ -249,7 +256,7 @@ class StoryMemory {
     if (known) return known;
     const looked = this.#looked.get(playbook.id) ?? new Set<string>();
     this.#looked.set(playbook.id, looked);
-    const story = await runStory([seen(playbook, looked)], { alert }, inSilence);
+    const story = await runStory([seen(playbook, looked)], { alert, ...(this.#levels && { levels: this.#levels }) }, inSilence);
     const outcome = outcomeOf(story);
     const isSame = alike && JSON.stringify(alike.outcome) === JSON.stringify(outcome);
     remember(this.#alike, kind, {
@@ -297,7 +304,7 @@ function outcomeOf({ steps, questions, end }: Story): Outcome {
     contained: automatic.filter(({ effect }) => effect !== 'read').length,
     automatic: automatic.map(({ action }) => action),
     refused: steps.flatMap(({ state, code }) => (state === 'failed' && code !== undefined ? [code] : [])),
-    asked: questions.map(({ groups }) => groups[0] ?? 'nobody'),
+    asked: questions.map(({ groups }) => groups),
     stopped: end === 'failed' || end === 'endless',
   };
 }
@@ -308,29 +315,30 @@ export interface BacktestCondition {
   readonly holds: (report: BacktestReport) => boolean;
 }
 
-const measures: Readonly<Record<string, (report: BacktestReport) => number>> = {
+/** What can be asked for in a condition. */
+export const backtestMeasures = {
   alerts: ({ alerts }) => alerts,
   unanswered: ({ alerts, answered }) => alerts - answered,
   runs: ({ playbooks }) => playbooks.reduce((sum, { runs }) => sum + runs, 0),
   stopped: ({ playbooks }) => playbooks.reduce((sum, { stopped }) => sum + stopped, 0),
   refused: ({ playbooks }) => playbooks.reduce((sum, { refused }) => sum + Object.values(refused).reduce((a, b) => a + b, 0), 0),
   questions: ({ questions }) => Object.values(questions).reduce((sum, { all }) => sum + all, 0),
-  'questions a shift': ({ questions }) => Math.max(0, ...Object.values(questions).map(({ worstShift }) => worstShift)),
+  // Of one person, or of one group where no roster says who is in it.
+  'questions a shift': ({ questions, people = questions }) =>
+    Math.max(0, ...Object.values(people).map(({ worstShift }) => worstShift)),
   touched: ({ touched }) => touched.all,
   'touched benign': ({ touched }) => touched.benign,
   'touched suspicious': ({ touched }) => touched.suspicious,
   'touched true_positive': ({ touched }) => touched.true_positive,
   'touched unknown': ({ touched }) => touched.unknown,
-};
-
-/** What can be asked for in a condition. */
-const backtestMeasures: readonly string[] = Object.keys(measures);
+} satisfies Readonly<Record<string, (report: BacktestReport) => number>>;
 
 /** @throws RangeError for what is no condition */
 export function backtestCondition(text: string): BacktestCondition {
   const [, measure = '', operator = '', number = ''] = /^\s*([a-z_ ]+?)\s*(>=|<=|>|<|=)\s*(\d+)\s*$/.exec(text) ?? [];
-  const measured = Object.hasOwn(measures, measure) ? measures[measure] : undefined;
-  if (!measured) throw new RangeError(`“${text}” is no condition: MEASURE > NUMBER, of ${backtestMeasures.join(', ')}`);
+  const measured = Object.entries(backtestMeasures).find(([name]) => name === measure)?.[1];
+  if (!measured)
+    throw new RangeError(`“${text}” is no condition: MEASURE > NUMBER, of ${Object.keys(backtestMeasures).join(', ')}`);
   const limit = Number(number);
   const compare: Readonly<Record<string, (value: number) => boolean>> = {
     '>': (value) => value > limit,

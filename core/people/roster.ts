@@ -23,13 +23,17 @@ export interface Delegation extends Span {
   readonly to: string;
 }
 
-export interface Roster {
-  readonly people: readonly Person[];
+/** Who answers for which group, and when. */
+export interface Duties {
   /** Group name → ids of people: all who may ever be on call in it. */
   readonly groups: Readonly<Record<string, readonly string[]>>;
   /** Group name → who of it is on call when. A group without one is on call as a whole, always. */
   readonly schedules?: Readonly<Record<string, Schedule>>;
   readonly delegations?: readonly Delegation[];
+}
+
+export interface Roster extends Duties {
+  readonly people: readonly Person[];
 }
 
 /** Exactly one person per Slack id, else nobody. */
@@ -54,7 +58,7 @@ export function isInAnyGroup(roster: Roster, personId: string, groups: readonly 
   return groups.some((group) => membersOf(roster, group).includes(personId));
 }
 
-function membersOf(roster: Roster, group: string): readonly string[] {
+function membersOf(roster: Duties, group: string): readonly string[] {
   // Own names only: `constructor` is no group.
   return Object.hasOwn(roster.groups, group) ? (roster.groups[group] ?? []) : [];
 }
@@ -70,7 +74,7 @@ export interface Answerer {
   readonly standsInFor?: { readonly person: string; readonly until: number };
 }
 
-function onCallIn(roster: Roster, group: string, at: number): readonly Answerer[] {
+function onCallIn(roster: Duties, group: string, at: number): readonly Answerer[] {
   const members = membersOf(roster, group);
   const schedule = roster.schedules && Object.hasOwn(roster.schedules, group) ? roster.schedules[group] : undefined;
   if (!schedule) return members.map((person) => ({ person, by: 'member' }));
@@ -81,7 +85,7 @@ function onCallIn(roster: Roster, group: string, at: number): readonly Answerer[
  * Who may answer for a group at that time: who is on call, or, where they have handed their right over, the one who has it: one right, one
  * holder. A right that was handed over is not handed on.
  */
-export function answerersOf(roster: Roster, group: string, at: number): readonly Answerer[] {
+export function answerersOf(roster: Duties, group: string, at: number): readonly Answerer[] {
   const delegations = roster.delegations?.filter((delegation) => isWithin(delegation, at)) ?? [];
   return onCallIn(roster, group, at).flatMap((one): readonly Answerer[] => {
     const handed = delegations.find(({ person }) => person === one.person);

@@ -31,7 +31,7 @@ describe('a backtest', () => {
       from: at(0),
       to: at(301 * minute),
       touched: { all: 3, benign: 1, true_positive: 1, suspicious: 0, unknown: 1 },
-      questions: { oncall: { all: 3, worstShift: 3 } },
+      questions: { oncall: { all: 3, shifts: 1, usualShift: 3, worstShift: 3 } },
       unanswered: [{ rule: 'Nobody knows it', severity: 'low', alerts: 1 }],
     });
     expect(report.playbooks[0]).toMatchObject({
@@ -42,6 +42,51 @@ describe('a backtest', () => {
       stopped: 0,
       automatic: { quarantinePod: 3, snapshotPodState: 3, openTicket: 3 },
     });
+  });
+
+  test('counts questions for the people who are on call then, by their own shifts of eight hours', async () => {
+    const schedule = {
+      timeZone: 'Europe/Berlin',
+      rotations: [{ people: ['ada', 'grace'], start: Date.parse('2026-11-23T09:00:00Z'), days: 1 }],
+      shifts: [],
+      overrides: [],
+    };
+    const roster = {
+      people: ['ada', 'grace', 'lea'].map((id) => ({ id, timeZone: 'America/New_York' })),
+      groups: { oncall: ['ada', 'grace'], leads: ['lea'] },
+      schedules: { oncall: schedule },
+    };
+    const backtest = new Backtest({ playbooks, quietMs: 60 * minute, roster, levels: ['oncall', 'leads'] });
+    const hours = [
+      // Before the first turn nobody of the group is on call: the next one is asked.
+      -17.5,
+      // 08:30 in Berlin: the last shift of the day before, and from nine on somebody else's turn.
+      7.5, 8.25, 8.75,
+      // Two of the next shift, though a new day begins between them.
+      22.5, 23.5,
+    ];
+    for (const [nth, hour] of hours.entries()) await backtest.add({ alert: podAlert(nth, hour * 60 * minute) });
+    const report = backtest.report();
+    expect(report.people).toEqual({
+      grace: { all: 4, shifts: 2, usualShift: 2, worstShift: 2 },
+      ada: { all: 1, shifts: 1, usualShift: 1, worstShift: 1 },
+      lea: { all: 1, shifts: 1, usualShift: 1, worstShift: 1 },
+    });
+    expect(report.questions).toMatchObject({ oncall: { all: 6 } });
+    expect(report.askedNobody).toBe(0);
+    expect(backtestCondition('questions a shift > 1').holds(report)).toBe(true);
+    expect(backtestCondition('questions a shift > 2').holds(report)).toBe(false);
+  });
+
+  test('says how often nobody would have been on call', async () => {
+    const roster = {
+      people: [{ id: 'ada' }],
+      groups: { oncall: ['ada'] },
+      schedules: { oncall: { timeZone: 'UTC', rotations: [], shifts: [], overrides: [] } },
+    };
+    const backtest = new Backtest({ playbooks, quietMs: minute, roster });
+    await backtest.add({ alert: podAlert(1, 0) });
+    expect(backtest.report()).toMatchObject({ people: {}, askedNobody: 1 });
   });
 
   test('takes what was new from the records, and finds it out where no cell has said so', async () => {

@@ -1,7 +1,15 @@
+import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import { noveltyHours } from '../../../core/novelty/novelty.ts';
-import { type BacktestCondition, type BacktestReport, backtestCondition, type RecordedAlert } from '../../../testing/backtest.ts';
-import { loadConfig } from '../../config/load.ts';
+import {
+  type BacktestCondition,
+  type BacktestOptions as Backtested,
+  type BacktestReport,
+  backtestCondition,
+  backtestMeasures,
+  type RecordedAlert,
+} from '../../../testing/backtest.ts';
+import { type Config, loadConfig } from '../../config/load.ts';
 import { alertsOfFiles, withAlertsOnRecord } from '../../simulation/recorded-alerts.ts';
 import { withSimulations } from '../../simulation/sandboxed.ts';
 import type { Simulations } from '../../simulation/simulations.ts';
@@ -73,11 +81,17 @@ async function runOn(
   options: BacktestOptions,
 ): Promise<void> {
   const { playbook: only, quiet: quietMs, failOn, json } = options;
+  // Files need no configuration: where there is one, it says who would have been asked.
+  const config =
+    paths.length === 0 || existsSync(options.config) ? loadConfig({ path: options.config, env: process.env }) : undefined;
   const judgesNovelty =
     paths.length > 0 ? { learningMs: noveltyHours.learning * hourMs, rolloutMs: noveltyHours.rollout * hourMs } : undefined;
   for (const one of [chosen, against])
-    await one?.beginBacktest({ only, options: { quietMs, ...(judgesNovelty && { judgesNovelty }) } });
-  const lacking = await eachAlert(paths, options, async (alert) => {
+    await one?.beginBacktest({
+      only,
+      options: { quietMs, ...(judgesNovelty && { judgesNovelty }), ...(config && askedIn(config)) },
+    });
+  const lacking = await eachAlert(paths, config, options, async (alert) => {
     await chosen.backtestOn({ alerts: [alert] });
     await against?.backtestOn({ alerts: [alert] });
   });
@@ -95,19 +109,33 @@ async function runOn(
 /** Returns what people are told of what could not be read whole. */
 async function eachAlert(
   paths: readonly string[],
-  { config: path, since: sinceMs, retiredKey: retired = [] }: BacktestOptions,
+  config: Config | undefined,
+  { since: sinceMs, retiredKey: retired = [] }: BacktestOptions,
   take: (alert: RecordedAlert) => Promise<void>,
 ): Promise<readonly string[]> {
-  if (paths.length > 0) {
+  if (!config || paths.length > 0) {
     for await (const alert of alertsOfFiles(paths, 'local')) await take(alert);
     return [];
   }
-  const config = loadConfig({ path, env: process.env });
   const since = new Date(Date.now() - sinceMs).toISOString();
   return withAlertsOnRecord({ config, url: existingAuditUrl(config), retired, env: process.env }, async (alerts) => {
     for await (const alert of alerts.read({ since })) await take(alert);
     return lackingTexts(alerts);
   });
+}
+
+/** What a sandbox is told of people: no name, key or account. */
+function askedIn({ roster, incidents }: Config): Pick<Backtested, 'roster' | 'levels'> {
+  const { people, groups, schedules, delegations } = roster;
+  return {
+    roster: {
+      people: people.map(({ id, timeZone }) => ({ id, ...(timeZone !== undefined && { timeZone }) })),
+      groups,
+      ...(schedules && { schedules }),
+      ...(delegations && { delegations }),
+    },
+    levels: incidents.levels.map(({ group }) => group),
+  };
 }
 
 const mostShown = 15;
@@ -125,11 +153,11 @@ function printReport(now: BacktestReport, then: BacktestReport | undefined, fail
     ['  of harmless incidents', compared(({ touched }) => touched.benign)],
     ['  of attacks', compared(({ touched }) => touched.true_positive + touched.suspicious)],
     ['  not judged', compared(({ touched }) => touched.unknown)],
-    ...Object.entries(now.questions).map(
-      ([group, { all, worstShift }]) =>
-        [printable(`questions to ${group}`), `${all}, ${worstShift} in the worst shift of 8 h`] as const,
-    ),
+    ['questions', compared(backtestMeasures.questions)],
+    ['  in one shift of 8 h, at most', compared(backtestMeasures['questions a shift'])],
+    ...(now.askedNobody ? [['questions with nobody on call', String(now.askedNobody)] as const] : []),
   ]);
+  printLoads(now);
   print();
   printTable(
     now.playbooks.filter(({ alerts }) => alerts > 0),
@@ -152,6 +180,21 @@ function printReport(now: BacktestReport, then: BacktestReport | undefined, fail
     ]);
   }
   for (const text of failed) print(styled('red', `fails: ${printable(text)}`));
+}
+
+/** By person, where the roster says who is asked. */
+function printLoads({ questions, people }: BacktestReport): void {
+  const loads = Object.entries(people ?? questions);
+  if (loads.length === 0) return;
+  print();
+  printTable(loads.slice(0, mostShown), [
+    { title: 'QUESTIONS', text: ([, { all }]) => String(all) },
+    { title: 'SHIFTS WITH ANY', text: ([, { shifts }]) => String(shifts) },
+    { title: 'USUALLY', text: ([, { usualShift }]) => String(usualShift) },
+    { title: 'AT MOST', text: ([, { worstShift }]) => String(worstShift) },
+    { title: people ? 'IN 8 HOURS, TO' : 'IN 8 HOURS, TO THE GROUP', text: ([name]) => name },
+  ]);
+  if (loads.length > mostShown) print(`and ${loads.length - mostShown} more`);
 }
 
 function timesText(times: Readonly<Record<string, number>>): string {

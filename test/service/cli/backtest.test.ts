@@ -64,8 +64,13 @@ describe('firebreak backtest', () => {
       alerts: 2,
       touched: { all: 2, benign: 1, true_positive: 1 },
       questions: { oncall: { all: 2 } },
+      people: { ana: { all: 2, shifts: 1, usualShift: 2, worstShift: 2 } },
+      askedNobody: 0,
       failed: [],
     });
+    expect((await firebreak([])).stdout).toMatch(
+      /^QUESTIONS +SHIFTS WITH ANY +USUALLY +AT MOST +IN 8 HOURS, TO\n2 +1 +2 +2 +ana$/m,
+    );
     expect(JSON.parse((await firebreak(['--since', '120d', '--json'])).stdout)).toMatchObject({ alerts: 3 });
   });
 
@@ -137,6 +142,10 @@ export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/by-label', 
     const { stdout } = await firebreak(['-'], `${lines.join('\n')}\n`);
     expect(stdout).toMatch(/^ *1 +1 +1 +0 +firebreak\/contain-dropped-binary +quarantinePod 1/m);
     expect(stdout).toMatch(/^1 +low +Nobody knows it$/m);
+    // The configuration here says who is asked; without one it is by group.
+    expect(stdout).toMatch(/AT MOST +IN 8 HOURS, TO\n1 +1 +1 +1 +ana$/m);
+    const elsewhere = await firebreak(['-', '--config', join(folder, 'none.yaml')], `${lines.join('\n')}\n`);
+    expect(elsewhere.stdout).toMatch(/AT MOST +IN 8 HOURS, TO THE GROUP\n1 +1 +1 +1 +oncall$/m);
     const broken = await firebreak(['-'], `${lines[0]}\n{}\n`);
     expect(broken.status).toBe(1);
     expect(broken.stderr).toContain('standard input, line 2: no normalised alert');
@@ -153,6 +162,7 @@ export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/other', tit
 `,
     );
     const { stdout } = await firebreak([file, '--against', folder]);
+    expect(stdout).toMatch(/^questions +1 \(0 before\)\n +in one shift of 8 h, at most +1 \(0 before\)$/m);
     expect(stdout).toMatch(/^answered +1 \(0 before\)$/m);
     expect(stdout).toMatch(/^pods touched without asking +1 \(0 before\)$/m);
   });
