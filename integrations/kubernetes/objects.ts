@@ -28,9 +28,19 @@ export interface ObjectJson {
     readonly deletionTimestamp?: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
+    readonly ownerReferences?: OwnerReference[];
     readonly managedFields?: ManagedFields[];
   };
   readonly [field: string]: unknown;
+}
+
+/** https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dependents/ */
+interface OwnerReference {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  uid: string;
+  controller?: boolean;
 }
 
 /** https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management */

@@ -7,7 +7,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import { createKubernetesApi, type KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { KubernetesError } from '../../integrations/kubernetes/client-error.ts';
 import { accessFromKubeconfig } from '../../integrations/kubernetes/kubeconfig.ts';
-import { type Explanation, explainPod, findResources } from '../offline/explain.ts';
+import { type Explanation, explainPod, type FoundResource, findResources, incidentTitle } from '../offline/explain.ts';
 import { type DeskOptions, deskOf, withDesk } from './desk/desk-options.ts';
 import { type CommonOptions, namespaceName, withExamples, withJson } from './options.ts';
 import { print, printable, printFacts, printJson, printTable, severityText, styled } from './output.ts';
@@ -53,14 +53,26 @@ export function registerGetCommand(program: Command): void {
       withCluster(
         program
           .command('get')
-          .description('incidents and containments as the cluster shows them, with nothing but a kubeconfig')
+          .description(
+            'incidents and containments, all or those of one pod, as the cluster shows them, with nothing but a kubeconfig',
+          )
+          .argument('[pod]', 'of this pod alone; its name, also as pod/NAME or NAMESPACE/NAME', podWritten)
           .option('-A, --all-namespaces', 'in all namespaces'),
       ),
     ),
-    ['kubectl firebreak get --namespace shop', 'firebreak get --all-namespaces --json'],
-  ).action(async (options: GetOptions, command: Command) => {
+    [
+      'kubectl firebreak get --namespace shop',
+      'kubectl firebreak get cart-5d4c9b7f6-x2x7k --namespace shop',
+      'firebreak get --all-namespaces --json',
+    ],
+  ).action(async (pod: WrittenPod | undefined, options: GetOptions, command: Command) => {
+    if (pod && options.allNamespaces)
+      throw new FirebreakError('FB_ERR_INCOMPLETE', 'a pod is in one namespace: leave out --all-namespaces');
     const at = deskOf(options, command, 'kubeconfig');
-    return at ? (await import('./desk/desk-in-force.ts')).getAtDesk(at, options) : get(options);
+    const meant = within(options, pod);
+    if (!at) return pod ? getPod(pod, meant) : get(meant);
+    const { getAtDesk, getPodAtDesk } = await import('./desk/desk-in-force.ts');
+    return pod ? getPodAtDesk(at, pod.name, meant) : getAtDesk(at, meant);
   });
 }
 
@@ -76,6 +88,15 @@ function podWritten(text: string): WrittenPod {
     .reverse();
   if (!name || rest.length > 0) throw new InvalidArgumentError('Write the name of a pod, or NAMESPACE/NAME.');
   return { name, ...(namespace && { namespace: namespaceName(namespace) }) };
+}
+
+/** The namespace that is written with the pod is that of the options. */
+function within<Options extends ClusterOptions>(options: Options, pod: WrittenPod | undefined): Options {
+  if (pod?.namespace === undefined) return options;
+  const { namespace, name } = pod;
+  if (options.namespace !== undefined && options.namespace !== namespace)
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `${namespace}/${name} is not in ${options.namespace}: say one namespace`);
+  return { ...options, namespace };
 }
 
 async function inCluster(options: ClusterOptions, work: (api: KubernetesApi, namespace: string) => Promise<void>): Promise<void> {
@@ -103,18 +124,22 @@ function usualKubeconfig({ KUBECONFIG = '' }: NodeJS.ProcessEnv): string {
 }
 
 function why(pod: WrittenPod, options: ClusterOptions): Promise<void> {
-  return inCluster(options, async (api, usual) => {
-    const namespace = pod.namespace ?? usual;
-    const found = await explainPod({ api, namespace, name: pod.name });
-    const { exists, events, containments } = found;
-    if (!exists && events.length === 0 && containments.length === 0)
-      throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no pod ${namespace}/${pod.name}, and no incident names it`);
+  return inCluster(within(options, pod), async (api, namespace) => {
+    const found = await explained(api, namespace, pod.name);
     if (options.json) printJson(found);
     else show(found);
   });
 }
 
-function show({ pod, exists, marks, containments, beside, events, unseen }: Explanation): void {
+async function explained(api: KubernetesApi, namespace: string, name: string): Promise<Explanation> {
+  const found = await explainPod({ api, namespace, name });
+  const { exists, events, containments, incidents } = found;
+  if (!exists && events.length + containments.length + incidents.length === 0)
+    throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no pod ${namespace}/${name}, and no incident names it`);
+  return found;
+}
+
+function show({ pod, exists, marks, incidents, containments, beside, events, unseen }: Explanation): void {
   const isHeld = containments.length > 0 || marks !== undefined;
   const state = isHeld ? styled('red', 'is held by Firebreak') : 'is not held by Firebreak';
   print(`${styled('bold', `pod/${printable(pod)}`)} ${exists ? state : 'is gone'}`);
@@ -129,6 +154,9 @@ function show({ pod, exists, marks, containments, beside, events, unseen }: Expl
       ['undo', 'People decide: on its card in Slack, or with firebreak lease release.'],
     ]);
   }
+  for (const one of incidents)
+    if (!isHeld && one.status.state === 'Open')
+      print(`Open: ${printable(`${incidentTitle(one)}, ${one.status.severity}, ${one.status.reached}. Ask: ${one.status.ask}`)}`);
   if (isHeld) print(`Without Firebreak: firebreak release --offline --kubeconfig FILE ${printable(pod)}`);
   for (const { status } of beside)
     print(`Also in force: ${printable(`${status.target.kind} ${status.target.name}, by ${status.action}`)}`);
@@ -164,24 +192,7 @@ function get(options: GetOptions): Promise<void> {
       const containments = await findResources<ContainmentResourceStatus>({ api, kind: 'Containment', ...place });
       if (options.json) return printJson({ incidents, containments });
       if (incidents.length + containments.length === 0) return print('Nothing is open, and nothing is in force.');
-      printTable(incidents, [
-        {
-          title: 'incident',
-          text: ({ namespace, status: { subject } }) => printable(`${namespace}/${subject.kind}/${subject.name}`),
-        },
-        { title: 'state', text: ({ status }) => printable(status.state) },
-        { title: 'severity', text: ({ status }) => severityText(status.severity) },
-        { title: 'reached', text: ({ status }) => printable(status.reached) },
-        { title: 'verdict', text: ({ status }) => printable(status.verdict) },
-        { title: 'opened', text: ({ status }) => printable(status.openedAt) },
-      ]);
-      if (incidents.length > 0 && containments.length > 0) print();
-      printTable(containments, [
-        { title: 'held', text: ({ namespace, status: { target } }) => printable(`${target.kind} ${namespace}/${target.name}`) },
-        { title: 'by', text: ({ status }) => printable(status.action) },
-        { title: 'until', text: ({ status }) => printable(status.until ?? 'people end it') },
-        { title: 'ask', text: ({ status }) => printable(status.ask) },
-      ]);
+      printFound(incidents, containments);
     } catch (error) {
       if (error instanceof KubernetesError && error.status === 404)
         throw new FirebreakError('FB_ERR_NOT_FOUND', 'this cluster has no definitions of incidents and containments', {
@@ -190,4 +201,48 @@ function get(options: GetOptions): Promise<void> {
       throw error;
     }
   });
+}
+
+/** `firebreak get POD`: what is open about a pod, and what holds it. */
+function getPod({ name }: WrittenPod, options: GetOptions): Promise<void> {
+  return inCluster(options, async (api, namespace) => {
+    const { pod, exists, marks, incidents, containments: own, beside, unseen } = await explained(api, namespace, name);
+    const titles = new Set(incidents.map(incidentTitle));
+    const containments = [...own, ...beside.filter(({ status }) => titles.has(status.incident))];
+    if (options.json) return printJson({ pod, exists, incidents, containments, unseen });
+    if (incidents.length + containments.length > 0) printFound(incidents, containments);
+    else if (!marks) print(`Nothing is open about pod/${printable(pod)}, and nothing holds it.`);
+    if (marks && own.length === 0)
+      print(`pod/${printable(pod)} has marks of a containment that is not shown: firebreak why ${printable(pod)}`);
+    if (!exists) print(`pod/${printable(pod)} is gone.`);
+    for (const what of unseen) print(styled('yellow', `Not seen: ${printable(what)}`));
+  });
+}
+
+function printFound(
+  incidents: readonly FoundResource<IncidentResourceStatus>[],
+  containments: readonly FoundResource<ContainmentResourceStatus>[],
+): void {
+  if (incidents.length > 0)
+    printTable(incidents, [
+      { title: 'incident', text: ({ namespace, status: { subject } }) => `${namespace}/${subject.kind}/${subject.name}` },
+      { title: 'state', text: ({ status }) => status.state },
+      {
+        title: 'severity',
+        text: ({ status }) => status.severity,
+        style: ({ status }, text) => severityText(status.severity, text.length),
+      },
+      { title: 'reached', text: ({ status }) => status.reached },
+      { title: 'verdict', text: ({ status }) => status.verdict },
+      { title: 'opened', text: ({ status }) => status.openedAt },
+      { title: 'ask', text: ({ status }) => status.ask },
+    ]);
+  if (incidents.length > 0 && containments.length > 0) print();
+  if (containments.length > 0)
+    printTable(containments, [
+      { title: 'held', text: ({ namespace, status: { target } }) => `${target.kind} ${namespace}/${target.name}` },
+      { title: 'by', text: ({ status }) => status.action },
+      { title: 'until', text: ({ status }) => status.until ?? 'people end it' },
+      { title: 'ask', text: ({ status }) => status.ask },
+    ]);
 }

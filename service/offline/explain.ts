@@ -1,15 +1,17 @@
-import { openBeforeState } from '../../core/cluster/before-state.ts';
+import { type NamedKind, openBeforeState } from '../../core/cluster/before-state.ts';
 import type { ContainmentResourceStatus, IncidentResourceStatus } from '../../core/cluster/cluster-resources.schema.ts';
 import { type ResourceKind, resourceGroup, resourcePlurals, resourceVersion } from '../../core/cluster/cluster-resources.ts';
 import { names } from '../../core/cluster/labels.ts';
+import { subjectOfIncident, subjectTitle } from '../../core/incident/incident.ts';
 import { compareTexts, isObject } from '../../core/text/plain-json.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { KubernetesError } from '../../integrations/kubernetes/client-error.ts';
 import { reporterPrefix } from '../../integrations/kubernetes/object-events.ts';
 import { listObjects, type ObjectJson, readObject } from '../../integrations/kubernetes/objects.ts';
+import { controllerOf } from '../../integrations/kubernetes/workloads/owners.ts';
 
 /** One resource, as it stands in the cluster. */
-interface FoundResource<Status> {
+export interface FoundResource<Status> {
   readonly namespace: string;
   readonly name: string;
   readonly status: Status;
@@ -35,6 +37,8 @@ export interface Explanation {
     readonly until?: string;
     readonly silence?: 'ask' | 'release';
   };
+  /** About the pod itself, about its workload, or named by what holds it. */
+  readonly incidents: readonly FoundResource<IncidentResourceStatus>[];
   /** On the pod itself. */
   readonly containments: readonly FoundResource<ContainmentResourceStatus>[];
   /** Others in its namespace, such as policies that hold for it too. */
@@ -66,16 +70,53 @@ export async function explainPod(options: {
   const isOfPod = ({ status: { target } }: FoundResource<ContainmentResourceStatus>): boolean =>
     target.kind === 'Pod' && target.name === name && (pod === undefined || target.uid === pod.metadata.uid);
   const marks = pod && marksOf(pod);
+  const containments = all.filter(isOfPod);
+  const workloads = pod ? await look('its workload', () => workloadsOf(api, namespace, pod)) : [];
+  const subject = subjectOfIncident(marks?.incident ?? '');
+  const about = new Set([
+    ...[{ kind: 'Pod', name }, ...workloads].map((one) => titleIn(namespace, one)),
+    ...(subject ? [subjectTitle(subject)] : []),
+    ...containments.map(({ status }) => status.incident),
+  ]);
+  const incidents = await look('incidents', () => findResources<IncidentResourceStatus>({ api, kind: 'Incident', namespace }));
   return {
     pod: `${namespace}/${name}`,
     exists: pod !== undefined,
     ...(marks && { marks }),
-    containments: all.filter(isOfPod),
+    incidents: incidents.filter((one) => about.has(incidentTitle(one))),
+    containments,
     beside: all.filter(({ status: { target } }) => target.kind !== 'Pod'),
     events: await look('events', () => eventsAbout(api, { namespace, name, uid: pod?.metadata.uid })),
     unseen,
   };
 }
+
+/** As a containment names its incident. */
+export function incidentTitle({ namespace, status: { subject } }: FoundResource<IncidentResourceStatus>): string {
+  return titleIn(namespace, subject);
+}
+
+function titleIn(namespace: string, { kind, name }: NamedKind): string {
+  return `${kind.toLowerCase()}/${namespace}/${name}`;
+}
+
+/** The workload that it belongs to; while it is cut off it has no owner, and its own note says which it was. */
+async function workloadsOf(api: KubernetesApi, namespace: string, pod: ObjectJson): Promise<readonly NamedKind[]> {
+  const { uid, annotations = {} } = pod.metadata;
+  const note = openBeforeState({ text: annotations[names.beforeAnnotation], podUid: uid, key: undefined });
+  const before = note.kind === 'read' ? note.state.workload : undefined;
+  const owner = controllerOf(pod.metadata.ownerReferences ?? []);
+  const place = owner && between[owner.kind];
+  const made = place && (await readObject({ api, ref: { ...place, kind: owner.kind, namespace, name: owner.name } }));
+  const above = controllerOf(made?.metadata.ownerReferences ?? []);
+  return [before, owner, above].filter((one) => one !== undefined);
+}
+
+/** What stands between a pod and the workload that people know. */
+const between: Readonly<Record<string, { readonly group: string; readonly resource: string }>> = {
+  ReplicaSet: { group: 'apps', resource: 'replicasets' },
+  Job: { group: 'batch', resource: 'jobs' },
+};
 
 /** The resources of one kind, by name; those that say nothing yet are left out. @throws KubernetesError with 404 where the cluster does not have the kind. */
 export async function findResources<Status extends IncidentResourceStatus | ContainmentResourceStatus>(options: {

@@ -186,9 +186,8 @@ function whatItDoes(kind: Declarer['kind'], declarer: ObjectJson): string {
   return automated.selfHeal === true ? 'will put it back' : 'will put it back at its next sync';
 }
 
-function ownersOf({ metadata }: ObjectJson): readonly string[] {
-  const owners: unknown = Object.entries(metadata).find(([key]) => key === 'ownerReferences')?.[1];
-  return list(owners).map(({ kind, name }) => `${String(kind)} ${String(name)}`);
+function ownersOf({ metadata: { ownerReferences = [] } }: ObjectJson): readonly string[] {
+  return ownerReferences.map(({ kind, name }) => `${kind} ${name}`);
 }
 
 function inside(object: unknown, ...path: readonly string[]): unknown {

@@ -1,9 +1,9 @@
 import type { NamedKind } from '../../../core/cluster/before-state.ts';
-import type { OwnerRef, PodRecord } from '../../../core/cluster/pod-record.ts';
+import type { PodRecord } from '../../../core/cluster/pod-record.ts';
 import type { ClusterView } from '../watch/cluster-view.ts';
 
 /** The one owner that manages it. */
-export function controllerOf(owners: readonly OwnerRef[]): NamedKind | undefined {
+export function controllerOf(owners: readonly (NamedKind & { readonly controller?: boolean })[]): NamedKind | undefined {
   const owner = owners.find(({ controller }) => controller);
   return owner && { kind: owner.kind, name: owner.name };
 }

@@ -1,3 +1,4 @@
+import type { ListedIncident } from '../../../core/console/console.schema.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { scopeText } from '../../../core/orders/restraint.ts';
 import type { CommonOptions } from '../options.ts';
@@ -60,13 +61,18 @@ export async function listSuppressionsAtDesk(at: DeskPlace, options: InForceOpti
   ]);
 }
 
+const mostIncidents = 200;
+/** No longer text is searched for. */
+const longestSearch = 100;
+
+interface GetOptions extends CommonOptions {
+  readonly namespace?: string;
+}
+
 /** `firebreak get --desk`: what is open, and what is held. */
-export async function getAtDesk(
-  at: DeskPlace,
-  { json, namespace }: CommonOptions & { readonly namespace?: string },
-): Promise<void> {
+export async function getAtDesk(at: DeskPlace, { json, namespace }: GetOptions): Promise<void> {
   const desk = await openDesk(at);
-  const query = { state: 'open' as const, limit: 200, ...(namespace !== undefined && { namespace }) };
+  const query = { state: 'open' as const, limit: mostIncidents, ...(namespace !== undefined && { namespace }) };
   const [{ items: incidents, next }, { containments: all }] = await Promise.all([
     desk.ask('incidents', { query }),
     desk.ask('overview'),
@@ -74,14 +80,7 @@ export async function getAtDesk(
   const containments = all.filter((one) => namespace === undefined || one.namespace === namespace);
   if (json) return printJson({ incidents, containments });
   if (incidents.length + containments.length === 0) return print('Nothing is open, and nothing is in force.');
-  printTable(incidents, [
-    { title: 'incident', text: ({ title }) => title },
-    { title: 'state', text: ({ state }) => state },
-    { title: 'severity', text: ({ severity }) => severity, style: (row, text) => severityText(row.severity, text.length) },
-    { title: 'reached', text: ({ reached }) => reached },
-    { title: 'verdict', text: ({ verdict }) => verdict },
-    { title: 'opened', text: ({ openedAt }) => openedAt },
-  ]);
+  printIncidents(incidents);
   if (next !== null) print(`… and more: these are the newest ${incidents.length}. firebreak incidents list has --limit.`);
   if (containments.length === 0) return;
   print();
@@ -90,5 +89,54 @@ export async function getAtDesk(
     { title: 'containments', text: ({ contained }) => String(contained) },
     { title: 'severity', text: ({ severity }) => severity, style: (row, text) => severityText(row.severity, text.length) },
     { title: 'since', text: ({ since }) => since },
+  ]);
+}
+
+/** `firebreak get POD --desk`: what is open about a pod, what holds it, until when, and who is asked. Without a namespace, any pod of that name. */
+export async function getPodAtDesk(at: DeskPlace, pod: string, { json, namespace }: GetOptions): Promise<void> {
+  const desk = await openDesk(at);
+  const query = {
+    ...{ state: 'open' as const, limit: mostIncidents, text: pod.slice(0, longestSearch) },
+    ...(namespace !== undefined && { namespace }),
+  };
+  const { items } = await desk.ask('incidents', { query });
+  const isMeant = (name: string): boolean =>
+    namespace === undefined ? name.endsWith(`/${pod}`) : name === `${namespace}/${pod}`;
+  const incidents = items.filter(({ pods }) => pods.some(isMeant));
+  const shown = await Promise.all(incidents.map(({ key }) => desk.ask('incident', { params: { key } })));
+  const containments = shown.flatMap(({ leases, questions }) =>
+    leases
+      .filter(({ state, target }) => isHeld.has(state) && (!target.startsWith('pod/') || isMeant(target.slice('pod/'.length))))
+      .map(({ target, action, until, question }) => {
+        const asked = questions.find(({ id }) => id === question) ?? questions[0];
+        return { target, action, until, asked: asked?.level.group ?? null };
+      }),
+  );
+  if (json) return printJson({ incidents, containments });
+  if (incidents.length === 0) return print(`No open incident that you may see names ${pod}.`);
+  printIncidents(incidents);
+  if (containments.length > 0) {
+    print();
+    printTable(containments, [
+      { title: 'held', text: ({ target }) => target },
+      { title: 'by', text: ({ action }) => action },
+      { title: 'until', text: ({ until }) => until ?? 'people end it' },
+      { title: 'asked', text: ({ asked }) => asked ?? 'nobody now' },
+    ]);
+  }
+  for (const { live, incident } of shown)
+    if (!live) print(`${incident.title} does not answer now: what holds the pod, and until when, is not known here.`);
+}
+
+const isHeld: ReadonlySet<string> = new Set(['active', 'permanent', 'releasing', 'drifted']);
+
+function printIncidents(incidents: readonly ListedIncident[]): void {
+  printTable(incidents, [
+    { title: 'incident', text: ({ title }) => title },
+    { title: 'state', text: ({ state }) => state },
+    { title: 'severity', text: ({ severity }) => severity, style: (row, text) => severityText(row.severity, text.length) },
+    { title: 'reached', text: ({ reached }) => reached },
+    { title: 'verdict', text: ({ verdict }) => verdict },
+    { title: 'opened', text: ({ openedAt }) => openedAt },
   ]);
 }

@@ -244,6 +244,20 @@ describe('what is seen', () => {
     expect(stdout).not.toContain('bank');
   });
 
+  test('get of one pod: what is open about it, and of other pods nothing', async () => {
+    const { stdout } = await look('viewer', ['get', 'shop/cart-1']);
+    expect(stdout).toMatch(/deployment\/shop\/cart +open +critical +contained/);
+    expect(stdout).toContain('deployment/shop/cart does not answer now');
+    expect(stdout).not.toContain('bank');
+    const incidents = async (...args: readonly string[]) =>
+      JSON.parse((await look('viewer', ['get', ...args, '--json'])).stdout).incidents.map(
+        ({ id }: { readonly id: string }) => id,
+      );
+    expect((await incidents('cart-1')).sort()).toEqual(['incident/c/bank/Deployment/cart', 'incident/c/shop/Deployment/cart']);
+    expect(await incidents('cart-1', '--namespace', 'bank')).toEqual(['incident/c/bank/Deployment/cart']);
+    expect((await look('viewer', ['get', 'art-1'])).stdout).toBe('No open incident that you may see names art-1.\n');
+  });
+
   test('restraints and suppressions are not called none while the cell does not say', async () => {
     for (const noun of ['restraints', 'suppress']) {
       const { status, stderr } = await look('viewer', [noun, 'list']);

@@ -12,6 +12,7 @@ import type { ContainmentResourceStatus, IncidentResourceStatus } from '../../..
 import {
   containmentResource,
   type HeldContainment,
+  incidentResource,
   resourceGroup,
   resourcePlurals,
   resourceVersion,
@@ -157,6 +158,70 @@ describe('incidents and containments as resources of the cluster', () => {
       ...['--yes', '--target', 'cart'],
     );
     expect(released.stdout).toContain('undone');
+  });
+
+  test('are shown of one pod: what is open about it and its workload, what holds it, until when and whom to ask, and nothing of its neighbours', async () => {
+    const namespace = await platform.freshNamespace();
+    const { admin } = accounts;
+    const [cart] = await admin.makeDeployment(namespace, 'cart', { replicas: 1 });
+    const { name = '', uid = '' } = cart?.metadata ?? {};
+    const mail = resolved(await admin.makePod(namespace, 'mail'));
+    const nothing = await plugin('get', name, '-n', namespace);
+    expect(nothing.stdout).toBe(`Nothing is open about pod/${namespace}/${name}, and nothing holds it.\n`);
+
+    const resources = new ShownResources(admin.api, AbortSignal.timeout(60_000));
+    const words = { ownNamespace: own, groups: ['oncall'], contact: '#security' };
+    const incidentOf = (workload: string): string => `incident/lab/${namespace}/${workload}`;
+    const held = (incident: string, target: string, more: Partial<HeldContainment> = {}): HeldContainment => ({
+      ...{
+        target: `${target.split('/')[0]}/${namespace}/${target.split('/')[1]}`,
+        action: 'quarantinePod',
+        incident,
+        step: target,
+      },
+      terms: {
+        severity: 'critical',
+        reach: 'pod',
+        lease: { durationMs: 60_000, onExpiry: 'renew' },
+        at: new Date().toISOString(),
+      },
+      problems: [],
+      ...more,
+    });
+    const until = Date.parse('2030-01-02T03:04:05Z');
+    for (const one of [
+      held(incidentOf('Deployment/cart'), `pod/${name}`, { uid }),
+      held(incidentOf('Deployment/cart'), 'deployment/cart', { action: 'scaleToZero' }),
+      held(incidentOf('Pod/mail'), 'pod/mail', { uid: mail.uid }),
+    ])
+      await resources.write(containmentResource(one, { until, changedAt: Date.now(), words }));
+    for (const workload of ['Deployment/cart', 'Pod/mail']) {
+      const shown = incidentResource({ id: incidentOf(workload), run: 'run-1', openedAt: Date.now() }, [], words);
+      if (shown) await resources.write(shown);
+    }
+
+    const { stdout } = await plugin('get', `pod/${name}`, '-n', namespace);
+    expect(stdout).toMatch(new RegExp(`${namespace}/Deployment/cart +Open .* oncall \\(#security\\)\n`));
+    expect(stdout).toMatch(new RegExp(`Pod ${namespace}/${name} +quarantinePod +2030-01-02T03:04:05Z +oncall \\(#security\\)\n`));
+    expect(stdout).toMatch(new RegExp(`Deployment ${namespace}/cart +scaleToZero`));
+    expect(stdout).not.toContain('mail');
+    const asJson = JSON.parse((await plugin('get', `${namespace}/mail`, '--json')).stdout);
+    expect(asJson).toMatchObject({
+      ...{ pod: `${namespace}/mail`, exists: true, unseen: [] },
+      incidents: [{ status: { subject: { kind: 'Pod', name: 'mail' }, ask: 'oncall (#security)' } }],
+      containments: [{ status: { action: 'quarantinePod', until: '2030-01-02T03:04:05Z' } }],
+    });
+
+    // What is only open, and holds nothing, is told to who asks why, too.
+    await admin.makePod(namespace, 'web');
+    const looked = incidentResource({ id: incidentOf('Pod/web'), run: 'run-1', openedAt: Date.now() }, [], words);
+    if (looked) await resources.write(looked);
+    expect((await plugin('why', 'web', '-n', namespace)).stdout).toContain(
+      `Open: pod/${namespace}/web, unknown, unknown. Ask: oncall`,
+    );
+    expect((await plugin('get', 'nobody', '-n', namespace)).stderr).toContain(`there is no pod ${namespace}/nobody`);
+    expect((await plugin('get', `${namespace}/mail`, '-n', 'shop')).stderr).toContain(`${namespace}/mail is not in shop`);
+    expect((await plugin('get', 'mail', '-A')).stderr).toContain('leave out --all-namespaces');
   });
 
   test('are what kubectl shows; whoever changes, forges or deletes one changes nothing, and it is put right', async () => {
