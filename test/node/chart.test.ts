@@ -362,14 +362,16 @@ async function ranNow<T>(cronJob: string): Promise<T> {
     await chart(release, 'uninstall', 'firebreak', '--wait', '--timeout', '60s');
     await chart(hub, 'uninstall', 'firebreak', '--wait', '--timeout', '60s');
     const { evidence: _evidence, temporal: _temporal, ...config } = values.config;
-    await importImage({ ...lab.node, image: await temporalImage() });
+    const ownTemporal = await temporalImage();
+    await importImage({ ...lab.node, image: ownTemporal });
     for (const claim of ['state-firebreak-0', 'backups', 'data-firebreak-temporal-0']) await volumeFor(claim);
     await firebreak('create', 'secret', 'generic', 'seal', `--from-literal=backup.key=${randomBytes(32).toString('base64')}`);
     inOnePod = {
       ...values,
       profile: 'single',
       config: { ...config, cluster: 'lab-in-one-pod' },
-      temporal: { install: true, resources: { requests: { cpu: '10m', memory: '64Mi' } } },
+      // What stands in for it here has a digest of its own.
+      temporal: { install: true, image: ownTemporal.name, resources: { requests: { cpu: '10m', memory: '64Mi' } } },
       cell: { ...values.cell, persistence: { enabled: true, size: '1Gi' } },
       backup: { schedule: '40 2 * * *', existingClaim: 'backups', sealKeysWith: 'seal' },
     };

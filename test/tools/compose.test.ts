@@ -48,10 +48,10 @@ const always = ['config', 'firebreak', 'temporal'];
   });
 });
 
-test('every image is pinned to a version', () => {
+test('every image is pinned to a version and its bytes', () => {
   const images = Object.values(compose.services).flatMap(({ image }) => image ?? []);
   expect(images.length).toBeGreaterThan(2);
-  for (const image of images) expect(image).toMatch(/:\d+\.\d+/);
+  for (const image of images) expect(image).toMatch(/:\d+\.\d+[^@]*@sha256:[0-9a-f]{64}$/);
 });
 
 test('Docker starts the image as `npm run image` has it started', () => {

@@ -5,7 +5,7 @@ import { imageFaults, packageFaults, pinnedFaults } from '../../tools/check/pinn
 const integrity = `sha512-${'A'.repeat(86)}==`;
 const digest = `sha256:${'0'.repeat(64)}`;
 
-test('every package of this tree has its integrity, and every image its digest, or is named as one that lacks it', () => {
+test('every package of this tree has its integrity, and every image its digest', () => {
   expect(pinnedFaults(projectRoot())).toEqual([]);
 });
 
@@ -23,9 +23,8 @@ test.each([
 
 test('an image without a digest is a fault, in a Dockerfile and in a compose file', () => {
   const file = `FROM node:24 AS build\nFROM --platform=linux/amd64 golang:1@${digest} AS tools\nFROM build\nFROM scratch\n`;
-  expect(imageFaults(file, [])).toEqual(['node:24 is not pinned by its digest']);
-  expect(imageFaults(file, ['node:24'])).toEqual([]);
-  expect(imageFaults(`services:\n  a:\n    image: "postgres:17"\n  b:\n    image: x:1@${digest}\n`, [])).toEqual([
+  expect(imageFaults(file)).toEqual(['node:24 is not pinned by its digest']);
+  expect(imageFaults(`services:\n  a:\n    image: "postgres:17"\n  b:\n    image: x:1@${digest}\n`)).toEqual([
     'postgres:17 is not pinned by its digest',
   ]);
 });

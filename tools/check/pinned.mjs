@@ -14,12 +14,6 @@ export const imageFiles = [
   'docker-compose.yml',
 ];
 
-/**
- * Images whose digest is still to be written down: a digest is only worth something when it was read from the registry itself. Where one is
- * known it goes behind the tag (`name:tag@sha256:…`), and its line in the file goes: `npm run images:pin` does both. No image may be added.
- */
-const digestsToCome = JSON.parse(readFileSync(new URL('digests-to-come.json', import.meta.url), 'utf8'));
-
 /** @param {{ readonly packages?: Readonly<Record<string, Readonly<Record<string, unknown>>>> }} lock */
 export function packageFaults({ packages = {} }) {
   return Object.entries(packages).flatMap(([place, { link, integrity }]) => {
@@ -31,18 +25,25 @@ export function packageFaults({ packages = {} }) {
   });
 }
 
-/** @param {string} text of a Dockerfile, a compose file or a chart's values */
-export function unpinnedImages(text) {
+/**
+ * Those that come from elsewhere, and so have to be pinned.
+ * @param {string} text of a Dockerfile, a compose file or a chart's values
+ */
+export function outsideImages(text) {
   const stages = new Set([...text.matchAll(/^FROM\s.*\sAS\s+(\S+)/gim)].map(([, name]) => name));
   const images = [...text.matchAll(/^\s*(?:FROM|image:)[ \t]+(?:--\S+[ \t]+)*["']?([^\s"']+)/gim)].map(([, image]) => image);
-  const outside = images.filter((image) => image !== 'scratch' && !stages.has(image));
-  return outside.filter((image) => !/@sha256:[0-9a-f]{64}$/.test(image));
+  return images.filter((image) => image !== 'scratch' && !stages.has(image));
+}
+
+/** @param {string} image */
+export function isPinned(image) {
+  return /@sha256:[0-9a-f]{64}$/.test(image);
 }
 
 /** @param {string} text of a Dockerfile, a compose file or a chart's values */
-export function imageFaults(text, toCome = digestsToCome) {
-  return unpinnedImages(text)
-    .filter((image) => !toCome.includes(image))
+export function imageFaults(text) {
+  return outsideImages(text)
+    .filter((image) => !isPinned(image))
     .map((image) => `${image} is not pinned by its digest`);
 }
 
@@ -51,11 +52,7 @@ export function pinnedFaults(root) {
   const read = (path) => readFileSync(join(root, path), 'utf8');
   const packages = lockFiles.flatMap((file) => packageFaults(JSON.parse(read(file))).map((fault) => `${file}: ${fault}`));
   const images = imageFiles.flatMap((file) => imageFaults(read(file)).map((fault) => `${file}: ${fault}`));
-  const unpinned = imageFiles.flatMap((file) => unpinnedImages(read(file)));
-  const gone = digestsToCome
-    .filter((image) => !unpinned.includes(image))
-    .map((image) => `${image} is used nowhere without its digest: its line in tools/check/digests-to-come.json can go`);
-  return [...packages, ...images, ...gone];
+  return [...packages, ...images];
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

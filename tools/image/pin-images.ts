@@ -1,61 +1,55 @@
 /**
- * `npm run images:pin`: asks the registries of the images that the Dockerfiles, docker-compose.yml and the chart's values name by version alone for their digests, and
- * writes these behind the versions. `--check` asks nobody, and says which have none yet.
+ * `npm run images:pin`: asks the registries of the images that the Dockerfiles, docker-compose.yml and the chart's values name. An image that is named by
+ * version alone gets its digest behind the version; of one that has a digest the registry says whether it has that.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { parseReference, placeOf } from '../../core/cluster/image-reference.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { KnownHost } from '../../integrations/registry/get.ts';
 import { openRepository } from '../../integrations/registry/repository.ts';
 import { reasonOf } from '../../service/process/log.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
-import { imageFiles, unpinnedImages } from '../check/pinned.mjs';
+import { imageFiles, isPinned, outsideImages } from '../check/pinned.mjs';
 
-interface PinnedImage {
-  /** `postgres:17.6` */
+interface AskedImage {
+  /** `postgres:17.6`, or with its digest. */
   readonly image: string;
+  /** What its registry has. */
   readonly digest?: string;
-  /** Why it has none. */
+  /** Why nothing is known of it. */
   readonly problem?: string;
 }
 
 const lookMs = 30_000;
-/** Where `npm run check` has the images that may be without a digest. */
-const toComeFile = 'tools/check/digests-to-come.json';
 
-/** Asks for the digest of each unpinned image of these files, and writes it behind its tag. An image whose registry does not answer stays as it is. */
+/** Asks for each image of these files, and writes the digest behind the tag where there was none. An image whose registry does not answer stays as it is. */
 export async function pinImages(options: {
   /** The folder that the files are in. */
   readonly root: string;
   readonly files?: readonly string[];
   /** Registries besides the public ones. */
   readonly known?: readonly KnownHost[];
-}): Promise<readonly PinnedImage[]> {
+}): Promise<readonly AskedImage[]> {
   const { root, files = imageFiles, known = [] } = options;
   const texts = files.map((file) => ({ path: join(root, file), text: readFileSync(join(root, file), 'utf8') }));
-  const images = [...new Set(texts.flatMap(({ text }) => unpinnedImages(text)))].sort();
-  const pinned = await Promise.all(images.map((image) => pin(image, known)));
-  const digests = new Map(pinned.flatMap(({ image, digest }) => (digest === undefined ? [] : [[image, digest]])));
+  const images = [...new Set(texts.flatMap(({ text }) => outsideImages(text)))].sort();
+  const asked = await Promise.all(images.map((image) => ask(image, known)));
   for (const { path, text } of texts) {
-    const changed = unpinnedImages(text).reduce((now, image) => {
-      const digest = digests.get(image);
-      return digest === undefined ? now : withDigest(now, image, digest);
-    }, text);
+    const changed = asked.reduce(
+      (now, { image, digest }) => (digest === undefined || isPinned(image) ? now : withDigest(now, image, digest)),
+      text,
+    );
     if (changed !== text) writeFileSync(path, changed);
   }
-  const toCome: readonly string[] = JSON.parse(readFileSync(join(root, toComeFile), 'utf8'));
-  const still = toCome.filter((image) => !digests.has(image));
-  if (still.length < toCome.length) writeFileSync(join(root, toComeFile), `${JSON.stringify(still, undefined, 2)}\n`);
-  return pinned;
+  return asked;
 }
 
-async function pin(image: string, known: readonly KnownHost[]): Promise<PinnedImage> {
+async function ask(image: string, known: readonly KnownHost[]): Promise<AskedImage> {
   try {
-    const { repository, tag = 'latest' } = parseReference(image);
+    const { repository, tag = 'latest', digest = tag } = parseReference(image);
     const signal = AbortSignal.timeout(lookMs);
-    const manifest = await openRepository({ ...placeOf(repository), credentials: [], known, signal }).manifest(tag);
+    const manifest = await openRepository({ ...placeOf(repository), credentials: [], known, signal }).manifest(digest);
     if (!manifest) throw new FirebreakError('FB_ERR_NOT_FOUND', `${image} is not in its registry`);
     return { image, digest: manifest.digest };
   } catch (error) {
@@ -70,13 +64,7 @@ function withDigest(text: string, image: string, digest: string): string {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
-  const root = projectRoot();
-  const unpinned = () =>
-    [...new Set(imageFiles.flatMap((file) => unpinnedImages(readFileSync(join(root, file), 'utf8'))))].sort();
-  if (!values.check)
-    for (const { image, digest, problem } of await pinImages({ root }))
-      process.stdout.write(`${image}: ${digest ?? `not pinned: ${problem}`}\n`);
-  for (const image of unpinned()) process.stderr.write(`${image} has no digest\n`);
-  process.exitCode = unpinned().length === 0 ? 0 : 1;
+  const asked = await pinImages({ root: projectRoot() });
+  for (const { image, digest, problem } of asked) process.stdout.write(`${image}: ${digest ?? `not known: ${problem}`}\n`);
+  process.exitCode = asked.some(({ problem }) => problem !== undefined) ? 1 : 0;
 }
