@@ -38,6 +38,19 @@ describe('what follows a containment', () => {
     expect(performance.now() - started).toBeGreaterThanOrEqual(50);
   });
 
+  test('begins a few at a time when it is quiet again, in order: the next alert does not find all of it before it', async () => {
+    const first = new ContainmentFirst({ quietMs: 10 });
+    first.expect('a');
+    const begun: number[] = [];
+    const all = Array.from({ length: 10 }, (_, n) => first.turn().then(() => void begun.push(n)));
+    await first.contain('a', async () => undefined);
+    await all[0];
+    await new Promise<void>((next) => setImmediate(next));
+    expect(begun).toEqual([0, 1, 2, 3]);
+    await Promise.all(all);
+    expect(begun).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
   test('does not wait for ever for a playbook that contains nothing', async () => {
     const first = new ContainmentFirst({ quietMs: 10, expectedMs: 50, longestMs: 60_000 });
     first.expect('a');

@@ -5,13 +5,13 @@ import { expect, test } from '@jest/globals';
 const root = join(import.meta.dirname, '..', '..');
 const rows = [
   ...readFileSync(join(root, 'docs', 'tuned-constants.md'), 'utf8').matchAll(/^\| `([^`]+)` \| `([^`]+)` \| `([^`]+)`/gm),
-].map(([, constant = '', file = '', bench = '']) => ({ constant, file, bench }));
+].map(([, constant = '', file = '', measuredBy = '']) => ({ constant, file, measuredBy }));
 
 test('the page lists constants', () => {
   expect(rows.length).toBeGreaterThan(20);
 });
 
-test.each(rows)('$constant stands in $file as the page says, and $bench is there', ({ constant, file, bench }) => {
+test.each(rows)('$constant stands in $file as the page says, and $measuredBy is there', ({ constant, file, measuredBy }) => {
   expect(readFileSync(join(root, file), 'utf8')).toContain(constant);
-  expect(existsSync(join(root, bench))).toBe(true);
+  expect(existsSync(join(root, measuredBy))).toBe(true);
 });

@@ -8,9 +8,8 @@ const lookEveryMs = 1_000;
 const calmMs = 500;
 /** In memory, with their incidents: about 150 bytes each. */
 const mostFresh = 50_000;
-const removedAtOnce = 500;
-/** Ids that are looked at in one turn of the event loop. */
-const atOnce = 2_000;
+/** Ids that are looked at in one turn of the event loop, or removed in one commit. */
+const idsAtOnce = 500;
 /** Between two parts while alerts come: each is a commit that their own have to wait for. */
 const restMs = 10;
 
@@ -95,7 +94,7 @@ export class FreshIds {
     }
     for (;;) {
       if (this.#stopped) return;
-      const places = [...this.#rows.getKeys({ end: upTo + 1, limit: removedAtOnce })];
+      const places = [...this.#rows.getKeys({ end: upTo + 1, limit: idsAtOnce })];
       if (places.length === 0) break;
       await this.#root.batch(() => {
         for (const place of places) partOfBatch(this.#rows.remove(place));
@@ -116,7 +115,7 @@ export class FreshIds {
   async #byBeginning(): Promise<readonly (readonly string[])[]> {
     const parts = new Map<string, string[]>();
     for (const [at, id] of [...this.#incidents.keys()].entries()) {
-      if (at % atOnce === atOnce - 1) await setImmediate();
+      if (at % idsAtOnce === idsAtOnce - 1) await setImmediate();
       const beginning = id.slice(0, 2);
       const part = parts.get(beginning);
       if (part === undefined) parts.set(beginning, [id]);

@@ -102,7 +102,6 @@ export class Spool {
     // Readers that were killed would keep old pages from being used again.
     root.readerCheck();
     const spool = new Spool({ root, maxBytes, directory, unlock, ...(leftFree !== undefined && { leftFree }) });
-    await spool.#waiting.takeOver();
     const places = [
       spool.#waiting.lastPlace,
       spool.#fresh.lastPlace,

@@ -2,15 +2,12 @@ import type { Database, RootDatabase } from 'lmdb';
 import type { PlacedEntry, SpoolEntry } from './entry.ts';
 import { partOfBatch } from './write-group.ts';
 
-const movedAtOnce = 500;
-
 /**
  * The waiting alerts in the order in which they came, whatever incidents they are of: so writing some fills the last page, and changes no
  * page of each incident's own. Which ones are an incident's is in memory, 8 bytes an alert, and beside them on the disk, small enough to
  * be read at the start.
  */
 export class WaitingAlerts {
-  readonly #root: RootDatabase;
   readonly #entries: Database<SpoolEntry, number>;
   readonly #incidents: Database<string, number>;
   /** Places by incident, ascending. */
@@ -18,7 +15,6 @@ export class WaitingAlerts {
   #last = 0;
 
   constructor(root: RootDatabase) {
-    this.#root = root;
     // The names of an alert's fields are kept once, not in every entry.
     this.#entries = root.openDB({ name: 'waiting', sharedStructuresKey: Symbol.for('structures') });
     this.#incidents = root.openDB({ name: 'lines' });
@@ -89,26 +85,6 @@ export class WaitingAlerts {
 
   stats(): readonly unknown[] {
     return [this.#entries.getStats(), this.#incidents.getStats()];
-  }
-
-  /** Takes over what a version before kept in the order of the incidents. */
-  async takeOver(): Promise<void> {
-    const older: Database<SpoolEntry, [incident: string, place: number]> = this.#root.openDB({
-      name: 'entries',
-      sharedStructuresKey: Symbol.for('structures'),
-    });
-    for (;;) {
-      const found = [...older.getRange({ limit: movedAtOnce })];
-      if (found.length === 0) break;
-      await this.#root.batch(() => {
-        for (const { key, value } of found) {
-          this.put(key[1], key[0], value);
-          partOfBatch(older.remove(key));
-        }
-      });
-      for (const { key } of found) this.stored(key[1], key[0]);
-    }
-    for (const line of this.#lines.values()) line.sort((a, b) => a - b);
   }
 }
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { ConcurrencyLimiter, type ConcurrencyLimiterOptions } from '../../../service/intake/send/concurrency-limiter.ts';
 
 async function mostAtOnce(limiter: ConcurrencyLimiter, { calls, ms }: { calls: number; ms: number }): Promise<number> {
@@ -16,6 +16,10 @@ async function mostAtOnce(limiter: ConcurrencyLimiter, { calls, ms }: { calls: n
   );
   return most;
 }
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
 
 describe('a lane', () => {
   test('lets so many run at once, all of them in the end, also when some fail', async () => {
@@ -54,6 +58,16 @@ describe('a lane', () => {
     expect(await mostAtOnce(limiter, { calls: 20, ms: 1 })).toBeLessThan(8);
     await pass({ calls: 60, ms: 60 });
     expect(await mostAtOnce(limiter, { calls: 40, ms: 1 })).toBeGreaterThan(12);
+  });
+
+  test.each([
+    ['is slow', 300, false, 3 * 300],
+    ['is quick while something else waits', 110, true, 110],
+  ])('rests after a call that %s, and no longer than that', async (_when, ms, yields, rests) => {
+    const { pass } = clocked(4, { yields: () => yields });
+    const timers = jest.spyOn(globalThis, 'setTimeout');
+    await pass({ calls: 6, ms });
+    expect(Math.max(...timers.mock.calls.map(([, rest]) => Number(rest)))).toBe(rests);
   });
 
   test('lets the worse go first, and who came first of the same', async () => {

@@ -77,7 +77,14 @@ describe('turns', () => {
     const goes = turns.run(sender, piece('on', 1));
     await expect(fails).rejects.toThrow('no');
     await expect(goes).resolves.toBe('on');
-    pass(4_100);
+    // A quarter of a core is its own.
+    pass(3_000);
+    turns.run({}, piece('of another', 10));
+    const waits = turns.run(sender, piece('not yet', 1));
+    expect(waits).toBeInstanceOf(Promise);
+    await waits;
+    pass(1_100);
+    turns.run({}, piece('of another', 10));
     expect(turns.run(sender, piece('small', 1))).toBe('small');
   });
 });

@@ -34,6 +34,20 @@ describe('pressure', () => {
     expect(pressure.isHigh).toBe(false);
   });
 
+  test('is made by one write in twenty: it is too late to yield when one in ten waits', () => {
+    const pressure = new Pressure(() => 1_000);
+    for (let n = 0; n < 95; n += 1) pressure.took(2);
+    for (let n = 0; n < 5; n += 1) pressure.took(100);
+    expect(pressure.isHigh).toBe(true);
+  });
+
+  test('is not made by writes of a few milliseconds, however quick others are', () => {
+    const pressure = new Pressure(() => 1_000);
+    pressure.took(1);
+    for (let n = 0; n < 50; n += 1) pressure.took(10);
+    expect(pressure.isHigh).toBe(false);
+  });
+
   test('is not made by a disk that is slow, but by waiting for it', () => {
     let now = 1_000;
     const pressure = new Pressure(() => now);

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { open } from 'lmdb';
 import type { Alert } from '../../../core/alert/alert.ts';
 import { subjectOf } from '../../../core/alert/subject.ts';
+import { nextBatch } from '../../../service/intake/send/batch.ts';
 import type { SpoolEntry } from '../../../service/intake/spool/entry.ts';
 import { Spool } from '../../../service/intake/spool/spool.ts';
 import { freshDirectory, removeDirectory, until } from './parts/intake-fixture.ts';
@@ -86,23 +86,19 @@ describe('the spool', () => {
     await spool.close();
   });
 
-  test('takes over what a version before kept in the order of the incidents', async () => {
-    const path = directory();
-    const root = open({ path, maxDbs: 16, pageSize: 4_096, overlappingSync: false });
-    const older = root.openDB({ name: 'entries', sharedStructuresKey: Symbol.for('structures') });
-    await root.batch(() => {
-      // A place is one alert's; those of an incident lie together.
-      for (let serial = 0; serial < 1_200; serial += 1) void older.put([incidents[serial % 2] ?? '', serial + 1], entry(serial));
-    });
-    await root.close();
-    const spool = await opened(path);
-    expect(serials(spool, incidents[0])).toEqual(Array.from({ length: 600 }, (_, n) => `alert ${2 * n}`));
-    expect(serials(spool, incidents[1])).toEqual(Array.from({ length: 600 }, (_, n) => `alert ${2 * n + 1}`));
-    expect(await spool.add(incidents[0], entry(5_000))).toBe(1_201);
+  test('gives a batch of many alerts in parts: what comes meanwhile is taken in between', async () => {
+    const spool = await opened(directory());
+    await Promise.all(Array.from({ length: 1_100 }, (_, serial) => spool.add(incidents[0], entry(serial))));
+    let turns = 0;
+    const turn = (): void => {
+      turns += 1;
+      if (turns < 50) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const batch = await nextBatch({ spool, incident: incidents[0], known: new Set(), fixed: undefined });
+    expect(batch?.size).toBe(1_100);
+    expect(turns).toBeGreaterThanOrEqual(4);
     await spool.close();
-    const again = await opened(path);
-    expect(serials(again, incidents[0])).toHaveLength(601);
-    await again.close();
   });
 });
 

@@ -1,0 +1,53 @@
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { subjectOf } from '../../../core/alert/subject.ts';
+import { batchOfOne } from '../../../service/intake/send/batch.ts';
+import { Delivery } from '../../../service/intake/send/delivery.ts';
+import { IncidentLine } from '../../../service/intake/send/incident-line.ts';
+import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
+import { alertOf } from '../../testing/alert-of.ts';
+import { silent as log } from './parts/intake-fixture.ts';
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+describe('the way to Temporal', () => {
+  test('begins a storm with two calls, while what is critical goes all at once', async () => {
+    const delivery = new Delivery({ gateway: new FakeIncidentGateway(), log });
+    const { promise: answer, resolve } = Promise.withResolvers<void>();
+    let [low, critical] = [0, 0];
+    const all = Array.from({ length: 20 }, (_, n) => [
+      delivery.inTurn(`low ${n}`, 'low', () => {
+        low += 1;
+        return answer;
+      }),
+      delivery.inTurn(`critical ${n}`, 'critical', () => {
+        critical += 1;
+        return answer;
+      }),
+    ]);
+    expect([low, critical]).toEqual([2, 20]);
+    resolve();
+    await Promise.all(all.flat());
+    expect([low, critical]).toEqual([20, 20]);
+  });
+
+  test('gathers repetitions for as much longer as all incidents have more of them than twenty a second, up to fifty times', async () => {
+    const gateway = new FakeIncidentGateway();
+    gateway.signal = async () => ({ kind: 'signalled' });
+    const delivery = new Delivery({ gateway, log });
+    const line = new IncidentLine('incident/lab/shop/Deployment/web');
+    line.opened('run');
+    const alert = alertOf();
+    const entry = { alert, subject: subjectOf(alert), receivedAt: new Date().toISOString() };
+    const now = performance.now();
+    jest.spyOn(performance, 'now').mockReturnValue(now);
+    const timesAfter = async (signals: number): Promise<number> => {
+      for (let n = 0; n < signals; n += 1) await delivery.fromSpool(line, batchOfOne({ place: 1, entry }));
+      return delivery.windowOf(line) / line.windowMs;
+    };
+    expect(await timesAfter(20)).toBe(1);
+    expect(await timesAfter(180)).toBe(10);
+    expect(await timesAfter(1_000)).toBe(50);
+  });
+});
