@@ -65,10 +65,22 @@ function alertsIn(file: string, cluster: string, find: (alert: Alert) => Alert):
   if (known) return known.map((alert) => ({ from, ok: true, alert: find(alert) }));
   const parsed = parseAlerts(bytes, { cluster });
   if (!parsed.ok) return [{ from, ok: false, reason: parsed.reason }];
+  const lineOf = linesIn(bytes);
   return parsed.items.flatMap((item): readonly ReadAlert[] => {
     if (item.kind === 'alert') return [{ from, ok: true, alert: find(item.alert) }];
-    return item.kind === 'rejected' ? [{ from, ok: false, reason: item.reason }] : [];
+    return item.kind === 'rejected' ? [{ from: `${from}, line ${lineOf(item.raw)}`, ok: false, reason: item.reason }] : [];
   });
+}
+
+const newline = 0x0a;
+
+/** Says of parts of the bytes, one after another, in which line they begin, from 1 on. */
+function linesIn(bytes: Uint8Array): (part: Uint8Array) => number {
+  let [line, at] = [1, 0];
+  return (part) => {
+    for (const end = part.byteOffset - bytes.byteOffset; at < end; at += 1) if (bytes[at] === newline) line += 1;
+    return line;
+  };
 }
 
 /** Of a file whose every line is a normalised alert. */

@@ -99,11 +99,12 @@ async function publish(where: string, options: PublishOptions): Promise<void> {
       'FB_ERR_REFUSED',
       `${fault.file}:${fault.line}: ${fault.problem}. ${fault.remedy} firebreak pack check says all of it`,
     );
+  const store = await storeIn(options);
   const statement = await statementOf(pack, where, options);
   // Only who publishes or lists needs it.
   const { personalSigner } = await import('../../incidents/orders.ts');
   const release = await signedRelease(statement, pack, await personalSigner(options.key));
-  const outcome = await (await storeIn(options)).publish(release);
+  const outcome = await store.publish(release);
   const { pack: name, version, integrity, builtWith, replayed, changed } = statement;
   if (options.json)
     return printJson({
@@ -161,6 +162,10 @@ function saidBy<T>(work: () => T): T {
 
 async function storeIn({ config: path, store }: StoreOptions): Promise<ReleaseStore> {
   if (store !== undefined) return new ReleaseStore(createFolderShelf({ dir: resolve(store) }));
+  if (!existsSync(path))
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `no store of releases is named, and there is no ${path} that names one`, {
+      remedy: 'Name a folder with --store, or the configuration with --config FILE.',
+    });
   const { config, secrets } = await configured(path);
   const { openReleases } = await import('../../process/releases.ts');
   return openReleases({ config, secrets });

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
+import { FirebreakError } from '../../../core/errors.ts';
 import { noveltyHours } from '../../../core/novelty/novelty.ts';
 import {
   type BacktestCondition,
@@ -82,8 +83,15 @@ async function runOn(
 ): Promise<void> {
   const { playbook: only, quiet: quietMs, failOn, json } = options;
   // Files need no configuration: where there is one, it says who would have been asked.
-  const config =
-    paths.length === 0 || existsSync(options.config) ? loadConfig({ path: options.config, env: process.env }) : undefined;
+  const config = existsSync(options.config) ? loadConfig({ path: options.config, env: process.env }) : undefined;
+  if (!config && paths.length === 0)
+    throw new FirebreakError(
+      'FB_ERR_INCOMPLETE',
+      `there are no alerts: no file is named, and there is no ${options.config} with its records`,
+      {
+        remedy: 'Name files or folders with alerts, or - for standard input; or the configuration with --config FILE.',
+      },
+    );
   const judgesNovelty =
     paths.length > 0 ? { learningMs: noveltyHours.learning * hourMs, rolloutMs: noveltyHours.rollout * hourMs } : undefined;
   for (const one of [chosen, against])

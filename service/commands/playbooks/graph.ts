@@ -31,7 +31,10 @@ async function draw(id: string, { json, svg, pack, alert: file }: GraphOptions):
   const { readAlerts } = await import('../../simulation/read-alerts.ts');
   const { mermaidOf } = await import('../../../testing/graph.ts');
   const { svgOf } = await import('../../../testing/graph-svg.ts');
-  const alerts = file === undefined ? undefined : readAlerts([file], 'local').flatMap((read) => (read.ok ? [read.alert] : []));
+  const read = file === undefined ? undefined : readAlerts([file], 'local');
+  const alerts = read?.flatMap((one) => (one.ok ? [one.alert] : []));
+  const unread = read?.find((one) => !one.ok);
+  if (unread && alerts?.length === 0) throw new FirebreakError('FB_ERR_ALERT_INVALID', `${unread.from}: ${unread.reason}`);
   const { playbook, title, drawn } = await withSimulations(pack, (simulations) => simulations.graph({ id, alerts }));
   if (!drawn)
     throw new FirebreakError(
@@ -39,6 +42,7 @@ async function draw(id: string, { json, svg, pack, alert: file }: GraphOptions):
       file === undefined
         ? `no alert could be made up for ${playbook}: give one with --alert`
         : `${playbook} answers no alert in ${file}`,
+      file === undefined ? {} : { remedy: `See its \`on\`; \`firebreak simulate ${file}\` says what answers it.` },
     );
   const { graph } = drawn;
   if (json) printJson(graph);

@@ -151,6 +151,13 @@ export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/by-label', 
     expect(broken.stderr).toContain('standard input, line 2: no normalised alert');
   });
 
+  test('says how to give it alerts where there are none', async () => {
+    const { status, stderr } = await firebreak(['--config', 'none.yaml']);
+    expect(status).toBe(2);
+    expect(stderr).toContain('no file is named, and there is no none.yaml');
+    expect(stderr).toContain('Name files or folders with alerts');
+  });
+
   test('compares with another version of a pack', async () => {
     const file = join(folder, 'alerts.jsonl');
     writeFileSync(file, JSON.stringify(alertOf()));

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 import { firebreakHere } from '../../command-line.ts';
+import { writePackFolder } from '../../pack-folder.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-releases-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -20,6 +21,15 @@ test('whoever looks for a pack under another name, or in a folder that is not th
   const missing = await releases('acme', '--store', 'stroe');
   expect(missing).toMatchObject({ status: 1, stdout: '' });
   expect(missing.stderr).toContain(`there is no folder ${join(folder, 'stroe')}`);
+});
+
+test('whoever names no store is told how, before anything is built or replayed', async () => {
+  expect((await firebreakHere(['pack', 'releases', 'acme'], { folder })).stderr).toContain('Name a folder with --store');
+  const pack = writePackFolder(join(folder, 'unpublished'));
+  const { status, stdout, stderr } = await firebreakHere(['pack', 'publish', pack, '--key', 'none.pem'], { folder });
+  expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  expect(stderr).toMatch(/^FB_ERR_INCOMPLETE: .*no store of releases is named, and there is no firebreak\.yaml that names one$/m);
+  expect(stderr).not.toContain('replayed');
 });
 
 test.each([

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -65,7 +65,11 @@ describe('firebreak simulate', () => {
     expect({ status, stdout }).toMatchObject({ status: 1, stdout: expect.stringContaining('stops (FB_ERR_REFUSED)') });
     const broken = await firebreak(['simulate', '-'], '{"no": "alert"}');
     expect(broken.status).toBe(1);
-    expect(broken.stderr).toContain('standard input: ');
+    expect(broken.stderr).toContain('standard input, line 1: ');
+    const alert = JSON.stringify(JSON.parse(readFileSync(join(samples, 'falco.json'), 'utf8'))[0], null, 2);
+    const commented = await firebreak(['simulate', '-'], `// a.json\n${alert}\n\n// b.json\n${alert}\n`);
+    const lines = alert.split('\n').length;
+    expect(commented.stderr).toBe(`standard input, line 1: not JSON\nstandard input, line ${lines + 3}: not JSON\n`);
     expect(await firebreak(['simulate', 'none.json'])).toMatchObject({
       status: 1,
       stderr: expect.stringMatching(/FB_ERR_FILE_MISSING: .*none\.json: there is no such file/),
@@ -194,5 +198,19 @@ describe('firebreak playbooks graph', () => {
       readonly nodes: readonly { readonly kind: string }[];
     };
     expect(nodes.filter(({ kind }) => kind === 'end')).toHaveLength(3);
+  });
+
+  test('says where it is given an alert that the playbook does not answer, or no alert at all', async () => {
+    const on = (name: string, text: string) => {
+      writeFileSync(join(folder, name), text);
+      return firebreak(['playbooks', 'graph', 'ask-about-shell', '--alert', name]);
+    };
+    const [alert] = JSON.parse(readFileSync(join(samples, 'falco.json'), 'utf8'));
+    const other = await on('other.json', JSON.stringify({ ...alert, rule: 'Another' }));
+    expect(other.stderr).toContain('firebreak/ask-about-shell answers no alert in other.json');
+    expect(other.stderr).toContain('`firebreak simulate other.json` says what answers it');
+    expect((await on('none.json', '// nothing')).stderr).toContain(
+      'FB_ERR_ALERT_INVALID: The alert cannot be read: none.json, line 1: not JSON',
+    );
   });
 });
