@@ -74,6 +74,11 @@ function voteProblem({ chain, actor, body }: AuditRecord, signers: VoteSigners):
   return signers.verify({ keyId, bytes: voteBytes(vote), signature }) ? undefined : `${of} does not have a valid signature`;
 }
 
+/** Whether `DecisionCheck` looks at what such a record says: of all others their hash and their signature say enough. A question that stands elsewhere is not found without its body. */
+export function isDecision({ kind }: Pick<AuditRecord, 'kind'>): boolean {
+  return decisive.has(kind) || Object.hasOwn(signedIn, kind);
+}
+
 /** Where a record of such a kind holds what a person or a desk has signed. */
 const signedIn: Readonly<Record<string, 'order' | 'proposal' | 'remark'>> = {
   'suppression.proposed': 'proposal',

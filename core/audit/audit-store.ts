@@ -69,15 +69,16 @@ export interface AuditStore extends AuditWriter {
     readonly since: string;
     readonly until: string;
   }): Promise<readonly string[]>;
-  /** Rows of all chains, a part at a time: those of a chain together and by place. Chains that grow meanwhile may show it. */
-  eachRow(): AsyncIterable<readonly StoredRecord[]>;
+  /**
+   * Rows of all chains, or of those behind one and up to another, in the order of `headsAfter`, a part at a time: those of a chain together and by place. Chains that grow meanwhile may
+   * show it. Bodies as in `proofsOf`.
+   */
+  eachRow(
+    isWanted: BodyWanted,
+    chains?: { readonly after?: string | undefined; readonly upTo?: string | undefined },
+  ): AsyncIterable<readonly StoredRecord[]>;
   /** The same of some chains, as they are asked for. Who is not `isWanted` has an empty body: it is there as a proof of others. */
   proofsOf(chains: readonly string[], isWanted: BodyWanted): AsyncIterable<readonly RecordProof[]>;
-  /** As `eachRow`, of all chains behind one, and up to another, in the order of `headsAfter`. */
-  rowsBetween(chains: {
-    readonly after?: string | undefined;
-    readonly upTo?: string | undefined;
-  }): AsyncIterable<readonly StoredRecord[]>;
   recordAt(where: Pick<StoredRecord, 'chain' | 'place'>): Promise<StoredRecord | undefined>;
   /**
    * What stands under its number and is not genuine gives way, since it would keep every later checkpoint out: true where something did.

@@ -18,9 +18,14 @@ export function headFromRow({ chain, number, hash }: Row): ChainHead | undefined
 export const proofColumns = 'chain, place, number, at, kind, actor, body, key_id, follows, salt, signature, removed';
 
 export function recordFromRow(row: Row): StoredRecord {
+  return checkedFromRow(row, all);
+}
+
+/** @param isWanted whose body is read, as in `proofFromRow` */
+export function checkedFromRow(row: Row, isWanted: BodyWanted): StoredRecord {
   const chain = textOf(row, 'chain');
   const place = numberOf(row, 'place');
-  const signed = signedIn(row, chain, all);
+  const signed = signedIn(row, chain, isWanted);
   const [previous, hash] = [asText(row.previous), asText(row.hash)];
   return signed ? { chain, place, previous, hash, signed } : { chain, place, previous, hash };
 }

@@ -11,7 +11,15 @@ import type { Finding } from '../../core/audit/audit-report.ts';
 import type { AuditStore, BodyWanted, RecordProof, StoredRecord } from '../../core/audit/audit-store.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
-import { checkpointFromRow, headFromRow, proofColumns, proofFromRow, recordColumns, recordFromRow } from './audit-rows.ts';
+import {
+  checkedFromRow,
+  checkpointFromRow,
+  headFromRow,
+  proofColumns,
+  proofFromRow,
+  recordColumns,
+  recordFromRow,
+} from './audit-rows.ts';
 import type { Database, Queries, Row } from './queries.ts';
 import { numberOf, placeholders, textOf } from './row.ts';
 
@@ -129,9 +137,12 @@ export function createAuditStore(database: Database): AuditStore {
       await Promise.all(Array.from({ length: partsAtOnce }, readSome));
       return [...chains];
     },
-    eachRow: () => recordsOf(pages((last) => rowsAfter(database, last))),
+    eachRow: (isWanted, range) =>
+      recordsOf(
+        pages((last) => rowsAfter(database, last, range)),
+        (row) => checkedFromRow(row, isWanted),
+      ),
     proofsOf: (chains, isWanted) => proofsOf(database, chains, isWanted),
-    rowsBetween: ({ after, upTo }) => recordsOf(pages((last) => rowsAfter(database, last, { after, upTo }))),
     recordAt: async ({ chain, place }) => {
       const sql = `SELECT ${recordColumns} FROM audit_records WHERE chain = $1 AND place = $2`;
       const [row] = await database.all(sql, [chain, place]);
@@ -182,8 +193,11 @@ async function* pages(page: (after?: Row) => Promise<readonly Row[]>): AsyncGene
   }
 }
 
-async function* recordsOf(found: AsyncIterable<readonly Row[]>): AsyncGenerator<readonly StoredRecord[], undefined> {
-  for await (const rows of found) yield rows.map(recordFromRow);
+async function* recordsOf(
+  found: AsyncIterable<readonly Row[]>,
+  read: (row: Row) => StoredRecord = recordFromRow,
+): AsyncGenerator<readonly StoredRecord[], undefined> {
+  for await (const rows of found) yield rows.map((row) => read(row));
 }
 
 /** Of all chains, or those of a range. */

@@ -1,5 +1,5 @@
 import type { ChainHead } from '../../core/audit/audit.ts';
-import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
+import { isDecision, type VoteSigners } from '../../core/audit/audit-decisions.ts';
 import type { AuditReport, Finding } from '../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import { type Anchor, checkpointDigest, staleAfterMs } from '../../core/audit/checkpoint.ts';
@@ -204,7 +204,7 @@ async function checkRecords(
       for (const head of some) heads.set(head.chain, asStated(head, checkpoints));
     });
     for (const chain of heads.keys()) unseen.add(chain);
-    for await (const result of check.each(ahead.each(store.eachRow())))
+    for await (const result of check.each(ahead.each(store.eachRow(isDecision))))
       await (result.findings.length > 0 ? again(result.chain) : end(result));
   }
   for (const chain of wrong) unseen.delete(chain);

@@ -171,7 +171,7 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       for (const [index, length] of lengths.entries()) await audit.append(run(chains[index] ?? '', 1, length));
       const read = async (wanted?: readonly string[]): Promise<readonly (readonly [string, number])[]> => {
         const rows: (readonly [string, number])[] = [];
-        for await (const some of wanted ? audit.proofsOf(wanted, () => true) : audit.eachRow())
+        for await (const some of wanted ? audit.proofsOf(wanted, () => true) : audit.eachRow(() => true))
           rows.push(...some.map(({ chain, place }) => [chain, place] as const));
         return rows;
       };
@@ -191,12 +191,14 @@ export function auditStoreSuite(newUrl: () => Promise<string>): void {
       const given = run('a@1', 1, 300);
       await audit.append(given);
       const isWanted = ({ at }: Pick<AuditRecord, 'at'>): boolean => at.endsWith(':20.000Z');
-      const rows: RecordProof[] = [];
-      for await (const some of audit.proofsOf(['a@1'], isWanted)) rows.push(...some);
-      expect(rows.map(({ signed: one }) => one && recordLink(one))).toEqual(given.map(recordLink));
-      expect(rows.map(({ signed: one }) => one?.record.body)).toEqual(
-        given.map(({ record: one }) => (isWanted(one) ? one.body : {})),
-      );
+      for (const pages of [audit.proofsOf(['a@1'], isWanted), audit.eachRow(isWanted)]) {
+        const rows: RecordProof[] = [];
+        for await (const some of pages) rows.push(...some);
+        expect(rows.map(({ signed: one }) => one && recordLink(one))).toEqual(given.map(recordLink));
+        expect(rows.map(({ signed: one }) => one?.record.body)).toEqual(
+          given.map(({ record: one }) => (isWanted(one) ? one.body : {})),
+        );
+      }
     });
 
     test('reads the rows of some numbers, also where somebody wrote there, and a chain up to a place', async () => {

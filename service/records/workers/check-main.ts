@@ -1,5 +1,6 @@
 /** A thread that checks rows for `startCheckWorkers`. */
 import type { ChainHead } from '../../../core/audit/audit.ts';
+import { isDecision } from '../../../core/audit/audit-decisions.ts';
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
 import { checkpointDigest } from '../../../core/audit/checkpoint.ts';
 import { headsIn } from '../../../core/audit/head-history.ts';
@@ -56,7 +57,7 @@ await answerRequests<CheckRequest, CheckAnswer>(({ store, ...trusted }) => async
 
 async function checkRange(
   { expected, ...range }: ChainRange,
-  store: Pick<AuditStore, 'rowsBetween'>,
+  store: Pick<AuditStore, 'eachRow'>,
   trusted: ConstructorParameters<typeof RowsCheck>[0],
 ): Promise<RangeResult> {
   const byChain = new Map(expected.map((one) => [one.chain, one]));
@@ -70,7 +71,8 @@ async function checkRange(
     if (byChain.delete(result.chain) && result.findings.length === 0) sound.push(result);
     else odd.push(result.chain);
   };
-  for await (const result of check.each(store.rowsBetween(range))) take(result);
+  // Whatever is odd for want of the other bodies is read again, with all of them.
+  for await (const result of check.each(store.eachRow(isDecision, range))) take(result);
   for (const chain of [...byChain.keys()]) take(check.ofNone(chain));
   return { sound, odd };
 }
