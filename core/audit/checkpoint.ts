@@ -37,6 +37,27 @@ export interface SignedCheckpoint {
   readonly signature: string;
 }
 
+/** Has its digest with it, once that was asked for: with half a million of them in a WeakMap each lived on until all that is old was collected. */
+class ReadCheckpoint implements SignedCheckpoint {
+  readonly checkpoint: Checkpoint;
+  readonly keyId: string;
+  readonly signature: string;
+  #digest: string | undefined;
+
+  constructor({ checkpoint, keyId, signature }: SignedCheckpoint, digest?: string) {
+    this.checkpoint = checkpoint;
+    this.keyId = keyId;
+    this.signature = signature;
+    this.#digest = digest;
+  }
+
+  static digestOf(signed: SignedCheckpoint): string {
+    if (!(#digest in signed)) return digestOf(signed);
+    signed.#digest ??= digestOf(signed);
+    return signed.#digest;
+  }
+}
+
 /** How often the notary signs where nothing moves, milliseconds: that it still does shows that nobody went back to an older state. */
 export const heartbeatMs = 15 * 60_000;
 
@@ -55,36 +76,25 @@ export function checkpointBytes(checkpoint: Checkpoint): Uint8Array {
 
 /** Over the signature, too: whoever proves the last of some checkpoints has proven those before it. The check of a signature takes as long as that of 50 hashes. */
 export function checkpointDigest(signed: SignedCheckpoint): string {
-  const known = digests.get(signed);
-  if (known !== undefined) return known;
-  const { checkpoint, keyId, signature } = signed;
+  return ReadCheckpoint.digestOf(signed);
+}
+
+function digestOf({ checkpoint, keyId, signature }: SignedCheckpoint): string {
   const by = `"keyId":${quoted(keyId)},"signature":${quoted(signature)}`;
-  const digest = sha256Hex(`{"header":${headerText(checkpoint)},${by}}`);
-  digests.set(signed, digest);
-  return digest;
+  return sha256Hex(`{"header":${headerText(checkpoint)},${by}}`);
 }
 
-/** What another thread has read of the same text, with the digest that it worked out. */
-export function checkpointWithDigest(text: string, digest: string): SignedCheckpoint | undefined {
-  const signed = checkpointOfLine(text);
-  if (signed) digests.set(signed, digest);
-  return signed;
+/** What another thread has found to be one, and whose digest it has worked out. */
+export function checkpointWithDigest(text: string, digest: string): SignedCheckpoint {
+  return new ReadCheckpoint(JSON.parse(text), digest);
 }
-
-const digests = new WeakMap<SignedCheckpoint, string>();
 
 /** The canonical JSON of its header, put together by hand: it is made for each of the half a million that a year has. */
 function headerText(checkpoint: Checkpoint): string {
-  const known = headerTexts.get(checkpoint);
-  if (known !== undefined) return known;
   const { version, number, at, previous, moved, movedCount, chains, allHeads } = headerOf(checkpoint);
   const first = `"allHeads":${quoted(allHeads)},"at":${quoted(at)},"chains":${chains},"moved":"${moved}","movedCount":${movedCount}`;
-  const text = `{${first},"number":${number},"previous":${quoted(previous)},"version":${version}}`;
-  headerTexts.set(checkpoint, text);
-  return text;
+  return `{${first},"number":${number},"previous":${quoted(previous)},"version":${version}}`;
 }
-
-const headerTexts = new WeakMap<Checkpoint, string>();
 
 /** The canonical JSON of a signed one, as database and anchor have it. */
 export function checkpointText({ checkpoint, keyId, signature }: SignedCheckpoint): string {
@@ -182,7 +192,7 @@ export function checkpointOfLine(line: string): SignedCheckpoint | undefined {
 
 /** Reads what JSON gave as a signed checkpoint; undefined for anything of another shape. Whether it is genuine the signature says. */
 export function asSignedCheckpoint(value: unknown): SignedCheckpoint | undefined {
-  return isSignedCheckpoint(value) ? value : undefined;
+  return isSignedCheckpoint(value) ? new ReadCheckpoint(value) : undefined;
 }
 
 function isSignedCheckpoint(value: unknown): value is SignedCheckpoint {

@@ -13,6 +13,9 @@ export function headText({ chain, number, hash }: ChainHead): string {
 
 const hashBytes = 32;
 
+/** More are in memory together for nothing: after a start all of them have moved. What lies above several parts is made again for each, which is little. */
+const climbedAtOnce = 4_096;
+
 /**
  * The last head of each chain, in the order in which checkpoints have named the chains first, and the tree over them, as `merkleRoot` makes it. A new root costs what has
  * moved, and not what there is: of 100 000 chains a handful moves in a minute.
@@ -64,14 +67,14 @@ export class HeadsTree {
 
   /** The root, were these set. */
   rootWith(heads: readonly ChainHead[]): string {
-    if (this.#moved.size > 0) {
-      const leaves = new Map<number, LeafHash>();
-      for (const place of this.#moved) {
-        const head = this.#heads[place];
-        if (head) leaves.set(place, headLeaf(head));
-      }
+    let leaves = new Map<number, LeafHash>();
+    for (const place of this.#moved) {
+      const head = this.#heads[place];
+      if (head) leaves.set(place, headLeaf(head));
+      this.#moved.delete(place);
+      if (leaves.size < climbedAtOnce && this.#moved.size > 0) continue;
       this.#climb(leaves, this.size, true);
-      this.#moved.clear();
+      leaves = new Map();
     }
     const moved = new Map<number, LeafHash>();
     const added = new Map<string, number>();

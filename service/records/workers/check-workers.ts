@@ -87,10 +87,9 @@ function checkpointsAhead(
       const rows = (await ahead.shift()?.rows) as readonly CheckpointRow[] | undefined;
       // All of a share may be gone since.
       if (rows?.length === 0 && ahead.length > 0) continue;
-      return (rows ?? []).map(({ number, text, digest }) => {
-        const signed = digest === undefined ? undefined : checkpointWithDigest(text, digest);
-        return signed ? { number, text, signed } : { number, text };
-      });
+      return (rows ?? []).map(({ number, text, digest }) =>
+        digest === undefined ? { number, text } : { number, text, signed: checkpointWithDigest(text, digest) },
+      );
     }
   };
 }

@@ -49,6 +49,20 @@ describe('the tree over all heads', () => {
     );
   });
 
+  test('has the same root where very many have moved at once, in any order', () => {
+    const tree = new HeadsTree();
+    const plain = new Map<string, ChainHead>();
+    const move = (nth: number, number: number): void => {
+      const head: ChainHead = { chain: `incident/c/${nth}@1`, number, hash: sha256Hex(`${nth} ${number}`) };
+      plain.set(head.chain, head);
+      tree.set(head);
+    };
+    for (let nth = 0; nth < 10_001; nth += 1) move(nth, 1);
+    expect(tree.root()).toBe(rootOf(plain));
+    for (let nth = 0; nth < 10_001; nth += 1) move((nth * 7_919) % 12_000, 2);
+    expect(tree.root()).toBe(rootOf(plain));
+  });
+
   test('a checkpoint is over the heads as they will be, and takes none of them over before it is signed', () => {
     const stated = new HeadsTree();
     const moved = ['a@1', 'b@1'].map((chain): ChainHead => ({ chain, number: 1, hash: sha256Hex(chain) }));
