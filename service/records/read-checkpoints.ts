@@ -32,8 +32,8 @@ interface CheckpointRun {
 /** The notary writes the database first, then the anchor: so many of the newest may be on their way. */
 const onTheirWay = 2;
 
-/** So many are read before their signatures are looked at: the last one vouches for those before it. */
-const checkedAtOnce = 256;
+/** So many are read before their signatures are looked at: the last one vouches for those before it. Of more, too much would be in memory at once. */
+const checkedAtOnce = 80;
 
 /**
  * Reads the checkpoints of the database and of the anchor side by side, number by number, and follows the genuine ones. A year has half a million: of those that name

@@ -16,8 +16,8 @@ import { RecordsThreads, type ThreadParts } from './records-thread.ts';
 /** A thread begins with the next range while it waits for rows of this one. */
 const rangesAtOnce = 2;
 
-/** So many rows are thought to be in a range, or so many chains; so many checkpoints are. */
-const usualRange = { rows: 5_000, chains: 500, checkpoints: 250 };
+/** So many rows are thought to be in a range, or so many chains; so many checkpoints are: where 250 were, what waited outlived two collections of the young, and verify took half as much memory again. */
+const usualRange = { rows: 5_000, chains: 500, checkpoints: 80 };
 
 /** Threads that check what would take this one minutes. */
 export interface CheckWorkers {
