@@ -71,8 +71,14 @@ function withApi(
       return await look(api, examined, signal);
     } catch (error) {
       const isAway = error instanceof FirebreakError && error.code === 'FB_ERR_UNAVAILABLE';
-      if (isAway && look !== version) return [notTried('the API server is not reached')];
-      throw error;
+      if (!isAway) throw error;
+      if (look !== version) return [notTried('the API server is not reached')];
+      return [
+        failure(
+          `${api.server}: ${reasonWhy(error, 'it does not answer')}`,
+          'Look at the network between. The chart’s pods reach it at networkPolicy.apiServerPort, the port of its own hosts: kubectl --namespace default get endpointslices.',
+        ),
+      ];
     } finally {
       api.close();
     }

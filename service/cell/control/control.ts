@@ -19,7 +19,7 @@ import { controlFolder } from '../../config/complete.ts';
 import type { Config } from '../../config/load.ts';
 import type { Secrets } from '../../config/secrets.ts';
 import type { ExpectedSensor } from '../../intake/watch/silence.ts';
-import { readPublicKeys } from '../../process/keys/key-files.ts';
+import { awaitPublicKeys } from '../../process/keys/key-files.ts';
 import { createVoteKeys } from '../../process/keys/vote-keys.ts';
 import type { Logger } from '../../process/log.ts';
 import { createSignInReader } from '../../process/sign-ins.ts';
@@ -114,7 +114,7 @@ async function beliefsOf(
   votes?: VoteMemory,
 ): Promise<{ readonly levels: readonly Level[]; readonly beliefs: () => Beliefs }> {
   const { cluster, roster, evidence } = config;
-  const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
+  const keys = createVoteKeys({ deskPublicKeys: await awaitPublicKeys(config.desk.votePublicKeys), roster });
   const levels = config.incidents.levels.map(({ group, withinMinutes }) => ({ group, withinMs: withinMinutes * 60_000 }));
   const groups = levels.map(({ group }) => group);
   return {

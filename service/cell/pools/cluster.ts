@@ -28,7 +28,7 @@ import type { Secrets } from '../../config/secrets.ts';
 import { sourceOf } from '../../intake/start.ts';
 import { clusterAccess } from '../../process/cluster-api.ts';
 import { openEvidence, openEvidenceCheck } from '../../process/evidence.ts';
-import { readPublicKeys, readRandomKey } from '../../process/keys/key-files.ts';
+import { awaitPublicKeys, readRandomKey } from '../../process/keys/key-files.ts';
 import { createVoteKeys } from '../../process/keys/vote-keys.ts';
 import type { Logger } from '../../process/log.ts';
 import { askingOf, createCensus, isProtected, noCensus, rulesOf } from '../../process/rules.ts';
@@ -239,7 +239,7 @@ async function poolOf(
     stepsOfCells,
   } = parts;
   const { roster } = config;
-  const keys = createVoteKeys({ deskPublicKeys: await readPublicKeys(config.desk.votePublicKeys), roster });
+  const keys = createVoteKeys({ deskPublicKeys: await awaitPublicKeys(config.desk.votePublicKeys), roster });
   const signIns = createSignInReader(config);
   const { landed, incidents, votes } = knowledge;
   const tellsOwners = api && config.kubernetes.events ? tellOwners({ config, api, pool: role, log }) : undefined;

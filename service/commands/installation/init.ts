@@ -183,7 +183,14 @@ async function ask(
     const cluster = options.cluster ?? (await answer(terminal, 'Name of the cluster', 'lab'));
     const temporal = options.temporal ?? (await answer(terminal, `Address of Temporal, or ${install}`, usualTemporal(sight)));
     const people =
-      options.person.length > 0 ? options.person : await valid(terminal, 'Who decides (ada=Ada:U0123456789, …)', '', peopleOf);
+      options.person.length > 0
+        ? options.person
+        : await valid(
+            terminal,
+            'Who decides, two people at least (ada=Ada, grace=Grace; with Slack ada=Ada:U0123456789)',
+            '',
+            peopleOf,
+          );
     const app =
       options.slack ??
       (await valid(terminal, 'Slack: ids of app, workspace, channel (empty: none)', '', (text) =>

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { FirebreakError } from '../../../core/errors.ts';
 import { systemErrorCode } from '../../../core/system-error.ts';
 import { type FileSigner, openSigner } from '../../../integrations/keys/ed25519.ts';
@@ -62,6 +63,22 @@ export async function readRandomKey(file: string): Promise<Uint8Array> {
 
 export function readPublicKeys(files: readonly string[]): Promise<readonly string[]> {
   return Promise.all(files.map(readKeyText));
+}
+
+/** Two processes that begin together for the first time, as in one pod, make their keys at once: so long one waits for the other's. */
+const otherBeginsMs = 20_000;
+
+/** As `readPublicKeys`, of keys that another role makes when it begins. @throws FB_ERR_CONFIG_INVALID where they do not come */
+export async function awaitPublicKeys(files: readonly string[], withinMs = otherBeginsMs): Promise<readonly string[]> {
+  const end = Date.now() + withinMs;
+  for (;;) {
+    try {
+      return await readPublicKeys(files);
+    } catch (error) {
+      if (Date.now() >= end) throw error;
+    }
+    await setTimeout(200);
+  }
 }
 
 type NotaryKeys = Pick<Config['audit'], 'notaryKeyFile' | 'retiredNotaryKeys'>;

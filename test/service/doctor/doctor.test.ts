@@ -15,6 +15,7 @@ import { makeOwnCertificate } from '../../../integrations/uploads/own-certificat
 import { type Config, loadConfig } from '../../../service/config/load.ts';
 import type { Role } from '../../../service/config/secrets.ts';
 import { certificateChecks } from '../../../service/doctor/certificate-checks.ts';
+import { clusterChecks } from '../../../service/doctor/cluster-checks.ts';
 import { deskChecks } from '../../../service/doctor/desk-checks.ts';
 import { clockResult, type Diagnosis, type DoctorCheck, failure, ok } from '../../../service/doctor/diagnosis.ts';
 import { examine, worstOf } from '../../../service/doctor/doctor.ts';
@@ -130,6 +131,32 @@ describe('of what has to be there it says', () => {
   test('that all is in order', async () => {
     expect((await found({ chosen: reachChecks })).map(({ state }) => state)).toEqual(['ok', 'ok']);
   });
+});
+
+test('of an API server that is not reached it says where, and which of the chart’s ports may be another, and claims nothing of the rest', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const at = `https://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`;
+  server.close();
+  await once(server, 'close');
+  const kubeconfig = {
+    'current-context': 'lab',
+    clusters: [{ name: 'lab', cluster: { server: at, 'insecure-skip-tls-verify': true } }],
+    users: [{ name: 'lab', user: {} }],
+    contexts: [{ name: 'lab', context: { cluster: 'lab', user: 'lab' } }],
+  };
+  writeFileSync(join(folder, 'kubeconfig'), JSON.stringify(kubeconfig));
+  const [first, ...others] = await found({
+    chosen: clusterChecks,
+    config: configured('kubernetes: { kubeconfig: kubeconfig }'),
+    roles: ['cell'],
+  });
+  expect(first).toMatchObject({
+    ...{ check: 'kubernetes', state: 'error', text: expect.stringContaining(`${at}: read its version: ECONNREFUSED`) },
+    remedy: expect.stringContaining('networkPolicy.apiServerPort'),
+  });
+  expect(new Set(others.map(({ state }) => state))).toEqual(new Set(['not tried']));
 });
 
 describe('of Temporal it says', () => {

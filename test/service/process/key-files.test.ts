@@ -1,0 +1,20 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from '@jest/globals';
+import { awaitPublicKeys } from '../../../service/process/keys/key-files.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'firebreak-key-files-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test('a key that another role makes as it begins is waited for, and one that never comes is named', async () => {
+  const file = join(folder, 'vote.pem.pub');
+  const read = awaitPublicKeys([file]);
+  writeFileSync(file, 'a key');
+  expect(await read).toEqual(['a key']);
+  const gone = join(folder, 'gone.pem.pub');
+  await expect(awaitPublicKeys([file, gone], 0)).rejects.toMatchObject({
+    code: 'FB_ERR_CONFIG_INVALID',
+    detail: `the key file ${gone} cannot be read`,
+  });
+});
