@@ -191,7 +191,9 @@ describe('before a release', () => {
 
   test('it is said what would be made, with an image and without', () => {
     const image = { architectures: ['amd64'], repository: 'example.com/firebreak' } as const;
-    expect(releasePlan({ image, isSigned: true }).join('\n')).toMatch(/example\.com\/firebreak:.* for amd64(.|\n)*sigstore/);
+    expect(releasePlan({ image, isSigned: true }).join('\n')).toMatch(
+      /example\.com\/firebreak:.* for amd64(.|\n)*example\.com\/firebreak-tools:.* for amd64(.|\n)*sigstore/,
+    );
     expect(releasePlan({ image: undefined, isSigned: false }).join('\n')).not.toMatch(/oci|sigstore/);
   });
 

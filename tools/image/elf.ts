@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { FirebreakError } from '../../core/errors.ts';
 import type { Architecture } from './base.ts';
 
 /** A program or library of Linux in an archive. */
@@ -49,4 +50,16 @@ function textIn(bytes: Buffer): string {
 function sizeIn(field: Buffer): number {
   if (((field[0] ?? 0) & 0x80) !== 0) return Number(field.readBigUInt64BE(4));
   return Number.parseInt(textIn(field).trim() || '0', 8);
+}
+
+/**
+ * Nobody starts an image for another processor here: what is wrong with it would be found where it is installed.
+ * Throws FB_ERR_PLATFORM_PART_MISSING.
+ */
+export function checkPrograms(architecture: Architecture, layers: readonly string[]): void {
+  const programs = layers.flatMap(elfFiles);
+  const foreign = programs.filter(({ machine }) => machine !== architecture).map(({ path }) => path);
+  if (programs.length > 0 && foreign.length === 0) return;
+  const what = foreign.length > 0 ? `has programs of another processor: ${foreign.slice(0, 5).join(', ')}` : 'has no programs';
+  throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `the image for ${architecture} ${what}`);
 }

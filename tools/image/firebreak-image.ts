@@ -7,20 +7,11 @@ import type { OnProgress } from '../../service/parts/cache.ts';
 import { runCommand } from '../../service/parts/command.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { type Architecture, account, baseLayer } from './base.ts';
-import { elfFiles } from './elf.ts';
+import { checkPrograms } from './elf.ts';
 import { modulesLayer, nodeLayer } from './modules.ts';
-import { type OneImage, pack, writeLayout } from './oci.ts';
+import { type MadeImage, type OneImage, pack, writeImage } from './oci.ts';
 
-interface FirebreakImage {
-  /** An OCI image layout as one archive, for `ctr images import` or `skopeo copy oci-archive:…`. */
-  readonly file: string;
-  /** `NAME:VERSION` */
-  readonly name: string;
-  readonly digest: string;
-  /** Bytes: of the blobs as a registry keeps them. */
-  readonly size: number;
-  /** Bytes: of the layers as a node keeps them. */
-  readonly unpacked: number;
+interface FirebreakImage extends MadeImage {
   /** Debian's packages that it has parts of, as their files are named. */
   readonly debianPackages: readonly string[];
 }
@@ -64,13 +55,8 @@ export async function makeFirebreakImage(options: {
       debianPackages.push(...packages);
       images.push({ architecture, layers, config: imageConfig(version) });
     }
-    const name = `${repository}:${version}`;
-    const layout = join(work, 'layout');
-    const names = (digest: string) => [name, `${repository}@${digest}`];
-    const { digest, size, unpacked } = writeLayout({ folder: layout, images, names, compress });
     const file = join(folder, `firebreak-${version}.oci.tar`);
-    await pack(layout, file);
-    return { file, name, digest, size, unpacked, debianPackages };
+    return { ...(await writeImage({ work, images, name: `${repository}:${version}`, file, compress })), debianPackages };
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
@@ -117,15 +103,6 @@ async function programLayer(work: string, dist: string): Promise<string> {
   program(join(work, 'program'), dist);
   await pack(join(work, 'program'), file);
   return file;
-}
-
-/** Nobody starts an image for another processor here: what is wrong with it would be found where it is installed. */
-function checkPrograms(architecture: Architecture, layers: readonly string[]): void {
-  const programs = layers.flatMap(elfFiles);
-  const foreign = programs.filter(({ machine }) => machine !== architecture).map(({ path }) => path);
-  if (programs.length > 0 && foreign.length === 0) return;
-  const what = foreign.length > 0 ? `has programs of another processor: ${foreign.slice(0, 5).join(', ')}` : 'has no programs';
-  throw new FirebreakError('FB_ERR_PLATFORM_PART_MISSING', `the image for ${architecture} ${what}`);
 }
 
 /** What changes with each version, and the folders that volumes are mounted on. */

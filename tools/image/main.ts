@@ -1,4 +1,7 @@
-/** `npm run image [-- --arch amd64,arm64 --repository NAME --out FOLDER]`: the image of Firebreak as an OCI archive; with `--root FOLDER` what is in it, as files. */
+/**
+ * `npm run image [-- --arch amd64,arm64 --repository NAME --out FOLDER]`: the image of Firebreak as an OCI archive; with `--tools` that of the tools for suspect
+ * containers, with `--root FOLDER` what is in Firebreak's, as files.
+ */
 import { arch } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -6,12 +9,14 @@ import { bytesText } from '../../service/commands/output.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { type Architecture, architecturesIn, missingForImages } from './base.ts';
 import { makeFirebreakImage, makeImageRoot } from './firebreak-image.ts';
+import { makeToolsImage } from './tools-image.ts';
 
 const here: Architecture = arch() === 'arm64' ? 'arm64' : 'amd64';
 const { values } = parseArgs({
   options: {
     arch: { type: 'string', default: here },
-    repository: { type: 'string', default: 'firebreak.local/firebreak' },
+    repository: { type: 'string' },
+    tools: { type: 'boolean', default: false },
     out: { type: 'string', default: join(projectRoot(), '.images') },
     root: { type: 'string' },
     help: { type: 'boolean', default: false },
@@ -19,9 +24,10 @@ const { values } = parseArgs({
 });
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const architectures = architecturesIn(values.arch);
-const missing = missingForImages();
+const missing = values.tools ? undefined : missingForImages();
+const { repository = `firebreak.local/firebreak${values.tools ? '-tools' : ''}` } = values;
 if (values.help) {
-  say('npm run image [-- --arch amd64,arm64] [--repository registry.example/firebreak] [--out FOLDER | --root FOLDER]');
+  say('npm run image [-- --arch amd64,arm64] [--repository registry.example/firebreak] [--out FOLDER] [--tools | --root FOLDER]');
 } else if (architectures === undefined || missing !== undefined) {
   say(
     missing
@@ -32,14 +38,10 @@ if (values.help) {
 } else if (values.root !== undefined) {
   await makeImageRoot({ folder: values.root, architecture: architectures[0] ?? here, onProgress: say, fresh: true });
 } else {
-  const { file, name, digest, size, unpacked } = await makeFirebreakImage({
-    folder: values.out,
-    architectures,
-    repository: values.repository,
-    onProgress: say,
-    fresh: true,
-    compress: true,
-  });
+  const order = { folder: values.out, architectures, repository, onProgress: say };
+  const { file, name, digest, size, unpacked } = values.tools
+    ? await makeToolsImage(order)
+    : await makeFirebreakImage({ ...order, fresh: true, compress: true });
   process.stdout.write(`${file}\n${name}\n${digest}\n`);
   say(
     `${bytesText(size)} compressed, ${bytesText(unpacked)} unpacked, of all architectures together. Into a registry: skopeo copy oci-archive:${file} docker://${name}`,

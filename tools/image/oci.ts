@@ -83,6 +83,35 @@ export function writeLayout(options: {
   return { digest: top.digest, size, unpacked };
 }
 
+export interface MadeImage {
+  /** An OCI image layout as one archive, for `ctr images import` or `skopeo copy oci-archive:…`. */
+  readonly file: string;
+  /** `NAME:VERSION` */
+  readonly name: string;
+  readonly digest: string;
+  /** Bytes: of the blobs as a registry keeps them. */
+  readonly size: number;
+  /** Bytes: of the layers as a node keeps them. */
+  readonly unpacked: number;
+}
+
+/** Writes the layout of an image, which is known by its name and by its digest, as one archive. `work` is a folder of the caller's. */
+export async function writeImage(options: {
+  readonly work: string;
+  readonly images: readonly OneImage[];
+  /** With tag. */
+  readonly name: string;
+  readonly file: string;
+  readonly compress: boolean;
+}): Promise<MadeImage> {
+  const { work, images, name, file, compress } = options;
+  const layout = join(work, 'layout');
+  const names = (digest: string) => [name, `${name.replace(/:[^:/]*$/, '')}@${digest}`];
+  const { digest, size, unpacked } = writeLayout({ folder: layout, images, names, compress });
+  await pack(layout, file);
+  return { file, name, digest, size, unpacked };
+}
+
 /**
  * A folder as an archive, its content below `prefix` (`app/`) there, or `only` one entry of it; the same content is the same archive, so that an image
  * keeps its digest.

@@ -23,6 +23,8 @@ export interface GoProgram {
   readonly modfile?: string;
   /** Build tags: what is left out, for example. */
   readonly tags?: readonly string[];
+  /** For another processor than this machine's, perhaps: then nothing in it says from which checkout it is, and it is the same bytes wherever it is built. */
+  readonly architecture?: string;
   /** Goes into the hash that the part is kept under, besides the sources. */
   readonly pinned: unknown;
   /** In words: `Kubernetes v1.37.2`. */
@@ -48,7 +50,11 @@ export async function goProgram(program: GoProgram, onProgress: OnProgress): Pro
         const tags = program.tags ? ['-tags', program.tags.join(',')] : [];
         const modfile = program.modfile === undefined ? [] : ['-modfile', program.modfile];
         const flags = [...compileFlags, ...modfile, ...tags, ...linkFlags(program.linked), '-o', `${draft}/`, target];
-        const common = { command: go, cwd: sources, env: goEnvironment() };
+        const env = {
+          ...goEnvironment(),
+          ...(program.architecture && { GOARCH: program.architecture, GOFLAGS: '-buildvcs=false' }),
+        };
+        const common = { command: go, cwd: sources, env };
         // What Go would do: only what its cache does not have. It fetches the modules, too.
         await run({ ...common, args: ['build', '-n', ...flags], onStderrLine: (line) => progress.willRun(line) });
         progress.begin();
@@ -124,8 +130,8 @@ function linkFlags(values: Readonly<Record<string, string>>): string[] {
 }
 
 /** Of the module's own files and, where it builds one command, of no other command's. */
-function sourceHash(folder: string, { target, pinned, tags, modfile = 'go.mod' }: GoProgram): string {
-  const hash = createHash('sha256').update(`${platform()} ${arch()} ${JSON.stringify(pinned)}${tags?.join() ?? ''}`);
+function sourceHash(folder: string, { target, pinned, tags, architecture = arch(), modfile = 'go.mod' }: GoProgram): string {
+  const hash = createHash('sha256').update(`${platform()} ${architecture} ${JSON.stringify(pinned)}${tags?.join() ?? ''}`);
   const modules = [modfile, modfile.replace(/\.mod$/, '.sum')];
   const own = target.replace(/^\.\/?/, '');
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(

@@ -21,6 +21,7 @@ import { firebreakVersion, projectRoot } from '../../service/process/project-roo
 import type { Architecture } from '../image/base.ts';
 import { makeFirebreakImage } from '../image/firebreak-image.ts';
 import { pack } from '../image/oci.ts';
+import { makeToolsImage } from '../image/tools-image.ts';
 import { helmBinary } from '../platform/helm-binary.ts';
 import { billOfMaterials } from './bill-of-materials.ts';
 import { commandLineArchive, krewManifest } from './command-line.ts';
@@ -63,6 +64,7 @@ function namesOf(version: string) {
     commandLine: `firebreak-cli-${version}.tar.gz`,
     krew: 'krew.yaml',
     image: `firebreak-${version}.oci.tar`,
+    tools: `firebreak-tools-${version}.oci.tar`,
     chart: `firebreak-chart-${version}.tgz`,
     manifests: 'install.yaml',
     materials: `firebreak-${version}.cdx.json`,
@@ -86,7 +88,7 @@ export function releasePlan({
     `${names.package}  the npm package`,
     `${names.commandLine}  the command line, which runs where it is unpacked`,
     `${names.krew}  what krew installs it by, as kubectl firebreak`,
-    ...(image ? [`${names.image}  ${image.repository}:${version} for ${image.architectures.join(' and ')}, an OCI archive`] : []),
+    ...(image ? imageLines(image, version) : []),
     `${names.chart}  the chart`,
     `${names.manifests}  the chart rendered, for who has no Helm`,
     `${names.materials}  what is in it: packages of the lock${image ? ' and of Debian' : ''} (CycloneDX)`,
@@ -95,6 +97,18 @@ export function releasePlan({
     `${names.provenance}  from which commit, and how (in-toto, SLSA)`,
     ...(isSigned ? [`${names.checksums}.sigstore.json, ${names.provenance}.sigstore.json  signatures, as cosign’s bundles`] : []),
   ];
+}
+
+function imageLines(image: ImageOrder, version: string): readonly string[] {
+  const { image: ofFirebreak, tools } = namesOf(version);
+  const of = (name: string, { repository, architectures }: ImageOrder): string =>
+    `${name}  ${repository}:${version} for ${architectures.join(' and ')}, an OCI archive`;
+  return [of(ofFirebreak, image), of(tools, toolsOf(image))];
+}
+
+/** The tools for suspect containers have a repository beside that of Firebreak. */
+function toolsOf({ repository, architectures }: ImageOrder): ImageOrder {
+  return { repository: `${repository}-tools`, architectures };
 }
 
 /** Why this tree cannot be released as it is. */
@@ -153,6 +167,7 @@ export async function makeRelease(options: ReleaseOptions): Promise<readonly Rel
     const { sha256: ofCommandLine } = described(draft, names.commandLine);
     put(names.krew, krewManifest({ version, uri: `${downloads}/${names.commandLine}`, sha256: ofCommandLine }));
     const made = image && (await makeFirebreakImage({ folder: draft, ...image, onProgress, fresh: true, compress: true }));
+    const tools = image && (await makeToolsImage({ folder: draft, ...toolsOf(image), onProgress }));
     put(names.chart, await chartArchive(root));
     put(names.manifests, await installManifests(join(draft, names.chart), onProgress));
     const lock: unknown = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
@@ -174,7 +189,7 @@ export async function makeRelease(options: ReleaseOptions): Promise<readonly Rel
       commit,
       at,
       builder,
-      ...(made && { image: { name: made.name, digest: made.digest } }),
+      images: [made, tools].filter((one) => one !== undefined),
     });
     put(names.provenance, `${JSON.stringify(statement)}\n`);
     if (key !== undefined) {

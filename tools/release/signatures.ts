@@ -25,14 +25,14 @@ const statementType = 'application/vnd.in-toto+json';
 /** From which commit the files are, and who has made them how. Dated by the commit: the same commit gives the same statement. */
 export function provenance(options: {
   readonly files: readonly { readonly name: string; readonly sha256: string }[];
-  readonly image?: { readonly name: string; readonly digest: string };
+  readonly images: readonly { readonly name: string; readonly digest: string }[];
   readonly commit: string;
   readonly at: string;
   readonly builder: string;
 }): ProvenanceStatement {
-  const { files, image, commit, at, builder } = options;
+  const { files, images, commit, at, builder } = options;
   const subject = files.map(({ name, sha256 }) => ({ name, digest: { sha256 } }));
-  const inRegistry = image ? [{ name: image.name, digest: { sha256: image.digest.replace('sha256:', '') } }] : [];
+  const inRegistry = images.map(({ name, digest }) => ({ name, digest: { sha256: digest.replace('sha256:', '') } }));
   return {
     _type: 'https://in-toto.io/Statement/v1',
     subject: [...subject, ...inRegistry],
