@@ -1,4 +1,4 @@
-import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
+import type { Server as HttpServer, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 export interface ConnectionLimits {
@@ -36,12 +36,15 @@ interface Connection {
 }
 
 const lookEveryMs = 1_000;
+/** Requests of one connection that wait for their answers: no client sends the next before it has one. A part of 64 KB may hold two thousand. */
+const mostWaiting = 32;
 
 /**
  * The connections of a door that strangers reach. A new one is always taken: where there are too many, the one of a stranger goes that was
  * quiet longest, of the address that has most. So whoever only holds connections open closes the door to nobody, and who is known stays.
  */
 export class GuardedConnections {
+  readonly #server: HttpServer;
   readonly #limits: ConnectionLimits;
   readonly #now: () => number;
   /** What is said to a stranger of how long the connection stays: a second less, since whoever closes first races with the next request. */
@@ -57,22 +60,31 @@ export class GuardedConnections {
     server: HttpServer,
     { now = () => performance.now(), ...limits }: Partial<ConnectionLimits> & { now?: () => number } = {},
   ) {
+    this.#server = server;
     this.#limits = { ...usualLimits, ...limits };
     this.#now = now;
     const retentionMs = Math.min(server.keepAliveTimeout, this.#limits.strangerIdleMs);
     this.#keepAlive = `timeout=${Math.max(1, Math.floor(retentionMs / 1_000) - 1)}`;
     // Over TLS this is the connection below it: it counts from the first byte of the handshake on.
     server.on('connection', (socket: Socket) => this.#open(socket));
-    // First of all: whoever answers at once has sent its headers after that.
-    server.prependListener('request', (request, response) => this.#began(request, response));
-    server.on('checkContinue', (request, response) => {
-      if (server.listenerCount('checkContinue') > 1) return this.#began(request, response);
-      // Only to listen keeps Node from answering: without this the sender, curl with a long body for one, waits for ever.
-      response.writeContinue();
-      server.emit('request', request, response);
-    });
     const looking = setInterval(() => this.#closeIdle(), lookEveryMs).unref();
     server.once('close', () => clearInterval(looking));
+  }
+
+  /**
+   * Has each request answered, but of a connection that sends more than it waits for: that one ends.
+   * @param saysContinue whoever waits to be asked for the body is asked by the listener itself
+   */
+  serve(listener: RequestListener, { saysContinue = false } = {}): void {
+    this.#server.on('request', (request, response) => {
+      if (this.#began(request, response)) listener(request, response);
+    });
+    this.#server.on('checkContinue', (request, response) => {
+      if (!this.#began(request, response)) return;
+      // Only to listen keeps Node from answering: without this the sender, curl with a long body for one, waits for ever.
+      if (!saysContinue) response.writeContinue();
+      listener(request, response);
+    });
   }
 
   /** Whoever sent this request has proven who they are: their connection is kept. */
@@ -113,15 +125,19 @@ export class GuardedConnections {
     else if (this.#strangerCount > this.#limits.strangers) this.#drop(mostOf(this.#strangers) ?? own);
   }
 
-  #began(request: IncomingMessage, response: ServerResponse): void {
+  /** False: it is not answered. */
+  #began(request: IncomingMessage, response: ServerResponse): boolean {
     const found = this.#of(request.socket);
-    if (found === undefined) return;
+    if (found === undefined) return true;
+    if (found.open.size >= mostWaiting) found.socket.destroy();
+    if (found.socket.destroyed) return false;
     found.open.add(response);
     if (!found.isKnown && !response.headersSent) response.setHeader('keep-alive', this.#keepAlive);
     response.once('close', () => {
       found.open.delete(response);
       found.quietSince = this.#now();
     });
+    return true;
   }
 
   #of(socket: Socket): Connection | undefined {
@@ -189,7 +205,7 @@ function keyOf({ remoteAddress, remotePort }: Socket): string {
 }
 
 /** Whoever has one IPv6 address mostly has all of its /64. */
-function addressOf({ remoteAddress = '' }: Socket): string {
+export function addressOf({ remoteAddress = '' }: Socket): string {
   const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/, '');
   if (!address.includes(':')) return address;
   const [head = '', tail = ''] = address.split('::');

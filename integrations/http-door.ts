@@ -85,7 +85,7 @@ type DoorListener = (request: IncomingMessage, response: ServerResponse, proven:
 export async function listenAt(at: { readonly host: string; readonly port: number }, listener: DoorListener): Promise<Server> {
   const server = createServer(serverLimits);
   const connections = new GuardedConnections(server);
-  server.on('request', (request, response) => listener(request, response, () => connections.prove(request)));
+  connections.serve((request, response) => listener(request, response, () => connections.prove(request)));
   await bind(server, at);
   return server;
 }

@@ -101,8 +101,7 @@ export async function openUploadDoor(options: {
     maxHeaderSize: 4_096,
   });
   const connections = new GuardedConnections(server, limits);
-  server.on('request', serve);
-  server.on('checkContinue', serve);
+  connections.serve(serve, { saysContinue: true });
   const origin = options.address.replace(/:0$/, `:${await bind(server, { host, port })}`);
   return {
     certificateSha256: own.sha256,

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { type IncidentRef, incidentNames } from '../../core/incident/incident.ts';
 import type { InboundSystem, TicketMailbox } from '../../core/tickets/ticket-news.ts';
-import { UnprovenBodies } from '../../integrations/unproven-bodies.ts';
+import { BoundedBodies } from '../../integrations/bounded-bodies.ts';
 
 export const inboundPrefix = '/inbound/';
 
@@ -32,7 +32,7 @@ export function createInboundTickets(options: {
   readonly readWithinMs?: number;
 }): InboundTickets {
   const { systems, mailbox, nudge, refused, now = Date.now, readWithinMs = 10_000 } = options;
-  const bodies = new UnprovenBodies({ atMost: largestBody, inAll, withinMs: readWithinMs });
+  const bodies = new BoundedBodies({ atMost: largestBody, inAll, withinMs: readWithinMs });
 
   const answerTo = async (request: IncomingMessage, proven: () => void): Promise<number> => {
     const name = (request.url ?? '').split('?')[0]?.slice(inboundPrefix.length);

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { GatheredBody } from '../../integrations/gathered-body.ts';
 
-export type RequestBody =
+type RequestBody =
   | { readonly ok: true; readonly bytes: Uint8Array }
   /** Larger than it may be: the rest is not kept. */
   | { readonly ok: false; readonly status: 413 }
@@ -9,7 +9,7 @@ export type RequestBody =
   | { readonly ok: false; readonly status: 400; readonly code: string };
 
 /** Reads a request's body of at most so many bytes. Calls `done` once. */
-export function readBody(request: IncomingMessage, atMost: number, done: (body: RequestBody) => void): void {
+function readBody(request: IncomingMessage, atMost: number, done: (body: RequestBody) => void): void {
   if (Number(request.headers['content-length']) > atMost) {
     done({ ok: false, status: 413 });
     return;

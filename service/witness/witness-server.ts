@@ -23,8 +23,8 @@ import {
   sizeType,
   type WitnessAnswer,
 } from '../../core/tlog/witness-protocol.ts';
+import { BoundedBodies } from '../../integrations/bounded-bodies.ts';
 import { answer, listenAt } from '../../integrations/http-door.ts';
-import { UnprovenBodies } from '../../integrations/unproven-bodies.ts';
 
 export interface WitnessOptions {
   /** The logs that are known, by their keys. */
@@ -88,7 +88,7 @@ export function serveWitness(
   at: { readonly host: string; readonly port: number },
 ): Promise<Server> {
   const judge = createWitnessJudge(options);
-  const bodies = new UnprovenBodies({ atMost: mostRequestBytes, inAll: 4 * 1_048_576, withinMs: 10_000 });
+  const bodies = new BoundedBodies({ atMost: mostRequestBytes, inAll: 4 * 1_048_576, withinMs: 10_000 });
   return listenAt(at, (request, response, proven) => {
     const close = { connection: 'close' };
     if (request.method === 'GET' && request.url === '/healthz') return answer(response, { status: 200, body: { status: 'ok' } });

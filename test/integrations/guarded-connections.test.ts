@@ -4,21 +4,24 @@ import { connect, type Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { BoundedBodies } from '../../integrations/bounded-bodies.ts';
 import { type ConnectionLimits, GuardedConnections } from '../../integrations/guarded-connections.ts';
-import { UnprovenBodies } from '../../integrations/unproven-bodies.ts';
 import { eventually } from '../eventually.ts';
 
 let server: Server;
 let guarded: GuardedConnections;
+let begun = 0;
 const sockets: Socket[] = [];
 
 /** A door that knows whoever says so in its header. */
 async function open(limits: Partial<ConnectionLimits>): Promise<number> {
-  server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+  server = createServer({ keepAliveTimeout: 60_000 });
+  guarded = new GuardedConnections(server, limits);
+  guarded.serve((request, response) => {
+    begun += 1;
     if (request.headers.authorization === 'known') guarded.prove(request);
     if (request.url !== '/waits') response.end('ok');
   });
-  guarded = new GuardedConnections(server, limits);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   return typeof address === 'object' && address ? address.port : 0;
@@ -73,6 +76,19 @@ describe('a door that strangers reach', () => {
     expect(response.statusCode).toBe(200);
     expect(guarded.counts).toEqual({ strangers: 0, known: 1 });
     response.resume();
+  });
+
+  test('answers no connection that asks much more than it waits for, known or not', async () => {
+    const port = await open({ strangers: 20, strangersOfOne: 8, known: 4, strangerIdleMs: 60_000 });
+    for (const authorization of ['', 'known']) {
+      begun = 0;
+      const socket = await stranger(port);
+      const head = `Host: x\r\n${authorization && `Authorization: ${authorization}\r\n`}\r\n`;
+      socket.write(`GET /waits HTTP/1.1\r\n${head}`.repeat(2_000));
+      await new Promise((closed) => socket.once('close', closed));
+      expect(begun).toBe(32);
+    }
+    expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(200);
   });
 
   test('an address that has many loses its own, and nobody else’s', async () => {
@@ -140,7 +156,7 @@ describe('bodies of whom nobody knows', () => {
       return process.memoryUsage().heapUsed;
     };
     const bytes = 200_000;
-    const bodies = new UnprovenBodies({ atMost: bytes, inAll: bytes, withinMs: 600_000 });
+    const bodies = new BoundedBodies({ atMost: bytes, inAll: bytes, withinMs: 600_000 });
     const port = await open({ strangerIdleMs: 600_000 });
     let [came, before, whole] = [0, 0, ''];
     server.removeAllListeners('request');
@@ -166,7 +182,7 @@ describe('bodies of whom nobody knows', () => {
   });
 
   test('are bounded together: the one goes that has been coming for the longest', async () => {
-    const bodies = new UnprovenBodies({ atMost: 1_000, inAll: 1_500, withinMs: 60_000 });
+    const bodies = new BoundedBodies({ atMost: 1_000, inAll: 1_500, withinMs: 60_000 });
     const port = await open({ strangerIdleMs: 600_000 });
     const became: string[] = [];
     server.removeAllListeners('request');
@@ -193,5 +209,14 @@ describe('bodies of whom nobody knows', () => {
     send('/large').end('x'.repeat(1_001));
     await eventually('it is told', () => became.length === 3);
     expect(became[2]).toBe('/large 413');
+  });
+
+  test('and what is being worked on counts with what still comes', () => {
+    const bodies = new BoundedBodies({ atMost: 1_000, inAll: 1_500 });
+    expect(bodies.hold(1_000)).toBe(true);
+    expect(bodies.hold(501)).toBe(false);
+    expect(bodies.hold(500)).toBe(true);
+    bodies.release(1_000);
+    expect(bodies.hold(1_000)).toBe(true);
   });
 });

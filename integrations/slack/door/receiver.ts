@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { App, Receiver } from '@slack/bolt';
 import { z } from 'zod';
-import { UnprovenBodies } from '../../unproven-bodies.ts';
+import { BoundedBodies } from '../../bounded-bodies.ts';
 import { type ClickRefusal, refusalAnswers } from '../refusal.ts';
 import { handOver } from './hand-over.ts';
 import type { RequestVerifier } from './signature.ts';
@@ -19,7 +19,7 @@ export class HttpReceiver implements Receiver {
   readonly #verifier: RequestVerifier;
   readonly #onRefused: (refusal: ClickRefusal) => void;
   readonly #onUnproven: (refusal: ClickRefusal) => void;
-  readonly #bodies = new UnprovenBodies(bodyLimits);
+  readonly #bodies = new BoundedBodies(bodyLimits);
   readonly #onFault: (error: unknown) => void;
   #app: App | undefined;
 

@@ -37,7 +37,8 @@ export class RequestVerifier {
   /** What can be told before the body is read: whoever sends none of Slack's headers is not waited for. */
   refusalByHead({ signature, timestamp }: Omit<SignedRequest, 'rawBody'>): ClickRefusal | undefined {
     if (signature === undefined || timestamp === undefined) return { reason: 'unsigned', detail: 'signature or time is missing' };
-    if (!/^\d{1,12}$/.test(timestamp)) return { reason: 'unsigned', detail: 'the time is not a number' };
+    // As Slack writes it: with a zero before it the same request would pass for a new one.
+    if (!/^[1-9]\d{0,11}$/.test(timestamp)) return { reason: 'unsigned', detail: 'the time is not a number' };
     return undefined;
   }
 

@@ -5,6 +5,7 @@ import type { ConsoleError, DeviceSignIn } from '../../../core/console/console.s
 import { type RouteShape, routeShapes } from '../../../core/console/routes.schema.ts';
 import { type ConsoleRoute, type ConsoleRouteName, consoleRoutes, csrfHeader } from '../../../core/console/routes.ts';
 import { type ErrorCode, errorCatalogue, FirebreakError } from '../../../core/errors.ts';
+import { addressOf } from '../../../integrations/guarded-connections.ts';
 import { bodyWithin } from '../../process/request-body.ts';
 import { RequestBudget } from './request-budget.ts';
 import type { Sessions, SignedIn } from './sessions.ts';
@@ -92,6 +93,9 @@ export function createConsoleRouter(parts: {
     response.writeHead(status, { ...headers, ...more }).end(`${JSON.stringify(body)}\n`);
   };
 
+  /** Each address by itself: whoever asks without end takes nothing from others who are about to sign in. */
+  const spendAsStranger = ({ socket }: IncomingMessage): void => budget.spend(`nobody at ${addressOf(socket)}`);
+
   /**
    * By the session's cookie, else by a token. Never by both: with a cookie of ours a token counts for nothing, so that whatever a browser sends is held to a
    * session's rules.
@@ -100,23 +104,23 @@ export function createConsoleRouter(parts: {
     const token = sessions.isIn(request) ? undefined : bearerTokenIn(request);
     if (token === undefined) {
       // Before anything is asked of the database: a stranger costs no more than the look at a cookie.
-      if (request.headers.cookie === undefined) budget.spend('nobody');
+      if (request.headers.cookie === undefined) spendAsStranger(request);
       const who = await sessions.of(request, response);
       if (who) return who;
       stranger('nobody is signed in');
       throw new FirebreakError('FB_ERR_SIGN_IN', 'you are not signed in');
     }
     if (!tokens) {
-      budget.spend('nobody');
+      spendAsStranger(request);
       throw noTokens();
     }
     const who = await tokens.of(token).catch((error: unknown) => {
-      budget.spend('nobody');
+      spendAsStranger(request);
       throw error;
     });
     if (who) return who;
     // Only now: strangers with tokens of their own making take nothing from who has a good one.
-    budget.spend('nobody');
+    spendAsStranger(request);
     stranger('a token that does not count');
     throw new FirebreakError('FB_ERR_SIGN_IN', 'this token does not count here, or not any more: firebreak login gets a new one');
   };
@@ -139,12 +143,12 @@ export function createConsoleRouter(parts: {
     const url = new URL(request.url ?? '/', publicUrl);
     const found = routeOf(request.method, url.pathname);
     if (!found) {
-      budget.spend('nobody');
+      spendAsStranger(request);
       throw new FirebreakError('FB_ERR_NOT_FOUND', 'there is nothing at this address');
     }
     const { name, route, params } = found;
     if (name === 'openapi' || name === 'deviceSignIn' || route.roles === 'anybody') {
-      budget.spend('nobody');
+      spendAsStranger(request);
       if (name === 'openapi') return send(response, 200, openApi);
       if (!deviceSignIn) throw noTokens();
       return send(response, 200, deviceSignIn);

@@ -1,9 +1,8 @@
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Sensor } from '../../../core/alert/sensor.ts';
 import { systemErrorCode } from '../../../core/system-error.ts';
+import { BoundedBodies, type BoundedBody } from '../../../integrations/bounded-bodies.ts';
 import { cloudEvents, sensors } from '../../../integrations/sensors/index.ts';
-import { UnprovenBodies } from '../../../integrations/unproven-bodies.ts';
-import { type RequestBody, readBody } from '../../process/request-body.ts';
 import type { IntakeLog } from '../log.ts';
 import type { IntakeMetrics } from '../metrics.ts';
 import { largestBody } from '../read/parse.ts';
@@ -28,6 +27,7 @@ type AlertDoor = (request: IncomingMessage, response: ServerResponse) => boolean
 type Admitted = Exclude<Admission, { readonly kind: 'refused' }>;
 
 export const retryAfterSeconds = 5;
+const tooMuchAtOnce = 'this sender has too much on its way at once; send it again';
 
 /** Of whom only the signature will tell: whoever claims to have signed could otherwise have 16 MB kept over each connection. */
 const unprovenLimits = { atMost: largestBody, inAll: 4 * largestBody, withinMs: 30_000 };
@@ -38,7 +38,7 @@ const unprovenLimits = { atMost: largestBody, inAll: 4 * largestBody, withinMs: 
  */
 export function createAlertDoor({ receiver, gate, listener, metrics, stopping, log }: AlertDoorOptions): AlertDoor {
   const { connections } = listener;
-  const unproven = new UnprovenBodies(unprovenLimits);
+  const unproven = new BoundedBodies(unprovenLimits);
   const take = async (request: IncomingMessage, response: ServerResponse, call: Call): Promise<void> => {
     const { admission, sensor, bytes } = call;
     const { headers } = request;
@@ -49,24 +49,41 @@ export function createAlertDoor({ receiver, gate, listener, metrics, stopping, l
     }
     if (signed !== undefined) connections.prove(request);
     const from = admission.kind === 'sender' ? admission.sender : gate.senders.of(signed?.name ?? '');
-    const encoding = headers['content-encoding'];
-    const unpacked =
-      encoding === undefined ? { ok: true as const, bytes } : await from.unpacking.run(() => unpackBody(bytes, encoding));
-    if (!unpacked.ok) {
-      metrics.refused('request');
-      return send(response, unpacked.status, { reason: unpacked.reason });
+    let held = 0;
+    const hasRoomFor = (length: number): boolean => {
+      if (!from.bodies.hold(length)) return false;
+      held += length;
+      return true;
+    };
+    const busy = (): void => {
+      signed?.release();
+      metrics.refused('rate_limit');
+      send(response, 503, { reason: tooMuchAtOnce }, { 'retry-after': String(retryAfterSeconds) });
+    };
+    try {
+      if (!hasRoomFor(bytes.length)) return busy();
+      const encoding = headers['content-encoding'];
+      const unpacked =
+        encoding === undefined ? { ok: true as const, bytes } : await from.unpacking.run(() => unpackBody(bytes, encoding));
+      if (!unpacked.ok) {
+        metrics.refused('request');
+        return send(response, unpacked.status, { reason: unpacked.reason });
+      }
+      if (unpacked.bytes !== bytes && !hasRoomFor(unpacked.bytes.length)) return busy();
+      // At a sensor's own address the headers of an envelope say nothing more.
+      const mode = sensor === undefined || sensor === cloudEvents ? cloudEventMode(headers['content-type'], headers) : undefined;
+      const whose = sensor ?? (mode === undefined ? undefined : cloudEvents);
+      const answered = await receiver.receive(unpacked.bytes, {
+        from,
+        ...(whose && { sensor: whose }),
+        ...(mode === 'binary' && { cloudEvent: cloudEventAttributes(headers) }),
+      });
+      // What was not taken may come again as it is.
+      if (answered.status === 503 || answered.status === 429) signed?.release();
+      answer(response, answered, from.bucket.retryAfterSeconds);
+    } finally {
+      from.bodies.release(held);
     }
-    // At a sensor's own address the headers of an envelope say nothing more.
-    const mode = sensor === undefined || sensor === cloudEvents ? cloudEventMode(headers['content-type'], headers) : undefined;
-    const whose = sensor ?? (mode === undefined ? undefined : cloudEvents);
-    const answered = await receiver.receive(unpacked.bytes, {
-      from,
-      ...(whose && { sensor: whose }),
-      ...(mode === 'binary' && { cloudEvent: cloudEventAttributes(headers) }),
-    });
-    // What was not taken may come again as it is.
-    if (answered.status === 503 || answered.status === 429) signed?.release();
-    answer(response, answered, from.bucket.retryAfterSeconds);
   };
   return (request, response) => {
     if (request.method !== 'POST' && request.method !== 'PUT') return false;
@@ -92,7 +109,7 @@ export function createAlertDoor({ receiver, gate, listener, metrics, stopping, l
       send(response, 429, { reason: tooMany }, again);
       return true;
     }
-    const bodyRead = (body: RequestBody): void => {
+    const bodyRead = (body: BoundedBody): void => {
       if (!body.ok) {
         const reason =
           body.status === 413 ? `a body has at most ${largestBody} bytes` : `the request cannot be read (${body.code})`;
@@ -107,8 +124,8 @@ export function createAlertDoor({ receiver, gate, listener, metrics, stopping, l
         send(response, 503, { reason: 'the intake failed; send it again' }, { 'retry-after': String(retryAfterSeconds) });
       });
     };
-    if (admission.kind === 'sender') readBody(request, largestBody, bodyRead);
-    else unproven.read(request).then(bodyRead);
+    const bodies = admission.kind === 'sender' ? admission.sender.bodies : unproven;
+    bodies.read(request).then(bodyRead);
     return true;
   };
 }

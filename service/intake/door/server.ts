@@ -34,14 +34,14 @@ interface IntakeServer {
  */
 export function createIntakeServer(options: IntakeServerOptions): IntakeServer {
   const { listener, metrics, notReady, log } = options;
-  const { server } = listener;
+  const { server, connections } = listener;
   const takesAlerts = createAlertDoor(options);
   const said = { contentType: metrics.contentType, text: () => metrics.withProcess() };
   const routes = { ...statusRoutes({ notReady, metrics: said }), '/v1/sensors': sensorsRoute(options) };
   const answersStatus = answerByPath(routes, (error) =>
     log.error({ code: systemErrorCode(error) ?? 'unknown' }, 'the intake failed'),
   );
-  server.on('request', (request, response) => {
+  connections.serve((request, response) => {
     if (!takesAlerts(request, response)) answersStatus(request, response);
   });
   return { listen: (at) => bind(server, at), close: () => new Promise((resolve) => server.close(() => resolve())) };

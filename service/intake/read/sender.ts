@@ -2,8 +2,10 @@ import { LRUCache } from 'lru-cache';
 import type { Alert } from '../../../core/alert/alert.ts';
 import { ownSensor } from '../../../core/alert/own-alerts.ts';
 import type { ResolvedAlert, SubjectResolver } from '../../../core/alert/subject-resolver.ts';
+import { BoundedBodies } from '../../../integrations/bounded-bodies.ts';
 import { ConcurrencyLimiter } from '../send/concurrency-limiter.ts';
 import { AlertBucket } from './alert-bucket.ts';
+import { largestBody } from './parse.ts';
 
 /** What one sender may say, and how fast. What is absent is not restricted. */
 export interface SenderRule {
@@ -27,6 +29,8 @@ export interface AlertSender {
   readonly bucket: AlertBucket;
   /** Packed bodies of its that are unpacked at once: others need the threads as well. */
   readonly unpacking: ConcurrencyLimiter;
+  /** Its bodies, from their first byte on until they are answered: others need the memory as well. */
+  readonly bodies: BoundedBodies;
 }
 
 /** More than a cluster's sensors send together: it is there for a sender gone mad. */
@@ -63,6 +67,7 @@ function senderOf(rule: SenderRule, node = rule.node): AlertSender {
     name,
     bucket: new AlertBucket({ perSecond, burst }),
     unpacking: new ConcurrencyLimiter(2),
+    bodies: new BoundedBodies({ atMost: largestBody, inAll: 4 * largestBody }),
     ...(node !== undefined && { node }),
   };
 }

@@ -59,6 +59,10 @@ describe('the verifier of requests', () => {
     expect(empty.refusal(signed('a', start))).toMatchObject({ reason: 'bad_signature' });
     const verifier = new RequestVerifier({ secrets: [secret], now: () => start * 1_000 });
     expect(verifier.refusal({ ...signed('a', start), timestamp: '1e9' })).toMatchObject({ reason: 'unsigned' });
+    // The same moment to who reckons with it, and another text to who remembers it.
+    expect(verifier.refusal(signed('a', start))).toBeUndefined();
+    for (const zeros of ['0', '00'])
+      expect(verifier.refusal({ ...signed('a', start), timestamp: `${zeros}${start}` })).toMatchObject({ reason: 'unsigned' });
     expect(
       verifier.refusal({ ...signed('a', start), signature: signed('a', start).signature.replace('v0', 'v1') }),
     ).toMatchObject({

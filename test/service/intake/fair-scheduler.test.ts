@@ -1,5 +1,7 @@
+import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { FairScheduler } from '../../../service/intake/read/fair-scheduler.ts';
+import { eventually } from '../../eventually.ts';
 import { FakeIncidentGateway } from '../../fakes/incident-gateway.ts';
 import { type Door, falcoEvent, openDoor, removeDirectory, token } from './parts/intake-fixture.ts';
 
@@ -145,5 +147,25 @@ describe('a large body', () => {
     expect((await large).status).toBe(200);
     // Where a body is read in one go it is two to four, which come while it is sent.
     expect(between).toBeGreaterThan(4);
+  });
+
+  test('that comes slowly takes a bounded part of the memory: the oldest of its sender goes, and what the sender sends whole is taken', async () => {
+    opened = await openDoor(new FakeIncidentGateway());
+    const { intake, post } = opened;
+    const part = Buffer.alloc(15_000_000, 0x20);
+    const head = `POST /v1/alerts/falco HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Length: 16000000\r\n\r\n`;
+    const closed: number[] = [];
+    const sockets: Socket[] = [];
+    for (let n = 0; n < 5; n += 1) {
+      const socket = connect(Number(new URL(intake.url).port), '127.0.0.1');
+      sockets.push(socket);
+      socket.on('error', () => undefined).on('close', () => closed.push(n));
+      socket.write(head);
+      await new Promise((written) => socket.write(part, written));
+    }
+    await eventually('the oldest is cut', () => closed.length > 0);
+    expect(closed).toEqual([0]);
+    expect((await post(JSON.stringify(falcoEvent()))).json).toMatchObject({ accepted: 1 });
+    for (const socket of sockets) socket.destroy();
   });
 });
