@@ -1,5 +1,7 @@
 import nodemailer from 'nodemailer';
 import { FirebreakError } from '../core/errors.ts';
+import { isObject } from '../core/text/plain-json.ts';
+import { problemText } from './delivery-problem.ts';
 
 export interface MailServer {
   readonly host: string;
@@ -61,9 +63,15 @@ export async function sendMail({ host, port, tls, ca, signIn }: MailServer, mail
     // The answer of a server says what it minds; a password is in none.
     throw new FirebreakError(
       'FB_ERR_UNAVAILABLE',
-      `${host} did not take the mail: ${error instanceof Error ? error.message : 'it failed'}`,
+      `${host}:${port} did not take the mail: ${whyNot(error)}`,
     );
   } finally {
     transport.close();
   }
+}
+
+/** What the server said; of a connection that failed its code, since Node's own words are about Node. */
+function whyNot(error: unknown): string {
+  if (isObject(error) && typeof error.originalCode === 'string') return problemText(error.originalCode);
+  return error instanceof Error ? error.message : 'it failed';
 }

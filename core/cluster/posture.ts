@@ -13,7 +13,7 @@ export interface PostureFinding {
   readonly id: string;
   /** Which profile of Pod Security forbids it: what `baseline` forbids, `restricted` forbids too. Absent: neither. */
   readonly against?: 'baseline' | 'restricted';
-  /** Of the CIS Kubernetes Benchmark v1.11, by the numbers that https://github.com/aquasecurity/kube-bench has for it. */
+  /** Of the CIS Kubernetes Benchmark v2.0.1, by the numbers that https://github.com/aquasecurity/kube-bench has for it (`cfg/cis-2.0`). */
   readonly cis?: string;
   readonly text: string;
   /** Of which containers; absent: of the pod. */
@@ -112,11 +112,11 @@ const rules: readonly Rule[] = [
   {
     id: 'host-path',
     against: 'baseline',
-    cis: '5.2.12',
+    cis: '5.2.11',
     text: 'mounts folders of its node',
     pod: ({ volumes = [] }) => volumes.some(({ hostPath }) => hostPath !== undefined),
   },
-  { id: 'host-port', against: 'baseline', cis: '5.2.13', text: 'takes ports of its node', container: hasHostPort },
+  { id: 'host-port', against: 'baseline', cis: '5.2.12', text: 'takes ports of its node', container: hasHostPort },
   {
     id: 'added-capabilities',
     against: 'baseline',
@@ -154,7 +154,7 @@ const rules: readonly Rule[] = [
   {
     id: 'kept-capabilities',
     against: 'restricted',
-    cis: '5.2.10',
+    cis: '5.2.9',
     text: 'keeps the capabilities that the runtime gives',
     container: (one) => !listIn(one, 'drop').includes('ALL') || listIn(one, 'add').some((name) => name !== 'NET_BIND_SERVICE'),
   },

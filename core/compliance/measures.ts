@@ -44,6 +44,7 @@ export function isTrend(id: MeasureId): id is TrendId {
 
 const titles = {
   'incidents-opened': 'Incidents opened, by severity of the first alerts',
+  'audit-incidents': 'Incidents whose first alert came from the audit log of the API server',
   'incidents-closed': 'Times that an incident was closed, by verdict',
   'alerts-joined': 'Further groups of alerts that joined an open incident',
   'alerts-hidden': 'Alerts hidden by an approved suppression',
@@ -139,6 +140,7 @@ export class Measures {
     if (kind === 'question.expired') this.#askedAt.delete(`${chain} ${textOf(body.question)}`);
     if (kind === 'step.applied') this.#applied(record, textOf(body.action));
     if (kind === 'posture.found') this.#looked(record);
+    if (kind === 'incident.opened' && firstAlert(body)?.sensor === 'kubernetes-audit') this.#count('audit-incidents', record);
     for (const [id, ...parts] of countedBy(record)) this.#count(id, record, ...parts);
   }
 
@@ -342,7 +344,11 @@ function isTime(id: MeasureId): boolean {
   return id === 'time-to-contain' || id === 'time-to-decide';
 }
 
-function severityIn({ alerts }: AuditRecord['body']): string {
+function severityIn(body: AuditRecord['body']): string {
+  return textOf(firstAlert(body)?.severity);
+}
+
+function firstAlert({ alerts }: AuditRecord['body']): Readonly<Record<string, unknown>> | undefined {
   const [first] = Array.isArray(alerts) ? (alerts as readonly unknown[]) : [];
-  return isObject(first) && typeof first.severity === 'string' ? first.severity : 'unknown';
+  return isObject(first) ? first : undefined;
 }

@@ -5,6 +5,8 @@ import type { AnyPlaybook, Playbook } from './playbook.ts';
 /** A playbook in a list: its body is called by the engine only, which makes what it is called with. */
 export interface ListedPlaybook extends AnyPlaybook {
   readonly run: (context: never) => Promise<void>;
+  /** Of its pack; absent as long as it is in none. */
+  readonly version?: string;
 }
 
 /** Playbooks that belong together, under a name and a version: what is configured, pinned and published as one. */
@@ -53,6 +55,7 @@ export function definePack(pack: {
     version,
     playbooks: playbooks.map((playbook) => ({
       ...listed(name, playbook, params[playbook.id]),
+      version,
       uses: usesOf(name, playbook, actions),
     })),
     actions: actions.map((action) => ofPack(name, action)),

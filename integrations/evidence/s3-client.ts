@@ -75,8 +75,10 @@ export async function answered<Result>(key: string, call: () => Promise<Result>)
   }
 }
 
+/** Where there was no answer, the code of the connection says more than its name does. */
 export function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : 'unknown';
+  if (!(error instanceof Error)) return 'unknown';
+  return error.name === 'Error' && 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }
 
 export function statusOf(error: unknown): number | undefined {

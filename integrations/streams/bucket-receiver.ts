@@ -46,7 +46,8 @@ export function createBucketReceiver({
         (): StreamOutcome => ({ state: 'delivered', answer: key }),
         (error: unknown): StreamOutcome => ({
           state: 'later',
-          reason: error instanceof FirebreakError ? error.code : 'it failed',
+          // The same each time: an object's name is another one.
+          reason: error instanceof FirebreakError ? error.detail.replaceAll(key, 'the object') : 'it failed',
         }),
       );
       return inTime(put, { signal, timeoutMs });

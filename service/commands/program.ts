@@ -328,7 +328,11 @@ function withoutCheckout(program: Command, { name, description }: LazyCommand): 
     });
 }
 
-/** A command of commander, whose refusals name all that is missing at once, and say how it is written. */
+/** Commander's own, which its types do not name. */
+const { unknownOption } = Command.prototype as unknown as { readonly unknownOption: (this: Command, flag: string) => never };
+/** Commands that an option may be meant of: one that most of them have says nothing. */
+const mostMeant = 2;
+
 /** Names no default that is nothing: `[]`, `{}` or `false`. */
 class PlainHelp extends Help {
   override optionDescription(option: Option): string {
@@ -340,6 +344,7 @@ class PlainHelp extends Help {
   }
 }
 
+/** A command of commander, whose refusals name all that is missing at once, and say how it is written. */
 class CommandLine extends Command {
   override createCommand(name?: string): CommandLine {
     return new CommandLine(name);
@@ -356,6 +361,16 @@ class CommandLine extends Command {
       `${message.trimEnd()}\n→ ${way}${this.commands.length > 0 ? '' : `; \`${path} --help\` shows all options`}.`,
       options,
     );
+  }
+
+  /** Of a group, which of its commands was meant: those that have the option. */
+  unknownOption(flag: string): never {
+    const owners = this.commands.filter(({ options }) => options.some(({ long, short }) => long === flag || short === flag));
+    if (owners.length > 0 && owners.length <= mostMeant) {
+      const meant = owners.map((one) => `${this.#path()} ${one.name()}`).join(' or ');
+      return this.error(`error: unknown option '${flag}'\n(Did you mean ${meant}?)`, { code: 'commander.unknownOption' });
+    }
+    return unknownOption.call(this, flag);
   }
 
   /** Commander calls it for the first one that is missing, and knows no other way to say it otherwise. */

@@ -14,9 +14,9 @@ import type {
 } from '../../core/bundle/bundle.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceManifest } from '../../core/evidence/evidence.ts';
-import type { SignatureVerifier } from '../../core/messages/signing.ts';
+import { keyIdOf, type SignatureVerifier } from '../../core/messages/signing.ts';
 import { recordOrderDone, recordOrderIn } from '../../core/orders/record-hold.ts';
-import { canonicalJson, digestOf, sha256Hex } from '../../core/text/digest.ts';
+import { canonicalJson, digestOf } from '../../core/text/digest.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 
 interface BundleSources {
@@ -61,7 +61,7 @@ export async function bundleContent(chain: string, sources: BundleSources): Prom
   const manifests: readonly BundleManifest[] = evidence.map(({ sha256, manifest }) => ({ sha256, manifest: { ...manifest } }));
   const content = { chain, madeBy: sources.madeBy, records, removals, checkpoints, evidence: manifests, artefacts };
   const used = keyIdsIn([...records, ...removals, ...checkpoints, ...manifests]).add(sources.exporterKeyId);
-  const keys = sources.keys.filter(({ spki }) => used.has(sha256Hex(Buffer.from(spki, 'base64')).slice(0, 16)));
+  const keys = sources.keys.filter(({ spki }) => used.has(keyIdOf(Buffer.from(spki, 'base64'))));
   const said = canonicalJson(records);
   const names = Object.entries(sources.names).filter(([id]) => said.includes(`person/${id}`));
   return { ...content, keys, names: Object.fromEntries(names) };

@@ -8,6 +8,7 @@ import { periodsDue, type ReportPeriod } from '../../core/compliance/period.ts';
 import { type ReportFile, reportFile, reportSummary } from '../../core/compliance/report-file.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Trust } from '../../core/messages/sender.ts';
+import { systemErrorCode } from '../../core/system-error.ts';
 import type { ReportDeliveries } from '../../integrations/database/outbound/report-deliveries.ts';
 import { replaceFile } from '../../integrations/replace-file.ts';
 import type { ReportConfig } from '../config/complete/complete-reports.ts';
@@ -129,13 +130,17 @@ async function send({ report, period, file, summary, access, slack }: Sending): 
       const { plain } = await import('../../integrations/slack/views/text.ts');
       const client = createSlackClient({ botToken: access.botToken ?? '', apiUrl: slack?.apiUrl, timeoutMs: 20_000 });
       const whole = `The whole report: firebreak report compliance --framework ${report.framework} --period ${period.name} --format html`;
-      const { ts = '' } = await client.chat.postMessage({
+      const { slackFault } = await import('../../integrations/slack/fault.ts');
+      const message = {
         channel: to.channel,
         // A cluster's name is whatever its cell has signed.
         text: [...summary.split('\n'), whole].map((line) => line && plain(line, 500)).join('\n'),
         mrkdwn: false,
         parse: 'none',
         unfurl_links: false,
+      } as const;
+      const { ts = '' } = await client.chat.postMessage(message).catch((error: unknown) => {
+        throw slackFault('chat.postMessage', error);
       });
       return ts;
     }
@@ -145,7 +150,7 @@ async function send({ report, period, file, summary, access, slack }: Sending): 
       return await sendMail(
         {
           ...{ host, port, tls },
-          ...(to.caFile !== undefined && { ca: readFileSync(to.caFile, 'utf8') }),
+          ...(to.caFile !== undefined && { ca: authoritiesIn(to.caFile) }),
           ...(user !== undefined && { signIn: { user, password: access.password ?? '' } }),
         },
         {
@@ -158,5 +163,14 @@ async function send({ report, period, file, summary, access, slack }: Sending): 
         },
       );
     }
+  }
+}
+
+/** @throws FB_ERR_FILE_MISSING */
+function authoritiesIn(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new FirebreakError('FB_ERR_FILE_MISSING', `${file} cannot be read: ${systemErrorCode(error) ?? reasonOf(error)}`);
   }
 }

@@ -283,6 +283,7 @@ export class Bodies {
       alert: alert.id,
       rule: alert.rule,
       severity: alert.severity,
+      ...(playbook.version !== undefined && { version: playbook.version }),
       ...(build !== undefined && { build }),
       ...(playbook.on.match === 'unanswered' && !this.#enabled.some((one) => isFor(one, alert)) && { unanswered: true }),
     });

@@ -3,13 +3,13 @@ import type { Framework } from '../framework.ts';
 export const cisKubernetes: Framework = {
   id: 'cis-kubernetes',
   name: 'CIS Kubernetes Benchmark: what response can say',
-  source: 'CIS Kubernetes Benchmark v1.11; titles in our words: https://www.cisecurity.org/benchmark/kubernetes',
+  source: 'CIS Kubernetes Benchmark v2.0.1 (Kubernetes 1.34 and 1.35); titles in our words: https://www.cisecurity.org/benchmark/kubernetes',
   requirements: [
     {
       id: '3.2.1',
       asks: 'An audit policy is in place',
-      measures: ['incidents-opened'],
-      shown: 'Alerts of the audit sensor show that audit events arrive.',
+      measures: ['audit-incidents'],
+      shown: 'Incidents that API audit events opened show that such events are written and arrive.',
       notShown: 'The policy itself.',
     },
     {

@@ -6,13 +6,15 @@ import { type IntactBundle, verifyBundle } from '../../../core/bundle/verify-bun
 import { FirebreakError } from '../../../core/errors.ts';
 import type { EvidenceManifest } from '../../../core/evidence/evidence.ts';
 import { fullIncidentId, shortIncidentId } from '../../../core/incident/incident.ts';
+import { personById } from '../../../core/people/roster.ts';
 import { systemErrorCode } from '../../../core/system-error.ts';
 import { canonicalJson } from '../../../core/text/digest.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { readManifest } from '../../../integrations/evidence/manifest.ts';
-import { openVerifier } from '../../../integrations/keys/ed25519.ts';
-import { loadConfig } from '../../config/load.ts';
+import { createVerifier, openVerifier } from '../../../integrations/keys/ed25519.ts';
+import { type Config, loadConfig } from '../../config/load.ts';
+import { unknownName } from '../../config/nearest.ts';
 import { resolveStoreSecrets } from '../../config/secrets.ts';
 import { giveOrder, personalSigner, signedWith } from '../../incidents/orders.ts';
 import { evidencePublicKeys } from '../../process/keys/evidence-keys.ts';
@@ -50,6 +52,7 @@ export async function exportIncident(written: string, options: ExportOptions): P
   const config = loadConfig({ path: options.config, env: process.env });
   const secrets = resolveStoreSecrets({ config, env: process.env });
   const signer = await personalSigner(options.key);
+  mustBeTheirKey(options, config, signer.keyId);
   const reader = await openReader(options);
   const database = await openDatabase({ url: existingAuditUrl(config) });
   try {
@@ -97,6 +100,15 @@ function linesOf(verdict: IntactBundle, incident: string, { out, as }: ExportOpt
     `Newest checkpoint: ${lastCheckpoint.number}:${lastCheckpoint.digest} of ${lastCheckpoint.at}.`,
     'Give the fingerprints of the keys another way than the file: firebreak bundle keys.',
   ];
+}
+
+/** Else it would be said of the whole bundle, once it is made, that its signature is none. */
+function mustBeTheirKey({ as: person, key: file }: ExportOptions, { roster }: Config, keyId: string): void {
+  const known = roster.people.map(({ id }) => id);
+  const found = personById(roster, person);
+  if (!found) throw unknownName({ what: 'person on the roster', written: person, known });
+  if (!createVerifier({ publicKeys: found.keys }).keyIds.includes(keyId))
+    throw new FirebreakError('FB_ERR_KEY_FILE', `the key in ${file} is none that the roster has of ${person}`);
 }
 
 /** Before anything is read or on record. */

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { openAsIs } from '../../../integrations/database/database.ts';
 import { createStreamFeed } from '../../../integrations/database/outbound/stream-feed.ts';
+import { problemText } from '../../../integrations/delivery-problem.ts';
 import type { StreamConfig } from '../../config/complete/complete-streams.ts';
 import { loadConfig } from '../../config/load.ts';
 import { unknownName } from '../../config/nearest.ts';
@@ -47,7 +48,7 @@ async function listStreams(options: ConfiguredOptions): Promise<void> {
       { title: 'TO COME', text: ({ lag }) => String(lag.records) },
       { title: 'OLDEST', text: ({ lag }) => (lag.oldestAt === undefined ? '-' : `${Math.round(lagSeconds(lag))} s`) },
       { title: 'DELIVERED', text: ({ deliveredAt = 'never' }) => deliveredAt },
-      { title: 'PROBLEM', text: ({ failing }) => (failing ? `${failing.reason}, since ${failing.since}` : '-') },
+      { title: 'PROBLEM', text: ({ failing }) => (failing ? `${problemText(failing.reason)}, since ${failing.since}` : '-') },
     ]);
   } finally {
     await database.close();
@@ -69,7 +70,7 @@ async function testStream(name: string, options: ConfiguredOptions): Promise<voi
     printable(
       sent.state === 'delivered'
         ? `${to} has taken the event ${event.id}: ${sent.answer}`
-        : `${to} has not taken the event: ${sent.reason}`,
+        : `${to} has not taken the event: ${problemText(sent.reason)}`,
     ),
   );
 }

@@ -135,7 +135,7 @@ function show({ content, export: { order } }) {
             'div',
             null,
             element('p', null, visible(record.body.text ?? record.kind)),
-            element('p', { class: 'quiet' }, who(record.actor), ` · record ${record.number}`),
+            element('p', { class: 'quiet' }, who(record.actor), ` · record ${record.number}`, visible(programOf(record))),
           ),
         ),
       ),
@@ -160,6 +160,12 @@ function show({ content, export: { order } }) {
       element('li', null, 'That a cell told the truth when it made a record. It can make no person’s vote.'),
     ),
   );
+}
+
+/** By which version of a playbook an incident was answered, and which build of all code that was. */
+function programOf({ kind, body: { version, build } }) {
+  if (kind !== 'playbook.started') return '';
+  return `${version ? ` · version ${version}` : ''}${build ? ` · build ${build}` : ''}`;
 }
 
 function nameOf(actor, names) {

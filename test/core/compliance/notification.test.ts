@@ -71,7 +71,7 @@ describe('a draft of a notification', () => {
       Techniques: 'T1059, TA0002',
       'Verdict of people': 'malicious',
       State: 'open',
-      Evidence: '1 times kept, with hashes in the records',
+      Evidence: 'kept by 1 step, with hashes in the records',
     });
     expect(course.map((one) => one.record)).toEqual([1, 2, 4, 5].map((number) => `${chain}#${number}`));
   });

@@ -27,7 +27,10 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'firebreak-cli-'));
   config = join(folder, 'firebreak.yaml');
   writeFileSync(config, configText);
-  for (const name of ['ada', 'grace']) writeFileSync(join(folder, `${name}.pem.pub`), newMaker().publicKey);
+  const [ada, grace] = [newMaker(), newMaker()];
+  writeFileSync(join(folder, 'ada.pem.pub'), ada.publicKey);
+  writeFileSync(join(folder, 'grace.pem.pub'), grace.publicKey);
+  writeFileSync(join(folder, 'ada.pem'), ada.pem, { mode: 0o600 });
   mkdirSync(join(folder, 'taken'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -267,6 +270,22 @@ describe('errors', () => {
       status: 2,
       stderr: expect.stringMatching(said),
     });
+  });
+
+  test.each([
+    ['nobody on the roster has', 'adda', 'FB_ERR_UNKNOWN_ID', /there is no person on the roster adda; did you mean ada\?\n→ Name one of: ada, grace/],
+    ['somebody else has', 'grace', 'FB_ERR_KEY_FILE', /the key in ada\.pem is none that the roster has of grace\n→ Use --key/],
+  ])('about a key that %s come before an export reads anything, and blame no record', async (_, as, code, said) => {
+    const who = ['--as', as, '--key', 'ada.pem', '--reason', 'asked for', '--config', config];
+    const { status, stderr } = await firebreak(['incidents', 'export', 'shop/Deployment/cart', ...who, '--out', 'cart.html']);
+    expect([status, stderr]).toEqual([1, expect.stringMatching(said)]);
+    expect(stderr).toContain(code);
+  });
+
+  test('of an option that only a command below a group has name that command', async () => {
+    const { status, stderr } = await firebreak(['report', '--period', '2026-Q3', '--framework', 'nist-csf']);
+    expect([status, stderr]).toEqual([2, expect.stringContaining("unknown option '--period'\n(Did you mean firebreak report compliance?)")]);
+    expect((await firebreak(['report', '--nothing'])).stderr).not.toContain('Did you mean');
   });
 
   test('of a configuration name all its problems, each with what to do, and how many they are', async () => {

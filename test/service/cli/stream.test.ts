@@ -27,6 +27,11 @@ beforeEach(async () => {
 afterEach(() => server.close());
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
+function bucketAt(endpoint: string) {
+  const keys = { accessKeyId: { env: 'TOKEN' }, secretAccessKey: { env: 'TOKEN' } };
+  return { s3: { endpoint, region: 'us-east-1', bucket: 'events', ...keys } };
+}
+
 async function firebreak(...args: readonly string[]): Promise<{ readonly code: number | null; readonly stdout: string }> {
   const { status, stdout } = await firebreakHere([...args, '--config', config], { folder: home, env: { TOKEN: 't-1' } });
   return { code: status, stdout };
@@ -49,6 +54,19 @@ describe('firebreak stream', () => {
     server.script = [401];
     const refused = await firebreak('stream', 'test', 'siem');
     expect(refused).toMatchObject({ code: 1, stdout: expect.stringContaining('has not taken the event: HTTP status 401') });
+  });
+
+  test.each([
+    ['an address', { http: { url: 'http://127.0.0.1:1/' } }, 'http://127.0.0.1:1 has not taken the event: nobody listens'],
+    ['a bucket', bucketAt('http://127.0.0.1:1'), 'the bucket events at http://127.0.0.1:1 has not taken the event: nobody listens'],
+    ['a broker', { kafka: { brokers: ['127.0.0.1:1'], topic: 'fb', plaintext: true } }, 'the topic fb at 127.0.0.1:1 (Kafka) has not'],
+  ])('test of %s where nobody is says so, and where that is', async (_, to, said) => {
+    writeConfiguration(home);
+    appendFileSync(config, `streams: ${JSON.stringify([{ name: 'siem', to }])}\n`);
+    const { code, stdout } = await firebreak('stream', 'test', 'siem');
+    expect([code, stdout]).toEqual([1, expect.stringContaining(said)]);
+    expect(stdout).toContain('nobody listens at that address and port (');
+    expect(stdout).toContain('ECONNREFUSED');
   });
 
   test('list and doctor tell how far it has come, and what holds it up', async () => {

@@ -36,7 +36,7 @@ export function recordsOfIncidents(count: number, from: number): readonly AuditR
     };
     const severity = pick(severities);
     add('incident.opened', 'sensor/falco', {
-      alerts: [{ rule: '=SUM(1)', severity, mitre: ['T1059'] }],
+      alerts: [{ rule: '=SUM(1)', severity, mitre: ['T1059'], sensor: index % 4 === 0 ? 'kubernetes-audit' : 'falco' }],
       counts: [{ rule: 'r', severity, count: 2 }],
     });
     if (below(5) > 0) {

@@ -56,6 +56,7 @@ describe('every number is what SQL counts in the records', () => {
     Record<Exclude<MeasureId, TrendId | 'time-to-contain' | 'time-to-decide'>, readonly [where: string, part?: string]>
   > = {
     'incidents-opened': [`kind = 'incident.opened'`, `json_extract(body, '$.alerts[0].severity')`],
+    'audit-incidents': [`kind = 'incident.opened' AND json_extract(body, '$.alerts[0].sensor') = 'kubernetes-audit'`],
     'incidents-closed': [`kind = 'incident.closed'`, `json_extract(body, '$.verdict')`],
     'alerts-joined': [`kind = 'alert.joined'`],
     'alerts-hidden': [`kind = 'alert.suppressed'`],

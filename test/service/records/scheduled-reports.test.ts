@@ -127,7 +127,7 @@ describe('a report that is due', () => {
       { recipients: ['audit@example.com', 'x@nowhere.example'] },
       'x@nowhere.example',
     ],
-    ['a server that is not there', { port: 1 }, '127.0.0.1'],
+    ['a server that is not there', { port: 1 }, '127.0.0.1:1 did not take the mail: nobody listens at that address and port'],
   ])('stays due with %s', async (_what, over, reason) => {
     const report = reportTo(byMail(over));
     for (const _try of [1, 2])
@@ -139,8 +139,13 @@ describe('a report that is due', () => {
     writeFileSync(other, '');
     const report = reportTo({ ...byMail(), caFile: other } as ReportConfig['to']);
     const before = mail.received.length;
-    expect(await delivered(report)).toMatchObject([{ state: 'failed', detail: expect.stringMatching(/certificate/) }]);
+    expect(await delivered(report)).toMatchObject([{ state: 'failed', detail: expect.stringMatching(/nobody who is believed has signed its certificate: name its authority with caFile/) }]);
     expect(mail.received).toHaveLength(before);
+  });
+
+  test('whose file of authorities is not there says which one', async () => {
+    const report = reportTo({ ...byMail(), caFile: join(folder, 'none.pem') } as ReportConfig['to']);
+    expect(await delivered(report)).toMatchObject([{ state: 'failed', detail: expect.stringMatching(/none\.pem cannot be read: ENOENT/) }]);
   });
 
   test('is a message in Slack with each number, which mentions nobody', async () => {
@@ -150,7 +155,9 @@ describe('a report that is due', () => {
     const { text } = slack.world.message(channel, outcome?.detail ?? '') ?? {};
     expect(text).toMatch(/^NIST Cybersecurity Framework 2\.0.*, 2026-07\nCluster: c\. Records counted: \d+\./);
     expect(text).toContain('--framework nist-csf --period 2026-07');
-    expect(await delivered(reportTo({ kind: 'slack', channel: 'C0CLOSED' }))).toMatchObject([{ state: 'failed' }]);
+    expect(await delivered(reportTo({ kind: 'slack', channel: 'C0CLOSED' }))).toMatchObject([
+      { state: 'failed', detail: expect.stringContaining('/invite the app') },
+    ]);
   });
 
   test('is left to the process that is at it, for an hour', async () => {
