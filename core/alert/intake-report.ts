@@ -139,6 +139,18 @@ export function withIntakeReport(known: readonly IntakeReport[], report: IntakeR
   return [report, ...others].sort((a, b) => compareTexts(b.at, a.at)).slice(0, mostIntakes);
 }
 
+/**
+ * What a report says of refused requests that belongs on record: each reason with which it is the 1st, 10th, 100th and so on since the intake began. Of a record for
+ * each, strangers would make as many as they like.
+ */
+export function newlyRefused(known: readonly IntakeReport[], report: IntakeReport): Readonly<Record<string, number>> {
+  const before = known.find(({ source }) => source === report.source);
+  if (before && before.at >= report.at) return {};
+  const earlier = before?.since === report.since ? before.refused : {};
+  const digits = (count = 0): number => (count === 0 ? 0 : String(count).length);
+  return Object.fromEntries(Object.entries(report.refused).filter(([reason, count]) => digits(count) > digits(earlier[reason])));
+}
+
 /** An intake that has said nothing for so long is away. Milliseconds. */
 export const awayAfterMs = 15 * 60_000;
 

@@ -8,7 +8,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { CellActivities } from '../../core/action/step.ts';
-import { isIntakeReport, withIntakeReport } from '../../core/alert/intake-report.ts';
+import { isIntakeReport, newlyRefused, withIntakeReport } from '../../core/alert/intake-report.ts';
 import {
   type ControlActivities,
   type ControlInput,
@@ -79,7 +79,15 @@ export async function control(input: ControlInput): Promise<never> {
   setHandler(stormSignal, (report) => storms.hear(report));
   let intakes = input.carried?.state.intakes;
   setHandler(intakeSignal, (report) => {
-    if (isIntakeReport(report)) intakes = withIntakeReport(intakes ?? [], report);
+    if (!isIntakeReport(report)) return;
+    const counts = newlyRefused(intakes ?? [], report);
+    intakes = withIntakeReport(intakes ?? [], report);
+    if (Object.keys(counts).length === 0) return;
+    const { source, since: from, at: until } = report;
+    const text = `the intake refused requests: ${Object.entries(counts)
+      .map(([reason, times]) => `${times} × ${reason}`)
+      .join(', ')}`;
+    model.record('door.refused', 'engine', text, { door: 'intake', source, counts, from, until });
   });
   const snapshot = (): ControlState => ({
     ...model.snapshot(),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type IntakeReport, isIntakeReport, sensorStates, withIntakeReport } from '../../../core/alert/intake-report.ts';
+import { type IntakeReport, isIntakeReport, newlyRefused, sensorStates, withIntakeReport } from '../../../core/alert/intake-report.ts';
 
 const at = (minute: number): string => new Date(Date.UTC(2026, 5, 1, 10, minute)).toISOString();
 
@@ -41,6 +41,17 @@ describe('a report of an intake', () => {
     ],
   ])('is not %s', (_, value) => {
     expect(isIntakeReport(value)).toBe(false);
+  });
+
+  test('names what was refused when it is the first of its reason, or ten times as many, and again after a restart', () => {
+    const refused = (count: number, over: Partial<IntakeReport> = {}) => report({ refused: { unauthorized: count }, ...over });
+    const known = [refused(3)];
+    expect(newlyRefused([], refused(3))).toEqual({ unauthorized: 3 });
+    expect(newlyRefused(known, refused(9, { at: at(11) }))).toEqual({});
+    expect(newlyRefused(known, refused(10, { at: at(11) }))).toEqual({ unauthorized: 10 });
+    expect(newlyRefused(known, refused(10))).toEqual({});
+    expect(newlyRefused(known, refused(2, { at: at(11), since: at(10) }))).toEqual({ unauthorized: 2 });
+    expect(newlyRefused(known, report({ refused: {}, at: at(11) }))).toEqual({});
   });
 
   test('takes the place of the one before; one that is older changes nothing', () => {

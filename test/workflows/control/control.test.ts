@@ -603,6 +603,22 @@ describe('how intakes stand', () => {
     ]);
     expect(lab.records.map(({ kind }) => kind).filter((kind) => kind.startsWith('intake'))).toEqual([]);
   });
+
+  test('puts on record what an intake refused, with the 1st and 10th of a reason and not with each', async () => {
+    const told = (minute: number, unauthorized: number) =>
+      control.signal(
+        controlNames.intakeSignal,
+        intakeReport({ source: 'knocked at', at: `2026-06-01T10:${minute}:00.000Z`, refused: { unauthorized } }),
+      );
+    for (const [minute, count] of [[20, 3], [21, 9], [22, 12], [22, 900], [23, 40]] as const) await told(minute, count);
+    await control.until(({ intakes }) => intakes?.some(({ refused }) => refused.unauthorized === 40) === true, 'the last report');
+    const refused = () => lab.records.filter(({ kind, body }) => kind === 'door.refused' && body.source === 'knocked at');
+    await eventually('the records', async () => refused().length >= 2);
+    expect(refused().map(({ body }) => body)).toMatchObject([
+      { door: 'intake', counts: { unauthorized: 3 }, text: 'the intake refused requests: 3 × unauthorized' },
+      { door: 'intake', counts: { unauthorized: 12 } },
+    ]);
+  });
 });
 
 describe('a run that goes on where another ended', () => {
