@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Alert } from '../../../core/alert/alert.ts';
 import type { Page } from '../../../core/tickets/paging.ts';
+import { shippedPack } from '../../../playbooks/index.ts';
 import { type Lab, type RunningIncident, refuse, type Script, startLab } from '../harness.ts';
 import { alertOf } from '../people.ts';
 import { mainQuestion } from '../voting.ts';
@@ -90,6 +91,8 @@ describe('an alert that no playbook answers', () => {
       ({ chain, kind }) => chain.startsWith(`${incident.id}@`) && kind === 'playbook.started',
     );
     expect(started.map(({ body }) => body)).toEqual([expect.not.objectContaining({ unanswered: true })]);
+    // An auditor asks which program has answered.
+    expect(started[0]?.body.version).toBe(shippedPack.version);
   });
 
   test('is asked about whatever else is asked about the same pod', async () => {
