@@ -61,10 +61,7 @@ export async function sendMail({ host, port, tls, ca, signIn }: MailServer, mail
   } catch (error) {
     if (error instanceof FirebreakError) throw error;
     // The answer of a server says what it minds; a password is in none.
-    throw new FirebreakError(
-      'FB_ERR_UNAVAILABLE',
-      `${host}:${port} did not take the mail: ${whyNot(error)}`,
-    );
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', `${host}:${port} did not take the mail: ${whyNot(error)}`);
   } finally {
     transport.close();
   }

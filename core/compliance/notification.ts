@@ -203,7 +203,12 @@ export function notificationDraft({
       ['Techniques', techniquesIn(records).join(', ') || 'none named by the alerts'],
       ['Verdict of people', typeof verdict === 'string' ? verdict : 'none yet'],
       ['State', closed ? `closed at ${closed.at}` : 'open'],
-      ['Evidence', evidence.length > 0 ? `kept by ${evidence.length === 1 ? '1 step' : `${evidence.length} steps`}, with hashes in the records` : 'none kept'],
+      [
+        'Evidence',
+        evidence.length > 0
+          ? `kept by ${evidence.length === 1 ? '1 step' : `${evidence.length} steps`}, with hashes in the records`
+          : 'none kept',
+      ],
     ],
     course: course.slice(0, mostOfCourse).map((record) => ({
       at: record.at,

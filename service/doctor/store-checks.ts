@@ -8,8 +8,8 @@ import { openAsIs } from '../../integrations/database/database.ts';
 import { migrations, schemaOf } from '../../integrations/database/migrations.ts';
 import { createReportDeliveries } from '../../integrations/database/outbound/report-deliveries.ts';
 import { createStreamFeed } from '../../integrations/database/outbound/stream-feed.ts';
-import { problemText } from '../../integrations/delivery-problem.ts';
 import type { Database } from '../../integrations/database/queries.ts';
+import { problemText } from '../../integrations/delivery-problem.ts';
 import { resolveAuditUrl, resolveStoreSecrets } from '../config/secrets.ts';
 import { checkBucket, openEvidenceStore } from '../process/evidence.ts';
 import { evidencePublicKeys, openKeyWrap } from '../process/keys/evidence-keys.ts';
@@ -88,7 +88,8 @@ async function streams({ config, env }: Examined): Promise<readonly LookResult[]
         const late = Math.round(lagSeconds(lag));
         const remedy = `Look at its receiver: \`firebreak stream test ${name}\` says what it answers. Nothing is lost meanwhile.`;
         const waiting = `${name}: ${lag.records} records wait, the oldest for ${late} s`;
-        if (state.failing) return warning(`${waiting}: ${problemText(state.failing.reason)}, since ${state.failing.since}`, remedy);
+        if (state.failing)
+          return warning(`${waiting}: ${problemText(state.failing.reason)}, since ${state.failing.since}`, remedy);
         return late > lateSeconds ? warning(waiting, remedy) : ok(lag.records === 0 ? `${name}: all is delivered` : waiting);
       }),
     );

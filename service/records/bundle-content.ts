@@ -63,7 +63,9 @@ export async function bundleContent(chain: string, sources: BundleSources): Prom
   const used = keyIdsIn([...records, ...removals, ...checkpoints, ...manifests]).add(sources.exporterKeyId);
   const keys = sources.keys.filter(({ spki }) => used.has(keyIdOf(Buffer.from(spki, 'base64'))));
   const said = canonicalJson(records);
-  const names = Object.entries(sources.names).filter(([id]) => said.includes(`person/${id}`));
+  // Whoever hands it out is often in no record.
+  const isNamed = (id: string): boolean => said.includes(`person/${id}`) || keys.some(({ of }) => of === `person/${id}`);
+  const names = Object.entries(sources.names).filter(([id]) => isNamed(id));
   return { ...content, keys, names: Object.fromEntries(names) };
 }
 

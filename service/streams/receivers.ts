@@ -49,7 +49,8 @@ export async function openReceiver(
 /** In a few words, without what may be a secret. */
 export function targetText({ to }: Pick<StreamConfig, 'to'>): string {
   if (to.kind === 'http') return new URL(to.url).origin;
-  if (to.kind === 'kafka') return `the topic ${to.topic} at ${to.brokers.map(({ host, port }) => `${host}:${port}`).join(', ')} (Kafka)`;
+  if (to.kind === 'kafka')
+    return `the topic ${to.topic} at ${to.brokers.map(({ host, port }) => `${host}:${port}`).join(', ')} (Kafka)`;
   if (to.kind === 'syslog') return `${to.host}:${to.port} (syslog)`;
   return `the bucket ${to.bucket}${to.endpoint === undefined ? '' : ` at ${new URL(to.endpoint).origin}`}`;
 }

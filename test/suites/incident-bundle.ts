@@ -67,7 +67,11 @@ function planOf(action: string, effect: Plan['effect'], what: string): Plan {
   };
 }
 
-const quarantine = planOf('quarantinePod', 'reversible', 'replaces its labels (firebreak.dev/incident=328d86ccdb005a252c56f5291404c777) by firebreak.dev/quarantine');
+const quarantine = planOf(
+  'quarantinePod',
+  'reversible',
+  'replaces its labels (firebreak.dev/incident=328d86ccdb005a252c56f5291404c777) by firebreak.dev/quarantine',
+);
 const removal = planOf('deletePod', 'destructive', 'deletes the pod; its Deployment starts another one');
 const artefact = { name: 'pod.yaml', bytes: Buffer.from('apiVersion: v1\nkind: Pod\nmetadata:\n  name: cart-7d9c5b6f4-x2x8k\n') };
 
@@ -136,7 +140,12 @@ const told: readonly (readonly [kind: string, actor: string, text: string, body?
       ],
     },
   ],
-  ['playbook.started', 'playbook/contain-dropped-binary', 'Contain a pod that ran a new binary', { version: '0.1.0', build: '3f0a5b1c2d4e6f70' }],
+  [
+    'playbook.started',
+    'playbook/contain-dropped-binary',
+    'Contain a pod that ran a new binary',
+    { version: '0.1.0', build: '3f0a5b1c2d4e6f70' },
+  ],
   [
     'step.applied',
     'playbook/contain-dropped-binary',

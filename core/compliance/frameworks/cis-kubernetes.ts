@@ -3,7 +3,8 @@ import type { Framework } from '../framework.ts';
 export const cisKubernetes: Framework = {
   id: 'cis-kubernetes',
   name: 'CIS Kubernetes Benchmark: what response and posture can say',
-  source: 'CIS Kubernetes Benchmark v2.0.1 (Kubernetes 1.34 and 1.35); titles in our words: https://www.cisecurity.org/benchmark/kubernetes',
+  source:
+    'CIS Kubernetes Benchmark v2.0.1 (Kubernetes 1.34 and 1.35); titles in our words: https://www.cisecurity.org/benchmark/kubernetes',
   requirements: [
     {
       id: '3.2.1',

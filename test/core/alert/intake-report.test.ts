@@ -1,5 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { type IntakeReport, isIntakeReport, newlyRefused, sensorStates, withIntakeReport } from '../../../core/alert/intake-report.ts';
+import {
+  type IntakeReport,
+  isIntakeReport,
+  newlyRefused,
+  sensorStates,
+  withIntakeReport,
+} from '../../../core/alert/intake-report.ts';
 
 const at = (minute: number): string => new Date(Date.UTC(2026, 5, 1, 10, minute)).toISOString();
 

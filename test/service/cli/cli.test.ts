@@ -273,7 +273,12 @@ describe('errors', () => {
   });
 
   test.each([
-    ['nobody on the roster has', 'adda', 'FB_ERR_UNKNOWN_ID', /there is no person on the roster adda; did you mean ada\?\n→ Name one of: ada, grace/],
+    [
+      'nobody on the roster has',
+      'adda',
+      'FB_ERR_UNKNOWN_ID',
+      /there is no person on the roster adda; did you mean ada\?\n→ Name one of: ada, grace/,
+    ],
     ['somebody else has', 'grace', 'FB_ERR_KEY_FILE', /the key in ada\.pem is none that the roster has of grace\n→ Use --key/],
   ])('about a key that %s come before an export reads anything, and blame no record', async (_, as, code, said) => {
     const who = ['--as', as, '--key', 'ada.pem', '--reason', 'asked for', '--config', config];
@@ -284,7 +289,10 @@ describe('errors', () => {
 
   test('of an option that only a command below a group has name that command', async () => {
     const { status, stderr } = await firebreak(['report', '--period', '2026-Q3', '--framework', 'nist-csf']);
-    expect([status, stderr]).toEqual([2, expect.stringContaining("unknown option '--period'\n(Did you mean firebreak report compliance?)")]);
+    expect([status, stderr]).toEqual([
+      2,
+      expect.stringContaining("unknown option '--period'\n(Did you mean firebreak report compliance?)"),
+    ]);
     expect((await firebreak(['report', '--nothing'])).stderr).not.toContain('Did you mean');
   });
 

@@ -58,8 +58,16 @@ describe('firebreak stream', () => {
 
   test.each([
     ['an address', { http: { url: 'http://127.0.0.1:1/' } }, 'http://127.0.0.1:1 has not taken the event: nobody listens'],
-    ['a bucket', bucketAt('http://127.0.0.1:1'), 'the bucket events at http://127.0.0.1:1 has not taken the event: nobody listens'],
-    ['a broker', { kafka: { brokers: ['127.0.0.1:1'], topic: 'fb', plaintext: true } }, 'the topic fb at 127.0.0.1:1 (Kafka) has not'],
+    [
+      'a bucket',
+      bucketAt('http://127.0.0.1:1'),
+      'the bucket events at http://127.0.0.1:1 has not taken the event: nobody listens',
+    ],
+    [
+      'a broker',
+      { kafka: { brokers: ['127.0.0.1:1'], topic: 'fb', plaintext: true } },
+      'the topic fb at 127.0.0.1:1 (Kafka) has not',
+    ],
   ])('test of %s where nobody is says so, and where that is', async (_, to, said) => {
     writeConfiguration(home);
     appendFileSync(config, `streams: ${JSON.stringify([{ name: 'siem', to }])}\n`);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { checkpointBytes, checkpointDigest, checkpointText, type SignedCheckpoint } from '../../../core/audit/checkpoint.ts';
-import type { SignatureVerifier } from '../../../core/messages/signing.ts';
+import { keyIdOf, type SignatureVerifier } from '../../../core/messages/signing.ts';
 import { createFileAnchor } from '../../../integrations/anchor/file-anchor.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
@@ -47,11 +47,12 @@ async function signWith(signer: FileSigner, name: string, from: number, to: numb
   await notary.stop();
 }
 
-function content(by: SignatureVerifier = verifier) {
+function content(by: SignatureVerifier = verifier, over: Partial<Parameters<typeof bundleContent>[1]> = {}) {
   return bundleContent(chain, {
     ...{ store: createAuditStore(database), verifier: by, keys: [], names: {}, madeBy: 'firebreak 0.1.0', exporterKeyId: '' },
     manifestAt: async () => undefined,
     artefactsOf: async () => [],
+    ...over,
   });
 }
 
@@ -75,6 +76,13 @@ async function addedBy(signer: FileSigner, after: number): Promise<SignedCheckpo
 }
 
 const damaged = { code: 'FB_ERR_AUDIT_DAMAGED' };
+
+test('a bundle names who hands it out, though no record does, and nobody who has no part in it', async () => {
+  const spki = Buffer.from('the key of lea');
+  const keys = [{ of: 'person/lea', spki: spki.toString('base64') }];
+  const { names } = await content(verifier, { keys, exporterKeyId: keyIdOf(spki), names: { lea: 'Lea', mia: 'Mia' } });
+  expect(names).toEqual({ lea: 'Lea' });
+});
 
 describe('the checkpoints of a bundle', () => {
   test('are those about its chain and the newest: of the others no signature is checked', async () => {

@@ -139,13 +139,20 @@ describe('a report that is due', () => {
     writeFileSync(other, '');
     const report = reportTo({ ...byMail(), caFile: other } as ReportConfig['to']);
     const before = mail.received.length;
-    expect(await delivered(report)).toMatchObject([{ state: 'failed', detail: expect.stringMatching(/nobody who is believed has signed its certificate: name its authority with caFile/) }]);
+    expect(await delivered(report)).toMatchObject([
+      {
+        state: 'failed',
+        detail: expect.stringMatching(/nobody who is believed has signed its certificate: name its authority with caFile/),
+      },
+    ]);
     expect(mail.received).toHaveLength(before);
   });
 
   test('whose file of authorities is not there says which one', async () => {
     const report = reportTo({ ...byMail(), caFile: join(folder, 'none.pem') } as ReportConfig['to']);
-    expect(await delivered(report)).toMatchObject([{ state: 'failed', detail: expect.stringMatching(/none\.pem cannot be read: ENOENT/) }]);
+    expect(await delivered(report)).toMatchObject([
+      { state: 'failed', detail: expect.stringMatching(/none\.pem cannot be read: ENOENT/) },
+    ]);
   });
 
   test('is a message in Slack with each number, which mentions nobody', async () => {

@@ -610,7 +610,14 @@ describe('how intakes stand', () => {
         controlNames.intakeSignal,
         intakeReport({ source: 'knocked at', at: `2026-06-01T10:${minute}:00.000Z`, refused: { unauthorized } }),
       );
-    for (const [minute, count] of [[20, 3], [21, 9], [22, 12], [22, 900], [23, 40]] as const) await told(minute, count);
+    for (const [minute, count] of [
+      [20, 3],
+      [21, 9],
+      [22, 12],
+      [22, 900],
+      [23, 40],
+    ] as const)
+      await told(minute, count);
     await control.until(({ intakes }) => intakes?.some(({ refused }) => refused.unauthorized === 40) === true, 'the last report');
     const refused = () => lab.records.filter(({ kind, body }) => kind === 'door.refused' && body.source === 'knocked at');
     await eventually('the records', async () => refused().length >= 2);
