@@ -1,3 +1,4 @@
+import { defaultGuardrails, type GuardrailRules } from '../core/action/guardrail.ts';
 import type { Alert } from '../core/alert/alert.ts';
 import { subjectOf } from '../core/alert/subject.ts';
 import { incidentIdOf, type Verdict } from '../core/incident/incident.ts';
@@ -6,6 +7,7 @@ import { type AskedRoster, type ShiftLoad, ShiftLoads } from '../core/people/shi
 import { AlertStamps, unstamped } from '../core/playbook/alert-stamps.ts';
 import { subjectKeyOf } from '../core/playbook/answering.ts';
 import type { ListedPlaybook } from '../core/playbook/pack.ts';
+import type { ParamValue } from '../core/playbook/params.ts';
 import type { Chooser } from './chooser.ts';
 import { runStory } from './simulate.ts';
 import type { Story } from './story.ts';
@@ -59,6 +61,10 @@ export interface BacktestOptions {
   readonly roster?: AskedRoster;
   /** Groups that are asked, one after another, where a playbook does not say. */
   readonly levels?: readonly string[];
+  /** As the configuration has them; absent: as it is shipped. */
+  readonly guardrails?: GuardrailRules;
+  /** Playbook → its parameters, as the configuration sets them; their defaults, where nothing is said. */
+  readonly params?: Readonly<Record<string, Readonly<Record<string, ParamValue>>>>;
 }
 
 /** Bodies that are remembered as running: beyond them the oldest counts as over. */
@@ -111,7 +117,7 @@ export class Backtest {
 
   constructor(options: BacktestOptions) {
     this.#options = options;
-    this.#stories = new StoryMemory(options.levels);
+    this.#stories = new StoryMemory(options);
     this.#loads = new ShiftLoads(options.roster);
     this.#stamps = new AlertStamps({ playbooks: options.playbooks });
     this.#novelty = options.judgesNovelty && new NoveltyMemory({ ...options.judgesNovelty, imageOf: imageInAlert });
@@ -236,27 +242,39 @@ function remember<Value>(all: Map<string, Value>, key: string, value: Value): vo
 
 /** What a playbook does about each kind of alert: the kind is all that its body looks at. */
 class StoryMemory {
-  readonly #levels: readonly { readonly group: string; readonly within: '1h' }[] | undefined;
+  readonly #options: Pick<BacktestOptions, 'guardrails' | 'levels' | 'params'>;
+  /** Namespaces in which the same comes to something else. */
+  readonly #protected: ReadonlySet<string>;
   readonly #outcomes = new Map<string, Outcome>();
   /** Playbook, rule and severity → how often they came to the same, whatever else the alert said; never again, once they did not. */
   readonly #alike = new Map<string, { readonly outcome: Outcome; readonly times: number }>();
   /** Playbook → fields of alerts at which its body has looked so far. */
   readonly #looked = new Map<string, Set<string>>();
 
-  constructor(levels: BacktestOptions['levels']) {
-    this.#levels = levels?.map((group) => ({ group, within: '1h' }));
+  constructor(options: Pick<BacktestOptions, 'guardrails' | 'levels' | 'params'>) {
+    this.#options = options;
+    const { protectedNamespaces, ownNamespace } = options.guardrails ?? defaultGuardrails;
+    this.#protected = new Set([...protectedNamespaces, ownNamespace]);
   }
 
   async outcomeOf(playbook: ListedPlaybook, alert: Alert): Promise<Outcome> {
     const { rule, severity, sensor, doubt, pod } = alert;
-    const kind = JSON.stringify([playbook.id, rule, severity, sensor, doubt, pod?.uid !== undefined]);
+    const isProtected = pod !== undefined && this.#protected.has(pod.namespace);
+    const kind = JSON.stringify([playbook.id, rule, severity, sensor, doubt, pod?.uid !== undefined, isProtected]);
     const alike = this.#alike.get(kind);
     if (alike && alike.times >= sureAfter) return alike.outcome;
     const known = this.#outcomes.get(this.#keyOf(playbook, alert));
     if (known) return known;
     const looked = this.#looked.get(playbook.id) ?? new Set<string>();
     this.#looked.set(playbook.id, looked);
-    const story = await runStory([seen(playbook, looked)], { alert, ...(this.#levels && { levels: this.#levels }) }, inSilence);
+    const { guardrails, levels, params } = this.#options;
+    const options = {
+      alert,
+      params: params?.[playbook.id] ?? {},
+      ...(guardrails && { guardrails }),
+      ...(levels && { levels: levels.map((group) => ({ group, within: '1h' as const })) }),
+    };
+    const story = await runStory([seen(playbook, looked)], options, inSilence);
     const outcome = outcomeOf(story);
     const isSame = alike && JSON.stringify(alike.outcome) === JSON.stringify(outcome);
     remember(this.#alike, kind, {

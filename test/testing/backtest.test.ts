@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
+import { defaultGuardrails } from '../../core/action/guardrail.ts';
 import { openTicket, quarantinePod } from '../../core/actions/index.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import type { Match } from '../../core/playbook/match.ts';
+import { param } from '../../core/playbook/params.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { playbooks } from '../../playbooks/index.ts';
 import { Backtest, type BacktestReport, backtestCondition } from '../../testing/backtest.ts';
@@ -76,6 +78,38 @@ describe('a backtest', () => {
     expect(report.askedNobody).toBe(0);
     expect(backtestCondition('questions a shift > 1').holds(report)).toBe(true);
     expect(backtestCondition('questions a shift > 2').holds(report)).toBe(false);
+  });
+
+  test('goes by the guardrails and parameters of the configuration, also where ten alerts of the same rule came to something else', async () => {
+    const quarantines = definePlaybook(
+      {
+        id: 'by-group',
+        title: 'By group',
+        on: { match: { rule: alertOf().rule }, minSeverity: 'low', requires: ['pod'] },
+        params: { greeting: param.text('nothing') },
+        uses: { quarantinePod, openTicket },
+      },
+      async ({ alert, steps, params }) => {
+        await steps.quarantinePod({ pod: alert.pod });
+        if (params.greeting === 'said') await steps.openTicket({ title: 'a', body: '', labels: [] });
+      },
+    );
+    const guardrails = { ...defaultGuardrails, protectedNamespaces: ['vault'] };
+    const backtest = new Backtest({
+      playbooks: [quarantines],
+      quietMs: minute,
+      guardrails,
+      params: { 'by-group': { greeting: 'said' } },
+    });
+    for (let nth = 0; nth < 12; nth += 1)
+      await backtest.add({ alert: podAlert(nth, 0, { pod: { namespace: `team-${nth}`, name: 'a', uid: `u-${nth}` } }) });
+    await backtest.add({ alert: podAlert(20, 0, { pod: { namespace: 'vault', name: 'a', uid: 'u-20' } }) });
+    await backtest.add({ alert: podAlert(21, 0, { pod: { namespace: 'kube-system', name: 'a', uid: 'u-21' } }) });
+    expect(backtest.report().playbooks[0]).toMatchObject({
+      runs: 14,
+      automatic: { quarantinePod: 13, openTicket: 13 },
+      refused: { FB_ERR_PROTECTED: 1 },
+    });
   });
 
   test('says how often nobody would have been on call', async () => {

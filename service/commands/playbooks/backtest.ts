@@ -11,6 +11,7 @@ import {
   type RecordedAlert,
 } from '../../../testing/backtest.ts';
 import { type Config, loadConfig } from '../../config/load.ts';
+import { rulesOf } from '../../process/rules.ts';
 import { alertsOfFiles, withAlertsOnRecord } from '../../simulation/recorded-alerts.ts';
 import { withSimulations } from '../../simulation/sandboxed.ts';
 import type { Simulations } from '../../simulation/simulations.ts';
@@ -82,7 +83,7 @@ async function runOn(
   options: BacktestOptions,
 ): Promise<void> {
   const { playbook: only, quiet: quietMs, failOn, json } = options;
-  // Files need no configuration: where there is one, it says who would have been asked.
+  // Files need no configuration: where there is one, it says who would have been asked, and what would have been refused.
   const config = existsSync(options.config) ? loadConfig({ path: options.config, env: process.env }) : undefined;
   if (!config && paths.length === 0)
     throw new FirebreakError(
@@ -97,7 +98,7 @@ async function runOn(
   for (const one of [chosen, against])
     await one?.beginBacktest({
       only,
-      options: { quietMs, ...(judgesNovelty && { judgesNovelty }), ...(config && askedIn(config)) },
+      options: { quietMs, ...(judgesNovelty && { judgesNovelty }), ...(config && configuredBy(config)) },
     });
   const lacking = await eachAlert(paths, config, options, async (alert) => {
     await chosen.backtestOn({ alerts: [alert] });
@@ -132,8 +133,9 @@ async function eachAlert(
   });
 }
 
-/** What a sandbox is told of people: no name, key or account. */
-function askedIn({ roster, incidents }: Config): Pick<Backtested, 'roster' | 'levels'> {
+/** What a configuration says of it. Of people a sandbox is told no name, key or account. */
+function configuredBy(config: Config): Pick<Backtested, 'roster' | 'levels' | 'guardrails' | 'params'> {
+  const { roster, incidents, playbooks } = config;
   const { people, groups, schedules, delegations } = roster;
   return {
     roster: {
@@ -143,6 +145,8 @@ function askedIn({ roster, incidents }: Config): Pick<Backtested, 'roster' | 'le
       ...(delegations && { delegations }),
     },
     levels: incidents.levels.map(({ group }) => group),
+    guardrails: rulesOf(config),
+    params: playbooks.params,
   };
 }
 

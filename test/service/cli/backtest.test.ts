@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -146,6 +146,11 @@ export default { name: 'ours', version: '1', playbooks: [{ id: 'ours/by-label', 
     expect(stdout).toMatch(/AT MOST +IN 8 HOURS, TO\n1 +1 +1 +1 +ana$/m);
     const elsewhere = await firebreak(['-', '--config', join(folder, 'none.yaml')], `${lines.join('\n')}\n`);
     expect(elsewhere.stdout).toMatch(/AT MOST +IN 8 HOURS, TO THE GROUP\n1 +1 +1 +1 +oncall$/m);
+    const strict = `${readFileSync(join(folder, 'firebreak.yaml'), 'utf8')}guardrails: { protectedNamespaces: [shop] }\n`;
+    writeFileSync(join(folder, 'strict.yaml'), strict);
+    const refused = await firebreak(['-', '--config', join(folder, 'strict.yaml')], `${lines[0]}\n`);
+    expect(refused.stdout).toMatch(/^pods touched without asking +0$/m);
+    expect(refused.stdout).toMatch(/^1 +1 +0 +1 .*FB_ERR_PROTECTED 2$/m);
     const broken = await firebreak(['-'], `${lines[0]}\n{}\n`);
     expect(broken.status).toBe(1);
     expect(broken.stderr).toContain('standard input, line 2: no normalised alert');
