@@ -203,11 +203,32 @@ describe('before a release', () => {
     for (const text of ['', 'amd64,riscv64', 'x64', 'amd64,']) expect([text, architecturesIn(text)]).toEqual([text, undefined]);
   });
 
-  test('the workflow of the forge runs nobody else’s actions, and has no right by default', () => {
-    const workflow = parse(readFileSync(join(projectRoot(), '.github/workflows/release.yml'), 'utf8'));
-    expect(workflow.permissions).toEqual({});
-    const { steps } = workflow.jobs.release;
-    expect(steps.filter((step: object) => 'uses' in step)).toEqual([]);
+  const workflows = join(projectRoot(), '.github', 'workflows');
+
+  test.each(readdirSync(workflows))(
+    'the workflow %s runs nobody else’s actions, has no right by default, and its lines are the shell’s',
+    (file) => {
+      const workflow = parse(readFileSync(join(workflows, file), 'utf8'));
+      expect(workflow.permissions).toEqual({});
+      const { scripts } = JSON.parse(readFileSync(join(projectRoot(), 'package.json'), 'utf8'));
+      for (const { steps } of Object.values<{ readonly steps: readonly Readonly<Record<string, string>>[] }>(workflow.jobs))
+        for (const { run = '', ...step } of steps) {
+          expect(Object.keys(step)).toEqual(['name']);
+          // What the forge fills in would be the shell's before it is quoted.
+          expect(run).not.toContain('${{');
+          execFileSync('bash', ['-n', '-c', run]);
+          for (const [, script = ''] of run.matchAll(/npm run ([\w:]+)/g)) expect(Object.keys(scripts)).toContain(script);
+        }
+    },
+  );
+
+  test('the workflow of the forge signs without a key, as itself, all that is downloaded and both images', () => {
+    const { permissions, steps } = parse(readFileSync(join(workflows, 'release.yml'), 'utf8')).jobs.release;
+    expect(permissions['id-token']).toBe('write');
+    const lines = steps.map(({ run }: { readonly run: string }) => run).join('\n');
+    expect(lines.match(/^ *cosign (sign|attest|sign-blob|attest-blob) .*$/gm)).toHaveLength(4);
+    expect(lines).not.toMatch(/cosign .*--key/);
+    expect(lines).toContain('"docker://$IMAGE$tools:$version"');
     expect(existsSync(join(projectRoot(), 'tools/release/release.mjs'))).toBe(true);
     expect(JSON.stringify(steps)).toContain('npm run release -- ');
   });

@@ -114,7 +114,7 @@ async function beliefsOf(
   votes?: VoteMemory,
 ): Promise<{ readonly levels: readonly Level[]; readonly beliefs: () => Beliefs }> {
   const { cluster, roster, evidence } = config;
-  const keys = createVoteKeys({ deskPublicKeys: await awaitPublicKeys(config.desk.votePublicKeys), roster });
+  const keys = createVoteKeys({ deskPublicKeys: await awaitPublicKeys(config.desk.votePublicKeys, config), roster });
   const levels = config.incidents.levels.map(({ group, withinMinutes }) => ({ group, withinMs: withinMinutes * 60_000 }));
   const groups = levels.map(({ group }) => group);
   return {

@@ -239,7 +239,7 @@ async function poolOf(
     stepsOfCells,
   } = parts;
   const { roster } = config;
-  const keys = createVoteKeys({ deskPublicKeys: await awaitPublicKeys(config.desk.votePublicKeys), roster });
+  const keys = createVoteKeys({ deskPublicKeys: await awaitPublicKeys(config.desk.votePublicKeys, config), roster });
   const signIns = createSignInReader(config);
   const { landed, incidents, votes } = knowledge;
   const tellsOwners = api && config.kubernetes.events ? tellOwners({ config, api, pool: role, log }) : undefined;

@@ -65,20 +65,22 @@ export function readPublicKeys(files: readonly string[]): Promise<readonly strin
   return Promise.all(files.map(readKeyText));
 }
 
-/** Two processes that begin together for the first time, as in one pod, make their keys at once: so long one waits for the other's. */
-const otherBeginsMs = 20_000;
+/** How long a role waits for a key that another one makes beside it, in the same state directory: in one pod they begin together. */
+const otherBeginsMs = 60_000;
 
-/** As `readPublicKeys`, of keys that another role makes when it begins. @throws FB_ERR_CONFIG_INVALID where they do not come */
-export async function awaitPublicKeys(files: readonly string[], withinMs = otherBeginsMs): Promise<readonly string[]> {
+/** As `readPublicKeys`; what is below the state directory is waited for. @throws FB_ERR_CONFIG_INVALID where it does not come, and at once for what is named elsewhere */
+export function awaitPublicKeys(
+  files: readonly string[],
+  { stateDir }: Pick<Config, 'stateDir'>,
+  withinMs = otherBeginsMs,
+): Promise<readonly string[]> {
   const end = Date.now() + withinMs;
-  for (;;) {
-    try {
-      return await readPublicKeys(files);
-    } catch (error) {
-      if (Date.now() >= end) throw error;
-    }
-    await setTimeout(200);
-  }
+  return Promise.all(
+    files.map(async (file) => {
+      while (file.startsWith(`${stateDir}/`) && !existsSync(file) && Date.now() < end) await setTimeout(200);
+      return readKeyText(file);
+    }),
+  );
 }
 
 type NotaryKeys = Pick<Config['audit'], 'notaryKeyFile' | 'retiredNotaryKeys'>;

@@ -44,6 +44,7 @@ test.each(['secrets', 'cell'])(
     const namespace = await freshNamespace();
     const service = await Service.create({ temporalAddress, temporalNamespace, kubeconfig, auditLog }, (config) => {
       config.watch = { namespaces: [namespace] };
+      config.desk = { ...(config.desk as object), votePublicKeys: ['/etc/firebreak/nowhere/vote.pem.pub'] };
     });
     const { api, close } = await openCluster(kubeconfig, { watches: false });
     try {

@@ -9,12 +9,12 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 test('a key that another role makes as it begins is waited for, and one that never comes is named', async () => {
   const file = join(folder, 'vote.pem.pub');
-  const read = awaitPublicKeys([file]);
+  const read = awaitPublicKeys([file], { stateDir: folder });
   writeFileSync(file, 'a key');
   expect(await read).toEqual(['a key']);
   const gone = join(folder, 'gone.pem.pub');
-  await expect(awaitPublicKeys([file, gone], 0)).rejects.toMatchObject({
-    code: 'FB_ERR_CONFIG_INVALID',
-    detail: `the key file ${gone} cannot be read`,
-  });
+  const refusal = { code: 'FB_ERR_CONFIG_INVALID', detail: `the key file ${gone} cannot be read` };
+  await expect(awaitPublicKeys([file, gone], { stateDir: folder }, 0)).rejects.toMatchObject(refusal);
+  // Nobody makes it beside us: there is nothing to wait for.
+  await expect(awaitPublicKeys([gone], { stateDir: join(folder, 'state') })).rejects.toMatchObject(refusal);
 });
