@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { Alert } from '../../../core/alert/alert.ts';
 import { type Decoded, withConfiguredSeverity } from '../../../core/alert/sensor.ts';
 import { severities } from '../../../core/alert/severity.ts';
 import { recognise, sensors } from '../../../integrations/sensors/index.ts';
@@ -71,24 +72,33 @@ const mutated = fc
   });
 
 function expectSound(decoded: readonly Decoded[]): void {
-  expect(Array.isArray(decoded)).toBe(true);
-  for (const item of decoded) {
-    const text = JSON.stringify(item);
-    expect(text.isWellFormed()).toBe(true);
-    expect(text.length).toBeLessThan(64_000);
-    if (item.kind !== 'alert') continue;
-    const { alert } = item;
-    expect(alert.id).toMatch(/^[0-9a-f]{32}$/);
-    expect(severities).toContain(alert.severity);
-    expect(Date.parse(alert.time)).not.toBeNaN();
-    for (const field of [alert.rule, alert.title, alert.sensor, alert.cluster])
-      expect(typeof field === 'string' && field !== '').toBe(true);
-    expect(alert.cluster).toBe('lab');
-    expect(text).not.toMatch(/":(?:null|""|"<NA>"|\{\})/);
-    if (alert.pod) expect(alert.pod.name).toMatch(/^[a-z0-9][a-z0-9.-]*$/);
-    expect(alert.observables.length).toBeLessThanOrEqual(32);
-    expect(withConfiguredSeverity(alert, { [alert.sensor]: { severities: { '*': 'low' } } }).severity).toBe('low');
-  }
+  // Once for all of them: a matcher each takes a fifth of the processor's time here.
+  expect(decoded.flatMap((item) => faultsOf(item).map((fault) => ({ fault, item })))).toEqual([]);
+}
+
+function faultsOf(item: Decoded): readonly string[] {
+  const text = JSON.stringify(item);
+  const sound = {
+    'well-formed': text.isWellFormed(),
+    short: text.length < 64_000,
+    ...(item.kind === 'alert' && soundAlert(item.alert, text)),
+  };
+  return Object.entries(sound).flatMap(([name, isSo]) => (isSo ? [] : [`not ${name}`]));
+}
+
+function soundAlert(alert: Alert, text: string) {
+  return {
+    'an id': /^[0-9a-f]{32}$/.test(alert.id),
+    'a severity': severities.includes(alert.severity),
+    'a time': !Number.isNaN(Date.parse(alert.time)),
+    named: [alert.rule, alert.title, alert.sensor].every((field) => typeof field === 'string' && field !== ''),
+    'of its cluster': alert.cluster === 'lab',
+    'without empty fields': !/":(?:null|""|"<NA>"|\{\})/.test(text),
+    'a pod’s name': alert.pod === undefined || /^[a-z0-9][a-z0-9.-]*$/.test(alert.pod.name),
+    'few observables': alert.observables.length <= 32,
+    'of the configured severity':
+      withConfiguredSeverity(alert, { [alert.sensor]: { severities: { '*': 'low' } } }).severity === 'low',
+  };
 }
 
 describe.each(sensors.map((sensor) => [sensor.name, sensor] as const))('%s', (_name, sensor) => {
