@@ -21,7 +21,7 @@ const script: Script = Object.fromEntries(
 
 /** An image that is signed would end a body at once. */
 function outputOf({ action, input }: StepCall): unknown {
-  const outputs = sampleOutputs(action, input);
+  const outputs = sampleOutputs(action, input).map((make) => make());
   return outputs.find((output) => isObject(output) && output.signature === 'unsigned') ?? outputs[0];
 }
 

