@@ -4,6 +4,7 @@ import { auditReport, existingAuditUrl } from '../../../service/commands/records
 import { loadConfig } from '../../../service/config/load.ts';
 import { controlState } from '../../../service/incidents/session.ts';
 import { type AlertOnRecord, withAlertsOnRecord } from '../../../service/simulation/recorded-alerts.ts';
+import { eventually } from '../../eventually.ts';
 import { testPlatform } from '../../platform.ts';
 import { alertAbout } from './parts/alerts.ts';
 import { until, type Workload } from './parts/cluster.ts';
@@ -156,10 +157,16 @@ test('the alerts of all this are stored as they were: a backtest has the labels 
   const { configFile } = service.settings;
   const config = loadConfig({ path: configFile, env: process.env });
   const url = existingAuditUrl(config);
-  const found = await withAlertsOnRecord({ config, url, retired: [], env: process.env }, async (alerts) => {
-    const all: AlertOnRecord[] = [];
-    for await (const one of alerts.read({ since: new Date(0).toISOString() })) all.push(one);
-    return all;
+  const read = (): Promise<readonly AlertOnRecord[]> =>
+    withAlertsOnRecord({ config, url, retired: [], env: process.env }, async (alerts) => {
+      const all: AlertOnRecord[] = [];
+      for await (const one of alerts.read({ since: new Date(0).toISOString() })) all.push(one);
+      return all;
+    });
+  // An incident hands its records over some at a time.
+  const found = await eventually('the alert of the order', async () => {
+    const all = await read();
+    return all.some(({ alert }) => alert.pod?.name === ordered.pod) && all;
   });
   expect(found.length).toBeGreaterThan(0);
   expect(found.filter(({ isWhole }) => !isWhole)).toEqual([]);
