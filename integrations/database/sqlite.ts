@@ -24,12 +24,13 @@ export async function openSqlite({ path }: { readonly path: string }): Promise<D
     const known = statements.get(sql);
     if (known) return known;
     const prepared = file.prepare(sql);
+    prepared.setReturnArrays(true);
     statements.set(sql, prepared);
     return prepared;
   };
   const queries: Queries = {
     all: async (sql, parameters = []): Promise<readonly Row[]> =>
-      whenFree(() => statement(sql).all(Object.fromEntries(parameters.map(bound)))),
+      whenFree(() => rowsOf(statement(sql), Object.fromEntries(parameters.map(bound)))),
   };
 
   // One connection: whoever comes during a transaction waits, so as not to land inside it.
@@ -63,6 +64,18 @@ export async function openSqlite({ path }: { readonly path: string }): Promise<D
         if (file.isOpen) file.close();
       }),
   };
+}
+
+/** Put together here from lists of values: the objects that the driver makes take two to three times as long, for itself and for who reads them. */
+function rowsOf(statement: StatementSync, parameters: Readonly<Record<string, Parameter>>): readonly Row[] {
+  const rows: readonly unknown[] = statement.all(parameters);
+  if (rows.length === 0) return [];
+  const names = statement.columns().map(({ name }) => name);
+  return rows.map((values) => {
+    const row: Record<string, unknown> = {};
+    if (Array.isArray(values)) for (let at = 0; at < names.length; at += 1) row[names[at] ?? ''] = values[at];
+    return row;
+  });
 }
 
 function bound(parameter: Parameter, index: number): [string, Parameter] {
