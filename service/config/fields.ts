@@ -13,6 +13,13 @@ export const namespaceName = z
   .string()
   .regex(namespacePattern, { error: 'not a name that Kubernetes takes: lower-case letters, digits and -' });
 
+/** https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set */
+export const labelName = z
+  .string()
+  .regex(/^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/, {
+    error: 'not a name of a label',
+  });
+
 /** A key in the data of a Secret. */
 export const secretKey = z
   .string()

@@ -94,7 +94,10 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     ['config.roster is missing', { config: { ...least.config, roster: undefined } }],
     [
       'nobody could answer',
-      { ...least, config: { ...least.config, roster: { people: [{ id: 'ada', name: 'Ada', slack: ['U0ADA'] }] } } },
+      {
+        ...least,
+        config: { ...least.config, roster: { ...least.config.roster, people: [{ id: 'ada', name: 'Ada', slack: ['U0ADA'] }] } },
+      },
     ],
     ['config.temporal.address is missing', { config: { ...least.config, temporal: undefined } }],
     ['leave config.temporal.address and TEMPORAL_ADDRESS out', { ...least, temporal: { install: true } }],
@@ -102,7 +105,7 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
       'temporal.install is for who has no Temporal',
       { ...withItsOwn, env: [{ name: 'TEMPORAL_ADDRESS', value: 'temporal:7233' }] },
     ],
-    ['temporal.install has no TLS', { ...withItsOwn, config: { ...withItsOwn.config, temporal: { tls: { enabled: true } } } }],
+    ['temporal.install has no TLS', { ...withItsOwn, config: { ...withItsOwn.config, temporal: { tls: true } } }],
     ['temporal.install is for one cluster', { ...withItsOwn, profile: 'hub' }],
     ['temporal.install is for one cluster', { ...withItsOwn, desk: { enabled: false }, trust: { hub: 'keys-of-hub' } }],
     ['several desks share a PostgreSQL', { ...least, desk: { replicas: 2 } }],
@@ -122,6 +125,20 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     ['restore.from has no place to read from', { ...least, restore: { from: 'prod-eu-2026', publicKey: 'notary' } }],
     ['does not match pattern', { ...least, ...backedUp, restore: { from: '../other', publicKey: 'notary' } }],
     ["additional properties 'cells' not allowed", { ...least, cells: { replicas: 2 } }],
+    ["at '/config': additional properties 'gaurdrails' not allowed", { ...least, config: { ...least.config, gaurdrails: {} } }],
+    [
+      "at '/config/roster/people/0': additional properties 'slak' not allowed",
+      { ...least, config: { ...least.config, roster: { people: [{ id: 'ada', name: 'Ada', slak: ['U0ADA'] }] } } },
+    ],
+    ["at '/config/cluster': 'Prod EU' does not match", { ...least, config: { ...least.config, cluster: 'Prod EU' } }],
+    ['profile single is one pod', { ...least, profile: 'single', cell: { replicas: 2 } }],
+    [
+      'monitoring.podMonitor and monitoring.serviceMonitor would scrape everything twice',
+      { ...least, monitoring: { podMonitor: true, serviceMonitor: true } },
+    ],
+    ["at '/doctor/schedule'", { ...least, doctor: { schedule: 'daily' } }],
+    ["at '/desk/persistence/size'", { ...least, desk: { persistence: { size: '10 GB' } } }],
+    ["at '/networkPolicy/apiServerPort'", { ...least, networkPolicy: { apiServerPort: 64430 * 2 } }],
   ] as const)('says before anything is installed: %s', async (words, values) => {
     expect((await render(values)).error).toContain(words);
   });

@@ -17,7 +17,7 @@ import {
 } from '../../core/messages/message-table.ts';
 import { playbooks } from '../../playbooks/index.ts';
 import { usualNamespace } from '../../service/config/fields.ts';
-import { configJsonSchema } from '../../service/config/json-schema.ts';
+import { configInValues, configJsonSchema } from '../../service/config/json-schema.ts';
 import { projectRoot } from '../../service/process/project-root.ts';
 import { rbacManifests } from '../../service/rbac/manifests.ts';
 import { pausers } from '../../service/rbac/pausing-manifests.ts';
@@ -163,4 +163,11 @@ writeGenerated({
   path: 'docs/firebreak.schema.json',
   text: configJsonSchema(),
   problem: ' is not up to date with service/config: run `node tools/docs/generate.ts`',
+});
+const { properties, ...valuesSchema } = JSON.parse(chartFile('values.schema.json'));
+writeGenerated({
+  path: 'deploy/helm/firebreak/values.schema.json',
+  // What is written by hand stays easy to read: the rest is one line.
+  text: `${JSON.stringify({ ...valuesSchema, properties: { ...properties, config: null } }, null, 2).replace('"config": null', () => `"config": ${JSON.stringify(configInValues())}`)}\n`,
+  problem: ' is below `config` not up to date with service/config: run `node tools/docs/generate.ts`',
 });

@@ -23,8 +23,9 @@ interface Line {
 export function valuesPage({ schema, values }: { readonly schema: string; readonly values: string }): string {
   const document = parseDocument(values);
   if (!isMap(document.contents)) throw drift('values.yaml', 'it is no map');
-  // `global` is Helm's own, for charts within charts.
-  const { properties: { global: _global, ...properties } = {} }: ValueSchema = JSON.parse(schema);
+  // `global` is Helm's own, for charts within charts; `config` has a page of its own.
+  const { properties: { global: _global, ...known } = {} }: ValueSchema = JSON.parse(schema);
+  const properties = { ...known, config: { type: 'object' } };
   const rows = linesOf({ properties }, document.contents, '', document.toJS()).map(
     ({ path, kind, given, text }) => `| \`${path}\` | ${cell(kind)} | ${cell(given)} | ${cell(text)} |`,
   );

@@ -40,6 +40,11 @@ export const skipReconcile = 'argocd.argoproj.io/skip-reconcile';
 /** https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources */
 export const fluxReconcile = 'kustomize.toolkit.fluxcd.io/reconcile';
 
+/** What Argo CD takes for true, which is what Go does. */
+const goTrue = /^(?:1|t|T|true|TRUE|True)$/;
+/** As a label or an annotation, in any case: https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources */
+const fluxLeavesAlone = { [fluxReconcile]: 'disabled', 'kustomize.toolkit.fluxcd.io/ssa': 'ignore' };
+
 const pausePaths = {
   application: ['metadata', 'annotations', skipReconcile],
   helmRelease: ['spec', 'suspend'],
@@ -79,8 +84,8 @@ export async function findDeclarer(options: {
 }): Promise<FoundDeclarer | undefined> {
   const { api, pausing, isProtected, isPausedByUs, ref, object, signal } = options;
   const writer = otherWriter(object.metadata);
-  const isPerhaps = writer?.declarer === undefined && (writer === undefined || writer.tool === 'Helm');
-  const marked = writer?.declarer ?? (isPerhaps ? perhapsArgoCd(object.metadata) : undefined);
+  const isPerhaps = writer?.declarer === undefined;
+  const marked = writer?.declarer ?? perhapsArgoCd(object.metadata, pausing.argocd?.instanceLabel);
   if (!marked || !(marked.kind === 'Application' ? pausing.argocd : pausing.flux)) return undefined;
   const declarer = { ...marked, namespace: marked.namespace ?? pausing.argocd?.namespace ?? '' };
   const { kind, namespace, name } = declarer;
@@ -166,9 +171,12 @@ interface Found {
 
 /** On which objects it stands that it is paused. */
 function pausedIn(kind: Declarer['kind'], declarer: Found, declared: Found): readonly Found[] {
-  const isSkipped = declarer.object.metadata.annotations?.[skipReconcile] === 'true';
+  const isSkipped = goTrue.test(declarer.object.metadata.annotations?.[skipReconcile] ?? '');
   const isSuspended = inside(declarer.object, 'spec', 'suspend') === true;
-  const isLeftAlone = declared.object.metadata.annotations?.[fluxReconcile] === 'disabled';
+  const { labels = {}, annotations = {} } = declared.object.metadata;
+  const isLeftAlone = [labels, annotations].some((marks) =>
+    Object.entries(fluxLeavesAlone).some(([mark, value]) => marks[mark]?.toLowerCase() === value),
+  );
   return [
     ...((kind === 'Application' ? isSkipped : isSuspended) ? [declarer] : []),
     ...(kind === 'Kustomization' && isLeftAlone ? [declared] : []),

@@ -39,10 +39,14 @@ export function otherWriter(metadata: Marked | undefined): OtherWriter | undefin
   const has = (...prefixes: readonly string[]): boolean =>
     Object.keys(marks).some((key) => prefixes.some((prefix) => key.startsWith(prefix)));
   const by = (tool: string): OtherWriter => ({ tool, named: tool });
-  // What renders a chart leaves Helm's marks as well: it is asked about first.
-  if (has('argocd.argoproj.io/')) return argoCd(metadata);
-  if (has('kustomize.toolkit.fluxcd.io/')) return flux('Kustomization', labels);
-  if (has('helm.toolkit.fluxcd.io/')) return flux('HelmRelease', labels);
+  // What renders a chart leaves Helm's marks as well: it is asked about first. One that names nobody (a sync wave, which charts have) gives way to one that does.
+  const marked = [
+    has('argocd.argoproj.io/') && argoCd(metadata),
+    has('kustomize.toolkit.fluxcd.io/') && flux('Kustomization', labels),
+    has('helm.toolkit.fluxcd.io/') && flux('HelmRelease', labels),
+  ].filter((one) => one !== false);
+  const writer = marked.find(({ declarer }) => declarer) ?? marked[0];
+  if (writer) return writer;
   if (has('meta.helm.sh/') || marks['app.kubernetes.io/managed-by'] === 'Helm' || marks.heritage === 'Helm')
     return helm(annotations);
   if (has('reconcile.external-secrets.io/')) return by('External Secrets');
@@ -53,23 +57,25 @@ export function otherWriter(metadata: Marked | undefined): OtherWriter | undefin
 }
 
 /** Of which application a label speaks that charts set as well: only the application itself can say that it is so. */
-export function perhapsArgoCd({ labels = {} }: Marked): Declarer | undefined {
-  const name = labels['app.kubernetes.io/instance'];
-  return name !== undefined && isObjectName(name) ? { kind: 'Application', name } : undefined;
+export function perhapsArgoCd({ labels = {} }: Marked, instanceLabel = 'app.kubernetes.io/instance'): Declarer | undefined {
+  return applicationOf(labels[instanceLabel] ?? '');
+}
+
+/** An application that is not where Argo CD is has its namespace before its name. Neither has an underscore. */
+function applicationOf(instance: string): Declarer | undefined {
+  const [first = '', second] = instance.split('_');
+  const name = second ?? first;
+  if (!isObjectName(name)) return undefined;
+  if (second === undefined) return { kind: 'Application', name };
+  return isNamespaceName(first) ? { kind: 'Application', namespace: first, name } : undefined;
 }
 
 /** https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/: `APP:GROUP/KIND:NAMESPACE/NAME`; one that is of another object counts for nothing. */
 function argoCd({ name = '', namespace = '', labels = {}, annotations = {} }: Marked = {}): OtherWriter {
   const tool = 'Argo CD';
   const [tracked = '', , object] = (annotations['argocd.argoproj.io/tracking-id'] ?? '').split(':');
-  const app = object === `${namespace}/${name}` ? tracked : (labels['argocd.argoproj.io/instance'] ?? '');
-  // An application that is not where Argo CD is has its namespace before its name. Neither has an underscore.
-  const [first = '', second] = app.split('_');
-  const where = second === undefined ? undefined : first;
-  const called = second ?? first;
-  if (!isObjectName(called) || (where !== undefined && !isNamespaceName(where))) return { tool, named: tool };
-  const declarer: Declarer = { kind: 'Application', name: called, ...(where !== undefined && { namespace: where }) };
-  return { tool, named: namedDeclarer(declarer), declarer };
+  const declarer = applicationOf(object === `${namespace}/${name}` ? tracked : (labels['argocd.argoproj.io/instance'] ?? ''));
+  return declarer ? { tool, named: namedDeclarer(declarer), declarer } : { tool, named: tool };
 }
 
 /** https://fluxcd.io/flux/components/kustomize/kustomizations/, and the same of HelmReleases. */

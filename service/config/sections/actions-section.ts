@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { actions as all } from '../../../core/actions/index.ts';
-import { httpUrl, namespaceName, secret } from '../fields.ts';
+import { httpUrl, labelName, namespaceName, secret } from '../fields.ts';
 import { quarantine } from './quarantine-section.ts';
 
 const offered = all.flatMap(({ name, optIn }) => (optIn ? [name] : []));
@@ -16,6 +16,11 @@ const gitops = z.strictObject({
     .strictObject({
       namespace: namespaceName.default('argocd').meta({
         description: 'Where the applications are whose tracking mark names no namespace: where Argo CD itself is.',
+      }),
+      instanceLabel: labelName.exactOptional().meta({
+        description:
+          'Label by which this Argo CD tracks, where it does so by a label of its own (`application.instanceLabelKey` in `argocd-cm`). Absent: `app.kubernetes.io/instance`. Its annotation, and `argocd.argoproj.io/instance`, count anyway.',
+        examples: ['example.com/application'],
       }),
     })
     .exactOptional()

@@ -1,17 +1,13 @@
 import { z } from 'zod';
 import type { QuarantineExceptions } from '../../../core/action/quarantine-exceptions.ts';
 import { parseCidr } from '../../../core/cluster/cidr.ts';
-import { namespaceName } from '../fields.ts';
+import { labelName, namespaceName } from '../fields.ts';
 
 const address = z
   .string()
   .refine((text) => !text.includes('/') && parseCidr(text) !== undefined, { error: 'not a single IP address' })
   .transform((text) => parseCidr(text)?.text ?? text);
 
-/** https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set */
-const labelName = z.string().regex(/^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/, {
-  error: 'not a name of a label',
-});
 const labelValue = z.string().regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/, { error: 'not a value of a label' });
 
 const dns = z.strictObject({

@@ -34,6 +34,16 @@ describe('who else writes an object', () => {
       'flux-system',
     ],
     [
+      'a kustomization of a manifest that has marks for Argo CD, too',
+      {
+        ...here,
+        labels: { 'kustomize.toolkit.fluxcd.io/name': 'apps', 'kustomize.toolkit.fluxcd.io/namespace': 'flux-system' },
+        annotations: { 'argocd.argoproj.io/sync-wave': '1' },
+      },
+      'Flux kustomization flux-system/apps',
+      'flux-system',
+    ],
+    [
       'a Helm release of Flux, which leaves Helm’s own marks as well',
       {
         ...here,

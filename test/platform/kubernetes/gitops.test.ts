@@ -168,6 +168,47 @@ describe('what Argo CD declares', () => {
     expect(await action.undo({ input: inputOf('cart'), output, key: 'one' }, context('one'))).toMatchObject({ state: 'already' });
   });
 
+  // As its documentation has them: https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/
+  test.each([
+    [
+      'the annotation with a label to inform, of one of several Argo CDs',
+      () => ({
+        labels: { 'app.kubernetes.io/instance': 'shop' },
+        annotations: {
+          'argocd.argoproj.io/tracking-id': `shop:apps/Deployment:${namespace}/cart`,
+          'argocd.argoproj.io/installation-id': 'first',
+        },
+      }),
+      {},
+    ],
+    [
+      'the usual label, beside marks that a chart has for Argo CD',
+      () => ({
+        labels: { 'app.kubernetes.io/instance': 'shop', 'app.kubernetes.io/managed-by': 'Helm' },
+        annotations: { 'argocd.argoproj.io/sync-wave': '1' },
+      }),
+      {},
+    ],
+    [
+      'the usual label, of an application in another namespace',
+      () => ({ labels: { 'app.kubernetes.io/instance': `${namespace}_shop` } }),
+      { namespace: 'argocd' },
+    ],
+    ['the label of its documentation', () => ({ labels: { 'argocd.argoproj.io/instance': 'shop' } }), {}],
+    [
+      'a label that is its own',
+      () => ({ labels: { 'example.com/application': 'shop' } }),
+      { instanceLabel: 'example.com/application' },
+    ],
+  ])('is found by %s', async (_, metadata, over) => {
+    namespace = await platform.freshNamespace();
+    await makeApplication(['cart']);
+    await makeDeclared('cart', metadata());
+    const plan = await rollout({ argocd: { namespace, ...over } }).plan(inputOf('cart'), context('one'));
+    expect(plan.notes).toContain(`The Argo CD application ${namespace}/shop owns it, and will put it back.`);
+    expect(plan.blastRadius).toContain(`application/${namespace}/shop`);
+  });
+
   test('is paused for as long as any of its workloads is held, whoever is given back first', async () => {
     namespace = await platform.freshNamespace();
     const application = await makeApplication(['cart', 'pay']);
@@ -192,11 +233,12 @@ describe('what Argo CD declares', () => {
     await change(application, { metadata: { annotations: { [skip]: 'false' } } });
     await action.undo({ input: inputOf('cart'), key: 'one' }, context('one'));
     expect((await read(application)).metadata.annotations).toEqual({ 'notes.example.com/team': 'cart', [skip]: 'false' });
-    await change(application, { metadata: { annotations: { [skip]: 'true' } } });
+    // What Argo CD takes for true is more than one word.
+    await change(application, { metadata: { annotations: { [skip]: 'True' } } });
     expect((await action.plan(inputOf('cart'), context('two'))).notes.join()).toContain('is paused already');
     await action.apply(inputOf('cart'), context('two'));
     await action.undo({ input: inputOf('cart'), key: 'two' }, context('two'));
-    expect((await read(application)).metadata.annotations).toEqual({ 'notes.example.com/team': 'cart', [skip]: 'true' });
+    expect((await read(application)).metadata.annotations).toEqual({ 'notes.example.com/team': 'cart', [skip]: 'True' });
   });
 
   test.each([
@@ -260,6 +302,20 @@ describe('what Flux declares', () => {
     expect(await action.plan(inputOf('cart'), context('one'))).toEqual(plan);
     await action.undo({ input: inputOf('cart'), key: 'one' }, context('one'));
     expect(await all()).toEqual(before);
+  });
+});
+
+describe('what Flux declares, and leaves alone', () => {
+  test.each([
+    ['reconcile', 'Disabled'],
+    ['ssa', 'Ignore'],
+  ])('is left so, by a mark in any case: %s %s', async (mark, value) => {
+    namespace = await platform.freshNamespace();
+    await makeFluxed(kustomizations, 'cart');
+    const annotations = { [`kustomize.toolkit.fluxcd.io/${mark}`]: value };
+    await makeDeclared('cart', { ...fluxMarks('kustomize'), annotations });
+    const plan = await rollout({ flux: true }).plan(inputOf('cart'), context('one'));
+    expect(plan.notes.join()).toContain('is paused already');
   });
 });
 

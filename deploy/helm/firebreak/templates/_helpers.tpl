@@ -104,8 +104,10 @@ desk
 {{- if $temporal.tls }}{{ fail "temporal.install has no TLS: leave config.temporal.tls out, or name a Temporal of yours in config.temporal.address" }}{{ end -}}
 {{- if or (eq .Values.profile "hub") .Values.trust.hub }}{{ fail "temporal.install is for one cluster: a hub and its clusters share a Temporal that all of them reach" }}{{ end -}}
 {{- else if not $named }}{{ fail "config.temporal.address is missing: host and port of Temporal's frontend (temporal.install has one for a trial)" }}{{ end -}}
+{{- if and (eq .Values.profile "single") (or (gt (int .Values.cell.replicas) 1) (gt (int .Values.desk.replicas) 1)) }}{{ fail "profile single is one pod: leave cell.replicas and desk.replicas at 1, or set profile cluster" }}{{ end -}}
 {{- $database := (.Values.config.audit | default dict).url -}}
 {{- if and (gt (int .Values.desk.replicas) 1) (not $database) }}{{ fail "desk.replicas over 1 needs config.audit.url: several desks share a PostgreSQL" }}{{ end -}}
+{{- if and .Values.monitoring.podMonitor .Values.monitoring.serviceMonitor }}{{ fail "monitoring.podMonitor and monitoring.serviceMonitor would scrape everything twice: set one of them" }}{{ end -}}
 {{- if and .Values.doctor.schedule (eq .Values.profile "single") (not .Values.cell.persistence.enabled) }}{{ fail "doctor.schedule with profile single needs cell.persistence: otherwise the state is the pod's own" }}{{ end -}}
 {{- $held := ternary .Values.cell.persistence .Values.desk.persistence (eq .Values.profile "single") -}}
 {{- if .Values.reports.schedule -}}
