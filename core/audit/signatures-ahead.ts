@@ -33,12 +33,25 @@ export class SignaturesAhead implements Trust {
 
   /** Of rows that are asked about next, those of a chain in its order: the last one of each vouches for what is before it. */
   async find(rows: readonly RecordProof[]): Promise<void> {
+    const found = this.#beginNext();
+    const last = rows.flatMap((row, index) => (rows[index + 1]?.chain !== row.chain ? [row] : []));
+    await Promise.all(last.map((row) => this.#findOne(row, found)));
+  }
+
+  /** The same of whole chains, one after another: each is given once its own are found, while the next ones are looked at. */
+  async *eachChain<Row extends RecordProof>(chains: readonly (readonly Row[])[]): AsyncGenerator<readonly Row[], undefined> {
+    const found = this.#beginNext();
+    const ready = chains.map((rows) => this.#findOne(rows.at(-1), found));
+    for (const [index, rows] of chains.entries()) {
+      await ready[index];
+      yield rows;
+    }
+  }
+
+  #beginNext(): Map<string, Sender> {
     this.#before = this.#found;
     this.#found = new Map();
-    const found = this.#found;
-    if (!this.#trust.senderOfAsync) return;
-    const last = rows.flatMap(({ chain, signed }, index) => (signed && rows[index + 1]?.chain !== chain ? [signed] : []));
-    await Promise.all(last.map((signed) => this.#findOne(signedBytes(signed), found)));
+    return this.#found;
   }
 
   senderOf(signed: SignedBytes): Sender | undefined {
@@ -50,8 +63,10 @@ export class SignaturesAhead implements Trust {
     return this.#trust.isUnsureOf?.(keyId) ?? false;
   }
 
-  async #findOne(signed: SignedBytes, found: Map<string, Sender>): Promise<void> {
-    const sender = await this.#trust.senderOfAsync?.(signed);
+  async #findOne(row: RecordProof | undefined, found: Map<string, Sender>): Promise<void> {
+    if (!row?.signed || !this.#trust.senderOfAsync) return;
+    const signed = signedBytes(row.signed);
+    const sender = await this.#trust.senderOfAsync(signed);
     if (sender) found.set(keyOf(signed), sender);
   }
 }

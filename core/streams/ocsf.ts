@@ -456,9 +456,16 @@ function objectsIn(value: unknown): readonly Fields[] {
 }
 
 function texts(fields: Fields): Fields {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => textOf(value) !== undefined));
+  return kept(fields, (value) => textOf(value) !== undefined);
 }
 
 function present(fields: Fields): Fields {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null));
+  return kept(fields, (value) => value !== undefined && value !== null);
+}
+
+/** By a loop: lists of names with values took as long as a record's hash. */
+function kept(fields: Fields, isKept: (value: unknown) => boolean): Fields {
+  const found: Record<string, unknown> = {};
+  for (const name of Object.keys(fields)) if (isKept(fields[name])) found[name] = fields[name];
+  return found;
 }

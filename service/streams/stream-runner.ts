@@ -209,9 +209,7 @@ export class StreamRunner {
     const events: StreamEvent[] = [];
     const upTo: { chain: string; place: number }[] = [];
     let records = 0;
-    const chains = await this.#nextRows();
-    await this.#signatures.find(chains.flat());
-    for (const rows of chains) {
+    for await (const rows of this.#signatures.eachChain(await this.#nextRows())) {
       const last = rows.at(-1);
       // Its rows are gone, though its head says otherwise: the notary tells of that.
       if (!last) continue;

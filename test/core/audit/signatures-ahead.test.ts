@@ -46,6 +46,31 @@ describe('signatures that are looked at ahead', () => {
     expect(asked).toEqual({ now: 0, async: 3 });
   });
 
+  test('of whole chains are there one chain after another, before those of the last one are', async () => {
+    const names = ['cart', 'mail', 'pay'].map((name) => `incident/c/shop/Deployment/${name}@1`);
+    const asked = { now: 0, async: 0 };
+    const last = Promise.withResolvers<void>();
+    const ahead = new SignaturesAhead({
+      senderOf: (signed) => {
+        asked.now += 1;
+        return makersTrust.senderOf(signed);
+      },
+      senderOfAsync: async (signed) => {
+        asked.async += 1;
+        if (asked.async === names.length) await last.promise;
+        return makersTrust.senderOfAsync?.(signed);
+      },
+    });
+    const given: (string | undefined)[] = [];
+    for await (const rows of ahead.eachChain([...names.map((name) => rowsOf(name, 5)), []])) {
+      expect(originProblems(rows, ahead).filter((problem) => problem !== undefined)).toEqual([]);
+      given.push(rows[0]?.chain);
+      if (given.length === names.length - 1) last.resolve();
+    }
+    expect(given).toEqual([...names, undefined]);
+    expect(asked).toEqual({ now: 0, async: names.length });
+  });
+
   test('make nothing genuine that is not: other words, another signature, a stranger', async () => {
     const ahead = new SignaturesAhead(makersTrust);
     const [row] = rowsOf(chain, 1);
