@@ -26,7 +26,7 @@ export const temporal = z
   .strictObject({
     address: z
       .string()
-      .min(1)
+      .regex(/^[^\s/]+$/, { error: 'not a host and port: no https://, path or space' })
       .exactOptional()
       .meta({
         description:

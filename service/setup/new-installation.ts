@@ -36,6 +36,7 @@ export interface NewFile {
 
 /** Where the chart's own Temporal is reached through `kubectl port-forward`, and that of `temporal server start-dev`. */
 export const temporalHere = '127.0.0.1:7233';
+export const configFile = 'firebreak.yaml';
 /** What sensors send with. It stays when all else is written anew: others have it by now. */
 export const tokenFile = 'alerts-token';
 const schemaFile = 'firebreak.schema.json';
@@ -60,7 +61,7 @@ export function newFiles(
   },
 ): readonly NewFile[] {
   return [
-    { name: 'firebreak.yaml', text: firebreakYaml(wanted) },
+    { name: configFile, text: firebreakYaml(wanted) },
     { name: schemaFile, text: schema },
     { name: tokenFile, text: `${token}\n`, isSecret: true },
     { name: 'values.yaml', text: chartValues(wanted, publicKeys) },
@@ -85,7 +86,7 @@ export function publicKeyFile({ id }: Pick<NewPerson, 'id'>): string {
 
 /** Whether this address of Temporal means the machine that Firebreak runs on: no pod reaches it. */
 export function isOnThisMachine(address: string): boolean {
-  return /^(localhost|127\.[\d.]+|\[::1\]|unix:.*)(:\d+)?$/.test(address);
+  return /^(localhost|127\.[\d.]+|\[::1\])(:\d+)?$/.test(address);
 }
 
 function yaml(value: unknown, comment: string): string {

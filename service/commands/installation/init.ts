@@ -1,15 +1,19 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
+import { systemErrorCode } from '../../../core/system-error.ts';
 import { slackManifest } from '../../../integrations/slack/manifest.ts';
+import { httpUrl } from '../../config/fields.ts';
 import { configJsonSchema } from '../../config/json-schema.ts';
 import { checkConfig } from '../../config/load.ts';
-import { describeProblem } from '../../config/problems.ts';
+import { type ConfigProblem, describeProblem } from '../../config/problems.ts';
 import { openClusterApi } from '../../process/cluster-api.ts';
 import { type ClusterSight, lookAtCluster } from '../../setup/cluster-sight.ts';
 import {
+  configFile,
   isOnThisMachine,
   type NewFile,
   type NewInstallation,
@@ -59,7 +63,7 @@ export function registerInitCommand(program: Command): void {
     .option('--context <name>', 'which of its contexts (default: the current one)')
     .option('--person <id=name[:slack]>', 'who decides, several times: two at least for what is critical', person, [])
     .option('--slack <app,team,channel>', 'ids of the app, the workspace and the channel (default: no Slack)', slack)
-    .option('--url <url>', 'where Slack and sensors from outside reach it');
+    .option('--url <url>', 'where Slack and sensors from outside reach it', webAddress);
   withExamples(withJson(init), [
     'firebreak init',
     'firebreak init --yes --out try --person ada=Ada --person grace=Grace --kubeconfig ~/.kube/config',
@@ -73,6 +77,7 @@ function person(text: string, before: readonly NewPerson[] = []): readonly NewPe
     throw new InvalidArgumentError(
       'A person is ID=NAME, or ID=NAME:SLACK with the id of their account, such as ada=Ada:U0123456789.',
     );
+  if (before.some((one) => one.id === id)) throw new InvalidArgumentError(`Two people are ${id}: each has an id of their own.`);
   return [...before, { id, name, ...(account !== undefined && { slack: account }) }];
 }
 
@@ -83,12 +88,18 @@ function slack(text: string): NonNullable<NewInstallation['slack']> {
   return { appId, teamId, channel };
 }
 
+function webAddress(text: string): string {
+  if (!httpUrl.safeParse(text).success) throw new InvalidArgumentError('An address such as https://firebreak.example.com.');
+  return text;
+}
+
 async function make(options: InitOptions): Promise<void> {
   const out = resolve(options.out);
   const asks = !options.yes && process.stdin.isTTY === true;
   const kubeconfig = options.kubeconfig ?? process.env.KUBECONFIG;
-  const sight = kubeconfig === undefined ? undefined : await look(kubeconfig, options.context);
-  if (!options.json) tell(sight, kubeconfig);
+  const looked = kubeconfig === undefined ? 'No kubeconfig' : await look(kubeconfig, options.context);
+  if (!options.json) tell(looked);
+  const sight = typeof looked === 'string' ? undefined : looked;
   const wanted = asks ? await ask(options, kubeconfig, sight) : chosen(options, kubeconfig, sight);
   const kept = join(out, tokenFile);
   const token = existsSync(kept) ? readFileSync(kept, 'utf8').trim() : newToken();
@@ -104,11 +115,9 @@ async function make(options: InitOptions): Promise<void> {
       'FB_ERR_INCOMPLETE',
       `${out} has ${there.map(({ name }) => name).join(', ')} already: --force writes over them`,
     );
+  const problems = checkedBefore(files, publicKeys);
   write(out, files);
-  const config = join(out, 'firebreak.yaml');
-  const checked = checkConfig({ path: config, env: process.env });
-  const problems = [...(checked.ok ? [] : checked.problems), ...checked.deadEnds];
-  if (!checked.ok) process.exitCode = 1;
+  const config = join(out, configFile);
   const next = commandsFor(wanted, out, config);
   if (options.json) return printJson({ folder: out, files: files.map(({ name }) => name), sight: sight ?? null, problems, next });
   print(`Written to ${printable(out)}: ${files.map(({ name }) => name).join(', ')}`);
@@ -117,8 +126,23 @@ async function make(options: InitOptions): Promise<void> {
   for (const line of next) print(printable(`  ${line}`));
 }
 
-/** What is to be seen in the cluster; undefined where it does not answer. */
-async function look(kubeconfig: string, context: string | undefined): Promise<ClusterSight | undefined> {
+/** Whether the configuration is valid, before anything is written; what to think of besides. @throws FB_ERR_INCOMPLETE where it is not. */
+function checkedBefore(files: readonly NewFile[], publicKeys: Readonly<Record<string, string>>): readonly ConfigProblem[] {
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-init-'));
+  try {
+    const keys = Object.entries(publicKeys).map(([id, text]) => ({ name: publicKeyFile({ id }), text }));
+    write(folder, [...files.filter(({ name }) => [configFile, tokenFile].includes(name)), ...keys]);
+    const checked = checkConfig({ path: join(folder, configFile), env: process.env });
+    if (checked.ok) return checked.deadEnds;
+    const wrong = checked.problems.map(({ path, problem, remedy }) => `${path}: ${problem}. ${remedy}`);
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `what it would write is no valid configuration:\n  ${wrong.join('\n  ')}`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What is to be seen in the cluster; in words why nothing is. */
+async function look(kubeconfig: string, context: string | undefined): Promise<ClusterSight | string> {
   const kubernetes = { kubeconfig: resolve(kubeconfig), ...(context !== undefined && { context }) };
   try {
     const api = await openClusterApi({ config: { kubernetes }, env: process.env });
@@ -127,14 +151,14 @@ async function look(kubeconfig: string, context: string | undefined): Promise<Cl
     } finally {
       api.close();
     }
-  } catch {
-    return undefined;
+  } catch (error) {
+    return `The cluster does not answer (${error instanceof FirebreakError ? error.detail : 'for no known reason'})`;
   }
 }
 
-function tell(sight: ClusterSight | undefined, kubeconfig: string | undefined): void {
-  if (!sight) {
-    print(`${kubeconfig === undefined ? 'No kubeconfig' : 'The cluster does not answer'}: nothing was looked at.\n`);
+function tell(sight: ClusterSight | string): void {
+  if (typeof sight === 'string') {
+    print(`${printable(sight)}: nothing was looked at.\n`);
     return;
   }
   const { network, sensors, gitops, temporal, version } = sight;
@@ -257,9 +281,11 @@ function keysOf(wanted: NewInstallation, out: string): readonly PersonKey[] {
 }
 
 function write(out: string, files: readonly NewFile[]): void {
-  mkdirSync(out, { recursive: true, mode: 0o700 });
-  for (const { name, text, isSecret } of files) {
-    writeFileSync(join(out, name), text, isSecret ? { mode: 0o600 } : {});
+  try {
+    mkdirSync(out, { recursive: true, mode: 0o700 });
+    for (const { name, text, isSecret } of files) writeFileSync(join(out, name), text, isSecret ? { mode: 0o600 } : {});
+  } catch (error) {
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `${out} cannot be written: ${systemErrorCode(error) ?? 'for no known reason'}`);
   }
 }
 

@@ -124,6 +124,27 @@ describe('firebreak init', () => {
     expect((await init(...two, '--slack', 'general')).status).toBe(2);
     expect(existsSync(join(folder, 'new'))).toBe(false);
   });
+
+  test.each([
+    ['Two people are ada', [...two, '--person', 'ada=Ada Byron']],
+    ['cluster: only letters', [...two, '--cluster', 'Prod EU']],
+    ['temporal.address: not a host and port', [...two, '--temporal', 'http://temporal:7233']],
+    ['belongs to more than one person', ['--slack', 'A0,T0,C0', '--person', 'ada=Ada:U0', '--person', 'grace=Grace:U0']],
+    ['An address such as', [...two, '--url', 'firebreak.example.com']],
+  ])('writes nothing that would be refused later: %s', async (words, args) => {
+    expect(await init(...args)).toMatchObject({ status: 2, stderr: expect.stringContaining(words) });
+    expect(existsSync(join(folder, 'new'))).toBe(false);
+  });
+
+  test('says why nothing was looked at, and why nothing can be written', async () => {
+    const { stdout } = await init(...two, '--kubeconfig', 'none');
+    expect(stdout).toMatch(/^The cluster does not answer \(.*none.*\): nothing was looked at\.$/m);
+    writeFileSync(join(folder, 'file'), '');
+    expect(await init(...two, '--out', 'file')).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/file cannot be written: EEXIST/),
+    });
+  });
 });
 
 describe('on a terminal', () => {
