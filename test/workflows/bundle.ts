@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { cachedPart } from '../../service/parts/cache.ts';
 import { bundleWorkflows } from '../../service/temporal/bundle/engine-bundle.ts';
+import { ensureBuilt } from '../../tools/setup/build.mjs';
 import { removeUnusedParts } from '../unused-parts.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -10,16 +11,22 @@ const name = 'test-workflows';
 const bundleFile = 'workflows.bundle.js';
 
 /**
- * The product's workflows in one file, or those of another entry; of all processes and runs one bundles, until a source has changed. An entry of
- * the tests' own may import the product's and what lies in its own folder. What is bundled already is taken as it is.
+ * The product's workflows in one file, as they are built, or those of another entry; of that all processes and runs have one, until a source has changed. An
+ * entry of the tests' own may import the product's and what lies in its own folder. What is bundled already is taken as it is.
  */
-export async function bundlePath(workflowsPath = join(root, 'workflows/index.ts')): Promise<string> {
+export async function bundlePath(workflowsPath?: string): Promise<string> {
+  if (workflowsPath === undefined) return join(await builtFolder(), bundleFile);
   if (workflowsPath.endsWith('.js')) return workflowsPath;
   const found = bundles.get(workflowsPath) ?? bundleOnce(workflowsPath);
   bundles.set(workflowsPath, found);
   return found;
 }
 const bundles = new Map<string, Promise<string>>();
+
+/** A run has built it before its first test. */
+async function builtFolder(): Promise<string> {
+  return process.env.FIREBREAK_TEST_RUN === undefined ? await ensureBuilt({ node: process.execPath }) : join(root, 'dist');
+}
 
 async function bundleOnce(workflowsPath: string): Promise<string> {
   const folder = await cachedPart({

@@ -24,12 +24,15 @@ const steps = [
     args: ['--disable-warning=ExperimentalWarning', join(root, 'tools', 'actions', 'lists.ts'), '--check'],
   },
   {
-    // Of what has not changed since the last check the compiler knows the outcome: a fifth of the processor's time.
+    // Of what has not changed since the last check the compiler knows the outcome: a fifth of the processor's time. Four checkers, of which each finds
+    // out what the others know, take a third more of it.
     name: 'types (tsc)',
     args: [
       module('typescript', 'bin', 'tsc'),
       '-p',
       '.',
+      '--checkers',
+      '1',
       '--incremental',
       '--tsBuildInfoFile',
       module('.cache', 'firebreak', 'types.tsbuildinfo'),
