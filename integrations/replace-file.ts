@@ -1,7 +1,8 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { open, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { ensureFolder, ensureFolderSync } from './ensure-folder.ts';
 
 interface Replacement {
   readonly path: string;
@@ -41,8 +42,8 @@ export function replaceFileSync({
   flush = true,
 }: Replacement & { readonly flush?: boolean }): void {
   const draft = draftOf(path);
+  if (makeFolder) ensureFolderSync(dirname(path), folderMode(mode));
   try {
-    if (makeFolder) mkdirSync(dirname(path), { recursive: true, mode: folderMode(mode) });
     rmSync(draft, { force: true });
     writeFileSync(draft, content, { mode, flush, flag: newFile });
     renameSync(draft, path);
@@ -55,8 +56,8 @@ export function replaceFileSync({
 /** The same; when it resolves, it outlives a power cut as well. */
 export async function replaceFile({ path, content, mode = ownerOnly, makeFolder = true }: Replacement): Promise<void> {
   const draft = draftOf(path);
+  if (makeFolder) await ensureFolder(dirname(path), folderMode(mode));
   try {
-    if (makeFolder) await mkdir(dirname(path), { recursive: true, mode: folderMode(mode) });
     await rm(draft, { force: true });
     await writeFile(draft, content, { mode, flush: true, flag: newFile });
     await rename(draft, path);

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { FirebreakError } from '../../core/errors.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
 import { logHeadPath } from '../../core/tlog/log-tree.ts';
 import { type LogNote, noteText, parseLogNote } from '../../core/tlog/signed-note.ts';
+import { ensureFolder } from '../ensure-folder.ts';
 
 const run = promisify(execFile);
 
@@ -57,7 +57,7 @@ const identity = ['-c', 'user.name=Firebreak', '-c', 'user.email=firebreak@local
 async function readBranch(options: GitAnchorOptions): Promise<Branch> {
   const { url, branch, folder } = options;
   const git = (...args: readonly string[]): Promise<string> => runGit(args, '', options);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await ensureFolder(folder, 0o700);
   await git('init', '--quiet', '--bare');
   const ref = `refs/heads/${branch}`;
   const [parent = ''] = (await git('ls-remote', '--', url, ref)).split(/\s/);

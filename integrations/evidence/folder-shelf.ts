@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceShelf } from '../../core/evidence/evidence-shelf.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
+import { ensureFolder } from '../ensure-folder.ts';
 import { syncFolder } from './sync-folder.ts';
 
 /** Files below the folder, readable by its owner only. */
@@ -15,7 +16,7 @@ export function createFolderShelf({ dir }: { readonly dir: string }): EvidenceSh
       const folder = dirname(path);
       const draft = `${path}.${randomUUID()}.draft`;
       try {
-        await mkdir(folder, { recursive: true, mode: 0o700 });
+        await ensureFolder(folder, 0o700);
         await writeFile(draft, bytes, { mode: 0o600, flag: 'wx', flush: true });
         await link(draft, path);
         await syncFolder(folder);

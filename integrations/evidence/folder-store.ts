@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
-import { access, mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
 import type { EvidenceStore } from '../../core/evidence/evidence-store.ts';
 import { systemErrorCode } from '../../core/system-error.ts';
+import { ensureFolder } from '../ensure-folder.ts';
 import { checkedStream, type DraftedFile, draftFile, isSha256, removeOldDrafts, sha256Of } from './drafted-file.ts';
 import { syncFolder } from './sync-folder.ts';
 
@@ -13,7 +14,7 @@ export function createFolderStore({ dir }: { readonly dir: string }): EvidenceSt
   return {
     put: (data) =>
       guarded(async () => {
-        await mkdir(dir, { recursive: true, mode: 0o700 });
+        await ensureFolder(dir, 0o700);
         const draft = await draftFile(dir, data, { kept: true });
         await settle(draft, pathOf(draft.sha256));
         return { sha256: draft.sha256, bytes: draft.bytes };
@@ -53,7 +54,7 @@ async function* readGuarded(path: string, sha256: string): AsyncGenerator<Uint8A
 
 async function settle(draft: DraftedFile, path: string): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await ensureFolder(dirname(path), 0o700);
     await rename(draft.path, path);
     await syncFolder(dirname(path));
     await syncFolder(dirname(dirname(path)));

@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { access, mkdir, readFile, rename } from 'node:fs/promises';
+import { access, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -12,6 +12,7 @@ import { createBox } from '../../integrations/crypto-box/box.ts';
 import { openAsIs } from '../../integrations/database/database.ts';
 import { migrate, schemaOf } from '../../integrations/database/migrations.ts';
 import { isEmptyDatabase, replaceTables, type TableRow } from '../../integrations/database/table-rows.ts';
+import { ensureFolder } from '../../integrations/ensure-folder.ts';
 import { sha256Of } from '../../integrations/evidence/drafted-file.ts';
 import { replaceFile } from '../../integrations/replace-file.ts';
 import type { Config, Environment } from '../config/load.ts';
@@ -145,7 +146,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<void> {
 
 async function restoreDatabase(backup: CheckedBackup, url: string): Promise<void> {
   const { tables, schema } = backup.manifest.database;
-  if (url.startsWith('sqlite:')) await mkdir(dirname(url.slice('sqlite:'.length)), { recursive: true, mode: 0o700 });
+  if (url.startsWith('sqlite:')) await ensureFolder(dirname(url.slice('sqlite:'.length)), 0o700);
   const database = await openAsIs({ url });
   try {
     await replaceTables(database, {
@@ -179,7 +180,7 @@ function rowsIn({ name }: BackupPart, content: Uint8Array): readonly TableRow[] 
 async function restoreAnchor(backup: CheckedBackup, file: string, old: string): Promise<void> {
   const parts = below(backup.manifest, partFolders.anchor);
   if (parts.length === 0) return;
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await ensureFolder(dirname(file), 0o700);
   const draft = `${file}.draft`;
   const lines = Readable.from(
     (async function* () {

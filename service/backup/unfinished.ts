@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
+import { ensureFolder } from '../../integrations/ensure-folder.ts';
 import type { Config } from '../config/load.ts';
 
 function markOf({ stateDir }: Pick<Config, 'stateDir'>): string {
@@ -24,7 +25,7 @@ export function refuseUnfinishedRestore(config: Pick<Config, 'stateDir'>): void 
 
 /** From here on nothing starts in this state directory, until `endRestore`. */
 export async function beginRestore(config: Pick<Config, 'stateDir'>, digest: string): Promise<void> {
-  await mkdir(config.stateDir, { recursive: true, mode: 0o700 });
+  await ensureFolder(config.stateDir, 0o700);
   await writeFile(markOf(config), digest, { mode: 0o600, flush: true });
 }
 

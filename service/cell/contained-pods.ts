@@ -1,10 +1,10 @@
-import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { Memory, type MemoryKeeper } from '../../activities/memory/memory.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import { type AlertKind, asksAgainFrom, covers, type HarmlessDecision, withKind } from '../../core/alert/coverage.ts';
 import { atLeast } from '../../core/alert/severity.ts';
 import type { ResolvedAlert, SubjectResolver } from '../../core/alert/subject-resolver.ts';
+import { ensureFolderSync } from '../../integrations/ensure-folder.ts';
 
 /** A pod that was contained, whatever became of it since. */
 interface ContainedPod {
@@ -59,7 +59,7 @@ export class ContainedPods {
   /** @param heard keeps which serious alerts named a pod: what came before a restart was before people when they answered after it */
   constructor(directory: string, heard?: MemoryKeeper<readonly HeardKind[]>) {
     this.#heard = new Memory({ most: mostHeard, retentionMs, keeper: heard });
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    ensureFolderSync(directory, 0o700);
     this.#root = open({ path: directory, maxDbs: 1 });
     this.#pods = this.#root.openDB({ name: 'pods' });
     this.#known = new Map([...this.#pods.getRange()].map(({ key, value }) => [key, value]));

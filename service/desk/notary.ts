@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Finding, FindingKind } from '../../core/audit/audit-report.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
@@ -6,6 +5,7 @@ import type { Anchor } from '../../core/audit/checkpoint.ts';
 import type { SignatureVerifier } from '../../core/messages/signing.ts';
 import { createFileAnchor } from '../../integrations/anchor/file-anchor.ts';
 import { createLogFolder } from '../../integrations/anchor/log-folder.ts';
+import { ensureFolder } from '../../integrations/ensure-folder.ts';
 import { createVerifier, type FileSigner } from '../../integrations/keys/ed25519.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
@@ -37,7 +37,7 @@ export async function startNotary({
   const { signer, publicKeys } = await openNotaryKeys(config.audit);
   const anchorFolder = dirname(config.audit.anchorFile);
   // Elsewhere it is the administrator's: a volume that is not mounted must not become a folder on this one.
-  if (anchorFolder.startsWith(config.stateDir)) await mkdir(anchorFolder, { recursive: true, mode: 0o700 });
+  if (anchorFolder.startsWith(config.stateDir)) await ensureFolder(anchorFolder, 0o700);
   const onError = (error: unknown): void =>
     log.warn({ reason: reasonOf(error) }, 'a checkpoint could not be signed; it is tried again');
   const onAlarm = (finding: Finding): void => {

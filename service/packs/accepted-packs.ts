@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { systemErrorCode } from '../../core/system-error.ts';
+import { ensureFolderSync } from '../../integrations/ensure-folder.ts';
 import { replaceFileSync } from '../../integrations/replace-file.ts';
 import { isRunning, startOf } from '../../integrations/running-process.ts';
 import { type PackFiles, packOf } from './pack-files.ts';
@@ -34,7 +35,7 @@ export function keepAccepted(stateDir: string, taken: readonly AcceptedPack[]): 
     rmSync(path, { force: true });
     return;
   }
-  mkdirSync(dirname(path), { recursive: true });
+  ensureFolderSync(dirname(path));
   const said: z.infer<typeof acceptedSchema> = {
     pid: process.pid,
     started: startOf(process.pid),

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { PromotionTerms } from '../../core/orders/promotion.ts';
+import { ensureFolderSync } from '../../integrations/ensure-folder.ts';
 
 /** What a version that is observed would have done about an alert. */
 export interface Observed {
@@ -31,7 +32,7 @@ function fileOf(stateDir: string, { pack, release }: Pick<PromotionTerms, 'pack'
 /** Adds one to what is remembered of a version. */
 export function rememberObserved(stateDir: string, version: Pick<PromotionTerms, 'pack' | 'release'>, one: Observed): void {
   const path = fileOf(stateDir, version);
-  mkdirSync(dirname(path), { recursive: true });
+  ensureFolderSync(dirname(path));
   writeFileSync(path, JSON.stringify([...observedOf(stateDir, version), one].slice(-mostListed)), { mode: 0o600 });
 }
 

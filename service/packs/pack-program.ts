@@ -1,18 +1,19 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { promisify } from 'node:util';
+import { ensureFolderSync } from '../../integrations/ensure-folder.ts';
 import { implementations, type PackFiles } from './pack-files.ts';
 
 /** Puts the files of a pack into a folder, as a build sees them; `with implementations` as the process of its actions does. */
 export function writePack({ files }: Pick<PackFiles, 'files'>, folder: string, what?: 'with implementations'): void {
   for (const [file, content] of files) {
     if (what === undefined && file.startsWith(`${implementations}/`)) continue;
-    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    ensureFolderSync(dirname(join(folder, file)));
     writeFileSync(join(folder, file), content);
   }
 }

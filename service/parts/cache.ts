@@ -1,7 +1,6 @@
 import {
   closeSync,
   existsSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -14,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemErrorCode } from '../../core/system-error.ts';
+import { ensureFolderSync } from '../../integrations/ensure-folder.ts';
 import { isRunning } from '../../integrations/running-process.ts';
 import { cacheFolder } from '../process/cache-folder.ts';
 import { PartDraft, type RunForPart } from './part-draft.ts';
@@ -46,7 +46,7 @@ export async function cachedPart(
   const full = `${name}-${version}`;
   const folder = join(cacheFolder(), full);
   if (existsSync(folder)) return used(folder);
-  mkdirSync(cacheFolder(), { recursive: true });
+  ensureFolderSync(cacheFolder());
   const lockFile = `${folder}.lock`;
   const unlock = await lock(lockFile, () => onProgress(`waiting for another process that installs ${full} …`));
   try {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureFolderSync } from '../../integrations/ensure-folder.ts';
 import { type CommandResult, type RunCommandOptions, runCommand } from './command.ts';
 
 /**
@@ -43,7 +44,7 @@ export class PartDraft {
   }
 
   open(): void {
-    mkdirSync(this.#temporary, { recursive: true });
+    ensureFolderSync(this.#temporary);
   }
 
   readonly run: RunForPart = async (options) => {

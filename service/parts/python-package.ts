@@ -1,6 +1,7 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { FirebreakError } from '../../core/errors.ts';
+import { ensureFolderSync } from '../../integrations/ensure-folder.ts';
 import { cachedPart, type OnProgress, withProgress } from './cache.ts';
 import { findOnPath } from './command.ts';
 import type { RunForPart } from './part-draft.ts';
@@ -62,7 +63,7 @@ export async function installWithPip(options: {
   const direct = await run({ command: python, args: [...pip, ...requirements] });
   if (direct.code === 0 && isThere()) return;
   // Within what is made, so that it goes with it.
-  mkdirSync(folder, { recursive: true });
+  ensureFolderSync(folder);
   const venv = mkdtempSync(join(folder, '.venv-'));
   try {
     const made = await run({ command: python, args: ['-m', 'venv', venv] });

@@ -114,7 +114,10 @@ async function send({ report, period, file, summary, access, slack }: Sending): 
   switch (to.kind) {
     case 'folder': {
       const path = join(to.folder, fileName);
-      await replaceFile({ path, content: file.text, mode: 0o640 });
+      await replaceFile({ path, content: file.text, mode: 0o640 }).catch((error: unknown) => {
+        const why = systemErrorCode(error) ?? reasonOf(error);
+        throw new FirebreakError('FB_ERR_FILE_MISSING', `${path} cannot be written: ${why}`);
+      });
       return path;
     }
     case 's3': {

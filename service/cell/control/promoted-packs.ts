@@ -1,7 +1,8 @@
-import { copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { FirebreakError } from '../../../core/errors.ts';
 import { type ActivePromotion, type PromotionTerms, promotedOf, rampingOf, releaseText } from '../../../core/orders/promotion.ts';
 import { canonicalJson } from '../../../core/text/digest.ts';
+import { ensureFolderSync } from '../../../integrations/ensure-folder.ts';
 import { promotedFile } from '../../config/complete/complete-packs.ts';
 import { promotedFolder, rampedFolder } from '../../config/complete.ts';
 import { type Config, type ConfigSource, loadConfig } from '../../config/load.ts';
@@ -178,7 +179,7 @@ export class PromotedPacks {
     const running = new Map(this.#running()[0]);
     const releases = await this.#open();
     rmSync(draft, { recursive: true, force: true });
-    mkdirSync(draft, { recursive: true });
+    ensureFolderSync(draft);
     for (const [pack, terms] of wanted) {
       if (!terms) continue;
       const here = promotedFile(promotedFolder(this.#options.config.stateDir), pack);

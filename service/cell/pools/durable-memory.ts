@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { OwnStepRecord } from '../../../activities/actions/own-action.ts';
@@ -20,6 +19,7 @@ import type { NoveltyStore } from '../../../core/novelty/novelty.ts';
 import type { LastRun } from '../../../core/playbook/scheduled-runs.ts';
 import type { CountStore } from '../../../core/playbook/timed-conditions.ts';
 import { sha256Hex } from '../../../core/text/digest.ts';
+import { ensureFolderSync } from '../../../integrations/ensure-folder.ts';
 import { type Logger, reasonOf } from '../../process/log.ts';
 import type { StoredAwaited } from '../alert-stamps.ts';
 import type { HeardKind } from '../contained-pods.ts';
@@ -42,7 +42,7 @@ export class DurableMemory {
   #written = Promise.resolve();
 
   constructor(directory: string, log: Pick<Logger, 'error'>) {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    ensureFolderSync(directory, 0o700);
     this.#root = open({ path: directory, maxDbs: 32 });
     this.#since = this.#root.openDB({ name: 'since' });
     this.#log = log;

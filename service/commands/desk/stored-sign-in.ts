@@ -1,9 +1,10 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { FirebreakError } from '../../../core/errors.ts';
+import { ensureFolder } from '../../../integrations/ensure-folder.ts';
 import { replaceFile } from '../../../integrations/replace-file.ts';
 import { takeLock } from '../../process/file-lock.ts';
 
@@ -62,7 +63,7 @@ const lookEveryMs = 100;
  */
 export async function oneAtATime<T>(desk: string, work: () => Promise<T>): Promise<T> {
   const path = `${fileOf(desk)}.lock`;
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await ensureFolder(dirname(path), 0o700);
   const until = Date.now() + waitsForMs;
   for (let free = await takeLock(path); ; free = await takeLock(path)) {
     if (free !== undefined) return await work().finally(free);

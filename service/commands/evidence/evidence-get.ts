@@ -5,6 +5,7 @@ import type { Artefact, EvidenceManifest } from '../../../core/evidence/evidence
 import { manifestBytes } from '../../../core/evidence/evidence-manifest.ts';
 import type { ReadEvidence } from '../../../core/orders/order.ts';
 import { canonicalJson } from '../../../core/text/digest.ts';
+import { ensureFolder } from '../../../integrations/ensure-folder.ts';
 import { readArtefact, readManifest } from '../../../integrations/evidence/manifest.ts';
 import { giveOrder, signedOrder } from '../../incidents/orders.ts';
 import { counted, print, printable, printJson } from '../output.ts';
@@ -71,7 +72,7 @@ async function putOnRecord(parcels: readonly EvidencePackage[], incident: string
 
 async function newFolder(folder: string): Promise<void> {
   try {
-    await mkdir(dirname(folder), { recursive: true });
+    await ensureFolder(dirname(folder));
     await mkdir(folder, { mode: 0o700 });
   } catch {
     throw new FirebreakError(
@@ -101,7 +102,7 @@ export function opened(
 
 /** A file of any size; one whose hash turns out wrong at its end is left there for a look, and named by the error. */
 async function writeStream(path: string, data: AsyncIterable<Uint8Array>): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await ensureFolder(dirname(path), 0o700);
   const file = await open(path, 'wx', 0o600);
   try {
     for await (const part of data) await file.appendFile(part);
@@ -121,7 +122,7 @@ export async function writeEvidencePackage(
 ): Promise<void> {
   const { manifest, artefacts } = parcel;
   const write = async (path: string, data: Uint8Array | string): Promise<void> => {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await ensureFolder(dirname(path), 0o700);
     await writeFile(path, data, { mode: 0o600, flag: 'wx' });
   };
   for (const artefact of artefacts) await writeStream(inside(folder, artefact.name), read(artefact));

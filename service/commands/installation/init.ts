@@ -1,10 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
 import { systemErrorCode } from '../../../core/system-error.ts';
+import { ensureFolderSync } from '../../../integrations/ensure-folder.ts';
 import { slackManifest } from '../../../integrations/slack/manifest.ts';
 import { httpUrl } from '../../config/fields.ts';
 import { configJsonSchema } from '../../config/json-schema.ts';
@@ -282,7 +283,7 @@ function keysOf(wanted: NewInstallation, out: string): readonly PersonKey[] {
 
 function write(out: string, files: readonly NewFile[]): void {
   try {
-    mkdirSync(out, { recursive: true, mode: 0o700 });
+    ensureFolderSync(out, 0o700);
     for (const { name, text, isSecret } of files) writeFileSync(join(out, name), text, isSecret ? { mode: 0o600 } : {});
   } catch (error) {
     throw new FirebreakError('FB_ERR_INCOMPLETE', `${out} cannot be written: ${systemErrorCode(error) ?? 'for no known reason'}`);

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, posix, relative, resolve, sep } from 'node:path';
 import { FirebreakError } from '../../../core/errors.ts';
+import { ensureFolderSync } from '../../../integrations/ensure-folder.ts';
 import { projectRoot } from '../../process/project-root.ts';
 
 export const runners = ['node', 'jest', 'vitest'] as const;
@@ -18,7 +19,7 @@ export function newPack(options: { readonly name: string; readonly folder: strin
     throw new FirebreakError('FB_ERR_REFUSED', `${folder} is there already: choose another name, or remove it`);
   const files = filesOf(name, runner, folder);
   for (const [file, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    ensureFolderSync(dirname(join(folder, file)));
     writeFileSync(join(folder, file), text);
   }
   return Object.keys(files);

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { SignatureVerifier } from '../../../core/messages/signing.ts';
 import type { ReleaseStatement } from '../../../core/playbook/release.ts';
 import { systemErrorCode } from '../../../core/system-error.ts';
 import { canonicalJson } from '../../../core/text/digest.ts';
+import { ensureFolderSync } from '../../../integrations/ensure-folder.ts';
 import { createVerifier } from '../../../integrations/keys/ed25519.ts';
 import { acceptedPacks } from '../../packs/accepted-packs.ts';
 import { codeOfPacks, type DescribedPack, declarationsIn, describePack, packFrom } from '../../packs/describe.ts';
@@ -194,7 +195,7 @@ function descriptionOf(files: PackFiles, stateDir: string): { readonly pack: Des
 export function keepDescription(files: PackFiles, stateDir: string, raw: unknown): void {
   const path = descriptionPath(files, stateDir);
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    ensureFolderSync(dirname(path));
     writeFileSync(path, JSON.stringify(raw));
   } catch {
     // Who may only read the state directory runs it again.

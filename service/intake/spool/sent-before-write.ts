@@ -1,5 +1,6 @@
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureFolderSync } from '../../../integrations/ensure-folder.ts';
 import { replaceFileSync } from '../../../integrations/replace-file.ts';
 
 const keptDays = 7;
@@ -20,7 +21,7 @@ export class SentBeforeWrite {
   #bytes = 0;
 
   constructor(directory: string, now: () => number = Date.now) {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    ensureFolderSync(directory, 0o700);
     this.#path = join(directory, 'sent-before-write.log');
     this.#now = now;
     this.#open = existsSync(this.#path) ? read(this.#path, this.#today()) : new Map();

@@ -1,7 +1,8 @@
-import { mkdirSync, statfsSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { FirebreakError } from '../../../core/errors.ts';
+import { ensureFolderSync } from '../../../integrations/ensure-folder.ts';
 import { takeLock } from '../../process/file-lock.ts';
 import type { PlacedEntry, SpoolEntry } from './entry.ts';
 import { FreshIds } from './fresh-ids.ts';
@@ -86,7 +87,7 @@ export class Spool {
 
   /** @throws FB_ERR_CONFLICT while another process holds the directory */
   static async open({ directory, maxBytes, leftFree }: SpoolOptions): Promise<Spool> {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    ensureFolderSync(directory, 0o700);
     const unlock = await takeLock(join(directory, 'spool.lock'));
     if (unlock === undefined)
       throw new FirebreakError('FB_ERR_CONFLICT', `another process uses the spool directory ${directory}`);

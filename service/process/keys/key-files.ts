@@ -1,10 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { FirebreakError } from '../../../core/errors.ts';
 import { systemErrorCode } from '../../../core/system-error.ts';
+import { ensureFolder } from '../../../integrations/ensure-folder.ts';
 import { type FileSigner, openSigner } from '../../../integrations/keys/ed25519.ts';
 import type { Config } from '../../config/load.ts';
 import type { Role } from '../../config/secrets.ts';
@@ -25,7 +26,7 @@ export async function ensureKeys({ config, roles }: { readonly config: Config; r
     ...(keeps ? [config.evidence.keyFile] : []),
   ].filter(own);
   for (const file of signers) {
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    await ensureFolder(dirname(file), 0o700);
     await openSigner({ file, create: true });
   }
   const randomKeys = [
@@ -40,7 +41,7 @@ export async function ensureKeys({ config, roles }: { readonly config: Config; r
 export async function ensureRandomKey(file: string): Promise<void> {
   // It may be where nothing can be written: mounted from a Secret.
   if (existsSync(file)) return;
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await ensureFolder(dirname(file), 0o700);
   const draft = `${file}.${randomUUID()}.draft`;
   try {
     await writeFile(draft, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx', flush: true });

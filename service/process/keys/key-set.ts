@@ -1,6 +1,7 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FirebreakError } from '../../../core/errors.ts';
+import { ensureFolder } from '../../../integrations/ensure-folder.ts';
 import { openSigner } from '../../../integrations/keys/ed25519.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
@@ -33,7 +34,7 @@ interface Manifest {
 
 /** Makes the keys that are not in the folder yet, private halves with mode 0600, public ones beside them. Returns the names of the new ones. */
 export async function makeKeySet(folder: string): Promise<readonly string[]> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await ensureFolder(folder, 0o700);
   const before = new Set(await readdir(folder));
   const names = parts.flatMap(({ files }) => [...files]);
   for (const name of names) {
@@ -75,7 +76,7 @@ export async function installKeySet(options: {
   readonly folder: string;
 }): Promise<readonly string[]> {
   const { api, namespace, folder } = options;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await ensureFolder(folder, 0o700);
   const there = new Set<string>();
   for (const { part, files } of parts) {
     const data = await dataOf(api, pathOf({ resource: 'secrets', namespace, name: nameOf(part) }));

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { FirebreakError } from '../../../core/errors.ts';
+import { ensureFolderSync } from '../../../integrations/ensure-folder.ts';
 import type { ConfiguredPack } from '../../config/complete/complete-packs.ts';
 import { readPack } from '../../packs/pack-files.ts';
 import { writePack } from '../../packs/pack-program.ts';
@@ -65,7 +66,7 @@ export async function workflowBuild({
     utimesSync(outFile, new Date(), new Date());
     return readBuild(outFile);
   }
-  mkdirSync(join(stateDir, 'packs'), { recursive: true });
+  ensureFolderSync(join(stateDir, 'packs'));
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-packs-'));
   try {
     const listed = packs.map(({ name, source, integrity }): PackToBundle => {

@@ -100,6 +100,21 @@ describe('a report that is due', () => {
     ]);
   });
 
+  test('says which file could not be written, and is due until it is: no folder is there, none can be made, or a file is in its way', async () => {
+    writeFileSync(join(folder, 'file'), '');
+    for (const [path, code] of [
+      ['/proc/nope', 'ENOENT'],
+      ['/proc/nope/below', 'ENOENT'],
+      [join(folder, 'file'), 'EEXIST'],
+    ]) {
+      const report = reportTo({ kind: 'folder', folder: path ?? '' });
+      const detail = `FB_ERR_FILE_MISSING: ${path}/${report.name}-2026-07.html cannot be written: ${code}`;
+      const failed = [{ state: 'failed', period: '2026-07', detail }];
+      expect(await delivered(report)).toMatchObject(failed);
+      expect(await delivered(report)).toMatchObject(failed);
+    }
+  });
+
   test('is a mail to all recipients, over TLS, with the file attached, and the same message when it is sent again', async () => {
     const report = reportTo(byMail());
     mail.orders.push('try later', 'taken-unsaid', 'take');
