@@ -8,14 +8,14 @@
  */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runUnder } from '../service/launcher/launcher.mjs';
 import { ensureBuilt } from '../tools/setup/build.mjs';
 import { ensureSetUp, root } from '../tools/setup/setup.mjs';
-import { cpuMsUsed } from './jest/cpu-used.mjs';
+import { cpuMsOf, cpuMsUsed } from './jest/cpu-used.mjs';
 import { afterAgain, environmentOfTests, processesWith, runSuite } from './run-suite.mjs';
 import { suites, testFiles } from './suites.mjs';
 
@@ -69,6 +69,8 @@ process.env.GOGC ??= '300';
 const rows = [];
 const notes = [];
 const costs = [];
+/** Of the servers that are started for all, until they are stopped. */
+let serversMs = 0;
 if (wanted.length === 0) fail('run', `there is no test file with ${filters.join(' and ')} in its path`);
 const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
@@ -124,6 +126,7 @@ const lanes = Object.groupBy(wanted, ({ suite: { lane = 'no servers of the run' 
 await Promise.all([checked, ...Object.values(lanes).map(runLane)]);
 if (words.length === 0 && process.env.FIREBREAK_TEST_AGAIN !== 'no') await runFailedAgain();
 await part('end', async () => {
+  for (const { temporal, kubernetes } of platforms) countServers(temporal.pid, ...Object.values(kubernetes.pids()));
   await Promise.all(platforms.map((platform) => platform.stop()));
   await endLeftovers();
 });
@@ -148,7 +151,10 @@ for (const { file, seconds } of sortedBy('seconds').slice(0, 5)) if (seconds >= 
 for (const { file, cpuSeconds } of sortedBy('cpuSeconds').slice(0, 10))
   if (cpuSeconds >= 10) say(`costly: ${file}: ${cpuSeconds} s of the processor`);
 say(`what each file took: ${relative(root, keepCosts())}`);
-say(`took ${secondsSince(startedAt)} s, and ${Math.round(cpuMsUsed() / 1_000)} s of the processor`);
+const seconds = { all: inSeconds(cpuMsUsed()), servers: inSeconds(serversMs) };
+const ofSuites = Math.round(rows.reduce((sum, { cpuSeconds = 0 }) => sum + cpuSeconds, 0));
+const rest = `suites ${ofSuites}, their common servers ${seconds.servers}, check, build and the rest ${seconds.all - ofSuites - seconds.servers}`;
+say(`took ${secondsSince(startedAt)} s, and ${seconds.all} s of the processor: ${rest}`);
 say(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`);
 process.exit(total.failed === 0 ? 0 : 1);
 
@@ -214,6 +220,7 @@ async function runFiles({ suite, files, account = suite.name, workers = workersO
     const folder = workFolder;
     return await runSuite({ root, node, name: account, files, workers, folder, env, until: until - reserveMs, signal });
   } finally {
+    if (lab) countServers(...Object.values(lab.kubernetes.pids()));
     await lab?.kubernetes.stop();
   }
 }
@@ -294,12 +301,31 @@ function sortedBy(key) {
   return costs.toSorted((a, b) => b[key] - a[key]);
 }
 
-/** For whoever wants to make the run shorter. */
+function countServers(...pids) {
+  serversMs += pids.reduce((sum, pid) => sum + cpuMsOf(pid), 0);
+}
+
+/** For whoever wants to make the run shorter. Of files that did not run it keeps what they took the last time. */
 function keepCosts() {
   const file = join(root, 'node_modules', '.cache', 'firebreak', 'test-costs.json');
   mkdirSync(dirname(file), { recursive: true });
+  const ran = new Set(costs.map((cost) => cost.file));
+  costs.push(...earlierCosts(file).filter((cost) => !ran.has(cost.file) && existsSync(join(root, cost.file))));
   writeFileSync(file, JSON.stringify(sortedBy('cpuSeconds'), null, 1));
   return file;
+}
+
+/** None where there was no run, or another one is writing. */
+function earlierCosts(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return [];
+  }
+}
+
+function inSeconds(ms) {
+  return Math.round(ms / 1_000);
 }
 
 function secondsSince(time) {

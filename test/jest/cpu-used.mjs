@@ -7,15 +7,20 @@ const msATick = 10;
 /** What this process has used, with the processes that it started and that have ended, in milliseconds; not on Linux without those. */
 export function cpuMsUsed() {
   const { user, system } = process.cpuUsage();
-  return Math.round((user + system) / 1_000) + childrenMs();
+  return Math.round((user + system) / 1_000) + ticksOf('self', 13, 14) * msATick;
 }
 
-function childrenMs() {
+/** What another process has used so far, in milliseconds, with the processes that it started and that have ended; 0 where there is none, or no Linux. */
+export function cpuMsOf(pid) {
+  return ticksOf(pid, 11, 12, 13, 14) * msATick;
+}
+
+function ticksOf(pid, ...places) {
   try {
-    const stat = readFileSync('/proc/self/stat', 'utf8');
-    // The name of the program, in parentheses, may have spaces. Then fields 16 and 17 of proc(5).
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name of the program, in parentheses, may have spaces. Then fields 14 to 17 of proc(5).
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[13]) + Number(fields[14])) * msATick;
+    return places.reduce((sum, place) => sum + Number(fields[place]), 0);
   } catch {
     return 0;
   }
