@@ -43,6 +43,11 @@ export const storeChecks: readonly DoctorCheck[] = [
   { name: 'disk', run: disk },
 ];
 
+/** It changes nothing; a server that only reads, a file that may not be written and a role without the right refuse it all the same. */
+const asIfToWrite = 'INSERT INTO audit_records SELECT * FROM audit_records WHERE 1 = 0';
+const writeRemedy =
+  'Name a server that is no standby, and a role with the rights of `firebreak database rights`; the desk keeps what it cannot write.';
+
 /** Opened as it is: an older schema is the start's to change. */
 async function database({ config, env }: Examined): Promise<readonly LookResult[]> {
   const url = resolveAuditUrl({ config, env });
@@ -63,6 +68,13 @@ async function database({ config, env }: Examined): Promise<readonly LookResult[
         : known < newest
           ? warning(`its schema is ${known} of ${newest}`, 'The next start of the desk brings it up to date.')
           : ok(`${opened.kind === 'sqlite' ? 'SQLite' : 'PostgreSQL'} answers; its schema is up to date (${known})`);
+    if (schema.state === 'ok') {
+      const refused = await opened.all(asIfToWrite).then(
+        () => undefined,
+        (error: unknown) => reasonWhy(error, 'it refuses'),
+      );
+      if (refused !== undefined) return [failure(`it is read, and takes nothing: ${refused}`, writeRemedy)];
+    }
     if (opened.kind === 'sqlite') return [schema];
     const before = Date.now();
     const [row] = await opened.all('SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS TEXT) AS now');

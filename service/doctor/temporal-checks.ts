@@ -7,9 +7,10 @@ import { systemErrorCode } from '../../core/system-error.ts';
 import { type Role, resolveTemporalAccess } from '../config/secrets.ts';
 import { isOnThisMachine } from '../setup/new-installation.ts';
 import { openConnection } from '../temporal/access.ts';
+import { grpc, grpcCode, isLockedOut } from '../temporal/grpc-status.ts';
 import { currentBuild, deploymentName, pinnedTo } from '../temporal/versions.ts';
 import { queuesOf } from '../temporal/workers.ts';
-import { type DoctorCheck, type Examined, failure, type LookResult, notTried, ok, warning } from './diagnosis.ts';
+import { type DoctorCheck, type Examined, failure, type LookResult, notTried, ok, reasonWhy, warning } from './diagnosis.ts';
 
 type Connection = Awaited<ReturnType<typeof openConnection>>;
 
@@ -25,6 +26,8 @@ const slowMs = 200;
 const testedMinor = 32;
 /** As the chart names the one that it installs for a trial. */
 const ownOfChart = /^firebreak-temporal\./;
+
+const accessRemedy = 'Correct temporal.address, temporal.apiKey or temporal.tls, or the rights of that key or certificate.';
 
 export const temporalChecks: readonly DoctorCheck[] = [
   { name: 'temporal', run: withTemporal(reachability) },
@@ -44,11 +47,13 @@ function withTemporal(look: (connection: Connection, examined: Examined) => Prom
       if (closed !== undefined) return look === reachability ? [closed] : notReached;
       connection = await openConnection({ ...examined, withinMs: connectWithinMs });
     } catch (error) {
-      if (look === reachability) throw error;
-      return notReached;
+      return look === reachability ? [failure(reasonWhy(error, 'it does not answer'), accessRemedy)] : notReached;
     }
     try {
       return await connection.withDeadline(Date.now() + answerWithinMs, () => look(connection, examined));
+    } catch (error) {
+      if (look === reachability || !(isLockedOut(error) || grpcCode(error) === grpc.notFound)) throw error;
+      return [notTried(`Temporal does not serve the namespace ${examined.config.temporal.namespace} to us`)];
     } finally {
       await connection.close();
     }
@@ -121,14 +126,15 @@ async function reachability(connection: Connection, { config }: Examined): Promi
   const took: number[] = [];
   for (let call = 0; call < calls; call += 1) {
     const began = performance.now();
-    const answered = await connection.workflowService.describeNamespace({ namespace }).catch(() => undefined);
-    if (!answered)
-      return [
-        failure(
-          `Temporal at ${address} does not serve the namespace ${namespace}`,
-          'Make the namespace, or correct temporal.namespace.',
-        ),
-      ];
+    try {
+      await connection.workflowService.describeNamespace({ namespace });
+    } catch (error) {
+      if (isLockedOut(error))
+        return [failure(`Temporal at ${address} does not let us into the namespace ${namespace}`, accessRemedy)];
+      if (grpcCode(error) !== grpc.notFound) throw error;
+      const text = `Temporal at ${address} does not serve the namespace ${namespace}`;
+      return [failure(text, 'Make the namespace, or correct temporal.namespace.')];
+    }
     took.push(performance.now() - began);
   }
   const median = Math.round(took.sort((a, b) => a - b)[Math.floor(calls / 2)] ?? 0);

@@ -3,7 +3,7 @@ import { FirebreakError } from '../../core/errors.ts';
 import type { Config, Environment } from '../config/load.ts';
 import { resolveTemporalAccess } from '../config/secrets.ts';
 import type { TemporalAccess } from '../config/temporal-access.ts';
-import { grpc } from './grpc-status.ts';
+import { grpc, isLockedOut } from './grpc-status.ts';
 
 /** As the SDK's connections take it, both kinds. */
 export function connectionOptions(address: string, { tls, apiKey }: TemporalAccess) {
@@ -39,8 +39,9 @@ export async function openConnection({
       interceptors: [unlessClosed],
       connectTimeout: withinMs,
     });
-  } catch {
-    throw new FirebreakError('FB_ERR_UNAVAILABLE', `Temporal does not answer at ${address}`);
+  } catch (error) {
+    const why = isLockedOut(error) ? 'does not let us in with this API key or certificate' : 'does not answer';
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', `Temporal ${why} at ${address}`);
   }
 }
 

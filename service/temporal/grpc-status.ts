@@ -7,9 +7,11 @@ export const grpc = {
   deadlineExceeded: 4,
   notFound: 5,
   alreadyExists: 6,
+  permissionDenied: 7,
   resourceExhausted: 8,
   failedPrecondition: 9,
   unavailable: 14,
+  unauthenticated: 16,
 } as const;
 
 /** The code of a failed call; undefined where it failed in another way. */
@@ -17,6 +19,12 @@ export function grpcCode(error: unknown): number | undefined {
   if (isGrpcServiceError(error)) return error.code;
   // The SDK wraps what the connection throws.
   return typeof error === 'object' && error !== null && 'cause' in error ? grpcCode(error.cause) : undefined;
+}
+
+/** Whether we are not known there, or have no right to it. */
+export function isLockedOut(error: unknown): boolean {
+  const code = grpcCode(error);
+  return code === grpc.permissionDenied || code === grpc.unauthenticated;
 }
 
 /**

@@ -114,6 +114,16 @@ describe('firebreak doctor', () => {
     });
   });
 
+  test('claims nothing of what is in a namespace that is not there', async () => {
+    const told = await eventually('an answer of Temporal', async () => {
+      const now = await doctor({ namespace: `${platform.prefix}-none` }, '--json');
+      return of(now, 'temporal')[0]?.text.includes('does not serve the namespace') && now;
+    });
+    expect(of(told, 'temporal')).toMatchObject([{ state: 'error', remedy: expect.stringContaining('Make the namespace') }]);
+    for (const check of ['temporal search attributes', 'roles at work', 'builds'])
+      expect([check, of(told, check)]).toMatchObject([check, [{ state: 'not tried' }]]);
+  });
+
   test('looks at everything else when Temporal and the API server are away, and claims nothing of what needs them', async () => {
     const kubeconfig = join(folder, 'away.kubeconfig');
     const away = parse(readFileSync(platform.kubeconfig, 'utf8'));

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttp2Server } from 'node:http2';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -212,6 +213,32 @@ describe('of Temporal it says', () => {
       text: `no connection to Temporal at ${place}: ${why}`,
       remedy: expect.stringContaining('8233 is its pages'),
     });
+  });
+
+  test.each([
+    ['from the beginning', '16', ''],
+    ['by the namespace', '7', 'GetSystemInfo'],
+  ])('that we are not let in: %s', async (_what, code, answered) => {
+    const server = createHttp2Server()
+      .on('stream', (stream, headers) => {
+        const isAnswered = answered !== '' && String(headers[':path']).endsWith(answered);
+        stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+        stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': isAnswered ? '0' : code }));
+        // A message without a field.
+        stream.end(isAnswered ? Buffer.alloc(5) : '');
+      })
+      .listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const place = `127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`;
+    const diagnoses = await found({ chosen: temporalChecks, config: configured(`temporal: { address: '${place}' }`) });
+    server.close();
+    expect(diagnoses[0]).toMatchObject({
+      state: 'error',
+      text: expect.stringContaining('does not let us in'),
+      remedy: expect.stringContaining('temporal.apiKey'),
+    });
+    expect(diagnoses.filter(({ state }) => state === 'error')).toHaveLength(1);
   });
 });
 

@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
+import { openDatabase } from '../../integrations/database/database.ts';
 import { makeOwnCertificate } from '../../integrations/uploads/own-certificate.ts';
 import { loadConfig } from '../../service/config/load.ts';
 import { certificateChecks } from '../../service/doctor/certificate-checks.ts';
 import type { Diagnosis } from '../../service/doctor/diagnosis.ts';
 import { examine } from '../../service/doctor/doctor.ts';
+import { storeChecks } from '../../service/doctor/store-checks.ts';
 import { eventually } from '../eventually.ts';
 import { type PostgresServer, startPostgres } from '../postgres-server.ts';
 import { findPostgres } from '../suites.mjs';
@@ -15,7 +17,7 @@ import { findPostgres } from '../suites.mjs';
 const dayMs = 86_400_000;
 const isHere = findPostgres() !== undefined;
 const onPostgres = isHere ? describe : describe.skip;
-const title = 'what the doctor says of the certificate that PostgreSQL shows';
+const title = 'what the doctor says of PostgreSQL';
 
 onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on this machine)`, () => {
   const folder = mkdtempSync(join(tmpdir(), 'firebreak-served-certificate-'));
@@ -28,16 +30,27 @@ onPostgres(isHere ? title : `${title} (skipped: initdb and postgres are not on t
     rmSync(folder, { recursive: true, force: true });
   });
 
-  async function told(query: string): Promise<readonly Diagnosis[]> {
+  async function told(
+    query: string,
+    name: 'served certificates' | 'database' = 'served certificates',
+  ): Promise<readonly Diagnosis[]> {
     const file = join(folder, 'firebreak.yaml');
     const roster = { people: [{ id: 'ada', name: 'Ada' }], groups: { oncall: ['ada'], leads: ['ada'] } };
     const intake = { tokens: [{ name: 'falco', token: { env: 'FALCO_TOKEN' } }] };
     writeFileSync(file, JSON.stringify({ cluster: 'lab', intake, roster, audit: { url: { env: 'AUDIT_URL' } } }));
     const config = loadConfig({ path: file, env: {} });
     const env = { AUDIT_URL: `${server?.url}${query}` };
-    const diagnoses = await examine({ config, env, roles: ['desk'] }, { chosen: certificateChecks });
-    return diagnoses.filter(({ check }) => check === 'served certificates');
+    const diagnoses = await examine({ config, env, roles: ['desk'] }, { chosen: [...certificateChecks, ...storeChecks] });
+    return diagnoses.filter(({ check }) => check === name);
   }
+
+  test('that it is in order, and that one which only reads takes nothing', async () => {
+    await (await openDatabase({ url: server?.url ?? '' })).close();
+    expect(await told('', 'database')).toMatchObject([{ state: 'ok' }, { state: 'ok' }]);
+    expect(await told('?options=-c%20default_transaction_read_only%3Don', 'database')).toMatchObject([
+      { state: 'error', text: 'it is read, and takes nothing: PostgreSQL: 25006', remedy: expect.stringContaining('standby') },
+    ]);
+  });
 
   /** As an administrator renews it: the files of its folder, and a reload. */
   async function show(daysAgo: number): Promise<void> {
