@@ -23,6 +23,8 @@ function clockOf(timeZone: string): Intl.DateTimeFormat {
 
 /** Whether the name is one of the IANA time zones that this engine knows. Offsets such as `+02:00` are none: they know no summer. */
 export function isTimeZone(name: string): boolean {
+  // Known without a clock, which takes each command that reads playbooks 20 ms.
+  if (name === 'UTC') return true;
   if (/^[+-]?\d/.test(name)) return false;
   try {
     clockOf(name);

@@ -1,5 +1,6 @@
 import * as oidc from 'openid-client';
 import { FirebreakError } from '../../core/errors.ts';
+import { fetchOfProvider } from './provider-fetch.ts';
 
 const answerWithinSeconds = 10;
 
@@ -42,7 +43,11 @@ export function createDeviceSignIn(options: {
   let found: Promise<oidc.Configuration> | undefined;
   const provider = (): Promise<oidc.Configuration> => {
     const server = new URL(issuer);
-    const how = { timeout: answerWithinSeconds, ...(server.protocol === 'http:' && { execute: [oidc.allowInsecureRequests] }) };
+    const how = {
+      timeout: answerWithinSeconds,
+      [oidc.customFetch]: fetchOfProvider,
+      ...(server.protocol === 'http:' && { execute: [oidc.allowInsecureRequests] }),
+    };
     found ??= oidc.discovery(server, clientId, undefined, oidc.None(), how).catch((error: unknown) => {
       found = undefined;
       throw new FirebreakError('FB_ERR_UNAVAILABLE', `the identity provider ${issuer} does not answer`, { cause: error });

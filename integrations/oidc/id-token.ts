@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import {
   createLocalJWKSet,
   createRemoteJWKSet,
+  customFetch,
   errors,
   type JSONWebKeySet,
   type JWTPayload,
@@ -11,6 +12,7 @@ import {
 import { z } from 'zod';
 import type { SignIn } from '../../core/decide/step-up.ts';
 import { FirebreakError } from '../../core/errors.ts';
+import { fetchOfProvider } from './provider-fetch.ts';
 
 const answerWithinMs = 5_000;
 /** A provider changes its keys over days, and a key that is not known is asked for at once: an outage shorter than this stops no step. */
@@ -131,23 +133,25 @@ function isFor({ aud, azp }: JWTPayload, audience: string): boolean {
   return azp === undefined ? typeof aud === 'string' || aud?.length === 1 : azp === audience;
 }
 
+/** Read for each token: a provider changes its keys, and whoever brings the new ones restarts nothing. */
 function keysOfFile(file: string): JWTVerifyGetKey {
-  let read: Promise<JWTVerifyGetKey> | undefined;
-  const load = async (): Promise<JWTVerifyGetKey> => {
+  let known: { readonly text: string; readonly keys: JWTVerifyGetKey } | undefined;
+  return async (header, token) => {
     const text = await readFile(file, 'utf8').catch(() => {
       throw new FirebreakError('FB_ERR_CONFIG_INVALID', `the keys of the identity provider cannot be read: ${file}`);
     });
-    try {
-      const set: JSONWebKeySet = JSON.parse(text);
-      return createLocalJWKSet(set);
-    } catch {
-      throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${file} holds no JSON Web Key Set`);
-    }
+    if (known?.text !== text) known = { text, keys: keysIn(text, file) };
+    return known.keys(header, token);
   };
-  return async (header, token) => {
-    read ??= load();
-    return (await read)(header, token);
-  };
+}
+
+function keysIn(text: string, file: string): JWTVerifyGetKey {
+  try {
+    const set: JSONWebKeySet = JSON.parse(text);
+    return createLocalJWKSet(set);
+  } catch {
+    throw new FirebreakError('FB_ERR_CONFIG_INVALID', `${file} holds no JSON Web Key Set`);
+  }
 }
 
 const description = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https?$/ }) });
@@ -156,15 +160,19 @@ const description = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /
 function keysOfProvider(issuer: string): JWTVerifyGetKey {
   let found: Promise<JWTVerifyGetKey> | undefined;
   const look = async (): Promise<JWTVerifyGetKey> => {
-    const response = await fetch(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, {
+    const response = await fetchOfProvider(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, {
       signal: AbortSignal.timeout(answerWithinMs),
-      redirect: 'error',
     });
+    if (response.status !== 200) throw new Error('no description');
     const described = description.parse(await response.json());
     if (described.issuer !== issuer) throw new Error('the description is of another issuer');
     // Who can speak in the provider's place could be anybody: its keys come by the same kind of way as its description.
     if (new URL(issuer).protocol === 'https:' && !described.jwks_uri.startsWith('https:')) throw new Error('keys without TLS');
-    return createRemoteJWKSet(new URL(described.jwks_uri), { timeoutDuration: answerWithinMs, cacheMaxAge: keysKeptMs });
+    return createRemoteJWKSet(new URL(described.jwks_uri), {
+      timeoutDuration: answerWithinMs,
+      cacheMaxAge: keysKeptMs,
+      [customFetch]: fetchOfProvider,
+    });
   };
   return async (header, token) => {
     found ??= look().catch((error: unknown) => {

@@ -1,5 +1,6 @@
 import * as oidc from 'openid-client';
 import { FirebreakError } from '../../core/errors.ts';
+import { fetchOfProvider } from './provider-fetch.ts';
 
 const answerWithinSeconds = 5;
 
@@ -42,7 +43,11 @@ export function createSignInClient(options: {
   let found: Promise<oidc.Configuration> | undefined;
   const look = async (): Promise<oidc.Configuration> => {
     const server = new URL(issuer);
-    const how = { timeout: answerWithinSeconds, ...(server.protocol === 'http:' && { execute: [oidc.allowInsecureRequests] }) };
+    const how = {
+      timeout: answerWithinSeconds,
+      [oidc.customFetch]: fetchOfProvider,
+      ...(server.protocol === 'http:' && { execute: [oidc.allowInsecureRequests] }),
+    };
     const auth = clientSecret === undefined ? oidc.None() : oidc.ClientSecretPost(clientSecret);
     return oidc.discovery(server, clientId, undefined, auth, how);
   };

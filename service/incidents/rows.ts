@@ -177,7 +177,7 @@ async function confirmedRows(session: Session, candidates: readonly Candidate[])
 }
 
 function stateOf({ config, client }: Session, { incident, listed }: Candidate): Promise<IncidentState | undefined> {
-  const name = { id: incident, ...(listed && { run: listed.run }) };
+  const name = { id: incident, ...(listed && { run: listed.run, isRunning: listed.open }) };
   return inTime(incidentState(sessionOver(config, client, answerMs), name));
 }
 

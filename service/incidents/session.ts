@@ -7,7 +7,7 @@ import type { IncidentState } from '../../core/incident/incident-state.ts';
 import { controlIdOf } from '../../core/orders/order.ts';
 import type { Config } from '../config/load.ts';
 import { grpc, grpcCode, isCatchingUp } from '../temporal/grpc-status.ts';
-import { resultOf } from '../temporal/speaker.ts';
+import { resultOfRun } from '../temporal/speaker.ts';
 
 const callMs = 10_000;
 /** Longer than Temporal lets a failed task wait until it is done again. */
@@ -33,6 +33,8 @@ export function sessionOver(config: Config, client: Client, withinMs?: number): 
 interface IncidentName {
   readonly id: string;
   readonly run?: string;
+  /** Temporal has just listed it as running: it is not asked that once more. */
+  readonly isRunning?: boolean;
 }
 
 const noAnswer: readonly (number | undefined)[] = [
@@ -84,9 +86,9 @@ export async function incidentState(session: Session, name: IncidentName): Promi
   const handle = session.client.workflow.getHandle(name.id, name.run);
   try {
     const state = await asked(session, name.id, async () => {
-      const { status } = await handle.describe();
-      if (status.name !== 'COMPLETED') return handle.query<IncidentState>(incidentNames.stateQuery);
-      return resultOf<IncidentState>(handle);
+      const ended = name.isRunning ? undefined : await handle.describe();
+      if (ended?.status.name !== 'COMPLETED') return handle.query<IncidentState>(incidentNames.stateQuery);
+      return resultOfRun<IncidentState>(handle, ended.type, ended.raw.workflowExecutionInfo?.firstRunId ?? '');
     });
     // What people decide on is about what they have named, or about nothing.
     if (state.incident.id !== name.id)

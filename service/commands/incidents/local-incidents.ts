@@ -1,9 +1,12 @@
+import type { ControlState } from '../../../core/decide/control.ts';
+import { isRestraint } from '../../../core/decide/decision.ts';
 import { traceOf } from '../../../core/incident/incident-trace.ts';
+import { isInForce, type RestraintTerms } from '../../../core/orders/restraint.ts';
 import { namesWithIds } from '../../incidents/names.ts';
 import { type ListedIncidents, rowsOf } from '../../incidents/rows.ts';
+import { controlState, type Session } from '../../incidents/session.ts';
 import type { DeskOptions } from '../desk/desk-options.ts';
 import type { ConfiguredOptions } from '../options.ts';
-import { restraintsOn } from '../orders/restrain.ts';
 import { printJson } from '../output.ts';
 import { withSession } from '../session.ts';
 import { incidentNamed } from './incident-name.ts';
@@ -44,4 +47,19 @@ export function watchIncident(written: string, options: ShowIncidentOptions): Pr
       passing: ['FB_ERR_UNAVAILABLE'],
     }),
   );
+}
+
+/** The restraints in force that hold up steps of an incident in this namespace, or of these playbooks. */
+async function restraintsOn(
+  session: Session,
+  about: { readonly incident: string; readonly namespace: string | undefined; readonly playbooks: readonly string[] },
+): Promise<readonly RestraintTerms[]> {
+  const { decisions } = await controlState(session).catch((): Pick<ControlState, 'decisions'> => ({ decisions: [] }));
+  return decisions.filter(isRestraint).flatMap(({ proposal, status }) => {
+    const { terms } = proposal.order;
+    const { scope } = terms;
+    const names = { incident: [about.incident], namespace: [about.namespace], playbook: about.playbooks };
+    const fits = scope.kind === 'cluster' || names[scope.kind].includes(scope.name);
+    return status.state === 'active' && isInForce(terms, Date.now()) && fits ? [terms] : [];
+  });
 }

@@ -1,18 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { ControlState } from '../../../core/decide/control.ts';
 import { isRestraint } from '../../../core/decide/decision.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { fullIncidentId, subjectOfIncident } from '../../../core/incident/incident.ts';
 import {
   type HoldingMode,
-  isInForce,
   longestBrokenGlassMs,
   longestRestraintMs,
   type ProposeRestraint,
   type RestraintMode,
   type RestraintScope,
-  type RestraintTerms,
   scopeText,
 } from '../../../core/orders/restraint.ts';
 import { unknownName } from '../../config/nearest.ts';
@@ -180,19 +177,4 @@ async function list(session: Session, options: ListOptions): Promise<void> {
     { title: 'SCOPE', text: ({ proposal }) => scopeText(proposal.order.terms.scope) },
     { title: 'REASON', text: ({ proposal }) => proposal.order.terms.reason },
   ]);
-}
-
-/** The restraints in force that hold up steps of an incident in this namespace, or of these playbooks. */
-export async function restraintsOn(
-  session: Session,
-  about: { readonly incident: string; readonly namespace: string | undefined; readonly playbooks: readonly string[] },
-): Promise<readonly RestraintTerms[]> {
-  const { decisions } = await controlState(session).catch((): Pick<ControlState, 'decisions'> => ({ decisions: [] }));
-  return decisions.filter(isRestraint).flatMap(({ proposal, status }) => {
-    const { terms } = proposal.order;
-    const { scope } = terms;
-    const names = { incident: [about.incident], namespace: [about.namespace], playbook: about.playbooks };
-    const fits = scope.kind === 'cluster' || names[scope.kind].includes(scope.name);
-    return status.state === 'active' && isInForce(terms, Date.now()) && fits ? [terms] : [];
-  });
 }

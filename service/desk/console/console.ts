@@ -43,7 +43,7 @@ import type { RequestBudget } from './request-budget.ts';
 import { createConsoleRouter, type RouteAnswers } from './router.ts';
 import { RuleCoverage } from './rule-coverage.ts';
 import { createSessions, type SignedIn } from './sessions.ts';
-import { createConsoleSignIn } from './sign-in.ts';
+import { createConsoleSignIn, redirect } from './sign-in.ts';
 import { createStaticFiles } from './static-files.ts';
 import { createTokenSignIns } from './token-sign-ins.ts';
 
@@ -308,7 +308,7 @@ export function createDeskConsole(parts: {
       }
       if (path === '/' || path === consolePath.slice(0, -1)) {
         request.resume();
-        response.writeHead(303, { location: `${publicUrl}${consolePath}` }).end();
+        redirect(response, `${publicUrl}${consolePath}`);
         return true;
       }
       if (!path.startsWith(consolePath)) return false;

@@ -5,7 +5,7 @@ import { listedOf } from '../../../core/console/incident-summary.ts';
 import { eventsHeartbeatMs, sees } from '../../../core/console/routes.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { ChangedAfter, IncidentList } from '../../../integrations/database/incident-list.ts';
-import { transportHeaders } from './router.ts';
+import { apiHeaders } from './router.ts';
 import type { SignedIn } from './sessions.ts';
 
 const mostOfOne = 6;
@@ -154,10 +154,8 @@ export function createEventStream(parts: {
         throw new FirebreakError('FB_ERR_TOO_MANY', 'the console is open in too many windows');
       response.writeHead(200, {
         'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-store',
         'x-accel-buffering': 'no',
-        'x-content-type-options': 'nosniff',
-        ...transportHeaders(publicUrl),
+        ...apiHeaders(publicUrl),
       });
       const listener: Listener = { who, response };
       response.write('retry: 2000\n\n');

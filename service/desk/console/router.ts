@@ -7,6 +7,7 @@ import { type ConsoleRoute, type ConsoleRouteName, consoleRoutes, csrfHeader } f
 import { type ErrorCode, errorCatalogue, FirebreakError } from '../../../core/errors.ts';
 import { addressOf } from '../../../integrations/guarded-connections.ts';
 import { bodyWithin } from '../../process/request-body.ts';
+import { isFromOwnPage } from '../pages/page-html.ts';
 import { RequestBudget } from './request-budget.ts';
 import type { Sessions, SignedIn } from './sessions.ts';
 import { bearerTokenIn, type TokenSignIns } from './token-sign-ins.ts';
@@ -47,13 +48,17 @@ export class AnswerProblems extends FirebreakError {
 
 /** Nothing of it is kept anywhere, shown in a frame, or taken for anything but data. */
 const dataHeaders = {
-  'content-type': 'application/json; charset=utf-8',
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
   'cross-origin-resource-policy': 'same-origin',
 };
+
+/** Of all that is below `/api/`, whatever type it has. */
+export function apiHeaders(publicUrl: string): Readonly<Record<string, string>> {
+  return { ...dataHeaders, ...transportHeaders(publicUrl) };
+}
 
 /** Browsers come back by TLS only. https://www.rfc-editor.org/rfc/rfc6797 */
 export function transportHeaders(publicUrl: string): Readonly<Record<string, string>> {
@@ -86,8 +91,7 @@ export function createConsoleRouter(parts: {
 }): ConsoleRouter {
   const { sessions, tokens, deviceSignIn, answers, openApi, stream, publicUrl, refused, stranger, signedOut, log } = parts;
   const { budget = new RequestBudget() } = parts;
-  const headers = { ...dataHeaders, ...transportHeaders(publicUrl) };
-  const origin = new URL(publicUrl).origin;
+  const headers = { 'content-type': 'application/json; charset=utf-8', ...apiHeaders(publicUrl) };
 
   const send = (response: ServerResponse, status: number, body: unknown, more: Readonly<Record<string, string>> = {}): void => {
     response.writeHead(status, { ...headers, ...more }).end(`${JSON.stringify(body)}\n`);
@@ -127,11 +131,9 @@ export function createConsoleRouter(parts: {
 
   /** A page of another site can have a browser send its cookie along; it can set no header of ours, and read no token. */
   const mustBeOwn = (request: IncomingMessage, who: SignedIn): void => {
-    const { origin: from, 'sec-fetch-site': site, 'content-type': type = '' } = request.headers;
-    const token = request.headers[csrfHeader];
+    const { 'content-type': type = '', [csrfHeader]: token } = request.headers;
     const isOwn =
-      (from === undefined || from === origin) &&
-      (site === undefined || site === 'same-origin') &&
+      isFromOwnPage(request, publicUrl) &&
       type.split(';')[0]?.trim().toLowerCase() === 'application/json' &&
       typeof token === 'string' &&
       who.csrf !== null &&

@@ -110,7 +110,7 @@ export function createConsoleSignIn(parts: {
   };
 }
 
-function redirect(response: ServerResponse, location: string): void {
+export function redirect(response: ServerResponse, location: string): void {
   response.writeHead(303, { ...pageHeaders, location }).end();
 }
 

@@ -13,7 +13,7 @@ import { bodyWithin } from '../../process/request-body.ts';
 import { leaseStand, openOfLeases, stands } from '../slash/lease-answers.ts';
 import { answerView, nothingTyped, type PageLink, pageFieldPrefix, type TypedAnswer } from './answer-view.ts';
 import { type AnswerStore, type AskedOnPage, type AskedQuestions, readAnswer } from './asked-question.ts';
-import { pageHeaders, sendFault, sendNotice, sendPage } from './page-html.ts';
+import { isFromOwnPage, pageHeaders, sendFault, sendNotice, sendPage } from './page-html.ts';
 import type { SignInFlow } from './sign-in-flow.ts';
 import type { SignInPages } from './sign-in-pages.ts';
 
@@ -103,7 +103,7 @@ export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
     const { pathname } = new URL(request.url ?? '/', publicUrl);
     const asked = await questions.find(pathname.slice(answerPrefix.length));
     if (request.method === 'GET') return show(response, asked, nothingTyped, []);
-    if (request.method !== 'POST' || !isOwn(request, publicUrl))
+    if (request.method !== 'POST' || !isFromOwnPage(request, publicUrl))
       throw new FirebreakError('FB_ERR_REFUSED', 'That cannot be done here.');
     const typed = typedIn(await formIn(request));
     // What is signed is what was on the page when it was sent off.
@@ -141,12 +141,6 @@ export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
       });
     },
   };
-}
-
-/** A form of our own page, and no other site's: browsers say where it was sent off. */
-function isOwn({ headers }: IncomingMessage, publicUrl: string): boolean {
-  const { origin, 'sec-fetch-site': site } = headers;
-  return (origin === undefined || origin === new URL(publicUrl).origin) && (site === undefined || site === 'same-origin');
 }
 
 async function formIn(request: IncomingMessage): Promise<URLSearchParams> {

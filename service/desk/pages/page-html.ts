@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FirebreakError } from '../../../core/errors.ts';
 import { htmlEscaped } from '../../../core/text/html.ts';
 
@@ -7,12 +7,24 @@ export function html(text: string): string {
   return htmlEscaped(text.toWellFormed().replaceAll(/(?!\n)(?:\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp})/gu, '\ufffd'));
 }
 
-/** No script, nothing from elsewhere, in no frame, kept nowhere. */
+/**
+ * Whether a page of our own has sent this, and no other site's: browsers say from where with whatever changes something. Whoever says nothing is no browser,
+ * and sends nobody's cookies along.
+ */
+export function isFromOwnPage({ headers }: IncomingMessage, publicUrl: string): boolean {
+  const { origin, 'sec-fetch-site': site } = headers;
+  return (origin === undefined || origin === new URL(publicUrl).origin) && (site === undefined || site === 'same-origin');
+}
+
+/**
+ * No script, nothing from elsewhere, in no frame, kept nowhere. No other site is told the address; our own is, since with `no-referrer` a browser says of a form
+ * that it comes from `null` (https://fetch.spec.whatwg.org/#append-a-request-origin-header).
+ */
 export const pageHeaders = {
   'content-type': 'text/html; charset=utf-8',
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
-  'referrer-policy': 'no-referrer',
+  'referrer-policy': 'same-origin',
   'x-content-type-options': 'nosniff',
 };
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { PendingSignIn } from '../../../core/decide/sign-in.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import { html, list, page, pageHeaders, sendFault, sendNotice, sendPage } from './page-html.ts';
+import { html, isFromOwnPage, list, page, pageHeaders, sendFault, sendNotice, sendPage } from './page-html.ts';
 import type { SignInFlow } from './sign-in-flow.ts';
 
 const cookieName = 'fb_sign_in';
@@ -47,7 +47,8 @@ export function createSignInPages(options: {
     if (request.method === 'GET') {
       return sendPage(response, 200, askPage(await flow.look(id)));
     }
-    if (request.method !== 'POST') throw new FirebreakError('FB_ERR_REFUSED', 'That cannot be done here.');
+    if (request.method !== 'POST' || !isFromOwnPage(request, publicUrl))
+      throw new FirebreakError('FB_ERR_REFUSED', 'That cannot be done here.');
     const { url, cookie } = await flow.begin(id);
     response.writeHead(303, {
       ...pageHeaders,

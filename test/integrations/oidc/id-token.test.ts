@@ -135,9 +135,13 @@ describe('the keys of the identity provider', () => {
     const reader = createIdTokens({ issuer, audience, jwksFile });
     expect(await reader.read(await token(), at)).toBeDefined();
     expect(await reader.read(await token({ key: second }), at)).toBeUndefined();
+    writeFileSync(jwksFile, JSON.stringify({ keys: [second.jwk] }));
+    expect(await reader.read(await token({ key: second }), at)).toBeDefined();
     expect(asked).toBe(before);
     const none = createIdTokens({ issuer, audience, jwksFile: join(folder, 'none') });
     await expect(none.read(await token(), at)).rejects.toMatchObject({ code: 'FB_ERR_CONFIG_INVALID' });
+    writeFileSync(join(folder, 'none'), JSON.stringify({ keys: [first.jwk] }));
+    expect(await none.read(await token(), at)).toBeDefined();
     rmSync(folder, { recursive: true });
   });
 });

@@ -209,6 +209,20 @@ describe('whoever asks which are open', () => {
     return Object.create(client, { workflow: { value: workflow } });
   };
 
+  /** Counts which incidents are asked for more than their state. */
+  const counting = (described: string[]): Client => {
+    const getHandle: Client['workflow']['getHandle'] = (id, run) => {
+      const handle = client.workflow.getHandle(id, run);
+      const describe = () => {
+        described.push(id);
+        return handle.describe();
+      };
+      return Object.create(handle, { describe: { value: describe } });
+    };
+    const workflow = Object.create(client.workflow, { getHandle: { value: getHandle } });
+    return Object.create(client, { workflow: { value: workflow } });
+  };
+
   test('hears it from the cell, with nothing in what Temporal lists it by; and of what somebody else has made up that nobody vouches for it', async () => {
     const { id, run } = await begun('without-attributes');
     const invented = `incident/${cluster}/shop/Deployment/invented`;
@@ -217,8 +231,9 @@ describe('whoever asks which are open', () => {
       taskQueue: `${cluster}-nobody`,
       searchAttributes: { FirebreakCluster: [cluster], FirebreakSeverity: ['critical'], FirebreakNamespace: ['shop'] },
     });
+    const described: string[] = [];
     const { rows, notes } = await eventually('both on the list', async () => {
-      const listed = await rowsOf(asking(), { limit: 50, severity: 'critical', namespace: 'shop' });
+      const listed = await rowsOf(asking(counting(described)), { limit: 50, severity: 'critical', namespace: 'shop' });
       return [id, invented].every((one) => listed.rows.some(({ incident }) => incident === one)) && listed;
     });
     expect(rows).toContainEqual(
@@ -232,6 +247,8 @@ describe('whoever asks which are open', () => {
       }),
     );
     expect(rows.at(-1)).toMatchObject({ incident: invented, confirmed: false });
+    // Temporal has listed what it would say of each.
+    expect(described).toEqual([]);
     expect(notes).toEqual([expect.stringContaining('No cell has said what is open'), expect.stringContaining('not signed')]);
     await stranger.terminate();
   });
