@@ -1,4 +1,4 @@
-import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import type { Database, RootDatabase } from 'lmdb';
 import type { Ledger } from './ledger.ts';
 import { partOfBatch } from './write-group.ts';
@@ -10,8 +10,6 @@ const calmMs = 500;
 const mostFresh = 50_000;
 /** Ids that are looked at in one turn of the event loop, or removed in one commit. */
 const idsAtOnce = 500;
-/** Between two parts while alerts come: each is a commit that their own have to wait for. */
-const restMs = 10;
 
 /**
  * Ids of alerts that the ledger does not have yet. The ledger is in the order of the ids, which are hashes: each would change a page of its
@@ -90,7 +88,7 @@ export class FreshIds {
       await this.#root.batch(() => {
         for (const id of ids) this.#ledger.put(id, this.#incidents.get(id) ?? '');
       });
-      await this.#rest();
+      await setImmediate();
     }
     for (;;) {
       if (this.#stopped) return;
@@ -99,16 +97,12 @@ export class FreshIds {
       await this.#root.batch(() => {
         for (const place of places) partOfBatch(this.#rows.remove(place));
       });
-      await this.#rest();
+      await setImmediate();
     }
     for (const ids of parts) {
       for (const id of ids) this.#incidents.delete(id);
       await setImmediate();
     }
-  }
-
-  async #rest(): Promise<void> {
-    if (!this.#stopped && performance.now() - this.#storedAt < calmMs) await sleep(restMs);
   }
 
   /** Each part is beside the other in the ledger: few pages a batch, and accepting goes on between two. */
