@@ -58,7 +58,7 @@ function kindIn(entry: Readonly<Record<string, unknown>>): SuppressibleKind | st
   const why = Object.entries(reasons).find(([name]) => name === unsuppressible);
   if (why) return why[1];
   if (typeof rule !== 'string' || typeof digest !== 'string' || typeof sensor !== 'string' || !isObject(workload))
-    return 'it was recorded by an older version, which did not record what is known about it';
+    return 'its record does not say all that it would be known by';
   const { namespace, kind, name } = workload;
   if (!/^sha256:[0-9a-f]{64}$/.test(digest)) return reasons['unknown image'];
   if (typeof namespace !== 'string' || typeof kind !== 'string' || typeof name !== 'string') return reasons['no workload'];

@@ -34,8 +34,31 @@ export function isTimeZone(name: string): boolean {
   }
 }
 
+const hourMs = 3_600_000;
+/** Of one zone: more than a year. */
+const mostHours = 10_000;
+
+/** Of each zone, by the hours since 1970 that were asked about: how far its wall clock is from UTC. `changing` where that is not the same all the hour. */
+const offsets = new Map<string, Map<number, number | 'changing'>>();
+
 /** What the wall clock shows at an instant, as the milliseconds that UTC would have then: for counting days and comparing only. */
 export function wallClockAt(instant: number, timeZone: string): number {
+  const hour = Math.floor(instant / hourMs);
+  const ofZone = offsets.get(timeZone) ?? new Map<number, number | 'changing'>();
+  const known = ofZone.get(hour);
+  if (typeof known === 'number') return Math.floor(instant / 1_000) * 1_000 + known;
+  if (known === 'changing') return readClock(instant, timeZone);
+  const [first, last] = [hour * hourMs, (hour + 1) * hourMs - 1_000];
+  // No zone has ever changed twice within an hour.
+  const offset = readClock(first, timeZone) - first;
+  if (ofZone.size >= mostHours) ofZone.clear();
+  ofZone.set(hour, readClock(last, timeZone) - last === offset ? offset : 'changing');
+  offsets.set(timeZone, ofZone);
+  return wallClockAt(instant, timeZone);
+}
+
+/** By Intl, which takes some microseconds. */
+function readClock(instant: number, timeZone: string): number {
   const parts = new Map<string, number>(
     clockOf(timeZone)
       .formatToParts(instant)

@@ -43,9 +43,10 @@ interface QuarantinePodOptions {
   /** What the cluster denies by beside NetworkPolicies, from memory. */
   readonly denyTier?: (() => DenyTier | undefined) | undefined;
   readonly exceptions?: QuarantineExceptions;
-  /** Milliseconds; an older view is not planned from, even on the fast path. */
-  readonly maxViewAgeMs?: number;
 }
+
+/** An older view is not planned from, even on the fast path. */
+const maxViewAgeMs = 90_000;
 
 type Implementation = ActionImplementation<QuarantinePodInput, QuarantinePodOutput>;
 
@@ -53,7 +54,7 @@ type Implementation = ActionImplementation<QuarantinePodInput, QuarantinePodOutp
 export function quarantinePodImplementation(
   options: QuarantinePodOptions,
 ): Implementation & Required<Pick<Implementation, 'undo'>> {
-  const { api, view, cellKey, noteOf, denyTier = () => undefined, exceptions = {}, maxViewAgeMs = 90_000 } = options;
+  const { api, view, cellKey, noteOf, denyTier = () => undefined, exceptions = {} } = options;
   const viewIsFresh = (): boolean => view.ready() && view.age() <= maxViewAgeMs;
 
   const cached = ({ pod }: QuarantinePodInput): PodRecord | undefined => {

@@ -10,16 +10,18 @@ import { collectPodLogs } from './pod-logs.ts';
 
 interface SnapshotPodStateOptions extends EvidenceParts {
   readonly api: KubernetesApi;
-  /** Per container and log: 20 000 lines, 4 MiB. */
-  readonly maxLogLines?: number;
+  /** Per container and log; 4 MiB, where nothing is said. */
   readonly maxLogBytes?: number;
 }
+
+/** Per container and log. */
+const mostLogLines = 20_000;
 
 /** Keeps what the API server knows of a pod; see the declaration in `core/actions/evidence/snapshot-pod-state.ts`. */
 export function snapshotPodStateImplementation(
   options: SnapshotPodStateOptions,
 ): ActionImplementation<SnapshotPodStateInput, SnapshotPodStateOutput> {
-  const { api, maxLogLines = 20_000, maxLogBytes = 4 * 1024 * 1024 } = options;
+  const { api, maxLogBytes = 4 * 1024 * 1024 } = options;
 
   return {
     plan: ({ pod }, { signal }) =>
@@ -36,7 +38,7 @@ export function snapshotPodStateImplementation(
       await keep('state', { name: 'pod.yaml', mediaType: 'application/yaml', tool: 'kubernetes-api' }, redactedPodYaml(pod));
       const { text: events, ...cut } = await eventsAbout({ api, namespace: target.namespace, of: { uid: target.uid }, signal });
       await keep('state', { name: 'events.json', mediaType: 'application/json', tool: 'kubernetes-api', ...cut }, events);
-      const logs = await collectPodLogs({ api, pod, target, maxLines: maxLogLines, maxBytes: maxLogBytes, signal });
+      const logs = await collectPodLogs({ api, pod, target, maxLines: mostLogLines, maxBytes: maxLogBytes, signal });
       for (const { bytes, ...log } of logs) await keep('logs', log, bytes);
       return { evidence: await close('firebreak/cell', `collected ${logs.length + 2} artefacts from the Kubernetes API`) };
     },

@@ -6,8 +6,6 @@ interface RolloutStatus {
   readonly replicas?: number;
   readonly updatedReplicas?: number;
   readonly availableReplicas?: number;
-  readonly currentRevision?: string;
-  readonly updateRevision?: string;
   readonly desiredNumberScheduled?: number;
   readonly updatedNumberScheduled?: number;
   readonly numberAvailable?: number;

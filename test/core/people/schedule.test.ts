@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { instantOf, isTimeZone, localText, wallClockAt, wallClockOf } from '../../../core/people/local-time.ts';
 import { answerersOf, answersFor, type Roster } from '../../../core/people/roster.ts';
@@ -38,6 +38,35 @@ describe('wall clocks', () => {
       }),
       { numRuns: 2_000, seed: 6 },
     );
+  });
+
+  test('show at each moment what the calendar of the zone says, in the hours of its changes too, whatever was asked before', () => {
+    const changes: readonly (readonly [string, string])[] = [
+      [berlin, '2026-03-29T01:00:00Z'],
+      [berlin, '2026-10-25T01:00:00Z'],
+      ['Australia/Lord_Howe', '2026-04-04T15:00:00Z'],
+      ['America/St_Johns', '2006-04-02T03:31:00Z'],
+      ['Africa/Monrovia', '1972-01-07T00:44:30Z'],
+      ['Pacific/Apia', '2011-12-30T10:00:00Z'],
+    ];
+    const told: string[] = [];
+    const expected: string[] = [];
+    for (const [zone, change] of changes)
+      for (const before of [-86_400_000, -3_600_000, -60_000, -1_000, -1, 0, 1, 1_000, 60_000, 3_599_999, 3_600_000, 86_400_000]) {
+        const instant = at(change) + before;
+        const wallClock = new Date(wallClockAt(instant, zone)).toISOString().slice(0, 19).replace('T', ' ');
+        told.push(`${zone} ${before}: ${wallClock}`);
+        expected.push(`${zone} ${before}: ${new Date(instant).toLocaleString('sv', { timeZone: zone })}`);
+      }
+    expect(told).toEqual(expected);
+  });
+
+  test('of one hour are read from the calendar twice, however often they are asked for', () => {
+    const read = jest.spyOn(Intl.DateTimeFormat.prototype, 'formatToParts');
+    const hour = at('2031-05-05T05:00:00Z');
+    for (let second = 0; second < 3_600; second += 10) wallClockAt(hour + second * 1_000, 'Asia/Kathmandu');
+    expect(read).toHaveBeenCalledTimes(2);
+    read.mockRestore();
   });
 
   test('a time zone has a name and a calendar of changes: an offset is none', () => {
