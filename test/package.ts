@@ -29,8 +29,8 @@ export async function packedFirebreak(): Promise<{ readonly tarball: string; rea
 }
 
 /**
- * An empty folder outside of the tree, in which `firebreak` is installed from its tarball. What that depends on is linked from this tree, as its lock
- * names it: no registry is asked.
+ * An empty folder outside of the tree, in which `firebreak` is installed from its tarball. What that depends on, and what packs are written with, is
+ * linked from this tree, as its lock names it: no registry is asked.
  */
 export async function emptyProject(): Promise<string> {
   const { tarball } = await packedFirebreak();
@@ -52,18 +52,33 @@ export async function installFirebreak(folder: string, tarball: string): Promise
   const resolved = `file:${relative(folder, tarball)}`;
   const packages = { 'node_modules/firebreak': { resolved } };
   writeFileSync(join(modules, '.package-lock.json'), JSON.stringify({ lockfileVersion: 3, packages }));
-  for (const name of packagesOf(join(root, 'node_modules'))) {
+  const { dependencies }: Manifest = JSON.parse(readFileSync(join(own, 'package.json'), 'utf8'));
+  for (const name of withTheirs([...Object.keys(dependencies), ...ofAuthors])) {
     const link = join(modules, name);
-    if (existsSync(link)) continue;
     mkdirSync(dirname(link), { recursive: true });
     symlinkSync(join(root, 'node_modules', name), link);
   }
 }
 
-function packagesOf(modules: string): readonly string[] {
-  return readdirSync(modules)
-    .filter((name) => !name.startsWith('.'))
-    .flatMap((name) => (name.startsWith('@') ? readdirSync(join(modules, name)).map((inner) => `${name}/${inner}`) : [name]));
+interface Manifest {
+  readonly dependencies: Readonly<Record<string, string>>;
+}
+
+/** What packs have for development. */
+const ofAuthors = ['@jest/globals', '@types/node', 'typescript', 'vitest'];
+
+/** These packages, and those that they need: the others are not there for a package that does not say it needs them. */
+function withTheirs(names: readonly string[]): ReadonlySet<string> {
+  const all = new Set<string>();
+  const add = (name: string): void => {
+    const manifest = join(root, 'node_modules', name, 'package.json');
+    if (all.has(name) || !existsSync(manifest)) return;
+    all.add(name);
+    const { dependencies = {} }: Partial<Manifest> = JSON.parse(readFileSync(manifest, 'utf8'));
+    for (const needed of Object.keys(dependencies)) add(needed);
+  };
+  for (const name of names) add(name);
+  return all;
 }
 
 /** Runs the Node of this tree in a folder. */

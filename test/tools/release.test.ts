@@ -13,7 +13,7 @@ import { architecturesIn } from '../../tools/image/base.ts';
 import { helmBinary } from '../../tools/platform/helm-binary.ts';
 import { krewBinary } from '../../tools/platform/krew-binary.ts';
 import { billOfMaterials } from '../../tools/release/bill-of-materials.ts';
-import { makeRelease, prepareRelease, type ReleaseFile, releasePlan, releaseProblems } from '../../tools/release/release.ts';
+import { bundledPackages, makeRelease, prepareRelease, type ReleaseFile, releasePlan, releaseProblems } from '../../tools/release/release.ts';
 import { ensureBuilt } from '../../tools/setup/build.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-releases-'));
@@ -130,15 +130,15 @@ function verifierOf(key: KeyObject): Verifier {
 describe('the list of parts', () => {
   const lock: unknown = JSON.parse(readFileSync(join(projectRoot(), 'package-lock.json'), 'utf8'));
   const debian = ['libc6_2.36-9+deb12u9_amd64.deb', 'base-files_1%3a12.4_amd64.deb', 'libc6_2.36-9+deb12u9_amd64.deb'];
-  const bill = billOfMaterials({
-    version,
-    at: '2026-03-01T10:00:00.000Z',
-    lock,
-    debian,
-    imageDigest: `sha256:${'a'.repeat(64)}`,
+  let bill: ReturnType<typeof billOfMaterials>;
+  beforeAll(async () => {
+    await ensureBuilt({ node: process.execPath });
+    const bundled = bundledPackages(projectRoot());
+    const imageDigest = `sha256:${'a'.repeat(64)}`;
+    bill = billOfMaterials({ version, at: '2026-03-01T10:00:00.000Z', lock, bundled, debian, imageDigest });
   });
 
-  test('has each package that runs, with its hash and licence, those of Debian, and none for development', () => {
+  test('has each package that is in the program or beside it, with its hash and licence, those of Debian, and none for development', () => {
     const byName = new Map(bill.components.map((one) => [one.name, one]));
     expect(byName.get('zod')).toMatchObject({
       licenses: [{ license: { id: 'MIT' } }],
@@ -147,7 +147,8 @@ describe('the list of parts', () => {
     expect(byName.get('@temporalio/worker')?.purl).toMatch(/^pkg:npm\/%40temporalio\/worker@1\./);
     expect(byName.get('base-files')).toMatchObject({ version: '1:12.4', purl: 'pkg:deb/debian/base-files@1%3A12.4?arch=amd64' });
     expect(bill.components.filter(({ name }) => name === 'libc6')).toHaveLength(1);
-    for (const name of ['jest', 'typescript', '@biomejs/biome']) expect(byName.has(name)).toBe(false);
+    for (const name of ['@temporalio/core-bridge', '@slack/bolt', 'pg']) expect(byName.has(name)).toBe(true);
+    for (const name of ['jest', 'typescript', 'esbuild', '@biomejs/biome']) expect(byName.has(name)).toBe(false);
   });
 
   test('names who needs whom, and nothing that it does not have', () => {

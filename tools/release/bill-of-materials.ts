@@ -33,24 +33,30 @@ const lockSchema = z.object({
       link: z.boolean().optional(),
       dependencies: z.record(z.string(), z.string()).optional(),
       optionalDependencies: z.record(z.string(), z.string()).optional(),
+      devDependencies: z.record(z.string(), z.string()).optional(),
     }),
   ),
 });
 type Locked = z.infer<typeof lockSchema>['packages'];
 
-/** All that a release consists of besides its own files: packages of the lock but those for development, and Debian's in the image. */
+/** All that a release consists of besides its own files: packages of the lock that are in the program or installed beside it, and Debian's in the image. */
 export function billOfMaterials(options: {
   readonly version: string;
   /** ISO 8601: of the commit, so that the same commit gives the same list. */
   readonly at: string;
   readonly lock: unknown;
+  /** Where packages lie of which something is in the program, as the lock names them. */
+  readonly bundled: readonly string[];
   /** As their files are named: `libc6_2.36-9_amd64.deb`. */
   readonly debian: readonly string[];
   readonly imageDigest?: string;
 }): BillOfMaterials {
   const { version, at, debian, imageDigest } = options;
-  const { packages } = lockSchema.parse(options.lock);
-  const used = Object.entries(packages).filter(([place, { dev, link }]) => place !== '' && !dev && !link);
+  const locked = lockSchema.parse(options.lock).packages;
+  const bundled = new Set(options.bundled);
+  const isUsed = (place: string): boolean => place === '' || bundled.has(place) || locked[place]?.dev !== true;
+  const packages = Object.fromEntries(Object.entries(locked).filter(([place]) => isUsed(place)));
+  const used = Object.entries(packages).filter(([place, { link }]) => place !== '' && !link);
   const own = npmPurl('firebreak', version);
   const ofNpm = used.map(([place, { version: found = '', integrity, license }]): Component => {
     const name = nameOf(place);
@@ -116,14 +122,14 @@ function refOf(place: string, packages: Locked): string {
   return npmPurl(nameOf(place), packages[place]?.version ?? '');
 }
 
-/** By Node's own way of looking: in the folder of the package, then in those above. */
+/** By Node's own way of looking: in the folder of the package, then in those above. Our own name what the build takes in among those for development. */
 function dependsOn(place: string, packages: Locked): ReadonlySet<string> {
   const found = packages[place];
-  const wanted = { ...found?.dependencies, ...found?.optionalDependencies };
+  const wanted = { ...found?.dependencies, ...found?.optionalDependencies, ...found?.devDependencies };
   const refs = Object.keys(wanted).flatMap((name) => {
     for (let folder = place; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('node_modules/') - 1))) {
       const at = folder === '' ? `node_modules/${name}` : `${folder}/node_modules/${name}`;
-      if (packages[at] && !packages[at].dev) return [refOf(at, packages)];
+      if (packages[at]) return [refOf(at, packages)];
       if (folder === '') return [];
     }
   });

@@ -175,6 +175,7 @@ export async function makeRelease(options: ReleaseOptions): Promise<readonly Rel
       version,
       at,
       lock,
+      bundled: bundledPackages(root),
       debian: made?.debianPackages ?? [],
       ...(made && { imageDigest: made.digest }),
     });
@@ -205,6 +206,11 @@ export async function makeRelease(options: ReleaseOptions): Promise<readonly Rel
   } finally {
     rmSync(draft, { recursive: true, force: true });
   }
+}
+
+/** Of the program that the build has made. */
+export function bundledPackages(root: string): readonly string[] {
+  return JSON.parse(readFileSync(join(root, 'dist', 'packages.json'), 'utf8'));
 }
 
 function versionIn(root: string): string {

@@ -91,7 +91,9 @@ export async function bundlePrograms({ draft }) {
     );
   }
   cpSync(join(root, 'node_modules/source-map/lib/mappings.wasm'), join(draft, 'chunks', 'mappings.wasm'));
-  writeFileSync(join(draft, 'licenses.txt'), licenses(Object.keys(metafile.inputs)));
+  const folders = packageFolders(Object.keys(metafile.inputs));
+  writeFileSync(join(draft, 'packages.json'), `${JSON.stringify(folders, undefined, 2)}\n`);
+  writeFileSync(join(draft, 'licenses.txt'), licenses(folders));
 }
 
 /** The draft lies one folder deeper than what it becomes. */
@@ -194,11 +196,15 @@ function packages() {
   };
 }
 
-/** The licences of all packages of which something is in the program, as each demands. */
-function licenses(inputs) {
+/** Where all packages lie of which something is in the program, as the lock names them. */
+function packageFolders(inputs) {
   const folders = inputs.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(file)?.[0] ?? []);
-  return [...new Set(folders)]
-    .sort()
+  return [...new Set(folders)].sort();
+}
+
+/** The licences of these packages, as each demands. */
+function licenses(folders) {
+  return folders
     .map((folder) => {
       const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
       const texts = readdirSync(join(root, folder))
