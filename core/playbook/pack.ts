@@ -45,11 +45,12 @@ export function definePack(pack: {
   mustBeName(name, 'a pack');
   for (const [index, { id }] of playbooks.entries()) {
     mustBeName(id, `a playbook of the pack ${name}`);
-    if (playbooks.findIndex((other) => other.id === id) < index) throw new TypeError(`the pack ${name} has two playbooks ${id}`);
+    if (playbooks.findIndex((other) => other.id === id) < index)
+      throw new TypeError(`the pack ${name} has two playbooks ${id}: give one of them another id`);
   }
   for (const [index, action] of actions.entries())
     if (actions.findIndex((other) => other.name === action.name) < index)
-      throw new TypeError(`the pack ${name} has two actions ${action.name}`);
+      throw new TypeError(`the pack ${name} has two actions ${action.name}: give one of them another name`);
   return {
     name,
     version,

@@ -355,7 +355,10 @@ function assertEnvelope<U extends Uses, R extends Requires, P extends Params>(en
     throw new TypeError(`playbook ${envelope.id}: what is scheduled runs for no other alert: leave match out`);
   if (schedule && envelope.headStart !== undefined)
     throw new TypeError(`playbook ${envelope.id}: what is scheduled is in no haste, and has no head start`);
-  if (envelope.levels?.length === 0) throw new TypeError(`playbook ${envelope.id}: its questions are put to nobody`);
+  if (envelope.levels?.length === 0)
+    throw new TypeError(
+      `playbook ${envelope.id}: its questions are put to nobody: name a group, levels: [{ group: 'oncall', within: '15m' }]`,
+    );
   if (envelope.on.match !== 'unanswered') assertMatch(envelope.on.match, `playbook ${envelope.id}`);
 }
 

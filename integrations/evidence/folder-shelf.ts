@@ -23,20 +23,20 @@ export function createFolderShelf({ dir }: { readonly dir: string }): EvidenceSh
         // The folder itself may be new.
         await syncFolder(dirname(folder));
       } catch (error) {
-        if (systemErrorCode(error) !== 'EEXIST') throw unavailable(error);
+        if (systemErrorCode(error) !== 'EEXIST') throw unavailable(dir, error);
       } finally {
         // One that stays all the same goes with what it was for.
         await rm(draft, { force: true }).catch(() => undefined);
       }
     },
-    get: (name) => orAbsent(() => readFile(pathOf(name))),
+    get: (name) => orAbsent(dir, () => readFile(pathOf(name))),
     names: async function* (folder) {
-      const found = (await orAbsent(() => readdir(pathOf(folder)))) ?? [];
+      const found = (await orAbsent(dir, () => readdir(pathOf(folder)))) ?? [];
       yield* found.filter((name) => !name.endsWith('.draft')).sort();
     },
     async remove(name) {
       const path = pathOf(name);
-      await orAbsent(async () => {
+      await orAbsent(dir, async () => {
         // First what a killed process has left of adding it: each is the whole of it under another name.
         for (const entry of await readdir(dirname(path)))
           if (entry.startsWith(`${basename(path)}.`) && entry.endsWith('.draft'))
@@ -49,16 +49,16 @@ export function createFolderShelf({ dir }: { readonly dir: string }): EvidenceSh
   };
 }
 
-async function orAbsent<T>(work: () => Promise<T>): Promise<T | undefined> {
+async function orAbsent<T>(dir: string, work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work();
   } catch (error) {
     // What is below an object is not there, either.
     if (['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) return undefined;
-    throw unavailable(error);
+    throw unavailable(dir, error);
   }
 }
 
-function unavailable(error: unknown): FirebreakError {
-  return new FirebreakError('FB_ERR_UNAVAILABLE', `the files next to the evidence: ${systemErrorCode(error) ?? 'failed'}`);
+function unavailable(dir: string, error: unknown): FirebreakError {
+  return new FirebreakError('FB_ERR_UNAVAILABLE', `the files in ${dir}: ${systemErrorCode(error) ?? 'failed'}`);
 }

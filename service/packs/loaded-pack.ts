@@ -26,9 +26,17 @@ export async function loadDoors(): Promise<void> {
   for (const url of doors.values()) await import(url);
 }
 
-/** What a module of a pack exports by default, in a process of its own that `runPackProgram` or `ActionHost` has started. */
+/**
+ * What a module of a pack exports by default, in a process of its own that `runPackProgram` or `ActionHost` has started.
+ *
+ * @throws TypeError for a promise: an incident waits for none when it makes its playbooks.
+ */
 export async function loadedPack(folder: string, file: string): Promise<unknown> {
   registerDoors();
   const loaded: { readonly default?: unknown } = await import(pathToFileURL(join(folder, file)).href);
+  if (loaded.default instanceof Promise)
+    throw new TypeError(
+      `${file}: its default export is a promise: write export default definePack({ name, version, playbooks })`,
+    );
   return loaded.default;
 }

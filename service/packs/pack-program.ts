@@ -119,9 +119,13 @@ export function reasonIn(stderr: string, folder: string): string {
   // A line of the stack; or the first of all, of what Node could not read.
   const ours = lines.find((line, at) => line.includes(`${folder}/`) && (at === 0 || /^\s+at /.test(line)));
   const place = ours?.split(`${folder}/`)[1]?.match(/^([\w./-]+\.[jt]s:\d+)/)?.[1];
-  const text = error.replaceAll(`file://${folder}/`, '').replaceAll(`${folder}/`, '');
+  const said = error.replaceAll(`file://${folder}/`, '').replaceAll(`${folder}/`, '');
+  const text = / before initialization$/.test(said) ? `${said}. ${whereInACircle}` : said;
   return place === undefined ? text : `${place}: ${text}`;
 }
+
+const whereInACircle =
+  'Its line has not run yet. If two files import each other, move what both need into a third; else write it above what uses it.';
 
 /** A program that runs the modules of a pack for as long as it is asked. */
 export interface PackProgram {

@@ -69,7 +69,9 @@ function faultsIn(file: string, source: string, files: PackFiles['files']): read
   visit(read.program, (node) => {
     for (const name of declaredBy(node)) own.add(name);
   });
+  const inFunctions = new Set<Node>();
   visit(read.program, (node, parent) => {
+    if (parent && (inFunctions.has(parent) || isFunction(parent))) inFunctions.add(node);
     const specifier = specifierOf(node);
     if (specifier !== undefined) {
       const refused = refusedImport(specifier, file, files);
@@ -77,6 +79,7 @@ function faultsIn(file: string, source: string, files: PackFiles['files']): read
     }
     // What an action does reaches what it likes, and runs where that harms no history.
     if (isImplementation(file)) return;
+    if (isAwait(node) && !inFunctions.has(node)) add(node, awaitAtLoading);
     const member = memberName(node);
     if (member !== undefined && !own.has(member.split('.')[0] ?? '') && Object.hasOwn(members, member))
       add(node, members[member] ?? none);
@@ -89,6 +92,21 @@ function faultsIn(file: string, source: string, files: PackFiles['files']): read
 }
 
 const none: Refused = { problem: '', remedy: '' };
+
+/** An incident makes its playbooks in one go. */
+const awaitAtLoading: Refused = {
+  problem: 'await outside of a function: a pack waits for nothing while it is loaded',
+  remedy: 'Move it into the body of the playbook, or write the value out.',
+};
+
+function isFunction({ type }: Node): boolean {
+  return /^(Function(Declaration|Expression)|ArrowFunctionExpression)$/.test(type);
+}
+
+function isAwait(node: Node): boolean {
+  if ('kind' in node && node.kind === 'await using') return true;
+  return node.type === 'AwaitExpression' || ('await' in node && node.await === true);
+}
 
 function parsed(file: string, source: string): { readonly program: Node } | { readonly fault: PackFault } {
   try {
@@ -149,7 +167,8 @@ function refusedImport(specifier: string, file: string, files: PackFiles['files'
     ? undefined
     : {
         problem: `there is no file ${path} in the pack`,
-        remedy: 'Write the name with its ending (.ts), outside of test and alerts.',
+        remedy:
+          'Write the name with its ending, .ts or .js, outside of test and alerts. CommonJS (.cjs) and data (.json) are no part of a pack: write them as TypeScript.',
       };
 }
 

@@ -13,7 +13,14 @@ import { architecturesIn } from '../../tools/image/base.ts';
 import { helmBinary } from '../../tools/platform/helm-binary.ts';
 import { krewBinary } from '../../tools/platform/krew-binary.ts';
 import { billOfMaterials } from '../../tools/release/bill-of-materials.ts';
-import { bundledPackages, makeRelease, prepareRelease, type ReleaseFile, releasePlan, releaseProblems } from '../../tools/release/release.ts';
+import {
+  bundledPackages,
+  makeRelease,
+  prepareRelease,
+  type ReleaseFile,
+  releasePlan,
+  releaseProblems,
+} from '../../tools/release/release.ts';
 import { ensureBuilt } from '../../tools/setup/build.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'firebreak-releases-'));

@@ -1,10 +1,11 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
 import { type ReleaseStatement, releaseVersion } from '../../../core/playbook/release.ts';
 import { rightsOf } from '../../../core/playbook/widening.ts';
+import { systemErrorCode } from '../../../core/system-error.ts';
 import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
 import { declarationsIn, describePack } from '../../packs/describe.ts';
 import { type PackFiles, packOf, packSourceAt, readPackAt } from '../../packs/pack-files.ts';
@@ -99,6 +100,7 @@ async function publish(where: string, options: PublishOptions): Promise<void> {
       'FB_ERR_REFUSED',
       `${fault.file}:${fault.line}: ${fault.problem}. ${fault.remedy} firebreak pack check says all of it`,
     );
+  if (options.store !== undefined) mustTakeFiles(resolve(options.store));
   const store = await storeIn(options);
   const statement = await statementOf(pack, where, options);
   // Only who publishes or lists needs it.
@@ -157,6 +159,22 @@ function saidBy<T>(work: () => T): T {
     return work();
   } catch (error) {
     throw new FirebreakError('FB_ERR_REFUSED', error instanceof Error ? error.message : 'the pack cannot be read');
+  }
+}
+
+/** Before the work, and not after it. @throws FB_ERR_REFUSED */
+function mustTakeFiles(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw new FirebreakError(
+      'FB_ERR_REFUSED',
+      `nothing can be written into ${folder}: ${systemErrorCode(error) ?? 'it failed'}`,
+      {
+        remedy: 'Name a folder with --store that you may write into.',
+      },
+    );
   }
 }
 

@@ -52,7 +52,9 @@ describe('wall clocks', () => {
     const told: string[] = [];
     const expected: string[] = [];
     for (const [zone, change] of changes)
-      for (const before of [-86_400_000, -3_600_000, -60_000, -1_000, -1, 0, 1, 1_000, 60_000, 3_599_999, 3_600_000, 86_400_000]) {
+      for (const before of [
+        -86_400_000, -3_600_000, -60_000, -1_000, -1, 0, 1, 1_000, 60_000, 3_599_999, 3_600_000, 86_400_000,
+      ]) {
         const instant = at(change) + before;
         const wallClock = new Date(wallClockAt(instant, zone)).toISOString().slice(0, 19).replace('T', ' ');
         told.push(`${zone} ${before}: ${wallClock}`);

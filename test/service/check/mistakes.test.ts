@@ -309,6 +309,25 @@ test.each([
     "import { definePack } from 'firebreak/playbook';\nexport default definePack({ name: 'acme', version: '1.0.0', playbooks: [] });\n",
     /its list of playbooks is empty: import one/,
   ],
+  [
+    'a promise of a pack',
+    'export default Promise.resolve({});\n',
+    /its default export is a promise: write export default definePack/,
+  ],
+  [
+    'a name before its line',
+    'const pack = later;\nconst later = {};\nexport default pack;\n',
+    /before initialization\. .*If two files import each other/,
+  ],
+  [
+    'two playbooks of one id',
+    `import { definePack, definePlaybook } from 'firebreak/playbook';
+const on = { match: { rule: 'Shell' }, minSeverity: 'critical', requires: [] } as const;
+const one = definePlaybook({ id: 'one', title: 'One', on, uses: {} }, async () => {});
+export default definePack({ name: 'acme', version: '1.0.0', playbooks: [one, one] });
+`,
+    /two playbooks one: give one of them another id/,
+  ],
 ])('a file of a pack with %s in it is told in words', async (_, source, says) => {
   const where = mkdtempSync(join(folder, 'empty-'));
   writePackFolder(where, { 'firebreak.pack.ts': source });

@@ -67,6 +67,7 @@ describe('what no playbook may have is named with its line and what to do', () =
     ['what is named at run time', 'export const late = (name: string) => import(name);', 1, /worked out at run time/],
     ['a file outside', "export { x } from '../../other.ts';", 1, /outside of the pack/],
     ['a file that is not there', "export { x } from './other.ts';", 1, /no file playbooks\/other.ts.*ending/],
+    ['what waits while it is loaded', '\nexport const found = await Promise.resolve(1);', 2, /await outside of a function.*body/],
     ['the network', "export const call = () => fetch('http://x');", 1, /fetch reaches the network.*action/],
     ['the environment', '\n\nexport const group = process.env.GROUP;', 3, /process.*parameter/],
     ['the clock', 'export const now = () => Date.now();', 1, /Date.now.*alert.time/],
@@ -87,6 +88,9 @@ export function fetch(process: { env: string }, stats?: Stats): unknown {
   const { env } = process;
   return [new Date(env), Date.parse(env), Math.max(1, 2), { fetch: 1, process: 2 }, stats, fetch];
 }
+export const later = async (all: AsyncIterable<number>) => {
+  for await (const one of all) await Promise.resolve(one);
+};
 `;
     expect(packFaults(readPack({ folder: acme({ 'playbooks/fine.ts': code }) }))).toEqual([]);
   });

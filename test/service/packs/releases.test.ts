@@ -217,5 +217,8 @@ describe('firebreak pack publish', () => {
       'firebreak.pack.ts': acmeFiles['firebreak.pack.ts']?.replace('1.0.0', 'latest'),
     });
     expect(run(['publish', 'unnumbered', '--key', 'publisher.pem', '--store', 'shared']).stderr).toContain('use three numbers');
+    writeFileSync(join(folder, 'file'), '');
+    const { stderr } = run(['publish', 'acme', '--key', 'publisher.pem', '--store', 'file']);
+    expect(stderr).toMatch(/nothing can be written into \S+file: EEXIST\n→ Name a folder with --store/);
   });
 });
