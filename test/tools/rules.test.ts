@@ -28,7 +28,12 @@ interface Rule {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
+interface RuleTest {
+  readonly alert_rule_test: readonly { readonly alertname: string; readonly exp_alerts: readonly unknown[] }[];
+}
+
 const root = projectRoot();
+const ruleTests = ['rules.test.yaml', 'slow-rules.test.yaml'].map((name) => join(root, 'test', 'fixtures', 'prometheus', name));
 const rulesFile = join(root, 'deploy', 'prometheus', 'firebreak.rules.yaml');
 const { groups }: { readonly groups: readonly { readonly rules: readonly Rule[] }[] } = parse(readFileSync(rulesFile, 'utf8'));
 const rules = groups.flatMap((group) => group.rules);
@@ -115,6 +120,15 @@ describe('alert rules and dashboards', () => {
   });
 });
 
+test('each alert is made to fire', () => {
+  const fired = ruleTests.flatMap((file): readonly string[] =>
+    parse(readFileSync(file, 'utf8')).tests.flatMap((one: RuleTest) =>
+      one.alert_rule_test.flatMap(({ alertname, exp_alerts: expected }) => (expected.length > 0 ? [alertname] : [])),
+    ),
+  );
+  expect([...new Set(fired)].sort()).toEqual(rules.flatMap(({ alert }) => alert ?? []).sort());
+});
+
 const promtool = await promtoolBinary(() => {});
 
 (promtool === undefined ? describe.skip : describe)('promtool', () => {
@@ -125,8 +139,7 @@ const promtool = await promtoolBinary(() => {});
 
   test('takes the rules, and finds that they fire when they should and not otherwise', async () => {
     expect(await run('check', 'rules', rulesFile)).toMatchObject({ code: 0 });
-    for (const name of ['rules.test.yaml', 'slow-rules.test.yaml'])
-      expect(await run('test', 'rules', join(root, 'test', 'fixtures', 'prometheus', name))).toMatchObject({ code: 0 });
+    for (const file of ruleTests) expect(await run('test', 'rules', file)).toMatchObject({ code: 0 });
   });
 
   test('can read every query of the dashboards', async () => {
