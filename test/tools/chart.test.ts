@@ -12,6 +12,8 @@ import { newFiles, temporalHere } from '../../service/setup/new-installation.ts'
 import { helmBinary } from '../../tools/platform/helm-binary.ts';
 
 interface RenderedPod {
+  readonly nodeSelector?: object;
+  readonly tolerations?: readonly object[];
   readonly serviceAccountName: string;
   readonly automountServiceAccountToken: boolean;
   readonly volumes: readonly { readonly name: string }[];
@@ -19,6 +21,7 @@ interface RenderedPod {
     readonly name: string;
     readonly image: string;
     readonly ports?: readonly { readonly name: string }[];
+    readonly resources?: { readonly requests?: object; readonly limits?: object };
     readonly securityContext: object;
     readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
   }[];
@@ -182,6 +185,28 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     const boards = all.documents.find(({ metadata }) => metadata.name === 'firebreak-dashboards')?.data ?? {};
     expect(Object.keys(boards).sort()).toEqual(['firebreak-engine.json', 'firebreak-overview.json', 'firebreak-people.json']);
     for (const board of Object.values(boards)) expect(JSON.parse(board)).toMatchObject({ tags: ['firebreak'] });
+  });
+
+  test('puts whatever it runs where the values say, bounded, and lets the job that makes the keys out to the API server', async () => {
+    const place = { nodeSelector: { pool: 'security' }, tolerations: [{ key: 'security', operator: 'Exists' }] };
+    const jobs = { doctor: { schedule: '17 5 * * *' }, ...reported, ...backedUp };
+    const apart = await render({ ...least, ...jobs, ...place });
+    const together = await render({ ...withItsOwn, ...place, profile: 'single', secretFiles: least.secretFiles });
+    expect([apart.error, together.error]).toEqual(['', '']);
+    const pods = [...apart.documents, ...together.documents].flatMap(({ kind, metadata: { name }, spec }) => {
+      const pod = spec?.template?.spec ?? spec?.jobTemplate?.spec.template.spec;
+      return pod ? [{ name: `${kind}/${name}`, pod }] : [];
+    });
+    expect(pods.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['Job/firebreak-keys', 'CronJob/firebreak-reports', 'StatefulSet/firebreak-temporal']),
+    );
+    const wrong = pods.filter(
+      ({ pod: { nodeSelector, tolerations, containers } }) =>
+        JSON.stringify({ nodeSelector, tolerations }) !== JSON.stringify(place) ||
+        containers.some(({ resources }) => !resources?.requests || !resources.limits),
+    );
+    expect(wrong.map(({ name }) => name)).toEqual([]);
+    expect(portsOut(apart.documents, 'keys')).toEqual([443, 6443]);
   });
 
   test('runs each role with an account and keys of its own, without root, on a root that is read-only', async () => {
