@@ -29,7 +29,7 @@ interface RenderedPod {
 
 interface Rendered {
   readonly kind: string;
-  readonly metadata: { readonly name: string };
+  readonly metadata: { readonly name: string; readonly labels?: object };
   readonly data?: Readonly<Record<string, string>>;
   readonly spec?: {
     readonly replicas?: number;
@@ -180,6 +180,13 @@ const configOf = (documents: readonly Rendered[], file = 'firebreak.yaml'): stri
     expect(all.error).toBe('');
     expect(kinds(all)).toEqual(expect.arrayContaining(['PrometheusRule', 'ServiceMonitor']));
     expect(JSON.stringify(all.documents)).toContain('"runbook_url":"https://runbooks.example.com/FirebreakDown.md"');
+    // An operator looks for its own alone.
+    const labels = { release: 'prometheus' };
+    for (const kind of ['PodMonitor', 'ServiceMonitor']) {
+      const way = kind === 'PodMonitor' ? { podMonitor: true } : { serviceMonitor: true };
+      const { documents } = await render({ ...least, monitoring: { ...way, labels } });
+      expect(documents.find((one) => one.kind === kind)?.metadata.labels).toMatchObject(labels);
+    }
     // What is written for Prometheus stays as it is written.
     expect(JSON.stringify(all.documents)).toContain('{{ $labels.pod }} does not reach Temporal');
     const boards = all.documents.find(({ metadata }) => metadata.name === 'firebreak-dashboards')?.data ?? {};
