@@ -5,15 +5,15 @@ import type { ConsoleError, DeviceSignIn } from '../../../core/console/console.s
 import { type RouteShape, routeShapes } from '../../../core/console/routes.schema.ts';
 import { type ConsoleRoute, type ConsoleRouteName, consoleRoutes, csrfHeader } from '../../../core/console/routes.ts';
 import { type ErrorCode, errorCatalogue, FirebreakError } from '../../../core/errors.ts';
+import { BoundedBodies } from '../../../integrations/bounded-bodies.ts';
 import { addressOf } from '../../../integrations/guarded-connections.ts';
-import { bodyWithin } from '../../process/request-body.ts';
 import { isFromOwnPage } from '../pages/page-html.ts';
 import { RequestBudget } from './request-budget.ts';
 import type { Sessions, SignedIn } from './sessions.ts';
 import { bearerTokenIn, type TokenSignIns } from './token-sign-ins.ts';
 
 const longestBody = 32_768;
-const bodyWithinMs = 10_000;
+const bodyLimits = { atMost: longestBody, inAll: 64 * longestBody, withinMs: 10_000 };
 
 type Shapes = typeof routeShapes;
 type Given<Name extends ConsoleRouteName, Part extends 'params' | 'query' | 'body'> = Shapes[Name] extends {
@@ -91,6 +91,7 @@ export function createConsoleRouter(parts: {
 }): ConsoleRouter {
   const { sessions, tokens, deviceSignIn, answers, openApi, stream, publicUrl, refused, stranger, signedOut, log } = parts;
   const { budget = new RequestBudget() } = parts;
+  const bodies = new BoundedBodies(bodyLimits);
   const headers = { 'content-type': 'application/json; charset=utf-8', ...apiHeaders(publicUrl) };
 
   const send = (response: ServerResponse, status: number, body: unknown, more: Readonly<Record<string, string>> = {}): void => {
@@ -181,7 +182,7 @@ export function createConsoleRouter(parts: {
       who,
       params: parsed(shape.params, params),
       query: parsed(shape.query, queryOf(url.searchParams)),
-      body: shape.body && parsed(shape.body, await jsonIn(request)),
+      body: shape.body && parsed(shape.body, await jsonIn(request, bodies)),
     };
     // What is asked has just been read by the shape of this very route.
     const handler = answers[name] as (asked: unknown) => Promise<unknown>;
@@ -286,11 +287,11 @@ function parsed(schema: z.ZodType | undefined, value: unknown): unknown {
   throw new AnswerProblems(Object.fromEntries(fields));
 }
 
-async function jsonIn(request: IncomingMessage): Promise<unknown> {
-  const body = await bodyWithin(request, { atMost: longestBody, withinMs: bodyWithinMs });
+async function jsonIn(request: IncomingMessage, bodies: BoundedBodies): Promise<unknown> {
+  const body = await bodies.read(request);
   if (!body.ok) throw new AnswerProblems({ request: body.status === 413 ? 'That is too long.' : 'It was cut off.' });
   try {
-    return JSON.parse(Buffer.from(body.bytes).toString());
+    return JSON.parse(body.bytes.toString());
   } catch {
     throw new AnswerProblems({ request: 'That is no JSON.' });
   }

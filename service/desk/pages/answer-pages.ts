@@ -8,8 +8,8 @@ import { FirebreakError } from '../../../core/errors.ts';
 import type { IncidentRef } from '../../../core/incident/incident.ts';
 import type { Roster } from '../../../core/people/roster.ts';
 import { reasonToSign } from '../../../core/text/reason.ts';
+import { BoundedBodies } from '../../../integrations/bounded-bodies.ts';
 import { personNames } from '../../incidents/names.ts';
-import { bodyWithin } from '../../process/request-body.ts';
 import { leaseStand, openOfLeases, stands } from '../slash/lease-answers.ts';
 import { answerView, nothingTyped, type PageLink, pageFieldPrefix, type TypedAnswer } from './answer-view.ts';
 import { type AnswerStore, type AskedOnPage, type AskedQuestions, readAnswer } from './asked-question.ts';
@@ -19,7 +19,8 @@ import type { SignInPages } from './sign-in-pages.ts';
 
 export const answerPrefix = '/sign-in/answer/';
 const longestForm = 16_384;
-const formWithinMs = 10_000;
+/** Whoever has the link may send one. */
+const formLimits = { atMost: longestForm, inAll: 64 * longestForm, withinMs: 10_000 };
 const changedSince = 'What is asked has changed since you opened this page. Read it again, and answer then.';
 const saidShown = 8;
 const leasesShown = 20;
@@ -62,6 +63,7 @@ export interface AnswerPagesOptions {
 export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
   const { cards, flow, roster, asked: questions, publicUrl, log } = options;
   const person = personNames(roster);
+  const forms = new BoundedBodies(formLimits);
   const people = roster.people.filter(({ subject }) => subject !== undefined);
 
   /** The standing questions about what is in force, so that whoever was called for one thing can extend or release the other. */
@@ -105,7 +107,7 @@ export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
     if (request.method === 'GET') return show(response, asked, nothingTyped, []);
     if (request.method !== 'POST' || !isFromOwnPage(request, publicUrl))
       throw new FirebreakError('FB_ERR_REFUSED', 'That cannot be done here.');
-    const typed = typedIn(await formIn(request));
+    const typed = typedIn(await formIn(request, forms));
     // What is signed is what was on the page when it was sent off.
     if (typed.asked !== asked.shown.digest) return show(response, asked, { ...typed, choice: '' }, [changedSince]);
     const read = readAnswer(asked.shown, typed, people);
@@ -143,11 +145,11 @@ export function createAnswerPages(options: AnswerPagesOptions): SignInPages {
   };
 }
 
-async function formIn(request: IncomingMessage): Promise<URLSearchParams> {
-  const body = await bodyWithin(request, { atMost: longestForm, withinMs: formWithinMs });
-  if (body.ok) return new URLSearchParams(Buffer.from(body.bytes).toString());
+async function formIn(request: IncomingMessage, forms: BoundedBodies): Promise<URLSearchParams> {
+  const body = await forms.read(request);
+  if (body.ok) return new URLSearchParams(body.bytes.toString());
   if (body.status === 413) throw new FirebreakError('FB_ERR_REFUSED', 'That is too long.');
-  throw new FirebreakError('FB_ERR_UNAVAILABLE', `the form was cut off (${body.code})`);
+  throw new FirebreakError('FB_ERR_UNAVAILABLE', 'the form was cut off');
 }
 
 function typedIn(form: URLSearchParams): TypedAnswer {
