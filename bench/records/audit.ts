@@ -1,5 +1,5 @@
 /** What the records cost: append (SQLite, PostgreSQL), verify, an incident, export; what streams give out is in `streams.ts`. `node bench/records/audit.ts`; BENCH_COUNT records. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { recordLink, type SignedRecord, signRecord } from '../../core/audit/audit.ts';
@@ -11,16 +11,17 @@ import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../integrations/database/database.ts';
 import type { Database } from '../../integrations/database/queries.ts';
 import { createVerifier, signerFrom } from '../../integrations/keys/ed25519.ts';
+import { auditReport } from '../../service/commands/records/audit.ts';
 import { createNotary } from '../../service/records/notary.ts';
-import { verifyAudit } from '../../service/records/verify-audit.ts';
 import { startDatabases } from '../../test/postgres/databases.ts';
 import { exportSample, writeSample } from '../../test/suites/incident-bundle.ts';
 import { newPrivateKey } from '../../test/suites/private-key.ts';
-import { maker, makersTrust, noSigners } from '../../test/suites/signed-records.ts';
+import { deskMaker, maker, makersTrust } from '../../test/suites/signed-records.ts';
 import { findPostgres } from '../../test/suites.mjs';
 import { loadNow, printGoals, round, writeResult } from '../report.ts';
 
-const wholeCount = 20_000;
+/** From so many on `audit verify` has a thread for each core. */
+const wholeCount = 100_000;
 const count = Number(process.env.BENCH_COUNT ?? wholeCount);
 const perChain = 50;
 const perBatch = 10;
@@ -59,18 +60,17 @@ function recordAt(chain: string, number: number) {
   };
 }
 
-async function measured(url: string, name: string) {
+async function measured(url: string, name: string, batches: Awaited<ReturnType<typeof signedBatches>>) {
+  const { config, anchorFile } = writeConfiguration(url, name);
   const database = await openDatabase({ url });
   try {
     const store = createAuditStore(database);
-    const anchor = createFileAnchor({ file: join(folder, `${name}.jsonl`) });
+    const anchor = createFileAnchor({ file: anchorFile });
     const notary = createNotary({ store, signer: notaryKey, verifier, anchor, everyMs: 60_000, onAlarm: fail, onError: fail });
-    const batches = await signedBatches();
     const append = await rate(count, () => appendAll(store, batches));
     await notary.stop();
-    const whole = { store, anchor, verifier, trust: makersTrust, signers: noSigners };
     const heapBefore = process.memoryUsage().rss;
-    const verify = await rate(count, async () => mustBeSound(await verifyAudit(whole)));
+    const verify = await rate(count, async () => mustBeSound(await auditReport({ config, json: true })));
     const megabytes = Math.round((process.memoryUsage().rss - heapBefore) / 1e6);
     const incidents = count / perChain;
     const kilobytes = round((await bytesOf(database)) / 1e3 / incidents);
@@ -90,8 +90,32 @@ async function bytesOf(database: Database): Promise<number> {
   return Number(row?.bytes);
 }
 
-function mustBeSound({ findings }: Awaited<ReturnType<typeof verifyAudit>>): void {
-  if (findings.length > 0) throw new Error(findings[0]?.text);
+function mustBeSound({ findings, records }: Awaited<ReturnType<typeof auditReport>>): void {
+  if (findings.length > 0 || records !== count) throw new Error(findings[0]?.text ?? `${records} records were checked`);
+}
+
+/** A desk's, with the keys of this bench. */
+function writeConfiguration(url: string, name: string): { readonly config: string; readonly anchorFile: string } {
+  const place = join(folder, name);
+  mkdirSync(place);
+  const [config, anchorFile] = [join(place, 'firebreak.yaml'), join(place, 'anchor.jsonl')];
+  const keys = { 'notary.pem.pub': notaryKey.publicKey, 'cell.pem': maker.publicKey, 'desk.pem': deskMaker.publicKey };
+  for (const [file, text] of Object.entries(keys)) writeFileSync(join(place, file), text);
+  writeFileSync(
+    config,
+    `cluster: c
+stateDir: .
+audit: { url: { env: BENCH_DATABASE }, anchorFile: ${anchorFile}, notaryKeyFile: notary.pem }
+intake: { tokens: [{ name: falco, token: { env: TOKEN } }] }
+trust: { cells: [{ cluster: c, key: cell.pem }] }
+desk: { votePublicKeys: [desk.pem] }
+roster:
+  people: [{ id: ana, name: Ana, keys: [cell.pem] }]
+  groups: { oncall: [ana], leads: [ana] }
+`,
+  );
+  Object.assign(process.env, { BENCH_DATABASE: url, TOKEN: 'of-nobody' });
+  return { config, anchorFile };
 }
 
 /** As the cell of an incident signs them, which names in each the one before it. */
@@ -138,8 +162,9 @@ try {
   const places = { SQLite: `sqlite:${join(folder, 'audit.db')}`, ...(databases && { PostgreSQL: await databases.next() }) };
   const figures: Record<string, number> = {};
   let best = 0;
+  const batches = await signedBatches();
   for (const [name, url] of Object.entries(places)) {
-    const { append, verify, megabytes, ofIncident } = await measured(url, name);
+    const { append, verify, megabytes, ofIncident } = await measured(url, name, batches);
     figures[`${name}: records appended in batches of ${perBatch}, per second`] = append.wall;
     figures[`${name}: records appended, per CPU second of the desk`] = append.cpu;
     figures[`${name}: records verified, every signature, per CPU second`] = verify.cpu;
@@ -153,7 +178,7 @@ try {
   console.log(figures);
   const goals = [
     {
-      what: 'records verified a second by the clock, every signature, by one process, from the faster database',
+      what: 'records that `audit verify` proves a second by the clock, from the faster database',
       goal: `at least ${wanted}`,
       measured: `${best}`,
       met: best >= wanted,
@@ -167,7 +192,7 @@ try {
     goals,
     limitedBy: [
       loadNow(),
-      'Hashes, JSON and the rows of the database are on one core. One signature proves a run of records; signatures are checked beside it, on the other cores.',
+      'A thread for each core reads and checks, and takes a third of a second to start; PostgreSQL works on the same cores. One signature proves a run of records.',
     ],
   };
   if (count === wholeCount) writeResult(result);
