@@ -19,3 +19,20 @@ export function fileProblem(error: unknown): string {
   const code = systemErrorCode(error);
   return code === undefined ? 'it cannot be read' : (fileWords[code] ?? `it cannot be read (${code})`);
 }
+
+const writeWords: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such folder',
+  ENOTDIR: 'a part of the path is no folder',
+  EEXIST: 'something of that name is there already',
+  EISDIR: 'it is a folder',
+  EACCES: 'you may not write there',
+  EPERM: 'you may not write there',
+  EROFS: 'nobody may write there',
+  ENOSPC: 'the disk is full',
+};
+
+/** Why a file or folder cannot be written, in words for who named it. */
+export function writeProblem(error: unknown): string {
+  const code = systemErrorCode(error);
+  return code === undefined ? 'for no known reason' : (writeWords[code] ?? code);
+}

@@ -1,6 +1,6 @@
 import { Gauge, Registry } from 'prom-client';
 import { FirebreakError } from '../../core/errors.ts';
-import { systemErrorCode } from '../../core/system-error.ts';
+import { writeProblem } from '../../core/system-error.ts';
 import type { Metrics } from '../../integrations/http-door.ts';
 import { replaceFile } from '../../integrations/replace-file.ts';
 import { type Role, resolveTelemetrySecrets } from '../config/secrets.ts';
@@ -54,8 +54,7 @@ export async function writeMetrics(file: string, numbers: Metrics): Promise<void
     // The collector may be another user.
     await replaceFile({ path: file, content: await numbers.text(), mode: 0o644, makeFolder: false });
   } catch (error) {
-    const code = systemErrorCode(error) ?? 'no reason is known';
-    throw new FirebreakError('FB_ERR_FILE_MISSING', `${file} cannot be written: ${code}`);
+    throw new FirebreakError('FB_ERR_FILE_MISSING', `${file} cannot be written: ${writeProblem(error)}`);
   }
 }
 

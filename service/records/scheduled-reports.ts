@@ -8,7 +8,7 @@ import { periodsDue, type ReportPeriod } from '../../core/compliance/period.ts';
 import { type ReportFile, reportFile, reportSummary } from '../../core/compliance/report-file.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import type { Trust } from '../../core/messages/sender.ts';
-import { systemErrorCode } from '../../core/system-error.ts';
+import { fileProblem, writeProblem } from '../../core/system-error.ts';
 import type { ReportDeliveries } from '../../integrations/database/outbound/report-deliveries.ts';
 import { replaceFile } from '../../integrations/replace-file.ts';
 import type { ReportConfig } from '../config/complete/complete-reports.ts';
@@ -115,8 +115,7 @@ async function send({ report, period, file, summary, access, slack }: Sending): 
     case 'folder': {
       const path = join(to.folder, fileName);
       await replaceFile({ path, content: file.text, mode: 0o640 }).catch((error: unknown) => {
-        const why = systemErrorCode(error) ?? reasonOf(error);
-        throw new FirebreakError('FB_ERR_FILE_MISSING', `${path} cannot be written: ${why}`);
+        throw new FirebreakError('FB_ERR_FILE_MISSING', `${path} cannot be written: ${writeProblem(error)}`);
       });
       return path;
     }
@@ -174,6 +173,6 @@ function authoritiesIn(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new FirebreakError('FB_ERR_FILE_MISSING', `${file} cannot be read: ${systemErrorCode(error) ?? reasonOf(error)}`);
+    throw new FirebreakError('FB_ERR_FILE_MISSING', `${file} cannot be read: ${fileProblem(error)}`);
   }
 }

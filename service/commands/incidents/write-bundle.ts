@@ -7,7 +7,7 @@ import { FirebreakError } from '../../../core/errors.ts';
 import type { EvidenceManifest } from '../../../core/evidence/evidence.ts';
 import { fullIncidentId, shortIncidentId } from '../../../core/incident/incident.ts';
 import { personById } from '../../../core/people/roster.ts';
-import { systemErrorCode } from '../../../core/system-error.ts';
+import { writeProblem } from '../../../core/system-error.ts';
 import { canonicalJson } from '../../../core/text/digest.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
@@ -19,7 +19,6 @@ import { resolveStoreSecrets } from '../../config/secrets.ts';
 import { giveOrder, personalSigner, signedWith } from '../../incidents/orders.ts';
 import { evidencePublicKeys } from '../../process/keys/evidence-keys.ts';
 import { notaryKeyFiles } from '../../process/keys/key-files.ts';
-import { reasonOf } from '../../process/log.ts';
 import { firebreakVersion } from '../../process/project-root.ts';
 import { openAuditTrust, recordKeys } from '../../records/audit-trust.ts';
 import { bundleContent, exportOrder } from '../../records/bundle-content.ts';
@@ -122,7 +121,7 @@ async function write(file: string, text: string): Promise<void> {
   try {
     await writeFile(file, text, { mode: 0o600, flag: 'wx' });
   } catch (error) {
-    throw new FirebreakError('FB_ERR_INCOMPLETE', `${file} cannot be written: ${systemErrorCode(error) ?? reasonOf(error)}`);
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `${file} cannot be written: ${writeProblem(error)}`);
   }
 }
 

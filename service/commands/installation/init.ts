@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
-import { systemErrorCode } from '../../../core/system-error.ts';
+import { writeProblem } from '../../../core/system-error.ts';
 import { ensureFolderSync } from '../../../integrations/ensure-folder.ts';
 import { slackManifest } from '../../../integrations/slack/manifest.ts';
 import { httpUrl } from '../../config/fields.ts';
@@ -286,7 +286,7 @@ function write(out: string, files: readonly NewFile[]): void {
     ensureFolderSync(out, 0o700);
     for (const { name, text, isSecret } of files) writeFileSync(join(out, name), text, isSecret ? { mode: 0o600 } : {});
   } catch (error) {
-    throw new FirebreakError('FB_ERR_INCOMPLETE', `${out} cannot be written: ${systemErrorCode(error) ?? 'for no known reason'}`);
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `${out} cannot be written: ${writeProblem(error)}`);
   }
 }
 

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, posix, relative, resolve, sep } from 'node:path';
 import { FirebreakError } from '../../../core/errors.ts';
+import { writeProblem } from '../../../core/system-error.ts';
 import { ensureFolderSync } from '../../../integrations/ensure-folder.ts';
 import { projectRoot } from '../../process/project-root.ts';
 
@@ -11,16 +12,20 @@ export type Runner = (typeof runners)[number];
 
 /**
  * Writes a pack that works: one playbook, its test, an alert of its rule. Returns the names of the files.
- * @throws FB_ERR_REFUSED where the folder is there.
+ * @throws FB_ERR_REFUSED where the folder is there, FB_ERR_INCOMPLETE where it cannot be written.
  */
 export function newPack(options: { readonly name: string; readonly folder: string; readonly runner: Runner }): readonly string[] {
   const { name, folder, runner } = options;
   if (existsSync(folder))
     throw new FirebreakError('FB_ERR_REFUSED', `${folder} is there already: choose another name, or remove it`);
   const files = filesOf(name, runner, folder);
-  for (const [file, text] of Object.entries(files)) {
-    ensureFolderSync(dirname(join(folder, file)));
-    writeFileSync(join(folder, file), text);
+  try {
+    for (const [file, text] of Object.entries(files)) {
+      ensureFolderSync(dirname(join(folder, file)));
+      writeFileSync(join(folder, file), text);
+    }
+  } catch (error) {
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `${folder} cannot be written: ${writeProblem(error)}`);
   }
   return Object.keys(files);
 }

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { FirebreakError } from '../../../core/errors.ts';
+import { writeProblem } from '../../../core/system-error.ts';
 import { enabledPlaybooks } from '../../config/packs.ts';
 import type { DescribedPack } from '../../packs/describe.ts';
 import { readPackAt } from '../../packs/pack-files.ts';
@@ -62,7 +63,7 @@ async function coverage({ pack, config: path, rules: folder, enabled, layer, all
     folder === undefined ? ruleSets : [ruleSetInFolder(folder)],
     (share) => tellProgress('matching rules', share),
   );
-  if (layer !== undefined) writeFileSync(layer, `${JSON.stringify(navigatorLayer(sets), null, 2)}\n`);
+  if (layer !== undefined) writeLayer(layer, `${JSON.stringify(navigatorLayer(sets), null, 2)}\n`);
   if (json) {
     printJson(sets.map(({ set, rules }) => ({ ...set, percent: percentCovered(rules), rules })));
     return;
@@ -83,4 +84,13 @@ async function coverage({ pack, config: path, rules: folder, enabled, layer, all
     print();
   }
   if (layer !== undefined) print(`Written: ${layer}. Open it in the ATT&CK Navigator.`);
+}
+
+/** @throws FB_ERR_INCOMPLETE */
+function writeLayer(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `${file} cannot be written: ${writeProblem(error)}`);
+  }
 }

@@ -1,6 +1,8 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import type { Command } from 'commander';
+import { FirebreakError } from '../../../core/errors.ts';
+import { writeProblem } from '../../../core/system-error.ts';
 import { type WhichCluster, withCluster } from '../cluster.ts';
 import { type CommonOptions, withConfig, withExamples } from '../options.ts';
 import { print, printable, printJson, styled } from '../output.ts';
@@ -40,8 +42,12 @@ async function run(file: string, options: CommonOptions & WhichCluster): Promise
   });
   const bytes = gzipSync(JSON.stringify(snapshot));
   // How a cluster is built, and what runs in it, is for whoever recorded it.
-  rmSync(file, { force: true });
-  writeFileSync(file, bytes, { mode: 0o600 });
+  try {
+    rmSync(file, { force: true });
+    writeFileSync(file, bytes, { mode: 0o600 });
+  } catch (error) {
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `${file} cannot be written: ${writeProblem(error)}`);
+  }
   const { server, at, resources, missing } = snapshot;
   const objects = resources.reduce((sum, { items }) => sum + items.length, 0);
   if (options.json) return printJson({ file, server, at, objects, bytes: bytes.length, missing });

@@ -17,7 +17,7 @@ import { daysText, periodNamed, type ReportPeriod } from '../../../core/complian
 import { reportFile, reportFormats } from '../../../core/compliance/report-file.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { fullIncidentId } from '../../../core/incident/incident.ts';
-import { systemErrorCode } from '../../../core/system-error.ts';
+import { systemErrorCode, writeProblem } from '../../../core/system-error.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import type { Database } from '../../../integrations/database/queries.ts';
@@ -168,7 +168,7 @@ export async function withRecords<T>(
   }
 }
 
-/** @throws FB_ERR_REFUSED where the file is there */
+/** @throws FB_ERR_REFUSED where the file is there, FB_ERR_INCOMPLETE where it cannot be written */
 function write({ out }: { readonly out?: string }, text: string, onTerminal = (): void => void process.stdout.write(text)): void {
   if (out === undefined) {
     onTerminal();
@@ -177,8 +177,9 @@ function write({ out }: { readonly out?: string }, text: string, onTerminal = ()
   try {
     writeFileSync(out, text, { flag: 'wx', mode: 0o600 });
   } catch (error) {
-    if (systemErrorCode(error) !== 'EEXIST') throw error;
-    throw new FirebreakError('FB_ERR_REFUSED', `${out} is there already: choose another name`);
+    if (systemErrorCode(error) === 'EEXIST')
+      throw new FirebreakError('FB_ERR_REFUSED', `${out} is there already: choose another name`);
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `${out} cannot be written: ${writeProblem(error)}`);
   }
   print(`Written to ${printable(out)}.`);
 }

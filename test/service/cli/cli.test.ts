@@ -252,6 +252,13 @@ describe('errors', () => {
     expect(stderr.trimEnd().split('\n').length).toBeLessThanOrEqual(3);
   });
 
+  test('that are about a folder that cannot be made say why, and end', async () => {
+    expect(await firebreakHere(['pack', 'new', 'nope'], { folder: '/proc' })).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/^FB_ERR_INCOMPLETE: .*nope cannot be written: there is no such folder\n→/),
+    });
+  });
+
   test('that are about the usual kubeconfig say how to name another one', async () => {
     const { status, stderr } = await firebreak(['why', 'shop/cart'], { KUBECONFIG: '/nowhere/config' });
     expect([status, stderr]).toEqual([

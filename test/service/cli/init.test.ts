@@ -142,7 +142,7 @@ describe('firebreak init', () => {
     writeFileSync(join(folder, 'file'), '');
     expect(await init(...two, '--out', 'file')).toMatchObject({
       status: 2,
-      stderr: expect.stringMatching(/file cannot be written: EEXIST/),
+      stderr: expect.stringMatching(/file cannot be written: something of that name is there already/),
     });
   });
 });

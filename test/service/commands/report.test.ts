@@ -85,6 +85,15 @@ describe('firebreak report compliance', () => {
     expect(await compliance(String(begun))).toMatch(new RegExp(`lab, ${begun}-01-01 to ${begun}-.*; [1-9]\\d* records`));
   });
 
+  test.each([
+    ['none/report.html', /FB_ERR_INCOMPLETE.*none\/report\.html cannot be written: there is no such folder\n/],
+    ['firebreak.yaml/report.html', /FB_ERR_INCOMPLETE.*cannot be written: a part of the path is no folder\n/],
+    ['firebreak.yaml', /FB_ERR_REFUSED.*firebreak\.yaml is there already: choose another name\n/],
+  ])('says why %s was not written', async (out, said) => {
+    const asked = ['--framework', 'soc-2', '--period', '2026-01', '--format', 'html', '--out', join(folder, out)];
+    await expect(firebreak('report', 'compliance', ...asked)).rejects.toMatchObject({ stderr: expect.stringMatching(said) });
+  });
+
   test('does not say that nothing happened in a time that has not begun', async () => {
     await expect(compliance(String(new Date(now).getUTCFullYear() + 1))).rejects.toMatchObject({
       stderr: expect.stringContaining('It has not begun'),

@@ -102,13 +102,13 @@ describe('a report that is due', () => {
 
   test('says which file could not be written, and is due until it is: no folder is there, none can be made, or a file is in its way', async () => {
     writeFileSync(join(folder, 'file'), '');
-    for (const [path, code] of [
-      ['/proc/nope', 'ENOENT'],
-      ['/proc/nope/below', 'ENOENT'],
-      [join(folder, 'file'), 'EEXIST'],
+    for (const [path, why] of [
+      ['/proc/nope', 'there is no such folder'],
+      ['/proc/nope/below', 'there is no such folder'],
+      [join(folder, 'file'), 'something of that name is there already'],
     ]) {
       const report = reportTo({ kind: 'folder', folder: path ?? '' });
-      const detail = `FB_ERR_FILE_MISSING: ${path}/${report.name}-2026-07.html cannot be written: ${code}`;
+      const detail = `FB_ERR_FILE_MISSING: ${path}/${report.name}-2026-07.html cannot be written: ${why}`;
       const failed = [{ state: 'failed', period: '2026-07', detail }];
       expect(await delivered(report)).toMatchObject(failed);
       expect(await delivered(report)).toMatchObject(failed);
@@ -166,7 +166,7 @@ describe('a report that is due', () => {
   test('whose file of authorities is not there says which one', async () => {
     const report = reportTo({ ...byMail(), caFile: join(folder, 'none.pem') } as ReportConfig['to']);
     expect(await delivered(report)).toMatchObject([
-      { state: 'failed', detail: expect.stringMatching(/none\.pem cannot be read: ENOENT/) },
+      { state: 'failed', detail: expect.stringMatching(/none\.pem cannot be read: there is no such file/) },
     ]);
   });
 
