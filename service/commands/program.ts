@@ -328,8 +328,13 @@ function withoutCheckout(program: Command, { name, description }: LazyCommand): 
     });
 }
 
-/** Commander's own, which its types do not name. */
-const { unknownOption } = Command.prototype as unknown as { readonly unknownOption: (this: Command, flag: string) => never };
+declare module 'commander' {
+  interface Command {
+    /** It calls it for an option that it does not know; its types leave it out. */
+    unknownOption(flag: string): never;
+  }
+}
+
 /** Commands that an option may be meant of: one that most of them have says nothing. */
 const mostMeant = 2;
 
@@ -364,13 +369,13 @@ class CommandLine extends Command {
   }
 
   /** Of a group, which of its commands was meant: those that have the option. */
-  unknownOption(flag: string): never {
+  override unknownOption(flag: string): never {
     const owners = this.commands.filter(({ options }) => options.some(({ long, short }) => long === flag || short === flag));
     if (owners.length > 0 && owners.length <= mostMeant) {
       const meant = owners.map((one) => `${this.#path()} ${one.name()}`).join(' or ');
       return this.error(`error: unknown option '${flag}'\n(Did you mean ${meant}?)`, { code: 'commander.unknownOption' });
     }
-    return unknownOption.call(this, flag);
+    return super.unknownOption(flag);
   }
 
   /** Commander calls it for the first one that is missing, and knows no other way to say it otherwise. */

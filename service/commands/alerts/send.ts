@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { names } from '../../../core/cluster/labels.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { shortIncidentId } from '../../../core/incident/incident.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
@@ -119,7 +120,7 @@ async function send(options: SendOptions, wanted: string, podName: string): Prom
 }
 
 /**
- * The pod with what its sensor would say of it: of that name, or the first one that runs and whose name begins so. As it is named where the API
+ * The pod with what its sensor would say of it: of that name, or the first one that runs and whose name begins so, of its workload if it can be. As it is named where the API
  * server cannot be asked, since the intake may be able to.
  */
 async function podInCluster(config: Config, named: SamplePod): Promise<SamplePod> {
@@ -134,7 +135,9 @@ async function podInCluster(config: Config, named: SamplePod): Promise<SamplePod
     const nameOf = (pod: PodJson): string => pod.metadata?.name ?? '';
     const pod =
       items.find((one) => nameOf(one) === named.name) ??
-      items.find((one) => nameOf(one).startsWith(`${named.name}-`) && one.status?.phase === 'Running');
+      items
+        .filter((one) => nameOf(one).startsWith(`${named.name}-`) && one.status?.phase === 'Running')
+        .sort((one, other) => Number(isCutOff(one)) - Number(isCutOff(other)))[0];
     if (pod) return knownPod(pod, named.namespace);
   } catch {
     process.stderr.write('The API server was not asked about the pod: it is taken as it is named.\n');
@@ -145,6 +148,13 @@ async function podInCluster(config: Config, named: SamplePod): Promise<SamplePod
   throw new FirebreakError(
     'FB_ERR_NOT_FOUND',
     `in ${named.namespace} no pod is called ${named.name}, and none that runs has a name that begins with ${named.name}-`,
+  );
+}
+
+/** A quarantine takes a pod from its workload: an alert about it would be about the pod alone. */
+function isCutOff({ metadata }: PodJson): boolean {
+  return (
+    metadata?.labels?.[names.quarantineLabel] !== undefined || !metadata?.ownerReferences?.some(({ controller }) => controller)
   );
 }
 
