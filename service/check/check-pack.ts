@@ -112,7 +112,7 @@ async function tryFindings(
 }
 
 function triedFindings(
-  { playbook, alert, problems, notices, unsteady, alwaysRefused }: TriedPlaybook,
+  { playbook, alert, problems, notices, unsteady, alwaysRefused, cutAfter, runsBeside }: TriedPlaybook,
   pack: DescribedPack,
   places: PackPlaces,
 ): readonly CheckFinding[] {
@@ -166,6 +166,28 @@ function triedFindings(
           },
         ]),
     ...refused,
+    ...(cutAfter === undefined
+      ? []
+      : [
+          {
+            severity: 'warning' as const,
+            check: 'answers' as const,
+            ...at,
+            problem: `it has more ways than are tried: of these ${cutAfter}, and not each answer with each step that fails`,
+            remedy: 'Ask less in one playbook: put a part into another one (runPlaybook), whose ways are tried by themselves.',
+          },
+        ]),
+    ...(runsBeside === undefined
+      ? []
+      : [
+          {
+            severity: 'warning' as const,
+            check: 'envelope' as const,
+            ...at,
+            problem: `it is exclusive and so is ${runsBeside}: an alert that both answer gets both, since they have the same priority`,
+            remedy: 'Give one of them a higher priority, or have one leave out what the other answers.',
+          },
+        ]),
     ...said('error', problems),
     ...said('notice', notices),
   ];

@@ -38,6 +38,10 @@ export interface TriedPlaybook {
   readonly unsteady?: string;
   /** Steps that were refused on every way on which they were tried, and why. */
   readonly alwaysRefused: readonly { readonly action: string; readonly reason: string }[];
+  /** So many ways were tried, of more than there are. */
+  readonly cutAfter?: number;
+  /** One before it in the list, exclusive as well and of the same priority, that answers the same alert. */
+  readonly runsBeside?: string;
 }
 
 const [folder = '', main = ''] = process.argv.slice(2);
@@ -73,8 +77,21 @@ const pack = (await loadedPack(folder, main)) as Pack;
 const dropped: unknown[] = [];
 process.on('unhandledRejection', (reason) => dropped.push(reason));
 const tried: TriedPlaybook[] = [];
-for (const playbook of pack.playbooks) tried.push(await tryPlaybook(counted(playbook), trial));
+for (const playbook of pack.playbooks)
+  tried.push({ ...(await tryPlaybook(counted(playbook), trial)), ...besideIn(pack.playbooks, playbook) });
 process.stdout.write(JSON.stringify(tried));
+
+/** Of an exclusive playbook its author expects that it runs alone. */
+function besideIn(playbooks: readonly ListedPlaybook[], playbook: ListedPlaybook): Pick<TriedPlaybook, 'runsBeside'> {
+  const alert = playbook.exclusive && alertFor(playbook);
+  const answers = alert ? answering(playbooks, alert) : [];
+  const [other] = answers.slice(0, Math.max(0, answers.indexOf(playbook))).filter(({ exclusive }) => exclusive);
+  return other ? { runsBeside: other.id } : {};
+}
+
+function alertFor(playbook: ListedPlaybook): Alert | undefined {
+  return trial.alerts.find((one) => answering([playbook], one).length > 0) ?? exampleAlert(playbook);
+}
 
 /** Each body begins its count: that of one which was just ended goes on until Node has looked for what comes next. */
 function counted(playbook: ListedPlaybook): ListedPlaybook {
@@ -85,8 +102,8 @@ function counted(playbook: ListedPlaybook): ListedPlaybook {
   return { ...playbook, run };
 }
 
-async function tryPlaybook(playbook: ListedPlaybook, { alerts, params, ...settings }: Trial): Promise<TriedPlaybook> {
-  const alert = alerts.find((one) => answering([playbook], one).length > 0) ?? exampleAlert(playbook);
+async function tryPlaybook(playbook: ListedPlaybook, { alerts: _, params, ...settings }: Trial): Promise<TriedPlaybook> {
+  const alert = alertFor(playbook);
   if (!alert) return { playbook: playbook.id, problems: [], notices: [], alwaysRefused: [] };
   const own = params[playbook.id];
   const options = { ...settings, ...(own && { params: own }) };
@@ -102,6 +119,7 @@ async function tryPlaybook(playbook: ListedPlaybook, { alerts, params, ...settin
     notices: every.notices,
     alwaysRefused: alwaysRefused(every),
     ...(unsteady !== undefined && { unsteady }),
+    ...(every.isCut && { cutAfter: every.paths.length }),
   };
 }
 

@@ -335,6 +335,28 @@ export default definePack({ name: 'acme', version: '1.0.0', playbooks: [one, one
   expect(found.map(({ file, problem }) => `${file}: ${problem}`)).toContainEqual(expect.stringMatching(says));
 });
 
+test('two exclusive playbooks that both run, and one with more ways than are tried, are warned of', async () => {
+  const where = mkdtempSync(join(folder, 'many-'));
+  const on = `on: { match: { rule: 'Shell' }, minSeverity: 'critical', requires: [] }, uses: {}`;
+  const questions = Array.from(
+    { length: 6 },
+    (_, n) => `await ask({ question: 'Question ${n}?', choices: { a: 'A', b: 'B' }, onSilence: 'Nothing.' });`,
+  );
+  writePackFolder(where, {
+    'firebreak.pack.ts': `import { definePack, definePlaybook } from 'firebreak/playbook';
+const first = definePlaybook({ id: 'first', title: 'First', ${on}, exclusive: true }, async () => {});
+const second = definePlaybook({ id: 'second', title: 'Second', ${on}, exclusive: true }, async () => {});
+const higher = definePlaybook({ id: 'asks', title: 'Asks', ${on}, priority: 5 }, async ({ ask }) => { ${questions.join(' ')} });
+export default definePack({ name: 'acme', version: '1.0.0', playbooks: [first, second, higher] });
+`,
+  });
+  const { findings: found } = await checkPack({ files: readPack({ folder: where }), alerts: [] }, {});
+  expect(found.filter(({ severity, check }) => severity === 'warning' && check !== 'types' && check !== 'rules')).toMatchObject([
+    { severity: 'warning', playbook: 'acme/second', problem: expect.stringContaining('it is exclusive and so is acme/first') },
+    { severity: 'warning', playbook: 'acme/asks', problem: expect.stringContaining('more ways than are tried: of these 300') },
+  ]);
+});
+
 test('behind a loop without an end nothing else is said to be wrong', () => {
   const index = mistakes.findIndex(({ mistake }) => mistake === unreachable);
   expect(findings.filter(({ file, check }) => file === `playbooks/${index}.ts` && check === 'types')).toHaveLength(1);
