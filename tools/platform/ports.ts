@@ -2,6 +2,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { FirebreakError } from '../../core/errors.ts';
 
+/** Of these something is to be started that does not listen yet, or may be started again: nobody else in this process gets them. */
+const given = new Set<number>();
+
 /**
  * Free ports on 127.0.0.1 by name. They are taken below the range that outgoing connections get theirs from, so that a
  * server which is killed can be started again on its port. With `file`, the ports of the last time are used again where
@@ -34,13 +37,14 @@ export async function freePorts<Name extends string>(options: {
     if (found.size < names.length) found.clear();
     while (found.size < names.length) {
       const port = 20_000 + Math.floor(Math.random() * 12_000);
-      const server = await listen(port);
+      const server = given.has(port) ? undefined : await listen(port);
       const name = names[found.size];
       if (!server || name === undefined) continue;
       held.push(server);
       found.set(name, port);
     }
     const ports = Object.fromEntries(found) as Record<Name, number>;
+    for (const port of found.values()) given.add(port);
     if (file) writeFileSync(file, JSON.stringify(ports));
     return ports;
   } finally {
