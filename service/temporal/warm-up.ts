@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import { warmUpName } from '../../core/messages/message-table.ts';
 
-const rounds = 3;
 const withinMs = 10_000;
 
 /**
@@ -19,15 +18,13 @@ export async function warmUp({
   readonly taskQueue: string;
 }): Promise<boolean> {
   try {
-    for (let round = 0; round < rounds; round += 1) {
-      await client.workflow.execute(warmUpName, {
-        workflowId: `warm-up/${cluster}/${randomUUID()}`,
-        taskQueue,
-        requestEagerStart: true,
-        workflowTaskTimeout: '3s',
-        workflowExecutionTimeout: withinMs,
-      });
-    }
+    await client.workflow.execute(warmUpName, {
+      workflowId: `warm-up/${cluster}/${randomUUID()}`,
+      taskQueue,
+      requestEagerStart: true,
+      workflowTaskTimeout: '3s',
+      workflowExecutionTimeout: withinMs,
+    });
     return true;
   } catch {
     return false;

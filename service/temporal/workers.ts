@@ -75,8 +75,6 @@ export function createCellWorker(
       defaultVersioningBehavior: 'PINNED',
     },
     stickyQueueScheduleToStartTimeout: stickyTimeout,
-    // New incidents come by the queue that is not sticky: with the default of a fifth they wait behind what the others still have to do.
-    nonStickyToStickyPollRatio: 0.6,
     maxCachedWorkflows,
     ...workflowThread,
     // A burst's first tasks all come with the answer to their start; one that finds no free slot goes through the server's queue.
