@@ -24,12 +24,18 @@ export interface Mail {
 }
 
 const stepMs = 20_000;
+/** All of it: a server that says a word now and then is never silent. */
+const usualMs = 300_000;
 
 /**
  * Sends one mail, to all of its recipients or not at all as far as the server tells.
  * @throws FB_ERR_UNAVAILABLE with what the server said where it does not take it. Then nobody knows whether some have it: it may be sent again.
  */
-export async function sendMail({ host, port, tls, ca, signIn }: MailServer, mail: Mail): Promise<string> {
+export async function sendMail(
+  { host, port, tls, ca, signIn }: MailServer,
+  mail: Mail,
+  { withinMs = usualMs }: { readonly withinMs?: number } = {},
+): Promise<string> {
   const transport = nodemailer.createTransport({
     host,
     port,
@@ -45,6 +51,7 @@ export async function sendMail({ host, port, tls, ca, signIn }: MailServer, mail
     disableUrlAccess: true,
   });
   const { id, from, recipients, subject, text, attachments } = mail;
+  const signal = AbortSignal.timeout(withinMs);
   try {
     const sent = await transport.sendMail({
       messageId: `<${id}@${from.split('@')[1] ?? 'firebreak'}>`,
@@ -54,6 +61,7 @@ export async function sendMail({ host, port, tls, ca, signIn }: MailServer, mail
       text,
       attachments: attachments.map(({ name, mediaType, content }) => ({ filename: name, contentType: mediaType, content })),
       headers: { 'Auto-Submitted': 'auto-generated' },
+      signal,
     });
     if (sent.rejected.length > 0)
       throw new FirebreakError('FB_ERR_UNAVAILABLE', `${host} does not take mail for ${sent.rejected.join(', ')}`);
@@ -61,7 +69,10 @@ export async function sendMail({ host, port, tls, ca, signIn }: MailServer, mail
   } catch (error) {
     if (error instanceof FirebreakError) throw error;
     // The answer of a server says what it minds; a password is in none.
-    throw new FirebreakError('FB_ERR_UNAVAILABLE', `${host}:${port} did not take the mail: ${whyNot(error)}`);
+    throw new FirebreakError(
+      'FB_ERR_UNAVAILABLE',
+      `${host}:${port} did not take the mail: ${signal.aborted ? 'it was not done in time' : whyNot(error)}`,
+    );
   } finally {
     transport.close();
   }

@@ -1,0 +1,27 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { expect, test } from '@jest/globals';
+import { portOf } from '../../integrations/http-door.ts';
+import { sendMail } from '../../integrations/mail.ts';
+
+test('a mail server that goes on talking without an answer is left within the time, and its connection closed', async () => {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.write('220 mail\r\n');
+    socket.once('data', () => {
+      const talk = setInterval(() => socket.write('250-more\r\n'), 20);
+      socket.on('close', () => clearInterval(talk));
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const mail = { id: 'a', from: 'a@example.com', recipients: ['b@example.com'], subject: 's', text: 't', attachments: [] };
+  const sent = sendMail({ host: '127.0.0.1', port: portOf(server), tls: 'none' }, mail, { withinMs: 1_500 });
+  await expect(sent).rejects.toMatchObject({
+    code: 'FB_ERR_UNAVAILABLE',
+    detail: expect.stringMatching(/^127\.0\.0\.1:\d+ did not take the mail: it was not done in time$/),
+  });
+  server.close();
+  // Once no connection is left.
+  await once(server, 'close');
+});
