@@ -70,7 +70,7 @@ export async function answered<Result>(key: string, call: () => Promise<Result>)
     if (status === 412) return 'taken';
     throw new FirebreakError(
       'FB_ERR_UNAVAILABLE',
-      `S3 did not serve ${key}: ${name}${status === undefined ? '' : `, status ${status}`}`,
+      status === undefined ? `S3 does not answer: ${name}` : `S3 did not serve ${key}: ${name}, status ${status}`,
     );
   }
 }

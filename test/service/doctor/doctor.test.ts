@@ -369,6 +369,16 @@ describe('of the stores it says', () => {
     ]);
   });
 
+  test('that nobody answers for the bucket, without a word about what was asked of it', async () => {
+    const config = configured(
+      "evidence: { s3: { endpoint: 'http://127.0.0.1:1', bucket: evidence, accessKeyId: { env: ID }, secretAccessKey: { env: ID } } }",
+    );
+    await ensureKeys({ config, roles: all });
+    expect(await found({ chosen: storeChecks, config, env: { ID: 'id' }, name: 'evidence store' })).toMatchObject([
+      { state: 'error', text: 'the bucket evidence: S3 does not answer: ECONNREFUSED' },
+    ]);
+  });
+
   test('that a key of the evidence is damaged', async () => {
     await ensureKeys({ config: configured(), roles: all });
     const wrap = join(folder, 'firebreak-state', 'keys', 'evidence-wrap.key');
