@@ -18,6 +18,7 @@ const purposes: Readonly<Record<string, string>> = {
   workflows: 'How an incident runs, durably: Temporal replays it, so it is deterministic',
   activities: 'What a workflow may have done: the chokepoint that every step passes, and the actions behind it',
   integrations: 'One folder for each outside system: sensors, Kubernetes, Slack, tickets, stores, keys',
+  testing: 'Simulates playbooks for their tests: the real engine and chokepoint, without Temporal or a cluster',
   'service/intake': 'Takes alerts in: its door, reading, the durable spool, sending to Temporal, watching for storms and silence',
   'service/cell':
     'What acts on one cluster: pools of actions, containment as a state, the control of suppressions and restraints',
@@ -25,6 +26,10 @@ const purposes: Readonly<Record<string, string>> = {
   'service/incidents': 'Reaches incidents through Temporal, for the command line and the desk alike',
   'service/commands': 'The command line',
   'service/config': 'Reads and checks the configuration and its secrets',
+  'service/check': 'Says what is wrong with packs and playbooks: their types, places and rights',
+  'service/coverage': 'Says which rules of the sensors a playbook answers',
+  'service/simulation': 'Runs playbooks on past alerts and incidents, and says what they would do',
+  'service/trial': 'Runs an incident with all its answers in a Temporal of its own, in which days pass in a moment',
   'service/packs': 'Reads packs of playbooks: what pins them, what no playbook may have, their envelopes',
   'service/process': 'What every process has: log, keys, rights, status, trust',
   'service/temporal': 'The connection to Temporal: signed and sealed messages, workers, builds',
@@ -32,9 +37,12 @@ const purposes: Readonly<Record<string, string>> = {
   'service/doctor': 'Looks at all that an installation needs, and says what to do',
   'service/setup': 'What a new installation begins with, and what is to be seen in its cluster',
   'service/records': 'Checkpoints of the records, and their check',
+  'service/streams': 'Sends records on: to a SIEM, a log server or a bucket',
+  'service/witness': 'Signs that the log of checkpoints has only grown',
   'service/backup': 'Copies what cannot be made anew, and puts it back',
   'service/skew': 'Which versions run and are stored, and whether they go together',
   'service/offline': 'Gives everything back with a kubeconfig alone',
+  'service/parts': 'Downloads and builds what development and trials need, and keeps it in the cache',
   'service/launcher': 'Starts a program under the right Node, with its memory bounded',
   console: 'The web console, as it runs in a browser; the desk serves it',
   tools: 'For development: the local platform, the demo, checks, generated pages',
@@ -118,9 +126,26 @@ const clickWay: Way = {
   ],
 };
 
-/** `docs/architecture.md`: the rooms with their real imports, and the two ways through them. @throws when a file of a way is not there. */
+/** What is looked for most often, in two files at most. */
+const asked: readonly { readonly question: string; readonly files: readonly string[] }[] = [
+  { question: 'How is an alert of Falco read?', files: ['integrations/sensors/falco/falco.ts'] },
+  {
+    question: 'What contains a pod at once?',
+    files: ['service/intake/send/contain-before-start.ts', 'service/cell/head-starts.ts'],
+  },
+  { question: 'How does a click become a vote?', files: ['integrations/slack/door/click.ts', 'service/desk/click-votes.ts'] },
+  { question: 'What happens when a lease ends?', files: ['workflows/steps/leases.ts', 'core/incident/lease.ts'] },
+  {
+    question: 'What do the guardrails allow?',
+    files: ['core/action/guardrail.ts', 'activities/chokepoint/chokepoint.ts'],
+  },
+];
+
+/** `docs/architecture.md`: the rooms with their real imports, and the two ways through them. @throws when a file that it names is not there, or a room is not in it. */
 export function architecturePage(): string {
   const tree = readTree(projectRoot());
+  const unknown = new Set([...tree.keys()].map(roomOf).filter((room) => room !== undefined && !(room in purposes)));
+  if (unknown.size > 0) throw new Error(`the page of the architecture does not say what is in ${[...unknown].join(', ')}`);
   return [
     '# Architecture of the code',
     'Each top-level folder is a room with one subject. It may import only what its purpose allows, and `npm run check` enforces that (`tools/check`). To find something, follow the way of an alert or the way of a click below.',
@@ -133,6 +158,8 @@ export function architecturePage(): string {
     'Who uses whom, by the real imports; what everybody uses (`core`, `service/process`, `service/config`) has no arrows to it.',
     ['```mermaid', ...picture(tree), '```'].join('\n'),
     ...[alertWay, clickWay].flatMap(wayText),
+    '## Where to look first',
+    asked.map(({ question, files }) => `- ${question} ${linksTo(files)}`).join('\n'),
   ].join('\n\n');
 }
 
@@ -156,14 +183,18 @@ const idOf = (room: string): string => room.replaceAll(/\W/g, '_');
 function roomOf(file: string): string | undefined {
   const [top = '', second = ''] = file.split('/');
   if (!topRooms.includes(top)) return undefined;
-  return top === 'service' ? (`service/${second}` in purposes ? `service/${second}` : undefined) : top;
+  if (top !== 'service') return top;
+  // What lies in `service` itself starts the rooms.
+  return second.includes('.') ? undefined : `service/${second}`;
 }
 
 function wayText({ title, intro, steps }: Way): readonly string[] {
-  const missing = steps.flatMap(({ files }) => files).filter((file) => !existsSync(join(projectRoot(), file)));
-  if (missing.length > 0) throw new Error(`the page of the architecture names what is not there: ${missing.join(', ')}`);
-  const lines = steps.map(
-    ({ files, text }, index) => `${index + 1}. ${files.map((file) => `[\`${file}\`](../${file})`).join(' and ')} ${text}.`,
-  );
+  const lines = steps.map(({ files, text }, index) => `${index + 1}. ${linksTo(files)} ${text}.`);
   return [`## ${title}`, intro, lines.join('\n')];
+}
+
+function linksTo(files: readonly string[]): string {
+  const missing = files.filter((file) => !existsSync(join(projectRoot(), file)));
+  if (missing.length > 0) throw new Error(`the page of the architecture names what is not there: ${missing.join(', ')}`);
+  return files.map((file) => `[\`${file}\`](../${file})`).join(' and ');
 }
