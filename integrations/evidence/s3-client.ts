@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { S3Client } from '@aws-sdk/client-s3';
 import { FirebreakError } from '../../core/errors.ts';
 
@@ -13,11 +14,13 @@ export interface S3Options {
   readonly secretAccessKey: string;
   /** How long nothing at all may come or be taken before a request is given up, in milliseconds; absent: half a minute. */
   readonly silentMs?: number;
+  /** How long an answer may take in all, in milliseconds; absent: five minutes. What an object holds may take longer. */
+  readonly answersWithinMs?: number;
 }
 
 const defaultSilentMs = 30_000;
 /** One that trickles is never silent. No request carries more than 16 MiB or a thousand names, which 56 KB a second are enough for. */
-const answersWithinMs = 300_000;
+const usualAnswerMs = 300_000;
 
 /** One bucket, below a prefix. */
 export interface S3Place {
@@ -35,7 +38,8 @@ export interface S3Place {
  * (`httpHandlerInitialization.d.ts` of `@smithy/types`).
  */
 export function openPlace(options: S3Options): S3Place {
-  const { endpoint, region, bucket, prefix, accessKeyId, secretAccessKey, silentMs = defaultSilentMs } = options;
+  const { endpoint, region, bucket, prefix, accessKeyId, secretAccessKey } = options;
+  const { silentMs = defaultSilentMs, answersWithinMs = usualAnswerMs } = options;
   const client = new S3Client({
     ...(endpoint !== undefined && { endpoint }),
     region,
@@ -52,7 +56,23 @@ export function openPlace(options: S3Options): S3Place {
       throwOnRequestTimeout: true,
     },
   });
+  client.middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        const output = await next(args);
+        const { body, statusCode } = output.response as { readonly body?: unknown; readonly statusCode?: number };
+        const isContent = commandName === 'GetObjectCommand' && statusCode !== undefined && statusCode < 300;
+        if (body instanceof Readable && !isContent) endWithin(body, answersWithinMs);
+        return output;
+      },
+    { step: 'deserialize', priority: 'low' },
+  );
   return { client, bucket, prefix, at: (key) => ({ Bucket: bucket, Key: `${prefix}${key}` }) };
+}
+
+function endWithin(body: Readable, ms: number): void {
+  const late = setTimeout(() => body.destroy(Object.assign(new Error('late'), { code: 'ETIMEDOUT' })), ms);
+  body.once('close', () => clearTimeout(late));
 }
 
 /** What S3 said, or which of the two answers that are no failure. */

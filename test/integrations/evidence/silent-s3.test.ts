@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
+import { openBucket } from '../../../integrations/evidence/bucket.ts';
 import { createBucketShelf } from '../../../integrations/evidence/bucket-shelf.ts';
 import { createS3Store, requireLock } from '../../../integrations/evidence/s3-store.ts';
 
@@ -62,6 +63,22 @@ describe('an S3 that accepts the connection', () => {
     await expect(sent).rejects.toMatchObject(unavailable);
     expect(connections()).toBe(3);
     expect(readdirSync(scratchDir)).toEqual([]);
+  });
+
+  test('and answers a little at a time without end is unavailable', async () => {
+    const refused = 'HTTP/1.1 403 Forbidden\r\nContent-Type: application/xml\r\nContent-Length: 99999\r\n\r\n';
+    const { options, connections } = await silent((socket) => {
+      socket.once('data', () => {
+        socket.write(refused);
+        const trickle = setInterval(() => socket.write(' '), 20);
+        socket.on('close', () => clearInterval(trickle));
+      });
+    });
+    const bucket = openBucket({ ...options, silentMs: 30_000, answersWithinMs: 300 });
+    const [body, mediaType] = [Buffer.from('x'), 'text/plain'];
+    await expect(bucket.put({ key: 'a', body, bytes: 1, mediaType })).rejects.toMatchObject(unavailable);
+    await expect(bucket.get('a')).rejects.toMatchObject(unavailable);
+    expect(connections()).toBe(6);
   });
 
   test('and takes nothing of what is sent is unavailable', async () => {
