@@ -2,12 +2,19 @@ import { AsyncLocalStorage, inWorkflowContext } from '@temporalio/workflow';
 import { getActivator } from '@temporalio/workflow/lib/global-attributes.js';
 import type { FailedPromise, PromiseOwner } from './world.ts';
 
+/** What the workflows' thread tells of a promise (`service/temporal/workflow-thread.ts`). */
+interface MadePromise {
+  readonly formatted: string;
+  /** File and line of the author's source, where an author's own code is just making it, and not the engine for it. */
+  readonly madeAt?: () => string | undefined;
+}
+
 /**
  * Promises that authors make and drop. One that fails, and for which nobody waits, would fail the workflow's task, again at each attempt: the worker
  * takes it for a fault of the workflow, and its incident would stand still. Here it is heard, and told to the body that made it.
  *
- * The worker notes of each promise where it was made, and which others were made to wait for it, in two maps of the sandbox; it does so for traces of
- * stacks. These stand in their place. A promise is listened to in the moment in which it settles, when nothing else waits for it: so nothing is ordered
+ * The workflows' thread tells of each promise when it is made, and which others were made to wait for it, by two maps of the sandbox, which the SDK has
+ * for traces of stacks. These stand in their place. A promise is listened to in the moment in which it settles, when nothing else waits for it: so nothing is ordered
  * anew, and what is not settled costs nothing. All of it follows from what the bodies do, and is the same at each replay.
  */
 export function hearDroppedPromises(): { readonly within: <T>(owner: PromiseOwner, run: () => T) => T } {
@@ -34,10 +41,10 @@ export function hearDroppedPromises(): { readonly within: <T>(owner: PromiseOwne
   };
 
   const store = getActivator().promiseStackStore;
-  store.promiseToStack = new (class extends Map<Promise<unknown>, { readonly formatted: string }> {
-    override set(promise: Promise<unknown>, stack: { readonly formatted: string }): this {
+  store.promiseToStack = new (class extends Map<Promise<unknown>, MadePromise> {
+    override set(promise: Promise<unknown>, stack: MadePromise): this {
       const owner = isOurs ? undefined : owners.getStore();
-      const at = owner && placeIn(stack.formatted);
+      const at = owner && stack.madeAt?.();
       if (owner && at !== undefined) made.set(promise, { owner, at });
       return super.set(promise, stack);
     }
@@ -54,10 +61,4 @@ export function hearDroppedPromises(): { readonly within: <T>(owner: PromiseOwne
     }
   })();
   return { within: (owner, run) => owners.run(owner, run) };
-}
-
-/** Of a promise that an author's own code has made, by an async function or a method of a promise: not of what the engine makes for it. */
-function placeIn(stack: string): string | undefined {
-  const [frame = ''] = stack.split('\n').filter((line) => !line.endsWith('(<anonymous>)'));
-  return /^ +at (?:.*\()?((?:[\w@.-]+\/)*[\w@.-]+\.[cm]?[jt]s:\d+):\d+\)?$/.exec(frame)?.[1];
 }

@@ -15,6 +15,7 @@ const endBeginning = Buffer.from('{"to":"end:');
 const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
 const encoding = 'binary/encrypted';
 const json = 'json/plain';
+const closingBrace = 0x7d;
 
 /** For `bundleWorkflowCode({ failureConverterPath })` as well: the workflow sandbox converts its own failures. */
 export const failureConverterPath = join(import.meta.dirname, `failure-converter${extname(import.meta.filename)}`);
@@ -218,16 +219,28 @@ function isJson(text: Uint8Array): boolean {
   }
 }
 
-/** Put together from JSON and JSON: a value of megabytes is not parsed and written again. */
+const utf8 = new TextEncoder();
+const plain = { encoding: utf8.encode(json) };
+
+/**
+ * Put together from JSON and JSON: a value of megabytes is not parsed and written again. Each payload has a buffer of its own: a small `Buffer` is a view of
+ * 64 kB that many share, and all of them would go along to the thread of the workflows, and stay there while the run is kept.
+ */
 function asPayload(opened: Opened, before: FoundBefore = {}): Payload {
-  const metadata = { encoding: Buffer.from(json) };
   if ('unreadable' in opened) {
     const { unreadable } = opened;
-    return { metadata, data: Buffer.from(JSON.stringify({ from: null, unreadable, value: null, ...before } satisfies Received)) };
+    return {
+      metadata: plain,
+      data: utf8.encode(JSON.stringify({ from: null, unreadable, value: null, ...before } satisfies Received)),
+    };
   }
-  const { from, json: value = Buffer.from('null') } = opened;
-  const head = Buffer.from(`${JSON.stringify({ from, ...before }).slice(0, -1)},"value":`);
-  return { metadata, data: Buffer.concat([head, value, Buffer.from('}')]) };
+  const { from, json: value = utf8.encode('null') } = opened;
+  const head = utf8.encode(`${JSON.stringify({ from, ...before }).slice(0, -1)},"value":`);
+  const data = new Uint8Array(head.length + value.length + 1);
+  data.set(head);
+  data.set(value, head.length);
+  data[data.length - 1] = closingBrace;
+  return { metadata: plain, data };
 }
 
 function boundTo(namespace: string, workflow: string): string {

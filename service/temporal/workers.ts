@@ -1,4 +1,7 @@
+import { extname, join } from 'node:path';
+import { Worker as Thread } from 'node:worker_threads';
 import { type NativeConnection, Worker } from '@temporalio/worker';
+import { ThreadedVMWorkflowCreator, WorkerThreadClient } from '@temporalio/worker/lib/workflow/threaded-vm.js';
 import type { CellActivities, DeskActivities } from '../../core/action/step.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { activityTable } from '../../core/messages/message-table.ts';
@@ -34,6 +37,18 @@ function inTable<Activities extends object>(role: SigningRole, activities: Activ
     `core/messages/message-table.ts does not know these activities: ${unknown.join(', ')}`,
   );
 }
+
+// The SDK knows no option for its thread's program.
+ThreadedVMWorkflowCreator.create = async ({ threadPoolSize, logger, patchActivationCallback, ...parts }) => {
+  const file = join(import.meta.dirname, `workflow-thread${extname(import.meta.filename)}`);
+  const threads = Array.from(
+    { length: threadPoolSize },
+    () => new WorkerThreadClient(new Thread(file), logger, patchActivationCallback),
+  );
+  const hasPatchActivationCallback = patchActivationCallback !== undefined;
+  await Promise.all(threads.map((thread) => thread.send({ type: 'init', ...parts, hasPatchActivationCallback })));
+  return new ThreadedVMWorkflowCreator(threads);
+};
 
 /**
  * Workflows run in a thread of their own, in replays too: the SDK's replay worker would take the caller's, where whoever else reads stacks (a test

@@ -34,6 +34,7 @@ import { digestOf } from '../../core/text/digest.ts';
 import { boundPatterns } from '../../service/temporal/bundle/linear-patterns.ts';
 import { grpc, grpcCode, isCatchingUp } from '../../service/temporal/grpc-status.ts';
 import { resultOf } from '../../service/temporal/speaker.ts';
+import { workflowThread } from '../../service/temporal/workers.ts';
 import { eventually } from '../eventually.ts';
 import { bundlePath } from './bundle.ts';
 import { batchOf, roster, signVote, subject, voteKeys } from './people.ts';
@@ -250,6 +251,7 @@ export async function startLab(
     workflowBundle: { codePath: await bundlePath(workflowsPath) },
     activities: { ...scriptedActivities(seen, script, () => env.currentTimeMs(), people), ...others },
     ...workerOptions(speaker),
+    ...workflowThread,
     maxCachedWorkflows,
   });
   const running = worker.run();

@@ -22,10 +22,8 @@ const programs = [
   'service/simulation/sandbox-main',
   'service/temporal/bundle/bundle-main',
   'service/temporal/failure-converter',
+  'service/temporal/workflow-thread',
 ];
-
-/** The thread in which Temporal runs workflows. */
-const workflowThread = 'service/temporal/workflow-thread';
 
 /** What stays a file of its own: the launcher's way in, and what is put into pages as text. */
 const separate = ['service/cli.js', 'core/bundle/verify-bundle.js'];
@@ -47,10 +45,7 @@ export async function bundlePrograms({ draft }) {
   const { build } = await import('esbuild');
   const { outputFiles, metafile } = await build({
     absWorkingDir: root,
-    entryPoints: {
-      ...Object.fromEntries(programs.map((program) => [program, join(draft, `${program}.js`)])),
-      [workflowThread]: join(root, 'node_modules/@temporalio/worker/lib/workflow/workflow-worker-thread.js'),
-    },
+    entryPoints: Object.fromEntries(programs.map((program) => [program, join(draft, `${program}.js`)])),
     outdir: draft,
     chunkNames: 'chunks/[name]-[hash]',
     bundle: true,
@@ -133,13 +128,11 @@ const kubeConfig = 'node_modules/@kubernetes/client-node/dist/config.js';
 /** Code for each place that packages look for something in. */
 const packagePlaces = {
   chunks: placeIn('chunks'),
-  workflowThread: placeIn(`${workflowThread}.js`),
   coreBridge: "dirname(createRequire(import.meta.url).resolve('@temporalio/core-bridge/package.json'))",
 };
 
 /** What packages look for beside their own files, as they stand in them. */
 const placesInPackages = [
-  [/@temporalio\/worker\/lib\/workflow\/threaded-vm\.js$/, "require.resolve('./workflow-worker-thread')", 'workflowThread'],
   // Its part in Rust is not in the program, and is where the package was installed.
   [/@temporalio\/core-bridge\/common\.js$/, '__dirname', 'coreBridge'],
   [/source-map\/lib\/read-wasm\.js$/, '__dirname', 'chunks'],

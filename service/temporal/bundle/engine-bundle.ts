@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bundleWorkflowCode } from '@temporalio/worker';
+import { type BundleOptions, bundleWorkflowCode } from '@temporalio/worker';
 import { readBuild, type WorkflowBuild } from './bundle.ts';
 import { BundleStage, packagesFolder } from './bundle-stage.ts';
 import { withLoopBudget } from './loop-budget.ts';
@@ -16,6 +16,16 @@ const extension = import.meta.filename.endsWith('.ts') ? '.ts' : '.js';
  * copy each incident took 21 MB and 87 ms of a processor to find out who answers its first alert.
  */
 const sharedModules = ['core/playbook/answering', 'playbooks/index'];
+
+/**
+ * Read from the sandbox's global object one of these costs 150 ns, since Node is asked each time, and a variable none. What Temporal puts in the place of
+ * others (`Date`, `setTimeout`, `WeakRef`) is read there.
+ */
+const intrinsics =
+  'Array BigInt Boolean Error JSON Map Number Object Promise Proxy RangeError Reflect RegExp Set String Symbol TypeError Uint8Array WeakMap WeakSet isFinite isNaN parseFloat parseInt';
+
+/** As webpack opens the function in which all modules are. */
+const opening = '(() => { // webpackBootstrap';
 
 /**
  * Bundles the workflows and what is shipped, so that the result depends on their source only, not on where it lies. Takes some seconds. Packs of a
@@ -52,6 +62,7 @@ async function bundleOn(
       ...config,
       context: stage.folder,
       mode: 'production',
+      module: { ...config.module, rules: config.module?.rules?.map(forThisNode) ?? [] },
       optimization: { ...config.optimization, minimize: false, moduleIds: 'named', chunkIds: 'named' },
       resolve: {
         ...config.resolve,
@@ -63,7 +74,7 @@ async function bundleOn(
     }),
   });
   // The worker wants a source map in the bundle. One of the playbooks alone keeps the id free of paths, and saves the memory of the real one.
-  const text = withLines(withLoopBudget(code), linesOfPlaybooks(code));
+  const text = withIntrinsics(withLines(withLoopBudget(code), linesOfPlaybooks(code)));
   if (/node_modules\/zod\//.test(text)) {
     throw new Error(
       'zod is in the workflow bundle: a schema there is kept per cached workflow until the isolate is out of memory; import it as a type only',
@@ -78,6 +89,24 @@ async function bundleOn(
   }
   writeFileSync(outFile, text);
   return readBuild(outFile);
+}
+
+type WebpackRule = NonNullable<
+  NonNullable<Parameters<NonNullable<BundleOptions['webpackConfigHook']>>[0]['module']>['rules']
+>[number];
+
+/** The SDK has sources written for Node 8: private fields as maps, and spreads as loops. */
+function forThisNode(rule: WebpackRule): WebpackRule {
+  if (!rule || rule === '...' || typeof rule.use !== 'object' || !('options' in rule.use)) return rule;
+  return {
+    ...rule,
+    use: { ...rule.use, options: { sourceMap: true, jsc: { target: 'es2024', parser: { syntax: 'typescript' } } } },
+  };
+}
+
+function withIntrinsics(code: string): string {
+  if (!code.includes(opening)) throw new Error('webpack opens a bundle in another way than it did: `opening` is not in it');
+  return code.replace(opening, `(() => { const { ${intrinsics.split(' ').join(', ')} } = globalThis; // webpackBootstrap`);
 }
 
 function noLog(): void {}

@@ -132,6 +132,12 @@ describe('the payload codec', () => {
     );
   });
 
+  test('what comes out brings nothing but its own bytes along, to whichever thread it goes', async () => {
+    const given = [await sealedBy(codec), await sealedBy(unsigned), payload];
+    const bytes = (await codec.decode(given, here)).flatMap(({ data, metadata }) => [data, metadata?.encoding]);
+    expect(bytes.map((one) => one?.buffer.byteLength)).toEqual(bytes.map((one) => one?.byteLength ?? 'none'));
+  });
+
   test('the new key of a rotated ring seals, and the old one still opens', async () => {
     const rotated = createPayloadCodec({
       keys: [{ id: 'k2', key: randomBytes(32) }, key],
