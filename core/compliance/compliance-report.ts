@@ -3,7 +3,7 @@ import type { Measure } from './measures.ts';
 
 /** What the records of a period show of a framework, and what they cannot. */
 export interface ComplianceReport {
-  readonly framework: Pick<Framework, 'id' | 'name' | 'source'>;
+  readonly framework: Pick<Framework, 'id' | 'name' | 'source' | 'notListed'>;
   /** Whose records these are. */
   readonly clusters: readonly string[];
   /** ISO 8601, UTC; the end is not in it. */

@@ -18,5 +18,7 @@ export interface Framework {
   readonly name: string;
   /** Where its text is, and by which edition the numbers go. */
   readonly source: string;
+  /** What of it no requirement below stands for. */
+  readonly notListed: string;
   readonly requirements: readonly RequirementMapping[];
 }

@@ -3,6 +3,7 @@ import type { AuditRecord } from '../audit/audit.ts';
 import { percentile } from '../audit/percentile.ts';
 import { deadlineOrderIn } from '../orders/deadline-order.ts';
 import { isObject } from '../text/plain-json.ts';
+import { type NotificationStage, type Regime, regimes, rules, stages } from './notification.ts';
 import { findingsIn, type PostureLook, PostureTrend, type TrendStep, trendPart } from './posture-trend.ts';
 
 /** A record that a number was counted from. */
@@ -42,7 +43,7 @@ export function isTrend(id: MeasureId): id is TrendId {
   return trends.some((one) => one === id);
 }
 
-const titles = {
+const titlesOfOthers = {
   'incidents-opened': 'Incidents opened, by severity of the first alerts',
   'audit-incidents': 'Incidents whose first alert came from the audit log of the API server',
   'incidents-closed': 'Times that an incident was closed, by verdict',
@@ -82,14 +83,35 @@ const titles = {
   promotions: 'Decisions about versions of playbooks',
   strangers: 'Attempts that were refused: clicks, commands, messages, requests, by kind',
   exports: 'Incidents exported',
+  'records-cut': 'Times that outdated records were cut, by class',
   'notifications-due': 'Times that people found an incident notifiable, by law',
   'notifications-sent': 'Notifications that people put on record as sent, by law and stage',
   'notifications-called': 'Times that people were called because a notification was due, by law and stage',
 } as const;
 
-export type MeasureId = keyof typeof titles;
+/** Of one law, and of one of its stages: an article that asks for one of them is not shown by another. */
+export type LawMeasureId = `${Regime}-due` | `${Regime}-${NotificationStage}-${'sent' | 'called'}`;
 
-export const measureIds = Object.keys(titles) as readonly MeasureId[];
+export type MeasureId = keyof typeof titlesOfOthers | LawMeasureId;
+
+const titlesLawMeasureIds: readonly (readonly [LawMeasureId, title: string])[] = regimes.flatMap((regime) => [
+  [`${regime}-due`, `Times that people found an incident notifiable by ${regime}`] as const,
+  ...stages.flatMap((stage) => {
+    const { title } = rules[regime][stage];
+    const of = `${title} (${regime})`;
+    return [
+      [`${regime}-${stage}-sent`, `${of}: times that people put on record that it was sent`] as const,
+      [`${regime}-${stage}-called`, `${of}: times that people were called because it was due`] as const,
+    ];
+  }),
+]);
+
+const titles: ReadonlyMap<MeasureId, string> = new Map([
+  ...(Object.entries(titlesOfOthers) as readonly (readonly [keyof typeof titlesOfOthers, string])[]),
+  ...titlesLawMeasureIds,
+]);
+
+export const measureIds: readonly MeasureId[] = [...titles.keys()];
 
 interface Counter {
   value: number;
@@ -142,6 +164,8 @@ export class Measures {
     if (kind === 'posture.found') this.#looked(record);
     if (kind === 'incident.opened' && firstAlert(body)?.sensor === 'kubernetes-audit') this.#count('audit-incidents', record);
     for (const [id, ...parts] of countedBy(record)) this.#count(id, record, ...parts);
+    const ofLaw = countedByLaw(record);
+    if (ofLaw) this.#count(ofLaw, record);
   }
 
   counted(): Counted {
@@ -160,7 +184,7 @@ export class Measures {
     return measureIds.map((id) => {
       const { value, parts, records, partRecords, times } = counters.get(id) ?? newCounter();
       const ofParts = isTrend(id) && { partRecords: Object.fromEntries([...partRecords].sort()) };
-      const shared = { id, title: titles[id], records, counted: value, ...ofParts };
+      const shared = { id, title: titles.get(id) ?? id, records, counted: value, ...ofParts };
       if (!isTime(id)) return { ...shared, unit: 'number', value, parts: Object.fromEntries([...parts].sort()) };
       const sorted = times.toSorted((a, b) => a - b);
       if (sorted.length === 0) return { ...shared, unit: 'seconds', value: null, parts: {} };
@@ -261,6 +285,18 @@ function count(counter: Counter, { chain, number }: RecordRef, parts: readonly s
   }
 }
 
+/** As what of which law a record is counted; undefined where it names none. */
+function countedByLaw({ kind, body }: AuditRecord): LawMeasureId | undefined {
+  if (kind === 'deadline.called') {
+    const regime = regimes.find((one) => one === body.regime);
+    const stage = stages.find((one) => one === body.stage);
+    return regime && stage && `${regime}-${stage}-called`;
+  }
+  const order = kind === 'deadline.started' || kind === 'deadline.sent' ? deadlineOrderIn(body.order) : undefined;
+  if (order?.kind === 'deadline.start') return `${order.regime}-due`;
+  return order?.kind === 'deadline.sent' ? `${order.regime}-${order.stage}-sent` : undefined;
+}
+
 /** What one record is counted as by itself, and as which parts of it. */
 function countedBy({ kind, body, actor }: AuditRecord): readonly (readonly [id: MeasureId, ...parts: readonly string[]])[] {
   const known = byKind[kind];
@@ -278,6 +314,7 @@ const byKind: Readonly<
   'incident.closed': { id: 'incidents-closed', part: ({ verdict }) => textOf(verdict) },
   'incident.exported': { id: 'exports' },
   'console.exported': { id: 'exports' },
+  'records.cut': { id: 'records-cut', part: ({ cut }) => textOf(isObject(cut) ? cut.class : undefined) },
   'deadline.started': { id: 'notifications-due', part: ({ order }) => regimeIn(order) },
   'deadline.sent': { id: 'notifications-sent', part: ({ order }) => stageIn(order) },
   'deadline.called': { id: 'notifications-called', part: ({ regime, stage }) => `${textOf(regime)} ${textOf(stage)}` },

@@ -27,12 +27,9 @@ interface StageRule {
 
 const nis2 = 'of Directive (EU) 2022/2555';
 const cra = 'of Regulation (EU) 2024/2847';
-const craWarning = [
-  'The member states in which the product was made available',
-  'Is it suspected of being caused by unlawful or malicious acts?',
-];
+const memberStates = 'The member states in which the product was made available';
+const unlawful = 'Is it suspected of being caused by unlawful or malicious acts?';
 const craNotification = [
-  'General information about the product and the nature of the exploit or incident',
   'Corrective or mitigating measures taken by the manufacturer, and those that users can take',
   'How sensitive the information is considered to be',
 ];
@@ -46,7 +43,7 @@ export const rules: Readonly<Record<Regime, Readonly<Record<NotificationStage, S
       by: `Article 23(4)(a) ${nis2}: 24 hours after becoming aware of a significant incident`,
       toFillIn: [
         'Is the incident significant (Article 23(3))? Who decided that, and when?',
-        'Is it suspected of being caused by unlawful or malicious acts?',
+        unlawful,
         'Could it have an impact in other member states?',
       ],
     },
@@ -54,13 +51,22 @@ export const rules: Readonly<Record<Regime, Readonly<Record<NotificationStage, S
       title: 'NIS2 incident notification',
       term: { from: 'awareness', hours: 72 },
       by: `Article 23(4)(b) ${nis2}: 72 hours after becoming aware`,
-      toFillIn: ['An assessment of its severity and impact on the service', 'Indicators of compromise beyond those below'],
+      toFillIn: [
+        'An assessment of its severity and impact on the service',
+        'Indicators of compromise beyond those below',
+        'Is it about a trust service? Then this is due 24 hours after becoming aware, and not 72',
+      ],
     },
     final: {
       title: 'NIS2 final report',
       term: { from: 'notification', months: 1 },
       by: `Article 23(4)(d) ${nis2}: one month after the notification`,
-      toFillIn: ['The type of threat or root cause', 'The impact, also across borders', 'Measures that go on'],
+      toFillIn: [
+        'The type of threat or root cause',
+        'The impact, also across borders',
+        'Measures that go on',
+        'Does the incident go on? Then a progress report is due now, and the final one a month after it was handled (Article 23(4)(e))',
+      ],
     },
   },
   'cra-incident': {
@@ -68,13 +74,13 @@ export const rules: Readonly<Record<Regime, Readonly<Record<NotificationStage, S
       title: 'CRA early warning',
       term: { from: 'awareness', hours: 24 },
       by: `Article 14(4)(a) ${cra}: 24 hours after becoming aware of a severe incident`,
-      toFillIn: ['The product with digital elements, and why the incident is severe (Article 14(5))', ...craWarning],
+      toFillIn: ['The product with digital elements, and why the incident is severe (Article 14(5))', memberStates, unlawful],
     },
     notification: {
       title: 'CRA incident notification',
       term: { from: 'awareness', hours: 72 },
       by: `Article 14(4)(b) ${cra}: 72 hours after becoming aware`,
-      toFillIn: craNotification,
+      toFillIn: ['The nature of the incident, and a first assessment of it', ...craNotification],
     },
     final: {
       title: 'CRA final report',
@@ -91,13 +97,13 @@ export const rules: Readonly<Record<Regime, Readonly<Record<NotificationStage, S
       title: 'CRA early warning',
       term: { from: 'awareness', hours: 24 },
       by: `Article 14(2)(a) ${cra}: 24 hours after becoming aware of an actively exploited vulnerability`,
-      toFillIn: ['The product with digital elements, and the vulnerability that is exploited', ...craWarning],
+      toFillIn: ['The product with digital elements, and the vulnerability that is exploited', memberStates],
     },
     notification: {
       title: 'CRA vulnerability notification',
       term: { from: 'awareness', hours: 72 },
       by: `Article 14(2)(b) ${cra}: 72 hours after becoming aware`,
-      toFillIn: craNotification,
+      toFillIn: ['The product, and the nature of the exploit and of the vulnerability', ...craNotification],
     },
     final: {
       title: 'CRA final report',

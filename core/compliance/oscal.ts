@@ -29,7 +29,11 @@ export function reportOscal(report: ComplianceReport, uuid: () => string): Reado
           end: until,
           'reviewed-controls': {
             'control-selections': [
-              { description: framework.name, 'include-controls': requirements.map(({ id }) => ({ 'control-id': tokenOf(id) })) },
+              {
+                description: framework.name,
+                'include-controls': requirements.map(({ id }) => ({ 'control-id': tokenOf(id) })),
+                remarks: `Not in this report: ${framework.notListed}`,
+              },
             ],
           },
           observations: [...observed.values()].map((one) => observationOf(one, madeAt)),

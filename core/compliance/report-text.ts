@@ -37,7 +37,8 @@ export function reportCsv({ framework, since, until, requirements, measures }: C
       one.notShown,
     ]),
   );
-  return [head, ...rows].map((row) => `${row.map(cell).join(',')}\r\n`).join('');
+  const others = [framework.name, 'others', framework.notListed, 'not in this report', '', '', '', '', '', since, until, ''];
+  return [head, ...rows, others].map((row) => `${row.map(cell).join(',')}\r\n`).join('');
 }
 
 /** What a spreadsheet would run as a formula is text: a workload or a rule may be called so. */
@@ -59,6 +60,7 @@ export function reportHtml(report: ComplianceReport): string {
 <header><h1>${escaped(title)}</h1>
 <p>${clusters.length === 1 ? 'Cluster' : 'Clusters'} ${escaped(clusters.join(', ') || 'none')}, ${escaped(daysText(report))} (UTC). Made ${escaped(madeAt)} by ${escaped(program)}.</p>
 <p>By ${escaped(framework.source)}.</p>
+<p>Not in this report: ${escaped(framework.notListed)}</p>
 <p class="sum">${shown} of ${requirements.length} requirements have numbers in this period. ${records.counted} records were counted${records.leftOut > 0 ? `; <strong>${records.leftOut} not proven and left out</strong>: run <code>firebreak audit verify</code>` : '; each is signed by the cell or desk that made it'}.</p>
 <p>This report says what Firebreak has recorded. Whether a requirement is met, an assessor decides; whether a record is missing, <code>firebreak audit verify</code> says.</p></header>
 <main><h2>Requirements</h2>

@@ -47,6 +47,7 @@ inBrowser(
       expect(text).toContain('It cannot be undone.');
       expect(text).toContain('The content of one record was removed, by orders that two people signed.');
       expect(text).toContain('record 2 · version 0.1.0 · build 3f0a5b1c2d4e6f70');
+      expect(text).toContain('What a person is called. The id is proven; the name is from whoever handed the file out.');
       expect(text).toContain('checkpoint 4');
       const download = page.waitForEvent('download');
       await page.getByText('save').click();

@@ -5,6 +5,7 @@ export const cisKubernetes: Framework = {
   name: 'CIS Kubernetes Benchmark: what response and posture can say',
   source:
     'CIS Kubernetes Benchmark v2.0.1 (Kubernetes 1.34 and 1.35); titles in our words: https://www.cisecurity.org/benchmark/kubernetes',
+  notListed: 'All others: of the control plane, etcd, kubelets and nodes (1, 2, 3.1, 3.2.2, 4), and of chapter 5.',
   requirements: [
     {
       id: '3.2.1',

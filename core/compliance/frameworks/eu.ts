@@ -4,6 +4,8 @@ export const nis2: Framework = {
   id: 'nis2',
   name: 'NIS2, Articles 21 and 23',
   source: 'Directive (EU) 2022/2555: https://eur-lex.europa.eu/eli/dir/2022/2555/oj',
+  notListed:
+    'The other measures of Article 21; telling recipients (23(1) and (2)); reports on request (23(4)(c)) and on incidents that go on (23(4)(e)).',
   requirements: [
     {
       id: '21(2)(b)',
@@ -15,7 +17,7 @@ export const nis2: Framework = {
     {
       id: '23(4)(a)',
       asks: 'Early warning within 24 hours of becoming aware of a significant incident',
-      measures: ['notifications-due', 'notifications-sent', 'notifications-called'],
+      measures: ['nis2-due', 'nis2-early-warning-sent', 'nis2-early-warning-called'],
       shown:
         'People decide what has to be notified; its deadlines run, and people are called. Draft: `firebreak report notification --regime nis2 --stage early-warning`.',
       notShown: 'Whether an incident is significant, and that the authority has it: people put on record what they sent.',
@@ -23,14 +25,15 @@ export const nis2: Framework = {
     {
       id: '23(4)(b)',
       asks: 'Notification within 72 hours',
-      measures: ['notifications-sent', 'notifications-called', 'time-to-contain'],
+      measures: ['nis2-notification-sent', 'nis2-notification-called', 'time-to-contain'],
       shown: 'Draft: `--stage notification`.',
-      notShown: 'Severity and impact on your service, and that the authority has it.',
+      notShown:
+        'Severity and impact on your service, and that the authority has it. Of a trust service provider, for whom it is 24 hours, nothing is counted.',
     },
     {
       id: '23(4)(d)',
       asks: 'Final report within one month of the notification',
-      measures: ['notifications-sent', 'incidents-closed', 'containments', 'evidence-kept'],
+      measures: ['nis2-final-sent', 'nis2-final-called', 'incidents-closed', 'containments', 'evidence-kept'],
       shown: 'Draft: `--stage final`.',
       notShown: 'Root cause, cross-border impact, and that the authority has it.',
     },
@@ -41,11 +44,12 @@ export const cra: Framework = {
   id: 'cra',
   name: 'EU Cyber Resilience Act, Article 14',
   source: 'Regulation (EU) 2024/2847: https://eur-lex.europa.eu/eli/reg/2024/2847/oj',
+  notListed: 'Reports on request (14(6)) and telling users (14(8)). Whom to notify, and by which platform (14(1), (3) and (7)).',
   requirements: [
     {
       id: '14(2)(a)',
       asks: 'Early warning of an actively exploited vulnerability within 24 hours',
-      measures: ['notifications-due', 'notifications-sent', 'notifications-called'],
+      measures: ['cra-vulnerability-due', 'cra-vulnerability-early-warning-sent', 'cra-vulnerability-early-warning-called'],
       shown:
         'People decide what has to be notified; its deadlines run, and people are called. Draft: `firebreak report notification --regime cra-vulnerability --stage early-warning`.',
       notShown:
@@ -54,23 +58,37 @@ export const cra: Framework = {
     {
       id: '14(2)(b)',
       asks: 'Notification within 72 hours',
-      measures: ['notifications-sent', 'time-to-contain'],
+      measures: ['cra-vulnerability-notification-sent', 'cra-vulnerability-notification-called', 'time-to-contain'],
       shown: 'Draft: `--stage notification`.',
       notShown: 'The product, the vulnerability, the corrective measure.',
     },
     {
       id: '14(2)(c)',
       asks: 'Final report at most 14 days after a corrective measure is available',
-      measures: ['notifications-sent'],
+      measures: ['cra-vulnerability-final-sent', 'cra-vulnerability-final-called'],
       shown: 'Draft: `--stage final`. From when on a measure was available, people put on record.',
       notShown: 'The corrective measure.',
     },
     {
-      id: '14(4)',
-      asks: 'The same for severe incidents that touch the security of the product: 24 hours, 72 hours, one month',
-      measures: ['notifications-due', 'notifications-sent', 'containments'],
+      id: '14(4)(a)',
+      asks: 'Early warning of a severe incident that touches the security of the product within 24 hours',
+      measures: ['cra-incident-due', 'cra-incident-early-warning-sent', 'cra-incident-early-warning-called', 'containments'],
       shown: 'The same drafts, with `--regime cra-incident`.',
-      notShown: 'Whether an incident is severe in this sense.',
+      notShown: 'Whether an incident is severe in this sense, and that the authority has it.',
+    },
+    {
+      id: '14(4)(b)',
+      asks: 'Notification within 72 hours',
+      measures: ['cra-incident-notification-sent', 'cra-incident-notification-called', 'time-to-contain'],
+      shown: 'Draft: `--stage notification`.',
+      notShown: 'The assessment of the incident, the measures that users can take, and that the authority has it.',
+    },
+    {
+      id: '14(4)(c)',
+      asks: 'Final report within one month of the notification',
+      measures: ['cra-incident-final-sent', 'cra-incident-final-called', 'incidents-closed'],
+      shown: 'Draft: `--stage final`.',
+      notShown: 'The root cause, and that the authority has it.',
     },
   ],
 };

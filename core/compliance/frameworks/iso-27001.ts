@@ -4,6 +4,7 @@ export const iso27001: Framework = {
   id: 'iso-27001',
   name: 'ISO/IEC 27001:2022, A.5.24 to A.5.28',
   source: 'ISO/IEC 27001:2022, Annex A, with ISO/IEC 27002:2022; titles in our words: https://www.iso.org/standard/27001',
+  notListed: 'Nothing of these five; no other control of Annex A.',
   requirements: [
     {
       id: 'A.5.24',

@@ -4,6 +4,8 @@ export const nist800190: Framework = {
   id: 'nist-800-190',
   name: 'NIST SP 800-190, Application Container Security',
   source: 'NIST SP 800-190 (September 2017), countermeasures of chapter 4: https://doi.org/10.6028/NIST.SP.800-190',
+  notListed:
+    'Images except 4.1.5, registries (4.2), 4.3.1 and 4.3.3 to 4.3.5, runtime software (4.4.1), hosts (4.5) and hardware (4.6).',
   requirements: [
     {
       id: '4.1.5',

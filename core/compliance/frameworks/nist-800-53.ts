@@ -4,6 +4,7 @@ export const nist80053: Framework = {
   id: 'nist-800-53',
   name: 'NIST SP 800-53 Rev. 5: AC, AU, IR, SI',
   source: 'NIST SP 800-53 Rev. 5, release 5.1.1: https://doi.org/10.6028/NIST.SP.800-53r5',
+  notListed: 'All other controls of these families, such as accounts (AC-2), training (IR-2) and flaws (SI-2).',
   requirements: [
     {
       id: 'AC-3(2)',
@@ -71,8 +72,8 @@ export const nist80053: Framework = {
     {
       id: 'AU-11',
       asks: 'Records are retained',
-      measures: ['evidence-destroyed'],
-      shown: 'Retention of evidence and alerts is configured, and its end is a record.',
+      measures: ['records-cut', 'evidence-destroyed'],
+      shown: 'Retention of records, evidence and alerts is configured. The end of records and of evidence is a record.',
       notShown: 'The length that your rules ask for.',
     },
     {
@@ -109,9 +110,9 @@ export const nist80053: Framework = {
     {
       id: 'IR-6',
       asks: 'Incidents are reported in time',
-      measures: ['pages', 'tickets'],
-      shown: 'Calls and tickets; drafts of notifications.',
-      notShown: 'That an authority was told.',
+      measures: ['pages', 'tickets', 'notifications-due', 'notifications-sent', 'notifications-called'],
+      shown: 'Calls and tickets; drafts of notifications, their deadlines, and what people put on record as sent.',
+      notShown: 'That the authority has it.',
     },
     {
       id: 'IR-8',

@@ -4,6 +4,7 @@ export const nistCsf: Framework = {
   id: 'nist-csf',
   name: 'NIST Cybersecurity Framework 2.0, Detect, Respond and Recover',
   source: 'NIST CSWP 29 (February 2024), read with NIST SP 800-61r3 (April 2025): https://doi.org/10.6028/NIST.SP.800-61r3',
+  notListed: 'Govern, Identify and Protect; DE.AE-03, DE.AE-07 and DE.CM; RS.MA-05; RC.RP-01 to -04, RC.RP-06 and RC.CO.',
   requirements: [
     {
       id: 'DE.AE-02',
@@ -85,15 +86,16 @@ export const nistCsf: Framework = {
     {
       id: 'RS.AN-08',
       asks: 'The magnitude of an incident is estimated and validated',
-      measures: ['incidents-opened'],
+      measures: [],
       notShown: 'Magnitude is not a record of Firebreak.',
     },
     {
       id: 'RS.CO-02',
       asks: 'Those inside and outside who must be told are told',
-      measures: ['tickets', 'pages', 'exports'],
-      shown: 'Drafts of notifications come from the records: `firebreak report notification`.',
-      notShown: 'Whether they were sent.',
+      measures: ['tickets', 'pages', 'exports', 'notifications-due', 'notifications-sent'],
+      shown:
+        'Drafts of notifications come from the records: `firebreak report notification`. People put on record what they sent.',
+      notShown: 'Whether it has come to whom it was for.',
     },
     {
       id: 'RS.CO-03',

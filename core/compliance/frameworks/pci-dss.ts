@@ -4,6 +4,8 @@ export const pciDss: Framework = {
   id: 'pci-dss',
   name: 'PCI DSS 4.0.1, requirements 10 and 12.10',
   source: 'PCI Security Standards Council, PCI DSS v4.0.1 (June 2024); titles in our words: https://www.pcisecuritystandards.org',
+  notListed:
+    '10.1, the parts of 10.2.1 one by one, 10.3.1, 10.4.1 to 10.4.3 except 10.4.1.1, 10.6.2, 10.6.3, 10.7.1, 10.7.3, 12.10.2, 12.10.4 and 12.10.7.',
   requirements: [
     {
       id: '10.2.1',
@@ -50,9 +52,10 @@ export const pciDss: Framework = {
     {
       id: '10.5.1',
       asks: 'Logs are kept for twelve months',
-      measures: [],
-      shown: 'The audit store removes no record by itself.',
-      notShown: 'Your backups.',
+      measures: ['records-cut'],
+      shown:
+        'Records are kept for ever, unless `audit.retention` is shorter. `firebreak audit verify` says what was cut, and whether too early.',
+      notShown: 'How long your configuration keeps them, and your backups.',
     },
     {
       id: '10.6.1',

@@ -4,6 +4,7 @@ export const soc2: Framework = {
   id: 'soc-2',
   name: 'SOC 2, common criteria CC7',
   source: 'AICPA Trust Services Criteria 2017 with the points of focus of 2022; titles in our words: https://www.aicpa-cima.com',
+  notListed: 'Nothing of these five; no other criterion.',
   requirements: [
     {
       id: 'CC7.1',

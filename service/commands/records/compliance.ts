@@ -201,5 +201,6 @@ function printReport({ framework, clusters, since, until, records, requirements,
     { title: 'NUMBER', text: ({ title }) => title },
   ]);
   print();
+  print(styled('dim', `Not in this report: ${framework.notListed}`));
   print(styled('dim', 'What cannot be shown, and the records behind each number: --format html, csv, json or oscal.'));
 }

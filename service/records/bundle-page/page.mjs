@@ -156,6 +156,7 @@ function show({ content, export: { order } }) {
       'ul',
       null,
       element('li', null, 'That the keys are the true ones: they stand in the file.'),
+      element('li', null, 'What a person is called. The id is proven; the name is from whoever handed the file out.'),
       element('li', null, 'What came after the last checkpoint. Compare its time with that of the export.'),
       element('li', null, 'That a cell told the truth when it made a record. It can make no person’s vote.'),
     ),

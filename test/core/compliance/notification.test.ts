@@ -88,6 +88,13 @@ describe('a draft of a notification', () => {
     },
   );
 
+  test('asks for what that article wants, and says where the law has another time than the clock', () => {
+    expect(draftOf('cra-incident', 'notification').toFillIn.join()).toContain('a first assessment');
+    expect(draftOf('cra-vulnerability', 'early-warning').toFillIn.join()).not.toContain('unlawful');
+    expect(draftOf('nis2', 'notification').toFillIn.join()).toContain('a trust service? Then this is due 24 hours');
+    expect(draftOf('nis2', 'final').toFillIn.join()).toContain('Article 23(4)(e)');
+  });
+
   test('needs the beginning of the incident', () => {
     expect(() => notificationDraft({ incident, records: records.slice(1), regime: 'nis2', stage: 'final' })).toThrow(RangeError);
   });

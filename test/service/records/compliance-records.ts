@@ -1,4 +1,5 @@
 import type { AuditRecord } from '../../../core/audit/audit.ts';
+import { regimes, stages } from '../../../core/compliance/notification.ts';
 
 /** Numbers that come out the same each time. */
 function numbersFrom(seed: number): (below: number) => number {
@@ -78,11 +79,11 @@ export function recordsOfIncidents(count: number, from: number): readonly AuditR
 /** What people order about incidents: one in ten has to be notified, and is; one in twenty is handed out. */
 function recordsOfOrders(count: number, from: number): readonly AuditRecord[] {
   const hourMs = 3_600_000;
-  const regimes = ['nis2', 'cra-incident'];
+  const ofTwo = ['nis2', 'cra-incident'];
   const orders = Array.from({ length: Math.floor(count / 10) }, (_, index) => {
     const begun = from + index * 30 * hourMs;
     const at = (hours: number): string => new Date(begun + hours * hourMs).toISOString();
-    const regime = regimes[index % 2] ?? '';
+    const regime = ofTwo[index % 2] ?? '';
     const order = {
       ...{
         version: 1,
@@ -107,6 +108,18 @@ function recordsOfOrders(count: number, from: number): readonly AuditRecord[] {
   return orders.map((record, index) => ({ chain: 'control/c@run', number: index + 1, actor: 'person/ada', ...record }));
 }
 
+const madeAt = '2026-07-01T00:00:00.000Z';
+
+/** Each stage of each law in turn. */
+function noticeOf(nth: number): { readonly regime: string; readonly stage: string } {
+  return { regime: regimes[nth % regimes.length] ?? '', stage: stages[Math.floor(nth / regimes.length) % stages.length] ?? '' };
+}
+
+function orderOf(kind: string, draft: object): AuditRecord['body'] {
+  const about = { version: 1, person: 'ada', cluster: 'c', incident: 'incident/c/shop/Deployment/app0', run: 'run0', at: madeAt };
+  return { order: { order: { ...about, kind, ...draft } } };
+}
+
 /** What else is counted, each kind now and then, and what is not counted beside it. */
 export function rarerRecords(count: number, from: number): readonly AuditRecord[] {
   const hourMs = 3_600_000;
@@ -128,7 +141,10 @@ export function rarerRecords(count: number, from: number): readonly AuditRecord[
     ['lease.released', 2],
     ['lease.renewed', 2],
     ['console.exported', 10],
-    ['deadline.called', 9, (nth) => ({ regime: 'nis2', stage: nth % 2 === 0 ? 'early-warning' : 'final' })],
+    ['deadline.called', 4, (nth) => noticeOf(nth / 4)],
+    ['deadline.started', 4, (nth) => orderOf('deadline.start', { ...noticeOf(nth / 4), awareAt: madeAt, reason: 'why' })],
+    ['deadline.sent', 4, (nth) => orderOf('deadline.sent', { ...noticeOf(nth / 4), sentAt: madeAt, reference: 'CSIRT-2' })],
+    ['records.cut', 6, (nth) => ({ cut: { class: nth % 12 === 0 ? 'unanswered' : 'journals' } })],
     ...['click', 'command', 'door', 'message', 'order'].map((noun, index) => [`${noun}.refused`, 5 + index] as const),
     ...['restraint', 'suppression', 'promotion'].flatMap((noun) =>
       ['proposed', 'begun', 'rejected', 'ended', 'expired', 'lapsed', 'refused', 'restored'].map(

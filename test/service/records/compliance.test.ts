@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { basisTexts, complianceReport } from '../../../core/compliance/compliance-report.ts';
 import { frameworks } from '../../../core/compliance/frameworks/index.ts';
-import { type MeasureId, measureIds, mostRefs, type TrendId } from '../../../core/compliance/measures.ts';
+import { type LawMeasureId, type MeasureId, measureIds, mostRefs, type TrendId } from '../../../core/compliance/measures.ts';
+import { regimes, stages } from '../../../core/compliance/notification.ts';
 import { reportOscal } from '../../../core/compliance/oscal.ts';
 import { reportCsv, reportHtml } from '../../../core/compliance/report-text.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
@@ -51,9 +52,28 @@ describe('every number is what SQL counts in the records', () => {
     `replace(kind, '${noun}.', '')`,
   ];
 
-  /** Which records each is counted from, and by what it is divided. None may be missing here: the compiler says which. */
+  const [regimeOf, stageOf] = ["json_extract(body, '$.order.order.regime')", "json_extract(body, '$.order.order.stage')"];
+  const ofLaws: Readonly<Record<string, readonly [where: string]>> = Object.fromEntries(
+    regimes.flatMap((regime) => [
+      [`${regime}-due`, [`kind = 'deadline.started' AND ${regimeOf} = '${regime}'`]],
+      ...stages.flatMap((stage) => [
+        [`${regime}-${stage}-sent`, [`kind = 'deadline.sent' AND ${regimeOf} = '${regime}' AND ${stageOf} = '${stage}'`]],
+        [
+          `${regime}-${stage}-called`,
+          [
+            `kind = 'deadline.called' AND json_extract(body, '$.regime') = '${regime}' AND json_extract(body, '$.stage') = '${stage}'`,
+          ],
+        ],
+      ]),
+    ]),
+  );
+
+  /** Which records each is counted from, and by what it is divided. None of these may be missing here: the compiler says which. */
   const queries: Readonly<
-    Record<Exclude<MeasureId, TrendId | 'time-to-contain' | 'time-to-decide'>, readonly [where: string, part?: string]>
+    Record<
+      Exclude<MeasureId, TrendId | LawMeasureId | 'time-to-contain' | 'time-to-decide'>,
+      readonly [where: string, part?: string]
+    >
   > = {
     'incidents-opened': [`kind = 'incident.opened'`, `json_extract(body, '$.alerts[0].severity')`],
     'audit-incidents': [`kind = 'incident.opened' AND json_extract(body, '$.alerts[0].sensor') = 'kubernetes-audit'`],
@@ -93,6 +113,7 @@ describe('every number is what SQL counts in the records', () => {
       `replace(kind, '.refused', '')`,
     ],
     exports: [`kind IN ('incident.exported', 'console.exported')`],
+    'records-cut': [`kind = 'records.cut'`, `json_extract(body, '$.cut.class')`],
     'notifications-due': [`kind = 'deadline.started'`, `json_extract(body, '$.order.order.regime')`],
     'notifications-sent': [
       `kind = 'deadline.sent'`,
@@ -103,10 +124,11 @@ describe('every number is what SQL counts in the records', () => {
       `json_extract(body, '$.regime') || ' ' || json_extract(body, '$.stage')`,
     ],
   };
-  const isQueried = (id: MeasureId): id is keyof typeof queries => Object.hasOwn(queries, id);
+  const queriesOfAll = Object.entries<readonly [where: string, part?: string]>({ ...queries, ...ofLaws });
+  const queryOf = new Map(queriesOfAll);
 
-  test.each(measureIds.filter(isQueried))('%s, and its parts', async (id) => {
-    const [where, part] = queries[id];
+  test.each(measureIds.filter((id) => queryOf.has(id)))('%s, and its parts', async (id) => {
+    const [where = '', part] = queryOf.get(id) ?? [];
     const expected = await count(where);
     expect(expected).toBeGreaterThan(0);
     expect(measureOf(id)).toMatchObject({ value: expected, counted: expected });
@@ -301,6 +323,36 @@ describe('the report', () => {
       'nothing-proven',
       'no proven record of the kind, and some records were left out',
     ]);
+  });
+
+  test('an article that asks for one notification is not shown by those of another law or stage', () => {
+    const [cra] = frameworks.filter(({ id }) => id === 'cra');
+    if (!cra) throw new Error('no such framework');
+    const counts: Partial<Record<MeasureId, number>> = {
+      'nis2-due': 1,
+      'nis2-early-warning-sent': 1,
+      'cra-incident-final-sent': 1,
+    };
+    const measures = measured.measures.map((one) => ({ ...one, counted: counts[one.id] ?? 0 }));
+    const { requirements } = complianceReport({
+      framework: cra,
+      ...measured,
+      measures,
+      ...about,
+      records: { counted: 3, leftOut: 0 },
+    });
+    expect(requirements.filter(({ basis }) => basis === 'numbers').map(({ id }) => id)).toEqual(['14(4)(c)']);
+  });
+
+  test('says in each format what of its framework it does not list', () => {
+    for (const framework of frameworks) {
+      const report = complianceReport({ framework, ...measured, ...about });
+      const said = `Not in this report: ${framework.notListed}`;
+      expect(reportHtml(report)).toContain(said);
+      expect(JSON.stringify(reportOscal(report, randomUUID))).toContain(said);
+      expect(report.framework.notListed).toBe(framework.notListed);
+      expect(reportCsv(report).trimEnd().split('\r\n').at(-1)).toContain('not in this report');
+    }
   });
 
   test('no framework names a requirement twice', () => {

@@ -12,7 +12,7 @@ const schema = JSON.stringify({
 test('each value of the chart has its kind from the schema, its default and its words from values.yaml', () => {
   const page = valuesPage({
     schema,
-    values: 'desk:\n  # How many | or more.\n  #   - not this\n  replicas: 1\n  host: ""\n# Of all roles.\nenv: []\n',
+    values: 'desk:\n  # How many | or more.\n  #   - not this\n  replicas: 1\n  host: ""\n# Of all roles.\nenv: []\nconfig: {}\n',
   });
   expect(page).toContain('| `desk.replicas` | whole number, at least 1 | `1` | How many \\| or more. |');
   expect(page).toContain('| `desk.host` | text |  |  |');
@@ -21,8 +21,8 @@ test('each value of the chart has its kind from the schema, its default and its 
 });
 
 test.each([
-  ['desk.host: values.yaml has no default', 'desk:\n  replicas: 1\nenv: []\n'],
-  ['desk.hots: the schema does not know it', 'desk:\n  replicas: 1\n  host: ""\n  hots: ""\nenv: []\n'],
+  ['desk.host: values.yaml has no default', 'desk:\n  replicas: 1\nenv: []\nconfig: {}\n'],
+  ['desk.hots: the schema does not know it', 'desk:\n  replicas: 1\n  host: ""\n  hots: ""\nenv: []\nconfig: {}\n'],
 ])('schema and values.yaml say the same: %s', (words, values) => {
   expect(() => valuesPage({ schema, values })).toThrow(words);
 });
