@@ -86,6 +86,11 @@ export function removedRecord({ chain, number, at, kind }: Pick<AuditRecord, 'ch
 
 const removedActor = 'removed';
 
+/** Whether what this record said is gone, by order. */
+export function isRemoved({ actor }: Pick<AuditRecord, 'actor'>): boolean {
+  return actor === removedActor;
+}
+
 /** SHA-256 over who did it and what it says, with the salt: what can be removed, and is signed by this hash alone. */
 export function recordContent({ record, salt, removed }: Pick<SignedRecord, 'record' | 'salt' | 'removed'>): string {
   if (removed !== undefined) return removed;

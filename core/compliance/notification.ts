@@ -1,4 +1,4 @@
-import type { AuditRecord } from '../audit/audit.ts';
+import { type AuditRecord, isRemoved } from '../audit/audit.ts';
 import { isObject } from '../text/plain-json.ts';
 
 const hourMs = 3_600_000;
@@ -189,7 +189,7 @@ export function notificationDraft({
   const from = clock ?? { awareAt: Date.parse(opened.at) };
   const due = dueAt(regime, stage, from);
   const [cluster = '', namespace = '', kind = '', name = ''] = incident.split('/').slice(1);
-  const verdict = records.findLast((record) => record.kind === 'incident.verdict')?.body.incident;
+  const removed = records.filter(isRemoved);
   const closed = records.findLast((record) => record.kind === 'incident.closed');
   const evidence = records.filter(
     ({ kind: what, body }) => what === 'step.applied' && isObject(body.output) && isObject(body.output.evidence),
@@ -207,7 +207,7 @@ export function notificationDraft({
       ['First alert', textOf(opened)],
       ['Alerts', String(alertsIn(records))],
       ['Techniques', techniquesIn(records).join(', ') || 'none named by the alerts'],
-      ['Verdict of people', typeof verdict === 'string' ? verdict : 'none yet'],
+      ['Verdict of people', verdictIn(records)],
       ['State', closed ? `closed at ${closed.at}` : 'open'],
       [
         'Evidence',
@@ -215,6 +215,14 @@ export function notificationDraft({
           ? `kept by ${evidence.length === 1 ? '1 step' : `${evidence.length} steps`}, with hashes in the records`
           : 'none kept',
       ],
+      ...(removed.length > 0
+        ? [
+            [
+              'Removed by order',
+              `what records ${removed.map(({ number }) => number).join(', ')} said: it is not counted above`,
+            ] as const,
+          ]
+        : []),
     ],
     course: course.slice(0, mostOfCourse).map((record) => ({
       at: record.at,
@@ -226,6 +234,13 @@ export function notificationDraft({
         ? [...toFillIn, `The rest of the course: ${course.length - mostOfCourse} more records`]
         : toFillIn,
   };
+}
+
+function verdictIn(records: readonly AuditRecord[]): string {
+  const given = records.findLast(({ kind }) => kind === 'incident.verdict');
+  if (!given) return 'none yet';
+  if (isRemoved(given)) return `given at ${given.at}; what it said was removed by order`;
+  return typeof given.body.incident === 'string' ? given.body.incident : 'none yet';
 }
 
 /** Markdown, for whatever form the authority has. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { AuditRecord } from '../../../core/audit/audit.ts';
+import { type AuditRecord, removedRecord } from '../../../core/audit/audit.ts';
 import { dueAt, notificationDraft, notificationText, regimes, stages } from '../../../core/compliance/notification.ts';
 
 const incident = 'incident/c/shop/Deployment/cart';
@@ -93,6 +93,16 @@ describe('a draft of a notification', () => {
     expect(draftOf('cra-vulnerability', 'early-warning').toFillIn.join()).not.toContain('unlawful');
     expect(draftOf('nis2', 'notification').toFillIn.join()).toContain('a trust service? Then this is due 24 hours');
     expect(draftOf('nis2', 'final').toFillIn.join()).toContain('Article 23(4)(e)');
+  });
+
+  test('does not call a verdict missing whose text was removed by order, and names the records that say nothing any more', () => {
+    const emptied = records.map((one) => (one.number >= 4 ? removedRecord(one) : one));
+    const draft = notificationDraft({ incident, records: emptied, regime: 'nis2', stage: 'final' });
+    expect(Object.fromEntries(draft.facts)).toMatchObject({
+      'Verdict of people': 'given at 2026-03-01T10:05:00.000Z; what it said was removed by order',
+      'Removed by order': 'what records 4, 5 said: it is not counted above',
+    });
+    expect(draftOf('nis2', 'final').facts.map(([name]) => name)).not.toContain('Removed by order');
   });
 
   test('needs the beginning of the incident', () => {
