@@ -31,10 +31,11 @@ export function hearDroppedPromises(): { readonly within: <T>(owner: PromiseOwne
     made.delete(promise);
     isOurs = true;
     try {
-      promise.then(undefined, (reason: unknown) => {
+      const hear = (reason: unknown): void => {
         const failed: FailedPromise = { reason, at: known.at, isAwaited: () => handled.has(promise) };
         known.owner.onFailed(failed);
-      });
+      };
+      Reflect.apply(Promise.prototype.then, promise, [undefined, hear]);
     } finally {
       isOurs = false;
     }
@@ -45,7 +46,11 @@ export function hearDroppedPromises(): { readonly within: <T>(owner: PromiseOwne
     override set(promise: Promise<unknown>, stack: MadePromise): this {
       const owner = isOurs ? undefined : owners.getStore();
       const at = owner && stack.madeAt?.();
-      if (owner && at !== undefined) made.set(promise, { owner, at });
+      if (owner && at !== undefined) {
+        made.set(promise, { owner, at });
+        // Whoever listens asks it for its class, and an author's answer may be to throw.
+        Object.defineProperty(promise, 'constructor', { value: Promise });
+      }
       return super.set(promise, stack);
     }
 

@@ -25,6 +25,8 @@ interface Refused {
 
 const throughActions = 'A playbook reaches nothing but what its actions do: use an action, or define one (defineAction).';
 
+const throughBody = 'Use what the body is called with.';
+
 /** Names that a playbook has no use for, or that would not be the same when Temporal replays its history. */
 const globals: Readonly<Record<string, Refused>> = {
   fetch: { problem: 'fetch reaches the network', remedy: throughActions },
@@ -35,7 +37,7 @@ const globals: Readonly<Record<string, Refused>> = {
   require: { problem: 'require loads code at run time', remedy: 'Write an import at the head of the file.' },
   eval: { problem: 'eval runs what nobody has reviewed', remedy: 'Write the code out.' },
   Function: { problem: 'Function makes code that nobody has reviewed', remedy: 'Write the code out.' },
-  globalThis: { problem: 'globalThis reaches what a playbook must not', remedy: 'Use what the body is called with.' },
+  globalThis: { problem: 'globalThis reaches what a playbook must not', remedy: throughBody },
   setTimeout: { problem: 'setTimeout is lost when a worker restarts', remedy: 'Wait with what the body is called with.' },
   setInterval: { problem: 'setInterval is lost when a worker restarts', remedy: 'Wait with what the body is called with.' },
   WebAssembly: { problem: 'WebAssembly runs what nobody has reviewed', remedy: 'Write the code out.' },
@@ -87,6 +89,8 @@ function faultsIn(file: string, source: string, files: PackFiles['files']): read
       add(node, { problem: 'new Date() reads the clock', remedy: 'Go by alert.time: new Date(alert.time).' });
     const name = freeName(node, parent);
     if (name !== undefined && !own.has(name) && Object.hasOwn(globals, name)) add(node, globals[name] ?? none);
+    else if (name?.startsWith('__') && !own.has(name))
+      add(node, { problem: `${name} is of what runs the playbook`, remedy: throughBody });
   });
   return faults;
 }

@@ -1,14 +1,18 @@
 /**
- * The thread in which a worker runs workflows. What it does is the SDK's; two things that the SDK does at every turn are done here for less:
+ * The thread in which a worker runs workflows. What it does is the SDK's. Two things that the SDK does at every turn are done here for less:
  *
  * - For each promise it writes out the ten frames that made it, through the source map. Here the one frame is looked up that people know, and only for a
  *   promise that an author's code makes. It was a third of this thread's time.
  * - For each of the three to five calls of a task it starts and ends a thread that watches the time: 0.1 ms of the processor, and 2 ms by the clock
  *   where processors are scarce. Here one watches the whole task.
+ *
+ * And nothing is asked of an author's promise but which it is: what it says of its class may throw, which ends this thread, and all incidents with it.
  */
 import { promiseHooks } from 'node:v8';
-import { Script } from 'node:vm';
+import vm, { Script } from 'node:vm';
 import type { coresdk } from '@temporalio/proto';
+import { UnhandledRejectionError } from '@temporalio/worker/lib/errors.js';
+import { ReusableVMWorkflowCreator } from '@temporalio/worker/lib/workflow/reusable-vm.js';
 import { BaseVMWorkflow, globalHandlers } from '@temporalio/worker/lib/workflow/vm-shared.js';
 import type { StackTraceFileLocation } from '@temporalio/workflow';
 import type { Activator } from '@temporalio/workflow/lib/internals.js';
@@ -70,15 +74,90 @@ function init(promise: Promise<unknown>, parent: Promise<unknown>): void {
   childToParent.set(promise, new Set(parent ? [parent] : []));
 }
 
-const activators = new WeakMap<object, () => Activator | undefined>();
+/** Of the workflow that runs in the sandbox, which all workflows of this thread share. */
+let runningActivator: () => Activator | undefined = () => undefined;
 
-/** Of the workflow that runs in the context in which a promise was made. */
+const ownPromises = Promise.prototype;
+
 function activatorOf(promise: Promise<unknown>): Activator | undefined {
-  const kind = promise.constructor;
-  const read: () => Activator | undefined =
-    activators.get(kind) ?? kind.constructor('const sandbox = globalThis; return () => sandbox.__TEMPORAL_ACTIVATOR__')();
-  activators.set(kind, read);
-  return read();
+  return Object.getPrototypeOf(promise) === ownPromises ? undefined : runningActivator();
+}
+
+const { createContext } = vm;
+vm.createContext = (sandbox, options) => createContext(sandbox, { ...options, codeGeneration: { strings: false, wasm: true } });
+
+// What the SDK gives to the sandbox are this thread's own functions: whoever has one must not make others that reach what the thread reaches.
+for (const kind of [() => {}, async () => {}, function* () {}, async function* () {}])
+  Object.defineProperty(Object.getPrototypeOf(kind), 'constructor', { value: madeOfText, writable: false, configurable: false });
+
+function madeOfText(): never {
+  throw new EvalError('no code is made of texts here');
+}
+
+/**
+ * Keeps what all workflows of this thread share as it is: an author could change it for others. Of the kinds that many others are made of, these may still
+ * have a property of their own by that name.
+ */
+const keepShared = new Script(`(() => {
+  const { defineProperty, freeze, getOwnPropertyDescriptor, getPrototypeOf, isFrozen } = Object;
+  const { ownKeys } = Reflect;
+  const given = (kind, key) => {
+    const { value, writable, configurable } = getOwnPropertyDescriptor(kind, key);
+    if (!writable || !configurable) return;
+    const set = function (own) {
+      if (this === kind) throw new TypeError('what all playbooks share is not changed');
+      defineProperty(this, key, { value: own, writable: true, enumerable: true, configurable: true });
+    };
+    defineProperty(kind, key, { get: () => value, set });
+  };
+  const keep = (kind) => {
+    for (; kind && !isFrozen(kind); kind = getPrototypeOf(kind)) {
+      // What stands at a class itself, such as how deep stacks are noted, the engine reads as it was made; the SDK freezes the sandbox's.
+      if (typeof kind === 'function' && getOwnPropertyDescriptor(kind, 'prototype')) continue;
+      const isWide = typeof kind === 'function' || getPrototypeOf(kind) === null || getOwnPropertyDescriptor(kind, 'message');
+      if (isWide) for (const key of ownKeys(kind)) given(kind, key);
+      freeze(kind);
+    }
+  };
+  const unnamed = [async () => {}, function* () {}, async function* () {}, [].values(), new Map().values(), new Set().values(), ''.matchAll(/x/g), ''[Symbol.iterator]()];
+  for (const one of unnamed) keep(getPrototypeOf(one));
+  for (const name of ownKeys(globalThis)) {
+    const { value } = getOwnPropertyDescriptor(globalThis, name);
+    // Matching takes seven times as long where its prototype is not as it was made.
+    if (typeof value !== 'function' || name === 'RegExp') continue;
+    keep(getPrototypeOf(value));
+    if (typeof value.prototype === 'object') keep(value.prototype);
+  }
+  return () => globalThis.__TEMPORAL_ACTIVATOR__;
+})()`);
+
+class SharedSandbox extends ReusableVMWorkflowCreator {
+  protected override injectGlobals(context: vm.Context): void {
+    super.injectGlobals(context);
+    runningActivator = keepShared.runInContext(context);
+  }
+}
+const { create } = ReusableVMWorkflowCreator;
+Object.defineProperty(ReusableVMWorkflowCreator, 'create', { value: create.bind(SharedSandbox) });
+
+// The SDK's own asks the promise for its class.
+Object.defineProperty(ReusableVMWorkflowCreator, 'unhandledRejectionHandlerHasBeenSet', { value: true });
+process.on('unhandledRejection', (reason, promise) => {
+  const runId = activatorOf(promise)?.info.runId;
+  const workflow = runId === undefined ? undefined : ReusableVMWorkflowCreator.workflowByRunId.get(runId);
+  if (!workflow) throw new UnhandledRejectionError(`a promise of this thread itself failed: ${textOf(reason)}`, reason);
+  workflow.setUnhandledRejection(
+    new UnhandledRejectionError(`nobody waits for a promise that failed: ${textOf(reason)}`, reason),
+  );
+});
+
+/** What is thrown need not be a text, and may throw when it is made one. */
+function textOf(reason: unknown): string {
+  try {
+    return String(reason);
+  } catch {
+    return 'for a reason that cannot be read';
+  }
 }
 
 promiseHooks.createHook({
@@ -139,3 +218,4 @@ function lineOf(frame: NodeJS.CallSite): string {
 }
 
 await import('@temporalio/worker/lib/workflow/workflow-worker-thread.js');
+keepShared.runInThisContext();

@@ -74,6 +74,12 @@ describe('what no playbook may have is named with its line and what to do', () =
     ['the clock by another way', 'export const now = () => new Date();', 1, /new Date\(\).*alert.time/],
     ['chance', 'export const dice = () => Math.random();', 1, /Math.random.*alert.id/],
     ['all of it', 'export const all = () => globalThis;', 1, /globalThis/],
+    [
+      'what runs it',
+      'export const run = () => __TEMPORAL_ACTIVATOR__.info;',
+      1,
+      /__TEMPORAL_ACTIVATOR__ is of what runs the playbook/,
+    ],
     ['what is not TypeScript', 'export const = 5;', 1, /cannot be read/],
     ['what types alone cannot be', 'export enum Mood { calm }', 1, /no enum/],
   ])('%s', (_, code, line, words) => {
