@@ -23,6 +23,7 @@ import { StepFailure } from '../../workflows/step-failure.ts';
 import { timeSkippingServerPath } from '../parts/time-skipping-server.ts';
 import { boundPatterns } from '../temporal/bundle/linear-patterns.ts';
 import { coreFilter } from '../temporal/runtime.ts';
+import { workflowThread } from '../temporal/workers.ts';
 import { trialSpeaker } from './speaker.ts';
 import { TrialClock } from './trial-clock.ts';
 
@@ -82,6 +83,7 @@ export async function runTrial({ playbooks, options, bundle }: TrialOptions): Pr
       activities: incident.activities,
       ...speaker.workflows,
       interceptors: { activity: [speaker.activities] },
+      ...workflowThread,
     });
     return await worker.runUntil(() => incident.run());
   } finally {

@@ -43,7 +43,7 @@ describe('the launcher', () => {
   });
 
   test('says what the compiler says when the build fails, and runs nothing', async () => {
-    const root = checkout("const broken: number = 'text';\nprocess.stdout.write('ran');\n");
+    const root = checkout("const broken: number = ;\nprocess.stdout.write('ran');\n");
     const result = await launch(root);
     expect(result).toMatchObject({ code: 1, stdout: '' });
     expect(result.stderr).toContain('service/cli.ts');

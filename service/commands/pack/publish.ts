@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
@@ -6,6 +6,7 @@ import { FirebreakError } from '../../../core/errors.ts';
 import { type ReleaseStatement, releaseVersion } from '../../../core/playbook/release.ts';
 import { rightsOf } from '../../../core/playbook/widening.ts';
 import { systemErrorCode } from '../../../core/system-error.ts';
+import { ensureFolderSync } from '../../../integrations/ensure-folder.ts';
 import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
 import { declarationsIn, describePack } from '../../packs/describe.ts';
 import { type PackFiles, packOf, packSourceAt, readPackAt } from '../../packs/pack-files.ts';
@@ -165,7 +166,7 @@ function saidBy<T>(work: () => T): T {
 /** Before the work, and not after it. @throws FB_ERR_REFUSED */
 function mustTakeFiles(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    ensureFolderSync(folder, 0o700);
     accessSync(folder, constants.W_OK);
   } catch (error) {
     throw new FirebreakError(

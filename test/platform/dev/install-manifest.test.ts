@@ -97,7 +97,11 @@ const restoring = { restore: { from: 'prod-eu-2026-03-01T10-00-00.000Z', publicK
 (helm ? test : test.skip).each([
   ['cluster', everything, ['statefulset.apps/firebreak-cell', 'validatingadmissionpolicy.admissionregistration.k8s.io/']],
   ['cluster', { ...everything, ...restoring }, ['job.batch/firebreak-restore-']],
-  ['single', { ...everything, desk: {}, config: withoutTemporal, temporal: { install: true } }, ['service/firebreak-temporal']],
+  [
+    'single',
+    { ...everything, cell: {}, desk: {}, config: withoutTemporal, temporal: { install: true } },
+    ['service/firebreak-temporal'],
+  ],
   ['hub', { ...everything, ...ofHub }, ['statefulset.apps/firebreak-desk', 'ingress.networking.k8s.io/firebreak-desk']],
 ] as const)(
   'what the chart makes of profile %s with all that can be turned on is what a real API server takes',
