@@ -46,7 +46,8 @@ test('workflows share what is shipped and what it matches by, and nothing of the
   new Script(readFileSync(first.path, 'utf8')).runInContext(context);
   new Script('__TEMPORAL__.preloadModules()').runInContext(context);
   const shared = [...modules.keys()].map(String).filter((id) => !id.includes('node_modules'));
-  expect(shared).toEqual(expect.arrayContaining(['./engine/playbooks/index.ts', './engine/core/text/linear-pattern.ts']));
+  const [playbooks, patterns] = ['playbooks/index', 'core/text/linear-pattern'].map((path) => `./engine/${path}.js`);
+  expect(shared).toEqual(expect.arrayContaining([playbooks, patterns]));
   expect(shared.filter((id) => !/^\.\/engine\/(?:core|playbooks|authoring)\//.test(id))).toEqual([]);
 });
 
