@@ -65,7 +65,7 @@ function lineThrough(points: readonly (readonly [x: number, y: number])[]): Line
   return { base: (wy - each * wx) / w, each };
 }
 
-/** The constants, from what was measured. Memory is from bench/memory, which opens a thousand and lets the process come to rest. */
+/** The constants, from what was measured. Memory is also from bench/memory, which opens a thousand, with Slack, and lets the process come to rest. */
 export function modelOf(
   incidents: readonly IncidentPoint[],
   memory: readonly (readonly [open: number, mb: number])[],
@@ -73,12 +73,13 @@ export function modelOf(
   const by = (of: (point: IncidentPoint) => number) => lineThrough(incidents.map((point) => [point.open, of(point)]));
   const most = Math.max(...memory.map(([, mb]) => mb));
   const full = memory.findIndex(([, mb]) => mb > 0.95 * most);
+  const inMemory = ({ open, firebreakMb }: IncidentPoint) => [open, firebreakMb] as const;
   return {
     temporalDiskMb: by(({ temporalDiskMb }) => temporalDiskMb),
     recordsDiskMb: by(({ recordsDiskMb }) => recordsDiskMb),
     firebreakCpuSeconds: by(({ firebreakCpuSeconds }) => firebreakCpuSeconds),
     temporalCpuSeconds: by(({ temporalCpuSeconds }) => temporalCpuSeconds),
-    firebreakMb: { ...lineThrough(memory.slice(0, full + 1)), most },
+    firebreakMb: { ...lineThrough([...memory.slice(0, full + 1), ...incidents.map(inMemory)]), most },
   };
 }
 
