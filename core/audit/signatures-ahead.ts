@@ -42,6 +42,8 @@ export class SignaturesAhead implements Trust {
   async *eachChain<Row extends RecordProof>(chains: readonly (readonly Row[])[]): AsyncGenerator<readonly Row[], undefined> {
     const found = this.#beginNext();
     const ready = chains.map((rows) => this.#findOne(rows.at(-1), found));
+    // Who comes to the chain is told.
+    for (const one of ready) one.catch(() => undefined);
     for (const [index, rows] of chains.entries()) {
       await ready[index];
       yield rows;

@@ -46,6 +46,26 @@ describe('signatures that are looked at ahead', () => {
     expect(asked).toEqual({ now: 0, async: 3 });
   });
 
+  test('of a chain that cannot be looked at fail where that chain comes, and nowhere before', async () => {
+    const ahead = new SignaturesAhead({
+      senderOf: makersTrust.senderOf,
+      senderOfAsync: () => Promise.reject(new Error('no key can be read')),
+    });
+    const unheard: unknown[] = [];
+    const hear = (reason: unknown): unknown => unheard.push(reason);
+    process.on('unhandledRejection', hear);
+    try {
+      const given = ahead.eachChain([[], rowsOf(chain, 1), rowsOf(chain, 2)]);
+      expect(await given.next()).toEqual({ done: false, value: [] });
+      await new Promise((resolve) => setImmediate(resolve));
+      await expect(given.next()).rejects.toThrow('no key can be read');
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(unheard).toEqual([]);
+    } finally {
+      process.off('unhandledRejection', hear);
+    }
+  });
+
   test('of whole chains are there one chain after another, before those of the last one are', async () => {
     const names = ['cart', 'mail', 'pay'].map((name) => `incident/c/shop/Deployment/${name}@1`);
     const asked = { now: 0, async: 0 };
