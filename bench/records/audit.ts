@@ -1,5 +1,5 @@
 /** What the records cost: append (SQLite, PostgreSQL), verify, an incident, export; what streams give out is in `streams.ts`. `node bench/records/audit.ts`; BENCH_COUNT records. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { recordLink, type SignedRecord, signRecord } from '../../core/audit/audit.ts';
@@ -19,6 +19,7 @@ import { newPrivateKey } from '../../test/suites/private-key.ts';
 import { deskMaker, maker, makersTrust } from '../../test/suites/signed-records.ts';
 import { findPostgres } from '../../test/suites.mjs';
 import { loadNow, printGoals, round, writeResult } from '../report.ts';
+import { writeDeskConfiguration } from './desk-configuration.ts';
 
 /** From so many on `audit verify` has a thread for each core. */
 const wholeCount = 100_000;
@@ -61,7 +62,11 @@ function recordAt(chain: string, number: number) {
 }
 
 async function measured(url: string, name: string, batches: Awaited<ReturnType<typeof signedBatches>>) {
-  const { config, anchorFile } = writeConfiguration(url, name);
+  const place = join(folder, name);
+  mkdirSync(place);
+  const anchorFile = join(place, 'anchor.jsonl');
+  const keys = { notaryPublic: notaryKey.publicKey, cell: maker.publicKey, desk: deskMaker.publicKey };
+  const config = writeDeskConfiguration({ folder: place, url, anchorFile, keys });
   const database = await openDatabase({ url });
   try {
     const store = createAuditStore(database);
@@ -92,30 +97,6 @@ async function bytesOf(database: Database): Promise<number> {
 
 function mustBeSound({ findings, records }: Awaited<ReturnType<typeof auditReport>>): void {
   if (findings.length > 0 || records !== count) throw new Error(findings[0]?.text ?? `${records} records were checked`);
-}
-
-/** A desk's, with the keys of this bench. */
-function writeConfiguration(url: string, name: string): { readonly config: string; readonly anchorFile: string } {
-  const place = join(folder, name);
-  mkdirSync(place);
-  const [config, anchorFile] = [join(place, 'firebreak.yaml'), join(place, 'anchor.jsonl')];
-  const keys = { 'notary.pem.pub': notaryKey.publicKey, 'cell.pem': maker.publicKey, 'desk.pem': deskMaker.publicKey };
-  for (const [file, text] of Object.entries(keys)) writeFileSync(join(place, file), text);
-  writeFileSync(
-    config,
-    `cluster: c
-stateDir: .
-audit: { url: { env: BENCH_DATABASE }, anchorFile: ${anchorFile}, notaryKeyFile: notary.pem }
-intake: { tokens: [{ name: falco, token: { env: TOKEN } }] }
-trust: { cells: [{ cluster: c, key: cell.pem }] }
-desk: { votePublicKeys: [desk.pem] }
-roster:
-  people: [{ id: ana, name: Ana, keys: [cell.pem] }]
-  groups: { oncall: [ana], leads: [ana] }
-`,
-  );
-  Object.assign(process.env, { BENCH_DATABASE: url, TOKEN: 'of-nobody' });
-  return { config, anchorFile };
 }
 
 /** As the cell of an incident signs them, which names in each the one before it. */

@@ -22,6 +22,7 @@ import { newPrivateKey } from '../../test/suites/private-key.ts';
 import { newMaker } from '../../test/suites/signed-records.ts';
 import { peakMb, processStat, ticksPerSecond } from '../parts/process-stat.ts';
 import { distribution, loadNow, printGoals, round, writeResult } from '../report.ts';
+import { writeDeskConfiguration } from './desk-configuration.ts';
 import type { NotaryPlace, NotarySpent } from './notary-main.ts';
 import { writeCheckpoints } from './write-checkpoints.ts';
 import { writeManyRecords } from './write-records.ts';
@@ -118,35 +119,6 @@ async function spentOn<Result>(work: () => Promise<Result>): Promise<Spent & { r
   };
 }
 
-/** A desk's, with the keys of this bench. */
-function writeConfiguration(url: string, anchorFile: string): string {
-  const { publicKey } = key;
-  for (const [name, text] of Object.entries({
-    'notary.pem': pem,
-    'notary.pem.pub': publicKey,
-    'cell.pem': maker.publicKey,
-    'desk.pem': deskMaker.publicKey,
-  }))
-    writeFileSync(join(folder, name), text, { mode: 0o600 });
-  const file = join(folder, 'firebreak.yaml');
-  writeFileSync(
-    file,
-    `cluster: c
-stateDir: .
-audit: { url: { env: BENCH_DATABASE }, anchorFile: ${anchorFile}, notaryKeyFile: notary.pem }
-intake: { tokens: [{ name: falco, token: { env: TOKEN } }] }
-trust: { cells: [{ cluster: c, key: cell.pem }] }
-desk: { votePublicKeys: [desk.pem] }
-roster:
-  people: [{ id: ana, name: Ana, keys: [cell.pem] }]
-  groups: { oncall: [ana], leads: [ana] }
-`,
-  );
-  process.env.BENCH_DATABASE = url;
-  process.env.TOKEN = 'of-nobody';
-  return file;
-}
-
 /** A command in a process of its own, as its users have it: here the garbage of the generator would count as its memory. */
 async function command(args: readonly string[]): Promise<Spent & { readonly said: Readonly<Record<string, unknown>> }> {
   const childTicks = (): number => processStat(process.pid)?.childrenTicks ?? 0;
@@ -226,7 +198,8 @@ try {
   const { at: signedAt, ...signed } = written.checkpoints;
   const database = await openDatabase({ url });
   const store = createAuditStore(database);
-  const config = writeConfiguration(url, anchorFile);
+  const keys = { notary: pem, notaryPublic: key.publicKey, cell: maker.publicKey, desk: deskMaker.publicKey };
+  const config = writeDeskConfiguration({ folder, url, anchorFile, keys });
   const verify = await command(['audit', 'verify', '--config', config, '--as-of', signedAt, '--json']);
   const { ok, records, findings } = verify.said;
   if (ok !== true || records !== count + movedChains * written.added) throw new Error(JSON.stringify(findings).slice(0, 2_000));
