@@ -56,6 +56,7 @@ export function openPostgres({ url, answerMs = answerWithinMs }: { readonly url:
     kind: 'postgres',
     ...queriesOn(pool),
     transaction: (work) => transaction('BEGIN', work),
+    note: (work) => transaction('BEGIN; SET LOCAL synchronous_commit = off', work),
     snapshot: (work) => transaction('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', work),
     migration: (work) =>
       transaction(

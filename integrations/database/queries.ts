@@ -19,6 +19,8 @@ export interface Database extends Queries {
   readonly kind: 'sqlite' | 'postgres';
   /** All or nothing, durable when it resolves. */
   transaction<Result>(work: (queries: Queries) => Promise<Result>): Promise<Result>;
+  /** All or nothing; when the power fails soon afterwards, nothing. It does not wait for the disk. */
+  note<Result>(work: (queries: Queries) => Promise<Result>): Promise<Result>;
   /** Reads that all see the same moment. */
   snapshot<Result>(work: (queries: Queries) => Promise<Result>): Promise<Result>;
   /** A transaction that changes tables: one process at a time, and its statements take as long as large tables need. */

@@ -40,23 +40,33 @@ export async function openSqlite({ path }: { readonly path: string }): Promise<D
     last = turn.catch(() => undefined);
     return turn;
   };
+  const within = async <Result>(begin: string, work: (queries: Queries) => Promise<Result>): Promise<Result> => {
+    await whenFree(() => file.exec(begin));
+    try {
+      const result = await work(queries);
+      await whenFree(() => file.exec('COMMIT'));
+      return result;
+    } catch (error) {
+      if (file.isTransaction) file.exec('ROLLBACK');
+      throw error;
+    }
+  };
   const transaction = <Result>(begin: string, work: (queries: Queries) => Promise<Result>): Promise<Result> =>
-    inTurn(async () => {
-      await whenFree(() => file.exec(begin));
-      try {
-        const result = await work(queries);
-        await whenFree(() => file.exec('COMMIT'));
-        return result;
-      } catch (error) {
-        if (file.isTransaction) file.exec('ROLLBACK');
-        throw error;
-      }
-    });
+    inTurn(() => within(begin, work));
 
   return {
     kind: 'sqlite',
     all: (sql, parameters) => inTurn(() => queries.all(sql, parameters)),
     transaction: (work) => transaction('BEGIN IMMEDIATE', work),
+    note: (work) =>
+      inTurn(async () => {
+        file.exec('PRAGMA synchronous = NORMAL');
+        try {
+          return await within('BEGIN IMMEDIATE', work);
+        } finally {
+          file.exec('PRAGMA synchronous = FULL');
+        }
+      }),
     snapshot: (work) => transaction('BEGIN', work),
     migration: (work) => transaction('BEGIN IMMEDIATE', work),
     close: () =>

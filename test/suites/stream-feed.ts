@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../integrations/database/database.ts';
 import { createStreamFeed } from '../../integrations/database/outbound/stream-feed.ts';
-import type { Database } from '../../integrations/database/queries.ts';
+import type { Database, Queries } from '../../integrations/database/queries.ts';
 import { run } from './audit-store.ts';
 
 const chain = (name: string): string => `incident/c/shop/Deployment/${name}@r1`;
@@ -15,6 +15,24 @@ export function streamFeedSuite(newUrl: () => Promise<string>): void {
   });
 
   describe('the feed of streams', () => {
+    test('is noted all or nothing, without waiting for the disk, and all else waits again', async () => {
+      const database = await openDatabase({ url: await newUrl() });
+      opened.push(database);
+      const asked = { sqlite: 'PRAGMA synchronous', postgres: 'SHOW synchronous_commit' }[database.kind];
+      const [waits, doesNot] = { sqlite: [2, 1], postgres: ['on', 'off'] }[database.kind];
+      const isWaiting = async ({ all }: Queries): Promise<unknown> => Object.values((await all(asked))[0] ?? {})[0];
+      const feed = createStreamFeed(database);
+      await feed.begin('siem', 'now');
+      expect(await database.note(isWaiting)).toBe(doesNot);
+      const failing = database.note(async (queries) => {
+        await queries.all('DELETE FROM streams');
+        throw new Error('no');
+      });
+      await expect(failing).rejects.toThrow('no');
+      expect(await feed.state('siem')).toMatchObject({ name: 'siem' });
+      expect(await database.transaction(isWaiting)).toBe(waits);
+    });
+
     test('knows how far each stream has come in each chain, through to its end', async () => {
       const database = await openDatabase({ url: await newUrl() });
       opened.push(database);

@@ -53,20 +53,26 @@ export function createStreamFeed(database: Database, { now = Date.now }: { reado
       );
       const rows = await database.all(
         `WITH gap(of_chain, low, high) AS (VALUES ${places.join(', ')})
-         SELECT ${recordColumns} FROM gap JOIN audit_records ON chain = of_chain AND place > low AND place <= high ORDER BY chain, place`,
+         SELECT ${recordColumns} FROM gap CROSS JOIN audit_records WHERE chain = of_chain AND place > low AND place <= high`,
         gaps.flatMap(({ chain, after, upTo }) => [chain, after, upTo]),
       );
-      return Map.groupBy(rows.filter(({ place }) => Number.isSafeInteger(place)).map(recordFromRow), ({ chain }) => chain);
+      const found = rows.filter(({ place }) => isPlace(place)).map(recordFromRow);
+      // Here, since the database would write all rows once more to sort them.
+      return Map.groupBy(
+        found.sort((one, next) => one.place - next.place),
+        ({ chain }) => chain,
+      );
     },
     rows: async ({ chain, after, upTo }, most) => {
       const rows = await database.all(
         `SELECT ${recordColumns} FROM audit_records WHERE chain = $1 AND place > $2 AND place <= $3 ORDER BY place LIMIT $4`,
         [chain, after, upTo, most],
       );
-      return rows.filter(({ place }) => Number.isSafeInteger(place)).map(recordFromRow);
+      return rows.filter(({ place }) => isPlace(place)).map(recordFromRow);
     },
+    // What is lost of it is sent again.
     delivered: (name, holder, upTo) =>
-      database.transaction(async (queries) => {
+      database.note(async (queries) => {
         const held = await queries.all(
           `UPDATE streams SET delivered_at = $3, failing_since = '', reason = '' WHERE name = $1 AND holder = $2 RETURNING name`,
           [name, holder, at()],
