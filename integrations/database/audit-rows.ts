@@ -48,7 +48,8 @@ function signedIn(row: Row, chain: string, isWanted: BodyWanted): SignedRecord |
   if (typeof keyId !== 'string' || typeof follows !== 'string' || typeof salt !== 'string') return undefined;
   if (typeof signature !== 'string' || typeof removed !== 'string') return undefined;
   if (removed !== '') {
-    if (!isHash(removed) || salt !== '') return undefined;
+    // What stands there beside the hash nobody has signed, and is not removed.
+    if (!isHash(removed) || [salt, actor, row.body].some((left) => left !== '')) return undefined;
     return { record: removedRecord({ chain, number, at, kind }), keyId, follows, salt, signature, removed };
   }
   const bodyText = asText(row.body);

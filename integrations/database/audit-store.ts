@@ -513,8 +513,8 @@ async function insertAfter(queries: Queries, added: readonly SignedRecord[], bef
     const previous = head.hash;
     head = { chain: record.chain, number: head.number + 1, hash: recordHash(signed, previous) };
     const { chain, number, at, kind, actor, body } = record;
-    const said = [actor, canonicalJson(body), keyId, follows, salt, signature, removed];
-    return [chain, head.number, number, at, kind, ...said, previous, head.hash];
+    const said = removed === '' ? [actor, canonicalJson(body)] : ['', ''];
+    return [chain, head.number, number, at, kind, ...said, keyId, follows, salt, signature, removed, previous, head.hash];
   });
   for (let start = 0; start < rows.length; start += rowsAtOnce) {
     const part = rows.slice(start, start + rowsAtOnce);

@@ -391,6 +391,18 @@ describe('removing what records say', () => {
       expect(await kinds()).toEqual(expect.arrayContaining(['record-changed', 'record-forged']));
     });
 
+    test.each([
+      ['who did it', `actor = 'person/ana'`],
+      ['what it says', `body = '{"text":"nothing happened"}'`],
+      ['what cannot be tried', `salt = '${'a'.repeat(32)}'`],
+    ])('that beside the hash of what was removed somebody has put back %s', async (_, change) => {
+      await removeBy([3]);
+      await database.all(`UPDATE audit_records SET ${change} WHERE chain = $1 AND place = 3`, [chain]);
+      const [first, ...others] = (await verify()).findings;
+      expect(first).toMatchObject({ kind: 'record-changed', chain, number: 3 });
+      expect(others.map(({ kind }) => kind)).toContain('record-missing');
+    });
+
     test('that an order is not its person’s', async () => {
       await remove('ana', [3]);
       await remove('ben', [3]);
