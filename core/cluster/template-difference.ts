@@ -24,10 +24,9 @@ function differences(from: unknown, to: unknown, path: string): string[] {
   const whole = path.endsWith(']') && (from === undefined || to === undefined);
   const [before, after] = [from ?? {}, to ?? {}];
   if (!whole && isObject(before) && isObject(after)) return ofRecords(before, after, path);
-  const name = path.split('.').at(-1) ?? path;
-  if (from === undefined) return [`${path} is added${said(name, to)}`];
-  if (to === undefined) return [`${path} is taken away${said(name, from)}`];
-  return [shown.has(name) ? `${path}: ${text(from)} becomes ${text(to)}` : `${path} changes`];
+  if (from === undefined) return [`${path} is added${said(path, to)}`];
+  if (to === undefined) return [`${path} is taken away${said(path, from)}`];
+  return [isShown(path) ? `${path}: ${text(from)} becomes ${text(to)}` : `${path} changes`];
 }
 
 function ofRecords(from: Readonly<Record<string, unknown>>, to: Readonly<Record<string, unknown>>, path: string): string[] {
@@ -54,9 +53,14 @@ function isNamedList(value: unknown): value is readonly Named[] {
   return Array.isArray(value) && value.every((one) => isObject(one) && typeof one.name === 'string');
 }
 
-function said(name: string, value: unknown): string {
+function isShown(path: string): boolean {
+  const [section, name = section] = path.split('.').slice(-2);
+  return shown.has(name ?? path) || (name === 'type' && /^(?:seccomp|appArmor)Profile$/.test(section ?? ''));
+}
+
+function said(path: string, value: unknown): string {
   if (isObject(value)) return typeof value.image === 'string' ? `, of the image ${text(value.image)}` : '';
-  return shown.has(name) ? `: ${text(value)}` : '';
+  return isShown(path) ? `: ${text(value)}` : '';
 }
 
 function text(value: unknown): string {

@@ -36,7 +36,7 @@ interface ReadyChange {
   readonly now: PodsReady;
 }
 
-/** By alerts, unless the containment itself is not as it should be. `unknown`: this cell does not know the containment. */
+/** By alerts, unless the containment itself is not as it should be. `unknown`: this cell does not know the containment, or not how it is now. */
 const effectOutcomes = ['no-alerts', 'alerts-stopped', 'alerts-continue', 'not-in-force', 'unknown'] as const;
 export type EffectOutcome = (typeof effectOutcomes)[number];
 
@@ -48,6 +48,8 @@ export interface EffectLook {
   readonly outcome: EffectOutcome;
   /** ISO 8601, UTC. */
   readonly at: string;
+  /** The API server has not answered for a while: alerts were counted, and nothing else is known. */
+  readonly isStale?: true;
   /** Since when the cell counts; absent where it does not know the containment. */
   readonly since?: string;
   /** Absent: a quarantine of pods. */
@@ -127,7 +129,8 @@ function alertsText({ alerts, outcome, at, since }: EffectLook): string {
     : `Alerts have stopped: ${came}.`;
 }
 
-function forceText({ problems, pods, since, scope }: EffectLook): string {
+function forceText({ problems, pods, since, scope, isStale }: EffectLook): string {
+  if (isStale) return 'How it is now is not known: the API server has not answered for a while.';
   if (scope?.kind === 'account')
     return problems.length > 0 ? `Its rights are not all taken away: ${problems.join('; ')}.` : 'Its rights are taken away.';
   if (scope) return problems.length > 0 ? `The containment is not whole: ${problems.join('; ')}.` : '';

@@ -156,9 +156,9 @@ export class EffectBook {
       watched && !watched.scope ? uid !== undefined && uid in watched.pods : one.step === step && one.incident === incident.id;
     const held = containments().filter(isOwn);
     const problems = [...new Set(held.flatMap((one) => one.problems))].slice(0, mostProblems);
+    const isStale = view.age() > staleMs || !view.ready();
     const unknown = [
       unknownOf[watched?.scope?.kind ?? 'pods'],
-      ...(view.age() > staleMs || !view.ready() ? ['how it is now: the API server has not answered for a while'] : []),
       ...(cells > 1 ? ['alerts that other cells of this cluster have taken in'] : []),
       ...(watched && watched.services.length > 0
         ? ['whether its neighbours answer with errors: only their own monitoring tells']
@@ -169,9 +169,16 @@ export class EffectBook {
         outcome: 'unknown',
         at,
         problems,
+        ...(isStale && { isStale }),
         unknown: ['what came of it: this cell did not make the quarantine, or has lost its memory', ...unknown],
       };
 
+    if (isStale)
+      return {
+        ...{ outcome: 'unknown', at, since: new Date(watched.at).toISOString(), problems: [], isStale, unknown },
+        ...(watched.scope && { scope: watched.scope }),
+        alerts: this.#alertsOf(watched.scope ? [keyOf(watched.scope)] : Object.keys(watched.pods)),
+      };
     if (watched.scope) return this.#lookAtScope({ ...watched, scope: watched.scope }, { at, problems, unknown });
     const { namespace, workload, services, before, behind } = watched;
     const since = new Date(watched.at).toISOString();

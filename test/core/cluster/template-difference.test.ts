@@ -30,6 +30,16 @@ test('images and rights are said with their values', () => {
   ]);
 });
 
+test('profiles are said with their values, and no other type is', () => {
+  const profiles = { seccompProfile: { type: 'RuntimeDefault' }, appArmorProfile: { type: 'Unconfined' } };
+  const to = template({ securityContext: profiles }, { other: { type: 'canary' } });
+  expect(templateDifference(template(), to)).toEqual([
+    'spec.containers[main].securityContext.appArmorProfile.type is added: Unconfined',
+    'spec.containers[main].securityContext.seccompProfile.type is added: RuntimeDefault',
+    'spec.other.type is added',
+  ]);
+});
+
 test('what can hold a secret is only named', () => {
   const to = template({
     env: [

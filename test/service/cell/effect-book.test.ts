@@ -259,6 +259,21 @@ describe('the look at a quarantine', () => {
     }
   });
 
+  test('says nothing of how it is now where the API server has not answered for a while, and counts alerts still', async () => {
+    const world = worldOf('stale');
+    const book = world.book(2);
+    await apply(book);
+    world.age = 2 * minute;
+    const { at, since, alerts, unknown, ...found } = await look(book);
+    expect(found).toEqual({ outcome: 'unknown', isStale: true, problems: [] });
+    const text = effectText({ ...found, at, alerts, unknown, ...(since !== undefined && { since }) });
+    expect(text).toBe(
+      'No alert has come from it since. How it is now is not known: the API server has not answered for a while.',
+    );
+    world.age = 0;
+    expect((await look(book)).pods).toBeDefined();
+  });
+
   test('says what it could not know', async () => {
     const world = worldOf('unknown');
     const book = world.book(2);
@@ -266,12 +281,10 @@ describe('the look at a quarantine', () => {
     world.warnings = async () => {
       throw new FirebreakError('FB_ERR_UNAVAILABLE', 'events is forbidden');
     };
-    world.age = 2 * minute;
     const found = await look(book);
     expect(found.warnings).toBeUndefined();
     expect(found.unknown).toEqual([
       'whether connections that were open before live on where no sensor reports it: only a cut of them tells',
-      'how it is now: the API server has not answered for a while',
       'alerts that other cells of this cluster have taken in',
       'whether its neighbours answer with errors: only their own monitoring tells',
       'warnings in the namespace: FB_ERR_UNAVAILABLE: events is forbidden',
