@@ -1,13 +1,11 @@
-import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
 import type { Bundle, BundleArtefact } from '../../../core/bundle/bundle.ts';
 import { type IntactBundle, verifyBundle } from '../../../core/bundle/verify-bundle.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { EvidenceManifest } from '../../../core/evidence/evidence.ts';
 import { fullIncidentId, shortIncidentId } from '../../../core/incident/incident.ts';
 import { personById } from '../../../core/people/roster.ts';
-import { writeProblem } from '../../../core/system-error.ts';
+import { systemErrorCode, writeProblem } from '../../../core/system-error.ts';
 import { canonicalJson } from '../../../core/text/digest.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
@@ -45,9 +43,20 @@ export interface ExportOptions extends ConfiguredOptions, RetiredKeysOption {
 /** A bundle is one file that is read at once: more than this is handed out by `evidence get`. */
 const mostArtefactBytes = 64 * 1024 * 1024;
 
-/** `firebreak incidents export`: the bundle is made and checked, put on the record, and only then written. */
+/** `firebreak incidents export`: the bundle is made and checked, put on the record, and only then written. Its file is there before: what cannot be written is not put on record. */
 export async function exportIncident(written: string, options: ExportOptions): Promise<void> {
-  mustBeNew(options.out);
+  const file = await newFile(options.out);
+  try {
+    await exportTo(file, written, options);
+  } catch (error) {
+    await unlink(options.out).catch(() => undefined);
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+async function exportTo(file: FileHandle, written: string, options: ExportOptions): Promise<void> {
   const config = loadConfig({ path: options.config, env: process.env });
   const secrets = resolveStoreSecrets({ config, env: process.env });
   const signer = await personalSigner(options.key);
@@ -79,7 +88,7 @@ export async function exportIncident(written: string, options: ExportOptions): P
     await withSession(options, (session) =>
       giveOrder(session, signed, (_, ours) => ours.find(({ kind }) => kind === 'incident.exported')),
     );
-    await write(options.out, options.out.endsWith('.html') ? await bundlePage(bundle) : canonicalJson(bundle));
+    await write(file, options.out, options.out.endsWith('.html') ? await bundlePage(bundle) : canonicalJson(bundle));
     if (options.json) return printJson({ file: options.out, ...verdict });
     for (const line of linesOf(verdict, shortIncidentId(order.incident, config.cluster), options)) print(printable(line));
   } finally {
@@ -110,18 +119,21 @@ function mustBeTheirKey({ as: person, key: file }: ExportOptions, { roster }: Co
     throw new FirebreakError('FB_ERR_KEY_FILE', `the key in ${file} is none that the roster has of ${person}`);
 }
 
-/** Before anything is read or on record. */
-function mustBeNew(file: string): void {
-  if (existsSync(file)) throw new FirebreakError('FB_ERR_INCOMPLETE', `${file} is there already`);
-  const folder = dirname(file);
-  if (!existsSync(folder)) throw new FirebreakError('FB_ERR_INCOMPLETE', `there is no folder ${folder}`);
+/** @throws FB_ERR_INCOMPLETE */
+async function newFile(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx', 0o600);
+  } catch (error) {
+    const why = systemErrorCode(error) === 'EEXIST' ? 'is there already' : `cannot be written: ${writeProblem(error)}`;
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `${path} ${why}`);
+  }
 }
 
-async function write(file: string, text: string): Promise<void> {
+async function write(file: FileHandle, path: string, text: string): Promise<void> {
   try {
-    await writeFile(file, text, { mode: 0o600, flag: 'wx' });
+    await file.writeFile(text);
   } catch (error) {
-    throw new FirebreakError('FB_ERR_INCOMPLETE', `${file} cannot be written: ${writeProblem(error)}`);
+    throw new FirebreakError('FB_ERR_INCOMPLETE', `${path} cannot be written: ${writeProblem(error)}`);
   }
 }
 

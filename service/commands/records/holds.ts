@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError } from 'commander';
-import type { RecordHold } from '../../../core/audit/record-holds.ts';
+import { provenIn } from '../../../core/audit/audit-check.ts';
+import { holdsIn, type RecordHold } from '../../../core/audit/record-holds.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { fullIncidentId } from '../../../core/incident/incident.ts';
 import { type HoldScope, holdScopeText, type RecordOrder, recordOrderDone, removalId } from '../../../core/orders/record-hold.ts';
@@ -22,6 +23,7 @@ import { print, printable, printJson, printTable } from '../output.ts';
 import { reasonOption } from '../reason.ts';
 import { withSession } from '../session.ts';
 import { existingAuditUrl } from './audit.ts';
+import { withRecords as withProven } from './compliance.ts';
 import { type RetiredKeysOption, retiredKeyOption } from './retired-key.ts';
 
 interface OrderOptions extends ConfiguredOptions {
@@ -125,17 +127,46 @@ async function addHold(incident: string | undefined, options: AddOptions): Promi
   const scope = scopeOf(incident, loadConfig({ path: config, env: process.env }).cluster, options);
   const hold = randomBytes(8).toString('hex');
   await give(options, (given) => ({ ...given, kind: 'records.hold', hold, scope }));
-  if (options.json) return printJson({ hold, scope });
+  const isEmpty = scope.kind === 'incident' && !(await anyRecordOf(scope, config));
+  if (options.json) return printJson({ hold, scope, ...(isEmpty && { empty: true }) });
   print(printable(`On the record: ${holdScopeText(scope)} is held (${hold}).`));
+  if (isEmpty) print('There is no record of it yet: if it should have some, look how it is written in firebreak incidents list.');
+}
+
+/** A hold may come before its incident; one that was mistyped holds nothing. */
+function anyRecordOf({ incident, run }: HoldScope & { readonly kind: 'incident' }, path: string): Promise<boolean> {
+  return withProven(path, undefined, async ({ store }) => {
+    const chains = await store.chains([`${incident}@`]);
+    return run === undefined ? chains.length > 0 : chains.includes(`${incident}@${run}`);
+  });
 }
 
 async function endHold(hold: string, options: OrderOptions & ConfirmOptions): Promise<void> {
   mustBeConfirmable(options, hold);
   mustBeId(hold, 'hold');
-  await confirm({ lines: [`Order of ${options.as}: end the hold ${hold}; what it held may be cut then`], ends: hold }, options);
+  const { as: person, config } = options;
+  const known = (await holdsOnRecord(config)).find(({ order }) => order.hold === hold);
+  if (!known) throw new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no hold ${hold}: firebreak records hold list`);
+  if (known.ended) throw new FirebreakError('FB_ERR_REFUSED', `the hold ${hold} ended ${known.ended.at}`);
+  const { asked, order } = known;
+  const what = `end the hold ${hold} of ${holdScopeText(order.scope)}, which ${order.person} ordered: ${order.reason}`;
+  await confirm({ lines: [`Order of ${person}: ${what}; what it held may be cut then`], ends: hold }, options);
   await give(options, (given) => ({ ...given, kind: 'records.unhold', hold }));
   if (options.json) return printJson({ hold });
-  print('On the record. The hold ends once two people have ordered it within 7 days: see firebreak records hold list.');
+  const beside = asked && asked.person !== person ? `${asked.person} had ordered the same ${asked.at}` : 'No other such order is on record yet';
+  print(printable(`On the record. ${beside}; it ends with two such orders within 7 days: firebreak records hold list.`));
+}
+
+/** By the word of the cells, which have checked who ordered: what counts, the check of all records says. */
+function holdsOnRecord(path: string): Promise<readonly RecordHold[]> {
+  return withProven(path, undefined, async ({ store, trust, signers }) => {
+    const kinds = [recordOrderDone['records.hold'], recordOrderDone['records.unhold']];
+    const { records } = await provenIn(store.eachOfKinds({ kinds, since: '' }), trust);
+    return holdsIn(
+      records.map((record) => ({ record })),
+      signers,
+    );
+  });
 }
 
 async function removeContent(

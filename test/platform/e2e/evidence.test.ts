@@ -249,10 +249,15 @@ test('records are held by order of who may, also of a time, and no longer once t
   await listed(`.*${idOf(cart)}.* ada .* held +case 17`);
   const end = (person: string) => hold(person, 'end', id, '--yes', '--target', id.slice(-4));
   await expect(end('ada')).rejects.toThrow('Only records may do that');
-  await end('margaret');
+  expect(await end('margaret')).toContain('No other such order is on record yet');
   await listed('.* held; margaret ordered its end');
-  await end('grace');
+  expect(await end('grace')).toContain('margaret had ordered the same');
   await listed('.* ended \\S+ by margaret and grace');
+  await expect(end('grace')).rejects.toThrow(`the hold ${id} ended`);
+  const none = 'f'.repeat(16);
+  await expect(hold('grace', 'end', none, '--yes', '--target', 'ffff')).rejects.toThrow(`there is no hold ${none}`);
+  expect(await hold('ada', 'add', 'shop/Deployment/crat')).toContain('There is no record of it yet');
+  expect(await hold('ada', 'add', idOf(cart), '--run', 'none')).toContain('There is no record of it yet');
 });
 
 test('what a record says is removed once two stewards have ordered it, and who gets the incident sees and can check that', async () => {

@@ -269,7 +269,8 @@ describe('errors', () => {
 
   test.each([
     ['that is there', 'taken.json', /taken\.json is there already\n/],
-    ['without a folder', 'none/cart.html', /there is no folder none\n/],
+    ['without a folder', 'none/cart.html', /none\/cart\.html cannot be written: there is no such folder\n/],
+    ['in a folder that takes none', '/proc/cart.html', /\/proc\/cart\.html cannot be written: /],
   ])('about a file %s come before an export reads anything', async (_, out, said) => {
     writeFileSync(join(folder, 'taken.json'), '');
     const who = ['--as', 'ada', '--key', 'none.pem', '--reason', 'asked for', '--config', 'none.yaml'];
