@@ -1,11 +1,13 @@
 import type { Framework, RequirementMapping } from './framework.ts';
-import type { Measure } from './measures.ts';
+import { isOfDesks, type Measure } from './measures.ts';
 
 /** What the records of a period show of a framework, and what they cannot. */
 export interface ComplianceReport {
   readonly framework: Pick<Framework, 'id' | 'name' | 'source' | 'notListed'>;
   /** Whose records these are. */
   readonly clusters: readonly string[];
+  /** Only its records were looked at, and none that desks have made for all clusters. Absent: all records were. */
+  readonly onlyCluster?: string | undefined;
   /** ISO 8601, UTC; the end is not in it. */
   readonly since: string;
   readonly until: string;
@@ -20,9 +22,9 @@ export interface ComplianceReport {
 export interface ShownRequirement extends RequirementMapping {
   /**
    * `numbers`: there are some in the period. `nothing-happened`: the records would show it, and nothing came. `nothing-proven`: the same, but records were left out that are not
-   * proven, and may have been of it. `described`: no record counts it.
+   * proven, and may have been of it. `not-looked-at`: the same, but desks may have records of it, which a report of one cluster does not read. `described`: no record counts it.
    */
-  readonly basis: 'numbers' | 'nothing-happened' | 'nothing-proven' | 'described';
+  readonly basis: 'numbers' | 'nothing-happened' | 'nothing-proven' | 'not-looked-at' | 'described';
 }
 
 export function complianceReport({
@@ -36,27 +38,42 @@ export function complianceReport({
   return {
     framework: named,
     ...about,
-    requirements: requirements.map((one) => ({ ...one, basis: basisOf(one, counted, about.records.leftOut) })),
-    measures: measures.filter(({ id }) => used.has(id)),
+    requirements: requirements.map((one) => ({ ...one, basis: basisOf(one, counted, about) })),
+    measures: measures.filter(({ id }) => used.has(id)).map((one) => withoutDesks(one, about.onlyCluster)),
   };
 }
 
 function basisOf(
   { measures }: RequirementMapping,
   counted: ReadonlyMap<string, number>,
-  leftOut: number,
+  { records: { leftOut }, onlyCluster }: Pick<ComplianceReport, 'records' | 'onlyCluster'>,
 ): ShownRequirement['basis'] {
   if (measures.length === 0) return 'described';
   if (measures.some((id) => (counted.get(id) ?? 0) > 0)) return 'numbers';
-  return leftOut === 0 ? 'nothing-happened' : 'nothing-proven';
+  if (leftOut > 0) return 'nothing-proven';
+  return onlyCluster !== undefined && measures.some(isOfDesks) ? 'not-looked-at' : 'nothing-happened';
+}
+
+function withoutDesks(measure: Measure, onlyCluster: string | undefined): Measure {
+  return onlyCluster !== undefined && isOfDesks(measure.id)
+    ? { ...measure, title: `${measure.title} (what desks recorded was not looked at)` }
+    : measure;
 }
 
 export const basisTexts: Readonly<Record<ShownRequirement['basis'], string>> = {
   numbers: 'shown by records',
   'nothing-happened': 'nothing of the kind happened in this period',
+  'not-looked-at': 'nothing in the records of this cluster; those of desks were not looked at',
   'nothing-proven': 'no proven record of the kind, and some records were left out',
   described: 'described only: no record counts it',
 };
+
+/** Of a report of one cluster; with a space before it. */
+export function withoutDesksText({ onlyCluster }: Pick<ComplianceReport, 'onlyCluster'>): string {
+  return onlyCluster === undefined
+    ? ''
+    : ` Only records of ${onlyCluster} were looked at, and none that desks have made for all clusters: calls, exports, cuts, refused attempts.`;
+}
 
 /** `12`, `2 min (p90 5 min, longest 1 h)`, `-`. */
 export function valueText({ unit, value, parts }: Measure): string {

@@ -9,7 +9,7 @@ import {
   type NotificationSent,
   type StartDeadlines,
 } from '../orders/deadline-order.ts';
-import { type CountedFrom, dueAt, type NotificationStage, type Regime, rules, stages } from './notification.ts';
+import { type CountedFrom, dueAt, type Entity, type NotificationStage, type Regime, rules, stages } from './notification.ts';
 
 /** One run of an incident that has to be notified under one law, as the records tell it. */
 export interface IncidentDeadlines {
@@ -52,7 +52,7 @@ interface Open {
  * So nobody who could forge a record of a cell keeps people from being called. Nobody stops what they have started; the earliest moment of several counts.
  * @param records proven ones of all chains, by time
  */
-export function deadlinesIn(records: Iterable<AuditRecord>, signers: VoteSigners): readonly IncidentDeadlines[] {
+export function deadlinesIn(records: Iterable<AuditRecord>, signers: VoteSigners, entity: Entity): readonly IncidentDeadlines[] {
   const known = new Map<string, readonly Open[]>();
   for (const record of records) {
     const order = deadlineOrderIn(record.body.order);
@@ -67,7 +67,7 @@ export function deadlinesIn(records: Iterable<AuditRecord>, signers: VoteSigners
     const next = changed(open, order, `${record.chain}#${record.number}`);
     if (next) known.set(key, open ? [...all.slice(0, -1), next] : [...all, next]);
   }
-  return [...known.values()].flat().flatMap(deadlinesOf);
+  return [...known.values()].flat().flatMap((open) => deadlinesOf(open, entity));
 }
 
 function changed(open: Open | undefined, order: DeadlineOrder, id: string): Open | undefined {
@@ -93,13 +93,14 @@ function isEarlier({ availableAt }: MeasureAvailable, known: MeasureAvailable | 
   return known === undefined || Date.parse(availableAt) < Date.parse(known.availableAt);
 }
 
-function deadlinesOf({ id, starts, sent, measure, stopped }: Open): IncidentDeadlines | readonly [] {
+function deadlinesOf({ id, starts, sent, measure, stopped }: Open, entity: Entity): IncidentDeadlines | readonly [] {
   const [first] = starts;
   if (!first) return [];
   const { cluster, incident, run, regime, reason } = first;
   const awareAt = Math.min(...starts.map((start) => Date.parse(start.awareAt)));
   const notified = sent.get('notification');
   const from: CountedFrom = {
+    entity,
     awareAt,
     notifiedAt: notified && Date.parse(notified.sentAt),
     measureAt: measure && Date.parse(measure.availableAt),
@@ -126,7 +127,7 @@ function deadlinesOf({ id, starts, sent, measure, stopped }: Open): IncidentDead
 export function clockOf(
   { awareAt, startedBy, measureAt, stages: all }: IncidentDeadlines,
   nameOf: (id: string) => string,
-): CountedFrom & { readonly by: string } {
+): Omit<CountedFrom, 'entity'> & { readonly by: string } {
   const notified = all.find(({ stage }) => stage === 'notification')?.sent?.at;
   return { awareAt, by: startedBy.map(nameOf).join(' and '), notifiedAt: notified, measureAt };
 }

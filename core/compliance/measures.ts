@@ -56,8 +56,9 @@ const titlesOfOthers = {
   'containments-proven': 'Checks of a step after it was done, by result',
   'containments-changed': 'Times that somebody changed what a containment had set, and it was seen',
   'effects-checked': 'Looks at a containment some time after it, by what was found',
-  postures: 'Workloads of incidents, by month or week and the strictest profile of Pod Security that they met',
-  'posture-findings': 'Of these, workloads with findings, by finding (one can have several)',
+  postures:
+    'Looks at the workload of an incident when it opened, by month or week and the strictest profile of Pod Security that it met',
+  'posture-findings': 'Of these, looks with findings, by finding (one can have several)',
   'posture-trend': 'The same, by month or week and finding',
   'posture-opened':
     'Looks that found what the look at that workload before, in this period, had not, by month or week and finding',
@@ -94,11 +95,17 @@ export type LawMeasureId = `${Regime}-due` | `${Regime}-${NotificationStage}-${'
 
 export type MeasureId = keyof typeof titlesOfOthers | LawMeasureId;
 
+/** As they are shown; `firebreak deadlines` has them by their ids. */
+const lawNames: Readonly<Record<Regime, string>> = {
+  nis2: 'NIS2, Article 23',
+  'cra-incident': 'CRA, Article 14(4)',
+  'cra-vulnerability': 'CRA, Article 14(2)',
+};
+
 const titlesLawMeasureIds: readonly (readonly [LawMeasureId, title: string])[] = regimes.flatMap((regime) => [
-  [`${regime}-due`, `Times that people found an incident notifiable by ${regime}`] as const,
+  [`${regime}-due`, `Times that people found an incident notifiable by ${lawNames[regime]}`] as const,
   ...stages.flatMap((stage) => {
-    const { title } = rules[regime][stage];
-    const of = `${title} (${regime})`;
+    const of = `${rules[regime][stage].title} (${lawNames[regime]})`;
     return [
       [`${regime}-${stage}-sent`, `${of}: times that people put on record that it was sent`] as const,
       [`${regime}-${stage}-called`, `${of}: times that people were called because it was due`] as const,
@@ -352,6 +359,17 @@ const decisions: Readonly<Record<string, MeasureId>> = {
   suppression: 'suppressions',
   promotion: 'promotions',
 };
+
+/** What desks put on record, of no cluster: a report of one cluster does not count it. */
+const deskMeasures: ReadonlySet<MeasureId> = new Set<MeasureId>([
+  ...(['exports', 'records-cut', 'strangers', 'notifications-called'] as const),
+  ...regimes.flatMap((regime) => stages.map((stage) => `${regime}-${stage}-called` as const)),
+]);
+
+/** Whether desks have a part in what a measure counts. */
+export function isOfDesks(id: MeasureId): boolean {
+  return deskMeasures.has(id);
+}
 
 /** The records that measures are made of. */
 export const measuredKinds: readonly string[] = [

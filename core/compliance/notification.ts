@@ -9,6 +9,10 @@ export const stages = ['early-warning', 'notification', 'final'] as const;
 export type Regime = (typeof regimes)[number];
 export type NotificationStage = (typeof stages)[number];
 
+/** What the organisation is under NIS2, where that changes a time. */
+export const entities = ['other', 'trust-service-provider'] as const;
+export type Entity = (typeof entities)[number];
+
 /** From when a stage has how long. */
 type Term =
   | { readonly from: 'awareness'; readonly hours: number }
@@ -17,14 +21,21 @@ type Term =
   /** After a corrective or mitigating measure is available: until then nobody can say when. */
   | { readonly from: 'measure'; readonly days: number };
 
-interface StageRule {
-  readonly title: string;
+interface StageTerm {
   readonly term: Term;
   readonly by: string;
   /** What the law asks for and no record holds. */
   readonly toFillIn: readonly string[];
 }
 
+interface StageRule extends StageTerm {
+  readonly title: string;
+  /** What holds instead for providers of trust services. Absent: the same. */
+  readonly ofTrustServices?: StageTerm;
+}
+
+const severity = 'An assessment of its severity and impact on the service';
+const indicators = 'Indicators of compromise beyond those below';
 const nis2 = 'of Directive (EU) 2022/2555';
 const cra = 'of Regulation (EU) 2024/2847';
 const memberStates = 'The member states in which the product was made available';
@@ -52,10 +63,19 @@ export const rules: Readonly<Record<Regime, Readonly<Record<NotificationStage, S
       term: { from: 'awareness', hours: 72 },
       by: `Article 23(4)(b) ${nis2}: 72 hours after becoming aware`,
       toFillIn: [
-        'An assessment of its severity and impact on the service',
-        'Indicators of compromise beyond those below',
-        'Is it about a trust service? Then this is due 24 hours after becoming aware, and not 72',
+        severity,
+        indicators,
+        'Does it touch a trust service that you provide? Then this is due 24 hours after becoming aware, and not 72: set `incidents.deadlines.entity`',
       ],
+      ofTrustServices: {
+        term: { from: 'awareness', hours: 24 },
+        by: `Article 23(4), second subparagraph, ${nis2}: a trust service provider notifies 24 hours after becoming aware`,
+        toFillIn: [
+          severity,
+          indicators,
+          'Does it touch none of your trust services? Then it is 72 hours after becoming aware, by Article 23(4)(b)',
+        ],
+      },
     },
     final: {
       title: 'NIS2 final report',
@@ -118,8 +138,15 @@ export const rules: Readonly<Record<Regime, Readonly<Record<NotificationStage, S
   },
 };
 
+/** As it holds for an organisation. */
+export function ruleOf(regime: Regime, stage: NotificationStage, entity: Entity): Omit<StageRule, 'ofTrustServices'> {
+  const { ofTrustServices, ...rule } = rules[regime][stage];
+  return entity === 'trust-service-provider' ? { ...rule, ...ofTrustServices } : rule;
+}
+
 /** What the law counts from, in milliseconds since 1970. */
 export interface CountedFrom {
+  readonly entity: Entity;
   readonly awareAt: number;
   /** When the notification was sent. */
   readonly notifiedAt?: number | undefined;
@@ -129,7 +156,7 @@ export interface CountedFrom {
 
 /** The last moment for a stage, in milliseconds since 1970; undefined where nobody can say yet. */
 export function dueAt(regime: Regime, stage: NotificationStage, from: CountedFrom): number | undefined {
-  const { term } = rules[regime][stage];
+  const { term } = ruleOf(regime, stage, from.entity);
   if (term.from === 'awareness') return from.awareAt + term.hours * hourMs;
   if (term.from === 'measure') return from.measureAt === undefined ? undefined : from.measureAt + term.days * 24 * hourMs;
   const notified = from.notifiedAt ?? dueAt(regime, 'notification', from);
@@ -174,19 +201,21 @@ export function notificationDraft({
   records,
   regime,
   stage,
+  entity,
   clock,
 }: {
   readonly incident: string;
   readonly records: readonly AuditRecord[];
   readonly regime: Regime;
   readonly stage: NotificationStage;
+  readonly entity: Entity;
   /** What people have put on record of it. Absent: it is counted from the first alert. */
-  readonly clock?: (CountedFrom & { readonly by: string }) | undefined;
+  readonly clock?: (Omit<CountedFrom, 'entity'> & { readonly by: string }) | undefined;
 }): NotificationDraft {
   const opened = records.find(({ kind }) => kind === 'incident.opened');
   if (!opened) throw new RangeError(`the records of ${incident} do not cover its beginning`);
-  const { title, by, toFillIn } = rules[regime][stage];
-  const from = clock ?? { awareAt: Date.parse(opened.at) };
+  const { title, by, toFillIn } = ruleOf(regime, stage, entity);
+  const from = { entity, ...(clock ?? { awareAt: Date.parse(opened.at) }) };
   const due = dueAt(regime, stage, from);
   const [cluster = '', namespace = '', kind = '', name = ''] = incident.split('/').slice(1);
   const removed = records.filter(isRemoved);

@@ -1,5 +1,4 @@
-import type { ComplianceReport, ShownRequirement } from './compliance-report.ts';
-import { valueText } from './compliance-report.ts';
+import { basisTexts, type ComplianceReport, type ShownRequirement, valueText, withoutDesksText } from './compliance-report.ts';
 import type { Measure } from './measures.ts';
 
 /** https://pages.nist.gov/OSCAL/reference/latest/assessment-results/ */
@@ -24,7 +23,7 @@ export function reportOscal(report: ComplianceReport, uuid: () => string): Reado
         {
           uuid: uuid(),
           title,
-          description: `Records of ${of} from ${since} to ${until}: ${report.records.counted} counted, ${report.records.leftOut} left out because they are not proven.`,
+          description: `Records of ${of} from ${since} to ${until}: ${report.records.counted} counted, ${report.records.leftOut} left out because they are not proven.${withoutDesksText(report)}`,
           start: since,
           end: until,
           'reviewed-controls': {
@@ -80,7 +79,11 @@ function findingOf(
     target: {
       type: 'objective-id',
       'target-id': tokenOf(id),
-      status: { state: 'not-satisfied', reason: 'other', remarks: `Not judged by Firebreak (${basis}). Not shown: ${notShown}` },
+      status: {
+        state: 'not-satisfied',
+        reason: 'other',
+        remarks: `Not judged by Firebreak: ${basisTexts[basis]}. Not shown: ${notShown}`,
+      },
     },
     ...(related.length > 0 && { 'related-observations': related }),
   };

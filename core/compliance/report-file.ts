@@ -1,4 +1,4 @@
-import { basisTexts, type ComplianceReport, valueText } from './compliance-report.ts';
+import { basisTexts, type ComplianceReport, valueText, withoutDesksText } from './compliance-report.ts';
 import { reportOscal } from './oscal.ts';
 import { reportCsv, reportHtml } from './report-text.ts';
 
@@ -31,15 +31,13 @@ export function reportFile(report: ComplianceReport, format: ReportFormat, newUu
 }
 
 /** The report in a few lines without any formatting, for a message: how much is shown, and each number. */
-export function reportSummary(
-  { framework, clusters, records, requirements, measures }: ComplianceReport,
-  period: string,
-): string {
+export function reportSummary(report: ComplianceReport, period: string): string {
+  const { framework, clusters, records, requirements, measures } = report;
   const shown = requirements.filter(({ basis }) => basis === 'numbers').length;
   const leftOut = records.leftOut === 0 ? [] : [`${records.leftOut} rows are not proven and were left out.`];
   return [
     `${framework.name}, ${period}`,
-    `${clusters.length === 1 ? 'Cluster' : 'Clusters'}: ${clusters.join(', ') || 'none'}. Records counted: ${records.counted}.`,
+    `${clusters.length === 1 ? 'Cluster' : 'Clusters'}: ${clusters.join(', ') || 'none'}. Records counted: ${records.counted}.${withoutDesksText(report)}`,
     ...leftOut,
     `Requirements ${basisTexts.numbers}: ${shown} of ${requirements.length}.`,
     '',

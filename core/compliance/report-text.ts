@@ -1,6 +1,13 @@
 import { htmlEscaped } from '../text/html.ts';
 import { visibleLine } from '../text/visible-text.ts';
-import { basisTexts, type ComplianceReport, partsText, type ShownRequirement, valueText } from './compliance-report.ts';
+import {
+  basisTexts,
+  type ComplianceReport,
+  partsText,
+  type ShownRequirement,
+  valueText,
+  withoutDesksText,
+} from './compliance-report.ts';
 import { isTrend, type Measure, mostRefs, type TrendId } from './measures.ts';
 import { daysText } from './period.ts';
 
@@ -58,7 +65,7 @@ export function reportHtml(report: ComplianceReport): string {
 <meta http-equiv="content-security-policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>${escaped(title)}</title><style>${style}${footer(title, daysText(report))}</style></head><body>
 <header><h1>${escaped(title)}</h1>
-<p>${clusters.length === 1 ? 'Cluster' : 'Clusters'} ${escaped(clusters.join(', ') || 'none')}, ${escaped(daysText(report))} (UTC). Made ${escaped(madeAt)} by ${escaped(program)}.</p>
+<p>${clusters.length === 1 ? 'Cluster' : 'Clusters'} ${escaped(clusters.join(', ') || 'none')}, ${escaped(daysText(report))} (UTC). Made ${escaped(madeAt)} by ${escaped(program)}.${escaped(withoutDesksText(report))}</p>
 <p>By ${escaped(framework.source)}.</p>
 <p>Not in this report: ${escaped(framework.notListed)}</p>
 <p class="sum">${shown} of ${requirements.length} requirements have numbers in this period. ${records.counted} records were counted${records.leftOut > 0 ? `; <strong>${records.leftOut} not proven and left out</strong>: run <code>firebreak audit verify</code>` : '; each is signed by the cell or desk that made it'}.</p>
@@ -156,9 +163,12 @@ function cssText(text: string): string {
   return text.replace(/[^A-Za-z0-9 .,:-]/gu, (sign) => `\\${(sign.codePointAt(0) ?? 0).toString(16)} `);
 }
 
-/** Words of ours, with code in backticks. */
+/** Words of ours, with code in backticks. Nothing of it breaks at a hyphen: `--regime` is one word. */
 function coded(text: string): string {
-  return escaped(text).replace(/`([^`]+)`/g, '<code>$1</code>');
+  return escaped(text).replace(
+    /`([^`]+)`/g,
+    (_, code: string) => `<code>${code.replace(/[^ ]*-[^ ]*/g, '<span class="word">$&</span>')}</code>`,
+  );
 }
 
 function escaped(text: string): string {
@@ -172,11 +182,11 @@ h1{font-size:1.6rem;line-height:1.2}h2{margin-top:2.5rem}h3{margin:0 0 .3rem}
 section{border-top:1px solid #8886;padding:1rem 0}
 section p{margin:.3rem 0}
 h3 span{font-weight:normal;font-size:.8rem;border:1px solid currentColor;border-radius:1rem;padding:.05rem .6rem;margin-left:.5rem}
-.numbers{color:#0a7d33}.nothing-happened{color:#6b6b6b}.described,.nothing-proven{color:#a15c00}
+.numbers{color:#0a7d33}.nothing-happened{color:#6b6b6b}.described,.nothing-proven,.not-looked-at{color:#a15c00}
 table{border-collapse:collapse;width:100%;margin:.5rem 0;table-layout:fixed}td{text-align:left;vertical-align:top;padding:.25rem .5rem;border-top:1px solid #8884}
 .trend th{font-weight:normal;text-align:left;vertical-align:top;padding:.25rem .3rem;border-top:1px solid #8884}.trend thead th:first-child{width:20%}.trend td{padding:.25rem .3rem}
 table:not(.trend) td:first-child{width:55%}td:nth-child(2){font-variant-numeric:tabular-nums}
-ul{margin:.3rem 0;padding-left:1.2rem}.refs{font:12px/1.4 ui-monospace,monospace;list-style:none;padding:0}.refs li{padding-left:1.5em;text-indent:-1.5em}.not{opacity:.75}
-@media(prefers-color-scheme:dark){.numbers{color:#5bd08a}.nothing-happened{color:#aaa}.described,.nothing-proven{color:#f0b060}}
+ul{margin:.3rem 0;padding-left:1.2rem}.refs{font:12px/1.4 ui-monospace,monospace;list-style:none;padding:0}.refs li{padding-left:1.5em;text-indent:-1.5em}.not{opacity:.75}.word{white-space:nowrap}
+@media(prefers-color-scheme:dark){.numbers{color:#5bd08a}.nothing-happened{color:#aaa}.described,.nothing-proven,.not-looked-at{color:#f0b060}}
 @media print{:root{color-scheme:light;font-size:11px}body{max-width:none;margin:0;padding:0}a{color:inherit;text-decoration:none}
 section{padding:.7rem 0}.refs{font-size:8px}h2,h3,h3+p{break-after:avoid}tr,li{break-inside:avoid}p{orphans:3;widows:3}.not{break-before:avoid}.apart{break-before:page;margin-top:0}}`;

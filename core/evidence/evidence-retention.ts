@@ -2,7 +2,7 @@ import type { EvidenceClass } from './evidence.ts';
 import type { EvidenceHold, RegisteredKey } from './incident-key.ts';
 
 /** How long a class is kept, counted from when its key was made. */
-export interface Retention {
+interface Retention {
   /** Nobody destroys it before. */
   readonly atLeastDays: number;
   /** After that it is destroyed by itself; absent: never. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { entities } from '../../core/compliance/notification.ts';
 import { noveltyHours } from '../../core/novelty/novelty.ts';
 import { bucketFields, id, listen, namespaceName, path, playbookId, secret } from './fields.ts';
 import { playbookParams } from './sections/packs-section.ts';
@@ -187,6 +188,10 @@ export const incidents = z
             'Minutes before it is due at which people are called, if it is not sent. They are called again when its time is over.',
         }),
         group: id.exactOptional().meta({ description: 'Which group of the roster. Absent: the first of `levels`.' }),
+        entity: z.enum(entities).default('other').meta({
+          description:
+            'What the organisation is under NIS2. `trust-service-provider`: the incident notification is due 24 hours after becoming aware, and not 72 (Article 23(4), second subparagraph).',
+        }),
       })
       .prefault({})
       .meta({

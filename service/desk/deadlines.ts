@@ -14,6 +14,7 @@ import {
   draftCommand,
   type IncidentDeadlines,
 } from '../../core/compliance/deadlines.ts';
+import type { Entity } from '../../core/compliance/notification.ts';
 import { summaryOf } from '../../core/console/incident-summary.ts';
 import { type IncidentRef, subjectOfIncident, subjectTitle } from '../../core/incident/incident.ts';
 import type { Trust } from '../../core/messages/sender.ts';
@@ -41,6 +42,7 @@ interface DeadlinesOptions {
   readonly store: Pick<AuditStore, 'eachOfKinds' | 'storedChain'>;
   readonly trust: Trust;
   readonly signers: VoteSigners;
+  readonly entity: Entity;
   /** By whom people are named. */
   readonly roster: Roster;
   readonly journal: Pick<Journal, 'record'>;
@@ -179,7 +181,7 @@ export function createDeadlines(options: DeadlinesOptions): DeskDeadlines {
       each(async () => {
         const rows = store.eachOfKinds({ kinds: [...deadlineKinds, ...Object.values(ownKinds)], since: '' });
         const { records } = await provenIn(rows, trust);
-        const all = deadlinesIn(records, options.signers);
+        const all = deadlinesIn(records, options.signers, options.entity);
         show(all);
         const own = records.filter(({ chain }) => chain.startsWith('desk/'));
         noted = new Set(own.map(({ kind, body }) => `${kind} ${body.key}`));

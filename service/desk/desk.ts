@@ -187,9 +187,9 @@ export async function startDesk(parts: DeskParts): Promise<RunningDesk> {
   const tickets = threaded(consoleLinked(boundTickets(opened.tickets, mailbox), config), { mailbox, places, threadOf });
   const pager = linkingPager(boundPager(createPager(secrets), mailbox), { answerLink: slack?.answerLink, threadOf });
   const [firstLevel] = config.incidents.levels;
-  const { callMinutesBefore, group = firstLevel?.group ?? '' } = config.incidents.deadlines;
+  const { callMinutesBefore, entity, group = firstLevel?.group ?? '' } = config.incidents.deadlines;
   const deadlines = createDeadlines({
-    ...{ store, trust, signers: signersOf(beliefs), roster: config.roster, journal, pager, group, log },
+    ...{ store, trust, signers: signersOf(beliefs), entity, roster: config.roster, journal, pager, group, log },
     postInThread: slack?.desk.postInThread,
     before: callMinutesBefore.map((minutes) => minutes * 60_000),
   });

@@ -101,6 +101,7 @@ export async function reportOfPeriod({
   return complianceReport({
     framework,
     ...measured,
+    ...(read.cluster !== undefined && { onlyCluster: read.cluster }),
     since: new Date(period.since).toISOString(),
     until: new Date(Math.max(until, period.since)).toISOString(),
     madeAt: new Date(now).toISOString(),

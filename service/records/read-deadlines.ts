@@ -2,6 +2,7 @@ import { provenIn } from '../../core/audit/audit-check.ts';
 import type { VoteSigners } from '../../core/audit/audit-decisions.ts';
 import type { AuditStore } from '../../core/audit/audit-store.ts';
 import { deadlineKinds, deadlinesIn, type IncidentDeadlines } from '../../core/compliance/deadlines.ts';
+import type { Entity } from '../../core/compliance/notification.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 
 /** The deadlines of notifications that are on record, as it is now. @throws what the store throws */
@@ -9,11 +10,13 @@ export async function readDeadlines({
   store,
   trust,
   signers,
+  entity,
 }: {
   readonly store: Pick<AuditStore, 'eachOfKinds'>;
   readonly trust: Trust;
   readonly signers: VoteSigners;
+  readonly entity: Entity;
 }): Promise<readonly IncidentDeadlines[]> {
   const { records } = await provenIn(store.eachOfKinds({ kinds: deadlineKinds, since: '' }), trust);
-  return deadlinesIn(records, signers);
+  return deadlinesIn(records, signers, entity);
 }

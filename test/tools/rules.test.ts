@@ -61,7 +61,7 @@ async function metricNames(): Promise<ReadonlySet<string>> {
   const deadlines = createDeadlines({
     store: { ...store, storedChain: async () => ({ records: [] }) },
     ...{ trust: { senderOf: () => undefined }, signers: noSigners, journal: { record: async () => undefined }, log },
-    ...{ group: 'oncall', before: [], roster: { people: [], groups: {} } },
+    ...{ entity: 'other' as const, group: 'oncall', before: [], roster: { people: [], groups: {} } },
   });
   const otlp = { signals: {}, metricsEveryMs: 1, spansEveryMs: 1, serviceName: 'firebreak', resource: {} };
   const telemetry = openTelemetry({ config: { cluster: 'prod', telemetry: { otlp } }, secrets: {}, roles: [], log });

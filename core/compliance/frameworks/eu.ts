@@ -3,7 +3,8 @@ import type { Framework } from '../framework.ts';
 export const nis2: Framework = {
   id: 'nis2',
   name: 'NIS2, Articles 21 and 23',
-  source: 'Directive (EU) 2022/2555: https://eur-lex.europa.eu/eli/dir/2022/2555/oj',
+  source:
+    'Directive (EU) 2022/2555: https://eur-lex.europa.eu/eli/dir/2022/2555/oj; of trust service providers, Article 23(4), second subparagraph',
   notListed:
     'The other measures of Article 21; telling recipients (23(1) and (2)); reports on request (23(4)(c)) and on incidents that go on (23(4)(e)).',
   requirements: [
@@ -20,22 +21,25 @@ export const nis2: Framework = {
       measures: ['nis2-due', 'nis2-early-warning-sent', 'nis2-early-warning-called'],
       shown:
         'People decide what has to be notified; its deadlines run, and people are called. Draft: `firebreak report notification --regime nis2 --stage early-warning`.',
-      notShown: 'Whether an incident is significant, and that the authority has it: people put on record what they sent.',
+      notShown:
+        'Whether each was sent in time: `firebreak deadlines list --all` says it. Whether an incident is significant, and that the authority has it: people put on record what they sent.',
     },
     {
       id: '23(4)(b)',
-      asks: 'Notification within 72 hours',
+      asks: 'Notification within 72 hours; of a trust service provider, within 24 hours (23(4), second subparagraph)',
       measures: ['nis2-notification-sent', 'nis2-notification-called', 'time-to-contain'],
-      shown: 'Draft: `--stage notification`.',
+      shown:
+        'Draft: `--stage notification`. With `incidents.deadlines.entity: trust-service-provider` its clock runs 24 hours, and people are called before.',
       notShown:
-        'Severity and impact on your service, and that the authority has it. Of a trust service provider, for whom it is 24 hours, nothing is counted.',
+        'Whether each was sent in time: `firebreak deadlines list --all` says it. Severity and impact on your service, and that the authority has it.',
     },
     {
       id: '23(4)(d)',
       asks: 'Final report within one month of the notification',
       measures: ['nis2-final-sent', 'nis2-final-called', 'incidents-closed', 'containments', 'evidence-kept'],
       shown: 'Draft: `--stage final`.',
-      notShown: 'Root cause, cross-border impact, and that the authority has it.',
+      notShown:
+        'Whether each was sent in time: `firebreak deadlines list --all` says it. Root cause, cross-border impact, and that the authority has it.',
     },
   ],
 };
@@ -53,42 +57,46 @@ export const cra: Framework = {
       shown:
         'People decide what has to be notified; its deadlines run, and people are called. Draft: `firebreak report notification --regime cra-vulnerability --stage early-warning`.',
       notShown:
-        'That a vulnerability of your product was exploited, and that the authority has it: people put on record what they sent.',
+        'Whether each was sent in time: `firebreak deadlines list --all` says it. That a vulnerability of your product was exploited, and that the authority has it: people put on record what they sent.',
     },
     {
       id: '14(2)(b)',
       asks: 'Notification within 72 hours',
       measures: ['cra-vulnerability-notification-sent', 'cra-vulnerability-notification-called', 'time-to-contain'],
       shown: 'Draft: `--stage notification`.',
-      notShown: 'The product, the vulnerability, the corrective measure.',
+      notShown:
+        'Whether each was sent in time: `firebreak deadlines list --all` says it. The product, the vulnerability, the corrective measure.',
     },
     {
       id: '14(2)(c)',
       asks: 'Final report at most 14 days after a corrective measure is available',
       measures: ['cra-vulnerability-final-sent', 'cra-vulnerability-final-called'],
       shown: 'Draft: `--stage final`. From when on a measure was available, people put on record.',
-      notShown: 'The corrective measure.',
+      notShown: 'Whether each was sent in time: `firebreak deadlines list --all` says it. The corrective measure.',
     },
     {
       id: '14(4)(a)',
       asks: 'Early warning of a severe incident that touches the security of the product within 24 hours',
       measures: ['cra-incident-due', 'cra-incident-early-warning-sent', 'cra-incident-early-warning-called', 'containments'],
       shown: 'The same drafts, with `--regime cra-incident`.',
-      notShown: 'Whether an incident is severe in this sense, and that the authority has it.',
+      notShown:
+        'Whether each was sent in time: `firebreak deadlines list --all` says it. Whether an incident is severe in this sense, and that the authority has it.',
     },
     {
       id: '14(4)(b)',
       asks: 'Notification within 72 hours',
       measures: ['cra-incident-notification-sent', 'cra-incident-notification-called', 'time-to-contain'],
       shown: 'Draft: `--stage notification`.',
-      notShown: 'The assessment of the incident, the measures that users can take, and that the authority has it.',
+      notShown:
+        'Whether each was sent in time: `firebreak deadlines list --all` says it. The assessment of the incident, the measures that users can take, and that the authority has it.',
     },
     {
       id: '14(4)(c)',
       asks: 'Final report within one month of the notification',
       measures: ['cra-incident-final-sent', 'cra-incident-final-called', 'incidents-closed'],
       shown: 'Draft: `--stage final`.',
-      notShown: 'The root cause, and that the authority has it.',
+      notShown:
+        'Whether each was sent in time: `firebreak deadlines list --all` says it. The root cause, and that the authority has it.',
     },
   ],
 };

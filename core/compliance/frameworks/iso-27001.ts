@@ -10,7 +10,8 @@ export const iso27001: Framework = {
       id: 'A.5.24',
       asks: 'Incident management is planned and prepared',
       measures: ['playbooks-run', 'promotions'],
-      shown: 'Playbooks, rosters and schedules are configuration under version control.',
+      shown:
+        'Playbooks, rosters and schedules are files. Each incident names the configuration by SHA-256, and each run of a playbook its build.',
       notShown: 'The management process.',
     },
     {

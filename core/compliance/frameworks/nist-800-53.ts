@@ -24,7 +24,7 @@ export const nist80053: Framework = {
       id: 'AC-6',
       asks: 'Least privilege',
       measures: [],
-      shown: 'Roles run apart, each with generated least rights: `firebreak rbac check`.',
+      shown: 'Each role can run apart, with the least rights, which are generated: `firebreak rbac check` compares.',
       notShown: 'Rights of other accounts. No record counts this.',
     },
     {
@@ -52,14 +52,15 @@ export const nist80053: Framework = {
       id: 'AU-9',
       asks: 'Audit information is protected',
       measures: [],
-      shown: 'Append-only rights of the database, signatures by who made the record, hash chains.',
+      shown:
+        'Signatures by who made the record, and hash chains; on PostgreSQL users without the right to change or delete, where `firebreak database rights` was carried out.',
       notShown: 'Access to the database’s machine.',
     },
     {
       id: 'AU-9(3)',
       asks: 'Audit information is protected by cryptography',
       measures: [],
-      shown: 'Ed25519 signatures, chains and signed checkpoints in an anchor elsewhere.',
+      shown: 'Ed25519 signatures, chains, and signed checkpoints in an anchor outside of the database.',
       notShown: 'How the keys are kept.',
     },
     {
@@ -73,7 +74,8 @@ export const nist80053: Framework = {
       id: 'AU-11',
       asks: 'Records are retained',
       measures: ['records-cut', 'evidence-destroyed'],
-      shown: 'Retention of records, evidence and alerts is configured. The end of records and of evidence is a record.',
+      shown:
+        'How long records, evidence and alerts are kept is a setting; without it, for ever. The end of records and of evidence is a record.',
       notShown: 'The length that your rules ask for.',
     },
     {
@@ -118,7 +120,7 @@ export const nist80053: Framework = {
       id: 'IR-8',
       asks: 'An incident response plan',
       measures: ['playbooks-run', 'promotions'],
-      shown: 'Playbooks under version control, with signed releases.',
+      shown: 'Playbooks are files, with versions that can be signed and promoted by two people.',
       notShown: 'The plan of the organisation.',
     },
     {
@@ -132,7 +134,8 @@ export const nist80053: Framework = {
       id: 'SI-7',
       asks: 'Integrity of software and information',
       measures: ['containments-changed'],
-      shown: 'Changes of what a containment has set are seen and told; images’ signatures are checked.',
+      shown:
+        'Changes of what a containment has set are seen and told; `verifyImage` checks signatures, where a playbook asks for it.',
       notShown: 'Files on nodes.',
     },
   ],

@@ -31,7 +31,7 @@ export const nistCsf: Framework = {
       id: 'DE.AE-08',
       asks: 'Incidents are declared when events meet the criteria',
       measures: ['incidents-opened'],
-      shown: 'A playbook’s envelope is the criterion, under version control.',
+      shown: 'A playbook’s envelope is the criterion; each run on record names its build.',
       notShown: 'Whether the criteria are the right ones.',
     },
     {
@@ -52,7 +52,7 @@ export const nistCsf: Framework = {
       id: 'RS.MA-03',
       asks: 'Incidents are categorised and prioritised',
       measures: ['incidents-opened'],
-      shown: 'Severity, rule and ATT&CK techniques are in each record.',
+      shown: 'Severity, rule and, where the sensor names them, ATT&CK techniques are on record of each alert.',
       notShown: 'Priority for the business.',
     },
     {
@@ -66,7 +66,8 @@ export const nistCsf: Framework = {
       id: 'RS.AN-03',
       asks: 'What took place and the root cause is established',
       measures: ['evidence-kept', 'evidence-read', 'evidence-destroyed'],
-      shown: 'Processes, files, packets and logs are kept before a target is lost.',
+      shown:
+        'What a playbook asks for (state, logs, files, packets, memory) is kept before a target is lost, or people have waived it.',
       notShown: 'The root cause itself: people find it.',
     },
     {

@@ -25,14 +25,15 @@ export const pciDss: Framework = {
       id: '10.3.2',
       asks: 'Logs are protected from changes',
       measures: [],
-      shown: 'Signatures, chains and append-only rights.',
+      shown:
+        'Signatures and chains; on PostgreSQL users without the right to change or delete, where `firebreak database rights` was carried out.',
       notShown: 'The database’s machine.',
     },
     {
       id: '10.3.3',
       asks: 'Logs are backed up promptly where they are hard to change',
       measures: [],
-      shown: 'Checkpoints go into an anchor; streams send records on.',
+      shown: 'Checkpoints go into an anchor; streams send records on, where they are configured.',
       notShown: 'That your anchor or SIEM is apart.',
     },
     {

@@ -51,7 +51,7 @@ export const soc2: Framework = {
       id: 'CC7.5',
       asks: 'Recovery from incidents',
       measures: ['releases'],
-      shown: 'What was contained is restored exactly.',
+      shown: 'What was contained is restored as it was, or the release is refused and reported.',
       notShown: 'Restoring systems.',
     },
   ],

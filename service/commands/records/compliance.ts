@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { basisTexts, type ComplianceReport, valueText } from '../../../core/compliance/compliance-report.ts';
+import { basisTexts, type ComplianceReport, valueText, withoutDesksText } from '../../../core/compliance/compliance-report.ts';
 import { clockOf } from '../../../core/compliance/deadlines.ts';
 import { frameworks } from '../../../core/compliance/frameworks/index.ts';
 import {
+  type Entity,
   type NotificationDraft,
   type NotificationStage,
   notificationDraft,
@@ -127,10 +128,10 @@ function draftOf(
   written: string,
   { config: path, regime, stage, run, retiredKey }: NotificationOptions,
 ): Promise<NotificationDraft> {
-  return withRecords(path, retiredKey, async ({ store, trust, signers, config }) => {
+  return withRecords(path, retiredKey, async ({ store, trust, signers, entity, config }) => {
     const incident = fullIncidentId(written, config.cluster);
     const { chain, records } = await provenRunOf({ store, trust }, incident, run);
-    const running = (await readDeadlines({ store, trust, signers })).findLast(
+    const running = (await readDeadlines({ store, trust, signers, entity })).findLast(
       (one) => `${one.incident.id}@${one.incident.run}` === chain && one.regime === regime && !one.stopped,
     );
     return notificationDraft({
@@ -138,6 +139,7 @@ function draftOf(
       records,
       regime,
       stage,
+      entity,
       clock: running && clockOf(running, personNames(config.roster)),
     });
   });
@@ -149,6 +151,7 @@ export type OpenRecords = {
   readonly store: ReturnType<typeof createAuditStore>;
   /** For what is large. */
   readonly threads: ThreadParts;
+  readonly entity: Entity;
 } & Pick<Awaited<ReturnType<typeof openAuditTrust>>, 'trust' | 'signers'>;
 
 /** The records of the configuration, for as long as the work takes. @throws FB_ERR_CONFIG_INVALID, FB_ERR_FILE_MISSING, FB_ERR_UNAVAILABLE. */
@@ -162,7 +165,8 @@ export async function withRecords<T>(
   const url = existingAuditUrl(config);
   const database = await openDatabase({ url });
   try {
-    return await work({ config, database, store: createAuditStore(database), threads: { url, keys }, trust, signers });
+    const { entity } = config.incidents.deadlines;
+    return await work({ config, database, store: createAuditStore(database), threads: { url, keys }, entity, trust, signers });
   } finally {
     await database.close();
   }
@@ -184,11 +188,14 @@ function write({ out }: { readonly out?: string }, text: string, onTerminal = ()
   print(`Written to ${printable(out)}.`);
 }
 
-function printReport({ framework, clusters, since, until, records, requirements, measures }: ComplianceReport): void {
+function printReport(report: ComplianceReport): void {
+  const { framework, clusters, since, until, records, requirements, measures } = report;
   print(styled('bold', framework.name));
   print(styled('dim', `${clusters.join(', ') || 'no records'}, ${daysText({ since, until })}; ${records.counted} records`));
   const without = leftOutText(records.leftOut);
   if (without !== undefined) print(styled('yellow', without));
+  const desks = withoutDesksText(report).trim();
+  if (desks !== '') print(styled('yellow', printable(desks)));
   print();
   printTable(requirements, [
     { title: 'REQUIREMENT', text: ({ id }) => id },

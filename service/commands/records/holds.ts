@@ -153,7 +153,10 @@ async function endHold(hold: string, options: OrderOptions & ConfirmOptions): Pr
   await confirm({ lines: [`Order of ${person}: ${what}; what it held may be cut then`], ends: hold }, options);
   await give(options, (given) => ({ ...given, kind: 'records.unhold', hold }));
   if (options.json) return printJson({ hold });
-  const beside = asked && asked.person !== person ? `${asked.person} had ordered the same ${asked.at}` : 'No other such order is on record yet';
+  const beside =
+    asked && asked.person !== person
+      ? `${asked.person} had ordered the same ${asked.at}`
+      : 'No other such order is on record yet';
   print(printable(`On the record. ${beside}; it ends with two such orders within 7 days: firebreak records hold list.`));
 }
 

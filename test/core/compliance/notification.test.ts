@@ -23,8 +23,9 @@ const records = [
   record(4, 'step.applied', { text: 'Keeps the logs', action: 'collectLogs', output: { evidence: { key: 'k' } } }),
   record(5, 'incident.verdict', { text: 'malicious: a miner', incident: 'malicious' }),
 ];
+const entity = 'other';
 const draftOf = (regime: (typeof regimes)[number], stage: (typeof stages)[number]) =>
-  notificationDraft({ incident, records, regime, stage });
+  notificationDraft({ incident, records, regime, stage, entity });
 
 describe('a draft of a notification', () => {
   test('says when it is due, by which article, from the first alert on', () => {
@@ -40,7 +41,7 @@ describe('a draft of a notification', () => {
 
   test('is counted from what people have put on record, and says who', () => {
     const clock = { awareAt: Date.parse('2026-03-02T00:00:00Z'), notifiedAt: Date.parse('2026-03-03T00:00:00Z'), by: 'ada' };
-    const draft = notificationDraft({ incident, records, regime: 'nis2', stage: 'final', clock });
+    const draft = notificationDraft({ incident, records, regime: 'nis2', stage: 'final', entity, clock });
     expect(draft).toMatchObject({ awareAt: '2026-03-02T00:00:00.000Z', awareBy: 'on record by ada' });
     expect(draft.dueAt).toBe('2026-04-03T00:00:00.000Z');
   });
@@ -50,7 +51,7 @@ describe('a draft of a notification', () => {
     expect(draft.dueAt).toBeNull();
     expect(notificationText(draft)).toContain('**Nobody can say yet when it is due.**');
     const measureAt = Date.parse('2026-03-10T08:00:00Z');
-    expect(dueAt('cra-vulnerability', 'final', { awareAt: 0, measureAt })).toBe(Date.parse('2026-03-24T08:00:00Z'));
+    expect(dueAt('cra-vulnerability', 'final', { entity, awareAt: 0, measureAt })).toBe(Date.parse('2026-03-24T08:00:00Z'));
   });
 
   test.each([
@@ -59,7 +60,7 @@ describe('a draft of a notification', () => {
     ['2026-02-28T12:00:00.000Z', '2026-03-28T12:00:00.000Z'],
     ['2026-12-15T06:00:00.000Z', '2027-01-15T06:00:00.000Z'],
   ])('a month after %s is %s: no later than the law says', (notified, due) => {
-    const at = dueAt('nis2', 'final', { awareAt: 0, notifiedAt: Date.parse(notified) });
+    const at = dueAt('nis2', 'final', { entity, awareAt: 0, notifiedAt: Date.parse(notified) });
     expect(at === undefined ? undefined : new Date(at).toISOString()).toBe(due);
   });
 
@@ -91,13 +92,26 @@ describe('a draft of a notification', () => {
   test('asks for what that article wants, and says where the law has another time than the clock', () => {
     expect(draftOf('cra-incident', 'notification').toFillIn.join()).toContain('a first assessment');
     expect(draftOf('cra-vulnerability', 'early-warning').toFillIn.join()).not.toContain('unlawful');
-    expect(draftOf('nis2', 'notification').toFillIn.join()).toContain('a trust service? Then this is due 24 hours');
+    expect(draftOf('nis2', 'notification').toFillIn.join()).toContain('set `incidents.deadlines.entity`');
     expect(draftOf('nis2', 'final').toFillIn.join()).toContain('Article 23(4)(e)');
+  });
+
+  test('is due after 24 hours where a trust service provider notifies by NIS2, and nothing else of theirs is', () => {
+    const mine = { incident, records, entity: 'trust-service-provider' } as const;
+    const draft = notificationDraft({ ...mine, regime: 'nis2', stage: 'notification' });
+    expect(draft.dueAt).toBe('2026-03-02T10:01:00.000Z');
+    expect(draft.by).toContain('Article 23(4), second subparagraph, of Directive (EU) 2022/2555');
+    expect(draft.toFillIn.join()).toContain('it is 72 hours after becoming aware, by Article 23(4)(b)');
+    // A month after the last moment for the notification.
+    expect(notificationDraft({ ...mine, regime: 'nis2', stage: 'final' }).dueAt).toBe('2026-04-02T10:01:00.000Z');
+    expect(notificationDraft({ ...mine, regime: 'cra-incident', stage: 'notification' })).toEqual(
+      draftOf('cra-incident', 'notification'),
+    );
   });
 
   test('does not call a verdict missing whose text was removed by order, and names the records that say nothing any more', () => {
     const emptied = records.map((one) => (one.number >= 4 ? removedRecord(one) : one));
-    const draft = notificationDraft({ incident, records: emptied, regime: 'nis2', stage: 'final' });
+    const draft = notificationDraft({ incident, records: emptied, regime: 'nis2', stage: 'final', entity });
     expect(Object.fromEntries(draft.facts)).toMatchObject({
       'Verdict of people': 'given at 2026-03-01T10:05:00.000Z; what it said was removed by order',
       'Removed by order': 'what records 4, 5 said: it is not counted above',
@@ -106,6 +120,8 @@ describe('a draft of a notification', () => {
   });
 
   test('needs the beginning of the incident', () => {
-    expect(() => notificationDraft({ incident, records: records.slice(1), regime: 'nis2', stage: 'final' })).toThrow(RangeError);
+    expect(() => notificationDraft({ incident, records: records.slice(1), regime: 'nis2', stage: 'final', entity })).toThrow(
+      RangeError,
+    );
   });
 });

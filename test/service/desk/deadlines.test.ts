@@ -82,7 +82,7 @@ describe('deadlines of notifications', () => {
   /** A desk that was just started. */
   const desk = (over: Partial<Parameters<typeof createDeadlines>[0]> = {}): DeskDeadlines =>
     createDeadlines({
-      ...{ store, trust: makersTrust, signers, roster, group: 'oncall', before: [4 * hourMs, hourMs] },
+      ...{ store, trust: makersTrust, signers, roster, entity: 'other', group: 'oncall', before: [4 * hourMs, hourMs] },
       pager: createPagerDuty({ routingKey, apiUrl: pagerDuty.url }),
       journal: new Journal({
         store,
@@ -124,6 +124,27 @@ describe('deadlines of notifications', () => {
     }
     expect(looks).toEqual([0, 0, 1, 1, 1, 2, 2, 3, 3, 3]);
     expect(new Set((await called()).map(({ key }) => key)).size).toBe(3);
+  });
+
+  test('call people before the notification of a trust service provider is due, which is 24 hours after becoming aware', async () => {
+    await order(start);
+    const provider = () => desk({ entity: 'trust-service-provider' });
+    at(19.9);
+    await provider().look();
+    expect(calls()).toEqual([]);
+    for (const hours of [20, 23, 24]) {
+      at(hours);
+      await provider().look();
+    }
+    const due = (await called()).map(({ stage, dueAt }) => `${stage} ${dueAt}`);
+    const early = 'early-warning 2026-03-02T10:00:00.000Z';
+    const notification = 'notification 2026-03-02T10:00:00.000Z';
+    expect(due.sort()).toEqual([early, early, early, notification, notification, notification]);
+    expect(calls()).toHaveLength(6);
+    expect((await provider().linesOf(incident)).join()).toContain(
+      'NIS2 incident notification: HAS RUN OUT 2026-03-02T10:00:00.000Z',
+    );
+    expect((await desk().linesOf(incident)).join()).toContain('NIS2 incident notification: due 2026-03-04T10:00:00.000Z');
   });
 
   test('say what is due, until when, and how the draft is written', async () => {

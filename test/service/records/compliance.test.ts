@@ -7,9 +7,18 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { basisTexts, complianceReport } from '../../../core/compliance/compliance-report.ts';
 import { frameworks } from '../../../core/compliance/frameworks/index.ts';
-import { type LawMeasureId, type MeasureId, measureIds, mostRefs, type TrendId } from '../../../core/compliance/measures.ts';
+import {
+  isOfDesks,
+  type LawMeasureId,
+  type MeasureId,
+  Measures,
+  measureIds,
+  mostRefs,
+  type TrendId,
+} from '../../../core/compliance/measures.ts';
 import { regimes, stages } from '../../../core/compliance/notification.ts';
 import { reportOscal } from '../../../core/compliance/oscal.ts';
+import { reportSummary } from '../../../core/compliance/report-file.ts';
 import { reportCsv, reportHtml } from '../../../core/compliance/report-text.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
@@ -323,6 +332,50 @@ describe('the report', () => {
       'nothing-proven',
       'no proven record of the kind, and some records were left out',
     ]);
+  });
+
+  const desksTold = (): ReadonlySet<MeasureId> => {
+    const page = readFileSync(join(import.meta.dirname, '../../../docs/records.md'), 'utf8');
+    const rows = [...page.matchAll(/^\|[^|]*\| ([^|]*) \|([^|]*\bdesk\b[^|]*)\|/gm)];
+    const kinds = rows.flatMap(([, cell = '']) => [...cell.matchAll(/`([^`]+)`/g)].map(([, kind = '']) => kind));
+    expect(kinds).toContain('records.cut');
+    const bodies = regimes.flatMap((regime) => stages.map((stage) => ({ regime, stage })));
+    const told = kinds.flatMap((kind) =>
+      bodies.flatMap((body) => {
+        const measures = new Measures();
+        measures.add({ chain: 'desk/main', number: 1, at: about.since, actor: 'desk', kind, body });
+        return measures.all().flatMap(({ id, counted }) => (counted > 0 ? [id] : []));
+      }),
+    );
+    return new Set(told);
+  };
+
+  test('of one cluster never says that nothing happened where desks may have put it on record, and names what was not looked at', () => {
+    const told = desksTold();
+    expect(measureIds.filter(isOfDesks)).toEqual(measureIds.filter((id) => told.has(id)));
+    const [nis2] = frameworks.filter(({ id }) => id === 'nis2');
+    if (!nis2) throw new Error('no such framework');
+    const none = measured.measures.map((one) => ({ ...one, counted: 0, value: 0, parts: {}, records: [] }));
+    const found = { framework: nis2, ...measured, measures: none, ...about, records: { counted: 0, leftOut: 0 } };
+    const report = complianceReport({ ...found, onlyCluster: 'c' });
+    const bases = ({ requirements }: typeof report) => Object.fromEntries(requirements.map(({ id, basis }) => [id, basis]));
+    expect(bases(report)).toMatchObject({ '21(2)(b)': 'nothing-happened', '23(4)(a)': 'not-looked-at' });
+    expect(new Set(Object.values(bases(complianceReport(found))))).toEqual(new Set(['nothing-happened']));
+    const said = 'Only records of c were looked at, and none that desks have made for all clusters';
+    for (const text of [reportHtml(report), JSON.stringify(reportOscal(report, randomUUID)), reportSummary(report, '2026')])
+      expect(text).toContain(said);
+    expect(reportHtml(complianceReport(found))).not.toContain('were looked at');
+    for (const { id, title } of report.measures)
+      expect([id, title.endsWith(' (what desks recorded was not looked at)')]).toEqual([id, told.has(id)]);
+  });
+
+  test('keeps the name of an option whole where its line ends', () => {
+    for (const framework of frameworks) {
+      const html = reportHtml(complianceReport({ framework, ...measured, ...about }));
+      for (const [, code = ''] of html.matchAll(/<code>(.*?)<\/code>/g))
+        expect(code.replace(/<span class="word">[^ ]*<\/span>/g, '')).not.toContain('-');
+      expect(html).toContain('.word{white-space:nowrap}');
+    }
   });
 
   test('an article that asks for one notification is not shown by those of another law or stage', () => {
