@@ -103,13 +103,18 @@ async function read(file: string): Promise<Uint8Array> {
 
 function verdictLines(verdict: BundleVerdict): readonly string[] {
   if (!verdict.ok) return ['The bundle is REFUSED: do not rely on it.', `  ${verdict.code}: ${verdict.text}`];
-  const { chain, records, covered, lastCheckpoint, closed, exported, keys, compared, missingManifests } = verdict;
+  const { chain, records, removed, covered, lastCheckpoint, closed, exported, keys, compared, missingManifests } = verdict;
   const { number, digest, at } = lastCheckpoint;
   return [
     `The bundle is intact: ${records} records of ${chain}, handed out by ${exported.person} at ${exported.at}.`,
     `It shows the incident as of ${at}, the time of its newest checkpoint ${number}:${digest}.`,
     ...(covered < records ? [`No checkpoint vouches for the records ${covered + 1} to ${records} yet.`] : []),
     ...(closed ? [] : ['The incident was still open.']),
+    ...(removed.length === 0
+      ? []
+      : [
+          `What these records said was removed, by orders that two people signed: ${removed.join(', ')}. Decisions that depend on them are not checked.`,
+        ]),
     ...missingManifests.map((sha256) => `Evidence manifest ${sha256} is named, and is not in it.`),
     compared
       ? 'All its keys are among those that you trust.'
