@@ -61,7 +61,7 @@ function withoutDesks(measure: Measure, onlyCluster: string | undefined): Measur
 }
 
 export const basisTexts: Readonly<Record<ShownRequirement['basis'], string>> = {
-  numbers: 'shown by records',
+  numbers: 'numbers from records',
   'nothing-happened': 'nothing of the kind happened in this period',
   'not-looked-at': 'nothing in the records of this cluster; those of desks were not looked at',
   'nothing-proven': 'no proven record of the kind, and some records were left out',
@@ -72,7 +72,7 @@ export const basisTexts: Readonly<Record<ShownRequirement['basis'], string>> = {
 export function withoutDesksText({ onlyCluster }: Pick<ComplianceReport, 'onlyCluster'>): string {
   return onlyCluster === undefined
     ? ''
-    : ` Only records of ${onlyCluster} were looked at, and none that desks have made for all clusters: calls, exports, cuts, refused attempts.`;
+    : ` Only records of the cluster ${onlyCluster} were looked at, and none that desks have made for all clusters: calls, exports, cuts, refused attempts.`;
 }
 
 /** `12`, `2 min (p90 5 min, longest 1 h)`, `-`. */

@@ -39,7 +39,7 @@ export function reportSummary(report: ComplianceReport, period: string): string 
     `${framework.name}, ${period}`,
     `${clusters.length === 1 ? 'Cluster' : 'Clusters'}: ${clusters.join(', ') || 'none'}. Records counted: ${records.counted}.${withoutDesksText(report)}`,
     ...leftOut,
-    `Requirements ${basisTexts.numbers}: ${shown} of ${requirements.length}.`,
+    `Requirements with ${basisTexts.numbers}: ${shown} of ${requirements.length}.`,
     '',
     ...measures.map((measure) => `${measure.title}: ${valueText(measure)}`),
     '',

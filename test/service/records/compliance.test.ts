@@ -361,7 +361,7 @@ describe('the report', () => {
     const bases = ({ requirements }: typeof report) => Object.fromEntries(requirements.map(({ id, basis }) => [id, basis]));
     expect(bases(report)).toMatchObject({ '21(2)(b)': 'nothing-happened', '23(4)(a)': 'not-looked-at' });
     expect(new Set(Object.values(bases(complianceReport(found))))).toEqual(new Set(['nothing-happened']));
-    const said = 'Only records of c were looked at, and none that desks have made for all clusters';
+    const said = 'Only records of the cluster c were looked at, and none that desks have made for all clusters';
     for (const text of [reportHtml(report), JSON.stringify(reportOscal(report, randomUUID)), reportSummary(report, '2026')])
       expect(text).toContain(said);
     expect(reportHtml(complianceReport(found))).not.toContain('were looked at');
