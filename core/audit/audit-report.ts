@@ -34,6 +34,8 @@ export type FindingKind =
   | 'cut-held'
   /** What a record said is gone, and no two people have ordered that. */
   | 'content-removed'
+  /** It was removed by order, though a hold was on it, and is still. */
+  | 'removal-held'
   | 'checkpoint-changed'
   | 'checkpoint-missing'
   | 'checkpoint-forged'

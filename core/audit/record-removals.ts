@@ -1,7 +1,8 @@
 import { type RemoveContent, recordOrderDone, recordOrderIn, secondWithinMs } from '../orders/record-hold.ts';
 import { originOf } from './audit.ts';
 import { isOrderOf, type VoteSigners } from './audit-decisions.ts';
-import type { VouchedRecord } from './record-holds.ts';
+import { type Vouched, vouchedBy } from './cut-check.ts';
+import { covers, type RecordHold, type VouchedRecord } from './record-holds.ts';
 
 /** An order to remove what records say, as the records of the control chains tell it. */
 export interface RecordRemoval extends Pick<RemoveContent, 'removal' | 'chain' | 'records' | 'cluster'> {
@@ -37,6 +38,23 @@ export function removalsIn(records: Iterable<VouchedRecord>, signers?: VoteSigne
       });
   }
   return [...removals.values()];
+}
+
+/**
+ * The hold that should have kept what a record said: one that stood before the second order, and has not ended. When a removal was carried out is not on record, so of a hold that
+ * came later or has ended nobody can say. Undefined too where another order of two people, under no such hold, names the record.
+ */
+export function holdAgainst(
+  { chain, number }: { readonly chain: string; readonly number: number },
+  { removals, holds }: { readonly removals: readonly RecordRemoval[]; readonly holds: readonly RecordHold[] },
+  vouched: Vouched,
+): RecordHold | undefined {
+  const at = Date.parse(vouched.timeOf(vouchedBy(vouched, chain, number) ?? 0) ?? '');
+  const standing = holds.filter((hold) => !hold.ended && covers(hold, { chain, from: at, until: at }));
+  const by = removals
+    .filter((removal) => removal.isOrdered && removal.chain === chain && removal.records.includes(number))
+    .map(({ vouchedBy: checkpoint }) => standing.find(({ since }) => since !== undefined && since < (checkpoint ?? Infinity)));
+  return by.includes(undefined) ? undefined : by[0];
 }
 
 /** Numbers of the records of each chain whose content two people have had removed. */

@@ -6,7 +6,7 @@ import type { AuditStore } from '../../core/audit/audit-store.ts';
 import { CutCheck, heldBefore, type ProvenCut, type Vouched, vouchedBy } from '../../core/audit/cut-check.ts';
 import { cutsChain, type RecordRetention } from '../../core/audit/record-cut.ts';
 import { holdsIn, type RecordHold, type VouchedRecord } from '../../core/audit/record-holds.ts';
-import { type RecordRemoval, removalsIn } from '../../core/audit/record-removals.ts';
+import { holdAgainst, type RecordRemoval, removalsIn } from '../../core/audit/record-removals.ts';
 import type { Trust } from '../../core/messages/sender.ts';
 import { holdScopeText, recordOrderIn } from '../../core/orders/record-hold.ts';
 import { StewardHistory, stewardsKind } from '../../core/people/stewards.ts';
@@ -106,14 +106,28 @@ export async function stewardHistory(store: Pick<AuditStore, 'eachOfKinds'>, tru
   return new StewardHistory((await provenIn(store.eachOfKinds({ kinds: [stewardsKind], since: '' }), trust)).records);
 }
 
-/** What a check says of one chain's cuts. `cutTo`: the place up to which rows are gone. */
-export function heldFindings(known: KnownCuts, vouched: Vouched, { chain, cutTo }: { chain: string; cutTo: number }): Finding[] {
+/** What a check says of what is gone of one chain. `cutTo`: the place up to which rows are gone; `removed`: numbers of the records that say nothing any more, by order. */
+export function heldFindings(
+  known: KnownCuts,
+  vouched: Vouched,
+  { chain, cutTo, removed }: { readonly chain: string; readonly cutTo: number; readonly removed: readonly number[] },
+): readonly Finding[] {
+  const ofRemovals = removed.flatMap((number): readonly Finding[] => {
+    const hold = holdAgainst({ chain, number }, known, vouched);
+    if (!hold) return [];
+    const text = `${chain} record ${number} says nothing any more, though ${heldText(hold)}, and that stands`;
+    return [{ kind: 'removal-held', chain, number, text }];
+  });
   const gone = (known.cuts.get(chain) ?? []).filter(({ to }) => to <= cutTo);
-  return gone.flatMap((cut): readonly Finding[] => {
+  const ofCuts = gone.flatMap((cut): readonly Finding[] => {
     const hold = heldBefore(cut, vouched, known.holds);
     if (!hold) return [];
-    const { order } = hold;
-    const text = `${chain} ${numbers(cut.from, cut.to)} are gone, though ${order.person} had ordered to hold ${holdScopeText(order.scope)} (${order.hold})`;
+    const text = `${chain} ${numbers(cut.from, cut.to)} are gone, though ${heldText(hold)}`;
     return [{ kind: 'cut-held', chain, number: cut.from, to: cut.to, text }];
   });
+  return [...ofRemovals, ...ofCuts];
+}
+
+function heldText({ order: { person, scope, hold } }: RecordHold): string {
+  return `${person} had ordered to hold ${holdScopeText(scope)} (${hold})`;
 }

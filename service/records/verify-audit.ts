@@ -89,7 +89,7 @@ export async function verifyAudit({
   const ofChains: { readonly chain: string; readonly findings: readonly Finding[] }[] = [];
   const about = { store, checkpoints: read, known, trust, signers, workers };
   const checked = await checkRecords(about, ({ chain, cutTo, end, ...one }) => {
-    const found = [...one.findings, ...heldFindings(known, checkpoints, { chain, cutTo })];
+    const found = [...one.findings, ...heldFindings(known, checkpoints, { chain, cutTo, removed: one.removed })];
     if (found.length > 0) ofChains.push({ chain, findings: found });
     if (cutTo > 0) cut.chains += 1;
     cut.records += cutTo;

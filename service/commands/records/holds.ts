@@ -186,7 +186,11 @@ async function removeContent(
   await confirm({ lines: [`Order of ${person}: remove ${what}. Nobody can bring it back.`], ends: chain }, options);
   await give(options, (given) => ({ ...given, kind: 'records.remove', removal, chain, records }));
   if (options.json) return printJson({ removal, chain, records });
-  print(printable(`On the record (${removal}). It is removed once two people have ordered the same within 7 days.`));
+  print(
+    printable(
+      `On the record (${removal}). It is removed once two people have ordered the same within 7 days, and no hold is on it.`,
+    ),
+  );
 }
 
 /** Puts an order on the record of the control workflow, which is where cuts look for it. */

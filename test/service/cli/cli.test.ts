@@ -5,11 +5,13 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Command } from 'commander';
 import { signRecord } from '../../../core/audit/audit.ts';
+import { canonicalJson } from '../../../core/text/digest.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openDatabase } from '../../../integrations/database/database.ts';
 import { openSigner } from '../../../integrations/keys/ed25519.ts';
 import { createWholeProgram } from '../../../service/commands/program.ts';
 import { firebreakHere, firebreakProcess } from '../../command-line.ts';
+import { sampleBundle } from '../../suites/incident-bundle.ts';
 import { newMaker, signNow } from '../../suites/signed-records.ts';
 
 const configText = `cluster: lab
@@ -201,6 +203,15 @@ describe('who decides', () => {
     const { stderr } = await firebreak(call, { FIREBREAK_AS: 'ada', FIREBREAK_KEY: 'ada.pem' });
     expect(stderr).toContain('127.0.0.1:1');
   });
+});
+
+test('bundle verify says which records say nothing any more', async () => {
+  writeFileSync(join(folder, 'bundle.json'), canonicalJson(await sampleBundle()));
+  const { status, stdout } = await firebreak(['bundle', 'verify', 'bundle.json']);
+  expect(status).toBe(0);
+  expect(stdout).toContain(
+    'What these records said was removed, by orders that two people signed: 11. Decisions that depend on them are not checked.\n',
+  );
 });
 
 describe('errors', () => {

@@ -242,6 +242,34 @@ describe('removing what records say', () => {
     expect(await verify()).toMatchObject({ ok: true, removed: { records: 0, ordered: 1 } });
   });
 
+  test('that was done under a hold all the same is found, while the hold stands', async () => {
+    const hold = '00112233aabbccdd';
+    await give('ana', { kind: 'records.hold', hold, scope: { kind: 'incident', incident: chain.slice(0, -2) } });
+    await sign();
+    await remove('ana', [1]);
+    await remove('ben', [1]);
+    await sign();
+    expect(await carryOut()).toMatchObject({ held: 1 });
+    // With the database’s password, or by a desk that looks at no hold.
+    const [first] = records;
+    if (!first) throw new Error('no record');
+    await store.removeContent({ chain, place: 1, number: 1, content: recordContent(first) });
+    expect((await verify()).findings).toMatchObject([
+      { kind: 'removal-held', chain, number: 1, text: expect.stringContaining(`though ana had ordered to hold`) },
+    ]);
+    for (const person of ['ana', 'ben'] as const) await give(person, { kind: 'records.unhold', hold });
+    await sign();
+    expect(await verify()).toMatchObject({ ok: true });
+  });
+
+  test('that was ordered before a hold is not held against whoever carried it out', async () => {
+    await removeBy([1]);
+    const scope = { kind: 'incident', incident: chain.slice(0, -2) };
+    await give('ana', { kind: 'records.hold', hold: '00112233aabbccdd', scope });
+    await sign();
+    expect(await verify()).toMatchObject({ ok: true, removed: { records: 1, ordered: 0 } });
+  });
+
   describe('where a desk has on record who the stewards are', () => {
     const name = (...stewards: readonly string[]) => nameBy('c', ...stewards);
     const nameBy = (desk: string, ...stewards: readonly string[]) =>
