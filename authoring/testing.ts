@@ -18,19 +18,48 @@
  * });
  * ```
  */
+import type { Alert } from '../core/alert/alert.ts';
 import type { ListedPlaybook } from '../core/playbook/pack.ts';
 import type { RunInTemporalOptions } from '../service/trial/run-in-temporal.ts';
+import type { SimulateOptions } from '../testing/chooser.ts';
+import * as answers from '../testing/every-answer.ts';
+import * as simulation from '../testing/simulate.ts';
 import type { Story } from '../testing/story.ts';
+import type { WalkOptions } from '../testing/walk.ts';
+import { endingLoops } from '../testing/watch/loop-watch.ts';
 
 export { type TriedStep, tryAction } from '../service/packs/try-action.ts';
 export type { SimulateOptions } from '../testing/chooser.ts';
-export { type EveryAnswer, everyAnswer } from '../testing/every-answer.ts';
+export type { EveryAnswer } from '../testing/every-answer.ts';
 export type { Said, SimulatedQuestion } from '../testing/people.ts';
-export { simulate } from '../testing/simulate.ts';
 export type { Failure } from '../testing/simulated-actions.ts';
 export { type Story, type StoryEvent, type StoryLease, type StoryQuestion, type StoryStep, tellStory } from '../testing/story.ts';
 export type { Circumstance, Path, PathTurn, WalkOptions } from '../testing/walk.ts';
 export type { RunInTemporalOptions };
+
+/**
+ * Runs what answers an alert through the real engine and the real rules, without Temporal, without a cluster, and in no time: days pass in a moment.
+ * Nothing is done anywhere: plans are sketches, and steps give back what their schemas say, unless the test says otherwise.
+ *
+ * @throws TypeError for an answer that its question does not have
+ */
+export function simulate(playbook: ListedPlaybook | readonly ListedPlaybook[], options: SimulateOptions): Promise<Story> {
+  return endingLoops(() => simulation.simulate(playbook, options));
+}
+
+/**
+ * Walks all choices of a playbook, silence, and each step failing, and says what a person should know: a pod that is left quarantined with nobody
+ * asked, a choice whose plan is not carried out, a body that throws. With the real engine, in milliseconds.
+ *
+ * @throws TypeError where the playbook does not answer the alert
+ */
+export function everyAnswer(
+  playbook: ListedPlaybook,
+  alert: Alert,
+  options: Omit<WalkOptions, 'alert'> = {},
+): Promise<answers.EveryAnswer> {
+  return endingLoops(() => answers.everyAnswer(playbook, alert, options));
+}
 
 /**
  * What `simulate` does, with the real workflow in its sandbox and the pack's real bundle, on a Temporal server of its own on which days pass in a moment. The

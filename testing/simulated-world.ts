@@ -100,6 +100,8 @@ export class SimulatedWorld implements World {
   /** Runs until it is over, or until nothing is left that could happen before `endsAt`. Returns whether it is over. */
   async run(begin: () => void, isOver: () => boolean, endsAt: number): Promise<boolean> {
     return worlds.run(this, async () => {
+      // What ran before is over for whoever counts its turns, too.
+      await allSaid();
       begin();
       for (let round = 0; round < mostRounds; round += 1) {
         await allSaid();

@@ -51,7 +51,7 @@ export interface StepResult<Name extends string = string, Output = unknown> {
 
 /** Of an approval that covers this action. Else the compiler shows what to do instead. */
 type Covering<A, Name extends string> =
-  A extends Approval<Name> ? A : `not the approval of ${Name}: offer its plan as the plan of this choice in ask()`;
+  A extends Approval<Name> ? A : `this is not the approval of ${Name}: offer its plan as the plan of this choice in ask()`;
 
 /** What is not there, with the reason in its type. */
 interface Impossible<Why extends string> {
@@ -87,10 +87,9 @@ type Step<Name extends string, Input, Output, E extends Effect, Reaches> = Call<
 } & (E extends 'reversible'
     ? {
         /** Gives it back. A release is a decision too: it takes an approval of the plan that `undo.plan` returns. */
-        readonly undo: (<A extends Approval<never>>(
-          result: StepResult<Name, Output>,
-          approval: Covering<A, `undo:${Name}`>,
-        ) => Promise<void>) & {
+        readonly undo: {
+          <A extends Approval<never>>(result: StepResult<Name, Output>, approval: Covering<A, `undo:${Name}`>): Promise<void>;
+          (result: `${Name}.undo takes an approval: offer what undo.plan() gives in ask(), and give it answer.approval`): never;
           readonly plan: (result: StepResult<Name, Output>) => Promise<Plan<`undo:${Name}`>>;
         };
       }
@@ -184,13 +183,17 @@ export interface BodyIncident {
 /** Whether a body slept as long as it meant to. */
 export type Slept = 'whole' | 'woken';
 
-/** A playbook that needs of the alert nothing that the one which calls it does not. */
+/** A playbook that another one runs, which requires all that this one does. */
 export interface RunnablePlaybook<R extends Requires> {
   readonly id: string;
   readonly on: { readonly requires: readonly R[] };
   /** By which it is known, whatever its pack calls it. Absent: by its id, in full or within the caller's pack. */
   readonly run?: (context: never) => Promise<void>;
 }
+
+type AlsoRequired<N extends Requires> = [N] extends [never]
+  ? unknown
+  : Impossible<`what it runs requires '${N}': add that to on.requires`>;
 
 /** How the body of another playbook has ended. */
 export interface PlaybookEnd {
@@ -255,7 +258,7 @@ export interface PlaybookContext<U extends Uses, R extends Requires, P extends P
    * Runs another playbook on this alert, within this incident, and waits for its end. It has to be enabled; whether its `match` holds is not asked,
    * what it `requires` is. Where it runs for this subject already, or has been done for such an alert, that is joined.
    */
-  readonly runPlaybook: (other: RunnablePlaybook<R>) => Promise<PlaybookEnd>;
+  readonly runPlaybook: <N extends Requires>(other: RunnablePlaybook<N> & AlsoRequired<Exclude<N, R>>) => Promise<PlaybookEnd>;
 }
 
 /** Of an envelope that names none. */
@@ -291,7 +294,7 @@ export interface PlaybookEnvelope<U extends Uses, R extends Requires, P extends 
    * The body's first step is this action on the alert's pod, whatever else is so: the cell then begins it as soon as the alert is
    * durable, and the body finds it done. Only what is automatic anyway; guardrails and caps hold.
    */
-  readonly headStart?: 'quarantinePod' & keyof U;
+  readonly headStart?: 'quarantinePod';
   /**
    * What a `saga` of it has done is given back without asking when a later part fails: within an hour, and only while the incident is known to be
    * below critical. Absent: people are asked.
@@ -311,6 +314,10 @@ type WrittenEnvelope<U extends Uses, R extends Requires, P extends Params = Para
     | (Omit<PlaybookEnvelope<U, R, P>['on'], 'match' | 'schedule'> & { readonly schedule: RunSchedule });
 };
 
+type NeededByHeadStart<U extends Uses> = 'quarantinePod' extends keyof U
+  ? unknown
+  : { readonly headStart?: Impossible<'headStart needs quarantinePod: add it to uses'> };
+
 /** What a scheduled playbook answers: Firebreak's own alert that its time has come. */
 const scheduledMatch: Match = { rule: ownRules.schedule };
 
@@ -329,7 +336,7 @@ const isInWorkflow = '__TEMPORAL__' in globalThis;
  * @throws TypeError for an envelope that contradicts itself.
  */
 export function definePlaybook<const U extends Uses, const R extends Requires = never, const P extends Params = NoParams>(
-  envelope: WrittenEnvelope<U, R, P>,
+  envelope: WrittenEnvelope<U, R, P> & NeededByHeadStart<U>,
   run: (context: PlaybookContext<U, R, P>) => Promise<void>,
 ): Playbook<U, R, P> {
   const { on } = envelope;

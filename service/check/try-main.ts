@@ -1,22 +1,15 @@
 /** Tries every playbook of a pack, and prints what was found as JSON: see `runPackProgram`. It reads a `Trial`. */
 import { readFileSync } from 'node:fs';
-import { registerHooks } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { type Node, parse } from 'acorn';
 import type { GuardrailRules } from '../../core/action/guardrail.ts';
 import type { Alert } from '../../core/alert/alert.ts';
 import { answering } from '../../core/playbook/answering.ts';
-import type { ListedPlaybook, Pack } from '../../core/playbook/pack.ts';
+import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import type { ParamValue } from '../../core/playbook/params.ts';
-import { turnFunction, turnsAtOnce } from '../../core/playbook/turn.ts';
 import { type EveryAnswer, everyAnswer } from '../../testing/every-answer.ts';
 import { exampleAlert } from '../../testing/example-alert.ts';
 import { simulate } from '../../testing/simulate.ts';
 import type { Story } from '../../testing/story.ts';
-import { StepFailure } from '../../workflows/step-failure.ts';
-import { loadedPack } from '../packs/loaded-pack.ts';
-import { withoutTypes } from '../packs/syntax.ts';
-import { withTurns } from '../temporal/bundle/loop-budget.ts';
+import { playedPack } from '../packs/loaded-pack.ts';
 
 /** What the playbooks of a pack are tried with. */
 export interface Trial {
@@ -47,38 +40,13 @@ export interface TriedPlaybook {
 const [folder = '', main = ''] = process.argv.slice(2);
 const trial: Trial = JSON.parse(readFileSync(0, 'utf8'));
 
-// As in the bundle that it will be: what never waits is ended, with its place.
-const inPack = pathToFileURL(`${folder}/`).href;
-registerHooks({
-  load: (url, context, next) => {
-    if (!url.startsWith(inPack)) return next(url, context);
-    const text = readFileSync(fileURLToPath(url), 'utf8');
-    const code = url.endsWith('.ts') ? withoutTypes(text) : text;
-    const program = parse(code, { ecmaVersion: 'latest', sourceType: 'module', locations: true });
-    const placeOf = ({ loc }: Node): string => `${url.slice(inPack.length)}:${loc?.start.line ?? 1}`;
-    return { format: 'module', source: withTurns(code, program, placeOf), shortCircuit: true };
-  },
-});
-let turns = 0;
-Object.assign(globalThis, {
-  [turnFunction]: (place: string, cost: number): void => {
-    if (turns === 0)
-      setImmediate(() => {
-        turns = 0;
-      });
-    turns += cost;
-    if (turns >= turnsAtOnce)
-      throw new StepFailure('FB_ERR_PLAYBOOK_LOOPS', `it goes on without waiting for anything, at ${place}`);
-  },
-});
-
-const pack = (await loadedPack(folder, main)) as Pack;
+const pack = await playedPack(folder, main);
 // A promise of a playbook's own that fails, and for which nobody waits, would end this process.
 const dropped: unknown[] = [];
 process.on('unhandledRejection', (reason) => dropped.push(reason));
 const tried: TriedPlaybook[] = [];
 for (const playbook of pack.playbooks)
-  tried.push({ ...(await tryPlaybook(counted(playbook), trial)), ...besideIn(pack.playbooks, playbook) });
+  tried.push({ ...(await tryPlaybook(playbook, trial)), ...besideIn(pack.playbooks, playbook) });
 process.stdout.write(JSON.stringify(tried));
 
 /** Of an exclusive playbook its author expects that it runs alone. */
@@ -91,15 +59,6 @@ function besideIn(playbooks: readonly ListedPlaybook[], playbook: ListedPlaybook
 
 function alertFor(playbook: ListedPlaybook): Alert | undefined {
   return trial.alerts.find((one) => answering([playbook], one).length > 0) ?? exampleAlert(playbook);
-}
-
-/** Each body begins its count: that of one which was just ended goes on until Node has looked for what comes next. */
-function counted(playbook: ListedPlaybook): ListedPlaybook {
-  const run: ListedPlaybook['run'] = (context) => {
-    turns = 0;
-    return playbook.run(context);
-  };
-  return { ...playbook, run };
 }
 
 async function tryPlaybook(playbook: ListedPlaybook, { alerts: _, params, ...settings }: Trial): Promise<TriedPlaybook> {

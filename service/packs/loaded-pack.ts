@@ -1,7 +1,14 @@
+import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { extname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { type Node, parse } from 'acorn';
+import type { Pack } from '../../core/playbook/pack.ts';
+import { turnFunction, turnsAtOnce } from '../../core/playbook/turn.ts';
+import { StepFailure } from '../../workflows/step-failure.ts';
 import { packImports } from './pack-rules.ts';
+import { withoutTypes } from './syntax.ts';
+import { withTurns } from './turns/turns.ts';
 
 const doors = new Map<string, string>();
 
@@ -39,4 +46,35 @@ export async function loadedPack(folder: string, file: string): Promise<unknown>
       `${file}: its default export is a promise: write export default definePack({ name, version, playbooks })`,
     );
   return loaded.default;
+}
+
+/** The same of a pack whose bodies are run: as in the bundle that it will be, what never waits is ended, with its place. */
+export async function playedPack(folder: string, main: string): Promise<Pack> {
+  let turns = 0;
+  Object.assign(globalThis, {
+    [turnFunction]: (place: string, cost: number): void => {
+      if (turns === 0)
+        setImmediate(() => {
+          turns = 0;
+        });
+      turns += cost;
+      if (turns >= turnsAtOnce)
+        throw new StepFailure('FB_ERR_PLAYBOOK_LOOPS', `it goes on without waiting for anything, at ${place}`);
+    },
+  });
+  registerTurns(pathToFileURL(`${folder}/`).href);
+  return (await loadedPack(folder, main)) as Pack;
+}
+
+function registerTurns(inPack: string): void {
+  registerHooks({
+    load: (url, context, next) => {
+      if (!url.startsWith(inPack)) return next(url, context);
+      const text = readFileSync(fileURLToPath(url), 'utf8');
+      const code = url.endsWith('.ts') ? withoutTypes(text) : text;
+      const program = parse(code, { ecmaVersion: 'latest', sourceType: 'module', locations: true });
+      const placeOf = ({ loc }: Node): string => `${url.slice(inPack.length)}:${loc?.start.line ?? 1}`;
+      return { format: 'module', source: withTurns(code, program, placeOf), shortCircuit: true };
+    },
+  });
 }

@@ -6,14 +6,13 @@ import { readFileSync } from 'node:fs';
 import type { Alert } from '../../core/alert/alert.ts';
 import type { FormAnswers } from '../../core/decide/form.ts';
 import type { ErrorCode } from '../../core/errors.ts';
-import type { Pack } from '../../core/playbook/pack.ts';
 import type { ParamValue } from '../../core/playbook/params.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { outcomeOf } from '../../testing/path-line.ts';
 import type { Said, SimulatedQuestion } from '../../testing/people.ts';
 import { simulate } from '../../testing/simulate.ts';
 import { targetText } from '../../workflows/steps/step-data.ts';
-import { loadedPack } from './loaded-pack.ts';
+import { playedPack } from './loaded-pack.ts';
 
 /** A question as people have answered it. */
 export interface ObservedAnswer {
@@ -48,7 +47,7 @@ export interface Observation {
 
 const [folder = '', main = ''] = process.argv.slice(2);
 const { alert, playbooks, params, answers, failures, outputs }: Observation = JSON.parse(readFileSync(0, 'utf8'));
-const pack = (await loadedPack(folder, main)) as Pack;
+const pack = await playedPack(folder, main);
 const seen: object[] = [];
 for (const playbook of pack.playbooks) {
   if (!playbooks.includes(playbook.id)) continue;

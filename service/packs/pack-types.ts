@@ -126,11 +126,14 @@ function faultsIn(output: string, places: ReadonlyMap<string, MarkedCode>): read
       const end = rest.findIndex((one) => !one.startsWith(' '));
       const details = [found.text ?? '', ...rest.slice(0, end === -1 ? rest.length : end)];
       const reason = [...details.slice(0, 1), ...details.slice(1).slice(-1)].map((one) => one.trim());
+      const text = details.join('\n');
       faults.push({
         file,
         line,
-        problem: `${[...new Set(reason)].map((one) => shortened(one.replace(/\.$/, ''))).join(': ')} (${code})`,
-        remedy: remedyOf(details.join('\n')),
+        ...(saidByType(text) ?? {
+          problem: `${[...new Set(reason)].map((one) => shortened(one.replace(/\.$/, ''))).join(': ')} (${code})`,
+          remedy: remedyOf(text),
+        }),
       });
     }
   }
@@ -152,26 +155,71 @@ function shortened(text: string): string {
   return text.replaceAll(/'([^']{60})[^']{60,}'/g, "'$1…'");
 }
 
-/** What to do, of what the compiler only says that it does not fit. */
+/** What a type of ours says where nothing fits it (`core/playbook/playbook.ts`): what is wrong, and after a colon what to do. */
+function saidByType(text: string): Pick<PackFault, 'problem' | 'remedy'> | undefined {
+  const [, said] = /(?:to parameter of type '|Impossible<)"([^"]+: [^"]+)"/.exec(text) ?? [];
+  const at = said?.indexOf(': ') ?? -1;
+  if (said === undefined || at === -1) return undefined;
+  const rest = said.slice(at + 2);
+  if (said.includes(' cannot be undone: ')) return { problem: said, remedy: 'Take the call away.' };
+  return { problem: said.slice(0, at), remedy: `${rest.charAt(0).toUpperCase()}${rest.slice(1)}.` };
+}
+
+/** What to do about what the compiler says, by what its text has in it: the first one counts. */
+const remedies: readonly (readonly [RegExp, string | ((found: RegExpExecArray) => string)])[] = [
+  [
+    /NotInRequires<"(\w+)"|'alert\.(pod|node|workload)' is possibly/,
+    ([, one, other]) => `Add '${one ?? other}' to on.requires, or check that it is there.`,
+  ],
+  [/to (?:parameter of )?type '(?:Duration|`\$\{Digit\})/, "Write a number and its unit: '30s', '15m', '4h' or '2d'."],
+  [
+    /Property '(\w+)' does not exist on type 'Steps<.*?(?:Did you mean '(\w+)'\?|$)/m,
+    ([, unused, meant]) =>
+      `${meant === undefined ? 'Add' : `Write ${meant}, or add`} ${unused} to uses, imported from firebreak/actions.`,
+  ],
+  [
+    /Property '(\w+)' does not exist on type 'ParamValues<.*?(?:Did you mean '(\w+)'\?|$)/m,
+    ([, unset, meant]) => `${meant === undefined ? 'Add' : `Write ${meant}, or add`} ${unset} to params of the envelope.`,
+  ],
+  [
+    /does not exist on type '\{ readonly choice: "silence"/,
+    'Look at answer.choice first: silence approves nothing, and fills nothing in.',
+  ],
+  [/does not exist on type 'Readonly<Record<never, never>>'/, 'Add it to forms of this choice, or look at answer.choice first.'],
+  [/^Unreachable code detected/, 'What stands above never ends, or always leaves: end its loop, or remove what stands here.'],
+  [/"firebreak\/actions"' has no exported member/, 'Write it as `firebreak actions list` does.'],
+  [/Did you mean (?:to write )?'"?([\w-]+)"?'\?/, ([, meant]) => `Write ${meant}.`],
+  [/Type 'Promise<.*is not assignable/, 'Write await before it.'],
+  [/Type 'RegExp' is not assignable/, "Write regex('…') or glob('…'), imported from firebreak/playbook."],
+  [/to type 'Param</, "Say what it is, with its default: param.text('…'), param.duration('4h'), param.group('oncall')."],
+  [/Index signature for type 'string' is missing in type '.*\[\]'/s, 'Write an object, { name: value }, in place of a list.'],
+  [/to parameter of type 'Verdict'/, "Write 'true_positive', 'benign', 'suspicious' or 'unknown'."],
+  [/does not exist in type '\{ readonly .*(?:PlanOrPlans|FormField)/, 'Write the id of one of the choices.'],
+  [/have no overlap/, 'Compare it with one of those that there are.'],
+  [/^(?:Argument of type|Type) '"[^']*"' is not assignable to (?:parameter of )?type '"/, 'Write one of these.'],
+  [
+    /possibly 'undefined'|Type 'undefined' is not assignable/,
+    'Check first that it is there; what on.requires names is always there.',
+  ],
+  [/^Expected \d+ arguments, but got \d+/, 'Add what is missing.'],
+  [/Property '(\w+)' is missing in type/, ([, missing = '']) => missingParts[missing] ?? `Add ${missing}.`],
+  [/^Object literal may only specify known properties/, 'Write a name that the type has.'],
+  [/is not assignable to/, 'Write what the second type asks for.'],
+];
+
+const missingParts: Readonly<Record<string, string>> = {
+  requires: "Add requires: ['pod'] to on, for a body that needs alert.pod; [] for one that needs nothing of it.",
+  schedule: "Add match: { rule: '…' } to on, or schedule: { every: '1d' }.",
+  within: "Say how long it is put to this group alone: within: '15m'.",
+  onSilence: "Say in words what happens if nobody answers: onSilence: 'The pod stays quarantined.'.",
+};
+
 function remedyOf(text: string): string {
-  const [, needed] = /NotInRequires<"(\w+)"/.exec(text) ?? [];
-  if (needed !== undefined) return `Add '${needed}' to on.requires, or check that it is there.`;
-  if (/to (?:parameter of )?type '(?:Duration|`\$\{Digit\})/.test(text))
-    return "Write a number and its unit: '30s', '15m', '4h' or '2d'.";
-  const [, unused, meant] = /Property '(\w+)' does not exist on type 'Steps<.*?(?:Did you mean '(\w+)'\?|$)/m.exec(text) ?? [];
-  if (unused !== undefined)
-    return `${meant === undefined ? 'Add' : `Write ${meant}, or add`} ${unused} to uses, imported from firebreak/actions.`;
-  if (text.startsWith(unreachable))
-    return 'What stands above never ends, or always leaves: end its loop, or remove what stands here.';
-  if (/"firebreak\/actions"' has no exported member/.test(text)) return 'Write it as `firebreak actions list` does.';
-  if (/Type 'Promise<.*is not assignable/.test(text)) return 'Write await before it.';
-  if (/^Expected \d+ arguments, but got \d+/.test(text))
-    return 'Add what is missing. A release and a destructive step need the approval of the question that offered their plan: answer.approval.';
-  const [, missing] = /Property '(\w+)' is missing in type/.exec(text) ?? [];
-  if (missing === 'requires')
-    return "Add requires: ['pod'] to on, for a body that needs alert.pod; [] for one that needs nothing of it.";
-  if (missing !== undefined) return `Add ${missing}: docs/playbook-body.md and docs/matching.md say what for.`;
-  return 'Types say what would be refused, or missing, when it runs.';
+  for (const [pattern, remedy] of remedies) {
+    const found = pattern.exec(text);
+    if (found) return typeof remedy === 'string' ? remedy : remedy(found);
+  }
+  return 'Correct it: it would be refused, or missing, when it runs.';
 }
 
 function unwaited(file: string, { line, text, name }: Unwaited): PackFault {

@@ -5,8 +5,7 @@ import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import type { Plan } from '../../core/action/plan.ts';
 import { FirebreakError } from '../../core/errors.ts';
-import type { Pack } from '../../core/playbook/pack.ts';
-import { loadedPack } from '../packs/loaded-pack.ts';
+import { playedPack } from '../packs/loaded-pack.ts';
 import type { FromSandbox, PlannedForSandbox, ToSandbox } from './sandboxed.ts';
 import { LocalSimulations, type Simulations } from './simulations.ts';
 
@@ -25,7 +24,7 @@ process.on('unhandledRejection', (reason) => {
   console.error(`a promise fails for which nothing waits: ${reason instanceof Error ? reason.message : String(reason)}`);
 });
 
-const pack = (await loadedPack(folder, main)) as Pack;
+const pack = await playedPack(folder, main);
 const plans = new Map<number, PromiseWithResolvers<Partial<Plan>>>();
 let plansAsked = 0;
 const simulations = new LocalSimulations(pack.playbooks, asksForPlans === undefined ? undefined : planStep);

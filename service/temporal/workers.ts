@@ -6,8 +6,8 @@ import type { CellActivities, DeskActivities } from '../../core/action/step.ts';
 import { FirebreakError } from '../../core/errors.ts';
 import { activityTable } from '../../core/messages/message-table.ts';
 import type { SigningRole } from '../../core/messages/sender.ts';
+import { boundPatterns } from '../packs/turns/linear-patterns.ts';
 import type { WorkflowBuild } from './bundle/bundle.ts';
-import { boundPatterns } from './bundle/linear-patterns.ts';
 import type { Speaker } from './speaker.ts';
 
 export interface WorkerBase {

@@ -20,8 +20,8 @@ import { alertsOf, batchOf, createStage, mostMs, type Stage } from '../../testin
 import type { Story } from '../../testing/story.ts';
 import { StoryTeller } from '../../testing/story-teller.ts';
 import { StepFailure } from '../../workflows/step-failure.ts';
+import { boundPatterns } from '../packs/turns/linear-patterns.ts';
 import { timeSkippingServerPath } from '../parts/time-skipping-server.ts';
-import { boundPatterns } from '../temporal/bundle/linear-patterns.ts';
 import { coreFilter } from '../temporal/runtime.ts';
 import { workflowThread } from '../temporal/workers.ts';
 import { trialSpeaker } from './speaker.ts';

@@ -65,3 +65,27 @@ console.log(JSON.stringify({ end, heavy: loaded.filter((url) => /@temporalio|@ku
   );
   expect(JSON.parse(out)).toEqual({ end: 'done', heavy: [] });
 });
+
+test('a body that never waits ends the run with its place: no runner could', () => {
+  writeFileSync(
+    join(folder, 'endless.mjs'),
+    `import { definePlaybook } from ${room('authoring/playbook.ts')};
+const on = { match: { rule: 'Terminal shell in container' }, minSeverity: 'low', requires: [] };
+export const endless = definePlaybook({ id: 'endless', title: 'Endless', on, uses: {} }, async ({ note }) => {
+  note('begins');
+  for (let turn = 0; turn < 10; ) await Promise.resolve();
+});
+`,
+  );
+  const { status, out } = run(
+    'endless.test.mjs',
+    `import { test } from 'node:test';
+import { simulate } from ${room('authoring/testing.ts')};
+import { endless } from './endless.mjs';
+test('it ends', async () => void (await simulate(endless, { alert: ${alert} })));
+`,
+    '--test',
+  );
+  expect(out).toMatch(/a playbook goes on without waiting for anything, at \S*endless\.mjs:5\. /);
+  expect(status).not.toBe(0);
+});

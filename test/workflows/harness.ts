@@ -31,7 +31,7 @@ import type { IncidentState, QuestionState } from '../../core/incident/incident-
 import { checkRemark } from '../../core/incident/remark.ts';
 import type { Roster } from '../../core/people/roster.ts';
 import { digestOf } from '../../core/text/digest.ts';
-import { boundPatterns } from '../../service/temporal/bundle/linear-patterns.ts';
+import { boundPatterns } from '../../service/packs/turns/linear-patterns.ts';
 import { grpc, grpcCode, isCatchingUp } from '../../service/temporal/grpc-status.ts';
 import { resultOf } from '../../service/temporal/speaker.ts';
 import { workflowThread } from '../../service/temporal/workers.ts';

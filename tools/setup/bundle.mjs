@@ -23,6 +23,7 @@ const programs = [
   'service/temporal/bundle/bundle-main',
   'service/temporal/failure-converter',
   'service/temporal/workflow-thread',
+  'testing/watch/loop-watch-main',
 ];
 
 /** What stays a file of its own: the launcher's way in, and what is put into pages as text. */

@@ -1,8 +1,6 @@
 import { SourceMap } from 'node:module';
 import { type Node, parse } from 'acorn';
-import { turnFunction, turnsOfAwait } from '../../../core/playbook/turn.ts';
-import { childrenOf, isNode } from '../../packs/syntax.ts';
-import { isBounded } from './linear-patterns.ts';
+import { withTurns } from '../../packs/turns/turns.ts';
 
 /** The path of a shipped playbook's source from its `playbooks` folder on; undefined for the engine's own code and packages. */
 export function playbookFile(source: string): string | undefined {
@@ -10,107 +8,16 @@ export function playbookFile(source: string): string | undefined {
   return at < 0 || source.includes('/node_modules/') || !/\.[jt]s$/.test(source) ? undefined : source.slice(at + 1);
 }
 
-const loops: ReadonlySet<string> = new Set([
-  'ForStatement',
-  'ForInStatement',
-  'ForOfStatement',
-  'WhileStatement',
-  'DoWhileStatement',
-]);
-const functions: ReadonlySet<string> = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression']);
-
 /**
- * Has each loop and each function of playbooks report its turns to the engine, with file and line of the author's source: nothing else can end
- * code that never waits without ending the whole thread, again at each replay. `code` ends with its source map, as the bundler writes it.
+ * `withTurns` of the playbooks in a bundle, with file and line of the author's source. `code` ends with its source map, as the bundler writes it.
  *
- * @throws Error naming a regular expression of a playbook that no turn ends and that may take longer than anybody waits.
+ * @throws Error as `withTurns` does.
  */
 export function withLoopBudget(code: string): string {
   const map = sourceMapOf(code);
   if (!map) return code;
   const program = parse(code, { ecmaVersion: 'latest', sourceType: 'script', locations: true });
   return withTurns(code, program, (node) => placeOf(map, node));
-}
-
-/**
- * The same of code whose places its caller knows.
- * @throws Error as `withLoopBudget` does.
- */
-export function withTurns(code: string, program: Node, placeOf: (node: Node) => string | undefined): string {
-  const insertions: { readonly at: number; readonly text: string }[] = [];
-  const see = (node: Node): void => {
-    const refused = unboundedPattern(node);
-    const where = refused && placeOf(node);
-    if (where !== undefined) throw new Error(`${where}: ${refused}`);
-    const body = bodyOf(node);
-    const place = body && placeOf(node);
-    if (body && place !== undefined) {
-      // Modules may run a loop before the engine is there.
-      const call = `globalThis.${turnFunction}?.(${JSON.stringify(place)},${awaits(node) ? turnsOfAwait : 1})`;
-      if (body.type === 'BlockStatement') insertions.push({ at: body.start + 1, text: `${call};` });
-      else if (loops.has(node.type)) insertions.push({ at: body.start, text: `{${call};` }, { at: body.end, text: '}' });
-      else insertions.push({ at: body.start, text: `(${call},` }, { at: body.end, text: ')' });
-    }
-    for (const child of childrenOf(node)) see(child);
-  };
-  see(program);
-  return inserted(code, insertions);
-}
-
-/** The innermost first where two stand at one place: what is opened last is closed first. */
-function inserted(code: string, insertions: readonly { readonly at: number; readonly text: string }[]): string {
-  const inOrder = insertions.map((insertion, order) => ({ ...insertion, order })).sort((a, b) => a.at - b.at || compare(a, b));
-  let result = '';
-  let done = 0;
-  for (const { at, text } of inOrder) {
-    result += code.slice(done, at) + text;
-    done = at;
-  }
-  return result + code.slice(done);
-}
-
-function compare(
-  a: { readonly text: string; readonly order: number },
-  b: { readonly text: string; readonly order: number },
-): number {
-  const closes = ({ text }: { readonly text: string }) => text === '}' || text === ')';
-  if (closes(a) !== closes(b)) return closes(a) ? -1 : 1;
-  return closes(a) ? b.order - a.order : a.order - b.order;
-}
-
-function bodyOf(node: Node): Node | undefined {
-  if (!loops.has(node.type) && !functions.has(node.type)) return undefined;
-  return 'body' in node && isNode(node.body) ? node.body : undefined;
-}
-
-/** Why a regular expression might never come back: its call is one turn, however long it takes. */
-function unboundedPattern(node: Node): string | undefined {
-  const callee = 'callee' in node ? node.callee : undefined;
-  if (isNode(callee) && 'name' in callee && callee.name === 'RegExp')
-    return 'write the regular expression as a literal, so that it can be looked at';
-  const regex = 'regex' in node ? node.regex : undefined;
-  if (!isPattern(regex) || isBounded(regex)) return undefined;
-  const { pattern, flags } = regex;
-  return `/${pattern}/${flags} may run for ever: what repeats takes no flag i, u, v or d, no look-ahead, no back-reference and no count above 16`;
-}
-
-function isPattern(value: unknown): value is { readonly pattern: string; readonly flags: string } {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'pattern' in value &&
-    typeof value.pattern === 'string' &&
-    'flags' in value &&
-    typeof value.flags === 'string'
-  );
-}
-
-/** An async function, or a loop in one that awaits: each turn makes promises, of which the sandbox remembers where. */
-function awaits(node: Node): boolean {
-  if (functions.has(node.type)) return 'async' in node && node.async === true;
-  const inside = (part: Node): boolean =>
-    part.type === 'AwaitExpression' || (!functions.has(part.type) && childrenOf(part).some(inside));
-  return inside(node);
 }
 
 function placeOf(map: SourceMap, { loc }: Node): string | undefined {

@@ -3,8 +3,8 @@ import { transformSync } from '@swc/core';
 import { type Node, parse } from 'acorn';
 import { packImports } from '../../packs/pack-rules.ts';
 import { visit, withoutTypes } from '../../packs/syntax.ts';
+import { withTurns } from '../../packs/turns/turns.ts';
 import { packsPart } from './bundle-stage.ts';
-import { withTurns } from './loop-budget.ts';
 import { joinedLines, linesOfSource, type PlaybookLines, partsOf, withLines } from './playbook-lines.ts';
 
 /** The code of a pack, as it goes into a build. */

@@ -48,7 +48,7 @@ const mistakes: readonly Mistake[] = [
     mistake: 'a destructive step without approval',
     body: ['await steps.deletePod({ pod: alert.pod }); // here'],
     check: 'types',
-    says: /deletePod takes an approval: offer its plan in ask\(\)/,
+    says: /deletePod takes an approval\. Offer its plan in ask\(\)/,
   },
   {
     mistake: 'the approval of another plan',
@@ -57,7 +57,7 @@ const mistakes: readonly Mistake[] = [
       "if (answer.choice === 'turn') await steps.deletePod({ pod: alert.pod }, answer.approval); // here",
     ],
     check: 'types',
-    says: /not the approval of deletePod: offer its plan as the plan of this choice/,
+    says: /not the approval of deletePod\. Offer its plan as the plan of this choice/,
   },
   {
     mistake: 'an unknown action',
@@ -116,7 +116,7 @@ const mistakes: readonly Mistake[] = [
     mistake: 'a release that nobody has approved',
     body: ['const cut = await steps.quarantinePod({ pod: alert.pod });', 'await steps.quarantinePod.undo(cut); // here'],
     check: 'types',
-    says: /Expected 2 arguments.*need the approval of the question that offered their plan/,
+    says: /quarantinePod\.undo takes an approval\. Offer what undo\.plan\(\) gives in ask\(\)/,
   },
   {
     mistake: unreachable,

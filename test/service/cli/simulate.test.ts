@@ -154,6 +154,12 @@ export default definePack({ name: 'greedy', version: '1.0.0', playbooks: [greedy
       expect(stdout).toContain('Code generation from strings disallowed');
     });
 
+    test('is ended where it never waits, with the place: as live', async () => {
+      const { status, stdout } = await firebreak(['simulate', '--pack', greedy('for (;;) await Promise.resolve();'), '--story']);
+      expect(status).toBe(1);
+      expect(stdout).toMatch(/it goes on without waiting for anything, at firebreak\.pack\.ts:7/);
+    });
+
     test('finds neither the environment nor a file of whoever tries it, whatever its code says', async () => {
       const key = join(folder, 'desk.pem');
       writeFileSync(key, 'the key of the desk');

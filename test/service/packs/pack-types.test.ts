@@ -47,6 +47,69 @@ ${lines.join('\n')}
   ]);
 }
 
+test('what does not fit is told with what to do', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-types-test-'));
+  folders.push(folder);
+  const playbook = `import { deletePod, openTicket, quarantinePod } from 'firebreak/actions';
+import { definePlaybook, param } from 'firebreak/playbook';
+const on = { match: { rule: 'x' }, minSeverity: 'low', requires: [] } as const;
+export const miner = definePlaybook(
+  { id: 'miner', title: 'Mines', on: { ...on, requires: ['pod'] }, params: { lease: param.duration('4h') }, uses: { deletePod, quarantinePod } },
+  async ({ alert, steps, ask, params, note, verdict }) => {
+    const { pod } = alert;
+    const cut = await steps.quarantinePod({ pod });
+    const answer = await ask({ question: '?', choices: { go: 'Yes', no: 'No' }, plan: { go: await steps.deletePod.plan({ pod }) }, onSilence: '.' });
+    await steps.deletePod({ pod });
+    await steps.deletePod({ pod }, answer.approval);
+    if (answer.choice === 'no') await steps.deletePod({ pod }, answer.approval);
+    if (answer.choice === 'no') note(answer.form.hours);
+    await steps.quarantinePod.undo(cut);
+    await steps.deletePod.undo(cut);
+    await ask({ question: '?', choices: ['go'], onSilence: '.' });
+    await ask({ question: '?', choices: { go: 'Go' } });
+    note(params.leas);
+    note(alert.workload.name);
+    verdict('good', 'it is');
+  },
+);
+export const asked = definePlaybook({ id: 'asked', title: 'Asked', on, uses: {}, levels: [{ group: 'oncall' }] }, async () => {});
+export const wild = definePlaybook({ id: 'wild', title: 'Wild', on: { ...on, match: { rule: /x/ } }, uses: {} }, async () => {});
+export const sudden = definePlaybook({ id: 'sudden', title: 'Sudden', on, uses: { openTicket }, headStart: 'quarantinePod' }, async () => {});
+export const runs = definePlaybook({ id: 'runs', title: 'Runs', on, uses: {} }, async ({ runPlaybook }) => void (await runPlaybook(miner)));
+export const never = definePlaybook({ id: 'never', title: 'Never', on: { minSeverity: 'low', requires: [] }, uses: {} }, async () => {});
+`;
+  const faults = faultsOf(readPack({ folder: writePackFolder(folder, { ...acmeFiles, 'playbooks/miner.ts': playbook }) }));
+  const problems = faults.map(({ line, problem }) => `${line}: ${problem}`);
+  expect(problems).toEqual(
+    expect.arrayContaining([
+      '10: deletePod takes an approval',
+      '12: this is not the approval of deletePod',
+      '14: quarantinePod.undo takes an approval',
+      '15: deletePod cannot be undone: what it ends is gone',
+      '25: headStart needs quarantinePod',
+      "26: what it runs requires 'pod'",
+    ]),
+  );
+  expect(faults.map(({ line, remedy }) => `${line}: ${remedy}`)).toEqual([
+    '10: Offer its plan in ask(), and give it answer.approval.',
+    '11: Look at answer.choice first: silence approves nothing, and fills nothing in.',
+    '12: Offer its plan as the plan of this choice in ask().',
+    '13: Add it to forms of this choice, or look at answer.choice first.',
+    '14: Offer what undo.plan() gives in ask(), and give it answer.approval.',
+    '15: Take the call away.',
+    '16: Write an object, { name: value }, in place of a list.',
+    "17: Say in words what happens if nobody answers: onSilence: 'The pod stays quarantined.'.",
+    '18: Write lease, or add leas to params of the envelope.',
+    "19: Add 'workload' to on.requires, or check that it is there.",
+    "20: Write 'true_positive', 'benign', 'suspicious' or 'unknown'.",
+    "23: Say how long it is put to this group alone: within: '15m'.",
+    "24: Write regex('…') or glob('…'), imported from firebreak/playbook.",
+    '25: Add it to uses.',
+    '26: Add that to on.requires.',
+    "27: Add match: { rule: '…' } to on, or schedule: { every: '1d' }.",
+  ]);
+});
+
 describe('what nobody waits for is named, on its line:', () => {
   test('steps, questions, pauses and one’s own async functions, wherever they stand', () => {
     const forgotten = [

@@ -1,8 +1,8 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { isBounded } from '../../../service/packs/turns/linear-patterns.ts';
 import { bundleWorkflows } from '../../../service/temporal/bundle/engine-bundle.ts';
-import { isBounded } from '../../../service/temporal/bundle/linear-patterns.ts';
 
 describe('a regular expression of a playbook', () => {
   test.each([/^(a+)+$/, /^\s*(?<name>[\w-]+?)\s*$/gm, /curl|wget/i, /a{2,8}.*/s, /(?<=x)a+/])('%s may be used', (pattern) => {

@@ -1,0 +1,72 @@
+/** The thread of `endingLoops`: where the main one does not come round any more, it says where that is, and ends the process. */
+import { writeSync } from 'node:fs';
+import { type Debugger, Session } from 'node:inspector';
+import { fileURLToPath } from 'node:url';
+import { workerData } from 'node:worker_threads';
+
+/** Of the processor, in microseconds, and not of the clock: a machine with other work may be slow. */
+const mostWithoutRound = 3_000_000;
+const lookMs = 500;
+/** So often the thread is looked at for a line of the author's: what a loop calls is mostly the engine's. */
+const mostLooks = 200;
+
+const [rounds, underWay] = [0, 1];
+const shared = workerData as Int32Array;
+let seen = -1;
+let used = processorTime();
+let isLooking = false;
+
+// It also keeps this thread alive while it listens to the other one.
+setInterval(() => {
+  const round = Atomics.load(shared, rounds);
+  const isTurning = round !== seen || Atomics.load(shared, underWay) === 0;
+  seen = round;
+  if (isTurning) used = processorTime();
+  else if (!isLooking && processorTime() - used > mostWithoutRound) {
+    isLooking = true;
+    findPlace();
+  }
+}, lookMs);
+
+function processorTime(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+
+function findPlace(): void {
+  const session = new Session();
+  session.connectToMainThread();
+  const files = new Map<string, string>();
+  session.on('Debugger.scriptParsed', ({ params: { scriptId, url } }) => files.set(scriptId, url));
+  let looks = 0;
+  session.on('Debugger.paused', ({ params: { callFrames } }) => {
+    looks += 1;
+    const frame = callFrames.find(({ location }) => isAuthors(files.get(location.scriptId)));
+    if (frame || looks === mostLooks) end(frame ? placeOf(frame, files) : 'a place that was not found');
+    session.post('Debugger.stepInto');
+  });
+  session.post('Debugger.enable');
+  session.post('Debugger.pause');
+}
+
+function end(place: string): void {
+  writeSync(
+    2,
+    `firebreak/testing: a playbook goes on without waiting for anything, at ${place}. Its test would never end: ended.\n`,
+  );
+  process.kill(process.pid, 'SIGKILL');
+}
+
+const ownFolder = new URL('../..', import.meta.url).href;
+
+function isAuthors(url: string | undefined): boolean {
+  if (url === undefined || url === '' || url.startsWith('node:') || url.includes('/node_modules/')) return false;
+  return !url.startsWith(ownFolder) && !url.startsWith(fileURLToPath(ownFolder));
+}
+
+function placeOf({ location }: Debugger.CallFrame, files: ReadonlyMap<string, string>): string {
+  const url = files.get(location.scriptId) ?? '';
+  const path = url.startsWith('file:') ? fileURLToPath(url) : url;
+  const here = `${process.cwd()}/`;
+  return `${path.startsWith(here) ? path.slice(here.length) : path}:${location.lineNumber + 1}`;
+}
