@@ -4,13 +4,15 @@ import {
   DeleteAccessKeyCommand,
   GetAccessKeyLastUsedCommand,
   IAMClient,
+  type IAMClientConfig,
   ListAccessKeysCommand,
   ListUserTagsCommand,
   TagUserCommand,
   UpdateAccessKeyCommand,
 } from '@aws-sdk/client-iam';
-import { AssumeRoleWithWebIdentityCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { AssumeRoleWithWebIdentityCommand, GetCallerIdentityCommand, STSClient, type STSClientConfig } from '@aws-sdk/client-sts';
 import { FirebreakError } from '../../core/errors.ts';
+import { boundedAnswer } from '../bounded-answers.ts';
 import { AwsError, asked } from './answers.ts';
 
 /** An access key as it stands; only who made it ever sees its secret. */
@@ -40,6 +42,20 @@ export interface ListedKey {
 /** STS' words for a key that is not there, not active, or whose secret is another. */
 const refusedLogins = new Set(['InvalidClientTokenId', 'SignatureDoesNotMatch', 'InvalidAccessKeyId']);
 const handler = { connectionTimeout: 3_000, requestTimeout: 10_000, throwOnRequestTimeout: true };
+const largestAnswer = 1_048_576;
+const asItComes = { step: 'deserialize', priority: 'low' } as const;
+
+function openIam(options: IAMClientConfig): IAMClient {
+  const client = new IAMClient({ ...options, requestHandler: handler });
+  client.middlewareStack.add((next) => async (args) => boundedAnswer(await next(args), largestAnswer), asItComes);
+  return client;
+}
+
+function openSts(options: STSClientConfig): STSClient {
+  const client = new STSClient({ ...options, requestHandler: handler });
+  client.middlewareStack.add((next) => async (args) => boundedAnswer(await next(args), largestAnswer), asItComes);
+  return client;
+}
 
 /** IAM and STS, as far as rotation needs them. Errors hold what AWS calls the fault, and nothing that it says. */
 export class Aws {
@@ -54,10 +70,10 @@ export class Aws {
     this.#sts = { region, ...(sts !== undefined && { endpoint: sts }) };
     this.ownKey = 'roleArn' in login ? undefined : login.accessKeyId;
     const credentials = 'roleArn' in login ? () => this.#assume(login) : login;
-    const place = { region, ...(iam !== undefined && { endpoint: iam }), credentials, requestHandler: handler };
-    this.#iam = new IAMClient({ ...place, maxAttempts: 3 });
+    const place = { region, ...(iam !== undefined && { endpoint: iam }), credentials };
+    this.#iam = openIam({ ...place, maxAttempts: 3 });
     // The same session of a role for both.
-    this.#once = new IAMClient({ ...place, credentials: this.#iam.config.credentials, maxAttempts: 1 });
+    this.#once = openIam({ ...place, credentials: this.#iam.config.credentials, maxAttempts: 1 });
   }
 
   /** At most two: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
@@ -113,7 +129,7 @@ export class Aws {
 
   /** Whom a key stands for, as an ARN; undefined where it is refused. Everybody may ask this of himself, whatever the policies say. */
   async whoIs(login: AccessKeyLogin, signal: AbortSignal): Promise<string | undefined> {
-    const client = new STSClient({ ...this.#sts, credentials: login, maxAttempts: 2, requestHandler: handler });
+    const client = openSts({ ...this.#sts, credentials: login, maxAttempts: 2 });
     try {
       const command = new GetCallerIdentityCommand({});
       const { Arn: arn } = await asked('ask whose a key is', signal, (how) => client.send(command, how));
@@ -132,7 +148,7 @@ export class Aws {
     });
     // Such a call is not signed.
     const credentials = { accessKeyId: '', secretAccessKey: '' };
-    const client = new STSClient({ ...this.#sts, credentials, maxAttempts: 3, requestHandler: handler });
+    const client = openSts({ ...this.#sts, credentials, maxAttempts: 3 });
     try {
       const command = new AssumeRoleWithWebIdentityCommand({
         RoleArn: roleArn,

@@ -9,8 +9,12 @@ import {
 } from '@aws-sdk/client-s3';
 import { FirebreakError } from '../../core/errors.ts';
 import type { ObjectBucket } from '../../core/evidence/object-bucket.ts';
+import { GatheredBody } from '../gathered-body.ts';
 import { lockFields, whyLocked } from './object-lock.ts';
 import { answered, openPlace, type S3Options, type S3Place, statusOf } from './s3-client.ts';
+
+/** What is read as one: keys, manifests, pages of a log, releases. Files are read as they come. */
+const largestWhole = 64 * 1_048_576;
 
 export function openBucket(options: S3Options): ObjectBucket {
   return bucketAt(openPlace(options));
@@ -31,22 +35,15 @@ export function bucketAt(place: S3Place): ObjectBucket {
       return { written: outcome !== 'taken' };
     },
     get: async (key) => {
-      const outcome = await answered(key, async () => {
-        const { Body: body } = await client.send(new GetObjectCommand(at(key)));
-        return body?.transformToByteArray();
-      });
-      if (outcome instanceof Uint8Array) return outcome;
-      throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no object ${key} in the bucket`);
-    },
-    read: async function* (key) {
-      const outcome = await answered(key, async () => (await client.send(new GetObjectCommand(at(key)))).Body);
-      if (!(outcome instanceof Readable)) throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no object ${key} in the bucket`);
-      try {
-        yield* outcome;
-      } catch {
-        throw new FirebreakError('FB_ERR_UNAVAILABLE', `S3 stopped sending ${key}`);
+      const body = new GatheredBody();
+      for await (const part of read(place, key)) {
+        body.add(Buffer.from(part));
+        if (body.length > largestWhole)
+          throw new FirebreakError('FB_ERR_UNAVAILABLE', `the object ${key} has more than ${largestWhole} bytes`);
       }
+      return body.whole();
     },
+    read: (key) => read(place, key),
     has: async (key) => (await answered(key, () => client.send(new HeadObjectCommand(at(key))))) !== 'missing',
     remove: async (key) => {
       for (const version of await versionsOf(place, key)) await removeVersion(place, key, version);
@@ -62,6 +59,16 @@ export function bucketAt(place: S3Place): ObjectBucket {
       } while (next !== undefined);
     },
   };
+}
+
+async function* read({ client, at }: S3Place, key: string): AsyncGenerator<Uint8Array> {
+  const outcome = await answered(key, async () => (await client.send(new GetObjectCommand(at(key)))).Body);
+  if (!(outcome instanceof Readable)) throw new FirebreakError('FB_ERR_NOT_FOUND', `there is no object ${key} in the bucket`);
+  try {
+    yield* outcome;
+  } catch {
+    throw new FirebreakError('FB_ERR_UNAVAILABLE', `S3 stopped sending ${key}`);
+  }
 }
 
 /** Of a bucket without versions it is one, without an id. */

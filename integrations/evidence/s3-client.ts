@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { S3Client } from '@aws-sdk/client-s3';
 import { FirebreakError } from '../../core/errors.ts';
+import { boundedAnswer } from '../bounded-answers.ts';
 
 export interface S3Options {
   /** Any server that speaks S3; absent: Amazon's in the region. */
@@ -21,6 +22,8 @@ export interface S3Options {
 const defaultSilentMs = 30_000;
 /** One that trickles is never silent. No request carries more than 16 MiB or a thousand names, which 56 KB a second are enough for. */
 const usualAnswerMs = 300_000;
+/** A page of a thousand names has a megabyte. */
+const largestAnswer = 16 * 1_048_576;
 
 /** One bucket, below a prefix. */
 export interface S3Place {
@@ -32,7 +35,7 @@ export interface S3Place {
 }
 
 /**
- * Path-style addresses, and an end to every wait: for the connection, for any sign of life while one is up, and for the answer. What is given up
+ * Path-style addresses, an end to every answer but an object's, and to every wait: for the connection, for any sign of life while one is up, and for the answer. What is given up
  * by one of them is tried again by the SDK, three times in all.
  * The handler's `requestTimeout` is only a warning unless it is told to throw, and ends with the headers of an answer, not with its body
  * (`httpHandlerInitialization.d.ts` of `@smithy/types`).
@@ -62,8 +65,9 @@ export function openPlace(options: S3Options): S3Place {
         const output = await next(args);
         const { body, statusCode } = output.response as { readonly body?: unknown; readonly statusCode?: number };
         const isContent = commandName === 'GetObjectCommand' && statusCode !== undefined && statusCode < 300;
-        if (body instanceof Readable && !isContent) endWithin(body, answersWithinMs);
-        return output;
+        if (isContent) return output;
+        if (body instanceof Readable) endWithin(body, answersWithinMs);
+        return boundedAnswer(output, largestAnswer);
       },
     { step: 'deserialize', priority: 'low' },
   );

@@ -1,5 +1,6 @@
 import { LogLevel, WebClient, type WebClientOptions } from '@slack/web-api';
 import { FirebreakError } from '../../core/errors.ts';
+import { boundedFetch } from '../bounded-fetch.ts';
 import { slackFault } from './fault.ts';
 
 export interface SlackEndpoint {
@@ -23,12 +24,15 @@ export function slackClientOptions({ apiUrl, timeoutMs = 5_000 }: SlackEndpoint)
   };
 }
 
+/** A message with all its blocks, and a page of a list, have a tenth of it. */
+const largestAnswer = 4 * 1_048_576;
+
 /** Slack's own, and Slack's for governments. */
 const slackDomains = ['slack.com', 'slack-gov.com'];
 
 /**
  * A `fetch` that goes to Slack and nowhere else: the `response_url` of a click comes with the click, and is no reason to call whomever it names.
- * Where another Slack is configured, that one only. No redirect is followed.
+ * Where another Slack is configured, that one only. No redirect is followed, and no answer is larger than Slack's are.
  */
 export function fetchFrom(apiUrl: string | undefined): typeof fetch {
   const mayGo = ({ protocol, host, hostname, origin }: URL): boolean =>
@@ -42,7 +46,10 @@ export function fetchFrom(apiUrl: string | undefined): typeof fetch {
     const url = URL.canParse(asked) ? new URL(asked) : undefined;
     if (!url || !mayGo(url))
       throw new FirebreakError('FB_ERR_REFUSED', 'refused to call an address that does not belong to Slack');
-    return fetch(input, { ...init, redirect: 'error' });
+    const response = await boundedFetch(input, { ...init, redirect: 'error' }, largestAnswer);
+    // The SDK would unpack it, however large that is. No method of ours has such an answer.
+    response.headers.delete('content-type');
+    return response;
   };
 }
 

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { names } from '../../../core/cluster/labels.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { shortIncidentId } from '../../../core/incident/incident.ts';
+import { boundedFetch } from '../../../integrations/bounded-fetch.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import type { PodJson } from '../../../integrations/kubernetes/watch/projection.ts';
 import { type SamplePayload, type SamplePod, sampleAbout, samplePayloads } from '../../../integrations/sensors/samples.ts';
@@ -30,6 +31,7 @@ interface NamedSample extends SamplePayload {
 }
 
 const answerWithinMs = 10_000;
+const largestAnswer = 1_048_576;
 
 /** `firebreak alerts send`: a sensor's alert about a pod, so that a first alert goes all the way. */
 export function registerSendCommand(alerts: Command): void {
@@ -206,13 +208,14 @@ interface Answer {
 const noIntake: Answer = { reason: 'its answer is no JSON: this is no intake' };
 
 async function post(address: string, token: string, body: string): Promise<{ readonly status: number; readonly answer: Answer }> {
-  const response = await fetch(address, {
+  const asked: RequestInit = {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
     body,
     redirect: 'error',
     signal: AbortSignal.timeout(answerWithinMs),
-  }).catch(() => undefined);
+  };
+  const response = await boundedFetch(address, asked, largestAnswer).catch(() => undefined);
   if (!response) throw new FirebreakError('FB_ERR_UNAVAILABLE', `no intake answers at ${new URL(address).origin}`);
   const answer = (await response.json().catch(() => noIntake)) as Answer;
   return { status: response.status, answer };

@@ -5,11 +5,14 @@ import { errorBody } from '../../../core/console/console.schema.ts';
 import { type ConsoleApi, routeShapes } from '../../../core/console/routes.schema.ts';
 import { type ConsoleRouteName, consoleRoutes } from '../../../core/console/routes.ts';
 import { FirebreakError, isErrorCode } from '../../../core/errors.ts';
+import { boundedFetch } from '../../../integrations/bounded-fetch.ts';
 import { createDeviceSignIn } from '../../../integrations/oidc/device-sign-in.ts';
 import type { DeskPlace } from './desk-options.ts';
 import { oneAtATime, readSignIn, type StoredSignIn, writeSignIn } from './stored-sign-in.ts';
 
 const answerWithinMs = 20_000;
+/** An incident with all its records has a tenth of it. */
+const largestAnswer = 64 * 1_048_576;
 /** A token that ends sooner is renewed before it is shown: it has to last until the desk looks at it. */
 const leftMs = 30_000;
 
@@ -101,12 +104,13 @@ export async function askDesk<Name extends LookRoute>(
       .map((one): [string, string] => [key, String(one)]),
   );
   const search = pairs.length === 0 ? '' : `?${new URLSearchParams(pairs)}`;
-  const response = await fetch(`${url}${path}${search}`, {
+  const asked: RequestInit = {
     headers: { accept: 'application/json', ...(token !== undefined && { authorization: `Bearer ${token}` }) },
     // A token goes to no other address.
     redirect: 'manual',
     signal: AbortSignal.timeout(answerWithinMs),
-  }).catch((error: unknown) => {
+  };
+  const response = await boundedFetch(`${url}${path}${search}`, asked, largestAnswer).catch((error: unknown) => {
     throw notReached(url, error);
   });
   const body: unknown = await response.json().catch(() => undefined);
@@ -138,6 +142,8 @@ function notReached(url: string, error: unknown): FirebreakError {
     ? `nobody whom this machine trusts has signed its certificate: --ca FILE names your own authority`
     : /^[A-Z_]+$/.test(code)
       ? code
-      : 'no answer in time';
+      : error instanceof RangeError
+        ? 'its answer is larger than any of a desk'
+        : 'no answer in time';
   return new FirebreakError('FB_ERR_UNAVAILABLE', `the desk at ${url} cannot be reached (${why})`, { cause: error });
 }

@@ -1,0 +1,22 @@
+/**
+ * Asks as `fetch` does, and reads the answer to its end, unless it is larger than it may be: then the rest is not read, and the connection ends. The time
+ * that the signal of `init` gives is for all of it.
+ * @throws what `fetch` throws; RangeError for an answer of more bytes than `atMost`
+ */
+export async function boundedFetch(input: string | URL | Request, init: RequestInit, atMost: number): Promise<Response> {
+  const { status, statusText, headers, body } = await fetch(input, init);
+  const bytes = body && (await readWhole(body, atMost));
+  return new Response(bytes?.length ? bytes : null, { status, statusText, headers });
+}
+
+async function readWhole(body: ReadableStream<Uint8Array>, atMost: number): Promise<Uint8Array<ArrayBuffer>> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  // Of what was packed the unpacked bytes are counted. Leaving the loop ends the connection.
+  for await (const part of body) {
+    length += part.length;
+    if (length > atMost) throw new RangeError(`an answer of more than ${atMost} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts, length);
+}
