@@ -10,6 +10,8 @@ export interface PodRecord {
   readonly resourceVersion: string;
   readonly createdAt: string;
   readonly deleting: boolean;
+  /** When its containers are ended at the latest, while it is being deleted: whoever deletes it says how long they get. */
+  readonly endsAt?: string;
   readonly phase: string;
   /** Absent while it is not. */
   readonly ready?: true;
@@ -70,12 +72,19 @@ export interface PolicyRecord {
   readonly allows: boolean;
   /** Among them one that lets in who may be outside of the cluster: from an address, or from anywhere. */
   readonly allowsFromOutside: boolean;
+  /** What a NetworkPolicy of Kubernetes lets its pods reach; absent: nothing. */
+  readonly egress?: readonly EgressRule[];
   /** The spec's digest: tells whether the standing policy is as it should be. */
   readonly specDigest: string;
   /** Of a plugin: kinds of the deny tiers that are stronger than it. Absent: as the deny tier says of NetworkPolicies. */
   readonly deniedBy?: readonly string[];
-  /** What actions have noted on it, by annotation; absent where none has. */
-  readonly made?: { readonly uid: string; readonly notes: Readonly<Record<string, string>> };
+  /** What actions have noted on it, by annotation, and the digest of all that it says; absent where none has. */
+  readonly made?: { readonly uid: string; readonly notes: Readonly<Record<string, string>>; readonly digest: string };
+}
+
+/** Without peers: everywhere. */
+export interface EgressRule {
+  readonly to?: readonly { readonly ipBlock?: { readonly cidr: string; readonly except?: readonly string[] } }[];
 }
 
 /** `networkpolicy/shop/open`, `ciliumnetworkpolicy/shop/open`, `calico-networkpolicy/shop/open`, `adminnetworkpolicy/open`. */

@@ -35,6 +35,10 @@ interface HeldPod {
   readonly takenAt: number;
   /** What of the quarantine was not as it should be when the incident was last told; absent: it was not looked at yet. */
   readonly told?: readonly string[];
+  /** Its incident was told that somebody deletes it. */
+  readonly isEnding?: true;
+  /** Images of its containers, by name, as they were last seen. */
+  readonly runs: Readonly<Record<string, string>>;
 }
 
 const retentionMs = 7 * 86_400_000;
@@ -90,9 +94,9 @@ export class ContainedPods {
     await this.#put(uid, { ...known, incident, held });
   }
 
-  async told(uid: string, told: readonly string[]): Promise<void> {
+  async nowSays(uid: string, says: Partial<Pick<HeldPod, 'told' | 'isEnding' | 'runs'>>): Promise<void> {
     const known = this.#known.get(uid);
-    if (known?.held) await this.#put(uid, { ...known, held: { ...known.held, told } });
+    if (known?.held) await this.#put(uid, { ...known, held: { ...known.held, ...says } });
   }
 
   /** It is no longer there; or it was given back, by people where `by` says so, who knew what had come until `askedUntil` (milliseconds since 1970). */

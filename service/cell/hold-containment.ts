@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { additivePolicies } from '../../activities/actions/containment/quarantine-plan.ts';
 import { markDifference } from '../../activities/actions/containment/quarantine-pod.ts';
 import type { Chokepoint } from '../../activities/chokepoint/chokepoint.ts';
@@ -131,6 +132,7 @@ export class HoldContainment {
     this.#timer = setInterval(() => {
       for (const uid of this.#proven.keys()) if (!pods.held().has(uid)) this.#proven.delete(uid);
       for (const uid of pods.held()) this.#lookSoon(uid);
+      for (const namespace of this.#policies.namespaces()) this.#madePolicies(namespace);
       for (const key of this.#unjudged) void this.#judgeObject(key);
     }, everyMs ?? lookEveryMs).unref();
   }
@@ -151,7 +153,7 @@ export class HoldContainment {
       const proven = held && this.#provenBy(uid, held.note);
       if (!proven) continue;
       const { incident, step, terms } = proven.state;
-      const problems = held.told ?? [];
+      const problems = [...(held.told ?? []), ...(held.isEnding ? [`pod/${held.pod} is being deleted`] : [])];
       found.push({ target: `pod/${held.pod}`, uid, action: actionOf(step), incident, step, terms, problems });
     }
     const noted = ({ object, uid, action, incident, step, terms }: ObjectNote, problems: readonly string[]): HeldContainment => ({
@@ -208,17 +210,21 @@ export class HoldContainment {
 
   /** What a wider step made is not made again by itself: people decided on it, and hear of it. */
   #madePolicies(namespace: string): void {
-    const changes = this.#policies.changes(namespace, this.#parts.view.policies(namespace), (incident) =>
-      this.#givingBack.has(incident),
-    );
+    const { view } = this.#parts;
+    const seen = {
+      namespace,
+      policies: [...view.policies(namespace), ...view.otherPolicies(namespace)],
+      pods: () => view.pods(namespace),
+    };
+    const changes = this.#policies.changes(seen, (incident) => this.#givingBack.has(incident));
     for (const change of changes)
       void this.#tellOfPolicy(change).catch((error: unknown) =>
         this.#parts.log.error({ object: change.object, reason: reasonOf(error) }, 'a changed policy could not be told'),
       );
   }
 
-  async #tellOfPolicy({ incident, step, object, what }: ChangedPolicy): Promise<void> {
-    while (what === 'is gone') {
+  async #tellOfPolicy({ incident, step, object, isGone, problems }: ChangedPolicy): Promise<void> {
+    while (isGone) {
       const released = await this.#wasReleased({ key: object, incident, step, object });
       if (released || this.#stopped) return;
       if (released === false) break;
@@ -226,9 +232,12 @@ export class HoldContainment {
     }
     await this.#tell(
       { uid: object, about: object, incident },
-      what === 'is as it was again'
-        ? { kind: 'containment.whole', text: `${object} ${what}` }
-        : { kind: 'containment.changed', text: `${object}, which this incident made, ${what}: what it denied may be open` },
+      !isGone && problems.length === 0
+        ? { kind: 'containment.whole', text: `${object} is as it was again` }
+        : {
+            kind: 'containment.changed',
+            text: `${object}, which this incident made, ${isGone ? 'is gone: what it denied may be open' : `does not hold any more as it should: ${problems.join('; ')}`}`,
+          },
     );
   }
 
@@ -273,7 +282,12 @@ export class HoldContainment {
       if (state && heldSince(state) >= since)
         this.#keep(
           uid,
-          pods.hold(uid, state.incident, { note: text, takenAt: heldSince(state), pod: `${pod.namespace}/${pod.name}` }),
+          pods.hold(uid, state.incident, {
+            note: text,
+            takenAt: heldSince(state),
+            pod: `${pod.namespace}/${pod.name}`,
+            runs: runsIn(pod),
+          }),
         );
     }
     if (pods.get(uid)?.held) this.#lookSoon(uid);
@@ -370,10 +384,12 @@ export class HoldContainment {
       return;
     }
     const { state, marks } = proven;
-    if (!pod || pod.deleting) {
-      await this.#gone({ uid, name: known.held.pod, isGone: pod === undefined, incident: state.incident });
+    if (!pod || pod.deleting) await this.#ending({ uid, name: known.held.pod, incident: state.incident, ends: pod?.endsAt });
+    if (!pod) {
+      this.#forget(uid);
       return;
     }
+    await this.#otherContainers(pod, state);
     if (isBare(pod) && !(await this.#mustBeTakenAgain(pod, state))) return;
     const changed = [...markDifference(pod, marks), ...this.#standing(pod.namespace)];
     const open = this.#open(pod.namespace, state.incident);
@@ -420,25 +436,41 @@ export class HoldContainment {
     return proven;
   }
 
-  /** What it did is lost with it: whoever may delete pods can do that, and people hear of it. */
-  async #gone(pod: {
+  /**
+   * What it did is lost with it: whoever may delete pods can do that, and people hear of it. They may also say how long its containers get, so it is
+   * held on until it is gone.
+   */
+  async #ending(pod: {
     readonly uid: string;
     readonly name: string;
-    readonly isGone: boolean;
     readonly incident: string;
+    readonly ends: string | undefined;
   }): Promise<void> {
-    const { uid, name, isGone, incident } = pod;
+    const { uid, name, incident, ends } = pod;
     const { pods } = this.#parts;
-    const told = pods.get(uid)?.held?.told ?? [];
-    const text = `pod/${name} is being deleted, or is gone`;
-    if (!told.includes(text)) {
-      this.#keep(uid, pods.told(uid, [...told, text]));
-      await this.#tell(
-        { uid, about: `pod/${name}`, incident },
-        { kind: 'containment.gone', text: `${text}, while it is quarantined` },
-      );
-    }
-    if (isGone) this.#forget(uid);
+    if (pods.get(uid)?.held?.isEnding) return;
+    this.#keep(uid, pods.nowSays(uid, { isEnding: true }));
+    const until = ends === undefined ? '' : `; its containers may run until ${ends}`;
+    await this.#tell(
+      { uid, about: `pod/${name}`, incident },
+      { kind: 'containment.gone', text: `pod/${name} is being deleted, or is gone, while it is quarantined${until}` },
+    );
+  }
+
+  /** Whoever gives a container another image has the one before ended, with what is in its memory and its files. It holds all the same. */
+  async #otherContainers(pod: PodRecord, state: BeforeState): Promise<void> {
+    const { pods } = this.#parts;
+    const before = pods.get(pod.uid)?.held?.runs ?? {};
+    const runs = runsIn(pod);
+    if (isDeepStrictEqual(before, runs)) return;
+    this.#keep(pod.uid, pods.nowSays(pod.uid, { runs }));
+    const changed = Object.entries(before).filter(([name, image]) => runs[name] !== image);
+    if (changed.length === 0) return;
+    const what = changed.map(([name, image]) => `container ${name} was ${image}, and is ${runs[name] ?? 'not there any more'}`);
+    await this.#tell(toTell(pod, state), {
+      kind: 'containment.changed',
+      text: `somebody changed what runs in pod/${pod.namespace}/${pod.name} while it is quarantined, and what was in its memory and files is lost: ${what.join('; ')}`,
+    });
   }
 
   /** Tells what is not as it should be, once. */
@@ -446,7 +478,7 @@ export class HoldContainment {
     const { pods } = this.#parts;
     const { told } = pods.get(pod.uid)?.held ?? {};
     if (told !== undefined && told.join('\n') === wrong.join('\n')) return;
-    this.#keep(pod.uid, pods.told(pod.uid, wrong));
+    this.#keep(pod.uid, pods.nowSays(pod.uid, { told: wrong }));
     const about = `pod/${pod.namespace}/${pod.name}`;
     const marksWrong = wrong.some((one) => !isPolicyText(one));
     // What was so when it was taken is in its step's own check.
@@ -550,6 +582,11 @@ export class HoldContainment {
   #keep(uid: string, kept: Promise<void>): void {
     kept.catch(() => this.#parts.log.error({ pod: uid }, 'could not store what is known about a contained pod'));
   }
+}
+
+/** Images by container, of those that its kubelet starts anew when the image is another one. */
+function runsIn({ containers }: PodRecord): Readonly<Record<string, string>> {
+  return Object.fromEntries(containers.map(({ name, image }) => [name, image]));
 }
 
 /** Nothing of a quarantine is on it. */

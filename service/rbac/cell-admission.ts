@@ -114,4 +114,4 @@ const isStandingPolicy = [
   `object.spec.?egress.orValue([]).all(r, r.?ports.orValue([]).size() > 0 && r.ports.all(p, p.?port.orValue(0) == 53 && !has(p.endPort)) && r.?to.orValue([]).size() > 0 && r.to.all(p, has(p.ipBlock) ? ${oneAddress} : ${oneNamespace} && p.?podSelector.?matchLabels.orValue({}).size() > 0))`,
 ].join(' && ');
 
-const sparesQuarantined = `object.spec.podSelector.?matchExpressions.orValue([]).exists(e, e.key == '${names.quarantineLabel}' && e.operator == 'DoesNotExist')`;
+const sparesQuarantined = `object.spec.podSelector.?matchExpressions.orValue([]).exists(e, e.key == '${names.quarantineLabel}' && e.operator == 'NotIn' && e.?values.orValue([]) == ['active'])`;

@@ -18,7 +18,7 @@ import {
   notQuarantined,
   type PolicyJson,
 } from '../../../integrations/kubernetes/policies/network-policies.ts';
-import type { Jsonify } from '../../../integrations/kubernetes/watch/projection.ts';
+import { type Jsonify, policyRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { type WorkloadJson, workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
 import { isMadeBy, type MadeObject, makeObject, removeMade, requireMade } from '../made-object.ts';
 
@@ -61,7 +61,7 @@ export function blockEgressImplementation(parts: {
   const requirePossible = async ({ blocks, others }: Situation, input: BlockEgressInput, signal: AbortSignal): Promise<void> => {
     const { kind, namespace, name } = input.workload;
     for (const policy of others) {
-      const [open] = allowedEgress(policy, blocks);
+      const [open] = allowedEgress(policyRecord(policy), blocks);
       if (open)
         throw new FirebreakError(
           'FB_ERR_REFUSED',
@@ -144,7 +144,7 @@ export function blockEgressImplementation(parts: {
       const limiting = egressPoliciesOf(policies, workload.spec?.template?.metadata?.labels ?? {});
       if (limiting.length === 0)
         throw new FirebreakError('FB_ERR_DRIFTED', `no policy limits the egress of ${named.kind} ${named.name} any more`);
-      const open = limiting.filter((one) => allowedEgress(one, blocks).length > 0);
+      const open = limiting.filter((one) => allowedEgress(policyRecord(one), blocks).length > 0);
       if (open.length > 0)
         return {
           state: 'partial',

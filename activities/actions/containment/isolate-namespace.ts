@@ -19,6 +19,7 @@ import {
 } from '../../../integrations/kubernetes/policies/network-policies.ts';
 import { type Jsonify, policyRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { isMadeBy, type MadeObject, makeObject, removeMade, requireMade } from '../made-object.ts';
+import { openBeside } from './policies-beside.ts';
 
 const action = 'isolateNamespace';
 type Implementation = ActionImplementation<IsolateNamespaceInput, IsolateNamespaceOutput>;
@@ -123,11 +124,7 @@ function blockOf(text: string): readonly Cidr[] {
 }
 
 function additive(policies: readonly PolicyJson[], { ref }: Pick<MadeObject, 'ref'>): readonly string[] {
-  return policies
-    .map(policyRecord)
-    .filter(({ name, allows }) => allows && name !== ref.name)
-    .map(({ name }) => name)
-    .sort();
+  return openBeside({ action, made: ref, policies: policies.map(policyRecord) }).map(({ name }) => name);
 }
 
 function exceptionsText({ allow = {} }: IsolateNamespaceInput): string {

@@ -40,6 +40,7 @@ import { quarantineWorkloadPlan, workloadText } from './quarantine-workload-plan
 
 /** Patches that are on their way at the same time. */
 const atOnce = 8;
+const leftToEndMs = 60_000;
 
 type Implementation = ActionImplementation<QuarantineWorkloadInput, QuarantineWorkloadOutput>;
 
@@ -84,7 +85,7 @@ export function quarantineWorkloadImplementation(parts: {
     const begun = all.map(beforeOf).find((state) => state?.step === key)?.together;
     const pods = begun
       ? all.filter(({ uid }) => begun.includes(uid))
-      : all.filter((pod) => !pod.deleting && !isEnded(pod) && belongsTo({ pod, workload, view, before: beforeOf(pod) }));
+      : all.filter((pod) => !endsSoon(pod) && !isEnded(pod) && belongsTo({ pod, workload, view, before: beforeOf(pod) }));
     if (!begun && pods.length === 0) throw new FirebreakError('FB_ERR_NOT_FOUND', `${workloadText(workload)} has no pods`);
     return { begun: begun !== undefined, pods: [...pods].sort((a, b) => (a.name < b.name ? -1 : 1)) };
   };
@@ -274,6 +275,11 @@ function saysThatItIsOf(pod: PodRecord, key: string, incident: string): boolean 
 
 function isEnded({ phase }: PodRecord): boolean {
   return phase === 'Succeeded' || phase === 'Failed';
+}
+
+/** One that is being deleted is left to its end: but whoever deletes it says how long its containers get, and years are not too long. */
+function endsSoon({ endsAt }: PodRecord): boolean {
+  return endsAt !== undefined && Date.parse(endsAt) < Date.now() + leftToEndMs;
 }
 
 /** A pod that is quarantined already has no owner any more: what it was like before tells. */

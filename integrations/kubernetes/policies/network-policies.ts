@@ -1,13 +1,12 @@
-import type { V1NetworkPolicy, V1NetworkPolicySpec } from '@kubernetes/client-node';
+import type { V1NetworkPolicy } from '@kubernetes/client-node';
 import { type Cidr, contains, overlap, parseCidr } from '../../../core/cluster/cidr.ts';
 import { names } from '../../../core/cluster/labels.ts';
-import { type LabelSelector, selects } from '../../../core/cluster/pod-record.ts';
+import { type EgressRule, type LabelSelector, type PolicyRecord, selects } from '../../../core/cluster/pod-record.ts';
 import type { KubernetesApi } from '../client.ts';
 import { listObjects, type ObjectRef } from '../objects.ts';
 import type { Jsonify } from '../watch/projection.ts';
 
 export type PolicyJson = Jsonify<V1NetworkPolicy>;
-type PolicySpec = Jsonify<V1NetworkPolicySpec>;
 
 export function networkPolicyRef(namespace: string, name: string): ObjectRef {
   return { kind: 'NetworkPolicy', group: 'networking.k8s.io', resource: 'networkpolicies', namespace, name };
@@ -22,8 +21,16 @@ export function listNetworkPolicies(options: {
   return listObjects<PolicyJson>({ ...options, ref });
 }
 
-/** A quarantined pod is the standing policy's alone: an exception of another policy of ours must not open it. */
-export const notQuarantined = { key: names.quarantineLabel, operator: 'DoesNotExist' } as const;
+/**
+ * A quarantined pod is the standing policy's alone: an exception of another policy of ours must not open it. By the value, as the standing policy has
+ * it: whoever gives a pod the label with another one takes it out of nothing.
+ */
+export const notQuarantined = { key: names.quarantineLabel, operator: 'NotIn', values: ['active'] } as const;
+
+/** Whether the standing policy selects a pod with these labels. */
+export function isQuarantined(labels: Readonly<Record<string, string>>): boolean {
+  return labels[names.quarantineLabel] === 'active';
+}
 
 /** https://kubernetes.io/docs/concepts/services-networking/network-policies/: without `policyTypes`, Egress only where it has rules. */
 function limitsEgress({ spec }: PolicyJson): boolean {
@@ -42,11 +49,18 @@ export function egressPoliciesOf(
 }
 
 /** Which of the blocks the policy lets pods reach, wholly or in part, by an address. Peers that are pods or namespaces are not looked at. */
-export function allowedEgress({ spec }: PolicyJson, blocks: readonly Cidr[]): readonly Cidr[] {
-  return blocks.filter((block) => (spec?.egress ?? []).some((rule) => ruleAllows(rule, block)));
+export function allowedEgress({ egress = [] }: Pick<PolicyRecord, 'egress'>, blocks: readonly Cidr[]): readonly Cidr[] {
+  return blocks.filter((block) => egress.some((rule) => ruleAllows(rule, block)));
 }
 
-function ruleAllows(rule: NonNullable<PolicySpec['egress']>[number], block: Cidr): boolean {
+/** What a policy excepts from the addresses that it lets its pods reach. */
+export function exceptedBy({ egress = [] }: Pick<PolicyRecord, 'egress'>): readonly Cidr[] {
+  return egress
+    .flatMap(({ to = [] }) => to.flatMap(({ ipBlock }) => ipBlock?.except ?? []))
+    .flatMap((text) => parseCidr(text) ?? []);
+}
+
+function ruleAllows(rule: EgressRule, block: Cidr): boolean {
   // A rule without peers allows everywhere.
   if (!rule.to || rule.to.length === 0) return true;
   return rule.to.some(({ ipBlock }) => {

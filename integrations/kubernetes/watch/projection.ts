@@ -43,6 +43,7 @@ export function podRecord(pod: PodJson): PodRecord {
     resourceVersion: metadata.resourceVersion ?? '',
     createdAt: metadata.creationTimestamp ?? '',
     deleting: metadata.deletionTimestamp !== undefined,
+    ...(metadata.deletionTimestamp !== undefined && { endsAt: metadata.deletionTimestamp }),
     phase: status?.phase ?? 'Unknown',
     ...(status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') && { ready: true }),
     ...(spec?.nodeName && { node: spec.nodeName }),
@@ -139,10 +140,13 @@ export function policyRecord(policy: Jsonify<V1NetworkPolicy>): PolicyRecord {
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name ?? '',
-    ...(notes.length > 0 && { made: { uid: metadata.uid ?? '', notes: Object.fromEntries(notes) } }),
+    ...(notes.length > 0 && {
+      made: { uid: metadata.uid ?? '', notes: Object.fromEntries(notes), digest: digestOf({ spec }) },
+    }),
     selector: spec?.podSelector ?? {},
     allows: ingress.length + egress.length > 0,
     allowsFromOutside: ingress.some(fromOutside),
+    ...(egress.length > 0 && { egress }),
     specDigest: digestOf(spec ?? {}),
   };
 }

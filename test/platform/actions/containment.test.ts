@@ -10,7 +10,9 @@ import { suspendCronJobImplementation } from '../../../activities/actions/worklo
 import { suspendRolloutImplementation } from '../../../activities/actions/workloads/suspend-rollout.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import { noteAnnotation } from '../../../core/cluster/object-note.ts';
+import { selects } from '../../../core/cluster/pod-record.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
+import { policyRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { testPlatform } from '../../platform.ts';
 import { cellKey, openCluster, resolved, stepContext, until } from '../kubernetes/parts/cluster.ts';
 
@@ -37,11 +39,15 @@ describe('containment wider than a pod', () => {
     const output = await action.apply(input, context);
     expect(await cluster.get(`${policies(namespace)}/${output.policy}`)).toMatchObject({
       spec: {
-        podSelector: { matchExpressions: [{ key: names.quarantineLabel, operator: 'DoesNotExist' }] },
+        podSelector: { matchExpressions: [{ key: names.quarantineLabel, operator: 'NotIn', values: ['active'] }] },
         policyTypes: ['Ingress', 'Egress'],
         ingress: [{ from: [{ ipBlock: { cidr: '203.0.113.0/24' } }] }],
       },
     });
+    const { selector } = policyRecord(await cluster.get(`${policies(namespace)}/${output.policy}`));
+    const isSelected = (value: string) => selects(selector, { [names.quarantineLabel]: value });
+    // Whoever may label pods must not get out of it by another value.
+    expect([isSelected('active'), isSelected('off'), selects(selector, {})]).toEqual([false, true, true]);
     await cluster.post(policies(namespace), { metadata: { name: 'open' }, spec: { podSelector: {}, ingress: [{}] } });
     expect((await action.plan(input, context)).notes.join()).toContain('NetworkPolicy open still allows traffic');
     expect(await action.verify(output, context)).toMatchObject({

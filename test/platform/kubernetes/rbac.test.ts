@@ -139,7 +139,7 @@ describe('the rights that the declarations ask for', () => {
     ];
     await admin.post(policies, { metadata: { name: 'tenants-own' }, spec: { podSelector: {} } });
     for (const attempt of tries) await expect(attempt()).rejects.toMatchObject({ status: 422 });
-    const spares = { matchExpressions: [{ key: names.quarantineLabel, operator: 'DoesNotExist' }] };
+    const spares = { matchExpressions: [{ key: names.quarantineLabel, operator: 'NotIn', values: ['active'] }] };
     await admin.makeDeployment(namespace, 'web', { replicas: 1 });
     const deployment = (body: object) =>
       api.json({

@@ -19,6 +19,7 @@ import { noteAnnotation, sealNote } from '../../../core/cluster/object-note.ts';
 import type { PodRecord, PolicyRecord } from '../../../core/cluster/pod-record.ts';
 import { type HoldTerms, holdTermsNow } from '../../../core/incident/hold.ts';
 import type { IncidentNote } from '../../../core/incident/incident.ts';
+import { digestOf } from '../../../core/text/digest.ts';
 import { createKubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { specOf } from '../../../integrations/kubernetes/policies/standing-policy.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
@@ -154,8 +155,8 @@ class World {
     return hold;
   }
 
-  change(marks: Pick<PodRecord, 'labels' | 'annotations'>): void {
-    this.#pod = podWith(marks);
+  change(marks: Pick<PodRecord, 'labels' | 'annotations'>, over: Partial<PodRecord> = {}): void {
+    this.#pod = { ...podWith(marks), ...over };
     for (const listener of this.#onPod) listener(this.#pod);
   }
 
@@ -302,6 +303,39 @@ describe('a quarantine', () => {
     expect([world.applied.length, world.notes.length]).toEqual([0, 1]);
   });
 
+  test('is held on while its pod is being deleted, for as long as whoever deletes it gives its containers', async () => {
+    begin();
+    await world.judged();
+    const ending = { deleting: true, endsAt: '2036-06-01T10:00:00Z' };
+    world.change({ labels, annotations }, ending);
+    const told = await world.told('is being deleted, or is gone, while it is quarantined');
+    expect(told).toMatchObject({ kind: 'containment.gone', text: expect.stringContaining('may run until 2036-06-01T10:00:00Z') });
+    world.policies([standing, open]);
+    await world.told('networkpolicy/shop/open allows its traffic');
+    world.change({ labels: { app: 'cart' }, annotations: {} }, ending);
+    expect(await world.told('label app=cart was added')).toMatchObject({ kind: 'containment.reasserted' });
+    world.gone();
+    await looks();
+    expect(world.notes.filter(({ kind }) => kind === 'containment.gone')).toHaveLength(1);
+  });
+
+  test('in which somebody gives a container another image is told of, once, and what Firebreak adds is not', async () => {
+    begin();
+    const [cart, tools] = [
+      { name: 'cart', image: 'shop/cart:1' },
+      { name: 'tools', image: 'firebreak/tools' },
+    ];
+    world.change({ labels, annotations: withoutNote }, { containers: [cart] });
+    await world.told('annotation firebreak.dev/before was removed');
+    world.change({ labels, annotations }, { containers: [cart, tools] });
+    await looks();
+    expect(world.notes).toHaveLength(1);
+    world.change({ labels, annotations }, { containers: [{ ...cart, image: 'shop/idle:1' }, tools] });
+    expect(await world.told('container cart was shop/cart:1, and is shop/idle:1')).toMatchObject({ kind: 'containment.changed' });
+    await looks();
+    expect(world.notes).toHaveLength(2);
+  });
+
   test('that was changed while the cell was stopped is seen when it begins again', async () => {
     begin();
     await world.judged();
@@ -446,7 +480,8 @@ describe('what was given back', () => {
 
 describe('a policy that a wider step made', () => {
   const object = 'networkpolicy/shop/firebreak-isolate-1';
-  const change = { kind: 'made', digest: 'd' } as const;
+  const deny = { podSelector: {}, policyTypes: ['Ingress', 'Egress'] };
+  const change = { kind: 'made', digest: digestOf({ spec: deny }) } as const;
   const note = { version: 2, incident, step: 's', action: 'isolateNamespace', object, change, terms: holdTermsNow({}) } as const;
   const isolating = (spec: object, key = cellKey): PolicyRecord =>
     policyRecord({
@@ -458,20 +493,74 @@ describe('a policy that a wider step made', () => {
       },
       spec,
     });
-  const deny = { podSelector: {}, policyTypes: ['Ingress', 'Egress'] };
 
   test('is told of when somebody changes it, and when it goes', async () => {
     world = new World();
     world.cell();
     world.policies([standing, isolating(deny)]);
     world.policies([standing, isolating({ ...deny, egress: [{}] })]);
-    expect(await world.told(`${object}, which this incident made, was changed`)).toMatchObject({
+    expect(
+      await world.told(`${object}, which this incident made, does not hold any more as it should: it was changed`),
+    ).toMatchObject({
       kind: 'containment.changed',
       about: object,
     });
     world.policies([standing]);
     await world.told(`${object}, which this incident made, is gone`);
     expect(world.applied).toEqual([]);
+  });
+
+  test('is told of when somebody changed it while the cell was stopped', async () => {
+    world = new World();
+    world.cell();
+    world.policies([standing, isolating({ ...deny, egress: [{}] })]);
+    await world.told('does not hold any more as it should: it was changed');
+  });
+
+  test('is told of when another one allows what it denies, which stays, and when that has gone; not of what did before', async () => {
+    world = new World();
+    const hold = world.cell();
+    const before = policy('before', { podSelector: {}, ingress: [{}] });
+    world.policies([standing, before, isolating(deny)]);
+    await looks();
+    expect(world.notes).toEqual([]);
+    world.policies([standing, before, open, isolating(deny)]);
+    expect(await world.told('networkpolicy/shop/open allows what it denies')).toMatchObject({
+      kind: 'containment.changed',
+      about: object,
+    });
+    expect(hold.containments()).toMatchObject([
+      { problems: ['networkpolicy/shop/before allows what it denies', 'networkpolicy/shop/open allows what it denies'] },
+    ]);
+    world.policies([standing, isolating(deny)]);
+    await world.told(`${object} is as it was again`);
+  });
+
+  test('that blocks addresses is told of when another policy of its pods lets them there, and when a pod gets out of its reach', async () => {
+    world = new World();
+    world.cell();
+    const to = [{ ipBlock: { cidr: '0.0.0.0/0', except: ['203.0.113.7/32'] } }];
+    const spec = { podSelector: { matchLabels: { app: 'cart' } }, policyTypes: ['Egress'], egress: [{ to }] };
+    const said = {
+      ...note,
+      action: 'blockEgress',
+      object: 'networkpolicy/shop/firebreak-egress-1',
+      change: { kind: 'made', digest: digestOf({ spec }) },
+    } as const;
+    const annotations = { [noteAnnotation('blockEgress')]: sealNote(said, cellKey) };
+    const blocking = policyRecord({ metadata: { name: 'firebreak-egress-1', namespace: 'shop', uid: 'p-1', annotations }, spec });
+    const reaching = (name: string, app: string, cidr: string): PolicyRecord =>
+      policy(name, { podSelector: { matchLabels: { app } }, egress: [{ to: [{ ipBlock: { cidr } }] }] });
+    world.change({ labels: { app: 'cart' }, annotations: {} });
+    world.policies([blocking, reaching('elsewhere', 'cart', '198.51.100.0/24'), reaching('others', 'web', '203.0.113.0/24')]);
+    await looks();
+    expect(world.notes).toEqual([]);
+    world.policies([blocking, reaching('there', 'cart', '203.0.113.0/24')]);
+    await world.told('networkpolicy/shop/there allows what it denies');
+    world.policies([blocking]);
+    await world.told('is as it was again');
+    world.change({ labels: { app: 'mine' }, annotations: {} });
+    await world.told('pod/shop/cart-1 has other labels now, and it does not select it any more');
   });
 
   test('and that goes is nobody’s news where its incident says that a replica has given it back', async () => {

@@ -1,0 +1,30 @@
+import { blockEgress } from '../../../core/actions/index.ts';
+import { names } from '../../../core/cluster/labels.ts';
+import { type PodRecord, type PolicyRecord, policyTarget, selects } from '../../../core/cluster/pod-record.ts';
+import { allowedEgress, exceptedBy } from '../../../integrations/kubernetes/policies/network-policies.ts';
+
+/**
+ * Other policies that allow what one that `isolateNamespace` or `blockEgress` made denies: policies add up. Of a namespace any that allows something,
+ * of a workload's egress those that select one of its pods and let it reach what is blocked. Of a plugin's policy each that allows something
+ * counts, since where to is not read.
+ */
+export function openBeside(of: {
+  readonly action: string;
+  readonly made: Pick<PolicyRecord, 'name'> & Partial<Pick<PolicyRecord, 'selector' | 'egress'>>;
+  readonly policies: readonly PolicyRecord[];
+  /** Those of the namespace, where it is about some of them. */
+  readonly pods?: readonly Pick<PodRecord, 'labels'>[];
+}): readonly PolicyRecord[] {
+  const { action, made, policies, pods = [] } = of;
+  const others = policies
+    .filter(({ kind, name, allows }) => allows && (kind !== undefined || (name !== made.name && name !== names.standingPolicy)))
+    .toSorted((a, b) => (policyTarget(a) < policyTarget(b) ? -1 : 1));
+  if (action !== blockEgress.name) return others;
+  const blocks = exceptedBy(made);
+  const own = pods.filter(({ labels }) => selects(made.selector ?? {}, labels));
+  return others
+    .filter(({ selector, alsoSelects = [] }) =>
+      own.some(({ labels }) => [selector, ...alsoSelects].some((one) => selects(one, labels))),
+    )
+    .filter((policy) => policy.kind !== undefined || allowedEgress(policy, blocks).length > 0);
+}
