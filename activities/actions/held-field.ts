@@ -47,9 +47,9 @@ type Holder = { readonly kind: 'none' } | { readonly kind: 'ours'; readonly chan
 
 /** Sets the field and notes what it was, in one conditional patch; changes nothing where this incident holds it already. */
 export async function holdField(
-  options: Parts & { readonly context: StepContext; readonly together?: readonly string[] },
+  options: Parts & { readonly context: StepContext } & Pick<ObjectNote, 'together' | 'left'>,
 ): Promise<{ readonly object: ObjectJson; readonly change: FieldChange }> {
-  const { api, cellKey, field, context, together } = options;
+  const { api, cellKey, field, context, together, left } = options;
   const { ref, path, action, marks = {} } = field;
   for (let attempt = 1; ; attempt += 1) {
     const seen = await readKnownObject({ api, ref, signal: context.signal });
@@ -69,6 +69,7 @@ export async function holdField(
             uid: seen.metadata.uid,
             change,
             ...(together && { together }),
+            ...(left && { left }),
             terms: holdTermsNow(context),
           };
     try {

@@ -21,6 +21,8 @@ export interface ObjectNote {
   readonly change: FieldChange | MadeObjectNote;
   /** Everything that the same step changes, where that is more than this object: a step that was cut short is finished on these only. */
   readonly together?: readonly TargetName[];
+  /** What gives the same in another way and was left, each with its uid: what comes after is news. */
+  readonly left?: readonly string[];
   readonly terms: HoldTerms;
 }
 
@@ -90,12 +92,22 @@ export function madeNameOf(options: {
 }
 
 function isObjectNote(value: object): value is ObjectNote {
-  const { version, incident, step, action, object, uid, change, together, terms }: Partial<Record<keyof ObjectNote, unknown>> =
-    value;
+  const {
+    version,
+    incident,
+    step,
+    action,
+    object,
+    uid,
+    change,
+    together,
+    left,
+    terms,
+  }: Partial<Record<keyof ObjectNote, unknown>> = value;
   if (version !== 2) return false;
   if (![incident, step, action, object].every((text) => typeof text === 'string')) return false;
   if (uid !== undefined && typeof uid !== 'string') return false;
-  if (together !== undefined && !isTexts(together)) return false;
+  if ([together, left].some((list) => list !== undefined && !isTexts(list))) return false;
   if (!isHoldTerms(terms)) return false;
   return isChange(change);
 }

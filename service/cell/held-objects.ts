@@ -141,7 +141,7 @@ export class HeldObjects implements ObjectListener {
     if (!this.#speakers().includes(key)) return [];
     const accounts = accountsRevokedBy(says);
     const signal = AbortSignal.timeout(withinMs);
-    const naming = await bindingsNaming({ api: this.#parts.api, accounts, signal });
+    const naming = await bindingsNaming({ api: this.#parts.api, accounts, left: says.left ?? [], signal });
     // What the step itself is still taking it out of gives nothing again; what was made anew under a known name is another one.
     const isAnother = (target: TargetName, uid: string): boolean => {
       const known = this.#known.get(`${revokeServiceAccount.name} ${target}`);

@@ -93,7 +93,7 @@ export function revokeServiceAccountImplementation(options: {
         notes: [
           'Every pod that runs under it loses these rights at once, the healthy ones too. Its tokens stay valid, for nothing.',
           `Giving them back needs the right to bind: ${roles.join(', ')}.`,
-          ...groupsOf(all, serviceAccount).map((binding) => `${binding} gives rights to a group that it is in: these stay.`),
+          ...groupsOf(all, serviceAccount).map(({ target }) => `${target} gives rights to a group that it is in: these stay.`),
           ...bindings.flatMap(({ target, object: { metadata } }) => {
             const writer = otherWriter(metadata);
             return writer ? [`${target} is managed by ${writer.named}, which may take this back.`] : [];
@@ -105,9 +105,10 @@ export function revokeServiceAccountImplementation(options: {
     async apply({ serviceAccount }, context) {
       const bindings = await meant(serviceAccount, context);
       const together = bindings.map(({ target }) => target);
+      const left = groupsOf(await allBindings(context.signal), serviceAccount).map(nameWithUid);
       for (const binding of bindings)
         await mayBind(api, binding, () =>
-          holdField({ api, cellKey, field: fieldOn(binding.ref, serviceAccount), context, together }),
+          holdField({ api, cellKey, field: fieldOn(binding.ref, serviceAccount), context, together, left }),
         );
       return { serviceAccount, bindings: together };
     },
@@ -125,7 +126,7 @@ export function revokeServiceAccountImplementation(options: {
           'FB_ERR_DRIFTED',
           `${again.map(({ target }) => target).join(', ')} gives rights to ${serviceAccount.namespace}/${serviceAccount.name} again`,
         );
-      const missing = groupsOf(all, serviceAccount);
+      const missing = groupsOf(all, serviceAccount).map(({ target }) => target);
       const detail = `it is in no binding any more (taken from ${bindings.join(', ')})`;
       return missing.length > 0
         ? { state: 'partial', detail: `${detail}, but has rights by its groups`, missing }
@@ -201,18 +202,27 @@ export function accountsRevokedBy({ change }: ObjectNote): readonly Account[] {
     .flatMap((one) => accountIn(one) ?? []);
 }
 
-/** Every binding that names one of these accounts now, with the account: whoever may write bindings can make another one. */
+/**
+ * Every binding that names one of these accounts now, with the account: whoever may write bindings can make another one. Also one for a group that it
+ * is in, but for those that the step has left.
+ */
 export async function bindingsNaming(options: {
   readonly api: KubernetesApi;
   readonly accounts: readonly Account[];
+  readonly left: readonly string[];
   readonly signal: AbortSignal;
 }): Promise<readonly { readonly target: TargetName; readonly uid: string; readonly account: Account }[]> {
-  const { api, accounts, signal } = options;
-  return (await bindingsOf(api, signal)).flatMap(({ target, object, subjects }) =>
-    accounts
-      .filter((account) => subjects.some((one) => isAccount(one, account)))
-      .map((account) => ({ target, uid: object.metadata.uid, account })),
-  );
+  const { api, accounts, left, signal } = options;
+  const all = await bindingsOf(api, signal);
+  return accounts.flatMap((account) => {
+    const named = all.filter(({ subjects }) => subjects.some((one) => isAccount(one, account)));
+    const grouped = groupsOf(all, account).filter((binding) => !left.includes(nameWithUid(binding)));
+    return [...new Set([...named, ...grouped])].map(({ target, object }) => ({ target, uid: object.metadata.uid, account }));
+  });
+}
+
+function nameWithUid({ target, object }: Pick<Binding, 'target' | 'object'>): string {
+  return `${target} ${object.metadata.uid}`;
 }
 
 async function bindingsOf(api: KubernetesApi, signal: AbortSignal): Promise<readonly Binding[]> {
@@ -272,13 +282,15 @@ function accountIn({ kind, name, namespace }: Subject): Account | undefined {
   return of === undefined || own === undefined ? undefined : { namespace: of, name: own };
 }
 
-/** Bindings to groups that every account is in, without those that the API server itself makes in each cluster. */
-function groupsOf(all: readonly Binding[], account: Account): readonly string[] {
+/** Bindings to groups that every account is in, without those that the API server itself makes in each cluster: a label alone may be anybody's. */
+function groupsOf(all: readonly Binding[], account: Account): readonly Binding[] {
   const groups = ['system:authenticated', 'system:serviceaccounts', `system:serviceaccounts:${account.namespace}`];
   return all
-    .filter(({ object }) => object.metadata.labels?.['kubernetes.io/bootstrapping'] !== 'rbac-defaults')
-    .filter(({ subjects }) => subjects.some(({ kind, name }) => kind === 'Group' && groups.includes(name)))
-    .map(({ target }) => target);
+    .filter(({ target, object }) => {
+      const isLabelled = object.metadata.labels?.['kubernetes.io/bootstrapping'] === 'rbac-defaults';
+      return !(isLabelled && target.startsWith('clusterrolebinding/system:'));
+    })
+    .filter(({ subjects }) => subjects.some(({ kind, name }) => kind === 'Group' && groups.includes(name)));
 }
 
 /** The API server refuses to write a binding with one word for two rights: which of them is missing is asked. */

@@ -72,7 +72,9 @@ const kubelet: Component = {
   programs: ['kubelet'],
   usual: either(
     (request) => request.name !== undefined && does(reads, ['secrets'])(request),
-    does(['create'], ['serviceaccounts/token', 'pods', 'certificatesigningrequests']),
+    does(['create'], ['serviceaccounts/token', 'certificatesigningrequests']),
+    // What runs from a file on the node is a part of Kubernetes there alone.
+    (request) => request.namespace === 'kube-system' && does(['create'], ['pods'])(request),
   ),
 };
 

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { type Fields, objectOf } from '../../../core/alert/sensor-text.ts';
 import { redactSecrets } from '../../../core/text/redact.ts';
 import { type AuditRequest, isPartOfElement } from './request.ts';
@@ -109,6 +110,44 @@ export function opensTheNode({ written, answered }: AuditRequest): boolean {
   return [...written, answered].some((object) => {
     const spec = podSpecOf(object);
     return spec !== undefined && isOpen(spec);
+  });
+}
+
+/** Whether an ephemeral container that is added can reach the node, whatever the pod beside it can. */
+export function addsOpenContainer({ written }: AuditRequest): boolean {
+  return written.some((pod) => isOpen({ ephemeralContainers: objectOf(pod.spec)?.ephemeralContainers }));
+}
+
+/** Paths of a node that a PersistentVolume is made of. https://kubernetes.io/docs/concepts/security/rbac-good-practices/#persistent-volume-creation */
+export function volumePaths({ written, answered }: AuditRequest): readonly string[] {
+  return [...written, answered].flatMap((volume) => {
+    const spec = objectOf(volume?.spec);
+    return [spec?.hostPath, spec?.local].map((source) => objectOf(source)?.path).filter((path) => typeof path === 'string');
+  });
+}
+
+const pathsOfTheNode =
+  '/bin /boot /dev /etc /home /lib /proc /root /run /sbin /sys /usr /var/lib/containerd /var/lib/containers /var/lib/docker /var/lib/etcd /var/lib/kubelet /var/log /var/run'.split(
+    ' ',
+  );
+
+/** One of them, in one of them, or above. */
+export function isOfTheNode(path: string): boolean {
+  const whole = `${posix.normalize(path).replace(/\/+$/, '')}/`;
+  return pathsOfTheNode.some((one) => whole.startsWith(`${one}/`) || `${one}/`.startsWith(whole));
+}
+
+const enforced = 'pod-security.kubernetes.io/enforce';
+
+/** https://kubernetes.io/docs/concepts/security/pod-security-admission/#pod-security-admission-labels-for-namespaces */
+export function lowersPodSecurity({ written }: AuditRequest): boolean {
+  return written.some((namespace) => {
+    const labels = objectOf(objectOf(namespace.metadata)?.labels);
+    return (
+      labels !== undefined &&
+      Object.hasOwn(labels, enforced) &&
+      [undefined, null, 'privileged'].includes(labels[enforced] as null)
+    );
   });
 }
 

@@ -33,6 +33,8 @@ const dangerousToMake = [
   'validatingadmissionpolicybindings',
   'mutatingadmissionpolicies',
   'mutatingadmissionpolicybindings',
+  'apiservices',
+  'persistentvolumes',
 ];
 /** An exec is asked for by GET, too. */
 const dangerousAtAll = ['pods/exec', 'pods/attach'];
@@ -42,10 +44,10 @@ function weightOfRule(rule: Fields): RoleWeight {
   const [verbs, resources] = [wordsIn(rule.verbs), wordsIn(rule.resources)];
   if (verbs.has('*') && resources.has('*')) return 'all';
   if (verbs.has('*') || resources.has('*')) return 'wide';
-  const may = (list: readonly string[], on: readonly string[]) =>
-    list.some((verb) => verbs.has(verb)) && on.some((resource) => resources.has(resource));
-  if (dangerousVerbs.some((verb) => verbs.has(verb)) || dangerousAtAll.some((resource) => resources.has(resource)))
-    return 'dangerous';
+  // `*/exec` is the exec of everything that has one.
+  const isOn = (resource: string) => resources.has(resource) || resources.has(resource.replace(/^[^/]+(?=\/)/, '*'));
+  const may = (list: readonly string[], on: readonly string[]) => list.some((verb) => verbs.has(verb)) && on.some(isOn);
+  if (dangerousVerbs.some((verb) => verbs.has(verb)) || dangerousAtAll.some(isOn)) return 'dangerous';
   if (may(['get', 'list', 'watch'], dangerousToRead) || may(makeVerbs, dangerousToMake)) return 'dangerous';
   return writeVerbs.some((verb) => verbs.has(verb)) ? 'writes' : 'reads';
 }

@@ -1,42 +1,20 @@
-import type { SensorSettings } from '../../../core/alert/sensor.ts';
-import type { Severity } from '../../../core/alert/severity.ts';
+import { objectOf, sensorText } from '../../../core/alert/sensor-text.ts';
 import { askedIdentity, isOwnNode, isSystemIdentity } from './certificate-request.ts';
 import { isSystemAtWork } from './components.ts';
 import {
-  bindsEverybody,
-  bindsMasters,
   foreignImage,
   holdsCredentials,
+  lowersPodSecurity,
   opensEveryNode,
-  opensTheNode,
   opensToOutside,
   takesAddresses,
   takesAllHosts,
 } from './dangerous.ts';
+import { podRules } from './pod-rules.ts';
+import { rbacRules } from './rbac-rules.ts';
 import type { AuditRequest } from './request.ts';
-import { type RoleMemory, type RoleWeight, weightOfRole } from './roles.ts';
+import { type AuditContext, type AuditRule, isMade, isOneOf, of, rbac, runners, writes } from './rule.ts';
 
-/** What a rule knows besides the request. */
-interface AuditContext {
-  readonly cluster: string;
-  readonly settings: SensorSettings | undefined;
-  readonly roles: RoleMemory;
-}
-
-/** A kind of request that matters. The name is what playbooks and the configuration call it. */
-interface AuditRule {
-  readonly name: string;
-  readonly severity: Severity;
-  readonly tags: readonly string[];
-  readonly mitre: readonly string[];
-  /** What it is about, for the documentation. */
-  readonly about: string;
-  applies(request: AuditRequest, context: AuditContext): boolean;
-}
-
-const writes: readonly string[] = ['create', 'update', 'patch', 'delete', 'deletecollection'];
-const makes: readonly string[] = ['create', 'update', 'patch'];
-const rbac: readonly string[] = ['roles', 'clusterroles', 'rolebindings', 'clusterrolebindings'];
 const admission: readonly string[] = [
   'validatingwebhookconfigurations',
   'mutatingwebhookconfigurations',
@@ -45,7 +23,6 @@ const admission: readonly string[] = [
   'mutatingadmissionpolicies',
   'mutatingadmissionpolicybindings',
 ];
-const runners: readonly string[] = ['pods', 'deployments', 'statefulsets', 'daemonsets', 'replicasets', 'jobs', 'cronjobs'];
 const open = /^\/(?:healthz|livez|readyz|version|openid|\.well-known|api|apis|openapi)(?:[/?]|$)/;
 
 function isAnswered({ code }: AuditRequest): boolean {
@@ -57,39 +34,29 @@ function isPublic({ resource, namespace, name, path }: AuditRequest): boolean {
   return resource === undefined ? open.test(path) : namespace === 'kube-public' && name === 'cluster-info';
 }
 
-/** Written and not deleted. */
-function isMade({ verb }: AuditRequest): boolean {
-  return makes.includes(verb);
-}
-
-function isBinding(request: AuditRequest): boolean {
-  return isOneOf(['rolebindings', 'clusterrolebindings'], request);
-}
-
-/** What the role in the request, or the role that it binds, gives. Several rules ask, and a role may have thousands of rules. */
-function weight(request: AuditRequest, { cluster, roles }: AuditContext): RoleWeight | undefined {
-  if (!weights.has(request)) weights.set(request, isBinding(request) ? roles.boundBy(cluster, request) : weightOfRole(request));
-  return weights.get(request);
-}
-
-const weights = new WeakMap<AuditRequest, RoleWeight | undefined>();
-
-const credentialFiles =
-  /serviceaccount\/|\.kube\/config|\/etc\/kubernetes\/|\.aws\/credentials|\/etc\/shadow|\.ssh\/id_|gcloud\/(?:credentials|access_tokens)|\.docker\/config\.json/;
-
 /** The account asks for its own token. */
 function isForItself({ user, namespace, name }: AuditRequest): boolean {
   return user === `system:serviceaccount:${namespace}:${name}`;
 }
 
+/** Whom somebody acts as is more than an account of an application. */
+function isPartOfKubernetes({ user = '', groups }: AuditRequest): boolean {
+  if (groups.includes('system:masters') || user.startsWith('system:serviceaccount:kube-system:')) return true;
+  return user.startsWith('system:') && !user.startsWith('system:serviceaccount:') && user !== 'system:anonymous';
+}
+
+/** Of a creation by what is written or answered, where the address has none. */
+function nameOf({ name, written, answered }: AuditRequest): string | undefined {
+  return name ?? sensorText(objectOf((answered ?? written[0])?.metadata)?.name, 253);
+}
+
+function isSystemMap(names: readonly string[], request: AuditRequest): boolean {
+  return isOneOf(['configmaps'], request) && request.namespace === 'kube-system' && names.includes(nameOf(request) ?? '');
+}
+
 function isTokenSecret({ written }: AuditRequest): boolean {
   return written.some(({ type }) => type === 'kubernetes.io/service-account-token');
 }
-
-const of =
-  (resource: string, subresource?: string) =>
-  (request: AuditRequest): boolean =>
-    request.resource === resource && request.subresource === subresource;
 
 /** The first that applies names the alert. */
 export const auditRules: readonly AuditRule[] = [
@@ -102,160 +69,16 @@ export const auditRules: readonly AuditRule[] = [
     applies: (request) => request.user === 'system:anonymous' && isAnswered(request) && !isPublic(request),
   },
   {
-    name: 'Credentials read by exec',
-    severity: 'high',
-    tags: ['credential_access'],
-    mitre: ['T1609', 'T1528', 'TA0006'],
-    about: '`pods/exec` of a command that names the files of a token, key or password, by whomever',
-    applies: (request) => of('pods', 'exec')(request) && request.command !== undefined && credentialFiles.test(request.command),
-  },
-  {
-    name: 'Exec into pod',
-    severity: 'medium',
-    tags: ['execution'],
-    mitre: ['T1609', 'TA0002'],
-    about: '`pods/exec`, by whomever',
-    applies: of('pods', 'exec'),
-  },
-  {
-    name: 'Attach to pod',
-    severity: 'medium',
-    tags: ['execution'],
-    mitre: ['T1609', 'TA0002'],
-    about: '`pods/attach`, by whomever',
-    applies: of('pods', 'attach'),
-  },
-  {
-    name: 'Port forward to pod',
-    severity: 'low',
-    tags: ['lateral_movement'],
-    mitre: ['TA0008'],
-    about: '`pods/portforward`, by whomever',
-    applies: of('pods', 'portforward'),
-  },
-  {
-    name: 'Ephemeral container added',
-    severity: 'medium',
-    tags: ['execution'],
-    mitre: ['T1610', 'TA0002'],
-    about: '`pods/ephemeralcontainers`, by whomever',
-    applies: (request) => of('pods', 'ephemeralcontainers')(request) && writes.includes(request.verb),
-  },
-  {
-    name: 'Proxy to node',
-    severity: 'high',
-    tags: ['execution'],
-    mitre: ['T1609', 'TA0002'],
-    about: '`nodes/proxy`, which is exec into every pod of the node',
-    applies: (request) => of('nodes', 'proxy')(request),
-  },
-  {
-    name: 'Cluster administrator bound',
-    severity: 'high',
-    tags: ['privilege_escalation', 'persistence'],
-    mitre: ['T1098.006', 'TA0003'],
-    about:
-      'a role binding to `cluster-admin` or to a role with all rights that was seen being written, or for the group `system:masters`, made or changed (level Request)',
-    applies: (request, context) =>
-      isBinding(request) && isMade(request) && (bindsMasters(request) || weight(request, context) === 'all'),
-  },
-  {
-    name: 'Rights given to everybody',
-    severity: 'high',
-    tags: ['privilege_escalation', 'persistence'],
-    mitre: ['T1098.006', 'TA0003'],
-    about:
-      'a role binding for `system:anonymous`, or for all who are (not) authenticated or all service accounts (level Request)',
-    applies: (request) => isBinding(request) && isMade(request) && bindsEverybody(request),
-  },
-  {
-    name: 'Role with all rights',
-    severity: 'high',
-    tags: ['privilege_escalation'],
-    mitre: ['T1098.006', 'TA0004'],
-    about: 'a role with `*` verbs on `*` resources made or changed (level Request)',
-    applies: (request, context) => isOneOf(rbac, request) && isMade(request) && weight(request, context) === 'all',
-  },
-  {
-    name: 'Role with wildcards',
-    severity: 'high',
-    tags: ['privilege_escalation'],
-    mitre: ['T1098.006', 'TA0004'],
-    about: 'a role with `*` as a verb or a resource made or changed, or bound (level Request)',
-    applies: (request, context) => isOneOf(rbac, request) && isMade(request) && weight(request, context) === 'wide',
-  },
-  {
-    name: 'Role with dangerous rights',
-    severity: 'high',
-    tags: ['privilege_escalation'],
-    mitre: ['T1098.006', 'TA0004'],
-    about:
-      'a role made or changed, or bound, that reads Secrets, runs commands in containers, reaches nodes, makes tokens, roles or admission rules, approves certificates, or may `escalate`, `bind` or `impersonate` (level Request)',
-    applies: (request, context) => isOneOf(rbac, request) && isMade(request) && weight(request, context) === 'dangerous',
-  },
-  {
-    name: 'Role that may write',
-    severity: 'medium',
-    tags: ['privilege_escalation'],
-    mitre: ['T1098.006', 'TA0004'],
-    about: 'a role made or changed, or bound, that changes objects, and none of the above (level Request)',
-    applies: (request, context) => isOneOf(rbac, request) && isMade(request) && weight(request, context) === 'writes',
-  },
-  {
-    name: 'Role that only reads',
-    severity: 'low',
-    tags: ['privilege_escalation'],
-    mitre: ['T1098.006', 'TA0004'],
-    about: 'a role made or changed, or bound, that looks at objects and no more (level Request)',
-    applies: (request, context) => isOneOf(rbac, request) && isMade(request) && weight(request, context) === 'reads',
-  },
-  {
-    name: 'Written by a copy',
+    name: 'Part of Kubernetes impersonated',
     severity: 'high',
     tags: ['privilege_escalation', 'defense_evasion'],
-    mitre: ['T1098.006', 'TA0004'],
+    mitre: ['T1078', 'TA0004'],
     about:
-      'a JSON patch that copies or moves what is there into a role, binding, pod, workload, Service or Ingress, outside of its metadata: the event does not hold what that is (level Request)',
-    applies: (request) =>
-      isOneOf([...rbac, ...runners, 'services', 'ingresses'], request) &&
-      isMade(request) &&
-      request.copies &&
-      request.answered === undefined,
+      'any request of somebody who acts as `system:masters`, as a user whose name begins with `system:`, or as an account in `kube-system`',
+    applies: (request) => request.impersonated && isPartOfKubernetes(request),
   },
-  {
-    name: 'RBAC changed',
-    severity: 'medium',
-    tags: ['privilege_escalation'],
-    mitre: ['T1098.006', 'TA0004'],
-    about:
-      'a role or binding of the whole cluster or of `kube-system` made or changed, and what it gives is not known: level Metadata, or a role that was not seen being written',
-    applies: (request) =>
-      isOneOf(rbac, request) && isMade(request) && (request.namespace === undefined || request.namespace === 'kube-system'),
-  },
-  {
-    name: 'RBAC of a namespace changed',
-    severity: 'low',
-    tags: ['privilege_escalation'],
-    mitre: ['T1098.006', 'TA0004'],
-    about: 'the same in any other namespace',
-    applies: (request) => isOneOf(rbac, request) && isMade(request),
-  },
-  {
-    name: 'System account made',
-    severity: 'medium',
-    tags: ['persistence'],
-    mitre: ['T1136', 'TA0003'],
-    about: 'a service account made in `kube-system`',
-    applies: (request) => of('serviceaccounts')(request) && request.verb === 'create' && request.namespace === 'kube-system',
-  },
-  {
-    name: 'RBAC deleted',
-    severity: 'low',
-    tags: ['impact'],
-    mitre: ['T1531', 'TA0040'],
-    about: 'a role or binding deleted',
-    applies: (request) => isOneOf(rbac, request) && writes.includes(request.verb),
-  },
+  ...podRules,
+  ...rbacRules,
   {
     name: 'Admission control changed',
     severity: 'high',
@@ -265,13 +88,61 @@ export const auditRules: readonly AuditRule[] = [
     applies: (request) => isOneOf(admission, request) && writes.includes(request.verb),
   },
   {
-    name: 'Pod that opens the node',
+    name: 'API served by somebody else',
     severity: 'high',
-    tags: ['privilege_escalation'],
-    mitre: ['T1611', 'TA0004'],
+    tags: ['persistence', 'credential_access'],
+    mitre: ['T1557', 'TA0003'],
     about:
-      'a pod, or a template of one, that is privileged, shares a namespace of the node, mounts its paths, or has `SYS_ADMIN` (level Request)',
-    applies: (request) => isOneOf(runners, request) && makes.includes(request.verb) && opensTheNode(request),
+      'an APIService made or changed: what it names is asked instead of the API server, and sees who asks and what is written',
+    applies: (request) => isOneOf(['apiservices'], request) && isMade(request),
+  },
+  {
+    name: 'Priority of requests changed',
+    severity: 'high',
+    tags: ['impact', 'defense_evasion'],
+    mitre: ['T1499', 'TA0040'],
+    about:
+      'a FlowSchema or PriorityLevelConfiguration written: with one others’ requests, those of Firebreak too, can be held up',
+    applies: (request) => isOneOf(['flowschemas', 'prioritylevelconfigurations'], request) && writes.includes(request.verb),
+  },
+  {
+    name: 'Pod Security lowered',
+    severity: 'medium',
+    tags: ['defense_evasion'],
+    mitre: ['T1685', 'TA0112'],
+    about: 'the level that a namespace enforces changed to `privileged`, or taken off (level Request)',
+    applies: (request) =>
+      isOneOf(['namespaces'], request) && ['update', 'patch'].includes(request.verb) && lowersPodSecurity(request),
+  },
+  {
+    name: 'Accounts of the cluster changed',
+    severity: 'high',
+    tags: ['persistence', 'privilege_escalation'],
+    mitre: ['T1098', 'TA0003'],
+    about:
+      'the ConfigMap `aws-auth` or `extension-apiserver-authentication` in `kube-system` written: they say who is whom, past RBAC',
+    applies: (request) =>
+      isSystemMap(['aws-auth', 'extension-apiserver-authentication'], request) && writes.includes(request.verb),
+  },
+  {
+    name: 'DNS of the cluster changed',
+    severity: 'medium',
+    tags: ['credential_access', 'collection'],
+    mitre: ['T1557', 'TA0006'],
+    about: 'the ConfigMap `coredns`, `coredns-custom` or `kube-dns` in `kube-system` written: it says where names lead to',
+    applies: (request) => isSystemMap(['coredns', 'coredns-custom', 'kube-dns'], request) && writes.includes(request.verb),
+  },
+  {
+    name: 'Token that lets a node join',
+    severity: 'medium',
+    tags: ['persistence', 'credential_access'],
+    mitre: ['T1098', 'TA0003'],
+    about: 'a Secret `bootstrap-token-…` made or changed in `kube-system`',
+    applies: (request) =>
+      of('secrets')(request) &&
+      isMade(request) &&
+      request.namespace === 'kube-system' &&
+      nameOf(request)?.startsWith('bootstrap-token-') === true,
   },
   {
     name: 'Token requested by its own account',
@@ -430,6 +301,14 @@ export const auditRules: readonly AuditRule[] = [
     about: 'delete of events: traces are removed',
     applies: (request) => of('events')(request) && request.verb.startsWith('delete'),
   },
+  {
+    name: 'Service account impersonated',
+    severity: 'low',
+    tags: ['privilege_escalation'],
+    mitre: ['T1078', 'TA0004'],
+    about: 'any other request of somebody who acts as a service account, which the built-in role `edit` lets people do',
+    applies: ({ impersonated, user }) => impersonated && user?.startsWith('system:serviceaccount:') === true,
+  },
 ];
 
 /** What RBAC let through and the node then refused is tried all the same. */
@@ -444,7 +323,16 @@ export function ruleFor(request: AuditRequest, context: AuditContext): AuditRule
   return auditRules.find((rule) => rule.applies(request, context));
 }
 
-const readByContent = new Set([...rbac, ...runners, 'configmaps', 'services', 'ingresses', 'certificatesigningrequests']);
+const readByContent = new Set([
+  ...rbac,
+  ...runners,
+  'configmaps',
+  'services',
+  'ingresses',
+  'certificatesigningrequests',
+  'persistentvolumes',
+  'namespaces',
+]);
 
 /**
  * What rules should have looked at and the event does not hold, such as `the content of configmaps, at level Metadata`: they cannot
@@ -456,8 +344,4 @@ export function notShown(request: AuditRequest, { settings }: AuditContext): str
   if (resource === undefined || subresource !== undefined || !readByContent.has(resource) || !isMade(request)) return undefined;
   if (code === undefined || code >= 300 || isSystemAtWork(request, settings?.controlPlane)) return undefined;
   return `the content of ${resource}, ${hidden}`;
-}
-
-function isOneOf(resources: readonly string[], { resource, subresource }: AuditRequest): boolean {
-  return resource !== undefined && subresource === undefined && resources.includes(resource);
 }

@@ -236,6 +236,88 @@ describe('one request', () => {
     ['Anonymous request allowed', { ...secretRead, user: { username: 'system:anonymous' }, requestURI: '/api/v1/secrets' }],
   ])('%s', (rule, change) => expect(alertOf(event(change)).rule).toBe(rule));
 
+  const actingAs = (username: string, ...groups: readonly string[]) => ({
+    impersonatedUser: { username, groups: [...groups, 'system:authenticated'] },
+  });
+  const system = (resource: string, name?: string, apiGroup = '') => ({
+    objectRef: { resource, namespace: 'kube-system', apiVersion: 'v1', apiGroup, ...(name !== undefined && { name }) },
+  });
+  const ephemeral = (container: object) => ({
+    ...target('pods', 'ephemeralcontainers'),
+    verb: 'patch',
+    requestObject: { spec: { ephemeralContainers: [{ name: 'debugger-x2x8k', image: 'busybox', ...container }] } },
+    responseObject: { spec: { containers: [{ name: 'app', securityContext: { privileged: true } }] } },
+  });
+  const volume = (source: object) => ({ ...clusterWide('persistentvolumes'), verb: 'create', requestObject: { spec: source } });
+  const staticPod = (namespace: string) => ({
+    objectRef: { resource: 'pods', namespace, name: 'backdoor-node-1', apiVersion: 'v1' },
+    verb: 'create',
+    requestObject: { metadata: { annotations: { 'kubernetes.io/config.mirror': '0f' } }, spec: { containers: [{ name: 'a' }] } },
+    ...as('system:node:node-1', 'kubelet/v1.36.3 (linux/amd64) kubernetes/abc'),
+  });
+  const level = (value: string | null) => ({ metadata: { labels: { 'pod-security.kubernetes.io/enforce': value } } });
+  const flow = { ...clusterWide('flowschemas'), verb: 'patch', requestObject: { spec: { matchingPrecedence: 1 } } };
+  const template = { spec: { containers: [{ securityContext: { privileged: true } }] } };
+  test.each<[string, string, object]>([
+    ['high', 'Part of Kubernetes impersonated', { ...target('pods'), verb: 'list', ...actingAs('eve', 'system:masters') }],
+    ['high', 'Part of Kubernetes impersonated', { ...target('pods', 'exec'), ...actingAs('system:kube-scheduler') }],
+    [
+      'high',
+      'Part of Kubernetes impersonated',
+      { ...secretRead, ...actingAs('system:serviceaccount:kube-system:namespace-controller') },
+    ],
+    ['low', 'Secret read', { ...secretRead, ...actingAs('system:serviceaccount:shop:cart') }],
+    ['low', 'Service account impersonated', { ...target('pods'), ...actingAs('system:serviceaccount:shop:cart') }],
+    ['high', 'Pod that opens the node', ephemeral({ securityContext: { privileged: true } })],
+    ['medium', 'Ephemeral container added', ephemeral({})],
+    ['high', 'Volume that opens the node', volume({ hostPath: { path: '/' } })],
+    ['high', 'Volume that opens the node', volume({ hostPath: { path: '/var/' } })],
+    ['high', 'Volume that opens the node', volume({ local: { path: '/var/lib/kubelet/pods' } })],
+    ['low', 'Volume of a path of a node', volume({ hostPath: { path: '/opt/local-path-provisioner/pvc-1' } })],
+    ['high', 'Static pod outside of kube-system', staticPod('default')],
+    [
+      'high',
+      'API served by somebody else',
+      {
+        ...clusterWide('apiservices'),
+        verb: 'create',
+        requestObject: {
+          spec: { group: 'metrics.k8s.io', service: { namespace: 'shop', name: 'mine' }, insecureSkipTLSVerify: true },
+        },
+      },
+    ],
+    ['high', 'Priority of requests changed', flow],
+    ['high', 'Priority of requests changed', { ...clusterWide('prioritylevelconfigurations'), verb: 'delete' }],
+    ['high', 'Pod that opens the node', made('replicationcontrollers', { spec: { template } })],
+    ['high', 'Role with dangerous rights', made('clusterroles', role(['create'], ['*/exec']))],
+    ['high', 'Role with dangerous rights', made('clusterroles', role(['create'], ['*/token']))],
+    ['high', 'Role with dangerous rights', made('clusterroles', role(['create'], ['persistentvolumes']))],
+    ['medium', 'Token that lets a node join', { ...system('secrets', 'bootstrap-token-abcdef'), verb: 'create' }],
+    ['high', 'Accounts of the cluster changed', { ...system('configmaps', 'aws-auth'), verb: 'patch' }],
+    ['medium', 'DNS of the cluster changed', { ...system('configmaps', 'coredns'), verb: 'update' }],
+    ['low', 'Proxy to pod or Service', { ...target('pods', 'proxy'), verb: 'get' }],
+    ['low', 'Proxy to pod or Service', { ...target('services', 'proxy'), verb: 'create' }],
+    ['medium', 'Pod Security lowered', { ...clusterWide('namespaces'), verb: 'patch', requestObject: level('privileged') }],
+    ['medium', 'Pod Security lowered', { ...clusterWide('namespaces'), verb: 'patch', requestObject: level(null) }],
+  ])('%s: %s', (severity, rule, change) => expect(alertOf(event(change))).toMatchObject({ severity, rule }));
+
+  test.each<[string, object]>([
+    ['what a node runs of Kubernetes itself', staticPod('kube-system')],
+    ['a volume of a driver', volume({ csi: { driver: 'ebs.csi.aws.com' } })],
+    ['another level of Pod Security', { ...clusterWide('namespaces'), verb: 'patch', requestObject: level('restricted') }],
+    [
+      'another label of a namespace',
+      { ...clusterWide('namespaces'), verb: 'patch', requestObject: { metadata: { labels: { a: 'b' } } } },
+    ],
+    ['a namespace that begins privileged', { ...clusterWide('namespaces'), verb: 'create', requestObject: level('privileged') }],
+    [
+      'a ConfigMap of that name elsewhere',
+      { ...made('configmaps', { data: {} }), objectRef: { resource: 'configmaps', namespace: 'shop', name: 'coredns' } },
+    ],
+    ['somebody who acts as another person', { ...target('pods'), ...actingAs('alice') }],
+    ['what the API server does to priorities', { ...flow, ...as('system:apiserver', 'kube-apiserver/v1.36.3 (linux/amd64)') }],
+  ])('%s is no alert', (_what, change) => expect(itemsOf(event(change))).toMatchObject([{ kind: 'ignored' }]));
+
   const patch = (...operations: readonly object[]) => ({ verb: 'patch', requestObject: operations });
   const add = (path: string, value: unknown) => ({ op: 'add', path, value });
   const privileged = { name: 'a', securityContext: { privileged: true } };
@@ -477,7 +559,7 @@ describe('the name of a part of Kubernetes', () => {
   test('is not believed of whom somebody impersonates', () => {
     const impersonatedUser = { username: 'system:kube-controller-manager' };
     const change = { ...clusterWide('secrets'), verb: 'list', impersonatedUser };
-    expect(alertOf(by('eve', manager, change)).rule).toBe('Secrets of all namespaces listed');
+    expect(alertOf(by('eve', manager, change)).rule).toBe('Part of Kubernetes impersonated');
   });
 
   test('is believed from the control plane’s addresses alone, where they are configured', () => {

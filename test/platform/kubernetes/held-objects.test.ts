@@ -230,6 +230,29 @@ describe('an object that an action holds', () => {
     await cell.told(`rolebinding/${namespace}/writes gives rights to ${namespace}/cart again`);
   });
 
+  test('and an account that somebody gives rights by a group that it is in is told of, but not of those that it had', async () => {
+    await begin();
+    const serviceAccount = { namespace, name: 'cart' };
+    await cluster.post(pathOf({ resource: 'serviceaccounts', namespace }), { metadata: { name: 'cart' } });
+    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' };
+    const own = [{ kind: 'ServiceAccount', ...serviceAccount }];
+    const group = [{ apiGroup: roleRef.apiGroup, kind: 'Group', name: `system:serviceaccounts:${namespace}` }];
+    const bindings = at(roleRef.apiGroup, 'rolebindings');
+    // What the API server writes on its own bindings anybody may write on theirs.
+    const labels = { 'kubernetes.io/bootstrapping': 'rbac-defaults' };
+    await cluster.post(bindings, { metadata: { name: 'reads' }, roleRef, subjects: own });
+    await cluster.post(bindings, { metadata: { name: 'before', labels }, roleRef, subjects: group });
+    const action = revokeServiceAccountImplementation(parts());
+    const output = await action.apply({ serviceAccount }, context(0));
+    expect(await action.verify(output, context(0))).toMatchObject({
+      state: 'partial',
+      missing: expect.arrayContaining([`rolebinding/${namespace}/before`]),
+    });
+    await cluster.post(bindings, { metadata: { name: 'again', labels }, roleRef, subjects: group });
+    const { text } = await cell.told(`rolebinding/${namespace}/again gives rights to ${namespace}/cart again`);
+    expect(text).not.toContain('/before');
+  });
+
   test.each<[string, ReleaseSaid | Error]>([
     ['is there no more, or knows nothing of it', 'not released'],
     ['says without an end that it is giving it back', 'being released'],

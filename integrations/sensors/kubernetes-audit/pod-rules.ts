@@ -1,0 +1,103 @@
+import { addsOpenContainer, isOfTheNode, opensTheNode, volumePaths } from './dangerous.ts';
+import { type AuditRule, isMade, isOneOf, of, runners, writes } from './rule.ts';
+
+const credentialFiles =
+  /serviceaccount\/|\.kube\/config|\/etc\/kubernetes\/|\.aws\/credentials|\/etc\/shadow|\.ssh\/id_|gcloud\/(?:credentials|access_tokens)|\.docker\/config\.json/;
+
+/** Of what goes on in pods, and of what they may do to their node. */
+export const podRules: readonly AuditRule[] = [
+  {
+    name: 'Credentials read by exec',
+    severity: 'high',
+    tags: ['credential_access'],
+    mitre: ['T1609', 'T1528', 'TA0006'],
+    about: '`pods/exec` of a command that names the files of a token, key or password, by whomever',
+    applies: (request) => of('pods', 'exec')(request) && request.command !== undefined && credentialFiles.test(request.command),
+  },
+  {
+    name: 'Exec into pod',
+    severity: 'medium',
+    tags: ['execution'],
+    mitre: ['T1609', 'TA0002'],
+    about: '`pods/exec`, by whomever',
+    applies: of('pods', 'exec'),
+  },
+  {
+    name: 'Attach to pod',
+    severity: 'medium',
+    tags: ['execution'],
+    mitre: ['T1609', 'TA0002'],
+    about: '`pods/attach`, by whomever',
+    applies: of('pods', 'attach'),
+  },
+  {
+    name: 'Port forward to pod',
+    severity: 'low',
+    tags: ['lateral_movement'],
+    mitre: ['TA0008'],
+    about: '`pods/portforward`, by whomever',
+    applies: of('pods', 'portforward'),
+  },
+  {
+    name: 'Proxy to pod or Service',
+    severity: 'low',
+    tags: ['lateral_movement'],
+    mitre: ['TA0008'],
+    about: '`pods/proxy` or `services/proxy`: the API server asks them, whatever their policies say of the sender',
+    applies: (request) => of('pods', 'proxy')(request) || of('services', 'proxy')(request),
+  },
+  {
+    name: 'Static pod outside of kube-system',
+    severity: 'high',
+    tags: ['persistence', 'defense_evasion'],
+    mitre: ['T1610', 'TA0003'],
+    about: 'a pod that a node makes, outside of `kube-system`: it runs from a file on that node, past RBAC and admission',
+    applies: (request) => of('pods')(request) && request.verb === 'create' && request.user?.startsWith('system:node:') === true,
+  },
+  {
+    name: 'Pod that opens the node',
+    severity: 'high',
+    tags: ['privilege_escalation'],
+    mitre: ['T1611', 'TA0004'],
+    about:
+      'a pod, or a template of one, that is privileged, shares a namespace of the node, mounts its paths, or has `SYS_ADMIN`; also an ephemeral container that is or has (level Request)',
+    applies: (request) =>
+      isMade(request) &&
+      (isOneOf(runners, request)
+        ? opensTheNode(request)
+        : of('pods', 'ephemeralcontainers')(request) && addsOpenContainer(request)),
+  },
+  {
+    name: 'Volume that opens the node',
+    severity: 'high',
+    tags: ['privilege_escalation'],
+    mitre: ['T1611', 'TA0004'],
+    about:
+      'a PersistentVolume made of `/`, or of what the node itself, its kubelet or its containers keep in `/etc`, `/proc`, `/run`, `/var/lib/kubelet` and the like (level Request): whoever claims it has that path',
+    applies: (request) => isOneOf(['persistentvolumes'], request) && isMade(request) && volumePaths(request).some(isOfTheNode),
+  },
+  {
+    name: 'Volume of a path of a node',
+    severity: 'low',
+    tags: ['privilege_escalation'],
+    mitre: ['T1611', 'TA0004'],
+    about: 'a PersistentVolume made of any other path of a node (level Request), as provisioners of local storage do',
+    applies: (request) => isOneOf(['persistentvolumes'], request) && isMade(request) && volumePaths(request).length > 0,
+  },
+  {
+    name: 'Ephemeral container added',
+    severity: 'medium',
+    tags: ['execution'],
+    mitre: ['T1610', 'TA0002'],
+    about: '`pods/ephemeralcontainers`, by whomever',
+    applies: (request) => of('pods', 'ephemeralcontainers')(request) && writes.includes(request.verb),
+  },
+  {
+    name: 'Proxy to node',
+    severity: 'high',
+    tags: ['execution'],
+    mitre: ['T1609', 'TA0002'],
+    about: '`nodes/proxy`, which is exec into every pod of the node',
+    applies: (request) => of('nodes', 'proxy')(request),
+  },
+];
