@@ -20,6 +20,12 @@ interface Fight {
   calmSince: number | undefined;
 }
 
+/** The id of a line, and how it ends. */
+export interface Line {
+  readonly id: string;
+  readonly end: string;
+}
+
 /** How often what somebody changes was put back, and how much was said of it: nobody fights without end, and nobody is told without end. */
 export class Fights {
   readonly #now: () => number;
@@ -57,14 +63,17 @@ export class Fights {
     fight.begunAt ??= fight.lastAt;
   }
 
-  /** The id of one more line about it, and how it ends; undefined where no more is said. */
-  line(of: string): { readonly id: string; readonly end: string } | undefined {
+  /**
+   * One more line about it; undefined where no more is said for the time being. The last one is kept for what is wrong with it: whoever opens and
+   * closes it until all is said must not leave it open, and called whole.
+   */
+  line(of: string, { isWrong }: { readonly isWrong: boolean }): Line | undefined {
     const fight = this.#of(of);
     const now = this.#now();
-    fight.calmSince = undefined;
     if (now - fight.linesSince > calmMs) Object.assign(fight, { lines: 0, linesSince: now });
+    if (fight.lines >= (isWrong ? mostLines : mostLines - 1)) return undefined;
+    fight.calmSince = undefined;
     fight.lines += 1;
-    if (fight.lines > mostLines) return undefined;
     const end = fight.lines === mostLines ? '. It changes again and again: for an hour no more is said of it' : '';
     return { id: `containment/${of}/${now}-${fight.lines}`, end };
   }

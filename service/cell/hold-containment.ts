@@ -28,7 +28,7 @@ import { standingRecord } from '../../integrations/kubernetes/policies/standing-
 import type { ClusterView } from '../../integrations/kubernetes/watch/cluster-view.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 import type { ContainedPods } from './contained-pods.ts';
-import { Fights } from './fights.ts';
+import { Fights, type Line } from './fights.ts';
 import type { HeldObjects } from './held-objects.ts';
 import { type ChangedPolicy, MadePolicies } from './made-policies.ts';
 
@@ -230,14 +230,19 @@ export class HoldContainment {
       if (released === false) break;
       await sleep(this.#parts.everyMs ?? lookEveryMs, undefined, { ref: false });
     }
+    const isWrong = problems.length > 0;
+    const line = isGone ? onlyLine(object) : this.#fights.line(object, { isWrong });
+    if (!line) return;
+    if (!isGone) this.#policies.told(object, problems);
     await this.#tell(
       { uid: object, about: object, incident },
-      !isGone && problems.length === 0
+      !isGone && !isWrong
         ? { kind: 'containment.whole', text: `${object} is as it was again` }
         : {
             kind: 'containment.changed',
             text: `${object}, which this incident made, ${isGone ? 'is gone: what it denied may be open' : `does not hold any more as it should: ${problems.join('; ')}`}`,
           },
+      line,
     );
   }
 
@@ -338,12 +343,15 @@ export class HoldContainment {
       }
     }
     if (told.join('\n') !== difference.join('\n')) {
+      const line = this.#fights.line(key, { isWrong: difference.length > 0 });
+      if (!line) return false;
       objects.told(key, difference);
       await this.#tell(
         { uid: key, about, incident },
         difference.length === 0
           ? { kind: 'containment.whole', text: `${about} is again as ${action} left it` }
           : { kind: 'containment.changed', text: `${about} is no longer as ${action} left it: ${difference.join('; ')}` },
+        line,
       );
     }
     if ((state === 'gone' && !objects.outlivesObject(key)) || (state === 'not held' && lacksLease)) objects.forget(key);
@@ -454,6 +462,7 @@ export class HoldContainment {
     await this.#tell(
       { uid, about: `pod/${name}`, incident },
       { kind: 'containment.gone', text: `pod/${name} is being deleted, or is gone, while it is quarantined${until}` },
+      onlyLine(uid),
     );
   }
 
@@ -478,18 +487,25 @@ export class HoldContainment {
     const { pods } = this.#parts;
     const { told } = pods.get(pod.uid)?.held ?? {};
     if (told !== undefined && told.join('\n') === wrong.join('\n')) return;
-    this.#keep(pod.uid, pods.nowSays(pod.uid, { told: wrong }));
     const about = `pod/${pod.namespace}/${pod.name}`;
     const marksWrong = wrong.some((one) => !isPolicyText(one));
     // What was so when it was taken is in its step's own check.
-    if (told === undefined && !marksWrong) return;
-    if (wrong.length === 0)
-      await this.#tell(toTell(pod, state), { kind: 'containment.whole', text: `the quarantine of ${about} is whole again` });
-    else
-      await this.#tell(toTell(pod, state), {
-        kind: 'containment.changed',
-        text: `the quarantine of ${about} does not hold any more as it should: ${wrong.join('; ')}`,
-      });
+    const isNews = told !== undefined || marksWrong;
+    const line = isNews ? this.#fights.line(pod.uid, { isWrong: wrong.length > 0 }) : undefined;
+    // What cannot be said now is said when it can be: until then what was said last counts.
+    if (isNews && !line) return;
+    this.#keep(pod.uid, pods.nowSays(pod.uid, { told: wrong }));
+    if (!line) return;
+    await this.#tell(
+      toTell(pod, state),
+      wrong.length === 0
+        ? { kind: 'containment.whole', text: `the quarantine of ${about} is whole again` }
+        : {
+            kind: 'containment.changed',
+            text: `the quarantine of ${about} does not hold any more as it should: ${wrong.join('; ')}`,
+          },
+      line,
+    );
   }
 
   /** Nothing of ours is left on it: it was given back, here or by another replica or by hand, or robbed of all at once. */
@@ -564,10 +580,10 @@ export class HoldContainment {
   async #tell(
     { uid, about, incident }: { readonly uid: string; readonly about: string; readonly incident: string },
     { kind, text }: Pick<IncidentNote, 'kind' | 'text'>,
+    line = this.#fights.line(uid, { isWrong: false }),
   ): Promise<void> {
     const { note, log } = this.#parts;
     log.warn({ incident, about }, text);
-    const line = this.#fights.line(uid);
     if (line) await note(incident, { id: line.id, kind, text: `${text}${line.end}`, about });
   }
 
@@ -582,6 +598,11 @@ export class HoldContainment {
   #keep(uid: string, kept: Promise<void>): void {
     kept.catch(() => this.#parts.log.error({ pod: uid }, 'could not store what is known about a contained pod'));
   }
+}
+
+/** Of an end there is one, and it is told however much was said before. */
+function onlyLine(of: string): Line {
+  return { id: `containment/${of}/${Date.now()}-end`, end: '' };
 }
 
 /** Images by container, of those that its kubelet starts anew when the image is another one. */

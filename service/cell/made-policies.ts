@@ -1,4 +1,4 @@
-import { openBeside } from '../../activities/actions/containment/policies-beside.ts';
+import { allowingPolicies } from '../../activities/actions/containment/allowing-policies.ts';
 import { blockEgress, isolateNamespace } from '../../core/actions/index.ts';
 import { noteAnnotation, type ObjectNote, openNote } from '../../core/cluster/object-note.ts';
 import { type PodRecord, type PolicyRecord, policyTarget, selects } from '../../core/cluster/pod-record.ts';
@@ -74,10 +74,15 @@ export class MadePolicies {
       if (!policy && givenBack(incident)) continue;
       const problems = policy ? problemsOf(seen, policy, known) : [];
       if (policy && problems.join('\n') === known.problems.join('\n')) continue;
-      known.problems = problems;
       changes.push({ incident, step, object, isGone: !policy, problems });
     }
     return changes;
+  }
+
+  /** People were told this of it; until then it is a change at each look. */
+  told(object: string, problems: readonly string[]): void {
+    const known = this.#known.get(object);
+    if (known) known.problems = problems;
   }
 
   /** Those that are there, with what is not as it should be. */
@@ -105,7 +110,9 @@ function problemsOf({ policies, pods }: SeenNamespace, policy: PolicyRecord, kno
   const escaped = free.filter(({ uid, labels }) => selected.has(uid) && !selects(made.selector, labels));
   return [
     ...(isAsMade ? [] : [wasChanged]),
-    ...openBeside({ action: note.action, made, policies, pods: free }).map((one) => `${policyTarget(one)} allows what it denies`),
+    ...allowingPolicies({ action: note.action, made, policies, pods: free }).map(
+      (one) => `${policyTarget(one)} allows what it denies`,
+    ),
     ...escaped
       .map(({ namespace, name }) => `pod/${namespace}/${name} has other labels now, and it does not select it any more`)
       .sort(),

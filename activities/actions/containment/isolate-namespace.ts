@@ -19,7 +19,7 @@ import {
 } from '../../../integrations/kubernetes/policies/network-policies.ts';
 import { type Jsonify, policyRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { isMadeBy, type MadeObject, makeObject, removeMade, requireMade } from '../made-object.ts';
-import { openBeside } from './policies-beside.ts';
+import { allowingPolicies } from './allowing-policies.ts';
 
 const action = 'isolateNamespace';
 type Implementation = ActionImplementation<IsolateNamespaceInput, IsolateNamespaceOutput>;
@@ -124,7 +124,7 @@ function blockOf(text: string): readonly Cidr[] {
 }
 
 function additive(policies: readonly PolicyJson[], { ref }: Pick<MadeObject, 'ref'>): readonly string[] {
-  return openBeside({ action, made: ref, policies: policies.map(policyRecord) }).map(({ name }) => name);
+  return allowingPolicies({ action, made: ref, policies: policies.map(policyRecord) }).map(({ name }) => name);
 }
 
 function exceptionsText({ allow = {} }: IsolateNamespaceInput): string {

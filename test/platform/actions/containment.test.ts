@@ -138,6 +138,37 @@ describe('containment wider than a pod', () => {
     expect((await cluster.pod(namespace, held.name)).metadata?.labels).toHaveProperty([names.quarantineLabel], 'active');
   });
 
+  test('quarantineWorkload takes a pod that somebody deletes with years to go, and leaves one that ends at once', async () => {
+    const namespace = await platform.freshNamespace();
+    const [container, spec] = [{ name: 'main', image: 'shop/cart:1' }, { nodeName: 'nobody-plays-it' }];
+    await cluster.post(pathOf({ group: 'apps', resource: 'deployments', namespace }), {
+      metadata: { name: 'cart' },
+      spec: {
+        replicas: 2,
+        selector: { matchLabels: { app: 'cart' } },
+        template: { metadata: { labels: { app: 'cart' } }, spec: { ...spec, containers: [container] } },
+      },
+    });
+    const [lasting, ending] = await until(async () => {
+      const found = (await cluster.pods(namespace)).map(resolved);
+      return found.length === 2 && found.every(({ uid }) => cluster.view.podByUid(uid)) ? found : undefined;
+    });
+    const remove = (name = '', gracePeriodSeconds: number) =>
+      cluster.api.json({
+        method: 'DELETE',
+        path: pathOf({ resource: 'pods', namespace, name }),
+        body: { apiVersion: 'v1', kind: 'DeleteOptions', gracePeriodSeconds },
+        what: 'delete by hand',
+      });
+    await remove(lasting?.name, 100_000_000);
+    await remove(ending?.name, 5);
+    const action = quarantineWorkloadImplementation(parts());
+    const { pods } = await action.apply({ workload: cart(namespace) }, stepContext());
+    const uids = pods.map(({ uid }) => uid);
+    expect(uids).toContain(lasting?.uid);
+    expect(uids).not.toContain(ending?.uid);
+  });
+
   test('what was held already by somebody else is left so, and an edited note is not believed', async () => {
     const namespace = await platform.freshNamespace();
     await cluster.makeDeployment(namespace, 'cart', { replicas: 1 });

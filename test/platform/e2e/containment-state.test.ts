@@ -225,9 +225,15 @@ describe('a tenant with the built-in role edit, at a quarantined pod', () => {
     expect(note).toBe(before.annotations?.[names.beforeAnnotation]);
   });
 
-  test('who deletes it has that told', async () => {
+  test('who deletes it has that told, and what opens it until it is gone as well', async () => {
+    await call(tenant, 'PATCH', pod(), { metadata: { finalizers: ['example.com/not-yet'] } });
     await call(tenant, 'DELETE', pod());
     const state = await service.stateWhen('the line', workload, 120_000, (now) => lines(now, 'containment.gone').length > 0);
+    await call(tenant, 'POST', policies(), { metadata: { name: 'late' }, spec: { podSelector: {}, ingress: [{}] } });
+    await service.stateWhen('what opens it', workload, 120_000, (now) =>
+      lines(now, 'containment.changed').some(({ text }) => text.includes(`networkpolicy/${namespace}/late allows its traffic`)),
+    );
+    await call(tenant, 'PATCH', pod(), { metadata: { finalizers: null } });
     expect(lines(state, 'containment.gone')).toHaveLength(1);
   });
 });

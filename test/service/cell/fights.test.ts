@@ -42,4 +42,15 @@ describe('what somebody changes again and again', () => {
     fights.calm(pod);
     expect(fights.whyNot(pod)).toBeUndefined();
   });
+
+  test('is told of twelve times an hour, and the last of them says what is wrong', () => {
+    let now = 0;
+    const fights = new Fights(() => now);
+    const said = (isWrong: boolean): boolean => fights.line(pod, { isWrong }) !== undefined;
+    const alternating = Array.from({ length: 11 }, (_, at) => said(at % 2 === 0));
+    expect(alternating.every((one) => one)).toBe(true);
+    expect([said(false), said(true), said(false), said(true)]).toEqual([false, true, false, false]);
+    now += 3_601 * second;
+    expect(said(false)).toBe(true);
+  });
 });

@@ -8,7 +8,7 @@ import { allowedEgress, exceptedBy } from '../../../integrations/kubernetes/poli
  * of a workload's egress those that select one of its pods and let it reach what is blocked. Of a plugin's policy each that allows something
  * counts, since where to is not read.
  */
-export function openBeside(of: {
+export function allowingPolicies(of: {
   readonly action: string;
   readonly made: Pick<PolicyRecord, 'name'> & Partial<Pick<PolicyRecord, 'selector' | 'egress'>>;
   readonly policies: readonly PolicyRecord[];
