@@ -269,6 +269,16 @@ export class FirebreakError extends Error {
   }
 }
 
+/** Of what nobody throws on purpose `FB_ERR_INTERNAL`. */
+export function codeOf(error: unknown): ErrorCode {
+  return error instanceof FirebreakError ? error.code : 'FB_ERR_INTERNAL';
+}
+
+/** Whether it is one that Firebreak throws, with one of these codes. */
+export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): error is FirebreakError {
+  return error instanceof FirebreakError && codes.includes(error.code);
+}
+
 /** `FB_ERR_UNAVAILABLE` from a service that said when to come back. */
 export class RetryLaterError extends FirebreakError {
   readonly retryAfterMs: number;

@@ -1,5 +1,5 @@
 import { afterAll } from '@jest/globals';
-import { FirebreakError } from '../core/errors.ts';
+import { hasCode } from '../core/errors.ts';
 
 /**
  * The server that a suite is about, stopped at its end; or why this machine cannot have it, with which the suite is skipped. That it does not
@@ -9,7 +9,7 @@ export async function startedOrWhyNot<Server extends { stop(): Promise<unknown> 
   start: () => Promise<Server>,
 ): Promise<Server | string> {
   const started = await start().catch((error: unknown) => {
-    if (error instanceof FirebreakError && error.code === 'FB_ERR_PLATFORM_PART_MISSING') return error.detail;
+    if (hasCode(error, 'FB_ERR_PLATFORM_PART_MISSING')) return error.detail;
     throw error;
   });
   afterAll(async () => {

@@ -14,6 +14,7 @@ import { canonicalJson } from '../../core/text/digest.ts';
 import type { Json } from '../../core/text/plain-json.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import {
+  despiteConflicts,
   fieldOf,
   lastManagerOf,
   type ObjectJson,
@@ -51,7 +52,7 @@ export async function holdField(
 ): Promise<{ readonly object: ObjectJson; readonly change: FieldChange }> {
   const { api, cellKey, field, context, together, left } = options;
   const { ref, path, action, marks = {} } = field;
-  for (let attempt = 1; ; attempt += 1) {
+  return despiteConflicts(async () => {
     const seen = await readKnownObject({ api, ref, signal: context.signal });
     const holder = holderOf({ object: seen, cellKey, field, incident: context.incident });
     const found = fieldOf(seen, path);
@@ -72,14 +73,10 @@ export async function holdField(
             ...(left && { left }),
             terms: holdTermsNow(context),
           };
-    try {
-      const annotations = { ...marks, [noteAnnotation(action.name)]: sealNote(note, cellKey) };
-      const object = await patchField({ api, ref, seen, path, value: change.set, annotations, signal: context.signal });
-      return { object, change };
-    } catch (error) {
-      if (!isConflict(error) || attempt > 3) throw error;
-    }
-  }
+    const annotations = { ...marks, [noteAnnotation(action.name)]: sealNote(note, cellKey) };
+    const object = await patchField({ api, ref, seen, path, value: change.set, annotations, signal: context.signal });
+    return { object, change };
+  });
 }
 
 /** What the hold changes, or has changed: the same before and after, for the plan. */
@@ -153,7 +150,7 @@ export async function releaseField(
   const { ref, action, marks = {} } = field;
   const target = targetOf(ref);
   const holder = ({ step, incident }: ObjectNote): boolean => step === key || incident === context.incident;
-  for (let attempt = 1; ; attempt += 1) {
+  return despiteConflicts(async (): Promise<UndoResult> => {
     const seen = await readObject({ api, ref, signal: context.signal });
     if (!seen) return { state: 'gone', detail: `${target} no longer exists` };
     const { state, note, change, difference } = lookAtField({ ...options, object: seen, holder });
@@ -166,15 +163,11 @@ export async function releaseField(
     if (state === 'drifted' || !change || !note)
       return { state: 'drifted', detail: `${target} is no longer as the step left it; nothing was changed`, difference };
     await allow?.([releasedBy(note)]);
-    try {
-      const ours = [...Object.keys(marks), noteAnnotation(action.name)];
-      const annotations = Object.fromEntries(ours.map((name) => [name, null]));
-      await patchField({ api, ref, seen, path: change.path, value: change.before, annotations, signal: context.signal });
-      return { state: 'undone', detail: `${target}: ${pathText(change.path)} is ${text(change.before)} again` };
-    } catch (error) {
-      if (!isConflict(error) || attempt > 3) throw error;
-    }
-  }
+    const ours = [...Object.keys(marks), noteAnnotation(action.name)];
+    const annotations = Object.fromEntries(ours.map((name) => [name, null]));
+    await patchField({ api, ref, seen, path: change.path, value: change.before, annotations, signal: context.signal });
+    return { state: 'undone', detail: `${target}: ${pathText(change.path)} is ${text(change.before)} again` };
+  });
 }
 
 function robbed(target: string, { action, path }: HeldField, found: Json | undefined): UndoResult {
@@ -229,8 +222,4 @@ export function same(a: Json | undefined, b: Json | undefined): boolean {
 
 function text(value: Json | undefined): string {
   return value === undefined ? 'absent' : JSON.stringify(value);
-}
-
-function isConflict(error: unknown): boolean {
-  return error instanceof FirebreakError && error.code === 'FB_ERR_CONFLICT';
 }

@@ -9,6 +9,7 @@ import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import {
   createObject,
   deleteObject,
+  despiteConflicts,
   type ObjectJson,
   type ObjectRef,
   readObject,
@@ -95,7 +96,7 @@ export async function removeMade(
   const { signal } = context;
   const all = 'ref' in made ? [made] : made;
   const targets = all.map(({ ref }) => targetOf(ref)).join(', ');
-  for (let attempt = 1; ; attempt += 1) {
+  return despiteConflicts(async (): Promise<UndoResult> => {
     const found = await Promise.all(all.map((one) => readObject({ api, ref: one.ref, signal })));
     if (found.every((object) => object === undefined)) return { state: 'already', detail: `${targets} is not there` };
     const difference = all.flatMap((one, at) => (found[at] ? differenceOf({ ...options, made: one }, found[at]) : []));
@@ -107,14 +108,9 @@ export async function removeMade(
         return note ? [releasedBy(note)] : [];
       }),
     );
-    try {
-      for (const [at, { ref }] of all.entries()) if (found[at]) await deleteObject({ api, ref, seen: found[at], signal });
-      return { state: 'undone', detail: `${targets} is gone again` };
-    } catch (error) {
-      const again = error instanceof FirebreakError && (error.code === 'FB_ERR_CONFLICT' || error.code === 'FB_ERR_NOT_FOUND');
-      if (!again || attempt > 3) throw error;
-    }
-  }
+    for (const [at, { ref }] of all.entries()) if (found[at]) await deleteObject({ api, ref, seen: found[at], signal });
+    return { state: 'undone', detail: `${targets} is gone again` };
+  }, 'FB_ERR_NOT_FOUND');
 }
 
 function differenceOf(

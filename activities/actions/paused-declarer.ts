@@ -15,6 +15,8 @@ import type { CellKey } from '../../core/messages/sealed.ts';
 import type { KubernetesApi } from '../../integrations/kubernetes/client.ts';
 import { findDeclarer, isPausePath, type PausePlace, pausedKinds } from '../../integrations/kubernetes/gitops/declarers.ts';
 import {
+  annotateObject,
+  despiteConflicts,
   fieldOf,
   type ObjectJson,
   type ObjectRef,
@@ -25,7 +27,6 @@ import {
 } from '../../integrations/kubernetes/objects.ts';
 import { otherWriter } from '../../integrations/kubernetes/workloads/writers.ts';
 import { pathText, same } from './held-field.ts';
-import { despiteConflicts } from './workloads/rolled-out.ts';
 
 export interface PauseParts {
   readonly api: KubernetesApi;
@@ -194,7 +195,7 @@ function setField(
   const [first, second, name] = path;
   if (first !== 'metadata' || second !== 'annotations' || name === undefined) return patchField(options);
   const own = { [name]: typeof value === 'string' ? value : null };
-  return patchField({ ...options, path: [], value: undefined, annotations: { ...annotations, ...own } });
+  return annotateObject({ ...options, annotations: { ...annotations, ...own } });
 }
 
 /** `application/argocd/cart` */

@@ -1,5 +1,5 @@
 import type { EvidenceActivities, EvidenceOrderAnswer, EvidenceOrderDone } from '../../core/decide/control.ts';
-import { FirebreakError } from '../../core/errors.ts';
+import { hasCode } from '../../core/errors.ts';
 import { expiresAt, type RetentionRules, whyRetained } from '../../core/evidence/evidence-retention.ts';
 import { type EvidenceHold, type KeyRegister, keyNameOf, type RegisteredKey } from '../../core/evidence/incident-key.ts';
 import { signedEvidenceOrderSchema } from '../../core/orders/order.schema.ts';
@@ -157,7 +157,7 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
       try {
         return { ok: true, ...(await carryOut(order, found.keys)) };
       } catch (error) {
-        if (error instanceof FirebreakError && error.code === 'FB_ERR_REFUSED') return { ok: false, reason: `${error.detail}.` };
+        if (hasCode(error, 'FB_ERR_REFUSED')) return { ok: false, reason: `${error.detail}.` };
         throw error;
       }
     },
@@ -186,7 +186,7 @@ export function createEvidenceActivities(parts: EvidenceOrderParts): EvidenceAct
         await keys.destroy(key, { by: 'engine', reason: `kept for ${retention[key.class].atMostDays} days, as configured` });
         return { ok: true, text: 'its key is destroyed: nobody can read what it sealed' };
       } catch (error) {
-        if (error instanceof FirebreakError && error.code === 'FB_ERR_REFUSED') return { ok: false, reason: error.detail };
+        if (hasCode(error, 'FB_ERR_REFUSED')) return { ok: false, reason: error.detail };
         throw error;
       }
     },

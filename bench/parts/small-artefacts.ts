@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createEvidenceWriter, type EvidenceParts } from '../../activities/evidence/evidence-writer.ts';
-import { FirebreakError } from '../../core/errors.ts';
+import { hasCode } from '../../core/errors.ts';
 import type { EvidenceBytes, EvidenceStore } from '../../core/evidence/evidence-store.ts';
 import { createBucketShelf } from '../../integrations/evidence/bucket-shelf.ts';
 import { createIncidentKeys } from '../../integrations/evidence/incident-keys.ts';
@@ -36,7 +36,7 @@ export async function measureSmallArtefacts(options: {
     ...(await timesIn({ where: 'in a folder', parts: folder, times })),
   };
   const server = await startS3Server({ stateDir }).catch((error: unknown) => {
-    if (error instanceof FirebreakError && error.code === 'FB_ERR_PLATFORM_PART_MISSING') return error.detail;
+    if (hasCode(error, 'FB_ERR_PLATFORM_PART_MISSING')) return error.detail;
     throw error;
   });
   if (typeof server === 'string') return { ...figures, 'small artefacts in S3': `not measured: ${server}` };

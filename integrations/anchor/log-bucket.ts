@@ -1,4 +1,4 @@
-import { FirebreakError } from '../../core/errors.ts';
+import { FirebreakError, hasCode } from '../../core/errors.ts';
 import type { ObjectBucket, ObjectLock } from '../../core/evidence/object-bucket.ts';
 import { sha256Hex } from '../../core/text/digest.ts';
 import { type LogFiles, logHeadPath } from '../../core/tlog/log-tree.ts';
@@ -24,7 +24,7 @@ export function createLogBucket({
       try {
         return await bucket.get(path);
       } catch (error) {
-        if (error instanceof FirebreakError && error.code === 'FB_ERR_NOT_FOUND') return undefined;
+        if (hasCode(error, 'FB_ERR_NOT_FOUND')) return undefined;
         throw error;
       }
     },

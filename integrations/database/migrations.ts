@@ -1,4 +1,4 @@
-import { FirebreakError } from '../../core/errors.ts';
+import { FirebreakError, hasCode } from '../../core/errors.ts';
 import type { Database, Queries } from './queries.ts';
 import { numberOf } from './row.ts';
 
@@ -376,7 +376,7 @@ export async function schemaOf(queries: Queries): Promise<SchemaVersion> {
     return row ? { number: numberOf(row, 'number'), needs: numberOf(row, 'needs') } : { number: 0, needs: 0 };
   } catch (error) {
     // Without the table both databases call the statement wrong.
-    if (error instanceof FirebreakError && error.code === 'FB_ERR_INTERNAL') return { number: 0, needs: 0 };
+    if (hasCode(error, 'FB_ERR_INTERNAL')) return { number: 0, needs: 0 };
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { FirebreakError } from '../../core/errors.ts';
+import { hasCode } from '../../core/errors.ts';
 import type { EvidenceShelf } from '../../core/evidence/evidence-shelf.ts';
 import { bucketAt } from './bucket.ts';
 import { sha256Of } from './drafted-file.ts';
@@ -23,7 +23,7 @@ export function createBucketShelf(options: S3Options & { readonly lock?: LockRul
       try {
         return await bucket.get(name);
       } catch (error) {
-        if (error instanceof FirebreakError && error.code === 'FB_ERR_NOT_FOUND') return undefined;
+        if (hasCode(error, 'FB_ERR_NOT_FOUND')) return undefined;
         throw error;
       }
     },

@@ -1,4 +1,4 @@
-import { FirebreakError } from '../../core/errors.ts';
+import { hasCode } from '../../core/errors.ts';
 import type { EvidenceShelf } from '../../core/evidence/evidence-shelf.ts';
 import {
   type EvidenceHold,
@@ -101,8 +101,7 @@ export function createKeyRegister({
         await shelf.remove(placeOf.key(id));
       } catch (error) {
         // Kept from it, it is there as before, and the next one to destroy it says why anew. Without an answer it may be gone.
-        if (error instanceof FirebreakError && error.code === 'FB_ERR_REFUSED')
-          await shelf.remove(placeOf.destroyed(id)).catch(() => undefined);
+        if (hasCode(error, 'FB_ERR_REFUSED')) await shelf.remove(placeOf.destroyed(id)).catch(() => undefined);
         throw error;
       }
       names.delete(id);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { FirebreakError } from '../../core/errors.ts';
+import { FirebreakError, hasCode } from '../../core/errors.ts';
 import { type Artefact, type EvidenceManifest, type EvidenceRef, storedAs } from '../../core/evidence/evidence.ts';
 import {
   asManifest,
@@ -139,10 +139,8 @@ export function createEvidenceCheck({
   };
 }
 
-const damages: ReadonlySet<string> = new Set(['FB_ERR_NOT_FOUND', 'FB_ERR_EVIDENCE_DAMAGED', 'FB_ERR_SEAL_BROKEN']);
-
 function isAbsent(error: unknown): error is FirebreakError {
-  return error instanceof FirebreakError && damages.has(error.code);
+  return hasCode(error, 'FB_ERR_NOT_FOUND', 'FB_ERR_EVIDENCE_DAMAGED', 'FB_ERR_SEAL_BROKEN');
 }
 
 async function sizeOf(data: AsyncIterable<Uint8Array>): Promise<number> {

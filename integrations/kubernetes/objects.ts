@@ -1,6 +1,6 @@
 import type { TargetName } from '../../core/action/plan.ts';
 import { names } from '../../core/cluster/labels.ts';
-import { FirebreakError } from '../../core/errors.ts';
+import { type ErrorCode, FirebreakError, hasCode } from '../../core/errors.ts';
 import { isJson, isObject, type Json } from '../../core/text/plain-json.ts';
 import { oneLine } from '../../core/text/visible-text.ts';
 import { type KubernetesApi, pathOf } from './client.ts';
@@ -130,6 +130,20 @@ export async function createObject(
 }
 
 /**
+ * Does it again, from the look on, where somebody else was quicker to write: the controllers of a workload write its status all the time.
+ * `also`: what else means so, as FB_ERR_NOT_FOUND where the look says what then.
+ */
+export async function despiteConflicts<T>(work: () => Promise<T>, ...also: readonly ErrorCode[]): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!hasCode(error, 'FB_ERR_CONFLICT', ...also) || attempt > 5) throw error;
+    }
+  }
+}
+
+/**
  * Sets one field and one annotation, in one call that succeeds only on exactly the object that was seen.
  * @throws FB_ERR_CONFLICT when it has changed since (read again), FB_ERR_NOT_FOUND when it is gone.
  */
@@ -158,20 +172,8 @@ export async function patchField(
 }
 
 /** Sets annotations, in one call that succeeds only on exactly the object that was seen. @throws as `patchField`. */
-export function annotateObject(
-  options: Call & { readonly seen: ObjectJson; readonly annotations: Readonly<Record<string, string>> },
-): Promise<ObjectJson> {
-  const { api, ref, seen, annotations, signal } = options;
-  const { uid, resourceVersion } = seen.metadata;
-  return api.json<ObjectJson>({
-    method: 'PATCH',
-    patch: 'merge',
-    path: pathOf(ref),
-    query: { fieldManager: names.fieldManager },
-    body: { metadata: { uid, resourceVersion, annotations } },
-    what: doing('patch', ref),
-    ...(signal && { signal }),
-  });
+export function annotateObject(options: Omit<Parameters<typeof patchField>[0], 'path' | 'value'>): Promise<ObjectJson> {
+  return patchField({ ...options, path: [], value: undefined });
 }
 
 /** Deletes exactly the object that was seen, as it was seen. @throws FB_ERR_CONFLICT when it has changed since. */

@@ -1,6 +1,6 @@
 import type { WebClient } from '@slack/web-api';
 import { LRUCache } from 'lru-cache';
-import { FirebreakError } from '../../core/errors.ts';
+import { FirebreakError, hasCode } from '../../core/errors.ts';
 import { callSlack } from './client.ts';
 import type { ClickRefusal } from './refusal.ts';
 
@@ -30,7 +30,7 @@ export class SlackPeople {
       this.#known.set(user, standing);
       return standing;
     } catch (error) {
-      if (error instanceof FirebreakError && error.code === 'FB_ERR_NOT_FOUND') return unknownUser;
+      if (hasCode(error, 'FB_ERR_NOT_FOUND')) return unknownUser;
       return { reason: 'not_checked', detail: error instanceof FirebreakError ? error.detail : 'users.info failed' };
     }
   }

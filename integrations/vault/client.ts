@@ -1,4 +1,4 @@
-import { FirebreakError } from '../../core/errors.ts';
+import { hasCode } from '../../core/errors.ts';
 import { JsonApi, type JsonCall, type JsonObject, listAt, objectAt } from '../json-api.ts';
 
 interface VaultOptions {
@@ -32,7 +32,7 @@ export class Vault {
     try {
       return objectAt(await this.#call({ method: 'GET', path, signal }));
     } catch (error) {
-      if (error instanceof FirebreakError && error.code === 'FB_ERR_NOT_FOUND') return undefined;
+      if (hasCode(error, 'FB_ERR_NOT_FOUND')) return undefined;
       throw error;
     }
   }
@@ -52,7 +52,7 @@ export class Vault {
       const answer = await this.#call({ method: 'GET', path, query: { list: 'true' }, signal });
       return listAt(objectAt(answer, 'data'), 'keys').filter((name) => typeof name === 'string');
     } catch (error) {
-      if (error instanceof FirebreakError && error.code === 'FB_ERR_NOT_FOUND') return [];
+      if (hasCode(error, 'FB_ERR_NOT_FOUND')) return [];
       throw error;
     }
   }

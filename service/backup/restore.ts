@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { z } from 'zod';
-import { FirebreakError } from '../../core/errors.ts';
+import { FirebreakError, hasCode } from '../../core/errors.ts';
 import type { SignatureVerifier } from '../../core/messages/signing.ts';
 import { createBox } from '../../integrations/crypto-box/box.ts';
 import { openAsIs } from '../../integrations/database/database.ts';
@@ -44,9 +44,8 @@ export async function checkBackup(place: BackupPlace, verifier: SignatureVerifie
     try {
       for await (const _ of place.objects.read(sha256));
     } catch (error) {
-      if (error instanceof FirebreakError && error.code === 'FB_ERR_NOT_FOUND') throw invalid(`objects/${sha256} is not there`);
-      if (error instanceof FirebreakError && error.code === 'FB_ERR_EVIDENCE_DAMAGED')
-        throw invalid(`objects/${sha256} was changed`);
+      if (hasCode(error, 'FB_ERR_NOT_FOUND')) throw invalid(`objects/${sha256} is not there`);
+      if (hasCode(error, 'FB_ERR_EVIDENCE_DAMAGED')) throw invalid(`objects/${sha256} was changed`);
       throw error;
     }
   return backup;

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { FirebreakError } from '../../core/errors.ts';
+import { hasCode } from '../../core/errors.ts';
 import type { Config } from '../config/load.ts';
 import type { Secrets } from '../config/secrets.ts';
 import type { ReleaseStore } from '../packs/release-store.ts';
@@ -76,7 +76,7 @@ export class DurableBuilds {
       this.#log.info({ build: id }, 'a build that was not in the state directory came from the store');
       return storeCode(id, code, stateDir);
     } catch (error) {
-      if (!(error instanceof FirebreakError) || !['FB_ERR_NOT_FOUND', 'FB_ERR_REFUSED'].includes(error.code)) throw error;
+      if (!hasCode(error, 'FB_ERR_NOT_FOUND', 'FB_ERR_REFUSED')) throw error;
       this.#log.warn({ build: id, reason: error.detail }, 'the store has not the build that open incidents need');
       return undefined;
     }

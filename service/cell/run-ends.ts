@@ -1,6 +1,6 @@
 import { type Client, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import type { ComesFrom, OriginLookup } from '../../activities/memory/start-memory.ts';
-import { FirebreakError } from '../../core/errors.ts';
+import { hasCode } from '../../core/errors.ts';
 import { resultOfRun } from '../temporal/speaker.ts';
 
 const callMs = 5_000;
@@ -21,7 +21,7 @@ export async function hasSignedEnd(client: Client, type: string, { id, run, firs
     return true;
   } catch (error) {
     const noEnd = error instanceof WorkflowFailedError || error instanceof WorkflowNotFoundError;
-    if (noEnd || (error instanceof FirebreakError && error.code === 'FB_ERR_MESSAGE_REFUSED')) return false;
+    if (noEnd || hasCode(error, 'FB_ERR_MESSAGE_REFUSED')) return false;
     throw error;
   }
 }

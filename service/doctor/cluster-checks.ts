@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 import type { Pool } from '../../core/action/action.ts';
-import { FirebreakError } from '../../core/errors.ts';
+import { hasCode } from '../../core/errors.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
 import { KubernetesError } from '../../integrations/kubernetes/client-error.ts';
@@ -70,7 +70,7 @@ function withApi(
     try {
       return await look(api, examined, signal);
     } catch (error) {
-      const isAway = error instanceof FirebreakError && error.code === 'FB_ERR_UNAVAILABLE';
+      const isAway = hasCode(error, 'FB_ERR_UNAVAILABLE');
       if (!isAway) throw error;
       if (look !== version) return [notTried('the API server is not reached')];
       return [

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { FirebreakError } from '../../core/errors.ts';
+import { hasCode } from '../../core/errors.ts';
 import { createDeviceSignIn } from '../../integrations/oidc/device-sign-in.ts';
 import { createSignInClient } from '../../integrations/oidc/sign-in-client.ts';
 import { examineSlack } from '../../integrations/slack/examine.ts';
@@ -78,7 +78,7 @@ async function deviceSignIn({ config: { console: page, stepUp } }: Examined): Pr
     const { verificationUrl } = await createDeviceSignIn({ issuer: stepUp.issuer, clientId, scopes: page.scopes }).begin();
     return [ok(`${stepUp.issuer} lets ${clientId} begin; people type the code at ${new URL(verificationUrl).host}`)];
   } catch (error) {
-    if (!(error instanceof FirebreakError) || error.code !== 'FB_ERR_REFUSED') throw error;
+    if (!hasCode(error, 'FB_ERR_REFUSED')) throw error;
     const remedy = `register ${clientId} there as a public client with the device authorization grant (docs/console.md, “From your own machine”)`;
     return [failure(error.message, remedy)];
   }

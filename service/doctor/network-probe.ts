@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readAttempts } from '../../activities/actions/containment/probe-quarantine.ts';
 import { toolsImageOf } from '../../activities/evidence/tools-image.ts';
 import { probe } from '../../core/actions/containment/probe-quarantine.ts';
-import { FirebreakError } from '../../core/errors.ts';
+import { hasCode } from '../../core/errors.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { type KubernetesApi, pathOf } from '../../integrations/kubernetes/client.ts';
 import { listObjects } from '../../integrations/kubernetes/objects.ts';
@@ -32,7 +32,7 @@ export async function probeNetwork(options: ProbeOptions): Promise<readonly Look
   try {
     return [await tryConnections(options)];
   } catch (error) {
-    if (error instanceof FirebreakError && error.code === 'FB_ERR_REFUSED') return [notTried(error.detail)];
+    if (hasCode(error, 'FB_ERR_REFUSED')) return [notTried(error.detail)];
     throw error;
   }
 }

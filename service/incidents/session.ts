@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, QueryNotRegisteredError, WorkflowNotFoundError } from '@temporalio/client';
 import { type ControlState, controlNames } from '../../core/decide/control.ts';
-import { FirebreakError } from '../../core/errors.ts';
+import { FirebreakError, hasCode } from '../../core/errors.ts';
 import { incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentState } from '../../core/incident/incident-state.ts';
 import { controlIdOf } from '../../core/orders/order.ts';
@@ -131,7 +131,7 @@ export async function answerOf<State, T>(
   for (let waitMs = 100; Date.now() < until; waitMs = Math.min(waitMs * 2, 1_000)) {
     await sleep(waitMs);
     const now = await ask().catch((error: unknown) => {
-      if (error instanceof FirebreakError && error.code === 'FB_ERR_UNAVAILABLE') return undefined;
+      if (hasCode(error, 'FB_ERR_UNAVAILABLE')) return undefined;
       throw error;
     });
     const answer = now === undefined ? undefined : found(now);

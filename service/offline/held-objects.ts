@@ -2,17 +2,17 @@ import { isDeepStrictEqual } from 'node:util';
 import { pathText } from '../../activities/actions/held-field.ts';
 import { notedDifference } from '../../activities/actions/noted-object.ts';
 import { pauseNotes, resumeDeclarer } from '../../activities/actions/paused-declarer.ts';
-import { despiteConflicts } from '../../activities/actions/workloads/rolled-out.ts';
 import { type HeldKind, heldKinds, type UndoResult } from '../../core/action/action.ts';
 import { actions } from '../../core/actions/index.ts';
 import { names } from '../../core/cluster/labels.ts';
 import { noteAnnotation, type ObjectNote, openNote } from '../../core/cluster/object-note.ts';
-import { FirebreakError } from '../../core/errors.ts';
+import { hasCode } from '../../core/errors.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
 import type { Json } from '../../core/text/plain-json.ts';
 import { pausedKinds } from '../../integrations/kubernetes/gitops/declarers.ts';
 import {
   deleteObject,
+  despiteConflicts,
   fieldOf,
   listObjects,
   type ObjectJson,
@@ -57,7 +57,7 @@ async function listInstalled(options: Parameters<typeof listObjects>[0]): Promis
   try {
     return await listObjects(options);
   } catch (error) {
-    if (error instanceof FirebreakError && error.code === 'FB_ERR_NOT_FOUND') return [];
+    if (hasCode(error, 'FB_ERR_NOT_FOUND')) return [];
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { FirebreakError } from '../../core/errors.ts';
+import { FirebreakError, hasCode } from '../../core/errors.ts';
 import { type ClockOffset, type EvidenceRef, evidenceClasses } from '../../core/evidence/evidence.ts';
 import type { EvidenceShelf } from '../../core/evidence/evidence-shelf.ts';
 import type { EvidenceStore, VerifyManifest, WriteManifest } from '../../core/evidence/evidence-store.ts';
@@ -129,7 +129,7 @@ export async function checkBucket({ config, secrets }: StoreQuery): Promise<void
   if (store.kind === 'folder' || !store.objectLock || !secrets.s3) return;
   const { requireLock } = await import('../../integrations/evidence/s3-store.ts');
   await requireLock(bucketOf(config, store, secrets.s3)).catch((error: unknown) => {
-    if (error instanceof FirebreakError && error.code === 'FB_ERR_UNAVAILABLE') return;
+    if (hasCode(error, 'FB_ERR_UNAVAILABLE')) return;
     throw error;
   });
 }

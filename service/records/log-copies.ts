@@ -1,6 +1,6 @@
 import type { Finding } from '../../core/audit/audit-report.ts';
 import { staleAfterMs } from '../../core/audit/checkpoint.ts';
-import { FirebreakError } from '../../core/errors.ts';
+import { FirebreakError, hasCode } from '../../core/errors.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { filePaths, type LogFiles, logHeadPath, rootAt } from '../../core/tlog/log-tree.ts';
 import { type LogHead, type LogNote, noteText, parseLogNote, toHex } from '../../core/tlog/signed-note.ts';
@@ -95,8 +95,7 @@ export function createLogCopies({
     return there.size > said.size;
   };
   const failed = (name: string, error: unknown): void => {
-    if (error instanceof FirebreakError && error.code === 'FB_ERR_CONFLICT')
-      alarm(name, `says something else, or more: ${error.detail}`);
+    if (hasCode(error, 'FB_ERR_CONFLICT')) alarm(name, `says something else, or more: ${error.detail}`);
     else onError(error);
   };
   return {

@@ -12,7 +12,7 @@ import {
 } from '../../core/audit/checkpoint.ts';
 import { follows, isGenuine } from '../../core/audit/checkpoint-chain.ts';
 import type { HeadsTree } from '../../core/audit/heads-tree.ts';
-import { FirebreakError } from '../../core/errors.ts';
+import { FirebreakError, hasCode } from '../../core/errors.ts';
 import type { SignatureVerifier, Signer } from '../../core/messages/signing.ts';
 import { readCheckpoints } from './read-checkpoints.ts';
 
@@ -134,7 +134,7 @@ export function createNotary(options: NotaryOptions): Notary {
         const isReplaced = await store.addCheckpoint(signed, (stored) => isGenuine(stored, verifier, last));
         if (isReplaced) alarm(forged(checkpoint));
       } catch (error) {
-        if (!isTaken(error) || tries === triesOfARound) throw error;
+        if (!hasCode(error, 'FB_ERR_CONFLICT') || tries === triesOfARound) throw error;
         continue;
       }
       await anchor.append(signed);
@@ -147,7 +147,7 @@ export function createNotary(options: NotaryOptions): Notary {
   /** What failed on the way is followed and anchored by the next round, as what another has signed. Where something else stands in the place of a checkpoint, all are read again, which tells what. */
   const attempt = (): Promise<SignedCheckpoint | undefined> =>
     round().catch((error: unknown) => {
-      if (isTaken(error)) state = undefined;
+      if (hasCode(error, 'FB_ERR_CONFLICT')) state = undefined;
       throw error;
     });
 
@@ -172,10 +172,6 @@ export function createNotary(options: NotaryOptions): Notary {
       await sign().catch(onError);
     },
   };
-}
-
-function isTaken(error: unknown): boolean {
-  return error instanceof FirebreakError && error.code === 'FB_ERR_CONFLICT';
 }
 
 function forged({ number }: Checkpoint): Finding {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FirebreakError } from '../../core/errors.ts';
+import { FirebreakError, hasCode } from '../../core/errors.ts';
 import type { IncidentState, QuestionState, StepState } from '../../core/incident/incident-state.ts';
 import { incidentState, type Session } from '../../service/incidents/session.ts';
 import type { RunningServer } from '../platform/server-group.ts';
@@ -41,8 +41,7 @@ export class Incident {
     try {
       return await incidentState(this.#session, { id: this.id });
     } catch (error) {
-      if (error instanceof FirebreakError && (error.code === 'FB_ERR_UNKNOWN_ID' || error.code === 'FB_ERR_UNAVAILABLE'))
-        return undefined;
+      if (hasCode(error, 'FB_ERR_UNKNOWN_ID', 'FB_ERR_UNAVAILABLE')) return undefined;
       throw error;
     }
   }

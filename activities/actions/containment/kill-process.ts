@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ActionImplementation } from '../../../core/action/action.ts';
 import type { KillProcessInput, KillProcessOutput } from '../../../core/actions/containment/kill-process.schema.ts';
-import { FirebreakError } from '../../../core/errors.ts';
+import { FirebreakError, hasCode } from '../../../core/errors.ts';
 import { hasToolsIn, inContainer, outputOf, planInContainer, type ToolsParts } from '../../evidence/in-container.ts';
 
 const mostBytes = 64 * 1024;
@@ -67,7 +67,7 @@ export function killProcessImplementation(parts: ToolsParts): ActionImplementati
       }).then(
         ({ result }) => result.state,
         (error: unknown) => {
-          if (error instanceof FirebreakError && endedWith.has(error.code)) return 'gone';
+          if (hasCode(error, ...endedWith)) return 'gone';
           throw error;
         },
       );
@@ -78,7 +78,7 @@ export function killProcessImplementation(parts: ToolsParts): ActionImplementati
 }
 
 /** Its container, its pod or its pid is another's by now: the process is gone too. */
-const endedWith: ReadonlySet<string> = new Set(['FB_ERR_CONTAINER_REPLACED', 'FB_ERR_TARGET_REPLACED', 'FB_ERR_NOT_FOUND']);
+const endedWith = ['FB_ERR_CONTAINER_REPLACED', 'FB_ERR_TARGET_REPLACED', 'FB_ERR_NOT_FOUND'] as const;
 
 function fateOf(bytes: Buffer): z.infer<typeof fateSchema> {
   const fate = fateSchema.safeParse(JSON.parse(bytes.toString('utf8')));

@@ -18,7 +18,7 @@ import { type PodRecord, type PolicyRecord, policyTarget } from '../../../core/c
 import { FirebreakError } from '../../../core/errors.ts';
 import { holdTermsNow } from '../../../core/incident/hold.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
-import { listObjects } from '../../../integrations/kubernetes/objects.ts';
+import { despiteConflicts, listObjects } from '../../../integrations/kubernetes/objects.ts';
 import { readSamePod, replacePodLabels } from '../../../integrations/kubernetes/pods/pods.ts';
 import { readDenyTier } from '../../../integrations/kubernetes/policies/deny-tier.ts';
 import { listNetworkPolicies } from '../../../integrations/kubernetes/policies/network-policies.ts';
@@ -99,9 +99,10 @@ export function quarantinePodImplementation(
       const { namespace } = input.pod;
       // A pod that the cache already shows in our quarantine is read again: success is never claimed from memory.
       const known = cached(input);
-      const trusted = known && markOn({ pod: known, context, cellKey, noteOf }).kind === 'none' ? known : undefined;
-      let pod = trusted ?? (await read(input, context.signal));
-      for (let attempt = 1; ; attempt += 1) {
+      let trusted = known && markOn({ pod: known, context, cellKey, noteOf }).kind === 'none' ? known : undefined;
+      return despiteConflicts(async () => {
+        const pod = trusted ?? (await read(input, context.signal));
+        trusted = undefined;
         const mark = markOn({ pod, context, cellKey, noteOf });
         const state = mark.kind === 'ours' ? mark.state : beforeStateOf({ pod, context, view });
         const { created, refused } = await ensureStandingPolicy({
@@ -111,15 +112,8 @@ export function quarantinePodImplementation(
           signal: context.signal,
           ...(viewIsFresh() && { view }),
         });
-        if (mark.kind !== 'ours' || markDifference(pod, quarantineMarks(state, cellKey)).length > 0) {
-          try {
-            view.observePod(await replacePodLabels({ api, pod, ...quarantineMarks(state, cellKey), signal: context.signal }));
-          } catch (error) {
-            if (!(error instanceof FirebreakError) || error.code !== 'FB_ERR_CONFLICT' || attempt > 3) throw error;
-            pod = await read(input, context.signal);
-            continue;
-          }
-        }
+        if (mark.kind !== 'ours' || markDifference(pod, quarantineMarks(state, cellKey)).length > 0)
+          view.observePod(await replacePodLabels({ api, pod, ...quarantineMarks(state, cellKey), signal: context.signal }));
         const said = exceptionsSaid(exceptions, { denyTier: denyTier(), refused });
         return {
           pod: input.pod,
@@ -134,7 +128,7 @@ export function quarantinePodImplementation(
           policyCreated: created,
           ...(said.length > 0 && { exceptions: [...said] }),
         };
-      }
+      });
     },
 
     async started(input, context) {

@@ -11,9 +11,9 @@ import {
 } from '../../../core/cluster/before-state.ts';
 import { doNotDisrupt, names } from '../../../core/cluster/labels.ts';
 import type { PodRecord } from '../../../core/cluster/pod-record.ts';
-import { FirebreakError } from '../../../core/errors.ts';
 import type { AllowRelease, ReleasedObject } from '../../../core/incident/hold.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
+import { despiteConflicts } from '../../../integrations/kubernetes/objects.ts';
 import { readPod, replacePodLabels } from '../../../integrations/kubernetes/pods/pods.ts';
 import { type PodJson, podRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 
@@ -81,7 +81,7 @@ export async function undoQuarantine(options: {
   const { api, cellKey, by, remembered, holder, despite, allow, signal, observe } = options;
   const { namespace, name, uid } = options.pod;
   const target = `pod/${namespace}/${name}`;
-  for (let attempt = 1; ; attempt += 1) {
+  return despiteConflicts(async (): Promise<UndoResult> => {
     const found = await readPod({ api, namespace, name, ...(signal && { signal }) });
     if (found?.metadata?.uid !== uid) return { state: 'gone', detail: `${target} with this uid no longer exists` };
     if (found.metadata.deletionTimestamp) return { state: 'gone', detail: `${target} is being deleted` };
@@ -98,28 +98,23 @@ export async function undoQuarantine(options: {
     await allow?.(podGivenBack(pod, before));
     const mark = cellKey && releaseMark(before, by, cellKey);
     const { labels, annotations } = isRobbed ? { labels: pod.labels, annotations: {} } : before;
-    try {
-      const undone = await replacePodLabels({
-        api,
-        pod,
-        labels,
-        annotations: {
-          ...annotations,
-          ...mark,
-          [names.incidentAnnotation]: null,
-          [names.stepAnnotation]: null,
-          [names.beforeAnnotation]: null,
-        },
-        ...(signal && { signal }),
-      });
-      observe?.(undone);
-      if (isRobbed) return { state: 'already', detail: `${target} was not quarantined any more` };
-      return { state: 'undone', detail: `${target} has its ${Object.keys(before.labels).length} labels back` };
-    } catch (error) {
-      const again = error instanceof FirebreakError && (error.code === 'FB_ERR_CONFLICT' || error.code === 'FB_ERR_NOT_FOUND');
-      if (!again || attempt > 3) throw error;
-    }
-  }
+    const undone = await replacePodLabels({
+      api,
+      pod,
+      labels,
+      annotations: {
+        ...annotations,
+        ...mark,
+        [names.incidentAnnotation]: null,
+        [names.stepAnnotation]: null,
+        [names.beforeAnnotation]: null,
+      },
+      ...(signal && { signal }),
+    });
+    observe?.(undone);
+    if (isRobbed) return { state: 'already', detail: `${target} was not quarantined any more` };
+    return { state: 'undone', detail: `${target} has its ${Object.keys(before.labels).length} labels back` };
+  }, 'FB_ERR_NOT_FOUND');
 }
 
 /** What the note on a pod says, for whoever allows that it is given back. */

@@ -22,7 +22,7 @@ import { type PodRecord, policyTarget } from '../../../core/cluster/pod-record.t
 import { FirebreakError } from '../../../core/errors.ts';
 import { holdTermsNow } from '../../../core/incident/hold.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
-import { listObjects } from '../../../integrations/kubernetes/objects.ts';
+import { despiteConflicts, listObjects } from '../../../integrations/kubernetes/objects.ts';
 import { readPod, replacePodLabels } from '../../../integrations/kubernetes/pods/pods.ts';
 import { readDenyTier } from '../../../integrations/kubernetes/policies/deny-tier.ts';
 import { listNetworkPolicies } from '../../../integrations/kubernetes/policies/network-policies.ts';
@@ -97,10 +97,18 @@ export function quarantineWorkloadImplementation(parts: {
     return whyNotQuarantine(pod);
   };
 
+  const readAgain = async ({ namespace, name, uid }: PodRecord, signal: AbortSignal): Promise<PodRecord | undefined> => {
+    const now = await readPod({ api, namespace, name, signal });
+    return now?.metadata?.uid === uid ? podRecord(now) : undefined;
+  };
+
   const contain = async (pod: PodRecord, together: readonly string[], context: StepContext): Promise<string | undefined> => {
     const { incident, key, signal } = context;
-    let seen = pod;
-    for (let attempt = 1; ; attempt += 1) {
+    let listed: PodRecord | undefined = pod;
+    return despiteConflicts(async () => {
+      const seen = listed ?? (await readAgain(pod, signal));
+      listed = undefined;
+      if (!seen) return 'it has gone';
       const why = whyLeft(seen, context);
       if (why !== undefined) return why;
       const labels = quarantineLabels(incident);
@@ -120,23 +128,15 @@ export function quarantineWorkloadImplementation(parts: {
         together,
         terms: holdTermsNow(context),
       };
-      try {
-        const annotations = {
-          ...(state.annotations && doNotDisrupt),
-          [names.incidentAnnotation]: incident,
-          [names.stepAnnotation]: key,
-          [names.beforeAnnotation]: sealBeforeState(state, cellKey),
-        };
-        view.observePod(await replacePodLabels({ api, pod: seen, labels, annotations, signal }));
-        return undefined;
-      } catch (error) {
-        const again = error instanceof FirebreakError && (error.code === 'FB_ERR_CONFLICT' || error.code === 'FB_ERR_NOT_FOUND');
-        if (!again || attempt > 3) throw error;
-        const now = await readPod({ api, namespace: seen.namespace, name: seen.name, signal });
-        if (now?.metadata?.uid !== seen.uid) return 'it has gone';
-        seen = podRecord(now);
-      }
-    }
+      const annotations = {
+        ...(state.annotations && doNotDisrupt),
+        [names.incidentAnnotation]: incident,
+        [names.stepAnnotation]: key,
+        [names.beforeAnnotation]: sealBeforeState(state, cellKey),
+      };
+      view.observePod(await replacePodLabels({ api, pod: seen, labels, annotations, signal }));
+      return undefined;
+    }, 'FB_ERR_NOT_FOUND');
   };
 
   return {

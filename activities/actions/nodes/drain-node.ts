@@ -7,6 +7,7 @@ import type { PodRecord } from '../../../core/cluster/pod-record.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import {
+  despiteConflicts,
   fieldOf,
   listObjects,
   type ObjectRef,
@@ -19,7 +20,7 @@ import { mirrorAnnotation, type PodJson, podRecord } from '../../../integrations
 import { budgetsIn } from '../../../integrations/kubernetes/workloads/disruption.ts';
 import { controllerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { budgetNote, evict, heldText, severalText } from '../workloads/eviction.ts';
-import { despiteConflicts, evidenceOfSuspect } from '../workloads/rolled-out.ts';
+import { evidenceOfSuspect } from '../workloads/rolled-out.ts';
 
 interface DrainNodeOptions {
   readonly api: KubernetesApi;

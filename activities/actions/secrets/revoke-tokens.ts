@@ -3,10 +3,11 @@ import type { ActionImplementation, StepContext } from '../../../core/action/act
 import type { Change } from '../../../core/action/plan.ts';
 import type { RevokeTokensInput, RevokeTokensOutput } from '../../../core/actions/secrets/revoke-tokens.schema.ts';
 import { names } from '../../../core/cluster/labels.ts';
-import { FirebreakError } from '../../../core/errors.ts';
+import { FirebreakError, hasCode } from '../../../core/errors.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import {
   deleteObject,
+  despiteConflicts,
   listObjects,
   type ObjectJson,
   type ObjectRef,
@@ -18,7 +19,6 @@ import { readPod, readSamePod } from '../../../integrations/kubernetes/pods/pods
 import { type PodJson, podRecord, secretUses } from '../../../integrations/kubernetes/watch/projection.ts';
 import { controllerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { deletePodImplementation } from '../workloads/delete-pod.ts';
-import { despiteConflicts } from '../workloads/rolled-out.ts';
 import { accountRef, keeperRef, makeAccountAnew } from './account-anew.ts';
 
 /** Names and annotations only: with this the API server sends no value, whatever the right would allow. */
@@ -173,7 +173,7 @@ export function revokeTokensImplementation(options: {
     try {
       await deleteObject({ api, ref, seen, signal });
     } catch (error) {
-      if (!(error instanceof FirebreakError) || error.code !== 'FB_ERR_NOT_FOUND') throw error;
+      if (!hasCode(error, 'FB_ERR_NOT_FOUND')) throw error;
     }
   }
 }

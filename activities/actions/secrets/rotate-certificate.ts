@@ -3,10 +3,15 @@ import type { StepContext } from '../../../core/action/action.ts';
 import { names, stepHash } from '../../../core/cluster/labels.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
-import { annotateObject, type ObjectRef, readKnownObject, targetOf } from '../../../integrations/kubernetes/objects.ts';
+import {
+  annotateObject,
+  despiteConflicts,
+  type ObjectRef,
+  readKnownObject,
+  targetOf,
+} from '../../../integrations/kubernetes/objects.ts';
 import { type CertificateJson, certificateIn, conditionOf } from '../../../integrations/kubernetes/workloads/secret-writers.ts';
 import { readSecret } from '../../../integrations/kubernetes/workloads/secrets.ts';
-import { despiteConflicts } from '../workloads/rolled-out.ts';
 import type { SecretRotation } from './rotation.ts';
 import type { Rotator } from './rotator.ts';
 

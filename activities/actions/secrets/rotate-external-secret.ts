@@ -7,6 +7,7 @@ import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import {
   annotateObject,
   deleteObject,
+  despiteConflicts,
   type ObjectRef,
   readKnownObject,
   readObject,
@@ -14,7 +15,6 @@ import {
 } from '../../../integrations/kubernetes/objects.ts';
 import { conditionOf, type ExternalSecretJson } from '../../../integrations/kubernetes/workloads/secret-writers.ts';
 import { readSecret } from '../../../integrations/kubernetes/workloads/secrets.ts';
-import { despiteConflicts } from '../workloads/rolled-out.ts';
 import { activated, atProvider, credentialOf, encoded, revokedOnceAccepted } from './provider-calls.ts';
 import type { SecretRotation } from './rotation.ts';
 import type { Rotator } from './rotator.ts';

@@ -1,7 +1,7 @@
 import type { StepContext } from '../../../core/action/action.ts';
 import { firstName, type RotationRule, ruleFor } from '../../../core/action/rotation.ts';
 import type { RotateSecretInput } from '../../../core/actions/secrets/rotate-secret.schema.ts';
-import { FirebreakError } from '../../../core/errors.ts';
+import { hasCode } from '../../../core/errors.ts';
 import { digestOf } from '../../../core/text/digest.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { readSamePod } from '../../../integrations/kubernetes/pods/pods.ts';
@@ -123,8 +123,7 @@ async function readSuspect(options: {
   try {
     return await readSamePod({ api, pod: input.suspect, signal });
   } catch (error) {
-    const isGone =
-      error instanceof FirebreakError && (error.code === 'FB_ERR_NOT_FOUND' || error.code === 'FB_ERR_TARGET_REPLACED');
+    const isGone = hasCode(error, 'FB_ERR_NOT_FOUND', 'FB_ERR_TARGET_REPLACED');
     if (!isGone || !input.secrets) throw error;
     return undefined;
   }

@@ -14,12 +14,12 @@ import { names, stepHash } from '../../../core/cluster/labels.ts';
 import { templateDifference } from '../../../core/cluster/template-difference.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
-import { type ObjectRef, targetOf } from '../../../integrations/kubernetes/objects.ts';
+import { despiteConflicts, type ObjectRef, targetOf } from '../../../integrations/kubernetes/objects.ts';
 import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster-view.ts';
 import { type RollingObject, rolloutOf, whyNotRoll } from '../../../integrations/kubernetes/workloads/rollout.ts';
 import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
 import { whyNoAppArmor } from './app-armor.ts';
-import { despiteConflicts, evidenceOfSuspect, type RollingParts, readRolling } from './rolled-out.ts';
+import { evidenceOfSuspect, type RollingParts, readRolling } from './rolled-out.ts';
 
 const kinds = ['Deployment', 'StatefulSet', 'DaemonSet'];
 const fields = z.record(z.string(), z.unknown()).nullable();

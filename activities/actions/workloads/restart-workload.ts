@@ -2,11 +2,11 @@ import type { ActionImplementation } from '../../../core/action/action.ts';
 import type { RestartWorkloadInput, RestartWorkloadOutput } from '../../../core/actions/workloads/restart-workload.schema.ts';
 import { names, stepHash } from '../../../core/cluster/labels.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import { fieldOf, patchField, targetOf } from '../../../integrations/kubernetes/objects.ts';
+import { despiteConflicts, fieldOf, patchField, targetOf } from '../../../integrations/kubernetes/objects.ts';
 import { type RollingObject, whyNotRoll } from '../../../integrations/kubernetes/workloads/rollout.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
 import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
-import { despiteConflicts, evidenceOfSuspect, type RollingParts, readRolling, waitForRollout } from './rolled-out.ts';
+import { evidenceOfSuspect, type RollingParts, readRolling, waitForRollout } from './rolled-out.ts';
 
 const kinds = ['Deployment', 'StatefulSet', 'DaemonSet'];
 const markAt = ['spec', 'template', 'metadata', 'annotations'];

@@ -6,11 +6,11 @@ import { FirebreakError } from '../../../core/errors.ts';
 import { canonicalJson } from '../../../core/text/digest.ts';
 import { plainJson } from '../../../core/text/plain-json.ts';
 import { pathOf } from '../../../integrations/kubernetes/client.ts';
-import { listObjects, type ObjectJson, targetOf } from '../../../integrations/kubernetes/objects.ts';
+import { despiteConflicts, listObjects, type ObjectJson, targetOf } from '../../../integrations/kubernetes/objects.ts';
 import { type RollingObject, whyNotRoll } from '../../../integrations/kubernetes/workloads/rollout.ts';
 import { workloadRef } from '../../../integrations/kubernetes/workloads/workloads.ts';
 import { otherWriter } from '../../../integrations/kubernetes/workloads/writers.ts';
-import { despiteConflicts, evidenceOfSuspect, type RollingParts, readRolling, waitForRollout } from './rolled-out.ts';
+import { evidenceOfSuspect, type RollingParts, readRolling, waitForRollout } from './rolled-out.ts';
 
 const kinds = ['Deployment'];
 const revisionAnnotation = 'deployment.kubernetes.io/revision';

@@ -46,17 +46,6 @@ export async function waitForRollout(
   }
 }
 
-/** A workload's controllers write its status all the time: what is refused for that is read and tried again. */
-export async function despiteConflicts<T>(work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof FirebreakError) || error.code !== 'FB_ERR_CONFLICT' || attempt > 5) throw error;
-    }
-  }
-}
-
 /** Whose evidence has to be kept before a whole workload or node is touched: of the pod that the alert is about, where one is. */
 export function evidenceOfSuspect(suspect: ResolvedPod | undefined): Pick<Plan, 'evidenceOf'> {
   return suspect ? { evidenceOf: { name: `pod/${suspect.namespace}/${suspect.name}`, uid: suspect.uid } } : {};

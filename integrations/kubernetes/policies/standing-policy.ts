@@ -2,7 +2,7 @@ import type { V1NetworkPolicy } from '@kubernetes/client-node';
 import type { QuarantineExceptions } from '../../../core/action/quarantine-exceptions.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import type { PolicyRecord } from '../../../core/cluster/pod-record.ts';
-import { FirebreakError } from '../../../core/errors.ts';
+import { FirebreakError, hasCode } from '../../../core/errors.ts';
 import { digestOf } from '../../../core/text/digest.ts';
 import { type KubernetesApi, pathOf } from '../client.ts';
 import { KubernetesError } from '../client-error.ts';
@@ -73,7 +73,7 @@ export async function ensureStandingPolicy(wanted: Wanted): Promise<{ readonly c
     return { ...(await ensureExactly(wanted)), refused: false };
   } catch (error) {
     const without = Object.keys(wanted.exceptions).length === 0;
-    if (without || !(error instanceof FirebreakError) || error.code !== 'FB_ERR_REFUSED') throw error;
+    if (without || !hasCode(error, 'FB_ERR_REFUSED')) throw error;
     // A mistake in an exception, or an admission policy of old, must not keep a pod from being contained.
     return { ...(await ensureExactly({ ...wanted, exceptions: noExceptions })), refused: true };
   }

@@ -1,5 +1,4 @@
 import type { RespondFn } from '@slack/bolt';
-import { FirebreakError } from '../../../core/errors.ts';
 import type { Click } from './click.ts';
 
 /** One request of Slack, however it came: HTTP and Socket Mode bring the same. */
@@ -22,10 +21,6 @@ export interface LinkAnswer {
   readonly link?: string;
   /** What the link is called; absent: the way to the sign-in. */
   readonly goesOn?: string;
-}
-
-export function codeOf(error: unknown): string {
-  return error instanceof FirebreakError ? error.code : 'FB_ERR_INTERNAL';
 }
 
 /** What takes a vote that was clicked, and tells its person what became of it. */

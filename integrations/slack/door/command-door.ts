@@ -1,9 +1,10 @@
 import type { RespondFn } from '@slack/bolt';
 import type { OrderDraft } from '../../../core/cards/card-store.ts';
+import { codeOf } from '../../../core/errors.ts';
 import { type ClickRefusal, refusalAnswers } from '../refusal.ts';
 import { section } from '../views/blocks.ts';
 import { chunks, plain } from '../views/text.ts';
-import { type Arrived, codeOf } from './arrived.ts';
+import type { Arrived } from './arrived.ts';
 import { checkCommand, type SlashCommand } from './command.ts';
 import type { OrderDialogs } from './order-dialogs.ts';
 import type { SenderChecks } from './sender.ts';

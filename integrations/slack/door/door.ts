@@ -4,6 +4,7 @@ import { isMenuEntry, type QuestionCard, type StoredButton } from '../../../core
 import { targetNameOf } from '../../../core/cards/card-group.ts';
 import type { OrderDraft } from '../../../core/cards/card-store.ts';
 import { needsDialog } from '../../../core/cards/guarded-choice.ts';
+import { codeOf } from '../../../core/errors.ts';
 import { reasonToSign } from '../../../core/text/reason.ts';
 import { redactSecrets } from '../../../core/text/redact.ts';
 import type { ShownCards } from '../cards/shown-cards.ts';
@@ -12,7 +13,7 @@ import { words } from '../views/blocks.ts';
 import { decisionView, filledIn, unseenCard } from '../views/decision-view.ts';
 import { detailsView } from '../views/details-view.ts';
 import { commentBlock, commentView } from '../views/menu-views.ts';
-import { type Arrived, codeOf, type EphemeralAnswer, type LinkAnswer, type VoteDoor } from './arrived.ts';
+import type { Arrived, EphemeralAnswer, LinkAnswer, VoteDoor } from './arrived.ts';
 import type { Click, ClickChecks } from './click.ts';
 import { isCommand } from './command.ts';
 import type { CommandDoor } from './command-door.ts';

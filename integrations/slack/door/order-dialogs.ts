@@ -2,13 +2,14 @@ import type { RespondFn } from '@slack/bolt';
 import type { ModalView } from '@slack/types';
 import type { MessageRef } from '../../../core/cards/card.ts';
 import type { IncidentDraft, LeaseDraft, OrderDraft, RestraintDraft, SuppressionDraft } from '../../../core/cards/card-store.ts';
+import { codeOf } from '../../../core/errors.ts';
 import { reasonToSign } from '../../../core/text/reason.ts';
 import { decisionView, filledIn } from '../views/decision-view.ts';
 import { type FilledIncident, incidentIn, incidentView } from '../views/incident-view.ts';
 import type { FormResult } from '../views/order-inputs.ts';
 import { type FilledRestraint, restraintIn, restraintView } from '../views/restraint-view.ts';
 import { type FilledProposal, proposalIn, suppressionView } from '../views/suppression-view.ts';
-import { type Arrived, codeOf, type EphemeralAnswer, type LinkAnswer } from './arrived.ts';
+import type { Arrived, EphemeralAnswer, LinkAnswer } from './arrived.ts';
 import type { Dialogs, Opening } from './dialogs.ts';
 import type { DraftSubmission } from './submission.ts';
 

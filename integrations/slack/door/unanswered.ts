@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { FirebreakError } from '../../../core/errors.ts';
+import { codeOf, FirebreakError } from '../../../core/errors.ts';
 import type { Unanswered, UnansweredStore } from '../../../core/incident/unanswered.ts';
 import type { Permalinks } from '../post/permalinks.ts';
-import { codeOf, type EphemeralAnswer } from './arrived.ts';
+import type { EphemeralAnswer } from './arrived.ts';
 
 /** Longer than a desk at work takes to answer: before that, another one may be about to. */
 const abandonedAfterMs = 15_000;

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RetryLaterError } from '../../../core/errors.ts';
-import { codeOf } from '../door/arrived.ts';
+import { codeOf, RetryLaterError } from '../../../core/errors.ts';
 import type { OrderDialogsParts } from '../door/order-dialogs.ts';
 import { section } from '../views/blocks.ts';
 import { inline, plain } from '../views/text.ts';

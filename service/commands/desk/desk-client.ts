@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { errorBody } from '../../../core/console/console.schema.ts';
 import { type ConsoleApi, routeShapes } from '../../../core/console/routes.schema.ts';
 import { type ConsoleRouteName, consoleRoutes } from '../../../core/console/routes.ts';
-import { FirebreakError, isErrorCode } from '../../../core/errors.ts';
+import { FirebreakError, hasCode, isErrorCode } from '../../../core/errors.ts';
 import { boundedFetch } from '../../../integrations/bounded-fetch.ts';
 import { createDeviceSignIn } from '../../../integrations/oidc/device-sign-in.ts';
 import type { DeskPlace } from './desk-options.ts';
@@ -38,7 +38,7 @@ export async function openDesk({ url, ca }: DeskPlace): Promise<DeskClient> {
     ask: async (name, asking) => {
       const token = await goodToken(url, false);
       return askDesk(url, name, { ...asking, token }).catch(async (error: unknown) => {
-        if (!(error instanceof FirebreakError) || error.code !== 'FB_ERR_SIGN_IN') throw error;
+        if (!hasCode(error, 'FB_ERR_SIGN_IN')) throw error;
         // The desk's clock, or its keys, may say of a token what ours does not.
         return askDesk(url, name, { ...asking, token: await goodToken(url, token) });
       });
@@ -69,7 +69,7 @@ async function goodToken(url: string, refused: string | false): Promise<string> 
     const next = await createDeviceSignIn({ issuer, clientId })
       .renew(refreshToken)
       .catch((error: unknown) => {
-        if (!(error instanceof FirebreakError) || error.code !== 'FB_ERR_SIGN_IN') throw error;
+        if (!hasCode(error, 'FB_ERR_SIGN_IN')) throw error;
         throw new FirebreakError('FB_ERR_SIGN_IN', `${error.detail}: run firebreak login --desk ${url}`);
       });
     await writeSignIn({ desk: url, issuer, clientId, ...next });

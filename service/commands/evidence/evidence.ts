@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type ErrorCode, FirebreakError } from '../../../core/errors.ts';
+import { type ErrorCode, FirebreakError, hasCode } from '../../../core/errors.ts';
 import { fullIncidentId, subjectOfIncident } from '../../../core/incident/incident.ts';
 import { compareTexts } from '../../../core/text/plain-json.ts';
 import { createManifestVerifier, readManifest } from '../../../integrations/evidence/manifest.ts';
@@ -91,7 +91,7 @@ async function printPublicKey(keyId: string | undefined, options: ConfiguredOpti
 }
 
 /** Without Temporal, or the keys to what it says, the store is asked alone. */
-const aloneAfter: ReadonlySet<ErrorCode> = new Set(['FB_ERR_CONFIG_INVALID', 'FB_ERR_UNAVAILABLE', 'FB_ERR_UNKNOWN_ID']);
+const aloneAfter: readonly ErrorCode[] = ['FB_ERR_CONFIG_INVALID', 'FB_ERR_UNAVAILABLE', 'FB_ERR_UNKNOWN_ID'];
 
 /** A manifest's own address needs no Temporal: evidence outlives it. */
 async function manifestsOf(written: string, options: EvidenceOptions): Promise<Wanted> {
@@ -108,7 +108,7 @@ async function manifestsOf(written: string, options: EvidenceOptions): Promise<W
     const { evidence } = await withSession(options, (session) => incidentNamed(session, written, run));
     return { reader, addresses: [...new Set(evidence.map(({ manifestSha256 }) => manifestSha256))] };
   } catch (error) {
-    const addresses = error instanceof FirebreakError && aloneAfter.has(error.code) ? await indexed(reader, id, run) : [];
+    const addresses = hasCode(error, ...aloneAfter) ? await indexed(reader, id, run) : [];
     if (addresses.length === 0) throw error;
     if (!options.json)
       print('From the store alone, all runs of it: Temporal does not know the incident any more, or cannot be asked from here.');

@@ -1,4 +1,4 @@
-import { FirebreakError } from '../../../core/errors.ts';
+import { FirebreakError, hasCode } from '../../../core/errors.ts';
 import { fullIncidentId, shortIncidentId } from '../../../core/incident/incident.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import { listedIds } from '../../incidents/rows.ts';
@@ -17,7 +17,7 @@ export async function incidentNamed(session: Session, written: string, run?: str
   try {
     return await incidentState(session, { id, ...(run !== undefined && { run }) });
   } catch (error) {
-    if (!(error instanceof FirebreakError && error.code === 'FB_ERR_UNKNOWN_ID')) throw error;
+    if (!hasCode(error, 'FB_ERR_UNKNOWN_ID')) throw error;
     throw new FirebreakError('FB_ERR_UNKNOWN_ID', `${error.detail}${await suggestion(session, written)}`);
   }
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ErrorCode, FirebreakError } from '../../../core/errors.ts';
+import { type ErrorCode, hasCode } from '../../../core/errors.ts';
 import type { IncidentState } from '../../../core/incident/incident-state.ts';
 import type { Names } from '../../incidents/names.ts';
 import { newEntries } from '../../incidents/new-entries.ts';
@@ -17,7 +17,7 @@ export async function printUntilClosed(
   let before: Pick<IncidentState, 'timeline'> | undefined;
   for (let isAway = false; ; ) {
     const now = await look().catch((error: unknown) => {
-      if (!before || !(error instanceof FirebreakError && passing.includes(error.code))) throw error;
+      if (!before || !hasCode(error, ...passing)) throw error;
       return undefined;
     });
     if (now) {

@@ -1,7 +1,7 @@
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import type { Bundle, BundleArtefact } from '../../../core/bundle/bundle.ts';
 import { type IntactBundle, verifyBundle } from '../../../core/bundle/verify-bundle.ts';
-import { FirebreakError } from '../../../core/errors.ts';
+import { FirebreakError, hasCode } from '../../../core/errors.ts';
 import type { EvidenceManifest } from '../../../core/evidence/evidence.ts';
 import { fullIncidentId, shortIncidentId } from '../../../core/incident/incident.ts';
 import { personById } from '../../../core/people/roster.ts';
@@ -139,8 +139,7 @@ async function write(file: FileHandle, path: string, text: string): Promise<void
 
 /** What the store does not have, or cannot give, is missing in the bundle, and the bundle says so. One that is damaged is told. */
 function unlessMissing(error: unknown): undefined {
-  if (error instanceof FirebreakError && (error.code === 'FB_ERR_NOT_FOUND' || error.code === 'FB_ERR_UNAVAILABLE'))
-    return undefined;
+  if (hasCode(error, 'FB_ERR_NOT_FOUND', 'FB_ERR_UNAVAILABLE')) return undefined;
   throw error;
 }
 

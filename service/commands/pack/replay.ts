@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { FirebreakError } from '../../../core/errors.ts';
+import { FirebreakError, hasCode } from '../../../core/errors.ts';
 import type { AnyPlaybook } from '../../../core/playbook/playbook.ts';
 import type { ReleaseStatement } from '../../../core/playbook/release.ts';
 import { packSourceAt } from '../../packs/pack-files.ts';
@@ -85,7 +85,7 @@ async function replayIncidents(
     });
   } catch (error) {
     // Who publishes need not have what reads incidents: the payload key, and the way to Temporal.
-    if (!(error instanceof FirebreakError) || !['FB_ERR_UNAVAILABLE', 'FB_ERR_CONFIG_INVALID'].includes(error.code)) throw error;
+    if (!hasCode(error, 'FB_ERR_UNAVAILABLE', 'FB_ERR_CONFIG_INVALID')) throw error;
     tell(`No incident was replayed: ${error.detail.trim().replaceAll(/\s+/g, ' ')}`);
     return { count: 0, faults: [] };
   }

@@ -1,7 +1,7 @@
 import type { Alert } from '../../../core/alert/alert.ts';
 import type { Sensor, SeverityOverrides } from '../../../core/alert/sensor.ts';
 import type { SubjectResolver } from '../../../core/alert/subject-resolver.ts';
-import { FirebreakError } from '../../../core/errors.ts';
+import { codeOf } from '../../../core/errors.ts';
 import { incidentIdOf } from '../../../core/incident/incident.ts';
 import type { IntakeLog } from '../log.ts';
 import type { IntakeMetrics } from '../metrics.ts';
@@ -273,7 +273,7 @@ export class Receiver {
       health.alert(sensor, hostOf(delivery.from, alert.node));
       return { status: 'accepted', id, incident };
     } catch (error) {
-      const code = error instanceof FirebreakError ? error.code : 'FB_ERR_INTERNAL';
+      const code = codeOf(error);
       log.error({ code, alert: id }, 'an alert could not be taken');
       metrics.refused('not_durable');
       return { status: 'unavailable', reason: 'the alert could not be made durable' };

@@ -1,4 +1,4 @@
-import { FirebreakError } from '../../../core/errors.ts';
+import { codeOf, FirebreakError } from '../../../core/errors.ts';
 import type { Tracing } from '../../process/telemetry/tracing.ts';
 import type { IntakeLog } from '../log.ts';
 import type { PlacedEntry, SpoolEntry } from '../spool/entry.ts';
@@ -195,7 +195,7 @@ export class Dispatcher {
       } while (line.urgent && !failed);
     } catch (error) {
       failed = true;
-      const code = error instanceof FirebreakError ? error.code : 'FB_ERR_INTERNAL';
+      const code = codeOf(error);
       if (!this.#stopped) this.#log.error({ incident: line.id, code }, 'a batch could not be taken from the spool');
     }
     this.#release(line, { failed });
@@ -285,7 +285,7 @@ export class Dispatcher {
   #track(work: Promise<void>): void {
     const tracked = work
       .catch((error: unknown) => {
-        const code = error instanceof FirebreakError ? error.code : 'FB_ERR_INTERNAL';
+        const code = codeOf(error);
         if (!this.#stopped) this.#log.error({ code }, 'the spool failed under the dispatcher');
       })
       .finally(() => this.#working.delete(tracked));

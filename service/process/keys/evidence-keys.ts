@@ -1,4 +1,4 @@
-import { FirebreakError } from '../../../core/errors.ts';
+import { FirebreakError, hasCode } from '../../../core/errors.ts';
 import type { KeyWrap } from '../../../core/evidence/incident-key.ts';
 import type { PublicKey, SignatureVerifier, Signer } from '../../../core/messages/signing.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
@@ -109,7 +109,7 @@ function believed(read: () => Promise<readonly PublicKey[]>): EvidenceSigning['v
 }
 
 function unlessAway(error: unknown): void {
-  if (error instanceof FirebreakError && error.code === 'FB_ERR_UNAVAILABLE') return;
+  if (hasCode(error, 'FB_ERR_UNAVAILABLE')) return;
   throw error;
 }
 

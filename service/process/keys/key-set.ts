@@ -1,6 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FirebreakError } from '../../../core/errors.ts';
+import { FirebreakError, hasCode } from '../../../core/errors.ts';
 import { ensureFolder } from '../../../integrations/ensure-folder.ts';
 import { openSigner } from '../../../integrations/keys/ed25519.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
@@ -126,7 +126,7 @@ async function dataOf(api: KubernetesApi, path: string): Promise<Readonly<Record
     });
     return data ?? {};
   } catch (error) {
-    if (error instanceof FirebreakError && error.code === 'FB_ERR_NOT_FOUND') return undefined;
+    if (hasCode(error, 'FB_ERR_NOT_FOUND')) return undefined;
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { extname, join } from 'node:path';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 import type { AuditStore } from '../../../core/audit/audit-store.ts';
-import { type ErrorCode, FirebreakError } from '../../../core/errors.ts';
+import { codeOf, type ErrorCode, FirebreakError } from '../../../core/errors.ts';
 import { createAuditStore } from '../../../integrations/database/audit-store.ts';
 import { openAsIs } from '../../../integrations/database/database.ts';
 import { type AuditKeys, trustInKeys } from '../audit-trust.ts';
@@ -98,7 +98,7 @@ class RecordsThread<Request, Result> {
   }
 
   #fail(error: unknown): void {
-    const code = error instanceof FirebreakError ? error.code : 'FB_ERR_INTERNAL';
+    const code = codeOf(error);
     const detail = error instanceof Error ? error.message : String(error);
     this.#failed ??= new FirebreakError(code, `a thread that checks records: ${detail}`);
     for (const { reject } of this.#asked.values()) reject(this.#failed);

@@ -2,7 +2,7 @@ import { createChokepoint } from '../../../activities/chokepoint/chokepoint.ts';
 import type { ActionImplementation, StepContext, UndoResult, Verification } from '../../../core/action/action.ts';
 import type { Plan } from '../../../core/action/plan.ts';
 import { problemOfRelease, releasePlanOf } from '../../../core/action/release-plan.ts';
-import { FirebreakError } from '../../../core/errors.ts';
+import { FirebreakError, hasCode } from '../../../core/errors.ts';
 import type { AllowRelease, ReleasedObject } from '../../../core/incident/hold.ts';
 import { digestOf } from '../../../core/text/digest.ts';
 import { targetOf } from '../../../integrations/kubernetes/objects.ts';
@@ -326,7 +326,7 @@ export async function wholeLife(action: Implementation, input: unknown, context:
     await action.undo?.({ input, output, key: context.key }, context);
     return 'ok';
   } catch (error) {
-    if (error instanceof FirebreakError && error.code === 'FB_ERR_REFUSED') return error.detail;
+    if (hasCode(error, 'FB_ERR_REFUSED')) return error.detail;
     throw error;
   }
 }
