@@ -279,6 +279,14 @@ export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): error i
   return error instanceof FirebreakError && codes.includes(error.code);
 }
 
+/** For `catch`: what failed with one of these codes comes to nothing, and all else is thrown on. */
+export function undefinedIf(...codes: readonly ErrorCode[]): (error: unknown) => undefined {
+  return (error) => {
+    if (!hasCode(error, ...codes)) throw error;
+    return undefined;
+  };
+}
+
 /** `FB_ERR_UNAVAILABLE` from a service that said when to come back. */
 export class RetryLaterError extends FirebreakError {
   readonly retryAfterMs: number;

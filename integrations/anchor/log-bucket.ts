@@ -1,4 +1,4 @@
-import { FirebreakError, hasCode } from '../../core/errors.ts';
+import { FirebreakError, undefinedIf } from '../../core/errors.ts';
 import type { ObjectBucket, ObjectLock } from '../../core/evidence/object-bucket.ts';
 import { sha256Hex } from '../../core/text/digest.ts';
 import { type LogFiles, logHeadPath } from '../../core/tlog/log-tree.ts';
@@ -21,12 +21,7 @@ export function createLogBucket({
   return {
     description: `bucket ${name}`,
     read: async (path) => {
-      try {
-        return await bucket.get(path);
-      } catch (error) {
-        if (hasCode(error, 'FB_ERR_NOT_FOUND')) return undefined;
-        throw error;
-      }
+      return bucket.get(path).catch(undefinedIf('FB_ERR_NOT_FOUND'));
     },
     write: async ({ path, bytes }) => {
       const object = { key: path, body: bytes, bytes: bytes.byteLength };

@@ -1,4 +1,4 @@
-import { hasCode } from '../../core/errors.ts';
+import { undefinedIf } from '../../core/errors.ts';
 import type { EvidenceShelf } from '../../core/evidence/evidence-shelf.ts';
 import { bucketAt } from './bucket.ts';
 import { sha256Of } from './drafted-file.ts';
@@ -20,12 +20,7 @@ export function createBucketShelf(options: S3Options & { readonly lock?: LockRul
       await bucket.put({ key: name, ...content, ...(lock && { lock }) });
     },
     async get(name) {
-      try {
-        return await bucket.get(name);
-      } catch (error) {
-        if (hasCode(error, 'FB_ERR_NOT_FOUND')) return undefined;
-        throw error;
-      }
+      return bucket.get(name).catch(undefinedIf('FB_ERR_NOT_FOUND'));
     },
     names: async function* (folder) {
       for await (const key of bucket.keys(`${folder}/`)) yield key.slice(folder.length + 1);

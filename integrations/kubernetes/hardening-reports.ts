@@ -10,8 +10,8 @@ import {
   reportVersion,
 } from '../../core/cluster/hardening-report.ts';
 import { names } from '../../core/cluster/labels.ts';
+import { undefinedIf } from '../../core/errors.ts';
 import { type KubernetesApi, pathOf } from './client.ts';
-import { KubernetesError } from './client-error.ts';
 import { createObject, deleteObject, listObjects, type ObjectJson, type ObjectRef, readObject } from './objects.ts';
 import type { RollingObject } from './workloads/rollout.ts';
 import { workloadRef } from './workloads/workloads.ts';
@@ -44,14 +44,9 @@ export class HardeningReports {
   /** All reports that are marked as Firebreak's and say so, whoever wrote that; undefined where the API server does not have the kind. */
   async list(): Promise<ReadonlyMap<string, ObjectJson> | undefined> {
     const query = { labelSelector: `${names.managedByLabel}=firebreak` };
-    try {
-      const found = await listObjects({ api: this.#api, ref: kind, query, signal: this.#limit() });
-      const own = found.filter(({ source }) => source === reportSource);
-      return new Map(own.map((object) => [placeOfReport(object.metadata), object]));
-    } catch (error) {
-      if (error instanceof KubernetesError && error.status === 404) return undefined;
-      throw error;
-    }
+    const listing = listObjects({ api: this.#api, ref: kind, query, signal: this.#limit() });
+    const own = (await listing.catch(undefinedIf('FB_ERR_NOT_FOUND')))?.filter(({ source }) => source === reportSource);
+    return own && new Map(own.map((object) => [placeOfReport(object.metadata), object]));
   }
 
   /** The workload of an incident as it is now; undefined where it is gone, or of a kind without findings. */

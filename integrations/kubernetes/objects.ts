@@ -1,6 +1,6 @@
 import type { TargetName } from '../../core/action/plan.ts';
 import { names } from '../../core/cluster/labels.ts';
-import { type ErrorCode, FirebreakError, hasCode } from '../../core/errors.ts';
+import { type ErrorCode, FirebreakError, hasCode, undefinedIf } from '../../core/errors.ts';
 import { isJson, isObject, type Json } from '../../core/text/plain-json.ts';
 import { oneLine } from '../../core/text/visible-text.ts';
 import { type KubernetesApi, pathOf } from './client.ts';
@@ -63,12 +63,9 @@ export function targetOf({ kind, namespace, name }: ObjectRef): TargetName {
 
 /** The object by name, or undefined when there is none. */
 export async function readObject({ api, ref, signal }: Call): Promise<ObjectJson | undefined> {
-  try {
-    return await api.json<ObjectJson>({ method: 'GET', path: pathOf(ref), what: doing('get', ref), ...(signal && { signal }) });
-  } catch (error) {
-    if (error instanceof KubernetesError && error.status === 404) return undefined;
-    throw error;
-  }
+  return api
+    .json<ObjectJson>({ method: 'GET', path: pathOf(ref), what: doing('get', ref), ...(signal && { signal }) })
+    .catch(undefinedIf('FB_ERR_NOT_FOUND'));
 }
 
 /** @throws FB_ERR_NOT_FOUND, and what `readObject` throws. */

@@ -7,8 +7,8 @@ import {
   resourceVersion,
   type ShownResource,
 } from '../../core/cluster/cluster-resources.ts';
+import { undefinedIf } from '../../core/errors.ts';
 import { type KubernetesApi, pathOf } from './client.ts';
-import { KubernetesError } from './client-error.ts';
 import { createObject, listObjects, type ObjectJson, type ObjectRef, readObject } from './objects.ts';
 
 const resources = Object.values(resourcePlurals);
@@ -45,14 +45,12 @@ export class ShownResources {
     const found = new Map<string, { readonly kind: ResourceKind; readonly object: ObjectJson }>();
     for (const kind of ['Incident', 'Containment'] as const) {
       const ref = { kind, group: resourceGroup, version: resourceVersion, resource: resourcePlurals[kind] };
-      try {
-        for (const object of await listObjects({ api: this.#api, ref, signal: this.#limit() })) {
-          const { name, namespace = '' } = object.metadata;
-          found.set(placeOf({ kind, namespace, name }), { kind, object });
-        }
-      } catch (error) {
-        if (error instanceof KubernetesError && error.status === 404) return undefined;
-        throw error;
+      const listing = listObjects({ api: this.#api, ref, signal: this.#limit() });
+      const objects = await listing.catch(undefinedIf('FB_ERR_NOT_FOUND'));
+      if (!objects) return undefined;
+      for (const object of objects) {
+        const { name, namespace = '' } = object.metadata;
+        found.set(placeOf({ kind, namespace, name }), { kind, object });
       }
     }
     return found;
@@ -81,11 +79,8 @@ export class ShownResources {
 
   async remove(resource: Pick<ShownResource, 'kind' | 'namespace' | 'name'>): Promise<void> {
     const ref = refOf(resource);
-    try {
-      await this.#api.json({ method: 'DELETE', path: pathOf(ref), what: `delete ${ref.resource}`, signal: this.#limit() });
-    } catch (error) {
-      if (!(error instanceof KubernetesError && error.status === 404)) throw error;
-    }
+    const call = { method: 'DELETE', path: pathOf(ref), what: `delete ${ref.resource}`, signal: this.#limit() } as const;
+    await this.#api.json(call).catch(undefinedIf('FB_ERR_NOT_FOUND'));
   }
 
   async #patch(ref: ObjectRef, body: object, subresource?: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { hasCode } from '../../core/errors.ts';
+import { undefinedIf } from '../../core/errors.ts';
 import { JsonApi, type JsonCall, type JsonObject, listAt, objectAt } from '../json-api.ts';
 
 interface VaultOptions {
@@ -29,12 +29,7 @@ export class Vault {
 
   /** What is read at a path; undefined where nothing is. */
   async read(path: string, signal: AbortSignal): Promise<JsonObject | undefined> {
-    try {
-      return objectAt(await this.#call({ method: 'GET', path, signal }));
-    } catch (error) {
-      if (hasCode(error, 'FB_ERR_NOT_FOUND')) return undefined;
-      throw error;
-    }
+    return this.#call({ method: 'GET', path, signal }).then((answer) => objectAt(answer), undefinedIf('FB_ERR_NOT_FOUND'));
   }
 
   async write(path: string, body: JsonObject, signal: AbortSignal): Promise<void> {
@@ -48,13 +43,9 @@ export class Vault {
 
   /** The names below a path; none where there is nothing. */
   async list(path: string, signal: AbortSignal): Promise<readonly string[]> {
-    try {
-      const answer = await this.#call({ method: 'GET', path, query: { list: 'true' }, signal });
-      return listAt(objectAt(answer, 'data'), 'keys').filter((name) => typeof name === 'string');
-    } catch (error) {
-      if (hasCode(error, 'FB_ERR_NOT_FOUND')) return [];
-      throw error;
-    }
+    const call = this.#call({ method: 'GET', path, query: { list: 'true' }, signal });
+    const answer = await call.catch(undefinedIf('FB_ERR_NOT_FOUND'));
+    return listAt(objectAt(answer, 'data'), 'keys').filter((name) => typeof name === 'string');
   }
 
   #call({ path, ...call }: Pick<JsonCall, 'method' | 'path' | 'query' | 'body' | 'signal'>): Promise<unknown> {

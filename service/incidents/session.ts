@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, QueryNotRegisteredError, WorkflowNotFoundError } from '@temporalio/client';
 import { type ControlState, controlNames } from '../../core/decide/control.ts';
-import { FirebreakError, hasCode } from '../../core/errors.ts';
+import { FirebreakError, undefinedIf } from '../../core/errors.ts';
 import { incidentNames } from '../../core/incident/incident.ts';
 import type { IncidentState } from '../../core/incident/incident-state.ts';
 import { controlIdOf } from '../../core/orders/order.ts';
@@ -130,10 +130,7 @@ export async function answerOf<State, T>(
   const until = Date.now() + withinMs;
   for (let waitMs = 100; Date.now() < until; waitMs = Math.min(waitMs * 2, 1_000)) {
     await sleep(waitMs);
-    const now = await ask().catch((error: unknown) => {
-      if (hasCode(error, 'FB_ERR_UNAVAILABLE')) return undefined;
-      throw error;
-    });
+    const now = await ask().catch(undefinedIf('FB_ERR_UNAVAILABLE'));
     const answer = now === undefined ? undefined : found(now);
     if (answer !== undefined) return answer;
   }

@@ -6,7 +6,7 @@ import { type HeldKind, heldKinds, type UndoResult } from '../../core/action/act
 import { actions } from '../../core/actions/index.ts';
 import { names } from '../../core/cluster/labels.ts';
 import { noteAnnotation, type ObjectNote, openNote } from '../../core/cluster/object-note.ts';
-import { hasCode } from '../../core/errors.ts';
+import { undefinedIf } from '../../core/errors.ts';
 import { canonicalJson } from '../../core/text/digest.ts';
 import type { Json } from '../../core/text/plain-json.ts';
 import { pausedKinds } from '../../integrations/kubernetes/gitops/declarers.ts';
@@ -54,12 +54,7 @@ export async function findHeldObjects(options: FindOptions): Promise<readonly Co
 
 /** Where Argo CD or Flux is not installed, there is nothing of theirs. */
 async function listInstalled(options: Parameters<typeof listObjects>[0]): Promise<readonly ObjectJson[]> {
-  try {
-    return await listObjects(options);
-  } catch (error) {
-    if (hasCode(error, 'FB_ERR_NOT_FOUND')) return [];
-    throw error;
-  }
+  return (await listObjects(options).catch(undefinedIf('FB_ERR_NOT_FOUND'))) ?? [];
 }
 
 /** What declares a workload, and a step has paused: after what the step holds, so that it is given back after it. */

@@ -1,4 +1,4 @@
-import { FirebreakError, hasCode } from '../../core/errors.ts';
+import { FirebreakError, undefinedIf } from '../../core/errors.ts';
 import { type ClockOffset, type EvidenceRef, evidenceClasses } from '../../core/evidence/evidence.ts';
 import type { EvidenceShelf } from '../../core/evidence/evidence-shelf.ts';
 import type { EvidenceStore, VerifyManifest, WriteManifest } from '../../core/evidence/evidence-store.ts';
@@ -128,8 +128,5 @@ export async function checkBucket({ config, secrets }: StoreQuery): Promise<void
   const { store } = config.evidence;
   if (store.kind === 'folder' || !store.objectLock || !secrets.s3) return;
   const { requireLock } = await import('../../integrations/evidence/s3-store.ts');
-  await requireLock(bucketOf(config, store, secrets.s3)).catch((error: unknown) => {
-    if (hasCode(error, 'FB_ERR_UNAVAILABLE')) return;
-    throw error;
-  });
+  await requireLock(bucketOf(config, store, secrets.s3)).catch(undefinedIf('FB_ERR_UNAVAILABLE'));
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FirebreakError, hasCode } from '../../core/errors.ts';
+import { FirebreakError, undefinedIf } from '../../core/errors.ts';
 import type { IncidentState, QuestionState, StepState } from '../../core/incident/incident-state.ts';
 import { incidentState, type Session } from '../../service/incidents/session.ts';
 import type { RunningServer } from '../platform/server-group.ts';
@@ -38,12 +38,7 @@ export class Incident {
 
   /** Not there yet, or not answering: looked at again. */
   async #read(): Promise<IncidentState | undefined> {
-    try {
-      return await incidentState(this.#session, { id: this.id });
-    } catch (error) {
-      if (hasCode(error, 'FB_ERR_UNKNOWN_ID', 'FB_ERR_UNAVAILABLE')) return undefined;
-      throw error;
-    }
+    return incidentState(this.#session, { id: this.id }).catch(undefinedIf('FB_ERR_UNKNOWN_ID', 'FB_ERR_UNAVAILABLE'));
   }
 }
 

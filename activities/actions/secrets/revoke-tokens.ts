@@ -3,7 +3,7 @@ import type { ActionImplementation, StepContext } from '../../../core/action/act
 import type { Change } from '../../../core/action/plan.ts';
 import type { RevokeTokensInput, RevokeTokensOutput } from '../../../core/actions/secrets/revoke-tokens.schema.ts';
 import { names } from '../../../core/cluster/labels.ts';
-import { FirebreakError, hasCode } from '../../../core/errors.ts';
+import { FirebreakError, undefinedIf } from '../../../core/errors.ts';
 import { type KubernetesApi, pathOf } from '../../../integrations/kubernetes/client.ts';
 import {
   deleteObject,
@@ -170,11 +170,7 @@ export function revokeTokensImplementation(options: {
 
   async function deleteSecret(seen: ObjectJson, namespace: string, { signal }: StepContext): Promise<void> {
     const ref: ObjectRef = { kind: 'Secret', resource: 'secrets', namespace, name: seen.metadata.name };
-    try {
-      await deleteObject({ api, ref, seen, signal });
-    } catch (error) {
-      if (!hasCode(error, 'FB_ERR_NOT_FOUND')) throw error;
-    }
+    await deleteObject({ api, ref, seen, signal }).catch(undefinedIf('FB_ERR_NOT_FOUND'));
   }
 }
 

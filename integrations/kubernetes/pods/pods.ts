@@ -1,7 +1,6 @@
 import { names } from '../../../core/cluster/labels.ts';
-import { FirebreakError } from '../../../core/errors.ts';
+import { FirebreakError, undefinedIf } from '../../../core/errors.ts';
 import { type KubernetesApi, pathOf } from '../client.ts';
-import { KubernetesError } from '../client-error.ts';
 import { lastManagerOf } from '../objects.ts';
 import type { PodJson } from '../watch/projection.ts';
 
@@ -13,17 +12,14 @@ export async function readPod(options: {
   readonly signal?: AbortSignal;
 }): Promise<PodJson | undefined> {
   const { api, namespace, name, signal } = options;
-  try {
-    return await api.json<PodJson>({
+  return api
+    .json<PodJson>({
       method: 'GET',
       path: pathOf({ resource: 'pods', namespace, name }),
       what: `get pods in ${namespace}`,
       ...(signal && { signal }),
-    });
-  } catch (error) {
-    if (error instanceof KubernetesError && error.status === 404) return undefined;
-    throw error;
-  }
+    })
+    .catch(undefinedIf('FB_ERR_NOT_FOUND'));
 }
 
 /** Who but us has set the labels of a pod last, as they call themselves. */

@@ -2,7 +2,7 @@ import type { V1NetworkPolicy } from '@kubernetes/client-node';
 import type { QuarantineExceptions } from '../../../core/action/quarantine-exceptions.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import type { PolicyRecord } from '../../../core/cluster/pod-record.ts';
-import { FirebreakError, hasCode } from '../../../core/errors.ts';
+import { FirebreakError, hasCode, undefinedIf } from '../../../core/errors.ts';
 import { digestOf } from '../../../core/text/digest.ts';
 import { type KubernetesApi, pathOf } from '../client.ts';
 import { KubernetesError } from '../client-error.ts';
@@ -119,17 +119,14 @@ export async function readStandingPolicy(options: {
   readonly signal?: AbortSignal;
 }): Promise<PolicyJson | undefined> {
   const { api, namespace, signal } = options;
-  try {
-    return await api.json<PolicyJson>({
+  return api
+    .json<PolicyJson>({
       method: 'GET',
       path: path(namespace, names.standingPolicy),
       what: `get networkpolicies in ${namespace}`,
       ...(signal && { signal }),
-    });
-  } catch (error) {
-    if (error instanceof KubernetesError && error.status === 404) return undefined;
-    throw error;
-  }
+    })
+    .catch(undefinedIf('FB_ERR_NOT_FOUND'));
 }
 
 /** Undefined when one of this name was there already. */

@@ -1,6 +1,6 @@
 import type { V1Secret } from '@kubernetes/client-node';
+import { undefinedIf } from '../../../core/errors.ts';
 import { type KubernetesApi, pathOf } from '../client.ts';
-import { KubernetesError } from '../client-error.ts';
 import { type Jsonify, ownersOf } from '../watch/projection.ts';
 import { otherWriter } from './writers.ts';
 
@@ -14,17 +14,14 @@ export async function readSecret(options: {
   readonly signal: AbortSignal;
 }): Promise<SecretJson | undefined> {
   const { api, namespace, name, signal } = options;
-  try {
-    return await api.json<SecretJson>({
+  return api
+    .json<SecretJson>({
       method: 'GET',
       path: pathOf({ resource: 'secrets', namespace, name }),
       what: `get secrets in ${namespace}`,
       signal,
-    });
-  } catch (error) {
-    if (error instanceof KubernetesError && error.status === 404) return undefined;
-    throw error;
-  }
+    })
+    .catch(undefinedIf('FB_ERR_NOT_FOUND'));
 }
 
 /** What owns a Secret that it makes, by the owner reference's kind, where labels and annotations say nothing. */

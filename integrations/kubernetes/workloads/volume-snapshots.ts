@@ -1,6 +1,6 @@
 import type { V1PersistentVolume, V1PersistentVolumeClaim } from '@kubernetes/client-node';
+import { undefinedIf } from '../../../core/errors.ts';
 import { type KubernetesApi, pathOf } from '../client.ts';
-import { KubernetesError } from '../client-error.ts';
 import { listObjects, type ObjectJson, type ObjectRef, readObject } from '../objects.ts';
 import type { Jsonify, PodJson } from '../watch/projection.ts';
 
@@ -45,16 +45,11 @@ export function claimsOf(pod: PodJson): readonly string[] {
 
 /** Undefined where the cluster does not know VolumeSnapshots. */
 export async function snapshotClasses(api: KubernetesApi, signal: AbortSignal): Promise<readonly SnapshotClass[] | undefined> {
-  try {
-    return await listObjects<SnapshotClass>({
-      api,
-      ref: { kind: 'VolumeSnapshotClass', group, resource: 'volumesnapshotclasses' },
-      signal,
-    });
-  } catch (error) {
-    if (error instanceof KubernetesError && error.status === 404) return undefined;
-    throw error;
-  }
+  return listObjects<SnapshotClass>({
+    api,
+    ref: { kind: 'VolumeSnapshotClass', group, resource: 'volumesnapshotclasses' },
+    signal,
+  }).catch(undefinedIf('FB_ERR_NOT_FOUND'));
 }
 
 /** One that keeps its snapshots when their objects are deleted comes first, then the driver's default, then the first by name. */
@@ -73,12 +68,7 @@ export async function volumeOf(options: {
 }): Promise<{ readonly driver: string; readonly volumeHandle: string; readonly volume: string } | { readonly reason: string }> {
   const { api, namespace, claim: name, signal } = options;
   const get = async <T>(ref: Omit<ObjectRef, 'kind'>, what: string): Promise<T | undefined> => {
-    try {
-      return await api.json<T>({ method: 'GET', path: pathOf(ref), what, signal });
-    } catch (error) {
-      if (error instanceof KubernetesError && error.status === 404) return undefined;
-      throw error;
-    }
+    return api.json<T>({ method: 'GET', path: pathOf(ref), what, signal }).catch(undefinedIf('FB_ERR_NOT_FOUND'));
   };
   const claim = await get<Jsonify<V1PersistentVolumeClaim>>(
     { resource: 'persistentvolumeclaims', namespace, name },

@@ -1,7 +1,7 @@
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import type { Bundle, BundleArtefact } from '../../../core/bundle/bundle.ts';
 import { type IntactBundle, verifyBundle } from '../../../core/bundle/verify-bundle.ts';
-import { FirebreakError, hasCode } from '../../../core/errors.ts';
+import { FirebreakError, undefinedIf } from '../../../core/errors.ts';
 import type { EvidenceManifest } from '../../../core/evidence/evidence.ts';
 import { fullIncidentId, shortIncidentId } from '../../../core/incident/incident.ts';
 import { personById } from '../../../core/people/roster.ts';
@@ -72,7 +72,8 @@ async function exportTo(file: FileHandle, written: string, options: ExportOption
       verifier: await openVerifier({ files: notaryKeyFiles(config.audit) }),
       keys: await recordKeys(config, options.retiredKey ?? [], await evidencePublicKeys({ config, secrets })),
       exporterKeyId: signer.keyId,
-      manifestAt: (sha256) => readManifest({ ...reader, sha256 }).catch(unlessMissing),
+      // What the store does not have, or cannot give, is missing in the bundle, and the bundle says so. One that is damaged is told.
+      manifestAt: (sha256) => readManifest({ ...reader, sha256 }).catch(undefinedIf('FB_ERR_NOT_FOUND', 'FB_ERR_UNAVAILABLE')),
       artefactsOf: (manifests) => artefactsOf(manifests, options.artefacts, reader),
       names: Object.fromEntries(config.roster.people.map(({ id, name }) => [id, name])),
       madeBy: `firebreak ${firebreakVersion()}`,
@@ -135,12 +136,6 @@ async function write(file: FileHandle, path: string, text: string): Promise<void
   } catch (error) {
     throw new FirebreakError('FB_ERR_INCOMPLETE', `${path} cannot be written: ${writeProblem(error)}`);
   }
-}
-
-/** What the store does not have, or cannot give, is missing in the bundle, and the bundle says so. One that is damaged is told. */
-function unlessMissing(error: unknown): undefined {
-  if (hasCode(error, 'FB_ERR_NOT_FOUND', 'FB_ERR_UNAVAILABLE')) return undefined;
-  throw error;
 }
 
 async function artefactsOf(

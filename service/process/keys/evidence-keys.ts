@@ -1,4 +1,4 @@
-import { FirebreakError, hasCode } from '../../../core/errors.ts';
+import { FirebreakError, undefinedIf } from '../../../core/errors.ts';
 import type { KeyWrap } from '../../../core/evidence/incident-key.ts';
 import type { PublicKey, SignatureVerifier, Signer } from '../../../core/messages/signing.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
@@ -39,7 +39,7 @@ export async function openEvidenceSigning(query: EvidenceKeyQuery): Promise<Evid
     opened ??= await openTransitSigner(transit.sign);
     return opened;
   };
-  await signer().catch(unlessAway);
+  await signer().catch(undefinedIf('FB_ERR_UNAVAILABLE'));
   return { signer, verifier: believed(() => transitPublicKeys(transit.sign)) };
 }
 
@@ -106,11 +106,6 @@ function believed(read: () => Promise<readonly PublicKey[]>): EvidenceSigning['v
       throw error;
     }
   };
-}
-
-function unlessAway(error: unknown): void {
-  if (hasCode(error, 'FB_ERR_UNAVAILABLE')) return;
-  throw error;
 }
 
 /** See `keepVaultToken`. Does nothing where the keys are in files. */

@@ -1,6 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FirebreakError, hasCode } from '../../../core/errors.ts';
+import { FirebreakError, undefinedIf } from '../../../core/errors.ts';
 import { ensureFolder } from '../../../integrations/ensure-folder.ts';
 import { openSigner } from '../../../integrations/keys/ed25519.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
@@ -118,17 +118,8 @@ export async function installKeySet(options: {
 
 /** Of a Secret or a ConfigMap; undefined where there is none. */
 async function dataOf(api: KubernetesApi, path: string): Promise<Readonly<Record<string, string>> | undefined> {
-  try {
-    const { data } = await api.json<{ readonly data?: Readonly<Record<string, string>> }>({
-      method: 'GET',
-      path,
-      what: 'look for keys',
-    });
-    return data ?? {};
-  } catch (error) {
-    if (hasCode(error, 'FB_ERR_NOT_FOUND')) return undefined;
-    throw error;
-  }
+  const read = api.json<{ readonly data?: Readonly<Record<string, string>> }>({ method: 'GET', path, what: 'look for keys' });
+  return read.then(({ data }) => data ?? {}, undefinedIf('FB_ERR_NOT_FOUND'));
 }
 
 function nameOf(part: Part | 'public'): string {
