@@ -127,18 +127,25 @@ async function addHold(incident: string | undefined, options: AddOptions): Promi
   const scope = scopeOf(incident, loadConfig({ path: config, env: process.env }).cluster, options);
   const hold = randomBytes(8).toString('hex');
   await give(options, (given) => ({ ...given, kind: 'records.hold', hold, scope }));
-  const isEmpty = scope.kind === 'incident' && !(await anyRecordOf(scope, config));
-  if (options.json) return printJson({ hold, scope, ...(isEmpty && { empty: true }) });
+  const lacking = scope.kind === 'incident' ? await lackingRecords(scope, config) : undefined;
+  if (options.json) return printJson({ hold, scope, ...(lacking !== undefined && { lacking }) });
   print(printable(`On the record: ${holdScopeText(scope)} is held (${hold}).`));
-  if (isEmpty) print('There is no record of it yet: if it should have some, look how it is written in firebreak incidents list.');
+  if (lacking !== undefined) print(printable(lacking));
 }
 
-/** A hold may come before its incident; one that was mistyped holds nothing. */
-function anyRecordOf({ incident, run }: HoldScope & { readonly kind: 'incident' }, path: string): Promise<boolean> {
-  return withProven(path, undefined, async ({ store }) => {
-    const chains = await store.chains([`${incident}@`]);
-    return run === undefined ? chains.length > 0 : chains.includes(`${incident}@${run}`);
-  });
+/** A hold may come before its incident; one that was mistyped holds nothing. It is on record, whether that can be looked at or not. */
+async function lackingRecords(
+  { incident, run }: HoldScope & { readonly kind: 'incident' },
+  path: string,
+): Promise<string | undefined> {
+  try {
+    const chains = await withProven(path, undefined, ({ store }) => store.chains([`${incident}@`]));
+    if (run === undefined ? chains.length > 0 : chains.includes(`${incident}@${run}`)) return undefined;
+    return 'There is no record of it yet: if it should have some, look how it is written in firebreak incidents list.';
+  } catch (error) {
+    if (error instanceof FirebreakError) return `Whether there is a record of it cannot be looked at here: ${error.detail}.`;
+    throw error;
+  }
 }
 
 async function endHold(hold: string, options: OrderOptions & ConfirmOptions): Promise<void> {

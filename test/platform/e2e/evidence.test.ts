@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { parse, stringify } from 'yaml';
 import type { EvidenceClass } from '../../../core/evidence/evidence.ts';
 import { createBox } from '../../../integrations/crypto-box/box.ts';
 import { boxWrap } from '../../../integrations/crypto-box/key-wrap.ts';
@@ -10,12 +11,12 @@ import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.t
 import { createIncidentKeys } from '../../../integrations/evidence/incident-keys.ts';
 import { auditReport } from '../../../service/commands/records/audit.ts';
 import { controlState } from '../../../service/incidents/session.ts';
-import { commandFile } from '../../command-line.ts';
+import { commandFile, firebreakHere } from '../../command-line.ts';
 import { testPlatform } from '../../platform.ts';
 import { pythonVerdict, withoutPython } from '../../suites/python-verifier.ts';
 import { alertAbout } from './parts/alerts.ts';
 import { until, type Workload } from './parts/cluster.ts';
-import { type CommandLine, meant, peopleWithKeys } from './parts/command-line.ts';
+import { type CommandLine, keyFile, meant, peopleWithKeys } from './parts/command-line.ts';
 import { ana, Service } from './parts/service.ts';
 
 const { temporalAddress, temporalNamespace, kubeconfig, auditLog, freshNamespace } = await testPlatform();
@@ -258,6 +259,20 @@ test('records are held by order of who may, also of a time, and no longer once t
   await expect(hold('grace', 'end', none, '--yes', '--target', 'ffff')).rejects.toThrow(`there is no hold ${none}`);
   expect(await hold('ada', 'add', 'shop/Deployment/crat')).toContain('There is no record of it yet');
   expect(await hold('ada', 'add', idOf(cart), '--run', 'none')).toContain('There is no record of it yet');
+  // Whoever holds needs no database, and is not told that it failed.
+  const away = join(service.settings.folder, 'away.yaml');
+  const config: Record<string, unknown> = parse(readFileSync(service.settings.configFile, 'utf8'));
+  writeFileSync(away, stringify({ ...config, audit: { url: 'sqlite:/nowhere/audit.db' } }), { mode: 0o600 });
+  const as = ['--as', 'ada', '--key', keyFile(service, 'ada'), '--config', away];
+  const far = await firebreakHere(['records', 'hold', 'add', 'shop/Deployment/crat', '--reason', 'case 18', ...as], {
+    folder: service.folder,
+  });
+  expect(far).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(
+      /is held \([0-9a-f]{16}\)\.\nWhether there is a record of it cannot be looked at here: there is no audit store/,
+    ),
+  });
 });
 
 test('what a record says is removed once two stewards have ordered it, and who gets the incident sees and can check that', async () => {
