@@ -51,8 +51,9 @@ export interface AlertsOfPod {
 
 /** Longer than the last look may be put off. */
 const retentionMs = 8 * 86_400_000;
-const mostQuarantines = 2_000;
-const mostPods = 5_000;
+/** As many as a cell remembers incidents. */
+const mostQuarantines = 20_000;
+const mostPods = 20_000;
 const mostProblems = 10;
 /** Of more neighbours the restarts before are not noted: those of the others count as new. */
 const mostBehind = 500;

@@ -49,7 +49,8 @@ export interface OpenIncident {
 const mostKinds = 20;
 const lookEveryMs = 20_000;
 const callMs = 5_000;
-const mostListed = 5_000;
+/** Those beyond are asked for one by one. */
+const mostListed = 20_000;
 const longestPauseMs = 3_600_000;
 const firstPauseMs = 60_000;
 const mostRemembered = 10;
