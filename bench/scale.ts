@@ -2,6 +2,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isObject } from '../core/text/plain-json.ts';
 import { residentBytes } from '../tools/demo/processes.ts';
 import { AlertSender } from './parts/alerts.ts';
 import { cpuMs, idle } from './parts/clock.ts';
@@ -16,6 +17,8 @@ const minutes = Number(process.env.BENCH_MINUTES ?? 10);
 const levels = [1, 10, 30, 100, 300, 1_000, 3_000, 10_000];
 const most = Number(process.env.BENCH_COUNT ?? 10_000);
 const namespace = 'bench-scale';
+/** Minutes after a containment at which the cell looks whether it helped; usually ten and sixty, of which a short run sees little. */
+const effectChecks = process.env.BENCH_EFFECT_CHECKS?.split(',').map(Number);
 /** Pods that are made together, while the alerts about those before are answered. */
 const together = 50;
 /** More alerts are held back until so many have come to their question: what is measured are open incidents, not a burst. */
@@ -27,7 +30,10 @@ const stage = await openStage({
   nodes: Array.from({ length: Math.ceil(most / 1_000) + 1 }, (_, index) => `node-${index}`),
   prepare: (api) => deployPods(api, { [namespace]: 1 }),
   // Slack takes a card a second: that is its limit, and not what is measured.
-  configure: ({ slack: _, ...config }) => config,
+  configure: ({ slack: _, ...config }) => ({
+    ...config,
+    ...(effectChecks && { incidents: { ...(isObject(config.incidents) && config.incidents), effectChecks } }),
+  }),
 });
 try {
   await measure();
@@ -57,7 +63,7 @@ async function measure(): Promise<void> {
     writeResult({
       name: 'scale',
       what: 'Open incidents (all roles in one process, no Slack, records in SQLite, Temporal’s dev server), and simulated cells on the same Temporal',
-      figures: { ...figuresOf(points), ...cellFigures(cells), stopped },
+      figures: { ...figuresOf(points), 'by the minute': byMinute(), ...cellFigures(cells), stopped },
       goals: [],
       limitedBy: ['Firebreak, Temporal, the control plane and the sender share this machine.', loadNow()],
       points: { incidents: points, cells },
@@ -110,18 +116,28 @@ async function measure(): Promise<void> {
 
 /** How many incidents have a question on record. */
 function asked(): number {
-  return fromRecords("SELECT COUNT(DISTINCT chain) AS value FROM audit_records WHERE kind = 'question.asked'");
+  return Number(fromRecords("SELECT COUNT(DISTINCT chain) AS value FROM audit_records WHERE kind = 'question.asked'"));
+}
+
+/** How many incidents came to their question in each minute, and of how many it was looked whether their containment helped. */
+function byMinute(): string {
+  const counted = fromRecords(
+    `SELECT GROUP_CONCAT(asked || ' asked, ' || looked || ' looked at', '; ') AS value FROM (
+       SELECT SUM(kind = 'question.asked') AS asked, SUM(kind = 'effect.checked') AS looked FROM audit_records
+       WHERE kind IN ('question.asked', 'effect.checked') GROUP BY SUBSTR(at, 1, 16) ORDER BY SUBSTR(at, 1, 16))`,
+  );
+  return String(counted ?? '');
 }
 
 /** Of its pages: its log beside it grows and is emptied whatever is kept. */
 function recordBytes(): number {
-  return fromRecords('SELECT page_count * page_size AS value FROM pragma_page_count(), pragma_page_size()');
+  return Number(fromRecords('SELECT page_count * page_size AS value FROM pragma_page_count(), pragma_page_size()'));
 }
 
-function fromRecords(sql: string): number {
+function fromRecords(sql: string): unknown {
   const database = new DatabaseSync(join(stage.settings.folder, 'state', 'audit.db'), { readOnly: true });
   try {
-    return Number(database.prepare(sql).get()?.value ?? 0);
+    return database.prepare(sql).get()?.value;
   } finally {
     database.close();
   }
