@@ -16,8 +16,11 @@ export function stepFailure(error: unknown): StepFailure {
   return error instanceof StepFailure ? error : failureOf(error);
 }
 
-/** A lost worker is noticed within 3 s: what runs at the cell sends a heartbeat every second. */
-const heartbeatTimeout = '3s';
+/**
+ * A worker that is lost is noticed within this, and what it had in hand is given to the next: it sends a heartbeat every second. One that is only short of the processor
+ * is not lost: at 3 s a fiftieth of its calls were made twice.
+ */
+const heartbeatTimeout = '5s';
 const patient = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '10s' } as const;
 
 /** An approved destructive step that cannot be done within the hour is no longer what people had in mind. */
@@ -155,18 +158,14 @@ export function remarkActivities(settings: IncidentSettings): Pick<CellActivitie
 }
 
 /**
- * A desk that is lost is noticed within 5 s, and what it had in hand is given to the next: who is called, asked or answered waits for it. A Slack or
- * ticket system that hangs keeps the desk alive; it is given up by the client's own time-out, before the activity's. Votes and questions to the
- * roster need none: their activities are over in milliseconds, and last 5 s at most.
+ * The desk may be down for hours: what it has to say waits, and delays nothing else. A Slack or ticket system that hangs keeps the desk alive; it is given up by
+ * the client's own time-out, before the activity's. Votes and questions to the roster need no heartbeat: they are over in milliseconds, and last 5 s at most.
  */
-const deskHeartbeatTimeout = '5s';
-
-/** The desk may be down for hours: what it has to say waits, and delays nothing else. */
 export function deskActivities(settings: { readonly queues: Pick<IncidentSettings['queues'], 'desk'> }): DeskActivities {
   const common = {
     taskQueue: settings.queues.desk,
     startToCloseTimeout: '15s',
-    heartbeatTimeout: deskHeartbeatTimeout,
+    heartbeatTimeout,
     retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
   } as const;
   const lasting = activitiesWith<DeskActivities>(common);
@@ -195,7 +194,7 @@ export function followUpActivities(settings: { readonly queues: Pick<IncidentSet
   const common = {
     taskQueue: settings.queues.desk,
     startToCloseTimeout: '60s',
-    heartbeatTimeout: deskHeartbeatTimeout,
+    heartbeatTimeout,
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5m' },
   } as const;
   const { updateTicket, endPage } = activitiesWith<FollowUpActivities>({ ...common, scheduleToCloseTimeout: '24h' });
