@@ -288,6 +288,13 @@ describe('quarantining a pod', () => {
     });
   });
 
+  test('fails at a pod whose annotations leave no room for its note, and leaves it as it is', async () => {
+    const full = { labels, annotations: { full: 'x'.repeat(262_100) } };
+    const pod = await cluster.makePod(namespace, 'full', { metadata: full });
+    await expect(action().apply({ pod: resolved(pod) }, stepContext())).rejects.toMatchObject({ status: 422 });
+    expect((await cluster.pod(namespace, 'full')).metadata).toMatchObject(full);
+  });
+
   test('contains a pod that carries a forged mark', async () => {
     const forged = sealBeforeState(
       { version: 1, incident: 'incident/other', step: 'x', podUid: 'x', labels: {}, terms: holdTermsNow({}) },
