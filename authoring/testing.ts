@@ -23,6 +23,7 @@ import type { ListedPlaybook } from '../core/playbook/pack.ts';
 import type { RunInTemporalOptions } from '../service/trial/run-in-temporal.ts';
 import type { SimulateOptions } from '../testing/chooser.ts';
 import * as answers from '../testing/every-answer.ts';
+import { inTime } from '../testing/example-alert.ts';
 import * as simulation from '../testing/simulate.ts';
 import type { Story } from '../testing/story.ts';
 import type { WalkOptions } from '../testing/walk.ts';
@@ -40,11 +41,13 @@ export type { RunInTemporalOptions };
 /**
  * Runs what answers an alert through the real engine and the real rules, without Temporal, without a cluster, and in no time: days pass in a moment.
  * Nothing is done anywhere: plans are sketches, and steps give back what their schemas say, unless the test says otherwise.
+ * Such alerts have come often enough for a playbook that counts them, and nothing that it waits for.
  *
  * @throws TypeError for an answer that its question does not have
  */
 export function simulate(playbook: ListedPlaybook | readonly ListedPlaybook[], options: SimulateOptions): Promise<Story> {
-  return endingLoops(() => simulation.simulate(playbook, options));
+  const alert = inTime(options.alert, 'id' in playbook ? [playbook] : playbook);
+  return endingLoops(() => simulation.simulate(playbook, { ...options, alert }));
 }
 
 /**
@@ -58,7 +61,7 @@ export function everyAnswer(
   alert: Alert,
   options: Omit<WalkOptions, 'alert'> = {},
 ): Promise<answers.EveryAnswer> {
-  return endingLoops(() => answers.everyAnswer(playbook, alert, options));
+  return endingLoops(() => answers.everyAnswer(playbook, inTime(alert, [playbook]), options));
 }
 
 /**

@@ -2,9 +2,11 @@ import type { Alert, ContainerRef, ProcessRef } from '../core/alert/alert.ts';
 import { mayCarryRule, ownSensor } from '../core/alert/own-alerts.ts';
 import { answering } from '../core/playbook/answering.ts';
 import type { Match, OneOrMore, Regex, TextPattern } from '../core/playbook/match.ts';
+import { conditionKey } from '../core/playbook/match-alert.ts';
 import type { AnyPlaybook } from '../core/playbook/playbook.ts';
 import type { ScheduledTarget } from '../core/playbook/schedule.ts';
 import { isScheduled, type ScheduledPlaybook, scheduledAlert, targetOf } from '../core/playbook/scheduled-runs.ts';
+import { matchesOf } from '../core/playbook/timed-conditions.ts';
 
 /** The simulated cluster's only workload. */
 const pod = { namespace: 'shop', name: 'cart-1', uid: '1f0f6b0e-6c6f-4c39-9a5a-3a1b1f6f2d11' };
@@ -24,10 +26,22 @@ export function exampleAlert(playbook: AnyPlaybook, over: Partial<Alert> = {}): 
   const candidates = severities.flatMap((severity) =>
     sensors.map((sensor): Alert => {
       const alert = { ...(isOfNode ? bare : base), sensor, ...made, severity: severity ?? 'critical', ...over };
-      return { ...alert, title: over.title ?? `${alert.rule} in ${pod.namespace}/${pod.name}` };
+      return inTime({ ...alert, title: over.title ?? `${alert.rule} in ${pod.namespace}/${pod.name}` }, [playbook]);
     }),
   );
   return candidates.find((alert) => mayCarryRule(alert) && answering([playbook], alert).length > 0);
+}
+
+/**
+ * As if such alerts had come often enough, and nothing that was waited for: what only the cell says of an alert, over time. What the alert says of it
+ * itself stays.
+ */
+export function inTime(alert: Alert, playbooks: readonly AnyPlaybook[]): Alert {
+  const matches = matchesOf(playbooks);
+  const counts = matches.flatMap((match) => (match.count ? [[conditionKey(match), match.count.times] as const] : []));
+  const missing = matches.flatMap((match) => (match.absent ? [conditionKey(match)] : []));
+  if (counts.length === 0 && missing.length === 0) return alert;
+  return { ...alert, facts: { missing, ...alert.facts, counts: { ...Object.fromEntries(counts), ...alert.facts?.counts } } };
 }
 
 /** As if its time had come, about the simulated cluster's workload where no target is set. */

@@ -1,5 +1,6 @@
 import type { GuardrailRules } from '../core/action/guardrail.ts';
 import type { Alert } from '../core/alert/alert.ts';
+import type { Match } from '../core/playbook/match.ts';
 import type { ListedPlaybook } from '../core/playbook/pack.ts';
 import { type Chooser, type SimulateOptions, withGiven } from './chooser.ts';
 import type { SimulatedQuestion } from './people.ts';
@@ -27,6 +28,8 @@ export interface Path {
 export interface WalkOptions extends Omit<SimulateOptions, 'answer' | 'failures' | 'outputs'> {
   /** What actions give back, by name; a list: each of them is tried. */
   readonly outputs?: Readonly<Record<string, object | readonly object[] | ((input: never) => object)>>;
+  /** Further playbooks that are enabled: they run where this one calls them (`runPlaybook`), and for no alert. */
+  readonly others?: readonly ListedPlaybook[];
   /** Simulations at most; 300, where nothing is said. */
   readonly mostRuns?: number;
   /** With these many simulations in all, two failures in one run are tried, too; 60, where nothing is said. */
@@ -62,15 +65,20 @@ interface Script {
   readonly deviations: number;
 }
 
+const answersNothing: Match = { rule: '' };
+
 /** Goes every way through a playbook: each choice and silence at each question, and each step, plan and release failing, one at a time. */
 export async function walk(playbook: ListedPlaybook, options: WalkOptions): Promise<Walked> {
-  const { mostRuns = 300, mostWithPairs = 60 } = options;
+  const { mostRuns = 300, mostWithPairs = 60, others = [] } = options;
   const paths: Path[] = [];
   let isCut = false;
   let allPairs = true;
   const look: Look = { at: () => undefined };
   // One list for all runs.
-  const playbooks = [watched(playbook, (key) => look.at(key))];
+  const playbooks = [
+    watched(playbook, (key) => look.at(key)),
+    ...others.filter(({ id }) => id !== playbook.id).map((other) => ({ ...other, on: { ...other.on, match: answersNothing } })),
+  ];
   for (const [circumstance, changed] of circumstances(playbook, options)) {
     // Ways with fewer failures first.
     const waiting: Script[][] = [[{ choices: [], deviations: 0 }], [], []];

@@ -6,7 +6,7 @@ import { answering } from '../../core/playbook/answering.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import type { ParamValue } from '../../core/playbook/params.ts';
 import { type EveryAnswer, everyAnswer } from '../../testing/every-answer.ts';
-import { exampleAlert } from '../../testing/example-alert.ts';
+import { exampleAlert, inTime } from '../../testing/example-alert.ts';
 import { simulate } from '../../testing/simulate.ts';
 import type { Story } from '../../testing/story.ts';
 import { playedPack } from '../packs/loaded-pack.ts';
@@ -58,7 +58,8 @@ function besideIn(playbooks: readonly ListedPlaybook[], playbook: ListedPlaybook
 }
 
 function alertFor(playbook: ListedPlaybook): Alert | undefined {
-  return trial.alerts.find((one) => answering([playbook], one).length > 0) ?? exampleAlert(playbook);
+  const alerts = trial.alerts.map((one) => inTime(one, [playbook]));
+  return alerts.find((one) => answering([playbook], one).length > 0) ?? exampleAlert(playbook);
 }
 
 async function tryPlaybook(playbook: ListedPlaybook, { alerts: _, params, ...settings }: Trial): Promise<TriedPlaybook> {
@@ -66,7 +67,7 @@ async function tryPlaybook(playbook: ListedPlaybook, { alerts: _, params, ...set
   if (!alert) return { playbook: playbook.id, problems: [], notices: [], alwaysRefused: [] };
   const own = params[playbook.id];
   const options = { ...settings, ...(own && { params: own }) };
-  const every = await everyAnswer(playbook, alert, options);
+  const every = await everyAnswer(playbook, alert, { ...options, others: pack.playbooks });
   const unsteady = await unsteadiness(every, (answer) => simulate(playbook, { ...options, alert, answer }));
   // Node looks for them when nothing else is left to do.
   await new Promise((resolve) => setImmediate(resolve));

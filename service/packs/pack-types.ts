@@ -189,7 +189,7 @@ const remedies: readonly (readonly [RegExp, string | ((found: RegExpExecArray) =
   [/^Unreachable code detected/, 'What stands above never ends, or always leaves: end its loop, or remove what stands here.'],
   [/"firebreak\/actions"' has no exported member/, 'Write it as `firebreak actions list` does.'],
   [/Did you mean (?:to write )?'"?([\w-]+)"?'\?/, ([, meant]) => `Write ${meant}.`],
-  [/Type 'Promise<.*is not assignable/, 'Write await before it.'],
+  [/Type 'Promise<.*is not assignable to type '(?!Promise<)/, 'Write await before it.'],
   [/Type 'RegExp' is not assignable/, "Write regex('…') or glob('…'), imported from firebreak/playbook."],
   [/to type 'Param</, "Say what it is, with its default: param.text('…'), param.duration('4h'), param.group('oncall')."],
   [/Index signature for type 'string' is missing in type '.*\[\]'/s, 'Write an object, { name: value }, in place of a list.'],

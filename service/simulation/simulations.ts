@@ -118,7 +118,7 @@ export class LocalSimulations implements Simulations {
     for (const playbook of this.#chosen(only)) {
       const alert = alerts.find((one) => answering([playbook], one).length > 0);
       if (!alert) continue;
-      const { problems, notices, answers, paths, isCut } = await everyAnswer(playbook, alert);
+      const { problems, notices, answers, paths, isCut } = await everyAnswer(playbook, alert, { others: this.#all });
       all.push({ playbook: playbook.id, rule: alert.rule, problems, notices, answers, runs: paths.length, isCut });
     }
     return all;
@@ -130,7 +130,7 @@ export class LocalSimulations implements Simulations {
     const alert = alerts ? alerts.find((one) => answering([playbook], one).length > 0) : exampleAlert(playbook);
     const said = { playbook: playbook.id, title: playbook.title };
     if (!alert) return said;
-    const { paths } = await everyAnswer(playbook, alert);
+    const { paths } = await everyAnswer(playbook, alert, { others: this.#all });
     const graph = graphForPeople(playbook, graphOf(paths));
     return { ...said, drawn: { alert: `${alert.rule} (${alert.severity})`, graph } };
   }

@@ -1,9 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
+import { everyAnswer as inTests } from '../../authoring/testing.ts';
 import { deletePod, denyImage, openTicket, quarantinePod, snapshotPodState, verifyImage } from '../../core/actions/index.ts';
 import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { definePlaybook } from '../../core/playbook/playbook.ts';
 import { askAboutShell, containDroppedBinary, ticketSensitiveRead } from '../../playbooks/index.ts';
 import { everyAnswer } from '../../testing/every-answer.ts';
+import { exampleAlert } from '../../testing/example-alert.ts';
 import { alertOf } from './alert-of.ts';
 
 const on = { match: { rule: alertOf().rule }, minSeverity: 'critical', requires: ['pod'] } as const;
@@ -196,4 +198,33 @@ test('it is bounded, and says so', async () => {
   const { isCut, paths } = await everyAnswer(playbook, alertOf(), { mostRuns: 20 });
   expect(isCut).toBe(true);
   expect(paths).toHaveLength(20);
+});
+
+test('a playbook that another one calls is there where a test names it, and answers no alert by itself', async () => {
+  const second = definePlaybook({ id: 'second', title: 'Second', on, uses: { openTicket } }, async ({ steps }) => {
+    await steps.openTicket({ title: 'a', body: 'b', labels: [] });
+  });
+  const first = definePlaybook({ id: 'first', title: 'First', on, uses: {} }, async ({ runPlaybook, note }) => {
+    note((await runPlaybook(second)).state);
+  });
+  expect(await problemsOf(first)).toContainEqual(expect.stringContaining('playbook second is not enabled'));
+  const { problems, answers } = await everyAnswer(first, alertOf(), { others: [first, second] });
+  expect({ problems, answers }).toEqual({ problems: [], answers: ['always: openTicket; noted'] });
+});
+
+test('a playbook that counts, or waits for what does not come, gets the alert that it needed', async () => {
+  const rule = alertOf().rule;
+  const match = {
+    any: [
+      { rule, count: { times: 3, within: '10m', per: 'pod' } },
+      { rule, absent: { of: { rule: 'End' }, within: '1h' } },
+    ],
+  } as const;
+  for (const one of match.any) {
+    const timed = definePlaybook({ id: 'timed', title: 'Timed', on: { ...on, match: one }, uses: {} }, async ({ note }) =>
+      note('seen'),
+    );
+    expect(exampleAlert(timed)).toMatchObject({ rule });
+    expect((await inTests(timed, alertOf())).answers).toEqual(['always: nothing is done; noted']);
+  }
 });
