@@ -21,12 +21,12 @@ onPostgres(isHere ? 'on PostgreSQL' : 'on PostgreSQL (skipped: initdb and postgr
     await databases?.stop();
   });
 
-  auditStoreSuite(async () => (await databases?.next()) ?? '');
+  auditStoreSuite(async () => (await databases?.withSchema()) ?? '');
 
-  streamFeedSuite(async () => (await databases?.next()) ?? '');
-  incidentIndexSuite(async () => (await databases?.next()) ?? '');
-  incidentListSuite(async () => (await databases?.next()) ?? '');
-  alertArchiveSuite(async () => (await databases?.next()) ?? '');
+  streamFeedSuite(async () => (await databases?.withSchema()) ?? '');
+  incidentIndexSuite(async () => (await databases?.withSchema()) ?? '');
+  incidentListSuite(async () => (await databases?.withSchema()) ?? '');
+  alertArchiveSuite(async () => (await databases?.withSchema()) ?? '');
   databaseSchemaSuite(async () => (await databases?.next()) ?? '');
 
   test('a server that does not answer is an error that names neither host nor user', async () => {

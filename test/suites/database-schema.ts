@@ -3,6 +3,7 @@ import { createAuditStore } from '../../integrations/database/audit-store.ts';
 import { openAsIs, openDatabase } from '../../integrations/database/database.ts';
 import { migrate, migrateBack, migrations, schemaOf } from '../../integrations/database/migrations.ts';
 import type { Database } from '../../integrations/database/queries.ts';
+import { numberOf } from '../../integrations/database/row.ts';
 import {
   isEmptyDatabase,
   replaceTables,
@@ -69,6 +70,15 @@ export function databaseSchemaSuite(newUrl: () => Promise<string>): void {
       await expect(migrateBack(database, { to: 1 })).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
       await database.all(`INSERT INTO schema_migrations VALUES (99, 'all is new', '2030-01-01', 1)`);
       await expect(openDatabase({ url })).rejects.toMatchObject({ code: 'FB_ERR_UNAVAILABLE' });
+    });
+
+    test('two processes that open an empty database at once both get the schema', async () => {
+      const url = await newUrl();
+      const databases = await Promise.all([opening(url, openDatabase), opening(url, openDatabase), opening(url, openDatabase)]);
+      const all = 'SELECT number FROM schema_migrations ORDER BY number';
+      const done = await Promise.all(databases.map((database) => database.all(all)));
+      const each = migrations.map((_, index) => index + 1);
+      expect(done.map((rows) => rows.map((row) => numberOf(row, 'number')))).toEqual([each, each, each]);
     });
 
     test('is not touched by who only looks', async () => {
