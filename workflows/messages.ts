@@ -32,7 +32,7 @@ import {
 } from '../core/messages/message.ts';
 import { sendersOf, workflowTable } from '../core/messages/message-table.ts';
 import { type Judgement, type SigningRole, signingRoles } from '../core/messages/sender.ts';
-import { type Duration, durationMs } from '../core/playbook/duration.ts';
+import { type Duration, durationMs, isDuration } from '../core/playbook/duration.ts';
 
 /** Messages to this run that were not taken: what they wanted to be, why not, and how many there were by now. */
 interface RefusedMessages {
@@ -46,9 +46,11 @@ type Listener = (refused: RefusedMessages) => void;
 /** What this run was started by, and what it was told; each run has a copy of this module for itself. */
 interface Run {
   start: StartRef | undefined;
+  /** Which build it was begun with, as the cell that began it says. Absent: it may be any. */
+  build: string | undefined;
   queues: Readonly<Partial<Record<string, string>>>;
   listener: Listener | undefined;
-  /** Rejected when a pool says that nothing of this run is taken. */
+  /** Rejected when a pool says that nothing of this run is taken, or it is not on its build any more. */
   over: Trigger<never> | undefined;
   readonly untold: RefusedMessages[];
   readonly refused: Map<string, number>;
@@ -58,6 +60,7 @@ interface Run {
 
 const run: Run = {
   start: undefined,
+  build: undefined,
   queues: {},
   listener: undefined,
   over: undefined,
@@ -191,12 +194,23 @@ function rolesOn(queue: string | undefined): readonly SigningRole[] {
   return queue === undefined ? ['cell'] : signingRoles.filter((role) => run.queues[role] === queue);
 }
 
-/** Kept from the arguments of the start, which a cell has signed. */
-function queuesIn(args: readonly unknown[]): Run['queues'] {
-  const [input] = args;
-  const { queues, settings }: { readonly queues?: Run['queues']; readonly settings?: { readonly queues?: Run['queues'] } } =
-    typeof input === 'object' && input !== null ? input : {};
-  return settings?.queues ?? queues ?? {};
+interface StartInput {
+  readonly queues?: Run['queues'];
+  readonly settings?: { readonly queues?: Run['queues']; readonly build?: unknown };
+}
+
+/** Of the arguments of the start, which a cell has signed. */
+function inputIn([input]: readonly unknown[]): StartInput {
+  return typeof input === 'object' && input !== null ? input : {};
+}
+
+/**
+ * Whoever reaches Temporal can have it give the tasks of a run to another build, such as an older one that is still there for others, and set it back besides:
+ * then other playbooks would answer the alerts than those that the cell has begun it with.
+ */
+function isMoved(): boolean {
+  const buildId = workflowInfo().currentDeploymentVersion?.buildId;
+  return run.build !== undefined && buildId !== undefined && buildId !== run.build;
 }
 
 function startOf({ start }: Message): StartRef | undefined {
@@ -208,7 +222,7 @@ function startOf({ start }: Message): StartRef | undefined {
 function signedFailure(error: unknown, expected: Expected): unknown {
   if (!(error instanceof ActivityFailure)) return error;
   const { cause } = error;
-  if (cause instanceof TimeoutFailure || cause instanceof CancelledFailure) return error;
+  if (saysNoMore(cause)) return error;
   const read = readMessage(cause instanceof ApplicationFailure ? cause.details?.[0] : undefined, expected);
   const { activityType, activityId, retryState, identity } = error;
   const trusted = read.ok
@@ -246,7 +260,10 @@ export const interceptors: WorkflowInterceptorsFactory = () => ({
           if (!read.ok) throw refusal(`the start of ${workflowType}`, read.why);
           args = argumentsIn(read.message);
           run.start = startOf(read.message);
-          run.queues = queuesIn(args);
+          const { queues, settings } = inputIn(args);
+          run.queues = settings?.queues ?? queues ?? {};
+          run.build = typeof settings?.build === 'string' ? settings.build : undefined;
+          if (isMoved()) throw refusal('this run', 'moved');
         }
         const over = new Trigger<never>();
         run.over = over;
@@ -284,6 +301,11 @@ export const interceptors: WorkflowInterceptorsFactory = () => ({
     {
       scheduleActivity: async (input, next) => {
         const { activityType, options, args, seq } = input;
+        if (isMoved()) {
+          const moved = refusal('this run', 'moved');
+          run.over?.reject(moved);
+          throw moved;
+        }
         const info = workflowInfo();
         const bound = { workflow: info.workflowId, run: runBinding(info), call: String(seq) };
         const message: Message = {
@@ -336,6 +358,8 @@ function callIn(received: unknown): string | undefined {
 
 const firstPauseMs = 1_000;
 const longestPauseMs = 60_000;
+/** Of Temporal's, where a call names none: a hundred times the first one. */
+const usualLastPauseMs = 100_000;
 
 export type CallOptions = Omit<ActivityOptions, 'scheduleToCloseTimeout' | 'activityId'> & {
   readonly scheduleToCloseTimeout?: Duration | number;
@@ -343,7 +367,8 @@ export type CallOptions = Omit<ActivityOptions, 'scheduleToCloseTimeout' | 'acti
 
 /**
  * Activities whose answers count only when a process that is trusted has signed them. Any other answer is none: somebody who can reach Temporal
- * has spoken out of turn, or a key is not known yet. It is asked again for as long as the call may take; that delays, and decides nothing.
+ * has spoken out of turn, or a key is not known yet. It is asked again for as long as the call may take; that delays, and decides nothing. So it is where
+ * a call was given up before that time: Temporal does so a pause before it at the earliest, but whoever reaches it can shorten the time of a call that waits.
  */
 export function trustedActivities<Activities>(options: CallOptions): Activities {
   const { scheduleToCloseTimeout, ...others } = options;
@@ -354,6 +379,8 @@ export function trustedActivities<Activities>(options: CallOptions): Activities 
       : (scheduleToCloseTimeout ?? Number.POSITIVE_INFINITY);
   const limited = Number.isFinite(untilMs) && { scheduleToCloseTimeout: untilMs };
   const once = proxyActivities<UntypedActivities>({ ...others, ...limited });
+  const { maximumInterval } = retry ?? {};
+  const lastPauseMs = isDuration(maximumInterval) ? durationMs(maximumInterval) : usualLastPauseMs;
   const asking =
     (name: string) =>
     async (...args: unknown[]) => {
@@ -362,12 +389,23 @@ export function trustedActivities<Activities>(options: CallOptions): Activities 
         try {
           return await once[name]?.(...args);
         } catch (error) {
-          if (!isUntrusted(error) || retry?.maximumAttempts === 1 || Date.now() + pause - began > untilMs) throw error;
+          const tookMs = Date.now() - began;
+          const isAnswer = isGivenUp(error) ? tookMs + lastPauseMs >= untilMs : !isUntrusted(error);
+          if (isAnswer || retry?.maximumAttempts === 1 || tookMs + pause > untilMs) throw error;
           await sleep(pause);
         }
       }
     };
   return new Proxy({}, { get: (_, name) => asking(String(name)) }) as Activities;
+}
+
+/** That there is no answer: nobody signs that. */
+function isGivenUp(error: unknown): boolean {
+  return error instanceof ActivityFailure && saysNoMore(error.cause);
+}
+
+function saysNoMore(cause: unknown): boolean {
+  return cause instanceof TimeoutFailure || cause instanceof CancelledFailure;
 }
 
 function isUntrusted(error: unknown): boolean {

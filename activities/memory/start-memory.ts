@@ -80,10 +80,25 @@ export class StartMemory {
       if (now - (this.#known.at(workflow) ?? now) > dayMs) this.#known.set(workflow, known, now);
       return known.run === firstRun && known.ended === undefined;
     }
-    if (known?.spent.includes(id) || at < (known?.at ?? now - retentionMs) - clocksApartMs) return false;
+    if (!this.#mayBeNewest(known, { id, at })) return false;
     const spent = known ? [...known.spent, known.start].slice(-mostSpent) : [];
     this.#known.set(workflow, { start: id, at, run: firstRun, spent }, now);
     return true;
+  }
+
+  #mayBeNewest(known: KnownStart | undefined, { id, at }: StartRef): boolean {
+    return known?.spent.includes(id) !== true && at >= (known?.at ?? this.#now() - retentionMs) - clocksApartMs;
+  }
+
+  /** Whether that first run is the one of the newest start that is known. */
+  isKnown(workflow: string, firstRun: string): boolean {
+    return this.#known.get(workflow)?.run === firstRun;
+  }
+
+  /** Whether a run that is not known may come of that start, which a cell has signed: no run has used it, and there was no newer one. */
+  mayComeOf(workflow: string, start: StartRef): boolean {
+    const known = this.#known.get(workflow);
+    return known?.start !== start.id && this.#mayBeNewest(known, start);
   }
 
   async #isOpen(workflow: string, run: string): Promise<boolean> {

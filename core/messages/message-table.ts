@@ -157,6 +157,10 @@ export const playedBack = {
     what: 'a reset of a run that is open',
     outcome: 'goes on from there; released containments are not applied again, and it hears again what the cell has heard',
   },
+  moved: {
+    what: 'an open run, handed to another build that is there',
+    outcome: 'fails at its next call: it goes by the build that a cell has begun it with, and is begun again with that one',
+  },
   'own-run': {
     what: 'calls of ours, sent again by a run of their own that has the id of an incident',
     outcome: 'refused: whoever is called asks where that run comes from, and it comes of none of ours',

@@ -48,7 +48,15 @@ export interface Received {
 }
 
 /** Why a message is not taken. */
-export type Refusal = Unreadable | 'no-message' | 'unsigned' | 'wrong-sender' | 'misdirected' | 'outdated' | 'played-back';
+export type Refusal =
+  | Unreadable
+  | 'no-message'
+  | 'unsigned'
+  | 'wrong-sender'
+  | 'misdirected'
+  | 'outdated'
+  | 'played-back'
+  | 'moved';
 
 export const refusalTexts: Readonly<Record<Refusal, string>> = {
   'not-sealed': 'it is not encrypted with the key of the payloads',
@@ -59,6 +67,7 @@ export const refusalTexts: Readonly<Record<Refusal, string>> = {
   'wrong-sender': 'whoever signed it may not say that',
   misdirected: 'it was made for something else',
   outdated: 'it was made before this run was started',
+  moved: 'it runs on another build than the cell has begun it with',
   'played-back': 'its run was started with a start message that was used before, or whose incident has ended',
 };
 

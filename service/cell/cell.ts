@@ -69,6 +69,7 @@ import type { OwnKnowledge } from './pools/durable-memory.ts';
 import { PostureLooks } from './posture-look.ts';
 import { reportInCluster } from './resources/report-mirror.ts';
 import { type ResourceMirror, showInCluster } from './resources/resource-mirror.ts';
+import { beginningsKnownTo } from './run-ends.ts';
 import { ScheduledRuns } from './scheduled-runs.ts';
 import { followSchedules } from './temporal-schedules.ts';
 
@@ -506,6 +507,7 @@ async function work(options: {
         return { input, ...known, ...pinned, mayBeEager: isCurrent && buildId === build.id };
       },
       mayRun: (id, first, run) => parts.knowledge.starts.mayRunOn(id, first, run),
+      wasBegun: beginningsKnownTo(client, parts.knowledge.starts),
       log,
     }),
   );

@@ -23,7 +23,7 @@ import type { IncidentGateway } from '../intake/send/incident-gateway.ts';
 import { startOptionsOf } from '../intake/send/start-options.ts';
 import { type Logger, reasonOf } from '../process/log.ts';
 import { RepeatedTrouble } from '../temporal/repeated-trouble.ts';
-import { hasSignedEnd } from './run-ends.ts';
+import { beginningsKnownTo, hasSignedEnd } from './run-ends.ts';
 
 /** An incident that this cell has begun or told something, and that has not come to its own end. */
 export interface OpenIncident {
@@ -180,7 +180,7 @@ export class OpenIncidents {
     readonly gateway: IncidentGateway;
     readonly signal: AbortSignal;
   }): Promise<readonly string[]> {
-    const { client, gateway, signal } = options;
+    const { client, signal } = options;
     const { kept, log } = this.#parts;
     const listed = await runningIn(client).catch(() => new Map<string, string>());
     const running: string[] = [];
@@ -194,7 +194,7 @@ export class OpenIncidents {
       }
       try {
         if (known.before) await this.#joinBefore(id, known, known.before, options);
-        await this.#follow(id, kept.get(id) ?? known, await standOf(client, id, known.first), gateway);
+        await this.#follow(id, kept.get(id) ?? known, await standOf(client, id, known.first), options);
       } catch (error) {
         // Temporal is away: it is looked again. What is kept stays.
         log.info({ incident: id, reason: reasonOf(error) }, 'whether an incident still runs could not be told');
@@ -223,7 +223,12 @@ export class OpenIncidents {
     }
   }
 
-  async #follow(id: string, known: OpenIncident, stand: Stand, gateway: IncidentGateway): Promise<void> {
+  async #follow(
+    id: string,
+    known: OpenIncident,
+    stand: Stand,
+    { client, gateway }: { readonly client: Client; readonly gateway: IncidentGateway },
+  ): Promise<void> {
     const { kept, starts } = this.#parts;
     if (stand.kind === 'ended') return this.#hasEnded(id, known);
     if (stand.kind === 'lost') {
@@ -236,6 +241,8 @@ export class OpenIncidents {
     if (first === known.first && (await starts.comesFrom(id, run)) === 'ended') return this.#hasEnded(id, known);
     // So does a start that was played back.
     if (!starts.mayRun(id, first, run)) return this.#beginAgain(id, known, 'a start was played back under its id', gateway);
+    if (first !== known.first && !(await beginningsKnownTo(client, starts)(id, first)))
+      return this.#beginAgain(id, known, 'somebody else has its id', gateway);
     // Gone on as new, or set back to before it heard of some: what it knows it does not count again.
     const told =
       known.run === undefined || known.run === run ? undefined : await gateway.signal(id, this.#batchOf(id, known, `run/${run}`));

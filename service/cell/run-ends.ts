@@ -1,6 +1,8 @@
 import { type Client, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
-import type { ComesFrom, OriginLookup } from '../../activities/memory/start-memory.ts';
+import type { ComesFrom, OriginLookup, StartMemory } from '../../activities/memory/start-memory.ts';
 import { hasCode } from '../../core/errors.ts';
+import { readMessage } from '../../core/messages/message.ts';
+import { workflowTable } from '../../core/messages/message-table.ts';
 import { resultOfRun } from '../temporal/speaker.ts';
 
 const callMs = 5_000;
@@ -50,19 +52,53 @@ export function originsKnownTo(client: Client): OriginLookup {
   };
 }
 
+/** Whether a cell has begun that run of a workflow, by its first run. @throws when Temporal does not answer */
+type BegunLookup = (workflow: string, first: string) => Promise<boolean>;
+
+/**
+ * Anybody who reaches Temporal can begin a workflow under any id, and keep its tasks for workers of their own: it looks as if it ran, and answers nothing. By
+ * what this cell remembers, and of another cell's by the start that it has signed.
+ */
+export function beginningsKnownTo(client: Client, starts: Pick<StartMemory, 'isKnown' | 'mayComeOf'>): BegunLookup {
+  return async (workflow, first) => {
+    if (starts.isKnown(workflow, first)) return true;
+    const start = await signedStartOf(client, workflow, first);
+    return start !== undefined && starts.mayComeOf(workflow, start);
+  };
+}
+
+async function signedStartOf(client: Client, workflow: string, run: string) {
+  const { namespace, loadedDataConverter } = client.options;
+  const attributes = await firstEventOf(client, workflow, run);
+  const type = attributes?.workflowType?.name ?? '';
+  const from = workflowTable[type]?.startedBy;
+  let payloads = (attributes?.input?.payloads ?? []).slice(0, 1);
+  const context = { type: 'workflow', namespace, workflowId: workflow } as const;
+  for (const codec of loadedDataConverter.payloadCodecs) payloads = await codec.decode(payloads, context);
+  const [payload] = payloads;
+  if (!payload || from === undefined || from === 'nobody') return undefined;
+  const received = loadedDataConverter.payloadConverter.fromPayload(payload);
+  const read = readMessage(received, { to: `start:${type}`, workflow, from });
+  return read.ok ? read.message.start : undefined;
+}
+
 interface Start {
   readonly type: string;
   readonly original: string;
   readonly first: string;
 }
 
-async function startOf(client: Client, workflow: string, run: string): Promise<Start | undefined> {
+async function firstEventOf(client: Client, workflow: string, run: string) {
   const { namespace } = client.options;
   const execution = { workflowId: workflow, runId: run };
   const { history } = await client.withDeadline(Date.now() + callMs, () =>
     client.workflowService.getWorkflowExecutionHistory({ namespace, execution, maximumPageSize: 1 }),
   );
-  const attributes = history?.events?.[0]?.workflowExecutionStartedEventAttributes;
+  return history?.events?.[0]?.workflowExecutionStartedEventAttributes;
+}
+
+async function startOf(client: Client, workflow: string, run: string): Promise<Start | undefined> {
+  const attributes = await firstEventOf(client, workflow, run);
   const { workflowType, originalExecutionRunId: original, firstExecutionRunId: first } = attributes ?? {};
   return original && first ? { type: workflowType?.name ?? '', original, first } : undefined;
 }

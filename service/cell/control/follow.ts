@@ -5,14 +5,14 @@ import type { CellActivities } from '../../../core/action/step.ts';
 import { type ControlActivities, type ControlInput, type ControlState, controlNames } from '../../../core/decide/control.ts';
 import { FirebreakError } from '../../../core/errors.ts';
 import { controlIdOf } from '../../../core/orders/order.ts';
-import { currentBuild } from '../../temporal/versions.ts';
+import { currentBuild, makeCurrent } from '../../temporal/versions.ts';
 import type { BookLog, DecisionBook } from './decision-book.ts';
 import type { SignInMemory } from './sign-in-memory.ts';
 
 const callMs = 5_000;
 const askEveryMs = 5_000;
-/** An older build that has not handed over by then is not there any more. */
-const handOverWithinMs = 120_000;
+/** Whoever has not answered for so long is not there any more: an older build that is gone, or somebody else who has the workflow's id. */
+const silentForMs = 120_000;
 /** What a person has just ended the cell knows a moment before the workflow does. */
 const lostForMs = 30_000;
 
@@ -70,7 +70,7 @@ interface FollowControlOptions {
   readonly log: BookLog;
   readonly signal: AbortSignal;
   readonly pace: Pace;
-  readonly handOverWithinMs?: number;
+  readonly silentForMs?: number;
   readonly lostForMs?: number;
 }
 
@@ -83,11 +83,12 @@ export async function followControl(options: FollowControlOptions): Promise<void
   let asked = 0;
   let down = false;
   let lostSince: number | undefined;
-  const since = Date.now();
+  let silentSince: number | undefined;
   while (!signal.aborted) {
     try {
-      if (asked % 12 === 0) await ensureControl(options, since);
+      if (asked % 12 === 0 && (await ensureControl(options, silentSince))) silentSince = undefined;
       const state = await stateOf(options);
+      silentSince = undefined;
       await signIns?.learn(state);
       book.update(state);
       lostSince = await recallLost(options, state, lostSince);
@@ -96,6 +97,7 @@ export async function followControl(options: FollowControlOptions): Promise<void
     } catch {
       // It has gone, or whoever answered for it has: looked after at once, and at each further turn until somebody answers.
       asked = 0;
+      silentSince ??= Date.now();
       if (!down && !signal.aborted)
         log.warn({}, 'the control workflow does not answer: what is hidden and frozen stays as it was');
       down = true;
@@ -160,40 +162,39 @@ async function stateOf({ client, cluster }: Pick<FollowControlOptions, 'client' 
   }
 }
 
-async function answers(options: FollowControlOptions): Promise<boolean> {
-  try {
-    await stateOf(options);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Starts it where it is not there; asks the run of an older build to go on under this one. */
-async function ensureControl(options: FollowControlOptions, since: number): Promise<void> {
-  const { client, cluster, deployment, buildId, log } = options;
+/**
+ * Starts it where it is not there; asks the run of an older build to go on under this one. Whoever reaches Temporal can have another workflow under its id, keep
+ * its tasks from every cell, or call a build the current one that nobody has: where nobody answers for long, this cell begins it anew.
+ *
+ * @param silentSince since when nobody has answered for it, in milliseconds since 1970
+ * @returns whether it was begun now
+ */
+async function ensureControl(options: FollowControlOptions, silentSince: number | undefined): Promise<boolean> {
+  const { client, cluster, deployment, buildId, log, signal } = options;
   const id = controlIdOf(cluster);
   if (await startControl(options, 'FAIL')) {
     log.info({ control: id }, 'the control workflow was started');
-    return;
+    return true;
   }
   const handle = client.workflow.getHandle(id);
   const runsOn = await client.withDeadline(Date.now() + callMs, async () => {
     const { raw } = await handle.describe();
     return raw.workflowExecutionInfo?.versioningInfo?.deploymentVersion;
   });
-  if (!runsOn?.buildId || runsOn.buildId === buildId) return;
+  if (silentSince !== undefined && Date.now() - silentSince >= (options.silentForMs ?? silentForMs)) {
+    log.warn(
+      { control: id, ...(runsOn?.buildId && { build: runsOn.buildId }) },
+      'nobody answers for the control workflow: it is started again with what this cell knows',
+    );
+    await makeCurrent({ client, deployment, buildId, withinMs: callMs, signal });
+    return startControl(options, 'TERMINATE_EXISTING');
+  }
+  if (!runsOn?.buildId || runsOn.buildId === buildId) return false;
   // Of two cells of different builds only the newer one decides.
-  if ((await currentBuild({ client, deployment })) !== buildId) return;
-  await client.withDeadline(Date.now() + callMs, () => handle.signal(controlNames.handOverSignal, buildId));
-  if (Date.now() - since < (options.handOverWithinMs ?? handOverWithinMs)) return;
+  if ((await currentBuild({ client, deployment })) !== buildId) return false;
   // As long as the older build answers, it has its reasons: records that the desk does not take yet.
-  if (await answers(options)) return;
-  log.warn(
-    { control: id, build: runsOn.buildId },
-    'the build of the control workflow is gone: it is started again with what this cell knows',
-  );
-  await startControl(options, 'TERMINATE_EXISTING');
+  await client.withDeadline(Date.now() + callMs, () => handle.signal(controlNames.handOverSignal, buildId));
+  return false;
 }
 
 /** False when it runs already. */

@@ -33,6 +33,8 @@ interface TemporalGatewayOptions {
   readonly begins: (id: string, start: IncidentStart) => Beginning;
   /** False for a run that comes of a start that was played back, or was set back when it was over. `first`: its first run. Absent: each may be. */
   readonly mayRun?: (id: string, first: string, run: string) => Promise<boolean>;
+  /** False for a run that no cell has begun, by its first run: asked where it does not answer. Absent: each may be ours. */
+  readonly wasBegun?: (id: string, first: string) => Promise<boolean>;
   readonly log: IntakeLog;
 }
 
@@ -140,7 +142,7 @@ class TemporalGateway implements IncidentGateway {
    * @throws what Temporal throws where there is none
    */
   async #whoRuns(id: string): Promise<{ readonly kind: 'already-started' } | ReturnType<typeof unavailable>> {
-    const { client, taskQueue, mayRun, log } = this.#options;
+    const { client, taskQueue, mayRun, wasBegun, log } = this.#options;
     const { type, runId, startTime, raw, ...running } = await client.withDeadline(Date.now() + answerWithinMs, () =>
       client.workflow.getHandle(id).describe(),
     );
@@ -152,7 +154,7 @@ class TemporalGateway implements IncidentGateway {
       if (isOurs) await client.withDeadline(Date.now() + answerWithinMs, () => handle.query(incidentNames.stateQuery));
     } catch (error) {
       const neverBegan = running.historyLength < beganEvents && Date.now() - startTime.getTime() > beganWithinMs;
-      isOurs = !neverBegan && !(error instanceof FirebreakError);
+      isOurs = !neverBegan && !(error instanceof FirebreakError) && (await wasBegun?.(id, first)) !== false;
       // Its worker is busy, or catches up: the alerts are kept until it answers.
       if (isOurs) return unavailable(error);
     }

@@ -94,7 +94,7 @@ async function stopWorker(): Promise<void> {
 function follow(build: WorkflowBuild, book: DecisionBook, pace = new Pace(50)): () => Promise<void> {
   const stopping = new AbortController();
   const options = { client, cluster, queues, deployment, buildId: build.id, book, log, signal: stopping.signal };
-  const following = followControl({ ...options, pace, handOverWithinMs: 300, lostForMs: 500 });
+  const following = followControl({ ...options, pace, silentForMs: 300, lostForMs: 500 });
   return async () => {
     stopping.abort();
     await following;
@@ -211,6 +211,24 @@ describe('the control workflow on a real server', () => {
       (await state()).decisions.some(({ proposal, status }) => proposal.order.terms.id === terms.id && status.state === 'active'),
     );
     await stop();
+  });
+
+  test('is begun anew, with what the cell knows, where somebody else has its id and answers nobody', async () => {
+    const build = await buildOf('found-silent');
+    await startWorker(build);
+    await handle()
+      .terminate()
+      .catch(() => undefined);
+    await new Client({ connection, namespace: temporalNamespace }).workflow.start('anything', {
+      workflowId: controlIdOf(cluster),
+      taskQueue: `${prefix}-nowhere`,
+      args: [],
+    });
+    const stop = follow(build, new DecisionBook({ file: join(folder, 'book-of-silence.json'), beliefs, log }));
+    const now = await eventually('its answer', () => state().catch(() => undefined));
+    expect(now.incident.id).toBe(controlIdOf(cluster));
+    await stop();
+    await stopWorker();
   });
 
   test('is told again what it has lost when somebody sets it back: what holds the response up, and what a person has ended', async () => {

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID, sign, verify } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -54,7 +54,7 @@ import type { Roster } from '../../../core/people/roster.ts';
 import { createFolderShelf } from '../../../integrations/evidence/folder-shelf.ts';
 import { createKeyRegister } from '../../../integrations/evidence/key-register.ts';
 import { playbooks } from '../../../playbooks/index.ts';
-import { originsKnownTo } from '../../../service/cell/run-ends.ts';
+import { beginningsKnownTo, originsKnownTo } from '../../../service/cell/run-ends.ts';
 import { temporalGateway } from '../../../service/intake/send/temporal-gateway.ts';
 import { readBuild, type WorkflowBuild } from '../../../service/temporal/bundle/bundle.ts';
 import { createPayloadCodec } from '../../../service/temporal/codec.ts';
@@ -749,16 +749,14 @@ describe('who takes the id of an incident before it begins', () => {
     ['on a queue of their own', incidentNames.workflow, `${cluster}-nowhere`],
   ] as const;
 
-  test.each(strange)('%s is put out, and no alert goes to them', async (_how, type, taskQueue) => {
-    const own = { ...subject, cluster, name: `squatted-${randomUUID()}` };
+  const log = { info: () => {}, warn: () => {}, error: () => {} };
+  const putsOut = async (own: typeof subject, squatter: WorkflowHandle): Promise<void> => {
     const id = incidentIdOf(own);
-    const stranger = new Client({ connection, namespace });
-    const squatter = await stranger.workflow.start(type, { workflowId: id, taskQueue, args: [] });
-    const log = { info: () => {}, warn: () => {}, error: () => {} };
     const gateway = temporalGateway({
       client: cell,
       taskQueue: queues.cell,
       begins: (_, start) => ({ input: { start, settings } }),
+      wasBegun: beginningsKnownTo(cell, starts),
       log,
     });
     const batch = batchOf([alertOf({ cluster })]);
@@ -774,6 +772,47 @@ describe('who takes the id of an incident before it begins', () => {
     const genuine = cell.workflow.getHandle(id, started.run);
     await eventually('both alerts', async () => ((await stateOf(genuine)) as IncidentState).total === 2);
     await genuine.terminate();
+  };
+
+  test.each(strange)('%s is put out, and no alert goes to them', async (_how, type, taskQueue) => {
+    const own = { ...subject, cluster, name: `squatted-${randomUUID()}` };
+    const stranger = new Client({ connection, namespace });
+    await putsOut(own, await stranger.workflow.start(type, { workflowId: incidentIdOf(own), taskQueue, args: [] }));
+  });
+
+  test('with one that looks like ours, whose first task a worker of theirs has done, is put out, too', async () => {
+    const own = { ...subject, cluster, name: `squatted-${randomUUID()}` };
+    const theirs = { deploymentName: `${cluster}-theirs`, buildId: 'e'.repeat(16) };
+    const identity = 'somebody';
+    const deploymentOptions = {
+      ...theirs,
+      workerVersioningMode: proto.temporal.api.enums.v1.WorkerVersioningMode.WORKER_VERSIONING_MODE_VERSIONED,
+    };
+    const poll = () =>
+      cell.withDeadline(Date.now() + 10_000, () =>
+        cell.workflowService.pollWorkflowTaskQueue({ namespace, taskQueue: { name: queues.cell }, identity, deploymentOptions }),
+      );
+    const polled = poll().catch(() => undefined);
+    const squatter = await eventually('a run on their build', () =>
+      new Client({ connection, namespace }).workflow
+        .start(incidentNames.workflow, {
+          workflowId: incidentIdOf(own),
+          taskQueue: queues.cell,
+          args: [],
+          versioningOverride: { pinnedTo: theirs },
+        })
+        .catch(() => undefined),
+    );
+    const task = (await polled) ?? (await eventually('its task', poll));
+    await cell.workflowService.respondWorkflowTaskCompleted({
+      namespace,
+      identity,
+      deploymentOptions,
+      taskToken: task.taskToken,
+      versioningBehavior: proto.temporal.api.enums.v1.VersioningBehavior.VERSIONING_BEHAVIOR_PINNED,
+      commands: [],
+    });
+    await putsOut(own, squatter);
   });
 });
 
@@ -869,6 +908,41 @@ describe('what was true once', () => {
     await again.signal(incidentNames.alertsSignal, batchOf([alertOf({ cluster, n: 5, rule: 'Another rule' })]));
     await eventually('what it is told since', async () => ((await stateOf(again)) as IncidentState).total === 2);
     await again.terminate();
+  });
+
+  test(playedBack.moved.what, async () => {
+    const other = join(folder, 'other-build.js');
+    writeFileSync(other, `// another build\n${readFileSync(await bundlePath(), 'utf8')}`);
+    const older = readBuild(other);
+    const options = { taskQueue: queues.cell, build: older, deployment, activities: activitiesOf('cell'), maxCachedWorkflows: 5 };
+    const stop = await run(createCellWorker({ ...baseOf('cell'), ...options }));
+    const own = { ...subject, cluster, name: 'moved' };
+    const first = await cell.workflow.start(incidentNames.workflow, {
+      workflowId: incidentIdOf(own),
+      taskQueue: queues.cell,
+      args: [{ start: { subject: own, batch: batchOf([alertOf({ cluster })]) }, settings: { ...settings, build: build.id } }],
+    });
+    await contained(first);
+    const { PinnedOverrideBehavior } = proto.temporal.api.workflow.v1.VersioningOverride;
+    const pinned = {
+      behavior: PinnedOverrideBehavior.PINNED_OVERRIDE_BEHAVIOR_PINNED,
+      version: { deploymentName: deployment, buildId: older.id },
+    };
+    // Temporal knows the build once its worker has asked for work.
+    await eventually('the move', () =>
+      cell.workflowService
+        .updateWorkflowExecutionOptions({
+          namespace,
+          workflowExecution: { workflowId: first.workflowId },
+          workflowExecutionOptions: { versioningOverride: { pinned } },
+          updateMask: { paths: ['versioning_override'] },
+        })
+        .catch(() => undefined),
+    );
+    await first.signal(incidentNames.alertsSignal, batchOf([alertOf({ cluster, n: 5, rule: 'Another rule' })]));
+    await eventually('its end', async () => (await first.describe()).status.name === 'FAILED');
+    expect(await failureOf(first)).toBe('FB_ERR_MESSAGE_REFUSED');
+    await stop();
   });
 
   const callsOf = async ({ workflowId }: WorkflowHandle) => {
@@ -978,6 +1052,49 @@ test('an answer that no trusted pool has given is none: the workflow asks until 
   // The cell hears what came of the step of another pool, once its key has signed that; of its own it hears nothing this way.
   await eventually('the step of the desk', () => ofOther().length > 0);
   expect(ofOther()).toMatchObject([{ action: 'openTicket', came: { action: 'openTicket' } }]);
+  await other.terminate();
+});
+
+test('somebody who has Temporal give up the calls of a pool before their time ends none of them: each is asked again', async () => {
+  await stopPool.get('desk')?.();
+  const other = await startIncident(`given-up-${randomUUID()}`);
+  const givenUp = new Set<string>();
+  const namesOf = async () => {
+    const { events } = await other.fetchHistory();
+    const scheduled = new Map(
+      events?.map(({ eventId, activityTaskScheduledEventAttributes: call }) => [String(eventId), call?.activityType?.name]),
+    );
+    return events?.flatMap(
+      ({ activityTaskTimedOutEventAttributes: late }) => scheduled.get(String(late?.scheduledEventId)) ?? [],
+    );
+  };
+  await eventually('that they timed out', async () => {
+    const { raw } = await other.describe();
+    for (const { activityId } of raw.pendingActivities ?? []) {
+      if (activityId == null || givenUp.has(activityId)) continue;
+      givenUp.add(activityId);
+      // One of the cell may be over by now.
+      await cell.workflowService
+        .updateActivityOptions({
+          namespace,
+          execution: { workflowId: other.workflowId },
+          identity: 'somebody',
+          id: activityId,
+          activityOptions: { scheduleToCloseTimeout: msToTs('1ms') },
+          updateMask: { paths: ['schedule_to_close_timeout'] },
+        })
+        .catch(() => undefined);
+    }
+    const names = await namesOf();
+    return ['applyStep', 'postQuestion', 'recordAudit'].every((name) => names?.includes(name));
+  });
+  await runPool('desk');
+  const ofOther = () => heardSteps.filter((one) => one.incident === other.workflowId);
+  await eventually('the step of the desk', () => ofOther().length > 0);
+  expect(ofOther()).toMatchObject([{ action: 'openTicket', came: { action: 'openTicket' } }]);
+  await eventually('the card', () => seen.cards.some(({ incident: { id } }) => id === other.workflowId));
+  const { timeline } = (await stateOf(other)) as IncidentState;
+  expect(timeline.filter(({ kind }) => kind === 'step.failed' || kind === 'playbook.failed')).toEqual([]);
   await other.terminate();
 });
 
