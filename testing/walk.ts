@@ -67,6 +67,13 @@ interface Script {
 
 const answersNothing: Match = { rule: '' };
 
+/** With those that they may call: of these none runs for an alert. */
+export function withCalled(playbooks: readonly ListedPlaybook[], others: readonly ListedPlaybook[]): readonly ListedPlaybook[] {
+  const isThere = new Set(playbooks.map(({ id }) => id));
+  const called = others.filter(({ id }) => !isThere.has(id));
+  return [...playbooks, ...called.map((other) => ({ ...other, on: { ...other.on, match: answersNothing } }))];
+}
+
 /** Goes every way through a playbook: each choice and silence at each question, and each step, plan and release failing, one at a time. */
 export async function walk(playbook: ListedPlaybook, options: WalkOptions): Promise<Walked> {
   const { mostRuns = 300, mostWithPairs = 60, others = [] } = options;
@@ -75,10 +82,7 @@ export async function walk(playbook: ListedPlaybook, options: WalkOptions): Prom
   let allPairs = true;
   const look: Look = { at: () => undefined };
   // One list for all runs.
-  const playbooks = [
-    watched(playbook, (key) => look.at(key)),
-    ...others.filter(({ id }) => id !== playbook.id).map((other) => ({ ...other, on: { ...other.on, match: answersNothing } })),
-  ];
+  const playbooks = withCalled([watched(playbook, (key) => look.at(key))], others);
   for (const [circumstance, changed] of circumstances(playbook, options)) {
     // Ways with fewer failures first.
     const waiting: Script[][] = [[{ choices: [], deviations: 0 }], [], []];

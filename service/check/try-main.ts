@@ -9,6 +9,7 @@ import { type EveryAnswer, everyAnswer } from '../../testing/every-answer.ts';
 import { exampleAlert, inTime } from '../../testing/example-alert.ts';
 import { simulate } from '../../testing/simulate.ts';
 import type { Story } from '../../testing/story.ts';
+import { withCalled } from '../../testing/walk.ts';
 import { playedPack } from '../packs/loaded-pack.ts';
 
 /** What the playbooks of a pack are tried with. */
@@ -68,7 +69,8 @@ async function tryPlaybook(playbook: ListedPlaybook, { alerts: _, params, ...set
   const own = params[playbook.id];
   const options = { ...settings, ...(own && { params: own }) };
   const every = await everyAnswer(playbook, alert, { ...options, others: pack.playbooks });
-  const unsteady = await unsteadiness(every, (answer) => simulate(playbook, { ...options, alert, answer }));
+  const playbooks = withCalled([playbook], pack.playbooks);
+  const unsteady = await unsteadiness(every, (answer) => simulate(playbooks, { ...options, alert, answer }));
   // Node looks for them when nothing else is left to do.
   await new Promise((resolve) => setImmediate(resolve));
   const unheard = new Set(dropped.splice(0).map((reason) => (reason instanceof Error ? reason.message : String(reason))));

@@ -12,6 +12,7 @@ import { graphForPeople } from '../../testing/graph-words.ts';
 import type { Said, SimulatedQuestion } from '../../testing/people.ts';
 import { simulate } from '../../testing/simulate.ts';
 import type { Story } from '../../testing/story.ts';
+import { withCalled } from '../../testing/walk.ts';
 import { unknownName } from '../config/nearest.ts';
 import { type Fork, type ForkOptions, forkIncident } from './fork.ts';
 import type { PastIncident } from './past-incident.ts';
@@ -110,7 +111,12 @@ export class LocalSimulations implements Simulations {
   story({ alert, only, answers, failures }: Parameters<Simulations['story']>[0]): Promise<Story> {
     const chosen = this.#chosen(only);
     const plans = this.#plan && plansOf(chosen, this.#plan);
-    return simulate(chosen, { alert, answer: inTurn(answers), ...(failures && { failures }), ...(plans && { plans }) });
+    return simulate(withCalled(chosen, this.#all), {
+      alert,
+      answer: inTurn(answers),
+      ...(failures && { failures }),
+      ...(plans && { plans }),
+    });
   }
 
   async every({ alerts, only }: Parameters<Simulations['every']>[0]): Promise<readonly EveryAnswerOf[]> {

@@ -414,3 +414,22 @@ describe('playbooks check finds', () => {
     });
   });
 });
+
+test('a playbook that another one of its pack calls is no mistake, nor is one that counts', async () => {
+  const where = writePackFolder(mkdtempSync(join(folder, 'calls-')), {
+    'firebreak.pack.ts': `import { openTicket } from 'firebreak/actions';
+import { definePack, definePlaybook } from 'firebreak/playbook';
+const of = (rule: string) => ({ match: { rule, count: { times: 3, within: '10m', per: 'pod' } }, minSeverity: 'low', requires: ['pod'] }) as const;
+const second = definePlaybook({ id: 'second', title: 'Second', on: of('Two'), uses: { openTicket } }, async ({ steps }) => {
+  await steps.openTicket({ title: 'a', body: 'b', labels: [] });
+});
+const first = definePlaybook({ id: 'first', title: 'First', on: of('One'), uses: {} }, async ({ runPlaybook, note }) => {
+  note((await runPlaybook(second)).state);
+});
+export default definePack({ name: 'calls', version: '1.0.0', playbooks: [first, second] });
+`,
+  });
+  const checked = await checkPack({ files: readPack({ folder: where }), alerts: [] }, {});
+  expect(checked.findings.filter(({ severity, check }) => severity === 'error' || check === 'replay')).toEqual([]);
+  expect(checked.findings.filter(({ problem }) => problem.includes('was not tried'))).toEqual([]);
+});
