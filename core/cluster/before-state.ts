@@ -2,6 +2,7 @@ import { type HoldTerms, isHoldTerms } from '../incident/hold.ts';
 import { type CellKey, seal, unseal } from '../messages/sealed.ts';
 import { sha256Hex } from '../text/digest.ts';
 import { doNotDisrupt, incidentHash, names } from './labels.ts';
+import type { PodRecord } from './pod-record.ts';
 
 export type { CellKey };
 
@@ -22,6 +23,8 @@ export interface BeforeState {
   readonly workload?: NamedKind;
   /** Annotations that the quarantine set for autoscalers, as they were; null: not there. */
   readonly annotations?: Readonly<Record<string, string | null>>;
+  /** How many annotations and labels left this note no room: they are not restored. Absent: none. */
+  readonly lost?: { readonly annotations: number; readonly labels: number };
   /** Uids of all pods that the same step is about, where that is more than this one. */
   readonly together?: readonly string[];
   readonly terms: HoldTerms;
@@ -134,9 +137,39 @@ export function quarantineMarks(state: BeforeState, key: CellKey): QuarantineMar
   };
 }
 
-/** The annotations by which autoscalers spare a pod, as they are before the quarantine sets them. */
-export function disruptionBefore(annotations: Readonly<Record<string, string>>): Readonly<Record<string, string | null>> {
-  return Object.fromEntries(Object.keys(doNotDisrupt).map((name) => [name, annotations[name] ?? null]));
+/** What a note may take of the room that an object has for annotations. */
+export const noteBytes = 128 * 1024;
+/** Of this, before it is encoded. Ordinary pods have less than a twentieth. */
+const labelBytes = 64 * 1024;
+const disruptionBytes = 1024;
+
+/**
+ * What a note says that a pod was like. Whoever makes a pod could give it so much of everything that no note fits, and so escape: what is beyond any
+ * ordinary pod is lost, the longest first, and the note says how much.
+ */
+export function notedOf({
+  labels,
+  annotations,
+  crowding = [],
+}: Pick<PodRecord, 'labels' | 'annotations' | 'crowding'>): Required<Pick<BeforeState, 'labels' | 'annotations'>> &
+  Pick<BeforeState, 'lost'> {
+  const fitting: [name: string, value: string][] = [];
+  let room = labelBytes;
+  for (const [name, value] of Object.entries(labels).sort(([a, x], [b, y]) => a.length + x.length - b.length - y.length)) {
+    room -= name.length + value.length;
+    if (room >= 0) fitting.push([name, value]);
+  }
+  const isTooLong = (name: string): boolean => (annotations[name] ?? '').length > disruptionBytes;
+  const spared = Object.keys(doNotDisrupt);
+  const lost = {
+    annotations: crowding.length + spared.filter(isTooLong).length,
+    labels: Object.keys(labels).length - fitting.length,
+  };
+  return {
+    labels: lost.labels === 0 ? labels : Object.fromEntries(fitting),
+    annotations: Object.fromEntries(spared.map((name) => [name, isTooLong(name) ? null : (annotations[name] ?? null)])),
+    ...(lost.annotations + lost.labels > 0 && { lost }),
+  };
 }
 
 /** All labels of a quarantined pod: ours, and nobody else's. */
@@ -152,6 +185,7 @@ function isBeforeState(value: object): value is BeforeState {
   if (!Object.values(labels).every((label) => typeof label === 'string')) return false;
   if (!('terms' in value && isHoldTerms(value.terms))) return false;
   if ('annotations' in value && !isAnnotations(value.annotations)) return false;
+  if ('lost' in value && !isLost(value.lost)) return false;
   if ('together' in value && !(Array.isArray(value.together) && value.together.every((uid) => typeof uid === 'string')))
     return false;
   return (!('owner' in value) || isNamedKind(value.owner)) && (!('workload' in value) || isNamedKind(value.workload));
@@ -163,6 +197,11 @@ function isAnnotations(value: unknown): boolean {
     value !== null &&
     Object.values(value).every((one: unknown) => one === null || typeof one === 'string')
   );
+}
+
+function isLost(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || !('annotations' in value && 'labels' in value)) return false;
+  return Number.isSafeInteger(value.annotations) && Number.isSafeInteger(value.labels);
 }
 
 function isNamedKind(value: unknown): value is NamedKind {

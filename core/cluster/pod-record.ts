@@ -6,6 +6,8 @@ export interface PodRecord {
   readonly labels: Readonly<Record<string, string>>;
   /** Only Firebreak's own, those that mark mirror pods, and those by which autoscalers spare a pod. */
   readonly annotations: Readonly<Record<string, string>>;
+  /** Names of others' annotations that would have to go for a note to find room, the largest first. Absent: there is room. */
+  readonly crowding?: readonly string[];
   readonly owners: readonly OwnerRef[];
   readonly resourceVersion: string;
   readonly createdAt: string;

@@ -1,7 +1,7 @@
 import type { ActionImplementation } from '../../../core/action/action.ts';
 import { exceptionNotes, type QuarantineExceptions, standingText } from '../../../core/action/quarantine-exceptions.ts';
 import type { QuarantinePodInput, QuarantinePodOutput } from '../../../core/actions/containment/quarantine-pod.schema.ts';
-import { type BeforeState, type NamedKind, quarantineLabels } from '../../../core/cluster/before-state.ts';
+import { type BeforeState, type NamedKind, notedOf, quarantineLabels } from '../../../core/cluster/before-state.ts';
 import { type DenyTier, notDenied } from '../../../core/cluster/deny-tier.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import { type PodRecord, type PolicyRecord, policyTarget, selects } from '../../../core/cluster/pod-record.ts';
@@ -70,6 +70,15 @@ export function meansNote(denyTier: DenyTier | undefined): readonly string[] {
   return denyTier ? [`${denyTier.kind} ${names.standingPolicy} denies its traffic before any NetworkPolicy can allow it.`] : [];
 }
 
+/** What is taken off so that the note has room, in words. */
+export function lostNotes({ lost }: Pick<BeforeState, 'lost'>, who: string): readonly string[] {
+  if (!lost) return [];
+  const { annotations, labels } = lost;
+  return [
+    `${who} has more annotations or labels than leave room for the note: ${annotations} annotations are removed, and they and ${labels} of its labels are not restored on release.`,
+  ];
+}
+
 /** What a controller does when the pod gets its labels back. */
 const releaseEffects: Readonly<Record<string, string>> = {
   ReplicaSet: 'takes it back, has one pod too many, and ends one: a pod that is not ready first',
@@ -81,7 +90,7 @@ const releaseEffects: Readonly<Record<string, string>> = {
 /** What the quarantine does besides to budgets, autoscalers and the container itself. Pure, and the same before and after. */
 function sideEffects(situation: Situation): readonly string[] {
   const { pod, held, budgets, scalers } = situation;
-  const before = held?.labels ?? pod.labels;
+  const before = (held ?? notedOf(pod)).labels;
   const workload = held ? held.workload : situation.workload;
   const counted = (budgets ?? []).filter(({ selector }) => selects(selector, before)).map(({ name }) => name);
   const scaling = (scalers ?? [])
@@ -110,7 +119,8 @@ export function quarantinePlan(situation: Situation, incident: string): Quaranti
   const { pod, held, policies, services } = situation;
   const target = `pod/${pod.namespace}/${pod.name}`;
   const policy = `networkpolicy/${pod.namespace}/${names.standingPolicy}`;
-  const before = held?.labels ?? pod.labels;
+  const noted = held ?? notedOf(pod);
+  const before = noted.labels;
   const owner: NamedKind | undefined = held ? held.owner : controllerOf(pod.owners);
   const losing = services
     .filter(({ selector }) => Object.keys(selector).length > 0 && selects({ matchLabels: selector }, before))
@@ -142,6 +152,7 @@ export function quarantinePlan(situation: Situation, incident: string): Quaranti
         : ['Nothing owns the pod: nothing replaces it.']),
       ...(owner && releaseEffects[owner.kind] ? [`On release ${owner.kind} ${owner.name} ${releaseEffects[owner.kind]}.`] : []),
       ...losing.map((name) => `Service ${name} loses this endpoint.`),
+      ...lostNotes(noted, 'The pod'),
       ...sideEffects(situation),
       ...meansNote(denyTier),
       ...exceptionNotes(exceptions, denyTier),

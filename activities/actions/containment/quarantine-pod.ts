@@ -6,8 +6,8 @@ import {
   authenticState,
   type BeforeState,
   type CellKey,
-  disruptionBefore,
   laterState,
+  notedOf,
   type QuarantineMarks,
   quarantineLabels,
   quarantineMarks,
@@ -113,7 +113,7 @@ export function quarantinePodImplementation(
           ...(viewIsFresh() && { view }),
         });
         if (mark.kind !== 'ours' || markDifference(pod, quarantineMarks(state, cellKey)).length > 0)
-          view.observePod(await replacePodLabels({ api, pod, ...quarantineMarks(state, cellKey), signal: context.signal }));
+          view.observePod(await putMarks({ api, pod, marks: quarantineMarks(state, cellKey), signal: context.signal }));
         const said = exceptionsSaid(exceptions, { denyTier: denyTier(), refused });
         return {
           pod: input.pod,
@@ -234,12 +234,26 @@ function markOn(options: {
   return { kind: 'none' };
 }
 
-function beforeStateOf(options: {
+/** In one patch with what they need of the room for annotations. */
+export function putMarks(options: {
+  readonly api: KubernetesApi;
+  readonly pod: PodRecord;
+  readonly marks: QuarantineMarks;
+  readonly signal: AbortSignal;
+}): ReturnType<typeof replacePodLabels> {
+  const { marks, ...rest } = options;
+  const going = Object.fromEntries((options.pod.crowding ?? []).map((name) => [name, null]));
+  return replacePodLabels({ ...rest, labels: marks.labels, annotations: { ...going, ...marks.annotations } });
+}
+
+/** @param together uids of all pods that the step is about, where that is more than this one */
+export function beforeStateOf(options: {
   readonly pod: PodRecord;
   readonly context: StepContext;
   readonly view: ClusterView;
+  readonly together?: readonly string[];
 }): BeforeState {
-  const { pod, context, view } = options;
+  const { pod, context, view, together } = options;
   const owner = controllerOf(pod.owners);
   const { workload } = topOwnerOf({ pod, view });
   return {
@@ -247,10 +261,10 @@ function beforeStateOf(options: {
     incident: context.incident,
     step: context.key,
     podUid: pod.uid,
-    labels: pod.labels,
+    ...notedOf(pod),
     ...(owner && { owner }),
     ...(workload && { workload }),
-    annotations: disruptionBefore(pod.annotations),
+    ...(together && { together }),
     terms: holdTermsNow(context),
   };
 }

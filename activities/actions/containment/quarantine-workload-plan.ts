@@ -1,17 +1,20 @@
 import { exceptionNotes, type QuarantineExceptions, standingText } from '../../../core/action/quarantine-exceptions.ts';
 import type { NamedWorkload } from '../../../core/actions/workload.schema.ts';
+import { type BeforeState, notedOf } from '../../../core/cluster/before-state.ts';
 import type { DenyTier } from '../../../core/cluster/deny-tier.ts';
 import { names } from '../../../core/cluster/labels.ts';
 import { type PodRecord, type PolicyRecord, selects } from '../../../core/cluster/pod-record.ts';
 import type { ServiceRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import type { BudgetRecord, ScalerRecord } from '../../../integrations/kubernetes/workloads/disruption.ts';
-import { additivePolicies, meansNote, quarantineEffect } from './quarantine-plan.ts';
+import { additivePolicies, lostNotes, meansNote, quarantineEffect } from './quarantine-plan.ts';
 
 /** Pure. What becomes of the pods, and of what counts on them. */
 export function quarantineWorkloadPlan(situation: {
   readonly workload: NamedWorkload;
   readonly pods: readonly PodRecord[];
   readonly whyLeft: (pod: PodRecord) => string | undefined;
+  /** How a pod was before, where it is in quarantine. */
+  readonly beforeOf: (pod: PodRecord) => BeforeState | undefined;
   readonly policies: readonly PolicyRecord[];
   readonly services: readonly ServiceRecord[];
   readonly budgets: readonly BudgetRecord[];
@@ -20,7 +23,7 @@ export function quarantineWorkloadPlan(situation: {
   readonly denyTier: DenyTier | undefined;
   readonly exceptions: QuarantineExceptions;
 }) {
-  const { workload, pods, whyLeft, policies, services, budgets, scalers, incident, denyTier, exceptions } = situation;
+  const { workload, pods, whyLeft, beforeOf, policies, services, budgets, scalers, incident, denyTier, exceptions } = situation;
   const { kind, namespace, name } = workload;
   const policy = `networkpolicy/${namespace}/${names.standingPolicy}`;
   const nameOf = (pod: PodRecord): string => `pod/${namespace}/${pod.name}`;
@@ -52,6 +55,7 @@ export function quarantineWorkloadPlan(situation: {
       ...losing.map((service) => `Service ${service.name} loses all these endpoints at once.`),
       ...bypassed.map((budget) => `PodDisruptionBudget ${budget.name} is bypassed: it does not delay the quarantine.`),
       ...scaling.map((scaler) => `HorizontalPodAutoscaler ${scaler.name} counts none of these pods any more, nor their load.`),
+      ...isolated.flatMap((pod) => lostNotes(beforeOf(pod) ?? notedOf(pod), nameOf(pod))),
       ...left.map((pod) => `${nameOf(pod)} is left out: ${whyLeft(pod)}.`),
       ...meansNote(denyTier),
       ...exceptionNotes(exceptions, denyTier),

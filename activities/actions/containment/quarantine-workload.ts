@@ -11,19 +11,17 @@ import {
   authenticState,
   type BeforeState,
   type CellKey,
-  disruptionBefore,
   openBeforeState,
   quarantineLabels,
-  sealBeforeState,
+  quarantineMarks,
 } from '../../../core/cluster/before-state.ts';
 import type { DenyTier } from '../../../core/cluster/deny-tier.ts';
-import { doNotDisrupt, incidentHash, names } from '../../../core/cluster/labels.ts';
+import { incidentHash, names } from '../../../core/cluster/labels.ts';
 import { type PodRecord, policyTarget } from '../../../core/cluster/pod-record.ts';
 import { FirebreakError } from '../../../core/errors.ts';
-import { holdTermsNow } from '../../../core/incident/hold.ts';
 import type { KubernetesApi } from '../../../integrations/kubernetes/client.ts';
 import { despiteConflicts, listObjects } from '../../../integrations/kubernetes/objects.ts';
-import { readPod, replacePodLabels } from '../../../integrations/kubernetes/pods/pods.ts';
+import { readPod } from '../../../integrations/kubernetes/pods/pods.ts';
 import { readDenyTier } from '../../../integrations/kubernetes/policies/deny-tier.ts';
 import { listNetworkPolicies } from '../../../integrations/kubernetes/policies/network-policies.ts';
 import {
@@ -35,6 +33,7 @@ import type { ClusterView } from '../../../integrations/kubernetes/watch/cluster
 import { type PodJson, podRecord, policyRecord, serviceRecord } from '../../../integrations/kubernetes/watch/projection.ts';
 import { controllerOf, topOwnerOf } from '../../../integrations/kubernetes/workloads/owners.ts';
 import { additivePolicies, whyNotQuarantine } from './quarantine-plan.ts';
+import { beforeStateOf, putMarks } from './quarantine-pod.ts';
 import { lookAtQuarantine, podGivenBack, undoQuarantine } from './quarantine-undo.ts';
 import { quarantineWorkloadPlan, workloadText } from './quarantine-workload-plan.ts';
 
@@ -103,7 +102,7 @@ export function quarantineWorkloadImplementation(parts: {
   };
 
   const contain = async (pod: PodRecord, together: readonly string[], context: StepContext): Promise<string | undefined> => {
-    const { incident, key, signal } = context;
+    const { incident, signal } = context;
     let listed: PodRecord | undefined = pod;
     return despiteConflicts(async () => {
       const seen = listed ?? (await readAgain(pod, signal));
@@ -114,27 +113,8 @@ export function quarantineWorkloadImplementation(parts: {
       const labels = quarantineLabels(incident);
       const ours = beforeOf(seen);
       if (ours && labelDifference({ expected: labels, found: seen.labels }).length === 0) return undefined;
-      const owner = controllerOf(seen.owners);
-      const { workload } = topOwnerOf({ pod: seen, view });
-      const state: BeforeState = ours ?? {
-        version: 1,
-        incident,
-        step: key,
-        podUid: seen.uid,
-        labels: seen.labels,
-        ...(owner && { owner }),
-        ...(workload && { workload }),
-        annotations: disruptionBefore(seen.annotations),
-        together,
-        terms: holdTermsNow(context),
-      };
-      const annotations = {
-        ...(state.annotations && doNotDisrupt),
-        [names.incidentAnnotation]: incident,
-        [names.stepAnnotation]: key,
-        [names.beforeAnnotation]: sealBeforeState(state, cellKey),
-      };
-      view.observePod(await replacePodLabels({ api, pod: seen, labels, annotations, signal }));
+      const state = ours ?? beforeStateOf({ pod: seen, context, view, together });
+      view.observePod(await putMarks({ api, pod: seen, marks: quarantineMarks(state, cellKey), signal }));
       return undefined;
     }, 'FB_ERR_NOT_FOUND');
   };
@@ -156,6 +136,7 @@ export function quarantineWorkloadImplementation(parts: {
         workload,
         pods,
         whyLeft: (pod) => whyLeft(pod, context),
+        beforeOf,
         policies: [...policies.map(policyRecord), ...view.otherPolicies(namespace)],
         services: services.map(serviceRecord),
         budgets: view.budgets(namespace) ?? [],

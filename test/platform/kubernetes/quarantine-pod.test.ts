@@ -288,11 +288,36 @@ describe('quarantining a pod', () => {
     });
   });
 
-  test('fails at a pod whose annotations leave no room for its note, and leaves it as it is', async () => {
-    const full = { labels, annotations: { full: 'x'.repeat(262_100) } };
-    const pod = await cluster.makePod(namespace, 'full', { metadata: full });
-    await expect(action().apply({ pod: resolved(pod) }, stepContext())).rejects.toMatchObject({ status: 422 });
-    expect((await cluster.pod(namespace, 'full')).metadata).toMatchObject(full);
+  test.each([
+    ['full', { full: 'x'.repeat(262_100) }, {}, { annotations: 1, labels: 0 }],
+    ['spared', { small: 'x', 'karpenter.sh/do-not-disrupt': 'x'.repeat(262_000) }, {}, { annotations: 1, labels: 0 }],
+    [
+      'own-names',
+      { 'firebreak.dev/a': 'x'.repeat(131_000), 'firebreak.dev/b': 'x'.repeat(131_000) },
+      {},
+      { annotations: 1, labels: 0 },
+    ],
+    [
+      'labelled',
+      { small: 'x' },
+      Object.fromEntries(Array.from({ length: 400 }, (_, n) => [`${'n'.repeat(240)}/${n}`, 'v'.repeat(60)])),
+      { annotations: 0, labels: 185 },
+    ],
+  ])('contains a pod that was made so that no note fits: %s', async (name, annotations, more, lost) => {
+    const made = await cluster.makePod(namespace, name, { metadata: { labels: { ...labels, ...more }, annotations } });
+    const [input, context] = [{ pod: resolved(made) }, stepContext()];
+    const plan = await action().plan(input, context);
+    expect(plan.notes.join()).toContain(`${lost.annotations} annotations are removed, and they and ${lost.labels} of its labels`);
+    const output = await action().apply(input, context);
+    const after = await cluster.pod(namespace, name);
+    expect(after.metadata?.labels).toEqual(quarantineLabels(context.incident));
+    expect(stateOf(after).lost).toEqual(lost);
+    expect(await action().plan(input, context)).toEqual(plan);
+    expect(await action().undo({ input, output, key: context.key }, context)).toMatchObject({ state: 'undone' });
+    const given = await cluster.pod(namespace, name);
+    expect(given.metadata?.labels).toMatchObject(labels);
+    expect(Object.keys(given.metadata?.labels ?? {})).toHaveLength(2 + Object.keys(more).length - lost.labels);
+    expect(given.metadata?.annotations).toMatchObject('small' in annotations ? { small: 'x' } : {});
   });
 
   test('contains a pod that carries a forged mark', async () => {
