@@ -89,3 +89,18 @@ test('it ends', async () => void (await simulate(endless, { alert: ${alert} })))
   expect(out).toMatch(/a playbook goes on without waiting for anything, at \S*endless\.mjs:5\. /);
   expect(status).not.toBe(0);
 });
+
+test('one thread watches a process, however often a runner loads the package for its files', () => {
+  const { out } = run(
+    'threads.mjs',
+    `import { readdirSync } from 'node:fs';
+const threads = () => readdirSync('/proc/self/task').length;
+const before = threads();
+await import(${room('testing/watch/loop-watch.ts')});
+const once = threads();
+const again = await import(${room('testing/watch/loop-watch.ts').replace(/"$/, '?again"')});
+console.log(JSON.stringify([once > before, threads() === once, again.endingLoops !== undefined]));
+`,
+  );
+  expect(JSON.parse(out)).toEqual([true, true, true]);
+});
