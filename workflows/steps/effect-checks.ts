@@ -73,19 +73,24 @@ export class EffectChecks {
 
   async #look(key: string, afterMs: number): Promise<void> {
     const { ref, settings, priority } = this.#model;
+    const step = this.#model.steps.get(key);
+    const tell = (text: string): void => {
+      if (step) this.#tell(`${afterText(afterMs)} after ${doneTo(step)}: ${text}`);
+    };
     let look: EffectLook;
     try {
       look = await lookActivities(settings, priority).lookAtEffect({ incident: ref, step: key });
     } catch (error) {
-      this.#record(key, afterMs, `could not be looked at: ${stepFailure(error).message}`, {});
+      const text = `could not be looked at: ${stepFailure(error).message}`;
+      this.#record(key, afterMs, text, {});
+      tell(text);
       return;
     }
     const text = effectText(look);
     this.#record(key, afterMs, [text, unknownText(look)].filter((one) => one !== '').join(' '), { effect: look });
-    const step = this.#model.steps.get(key);
     if (!step) return;
     this.#model.steps.set(key, { ...step, effect: { afterMs, look } });
-    this.#tell(`${afterText(afterMs)} after ${doneTo(step)}: ${text}`);
+    tell(text);
     this.#events.changed();
   }
 

@@ -86,7 +86,7 @@ describe('some time after a quarantine', () => {
     expect(recordsOf(incident.id)[1]?.body.effect).toBeUndefined();
   });
 
-  test('where the cell cannot look, that is on record, and the incident goes on', async () => {
+  test('where the cell cannot look, that is on record and in the thread, and the incident goes on', async () => {
     script.lookAtEffect = () => refuse('FB_ERR_UNAVAILABLE', 'the cell is not there');
     const incident = await lab.start([alertOf()], { effectChecksMs: [10 * minute] });
     await incident.until(isQuarantined, 'the quarantine');
@@ -97,6 +97,9 @@ describe('some time after a quarantine', () => {
     );
     expect(quarantineIn(await incident.state())?.effect).toBeUndefined();
     expect(isQuarantined(await incident.state())).toBe(true);
+    await eventually('a line of it in the thread', async () =>
+      lab.seen.threads.includes('10 minutes after cart-1 was quarantined: could not be looked at: the cell is not there'),
+    );
   });
 
   test('nothing is looked at where the configuration has no time for it', async () => {
