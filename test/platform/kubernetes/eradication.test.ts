@@ -172,7 +172,7 @@ describe('eradication and recovery', () => {
         'Difference: spec.automountServiceAccountToken is added: false.',
         'Difference: spec.containers[main].securityContext.readOnlyRootFilesystem is added: true.',
         'Difference: spec.hostUsers is added: false.',
-        'Difference: spec.securityContext.appArmorProfile.type is added.',
+        'Difference: spec.securityContext.appArmorProfile.type is added: RuntimeDefault.',
       ]),
     );
     expect(await template()).toEqual(before);
