@@ -57,12 +57,6 @@ ThreadedVMWorkflowCreator.create = async ({ threadPoolSize, logger, patchActivat
 export const workflowThread = { workflowThreadPoolSize: 1, debugMode: false } as const;
 
 /**
- * For so long the next task of an incident waits for the worker that has it in memory; then any worker may read it anew. After a kill -9 that is a pause. But a
- * worker that has too little of the processor must not lose its tasks: each is read anew then, which leaves still less, and after two seconds none was done any more.
- */
-const stickyTimeout = '10s';
-
-/**
  * The cell's worker: incidents, and the activities with the cluster's rights. Pinned to its build; one more runs per older build that
  * still has open incidents.
  */
@@ -92,7 +86,6 @@ export function createCellWorker(
       useWorkerVersioning: true,
       defaultVersioningBehavior: 'PINNED',
     },
-    stickyQueueScheduleToStartTimeout: stickyTimeout,
     maxCachedWorkflows,
     ...workflowThread,
     // A burst's first tasks all come with the answer to their start; one that finds no free slot goes through the server's queue.

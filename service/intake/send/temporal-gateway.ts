@@ -87,8 +87,6 @@ class TemporalGateway implements IncidentGateway {
           taskQueue,
           args: [input],
           requestEagerStart: options.eager && mayBeEager !== false,
-          // After a kill -9 another worker takes over this soon; and what a busy one has in hand is not lost to it.
-          workflowTaskTimeout: '10s',
           // USE_EXISTING would drop the alert without an error.
           workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
           workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
