@@ -51,7 +51,7 @@ test('a profile that the node cannot enforce is given back by itself, where the 
   });
   const wrong = hardenWorkloadImplementation({ ...parts, appArmorOnEveryNode: true });
   expect((await wrong.plan(input, stepContext())).notes).toContain(
-    'Difference: spec.securityContext.appArmorProfile.type is added.',
+    'Difference: spec.securityContext.appArmorProfile.type is added: RuntimeDefault.',
   );
   const done = wrong.apply(input, stepContext({ signal: AbortSignal.timeout(120_000) }));
   if (hasAppArmor) {
