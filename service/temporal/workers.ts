@@ -88,8 +88,8 @@ export function createCellWorker(
     },
     maxCachedWorkflows,
     ...workflowThread,
-    // A burst's first tasks all come with the answer to their start; one that finds no free slot goes through the server's queue.
-    maxConcurrentWorkflowTaskExecutions: 100,
+    // What is in hand has ten seconds, and what has to be read again for its task takes a tenth of one or more: the rest waits in the server's queue.
+    maxConcurrentWorkflowTaskExecutions: 16,
     shutdownGraceTime: '5s',
     shutdownForceTime: '10s',
   });
