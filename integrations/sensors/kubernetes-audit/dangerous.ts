@@ -143,11 +143,9 @@ const enforced = 'pod-security.kubernetes.io/enforce';
 export function lowersPodSecurity({ written }: AuditRequest): boolean {
   return written.some((namespace) => {
     const labels = objectOf(objectOf(namespace.metadata)?.labels);
-    return (
-      labels !== undefined &&
-      Object.hasOwn(labels, enforced) &&
-      [undefined, null, 'privileged'].includes(labels[enforced] as null)
-    );
+    if (!labels || !Object.hasOwn(labels, enforced)) return false;
+    const level = labels[enforced];
+    return level === undefined || level === null || level === 'privileged';
   });
 }
 
