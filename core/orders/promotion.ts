@@ -89,7 +89,7 @@ function wordsOf(terms: PromotionTerms): StageWords {
         title: `promote ${name}`,
         question: `Let ${name} run in every incident?`,
         longest: { what: 'A promotion', ms: longestPromotedMs },
-        over: `${name} is not promoted any more: what was promoted before it runs again`,
+        over: `${name} is not promoted any more: the version before it runs again, or none`,
       };
   }
 }
@@ -181,6 +181,27 @@ export function promotedOf(pack: string, active: readonly PromotionTerms[], now:
 /** Of these packs the one of which two versions run: one at a time, by the newest order. */
 export function rampingOf(packs: readonly string[], active: readonly PromotionTerms[], now: number): PromotionTerms | undefined {
   return newestOf(packs.flatMap((pack) => promotedOf(pack, active, now).ramping ?? []));
+}
+
+/** The same version, as far: whoever proposes it while it is proposed means that proposal. */
+export function isSamePromotion(one: PromotionTerms, other: PromotionTerms): boolean {
+  const { pack, integrity, stage, percent } = one;
+  return other.pack === pack && other.integrity === integrity && other.stage === stage && other.percent === percent;
+}
+
+/**
+ * Whether a proposal falls once this one is agreed to: its list says what it may do that the version before might not, which is another one now; or the newer of two
+ * orders counts, and it is the older.
+ */
+export function fallsWhenBegun(proposed: PromotionTerms, begun: PromotionTerms): boolean {
+  // One pack at a time has two versions.
+  if (proposed.stage === 'percent' && begun.stage === 'percent') return true;
+  return proposed.pack === begun.pack && (begun.stage !== 'observe' || proposed.stage === 'observe');
+}
+
+/** Whether a proposal falls once this promotion is ended: it was proposed, and is shown to people, against what ran by it. */
+export function fallsWhenEnded(proposed: PromotionTerms, ended: PromotionTerms): boolean {
+  return proposed.pack === ended.pack && ended.stage !== 'observe';
 }
 
 function newestOf(terms: readonly PromotionTerms[]): PromotionTerms | undefined {

@@ -5,7 +5,14 @@ import type { ControlActivities, KnownDecisions, OrderAnswer } from '../../core/
 import { type DecisionState, isEnd, isProposal, kindOf, nounOf, type SignedProposal } from '../../core/decide/decision.ts';
 import type { QuestionState } from '../../core/incident/incident-state.ts';
 import { deadlineOrderDone, deadlineOrderText, isDeadlineOrder } from '../../core/orders/deadline-order.ts';
-import { approveChoice, type DecisionNoun, type SignedEnd } from '../../core/orders/order.ts';
+import { approveChoice, type SignedEnd } from '../../core/orders/order.ts';
+import {
+  fallsWhenBegun,
+  fallsWhenEnded,
+  isSamePromotion,
+  type PromotionTerms,
+  releaseText,
+} from '../../core/orders/promotion.ts';
 import { holdScopeText, recordOrderDone } from '../../core/orders/record-hold.ts';
 import { isObject } from '../../core/text/plain-json.ts';
 import { bareVotes } from '../incident/cards.ts';
@@ -84,13 +91,18 @@ export class Decisions {
 
   /** What the cell goes by, and was lost here when somebody set this workflow back. */
   recall({ decided, ended }: KnownDecisions): void {
-    for (const one of decided) if (this.#model.restore(one)) this.#update(one.proof.question.id);
+    for (const one of decided) {
+      if (!this.#model.restore(one)) continue;
+      this.#update(one.proof.question.id);
+      this.#begun(one.proposal);
+    }
     for (const by of ended) {
       const { decision } = by.order;
       const known = this.#model.decisions.get(decision);
       if (!known || !isLive(known)) continue;
       this.#model.set(decision, { state: 'ended', at: new Date().toISOString(), by });
       this.#closeQuestion(known.question);
+      this.#ended(known);
       const { noun } = kindOf(known.proposal.order);
       this.#model.record(`${noun}.restored`, 'engine', 'its end is taken over from what the cell knew', { [noun]: decision });
     }
@@ -112,7 +124,7 @@ export class Decisions {
 
   #propose(proposal: SignedProposal, { name, levels, stepUp }: Extract<OrderAnswer, { readonly ok: true }>): void {
     const { terms, person } = proposal.order;
-    const problem = this.#problemOf(terms.id, nounOf(proposal.order));
+    const problem = this.#problemOf(proposal);
     if (problem !== undefined) {
       this.#refuse(proposal, problem);
       return;
@@ -131,9 +143,45 @@ export class Decisions {
       .catch(() => this.#model.record('card.failed', 'engine', 'the card could not be posted', { [noun]: terms.id }));
   }
 
-  #problemOf(id: string, noun: DecisionNoun): string | undefined {
-    if (this.#model.decisions.has(id)) return 'This proposal is known already.';
-    return this.#model.isFull(noun) ? 'There are too many decisions: end some first.' : undefined;
+  #problemOf({ order }: SignedProposal): string | undefined {
+    if (this.#model.decisions.has(order.terms.id)) return 'This proposal is known already.';
+    if (this.#model.isFull(nounOf(order))) return 'There are too many decisions: end some first.';
+    if (order.kind !== 'promotion.propose') return undefined;
+    const [same] = this.#promotionsProposed((terms) => isSamePromotion(terms, order.terms));
+    return same && `The same is proposed already, as ${same.id}, and waits for somebody else to agree.`;
+  }
+
+  /** Of those that nobody has decided on yet. */
+  #promotionsProposed(wanted: (terms: PromotionTerms) => boolean): readonly PromotionTerms[] {
+    return [...this.#model.decisions.values()].flatMap(({ proposal: { order }, status }) =>
+      status.state === 'proposed' && order.kind === 'promotion.propose' && wanted(order.terms) ? [order.terms] : [],
+    );
+  }
+
+  /** What else was proposed of packs when this began. */
+  #begun({ order }: SignedProposal): void {
+    if (order.kind !== 'promotion.propose') return;
+    const { terms } = order;
+    this.#fall((proposed) => fallsWhenBegun(proposed, terms), kindOf(order).begun);
+  }
+
+  #ended({ proposal: { order }, status }: DecisionState): void {
+    if (status.state !== 'active' || order.kind !== 'promotion.propose') return;
+    const { terms } = order;
+    this.#fall((proposed) => fallsWhenEnded(proposed, terms), `${releaseText(terms)} was rolled back`);
+  }
+
+  /** People were shown what is no longer so: nobody agrees to it any more. */
+  #fall(isMeant: (proposed: PromotionTerms) => boolean, since: string): void {
+    for (const { id } of this.#promotionsProposed(isMeant)) {
+      const known = this.#model.decisions.get(id);
+      if (!known) continue;
+      const text = `${since}: propose it again`;
+      this.#model.set(id, { state: 'lapsed', at: new Date().toISOString() });
+      this.#closeQuestion(known.question, text);
+      this.#model.record('promotion.lapsed', 'engine', text, { promotion: id });
+      this.#say(known.proposal, `${kindOf(known.proposal.order).name} ${id} has lapsed: ${text}.`);
+    }
   }
 
   #end(signed: SignedEnd, who: string): void {
@@ -148,6 +196,7 @@ export class Decisions {
     }
     this.#model.set(order.decision, { state: 'ended', at: new Date().toISOString(), by: signed });
     this.#closeQuestion(known.question);
+    this.#ended(known);
     this.#model.record(`${noun}.ended`, `person/${order.person}`, `${who}: ${order.reason}`, {
       [noun]: order.decision,
       order: end,
@@ -183,18 +232,19 @@ export class Decisions {
     const text = approved ? begun : nothing;
     this.#model.record(approved ? `${noun}.begun` : `${noun}.rejected`, who, text, { [noun]: id });
     this.#update(question);
-    if (approved)
-      this.#say(
-        proposal,
-        `${name} ${id}, approved by ${names}: ${text}. ${this.#model.names.get(owner) ?? owner} answers for it: ${reason}`,
-      );
+    if (!approved) return;
+    this.#begun(proposal);
+    this.#say(
+      proposal,
+      `${name} ${id}, approved by ${names}: ${text}. ${this.#model.names.get(owner) ?? owner} answers for it: ${reason}`,
+    );
   }
 
-  #closeQuestion(id: string): void {
+  #closeQuestion(id: string, why = 'it is over'): void {
     const state = this.#model.questions.get(id);
     if (state?.status.state !== 'open') return;
     const at = new Date().toISOString();
-    this.#model.questions.set(id, { ...state, status: { state: 'void', why: 'it is over', at } });
+    this.#model.questions.set(id, { ...state, status: { state: 'void', why, at } });
     this.#update(id);
   }
 

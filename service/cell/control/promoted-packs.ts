@@ -64,6 +64,8 @@ export class PromotedPacks {
       const releases = await this.#open();
       const proven = await orderedRelease(releases, terms);
       const live = this.#liveOf(terms.pack);
+      const needless = this.#whyNeedless(terms);
+      if (needless !== undefined) return needless;
       const unfit = terms.stage === 'percent' ? await this.#problemOfRamp(releases, proven, live) : undefined;
       if (unfit !== undefined) return unfit;
       const widens = await wideningOfRelease(releases, proven, live);
@@ -119,15 +121,26 @@ export class PromotedPacks {
     return promotedOf(pack, terms, this.#now()).live;
   }
 
+  /** Why nothing would come of it: a rollback of what ran already would bring the same version back. */
+  #whyNeedless(terms: PromotionTerms): string | undefined {
+    const { pack, stage, integrity } = terms;
+    const active = this.#options.promotions().map((one) => one.terms);
+    const { live, ramping } = promotedOf(pack, active, this.#now());
+    if (integrity === live?.integrity) {
+      const some = `, except those that begin with ${ramping && releaseText(ramping)}: firebreak pack rollback ${pack} ends that`;
+      return `${releaseText(terms)} runs in every incident already${ramping ? some : ''}.`;
+    }
+    const isRamping = stage === 'observe' && integrity === ramping?.integrity;
+    return isRamping ? `${releaseText(terms)} runs in some incidents already: their records say what it does.` : undefined;
+  }
+
   /** Why some incidents may not begin with it while others do not. */
   async #problemOfRamp(
     releases: Releases,
     { statement }: ProvenRelease,
     live: PromotionTerms | undefined,
   ): Promise<string | undefined> {
-    const { pack, integrity } = statement;
-    const name = releaseText({ pack, release: statement.version });
-    if (integrity === live?.integrity) return `${name} runs in every incident already.`;
+    const { pack } = statement;
     const other = this.#wanted().ramping;
     if (other && other.pack !== pack)
       return `${releaseText(other)} runs in some incidents: promote that for all, or roll it back first.`;

@@ -45,7 +45,14 @@ const agreeing: Readonly<Record<Noun, string>> = {
 const endsInWords: Readonly<Record<Noun, string>> = {
   suppression: 'the workload’s name, as `firebreak suppress list` shows it',
   restraint: 'the name under SCOPE in `firebreak restraints list`, or of the cluster’s name',
-  promotion: 'the pack’s name',
+  promotion: 'the version, such as acme@1.2.0',
+};
+
+/** Where the ids of it are listed. */
+const listedBy: Readonly<Record<Noun, string>> = {
+  suppression: 'firebreak suppress list --all',
+  restraint: 'firebreak restraints list --all',
+  promotion: 'firebreak pack promotions --all',
 };
 
 /** What it is about, by the name whose end is typed. */
@@ -107,21 +114,35 @@ async function approve(session: Session, noun: Noun, id: string, options: VoterO
   const question = state.questions.find((one) => one.question.id === found?.question);
   const choice = question?.question.choices.find((one) => one.id === approveChoice);
   if (!found || !question || !choice) throw unknown(noun, id);
-  if (question.status.state !== 'open') throw notOpen(question, namesWithIds(session.config.roster));
+  if (question.status.state !== 'open') {
+    const { code, detail } = notOpen(question, namesWithIds(session.config.roster));
+    throw new FirebreakError(code, detail, { remedy: `\`${listedBy[noun]}\` shows what became of it. Nothing was sent.` });
+  }
   await submit(session, { state, question, choice, ...voterIn(options) }, options, endsOf(kindOf(found.proposal.order)));
 }
 
 /** Makes `command` end one; what holds the response up or lifts guardrails is asked back. */
-export function registerEnd(command: Command, noun: Noun): void {
-  const isAsked = noun === 'restraint';
+export function registerEnd(command: Command, noun: Noun, { problemOf }: EndRules = {}): void {
+  const isAsked = noun !== 'suppression';
   const voter = requireReason(withVoter(command.argument('<id>', 'its id')));
-  const named = command.parent?.name() === 'suppress' ? 'suppress end' : command.name();
+  const parent = command.parent?.name();
+  const named = parent === 'suppress' || parent === 'pack' ? `${parent} ${command.name()}` : command.name();
   withExamples(isAsked ? withConfirmation(voter) : voter, [
     `firebreak ${named} 0123456789abcdef --reason "done" --as ada --key ~/.firebreak/ada.pem`,
   ]).action((id: string, options: VoterOptions) => {
     if (isAsked) mustBeConfirmable(options, endsInWords[noun]);
-    return withSession(options, (session) => end(session, noun, id, options));
+    return withSession(options, async (session) => {
+      const known = problemOf && decisionIn(await controlState(session), noun, id);
+      const problem = known && problemOf(known);
+      if (problem !== undefined) throw new FirebreakError('FB_ERR_REFUSED', problem);
+      await end(session, noun, id, options);
+    });
   });
+}
+
+interface EndRules {
+  /** Why this one is not ended so. */
+  readonly problemOf?: (known: DecisionState) => string | undefined;
 }
 
 /** Ends what is in force or proposed, asked back where the response changes by it. @throws FB_ERR_UNKNOWN_ID, FB_ERR_VOTE_REFUSED. */
@@ -129,8 +150,21 @@ export function end(session: Session, noun: Noun, id: string, options: VoterOpti
   return endAll(session, noun, [id], options);
 }
 
-/** The same for several, one after another; who is asked back types the name of the last. @throws as `end` */
-export async function endAll(session: Session, noun: Noun, ids: readonly string[], options: VoterOptions): Promise<void> {
+/** What somebody who ends several sees of it before. */
+interface EndShown {
+  readonly lines: readonly string[];
+  /** Whose end is typed. */
+  readonly ends: string;
+}
+
+/** The same for several, one after another; who is asked back sees of each what it is, and types the name of the last, unless `shown` says it otherwise. @throws as `end` */
+export async function endAll(
+  session: Session,
+  noun: Noun,
+  ids: readonly string[],
+  options: VoterOptions,
+  shown?: EndShown,
+): Promise<void> {
   const { as: person, reason = '' } = options;
   const { cluster } = session.config;
   const state = await controlState(session);
@@ -148,7 +182,7 @@ export async function endAll(session: Session, noun: Noun, ids: readonly string[
   const last = all.at(-1);
   if (noun !== 'suppression' && last) {
     const lines = all.map(({ kind, reason: why }) => `Order of ${person}: end the ${kind.title} (${why})`);
-    await confirm({ lines, ends: endsOf(last.kind) }, options);
+    await confirm(shown ?? { lines, ends: endsOf(last.kind) }, options);
   }
   for (const { order, kind } of all) {
     const signed = await signedOrder(order, options.key);
@@ -166,7 +200,9 @@ function mustNeedNoSignIn({ config }: Session, found: DecisionState, order: EndD
 }
 
 function unknown(noun: Noun, id: string): FirebreakError {
-  return new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no ${calledBy[noun]} ${id}`);
+  return new FirebreakError('FB_ERR_UNKNOWN_ID', `there is no ${calledBy[noun]} ${id}`, {
+    remedy: `Take it from \`${listedBy[noun]}\`. For another cluster, use the configuration of that cluster.`,
+  });
 }
 
 export interface ListOptions extends ConfiguredOptions, DeskOptions {

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ControlState } from '../../../core/decide/control.ts';
-import { isPromotion } from '../../../core/decide/decision.ts';
+import { type DecisionState, isPromotion } from '../../../core/decide/decision.ts';
 import { FirebreakError } from '../../../core/errors.ts';
+import { approveChoice } from '../../../core/orders/order.ts';
 import {
   longestObservedMs,
   longestPromotedMs,
@@ -30,6 +31,7 @@ import {
   propose,
   proposing,
   registerApproval,
+  registerEnd,
   requireReason,
 } from '../orders/decide.ts';
 import { print, printable, printJson, printTable } from '../output.ts';
@@ -105,6 +107,13 @@ export function registerPromoting(pack: Command): void {
     ],
   ).action(promote);
   registerApproval(pack, 'promotion');
+  registerEnd(
+    pack
+      .command('withdraw')
+      .description('withdraw a proposal, or end that a version is observed before its time; one person is enough'),
+    'promotion',
+    { problemOf: whyNotWithdrawn },
+  );
   withExamples(
     withConfig(
       pack
@@ -167,7 +176,8 @@ function promote({ pack, version }: Named, options: PromoteOptions): Promise<voi
       const { reason, as: person, owner = person, all, percent, observe = usuallyObservedMs } = options;
       const lastsMs = all ? longestPromotedMs : percent === undefined ? observe : longestRampedMs;
       const releases = await releasesOf(session);
-      const live = liveIn(await controlState(session), pack);
+      const state = await controlState(session);
+      const live = liveIn(state, pack);
       try {
         const proven = await releaseOf(releases, pack, version);
         const terms: PromotionTerms = {
@@ -184,15 +194,43 @@ function promote({ pack, version }: Named, options: PromoteOptions): Promise<voi
           from: at,
           until: new Date(Date.parse(at) + lastsMs).toISOString(),
         };
-        for (const what of terms.widens) process.stderr.write(`  ${printable(what)}\n`);
+        const looked = terms.stage === 'observe' ? [] : [observedText(state, terms)];
+        for (const what of [...terms.widens, ...looked]) process.stderr.write(`  ${printable(what)}\n`);
         return { version: 1, kind: 'promotion.propose', person, at, terms };
       } catch (error) {
         if (error instanceof FirebreakError || !(error instanceof Error)) throw error;
         throw new FirebreakError('FB_ERR_REFUSED', error.message);
       }
     },
-    pack,
+    `${pack}@${version}`,
   );
+}
+
+/** Whether people have looked first what it would do: nothing else checks that. */
+function observedText({ decisions, questions }: ControlState, { pack, release, integrity }: PromotionTerms): string {
+  const name = releaseText({ pack, release });
+  const approved = new Set(
+    questions.flatMap(({ question, status }) =>
+      status.state === 'decided' && status.choice === approveChoice ? [question.id] : [],
+    ),
+  );
+  const [looked] = decisions
+    .filter(isPromotion)
+    .filter(({ proposal: { order }, question }) => {
+      const { terms } = order;
+      return terms.integrity === integrity && terms.stage === 'observe' && approved.has(question);
+    })
+    .toSorted((one, other) => (one.proposal.order.terms.from < other.proposal.order.terms.from ? 1 : -1));
+  if (!looked) return `${name} was not observed before, as far as is known`;
+  const { from, until } = looked.proposal.order.terms;
+  const time = looked.status.state === 'active' ? `is observed until ${until}` : `was observed from ${from}`;
+  return `${name} ${time}: firebreak pack observed ${name} lists what it would have done`;
+}
+
+/** What runs goes back to the version before: that is another order. */
+function whyNotWithdrawn({ proposal: { order }, status }: DecisionState): string | undefined {
+  if (order.kind !== 'promotion.propose' || status.state !== 'active' || order.terms.stage === 'observe') return undefined;
+  return `${releaseText(order.terms)} was agreed to: firebreak pack rollback ${order.terms.pack} ends it`;
 }
 
 async function releasesOf({ config }: Session): Promise<Releases> {
@@ -218,16 +256,20 @@ async function rollback(session: Session, pack: string, options: VoterOptions): 
   // With each share before, which would count again.
   const shares = active.filter(({ stage }) => stage === 'percent').sort((a, b) => Date.parse(a.from) - Date.parse(b.from));
   const ends = ramping || !live ? shares : [...shares, live];
+  const left = active.filter((one) => !ends.includes(one));
+  const runs = promotedOf(pack, left, Date.now()).live;
+  const how = ramping ? 'in every incident that begins' : 'again';
+  const then = runs ? `Then ${releaseText(runs)} runs ${how}.` : `Then no version of ${pack} runs: there is none before.`;
+  const ordered = ramping ?? live;
+  const what = ordered && `no incident begins with ${releaseText(ordered)} any more (promoted because: ${ordered.reason})`;
   await endAll(
     session,
     'promotion',
     ends.map(({ id }) => id),
     options,
+    { lines: [`Order of ${options.as}: ${what}`, then], ends: pack },
   );
-  const left = active.filter((one) => !ends.includes(one));
-  const runs = promotedOf(pack, left, Date.now()).live;
-  const how = ramping ? 'in every incident that begins from now on' : 'again';
-  if (!options.json) print(runs ? `${releaseText(runs)} runs ${how}.` : `No version of ${pack} runs now.`);
+  if (!options.json) print(printable(then));
 }
 
 async function list(session: Session, options: ListOptions): Promise<void> {
@@ -248,7 +290,8 @@ async function list(session: Session, options: ListOptions): Promise<void> {
         const { live, ramping, observed } = promotedOf(order.terms.pack, active, now);
         if (order.terms.id === live?.id) return 'runs';
         if (order.terms.id === ramping?.id) return `runs in ${order.terms.percent} %`;
-        return order.terms.id === observed?.id ? 'observed' : 'ran before';
+        if (order.terms.id === observed?.id) return 'observed';
+        return order.terms.stage === 'observe' ? 'observed before' : 'ran before';
       },
     },
     { title: 'SINCE', text: ({ proposal }) => proposal.order.terms.from },

@@ -164,6 +164,10 @@ test('a version from the store runs once somebody else has agreed, without a res
   await startsAre(2);
   expect([service.pid, service.isRunning]).toEqual([pid, true]);
   expect(await firebreak(undefined, ...typed(promotions))).toMatch(/beta@1\.0\.0 +runs/);
+  const again = (...stage: readonly string[]): Promise<string> =>
+    firebreak('ada', 'pack', 'promote', 'beta@1.0.0', ...stage, '--reason', 'once more', ...meant('beta@1.0.0'));
+  for (const stage of ['--all', '--observe=1h', '--percent=10'])
+    await expect(again(stage)).rejects.toThrow('beta@1.0.0 runs in every incident already.');
   expect(await answered(other, 'Detect beta miners')).toEqual({ playbook: 'beta/miner', says: ['for 70m'] });
 });
 
@@ -173,7 +177,18 @@ test('another version runs in the share of incidents that was agreed to, and in 
   if (!within || !without) throw new Error('they were not deployed');
   const propose = ['pack', 'promote', 'beta@1.1.0', '--percent', '50', '--reason', 'on one in two', '--json'];
   const { id } = JSON.parse(await firebreak('ada', ...propose, ...meant('beta@1.1.0')));
+  // Two of them at once, and one by mistake.
+  await expect(firebreak('ben', ...propose, ...meant('beta@1.1.0'))).rejects.toThrow(`The same is proposed already, as ${id}`);
+  const proposeAll = ['pack', 'promote', 'beta@1.1.0', '--all', '--reason', 'on all', '--json'];
+  const { id: withdrawn } = JSON.parse(await firebreak('ada', ...proposeAll, ...meant('beta@1.1.0')));
+  await firebreak('ada', 'pack', 'withdraw', withdrawn, '--reason', 'too early', ...meant('beta@1.1.0'));
+  const { id: overtaken } = JSON.parse(await firebreak('ben', ...proposeAll, ...meant('beta@1.1.0')));
   await firebreak('ben', 'pack', 'approve', id, '--reason', 'read it', ...meant('beta@1.1.0'));
+  const tooLate = firebreak('ada', 'pack', 'approve', overtaken, '--reason', 'read it', ...meant('beta@1.1.0'));
+  await expect(tooLate).rejects.toThrow('beta@1.1.0 runs in 50 % of the incidents that begin from now on: propose it again');
+  await expect(tooLate).rejects.toThrow('firebreak pack promotions --all');
+  const running = ['pack', 'withdraw', id, '--reason', 'slower', ...meant('beta@1.1.0')];
+  await expect(firebreak('ada', ...running)).rejects.toThrow('firebreak pack rollback beta ends it');
   await startsAre(3);
   await until('its first incidents', 120_000, () => service.log.includes('new incidents begin with the version'));
   expect(await firebreak(undefined, 'pack', 'promotions')).toMatch(/beta@1\.1\.0 +runs in 50 %/);
@@ -190,20 +205,23 @@ test('another version runs in the share of incidents that was agreed to, and in 
   expect(next).toMatchObject({ percent: 50, open: 1, packs: ['acme@1.0.0', 'beta@1.1.0'] });
 
   const back = ['pack', 'rollback', 'beta', '--reason', 'slower'];
-  expect(await firebreak('ada', ...back, ...meant('beta@1.1.0'))).toContain(
-    'beta@1.0.0 runs in every incident that begins from now on.',
-  );
+  expect(await firebreak('ada', ...back, ...meant('beta'))).toContain('Then beta@1.0.0 runs in every incident that begins.');
   await startsAre(4);
   const after = await buildsWhen('Temporal to be told', (builds) =>
     builds.every(({ current, percent }) => current || percent === 0),
   );
   expect(after.find((build) => build.id === next?.id)).toMatchObject({ current: false, open: 1 });
+  // Its incident is open: it stays, with what it began with.
+  expect(await firebreak(undefined, 'builds', 'list')).toMatch(new RegExp(`${next?.id} +drains +0 % +1 `));
 });
 
 test('what runs in all incidents is rolled back by one person', async () => {
   const [, , , rollback] = tutorial;
-  const rolledBack = await firebreak(undefined, ...typed(rollback), ...meant('beta@1.0.0'));
-  expect(rolledBack).toContain('No version of beta runs now.');
+  const rolledBack = await firebreak(undefined, ...typed(rollback), ...meant('beta'));
+  expect(rolledBack).toContain('Then no version of beta runs: there is none before.');
+  await expect(firebreak('ben', ...typed(rollback).slice(0, 5), ...meant('beta'))).rejects.toThrow(
+    'no version of beta is promoted: firebreak pack promotions lists what is',
+  );
   await startsAre(5);
   // As an earlier version has left it there.
   const retired = '0'.repeat(16);

@@ -62,6 +62,22 @@ describe('a proposal to promote', () => {
   });
 });
 
+describe('a proposal of what runs already', () => {
+  test('is refused: a rollback would bring the same version back', async () => {
+    const live = termsOf('1.0.0');
+    const cell = cellWith(() => [live]).started();
+    for (const stage of ['all', 'observe'] as const)
+      expect(await cell.problemOf(termsOf('1.0.0', { stage }))).toBe('acme@1.0.0 runs in every incident already.');
+    const ramping = cellWith(() => [live, termsOf('1.1.0', tenPercent)]).started();
+    expect(await ramping.problemOf(termsOf('1.0.0'))).toBe(
+      'acme@1.0.0 runs in every incident already, except those that begin with acme@1.1.0: firebreak pack rollback acme ends that.',
+    );
+    expect(await ramping.problemOf(termsOf('1.1.0', { stage: 'observe' }))).toBe(
+      'acme@1.1.0 runs in some incidents already: their records say what it does.',
+    );
+  });
+});
+
 describe('a proposal to promote for some incidents', () => {
   test('is refused of what runs in all, and where it says otherwise what it may do', async () => {
     const cell = cellWith(() => [termsOf('1.0.0')]).started();

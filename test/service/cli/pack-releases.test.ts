@@ -40,12 +40,3 @@ test.each([
   expect(refused.status).toBe(2);
   expect(refused.stderr).toContain('Write the name of the pack alone: acme.');
 });
-
-test.each([
-  ['promote', 'acme@1.0.0'],
-  ['rollback', 'acme'],
-])('pack %s says without a terminal the end of which name is to be typed', async (command, written) => {
-  const refused = await firebreakHere(['pack', command, written, ...person], { folder });
-  expect(refused.status).toBe(2);
-  expect(refused.stderr).toContain('add --yes and --target with the last 4 characters of acme');
-});

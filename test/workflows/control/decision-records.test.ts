@@ -38,7 +38,7 @@ async function termsFor(noun: DecisionNoun, days: number): Promise<Terms> {
   const restraint: RestraintTerms = { ...common, mode: 'freeze', scope: { kind: 'namespace', name: `shop-${serial}` } };
   const promotion: PromotionTerms = {
     ...common,
-    ...{ pack: 'acme', release: '1.0.0', integrity: `sha512-${'A'.repeat(86)}==`, stage: 'observe' },
+    ...{ pack: `acme-${serial}`, release: '1.0.0', integrity: `sha512-${'A'.repeat(86)}==`, stage: 'observe' },
     widens: ['acme/miner is new, and may quarantinePod (reversible, pod)'],
   };
   return noun === 'restraint' ? restraint : promotion;
@@ -145,6 +145,108 @@ describe.each(Object.entries(kinds) as [DecisionNoun, (typeof kinds)[DecisionNou
     expect(expired.actor).toBe('engine');
     expect(lapsed).toMatchObject({ actor: 'engine', body: { text: expect.stringMatching(/^nobody decided: /) } });
     expect(Date.parse(lapsed.at) - Date.parse(expired.at)).toBeGreaterThan(4 * dayMs);
+  });
+});
+
+describe('of several promotions', () => {
+  let packs = 0;
+  type Over = Partial<PromotionTerms>;
+  /** Orders of versions of a pack that no other test has. */
+  function pack() {
+    packs += 1;
+    const name = `several-${packs}`;
+    const send = async (release: string, over: Over = {}): Promise<string> => {
+      const integrity = `sha512-${release.replaceAll('.', 'A').padEnd(86, 'B')}==`;
+      const terms = { ...(await termsFor('promotion', 7)), pack: name, release, integrity, stage: 'all', widens: [], ...over };
+      await order('promotion', terms);
+      return terms.id;
+    };
+    const propose = async (release: string, over?: Over): Promise<string> => {
+      const id = await send(release, over);
+      await control.until((state) => stateOf(state, id) === 'proposed', 'the proposal');
+      return id;
+    };
+    return { send, propose };
+  }
+  const standing = async (...ids: readonly string[]) => {
+    const state = await control.state();
+    return ids.map((id) => stateOf(state, id));
+  };
+  const whyVoid = async (id: string) => {
+    const asked = (await control.state()).questions.find(({ question }) => question.id === `promotion:${id}`);
+    return asked?.status.state === 'void' ? asked.status.why : asked?.status.state;
+  };
+
+  test('the one that is agreed to first counts, and the others of its pack fall: what they say is of what ran before', async () => {
+    const { propose } = pack();
+    const other = await pack().propose('1.0.0');
+    const [older, newer, observed] = [
+      await propose('1.0.0'),
+      await propose('1.1.0'),
+      await propose('1.2.0', { stage: 'observe' }),
+    ];
+    await agree('promotion', newer);
+    expect(await standing(older, newer, observed, other)).toEqual(['lapsed', 'active', 'lapsed', 'proposed']);
+    const why = expect.stringMatching(/^several-\d+@1\.1\.0 runs in every incident that begins from now on: propose it again$/);
+    expect([await whyVoid(older), await whyVoid(observed)]).toEqual([why, why]);
+    expect(await recordOf('promotion.lapsed', 'promotion', older)).toMatchObject({ actor: 'engine', body: { text: why } });
+    await lab.heard((text) => text.includes(`Promotion ${older} has lapsed: several-`));
+    // Whoever clicks on the card all the same.
+    await control.vote(older, 'approve', 'ben');
+    expect(await standing(older)).toEqual(['lapsed']);
+  });
+
+  test('one that is only observed makes none fall but what would be observed in its place', async () => {
+    const { propose } = pack();
+    const [all, observed, other] = [
+      await propose('1.0.0'),
+      await propose('1.1.0', { stage: 'observe' }),
+      await propose('1.2.0', { stage: 'observe' }),
+    ];
+    await agree('promotion', observed);
+    expect(await standing(all, observed, other)).toEqual(['proposed', 'active', 'lapsed']);
+  });
+
+  test('one for some incidents makes one for some of another pack fall: one pack at a time has two versions', async () => {
+    const tenth = { stage: 'percent', percent: 10 } as const;
+    const [some, others] = [await pack().propose('1.0.0', tenth), await pack().propose('1.0.0', tenth)];
+    await agree('promotion', some);
+    expect(await standing(some, others)).toEqual(['active', 'lapsed']);
+  });
+
+  test('what was proposed against one that is rolled back falls with it: the list of what it may do was against that', async () => {
+    const { propose } = pack();
+    const live = await propose('1.0.0');
+    await agree('promotion', live);
+    const next = await propose('1.1.0');
+    const at = new Date(await lab.clock()).toISOString();
+    const end = { version: 1, kind: 'promotion.end', person: 'lea', at, cluster: 'lab', decision: live, reason: 'slow' } as const;
+    await control.signal(controlNames.orderSignal, signedOrder(end, 'lea'));
+    await control.until((state) => stateOf(state, next) === 'lapsed', 'the fall of what was proposed since');
+    expect(await whyVoid(next)).toMatch(/^several-\d+@1\.0\.0 was rolled back: propose it again$/);
+  });
+
+  test('the same is not proposed twice at once, and again once the first was withdrawn', async () => {
+    const { send, propose } = pack();
+    const first = await propose('1.0.0');
+    await send('1.0.0');
+    const { body } = await eventually('the refusal', () =>
+      lab.records.find((one) => one.kind === 'promotion.refused' && String(one.body.text).includes(first)),
+    );
+    expect(body.text).toBe(`The same is proposed already, as ${first}, and waits for somebody else to agree.`);
+    const at = new Date(await lab.clock()).toISOString();
+    const end = {
+      version: 1,
+      kind: 'promotion.end',
+      person: 'ana',
+      at,
+      cluster: 'lab',
+      decision: first,
+      reason: 'typed wrong',
+    } as const;
+    await control.signal(controlNames.orderSignal, signedOrder(end, 'ana'));
+    await control.until((state) => stateOf(state, first) === 'ended', 'the withdrawal');
+    await propose('1.0.0');
   });
 });
 
