@@ -25,6 +25,8 @@ const patient = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterv
 
 /** An approved destructive step that cannot be done within the hour is no longer what people had in mind. */
 const approvedForMs = 3_600_000;
+/** What a pack's action does not give back by then is told, and people order it again: its author's mistake would be tried for ever, and nobody would hear of it. */
+const ownUndoneForMs = 900_000;
 
 function queueOf(settings: IncidentSettings, pool: Pool): string {
   return settings.queues[pool];
@@ -33,6 +35,7 @@ function queueOf(settings: IncidentSettings, pool: Pool): string {
 /** The activities of one action, in the pool that has its rights. Critical work goes first in the server's backlog. */
 export function stepActivities(settings: IncidentSettings, declaration: ActionDeclaration, priorityKey: number): CellActivities {
   const taskQueue = queueOf(settings, declaration.pool);
+  const isOwn = declaration.pool === 'packs';
   const common = { taskQueue, heartbeatTimeout, retry: patient, priority: { priorityKey } } as const;
   const plan = activitiesWith<CellActivities>({
     ...common,
@@ -42,11 +45,17 @@ export function stepActivities(settings: IncidentSettings, declaration: ActionDe
   const apply = activitiesWith<CellActivities>({
     ...common,
     startToCloseTimeout: declaration.timeouts.applyMs,
+    // People have approved each step of a pack's own action, too.
+    ...(declaration.effect === 'destructive' || isOwn ? { scheduleToCloseTimeout: approvedForMs } : {}),
     // What only reads, or is over at once, must not keep people from being asked: while its store is down, the playbook goes on without it.
-    ...(declaration.effect === 'destructive' ? { scheduleToCloseTimeout: approvedForMs } : {}),
     ...(declaration.effect === 'read' || declaration.momentary
       ? { scheduleToCloseTimeout: declaration.pool === 'desk' ? '24h' : Math.max(600_000, declaration.timeouts.applyMs) }
       : {}),
+  });
+  const undo = activitiesWith<CellActivities>({
+    ...common,
+    startToCloseTimeout: declaration.timeouts.applyMs,
+    ...(isOwn && { scheduleToCloseTimeout: Math.max(ownUndoneForMs, declaration.timeouts.applyMs) }),
   });
   const verify = activitiesWith<CellActivities>({
     ...common,
@@ -58,7 +67,7 @@ export function stepActivities(settings: IncidentSettings, declaration: ActionDe
     applyStep: apply.applyStep,
     applyStepNow: apply.applyStep,
     verifyStep: verify.verifyStep,
-    undoStep: apply.undoStep,
+    undoStep: undo.undoStep,
     verifyVote: plan.verifyVote,
     verifyRemark: plan.verifyRemark,
     answerersTo: plan.answerersTo,

@@ -89,7 +89,8 @@ export class ActionHost implements OwnRunner {
   ): Promise<OwnRunEnd> {
     const { planMs, applyMs, verifyMs } = action.timeouts;
     const ms = { plan: planMs, apply: applyMs, undo: applyMs, verify: verifyMs }[call.does];
-    const given = AbortSignal.any([signal, AbortSignal.timeout(ms)]);
+    const late = AbortSignal.timeout(ms);
+    const given = AbortSignal.any([signal, late]);
     if (given.aborted) return { end: 'failed', reason: 'it was given up before it began' };
     const child = this.#child();
     this.#ids += 1;
@@ -104,13 +105,15 @@ export class ActionHost implements OwnRunner {
     };
     given.addEventListener('abort', abort, { once: true });
     try {
-      return await new Promise<OwnRunEnd>((end) => {
+      const came = await new Promise<OwnRunEnd>((end) => {
         this.#waiting.set(id, { end, progress });
         const all = this.#options.secrets();
         const secrets = Object.fromEntries(action.own.secrets.map((name) => [name, all[name] ?? '']));
         const settings = Object.fromEntries(action.own.settings.map((name) => [name, this.#options.settings[name] ?? '']));
         tell({ kind: 'run', id, file: action.own.implementation, call, secrets, settings });
       });
+      // Why it failed is that it was given up, and not how it has ended then.
+      return late.aborted && came.end === 'failed' ? { end: 'failed', reason: `it took longer than ${ms / 1_000} s` } : came;
     } finally {
       this.#waiting.delete(id);
       given.removeEventListener('abort', abort);

@@ -136,7 +136,7 @@ class TrialIncident {
       'verifyRemark',
       'answerersTo',
     ];
-    const others = ['issueWarrant', 'updateQuestion', 'postInThread', 'showNotice', 'answerClick'];
+    const others = ['issueWarrant', 'issueReleaseWarrant', 'updateQuestion', 'postInThread', 'showNotice', 'answerClick'];
     const desk: Pick<DeskActivities, 'postQuestion' | 'recordAudit'> = {
       postQuestion: (post) => this.#posted(post),
       recordAudit: (records) => this.#recorded(records),

@@ -77,6 +77,20 @@ test('an action of a pack is done by its own pool with people’s approval, once
 
   const cli = people.commandLine(service);
   const incident = service.incidentOf(workload);
+  // Its undo is refused: people are told why, it stays, and they order it once more.
+  cloud.next('somebody-was-first');
+  await cli('ada', 'lease', 'release', incident, '--reason', 'our own shell', ...meant('sg-1'));
+  const kept = await service.stateWhen('the release that is refused', workload, 120_000, ({ timeline }) =>
+    timeline.some(({ kind }) => kind === 'lease.release-refused'),
+  );
+  expect(kept.timeline).toContainEqual(
+    expect.objectContaining({
+      kind: 'lease.release-refused',
+      text: expect.stringMatching(/could not be released: .*could not undo: somebody has changed the security group meanwhile$/),
+    }),
+  );
+  expect(kept.leases).toMatchObject([{ action, state: 'active' }]);
+  expect(cloud.rules('sg-1')).toEqual([officeRule]);
   await cli('ada', 'lease', 'release', incident, '--reason', 'our own shell', ...meant('sg-1'));
   const given = await service.stateWhen('the release', workload, 120_000, ({ leases }) =>
     leases.every(({ state }) => state === 'released'),

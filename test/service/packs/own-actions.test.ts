@@ -135,6 +135,93 @@ export default implementAction(look, {
   return host.run({ action: 'look', does: 'apply', input: {}, key: 'k', state: null }, contextOf());
 }
 
+/** What such an action says when it is given back, as its pool does it: by this code, which has so long. */
+function givingBack(body: string, applyMs = 300_000) {
+  const files = packWith(
+    `import { implementAction } from 'firebreak/actions';
+import { look } from '../actions/look.ts';
+let tries = 0;
+export default implementAction(look, {
+  plan: async () => ({ target: 'thing/one', changes: [{ target: 'thing/one', what: 'changes' }], state: null }),
+  apply: async () => ({ seen: 'it' }),
+  verify: async () => ({ state: 'applied', detail: 'seen' }),
+  undo: async () => {
+    tries += 1;
+    ${body}
+    return { state: 'undone', detail: \`at try \${tries}\` };
+  },
+});
+`,
+    {
+      'actions/look.ts': `import { data, defineAction } from 'firebreak/actions';
+
+export const look = defineAction({
+  name: 'look', title: 'Look', effect: 'reversible', reach: 'pod', input: {}, output: { seen: data.text('What was seen') },
+  implementation: 'look.ts', verifiedBy: 'Nothing.', undo: 'It changes nothing.', example: {}, sample: { seen: 'it' },
+});
+`,
+      'playbooks/looks.ts': `import { definePlaybook } from 'firebreak/playbook';
+import { look } from '../actions/look.ts';
+
+export const looks = definePlaybook(
+  { id: 'looks', title: 'Look', on: { match: { rule: 'Any' }, minSeverity: 'low', requires: [] }, uses: { look } },
+  async () => {},
+);
+`,
+    },
+  );
+  const [action] = describePack(files).pack.actions as readonly [OwnAction];
+  const timed = { ...action, timeouts: { planMs: 300_000, applyMs, verifyMs: 300_000 } };
+  const host = new ActionHost({ files, actions: [timed], secrets: () => ({}), settings: {}, log: () => undefined });
+  hosts.push(host);
+  return ownAction(timed, { runner: host, steps: memory(new Map()) }).implementation;
+}
+
+describe('an undo of an action of a pack', () => {
+  const done = async (body: string, applyMs?: number) => {
+    const implementation = givingBack(body, applyMs);
+    await implementation.plan({}, contextOf());
+    await implementation.apply({}, contextOf());
+    const undo = async () => implementation.undo?.({ input: {}, key: contextOf().key }, contextOf());
+    return undo;
+  };
+
+  test('that throws is tried again, and has given nothing back until it comes about', async () => {
+    const undo = await done("if (tries === 1) throw new Error('the cloud is away');");
+    await expect(undo()).rejects.toMatchObject({
+      code: 'FB_ERR_UNAVAILABLE',
+      detail: expect.stringMatching(/^own\/look could not undo: implementations\/look\.ts:\d+: Error: the cloud is away$/),
+    });
+    expect(await undo()).toEqual({ state: 'undone', detail: 'at try 2' });
+    expect(await undo()).toMatchObject({ state: 'already' });
+  });
+
+  test('with a mistake in its code, or that says what is no result, is not tried again by itself, and can be ordered again', async () => {
+    const mistaken = await done('if (tries === 1) undefined.seen;');
+    await expect(mistaken()).rejects.toMatchObject({
+      code: 'FB_ERR_ACTION_FAILED',
+      detail: expect.stringMatching(/^own\/look could not undo: implementations\/look\.ts:\d+: TypeError: /),
+    });
+    expect(await mistaken()).toMatchObject({ state: 'undone' });
+    for (const rubbish of ["'done'", 'undefined', "{ state: 'gone to lunch', detail: 'later' }", "{ state: 'undone' }"]) {
+      const undo = await done(`if (tries === 1) return ${rubbish};`);
+      await expect(undo()).rejects.toMatchObject({
+        code: 'FB_ERR_ACTION_FAILED',
+        detail: expect.stringContaining('what own/look says after undo is not as it has to be: '),
+      });
+      expect(await undo()).toMatchObject({ state: 'undone' });
+    }
+  });
+
+  test('that hangs is given up after its time, which is told, with its process', async () => {
+    const undo = await done('await new Promise(() => setInterval(() => undefined, 1_000));', 3_000);
+    await expect(undo()).rejects.toMatchObject({
+      code: 'FB_ERR_UNAVAILABLE',
+      detail: 'own/look could not undo: it took longer than 3 s',
+    });
+  });
+});
+
 describe('the declaration of an action of a pack', () => {
   test('has its full name, in the playbooks that use it too, and what it does is no part of it', () => {
     expect(closePort).toMatchObject({ name: 'cloud-security-group/closePort', pool: 'packs', effect: 'reversible' });

@@ -1,9 +1,16 @@
-import { describe, expect, test } from '@jest/globals';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { playbooks } from '../../../playbooks/index.ts';
+import { describePack } from '../../../service/packs/describe.ts';
+import { readPack } from '../../../service/packs/pack-files.ts';
+import { workflowBuild } from '../../../service/temporal/bundle/pack-build.ts';
 import { runTrial } from '../../../service/trial/trial.ts';
 import type { SimulateOptions } from '../../../testing/chooser.ts';
 import { simulate } from '../../../testing/simulate.ts';
 import type { Story } from '../../../testing/story.ts';
+import { writePackFolder } from '../../pack-folder.ts';
 import { waysInto } from '../../playbooks/shipped-alerts.ts';
 import { bundlePath } from '../bundle.ts';
 import '../temporal-error-log.ts';
@@ -56,5 +63,69 @@ describe('a real Temporal tells the same story as the simulation', () => {
       answer: 'expected',
     });
     expect(tried && withoutTimes(tried)).toEqual(withoutTimes(simulated));
+  });
+});
+
+describe('an action of a pack', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'firebreak-trial-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** A pack whose playbook closes a port when people agree, and opens it when they agree again. */
+  const files = {
+    'package.json': '{ "name": "own", "version": "1.0.0", "type": "module" }\n',
+    'firebreak.pack.ts': `import { data, defineAction } from 'firebreak/actions';
+import { definePack, definePlaybook } from 'firebreak/playbook';
+const closePort = defineAction({
+  name: 'closePort', title: 'Close a port', effect: 'reversible', reach: 'workload', input: { port: data.number('The port') },
+  output: { removed: data.number('Rules') }, implementation: 'close-port.ts', verifiedBy: 'Read back.', undo: 'Opens it again.',
+  example: { port: 80 }, sample: { removed: 1 },
+});
+const closes = definePlaybook(
+  { id: 'closes', title: 'Close a port', on: { match: { rule: 'Terminal shell in container' }, minSeverity: 'low', requires: [] }, uses: { closePort } },
+  async ({ steps, ask }) => {
+    const input = { port: 80 };
+    const first = await ask({ question: 'Close it?', choices: { yes: 'Yes' }, plan: { yes: await steps.closePort.plan(input) }, onSilence: 'It stays.' });
+    if (first.choice !== 'yes') return;
+    const done = await steps.closePort({ ...input, lease: '8h' }, first.approval);
+    const then = await ask({ question: 'Open it?', choices: { yes: 'Yes' }, plan: { yes: await steps.closePort.undo.plan(done) }, onSilence: 'It stays.' });
+    if (then.choice === 'yes') await steps.closePort.undo(done, then.approval);
+  },
+);
+export default definePack({ name: 'own', version: '1.0.0', playbooks: [closes], actions: [closePort] });
+`,
+    'implementations/close-port.ts': 'export default {};\n',
+  };
+
+  async function closing(options: Options): Promise<Story | undefined> {
+    const source = { folder: writePackFolder(join(folder, 'pack'), files) };
+    const pack = readPack(source);
+    const packs = [{ name: 'own', source, integrity: pack.integrity }];
+    const build = await workflowBuild({ packs, stateDir: join(folder, 'state'), engine: await bundlePath() });
+    const [alert] = waysInto['ask-about-shell'] ?? [];
+    if (!alert) throw new Error('there is no alert');
+    // The body is the bundle's.
+    const playbooks = describePack(pack).pack.playbooks.map((one) => ({ ...one, run: async () => undefined }));
+    return (await runTrial({ playbooks, options: { ...options, alert }, bundle: build.path }))?.story;
+  }
+
+  test('is done and given back by its pool, with what the cell says of both', async () => {
+    const story = await closing({ answer: ['yes', 'yes'] });
+    expect(story?.steps.map(({ action, state, approvedBy }) => [action, state, approvedBy])).toEqual([
+      ['own/closePort', 'done', ['oncall-1']],
+      ['own/closePort', 'undone', ['oncall-1']],
+    ]);
+    expect(story).toMatchObject({ left: [], end: 'done' });
+  });
+
+  test('that cannot be given back is tried for a quarter of an hour, and then told: it stays in force', async () => {
+    const story = await closing({ answer: ['yes', 'yes'], failures: { 'own/closePort.undo': 'FB_ERR_UNAVAILABLE' } });
+    expect(story).toMatchObject({ left: [{ action: 'own/closePort' }], end: 'failed', error: { code: 'FB_ERR_UNAVAILABLE' } });
+    const refused = story?.events.find(({ kind }) => kind === 'lease.release-refused');
+    expect(refused?.text).toMatch(/and could not be released: .*simulated/);
+    const tries = story?.steps.filter(({ state }) => state === 'failed') ?? [];
+    expect(tries.length).toBeGreaterThan(10);
+    const [first, last] = [tries.at(0)?.at ?? 0, tries.at(-1)?.at ?? 0];
+    expect(last - first).toBeGreaterThan(10 * 60_000);
+    expect(last - first).toBeLessThan(16 * 60_000);
   });
 });
