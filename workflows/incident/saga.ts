@@ -60,9 +60,10 @@ export class Saga {
     const actor = `playbook/${this.#playbook.id}`;
     const what = left.map(({ action, target }) => heldText({ action, target })).join(', then ');
     const why = stepFailure(failure).message;
-    model.record('saga.failed', actor, `${why}: what was done before is undone: ${what}`, {
-      leases: left.map(({ leaseId }) => leaseId),
-    });
+    const next = this.#mayUndoItself
+      ? 'what was done before is to be undone now'
+      : 'people are asked whether to undo what was done before';
+    model.record('saga.failed', actor, `${why}: ${next}: ${what}`, { leases: left.map(({ leaseId }) => leaseId) });
     if (this.#mayUndoItself) for (const one of left) await this.#giveBack(one);
     const asked = this.#stillInForce();
     if (asked.length > 0) await this.#ask(asked, why);

@@ -67,7 +67,7 @@ describe('a saga of which a later part fails', () => {
     ]);
     expect(undone(incident)).toEqual(['suspendCronJob: saga-failed', 'quarantinePod: saga-failed']);
     expect(timeline.find(({ kind }) => kind === 'saga.failed')?.text).toBe(
-      'no such pod: what was done before is undone: none suspended, then cart-1 quarantined',
+      'no such pod: what was done before is to be undone now: none suspended, then cart-1 quarantined',
     );
     expect(await notes(incident)).toEqual(['given back: StepFailure: no such pod']);
     // The cell finds on the object that it was taken so.
@@ -84,6 +84,10 @@ describe('a saga of which a later part fails', () => {
       ['undo', 2, ['undo:suspendCronJob', 'undo:quarantinePod']],
       ['leave', 1, []],
     ]);
+    // Nothing is undone when it is said, and nothing is afterwards.
+    expect((await incident.state()).timeline.find(({ kind }) => kind === 'saga.failed')?.text).toBe(
+      'no such pod: people are asked whether to undo what was done before: none suspended, then cart-1 quarantined',
+    );
     await lab.env.sleep('2h');
     await incident.until(({ bodies }) => bodies[0]?.state === 'done', 'the end of the body');
     expect((await incident.state()).leases.map(({ state }) => state)).toEqual(['active', 'active']);
