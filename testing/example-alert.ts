@@ -3,6 +3,7 @@ import { mayCarryRule, ownSensor } from '../core/alert/own-alerts.ts';
 import { answering } from '../core/playbook/answering.ts';
 import type { Match, OneOrMore, Regex, TextPattern } from '../core/playbook/match.ts';
 import { conditionKey } from '../core/playbook/match-alert.ts';
+import { timedTexts } from '../core/playbook/match-text.ts';
 import type { AnyPlaybook } from '../core/playbook/playbook.ts';
 import type { ScheduledTarget } from '../core/playbook/schedule.ts';
 import { isScheduled, type ScheduledPlaybook, scheduledAlert, targetOf } from '../core/playbook/scheduled-runs.ts';
@@ -42,6 +43,12 @@ export function inTime(alert: Alert, playbooks: readonly AnyPlaybook[]): Alert {
   const missing = matches.flatMap((match) => (match.absent ? [conditionKey(match)] : []));
   if (counts.length === 0 && missing.length === 0) return alert;
   return { ...alert, facts: { missing, ...alert.facts, counts: { ...Object.fromEntries(counts), ...alert.facts?.counts } } };
+}
+
+/** What `inTime` takes for granted of these playbooks, in words; undefined where it is nothing. */
+export function timedText(playbooks: readonly AnyPlaybook[]): string | undefined {
+  const texts = matchesOf(playbooks).flatMap(timedTexts);
+  return texts.length === 0 ? undefined : texts.join(', and ');
 }
 
 /** As if its time had come, about the simulated cluster's workload where no target is set. */

@@ -33,10 +33,17 @@ export function matchText(match: Match): string {
     ...(not ? [`not ${inBrackets(not)}`] : []),
     ...(privileged === undefined ? [] : [privileged ? 'privileged' : 'not privileged']),
     ...(novel === undefined ? [] : [novel === true ? 'novel' : 'novel among its peers']),
+    ...timedTexts({ ...(count && { count }), ...(absent && { absent }) }),
+  ];
+  return parts.join(', and ');
+}
+
+/** What it asks for that one alert does not say: how often such alerts came, and what did not come after it. */
+export function timedTexts({ count, absent }: Match): readonly string[] {
+  return [
     ...(count ? [`${count.times} times within ${count.within} per ${count.per ?? 'workload'}`] : []),
     ...(absent ? [`nothing of ${inBrackets(absent.of)} within ${absent.within} after it per ${absent.per ?? 'workload'}`] : []),
   ];
-  return parts.join(', and ');
 }
 
 function inBrackets(match: Match): string {

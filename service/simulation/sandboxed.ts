@@ -75,6 +75,7 @@ class SandboxedSimulations implements Simulations {
 
   readonly examples: Simulations['examples'] = (asked) => this.#ask('examples', asked);
   readonly story: Simulations['story'] = (asked) => this.#ask('story', asked);
+  readonly wouldAnswer: Simulations['wouldAnswer'] = (asked) => this.#ask('wouldAnswer', asked);
   readonly every: Simulations['every'] = (asked) => this.#ask('every', asked);
   readonly graph: Simulations['graph'] = (asked) => this.#ask('graph', asked);
   readonly fork: Simulations['fork'] = (asked) => this.#ask('fork', asked);

@@ -6,7 +6,7 @@ import type { ListedPlaybook } from '../../core/playbook/pack.ts';
 import { Backtest, type BacktestOptions, type BacktestReport, type RecordedAlert } from '../../testing/backtest.ts';
 import type { SimulateOptions } from '../../testing/chooser.ts';
 import { type EveryAnswer, everyAnswer } from '../../testing/every-answer.ts';
-import { exampleAlert } from '../../testing/example-alert.ts';
+import { exampleAlert, inTime, timedText } from '../../testing/example-alert.ts';
 import { graphOf, type PlaybookGraph } from '../../testing/graph.ts';
 import { graphForPeople } from '../../testing/graph-words.ts';
 import type { Said, SimulatedQuestion } from '../../testing/people.ts';
@@ -35,7 +35,15 @@ export type EveryAnswerOf = Pick<EveryAnswer, 'problems' | 'notices' | 'answers'
   readonly playbook: string;
   readonly rule: string;
   readonly runs: number;
+  /** What was taken for granted of the alert, since no single one says it: `5 times within 10m per workload`. */
+  readonly assumed?: string;
 };
+
+/** A playbook that would answer an alert if this held of it, too. */
+interface WouldAnswer {
+  readonly playbook: string;
+  readonly if: string;
+}
 
 /**
  * What the commands that try playbooks ask of them: data in, data out, so that a pack's code can be in another process (`sandboxed.ts`).
@@ -52,6 +60,8 @@ export interface Simulations {
     readonly answers: readonly string[];
     readonly failures?: Readonly<Record<string, ErrorCode>> | undefined;
   }): Promise<Story>;
+  /** Of what nothing answers as it is: playbooks that count such alerts, or wait for what does not come. */
+  wouldAnswer(asked: { readonly alert: Alert; readonly only: Ids }): Promise<readonly WouldAnswer[]>;
   /** Of each that answers one of the alerts. */
   every(asked: { readonly alerts: readonly Alert[]; readonly only: Ids }): Promise<readonly EveryAnswerOf[]>;
   /** `drawn` is absent where it answers none of the alerts. */
@@ -119,13 +129,31 @@ export class LocalSimulations implements Simulations {
     });
   }
 
+  async wouldAnswer({ alert, only }: Parameters<Simulations['wouldAnswer']>[0]): Promise<readonly WouldAnswer[]> {
+    return this.#chosen(only).flatMap((playbook) => {
+      const assumed = timedText([playbook]);
+      if (assumed === undefined || firstAnswered(playbook, [alert]) === undefined) return [];
+      return [{ playbook: playbook.id, if: assumed }];
+    });
+  }
+
   async every({ alerts, only }: Parameters<Simulations['every']>[0]): Promise<readonly EveryAnswerOf[]> {
     const all: EveryAnswerOf[] = [];
     for (const playbook of this.#chosen(only)) {
-      const alert = alerts.find((one) => answering([playbook], one).length > 0);
+      const alert = firstAnswered(playbook, alerts);
       if (!alert) continue;
       const { problems, notices, answers, paths, isCut } = await everyAnswer(playbook, alert, { others: this.#all });
-      all.push({ playbook: playbook.id, rule: alert.rule, problems, notices, answers, runs: paths.length, isCut });
+      const assumed = timedText([playbook]);
+      all.push({
+        playbook: playbook.id,
+        rule: alert.rule,
+        problems,
+        notices,
+        answers,
+        runs: paths.length,
+        isCut,
+        ...(assumed !== undefined && { assumed }),
+      });
     }
     return all;
   }
@@ -133,7 +161,7 @@ export class LocalSimulations implements Simulations {
   async graph({ id, alerts }: Parameters<Simulations['graph']>[0]): ReturnType<Simulations['graph']> {
     const [playbook] = this.#chosen([id]);
     if (!playbook) throw new FirebreakError('FB_ERR_INTERNAL', `${id} was found, and is not there`);
-    const alert = alerts ? alerts.find((one) => answering([playbook], one).length > 0) : exampleAlert(playbook);
+    const alert = alerts ? firstAnswered(playbook, alerts) : exampleAlert(playbook);
     const said = { playbook: playbook.id, title: playbook.title };
     if (!alert) return said;
     const { paths } = await everyAnswer(playbook, alert, { others: this.#all });
@@ -171,6 +199,11 @@ export class LocalSimulations implements Simulations {
       throw unknownName({ what: 'playbook', written: wanted, known, listedBy: 'firebreak playbooks list' });
     });
   }
+}
+
+/** Such alerts came as often as it asks for, and nothing that it waits for. */
+function firstAnswered(playbook: ListedPlaybook, alerts: readonly Alert[]): Alert | undefined {
+  return alerts.map((one) => inTime(one, [playbook])).find((one) => answering([playbook], one).length > 0);
 }
 
 function plansOf(playbooks: readonly ListedPlaybook[], plan: PlanStep): NonNullable<SimulateOptions['plans']> {

@@ -46,7 +46,15 @@ export function registerSimulateCommand(program: Command): void {
         .option('--answer <choice...>', 'what people answer, one question after another (default: silence)')
         .option('--fail <action...>', 'actions that fail: deletePod, deletePod#2, deletePod.plan=FB_ERR_NOT_FOUND', readFailures)
         .option('--story', 'tell everything that happens, in its order')
-        .option('--every', 'every answer, silence, and each step failing: what a person should know')
+        .addOption(
+          new Option('--every', 'every answer, silence, and each step failing: what a person should know').conflicts([
+            'answer',
+            'fail',
+            'incident',
+            'records',
+            'story',
+          ]),
+        )
         .option('--cluster <name>', 'the cluster that the alerts are about', 'local')
         .option('--records', 'about the alerts on record of incidents, as they were')
         .addOption(durationOption('--since <duration>', 'of the records, how far back', '30d'))
@@ -86,7 +94,7 @@ export function registerSimulateCommand(program: Command): void {
 
 function readFailures(text: string, before: Readonly<Record<string, ErrorCode>> = {}): Readonly<Record<string, ErrorCode>> {
   const [action = '', code = 'FB_ERR_REFUSED'] = text.split('=');
-  if (!isErrorCode(code)) throw new InvalidArgumentError(`${code} is no code of docs/errors.md.`);
+  if (!isErrorCode(code)) throw new InvalidArgumentError(`${code} is no code that firebreak docs errors lists.`);
   return { ...before, [action]: code };
 }
 
@@ -106,9 +114,10 @@ interface TableRow extends Pick<Alert, 'severity' | 'rule'> {
 
 const rowsAtOnce = 500;
 
-function rowOf(alert: Alert, story: Story): TableRow {
+function rowOf(alert: Alert, story: Story, wouldAnswer: Awaited<ReturnType<Simulations['wouldAnswer']>>): TableRow {
   const { severity, rule } = alert;
-  const outcome = story.end === 'unmatched' ? 'nothing answers it' : outcomeOf(story);
+  const would = wouldAnswer.map((one) => `; ${one.playbook} would: ${one.if}`).join('');
+  const outcome = story.end === 'unmatched' ? `nothing answers it${would}` : outcomeOf(story);
   return { severity, rule, where: whereOf(alert), playbooks: story.playbooks.join(', ') || '-', outcome };
 }
 
@@ -157,7 +166,7 @@ async function runOn({ simulations, paths, options, find }: Run): Promise<void> 
     for (const { choices } of story.questions) for (const { id } of choices) offered.add(id);
     if (options.json) printJson({ alert, playbooks: story.playbooks, story });
     else if (options.story) printStory({ alert, story, isPlanned: options.live === true || options.snapshot !== undefined });
-    else table.push(rowOf(alert, story));
+    else table.push(rowOf(alert, story, story.end === 'unmatched' ? await simulations.wouldAnswer({ alert, only }) : []));
     if (table.length >= rowsAtOnce) printSimulated(table.splice(0));
   };
   if (options.records || options.incident !== undefined)
@@ -241,13 +250,14 @@ function printPlan({ action, weakens, changes, blastRadius, notes }: Plan): void
 }
 
 function printEvery(every: EveryAnswerOf, { json }: CommonOptions): void {
-  const { playbook, rule, problems, notices, answers, runs, isCut } = every;
+  const { playbook, rule, problems, notices, answers, runs, isCut, assumed } = every;
   if (problems.length > 0) process.exitCode = 1;
   if (json) {
-    printJson({ playbook, alert: rule, problems, notices, answers, runs, isCut });
+    printJson({ playbook, alert: rule, problems, notices, answers, runs, isCut, ...(assumed !== undefined && { assumed }) });
     return;
   }
   print(styled('bold', printable(playbook)));
+  if (assumed !== undefined) print(`  ${styled('dim', `as if it had come: ${printable(assumed)}`)}`);
   for (const line of answers) print(`  ${printable(line)}`);
   for (const line of problems) print(`  ${styled('red', 'problem')}  ${printable(line)}`);
   for (const line of notices) print(`  ${styled('dim', 'notice')}   ${printable(line)}`);

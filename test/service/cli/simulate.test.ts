@@ -105,6 +105,49 @@ export default definePack({ name: 'ours', version: '1.0.0', playbooks: [cuts] })
     expect(stderr).toMatch(/there is no playbook cut; did you mean ours\/cuts\?\n→ Name one of: ours\/cuts\./);
   });
 
+  test('tries what counts alerts, or waits for what does not come, as if that were so, and says so', async () => {
+    const pack = join(folder, 'counting');
+    mkdirSync(pack);
+    writeFileSync(
+      join(pack, 'firebreak.pack.ts'),
+      `import { openTicket } from 'firebreak/actions';
+import { definePack, definePlaybook } from 'firebreak/playbook';
+const uses = { openTicket };
+const body = async ({ steps }) => {
+  await steps.openTicket({ title: 'a', body: 'b', labels: [] });
+};
+const on = (match) => ({ match, minSeverity: 'low', requires: [] });
+const burst = definePlaybook(
+  { id: 'burst', title: 'Burst', on: on({ rule: 'Terminal shell in container', count: { times: 5, within: '10m' } }), uses }, body);
+const lonely = definePlaybook(
+  { id: 'lonely', title: 'Lonely', on: on({ rule: 'Backup began', absent: { of: { rule: 'Backup done' }, within: '1h' } }), uses }, body);
+export default definePack({ name: 'ours', version: '1.0.0', playbooks: [burst, lonely] });
+`,
+    );
+    const alert = join(folder, 'shell.json');
+    const shell = JSON.parse(readFileSync(join(samples, 'falco.json'), 'utf8')).find(
+      ({ rule }: { readonly rule: string }) => rule === 'Terminal shell in container',
+    );
+    writeFileSync(alert, JSON.stringify(shell));
+    const tried = await firebreak(['simulate', alert, '--pack', pack, '--every']);
+    expect(tried).toMatchObject({ status: 0, stderr: '' });
+    expect(tried.stdout).toMatch(/^ours\/burst\n {2}as if it had come: 5 times within 10m per workload\n/);
+    expect(tried.stdout).not.toContain('ours/lonely');
+    const made = await firebreak(['simulate', '--pack', pack, '--every', '--json']);
+    expect(
+      made.stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).assumed),
+    ).toEqual(['5 times within 10m per workload', 'nothing of rule “Backup done” within 1h after it per workload']);
+    const once = await firebreak(['simulate', alert, '--pack', pack]);
+    expect(once.stdout).toContain('nothing answers it; ours/burst would: 5 times within 10m per workload');
+    expect(await firebreak(['simulate', alert, '--pack', pack, '--every', '--answer', 'yes'])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("'--every' cannot be used with option '--answer"),
+    });
+  });
+
   test('walks every answer of one playbook after the other, and says before each which share is done', async () => {
     const simulations = new LocalSimulations(playbooks.filter(({ id }) => /drill-quarantine|ticket-api-change/.test(id)));
     const alerts = (await simulations.examples({ only: undefined })).flatMap(({ alert }) => alert ?? []);
