@@ -109,7 +109,7 @@ export const errorCatalogue = {
   FB_ERR_KEY_FILE: {
     retryable: false,
     summary: 'The private key cannot be used',
-    remedy: 'Use --key with the file of your own Ed25519 private key (PEM). docs/operations.md shows how to make one.',
+    remedy: 'Use --key with the file of your own Ed25519 private key (PEM). `firebreak docs operations` shows how to make one.',
   },
   FB_ERR_MESSAGE_REFUSED: {
     retryable: false,

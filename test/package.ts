@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
@@ -14,7 +15,7 @@ export async function packedFirebreak(): Promise<{ readonly tarball: string; rea
   await ensureBuilt({ node: process.execPath });
   const folder = await cachedPart({
     name: 'test-package',
-    version: readFileSync(join(root, 'dist', '.sources'), 'utf8').slice(0, 16),
+    version: contentHash(),
     source: 'npm pack of a checkout, for the tests',
     install: async (draft) => {
       await succeed('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', draft], root);
@@ -26,6 +27,15 @@ export async function packedFirebreak(): Promise<{ readonly tarball: string; rea
   });
   const [tarball = ''] = readdirSync(folder).filter((file) => file.endsWith('.tgz'));
   return { tarball: join(folder, tarball), folder: join(folder, 'package') };
+}
+
+/** Of all that is packed. */
+function contentHash(): string {
+  const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.md'));
+  const files = ['dist/.sources', 'package.json', 'README.md', ...pages.sort().map((page) => join('docs', page))];
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(`${file}\n`).update(readFileSync(join(root, file)));
+  return hash.digest('hex').slice(0, 16);
 }
 
 /**

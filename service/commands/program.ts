@@ -237,6 +237,11 @@ const commands: readonly LazyCommand[] = [
     register: async (program) => (await import('./installation/doctor.ts')).registerDoctorCommand(program),
   },
   {
+    name: 'docs',
+    description: 'the pages of the documentation of this version',
+    register: async (program) => (await import('./installation/docs.ts')).registerDocsCommand(program),
+  },
+  {
     name: 'demo',
     needsCheckout: true,
     description: 'all of it on this machine, and one incident from the alert to its end',

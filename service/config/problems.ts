@@ -65,7 +65,7 @@ function exampleText(path: readonly PropertyKey[], example: unknown): string {
 
 function remedyFor(schema: z.core.$ZodType, path: readonly PropertyKey[], missing: boolean): string {
   const place = schemaAt(schema, path);
-  if (!place) return 'See docs/configuration.md.';
+  if (!place) return 'See `firebreak docs configuration`.';
   const wanted = kindOf(place.schema).replace(/^section$/, `section with ${knownKeys(place.schema).join(', ')}`);
   const example = place.example === undefined ? '' : `, for example ${exampleText(path, place.example)}`;
   return `${missing ? 'Add it' : 'Write here'}: ${wanted}${example}.`;
@@ -74,7 +74,7 @@ function remedyFor(schema: z.core.$ZodType, path: readonly PropertyKey[], missin
 /** A check of our own may say what to do. */
 function remedyOf({ params }: z.core.$ZodIssueCustom): string {
   const remedy: unknown = params?.remedy;
-  return typeof remedy === 'string' ? remedy : 'Correct it: see docs/configuration.md.';
+  return typeof remedy === 'string' ? remedy : 'Correct it: see `firebreak docs configuration`.';
 }
 
 function unknownKey(schema: z.core.$ZodType, path: readonly PropertyKey[], key: string): Omit<ConfigProblem, 'line'> {

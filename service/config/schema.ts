@@ -47,7 +47,7 @@ export const configSchema = z.strictObject({
     description:
       'What alerts are worth, in place of the sensor’s own word: sensor → `severities` → rule or policy, `*` for all others → severity. Example: `{ tetragon: { severities: { block-c2: critical, "*": info } } }`.',
   }),
-  novelty: section.novelty.meta({ description: 'What was not seen before of a workload: see docs/novelty.md.' }),
+  novelty: section.novelty.meta({ description: 'What was not seen before of a workload: see `firebreak docs novelty`.' }),
   desk: section.desk.meta({ description: 'The HTTP server for Slack, and the keys of its votes.' }),
   roster: roster.meta({
     description: 'Who may decide.',
@@ -64,11 +64,12 @@ export const configSchema = z.strictObject({
   paging: paging.meta({ description: 'What wakes people. Absent: Slack only.' }),
   audit: section.audit.meta({ description: 'The records and their notary.' }),
   streams: streams.meta({
-    description: 'Where the records go besides: to a SIEM, or a store of events. See docs/streams.md.',
+    description: 'Where the records go besides: to a SIEM, or a store of events. See `firebreak docs streams`.',
     examples: [[{ name: 'siem', to: { http: { url: 'https://siem.example.com/events', bearer: { env: 'SIEM_TOKEN' } } } }]],
   }),
   reports: reports.meta({
-    description: 'Which reports `firebreak report deliver` makes of each period, and where they go. See docs/compliance.md.',
+    description:
+      'Which reports `firebreak report deliver` makes of each period, and where they go. See `firebreak docs compliance`.',
     examples: [[{ name: 'iso-quarterly', framework: 'iso-27001', to: { folder: '/srv/reports' } }]],
   }),
   backup: section.backup.meta({ description: 'Where backups go, besides folders.' }),
@@ -77,10 +78,10 @@ export const configSchema = z.strictObject({
       'An HTTP server of each process: `/healthz`, `/readyz`, which names the rights that are missing, and `/metrics`. Absent: none.',
     examples: [{ listen: { host: '0.0.0.0' } }],
   }),
-  telemetry: telemetry.meta({ description: 'What is told to OpenTelemetry: see docs/observability.md.' }),
+  telemetry: telemetry.meta({ description: 'What is told to OpenTelemetry: see `firebreak docs observability`.' }),
   log: section.log.meta({ description: 'The log on standard error.' }),
   packs: packs.meta({
-    description: 'Playbooks of your own, besides those that are shipped: see docs/packs.md.',
+    description: 'Playbooks of your own, besides those that are shipped: see `firebreak docs packs`.',
     examples: [[{ folder: 'our-playbooks', integrity: 'sha512-…' }]],
   }),
   releases: releases.meta({

@@ -195,7 +195,8 @@ export const incidents = z
       })
       .prefault({})
       .meta({
-        description: 'Notifications to authorities that people have found due (`firebreak deadlines`): see docs/compliance.md.',
+        description:
+          'Notifications to authorities that people have found due (`firebreak deadlines`): see `firebreak docs compliance`.',
       }),
     maxBodies: z.int().min(1).max(100).default(8).meta({ description: 'Playbooks that run at once in one incident.' }),
   })

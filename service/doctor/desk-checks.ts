@@ -79,7 +79,7 @@ async function deviceSignIn({ config: { console: page, stepUp } }: Examined): Pr
     return [ok(`${stepUp.issuer} lets ${clientId} begin; people type the code at ${new URL(verificationUrl).host}`)];
   } catch (error) {
     if (!hasCode(error, 'FB_ERR_REFUSED')) throw error;
-    const remedy = `register ${clientId} there as a public client with the device authorization grant (docs/console.md, “From your own machine”)`;
+    const remedy = `register ${clientId} there as a public client with the device authorization grant (firebreak docs console, “From your own machine”)`;
     return [failure(error.message, remedy)];
   }
 }

@@ -28,7 +28,7 @@ async function keys(examined: Examined): Promise<readonly LookResult[]> {
         `${path} is ${days} days old`,
         isTheirs
           ? 'Make a new one where it comes from, and put it into the file.'
-          : 'Change it as docs/operations.md says under Keys: the new public half next to the old one first.',
+          : 'Change it as `firebreak docs operations` says under Keys: the new public half next to the old one first.',
       ),
     );
   const oldest = Math.max(0, ...known.map(({ days }) => days));

@@ -24,8 +24,8 @@ async function sensors({ config }: Examined): Promise<readonly LookResult[]> {
       return warning(
         text,
         isSensor
-          ? `firebreak alerts send --sample ${name} tries the way; docs/sensors/${name}.md says how it is set up.`
-          : 'firebreak alerts send --sample falco tries the way; docs/sensors/README.md has a page for each sensor.',
+          ? `firebreak alerts send --sample ${name} tries the way; firebreak docs sensors/${name} says how it is set up.`
+          : 'firebreak alerts send --sample falco tries the way; firebreak docs sensors has a page for each sensor.',
       );
     }
     const last =
@@ -45,7 +45,7 @@ async function sensors({ config }: Examined): Promise<readonly LookResult[]> {
     if (lacks.length > 0)
       return warning(
         `${text}; rules cannot apply that look at ${lacks.join('; ')}`,
-        `docs/sensors/${name}.md says which rules need which level, and has a policy that all of them can apply with.`,
+        `firebreak docs sensors/${name} says which rules need which level, and has a policy that all of them can apply with.`,
       );
     if (Date.now() - Date.parse(last) > silentMs)
       return failure(text, 'See whether it runs, and whether it still has the address and the token.');

@@ -137,7 +137,7 @@ function firebreakYaml(wanted: NewInstallation): string {
   };
   return yaml(
     config,
-    `yaml-language-server: $schema=./${schemaFile}\nTo run Firebreak outside of the cluster, and for its command line. docs/configuration.md has every key.`,
+    `yaml-language-server: $schema=./${schemaFile}\nTo run Firebreak outside of the cluster, and for its command line. firebreak docs configuration prints every key.`,
   );
 }
 
@@ -175,7 +175,7 @@ function chartValues(
   };
   return yaml(
     values,
-    'Values of the chart deploy/helm/firebreak: all roles in one pod. `profile: cluster` needs a bucket as well, see docs/install.md.\nThe image is yours: image.repository and image.digest.',
+    'Values of the chart deploy/helm/firebreak: all roles in one pod. `profile: cluster` needs a bucket as well, see firebreak docs install.\nThe image is yours: image.repository and image.digest.',
   );
 }
 
@@ -195,7 +195,7 @@ function falcoValues(token: string): string {
   };
   return yaml(
     { falco },
-    'Values of the chart falcosecurity/falco, where Falco sends itself. docs/sensors/falco.md says what is lost when.',
+    'Values of the chart falcosecurity/falco, where Falco sends itself. firebreak docs sensors/falco says what is lost when.',
   );
 }
 

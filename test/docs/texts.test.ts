@@ -1,5 +1,5 @@
 /** What the product says to people, read from its code: help, errors, answers, logs, records, descriptions of settings. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parseSync } from '@swc/core';
@@ -41,6 +41,21 @@ const texts = files.flatMap((file) => textsIn(file).map((text) => ({ file, text 
 describe('what the product says to people', () => {
   test('is read from its code', () => {
     expect(texts.length).toBeGreaterThan(5_000);
+  });
+
+  test('names a page by the command that prints it, since who installs the package, the image or the archive has no other way to it', () => {
+    const byFile = texts.filter(({ text }) => /(?<!:\S*)\bdocs\/[\w/…-]+\.md/.test(text));
+    expect(byFile).toEqual([]);
+    const named = texts.flatMap(({ file, text }) =>
+      [...text.matchAll(/firebreak docs ([\w/…-]+)/g)].map(([, page = '']) => ({ file, page })),
+    );
+    expect(named.length).toBeGreaterThan(15);
+    const wanting = named.filter(({ page }) => {
+      if (page === 'PAGE') return false;
+      const at = join(root, 'docs', page.replace(/…$/, ''));
+      return !existsSync(page.endsWith('…') ? at : `${at}.md`) && !existsSync(join(at, 'README.md'));
+    });
+    expect(wanting).toEqual([]);
   });
 
   test('is in words of the field, as in the pages', () => {

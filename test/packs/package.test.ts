@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { projectRoot } from '../../service/process/project-root.ts';
 import { emptyProject, firebreakIn, packedFirebreak, runNode } from '../package.ts';
 
 let folder: string;
@@ -30,10 +31,18 @@ describe('what npm pack makes', () => {
     for (const door of ['playbook', 'actions', 'alerts', 'testing'])
       expect(files).toEqual(expect.arrayContaining([`dist/authoring/${door}.js`, `dist/authoring/${door}.d.ts`]));
     expect(files).toContain('dist/workflows.bundle.js');
-    const outside = files.filter((file) => !/^(bin|dist)\//.test(file));
+    const outside = files.filter((file) => !/^(bin|dist)\/|^docs\/.*\.md$/.test(file));
     expect(outside.toSorted()).toEqual(['LICENSE', 'README.md', 'package.json']);
     expect(files.filter((file) => /(^|\/)(tools|test|fakes|bench)\/|\.go$|\.test\./.test(file))).toEqual([]);
     expect(files.filter((file) => /^dist\/.*(?<!\.d)\.ts$/.test(file))).toEqual([]);
+  });
+
+  test('has each page that an error tells people to read', async () => {
+    const { code, stdout } = await firebreakIn(project, 'docs', 'operations');
+    expect({ code, begins: stdout.split('\n')[0] }).toEqual({
+      code: 0,
+      begins: readFileSync(join(projectRoot(), 'docs', 'operations.md'), 'utf8').split('\n')[0],
+    });
   });
 
   test('names every package that it imports among its dependencies', () => {

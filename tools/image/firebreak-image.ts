@@ -10,6 +10,7 @@ import { type Architecture, account, baseLayer } from './base.ts';
 import { checkPrograms } from './elf.ts';
 import { modulesLayer, nodeLayer } from './modules.ts';
 import { type MadeImage, type OneImage, pack, writeImage } from './oci.ts';
+import { copyPages } from './pages.ts';
 
 interface FirebreakImage extends MadeImage {
   /** Debian's packages that it has parts of, as their files are named. */
@@ -111,6 +112,7 @@ function program(root: string, dist: string): void {
   mkdirSync(app, { recursive: true });
   cpSync(dist, join(app, 'dist'), { recursive: true, filter: (from) => !from.endsWith('.d.ts') });
   for (const file of ['package.json', 'LICENSE']) copyFileSync(join(projectRoot(), file), join(app, file));
+  copyPages(projectRoot(), app);
   const commands = join(root, 'usr', 'local', 'bin');
   mkdirSync(commands, { recursive: true });
   writeFileSync(join(commands, 'firebreak'), command);

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { stringify } from 'yaml';
 import { pack } from '../image/oci.ts';
+import { copyPages } from '../image/pages.ts';
 
 /** The program in the archive; krew links `kubectl-firebreak` to it. */
 const program = 'bin/firebreak.mjs';
@@ -22,6 +23,7 @@ export async function commandLineArchive(root: string): Promise<Uint8Array> {
       filter: (from) => !left.test(from) && !from.endsWith('.sources'),
     });
     for (const file of [program, 'package.json', 'LICENSE']) copyFileSync(join(root, file), join(folder, file));
+    copyPages(root, folder);
     chmodSync(join(folder, program), 0o755);
     await pack(folder, join(work, 'archive.tar'));
     return gzipSync(readFileSync(join(work, 'archive.tar')), { level: 9 });

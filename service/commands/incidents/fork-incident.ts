@@ -60,7 +60,7 @@ function answer(text: string, before: ForkCommandOptions['answer']): ForkCommand
 
 function failure(text: string, before: ForkCommandOptions['fail']): ForkCommandOptions['fail'] {
   const [step = '', code = 'FB_ERR_REFUSED'] = text.split('=');
-  if (!isErrorCode(code)) throw new InvalidArgumentError(`${code} is no code of docs/errors.md.`);
+  if (!isErrorCode(code)) throw new InvalidArgumentError(`${code} is no code that firebreak docs errors lists.`);
   return { ...before, [step]: code };
 }
 

@@ -204,7 +204,7 @@ async function restore(options: RestoreCommandOptions): Promise<void> {
       ? ['the private keys of the backup stay sealed: say --keys FILE to put them back']
       : []),
     ...(manifest.evidence === 'bytes' ? [] : ['the bytes of the evidence are not in this backup']),
-    'Temporal is as it is: what was decided there since, and open incidents that it no longer has, no backup of Firebreak knows (docs/operations.md)',
+    'Temporal is as it is: what was decided there since, and open incidents that it no longer has, no backup of Firebreak knows (`firebreak docs operations`)',
   ];
   if (json) return printJson({ from, at: manifest.at, records: rowsOf(manifest, 'audit_records'), hints, audit: report });
   print(`all of it is back as it was at ${manifest.at}: ${rowsOf(manifest, 'audit_records')} records`);

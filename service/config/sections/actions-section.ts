@@ -44,7 +44,8 @@ export const actions = z
         examples: [offered.slice(0, 1)],
       }),
     quarantine: quarantine.meta({
-      description: 'What a quarantined pod may do all the same, in every quarantine. Absent: nothing. See `docs/containment.md`.',
+      description:
+        'What a quarantined pod may do all the same, in every quarantine. Absent: nothing. See `firebreak docs containment`.',
     }),
     appArmorOnEveryNode: z.boolean().default(false).meta({
       description:
@@ -52,7 +53,7 @@ export const actions = z
     }),
     gitops: gitops.prefault({}).meta({
       description:
-        'What is looked up, and paused while `suspendRollout`, `suspendCronJob` or `scaleToZero` holds a workload that it declares. Absent: nothing. See `docs/gitops.md`.',
+        'What is looked up, and paused while `suspendRollout`, `suspendCronJob` or `scaleToZero` holds a workload that it declares. Absent: nothing. See `firebreak docs gitops`.',
     }),
     nodeIsolation: z
       .strictObject({
@@ -62,7 +63,8 @@ export const actions = z
       })
       .exactOptional()
       .meta({
-        description: 'How `cordonNode` has a node cut off from its network. Absent: a cordon only. See `docs/containment.md`.',
+        description:
+          'How `cordonNode` has a node cut off from its network. Absent: a cordon only. See `firebreak docs containment`.',
       }),
   })
   .prefault({});

@@ -65,7 +65,7 @@ export const roster = z
       .default({})
       .meta({
         description:
-          'Group → who of it is on call when: nobody else answers for it. A group without one is on call as a whole, always. See docs/on-call.md.',
+          'Group → who of it is on call when: nobody else answers for it. A group without one is on call as a whole, always. See `firebreak docs on-call`.',
         examples: [
           { oncall: { timeZone: 'Europe/Berlin', rotations: [{ people: ['ada', 'grace'], from: '2026-01-05T09:00' }] } },
         ],

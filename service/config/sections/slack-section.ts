@@ -49,6 +49,6 @@ export const slack = z
         code: 'custom',
         path: [needed.key],
         message: `is needed where mode is ${mode}`,
-        params: { remedy: 'See docs/slack.md.' },
+        params: { remedy: 'See `firebreak docs slack`.' },
       });
   });

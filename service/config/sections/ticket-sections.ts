@@ -28,7 +28,7 @@ const onCall = z.strictObject({
   token: secret.meta({ description: 'REST API key; a read-only one is enough.' }),
   schedules: z.record(id, z.string().regex(/^[A-Z0-9]{6,20}$/, { error: 'not an id of a schedule in PagerDuty (P…)' })).meta({
     description:
-      'Group of the roster → id of the schedule that says who of it is on call. It narrows the group at the desk, and never widens it: see docs/on-call.md.',
+      'Group of the roster → id of the schedule that says who of it is on call. It narrows the group at the desk, and never widens it: see `firebreak docs on-call`.',
     examples: [{ oncall: 'PI7DH85' }],
   }),
   apiUrl: httpUrl

@@ -538,7 +538,7 @@ describe('of sensors it says', () => {
         {
           state: 'warning',
           text: expect.stringMatching(/content of configmaps, at level Metadata; the content of services, at level Metadata$/),
-          remedy: expect.stringContaining('docs/sensors/kubernetes-audit.md'),
+          remedy: expect.stringContaining('firebreak docs sensors/kubernetes-audit'),
         },
       ]);
     } finally {

@@ -91,7 +91,7 @@ desk
 {{- define "firebreak.check" -}}
 {{- $roles := splitList "," (include "firebreak.roles" .) -}}
 {{- if not .Values.config.cluster }}{{ fail "config.cluster is missing: the name of this cluster, part of every incident's id" }}{{ end -}}
-{{- if not .Values.config.roster }}{{ fail "config.roster is missing: who may decide, see docs/configuration.md" }}{{ end -}}
+{{- if not .Values.config.roster }}{{ fail "config.roster is missing: who may decide, see firebreak docs configuration" }}{{ end -}}
 {{- $people := (.Values.config.roster).people | default list -}}
 {{- $answer := .Values.config.slack -}}
 {{- range $people }}{{ if .keys }}{{ $answer = true }}{{ end }}{{ end -}}

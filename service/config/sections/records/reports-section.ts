@@ -43,7 +43,7 @@ export const reports = z
     z.strictObject({
       name: id.meta({ description: 'Its name, by which it is known what was delivered.', examples: ['iso-quarterly'] }),
       framework: z.enum(frameworks.map(({ id: framework }) => framework)).meta({
-        description: 'By which framework: see docs/compliance.md.',
+        description: 'By which framework: see `firebreak docs compliance`.',
       }),
       every: z.enum(reportIntervals).default('quarter').meta({
         description: 'Which time it is about. It is due an hour after that is over; weeks begin on Monday; all in UTC.',
